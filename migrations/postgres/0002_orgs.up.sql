@@ -1,0 +1,32 @@
+-- Organisations. org_id is the tenant's small number, the first column of every key; id is its public name.
+CREATE TABLE orgs (
+    org_id        integer PRIMARY KEY CHECK (org_id >= 0),
+    id            uuid NOT NULL UNIQUE,
+    code          text COLLATE "C" NOT NULL CHECK (code <> '' AND length(code) <= 32),
+    name          text COLLATE "C" NOT NULL CHECK (name <> '' AND length(name) <= 200),
+    type          text COLLATE "C" NOT NULL,
+    industry      text COLLATE "C" NOT NULL,
+    address       text COLLATE "C" CHECK (length(address) <= 1000),
+    contact_email text COLLATE "C" CHECK (length(contact_email) <= 254),
+    contact_phone text COLLATE "C" CHECK (length(contact_phone) <= 16),
+    website       text COLLATE "C" CHECK (length(website) <= 2000),
+    max_users     integer CHECK (max_users >= 0),
+    asset_limit   integer CHECK (asset_limit >= 0),
+    is_active     boolean NOT NULL,
+    created_at    timestamptz NOT NULL,
+    created_by    bigint NOT NULL REFERENCES actors (actor_id),
+    updated_at    timestamptz NOT NULL,
+    updated_by    bigint NOT NULL REFERENCES actors (actor_id),
+    version       bigint NOT NULL CHECK (version > 0),
+    deleted_at    timestamptz,
+    deleted_by    bigint REFERENCES actors (actor_id),
+    deletion_id   uuid,
+    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
+    -- SYSTEM stays as it was made.
+    CHECK (org_id <> 0 OR (code = 'SYSTEM' AND deleted_at IS NULL AND is_active))
+);
+
+CREATE UNIQUE INDEX orgs_code ON orgs (code) WHERE deleted_at IS NULL;
+CREATE INDEX orgs_active ON orgs (is_active, created_at);
+CREATE INDEX orgs_deleted ON orgs (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX orgs_deletion ON orgs (deletion_id) WHERE deletion_id IS NOT NULL;

@@ -1,0 +1,4 @@
+DROP TABLE audit_records;
+DROP TABLE audit_requests;
+DROP TABLE audit_heads;
+DROP TABLE actors;

@@ -1,0 +1,117 @@
+-- Who acts, and the audit trail. Every later table stands on these.
+
+-- Who did something: the system itself, local operators, and later users and API keys.
+-- Append-only; created_by, updated_by, deleted_by and the audit trail point here.
+CREATE TABLE actors (
+    actor_id    INTEGER PRIMARY KEY,
+    org_id      INTEGER NOT NULL DEFAULT 0,
+    kind        TEXT    NOT NULL CHECK (kind IN ('system', 'operator', 'user', 'apikey')),
+    key         TEXT    NOT NULL CHECK (key <> ''),
+    name        TEXT    NOT NULL,
+    created_at  INTEGER NOT NULL,
+    UNIQUE (key)
+) STRICT;
+
+INSERT INTO actors (actor_id, kind, key, name, created_at) VALUES (0, 'system', 'system', 'system', 0);
+
+-- One row for each tree (an organisation's number; 0 is SYSTEM). Locking it makes an organisation's writers serial.
+CREATE TABLE audit_heads (
+    tree        INTEGER PRIMARY KEY CHECK (tree >= 0),
+    size        INTEGER NOT NULL CHECK (size >= 0),
+    frontier    BLOB    NOT NULL,
+    at          INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO audit_heads (tree, size, frontier, at) VALUES (0, 0, x'', 0);
+
+-- What the records of one transaction in one tree have in common.
+CREATE TABLE audit_requests (
+    tree        INTEGER NOT NULL,
+    first_seq   INTEGER NOT NULL CHECK (first_seq > 0),
+    last_seq    INTEGER NOT NULL CHECK (last_seq >= first_seq),
+    request_id  BLOB    NOT NULL CHECK (length(request_id) = 16),
+    at          INTEGER NOT NULL,
+    actor_id    INTEGER NOT NULL REFERENCES actors (actor_id),
+    source      TEXT    NOT NULL,
+    status      TEXT    NOT NULL,
+    salt        BLOB    CHECK (length(salt) = 16),
+    payload     TEXT,
+    digest      BLOB    NOT NULL CHECK (length(digest) = 32),
+    PRIMARY KEY (tree, first_seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX audit_requests_request ON audit_requests (request_id);
+CREATE INDEX audit_requests_actor ON audit_requests (tree, actor_id, at);
+CREATE INDEX audit_requests_source ON audit_requests (tree, source, at);
+CREATE INDEX audit_requests_status ON audit_requests (tree, status, at);
+CREATE INDEX audit_requests_at ON audit_requests (tree, at);
+
+-- One row for each change: docs/audit-format.md describes the bytes.
+CREATE TABLE audit_records (
+    tree        INTEGER NOT NULL,
+    seq         INTEGER NOT NULL CHECK (seq > 0),
+    action      TEXT    NOT NULL,
+    kind        TEXT    NOT NULL,
+    resource_id BLOB    NOT NULL CHECK (length(resource_id) = 16),
+    salt        BLOB    CHECK (length(salt) = 16),
+    payload     TEXT,
+    commitment  BLOB    NOT NULL CHECK (length(commitment) = 32),
+    leaf        BLOB    NOT NULL CHECK (length(leaf) = 32),
+    PRIMARY KEY (tree, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX audit_records_resource ON audit_records (resource_id, seq);
+
+-- The database itself refuses to change the trail. Only one change is let through, the one that erasure and archiving
+-- need: salt and payload become NULL and nothing else moves. INSERT OR REPLACE deletes without firing DELETE
+-- triggers, hence the triggers BEFORE INSERT.
+CREATE TRIGGER audit_records_no_update BEFORE UPDATE ON audit_records
+WHEN NOT (OLD.payload IS NOT NULL AND NEW.payload IS NULL AND NEW.salt IS NULL
+    AND NEW.tree = OLD.tree AND NEW.seq = OLD.seq AND NEW.action = OLD.action AND NEW.kind = OLD.kind
+    AND NEW.resource_id = OLD.resource_id AND NEW.commitment = OLD.commitment AND NEW.leaf = OLD.leaf)
+BEGIN SELECT RAISE(ABORT, 'audit records can not be changed'); END;
+
+CREATE TRIGGER audit_records_no_delete BEFORE DELETE ON audit_records
+BEGIN SELECT RAISE(ABORT, 'audit records can not be deleted'); END;
+
+CREATE TRIGGER audit_records_no_replace BEFORE INSERT ON audit_records
+WHEN EXISTS (SELECT 1 FROM audit_records WHERE tree = NEW.tree AND seq = NEW.seq)
+BEGIN SELECT RAISE(ABORT, 'audit records can not be replaced'); END;
+
+CREATE TRIGGER audit_requests_no_update BEFORE UPDATE ON audit_requests
+WHEN NOT (OLD.payload IS NOT NULL AND NEW.payload IS NULL AND NEW.salt IS NULL
+    AND NEW.tree = OLD.tree AND NEW.first_seq = OLD.first_seq AND NEW.last_seq = OLD.last_seq
+    AND NEW.request_id = OLD.request_id AND NEW.at = OLD.at AND NEW.actor_id = OLD.actor_id
+    AND NEW.source = OLD.source AND NEW.status = OLD.status AND NEW.digest = OLD.digest)
+BEGIN SELECT RAISE(ABORT, 'audit requests can not be changed'); END;
+
+CREATE TRIGGER audit_requests_no_delete BEFORE DELETE ON audit_requests
+BEGIN SELECT RAISE(ABORT, 'audit requests can not be deleted'); END;
+
+CREATE TRIGGER audit_requests_no_replace BEFORE INSERT ON audit_requests
+WHEN EXISTS (SELECT 1 FROM audit_requests WHERE tree = NEW.tree AND first_seq = NEW.first_seq)
+BEGIN SELECT RAISE(ABORT, 'audit requests can not be replaced'); END;
+
+-- A head only grows.
+CREATE TRIGGER audit_heads_only_grow BEFORE UPDATE ON audit_heads
+WHEN NOT (NEW.tree = OLD.tree AND NEW.at >= OLD.at
+    AND (NEW.size > OLD.size OR (NEW.size = OLD.size AND NEW.frontier = OLD.frontier)))
+BEGIN SELECT RAISE(ABORT, 'an audit head only grows'); END;
+
+CREATE TRIGGER audit_heads_no_delete BEFORE DELETE ON audit_heads
+BEGIN SELECT RAISE(ABORT, 'an audit head can not be deleted'); END;
+
+CREATE TRIGGER audit_heads_no_replace BEFORE INSERT ON audit_heads
+WHEN EXISTS (SELECT 1 FROM audit_heads WHERE tree = NEW.tree)
+BEGIN SELECT RAISE(ABORT, 'an audit head can not be replaced'); END;
+
+-- An actor stays who it was.
+CREATE TRIGGER actors_no_update BEFORE UPDATE ON actors
+BEGIN SELECT RAISE(ABORT, 'an actor can not be changed'); END;
+
+CREATE TRIGGER actors_no_delete BEFORE DELETE ON actors
+BEGIN SELECT RAISE(ABORT, 'an actor can not be deleted'); END;
+
+CREATE TRIGGER actors_no_replace BEFORE INSERT ON actors
+WHEN EXISTS (SELECT 1 FROM actors WHERE actor_id = NEW.actor_id OR key = NEW.key)
+BEGIN SELECT RAISE(ABORT, 'an actor can not be replaced'); END;

@@ -1,0 +1,251 @@
+//! Global settings: flag, environment, file, default, in this order; and where each value came from.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::crud::session::Env;
+use crate::model::problem::{Problem, nearest};
+use crate::model::scalar::squash;
+use crate::ui::format::Format;
+
+/// A global flag, its variable and its place in the file.
+pub struct Setting {
+    pub name: &'static str,
+    pub short: Option<char>,
+    /// Name of the value in help; none: a switch.
+    pub value: Option<&'static str>,
+    pub help: &'static str,
+    /// Whether the file may set it.
+    pub in_file: bool,
+}
+
+/// Every global setting.
+pub const SETTINGS: &[Setting] = &[
+    Setting { name: "database", short: None, value: Some("URL"), help: "Database: sqlite://FILE or postgres://...", in_file: true },
+    Setting { name: "org", short: None, value: Some("CODE"), help: "Organisation to work in", in_file: true },
+    Setting { name: "output", short: Some('o'), value: Some("FORMAT"), help: "Output format: table, json, ndjson, csv, tsv, yaml or key", in_file: true },
+    Setting { name: "columns", short: None, value: Some("A,B"), help: "Columns to show, in this order", in_file: false },
+    Setting { name: "yes", short: Some('y'), value: None, help: "Answer yes to every question", in_file: false },
+    Setting { name: "no-input", short: None, value: None, help: "Ask nothing; a missing value is an error", in_file: true },
+    Setting { name: "quiet", short: Some('q'), value: None, help: "Say nothing but data and errors", in_file: true },
+    Setting { name: "verbose", short: Some('v'), value: None, help: "Say more", in_file: true },
+    Setting { name: "color", short: None, value: Some("WHEN"), help: "Colours: auto, always or never", in_file: true },
+    Setting { name: "wait", short: None, value: Some("SECONDS"), help: "How long to wait for a lock", in_file: true },
+    Setting { name: "request-id", short: None, value: Some("UUID"), help: "Id of this command in the audit trail", in_file: false },
+    Setting { name: "dry-run", short: None, value: None, help: "Do everything, then undo it and say what would be done", in_file: false },
+];
+
+impl Setting {
+    pub fn variable(&self) -> String {
+        let name = if self.name == "database" { "database_url" } else { self.name };
+        format!("ORGCTL_{}", name.to_uppercase().replace('-', "_"))
+    }
+
+    fn key(&self) -> String {
+        self.name.replace('-', "_")
+    }
+}
+
+/// Adds the global flags to the root command.
+pub fn global_args(mut root: Command) -> Command {
+    for s in SETTINGS {
+        let mut arg = Arg::new(s.name).long(s.name).global(true).help(s.help).help_heading("Global options");
+        if let Some(short) = s.short {
+            arg = arg.short(short);
+        }
+        arg = match s.value {
+            Some(value) => arg.value_name(value).action(ArgAction::Set),
+            None => arg.action(ArgAction::SetTrue),
+        };
+        arg = match s.name {
+            "output" => arg.value_parser(clap::builder::PossibleValuesParser::new(Format::WORDS)).hide_possible_values(true),
+            "color" => arg.value_parser(["auto", "always", "never"]).hide_possible_values(true),
+            _ => arg,
+        };
+        root = root.arg(arg);
+    }
+    root
+}
+
+/// A setting's value and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    pub name: &'static str,
+    pub value: Option<String>,
+    pub origin: String,
+}
+
+/// Every setting, resolved.
+pub struct Config {
+    pub path: Option<PathBuf>,
+    pub settings: Vec<Resolved>,
+}
+
+/// A folder of the XDG base directory specification; relative paths in the variables are to be ignored.
+fn xdg(env: &Env, variable: &str, fallback: &str) -> Option<PathBuf> {
+    let absolute = |v: &String| Some(PathBuf::from(v)).filter(|p| p.is_absolute());
+    env.get(variable).and_then(absolute).or_else(|| env.get("HOME").and_then(absolute).map(|home| home.join(fallback)))
+}
+
+/// Where the configuration file is looked for.
+pub fn path(env: &Env) -> Option<PathBuf> {
+    match env.get("ORGCTL_CONFIG") {
+        Some(path) if !path.is_empty() => Some(path.into()),
+        _ => xdg(env, "XDG_CONFIG_HOME", ".config").map(|p| p.join("orgctl/config.toml")),
+    }
+}
+
+fn default_database(env: &Env) -> Option<String> {
+    xdg(env, "XDG_DATA_HOME", ".local/share").map(|p| format!("sqlite://{}", p.join("orgctl/orgctl.db").display()))
+}
+
+impl Config {
+    pub fn resolve(env: &Env, matches: &ArgMatches) -> Result<Config, Problem> {
+        let path = path(env);
+        let file = match &path {
+            Some(path) => read(path, env.contains_key("ORGCTL_CONFIG"))?,
+            None => BTreeMap::new(),
+        };
+        unknown_variables(env)?;
+        let mut settings = Vec::new();
+        for s in SETTINGS {
+            let from_flag = match (matches.value_source(s.name), s.value) {
+                (Some(ValueSource::CommandLine), Some(_)) => matches.get_one::<String>(s.name).cloned(),
+                (Some(ValueSource::CommandLine), None) => Some("true".to_owned()),
+                _ => None,
+            };
+            let variable = s.variable();
+            let from_env = env.get(&variable).filter(|v| !v.is_empty());
+            let (value, origin) = match (from_flag, from_env, file.get(&s.key())) {
+                (Some(v), _, _) => (Some(v), "flag".to_owned()),
+                (None, Some(v), _) => (Some(v.clone()), format!("environment ({variable})")),
+                (None, None, Some(v)) => (Some(v.clone()), format!("file ({})", shown(path.as_ref()))),
+                (None, None, None) => (default(s.name, env), "default".to_owned()),
+            };
+            settings.push(Resolved { name: s.name, value, origin });
+        }
+        Ok(Config { path, settings })
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|s| s.name == name).and_then(|s| s.value.as_deref())
+    }
+
+    pub fn is_given(&self, name: &str) -> bool {
+        self.settings.iter().any(|s| s.name == name && s.origin != "default")
+    }
+
+    fn wrong(&self, name: &str, why: &str) -> Problem {
+        let from = self.settings.iter().find(|s| s.name == name).map_or("", |s| s.origin.as_str());
+        let value = self.get(name).unwrap_or_default();
+        Problem::usage(format!("{name} is '{}', which is not {why}", crate::model::scalar::shorten(value)))
+            .hint(format!("it comes from: {from}"))
+    }
+
+    pub fn flag(&self, name: &str) -> Result<bool, Problem> {
+        match self.get(name).map(squash).as_deref() {
+            None | Some("false" | "0" | "no" | "off") => Ok(false),
+            Some("true" | "1" | "yes" | "on") => Ok(true),
+            Some(_) => Err(self.wrong(name, "yes or no")),
+        }
+    }
+
+    pub fn format(&self) -> Result<Option<Format>, Problem> {
+        let Some(word) = self.get("output") else { return Ok(None) };
+        Format::parse(word).map(Some).ok_or_else(|| self.wrong("output", &format!("one of {}", Format::WORDS.join(", "))))
+    }
+
+    pub fn wait(&self) -> Result<Duration, Problem> {
+        let seconds: Option<f64> = self.get("wait").and_then(|w| w.parse().ok());
+        seconds
+            .filter(|s| (0.0..=86_400.0).contains(s))
+            .map(Duration::from_secs_f64)
+            .ok_or_else(|| self.wrong("wait", "a number of seconds from 0 to 86400"))
+    }
+
+    pub fn color(&self, env: &Env, terminal: bool) -> Result<bool, Problem> {
+        match self.get("color") {
+            Some("always") => Ok(true),
+            Some("never") => Ok(false),
+            // https://no-color.org: any value that is not empty
+            Some("auto") | None => {
+                let plain = env.get("NO_COLOR").is_some_and(|v| !v.is_empty()) || env.get("TERM").is_some_and(|t| t == "dumb");
+                Ok(terminal && !plain)
+            }
+            Some(_) => Err(self.wrong("color", "auto, always or never")),
+        }
+    }
+
+    pub fn request_id(&self) -> Result<Option<uuid::Uuid>, Problem> {
+        let Some(text) = self.get("request-id") else { return Ok(None) };
+        uuid::Uuid::try_parse(text).map(Some).map_err(|_| self.wrong("request-id", "a UUID"))
+    }
+}
+
+fn shown(path: Option<&PathBuf>) -> String {
+    path.map_or_else(String::new, |p| p.display().to_string())
+}
+
+fn default(name: &str, env: &Env) -> Option<String> {
+    match name {
+        "database" => default_database(env),
+        "color" => Some("auto".into()),
+        "wait" => Some("30".into()),
+        "yes" | "no-input" | "quiet" | "verbose" | "dry-run" => Some("false".into()),
+        _ => None,
+    }
+}
+
+/// Reads the file: flat keys, each known.
+fn read(path: &std::path::Path, must_exist: bool) -> Result<BTreeMap<String, String>, Problem> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && !must_exist => return Ok(BTreeMap::new()),
+        Err(e) => {
+            return Err(Problem::usage(format!("can't read the configuration {}: {}", path.display(), crate::ui::text::plain(&e))));
+        }
+    };
+    let at = path.display();
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        Problem::usage(format!("the configuration {at} can't be read: line {line}: {}", e.message()))
+    })?;
+    let known: Vec<String> = SETTINGS.iter().filter(|s| s.in_file).map(Setting::key).collect();
+    let mut values = BTreeMap::new();
+    for (key, value) in table {
+        if !known.contains(&key) {
+            let meant = nearest(&key, known.iter().map(String::as_str)).map(|m| format!("did you mean {m}?"));
+            return Err(Problem::usage(format!("the configuration {at} has an unknown key '{key}'"))
+                .hint_maybe(meant)
+                .hint(format!("keys: {}", known.join(", "))));
+        }
+        let value = match value {
+            toml::Value::String(s) => s,
+            toml::Value::Boolean(b) => b.to_string(),
+            toml::Value::Integer(n) => n.to_string(),
+            toml::Value::Float(n) => n.to_string(),
+            _ => return Err(Problem::usage(format!("the configuration {at} gives {key} something that is no single value"))),
+        };
+        values.insert(key, value);
+    }
+    Ok(values)
+}
+
+/// A mistyped variable would be passed over in silence.
+fn unknown_variables(env: &Env) -> Result<(), Problem> {
+    let mut known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
+    known.push("ORGCTL_CONFIG".into());
+    for name in env.keys().filter(|n| n.starts_with("ORGCTL_") && !n.starts_with("ORGCTL_TEST_")) {
+        if !known.contains(name) {
+            let meant = nearest(name, known.iter().map(String::as_str)).map(|m| format!("did you mean {m}?"));
+            return Err(Problem::usage(format!("the environment has {name}, which orgctl does not know"))
+                .hint_maybe(meant)
+                .hint(format!("variables: {}", known.join(", "))));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! `orgctl demo`: makes a database in the current folder and runs real commands on it, as a user would.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{World, end, run};
+use crate::crud::read::quote;
+use crate::model::problem::Problem;
+use crate::ui::text::plain;
+use crate::ui::{Io, Ui};
+
+const DATABASE: &str = "orgctl-demo.db";
+const BRANCHES: &str = "orgctl-demo-branches.csv";
+const FAULTS: &str = "orgctl-demo-faults.csv";
+const REJECTS: &str = "orgctl-demo-rejects.csv";
+
+/// First lines of what the demo writes, by which a second run knows its own.
+const BRANCHES_CSV: &str = include_str!("../../docs/examples/branches.csv");
+const FAULTS_CSV: &str = include_str!("../../docs/examples/branches-faults.csv");
+
+/// What is shown: a line of explanation, the command, and the exit code that it must have.
+const STEPS: &[(&str, &[&str], u8)] = &[
+    ("A database, with its first organisation", &["init", "--org-code", "SAHYADRI", "--org-name", "Sahyadri Finance"], 0),
+    ("320 branches from a CSV file; some name a parent that stands further down", &["branch", "import", BRANCHES], 0),
+    ("The first of them", &["branch", "list", "--limit", "8", "-o", "table"], 0),
+    ("Part of the tree", &["branch", "tree", "R-MAH-W", "-o", "table"], 0),
+    (
+        "A file with faults: valid rows are loaded, the others are rejected with their reasons",
+        &["branch", "import", FAULTS, "--keep-going", "--rejects", REJECTS],
+        7,
+    ),
+    ("What was done to one branch", &["branch", "history", "MUM01", "-o", "table"], 0),
+    ("Nobody changed anything behind orgctl's back", &["audit", "verify"], 0),
+];
+
+/// Commands to go on with; a test runs them all.
+pub const NEXT: &[&[&str]] = &[
+    &["branch", "list", "--filter", "city=Pune"],
+    &["branch", "show", "MUM01"],
+    &["branch", "update", "MUM01", "--name", "Mumbai Main"],
+    &["branch", "move", "MUM02", "--to", "R-GUJ"],
+    &["branch", "delete", "R-GUJ", "--cascade", "--dry-run"],
+    &["branch", "stats"],
+    &["audit", "list", "--since", "1h"],
+    &["branch", "export", "branches-backup.csv"],
+];
+
+/// Runs the whole show.
+pub fn run_all(ui: &mut Ui, program: &str, world: &World<'_>) -> Result<()> {
+    clean()?;
+    let write = |path: &str, text: &str| fs::write(path, text).map_err(|e| Problem::failed(format!("can't write {path}: {}", plain(&e))));
+    write(BRANCHES, BRANCHES_CSV)?;
+    write(FAULTS, FAULTS_CSV)?;
+    let mut env = world.env.clone();
+    env.retain(|name, _| !name.starts_with("ORGCTL_"));
+    env.insert("ORGCTL_DATABASE_URL".into(), format!("sqlite://{DATABASE}"));
+    env.insert("ORGCTL_CONFIG".into(), "/dev/null".into());
+    let inner = World { env: &env, clock: world.clock, random: world.random };
+    for (what, words, expected) in STEPS {
+        let shown: Vec<String> = words.iter().map(|w| quote(w)).filter(|w| w != "-o" && w != "table").collect();
+        ui.out(&format!("\n# {what}\n$ orgctl {}\n", shown.join(" ")))?;
+        ui.flush()?;
+        let argv = std::iter::once("orgctl").chain(words.iter().copied()).map(OsString::from).collect();
+        let (code, io) = run(argv, take_io(ui), &inner);
+        ui.io = io;
+        if code != *expected {
+            return Err(Problem::failed(format!("the demo stopped: the last command ended with exit code {code}, not {expected}")).into());
+        }
+    }
+    let rejects = fs::read_to_string(REJECTS).map_err(|e| Problem::failed(format!("can't read {REJECTS}: {}", plain(&e))))?;
+    let header = rejects.lines().next().unwrap_or_default();
+    let row = rejects.lines().find(|l| l.starts_with("BAD-PHONE")).or_else(|| rejects.lines().nth(1)).unwrap_or_default();
+    ui.out(&format!("\n# A rejected row with its reason, from {REJECTS}: to be mended and imported again\n{header}\n{row}\n"))?;
+    ui.out(&format!("\n# Now try it yourself:\nexport ORGCTL_DATABASE_URL=sqlite://{DATABASE}\n"))?;
+    for words in NEXT {
+        let words: Vec<String> = words.iter().map(|w| quote(w)).collect();
+        ui.out(&format!("{program} {}\n", words.join(" ")))?;
+    }
+    ui.flush()
+}
+
+/// Removes what an earlier demo left. A database of that name that holds more than the demo's organisation stays.
+fn clean() -> Result<()> {
+    if Path::new(DATABASE).exists() {
+        let known = fs::read(DATABASE).is_ok_and(|bytes| bytes.is_empty() || bytes.starts_with(b"SQLite format 3\0"));
+        let ours = Path::new(BRANCHES).exists() && Path::new(FAULTS).exists();
+        if !known || !ours {
+            return Err(Problem::conflict(format!("there is a file {DATABASE} here that the demo did not make"))
+                .hint("run the demo in another folder")
+                .into());
+        }
+    }
+    for name in [DATABASE, BRANCHES, FAULTS, REJECTS, &format!("{DATABASE}-wal"), &format!("{DATABASE}-shm")] {
+        match fs::remove_file(name) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Problem::failed(format!("can't remove {name} of an earlier demo: {}", plain(&e))).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Lends the streams to a command.
+fn take_io(ui: &mut Ui) -> Io {
+    let nothing = Io {
+        stdin: Box::new(std::io::empty()),
+        stdout: Box::new(std::io::sink()),
+        stderr: Box::new(std::io::sink()),
+        ..ui.io
+    };
+    std::mem::replace(&mut ui.io, nothing)
+}
+
+pub(super) fn run_demo(mut ui: Ui, words: &[String], world: &World<'_>) -> (u8, Io) {
+    let program = words.first().map_or("orgctl", String::as_str).to_owned();
+    let done = run_all(&mut ui, &quote(&program), world);
+    end(ui, done)
+}

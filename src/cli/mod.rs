@@ -1,0 +1,241 @@
+//! The command line: from words to a leaf of the tree, through settings, to an exit code.
+
+pub mod config;
+pub mod demo;
+pub mod operator;
+pub mod tree;
+
+use std::cell::Cell;
+use std::ffi::OsString;
+use std::rc::Rc;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use clap::error::{ContextKind, ErrorKind};
+
+use crate::crud::gate;
+use crate::crud::session::{Access, Env, Session};
+use crate::model::chance::{Clock, Ids, Random};
+use crate::model::problem::{Kind, Problem};
+use crate::store::db::{Location, Opening};
+use crate::ui::format::{Format, Head, Listing};
+use crate::ui::{Io, Style, Ui};
+use config::Config;
+use tree::Found;
+
+/// Everything that a run depends on, handed in.
+pub struct World<'a> {
+    pub env: &'a Env,
+    pub clock: &'a dyn Clock,
+    pub random: &'a dyn Random,
+}
+
+/// Runs one command line; its exit code, and the streams back.
+pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
+    let words: Vec<String> = argv.iter().map(|w| w.to_string_lossy().into_owned()).collect();
+    let mut ui = Ui { io, style: plain_style(&words), now: world.clock.now() };
+    if let Some(word) = argv.iter().find(|w| w.to_str().is_none()) {
+        let problem = Problem::usage(format!("'{}' is not UTF-8 text", word.to_string_lossy()));
+        return end(ui, Err(problem.into()));
+    }
+    let matches = match tree::command().try_get_matches_from(&argv) {
+        Ok(matches) => matches,
+        Err(e) => return parse_failed(ui, &e, &words),
+    };
+    let config = match Config::resolve(world.env, &matches) {
+        Ok(config) => config,
+        Err(problem) => return end(ui, Err(problem.into())),
+    };
+    match style(&config, world.env, &ui.io) {
+        Ok(style) => ui.style = style,
+        Err(problem) => return end(ui, Err(problem.into())),
+    }
+    let (noun, verb, leaf) = path(&matches);
+    match (noun.as_str(), verb.as_str()) {
+        ("demo", _) => return demo::run_demo(ui, &words, world),
+        ("config", "show") => {
+            let done = config_show(&mut ui, &config);
+            return end(ui, done);
+        }
+        ("config", _) => {
+            let path = config.path.as_ref().map_or_else(String::new, |p| p.display().to_string());
+            let done = ui.out(&format!("{path}\n")).and_then(|()| ui.flush());
+            return end(ui, done);
+        }
+        _ => {}
+    }
+    let found = tree::find(&noun, &verb);
+    let Some(access) = found.access() else {
+        return end(ui, Err(anyhow::anyhow!("'{noun} {verb}' leads nowhere")));
+    };
+    with_session(ui, &config, world, words, access, &found, leaf, format!("orgctl {noun} {verb}"))
+}
+
+#[allow(clippy::too_many_arguments)] // one call, a few lines above
+fn with_session(ui: Ui, config: &Config, world: &World<'_>, words: Vec<String>, access: Access, found: &Found, leaf: &ArgMatches, application: String) -> (u8, Io) {
+    let prepared = (|| -> Result<_> {
+        let database = config.get("database").ok_or_else(|| {
+            Problem::usage("no database is named, and there is no home folder to look in").hint("name one: --database sqlite://FILE")
+        })?;
+        let location = Location::parse(database)?;
+        let opening = Opening { create: false, wait: config.wait()?, application: application.trim().to_owned() };
+        let request_id = match config.request_id()? {
+            Some(id) => id,
+            None => Ids::default().next(world.clock.now(), world.random),
+        };
+        let origin = operator::origin(world, &ui.io, request_id, words);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok((location, opening, origin, runtime, config.flag("dry-run")?))
+    })();
+    let (location, opening, origin, runtime, dry_run) = match prepared {
+        Ok(prepared) => prepared,
+        Err(e) => return end(ui, Err(e)),
+    };
+    let mut session = Session::new(ui, world.env, world.clock, world.random, access, origin, location, opening);
+    session.dry_run = dry_run;
+    session.org_key = config.get("org").map(str::to_owned);
+    session.columns = config.get("columns").map(|c| c.split(',').map(|n| n.trim().to_owned()).collect());
+    let done = runtime.block_on(async {
+        let done = until_signal(&mut session, found, leaf).await;
+        if let Some(problem) = done.as_ref().err().and_then(|e| e.downcast_ref::<Problem>()).cloned() {
+            gate::record_refusal(&mut session, &problem).await;
+        }
+        session.close().await;
+        done
+    });
+    // A thread may still be reading standard input; it ends with the process.
+    runtime.shutdown_background();
+    end(session.ui, done)
+}
+
+/// Runs the leaf until it ends or a signal comes. A commit under way is waited for, so that the exit code tells the
+/// truth about it.
+async fn until_signal(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut int, mut term, mut hup) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    let committing: Rc<Cell<bool>> = Rc::clone(&session.committing);
+    let mut work = match found {
+        Found::Leaf(l) => (l.run)(session, leaf),
+        Found::Generic(g, desc) => (g.run)(session, desc, leaf),
+        Found::Plain => return Ok(()),
+    };
+    let kind = tokio::select! {
+        biased;
+        _ = int.recv() => Kind::Interrupted,
+        _ = term.recv() => Kind::Terminated,
+        _ = hup.recv() => Kind::Terminated,
+        done = &mut work => return done,
+    };
+    if committing.get() {
+        return work.await;
+    }
+    drop(work);
+    Err(Problem::new(kind, "interrupted; nothing was changed").into())
+}
+
+/// Says what went wrong and gives the exit code.
+fn end(mut ui: Ui, done: Result<()>) -> (u8, Io) {
+    let done = done.and_then(|()| ui.flush());
+    let code = match done {
+        Ok(()) => 0,
+        Err(e) => {
+            let problem = e.downcast_ref::<Problem>().cloned();
+            let causes: Vec<String> = e.chain().skip(1).map(ToString::to_string).collect();
+            let problem = problem.unwrap_or_else(|| {
+                let problem = Problem::failed(e.to_string());
+                if ui.style.verbose { problem } else { problem.hint("-v tells more") }
+            });
+            if problem.kind != Kind::OutputClosed {
+                ui.error(&problem, &causes);
+            }
+            problem.kind.exit_code()
+        }
+    };
+    (code, ui.io)
+}
+
+/// Before the settings are known: enough to report an error in the format that was asked for.
+fn plain_style(words: &[String]) -> Style {
+    let json = words.windows(2).any(|w| matches!(w[0].as_str(), "-o" | "--output") && matches!(w[1].as_str(), "json" | "ndjson"))
+        || words.iter().any(|w| matches!(w.as_str(), "-ojson" | "-ondjson" | "--output=json" | "--output=ndjson"));
+    Style {
+        format: if json { Format::Json } else { Format::Table },
+        format_given: json,
+        color: false,
+        quiet: false,
+        verbose: false,
+        interactive: false,
+        yes: false,
+    }
+}
+
+fn style(config: &Config, env: &Env, io: &Io) -> Result<Style, Problem> {
+    let format = config.format()?;
+    let ci = env.get("CI").is_some_and(|v| !v.is_empty() && v != "false");
+    Ok(Style {
+        format: format.unwrap_or(if io.stdout_is_terminal { Format::Table } else { Format::Tsv }),
+        format_given: format.is_some(),
+        color: config.color(env, io.stdout_is_terminal)?,
+        quiet: config.flag("quiet")?,
+        verbose: config.flag("verbose")?,
+        interactive: io.stdin_is_terminal && io.stderr_is_terminal && !ci && !config.flag("no-input")?,
+        yes: config.flag("yes")?,
+    })
+}
+
+/// The noun, the verb and the arguments of the leaf.
+fn path(matches: &ArgMatches) -> (String, String, &ArgMatches) {
+    let Some((first, below)) = matches.subcommand() else { return (String::new(), String::new(), matches) };
+    match below.subcommand() {
+        Some((second, leaf)) => (first.to_owned(), second.to_owned(), leaf),
+        None if first == "demo" => (first.to_owned(), String::new(), below),
+        None => (String::new(), first.to_owned(), below),
+    }
+}
+
+/// Help and version go to standard output; a mistake becomes one sentence and a hint.
+fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
+    match e.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let done = ui.out(&e.render().to_string());
+            return end(ui, done);
+        }
+        _ => {}
+    }
+    let text = e.render().to_string();
+    let mut lines = text.lines();
+    let mut sentence = lines.next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(':').to_owned();
+    if e.kind() == ErrorKind::MissingRequiredArgument {
+        let missing: Vec<&str> = text.lines().skip(1).take_while(|l| !l.trim().is_empty()).map(str::trim).collect();
+        sentence = format!("missing: {}", missing.join(", "));
+    }
+    let mut problem = Problem::usage(sentence);
+    let mut tips: Vec<String> = text.lines().filter_map(|l| l.trim().strip_prefix("tip: ")).map(str::to_owned).collect();
+    if tips.is_empty() && e.get(ContextKind::SuggestedSubcommand).is_none() {
+        let verb: Vec<&str> = words.iter().skip(1).map(String::as_str).take_while(|w| !w.starts_with('-')).take(2).collect();
+        tips.push(format!("see 'orgctl {}'", [verb.as_slice(), &["--help"]].concat().join(" ")));
+    }
+    for tip in tips {
+        problem = problem.hint(tip);
+    }
+    end(ui, Err(problem.into()))
+}
+
+fn config_show(ui: &mut Ui, config: &Config) -> Result<()> {
+    use crate::model::value::Kind;
+    let heads = vec![Head::new("name", Kind::Text), Head::new("value", Kind::Text), Head::new("origin", Kind::Text)];
+    let mut listing = Listing::new(ui, heads, 0);
+    for s in &config.settings {
+        // A URL may hold a password.
+        let value = match (&s.value, s.name) {
+            (Some(url), "database") => Some(Location::parse(url).map_or_else(|_| url.clone(), |l| match l {
+                Location::Sqlite(path) => format!("sqlite://{}", path.display()),
+                postgres => postgres.shown(),
+            })),
+            (value, _) => value.clone(),
+        };
+        listing.row(ui, vec![s.name.into(), value.into(), s.origin.as_str().into()])?;
+    }
+    listing.finish(ui)?;
+    ui.flush()
+}

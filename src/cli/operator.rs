@@ -1,0 +1,76 @@
+//! Who runs the command: the local operator, by uid through the password database, never by `$USER`.
+
+use nix::unistd::{Uid, User, gethostname, getuid};
+use serde_json::{Map, json};
+use uuid::Uuid;
+
+use super::World;
+use crate::store::tx::Origin;
+use crate::ui::Io;
+
+fn name_of(uid: Uid) -> String {
+    User::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |u| u.name)
+}
+
+/// Who, from where, with which command.
+pub fn origin(world: &World<'_>, io: &Io, request_id: Uuid, mut command: Vec<String>) -> Origin {
+    let uid = getuid();
+    let host = gethostname().ok().and_then(|h| h.into_string().ok()).unwrap_or_else(|| "unknown".to_owned());
+    let name = name_of(uid);
+    // Whoever can set SUDO_UID can run as this uid anyway; with sudo itself it names the person behind it.
+    let behind = world.env.get("SUDO_UID").and_then(|v| v.parse().ok()).map(Uid::from_raw).filter(|u| *u != uid);
+    let mut operator = Map::new();
+    operator.insert("uid".into(), uid.as_raw().into());
+    operator.insert("name".into(), name.as_str().into());
+    let (actor_key, actor_name) = match behind {
+        Some(person) => {
+            let person_name = name_of(person);
+            operator.insert("sudo_uid".into(), person.as_raw().into());
+            operator.insert("sudo_name".into(), person_name.as_str().into());
+            (format!("operator:{person}/{uid}@{host}"), format!("{person_name} (as {name})"))
+        }
+        None => (format!("operator:{uid}@{host}"), name),
+    };
+    if let Some(program) = command.first_mut() {
+        "orgctl".clone_into(program);
+    }
+    hide_passwords(&mut command);
+    let mut details = Map::new();
+    details.insert("operator".into(), json!(operator));
+    Origin {
+        actor_key,
+        actor_name,
+        actor_kind: "operator",
+        source: source(world, io),
+        request_id,
+        command,
+        host,
+        details,
+        started_at: crate::model::chance::Clock::micros(world.clock),
+    }
+}
+
+/// A database URL on the command line may hold a password.
+fn hide_passwords(command: &mut [String]) {
+    for word in command {
+        let (flag, url) = match word.split_once('=') {
+            Some((flag, url)) if flag == "--database" => (format!("{flag}="), url.to_owned()),
+            _ => (String::new(), word.clone()),
+        };
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            *word = format!("{flag}{}", crate::store::db::Location::Postgres(url).shown());
+        }
+    }
+}
+
+/// By hand, from cron (no terminal, no TERM), or from CI.
+fn source(world: &World<'_>, io: &Io) -> &'static str {
+    let terminal = io.stdin_is_terminal || io.stdout_is_terminal || io.stderr_is_terminal;
+    if world.env.get("CI").is_some_and(|v| !v.is_empty() && v != "false") {
+        "ci"
+    } else if !terminal && !world.env.contains_key("TERM") {
+        "cron"
+    } else {
+        "cli"
+    }
+}

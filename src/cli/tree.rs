@@ -1,0 +1,358 @@
+//! The command tree: every leaf with its permission, its arguments and the function that runs it.
+
+use std::pin::Pin;
+
+use anyhow::Result;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::crud::session::{Access, Session};
+use crate::crud::{import, read, remove, write};
+use crate::model::RESOURCES;
+use crate::model::resource::{Descriptor, Field};
+use crate::model::scalar::Role;
+use crate::verbs::{audit, branch, database, org};
+
+use super::config;
+
+type Done<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+/// What a leaf does.
+pub type Run = for<'a> fn(&'a mut Session<'_>, &'a ArgMatches) -> Done<'a>;
+/// What a verb of every resource does.
+pub type RunOn = for<'a> fn(&'a mut Session<'_>, &'static Descriptor, &'a ArgMatches) -> Done<'a>;
+
+/// A verb that one noun has.
+pub struct Leaf {
+    pub noun: &'static str,
+    pub verb: &'static str,
+    pub permission: &'static str,
+    pub writes: bool,
+    pub about: &'static str,
+    pub examples: &'static str,
+    args: fn(Command) -> Command,
+    pub run: Run,
+}
+
+/// A verb that every resource has.
+pub struct Generic {
+    pub verb: &'static str,
+    pub action: &'static str,
+    pub writes: bool,
+    pub about: fn(&Descriptor) -> String,
+    pub examples: fn(&Descriptor) -> String,
+    args: fn(Command, &'static Descriptor) -> Command,
+    pub run: RunOn,
+}
+
+macro_rules! run {
+    ($path:path) => {
+        |s, m| Box::pin($path(s, m))
+    };
+}
+macro_rules! run_on {
+    ($path:path) => {
+        |s, d, m| Box::pin($path(s, d, m))
+    };
+}
+
+/// Nouns, in the order of help.
+const NOUNS: &[(&str, &str)] = &[
+    ("org", "Manage organisations"),
+    ("branch", "Manage branches, the places of an organisation"),
+    ("audit", "Look into the audit trail and prove it"),
+    ("db", "Manage the database itself"),
+    ("config", "Show the settings and where they come from"),
+];
+
+#[rustfmt::skip]
+pub const LEAVES: &[Leaf] = &[
+    Leaf { noun: "", verb: "init", permission: "database:init", writes: true, about: "Make a database, and its first organisation",
+        examples: "orgctl init --org-code ACME --org-name 'Acme Ltd'\norgctl --database postgres://admin@db.example/people init",
+        args: init_args, run: run!(database::init) },
+    Leaf { noun: "branch", verb: "tree", permission: "branches:read", writes: false, about: "Show the tree of branches",
+        examples: "orgctl branch tree\norgctl branch tree R-MAH-W --depth 2",
+        args: |c| c.arg(key_maybe("Branch to begin at")).arg(number("depth", "LEVELS", "Levels to show").value_parser(value_parser!(usize))),
+        run: run!(branch::tree) },
+    Leaf { noun: "branch", verb: "move", permission: "branches:update", writes: true, about: "Move branches, with all that is below them",
+        examples: "orgctl branch move MUM02 --to R-GUJ\norgctl branch move MUM02 --root",
+        args: |c| c.arg(keys("Branches to move"))
+            .arg(text("to", "KEY", "Branch to move them below").required_unless_present("root"))
+            .arg(switch("root", "Make them stand by themselves").conflicts_with("to")).arg(if_version()),
+        run: run!(branch::move_to) },
+    Leaf { noun: "branch", verb: "stats", permission: "branches:read", writes: false, about: "Count branches by state and place",
+        examples: "orgctl branch stats\norgctl branch stats -o json", args: |c| c, run: run!(branch::stats) },
+    Leaf { noun: "org", verb: "stats", permission: "orgs:read", writes: false, about: "Count what organisations hold",
+        examples: "orgctl org stats\norgctl org stats ACME -o json",
+        args: |c| c.arg(keys("Organisations to count").required(false)), run: run!(org::stats) },
+    Leaf { noun: "audit", verb: "list", permission: "audit:read", writes: false, about: "List audit records, newest first",
+        examples: "orgctl audit list --since 7d\norgctl audit list --resource branch --action delete --org ACME",
+        args: audit_args, run: run!(audit::list) },
+    Leaf { noun: "audit", verb: "show", permission: "audit:read", writes: false, about: "Show one audit record",
+        examples: "orgctl audit show 12 --org ACME\norgctl audit show 1 --org SYSTEM -o json",
+        args: |c| c.arg(Arg::new("seq").value_name("SEQ").required(true).value_parser(value_parser!(i64)).help("Number of the record")),
+        run: run!(audit::show) },
+    Leaf { noun: "audit", verb: "verify", permission: "audit:verify", writes: false, about: "Recompute the audit trail and compare",
+        examples: "orgctl audit verify\norgctl audit verify --org ACME -o json", args: |c| c, run: run!(audit::verify) },
+    Leaf { noun: "db", verb: "migrate", permission: "database:migrate", writes: true, about: "Bring the schema up to date",
+        examples: "orgctl db migrate --dry-run\norgctl db migrate",
+        args: |c| c.arg(version_arg("Version to go to (default: the newest)")), run: run!(database::migrate) },
+    Leaf { noun: "db", verb: "rollback", permission: "database:migrate", writes: true, about: "Take back migrations",
+        examples: "orgctl db rollback --dry-run\norgctl db rollback --to 1",
+        args: |c| c.arg(version_arg("Version to go back to (default: one step)")), run: run!(database::rollback) },
+    Leaf { noun: "db", verb: "status", permission: "database:read", writes: false, about: "Show the schema's version and migrations",
+        examples: "orgctl db status\norgctl db status -o json", args: |c| c, run: run!(database::status) },
+    Leaf { noun: "db", verb: "check", permission: "database:read", writes: false, about: "Check that everything holds that must",
+        examples: "orgctl db check\norgctl db check --quiet", args: |c| c, run: run!(database::check) },
+    Leaf { noun: "db", verb: "grants", permission: "database:read", writes: false, about: "Print the GRANTs for a role that can't change the audit trail",
+        examples: "orgctl db grants --role orgctl_app | psql people",
+        args: |c| c.arg(text("role", "ROLE", "Role of the server that gets them").required(true)), run: run!(database::grants) },
+    Leaf { noun: "db", verb: "reset", permission: "database:reset", writes: false, about: "Drop everything in the database",
+        examples: "orgctl db reset\norgctl db reset --name orgctl.db",
+        args: |c| c.arg(text("name", "NAME", "Name of the database that is to be dropped")), run: run!(database::reset) },
+];
+
+#[rustfmt::skip]
+pub const GENERIC: &[Generic] = &[
+    Generic { verb: "create", action: "create", writes: true, about: |d| format!("Create {}", a(d)),
+        examples: |d| match d.noun { "org" => "orgctl org create --code ACME --name 'Acme Ltd' --type startup".into(),
+            "branch" => "orgctl branch create --code MUM09 --name 'Fort' --city Mumbai --parent R-MAH-W".into(), n => format!("orgctl {n} create") },
+        args: |c, d| fields(c, d, true), run: run_on!(write::create) },
+    Generic { verb: "list", action: "read", writes: false, about: |d| format!("List {}", plural(d)),
+        examples: |d| format!("orgctl {0} list --filter 'status=active name~bank' --sort -created_at\norgctl {0} list --all -o json", d.noun),
+        args: |c, _| listing(c).arg(number("limit", "N", "Most rows to show").value_parser(value_parser!(u64)))
+            .arg(switch("all", "Show all rows").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
+        run: run_on!(read::list) },
+    Generic { verb: "show", action: "read", writes: false, about: |d| format!("Show {} with all fields", a(d)),
+        examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json", d.noun, sample(d)),
+        args: |c, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")), run: run_on!(read::show) },
+    Generic { verb: "update", action: "update", writes: true, about: |d| format!("Change fields of {}", plural(d)),
+        examples: |d| format!("orgctl {0} update {1} --name 'New name'\norgctl {0} update {1} --name 'New name' --if-version 3", d.noun, sample(d)),
+        args: |c, d| fields(c.arg(keys("Code or id")).arg(if_version()), d, false), run: run_on!(write::update) },
+    Generic { verb: "delete", action: "delete", writes: true, about: |d| format!("Delete {}; they can be restored", plural(d)),
+        examples: |d| format!("orgctl {0} delete {1}\norgctl {0} delete {1} --cascade --yes", d.noun, sample(d)),
+        args: delete_args, run: run_on!(remove::delete) },
+    Generic { verb: "restore", action: "restore", writes: true, about: |d| format!("Bring back deleted {}", plural(d)),
+        examples: |d| format!("orgctl {0} restore {1}\norgctl {0} list --deleted", d.noun, sample(d)),
+        args: |c, _| c.arg(keys("Code or id")), run: run_on!(remove::restore) },
+    Generic { verb: "purge", action: "purge", writes: true, about: |d| format!("Remove deleted {} for good", plural(d)),
+        examples: |d| format!("orgctl {0} purge {1}\norgctl {0} purge --deleted-before 2026-01-01 --yes", d.noun, sample(d)),
+        args: |c, _| c.arg(keys("Code or id").required(false).required_unless_present("deleted-before").conflicts_with("deleted-before"))
+            .arg(text("deleted-before", "TIME", "All that were deleted before this time")), run: run_on!(remove::purge) },
+    Generic { verb: "activate", action: "update", writes: true, about: |d| format!("Put {} into use", plural(d)),
+        examples: |d| format!("orgctl {} activate {}", d.noun, sample(d)),
+        args: |c, _| c.arg(keys("Code or id")), run: |s, d, m| Box::pin(write::set_active(s, d, m, true)) },
+    Generic { verb: "deactivate", action: "update", writes: true, about: |d| format!("Take {} out of use", plural(d)),
+        examples: |d| format!("orgctl {} deactivate {}", d.noun, sample(d)),
+        args: |c, _| c.arg(keys("Code or id")), run: |s, d, m| Box::pin(write::set_active(s, d, m, false)) },
+    Generic { verb: "exists", action: "read", writes: false, about: |d| format!("Tell by the exit code whether {} exists", a(d)),
+        examples: |d| format!("orgctl {0} exists {1} --quiet && echo yes", d.noun, sample(d)),
+        args: |c, _| c.arg(keys("Code or id")), run: run_on!(read::exists) },
+    Generic { verb: "import", action: "import", writes: true, about: |d| format!("Load {} from a CSV file, all rows or none", plural(d)),
+        examples: |d| format!("orgctl {0} import {1}.csv --dry-run\norgctl {0} import {1}.csv --on-conflict update --rejects rejects.csv --keep-going", d.noun, d.table),
+        args: import_args, run: run_on!(import::import) },
+    Generic { verb: "export", action: "export", writes: false, about: |d| format!("Write {} as CSV, for `import` to read back", plural(d)),
+        examples: |d| format!("orgctl {0} export {1}.csv\norgctl {0} export --filter status=active -o ndjson", d.noun, d.table),
+        args: |c, _| listing(c.arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)"))), run: run_on!(read::export) },
+    Generic { verb: "history", action: "read", writes: false, about: |d| format!("Show everything that was done to {}", a(d)),
+        examples: |d| format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", d.noun, sample(d)),
+        args: |c, _| c.arg(Arg::new("key").value_name("KEY").required(true).help("Code or id"))
+            .arg(number("limit", "N", "Only the last N records").value_parser(value_parser!(u64))), run: run_on!(read::history) },
+];
+
+fn plural(d: &Descriptor) -> String {
+    if d.is_org() { "organisations".into() } else { d.table.replace('_', " ") }
+}
+
+fn a(d: &Descriptor) -> String {
+    let noun = if d.is_org() { "organisation" } else { d.noun };
+    let article = if noun.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} {noun}")
+}
+
+/// A key of the demo data, for examples.
+fn sample(d: &Descriptor) -> &'static str {
+    if d.is_org() { "SAHYADRI" } else { "MUM01" }
+}
+
+fn text(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
+fn number(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    text(name, value, help)
+}
+
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+fn keys(help: &'static str) -> Arg {
+    Arg::new("key").value_name("KEY").action(ArgAction::Append).num_args(1..).required(true).help(format!("{help}; '-' reads them from standard input"))
+}
+
+fn key_maybe(help: &'static str) -> Arg {
+    Arg::new("key").value_name("KEY").help(help)
+}
+
+fn if_version() -> Arg {
+    number("if-version", "N", "Only if the record still has this version").value_parser(value_parser!(i64))
+}
+
+fn version_arg(help: &'static str) -> Arg {
+    number("to", "VERSION", help).value_parser(value_parser!(i64))
+}
+
+fn flag(field: &'static Field) -> Arg {
+    let mut help = field.help.to_owned();
+    if let Role::Choice(words) = field.ty.role {
+        help.push_str(&format!(": {}", words.join(", ")));
+    }
+    if let Some(default) = field.default() {
+        help.push_str(&format!(" (default: {default})"));
+    }
+    Arg::new(field.name()).long(field.name().replace('_', "-")).value_name(field.ty.label).help(help).action(ArgAction::Set)
+}
+
+/// A flag for every field that a user may set.
+fn fields(mut c: Command, desc: &'static Descriptor, creating: bool) -> Command {
+    for field in desc.settable() {
+        let mut arg = flag(field);
+        if creating && field.ty.required && field.default().is_none() {
+            arg = arg.help(format!("{} (required)", field.help));
+        }
+        if !creating && !field.ty.required {
+            arg = arg.help(format!("{}; '' clears it", field.help));
+        }
+        c = c.arg(arg);
+    }
+    c
+}
+
+fn listing(c: Command) -> Command {
+    c.arg(text("filter", "CONDITIONS", "Only rows for which all hold: 'status=active name~raj created>2026-01-01'"))
+        .arg(text("sort", "FIELDS", "Fields to sort by; -FIELD for descending").allow_hyphen_values(true))
+        .arg(switch("deleted", "Only deleted ones"))
+        .arg(switch("with-deleted", "Deleted ones too"))
+}
+
+fn delete_args(c: Command, desc: &'static Descriptor) -> Command {
+    let mut c = c.arg(keys("Code or id")).arg(switch("cascade", "Delete what depends on them too"));
+    if remove::can_be_pointed_at(desc) {
+        c = c
+            .arg(text("reassign-to", "KEY", "Let what depends on them depend on this one").conflicts_with_all(["cascade", "orphan"]))
+            .arg(switch("orphan", "Let what depends on them depend on nothing").conflicts_with("cascade"));
+    }
+    c
+}
+
+fn import_args(c: Command, _: &'static Descriptor) -> Command {
+    c.arg(Arg::new("file").value_name("FILE").required(true).help("CSV file; '-' reads standard input"))
+        .arg(text("map", "COLUMN=FIELD", "Which field a column fills (can be repeated)").action(ArgAction::Append))
+        .arg(text("set", "FIELD=VALUE", "Value that every row gets (can be repeated)").action(ArgAction::Append))
+        .arg(text("key-field", "FIELD", "Field that tells whether a record is there already").visible_alias("key"))
+        .arg(text("on-conflict", "WHAT", "What to do with a record that is there: error, skip or update").value_parser(["error", "skip", "update"]).hide_possible_values(true).default_value("error"))
+        .arg(switch("ignore-unknown", "Pass over columns that fill no field"))
+        .arg(switch("keep-going", "Load the rows that are valid"))
+        .arg(text("rejects", "FILE", "Write rejected rows and their reasons to this file"))
+}
+
+fn init_args(c: Command) -> Command {
+    c.arg(text("org-code", "CODE", "Code of the first organisation")).arg(text("org-name", "NAME", "Name of the first organisation"))
+}
+
+fn audit_args(c: Command) -> Command {
+    c.arg(text("since", "TIME", "Only from this time on: 7d, 2026-11-01"))
+        .arg(text("until", "TIME", "Only up to this time"))
+        .arg(text("action", "ACTION", "Only this action: create, update, delete ..."))
+        .arg(text("resource", "KIND", "Only this kind of record: org, branch ..."))
+        .arg(text("actor", "NAME", "Only what this actor did"))
+        .arg(text("source", "SOURCE", "Only from here: cli, cron, ci ..."))
+        .arg(text("status", "STATUS", "Only with this outcome: success, failed, denied, interrupted"))
+        .arg(text("request", "UUID", "Only what this command did"))
+        .arg(number("before", "SEQ", "Only records before this number; needs --org").value_parser(value_parser!(i64)))
+        .arg(number("limit", "N", "Most records to show (default: 50)").value_parser(value_parser!(u64)))
+        .arg(switch("all", "Show all records").conflicts_with("limit"))
+}
+
+fn with_examples(c: Command, examples: &str) -> Command {
+    let lines: Vec<String> = examples.lines().map(|l| format!("  {l}")).collect();
+    c.after_help(format!("Examples:\n{}", lines.join("\n")))
+}
+
+/// The whole tree.
+pub fn command() -> Command {
+    let mut root = Command::new("orgctl")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Administer the people side of a company, straight on its database")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .max_term_width(100)
+        .after_help("Begin with 'orgctl demo', or 'orgctl init --org-code ACME'. Each command has examples: orgctl NOUN VERB --help");
+    root = config::global_args(root);
+    root = root.subcommand(with_examples(
+        Command::new("demo").about("Make a demo database in this folder and show what orgctl does"),
+        "orgctl demo",
+    ));
+    for leaf in LEAVES.iter().filter(|l| l.noun.is_empty()) {
+        root = root.subcommand(leaf.command());
+    }
+    for (noun, about) in NOUNS {
+        let mut c = Command::new(*noun).about(*about).subcommand_required(true).arg_required_else_help(true).disable_help_subcommand(true);
+        if let Some(desc) = RESOURCES.iter().copied().find(|d| d.noun == *noun) {
+            if let Some(alias) = desc.alias {
+                c = c.alias(alias);
+            }
+            for g in GENERIC {
+                let verb = with_examples(Command::new(g.verb).about((g.about)(desc)), &(g.examples)(desc));
+                c = c.subcommand((g.args)(verb, desc));
+            }
+        }
+        for leaf in LEAVES.iter().filter(|l| l.noun == *noun) {
+            c = c.subcommand(leaf.command());
+        }
+        if *noun == "config" {
+            c = c
+                .subcommand(with_examples(Command::new("show").about("Show every setting and where its value comes from"), "orgctl config show"))
+                .subcommand(with_examples(Command::new("path").about("Show where the configuration file is looked for"), "orgctl config path"));
+        }
+        root = root.subcommand(c);
+    }
+    root
+}
+
+impl Leaf {
+    fn command(&self) -> Command {
+        (self.args)(with_examples(Command::new(self.verb).about(self.about), self.examples))
+    }
+}
+
+/// What the words of a command line lead to.
+pub enum Found {
+    Leaf(&'static Leaf),
+    Generic(&'static Generic, &'static Descriptor),
+    /// `demo` and `config`, which need no database of their own.
+    Plain,
+}
+
+/// Finds the leaf that a noun and a verb name.
+pub fn find(noun: &str, verb: &str) -> Found {
+    if let Some(leaf) = LEAVES.iter().find(|l| l.noun == noun && l.verb == verb) {
+        return Found::Leaf(leaf);
+    }
+    let desc = RESOURCES.iter().copied().find(|d| d.noun == noun);
+    match (desc, GENERIC.iter().find(|g| g.verb == verb)) {
+        (Some(desc), Some(generic)) => Found::Generic(generic, desc),
+        _ => Found::Plain,
+    }
+}
+
+impl Found {
+    /// The permission that the gate asks for; none for what needs no database.
+    pub fn access(&self) -> Option<Access> {
+        match self {
+            Found::Leaf(l) => Some(Access { permission: l.permission.to_owned(), writes: l.writes }),
+            Found::Generic(g, d) => Some(Access { permission: format!("{}:{}", d.table, g.action), writes: g.writes }),
+            Found::Plain => None,
+        }
+    }
+}

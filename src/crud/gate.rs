@@ -1,0 +1,121 @@
+//! The gate that every writing verb goes through: permission, transaction, run, invariants, audit, commit.
+
+use anyhow::Result;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Map;
+
+use super::session::Session;
+use crate::access;
+use crate::model::audit::Status;
+use crate::model::problem::{Kind, Problem};
+use crate::model::scalar::Rules;
+use crate::store::postgres::LockTimeout;
+use crate::store::tx::{Permit, Tx};
+
+/// A change as data: its arguments complete, its keys resolved. So it can be run, run dry, refused, and stored.
+pub trait Verb: Serialize + DeserializeOwned {
+    type Output;
+
+    /// The organisations whose trees it writes to.
+    fn orgs(&self) -> Vec<i32>;
+
+    /// Does the work. What it returns is shown after the commit.
+    fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> impl Future<Output = Result<Self::Output>>;
+}
+
+/// Asks whether the command may be done at all. Reads ask here too.
+pub fn allow(s: &Session<'_>) -> Result<()> {
+    Ok(access::decide(&s.subject, &s.access.permission)?)
+}
+
+/// Runs a verb: everything of it, or nothing.
+pub async fn write<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
+    s.db().await?;
+    write_unchecked(s, verb).await
+}
+
+/// As [`write`], on a database whose schema is still to be made: `init` and `db migrate`.
+pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
+    allow(s)?;
+    let permit = Permit::issue(&s.access.permission);
+    let orgs = verb.orgs();
+    if let [org, ..] = orgs.as_slice() {
+        s.about = *org;
+    }
+    s.unchecked_db().await?;
+    let Some(mut db) = s.take_db() else { return Err(anyhow::anyhow!("the connection is in use")) };
+    let done = transact(s, &mut db, permit, &orgs, verb).await;
+    s.put_db(db);
+    done.map_err(|e| if e.is::<LockTimeout>() { waited_in_vain(s).into() } else { e })
+}
+
+fn waited_in_vain(s: &Session<'_>) -> Problem {
+    Problem::failed(format!("another command holds what this one needs; waited {} s", s.opening.wait.as_secs()))
+        .hint("run the command again later, or wait longer with --wait SECONDS")
+}
+
+async fn transact<V: Verb>(s: &mut Session<'_>, db: &mut crate::store::db::Db, permit: Permit, orgs: &[i32], verb: &V) -> Result<V::Output> {
+    let origin = s.origin.clone();
+    let wait = s.opening.wait.as_secs();
+    let ui = &mut s.ui;
+    let mut waiting = |holder: &str| ui.status(&format!("waiting for {holder}, which is writing (up to {wait} s)"));
+    let mut tx = Tx::begin(db, permit, &origin, s.clock, s.random, &mut waiting).await?;
+    let done = async {
+        tx.lock(orgs, &mut waiting).await?;
+        let output = verb.run(&mut tx, &s.rules).await?;
+        if s.dry_run {
+            tx.finish().await?;
+        }
+        Ok(output)
+    }
+    .await;
+    match done {
+        Ok(output) if !s.dry_run => {
+            s.committing.set(true);
+            let committed = tx.commit().await;
+            s.committing.set(false);
+            committed.map(|()| output)
+        }
+        other => {
+            // Where this fails the connection is gone, and the server undoes the transaction by itself.
+            let _ = tx.rollback().await;
+            other
+        }
+    }
+}
+
+/// Records that a writing command was refused, failed or was interrupted, in a transaction of its own
+/// (DOMAIN.md, section 5: exits 4, 5, 6, 8, 130 and 143; not usage errors and keys not found).
+pub async fn record_refusal(s: &mut Session<'_>, problem: &Problem) {
+    let status = match problem.kind {
+        Kind::Denied => Status::Denied,
+        Kind::Interrupted | Kind::Terminated => Status::Interrupted,
+        Kind::Conflict | Kind::Invalid | Kind::Integrity => Status::Failed,
+        _ => return,
+    };
+    if !s.access.writes || s.dry_run {
+        return;
+    }
+    // The command's own connection may be in the middle of something.
+    s.close().await;
+    if let Err(e) = try_record(s, status, problem).await {
+        s.ui.verbose(&format!("{e:#}"));
+        s.ui.warn("no audit record could be made of this refusal");
+    }
+}
+
+async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> Result<()> {
+    let permit = Permit::issue(&s.access.permission);
+    let origin = s.origin.clone();
+    let (clock, random, org, access) = (s.clock, s.random, s.about, s.access.clone());
+    let db = s.db().await?;
+    let mut tx = Tx::begin(db, permit, &origin, clock, random, &mut |_| {}).await?;
+    tx.lock(&[org], &mut |_| {}).await?;
+    tx.mark(status, &problem.sentence);
+    let mut details = Map::new();
+    details.insert("exit_code".into(), problem.kind.exit_code().into());
+    let noun = crate::model::RESOURCES.iter().find(|d| d.table == access.resource()).map_or(access.resource(), |d| d.noun);
+    tx.refusal(org, access.action(), noun, details).await?;
+    tx.commit().await
+}

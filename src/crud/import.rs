@@ -1,0 +1,669 @@
+//! import: a CSV file into any resource, all rows or none unless asked otherwise.
+//!
+//! Two passes over the file, so that a row may refer to one further down: the first checks each row by itself and
+//! collects keys, the second resolves references and writes. Rows are streamed; what stays in memory is the keys.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+use uuid::Uuid;
+
+use super::gate::{self, Verb};
+use super::session::Session;
+use super::write::{blank, described, dry_run_note, keys_free};
+use crate::model::audit::Action;
+use crate::model::org::SYSTEM;
+use crate::model::problem::{Kind as ProblemKind, Problem, nearest};
+use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::scalar::{Rules, shorten};
+use crate::model::value::Value;
+use crate::store::records::{self, Life, by_key};
+use crate::store::tx::Tx;
+use crate::ui::format::{self, Format};
+use crate::ui::text::plain;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnConflict {
+    Error,
+    Skip,
+    Update,
+}
+
+/// Loads a file. Its arguments are complete: the columns are mapped.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Import {
+    pub noun: String,
+    pub org: Option<i32>,
+    pub path: PathBuf,
+    pub delimiter: u8,
+    /// For each column of the file, the field that it fills; none where it is passed over.
+    pub columns: Vec<Option<String>>,
+    /// Values that every row gets.
+    pub constants: Vec<(String, String)>,
+    /// The field that tells whether a row is there already.
+    pub key: String,
+    pub on_conflict: OnConflict,
+    pub keep_going: bool,
+    pub rejects: Option<PathBuf>,
+}
+
+/// A row that was not loaded, and why.
+#[derive(Debug, Clone)]
+pub struct Reject {
+    pub line: u64,
+    pub column: Option<String>,
+    pub code: &'static str,
+    pub reason: String,
+}
+
+/// What came of an import.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub read: u64,
+    pub created: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+    pub skipped: u64,
+    pub rejected: u64,
+    /// The first of them.
+    pub rejects: Vec<Reject>,
+    /// Nothing was written because of rejected rows.
+    pub refused: bool,
+}
+
+/// Rejected rows that the report shows.
+const SHOWN: usize = 20;
+
+/// What the first pass keeps of a row that is good so far.
+struct Row {
+    line: u64,
+    id: Uuid,
+    /// Keys of the same file and kind that it refers to.
+    refers: Vec<(&'static Field, String)>,
+}
+
+/// What the first pass finds.
+#[derive(Default)]
+struct Found {
+    rows: BTreeMap<u64, String>,
+    by_key: HashMap<String, Row>,
+    rejects: BTreeMap<u64, Reject>,
+    read: u64,
+}
+
+impl Import {
+    fn reader(&self) -> Result<csv::Reader<File>> {
+        let file = File::open(&self.path).map_err(|e| unreadable(&self.path, &e))?;
+        Ok(csv::ReaderBuilder::new().delimiter(self.delimiter).flexible(true).from_reader(file))
+    }
+
+    /// The values that a row gives, parsed; references still as keys.
+    fn values(&self, desc: &'static Descriptor, cells: &csv::ByteRecord, rules: &Rules) -> Result<Vec<(&'static Field, Value)>, Reject> {
+        let line = cells.position().map_or(0, csv::Position::line);
+        let reject = |column: Option<&str>, code, reason: String| Reject { line, column: column.map(str::to_owned), code, reason };
+        if cells.len() != self.columns.len() {
+            let reason = format!("the row has {} cells, the header {}", cells.len(), self.columns.len());
+            return Err(reject(None, "field_count", reason));
+        }
+        let mut values = Vec::new();
+        for (cell, column) in cells.iter().zip(&self.columns) {
+            let Some(field) = column.as_deref().and_then(|c| desc.field(c)) else { continue };
+            let text = std::str::from_utf8(cell)
+                .map_err(|_| reject(Some(field.name()), "encoding", format!("{} is not UTF-8 text", field.name())))?;
+            let value = field.parse(text, rules).or_else(|p| match (field.default(), text.trim().is_empty()) {
+                // A blank cell of a field that has a default means the default.
+                (Some(default), true) => field.parse(default, rules),
+                _ => Err(p),
+            });
+            values.push((field, value.map_err(|p| reject(Some(field.name()), "invalid", p.sentence))?));
+        }
+        for (name, text) in &self.constants {
+            if let Some(field) = desc.field(name) {
+                let value = field.parse(text, rules).map_err(|p| reject(Some(field.name()), "invalid", p.sentence))?;
+                values.push((field, value));
+            }
+        }
+        Ok(values)
+    }
+
+    /// Checks each row by itself, and rows against each other.
+    fn first_pass(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, rules: &Rules) -> Result<Found> {
+        let mut found = Found::default();
+        let mut reader = self.reader()?;
+        let mut cells = csv::ByteRecord::new();
+        while reader.read_byte_record(&mut cells).map_err(|e| unreadable_csv(&self.path, &e))? {
+            found.read += 1;
+            let line = cells.position().map_or(0, csv::Position::line);
+            if let Err(reject) = self.first_look(tx, desc, rules, &cells, line, &mut found) {
+                found.rejects.insert(line, reject);
+            }
+        }
+        // Who refers to a rejected row is rejected, and who refers to that one, until nothing changes.
+        loop {
+            let mut more = Vec::new();
+            for row in found.by_key.values().filter(|r| !found.rejects.contains_key(&r.line)) {
+                for (field, key) in &row.refers {
+                    if let Some(other) = found.by_key.get(key).filter(|o| found.rejects.contains_key(&o.line)) {
+                        let reason = format!("{} {key} was rejected (line {})", field.name(), other.line);
+                        more.push(Reject { line: row.line, column: Some(field.name().into()), code: "reference_rejected", reason });
+                        break;
+                    }
+                }
+            }
+            if more.is_empty() {
+                break;
+            }
+            found.rejects.extend(more.into_iter().map(|r| (r.line, r)));
+        }
+        found.reject_cycles();
+        Ok(found)
+    }
+
+    fn first_look(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, rules: &Rules, cells: &csv::ByteRecord, line: u64, found: &mut Found) -> Result<(), Reject> {
+        let reject = |column: &str, code, reason: String| Reject { line, column: Some(column.to_owned()), code, reason };
+        let values = self.values(desc, cells, rules)?;
+        let key = values.iter().find(|(f, _)| f.name() == self.key).map(|(_, v)| v.to_text()).unwrap_or_default();
+        if key.is_empty() {
+            return Err(reject(&self.key, "required", format!("{} must not be empty", self.key)));
+        }
+        if let Some(other) = found.by_key.get(&key) {
+            let reason = format!("{} {key} stands in the file already, on line {}", self.key, other.line);
+            return Err(reject(&self.key, "duplicate", reason));
+        }
+        let refers = values.iter().filter(|(f, v)| f.target() == Some(desc.noun) && !v.is_null());
+        let refers = refers.map(|(f, v)| (*f, self.normal(desc, &v.to_text(), rules))).collect();
+        found.by_key.insert(key.clone(), Row { line, id: tx.new_id(), refers });
+        found.rows.insert(line, key);
+        // Rules that need no other row.
+        let mut record = blank(tx, desc, self.org.unwrap_or(SYSTEM), Uuid::nil(), rules)
+            .map_err(|e| reject(&self.key, "invalid", e.to_string()))?;
+        for (field, value) in values {
+            // A reference does not decide about a rule between fields.
+            record.set(field.column, if field.target().is_some() { Value::Null(field.ty.kind) } else { value });
+        }
+        if self.on_conflict != OnConflict::Update {
+            for field in desc.fields.iter().filter(|f| f.ty.required && record.get(f.column).is_null()) {
+                return Err(reject(field.name(), "required", format!("{} must not be empty", field.name())));
+            }
+            (desc.check)(&record).map_err(|p| reject(p.field.unwrap_or(&self.key), "invalid", p.sentence))?;
+        }
+        Ok(())
+    }
+
+    /// A key as the target's key field would keep it.
+    fn normal(&self, desc: &'static Descriptor, key: &str, rules: &Rules) -> String {
+        desc.key().parse(key, rules).map_or_else(|_| key.to_owned(), |v| v.to_text())
+    }
+
+    /// Writes the rows that are good so far.
+    async fn second_pass(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, rules: &Rules, found: &mut Found, report: &mut Report) -> Result<()> {
+        let mut reader = self.reader()?;
+        let mut cells = csv::ByteRecord::new();
+        while reader.read_byte_record(&mut cells).map_err(|e| unreadable_csv(&self.path, &e))? {
+            let line = cells.position().map_or(0, csv::Position::line);
+            if found.rejects.contains_key(&line) {
+                continue;
+            }
+            match self.write_row(tx, desc, rules, found, &cells).await {
+                Ok(Wrote::Created) => report.created += 1,
+                Ok(Wrote::Updated) => report.updated += 1,
+                Ok(Wrote::Unchanged) => report.unchanged += 1,
+                Ok(Wrote::Skipped) => report.skipped += 1,
+                Err(e) => {
+                    // What is wrong with one row is told of that row; anything else ends the import.
+                    let problem = e.downcast::<Problem>()?;
+                    if !matches!(problem.kind, ProblemKind::Invalid | ProblemKind::Conflict | ProblemKind::NotFound) {
+                        return Err(problem.into());
+                    }
+                    let reject = Reject { line, column: problem.field.map(str::to_owned), code: problem.kind.word(), reason: problem.sentence };
+                    found.rejects.insert(line, reject);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_row(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, rules: &Rules, found: &Found, cells: &csv::ByteRecord) -> Result<Wrote> {
+        let mut values = self.values(desc, cells, rules).map_err(|r| Problem::invalid(r.reason))?;
+        let key = values.iter().find(|(f, _)| f.name() == self.key).map(|(_, v)| v.clone()).unwrap_or_else(|| "".into());
+        let row = found.by_key.get(&key.to_text()).ok_or_else(|| Problem::failed("the file changed while it was read"))?;
+        let existing = existing(tx, desc, self.org, &self.key, &key).await?;
+        for (field, value) in &mut values {
+            if let (Some(_), Value::Text(text)) = (field.target(), &*value) {
+                let text = text.clone();
+                *value = self.reference(tx, field, &text, rules, found).await?.into();
+            }
+        }
+        let Some(before) = existing else {
+            let org = match self.org {
+                Some(org) => org,
+                None => tx.new_org_number().await?,
+            };
+            let mut record = blank(tx, desc, org, row.id, rules)?;
+            for (field, value) in values {
+                record.set(field.column, value);
+            }
+            if let Some(field) = desc.fields.iter().find(|f| f.ty.required && record.get(f.column).is_null()) {
+                return Err(Problem::invalid(format!("{} must not be empty", field.name())).field(field.name()).into());
+            }
+            (desc.check)(&record)?;
+            keys_free(tx, &record).await?;
+            tx.insert(desc, org, row.id, record.values).await?;
+            return Ok(Wrote::Created);
+        };
+        match self.on_conflict {
+            OnConflict::Error => {
+                let problem = Problem::conflict(format!("{} exists already", before.title()));
+                Err(problem.field(desc.key().name()).into())
+            }
+            OnConflict::Skip => Ok(Wrote::Skipped),
+            OnConflict::Update => {
+                super::input::not_system(&before)?;
+                let mut after = before.clone();
+                for (field, value) in values {
+                    after.set(field.column, value);
+                }
+                (desc.check)(&after)?;
+                keys_free(tx, &after).await?;
+                Ok(match tx.update(&before, after, Action::Update).await? {
+                    Some(_) => Wrote::Updated,
+                    None => Wrote::Unchanged,
+                })
+            }
+        }
+    }
+
+    /// The id that a reference's key stands for: a live record, or a row of this file.
+    async fn reference(&self, tx: &mut Tx<'_>, field: &'static Field, key: &str, rules: &Rules, found: &Found) -> Result<Uuid> {
+        let target = field.target().and_then(find_resource_by).ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
+        if let Some(there) = by_key(tx.db, target, self.org, key, Life::Live, rules).await?.first() {
+            return Ok(there.meta.id);
+        }
+        if target.noun == self.noun
+            && let Some(row) = found.by_key.get(&self.normal(target, key, rules))
+        {
+            return Ok(row.id);
+        }
+        Err(Problem::not_found(format!("{} {} does not exist", target.noun, shorten(key))).field(field.name()).into())
+    }
+}
+
+fn find_resource_by(noun: &'static str) -> Option<&'static Descriptor> {
+    crate::model::resource(noun)
+}
+
+enum Wrote {
+    Created,
+    Updated,
+    Unchanged,
+    Skipped,
+}
+
+/// The live record that has this value in the key field.
+async fn existing(tx: &mut Tx<'_>, desc: &'static Descriptor, org: Option<i32>, field: &str, key: &Value) -> Result<Option<Record>> {
+    let column = crate::store::sql::quoted(field);
+    let (condition, args) = match org {
+        Some(org) => (format!("t.org_id = $1 and t.{column} = $2 and t.deleted_at is null"), vec![org.into(), key.clone()]),
+        None => (format!("t.{column} = $1 and t.deleted_at is null"), vec![key.clone()]),
+    };
+    Ok(records::load_where(tx.db, desc, &condition, args).await?.into_iter().next())
+}
+
+impl Found {
+    /// Rejects the rows that stand below themselves.
+    fn reject_cycles(&mut self) {
+        // 1: being climbed from now; 2: known to end.
+        let mut state: HashMap<&str, u8> = HashMap::new();
+        let mut cycles: Vec<Vec<&str>> = Vec::new();
+        for start in self.rows.values() {
+            let mut path: Vec<&str> = Vec::new();
+            let mut at = Some(start.as_str());
+            while let Some(key) = at {
+                match state.get(key) {
+                    Some(2) => break,
+                    Some(_) => {
+                        let from = path.iter().position(|k| *k == key).unwrap_or(0);
+                        cycles.push(path[from..].to_vec());
+                        break;
+                    }
+                    None => {
+                        state.insert(key, 1);
+                        path.push(key);
+                        at = self.by_key.get(key).and_then(|r| r.refers.first()).map(|(_, k)| k.as_str()).filter(|k| self.by_key.contains_key(*k));
+                    }
+                }
+            }
+            for key in path {
+                state.insert(key, 2);
+            }
+        }
+        let mut rejects = Vec::new();
+        for cycle in cycles {
+            let shown = cycle.iter().chain(cycle.first()).copied().collect::<Vec<_>>().join(" > ");
+            for key in &cycle {
+                let Some(row) = self.by_key.get(*key) else { continue };
+                let column = row.refers.first().map(|(f, _)| f.name().to_owned());
+                rejects.push(Reject { line: row.line, column, code: "cycle", reason: format!("stands below itself: {shown}") });
+            }
+        }
+        self.rejects.extend(rejects.into_iter().map(|r| (r.line, r)));
+    }
+}
+
+impl Verb for Import {
+    type Output = Report;
+
+    fn orgs(&self) -> Vec<i32> {
+        // Organisations in a file are found first; then all of them are locked in order.
+        self.org.into_iter().collect()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Report> {
+        let desc = described(&self.noun)?;
+        let mut report = Report::default();
+        let mut found = self.first_pass(tx, desc, rules)?;
+        report.read = found.read;
+        if self.org.is_none() {
+            let mut orgs = vec![SYSTEM];
+            for key in found.by_key.keys() {
+                orgs.extend(existing(tx, desc, None, &self.key, &key.as_str().into()).await?.map(|r| r.meta.org_id));
+            }
+            tx.lock(&orgs, &mut |_| {}).await?;
+        }
+        if found.rejects.is_empty() || self.keep_going {
+            self.second_pass(tx, desc, rules, &mut found, &mut report).await?;
+        }
+        report.rejected = found.rejects.len() as u64;
+        report.rejects = found.rejects.values().take(SHOWN).cloned().collect();
+        self.write_rejects(&found.rejects)?;
+        if report.rejected > 0 && !self.keep_going {
+            report.refused = true;
+            return Err(Refused(report).into());
+        }
+        if report.created + report.updated > 0 {
+            let mut details = Map::new();
+            details.insert("file".into(), self.path.display().to_string().into());
+            for (name, n) in [("read", report.read), ("created", report.created), ("updated", report.updated), ("rejected", report.rejected)] {
+                details.insert(name.into(), n.into());
+            }
+            tx.event(self.org.unwrap_or(SYSTEM), Action::Import, desc.noun, details).await?;
+        }
+        Ok(report)
+    }
+}
+
+/// An import that was undone because of rejected rows.
+#[derive(Debug)]
+struct Refused(Report);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("rows were rejected")
+    }
+}
+impl std::error::Error for Refused {}
+
+impl Import {
+    /// The original rows with line, column, code and reason: to be mended and fed back in.
+    fn write_rejects(&self, rejects: &BTreeMap<u64, Reject>) -> Result<()> {
+        let Some(path) = &self.rejects else { return Ok(()) };
+        let failed = |e: io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
+        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(failed)?;
+        let mut out = io::BufWriter::new(file);
+        let mut reader = self.reader()?;
+        let header = reader.headers().map_err(|e| unreadable_csv(&self.path, &e))?.clone();
+        let mut line = |cells: Vec<String>| -> Result<()> {
+            out.write_all(format::csv_line(cells)?.as_bytes()).map_err(failed)?;
+            Ok(())
+        };
+        let more = ["reject_line", "reject_column", "reject_code", "reject_reason"];
+        line(header.iter().map(str::to_owned).chain(more.map(str::to_owned)).collect())?;
+        let mut cells = csv::ByteRecord::new();
+        while reader.read_byte_record(&mut cells).map_err(|e| unreadable_csv(&self.path, &e))? {
+            let at = cells.position().map_or(0, csv::Position::line);
+            let Some(reject) = rejects.get(&at) else { continue };
+            let mut row: Vec<String> = cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
+            row.resize(self.columns.len(), String::new());
+            row.extend([reject.line.to_string(), reject.column.clone().unwrap_or_default(), reject.code.into(), reject.reason.clone()]);
+            line(row)?;
+        }
+        out.flush().map_err(failed)?;
+        Ok(())
+    }
+}
+
+/// The columns that [`Import::write_rejects`] adds; a file fed back in still has them.
+fn is_reject_column(header: &str) -> bool {
+    matches!(header, "reject_line" | "reject_column" | "reject_code" | "reject_reason")
+}
+
+fn unreadable(path: &Path, e: &io::Error) -> Problem {
+    Problem::failed(format!("can't read {}: {}", path.display(), plain(e)))
+}
+
+fn unreadable_csv(path: &Path, e: &csv::Error) -> Problem {
+    match e.kind() {
+        csv::ErrorKind::Io(e) => unreadable(path, e),
+        csv::ErrorKind::Utf8 { .. } => Problem::invalid("the header is not UTF-8 text").hint("save the file as UTF-8"),
+        _ => Problem::invalid(format!("{} is no CSV file that can be read", path.display())),
+    }
+}
+
+/// Standard input can be read once; two passes need a file. It is nobody else's to read.
+fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new().map_err(|e| Problem::failed(format!("can't make a temporary file: {}", plain(&e))))?;
+    io::copy(&mut s.ui.io.stdin, &mut file).map_err(|e| Problem::failed(format!("can't read standard input: {}", plain(&e))))?;
+    Ok(file)
+}
+
+/// Looks at the first bytes and the header: what is no CSV is refused by name, the delimiter is the one that the header
+/// has most of.
+fn dialect(path: &Path) -> Result<u8> {
+    let mut file = File::open(path).map_err(|e| unreadable(path, &e))?;
+    let shown = path.display();
+    if file.metadata().is_ok_and(|m| m.is_dir()) {
+        return Err(Problem::failed(format!("{shown} is a folder, not a file")).into());
+    }
+    let mut start = [0; 4];
+    let n = file.read(&mut start).map_err(|e| unreadable(path, &e))?;
+    let refused = |what: &str, how: &str| Err(Problem::invalid(format!("{shown} {what}")).hint(how).into());
+    match &start[..n] {
+        [] => return refused("is empty", "the first line names the columns"),
+        [b'P', b'K', ..] => return refused("is a spreadsheet, not CSV", "save it as 'CSV UTF-8' in the spreadsheet program"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return refused("is UTF-16 text", "save it as UTF-8"),
+        _ => {}
+    }
+    file.seek(SeekFrom::Start(0)).map_err(|e| unreadable(path, &e))?;
+    let mut header = Vec::new();
+    BufReader::new(file).take(1 << 20).read_until(b'\n', &mut header).map_err(|e| unreadable(path, &e))?;
+    let count = |d: &u8| header.iter().filter(|b| *b == d).count();
+    Ok(*b",;\t|".iter().rev().max_by_key(|d| count(d)).unwrap_or(&b','))
+}
+
+/// Says which field each column of the file fills.
+fn map_columns(desc: &'static Descriptor, header: &csv::StringRecord, m: &ArgMatches) -> Result<Vec<Option<String>>> {
+    let mut maps: Vec<(String, String)> = Vec::new();
+    for map in m.get_many::<String>("map").into_iter().flatten() {
+        let (from, to) = map.rsplit_once('=').ok_or_else(|| {
+            Problem::usage(format!("'{}' maps nothing", shorten(map))).hint("write --map 'Emp ID=code'")
+        })?;
+        maps.push((from.trim().to_owned(), to.trim().to_owned()));
+    }
+    let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
+    let mut columns: Vec<Option<String>> = Vec::new();
+    let mut unknown = Vec::new();
+    for name in header {
+        let name = name.trim();
+        let mapped = maps.iter().position(|(from, _)| from.eq_ignore_ascii_case(name)).map(|i| maps.swap_remove(i).1);
+        let field = match &mapped {
+            Some(to) => Some(desc.field(to).ok_or_else(|| {
+                let meant = nearest(to, known.iter().copied()).map(|m| format!("did you mean {m}?"));
+                Problem::usage(format!("--map names a field that a {} does not have: {}", desc.noun, shorten(to)))
+                    .hint_maybe(meant)
+                    .hint(format!("fields: {}", known.join(", ")))
+            })?),
+            None => desc.field_for_header(name),
+        };
+        if field.is_none() && !is_reject_column(name) {
+            unknown.push(name.to_owned());
+        }
+        if let Some(twice) = field.filter(|f| columns.iter().flatten().any(|c| c == f.name())) {
+            return Err(Problem::invalid(format!("two columns of the file fill {}", twice.name()))
+                .hint("--map says which column is meant; rename or remove the other")
+                .into());
+        }
+        columns.push(field.map(|f| f.name().to_owned()));
+    }
+    if let Some((from, _)) = maps.first() {
+        return Err(Problem::usage(format!("the file has no column '{}'", shorten(from)))
+            .hint(format!("its columns: {}", header.iter().collect::<Vec<_>>().join(", ")))
+            .into());
+    }
+    if !unknown.is_empty() && !m.get_flag("ignore-unknown") {
+        let meant = unknown.iter().find_map(|u| nearest(u, known.iter().copied()).map(|k| format!("did you mean {k} by '{u}'?")));
+        return Err(Problem::invalid(format!("columns that a {} does not have: {}", desc.noun, unknown.join(", ")))
+            .hint_maybe(meant)
+            .hint("--map 'COLUMN=FIELD' says what one is; --ignore-unknown passes over them")
+            .hint(format!("fields: {}", known.join(", ")))
+            .into());
+    }
+    Ok(columns)
+}
+
+fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(String, String)>> {
+    let mut constants = Vec::new();
+    for set in m.get_many::<String>("set").into_iter().flatten() {
+        let (name, value) = set.split_once('=').ok_or_else(|| {
+            Problem::usage(format!("'{}' sets nothing", shorten(set))).hint("write --set country=India")
+        })?;
+        let field = desc.field(name.trim()).ok_or_else(|| {
+            let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
+            Problem::usage(format!("a {} has no field '{}'", desc.noun, shorten(name))).hint(format!("fields: {}", known.join(", ")))
+        })?;
+        constants.push((field.name().to_owned(), value.to_owned()));
+    }
+    Ok(constants)
+}
+
+pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let org = if desc.is_org() { None } else { Some(s.the_org().await?) };
+    let file = m.get_one::<String>("file").cloned().unwrap_or_default();
+    // Kept until the end: dropping it removes the file.
+    let spooled = if file == "-" { Some(spool(s)?) } else { None };
+    let path = spooled.as_ref().map_or_else(|| PathBuf::from(&file), |f| f.path().to_owned());
+    let delimiter = dialect(&path)?;
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_path(&path).map_err(|e| unreadable_csv(&path, &e))?;
+    let header = reader.headers().map_err(|e| unreadable_csv(&path, &e))?.clone();
+    let columns = map_columns(desc, &header, m)?;
+    let constants = constants(desc, m)?;
+    let has = |f: &&Field| columns.iter().flatten().any(|c| c == f.name()) || constants.iter().any(|(c, _)| c == f.name());
+    let key = match m.get_one::<String>("key-field") {
+        Some(name) => desc.keys().find(|f| f.name() == name).ok_or_else(|| {
+            let keys: Vec<&str> = desc.keys().map(Field::name).collect();
+            Problem::usage(format!("{} is no key of a {}", shorten(name), desc.noun)).hint(format!("keys: {}", keys.join(", ")))
+        })?,
+        None => desc.keys().find(has).ok_or_else(|| {
+            let keys: Vec<&str> = desc.keys().map(Field::name).collect();
+            Problem::invalid(format!("no column holds a key of the {}: {}", desc.noun, keys.join(", ")))
+                .hint(format!("its columns: {}; --map 'COLUMN={}' names the one", header.iter().collect::<Vec<_>>().join(", "), keys[0]))
+        })?,
+    };
+    let on_conflict = match m.get_one::<String>("on-conflict").map(String::as_str) {
+        Some("skip") => OnConflict::Skip,
+        Some("update") => OnConflict::Update,
+        _ => OnConflict::Error,
+    };
+    if on_conflict == OnConflict::Error
+        && let Some(missing) = desc.settable().find(|f| f.ty.required && f.default().is_none() && !has(f))
+    {
+        return Err(Problem::invalid(format!("no column holds the {} of the {}", missing.name(), desc.noun))
+            .hint(format!("--map 'COLUMN={0}' names one; --set {0}=... gives every row the same", missing.name()))
+            .into());
+    }
+    let verb = Import {
+        noun: desc.noun.into(),
+        org,
+        path,
+        delimiter,
+        columns,
+        constants,
+        key: key.name().into(),
+        on_conflict,
+        keep_going: m.get_flag("keep-going"),
+        rejects: m.get_one::<String>("rejects").map(PathBuf::from),
+    };
+    let started = std::time::Instant::now();
+    let bar = s.ui.progress("importing", None);
+    let done = gate::write(s, &verb).await;
+    bar.finish_and_clear();
+    let report = match done {
+        Ok(report) => report,
+        Err(e) => e.downcast::<Refused>()?.0,
+    };
+    tell(s, desc, &report, started.elapsed().as_secs_f64(), &verb)
+}
+
+/// The closing report, and the exit code that goes with it.
+fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: &Import) -> Result<()> {
+    let rate = (r.read as f64 / seconds.max(0.001)).round();
+    if matches!(s.ui.style.format, Format::Json | Format::Ndjson) {
+        let rejects: Vec<_> = r
+            .rejects
+            .iter()
+            .map(|x| json!({ "line": x.line, "column": x.column, "code": x.code, "reason": x.reason }))
+            .collect();
+        let report = json!({
+            "read": r.read, "created": r.created, "updated": r.updated, "unchanged": r.unchanged, "skipped": r.skipped,
+            "rejected": r.rejected, "rejects": rejects, "written": !r.refused && !s.dry_run, "seconds": (seconds * 1000.0).round() / 1000.0,
+            "rows_per_second": rate,
+        });
+        s.ui.out(&format!("{}\n", format::json_pretty(&report)))?;
+        s.ui.flush()?;
+    } else {
+        for x in &r.rejects {
+            let column = x.column.as_ref().map_or(String::new(), |c| format!(", {c}"));
+            s.ui.status(&format!("rejected line {}{column}: {}", x.line, x.reason));
+        }
+        let hidden = r.rejected.saturating_sub(r.rejects.len() as u64);
+        if hidden > 0 {
+            s.ui.status(&format!("and {hidden} more rejected rows"));
+        }
+        if r.refused {
+            s.ui.status(&format!("read {} rows, rejected {}; nothing was imported", r.read, r.rejected));
+        } else {
+            let mut parts = vec![format!("created {}", r.created), format!("updated {}", r.updated), format!("unchanged {}", r.unchanged)];
+            if r.skipped > 0 {
+                parts.push(format!("skipped {}", r.skipped));
+            }
+            parts.push(format!("rejected {}", r.rejected));
+            s.ui.status(&format!("read {} rows: {} ({seconds:.1} s, {rate} rows/s)", r.read, parts.join(", ")));
+            if r.created + r.updated == 0 {
+                s.ui.status("nothing was changed");
+            }
+        }
+        dry_run_note(s);
+    }
+    if r.rejected == 0 {
+        return Ok(());
+    }
+    let rejects = match &verb.rejects {
+        Some(path) => format!("mend {} and import it again", path.display()),
+        None => "--rejects FILE writes them out with their reasons, to be mended and imported again".to_owned(),
+    };
+    let sentence = format!("{} of {} rows were rejected", r.rejected, r.read);
+    if r.refused {
+        return Err(Problem::invalid(format!("{sentence}; nothing was imported"))
+            .hint(rejects)
+            .hint(format!("--keep-going imports the other {}", desc.table))
+            .into());
+    }
+    Err(Problem::new(ProblemKind::Partial, sentence).hint(rejects).into())
+}

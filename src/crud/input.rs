@@ -1,0 +1,291 @@
+//! From what the user gave to what a verb takes: keys to records, flags to values, words to filters.
+
+use anyhow::Result;
+use chrono::{DateTime, Local, NaiveDate, TimeDelta, TimeZone, Utc};
+use clap::ArgMatches;
+use uuid::Uuid;
+
+use super::session::Session;
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Field, Mark, Record};
+use crate::model::scalar::shorten;
+use crate::model::value::{Kind, Value};
+use crate::model::{org, resource};
+use crate::store::query::{Condition, Op, column};
+use crate::store::records::{self, Column, Life};
+
+/// Finds the one record that a key names, or says which is nearest.
+pub async fn find(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, life: Life) -> Result<Record> {
+    let org = s.org().await?;
+    find_in(s, desc, org, key, life).await
+}
+
+/// As [`find`], in a given organisation.
+pub async fn find_in(s: &mut Session<'_>, desc: &'static Descriptor, org: Option<i32>, key: &str, life: Life) -> Result<Record> {
+    let rules = s.rules.clone();
+    let db = s.db().await?;
+    let mut found = records::by_key(db, desc, org, key, life, &rules).await?;
+    if found.is_empty() {
+        return Err(not_found(s, desc, org, key, life).await?.into());
+    }
+    // Several deleted records may have had the key: the latest is meant.
+    found.sort_by_key(|r| (r.meta.org_id, r.meta.deleted_at));
+    let orgs: Vec<i32> = found.iter().map(|r| r.meta.org_id).collect();
+    if !desc.is_org() && orgs.iter().any(|o| *o != orgs[0]) {
+        let mut codes = Vec::new();
+        for org in orgs {
+            let code = records::org_code(db, org).await?;
+            if !codes.contains(&code) {
+                codes.push(code);
+            }
+        }
+        let sentence = format!("{} {} exists in several organisations: {}", desc.noun, shorten(key), codes.join(", "));
+        return Err(Problem::usage(sentence).hint("name the one that is meant with --org").into());
+    }
+    let record = found.pop().ok_or_else(|| Problem::not_found("nothing was found"))?;
+    s.about = record.meta.org_id;
+    Ok(record)
+}
+
+async fn not_found(s: &mut Session<'_>, desc: &'static Descriptor, org: Option<i32>, key: &str, life: Life) -> Result<Problem> {
+    let rules = s.rules.clone();
+    let db = s.db().await?;
+    let place = match org {
+        Some(org) if !desc.is_org() => format!(" in {}", records::org_code(db, org).await?),
+        _ => String::new(),
+    };
+    let noun = if desc.is_org() { "organisation" } else { desc.noun };
+    let shown = shorten(key);
+    let org_flag = match org {
+        Some(org) if !desc.is_org() => format!(" --org {}", records::org_code(db, org).await?),
+        _ => String::new(),
+    };
+    if life == Life::Live && !records::by_key(db, desc, org, key, Life::Deleted, &rules).await?.is_empty() {
+        return Ok(Problem::not_found(format!("{noun} {shown}{place} is deleted"))
+            .hint(format!("'orgctl {} restore {shown}{org_flag}' brings it back", desc.noun)));
+    }
+    if life == Life::Deleted && !records::by_key(db, desc, org, key, Life::Live, &rules).await?.is_empty() {
+        return Ok(Problem::not_found(format!("{noun} {shown}{place} is not deleted")));
+    }
+    let state = if life == Life::Deleted { "deleted " } else { "" };
+    let all = match life {
+        Life::Deleted => format!("'orgctl {} list --deleted{org_flag}' shows all", desc.noun),
+        _ => format!("'orgctl {} list{org_flag}' shows all", desc.noun),
+    };
+    let meant = if life == Life::Live { records::nearest_key(db, desc, org, key).await? } else { None };
+    let hint = meant.map_or(all.clone(), |m| format!("did you mean {m}? {all}"));
+    let sentence = if state.is_empty() {
+        format!("{noun} {shown} does not exist{place}")
+    } else {
+        format!("there is no deleted {noun} {shown}{place}")
+    };
+    Ok(Problem::not_found(sentence).hint(hint))
+}
+
+/// The id of the record that a reference field's input names, in the record's own organisation.
+pub async fn find_ref(s: &mut Session<'_>, field: &'static Field, org: i32, key: &str) -> Result<Value> {
+    let target = field.target().and_then(resource).ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
+    Ok(find_in(s, target, Some(org), key, Life::Live).await?.meta.id.into())
+}
+
+/// Keys from the command line; `-` reads them from standard input, one a line.
+pub fn keys(s: &mut Session<'_>, matches: &ArgMatches) -> Result<Vec<String>> {
+    let given: Vec<String> = matches.get_many::<String>("key").into_iter().flatten().cloned().collect();
+    let mut keys = Vec::new();
+    for key in given {
+        if key != "-" {
+            keys.push(key);
+            continue;
+        }
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut s.ui.io.stdin, &mut text)
+            .map_err(|e| Problem::failed(format!("can't read keys from standard input: {}", crate::ui::text::plain(&e))))?;
+        keys.extend(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned));
+    }
+    if keys.is_empty() {
+        return Err(Problem::usage("no key was given").hint("standard input had none").into());
+    }
+    Ok(keys)
+}
+
+/// The values that flags give, parsed; references resolved in `org`. `None` for the organisation leaves them as they
+/// are, for a resource that has none.
+pub async fn given(s: &mut Session<'_>, desc: &'static Descriptor, org: Option<i32>, matches: &ArgMatches) -> Result<Vec<(String, Value)>> {
+    let mut values = Vec::new();
+    for field in desc.settable() {
+        let Some(text) = matches.get_one::<String>(field.name()) else { continue };
+        values.push((field.column.to_owned(), parse(s, field, org, text).await?));
+    }
+    Ok(values)
+}
+
+/// One value for one field. Says so where a code was normalised.
+pub async fn parse(s: &mut Session<'_>, field: &'static Field, org: Option<i32>, text: &str) -> Result<Value> {
+    let value = field.parse(text, &s.rules)?;
+    match (field.target(), org, &value) {
+        (Some(_), Some(org), Value::Text(key)) => {
+            let key = key.clone();
+            find_ref(s, field, org, &key).await
+        }
+        _ => {
+            if let (true, Value::Text(kept)) = (field.has(Mark::Unique), &value)
+                && kept != text.trim()
+            {
+                s.ui.status(&format!("note: {} '{}' is kept as '{kept}'", field.name(), text.trim()));
+            }
+            Ok(value)
+        }
+    }
+}
+
+/// A time as people give it: RFC 3339, a date, a date and time, `2h` or `7d` ago; dates in the operator's zone.
+/// The second value is the end of what was named: a whole day for a date.
+pub fn time(text: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
+    let text = text.trim();
+    let wrong = || {
+        Problem::usage(format!("'{}' is no time", shorten(text)))
+            .hint("write 2026-11-21, 2026-11-21T09:30:00+05:30, 2h or 7d (ago)")
+    };
+    if let Ok(t) = DateTime::parse_from_rfc3339(text) {
+        return Ok((t.to_utc(), t.to_utc()));
+    }
+    if let Some((number, unit)) = text.char_indices().next_back().map(|(i, c)| (&text[..i], c))
+        && let Ok(n) = number.parse::<u32>()
+    {
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            'w' => 604_800,
+            _ => return Err(wrong()),
+        };
+        let t = TimeDelta::try_seconds(i64::from(n) * seconds).and_then(|d| now.checked_sub_signed(d)).ok_or_else(wrong)?;
+        return Ok((t, t));
+    }
+    let local = |naive: chrono::NaiveDateTime| Local.from_local_datetime(&naive).earliest().map(|t| t.to_utc());
+    if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        let start = day.and_hms_opt(0, 0, 0).and_then(local).ok_or_else(wrong)?;
+        let end = day.succ_opt().and_then(|d| d.and_hms_opt(0, 0, 0)).and_then(local).ok_or_else(wrong)?;
+        return Ok((start, end));
+    }
+    for form in ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"] {
+        if let Ok(t) = chrono::NaiveDateTime::parse_from_str(text, form) {
+            let t = local(t).ok_or_else(wrong)?;
+            return Ok((t, t));
+        }
+    }
+    Err(wrong())
+}
+
+/// Reads `--filter 'status=active name~raj created>2026-01-01'`. Values with blanks stand in quotes; `a=x,y` is either.
+pub fn filter(s: &Session<'_>, columns: &[Column], text: &str) -> Result<Vec<Condition>> {
+    let mut conditions = Vec::new();
+    for word in words(text)? {
+        const OPS: &[(&str, Op)] = &[
+            ("!=", Op::IsNot),
+            (">=", Op::AtLeast),
+            ("<=", Op::AtMost),
+            ("!~", Op::ContainsNot),
+            ("=", Op::Is),
+            (">", Op::More),
+            ("<", Op::Less),
+            ("~", Op::Contains),
+        ];
+        let at = word.find(|c: char| "!=<>~".contains(c)).ok_or_else(|| {
+            Problem::usage(format!("'{}' is no condition", shorten(&word))).hint("write FIELD=VALUE, or with != > >= < <= ~ !~")
+        })?;
+        let (name, rest) = word.split_at(at);
+        let (sign, op) = OPS.iter().find(|(sign, _)| rest.starts_with(sign)).ok_or_else(|| {
+            Problem::usage(format!("'{}' has no comparison that is known", shorten(&word))).hint("write = != > >= < <= ~ or !~")
+        })?;
+        let column = column(columns, name)?.clone();
+        conditions.extend(condition(s, column, *op, &rest[sign.len()..])?);
+    }
+    Ok(conditions)
+}
+
+fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<Condition>> {
+    let one = |op, value| Condition { column: column.clone(), op, values: vec![value] };
+    if matches!(op, Op::Contains | Op::ContainsNot) {
+        if column.kind != Kind::Text {
+            let hint = format!("{} is not text: compare with = != < >", column.name);
+            return Err(Problem::usage(format!("'~' does not work on {}", column.name)).hint(hint).into());
+        }
+        return Ok(vec![one(op, text.into())]);
+    }
+    if column.kind == Kind::Time && !text.is_empty() {
+        // A date names a whole day.
+        let (start, end) = time(text, s.clock.now())?;
+        return Ok(match op {
+            Op::Is if start != end => vec![one(Op::AtLeast, start.into()), one(Op::Less, end.into())],
+            Op::More if start != end => vec![one(Op::AtLeast, end.into())],
+            Op::AtMost if start != end => vec![one(Op::Less, end.into())],
+            op => vec![one(op, start.into())],
+        });
+    }
+    let several = matches!(op, Op::Is | Op::IsNot) && text.contains(',');
+    let texts: Vec<&str> = if several { text.split(',').collect() } else { vec![text] };
+    let values = texts.into_iter().map(|t| value(s, &column, t)).collect::<Result<Vec<_>>>()?;
+    Ok(vec![Condition { column, op, values }])
+}
+
+/// A filter value, read as the field reads it; so `phone=098200 12345` finds `+919820012345`.
+fn value(s: &Session<'_>, column: &Column, text: &str) -> Result<Value> {
+    if text.is_empty() {
+        return Ok(Value::Null(column.kind));
+    }
+    let wrong = |why: &str| Problem::usage(format!("'{}' is no value for {}{why}", shorten(text), column.name));
+    if let Some(target) = column.field.and_then(Field::target).and_then(resource) {
+        return Ok(target.key().parse(text, &s.rules).unwrap_or_else(|_| text.into()));
+    }
+    if let Some(field) = column.field {
+        return field.parse(text, &s.rules).or_else(|p| match column.choices() {
+            // A text that the field would refuse can still be compared with; a word outside a closed set is a mistake.
+            None if column.kind == Kind::Text => Ok(text.into()),
+            _ => Err(Problem { kind: crate::model::problem::Kind::Usage, ..p }.into()),
+        });
+    }
+    Ok(match column.kind {
+        Kind::Uuid => Uuid::try_parse(text).map_err(|_| wrong(": write the full id"))?.into(),
+        Kind::Int => text.parse::<i64>().map_err(|_| wrong(": write a whole number"))?.into(),
+        _ => match column.choices() {
+            Some(words) if !words.contains(&text) => {
+                return Err(wrong("").hint(format!("{} is one of {}", column.name, words.join(", "))).into());
+            }
+            _ => text.into(),
+        },
+    })
+}
+
+/// Splits at blanks outside quotes.
+fn words(text: &str) -> Result<Vec<String>, Problem> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for c in text.chars() {
+        match (quote, c) {
+            (Some(q), c) if c == q => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, c) if c.is_whitespace() => {
+                if !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+            }
+            (_, c) => word.push(c),
+        }
+    }
+    if quote.is_some() {
+        return Err(Problem::usage("a quote in the filter is not closed"));
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    Ok(words)
+}
+
+/// Refuses what nobody may do to SYSTEM.
+pub fn not_system(record: &Record) -> Result<(), Problem> {
+    if record.desc.is_org() && record.meta.org_id == org::SYSTEM {
+        return Err(Problem::conflict("the reserved organisation SYSTEM can't be changed or deleted"));
+    }
+    Ok(())
+}

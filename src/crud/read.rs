@@ -1,0 +1,354 @@
+//! list, show, exists, export, history: reading any resource.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use uuid::Uuid;
+
+use super::gate;
+use super::input::{filter, find, find_in, keys};
+use super::session::Session;
+use crate::model::problem::{Kind as ProblemKind, Problem};
+use crate::model::resource::Descriptor;
+use crate::model::value::{Kind, Value};
+use crate::store::audit::{Entry, Search, search};
+use crate::store::query::{Condition, Cursor, Op, Query, column};
+use crate::store::records::{self, Column, Life};
+use crate::store::sql::Row;
+use crate::ui::format::{Format, Head, Listing, record};
+
+/// Rows on a terminal where nothing else is asked for.
+const PAGE: u64 = 50;
+
+fn heads(columns: &[Column]) -> Vec<Head> {
+    columns.iter().map(|c| Head::new(c.name.clone(), c.kind)).collect()
+}
+
+/// Where the natural key stands, which `-o key` prints.
+fn key_index(desc: &Descriptor, columns: &[Column]) -> usize {
+    columns.iter().position(|c| c.name == desc.key().name()).unwrap_or(0)
+}
+
+/// The columns that `--columns` asks for, or those that the format shows.
+fn chosen(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec<Column>> {
+    let all = records::columns(desc);
+    if let Some(names) = &s.columns {
+        return names.iter().map(|n| Ok(column(&all, n)?.clone())).collect();
+    }
+    Ok(match s.ui.style.format {
+        Format::Table | Format::Tsv => {
+            // A file read by a script has the organisation always, a table where it tells something.
+            let org = s.ui.style.format == Format::Tsv || !one_org;
+            all.into_iter().filter(|c| c.shown || (org && c.name == "org")).collect()
+        }
+        Format::Key => all.into_iter().filter(|c| c.name == desc.key().name()).collect(),
+        _ => all,
+    })
+}
+
+/// The query that the flags of `list` and `export` describe.
+async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Query> {
+    let mut query = Query::new(desc, s.scope());
+    let all = query.columns.clone();
+    query.org = if desc.is_org() { None } else { s.org().await? };
+    if let Some(text) = m.get_one::<String>("filter") {
+        query.filter = filter(s, &all, text)?;
+    }
+    let about_deletion = |c: &Condition| c.column.name == "status" || c.column.name.starts_with("deleted");
+    if m.get_flag("deleted") {
+        query.life = Life::Deleted;
+    } else if m.get_flag("with-deleted") || query.filter.iter().any(about_deletion) {
+        query.life = Life::Any;
+    }
+    if let Some(text) = m.get_one::<String>("sort") {
+        let names: Vec<&str> = text.split(',').map(str::trim).collect();
+        query.descending = names.iter().all(|n| n.starts_with('-'));
+        if !query.descending && names.iter().any(|n| n.starts_with('-')) {
+            return Err(Problem::usage("all fields of a sort go the same way").hint("write --sort a,b or --sort=-a,-b").into());
+        }
+        query.sort = names.iter().map(|n| Ok(column(&all, n.trim_start_matches('-'))?.clone())).collect::<Result<_>>()?;
+    }
+    Ok(query)
+}
+
+pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let mut query = query(s, desc, m).await?;
+    let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
+    query.columns = chosen(s, desc, one_org)?;
+    let table = s.ui.style.format == Format::Table;
+    query.limit = match m.get_one::<u64>("limit") {
+        Some(n) => Some(*n),
+        None if table && !m.get_flag("all") => Some(PAGE),
+        None => None,
+    };
+    if let Some(token) = m.get_one::<String>("page") {
+        query.after = Some(Cursor::decode(token, &query)?);
+    }
+    let mut listing = Listing::new(&s.ui, heads(&query.columns), key_index(desc, &query.columns));
+    if query.limit.is_none() && !table {
+        stream(s, &query, &mut listing).await?;
+        return listing.finish(&mut s.ui);
+    }
+    let page = query.page(s.db().await?).await?;
+    for row in page.rows {
+        listing.row(&mut s.ui, row.0)?;
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()?;
+    if listing.count() == 0 {
+        s.ui.status(&format!("no {}", desc.table));
+    }
+    if let Some(next) = page.next {
+        let command = next_page(&s.origin.command, &next.encode()?);
+        s.ui.status(&format!("{} shown, more follow: {command}", listing.count()));
+    }
+    Ok(())
+}
+
+/// The same command for the next page.
+fn next_page(command: &[String], token: &str) -> String {
+    let mut words = Vec::new();
+    let mut skip = false;
+    for word in command {
+        if std::mem::take(&mut skip) || word.starts_with("--page=") {
+            continue;
+        }
+        skip = word == "--page";
+        if !skip {
+            words.push(quote(word));
+        }
+    }
+    words.push(format!("--page {token}"));
+    words.join(" ")
+}
+
+/// Quotes a word for a shell where it needs it.
+pub fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@,+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// Hands rows to the listing while they come.
+async fn stream(s: &mut Session<'_>, query: &Query, listing: &mut Listing) -> Result<()> {
+    s.db().await?;
+    let Some(mut db) = s.take_db() else { return Ok(()) };
+    let ui = &mut s.ui;
+    let done = query.each(&mut db, |row| listing.row(ui, row.0)).await;
+    s.put_db(db);
+    done
+}
+
+/// Rows of these records, in the order given.
+async fn rows_of(s: &mut Session<'_>, desc: &'static Descriptor, columns: &[Column], ids: &[Uuid]) -> Result<Vec<Row>> {
+    let all = records::columns(desc);
+    let mut query = Query::new(desc, s.scope());
+    query.life = Life::Any;
+    query.columns = columns.to_vec();
+    query.columns.push(column(&all, "id")?.clone());
+    let mut rows = Vec::new();
+    for id in ids {
+        query.filter = vec![Condition { column: column(&all, "id")?.clone(), op: Op::Is, values: vec![(*id).into()] }];
+        rows.extend(query.page(s.db().await?).await?.rows);
+    }
+    rows.iter_mut().for_each(|r| r.0.truncate(columns.len()));
+    Ok(rows)
+}
+
+/// Prints what a change left, where a format was asked for.
+pub async fn print_changed(s: &mut Session<'_>, desc: &'static Descriptor, ids: &[Uuid]) -> Result<()> {
+    if !s.ui.style.format_given || s.dry_run {
+        return Ok(());
+    }
+    print(s, desc, ids).await
+}
+
+async fn print(s: &mut Session<'_>, desc: &'static Descriptor, ids: &[Uuid]) -> Result<()> {
+    let columns = match (&s.columns, s.ui.style.format) {
+        (None, Format::Table) => records::columns(desc),
+        _ => chosen(s, desc, true)?,
+    };
+    let (heads, key) = (heads(&columns), key_index(desc, &columns));
+    let mut rows = rows_of(s, desc, &columns, ids).await?;
+    if let ([_], 1) = (ids, rows.len()) {
+        return record(&mut s.ui, &heads, key, rows.remove(0).0);
+    }
+    let mut listing = Listing::new(&s.ui, heads, key);
+    for row in rows {
+        listing.row(&mut s.ui, row.0)?;
+    }
+    listing.finish(&mut s.ui)
+}
+
+pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let life = if m.get_flag("with-deleted") { Life::Any } else { Life::Live };
+    let mut ids = Vec::new();
+    for key in keys(s, m)? {
+        let record = find(s, desc, &key, life).await?;
+        // The organisation SYSTEM is in no list, but can be looked at.
+        if record.meta.org_id == 0 && desc.is_org() {
+            return show_system(s, &record);
+        }
+        ids.push(record.meta.id);
+    }
+    print(s, desc, &ids).await
+}
+
+fn show_system(s: &mut Session<'_>, found: &crate::model::resource::Record) -> Result<()> {
+    let fields = found.desc.fields.iter().map(|f| Head::new(f.name(), f.ty.kind));
+    let heads: Vec<Head> = std::iter::once(Head::new("id", Kind::Uuid)).chain(fields).collect();
+    let row = std::iter::once(found.meta.id.into()).chain(found.values.iter().cloned()).collect();
+    record(&mut s.ui, &heads, 1, row)
+}
+
+/// Exit code 0 or 3, and a word only for people.
+pub async fn exists(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    for key in keys(s, m)? {
+        let record = find(s, desc, &key, Life::Live).await?;
+        s.ui.status(&format!("{} exists", record.title()));
+    }
+    Ok(())
+}
+
+/// CSV by default, with every column that `import` takes back.
+pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let mut query = query(s, desc, m).await?;
+    if query.org.is_none() && !desc.is_org() && s.columns.is_none() {
+        // Keys are unique within an organisation: an export that can be read back is of one.
+        query.org = Some(s.the_org().await?);
+    }
+    query.columns = match &s.columns {
+        Some(_) => chosen(s, desc, true)?,
+        None => query.columns.into_iter().filter(|c| c.field.is_some()).collect(),
+    };
+    let format = if s.ui.style.format_given { s.ui.style.format } else { Format::Csv };
+    let mut listing = Listing::in_format(format, heads(&query.columns), key_index(desc, &query.columns));
+    let file = m.get_one::<String>("file").filter(|f| *f != "-");
+    let Some(file) = file else {
+        stream(s, &query, &mut listing).await?;
+        listing.finish(&mut s.ui)?;
+        return s.ui.flush();
+    };
+    let path = std::path::Path::new(file);
+    let failed = |e: std::io::Error| Problem::failed(format!("can't write {file}: {}", crate::ui::text::plain(&e)));
+    // Written beside the target and moved into its place, so that there is never half an export.
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    let temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let copy = temporary.reopen().map_err(failed)?;
+    let stdout = std::mem::replace(&mut s.ui.io.stdout, Box::new(std::io::BufWriter::new(copy)));
+    let terminal = std::mem::replace(&mut s.ui.io.stdout_is_terminal, false);
+    let mut done = stream(s, &query, &mut listing).await;
+    if done.is_ok() {
+        done = listing.finish(&mut s.ui).and_then(|()| s.ui.flush());
+    }
+    s.ui.io.stdout = stdout;
+    s.ui.io.stdout_is_terminal = terminal;
+    done?;
+    temporary.persist(path).map_err(|e| failed(e.error))?;
+    s.ui.status(&format!("exported {} to {file}", records::count(listing.count(), desc)));
+    Ok(())
+}
+
+/// Every audit record about one record, oldest first.
+pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
+    let org = s.org().await?;
+    // A purged record has a history too, under its id.
+    let (tree, id) = match (find_in(s, desc, org, &key, Life::Any).await, Uuid::try_parse(&key)) {
+        (Ok(record), _) => (Some(record.meta.org_id), record.meta.id),
+        (Err(_), Ok(id)) => (org, id),
+        (Err(e), Err(_)) => return Err(e),
+    };
+    let wanted = Search { tree, resource_id: Some(id), limit: m.get_one::<u64>("limit").copied(), ..Search::default() };
+    let mut entries = search(s.db().await?, &wanted).await?;
+    if entries.is_empty() {
+        return Err(Problem::new(ProblemKind::NotFound, format!("nothing is recorded about {} {key}", desc.noun)).into());
+    }
+    entries.reverse();
+    print_entries(s, &entries, false).await
+}
+
+/// Audit records as a list.
+pub async fn print_entries(s: &mut Session<'_>, entries: &[Entry], with_org: bool) -> Result<()> {
+    let mut heads = vec![Head::new("seq", Kind::Int), Head::new("at", Kind::Time), Head::new("actor", Kind::Text)];
+    heads.extend([Head::new("action", Kind::Text), Head::new("resource", Kind::Text), Head::new("key", Kind::Text)]);
+    let people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
+    if people {
+        heads.push(Head::new("changes", Kind::Text));
+    } else {
+        heads.extend([Head::new("resource_id", Kind::Uuid), Head::new("old", Kind::Json), Head::new("new", Kind::Json)]);
+        heads.push(Head::new("source", Kind::Text));
+        heads.push(Head::new("request_id", Kind::Uuid));
+    }
+    heads.push(Head::new("status", Kind::Text));
+    if with_org || !people {
+        heads.insert(0, Head::new("org", Kind::Text));
+    }
+    let wanted: Option<Vec<usize>> = match &s.columns {
+        None => None,
+        Some(names) => Some(names.iter().map(|n| head_index(&heads, n)).collect::<Result<_>>()?),
+    };
+    let pick = |row: Vec<Value>| match &wanted {
+        None => row,
+        Some(at) => at.iter().map(|i| row[*i].clone()).collect(),
+    };
+    let shown: Vec<Head> = match &wanted {
+        None => heads.clone(),
+        Some(at) => at.iter().map(|i| heads[*i].clone()).collect(),
+    };
+    let key = shown.iter().position(|h| h.name == "seq").unwrap_or(0);
+    let mut listing = Listing::new(&s.ui, shown, key);
+    let mut codes = std::collections::BTreeMap::new();
+    for e in entries {
+        let payload = e.payload.clone().unwrap_or_default();
+        let text = |v: &serde_json::Value| v.as_str().map(str::to_owned);
+        let mut row: Vec<Value> = Vec::new();
+        if with_org || !people {
+            if !codes.contains_key(&e.tree) {
+                codes.insert(e.tree, records::org_code(s.db().await?, e.tree).await?);
+            }
+            row.push(codes[&e.tree].as_str().into());
+        }
+        row.extend([e.seq.into(), e.at.into(), e.actor.as_str().into(), e.action.as_str().into(), e.kind.as_str().into()]);
+        row.push(text(&payload["key"]).into());
+        if people {
+            row.push(changes(e).into());
+        } else {
+            let part = |v: &serde_json::Value| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };
+            row.extend([e.resource_id.into(), part(&payload["old"]), part(&payload["new"])]);
+            row.extend([e.source.as_str().into(), e.request_id.into()]);
+        }
+        row.push(e.status.as_str().into());
+        listing.row(&mut s.ui, pick(row))?;
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()
+}
+
+fn head_index(heads: &[Head], name: &str) -> Result<usize> {
+    heads.iter().position(|h| h.name == name).ok_or_else(|| {
+        let known: Vec<&str> = heads.iter().map(|h| h.name.as_str()).collect();
+        Problem::usage(format!("there is no column '{name}'")).hint(format!("columns: {}", known.join(", "))).into()
+    })
+}
+
+/// What a record changed, in a few words: `phone: +9122... -> +9198...`.
+fn changes(e: &Entry) -> String {
+    let Some(payload) = &e.payload else { return "(erased)".into() };
+    let word = |v: &serde_json::Value| match v {
+        serde_json::Value::Null => "none".to_owned(),
+        serde_json::Value::String(s) => s.clone(),
+        other => other.to_string(),
+    };
+    match (payload["old"].as_object(), payload["new"].as_object()) {
+        (Some(old), Some(new)) => {
+            let pairs = new.iter().map(|(k, v)| format!("{k}: {} -> {}", word(&old[k]), word(v)));
+            pairs.collect::<Vec<_>>().join(", ")
+        }
+        (None, Some(new)) => new.iter().map(|(k, v)| format!("{k}: {}", word(v))).collect::<Vec<_>>().join(", "),
+        _ => e.request.as_ref().and_then(|r| r["error"].as_str()).unwrap_or_default().to_owned(),
+    }
+}

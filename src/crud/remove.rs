@@ -1,0 +1,379 @@
+//! delete, restore, purge: taking any resource away, and bringing it back.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::gate::{self, Verb};
+use super::input::{find, find_in, keys, time};
+use super::read::print_changed;
+use super::session::Session;
+use super::write::{Target, described, dry_run_note, keys_free, targets};
+use crate::model::audit::Action;
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Record};
+use crate::model::scalar::Rules;
+use crate::model::value::Value;
+use crate::model::{RESOURCES, resource};
+use crate::store::db::Db;
+use crate::store::records::{self, Life, count, dependants};
+use crate::store::tx::Tx;
+
+/// What becomes of records that point at one that goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// They protect it.
+    Protect,
+    /// They point at this one instead.
+    Reassign(Uuid),
+    /// They point at nothing.
+    Orphan,
+    /// They go too.
+    Cascade,
+}
+
+/// Puts records away; they can be restored.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Delete {
+    pub noun: String,
+    pub targets: Vec<Target>,
+    pub mode: Mode,
+    /// What the confirmation showed: every record that goes or is pointed elsewhere, with its version.
+    pub shown: Option<BTreeSet<(Uuid, i64)>>,
+}
+
+/// What a delete takes away and what it points elsewhere.
+#[derive(Default)]
+struct Plan {
+    gone: Vec<Record>,
+    /// Record and the column that pointed at something gone.
+    repointed: Vec<(Record, &'static str)>,
+}
+
+impl Plan {
+    async fn make(db: &mut Db, roots: Vec<Record>, mode: Mode) -> Result<Plan> {
+        let mut seen: BTreeSet<Uuid> = roots.iter().map(|r| r.meta.id).collect();
+        let mut plan = Plan::default();
+        let mut queue = std::collections::VecDeque::from(roots);
+        while let Some(record) = queue.pop_front() {
+            let mut protecting = Vec::new();
+            for mut d in dependants(db, &record).await? {
+                d.records.retain(|r| !seen.contains(&r.meta.id));
+                match (mode, d.field) {
+                    _ if d.records.is_empty() => {}
+                    (Mode::Cascade, _) => {
+                        seen.extend(d.records.iter().map(|r| r.meta.id));
+                        queue.extend(d.records);
+                    }
+                    (Mode::Reassign(_), Some(f)) => plan.repointed.extend(d.records.into_iter().map(|r| (r, f.column))),
+                    (Mode::Orphan, Some(f)) if !f.ty.required => {
+                        plan.repointed.extend(d.records.into_iter().map(|r| (r, f.column)));
+                    }
+                    _ => protecting.push(d),
+                }
+            }
+            if !protecting.is_empty() {
+                return Err(protected(&record, &protecting).into());
+            }
+            plan.gone.push(record);
+        }
+        // What goes itself needs no new reference.
+        plan.repointed.retain(|(r, _)| !seen.contains(&r.meta.id));
+        Ok(plan)
+    }
+
+    fn versions(&self) -> BTreeSet<(Uuid, i64)> {
+        self.gone.iter().chain(self.repointed.iter().map(|(r, _)| r)).map(|r| (r.meta.id, r.meta.version)).collect()
+    }
+}
+
+fn protected(record: &Record, by: &[records::Dependants]) -> Problem {
+    let list: Vec<String> = by.iter().map(records::Dependants::describe).collect();
+    let optional = by.iter().all(|d| d.field.is_some_and(|f| !f.ty.required));
+    let pointing = by.iter().all(|d| d.field.is_some());
+    let mut problem = Problem::conflict(format!("{} can't be deleted: {} depend on it", record.title(), list.join("; ")));
+    if pointing {
+        problem = problem.hint("--reassign-to KEY points them at another one");
+    }
+    if optional {
+        problem = problem.hint("--orphan leaves them pointing at nothing");
+    }
+    problem.hint("--cascade deletes them too")
+}
+
+impl Verb for Delete {
+    type Output = Vec<Record>;
+
+    fn orgs(&self) -> Vec<i32> {
+        self.targets.iter().map(|t| t.org).collect()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Record>> {
+        let desc = described(&self.noun)?;
+        let mut roots = Vec::new();
+        for target in &self.targets {
+            roots.push(target.load(tx, desc).await?);
+        }
+        if let Some(gone) = roots.iter().find(|r| !r.meta.is_live()) {
+            return Err(Problem::conflict(format!("{} is deleted already", gone.title())).into());
+        }
+        let plan = Plan::make(tx.db, roots, self.mode).await?;
+        if self.shown.as_ref().is_some_and(|shown| *shown != plan.versions()) {
+            return Err(Problem::conflict("something changed since it was shown; nothing was deleted").hint("run the command again").into());
+        }
+        for (record, column) in &plan.repointed {
+            let mut after = record.clone();
+            after.set(column, match self.mode {
+                Mode::Reassign(id) => id.into(),
+                _ => Value::Null(crate::model::value::Kind::Uuid),
+            });
+            tx.update(record, after, Action::Update).await?;
+        }
+        let deletion = tx.new_id();
+        for record in &plan.gone {
+            tx.delete(record, deletion).await?;
+        }
+        Ok(plan.gone)
+    }
+}
+
+pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    let roots = targets(s, desc, m).await?;
+    let reassign = m.try_get_one::<String>("reassign-to").ok().flatten().cloned();
+    let orphan = m.try_get_one::<bool>("orphan").ok().flatten().copied().unwrap_or(false);
+    let mode = match (reassign, orphan, m.get_flag("cascade")) {
+        (Some(key), _, _) => {
+            let org = roots.first().map(|r| r.meta.org_id);
+            let other = find_in(s, desc, org, &key, Life::Live).await?;
+            if roots.iter().any(|r| r.meta.id == other.meta.id || r.meta.org_id != other.meta.org_id) {
+                return Err(Problem::usage(format!("{} can't take over what it leaves behind itself", other.title())).into());
+            }
+            Mode::Reassign(other.meta.id)
+        }
+        (_, true, _) => Mode::Orphan,
+        (_, _, true) => Mode::Cascade,
+        _ => Mode::Protect,
+    };
+    let plan = Plan::make(s.db().await?, roots.clone(), mode).await?;
+    let mut shown = None;
+    if !s.dry_run {
+        let question = question(&plan);
+        if !s.ui.style.yes {
+            for line in lines(&plan) {
+                s.ui.status(&line);
+            }
+            shown = Some(plan.versions());
+        }
+        s.ui.confirm(&question)?;
+    }
+    let target = |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: shown.is_some().then_some(r.meta.version) };
+    let targets = roots.iter().map(target).collect();
+    let gone = gate::write(s, &Delete { noun: desc.noun.into(), targets, mode, shown }).await?;
+    let more = gone.len() - roots.len();
+    for root in &roots {
+        s.ui.status(&format!("deleted {}", root.title()));
+    }
+    if more > 0 {
+        s.ui.status(&format!("and {more} more that depended on {}", if roots.len() == 1 { "it" } else { "them" }));
+    }
+    dry_run_note(s);
+    Ok(())
+}
+
+fn question(plan: &Plan) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for desc in RESOURCES.iter().copied() {
+        let n = plan.gone.iter().filter(|r| r.desc == desc).count() as u64;
+        if n == 1 {
+            parts.extend(plan.gone.iter().find(|r| r.desc == desc).map(Record::title));
+        } else if n > 1 {
+            parts.push(count(n, desc));
+        }
+    }
+    format!("delete {}?", parts.join(" and "))
+}
+
+/// At most this many records are shown one by one.
+const SHOWN: usize = 20;
+
+fn lines(plan: &Plan) -> Vec<String> {
+    let gone = plan.gone.iter().map(|r| format!("  delete {} {}", r.title(), r.get("name").to_text()));
+    let repointed = plan.repointed.iter().map(|(r, column)| format!("  change {} ({})", r.title(), column.trim_end_matches("_id")));
+    let mut lines: Vec<String> = gone.chain(repointed).collect();
+    if lines.len() > SHOWN {
+        let rest = lines.len() - SHOWN;
+        lines.truncate(SHOWN);
+        lines.push(format!("  ... and {rest} more"));
+    }
+    lines
+}
+
+/// Brings back exactly what one delete took away.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Restore {
+    /// Organisation and deletion.
+    pub deletions: Vec<(i32, Uuid)>,
+}
+
+impl Verb for Restore {
+    type Output = Vec<Record>;
+
+    fn orgs(&self) -> Vec<i32> {
+        self.deletions.iter().map(|(org, _)| *org).collect()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Record>> {
+        let mut restored = Vec::new();
+        for (org, deletion) in &self.deletions {
+            for desc in RESOURCES.iter().copied() {
+                let condition = "t.org_id = $1 and t.deletion_id = $2 and t.deletion_id is not null";
+                for record in records::load_where(tx.db, desc, condition, vec![(*org).into(), (*deletion).into()]).await? {
+                    keys_free(tx, &record).await?;
+                    restored.push(tx.restore(&record).await?);
+                }
+            }
+        }
+        if restored.is_empty() {
+            return Err(Problem::conflict("it was restored or purged by somebody else in the meantime").into());
+        }
+        Ok(restored)
+    }
+}
+
+pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    let mut deletions: Vec<(i32, Uuid)> = Vec::new();
+    let mut named = Vec::new();
+    for key in keys(s, m)? {
+        let record = find(s, desc, &key, Life::Deleted).await?;
+        let deletion = record.meta.deletion_id.map(|d| (record.meta.org_id, d));
+        deletions.extend(deletion.filter(|d| !deletions.contains(d)));
+        named.push(record);
+    }
+    let restored = gate::write(s, &Restore { deletions }).await?;
+    for record in &named {
+        s.ui.status(&format!("restored {}", record.title()));
+    }
+    let more = restored.iter().filter(|r| named.iter().all(|n| n.meta.id != r.meta.id)).count();
+    if more > 0 {
+        s.ui.status(&format!("and {more} more that were deleted together with {}", if named.len() == 1 { "it" } else { "them" }));
+    }
+    dry_run_note(s);
+    let ids: Vec<Uuid> = restored.iter().filter(|r| r.desc == desc).map(|r| r.meta.id).collect();
+    print_changed(s, desc, &ids).await
+}
+
+/// Removes deleted records for good. Their history stays.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Purge {
+    pub noun: String,
+    pub targets: Vec<Target>,
+}
+
+impl Verb for Purge {
+    type Output = u64;
+
+    fn orgs(&self) -> Vec<i32> {
+        self.targets.iter().map(|t| t.org).collect()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<u64> {
+        let desc = described(&self.noun)?;
+        let mut records = Vec::new();
+        for target in &self.targets {
+            let record = target.load(tx, desc).await?;
+            if record.meta.is_live() {
+                return Err(Problem::conflict(format!("{} is not deleted", record.title())).hint("delete it first").into());
+            }
+            records.push(record);
+        }
+        let going: BTreeSet<Uuid> = records.iter().map(|r| r.meta.id).collect();
+        let mut purged = 0;
+        for record in &records {
+            purged += purge_what_points_at(tx, record, &going).await?;
+        }
+        for record in &records {
+            tx.purge(record).await?;
+            purged += 1;
+        }
+        Ok(purged)
+    }
+}
+
+/// With an organisation goes all that was in it. Another record that is still pointed at, by deleted ones, stays.
+async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet<Uuid>) -> Result<u64> {
+    let org = record.meta.org_id;
+    let mut purged = 0;
+    if record.desc.is_org() {
+        for desc in RESOURCES.iter().rev().copied().filter(|d| !d.is_org()) {
+            for r in records::load_where(tx.db, desc, "t.org_id = $1", vec![org.into()]).await? {
+                tx.purge(&r).await?;
+                purged += 1;
+            }
+        }
+        return Ok(purged);
+    }
+    for (desc, field) in crate::model::pointing_at(record.desc) {
+        let condition = format!("t.org_id = $1 and t.{} = $2", crate::store::sql::quoted(field.column));
+        let pointing = records::load_where(tx.db, desc, &condition, vec![org.into(), record.meta.id.into()]).await?;
+        if let Some(r) = pointing.iter().find(|r| !going.contains(&r.meta.id)) {
+            return Err(Problem::conflict(format!("{} can't be purged: {} still points at it ({})", record.title(), r.title(), field.name()))
+                .hint(format!("purge them together: orgctl {} purge {} {}", desc.noun, record.key(), r.key()))
+                .into());
+        }
+    }
+    Ok(purged)
+}
+
+pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    let mut records: Vec<Record> = Vec::new();
+    if let Some(text) = m.get_one::<String>("deleted-before") {
+        let (before, _) = time(text, s.clock.now())?;
+        s.ui.status(&format!("deleted before {}", crate::model::value::rfc3339(before)));
+        let org = s.org().await?;
+        let mut condition = "t.deleted_at is not null and t.deleted_at < $1".to_owned();
+        let mut args = vec![before.into()];
+        if let (Some(org), false) = (org, desc.is_org()) {
+            condition.push_str(" and t.org_id = $2");
+            args.push(org.into());
+        }
+        records = records::load_where(s.db().await?, desc, &condition, args).await?;
+        if records.is_empty() {
+            s.ui.status(&format!("no {} to purge", desc.table));
+            return Ok(());
+        }
+    } else {
+        for key in keys(s, m)? {
+            records.push(find(s, desc, &key, Life::Deleted).await?);
+        }
+    }
+    if !s.dry_run {
+        let what = match records.as_slice() {
+            [one] => one.title(),
+            several => count(several.len() as u64, desc),
+        };
+        let inside = if desc.is_org() { ", with all that was in it" } else { "" };
+        s.ui.confirm(&format!("purge {what} for good{inside}?"))?;
+    }
+    // What was shown is what goes.
+    let target = |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: Some(r.meta.version) };
+    let targets = records.iter().map(target).collect();
+    let purged = gate::write(s, &Purge { noun: desc.noun.into(), targets }).await?;
+    s.ui.status(&match records.as_slice() {
+        [one] => format!("purged {}", one.title()),
+        several => format!("purged {}", count(several.len() as u64, desc)),
+    });
+    let more = purged.saturating_sub(records.len() as u64);
+    if more > 0 {
+        s.ui.status(&format!("and {more} more that belonged to it"));
+    }
+    dry_run_note(s);
+    Ok(())
+}
+
+/// The noun's own descriptor for flags: whether anything can point at it at all.
+pub fn can_be_pointed_at(desc: &Descriptor) -> bool {
+    resource(desc.noun).is_some_and(|d| !crate::model::pointing_at(d).is_empty())
+}

@@ -1,0 +1,178 @@
+//! One command's surroundings: terminal, environment, time, chance, and the database, opened on first use.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use anyhow::Result;
+
+use crate::access::Subject;
+use crate::model::chance::{Clock, Ids, Random};
+use crate::model::org::SYSTEM;
+use crate::model::problem::Problem;
+use crate::model::scalar::Rules;
+use crate::store::db::{Db, Location, Opening};
+use crate::store::migrate;
+use crate::store::records::{self, Scope};
+use crate::store::tx::Origin;
+use crate::ui::Ui;
+
+/// What a leaf of the command tree declares about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// `branches:update`
+    pub permission: String,
+    /// Whether it changes the database: then a refusal of it is recorded.
+    pub writes: bool,
+}
+
+impl Access {
+    /// The action word of the permission.
+    pub fn action(&self) -> &str {
+        self.permission.split_once(':').map_or("", |(_, action)| action)
+    }
+    /// The resource word of the permission.
+    pub fn resource(&self) -> &str {
+        self.permission.split_once(':').map_or("", |(resource, _)| resource)
+    }
+}
+
+/// The environment variables, handed in.
+pub type Env = BTreeMap<String, String>;
+
+pub struct Session<'a> {
+    pub ui: Ui,
+    pub env: &'a Env,
+    pub clock: &'a dyn Clock,
+    pub random: &'a dyn Random,
+    pub access: Access,
+    pub subject: Subject,
+    pub origin: Origin,
+    pub rules: Rules,
+    pub location: Location,
+    pub opening: Opening,
+    /// `--org`
+    pub org_key: Option<String>,
+    /// `--columns`
+    pub columns: Option<Vec<String>>,
+    pub dry_run: bool,
+    /// The organisation that the command turned out to be about: refusals are recorded there.
+    pub about: i32,
+    /// Set while a commit is under way: a signal then waits for its end.
+    pub committing: Rc<Cell<bool>>,
+    db: Option<Db>,
+    ids: Ids,
+}
+
+impl<'a> Session<'a> {
+    #[allow(clippy::too_many_arguments)] // one call, from `cli`
+    pub fn new(
+        ui: Ui,
+        env: &'a Env,
+        clock: &'a dyn Clock,
+        random: &'a dyn Random,
+        access: Access,
+        origin: Origin,
+        location: Location,
+        opening: Opening,
+    ) -> Session<'a> {
+        Session {
+            ui,
+            env,
+            clock,
+            random,
+            access,
+            subject: Subject::LocalOperator,
+            origin,
+            rules: Rules::default(),
+            location,
+            opening,
+            org_key: None,
+            columns: None,
+            dry_run: false,
+            about: SYSTEM,
+            committing: Rc::default(),
+            db: None,
+            ids: Ids::default(),
+        }
+    }
+
+    /// The database, its schema looked at once.
+    pub async fn db(&mut self) -> Result<&mut Db> {
+        if self.db.is_none() {
+            let mut db = Db::open(&self.location, &self.opening).await?;
+            migrate::require_current(&mut db).await?;
+            self.db = Some(db);
+        }
+        self.unchecked_db().await
+    }
+
+    /// The database, whatever is in it: for `init` and the `db` verbs.
+    pub async fn unchecked_db(&mut self) -> Result<&mut Db> {
+        match self.db {
+            Some(ref mut db) => Ok(db),
+            None => {
+                let db = Db::open(&self.location, &self.opening).await?;
+                Ok(self.db.insert(db))
+            }
+        }
+    }
+
+    /// Takes the connection out, for work that needs the rest of the session beside it; `put_db` gives it back.
+    pub(super) fn take_db(&mut self) -> Option<Db> {
+        self.db.take()
+    }
+
+    pub(super) fn put_db(&mut self, db: Db) {
+        self.db = Some(db);
+    }
+
+    /// Closes the connection in order.
+    pub async fn close(&mut self) {
+        if let Some(db) = self.db.take() {
+            db.close().await;
+        }
+    }
+
+    /// What this command may see.
+    pub fn scope(&self) -> Scope {
+        Scope::All
+    }
+
+    pub fn new_id(&mut self) -> uuid::Uuid {
+        self.ids.next(self.clock.now(), self.random)
+    }
+
+    /// The organisation that `--org` names, if it was given.
+    pub async fn org(&mut self) -> Result<Option<i32>> {
+        let Some(key) = self.org_key.clone() else { return Ok(None) };
+        let rules = self.rules.clone();
+        let org = records::org_number(self.db().await?, &key, &rules).await?;
+        self.about = org;
+        Ok(Some(org))
+    }
+
+    /// The organisation to work in: the one that `--org` names, or the only one there is.
+    pub async fn the_org(&mut self) -> Result<i32> {
+        if let Some(org) = self.org().await? {
+            return Ok(org);
+        }
+        let orgs = records::live_orgs(self.db().await?, 6).await?;
+        match orgs.as_slice() {
+            [(org, _)] => {
+                self.about = *org;
+                Ok(*org)
+            }
+            [] => Err(Problem::not_found("there is no organisation yet").hint("make one: orgctl org create --code ACME --name 'Acme Ltd'").into()),
+            several => {
+                let mut codes: Vec<&str> = several.iter().take(5).map(|(_, code)| code.as_str()).collect();
+                if several.len() > codes.len() {
+                    codes.push("...");
+                }
+                Err(Problem::usage("there are several organisations; which one is meant?")
+                    .hint(format!("name it with --org ({})", codes.join(", ")))
+                    .into())
+            }
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! create, update, activate, deactivate: changing any resource.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::gate::{self, Verb};
+use super::input::{find, given, keys, not_system, parse};
+use super::read::print_changed;
+use super::session::Session;
+use crate::model::audit::Action;
+use crate::model::org::SYSTEM;
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Meta, Record};
+use crate::model::scalar::Rules;
+use crate::model::value::Value;
+use crate::model::{org, resource};
+use crate::store::records::{self, Life};
+use crate::store::tx::Tx;
+
+/// Finds the descriptor that a stored verb names.
+pub fn described(noun: &str) -> Result<&'static Descriptor> {
+    resource(noun).ok_or_else(|| anyhow::anyhow!("there is no resource '{noun}'"))
+}
+
+/// Makes one record.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Create {
+    pub noun: String,
+    /// The organisation it belongs to; none where it is one.
+    pub org: Option<i32>,
+    /// Column and value.
+    pub values: Vec<(String, Value)>,
+}
+
+impl Verb for Create {
+    type Output = Record;
+
+    fn orgs(&self) -> Vec<i32> {
+        // A new organisation takes its number under SYSTEM's lock.
+        vec![self.org.unwrap_or(SYSTEM)]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Record> {
+        let desc = described(&self.noun)?;
+        let org = match self.org {
+            Some(org) => org,
+            None => tx.new_org_number().await?,
+        };
+        let id = tx.new_id();
+        let mut record = blank(tx, desc, org, id, rules)?;
+        for (column, value) in &self.values {
+            record.set(column, value.clone());
+        }
+        (desc.check)(&record)?;
+        keys_free(tx, &record).await?;
+        tx.insert(desc, org, id, record.values).await
+    }
+}
+
+/// A record as it is before anything is given: defaults and nothing.
+pub fn blank(tx: &Tx<'_>, desc: &'static Descriptor, org: i32, id: Uuid, rules: &Rules) -> Result<Record> {
+    let values = desc.fields.iter().map(|f| match f.default() {
+        Some(default) => Ok(f.parse(default, rules)?),
+        None => Ok(Value::Null(f.ty.kind)),
+    });
+    let at = tx.at();
+    Ok(Record {
+        desc,
+        meta: Meta {
+            org_id: org,
+            id,
+            created_at: at,
+            created_by: 0,
+            updated_at: at,
+            updated_by: 0,
+            version: 1,
+            deleted_at: None,
+            deleted_by: None,
+            deletion_id: None,
+        },
+        values: values.collect::<Result<_>>()?,
+    })
+}
+
+/// Refuses a record whose natural key another live one has.
+pub async fn keys_free(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
+    let (desc, meta) = (record.desc, &record.meta);
+    for field in desc.keys() {
+        let value = record.get(field.column).clone();
+        if value.is_null() || !records::taken(tx.db, desc, meta.org_id, field, &value, meta.id).await? {
+            continue;
+        }
+        let place = if desc.is_org() { String::new() } else { format!(" in {}", records::org_code(tx.db, meta.org_id).await?) };
+        let key = value.to_text();
+        return Err(Problem::conflict(format!("{} {key} exists already{place}", desc.noun))
+            .hint(format!("change it with 'orgctl {} update {key}', or choose another {}", desc.noun, field.name()))
+            .field(field.name())
+            .into());
+    }
+    Ok(())
+}
+
+pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    let org = if desc.is_org() { None } else { Some(s.the_org().await?) };
+    let mut values = given(s, desc, org, m).await?;
+    for field in desc.settable().filter(|f| f.ty.required && f.default().is_none()) {
+        if values.iter().any(|(c, _)| c == field.column) {
+            continue;
+        }
+        if !s.ui.style.interactive {
+            return Err(Problem::usage(format!("the {} of the {} is missing", field.name(), desc.noun))
+                .hint(format!("give it with --{} {}", field.name().replace('_', "-"), field.ty.label))
+                .field(field.name())
+                .into());
+        }
+        let rules = s.rules.clone();
+        let text = s.ui.ask(&format!("{} ({})", field.help, field.name()), None, |t| {
+            field.parse(t, &rules).map(drop).map_err(|p| p.sentence)
+        })?;
+        values.push((field.column.to_owned(), parse(s, field, org, &text).await?));
+    }
+    let record = gate::write(s, &Create { noun: desc.noun.into(), org, values }).await?;
+    let place = match org {
+        Some(org) => format!(" in {}", records::org_code(s.db().await?, org).await?),
+        None => String::new(),
+    };
+    s.ui.status(&format!("created {}{place}", record.title()));
+    dry_run_note(s);
+    print_changed(s, desc, &[record.meta.id]).await
+}
+
+/// Said at the end of every dry run.
+pub fn dry_run_note(s: &mut Session<'_>) {
+    if s.dry_run {
+        s.ui.status("dry run: nothing was changed");
+    }
+}
+
+/// A record that a verb is to change.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Target {
+    pub org: i32,
+    pub id: Uuid,
+    /// The version that was seen; any, where none is given.
+    pub version: Option<i64>,
+}
+
+impl Target {
+    /// Reads the record under the lock and holds it against what was seen.
+    pub async fn load(&self, tx: &mut Tx<'_>, desc: &'static Descriptor) -> Result<Record> {
+        let gone = || Problem::conflict(format!("the {} was deleted by somebody else in the meantime", desc.noun));
+        let record = tx.load(desc, self.org, self.id).await?.ok_or_else(gone)?;
+        if let Some(seen) = self.version
+            && seen != record.meta.version
+        {
+            return Err(Problem::conflict(format!("{} has version {}, not {seen}", record.title(), record.meta.version))
+                .hint(format!("somebody changed it; look at it again: orgctl {} show {}", desc.noun, record.key()))
+                .into());
+        }
+        Ok(record)
+    }
+}
+
+/// Sets fields of records. What others changed in other fields stays.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Change {
+    pub noun: String,
+    pub targets: Vec<Target>,
+    pub set: Vec<(String, Value)>,
+    pub action: Action,
+}
+
+/// A record after a change, and the names of the fields that changed.
+pub struct Changed {
+    pub record: Record,
+    pub fields: Vec<&'static str>,
+}
+
+impl Verb for Change {
+    type Output = Vec<Changed>;
+
+    fn orgs(&self) -> Vec<i32> {
+        self.targets.iter().map(|t| t.org).collect()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+        let desc = described(&self.noun)?;
+        let mut changed = Vec::new();
+        for target in &self.targets {
+            let before = target.load(tx, desc).await?;
+            if !before.meta.is_live() {
+                return Err(Problem::conflict(format!("{} is deleted", before.title())).into());
+            }
+            not_system(&before)?;
+            let mut after = before.clone();
+            for (column, value) in &self.set {
+                after.set(column, value.clone());
+            }
+            (desc.check)(&after)?;
+            let fields: Vec<&str> = desc
+                .fields
+                .iter()
+                .zip(before.values.iter().zip(&after.values))
+                .filter(|(_, (b, a))| a != b)
+                .map(|(f, _)| f.name())
+                .collect();
+            if desc.keys().any(|k| fields.contains(&k.name())) {
+                keys_free(tx, &after).await?;
+            }
+            let record = tx.update(&before, after, self.action).await?.unwrap_or(before);
+            changed.push(Changed { record, fields });
+        }
+        Ok(changed)
+    }
+}
+
+/// The records that keys name, as targets.
+pub async fn targets(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<Record>> {
+    let mut found: Vec<Record> = Vec::new();
+    for key in keys(s, m)? {
+        let record = find(s, desc, &key, Life::Live).await?;
+        not_system(&record)?;
+        if found.iter().all(|r| r.meta.id != record.meta.id) {
+            found.push(record);
+        }
+    }
+    Ok(found)
+}
+
+pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    let records = targets(s, desc, m).await?;
+    let version = m.get_one::<i64>("if-version").copied();
+    if version.is_some() && records.len() > 1 {
+        return Err(Problem::usage("--if-version goes with one record").into());
+    }
+    // References are looked up in the organisation of the records, which then must be one.
+    let org = if desc.is_org() { None } else { records.first().map(|r| r.meta.org_id) };
+    if org.is_some() && records.iter().any(|r| Some(r.meta.org_id) != org) {
+        return Err(Problem::usage("the records belong to several organisations").hint("change those of one at a time").into());
+    }
+    let set = given(s, desc, org, m).await?;
+    if set.is_empty() {
+        let flags: Vec<String> = desc.settable().map(|f| format!("--{}", f.name().replace('_', "-"))).collect();
+        return Err(Problem::usage("there is nothing to change").hint(format!("say what: {}", flags.join(" "))).into());
+    }
+    change(s, desc, &records, version, set, Action::Update).await
+}
+
+/// Runs a [`Change`] and tells what came of it.
+pub async fn change(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    records: &[Record],
+    version: Option<i64>,
+    set: Vec<(String, Value)>,
+    action: Action,
+) -> Result<()> {
+    let targets = records.iter().map(|r| Target { org: r.meta.org_id, id: r.meta.id, version }).collect();
+    let changed = gate::write(s, &Change { noun: desc.noun.into(), targets, set, action }).await?;
+    let done = match action {
+        Action::Activate => "activated",
+        Action::Deactivate => "deactivated",
+        Action::Move => "moved",
+        _ => "updated",
+    };
+    for c in &changed {
+        let title = c.record.title();
+        s.ui.status(&match (c.fields.is_empty(), action) {
+            (true, _) => format!("{title} is so already; nothing was changed"),
+            (false, Action::Update) => format!("{done} {title}: {}", c.fields.join(", ")),
+            (false, _) => format!("{done} {title}"),
+        });
+    }
+    dry_run_note(s);
+    let ids: Vec<Uuid> = changed.iter().map(|c| c.record.meta.id).collect();
+    print_changed(s, desc, &ids).await
+}
+
+/// `activate` and `deactivate`.
+pub async fn set_active(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches, active: bool) -> Result<()> {
+    let records = targets(s, desc, m).await?;
+    let action = if active { Action::Activate } else { Action::Deactivate };
+    change(s, desc, &records, None, vec![("is_active".into(), active.into())], action).await
+}
+
+/// SYSTEM as `init` makes it.
+pub async fn insert_system(tx: &mut Tx<'_>, rules: &Rules) -> Result<Record> {
+    let desc = <org::Org as crate::model::resource::Resource>::DESCRIPTOR;
+    let id = tx.new_id();
+    let mut record = blank(tx, desc, SYSTEM, id, rules)?;
+    record.set("code", org::SYSTEM_CODE.into());
+    record.set("name", "What belongs to the installation".into());
+    tx.insert(desc, SYSTEM, id, record.values).await
+}

@@ -1,0 +1,49 @@
+//! Branches: the places of an organisation, in a tree.
+
+use crate::resource;
+
+use super::problem::Problem;
+use super::resource::Check;
+use super::scalar::{Code, Email, Line, Phone, Pincode, Ref, check_pincode};
+
+resource! {
+    /// A place where the organisation works
+    pub struct Branch "branch" in "branches" aka "school" {
+        /// Short code, unique in the organisation
+        code: Code<16> [Unique, Search],
+        /// Name
+        name: Line<200> [Search],
+        /// Street address
+        address_line1: Option<Line<200>> [Detail, Also(&["address"])],
+        /// Street address, second line
+        address_line2: Option<Line<200>> [Detail],
+        /// Street address, third line
+        address_line3: Option<Line<200>> [Detail],
+        /// City or town
+        city: Option<Line<200>> [Search],
+        /// State or province
+        state: Option<Line<200>>,
+        /// Country; India where none is given, as far as the postal code is concerned
+        country: Option<Line<200>> [Detail],
+        /// Postal code
+        pincode: Option<Pincode>,
+        /// Phone number
+        phone: Option<Phone> [Search],
+        /// E-mail address
+        email: Option<Email> [Detail, Search],
+        /// Name of the manager, where the manager has no account
+        manager_name: Option<Line<200>> [Detail],
+        /// Branch that this one belongs to
+        parent_id: Option<Ref<Branch>> [Also(&["referred_by", "parent_code"])],
+        /// Whether it is in use; changed by `branch activate` and `branch deactivate`
+        is_active: bool [Managed, Default("yes"), Detail],
+    }
+}
+
+impl Check for Branch {
+    fn check(&self) -> Result<(), Problem> {
+        let Some(pincode) = &self.pincode else { return Ok(()) };
+        check_pincode(pincode.as_str(), self.country.as_ref().map(Line::as_str))
+            .map_err(|why| Problem::invalid(format!("pincode {why}")).field("pincode"))
+    }
+}

@@ -1,0 +1,27 @@
+//! What exists: plain typed structs, scalars and the macros that declare them. No I/O, no async, no clock.
+
+pub mod audit;
+pub mod branch;
+pub mod chance;
+pub mod merkle;
+pub mod org;
+pub mod problem;
+pub mod resource;
+pub mod scalar;
+pub mod value;
+
+use resource::{Descriptor, Resource};
+
+/// Every resource, in the order of help and of dependencies: a resource stands behind what it points at.
+pub const RESOURCES: &[&Descriptor] = &[org::Org::DESCRIPTOR, branch::Branch::DESCRIPTOR];
+
+/// The resource of a noun.
+pub fn resource(noun: &str) -> Option<&'static Descriptor> {
+    RESOURCES.iter().copied().find(|d| d.noun == noun)
+}
+
+/// Every field of any resource that points at `target`: what protects it from deletion.
+pub fn pointing_at(target: &Descriptor) -> Vec<(&'static Descriptor, &'static resource::Field)> {
+    let fields = RESOURCES.iter().flat_map(|d| d.fields.iter().map(|f| (*d, f)));
+    fields.filter(|(_, f)| f.target() == Some(target.noun)).collect()
+}

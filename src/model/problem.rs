@@ -1,0 +1,146 @@
+//! What went wrong, in the words the user reads: one sentence, hints, and a kind that picks the exit code.
+
+use std::fmt;
+
+/// Picks the exit code (DESIGN.md, "Errors").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// 1: the work could not be done (server down, disk full, lock held)
+    Failed,
+    /// 2: the command line is wrong
+    Usage,
+    /// 3: no such record
+    NotFound,
+    /// 4: exists, stale version, limit reached, protected
+    Conflict,
+    /// 5: not allowed
+    Denied,
+    /// 6: a value breaks a rule
+    Invalid,
+    /// 7: done in part (an import with rejects)
+    Partial,
+    /// 8: integrity broken (audit, checksum, schema)
+    Integrity,
+    /// 10: changes pending
+    Pending,
+    /// 130: SIGINT, or Ctrl-C at a prompt
+    Interrupted,
+    /// 143: SIGTERM, SIGHUP
+    Terminated,
+    /// 0: the reader of our output went away; nothing is said
+    OutputClosed,
+}
+
+impl Kind {
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::OutputClosed => 0,
+            Kind::Failed => 1,
+            Kind::Usage => 2,
+            Kind::NotFound => 3,
+            Kind::Conflict => 4,
+            Kind::Denied => 5,
+            Kind::Invalid => 6,
+            Kind::Partial => 7,
+            Kind::Integrity => 8,
+            Kind::Pending => 10,
+            Kind::Interrupted => 130,
+            Kind::Terminated => 143,
+        }
+    }
+
+    /// The word in JSON errors and in reject files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::OutputClosed => "output_closed",
+            Kind::Failed => "failed",
+            Kind::Usage => "usage",
+            Kind::NotFound => "not_found",
+            Kind::Conflict => "conflict",
+            Kind::Denied => "denied",
+            Kind::Invalid => "invalid",
+            Kind::Partial => "partial",
+            Kind::Integrity => "integrity",
+            Kind::Pending => "pending",
+            Kind::Interrupted => "interrupted",
+            Kind::Terminated => "terminated",
+        }
+    }
+}
+
+/// An error that the user is meant to read. Everything else is a bug or a surprise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub kind: Kind,
+    pub sentence: String,
+    pub hints: Vec<String>,
+    /// The field at fault, where there is one: import reports and JSON errors name it.
+    pub field: Option<&'static str>,
+}
+
+impl Problem {
+    pub fn new(kind: Kind, sentence: impl Into<String>) -> Problem {
+        Problem { kind, sentence: sentence.into(), hints: Vec::new(), field: None }
+    }
+    pub fn failed(s: impl Into<String>) -> Problem {
+        Problem::new(Kind::Failed, s)
+    }
+    pub fn usage(s: impl Into<String>) -> Problem {
+        Problem::new(Kind::Usage, s)
+    }
+    pub fn not_found(s: impl Into<String>) -> Problem {
+        Problem::new(Kind::NotFound, s)
+    }
+    pub fn conflict(s: impl Into<String>) -> Problem {
+        Problem::new(Kind::Conflict, s)
+    }
+    pub fn denied(s: impl Into<String>) -> Problem {
+        Problem::new(Kind::Denied, s)
+    }
+    pub fn invalid(s: impl Into<String>) -> Problem {
+        Problem::new(Kind::Invalid, s)
+    }
+    pub fn integrity(s: impl Into<String>) -> Problem {
+        Problem::new(Kind::Integrity, s)
+    }
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Problem {
+        self.hints.push(hint.into());
+        self
+    }
+    /// Adds a hint if there is one.
+    #[must_use]
+    pub fn hint_maybe(self, hint: Option<String>) -> Problem {
+        match hint {
+            Some(h) => self.hint(h),
+            None => self,
+        }
+    }
+    #[must_use]
+    pub fn field(mut self, field: &'static str) -> Problem {
+        self.field = Some(field);
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// The nearest of `known` to a mistyped `word`, if one is near enough to be meant.
+///
+/// Distance is Damerau-Levenshtein (a transposition counts once); a third of the word may differ.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    let allowed = (lower.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|k| (strsim::damerau_levenshtein(&lower, &k.to_lowercase()), k))
+        .filter(|(d, _)| *d <= allowed)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, k)| k)
+}

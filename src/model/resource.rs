@@ -1,0 +1,274 @@
+//! A resource is declared once, as a typed struct; the descriptor that generic code reads derives from it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::problem::Problem;
+use super::scalar::{Role, Rules, Type, squash};
+use super::value::{Kind, Value};
+
+/// What a field's type can't say. A new mark must serve two resources; otherwise it is a verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// A natural key: unique per organisation among live rows. The first one is the key that lists show.
+    Unique,
+    /// Set by a verb of its own, never by create and update.
+    Managed,
+    /// Found by `--search`.
+    Search,
+    /// Value of a new record where none is given, in its input form.
+    Default(&'static str),
+    /// Further headers and spellings of earlier systems.
+    Also(&'static [&'static str]),
+    /// Not in a table's default columns: `show`, `--columns` and machine formats have it.
+    Detail,
+}
+
+/// One stored column of a resource.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    pub column: &'static str,
+    pub help: &'static str,
+    pub ty: Type,
+    pub marks: &'static [Mark],
+}
+
+impl Field {
+    /// The name in flags, headers, columns and JSON: the column's, but a reference drops its `_id`.
+    pub fn name(&self) -> &'static str {
+        match self.ty.role {
+            Role::Ref(_) => self.column.strip_suffix("_id").unwrap_or(self.column),
+            _ => self.column,
+        }
+    }
+    pub fn has(&self, mark: Mark) -> bool {
+        self.marks.contains(&mark)
+    }
+    pub fn is_managed(&self) -> bool {
+        self.has(Mark::Managed)
+    }
+    pub fn default(&self) -> Option<&'static str> {
+        self.marks.iter().find_map(|m| if let Mark::Default(d) = m { Some(*d) } else { None })
+    }
+    /// The noun that this field points at.
+    pub fn target(&self) -> Option<&'static str> {
+        if let Role::Ref(noun) = self.ty.role { Some(noun) } else { None }
+    }
+    /// Words that a header may use for this field, besides its name.
+    pub fn also(&self) -> &'static [&'static str] {
+        self.marks.iter().find_map(|m| if let Mark::Also(a) = m { Some(*a) } else { None }).unwrap_or(&[])
+    }
+    /// Parses input for this field. Blank input clears an optional field and is refused for a required one.
+    pub fn parse(&self, text: &str, rules: &Rules) -> Result<Value, Problem> {
+        let wrong = |why: String| Problem::invalid(format!("{} {why}", self.name())).field(self.name());
+        if let Some(at) = text.find('\0') {
+            return Err(wrong(format!("must not hold a NUL character (byte {})", at + 1)));
+        }
+        if text.trim().is_empty() {
+            return if self.ty.required {
+                Err(wrong("must not be empty".into()))
+            } else {
+                Ok(Value::Null(self.ty.kind))
+            };
+        }
+        let unset = !self.ty.required && self.ty.kind == Kind::Int && matches!(squash(text).as_str(), "none" | "unlimited");
+        if unset { Ok(Value::Null(self.ty.kind)) } else { (self.ty.parse)(text, rules).map_err(wrong) }
+    }
+}
+
+/// What generic code knows of a resource.
+#[derive(Debug)]
+pub struct Descriptor {
+    /// Singular, as on the command line: `branch`.
+    pub noun: &'static str,
+    /// Another noun of earlier systems (`school`), also accepted as the prefix of headers.
+    pub alias: Option<&'static str>,
+    /// Table, and the resource word of permissions: `branches`.
+    pub table: &'static str,
+    pub help: &'static str,
+    pub fields: &'static [Field],
+    /// Rules that hold between fields of one record.
+    pub check: fn(&Record) -> Result<(), Problem>,
+}
+
+impl PartialEq for Descriptor {
+    fn eq(&self, other: &Self) -> bool {
+        self.noun == other.noun
+    }
+}
+
+impl Descriptor {
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|f| f.name() == name || f.column == name)
+    }
+    pub fn index(&self, column: &str) -> Option<usize> {
+        self.fields.iter().position(|f| f.column == column)
+    }
+    /// Fields by which a record can be named.
+    pub fn keys(&self) -> impl Iterator<Item = &'static Field> {
+        self.fields.iter().filter(|f| f.has(Mark::Unique))
+    }
+    /// The natural key that lists and messages show.
+    pub fn key(&self) -> &'static Field {
+        self.keys().next().unwrap_or(&self.fields[0])
+    }
+    /// Fields that `create` and `update` may set.
+    pub fn settable(&self) -> impl Iterator<Item = &'static Field> {
+        self.fields.iter().filter(|f| !f.is_managed())
+    }
+    /// The field that makes records of this kind a tree.
+    pub fn parent(&self) -> Option<&'static Field> {
+        self.fields.iter().find(|f| f.target() == Some(self.noun))
+    }
+    pub fn is_org(&self) -> bool {
+        self.noun == "org"
+    }
+    /// The field that a CSV header names: its name, the names of earlier systems, with or without the noun in front
+    /// (`branch_name`, `school_name`); case, blanks, `-` and `_` don't count.
+    pub fn field_for_header(&self, header: &str) -> Option<&'static Field> {
+        let wanted = squash(header);
+        let names = |f: &'static Field| {
+            [f.name(), f.column].into_iter().chain(f.also().iter().copied()).map(squash).collect::<Vec<_>>()
+        };
+        let find = |wanted: &str| self.fields.iter().find(|f| names(f).iter().any(|n| n == wanted));
+        find(&wanted).or_else(|| {
+            let nouns = [Some(self.noun), self.alias];
+            nouns.into_iter().flatten().find_map(|noun| wanted.strip_prefix(noun).and_then(find))
+        })
+    }
+}
+
+/// What every record has besides its fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Tenant: SYSTEM is 0.
+    pub org_id: i32,
+    pub id: Uuid,
+    pub created_at: DateTime<Utc>,
+    /// Actor number.
+    pub created_by: i64,
+    pub updated_at: DateTime<Utc>,
+    pub updated_by: i64,
+    /// Optimistic lock, from 1.
+    pub version: i64,
+    pub deleted_at: Option<DateTime<Utc>>,
+    pub deleted_by: Option<i64>,
+    /// What one delete took away together comes back together.
+    pub deletion_id: Option<Uuid>,
+}
+
+impl Meta {
+    pub fn is_live(&self) -> bool {
+        self.deleted_at.is_none()
+    }
+}
+
+/// One record, untyped: the descriptor's fields in their order.
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub desc: &'static Descriptor,
+    pub meta: Meta,
+    pub values: Vec<Value>,
+}
+
+impl Record {
+    pub fn get(&self, column: &str) -> &Value {
+        const NULL: &Value = &Value::Null(Kind::Text);
+        self.desc.index(column).map_or(NULL, |i| &self.values[i])
+    }
+    pub fn set(&mut self, column: &str, value: Value) {
+        if let Some(i) = self.desc.index(column) {
+            self.values[i] = value;
+        }
+    }
+    /// The natural key, as messages name the record.
+    pub fn key(&self) -> String {
+        self.get(self.desc.key().column).to_text()
+    }
+    /// `branch MUM01`
+    pub fn title(&self) -> String {
+        format!("{} {}", self.desc.noun, self.key())
+    }
+}
+
+/// A typed resource.
+pub trait Resource: Sized + super::scalar::Noun {
+    const DESCRIPTOR: &'static Descriptor;
+    /// `None` where the row does not fit the type, which a checked database never gives.
+    fn from_record(record: &Record) -> Option<Self>;
+    /// The descriptor's fields in their order.
+    fn into_values(self) -> Vec<Value>;
+}
+
+/// A field's name without the `r#` that a Rust keyword needs (`r#type`); used by `resource!`.
+pub const fn plain(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => name.split_at(2).1,
+        _ => name,
+    }
+}
+
+/// Rules that hold between the fields of one record; each resource states its own, if only that it has none.
+pub trait Check {
+    fn check(&self) -> Result<(), Problem> {
+        Ok(())
+    }
+}
+
+/// Declares a resource: see `branch.rs`.
+#[macro_export]
+macro_rules! resource {
+    (
+        $(#[doc = $about:literal])+
+        pub struct $name:ident $noun:literal in $table:literal $(aka $alias:literal)? {
+            $( $(#[doc = $help:literal])+ $field:ident : $ty:ty $([ $($mark:expr),* ])? ),* $(,)?
+        }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $name {
+            pub meta: $crate::model::resource::Meta,
+            $( $(#[doc = $help])+ pub $field: $ty, )*
+        }
+        impl $crate::model::scalar::Noun for $name {
+            const NOUN: &'static str = $noun;
+        }
+        impl $crate::model::resource::Resource for $name {
+            const DESCRIPTOR: &'static $crate::model::resource::Descriptor = {
+                use $crate::model::resource::{Descriptor, Field, Mark::*};
+                use $crate::model::scalar::Scalar;
+                #[allow(unused_mut, unused_assignments)]
+                const ALIAS: Option<&str> = { let mut alias = None; $( alias = Some($alias); )? alias };
+                const FIELDS: &[Field] = &[$( Field {
+                    column: $crate::model::resource::plain(stringify!($field)),
+                    help: concat!($($help),+).trim_ascii(),
+                    ty: <$ty as Scalar>::TYPE,
+                    marks: &[$($($mark),*)?],
+                } ),*];
+                &Descriptor {
+                    noun: $noun,
+                    alias: ALIAS,
+                    table: $table,
+                    help: concat!($($about),+).trim_ascii(),
+                    fields: FIELDS,
+                    check: |record| match $name::from_record(record) {
+                        Some(it) => $crate::model::resource::Check::check(&it),
+                        None => Err($crate::model::problem::Problem::integrity(format!(
+                            "{} does not fit its own type", record.title()))),
+                    },
+                }
+            };
+            fn from_record(record: &$crate::model::resource::Record) -> Option<Self> {
+                let mut values = record.values.iter();
+                Some($name {
+                    meta: record.meta.clone(),
+                    $( $field: <$ty as $crate::model::scalar::Scalar>::from_value(values.next()?)?, )*
+                })
+            }
+            fn into_values(self) -> Vec<$crate::model::value::Value> {
+                vec![$( $crate::model::scalar::Scalar::into_value(self.$field) ),*]
+            }
+        }
+    };
+}

@@ -1,0 +1,410 @@
+//! Scalars: types whose parsing is the validation, written once and used by flags, prompts, files and documents.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::marker::PhantomData;
+
+use unicode_normalization::UnicodeNormalization;
+use uuid::Uuid;
+
+use super::value::{Kind, Value};
+
+/// What the user typed is not a value of the type; the text says why, to follow the field's name
+/// ("must be 16 characters or fewer").
+pub type Invalid = String;
+
+/// What parsing depends on besides the text: settings of the installation.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Region of phone numbers written without a country code (ISO 3166-1 alpha-2).
+    pub phone_region: phonenumber::country::Id,
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules { phone_region: phonenumber::country::Id::IN }
+    }
+}
+
+/// What a field's Rust type tells the generic code.
+#[derive(Debug, Clone, Copy)]
+pub struct Type {
+    pub kind: Kind,
+    pub required: bool,
+    pub role: Role,
+    /// How the type is called in help: `CODE`, `TEXT`, `E-MAIL`.
+    pub label: &'static str,
+    /// Most characters of a text, 0 where it does not apply. The schema holds the same bound.
+    pub max: usize,
+    pub parse: fn(&str, &Rules) -> Result<Value, Invalid>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Plain,
+    /// A closed set of words.
+    Choice(&'static [&'static str]),
+    /// A reference to a record of this noun; parsed as that record's key, stored as its id.
+    Ref(&'static str),
+}
+
+/// A Rust type that a resource's field can have.
+pub trait Scalar: Sized {
+    const TYPE: Type;
+    fn into_value(self) -> Value;
+    /// `None` where the value is not of this type, which a checked database never gives.
+    fn from_value(value: &Value) -> Option<Self>;
+}
+
+impl<T: Scalar> Scalar for Option<T> {
+    const TYPE: Type = Type { required: false, ..T::TYPE };
+    fn into_value(self) -> Value {
+        self.map_or(Value::Null(T::TYPE.kind), T::into_value)
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        if value.is_null() { Some(None) } else { T::from_value(value).map(Some) }
+    }
+}
+
+/// Folds a word for comparison: compatibility forms, case, blanks, `-` and `_` do not count (DOMAIN.md, section 0).
+pub fn squash(text: &str) -> String {
+    text.nfkc().flat_map(char::to_lowercase).filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_')).collect()
+}
+
+/// Names the first character that `allowed` refuses, so that an invisible or look-alike one can be found.
+fn refuse(text: &str, allowed: impl Fn(char) -> bool, what: &str) -> Result<(), Invalid> {
+    match text.chars().enumerate().find(|(_, c)| !allowed(*c)) {
+        None => Ok(()),
+        Some((i, c)) => {
+            let shown = if c.is_control() || is_format(c) { String::new() } else { format!("'{c}' ") };
+            Err(format!("{what}; character {} is {shown}(U+{:04X})", i + 1, c as u32))
+        }
+    }
+}
+
+/// Characters that steer a terminal or the direction of text without being seen: control characters, and the
+/// format characters that reorder text (Unicode Bidi: ALM, LRM, RLM, embeddings, overrides, isolates), plus zero-width
+/// ones that hide inside a word.
+pub fn is_format(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
+}
+
+fn at_most(text: &str, max: usize) -> Result<(), Invalid> {
+    let n = text.chars().count();
+    if n > max { Err(format!("must be {max} characters or fewer, not {n}")) } else { Ok(()) }
+}
+
+macro_rules! text_scalar {
+    ($(#[$doc:meta])* $name:ident $([$max:ident])?, $label:literal, $limit:expr, $parse:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name$(<const $max: usize>)?(String);
+        impl$(<const $max: usize>)? $name$(<$max>)? {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl$(<const $max: usize>)? Scalar for $name$(<$max>)? {
+            const TYPE: Type = Type {
+                kind: Kind::Text,
+                required: true,
+                role: Role::Plain,
+                label: $label,
+                max: $limit,
+                parse: |text, rules| {
+                    let parse: fn(&str, &Rules) -> Result<String, Invalid> = $parse;
+                    let parsed = parse(text, rules)?;
+                    at_most(&parsed, $limit)?;
+                    Ok(Value::Text(parsed))
+                },
+            };
+            fn into_value(self) -> Value {
+                Value::Text(self.0)
+            }
+            fn from_value(value: &Value) -> Option<Self> {
+                value.as_text().map(|s| $name(s.to_owned()))
+            }
+        }
+    };
+}
+
+text_scalar! {
+    /// A short code: letters, digits, `-`, `_`, `.`, `/`, kept in upper case. Compatibility forms (full-width letters)
+    /// are normalised (NFKC); look-alikes of other scripts are refused.
+    Code[MAX], "CODE", MAX, |text, _| {
+        let code: String = text.trim().nfkc().collect::<String>().to_ascii_uppercase();
+        if code.is_empty() {
+            return Err("must not be empty".into());
+        }
+        refuse(&code, |c| c.is_ascii_alphanumeric() || "-_./".contains(c),
+            "may hold only the letters A-Z, digits, '-', '_', '.' and '/'")?;
+        if !code.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            return Err("must begin with a letter or a digit".into());
+        }
+        Ok(code)
+    }
+}
+
+text_scalar! {
+    /// One line of text: NFC, trimmed, inner runs of blanks folded to one.
+    Line[MAX], "TEXT", MAX, |text, _| {
+        let line = text.nfc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+        if line.is_empty() {
+            return Err("must not be empty".into());
+        }
+        refuse(&line, |c| !c.is_control(), "must not hold control characters")?;
+        Ok(line)
+    }
+}
+
+text_scalar! {
+    /// An e-mail address by the syntax of RFC 5321 and RFC 6531, without a display name.
+    Email, "E-MAIL", 254, |text, _| {
+        let text = text.trim().nfc().collect::<String>();
+        let options = email_address::Options::default().without_display_text();
+        email_address::EmailAddress::parse_with_options(&text, options)
+            .map_err(|_| format!("must be an e-mail address like name@example.com, not '{}'", shorten(&text)))?;
+        Ok(text)
+    }
+}
+
+text_scalar! {
+    /// A phone number, kept as E.164 (`+` and at most 15 digits, ITU-T E.164 section 6).
+    Phone, "PHONE", 16, |text, rules| {
+        let text = text.nfkc().collect::<String>();
+        let wrong = |why: &str| format!("must be a phone number like +91 22 2345 6789; '{}' {why}", shorten(text.trim()));
+        let number = phonenumber::parse(Some(rules.phone_region), text.trim()).map_err(|_| wrong("is none"))?;
+        if number.extension().is_some() {
+            return Err(wrong("has an extension, which can't be kept"));
+        }
+        if !number.is_valid() {
+            return Err(wrong("is no number in use"));
+        }
+        Ok(number.format().mode(phonenumber::Mode::E164).to_string())
+    }
+}
+
+text_scalar! {
+    /// A web address: http or https with a host.
+    WebUrl, "URL", 2000, |text, _| {
+        let wrong = || format!("must be a web address like https://example.com, not '{}'", shorten(text.trim()));
+        let url = url::Url::parse(text.trim()).map_err(|_| wrong())?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+            return Err(wrong());
+        }
+        Ok(url.to_string())
+    }
+}
+
+text_scalar! {
+    /// A postal code. Whether it fits the country is checked where the country is known: see [`check_pincode`].
+    Pincode, "PINCODE", 12, |text, _| {
+        let code = text.trim().nfkc().collect::<String>().to_ascii_uppercase();
+        let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
+        refuse(&code, |c| c.is_ascii_alphanumeric() || c == ' ' || c == '-', "may hold only letters, digits and '-'")?;
+        if code.is_empty() {
+            return Err("must not be empty".into());
+        }
+        // An Indian PIN is often written as 3 + 3 digits.
+        let joined = code.replace(' ', "");
+        Ok(if joined.len() == 6 && joined.bytes().all(|b| b.is_ascii_digit()) { joined } else { code })
+    }
+}
+
+/// Holds a postal code against the country's own format (data of the `countries` project, by the `keshvar` crate). No
+/// country means India. An Indian PIN has 6 digits and begins with 1 to 8, or 9 for the army post (India Post).
+/// A country that is not recognised, or has no format, passes.
+pub fn check_pincode(pincode: &str, country: Option<&str>) -> Result<(), Invalid> {
+    let name = country.unwrap_or("india").to_lowercase();
+    FORMATS.with_borrow_mut(|formats| {
+        let format = formats.entry(name).or_insert_with_key(|name| PostalFormat::of(name));
+        let Some(PostalFormat { pattern, country, india }) = format else { return Ok(()) };
+        if pattern.is_match(pincode) && !(*india && pincode.starts_with('0')) {
+            return Ok(());
+        }
+        let rule = if *india { " (six digits, the first 1 to 9)" } else { "" };
+        Err(format!("'{}' is no postal code of {country}{rule}", shorten(pincode)))
+    })
+}
+
+/// How a country writes its postal codes.
+struct PostalFormat {
+    pattern: regex::Regex,
+    country: &'static str,
+    india: bool,
+}
+
+thread_local! {
+    /// By the lower-case name as written; `None` where nothing is known. A million rows ask the same few questions.
+    static FORMATS: RefCell<HashMap<String, Option<PostalFormat>>> = RefCell::default();
+}
+
+impl PostalFormat {
+    fn of(name: &str) -> Option<PostalFormat> {
+        let country = match name.len() {
+            2 => keshvar::Alpha2::try_from(name.to_uppercase().as_str()).ok()?.to_country(),
+            3 => keshvar::Alpha3::try_from(name.to_uppercase().as_str()).ok()?.to_country(),
+            _ => keshvar::find_by_iso_short_name(name).ok()?,
+        };
+        Some(PostalFormat {
+            pattern: regex::Regex::new(&format!("^(?:{})$", country.postal_code_format()?)).ok()?,
+            country: country.iso_short_name(),
+            india: country.alpha2() == keshvar::Alpha2::IN,
+        })
+    }
+}
+
+/// Shortens a value for an error message, so that a megabyte cell does not become a megabyte sentence.
+pub fn shorten(text: &str) -> String {
+    if text.chars().count() <= 60 {
+        return text.to_owned();
+    }
+    text.chars().take(57).chain("...".chars()).collect()
+}
+
+/// A whole number from 0 to 2,147,483,647.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count(pub u32);
+
+impl Scalar for Count {
+    const TYPE: Type = Type {
+        kind: Kind::Int,
+        required: true,
+        role: Role::Plain,
+        label: "NUMBER",
+        max: 0,
+        parse: |text, _| {
+            let n: i32 = text.trim().parse().ok().filter(|n| *n >= 0).ok_or_else(|| {
+                format!("must be a whole number from 0 to {}, not '{}'", i32::MAX, shorten(text.trim()))
+            })?;
+            Ok(Value::Int(n.into()))
+        },
+    };
+    fn into_value(self) -> Value {
+        Value::Int(self.0.into())
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_int().and_then(|n| u32::try_from(n).ok()).map(Count)
+    }
+}
+
+impl Scalar for bool {
+    const TYPE: Type = Type {
+        kind: Kind::Bool,
+        required: true,
+        role: Role::Plain,
+        label: "yes|no",
+        max: 0,
+        parse: |text, _| match squash(text).as_str() {
+            "1" | "yes" | "true" | "y" | "t" | "on" => Ok(Value::Bool(true)),
+            "0" | "no" | "false" | "n" | "f" | "off" => Ok(Value::Bool(false)),
+            _ => Err(format!("must be yes or no, not '{}'", shorten(text.trim()))),
+        },
+    };
+    fn into_value(self) -> Value {
+        Value::Bool(self)
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_bool()
+    }
+}
+
+/// Names the noun that a reference points at.
+pub trait Noun {
+    const NOUN: &'static str;
+}
+
+/// A reference to a record of the same organisation, by its id.
+pub struct Ref<T>(pub Uuid, PhantomData<fn() -> T>);
+
+impl<T> Ref<T> {
+    pub fn new(id: Uuid) -> Ref<T> {
+        Ref(id, PhantomData)
+    }
+}
+
+// Derived, these would ask the same of T.
+impl<T> Clone for Ref<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Ref<T> {}
+impl<T> PartialEq for Ref<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<T> std::fmt::Debug for Ref<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl<T: Noun> Scalar for Ref<T> {
+    const TYPE: Type = Type {
+        kind: Kind::Uuid,
+        required: true,
+        role: Role::Ref(T::NOUN),
+        label: "KEY",
+        max: 0,
+        parse: |text, _| {
+            let key = text.trim();
+            if key.is_empty() { Err("must not be empty".into()) } else { Ok(Value::Text(key.to_owned())) }
+        },
+    };
+    fn into_value(self) -> Value {
+        Value::Uuid(self.0)
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_uuid().map(Ref::new)
+    }
+}
+
+/// Declares a closed set of words. The first form of a variant is the one kept; more spellings may follow it.
+#[macro_export]
+macro_rules! choice {
+    ($(#[$doc:meta])* pub enum $name:ident { $($variant:ident = $word:literal $(| $also:literal)*),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($variant),+ }
+        impl $name {
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+        impl $crate::model::scalar::Scalar for $name {
+            const TYPE: $crate::model::scalar::Type = $crate::model::scalar::Type {
+                kind: $crate::model::value::Kind::Text,
+                required: true,
+                role: $crate::model::scalar::Role::Choice($name::WORDS),
+                label: "CHOICE",
+                max: 0,
+                parse: |text, _| {
+                    let forms: &[(&str, &[&str])] = &[$(($word, &[$word $(, $also)*])),+];
+                    $crate::model::scalar::choose(text, forms)
+                },
+            };
+            fn into_value(self) -> $crate::model::value::Value {
+                self.word().into()
+            }
+            fn from_value(value: &$crate::model::value::Value) -> Option<Self> {
+                match value.as_text()? { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+/// Finds the word that `text` spells; used by `choice!`.
+pub fn choose(text: &str, forms: &[(&'static str, &[&str])]) -> Result<Value, Invalid> {
+    let wanted = squash(text);
+    if let Some((word, _)) = forms.iter().find(|(_, spellings)| spellings.iter().any(|s| squash(s) == wanted)) {
+        return Ok((*word).into());
+    }
+    let words: Vec<&str> = forms.iter().map(|(w, _)| *w).collect();
+    let meant = super::problem::nearest(text.trim(), words.iter().copied());
+    let meant = meant.map_or(String::new(), |m| format!("; did you mean {m}?"));
+    Err(format!("must be one of {}, not '{}'{meant}", words.join(", "), shorten(text.trim())))
+}

@@ -1,0 +1,107 @@
+//! Untyped values: what travels between a typed struct and a row.
+//!
+//! Only `store` and `crud` handle these; a verb works with `Branch`, `Org` and the like.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// How a value is stored. A typed NULL carries it, because PostgreSQL wants to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    Bool,
+    Int,
+    Text,
+    Uuid,
+    /// UTC to the microsecond: `timestamptz`, or integer microseconds on SQLite
+    Time,
+    Bytes,
+    /// Kept as its canonical text (RFC 8785)
+    Json,
+}
+
+/// One value of a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Value {
+    Null(Kind),
+    Bool(bool),
+    Int(i64),
+    Text(String),
+    Uuid(Uuid),
+    Time(DateTime<Utc>),
+    Bytes(Vec<u8>),
+    Json(serde_json::Value),
+}
+
+/// Largest integer that every JSON reader keeps exactly (RFC 8785, section 3.2.2.3: IEEE 754 doubles).
+const EXACT: i64 = (1 << 53) - 1;
+
+impl Value {
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null(_))
+    }
+
+    /// The JSON form used in output and in audit payloads. Integers past 2^53 become strings.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Value::Null(_) => serde_json::Value::Null,
+            Value::Bool(b) => (*b).into(),
+            Value::Int(n) if n.abs() <= EXACT => (*n).into(),
+            Value::Int(n) => n.to_string().into(),
+            Value::Text(s) => s.as_str().into(),
+            Value::Json(j) => j.clone(),
+            Value::Uuid(_) | Value::Time(_) | Value::Bytes(_) => self.to_text().into(),
+        }
+    }
+
+    /// The machine form: what CSV, TSV and `-o key` print. NULL is empty.
+    pub fn to_text(&self) -> String {
+        match self {
+            Value::Null(_) => String::new(),
+            Value::Bool(b) => b.to_string(),
+            Value::Int(n) => n.to_string(),
+            Value::Text(s) => s.clone(),
+            Value::Uuid(u) => u.to_string(),
+            Value::Time(t) => rfc3339(*t),
+            Value::Json(j) => super::audit::canonical(j).unwrap_or_default(),
+            Value::Bytes(b) => b.iter().map(|b| format!("{b:02x}")).collect(),
+        }
+    }
+
+    pub fn as_text(&self) -> Option<&str> {
+        if let Value::Text(s) = self { Some(s) } else { None }
+    }
+    pub fn as_int(&self) -> Option<i64> {
+        if let Value::Int(n) = self { Some(*n) } else { None }
+    }
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Value::Bool(b) = self { Some(*b) } else { None }
+    }
+    pub fn as_uuid(&self) -> Option<Uuid> {
+        if let Value::Uuid(u) = self { Some(*u) } else { None }
+    }
+    pub fn as_time(&self) -> Option<DateTime<Utc>> {
+        if let Value::Time(t) = self { Some(*t) } else { None }
+    }
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        if let Value::Bytes(b) = self { Some(b) } else { None }
+    }
+}
+
+/// RFC 3339 in UTC with exactly six fractional digits, so that equal instants are equal texts.
+pub fn rfc3339(t: DateTime<Utc>) -> String {
+    t.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+macro_rules! from {
+    ($($t:ty => $v:ident : $k:ident),* $(,)?) => {$(
+        impl From<$t> for Value {
+            fn from(v: $t) -> Value { Value::$v(v.into()) }
+        }
+        impl From<Option<$t>> for Value {
+            fn from(v: Option<$t>) -> Value { v.map_or(Value::Null(Kind::$k), Value::from) }
+        }
+    )*};
+}
+from! { bool => Bool: Bool, i64 => Int: Int, i32 => Int: Int, &str => Text: Text, String => Text: Text, Uuid => Uuid: Uuid,
+DateTime<Utc> => Time: Time, Vec<u8> => Bytes: Bytes }

@@ -1,0 +1,373 @@
+//! Reading the audit trail, and proving it.
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::db::Db;
+use super::sql::{Row, Sql};
+use crate::model::audit::{self, Header};
+use crate::model::merkle::Frontier;
+use crate::model::value::{Kind, Value};
+
+/// One record, with what it shares with the others of its transaction.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub tree: i32,
+    pub seq: i64,
+    pub at: DateTime<Utc>,
+    pub action: String,
+    pub kind: String,
+    pub resource_id: Uuid,
+    pub status: String,
+    pub source: String,
+    pub request_id: Uuid,
+    pub actor: String,
+    /// Empty where it was erased or archived.
+    pub payload: Option<Json>,
+    pub request: Option<Json>,
+    pub leaf: [u8; 32],
+}
+
+/// What to look for. Everything given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// One tree; none: all of them.
+    pub tree: Option<i32>,
+    pub resource_id: Option<Uuid>,
+    pub action: Option<String>,
+    pub kind: Option<String>,
+    pub actor: Option<String>,
+    pub source: Option<String>,
+    pub status: Option<String>,
+    pub request_id: Option<Uuid>,
+    pub since: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
+    /// Only records before this number.
+    pub before: Option<i64>,
+    pub limit: Option<u64>,
+}
+
+const ENTRY: &[Kind] = &[
+    Kind::Int,
+    Kind::Int,
+    Kind::Time,
+    Kind::Text,
+    Kind::Text,
+    Kind::Uuid,
+    Kind::Text,
+    Kind::Text,
+    Kind::Uuid,
+    Kind::Text,
+    Kind::Text,
+    Kind::Text,
+    Kind::Bytes,
+];
+
+fn entry(row: &Row) -> Result<Entry> {
+    let json = |i: usize| row.value(i).as_text().and_then(|t| serde_json::from_str(t).ok());
+    Ok(Entry {
+        tree: row.org(0)?,
+        seq: row.int(1)?,
+        at: row.time(2)?,
+        action: row.text(3)?.to_owned(),
+        kind: row.text(4)?.to_owned(),
+        resource_id: row.uuid(5)?,
+        status: row.text(6)?.to_owned(),
+        source: row.text(7)?.to_owned(),
+        request_id: row.uuid(8)?,
+        actor: row.text(9)?.to_owned(),
+        payload: json(10),
+        request: json(11),
+        leaf: row.hash(12)?,
+    })
+}
+
+/// Trees that have a head, in order.
+pub async fn trees(db: &mut Db) -> Result<Vec<i32>> {
+    let rows = db.all(Sql::new("select tree from audit_heads order by tree").yields([Kind::Int])).await?;
+    rows.iter().map(|r| r.org(0)).collect()
+}
+
+/// Records, newest first.
+pub async fn search(db: &mut Db, search: &Search) -> Result<Vec<Entry>> {
+    let trees = match search.tree {
+        Some(tree) => vec![tree],
+        None => trees(db).await?,
+    };
+    let mut found = Vec::new();
+    for tree in trees {
+        let rows = db.all(statement(tree, search)?).await?;
+        for row in &rows {
+            found.push(entry(row)?);
+        }
+    }
+    found.sort_by_key(|e| std::cmp::Reverse((e.at, e.tree, e.seq)));
+    if let Some(limit) = search.limit.and_then(|l| usize::try_from(l).ok()) {
+        found.truncate(limit);
+    }
+    Ok(found)
+}
+
+fn statement(tree: i32, search: &Search) -> Result<Sql> {
+    let mut sql = Sql::new(
+        "select r.tree, r.seq, q.at, r.action, r.kind, r.resource_id, q.status, q.source, q.request_id, a.name,
+                r.payload, q.payload, r.leaf
+           from audit_records r
+           join audit_requests q on q.tree = r.tree
+            and q.first_seq = (select max(f.first_seq) from audit_requests f where f.tree = r.tree and f.first_seq <= r.seq)
+           join actors a on a.actor_id = q.actor_id
+          where r.tree = ",
+    );
+    sql.bind(tree);
+    let mut both = |condition: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            sql.push(condition).bind(value);
+        }
+    };
+    both(" and r.resource_id = ", search.resource_id.map(Value::from));
+    both(" and r.action = ", search.action.as_deref().map(Value::from));
+    both(" and r.kind = ", search.kind.as_deref().map(Value::from));
+    both(" and a.name = ", search.actor.as_deref().map(Value::from));
+    both(" and q.source = ", search.source.as_deref().map(Value::from));
+    both(" and q.status = ", search.status.as_deref().map(Value::from));
+    both(" and q.request_id = ", search.request_id.map(Value::from));
+    both(" and q.at >= ", search.since.map(Value::from));
+    both(" and q.at < ", search.until.map(Value::from));
+    both(" and r.seq < ", search.before.map(Value::from));
+    sql.push(" order by r.seq desc");
+    if let Some(limit) = search.limit {
+        sql.push(" limit ").bind(i64::try_from(limit)?);
+    }
+    Ok(sql.yields(ENTRY.iter().copied()))
+}
+
+/// Something that does not hold, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub tree: i32,
+    /// The record at fault; none where the tree as a whole is.
+    pub seq: Option<i64>,
+    /// edited, deleted, inserted, truncated, rewritten, erased, head changed, time runs backwards
+    pub kind: &'static str,
+    pub what: String,
+}
+
+/// What `verify` went through.
+#[derive(Debug, Default)]
+pub struct Verified {
+    pub trees: u64,
+    pub records: u64,
+    pub findings: Vec<Finding>,
+}
+
+/// Requests read at a time.
+const BATCH: i64 = 1000;
+
+/// Recomputes every commitment, every leaf and every tree, and compares. `done` hears how many records have been read.
+pub async fn verify(db: &mut Db, only: Option<i32>, done: &mut dyn FnMut(u64)) -> Result<Verified> {
+    let mut all = match only {
+        Some(tree) => vec![tree],
+        None => trees(db).await?,
+    };
+    if only.is_none() {
+        // A tree whose head is gone still has records.
+        let mut last = -1;
+        while let Some(tree) = next_tree(db, last).await? {
+            last = tree;
+            if !all.contains(&tree) {
+                all.push(tree);
+            }
+        }
+    }
+    let mut verified = Verified::default();
+    for tree in all {
+        let mut check = Check { tree, expected: 1, last_at: None, frontier: Frontier::default(), findings: Vec::new() };
+        check.run(db, &mut verified.records, done).await?;
+        verified.trees += 1;
+        verified.findings.extend(check.findings);
+    }
+    Ok(verified)
+}
+
+async fn next_tree(db: &mut Db, after: i32) -> Result<Option<i32>> {
+    let sql = Sql::new("select min(tree) from audit_records where tree > $1").with([after.into()]).yields([Kind::Int]);
+    let row = db.one(sql).await?;
+    if row.value(0).is_null() { Ok(None) } else { row.org(0).map(Some) }
+}
+
+/// How many records the heads tell of, for a progress bar.
+pub async fn size(db: &mut Db, only: Option<i32>) -> Result<u64> {
+    let mut sql = Sql::new("select cast(coalesce(sum(size), 0) as bigint) from audit_heads");
+    if let Some(tree) = only {
+        sql.push(" where tree = ").bind(tree);
+    }
+    Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?).unwrap_or(0))
+}
+
+struct Request {
+    first_seq: i64,
+    last_seq: i64,
+    request_id: Uuid,
+    at: DateTime<Utc>,
+    status: String,
+    digest: [u8; 32],
+}
+
+struct Check {
+    tree: i32,
+    expected: i64,
+    last_at: Option<DateTime<Utc>>,
+    frontier: Frontier,
+    findings: Vec<Finding>,
+}
+
+impl Check {
+    fn find(&mut self, seq: Option<i64>, kind: &'static str, what: impl Into<String>) {
+        self.findings.push(Finding { tree: self.tree, seq, kind, what: what.into() });
+    }
+
+    async fn run(&mut self, db: &mut Db, count: &mut u64, done: &mut dyn FnMut(u64)) -> Result<()> {
+        let mut from = 0;
+        loop {
+            let requests = self.requests(db, from).await?;
+            let Some(last) = requests.last() else { break };
+            from = last.first_seq;
+            let upto = requests.iter().map(|r| r.last_seq).max().unwrap_or(from);
+            self.records(db, &requests, Some(upto), count, done).await?;
+        }
+        // Records that no request accounts for.
+        self.records(db, &[], None, count, done).await?;
+        self.head(db).await
+    }
+
+    async fn requests(&mut self, db: &mut Db, after: i64) -> Result<Vec<Request>> {
+        let sql = Sql::new(
+            "select first_seq, last_seq, request_id, at, status, digest, salt, payload, actor_id, source
+               from audit_requests where tree = $1 and first_seq > $2 order by first_seq limit $3",
+        )
+        .with([self.tree.into(), after.into(), BATCH.into()])
+        .yields([Kind::Int, Kind::Int, Kind::Uuid, Kind::Time, Kind::Text, Kind::Bytes, Kind::Bytes, Kind::Text, Kind::Int, Kind::Text]);
+        let mut requests = Vec::new();
+        for row in db.all(sql).await? {
+            let request = Request {
+                first_seq: row.int(0)?,
+                last_seq: row.int(1)?,
+                request_id: row.uuid(2)?,
+                at: row.time(3)?,
+                status: row.text(4)?.to_owned(),
+                digest: row.hash(5)?,
+            };
+            self.check_request(&request, &row)?;
+            requests.push(request);
+        }
+        Ok(requests)
+    }
+
+    /// The digest binds the payload; the payload binds the columns that filters use.
+    fn check_request(&mut self, request: &Request, row: &Row) -> Result<()> {
+        let seq = Some(request.first_seq);
+        if self.last_at.is_some_and(|last| request.at < last) {
+            self.find(seq, "time runs backwards", "its time is before that of the record in front of it");
+        }
+        self.last_at = self.last_at.max(Some(request.at));
+        let (Some(salt), Some(payload)) = (row.value(6).as_bytes(), row.value(7).as_text()) else {
+            self.find(seq, "erased", "what is known of its command is gone, and no record tells of an erasure");
+            return Ok(());
+        };
+        let bound = salt.try_into().is_ok_and(|salt| audit::commit(&salt, payload) == request.digest);
+        let json: Json = serde_json::from_str(payload).unwrap_or_default();
+        let same = json["actor"]["id"] == Value::Int(row.int(8)?).to_json() && json["source"] == row.text(9)?;
+        if !bound || !same {
+            self.find(seq, "edited", "what is known of its command (actor, source, command line) was changed");
+        }
+        Ok(())
+    }
+
+    async fn records(&mut self, db: &mut Db, requests: &[Request], upto: Option<i64>, count: &mut u64, done: &mut dyn FnMut(u64)) -> Result<()> {
+        let mut sql = Sql::new(
+            "select seq, action, kind, resource_id, salt, payload, commitment, leaf from audit_records where tree = ",
+        );
+        sql.bind(self.tree).push(" and seq >= ").bind(self.expected);
+        if let Some(upto) = upto {
+            sql.push(" and seq <= ").bind(upto);
+        }
+        sql.push(" order by seq");
+        let kinds = [Kind::Int, Kind::Text, Kind::Text, Kind::Uuid, Kind::Bytes, Kind::Text, Kind::Bytes, Kind::Bytes];
+        let mut i = 0;
+        db.each(sql.yields(kinds), |row| {
+            let seq = row.int(0)?;
+            while requests.get(i).is_some_and(|r| r.last_seq < seq) {
+                i += 1;
+            }
+            let request = requests.get(i).filter(|r| r.first_seq <= seq);
+            self.record(seq, &row, request)?;
+            *count += 1;
+            if count.is_multiple_of(1024) {
+                done(*count);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    fn record(&mut self, seq: i64, row: &Row, request: Option<&Request>) -> Result<()> {
+        if seq > self.expected {
+            let (first, last) = (self.expected, seq - 1);
+            let which = if first == last { "the record is".to_owned() } else { format!("the records up to {last} are") };
+            self.find(Some(first), "deleted", format!("{which} missing"));
+        }
+        self.expected = seq + 1;
+        let commitment = row.hash(6)?;
+        match (row.value(4).as_bytes(), row.value(5).as_text()) {
+            (Some(salt), Some(payload)) => {
+                if !salt.try_into().is_ok_and(|salt| audit::commit(&salt, payload) == commitment) {
+                    self.find(Some(seq), "edited", "its payload is not the one that was recorded");
+                }
+            }
+            _ => self.find(Some(seq), "erased", "its payload is gone, and no record tells of an erasure"),
+        }
+        let stored = row.hash(7)?;
+        let Some(request) = request else {
+            self.find(Some(seq), "inserted", "no request accounts for it");
+            self.frontier.append(stored);
+            return Ok(());
+        };
+        let header = Header {
+            tree: u32::try_from(self.tree)?,
+            seq: u64::try_from(seq)?,
+            at: request.at,
+            request_id: request.request_id,
+            request_digest: request.digest,
+            action: row.text(1)?,
+            kind: row.text(2)?,
+            resource_id: row.uuid(3)?,
+            status: &request.status,
+        };
+        let leaf = header.leaf(&commitment);
+        if leaf != stored {
+            self.find(Some(seq), "edited", "its header is not the one that was recorded");
+        }
+        self.frontier.append(leaf);
+        Ok(())
+    }
+
+    async fn head(&mut self, db: &mut Db) -> Result<()> {
+        let sql = Sql::new("select size, frontier from audit_heads where tree = $1").with([self.tree.into()]);
+        let Some(row) = db.first(sql.yields([Kind::Int, Kind::Bytes])).await? else {
+            self.find(None, "head changed", "the tree has records but no head");
+            return Ok(());
+        };
+        let size = row.int(0)?;
+        let have = self.expected - 1;
+        if size > have {
+            self.find(Some(have + 1), "truncated", format!("the head tells of {size} records, {have} are there"));
+        } else if size < have {
+            self.find(Some(size + 1), "inserted", format!("the head tells of {size} records, {have} are there"));
+        } else if self.findings.is_empty() && row.bytes(1)? != self.frontier.to_bytes() {
+            self.find(None, "rewritten", "the records agree with themselves but not with the head");
+        }
+        Ok(())
+    }
+}

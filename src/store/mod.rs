@@ -1,0 +1,17 @@
+//! The only SQL, and the only place that knows `sqlx`.
+//!
+//! [`db::Db`] is a connection, [`tx::Tx`] the one way to write: it takes a [`tx::Permit`], writes rows together with
+//! their audit records, and checks [`invariants`] before it commits. [`records`] and [`query`] read any resource,
+//! [`audit`] reads and proves the trail, [`migrate`] and [`schema`] keep the tables what the binary expects.
+
+pub mod audit;
+pub mod db;
+pub mod invariants;
+pub mod migrate;
+pub mod postgres;
+pub mod query;
+pub mod records;
+pub mod schema;
+pub mod sql;
+pub mod sqlite;
+pub mod tx;

@@ -1,0 +1,243 @@
+//! What is particular to PostgreSQL: opening, values, errors, who holds a lock.
+
+use std::str::FromStr;
+
+use anyhow::Result;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
+use sqlx::{Arguments, Column, ConnectOptions, Connection, Executor, PgConnection, Row as _, TypeInfo, ValueRef};
+
+use super::db::{Location, Opening};
+use super::sql::Row;
+use super::sqlite::plain;
+use crate::model::problem::Problem;
+use crate::model::value::{Kind, Value};
+
+/// PostgreSQL 14.
+const OLDEST: i32 = 140_000;
+
+/// Tables live in a schema of our own.
+pub const SCHEMA: &str = "orgctl";
+
+pub async fn open(url: &str, location: &Location, opening: &Opening) -> Result<PgConnection> {
+    let options = options(url, opening)?;
+    let connecting = tokio::time::timeout(opening.wait.max(std::time::Duration::from_secs(5)), options.connect());
+    let mut conn = match connecting.await {
+        Ok(done) => done.map_err(|e| problem(e, location))?,
+        Err(_) => return Err(unreachable(location, "it does not answer")),
+    };
+    let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
+        .fetch_one(&mut conn)
+        .await
+        .map_err(|e| problem(e, location))?;
+    if let Some(old) = too_old(version) {
+        let _ = conn.close().await;
+        return Err(old.into());
+    }
+    Ok(conn)
+}
+
+/// Refuses a server older than PostgreSQL 14, by its `server_version_num`.
+pub fn too_old(version: i32) -> Option<Problem> {
+    (version < OLDEST).then(|| {
+        Problem::failed(format!("the server runs PostgreSQL {}, which is too old", version / 10_000))
+            .hint(format!("orgctl needs PostgreSQL {} or later", OLDEST / 10_000))
+    })
+}
+
+/// The URL as sqlx reads it (host, port, user, password, dbname, sslmode, sslrootcert, ...), plus
+/// `statement_timeout=SECONDS`, which the URL may add.
+fn options(url: &str, opening: &Opening) -> Result<PgConnectOptions> {
+    let wrong = |why: String| {
+        Problem::usage(format!("the database URL can't be read: {why}"))
+            .hint("write postgres://USER@HOST/DATABASE?sslmode=verify-full")
+    };
+    let mut parsed = url::Url::parse(url).map_err(|e| wrong(e.to_string()))?;
+    let known = [
+        "sslmode", "ssl-mode", "sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key",
+        "statement-cache-capacity", "host", "hostaddr", "port", "dbname", "user", "password", "application_name", "options",
+    ];
+    let mut seconds = 0;
+    let mut kept = Vec::new();
+    for (key, value) in parsed.query_pairs().into_owned() {
+        if key == "statement_timeout" {
+            seconds = value.parse::<u32>().map_err(|_| wrong("statement_timeout is a whole number of seconds".into()))?;
+        } else if known.contains(&key.as_str()) || key.starts_with("options[") {
+            kept.push((key, value));
+        } else {
+            let meant = crate::model::problem::nearest(&key, known);
+            return Err(wrong(format!("it has no setting '{key}'"))
+                .hint_maybe(meant.map(|m| format!("did you mean {m}?")))
+                .into());
+        }
+    }
+    if kept.is_empty() {
+        parsed.set_query(None);
+    } else {
+        parsed.query_pairs_mut().clear().extend_pairs(kept);
+    }
+    let wait = format!("{}ms", opening.wait.as_millis().max(1));
+    let timeout = format!("{seconds}s");
+    Ok(PgConnectOptions::from_str(parsed.as_str())
+        .map_err(|e| wrong(e.to_string()))?
+        .application_name(&opening.application)
+        .options([
+            ("search_path", SCHEMA),
+            ("lock_timeout", &wait),
+            ("statement_timeout", &timeout),
+            ("idle_in_transaction_session_timeout", "10min"),
+            ("client_min_messages", "warning"),
+            ("TimeZone", "UTC"),
+        ])
+        .log_statements(log::LevelFilter::Off)
+        .log_slow_statements(log::LevelFilter::Off, std::time::Duration::ZERO))
+}
+
+pub fn arguments(values: Vec<Value>) -> Result<PgArguments> {
+    let mut args = PgArguments::default();
+    for value in values {
+        match value {
+            Value::Null(Kind::Bool) => args.add(None::<bool>),
+            Value::Null(Kind::Int) => args.add(None::<i64>),
+            Value::Null(Kind::Text | Kind::Json) => args.add(None::<String>),
+            Value::Null(Kind::Uuid) => args.add(None::<uuid::Uuid>),
+            Value::Null(Kind::Time) => args.add(None::<chrono::DateTime<chrono::Utc>>),
+            Value::Null(Kind::Bytes) => args.add(None::<Vec<u8>>),
+            Value::Bool(b) => args.add(b),
+            Value::Int(n) => args.add(n),
+            Value::Text(s) => args.add(s),
+            Value::Uuid(u) => args.add(u),
+            Value::Time(t) => args.add(t),
+            Value::Bytes(b) => args.add(b),
+            json @ Value::Json(_) => args.add(json.to_text()),
+        }
+        .map_err(|_| Problem::invalid("a value is too large for the database"))?;
+    }
+    Ok(args)
+}
+
+pub fn row(row: &PgRow, kinds: &[Kind]) -> Result<Row> {
+    let values = kinds.iter().enumerate().map(|(i, kind)| value(row, i, *kind)).collect::<Option<_>>();
+    Ok(Row(values.ok_or_else(|| Problem::integrity("a stored value does not have the type that it should"))?))
+}
+
+fn value(row: &PgRow, i: usize, kind: Kind) -> Option<Value> {
+    if row.try_get_raw(i).ok()?.is_null() {
+        return Some(Value::Null(kind));
+    }
+    Some(match kind {
+        Kind::Bool => Value::Bool(row.try_get(i).ok()?),
+        Kind::Int if row.columns().get(i)?.type_info().name() == "INT4" => Value::Int(row.try_get::<i32, _>(i).ok()?.into()),
+        Kind::Int => Value::Int(row.try_get(i).ok()?),
+        Kind::Text => Value::Text(row.try_get(i).ok()?),
+        Kind::Uuid => Value::Uuid(row.try_get(i).ok()?),
+        Kind::Time => Value::Time(row.try_get(i).ok()?),
+        Kind::Bytes => Value::Bytes(row.try_get(i).ok()?),
+        Kind::Json => Value::Json(serde_json::from_str(row.try_get(i).ok()?).ok()?),
+    })
+}
+
+/// SQLSTATE 55P03: a lock was not to be had in time.
+#[derive(Debug)]
+pub struct LockTimeout;
+
+impl std::fmt::Display for LockTimeout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a lock was not to be had in time")
+    }
+}
+impl std::error::Error for LockTimeout {}
+
+fn unreachable(location: &Location, why: &str) -> anyhow::Error {
+    Problem::failed(format!("can't reach the database server of {}: {why}", location.shown()))
+        .hint("is it running, and are host and port right? 'pg_isready' tells")
+        .into()
+}
+
+/// Turns an error of PostgreSQL into a sentence. Codes: PostgreSQL documentation, appendix A.
+pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
+    let at = location.shown();
+    let e = match error {
+        sqlx::Error::Database(e) => e,
+        sqlx::Error::Io(e) => {
+            use std::io::ErrorKind as K;
+            return match e.kind() {
+                K::UnexpectedEof | K::ConnectionReset | K::BrokenPipe | K::ConnectionAborted => lost(),
+                _ => unreachable(location, &plain(&e)),
+            };
+        }
+        sqlx::Error::Tls(e) => {
+            return Problem::failed(format!("no secure connection to {at}: {e}"))
+                .hint("sslmode and sslrootcert in the URL say how the server is trusted")
+                .into();
+        }
+        sqlx::Error::Configuration(e) => return Problem::usage(format!("the database URL can't be used: {e}")).into(),
+        other => return anyhow::Error::new(other).context("the database could not be used"),
+    };
+    let code = e.code().unwrap_or_default().into_owned();
+    let message = e.message().to_owned();
+    match code.as_str() {
+        "28P01" => Problem::failed(format!("the server refused the password for {at}"))
+            .hint("put the right one into the URL, PGPASSWORD or ~/.pgpass")
+            .into(),
+        "28000" => Problem::failed(format!("the server does not let this user in: {message}"))
+            .hint("the user in the URL must exist and be allowed by pg_hba.conf")
+            .into(),
+        "3D000" => Problem::failed(format!("the server has no such database: {at}"))
+            .hint("make it with 'createdb', then run 'orgctl init'")
+            .into(),
+        "42501" => Problem::failed(format!("the database user lacks a right: {message}"))
+            .hint("'orgctl db grants --role ROLE' prints what the owner has to grant")
+            .into(),
+        "25006" => Problem::failed("the server takes no writes: it is a replica or set read-only")
+            .hint("name the primary server with --database")
+            .into(),
+        "53100" => Problem::failed("the server's disk is full; nothing was changed")
+            .hint("make room on the server and run the command again")
+            .into(),
+        "53300" => Problem::failed("the server has no connection free").hint("try again, or raise max_connections").into(),
+        "57P03" => unreachable(location, "it is starting up or shutting down"),
+        "57P01" | "57P02" | "08006" | "08003" | "25P03" => lost(),
+        "57014" => Problem::failed("the server ended a statement that took too long; nothing was changed")
+            .hint("raise statement_timeout in the database URL")
+            .into(),
+        "55P03" => anyhow::Error::new(LockTimeout),
+        "40P01" | "40001" => Problem::failed("two commands stood in each other's way; nothing was changed")
+            .hint("run the command again")
+            .into(),
+        "23505" => Problem::conflict("another record already has this key").into(),
+        "23503" => Problem::conflict("a record refers to one that does not exist in its organisation").into(),
+        "23502" | "23514" | "22001" | "22021" => Problem::invalid("a value breaks a rule of the database").into(),
+        // Raised by our own triggers.
+        "P0001" => Problem::denied(message).into(),
+        _ => anyhow::Error::new(sqlx::Error::Database(e)).context("the database refused a statement"),
+    }
+}
+
+fn lost() -> anyhow::Error {
+    Problem::failed("the connection to the server was lost; what was not yet committed is undone")
+        .hint("'orgctl audit list' shows what was done; run the command again")
+        .into()
+}
+
+/// Who holds row locks on tree heads, in words; asked over a connection of its own.
+pub async fn lock_holder(url: &str, location: &Location, opening: &Opening) -> Option<String> {
+    let mut conn = open(url, location, opening).await.ok()?;
+    let row = conn
+        .fetch_optional(
+            "select a.pid, a.application_name, coalesce(a.usename::text, ''), coalesce(a.client_addr::text, 'local')
+               from pg_locks l
+               join pg_stat_activity a on a.pid = l.pid
+              where l.relation = 'orgctl.audit_heads'::regclass and l.mode = 'RowShareLock' and l.granted
+                and a.wait_event_type is distinct from 'Lock'
+              order by a.xact_start
+              limit 1",
+        )
+        .await
+        .ok()
+        .flatten();
+    let _ = conn.close().await;
+    let row = row?;
+    let (pid, app, user, from): (i32, String, String, String) =
+        (row.try_get(0).ok()?, row.try_get(1).ok()?, row.try_get(2).ok()?, row.try_get(3).ok()?);
+    Some(format!("server process {pid} ({app}, {user}, {from})"))
+}

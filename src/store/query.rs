@@ -1,0 +1,344 @@
+//! Lists: which rows, in which order, one page at a time.
+
+use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::db::Db;
+use super::records::{self, Column, Life, Scope};
+use super::sql::{Row, Sql, quoted};
+use crate::model::problem::{Problem, nearest};
+use crate::model::resource::Descriptor;
+use crate::model::value::{Kind, Value};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Op {
+    Is,
+    IsNot,
+    More,
+    AtLeast,
+    Less,
+    AtMost,
+    Contains,
+    ContainsNot,
+}
+
+impl Op {
+    fn sql(self) -> &'static str {
+        match self {
+            Op::Is => "=",
+            Op::IsNot => "<>",
+            Op::More => ">",
+            Op::AtLeast => ">=",
+            Op::Less => "<",
+            Op::AtMost => "<=",
+            Op::Contains | Op::ContainsNot => "like",
+        }
+    }
+}
+
+/// One condition of a filter: a column held against one value, or against several (any of them).
+/// Values are of the column's kind; for `Contains` they are text. NULL asks for "has none".
+#[derive(Debug, Clone)]
+pub struct Condition {
+    pub column: Column,
+    pub op: Op,
+    pub values: Vec<Value>,
+}
+
+/// What to list.
+#[derive(Debug, Clone)]
+pub struct Query {
+    pub desc: &'static Descriptor,
+    pub org: Option<i32>,
+    pub scope: Scope,
+    pub life: Life,
+    pub filter: Vec<Condition>,
+    pub columns: Vec<Column>,
+    /// Columns to sort by, all in the same direction. None: organisation and natural key.
+    pub sort: Vec<Column>,
+    pub descending: bool,
+    pub limit: Option<u64>,
+    pub after: Option<Cursor>,
+}
+
+/// Where the next page begins: what the last row of this one sorts by. Opaque to the user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Cursor {
+    sort: Vec<String>,
+    descending: bool,
+    values: Vec<Value>,
+    id: Uuid,
+}
+
+impl Cursor {
+    pub fn encode(&self) -> Result<String> {
+        Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(self)?))
+    }
+
+    /// Reads a token and holds it against the sort it was made for.
+    pub fn decode(token: &str, query: &Query) -> Result<Cursor, Problem> {
+        let wrong = || Problem::usage("the page token can't be used here").hint("take the command that the last page printed, unchanged");
+        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| wrong())?;
+        let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|_| wrong())?;
+        let keys = query.sort_keys();
+        let same = cursor.sort == names(&keys) && cursor.descending == query.descending;
+        let fits = cursor.values.len() == keys.len()
+            && keys.iter().zip(&cursor.values).all(|(k, v)| kind(v) == k.kind);
+        if same && fits { Ok(cursor) } else { Err(wrong()) }
+    }
+}
+
+fn names(columns: &[Column]) -> Vec<String> {
+    columns.iter().map(|c| c.name.clone()).collect()
+}
+
+fn kind(value: &Value) -> Kind {
+    match value {
+        Value::Null(kind) => *kind,
+        Value::Bool(_) => Kind::Bool,
+        Value::Int(_) => Kind::Int,
+        Value::Text(_) => Kind::Text,
+        Value::Uuid(_) => Kind::Uuid,
+        Value::Time(_) => Kind::Time,
+        Value::Bytes(_) => Kind::Bytes,
+        Value::Json(_) => Kind::Json,
+    }
+}
+
+/// One page: rows of the query's columns, and where the next page begins.
+pub struct Page {
+    pub rows: Vec<Row>,
+    pub next: Option<Cursor>,
+}
+
+impl Query {
+    pub fn new(desc: &'static Descriptor, scope: Scope) -> Query {
+        Query {
+            desc,
+            org: None,
+            scope,
+            life: Life::Live,
+            filter: Vec::new(),
+            columns: records::columns(desc),
+            sort: Vec::new(),
+            descending: false,
+            limit: None,
+            after: None,
+        }
+    }
+
+    /// What rows are sorted by, before the id.
+    fn sort_keys(&self) -> Vec<Column> {
+        if !self.sort.is_empty() {
+            return self.sort.clone();
+        }
+        let all = records::columns(self.desc);
+        let key = all.iter().find(|c| c.name == self.desc.key().name()).cloned();
+        let mut keys: Vec<Column> = key.into_iter().collect();
+        if !self.desc.is_org() {
+            // By the tenant's number first: one index serves all organisations or one.
+            keys.insert(0, Column { name: "org_id".into(), expr: "t.org_id".into(), kind: Kind::Int, nullable: false, join: None, shown: false, field: None });
+        }
+        keys
+    }
+
+    fn conditions(&self, sql: &mut Sql) {
+        sql.push(&format!(" where {} and {}", self.scope.condition(), self.life.condition()));
+        if self.desc.is_org() {
+            sql.push(" and t.org_id <> 0");
+        }
+        if let Some(org) = self.org {
+            sql.push(" and t.org_id = ").bind(org);
+        }
+        for c in &self.filter {
+            sql.push(" and ");
+            c.push(sql);
+        }
+    }
+
+    fn joins(&self, more: &[Column]) -> String {
+        let mut joins: Vec<&str> = Vec::new();
+        let filter = self.filter.iter().map(|c| &c.column);
+        for join in self.columns.iter().chain(more).chain(filter).filter_map(|c| c.join.as_deref()) {
+            if !joins.contains(&join) {
+                joins.push(join);
+            }
+        }
+        joins.iter().map(|j| format!(" {j}")).collect()
+    }
+
+    /// The statement of one page: the query's columns, then the sort keys, then the id.
+    fn select(&self) -> (Sql, usize) {
+        let keys = self.sort_keys();
+        let exprs: Vec<&str> = self.columns.iter().chain(&keys).map(|c| c.expr.as_str()).chain(["t.id"]).collect();
+        let kinds: Vec<Kind> = self.columns.iter().chain(&keys).map(|c| c.kind).chain([Kind::Uuid]).collect();
+        let mut sql = Sql::new(format!("select {} from {} t{}", exprs.join(", "), self.desc.table, self.joins(&keys))).yields(kinds);
+        self.conditions(&mut sql);
+        if let Some(cursor) = &self.after {
+            sql.push(" and ");
+            push_after(&mut sql, &keys, cursor, self.descending);
+        }
+        let direction = if self.descending { "desc" } else { "asc" };
+        // NULL is the smallest value on both engines.
+        let nulls = if self.descending { " nulls last" } else { " nulls first" };
+        let order: Vec<String> = keys
+            .iter()
+            .map(|k| format!("{} {direction}{}", k.expr, if k.nullable { nulls } else { "" }))
+            .chain([format!("t.id {direction}")])
+            .collect();
+        sql.push(&format!(" order by {}", order.join(", ")));
+        (sql, keys.len())
+    }
+
+    /// One page.
+    pub async fn page(&self, db: &mut Db) -> Result<Page> {
+        let (mut sql, keys) = self.select();
+        if let Some(limit) = self.limit {
+            // One more than asked for tells whether there is a next page.
+            sql.push(" limit ").bind(i64::try_from(limit)?.saturating_add(1));
+        }
+        let mut rows = db.all(sql).await?;
+        let mut next = None;
+        if let Some(limit) = self.limit.and_then(|l| usize::try_from(l).ok())
+            && rows.len() > limit
+        {
+            rows.truncate(limit);
+            next = rows.last().map(|last| self.cursor(last, keys)).transpose()?;
+        }
+        let wanted = self.columns.len();
+        rows.iter_mut().for_each(|r| r.0.truncate(wanted));
+        Ok(Page { rows, next })
+    }
+
+    fn cursor(&self, last: &Row, keys: usize) -> Result<Cursor> {
+        let n = self.columns.len();
+        Ok(Cursor {
+            sort: names(&self.sort_keys()),
+            descending: self.descending,
+            values: last.0[n..n + keys].to_vec(),
+            id: last.uuid(n + keys)?,
+        })
+    }
+
+    /// Every row, handed on as it comes.
+    pub async fn each(&self, db: &mut Db, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
+        let (sql, _) = self.select();
+        let wanted = self.columns.len();
+        db.each(sql, |mut row| {
+            row.0.truncate(wanted);
+            each(row)
+        })
+        .await
+    }
+
+    /// How many rows there are, grouped by one column's text, most first.
+    pub async fn counts(&self, db: &mut Db, by: &Column) -> Result<Vec<(Option<String>, i64)>> {
+        let by = std::slice::from_ref(by);
+        let bare = Query { columns: Vec::new(), ..self.clone() };
+        let mut sql = Sql::new(format!("select {}, count(*) from {} t{}", by[0].expr, self.desc.table, bare.joins(by)));
+        self.conditions(&mut sql);
+        sql.push(" group by 1 order by 2 desc, 1 nulls first");
+        let rows = db.all(sql.yields([by[0].kind, Kind::Int])).await?;
+        rows.iter().map(|r| Ok(((!r.value(0).is_null()).then(|| r.value(0).to_text()), r.int(1)?))).collect()
+    }
+}
+
+impl Condition {
+    fn push(&self, sql: &mut Sql) {
+        let expr = &self.column.expr;
+        let negated = matches!(self.op, Op::IsNot | Op::ContainsNot);
+        let joint = if negated { " and " } else { " or " };
+        let mut between = "";
+        sql.push("(");
+        for value in &self.values {
+            sql.push(between);
+            between = joint;
+            match (self.op, value) {
+                (Op::IsNot, Value::Null(_)) => drop(sql.push(&format!("{expr} is not null"))),
+                (_, Value::Null(_)) => drop(sql.push(&format!("{expr} is null"))),
+                (Op::Contains | Op::ContainsNot, text) => {
+                    // Letters A to Z without case, the same on both engines.
+                    let pattern = format!("%{}%", escaped(&text.to_text().to_ascii_lowercase()));
+                    let not = if negated { "not " } else { "" };
+                    let missing = if negated { format!("{expr} is null or ") } else { String::new() };
+                    sql.push(&format!("({missing}lower({expr}) {not}like ")).bind(pattern).push(" escape '!')");
+                }
+                (Op::IsNot, value) => drop(sql.push(&format!("({expr} is null or {expr} <> ")).bind(value.clone()).push(")")),
+                (op, value) => drop(sql.push(&format!("{expr} {} ", op.sql())).bind(value.clone())),
+            }
+        }
+        sql.push(")");
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+}
+
+/// `(k1, k2, id) > (v1, v2, id)`, with NULL as the smallest value.
+fn push_after(sql: &mut Sql, keys: &[Column], cursor: &Cursor, descending: bool) {
+    let beyond = if descending { "<" } else { ">" };
+    if keys.iter().all(|k| !k.nullable) {
+        let exprs: Vec<&str> = keys.iter().map(|k| k.expr.as_str()).chain(["t.id"]).collect();
+        sql.push(&format!("({}) {beyond} ", exprs.join(", ")));
+        sql.bind_list(cursor.values.iter().cloned().chain([cursor.id.into()]));
+        return;
+    }
+    sql.push("(");
+    for i in 0..=keys.len() {
+        if i > 0 {
+            sql.push(" or ");
+        }
+        sql.push("(");
+        for (key, value) in keys.iter().zip(&cursor.values).take(i) {
+            match value {
+                Value::Null(_) => sql.push(&format!("{} is null", key.expr)),
+                v => sql.push(&format!("{} = ", key.expr)).bind(v.clone()),
+            };
+            sql.push(" and ");
+        }
+        match (keys.get(i), cursor.values.get(i)) {
+            (Some(key), Some(Value::Null(_))) => {
+                sql.push(&if descending { "false".to_owned() } else { format!("{} is not null", key.expr) })
+            }
+            (Some(key), Some(value)) => {
+                let none = if descending { format!("{} is null or ", key.expr) } else { String::new() };
+                sql.push(&format!("({none}{} {beyond} ", key.expr)).bind(value.clone()).push(")")
+            }
+            _ => sql.push(&format!("t.id {beyond} ")).bind(cursor.id),
+        };
+        sql.push(")");
+    }
+    sql.push(")");
+}
+
+/// Finds a column by the name a user gives; `created` stands for `created_at`.
+pub fn column<'a>(columns: &'a [Column], name: &str) -> Result<&'a Column, Problem> {
+    let name = name.trim();
+    let found = columns.iter().find(|c| c.name == name).or_else(|| {
+        let long = format!("{name}_at");
+        columns.iter().find(|c| c.name == long)
+    });
+    found.ok_or_else(|| {
+        let known: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+        let meant = nearest(name, known.iter().copied()).map(|m| format!("did you mean {m}?"));
+        Problem::usage(format!("there is no field '{}'", crate::model::scalar::shorten(name)))
+            .hint_maybe(meant)
+            .hint(format!("fields: {}", known.join(", ")))
+    })
+}
+
+/// A day as a filter value means the whole day.
+pub fn day_after(start: DateTime<Utc>) -> DateTime<Utc> {
+    start + TimeDelta::days(1)
+}
+
+/// Counts live rows of a table, for `stats`.
+pub async fn count_live(db: &mut Db, desc: &Descriptor, org: i32) -> Result<i64> {
+    let sql = Sql::new(format!("select count(*) from {} t where t.{} = $1 and t.deleted_at is null", desc.table, quoted("org_id")));
+    db.one(sql.with([org.into()]).yields([Kind::Int])).await?.int(0)
+}

@@ -1,0 +1,372 @@
+//! Reading and naming records of any resource: the only SQL that all of them share.
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::db::Db;
+use super::sql::{Row, Sql, quoted};
+use crate::model::problem::{Problem, nearest};
+use crate::model::resource::{Descriptor, Field, Meta, Record};
+use crate::model::scalar::{Role, Rules};
+use crate::model::value::{Kind, Value};
+use crate::model::{RESOURCES, org, pointing_at, resource};
+
+const META_BEFORE: &[(&str, Kind)] = &[("org_id", Kind::Int), ("id", Kind::Uuid)];
+const META_AFTER: &[(&str, Kind)] = &[
+    ("created_at", Kind::Time),
+    ("created_by", Kind::Int),
+    ("updated_at", Kind::Time),
+    ("updated_by", Kind::Int),
+    ("version", Kind::Int),
+    ("deleted_at", Kind::Time),
+    ("deleted_by", Kind::Int),
+    ("deletion_id", Kind::Uuid),
+];
+
+/// Which records a reader or a caller may see. Everything, until roles narrow it.
+#[derive(Debug, Clone, Default)]
+pub enum Scope {
+    #[default]
+    All,
+}
+
+impl Scope {
+    /// The condition that a list or count carries, for the row `t`.
+    pub fn condition(&self) -> &'static str {
+        match self {
+            Scope::All => "true",
+        }
+    }
+}
+
+/// Live records, deleted ones, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    Live,
+    Deleted,
+    Any,
+}
+
+impl Life {
+    pub fn condition(self) -> &'static str {
+        match self {
+            Life::Live => "t.deleted_at is null",
+            Life::Deleted => "t.deleted_at is not null",
+            Life::Any => "true",
+        }
+    }
+}
+
+/// Every stored column of a resource, with its kind.
+pub fn stored_columns(desc: &Descriptor) -> Vec<(&'static str, Kind)> {
+    let fields = desc.fields.iter().map(|f| (f.column, f.ty.kind));
+    META_BEFORE.iter().copied().chain(fields).chain(META_AFTER.iter().copied()).collect()
+}
+
+/// The values of those columns.
+pub fn stored_values(record: &Record) -> Vec<Value> {
+    let m = &record.meta;
+    let mut values = vec![m.org_id.into(), m.id.into()];
+    values.extend(record.values.iter().cloned());
+    values.extend([
+        m.created_at.into(),
+        m.created_by.into(),
+        m.updated_at.into(),
+        m.updated_by.into(),
+        m.version.into(),
+        m.deleted_at.into(),
+        m.deleted_by.into(),
+        m.deletion_id.into(),
+    ]);
+    values
+}
+
+fn record(desc: &'static Descriptor, row: Row) -> Result<Record> {
+    let n = META_BEFORE.len() + desc.fields.len();
+    let meta = Meta {
+        org_id: row.org(0)?,
+        id: row.uuid(1)?,
+        created_at: row.time(n)?,
+        created_by: row.int(n + 1)?,
+        updated_at: row.time(n + 2)?,
+        updated_by: row.int(n + 3)?,
+        version: row.int(n + 4)?,
+        deleted_at: row.value(n + 5).as_time(),
+        deleted_by: row.value(n + 6).as_int(),
+        deletion_id: row.value(n + 7).as_uuid(),
+    };
+    let values = row.0.into_iter().skip(META_BEFORE.len()).take(desc.fields.len()).collect();
+    Ok(Record { desc, meta, values })
+}
+
+/// `select` of all stored columns of `t`, to be followed by conditions.
+fn select(desc: &Descriptor) -> Sql {
+    let columns = stored_columns(desc);
+    let names: Vec<String> = columns.iter().map(|(n, _)| format!("t.{}", quoted(n))).collect();
+    Sql::new(format!("select {} from {} t where ", names.join(", "), desc.table)).yields(columns.iter().map(|(_, k)| *k))
+}
+
+/// One record by its id.
+pub async fn load(db: &mut Db, desc: &'static Descriptor, org: i32, id: Uuid) -> Result<Option<Record>> {
+    let mut sql = select(desc);
+    sql.push("t.org_id = ").bind(org).push(" and t.id = ").bind(id);
+    db.first(sql).await?.map(|row| record(desc, row)).transpose()
+}
+
+/// Records by a condition on `t` that is already text with placeholders from `$1`.
+pub async fn load_where(db: &mut Db, desc: &'static Descriptor, condition: &str, args: Vec<Value>) -> Result<Vec<Record>> {
+    let mut sql = select(desc).with(args);
+    sql.push(condition);
+    db.all(sql).await?.into_iter().map(|row| record(desc, row)).collect()
+}
+
+/// Records that answer to a key: a full id, or a value of one of the resource's key fields. More than one where
+/// several organisations use the same key. Without `org`, every organisation of the scope is looked at.
+pub async fn by_key(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, key: &str, life: Life, rules: &Rules) -> Result<Vec<Record>> {
+    let tenant = |args: &mut Vec<Value>| match org {
+        Some(org) if !desc.is_org() => {
+            args.push(org.into());
+            format!("t.org_id = ${}", args.len())
+        }
+        // Lets the index serve that begins with org_id.
+        None if !desc.is_org() => "t.org_id in (select org_id from orgs)".to_owned(),
+        _ => "true".to_owned(),
+    };
+    if let Ok(id) = Uuid::try_parse(key.trim()) {
+        let mut args = Vec::new();
+        let tenant = tenant(&mut args);
+        args.push(id.into());
+        let condition = format!("{tenant} and t.id = ${} and {}", args.len(), life.condition());
+        return load_where(db, desc, &condition, args).await;
+    }
+    for field in desc.keys() {
+        let Ok(value) = field.parse(key, rules) else { continue };
+        if value.is_null() {
+            continue;
+        }
+        let mut args = Vec::new();
+        let tenant = tenant(&mut args);
+        args.push(value);
+        // The predicate of the partial index is repeated, so that it serves.
+        let condition = format!("{tenant} and t.{} = ${} and {}", quoted(field.column), args.len(), life.condition());
+        let found = load_where(db, desc, &condition, args).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The known key nearest to a mistyped one.
+pub async fn nearest_key(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, key: &str) -> Result<Option<String>> {
+    let mut best: Option<(usize, String)> = None;
+    for field in desc.keys() {
+        let column = quoted(field.column);
+        let mut sql = Sql::new(format!("select t.{column} from {} t where t.deleted_at is null and t.{column} is not null", desc.table));
+        if let (Some(org), false) = (org, desc.is_org()) {
+            sql.push(" and t.org_id = ").bind(org);
+        } else {
+            sql.push(" and t.org_id <> 0");
+        }
+        // A bound on what an error may cost.
+        sql.push(" limit 500000");
+        db.each(sql.yields([field.ty.kind]), |row| {
+            let known = row.text(0)?;
+            if nearest(key, [known]).is_some() {
+                let distance = strsim::damerau_levenshtein(&key.to_lowercase(), &known.to_lowercase());
+                if best.as_ref().is_none_or(|(d, k)| (distance, known) < (*d, k)) {
+                    best = Some((distance, known.to_owned()));
+                }
+            }
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(best.map(|(_, key)| key))
+}
+
+/// Whether a live record other than `except` already has this value in a key field.
+pub async fn taken(db: &mut Db, desc: &Descriptor, org: i32, field: &Field, value: &Value, except: Uuid) -> Result<bool> {
+    let mut sql = Sql::new(format!("select 1 from {} t where t.deleted_at is null", desc.table));
+    if !desc.is_org() {
+        sql.push(" and t.org_id = ").bind(org);
+    }
+    sql.push(&format!(" and t.{} = ", quoted(field.column))).bind(value.clone());
+    sql.push(" and t.id <> ").bind(except);
+    Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
+}
+
+/// Live records that point at a record through one field, and so protect it.
+pub struct Dependants {
+    pub desc: &'static Descriptor,
+    /// The field that points; none where belonging to the organisation is what binds.
+    pub field: Option<&'static Field>,
+    pub records: Vec<Record>,
+}
+
+impl Dependants {
+    /// `3 branches (parent): MUM02, MUM03, MUM04`
+    pub fn describe(&self) -> String {
+        let n = self.records.len();
+        let mut keys: Vec<String> = self.records.iter().take(5).map(Record::key).collect();
+        if n > keys.len() {
+            keys.push("...".into());
+        }
+        let through = self.field.map_or(String::new(), |f| format!(" ({})", f.name()));
+        format!("{}{through}: {}", count(n as u64, self.desc), keys.join(", "))
+    }
+}
+
+/// `1 branch`, `2 branches`.
+pub fn count(n: u64, desc: &Descriptor) -> String {
+    format!("{n} {}", if n == 1 { desc.noun } else { desc.table })
+}
+
+/// What protects a record from deletion: live records that point at it; for an organisation, all that lives in it.
+pub async fn dependants(db: &mut Db, target: &Record) -> Result<Vec<Dependants>> {
+    let org = target.meta.org_id;
+    let mut found = Vec::new();
+    if target.desc.is_org() {
+        for desc in RESOURCES.iter().copied().filter(|d| !d.is_org()) {
+            let records = load_where(db, desc, "t.org_id = $1 and t.deleted_at is null", vec![org.into()]).await?;
+            found.push(Dependants { desc, field: None, records });
+        }
+    } else {
+        for (desc, field) in pointing_at(target.desc) {
+            let condition = format!("t.org_id = $1 and t.{} = $2 and t.deleted_at is null", quoted(field.column));
+            let records = load_where(db, desc, &condition, vec![org.into(), target.meta.id.into()]).await?;
+            found.push(Dependants { desc, field: Some(field), records });
+        }
+    }
+    found.retain(|d| !d.records.is_empty());
+    Ok(found)
+}
+
+/// A column of output, filter and sort.
+#[derive(Debug, Clone)]
+pub struct Column {
+    pub name: String,
+    /// SQL over `t` and the joins.
+    pub expr: String,
+    pub kind: Kind,
+    pub nullable: bool,
+    /// The join that `expr` needs.
+    pub join: Option<String>,
+    /// Among a table's default columns.
+    pub shown: bool,
+    /// How input for a filter is read: by this field, by a choice, or plainly by kind.
+    pub field: Option<&'static Field>,
+}
+
+/// What a record's state derives to (DOMAIN.md, section 0). The words of the filter.
+pub const STATUS: &[&str] = &["active", "inactive", "deleted"];
+
+/// Every column that a resource shows, in order.
+pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
+    let plain = |name: &str, kind, nullable| Column {
+        name: name.to_owned(),
+        expr: format!("t.{}", quoted(name)),
+        kind,
+        nullable,
+        join: None,
+        shown: false,
+        field: None,
+    };
+    let actor = |name: &str, nullable| Column {
+        expr: format!("a_{name}.name"),
+        kind: Kind::Text,
+        join: Some(format!("left join actors a_{name} on a_{name}.actor_id = t.{name}")),
+        ..plain(name, Kind::Text, nullable)
+    };
+    let mut columns = vec![plain("id", Kind::Uuid, false)];
+    if !desc.is_org() {
+        columns.push(Column {
+            expr: "o.code".into(),
+            join: Some("join orgs o on o.org_id = t.org_id".into()),
+            ..plain("org", Kind::Text, false)
+        });
+    }
+    for field in desc.fields {
+        let shown = !field.has(crate::model::resource::Mark::Detail);
+        let base = Column { shown, field: Some(field), ..plain(field.column, field.ty.kind, !field.ty.required) };
+        columns.push(match field.target().and_then(resource) {
+            None => base,
+            Some(target) => {
+                let alias = format!("r_{}", field.name());
+                Column {
+                    name: field.name().to_owned(),
+                    expr: format!("{alias}.{}", quoted(target.key().column)),
+                    kind: target.key().ty.kind,
+                    join: Some(format!(
+                        "left join {} {alias} on {alias}.org_id = t.org_id and {alias}.id = t.{}",
+                        target.table,
+                        quoted(field.column)
+                    )),
+                    ..base
+                }
+            }
+        });
+    }
+    if desc.field("is_active").is_some() {
+        columns.push(Column {
+            expr: format!(
+                "case when t.deleted_at is not null then '{}' when t.is_active then '{}' else '{}' end",
+                STATUS[2], STATUS[0], STATUS[1]
+            ),
+            shown: true,
+            ..plain("status", Kind::Text, false)
+        });
+    }
+    columns.push(plain("created_at", Kind::Time, false));
+    columns.push(actor("created_by", false));
+    columns.push(plain("updated_at", Kind::Time, false));
+    columns.push(actor("updated_by", false));
+    columns.push(plain("version", Kind::Int, false));
+    columns.push(plain("deleted_at", Kind::Time, true));
+    columns.push(actor("deleted_by", true));
+    columns
+}
+
+impl Column {
+    /// Words of a closed set, where the column has one.
+    pub fn choices(&self) -> Option<&'static [&'static str]> {
+        match self.field {
+            Some(Field { ty: crate::model::scalar::Type { role: Role::Choice(words), .. }, .. }) => Some(words),
+            None if self.name == "status" => Some(STATUS),
+            _ => None,
+        }
+    }
+}
+
+/// The number of an organisation, by code or id.
+pub async fn org_number(db: &mut Db, key: &str, rules: &Rules) -> Result<i32> {
+    let desc = <org::Org as crate::model::resource::Resource>::DESCRIPTOR;
+    match by_key(db, desc, None, key, Life::Live, rules).await?.first() {
+        Some(found) => Ok(found.meta.org_id),
+        None => {
+            let meant = nearest_key(db, desc, None, key).await?;
+            let hint = match meant {
+                Some(m) => format!("did you mean {m}? 'orgctl org list' shows all"),
+                None => "'orgctl org list' shows all".into(),
+            };
+            let key = crate::model::scalar::shorten(key);
+            Err(Problem::not_found(format!("organisation {key} does not exist")).hint(hint).into())
+        }
+    }
+}
+
+/// The code of an organisation's number, also of a deleted one; its number where it was purged.
+pub async fn org_code(db: &mut Db, org: i32) -> Result<String> {
+    let sql = Sql::new("select code from orgs where org_id = $1").with([org.into()]).yields([Kind::Text]);
+    Ok(match db.first(sql).await? {
+        Some(row) => row.text(0)?.to_owned(),
+        None => format!("#{org}"),
+    })
+}
+
+/// Live organisations, without SYSTEM: number and code, at most `limit`.
+pub async fn live_orgs(db: &mut Db, limit: i64) -> Result<Vec<(i32, String)>> {
+    let sql = Sql::new("select org_id, code from orgs where deleted_at is null and org_id <> 0 order by code limit $1");
+    let rows = db.all(sql.with([limit.into()]).yields([Kind::Int, Kind::Text])).await?;
+    rows.iter().map(|r| Ok((r.org(0)?, r.text(1)?.to_owned()))).collect()
+}

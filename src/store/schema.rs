@@ -1,0 +1,141 @@
+//! The schema that this binary expects, held against the one that is there.
+
+use anyhow::Result;
+
+use super::db::{Db, Engine};
+use super::records::stored_columns;
+use super::sql::Sql;
+use crate::model::RESOURCES;
+use crate::model::resource::Descriptor;
+use crate::model::value::Kind;
+
+/// What a table's rows are to the audit trail (DESIGN.md, "Three classes of table").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Every row change has an audit record.
+    Recorded,
+    /// Append-only, is its own record.
+    Journal,
+    /// Counters and last-seen fields; here also what the trail itself keeps.
+    Volatile,
+}
+
+/// Every table with its class. Resources are recorded.
+pub fn tables() -> Vec<(&'static str, Class)> {
+    let mut tables = vec![
+        ("schema_migrations", Class::Volatile),
+        ("actors", Class::Journal),
+        ("audit_heads", Class::Volatile),
+        ("audit_requests", Class::Journal),
+        ("audit_records", Class::Journal),
+    ];
+    tables.extend(RESOURCES.iter().map(|d| (d.table, Class::Recorded)));
+    tables
+}
+
+/// The triggers without which the trail is not append-only.
+fn triggers(engine: Engine) -> Vec<String> {
+    let third = if engine == Engine::Sqlite { "no_replace" } else { "no_truncate" };
+    let of = |table: &str, first: &str| [format!("{table}_{first}"), format!("{table}_no_delete"), format!("{table}_{third}")];
+    ["actors", "audit_records", "audit_requests"]
+        .iter()
+        .flat_map(|t| of(t, "no_update"))
+        .chain(of("audit_heads", "only_grow"))
+        .collect()
+}
+
+/// Every way in which the schema differs from what the binary expects; nothing where it is right.
+pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let present = names(db, "tables").await?;
+    let expected = tables();
+    for (table, _) in &expected {
+        if !present.iter().any(|t| t == table) {
+            found.push(format!("table {table} is missing"));
+        }
+    }
+    for table in present.iter().filter(|t| expected.iter().all(|(e, _)| e != t)) {
+        found.push(format!("table {table} is not one of orgctl's"));
+    }
+    for desc in RESOURCES.iter().copied().filter(|d| present.iter().any(|t| t == d.table)) {
+        found.extend(table_differences(db, desc).await?);
+    }
+    let present = names(db, "triggers").await?;
+    for trigger in triggers(db.engine()).iter().filter(|t| !present.contains(t)) {
+        found.push(format!("trigger {trigger} is missing or switched off"));
+    }
+    Ok(found)
+}
+
+async fn names(db: &mut Db, what: &str) -> Result<Vec<String>> {
+    let sql = match (db.engine(), what) {
+        (Engine::Sqlite, "tables") => "select name from sqlite_schema where type = 'table' and name not like 'sqlite%' order by 1",
+        (Engine::Sqlite, _) => "select name from sqlite_schema where type = 'trigger' order by 1",
+        (Engine::Postgres, "tables") => "select tablename::text from pg_tables where schemaname = 'orgctl' order by 1",
+        (Engine::Postgres, _) => {
+            "select t.tgname::text from pg_trigger t join pg_class c on c.oid = t.tgrelid
+               join pg_namespace n on n.oid = c.relnamespace
+              where n.nspname = 'orgctl' and not t.tgisinternal and t.tgenabled = 'O' order by 1"
+        }
+    };
+    db.all(Sql::new(sql).yields([Kind::Text])).await?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
+}
+
+/// Columns of a table as (name, type, required).
+async fn table_differences(db: &mut Db, desc: &'static Descriptor) -> Result<Vec<String>> {
+    let table = desc.table;
+    let sql = match db.engine() {
+        Engine::Sqlite => {
+            "select name, lower(type), case when \"notnull\" = 1 or pk > 0 then 1 else 0 end from pragma_table_info($1) order by cid"
+        }
+        Engine::Postgres => {
+            "select column_name::text, data_type::text, case when is_nullable = 'NO' then 1 else 0 end
+               from information_schema.columns where table_schema = 'orgctl' and table_name = $1 order by ordinal_position"
+        }
+    };
+    let rows = db.all(Sql::new(sql).with([table.into()]).yields([Kind::Text, Kind::Text, Kind::Int])).await?;
+    let mut found = Vec::new();
+    let mut expected: Vec<&str> = Vec::new();
+    for (name, kind) in stored_columns(desc) {
+        expected.push(name);
+        let required = match desc.index(name) {
+            Some(i) => desc.fields[i].ty.required,
+            None => !name.starts_with("delet"),
+        };
+        let Some(row) = rows.iter().find(|r| r.text(0).is_ok_and(|n| n == name)) else {
+            found.push(format!("column {table}.{name} is missing"));
+            continue;
+        };
+        let (ty, is_required) = (row.text(1)?, row.int(2)? == 1);
+        if !types(db.engine(), kind).contains(&ty) {
+            found.push(format!("column {table}.{name} has type {ty}, not {}", types(db.engine(), kind)[0]));
+        }
+        if is_required != required {
+            let (is, should) = if is_required { ("NOT NULL", "nullable") } else { ("nullable", "NOT NULL") };
+            found.push(format!("column {table}.{name} is {is}, not {should}"));
+        }
+    }
+    // SQLite's row number is the engine's own affair.
+    expected.push("row_id");
+    for row in &rows {
+        let name = row.text(0)?;
+        if !expected.contains(&name) {
+            found.push(format!("column {table}.{name} is unknown to this orgctl"));
+        }
+    }
+    Ok(found)
+}
+
+fn types(engine: Engine, kind: Kind) -> &'static [&'static str] {
+    match (engine, kind) {
+        (Engine::Sqlite, Kind::Bool | Kind::Int | Kind::Time) => &["integer"],
+        (Engine::Sqlite, Kind::Text | Kind::Json) => &["text"],
+        (Engine::Sqlite, Kind::Uuid | Kind::Bytes) => &["blob"],
+        (Engine::Postgres, Kind::Bool) => &["boolean"],
+        (Engine::Postgres, Kind::Int) => &["bigint", "integer"],
+        (Engine::Postgres, Kind::Time) => &["timestamp with time zone"],
+        (Engine::Postgres, Kind::Text | Kind::Json) => &["text"],
+        (Engine::Postgres, Kind::Uuid) => &["uuid"],
+        (Engine::Postgres, Kind::Bytes) => &["bytea"],
+    }
+}

@@ -1,0 +1,108 @@
+//! A statement: its text, its arguments, and how to read its columns.
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::model::problem::Problem;
+use crate::model::value::{Kind, Value};
+
+/// SQL with `$1` placeholders, the same for both engines. Values are always arguments; identifiers come from
+/// descriptors, never from input.
+#[derive(Debug, Clone, Default)]
+pub struct Sql {
+    pub text: String,
+    pub args: Vec<Value>,
+    /// Kinds of the columns it yields.
+    pub kinds: Vec<Kind>,
+}
+
+impl Sql {
+    pub fn new(text: impl Into<String>) -> Sql {
+        Sql { text: text.into(), ..Sql::default() }
+    }
+
+    /// Appends text.
+    pub fn push(&mut self, text: &str) -> &mut Sql {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Appends a placeholder for a value.
+    pub fn bind(&mut self, value: impl Into<Value>) -> &mut Sql {
+        let place = self.arg(value);
+        self.text.push_str(&place);
+        self
+    }
+
+    /// Adds an argument and gives its placeholder, to be written into text that is still being made.
+    pub fn arg(&mut self, value: impl Into<Value>) -> String {
+        self.args.push(value.into());
+        format!("${}", self.args.len())
+    }
+
+    /// Appends `(v1, v2, ...)`.
+    pub fn bind_list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> &mut Sql {
+        let places: Vec<String> = values.into_iter().map(|v| self.arg(v)).collect();
+        self.text.push('(');
+        self.text.push_str(&places.join(", "));
+        self.text.push(')');
+        self
+    }
+
+    #[must_use]
+    pub fn with(mut self, args: impl IntoIterator<Item = Value>) -> Sql {
+        self.args.extend(args);
+        self
+    }
+
+    /// Says what kinds the columns have that it yields.
+    #[must_use]
+    pub fn yields(mut self, kinds: impl IntoIterator<Item = Kind>) -> Sql {
+        self.kinds = kinds.into_iter().collect();
+        self
+    }
+}
+
+/// An identifier of a descriptor, quoted.
+pub fn quoted(identifier: &str) -> String {
+    format!("\"{identifier}\"")
+}
+
+/// One row, its columns in the order asked for.
+#[derive(Debug, Clone)]
+pub struct Row(pub Vec<Value>);
+
+fn unfit(i: usize) -> anyhow::Error {
+    Problem::integrity(format!("a stored value does not have the type that it should (column {})", i + 1))
+        .hint("'orgctl db check' says more")
+        .into()
+}
+
+impl Row {
+    pub fn value(&self, i: usize) -> &Value {
+        self.0.get(i).unwrap_or(&Value::Null(Kind::Text))
+    }
+    pub fn int(&self, i: usize) -> Result<i64> {
+        self.value(i).as_int().ok_or_else(|| unfit(i))
+    }
+    pub fn text(&self, i: usize) -> Result<&str> {
+        self.value(i).as_text().ok_or_else(|| unfit(i))
+    }
+    pub fn uuid(&self, i: usize) -> Result<Uuid> {
+        self.value(i).as_uuid().ok_or_else(|| unfit(i))
+    }
+    pub fn time(&self, i: usize) -> Result<DateTime<Utc>> {
+        self.value(i).as_time().ok_or_else(|| unfit(i))
+    }
+    pub fn bytes(&self, i: usize) -> Result<&[u8]> {
+        self.value(i).as_bytes().ok_or_else(|| unfit(i))
+    }
+    /// The number of an organisation or a tree.
+    pub fn org(&self, i: usize) -> Result<i32> {
+        self.int(i)?.try_into().map_err(|_| unfit(i))
+    }
+    pub fn hash(&self, i: usize) -> Result<[u8; 32]> {
+        self.bytes(i)?.try_into().map_err(|_| unfit(i))
+    }
+}

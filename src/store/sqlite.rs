@@ -1,0 +1,208 @@
+//! What is particular to SQLite: opening, values, errors, the one write lock.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::Result;
+use chrono::DateTime;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Arguments, ConnectOptions, Row as _, SqliteConnection, ValueRef};
+use uuid::Uuid;
+
+use super::db::Opening;
+use super::sql::Row;
+use crate::model::problem::Problem;
+use crate::model::value::{Kind, Value};
+
+/// Marks the file as ours (`PRAGMA application_id`): "orgc".
+pub const APPLICATION_ID: i32 = 0x6f72_6763;
+
+pub async fn open(path: &Path, opening: &Opening) -> Result<SqliteConnection> {
+    check_path(path, opening)?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Normal)
+        // Short, so that a wait can be told and a signal noticed; `Tx` tries again until its own time is up.
+        .busy_timeout(opening.wait.min(std::time::Duration::from_millis(250)))
+        .pragma("cache_size", "-32000")
+        .pragma("temp_store", "FILE")
+        .log_statements(log::LevelFilter::Off)
+        .log_slow_statements(log::LevelFilter::Off, std::time::Duration::ZERO);
+    options.connect().await.map_err(|e| problem(e, path))
+}
+
+/// Says in words what SQLite would say as CANTOPEN; makes the file, readable by its owner alone.
+fn check_path(path: &Path, opening: &Opening) -> Result<()> {
+    let shown = path.display();
+    match fs::metadata(path) {
+        Ok(m) if m.is_dir() => {
+            let hint = format!("name a file in it: --database {}", path.join("orgctl.db").display());
+            Err(Problem::failed(format!("{shown} is a folder, not a database file")).hint(hint).into())
+        }
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound && opening.create => create(path),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Problem::failed(format!("there is no database at {shown}"))
+            .hint("'orgctl init' makes one; --database or ORGCTL_DATABASE_URL names another")
+            .into()),
+        Err(e) => Err(Problem::failed(format!("can't look at {shown}: {}", plain(&e))).into()),
+    }
+}
+
+fn create(path: &Path) -> Result<()> {
+    let failed = |e: io::Error| Problem::failed(format!("can't make {}: {}", path.display(), plain(&e)));
+    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+        use std::os::unix::fs::DirBuilderExt;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    }
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        // Somebody else made it in between: two inits at once are safe.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(failed(e).into()),
+    }
+}
+
+/// An I/O error in lower case, without the number.
+pub fn plain(e: &io::Error) -> String {
+    let text = e.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+pub fn arguments(values: Vec<Value>) -> Result<SqliteArguments> {
+    let mut args = SqliteArguments::default();
+    for value in values {
+        match value {
+            Value::Null(_) => args.add(None::<i64>),
+            Value::Bool(b) => args.add(i64::from(b)),
+            Value::Int(n) => args.add(n),
+            Value::Text(s) => args.add(s),
+            Value::Uuid(u) => args.add(u.as_bytes().to_vec()),
+            Value::Time(t) => args.add(t.timestamp_micros()),
+            Value::Bytes(b) => args.add(b),
+            json @ Value::Json(_) => args.add(json.to_text()),
+        }
+        .map_err(|_| Problem::invalid("a value is too large for the database"))?;
+    }
+    Ok(args)
+}
+
+pub fn row(row: &SqliteRow, kinds: &[Kind]) -> Result<Row> {
+    let values = kinds.iter().enumerate().map(|(i, kind)| value(row, i, *kind)).collect::<Option<_>>();
+    Ok(Row(values.ok_or_else(|| Problem::integrity("a stored value does not have the type that it should"))?))
+}
+
+fn value(row: &SqliteRow, i: usize, kind: Kind) -> Option<Value> {
+    if row.try_get_raw(i).ok()?.is_null() {
+        return Some(Value::Null(kind));
+    }
+    Some(match kind {
+        Kind::Bool => Value::Bool(row.try_get::<i64, _>(i).ok()? != 0),
+        Kind::Int => Value::Int(row.try_get(i).ok()?),
+        Kind::Text => Value::Text(row.try_get(i).ok()?),
+        Kind::Uuid => Value::Uuid(Uuid::from_slice(row.try_get::<&[u8], _>(i).ok()?).ok()?),
+        Kind::Time => Value::Time(DateTime::from_timestamp_micros(row.try_get(i).ok()?)?),
+        Kind::Bytes => Value::Bytes(row.try_get(i).ok()?),
+        Kind::Json => Value::Json(serde_json::from_str(row.try_get(i).ok()?).ok()?),
+    })
+}
+
+/// SQLITE_BUSY: another connection holds the write lock. A typed mark, because `Tx` tries again.
+#[derive(Debug)]
+pub struct Busy;
+
+impl std::fmt::Display for Busy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the database is busy")
+    }
+}
+impl std::error::Error for Busy {}
+
+/// Turns an error of SQLite into a sentence. Result codes: <https://sqlite.org/rescode.html>.
+pub fn problem(error: sqlx::Error, path: &Path) -> anyhow::Error {
+    let shown = path.display();
+    let sqlx::Error::Database(e) = &error else {
+        return match error {
+            sqlx::Error::Io(e) => Problem::failed(format!("can't use {shown}: {}", plain(&e))).into(),
+            other => anyhow::Error::new(other).context("the database could not be used"),
+        };
+    };
+    let code: i32 = e.code().and_then(|c| c.parse().ok()).unwrap_or(1);
+    let message = e.message().to_owned();
+    match code & 0xff {
+        5 | 6 => anyhow::Error::new(Busy),
+        8 => Problem::failed(format!("the database file {shown} can't be written: it is read-only"))
+            .hint(format!("see 'ls -l {shown}'; its owner can give the right to write"))
+            .into(),
+        11 => damaged(path),
+        13 => Problem::failed(format!("the disk is full: {shown} could not be written; nothing was changed"))
+            .hint("make room ('df -h') and run the command again")
+            .into(),
+        14 => Problem::failed(format!("can't open the database file {shown}"))
+            .hint("its folder must exist and be writable, for the write-ahead log beside it")
+            .into(),
+        26 => Problem::failed(format!("{shown} is not a database"))
+            .hint("name an orgctl database with --database, or make one with 'orgctl init'")
+            .into(),
+        10 => Problem::failed(format!("reading or writing {shown} failed; nothing was changed"))
+            .hint("the disk may be full or failing: see 'df -h' and 'dmesg'")
+            .into(),
+        19 => constraint(code, &message),
+        _ if message.contains("malformed") => damaged(path),
+        _ => anyhow::Error::new(error).context("the database refused a statement"),
+    }
+}
+
+fn damaged(path: &Path) -> anyhow::Error {
+    Problem::integrity(format!("the database file {} is damaged", path.display()))
+        .hint("restore a backup; 'sqlite3 FILE .recover' may save what is left")
+        .into()
+}
+
+fn constraint(code: i32, message: &str) -> anyhow::Error {
+    match code {
+        // SQLITE_CONSTRAINT_UNIQUE, _PRIMARYKEY, _ROWID
+        2067 | 1555 | 2579 => Problem::conflict("another record already has this key").into(),
+        // SQLITE_CONSTRAINT_FOREIGNKEY
+        787 => Problem::conflict("a record refers to one that does not exist in its organisation").into(),
+        // SQLITE_CONSTRAINT_TRIGGER: our own sentences
+        1811 => Problem::denied(message.to_owned()).into(),
+        _ => Problem::invalid("a value breaks a rule of the database").into(),
+    }
+}
+
+/// Who holds the write lock, in words, by asking the kernel about the lock byte in the `-shm` file
+/// (<https://sqlite.org/walformat.html#wal_locks>: WAL_WRITE_LOCK is byte 120).
+pub fn lock_holder(path: &Path) -> Option<String> {
+    let mut shm = path.as_os_str().to_owned();
+    shm.push("-shm");
+    let file = fs::OpenOptions::new().read(true).write(true).open(shm).ok()?;
+    let mut lock = nix::libc::flock {
+        l_type: nix::libc::F_WRLCK as i16,
+        l_whence: nix::libc::SEEK_SET as i16,
+        l_start: 120,
+        l_len: 1,
+        l_pid: 0,
+    };
+    let asked = nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_GETLK(&mut lock));
+    // Closing any descriptor of a file drops this process's POSIX locks on it, which SQLite relies on
+    // (fcntl(2), "the traditional record locks"): the descriptor stays open until the process ends.
+    std::mem::forget(file);
+    asked.ok()?;
+    if i32::from(lock.l_type) == nix::libc::F_UNLCK || lock.l_pid <= 0 {
+        return None;
+    }
+    let pid = lock.l_pid;
+    let raw = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words: Vec<String> =
+        raw.split(|b| *b == 0).filter(|w| !w.is_empty()).map(|w| String::from_utf8_lossy(w).into_owned()).collect();
+    let program = words.first().map(|w| w.rsplit('/').next().unwrap_or(w).to_owned());
+    let verb = words.iter().skip(1).filter(|w| !w.starts_with('-')).take(2).cloned().collect::<Vec<_>>().join(" ");
+    Some(match program {
+        Some(p) if p == "orgctl" => format!("process {pid} ({})", format!("orgctl {verb}").trim()),
+        Some(p) => format!("process {pid} ({p})"),
+        None => format!("process {pid}"),
+    })
+}

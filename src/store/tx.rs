@@ -1,0 +1,507 @@
+//! The one write path: rows and their audit records in the same transaction.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+use super::db::{Db, Engine, Location};
+use super::sql::{Sql, quoted};
+use super::{invariants, postgres, records, sqlite};
+use crate::model::audit::{self, Action, Header, Payload, Status};
+use crate::model::chance::{Clock, Ids, Random, bytes};
+use crate::model::merkle::{Frontier, Hash};
+use crate::model::org::SYSTEM;
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Meta, Record};
+use crate::model::value::{Kind, Value};
+
+/// The right to write, for one named permission (`branches:update`). Only the gate issues it (a test holds that), and
+/// without it no transaction opens.
+#[derive(Debug, Clone)]
+pub struct Permit {
+    permission: String,
+}
+
+impl Permit {
+    /// For the gate, once the decision allowed it.
+    pub fn issue(permission: &str) -> Permit {
+        Permit { permission: permission.to_owned() }
+    }
+    pub fn permission(&self) -> &str {
+        &self.permission
+    }
+}
+
+/// Who acts, and from where: what all records of one command have in common.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// `operator:0@host`: names the actor for good.
+    pub actor_key: String,
+    pub actor_name: String,
+    pub actor_kind: &'static str,
+    pub source: &'static str,
+    pub request_id: Uuid,
+    /// The command line, without secrets (they are never in it).
+    pub command: Vec<String>,
+    pub host: String,
+    /// More about the operator: uid, sudo.
+    pub details: Map<String, Json>,
+    pub started_at: DateTime<Utc>,
+}
+
+/// A record that a transaction touched, for the invariants.
+pub type Touched = (&'static Descriptor, i32, Uuid);
+
+struct Head {
+    frontier: Frontier,
+    first: Option<Request>,
+}
+
+/// The `audit_requests` row that a tree gets at commit.
+struct Request {
+    first_seq: u64,
+    salt: [u8; 16],
+    payload: String,
+    digest: Hash,
+}
+
+/// A transaction that can write.
+pub struct Tx<'a> {
+    pub db: &'a mut Db,
+    permit: Permit,
+    origin: &'a Origin,
+    status: Status,
+    error: Option<String>,
+    random: &'a dyn Random,
+    at: DateTime<Utc>,
+    actor_id: Option<i64>,
+    heads: BTreeMap<i32, Head>,
+    ids: Ids,
+    touched: Vec<Touched>,
+    records: u64,
+}
+
+impl<'a> Tx<'a> {
+    /// Opens a transaction; locks nothing yet on PostgreSQL, and the whole database for writing on SQLite, waiting as
+    /// long as `--wait` says. `waiting` is told once, after a second, who holds the lock.
+    pub async fn begin(
+        db: &'a mut Db,
+        permit: Permit,
+        origin: &'a Origin,
+        clock: &'a dyn Clock,
+        random: &'a dyn Random,
+        waiting: &mut dyn FnMut(&str),
+    ) -> Result<Tx<'a>> {
+        match db.engine() {
+            Engine::Sqlite => begin_immediate(db, waiting).await?,
+            Engine::Postgres => db.script("BEGIN ISOLATION LEVEL READ COMMITTED".into()).await?,
+        }
+        Ok(Tx {
+            db,
+            permit,
+            origin,
+            status: Status::Success,
+            error: None,
+            random,
+            // Read after the wait for the lock, so that times run the way the records do.
+            at: clock.micros(),
+            actor_id: None,
+            heads: BTreeMap::new(),
+            ids: Ids::default(),
+            touched: Vec::new(),
+            records: 0,
+        })
+    }
+
+    /// Locks the tree heads of these organisations, in the order that keeps two writers from waiting for each other:
+    /// by number, SYSTEM last.
+    pub async fn lock(&mut self, orgs: &[i32], waiting: &mut dyn FnMut(&str)) -> Result<()> {
+        let mut orgs: Vec<i32> = orgs.iter().copied().filter(|o| !self.heads.contains_key(o)).collect();
+        orgs.sort_by_key(|o| if *o == SYSTEM { i32::MAX } else { *o });
+        orgs.dedup();
+        for org in orgs {
+            let row = if self.db.is_postgres() { self.lock_head_postgres(org, waiting).await? } else { self.head(org, "").await? };
+            let row = row.ok_or_else(|| Problem::integrity(format!("the audit trail of organisation {org} has no head")))?;
+            let size = u64::try_from(row.int(0)?).unwrap_or(0);
+            let frontier = Frontier::from_bytes(size, row.bytes(1)?).ok_or_else(|| {
+                Problem::integrity(format!("the head of audit tree {org} is damaged")).hint("'orgctl audit verify' says more")
+            })?;
+            self.at = self.at.max(row.time(2)?);
+            self.heads.insert(org, Head { frontier, first: None });
+        }
+        Ok(())
+    }
+
+    async fn head(&mut self, org: i32, suffix: &str) -> Result<Option<super::sql::Row>> {
+        let sql = format!("select size, frontier, at from audit_heads where tree = $1{suffix}");
+        self.db.first(Sql::new(sql).with([org.into()]).yields([Kind::Int, Kind::Bytes, Kind::Time])).await
+    }
+
+    /// Waits one second quietly, then says who holds the lock, then waits out the rest.
+    async fn lock_head_postgres(&mut self, org: i32, waiting: &mut dyn FnMut(&str)) -> Result<Option<super::sql::Row>> {
+        let wait = self.db.opening.wait;
+        let quiet = wait.min(Duration::from_secs(1));
+        self.db.script(format!("SAVEPOINT head; SET LOCAL lock_timeout = '{}ms'", quiet.as_millis().max(1))).await?;
+        let first = self.head(org, " for update").await;
+        match first {
+            Err(e) if e.is::<postgres::LockTimeout>() => {}
+            other => return other,
+        }
+        let holder = self.holder().await;
+        waiting(&holder);
+        let rest = wait.saturating_sub(quiet).as_millis().max(1);
+        self.db.script(format!("ROLLBACK TO head; SET LOCAL lock_timeout = '{rest}ms'")).await?;
+        match self.head(org, " for update").await {
+            Err(e) if e.is::<postgres::LockTimeout>() => Err(locked(&self.holder().await, wait).into()),
+            other => other,
+        }
+    }
+
+    async fn holder(&self) -> String {
+        match &self.db.location {
+            Location::Postgres(url) => postgres::lock_holder(url, &self.db.location, &self.db.opening).await,
+            Location::Sqlite(path) => sqlite::lock_holder(path),
+        }
+        .unwrap_or_else(|| "another command".to_owned())
+    }
+
+    /// The instant of this transaction.
+    pub fn at(&self) -> DateTime<Utc> {
+        self.at
+    }
+
+    pub fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    /// How many audit records were written so far.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    pub fn new_id(&mut self) -> Uuid {
+        self.ids.next(self.at, self.random)
+    }
+
+    /// Marks all records of this transaction as those of a command that did not succeed.
+    pub fn mark(&mut self, status: Status, error: &str) {
+        self.status = status;
+        self.error = Some(error.to_owned());
+    }
+
+    /// A number for a new organisation and an empty tree for it. SYSTEM's head must be locked.
+    pub async fn new_org_number(&mut self) -> Result<i32> {
+        // Trees outlive their organisation, so a number is never given twice.
+        let row = self.db.one(Sql::new("select max(tree) + 1 from audit_heads").yields([Kind::Int])).await?;
+        let org = row.org(0)?;
+        let sql = Sql::new("insert into audit_heads (tree, size, frontier, at) values ($1, 0, $2, $3)");
+        self.db.execute(sql.with([org.into(), Value::Bytes(Vec::new()), self.at.into()])).await?;
+        self.heads.insert(org, Head { frontier: Frontier::default(), first: None });
+        Ok(org)
+    }
+
+    /// The actor's number, made on first use.
+    pub async fn actor(&mut self) -> Result<i64> {
+        if let Some(id) = self.actor_id {
+            return Ok(id);
+        }
+        let find = || Sql::new("select actor_id from actors where key = $1").with([self.origin.actor_key.as_str().into()]).yields([Kind::Int]);
+        let (first, again) = (find(), find());
+        let found = match self.db.first(first).await? {
+            Some(row) => row.int(0)?,
+            None => {
+                let o = self.origin;
+                let guard = if self.db.is_postgres() { " on conflict (key) do nothing" } else { "" };
+                let sql = Sql::new(format!("insert into actors (kind, key, name, created_at) values ($1, $2, $3, $4){guard}"));
+                let args = [o.actor_kind.into(), o.actor_key.as_str().into(), o.actor_name.as_str().into(), self.at.into()];
+                self.db.execute(sql.with(args)).await?;
+                self.db.one(again).await?.int(0)?
+            }
+        };
+        self.actor_id = Some(found);
+        Ok(found)
+    }
+
+    /// Reads a record as it is now, under the lock.
+    pub async fn load(&mut self, desc: &'static Descriptor, org: i32, id: Uuid) -> Result<Option<Record>> {
+        records::load(self.db, desc, org, id).await
+    }
+
+    /// The reserved organisation, once `init` has made it.
+    pub async fn load_system(&mut self) -> Result<Option<Record>> {
+        let desc = <crate::model::org::Org as crate::model::resource::Resource>::DESCRIPTOR;
+        Ok(records::load_where(self.db, desc, "t.org_id = 0", Vec::new()).await?.into_iter().next())
+    }
+
+    /// Writes a new record.
+    pub async fn insert(&mut self, desc: &'static Descriptor, org: i32, id: Uuid, values: Vec<Value>) -> Result<Record> {
+        let by = self.actor().await?;
+        let meta = Meta {
+            org_id: org,
+            id,
+            created_at: self.at,
+            created_by: by,
+            updated_at: self.at,
+            updated_by: by,
+            version: 1,
+            deleted_at: None,
+            deleted_by: None,
+            deletion_id: None,
+        };
+        let record = Record { desc, meta, values };
+        self.put(&record).await?;
+        let payload = Payload { key: Some(record.key()), new: Some(audit::set_fields(&record)), ..Payload::default() };
+        self.audit(org, Action::Create, desc.noun, id, payload).await?;
+        Ok(record)
+    }
+
+    async fn put(&mut self, record: &Record) -> Result<()> {
+        let columns = records::stored_columns(record.desc);
+        let names: Vec<String> = columns.iter().map(|(name, _)| quoted(name)).collect();
+        let mut sql = Sql::new(format!("insert into {} ({}) values ", record.desc.table, names.join(", ")));
+        sql.bind_list(records::stored_values(record));
+        self.db.execute(sql).await?;
+        self.touched.push((record.desc, record.meta.org_id, record.meta.id));
+        Ok(())
+    }
+
+    /// Writes what differs between two states of a record. Nothing differs: nothing is written, and `None`.
+    pub async fn update(&mut self, before: &Record, after: Record, action: Action) -> Result<Option<Record>> {
+        let (old, new) = audit::changed_fields(before, &after);
+        if new.is_empty() {
+            return Ok(None);
+        }
+        let record = self.replace(before, after).await?;
+        // The key that the record had: a rename shows it as the old value.
+        let payload = Payload { key: Some(before.key()), old: Some(old), new: Some(new), ..Payload::default() };
+        self.audit(record.meta.org_id, action, record.desc.noun, record.meta.id, payload).await?;
+        Ok(Some(record))
+    }
+
+    async fn replace(&mut self, before: &Record, mut after: Record) -> Result<Record> {
+        after.meta.version = before.meta.version + 1;
+        after.meta.updated_at = self.at;
+        after.meta.updated_by = self.actor().await?;
+        let mut sql = Sql::new(format!("update {} set ", after.desc.table));
+        let stored = records::stored_columns(after.desc).into_iter().zip(records::stored_values(&after));
+        let old = records::stored_values(before);
+        let mut comma = "";
+        for (((name, _), value), old) in stored.zip(old) {
+            if value != old {
+                sql.push(&format!("{comma}{} = ", quoted(name))).bind(value);
+                comma = ", ";
+            }
+        }
+        sql.push(" where org_id = ").bind(after.meta.org_id);
+        sql.push(" and id = ").bind(after.meta.id);
+        sql.push(" and version = ").bind(before.meta.version);
+        if self.db.execute(sql).await? != 1 {
+            return Err(stale(before).into());
+        }
+        self.touched.push((after.desc, after.meta.org_id, after.meta.id));
+        Ok(after)
+    }
+
+    /// Soft delete: the record goes under `deletion`, with all that goes with it.
+    pub async fn delete(&mut self, before: &Record, deletion: Uuid) -> Result<Record> {
+        let by = self.actor().await?;
+        let mut after = before.clone();
+        after.meta.deleted_at = Some(self.at);
+        after.meta.deleted_by = Some(by);
+        after.meta.deletion_id = Some(deletion);
+        let after = self.replace(before, after).await?;
+        let mut payload = Payload { key: Some(before.key()), old: Some(audit::whole_row(before)), ..Payload::default() };
+        payload.details.insert("deletion_id".into(), deletion.to_string().into());
+        self.audit(after.meta.org_id, Action::Delete, after.desc.noun, after.meta.id, payload).await?;
+        Ok(after)
+    }
+
+    /// Brings a soft-deleted record back.
+    pub async fn restore(&mut self, before: &Record) -> Result<Record> {
+        let mut after = before.clone();
+        after.meta.deleted_at = None;
+        after.meta.deleted_by = None;
+        after.meta.deletion_id = None;
+        let after = self.replace(before, after).await?;
+        let was = audit::whole_row(before);
+        let old = ["deleted_at", "deleted_by", "deletion_id"].map(|k| (k.to_owned(), was[k].clone())).into_iter().collect();
+        let payload = Payload { key: Some(before.key()), old: Some(old), ..Payload::default() };
+        self.audit(after.meta.org_id, Action::Restore, after.desc.noun, after.meta.id, payload).await?;
+        Ok(after)
+    }
+
+    /// Removes a soft-deleted record for good. Its history stays.
+    pub async fn purge(&mut self, record: &Record) -> Result<()> {
+        let mut sql = Sql::new(format!("delete from {} where org_id = ", record.desc.table));
+        sql.bind(record.meta.org_id).push(" and id = ").bind(record.meta.id);
+        sql.push(" and deleted_at is not null and version = ").bind(record.meta.version);
+        if self.db.execute(sql).await? != 1 {
+            return Err(stale(record).into());
+        }
+        let payload = Payload { key: Some(record.key()), old: Some(audit::whole_row(record)), ..Payload::default() };
+        self.audit(record.meta.org_id, Action::Purge, record.desc.noun, record.meta.id, payload).await
+    }
+
+    /// Records an event that is about no single row: an import, a migration, a refused command.
+    pub async fn event(&mut self, org: i32, action: Action, kind: &str, details: Map<String, Json>) -> Result<()> {
+        self.audit(org, action, kind, Uuid::nil(), Payload { details, ..Payload::default() }).await
+    }
+
+    /// Records a refused or failed command under the word of its verb.
+    pub async fn refusal(&mut self, org: i32, action: &str, kind: &str, details: Map<String, Json>) -> Result<()> {
+        self.append(org, action, kind, Uuid::nil(), Payload { details, ..Payload::default() }).await
+    }
+
+    async fn audit(&mut self, org: i32, action: Action, kind: &str, id: Uuid, payload: Payload) -> Result<()> {
+        self.append(org, action.word(), kind, id, payload).await
+    }
+
+    async fn append(&mut self, org: i32, action: &str, kind: &str, id: Uuid, payload: Payload) -> Result<()> {
+        let text = audit::canonical(&payload.to_json())?;
+        let salt: [u8; 16] = bytes(self.random);
+        let commitment = audit::commit(&salt, &text);
+        let unlocked = || anyhow::anyhow!("a verb wrote to organisation {org} without locking it; nothing was changed");
+        if self.heads.get(&org).ok_or_else(unlocked)?.first.is_none() {
+            let payload = self.request_payload().await?;
+            let salt = bytes(self.random);
+            let digest = audit::commit(&salt, &payload);
+            let head = self.heads.get_mut(&org).ok_or_else(unlocked)?;
+            head.first = Some(Request { first_seq: head.frontier.size() + 1, salt, payload, digest });
+        }
+        let head = self.heads.get_mut(&org).ok_or_else(unlocked)?;
+        let common = head.first.as_ref().ok_or_else(unlocked)?;
+        let seq = head.frontier.size() + 1;
+        let header = Header {
+            tree: u32::try_from(org)?,
+            seq,
+            at: self.at,
+            request_id: self.origin.request_id,
+            request_digest: common.digest,
+            action,
+            kind,
+            resource_id: id,
+            status: self.status.word(),
+        };
+        let leaf = header.leaf(&commitment);
+        head.frontier.append(leaf);
+        self.records += 1;
+        let sql = "insert into audit_records (tree, seq, action, kind, resource_id, salt, payload, commitment, leaf)
+                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let args = [
+            org.into(),
+            i64::try_from(seq)?.into(),
+            action.into(),
+            kind.into(),
+            id.into(),
+            salt.to_vec().into(),
+            text.into(),
+            commitment.to_vec().into(),
+            leaf.to_vec().into(),
+        ];
+        self.db.execute(Sql::new(sql).with(args)).await?;
+        Ok(())
+    }
+
+    /// The canonical text of what all records of this transaction have in common.
+    async fn request_payload(&mut self) -> Result<String> {
+        let actor_id = self.actor().await?;
+        let mut m = Map::new();
+        if self.db.is_postgres() {
+            let row = self.db.one(Sql::new("select session_user::text").yields([Kind::Text])).await?;
+            m.insert("database_user".into(), row.text(0)?.into());
+        }
+        let o = self.origin;
+        m.insert("v".into(), audit::SCHEMA.into());
+        m.insert("actor".into(), json!({ "id": actor_id, "kind": o.actor_kind, "key": o.actor_key, "name": o.actor_name }));
+        m.insert("source".into(), o.source.into());
+        m.insert("host".into(), o.host.as_str().into());
+        m.insert("command".into(), o.command.clone().into());
+        m.insert("permission".into(), self.permit.permission().into());
+        m.insert("started_at".into(), Value::from(o.started_at).to_json());
+        m.insert("program".into(), concat!("orgctl ", env!("CARGO_PKG_VERSION")).into());
+        if let Some(error) = &self.error {
+            m.insert("error".into(), error.as_str().into());
+        }
+        m.extend(o.details.clone());
+        Ok(audit::canonical(&Json::Object(m))?)
+    }
+
+    /// Checks the cross-row rules, writes the heads, and makes everything durable.
+    pub async fn commit(mut self) -> Result<()> {
+        self.finish().await?;
+        self.db.script("COMMIT".into()).await
+    }
+
+    /// What comes before the commit; a dry run does it too, so that it refuses what the real run would refuse.
+    pub async fn finish(&mut self) -> Result<()> {
+        let touched = std::mem::take(&mut self.touched);
+        invariants::check_touched(self.db, &touched).await?;
+        let actor = if self.records > 0 { self.actor().await? } else { 0 };
+        for (org, head) in std::mem::take(&mut self.heads) {
+            let Some(request) = head.first else { continue };
+            let sql = "insert into audit_requests
+                           (tree, first_seq, last_seq, request_id, at, actor_id, source, status, salt, payload, digest)
+                       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+            let last = i64::try_from(head.frontier.size())?;
+            let args = [
+                org.into(),
+                i64::try_from(request.first_seq)?.into(),
+                last.into(),
+                self.origin.request_id.into(),
+                self.at.into(),
+                actor.into(),
+                self.origin.source.into(),
+                self.status.word().into(),
+                request.salt.to_vec().into(),
+                request.payload.into(),
+                request.digest.to_vec().into(),
+            ];
+            self.db.execute(Sql::new(sql).with(args)).await?;
+            let sql = "update audit_heads set size = $1, frontier = $2, at = $3 where tree = $4";
+            let args = [last.into(), head.frontier.to_bytes().into(), self.at.into(), org.into()];
+            self.db.execute(Sql::new(sql).with(args)).await?;
+        }
+        Ok(())
+    }
+
+    /// Undoes everything.
+    pub async fn rollback(self) -> Result<()> {
+        self.db.script("ROLLBACK".into()).await
+    }
+}
+
+fn stale(record: &Record) -> Problem {
+    Problem::conflict(format!("{} was changed by somebody else in the meantime", record.title()))
+        .hint(format!("look at it again: orgctl {} show {}", record.desc.noun, record.key()))
+}
+
+fn locked(holder: &str, wait: Duration) -> Problem {
+    Problem::failed(format!("the database is locked by {holder}; waited {} s", wait.as_secs()))
+        .hint("run the command again later, or wait longer with --wait SECONDS")
+}
+
+/// `BEGIN IMMEDIATE`, again and again until `--wait` is over: SQLite has one writer.
+async fn begin_immediate(db: &mut Db, waiting: &mut dyn FnMut(&str)) -> Result<()> {
+    let Location::Sqlite(path) = db.location.clone() else { return Ok(()) };
+    let started = Instant::now();
+    let mut told = false;
+    loop {
+        match db.script("BEGIN IMMEDIATE".into()).await {
+            Err(e) if e.is::<sqlite::Busy>() => {}
+            other => return other,
+        }
+        let holder = || sqlite::lock_holder(&path).unwrap_or_else(|| "another command".to_owned());
+        if started.elapsed() >= db.opening.wait {
+            return Err(locked(&holder(), db.opening.wait).into());
+        }
+        if !told && started.elapsed() >= Duration::from_secs(1) {
+            waiting(&holder());
+            told = true;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

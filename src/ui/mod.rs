@@ -1,0 +1,178 @@
+//! The only terminal: data to standard output, everything else to standard error.
+
+pub mod format;
+pub mod table;
+pub mod text;
+
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::model::problem::{Kind, Problem};
+use format::Format;
+use text::visible;
+
+/// The program's three streams, and what is known of them. Tests hand in buffers.
+pub struct Io {
+    pub stdin: Box<dyn Read + Send>,
+    pub stdout: Box<dyn Write>,
+    pub stderr: Box<dyn Write>,
+    pub stdin_is_terminal: bool,
+    pub stdout_is_terminal: bool,
+    pub stderr_is_terminal: bool,
+    /// Columns of the terminal, where one is known.
+    pub width: Option<u16>,
+}
+
+/// How to speak.
+#[derive(Debug, Clone)]
+pub struct Style {
+    pub format: Format,
+    /// Whether a format was asked for: then a change prints what it changed.
+    pub format_given: bool,
+    pub color: bool,
+    pub quiet: bool,
+    pub verbose: bool,
+    /// Whether a question may be asked.
+    pub interactive: bool,
+    /// Whether questions are answered yes beforehand.
+    pub yes: bool,
+}
+
+/// Everything that is said goes through here.
+pub struct Ui {
+    pub io: Io,
+    pub style: Style,
+    /// For relative times.
+    pub now: DateTime<Utc>,
+}
+
+impl Ui {
+    /// Data.
+    pub fn out(&mut self, text: &str) -> Result<()> {
+        self.io.stdout.write_all(text.as_bytes()).map_err(closed)
+    }
+
+    /// Makes sure that the data has gone out; a reader who left is no error.
+    pub fn flush(&mut self) -> Result<()> {
+        self.io.stdout.flush().map_err(closed)
+    }
+
+    /// What was done. Not with `--quiet`.
+    pub fn status(&mut self, text: &str) {
+        if !self.style.quiet {
+            self.say(&visible(text));
+        }
+    }
+
+    /// What to mind.
+    pub fn warn(&mut self, text: &str) {
+        let label = self.paint("33", "warning:");
+        self.say(&format!("{label} {}", visible(text)));
+    }
+
+    /// Further notes, with `-v`.
+    pub fn verbose(&mut self, text: &str) {
+        if self.style.verbose {
+            self.say(&visible(text));
+        }
+    }
+
+    /// A line on standard error, as it is. If that is gone, there is nobody left to tell.
+    fn say(&mut self, line: &str) {
+        let _ = writeln!(self.io.stderr, "{line}").and_then(|()| self.io.stderr.flush());
+    }
+
+    /// Wraps text into an SGR sequence, where colours are on.
+    pub fn paint(&self, sgr: &str, text: &str) -> String {
+        if self.style.color && self.io.stderr_is_terminal { format!("\x1b[{sgr}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// One sentence and its hints; JSON where that is the format.
+    pub fn error(&mut self, problem: &Problem, causes: &[String]) {
+        if self.style.format == Format::Json || self.style.format == Format::Ndjson {
+            let mut error = serde_json::json!({
+                "kind": problem.kind.word(),
+                "exit_code": problem.kind.exit_code(),
+                "message": problem.sentence,
+                "hints": problem.hints,
+            });
+            if let Some(field) = problem.field {
+                error["field"] = field.into();
+            }
+            let line = format::json(&serde_json::json!({ "error": error }));
+            self.say(&line);
+            return;
+        }
+        let label = self.paint("1;31", "error:");
+        self.say(&format!("{label} {}", visible(&problem.sentence)));
+        for cause in causes {
+            self.verbose(&format!("  because: {cause}"));
+        }
+        for hint in &problem.hints {
+            let label = self.paint("36", "hint:");
+            self.say(&format!("{label} {}", visible(hint)));
+        }
+    }
+
+    /// Asks before destructive work; no by default. Without a terminal the answer must have been given by `--yes`.
+    pub fn confirm(&mut self, question: &str) -> Result<()> {
+        if self.style.yes {
+            return Ok(());
+        }
+        if !self.style.interactive {
+            return Err(Problem::usage(format!("this needs a confirmation: {question}")).hint("answer it beforehand with --yes").into());
+        }
+        let answer = dialoguer::Confirm::new().with_prompt(visible(question)).default(false).interact_opt();
+        match answer.map_err(asked)? {
+            Some(true) => Ok(()),
+            _ => Err(Problem::new(Kind::Failed, "not confirmed; nothing was changed").into()),
+        }
+    }
+
+    /// Asks for a line of text, until it is one that `check` takes.
+    pub fn ask(&mut self, prompt: &str, default: Option<&str>, check: impl Fn(&str) -> Result<(), String>) -> Result<String> {
+        let mut input = dialoguer::Input::<String>::new().with_prompt(prompt);
+        if let Some(default) = default {
+            input = input.default(default.to_owned());
+        }
+        input.validate_with(|text: &String| check(text)).interact_text().map_err(asked)
+    }
+
+    /// A bar on a terminal, for work of unknown or known length; silent elsewhere and with `--quiet`.
+    pub fn progress(&self, what: &str, length: Option<u64>) -> ProgressBar {
+        if !self.io.stderr_is_terminal || self.style.quiet {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr_with_hz(10));
+        let template = match length {
+            Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}",
+            None => "{msg} {spinner} {human_pos} {per_sec}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar.with_message(what.to_owned())
+    }
+}
+
+/// A failure of standard output: a closed pipe ends the program quietly.
+fn closed(e: io::Error) -> anyhow::Error {
+    if e.kind() == io::ErrorKind::BrokenPipe {
+        return Problem::new(Kind::OutputClosed, "the reader of the output went away").into();
+    }
+    Problem::failed(format!("can't write the output: {}", text::plain(&e))).into()
+}
+
+/// A failure of a prompt: Ctrl-C ends the program.
+fn asked(e: dialoguer::Error) -> anyhow::Error {
+    let dialoguer::Error::IO(e) = e;
+    if e.kind() == io::ErrorKind::Interrupted {
+        return Problem::new(Kind::Interrupted, "interrupted; nothing was changed").into();
+    }
+    Problem::failed(format!("can't read the answer: {}", text::plain(&e))).into()
+}

@@ -1,0 +1,48 @@
+//! Text for people: made safe, times told relatively.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::model::scalar::is_format;
+
+/// Shows control and direction characters as escapes, so that text from a database or a file can't steer a terminal.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            '\t' => shown.push_str("\\t"),
+            c if c.is_control() && (c as u32) < 0x100 => shown.push_str(&format!("\\x{:02x}", c as u32)),
+            c if is_format(c) => shown.push_str(&format!("\\u{{{:x}}}", c as u32)),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// An I/O error in lower case, without the number.
+pub fn plain(e: &std::io::Error) -> String {
+    let text = e.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+/// `3 hours ago`, `in 2 days`, `just now`.
+pub fn relative(t: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let ahead = t > now;
+    let d = if ahead { t - now } else { now - t };
+    let (n, unit) = if d < TimeDelta::seconds(45) {
+        return "just now".into();
+    } else if d < TimeDelta::minutes(60) {
+        (d.num_minutes().max(1), "minute")
+    } else if d < TimeDelta::hours(48) {
+        (d.num_hours(), "hour")
+    } else if d < TimeDelta::days(60) {
+        (d.num_days(), "day")
+    } else if d < TimeDelta::days(730) {
+        (d.num_days() / 30, "month")
+    } else {
+        (d.num_days() / 365, "year")
+    };
+    let s = if n == 1 { "" } else { "s" };
+    if ahead { format!("in {n} {unit}{s}") } else { format!("{n} {unit}{s} ago") }
+}

@@ -1,0 +1,204 @@
+//! The audit trail: list, show, verify.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+use crate::crud::gate;
+use crate::crud::input::time;
+use crate::crud::read::print_entries;
+use crate::crud::session::Session;
+use crate::model::problem::Problem;
+use crate::model::value::{Kind, Value};
+use crate::store::audit::{Entry, Search, search, size, verify as prove};
+use crate::store::records;
+use crate::ui::format::{Format, Head, Listing, json_pretty, record};
+use crate::ui::text::visible;
+
+/// Rows where nothing else is asked for.
+const PAGE: u64 = 50;
+
+pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let now = s.clock.now();
+    let text = |name: &str| m.get_one::<String>(name).cloned();
+    let since = text("since").map(|t| time(&t, now)).transpose()?.map(|(start, _)| start);
+    let until = text("until").map(|t| time(&t, now)).transpose()?.map(|(_, end)| end);
+    let request_id = match text("request") {
+        Some(id) => Some(Uuid::try_parse(&id).map_err(|_| Problem::usage(format!("'{id}' is no request id")).hint("write the full id"))?),
+        None => None,
+    };
+    let limit = match m.get_one::<u64>("limit") {
+        Some(n) => Some(*n),
+        None if m.get_flag("all") => None,
+        None => Some(PAGE),
+    };
+    let tree = s.org().await?;
+    let before = m.get_one::<i64>("before").copied();
+    if before.is_some() && tree.is_none() {
+        return Err(Problem::usage("--before counts within one trail").hint("name it with --org").into());
+    }
+    let wanted = Search {
+        tree,
+        resource_id: None,
+        action: text("action"),
+        kind: text("resource"),
+        actor: text("actor"),
+        source: text("source"),
+        status: text("status"),
+        request_id,
+        since,
+        until,
+        before,
+        limit,
+    };
+    let entries = search(s.db().await?, &wanted).await?;
+    print_entries(s, &entries, tree.is_none()).await
+}
+
+/// One record in full.
+pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let seq = m.get_one::<i64>("seq").copied().unwrap_or_default();
+    let tree = s.the_org().await?;
+    let wanted = Search { tree: Some(tree), before: Some(seq.saturating_add(1)), limit: Some(1), ..Search::default() };
+    let db = s.db().await?;
+    let code = records::org_code(db, tree).await?;
+    let Some(entry) = search(db, &wanted).await?.pop().filter(|e| e.seq == seq) else {
+        let last = size(db, Some(tree)).await?;
+        return Err(Problem::not_found(format!("the trail of {code} has no record {seq}")).hint(format!("it goes from 1 to {last}")).into());
+    };
+    if s.ui.style.format == Format::Table {
+        return people(s, &entry, &code);
+    }
+    let json_or_null = |v: &Option<Json>| v.clone().map_or(Value::Null(Kind::Json), Value::Json);
+    let columns: Vec<(&str, Value)> = vec![
+        ("org", code.into()),
+        ("seq", entry.seq.into()),
+        ("at", entry.at.into()),
+        ("actor", entry.actor.into()),
+        ("action", entry.action.into()),
+        ("resource", entry.kind.into()),
+        ("resource_id", entry.resource_id.into()),
+        ("status", entry.status.into()),
+        ("source", entry.source.into()),
+        ("request_id", entry.request_id.into()),
+        ("payload", json_or_null(&entry.payload)),
+        ("request", json_or_null(&entry.request)),
+        ("leaf", Value::Bytes(entry.leaf.to_vec())),
+    ];
+    let heads: Vec<Head> = columns.iter().map(|(name, v)| Head::new(*name, kind_of(v))).collect();
+    record(&mut s.ui, &heads, 1, columns.into_iter().map(|(_, v)| v).collect())
+}
+
+fn kind_of(value: &Value) -> Kind {
+    match value {
+        Value::Int(_) => Kind::Int,
+        Value::Time(_) => Kind::Time,
+        Value::Uuid(_) => Kind::Uuid,
+        Value::Bytes(_) => Kind::Bytes,
+        Value::Json(_) => Kind::Json,
+        _ => Kind::Text,
+    }
+}
+
+/// For people: who, what, and the difference field by field.
+fn people(s: &mut Session<'_>, e: &Entry, code: &str) -> Result<()> {
+    let mut lines = vec![
+        ("record", format!("{code} {}", e.seq)),
+        ("at", Value::from(e.at).to_text()),
+        ("actor", format!("{} ({})", e.actor, e.source)),
+        ("action", format!("{} {}", e.action, e.kind)),
+    ];
+    let empty = Json::Null;
+    let payload = e.payload.as_ref().unwrap_or(&empty);
+    if let Some(key) = payload["key"].as_str() {
+        lines.push(("key", key.to_owned()));
+    }
+    if !e.resource_id.is_nil() {
+        lines.push(("id", e.resource_id.to_string()));
+    }
+    lines.push(("status", e.status.clone()));
+    lines.push(("request", e.request_id.to_string()));
+    if let Some(request) = &e.request {
+        let words = request["command"].as_array().cloned().unwrap_or_default();
+        let command: Vec<String> = words.iter().filter_map(Json::as_str).map(crate::crud::read::quote).collect();
+        lines.push(("command", command.join(" ")));
+        if let Some(error) = request["error"].as_str() {
+            lines.push(("error", error.to_owned()));
+        }
+    }
+    if e.payload.is_none() {
+        lines.push(("payload", "(erased or archived)".to_owned()));
+    }
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, value) in lines {
+        s.ui.out(&format!("{name:width$}  {}\n", visible(&value)))?;
+    }
+    let none = Map::new();
+    let old = payload["old"].as_object().unwrap_or(&none);
+    let new = payload["new"].as_object().unwrap_or(&none);
+    let text = |v: &Json| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    let color = s.ui.style.color && s.ui.io.stdout_is_terminal;
+    let mut side = |sign: char, sgr: &str, field: &str, value: &Json| {
+        let line = format!("{sign} {field}: {}", visible(&text(value)));
+        let line = if color { format!("\x1b[{sgr}m{line}\x1b[0m") } else { line };
+        s.ui.out(&format!("{line}\n"))
+    };
+    let fields: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for field in fields {
+        if let Some(value) = old.get(field).filter(|v| !v.is_null()) {
+            side('-', "31", field, value)?;
+        }
+        if let Some(value) = new.get(field).filter(|v| !v.is_null()) {
+            side('+', "32", field, value)?;
+        }
+    }
+    s.ui.flush()
+}
+
+/// Recomputes everything and compares. Exit code 8 where anything does not hold.
+pub async fn verify(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let tree = s.org().await?;
+    let total = size(s.db().await?, tree).await?;
+    let bar = s.ui.progress("verifying", Some(total));
+    let done = prove(s.db().await?, tree, &mut |n| bar.set_position(n)).await;
+    bar.finish_and_clear();
+    let verified = done?;
+    let mut findings = Vec::new();
+    for f in &verified.findings {
+        findings.push((records::org_code(s.db().await?, f.tree).await?, f.clone()));
+    }
+    match s.ui.style.format {
+        Format::Json | Format::Ndjson => {
+            let list: Vec<Json> =
+                findings.iter().map(|(org, f)| json!({ "org": org, "seq": f.seq, "kind": f.kind, "what": f.what })).collect();
+            let report = json!({ "trees": verified.trees, "records": verified.records, "ok": findings.is_empty(), "findings": list });
+            s.ui.out(&format!("{}\n", json_pretty(&report)))?;
+        }
+        _ if findings.is_empty() => {}
+        _ => {
+            let heads = ["org", "seq", "kind", "what"].map(|n| Head::new(n, Kind::Text)).to_vec();
+            let mut listing = Listing::new(&s.ui, heads, 1);
+            for (org, f) in &findings {
+                listing.row(&mut s.ui, vec![org.as_str().into(), f.seq.into(), f.kind.into(), f.what.as_str().into()])?;
+            }
+            listing.finish(&mut s.ui)?;
+        }
+    }
+    s.ui.flush()?;
+    match findings.first() {
+        None => {
+            s.ui.status(&format!("{} audit records in {} trees verified: nothing was changed behind orgctl's back", verified.records, verified.trees));
+            Ok(())
+        }
+        Some((org, first)) => {
+            let at = first.seq.map_or_else(|| format!("the trail of {org}"), |seq| format!("record {seq} of {org}"));
+            Err(Problem::integrity(format!("the audit trail does not hold: {at} was {}", first.kind))
+                .hint(format!("{} findings in all; keep the database as it is and look at who could write to it", findings.len()))
+                .into())
+        }
+    }
+}

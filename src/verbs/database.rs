@@ -1,0 +1,370 @@
+//! The database itself: init, and the verbs of `db`.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+
+use crate::crud::gate::{self, Verb};
+use crate::crud::session::Session;
+use crate::crud::write::{Create, dry_run_note, insert_system};
+use crate::model::audit::Action;
+use crate::model::org::{Org, SYSTEM};
+use crate::model::problem::Problem;
+use crate::model::resource::Resource;
+use crate::model::scalar::Rules;
+use crate::model::value::{Kind, Value};
+use crate::store::db::{Engine, Location};
+use crate::store::migrate::{self, State};
+use crate::store::records::{self, Life, by_key};
+use crate::store::schema::{self, Class};
+use crate::store::sql::Sql;
+use crate::store::tx::Tx;
+use crate::store::invariants;
+use crate::ui::format::{Head, Listing};
+
+/// Brings the schema to a version, up or down, and fills a new database.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Migrate {
+    /// None: the newest.
+    pub to: Option<i64>,
+    /// First organisation: code and name.
+    pub org: Option<(String, String)>,
+}
+
+/// What a migration did.
+pub struct Migrated {
+    pub from: i64,
+    pub steps: Vec<String>,
+    pub org: Option<String>,
+}
+
+impl Verb for Migrate {
+    type Output = Migrated;
+
+    fn orgs(&self) -> Vec<i32> {
+        // The tables of the trail may not be there yet: SYSTEM is locked once they are.
+        Vec::new()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Migrated> {
+        migrate::begin(tx.db).await?;
+        // Planned under the lock: another migrator may have been here meanwhile.
+        let (from, steps, up) = migrate::plan(tx.db, self.to).await?;
+        for step in &steps {
+            let at = tx.at();
+            migrate::apply(tx.db, step, up, at).await?;
+        }
+        let to = match (steps.last(), up) {
+            (None, _) => from,
+            (Some(last), true) => last.version,
+            (Some(last), false) => last.version - 1,
+        };
+        let mut org = None;
+        if to >= 1 {
+            tx.lock(&[SYSTEM], &mut |_| {}).await?;
+            if !steps.is_empty() {
+                let mut details = Map::new();
+                details.insert("from".into(), from.into());
+                details.insert("to".into(), to.into());
+                tx.event(SYSTEM, Action::Migrate, "database", details).await?;
+            }
+        }
+        if to == migrate::latest(tx.db.engine())? {
+            if tx.load_system().await?.is_none() {
+                insert_system(tx, rules).await?;
+            }
+            org = self.first_org(tx, rules).await?;
+        }
+        let name = |m: &migrate::Migration| format!("{:04}_{}", m.version, m.name);
+        Ok(Migrated { from, steps: steps.iter().map(name).collect(), org })
+    }
+}
+
+impl Migrate {
+    /// Makes the first organisation, unless it is there already.
+    async fn first_org(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Option<String>> {
+        let Some((code, name)) = &self.org else { return Ok(None) };
+        let desc = Org::DESCRIPTOR;
+        let value = |field: &str, text: &str| -> Result<(String, Value)> {
+            let field = desc.field(field).ok_or_else(|| anyhow::anyhow!("org has no {field}"))?;
+            Ok((field.column.to_owned(), field.parse(text, rules)?))
+        };
+        let values = vec![value("code", code)?, value("name", name)?];
+        if !by_key(tx.db, desc, None, code, Life::Live, rules).await?.is_empty() {
+            return Ok(None);
+        }
+        let made = Create { noun: desc.noun.into(), org: None, values }.run(tx, rules).await?;
+        Ok(Some(made.title()))
+    }
+}
+
+pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let code = m.get_one::<String>("org-code").cloned();
+    let name = m.get_one::<String>("org-name").cloned();
+    let desc = Org::DESCRIPTOR;
+    for (field, text) in [("code", &code), ("name", &name)] {
+        if let (Some(field), Some(text)) = (desc.field(field), text) {
+            field.parse(text, &s.rules)?;
+        }
+    }
+    s.opening.create = true;
+    let db = s.unchecked_db().await?;
+    let before = migrate::state(db).await?;
+    migrate::prepare(db).await?;
+    let org = match (code, name) {
+        (Some(code), Some(name)) => Some((code, name)),
+        (Some(code), None) => Some((code.clone(), code)),
+        (None, Some(_)) => return Err(Problem::usage("the code of the first organisation is missing").hint("give it with --org-code").into()),
+        (None, None) if before == State::Empty && s.ui.style.interactive => ask_org(s)?,
+        (None, None) => None,
+    };
+    let done = gate::write_unchecked(s, &Migrate { to: None, org }).await?;
+    let at = s.location.shown();
+    if done.steps.is_empty() {
+        s.ui.status(&format!("the database {at} is there already"));
+    } else {
+        s.ui.status(&format!("made the database {at} (version {})", migrate::latest(s.location.engine())?));
+    }
+    if let Some(org) = &done.org {
+        s.ui.status(&format!("created {org}"));
+    }
+    dry_run_note(s);
+    if !s.dry_run {
+        matches_binary(s).await?;
+        if records::live_orgs(s.db().await?, 1).await?.is_empty() {
+            s.ui.status("next: orgctl org create --code ACME --name 'Acme Ltd'");
+        }
+    }
+    Ok(())
+}
+
+fn ask_org(s: &mut Session<'_>) -> Result<Option<(String, String)>> {
+    let rules = s.rules.clone();
+    let check = |name: &'static str| {
+        let rules = rules.clone();
+        move |text: &str| match Org::DESCRIPTOR.field(name) {
+            Some(f) => f.parse(text, &rules).map(drop).map_err(|p| p.sentence),
+            None => Ok(()),
+        }
+    };
+    let code = s.ui.ask("Code of the first organisation", None, check("code"))?;
+    let name = s.ui.ask("Its name", None, check("name"))?;
+    Ok(Some((code, name)))
+}
+
+/// Compares the schema that is there with the one that this binary expects.
+async fn matches_binary(s: &mut Session<'_>) -> Result<()> {
+    let differences = schema::differences(s.unchecked_db().await?).await?;
+    match differences.as_slice() {
+        [] => Ok(()),
+        [first, ..] => Err(Problem::integrity(format!("the schema is not what this orgctl expects: {first}"))
+            .hint(format!("{} differences in all; 'orgctl db check' lists them", differences.len()))
+            .into()),
+    }
+}
+
+pub async fn migrate(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let to = m.get_one::<i64>("to").copied();
+    let (from, steps, up) = migrate::plan(s.unchecked_db().await?, to).await?;
+    if !up {
+        return Err(Problem::usage(format!("the database is at version {from} already"))
+            .hint(format!("'orgctl db rollback --to {}' goes back", to.unwrap_or_default()))
+            .into());
+    }
+    if steps.is_empty() {
+        s.ui.status(&format!("the database is at version {from}; nothing to migrate"));
+        return matches_binary_if_latest(s, to).await;
+    }
+    step(s, to, from, "applied").await?;
+    matches_binary_if_latest(s, to).await
+}
+
+async fn matches_binary_if_latest(s: &mut Session<'_>, to: Option<i64>) -> Result<()> {
+    let latest = migrate::latest(s.location.engine())?;
+    if s.dry_run || to.is_some_and(|to| to != latest) {
+        return Ok(());
+    }
+    matches_binary(s).await
+}
+
+/// Copies aside, migrates, tells.
+async fn step(s: &mut Session<'_>, to: Option<i64>, from: i64, done: &str) -> Result<()> {
+    let now = s.clock.now();
+    migrate::prepare(s.unchecked_db().await?).await?;
+    if from > 0 && !s.dry_run {
+        let copy = migrate::copy_aside(s.unchecked_db().await?, from, now).await?;
+        if let Some(copy) = copy {
+            s.ui.status(&format!("copied the database to {}", copy.display()));
+        }
+    }
+    let migrated = gate::write_unchecked(s, &Migrate { to, org: None }).await?;
+    for name in &migrated.steps {
+        s.ui.status(&format!("{done} {name}"));
+    }
+    dry_run_note(s);
+    Ok(())
+}
+
+pub async fn rollback(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let State::At(now) = migrate::state(s.unchecked_db().await?).await? else {
+        return Err(Problem::failed("the database is empty").hint("there is nothing to roll back").into());
+    };
+    let to = m.get_one::<i64>("to").copied().unwrap_or(now - 1);
+    let (from, steps, up) = migrate::plan(s.unchecked_db().await?, Some(to.max(0))).await?;
+    if up {
+        return Err(Problem::usage(format!("the database is at version {from}; version {to} is not behind it")).into());
+    }
+    if !s.dry_run {
+        let names: Vec<String> = steps.iter().map(|m| format!("{:04}_{}", m.version, m.name)).collect();
+        s.ui.confirm(&format!("roll back {}, with all data in their tables?", names.join(", ")))?;
+    }
+    step(s, Some(to), from, "rolled back").await
+}
+
+pub async fn status(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let at = s.location.shown();
+    let engine = s.location.engine();
+    let db = s.unchecked_db().await?;
+    let state = migrate::state(db).await?;
+    let lines = migrate::status(db).await?;
+    let latest = migrate::latest(engine)?;
+    let version = match engine {
+        Engine::Sqlite => "select sqlite_version()",
+        Engine::Postgres => "select current_setting('server_version')",
+    };
+    let version = db.one(Sql::new(version).yields([Kind::Text])).await?.text(0)?.to_owned();
+    let heads = vec![
+        Head::new("version", Kind::Int),
+        Head::new("name", Kind::Text),
+        Head::new("applied_at", Kind::Time),
+        Head::new("state", Kind::Text),
+    ];
+    let mut listing = Listing::new(&s.ui, heads, 0);
+    for line in lines {
+        let state = match (line.applied_at, line.changed) {
+            (_, true) => "changed",
+            (Some(_), _) if line.version > latest => "newer",
+            (Some(_), _) => "applied",
+            (None, _) => "pending",
+        };
+        listing.row(&mut s.ui, vec![line.version.into(), line.name.into(), line.applied_at.into(), state.into()])?;
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()?;
+    s.ui.status(&format!("{at} ({} {version})", engine.word()));
+    s.ui.status(&match state {
+        State::Empty => "the database is empty; 'orgctl init' fills it".to_owned(),
+        State::Foreign => "the database holds tables that orgctl did not make".to_owned(),
+        State::At(v) if v == latest => format!("at version {v}, the newest"),
+        State::At(v) if v > latest => format!("at version {v}, newer than this orgctl, which knows {latest}"),
+        State::At(v) => format!("at version {v} of {latest}; 'orgctl db migrate' brings it up to date"),
+    });
+    Ok(())
+}
+
+/// What the user must type to have everything dropped.
+fn name_of(location: &Location) -> String {
+    match location {
+        Location::Sqlite(path) => path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        Location::Postgres(text) => match url::Url::parse(text) {
+            Ok(url) => url
+                .query_pairs()
+                .find(|(k, _)| k == "dbname")
+                .map_or_else(|| url.path().trim_start_matches('/').to_owned(), |(_, v)| v.into_owned()),
+            Err(_) => String::new(),
+        },
+    }
+}
+
+pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let State::At(_) = migrate::state(s.unchecked_db().await?).await? else {
+        return Err(Problem::failed("there is no orgctl data in this database").hint("'orgctl init' makes some").into());
+    };
+    let name = name_of(&s.location);
+    let given = match m.get_one::<String>("name") {
+        Some(given) => given.clone(),
+        None if s.dry_run => name.clone(),
+        None if s.ui.style.interactive => {
+            let at = s.location.shown();
+            s.ui.status(&format!("this drops everything in {at}, the audit trail too"));
+            s.ui.ask(&format!("type '{name}' to drop it"), None, |_| Ok(()))?
+        }
+        None => {
+            return Err(Problem::usage("db reset needs the name of what it drops").hint("give it with --name; --yes does not stand for it").into());
+        }
+    };
+    if given != name {
+        return Err(Problem::usage(format!("the database is called '{name}', not '{given}'; nothing was dropped")).into());
+    }
+    let migrated = gate::write_unchecked(s, &Migrate { to: Some(0), org: None }).await?;
+    s.ui.status(&format!("dropped everything in {} ({} migrations rolled back)", s.location.shown(), migrated.steps.len()));
+    dry_run_note(s);
+    Ok(())
+}
+
+/// The GRANTs for a role that works with the data but can't change the trail or the schema.
+pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    if s.location.engine() == Engine::Sqlite {
+        return Err(Problem::usage("an SQLite file has no roles").hint("its rights are those of the file: 'chmod 600', 'chown'").into());
+    }
+    let role = m.get_one::<String>("role").cloned().unwrap_or_default();
+    let role = format!("\"{}\"", role.replace('"', "\"\""));
+    let mut lines = vec![format!("GRANT USAGE ON SCHEMA orgctl TO {role};")];
+    for (table, class) in schema::tables() {
+        let rights = match (class, table) {
+            (_, "schema_migrations") => "SELECT",
+            (_, "audit_heads") => "SELECT, INSERT, UPDATE",
+            (Class::Recorded | Class::Volatile, _) => "SELECT, INSERT, UPDATE, DELETE",
+            (Class::Journal, _) => "SELECT, INSERT",
+        };
+        lines.push(format!("GRANT {rights} ON orgctl.{table} TO {role};"));
+    }
+    for line in lines {
+        s.ui.out(&format!("{line}\n"))?;
+    }
+    s.ui.flush()
+}
+
+/// Everything that must hold: the file, the schema, the rules across rows, and each row by itself.
+pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let db = s.db().await?;
+    let mut found = Vec::new();
+    if db.engine() == Engine::Sqlite {
+        for (pragma, column) in [("integrity_check", 0), ("foreign_key_check", 0)] {
+            let rows = db.all(Sql::new(format!("PRAGMA {pragma}")).yields([Kind::Text])).await?;
+            for row in rows.iter().filter(|r| r.value(column).as_text() != Some("ok")).take(20) {
+                found.push(format!("{pragma}: {}", row.value(column).to_text()));
+            }
+        }
+    }
+    found.extend(schema::differences(db).await?);
+    found.extend(invariants::check_all(db).await?);
+    for desc in crate::model::RESOURCES.iter().copied() {
+        for record in records::load_where(db, desc, "t.deleted_at is null", Vec::new()).await? {
+            if let Err(problem) = (desc.check)(&record) {
+                found.push(format!("{}: {}", record.title(), problem.sentence));
+            }
+        }
+    }
+    for sentence in &found {
+        s.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;
+    }
+    s.ui.flush()?;
+    match found.len() {
+        0 => {
+            s.ui.status("the database holds what it should");
+            Ok(())
+        }
+        n => Err(Problem::integrity(format!("the database breaks {n} of its rules"))
+            .hint("'orgctl audit verify' and 'orgctl audit list' tell what was done through orgctl")
+            .into()),
+    }
+}

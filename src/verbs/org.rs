@@ -1,0 +1,44 @@
+//! What only organisations can do: stats.
+
+use anyhow::Result;
+use clap::ArgMatches;
+
+use crate::crud::gate;
+use crate::crud::input::find;
+use crate::crud::session::Session;
+use crate::model::RESOURCES;
+use crate::model::org::Org;
+use crate::model::resource::Resource;
+use crate::model::value::Kind;
+use crate::store::records::{self, Life};
+use crate::store::{audit, query};
+use crate::ui::format::{Head, Listing};
+
+/// What each organisation holds: live records of every kind, and its audit trail.
+pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let mut orgs = Vec::new();
+    if m.get_many::<String>("key").is_some() {
+        for key in crate::crud::input::keys(s, m)? {
+            orgs.push(find(s, Org::DESCRIPTOR, &key, Life::Live).await?.meta.org_id);
+        }
+    } else {
+        orgs = records::live_orgs(s.db().await?, i64::MAX).await?.into_iter().map(|(org, _)| org).collect();
+    }
+    let counted: Vec<_> = RESOURCES.iter().copied().filter(|d| !d.is_org()).collect();
+    let mut heads = vec![Head::new("org", Kind::Text)];
+    heads.extend(counted.iter().map(|d| Head::new(d.table, Kind::Int)));
+    heads.push(Head::new("audit_records", Kind::Int));
+    let mut listing = Listing::new(&s.ui, heads, 0);
+    for org in orgs {
+        let db = s.db().await?;
+        let mut row = vec![records::org_code(db, org).await?.into()];
+        for desc in &counted {
+            row.push(query::count_live(db, desc, org).await?.into());
+        }
+        row.push(i64::try_from(audit::size(db, Some(org)).await?)?.into());
+        listing.row(&mut s.ui, row)?;
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()
+}

@@ -25,18 +25,54 @@ pub struct Setting {
 
 /// Every global setting.
 pub const SETTINGS: &[Setting] = &[
-    Setting { name: "database", short: None, value: Some("URL"), help: "Database: sqlite://FILE or postgres://...", in_file: true },
+    Setting {
+        name: "database",
+        short: None,
+        value: Some("URL"),
+        help: "Database: sqlite://FILE or postgres://...",
+        in_file: true,
+    },
     Setting { name: "org", short: None, value: Some("CODE"), help: "Organisation to work in", in_file: true },
-    Setting { name: "output", short: Some('o'), value: Some("FORMAT"), help: "Output format: table, json, ndjson, csv, tsv, yaml or key", in_file: true },
-    Setting { name: "columns", short: None, value: Some("A,B"), help: "Columns to show, in this order", in_file: false },
+    Setting {
+        name: "output",
+        short: Some('o'),
+        value: Some("FORMAT"),
+        help: "Output format: table, json, ndjson, csv, tsv, yaml or key",
+        in_file: true,
+    },
+    Setting {
+        name: "columns",
+        short: None,
+        value: Some("A,B"),
+        help: "Columns to show, in this order",
+        in_file: false,
+    },
     Setting { name: "yes", short: Some('y'), value: None, help: "Answer yes to every question", in_file: false },
-    Setting { name: "no-input", short: None, value: None, help: "Ask nothing; a missing value is an error", in_file: true },
+    Setting {
+        name: "no-input",
+        short: None,
+        value: None,
+        help: "Ask nothing; a missing value is an error",
+        in_file: true,
+    },
     Setting { name: "quiet", short: Some('q'), value: None, help: "Say nothing but data and errors", in_file: true },
     Setting { name: "verbose", short: Some('v'), value: None, help: "Say more", in_file: true },
     Setting { name: "color", short: None, value: Some("WHEN"), help: "Colours: auto, always or never", in_file: true },
     Setting { name: "wait", short: None, value: Some("SECONDS"), help: "How long to wait for a lock", in_file: true },
-    Setting { name: "request-id", short: None, value: Some("UUID"), help: "Id of this command in the audit trail", in_file: false },
-    Setting { name: "dry-run", short: None, value: None, help: "Do everything, then undo it and say what would be done", in_file: false },
+    Setting {
+        name: "request-id",
+        short: None,
+        value: Some("UUID"),
+        help: "Id of this command in the audit trail",
+        in_file: false,
+    },
+    Setting {
+        name: "dry-run",
+        short: None,
+        value: None,
+        help: "Do everything, then undo it and say what would be done",
+        in_file: false,
+    },
 ];
 
 impl Setting {
@@ -62,7 +98,9 @@ pub fn global_args(mut root: Command) -> Command {
             None => arg.action(ArgAction::SetTrue),
         };
         arg = match s.name {
-            "output" => arg.value_parser(clap::builder::PossibleValuesParser::new(Format::WORDS)).hide_possible_values(true),
+            "output" => {
+                arg.value_parser(clap::builder::PossibleValuesParser::new(Format::WORDS)).hide_possible_values(true)
+            }
             "color" => arg.value_parser(["auto", "always", "never"]).hide_possible_values(true),
             _ => arg,
         };
@@ -156,7 +194,9 @@ impl Config {
 
     pub fn format(&self) -> Result<Option<Format>, Problem> {
         let Some(word) = self.get("output") else { return Ok(None) };
-        Format::parse(word).map(Some).ok_or_else(|| self.wrong("output", &format!("one of {}", Format::WORDS.join(", "))))
+        Format::parse(word)
+            .map(Some)
+            .ok_or_else(|| self.wrong("output", &format!("one of {}", Format::WORDS.join(", "))))
     }
 
     pub fn wait(&self) -> Result<Duration, Problem> {
@@ -173,7 +213,8 @@ impl Config {
             Some("never") => Ok(false),
             // https://no-color.org: any value that is not empty
             Some("auto") | None => {
-                let plain = env.get("NO_COLOR").is_some_and(|v| !v.is_empty()) || env.get("TERM").is_some_and(|t| t == "dumb");
+                let plain =
+                    env.get("NO_COLOR").is_some_and(|v| !v.is_empty()) || env.get("TERM").is_some_and(|t| t == "dumb");
                 Ok(terminal && !plain)
             }
             Some(_) => Err(self.wrong("color", "auto, always or never")),
@@ -206,7 +247,11 @@ fn read(path: &std::path::Path, must_exist: bool) -> Result<BTreeMap<String, Str
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !must_exist => return Ok(BTreeMap::new()),
         Err(e) => {
-            return Err(Problem::usage(format!("can't read the configuration {}: {}", path.display(), crate::ui::text::plain(&e))));
+            return Err(Problem::usage(format!(
+                "can't read the configuration {}: {}",
+                path.display(),
+                crate::ui::text::plain(&e)
+            )));
         }
     };
     let at = path.display();
@@ -228,7 +273,11 @@ fn read(path: &std::path::Path, must_exist: bool) -> Result<BTreeMap<String, Str
             toml::Value::Boolean(b) => b.to_string(),
             toml::Value::Integer(n) => n.to_string(),
             toml::Value::Float(n) => n.to_string(),
-            _ => return Err(Problem::usage(format!("the configuration {at} gives {key} something that is no single value"))),
+            _ => {
+                return Err(Problem::usage(format!(
+                    "the configuration {at} gives {key} something that is no single value"
+                )));
+            }
         };
         values.insert(key, value);
     }

@@ -1,8 +1,11 @@
 //! `orgctl demo`: makes a database in the current folder and runs real commands on it, as a user would.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::Result;
 
@@ -23,7 +26,11 @@ const FAULTS_CSV: &str = include_str!("../../docs/examples/branches-faults.csv")
 
 /// What is shown: a line of explanation, the command, and the exit code that it must have.
 const STEPS: &[(&str, &[&str], u8)] = &[
-    ("A database, with its first organisation", &["init", "--org-code", "SAHYADRI", "--org-name", "Sahyadri Finance"], 0),
+    (
+        "A database, with its first organisation",
+        &["init", "--org-code", "SAHYADRI", "--org-name", "Sahyadri Finance"],
+        0,
+    ),
     ("320 branches from a CSV file; some name a parent that stands further down", &["branch", "import", BRANCHES], 0),
     ("The first of them", &["branch", "list", "--limit", "8", "-o", "table"], 0),
     ("Part of the tree", &["branch", "tree", "R-MAH-W", "-o", "table"], 0),
@@ -51,7 +58,9 @@ pub const NEXT: &[&[&str]] = &[
 /// Runs the whole show.
 pub fn run_all(ui: &mut Ui, program: &str, world: &World<'_>) -> Result<()> {
     clean()?;
-    let write = |path: &str, text: &str| fs::write(path, text).map_err(|e| Problem::failed(format!("can't write {path}: {}", plain(&e))));
+    let write = |path: &str, text: &str| {
+        fs::write(path, text).map_err(|e| Problem::failed(format!("can't write {path}: {}", plain(&e))))
+    };
     write(BRANCHES, BRANCHES_CSV)?;
     write(FAULTS, FAULTS_CSV)?;
     let mut env = world.env.clone();
@@ -59,21 +68,29 @@ pub fn run_all(ui: &mut Ui, program: &str, world: &World<'_>) -> Result<()> {
     env.insert("ORGCTL_DATABASE_URL".into(), format!("sqlite://{DATABASE}"));
     env.insert("ORGCTL_CONFIG".into(), "/dev/null".into());
     let inner = World { env: &env, clock: world.clock, random: world.random };
+    let out = Shared(Rc::new(RefCell::new(std::mem::replace(&mut ui.io.stdout, Box::new(io::sink())))));
+    ui.io.stdout = Box::new(out.clone());
     for (what, words, expected) in STEPS {
         let shown: Vec<String> = words.iter().map(|w| quote(w)).filter(|w| w != "-o" && w != "table").collect();
         ui.out(&format!("\n# {what}\n$ orgctl {}\n", shown.join(" ")))?;
         ui.flush()?;
         let argv = std::iter::once("orgctl").chain(words.iter().copied()).map(OsString::from).collect();
-        let (code, io) = run(argv, take_io(ui), &inner);
-        ui.io = io;
+        let (code, _) = run(argv, streams(ui, &out), &inner);
         if code != *expected {
-            return Err(Problem::failed(format!("the demo stopped: the last command ended with exit code {code}, not {expected}")).into());
+            return Err(Problem::failed(format!(
+                "the demo stopped: the last command ended with exit code {code}, not {expected}"
+            ))
+            .into());
         }
     }
-    let rejects = fs::read_to_string(REJECTS).map_err(|e| Problem::failed(format!("can't read {REJECTS}: {}", plain(&e))))?;
+    let rejects =
+        fs::read_to_string(REJECTS).map_err(|e| Problem::failed(format!("can't read {REJECTS}: {}", plain(&e))))?;
     let header = rejects.lines().next().unwrap_or_default();
-    let row = rejects.lines().find(|l| l.starts_with("BAD-PHONE")).or_else(|| rejects.lines().nth(1)).unwrap_or_default();
-    ui.out(&format!("\n# A rejected row with its reason, from {REJECTS}: to be mended and imported again\n{header}\n{row}\n"))?;
+    let row =
+        rejects.lines().find(|l| l.starts_with("BAD-PHONE")).or_else(|| rejects.lines().nth(1)).unwrap_or_default();
+    ui.out(&format!(
+        "\n# A rejected row with its reason, from {REJECTS}: to be mended and imported again\n{header}\n{row}\n"
+    ))?;
     ui.out(&format!("\n# Now try it yourself:\nexport ORGCTL_DATABASE_URL=sqlite://{DATABASE}\n"))?;
     for words in NEXT {
         let words: Vec<String> = words.iter().map(|w| quote(w)).collect();
@@ -104,15 +121,30 @@ fn clean() -> Result<()> {
     Ok(())
 }
 
-/// Lends the streams to a command.
-fn take_io(ui: &mut Ui) -> Io {
-    let nothing = Io {
-        stdin: Box::new(std::io::empty()),
-        stdout: Box::new(std::io::sink()),
-        stderr: Box::new(std::io::sink()),
-        ..ui.io
-    };
-    std::mem::replace(&mut ui.io, nothing)
+/// Standard output, shared: the demo shows what its commands say as well as what they print.
+#[derive(Clone)]
+struct Shared(Rc<RefCell<Box<dyn Write>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().flush()
+    }
+}
+
+/// Streams for one command of the show.
+fn streams(ui: &Ui, out: &Shared) -> Io {
+    Io {
+        stdin: Box::new(io::empty()),
+        stdout: Box::new(out.clone()),
+        stderr: Box::new(out.clone()),
+        stdin_is_terminal: false,
+        stdout_is_terminal: ui.io.stdout_is_terminal,
+        stderr_is_terminal: ui.io.stdout_is_terminal,
+        width: ui.io.width.or(Some(120)),
+    }
 }
 
 pub(super) fn run_demo(mut ui: Ui, words: &[String], world: &World<'_>) -> (u8, Io) {

@@ -72,10 +72,20 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
 }
 
 #[allow(clippy::too_many_arguments)] // one call, a few lines above
-fn with_session(ui: Ui, config: &Config, world: &World<'_>, words: Vec<String>, access: Access, found: &Found, leaf: &ArgMatches, application: String) -> (u8, Io) {
+fn with_session(
+    ui: Ui,
+    config: &Config,
+    world: &World<'_>,
+    words: Vec<String>,
+    access: Access,
+    found: &Found,
+    leaf: &ArgMatches,
+    application: String,
+) -> (u8, Io) {
     let prepared = (|| -> Result<_> {
         let database = config.get("database").ok_or_else(|| {
-            Problem::usage("no database is named, and there is no home folder to look in").hint("name one: --database sqlite://FILE")
+            Problem::usage("no database is named, and there is no home folder to look in")
+                .hint("name one: --database sqlite://FILE")
         })?;
         let location = Location::parse(database)?;
         let opening = Opening { create: false, wait: config.wait()?, application: application.trim().to_owned() };
@@ -112,7 +122,8 @@ fn with_session(ui: Ui, config: &Config, world: &World<'_>, words: Vec<String>, 
 /// truth about it.
 async fn until_signal(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut int, mut term, mut hup) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    let (mut int, mut term, mut hup) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let committing: Rc<Cell<bool>> = Rc::clone(&session.committing);
     let mut work = match found {
         Found::Leaf(l) => (l.run)(session, leaf),
@@ -156,7 +167,9 @@ fn end(mut ui: Ui, done: Result<()>) -> (u8, Io) {
 
 /// Before the settings are known: enough to report an error in the format that was asked for.
 fn plain_style(words: &[String]) -> Style {
-    let json = words.windows(2).any(|w| matches!(w[0].as_str(), "-o" | "--output") && matches!(w[1].as_str(), "json" | "ndjson"))
+    let json = words
+        .windows(2)
+        .any(|w| matches!(w[0].as_str(), "-o" | "--output") && matches!(w[1].as_str(), "json" | "ndjson"))
         || words.iter().any(|w| matches!(w.as_str(), "-ojson" | "-ondjson" | "--output=json" | "--output=ndjson"));
     Style {
         format: if json { Format::Json } else { Format::Table },
@@ -210,9 +223,11 @@ fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
         sentence = format!("missing: {}", missing.join(", "));
     }
     let mut problem = Problem::usage(sentence);
-    let mut tips: Vec<String> = text.lines().filter_map(|l| l.trim().strip_prefix("tip: ")).map(str::to_owned).collect();
+    let mut tips: Vec<String> =
+        text.lines().filter_map(|l| l.trim().strip_prefix("tip: ")).map(str::to_owned).collect();
     if tips.is_empty() && e.get(ContextKind::SuggestedSubcommand).is_none() {
-        let verb: Vec<&str> = words.iter().skip(1).map(String::as_str).take_while(|w| !w.starts_with('-')).take(2).collect();
+        let verb: Vec<&str> =
+            words.iter().skip(1).map(String::as_str).take_while(|w| !w.starts_with('-')).take(2).collect();
         tips.push(format!("see 'orgctl {}'", [verb.as_slice(), &["--help"]].concat().join(" ")));
     }
     for tip in tips {
@@ -228,10 +243,13 @@ fn config_show(ui: &mut Ui, config: &Config) -> Result<()> {
     for s in &config.settings {
         // A URL may hold a password.
         let value = match (&s.value, s.name) {
-            (Some(url), "database") => Some(Location::parse(url).map_or_else(|_| url.clone(), |l| match l {
-                Location::Sqlite(path) => format!("sqlite://{}", path.display()),
-                postgres => postgres.shown(),
-            })),
+            (Some(url), "database") => Some(Location::parse(url).map_or_else(
+                |_| url.clone(),
+                |l| match l {
+                    Location::Sqlite(path) => format!("sqlite://{}", path.display()),
+                    postgres => postgres.shown(),
+                },
+            )),
             (value, _) => value.clone(),
         };
         listing.row(ui, vec![s.name.into(), value.into(), s.origin.as_str().into()])?;

@@ -186,7 +186,12 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
 }
 
 fn keys(help: &'static str) -> Arg {
-    Arg::new("key").value_name("KEY").action(ArgAction::Append).num_args(1..).required(true).help(format!("{help}; '-' reads them from standard input"))
+    Arg::new("key")
+        .value_name("KEY")
+        .action(ArgAction::Append)
+        .num_args(1..)
+        .required(true)
+        .help(format!("{help}; '-' reads them from standard input"))
 }
 
 fn key_maybe(help: &'static str) -> Arg {
@@ -209,7 +214,11 @@ fn flag(field: &'static Field) -> Arg {
     if let Some(default) = field.default() {
         help.push_str(&format!(" (default: {default})"));
     }
-    Arg::new(field.name()).long(field.name().replace('_', "-")).value_name(field.ty.label).help(help).action(ArgAction::Set)
+    Arg::new(field.name())
+        .long(field.name().replace('_', "-"))
+        .value_name(field.ty.label)
+        .help(help)
+        .action(ArgAction::Set)
 }
 
 /// A flag for every field that a user may set.
@@ -238,7 +247,10 @@ fn delete_args(c: Command, desc: &'static Descriptor) -> Command {
     let mut c = c.arg(keys("Code or id")).arg(switch("cascade", "Delete what depends on them too"));
     if remove::can_be_pointed_at(desc) {
         c = c
-            .arg(text("reassign-to", "KEY", "Let what depends on them depend on this one").conflicts_with_all(["cascade", "orphan"]))
+            .arg(
+                text("reassign-to", "KEY", "Let what depends on them depend on this one")
+                    .conflicts_with_all(["cascade", "orphan"]),
+            )
             .arg(switch("orphan", "Let what depends on them depend on nothing").conflicts_with("cascade"));
     }
     c
@@ -249,14 +261,23 @@ fn import_args(c: Command, _: &'static Descriptor) -> Command {
         .arg(text("map", "COLUMN=FIELD", "Which field a column fills (can be repeated)").action(ArgAction::Append))
         .arg(text("set", "FIELD=VALUE", "Value that every row gets (can be repeated)").action(ArgAction::Append))
         .arg(text("key-field", "FIELD", "Field that tells whether a record is there already").visible_alias("key"))
-        .arg(text("on-conflict", "WHAT", "What to do with a record that is there: error, skip or update").value_parser(["error", "skip", "update"]).hide_possible_values(true).default_value("error"))
+        .arg(
+            text("on-conflict", "WHAT", "What to do with a record that is there: error, skip or update")
+                .value_parser(["error", "skip", "update"])
+                .hide_possible_values(true)
+                .default_value("error"),
+        )
         .arg(switch("ignore-unknown", "Pass over columns that fill no field"))
         .arg(switch("keep-going", "Load the rows that are valid"))
         .arg(text("rejects", "FILE", "Write rejected rows and their reasons to this file"))
 }
 
 fn init_args(c: Command) -> Command {
-    c.arg(text("org-code", "CODE", "Code of the first organisation")).arg(text("org-name", "NAME", "Name of the first organisation"))
+    c.arg(text("org-code", "CODE", "Code of the first organisation")).arg(text(
+        "org-name",
+        "NAME",
+        "Name of the first organisation",
+    ))
 }
 
 fn audit_args(c: Command) -> Command {
@@ -297,7 +318,11 @@ pub fn command() -> Command {
         root = root.subcommand(leaf.command());
     }
     for (noun, about) in NOUNS {
-        let mut c = Command::new(*noun).about(*about).subcommand_required(true).arg_required_else_help(true).disable_help_subcommand(true);
+        let mut c = Command::new(*noun)
+            .about(*about)
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .disable_help_subcommand(true);
         if let Some(desc) = RESOURCES.iter().copied().find(|d| d.noun == *noun) {
             if let Some(alias) = desc.alias {
                 c = c.alias(alias);
@@ -312,8 +337,14 @@ pub fn command() -> Command {
         }
         if *noun == "config" {
             c = c
-                .subcommand(with_examples(Command::new("show").about("Show every setting and where its value comes from"), "orgctl config show"))
-                .subcommand(with_examples(Command::new("path").about("Show where the configuration file is looked for"), "orgctl config path"));
+                .subcommand(with_examples(
+                    Command::new("show").about("Show every setting and where its value comes from"),
+                    "orgctl config show",
+                ))
+                .subcommand(with_examples(
+                    Command::new("path").about("Show where the configuration file is looked for"),
+                    "orgctl config path",
+                ));
         }
         root = root.subcommand(c);
     }

@@ -55,7 +55,13 @@ fn waited_in_vain(s: &Session<'_>) -> Problem {
         .hint("run the command again later, or wait longer with --wait SECONDS")
 }
 
-async fn transact<V: Verb>(s: &mut Session<'_>, db: &mut crate::store::db::Db, permit: Permit, orgs: &[i32], verb: &V) -> Result<V::Output> {
+async fn transact<V: Verb>(
+    s: &mut Session<'_>,
+    db: &mut crate::store::db::Db,
+    permit: Permit,
+    orgs: &[i32],
+    verb: &V,
+) -> Result<V::Output> {
     let origin = s.origin.clone();
     let wait = s.opening.wait.as_secs();
     let ui = &mut s.ui;
@@ -115,7 +121,8 @@ async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> R
     tx.mark(status, &problem.sentence);
     let mut details = Map::new();
     details.insert("exit_code".into(), problem.kind.exit_code().into());
-    let noun = crate::model::RESOURCES.iter().find(|d| d.table == access.resource()).map_or(access.resource(), |d| d.noun);
+    let noun =
+        crate::model::RESOURCES.iter().find(|d| d.table == access.resource()).map_or(access.resource(), |d| d.noun);
     tx.refusal(org, access.action(), noun, details).await?;
     tx.commit().await
 }

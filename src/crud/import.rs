@@ -105,9 +105,19 @@ impl Import {
     }
 
     /// The values that a row gives, parsed; references still as keys.
-    fn values(&self, desc: &'static Descriptor, cells: &csv::ByteRecord, rules: &Rules) -> Result<Vec<(&'static Field, Value)>, Reject> {
+    fn values(
+        &self,
+        desc: &'static Descriptor,
+        cells: &csv::ByteRecord,
+        rules: &Rules,
+    ) -> Result<Vec<(&'static Field, Value)>, Reject> {
         let line = cells.position().map_or(0, csv::Position::line);
-        let reject = |column: Option<&str>, code, reason: String| Reject { line, column: column.map(str::to_owned), code, reason };
+        let reject = |column: Option<&str>, code, reason: String| Reject {
+            line,
+            column: column.map(str::to_owned),
+            code,
+            reason,
+        };
         if cells.len() != self.columns.len() {
             let reason = format!("the row has {} cells, the header {}", cells.len(), self.columns.len());
             return Err(reject(None, "field_count", reason));
@@ -152,7 +162,12 @@ impl Import {
                 for (field, key) in &row.refers {
                     if let Some(other) = found.by_key.get(key).filter(|o| found.rejects.contains_key(&o.line)) {
                         let reason = format!("{} {key} was rejected (line {})", field.name(), other.line);
-                        more.push(Reject { line: row.line, column: Some(field.name().into()), code: "reference_rejected", reason });
+                        more.push(Reject {
+                            line: row.line,
+                            column: Some(field.name().into()),
+                            code: "reference_rejected",
+                            reason,
+                        });
                         break;
                     }
                 }
@@ -166,8 +181,17 @@ impl Import {
         Ok(found)
     }
 
-    fn first_look(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, rules: &Rules, cells: &csv::ByteRecord, line: u64, found: &mut Found) -> Result<(), Reject> {
-        let reject = |column: &str, code, reason: String| Reject { line, column: Some(column.to_owned()), code, reason };
+    fn first_look(
+        &self,
+        tx: &mut Tx<'_>,
+        desc: &'static Descriptor,
+        rules: &Rules,
+        cells: &csv::ByteRecord,
+        line: u64,
+        found: &mut Found,
+    ) -> Result<(), Reject> {
+        let reject =
+            |column: &str, code, reason: String| Reject { line, column: Some(column.to_owned()), code, reason };
         let values = self.values(desc, cells, rules)?;
         let key = values.iter().find(|(f, _)| f.name() == self.key).map(|(_, v)| v.to_text()).unwrap_or_default();
         if key.is_empty() {
@@ -189,7 +213,7 @@ impl Import {
             record.set(field.column, if field.target().is_some() { Value::Null(field.ty.kind) } else { value });
         }
         if self.on_conflict != OnConflict::Update {
-            for field in desc.fields.iter().filter(|f| f.ty.required && record.get(f.column).is_null()) {
+            if let Some(field) = desc.fields.iter().find(|f| f.ty.required && record.get(f.column).is_null()) {
                 return Err(reject(field.name(), "required", format!("{} must not be empty", field.name())));
             }
             (desc.check)(&record).map_err(|p| reject(p.field.unwrap_or(&self.key), "invalid", p.sentence))?;
@@ -203,7 +227,14 @@ impl Import {
     }
 
     /// Writes the rows that are good so far.
-    async fn second_pass(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, rules: &Rules, found: &mut Found, report: &mut Report) -> Result<()> {
+    async fn second_pass(
+        &self,
+        tx: &mut Tx<'_>,
+        desc: &'static Descriptor,
+        rules: &Rules,
+        found: &mut Found,
+        report: &mut Report,
+    ) -> Result<()> {
         let mut reader = self.reader()?;
         let mut cells = csv::ByteRecord::new();
         while reader.read_byte_record(&mut cells).map_err(|e| unreadable_csv(&self.path, &e))? {
@@ -222,7 +253,12 @@ impl Import {
                     if !matches!(problem.kind, ProblemKind::Invalid | ProblemKind::Conflict | ProblemKind::NotFound) {
                         return Err(problem.into());
                     }
-                    let reject = Reject { line, column: problem.field.map(str::to_owned), code: problem.kind.word(), reason: problem.sentence };
+                    let reject = Reject {
+                        line,
+                        column: problem.field.map(str::to_owned),
+                        code: problem.kind.word(),
+                        reason: problem.sentence,
+                    };
                     found.rejects.insert(line, reject);
                 }
             }
@@ -230,10 +266,19 @@ impl Import {
         Ok(())
     }
 
-    async fn write_row(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, rules: &Rules, found: &Found, cells: &csv::ByteRecord) -> Result<Wrote> {
+    async fn write_row(
+        &self,
+        tx: &mut Tx<'_>,
+        desc: &'static Descriptor,
+        rules: &Rules,
+        found: &Found,
+        cells: &csv::ByteRecord,
+    ) -> Result<Wrote> {
         let mut values = self.values(desc, cells, rules).map_err(|r| Problem::invalid(r.reason))?;
-        let key = values.iter().find(|(f, _)| f.name() == self.key).map(|(_, v)| v.clone()).unwrap_or_else(|| "".into());
-        let row = found.by_key.get(&key.to_text()).ok_or_else(|| Problem::failed("the file changed while it was read"))?;
+        let key =
+            values.iter().find(|(f, _)| f.name() == self.key).map(|(_, v)| v.clone()).unwrap_or_else(|| "".into());
+        let row =
+            found.by_key.get(&key.to_text()).ok_or_else(|| Problem::failed("the file changed while it was read"))?;
         let existing = existing(tx, desc, self.org, &self.key, &key).await?;
         for (field, value) in &mut values {
             if let (Some(_), Value::Text(text)) = (field.target(), &*value) {
@@ -281,8 +326,18 @@ impl Import {
     }
 
     /// The id that a reference's key stands for: a live record, or a row of this file.
-    async fn reference(&self, tx: &mut Tx<'_>, field: &'static Field, key: &str, rules: &Rules, found: &Found) -> Result<Uuid> {
-        let target = field.target().and_then(find_resource_by).ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
+    async fn reference(
+        &self,
+        tx: &mut Tx<'_>,
+        field: &'static Field,
+        key: &str,
+        rules: &Rules,
+        found: &Found,
+    ) -> Result<Uuid> {
+        let target = field
+            .target()
+            .and_then(find_resource_by)
+            .ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
         if let Some(there) = by_key(tx.db, target, self.org, key, Life::Live, rules).await?.first() {
             return Ok(there.meta.id);
         }
@@ -307,10 +362,18 @@ enum Wrote {
 }
 
 /// The live record that has this value in the key field.
-async fn existing(tx: &mut Tx<'_>, desc: &'static Descriptor, org: Option<i32>, field: &str, key: &Value) -> Result<Option<Record>> {
+async fn existing(
+    tx: &mut Tx<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    field: &str,
+    key: &Value,
+) -> Result<Option<Record>> {
     let column = crate::store::sql::quoted(field);
     let (condition, args) = match org {
-        Some(org) => (format!("t.org_id = $1 and t.{column} = $2 and t.deleted_at is null"), vec![org.into(), key.clone()]),
+        Some(org) => {
+            (format!("t.org_id = $1 and t.{column} = $2 and t.deleted_at is null"), vec![org.into(), key.clone()])
+        }
         None => (format!("t.{column} = $1 and t.deleted_at is null"), vec![key.clone()]),
     };
     Ok(records::load_where(tx.db, desc, &condition, args).await?.into_iter().next())
@@ -336,7 +399,12 @@ impl Found {
                     None => {
                         state.insert(key, 1);
                         path.push(key);
-                        at = self.by_key.get(key).and_then(|r| r.refers.first()).map(|(_, k)| k.as_str()).filter(|k| self.by_key.contains_key(*k));
+                        at = self
+                            .by_key
+                            .get(key)
+                            .and_then(|r| r.refers.first())
+                            .map(|(_, k)| k.as_str())
+                            .filter(|k| self.by_key.contains_key(*k));
                     }
                 }
             }
@@ -350,7 +418,12 @@ impl Found {
             for key in &cycle {
                 let Some(row) = self.by_key.get(*key) else { continue };
                 let column = row.refers.first().map(|(f, _)| f.name().to_owned());
-                rejects.push(Reject { line: row.line, column, code: "cycle", reason: format!("stands below itself: {shown}") });
+                rejects.push(Reject {
+                    line: row.line,
+                    column,
+                    code: "cycle",
+                    reason: format!("stands below itself: {shown}"),
+                });
             }
         }
         self.rejects.extend(rejects.into_iter().map(|r| (r.line, r)));
@@ -390,7 +463,12 @@ impl Verb for Import {
         if report.created + report.updated > 0 {
             let mut details = Map::new();
             details.insert("file".into(), self.path.display().to_string().into());
-            for (name, n) in [("read", report.read), ("created", report.created), ("updated", report.updated), ("rejected", report.rejected)] {
+            for (name, n) in [
+                ("read", report.read),
+                ("created", report.created),
+                ("updated", report.updated),
+                ("rejected", report.rejected),
+            ] {
                 details.insert(name.into(), n.into());
             }
             tx.event(self.org.unwrap_or(SYSTEM), Action::Import, desc.noun, details).await?;
@@ -415,7 +493,13 @@ impl Import {
     fn write_rejects(&self, rejects: &BTreeMap<u64, Reject>) -> Result<()> {
         let Some(path) = &self.rejects else { return Ok(()) };
         let failed = |e: io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
-        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(failed)?;
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(failed)?;
         let mut out = io::BufWriter::new(file);
         let mut reader = self.reader()?;
         let header = reader.headers().map_err(|e| unreadable_csv(&self.path, &e))?.clone();
@@ -431,7 +515,12 @@ impl Import {
             let Some(reject) = rejects.get(&at) else { continue };
             let mut row: Vec<String> = cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
             row.resize(self.columns.len(), String::new());
-            row.extend([reject.line.to_string(), reject.column.clone().unwrap_or_default(), reject.code.into(), reject.reason.clone()]);
+            row.extend([
+                reject.line.to_string(),
+                reject.column.clone().unwrap_or_default(),
+                reject.code.into(),
+                reject.reason.clone(),
+            ]);
             line(row)?;
         }
         out.flush().map_err(failed)?;
@@ -458,8 +547,10 @@ fn unreadable_csv(path: &Path, e: &csv::Error) -> Problem {
 
 /// Standard input can be read once; two passes need a file. It is nobody else's to read.
 fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::NamedTempFile::new().map_err(|e| Problem::failed(format!("can't make a temporary file: {}", plain(&e))))?;
-    io::copy(&mut s.ui.io.stdin, &mut file).map_err(|e| Problem::failed(format!("can't read standard input: {}", plain(&e))))?;
+    let mut file = tempfile::NamedTempFile::new()
+        .map_err(|e| Problem::failed(format!("can't make a temporary file: {}", plain(&e))))?;
+    io::copy(&mut s.ui.io.stdin, &mut file)
+        .map_err(|e| Problem::failed(format!("can't read standard input: {}", plain(&e))))?;
     Ok(file)
 }
 
@@ -476,7 +567,9 @@ fn dialect(path: &Path) -> Result<u8> {
     let refused = |what: &str, how: &str| Err(Problem::invalid(format!("{shown} {what}")).hint(how).into());
     match &start[..n] {
         [] => return refused("is empty", "the first line names the columns"),
-        [b'P', b'K', ..] => return refused("is a spreadsheet, not CSV", "save it as 'CSV UTF-8' in the spreadsheet program"),
+        [b'P', b'K', ..] => {
+            return refused("is a spreadsheet, not CSV", "save it as 'CSV UTF-8' in the spreadsheet program");
+        }
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return refused("is UTF-16 text", "save it as UTF-8"),
         _ => {}
     }
@@ -527,7 +620,9 @@ fn map_columns(desc: &'static Descriptor, header: &csv::StringRecord, m: &ArgMat
             .into());
     }
     if !unknown.is_empty() && !m.get_flag("ignore-unknown") {
-        let meant = unknown.iter().find_map(|u| nearest(u, known.iter().copied()).map(|k| format!("did you mean {k} by '{u}'?")));
+        let meant = unknown
+            .iter()
+            .find_map(|u| nearest(u, known.iter().copied()).map(|k| format!("did you mean {k} by '{u}'?")));
         return Err(Problem::invalid(format!("columns that a {} does not have: {}", desc.noun, unknown.join(", ")))
             .hint_maybe(meant)
             .hint("--map 'COLUMN=FIELD' says what one is; --ignore-unknown passes over them")
@@ -545,7 +640,8 @@ fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(String, S
         })?;
         let field = desc.field(name.trim()).ok_or_else(|| {
             let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
-            Problem::usage(format!("a {} has no field '{}'", desc.noun, shorten(name))).hint(format!("fields: {}", known.join(", ")))
+            Problem::usage(format!("a {} has no field '{}'", desc.noun, shorten(name)))
+                .hint(format!("fields: {}", known.join(", ")))
         })?;
         constants.push((field.name().to_owned(), value.to_owned()));
     }
@@ -560,20 +656,29 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let spooled = if file == "-" { Some(spool(s)?) } else { None };
     let path = spooled.as_ref().map_or_else(|| PathBuf::from(&file), |f| f.path().to_owned());
     let delimiter = dialect(&path)?;
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_path(&path).map_err(|e| unreadable_csv(&path, &e))?;
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .from_path(&path)
+        .map_err(|e| unreadable_csv(&path, &e))?;
     let header = reader.headers().map_err(|e| unreadable_csv(&path, &e))?.clone();
     let columns = map_columns(desc, &header, m)?;
     let constants = constants(desc, m)?;
-    let has = |f: &&Field| columns.iter().flatten().any(|c| c == f.name()) || constants.iter().any(|(c, _)| c == f.name());
+    let has =
+        |f: &&Field| columns.iter().flatten().any(|c| c == f.name()) || constants.iter().any(|(c, _)| c == f.name());
     let key = match m.get_one::<String>("key-field") {
         Some(name) => desc.keys().find(|f| f.name() == name).ok_or_else(|| {
             let keys: Vec<&str> = desc.keys().map(Field::name).collect();
-            Problem::usage(format!("{} is no key of a {}", shorten(name), desc.noun)).hint(format!("keys: {}", keys.join(", ")))
+            Problem::usage(format!("{} is no key of a {}", shorten(name), desc.noun))
+                .hint(format!("keys: {}", keys.join(", ")))
         })?,
         None => desc.keys().find(has).ok_or_else(|| {
             let keys: Vec<&str> = desc.keys().map(Field::name).collect();
-            Problem::invalid(format!("no column holds a key of the {}: {}", desc.noun, keys.join(", ")))
-                .hint(format!("its columns: {}; --map 'COLUMN={}' names the one", header.iter().collect::<Vec<_>>().join(", "), keys[0]))
+            Problem::invalid(format!("no column holds a key of the {}: {}", desc.noun, keys.join(", "))).hint(format!(
+                "its columns: {}; --map 'COLUMN={}' names the one",
+                header.iter().collect::<Vec<_>>().join(", "),
+                keys[0]
+            ))
         })?,
     };
     let on_conflict = match m.get_one::<String>("on-conflict").map(String::as_str) {
@@ -629,7 +734,9 @@ fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: 
         s.ui.flush()?;
     } else {
         for x in &r.rejects {
-            let column = x.column.as_ref().map_or(String::new(), |c| format!(", {c}"));
+            // A reason that begins with the column needs no second naming of it.
+            let column = x.column.as_ref().filter(|c| !x.reason.starts_with(c.as_str()));
+            let column = column.map_or(String::new(), |c| format!(", {c}"));
             s.ui.status(&format!("rejected line {}{column}: {}", x.line, x.reason));
         }
         let hidden = r.rejected.saturating_sub(r.rejects.len() as u64);
@@ -639,7 +746,11 @@ fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: 
         if r.refused {
             s.ui.status(&format!("read {} rows, rejected {}; nothing was imported", r.read, r.rejected));
         } else {
-            let mut parts = vec![format!("created {}", r.created), format!("updated {}", r.updated), format!("unchanged {}", r.unchanged)];
+            let mut parts = vec![
+                format!("created {}", r.created),
+                format!("updated {}", r.updated),
+                format!("unchanged {}", r.unchanged),
+            ];
             if r.skipped > 0 {
                 parts.push(format!("skipped {}", r.skipped));
             }

@@ -21,7 +21,13 @@ pub async fn find(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, lif
 }
 
 /// As [`find`], in a given organisation.
-pub async fn find_in(s: &mut Session<'_>, desc: &'static Descriptor, org: Option<i32>, key: &str, life: Life) -> Result<Record> {
+pub async fn find_in(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    life: Life,
+) -> Result<Record> {
     let rules = s.rules.clone();
     let db = s.db().await?;
     let mut found = records::by_key(db, desc, org, key, life, &rules).await?;
@@ -47,7 +53,13 @@ pub async fn find_in(s: &mut Session<'_>, desc: &'static Descriptor, org: Option
     Ok(record)
 }
 
-async fn not_found(s: &mut Session<'_>, desc: &'static Descriptor, org: Option<i32>, key: &str, life: Life) -> Result<Problem> {
+async fn not_found(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    life: Life,
+) -> Result<Problem> {
     let rules = s.rules.clone();
     let db = s.db().await?;
     let place = match org {
@@ -84,7 +96,8 @@ async fn not_found(s: &mut Session<'_>, desc: &'static Descriptor, org: Option<i
 
 /// The id of the record that a reference field's input names, in the record's own organisation.
 pub async fn find_ref(s: &mut Session<'_>, field: &'static Field, org: i32, key: &str) -> Result<Value> {
-    let target = field.target().and_then(resource).ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
+    let target =
+        field.target().and_then(resource).ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
     Ok(find_in(s, target, Some(org), key, Life::Live).await?.meta.id.into())
 }
 
@@ -98,8 +111,9 @@ pub fn keys(s: &mut Session<'_>, matches: &ArgMatches) -> Result<Vec<String>> {
             continue;
         }
         let mut text = String::new();
-        std::io::Read::read_to_string(&mut s.ui.io.stdin, &mut text)
-            .map_err(|e| Problem::failed(format!("can't read keys from standard input: {}", crate::ui::text::plain(&e))))?;
+        std::io::Read::read_to_string(&mut s.ui.io.stdin, &mut text).map_err(|e| {
+            Problem::failed(format!("can't read keys from standard input: {}", crate::ui::text::plain(&e)))
+        })?;
         keys.extend(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned));
     }
     if keys.is_empty() {
@@ -110,7 +124,12 @@ pub fn keys(s: &mut Session<'_>, matches: &ArgMatches) -> Result<Vec<String>> {
 
 /// The values that flags give, parsed; references resolved in `org`. `None` for the organisation leaves them as they
 /// are, for a resource that has none.
-pub async fn given(s: &mut Session<'_>, desc: &'static Descriptor, org: Option<i32>, matches: &ArgMatches) -> Result<Vec<(String, Value)>> {
+pub async fn given(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    matches: &ArgMatches,
+) -> Result<Vec<(String, Value)>> {
     let mut values = Vec::new();
     for field in desc.settable() {
         let Some(text) = matches.get_one::<String>(field.name()) else { continue };
@@ -160,7 +179,8 @@ pub fn time(text: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<U
             'w' => 604_800,
             _ => return Err(wrong()),
         };
-        let t = TimeDelta::try_seconds(i64::from(n) * seconds).and_then(|d| now.checked_sub_signed(d)).ok_or_else(wrong)?;
+        let t =
+            TimeDelta::try_seconds(i64::from(n) * seconds).and_then(|d| now.checked_sub_signed(d)).ok_or_else(wrong)?;
         return Ok((t, t));
     }
     let local = |naive: chrono::NaiveDateTime| Local.from_local_datetime(&naive).earliest().map(|t| t.to_utc());
@@ -193,11 +213,13 @@ pub fn filter(s: &Session<'_>, columns: &[Column], text: &str) -> Result<Vec<Con
             ("~", Op::Contains),
         ];
         let at = word.find(|c: char| "!=<>~".contains(c)).ok_or_else(|| {
-            Problem::usage(format!("'{}' is no condition", shorten(&word))).hint("write FIELD=VALUE, or with != > >= < <= ~ !~")
+            Problem::usage(format!("'{}' is no condition", shorten(&word)))
+                .hint("write FIELD=VALUE, or with != > >= < <= ~ !~")
         })?;
         let (name, rest) = word.split_at(at);
         let (sign, op) = OPS.iter().find(|(sign, _)| rest.starts_with(sign)).ok_or_else(|| {
-            Problem::usage(format!("'{}' has no comparison that is known", shorten(&word))).hint("write = != > >= < <= ~ or !~")
+            Problem::usage(format!("'{}' has no comparison that is known", shorten(&word)))
+                .hint("write = != > >= < <= ~ or !~")
         })?;
         let column = column(columns, name)?.clone();
         conditions.extend(condition(s, column, *op, &rest[sign.len()..])?);

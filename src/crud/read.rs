@@ -63,9 +63,12 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
         let names: Vec<&str> = text.split(',').map(str::trim).collect();
         query.descending = names.iter().all(|n| n.starts_with('-'));
         if !query.descending && names.iter().any(|n| n.starts_with('-')) {
-            return Err(Problem::usage("all fields of a sort go the same way").hint("write --sort a,b or --sort=-a,-b").into());
+            return Err(Problem::usage("all fields of a sort go the same way")
+                .hint("write --sort a,b or --sort=-a,-b")
+                .into());
         }
-        query.sort = names.iter().map(|n| Ok(column(&all, n.trim_start_matches('-'))?.clone())).collect::<Result<_>>()?;
+        query.sort =
+            names.iter().map(|n| Ok(column(&all, n.trim_start_matches('-'))?.clone())).collect::<Result<_>>()?;
     }
     Ok(query)
 }
@@ -125,7 +128,11 @@ fn next_page(command: &[String], token: &str) -> String {
 /// Quotes a word for a shell where it needs it.
 pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:=@,+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// Hands rows to the listing while they come.
@@ -265,7 +272,9 @@ pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let wanted = Search { tree, resource_id: Some(id), limit: m.get_one::<u64>("limit").copied(), ..Search::default() };
     let mut entries = search(s.db().await?, &wanted).await?;
     if entries.is_empty() {
-        return Err(Problem::new(ProblemKind::NotFound, format!("nothing is recorded about {} {key}", desc.noun)).into());
+        return Err(
+            Problem::new(ProblemKind::NotFound, format!("nothing is recorded about {} {key}", desc.noun)).into()
+        );
     }
     entries.reverse();
     print_entries(s, &entries, false).await
@@ -279,7 +288,11 @@ pub async fn print_entries(s: &mut Session<'_>, entries: &[Entry], with_org: boo
     if people {
         heads.push(Head::new("changes", Kind::Text));
     } else {
-        heads.extend([Head::new("resource_id", Kind::Uuid), Head::new("old", Kind::Json), Head::new("new", Kind::Json)]);
+        heads.extend([
+            Head::new("resource_id", Kind::Uuid),
+            Head::new("old", Kind::Json),
+            Head::new("new", Kind::Json),
+        ]);
         heads.push(Head::new("source", Kind::Text));
         heads.push(Head::new("request_id", Kind::Uuid));
     }
@@ -307,17 +320,24 @@ pub async fn print_entries(s: &mut Session<'_>, entries: &[Entry], with_org: boo
         let text = |v: &serde_json::Value| v.as_str().map(str::to_owned);
         let mut row: Vec<Value> = Vec::new();
         if with_org || !people {
-            if !codes.contains_key(&e.tree) {
-                codes.insert(e.tree, records::org_code(s.db().await?, e.tree).await?);
+            if let std::collections::btree_map::Entry::Vacant(code) = codes.entry(e.tree) {
+                code.insert(records::org_code(s.db().await?, e.tree).await?);
             }
             row.push(codes[&e.tree].as_str().into());
         }
-        row.extend([e.seq.into(), e.at.into(), e.actor.as_str().into(), e.action.as_str().into(), e.kind.as_str().into()]);
+        row.extend([
+            e.seq.into(),
+            e.at.into(),
+            e.actor.as_str().into(),
+            e.action.as_str().into(),
+            e.kind.as_str().into(),
+        ]);
         row.push(text(&payload["key"]).into());
         if people {
             row.push(changes(e).into());
         } else {
-            let part = |v: &serde_json::Value| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };
+            let part =
+                |v: &serde_json::Value| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };
             row.extend([e.resource_id.into(), part(&payload["old"]), part(&payload["new"])]);
             row.extend([e.source.as_str().into(), e.request_id.into()]);
         }

@@ -94,7 +94,8 @@ fn protected(record: &Record, by: &[records::Dependants]) -> Problem {
     let list: Vec<String> = by.iter().map(records::Dependants::describe).collect();
     let optional = by.iter().all(|d| d.field.is_some_and(|f| !f.ty.required));
     let pointing = by.iter().all(|d| d.field.is_some());
-    let mut problem = Problem::conflict(format!("{} can't be deleted: {} depend on it", record.title(), list.join("; ")));
+    let mut problem =
+        Problem::conflict(format!("{} can't be deleted: {} depend on it", record.title(), list.join("; ")));
     if pointing {
         problem = problem.hint("--reassign-to KEY points them at another one");
     }
@@ -122,14 +123,19 @@ impl Verb for Delete {
         }
         let plan = Plan::make(tx.db, roots, self.mode).await?;
         if self.shown.as_ref().is_some_and(|shown| *shown != plan.versions()) {
-            return Err(Problem::conflict("something changed since it was shown; nothing was deleted").hint("run the command again").into());
+            return Err(Problem::conflict("something changed since it was shown; nothing was deleted")
+                .hint("run the command again")
+                .into());
         }
         for (record, column) in &plan.repointed {
             let mut after = record.clone();
-            after.set(column, match self.mode {
-                Mode::Reassign(id) => id.into(),
-                _ => Value::Null(crate::model::value::Kind::Uuid),
-            });
+            after.set(
+                column,
+                match self.mode {
+                    Mode::Reassign(id) => id.into(),
+                    _ => Value::Null(crate::model::value::Kind::Uuid),
+                },
+            );
             tx.update(record, after, Action::Update).await?;
         }
         let deletion = tx.new_id();
@@ -149,7 +155,9 @@ pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             let org = roots.first().map(|r| r.meta.org_id);
             let other = find_in(s, desc, org, &key, Life::Live).await?;
             if roots.iter().any(|r| r.meta.id == other.meta.id || r.meta.org_id != other.meta.org_id) {
-                return Err(Problem::usage(format!("{} can't take over what it leaves behind itself", other.title())).into());
+                return Err(
+                    Problem::usage(format!("{} can't take over what it leaves behind itself", other.title())).into()
+                );
             }
             Mode::Reassign(other.meta.id)
         }
@@ -169,7 +177,8 @@ pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         }
         s.ui.confirm(&question)?;
     }
-    let target = |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: shown.is_some().then_some(r.meta.version) };
+    let target =
+        |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: shown.is_some().then_some(r.meta.version) };
     let targets = roots.iter().map(target).collect();
     let gone = gate::write(s, &Delete { noun: desc.noun.into(), targets, mode, shown }).await?;
     let more = gone.len() - roots.len();
@@ -201,7 +210,8 @@ const SHOWN: usize = 20;
 
 fn lines(plan: &Plan) -> Vec<String> {
     let gone = plan.gone.iter().map(|r| format!("  delete {} {}", r.title(), r.get("name").to_text()));
-    let repointed = plan.repointed.iter().map(|(r, column)| format!("  change {} ({})", r.title(), column.trim_end_matches("_id")));
+    let repointed =
+        plan.repointed.iter().map(|(r, column)| format!("  change {} ({})", r.title(), column.trim_end_matches("_id")));
     let mut lines: Vec<String> = gone.chain(repointed).collect();
     if lines.len() > SHOWN {
         let rest = lines.len() - SHOWN;
@@ -230,7 +240,9 @@ impl Verb for Restore {
         for (org, deletion) in &self.deletions {
             for desc in RESOURCES.iter().copied() {
                 let condition = "t.org_id = $1 and t.deletion_id = $2 and t.deletion_id is not null";
-                for record in records::load_where(tx.db, desc, condition, vec![(*org).into(), (*deletion).into()]).await? {
+                for record in
+                    records::load_where(tx.db, desc, condition, vec![(*org).into(), (*deletion).into()]).await?
+                {
                     keys_free(tx, &record).await?;
                     restored.push(tx.restore(&record).await?);
                 }
@@ -258,7 +270,10 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     }
     let more = restored.iter().filter(|r| named.iter().all(|n| n.meta.id != r.meta.id)).count();
     if more > 0 {
-        s.ui.status(&format!("and {more} more that were deleted together with {}", if named.len() == 1 { "it" } else { "them" }));
+        s.ui.status(&format!(
+            "and {more} more that were deleted together with {}",
+            if named.len() == 1 { "it" } else { "them" }
+        ));
     }
     dry_run_note(s);
     let ids: Vec<Uuid> = restored.iter().filter(|r| r.desc == desc).map(|r| r.meta.id).collect();
@@ -285,7 +300,9 @@ impl Verb for Purge {
         for target in &self.targets {
             let record = target.load(tx, desc).await?;
             if record.meta.is_live() {
-                return Err(Problem::conflict(format!("{} is not deleted", record.title())).hint("delete it first").into());
+                return Err(Problem::conflict(format!("{} is not deleted", record.title()))
+                    .hint("delete it first")
+                    .into());
             }
             records.push(record);
         }
@@ -319,9 +336,14 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
         let condition = format!("t.org_id = $1 and t.{} = $2", crate::store::sql::quoted(field.column));
         let pointing = records::load_where(tx.db, desc, &condition, vec![org.into(), record.meta.id.into()]).await?;
         if let Some(r) = pointing.iter().find(|r| !going.contains(&r.meta.id)) {
-            return Err(Problem::conflict(format!("{} can't be purged: {} still points at it ({})", record.title(), r.title(), field.name()))
-                .hint(format!("purge them together: orgctl {} purge {} {}", desc.noun, record.key(), r.key()))
-                .into());
+            return Err(Problem::conflict(format!(
+                "{} can't be purged: {} still points at it ({})",
+                record.title(),
+                r.title(),
+                field.name()
+            ))
+            .hint(format!("purge them together: orgctl {} purge {} {}", desc.noun, record.key(), r.key()))
+            .into());
         }
     }
     Ok(purged)

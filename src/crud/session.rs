@@ -163,7 +163,9 @@ impl<'a> Session<'a> {
                 self.about = *org;
                 Ok(*org)
             }
-            [] => Err(Problem::not_found("there is no organisation yet").hint("make one: orgctl org create --code ACME --name 'Acme Ltd'").into()),
+            [] => Err(Problem::not_found("there is no organisation yet")
+                .hint("make one: orgctl org create --code ACME --name 'Acme Ltd'")
+                .into()),
             several => {
                 let mut codes: Vec<&str> = several.iter().take(5).map(|(_, code)| code.as_str()).collect();
                 if several.len() > codes.len() {

@@ -92,7 +92,8 @@ pub async fn keys_free(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
         if value.is_null() || !records::taken(tx.db, desc, meta.org_id, field, &value, meta.id).await? {
             continue;
         }
-        let place = if desc.is_org() { String::new() } else { format!(" in {}", records::org_code(tx.db, meta.org_id).await?) };
+        let place =
+            if desc.is_org() { String::new() } else { format!(" in {}", records::org_code(tx.db, meta.org_id).await?) };
         let key = value.to_text();
         return Err(Problem::conflict(format!("{} {key} exists already{place}", desc.noun))
             .hint(format!("change it with 'orgctl {} update {key}', or choose another {}", desc.noun, field.name()))
@@ -155,9 +156,13 @@ impl Target {
         if let Some(seen) = self.version
             && seen != record.meta.version
         {
-            return Err(Problem::conflict(format!("{} has version {}, not {seen}", record.title(), record.meta.version))
-                .hint(format!("somebody changed it; look at it again: orgctl {} show {}", desc.noun, record.key()))
-                .into());
+            return Err(Problem::conflict(format!(
+                "{} has version {}, not {seen}",
+                record.title(),
+                record.meta.version
+            ))
+            .hint(format!("somebody changed it; look at it again: orgctl {} show {}", desc.noun, record.key()))
+            .into());
         }
         Ok(record)
     }
@@ -238,7 +243,9 @@ pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     // References are looked up in the organisation of the records, which then must be one.
     let org = if desc.is_org() { None } else { records.first().map(|r| r.meta.org_id) };
     if org.is_some() && records.iter().any(|r| Some(r.meta.org_id) != org) {
-        return Err(Problem::usage("the records belong to several organisations").hint("change those of one at a time").into());
+        return Err(Problem::usage("the records belong to several organisations")
+            .hint("change those of one at a time")
+            .into());
     }
     let set = given(s, desc, org, m).await?;
     if set.is_empty() {

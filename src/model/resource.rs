@@ -72,7 +72,8 @@ impl Field {
                 Ok(Value::Null(self.ty.kind))
             };
         }
-        let unset = !self.ty.required && self.ty.kind == Kind::Int && matches!(squash(text).as_str(), "none" | "unlimited");
+        let unset =
+            !self.ty.required && self.ty.kind == Kind::Int && matches!(squash(text).as_str(), "none" | "unlimited");
         if unset { Ok(Value::Null(self.ty.kind)) } else { (self.ty.parse)(text, rules).map_err(wrong) }
     }
 }

@@ -248,7 +248,18 @@ impl Check {
                from audit_requests where tree = $1 and first_seq > $2 order by first_seq limit $3",
         )
         .with([self.tree.into(), after.into(), BATCH.into()])
-        .yields([Kind::Int, Kind::Int, Kind::Uuid, Kind::Time, Kind::Text, Kind::Bytes, Kind::Bytes, Kind::Text, Kind::Int, Kind::Text]);
+        .yields([
+            Kind::Int,
+            Kind::Int,
+            Kind::Uuid,
+            Kind::Time,
+            Kind::Text,
+            Kind::Bytes,
+            Kind::Bytes,
+            Kind::Text,
+            Kind::Int,
+            Kind::Text,
+        ]);
         let mut requests = Vec::new();
         for row in db.all(sql).await? {
             let request = Request {
@@ -285,7 +296,14 @@ impl Check {
         Ok(())
     }
 
-    async fn records(&mut self, db: &mut Db, requests: &[Request], upto: Option<i64>, count: &mut u64, done: &mut dyn FnMut(u64)) -> Result<()> {
+    async fn records(
+        &mut self,
+        db: &mut Db,
+        requests: &[Request],
+        upto: Option<i64>,
+        count: &mut u64,
+        done: &mut dyn FnMut(u64),
+    ) -> Result<()> {
         let mut sql = Sql::new(
             "select seq, action, kind, resource_id, salt, payload, commitment, leaf from audit_records where tree = ",
         );
@@ -315,7 +333,8 @@ impl Check {
     fn record(&mut self, seq: i64, row: &Row, request: Option<&Request>) -> Result<()> {
         if seq > self.expected {
             let (first, last) = (self.expected, seq - 1);
-            let which = if first == last { "the record is".to_owned() } else { format!("the records up to {last} are") };
+            let which =
+                if first == last { "the record is".to_owned() } else { format!("the records up to {last} are") };
             self.find(Some(first), "deleted", format!("{which} missing"));
         }
         self.expected = seq + 1;

@@ -38,9 +38,11 @@ impl Location {
     /// Reads `sqlite://FILE`, `postgres://...` or the path of a file.
     pub fn parse(text: &str) -> Result<Location, Problem> {
         let schemes = ["sqlite", "postgres", "postgresql"];
-        let Some((scheme, rest)) = text.split_once(':').filter(|(s, r)| r.starts_with("//") || schemes.contains(s)) else {
+        let Some((scheme, rest)) = text.split_once(':').filter(|(s, r)| r.starts_with("//") || schemes.contains(s))
+        else {
             if text.trim().is_empty() {
-                return Err(Problem::usage("the database is given as an empty text").hint("leave --database out, or name one: sqlite://FILE or postgres://..."));
+                return Err(Problem::usage("the database is given as an empty text")
+                    .hint("leave --database out, or name one: sqlite://FILE or postgres://..."));
             }
             return Ok(Location::Sqlite(text.into()));
         };
@@ -49,7 +51,9 @@ impl Location {
                 let path = rest.strip_prefix("//").unwrap_or(rest);
                 let path = path.split_once('?').map_or(path, |(path, _)| path);
                 if path.is_empty() {
-                    return Err(Problem::usage(format!("'{text}' names no file")).hint("write sqlite:///home/me/orgctl.db"));
+                    return Err(
+                        Problem::usage(format!("'{text}' names no file")).hint("write sqlite:///home/me/orgctl.db")
+                    );
                 }
                 Ok(Location::Sqlite(path.into()))
             }

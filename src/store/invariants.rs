@@ -42,7 +42,11 @@ pub fn rules() -> Vec<Rule> {
 }
 
 /// Broken from either side: by the row that points, or by the one that goes.
-fn no_live_row_points_at_a_deleted_one(desc: &'static Descriptor, field: &Field, target: &'static Descriptor) -> [Rule; 2] {
+fn no_live_row_points_at_a_deleted_one(
+    desc: &'static Descriptor,
+    field: &Field,
+    target: &'static Descriptor,
+) -> [Rule; 2] {
     let (key, column) = (quoted(desc.key().column), quoted(field.column));
     let sentence = format!("{} {{key}} points at a deleted {} ({})", desc.noun, target.noun, field.name());
     let hint = format!("restore the {0}, or point elsewhere with --{1}", target.noun, field.name());

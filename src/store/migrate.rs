@@ -94,9 +94,11 @@ pub async fn require_current(db: &mut Db) -> Result<()> {
         State::At(0) | State::Empty => {
             Err(Problem::failed(format!("the database {at} is empty")).hint("'orgctl init' fills it").into())
         }
-        State::At(v) => Err(Problem::failed(format!("the database {at} is at version {v}; this orgctl needs {latest}"))
-            .hint("'orgctl db migrate' brings it up to date ('--dry-run' shows what it would do)")
-            .into()),
+        State::At(v) => {
+            Err(Problem::failed(format!("the database {at} is at version {v}; this orgctl needs {latest}"))
+                .hint("'orgctl db migrate' brings it up to date ('--dry-run' shows what it would do)")
+                .into())
+        }
         State::Foreign => Err(foreign(&at).into()),
     }
 }
@@ -168,12 +170,17 @@ pub async fn plan(db: &mut Db, to: Option<i64>) -> Result<(i64, Vec<Migration>, 
     };
     let to = to.unwrap_or(latest);
     if to < 0 || to > latest {
-        return Err(Problem::usage(format!("there is no version {to}")).hint(format!("versions go from 0 to {latest}")).into());
+        return Err(Problem::usage(format!("there is no version {to}"))
+            .hint(format!("versions go from 0 to {latest}"))
+            .into());
     }
     if let Some(line) = status(db).await?.iter().find(|l| l.changed) {
-        return Err(Problem::integrity(format!("migration {:04}_{} is not the one that was applied", line.version, line.name))
-            .hint("the database was made by another build of orgctl; migrations are never edited")
-            .into());
+        return Err(Problem::integrity(format!(
+            "migration {:04}_{} is not the one that was applied",
+            line.version, line.name
+        ))
+        .hint("the database was made by another build of orgctl; migrations are never edited")
+        .into());
     }
     let up = to >= from;
     let mut steps: Vec<Migration> = all(engine)?
@@ -239,7 +246,11 @@ pub async fn apply(db: &mut Db, step: &Migration, up: bool, now: chrono::DateTim
 }
 
 /// Copies an SQLite file aside before it is migrated; the copy's path.
-pub async fn copy_aside(db: &mut Db, version: i64, now: chrono::DateTime<chrono::Utc>) -> Result<Option<std::path::PathBuf>> {
+pub async fn copy_aside(
+    db: &mut Db,
+    version: i64,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<Option<std::path::PathBuf>> {
     let super::db::Location::Sqlite(path) = &db.location else { return Ok(None) };
     let mut copy = path.as_os_str().to_owned();
     copy.push(format!(".v{version}-{}", now.format("%Y%m%dT%H%M%SZ")));
@@ -247,12 +258,9 @@ pub async fn copy_aside(db: &mut Db, version: i64, now: chrono::DateTime<chrono:
     {
         use std::os::unix::fs::OpenOptionsExt;
         // VACUUM INTO takes an empty file; made first, so that it is never readable by others.
-        std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&copy)
-            .map_err(|e| Problem::failed(format!("can't make the copy {}: {}", copy.display(), super::sqlite::plain(&e))))?;
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy).map_err(|e| {
+            Problem::failed(format!("can't make the copy {}: {}", copy.display(), super::sqlite::plain(&e)))
+        })?;
     }
     let target = copy.to_string_lossy().into_owned();
     if let Err(e) = db.execute(Sql::new("VACUUM INTO $1").with([target.into()])).await {

@@ -53,14 +53,31 @@ fn options(url: &str, opening: &Opening) -> Result<PgConnectOptions> {
     };
     let mut parsed = url::Url::parse(url).map_err(|e| wrong(e.to_string()))?;
     let known = [
-        "sslmode", "ssl-mode", "sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key",
-        "statement-cache-capacity", "host", "hostaddr", "port", "dbname", "user", "password", "application_name", "options",
+        "sslmode",
+        "ssl-mode",
+        "sslrootcert",
+        "ssl-root-cert",
+        "ssl-ca",
+        "sslcert",
+        "ssl-cert",
+        "sslkey",
+        "ssl-key",
+        "statement-cache-capacity",
+        "host",
+        "hostaddr",
+        "port",
+        "dbname",
+        "user",
+        "password",
+        "application_name",
+        "options",
     ];
     let mut seconds = 0;
     let mut kept = Vec::new();
     for (key, value) in parsed.query_pairs().into_owned() {
         if key == "statement_timeout" {
-            seconds = value.parse::<u32>().map_err(|_| wrong("statement_timeout is a whole number of seconds".into()))?;
+            seconds =
+                value.parse::<u32>().map_err(|_| wrong("statement_timeout is a whole number of seconds".into()))?;
         } else if known.contains(&key.as_str()) || key.starts_with("options[") {
             kept.push((key, value));
         } else {
@@ -126,7 +143,9 @@ fn value(row: &PgRow, i: usize, kind: Kind) -> Option<Value> {
     }
     Some(match kind {
         Kind::Bool => Value::Bool(row.try_get(i).ok()?),
-        Kind::Int if row.columns().get(i)?.type_info().name() == "INT4" => Value::Int(row.try_get::<i32, _>(i).ok()?.into()),
+        Kind::Int if row.columns().get(i)?.type_info().name() == "INT4" => {
+            Value::Int(row.try_get::<i32, _>(i).ok()?.into())
+        }
         Kind::Int => Value::Int(row.try_get(i).ok()?),
         Kind::Text => Value::Text(row.try_get(i).ok()?),
         Kind::Uuid => Value::Uuid(row.try_get(i).ok()?),
@@ -194,7 +213,9 @@ pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
         "53100" => Problem::failed("the server's disk is full; nothing was changed")
             .hint("make room on the server and run the command again")
             .into(),
-        "53300" => Problem::failed("the server has no connection free").hint("try again, or raise max_connections").into(),
+        "53300" => {
+            Problem::failed("the server has no connection free").hint("try again, or raise max_connections").into()
+        }
         "57P03" => unreachable(location, "it is starting up or shutting down"),
         "57P01" | "57P02" | "08006" | "08003" | "25P03" => lost(),
         "57014" => Problem::failed("the server ended a statement that took too long; nothing was changed")

@@ -81,13 +81,15 @@ impl Cursor {
 
     /// Reads a token and holds it against the sort it was made for.
     pub fn decode(token: &str, query: &Query) -> Result<Cursor, Problem> {
-        let wrong = || Problem::usage("the page token can't be used here").hint("take the command that the last page printed, unchanged");
+        let wrong = || {
+            Problem::usage("the page token can't be used here")
+                .hint("take the command that the last page printed, unchanged")
+        };
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| wrong())?;
         let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|_| wrong())?;
         let keys = query.sort_keys();
         let same = cursor.sort == names(&keys) && cursor.descending == query.descending;
-        let fits = cursor.values.len() == keys.len()
-            && keys.iter().zip(&cursor.values).all(|(k, v)| kind(v) == k.kind);
+        let fits = cursor.values.len() == keys.len() && keys.iter().zip(&cursor.values).all(|(k, v)| kind(v) == k.kind);
         if same && fits { Ok(cursor) } else { Err(wrong()) }
     }
 }
@@ -141,7 +143,18 @@ impl Query {
         let mut keys: Vec<Column> = key.into_iter().collect();
         if !self.desc.is_org() {
             // By the tenant's number first: one index serves all organisations or one.
-            keys.insert(0, Column { name: "org_id".into(), expr: "t.org_id".into(), kind: Kind::Int, nullable: false, join: None, shown: false, field: None });
+            keys.insert(
+                0,
+                Column {
+                    name: "org_id".into(),
+                    expr: "t.org_id".into(),
+                    kind: Kind::Int,
+                    nullable: false,
+                    join: None,
+                    shown: false,
+                    field: None,
+                },
+            );
         }
         keys
     }
@@ -176,7 +189,8 @@ impl Query {
         let keys = self.sort_keys();
         let exprs: Vec<&str> = self.columns.iter().chain(&keys).map(|c| c.expr.as_str()).chain(["t.id"]).collect();
         let kinds: Vec<Kind> = self.columns.iter().chain(&keys).map(|c| c.kind).chain([Kind::Uuid]).collect();
-        let mut sql = Sql::new(format!("select {} from {} t{}", exprs.join(", "), self.desc.table, self.joins(&keys))).yields(kinds);
+        let mut sql = Sql::new(format!("select {} from {} t{}", exprs.join(", "), self.desc.table, self.joins(&keys)))
+            .yields(kinds);
         self.conditions(&mut sql);
         if let Some(cursor) = &self.after {
             sql.push(" and ");
@@ -258,18 +272,18 @@ impl Condition {
             sql.push(between);
             between = joint;
             match (self.op, value) {
-                (Op::IsNot, Value::Null(_)) => drop(sql.push(&format!("{expr} is not null"))),
-                (_, Value::Null(_)) => drop(sql.push(&format!("{expr} is null"))),
+                (Op::IsNot, Value::Null(_)) => sql.push(&format!("{expr} is not null")),
+                (_, Value::Null(_)) => sql.push(&format!("{expr} is null")),
                 (Op::Contains | Op::ContainsNot, text) => {
                     // Letters A to Z without case, the same on both engines.
                     let pattern = format!("%{}%", escaped(&text.to_text().to_ascii_lowercase()));
                     let not = if negated { "not " } else { "" };
                     let missing = if negated { format!("{expr} is null or ") } else { String::new() };
-                    sql.push(&format!("({missing}lower({expr}) {not}like ")).bind(pattern).push(" escape '!')");
+                    sql.push(&format!("({missing}lower({expr}) {not}like ")).bind(pattern).push(" escape '!')")
                 }
-                (Op::IsNot, value) => drop(sql.push(&format!("({expr} is null or {expr} <> ")).bind(value.clone()).push(")")),
-                (op, value) => drop(sql.push(&format!("{expr} {} ", op.sql())).bind(value.clone())),
-            }
+                (Op::IsNot, value) => sql.push(&format!("({expr} is null or {expr} <> ")).bind(value.clone()).push(")"),
+                (op, value) => sql.push(&format!("{expr} {} ", op.sql())).bind(value.clone()),
+            };
         }
         sql.push(")");
     }
@@ -339,6 +353,10 @@ pub fn day_after(start: DateTime<Utc>) -> DateTime<Utc> {
 
 /// Counts live rows of a table, for `stats`.
 pub async fn count_live(db: &mut Db, desc: &Descriptor, org: i32) -> Result<i64> {
-    let sql = Sql::new(format!("select count(*) from {} t where t.{} = $1 and t.deleted_at is null", desc.table, quoted("org_id")));
+    let sql = Sql::new(format!(
+        "select count(*) from {} t where t.{} = $1 and t.deleted_at is null",
+        desc.table,
+        quoted("org_id")
+    ));
     db.one(sql.with([org.into()]).yields([Kind::Int])).await?.int(0)
 }

@@ -103,7 +103,8 @@ fn record(desc: &'static Descriptor, row: Row) -> Result<Record> {
 fn select(desc: &Descriptor) -> Sql {
     let columns = stored_columns(desc);
     let names: Vec<String> = columns.iter().map(|(n, _)| format!("t.{}", quoted(n))).collect();
-    Sql::new(format!("select {} from {} t where ", names.join(", "), desc.table)).yields(columns.iter().map(|(_, k)| *k))
+    Sql::new(format!("select {} from {} t where ", names.join(", "), desc.table))
+        .yields(columns.iter().map(|(_, k)| *k))
 }
 
 /// One record by its id.
@@ -114,7 +115,12 @@ pub async fn load(db: &mut Db, desc: &'static Descriptor, org: i32, id: Uuid) ->
 }
 
 /// Records by a condition on `t` that is already text with placeholders from `$1`.
-pub async fn load_where(db: &mut Db, desc: &'static Descriptor, condition: &str, args: Vec<Value>) -> Result<Vec<Record>> {
+pub async fn load_where(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    condition: &str,
+    args: Vec<Value>,
+) -> Result<Vec<Record>> {
     let mut sql = select(desc).with(args);
     sql.push(condition);
     db.all(sql).await?.into_iter().map(|row| record(desc, row)).collect()
@@ -122,7 +128,14 @@ pub async fn load_where(db: &mut Db, desc: &'static Descriptor, condition: &str,
 
 /// Records that answer to a key: a full id, or a value of one of the resource's key fields. More than one where
 /// several organisations use the same key. Without `org`, every organisation of the scope is looked at.
-pub async fn by_key(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, key: &str, life: Life, rules: &Rules) -> Result<Vec<Record>> {
+pub async fn by_key(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    life: Life,
+    rules: &Rules,
+) -> Result<Vec<Record>> {
     let tenant = |args: &mut Vec<Value>| match org {
         Some(org) if !desc.is_org() => {
             args.push(org.into());
@@ -158,11 +171,19 @@ pub async fn by_key(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, ke
 }
 
 /// The known key nearest to a mistyped one.
-pub async fn nearest_key(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, key: &str) -> Result<Option<String>> {
+pub async fn nearest_key(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+) -> Result<Option<String>> {
     let mut best: Option<(usize, String)> = None;
     for field in desc.keys() {
         let column = quoted(field.column);
-        let mut sql = Sql::new(format!("select t.{column} from {} t where t.deleted_at is null and t.{column} is not null", desc.table));
+        let mut sql = Sql::new(format!(
+            "select t.{column} from {} t where t.deleted_at is null and t.{column} is not null",
+            desc.table
+        ));
         if let (Some(org), false) = (org, desc.is_org()) {
             sql.push(" and t.org_id = ").bind(org);
         } else {
@@ -186,7 +207,14 @@ pub async fn nearest_key(db: &mut Db, desc: &'static Descriptor, org: Option<i32
 }
 
 /// Whether a live record other than `except` already has this value in a key field.
-pub async fn taken(db: &mut Db, desc: &Descriptor, org: i32, field: &Field, value: &Value, except: Uuid) -> Result<bool> {
+pub async fn taken(
+    db: &mut Db,
+    desc: &Descriptor,
+    org: i32,
+    field: &Field,
+    value: &Value,
+    except: Uuid,
+) -> Result<bool> {
     let mut sql = Sql::new(format!("select 1 from {} t where t.deleted_at is null", desc.table));
     if !desc.is_org() {
         sql.push(" and t.org_id = ").bind(org);

@@ -36,7 +36,9 @@ pub fn tables() -> Vec<(&'static str, Class)> {
 /// The triggers without which the trail is not append-only.
 fn triggers(engine: Engine) -> Vec<String> {
     let third = if engine == Engine::Sqlite { "no_replace" } else { "no_truncate" };
-    let of = |table: &str, first: &str| [format!("{table}_{first}"), format!("{table}_no_delete"), format!("{table}_{third}")];
+    let of = |table: &str, first: &str| {
+        [format!("{table}_{first}"), format!("{table}_no_delete"), format!("{table}_{third}")]
+    };
     ["actors", "audit_records", "audit_requests"]
         .iter()
         .flat_map(|t| of(t, "no_update"))
@@ -69,7 +71,9 @@ pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
 
 async fn names(db: &mut Db, what: &str) -> Result<Vec<String>> {
     let sql = match (db.engine(), what) {
-        (Engine::Sqlite, "tables") => "select name from sqlite_schema where type = 'table' and name not like 'sqlite%' order by 1",
+        (Engine::Sqlite, "tables") => {
+            "select name from sqlite_schema where type = 'table' and name not like 'sqlite%' order by 1"
+        }
         (Engine::Sqlite, _) => "select name from sqlite_schema where type = 'trigger' order by 1",
         (Engine::Postgres, "tables") => "select tablename::text from pg_tables where schemaname = 'orgctl' order by 1",
         (Engine::Postgres, _) => {

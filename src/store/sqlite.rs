@@ -44,9 +44,11 @@ fn check_path(path: &Path, opening: &Opening) -> Result<()> {
         }
         Ok(_) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::NotFound && opening.create => create(path),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Problem::failed(format!("there is no database at {shown}"))
-            .hint("'orgctl init' makes one; --database or ORGCTL_DATABASE_URL names another")
-            .into()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            Err(Problem::failed(format!("there is no database at {shown}"))
+                .hint("'orgctl init' makes one; --database or ORGCTL_DATABASE_URL names another")
+                .into())
+        }
         Err(e) => Err(Problem::failed(format!("can't look at {shown}: {}", plain(&e))).into()),
     }
 }

@@ -124,11 +124,17 @@ impl<'a> Tx<'a> {
         orgs.sort_by_key(|o| if *o == SYSTEM { i32::MAX } else { *o });
         orgs.dedup();
         for org in orgs {
-            let row = if self.db.is_postgres() { self.lock_head_postgres(org, waiting).await? } else { self.head(org, "").await? };
-            let row = row.ok_or_else(|| Problem::integrity(format!("the audit trail of organisation {org} has no head")))?;
+            let row = if self.db.is_postgres() {
+                self.lock_head_postgres(org, waiting).await?
+            } else {
+                self.head(org, "").await?
+            };
+            let row =
+                row.ok_or_else(|| Problem::integrity(format!("the audit trail of organisation {org} has no head")))?;
             let size = u64::try_from(row.int(0)?).unwrap_or(0);
             let frontier = Frontier::from_bytes(size, row.bytes(1)?).ok_or_else(|| {
-                Problem::integrity(format!("the head of audit tree {org} is damaged")).hint("'orgctl audit verify' says more")
+                Problem::integrity(format!("the head of audit tree {org} is damaged"))
+                    .hint("'orgctl audit verify' says more")
             })?;
             self.at = self.at.max(row.time(2)?);
             self.heads.insert(org, Head { frontier, first: None });
@@ -209,15 +215,22 @@ impl<'a> Tx<'a> {
         if let Some(id) = self.actor_id {
             return Ok(id);
         }
-        let find = || Sql::new("select actor_id from actors where key = $1").with([self.origin.actor_key.as_str().into()]).yields([Kind::Int]);
+        let find = || {
+            Sql::new("select actor_id from actors where key = $1")
+                .with([self.origin.actor_key.as_str().into()])
+                .yields([Kind::Int])
+        };
         let (first, again) = (find(), find());
         let found = match self.db.first(first).await? {
             Some(row) => row.int(0)?,
             None => {
                 let o = self.origin;
                 let guard = if self.db.is_postgres() { " on conflict (key) do nothing" } else { "" };
-                let sql = Sql::new(format!("insert into actors (kind, key, name, created_at) values ($1, $2, $3, $4){guard}"));
-                let args = [o.actor_kind.into(), o.actor_key.as_str().into(), o.actor_name.as_str().into(), self.at.into()];
+                let sql = Sql::new(format!(
+                    "insert into actors (kind, key, name, created_at) values ($1, $2, $3, $4){guard}"
+                ));
+                let args =
+                    [o.actor_kind.into(), o.actor_key.as_str().into(), o.actor_name.as_str().into(), self.at.into()];
                 self.db.execute(sql.with(args)).await?;
                 self.db.one(again).await?.int(0)?
             }
@@ -238,7 +251,13 @@ impl<'a> Tx<'a> {
     }
 
     /// Writes a new record.
-    pub async fn insert(&mut self, desc: &'static Descriptor, org: i32, id: Uuid, values: Vec<Value>) -> Result<Record> {
+    pub async fn insert(
+        &mut self,
+        desc: &'static Descriptor,
+        org: i32,
+        id: Uuid,
+        values: Vec<Value>,
+    ) -> Result<Record> {
         let by = self.actor().await?;
         let meta = Meta {
             org_id: org,
@@ -314,7 +333,8 @@ impl<'a> Tx<'a> {
         after.meta.deleted_by = Some(by);
         after.meta.deletion_id = Some(deletion);
         let after = self.replace(before, after).await?;
-        let mut payload = Payload { key: Some(before.key()), old: Some(audit::whole_row(before)), ..Payload::default() };
+        let mut payload =
+            Payload { key: Some(before.key()), old: Some(audit::whole_row(before)), ..Payload::default() };
         payload.details.insert("deletion_id".into(), deletion.to_string().into());
         self.audit(after.meta.org_id, Action::Delete, after.desc.noun, after.meta.id, payload).await?;
         Ok(after)
@@ -328,7 +348,8 @@ impl<'a> Tx<'a> {
         after.meta.deletion_id = None;
         let after = self.replace(before, after).await?;
         let was = audit::whole_row(before);
-        let old = ["deleted_at", "deleted_by", "deletion_id"].map(|k| (k.to_owned(), was[k].clone())).into_iter().collect();
+        let old =
+            ["deleted_at", "deleted_by", "deletion_id"].map(|k| (k.to_owned(), was[k].clone())).into_iter().collect();
         let payload = Payload { key: Some(before.key()), old: Some(old), ..Payload::default() };
         self.audit(after.meta.org_id, Action::Restore, after.desc.noun, after.meta.id, payload).await?;
         Ok(after)
@@ -416,7 +437,10 @@ impl<'a> Tx<'a> {
         }
         let o = self.origin;
         m.insert("v".into(), audit::SCHEMA.into());
-        m.insert("actor".into(), json!({ "id": actor_id, "kind": o.actor_kind, "key": o.actor_key, "name": o.actor_name }));
+        m.insert(
+            "actor".into(),
+            json!({ "id": actor_id, "kind": o.actor_kind, "key": o.actor_key, "name": o.actor_name }),
+        );
         m.insert("source".into(), o.source.into());
         m.insert("host".into(), o.host.as_str().into());
         m.insert("command".into(), o.command.clone().into());
@@ -475,8 +499,11 @@ impl<'a> Tx<'a> {
 }
 
 fn stale(record: &Record) -> Problem {
-    Problem::conflict(format!("{} was changed by somebody else in the meantime", record.title()))
-        .hint(format!("look at it again: orgctl {} show {}", record.desc.noun, record.key()))
+    Problem::conflict(format!("{} was changed by somebody else in the meantime", record.title())).hint(format!(
+        "look at it again: orgctl {} show {}",
+        record.desc.noun,
+        record.key()
+    ))
 }
 
 fn locked(holder: &str, wait: Duration) -> Problem {

@@ -123,7 +123,9 @@ impl Listing {
                 self.rows.push(row);
                 Ok(())
             }
-            Format::Json => ui.out(&format!("{}  {}", if first { "" } else { ",\n" }, json(&object(&self.heads, &row)))),
+            Format::Json => {
+                ui.out(&format!("{}  {}", if first { "" } else { ",\n" }, json(&object(&self.heads, &row))))
+            }
             Format::Ndjson => ui.out(&format!("{}\n", json(&object(&self.heads, &row)))),
             Format::Yaml => {
                 let terminal = ui.io.stdout_is_terminal;
@@ -138,7 +140,9 @@ impl Listing {
                 let cells: Vec<String> = row.iter().map(|v| tsv_cell(&v.to_text())).collect();
                 ui.out(&format!("{}\n", cells.join("\t")))
             }
-            Format::Key => ui.out(&format!("{}\n", tsv_cell(&row.get(self.key).map(Value::to_text).unwrap_or_default()))),
+            Format::Key => {
+                ui.out(&format!("{}\n", tsv_cell(&row.get(self.key).map(Value::to_text).unwrap_or_default())))
+            }
         }
     }
 

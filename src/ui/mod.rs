@@ -88,7 +88,11 @@ impl Ui {
 
     /// Wraps text into an SGR sequence, where colours are on.
     pub fn paint(&self, sgr: &str, text: &str) -> String {
-        if self.style.color && self.io.stderr_is_terminal { format!("\x1b[{sgr}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.style.color && self.io.stderr_is_terminal {
+            format!("\x1b[{sgr}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// One sentence and its hints; JSON where that is the format.
@@ -124,7 +128,9 @@ impl Ui {
             return Ok(());
         }
         if !self.style.interactive {
-            return Err(Problem::usage(format!("this needs a confirmation: {question}")).hint("answer it beforehand with --yes").into());
+            return Err(Problem::usage(format!("this needs a confirmation: {question}"))
+                .hint("answer it beforehand with --yes")
+                .into());
         }
         let answer = dialoguer::Confirm::new().with_prompt(visible(question)).default(false).interact_opt();
         match answer.map_err(asked)? {
@@ -134,7 +140,12 @@ impl Ui {
     }
 
     /// Asks for a line of text, until it is one that `check` takes.
-    pub fn ask(&mut self, prompt: &str, default: Option<&str>, check: impl Fn(&str) -> Result<(), String>) -> Result<String> {
+    pub fn ask(
+        &mut self,
+        prompt: &str,
+        default: Option<&str>,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> Result<String> {
         let mut input = dialoguer::Input::<String>::new().with_prompt(prompt);
         if let Some(default) = default {
             input = input.default(default.to_owned());

@@ -11,7 +11,11 @@ fn plain_table(ui: &Ui) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(ui.io.width.unwrap_or(UNBOUNDED)).set_truncation_indicator("…");
-    if ui.style.color { table.enforce_styling() } else { table.force_no_tty() };
+    if ui.style.color {
+        table.enforce_styling()
+    } else {
+        table.force_no_tty()
+    };
     table
 }
 

@@ -26,7 +26,10 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let since = text("since").map(|t| time(&t, now)).transpose()?.map(|(start, _)| start);
     let until = text("until").map(|t| time(&t, now)).transpose()?.map(|(_, end)| end);
     let request_id = match text("request") {
-        Some(id) => Some(Uuid::try_parse(&id).map_err(|_| Problem::usage(format!("'{id}' is no request id")).hint("write the full id"))?),
+        Some(id) => Some(
+            Uuid::try_parse(&id)
+                .map_err(|_| Problem::usage(format!("'{id}' is no request id")).hint("write the full id"))?,
+        ),
         None => None,
     };
     let limit = match m.get_one::<u64>("limit") {
@@ -67,7 +70,9 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let code = records::org_code(db, tree).await?;
     let Some(entry) = search(db, &wanted).await?.pop().filter(|e| e.seq == seq) else {
         let last = size(db, Some(tree)).await?;
-        return Err(Problem::not_found(format!("the trail of {code} has no record {seq}")).hint(format!("it goes from 1 to {last}")).into());
+        return Err(Problem::not_found(format!("the trail of {code} has no record {seq}"))
+            .hint(format!("it goes from 1 to {last}"))
+            .into());
     };
     if s.ui.style.format == Format::Table {
         return people(s, &entry, &code);
@@ -173,8 +178,10 @@ pub async fn verify(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     }
     match s.ui.style.format {
         Format::Json | Format::Ndjson => {
-            let list: Vec<Json> =
-                findings.iter().map(|(org, f)| json!({ "org": org, "seq": f.seq, "kind": f.kind, "what": f.what })).collect();
+            let list: Vec<Json> = findings
+                .iter()
+                .map(|(org, f)| json!({ "org": org, "seq": f.seq, "kind": f.kind, "what": f.what }))
+                .collect();
             let report = json!({ "trees": verified.trees, "records": verified.records, "ok": findings.is_empty(), "findings": list });
             s.ui.out(&format!("{}\n", json_pretty(&report)))?;
         }
@@ -183,7 +190,8 @@ pub async fn verify(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
             let heads = ["org", "seq", "kind", "what"].map(|n| Head::new(n, Kind::Text)).to_vec();
             let mut listing = Listing::new(&s.ui, heads, 1);
             for (org, f) in &findings {
-                listing.row(&mut s.ui, vec![org.as_str().into(), f.seq.into(), f.kind.into(), f.what.as_str().into()])?;
+                listing
+                    .row(&mut s.ui, vec![org.as_str().into(), f.seq.into(), f.kind.into(), f.what.as_str().into()])?;
             }
             listing.finish(&mut s.ui)?;
         }
@@ -191,13 +199,19 @@ pub async fn verify(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     s.ui.flush()?;
     match findings.first() {
         None => {
-            s.ui.status(&format!("{} audit records in {} trees verified: nothing was changed behind orgctl's back", verified.records, verified.trees));
+            s.ui.status(&format!(
+                "{} audit records in {} trees verified: nothing was changed behind orgctl's back",
+                verified.records, verified.trees
+            ));
             Ok(())
         }
         Some((org, first)) => {
             let at = first.seq.map_or_else(|| format!("the trail of {org}"), |seq| format!("record {seq} of {org}"));
             Err(Problem::integrity(format!("the audit trail does not hold: {at} was {}", first.kind))
-                .hint(format!("{} findings in all; keep the database as it is and look at who could write to it", findings.len()))
+                .hint(format!(
+                    "{} findings in all; keep the database as it is and look at who could write to it",
+                    findings.len()
+                ))
                 .into())
         }
     }

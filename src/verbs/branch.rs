@@ -44,7 +44,12 @@ pub async fn tree(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let mut children = children(s, org).await?;
     let limit = m.get_one::<usize>("depth").copied().unwrap_or(usize::MAX);
     let roots = match top.as_ref().and_then(Branch::from_record) {
-        Some(b) => vec![Node { id: b.meta.id, code: b.code.as_str().into(), name: b.name.as_str().into(), active: b.is_active }],
+        Some(b) => vec![Node {
+            id: b.meta.id,
+            code: b.code.as_str().into(),
+            name: b.name.as_str().into(),
+            active: b.is_active,
+        }],
         None => children.remove(&None).unwrap_or_default(),
     };
     // Depth first, siblings in the order of their codes; `last` tells for each level whether a line goes on below.
@@ -55,7 +60,13 @@ pub async fn tree(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let mut listing = Listing::new(&s.ui, heads, 0);
     while let Some((node, parent, last)) = stack.pop() {
         if s.ui.style.format == Format::Table {
-            let line = format!("{}{}  {}{}\n", rails(&last), node.code, visible(&node.name), if node.active { "" } else { "  (inactive)" });
+            let line = format!(
+                "{}{}  {}{}\n",
+                rails(&last),
+                node.code,
+                visible(&node.name),
+                if node.active { "" } else { "  (inactive)" }
+            );
             s.ui.out(&line)?;
         } else {
             let status = if node.active { records::STATUS[0] } else { records::STATUS[1] };
@@ -106,7 +117,8 @@ async fn children(s: &mut Session<'_>, org: i32) -> Result<HashMap<Option<Uuid>,
     let mut query = Query::new(DESC, s.scope());
     query.org = Some(org);
     let parent = column(&all, "parent")?.clone();
-    let own = |c: &records::Column| records::Column { expr: "t.parent_id".into(), kind: Kind::Uuid, join: None, ..c.clone() };
+    let own =
+        |c: &records::Column| records::Column { expr: "t.parent_id".into(), kind: Kind::Uuid, join: None, ..c.clone() };
     query.columns = vec![
         column(&all, "id")?.clone(),
         own(&parent),
@@ -131,14 +143,18 @@ pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let moved = targets(s, DESC, m).await?;
     let Some(org) = moved.first().map(|r| r.meta.org_id) else { return Ok(()) };
     if moved.iter().any(|r| r.meta.org_id != org) {
-        return Err(Problem::usage("the branches belong to several organisations").hint("move those of one at a time").into());
+        return Err(Problem::usage("the branches belong to several organisations")
+            .hint("move those of one at a time")
+            .into());
     }
     let parent: Value = match m.get_one::<String>("to") {
         Some(key) => find_in(s, DESC, Some(org), key, Life::Live).await?.meta.id.into(),
         None => Value::Null(Kind::Uuid),
     };
     if let Some(itself) = moved.iter().find(|r| parent == r.meta.id.into()) {
-        return Err(Problem::conflict(format!("{} can't stand below itself", itself.title())).hint("choose a parent that is not below it").into());
+        return Err(Problem::conflict(format!("{} can't stand below itself", itself.title()))
+            .hint("choose a parent that is not below it")
+            .into());
     }
     let version = m.get_one::<i64>("if-version").copied();
     change(s, DESC, &moved, version, vec![("parent_id".into(), parent)], Action::Move).await

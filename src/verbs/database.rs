@@ -15,12 +15,12 @@ use crate::model::resource::Resource;
 use crate::model::scalar::Rules;
 use crate::model::value::{Kind, Value};
 use crate::store::db::{Engine, Location};
+use crate::store::invariants;
 use crate::store::migrate::{self, State};
 use crate::store::records::{self, Life, by_key};
 use crate::store::schema::{self, Class};
 use crate::store::sql::Sql;
 use crate::store::tx::Tx;
-use crate::store::invariants;
 use crate::ui::format::{Head, Listing};
 
 /// Brings the schema to a version, up or down, and fills a new database.
@@ -116,7 +116,11 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let org = match (code, name) {
         (Some(code), Some(name)) => Some((code, name)),
         (Some(code), None) => Some((code.clone(), code)),
-        (None, Some(_)) => return Err(Problem::usage("the code of the first organisation is missing").hint("give it with --org-code").into()),
+        (None, Some(_)) => {
+            return Err(Problem::usage("the code of the first organisation is missing")
+                .hint("give it with --org-code")
+                .into());
+        }
         (None, None) if before == State::Empty && s.ui.style.interactive => ask_org(s)?,
         (None, None) => None,
     };
@@ -284,7 +288,9 @@ fn name_of(location: &Location) -> String {
 pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let State::At(_) = migrate::state(s.unchecked_db().await?).await? else {
-        return Err(Problem::failed("there is no orgctl data in this database").hint("'orgctl init' makes some").into());
+        return Err(Problem::failed("there is no orgctl data in this database")
+            .hint("'orgctl init' makes some")
+            .into());
     };
     let name = name_of(&s.location);
     let given = match m.get_one::<String>("name") {
@@ -296,14 +302,22 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             s.ui.ask(&format!("type '{name}' to drop it"), None, |_| Ok(()))?
         }
         None => {
-            return Err(Problem::usage("db reset needs the name of what it drops").hint("give it with --name; --yes does not stand for it").into());
+            return Err(Problem::usage("db reset needs the name of what it drops")
+                .hint("give it with --name; --yes does not stand for it")
+                .into());
         }
     };
     if given != name {
-        return Err(Problem::usage(format!("the database is called '{name}', not '{given}'; nothing was dropped")).into());
+        return Err(
+            Problem::usage(format!("the database is called '{name}', not '{given}'; nothing was dropped")).into()
+        );
     }
     let migrated = gate::write_unchecked(s, &Migrate { to: Some(0), org: None }).await?;
-    s.ui.status(&format!("dropped everything in {} ({} migrations rolled back)", s.location.shown(), migrated.steps.len()));
+    s.ui.status(&format!(
+        "dropped everything in {} ({} migrations rolled back)",
+        s.location.shown(),
+        migrated.steps.len()
+    ));
     dry_run_note(s);
     Ok(())
 }
@@ -312,7 +326,9 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     if s.location.engine() == Engine::Sqlite {
-        return Err(Problem::usage("an SQLite file has no roles").hint("its rights are those of the file: 'chmod 600', 'chown'").into());
+        return Err(Problem::usage("an SQLite file has no roles")
+            .hint("its rights are those of the file: 'chmod 600', 'chown'")
+            .into());
     }
     let role = m.get_one::<String>("role").cloned().unwrap_or_default();
     let role = format!("\"{}\"", role.replace('"', "\"\""));

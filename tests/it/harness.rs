@@ -1,0 +1,316 @@
+//! A place to try orgctl in: a folder and a database of its own, a clock that tests move, and the program in process.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use chrono::{DateTime, Utc};
+use orgctl::model::chance::{Clock, Random};
+use orgctl::ui::Io;
+use sqlx::{AssertSqlSafe, Connection, Executor};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Tells a fixed time that goes on by a millisecond each time it is asked.
+pub struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> DateTime<Utc> {
+        let micros = self.0.fetch_add(1000, Ordering::Relaxed);
+        DateTime::from_timestamp_micros(micros).expect("a time in range")
+    }
+}
+
+/// Bytes that differ each time and are the same in every run (splitmix64).
+pub struct TestRandom(AtomicU64);
+
+impl Random for TestRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let mut z = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            chunk.copy_from_slice(&(z ^ (z >> 31)).to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug, Clone)]
+pub struct Said {
+    pub code: u8,
+    pub out: String,
+    pub err: String,
+}
+
+impl Said {
+    /// The standard output of a command that must succeed.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, 0, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self.out
+    }
+    /// The standard error of a command that must end with this code.
+    #[track_caller]
+    pub fn fails(self, code: u8) -> String {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self.err
+    }
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e} in:\n{}\nstderr:\n{}", self.out, self.err))
+    }
+}
+
+pub struct Place {
+    pub engine: Engine,
+    pub dir: tempfile::TempDir,
+    pub url: String,
+    pub env: BTreeMap<String, String>,
+    pub clock: TestClock,
+    pub random: TestRandom,
+    /// Name of the database on the test server.
+    database: Option<String>,
+}
+
+static NUMBER: AtomicU64 = AtomicU64::new(1);
+
+/// The server that tests/run started. No engine is skipped silently.
+pub fn server() -> String {
+    std::env::var("ORGCTL_TEST_PG")
+        .expect("ORGCTL_TEST_PG is not set: run the tests with ./tests/run, which starts PostgreSQL")
+}
+
+/// Runs a story on both engines.
+pub fn both(story: impl Fn(&Place)) {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        eprintln!("--- on {engine:?}");
+        story(&Place::new(engine));
+    }
+}
+
+/// As [`both`], with the organisation ACME in place.
+pub fn both_with_acme(story: impl Fn(&Place)) {
+    both(|p| {
+        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+        story(p);
+    });
+}
+
+impl Place {
+    pub fn new(engine: Engine) -> Place {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let (url, database) = match engine {
+            Engine::Sqlite => (format!("sqlite://{}", dir.path().join("t.db").display()), None),
+            Engine::Postgres => {
+                let name = format!("t{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+                psql(&server(), &format!("create database {name}"));
+                let mut url = url::Url::parse(&server()).expect("a URL");
+                url.set_path(&name);
+                (url.to_string(), Some(name))
+            }
+        };
+        let home = dir.path().join("home").display().to_string();
+        let env = BTreeMap::from([
+            ("HOME".to_owned(), home),
+            ("TERM".to_owned(), "xterm".to_owned()),
+            ("ORGCTL_DATABASE_URL".to_owned(), url.clone()),
+        ]);
+        // 2026-11-21 00:00 UTC
+        let clock = TestClock(AtomicI64::new(1_795_219_200_000_000));
+        let seed = NUMBER.fetch_add(1, Ordering::Relaxed) << 32;
+        Place { engine, dir, url, env, clock, random: TestRandom(AtomicU64::new(seed)), database }
+    }
+
+    /// Moves the clock on.
+    pub fn wait(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+    }
+
+    /// The SQLite file.
+    pub fn file(&self) -> PathBuf {
+        self.dir.path().join("t.db")
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a file into the place; its path.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> String {
+        let path = self.path(name);
+        std::fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).expect("a file that is there")
+    }
+
+    /// Runs a command line as a shell would split it: blanks separate, quotes hold together.
+    pub fn run(&self, line: &str) -> Said {
+        self.run_words(&split(line), b"")
+    }
+
+    /// Runs with something on standard input.
+    pub fn run_with(&self, line: &str, stdin: impl AsRef<[u8]>) -> Said {
+        self.run_words(&split(line), stdin.as_ref())
+    }
+
+    /// Runs in this process, without a terminal.
+    pub fn run_words(&self, words: &[String], stdin: &[u8]) -> Said {
+        let (out, err) = (Buffer::default(), Buffer::default());
+        let io = Io {
+            stdin: Box::new(Cursor::new(stdin.to_vec())),
+            stdout: Box::new(out.clone()),
+            stderr: Box::new(err.clone()),
+            stdin_is_terminal: false,
+            stdout_is_terminal: false,
+            stderr_is_terminal: false,
+            width: Some(120),
+        };
+        let argv = std::iter::once("orgctl").chain(words.iter().map(String::as_str)).map(OsString::from).collect();
+        let code = orgctl::run(argv, &self.env, io, &self.clock, &self.random);
+        Said { code, out: out.text(), err: err.text() }
+    }
+
+    /// A command and all it said, as a reader of the test sees it.
+    pub fn transcript(&self, line: &str) -> String {
+        let said = self.run(line);
+        let mut text = format!("$ orgctl {line}\n{}{}", said.out, said.err);
+        if said.code != 0 {
+            text.push_str(&format!("[exit {}]\n", said.code));
+        }
+        text
+    }
+
+    /// The program itself, in a process of its own, with this place's environment alone.
+    pub fn spawn(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orgctl"));
+        command.args(split(line)).env_clear().envs(&self.env).current_dir(self.dir.path());
+        command
+    }
+
+    /// Runs SQL behind orgctl's back, as the owner of the database; what the engine says against it.
+    pub fn sql(&self, sql: &str) -> Result<(), String> {
+        sql_on(self.engine, &self.url, sql)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(name) = &self.database {
+            psql(&server(), &format!("drop database if exists {name} with (force)"));
+        }
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+fn sql_on(engine: Engine, url: &str, sql: &str) -> Result<(), String> {
+    runtime().block_on(async {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match engine {
+            Engine::Sqlite => {
+                let mut c = sqlx::SqliteConnection::connect(url).await.map_err(|e| e.to_string())?;
+                let done = c.execute(sqlx::raw_sql(sql)).await.map(drop).map_err(|e| e.to_string());
+                c.close().await.map_err(|e| e.to_string())?;
+                done
+            }
+            Engine::Postgres => {
+                let mut c = sqlx::PgConnection::connect(url).await.map_err(|e| e.to_string())?;
+                c.execute("set search_path to orgctl").await.map_err(|e| e.to_string())?;
+                let done = c.execute(sqlx::raw_sql(sql)).await.map(drop).map_err(|e| e.to_string());
+                c.close().await.map_err(|e| e.to_string())?;
+                done
+            }
+        }
+    })
+}
+
+/// Runs SQL on the test server.
+pub fn psql(url: &str, sql: &str) {
+    sql_on(Engine::Postgres, url, sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+}
+
+/// Splits like a shell, as far as tests need it: blanks, single and double quotes.
+pub fn split(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote, mut open) = (Vec::new(), String::new(), None, false);
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(q), c) if c == q => quote = None,
+            (None, '\'' | '"') => (quote, open) = (Some(c), true),
+            (None, c) if c.is_whitespace() => {
+                if open || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                open = false;
+            }
+            (_, c) => word.push(c),
+        }
+    }
+    if open || !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+/// A stream that keeps what was written to it.
+#[derive(Clone, Default)]
+struct Buffer(Rc<RefCell<Vec<u8>>>);
+
+impl Buffer {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.borrow().clone()).expect("output is UTF-8")
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Holds a text against a committed file. `UPDATE_GOLDEN=1 ./tests/run` writes it anew.
+#[track_caller]
+pub fn golden(path: &str, text: &str) {
+    let file = root().join(path);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&file, text).expect("a golden file");
+        return;
+    }
+    let kept = std::fs::read_to_string(&file).unwrap_or_default();
+    if kept != text {
+        let line = kept
+            .lines()
+            .zip(text.lines())
+            .position(|(a, b)| a != b)
+            .unwrap_or(kept.lines().count().min(text.lines().count()));
+        panic!(
+            "{path} is no longer what the program makes (line {}):\n  kept: {}\n  made: {}\nUPDATE_GOLDEN=1 ./tests/run writes it anew",
+            line + 1,
+            kept.lines().nth(line).unwrap_or("(nothing)"),
+            text.lines().nth(line).unwrap_or("(nothing)"),
+        );
+    }
+}

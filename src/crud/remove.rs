@@ -258,7 +258,7 @@ impl Verb for Restore {
 pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     let mut deletions: Vec<(i32, Uuid)> = Vec::new();
     let mut named = Vec::new();
-    for key in keys(s, m)? {
+    for key in keys(s, m).await? {
         let record = find(s, desc, &key, Life::Deleted).await?;
         let deletion = record.meta.deletion_id.map(|d| (record.meta.org_id, d));
         deletions.extend(deletion.filter(|d| !deletions.contains(d)));
@@ -367,7 +367,7 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
             return Ok(());
         }
     } else {
-        for key in keys(s, m)? {
+        for key in keys(s, m).await? {
             records.push(find(s, desc, &key, Life::Deleted).await?);
         }
     }

@@ -224,7 +224,7 @@ impl Verb for Change {
 /// The records that keys name, as targets.
 pub async fn targets(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<Record>> {
     let mut found: Vec<Record> = Vec::new();
-    for key in keys(s, m)? {
+    for key in keys(s, m).await? {
         let record = find(s, desc, &key, Life::Live).await?;
         not_system(&record)?;
         if found.iter().all(|r| r.meta.id != record.meta.id) {

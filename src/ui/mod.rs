@@ -27,6 +27,18 @@ pub struct Io {
     pub width: Option<u16>,
 }
 
+impl Io {
+    /// Reads standard input on a thread of its own, so that a signal is heard while it has nothing to give. It can be
+    /// done once.
+    pub async fn read_aside<T: Send + 'static>(
+        &mut self,
+        read: impl FnOnce(&mut dyn Read) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let mut stdin = std::mem::replace(&mut self.stdin, Box::new(io::empty()));
+        tokio::task::spawn_blocking(move || read(&mut *stdin)).await.map_err(io::Error::other)?
+    }
+}
+
 /// How to speak.
 #[derive(Debug, Clone)]
 pub struct Style {

@@ -3,13 +3,12 @@
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::db::Db;
 use super::records::{self, Column, Life, Scope};
-use super::sql::{Row, Sql, quoted};
+use super::sql::{Row, Sql};
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::Descriptor;
 use crate::model::value::{Kind, Value};
@@ -249,6 +248,14 @@ impl Query {
         .await
     }
 
+    /// How many rows there are.
+    pub async fn count(&self, db: &mut Db) -> Result<i64> {
+        let bare = Query { columns: Vec::new(), ..self.clone() };
+        let mut sql = Sql::new(format!("select count(*) from {} t{}", self.desc.table, bare.joins(&[])));
+        self.conditions(&mut sql);
+        db.one(sql.yields([Kind::Int])).await?.int(0)
+    }
+
     /// How many rows there are, grouped by one column's text, most first.
     pub async fn counts(&self, db: &mut Db, by: &Column) -> Result<Vec<(Option<String>, i64)>> {
         let by = std::slice::from_ref(by);
@@ -344,19 +351,4 @@ pub fn column<'a>(columns: &'a [Column], name: &str) -> Result<&'a Column, Probl
             .hint_maybe(meant)
             .hint(format!("fields: {}", known.join(", ")))
     })
-}
-
-/// A day as a filter value means the whole day.
-pub fn day_after(start: DateTime<Utc>) -> DateTime<Utc> {
-    start + TimeDelta::days(1)
-}
-
-/// Counts live rows of a table, for `stats`.
-pub async fn count_live(db: &mut Db, desc: &Descriptor, org: i32) -> Result<i64> {
-    let sql = Sql::new(format!(
-        "select count(*) from {} t where t.{} = $1 and t.deleted_at is null",
-        desc.table,
-        quoted("org_id")
-    ));
-    db.one(sql.with([org.into()]).yields([Kind::Int])).await?.int(0)
 }

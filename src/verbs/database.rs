@@ -109,6 +109,15 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             field.parse(text, &s.rules)?;
         }
     }
+    if let (Location::Sqlite(path), true) = (&s.location, s.dry_run)
+        && !path.exists()
+    {
+        // A dry run makes no file either.
+        let steps = migrate::all(Engine::Sqlite)?.len();
+        s.ui.status(&format!("would make the database {} with {steps} migrations", path.display()));
+        dry_run_note(s);
+        return Ok(());
+    }
     s.opening.create = true;
     let db = s.unchecked_db().await?;
     let before = migrate::state(db).await?;

@@ -133,7 +133,7 @@ impl Ui {
                 .into());
         }
         let answer = dialoguer::Confirm::new().with_prompt(visible(question)).default(false).interact_opt();
-        match answer.map_err(asked)? {
+        match answer.map_err(|e| self.unanswered(e))? {
             Some(true) => Ok(()),
             _ => Err(Problem::new(Kind::Failed, "not confirmed; nothing was changed").into()),
         }
@@ -150,7 +150,17 @@ impl Ui {
         if let Some(default) = default {
             input = input.default(default.to_owned());
         }
-        input.validate_with(|text: &String| check(text)).interact_text().map_err(asked)
+        input.validate_with(|text: &String| check(text)).interact_text().map_err(|e| self.unanswered(e))
+    }
+
+    /// A failure of a prompt: Ctrl-C ends the program, on a line of its own.
+    fn unanswered(&mut self, e: dialoguer::Error) -> anyhow::Error {
+        let dialoguer::Error::IO(e) = e;
+        self.say("");
+        if e.kind() == io::ErrorKind::Interrupted {
+            return Problem::new(Kind::Interrupted, "interrupted; nothing was changed").into();
+        }
+        Problem::failed(format!("can't read the answer: {}", text::plain(&e))).into()
     }
 
     /// A bar on a terminal, for work of unknown or known length; silent elsewhere and with `--quiet`.
@@ -177,13 +187,4 @@ fn closed(e: io::Error) -> anyhow::Error {
         return Problem::new(Kind::OutputClosed, "the reader of the output went away").into();
     }
     Problem::failed(format!("can't write the output: {}", text::plain(&e))).into()
-}
-
-/// A failure of a prompt: Ctrl-C ends the program.
-fn asked(e: dialoguer::Error) -> anyhow::Error {
-    let dialoguer::Error::IO(e) = e;
-    if e.kind() == io::ErrorKind::Interrupted {
-        return Problem::new(Kind::Interrupted, "interrupted; nothing was changed").into();
-    }
-    Problem::failed(format!("can't read the answer: {}", text::plain(&e))).into()
 }

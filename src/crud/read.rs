@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use clap::ArgMatches;
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::gate;
@@ -193,7 +194,7 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     gate::allow(s)?;
     let life = if m.get_flag("with-deleted") { Life::Any } else { Life::Live };
     let mut ids = Vec::new();
-    for key in keys(s, m)? {
+    for key in keys(s, m).await? {
         let record = find(s, desc, &key, life).await?;
         // The organisation SYSTEM is in no list, but can be looked at.
         if record.meta.org_id == 0 && desc.is_org() {
@@ -214,7 +215,7 @@ fn show_system(s: &mut Session<'_>, found: &crate::model::resource::Record) -> R
 /// Exit code 0 or 3, and a word only for people.
 pub async fn exists(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    for key in keys(s, m)? {
+    for key in keys(s, m).await? {
         let record = find(s, desc, &key, Life::Live).await?;
         s.ui.status(&format!("{} exists", record.title()));
     }
@@ -290,7 +291,9 @@ pub async fn with_keys(s: &mut Session<'_>, entries: &[Entry]) -> Result<Vec<Ent
     for e in &mut readable {
         let Some(desc) = resource(&e.kind) else { continue };
         for part in ["old", "new"] {
-            let Some(values) = e.payload.as_mut().and_then(|p| p[part].as_object_mut()) else { continue };
+            let Some(values) = e.payload.as_mut().and_then(|p| p.get_mut(part)).and_then(Json::as_object_mut) else {
+                continue;
+            };
             for field in desc.fields {
                 let Some(target) = field.target().and_then(resource) else { continue };
                 let Some(value) = values.shift_remove(field.column) else { continue };
@@ -348,7 +351,7 @@ pub async fn print_entries(s: &mut Session<'_>, entries: &[Entry], with_org: boo
     let mut codes = std::collections::BTreeMap::new();
     for e in entries {
         let payload = e.payload.clone().unwrap_or_default();
-        let text = |v: &serde_json::Value| v.as_str().map(str::to_owned);
+        let text = |v: &Json| v.as_str().map(str::to_owned);
         let mut row: Vec<Value> = Vec::new();
         if with_org || !people {
             if let std::collections::btree_map::Entry::Vacant(code) = codes.entry(e.tree) {
@@ -367,8 +370,7 @@ pub async fn print_entries(s: &mut Session<'_>, entries: &[Entry], with_org: boo
         if people {
             row.push(changes(e).into());
         } else {
-            let part =
-                |v: &serde_json::Value| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };
+            let part = |v: &Json| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };
             row.extend([e.resource_id.into(), part(&payload["old"]), part(&payload["new"])]);
             row.extend([e.source.as_str().into(), e.request_id.into()]);
         }
@@ -389,9 +391,9 @@ fn head_index(heads: &[Head], name: &str) -> Result<usize> {
 /// What a record changed, in a few words: `phone: +9122... -> +9198...`.
 fn changes(e: &Entry) -> String {
     let Some(payload) = &e.payload else { return "(erased)".into() };
-    let word = |v: &serde_json::Value| match v {
-        serde_json::Value::Null => "none".to_owned(),
-        serde_json::Value::String(s) => s.clone(),
+    let word = |v: &Json| match v {
+        Json::Null => "none".to_owned(),
+        Json::String(s) => s.clone(),
         other => other.to_string(),
     };
     match (payload["old"].as_object(), payload["new"].as_object()) {

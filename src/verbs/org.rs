@@ -20,7 +20,7 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let mut orgs = Vec::new();
     if m.get_many::<String>("key").is_some() {
-        for key in crate::crud::input::keys(s, m)? {
+        for key in crate::crud::input::keys(s, m).await? {
             orgs.push(find(s, Org::DESCRIPTOR, &key, Life::Live).await?.meta.org_id);
         }
     } else {

@@ -213,7 +213,9 @@ impl Ui {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        bar.enable_steady_tick(Duration::from_millis(200));
+        if length.is_none() {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
         bar.with_message(what.to_owned())
     }
 }

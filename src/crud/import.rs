@@ -553,12 +553,8 @@ fn unreadable_csv(path: &Path, e: &csv::Error) -> Problem {
 async fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
     let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", plain(&e)));
     let file = tempfile::NamedTempFile::new().map_err(failed)?;
-    let mut writer = file.reopen().map_err(failed)?;
-    // The file's name stays here, so that it is removed even if the copy never ends.
-    s.ui.io
-        .read_aside(move |stdin| io::copy(stdin, &mut writer))
-        .await
-        .map_err(|e| Problem::failed(format!("can't read standard input: {}", plain(&e))))?;
+    // The name stays here, so that the file is removed even if standard input never ends.
+    s.ui.read_stdin(file.reopen().map_err(failed)?).await?;
     Ok(file)
 }
 

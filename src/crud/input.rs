@@ -110,10 +110,8 @@ pub async fn keys(s: &mut Session<'_>, matches: &ArgMatches) -> Result<Vec<Strin
             keys.push(key);
             continue;
         }
-        let read = s.ui.io.read_aside(|stdin| std::io::read_to_string(stdin)).await;
-        let text = read.map_err(|e| {
-            Problem::failed(format!("can't read keys from standard input: {}", crate::ui::text::plain(&e)))
-        })?;
+        let text = String::from_utf8(s.ui.read_stdin(Vec::new()).await?)
+            .map_err(|_| Problem::invalid("standard input is not UTF-8 text"))?;
         keys.extend(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned));
     }
     if keys.is_empty() {

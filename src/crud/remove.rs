@@ -175,7 +175,7 @@ pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             }
             shown = Some(plan.versions());
         }
-        s.ui.confirm(&question)?;
+        s.ui.confirm(&question).await?;
     }
     let target =
         |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: shown.is_some().then_some(r.meta.version) };
@@ -377,7 +377,7 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
             several => count(several.len() as u64, desc),
         };
         let inside = if desc.is_org() { ", with all that was in it" } else { "" };
-        s.ui.confirm(&format!("purge {what} for good{inside}?"))?;
+        s.ui.confirm(&format!("purge {what} for good{inside}?")).await?;
     }
     // What was shown is what goes.
     let target = |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: Some(r.meta.version) };

@@ -33,7 +33,7 @@ pub struct World<'a> {
 /// Runs one command line; its exit code, and the streams back.
 pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     let words: Vec<String> = argv.iter().map(|w| w.to_string_lossy().into_owned()).collect();
-    let mut ui = Ui { io, style: plain_style(&words), now: world.clock.now() };
+    let mut ui = Ui::new(io, plain_style(&words), world.clock.now());
     if let Some(word) = argv.iter().find(|w| w.to_str().is_none()) {
         let problem = Problem::usage(format!("'{}' is not UTF-8 text", word.to_string_lossy()));
         return end(ui, Err(problem.into()));
@@ -141,6 +141,7 @@ async fn until_signal(session: &mut Session<'_>, found: &Found, leaf: &ArgMatche
         return work.await;
     }
     drop(work);
+    session.ui.restore_terminal();
     Err(Problem::new(kind, "interrupted; nothing was changed").into())
 }
 

@@ -74,7 +74,7 @@ pub const LEAVES: &[Leaf] = &[
         args: |c| c.arg(key_maybe("Branch to begin at")).arg(number("depth", "LEVELS", "Levels to show").value_parser(value_parser!(usize))),
         run: run!(branch::tree) },
     Leaf { noun: "branch", verb: "move", permission: "branches:update", writes: true, about: "Move branches, with all that is below them",
-        examples: "orgctl branch move MUM02 --to R-GUJ\norgctl branch move MUM02 --root",
+        examples: "orgctl branch move MUM02 --to R-GUJ-N\norgctl branch move MUM02 --root",
         args: |c| c.arg(keys("Branches to move"))
             .arg(text("to", "KEY", "Branch to move them below").required_unless_present("root"))
             .arg(switch("root", "Make them stand by themselves").conflicts_with("to")).arg(if_version()),

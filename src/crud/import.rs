@@ -594,12 +594,9 @@ fn unreadable_csv(path: &Path, e: &csv::Error) -> Problem {
 }
 
 /// Standard input can be read once; two passes need a file. It is nobody else's to read.
-fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::NamedTempFile::new()
-        .map_err(|e| Problem::failed(format!("can't make a temporary file: {}", plain(&e))))?;
-    io::copy(&mut s.ui.io.stdin, &mut file)
-        .map_err(|e| Problem::failed(format!("can't read standard input: {}", plain(&e))))?;
-    Ok(file)
+async fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
+    let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", plain(&e)));
+    s.ui.read_stdin(tempfile::NamedTempFile::new().map_err(failed)?).await
 }
 
 /// Looks at the first bytes and the header: what is no CSV is refused by name, the delimiter is the one that the header
@@ -701,7 +698,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let org = if desc.is_org() { None } else { Some(s.the_org().await?) };
     let file = m.get_one::<String>("file").cloned().unwrap_or_default();
     // Kept until the end: dropping it removes the file.
-    let spooled = if file == "-" { Some(spool(s)?) } else { None };
+    let spooled = if file == "-" { Some(spool(s).await?) } else { None };
     let path = spooled.as_ref().map_or_else(|| PathBuf::from(&file), |f| f.path().to_owned());
     let delimiter = dialect(&path)?;
     let mut reader = csv::ReaderBuilder::new()

@@ -102,7 +102,7 @@ pub async fn find_ref(s: &mut Session<'_>, field: &'static Field, org: i32, key:
 }
 
 /// Keys from the command line; `-` reads them from standard input, one a line.
-pub fn keys(s: &mut Session<'_>, matches: &ArgMatches) -> Result<Vec<String>> {
+pub async fn keys(s: &mut Session<'_>, matches: &ArgMatches) -> Result<Vec<String>> {
     let given: Vec<String> = matches.get_many::<String>("key").into_iter().flatten().cloned().collect();
     let mut keys = Vec::new();
     for key in given {
@@ -110,10 +110,8 @@ pub fn keys(s: &mut Session<'_>, matches: &ArgMatches) -> Result<Vec<String>> {
             keys.push(key);
             continue;
         }
-        let mut text = String::new();
-        std::io::Read::read_to_string(&mut s.ui.io.stdin, &mut text).map_err(|e| {
-            Problem::failed(format!("can't read keys from standard input: {}", crate::ui::text::plain(&e)))
-        })?;
+        let text = String::from_utf8(s.ui.read_stdin(Vec::new()).await?)
+            .map_err(|_| Problem::invalid("standard input is not UTF-8 text"))?;
         keys.extend(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned));
     }
     if keys.is_empty() {

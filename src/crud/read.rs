@@ -1,13 +1,17 @@
 //! list, show, exists, export, history: reading any resource.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
 use clap::ArgMatches;
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::gate;
 use super::input::{filter, find, find_in, keys};
 use super::session::Session;
 use crate::model::problem::{Kind as ProblemKind, Problem};
+use crate::model::resource;
 use crate::model::resource::Descriptor;
 use crate::model::value::{Kind, Value};
 use crate::store::audit::{Entry, Search, search};
@@ -102,7 +106,7 @@ pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
         s.ui.status(&format!("no {}", desc.table));
     }
     if let Some(next) = page.next {
-        let command = next_page(&s.origin.command, &next.encode()?);
+        let command = next_page(&s.origin.command, &next.encode(&query));
         s.ui.status(&format!("{} shown, more follow: {command}", listing.count()));
     }
     Ok(())
@@ -190,7 +194,7 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     gate::allow(s)?;
     let life = if m.get_flag("with-deleted") { Life::Any } else { Life::Live };
     let mut ids = Vec::new();
-    for key in keys(s, m)? {
+    for key in keys(s, m).await? {
         let record = find(s, desc, &key, life).await?;
         // The organisation SYSTEM is in no list, but can be looked at.
         if record.meta.org_id == 0 && desc.is_org() {
@@ -211,7 +215,7 @@ fn show_system(s: &mut Session<'_>, found: &crate::model::resource::Record) -> R
 /// Exit code 0 or 3, and a word only for people.
 pub async fn exists(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    for key in keys(s, m)? {
+    for key in keys(s, m).await? {
         let record = find(s, desc, &key, Life::Live).await?;
         s.ui.status(&format!("{} exists", record.title()));
     }
@@ -280,11 +284,41 @@ pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     print_entries(s, &entries, false).await
 }
 
+/// For people, a reference in a payload is told by the natural key that it has now, under the field's name.
+pub async fn with_keys(s: &mut Session<'_>, entries: &[Entry]) -> Result<Vec<Entry>> {
+    let mut known: HashMap<Uuid, Option<String>> = HashMap::new();
+    let mut readable = entries.to_vec();
+    for e in &mut readable {
+        let Some(desc) = resource(&e.kind) else { continue };
+        for part in ["old", "new"] {
+            let Some(values) = e.payload.as_mut().and_then(|p| p.get_mut(part)).and_then(Json::as_object_mut) else {
+                continue;
+            };
+            for field in desc.fields {
+                let Some(target) = field.target().and_then(resource) else { continue };
+                let Some(value) = values.shift_remove(field.column) else { continue };
+                let id = value.as_str().and_then(|t| Uuid::try_parse(t).ok());
+                if let Some(id) = id
+                    && !known.contains_key(&id)
+                {
+                    let found = records::load(s.db().await?, target, e.tree, id).await?;
+                    known.insert(id, found.map(|r| r.key()));
+                }
+                let key = id.and_then(|id| known.get(&id).cloned().flatten());
+                values.insert(field.name().to_owned(), key.map_or(value, Into::into));
+            }
+        }
+    }
+    Ok(readable)
+}
+
 /// Audit records as a list.
 pub async fn print_entries(s: &mut Session<'_>, entries: &[Entry], with_org: bool) -> Result<()> {
+    let people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
+    let readable = if people { Some(with_keys(s, entries).await?) } else { None };
+    let entries = readable.as_deref().unwrap_or(entries);
     let mut heads = vec![Head::new("seq", Kind::Int), Head::new("at", Kind::Time), Head::new("actor", Kind::Text)];
     heads.extend([Head::new("action", Kind::Text), Head::new("resource", Kind::Text), Head::new("key", Kind::Text)]);
-    let people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
     if people {
         heads.push(Head::new("changes", Kind::Text));
     } else {
@@ -317,7 +351,7 @@ pub async fn print_entries(s: &mut Session<'_>, entries: &[Entry], with_org: boo
     let mut codes = std::collections::BTreeMap::new();
     for e in entries {
         let payload = e.payload.clone().unwrap_or_default();
-        let text = |v: &serde_json::Value| v.as_str().map(str::to_owned);
+        let text = |v: &Json| v.as_str().map(str::to_owned);
         let mut row: Vec<Value> = Vec::new();
         if with_org || !people {
             if let std::collections::btree_map::Entry::Vacant(code) = codes.entry(e.tree) {
@@ -336,8 +370,7 @@ pub async fn print_entries(s: &mut Session<'_>, entries: &[Entry], with_org: boo
         if people {
             row.push(changes(e).into());
         } else {
-            let part =
-                |v: &serde_json::Value| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };
+            let part = |v: &Json| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };
             row.extend([e.resource_id.into(), part(&payload["old"]), part(&payload["new"])]);
             row.extend([e.source.as_str().into(), e.request_id.into()]);
         }
@@ -358,9 +391,9 @@ fn head_index(heads: &[Head], name: &str) -> Result<usize> {
 /// What a record changed, in a few words: `phone: +9122... -> +9198...`.
 fn changes(e: &Entry) -> String {
     let Some(payload) = &e.payload else { return "(erased)".into() };
-    let word = |v: &serde_json::Value| match v {
-        serde_json::Value::Null => "none".to_owned(),
-        serde_json::Value::String(s) => s.clone(),
+    let word = |v: &Json| match v {
+        Json::Null => "none".to_owned(),
+        Json::String(s) => s.clone(),
         other => other.to_string(),
     };
     match (payload["old"].as_object(), payload["new"].as_object()) {
@@ -369,6 +402,13 @@ fn changes(e: &Entry) -> String {
             pairs.collect::<Vec<_>>().join(", ")
         }
         (None, Some(new)) => new.iter().map(|(k, v)| format!("{k}: {}", word(v))).collect::<Vec<_>>().join(", "),
-        _ => e.request.as_ref().and_then(|r| r["error"].as_str()).unwrap_or_default().to_owned(),
+        (Some(_), None) => String::new(),
+        (None, None) => match e.request.as_ref().and_then(|r| r["error"].as_str()) {
+            Some(error) => error.to_owned(),
+            None => {
+                let details = payload.as_object().into_iter().flatten().filter(|(k, _)| *k != "v" && *k != "key");
+                details.map(|(k, v)| format!("{k}: {}", word(v))).collect::<Vec<_>>().join(", ")
+            }
+        },
     }
 }

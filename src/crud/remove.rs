@@ -175,7 +175,7 @@ pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             }
             shown = Some(plan.versions());
         }
-        s.ui.confirm(&question)?;
+        s.ui.confirm(&question).await?;
     }
     let target =
         |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: shown.is_some().then_some(r.meta.version) };
@@ -258,7 +258,7 @@ impl Verb for Restore {
 pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     let mut deletions: Vec<(i32, Uuid)> = Vec::new();
     let mut named = Vec::new();
-    for key in keys(s, m)? {
+    for key in keys(s, m).await? {
         let record = find(s, desc, &key, Life::Deleted).await?;
         let deletion = record.meta.deletion_id.map(|d| (record.meta.org_id, d));
         deletions.extend(deletion.filter(|d| !deletions.contains(d)));
@@ -367,7 +367,7 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
             return Ok(());
         }
     } else {
-        for key in keys(s, m)? {
+        for key in keys(s, m).await? {
             records.push(find(s, desc, &key, Life::Deleted).await?);
         }
     }
@@ -377,7 +377,7 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
             several => count(several.len() as u64, desc),
         };
         let inside = if desc.is_org() { ", with all that was in it" } else { "" };
-        s.ui.confirm(&format!("purge {what} for good{inside}?"))?;
+        s.ui.confirm(&format!("purge {what} for good{inside}?")).await?;
     }
     // What was shown is what goes.
     let target = |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: Some(r.meta.version) };

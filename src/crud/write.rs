@@ -117,9 +117,8 @@ pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
                 .into());
         }
         let rules = s.rules.clone();
-        let text = s.ui.ask(&format!("{} ({})", field.help, field.name()), None, |t| {
-            field.parse(t, &rules).map(drop).map_err(|p| p.sentence)
-        })?;
+        let check = move |t: &str| field.parse(t, &rules).map(drop).map_err(|p| p.sentence);
+        let text = s.ui.ask(&format!("{} ({})", field.help, field.name()), check).await?;
         values.push((field.column.to_owned(), parse(s, field, org, &text).await?));
     }
     let record = gate::write(s, &Create { noun: desc.noun.into(), org, values }).await?;
@@ -237,7 +236,7 @@ fn not_its_own_parent(record: &Record) -> Result<(), Problem> {
 /// The records that keys name, as targets.
 pub async fn targets(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<Record>> {
     let mut found: Vec<Record> = Vec::new();
-    for key in keys(s, m)? {
+    for key in keys(s, m).await? {
         let record = find(s, desc, &key, Life::Live).await?;
         not_system(&record)?;
         if found.iter().all(|r| r.meta.id != record.meta.id) {

@@ -195,3 +195,57 @@ pub fn changed_fields(before: &Record, after: &Record) -> (Map<String, Json>, Ma
     }
     (old, new)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// The vectors of docs/audit-format.md, which were made with Python.
+    #[test]
+    fn bytes_are_those_of_the_document() {
+        let doc = include_str!("../../docs/audit-format.md");
+        let of = |name: &str, from: &str| -> String {
+            let part = &doc[doc.find(from).expect("a part of the document")..];
+            let line = part.lines().find(|l| l.starts_with(name)).expect("a line of the document");
+            line[name.len()..].trim().to_owned()
+        };
+        let ascending = |from: u8| std::array::from_fn(|i| from + i as u8);
+        let request = canonical(&serde_json::json!({
+            "v": 1, "source": "cli",
+            "actor": { "name": "asha", "kind": "operator", "key": "operator:1000@host", "id": 1 },
+        }));
+        let request = request.expect("JSON");
+        assert_eq!(request, of("request payload", "request salt"));
+        let request_digest = commit(&ascending(0), &request);
+        assert_eq!(hex(&request_digest), of("request digest", "request salt"));
+        let new = serde_json::json!({ "name": "Café", "code": "MUM01" });
+        let payload = Payload { key: Some("MUM01".into()), new: new.as_object().cloned(), ..Payload::default() };
+        let payload = canonical(&payload.to_json()).expect("JSON");
+        assert_eq!(payload, of("payload", "tree 1, seq 7"));
+        let commitment = commit(&ascending(16), &payload);
+        assert_eq!(hex(&commitment), of("commitment", "tree 1, seq 7"));
+        let mut header = Header {
+            tree: 1,
+            seq: 7,
+            at: "2026-11-21T00:00:00.123456Z".parse().expect("a time"),
+            request_id: "01a1fbef-180a-7083-9f2a-d295010d2fdd".parse().expect("a UUID"),
+            request_digest,
+            action: "create",
+            kind: "branch",
+            resource_id: "01a1fbef-180b-7abc-8def-000000000001".parse().expect("a UUID"),
+            status: "success",
+        };
+        assert_eq!(hex(&header.to_bytes()), of("header", "tree 1, seq 7"));
+        let mut tree = super::super::merkle::Frontier::default();
+        tree.append(header.leaf(&commitment));
+        assert_eq!(hex(&tree.root()), of("leaf", "tree 1, seq 7"));
+        header.seq = 8;
+        tree.append(header.leaf(&commitment));
+        assert_eq!(hex(&header.leaf(&commitment)), of("leaf", "the same with seq 8"));
+        assert_eq!(hex(&tree.root()), of("root of both", "the same with seq 8"));
+    }
+}

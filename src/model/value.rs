@@ -54,6 +54,23 @@ impl Value {
         }
     }
 
+    /// Reads [`Value::to_json`] back, where the kind is known. `None` where it is not of that kind.
+    pub fn from_json(kind: Kind, json: &serde_json::Value) -> Option<Value> {
+        let text = || json.as_str();
+        if json.is_null() {
+            return Some(Value::Null(kind));
+        }
+        Some(match kind {
+            Kind::Bool => Value::Bool(json.as_bool()?),
+            Kind::Int => Value::Int(json.as_i64().or_else(|| text()?.parse().ok())?),
+            Kind::Text => Value::Text(text()?.to_owned()),
+            Kind::Uuid => Value::Uuid(Uuid::try_parse(text()?).ok()?),
+            Kind::Time => Value::Time(DateTime::parse_from_rfc3339(text()?).ok()?.to_utc()),
+            Kind::Json => Value::Json(json.clone()),
+            Kind::Bytes => return None,
+        })
+    }
+
     /// The machine form: what CSV, TSV and `-o key` print. NULL is empty.
     pub fn to_text(&self) -> String {
         match self {

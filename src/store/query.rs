@@ -3,13 +3,13 @@
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::db::Db;
 use super::records::{self, Column, Life, Scope};
-use super::sql::{Row, Sql, quoted};
+use super::sql::{Row, Sql};
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::Descriptor;
 use crate::model::value::{Kind, Value};
@@ -65,49 +65,38 @@ pub struct Query {
     pub after: Option<Cursor>,
 }
 
-/// Where the next page begins: what the last row of this one sorts by. Opaque to the user.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// Where the next page begins: what the last row of this one sorts by. Its token is opaque to the user.
+#[derive(Debug, Clone)]
 pub struct Cursor {
-    sort: Vec<String>,
-    descending: bool,
     values: Vec<Value>,
     id: Uuid,
 }
 
 impl Cursor {
-    pub fn encode(&self) -> Result<String> {
-        Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(self)?))
+    /// The token: id, a mark of the sort that it belongs to, and the values as JSON.
+    pub fn encode(&self, query: &Query) -> String {
+        let values: Vec<serde_json::Value> = self.values.iter().map(Value::to_json).collect();
+        let mut bytes = self.id.as_bytes().to_vec();
+        bytes.extend(query.sort_mark());
+        bytes.extend(serde_json::Value::Array(values).to_string().into_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// Reads a token and holds it against the sort it was made for.
     pub fn decode(token: &str, query: &Query) -> Result<Cursor, Problem> {
-        let wrong = || {
+        let read = || {
+            let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+            let (id, rest) = bytes.split_at_checked(16)?;
+            let values: Vec<serde_json::Value> = serde_json::from_slice(rest.strip_prefix(&query.sort_mark())?).ok()?;
+            let keys = query.sort_keys();
+            let values: Vec<Value> =
+                keys.iter().zip(&values).map(|(k, v)| Value::from_json(k.kind, v)).collect::<Option<_>>()?;
+            (values.len() == keys.len()).then_some(Cursor { values, id: Uuid::from_slice(id).ok()? })
+        };
+        read().ok_or_else(|| {
             Problem::usage("the page token can't be used here")
                 .hint("take the command that the last page printed, unchanged")
-        };
-        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| wrong())?;
-        let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|_| wrong())?;
-        let keys = query.sort_keys();
-        let same = cursor.sort == names(&keys) && cursor.descending == query.descending;
-        let fits = cursor.values.len() == keys.len() && keys.iter().zip(&cursor.values).all(|(k, v)| kind(v) == k.kind);
-        if same && fits { Ok(cursor) } else { Err(wrong()) }
-    }
-}
-
-fn names(columns: &[Column]) -> Vec<String> {
-    columns.iter().map(|c| c.name.clone()).collect()
-}
-
-fn kind(value: &Value) -> Kind {
-    match value {
-        Value::Null(kind) => *kind,
-        Value::Bool(_) => Kind::Bool,
-        Value::Int(_) => Kind::Int,
-        Value::Text(_) => Kind::Text,
-        Value::Uuid(_) => Kind::Uuid,
-        Value::Time(_) => Kind::Time,
-        Value::Bytes(_) => Kind::Bytes,
-        Value::Json(_) => Kind::Json,
+        })
     }
 }
 
@@ -157,6 +146,13 @@ impl Query {
             );
         }
         keys
+    }
+
+    /// Tells a token of this sort from one of another.
+    fn sort_mark(&self) -> [u8; 4] {
+        let names: Vec<String> = self.sort_keys().into_iter().map(|k| k.name).collect();
+        let hash = Sha256::digest(format!("{} {} {}", self.desc.noun, names.join(","), self.descending));
+        [hash[0], hash[1], hash[2], hash[3]]
     }
 
     fn conditions(&self, sql: &mut Sql) {
@@ -230,12 +226,7 @@ impl Query {
 
     fn cursor(&self, last: &Row, keys: usize) -> Result<Cursor> {
         let n = self.columns.len();
-        Ok(Cursor {
-            sort: names(&self.sort_keys()),
-            descending: self.descending,
-            values: last.0[n..n + keys].to_vec(),
-            id: last.uuid(n + keys)?,
-        })
+        Ok(Cursor { values: last.0[n..n + keys].to_vec(), id: last.uuid(n + keys)? })
     }
 
     /// Every row, handed on as it comes.
@@ -247,6 +238,14 @@ impl Query {
             each(row)
         })
         .await
+    }
+
+    /// How many rows there are.
+    pub async fn count(&self, db: &mut Db) -> Result<i64> {
+        let bare = Query { columns: Vec::new(), ..self.clone() };
+        let mut sql = Sql::new(format!("select count(*) from {} t{}", self.desc.table, bare.joins(&[])));
+        self.conditions(&mut sql);
+        db.one(sql.yields([Kind::Int])).await?.int(0)
     }
 
     /// How many rows there are, grouped by one column's text, most first.
@@ -344,19 +343,4 @@ pub fn column<'a>(columns: &'a [Column], name: &str) -> Result<&'a Column, Probl
             .hint_maybe(meant)
             .hint(format!("fields: {}", known.join(", ")))
     })
-}
-
-/// A day as a filter value means the whole day.
-pub fn day_after(start: DateTime<Utc>) -> DateTime<Utc> {
-    start + TimeDelta::days(1)
-}
-
-/// Counts live rows of a table, for `stats`.
-pub async fn count_live(db: &mut Db, desc: &Descriptor, org: i32) -> Result<i64> {
-    let sql = Sql::new(format!(
-        "select count(*) from {} t where t.{} = $1 and t.deleted_at is null",
-        desc.table,
-        quoted("org_id")
-    ));
-    db.one(sql.with([org.into()]).yields([Kind::Int])).await?.int(0)
 }

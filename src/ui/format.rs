@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::Ui;
 use super::table;
-use super::text::{relative, visible};
+use super::text::{local, relative, visible};
 use crate::model::scalar::is_format;
 use crate::model::value::{Kind, Value};
 
@@ -187,7 +187,7 @@ pub fn record(ui: &mut Ui, heads: &[Head], key: usize, row: Vec<Value>) -> Resul
                 .filter(|(_, v)| !v.is_null())
                 .map(|(h, v)| {
                     let shown = match v {
-                        Value::Time(t) => format!("{} ({})", super::text::visible(&v.to_text()), relative(*t, now)),
+                        Value::Time(t) => format!("{} ({})", local(*t), relative(*t, now)),
                         v => table_cell(v, now),
                     };
                     (h.name.clone(), shown)

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 
 use crate::model::problem::{Kind, Problem};
 use format::Format;
@@ -48,9 +49,15 @@ pub struct Ui {
     pub style: Style,
     /// For relative times.
     pub now: DateTime<Utc>,
+    /// The terminal as a prompt found it.
+    terminal: Option<Termios>,
 }
 
 impl Ui {
+    pub fn new(io: Io, style: Style, now: DateTime<Utc>) -> Ui {
+        Ui { io, style, now, terminal: None }
+    }
+
     /// Data.
     pub fn out(&mut self, text: &str) -> Result<()> {
         self.io.stdout.write_all(text.as_bytes()).map_err(closed)
@@ -123,7 +130,7 @@ impl Ui {
     }
 
     /// Asks before destructive work; no by default. Without a terminal the answer must have been given by `--yes`.
-    pub fn confirm(&mut self, question: &str) -> Result<()> {
+    pub async fn confirm(&mut self, question: &str) -> Result<()> {
         if self.style.yes {
             return Ok(());
         }
@@ -132,25 +139,65 @@ impl Ui {
                 .hint("answer it beforehand with --yes")
                 .into());
         }
-        let answer = dialoguer::Confirm::new().with_prompt(visible(question)).default(false).interact_opt();
-        match answer.map_err(asked)? {
+        let prompt = visible(question);
+        let ask = move || dialoguer::Confirm::new().with_prompt(prompt).default(false).interact_opt();
+        match self.wait_for_answer(ask).await? {
             Some(true) => Ok(()),
             _ => Err(Problem::new(Kind::Failed, "not confirmed; nothing was changed").into()),
         }
     }
 
     /// Asks for a line of text, until it is one that `check` takes.
-    pub fn ask(
+    pub async fn ask(
         &mut self,
         prompt: &str,
-        default: Option<&str>,
-        check: impl Fn(&str) -> Result<(), String>,
+        check: impl Fn(&str) -> Result<(), String> + Send + 'static,
     ) -> Result<String> {
-        let mut input = dialoguer::Input::<String>::new().with_prompt(prompt);
-        if let Some(default) = default {
-            input = input.default(default.to_owned());
+        let prompt = prompt.to_owned();
+        self.wait_for_answer(move || {
+            dialoguer::Input::<String>::new()
+                .with_prompt(prompt)
+                .validate_with(|text: &String| check(text))
+                .interact_text()
+        })
+        .await
+    }
+
+    /// Waits for the person on a thread of its own, so that a signal is noticed meanwhile; then the terminal is given
+    /// back as it was found. Ctrl-C ends the program, on a line of its own.
+    async fn wait_for_answer<T: Send + 'static>(
+        &mut self,
+        prompt: impl FnOnce() -> dialoguer::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.terminal = tcgetattr(io::stdin()).ok();
+        let answer = tokio::task::spawn_blocking(prompt).await;
+        self.terminal = None;
+        let e = match answer {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(dialoguer::Error::IO(e))) => e,
+            Err(e) => return Err(e.into()),
+        };
+        self.say("");
+        if e.kind() == io::ErrorKind::Interrupted {
+            return Err(Problem::new(Kind::Interrupted, "interrupted; nothing was changed").into());
         }
-        input.validate_with(|text: &String| check(text)).interact_text().map_err(asked)
+        Err(Problem::failed(format!("can't read the answer: {}", text::plain(&e))).into())
+    }
+
+    /// Gives the terminal back after a prompt that a signal cut off.
+    pub fn restore_terminal(&mut self) {
+        if let Some(found) = self.terminal.take() {
+            // Where this fails the terminal is gone.
+            let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &found);
+            self.say("");
+        }
+    }
+
+    /// All of standard input into a writer, on a thread of its own: a signal is noticed while nothing comes.
+    pub async fn read_stdin<W: Write + Send + 'static>(&mut self, mut into: W) -> Result<W> {
+        let mut stdin = std::mem::replace(&mut self.io.stdin, Box::new(io::empty()));
+        let copied = tokio::task::spawn_blocking(move || io::copy(&mut stdin, &mut into).map(|_| into)).await?;
+        Ok(copied.map_err(|e| Problem::failed(format!("can't read standard input: {}", text::plain(&e))))?)
     }
 
     /// A bar on a terminal, for work of unknown or known length; silent elsewhere and with `--quiet`.
@@ -166,7 +213,9 @@ impl Ui {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        bar.enable_steady_tick(Duration::from_millis(200));
+        if length.is_none() {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
         bar.with_message(what.to_owned())
     }
 }
@@ -177,13 +226,4 @@ fn closed(e: io::Error) -> anyhow::Error {
         return Problem::new(Kind::OutputClosed, "the reader of the output went away").into();
     }
     Problem::failed(format!("can't write the output: {}", text::plain(&e))).into()
-}
-
-/// A failure of a prompt: Ctrl-C ends the program.
-fn asked(e: dialoguer::Error) -> anyhow::Error {
-    let dialoguer::Error::IO(e) = e;
-    if e.kind() == io::ErrorKind::Interrupted {
-        return Problem::new(Kind::Interrupted, "interrupted; nothing was changed").into();
-    }
-    Problem::failed(format!("can't read the answer: {}", text::plain(&e))).into()
 }

@@ -10,7 +10,8 @@ const UNBOUNDED: u16 = 1000;
 fn plain_table(ui: &Ui) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(ui.io.width.unwrap_or(UNBOUNDED)).set_truncation_indicator("…");
+    let unknown = if ui.io.stdout_is_terminal { 80 } else { UNBOUNDED };
+    table.set_width(ui.io.width.unwrap_or(unknown)).set_truncation_indicator("…");
     if ui.style.color {
         table.enforce_styling()
     } else {

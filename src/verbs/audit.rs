@@ -7,14 +7,14 @@ use uuid::Uuid;
 
 use crate::crud::gate;
 use crate::crud::input::time;
-use crate::crud::read::print_entries;
+use crate::crud::read::{print_entries, with_keys};
 use crate::crud::session::Session;
 use crate::model::problem::Problem;
 use crate::model::value::{Kind, Value};
 use crate::store::audit::{Entry, Search, search, size, verify as prove};
 use crate::store::records;
 use crate::ui::format::{Format, Head, Listing, json_pretty, record};
-use crate::ui::text::visible;
+use crate::ui::text::{local, visible};
 
 /// Rows where nothing else is asked for.
 const PAGE: u64 = 50;
@@ -75,7 +75,8 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .into());
     };
     if s.ui.style.format == Format::Table {
-        return people(s, &entry, &code);
+        let readable = with_keys(s, &[entry]).await?;
+        return readable.iter().try_for_each(|entry| people(s, entry, &code));
     }
     let json_or_null = |v: &Option<Json>| v.clone().map_or(Value::Null(Kind::Json), Value::Json);
     let columns: Vec<(&str, Value)> = vec![
@@ -112,7 +113,7 @@ fn kind_of(value: &Value) -> Kind {
 fn people(s: &mut Session<'_>, e: &Entry, code: &str) -> Result<()> {
     let mut lines = vec![
         ("record", format!("{code} {}", e.seq)),
-        ("at", Value::from(e.at).to_text()),
+        ("at", local(e.at)),
         ("actor", format!("{} ({})", e.actor, e.source)),
         ("action", format!("{} {}", e.action, e.kind)),
     ];

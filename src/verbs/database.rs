@@ -109,6 +109,15 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             field.parse(text, &s.rules)?;
         }
     }
+    if let (Location::Sqlite(path), true) = (&s.location, s.dry_run)
+        && !path.exists()
+    {
+        // A dry run makes no file either.
+        let steps = migrate::all(Engine::Sqlite)?.len();
+        s.ui.status(&format!("would make the database {} with {steps} migrations", path.display()));
+        dry_run_note(s);
+        return Ok(());
+    }
     s.opening.create = true;
     let db = s.unchecked_db().await?;
     let before = migrate::state(db).await?;
@@ -121,7 +130,7 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
                 .hint("give it with --org-code")
                 .into());
         }
-        (None, None) if before == State::Empty && s.ui.style.interactive => ask_org(s)?,
+        (None, None) if before == State::Empty && s.ui.style.interactive => ask_org(s).await?,
         (None, None) => None,
     };
     let done = gate::write_unchecked(s, &Migrate { to: None, org }).await?;
@@ -144,7 +153,7 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     Ok(())
 }
 
-fn ask_org(s: &mut Session<'_>) -> Result<Option<(String, String)>> {
+async fn ask_org(s: &mut Session<'_>) -> Result<Option<(String, String)>> {
     let rules = s.rules.clone();
     let check = |name: &'static str| {
         let rules = rules.clone();
@@ -153,8 +162,8 @@ fn ask_org(s: &mut Session<'_>) -> Result<Option<(String, String)>> {
             None => Ok(()),
         }
     };
-    let code = s.ui.ask("Code of the first organisation", None, check("code"))?;
-    let name = s.ui.ask("Its name", None, check("name"))?;
+    let code = s.ui.ask("Code of the first organisation", check("code")).await?;
+    let name = s.ui.ask("Its name", check("name")).await?;
     Ok(Some((code, name)))
 }
 
@@ -224,7 +233,7 @@ pub async fn rollback(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     if !s.dry_run {
         let names: Vec<String> = steps.iter().map(|m| format!("{:04}_{}", m.version, m.name)).collect();
-        s.ui.confirm(&format!("roll back {}, with all data in their tables?", names.join(", ")))?;
+        s.ui.confirm(&format!("roll back {}, with all data in their tables?", names.join(", "))).await?;
     }
     step(s, Some(to), from, "rolled back").await
 }
@@ -299,7 +308,7 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         None if s.ui.style.interactive => {
             let at = s.location.shown();
             s.ui.status(&format!("this drops everything in {at}, the audit trail too"));
-            s.ui.ask(&format!("type '{name}' to drop it"), None, |_| Ok(()))?
+            s.ui.ask(&format!("type '{name}' to drop it"), |_| Ok(())).await?
         }
         None => {
             return Err(Problem::usage("db reset needs the name of what it drops")

@@ -10,8 +10,9 @@ use crate::model::RESOURCES;
 use crate::model::org::Org;
 use crate::model::resource::Resource;
 use crate::model::value::Kind;
+use crate::store::audit;
+use crate::store::query::Query;
 use crate::store::records::{self, Life};
-use crate::store::{audit, query};
 use crate::ui::format::{Head, Listing};
 
 /// What each organisation holds: live records of every kind, and its audit trail.
@@ -19,7 +20,7 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let mut orgs = Vec::new();
     if m.get_many::<String>("key").is_some() {
-        for key in crate::crud::input::keys(s, m)? {
+        for key in crate::crud::input::keys(s, m).await? {
             orgs.push(find(s, Org::DESCRIPTOR, &key, Life::Live).await?.meta.org_id);
         }
     } else {
@@ -30,11 +31,13 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     heads.extend(counted.iter().map(|d| Head::new(d.table, Kind::Int)));
     heads.push(Head::new("audit_records", Kind::Int));
     let mut listing = Listing::new(&s.ui, heads, 0);
+    let scope = s.scope();
     for org in orgs {
         let db = s.db().await?;
         let mut row = vec![records::org_code(db, org).await?.into()];
         for desc in &counted {
-            row.push(query::count_live(db, desc, org).await?.into());
+            let query = Query { org: Some(org), ..Query::new(desc, scope.clone()) };
+            row.push(query.count(db).await?.into());
         }
         row.push(i64::try_from(audit::size(db, Some(org)).await?)?.into());
         listing.row(&mut s.ui, row)?;

@@ -1,6 +1,13 @@
-//! What the surface promises: layers, permissions, help, completions.
+//! What the surface promises: layers, permissions, help, completions, classes of tables.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clap_complete::{Shell, generate};
 use orgctl::cli::tree::{self, Found};
+use orgctl::store::schema;
+
+use crate::harness::{golden, root};
 
 /// Every leaf of the command tree names its `resource:action`.
 #[test]
@@ -28,4 +35,207 @@ fn every_verb_names_its_permission() {
         }
     }
     assert!(leaves > 35, "{leaves} leaves");
+}
+
+/// Source files with their text, without what stands in comments.
+fn sources() -> BTreeMap<String, String> {
+    fn walk(dir: &Path, found: &mut BTreeMap<String, String>) {
+        for entry in std::fs::read_dir(dir).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(&path).expect("a source file");
+                let code: Vec<&str> = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
+                let name = path.strip_prefix(root().join("src")).expect("below src").display().to_string();
+                found.insert(name, code.join("\n"));
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(&root().join("src"), &mut found);
+    found
+}
+
+/// DESIGN: floors, arrows point down only.
+#[test]
+fn arrows_point_down() {
+    let below: &[(&str, &[&str])] = &[
+        ("model", &[]),
+        ("store", &["model"]),
+        ("ui", &["model"]),
+        ("access", &["model"]),
+        ("crud", &["model", "store", "ui", "access"]),
+        ("verbs", &["model", "store", "ui", "access", "crud"]),
+        ("cli", &["model", "store", "ui", "access", "crud", "verbs"]),
+    ];
+    let mut seen = 0;
+    for (file, text) in sources() {
+        let Some((_, allowed)) = below.iter().find(|(floor, _)| file.starts_with(&format!("{floor}/"))) else {
+            continue;
+        };
+        let own = file.split('/').next().expect("a floor");
+        for (at, _) in text.match_indices("crate::") {
+            let target: String = text[at + 7..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            // `$crate::` in a macro and the two macros at the root are the model's own.
+            if target.is_empty() || target == "choice" || target == "resource" || target == own {
+                continue;
+            }
+            assert!(allowed.contains(&target.as_str()), "{file} reaches up to {target}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "{seen} arrows");
+}
+
+/// Only `store` knows SQL's driver, only `ui` the terminal, and only the gate lets a transaction be opened.
+#[test]
+fn what_belongs_to_one_floor_stays_there() {
+    let only: &[(&str, &[&str])] = &[
+        ("sqlx::", &["store/"]),
+        ("Permit::issue", &["crud/gate.rs"]),
+        ("Tx::begin", &["crud/gate.rs"]),
+        ("println!", &[]),
+        ("dialoguer::", &["ui/"]),
+        ("comfy_table::", &["ui/"]),
+        ("indicatif::", &["ui/"]),
+        ("process::exit", &["main.rs"]),
+        ("Utc::now", &["main.rs"]),
+    ];
+    for (file, text) in sources() {
+        for (word, places) in only {
+            let allowed = places.iter().any(|p| file.starts_with(p));
+            assert!(allowed || !text.contains(word), "{file} uses {word}");
+        }
+    }
+}
+
+/// Every table that a migration makes has a class, on both engines.
+#[test]
+fn every_table_has_a_class() {
+    let known: Vec<&str> = schema::tables().iter().map(|(t, _)| *t).collect();
+    for engine in ["sqlite", "postgres"] {
+        let mut made = vec!["schema_migrations".to_owned()];
+        for entry in std::fs::read_dir(root().join("migrations").join(engine)).expect("migrations") {
+            let path = entry.expect("an entry").path();
+            if !path.to_string_lossy().ends_with(".up.sql") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("a migration");
+            let tables = text.lines().filter_map(|l| l.strip_prefix("CREATE TABLE "));
+            made.extend(tables.map(|t| t.trim_end_matches(" (").to_owned()));
+        }
+        made.sort();
+        let mut expected = known.clone();
+        expected.sort_unstable();
+        assert_eq!(made, expected, "{engine}");
+    }
+}
+
+/// Both engines have the same migrations, each with its way back.
+#[test]
+fn migrations_come_in_fours() {
+    let names = |engine: &str| {
+        let entries = std::fs::read_dir(root().join("migrations").join(engine)).expect("migrations");
+        let mut names: Vec<String> =
+            entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("sqlite"), names("postgres"));
+    for name in names("sqlite").iter().filter(|n| n.ends_with(".up.sql")) {
+        assert!(names("sqlite").contains(&name.replace(".up.", ".down.")), "{name} has no way back");
+    }
+}
+
+/// The whole help, as a reviewed file.
+#[test]
+fn help_is_the_reference() {
+    fn page(text: &mut String, words: &[&str], command: &mut clap::Command) {
+        let name = words.join(" ");
+        text.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", command.render_help().to_string().trim_end()));
+        let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+        for sub in names {
+            let below = command.find_subcommand_mut(&sub).expect("a subcommand");
+            page(text, &[words, &[sub.as_str()]].concat(), below);
+        }
+    }
+    let mut root = tree::command().term_width(100);
+    root.build();
+    let mut text =
+        "# Reference\n\nEvery command with its help. Made from the program; a test compares it.\n".to_owned();
+    page(&mut text, &["orgctl"], &mut root);
+    // The global options are the same everywhere: once is enough.
+    let mut kept = String::new();
+    let mut skip = false;
+    let mut first = true;
+    for line in text.lines() {
+        if line == "Global options:" {
+            skip = !first;
+            first = false;
+        } else if skip && !line.starts_with(' ') && !line.is_empty() {
+            skip = false;
+        }
+        if !skip {
+            kept.push_str(line.trim_end());
+            kept.push('\n');
+        }
+    }
+    golden("docs/reference.md", &kept.replace("\n\n\n", "\n\n").replace("\n\n```\n", "\n```\n"));
+}
+
+/// Help wording: imperative first line without a full stop, and examples for every leaf.
+#[test]
+fn help_is_worded_as_the_house_words_it() {
+    fn walk(name: &str, command: &clap::Command) {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        assert!(about.starts_with(char::is_uppercase) && !about.ends_with('.'), "{name}: {about}");
+        if command.get_subcommands().next().is_none() {
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.starts_with("Examples:\n  orgctl "), "{name} has no examples");
+        }
+        for arg in command.get_arguments().filter(|a| !matches!(a.get_id().as_str(), "help" | "version")) {
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            let stops = help.ends_with('.') && !help.ends_with("...");
+            assert!(!help.is_empty() && !stops, "{name} --{}: {help:?}", arg.get_id());
+        }
+        for sub in command.get_subcommands() {
+            walk(&format!("{name} {}", sub.get_name()), sub);
+        }
+    }
+    walk("orgctl", &tree::command());
+}
+
+#[test]
+fn completions_are_those_of_the_tree() {
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
+        let mut made = Vec::new();
+        generate(shell, &mut tree::command(), "orgctl", &mut made);
+        let name = match shell {
+            Shell::Bash => "orgctl.bash",
+            Shell::Zsh => "_orgctl",
+            Shell::Fish => "orgctl.fish",
+            Shell::Elvish => "orgctl.elv",
+            _ => "_orgctl.ps1",
+        };
+        golden(&format!("completions/{name}"), &String::from_utf8(made).expect("UTF-8"));
+    }
+}
+
+#[test]
+fn man_pages_are_those_of_the_tree() {
+    let made = tempfile::tempdir().expect("a folder");
+    clap_mangen::generate_to(tree::command(), made.path()).expect("man pages");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(made.path()).expect("man pages") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        golden(&format!("completions/man/{name}"), &std::fs::read_to_string(&path).expect("UTF-8"));
+        names.push(name);
+    }
+    let kept = std::fs::read_dir(root().join("completions/man")).expect("a folder");
+    for entry in kept {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        assert!(names.contains(&name), "completions/man/{name} belongs to no command");
+    }
 }

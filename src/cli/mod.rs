@@ -246,12 +246,13 @@ fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
 
 /// A URL of no kind that orgctl knows may hold a password all the same.
 fn without_password(text: &str) -> String {
-    match url::Url::parse(text) {
-        Ok(mut url) if url.password().is_some() => {
+    match (url::Url::parse(text), text.split_once("://")) {
+        (Ok(mut url), _) if url.password().is_some() => {
             // Fails only for URLs without a host, which have no password.
             let _ = url.set_password(Some("***"));
             url.to_string()
         }
+        (Err(_), Some((scheme, rest))) if rest.contains('@') => format!("{scheme}://***"),
         _ => text.to_owned(),
     }
 }

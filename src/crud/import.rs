@@ -601,9 +601,8 @@ async fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
 
 /// Looks at the first bytes and the header: what is no CSV is refused by name, the delimiter is the one that the header
 /// has most of.
-fn dialect(path: &Path) -> Result<u8> {
+fn dialect(path: &Path, shown: &str) -> Result<u8> {
     let mut file = File::open(path).map_err(|e| unreadable(path, &e))?;
-    let shown = path.display();
     if file.metadata().is_ok_and(|m| m.is_dir()) {
         return Err(Problem::failed(format!("{shown} is a folder, not a file")).into());
     }
@@ -700,7 +699,8 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     // Kept until the end: dropping it removes the file.
     let spooled = if file == "-" { Some(spool(s).await?) } else { None };
     let path = spooled.as_ref().map_or_else(|| PathBuf::from(&file), |f| f.path().to_owned());
-    let delimiter = dialect(&path)?;
+    let shown = if spooled.is_some() { "standard input" } else { &file };
+    let delimiter = dialect(&path, shown)?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .flexible(true)

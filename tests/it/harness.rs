@@ -175,7 +175,16 @@ impl Place {
         self.run_in(&split(line), b"", Some(width))
     }
 
+    /// Runs with another environment, on a terminal or not.
+    pub fn run_with_env(&self, line: &str, env: &BTreeMap<String, String>, terminal: bool) -> Said {
+        self.run_as(&split(line), b"", terminal.then_some(120), env)
+    }
+
     fn run_in(&self, words: &[String], stdin: &[u8], terminal: Option<u16>) -> Said {
+        self.run_as(words, stdin, terminal, &self.env)
+    }
+
+    fn run_as(&self, words: &[String], stdin: &[u8], terminal: Option<u16>, env: &BTreeMap<String, String>) -> Said {
         let (out, err) = (Buffer::default(), Buffer::default());
         let io = Io {
             stdin: Box::new(Cursor::new(stdin.to_vec())),
@@ -187,7 +196,7 @@ impl Place {
             width: terminal,
         };
         let argv = std::iter::once("orgctl").chain(words.iter().map(String::as_str)).map(OsString::from).collect();
-        let code = orgctl::run(argv, &self.env, io, &self.clock, &self.random);
+        let code = orgctl::run(argv, env, io, &self.clock, &self.random);
         Said { code, out: out.text(), err: err.text() }
     }
 

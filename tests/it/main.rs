@@ -2,8 +2,17 @@
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::print_stderr)] // a test may stop with a word
 
 mod branch_story;
+mod config;
 mod deletion;
+mod dry_run;
+mod exits;
 mod harness;
+mod hostile;
+mod import;
+mod keys;
+mod lists;
 mod org_story;
+mod output;
+mod roundtrip;
 mod stories;
 mod surface;

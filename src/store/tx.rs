@@ -76,6 +76,7 @@ pub struct Tx<'a> {
     origin: &'a Origin,
     status: Status,
     error: Option<String>,
+    clock: &'a dyn Clock,
     random: &'a dyn Random,
     at: DateTime<Utc>,
     actor_id: Option<i64>,
@@ -107,8 +108,8 @@ impl<'a> Tx<'a> {
             status: Status::Success,
             error: None,
             random,
-            // Read after the wait for the lock, so that times run the way the records do.
             at: clock.micros(),
+            clock,
             actor_id: None,
             heads: BTreeMap::new(),
             ids: Ids::default(),
@@ -136,7 +137,11 @@ impl<'a> Tx<'a> {
                 Problem::integrity(format!("the head of audit tree {org} is damaged"))
                     .hint("'orgctl audit verify' says more")
             })?;
-            self.at = self.at.max(row.time(2)?);
+            // Read after the wait for the lock, and never before the last record: times run the way the records do.
+            // Once a record is written the instant stands.
+            if self.records == 0 {
+                self.at = self.at.max(self.clock.micros()).max(row.time(2)?);
+            }
             self.heads.insert(org, Head { frontier, first: None });
         }
         Ok(())
@@ -147,23 +152,28 @@ impl<'a> Tx<'a> {
         self.db.first(Sql::new(sql).with([org.into()]).yields([Kind::Int, Kind::Bytes, Kind::Time])).await
     }
 
-    /// Waits one second quietly, then says who holds the lock, then waits out the rest.
+    /// Takes the lock at once where it is free; else waits a second quietly, says who holds it, and waits out the rest.
     async fn lock_head_postgres(&mut self, org: i32, waiting: &mut dyn FnMut(&str)) -> Result<Option<super::sql::Row>> {
+        if let Some(row) = self.head(org, " for update skip locked").await? {
+            return Ok(Some(row));
+        }
         let wait = self.db.opening.wait;
         let quiet = wait.min(Duration::from_secs(1));
-        self.db.script(format!("SAVEPOINT head; SET LOCAL lock_timeout = '{}ms'", quiet.as_millis().max(1))).await?;
-        let first = self.head(org, " for update").await;
-        match first {
-            Err(e) if e.is::<postgres::LockTimeout>() => {}
-            other => return other,
+        let patience = |d: Duration| format!("SET LOCAL lock_timeout = '{}ms'", d.as_millis().max(1));
+        self.db.script(format!("SAVEPOINT head; {}", patience(quiet))).await?;
+        let mut locked_row = self.head(org, " for update").await;
+        if locked_row.as_ref().is_err_and(|e| e.is::<postgres::LockTimeout>()) {
+            waiting(&self.holder().await);
+            self.db.script(format!("ROLLBACK TO head; {}", patience(wait.saturating_sub(quiet)))).await?;
+            locked_row = self.head(org, " for update").await;
         }
-        let holder = self.holder().await;
-        waiting(&holder);
-        let rest = wait.saturating_sub(quiet).as_millis().max(1);
-        self.db.script(format!("ROLLBACK TO head; SET LOCAL lock_timeout = '{rest}ms'")).await?;
-        match self.head(org, " for update").await {
+        match locked_row {
             Err(e) if e.is::<postgres::LockTimeout>() => Err(locked(&self.holder().await, wait).into()),
-            other => other,
+            Err(e) => Err(e),
+            Ok(row) => {
+                self.db.script(patience(wait)).await?;
+                Ok(row)
+            }
         }
     }
 

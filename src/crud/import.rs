@@ -153,12 +153,16 @@ impl Import {
     }
 
     /// Checks each row by itself, and rows against each other.
-    fn first_pass(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, rules: &Rules) -> Result<Found> {
+    async fn first_pass(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, rules: &Rules) -> Result<Found> {
         let mut found = Found::default();
         let mut reader = self.reader()?;
         let mut cells = csv::ByteRecord::new();
         while reader.read_byte_record(&mut cells).map_err(|e| unreadable_csv(&self.path, &e))? {
             found.read += 1;
+            if found.read.is_multiple_of(1000) {
+                // Nothing here waits for the database, and a signal wants to be heard.
+                tokio::task::yield_now().await;
+            }
             if let Err(reject) = self.first_look(tx, desc, rules, &cells, &mut found) {
                 found.rejects.insert(start(&cells), reject);
             }
@@ -486,7 +490,7 @@ impl Verb for Import {
 
     async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Report> {
         let desc = described(&self.noun)?;
-        let mut found = self.first_pass(tx, desc, rules)?;
+        let mut found = self.first_pass(tx, desc, rules).await?;
         if self.org.is_none() {
             let mut orgs = vec![SYSTEM];
             for key in found.by_key.keys() {
@@ -596,7 +600,10 @@ fn unreadable_csv(path: &Path, e: &csv::Error) -> Problem {
 /// Standard input can be read once; two passes need a file. It is nobody else's to read.
 async fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
     let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", plain(&e)));
-    s.ui.read_stdin(tempfile::NamedTempFile::new().map_err(failed)?).await
+    let file = tempfile::NamedTempFile::new().map_err(failed)?;
+    // The name stays here, so that the file is removed even if standard input never ends.
+    s.ui.read_stdin(file.reopen().map_err(failed)?).await?;
+    Ok(file)
 }
 
 /// Looks at the first bytes and the header: what is no CSV is refused by name, the delimiter is the one that the header
@@ -622,6 +629,27 @@ fn dialect(path: &Path, shown: &str) -> Result<u8> {
     BufReader::new(file).take(1 << 20).read_until(b'\n', &mut header).map_err(|e| unreadable(path, &e))?;
     let count = |d: &u8| header.iter().filter(|b| *b == d).count();
     Ok(*b",;\t|".iter().rev().max_by_key(|d| count(d)).unwrap_or(&b','))
+}
+
+/// Refuses a file that ends inside a quoted value: it was cut off, and its last value would be half a one.
+fn quotes_close(path: &Path) -> Result<()> {
+    let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(|e| unreadable(path, &e))?);
+    let mut open = false;
+    loop {
+        let bytes = reader.fill_buf().map_err(|e| unreadable(path, &e))?;
+        if bytes.is_empty() {
+            break;
+        }
+        open ^= bytes.iter().filter(|b| **b == b'"').count() % 2 == 1;
+        let n = bytes.len();
+        reader.consume(n);
+    }
+    if open {
+        return Err(Problem::invalid(format!("{} has a quoted value that does not end", path.display()))
+            .hint("is the file complete? a quote inside a value is written twice, and the value stands in quotes")
+            .into());
+    }
+    Ok(())
 }
 
 /// Says which field each column of the file fills.
@@ -701,6 +729,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let path = spooled.as_ref().map_or_else(|| PathBuf::from(&file), |f| f.path().to_owned());
     let shown = if spooled.is_some() { "standard input" } else { &file };
     let delimiter = dialect(&path, shown)?;
+    quotes_close(&path)?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .flexible(true)

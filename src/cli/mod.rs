@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use anyhow::Result;
 use clap::ArgMatches;
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::crud::gate;
 use crate::crud::session::{Access, Env, Session};
@@ -226,17 +226,37 @@ fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
         sentence = format!("missing: {}", missing.join(", "));
     }
     let mut problem = Problem::usage(sentence);
+    if let (ErrorKind::InvalidValue, Some(ContextValue::Strings(words))) = (e.kind(), e.get(ContextKind::ValidValue)) {
+        problem = problem.hint(format!("one of: {}", words.join(", ")));
+    }
     let mut tips: Vec<String> =
         text.lines().filter_map(|l| l.trim().strip_prefix("tip: ")).map(str::to_owned).collect();
     if tips.is_empty() && e.get(ContextKind::SuggestedSubcommand).is_none() {
-        let verb: Vec<&str> =
-            words.iter().skip(1).map(String::as_str).take_while(|w| !w.starts_with('-')).take(2).collect();
+        let wrong = match (e.kind(), e.get(ContextKind::InvalidSubcommand)) {
+            (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) => Some(word.as_str()),
+            _ => None,
+        };
+        let words = words.iter().skip(1).map(String::as_str);
+        let verb: Vec<&str> = words.take_while(|w| !w.starts_with('-') && Some(*w) != wrong).take(2).collect();
         tips.push(format!("see 'orgctl {}'", [verb.as_slice(), &["--help"]].concat().join(" ")));
     }
     for tip in tips {
         problem = problem.hint(tip);
     }
     end(ui, Err(problem.into()))
+}
+
+/// A URL of no kind that orgctl knows may hold a password all the same.
+fn without_password(text: &str) -> String {
+    match (url::Url::parse(text), text.split_once("://")) {
+        (Ok(mut url), _) if url.password().is_some() => {
+            // Fails only for URLs without a host, which have no password.
+            let _ = url.set_password(Some("***"));
+            url.to_string()
+        }
+        (Err(_), Some((scheme, rest))) if rest.contains('@') => format!("{scheme}://***"),
+        _ => text.to_owned(),
+    }
 }
 
 fn config_show(ui: &mut Ui, config: &Config) -> Result<()> {
@@ -247,7 +267,7 @@ fn config_show(ui: &mut Ui, config: &Config) -> Result<()> {
         // A URL may hold a password.
         let value = match (&s.value, s.name) {
             (Some(url), "database") => Some(Location::parse(url).map_or_else(
-                |_| url.clone(),
+                |_| without_password(url),
                 |l| match l {
                     Location::Sqlite(path) => format!("sqlite://{}", path.display()),
                     postgres => postgres.shown(),

@@ -10,6 +10,7 @@ use crate::crud::{import, read, remove, write};
 use crate::model::RESOURCES;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
+use crate::model::value::Kind;
 use crate::verbs::{audit, branch, database, org};
 
 use super::config;
@@ -218,6 +219,7 @@ fn flag(field: &'static Field) -> Arg {
         .long(field.name().replace('_', "-"))
         .value_name(field.ty.label)
         .help(help)
+        .allow_negative_numbers(field.ty.kind == Kind::Int)
         .action(ArgAction::Set)
 }
 

@@ -81,21 +81,30 @@ pub struct Report {
 /// Rejected rows that the report shows.
 const SHOWN: usize = 20;
 
-/// What the first pass keeps of a row that is good so far.
+/// What is kept of a row that has a key.
 struct Row {
+    /// Where it begins, which tells rows apart even where a line does not (line ends of a lone CR).
+    at: u64,
     line: u64,
     id: Uuid,
     /// Keys of the same file and kind that it refers to.
     refers: Vec<(&'static Field, String)>,
 }
 
-/// What the first pass finds.
+/// What the passes find. Rows and rejects are known by where they begin.
 #[derive(Default)]
 struct Found {
     rows: BTreeMap<u64, String>,
     by_key: HashMap<String, Row>,
     rejects: BTreeMap<u64, Reject>,
     read: u64,
+    /// Records in the database that rows refer to, by noun and key.
+    known: HashMap<(&'static str, String), Uuid>,
+}
+
+/// Where a row begins, in bytes.
+fn start(cells: &csv::ByteRecord) -> u64 {
+    cells.position().map_or(0, csv::Position::byte)
 }
 
 impl Import {
@@ -154,32 +163,9 @@ impl Import {
                 // Nothing here waits for the database, and a signal wants to be heard.
                 tokio::task::yield_now().await;
             }
-            let line = cells.position().map_or(0, csv::Position::line);
-            if let Err(reject) = self.first_look(tx, desc, rules, &cells, line, &mut found) {
-                found.rejects.insert(line, reject);
+            if let Err(reject) = self.first_look(tx, desc, rules, &cells, &mut found) {
+                found.rejects.insert(start(&cells), reject);
             }
-        }
-        // Who refers to a rejected row is rejected, and who refers to that one, until nothing changes.
-        loop {
-            let mut more = Vec::new();
-            for row in found.by_key.values().filter(|r| !found.rejects.contains_key(&r.line)) {
-                for (field, key) in &row.refers {
-                    if let Some(other) = found.by_key.get(key).filter(|o| found.rejects.contains_key(&o.line)) {
-                        let reason = format!("{} {key} was rejected (line {})", field.name(), other.line);
-                        more.push(Reject {
-                            line: row.line,
-                            column: Some(field.name().into()),
-                            code: "reference_rejected",
-                            reason,
-                        });
-                        break;
-                    }
-                }
-            }
-            if more.is_empty() {
-                break;
-            }
-            found.rejects.extend(more.into_iter().map(|r| (r.line, r)));
         }
         found.reject_cycles();
         Ok(found)
@@ -191,24 +177,30 @@ impl Import {
         desc: &'static Descriptor,
         rules: &Rules,
         cells: &csv::ByteRecord,
-        line: u64,
         found: &mut Found,
     ) -> Result<(), Reject> {
+        let (at, line) = (start(cells), cells.position().map_or(0, csv::Position::line));
         let reject =
             |column: &str, code, reason: String| Reject { line, column: Some(column.to_owned()), code, reason };
+        // Before anything is wrong with the row: who refers to it is then told so.
+        let key = self.key_of(desc, cells, rules);
+        if let Some(key) = &key {
+            if let Some(other) = found.by_key.get(key) {
+                let reason = format!("{} {key} stands in the file already, on line {}", self.key, other.line);
+                return Err(reject(&self.key, "duplicate", reason));
+            }
+            found.by_key.insert(key.clone(), Row { at, line, id: tx.new_id(), refers: Vec::new() });
+            found.rows.insert(at, key.clone());
+        }
         let values = self.values(desc, cells, rules)?;
-        let key = values.iter().find(|(f, _)| f.name() == self.key).map(|(_, v)| v.to_text()).unwrap_or_default();
-        if key.is_empty() {
+        let Some(key) = key else {
             return Err(reject(&self.key, "required", format!("{} must not be empty", self.key)));
-        }
-        if let Some(other) = found.by_key.get(&key) {
-            let reason = format!("{} {key} stands in the file already, on line {}", self.key, other.line);
-            return Err(reject(&self.key, "duplicate", reason));
-        }
+        };
         let refers = values.iter().filter(|(f, v)| f.target() == Some(desc.noun) && !v.is_null());
-        let refers = refers.map(|(f, v)| (*f, self.normal(desc, &v.to_text(), rules))).collect();
-        found.by_key.insert(key.clone(), Row { line, id: tx.new_id(), refers });
-        found.rows.insert(line, key);
+        let refers: Vec<_> = refers.map(|(f, v)| (*f, self.normal(desc, &v.to_text(), rules))).collect();
+        if let Some(row) = found.by_key.get_mut(&key) {
+            row.refers = refers;
+        }
         // Rules that need no other row.
         let mut record = blank(tx, desc, self.org.unwrap_or(SYSTEM), Uuid::nil(), rules)
             .map_err(|e| reject(&self.key, "invalid", e.to_string()))?;
@@ -225,28 +217,40 @@ impl Import {
         Ok(())
     }
 
+    /// The key of a row, if it has one that can be read.
+    fn key_of(&self, desc: &'static Descriptor, cells: &csv::ByteRecord, rules: &Rules) -> Option<String> {
+        let field = desc.field(&self.key)?;
+        let constant = self.constants.iter().rfind(|(name, _)| *name == self.key).map(|(_, text)| text.as_str());
+        let cell = || {
+            let column = self.columns.iter().position(|c| c.as_deref() == Some(&self.key))?;
+            std::str::from_utf8(cells.get(column)?).ok()
+        };
+        let value = field.parse(constant.or_else(cell)?, rules).ok()?;
+        (!value.is_null()).then(|| value.to_text())
+    }
+
     /// A key as the target's key field would keep it.
     fn normal(&self, desc: &'static Descriptor, key: &str, rules: &Rules) -> String {
         desc.key().parse(key, rules).map_or_else(|_| key.to_owned(), |v| v.to_text())
     }
 
-    /// Writes the rows that are good so far.
+    /// Holds the rows that are good so far against the database, and, unless this is only `look`ing, writes them.
     async fn second_pass(
         &self,
         tx: &mut Tx<'_>,
         desc: &'static Descriptor,
         rules: &Rules,
         found: &mut Found,
-        report: &mut Report,
-    ) -> Result<()> {
+        look: bool,
+    ) -> Result<Report> {
+        let mut report = Report::default();
         let mut reader = self.reader()?;
         let mut cells = csv::ByteRecord::new();
         while reader.read_byte_record(&mut cells).map_err(|e| unreadable_csv(&self.path, &e))? {
-            let line = cells.position().map_or(0, csv::Position::line);
-            if found.rejects.contains_key(&line) {
+            if found.rejects.contains_key(&start(&cells)) {
                 continue;
             }
-            match self.write_row(tx, desc, rules, found, &cells).await {
+            match self.write_row(tx, desc, rules, found, &cells, look).await {
                 Ok(Wrote::Created) => report.created += 1,
                 Ok(Wrote::Updated) => report.updated += 1,
                 Ok(Wrote::Unchanged) => report.unchanged += 1,
@@ -258,16 +262,16 @@ impl Import {
                         return Err(problem.into());
                     }
                     let reject = Reject {
-                        line,
+                        line: cells.position().map_or(0, csv::Position::line),
                         column: problem.field.map(str::to_owned),
                         code: problem.kind.word(),
                         reason: problem.sentence,
                     };
-                    found.rejects.insert(line, reject);
+                    found.rejects.insert(start(&cells), reject);
                 }
             }
         }
-        Ok(())
+        Ok(report)
     }
 
     async fn write_row(
@@ -275,14 +279,15 @@ impl Import {
         tx: &mut Tx<'_>,
         desc: &'static Descriptor,
         rules: &Rules,
-        found: &Found,
+        found: &mut Found,
         cells: &csv::ByteRecord,
+        look: bool,
     ) -> Result<Wrote> {
         let mut values = self.values(desc, cells, rules).map_err(|r| Problem::invalid(r.reason))?;
         let key =
-            values.iter().find(|(f, _)| f.name() == self.key).map(|(_, v)| v.clone()).unwrap_or_else(|| "".into());
-        let row =
-            found.by_key.get(&key.to_text()).ok_or_else(|| Problem::failed("the file changed while it was read"))?;
+            values.iter().rfind(|(f, _)| f.name() == self.key).map(|(_, v)| v.clone()).unwrap_or_else(|| "".into());
+        let changed = || Problem::failed("the file changed while it was read");
+        let id = found.by_key.get(&key.to_text()).ok_or_else(changed)?.id;
         let existing = existing(tx, desc, self.org, &self.key, &key).await?;
         for (field, value) in &mut values {
             if let (Some(_), Value::Text(text)) = (field.target(), &*value) {
@@ -293,9 +298,10 @@ impl Import {
         let Some(before) = existing else {
             let org = match self.org {
                 Some(org) => org,
+                None if look => SYSTEM,
                 None => tx.new_org_number().await?,
             };
-            let mut record = blank(tx, desc, org, row.id, rules)?;
+            let mut record = blank(tx, desc, org, id, rules)?;
             for (field, value) in values {
                 record.set(field.column, value);
             }
@@ -304,7 +310,9 @@ impl Import {
             }
             (desc.check)(&record)?;
             keys_free(tx, &record).await?;
-            tx.insert(desc, org, row.id, record.values).await?;
+            if !look {
+                tx.insert(desc, org, id, record.values).await?;
+            }
             return Ok(Wrote::Created);
         };
         match self.on_conflict {
@@ -321,6 +329,9 @@ impl Import {
                 }
                 (desc.check)(&after)?;
                 keys_free(tx, &after).await?;
+                if look {
+                    return Ok(Wrote::Updated);
+                }
                 Ok(match tx.update(&before, after, Action::Update).await? {
                     Some(_) => Wrote::Updated,
                     None => Wrote::Unchanged,
@@ -336,21 +347,33 @@ impl Import {
         field: &'static Field,
         key: &str,
         rules: &Rules,
-        found: &Found,
+        found: &mut Found,
     ) -> Result<Uuid> {
         let target = field
             .target()
             .and_then(find_resource_by)
             .ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
-        if let Some(there) = by_key(tx.db, target, self.org, key, Life::Live, rules).await?.first() {
-            return Ok(there.meta.id);
+        let normal = self.normal(target, key, rules);
+        let known = (target.noun, normal.clone());
+        if let Some(id) = found.known.get(&known) {
+            return Ok(*id);
         }
-        if target.noun == self.noun
-            && let Some(row) = found.by_key.get(&self.normal(target, key, rules))
-        {
-            return Ok(row.id);
+        let in_file = (target.noun == self.noun).then(|| found.by_key.get(&normal).map(|row| row.id)).flatten();
+        // A row of this file that was written a moment ago is in the database too.
+        let there = by_key(tx.db, target, self.org, key, Life::Live, rules).await?;
+        match (there.first().map(|r| r.meta.id), in_file) {
+            (Some(id), in_file) => {
+                if in_file != Some(id) {
+                    found.known.insert(known, id);
+                }
+                Ok(id)
+            }
+            (None, Some(id)) => Ok(id),
+            (None, None) => {
+                let sentence = format!("{} {} does not exist", target.noun, shorten(key));
+                Err(Problem::not_found(sentence).field(field.name()).into())
+            }
         }
-        Err(Problem::not_found(format!("{} {} does not exist", target.noun, shorten(key))).field(field.name()).into())
     }
 }
 
@@ -384,6 +407,33 @@ async fn existing(
 }
 
 impl Found {
+    /// Who refers to a rejected row is rejected, and who refers to that one, until nothing changes; unless the database
+    /// has the record that is meant.
+    fn reject_followers(&mut self, noun: &'static str) {
+        loop {
+            let mut more = Vec::new();
+            for row in self.by_key.values().filter(|r| !self.rejects.contains_key(&r.at)) {
+                for (field, key) in row.refers.iter().filter(|(_, key)| !self.known.contains_key(&(noun, key.clone())))
+                {
+                    if let Some(other) = self.by_key.get(key).filter(|o| self.rejects.contains_key(&o.at)) {
+                        let reject = Reject {
+                            line: row.line,
+                            column: Some(field.name().into()),
+                            code: "reference_rejected",
+                            reason: format!("{} {key} was rejected (line {})", field.name(), other.line),
+                        };
+                        more.push((row.at, reject));
+                        break;
+                    }
+                }
+            }
+            if more.is_empty() {
+                break;
+            }
+            self.rejects.extend(more);
+        }
+    }
+
     /// Rejects the rows that stand below themselves.
     fn reject_cycles(&mut self) {
         // 1: being climbed from now; 2: known to end.
@@ -422,15 +472,11 @@ impl Found {
             for key in &cycle {
                 let Some(row) = self.by_key.get(*key) else { continue };
                 let column = row.refers.first().map(|(f, _)| f.name().to_owned());
-                rejects.push(Reject {
-                    line: row.line,
-                    column,
-                    code: "cycle",
-                    reason: format!("stands below itself: {shown}"),
-                });
+                let reason = format!("stands below itself: {shown}");
+                rejects.push((row.at, Reject { line: row.line, column, code: "cycle", reason }));
             }
         }
-        self.rejects.extend(rejects.into_iter().map(|r| (r.line, r)));
+        self.rejects.extend(rejects);
     }
 }
 
@@ -444,9 +490,7 @@ impl Verb for Import {
 
     async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Report> {
         let desc = described(&self.noun)?;
-        let mut report = Report::default();
         let mut found = self.first_pass(tx, desc, rules).await?;
-        report.read = found.read;
         if self.org.is_none() {
             let mut orgs = vec![SYSTEM];
             for key in found.by_key.keys() {
@@ -454,9 +498,14 @@ impl Verb for Import {
             }
             tx.lock(&orgs, &mut |_| {}).await?;
         }
+        // All that is wrong is found before anything is written, so that no row is written whose parent then is not.
+        self.second_pass(tx, desc, rules, &mut found, true).await?;
+        found.reject_followers(desc.noun);
+        let mut report = Report::default();
         if found.rejects.is_empty() || self.keep_going {
-            self.second_pass(tx, desc, rules, &mut found, &mut report).await?;
+            report = self.second_pass(tx, desc, rules, &mut found, false).await?;
         }
+        report.read = found.read;
         report.rejected = found.rejects.len() as u64;
         report.rejects = found.rejects.values().take(SHOWN).cloned().collect();
         self.write_rejects(&found.rejects)?;
@@ -515,8 +564,7 @@ impl Import {
         line(header.iter().map(str::to_owned).chain(more.map(str::to_owned)).collect())?;
         let mut cells = csv::ByteRecord::new();
         while reader.read_byte_record(&mut cells).map_err(|e| unreadable_csv(&self.path, &e))? {
-            let at = cells.position().map_or(0, csv::Position::line);
-            let Some(reject) = rejects.get(&at) else { continue };
+            let Some(reject) = rejects.get(&start(&cells)) else { continue };
             let mut row: Vec<String> = cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
             row.resize(self.columns.len(), String::new());
             row.extend([
@@ -560,9 +608,8 @@ async fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
 
 /// Looks at the first bytes and the header: what is no CSV is refused by name, the delimiter is the one that the header
 /// has most of.
-fn dialect(path: &Path) -> Result<u8> {
+fn dialect(path: &Path, shown: &str) -> Result<u8> {
     let mut file = File::open(path).map_err(|e| unreadable(path, &e))?;
-    let shown = path.display();
     if file.metadata().is_ok_and(|m| m.is_dir()) {
         return Err(Problem::failed(format!("{shown} is a folder, not a file")).into());
     }
@@ -680,7 +727,8 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     // Kept until the end: dropping it removes the file.
     let spooled = if file == "-" { Some(spool(s).await?) } else { None };
     let path = spooled.as_ref().map_or_else(|| PathBuf::from(&file), |f| f.path().to_owned());
-    let delimiter = dialect(&path)?;
+    let shown = if spooled.is_some() { "standard input" } else { &file };
+    let delimiter = dialect(&path, shown)?;
     quotes_close(&path)?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::session::Session;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Mark, Record};
-use crate::model::scalar::shorten;
+use crate::model::scalar::{shorten, squash};
 use crate::model::value::{Kind, Value};
 use crate::model::{org, resource};
 use crate::store::query::{Condition, Op, column};
@@ -270,10 +270,11 @@ fn value(s: &Session<'_>, column: &Column, text: &str) -> Result<Value> {
         Kind::Uuid => Uuid::try_parse(text).map_err(|_| wrong(": write the full id"))?.into(),
         Kind::Int => text.parse::<i64>().map_err(|_| wrong(": write a whole number"))?.into(),
         _ => match column.choices() {
-            Some(words) if !words.contains(&text) => {
-                return Err(wrong("").hint(format!("{} is one of {}", column.name, words.join(", "))).into());
-            }
-            _ => text.into(),
+            Some(words) => match words.iter().find(|w| squash(w) == squash(text)) {
+                Some(word) => (*word).into(),
+                None => return Err(wrong("").hint(format!("{} is one of {}", column.name, words.join(", "))).into()),
+            },
+            None => text.into(),
         },
     })
 }

@@ -203,6 +203,7 @@ impl Verb for Change {
                 after.set(column, value.clone());
             }
             (desc.check)(&after)?;
+            not_its_own_parent(&after)?;
             let fields: Vec<&str> = desc
                 .fields
                 .iter()
@@ -217,6 +218,18 @@ impl Verb for Change {
             changed.push(Changed { record, fields });
         }
         Ok(changed)
+    }
+}
+
+/// The shortest ring, which the database's own rule would refuse in fewer words than `invariants`.
+fn not_its_own_parent(record: &Record) -> Result<(), Problem> {
+    match record.desc.parent() {
+        Some(f) if *record.get(f.column) == record.meta.id.into() => {
+            Err(Problem::conflict(format!("{} can't stand below itself", record.title()))
+                .hint(format!("choose a {} that is not below it", f.name()))
+                .field(f.name()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -150,7 +150,11 @@ pub async fn by_key(
         let tenant = tenant(&mut args);
         args.push(id.into());
         let condition = format!("{tenant} and t.id = ${} and {}", args.len(), life.condition());
-        return load_where(db, desc, &condition, args).await;
+        let found = load_where(db, desc, &condition, args).await?;
+        // 32 hexadecimal digits may be a code too.
+        if !found.is_empty() {
+            return Ok(found);
+        }
     }
     for field in desc.keys() {
         let Ok(value) = field.parse(key, rules) else { continue };

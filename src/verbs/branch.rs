@@ -151,11 +151,6 @@ pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         Some(key) => find_in(s, DESC, Some(org), key, Life::Live).await?.meta.id.into(),
         None => Value::Null(Kind::Uuid),
     };
-    if let Some(itself) = moved.iter().find(|r| parent == r.meta.id.into()) {
-        return Err(Problem::conflict(format!("{} can't stand below itself", itself.title()))
-            .hint("choose a parent that is not below it")
-            .into());
-    }
     let version = m.get_one::<i64>("if-version").copied();
     change(s, DESC, &moved, version, vec![("parent_id".into(), parent)], Action::Move).await
 }

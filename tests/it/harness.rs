@@ -167,19 +167,66 @@ impl Place {
 
     /// Runs in this process, without a terminal.
     pub fn run_words(&self, words: &[String], stdin: &[u8]) -> Said {
+        self.run_in(words, stdin, None)
+    }
+
+    /// Runs with standard output on a terminal of this width.
+    pub fn run_on_terminal(&self, line: &str, width: u16) -> Said {
+        self.run_in(&split(line), b"", Some(width))
+    }
+
+    /// Runs with another environment, on a terminal or not.
+    pub fn run_with_env(&self, line: &str, env: &BTreeMap<String, String>, terminal: bool) -> Said {
+        self.run_as(&split(line), b"", terminal.then_some(120), env)
+    }
+
+    fn run_in(&self, words: &[String], stdin: &[u8], terminal: Option<u16>) -> Said {
+        self.run_as(words, stdin, terminal, &self.env)
+    }
+
+    fn run_as(&self, words: &[String], stdin: &[u8], terminal: Option<u16>, env: &BTreeMap<String, String>) -> Said {
         let (out, err) = (Buffer::default(), Buffer::default());
         let io = Io {
             stdin: Box::new(Cursor::new(stdin.to_vec())),
             stdout: Box::new(out.clone()),
             stderr: Box::new(err.clone()),
             stdin_is_terminal: false,
-            stdout_is_terminal: false,
-            stderr_is_terminal: false,
-            width: Some(120),
+            stdout_is_terminal: terminal.is_some(),
+            stderr_is_terminal: terminal.is_some(),
+            width: terminal,
         };
         let argv = std::iter::once("orgctl").chain(words.iter().map(String::as_str)).map(OsString::from).collect();
-        let code = orgctl::run(argv, &self.env, io, &self.clock, &self.random);
+        let code = orgctl::run(argv, env, io, &self.clock, &self.random);
         Said { code, out: out.text(), err: err.text() }
+    }
+
+    /// The one record that a command shows.
+    #[track_caller]
+    pub fn json(&self, line: &str) -> serde_json::Value {
+        let said = self.run(&format!("{line} -o json"));
+        let json = said.json();
+        said.ok();
+        json
+    }
+
+    /// A column of a list, with `null` for what is not there.
+    #[track_caller]
+    pub fn column(&self, line: &str, name: &str) -> Vec<String> {
+        let word = |row: &serde_json::Value| match &row[name] {
+            serde_json::Value::String(s) => s.clone(),
+            other => other.to_string(),
+        };
+        self.run(&format!("{line} -o ndjson"))
+            .ok()
+            .lines()
+            .map(|l| word(&serde_json::from_str(l).expect("a JSON line")))
+            .collect()
+    }
+
+    /// How many audit records there are, in all trees.
+    #[track_caller]
+    pub fn audit_records(&self) -> usize {
+        self.run("audit list --all -o ndjson").ok().lines().count()
     }
 
     /// A command and all it said, as a reader of the test sees it.

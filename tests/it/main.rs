@@ -1,11 +1,23 @@
 //! One test crate. Each story runs on SQLite and on PostgreSQL; transcripts say what a user sees.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::print_stderr)] // a test may stop with a word
 
+mod branch_story;
 mod concurrency;
+mod config;
+mod deletion;
+mod dry_run;
+mod exits;
 mod harness;
+mod hostile;
+mod import;
+mod keys;
+mod lists;
 mod migrations;
+mod org_story;
+mod output;
 mod postgres_faults;
 mod raw;
+mod roundtrip;
 mod signals;
 mod sqlite_faults;
 mod stories;

@@ -1,0 +1,303 @@
+//! Import: what is read, what is refused, what is said.
+
+use serde_json::json;
+
+use crate::harness::{Place, both_with_acme};
+
+/// The report of an import without its timing.
+#[track_caller]
+fn report(p: &Place, line: &str, code: u8) -> String {
+    let said = p.run(line).fails(code);
+    said.lines().map(|l| l.split(" (0.").next().unwrap_or_default().to_owned() + "\n").collect()
+}
+
+fn codes(p: &Place) -> String {
+    p.run("branch list -o key").ok().lines().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_file_is_loaded_and_reported() {
+    both_with_acme(|p| {
+        // A row may refer to one further down, in any case of its key.
+        let file = p.write("b.csv", "code,name,parent,city\nL1,Leaf one,t1,Pune\nL2,Leaf two,T1,\nT1,Top,,\n");
+        assert_eq!(
+            report(p, &format!("branch import {file}"), 0),
+            "read 3 rows: created 3, updated 0, unchanged 0, rejected 0\n"
+        );
+        assert_eq!(p.column("branch list --filter parent=T1", "code"), ["L1", "L2"]);
+        let once = p.audit_records();
+        // The same file again.
+        assert_eq!(
+            report(p, &format!("branch import {file} --on-conflict update"), 0),
+            "read 3 rows: created 0, updated 0, unchanged 3, rejected 0\nnothing was changed\n"
+        );
+        assert_eq!(
+            report(p, &format!("branch import {file} --on-conflict skip"), 0),
+            "read 3 rows: created 0, updated 0, unchanged 0, skipped 3, rejected 0\nnothing was changed\n"
+        );
+        assert_eq!(p.audit_records(), once, "what changed nothing left no record");
+        let said = report(p, &format!("branch import {file}"), 6);
+        assert!(
+            said.starts_with("rejected line 2, code: branch L1 exists already\nrejected line 3, code: branch L2"),
+            "{said}"
+        );
+        assert!(said.contains("read 3 rows, rejected 3; nothing was imported\n"), "{said}");
+        // One change among them; a column that is not in the file is left alone.
+        let file = p.write("b.csv", "code,city\nL1,Goa\nl2,\nN1,Nashik\n");
+        let said = report(p, &format!("branch import {file} --on-conflict update --keep-going"), 7);
+        assert!(
+            said.contains(
+                "rejected line 4: name must not be empty\nread 3 rows: created 0, updated 1, unchanged 1, rejected 1\n"
+            ),
+            "{said}"
+        );
+        let l1 = p.json("branch show L1");
+        assert_eq!(
+            [&l1["city"], &l1["name"], &l1["parent"], &l1["version"]],
+            [&json!("Goa"), &json!("Leaf one"), &json!("T1"), &json!(2)]
+        );
+        assert_eq!(p.column("branch history L1", "action"), ["create", "update"]);
+        assert_eq!(p.column("branch history T1", "action"), ["create"]);
+        assert!(p.column("audit list --org ACME", "action").contains(&"import".to_owned()));
+        // As JSON.
+        let file = p.write("b.csv", "code,name,phone\nJ1,One,12\nJ2,Two,\nJ2,Three,\n");
+        let said = p.run(&format!("branch import {file} --keep-going -o json"));
+        let mut made = said.json();
+        assert!(made["seconds"].is_number() && made["rows_per_second"].is_number());
+        made.as_object_mut().expect("an object").retain(|k, _| k != "seconds" && k != "rows_per_second");
+        assert_eq!(
+            made,
+            json!({
+                "read": 3, "created": 1, "updated": 0, "unchanged": 0, "skipped": 0, "rejected": 2, "written": true,
+                "rejects": [
+                    {"line": 2, "column": "phone", "code": "invalid",
+                     "reason": "phone must be a phone number like +91 22 2345 6789; '12' is no number in use"},
+                    {"line": 4, "column": "code", "code": "duplicate", "reason": "code J2 stands in the file already, on line 3"},
+                ],
+            })
+        );
+        assert!(said.fails(7).starts_with("{\"error\":{\"kind\":\"partial\",\"exit_code\":7,"));
+        let said = p.run(&format!("branch import {file} -o json"));
+        assert_eq!(
+            [&said.json()["written"], &said.json()["created"], &said.json()["rejected"]],
+            [&json!(false), &json!(0), &json!(3)]
+        );
+        said.fails(6);
+        p.run("audit verify").ok();
+    });
+}
+
+#[test]
+fn all_rows_or_none() {
+    both_with_acme(|p| {
+        p.run("branch create --code OLD --name Old").ok();
+        let before = p.audit_records();
+        let rows: String = (0..30).map(|i| format!("R{i},Row,\n")).collect();
+        let file = p.write("b.csv", format!("code,name,parent\n{rows}BAD,,\nOLD,Old,\nLOST,Lost,NOWHERE\nX,X,LOST\n"));
+        let said = report(p, &format!("branch import {file}"), 6);
+        // Everything that is wrong is said at once.
+        assert_eq!(
+            said,
+            "\
+rejected line 32: name must not be empty
+rejected line 33, code: branch OLD exists already
+rejected line 34, parent: branch NOWHERE does not exist
+rejected line 35: parent LOST was rejected (line 34)
+read 34 rows, rejected 4; nothing was imported
+error: 4 of 34 rows were rejected; nothing was imported
+hint: --rejects FILE writes them out with their reasons, to be mended and imported again
+hint: --keep-going imports the other branches
+"
+        );
+        assert_eq!(codes(p), "OLD");
+        assert_eq!(p.audit_records(), before + 1, "one record of the refusal");
+        let said = report(p, &format!("branch import {file} --keep-going"), 7);
+        assert!(said.contains("read 34 rows: created 30, updated 0, unchanged 0, rejected 4\n"), "{said}");
+        assert_eq!(codes(p).split(' ').count(), 31);
+        // More rejects than anybody reads.
+        let rows: String = (0..30).map(|i| format!("S{i},\n")).collect();
+        let file = p.write("b.csv", format!("code,name\n{rows}"));
+        assert!(report(p, &format!("branch import {file}"), 6).contains("and 10 more rejected rows\n"));
+        p.run("db check").ok();
+    });
+}
+
+#[test]
+fn a_ring_in_the_file_is_found_and_named() {
+    both_with_acme(|p| {
+        let file = p.write("b.csv", "code,name,parent\nK1,a,K2\nK2,b,K3\nK3,c,K1\nK4,d,K3\nK5,e,k5\nOK,f,\nOK2,g,OK\n");
+        let said = report(p, &format!("branch import {file} --keep-going"), 7);
+        for line in [2, 3, 4] {
+            assert!(
+                said.contains(&format!("rejected line {line}, parent: stands below itself: K1 > K2 > K3 > K1\n")),
+                "{said}"
+            );
+        }
+        assert!(said.contains("rejected line 5: parent K3 was rejected (line 4)\n"), "{said}");
+        assert!(said.contains("rejected line 6, parent: stands below itself: K5 > K5\n"), "{said}");
+        assert_eq!(codes(p), "OK OK2");
+        // A ring that only the file and the database together make.
+        let file = p.write("b.csv", "code,parent\nOK,OK2\n");
+        assert!(
+            p.run(&format!("branch import {file} --on-conflict update")).fails(4).contains("can't stand below itself")
+        );
+        assert_eq!(p.json("branch show OK")["parent"], json!(null));
+    });
+}
+
+#[test]
+fn columns_are_mapped_set_and_ignored() {
+    both_with_acme(|p| {
+        let file = p.write("b.csv", "Emp ID,Title,City,Remark\na1,One,Pune,x\na2,Two,,y\n");
+        for (flags, code, sentence) in [
+            ("", 6, "error: columns that a branch does not have: Emp ID, Title, Remark\n"),
+            ("--ignore-unknown", 6, "error: no column holds a key of the branch: code\n"),
+            ("--map 'Emp ID=code' --ignore-unknown", 6, "error: no column holds the name of the branch\n"),
+            ("--map 'Emp ID=code' --map Title=nmae", 2, "hint: did you mean name?\n"),
+            ("--map 'Emp Id=code' --map Titel=name", 2, "error: the file has no column 'Titel'\n"),
+            ("--map Title", 2, "error: 'Title' maps nothing\n"),
+            ("--map 'Emp ID=code' --map Title=name --map Remark=city", 6, "error: two columns of the file fill city\n"),
+            (
+                "--map 'Emp ID=code' --map Title=name --set x=1 --ignore-unknown",
+                2,
+                "error: a branch has no field 'x'\n",
+            ),
+            (
+                "--map 'Emp ID=code' --map Title=name --set country --ignore-unknown",
+                2,
+                "error: 'country' sets nothing\n",
+            ),
+            (
+                "--map 'Emp ID=code' --map Title=name --key name --ignore-unknown",
+                2,
+                "error: name is no key of a branch\nhint: keys: code\n",
+            ),
+            (
+                "--map 'Emp ID=code' --map Title=name --set pincode=1 --ignore-unknown",
+                6,
+                "rejected line 2: pincode '1' is no postal code",
+            ),
+            ("--on-conflict merge", 2, "hint: one of: error, skip, update\n"),
+        ] {
+            let said = p.run(&format!("branch import {file} {flags}")).fails(code);
+            assert!(said.contains(sentence), "{flags}: {said}");
+        }
+        assert_eq!(codes(p), "");
+        p.run(&format!(
+            "branch import {file} --map 'emp id=code' --map Title=name --set country=India --set 'state=Maharashtra' --key code --ignore-unknown"
+        ))
+        .ok();
+        let a1 = p.json("branch show A1");
+        assert_eq!([&a1["name"], &a1["city"], &a1["country"], &a1["state"]], ["One", "Pune", "India", "Maharashtra"]);
+        // A name for every row, from outside the file.
+        let file = p.write("c.csv", "code\nC1\nC2\n");
+        p.run(&format!("branch import {file} --set name=Same")).ok();
+        assert_eq!(p.column("branch list --filter name=Same", "code"), ["C1", "C2"]);
+        assert!(p.run(&format!("branch import {file} --ignore-unknown")).fails(6).contains("--set name=..."));
+    });
+}
+
+#[test]
+fn a_file_is_read_as_spreadsheets_write_it() {
+    both_with_acme(|p| {
+        for (bytes, expected) in [
+            ("\u{feff}code;name\r\nD1;\"Semi; colon\"\r\n".as_bytes(), "Semi; colon"),
+            ("code\tname\nD1\tTab\n".as_bytes(), "Tab"),
+            ("code|name\nD1|Pipe".as_bytes(), "Pipe"),
+            ("\"code\",\"name\"\n\"D1\",\"He said \"\"no\"\"\"\n".as_bytes(), "He said \"no\""),
+            ("code,name\n\n\nD1,\"Two\nlines\"\n\n".as_bytes(), "Two lines"),
+            ("code,name\rD0,Lone CR\rD1,Lone\r".as_bytes(), "Lone"),
+            (" Code , NAME \n d1 ,  Blanks  \n".as_bytes(), "Blanks"),
+        ] {
+            let file = p.write("d.csv", bytes);
+            p.run(&format!("branch import {file} --on-conflict update")).ok();
+            assert_eq!(p.json("branch show D1")["name"], expected);
+        }
+        // Of rows with lone CRs none is lost when one is rejected.
+        let file = p.write("d.csv", "code,name\rE1,One\rE2,\rE3,Three\r");
+        p.run(&format!("branch import {file} --keep-going")).fails(7);
+        assert_eq!(codes(p), "D0 D1 E1 E3");
+        for (name, bytes, code, sentence) in [
+            ("e.csv", &b""[..], 6, "is empty\nhint: the first line names the columns"),
+            (
+                "e.xlsx",
+                b"PK\x03\x04rest",
+                6,
+                "is a spreadsheet, not CSV\nhint: save it as 'CSV UTF-8' in the spreadsheet program",
+            ),
+            ("e.csv", b"\xff\xfec\0o\0d\0e\0", 6, "is UTF-16 text\nhint: save it as UTF-8"),
+            ("e.csv", b"\xfe\xff\0c\0o\0d\0e", 6, "is UTF-16 text\nhint: save it as UTF-8"),
+            (
+                "e.csv",
+                b"code,name,city\nF1,One\nF2,Two,Pune,more\n",
+                6,
+                "rejected line 2: the row has 2 cells, the header 3\nrejected line 3: the row has 4 cells, the header 3\n",
+            ),
+            ("e.csv", b"code,name\nF1,Caf\xe9\n", 6, "rejected line 2: name is not UTF-8 text\n"),
+            ("e.csv", b"code,n\xe9\nF1,x\n", 6, "the header is not UTF-8 text\nhint: save the file as UTF-8"),
+            ("e.csv", b"code,name\nF1,a\0b\n", 6, "rejected line 2: name must not hold a NUL character"),
+            ("e.csv", b"code,name,Branch Name\nF1,a,b\n", 6, "two columns of the file fill name"),
+        ] {
+            let file = p.write(name, bytes);
+            let said = p.run(&format!("branch import {file}")).fails(code);
+            assert!(said.contains(sentence), "{said}");
+        }
+        let file = p.write("e.csv", "code,name\n");
+        assert_eq!(
+            report(p, &format!("branch import {file}"), 0),
+            "read 0 rows: created 0, updated 0, unchanged 0, rejected 0\nnothing was changed\n"
+        );
+        assert!(p.run("branch import /nowhere").fails(1).contains("can't read /nowhere: no such file or directory"));
+        assert!(
+            p.run(&format!("branch import {}", p.dir.path().display())).fails(1).contains("is a folder, not a file")
+        );
+        // Standard input.
+        assert_eq!(p.run_with("branch import -", "code,name\nS1,Standard\n").code, 0);
+        assert_eq!(p.json("branch show S1")["name"], "Standard");
+        assert_eq!(
+            p.run_with("branch import -", "").fails(6),
+            "error: standard input is empty\nhint: the first line names the columns\n"
+        );
+        assert_eq!(codes(p), "D0 D1 E1 E3 S1");
+    });
+}
+
+#[test]
+fn rejects_are_mended_and_fed_back() {
+    both_with_acme(|p| {
+        let file = p.write(
+            "b.csv",
+            "Code;Branch Name;PIN Code;parent;Remark\nA;Alpha;400001;;first\nB;Beta;12;A;\"se;cond\"\nC;;;B;\nD;Delta;;;\nE;Echo;;\n",
+        );
+        let rejects = p.path("rejects.csv").display().to_string();
+        let flags = "--ignore-unknown --keep-going";
+        let said = report(p, &format!("branch import {file} {flags} --rejects {rejects}"), 7);
+        assert!(
+            said.ends_with(&format!("error: 3 of 5 rows were rejected\nhint: mend {rejects} and import it again\n")),
+            "{said}"
+        );
+        assert_eq!(codes(p), "A D");
+        assert_eq!(
+            p.read("rejects.csv"),
+            "\
+Code,Branch Name,PIN Code,parent,Remark,reject_line,reject_column,reject_code,reject_reason
+B,Beta,12,A,se;cond,3,pincode,invalid,\"pincode '12' is no postal code of India (six digits, the first 1 to 9)\"
+C,,,B,,4,name,invalid,name must not be empty
+E,Echo,,,,6,,field_count,\"the row has 4 cells, the header 5\"
+"
+        );
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&rejects).expect("the file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        // Mended, it goes in as it is: the added columns are known.
+        let mended = p.read("rejects.csv").replace("B,Beta,12,", "B,Beta,400012,").replace("C,,,B,", "C,Gamma,,B,");
+        p.write("rejects.csv", mended);
+        p.run(&format!("branch import {rejects} --ignore-unknown")).ok();
+        assert_eq!(codes(p), "A B C D E");
+        assert_eq!(p.json("branch show C")["parent"], "B");
+        // Without rejects the file is there all the same, with a header: scripts need not ask.
+        p.run(&format!("branch import {file} --ignore-unknown --keep-going --on-conflict skip --rejects {rejects}"))
+            .fails(7);
+        p.run(&format!("branch import {file} --ignore-unknown --rejects /nowhere/r.csv")).fails(1);
+    });
+}

@@ -67,6 +67,10 @@ const ENTRY: &[Kind] = &[
 
 fn entry(row: &Row) -> Result<Entry> {
     let json = |i: usize| row.value(i).as_text().and_then(|t| serde_json::from_str(t).ok());
+    let request: Option<Json> = json(11);
+    // The name as it was at that time, which the tree binds; the actors' table only where that was erased.
+    let name = request.as_ref().and_then(|r| r["actor"]["name"].as_str());
+    let actor = name.map_or_else(|| row.text(9).map(str::to_owned), |n| Ok(n.to_owned()))?;
     Ok(Entry {
         tree: row.org(0)?,
         seq: row.int(1)?,
@@ -77,9 +81,9 @@ fn entry(row: &Row) -> Result<Entry> {
         status: row.text(6)?.to_owned(),
         source: row.text(7)?.to_owned(),
         request_id: row.uuid(8)?,
-        actor: row.text(9)?.to_owned(),
+        actor,
         payload: json(10),
-        request: json(11),
+        request,
         leaf: row.hash(12)?,
     })
 }

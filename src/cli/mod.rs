@@ -137,6 +137,7 @@ async fn until_signal(session: &mut Session<'_>, found: &Found, leaf: &ArgMatche
         _ = hup.recv() => Kind::Terminated,
         done = &mut work => return done,
     };
+    // Under way, or done with a word yet to be said about it.
     if committing.get() {
         return work.await;
     }

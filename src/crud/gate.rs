@@ -80,7 +80,7 @@ async fn transact<V: Verb>(
         Ok(output) if !s.dry_run => {
             s.committing.set(true);
             let committed = tx.commit().await;
-            s.committing.set(false);
+            s.committing.set(committed.is_ok());
             committed.map(|()| output)
         }
         other => {
@@ -90,6 +90,9 @@ async fn transact<V: Verb>(
         }
     }
 }
+
+/// How long the record of an interrupted command may wait for its lock.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// Records that a writing command was refused, failed or was interrupted, in a transaction of its own
 /// (DOMAIN.md, section 5: exits 4, 5, 6, 8, 130 and 143; not usage errors and keys not found).
@@ -102,6 +105,10 @@ pub async fn record_refusal(s: &mut Session<'_>, problem: &Problem) {
     };
     if !s.access.writes || s.dry_run {
         return;
+    }
+    if status == Status::Interrupted {
+        // Whoever interrupts does not want to wait, least of all for the lock that the command waited for.
+        s.opening.wait = s.opening.wait.min(PATIENCE);
     }
     // The command's own connection may be in the middle of something.
     s.close().await;

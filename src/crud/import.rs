@@ -153,12 +153,16 @@ impl Import {
     }
 
     /// Checks each row by itself, and rows against each other.
-    fn first_pass(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, rules: &Rules) -> Result<Found> {
+    async fn first_pass(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, rules: &Rules) -> Result<Found> {
         let mut found = Found::default();
         let mut reader = self.reader()?;
         let mut cells = csv::ByteRecord::new();
         while reader.read_byte_record(&mut cells).map_err(|e| unreadable_csv(&self.path, &e))? {
             found.read += 1;
+            if found.read.is_multiple_of(1000) {
+                // Nothing here waits for the database, and a signal wants to be heard.
+                tokio::task::yield_now().await;
+            }
             if let Err(reject) = self.first_look(tx, desc, rules, &cells, &mut found) {
                 found.rejects.insert(start(&cells), reject);
             }
@@ -486,7 +490,7 @@ impl Verb for Import {
 
     async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Report> {
         let desc = described(&self.noun)?;
-        let mut found = self.first_pass(tx, desc, rules)?;
+        let mut found = self.first_pass(tx, desc, rules).await?;
         if self.org.is_none() {
             let mut orgs = vec![SYSTEM];
             for key in found.by_key.keys() {
@@ -603,7 +607,10 @@ fn unreadable_csv(path: &Path, e: &csv::Error) -> Problem {
 /// Standard input can be read once; two passes need a file. It is nobody else's to read.
 async fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
     let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", plain(&e)));
-    s.ui.read_stdin(tempfile::NamedTempFile::new().map_err(failed)?).await
+    let file = tempfile::NamedTempFile::new().map_err(failed)?;
+    // The name stays here, so that the file is removed even if standard input never ends.
+    s.ui.read_stdin(file.reopen().map_err(failed)?).await?;
+    Ok(file)
 }
 
 /// Looks at the first bytes and the header: what is no CSV is refused by name, the delimiter is the one that the header

@@ -17,7 +17,8 @@ enum At {
 /// (`5" pipe`) is text.
 pub fn check(mut file: impl Read, delimiter: u8, shown: &str) -> io::Result<Result<(), Problem>> {
     let wrong = |line: u64, what: &str| {
-        Problem::invalid(format!("{shown} line {line}: {what}")).hint("in a quoted cell each quote is written twice")
+        Problem::invalid(format!("{shown} line {line}: {what}"))
+            .hint("is the file complete? in a quoted cell each quote is written twice")
     };
     let (mut at, mut line, mut opened) = (At::Start, 1, 0);
     let mut buffer = [0; 1 << 16];

@@ -58,7 +58,7 @@ pub struct Session<'a> {
     pub dry_run: bool,
     /// The organisation that the command turned out to be about: refusals are recorded there.
     pub about: i32,
-    /// Set while a commit is under way: a signal then waits for its end.
+    /// Set from the commit on: a signal then waits for the end, for what is done can't be called undone.
     pub committing: Rc<Cell<bool>>,
     db: Option<Db>,
     ids: Ids,

@@ -167,34 +167,51 @@ const BATCH: i64 = 1000;
 
 /// Recomputes every commitment, every leaf and every tree, and compares. `done` hears how many records have been read.
 pub async fn verify(db: &mut Db, only: Option<i32>, done: &mut dyn FnMut(u64)) -> Result<Verified> {
-    let mut all = match only {
+    // One snapshot: a writer that commits meanwhile is not taken for somebody who forges.
+    let begin = if db.is_postgres() { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "BEGIN" };
+    db.script(begin.into()).await?;
+    let verified = verify_snapshot(db, only, done).await;
+    // Nothing was written; where this fails the connection is gone.
+    let _ = db.script("ROLLBACK".into()).await;
+    verified
+}
+
+async fn verify_snapshot(db: &mut Db, only: Option<i32>, done: &mut dyn FnMut(u64)) -> Result<Verified> {
+    let all = match only {
         Some(tree) => vec![tree],
-        None => trees(db).await?,
+        None => traces(db).await?,
     };
-    if only.is_none() {
-        // A tree whose head is gone still has records.
-        let mut last = -1;
-        while let Some(tree) = next_tree(db, last).await? {
-            last = tree;
-            if !all.contains(&tree) {
-                all.push(tree);
-            }
-        }
-    }
     let mut verified = Verified::default();
     for tree in all {
-        let mut check = Check { tree, expected: 1, last_at: None, frontier: Frontier::default(), findings: Vec::new() };
-        check.run(db, &mut verified.records, done).await?;
+        let mut findings = Check::run(db, tree, &mut verified.records, done).await?;
+        findings.sort_by_key(|f| f.seq.unwrap_or(i64::MAX));
         verified.trees += 1;
-        verified.findings.extend(check.findings);
+        verified.findings.extend(findings);
     }
     Ok(verified)
 }
 
-async fn next_tree(db: &mut Db, after: i32) -> Result<Option<i32>> {
-    let sql = Sql::new("select min(tree) from audit_records where tree > $1").with([after.into()]).yields([Kind::Int]);
-    let row = db.one(sql).await?;
-    if row.value(0).is_null() { Ok(None) } else { row.org(0).map(Some) }
+/// Trees that there is any trace of: every organisation must have one, and whose head is gone may still have records.
+async fn traces(db: &mut Db) -> Result<Vec<i32>> {
+    let mut all = trees(db).await?;
+    for sql in [
+        "select min(tree) from audit_records where tree > $1",
+        "select min(tree) from audit_requests where tree > $1",
+        "select min(org_id) from orgs where org_id > $1",
+    ] {
+        let mut last = -1;
+        while let Some(row) = db.first(Sql::new(sql).with([last.into()]).yields([Kind::Int])).await? {
+            if row.value(0).is_null() {
+                break;
+            }
+            last = row.org(0)?;
+            if !all.contains(&last) {
+                all.push(last);
+            }
+        }
+    }
+    all.sort_unstable();
+    Ok(all)
 }
 
 /// How many records the heads tell of, for a progress bar.
@@ -217,29 +234,46 @@ struct Request {
 
 struct Check {
     tree: i32,
+    /// Size and frontier that the head tells of.
+    head: Option<(i64, Vec<u8>)>,
     expected: i64,
+    /// First and last record of the request before.
+    last_request: Option<(i64, i64)>,
     last_at: Option<DateTime<Utc>>,
     frontier: Frontier,
     findings: Vec<Finding>,
 }
 
 impl Check {
-    fn find(&mut self, seq: Option<i64>, kind: &'static str, what: impl Into<String>) {
-        self.findings.push(Finding { tree: self.tree, seq, kind, what: what.into() });
-    }
-
-    async fn run(&mut self, db: &mut Db, count: &mut u64, done: &mut dyn FnMut(u64)) -> Result<()> {
+    async fn run(db: &mut Db, tree: i32, count: &mut u64, done: &mut dyn FnMut(u64)) -> Result<Vec<Finding>> {
+        let sql = Sql::new("select size, frontier from audit_heads where tree = $1").with([tree.into()]);
+        let head = db.first(sql.yields([Kind::Int, Kind::Bytes])).await?;
+        let head = head.map(|row| -> Result<_> { Ok((row.int(0)?, row.bytes(1)?.to_vec())) }).transpose()?;
+        let mut check = Check {
+            tree,
+            head,
+            expected: 1,
+            last_request: None,
+            last_at: None,
+            frontier: Frontier::default(),
+            findings: Vec::new(),
+        };
         let mut from = 0;
         loop {
-            let requests = self.requests(db, from).await?;
+            let requests = check.requests(db, from).await?;
             let Some(last) = requests.last() else { break };
             from = last.first_seq;
             let upto = requests.iter().map(|r| r.last_seq).max().unwrap_or(from);
-            self.records(db, &requests, Some(upto), count, done).await?;
+            check.records(db, &requests, Some(upto), count, done).await?;
         }
         // Records that no request accounts for.
-        self.records(db, &[], None, count, done).await?;
-        self.head(db).await
+        check.records(db, &[], None, count, done).await?;
+        check.hold_against_head();
+        Ok(check.findings)
+    }
+
+    fn find(&mut self, seq: Option<i64>, kind: &'static str, what: impl Into<String>) {
+        self.findings.push(Finding { tree: self.tree, seq, kind, what: what.into() });
     }
 
     async fn requests(&mut self, db: &mut Db, after: i64) -> Result<Vec<Request>> {
@@ -279,6 +313,12 @@ impl Check {
     /// The digest binds the payload; the payload binds the columns that filters use.
     fn check_request(&mut self, request: &Request, row: &Row) -> Result<()> {
         let seq = Some(request.first_seq);
+        if let Some((first, last)) = self.last_request
+            && last >= request.first_seq
+        {
+            self.find(Some(first), "edited", "its command claims records of the one behind it");
+        }
+        self.last_request = Some((request.first_seq, request.last_seq));
         if self.last_at.is_some_and(|last| request.at < last) {
             self.find(seq, "time runs backwards", "its time is before that of the record in front of it");
         }
@@ -338,6 +378,11 @@ impl Check {
             self.find(Some(first), "deleted", format!("{which} missing"));
         }
         self.expected = seq + 1;
+        if let Some((size, _)) = self.head.as_ref().filter(|(size, _)| seq > *size) {
+            let what = format!("the head tells of {size} records");
+            self.find(Some(seq), "inserted", what);
+            return Ok(());
+        }
         let commitment = row.hash(6)?;
         match (row.value(4).as_bytes(), row.value(5).as_text()) {
             (Some(salt), Some(payload)) => {
@@ -349,7 +394,7 @@ impl Check {
         }
         let stored = row.hash(7)?;
         let Some(request) = request else {
-            self.find(Some(seq), "inserted", "no request accounts for it");
+            self.find(Some(seq), "deleted", "what is known of its command is missing");
             self.frontier.append(stored);
             return Ok(());
         };
@@ -372,21 +417,21 @@ impl Check {
         Ok(())
     }
 
-    async fn head(&mut self, db: &mut Db) -> Result<()> {
-        let sql = Sql::new("select size, frontier from audit_heads where tree = $1").with([self.tree.into()]);
-        let Some(row) = db.first(sql.yields([Kind::Int, Kind::Bytes])).await? else {
-            self.find(None, "head changed", "the tree has records but no head");
-            return Ok(());
+    fn hold_against_head(&mut self) {
+        let Some((size, frontier)) = self.head.take() else {
+            self.find(None, "head changed", "the tree has no head");
+            return;
         };
-        let size = row.int(0)?;
         let have = self.expected - 1;
+        if let Some((first, last)) = self.last_request
+            && last > size.max(have)
+        {
+            self.find(Some(first), "edited", "its command claims records that never were");
+        }
         if size > have {
             self.find(Some(have + 1), "truncated", format!("the head tells of {size} records, {have} are there"));
-        } else if size < have {
-            self.find(Some(size + 1), "inserted", format!("the head tells of {size} records, {have} are there"));
-        } else if self.findings.is_empty() && row.bytes(1)? != self.frontier.to_bytes() {
+        } else if self.findings.is_empty() && frontier != self.frontier.to_bytes() {
             self.find(None, "rewritten", "the records agree with themselves but not with the head");
         }
-        Ok(())
     }
 }

@@ -72,13 +72,20 @@ pub async fn state(db: &mut Db) -> Result<State> {
         ),
         // Another application's tables may live beside ours, in their own schemas.
         Engine::Postgres => (
-            "select count(*) from pg_tables where schemaname = 'orgctl' and tablename = 'schema_migrations'",
+            "select case when not exists (select from pg_tables
+                                            where schemaname = 'orgctl' and tablename = 'schema_migrations') then 0
+                         when has_schema_privilege('orgctl', 'usage') then 1 else 2 end",
             "select count(*) from pg_tables where schemaname = 'orgctl'",
         ),
     };
-    if db.one(Sql::new(ours).yields([Kind::Int])).await?.int(0)? == 0 {
-        let n = db.one(Sql::new(others).yields([Kind::Int])).await?.int(0)?;
-        return Ok(if n == 0 { State::Empty } else { State::Foreign });
+    match db.one(Sql::new(ours).yields([Kind::Int])).await?.int(0)? {
+        0 => {
+            let n = db.one(Sql::new(others).yields([Kind::Int])).await?.int(0)?;
+            return Ok(if n == 0 { State::Empty } else { State::Foreign });
+        }
+        // PostgreSQL passes over a schema that it does not let in, and would say that no such table exists.
+        2 => return Err(super::postgres::no_right("permission denied for schema orgctl")),
+        _ => {}
     }
     let row = db.one(Sql::new("select coalesce(max(version), 0) from schema_migrations").yields([Kind::Int])).await?;
     Ok(State::At(row.int(0)?))
@@ -205,6 +212,9 @@ pub async fn prepare(db: &mut Db) -> Result<()> {
 /// Takes the lock that makes two migrators serial, and makes the place where migrations are written down. Inside the
 /// transaction.
 pub async fn begin(db: &mut Db) -> Result<()> {
+    if state(db).await? == State::Foreign {
+        return Err(foreign(&db.location.shown()).into());
+    }
     let table = |int: &str, blob: &str, time: &str, strict: &str| {
         format!(
             "CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -252,15 +262,25 @@ pub async fn copy_aside(
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<Option<std::path::PathBuf>> {
     let super::db::Location::Sqlite(path) = &db.location else { return Ok(None) };
-    let mut copy = path.as_os_str().to_owned();
-    copy.push(format!(".v{version}-{}", now.format("%Y%m%dT%H%M%SZ")));
-    let copy = std::path::PathBuf::from(copy);
-    {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".v{version}-{}", now.format("%Y%m%dT%H%M%SZ")));
+    let mut copy = std::path::PathBuf::from(&name);
+    for again in 2.. {
         use std::os::unix::fs::OpenOptionsExt;
         // VACUUM INTO takes an empty file; made first, so that it is never readable by others.
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy).map_err(|e| {
-            Problem::failed(format!("can't make the copy {}: {}", copy.display(), super::sqlite::plain(&e)))
-        })?;
+        match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy) {
+            Ok(_) => break,
+            // Another one in the same second.
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                let mut next = name.clone();
+                next.push(format!("-{again}"));
+                copy = next.into();
+            }
+            Err(e) => {
+                let why = super::sqlite::plain(&e);
+                return Err(Problem::failed(format!("can't make the copy {}: {why}", copy.display())).into());
+            }
+        }
     }
     let target = copy.to_string_lossy().into_owned();
     if let Err(e) = db.execute(Sql::new("VACUUM INTO $1").with([target.into()])).await {

@@ -181,14 +181,12 @@ pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
             use std::io::ErrorKind as K;
             return match e.kind() {
                 K::UnexpectedEof | K::ConnectionReset | K::BrokenPipe | K::ConnectionAborted => lost(),
+                // What rustls does not accept comes as this.
+                K::InvalidData => insecure(&at, &e.to_string()),
                 _ => unreachable(location, &plain(&e)),
             };
         }
-        sqlx::Error::Tls(e) => {
-            return Problem::failed(format!("no secure connection to {at}: {e}"))
-                .hint("sslmode and sslrootcert in the URL say how the server is trusted")
-                .into();
-        }
+        sqlx::Error::Tls(e) => return insecure(&at, &e.to_string()),
         sqlx::Error::Configuration(e) => return Problem::usage(format!("the database URL can't be used: {e}")).into(),
         other => return anyhow::Error::new(other).context("the database could not be used"),
     };
@@ -204,9 +202,7 @@ pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
         "3D000" => Problem::failed(format!("the server has no such database: {at}"))
             .hint("make it with 'createdb', then run 'orgctl init'")
             .into(),
-        "42501" => Problem::failed(format!("the database user lacks a right: {message}"))
-            .hint("'orgctl db grants --role ROLE' prints what the owner has to grant")
-            .into(),
+        "42501" => no_right(&message),
         "25006" => Problem::failed("the server takes no writes: it is a replica or set read-only")
             .hint("name the primary server with --database")
             .into(),
@@ -232,6 +228,19 @@ pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
         "P0001" => Problem::denied(message).into(),
         _ => anyhow::Error::new(sqlx::Error::Database(e)).context("the database refused a statement"),
     }
+}
+
+/// SQLSTATE 42501.
+pub fn no_right(message: &str) -> anyhow::Error {
+    Problem::failed(format!("the database user lacks a right: {message}"))
+        .hint("'orgctl db grants --role ROLE' prints what the owner has to grant")
+        .into()
+}
+
+fn insecure(at: &str, why: &str) -> anyhow::Error {
+    Problem::failed(format!("no secure connection to {at}: {why}"))
+        .hint("sslmode and sslrootcert in the URL say how the server is trusted")
+        .into()
 }
 
 fn lost() -> anyhow::Error {

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::db::{Db, Engine};
+use super::migrate;
 use super::records::stored_columns;
 use super::sql::Sql;
 use crate::model::RESOURCES;
@@ -46,6 +47,22 @@ fn triggers(engine: Engine) -> Vec<String> {
         .collect()
 }
 
+/// The indexes that the migrations make: the unique ones hold rules, the others speed.
+fn indexes(engine: Engine) -> Result<Vec<&'static str>> {
+    let mut names: Vec<&str> = Vec::new();
+    for migration in migrate::all(engine)? {
+        for line in migration.up.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words.as_slice() {
+                ["CREATE", "INDEX", name, ..] | ["CREATE", "UNIQUE", "INDEX", name, ..] => names.push(name),
+                ["DROP", "INDEX", name, ..] => names.retain(|n| *n != name.trim_end_matches(';')),
+                _ => {}
+            }
+        }
+    }
+    Ok(names)
+}
+
 /// Every way in which the schema differs from what the binary expects; nothing where it is right.
 pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
     let mut found = Vec::new();
@@ -62,6 +79,10 @@ pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
     for desc in RESOURCES.iter().copied().filter(|d| present.iter().any(|t| t == d.table)) {
         found.extend(table_differences(db, desc).await?);
     }
+    let present = names(db, "indexes").await?;
+    for index in indexes(db.engine())?.iter().filter(|i| !present.iter().any(|p| p == *i)) {
+        found.push(format!("index {index} is missing"));
+    }
     let present = names(db, "triggers").await?;
     for trigger in triggers(db.engine()).iter().filter(|t| !present.contains(t)) {
         found.push(format!("trigger {trigger} is missing or switched off"));
@@ -74,8 +95,12 @@ async fn names(db: &mut Db, what: &str) -> Result<Vec<String>> {
         (Engine::Sqlite, "tables") => {
             "select name from sqlite_schema where type = 'table' and name not like 'sqlite%' order by 1"
         }
+        (Engine::Sqlite, "indexes") => "select name from sqlite_schema where type = 'index' order by 1",
         (Engine::Sqlite, _) => "select name from sqlite_schema where type = 'trigger' order by 1",
         (Engine::Postgres, "tables") => "select tablename::text from pg_tables where schemaname = 'orgctl' order by 1",
+        (Engine::Postgres, "indexes") => {
+            "select indexname::text from pg_indexes where schemaname = 'orgctl' order by 1"
+        }
         (Engine::Postgres, _) => {
             "select t.tgname::text from pg_trigger t join pg_class c on c.oid = t.tgrelid
                join pg_namespace n on n.oid = c.relnamespace

@@ -208,7 +208,13 @@ pub async fn verify(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
         }
         Some((org, first)) => {
             let at = first.seq.map_or_else(|| format!("the trail of {org}"), |seq| format!("record {seq} of {org}"));
-            Err(Problem::integrity(format!("the audit trail does not hold: {at} was {}", first.kind))
+            let became = match first.kind {
+                "head changed" => "lost its head".to_owned(),
+                "time runs backwards" => "is older than the one in front of it".to_owned(),
+                "truncated" => "is missing: the trail was truncated there".to_owned(),
+                kind => format!("was {kind}"),
+            };
+            Err(Problem::integrity(format!("the audit trail does not hold: {at} {became}"))
                 .hint(format!(
                     "{} findings in all; keep the database as it is and look at who could write to it",
                     findings.len()

@@ -241,7 +241,7 @@ fn a_file_is_read_as_spreadsheets_write_it() {
                 "e.csv",
                 b"code,name\nF1,\"open\nF2,x\n",
                 6,
-                "e.csv line 2: a quote is not closed\nhint: in a quoted cell each quote is written twice",
+                "e.csv line 2: a quote is not closed\nhint: is the file complete? in a quoted cell each quote is written twice",
             ),
             (
                 "e.csv",

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::print_stderr)] // a test may stop with a word
 
 mod branch_story;
+mod concurrency;
 mod config;
 mod deletion;
 mod dry_run;
@@ -11,8 +12,15 @@ mod hostile;
 mod import;
 mod keys;
 mod lists;
+mod migrations;
 mod org_story;
 mod output;
+mod postgres_faults;
+mod raw;
 mod roundtrip;
+mod signals;
+mod sqlite_faults;
 mod stories;
 mod surface;
+mod tamper;
+mod trail;

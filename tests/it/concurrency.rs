@@ -1,0 +1,204 @@
+//! Many writers, held locks, dry runs.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Engine, Place, both_with_acme};
+use crate::raw::{Held, clear, done, int, start, texts, wait};
+
+/// No gap in any trail, and every record belongs to one request.
+fn gap_free(p: &Place) {
+    let rows = texts(
+        p,
+        "select cast(tree as text), cast(count(*) as text), cast(min(seq) as text), cast(max(seq) as text) from audit_records group by tree",
+    );
+    for row in rows {
+        assert_eq!((&row[1], row[2].as_str()), (&row[3], "1"), "tree {}", row[0]);
+    }
+    p.run("audit verify").ok();
+    p.run("db check").ok();
+}
+
+#[test]
+fn eight_writers_at_once_lose_nothing_and_none_fails() {
+    both_with_acme(|p| {
+        const EACH: usize = 6;
+        std::thread::scope(|scope| {
+            for w in 1..=8 {
+                scope.spawn(move || {
+                    for i in 1..=EACH {
+                        let line = format!("branch create --code W{w}N{i} --name 'Writer {w} number {i}'");
+                        let said = done(&mut p.spawn(&line));
+                        assert_eq!(said.code, 0, "{line}: {}", said.err);
+                    }
+                });
+            }
+            // Whoever verifies meanwhile sees whole transactions.
+            scope.spawn(move || {
+                for _ in 0..6 {
+                    let said = done(&mut p.spawn("audit verify"));
+                    assert_eq!(said.code, 0, "{}", said.err);
+                }
+            });
+        });
+        assert_eq!(int(p, "select count(*) from branches"), 8 * EACH as i64);
+        // The organisation's own record comes first.
+        assert_eq!(int(p, "select size from audit_heads where tree = 1"), 1 + 8 * EACH as i64);
+        gap_free(p);
+    });
+}
+
+#[test]
+fn one_key_goes_to_one_of_eight() {
+    both_with_acme(|p| {
+        let all: Vec<_> = (0..8)
+            .map(|i| start(&mut p.spawn(&format!("branch create --code SAME --name 'Number {i}'")), Stdio::null()))
+            .collect();
+        let said: Vec<_> = all.into_iter().map(wait).collect();
+        assert_eq!(said.iter().filter(|s| s.code == 0).count(), 1);
+        for s in said.iter().filter(|s| s.code != 0) {
+            assert!(s.clone().fails(4).contains("branch SAME exists already in ACME"), "{}", s.err);
+        }
+        assert_eq!(int(p, "select count(*) from audit_requests where status = 'failed'"), 7);
+        gap_free(p);
+    });
+}
+
+#[test]
+fn updates_of_different_fields_both_survive() {
+    both_with_acme(|p| {
+        p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
+        for round in 0..3 {
+            let lines = [
+                format!("branch update MUM01 --city City{round}"),
+                format!("branch update MUM01 --name Name{round}"),
+                format!("branch update MUM01 --state State{round}"),
+            ];
+            let all: Vec<_> = lines.iter().map(|l| start(&mut p.spawn(l), Stdio::null())).collect();
+            for s in all.into_iter().map(wait) {
+                assert_eq!(s.code, 0, "{}", s.err);
+            }
+            let shown = p.run("branch show MUM01 --columns name,city,state -o csv").ok();
+            assert!(shown.contains(&format!("Name{round},City{round},State{round}")), "{shown}");
+        }
+        assert_eq!(int(p, "select version from branches where code = 'MUM01'"), 10);
+        gap_free(p);
+    });
+}
+
+#[test]
+fn cycles_made_by_two_at_once_are_refused() {
+    both_with_acme(|p| {
+        for code in ["A", "B"] {
+            p.run(&format!("branch create --code {code} --name {code}")).ok();
+        }
+        let all = ["branch move A --to B", "branch move B --to A"];
+        let all: Vec<_> = all.iter().map(|l| start(&mut p.spawn(l), Stdio::null())).collect();
+        let mut codes: Vec<u8> = all.into_iter().map(|c| wait(c).code).collect();
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 4]);
+        gap_free(p);
+    });
+}
+
+#[test]
+fn a_writer_behind_a_lock_says_who_holds_it_and_ends_in_time() {
+    both_with_acme(|p| {
+        let held = Held::new(p);
+        let started = Instant::now();
+        let said = done(&mut p.spawn("--wait 2 branch create --code MUM01 --name 'Mumbai Fort'"));
+        let took = started.elapsed();
+        assert_eq!(said.code, 1, "{}", said.err);
+        clear(&said.err);
+        assert!(took >= Duration::from_millis(1900) && took < Duration::from_secs(5), "{took:?}");
+        let who = match p.engine {
+            Engine::Sqlite => format!("process {}", held.pid),
+            Engine::Postgres => format!("server process {}", held.pid),
+        };
+        let sentence = said.err.lines().find(|l| l.starts_with("error: ")).expect("a sentence");
+        assert!(sentence.contains(&who) && sentence.contains("waited 2 s"), "{sentence}");
+        assert!(said.err.lines().any(|l| l.starts_with("waiting for") && l.contains(&who)), "{}", said.err);
+        assert!(said.err.contains("--wait"), "{}", said.err);
+        // Not at all, when told so.
+        let started = Instant::now();
+        let said = done(&mut p.spawn("--wait 0 branch create --code MUM01 --name 'Mumbai Fort'"));
+        assert_eq!(said.code, 1, "{}", said.err);
+        assert!(started.elapsed() < Duration::from_secs(2) && said.err.contains(&who), "{}", said.err);
+        // Readers don't wait.
+        assert_eq!(done(&mut p.spawn("--wait 0 branch list")).code, 0);
+        assert_eq!(done(&mut p.spawn("--wait 0 audit verify")).code, 0);
+        drop(held);
+        assert_eq!(p.run("branch list -o key").ok(), "");
+    });
+}
+
+#[test]
+fn a_writer_goes_on_once_the_lock_is_free() {
+    both_with_acme(|p| {
+        let held = Held::new(p);
+        let child = start(&mut p.spawn("--wait 20 branch create --code MUM01 --name 'Mumbai Fort'"), Stdio::null());
+        std::thread::sleep(Duration::from_millis(1500));
+        drop(held);
+        let said = wait(child);
+        assert_eq!(said.code, 0, "{}", said.err);
+        assert!(said.err.contains("waiting for") && said.err.contains("created branch MUM01"), "{}", said.err);
+        gap_free(p);
+    });
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_lock() {
+    both_with_acme(|p| {
+        let held = Held::new(p);
+        let child = start(&mut p.spawn("branch create --code MUM01 --name 'Mumbai Fort'"), Stdio::null());
+        std::thread::sleep(Duration::from_millis(700));
+        let started = Instant::now();
+        crate::raw::signal(&child, "INT");
+        let said = wait(child);
+        assert_eq!(said.code, 130, "{}", said.err);
+        assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+        assert!(said.err.contains("interrupted"), "{}", said.err);
+        // The lock stands in the way of the record, and that is said.
+        assert!(said.err.contains("no audit record could be made"), "{}", said.err);
+        drop(held);
+        assert_eq!(p.run("branch list -o key").ok(), "");
+        gap_free(p);
+    });
+}
+
+#[test]
+fn a_dry_run_leaves_nothing() {
+    both_with_acme(|p| {
+        p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
+        p.run("branch create --code MUM02 --name 'Mumbai Dadar'").ok();
+        p.run("branch delete MUM02 --yes").ok();
+        let csv = p.write("b.csv", crate::raw::branches_csv(5));
+        let state = || {
+            let all = ["branches", "orgs", "actors", "audit_records", "audit_requests", "audit_heads"];
+            let counts: Vec<i64> = all.iter().map(|t| int(p, &format!("select count(*) from {t}"))).collect();
+            (counts, int(p, "select sum(size) from audit_heads"), int(p, "select sum(version) from branches"))
+        };
+        let before = state();
+        for line in [
+            "branch create --code NEW --name New",
+            "branch update MUM01 --city Pune",
+            "branch deactivate MUM01",
+            "branch delete MUM01",
+            "branch restore MUM02",
+            "branch purge MUM02",
+            "org create --code BETA --name Beta",
+            "org delete ACME --cascade",
+            &format!("branch import {csv}"),
+        ] {
+            let said = p.run(&format!("{line} --dry-run"));
+            assert_eq!(said.code, 0, "{line}: {}", said.err);
+            assert!(said.err.contains("dry run: nothing was changed"), "{line}: {}", said.err);
+            assert_eq!(state(), before, "{line}");
+        }
+        // It refuses what the real run would refuse.
+        p.run("branch create --code MUM01 --name Again --dry-run").fails(4);
+        p.run("branch move MUM01 --to MUM01 --dry-run").fails(4);
+        assert_eq!(state(), before);
+        gap_free(p);
+    });
+}

@@ -1,0 +1,214 @@
+//! Behind orgctl's back: raw reads, a lock held, processes started and signalled.
+
+use std::io::Write;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqliteConnection};
+
+use crate::harness::{Engine, Place, Said};
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// Rows of text columns.
+pub fn texts(p: &Place, sql: &str) -> Vec<Vec<String>> {
+    let sql = AssertSqlSafe(sql.to_owned());
+    runtime().block_on(async {
+        match p.engine {
+            Engine::Sqlite => {
+                let mut c = SqliteConnection::connect(&p.url).await.expect("a connection");
+                let rows = c.fetch_all(sqlx::query(sql)).await.expect("rows");
+                let rows = rows.iter().map(|r| (0..r.len()).map(|i| r.get(i)).collect()).collect();
+                c.close().await.expect("closed");
+                rows
+            }
+            Engine::Postgres => {
+                let mut c = PgConnection::connect(&p.url).await.expect("a connection");
+                c.execute("set search_path to orgctl").await.expect("the schema");
+                let rows = c.fetch_all(sqlx::query(sql)).await.expect("rows");
+                rows.iter().map(|r| (0..r.len()).map(|i| r.get(i)).collect()).collect()
+            }
+        }
+    })
+}
+
+/// The one number that a query yields.
+pub fn int(p: &Place, sql: &str) -> i64 {
+    let rows = texts(p, &format!("select cast(({sql}) as text)"));
+    rows[0][0].parse().expect("a number")
+}
+
+/// The one text that a query yields.
+pub fn text(p: &Place, sql: &str) -> String {
+    texts(p, &format!("select cast(({sql}) as text)")).remove(0).remove(0)
+}
+
+/// SQL that is not the same on both engines.
+pub fn on<'a>(p: &Place, sqlite: &'a str, postgres: &'a str) -> &'a str {
+    match p.engine {
+        Engine::Sqlite => sqlite,
+        Engine::Postgres => postgres,
+    }
+}
+
+/// Takes the trail's triggers away, as somebody who owns the database could.
+pub fn disarm(p: &Place) {
+    let tables = ["audit_records", "audit_requests", "audit_heads", "actors"];
+    match p.engine {
+        Engine::Sqlite => {
+            for row in texts(p, "select name from sqlite_schema where type = 'trigger'") {
+                p.sql(&format!("drop trigger {}", row[0])).expect("dropped");
+            }
+        }
+        Engine::Postgres => {
+            for table in tables {
+                p.sql(&format!("alter table {table} disable trigger user")).expect("switched off");
+            }
+        }
+    }
+}
+
+enum Conn {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// The lock that every writer of organisation 1 needs, held by this process until it is dropped.
+pub struct Held {
+    runtime: tokio::runtime::Runtime,
+    conn: Option<Conn>,
+    /// The process (SQLite) or server process (PostgreSQL) that holds it.
+    pub pid: u32,
+}
+
+impl Held {
+    pub fn new(p: &Place) -> Held {
+        Held::now(p).expect("the lock is free")
+    }
+
+    /// The lock if it is free.
+    pub fn now(p: &Place) -> Option<Held> {
+        let runtime = runtime();
+        let taken = runtime.block_on(async {
+            match p.engine {
+                Engine::Sqlite => {
+                    let mut c = SqliteConnection::connect(&p.url).await.expect("a connection");
+                    c.execute("PRAGMA busy_timeout = 0").await.expect("no wait");
+                    let free = c.execute("BEGIN IMMEDIATE").await.is_ok();
+                    if !free {
+                        c.close().await.expect("closed");
+                        return None;
+                    }
+                    Some((Conn::Sqlite(c), std::process::id()))
+                }
+                Engine::Postgres => {
+                    let mut c = PgConnection::connect(&p.url).await.expect("a connection");
+                    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut c).await.expect("pid");
+                    c.execute("BEGIN").await.expect("begun");
+                    let sql = "select tree from orgctl.audit_heads where tree = 1 for update nowait";
+                    if c.execute(sql).await.is_err() {
+                        c.close().await.expect("closed");
+                        return None;
+                    }
+                    Some((Conn::Postgres(c), pid.unsigned_abs()))
+                }
+            }
+        });
+        let (conn, pid) = taken?;
+        Some(Held { runtime, conn: Some(conn), pid })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(conn) = self.conn.take() else { return };
+        self.runtime.block_on(async {
+            match conn {
+                Conn::Sqlite(mut c) => {
+                    c.execute("ROLLBACK").await.expect("released");
+                    c.close().await.expect("closed");
+                }
+                Conn::Postgres(mut c) => {
+                    c.execute("ROLLBACK").await.expect("released");
+                    c.close().await.expect("closed");
+                }
+            }
+        });
+    }
+}
+
+/// Waits until another process holds the lock of organisation 1.
+#[track_caller]
+pub fn until_locked(p: &Place) {
+    until("a writer to hold the lock", || Held::now(p).is_none());
+}
+
+#[track_caller]
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() {
+        assert!(started.elapsed() < Duration::from_secs(30), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// What a process said, and how it ended. One that a signal killed has no exit code, which no test expects.
+#[track_caller]
+pub fn said(output: Output) -> Said {
+    let text = |b: Vec<u8>| String::from_utf8(b).expect("output is UTF-8");
+    let (out, err) = (text(output.stdout), text(output.stderr));
+    let code = output.status.code().unwrap_or_else(|| panic!("{}\nstdout:\n{out}\nstderr:\n{err}", output.status));
+    Said { code: u8::try_from(code).expect("a code"), out, err }
+}
+
+/// Runs a command to its end, with nothing on standard input.
+#[track_caller]
+pub fn done(command: &mut Command) -> Said {
+    said(command.stdin(Stdio::null()).output().expect("it starts"))
+}
+
+/// Starts a command whose output is kept.
+pub fn start(command: &mut Command, stdin: Stdio) -> Child {
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
+}
+
+/// Ends of a started command.
+#[track_caller]
+pub fn wait(child: Child) -> Said {
+    said(child.wait_with_output().expect("it ends"))
+}
+
+pub fn signal(child: &Child, name: &str) {
+    let line = format!("kill -{name} {}", child.id());
+    assert!(Command::new("sh").args(["-c", &line]).status().expect("sh").success());
+}
+
+/// A CSV of `n` branches, `B00001` and on.
+pub fn branches_csv(n: usize) -> String {
+    let mut csv = b"code,name,city\n".to_vec();
+    for i in 1..=n {
+        writeln!(csv, "B{i:05},Branch {i},Pune").expect("memory");
+    }
+    String::from_utf8(csv).expect("text")
+}
+
+/// A name that no other test has, for what the whole server shares.
+pub fn unique(prefix: &str) -> String {
+    static N: AtomicU64 = AtomicU64::new(1);
+    format!("{prefix}{}_{}", std::process::id(), N.fetch_add(1, Ordering::Relaxed))
+}
+
+/// One sentence for people and no debris of a program.
+#[track_caller]
+pub fn clear(err: &str) {
+    let first = err.lines().find(|l| l.starts_with("error: ")).unwrap_or_else(|| panic!("no sentence in:\n{err}"));
+    for debris in ["Error {", "Some(", "os error", "panicked", "sqlx", "code:", "SQLSTATE", "RUST_BACKTRACE"] {
+        assert!(!err.contains(debris), "'{debris}' in:\n{err}");
+    }
+    assert_eq!(err.matches("error: ").count(), 1, "{err}");
+    assert!(!first.ends_with(':') && first.len() > 20, "{first}");
+    assert!(!err.contains("-v tells more"), "not a known fault:\n{err}");
+}

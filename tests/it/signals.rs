@@ -1,0 +1,227 @@
+//! Signals, kills, and streams that end or fill up, on the program itself.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Place, both_with_acme};
+use crate::raw::{branches_csv, clear, done, int, signal, start, text, until, until_locked, wait};
+
+/// Rows that take any machine a while.
+const MANY: usize = 20_000;
+
+/// Nothing of the import is there; the trail is whole, and its last record says what happened.
+fn nothing_but_a_record(p: &Place, records: i64) {
+    assert_eq!(int(p, "select count(*) from branches"), 0);
+    assert_eq!(int(p, "select count(*) from audit_records"), records + 1);
+    let last = p.run("audit list --org ACME --limit 1 -o json").json();
+    assert_eq!(last[0]["status"], "interrupted", "{last}");
+    assert_eq!(last[0]["action"], "import", "{last}");
+    p.run("audit verify").ok();
+    p.run("db check").ok();
+}
+
+#[test]
+fn a_signal_in_the_middle_of_an_import_undoes_it() {
+    both_with_acme(|p| {
+        let csv = p.write("b.csv", branches_csv(MANY));
+        for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 143)] {
+            let records = int(p, "select count(*) from audit_records");
+            let child = start(&mut p.spawn(&format!("branch import {csv}")), Stdio::null());
+            until_locked(p);
+            std::thread::sleep(Duration::from_millis(200));
+            let sent = Instant::now();
+            signal(&child, name);
+            let said = wait(child);
+            assert_eq!(said.code, code, "{name}: {}", said.err);
+            assert!(sent.elapsed() < Duration::from_secs(5), "{name}: {:?}", sent.elapsed());
+            clear(&said.err);
+            assert!(said.err.contains("interrupted; nothing was changed"), "{name}: {}", said.err);
+            assert_eq!(said.out, "");
+            nothing_but_a_record(p, records);
+        }
+    });
+}
+
+/// Waiting for standard input is no reason to be deaf.
+#[test]
+fn a_signal_is_heard_while_standard_input_has_nothing_to_give() {
+    both_with_acme(|p| {
+        for (line, name, code) in [
+            ("branch import -", "INT", 130),
+            ("branch import -", "TERM", 143),
+            ("branch delete - --yes", "INT", 130),
+            ("branch show -", "HUP", 143),
+        ] {
+            let spool = p.path("spool");
+            let _ = std::fs::create_dir(&spool);
+            let mut command = p.spawn(line);
+            let mut child = start(command.env("TMPDIR", &spool), Stdio::piped());
+            let mut stdin = child.stdin.take().expect("piped");
+            stdin.write_all(b"code,name\nX1,One\n").expect("taken");
+            std::thread::sleep(Duration::from_millis(400));
+            assert!(child.try_wait().expect("a child").is_none(), "{line} waits");
+            signal(&child, name);
+            let said = ends(child);
+            assert_eq!(said.code, code, "{line} {name}: {}", said.err);
+            drop(stdin);
+            assert_eq!(std::fs::read_dir(&spool).expect("a folder").count(), 0, "nothing is left of the spool");
+        }
+        assert_eq!(int(p, "select count(*) from branches"), 0);
+        // The reading command left no record.
+        assert_eq!(int(p, "select count(*) from audit_requests where status = 'interrupted'"), 3);
+        p.run("audit verify").ok();
+    });
+}
+
+/// A child that must end by itself soon.
+#[track_caller]
+fn ends(mut child: Child) -> crate::harness::Said {
+    until("the program to end", || child.try_wait().expect("a child").is_some());
+    wait(child)
+}
+
+#[test]
+fn a_kill_in_the_middle_leaves_all_or_nothing() {
+    both_with_acme(|p| {
+        let csv = p.write("b.csv", branches_csv(MANY));
+        let records = int(p, "select count(*) from audit_records");
+        for pause in [0, 150, 500] {
+            let mut child = start(&mut p.spawn(&format!("branch import {csv}")), Stdio::null());
+            until_locked(p);
+            std::thread::sleep(Duration::from_millis(pause));
+            child.kill().expect("killed");
+            child.wait().expect("gone");
+            // The server may take a moment to notice.
+            until("the lock to be free", || crate::raw::Held::now(p).is_some());
+            assert_eq!(int(p, "select count(*) from branches"), 0);
+            assert_eq!(int(p, "select count(*) from audit_records"), records);
+            p.run("audit verify").ok();
+        }
+        let small = p.write("s.csv", branches_csv(50));
+        p.run(&format!("branch import {small}")).ok();
+        assert_eq!(int(p, "select count(*) from branches"), 50);
+        p.run("audit verify").ok();
+        p.run("db check").ok();
+    });
+}
+
+#[test]
+fn a_reader_who_leaves_is_no_error() {
+    both_with_acme(|p| {
+        let csv = p.write("b.csv", branches_csv(2000));
+        p.run(&format!("branch import {csv}")).ok();
+        for line in
+            ["branch list --all", "branch list --all -o json", "branch export", "audit list --all", "branch tree"]
+        {
+            let mut child = start(&mut p.spawn(line), Stdio::null());
+            let mut some = [0; 16];
+            let mut out = child.stdout.take().expect("piped");
+            out.read_exact(&mut some).expect("a beginning");
+            drop(out);
+            let said = ends(child);
+            assert_eq!((said.code, said.err.as_str()), (0, ""), "{line}");
+        }
+        // Who is gone before the first byte, too; what was done is done.
+        let mut child = start(&mut p.spawn("branch create --code NEW --name New -o json --quiet"), Stdio::null());
+        drop(child.stdout.take());
+        let said = ends(child);
+        assert_eq!((said.code, said.err.as_str()), (0, ""));
+        assert_eq!(text(p, "select name from branches where code = 'NEW'"), "New");
+        // And through a real pipe.
+        let line = "{ \"$0\" branch list --all -o key; echo \"[$?]\" >&2; } | head -n 1";
+        let mut sh = Command::new("sh");
+        sh.args(["-c", line, env!("CARGO_BIN_EXE_orgctl")]).env_clear().envs(&p.env).env("PATH", "/usr/bin:/bin");
+        let said = done(&mut sh);
+        assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (0, "B00001\n", "[0]\n"));
+    });
+}
+
+#[test]
+fn output_that_can_not_be_written_is_one_sentence() {
+    both_with_acme(|p| {
+        p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
+        let full = || File::options().write(true).open("/dev/full").expect("/dev/full");
+        for line in ["branch list", "branch list -o json", "audit list", "branch export", "--help", "config show"] {
+            let output =
+                p.spawn(line).stdin(Stdio::null()).stdout(full()).stderr(Stdio::piped()).output().expect("ran");
+            let said = crate::raw::said(output);
+            assert_eq!(said.code, 1, "{line}: {}", said.err);
+            let sentence = "can't write the output: no space left on device";
+            assert_eq!(said.err.matches(sentence).count(), 1, "{line}: {}", said.err);
+            assert_eq!(said.err.lines().count(), 1, "{line}: {}", said.err);
+        }
+        // Nobody to tell: the exit code still tells.
+        let mut child = p.spawn("branch show NOWHERE");
+        let status = child.stdin(Stdio::null()).stdout(Stdio::null()).stderr(full()).status().expect("ran");
+        assert_eq!(status.code(), Some(3));
+        // A change whose report can't be written is still a change, and the exit code says that something was wrong.
+        let mut child = p.spawn("branch create --code MUM02 --name Dadar -o json");
+        let output = child.stdin(Stdio::null()).stdout(full()).stderr(Stdio::piped()).output().expect("ran");
+        assert_eq!(crate::raw::said(output).code, 1);
+        assert_eq!(int(p, "select count(*) from branches where code = 'MUM02'"), 1);
+    });
+}
+
+/// An export never leaves half a file, and never takes the place of a pipe or a device.
+#[test]
+fn an_export_to_a_file_is_whole_or_not_there() {
+    both_with_acme(|p| {
+        let csv = p.write("b.csv", branches_csv(1500));
+        p.run(&format!("branch import {csv}")).ok();
+        p.write("out.csv", "as it was");
+        let mut sh = Command::new("sh");
+        // 40 KB: enough for the log's index beside the database, too little for the export.
+        sh.args(["-c", "trap '' XFSZ; ulimit -f 80; exec \"$0\" branch export out.csv", env!("CARGO_BIN_EXE_orgctl")]);
+        let said = done(sh.env_clear().envs(&p.env).current_dir(p.dir.path()));
+        assert_eq!(said.code, 1, "{}", said.err);
+        clear(&said.err);
+        assert!(said.err.contains("file too large"), "{}", said.err);
+        assert_eq!(p.read("out.csv"), "as it was");
+        let names: Vec<_> =
+            std::fs::read_dir(p.dir.path()).expect("a folder").map(|e| e.expect("one").file_name()).collect();
+        assert!(names.iter().all(|n| !n.to_string_lossy().starts_with(".tmp")), "{names:?}");
+        // A link stays one, and what it names gets the data.
+        std::os::unix::fs::symlink(p.path("out.csv"), p.path("link.csv")).expect("a link");
+        p.run(&format!("branch export {}", p.path("link.csv").display())).ok();
+        assert!(std::fs::symlink_metadata(p.path("link.csv")).expect("there").is_symlink());
+        let whole = p.read("out.csv");
+        assert_eq!(whole.lines().count(), 1501);
+        // A pipe stays a pipe. (As root the program could put a file in the place of /dev/null.)
+        nix::unistd::mkfifo(&p.path("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+        let child = start(&mut p.spawn("branch export pipe"), Stdio::null());
+        let mut got = String::new();
+        File::open(p.path("pipe")).expect("the pipe").read_to_string(&mut got).expect("text");
+        assert_eq!(wait(child).code, 0);
+        assert!(got == whole, "the same through the pipe");
+        use std::os::unix::fs::FileTypeExt;
+        assert!(std::fs::metadata(p.path("pipe")).expect("there").file_type().is_fifo());
+    });
+}
+
+#[test]
+fn standard_input_that_ends_early_or_is_closed_is_told() {
+    both_with_acme(|p| {
+        for (stdin, code) in [("", 6), ("code,name\n", 0), ("code,name\nX1,One\nX2,\"Tw", 6)] {
+            let said = p.run_with("branch import -", stdin);
+            assert_eq!(said.code, code, "{stdin:?}: {}", said.err);
+        }
+        assert_eq!(int(p, "select count(*) from branches"), 0);
+        for line in ["branch import -", "branch delete -"] {
+            let mut sh = Command::new("sh");
+            let run = format!("exec \"$0\" {line} <&-");
+            sh.args(["-c", &run, env!("CARGO_BIN_EXE_orgctl")]).env_clear().envs(&p.env);
+            let said = crate::raw::said(sh.output().expect("ran"));
+            assert!(said.code == 6 || said.code == 2, "{line}: {} {}", said.code, said.err);
+            clear(&said.err);
+        }
+        // No stream at all.
+        let mut sh = Command::new("sh");
+        sh.args(["-c", "exec \"$0\" branch create --code X1 --name One <&- >&- 2>&-", env!("CARGO_BIN_EXE_orgctl")]);
+        let status = sh.env_clear().envs(&p.env).status().expect("ran");
+        assert_eq!(status.code(), Some(0));
+        assert_eq!(int(p, "select count(*) from branches"), 1);
+        p.run("audit verify").ok();
+    });
+}

@@ -3,6 +3,7 @@
 pub mod gate;
 pub mod import;
 pub mod input;
+pub mod quoting;
 pub mod read;
 pub mod remove;
 pub mod session;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::gate::{self, Verb};
 use super::session::Session;
+use super::whole::Whole;
 use super::write::{blank, described, dry_run_note, keys_free};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
@@ -546,9 +547,8 @@ impl Import {
     fn write_rejects(&self, rejects: &BTreeMap<u64, Reject>) -> Result<()> {
         let Some(path) = &self.rejects else { return Ok(()) };
         let failed = |e: io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
-        // Written beside its place and moved there; a temporary file is nobody else's to read.
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut out = io::BufWriter::new(tempfile::NamedTempFile::new_in(folder).map_err(failed)?);
+        let (whole, file) = Whole::create(path).map_err(failed)?;
+        let mut out = io::BufWriter::new(file);
         let mut reader = self.reader()?;
         let header = reader.headers().map_err(|e| unreadable_csv(&self.path, &e))?.clone();
         let mut line = |cells: Vec<String>| -> Result<()> {
@@ -574,8 +574,8 @@ impl Import {
             ]);
             line(row)?;
         }
-        let written = out.into_inner().map_err(|e| failed(e.into_error()))?;
-        written.persist(path).map_err(|e| failed(e.error))?;
+        out.flush().map_err(failed)?;
+        whole.finish().map_err(failed)?;
         Ok(())
     }
 }

@@ -195,6 +195,13 @@ fn an_export_to_a_file_is_whole_or_not_there() {
         File::open(p.path("pipe")).expect("the pipe").read_to_string(&mut got).expect("text");
         assert_eq!(wait(child).code, 0);
         assert!(got == whole, "the same through the pipe");
+        // So do the rejects of an import.
+        let bad = p.write("bad.csv", "code,name\nZ1,One\nZ1,Two\n");
+        let child = start(&mut p.spawn(&format!("branch import {bad} --rejects pipe")), Stdio::null());
+        let mut got = String::new();
+        File::open(p.path("pipe")).expect("the pipe").read_to_string(&mut got).expect("text");
+        assert_eq!(wait(child).code, 6);
+        assert!(got.contains("Z1,Two,") && got.contains("duplicate"), "{got}");
         use std::os::unix::fs::FileTypeExt;
         assert!(std::fs::metadata(p.path("pipe")).expect("there").file_type().is_fifo());
     });

@@ -249,22 +249,21 @@ fn lost() -> anyhow::Error {
         .into()
 }
 
-/// Who holds row locks on tree heads, in words; asked over a connection of its own.
-pub async fn lock_holder(url: &str, location: &Location, opening: &Opening) -> Option<String> {
+/// Who keeps the server process `pid` waiting, in words; asked over a connection of its own.
+pub async fn lock_holder(url: &str, location: &Location, opening: &Opening, pid: i64) -> Option<String> {
     let mut conn = open(url, location, opening).await.ok()?;
-    let row = conn
-        .fetch_optional(
-            "select a.pid, a.application_name, coalesce(a.usename::text, ''), coalesce(a.client_addr::text, 'local')
-               from pg_locks l
-               join pg_stat_activity a on a.pid = l.pid
-              where l.relation = 'orgctl.audit_heads'::regclass and l.mode = 'RowShareLock' and l.granted
-                and a.wait_event_type is distinct from 'Lock'
-              order by a.xact_start
-              limit 1",
-        )
-        .await
-        .ok()
-        .flatten();
+    let row = sqlx::query(
+        "select a.pid, a.application_name, coalesce(a.usename::text, ''), coalesce(a.client_addr::text, 'local')
+           from unnest(pg_blocking_pids($1)) as b (pid)
+           join pg_stat_activity a on a.pid = b.pid
+          order by a.xact_start
+          limit 1",
+    )
+    .bind(i32::try_from(pid).ok()?)
+    .fetch_optional(&mut conn)
+    .await
+    .ok()
+    .flatten();
     let _ = conn.close().await;
     let row = row?;
     let (pid, app, user, from): (i32, String, String, String) =

@@ -107,6 +107,7 @@ fn with_session(
     session.columns = config.get("columns").map(|c| c.split(',').map(|n| n.trim().to_owned()).collect());
     let done = runtime.block_on(async {
         let done = until_signal(&mut session, found, leaf).await;
+        let done = done.map_err(|e| gate::in_words(&session, e));
         if let Some(problem) = done.as_ref().err().and_then(|e| e.downcast_ref::<Problem>()).cloned() {
             gate::record_refusal(&mut session, &problem).await;
         }

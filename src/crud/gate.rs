@@ -11,6 +11,7 @@ use crate::model::audit::Status;
 use crate::model::problem::{Kind, Problem};
 use crate::model::scalar::Rules;
 use crate::store::postgres::LockTimeout;
+use crate::store::sqlite::Busy;
 use crate::store::tx::{Permit, Tx};
 
 /// A change as data: its arguments complete, its keys resolved. So it can be run, run dry, refused, and stored.
@@ -47,12 +48,17 @@ pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V
     let Some(mut db) = s.take_db() else { return Err(anyhow::anyhow!("the connection is in use")) };
     let done = transact(s, &mut db, permit, &orgs, verb).await;
     s.put_db(db);
-    done.map_err(|e| if e.is::<LockTimeout>() { waited_in_vain(s).into() } else { e })
+    done
 }
 
-fn waited_in_vain(s: &Session<'_>) -> Problem {
+/// A lock that stood in the way anywhere, of a writer or of a reader, in words.
+pub fn in_words(s: &Session<'_>, e: anyhow::Error) -> anyhow::Error {
+    if !e.is::<LockTimeout>() && !e.is::<Busy>() {
+        return e;
+    }
     Problem::failed(format!("another command holds what this one needs; waited {} s", s.opening.wait.as_secs()))
         .hint("run the command again later, or wait longer with --wait SECONDS")
+        .into()
 }
 
 async fn transact<V: Verb>(

@@ -7,4 +7,5 @@ pub mod input;
 pub mod read;
 pub mod remove;
 pub mod session;
+pub mod whole;
 pub mod write;

@@ -242,19 +242,8 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         listing.finish(&mut s.ui)?;
         return s.ui.flush();
     };
-    // Through a link to what it names: the link stays.
-    let path = std::fs::canonicalize(file).unwrap_or_else(|_| file.into());
     let failed = |e: std::io::Error| Problem::failed(format!("can't write {file}: {}", crate::ui::text::plain(&e)));
-    // Written beside the target and moved into its place, so that there is never half an export.
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-    // What is no ordinary file (a pipe, a device) is written to, never replaced.
-    let beside = std::fs::metadata(&path).map_or(true, |m| m.is_file());
-    let temporary = if beside { Some(tempfile::NamedTempFile::new_in(folder).map_err(failed)?) } else { None };
-    let copy = match &temporary {
-        Some(temporary) => temporary.reopen(),
-        None => std::fs::OpenOptions::new().write(true).open(&path),
-    };
-    let copy = copy.map_err(failed)?;
+    let (whole, copy) = super::whole::Whole::create(std::path::Path::new(file)).map_err(failed)?;
     let stdout = std::mem::replace(&mut s.ui.io.stdout, Box::new(std::io::BufWriter::new(copy)));
     let terminal = std::mem::replace(&mut s.ui.io.stdout_is_terminal, false);
     let mut done = stream(s, &query, &mut listing).await;
@@ -264,9 +253,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     s.ui.io.stdout = stdout;
     s.ui.io.stdout_is_terminal = terminal;
     done?;
-    if let Some(temporary) = temporary {
-        temporary.persist(&path).map_err(|e| failed(e.error))?;
-    }
+    whole.finish().map_err(failed)?;
     s.ui.status(&format!("exported {} to {file}", records::count(listing.count(), desc)));
     Ok(())
 }

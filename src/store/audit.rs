@@ -278,7 +278,8 @@ impl Check {
 
     async fn requests(&mut self, db: &mut Db, after: i64) -> Result<Vec<Request>> {
         let sql = Sql::new(
-            "select first_seq, last_seq, request_id, at, status, digest, salt, payload, actor_id, source
+            "select first_seq, last_seq, request_id, at, status, digest, salt, payload, actor_id, source,
+                    (select a.key from actors a where a.actor_id = audit_requests.actor_id)
                from audit_requests where tree = $1 and first_seq > $2 order by first_seq limit $3",
         )
         .with([self.tree.into(), after.into(), BATCH.into()])
@@ -292,6 +293,7 @@ impl Check {
             Kind::Bytes,
             Kind::Text,
             Kind::Int,
+            Kind::Text,
             Kind::Text,
         ]);
         let mut requests = Vec::new();
@@ -329,7 +331,9 @@ impl Check {
         };
         let bound = salt.try_into().is_ok_and(|salt| audit::commit(&salt, payload) == request.digest);
         let json: Json = serde_json::from_str(payload).unwrap_or_default();
-        let same = json["actor"]["id"] == Value::Int(row.int(8)?).to_json() && json["source"] == row.text(9)?;
+        let same = json["actor"]["id"] == Value::Int(row.int(8)?).to_json()
+            && json["source"] == row.text(9)?
+            && row.value(10).as_text().is_some_and(|key| json["actor"]["key"] == key);
         if !bound || !same {
             self.find(seq, "edited", "what is known of its command (actor, source, command line) was changed");
         }

@@ -132,6 +132,23 @@ fn a_writer_behind_a_lock_says_who_holds_it_and_ends_in_time() {
     });
 }
 
+/// A reader waits for nobody who writes, only for whoever takes the tables themselves.
+#[test]
+fn a_reader_behind_an_exclusive_lock_is_told() {
+    both_with_acme(|p| {
+        let held = Held::everything(p);
+        for line in ["--wait 1 branch list", "--wait 1 audit verify", "--wait 1 branch create --code X --name X"] {
+            let started = Instant::now();
+            let said = done(&mut p.spawn(line));
+            assert_eq!(said.code, 1, "{line}: {}", said.err);
+            clear(&said.err);
+            assert!(said.err.contains("--wait") && started.elapsed() < Duration::from_secs(5), "{line}: {}", said.err);
+        }
+        drop(held);
+        p.run("audit verify").ok();
+    });
+}
+
 #[test]
 fn a_writer_goes_on_once_the_lock_is_free() {
     both_with_acme(|p| {

@@ -175,6 +175,48 @@ fn timeouts_of_the_url_and_of_the_server_are_told() {
     }
 }
 
+/// SQLSTATE and what orgctl says of it: PostgreSQL documentation, appendix A.
+#[test]
+fn what_a_server_refuses_in_the_middle_is_put_into_words() {
+    let p = acme();
+    let records = int(&p, "select count(*) from audit_records where tree = 1");
+    for (state, code, sentence) in [
+        ("53100", 1, "the server's disk is full; nothing was changed"),
+        ("53300", 1, "no connection free"),
+        ("57P01", 1, "the connection to the server was lost"),
+        ("57014", 1, "took too long; nothing was changed"),
+        ("40P01", 1, "stood in each other's way; nothing was changed"),
+        ("40001", 1, "stood in each other's way; nothing was changed"),
+        ("42501", 1, "lacks a right"),
+        ("25006", 1, "takes no writes"),
+    ] {
+        p.sql(&format!(
+            "create or replace function fail() returns trigger language plpgsql as
+                $$ begin raise exception 'the server says' using errcode = '{state}'; end $$;
+             create or replace trigger fail before insert on branches execute function fail()"
+        ))
+        .expect("a trigger");
+        fails(p.run("branch create --code X --name X"), code, &[sentence, "hint: "]);
+        assert_eq!(int(&p, "select count(*) from branches"), 0, "{state}");
+    }
+    assert_eq!(int(&p, "select count(*) from audit_records where tree = 1"), records);
+    p.sql("drop trigger fail on branches; drop function fail()").expect("gone");
+    p.run("branch create --code X --name X").ok();
+    // A replica, or a server set so, takes no writes; reading goes on.
+    let name = crate::raw::text(&p, "select current_database()::text");
+    psql(&server(), &format!("alter database {name} set default_transaction_read_only = on"));
+    fails(p.run("branch create --code Y --name Y"), 1, &["takes no writes"]);
+    assert_eq!(p.run("branch list -o key").ok(), "X\n");
+    p.run("audit verify").ok();
+    psql(&server(), &format!("alter database {name} reset default_transaction_read_only"));
+    // No connection is free for whoever is not the owner.
+    let role = unique("one");
+    psql(&server(), &format!("create role {role} login; alter database {name} connection limit 0"));
+    let theirs = p.url.replacen("orgctl_test@", &format!("{role}@"), 1);
+    fails(on_url(&p, &theirs, "branch list"), 1, &["no connection free"]);
+    psql(&server(), &format!("drop role {role}"));
+}
+
 #[test]
 fn tls_is_as_the_url_says() {
     let p = acme();

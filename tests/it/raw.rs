@@ -89,6 +89,30 @@ impl Held {
         Held::now(p).expect("the lock is free")
     }
 
+    /// All there is, so that nobody can even read.
+    pub fn everything(p: &Place) -> Held {
+        let runtime = runtime();
+        let (conn, pid) = runtime.block_on(async {
+            match p.engine {
+                Engine::Sqlite => {
+                    let mut c = SqliteConnection::connect(&p.url).await.expect("a connection");
+                    c.execute("PRAGMA locking_mode = EXCLUSIVE").await.expect("alone");
+                    c.execute("BEGIN EXCLUSIVE").await.expect("locked");
+                    (Conn::Sqlite(c), std::process::id())
+                }
+                Engine::Postgres => {
+                    let mut c = PgConnection::connect(&p.url).await.expect("a connection");
+                    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut c).await.expect("pid");
+                    let tables = "orgctl.branches, orgctl.orgs, orgctl.audit_records, orgctl.audit_heads";
+                    let sql = format!("BEGIN; lock table {tables} in access exclusive mode");
+                    c.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.expect("locked");
+                    (Conn::Postgres(c), pid.unsigned_abs())
+                }
+            }
+        });
+        Held { runtime, conn: Some(conn), pid }
+    }
+
     /// The lock if it is free.
     pub fn now(p: &Place) -> Option<Held> {
         let runtime = runtime();

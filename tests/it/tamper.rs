@@ -143,6 +143,18 @@ fn verify_names_the_first_bad_record_and_what_became_of_it() {
     });
 }
 
+/// The actors stand in a table of their own; commands bind whom they name.
+#[test]
+fn an_actor_who_became_somebody_else_is_found() {
+    both_with_acme(|p| {
+        trail(p);
+        disarm(p);
+        p.sql("update actors set key = 'operator:0@elsewhere' where actor_id <> 0").expect("edited");
+        assert!(p.run("audit verify").fails(8).contains("was edited"));
+        assert!(p.run("audit verify --org ACME").fails(8).contains("record 1 of ACME was edited"));
+    });
+}
+
 /// Who edits a record and makes it agree with itself again still doesn't get past the head.
 #[test]
 fn an_edit_with_its_hashes_mended_is_found_by_the_head() {

@@ -231,6 +231,13 @@ fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
     }
     let mut tips: Vec<String> =
         text.lines().filter_map(|l| l.trim().strip_prefix("tip: ")).map(str::to_owned).collect();
+    // A value that begins with a hyphen looks like a flag; clap's own tip makes it a key.
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) = (e.kind(), e.get(ContextKind::InvalidArg))
+        && word.starts_with('-')
+        && !word.starts_with("--")
+    {
+        tips = vec![format!("where it is the value of a flag, write --FLAG={word}")];
+    }
     if tips.is_empty() && e.get(ContextKind::SuggestedSubcommand).is_none() {
         let wrong = match (e.kind(), e.get(ContextKind::InvalidSubcommand)) {
             (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) => Some(word.as_str()),

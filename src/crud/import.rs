@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -546,14 +546,9 @@ impl Import {
     fn write_rejects(&self, rejects: &BTreeMap<u64, Reject>) -> Result<()> {
         let Some(path) = &self.rejects else { return Ok(()) };
         let failed = |e: io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
-        let file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(failed)?;
-        let mut out = io::BufWriter::new(file);
+        // Written beside its place and moved there; a temporary file is nobody else's to read.
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut out = io::BufWriter::new(tempfile::NamedTempFile::new_in(folder).map_err(failed)?);
         let mut reader = self.reader()?;
         let header = reader.headers().map_err(|e| unreadable_csv(&self.path, &e))?.clone();
         let mut line = |cells: Vec<String>| -> Result<()> {
@@ -561,12 +556,16 @@ impl Import {
             Ok(())
         };
         let more = ["reject_line", "reject_column", "reject_code", "reject_reason"];
-        line(header.iter().map(str::to_owned).chain(more.map(str::to_owned)).collect())?;
+        // A file that was fed back in has reasons of an earlier time.
+        let kept: Vec<bool> = header.iter().map(|h| !is_reject_column(h.trim())).collect();
+        let keep = |cells: Vec<String>| cells.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell);
+        line(keep(header.iter().map(str::to_owned).collect()).chain(more.map(str::to_owned)).collect())?;
         let mut cells = csv::ByteRecord::new();
         while reader.read_byte_record(&mut cells).map_err(|e| unreadable_csv(&self.path, &e))? {
             let Some(reject) = rejects.get(&start(&cells)) else { continue };
             let mut row: Vec<String> = cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
             row.resize(self.columns.len(), String::new());
+            row = keep(row).collect();
             row.extend([
                 reject.line.to_string(),
                 reject.column.clone().unwrap_or_default(),
@@ -575,8 +574,16 @@ impl Import {
             ]);
             line(row)?;
         }
-        out.flush().map_err(failed)?;
+        let written = out.into_inner().map_err(|e| failed(e.into_error()))?;
+        written.persist(path).map_err(|e| failed(e.error))?;
         Ok(())
+    }
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    match (std::fs::metadata(a), std::fs::metadata(b)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
     }
 }
 
@@ -629,27 +636,6 @@ fn dialect(path: &Path, shown: &str) -> Result<u8> {
     BufReader::new(file).take(1 << 20).read_until(b'\n', &mut header).map_err(|e| unreadable(path, &e))?;
     let count = |d: &u8| header.iter().filter(|b| *b == d).count();
     Ok(*b",;\t|".iter().rev().max_by_key(|d| count(d)).unwrap_or(&b','))
-}
-
-/// Refuses a file that ends inside a quoted value: it was cut off, and its last value would be half a one.
-fn quotes_close(path: &Path) -> Result<()> {
-    let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(|e| unreadable(path, &e))?);
-    let mut open = false;
-    loop {
-        let bytes = reader.fill_buf().map_err(|e| unreadable(path, &e))?;
-        if bytes.is_empty() {
-            break;
-        }
-        open ^= bytes.iter().filter(|b| **b == b'"').count() % 2 == 1;
-        let n = bytes.len();
-        reader.consume(n);
-    }
-    if open {
-        return Err(Problem::invalid(format!("{} has a quoted value that does not end", path.display()))
-            .hint("is the file complete? a quote inside a value is written twice, and the value stands in quotes")
-            .into());
-    }
-    Ok(())
 }
 
 /// Says which field each column of the file fills.
@@ -729,7 +715,13 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let path = spooled.as_ref().map_or_else(|| PathBuf::from(&file), |f| f.path().to_owned());
     let shown = if spooled.is_some() { "standard input" } else { &file };
     let delimiter = dialect(&path, shown)?;
-    quotes_close(&path)?;
+    let opened = File::open(&path).map_err(|e| unreadable(&path, &e))?;
+    super::quoting::check(opened, delimiter, shown).map_err(|e| unreadable(&path, &e))??;
+    let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
+    if let Some(rejects) = rejects.as_ref().filter(|r| is_same_file(r, &path)) {
+        let sentence = format!("--rejects would write over {}, which is read", rejects.display());
+        return Err(Problem::usage(sentence).hint("choose another file").into());
+    }
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .flexible(true)
@@ -777,7 +769,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         key: key.name().into(),
         on_conflict,
         keep_going: m.get_flag("keep-going"),
-        rejects: m.get_one::<String>("rejects").map(PathBuf::from),
+        rejects,
     };
     let started = std::time::Instant::now();
     let bar = s.ui.progress("importing", None);
@@ -844,11 +836,15 @@ fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: 
         None => "--rejects FILE writes them out with their reasons, to be mended and imported again".to_owned(),
     };
     let sentence = format!("{} of {} rows were rejected", r.rejected, r.read);
-    if r.refused {
-        return Err(Problem::invalid(format!("{sentence}; nothing was imported"))
-            .hint(rejects)
-            .hint(format!("--keep-going imports the other {}", desc.table))
-            .into());
+    let mut problem = match r.refused {
+        true => Problem::invalid(format!("{sentence}; nothing was imported")).hint(rejects),
+        false => Problem::new(ProblemKind::Partial, sentence).hint(rejects),
+    };
+    if r.refused && r.rejected < r.read {
+        problem = problem.hint(format!("--keep-going imports the other {}", desc.table));
     }
-    Err(Problem::new(ProblemKind::Partial, sentence).hint(rejects).into())
+    if verb.on_conflict == OnConflict::Error && r.rejects.iter().any(|x| x.code == ProblemKind::Conflict.word()) {
+        problem = problem.hint("--on-conflict skip passes over what is there already, update changes it");
+    }
+    Err(problem.into())
 }

@@ -4,6 +4,7 @@ pub mod csv_source;
 pub mod gate;
 pub mod import;
 pub mod input;
+pub mod quoting;
 pub mod read;
 pub mod remove;
 pub mod session;

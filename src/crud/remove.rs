@@ -94,8 +94,9 @@ fn protected(record: &Record, by: &[records::Dependants]) -> Problem {
     let list: Vec<String> = by.iter().map(records::Dependants::describe).collect();
     let optional = by.iter().all(|d| d.field.is_some_and(|f| !f.ty.required));
     let pointing = by.iter().all(|d| d.field.is_some());
+    let depend = if by.iter().map(|d| d.records.len()).sum::<usize>() == 1 { "depends" } else { "depend" };
     let mut problem =
-        Problem::conflict(format!("{} can't be deleted: {} depend on it", record.title(), list.join("; ")));
+        Problem::conflict(format!("{} can't be deleted: {} {depend} on it", record.title(), list.join("; ")));
     if pointing {
         problem = problem.hint("--reassign-to KEY points them at another one");
     }

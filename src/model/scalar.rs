@@ -86,7 +86,7 @@ fn refuse(text: &str, allowed: impl Fn(char) -> bool, what: &str) -> Result<(), 
 /// format characters that reorder text (Unicode Bidi: ALM, LRM, RLM, embeddings, overrides, isolates), plus zero-width
 /// ones that hide inside a word.
 pub fn is_format(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
         | '\u{fff9}'..='\u{fffb}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
 }
 

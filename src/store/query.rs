@@ -12,6 +12,7 @@ use super::records::{self, Column, Life, Scope};
 use super::sql::{Row, Sql};
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::Descriptor;
+use crate::model::scalar::{Email, Scalar};
 use crate::model::value::{Kind, Value};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -262,7 +263,9 @@ impl Query {
 
 impl Condition {
     fn push(&self, sql: &mut Sql) {
-        let expr = &self.column.expr;
+        // E-mail addresses are compared without case (DOMAIN.md, section 0).
+        let mail = self.column.field.is_some_and(|f| f.ty.label == Email::TYPE.label);
+        let expr = &if mail { format!("lower({})", self.column.expr) } else { self.column.expr.clone() };
         let negated = matches!(self.op, Op::IsNot | Op::ContainsNot);
         let joint = if negated { " and " } else { " or " };
         let mut between = "";
@@ -280,6 +283,12 @@ impl Condition {
                     let missing = if negated { format!("{expr} is null or ") } else { String::new() };
                     sql.push(&format!("({missing}lower({expr}) {not}like ")).bind(pattern).push(" escape '!')")
                 }
+                (op, Value::Text(text)) if mail => match op {
+                    Op::IsNot => {
+                        sql.push(&format!("({expr} is null or {expr} <> ")).bind(text.to_ascii_lowercase()).push(")")
+                    }
+                    op => sql.push(&format!("{expr} {} ", op.sql())).bind(text.to_ascii_lowercase()),
+                },
                 (Op::IsNot, value) => sql.push(&format!("({expr} is null or {expr} <> ")).bind(value.clone()).push(")"),
                 (op, value) => sql.push(&format!("{expr} {} ", op.sql())).bind(value.clone()),
             };

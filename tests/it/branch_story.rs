@@ -199,6 +199,7 @@ hint: choose a parent that is not below it
         assert!(p.run("branch move N2 --to G").fails(3).contains("branch G does not exist in ACME"));
         p.run(&format!("branch move N2 --to {id}")).fails(3);
         p.run(&format!("branch update N2 --parent {id}")).fails(3);
+        p.run(&format!("branch delete N1 --reassign-to {id} --yes")).fails(3);
         p.run(&format!("branch create --org ACME --code X --name X --parent {id}")).fails(3);
         assert!(p.run("branch move N2 G --root").fails(2).contains("several organisations"));
         p.run("db check").ok();

@@ -36,6 +36,10 @@ hint: answer it beforehand with --yes
 "
         );
         assert_eq!(p.transcript("branch delete S --yes"), "$ orgctl branch delete S --yes\ndeleted branch S\n");
+        p.run("branch create --code T --name T --parent N2").ok();
+        let said = p.run("branch delete N2 --yes").fails(4);
+        assert!(said.contains("branch N2 can't be deleted: 1 branch (parent): T depends on it\n"), "{said}");
+        p.run("branch delete T --yes").ok();
         // Named together with those that point at it, nothing protects it.
         p.run("branch delete N1 N11 N12 --yes").ok();
         assert_eq!(p.run("branch list -o key").ok(), "N\nN2\n");

@@ -28,6 +28,10 @@ fn every_exit_code_has_its_sentence_and_its_hint() {
             ),
             ("frobnicate", "error: unrecognized subcommand 'frobnicate'\nhint: see 'orgctl --help'\n[exit 2]\n"),
             (
+                "branch create --code A --name -x",
+                "error: unexpected argument '-x' found\nhint: where it is the value of a flag, write --FLAG=-x\n[exit 2]\n",
+            ),
+            (
                 "branch create --cod A",
                 "error: unexpected argument '--cod' found\nhint: a similar argument exists: '--code'\n[exit 2]\n",
             ),

@@ -147,7 +147,7 @@ fn codes_that_look_alike_are_made_alike_or_refused() {
             ("MΑM", "character 2 is 'Α' (U+0391)"),
             ("MUM\u{200b}5", "character 4 is (U+200B)"),
             ("MUM\u{202e}5", "character 4 is (U+202E)"),
-            ("MUM\u{ad}5", "(U+00AD)"),
+            ("MUM\u{ad}5", "character 4 is (U+00AD)"),
             ("MUM٥", "(U+0665)"),
             ("MUM 5", "character 4 is ' ' (U+0020)"),
             ("MÜM", "character 2 is 'Ü' (U+00DC)"),

@@ -107,6 +107,7 @@ read 34 rows, rejected 4; nothing was imported
 error: 4 of 34 rows were rejected; nothing was imported
 hint: --rejects FILE writes them out with their reasons, to be mended and imported again
 hint: --keep-going imports the other branches
+hint: --on-conflict skip passes over what is there already, update changes it
 "
         );
         assert_eq!(codes(p), "OLD");
@@ -236,6 +237,18 @@ fn a_file_is_read_as_spreadsheets_write_it() {
             ("e.csv", b"code,name\nF1,Caf\xe9\n", 6, "rejected line 2: name is not UTF-8 text\n"),
             ("e.csv", b"code,n\xe9\nF1,x\n", 6, "the header is not UTF-8 text\nhint: save the file as UTF-8"),
             ("e.csv", b"code,name\nF1,a\0b\n", 6, "rejected line 2: name must not hold a NUL character"),
+            (
+                "e.csv",
+                b"code,name\nF1,\"open\nF2,x\n",
+                6,
+                "e.csv line 2: a quote is not closed\nhint: is the file complete? in a quoted cell each quote is written twice",
+            ),
+            (
+                "e.csv",
+                b"code,name\nF0,\"a\nb\"\nF1,\"He said \"no\"\"\n",
+                6,
+                "e.csv line 4: text follows a closing quote",
+            ),
             ("e.csv", b"code,name,Branch Name\nF1,a,b\n", 6, "two columns of the file fill name"),
         ] {
             let file = p.write(name, bytes);
@@ -295,7 +308,18 @@ E,Echo,,,,6,,field_count,\"the row has 4 cells, the header 5\"
         p.run(&format!("branch import {rejects} --ignore-unknown")).ok();
         assert_eq!(codes(p), "A B C D E");
         assert_eq!(p.json("branch show C")["parent"], "B");
-        // Without rejects the file is there all the same, with a header: scripts need not ask.
+        // Rejected again, it tells the new reasons only; and it is never written over while it is read.
+        p.write("again.csv", "code,name,reject_line,reject_column,reject_code,reject_reason\nF,,9,old,old,old\n");
+        let again = p.path("again.csv").display().to_string();
+        assert!(
+            p.run(&format!("branch import {again} --rejects {again}")).fails(2).contains("--rejects would write over")
+        );
+        assert!(p.read("again.csv").ends_with("F,,9,old,old,old\n"));
+        p.run(&format!("branch import {again} --rejects {rejects}")).fails(6);
+        assert_eq!(
+            p.read("rejects.csv"),
+            "code,name,reject_line,reject_column,reject_code,reject_reason\nF,,2,name,invalid,name must not be empty\n"
+        );
         p.run(&format!("branch import {file} --ignore-unknown --keep-going --on-conflict skip --rejects {rejects}"))
             .fails(7);
         p.run(&format!("branch import {file} --ignore-unknown --rejects /nowhere/r.csv")).fails(1);

@@ -68,6 +68,8 @@ fn a_filter_knows_every_comparison() {
             ("name~'beta, 1'", "B1"),
             ("code=a1,b1", "A1 B1"),
             ("phone='098200 12345'", "A1"),
+            ("email=B1@Acme.EXAMPLE", "B1"),
+            ("email!=B1@ACME.example", "A1 A2 B2 C1 C2 D1"),
             ("pincode='400 001'", "A1"),
             ("parent=A1", "A2 B1 C2"),
             ("parent=a1", "A2 B1 C2"),

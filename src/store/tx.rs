@@ -126,7 +126,9 @@ impl<'a> Tx<'a> {
         orgs.sort_by_key(|o| if *o == SYSTEM { i32::MAX } else { *o });
         orgs.dedup();
         if !orgs.is_empty() && self.records > 0 {
-            return Err(anyhow::anyhow!("a verb locked an organisation after it had begun to write; nothing was changed"));
+            return Err(anyhow::anyhow!(
+                "a verb locked an organisation after it had begun to write; nothing was changed"
+            ));
         }
         for org in orgs {
             let row = if self.db.is_postgres() {
@@ -145,7 +147,9 @@ impl<'a> Tx<'a> {
             let (now, last) = (self.clock.micros(), row.time(2)?);
             if last > now + TimeDelta::minutes(5) {
                 let ahead = crate::model::value::rfc3339(last);
-                waiting(&format!("warning: the audit trail is ahead of this machine's clock ({ahead}); one of them is wrong"));
+                waiting(&format!(
+                    "warning: the audit trail is ahead of this machine's clock ({ahead}); one of them is wrong"
+                ));
             }
             self.at = self.at.max(now).max(last);
             self.heads.insert(org, Head { frontier, first: None });
@@ -181,6 +185,9 @@ impl<'a> Tx<'a> {
         };
         match locked_row {
             Err(e) if e.is::<postgres::LockTimeout>() => {
+                if holder.is_none() {
+                    holder = postgres::lock_holder(&url, &location, &opening, pid).await;
+                }
                 Err(locked(holder.as_deref().unwrap_or("another command"), opening.wait).into())
             }
             other => other,
@@ -224,31 +231,13 @@ impl<'a> Tx<'a> {
 
     /// The actor's number, made on first use.
     pub async fn actor(&mut self) -> Result<i64> {
-        if let Some(id) = self.actor_id {
-            return Ok(id);
-        }
-        let find = || {
-            Sql::new("select actor_id from actors where key = $1")
-                .with([self.origin.actor_key.as_str().into()])
-                .yields([Kind::Int])
-        };
-        let (first, again) = (find(), find());
-        let found = match self.db.first(first).await? {
-            Some(row) => row.int(0)?,
-            None => {
-                let o = self.origin;
-                let guard = if self.db.is_postgres() { " on conflict (key) do nothing" } else { "" };
-                let sql = Sql::new(format!(
-                    "insert into actors (kind, key, name, created_at) values ($1, $2, $3, $4){guard}"
-                ));
-                let args =
-                    [o.actor_kind.into(), o.actor_key.as_str().into(), o.actor_name.as_str().into(), self.at.into()];
-                self.db.execute(sql.with(args)).await?;
-                self.db.one(again).await?.int(0)?
+        if self.actor_id.is_none() {
+            if find_actor(self.db, self.origin).await?.is_none() {
+                insert_actor(self.db, self.origin, self.at).await?;
             }
-        };
-        self.actor_id = Some(found);
-        Ok(found)
+            self.actor_id = find_actor(self.db, self.origin).await?;
+        }
+        self.actor_id.ok_or_else(|| anyhow::anyhow!("the actor could not be written down; nothing was changed"))
     }
 
     /// Reads a record as it is now, under the lock.
@@ -517,6 +506,31 @@ impl<'a> Tx<'a> {
     pub async fn rollback(self) -> Result<()> {
         self.db.script("ROLLBACK".into()).await
     }
+}
+
+/// Writes down a new actor before the transaction begins, where writers don't wait for each other anyway: inside it, an
+/// operator's first import would hold up that operator's work in every other organisation.
+pub async fn remember_actor(db: &mut Db, origin: &Origin, clock: &dyn Clock) -> Result<()> {
+    let schema = Sql::new("select count(*) from pg_tables where schemaname = 'orgctl' and tablename = 'actors'");
+    if !db.is_postgres() || db.one(schema.yields([Kind::Int])).await?.int(0)? == 0 {
+        return Ok(());
+    }
+    if find_actor(db, origin).await?.is_none() {
+        insert_actor(db, origin, clock.micros()).await?;
+    }
+    Ok(())
+}
+
+async fn find_actor(db: &mut Db, origin: &Origin) -> Result<Option<i64>> {
+    let sql = Sql::new("select actor_id from actors where key = $1").with([origin.actor_key.as_str().into()]);
+    db.first(sql.yields([Kind::Int])).await?.map(|row| row.int(0)).transpose()
+}
+
+async fn insert_actor(db: &mut Db, origin: &Origin, at: DateTime<Utc>) -> Result<()> {
+    let guard = if db.is_postgres() { " on conflict (key) do nothing" } else { "" };
+    let sql = format!("insert into actors (kind, key, name, created_at) values ($1, $2, $3, $4){guard}");
+    let (key, name) = (origin.actor_key.as_str(), origin.actor_name.as_str());
+    db.execute(Sql::new(sql).with([origin.actor_kind.into(), key.into(), name.into(), at.into()])).await.map(drop)
 }
 
 fn stale(record: &Record) -> Problem {

@@ -78,6 +78,10 @@ const ENTRY: &[Kind] = &[
 
 fn entry(row: &Row) -> Result<Entry> {
     let json = |i: usize| row.value(i).as_text().and_then(|t| serde_json::from_str(t).ok());
+    let request: Option<Json> = json(11);
+    // The name as it was at that time, which the tree binds; the actors' table only where that was erased.
+    let name = request.as_ref().and_then(|r| r["actor"]["name"].as_str());
+    let actor = name.or_else(|| row.value(9).as_text()).unwrap_or(UNKNOWN).to_owned();
     Ok(Entry {
         tree: row.org(0)?,
         seq: row.int(1)?,
@@ -89,9 +93,9 @@ fn entry(row: &Row) -> Result<Entry> {
         status: row.value(6).as_text().unwrap_or(UNKNOWN).to_owned(),
         source: row.value(7).as_text().unwrap_or(UNKNOWN).to_owned(),
         request_id: row.value(8).as_uuid().unwrap_or_default(),
-        actor: row.value(9).as_text().unwrap_or(UNKNOWN).to_owned(),
+        actor,
         payload: json(10),
-        request: json(11),
+        request,
         leaf: row.hash(12)?,
     })
 }

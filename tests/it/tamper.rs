@@ -149,6 +149,10 @@ fn an_actor_who_became_somebody_else_is_found() {
     both_with_acme(|p| {
         trail(p);
         disarm(p);
+        let name = |p: &Place| p.run("audit list --org ACME --limit 1 -o json").json()[0]["actor"].clone();
+        let was = name(p);
+        p.sql("update actors set name = 'mallory' where actor_id <> 0").expect("edited");
+        assert_eq!(name(p), was, "a record tells the name of its time");
         p.sql("update actors set key = 'operator:0@elsewhere' where actor_id <> 0").expect("edited");
         assert!(p.run("audit verify").fails(8).contains("was edited"));
         assert!(p.run("audit verify --org ACME").fails(8).contains("record 1 of ACME was edited"));

@@ -165,6 +165,11 @@ async fn rows_of(s: &mut Session<'_>, desc: &'static Descriptor, columns: &[Colu
     Ok(rows)
 }
 
+/// Refuses unknown `--columns` before anything is changed, not when the change is printed.
+pub fn known_columns(s: &Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    chosen(s, desc, true).map(drop)
+}
+
 /// Prints what a change left, where a format was asked for.
 pub async fn print_changed(s: &mut Session<'_>, desc: &'static Descriptor, ids: &[Uuid]) -> Result<()> {
     if !s.ui.style.format_given || s.dry_run {

@@ -1,5 +1,7 @@
+DROP TABLE audit_erased;
 DROP TABLE audit_records;
 DROP TABLE audit_requests;
 DROP TABLE audit_heads;
 DROP TABLE actors;
 DROP FUNCTION refuse_change();
+DROP FUNCTION refuse_empty_growth();

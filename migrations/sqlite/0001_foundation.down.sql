@@ -1,3 +1,4 @@
+DROP TABLE audit_erased;
 DROP TABLE audit_records;
 DROP TABLE audit_requests;
 DROP TABLE audit_heads;

@@ -1,13 +1,14 @@
 -- Who acts, and the audit trail. Every later table stands on these.
 
 -- Who did something: the system itself, local operators, and later users and API keys.
--- Append-only; created_by, updated_by, deleted_by and the audit trail point here.
+-- Append-only; created_by, updated_by, deleted_by and the audit trail point here. A key is opaque (operator:UID@HOST,
+-- user:ID), and a name can be erased.
 CREATE TABLE actors (
     actor_id    INTEGER PRIMARY KEY,
     org_id      INTEGER NOT NULL DEFAULT 0,
     kind        TEXT    NOT NULL CHECK (kind IN ('system', 'operator', 'user', 'apikey')),
     key         TEXT    NOT NULL CHECK (key <> ''),
-    name        TEXT    NOT NULL,
+    name        TEXT,
     created_at  INTEGER NOT NULL,
     UNIQUE (key)
 ) STRICT;
@@ -32,35 +33,48 @@ CREATE TABLE audit_requests (
     request_id  BLOB    NOT NULL CHECK (length(request_id) = 16),
     at          INTEGER NOT NULL,
     actor_id    INTEGER NOT NULL REFERENCES actors (actor_id),
-    source      TEXT    NOT NULL,
-    status      TEXT    NOT NULL,
+    source      TEXT    NOT NULL CHECK (length(source) BETWEEN 1 AND 50),
+    status      TEXT    NOT NULL CHECK (length(status) BETWEEN 1 AND 50),
     salt        BLOB    CHECK (length(salt) = 16),
     payload     TEXT,
+    commitment  BLOB    NOT NULL CHECK (length(commitment) = 32),
     digest      BLOB    NOT NULL CHECK (length(digest) = 32),
-    PRIMARY KEY (tree, first_seq)
+    PRIMARY KEY (tree, first_seq),
+    CHECK ((salt IS NULL) = (payload IS NULL))
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX audit_requests_request ON audit_requests (request_id);
 CREATE INDEX audit_requests_actor ON audit_requests (tree, actor_id, at);
 CREATE INDEX audit_requests_source ON audit_requests (tree, source, at);
-CREATE INDEX audit_requests_status ON audit_requests (tree, status, at);
+-- What did not succeed is rare and looked for; what succeeded is neither.
+CREATE INDEX audit_requests_status ON audit_requests (tree, status, at) WHERE status <> 'success';
 CREATE INDEX audit_requests_at ON audit_requests (tree, at);
 
 -- One row for each change: docs/audit-format.md describes the bytes.
 CREATE TABLE audit_records (
     tree        INTEGER NOT NULL,
     seq         INTEGER NOT NULL CHECK (seq > 0),
-    action      TEXT    NOT NULL,
-    kind        TEXT    NOT NULL,
+    action      TEXT    NOT NULL CHECK (length(action) BETWEEN 1 AND 50),
+    kind        TEXT    NOT NULL CHECK (length(kind) BETWEEN 1 AND 50),
     resource_id BLOB    NOT NULL CHECK (length(resource_id) = 16),
     salt        BLOB    CHECK (length(salt) = 16),
     payload     TEXT,
-    commitment  BLOB    NOT NULL CHECK (length(commitment) = 32),
     leaf        BLOB    NOT NULL CHECK (length(leaf) = 32),
-    PRIMARY KEY (tree, seq)
+    PRIMARY KEY (tree, seq),
+    CHECK ((salt IS NULL) = (payload IS NULL))
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX audit_records_resource ON audit_records (resource_id, seq);
+-- The history of what is gone is still asked for by its natural key.
+CREATE INDEX audit_records_purged ON audit_records (tree, kind) WHERE action = 'purge';
+
+-- What an erased payload was committed to: with it the leaf still proves. Erasing and archiving write here.
+CREATE TABLE audit_erased (
+    tree        INTEGER NOT NULL,
+    seq         INTEGER NOT NULL,
+    commitment  BLOB    NOT NULL CHECK (length(commitment) = 32),
+    PRIMARY KEY (tree, seq)
+) STRICT, WITHOUT ROWID;
 
 -- The database itself refuses to change the trail. Only one change is let through, the one that erasure and archiving
 -- need: salt and payload become NULL and nothing else moves. INSERT OR REPLACE deletes without firing DELETE
@@ -68,21 +82,22 @@ CREATE INDEX audit_records_resource ON audit_records (resource_id, seq);
 CREATE TRIGGER audit_records_no_update BEFORE UPDATE ON audit_records
 WHEN NOT (OLD.payload IS NOT NULL AND NEW.payload IS NULL AND NEW.salt IS NULL
     AND NEW.tree = OLD.tree AND NEW.seq = OLD.seq AND NEW.action = OLD.action AND NEW.kind = OLD.kind
-    AND NEW.resource_id = OLD.resource_id AND NEW.commitment = OLD.commitment AND NEW.leaf = OLD.leaf)
+    AND NEW.resource_id = OLD.resource_id AND NEW.leaf = OLD.leaf)
 BEGIN SELECT RAISE(ABORT, 'audit records can not be changed'); END;
 
 CREATE TRIGGER audit_records_no_delete BEFORE DELETE ON audit_records
 BEGIN SELECT RAISE(ABORT, 'audit records can not be deleted'); END;
 
 CREATE TRIGGER audit_records_no_replace BEFORE INSERT ON audit_records
-WHEN EXISTS (SELECT 1 FROM audit_records WHERE tree = NEW.tree AND seq = NEW.seq)
-BEGIN SELECT RAISE(ABORT, 'audit records can not be replaced'); END;
+WHEN NEW.seq <> coalesce((SELECT max(seq) FROM audit_records WHERE tree = NEW.tree), 0) + 1
+BEGIN SELECT RAISE(ABORT, 'audit records can only be appended, one after another'); END;
 
 CREATE TRIGGER audit_requests_no_update BEFORE UPDATE ON audit_requests
 WHEN NOT (OLD.payload IS NOT NULL AND NEW.payload IS NULL AND NEW.salt IS NULL
     AND NEW.tree = OLD.tree AND NEW.first_seq = OLD.first_seq AND NEW.last_seq = OLD.last_seq
     AND NEW.request_id = OLD.request_id AND NEW.at = OLD.at AND NEW.actor_id = OLD.actor_id
-    AND NEW.source = OLD.source AND NEW.status = OLD.status AND NEW.digest = OLD.digest)
+    AND NEW.source = OLD.source AND NEW.status = OLD.status
+    AND NEW.commitment = OLD.commitment AND NEW.digest = OLD.digest)
 BEGIN SELECT RAISE(ABORT, 'audit requests can not be changed'); END;
 
 CREATE TRIGGER audit_requests_no_delete BEFORE DELETE ON audit_requests
@@ -92,10 +107,11 @@ CREATE TRIGGER audit_requests_no_replace BEFORE INSERT ON audit_requests
 WHEN EXISTS (SELECT 1 FROM audit_requests WHERE tree = NEW.tree AND first_seq = NEW.first_seq)
 BEGIN SELECT RAISE(ABORT, 'audit requests can not be replaced'); END;
 
--- A head only grows.
+-- A head only grows, and only to where the records are.
 CREATE TRIGGER audit_heads_only_grow BEFORE UPDATE ON audit_heads
-WHEN NOT (NEW.tree = OLD.tree AND NEW.at >= OLD.at
-    AND (NEW.size > OLD.size OR (NEW.size = OLD.size AND NEW.frontier = OLD.frontier)))
+WHEN NOT (NEW.tree = OLD.tree AND NEW.at >= OLD.at AND length(NEW.frontier) % 32 = 0
+    AND ((NEW.size > OLD.size AND NEW.size = (SELECT max(seq) FROM audit_records WHERE tree = NEW.tree))
+        OR (NEW.size = OLD.size AND NEW.frontier = OLD.frontier)))
 BEGIN SELECT RAISE(ABORT, 'an audit head only grows'); END;
 
 CREATE TRIGGER audit_heads_no_delete BEFORE DELETE ON audit_heads
@@ -105,8 +121,20 @@ CREATE TRIGGER audit_heads_no_replace BEFORE INSERT ON audit_heads
 WHEN EXISTS (SELECT 1 FROM audit_heads WHERE tree = NEW.tree)
 BEGIN SELECT RAISE(ABORT, 'an audit head can not be replaced'); END;
 
--- An actor stays who it was.
+CREATE TRIGGER audit_erased_no_update BEFORE UPDATE ON audit_erased
+BEGIN SELECT RAISE(ABORT, 'an erasure can not be changed'); END;
+
+CREATE TRIGGER audit_erased_no_delete BEFORE DELETE ON audit_erased
+BEGIN SELECT RAISE(ABORT, 'an erasure can not be deleted'); END;
+
+CREATE TRIGGER audit_erased_no_replace BEFORE INSERT ON audit_erased
+WHEN EXISTS (SELECT 1 FROM audit_erased WHERE tree = NEW.tree AND seq = NEW.seq)
+BEGIN SELECT RAISE(ABORT, 'an erasure can not be replaced'); END;
+
+-- An actor stays who it was; only its name can be erased.
 CREATE TRIGGER actors_no_update BEFORE UPDATE ON actors
+WHEN NOT (NEW.name IS NULL AND NEW.actor_id = OLD.actor_id AND NEW.org_id = OLD.org_id AND NEW.kind = OLD.kind
+    AND NEW.key = OLD.key AND NEW.created_at = OLD.created_at)
 BEGIN SELECT RAISE(ABORT, 'an actor can not be changed'); END;
 
 CREATE TRIGGER actors_no_delete BEFORE DELETE ON actors

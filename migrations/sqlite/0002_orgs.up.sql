@@ -1,4 +1,6 @@
 -- Organisations. org_id is the tenant's small number, the first column of every key; id is its public name.
+-- created_by, updated_by and deleted_by have no index of their own: actors are never deleted, and who did what is asked
+-- of the audit trail.
 CREATE TABLE orgs (
     org_id        INTEGER PRIMARY KEY CHECK (org_id >= 0),
     id            BLOB    NOT NULL UNIQUE CHECK (length(id) = 16),

@@ -12,7 +12,7 @@ use crate::model::problem::{Kind, Problem};
 use crate::model::scalar::Rules;
 use crate::store::postgres::LockTimeout;
 use crate::store::sqlite::Busy;
-use crate::store::tx::{Permit, Tx};
+use crate::store::tx::{self, Permit, Tx};
 
 /// A change as data: its arguments complete, its keys resolved. So it can be run, run dry, refused, and stored.
 pub trait Verb: Serialize + DeserializeOwned {
@@ -69,9 +69,11 @@ async fn transact<V: Verb>(
     verb: &V,
 ) -> Result<V::Output> {
     let origin = s.origin.clone();
-    let wait = s.opening.wait.as_secs();
+    if !s.dry_run {
+        tx::remember_actor(db, &origin, s.clock).await?;
+    }
     let ui = &mut s.ui;
-    let mut waiting = |holder: &str| ui.status(&format!("waiting for {holder}, which is writing (up to {wait} s)"));
+    let mut waiting = |text: &str| ui.status(text);
     let mut tx = Tx::begin(db, permit, &origin, s.clock, s.random, &mut waiting).await?;
     let done = async {
         tx.lock(orgs, &mut waiting).await?;

@@ -14,7 +14,7 @@ use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource;
 use crate::model::resource::Descriptor;
 use crate::model::value::{Kind, Value};
-use crate::store::audit::{Entry, Search, search};
+use crate::store::audit::{Entry, Search, purged, search};
 use crate::store::query::{Condition, Cursor, Op, Query, column};
 use crate::store::records::{self, Column, Life};
 use crate::store::sql::Row;
@@ -165,6 +165,11 @@ async fn rows_of(s: &mut Session<'_>, desc: &'static Descriptor, columns: &[Colu
     Ok(rows)
 }
 
+/// Refuses unknown `--columns` before anything is changed, not when the change is printed.
+pub fn known_columns(s: &Session<'_>, desc: &'static Descriptor) -> Result<()> {
+    chosen(s, desc, true).map(drop)
+}
+
 /// Prints what a change left, where a format was asked for.
 pub async fn print_changed(s: &mut Session<'_>, desc: &'static Descriptor, ids: &[Uuid]) -> Result<()> {
     if !s.ui.style.format_given || s.dry_run {
@@ -263,11 +268,17 @@ pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     gate::allow(s)?;
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
     let org = s.org().await?;
-    // A purged record has a history too, under its id.
-    let (tree, id) = match (find_in(s, desc, org, &key, Life::Any).await, Uuid::try_parse(&key)) {
-        (Ok(record), _) => (Some(record.meta.org_id), record.meta.id),
-        (Err(_), Ok(id)) => (org, id),
-        (Err(e), Err(_)) => return Err(e),
+    // A purged record has a history too, under its id and under the key that it had.
+    let (tree, id) = match find_in(s, desc, org, &key, Life::Any).await {
+        Ok(record) => (Some(record.meta.org_id), record.meta.id),
+        Err(e) => match Uuid::try_parse(&key) {
+            Ok(id) => (org, id),
+            Err(_) => {
+                let known = desc.key().parse(&key, &s.rules).map_or(key.clone(), |v| v.to_text());
+                let (tree, id) = purged(s.db().await?, desc.noun, org, &known).await?.ok_or(e)?;
+                (Some(tree), id)
+            }
+        },
     };
     let wanted = Search { tree, resource_id: Some(id), limit: m.get_one::<u64>("limit").copied(), ..Search::default() };
     let mut entries = search(s.db().await?, &wanted).await?;
@@ -347,7 +358,6 @@ pub async fn print_entries(s: &mut Session<'_>, entries: &[Entry], with_org: boo
     let mut codes = std::collections::BTreeMap::new();
     for e in entries {
         let payload = e.payload.clone().unwrap_or_default();
-        let text = |v: &Json| v.as_str().map(str::to_owned);
         let mut row: Vec<Value> = Vec::new();
         if with_org || !people {
             if let std::collections::btree_map::Entry::Vacant(code) = codes.entry(e.tree) {
@@ -362,7 +372,7 @@ pub async fn print_entries(s: &mut Session<'_>, entries: &[Entry], with_org: boo
             e.action.as_str().into(),
             e.kind.as_str().into(),
         ]);
-        row.push(text(&payload["key"]).into());
+        row.push(e.key().into());
         if people {
             row.push(changes(e).into());
         } else {
@@ -374,7 +384,11 @@ pub async fn print_entries(s: &mut Session<'_>, entries: &[Entry], with_org: boo
         listing.row(&mut s.ui, pick(row))?;
     }
     listing.finish(&mut s.ui)?;
-    s.ui.flush()
+    s.ui.flush()?;
+    if entries.is_empty() {
+        s.ui.status("no audit records");
+    }
+    Ok(())
 }
 
 fn head_index(heads: &[Head], name: &str) -> Result<usize> {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::gate::{self, Verb};
 use super::input::{find, find_in, keys, time};
-use super::read::print_changed;
+use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{Target, described, dry_run_note, keys_free, targets};
 use crate::model::audit::Action;
@@ -257,6 +257,7 @@ impl Verb for Restore {
 }
 
 pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    known_columns(s, desc)?;
     let mut deletions: Vec<(i32, Uuid)> = Vec::new();
     let mut named = Vec::new();
     for key in keys(s, m).await? {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::gate::{self, Verb};
 use super::input::{find, given, keys, not_system, parse};
-use super::read::print_changed;
+use super::read::{known_columns, print_changed};
 use super::session::Session;
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
@@ -104,6 +104,7 @@ pub async fn keys_free(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
 }
 
 pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    known_columns(s, desc)?;
     let org = if desc.is_org() { None } else { Some(s.the_org().await?) };
     let mut values = given(s, desc, org, m).await?;
     for field in desc.settable().filter(|f| f.ty.required && f.default().is_none()) {
@@ -276,6 +277,7 @@ pub async fn change(
     set: Vec<(String, Value)>,
     action: Action,
 ) -> Result<()> {
+    known_columns(s, desc)?;
     let targets = records.iter().map(|r| Target { org: r.meta.org_id, id: r.meta.id, version }).collect();
     let changed = gate::write(s, &Change { noun: desc.noun.into(), targets, set, action }).await?;
     let done = match action {

@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::merkle::{Hash, leaf_hash};
-use super::resource::Record;
+use super::resource::{Field, Record};
+use super::scalar::Rules;
+use super::value::Value;
 
 /// First byte of every header.
 pub const FORMAT: u8 = 1;
@@ -78,7 +80,7 @@ pub struct Header<'a> {
     pub seq: u64,
     pub at: DateTime<Utc>,
     pub request_id: Uuid,
-    /// [`commit`] of what the records of this transaction have in common.
+    /// [`request_digest`] of what the records of this transaction have in common.
     pub request_digest: Hash,
     pub action: &'a str,
     pub kind: &'a str,
@@ -109,8 +111,10 @@ impl Header<'_> {
     }
 }
 
-/// Words are at most 50 characters (DOMAIN.md, section 0); one byte of length is ample, and a longer text is cut
-/// rather than let two layouts read alike.
+/// Most characters of an action, a kind, a status or a source (DOMAIN.md, section 0). The schema holds the same bound,
+/// and one byte of length is ample for it.
+pub const WORD: usize = 50;
+
 fn push_text(b: &mut Vec<u8>, text: &str) {
     let bytes = &text.as_bytes()[..text.len().min(255)];
     b.push(bytes.len() as u8);
@@ -123,6 +127,16 @@ pub fn commit(salt: &[u8; 16], payload: &str) -> Hash {
     Sha256::new_with_prefix(salt).chain_update(payload.as_bytes()).finalize().into()
 }
 
+/// Binds what the records of one transaction have in common: SHA-256(0x02 || actor || source || commitment). Actor number
+/// and source stay bound when the payload behind the commitment is erased.
+pub fn request_digest(actor_id: i64, source: &str, commitment: &Hash) -> Hash {
+    let mut b = vec![0x02];
+    b.extend(actor_id.to_be_bytes());
+    push_text(&mut b, source);
+    b.extend(commitment);
+    Sha256::digest(&b).into()
+}
+
 /// The canonical text of a JSON value (RFC 8785).
 pub fn canonical(value: &impl Serialize) -> Result<String, serde_json::Error> {
     serde_json_canonicalizer::to_string(value)
@@ -131,7 +145,7 @@ pub fn canonical(value: &impl Serialize) -> Result<String, serde_json::Error> {
 /// What a record says besides its header.
 #[derive(Debug, Clone, Default)]
 pub struct Payload {
-    /// Natural key at that time.
+    /// Natural key at that time; left out where `new` tells it.
     pub key: Option<String>,
     pub old: Option<Map<String, Json>>,
     pub new: Option<Map<String, Json>>,
@@ -159,10 +173,13 @@ impl Payload {
     }
 }
 
-/// The fields that have a value, as a create record tells them.
+/// The fields that have a value other than their default, as a create record tells them.
 pub fn set_fields(record: &Record) -> Map<String, Json> {
+    let is_default =
+        |f: &Field, v: &Value| f.default().is_some_and(|d| (f.ty.parse)(d, &Rules::default()).as_ref() == Ok(v));
     let fields = record.desc.fields.iter().zip(&record.values);
-    fields.filter(|(_, v)| !v.is_null()).map(|(f, v)| (f.column.to_owned(), v.to_json())).collect()
+    let told = fields.filter(|(f, v)| !v.is_null() && !is_default(f, v));
+    told.map(|(f, v)| (f.column.to_owned(), v.to_json())).collect()
 }
 
 /// The whole row, from which the past can be rebuilt once the row is gone.
@@ -170,8 +187,8 @@ pub fn whole_row(record: &Record) -> Map<String, Json> {
     let mut row: Map<String, Json> =
         record.desc.fields.iter().zip(&record.values).map(|(f, v)| (f.column.to_owned(), v.to_json())).collect();
     let meta = &record.meta;
-    let time = |t: Option<DateTime<Utc>>| super::value::Value::from(t).to_json();
-    let int = |n: Option<i64>| super::value::Value::from(n).to_json();
+    let time = |t: Option<DateTime<Utc>>| Value::from(t).to_json();
+    let int = |n: Option<i64>| Value::from(n).to_json();
     row.insert("id".into(), meta.id.to_string().into());
     row.insert("created_at".into(), time(Some(meta.created_at)));
     row.insert("created_by".into(), int(Some(meta.created_by)));
@@ -180,7 +197,7 @@ pub fn whole_row(record: &Record) -> Map<String, Json> {
     row.insert("version".into(), int(Some(meta.version)));
     row.insert("deleted_at".into(), time(meta.deleted_at));
     row.insert("deleted_by".into(), int(meta.deleted_by));
-    row.insert("deletion_id".into(), super::value::Value::from(meta.deletion_id).to_json());
+    row.insert("deletion_id".into(), Value::from(meta.deletion_id).to_json());
     row
 }
 
@@ -220,10 +237,12 @@ mod tests {
         }));
         let request = request.expect("JSON");
         assert_eq!(request, of("request payload", "request salt"));
-        let request_digest = commit(&ascending(0), &request);
+        let bound = commit(&ascending(0), &request);
+        assert_eq!(hex(&bound), of("commitment", "request salt"));
+        let request_digest = request_digest(1, "cli", &bound);
         assert_eq!(hex(&request_digest), of("request digest", "request salt"));
         let new = serde_json::json!({ "name": "Café", "code": "MUM01" });
-        let payload = Payload { key: Some("MUM01".into()), new: new.as_object().cloned(), ..Payload::default() };
+        let payload = Payload { new: new.as_object().cloned(), ..Payload::default() };
         let payload = canonical(&payload.to_json()).expect("JSON");
         assert_eq!(payload, of("payload", "tree 1, seq 7"));
         let commitment = commit(&ascending(16), &payload);

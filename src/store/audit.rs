@@ -30,6 +30,15 @@ pub struct Entry {
     pub leaf: [u8; 32],
 }
 
+impl Entry {
+    /// The natural key at that time: a create record tells it among the new values.
+    pub fn key(&self) -> Option<&str> {
+        let payload = self.payload.as_ref()?;
+        let column = crate::model::resource(&self.kind)?.key().column;
+        payload["key"].as_str().or_else(|| payload["new"][column].as_str())
+    }
+}
+
 /// What to look for. Everything given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
@@ -48,6 +57,8 @@ pub struct Search {
     pub before: Option<i64>,
     pub limit: Option<u64>,
 }
+
+const UNKNOWN: &str = "unknown";
 
 const ENTRY: &[Kind] = &[
     Kind::Int,
@@ -70,17 +81,18 @@ fn entry(row: &Row) -> Result<Entry> {
     let request: Option<Json> = json(11);
     // The name as it was at that time, which the tree binds; the actors' table only where that was erased.
     let name = request.as_ref().and_then(|r| r["actor"]["name"].as_str());
-    let actor = name.map_or_else(|| row.text(9).map(str::to_owned), |n| Ok(n.to_owned()))?;
+    let actor = name.or_else(|| row.value(9).as_text()).unwrap_or(UNKNOWN).to_owned();
     Ok(Entry {
         tree: row.org(0)?,
         seq: row.int(1)?,
-        at: row.time(2)?,
+        // Without its request nothing is known of who and when: `verify` says so, a list shows it as unknown.
+        at: row.value(2).as_time().unwrap_or_default(),
         action: row.text(3)?.to_owned(),
         kind: row.text(4)?.to_owned(),
         resource_id: row.uuid(5)?,
-        status: row.text(6)?.to_owned(),
-        source: row.text(7)?.to_owned(),
-        request_id: row.uuid(8)?,
+        status: row.value(6).as_text().unwrap_or(UNKNOWN).to_owned(),
+        source: row.value(7).as_text().unwrap_or(UNKNOWN).to_owned(),
+        request_id: row.value(8).as_uuid().unwrap_or_default(),
         actor,
         payload: json(10),
         request,
@@ -116,12 +128,12 @@ pub async fn search(db: &mut Db, search: &Search) -> Result<Vec<Entry>> {
 
 fn statement(tree: i32, search: &Search) -> Result<Sql> {
     let mut sql = Sql::new(
-        "select r.tree, r.seq, q.at, r.action, r.kind, r.resource_id, q.status, q.source, q.request_id, a.name,
-                r.payload, q.payload, r.leaf
+        "select r.tree, r.seq, q.at, r.action, r.kind, r.resource_id, q.status, q.source, q.request_id,
+                coalesce(a.name, a.key), r.payload, q.payload, r.leaf
            from audit_records r
-           join audit_requests q on q.tree = r.tree
+           left join audit_requests q on q.tree = r.tree and q.last_seq >= r.seq
             and q.first_seq = (select max(f.first_seq) from audit_requests f where f.tree = r.tree and f.first_seq <= r.seq)
-           join actors a on a.actor_id = q.actor_id
+           left join actors a on a.actor_id = q.actor_id
           where r.tree = ",
     );
     sql.bind(tree);
@@ -145,6 +157,32 @@ fn statement(tree: i32, search: &Search) -> Result<Sql> {
         sql.push(" limit ").bind(i64::try_from(limit)?);
     }
     Ok(sql.yields(ENTRY.iter().copied()))
+}
+
+/// The id of a purged record that had this natural key, the latest one; its history is still there.
+pub async fn purged(db: &mut Db, kind: &str, tree: Option<i32>, key: &str) -> Result<Option<(i32, Uuid)>> {
+    let trees = match tree {
+        Some(tree) => vec![tree],
+        None => trees(db).await?,
+    };
+    let mut found = None;
+    for tree in trees {
+        let sql = Sql::new(
+            "select resource_id, payload from audit_records
+              where tree = $1 and kind = $2 and action = 'purge' and payload is not null order by seq",
+        );
+        let sql = sql.with([tree.into(), kind.into()]).yields([Kind::Uuid, Kind::Json]);
+        db.each(sql, |row| {
+            if let Value::Json(payload) = row.value(1)
+                && payload["key"] == key
+            {
+                found = Some((tree, row.uuid(0)?));
+            }
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(found)
 }
 
 /// Something that does not hold, and where.
@@ -283,7 +321,7 @@ impl Check {
     async fn requests(&mut self, db: &mut Db, after: i64) -> Result<Vec<Request>> {
         let sql = Sql::new(
             "select first_seq, last_seq, request_id, at, status, digest, salt, payload, actor_id, source,
-                    (select a.key from actors a where a.actor_id = audit_requests.actor_id)
+                    (select a.key from actors a where a.actor_id = audit_requests.actor_id), commitment
                from audit_requests where tree = $1 and first_seq > $2 order by first_seq limit $3",
         )
         .with([self.tree.into(), after.into(), BATCH.into()])
@@ -299,6 +337,7 @@ impl Check {
             Kind::Int,
             Kind::Text,
             Kind::Text,
+            Kind::Bytes,
         ]);
         let mut requests = Vec::new();
         for row in db.all(sql).await? {
@@ -316,7 +355,7 @@ impl Check {
         Ok(requests)
     }
 
-    /// The digest binds the payload; the payload binds the columns that filters use.
+    /// The digest binds actor and source, and through the commitment the payload, which names the actor.
     fn check_request(&mut self, request: &Request, row: &Row) -> Result<()> {
         let seq = Some(request.first_seq);
         if let Some((first, last)) = self.last_request
@@ -329,17 +368,19 @@ impl Check {
             self.find(seq, "time runs backwards", "its time is before that of the record in front of it");
         }
         self.last_at = self.last_at.max(Some(request.at));
+        let changed = "what is known of its command (actor, source, command line) was changed";
+        let commitment = row.hash(11)?;
+        if audit::request_digest(row.int(8)?, row.text(9)?, &commitment) != request.digest {
+            self.find(seq, "edited", changed);
+        }
         let (Some(salt), Some(payload)) = (row.value(6).as_bytes(), row.value(7).as_text()) else {
             self.find(seq, "erased", "what is known of its command is gone, and no record tells of an erasure");
             return Ok(());
         };
-        let bound = salt.try_into().is_ok_and(|salt| audit::commit(&salt, payload) == request.digest);
+        let bound = salt.try_into().is_ok_and(|salt| audit::commit(&salt, payload) == commitment);
         let json: Json = serde_json::from_str(payload).unwrap_or_default();
-        let same = json["actor"]["id"] == Value::Int(row.int(8)?).to_json()
-            && json["source"] == row.text(9)?
-            && row.value(10).as_text().is_some_and(|key| json["actor"]["key"] == key);
-        if !bound || !same {
-            self.find(seq, "edited", "what is known of its command (actor, source, command line) was changed");
+        if !bound || row.value(10).as_text().is_none_or(|key| json["actor"]["key"] != key) {
+            self.find(seq, "edited", changed);
         }
         Ok(())
     }
@@ -353,13 +394,14 @@ impl Check {
         done: &mut dyn FnMut(u64),
     ) -> Result<()> {
         let mut sql = Sql::new(
-            "select seq, action, kind, resource_id, salt, payload, commitment, leaf from audit_records where tree = ",
+            "select r.seq, r.action, r.kind, r.resource_id, r.salt, r.payload, r.leaf, e.commitment
+               from audit_records r left join audit_erased e on e.tree = r.tree and e.seq = r.seq where r.tree = ",
         );
-        sql.bind(self.tree).push(" and seq >= ").bind(self.expected);
+        sql.bind(self.tree).push(" and r.seq >= ").bind(self.expected);
         if let Some(upto) = upto {
-            sql.push(" and seq <= ").bind(upto);
+            sql.push(" and r.seq <= ").bind(upto);
         }
-        sql.push(" order by seq");
+        sql.push(" order by r.seq");
         let kinds = [Kind::Int, Kind::Text, Kind::Text, Kind::Uuid, Kind::Bytes, Kind::Text, Kind::Bytes, Kind::Bytes];
         let mut i = 0;
         db.each(sql.yields(kinds), |row| {
@@ -391,16 +433,14 @@ impl Check {
             self.find(Some(seq), "inserted", what);
             return Ok(());
         }
-        let commitment = row.hash(6)?;
-        match (row.value(4).as_bytes(), row.value(5).as_text()) {
-            (Some(salt), Some(payload)) => {
-                if !salt.try_into().is_ok_and(|salt| audit::commit(&salt, payload) == commitment) {
-                    self.find(Some(seq), "edited", "its payload is not the one that was recorded");
-                }
+        let stored = row.hash(6)?;
+        let commitment = match (row.value(4).as_bytes(), row.value(5).as_text()) {
+            (Some(salt), Some(payload)) => salt.try_into().ok().map(|salt| audit::commit(&salt, payload)),
+            _ => {
+                self.find(Some(seq), "erased", "its payload is gone, and no record tells of an erasure");
+                row.value(7).as_bytes().and_then(|b| b.try_into().ok())
             }
-            _ => self.find(Some(seq), "erased", "its payload is gone, and no record tells of an erasure"),
-        }
-        let stored = row.hash(7)?;
+        };
         let Some(request) = request else {
             self.find(Some(seq), "deleted", "what is known of its command is missing");
             self.frontier.append(stored);
@@ -417,9 +457,10 @@ impl Check {
             resource_id: row.uuid(3)?,
             status: &request.status,
         };
-        let leaf = header.leaf(&commitment);
+        // Without a commitment nothing tells whether the header is the one that was recorded.
+        let leaf = commitment.map_or(stored, |c| header.leaf(&c));
         if leaf != stored {
-            self.find(Some(seq), "edited", "its header is not the one that was recorded");
+            self.find(Some(seq), "edited", "it is not what was recorded");
         }
         self.frontier.append(leaf);
         Ok(())

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
-use sqlx::{Arguments, Column, ConnectOptions, Connection, Executor, PgConnection, Row as _, TypeInfo, ValueRef};
+use sqlx::{Arguments, Column, ConnectOptions, Connection, PgConnection, Row as _, TypeInfo, ValueRef};
 
 use super::db::{Location, Opening};
 use super::sql::Row;
@@ -249,22 +249,25 @@ fn lost() -> anyhow::Error {
         .into()
 }
 
-/// Who holds row locks on tree heads, in words; asked over a connection of its own.
-pub async fn lock_holder(url: &str, location: &Location, opening: &Opening) -> Option<String> {
+/// Who keeps the server process `pid` waiting, in words; asked over a connection of its own. Where that one no longer
+/// waits, who has tree heads locked at all, the longest first.
+pub async fn lock_holder(url: &str, location: &Location, opening: &Opening, pid: i64) -> Option<String> {
     let mut conn = open(url, location, opening).await.ok()?;
-    let row = conn
-        .fetch_optional(
-            "select a.pid, a.application_name, coalesce(a.usename::text, ''), coalesce(a.client_addr::text, 'local')
-               from pg_locks l
-               join pg_stat_activity a on a.pid = l.pid
-              where l.relation = 'orgctl.audit_heads'::regclass and l.mode = 'RowShareLock' and l.granted
-                and a.wait_event_type is distinct from 'Lock'
-              order by a.xact_start
-              limit 1",
-        )
-        .await
-        .ok()
-        .flatten();
+    let row = sqlx::query(
+        "select a.pid, a.application_name, coalesce(a.usename::text, ''), coalesce(a.client_addr::text, 'local')
+           from pg_stat_activity a
+          where a.pid <> $1 and (a.pid = any(pg_blocking_pids($1)) or exists (
+                    select from pg_locks l
+                     where l.pid = a.pid and l.relation = 'orgctl.audit_heads'::regclass
+                       and l.mode = 'RowShareLock' and l.granted and a.wait_event_type is distinct from 'Lock'))
+          order by a.pid = any(pg_blocking_pids($1)) desc, a.xact_start
+          limit 1",
+    )
+    .bind(i32::try_from(pid).ok()?)
+    .fetch_optional(&mut conn)
+    .await
+    .ok()
+    .flatten();
     let _ = conn.close().await;
     let row = row?;
     let (pid, app, user, from): (i32, String, String, String) =

@@ -29,6 +29,7 @@ pub fn tables() -> Vec<(&'static str, Class)> {
         ("audit_heads", Class::Volatile),
         ("audit_requests", Class::Journal),
         ("audit_records", Class::Journal),
+        ("audit_erased", Class::Journal),
     ];
     tables.extend(RESOURCES.iter().map(|d| (d.table, Class::Recorded)));
     tables
@@ -40,7 +41,7 @@ fn triggers(engine: Engine) -> Vec<String> {
     let of = |table: &str, first: &str| {
         [format!("{table}_{first}"), format!("{table}_no_delete"), format!("{table}_{third}")]
     };
-    ["actors", "audit_records", "audit_requests"]
+    ["actors", "audit_records", "audit_requests", "audit_erased"]
         .iter()
         .flat_map(|t| of(t, "no_update"))
         .chain(of("audit_heads", "only_grow"))

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::db::{Db, Engine, Location};
-use super::sql::{Sql, quoted};
+use super::sql::{Row, Sql, quoted};
 use super::{invariants, postgres, records, sqlite};
 use crate::model::audit::{self, Action, Header, Payload, Status};
 use crate::model::chance::{Clock, Ids, Random, bytes};
@@ -66,6 +66,7 @@ struct Request {
     first_seq: u64,
     salt: [u8; 16],
     payload: String,
+    commitment: Hash,
     digest: Hash,
 }
 
@@ -124,6 +125,11 @@ impl<'a> Tx<'a> {
         let mut orgs: Vec<i32> = orgs.iter().copied().filter(|o| !self.heads.contains_key(o)).collect();
         orgs.sort_by_key(|o| if *o == SYSTEM { i32::MAX } else { *o });
         orgs.dedup();
+        if !orgs.is_empty() && self.records > 0 {
+            return Err(anyhow::anyhow!(
+                "a verb locked an organisation after it had begun to write; nothing was changed"
+            ));
+        }
         for org in orgs {
             let row = if self.db.is_postgres() {
                 self.lock_head_postgres(org, waiting).await?
@@ -138,51 +144,54 @@ impl<'a> Tx<'a> {
                     .hint("'orgctl audit verify' says more")
             })?;
             // Read after the wait for the lock, and never before the last record: times run the way the records do.
-            // Once a record is written the instant stands.
-            if self.records == 0 {
-                self.at = self.at.max(self.clock.micros()).max(row.time(2)?);
+            let (now, last) = (self.clock.micros(), row.time(2)?);
+            if last > now + TimeDelta::minutes(5) {
+                let ahead = crate::model::value::rfc3339(last);
+                waiting(&format!(
+                    "warning: the audit trail is ahead of this machine's clock ({ahead}); one of them is wrong"
+                ));
             }
+            self.at = self.at.max(now).max(last);
             self.heads.insert(org, Head { frontier, first: None });
         }
         Ok(())
     }
 
-    async fn head(&mut self, org: i32, suffix: &str) -> Result<Option<super::sql::Row>> {
+    async fn head(&mut self, org: i32, suffix: &str) -> Result<Option<Row>> {
         let sql = format!("select size, frontier, at from audit_heads where tree = $1{suffix}");
         self.db.first(Sql::new(sql).with([org.into()]).yields([Kind::Int, Kind::Bytes, Kind::Time])).await
     }
 
-    /// Takes the lock at once where it is free; else waits a second quietly, says who holds it, and waits out the rest.
-    async fn lock_head_postgres(&mut self, org: i32, waiting: &mut dyn FnMut(&str)) -> Result<Option<super::sql::Row>> {
+    /// Takes the lock at once where it is free; else waits, and says after a second who holds it.
+    async fn lock_head_postgres(&mut self, org: i32, waiting: &mut dyn FnMut(&str)) -> Result<Option<Row>> {
         if let Some(row) = self.head(org, " for update skip locked").await? {
             return Ok(Some(row));
         }
-        let wait = self.db.opening.wait;
-        let quiet = wait.min(Duration::from_secs(1));
-        let patience = |d: Duration| format!("SET LOCAL lock_timeout = '{}ms'", d.as_millis().max(1));
-        self.db.script(format!("SAVEPOINT head; {}", patience(quiet))).await?;
-        let mut locked_row = self.head(org, " for update").await;
-        if locked_row.as_ref().is_err_and(|e| e.is::<postgres::LockTimeout>()) {
-            waiting(&self.holder().await);
-            self.db.script(format!("ROLLBACK TO head; {}", patience(wait.saturating_sub(quiet)))).await?;
-            locked_row = self.head(org, " for update").await;
-        }
-        match locked_row {
-            Err(e) if e.is::<postgres::LockTimeout>() => Err(locked(&self.holder().await, wait).into()),
-            Err(e) => Err(e),
-            Ok(row) => {
-                self.db.script(patience(wait)).await?;
-                Ok(row)
+        let Location::Postgres(url) = self.db.location.clone() else { return Ok(None) };
+        let (location, opening) = (self.db.location.clone(), self.db.opening.clone());
+        let pid = self.db.one(Sql::new("select pg_backend_pid()").yields([Kind::Int])).await?.int(0)?;
+        let mut holder = None;
+        let locked_row = {
+            let mut lock = std::pin::pin!(self.head(org, " for update"));
+            tokio::select! {
+                row = &mut lock => row,
+                () = tokio::time::sleep((opening.wait / 2).min(Duration::from_secs(1))) => {
+                    // Asked over a connection of its own, while this one stands in the queue.
+                    holder = postgres::lock_holder(&url, &location, &opening, pid).await;
+                    waiting(&told_of(holder.as_deref().unwrap_or("another command"), opening.wait));
+                    lock.await
+                }
             }
+        };
+        match locked_row {
+            Err(e) if e.is::<postgres::LockTimeout>() => {
+                if holder.is_none() {
+                    holder = postgres::lock_holder(&url, &location, &opening, pid).await;
+                }
+                Err(locked(holder.as_deref().unwrap_or("another command"), opening.wait).into())
+            }
+            other => other,
         }
-    }
-
-    async fn holder(&self) -> String {
-        match &self.db.location {
-            Location::Postgres(url) => postgres::lock_holder(url, &self.db.location, &self.db.opening).await,
-            Location::Sqlite(path) => sqlite::lock_holder(path),
-        }
-        .unwrap_or_else(|| "another command".to_owned())
     }
 
     /// The instant of this transaction.
@@ -222,31 +231,13 @@ impl<'a> Tx<'a> {
 
     /// The actor's number, made on first use.
     pub async fn actor(&mut self) -> Result<i64> {
-        if let Some(id) = self.actor_id {
-            return Ok(id);
-        }
-        let find = || {
-            Sql::new("select actor_id from actors where key = $1")
-                .with([self.origin.actor_key.as_str().into()])
-                .yields([Kind::Int])
-        };
-        let (first, again) = (find(), find());
-        let found = match self.db.first(first).await? {
-            Some(row) => row.int(0)?,
-            None => {
-                let o = self.origin;
-                let guard = if self.db.is_postgres() { " on conflict (key) do nothing" } else { "" };
-                let sql = Sql::new(format!(
-                    "insert into actors (kind, key, name, created_at) values ($1, $2, $3, $4){guard}"
-                ));
-                let args =
-                    [o.actor_kind.into(), o.actor_key.as_str().into(), o.actor_name.as_str().into(), self.at.into()];
-                self.db.execute(sql.with(args)).await?;
-                self.db.one(again).await?.int(0)?
+        if self.actor_id.is_none() {
+            if find_actor(self.db, self.origin).await?.is_none() {
+                insert_actor(self.db, self.origin, self.at).await?;
             }
-        };
-        self.actor_id = Some(found);
-        Ok(found)
+            self.actor_id = find_actor(self.db, self.origin).await?;
+        }
+        self.actor_id.ok_or_else(|| anyhow::anyhow!("the actor could not be written down; nothing was changed"))
     }
 
     /// Reads a record as it is now, under the lock.
@@ -283,7 +274,7 @@ impl<'a> Tx<'a> {
         };
         let record = Record { desc, meta, values };
         self.put(&record).await?;
-        let payload = Payload { key: Some(record.key()), new: Some(audit::set_fields(&record)), ..Payload::default() };
+        let payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
         self.audit(org, Action::Create, desc.noun, id, payload).await?;
         Ok(record)
     }
@@ -392,6 +383,9 @@ impl<'a> Tx<'a> {
     }
 
     async fn append(&mut self, org: i32, action: &str, kind: &str, id: Uuid, payload: Payload) -> Result<()> {
+        if action.chars().count() > audit::WORD || kind.chars().count() > audit::WORD {
+            return Err(Problem::invalid(format!("actions and kinds have at most {} characters", audit::WORD)).into());
+        }
         let text = audit::canonical(&payload.to_json())?;
         let salt: [u8; 16] = bytes(self.random);
         let commitment = audit::commit(&salt, &text);
@@ -399,9 +393,10 @@ impl<'a> Tx<'a> {
         if self.heads.get(&org).ok_or_else(unlocked)?.first.is_none() {
             let payload = self.request_payload().await?;
             let salt = bytes(self.random);
-            let digest = audit::commit(&salt, &payload);
+            let commitment = audit::commit(&salt, &payload);
+            let digest = audit::request_digest(self.actor().await?, self.origin.source, &commitment);
             let head = self.heads.get_mut(&org).ok_or_else(unlocked)?;
-            head.first = Some(Request { first_seq: head.frontier.size() + 1, salt, payload, digest });
+            head.first = Some(Request { first_seq: head.frontier.size() + 1, salt, payload, commitment, digest });
         }
         let head = self.heads.get_mut(&org).ok_or_else(unlocked)?;
         let common = head.first.as_ref().ok_or_else(unlocked)?;
@@ -420,8 +415,8 @@ impl<'a> Tx<'a> {
         let leaf = header.leaf(&commitment);
         head.frontier.append(leaf);
         self.records += 1;
-        let sql = "insert into audit_records (tree, seq, action, kind, resource_id, salt, payload, commitment, leaf)
-                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let sql = "insert into audit_records (tree, seq, action, kind, resource_id, salt, payload, leaf)
+                   values ($1, $2, $3, $4, $5, $6, $7, $8)";
         let args = [
             org.into(),
             i64::try_from(seq)?.into(),
@@ -430,7 +425,6 @@ impl<'a> Tx<'a> {
             id.into(),
             salt.to_vec().into(),
             text.into(),
-            commitment.to_vec().into(),
             leaf.to_vec().into(),
         ];
         self.db.execute(Sql::new(sql).with(args)).await?;
@@ -474,12 +468,17 @@ impl<'a> Tx<'a> {
     pub async fn finish(&mut self) -> Result<()> {
         let touched = std::mem::take(&mut self.touched);
         invariants::check_touched(self.db, &touched).await?;
+        if self.db.is_postgres() {
+            // What a commit would refuse, a dry run refuses too.
+            self.db.script("SET CONSTRAINTS ALL IMMEDIATE".into()).await?;
+        }
         let actor = if self.records > 0 { self.actor().await? } else { 0 };
         for (org, head) in std::mem::take(&mut self.heads) {
             let Some(request) = head.first else { continue };
             let sql = "insert into audit_requests
-                           (tree, first_seq, last_seq, request_id, at, actor_id, source, status, salt, payload, digest)
-                       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+                           (tree, first_seq, last_seq, request_id, at, actor_id, source, status, salt, payload, commitment,
+                            digest)
+                       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
             let last = i64::try_from(head.frontier.size())?;
             let args = [
                 org.into(),
@@ -492,6 +491,7 @@ impl<'a> Tx<'a> {
                 self.status.word().into(),
                 request.salt.to_vec().into(),
                 request.payload.into(),
+                request.commitment.to_vec().into(),
                 request.digest.to_vec().into(),
             ];
             self.db.execute(Sql::new(sql).with(args)).await?;
@@ -508,12 +508,41 @@ impl<'a> Tx<'a> {
     }
 }
 
+/// Writes down a new actor before the transaction begins, where writers don't wait for each other anyway: inside it, an
+/// operator's first import would hold up that operator's work in every other organisation.
+pub async fn remember_actor(db: &mut Db, origin: &Origin, clock: &dyn Clock) -> Result<()> {
+    let schema = Sql::new("select count(*) from pg_tables where schemaname = 'orgctl' and tablename = 'actors'");
+    if !db.is_postgres() || db.one(schema.yields([Kind::Int])).await?.int(0)? == 0 {
+        return Ok(());
+    }
+    if find_actor(db, origin).await?.is_none() {
+        insert_actor(db, origin, clock.micros()).await?;
+    }
+    Ok(())
+}
+
+async fn find_actor(db: &mut Db, origin: &Origin) -> Result<Option<i64>> {
+    let sql = Sql::new("select actor_id from actors where key = $1").with([origin.actor_key.as_str().into()]);
+    db.first(sql.yields([Kind::Int])).await?.map(|row| row.int(0)).transpose()
+}
+
+async fn insert_actor(db: &mut Db, origin: &Origin, at: DateTime<Utc>) -> Result<()> {
+    let guard = if db.is_postgres() { " on conflict (key) do nothing" } else { "" };
+    let sql = format!("insert into actors (kind, key, name, created_at) values ($1, $2, $3, $4){guard}");
+    let (key, name) = (origin.actor_key.as_str(), origin.actor_name.as_str());
+    db.execute(Sql::new(sql).with([origin.actor_kind.into(), key.into(), name.into(), at.into()])).await.map(drop)
+}
+
 fn stale(record: &Record) -> Problem {
     Problem::conflict(format!("{} was changed by somebody else in the meantime", record.title())).hint(format!(
         "look at it again: orgctl {} show {}",
         record.desc.noun,
         record.key()
     ))
+}
+
+fn told_of(holder: &str, wait: Duration) -> String {
+    format!("waiting for {holder}, which is writing (up to {} s)", wait.as_secs())
 }
 
 fn locked(holder: &str, wait: Duration) -> Problem {
@@ -536,7 +565,7 @@ async fn begin_immediate(db: &mut Db, waiting: &mut dyn FnMut(&str)) -> Result<(
             return Err(locked(&holder(), db.opening.wait).into());
         }
         if !told && started.elapsed() >= Duration::from_secs(1) {
-            waiting(&holder());
+            waiting(&told_of(&holder(), db.opening.wait));
             told = true;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -119,7 +119,7 @@ fn people(s: &mut Session<'_>, e: &Entry, code: &str) -> Result<()> {
     ];
     let empty = Json::Null;
     let payload = e.payload.as_ref().unwrap_or(&empty);
-    if let Some(key) = payload["key"].as_str() {
+    if let Some(key) = e.key() {
         lines.push(("key", key.to_owned()));
     }
     if !e.resource_id.is_nil() {

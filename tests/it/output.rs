@@ -93,6 +93,12 @@ hint: fields: id, org, code, name, address_line1, address_line2, address_line3, 
 [exit 2]
 "
         );
+        // Before anything is changed.
+        p.run("branch delete B --yes").ok();
+        for line in ["update A --name X", "create --code Q --name Q", "deactivate A", "move A --root", "restore B"] {
+            p.run(&format!("branch {line} -o json --columns cty")).fails(2);
+        }
+        assert_eq!(p.column("branch list --columns code,version", "version"), ["1"]);
         assert!(p.run("org list --columns org").fails(2).contains("fields: id, code, name, type, industry, "));
         let history = p.run("branch history A --columns seqq").fails(2);
         assert!(

@@ -51,7 +51,7 @@ fn the_database_refuses_to_change_the_trail() {
             "update or replace audit_requests set first_seq = 3 where tree = 1 and first_seq = 2",
             "update or replace audit_heads set tree = 0 where tree = 1",
             "update or replace actors set actor_id = 0 where actor_id <> 0",
-            "insert or replace into audit_records select tree, seq, 'delete', kind, resource_id, salt, payload, commitment, leaf
+            "insert or replace into audit_records select tree, seq, 'delete', kind, resource_id, salt, payload, leaf
                 from audit_records where tree = 1 and seq = 2",
             "insert or replace into audit_requests select * from audit_requests where tree = 1 and first_seq = 2",
             "insert or replace into audit_heads select tree, 0, x'', at from audit_heads where tree = 1",
@@ -71,7 +71,8 @@ fn the_database_refuses_to_change_the_trail() {
         let more: &[&str] = if p.engine == Engine::Sqlite { &sqlite } else { &postgres };
         for sql in changes.iter().chain(more) {
             let said = p.sql(sql).expect_err(sql);
-            let ours = ["can not be changed", "can not be deleted", "can not be replaced", "only grows"];
+            let ours =
+                ["can not be changed", "can not be deleted", "can not be replaced", "only grows", "only be appended"];
             assert!(ours.iter().any(|o| said.contains(o)), "{sql}: {said}");
         }
         p.run("audit verify").ok();
@@ -195,21 +196,40 @@ fn the_trail_can_be_recomputed_by_its_documentation() {
         };
         let at = on(p, "q.at", "(extract(epoch from q.at) * 1000000)::bigint");
         let sql = format!(
-            "select cast(r.seq as text), r.action, r.kind, {}, {}, r.payload, {}, {}, {}, cast({at} as text), q.status, {}, {}, q.payload
+            "select cast(r.seq as text), r.action, r.kind, {}, {}, r.payload, {}, {}, cast({at} as text), q.status, {}, {}, q.payload,
+                    cast(q.actor_id as text), q.source
                from audit_records r join audit_requests q on q.tree = r.tree and r.seq between q.first_seq and q.last_seq
               where r.tree = 1 order by r.seq",
-            uuid("r.resource_id"), hex("r.salt"), hex("r.commitment"), hex("r.leaf"), uuid("q.request_id"), hex("q.digest"), hex("q.salt"),
+            uuid("r.resource_id"), hex("r.salt"), hex("r.leaf"), uuid("q.request_id"), hex("q.digest"), hex("q.salt"),
         );
         let mut leaves = Vec::new();
         for (i, row) in texts(p, &sql).iter().enumerate() {
-            let [seq, action, kind, id, salt, payload, commitment, leaf, request, at, status, digest, qsalt, qpayload] =
-                row.as_slice()
+            let [
+                seq,
+                action,
+                kind,
+                id,
+                salt,
+                payload,
+                leaf,
+                request,
+                at,
+                status,
+                digest,
+                qsalt,
+                qpayload,
+                actor,
+                source,
+            ] = row.as_slice()
             else {
-                panic!("fourteen columns")
+                panic!("fifteen columns")
             };
             assert_eq!(seq, &(i + 1).to_string(), "no gaps");
-            assert_eq!(unhex(commitment), sha(&[&unhex(salt), payload.as_bytes()]), "commitment {seq}");
-            assert_eq!(unhex(digest), sha(&[&unhex(qsalt), qpayload.as_bytes()]), "digest {seq}");
+            let commitment = sha(&[&unhex(salt), payload.as_bytes()]);
+            let actor: i64 = actor.parse().expect("a number");
+            let source = [&[u8::try_from(source.len()).expect("short")], source.as_bytes()].concat();
+            let bound = sha(&[&unhex(qsalt), qpayload.as_bytes()]);
+            assert_eq!(unhex(digest), sha(&[&[2], &actor.to_be_bytes(), &source, &bound]), "digest {seq}");
             for text in [payload, qpayload] {
                 let json: serde_json::Value = serde_json::from_str(text).expect("JSON");
                 assert_eq!(json["v"], 1, "{text}");
@@ -230,7 +250,7 @@ fn the_trail_can_be_recomputed_by_its_documentation() {
                 word(status),
             ]
             .concat();
-            assert_eq!(unhex(leaf), sha(&[&[0], &header, &unhex(commitment)]), "leaf {seq}");
+            assert_eq!(unhex(leaf), sha(&[&[0], &header, &commitment]), "leaf {seq}");
             leaves.push(unhex(leaf));
         }
         assert_eq!(leaves.len(), 6);

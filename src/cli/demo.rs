@@ -15,22 +15,19 @@ use crate::model::problem::Problem;
 use crate::ui::text::plain;
 use crate::ui::{Io, Ui};
 
+/// The demo's organisation.
+const ORG: &str = "SAHYADRI";
 const DATABASE: &str = "orgctl-demo.db";
 const BRANCHES: &str = "orgctl-demo-branches.csv";
 const FAULTS: &str = "orgctl-demo-faults.csv";
 const REJECTS: &str = "orgctl-demo-rejects.csv";
 
-/// First lines of what the demo writes, by which a second run knows its own.
 const BRANCHES_CSV: &str = include_str!("../../docs/examples/branches.csv");
 const FAULTS_CSV: &str = include_str!("../../docs/examples/branches-faults.csv");
 
 /// What is shown: a line of explanation, the command, and the exit code that it must have.
 const STEPS: &[(&str, &[&str], u8)] = &[
-    (
-        "A database, with its first organisation",
-        &["init", "--org-code", "SAHYADRI", "--org-name", "Sahyadri Finance"],
-        0,
-    ),
+    ("A database, with its first organisation", &["init", "--org-code", ORG, "--org-name", "Sahyadri Finance"], 0),
     ("320 branches from a CSV file; some name a parent that stands further down", &["branch", "import", BRANCHES], 0),
     ("The first of them", &["branch", "list", "--limit", "8", "-o", "table"], 0),
     ("Part of the tree", &["branch", "tree", "R-MAH-W", "-o", "table"], 0),
@@ -57,17 +54,17 @@ pub const NEXT: &[&[&str]] = &[
 
 /// Runs the whole show.
 pub fn run_all(ui: &mut Ui, program: &str, world: &World<'_>) -> Result<()> {
-    clean()?;
     let write = |path: &str, text: &str| {
         fs::write(path, text).map_err(|e| Problem::failed(format!("can't write {path}: {}", plain(&e))))
     };
-    write(BRANCHES, BRANCHES_CSV)?;
-    write(FAULTS, FAULTS_CSV)?;
     let mut env = world.env.clone();
     env.retain(|name, _| !name.starts_with("ORGCTL_"));
     env.insert("ORGCTL_DATABASE_URL".into(), format!("sqlite://{DATABASE}"));
     env.insert("ORGCTL_CONFIG".into(), "/dev/null".into());
     let inner = World { env: &env, clock: world.clock, random: world.random };
+    clean(&inner)?;
+    write(BRANCHES, BRANCHES_CSV)?;
+    write(FAULTS, FAULTS_CSV)?;
     let out = Shared(Rc::new(RefCell::new(std::mem::replace(&mut ui.io.stdout, Box::new(io::sink())))));
     ui.io.stdout = Box::new(out.clone());
     for (what, words, expected) in STEPS {
@@ -100,25 +97,44 @@ pub fn run_all(ui: &mut Ui, program: &str, world: &World<'_>) -> Result<()> {
 }
 
 /// Removes what an earlier demo left. A database of that name that holds more than the demo's organisation stays.
-fn clean() -> Result<()> {
-    if Path::new(DATABASE).exists() {
-        let known = fs::read(DATABASE).is_ok_and(|bytes| bytes.is_empty() || bytes.starts_with(b"SQLite format 3\0"));
-        let ours = Path::new(BRANCHES).exists() && Path::new(FAULTS).exists();
-        if !known || !ours {
-            return Err(Problem::conflict(format!("there is a file {DATABASE} here that the demo did not make"))
-                .hint("run the demo in another folder")
-                .into());
-        }
+fn clean(world: &World<'_>) -> Result<()> {
+    if Path::new(DATABASE).exists() && !is_ours(world) {
+        return Err(Problem::conflict(format!("there is a file {DATABASE} here that holds more than the demo made"))
+            .hint("run the demo in another folder")
+            .into());
     }
     for name in [DATABASE, BRANCHES, FAULTS, REJECTS, &format!("{DATABASE}-wal"), &format!("{DATABASE}-shm")] {
         match fs::remove_file(name) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
                 return Err(Problem::failed(format!("can't remove {name} of an earlier demo: {}", plain(&e))).into());
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Asks orgctl itself what the database holds: the demo's organisation and no other, deleted ones counted.
+fn is_ours(world: &World<'_>) -> bool {
+    let out = Shared(Rc::new(RefCell::new(Box::new(io::sink()))));
+    let file = tempfile::NamedTempFile::new();
+    let (Ok(file), true) = (file, fs::metadata(DATABASE).is_ok_and(|m| m.is_file())) else { return false };
+    if fs::metadata(DATABASE).is_ok_and(|m| m.len() == 0) {
+        return true;
+    }
+    let argv = ["orgctl", "org", "list", "--all", "--with-deleted", "-o", "key"].map(OsString::from).to_vec();
+    let Ok(copy) = file.reopen() else { return false };
+    let io = Io {
+        stdin: Box::new(io::empty()),
+        stdout: Box::new(copy),
+        stderr: Box::new(out),
+        stdin_is_terminal: false,
+        stdout_is_terminal: false,
+        stderr_is_terminal: false,
+        width: None,
+    };
+    let (code, _) = run(argv, io, world);
+    code == 0 && fs::read_to_string(file.path()).is_ok_and(|orgs| orgs.trim() == ORG || orgs.is_empty())
 }
 
 /// Standard output, shared: the demo shows what its commands say as well as what they print.

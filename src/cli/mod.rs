@@ -8,6 +8,8 @@ pub mod tree;
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -33,7 +35,7 @@ pub struct World<'a> {
 /// Runs one command line; its exit code, and the streams back.
 pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     let words: Vec<String> = argv.iter().map(|w| w.to_string_lossy().into_owned()).collect();
-    let mut ui = Ui::new(io, plain_style(&words), world.clock.now());
+    let mut ui = Ui::new(io, plain_style(&words, world.env), world.clock.now());
     if let Some(word) = argv.iter().find(|w| w.to_str().is_none()) {
         let problem = Problem::usage(format!("'{}' is not UTF-8 text", word.to_string_lossy()));
         return end(ui, Err(problem.into()));
@@ -105,6 +107,7 @@ fn with_session(
     session.dry_run = dry_run;
     session.org_key = config.get("org").map(str::to_owned);
     session.columns = config.get("columns").map(|c| c.split(',').map(|n| n.trim().to_owned()).collect());
+    let _second = SecondSignal::new().ok();
     let done = runtime.block_on(async {
         let done = until_signal(&mut session, found, leaf).await;
         let done = done.map_err(|e| gate::in_words(&session, e));
@@ -119,6 +122,33 @@ fn with_session(
     end(session.ui, done)
 }
 
+/// While this lives, a second signal ends the process at once, as if nobody listened: the first may be waiting for a
+/// pipe that nobody reads. The database undoes what was not committed.
+struct SecondSignal(Vec<signal_hook::SigId>);
+
+impl SecondSignal {
+    fn new() -> Result<SecondSignal> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        use signal_hook::flag;
+        let seen = Arc::new(AtomicBool::new(false));
+        let mut ids = Vec::new();
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // In this order: the first signal arms, the second finds it armed.
+            ids.push(flag::register_conditional_default(signal, Arc::clone(&seen))?);
+            ids.push(flag::register(signal, Arc::clone(&seen))?);
+        }
+        Ok(SecondSignal(ids))
+    }
+}
+
+impl Drop for SecondSignal {
+    fn drop(&mut self) {
+        for id in &self.0 {
+            signal_hook::low_level::unregister(*id);
+        }
+    }
+}
+
 /// Runs the leaf until it ends or a signal comes. A commit under way is waited for, so that the exit code tells the
 /// truth about it.
 async fn until_signal(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Result<()> {
@@ -126,6 +156,7 @@ async fn until_signal(session: &mut Session<'_>, found: &Found, leaf: &ArgMatche
     let (mut int, mut term, mut hup) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let committing: Rc<Cell<bool>> = Rc::clone(&session.committing);
+    gate::allow(session)?;
     let mut work = match found {
         Found::Leaf(l) => (l.run)(session, leaf),
         Found::Generic(g, desc) => (g.run)(session, desc, leaf),
@@ -169,11 +200,12 @@ fn end(mut ui: Ui, done: Result<()>) -> (u8, Io) {
 }
 
 /// Before the settings are known: enough to report an error in the format that was asked for.
-fn plain_style(words: &[String]) -> Style {
+fn plain_style(words: &[String], env: &Env) -> Style {
     let json = words
         .windows(2)
         .any(|w| matches!(w[0].as_str(), "-o" | "--output") && matches!(w[1].as_str(), "json" | "ndjson"))
-        || words.iter().any(|w| matches!(w.as_str(), "-ojson" | "-ondjson" | "--output=json" | "--output=ndjson"));
+        || words.iter().any(|w| matches!(w.as_str(), "-ojson" | "-ondjson" | "--output=json" | "--output=ndjson"))
+        || env.get("ORGCTL_OUTPUT").is_some_and(|o| matches!(o.as_str(), "json" | "ndjson"));
     Style {
         format: if json { Format::Json } else { Format::Table },
         format_given: json,

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Map;
 
 use super::session::Session;
 use crate::access;
@@ -130,11 +129,12 @@ async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> R
     let permit = Permit::issue(&s.access.permission);
     let origin = s.origin.clone();
     let (clock, random, org, access) = (s.clock, s.random, s.about, s.access.clone());
+    let refused = std::mem::take(&mut s.refused);
     let db = s.db().await?;
     let mut tx = Tx::begin(db, permit, &origin, clock, random, &mut |_| {}).await?;
     tx.lock(&[org], &mut |_| {}).await?;
     tx.mark(status, &problem.sentence);
-    let mut details = Map::new();
+    let mut details = refused;
     details.insert("exit_code".into(), problem.kind.exit_code().into());
     let noun =
         crate::model::RESOURCES.iter().find(|d| d.table == access.resource()).map_or(access.resource(), |d| d.noun);

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::gate::{self, Verb};
 use super::session::Session;
 use super::whole::Whole;
-use super::write::{blank, described, dry_run_note, keys_free};
+use super::write::{blank, described, dry_run_note, keys_free, not_in_system};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::problem::{Kind as ProblemKind, Problem, nearest};
@@ -137,12 +137,12 @@ impl Import {
             let Some(field) = column.as_deref().and_then(|c| desc.field(c)) else { continue };
             let text = std::str::from_utf8(cell)
                 .map_err(|_| reject(Some(field.name()), "encoding", format!("{} is not UTF-8 text", field.name())))?;
-            let value = field.parse(text, rules).or_else(|p| match (field.default(), text.trim().is_empty()) {
-                // A blank cell of a field that has a default means the default.
-                (Some(default), true) => field.parse(default, rules),
-                _ => Err(p),
-            });
-            values.push((field, value.map_err(|p| reject(Some(field.name()), "invalid", p.sentence))?));
+            if field.default().is_some() && text.trim().is_empty() {
+                // A new record gets the default, one that is there keeps what it has.
+                continue;
+            }
+            let value = field.parse(text, rules).map_err(|p| reject(Some(field.name()), "invalid", p.sentence))?;
+            values.push((field, value));
         }
         for (name, text) in &self.constants {
             if let Some(field) = desc.field(name) {
@@ -397,14 +397,10 @@ async fn existing(
     field: &str,
     key: &Value,
 ) -> Result<Option<Record>> {
-    let column = crate::store::sql::quoted(field);
-    let (condition, args) = match org {
-        Some(org) => {
-            (format!("t.org_id = $1 and t.{column} = $2 and t.deleted_at is null"), vec![org.into(), key.clone()])
-        }
-        None => (format!("t.{column} = $1 and t.deleted_at is null"), vec![key.clone()]),
-    };
-    Ok(records::load_where(tx.db, desc, &condition, args).await?.into_iter().next())
+    match desc.field(field) {
+        Some(field) => records::with_value(tx.db, desc, org, field, key).await,
+        None => Ok(None),
+    }
 }
 
 impl Found {
@@ -708,7 +704,7 @@ fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(String, S
 
 pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let org = if desc.is_org() { None } else { Some(s.the_org().await?) };
+    let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
     let file = m.get_one::<String>("file").cloned().unwrap_or_default();
     // Kept until the end: dropping it removes the file.
     let spooled = if file == "-" { Some(spool(s).await?) } else { None };
@@ -730,6 +726,11 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let header = reader.headers().map_err(|e| unreadable_csv(&path, &e))?.clone();
     let columns = map_columns(desc, &header, m)?;
     let constants = constants(desc, m)?;
+    if let Some((twice, _)) = constants.iter().find(|(c, _)| columns.iter().flatten().any(|f| f == c)) {
+        return Err(Problem::usage(format!("--set {twice}: the file has a column for it"))
+            .hint("leave --set out, or map the column to another field")
+            .into());
+    }
     let has =
         |f: &&Field| columns.iter().flatten().any(|c| c == f.name()) || constants.iter().any(|(c, _)| c == f.name());
     let key = match m.get_one::<String>("key-field") {
@@ -777,7 +778,14 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     bar.finish_and_clear();
     let report = match done {
         Ok(report) => report,
-        Err(e) => e.downcast::<Refused>()?.0,
+        Err(e) => {
+            let report = e.downcast::<Refused>()?.0;
+            s.refused = [("read", report.read), ("rejected", report.rejected)]
+                .map(|(k, n)| (k.into(), n.into()))
+                .into_iter()
+                .collect();
+            report
+        }
     };
     tell(s, desc, &report, started.elapsed().as_secs_f64(), &verb)
 }

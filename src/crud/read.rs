@@ -154,6 +154,7 @@ async fn rows_of(s: &mut Session<'_>, desc: &'static Descriptor, columns: &[Colu
     let all = records::columns(desc);
     let mut query = Query::new(desc, s.scope());
     query.life = Life::Any;
+    query.with_system = true;
     query.columns = columns.to_vec();
     query.columns.push(column(&all, "id")?.clone());
     let mut rows = Vec::new();
@@ -200,21 +201,9 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     let life = if m.get_flag("with-deleted") { Life::Any } else { Life::Live };
     let mut ids = Vec::new();
     for key in keys(s, m).await? {
-        let record = find(s, desc, &key, life).await?;
-        // The organisation SYSTEM is in no list, but can be looked at.
-        if record.meta.org_id == 0 && desc.is_org() {
-            return show_system(s, &record);
-        }
-        ids.push(record.meta.id);
+        ids.push(find(s, desc, &key, life).await?.meta.id);
     }
     print(s, desc, &ids).await
-}
-
-fn show_system(s: &mut Session<'_>, found: &crate::model::resource::Record) -> Result<()> {
-    let fields = found.desc.fields.iter().map(|f| Head::new(f.name(), f.ty.kind));
-    let heads: Vec<Head> = std::iter::once(Head::new("id", Kind::Uuid)).chain(fields).collect();
-    let row = std::iter::once(found.meta.id.into()).chain(found.values.iter().cloned()).collect();
-    record(&mut s.ui, &heads, 1, row)
 }
 
 /// Exit code 0 or 3, and a word only for people.

@@ -240,11 +240,8 @@ impl Verb for Restore {
         let mut restored = Vec::new();
         for (org, deletion) in &self.deletions {
             for desc in RESOURCES.iter().copied() {
-                let condition = "t.org_id = $1 and t.deletion_id = $2 and t.deletion_id is not null";
-                for record in
-                    records::load_where(tx.db, desc, condition, vec![(*org).into(), (*deletion).into()]).await?
-                {
-                    keys_free(tx, &record).await?;
+                for record in records::of_deletion(tx.db, desc, *org, *deletion).await? {
+                    keys_free(tx, &record).await.map_err(|e| taken_meanwhile(e, &record))?;
                     restored.push(tx.restore(&record).await?);
                 }
             }
@@ -253,6 +250,19 @@ impl Verb for Restore {
             return Err(Problem::conflict("it was restored or purged by somebody else in the meantime").into());
         }
         Ok(restored)
+    }
+}
+
+/// A key that another record took is a reason of its own when a record comes back.
+fn taken_meanwhile(e: anyhow::Error, record: &Record) -> anyhow::Error {
+    match e.downcast::<Problem>() {
+        Ok(p) if p.kind == crate::model::problem::Kind::Conflict => {
+            Problem::conflict(format!("{} can't come back: its key was taken meanwhile", record.title()))
+                .hint(format!("rename or delete the {} that has it now, then restore this one", record.desc.noun))
+                .into()
+        }
+        Ok(p) => p.into(),
+        Err(e) => e,
     }
 }
 
@@ -327,7 +337,7 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
     let mut purged = 0;
     if record.desc.is_org() {
         for desc in RESOURCES.iter().rev().copied().filter(|d| !d.is_org()) {
-            for r in records::load_where(tx.db, desc, "t.org_id = $1", vec![org.into()]).await? {
+            for r in records::in_org(tx.db, desc, org).await? {
                 tx.purge(&r).await?;
                 purged += 1;
             }
@@ -335,8 +345,7 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
         return Ok(purged);
     }
     for (desc, field) in crate::model::pointing_at(record.desc) {
-        let condition = format!("t.org_id = $1 and t.{} = $2", crate::store::sql::quoted(field.column));
-        let pointing = records::load_where(tx.db, desc, &condition, vec![org.into(), record.meta.id.into()]).await?;
+        let pointing = records::pointing(tx.db, desc, field, org, record.meta.id).await?;
         if let Some(r) = pointing.iter().find(|r| !going.contains(&r.meta.id)) {
             return Err(Problem::conflict(format!(
                 "{} can't be purged: {} still points at it ({})",
@@ -357,13 +366,7 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
         let (before, _) = time(text, s.clock.now())?;
         s.ui.status(&format!("deleted before {}", crate::model::value::rfc3339(before)));
         let org = s.org().await?;
-        let mut condition = "t.deleted_at is not null and t.deleted_at < $1".to_owned();
-        let mut args = vec![before.into()];
-        if let (Some(org), false) = (org, desc.is_org()) {
-            condition.push_str(" and t.org_id = $2");
-            args.push(org.into());
-        }
-        records = records::load_where(s.db().await?, desc, &condition, args).await?;
+        records = records::deleted_before(s.db().await?, desc, org, before).await?;
         if records.is_empty() {
             s.ui.status(&format!("no {} to purge", desc.table));
             return Ok(());

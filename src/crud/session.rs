@@ -60,6 +60,8 @@ pub struct Session<'a> {
     pub about: i32,
     /// Set from the commit on: a signal then waits for the end, for what is done can't be called undone.
     pub committing: Rc<Cell<bool>>,
+    /// What a refused command had to say besides its error, for its audit record.
+    pub refused: serde_json::Map<String, serde_json::Value>,
     db: Option<Db>,
     ids: Ids,
 }
@@ -91,6 +93,7 @@ impl<'a> Session<'a> {
             columns: None,
             dry_run: false,
             about: SYSTEM,
+            refused: serde_json::Map::new(),
             committing: Rc::default(),
             db: None,
             ids: Ids::default(),

@@ -103,9 +103,18 @@ pub async fn keys_free(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
     Ok(())
 }
 
+/// SYSTEM owns what belongs to the installation; records of this kind belong to an organisation.
+pub fn not_in_system(desc: &Descriptor, org: i32) -> Result<i32, Problem> {
+    if org == SYSTEM {
+        return Err(Problem::conflict(format!("a {} belongs to an organisation, not to SYSTEM", desc.noun))
+            .hint("name the organisation with --org"));
+    }
+    Ok(org)
+}
+
 pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     known_columns(s, desc)?;
-    let org = if desc.is_org() { None } else { Some(s.the_org().await?) };
+    let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
     let mut values = given(s, desc, org, m).await?;
     for field in desc.settable().filter(|f| f.ty.required && f.default().is_none()) {
         if values.iter().any(|(c, _)| c == field.column) {

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use super::sql::{Row, Sql};
 use super::{postgres, sqlite};
 use crate::model::problem::{Problem, nearest};
+use crate::model::value::Kind;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -152,7 +153,7 @@ impl Db {
     }
 
     /// Runs a statement; the number of rows it changed.
-    pub async fn execute(&mut self, sql: Sql) -> Result<u64> {
+    pub(super) async fn execute(&mut self, sql: Sql) -> Result<u64> {
         let done = match &mut self.conn {
             Conn::Sqlite(c) => {
                 let query = sqlx::query_with(AssertSqlSafe(sql.text), sqlite::arguments(sql.args)?);
@@ -167,7 +168,7 @@ impl Db {
     }
 
     /// Runs a script of several statements without arguments.
-    pub async fn script(&mut self, text: String) -> Result<()> {
+    pub(super) async fn script(&mut self, text: String) -> Result<()> {
         let done = match &mut self.conn {
             Conn::Sqlite(c) => c.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.map(drop),
             Conn::Postgres(c) => c.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.map(drop),
@@ -223,6 +224,15 @@ impl Db {
     /// The one row that the statement always yields.
     pub async fn one(&mut self, sql: Sql) -> Result<Row> {
         self.first(sql).await?.ok_or_else(|| Problem::failed("the database gave no answer where it must").into())
+    }
+
+    /// Version of the engine.
+    pub async fn version(&mut self) -> Result<String> {
+        let sql = match self.engine() {
+            Engine::Sqlite => "select sqlite_version()",
+            Engine::Postgres => "select current_setting('server_version')",
+        };
+        Ok(self.one(Sql::new(sql).yields([Kind::Text])).await?.text(0)?.to_owned())
     }
 
     fn problem(&self, error: sqlx::Error) -> anyhow::Error {

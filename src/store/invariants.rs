@@ -28,6 +28,7 @@ pub fn rules() -> Vec<Rule> {
     for desc in RESOURCES.iter().copied() {
         for field in desc.fields {
             if let Some(target) = field.target().and_then(resource) {
+                rules.push(what_is_pointed_at_exists(desc, field, target));
                 rules.extend(no_live_row_points_at_a_deleted_one(desc, field, target));
                 if target == desc {
                     rules.push(no_cycle(desc, field));
@@ -39,6 +40,21 @@ pub fn rules() -> Vec<Rule> {
         }
     }
     rules
+}
+
+/// The foreign key says so too, but only at the commit: a dry run wants to know before.
+fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &'static Descriptor) -> Rule {
+    let (key, column) = (quoted(desc.key().column), quoted(field.column));
+    Rule {
+        of: desc,
+        sql: format!(
+            "select t.{key} from {} t where t.{column} is not null and not exists (
+                 select 1 from {} x where x.org_id = t.org_id and x.id = t.{column})",
+            desc.table, target.table
+        ),
+        sentence: format!("{} {{key}} points at a {} that does not exist ({})", desc.noun, target.noun, field.name()),
+        hint: format!("point elsewhere with --{}", field.name()),
+    }
 }
 
 /// Broken from either side: by the row that points, or by the one that goes.

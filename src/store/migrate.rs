@@ -212,8 +212,15 @@ pub async fn prepare(db: &mut Db) -> Result<()> {
 /// Takes the lock that makes two migrators serial, and makes the place where migrations are written down. Inside the
 /// transaction.
 pub async fn begin(db: &mut Db) -> Result<()> {
-    if state(db).await? == State::Foreign {
-        return Err(foreign(&db.location.shown()).into());
+    if db.is_postgres() {
+        // A number of our own choosing: "orgctl" read as bytes. SQLite's lock is held already.
+        db.script("SELECT pg_advisory_xact_lock(x'6f726763746c'::bigint)".into()).await?;
+    }
+    match state(db).await? {
+        State::Empty => {}
+        State::Foreign => return Err(foreign(&db.location.shown()).into()),
+        // Nothing is made anew: a role that may not make a schema can still look.
+        State::At(_) => return Ok(()),
     }
     let table = |int: &str, blob: &str, time: &str, strict: &str| {
         format!(
@@ -231,8 +238,6 @@ pub async fn begin(db: &mut Db) -> Result<()> {
             db.script(table("INTEGER", "BLOB", "INTEGER", " STRICT")).await
         }
         Engine::Postgres => {
-            // A number of our own choosing: "orgctl" read as bytes.
-            db.script("SELECT pg_advisory_xact_lock(x'6f726763746c'::bigint)".into()).await?;
             db.script(format!("CREATE SCHEMA IF NOT EXISTS {SCHEMA}")).await?;
             db.script(table("bigint", "bytea", "timestamptz", "")).await
         }

@@ -64,6 +64,8 @@ pub struct Query {
     pub descending: bool,
     pub limit: Option<u64>,
     pub after: Option<Cursor>,
+    /// SYSTEM is in no list, but can be looked at.
+    pub with_system: bool,
 }
 
 /// Where the next page begins: what the last row of this one sorts by. Its token is opaque to the user.
@@ -120,6 +122,7 @@ impl Query {
             descending: false,
             limit: None,
             after: None,
+            with_system: false,
         }
     }
 
@@ -158,7 +161,7 @@ impl Query {
 
     fn conditions(&self, sql: &mut Sql) {
         sql.push(&format!(" where {} and {}", self.scope.condition(), self.life.condition()));
-        if self.desc.is_org() {
+        if self.desc.is_org() && !self.with_system {
             sql.push(" and t.org_id <> 0");
         }
         if let Some(org) = self.org {

@@ -1,6 +1,7 @@
 //! Reading and naming records of any resource: the only SQL that all of them share.
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::db::Db;
@@ -115,7 +116,7 @@ pub async fn load(db: &mut Db, desc: &'static Descriptor, org: i32, id: Uuid) ->
 }
 
 /// Records by a condition on `t` that is already text with placeholders from `$1`.
-pub async fn load_where(
+pub(super) async fn load_where(
     db: &mut Db,
     desc: &'static Descriptor,
     condition: &str,
@@ -208,6 +209,70 @@ pub async fn nearest_key(
         .await?;
     }
     Ok(best.map(|(_, key)| key))
+}
+
+/// Everything of one kind in an organisation, deleted or not.
+pub async fn in_org(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Vec<Record>> {
+    load_where(db, desc, "t.org_id = $1", vec![org.into()]).await
+}
+
+/// Every live record of a kind.
+pub async fn live(db: &mut Db, desc: &'static Descriptor) -> Result<Vec<Record>> {
+    load_where(db, desc, "t.deleted_at is null", Vec::new()).await
+}
+
+/// What one delete took away together.
+pub async fn of_deletion(db: &mut Db, desc: &'static Descriptor, org: i32, deletion: Uuid) -> Result<Vec<Record>> {
+    // The predicate of the partial index is repeated, so that it serves.
+    let condition = "t.org_id = $1 and t.deletion_id = $2 and t.deletion_id is not null";
+    load_where(db, desc, condition, vec![org.into(), deletion.into()]).await
+}
+
+/// Records that were deleted before an instant, in one organisation or in all.
+pub async fn deleted_before(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    before: DateTime<Utc>,
+) -> Result<Vec<Record>> {
+    let deleted = "t.deleted_at is not null and t.deleted_at < $1";
+    match org.filter(|_| !desc.is_org()) {
+        Some(org) => {
+            load_where(db, desc, &format!("{deleted} and t.org_id = $2"), vec![before.into(), org.into()]).await
+        }
+        None => load_where(db, desc, deleted, vec![before.into()]).await,
+    }
+}
+
+/// Records, deleted or not, that point at `id` through one field.
+pub async fn pointing(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    field: &Field,
+    org: i32,
+    id: Uuid,
+) -> Result<Vec<Record>> {
+    let condition = format!("t.org_id = $1 and t.{} = $2", quoted(field.column));
+    load_where(db, desc, &condition, vec![org.into(), id.into()]).await
+}
+
+/// The live record that has a value in a key field.
+pub async fn with_value(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    field: &Field,
+    value: &Value,
+) -> Result<Option<Record>> {
+    let column = quoted(field.column);
+    let found = match org {
+        Some(org) => {
+            let condition = format!("t.org_id = $1 and t.{column} = $2 and t.deleted_at is null");
+            load_where(db, desc, &condition, vec![org.into(), value.clone()]).await?
+        }
+        None => load_where(db, desc, &format!("t.{column} = $1 and t.deleted_at is null"), vec![value.clone()]).await?,
+    };
+    Ok(found.into_iter().next())
 }
 
 /// Whether a live record other than `except` already has this value in a key field.

@@ -91,6 +91,22 @@ pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
     Ok(found)
 }
 
+/// What SQLite itself finds wrong with the file and its references; PostgreSQL looks after its own.
+pub async fn file_faults(db: &mut Db) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    if db.engine() == Engine::Sqlite {
+        for pragma in ["integrity_check", "foreign_key_check"] {
+            for row in db.all(Sql::new(format!("PRAGMA {pragma}")).yields([Kind::Text])).await? {
+                let said = row.value(0).to_text();
+                if said != "ok" && found.len() < 20 {
+                    found.push(format!("{pragma}: {said}"));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
 async fn names(db: &mut Db, what: &str) -> Result<Vec<String>> {
     let sql = match (db.engine(), what) {
         (Engine::Sqlite, "tables") => {

@@ -19,7 +19,6 @@ use crate::store::invariants;
 use crate::store::migrate::{self, State};
 use crate::store::records::{self, Life, by_key};
 use crate::store::schema::{self, Class};
-use crate::store::sql::Sql;
 use crate::store::tx::Tx;
 use crate::ui::format::{Head, Listing};
 
@@ -246,11 +245,7 @@ pub async fn status(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     let state = migrate::state(db).await?;
     let lines = migrate::status(db).await?;
     let latest = migrate::latest(engine)?;
-    let version = match engine {
-        Engine::Sqlite => "select sqlite_version()",
-        Engine::Postgres => "select current_setting('server_version')",
-    };
-    let version = db.one(Sql::new(version).yields([Kind::Text])).await?.text(0)?.to_owned();
+    let version = db.version().await?;
     let heads = vec![
         Head::new("version", Kind::Int),
         Head::new("name", Kind::Text),
@@ -361,15 +356,7 @@ pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let db = s.db().await?;
-    let mut found = Vec::new();
-    if db.engine() == Engine::Sqlite {
-        for (pragma, column) in [("integrity_check", 0), ("foreign_key_check", 0)] {
-            let rows = db.all(Sql::new(format!("PRAGMA {pragma}")).yields([Kind::Text])).await?;
-            for row in rows.iter().filter(|r| r.value(column).as_text() != Some("ok")).take(20) {
-                found.push(format!("{pragma}: {}", row.value(column).to_text()));
-            }
-        }
-    }
+    let mut found = schema::file_faults(db).await?;
     for line in migrate::status(db).await?.iter().filter(|l| l.changed) {
         found.push(format!("migration {:04}_{} is not the one that was applied", line.version, line.name));
     }
@@ -381,7 +368,7 @@ pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
         found.extend(invariants::check_all(db).await?);
     }
     for desc in readable.iter().copied() {
-        for record in records::load_where(db, desc, "t.deleted_at is null", Vec::new()).await? {
+        for record in records::live(db, desc).await? {
             if let Err(problem) = (desc.check)(&record) {
                 found.push(format!("{}: {}", record.title(), problem.sentence));
             }

@@ -141,8 +141,8 @@ fn a_deleted_code_is_free_and_can_be_missed() {
             p.transcript("branch restore A"),
             "\
 $ orgctl branch restore A
-error: branch A exists already in ACME
-hint: change it with 'orgctl branch update A', or choose another code
+error: branch A can't come back: its key was taken meanwhile
+hint: rename or delete the branch that has it now, then restore this one
 [exit 4]
 "
         );

@@ -5,6 +5,7 @@ mod branch_story;
 mod concurrency;
 mod config;
 mod deletion;
+mod demo;
 mod dry_run;
 mod exits;
 mod harness;

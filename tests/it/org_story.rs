@@ -249,8 +249,8 @@ fn an_organisation_is_protected_while_anything_in_it_lives() {
             p.transcript("org restore ACME"),
             "\
 $ orgctl org restore ACME
-error: org ACME exists already
-hint: change it with 'orgctl org update ACME', or choose another code
+error: org ACME can't come back: its key was taken meanwhile
+hint: rename or delete the org that has it now, then restore this one
 [exit 4]
 "
         );

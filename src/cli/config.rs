@@ -250,7 +250,7 @@ fn read(path: &std::path::Path, must_exist: bool) -> Result<BTreeMap<String, Str
             return Err(Problem::usage(format!(
                 "can't read the configuration {}: {}",
                 path.display(),
-                crate::ui::text::plain(&e)
+                crate::model::problem::plain(&e)
             )));
         }
     };

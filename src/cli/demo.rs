@@ -12,7 +12,7 @@ use anyhow::Result;
 use super::{World, end, run};
 use crate::crud::read::quote;
 use crate::model::problem::Problem;
-use crate::ui::text::plain;
+use crate::model::problem::plain;
 use crate::ui::{Io, Ui};
 
 /// The demo's organisation.

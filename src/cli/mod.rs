@@ -19,7 +19,7 @@ use crate::crud::gate;
 use crate::crud::session::{Access, Env, Session};
 use crate::model::chance::{Clock, Ids, Random};
 use crate::model::problem::{Kind, Problem};
-use crate::store::db::{Location, Opening};
+use crate::store::location::{Location, Opening};
 use crate::ui::format::{Format, Head, Listing};
 use crate::ui::{Io, Style, Ui};
 use config::Config;

@@ -58,7 +58,7 @@ fn hide_passwords(command: &mut [String]) {
             _ => (String::new(), word.clone()),
         };
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            *word = format!("{flag}{}", crate::store::db::Location::Postgres(url).shown());
+            *word = format!("{flag}{}", crate::store::location::Location::Postgres(url).shown());
         }
     }
 }

@@ -21,6 +21,7 @@ use super::whole::Whole;
 use super::write::{blank, described, dry_run_note, keys_free, not_in_system};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
+use crate::model::problem::plain;
 use crate::model::problem::{Kind as ProblemKind, Problem, nearest};
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::{Rules, shorten};
@@ -28,7 +29,6 @@ use crate::model::value::Value;
 use crate::store::records::{self, Life, by_key};
 use crate::store::tx::Tx;
 use crate::ui::format::{self, Format};
-use crate::ui::text::plain;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnConflict {

@@ -236,7 +236,8 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         listing.finish(&mut s.ui)?;
         return s.ui.flush();
     };
-    let failed = |e: std::io::Error| Problem::failed(format!("can't write {file}: {}", crate::ui::text::plain(&e)));
+    let failed =
+        |e: std::io::Error| Problem::failed(format!("can't write {file}: {}", crate::model::problem::plain(&e)));
     let (whole, copy) = super::whole::Whole::create(std::path::Path::new(file)).map_err(failed)?;
     let stdout = std::mem::replace(&mut s.ui.io.stdout, Box::new(std::io::BufWriter::new(copy)));
     let terminal = std::mem::replace(&mut s.ui.io.stdout_is_terminal, false);

@@ -11,6 +11,8 @@ use super::merkle::{Hash, leaf_hash};
 use super::resource::{Field, Record};
 use super::scalar::Rules;
 use super::value::Value;
+#[cfg(test)]
+use super::value::canonical;
 
 /// First byte of every header.
 pub const FORMAT: u8 = 1;
@@ -135,11 +137,6 @@ pub fn request_digest(actor_id: i64, source: &str, commitment: &Hash) -> Hash {
     push_text(&mut b, source);
     b.extend(commitment);
     Sha256::digest(&b).into()
-}
-
-/// The canonical text of a JSON value (RFC 8785).
-pub fn canonical(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    serde_json_canonicalizer::to_string(value)
 }
 
 /// What a record says besides its header.

@@ -80,7 +80,7 @@ impl Value {
             Value::Text(s) => s.clone(),
             Value::Uuid(u) => u.to_string(),
             Value::Time(t) => rfc3339(*t),
-            Value::Json(j) => super::audit::canonical(j).unwrap_or_default(),
+            Value::Json(j) => canonical(j).unwrap_or_default(),
             Value::Bytes(b) => b.iter().map(|b| format!("{b:02x}")).collect(),
         }
     }
@@ -108,6 +108,11 @@ impl Value {
 /// RFC 3339 in UTC with exactly six fractional digits, so that equal instants are equal texts.
 pub fn rfc3339(t: DateTime<Utc>) -> String {
     t.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// The canonical text of a JSON value (RFC 8785).
+pub fn canonical(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json_canonicalizer::to_string(value)
 }
 
 macro_rules! from {

@@ -2,14 +2,17 @@
 //! `db check` runs them over all rows.
 
 use anyhow::Result;
+use uuid::Uuid;
 
 use super::db::Db;
 use super::sql::{Sql, quoted};
-use super::tx::Touched;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::value::Kind;
 use crate::model::{RESOURCES, resource};
+
+/// A record that a transaction touched.
+pub type Touched = (&'static Descriptor, i32, Uuid);
 
 /// One rule of one resource: a query that yields the keys of rows that break it, and the sentence for them.
 pub struct Rule {

@@ -4,7 +4,8 @@ use anyhow::{Context, Result};
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
 
-use super::db::{Db, Engine};
+use super::db::Db;
+use super::location::Engine;
 use super::postgres::SCHEMA;
 use super::sql::{Row, Sql};
 use super::sqlite::APPLICATION_ID;
@@ -266,7 +267,7 @@ pub async fn copy_aside(
     version: i64,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<Option<std::path::PathBuf>> {
-    let super::db::Location::Sqlite(path) = &db.location else { return Ok(None) };
+    let super::location::Location::Sqlite(path) = &db.location else { return Ok(None) };
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".v{version}-{}", now.format("%Y%m%dT%H%M%SZ")));
     let mut copy = std::path::PathBuf::from(&name);
@@ -282,7 +283,7 @@ pub async fn copy_aside(
                 copy = next.into();
             }
             Err(e) => {
-                let why = super::sqlite::plain(&e);
+                let why = crate::model::problem::plain(&e);
                 return Err(Problem::failed(format!("can't make the copy {}: {why}", copy.display())).into());
             }
         }

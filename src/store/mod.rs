@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod db;
 pub mod invariants;
+pub mod location;
 pub mod migrate;
 pub mod postgres;
 pub mod query;

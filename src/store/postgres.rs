@@ -6,10 +6,10 @@ use anyhow::Result;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::{Arguments, Column, ConnectOptions, Connection, PgConnection, Row as _, TypeInfo, ValueRef};
 
-use super::db::{Location, Opening};
+use super::location::{Location, Opening};
 use super::sql::Row;
-use super::sqlite::plain;
 use crate::model::problem::Problem;
+use crate::model::problem::plain;
 use crate::model::value::{Kind, Value};
 
 /// PostgreSQL 14.

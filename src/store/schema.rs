@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::db::{Db, Engine};
+use super::db::Db;
+use super::location::Engine;
 use super::migrate;
 use super::records::stored_columns;
 use super::sql::Sql;

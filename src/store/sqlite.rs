@@ -11,9 +11,9 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow, SqliteSynch
 use sqlx::{Arguments, ConnectOptions, Row as _, SqliteConnection, ValueRef};
 use uuid::Uuid;
 
-use super::db::Opening;
+use super::location::Opening;
 use super::sql::Row;
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, plain};
 use crate::model::value::{Kind, Value};
 
 /// Marks the file as ours (`PRAGMA application_id`): "orgc".
@@ -65,12 +65,6 @@ fn create(path: &Path) -> Result<()> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(e) => Err(failed(e).into()),
     }
-}
-
-/// An I/O error in lower case, without the number.
-pub fn plain(e: &io::Error) -> String {
-    let text = e.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
 pub fn arguments(values: Vec<Value>) -> Result<SqliteArguments> {

@@ -8,7 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
-use super::db::{Db, Engine, Location};
+use super::db::Db;
+use super::invariants::Touched;
+use super::location::{Engine, Location};
 use super::sql::{Row, Sql, quoted};
 use super::{invariants, postgres, records, sqlite};
 use crate::model::audit::{self, Action, Header, Payload, Status};
@@ -17,7 +19,7 @@ use crate::model::merkle::{Frontier, Hash};
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Meta, Record};
-use crate::model::value::{Kind, Value};
+use crate::model::value::{Kind, Value, canonical};
 
 /// The right to write, for one named permission (`branches:update`). Only the gate issues it (a test holds that), and
 /// without it no transaction opens.
@@ -52,9 +54,6 @@ pub struct Origin {
     pub details: Map<String, Json>,
     pub started_at: DateTime<Utc>,
 }
-
-/// A record that a transaction touched, for the invariants.
-pub type Touched = (&'static Descriptor, i32, Uuid);
 
 struct Head {
     frontier: Frontier,
@@ -386,7 +385,7 @@ impl<'a> Tx<'a> {
         if action.chars().count() > audit::WORD || kind.chars().count() > audit::WORD {
             return Err(Problem::invalid(format!("actions and kinds have at most {} characters", audit::WORD)).into());
         }
-        let text = audit::canonical(&payload.to_json())?;
+        let text = canonical(&payload.to_json())?;
         let salt: [u8; 16] = bytes(self.random);
         let commitment = audit::commit(&salt, &text);
         let unlocked = || anyhow::anyhow!("a verb wrote to organisation {org} without locking it; nothing was changed");
@@ -455,7 +454,7 @@ impl<'a> Tx<'a> {
             m.insert("error".into(), error.as_str().into());
         }
         m.extend(o.details.clone());
-        Ok(audit::canonical(&Json::Object(m))?)
+        Ok(canonical(&Json::Object(m))?)
     }
 
     /// Checks the cross-row rules, writes the heads, and makes everything durable.

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 
-use crate::model::problem::{Kind, Problem};
+use crate::model::problem::{Kind, Problem, plain};
 use format::Format;
 use text::visible;
 
@@ -181,7 +181,7 @@ impl Ui {
         if e.kind() == io::ErrorKind::Interrupted {
             return Err(Problem::new(Kind::Interrupted, "interrupted; nothing was changed").into());
         }
-        Err(Problem::failed(format!("can't read the answer: {}", text::plain(&e))).into())
+        Err(Problem::failed(format!("can't read the answer: {}", plain(&e))).into())
     }
 
     /// Gives the terminal back after a prompt that a signal cut off.
@@ -197,7 +197,7 @@ impl Ui {
     pub async fn read_stdin<W: Write + Send + 'static>(&mut self, mut into: W) -> Result<W> {
         let mut stdin = std::mem::replace(&mut self.io.stdin, Box::new(io::empty()));
         let copied = tokio::task::spawn_blocking(move || io::copy(&mut stdin, &mut into).map(|_| into)).await?;
-        Ok(copied.map_err(|e| Problem::failed(format!("can't read standard input: {}", text::plain(&e))))?)
+        Ok(copied.map_err(|e| Problem::failed(format!("can't read standard input: {}", plain(&e))))?)
     }
 
     /// A bar on a terminal, for work of unknown or known length; silent elsewhere and with `--quiet`.
@@ -225,5 +225,5 @@ fn closed(e: io::Error) -> anyhow::Error {
     if e.kind() == io::ErrorKind::BrokenPipe {
         return Problem::new(Kind::OutputClosed, "the reader of the output went away").into();
     }
-    Problem::failed(format!("can't write the output: {}", text::plain(&e))).into()
+    Problem::failed(format!("can't write the output: {}", plain(&e))).into()
 }

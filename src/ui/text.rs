@@ -20,12 +20,6 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// An I/O error in lower case, without the number.
-pub fn plain(e: &std::io::Error) -> String {
-    let text = e.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
-}
-
 /// `3 hours ago`, `in 2 days`, `just now`.
 pub fn relative(t: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let ahead = t > now;

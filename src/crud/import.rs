@@ -4,8 +4,7 @@
 //! collects keys, the second resolves references and writes. Rows are streamed; what stays in memory is the keys.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use uuid::Uuid;
 
+use super::csv_source::{self, Rows, Source};
 use super::gate::{self, Verb};
 use super::session::Session;
 use super::whole::Whole;
@@ -42,8 +42,7 @@ pub enum OnConflict {
 pub struct Import {
     pub noun: String,
     pub org: Option<i32>,
-    pub path: PathBuf,
-    pub delimiter: u8,
+    pub source: Source,
     /// For each column of the file, the field that it fills; none where it is passed over.
     pub columns: Vec<Option<String>>,
     /// Values that every row gets.
@@ -103,31 +102,31 @@ struct Found {
     known: HashMap<(&'static str, String), Uuid>,
 }
 
-/// Where a row begins, in bytes.
-fn start(cells: &csv::ByteRecord) -> u64 {
-    cells.position().map_or(0, csv::Position::byte)
-}
-
 impl Import {
-    fn reader(&self) -> Result<csv::Reader<File>> {
-        let file = File::open(&self.path).map_err(|e| unreadable(&self.path, &e))?;
-        Ok(csv::ReaderBuilder::new().delimiter(self.delimiter).flexible(true).from_reader(file))
+    /// The rows behind the header.
+    fn rows(&self) -> Result<Rows> {
+        let mut rows = self.source.rows()?;
+        rows.read()?;
+        Ok(rows)
     }
 
     /// The values that a row gives, parsed; references still as keys.
     fn values(
         &self,
         desc: &'static Descriptor,
-        cells: &csv::ByteRecord,
+        row: &csv_source::Row<'_>,
         rules: &Rules,
     ) -> Result<Vec<(&'static Field, Value)>, Reject> {
-        let line = cells.position().map_or(0, csv::Position::line);
+        let (cells, line) = (row.cells, row.line);
         let reject = |column: Option<&str>, code, reason: String| Reject {
             line,
             column: column.map(str::to_owned),
             code,
             reason,
         };
+        if let Some(fault) = &row.fault {
+            return Err(Reject { line: fault.line, ..reject(None, "quote", fault.what.to_owned()) });
+        }
         if cells.len() != self.columns.len() {
             let reason = format!("the row has {} cells, the header {}", cells.len(), self.columns.len());
             return Err(reject(None, "field_count", reason));
@@ -156,16 +155,15 @@ impl Import {
     /// Checks each row by itself, and rows against each other.
     async fn first_pass(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, rules: &Rules) -> Result<Found> {
         let mut found = Found::default();
-        let mut reader = self.reader()?;
-        let mut cells = csv::ByteRecord::new();
-        while reader.read_byte_record(&mut cells).map_err(|e| unreadable_csv(&self.path, &e))? {
+        let mut rows = self.rows()?;
+        while let Some(row) = rows.read()? {
             found.read += 1;
             if found.read.is_multiple_of(1000) {
                 // Nothing here waits for the database, and a signal wants to be heard.
                 tokio::task::yield_now().await;
             }
-            if let Err(reject) = self.first_look(tx, desc, rules, &cells, &mut found) {
-                found.rejects.insert(start(&cells), reject);
+            if let Err(reject) = self.first_look(tx, desc, rules, &row, &mut found) {
+                found.rejects.insert(row.number, reject);
             }
         }
         found.reject_cycles();
@@ -177,10 +175,10 @@ impl Import {
         tx: &mut Tx<'_>,
         desc: &'static Descriptor,
         rules: &Rules,
-        cells: &csv::ByteRecord,
+        row: &csv_source::Row<'_>,
         found: &mut Found,
     ) -> Result<(), Reject> {
-        let (at, line) = (start(cells), cells.position().map_or(0, csv::Position::line));
+        let (cells, at, line) = (row.cells, row.number, row.line);
         let reject =
             |column: &str, code, reason: String| Reject { line, column: Some(column.to_owned()), code, reason };
         // Before anything is wrong with the row: who refers to it is then told so.
@@ -193,7 +191,7 @@ impl Import {
             found.by_key.insert(key.clone(), Row { at, line, id: tx.new_id(), refers: Vec::new() });
             found.rows.insert(at, key.clone());
         }
-        let values = self.values(desc, cells, rules)?;
+        let values = self.values(desc, row, rules)?;
         let Some(key) = key else {
             return Err(reject(&self.key, "required", format!("{} must not be empty", self.key)));
         };
@@ -245,13 +243,12 @@ impl Import {
         look: bool,
     ) -> Result<Report> {
         let mut report = Report::default();
-        let mut reader = self.reader()?;
-        let mut cells = csv::ByteRecord::new();
-        while reader.read_byte_record(&mut cells).map_err(|e| unreadable_csv(&self.path, &e))? {
-            if found.rejects.contains_key(&start(&cells)) {
+        let mut rows = self.rows()?;
+        while let Some(row) = rows.read()? {
+            if found.rejects.contains_key(&row.number) {
                 continue;
             }
-            match self.write_row(tx, desc, rules, found, &cells, look).await {
+            match self.write_row(tx, desc, rules, found, &row, look).await {
                 Ok(Wrote::Created) => report.created += 1,
                 Ok(Wrote::Updated) => report.updated += 1,
                 Ok(Wrote::Unchanged) => report.unchanged += 1,
@@ -263,12 +260,12 @@ impl Import {
                         return Err(problem.into());
                     }
                     let reject = Reject {
-                        line: cells.position().map_or(0, csv::Position::line),
+                        line: row.line,
                         column: problem.field.map(str::to_owned),
                         code: problem.kind.word(),
                         reason: problem.sentence,
                     };
-                    found.rejects.insert(start(&cells), reject);
+                    found.rejects.insert(row.number, reject);
                 }
             }
         }
@@ -281,10 +278,10 @@ impl Import {
         desc: &'static Descriptor,
         rules: &Rules,
         found: &mut Found,
-        cells: &csv::ByteRecord,
+        row: &csv_source::Row<'_>,
         look: bool,
     ) -> Result<Wrote> {
-        let mut values = self.values(desc, cells, rules).map_err(|r| Problem::invalid(r.reason))?;
+        let mut values = self.values(desc, row, rules).map_err(|r| Problem::invalid(r.reason))?;
         let key =
             values.iter().rfind(|(f, _)| f.name() == self.key).map(|(_, v)| v.clone()).unwrap_or_else(|| "".into());
         let changed = || Problem::failed("the file changed while it was read");
@@ -512,7 +509,7 @@ impl Verb for Import {
         }
         if report.created + report.updated > 0 {
             let mut details = Map::new();
-            details.insert("file".into(), self.path.display().to_string().into());
+            details.insert("file".into(), self.source.path.display().to_string().into());
             for (name, n) in [
                 ("read", report.read),
                 ("created", report.created),
@@ -545,8 +542,8 @@ impl Import {
         let failed = |e: io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
         let (whole, file) = Whole::create(path).map_err(failed)?;
         let mut out = io::BufWriter::new(file);
-        let mut reader = self.reader()?;
-        let header = reader.headers().map_err(|e| unreadable_csv(&self.path, &e))?.clone();
+        let mut rows = self.source.rows()?;
+        let header = header(&mut rows)?;
         let mut line = |cells: Vec<String>| -> Result<()> {
             out.write_all(format::csv_line(cells)?.as_bytes()).map_err(failed)?;
             Ok(())
@@ -555,11 +552,10 @@ impl Import {
         // A file that was fed back in has reasons of an earlier time.
         let kept: Vec<bool> = header.iter().map(|h| !is_reject_column(h.trim())).collect();
         let keep = |cells: Vec<String>| cells.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell);
-        line(keep(header.iter().map(str::to_owned).collect()).chain(more.map(str::to_owned)).collect())?;
-        let mut cells = csv::ByteRecord::new();
-        while reader.read_byte_record(&mut cells).map_err(|e| unreadable_csv(&self.path, &e))? {
-            let Some(reject) = rejects.get(&start(&cells)) else { continue };
-            let mut row: Vec<String> = cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
+        line(keep(header.clone()).chain(more.map(str::to_owned)).collect())?;
+        while let Some(row) = rows.read()? {
+            let Some(reject) = rejects.get(&row.number) else { continue };
+            let mut row: Vec<String> = row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
             row.resize(self.columns.len(), String::new());
             row = keep(row).collect();
             row.extend([
@@ -588,16 +584,15 @@ fn is_reject_column(header: &str) -> bool {
     matches!(header, "reject_line" | "reject_column" | "reject_code" | "reject_reason")
 }
 
-fn unreadable(path: &Path, e: &io::Error) -> Problem {
-    Problem::failed(format!("can't read {}: {}", path.display(), plain(e)))
-}
-
-fn unreadable_csv(path: &Path, e: &csv::Error) -> Problem {
-    match e.kind() {
-        csv::ErrorKind::Io(e) => unreadable(path, e),
-        csv::ErrorKind::Utf8 { .. } => Problem::invalid("the header is not UTF-8 text").hint("save the file as UTF-8"),
-        _ => Problem::invalid(format!("{} is no CSV file that can be read", path.display())),
+/// The first row of a file: the names of its columns.
+fn header(rows: &mut Rows) -> Result<Vec<String>> {
+    let Some(row) = rows.read()? else {
+        return Err(Problem::invalid("the file has no header").hint("the first line names the columns").into());
+    };
+    if let Some(fault) = row.fault {
+        return Err(Problem::invalid(format!("line {}: {}", fault.line, fault.what)).into());
     }
+    Ok(row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect())
 }
 
 /// Standard input can be read once; two passes need a file. It is nobody else's to read.
@@ -609,33 +604,8 @@ async fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-/// Looks at the first bytes and the header: what is no CSV is refused by name, the delimiter is the one that the header
-/// has most of.
-fn dialect(path: &Path, shown: &str) -> Result<u8> {
-    let mut file = File::open(path).map_err(|e| unreadable(path, &e))?;
-    if file.metadata().is_ok_and(|m| m.is_dir()) {
-        return Err(Problem::failed(format!("{shown} is a folder, not a file")).into());
-    }
-    let mut start = [0; 4];
-    let n = file.read(&mut start).map_err(|e| unreadable(path, &e))?;
-    let refused = |what: &str, how: &str| Err(Problem::invalid(format!("{shown} {what}")).hint(how).into());
-    match &start[..n] {
-        [] => return refused("is empty", "the first line names the columns"),
-        [b'P', b'K', ..] => {
-            return refused("is a spreadsheet, not CSV", "save it as 'CSV UTF-8' in the spreadsheet program");
-        }
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return refused("is UTF-16 text", "save it as UTF-8"),
-        _ => {}
-    }
-    file.seek(SeekFrom::Start(0)).map_err(|e| unreadable(path, &e))?;
-    let mut header = Vec::new();
-    BufReader::new(file).take(1 << 20).read_until(b'\n', &mut header).map_err(|e| unreadable(path, &e))?;
-    let count = |d: &u8| header.iter().filter(|b| *b == d).count();
-    Ok(*b",;\t|".iter().rev().max_by_key(|d| count(d)).unwrap_or(&b','))
-}
-
 /// Says which field each column of the file fills.
-fn map_columns(desc: &'static Descriptor, header: &csv::StringRecord, m: &ArgMatches) -> Result<Vec<Option<String>>> {
+fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches) -> Result<Vec<Option<String>>> {
     let mut maps: Vec<(String, String)> = Vec::new();
     for map in m.get_many::<String>("map").into_iter().flatten() {
         let (from, to) = map.rsplit_once('=').ok_or_else(|| {
@@ -670,7 +640,7 @@ fn map_columns(desc: &'static Descriptor, header: &csv::StringRecord, m: &ArgMat
     }
     if let Some((from, _)) = maps.first() {
         return Err(Problem::usage(format!("the file has no column '{}'", shorten(from)))
-            .hint(format!("its columns: {}", header.iter().collect::<Vec<_>>().join(", ")))
+            .hint(format!("its columns: {}", header.join(", ")))
             .into());
     }
     if !unknown.is_empty() && !m.get_flag("ignore-unknown") {
@@ -710,20 +680,16 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let spooled = if file == "-" { Some(spool(s).await?) } else { None };
     let path = spooled.as_ref().map_or_else(|| PathBuf::from(&file), |f| f.path().to_owned());
     let shown = if spooled.is_some() { "standard input" } else { &file };
-    let delimiter = dialect(&path, shown)?;
-    let opened = File::open(&path).map_err(|e| unreadable(&path, &e))?;
-    super::quoting::check(opened, delimiter, shown).map_err(|e| unreadable(&path, &e))??;
+    let source = Source::open(&path, shown)?;
+    if source.encoding != "utf-8" {
+        s.ui.status(&format!("note: {shown} is read as {}", source.encoding));
+    }
     let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
     if let Some(rejects) = rejects.as_ref().filter(|r| is_same_file(r, &path)) {
         let sentence = format!("--rejects would write over {}, which is read", rejects.display());
         return Err(Problem::usage(sentence).hint("choose another file").into());
     }
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        .from_path(&path)
-        .map_err(|e| unreadable_csv(&path, &e))?;
-    let header = reader.headers().map_err(|e| unreadable_csv(&path, &e))?.clone();
+    let header = header(&mut source.rows()?)?;
     let columns = map_columns(desc, &header, m)?;
     let constants = constants(desc, m)?;
     if let Some((twice, _)) = constants.iter().find(|(c, _)| columns.iter().flatten().any(|f| f == c)) {
@@ -733,21 +699,19 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     }
     let has =
         |f: &&Field| columns.iter().flatten().any(|c| c == f.name()) || constants.iter().any(|(c, _)| c == f.name());
-    let key = match m.get_one::<String>("key-field") {
-        Some(name) => desc.keys().find(|f| f.name() == name).ok_or_else(|| {
-            let keys: Vec<&str> = desc.keys().map(Field::name).collect();
-            Problem::usage(format!("{} is no key of a {}", shorten(name), desc.noun))
-                .hint(format!("keys: {}", keys.join(", ")))
-        })?,
-        None => desc.keys().find(has).ok_or_else(|| {
-            let keys: Vec<&str> = desc.keys().map(Field::name).collect();
-            Problem::invalid(format!("no column holds a key of the {}: {}", desc.noun, keys.join(", "))).hint(format!(
-                "its columns: {}; --map 'COLUMN={}' names the one",
-                header.iter().collect::<Vec<_>>().join(", "),
-                keys[0]
-            ))
-        })?,
-    };
+    let key =
+        match m.get_one::<String>("key-field") {
+            Some(name) => desc.keys().find(|f| f.name() == name).ok_or_else(|| {
+                let keys: Vec<&str> = desc.keys().map(Field::name).collect();
+                Problem::usage(format!("{} is no key of a {}", shorten(name), desc.noun))
+                    .hint(format!("keys: {}", keys.join(", ")))
+            })?,
+            None => desc.keys().find(has).ok_or_else(|| {
+                let keys: Vec<&str> = desc.keys().map(Field::name).collect();
+                Problem::invalid(format!("no column holds a key of the {}: {}", desc.noun, keys.join(", ")))
+                    .hint(format!("its columns: {}; --map 'COLUMN={}' names the one", header.join(", "), keys[0]))
+            })?,
+        };
     let on_conflict = match m.get_one::<String>("on-conflict").map(String::as_str) {
         Some("skip") => OnConflict::Skip,
         Some("update") => OnConflict::Update,
@@ -763,8 +727,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let verb = Import {
         noun: desc.noun.into(),
         org,
-        path,
-        delimiter,
+        source,
         columns,
         constants,
         key: key.name().into(),

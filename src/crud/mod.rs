@@ -1,9 +1,10 @@
 //! What every resource can do, generic over its descriptor, and the gate that all changes go through.
 
+pub mod csv_source;
 pub mod gate;
 pub mod import;
 pub mod input;
-pub mod quoting;
+
 pub mod read;
 pub mod remove;
 pub mod session;

@@ -115,6 +115,7 @@ Register-ArgumentCompleter -Native -CommandName 'orgctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create an organisation')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List organisations')
+            [CompletionResult]::new('find', 'find', [CompletionResultType]::ParameterValue, 'Find organisations by words of their names, codes, phones and e-mails')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show an organisation with all fields')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change fields of organisations')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete organisations; they can be restored')
@@ -162,6 +163,7 @@ Register-ArgumentCompleter -Native -CommandName 'orgctl' -ScriptBlock {
         }
         'orgctl;org;list' {
             [CompletionResult]::new('--filter', '--filter', [CompletionResultType]::ParameterName, 'Only rows for which all hold: ''status=active name~raj created>2026-01-01''')
+            [CompletionResult]::new('--search', '--search', [CompletionResultType]::ParameterName, 'Only rows that have words beginning so, in the fields that search knows')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Fields to sort by; -FIELD for descending')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Most rows to show')
             [CompletionResult]::new('--page', '--page', [CompletionResultType]::ParameterName, 'Show the page that the last one named')
@@ -176,6 +178,28 @@ Register-ArgumentCompleter -Native -CommandName 'orgctl' -ScriptBlock {
             [CompletionResult]::new('--deleted', '--deleted', [CompletionResultType]::ParameterName, 'Only deleted ones')
             [CompletionResult]::new('--with-deleted', '--with-deleted', [CompletionResultType]::ParameterName, 'Deleted ones too')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Show all rows')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Answer yes to every question')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to every question')
+            [CompletionResult]::new('--no-input', '--no-input', [CompletionResultType]::ParameterName, 'Ask nothing; a missing value is an error')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but data and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but data and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Do everything, then undo it and say what would be done')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'orgctl;org;find' {
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Most rows to show (default: 20)')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Database: sqlite://FILE or postgres://...')
+            [CompletionResult]::new('--org', '--org', [CompletionResultType]::ParameterName, 'Organisation to work in')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format: table, json, ndjson, csv, tsv, yaml or key')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format: table, json, ndjson, csv, tsv, yaml or key')
+            [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Columns to show, in this order')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours: auto, always or never')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'How long to wait for a lock')
+            [CompletionResult]::new('--request-id', '--request-id', [CompletionResultType]::ParameterName, 'Id of this command in the audit trail')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Answer yes to every question')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to every question')
             [CompletionResult]::new('--no-input', '--no-input', [CompletionResultType]::ParameterName, 'Ask nothing; a missing value is an error')
@@ -401,6 +425,7 @@ Register-ArgumentCompleter -Native -CommandName 'orgctl' -ScriptBlock {
         }
         'orgctl;org;export' {
             [CompletionResult]::new('--filter', '--filter', [CompletionResultType]::ParameterName, 'Only rows for which all hold: ''status=active name~raj created>2026-01-01''')
+            [CompletionResult]::new('--search', '--search', [CompletionResultType]::ParameterName, 'Only rows that have words beginning so, in the fields that search knows')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Fields to sort by; -FIELD for descending')
             [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Database: sqlite://FILE or postgres://...')
             [CompletionResult]::new('--org', '--org', [CompletionResultType]::ParameterName, 'Organisation to work in')
@@ -488,6 +513,7 @@ Register-ArgumentCompleter -Native -CommandName 'orgctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create a branch')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List branches')
+            [CompletionResult]::new('find', 'find', [CompletionResultType]::ParameterValue, 'Find branches by words of their names, codes, phones and e-mails')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show a branch with all fields')
             [CompletionResult]::new('update', 'update', [CompletionResultType]::ParameterValue, 'Change fields of branches')
             [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete branches; they can be restored')
@@ -540,6 +566,7 @@ Register-ArgumentCompleter -Native -CommandName 'orgctl' -ScriptBlock {
         }
         'orgctl;branch;list' {
             [CompletionResult]::new('--filter', '--filter', [CompletionResultType]::ParameterName, 'Only rows for which all hold: ''status=active name~raj created>2026-01-01''')
+            [CompletionResult]::new('--search', '--search', [CompletionResultType]::ParameterName, 'Only rows that have words beginning so, in the fields that search knows')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Fields to sort by; -FIELD for descending')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Most rows to show')
             [CompletionResult]::new('--page', '--page', [CompletionResultType]::ParameterName, 'Show the page that the last one named')
@@ -554,6 +581,28 @@ Register-ArgumentCompleter -Native -CommandName 'orgctl' -ScriptBlock {
             [CompletionResult]::new('--deleted', '--deleted', [CompletionResultType]::ParameterName, 'Only deleted ones')
             [CompletionResult]::new('--with-deleted', '--with-deleted', [CompletionResultType]::ParameterName, 'Deleted ones too')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Show all rows')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Answer yes to every question')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to every question')
+            [CompletionResult]::new('--no-input', '--no-input', [CompletionResultType]::ParameterName, 'Ask nothing; a missing value is an error')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say nothing but data and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing but data and errors')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Do everything, then undo it and say what would be done')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'orgctl;branch;find' {
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Most rows to show (default: 20)')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Database: sqlite://FILE or postgres://...')
+            [CompletionResult]::new('--org', '--org', [CompletionResultType]::ParameterName, 'Organisation to work in')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Output format: table, json, ndjson, csv, tsv, yaml or key')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format: table, json, ndjson, csv, tsv, yaml or key')
+            [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Columns to show, in this order')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colours: auto, always or never')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'How long to wait for a lock')
+            [CompletionResult]::new('--request-id', '--request-id', [CompletionResultType]::ParameterName, 'Id of this command in the audit trail')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Answer yes to every question')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to every question')
             [CompletionResult]::new('--no-input', '--no-input', [CompletionResultType]::ParameterName, 'Ask nothing; a missing value is an error')
@@ -784,6 +833,7 @@ Register-ArgumentCompleter -Native -CommandName 'orgctl' -ScriptBlock {
         }
         'orgctl;branch;export' {
             [CompletionResult]::new('--filter', '--filter', [CompletionResultType]::ParameterName, 'Only rows for which all hold: ''status=active name~raj created>2026-01-01''')
+            [CompletionResult]::new('--search', '--search', [CompletionResultType]::ParameterName, 'Only rows that have words beginning so, in the fields that search knows')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Fields to sort by; -FIELD for descending')
             [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Database: sqlite://FILE or postgres://...')
             [CompletionResult]::new('--org', '--org', [CompletionResultType]::ParameterName, 'Organisation to work in')

@@ -64,6 +64,9 @@ _orgctl() {
             orgctl__subcmd__branch,export)
                 cmd="orgctl__subcmd__branch__subcmd__export"
                 ;;
+            orgctl__subcmd__branch,find)
+                cmd="orgctl__subcmd__branch__subcmd__find"
+                ;;
             orgctl__subcmd__branch,history)
                 cmd="orgctl__subcmd__branch__subcmd__history"
                 ;;
@@ -135,6 +138,9 @@ _orgctl() {
                 ;;
             orgctl__subcmd__org,export)
                 cmd="orgctl__subcmd__org__subcmd__export"
+                ;;
+            orgctl__subcmd__org,find)
+                cmd="orgctl__subcmd__org__subcmd__find"
                 ;;
             orgctl__subcmd__org,history)
                 cmd="orgctl__subcmd__org__subcmd__history"
@@ -437,7 +443,7 @@ _orgctl() {
             return 0
             ;;
         orgctl__subcmd__branch)
-            opts="-o -y -q -v -h --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help create list show update delete restore purge activate deactivate exists import export history tree move stats"
+            opts="-o -y -q -v -h --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help create list find show update delete restore purge activate deactivate exists import export history tree move stats"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -769,7 +775,7 @@ _orgctl() {
             return 0
             ;;
         orgctl__subcmd__branch__subcmd__export)
-            opts="-o -y -q -v -h --filter --sort --deleted --with-deleted --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help"
+            opts="-o -y -q -v -h --filter --search --sort --deleted --with-deleted --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -779,7 +785,61 @@ _orgctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --search)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --org)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson csv tsv yaml key" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson csv tsv yaml key" -- "${cur}"))
+                    return 0
+                    ;;
+                --columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        orgctl__subcmd__branch__subcmd__find)
+            opts="-o -y -q -v -h --limit --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -943,13 +1003,17 @@ _orgctl() {
             return 0
             ;;
         orgctl__subcmd__branch__subcmd__list)
-            opts="-o -y -q -v -h --filter --sort --deleted --with-deleted --limit --all --page --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help"
+            opts="-o -y -q -v -h --filter --search --sort --deleted --with-deleted --limit --all --page --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --search)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1975,7 +2039,7 @@ _orgctl() {
             return 0
             ;;
         orgctl__subcmd__org)
-            opts="-o -y -q -v -h --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help create list show update delete restore purge activate deactivate exists import export history stats"
+            opts="-o -y -q -v -h --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help create list find show update delete restore purge activate deactivate exists import export history stats"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2291,7 +2355,7 @@ _orgctl() {
             return 0
             ;;
         orgctl__subcmd__org__subcmd__export)
-            opts="-o -y -q -v -h --filter --sort --deleted --with-deleted --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help"
+            opts="-o -y -q -v -h --filter --search --sort --deleted --with-deleted --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2301,7 +2365,61 @@ _orgctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --search)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --org)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json ndjson csv tsv yaml key" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json ndjson csv tsv yaml key" -- "${cur}"))
+                    return 0
+                    ;;
+                --columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        orgctl__subcmd__org__subcmd__find)
+            opts="-o -y -q -v -h --limit --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2465,13 +2583,17 @@ _orgctl() {
             return 0
             ;;
         orgctl__subcmd__org__subcmd__list)
-            opts="-o -y -q -v -h --filter --sort --deleted --with-deleted --limit --all --page --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help"
+            opts="-o -y -q -v -h --filter --search --sort --deleted --with-deleted --limit --all --page --database --org --output --columns --yes --no-input --quiet --verbose --color --wait --request-id --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --search)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

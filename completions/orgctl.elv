@@ -109,6 +109,7 @@ set edit:completion:arg-completer[orgctl] = {|@words|
             cand --help 'Print help'
             cand create 'Create an organisation'
             cand list 'List organisations'
+            cand find 'Find organisations by words of their names, codes, phones and e-mails'
             cand show 'Show an organisation with all fields'
             cand update 'Change fields of organisations'
             cand delete 'Delete organisations; they can be restored'
@@ -154,6 +155,7 @@ set edit:completion:arg-completer[orgctl] = {|@words|
         }
         &'orgctl;org;list'= {
             cand --filter 'Only rows for which all hold: ''status=active name~raj created>2026-01-01'''
+            cand --search 'Only rows that have words beginning so, in the fields that search knows'
             cand --sort 'Fields to sort by; -FIELD for descending'
             cand --limit 'Most rows to show'
             cand --page 'Show the page that the last one named'
@@ -168,6 +170,27 @@ set edit:completion:arg-completer[orgctl] = {|@words|
             cand --deleted 'Only deleted ones'
             cand --with-deleted 'Deleted ones too'
             cand --all 'Show all rows'
+            cand -y 'Answer yes to every question'
+            cand --yes 'Answer yes to every question'
+            cand --no-input 'Ask nothing; a missing value is an error'
+            cand -q 'Say nothing but data and errors'
+            cand --quiet 'Say nothing but data and errors'
+            cand -v 'Say more'
+            cand --verbose 'Say more'
+            cand --dry-run 'Do everything, then undo it and say what would be done'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'orgctl;org;find'= {
+            cand --limit 'Most rows to show (default: 20)'
+            cand --database 'Database: sqlite://FILE or postgres://...'
+            cand --org 'Organisation to work in'
+            cand -o 'Output format: table, json, ndjson, csv, tsv, yaml or key'
+            cand --output 'Output format: table, json, ndjson, csv, tsv, yaml or key'
+            cand --columns 'Columns to show, in this order'
+            cand --color 'Colours: auto, always or never'
+            cand --wait 'How long to wait for a lock'
+            cand --request-id 'Id of this command in the audit trail'
             cand -y 'Answer yes to every question'
             cand --yes 'Answer yes to every question'
             cand --no-input 'Ask nothing; a missing value is an error'
@@ -383,6 +406,7 @@ set edit:completion:arg-completer[orgctl] = {|@words|
         }
         &'orgctl;org;export'= {
             cand --filter 'Only rows for which all hold: ''status=active name~raj created>2026-01-01'''
+            cand --search 'Only rows that have words beginning so, in the fields that search knows'
             cand --sort 'Fields to sort by; -FIELD for descending'
             cand --database 'Database: sqlite://FILE or postgres://...'
             cand --org 'Organisation to work in'
@@ -467,6 +491,7 @@ set edit:completion:arg-completer[orgctl] = {|@words|
             cand --help 'Print help'
             cand create 'Create a branch'
             cand list 'List branches'
+            cand find 'Find branches by words of their names, codes, phones and e-mails'
             cand show 'Show a branch with all fields'
             cand update 'Change fields of branches'
             cand delete 'Delete branches; they can be restored'
@@ -517,6 +542,7 @@ set edit:completion:arg-completer[orgctl] = {|@words|
         }
         &'orgctl;branch;list'= {
             cand --filter 'Only rows for which all hold: ''status=active name~raj created>2026-01-01'''
+            cand --search 'Only rows that have words beginning so, in the fields that search knows'
             cand --sort 'Fields to sort by; -FIELD for descending'
             cand --limit 'Most rows to show'
             cand --page 'Show the page that the last one named'
@@ -531,6 +557,27 @@ set edit:completion:arg-completer[orgctl] = {|@words|
             cand --deleted 'Only deleted ones'
             cand --with-deleted 'Deleted ones too'
             cand --all 'Show all rows'
+            cand -y 'Answer yes to every question'
+            cand --yes 'Answer yes to every question'
+            cand --no-input 'Ask nothing; a missing value is an error'
+            cand -q 'Say nothing but data and errors'
+            cand --quiet 'Say nothing but data and errors'
+            cand -v 'Say more'
+            cand --verbose 'Say more'
+            cand --dry-run 'Do everything, then undo it and say what would be done'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'orgctl;branch;find'= {
+            cand --limit 'Most rows to show (default: 20)'
+            cand --database 'Database: sqlite://FILE or postgres://...'
+            cand --org 'Organisation to work in'
+            cand -o 'Output format: table, json, ndjson, csv, tsv, yaml or key'
+            cand --output 'Output format: table, json, ndjson, csv, tsv, yaml or key'
+            cand --columns 'Columns to show, in this order'
+            cand --color 'Colours: auto, always or never'
+            cand --wait 'How long to wait for a lock'
+            cand --request-id 'Id of this command in the audit trail'
             cand -y 'Answer yes to every question'
             cand --yes 'Answer yes to every question'
             cand --no-input 'Ask nothing; a missing value is an error'
@@ -751,6 +798,7 @@ set edit:completion:arg-completer[orgctl] = {|@words|
         }
         &'orgctl;branch;export'= {
             cand --filter 'Only rows for which all hold: ''status=active name~raj created>2026-01-01'''
+            cand --search 'Only rows that have words beginning so, in the fields that search knows'
             cand --sort 'Fields to sort by; -FIELD for descending'
             cand --database 'Database: sqlite://FILE or postgres://...'
             cand --org 'Organisation to work in'

@@ -97,41 +97,42 @@ complete -c orgctl -n "__fish_orgctl_using_subcommand init" -s q -l quiet -d 'Sa
 complete -c orgctl -n "__fish_orgctl_using_subcommand init" -s v -l verbose -d 'Say more'
 complete -c orgctl -n "__fish_orgctl_using_subcommand init" -l dry-run -d 'Do everything, then undo it and say what would be done'
 complete -c orgctl -n "__fish_orgctl_using_subcommand init" -s h -l help -d 'Print help'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -l database -d 'Database: sqlite://FILE or postgres://...' -r
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -l org -d 'Organisation to work in' -r
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -s o -l output -d 'Output format: table, json, ndjson, csv, tsv, yaml or key' -r -f -a "table\t''
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -l database -d 'Database: sqlite://FILE or postgres://...' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -l org -d 'Organisation to work in' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -s o -l output -d 'Output format: table, json, ndjson, csv, tsv, yaml or key' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 tsv\t''
 yaml\t''
 key\t''"
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -l columns -d 'Columns to show, in this order' -r
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -l color -d 'Colours: auto, always or never' -r -f -a "auto\t''
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -l columns -d 'Columns to show, in this order' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -l color -d 'Colours: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -l wait -d 'How long to wait for a lock' -r
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -l request-id -d 'Id of this command in the audit trail' -r
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -s y -l yes -d 'Answer yes to every question'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -l no-input -d 'Ask nothing; a missing value is an error'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -s q -l quiet -d 'Say nothing but data and errors'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -s v -l verbose -d 'Say more'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -l dry-run -d 'Do everything, then undo it and say what would be done'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -s h -l help -d 'Print help'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "create" -d 'Create an organisation'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "list" -d 'List organisations'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "show" -d 'Show an organisation with all fields'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "update" -d 'Change fields of organisations'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "delete" -d 'Delete organisations; they can be restored'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "restore" -d 'Bring back deleted organisations'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "purge" -d 'Remove deleted organisations for good'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "activate" -d 'Put organisations into use'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "deactivate" -d 'Take organisations out of use'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "exists" -d 'Tell by the exit code whether an organisation exists'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "import" -d 'Load organisations from a CSV file, all rows or none'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "export" -d 'Write organisations as CSV, for `import` to read back'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "history" -d 'Show everything that was done to an organisation'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history stats" -f -a "stats" -d 'Count what organisations hold'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -l wait -d 'How long to wait for a lock' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -l request-id -d 'Id of this command in the audit trail' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -s y -l yes -d 'Answer yes to every question'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -l no-input -d 'Ask nothing; a missing value is an error'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -s q -l quiet -d 'Say nothing but data and errors'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -s v -l verbose -d 'Say more'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -l dry-run -d 'Do everything, then undo it and say what would be done'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -s h -l help -d 'Print help'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "create" -d 'Create an organisation'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "list" -d 'List organisations'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "find" -d 'Find organisations by words of their names, codes, phones and e-mails'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "show" -d 'Show an organisation with all fields'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "update" -d 'Change fields of organisations'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "delete" -d 'Delete organisations; they can be restored'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "restore" -d 'Bring back deleted organisations'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "purge" -d 'Remove deleted organisations for good'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "activate" -d 'Put organisations into use'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "deactivate" -d 'Take organisations out of use'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "exists" -d 'Tell by the exit code whether an organisation exists'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "import" -d 'Load organisations from a CSV file, all rows or none'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "export" -d 'Write organisations as CSV, for `import` to read back'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "history" -d 'Show everything that was done to an organisation'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history stats" -f -a "stats" -d 'Count what organisations hold'
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from create" -l code -d 'Short code, unique in the installation (required)' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from create" -l name -d 'Name (required)' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from create" -l type -d 'Legal form: corporation, nonprofit, government, startup, retail (default: corporation)' -r
@@ -164,6 +165,7 @@ complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subco
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from create" -l dry-run -d 'Do everything, then undo it and say what would be done'
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from list" -l filter -d 'Only rows for which all hold: \'status=active name~raj created>2026-01-01\'' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from list" -l search -d 'Only rows that have words beginning so, in the fields that search knows' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from list" -l sort -d 'Fields to sort by; -FIELD for descending' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from list" -l limit -d 'Most rows to show' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from list" -l page -d 'Show the page that the last one named' -r
@@ -191,6 +193,28 @@ complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subco
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more'
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from list" -l dry-run -d 'Do everything, then undo it and say what would be done'
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -l limit -d 'Most rows to show (default: 20)' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -l database -d 'Database: sqlite://FILE or postgres://...' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -l org -d 'Organisation to work in' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -s o -l output -d 'Output format: table, json, ndjson, csv, tsv, yaml or key' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+tsv\t''
+yaml\t''
+key\t''"
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -l columns -d 'Columns to show, in this order' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -l color -d 'Colours: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -l wait -d 'How long to wait for a lock' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -l request-id -d 'Id of this command in the audit trail' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -s y -l yes -d 'Answer yes to every question'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -l no-input -d 'Ask nothing; a missing value is an error'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -s q -l quiet -d 'Say nothing but data and errors'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -s v -l verbose -d 'Say more'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -l dry-run -d 'Do everything, then undo it and say what would be done'
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from find" -s h -l help -d 'Print help'
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from show" -l database -d 'Database: sqlite://FILE or postgres://...' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from show" -l org -d 'Organisation to work in' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from show" -s o -l output -d 'Output format: table, json, ndjson, csv, tsv, yaml or key' -r -f -a "table\t''
@@ -404,6 +428,7 @@ complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subco
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from import" -l dry-run -d 'Do everything, then undo it and say what would be done'
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from export" -l filter -d 'Only rows for which all hold: \'status=active name~raj created>2026-01-01\'' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from export" -l search -d 'Only rows that have words beginning so, in the fields that search knows' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from export" -l sort -d 'Fields to sort by; -FIELD for descending' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from export" -l database -d 'Database: sqlite://FILE or postgres://...' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from export" -l org -d 'Organisation to work in' -r
@@ -471,43 +496,44 @@ complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subco
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from stats" -s v -l verbose -d 'Say more'
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from stats" -l dry-run -d 'Do everything, then undo it and say what would be done'
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -l database -d 'Database: sqlite://FILE or postgres://...' -r
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -l org -d 'Organisation to work in' -r
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -s o -l output -d 'Output format: table, json, ndjson, csv, tsv, yaml or key' -r -f -a "table\t''
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -l database -d 'Database: sqlite://FILE or postgres://...' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -l org -d 'Organisation to work in' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -s o -l output -d 'Output format: table, json, ndjson, csv, tsv, yaml or key' -r -f -a "table\t''
 json\t''
 ndjson\t''
 csv\t''
 tsv\t''
 yaml\t''
 key\t''"
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -l columns -d 'Columns to show, in this order' -r
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -l color -d 'Colours: auto, always or never' -r -f -a "auto\t''
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -l columns -d 'Columns to show, in this order' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -l color -d 'Colours: auto, always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -l wait -d 'How long to wait for a lock' -r
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -l request-id -d 'Id of this command in the audit trail' -r
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -s y -l yes -d 'Answer yes to every question'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -l no-input -d 'Ask nothing; a missing value is an error'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -s q -l quiet -d 'Say nothing but data and errors'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -s v -l verbose -d 'Say more'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -l dry-run -d 'Do everything, then undo it and say what would be done'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -s h -l help -d 'Print help'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "create" -d 'Create a branch'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "list" -d 'List branches'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "show" -d 'Show a branch with all fields'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "update" -d 'Change fields of branches'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "delete" -d 'Delete branches; they can be restored'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "restore" -d 'Bring back deleted branches'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "purge" -d 'Remove deleted branches for good'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "activate" -d 'Put branches into use'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "deactivate" -d 'Take branches out of use'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "exists" -d 'Tell by the exit code whether a branch exists'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "import" -d 'Load branches from a CSV file, all rows or none'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "export" -d 'Write branches as CSV, for `import` to read back'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "history" -d 'Show everything that was done to a branch'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "tree" -d 'Show the tree of branches'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "move" -d 'Move branches, with all that is below them'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "stats" -d 'Count branches by state and place'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -l wait -d 'How long to wait for a lock' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -l request-id -d 'Id of this command in the audit trail' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -s y -l yes -d 'Answer yes to every question'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -l no-input -d 'Ask nothing; a missing value is an error'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -s q -l quiet -d 'Say nothing but data and errors'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -s v -l verbose -d 'Say more'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -l dry-run -d 'Do everything, then undo it and say what would be done'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -s h -l help -d 'Print help'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "create" -d 'Create a branch'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "list" -d 'List branches'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "find" -d 'Find branches by words of their names, codes, phones and e-mails'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "show" -d 'Show a branch with all fields'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "update" -d 'Change fields of branches'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "delete" -d 'Delete branches; they can be restored'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "restore" -d 'Bring back deleted branches'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "purge" -d 'Remove deleted branches for good'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "activate" -d 'Put branches into use'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "deactivate" -d 'Take branches out of use'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "exists" -d 'Tell by the exit code whether a branch exists'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "import" -d 'Load branches from a CSV file, all rows or none'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "export" -d 'Write branches as CSV, for `import` to read back'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "history" -d 'Show everything that was done to a branch'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "tree" -d 'Show the tree of branches'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "move" -d 'Move branches, with all that is below them'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and not __fish_seen_subcommand_from create list find show update delete restore purge activate deactivate exists import export history tree move stats" -f -a "stats" -d 'Count branches by state and place'
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from create" -l code -d 'Short code, unique in the organisation (required)' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from create" -l name -d 'Name (required)' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from create" -l address-line1 -d 'Street address' -r
@@ -543,6 +569,7 @@ complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_su
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from create" -l dry-run -d 'Do everything, then undo it and say what would be done'
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from list" -l filter -d 'Only rows for which all hold: \'status=active name~raj created>2026-01-01\'' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from list" -l search -d 'Only rows that have words beginning so, in the fields that search knows' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from list" -l sort -d 'Fields to sort by; -FIELD for descending' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from list" -l limit -d 'Most rows to show' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from list" -l page -d 'Show the page that the last one named' -r
@@ -570,6 +597,28 @@ complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_su
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more'
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from list" -l dry-run -d 'Do everything, then undo it and say what would be done'
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -l limit -d 'Most rows to show (default: 20)' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -l database -d 'Database: sqlite://FILE or postgres://...' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -l org -d 'Organisation to work in' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -s o -l output -d 'Output format: table, json, ndjson, csv, tsv, yaml or key' -r -f -a "table\t''
+json\t''
+ndjson\t''
+csv\t''
+tsv\t''
+yaml\t''
+key\t''"
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -l columns -d 'Columns to show, in this order' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -l color -d 'Colours: auto, always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -l wait -d 'How long to wait for a lock' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -l request-id -d 'Id of this command in the audit trail' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -s y -l yes -d 'Answer yes to every question'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -l no-input -d 'Ask nothing; a missing value is an error'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -s q -l quiet -d 'Say nothing but data and errors'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -s v -l verbose -d 'Say more'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -l dry-run -d 'Do everything, then undo it and say what would be done'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from find" -s h -l help -d 'Print help'
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from show" -l database -d 'Database: sqlite://FILE or postgres://...' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from show" -l org -d 'Organisation to work in' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from show" -s o -l output -d 'Output format: table, json, ndjson, csv, tsv, yaml or key' -r -f -a "table\t''
@@ -788,6 +837,7 @@ complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_su
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from import" -l dry-run -d 'Do everything, then undo it and say what would be done'
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from export" -l filter -d 'Only rows for which all hold: \'status=active name~raj created>2026-01-01\'' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from export" -l search -d 'Only rows that have words beginning so, in the fields that search knows' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from export" -l sort -d 'Fields to sort by; -FIELD for descending' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from export" -l database -d 'Database: sqlite://FILE or postgres://...' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from export" -l org -d 'Organisation to work in' -r

@@ -23,6 +23,8 @@ CREATE TABLE orgs (
     deleted_at    timestamptz,
     deleted_by    bigint REFERENCES actors (actor_id),
     deletion_id   uuid,
+    -- Folded words (model/search.rs), found by their beginnings.
+    search        tsvector NOT NULL DEFAULT '',
     CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
     -- SYSTEM stays as it was made.
     CHECK (org_id <> 0 OR (code = 'SYSTEM' AND deleted_at IS NULL AND is_active))
@@ -32,3 +34,4 @@ CREATE UNIQUE INDEX orgs_code ON orgs (code) WHERE deleted_at IS NULL;
 CREATE INDEX orgs_active ON orgs (is_active, created_at);
 CREATE INDEX orgs_deleted ON orgs (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX orgs_deletion ON orgs (deletion_id) WHERE deletion_id IS NOT NULL;
+CREATE INDEX orgs_search ON orgs USING gin (search);

@@ -24,6 +24,8 @@ CREATE TABLE branches (
     deleted_at    timestamptz,
     deleted_by    bigint REFERENCES actors (actor_id),
     deletion_id   uuid,
+    -- Folded words (model/search.rs), found by their beginnings.
+    search        tsvector NOT NULL DEFAULT '',
     CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
     PRIMARY KEY (org_id, id),
     FOREIGN KEY (org_id, parent_id) REFERENCES branches (org_id, id) DEFERRABLE INITIALLY DEFERRED
@@ -34,3 +36,4 @@ CREATE INDEX branches_parent ON branches (org_id, parent_id);
 CREATE INDEX branches_active ON branches (org_id, is_active, created_at);
 CREATE INDEX branches_deleted ON branches (org_id, deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX branches_deletion ON branches (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+CREATE INDEX branches_search ON branches USING gin (search);

@@ -1,1 +1,2 @@
+DROP TABLE orgs_search;
 DROP TABLE orgs;

@@ -32,3 +32,9 @@ CREATE UNIQUE INDEX orgs_code ON orgs (code) WHERE deleted_at IS NULL;
 CREATE INDEX orgs_active ON orgs (is_active, created_at);
 CREATE INDEX orgs_deleted ON orgs (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX orgs_deletion ON orgs (deletion_id) WHERE deletion_id IS NOT NULL;
+
+-- Folded words (model/search.rs), found by their beginnings. Holds no text of its own; the row number is the row's.
+CREATE VIRTUAL TABLE orgs_search USING fts5 (
+    words, content = '', contentless_delete = 1, detail = none,
+    tokenize = "unicode61 remove_diacritics 0 categories 'L* N* Mn Mc Co'"
+);

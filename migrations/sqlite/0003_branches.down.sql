@@ -1,1 +1,2 @@
+DROP TABLE branches_search;
 DROP TABLE branches;

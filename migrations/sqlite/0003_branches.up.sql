@@ -36,3 +36,9 @@ CREATE INDEX branches_parent ON branches (org_id, parent_id);
 CREATE INDEX branches_active ON branches (org_id, is_active, created_at);
 CREATE INDEX branches_deleted ON branches (org_id, deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX branches_deletion ON branches (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+
+-- Folded words (model/search.rs), found by their beginnings. Holds no text of its own; the row number is the row's.
+CREATE VIRTUAL TABLE branches_search USING fts5 (
+    words, content = '', contentless_delete = 1, detail = none,
+    tokenize = "unicode61 remove_diacritics 0 categories 'L* N* Mn Mc Co'"
+);

@@ -122,6 +122,10 @@ pub const GENERIC: &[Generic] = &[
         args: |c, _| listing(c).arg(number("limit", "N", "Most rows to show").value_parser(value_parser!(u64)))
             .arg(switch("all", "Show all rows").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
         run: run_on!(read::list) },
+    Generic { verb: "find", action: "read", writes: false, about: |d| format!("Find {} by words of their names, codes, phones and e-mails", plural(d)),
+        examples: |d| format!("orgctl {0} find {1}\norgctl {0} find pune road --limit 5", d.noun, if d.is_org() { "finance" } else { "fort" }),
+        args: |c, _| c.arg(Arg::new("words").value_name("WORDS").required(true).num_args(1..).help("Beginnings of words, or last digits of a phone number"))
+            .arg(number("limit", "N", "Most rows to show (default: 20)").value_parser(value_parser!(u64))), run: run_on!(read::find_words) },
     Generic { verb: "show", action: "read", writes: false, about: |d| format!("Show {} with all fields", a(d)),
         examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json", d.noun, sample(d)),
         args: |c, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")), run: run_on!(read::show) },
@@ -240,6 +244,7 @@ fn fields(mut c: Command, desc: &'static Descriptor, creating: bool) -> Command 
 
 fn listing(c: Command) -> Command {
     c.arg(text("filter", "CONDITIONS", "Only rows for which all hold: 'status=active name~raj created>2026-01-01'"))
+        .arg(text("search", "WORDS", "Only rows that have words beginning so, in the fields that search knows"))
         .arg(text("sort", "FIELDS", "Fields to sort by; -FIELD for descending").allow_hyphen_values(true))
         .arg(switch("deleted", "Only deleted ones"))
         .arg(switch("with-deleted", "Deleted ones too"))

@@ -12,7 +12,8 @@ use super::input::{filter, find, find_in, keys};
 use super::session::Session;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource;
-use crate::model::resource::Descriptor;
+use crate::model::resource::{Descriptor, Mark};
+use crate::model::search::words;
 use crate::model::value::{Kind, Value};
 use crate::store::audit::{Entry, Search, purged, search};
 use crate::store::query::{Condition, Cursor, Op, Query, column};
@@ -63,6 +64,7 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
     } else if m.get_flag("with-deleted") || query.filter.iter().any(about_deletion) {
         query.life = Life::Any;
     }
+    query.search = m.try_get_one::<String>("search").ok().flatten().cloned();
     if let Some(text) = m.get_one::<String>("sort") {
         let names: Vec<&str> = text.split(',').map(str::trim).collect();
         query.descending = names.iter().all(|n| n.starts_with('-'));
@@ -108,6 +110,55 @@ pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     if let Some(next) = page.next {
         let command = next_page(&s.origin.command, &next.encode(&query));
         s.ui.status(&format!("{} shown, more follow: {command}", listing.count()));
+    }
+    Ok(())
+}
+
+/// Rows that `find` ranks.
+const CANDIDATES: u64 = 500;
+
+/// Finds by words: what is called so first, then what has the words whole, then what has words that begin so; what is
+/// in use before what is not.
+pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let text = m.get_many::<String>("words").into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
+    let mut query = Query::new(desc, s.scope());
+    query.org = if desc.is_org() { None } else { s.org().await? };
+    query.limit = Some(CANDIDATES);
+    let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
+    let columns = chosen(s, desc, one_org)?;
+    query.columns = columns.clone();
+    let searched: Vec<Column> = records::columns(desc)
+        .into_iter()
+        .filter(|c| c.name == "status" || c.field.is_some_and(|f| f.has(Mark::Search)))
+        .collect();
+    query.columns.extend(searched.iter().cloned());
+    query.search = Some(text.clone());
+    let wanted = words(&text);
+    let rank = |row: &Row| {
+        let cells = || searched.iter().zip(&row.0[columns.len()..]);
+        let active = cells().any(|(c, v)| c.name == "status" && v.as_text() == Some(records::STATUS[0]));
+        let fields: Vec<Vec<String>> =
+            cells().filter(|(c, _)| c.name != "status").map(|(_, v)| words(&v.to_text())).collect();
+        let called = fields.contains(&wanted);
+        let whole = wanted.iter().all(|w| fields.iter().flatten().any(|f| f == w));
+        (!called, !whole, !active)
+    };
+    let mut rows = query.page(s.db().await?).await?.rows;
+    rows.sort_by_cached_key(rank);
+    let limit = m.get_one::<u64>("limit").map_or(20, |n| usize::try_from(*n).unwrap_or(usize::MAX));
+    let found = rows.len();
+    let mut listing = Listing::new(&s.ui, heads(&columns), key_index(desc, &columns));
+    for mut row in rows.into_iter().take(limit) {
+        row.0.truncate(columns.len());
+        listing.row(&mut s.ui, row.0)?;
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()?;
+    if found == 0 {
+        s.ui.status(&format!("no {} found", desc.table));
+    } else if found > limit {
+        s.ui.status(&format!("{limit} shown, more are found: say more words, or --limit N"));
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ pub mod org;
 pub mod problem;
 pub mod resource;
 pub mod scalar;
+pub mod search;
 pub mod value;
 
 use resource::{Descriptor, Resource};

@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod query;
 pub mod records;
 pub mod schema;
+pub mod search;
 pub mod sql;
 pub mod sqlite;
 pub mod tx;

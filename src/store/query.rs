@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::db::Db;
+use super::location::Engine;
 use super::records::{self, Column, Life, Scope};
+use super::search;
 use super::sql::{Row, Sql};
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::Descriptor;
@@ -64,6 +66,8 @@ pub struct Query {
     pub descending: bool,
     pub limit: Option<u64>,
     pub after: Option<Cursor>,
+    /// Words that rows must have, by their beginnings.
+    pub search: Option<String>,
     /// SYSTEM is in no list, but can be looked at.
     pub with_system: bool,
 }
@@ -122,6 +126,7 @@ impl Query {
             descending: false,
             limit: None,
             after: None,
+            search: None,
             with_system: false,
         }
     }
@@ -159,7 +164,7 @@ impl Query {
         [hash[0], hash[1], hash[2], hash[3]]
     }
 
-    fn conditions(&self, sql: &mut Sql) {
+    fn conditions(&self, engine: Engine, sql: &mut Sql) {
         sql.push(&format!(" where {} and {}", self.scope.condition(), self.life.condition()));
         if self.desc.is_org() && !self.with_system {
             sql.push(" and t.org_id <> 0");
@@ -170,6 +175,10 @@ impl Query {
         for c in &self.filter {
             sql.push(" and ");
             c.push(sql);
+        }
+        if let Some(text) = &self.search {
+            sql.push(" and ");
+            search::push_condition(engine, self.desc, text, sql);
         }
     }
 
@@ -185,13 +194,13 @@ impl Query {
     }
 
     /// The statement of one page: the query's columns, then the sort keys, then the id.
-    fn select(&self) -> (Sql, usize) {
+    fn select(&self, engine: Engine) -> (Sql, usize) {
         let keys = self.sort_keys();
         let exprs: Vec<&str> = self.columns.iter().chain(&keys).map(|c| c.expr.as_str()).chain(["t.id"]).collect();
         let kinds: Vec<Kind> = self.columns.iter().chain(&keys).map(|c| c.kind).chain([Kind::Uuid]).collect();
         let mut sql = Sql::new(format!("select {} from {} t{}", exprs.join(", "), self.desc.table, self.joins(&keys)))
             .yields(kinds);
-        self.conditions(&mut sql);
+        self.conditions(engine, &mut sql);
         if let Some(cursor) = &self.after {
             sql.push(" and ");
             push_after(&mut sql, &keys, cursor, self.descending);
@@ -210,7 +219,7 @@ impl Query {
 
     /// One page.
     pub async fn page(&self, db: &mut Db) -> Result<Page> {
-        let (mut sql, keys) = self.select();
+        let (mut sql, keys) = self.select(db.engine());
         if let Some(limit) = self.limit {
             // One more than asked for tells whether there is a next page.
             sql.push(" limit ").bind(i64::try_from(limit)?.saturating_add(1));
@@ -235,7 +244,7 @@ impl Query {
 
     /// Every row, handed on as it comes.
     pub async fn each(&self, db: &mut Db, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
-        let (sql, _) = self.select();
+        let (sql, _) = self.select(db.engine());
         let wanted = self.columns.len();
         db.each(sql, |mut row| {
             row.0.truncate(wanted);
@@ -246,18 +255,20 @@ impl Query {
 
     /// How many rows there are.
     pub async fn count(&self, db: &mut Db) -> Result<i64> {
+        let engine = db.engine();
         let bare = Query { columns: Vec::new(), ..self.clone() };
         let mut sql = Sql::new(format!("select count(*) from {} t{}", self.desc.table, bare.joins(&[])));
-        self.conditions(&mut sql);
+        self.conditions(engine, &mut sql);
         db.one(sql.yields([Kind::Int])).await?.int(0)
     }
 
     /// How many rows there are, grouped by one column's text, most first.
     pub async fn counts(&self, db: &mut Db, by: &Column) -> Result<Vec<(Option<String>, i64)>> {
         let by = std::slice::from_ref(by);
+        let engine = db.engine();
         let bare = Query { columns: Vec::new(), ..self.clone() };
         let mut sql = Sql::new(format!("select {}, count(*) from {} t{}", by[0].expr, self.desc.table, bare.joins(by)));
-        self.conditions(&mut sql);
+        self.conditions(engine, &mut sql);
         sql.push(" group by 1 order by 2 desc, 1 nulls first");
         let rows = db.all(sql.yields([by[0].kind, Kind::Int])).await?;
         rows.iter().map(|r| Ok(((!r.value(0).is_null()).then(|| r.value(0).to_text()), r.int(1)?))).collect()

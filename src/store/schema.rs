@@ -75,7 +75,9 @@ pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
             found.push(format!("table {table} is missing"));
         }
     }
-    for table in present.iter().filter(|t| expected.iter().all(|(e, _)| e != t)) {
+    // The search index and what FTS5 keeps it in belong to their table.
+    let is_index = |t: &str| RESOURCES.iter().any(|d| t.starts_with(&format!("{}_search", d.table)));
+    for table in present.iter().filter(|t| expected.iter().all(|(e, _)| e != t) && !is_index(t)) {
         found.push(format!("table {table} is not one of orgctl's"));
     }
     for desc in RESOURCES.iter().copied().filter(|d| present.iter().any(|t| t == d.table)) {
@@ -162,8 +164,8 @@ async fn table_differences(db: &mut Db, desc: &'static Descriptor) -> Result<Vec
             found.push(format!("column {table}.{name} is {is}, not {should}"));
         }
     }
-    // SQLite's row number is the engine's own affair.
-    expected.push("row_id");
+    // SQLite's row number and PostgreSQL's search words are the engines' own affair.
+    expected.extend(["row_id", "search"]);
     for row in &rows {
         let name = row.text(0)?;
         if !expected.contains(&name) {

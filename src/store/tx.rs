@@ -12,13 +12,14 @@ use super::db::Db;
 use super::invariants::Touched;
 use super::location::{Engine, Location};
 use super::sql::{Row, Sql, quoted};
-use super::{invariants, postgres, records, sqlite};
+use super::{invariants, postgres, records, search, sqlite};
 use crate::model::audit::{self, Action, Header, Payload, Status};
 use crate::model::chance::{Clock, Ids, Random, bytes};
 use crate::model::merkle::{Frontier, Hash};
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Meta, Record};
+use crate::model::search as words;
 use crate::model::value::{Kind, Value, canonical};
 
 /// The right to write, for one named permission (`branches:update`). Only the gate issues it (a test holds that), and
@@ -284,6 +285,7 @@ impl<'a> Tx<'a> {
         let mut sql = Sql::new(format!("insert into {} ({}) values ", record.desc.table, names.join(", ")));
         sql.bind_list(records::stored_values(record));
         self.db.execute(sql).await?;
+        search::add(self.db, record).await?;
         self.touched.push((record.desc, record.meta.org_id, record.meta.id));
         Ok(())
     }
@@ -321,6 +323,9 @@ impl<'a> Tx<'a> {
         if self.db.execute(sql).await? != 1 {
             return Err(stale(before).into());
         }
+        if words::of(before) != words::of(&after) {
+            search::change(self.db, &after).await?;
+        }
         self.touched.push((after.desc, after.meta.org_id, after.meta.id));
         Ok(after)
     }
@@ -357,6 +362,7 @@ impl<'a> Tx<'a> {
 
     /// Removes a soft-deleted record for good. Its history stays.
     pub async fn purge(&mut self, record: &Record) -> Result<()> {
+        search::remove(self.db, record).await?;
         let mut sql = Sql::new(format!("delete from {} where org_id = ", record.desc.table));
         sql.bind(record.meta.org_id).push(" and id = ").bind(record.meta.id);
         sql.push(" and deleted_at is not null and version = ").bind(record.meta.version);

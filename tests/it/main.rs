@@ -19,6 +19,7 @@ mod output;
 mod postgres_faults;
 mod raw;
 mod roundtrip;
+mod search;
 mod signals;
 mod sqlite_faults;
 mod stories;

@@ -395,7 +395,7 @@ Register-ArgumentCompleter -Native -CommandName 'orgctl' -ScriptBlock {
             break
         }
         'orgctl;org;import' {
-            [CompletionResult]::new('--map', '--map', [CompletionResultType]::ParameterName, 'Which field a column fills (can be repeated)')
+            [CompletionResult]::new('--map', '--map', [CompletionResultType]::ParameterName, 'Which field a column fills; ''Boss=parent.name'' looks a reference up by another field (can be repeated)')
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Value that every row gets (can be repeated)')
             [CompletionResult]::new('--key-field', '--key-field', [CompletionResultType]::ParameterName, 'Field that tells whether a record is there already')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Field that tells whether a record is there already')
@@ -803,7 +803,7 @@ Register-ArgumentCompleter -Native -CommandName 'orgctl' -ScriptBlock {
             break
         }
         'orgctl;branch;import' {
-            [CompletionResult]::new('--map', '--map', [CompletionResultType]::ParameterName, 'Which field a column fills (can be repeated)')
+            [CompletionResult]::new('--map', '--map', [CompletionResultType]::ParameterName, 'Which field a column fills; ''Boss=parent.name'' looks a reference up by another field (can be repeated)')
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Value that every row gets (can be repeated)')
             [CompletionResult]::new('--key-field', '--key-field', [CompletionResultType]::ParameterName, 'Field that tells whether a record is there already')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Field that tells whether a record is there already')

@@ -377,7 +377,7 @@ set edit:completion:arg-completer[orgctl] = {|@words|
             cand --help 'Print help'
         }
         &'orgctl;org;import'= {
-            cand --map 'Which field a column fills (can be repeated)'
+            cand --map 'Which field a column fills; ''Boss=parent.name'' looks a reference up by another field (can be repeated)'
             cand --set 'Value that every row gets (can be repeated)'
             cand --key-field 'Field that tells whether a record is there already'
             cand --key 'Field that tells whether a record is there already'
@@ -769,7 +769,7 @@ set edit:completion:arg-completer[orgctl] = {|@words|
             cand --help 'Print help'
         }
         &'orgctl;branch;import'= {
-            cand --map 'Which field a column fills (can be repeated)'
+            cand --map 'Which field a column fills; ''Boss=parent.name'' looks a reference up by another field (can be repeated)'
             cand --set 'Value that every row gets (can be repeated)'
             cand --key-field 'Field that tells whether a record is there already'
             cand --key 'Field that tells whether a record is there already'

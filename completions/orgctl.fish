@@ -397,7 +397,7 @@ complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subco
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from exists" -s v -l verbose -d 'Say more'
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from exists" -l dry-run -d 'Do everything, then undo it and say what would be done'
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from exists" -s h -l help -d 'Print help'
-complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from import" -l map -d 'Which field a column fills (can be repeated)' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from import" -l map -d 'Which field a column fills; \'Boss=parent.name\' looks a reference up by another field (can be repeated)' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from import" -l set -d 'Value that every row gets (can be repeated)' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from import" -l key-field -l key -d 'Field that tells whether a record is there already' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand org; and __fish_seen_subcommand_from import" -l on-conflict -d 'What to do with a record that is there: error, skip or update' -r -f -a "error\t''
@@ -806,7 +806,7 @@ complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_su
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from exists" -s v -l verbose -d 'Say more'
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from exists" -l dry-run -d 'Do everything, then undo it and say what would be done'
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from exists" -s h -l help -d 'Print help'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from import" -l map -d 'Which field a column fills (can be repeated)' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from import" -l map -d 'Which field a column fills; \'Boss=parent.name\' looks a reference up by another field (can be repeated)' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from import" -l set -d 'Value that every row gets (can be repeated)' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from import" -l key-field -l key -d 'Field that tells whether a record is there already' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from import" -l on-conflict -d 'What to do with a record that is there: error, skip or update' -r -f -a "error\t''

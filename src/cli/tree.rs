@@ -265,7 +265,7 @@ fn delete_args(c: Command, desc: &'static Descriptor) -> Command {
 
 fn import_args(c: Command, _: &'static Descriptor) -> Command {
     c.arg(Arg::new("file").value_name("FILE").required(true).help("CSV file; '-' reads standard input"))
-        .arg(text("map", "COLUMN=FIELD", "Which field a column fills (can be repeated)").action(ArgAction::Append))
+        .arg(text("map", "COLUMN=FIELD", "Which field a column fills; 'Boss=parent.name' looks a reference up by another field (can be repeated)").action(ArgAction::Append))
         .arg(text("set", "FIELD=VALUE", "Value that every row gets (can be repeated)").action(ArgAction::Append))
         .arg(text("key-field", "FIELD", "Field that tells whether a record is there already").visible_alias("key"))
         .arg(

@@ -16,13 +16,14 @@ use uuid::Uuid;
 
 use super::csv_source::{self, Rows, Source};
 use super::gate::{self, Verb};
+use super::mapping::{Mapping, constants, is_reject_column, map_columns};
 use super::session::Session;
 use super::whole::Whole;
 use super::write::{blank, described, dry_run_note, keys_free, not_in_system};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::problem::plain;
-use crate::model::problem::{Kind as ProblemKind, Problem, nearest};
+use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::{Rules, shorten};
 use crate::model::value::Value;
@@ -45,6 +46,8 @@ pub struct Import {
     pub source: Source,
     /// For each column of the file, the field that it fills; none where it is passed over.
     pub columns: Vec<Option<String>>,
+    /// References that are looked up by another field than the key: the reference and that field (`parent`, `name`).
+    pub lookups: Vec<(String, String)>,
     /// Values that every row gets.
     pub constants: Vec<(String, String)>,
     /// The field that tells whether a row is there already.
@@ -98,6 +101,8 @@ struct Found {
     by_key: HashMap<String, Row>,
     rejects: BTreeMap<u64, Reject>,
     read: u64,
+    /// Keys of rows by the value of a field that references are looked up by.
+    named: HashMap<(&'static str, String), Vec<String>>,
     /// Records in the database that rows refer to, by noun and key.
     known: HashMap<(&'static str, String), Uuid>,
 }
@@ -166,8 +171,46 @@ impl Import {
                 found.rejects.insert(row.number, reject);
             }
         }
+        self.look_up_in_file(desc, &mut found);
         found.reject_cycles();
         Ok(found)
+    }
+
+    /// The field by which a reference is looked up, where it is not the key.
+    fn lookup(&self, field: &Field) -> Option<&'static Field> {
+        let (_, by) = self.lookups.iter().find(|(name, _)| name == field.name())?;
+        field.target().and_then(crate::model::resource)?.field(by)
+    }
+
+    /// References by another field, to rows of the file, become references by key; what several rows are called is
+    /// rejected.
+    fn look_up_in_file(&self, desc: &'static Descriptor, found: &mut Found) {
+        if self.lookups.is_empty() {
+            return;
+        }
+        for row in found.by_key.values_mut() {
+            let refers = std::mem::take(&mut row.refers);
+            for (field, text) in refers {
+                let Some(by) = self.lookup(field) else {
+                    row.refers.push((field, text));
+                    continue;
+                };
+                match found.named.get(&(by.column, text.clone())).map(Vec::as_slice) {
+                    Some([key]) => row.refers.push((field, key.clone())),
+                    Some(several) => {
+                        let reject = Reject {
+                            line: row.line,
+                            column: Some(field.name().into()),
+                            code: "ambiguous",
+                            reason: ambiguous(desc, by, &text, several),
+                        };
+                        found.rejects.entry(row.at).or_insert(reject);
+                    }
+                    // Perhaps the database has it.
+                    None => {}
+                }
+            }
+        }
     }
 
     fn first_look(
@@ -196,7 +239,12 @@ impl Import {
             return Err(reject(&self.key, "required", format!("{} must not be empty", self.key)));
         };
         let refers = values.iter().filter(|(f, v)| f.target() == Some(desc.noun) && !v.is_null());
-        let refers: Vec<_> = refers.map(|(f, v)| (*f, self.normal(desc, &v.to_text(), rules))).collect();
+        let refers: Vec<_> = refers.map(|(f, v)| (*f, self.normal(desc, f, &v.to_text(), rules))).collect();
+        for (_, by) in &self.lookups {
+            if let Some((by, value)) = values.iter().find(|(f, v)| f.name() == by && !v.is_null()) {
+                found.named.entry((by.column, value.to_text())).or_default().push(key.clone());
+            }
+        }
         if let Some(row) = found.by_key.get_mut(&key) {
             row.refers = refers;
         }
@@ -228,9 +276,10 @@ impl Import {
         (!value.is_null()).then(|| value.to_text())
     }
 
-    /// A key as the target's key field would keep it.
-    fn normal(&self, desc: &'static Descriptor, key: &str, rules: &Rules) -> String {
-        desc.key().parse(key, rules).map_or_else(|_| key.to_owned(), |v| v.to_text())
+    /// A reference as the target's field would keep it that it is looked up by.
+    fn normal(&self, target: &'static Descriptor, field: &Field, text: &str, rules: &Rules) -> String {
+        let by = self.lookup(field).unwrap_or(target.key());
+        by.parse(text, rules).map_or_else(|_| text.to_owned(), |v| v.to_text())
     }
 
     /// Holds the rows that are good so far against the database, and, unless this is only `look`ing, writes them.
@@ -351,7 +400,10 @@ impl Import {
             .target()
             .and_then(find_resource_by)
             .ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
-        let normal = self.normal(target, key, rules);
+        let normal = self.normal(target, field, key, rules);
+        if let Some(by) = self.lookup(field) {
+            return self.reference_by(tx, field, target, by, &normal, found).await;
+        }
         let known = (target.noun, normal.clone());
         if let Some(id) = found.known.get(&known) {
             return Ok(*id);
@@ -375,6 +427,50 @@ impl Import {
     }
 }
 
+impl Import {
+    /// The id of the one record, there or in the file, that has this value in a field that is no key.
+    async fn reference_by(
+        &self,
+        tx: &mut Tx<'_>,
+        field: &'static Field,
+        target: &'static Descriptor,
+        by: &'static Field,
+        text: &str,
+        found: &Found,
+    ) -> Result<Uuid> {
+        let there = records::with_value(tx.db, target, self.org, by, &text.into()).await?;
+        let mut ids: BTreeMap<String, Uuid> = there.iter().map(|r| (r.key(), r.meta.id)).collect();
+        if target.noun == self.noun {
+            for key in found.named.get(&(by.column, text.to_owned())).into_iter().flatten() {
+                if let Some(row) = found.by_key.get(key).filter(|r| !found.rejects.contains_key(&r.at)) {
+                    // A record that is there already has its own id.
+                    ids.entry(key.clone()).or_insert(row.id);
+                }
+            }
+        }
+        match ids.len() {
+            1 => ids.into_values().next().ok_or_else(|| anyhow::anyhow!("one is one")),
+            0 => {
+                let sentence = format!("no {} has the {} {}", target.noun, by.name(), shorten(text));
+                Err(Problem::not_found(sentence).field(field.name()).into())
+            }
+            _ => {
+                let keys: Vec<String> = ids.into_keys().collect();
+                Err(Problem::conflict(ambiguous(target, by, text, &keys)).field(field.name()).into())
+            }
+        }
+    }
+}
+
+/// `several branches have the name Main: A, B`
+fn ambiguous(target: &Descriptor, by: &Field, text: &str, keys: &[String]) -> String {
+    let mut shown: Vec<&str> = keys.iter().take(5).map(String::as_str).collect();
+    if shown.len() < keys.len() {
+        shown.push("...");
+    }
+    format!("several {} have the {} {}: {}", target.table, by.name(), shorten(text), shown.join(", "))
+}
+
 fn find_resource_by(noun: &'static str) -> Option<&'static Descriptor> {
     crate::model::resource(noun)
 }
@@ -395,7 +491,7 @@ async fn existing(
     key: &Value,
 ) -> Result<Option<Record>> {
     match desc.field(field) {
-        Some(field) => records::with_value(tx.db, desc, org, field, key).await,
+        Some(field) => Ok(records::with_value(tx.db, desc, org, field, key).await?.into_iter().next()),
         None => Ok(None),
     }
 }
@@ -579,11 +675,6 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// The columns that [`Import::write_rejects`] adds; a file fed back in still has them.
-fn is_reject_column(header: &str) -> bool {
-    matches!(header, "reject_line" | "reject_column" | "reject_code" | "reject_reason")
-}
-
 /// The first row of a file: the names of its columns.
 fn header(rows: &mut Rows) -> Result<Vec<String>> {
     let Some(row) = rows.read()? else {
@@ -604,74 +695,6 @@ async fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-/// Says which field each column of the file fills.
-fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches) -> Result<Vec<Option<String>>> {
-    let mut maps: Vec<(String, String)> = Vec::new();
-    for map in m.get_many::<String>("map").into_iter().flatten() {
-        let (from, to) = map.rsplit_once('=').ok_or_else(|| {
-            Problem::usage(format!("'{}' maps nothing", shorten(map))).hint("write --map 'Emp ID=code'")
-        })?;
-        maps.push((from.trim().to_owned(), to.trim().to_owned()));
-    }
-    let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
-    let mut columns: Vec<Option<String>> = Vec::new();
-    let mut unknown = Vec::new();
-    for name in header {
-        let name = name.trim();
-        let mapped = maps.iter().position(|(from, _)| from.eq_ignore_ascii_case(name)).map(|i| maps.swap_remove(i).1);
-        let field = match &mapped {
-            Some(to) => Some(desc.field(to).ok_or_else(|| {
-                let meant = nearest(to, known.iter().copied()).map(|m| format!("did you mean {m}?"));
-                Problem::usage(format!("--map names a field that a {} does not have: {}", desc.noun, shorten(to)))
-                    .hint_maybe(meant)
-                    .hint(format!("fields: {}", known.join(", ")))
-            })?),
-            None => desc.field_for_header(name),
-        };
-        if field.is_none() && !is_reject_column(name) {
-            unknown.push(name.to_owned());
-        }
-        if let Some(twice) = field.filter(|f| columns.iter().flatten().any(|c| c == f.name())) {
-            return Err(Problem::invalid(format!("two columns of the file fill {}", twice.name()))
-                .hint("--map says which column is meant; rename or remove the other")
-                .into());
-        }
-        columns.push(field.map(|f| f.name().to_owned()));
-    }
-    if let Some((from, _)) = maps.first() {
-        return Err(Problem::usage(format!("the file has no column '{}'", shorten(from)))
-            .hint(format!("its columns: {}", header.join(", ")))
-            .into());
-    }
-    if !unknown.is_empty() && !m.get_flag("ignore-unknown") {
-        let meant = unknown
-            .iter()
-            .find_map(|u| nearest(u, known.iter().copied()).map(|k| format!("did you mean {k} by '{u}'?")));
-        return Err(Problem::invalid(format!("columns that a {} does not have: {}", desc.noun, unknown.join(", ")))
-            .hint_maybe(meant)
-            .hint("--map 'COLUMN=FIELD' says what one is; --ignore-unknown passes over them")
-            .hint(format!("fields: {}", known.join(", ")))
-            .into());
-    }
-    Ok(columns)
-}
-
-fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(String, String)>> {
-    let mut constants = Vec::new();
-    for set in m.get_many::<String>("set").into_iter().flatten() {
-        let (name, value) = set.split_once('=').ok_or_else(|| {
-            Problem::usage(format!("'{}' sets nothing", shorten(set))).hint("write --set country=India")
-        })?;
-        let field = desc.field(name.trim()).ok_or_else(|| {
-            let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
-            Problem::usage(format!("a {} has no field '{}'", desc.noun, shorten(name)))
-                .hint(format!("fields: {}", known.join(", ")))
-        })?;
-        constants.push((field.name().to_owned(), value.to_owned()));
-    }
-    Ok(constants)
-}
-
 pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
@@ -690,7 +713,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         return Err(Problem::usage(sentence).hint("choose another file").into());
     }
     let header = header(&mut source.rows()?)?;
-    let columns = map_columns(desc, &header, m)?;
+    let Mapping { columns, lookups } = map_columns(desc, &header, m)?;
     let constants = constants(desc, m)?;
     if let Some((twice, _)) = constants.iter().find(|(c, _)| columns.iter().flatten().any(|f| f == c)) {
         return Err(Problem::usage(format!("--set {twice}: the file has a column for it"))
@@ -729,6 +752,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         org,
         source,
         columns,
+        lookups,
         constants,
         key: key.name().into(),
         on_conflict,

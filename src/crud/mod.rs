@@ -5,6 +5,7 @@ pub mod gate;
 pub mod import;
 pub mod input;
 
+pub mod mapping;
 pub mod read;
 pub mod remove;
 pub mod session;

@@ -256,23 +256,22 @@ pub async fn pointing(
     load_where(db, desc, &condition, vec![org.into(), id.into()]).await
 }
 
-/// The live record that has a value in a key field.
+/// Live records that have a value in a field: one at most, where it is a key.
 pub async fn with_value(
     db: &mut Db,
     desc: &'static Descriptor,
     org: Option<i32>,
     field: &Field,
     value: &Value,
-) -> Result<Option<Record>> {
+) -> Result<Vec<Record>> {
     let column = quoted(field.column);
-    let found = match org {
+    match org {
         Some(org) => {
             let condition = format!("t.org_id = $1 and t.{column} = $2 and t.deleted_at is null");
-            load_where(db, desc, &condition, vec![org.into(), value.clone()]).await?
+            load_where(db, desc, &condition, vec![org.into(), value.clone()]).await
         }
-        None => load_where(db, desc, &format!("t.{column} = $1 and t.deleted_at is null"), vec![value.clone()]).await?,
-    };
-    Ok(found.into_iter().next())
+        None => load_where(db, desc, &format!("t.{column} = $1 and t.deleted_at is null"), vec![value.clone()]).await,
+    }
 }
 
 /// Whether a live record other than `except` already has this value in a key field.

@@ -13,6 +13,7 @@ mod hostile;
 mod import;
 mod keys;
 mod lists;
+mod lookups;
 mod migrations;
 mod org_story;
 mod output;

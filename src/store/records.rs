@@ -274,6 +274,27 @@ pub async fn with_value(
     }
 }
 
+/// Live records that have one of several values in a field.
+pub async fn with_values(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    field: &Field,
+    values: &[Value],
+) -> Result<Vec<Record>> {
+    if values.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql { nameless: !db.is_postgres(), ..select(desc) };
+    match org {
+        Some(org) => sql.push("t.org_id = ").bind(org),
+        None => sql.push("true"),
+    };
+    sql.push(&format!(" and t.deleted_at is null and t.{} in ", quoted(field.column)));
+    sql.bind_list(values.iter().cloned());
+    db.all(sql).await?.into_iter().map(|row| record(desc, row)).collect()
+}
+
 /// Whether a live record other than `except` already has this value in a key field.
 pub async fn taken(
     db: &mut Db,

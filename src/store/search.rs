@@ -25,18 +25,18 @@ fn row_of(desc: &Descriptor, record: &Record, sql: &mut Sql) {
     sql.bind(record.meta.org_id).push(" and id = ").bind(record.meta.id).push(")");
 }
 
-/// Puts the words of a new record into the index.
-pub async fn add(db: &mut Db, record: &Record) -> Result<()> {
-    let desc = record.desc;
-    if !is_searchable(desc) {
+/// Puts the words of new records of one kind into SQLite's index; on PostgreSQL they came with the rows.
+pub async fn add(db: &mut Db, rows: &[Record]) -> Result<()> {
+    let Some(desc) = rows.first().map(|r| r.desc).filter(|d| is_searchable(d)) else { return Ok(()) };
+    if db.engine() == Engine::Postgres {
         return Ok(());
     }
-    if db.engine() == Engine::Postgres {
-        return change(db, record).await;
+    let mut sql = Sql::bulk(format!("insert into {}_search (rowid, words) values ", desc.table), db.engine());
+    for (i, row) in rows.iter().enumerate() {
+        sql.push(if i == 0 { "(" } else { ", (" });
+        row_of(desc, row, &mut sql);
+        sql.push(", ").bind(search::of(row)).push(")");
     }
-    let mut sql = Sql::new(format!("insert into {}_search (rowid, words) values (", desc.table));
-    row_of(desc, record, &mut sql);
-    sql.push(", ").bind(search::of(record)).push(")");
     db.execute(sql).await.map(drop)
 }
 
@@ -46,7 +46,7 @@ pub async fn change(db: &mut Db, record: &Record) -> Result<()> {
     if !is_searchable(desc) {
         return Ok(());
     }
-    let mut sql = match db.engine() {
+    let sql = match db.engine() {
         Engine::Sqlite => {
             let mut sql = Sql::new(format!("update {}_search set words = ", desc.table));
             sql.bind(search::of(record)).push(" where rowid = ");
@@ -60,7 +60,7 @@ pub async fn change(db: &mut Db, record: &Record) -> Result<()> {
             sql
         }
     };
-    db.execute(std::mem::take(&mut sql)).await.map(drop)
+    db.execute(sql).await.map(drop)
 }
 
 /// Takes a record out of the index, before its row goes.

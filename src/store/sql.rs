@@ -4,6 +4,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::location::Engine;
 use crate::model::problem::Problem;
 use crate::model::value::{Kind, Value};
 
@@ -15,11 +16,18 @@ pub struct Sql {
     pub args: Vec<Value>,
     /// Kinds of the columns it yields.
     pub kinds: Vec<Kind>,
+    /// Write `?` for `$1`: SQLite looks a named place up among all the others, which tells at thousands of them.
+    pub nameless: bool,
 }
 
 impl Sql {
     pub fn new(text: impl Into<String>) -> Sql {
         Sql { text: text.into(), ..Sql::default() }
+    }
+
+    /// For a statement of many rows.
+    pub fn bulk(text: impl Into<String>, engine: Engine) -> Sql {
+        Sql { nameless: engine == Engine::Sqlite, ..Sql::new(text) }
     }
 
     /// Appends text.
@@ -38,7 +46,7 @@ impl Sql {
     /// Adds an argument and gives its placeholder, to be written into text that is still being made.
     pub fn arg(&mut self, value: impl Into<Value>) -> String {
         self.args.push(value.into());
-        format!("${}", self.args.len())
+        if self.nameless { "?".to_owned() } else { format!("${}", self.args.len()) }
     }
 
     /// Appends `(v1, v2, ...)`.

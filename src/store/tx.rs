@@ -70,6 +70,9 @@ struct Request {
     digest: Hash,
 }
 
+/// Rows written by one statement: some thousand arguments.
+const TOGETHER: usize = 100;
+
 /// A transaction that can write.
 pub struct Tx<'a> {
     pub db: &'a mut Db,
@@ -85,6 +88,9 @@ pub struct Tx<'a> {
     ids: Ids,
     touched: Vec<Touched>,
     records: u64,
+    /// Rows and audit records that wait to be written together.
+    waiting_rows: Vec<Record>,
+    waiting_audit: Vec<[Value; 8]>,
 }
 
 impl<'a> Tx<'a> {
@@ -116,6 +122,8 @@ impl<'a> Tx<'a> {
             ids: Ids::default(),
             touched: Vec::new(),
             records: 0,
+            waiting_rows: Vec::new(),
+            waiting_audit: Vec::new(),
         })
     }
 
@@ -259,6 +267,20 @@ impl<'a> Tx<'a> {
         id: Uuid,
         values: Vec<Value>,
     ) -> Result<Record> {
+        let record = self.insert_later(desc, org, id, values).await?;
+        self.flush().await?;
+        Ok(record)
+    }
+
+    /// As [`Tx::insert`], but the row waits to be written together with others; until then reads don't see it.
+    /// [`Tx::flush`], every other write and the commit write what waits.
+    pub async fn insert_later(
+        &mut self,
+        desc: &'static Descriptor,
+        org: i32,
+        id: Uuid,
+        values: Vec<Value>,
+    ) -> Result<Record> {
         let by = self.actor().await?;
         let meta = Meta {
             org_id: org,
@@ -273,21 +295,55 @@ impl<'a> Tx<'a> {
             deletion_id: None,
         };
         let record = Record { desc, meta, values };
-        self.put(&record).await?;
         let payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
-        self.audit(org, Action::Create, desc.noun, id, payload).await?;
+        self.prepare(org, Action::Create.word(), desc.noun, id, payload).await?;
+        self.waiting_rows.push(record.clone());
+        self.touched.push((desc, org, id));
+        if self.waiting_rows.len() >= TOGETHER {
+            self.flush().await?;
+        }
         Ok(record)
     }
 
-    async fn put(&mut self, record: &Record) -> Result<()> {
-        let columns = records::stored_columns(record.desc);
-        let names: Vec<String> = columns.iter().map(|(name, _)| quoted(name)).collect();
-        let mut sql = Sql::new(format!("insert into {} ({}) values ", record.desc.table, names.join(", ")));
-        sql.bind_list(records::stored_values(record));
-        self.db.execute(sql).await?;
-        search::add(self.db, record).await?;
-        self.touched.push((record.desc, record.meta.org_id, record.meta.id));
+    /// Writes the rows and audit records that wait.
+    pub async fn flush(&mut self) -> Result<()> {
+        let rows = std::mem::take(&mut self.waiting_rows);
+        for same in rows.chunk_by(|a, b| a.desc == b.desc) {
+            self.put(same).await?;
+        }
+        let records = std::mem::take(&mut self.waiting_audit);
+        for some in records.chunks(TOGETHER) {
+            let mut sql = Sql::bulk(
+                "insert into audit_records (tree, seq, action, kind, resource_id, salt, payload, leaf) values ",
+                self.db.engine(),
+            );
+            for (i, values) in some.iter().enumerate() {
+                sql.push(if i == 0 { "" } else { ", " }).bind_list(values.iter().cloned());
+            }
+            self.db.execute(sql).await?;
+        }
         Ok(())
+    }
+
+    /// Writes new rows of one kind and their search words.
+    async fn put(&mut self, rows: &[Record]) -> Result<()> {
+        let Some(desc) = rows.first().map(|r| r.desc) else { return Ok(()) };
+        let mut names: Vec<String> = records::stored_columns(desc).iter().map(|(name, _)| quoted(name)).collect();
+        let words_in_row = self.db.is_postgres() && search::is_searchable(desc);
+        if words_in_row {
+            names.push("search".into());
+        }
+        let text = format!("insert into {} ({}) values ", desc.table, names.join(", "));
+        let mut sql = Sql::bulk(text, self.db.engine());
+        for (i, row) in rows.iter().enumerate() {
+            let mut places: Vec<String> = records::stored_values(row).into_iter().map(|v| sql.arg(v)).collect();
+            if words_in_row {
+                places.push(format!("cast({} as tsvector)", sql.arg(words::of(row))));
+            }
+            sql.push(if i == 0 { "(" } else { ", (" }).push(&places.join(", ")).push(")");
+        }
+        self.db.execute(sql).await?;
+        search::add(self.db, rows).await
     }
 
     /// Writes what differs between two states of a record. Nothing differs: nothing is written, and `None`.
@@ -304,6 +360,7 @@ impl<'a> Tx<'a> {
     }
 
     async fn replace(&mut self, before: &Record, mut after: Record) -> Result<Record> {
+        self.flush().await?;
         after.meta.version = before.meta.version + 1;
         after.meta.updated_at = self.at;
         after.meta.updated_by = self.actor().await?;
@@ -362,6 +419,7 @@ impl<'a> Tx<'a> {
 
     /// Removes a soft-deleted record for good. Its history stays.
     pub async fn purge(&mut self, record: &Record) -> Result<()> {
+        self.flush().await?;
         search::remove(self.db, record).await?;
         let mut sql = Sql::new(format!("delete from {} where org_id = ", record.desc.table));
         sql.bind(record.meta.org_id).push(" and id = ").bind(record.meta.id);
@@ -388,6 +446,12 @@ impl<'a> Tx<'a> {
     }
 
     async fn append(&mut self, org: i32, action: &str, kind: &str, id: Uuid, payload: Payload) -> Result<()> {
+        self.prepare(org, action, kind, id, payload).await?;
+        self.flush().await
+    }
+
+    /// Makes an audit record, which waits to be written.
+    async fn prepare(&mut self, org: i32, action: &str, kind: &str, id: Uuid, payload: Payload) -> Result<()> {
         if action.chars().count() > audit::WORD || kind.chars().count() > audit::WORD {
             return Err(Problem::invalid(format!("actions and kinds have at most {} characters", audit::WORD)).into());
         }
@@ -420,9 +484,7 @@ impl<'a> Tx<'a> {
         let leaf = header.leaf(&commitment);
         head.frontier.append(leaf);
         self.records += 1;
-        let sql = "insert into audit_records (tree, seq, action, kind, resource_id, salt, payload, leaf)
-                   values ($1, $2, $3, $4, $5, $6, $7, $8)";
-        let args = [
+        self.waiting_audit.push([
             org.into(),
             i64::try_from(seq)?.into(),
             action.into(),
@@ -431,8 +493,7 @@ impl<'a> Tx<'a> {
             salt.to_vec().into(),
             text.into(),
             leaf.to_vec().into(),
-        ];
-        self.db.execute(Sql::new(sql).with(args)).await?;
+        ]);
         Ok(())
     }
 
@@ -471,6 +532,7 @@ impl<'a> Tx<'a> {
 
     /// What comes before the commit; a dry run does it too, so that it refuses what the real run would refuse.
     pub async fn finish(&mut self) -> Result<()> {
+        self.flush().await?;
         let touched = std::mem::take(&mut self.touched);
         invariants::check_touched(self.db, &touched).await?;
         if self.db.is_postgres() {

@@ -90,9 +90,27 @@ struct Row {
     at: u64,
     line: u64,
     id: Uuid,
+    /// Id of the record that is there already.
+    there: Option<Uuid>,
     /// Keys of the same file and kind that it refers to.
     refers: Vec<(&'static Field, String)>,
 }
+
+/// A row whose cells are read.
+struct Parsed {
+    number: u64,
+    line: u64,
+    values: Vec<(&'static Field, Value)>,
+}
+
+impl Parsed {
+    fn value(&self, name: &str) -> Value {
+        self.values.iter().rfind(|(f, _)| f.name() == name).map_or_else(|| "".into(), |(_, v)| v.clone())
+    }
+}
+
+/// Rows that are looked up together.
+const TOGETHER: usize = 500;
 
 /// What the passes find. Rows and rejects are known by where they begin.
 #[derive(Default)]
@@ -231,7 +249,7 @@ impl Import {
                 let reason = format!("{} {key} stands in the file already, on line {}", self.key, other.line);
                 return Err(reject(&self.key, "duplicate", reason));
             }
-            found.by_key.insert(key.clone(), Row { at, line, id: tx.new_id(), refers: Vec::new() });
+            found.by_key.insert(key.clone(), Row { at, line, id: tx.new_id(), there: None, refers: Vec::new() });
             found.rows.insert(at, key.clone());
         }
         let values = self.values(desc, row, rules)?;
@@ -282,6 +300,55 @@ impl Import {
         by.parse(text, rules).map_or_else(|_| text.to_owned(), |v| v.to_text())
     }
 
+    /// Finds the records that are there already; the organisations that they are in.
+    async fn look_for_existing(
+        &self,
+        tx: &mut Tx<'_>,
+        desc: &'static Descriptor,
+        found: &mut Found,
+    ) -> Result<Vec<i32>> {
+        let Some(field) = desc.field(&self.key) else { return Ok(Vec::new()) };
+        let keys: Vec<Value> = found.by_key.keys().map(|k| k.as_str().into()).collect();
+        let mut orgs = Vec::new();
+        for some in keys.chunks(TOGETHER) {
+            for record in records::with_values(tx.db, desc, self.org, field, some).await? {
+                orgs.push(record.meta.org_id);
+                if let Some(row) = found.by_key.get_mut(&record.get(field.column).to_text()) {
+                    row.there = Some(record.meta.id);
+                }
+            }
+        }
+        Ok(orgs)
+    }
+
+    /// Finds what the references of some rows stand for, as far as they are keys of records outside the file.
+    async fn look_for_references(
+        &self,
+        tx: &mut Tx<'_>,
+        rules: &Rules,
+        rows: &[Parsed],
+        found: &mut Found,
+    ) -> Result<()> {
+        let mut wanted: BTreeMap<&'static str, Vec<Value>> = BTreeMap::new();
+        for (field, value) in rows.iter().flat_map(|r| &r.values) {
+            let (Some(noun), Value::Text(text)) = (field.target(), value) else { continue };
+            let Some(target) = find_resource_by(noun).filter(|_| self.lookup(field).is_none()) else { continue };
+            let key = self.normal(target, field, text, rules);
+            let in_file = noun == self.noun && found.by_key.contains_key(&key);
+            let keys = wanted.entry(noun).or_default();
+            if !in_file && !found.known.contains_key(&(noun, key.clone())) && !keys.contains(&key.as_str().into()) {
+                keys.push(key.into());
+            }
+        }
+        for (noun, keys) in wanted {
+            let Some(target) = find_resource_by(noun) else { continue };
+            for record in records::with_values(tx.db, target, self.org, target.key(), &keys).await? {
+                found.known.insert((noun, record.key()), record.meta.id);
+            }
+        }
+        Ok(())
+    }
+
     /// Holds the rows that are good so far against the database, and, unless this is only `look`ing, writes them.
     async fn second_pass(
         &self,
@@ -293,56 +360,91 @@ impl Import {
     ) -> Result<Report> {
         let mut report = Report::default();
         let mut rows = self.rows()?;
-        while let Some(row) = rows.read()? {
-            if found.rejects.contains_key(&row.number) {
-                continue;
+        loop {
+            let mut some: Vec<Parsed> = Vec::new();
+            while some.len() < TOGETHER
+                && let Some(row) = rows.read()?
+            {
+                if !found.rejects.contains_key(&row.number) {
+                    let values = self.values(desc, &row, rules).map_err(|r| Problem::invalid(r.reason))?;
+                    some.push(Parsed { number: row.number, line: row.line, values });
+                }
             }
-            match self.write_row(tx, desc, rules, found, &row, look).await {
-                Ok(Wrote::Created) => report.created += 1,
-                Ok(Wrote::Updated) => report.updated += 1,
-                Ok(Wrote::Unchanged) => report.unchanged += 1,
-                Ok(Wrote::Skipped) => report.skipped += 1,
-                Err(e) => {
-                    // What is wrong with one row is told of that row; anything else ends the import.
-                    let problem = e.downcast::<Problem>()?;
-                    if !matches!(problem.kind, ProblemKind::Invalid | ProblemKind::Conflict | ProblemKind::NotFound) {
-                        return Err(problem.into());
+            if some.is_empty() {
+                return Ok(report);
+            }
+            self.look_for_references(tx, rules, &some, found).await?;
+            let mut there = self.existing(tx, desc, &some).await?;
+            for row in some {
+                let (number, line) = (row.number, row.line);
+                match self.write_row(tx, desc, rules, found, row, &mut there, look).await {
+                    Ok(Wrote::Created) => report.created += 1,
+                    Ok(Wrote::Updated) => report.updated += 1,
+                    Ok(Wrote::Unchanged) => report.unchanged += 1,
+                    Ok(Wrote::Skipped) => report.skipped += 1,
+                    Err(e) => {
+                        // What is wrong with one row is told of that row; anything else ends the import.
+                        let problem = e.downcast::<Problem>()?;
+                        if !matches!(problem.kind, ProblemKind::Invalid | ProblemKind::Conflict | ProblemKind::NotFound)
+                        {
+                            return Err(problem.into());
+                        }
+                        let column = problem.field.map(str::to_owned);
+                        let reject = Reject { line, column, code: problem.kind.word(), reason: problem.sentence };
+                        found.rejects.insert(number, reject);
                     }
-                    let reject = Reject {
-                        line: row.line,
-                        column: problem.field.map(str::to_owned),
-                        code: problem.kind.word(),
-                        reason: problem.sentence,
-                    };
-                    found.rejects.insert(row.number, reject);
                 }
             }
         }
-        Ok(report)
     }
 
+    /// The records that some rows are to change, by key.
+    async fn existing(
+        &self,
+        tx: &mut Tx<'_>,
+        desc: &'static Descriptor,
+        rows: &[Parsed],
+    ) -> Result<HashMap<String, Record>> {
+        let Some(field) = desc.field(&self.key).filter(|_| self.on_conflict == OnConflict::Update) else {
+            return Ok(HashMap::new());
+        };
+        let keys: Vec<Value> = rows.iter().map(|r| r.value(&self.key)).collect();
+        let there = records::with_values(tx.db, desc, self.org, field, &keys).await?;
+        Ok(there.into_iter().map(|r| (r.get(field.column).to_text(), r)).collect())
+    }
+
+    #[allow(clippy::too_many_arguments)] // one call, from the pass above
     async fn write_row(
         &self,
         tx: &mut Tx<'_>,
         desc: &'static Descriptor,
         rules: &Rules,
         found: &mut Found,
-        row: &csv_source::Row<'_>,
+        row: Parsed,
+        there: &mut HashMap<String, Record>,
         look: bool,
     ) -> Result<Wrote> {
-        let mut values = self.values(desc, row, rules).map_err(|r| Problem::invalid(r.reason))?;
-        let key =
-            values.iter().rfind(|(f, _)| f.name() == self.key).map(|(_, v)| v.clone()).unwrap_or_else(|| "".into());
+        let key = row.value(&self.key).to_text();
+        let mut values = row.values;
         let changed = || Problem::failed("the file changed while it was read");
-        let id = found.by_key.get(&key.to_text()).ok_or_else(changed)?.id;
-        let existing = existing(tx, desc, self.org, &self.key, &key).await?;
+        let (id, is_there) = found.by_key.get(&key).map(|r| (r.id, r.there.is_some())).ok_or_else(changed)?;
+        if is_there {
+            match self.on_conflict {
+                OnConflict::Error => {
+                    let problem = Problem::conflict(format!("{} {key} exists already", desc.noun));
+                    return Err(problem.field(desc.key().name()).into());
+                }
+                OnConflict::Skip => return Ok(Wrote::Skipped),
+                OnConflict::Update => {}
+            }
+        }
         for (field, value) in &mut values {
             if let (Some(_), Value::Text(text)) = (field.target(), &*value) {
                 let text = text.clone();
                 *value = self.reference(tx, field, &text, rules, found).await?.into();
             }
         }
-        let Some(before) = existing else {
+        let Some(before) = there.remove(&key) else {
             let org = match self.org {
                 Some(org) => org,
                 None if look => SYSTEM,
@@ -356,35 +458,26 @@ impl Import {
                 return Err(Problem::invalid(format!("{} must not be empty", field.name())).field(field.name()).into());
             }
             (desc.check)(&record)?;
-            keys_free(tx, &record).await?;
+            keys_free(tx, &record, Some(&self.key)).await?;
             if !look {
-                tx.insert(desc, org, id, record.values).await?;
+                tx.insert_later(desc, org, id, record.values).await?;
             }
             return Ok(Wrote::Created);
         };
-        match self.on_conflict {
-            OnConflict::Error => {
-                let problem = Problem::conflict(format!("{} exists already", before.title()));
-                Err(problem.field(desc.key().name()).into())
-            }
-            OnConflict::Skip => Ok(Wrote::Skipped),
-            OnConflict::Update => {
-                super::input::not_system(&before)?;
-                let mut after = before.clone();
-                for (field, value) in values {
-                    after.set(field.column, value);
-                }
-                (desc.check)(&after)?;
-                keys_free(tx, &after).await?;
-                if look {
-                    return Ok(Wrote::Updated);
-                }
-                Ok(match tx.update(&before, after, Action::Update).await? {
-                    Some(_) => Wrote::Updated,
-                    None => Wrote::Unchanged,
-                })
-            }
+        super::input::not_system(&before)?;
+        let mut after = before.clone();
+        for (field, value) in values {
+            after.set(field.column, value);
         }
+        (desc.check)(&after)?;
+        keys_free(tx, &after, Some(&self.key)).await?;
+        if look {
+            return Ok(Wrote::Updated);
+        }
+        Ok(match tx.update(&before, after, Action::Update).await? {
+            Some(_) => Wrote::Updated,
+            None => Wrote::Unchanged,
+        })
     }
 
     /// The id that a reference's key stands for: a live record, or a row of this file.
@@ -408,18 +501,16 @@ impl Import {
         if let Some(id) = found.known.get(&known) {
             return Ok(*id);
         }
-        let in_file = (target.noun == self.noun).then(|| found.by_key.get(&normal).map(|row| row.id)).flatten();
-        // A row of this file that was written a moment ago is in the database too.
-        let there = by_key(tx.db, target, self.org, key, Life::Live, rules).await?;
-        match (there.first().map(|r| r.meta.id), in_file) {
-            (Some(id), in_file) => {
-                if in_file != Some(id) {
-                    found.known.insert(known, id);
-                }
-                Ok(id)
+        if let Some(row) = found.by_key.get(&normal).filter(|_| target.noun == self.noun) {
+            return Ok(row.there.unwrap_or(row.id));
+        }
+        // Not by key, then perhaps by id.
+        match by_key(tx.db, target, self.org, key, Life::Live, rules).await?.first() {
+            Some(there) => {
+                found.known.insert(known, there.meta.id);
+                Ok(there.meta.id)
             }
-            (None, Some(id)) => Ok(id),
-            (None, None) => {
+            None => {
                 let sentence = format!("{} {} does not exist", target.noun, shorten(key));
                 Err(Problem::not_found(sentence).field(field.name()).into())
             }
@@ -444,7 +535,7 @@ impl Import {
             for key in found.named.get(&(by.column, text.to_owned())).into_iter().flatten() {
                 if let Some(row) = found.by_key.get(key).filter(|r| !found.rejects.contains_key(&r.at)) {
                     // A record that is there already has its own id.
-                    ids.entry(key.clone()).or_insert(row.id);
+                    ids.entry(key.clone()).or_insert(row.there.unwrap_or(row.id));
                 }
             }
         }
@@ -482,20 +573,6 @@ enum Wrote {
     Skipped,
 }
 
-/// The live record that has this value in the key field.
-async fn existing(
-    tx: &mut Tx<'_>,
-    desc: &'static Descriptor,
-    org: Option<i32>,
-    field: &str,
-    key: &Value,
-) -> Result<Option<Record>> {
-    match desc.field(field) {
-        Some(field) => Ok(records::with_value(tx.db, desc, org, field, key).await?.into_iter().next()),
-        None => Ok(None),
-    }
-}
-
 impl Found {
     /// Who refers to a rejected row is rejected, and who refers to that one, until nothing changes; unless the database
     /// has the record that is meant.
@@ -505,7 +582,9 @@ impl Found {
             for row in self.by_key.values().filter(|r| !self.rejects.contains_key(&r.at)) {
                 for (field, key) in row.refers.iter().filter(|(_, key)| !self.known.contains_key(&(noun, key.clone())))
                 {
-                    if let Some(other) = self.by_key.get(key).filter(|o| self.rejects.contains_key(&o.at)) {
+                    if let Some(other) =
+                        self.by_key.get(key).filter(|o| o.there.is_none() && self.rejects.contains_key(&o.at))
+                    {
                         let reject = Reject {
                             line: row.line,
                             column: Some(field.name().into()),
@@ -581,11 +660,9 @@ impl Verb for Import {
     async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Report> {
         let desc = described(&self.noun)?;
         let mut found = self.first_pass(tx, desc, rules).await?;
+        let mut orgs = self.look_for_existing(tx, desc, &mut found).await?;
         if self.org.is_none() {
-            let mut orgs = vec![SYSTEM];
-            for key in found.by_key.keys() {
-                orgs.extend(existing(tx, desc, None, &self.key, &key.as_str().into()).await?.map(|r| r.meta.org_id));
-            }
+            orgs.push(SYSTEM);
             tx.lock(&orgs, &mut |_| {}).await?;
         }
         // All that is wrong is found before anything is written, so that no row is written whose parent then is not.

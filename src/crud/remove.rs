@@ -241,7 +241,7 @@ impl Verb for Restore {
         for (org, deletion) in &self.deletions {
             for desc in RESOURCES.iter().copied() {
                 for record in records::of_deletion(tx.db, desc, *org, *deletion).await? {
-                    keys_free(tx, &record).await.map_err(|e| taken_meanwhile(e, &record))?;
+                    keys_free(tx, &record, None).await.map_err(|e| taken_meanwhile(e, &record))?;
                     restored.push(tx.restore(&record).await?);
                 }
             }

@@ -54,7 +54,7 @@ impl Verb for Create {
             record.set(column, value.clone());
         }
         (desc.check)(&record)?;
-        keys_free(tx, &record).await?;
+        keys_free(tx, &record, None).await?;
         tx.insert(desc, org, id, record.values).await
     }
 }
@@ -84,10 +84,10 @@ pub fn blank(tx: &Tx<'_>, desc: &'static Descriptor, org: i32, id: Uuid, rules: 
     })
 }
 
-/// Refuses a record whose natural key another live one has.
-pub async fn keys_free(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
+/// Refuses a record whose natural key another live one has. One field may be left out that is known to be free.
+pub async fn keys_free(tx: &mut Tx<'_>, record: &Record, known: Option<&str>) -> Result<()> {
     let (desc, meta) = (record.desc, &record.meta);
-    for field in desc.keys() {
+    for field in desc.keys().filter(|f| Some(f.name()) != known) {
         let value = record.get(field.column).clone();
         if value.is_null() || !records::taken(tx.db, desc, meta.org_id, field, &value, meta.id).await? {
             continue;
@@ -222,7 +222,7 @@ impl Verb for Change {
                 .map(|(f, _)| f.name())
                 .collect();
             if desc.keys().any(|k| fields.contains(&k.name())) {
-                keys_free(tx, &after).await?;
+                keys_free(tx, &after, None).await?;
             }
             let record = tx.update(&before, after, self.action).await?.unwrap_or(before);
             changed.push(Changed { record, fields });

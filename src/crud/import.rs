@@ -112,6 +112,9 @@ impl Parsed {
 /// Rows that are looked up together.
 const TOGETHER: usize = 500;
 
+/// New rows after which a database's statistics no longer fit.
+const MANY: u64 = 1000;
+
 /// What the passes find. Rows and rejects are known by where they begin.
 #[derive(Default)]
 struct Found {
@@ -671,6 +674,9 @@ impl Verb for Import {
         let mut report = Report::default();
         if found.rejects.is_empty() || self.keep_going {
             report = self.second_pass(tx, desc, rules, &mut found, false).await?;
+            if report.created > MANY {
+                tx.settle(desc).await?;
+            }
         }
         report.read = found.read;
         report.rejected = found.rejects.len() as u64;

@@ -148,7 +148,7 @@ pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {
             for chunk in same_org.chunks(CHUNK) {
                 let mut condition = Sql::default();
                 condition.push(" and t.org_id = ").bind(chunk[0].1).push(" and t.id in ");
-                condition.bind_list(chunk.iter().map(|(_, _, id)| *id));
+                condition.bind_rows(chunk.iter().map(|(_, _, id)| *id));
                 let sql = rule.statement(&condition.text).with(condition.args);
                 if let Some(row) = db.first(sql).await? {
                     return Err(Problem::conflict(rule.sentence(row.text(0)?)).hint(rule.hint.clone()).into());

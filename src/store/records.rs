@@ -291,7 +291,7 @@ pub async fn with_values(
         None => sql.push("true"),
     };
     sql.push(&format!(" and t.deleted_at is null and t.{} in ", quoted(field.column)));
-    sql.bind_list(values.iter().cloned());
+    sql.bind_rows(values.iter().cloned());
     db.all(sql).await?.into_iter().map(|row| record(desc, row)).collect()
 }
 

@@ -58,6 +58,15 @@ impl Sql {
         self
     }
 
+    /// Appends `(values (v1), (v2), ...)`: joined with an index, where PostgreSQL would hold every row against a list.
+    pub fn bind_rows<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> &mut Sql {
+        let places: Vec<String> = values.into_iter().map(|v| format!("({})", self.arg(v))).collect();
+        self.text.push_str("(values ");
+        self.text.push_str(&places.join(", "));
+        self.text.push(')');
+        self
+    }
+
     #[must_use]
     pub fn with(mut self, args: impl IntoIterator<Item = Value>) -> Sql {
         self.args.extend(args);

@@ -325,6 +325,16 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
+    /// Tells PostgreSQL how many rows there are now: it plans by what it knew before, and takes a table that has just
+    /// been filled for an empty one.
+    pub async fn settle(&mut self, desc: &'static Descriptor) -> Result<()> {
+        self.flush().await?;
+        if self.db.is_postgres() {
+            self.db.script(format!("ANALYZE {}", desc.table)).await?;
+        }
+        Ok(())
+    }
+
     /// Writes new rows of one kind and their search words.
     async fn put(&mut self, rows: &[Record]) -> Result<()> {
         let Some(desc) = rows.first().map(|r| r.desc) else { return Ok(()) };

@@ -67,6 +67,9 @@ pub struct Session<'a> {
     ids: Ids,
 }
 
+/// Organisations that a person is let pick from; beyond that `--org` is quicker.
+const PICKED_FROM: i64 = 1000;
+
 impl<'a> Session<'a> {
     #[allow(clippy::too_many_arguments)] // one call, from `cli`
     pub fn new(
@@ -161,8 +164,15 @@ impl<'a> Session<'a> {
         if let Some(org) = self.org().await? {
             return Ok(org);
         }
-        let orgs = records::live_orgs(self.db().await?, 6).await?;
+        let most = if self.ui.style.interactive { PICKED_FROM } else { 6 };
+        let orgs = records::live_orgs(self.db().await?, most).await?;
         match orgs.as_slice() {
+            several if several.len() > 1 && self.ui.style.interactive => {
+                let codes: Vec<String> = several.iter().map(|(_, code)| code.clone()).collect();
+                let (org, _) = several[self.ui.pick("Organisation", &codes).await?];
+                self.about = org;
+                Ok(org)
+            }
             [(org, _)] => {
                 self.about = *org;
                 Ok(*org)

@@ -163,6 +163,16 @@ impl Ui {
         .await
     }
 
+    /// Lets one of several be picked, by typing a part of it or with the arrow keys; its place in the list.
+    pub async fn pick(&mut self, prompt: &str, items: &[String]) -> Result<usize> {
+        let (prompt, items) = (visible(prompt), items.iter().map(|i| visible(i)).collect::<Vec<_>>());
+        let ask = move || dialoguer::FuzzySelect::new().with_prompt(prompt).items(&items).default(0).interact_opt();
+        match self.wait_for_answer(ask).await? {
+            Some(i) => Ok(i),
+            None => Err(Problem::new(Kind::Interrupted, "nothing was picked; nothing was changed").into()),
+        }
+    }
+
     /// Waits for the person on a thread of its own, so that a signal is noticed meanwhile; then the terminal is given
     /// back as it was found. Ctrl-C ends the program, on a line of its own.
     async fn wait_for_answer<T: Send + 'static>(

@@ -26,4 +26,5 @@ mod sqlite_faults;
 mod stories;
 mod surface;
 mod tamper;
+mod terminal;
 mod trail;

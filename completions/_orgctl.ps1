@@ -683,7 +683,7 @@ Register-ArgumentCompleter -Native -CommandName 'orgctl' -ScriptBlock {
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'How long to wait for a lock')
             [CompletionResult]::new('--request-id', '--request-id', [CompletionResultType]::ParameterName, 'Id of this command in the audit trail')
             [CompletionResult]::new('--cascade', '--cascade', [CompletionResultType]::ParameterName, 'Delete what depends on them too')
-            [CompletionResult]::new('--orphan', '--orphan', [CompletionResultType]::ParameterName, 'Let what depends on them depend on nothing')
+            [CompletionResult]::new('--orphan', '--orphan', [CompletionResultType]::ParameterName, 'Let what depends on them depend on nothing; restore does not undo this')
             [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Answer yes to every question')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to every question')
             [CompletionResult]::new('--no-input', '--no-input', [CompletionResultType]::ParameterName, 'Ask nothing; a missing value is an error')

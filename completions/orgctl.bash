@@ -296,7 +296,7 @@ _orgctl() {
                     return 0
                     ;;
                 --status)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "success failed denied interrupted" -- "${cur}"))
                     return 0
                     ;;
                 --request)

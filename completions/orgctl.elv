@@ -655,7 +655,7 @@ set edit:completion:arg-completer[orgctl] = {|@words|
             cand --wait 'How long to wait for a lock'
             cand --request-id 'Id of this command in the audit trail'
             cand --cascade 'Delete what depends on them too'
-            cand --orphan 'Let what depends on them depend on nothing'
+            cand --orphan 'Let what depends on them depend on nothing; restore does not undo this'
             cand -y 'Answer yes to every question'
             cand --yes 'Answer yes to every question'
             cand --no-input 'Ask nothing; a missing value is an error'

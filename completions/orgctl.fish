@@ -693,7 +693,7 @@ never\t''"
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from delete" -l wait -d 'How long to wait for a lock' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from delete" -l request-id -d 'Id of this command in the audit trail' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from delete" -l cascade -d 'Delete what depends on them too'
-complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from delete" -l orphan -d 'Let what depends on them depend on nothing'
+complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from delete" -l orphan -d 'Let what depends on them depend on nothing; restore does not undo this'
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Answer yes to every question'
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from delete" -l no-input -d 'Ask nothing; a missing value is an error'
 complete -c orgctl -n "__fish_orgctl_using_subcommand branch; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Say nothing but data and errors'
@@ -981,7 +981,10 @@ complete -c orgctl -n "__fish_orgctl_using_subcommand audit; and __fish_seen_sub
 complete -c orgctl -n "__fish_orgctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l resource -d 'Only this kind of record: org, branch ...' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l actor -d 'Only what this actor did' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l source -d 'Only from here: cli, cron, ci ...' -r
-complete -c orgctl -n "__fish_orgctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l status -d 'Only with this outcome: success, failed, denied, interrupted' -r
+complete -c orgctl -n "__fish_orgctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l status -d 'Only with this outcome: success, failed, denied, interrupted' -r -f -a "success\t''
+failed\t''
+denied\t''
+interrupted\t''"
 complete -c orgctl -n "__fish_orgctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l request -d 'Only what this command did' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l before -d 'Only records before this number; needs --org' -r
 complete -c orgctl -n "__fish_orgctl_using_subcommand audit; and __fish_seen_subcommand_from list" -l limit -d 'Most records to show (default: 50)' -r

@@ -258,7 +258,10 @@ fn delete_args(c: Command, desc: &'static Descriptor) -> Command {
                 text("reassign-to", "KEY", "Let what depends on them depend on this one")
                     .conflicts_with_all(["cascade", "orphan"]),
             )
-            .arg(switch("orphan", "Let what depends on them depend on nothing").conflicts_with("cascade"));
+            .arg(
+                switch("orphan", "Let what depends on them depend on nothing; restore does not undo this")
+                    .conflicts_with("cascade"),
+            );
     }
     c
 }
@@ -294,7 +297,11 @@ fn audit_args(c: Command) -> Command {
         .arg(text("resource", "KIND", "Only this kind of record: org, branch ..."))
         .arg(text("actor", "NAME", "Only what this actor did"))
         .arg(text("source", "SOURCE", "Only from here: cli, cron, ci ..."))
-        .arg(text("status", "STATUS", "Only with this outcome: success, failed, denied, interrupted"))
+        .arg(
+            text("status", "STATUS", "Only with this outcome: success, failed, denied, interrupted")
+                .value_parser(["success", "failed", "denied", "interrupted"])
+                .hide_possible_values(true),
+        )
         .arg(text("request", "UUID", "Only what this command did"))
         .arg(number("before", "SEQ", "Only records before this number; needs --org").value_parser(value_parser!(i64)))
         .arg(number("limit", "N", "Most records to show (default: 50)").value_parser(value_parser!(u64)))

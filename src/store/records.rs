@@ -216,9 +216,15 @@ pub async fn in_org(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<
     load_where(db, desc, "t.org_id = $1", vec![org.into()]).await
 }
 
-/// Every live record of a kind.
-pub async fn live(db: &mut Db, desc: &'static Descriptor) -> Result<Vec<Record>> {
-    load_where(db, desc, "t.deleted_at is null", Vec::new()).await
+/// Hands on every live record of a kind as it comes.
+pub async fn each_live(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    mut each: impl FnMut(Record) -> Result<()>,
+) -> Result<()> {
+    let mut sql = select(desc);
+    sql.push("t.deleted_at is null");
+    db.each(sql, |row| each(record(desc, row)?)).await
 }
 
 /// What one delete took away together.

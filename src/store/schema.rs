@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::db::Db;
-use super::location::Engine;
+use super::location::{Engine, Location, Opening};
 use super::migrate;
 use super::records::stored_columns;
 use super::sql::Sql;
@@ -91,7 +91,36 @@ pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
     for trigger in triggers(db.engine()).iter().filter(|t| !present.contains(t)) {
         found.push(format!("trigger {trigger} is missing or switched off"));
     }
+    if found.is_empty() && db.engine() == Engine::Sqlite {
+        found.extend(text_differences(db).await?);
+    }
     Ok(found)
+}
+
+/// SQLite keeps the text that made each thing: it must be the text of the migrations, so that a trigger that does
+/// nothing or an index that is no longer unique is seen too.
+async fn text_differences(db: &mut Db) -> Result<Vec<String>> {
+    let file = tempfile::NamedTempFile::new()?;
+    let opening = Opening { create: true, ..db.opening.clone() };
+    let mut fresh = Db::open(&Location::Sqlite(file.path().to_owned()), &opening).await?;
+    for migration in migrate::all(Engine::Sqlite)? {
+        fresh.script(migration.up.into()).await?;
+    }
+    let expected = texts(&mut fresh).await?;
+    fresh.close().await;
+    let present = texts(db).await?;
+    let differs = |(name, text): &&(String, String)| !present.iter().any(|(n, t)| n == name && t == text);
+    let changed = expected.iter().filter(differs).map(|(name, _)| format!("{name} is not as the migrations make it"));
+    let more = present.iter().filter(|(name, _)| expected.iter().all(|(n, _)| n != name));
+    Ok(changed.chain(more.map(|(name, _)| format!("{name} is not one of orgctl's"))).collect())
+}
+
+/// What is in an SQLite file, as `trigger NAME`, with the text that made it.
+async fn texts(db: &mut Db) -> Result<Vec<(String, String)>> {
+    let sql = "select type || ' ' || name, sql from sqlite_schema
+                where sql is not null and name not like 'sqlite%' and name <> 'schema_migrations' order by 1";
+    let rows = db.all(Sql::new(sql).yields([Kind::Text, Kind::Text])).await?;
+    rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned()))).collect()
 }
 
 /// What SQLite itself finds wrong with the file and its references; PostgreSQL looks after its own.

@@ -316,3 +316,24 @@ fn granted_roles_work_and_can_not_change_the_trail() {
     }
     p.sql(&format!("drop owned by {role}; drop role {role}")).expect("gone");
 }
+
+/// Under the right name, but not the right thing.
+#[test]
+fn what_only_looks_like_the_schema_is_told() {
+    let p = Place::new(Engine::Sqlite);
+    p.run("init --org-code ACME").ok();
+    p.run("db check").ok();
+    p.sql("drop trigger audit_records_no_delete; create trigger audit_records_no_delete before delete on audit_records begin select 1; end")
+        .expect("changed");
+    p.sql("drop index branches_code; create index branches_code on branches (org_id, code)").expect("changed");
+    p.sql("create trigger mine after insert on branches begin select 1; end").expect("changed");
+    let said = p.run("db check");
+    assert_eq!(said.code, 8, "{}", said.err);
+    for sentence in [
+        "trigger audit_records_no_delete is not as the migrations make it\n",
+        "index branches_code is not as the migrations make it\n",
+        "trigger mine is not one of orgctl's\n",
+    ] {
+        assert!(said.out.contains(sentence), "{}", said.out);
+    }
+}

@@ -860,6 +860,10 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     tell(s, desc, &report, started.elapsed().as_secs_f64(), &verb)
 }
 
+fn rows(n: u64) -> String {
+    if n == 1 { "1 row".to_owned() } else { format!("{n} rows") }
+}
+
 /// The closing report, and the exit code that goes with it.
 fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: &Import) -> Result<()> {
     let rate = (r.read as f64 / seconds.max(0.001)).round();
@@ -888,7 +892,7 @@ fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: 
             s.ui.status(&format!("and {hidden} more rejected rows"));
         }
         if r.refused {
-            s.ui.status(&format!("read {} rows, rejected {}; nothing was imported", r.read, r.rejected));
+            s.ui.status(&format!("read {}, rejected {}; nothing was imported", rows(r.read), r.rejected));
         } else {
             let mut parts = vec![
                 format!("created {}", r.created),
@@ -899,7 +903,7 @@ fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: 
                 parts.push(format!("skipped {}", r.skipped));
             }
             parts.push(format!("rejected {}", r.rejected));
-            s.ui.status(&format!("read {} rows: {} ({seconds:.1} s, {rate} rows/s)", r.read, parts.join(", ")));
+            s.ui.status(&format!("read {}: {} ({seconds:.1} s, {rate} rows/s)", rows(r.read), parts.join(", ")));
             if r.created + r.updated == 0 {
                 s.ui.status("nothing was changed");
             }
@@ -913,7 +917,8 @@ fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: 
         Some(path) => format!("mend {} and import it again", path.display()),
         None => "--rejects FILE writes them out with their reasons, to be mended and imported again".to_owned(),
     };
-    let sentence = format!("{} of {} rows were rejected", r.rejected, r.read);
+    let sentence =
+        format!("{} of {} {} rejected", r.rejected, rows(r.read), if r.rejected == 1 { "was" } else { "were" });
     let mut problem = match r.refused {
         true => Problem::invalid(format!("{sentence}; nothing was imported")).hint(rejects),
         false => Problem::new(ProblemKind::Partial, sentence).hint(rejects),

@@ -216,8 +216,8 @@ pub async fn verify(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
             };
             Err(Problem::integrity(format!("the audit trail does not hold: {at} {became}"))
                 .hint(format!(
-                    "{} findings in all; keep the database as it is and look at who could write to it",
-                    findings.len()
+                    "{} in all; keep the database as it is and look at who could write to it",
+                    if findings.len() == 1 { "1 finding".to_owned() } else { format!("{} findings", findings.len()) }
                 ))
                 .into())
         }

@@ -84,7 +84,7 @@ fn every_exit_code_has_its_sentence_and_its_hint() {
             ),
             "{said}"
         );
-        assert!(said.ends_with("error: 1 of 2 rows were rejected\nhint: --rejects FILE writes them out with their reasons, to be mended and imported again\n"), "{said}");
+        assert!(said.ends_with("error: 1 of 2 rows was rejected\nhint: --rejects FILE writes them out with their reasons, to be mended and imported again\n"), "{said}");
     });
 }
 

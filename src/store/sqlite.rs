@@ -129,6 +129,12 @@ pub fn problem(error: sqlx::Error, path: &Path) -> anyhow::Error {
     let message = e.message().to_owned();
     match code & 0xff {
         5 | 6 => anyhow::Error::new(Busy),
+        // SQLITE_READONLY_RECOVERY, _CANTLOCK, _CANTINIT, _DIRECTORY: the log, not the file, could not be written.
+        8 if matches!(code, 264 | 520 | 1288 | 1544) => {
+            Problem::failed(format!("can't open the write-ahead log beside {shown}, which reading needs too"))
+                .hint("the right to write the file and its folder is missing; ask their owner")
+                .into()
+        }
         8 => Problem::failed(format!("the database file {shown} can't be written: it is read-only"))
             .hint(format!("see 'ls -l {shown}'; its owner can give the right to write"))
             .into(),

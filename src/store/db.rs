@@ -75,21 +75,11 @@ impl Db {
 
     /// Hands each row to `each` as it comes.
     pub async fn each(&mut self, sql: Sql, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
-        let kinds = sql.kinds;
         let failed = match &mut self.conn {
-            Conn::Sqlite(c) => {
-                let query = sqlx::query_with(AssertSqlSafe(sql.text), sqlite::arguments(sql.args)?);
-                let mut rows = c.fetch(query);
-                loop {
-                    match rows.try_next().await {
-                        Ok(Some(row)) => each(sqlite::row(&row, &kinds)?)?,
-                        Ok(None) => break None,
-                        Err(e) => break Some(e),
-                    }
-                }
-            }
+            Conn::Sqlite(c) => return sqlite::each(c, sql, &self.location, each).await,
             Conn::Postgres(c) => {
                 let query = sqlx::query_with(AssertSqlSafe(sql.text), postgres::arguments(sql.args)?);
+                let kinds = sql.kinds;
                 let mut rows = c.fetch(query);
                 loop {
                     match rows.try_next().await {

@@ -5,6 +5,7 @@
 //! [`audit`] reads and proves the trail, [`migrate`] and [`schema`] keep the tables what the binary expects.
 
 pub mod audit;
+mod below;
 pub mod db;
 pub mod invariants;
 pub mod location;

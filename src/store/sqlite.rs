@@ -7,12 +7,14 @@ use std::path::Path;
 
 use anyhow::Result;
 use chrono::DateTime;
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{Arguments, ConnectOptions, Row as _, SqliteConnection, ValueRef};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteSynchronous};
+use sqlx::{Arguments, ConnectOptions, SqliteConnection};
 use uuid::Uuid;
 
-use super::location::Opening;
-use super::sql::Row;
+use super::below::Below;
+use super::location::{Location, Opening};
+use super::sql::{Row, Sql};
 use crate::model::problem::{Problem, plain};
 use crate::model::value::{Kind, Value};
 
@@ -85,23 +87,65 @@ pub fn arguments(values: Vec<Value>) -> Result<SqliteArguments> {
     Ok(args)
 }
 
-pub fn row(row: &SqliteRow, kinds: &[Kind]) -> Result<Row> {
-    let values = kinds.iter().enumerate().map(|(i, kind)| value(row, i, *kind)).collect::<Option<_>>();
+/// Rows after which a signal may be heard.
+const SLICE: usize = 256;
+
+/// Hands each row to `each` as it comes.
+pub async fn each(
+    conn: &mut SqliteConnection,
+    sql: Sql,
+    location: &Location,
+    mut each: impl FnMut(Row) -> Result<()>,
+) -> Result<()> {
+    let failed = |e: rusqlite::Error| bulk_problem(e, location);
+    let below = Below::sqlx(conn).await?;
+    let mut statement = below.prepare(&sql.text).map_err(failed)?;
+    for (i, value) in sql.args.iter().enumerate() {
+        statement.raw_bind_parameter(i + 1, bound(value)).map_err(failed)?;
+    }
+    let mut rows = statement.raw_query();
+    loop {
+        for _ in 0..SLICE {
+            let Some(found) = rows.next().map_err(failed)? else { return Ok(()) };
+            each(row(found, &sql.kinds)?)?;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A value as SQLite keeps it.
+pub fn bound(value: &Value) -> ToSqlOutput<'_> {
+    let borrowed = match value {
+        Value::Null(_) => ValueRef::Null,
+        Value::Bool(b) => ValueRef::Integer(i64::from(*b)),
+        Value::Int(n) => ValueRef::Integer(*n),
+        Value::Text(s) => ValueRef::Text(s.as_bytes()),
+        Value::Uuid(u) => ValueRef::Blob(u.as_bytes()),
+        Value::Time(t) => ValueRef::Integer(t.timestamp_micros()),
+        Value::Bytes(b) => ValueRef::Blob(b),
+        json @ Value::Json(_) => return ToSqlOutput::Owned(json.to_text().into()),
+    };
+    ToSqlOutput::Borrowed(borrowed)
+}
+
+fn row(row: &rusqlite::Row<'_>, kinds: &[Kind]) -> Result<Row> {
+    let values = kinds.iter().enumerate().map(|(i, kind)| value(row.get_ref(i).ok()?, *kind)).collect::<Option<_>>();
     Ok(Row(values.ok_or_else(|| Problem::integrity("a stored value does not have the type that it should"))?))
 }
 
-fn value(row: &SqliteRow, i: usize, kind: Kind) -> Option<Value> {
-    if row.try_get_raw(i).ok()?.is_null() {
+/// A stored value as what it should be; `None` where it is not that.
+pub fn value(stored: ValueRef<'_>, kind: Kind) -> Option<Value> {
+    if stored == ValueRef::Null {
         return Some(Value::Null(kind));
     }
     Some(match kind {
-        Kind::Bool => Value::Bool(row.try_get::<i64, _>(i).ok()? != 0),
-        Kind::Int => Value::Int(row.try_get(i).ok()?),
-        Kind::Text => Value::Text(row.try_get(i).ok()?),
-        Kind::Uuid => Value::Uuid(Uuid::from_slice(row.try_get::<&[u8], _>(i).ok()?).ok()?),
-        Kind::Time => Value::Time(DateTime::from_timestamp_micros(row.try_get(i).ok()?)?),
-        Kind::Bytes => Value::Bytes(row.try_get(i).ok()?),
-        Kind::Json => Value::Json(serde_json::from_str(row.try_get(i).ok()?).ok()?),
+        Kind::Bool => Value::Bool(stored.as_i64().ok()? != 0),
+        Kind::Int => Value::Int(stored.as_i64().ok()?),
+        Kind::Text => Value::Text(stored.as_str().ok()?.to_owned()),
+        Kind::Uuid => Value::Uuid(Uuid::from_slice(stored.as_blob().ok()?).ok()?),
+        Kind::Time => Value::Time(DateTime::from_timestamp_micros(stored.as_i64().ok()?)?),
+        Kind::Bytes => Value::Bytes(stored.as_blob().ok()?.to_vec()),
+        Kind::Json => Value::Json(serde_json::from_str(stored.as_str().ok()?).ok()?),
     })
 }
 
@@ -127,7 +171,23 @@ pub fn problem(error: sqlx::Error, path: &Path) -> anyhow::Error {
     };
     let code: i32 = e.code().and_then(|c| c.parse().ok()).unwrap_or(1);
     let message = e.message().to_owned();
-    match code & 0xff {
+    said(code, &message, path).unwrap_or_else(|| anyhow::Error::new(error).context("the database refused a statement"))
+}
+
+/// As [`problem`], where the work went below sqlx.
+pub fn bulk_problem(error: rusqlite::Error, location: &Location) -> anyhow::Error {
+    let code = error.sqlite_error().map(|e| e.extended_code);
+    let known = match (location, code) {
+        (Location::Sqlite(path), Some(code)) => said(code, &error.to_string(), path),
+        _ => None,
+    };
+    known.unwrap_or_else(|| anyhow::Error::new(error).context("the database refused a statement"))
+}
+
+/// What a result code means, where it has a sentence of its own.
+fn said(code: i32, message: &str, path: &Path) -> Option<anyhow::Error> {
+    let shown = path.display();
+    Some(match code & 0xff {
         5 | 6 => anyhow::Error::new(Busy),
         // SQLITE_READONLY_RECOVERY, _CANTLOCK, _CANTINIT, _DIRECTORY: the log, not the file, could not be written.
         8 if matches!(code, 264 | 520 | 1288 | 1544) => {
@@ -151,10 +211,10 @@ pub fn problem(error: sqlx::Error, path: &Path) -> anyhow::Error {
         10 => Problem::failed(format!("reading or writing {shown} failed; nothing was changed"))
             .hint("the disk may be full or failing: see 'df -h' and 'dmesg'")
             .into(),
-        19 => constraint(code, &message),
+        19 => constraint(code, message),
         _ if message.contains("malformed") => damaged(path),
-        _ => anyhow::Error::new(error).context("the database refused a statement"),
-    }
+        _ => return None,
+    })
 }
 
 fn damaged(path: &Path) -> anyhow::Error {

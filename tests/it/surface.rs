@@ -93,6 +93,8 @@ fn arrows_point_down() {
 fn what_belongs_to_one_floor_stays_there() {
     let only: &[(&str, &[&str])] = &[
         ("sqlx::", &["store/"]),
+        ("rusqlite::", &["store/"]),
+        ("allow(unsafe_code)", &["store/below.rs"]),
         ("Permit::issue", &["crud/gate.rs"]),
         ("Tx::begin", &["crud/gate.rs"]),
         ("println!", &[]),

@@ -2,8 +2,13 @@
 
 use std::io::{BufWriter, IsTerminal, stderr, stdin, stdout};
 
+use orgctl::crud::session::Env;
 use orgctl::model::chance::{Clock, Random};
 use orgctl::ui::Io;
+
+/// Rows are made on one thread and let go on another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 struct System;
 
@@ -23,11 +28,17 @@ impl Random for System {
 
 #[allow(clippy::disallowed_methods)] // the one place where the process is looked at and left
 fn main() {
-    let env = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+    // The allocator takes memory in large pieces; in huge pages the kernel would clear all of them, ten milliseconds of
+    // every command. Where the kernel knows no huge pages there is nothing to refuse.
+    let _ = nix::sys::prctl::set_thp_disable(true);
+    let env: Env =
+        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+    let is_file = std::fs::metadata("/proc/self/fd/2").is_ok_and(|m| m.is_file());
     let io = Io {
         stdin_is_terminal: stdin().is_terminal(),
         stdout_is_terminal: stdout().is_terminal(),
         stderr_is_terminal: stderr().is_terminal(),
+        stderr_is_log: is_file || env.get("CI").is_some_and(|ci| !matches!(ci.as_str(), "" | "0" | "false")),
         width: console::Term::stdout().size_checked().map(|(_, columns)| columns),
         stdin: Box::new(stdin()),
         stdout: Box::new(BufWriter::new(stdout())),

@@ -131,6 +131,7 @@ fn is_ours(world: &World<'_>) -> bool {
         stdin_is_terminal: false,
         stdout_is_terminal: false,
         stderr_is_terminal: false,
+        stderr_is_log: false,
         width: None,
     };
     let (code, _) = run(argv, io, world);
@@ -159,6 +160,7 @@ fn streams(ui: &Ui, out: &Shared) -> Io {
         stdin_is_terminal: false,
         stdout_is_terminal: ui.io.stdout_is_terminal,
         stderr_is_terminal: ui.io.stdout_is_terminal,
+        stderr_is_log: false,
         width: ui.io.width.or(Some(120)),
     }
 }

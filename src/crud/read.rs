@@ -200,8 +200,16 @@ async fn stream(s: &mut Session<'_>, query: &Query, listing: &mut Listing) -> Re
     done
 }
 
+/// A record: its organisation and its id. Together they are the primary key.
+pub type Place = (i32, Uuid);
+
 /// Rows of these records, in the order given.
-async fn rows_of(s: &mut Session<'_>, desc: &'static Descriptor, columns: &[Column], ids: &[Uuid]) -> Result<Vec<Row>> {
+async fn rows_of(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    columns: &[Column],
+    which: &[Place],
+) -> Result<Vec<Row>> {
     let all = records::columns(desc);
     let mut query = Query::new(desc, s.scope());
     query.life = Life::Any;
@@ -209,7 +217,8 @@ async fn rows_of(s: &mut Session<'_>, desc: &'static Descriptor, columns: &[Colu
     query.columns = columns.to_vec();
     query.columns.push(column(&all, "id")?.clone());
     let mut rows = Vec::new();
-    for id in ids {
+    for (org, id) in which {
+        query.org = Some(*org);
         query.filter = vec![Condition { column: column(&all, "id")?.clone(), op: Op::Is, values: vec![(*id).into()] }];
         rows.extend(query.page(s.db().await?).await?.rows);
     }
@@ -223,21 +232,21 @@ pub fn known_columns(s: &Session<'_>, desc: &'static Descriptor) -> Result<()> {
 }
 
 /// Prints what a change left, where a format was asked for.
-pub async fn print_changed(s: &mut Session<'_>, desc: &'static Descriptor, ids: &[Uuid]) -> Result<()> {
+pub async fn print_changed(s: &mut Session<'_>, desc: &'static Descriptor, which: &[Place]) -> Result<()> {
     if !s.ui.style.format_given || s.dry_run {
         return Ok(());
     }
-    print(s, desc, ids).await
+    print(s, desc, which).await
 }
 
-async fn print(s: &mut Session<'_>, desc: &'static Descriptor, ids: &[Uuid]) -> Result<()> {
+async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[Place]) -> Result<()> {
     let columns = match (&s.columns, s.ui.style.format) {
         (None, Format::Table) => records::columns(desc),
         _ => chosen(s, desc, true)?,
     };
     let (heads, key) = (heads(&columns), key_index(desc, &columns));
-    let mut rows = rows_of(s, desc, &columns, ids).await?;
-    if let ([_], 1) = (ids, rows.len()) {
+    let mut rows = rows_of(s, desc, &columns, which).await?;
+    if let ([_], 1) = (which, rows.len()) {
         return record(&mut s.ui, &heads, key, rows.remove(0).0);
     }
     let mut listing = Listing::new(&s.ui, heads, key);
@@ -250,11 +259,11 @@ async fn print(s: &mut Session<'_>, desc: &'static Descriptor, ids: &[Uuid]) -> 
 pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let life = if m.get_flag("with-deleted") { Life::Any } else { Life::Live };
-    let mut ids = Vec::new();
+    let mut which = Vec::new();
     for key in keys(s, m).await? {
-        ids.push(find(s, desc, &key, life).await?.meta.id);
+        which.push(find(s, desc, &key, life).await?.meta.place());
     }
-    print(s, desc, &ids).await
+    print(s, desc, &which).await
 }
 
 /// Exit code 0 or 3, and a word only for people.

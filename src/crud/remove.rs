@@ -288,8 +288,8 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
         ));
     }
     dry_run_note(s);
-    let ids: Vec<Uuid> = restored.iter().filter(|r| r.desc == desc).map(|r| r.meta.id).collect();
-    print_changed(s, desc, &ids).await
+    let which: Vec<_> = restored.iter().filter(|r| r.desc == desc).map(|r| r.meta.place()).collect();
+    print_changed(s, desc, &which).await
 }
 
 /// Removes deleted records for good. Their history stays.

@@ -138,7 +138,7 @@ pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     };
     s.ui.status(&format!("created {}{place}", record.title()));
     dry_run_note(s);
-    print_changed(s, desc, &[record.meta.id]).await
+    print_changed(s, desc, &[record.meta.place()]).await
 }
 
 /// Said at the end of every dry run.
@@ -304,8 +304,8 @@ pub async fn change(
         });
     }
     dry_run_note(s);
-    let ids: Vec<Uuid> = changed.iter().map(|c| c.record.meta.id).collect();
-    print_changed(s, desc, &ids).await
+    let which: Vec<_> = changed.iter().map(|c| c.record.meta.place()).collect();
+    print_changed(s, desc, &which).await
 }
 
 /// `activate` and `deactivate`.

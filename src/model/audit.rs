@@ -172,8 +172,10 @@ impl Payload {
 
 /// The fields that have a value other than their default, as a create record tells them.
 pub fn set_fields(record: &Record) -> Map<String, Json> {
-    let is_default =
-        |f: &Field, v: &Value| f.default().is_some_and(|d| (f.ty.parse)(d, &Rules::default()).as_ref() == Ok(v));
+    // Most values are the default's own text, which saves parsing it.
+    let is_default = |f: &Field, v: &Value| {
+        f.default().is_some_and(|d| v.to_text() == d || (f.ty.parse)(d, &Rules::default()).as_ref() == Ok(v))
+    };
     let fields = record.desc.fields.iter().zip(&record.values);
     let told = fields.filter(|(f, v)| !v.is_null() && !is_default(f, v));
     told.map(|(f, v)| (f.column.to_owned(), v.to_json())).collect()

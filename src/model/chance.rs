@@ -26,6 +26,34 @@ pub fn bytes<const N: usize>(random: &dyn Random) -> [u8; N] {
     bytes
 }
 
+/// Random bytes drawn beforehand, all at once: each draw by itself asks the kernel.
+pub struct Drawn<'a> {
+    source: &'a dyn Random,
+    pool: std::sync::Mutex<Vec<u8>>,
+}
+
+impl<'a> Drawn<'a> {
+    pub fn new(source: &'a dyn Random, n: usize) -> Drawn<'a> {
+        let mut pool = vec![0; n];
+        source.fill(&mut pool);
+        Drawn { source, pool: pool.into() }
+    }
+}
+
+impl Random for Drawn<'_> {
+    fn fill(&self, bytes: &mut [u8]) {
+        match self.pool.lock() {
+            Ok(mut pool) if pool.len() >= bytes.len() => {
+                let from = pool.len() - bytes.len();
+                bytes.copy_from_slice(&pool[from..]);
+                // Given once.
+                pool.truncate(from);
+            }
+            _ => self.source.fill(bytes),
+        }
+    }
+}
+
 /// Makes UUIDv7 (RFC 9562, section 6.2, method 2: the random part counts up within a millisecond), so that rows
 /// written one after another also lie one after another in the index.
 #[derive(Default)]

@@ -5,6 +5,7 @@ pub mod branch;
 pub mod chance;
 pub mod merkle;
 pub mod org;
+pub mod phone;
 pub mod problem;
 pub mod resource;
 pub mod scalar;

@@ -160,6 +160,10 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// The primary key.
+    pub fn place(&self) -> (i32, Uuid) {
+        (self.org_id, self.id)
+    }
     pub fn is_live(&self) -> bool {
         self.deleted_at.is_none()
     }

@@ -1,5 +1,6 @@
 //! Scalars: types whose parsing is the validation, written once and used by flags, prompts, files and documents.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -71,6 +72,16 @@ pub fn squash(text: &str) -> String {
     text.nfkc().flat_map(char::to_lowercase).filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_')).collect()
 }
 
+/// Normalisation form C. Plain ASCII, which most text is, is that already.
+fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
+}
+
+/// Normalisation form KC.
+fn compatible(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.nfkc().collect()) }
+}
+
 /// Names the first character that `allowed` refuses, so that an invisible or look-alike one can be found.
 fn refuse(text: &str, allowed: impl Fn(char) -> bool, what: &str) -> Result<(), Invalid> {
     match text.chars().enumerate().find(|(_, c)| !allowed(*c)) {
@@ -133,7 +144,7 @@ text_scalar! {
     /// A short code: letters, digits, `-`, `_`, `.`, `/`, kept in upper case. Compatibility forms (full-width letters)
     /// are normalised (NFKC); look-alikes of other scripts are refused.
     Code[MAX], "CODE", MAX, |text, _| {
-        let code: String = text.trim().nfkc().collect::<String>().to_ascii_uppercase();
+        let code = compatible(text.trim()).to_ascii_uppercase();
         if code.is_empty() {
             return Err("must not be empty".into());
         }
@@ -149,7 +160,13 @@ text_scalar! {
 text_scalar! {
     /// One line of text: NFC, trimmed, inner runs of blanks folded to one.
     Line[MAX], "TEXT", MAX, |text, _| {
-        let line = text.nfc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut line = String::with_capacity(text.len());
+        for word in composed(text).split_whitespace() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
         if line.is_empty() {
             return Err("must not be empty".into());
         }
@@ -161,7 +178,7 @@ text_scalar! {
 text_scalar! {
     /// An e-mail address by the syntax of RFC 5321 and RFC 6531, without a display name.
     Email, "E-MAIL", 254, |text, _| {
-        let text = text.trim().nfc().collect::<String>();
+        let text = composed(text.trim()).into_owned();
         let options = email_address::Options::default().without_display_text();
         email_address::EmailAddress::parse_with_options(&text, options)
             .map_err(|_| format!("must be an e-mail address like name@example.com, not '{}'", shorten(&text)))?;
@@ -172,7 +189,10 @@ text_scalar! {
 text_scalar! {
     /// A phone number, kept as E.164 (`+` and at most 15 digits, ITU-T E.164 section 6).
     Phone, "PHONE", 16, |text, rules| {
-        let text = text.nfkc().collect::<String>();
+        let text = compatible(text);
+        if super::phone::is_in_use(text.trim(), rules.phone_region) {
+            return Ok(text.trim().to_owned());
+        }
         let wrong = |why: &str| format!("must be a phone number like +91 22 2345 6789; '{}' {why}", shorten(text.trim()));
         let number = phonenumber::parse(Some(rules.phone_region), text.trim()).map_err(|_| wrong("is none"))?;
         if number.extension().is_some() {
@@ -200,7 +220,7 @@ text_scalar! {
 text_scalar! {
     /// A postal code. Whether it fits the country is checked where the country is known: see [`check_pincode`].
     Pincode, "PINCODE", 12, |text, _| {
-        let code = text.trim().nfkc().collect::<String>().to_ascii_uppercase();
+        let code = compatible(text.trim()).to_ascii_uppercase();
         let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
         refuse(&code, |c| c.is_ascii_alphanumeric() || c == ' ' || c == '-', "may hold only letters, digits and '-'")?;
         if code.is_empty() {

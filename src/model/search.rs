@@ -15,6 +15,11 @@ const BACKWARDS: char = 'z';
 /// The words of a text: split where no letter and no digit is, compatibility forms and case folded, and marks of
 /// Latin, Greek and Cyrillic letters dropped. In other scripts a mark is part of the word.
 pub fn words(text: &str) -> Vec<String> {
+    if text.is_ascii() {
+        // Nothing to fold but case.
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+        return words.map(|w| w[..w.len().min(LENGTH)].to_ascii_lowercase()).collect();
+    }
     let mut words = vec![String::new()];
     let mut plain = false;
     for c in text.nfkd().flat_map(char::to_lowercase) {

@@ -111,8 +111,66 @@ pub fn rfc3339(t: DateTime<Utc>) -> String {
 }
 
 /// The canonical text of a JSON value (RFC 8785).
-pub fn canonical(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    serde_json_canonicalizer::to_string(value)
+pub fn canonical(value: &serde_json::Value) -> Result<String, serde_json::Error> {
+    let mut text = String::with_capacity(256);
+    match push_canonical(&mut text, value)? {
+        true => Ok(text),
+        false => serde_json_canonicalizer::to_string(value),
+    }
+}
+
+/// Writes what is canonical without more ado: whole numbers that JSON readers keep, and names in ASCII, whose bytes sort
+/// as UTF-16 does. False where the value holds anything else. The crate would take three times as long, and an audit
+/// record is made of this.
+fn push_canonical(text: &mut String, value: &serde_json::Value) -> Result<bool, serde_json::Error> {
+    use serde_json::Value as Json;
+    match value {
+        Json::Null => text.push_str("null"),
+        Json::Bool(b) => text.push_str(if *b { "true" } else { "false" }),
+        Json::Number(n) => match n.as_i64().filter(|n| n.abs() <= EXACT) {
+            Some(n) => text.push_str(&n.to_string()),
+            None => return Ok(false),
+        },
+        Json::String(s) => push_string(text, s)?,
+        Json::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                text.push(if i == 0 { '[' } else { ',' });
+                if !push_canonical(text, item)? {
+                    return Ok(false);
+                }
+            }
+            text.push_str(if items.is_empty() { "[]" } else { "]" });
+        }
+        Json::Object(members) => {
+            let mut sorted: Vec<(&String, &Json)> = members.iter().collect();
+            sorted.sort_unstable_by_key(|(name, _)| *name);
+            for (i, (name, member)) in sorted.into_iter().enumerate() {
+                text.push(if i == 0 { '{' } else { ',' });
+                if !name.is_ascii() {
+                    return Ok(false);
+                }
+                push_string(text, name)?;
+                text.push(':');
+                if !push_canonical(text, member)? {
+                    return Ok(false);
+                }
+            }
+            text.push_str(if members.is_empty() { "{}" } else { "}" });
+        }
+    }
+    Ok(true)
+}
+
+/// A string as JSON: most need no escape.
+fn push_string(text: &mut String, string: &str) -> Result<(), serde_json::Error> {
+    if string.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
+        text.push('"');
+        text.push_str(string);
+        text.push('"');
+    } else {
+        text.push_str(&serde_json::to_string(string)?);
+    }
+    Ok(())
 }
 
 macro_rules! from {
@@ -127,3 +185,36 @@ macro_rules! from {
 }
 from! { bool => Bool: Bool, i64 => Int: Int, i32 => Int: Int, &str => Text: Text, String => Text: Text, Uuid => Uuid: Uuid,
 DateTime<Utc> => Time: Time, Vec<u8> => Bytes: Bytes }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            (-100_i64..100).prop_map(Into::into),
+            any::<f64>().prop_map(Into::into),
+            ".*".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 64, 8, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..8).prop_map(Into::into),
+                prop::collection::btree_map("[a-z_\u{80}-\u{10ffff}\"]{0,4}", inner, 0..8)
+                    .prop_map(|m| serde_json::Value::Object(m.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// The crate made for RFC 8785 says the same.
+        #[test]
+        fn canonical_text_is_that_of_the_crate(value in json()) {
+            prop_assert_eq!(canonical(&value).ok(), serde_json_canonicalizer::to_string(&value).ok());
+        }
+    }
+}

@@ -1,7 +1,6 @@
 //! One connection to one database, of either engine.
 
 use anyhow::Result;
-use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 
 use super::location::{Engine, Location, Opening};
@@ -10,7 +9,7 @@ use super::{postgres, sqlite};
 use crate::model::problem::Problem;
 use crate::model::value::Kind;
 
-enum Conn {
+pub(super) enum Conn {
     Sqlite(Box<SqliteConnection>),
     Postgres(Box<PgConnection>),
 }
@@ -74,23 +73,14 @@ impl Db {
     }
 
     /// Hands each row to `each` as it comes.
-    pub async fn each(&mut self, sql: Sql, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
-        let failed = match &mut self.conn {
-            Conn::Sqlite(c) => return sqlite::each(c, sql, &self.location, each).await,
+    pub async fn each(&mut self, sql: Sql, each: impl FnMut(Row) -> Result<()>) -> Result<()> {
+        match &mut self.conn {
+            Conn::Sqlite(c) => sqlite::each(c, sql, &self.location, each).await,
             Conn::Postgres(c) => {
-                let query = sqlx::query_with(AssertSqlSafe(sql.text), postgres::arguments(sql.args)?);
-                let kinds = sql.kinds;
-                let mut rows = c.fetch(query);
-                loop {
-                    match rows.try_next().await {
-                        Ok(Some(row)) => each(postgres::row(&row, &kinds)?)?,
-                        Ok(None) => break None,
-                        Err(e) => break Some(e),
-                    }
-                }
+                let args = postgres::arguments(sql.args)?;
+                postgres::each(c, &self.location, sql.text, args, &sql.kinds, each).await
             }
-        };
-        failed.map_or(Ok(()), |e| Err(self.problem(e)))
+        }
     }
 
     pub async fn all(&mut self, sql: Sql) -> Result<Vec<Row>> {
@@ -111,6 +101,21 @@ impl Db {
     /// The one row that the statement always yields.
     pub async fn one(&mut self, sql: Sql) -> Result<Row> {
         self.first(sql).await?.ok_or_else(|| Problem::failed("the database gave no answer where it must").into())
+    }
+
+    /// The schema that temporary tables are in.
+    pub(super) fn temporary(&self) -> &'static str {
+        if self.is_postgres() { "pg_temp" } else { "temp" }
+    }
+
+    /// What stands before the name of an index of a temporary table: PostgreSQL knows by the table.
+    pub(super) fn in_temporary(&self) -> &'static str {
+        if self.is_postgres() { "" } else { "temp." }
+    }
+
+    /// The connection and where it leads, for what is particular to an engine.
+    pub(super) fn split(&mut self) -> (&mut Conn, &Location) {
+        (&mut self.conn, &self.location)
     }
 
     /// Version of the engine.

@@ -20,6 +20,9 @@ pub struct Rule {
     pub of: &'static Descriptor,
     /// `select key ... where ... {touched}`.
     sql: String,
+    /// The same over a whole organisation (`$1`), from the side that is quick to go through when a bulk load has filled it;
+    /// none where new rows alone can't break the rule.
+    filled: Option<String>,
     /// With `{key}` in the place of the record.
     sentence: String,
     hint: String,
@@ -55,6 +58,12 @@ fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &
                  select 1 from {} x where x.org_id = t.org_id and x.id = t.{column})",
             desc.table, target.table
         ),
+        filled: Some(format!(
+            "select t.{key} from {0} t where t.org_id = $1 and t.{column} in (
+                 select d.{column} from (select distinct {column} from {0} where org_id = $1 and {column} is not null) d
+                  where not exists (select 1 from {1} x where x.org_id = $1 and x.id = d.{column}))",
+            desc.table, target.table
+        )),
         sentence: format!("{} {{key}} points at a {} that does not exist ({})", desc.noun, target.noun, field.name()),
         hint: format!("point elsewhere with --{}", field.name()),
     }
@@ -77,9 +86,15 @@ fn no_live_row_points_at_a_deleted_one(
             desc.table, target.table
         )
     };
+    let filled = format!(
+        "select t.{key} from {0} t where t.org_id = $1 and t.deleted_at is null and t.{column} in (
+             select d.{column} from (select distinct {column} from {0} where org_id = $1 and {column} is not null) d
+               join {1} x on x.org_id = $1 and x.id = d.{column} where x.deleted_at is not null)",
+        desc.table, target.table
+    );
     [
-        Rule { of: desc, sql: pair("t", "x"), sentence: sentence.clone(), hint: hint.clone() },
-        Rule { of: target, sql: pair("x", "t"), sentence, hint },
+        Rule { of: desc, sql: pair("t", "x"), filled: Some(filled), sentence: sentence.clone(), hint: hint.clone() },
+        Rule { of: target, sql: pair("x", "t"), filled: None, sentence, hint },
     ]
 }
 
@@ -97,8 +112,23 @@ fn no_cycle(desc: &'static Descriptor, field: &Field) -> Rule {
                    from up join {table} p on p.org_id = up.org_id and p.id = up.id
                   where p.{column} is not null
              )
-             select s.{key} from up join {table} s on s.org_id = up.org_id and s.id = up.start_id where up.id = up.start_id"
+             select s.{key} from up cross join {table} s
+              where up.id = up.start_id and s.org_id = up.org_id and s.id = up.start_id"
         ),
+        // Who stands in a ring is pointed at: of a tree's rows few are.
+        filled: Some(format!(
+            "with recursive up (start_id, id) as (
+                 select t.id, t.{column}
+                   from (select distinct {column} from {table} where org_id = $1 and {column} is not null) d
+                  cross join {table} t where t.org_id = $1 and t.id = d.{column} and t.{column} is not null
+                 union
+                 select up.start_id, p.{column}
+                   from up join {table} p on p.org_id = $1 and p.id = up.id
+                  where p.{column} is not null
+             )
+             select s.{key} from up cross join {table} s
+              where up.id = up.start_id and s.org_id = $1 and s.id = up.start_id"
+        )),
         sentence: format!("{} {{key}} can't stand below itself", desc.noun),
         hint: format!("choose a {} that is not below it", field.name()),
     }
@@ -112,6 +142,11 @@ fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> Rule {
             "select t.{key} from {} t join orgs x on x.org_id = t.org_id where t.deleted_at is null and x.deleted_at is not null",
             desc.table
         ),
+        filled: Some(format!(
+            "select t.{key} from orgs x cross join {} t
+              where x.org_id = $1 and x.deleted_at is not null and t.org_id = x.org_id and t.deleted_at is null",
+            desc.table
+        )),
         sentence: format!("{} {{key}} belongs to a deleted organisation", desc.noun),
         hint: "restore the organisation first: orgctl org restore".to_owned(),
     }
@@ -153,6 +188,20 @@ pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {
                 if let Some(row) = db.first(sql).await? {
                     return Err(Problem::conflict(rule.sentence(row.text(0)?)).hint(rule.hint.clone()).into());
                 }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses the transaction if a row breaks a rule of a kind that was filled in bulk.
+pub async fn check_filled(db: &mut Db, filled: &[(&'static Descriptor, i32)]) -> Result<()> {
+    for (desc, org) in filled {
+        for rule in rules().iter().filter(|r| r.of == *desc) {
+            let Some(text) = &rule.filled else { continue };
+            let sql = Sql::new(format!("{text} limit 1")).with([(*org).into()]).yields([Kind::Text]);
+            if let Some(row) = db.first(sql).await? {
+                return Err(Problem::conflict(rule.sentence(row.text(0)?)).hint(rule.hint.clone()).into());
             }
         }
     }

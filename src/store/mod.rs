@@ -6,8 +6,11 @@
 
 pub mod audit;
 mod below;
+pub mod chain;
 pub mod db;
+pub mod hold;
 pub mod invariants;
+pub mod load;
 pub mod location;
 pub mod migrate;
 pub mod postgres;
@@ -17,4 +20,5 @@ pub mod schema;
 pub mod search;
 pub mod sql;
 pub mod sqlite;
+pub mod stage;
 pub mod tx;

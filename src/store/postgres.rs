@@ -3,13 +3,20 @@
 use std::str::FromStr;
 
 use anyhow::Result;
+use futures_util::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
-use sqlx::{Arguments, Column, ConnectOptions, Connection, PgConnection, Row as _, TypeInfo, ValueRef};
+use sqlx::{
+    Arguments, AssertSqlSafe, Column, ConnectOptions, Connection, Executor, PgConnection, Row as _, TypeInfo, ValueRef,
+};
 
+use super::db::Db;
+use super::hold::{Holder, Match};
+use super::load::Loader;
 use super::location::{Location, Opening};
-use super::sql::Row;
+use super::sql::{Row, Sql, quoted};
 use crate::model::problem::Problem;
 use crate::model::problem::plain;
+use crate::model::resource::Field;
 use crate::model::value::{Kind, Value};
 
 /// PostgreSQL 14.
@@ -130,6 +137,204 @@ pub fn arguments(values: Vec<Value>) -> Result<PgArguments> {
         .map_err(|_| Problem::invalid("a value is too large for the database"))?;
     }
     Ok(args)
+}
+
+/// Hands each row to `each` as it comes.
+pub async fn each(
+    conn: &mut PgConnection,
+    location: &Location,
+    text: String,
+    args: PgArguments,
+    kinds: &[Kind],
+    mut each: impl FnMut(Row) -> Result<()>,
+) -> Result<()> {
+    let mut rows = conn.fetch(sqlx::query_with(AssertSqlSafe(text), args));
+    while let Some(found) = rows.try_next().await.map_err(|e| problem(e, location))? {
+        each(row(&found, kinds)?)?;
+    }
+    Ok(())
+}
+
+/// What a kind is called where a text is cast to it.
+fn type_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bool => "boolean",
+        Kind::Int => "bigint",
+        Kind::Text | Kind::Json => "text",
+        Kind::Uuid => "uuid",
+        Kind::Time => "timestamptz",
+        Kind::Bytes => "bytea",
+    }
+}
+
+/// Holds rows against the records that they stand for: the rows go to the server as arrays, one a column, and only what
+/// came of it comes back.
+pub async fn hold(
+    conn: &mut PgConnection,
+    location: &Location,
+    holder: &Holder,
+    rows: &[(Value, Vec<(&'static Field, Value)>)],
+) -> Result<Vec<Option<Match>>> {
+    let mut matches = vec![None; rows.len()];
+    let (mut columns, mut same, mut joins) = (String::new(), String::new(), String::new());
+    for (i, field) in holder.held.iter().enumerate() {
+        let column = format!("t.{}", quoted(field.column));
+        let (cast, stored) = match Holder::target(field) {
+            Some(target) => {
+                joins.push_str(&format!(
+                    " left join {0} r{i} on r{i}.org_id = t.org_id and r{i}.id = {column}",
+                    target.table
+                ));
+                ("text", format!("r{i}.{}", quoted(target.key().column)))
+            }
+            None => (type_name(field.ty.kind), column),
+        };
+        columns.push_str(&format!(", c{i}, g{i}"));
+        same.push_str(&format!(" and (not u.g{i} or {stored} is not distinct from u.c{i}::{cast})"));
+    }
+    // As text: the server reads each kind's own form, and the arrays are of one type.
+    let of = |field: &Field| -> (Vec<Option<String>>, Vec<bool>) {
+        let value = |values: &[(&'static Field, Value)]| {
+            let (_, value) = values.iter().rfind(|(f, _)| f.column == field.column)?;
+            Some((!value.is_null()).then(|| value.to_text()))
+        };
+        rows.iter().map(|(_, values)| value(values)).map(|v| (v.clone().flatten(), v.is_some())).unzip()
+    };
+    let mut args = PgArguments::default();
+    let keys: Vec<String> = rows.iter().map(|(key, _)| key.to_text()).collect();
+    let too_large = |_| Problem::invalid("a value is too large for the database");
+    args.add(keys).map_err(too_large)?;
+    let mut arrays = String::from("$1::text[]");
+    for (i, field) in holder.held.iter().enumerate() {
+        let (values, given) = of(field);
+        args.add(values).map_err(too_large)?;
+        args.add(given).map_err(too_large)?;
+        arrays.push_str(&format!(", ${}::text[], ${}::bool[]", 2 * i + 2, 2 * i + 3));
+    }
+    let text = format!(
+        "select u.i, t.ctid::text, t.id, true{same}
+           from unnest({arrays}) with ordinality as u (k{columns}, i)
+           join {} t on {} and t.{} = u.k and t.deleted_at is null{joins}",
+        holder.desc.table,
+        holder.tenant(),
+        quoted(holder.key.column)
+    );
+    let kinds = [Kind::Int, Kind::Text, Kind::Uuid, Kind::Bool];
+    each(conn, location, text, args, &kinds, |row| {
+        // `(block,offset)`: a page of 8 kB has fewer than 2^9 rows.
+        let place = row.text(1)?.trim_matches(['(', ')']).split_once(',');
+        let place = place.and_then(|(block, at)| Some((block.parse::<u64>().ok()? << 9) | at.parse::<u64>().ok()?));
+        let place = place.ok_or_else(|| anyhow::anyhow!("a row has no place"))?;
+        let is_same = row.value(3).as_bool().unwrap_or(false);
+        matches[usize::try_from(row.int(0)? - 1)?] = Some(Match { id: row.uuid(2)?, place, is_same });
+        Ok(())
+    })
+    .await?;
+    Ok(matches)
+}
+
+/// A column's type, as far as the binary form of COPY tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnType {
+    Int4,
+    Int8,
+    /// Words, which the server keeps sorted.
+    Words,
+    /// Whatever the value itself says.
+    AsIs,
+}
+
+/// The types of some columns of a table.
+pub async fn column_types(db: &mut Db, table: &str, columns: &[&str]) -> Result<Vec<ColumnType>> {
+    let sql = "select attname::text, format_type(atttypid, null) from pg_attribute
+                where attrelid = to_regclass($1) and attnum > 0";
+    let rows = db.all(Sql::new(sql).with([table.into()]).yields([Kind::Text, Kind::Text])).await?;
+    let mut types = Vec::new();
+    for column in columns {
+        let row = rows.iter().find(|r| r.text(0).is_ok_and(|name| name == column.trim_matches('"')));
+        let row = row.ok_or_else(|| Problem::integrity(format!("the table {table} has no column {column}")))?;
+        types.push(match row.text(1)? {
+            "integer" => ColumnType::Int4,
+            "bigint" => ColumnType::Int8,
+            "tsvector" => ColumnType::Words,
+            _ => ColumnType::AsIs,
+        });
+    }
+    Ok(types)
+}
+
+/// Bytes after which a piece is sent.
+const PIECE: usize = 1 << 18;
+
+/// Writes rows by `COPY BINARY` (<https://www.postgresql.org/docs/current/sql-copy.html>, "Binary Format").
+pub async fn load(conn: &mut PgConnection, location: &Location, loader: &Loader, rows: &[Vec<Value>]) -> Result<()> {
+    let failed = |e| problem(e, location);
+    let text = format!("copy {} ({}) from stdin (format binary)", loader.table, loader.columns.join(", "));
+    let mut copy = conn.copy_in_raw(&text).await.map_err(failed)?;
+    let mut bytes = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
+    let fields = i16::try_from(loader.columns.len())?;
+    for row in rows {
+        bytes.extend(fields.to_be_bytes());
+        for (value, kind) in row.iter().zip(&loader.types) {
+            push_field(&mut bytes, value, *kind)?;
+        }
+        if bytes.len() >= PIECE {
+            copy.send(std::mem::take(&mut bytes)).await.map_err(failed)?;
+        }
+    }
+    bytes.extend((-1_i16).to_be_bytes());
+    copy.send(bytes).await.map_err(failed)?;
+    copy.finish().await.map_err(failed)?;
+    Ok(())
+}
+
+/// Seconds from 1970 to 2000, from which PostgreSQL counts.
+const EPOCH: i64 = 946_684_800;
+
+/// One field: its length in four bytes, and its bytes.
+fn push_field(bytes: &mut Vec<u8>, value: &Value, column: ColumnType) -> Result<()> {
+    let text;
+    let small;
+    let field: &[u8] = match (value, column) {
+        (Value::Null(_), _) => {
+            bytes.extend((-1_i32).to_be_bytes());
+            return Ok(());
+        }
+        (Value::Text(words), ColumnType::Words) => {
+            text = words_field(words)?;
+            &text
+        }
+        (Value::Int(n), ColumnType::Int4) => {
+            small = i32::try_from(*n)?.to_be_bytes();
+            &small
+        }
+        (Value::Int(n), _) => &n.to_be_bytes(),
+        (Value::Bool(b), _) => &[u8::from(*b)],
+        (Value::Text(s), _) => s.as_bytes(),
+        (Value::Uuid(u), _) => u.as_bytes(),
+        (Value::Time(t), _) => &(t.timestamp_micros() - EPOCH * 1_000_000).to_be_bytes(),
+        (Value::Bytes(b), _) => b,
+        (json @ Value::Json(_), _) => {
+            text = json.to_text().into_bytes();
+            &text
+        }
+    };
+    bytes.extend(i32::try_from(field.len())?.to_be_bytes());
+    bytes.extend(field);
+    Ok(())
+}
+
+/// Words without places, as `tsvectorrecv` reads them: their number, then each with a zero byte and no places.
+fn words_field(words: &str) -> Result<Vec<u8>> {
+    let mut words: Vec<&str> = words.split(' ').filter(|w| !w.is_empty()).collect();
+    words.sort_unstable();
+    words.dedup();
+    let mut bytes = i32::try_from(words.len())?.to_be_bytes().to_vec();
+    for word in words {
+        bytes.extend(word.as_bytes());
+        bytes.extend([0, 0, 0]);
+    }
+    Ok(bytes)
 }
 
 pub fn row(row: &PgRow, kinds: &[Kind]) -> Result<Row> {

@@ -288,6 +288,21 @@ pub async fn with_values(
     field: &Field,
     values: &[Value],
 ) -> Result<Vec<Record>> {
+    live_with(db, desc, org, field.column, values).await
+}
+
+/// Live records with one of several ids.
+pub async fn with_ids(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, ids: &[Value]) -> Result<Vec<Record>> {
+    live_with(db, desc, org, "id", ids).await
+}
+
+async fn live_with(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    column: &str,
+    values: &[Value],
+) -> Result<Vec<Record>> {
     if values.is_empty() {
         return Ok(Vec::new());
     }
@@ -296,7 +311,7 @@ pub async fn with_values(
         Some(org) => sql.push("t.org_id = ").bind(org),
         None => sql.push("true"),
     };
-    sql.push(&format!(" and t.deleted_at is null and t.{} in ", quoted(field.column)));
+    sql.push(&format!(" and t.deleted_at is null and t.{} in ", quoted(column)));
     sql.bind_rows(values.iter().cloned());
     db.all(sql).await?.into_iter().map(|row| record(desc, row)).collect()
 }

@@ -15,7 +15,7 @@ pub fn is_searchable(desc: &Descriptor) -> bool {
 }
 
 /// The column by which SQLite's index names a row.
-fn row_number(desc: &Descriptor) -> &'static str {
+pub(super) fn row_number(desc: &Descriptor) -> &'static str {
     if desc.is_org() { "org_id" } else { "row_id" }
 }
 

@@ -1,5 +1,6 @@
 //! What is particular to SQLite: opening, values, errors, the one write lock.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,15 +8,20 @@ use std::path::Path;
 
 use anyhow::Result;
 use chrono::DateTime;
+use rusqlite::OptionalExtension;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{Arguments, ConnectOptions, SqliteConnection};
 use uuid::Uuid;
 
 use super::below::Below;
+use super::db::Db;
+use super::hold::{Holder, Match};
+use super::load::Loader;
 use super::location::{Location, Opening};
-use super::sql::{Row, Sql};
+use super::sql::{Row, Sql, quoted};
 use crate::model::problem::{Problem, plain};
+use crate::model::resource::{Descriptor, Field};
 use crate::model::value::{Kind, Value};
 
 /// Marks the file as ours (`PRAGMA application_id`): "orgc".
@@ -110,6 +116,171 @@ pub async fn each(
             each(row(found, &sql.kinds)?)?;
         }
         tokio::task::yield_now().await;
+    }
+}
+
+/// Writes rows with one prepared statement; the number of the last row.
+pub async fn load(
+    conn: &mut SqliteConnection,
+    location: &Location,
+    loader: &Loader,
+    rows: &[Vec<Value>],
+) -> Result<i64> {
+    let failed = |e: rusqlite::Error| bulk_problem(e, location);
+    let below = Below::sqlx(conn).await?;
+    let one = format!("({})", vec!["?"; loader.columns.len()].join(", "));
+    let columns = loader.columns.join(", ");
+    let text = |n: usize| format!("insert into {} ({columns}) values {}", loader.table, vec![&*one; n].join(", "));
+    let (mut many, mut few) = (below.prepare(&text(loader.together)).map_err(failed)?, None);
+    for rows in rows.chunks(loader.together) {
+        let statement = match &mut few {
+            // The rest, which only comes once.
+            few if rows.len() < loader.together => few.insert(below.prepare(&text(rows.len())).map_err(failed)?),
+            _ => &mut many,
+        };
+        for (i, value) in rows.iter().flatten().enumerate() {
+            statement.raw_bind_parameter(i + 1, bound(value)).map_err(failed)?;
+        }
+        statement.raw_execute().map_err(failed)?;
+    }
+    Ok(below.last_insert_rowid())
+}
+
+/// Holds rows against the records that they stand for. A file that was imported before mostly has its rows in the order
+/// of the table: then the next row of the table is the one looked for, and none needs to be looked up.
+pub async fn hold(
+    conn: &mut SqliteConnection,
+    location: &Location,
+    holder: &mut Holder,
+    rows: &[(Value, Vec<(&'static Field, Value)>)],
+) -> Result<Vec<Option<Match>>> {
+    let failed = |e: rusqlite::Error| bulk_problem(e, location);
+    let below = Below::sqlx(conn).await?;
+    let (number, tenant, columns) = (holder.row_number(), holder.tenant(), holder.columns());
+    let key = quoted(holder.key.column);
+    let select = |condition: &str| {
+        let more: String = columns.iter().map(|c| format!(", {c}")).collect();
+        format!(
+            "select t.{number}, t.id, t.{key}{more} from {} t where {condition} and t.deleted_at is null",
+            holder.desc.table
+        )
+    };
+    // The plus keeps the planner on the table's own order.
+    let in_order = select(&format!("t.{number} > ?1 and +{tenant}")) + &format!(" order by t.{number}");
+    let mut in_order = below.prepare(&in_order).map_err(failed)?;
+    let mut by_key = below.prepare(&select(&format!("{tenant} and t.{key} = ?1"))).map_err(failed)?;
+    let mut names = Names { below: &below, tenant: &tenant, statements: Vec::new() };
+    let mut matches = Vec::with_capacity(rows.len());
+    let mut rows = rows.iter().peekable();
+    while rows.peek().is_some() {
+        in_order.raw_bind_parameter(1, holder.last).map_err(failed)?;
+        let mut next = in_order.raw_query();
+        while holder.luck > 0
+            && let Some((wanted, values)) = rows.peek()
+        {
+            let found = next.next().map_err(failed)?;
+            let Some(found) = found.filter(|r| r.get_ref(2).is_ok_and(|k| k == bound_ref(wanted))) else {
+                holder.luck = -LUCK;
+                break;
+            };
+            holder.last = found.get(0).map_err(failed)?;
+            matches.push(Some(compare(found, &holder.held, values, &mut holder.keys, &mut names).map_err(failed)?));
+            rows.next();
+        }
+        drop(next);
+        let Some((wanted, values)) = rows.next() else { break };
+        by_key.raw_bind_parameter(1, bound(wanted)).map_err(failed)?;
+        let mut found = by_key.raw_query();
+        let Some(found) = found.next().map_err(failed)? else {
+            matches.push(None);
+            continue;
+        };
+        let at: i64 = found.get(0).map_err(failed)?;
+        // After some rows that follow each other it is worth trying again.
+        holder.luck = if at == holder.last + 1 { holder.luck + 1 } else { -LUCK };
+        holder.last = at;
+        matches.push(Some(compare(found, &holder.held, values, &mut holder.keys, &mut names).map_err(failed)?));
+    }
+    Ok(matches)
+}
+
+/// Drops the indexes of a table that can be made again; their text.
+pub async fn drop_indexes(db: &mut Db, table: &str) -> Result<Vec<String>> {
+    let sql =
+        "select name, sql from sqlite_schema where type = 'index' and tbl_name = $1 and sql is not null order by name";
+    let rows = db.all(Sql::new(sql).with([table.into()]).yields([Kind::Text, Kind::Text])).await?;
+    let mut made = Vec::new();
+    for row in rows {
+        db.script(format!("drop index {}", quoted(row.text(0)?))).await?;
+        made.push(row.text(1)?.to_owned());
+    }
+    Ok(made)
+}
+
+/// Rows that must follow each other before the order of the table is trusted again.
+const LUCK: i32 = 3;
+
+/// Finds natural keys of records by their ids.
+struct Names<'a> {
+    below: &'a Below<'a>,
+    tenant: &'a str,
+    statements: Vec<(&'static str, rusqlite::Statement<'a>)>,
+}
+
+impl Names<'_> {
+    fn key(&mut self, target: &'static Descriptor, id: &[u8]) -> rusqlite::Result<Option<String>> {
+        if !self.statements.iter().any(|(noun, _)| *noun == target.noun) {
+            let key = quoted(target.key().column);
+            let text = format!("select t.{key} from {} t where {} and t.id = ?1", target.table, self.tenant);
+            self.statements.push((target.noun, self.below.prepare(&text)?));
+        }
+        let Some((_, statement)) = self.statements.iter_mut().find(|(noun, _)| *noun == target.noun) else {
+            return Ok(None);
+        };
+        statement.query_row([id], |row| row.get(0)).optional()
+    }
+}
+
+fn compare(
+    found: &rusqlite::Row<'_>,
+    held: &[&'static Field],
+    values: &[(&'static Field, Value)],
+    keys: &mut HashMap<(&'static str, Uuid), Option<String>>,
+    names: &mut Names<'_>,
+) -> rusqlite::Result<Match> {
+    let place = found.get::<_, i64>(0)?.unsigned_abs();
+    let id = found.get_ref(1)?.as_blob().ok().and_then(|b| Uuid::from_slice(b).ok()).unwrap_or_default();
+    let mut is_same = true;
+    for (field, value) in values {
+        let Some(at) = held.iter().position(|h| h.column == field.column) else {
+            is_same = false;
+            break;
+        };
+        let stored = found.get_ref(3 + at)?;
+        is_same = match (Holder::target(field), stored, value) {
+            (Some(target), ValueRef::Blob(id), Value::Text(text)) => {
+                let known = (target.noun, Uuid::from_slice(id).unwrap_or_default());
+                if !keys.contains_key(&known) {
+                    let key = names.key(target, id)?;
+                    keys.insert(known, key);
+                }
+                keys.get(&known).is_some_and(|key| key.as_deref() == Some(text))
+            }
+            (_, stored, Value::Json(_)) => stored == ValueRef::from(&*value.to_text()),
+            (_, stored, value) => stored == bound_ref(value),
+        };
+        if !is_same {
+            break;
+        }
+    }
+    Ok(Match { id, place, is_same })
+}
+
+/// A value as SQLite keeps it, where it is kept as it is; JSON is not.
+fn bound_ref(value: &Value) -> ValueRef<'_> {
+    match bound(value) {
+        ToSqlOutput::Borrowed(v) => v,
+        _ => ValueRef::Null,
     }
 }
 

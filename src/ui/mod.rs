@@ -1,19 +1,19 @@
 //! The only terminal: data to standard output, everything else to standard error.
 
 pub mod format;
+pub mod progress;
 pub mod table;
 pub mod text;
 
 use std::io::{self, Read, Write};
-use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 
 use crate::model::problem::{Kind, Problem, plain};
 use format::Format;
+use progress::{Progress, Shown};
 use text::visible;
 
 /// The program's three streams, and what is known of them. Tests hand in buffers.
@@ -24,6 +24,8 @@ pub struct Io {
     pub stdin_is_terminal: bool,
     pub stdout_is_terminal: bool,
     pub stderr_is_terminal: bool,
+    /// Standard error is a file, or read by CI.
+    pub stderr_is_log: bool,
     /// Columns of the terminal, where one is known.
     pub width: Option<u16>,
 }
@@ -210,23 +212,15 @@ impl Ui {
         Ok(copied.map_err(|e| Problem::failed(format!("can't read standard input: {}", plain(&e))))?)
     }
 
-    /// A bar on a terminal, for work of unknown or known length; silent elsewhere and with `--quiet`.
-    pub fn progress(&self, what: &str, length: Option<u64>) -> ProgressBar {
-        if !self.io.stderr_is_terminal || self.style.quiet {
-            return ProgressBar::hidden();
-        }
-        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr_with_hz(10));
-        let template = match length {
-            Some(_) => "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}",
-            None => "{msg} {spinner} {human_pos} {per_sec}",
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        if length.is_none() {
-            bar.enable_steady_tick(Duration::from_millis(200));
-        }
-        bar.with_message(what.to_owned())
+    /// For telling how far long work has come: a bar on a terminal, a line now and then in a log file or in CI, and
+    /// nothing with `--quiet` or where standard error is piped.
+    pub fn progress(&self) -> Progress {
+        Progress::new(match () {
+            () if self.style.quiet => Shown::Nothing,
+            () if self.io.stderr_is_terminal => Shown::Bar,
+            () if self.io.stderr_is_log => Shown::Lines,
+            () => Shown::Nothing,
+        })
     }
 }
 

@@ -169,9 +169,10 @@ pub async fn verify(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let tree = s.org().await?;
     let total = size(s.db().await?, tree).await?;
-    let bar = s.ui.progress("verifying", Some(total));
-    let done = prove(s.db().await?, tree, &mut |n| bar.set_position(n)).await;
-    bar.finish_and_clear();
+    let progress = s.ui.progress();
+    progress.part("verifying", Some(total), "records");
+    let done = prove(s.db().await?, tree, &mut |n| progress.set(n)).await;
+    progress.finish();
     let verified = done?;
     let mut findings = Vec::new();
     for f in &verified.findings {

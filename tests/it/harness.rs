@@ -193,6 +193,7 @@ impl Place {
             stdin_is_terminal: false,
             stdout_is_terminal: terminal.is_some(),
             stderr_is_terminal: terminal.is_some(),
+            stderr_is_log: false,
             width: terminal,
         };
         let argv = std::iter::once("orgctl").chain(words.iter().map(String::as_str)).map(OsString::from).collect();

@@ -60,6 +60,11 @@ impl Source {
         Ok(source)
     }
 
+    /// Bytes of the file.
+    pub fn size(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |m| m.len())
+    }
+
     fn decoded(&self) -> Result<DecodeReaderBytes<File, Vec<u8>>> {
         let file = File::open(&self.path).map_err(|e| unreadable(&self.path, &e))?;
         let encoding = Encoding::for_label(self.encoding.as_bytes()).unwrap_or(UTF_8);
@@ -131,6 +136,11 @@ pub struct Row<'a> {
 }
 
 impl Rows {
+    /// Bytes that were read, after decoding.
+    pub fn bytes(&self) -> u64 {
+        self.reader.position().byte()
+    }
+
     /// The next row that is not blank.
     pub fn read(&mut self) -> Result<Option<Row<'_>>> {
         if !self.reader.read_byte_record(&mut self.cells).map_err(|e| self.unreadable(&e))? {

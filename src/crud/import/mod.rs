@@ -1,0 +1,518 @@
+//! import: a CSV file into any resource, all rows or none unless asked otherwise.
+//!
+//! The file is read twice, by a thread of its own ([`rows`]), while this one talks to the database. The first time each
+//! row is checked by itself and held against the record that it stands for; what it says new is staged
+//! ([`crate::store::stage`]): its key, its references, an id. Then all rows are checked against each other, in the
+//! database. The second time the good rows are written. Nothing of it grows with the file but the temporary tables.
+
+mod mapping;
+mod report;
+mod rows;
+mod source;
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use self::mapping::{Mapping, constants, map_columns};
+use self::report::tell;
+use self::rows::{Making, Parsed, Plan, without_reference};
+use self::source::{Rows, Source};
+use super::gate::{self, Verb};
+use super::input::not_system;
+use super::session::Session;
+use super::write::{blank, described, not_in_system};
+use crate::model::audit::Action;
+use crate::model::org::SYSTEM;
+use crate::model::problem::plain;
+use crate::model::problem::{Kind as ProblemKind, Problem};
+use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::scalar::{Rules, shorten};
+use crate::model::value::Value;
+use crate::store::records;
+use crate::store::stage::{Reject, Row, Stage};
+use crate::store::tx::{Loaders, Tx};
+use crate::ui::progress::Progress;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnConflict {
+    Error,
+    Skip,
+    Update,
+}
+
+/// Loads a file. Its arguments are complete: the columns are mapped.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Import {
+    pub noun: String,
+    pub org: Option<i32>,
+    pub source: Source,
+    /// For each column of the file, the field that it fills; none where it is passed over.
+    pub columns: Vec<Option<String>>,
+    /// References that are looked up by another field than the key: the reference and that field (`parent`, `name`).
+    pub lookups: Vec<(String, String)>,
+    /// Values that every row gets.
+    pub constants: Vec<(String, String)>,
+    /// The field that tells whether a row is there already.
+    pub key: String,
+    pub on_conflict: OnConflict,
+    pub keep_going: bool,
+    pub rejects: Option<PathBuf>,
+    #[serde(skip)]
+    progress: Progress,
+}
+
+/// What came of an import.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub read: u64,
+    pub created: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+    pub skipped: u64,
+    pub rejected: u64,
+    /// The first of them.
+    pub rejects: Vec<Reject>,
+    /// Nothing was written because of rejected rows.
+    pub refused: bool,
+}
+
+/// Rejected rows that the report shows.
+const SHOWN: usize = 20;
+
+/// New rows after which a database's statistics no longer fit.
+const MANY: u64 = 1000;
+
+/// Rows that are written together.
+const TOGETHER: usize = 500;
+
+/// Pieces of work that wait for the other thread.
+const AHEAD: usize = 2;
+
+impl Import {
+    fn plan(&self, desc: &'static Descriptor, rules: &Rules) -> Result<Plan> {
+        let field = |name: &str| desc.field(name).ok_or_else(|| anyhow::anyhow!("a {} has no {name}", desc.noun));
+        let columns: Vec<Option<&'static Field>> =
+            self.columns.iter().map(|c| c.as_deref().map(field).transpose()).collect::<Result<_>>()?;
+        let mut constants = Vec::new();
+        for (name, text) in &self.constants {
+            let field = field(name)?;
+            constants.push((field, field.parse(text, rules)?));
+        }
+        Plan::new(desc, self.source.clone(), columns, constants, field(&self.key)?, &self.lookups, rules)
+    }
+
+    /// The first time through the file: each row by itself, and against the record that it stands for.
+    async fn read(&self, tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &mut Stage, report: &mut Report) -> Result<()> {
+        self.progress.part("checking", Some(self.source.size()), "bytes");
+        let (send, mut receive) = mpsc::channel(AHEAD);
+        let reading = Arc::clone(plan);
+        let reader = spawn_blocking(move || rows::read_all(&reading, &send));
+        while let Some(piece) = receive.recv().await {
+            let (piece, bytes) = piece?;
+            self.stage(tx, plan, stage, report, piece).await?;
+            self.progress.set(bytes);
+        }
+        Ok(reader.await?)
+    }
+
+    async fn stage(
+        &self,
+        tx: &mut Tx<'_>,
+        plan: &Plan,
+        stage: &mut Stage,
+        report: &mut Report,
+        piece: Vec<Parsed>,
+    ) -> Result<()> {
+        report.read += piece.len() as u64;
+        let mut piece = piece;
+        let held: Vec<_> = piece.iter_mut().map(|p| (p.key.clone(), std::mem::take(&mut p.values))).collect();
+        let matches = stage.hold(tx.db, &held).await?;
+        let mut ids = tx.new_ids(matches.iter().filter(|m| m.is_none()).count()).into_iter();
+        let (mut rejects, mut staged, mut changed) = (Vec::new(), Vec::new(), Vec::new());
+        for ((row, found), (key, values)) in piece.into_iter().zip(matches).zip(held) {
+            let mut fault = row.fault;
+            let reject = |code, reason: String| Reject {
+                number: row.number,
+                line: row.line,
+                column: Some(plan.key.name().to_owned()),
+                code,
+                reason,
+            };
+            if let Some(found) = &found {
+                if !stage.is_first(found) {
+                    let reason = format!("{} {} stands in the file already", plan.key.name(), key.to_text());
+                    rejects.push(reject("duplicate", reason));
+                    continue;
+                }
+                match self.on_conflict {
+                    _ if fault.is_some() => {}
+                    OnConflict::Error => {
+                        let reason = format!("{} {} exists already", plan.desc.noun, key.to_text());
+                        rejects.push(reject(ProblemKind::Conflict.word(), reason));
+                        continue;
+                    }
+                    OnConflict::Skip => {
+                        report.skipped += 1;
+                        continue;
+                    }
+                    OnConflict::Update if found.is_same => {
+                        report.unchanged += 1;
+                        continue;
+                    }
+                    OnConflict::Update => {}
+                }
+            } else {
+                fault = fault.or(row.as_new);
+            }
+            let is_good = fault.is_none();
+            rejects.extend(fault);
+            let text = |value: Option<&(&Field, Value)>| value.filter(|(_, v)| !v.is_null()).map(|(_, v)| v.to_text());
+            let value = |field: &Field| text(values.iter().rfind(|(f, _)| f.column == field.column));
+            let others = plan.others.iter().map(|f| value(f));
+            let mut row = Row {
+                number: row.number,
+                line: row.line,
+                id: found.map(|m| m.id).or_else(|| ids.next()).unwrap_or_default(),
+                is_new: found.is_none(),
+                keys: std::iter::once((!key.is_null()).then(|| key.to_text())).chain(others).collect(),
+                references: plan.references.iter().map(|r| value(r.field).map(|t| plan.normal(r, &t))).collect(),
+                named: plan.named.iter().map(|f| value(f)).collect(),
+            };
+            if !is_good {
+                row.references.fill(None);
+            } else if found.is_some() {
+                changed.push((row.number, row.line, key, values));
+            }
+            staged.push(row);
+        }
+        self.check_changed(tx, plan, changed, &mut rejects).await?;
+        stage.add(tx.db, staged).await?;
+        stage.reject(tx.db, &rejects).await
+    }
+
+    /// Rules that a record which is there must keep once a row has changed it.
+    async fn check_changed(
+        &self,
+        tx: &mut Tx<'_>,
+        plan: &Plan,
+        changed: Vec<(u64, u64, Value, Vec<(&'static Field, Value)>)>,
+        rejects: &mut Vec<Reject>,
+    ) -> Result<()> {
+        let keys: Vec<Value> = changed.iter().map(|(_, _, key, _)| key.clone()).collect();
+        let there = records::with_values(tx.db, plan.desc, self.org, plan.key, &keys).await?;
+        for (number, line, key, values) in changed {
+            let Some(before) = there.iter().find(|r| *r.get(plan.key.column) == key) else { continue };
+            let mut after = before.clone();
+            for (field, value) in &values {
+                after.set(field.column, without_reference(field, value));
+            }
+            if let Err(p) = not_system(before).and_then(|()| (plan.desc.check)(&after)) {
+                let column = Some(p.field.unwrap_or(plan.key.name()).to_owned());
+                rejects.push(Reject { number, line, column, code: p.kind.word(), reason: p.sentence });
+            }
+        }
+        Ok(())
+    }
+
+    /// The second time through the file, for the new rows of one organisation.
+    async fn create(&self, tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &Stage, org: i32) -> Result<u64> {
+        let total = stage.good(tx.db, true).await?;
+        if total == 0 {
+            return Ok(0);
+        }
+        self.progress.part("writing", Some(total), "rows");
+        let aside = tx.set_indexes_aside(plan.desc, total).await?;
+        let loaders = Loaders::new(tx.db, plan.desc, org).await?;
+        let (send, mut verdicts) = mpsc::channel(AHEAD);
+        let (made, mut receive) = mpsc::channel(AHEAD);
+        let mut meta = blank(tx, plan.desc, org, uuid::Uuid::nil(), &plan.rules)?.meta;
+        meta.created_by = tx.actor().await?;
+        meta.updated_by = meta.created_by;
+        let making = Making { meta, chain: tx.lend_chain(org).await? };
+        let worker = {
+            let plan = Arc::clone(plan);
+            spawn_blocking(move || rows::make_all(&plan, making, &mut verdicts, &made))
+        };
+        let (mut send, mut last, mut waiting, mut done) = (Some(send), 0, 0, 0);
+        loop {
+            while let (Some(to), true) = (&send, waiting < AHEAD) {
+                let some = stage.verdicts(tx.db, true, last, TOGETHER).await?;
+                let Some(end) = some.last() else {
+                    send = None;
+                    break;
+                };
+                last = end.number;
+                let salts = tx.salts(some.len());
+                // Where nobody takes it the worker has failed, and says below why.
+                let _ = to.send(some.into_iter().zip(salts).collect()).await;
+                waiting += 1;
+            }
+            if waiting == 0 {
+                break;
+            }
+            let Some(rows) = receive.recv().await else { break };
+            waiting -= 1;
+            done += rows.len() as u64;
+            tx.fill(&loaders, rows).await?;
+            self.progress.set(done);
+        }
+        drop(send);
+        tx.take_back(worker.await??)?;
+        tx.put_indexes_back(aside).await?;
+        Ok(total)
+    }
+
+    /// The second time through the file, row by row: changes, and new organisations, of which each has a tree of its own.
+    async fn write_singly(
+        &self,
+        tx: &mut Tx<'_>,
+        plan: &Arc<Plan>,
+        stage: &Stage,
+        are_new: bool,
+        report: &mut Report,
+    ) -> Result<()> {
+        let total = stage.good(tx.db, are_new).await?;
+        if total == 0 {
+            return Ok(());
+        }
+        self.progress.part("writing", Some(total), "rows");
+        let (send, mut verdicts) = mpsc::channel(AHEAD);
+        let (picked, mut receive) = mpsc::channel(AHEAD);
+        let worker = {
+            let plan = Arc::clone(plan);
+            spawn_blocking(move || rows::read_picked(&plan, &mut verdicts, &picked))
+        };
+        let (mut last, mut done) = (0, 0);
+        loop {
+            let some = stage.verdicts(tx.db, are_new, last, rows::PIECE).await?;
+            let Some(end) = some.last() else { break };
+            last = end.number;
+            let ids: Vec<Value> = some.iter().map(|v| v.id.into()).collect();
+            // Where nobody takes it the worker has failed, and says below why.
+            let _ = send.send(some).await;
+            let Some(rows) = receive.recv().await else { break };
+            let there = if are_new { Vec::new() } else { records::with_ids(tx.db, plan.desc, self.org, &ids).await? };
+            done += rows.len() as u64;
+            for (verdict, values) in rows {
+                let set = |record: &mut Record| {
+                    for (field, value) in values {
+                        record.set(field.column, value);
+                    }
+                };
+                if are_new {
+                    let org = tx.new_org_number().await?;
+                    let mut record = blank(tx, plan.desc, org, verdict.id, &plan.rules)?;
+                    set(&mut record);
+                    tx.insert_later(plan.desc, org, verdict.id, record.values).await?;
+                    report.created += 1;
+                    continue;
+                }
+                let before = there.iter().find(|r| r.meta.id == verdict.id);
+                let before = before.ok_or_else(|| anyhow::anyhow!("a record went away under the lock"))?;
+                let mut after = before.clone();
+                set(&mut after);
+                match tx.update(before, after, Action::Update).await? {
+                    Some(_) => report.updated += 1,
+                    None => report.unchanged += 1,
+                }
+            }
+            self.progress.set(done);
+        }
+        drop(send);
+        worker.await?
+    }
+}
+
+impl Verb for Import {
+    type Output = Report;
+
+    fn orgs(&self) -> Vec<i32> {
+        // Organisations in a file are found first; then all of them are locked in order.
+        self.org.into_iter().collect()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Report> {
+        let desc = described(&self.noun)?;
+        let mut plan = self.plan(desc, rules)?;
+        let mut held: Vec<&'static Field> = Vec::new();
+        if self.on_conflict == OnConflict::Update {
+            let by_key = |f: &&&Field| !plan.references.iter().any(|r| r.by.is_some() && r.field.column == f.column);
+            let given = plan.columns.iter().flatten().chain(plan.constants.iter().map(|(f, _)| f));
+            held.extend(given.filter(by_key));
+        }
+        let (others, references) = (plan.others.clone(), plan.references.clone());
+        let mut stage = Stage::new(tx.db, desc, self.org, plan.key, others, references, &held).await?;
+        plan.named = stage.named().to_vec();
+        let plan = Arc::new(plan);
+        let mut report = Report::default();
+        self.read(tx, &plan, &mut stage, &mut report).await?;
+        stage.check(tx.db, rules).await?;
+        report.rejected = stage.rejected(tx.db).await?;
+        report.rejects = stage.rejects(tx.db, 0, SHOWN).await?;
+        if report.rejected > 0 {
+            self.write_rejects(tx.db, &stage).await?;
+            if !self.keep_going {
+                report.refused = true;
+                return Err(Refused(report).into());
+            }
+        }
+        match self.org {
+            Some(org) => report.created = self.create(tx, &plan, &stage, org).await?,
+            None => {
+                let mut orgs = stage.orgs(tx.db).await?;
+                orgs.push(SYSTEM);
+                tx.lock(&orgs, &mut |_| {}).await?;
+                self.write_singly(tx, &plan, &stage, true, &mut report).await?;
+            }
+        }
+        self.write_singly(tx, &plan, &stage, false, &mut report).await?;
+        if report.created > MANY {
+            tx.settle(desc).await?;
+        }
+        if report.created + report.updated > 0 {
+            let mut details = Map::new();
+            details.insert("file".into(), self.source.path.display().to_string().into());
+            for (name, n) in [
+                ("read", report.read),
+                ("created", report.created),
+                ("updated", report.updated),
+                ("rejected", report.rejected),
+            ] {
+                details.insert(name.into(), n.into());
+            }
+            tx.event(self.org.unwrap_or(SYSTEM), Action::Import, desc.noun, details).await?;
+        }
+        Ok(report)
+    }
+}
+
+/// An import that was undone because of rejected rows.
+#[derive(Debug)]
+struct Refused(Report);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("rows were rejected")
+    }
+}
+impl std::error::Error for Refused {}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    match (std::fs::metadata(a), std::fs::metadata(b)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+/// The first row of a file: the names of its columns.
+fn header(rows: &mut Rows) -> Result<Vec<String>> {
+    let Some(row) = rows.read()? else {
+        return Err(Problem::invalid("the file has no header").hint("the first line names the columns").into());
+    };
+    if let Some(fault) = row.fault {
+        return Err(Problem::invalid(format!("line {}: {}", fault.line, fault.what)).into());
+    }
+    Ok(row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect())
+}
+
+/// Standard input can be read once; two passes need a file. It is nobody else's to read.
+async fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
+    let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", plain(&e)));
+    let file = tempfile::NamedTempFile::new().map_err(failed)?;
+    // The name stays here, so that the file is removed even if standard input never ends.
+    s.ui.read_stdin(file.reopen().map_err(failed)?).await?;
+    Ok(file)
+}
+
+pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
+    let file = m.get_one::<String>("file").cloned().unwrap_or_default();
+    // Kept until the end: dropping it removes the file.
+    let spooled = if file == "-" { Some(spool(s).await?) } else { None };
+    let path = spooled.as_ref().map_or_else(|| PathBuf::from(&file), |f| f.path().to_owned());
+    let shown = if spooled.is_some() { "standard input" } else { &file };
+    let source = Source::open(&path, shown)?;
+    if source.encoding != "utf-8" {
+        s.ui.status(&format!("note: {shown} is read as {}", source.encoding));
+    }
+    let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
+    if let Some(rejects) = rejects.as_ref().filter(|r| is_same_file(r, &path)) {
+        let sentence = format!("--rejects would write over {}, which is read", rejects.display());
+        return Err(Problem::usage(sentence).hint("choose another file").into());
+    }
+    let header = header(&mut source.rows()?)?;
+    let Mapping { columns, lookups } = map_columns(desc, &header, m)?;
+    let constants = constants(desc, m)?;
+    if let Some((twice, _)) = constants.iter().find(|(c, _)| columns.iter().flatten().any(|f| f == c)) {
+        return Err(Problem::usage(format!("--set {twice}: the file has a column for it"))
+            .hint("leave --set out, or map the column to another field")
+            .into());
+    }
+    let has =
+        |f: &&Field| columns.iter().flatten().any(|c| c == f.name()) || constants.iter().any(|(c, _)| c == f.name());
+    let key =
+        match m.get_one::<String>("key-field") {
+            Some(name) => desc.keys().find(|f| f.name() == name).ok_or_else(|| {
+                let keys: Vec<&str> = desc.keys().map(Field::name).collect();
+                Problem::usage(format!("{} is no key of a {}", shorten(name), desc.noun))
+                    .hint(format!("keys: {}", keys.join(", ")))
+            })?,
+            None => desc.keys().find(has).ok_or_else(|| {
+                let keys: Vec<&str> = desc.keys().map(Field::name).collect();
+                Problem::invalid(format!("no column holds a key of the {}: {}", desc.noun, keys.join(", ")))
+                    .hint(format!("its columns: {}; --map 'COLUMN={}' names the one", header.join(", "), keys[0]))
+            })?,
+        };
+    let on_conflict = match m.get_one::<String>("on-conflict").map(String::as_str) {
+        Some("skip") => OnConflict::Skip,
+        Some("update") => OnConflict::Update,
+        _ => OnConflict::Error,
+    };
+    if on_conflict == OnConflict::Error
+        && let Some(missing) = desc.settable().find(|f| f.ty.required && f.default().is_none() && !has(f))
+    {
+        return Err(Problem::invalid(format!("no column holds the {} of the {}", missing.name(), desc.noun))
+            .hint(format!("--map 'COLUMN={0}' names one; --set {0}=... gives every row the same", missing.name()))
+            .into());
+    }
+    let verb = Import {
+        noun: desc.noun.into(),
+        org,
+        source,
+        columns,
+        lookups,
+        constants,
+        key: key.name().into(),
+        on_conflict,
+        keep_going: m.get_flag("keep-going"),
+        rejects,
+        progress: s.ui.progress(),
+    };
+    // What is set for every row is wrong for all of them or for none.
+    verb.plan(desc, &s.rules)?;
+    let started = std::time::Instant::now();
+    let done = gate::write(s, &verb).await;
+    verb.progress.finish();
+    let report = match done {
+        Ok(report) => report,
+        Err(e) => {
+            let report = e.downcast::<Refused>()?.0;
+            s.refused = [("read", report.read), ("rejected", report.rejected)]
+                .map(|(k, n)| (k.into(), n.into()))
+                .into_iter()
+                .collect();
+            report
+        }
+    };
+    tell(s, desc, &report, started.elapsed().as_secs_f64(), &verb)
+}

@@ -1,0 +1,40 @@
+//! Below sqlx: rows in bulk go straight to the SQLite library that sqlx has open. Each row that sqlx hands over crosses
+//! from its worker's thread to ours, which costs several times what the row itself does.
+//!
+//! This is the only file with `unsafe` in it.
+#![allow(unsafe_code)]
+
+use std::ops::Deref;
+
+use rusqlite::Connection;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::LockedSqliteHandle;
+
+/// sqlx's connection, held still, as rusqlite sees it. While it lives, sqlx's worker does nothing on the connection.
+pub struct Below<'a> {
+    // Fields are dropped in this order: first the view, which does not close what it did not open, then the lock.
+    connection: Connection,
+    _locked: LockedSqliteHandle<'a>,
+}
+
+impl<'a> Below<'a> {
+    /// Waits until sqlx's worker has finished what it does, and takes its place.
+    pub async fn sqlx(conn: &'a mut SqliteConnection) -> Result<Below<'a>, sqlx::Error> {
+        let mut locked = conn.lock_handle().await?;
+        let handle = locked.as_raw_handle();
+        // SAFETY: rusqlite and sqlx are linked to one and the same library (`links = "sqlite3"` of libsqlite3-sys lets
+        // Cargo build only one), so the pointer is what both take it for. It is open, and stays so: `_locked` borrows
+        // the connection exclusively and outlives the view. `from_handle` makes a view that never closes the handle,
+        // and settings of the connection are left as they are.
+        let connection = unsafe { Connection::from_handle(handle.as_ptr().cast()) };
+        let connection = connection.map_err(|e| sqlx::Error::Protocol(e.to_string()))?;
+        Ok(Below { connection, _locked: locked })
+    }
+}
+
+impl Deref for Below<'_> {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}

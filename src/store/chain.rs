@@ -1,0 +1,76 @@
+//! The growing end of one audit tree, apart from the connection: many records can be made while others are written.
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::model::audit::{self, Header, Payload, Status};
+use crate::model::merkle::{Frontier, Hash};
+use crate::model::problem::Problem;
+use crate::model::value::{Kind, Value, canonical};
+
+/// Appends records to one tree, all of one transaction. Lent by [`super::tx::Tx::lend_chain`], which lets nobody else
+/// append meanwhile.
+pub struct Chain {
+    pub(super) tree: i32,
+    pub(super) frontier: Frontier,
+    pub(super) at: DateTime<Utc>,
+    pub(super) request_id: Uuid,
+    pub(super) request_digest: Hash,
+    pub(super) status: Status,
+}
+
+/// Columns of an audit record, as [`Chain::append`] gives their values.
+pub const COLUMNS: &[(&str, Kind)] = &[
+    ("tree", Kind::Int),
+    ("seq", Kind::Int),
+    ("action", Kind::Text),
+    ("kind", Kind::Text),
+    ("resource_id", Kind::Uuid),
+    ("salt", Kind::Bytes),
+    ("payload", Kind::Text),
+    ("leaf", Kind::Bytes),
+];
+
+impl Chain {
+    /// Makes the next record and moves the tree on; the record's columns, which must then be written.
+    pub fn append(
+        &mut self,
+        action: &str,
+        kind: &str,
+        id: Uuid,
+        payload: &Payload,
+        salt: [u8; 16],
+    ) -> Result<Vec<Value>> {
+        if action.chars().count() > audit::WORD || kind.chars().count() > audit::WORD {
+            return Err(Problem::invalid(format!("actions and kinds have at most {} characters", audit::WORD)).into());
+        }
+        let text = canonical(&payload.to_json())?;
+        let commitment = audit::commit(&salt, &text);
+        let seq = self.frontier.size() + 1;
+        let header = Header {
+            tree: u32::try_from(self.tree)?,
+            seq,
+            at: self.at,
+            request_id: self.request_id,
+            request_digest: self.request_digest,
+            action,
+            kind,
+            resource_id: id,
+            status: self.status.word(),
+        };
+        let leaf = header.leaf(&commitment);
+        let stored_seq = i64::try_from(seq)?;
+        self.frontier.append(leaf);
+        Ok(vec![
+            self.tree.into(),
+            stored_seq.into(),
+            action.into(),
+            kind.into(),
+            id.into(),
+            salt.to_vec().into(),
+            text.into(),
+            leaf.to_vec().into(),
+        ])
+    }
+}

@@ -1,0 +1,693 @@
+//! The staging tables of an import: keys and references of a file's rows, not in memory but in temporary tables, and the
+//! questions that are asked of all rows at once. Rows are known by their number in the file.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::db::Db;
+use super::hold::{Holder, Match};
+use super::load::Loader;
+use super::records;
+use super::sql::{Sql, quoted};
+use crate::model::resource::{Descriptor, Field};
+use crate::model::scalar::Rules;
+use crate::model::value::{Kind, Value};
+
+/// A row that is not loaded, and why.
+#[derive(Debug, Clone)]
+pub struct Reject {
+    pub number: u64,
+    pub line: u64,
+    pub column: Option<String>,
+    pub code: &'static str,
+    pub reason: String,
+}
+
+/// A reference that rows give.
+#[derive(Debug, Clone, Copy)]
+pub struct Reference {
+    pub field: &'static Field,
+    pub target: &'static Descriptor,
+    /// The target's field that it is looked up by, where that is not its key.
+    pub by: Option<&'static Field>,
+}
+
+/// What is staged of a row.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub number: u64,
+    pub line: u64,
+    /// Of the record that is there, or of the new one.
+    pub id: Uuid,
+    pub is_new: bool,
+    /// Its natural key, then the values of the other unique columns of the file.
+    pub keys: Vec<Option<String>>,
+    /// What its references say, in the form that the target keeps.
+    pub references: Vec<Option<String>>,
+    /// Its values of the fields that references are looked up by.
+    pub named: Vec<Option<String>>,
+}
+
+/// What became of a row: to be written, with the ids of what it refers to.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    pub number: u64,
+    pub id: Uuid,
+    pub references: Vec<Option<Uuid>>,
+}
+
+/// Texts of references that are remembered as noted; above this, noting one twice costs a statement and nothing else.
+const REMEMBERED: usize = 100_000;
+
+/// Texts that are looked up together.
+const TOGETHER: usize = 500;
+
+/// Staging for one import into one kind.
+pub struct Stage {
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &'static Field,
+    others: Vec<&'static Field>,
+    references: Vec<Reference>,
+    named: Vec<&'static Field>,
+    holder: Option<Holder>,
+    loader: Loader,
+    noted: HashSet<(usize, String)>,
+    /// Records that a row of the file stands for already.
+    seen: Bits,
+    last: u64,
+    is_any_there: bool,
+    is_any_rejected: bool,
+}
+
+/// A set of small numbers.
+#[derive(Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    /// Whether it was not in the set before.
+    fn insert(&mut self, n: u64) -> bool {
+        let (word, bit) = (usize::try_from(n / 64).unwrap_or(usize::MAX), 1 << (n % 64));
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        let fresh = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        fresh
+    }
+    fn has(&self, n: u64) -> bool {
+        usize::try_from(n / 64).ok().and_then(|w| self.0.get(w)).is_some_and(|w| w & (1 << (n % 64)) != 0)
+    }
+}
+
+/// A text of SQL in an error message, at most 60 characters long.
+fn shortened(expr: &str) -> String {
+    format!("case when length({expr}) > 60 then substr({expr}, 1, 57) || '...' else {expr} end")
+}
+
+impl Stage {
+    /// Makes the temporary tables. Where rows may stand for records that are there, `held` names the fields that are
+    /// held against them.
+    pub async fn new(
+        db: &mut Db,
+        desc: &'static Descriptor,
+        org: Option<i32>,
+        key: &'static Field,
+        others: Vec<&'static Field>,
+        references: Vec<Reference>,
+        held: &[&'static Field],
+    ) -> Result<Stage> {
+        let (number, id, text, packed, at_end) = match db.is_postgres() {
+            true => ("bigint", "uuid", "text collate \"C\"", "", " on commit drop"),
+            false => ("integer", "blob", "text", " without rowid", ""),
+        };
+        let mut named: Vec<&'static Field> = Vec::new();
+        for by in references.iter().filter(|r| r.target == desc).filter_map(|r| r.by) {
+            if !named.iter().any(|n| n.column == by.column) {
+                named.push(by);
+            }
+        }
+        let columns = |letter: char, n: usize| (0..n).map(move |i| format!("{letter}{i}"));
+        let texts: Vec<String> = columns('k', 1 + others.len())
+            .chain(columns('r', references.len()))
+            .chain(columns('b', named.len()))
+            .collect();
+        let mut script = String::new();
+        for table in ["import_rows", "import_refs", "import_rejects"] {
+            script.push_str(&format!("drop table if exists {}.{table};\n", db.temporary()));
+        }
+        let more: String = texts.iter().map(|t| format!(", {t} {text}")).collect();
+        script.push_str(&format!(
+            "create temporary table import_rows (
+                 n {number} primary key, line {number} not null, id {id} not null, is_new {number} not null{more}){at_end};
+             create temporary table import_refs (
+                 field {number} not null, word {text} not null, first_use {number} not null, id {id}, n {number},
+                 matches {number}, low {text}, high {text}, primary key (field, word)){packed}{at_end};
+             create temporary table import_rejects (
+                 n {number} primary key, line {number} not null, field {text}, code {text} not null,
+                 reason {text} not null){at_end};"
+        ));
+        if !db.is_postgres() {
+            // By default 2 MB, too few for the indexes of a million rows.
+            script.push_str("");
+        }
+        db.script(script).await?;
+        let all: Vec<&str> =
+            ["n", "line", "id", "is_new"].into_iter().chain(texts.iter().map(String::as_str)).collect();
+        let loader = Loader::new(db, "import_rows", &all, 1).await?;
+        let holder = Holder::new(db, desc, org, key, held).await?;
+        Ok(Stage {
+            desc,
+            org,
+            key,
+            others,
+            references,
+            named,
+            holder,
+            loader,
+            noted: HashSet::new(),
+            seen: Bits::default(),
+            last: 0,
+            is_any_there: false,
+            is_any_rejected: false,
+        })
+    }
+
+    /// The fields that references to the file's own rows are looked up by.
+    pub fn named(&self) -> &[&'static Field] {
+        &self.named
+    }
+
+    /// Finds the records that rows stand for: the row's key and its values of the fields that are held against them.
+    pub async fn hold(
+        &mut self,
+        db: &mut Db,
+        rows: &[(Value, Vec<(&'static Field, Value)>)],
+    ) -> Result<Vec<Option<Match>>> {
+        match &mut self.holder {
+            Some(holder) => holder.hold(db, rows).await,
+            None => Ok(vec![None; rows.len()]),
+        }
+    }
+
+    /// Whether this is the first row that stands for a record.
+    pub fn is_first(&mut self, found: &Match) -> bool {
+        self.seen.insert(found.place)
+    }
+
+    /// Stages rows.
+    pub async fn add(&mut self, db: &mut Db, rows: Vec<Row>) -> Result<()> {
+        let mut values: Vec<Vec<Value>> = Vec::with_capacity(rows.len());
+        let mut noted: Vec<(usize, String, u64)> = Vec::new();
+        for row in rows {
+            let number = i64::try_from(row.number)?;
+            self.last = self.last.max(row.number);
+            self.is_any_there |= !row.is_new;
+            for (i, text) in row.references.iter().enumerate() {
+                let Some(text) = text else { continue };
+                if self.noted.len() >= REMEMBERED {
+                    self.noted.clear();
+                }
+                if self.noted.insert((i, text.clone())) {
+                    noted.push((i, text.clone(), row.number));
+                }
+            }
+            let mut all: Vec<Value> =
+                vec![number.into(), i64::try_from(row.line)?.into(), row.id.into(), i64::from(row.is_new).into()];
+            all.extend(row.keys.into_iter().chain(row.references).chain(row.named).map(Value::from));
+            values.push(all);
+        }
+        self.loader.load(db, &values).await?;
+        for some in noted.chunks(TOGETHER) {
+            let mut sql = Sql::bulk("insert into import_refs (field, word, first_use) values ", db.engine());
+            for (i, (field, text, number)) in some.iter().enumerate() {
+                sql.push(if i == 0 { "" } else { ", " });
+                sql.bind_list([(*field as i64).into(), text.as_str().into(), Value::from(*number as i64)]);
+            }
+            sql.push(" on conflict do nothing");
+            db.execute(sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes rejected rows. The first reason of a row stands.
+    pub async fn reject(&mut self, db: &mut Db, rejects: &[Reject]) -> Result<()> {
+        for some in rejects.chunks(TOGETHER) {
+            let mut sql = Sql::bulk("insert into import_rejects (n, line, field, code, reason) values ", db.engine());
+            for (i, r) in some.iter().enumerate() {
+                sql.push(if i == 0 { "" } else { ", " });
+                sql.bind_list([
+                    Value::from(i64::try_from(r.number)?),
+                    i64::try_from(r.line)?.into(),
+                    Value::from(r.column.clone()),
+                    r.code.into(),
+                    r.reason.as_str().into(),
+                ]);
+            }
+            sql.push(" on conflict do nothing");
+            db.execute(sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks everything that is asked of all rows at once, and notes what it rejects.
+    pub async fn check(&mut self, db: &mut Db, rules: &Rules) -> Result<()> {
+        self.check_keys(db).await?;
+        for i in 0..self.references.len() {
+            self.resolve(db, i, rules).await?;
+        }
+        let own: Vec<usize> = (0..self.references.len()).filter(|i| self.references[*i].target == self.desc).collect();
+        for i in &own {
+            self.reject_rings(db, *i).await?;
+        }
+        // A row that falls may be referred to through any of the fields.
+        let mut before = None;
+        while before != Some(self.rejected(db).await?) {
+            before = Some(self.rejected(db).await?);
+            for i in &own {
+                self.reject_followers(db, *i).await?;
+            }
+        }
+        self.is_any_rejected = before != Some(0);
+        Ok(())
+    }
+
+    /// A key that stands in the file twice, or that another record has.
+    async fn check_keys(&mut self, db: &mut Db) -> Result<()> {
+        let mut script = String::new();
+        for i in 0..=self.others.len() {
+            script.push_str(&format!("create index {}import_rows_k{i} on import_rows (k{i}, n);\n", db.in_temporary()));
+        }
+        if db.is_postgres() {
+            script.push_str("analyze import_rows;\nanalyze import_refs;\n");
+        }
+        db.script(script).await?;
+        for (i, field) in std::iter::once(&self.key).chain(&self.others).enumerate() {
+            let shown = shortened(&format!("k{i}"));
+            db.execute(Sql::new(format!(
+                "insert into import_rejects (n, line, field, code, reason)
+                 select n, line, '{0}', 'duplicate', '{0} ' || {shown} || ' stands in the file already, on line ' || first_line
+                   from (select n, line, k{i}, first_value(n) over (partition by k{i} order by n) as first_n,
+                                first_value(line) over (partition by k{i} order by n) as first_line
+                           from import_rows where k{i} is not null) d
+                  where n <> first_n on conflict do nothing",
+                field.name()
+            )))
+            .await?;
+            if i == 0 {
+                // Whether the natural key is there was asked when the row came.
+                continue;
+            }
+            let mut sql = Sql::new(format!(
+                "insert into import_rejects (n, line, field, code, reason)
+                 select s.n, s.line, '{0}', 'conflict', '{1} ' || {2} || ' exists already'
+                   from import_rows s join {3} t on t.{4} = s.k{i} and t.deleted_at is null and t.id <> s.id
+                  where s.k{i} is not null",
+                field.name(),
+                self.desc.noun,
+                shortened(&format!("s.k{i}")),
+                self.desc.table,
+                quoted(field.column)
+            ));
+            if let Some(org) = self.org {
+                sql.push(" and t.org_id = ").bind(org);
+            }
+            sql.push(" on conflict do nothing");
+            db.execute(sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds what the texts of one reference stand for: a live record, or a row of this file.
+    async fn resolve(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<()> {
+        let Reference { field, target, by } = self.references[i];
+        let own = target == self.desc;
+        // An organisation's records are its own; organisations themselves are no tenant's.
+        let tenant = match self.org {
+            Some(org) if !target.is_org() => format!("x.org_id = {org}"),
+            _ => "true".to_owned(),
+        };
+        let (table, key) = (target.table, quoted(target.key().column));
+        match by {
+            None => {
+                let found = format!(
+                    "select x.id from {table} x where {tenant} and x.{key} = import_refs.word and x.deleted_at is null"
+                );
+                let mut script = format!("update import_refs set id = ({found}) where field = {i};\n");
+                if own {
+                    let row = "import_rows s where s.k0 = import_refs.word order by s.n limit 1";
+                    script.push_str(&format!(
+                        "update import_refs set n = (select s.n from {row}), id = coalesce(id, (select s.id from {row}))
+                          where field = {i};\n"
+                    ));
+                }
+                db.script(script).await?;
+                self.resolve_otherwise(db, i, rules).await?;
+            }
+            Some(by) => {
+                let by_column = quoted(by.column);
+                let mut found = format!(
+                    "select x.{by_column} as word, x.id, x.{key} as k, null as n from {table} x
+                       join import_refs f on f.field = {i} and f.word = x.{by_column}
+                      where {tenant} and x.deleted_at is null"
+                );
+                if let (true, Some(b)) = (own, self.named.iter().position(|n| n.column == by.column)) {
+                    found = found.replace("null as n", "cast(null as bigint) as n");
+                    found.push_str(&format!(
+                        " union all select s.b{b}, s.id, s.k0, s.n from import_rows s
+                            join import_refs f on f.field = {i} and f.word = s.b{b}
+                           where not exists (select 1 from import_rejects e where e.n = s.n)"
+                    ));
+                }
+                let any = if db.is_postgres() { "(array_agg(id))[1]" } else { "min(id)" };
+                let no_n = if own { "max(n)" } else { "null" };
+                db.execute(Sql::new(format!(
+                    "insert into import_refs (field, word, first_use, id, n, matches, low, high)
+                     select {i}, word, 0, {any}, {no_n}, count(distinct id), min(k), max(k) from ({found}) d group by word
+                     on conflict (field, word) do update set id = excluded.id, n = excluded.n, matches = excluded.matches,
+                        low = excluded.low, high = excluded.high"
+                )))
+                .await?;
+            }
+        }
+        let unclear = format!("select count(*) from import_refs where field = {i} and (id is null or matches > 1)");
+        if db.one(Sql::new(unclear).yields([Kind::Int])).await?.int(0)? == 0 {
+            return Ok(());
+        }
+        let word = shortened("f.word");
+        let (missing, several) = match by {
+            None => (format!("'{} ' || {word} || ' does not exist'", target.noun), "''".to_owned()),
+            Some(by) => (
+                format!("'no {} has the {} ' || {word}", target.noun, by.name()),
+                format!(
+                    "'several {} have the {} ' || {word} || ': ' || f.low || case when f.matches > 2 then ', ..., ' else ', ' end || f.high",
+                    target.table,
+                    by.name()
+                ),
+            ),
+        };
+        db.execute(Sql::new(format!(
+            "insert into import_rejects (n, line, field, code, reason)
+             select s.n, s.line, '{}', case when f.id is null then 'not_found' else 'conflict' end,
+                    case when f.id is null then {missing} else {several} end
+               from import_rows s join import_refs f on f.field = {i} and f.word = s.r{i}
+              where f.id is null or f.matches > 1 on conflict do nothing",
+            field.name()
+        )))
+        .await
+        .map(drop)
+    }
+
+    /// Texts that are no natural key: perhaps another key of the record, or its id.
+    async fn resolve_otherwise(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<()> {
+        let target = self.references[i].target;
+        let mut after = String::new();
+        loop {
+            let mut sql =
+                Sql::new(format!("select word from import_refs where field = {i} and id is null and word > "));
+            sql.bind(after.as_str()).push(&format!(" order by word limit {TOGETHER}"));
+            let words: Vec<String> = db
+                .all(sql.yields([Kind::Text]))
+                .await?
+                .iter()
+                .map(|r| Ok(r.text(0)?.to_owned()))
+                .collect::<Result<_>>()?;
+            let Some(last) = words.last() else { return Ok(()) };
+            after.clone_from(last);
+            let mut found: HashMap<String, Uuid> = HashMap::new();
+            for field in target.keys().skip(1) {
+                let mut meant: HashMap<String, String> = HashMap::new();
+                for word in words.iter().filter(|w| !found.contains_key(*w)) {
+                    if let Ok(value) = field.parse(word, rules) {
+                        meant.insert(value.to_text(), word.clone());
+                    }
+                }
+                let values: Vec<Value> = meant.keys().map(|v| v.as_str().into()).collect();
+                for record in records::with_values(db, target, self.org, field, &values).await? {
+                    if let Some(word) = meant.get(&record.get(field.column).to_text()) {
+                        found.insert(word.clone(), record.meta.id);
+                    }
+                }
+            }
+            for word in &words {
+                if let Ok(id) = Uuid::try_parse(word)
+                    && let Some(org) = self.org
+                    && let Some(record) = records::load(db, target, org, id).await?
+                    && record.meta.is_live()
+                {
+                    found.insert(word.clone(), id);
+                }
+            }
+            for (word, id) in found {
+                let mut sql = Sql::new("update import_refs set id = ");
+                sql.bind(id).push(&format!(" where field = {i} and word = ")).bind(word);
+                db.execute(sql).await?;
+            }
+        }
+    }
+
+    /// Whether a ring could close at all: by a row that refers to one further down, or by a record that moves.
+    async fn may_ring(&self, db: &mut Db, i: usize) -> Result<bool> {
+        let forward =
+            format!("select count(*) from import_refs where field = {i} and n is not null and n >= first_use");
+        Ok(self.is_any_there || db.one(Sql::new(forward).yields([Kind::Int])).await?.int(0)? > 0)
+    }
+
+    /// For each row the row of the file that it stands below through one field, four bytes a row; 0 where there is none.
+    async fn parents(&self, db: &mut Db, i: usize) -> Result<Vec<u32>> {
+        let mut parents = vec![0_u32; usize::try_from(self.last)? + 1];
+        let sql = format!(
+            "select s.n, f.n from import_rows s join import_refs f on f.field = {i} and f.word = s.r{i} where f.n is not null"
+        );
+        db.each(Sql::new(sql).yields([Kind::Int, Kind::Int]), |row| {
+            parents[usize::try_from(row.int(0)?)?] = u32::try_from(row.int(1)?)?;
+            Ok(())
+        })
+        .await?;
+        Ok(parents)
+    }
+
+    /// Rejects the rows that stand below themselves, be it by way of records that the file leaves as they are.
+    async fn reject_rings(&mut self, db: &mut Db, i: usize) -> Result<()> {
+        if !self.may_ring(db, i).await? {
+            return Ok(());
+        }
+        let field = self.references[i].field;
+        if self.is_any_there {
+            // A record that the file does not move stands where the database says: the row of the file that comes first
+            // above it is what a row below it stands below.
+            let org = self.org.unwrap_or(0);
+            db.script(format!(
+                "create index {}import_rows_id on import_rows (id);
+                 update import_refs set n = (select s.n from import_rows s where s.id = import_refs.id)
+                  where field = {i} and n is null and id is not null;
+                 with recursive up (word, id) as (
+                     select word, id from import_refs where field = {i} and n is null and id is not null
+                     union
+                     select up.word, t.{column} from up join {table} t on t.org_id = {org} and t.id = up.id
+                      where t.{column} is not null
+                        and not exists (select 1 from import_rows s where s.id = up.id))
+                 update import_refs set n = (
+                     select s.n from up join import_rows s on s.id = up.id where up.word = import_refs.word limit 1)
+                  where field = {i} and n is null and word in (
+                     select up.word from up join import_rows s on s.id = up.id);",
+                db.in_temporary(),
+                column = quoted(field.column),
+                table = self.desc.table,
+            ))
+            .await?;
+        }
+        let parents = self.parents(db, i).await?;
+        let mut rejects = Vec::new();
+        for ring in rings(&parents) {
+            let mut shown: Vec<String> = Vec::new();
+            for n in ring.iter().take(SHOWN) {
+                let (key, above, _) = self.standing(db, *n, i).await?;
+                // Where the way leads over a record that the file leaves as it is, that is named too.
+                if shown.last() != Some(&key) {
+                    shown.push(key);
+                }
+                shown.push(above);
+            }
+            let path = format!("{}{}", shown.join(" > "), if ring.len() > SHOWN { " > ..." } else { "" });
+            let closed = shown.first() == shown.last() || ring.len() > SHOWN;
+            let path = if closed { path } else { format!("{path} > {}", shown[0]) };
+            for n in ring {
+                let line = self.standing(db, n, i).await?.2;
+                let reason = format!("stands below itself: {path}");
+                let number = n.into();
+                rejects.push(Reject { number, line, column: Some(field.name().into()), code: "cycle", reason });
+            }
+        }
+        self.reject(db, &rejects).await
+    }
+
+    /// Key of a row, what it refers to through one field, and its line.
+    async fn standing(&self, db: &mut Db, n: u32, i: usize) -> Result<(String, String, u64)> {
+        let sql = format!("select coalesce(k0, ''), coalesce(r{i}, ''), line from import_rows where n = $1");
+        let sql = Sql::new(sql).with([i64::from(n).into()]);
+        let row = db.one(sql.yields([Kind::Text, Kind::Text, Kind::Int])).await?;
+        Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned(), u64::try_from(row.int(2)?)?))
+    }
+
+    /// Who refers to a new row that was rejected is rejected, and who refers to that one.
+    async fn reject_followers(&mut self, db: &mut Db, i: usize) -> Result<()> {
+        let field = self.references[i].field;
+        if self.rejected(db).await? == 0 {
+            return Ok(());
+        }
+        let mut fallen = Bits::default();
+        let sql = "select e.n from import_rejects e join import_rows s on s.n = e.n where s.is_new = 1";
+        db.each(Sql::new(sql).yields([Kind::Int]), |row| {
+            fallen.insert(u64::try_from(row.int(0)?)?);
+            Ok(())
+        })
+        .await?;
+        let parents = self.parents(db, i).await?;
+        let mut falling: Vec<(u32, u32)> = Vec::new();
+        let mut known = Bits::default();
+        for start in 1..parents.len() {
+            let mut path = Vec::new();
+            let mut at = start;
+            while at != 0 && !known.has(at as u64) && !fallen.has(at as u64) && path.len() < parents.len() {
+                known.insert(at as u64);
+                path.push(at);
+                at = parents[at] as usize;
+            }
+            if at != 0 && fallen.has(at as u64) {
+                for n in path.into_iter().rev() {
+                    fallen.insert(n as u64);
+                    falling.push((u32::try_from(n)?, parents[n]));
+                }
+            }
+        }
+        for some in falling.chunks(TOGETHER) {
+            let mut sql = Sql::new("with v (n, p) as ");
+            let rows: Vec<String> = some.iter().map(|(n, p)| format!("({n}, {p})")).collect();
+            sql.push(&format!(
+                "(values {}) insert into import_rejects (n, line, field, code, reason)
+                 select s.n, s.line, '{1}', 'reference_rejected',
+                        '{1} ' || {2} || ' was rejected (line ' || p.line || ')'
+                   from v join import_rows s on s.n = v.n join import_rows p on p.n = v.p
+                  where true on conflict do nothing",
+                rows.join(", "),
+                field.name(),
+                shortened(&format!("s.r{i}"))
+            ));
+            db.execute(sql).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn rejected(&self, db: &mut Db) -> Result<u64> {
+        let row = db.one(Sql::new("select count(*) from import_rejects").yields([Kind::Int])).await?;
+        Ok(u64::try_from(row.int(0)?)?)
+    }
+
+    /// Rejected rows in the order of the file.
+    pub async fn rejects(&self, db: &mut Db, after: u64, limit: usize) -> Result<Vec<Reject>> {
+        let sql = "select n, line, field, code, reason from import_rejects where n > $1 order by n limit $2";
+        let args = [Value::from(i64::try_from(after)?), i64::try_from(limit)?.into()];
+        let kinds = [Kind::Int, Kind::Int, Kind::Text, Kind::Text, Kind::Text];
+        let rows = db.all(Sql::new(sql).with(args).yields(kinds)).await?;
+        rows.iter()
+            .map(|r| {
+                let code = r.text(3)?;
+                Ok(Reject {
+                    number: u64::try_from(r.int(0)?)?,
+                    line: u64::try_from(r.int(1)?)?,
+                    column: r.value(2).as_text().map(str::to_owned),
+                    code: CODES.iter().find(|c| **c == code).copied().unwrap_or("invalid"),
+                    reason: r.text(4)?.to_owned(),
+                })
+            })
+            .collect()
+    }
+
+    /// How many rows are to be written, of new records or of such as are there.
+    pub async fn good(&self, db: &mut Db, is_new: bool) -> Result<u64> {
+        let sql = Sql::new(
+            "select count(*) from import_rows s where s.is_new = $1
+                and not exists (select 1 from import_rejects e where e.n = s.n)",
+        );
+        let row = db.one(sql.with([i64::from(is_new).into()]).yields([Kind::Int])).await?;
+        Ok(u64::try_from(row.int(0)?)?)
+    }
+
+    /// The next rows to be written, in the order of the file.
+    pub async fn verdicts(&self, db: &mut Db, is_new: bool, after: u64, limit: usize) -> Result<Vec<Verdict>> {
+        let n = self.references.len();
+        let ids: String = (0..n).map(|i| format!(", f{i}.id")).collect();
+        let joins: String =
+            (0..n).map(|i| format!(" left join import_refs f{i} on f{i}.field = {i} and f{i}.word = s.r{i}")).collect();
+        let not_rejected = match self.is_any_rejected {
+            true => " and not exists (select 1 from import_rejects e where e.n = s.n)",
+            false => "",
+        };
+        let sql = format!(
+            "select s.n, s.id{ids} from import_rows s{joins} where s.n > $1 and s.is_new = $2{not_rejected}
+              order by s.n limit $3"
+        );
+        let args = [Value::from(i64::try_from(after)?), i64::from(is_new).into(), i64::try_from(limit)?.into()];
+        let kinds = [Kind::Int, Kind::Uuid].into_iter().chain(std::iter::repeat_n(Kind::Uuid, n));
+        let rows = db.all(Sql::new(sql).with(args).yields(kinds)).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Verdict {
+                    number: u64::try_from(row.int(0)?)?,
+                    id: row.uuid(1)?,
+                    references: (0..n).map(|i| row.value(2 + i).as_uuid()).collect(),
+                })
+            })
+            .collect()
+    }
+
+    /// Organisations, where these are what is imported, that rows will change.
+    pub async fn orgs(&self, db: &mut Db) -> Result<Vec<i32>> {
+        let sql = "select t.org_id from import_rows s join orgs t on t.id = s.id where s.is_new = 0";
+        db.all(Sql::new(sql).yields([Kind::Int])).await?.iter().map(|r| r.org(0)).collect()
+    }
+}
+
+/// Keys of a ring that its message names.
+const SHOWN: usize = 10;
+
+/// The codes that a reject can have.
+const CODES: &[&str] = &[
+    "quote",
+    "field_count",
+    "encoding",
+    "invalid",
+    "required",
+    "duplicate",
+    "conflict",
+    "not_found",
+    "cycle",
+    "reference_rejected",
+    "spreadsheet",
+];
+
+/// The rings of a graph in which each node (from 1) points at one other at most (0: none).
+fn rings(parents: &[u32]) -> Vec<Vec<u32>> {
+    let mut rings = Vec::new();
+    // 0: not seen; 1: on the present path; 2: done.
+    let mut state = vec![0_u8; parents.len()];
+    for start in 1..parents.len() {
+        let (mut path, mut at) = (Vec::new(), start);
+        while at != 0 && state[at] == 0 {
+            state[at] = 1;
+            path.push(at);
+            at = parents[at] as usize;
+        }
+        if at != 0 && state[at] == 1 {
+            let from = path.iter().position(|n| *n == at).unwrap_or(0);
+            rings.push(path[from..].iter().map(|n| *n as u32).collect());
+        }
+        for n in path {
+            state[n] = 2;
+        }
+    }
+    rings
+}

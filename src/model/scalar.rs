@@ -82,6 +82,19 @@ fn compatible(text: &str) -> Cow<'_, str> {
     if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.nfkc().collect()) }
 }
 
+/// Whether a text is a line as it stands: printable ASCII, no blank at either end, no two together. Most are.
+fn is_plain_line(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut blank = true;
+    for b in bytes {
+        if !(b' '..=b'~').contains(b) || (*b == b' ' && blank) {
+            return false;
+        }
+        blank = *b == b' ';
+    }
+    !blank
+}
+
 /// Names the first character that `allowed` refuses, so that an invisible or look-alike one can be found.
 fn refuse(text: &str, allowed: impl Fn(char) -> bool, what: &str) -> Result<(), Invalid> {
     match text.chars().enumerate().find(|(_, c)| !allowed(*c)) {
@@ -102,6 +115,9 @@ pub fn is_format(c: char) -> bool {
 }
 
 fn at_most(text: &str, max: usize) -> Result<(), Invalid> {
+    if text.len() <= max {
+        return Ok(());
+    }
     let n = text.chars().count();
     if n > max { Err(format!("must be {max} characters or fewer, not {n}")) } else { Ok(()) }
 }
@@ -160,6 +176,9 @@ text_scalar! {
 text_scalar! {
     /// One line of text: NFC, trimmed, inner runs of blanks folded to one.
     Line[MAX], "TEXT", MAX, |text, _| {
+        if is_plain_line(text) {
+            return Ok(text.to_owned());
+        }
         let mut line = String::with_capacity(text.len());
         for word in composed(text).split_whitespace() {
             if !line.is_empty() {

@@ -1,14 +1,16 @@
 //! Holding a file's rows against the records that they stand for: which are there, and which say nothing new. Rows that
 //! say nothing new go no further, so that importing a file again costs little more than reading it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use anyhow::Result;
 use uuid::Uuid;
 
 use super::db::{Conn, Db};
 use super::sql::{Sql, quoted};
-use super::{postgres, search, sqlite};
+use super::{postgres, records, search, sqlite};
 use crate::model::resource;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::value::{Kind, Value};
@@ -23,8 +25,14 @@ pub struct Match {
     pub is_same: bool,
 }
 
+/// Fields with values.
+pub type Given = Vec<(&'static Field, Value)>;
+
 /// How many keys of referred records are remembered.
 const REMEMBERED: usize = 100_000;
+
+/// Keys that are looked up together.
+const TOGETHER: usize = 500;
 
 /// Holds rows against records of one kind.
 pub struct Holder {
@@ -32,8 +40,8 @@ pub struct Holder {
     pub(super) org: Option<i32>,
     pub(super) key: &'static Field,
     pub(super) held: Vec<&'static Field>,
-    /// Natural keys of records that those at hand refer to, by noun and id.
-    pub(super) keys: HashMap<(&'static str, Uuid), Option<String>>,
+    /// Ids of live records that rows refer to, by noun and natural key.
+    ids: HashMap<(&'static str, String), Option<Uuid>>,
     /// Number of the row of SQLite's table that was found last, and how often the next one was the one looked for.
     pub(super) last: i64,
     pub(super) luck: i32,
@@ -56,21 +64,52 @@ impl Holder {
         if db.first(sql.yields([Kind::Int])).await?.is_none() {
             return Ok(None);
         }
-        Ok(Some(Holder { desc, org, key, held: held.to_vec(), keys: HashMap::new(), last: 0, luck: 1 }))
+        Ok(Some(Holder { desc, org, key, held: held.to_vec(), ids: HashMap::new(), last: 0, luck: 1 }))
     }
 
     /// For each row, its key and values, the record that it stands for.
-    pub async fn hold(
-        &mut self,
-        db: &mut Db,
-        rows: &[(Value, Vec<(&'static Field, Value)>)],
-    ) -> Result<Vec<Option<Match>>> {
-        if self.keys.len() > REMEMBERED {
-            self.keys.clear();
-        }
+    pub async fn hold(&mut self, db: &mut Db, rows: &[(Value, Given)]) -> Result<Vec<Option<Match>>> {
+        self.find_references(db, rows).await?;
         match db.split() {
             (Conn::Sqlite(c), location) => sqlite::hold(c, location, self, rows).await,
             (Conn::Postgres(c), location) => postgres::hold(c, location, self, rows).await,
+        }
+    }
+
+    /// Finds what rows refer to, as far as it is not known yet.
+    async fn find_references(&mut self, db: &mut Db, rows: &[(Value, Given)]) -> Result<()> {
+        if self.ids.len() > REMEMBERED {
+            self.ids.clear();
+        }
+        for field in &self.held {
+            let Some(target) = field.target().and_then(resource) else { continue };
+            let given = rows.iter().flat_map(|(_, values)| values).filter(|(f, _)| f.column == field.column);
+            let mut unknown: Vec<Value> = Vec::new();
+            for (_, value) in given {
+                let Value::Text(text) = value else { continue };
+                if let Entry::Vacant(entry) = self.ids.entry((target.noun, text.clone())) {
+                    entry.insert(None);
+                    unknown.push(value.clone());
+                }
+            }
+            for some in unknown.chunks(TOGETHER) {
+                for record in records::with_values(db, target, self.org, target.key(), some).await? {
+                    self.ids.insert((target.noun, record.key()), Some(record.meta.id));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a field must hold for a row to say the same: of a reference, the id. Nil, which no record has, where the
+    /// row refers to none that is known by its natural key.
+    pub(super) fn wanted<'a>(&self, field: &Field, value: &'a Value) -> Cow<'a, Value> {
+        match (field.target(), value) {
+            (Some(noun), Value::Text(text)) => {
+                let id = self.ids.get(&(noun, text.clone())).copied().flatten();
+                Cow::Owned(Value::Uuid(id.unwrap_or_default()))
+            }
+            _ => Cow::Borrowed(value),
         }
     }
 
@@ -86,10 +125,5 @@ impl Holder {
 
     pub(super) fn row_number(&self) -> &'static str {
         search::row_number(self.desc)
-    }
-
-    /// What the natural key of a field's target is kept in.
-    pub(super) fn target(field: &Field) -> Option<&'static Descriptor> {
-        field.target().and_then(resource)
     }
 }

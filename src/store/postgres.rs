@@ -10,13 +10,12 @@ use sqlx::{
 };
 
 use super::db::Db;
-use super::hold::{Holder, Match};
+use super::hold::{Given, Holder, Match};
 use super::load::Loader;
 use super::location::{Location, Opening};
 use super::sql::{Row, Sql, quoted};
 use crate::model::problem::Problem;
 use crate::model::problem::plain;
-use crate::model::resource::Field;
 use crate::model::value::{Kind, Value};
 
 /// PostgreSQL 14.
@@ -173,48 +172,42 @@ pub async fn hold(
     conn: &mut PgConnection,
     location: &Location,
     holder: &Holder,
-    rows: &[(Value, Vec<(&'static Field, Value)>)],
+    rows: &[(Value, Given)],
 ) -> Result<Vec<Option<Match>>> {
     let mut matches = vec![None; rows.len()];
-    let (mut columns, mut same, mut joins) = (String::new(), String::new(), String::new());
-    for (i, field) in holder.held.iter().enumerate() {
-        let column = format!("t.{}", quoted(field.column));
-        let (cast, stored) = match Holder::target(field) {
-            Some(target) => {
-                joins.push_str(&format!(
-                    " left join {0} r{i} on r{i}.org_id = t.org_id and r{i}.id = {column}",
-                    target.table
-                ));
-                ("text", format!("r{i}.{}", quoted(target.key().column)))
-            }
-            None => (type_name(field.ty.kind), column),
-        };
-        columns.push_str(&format!(", c{i}, g{i}"));
-        same.push_str(&format!(" and (not u.g{i} or {stored} is not distinct from u.c{i}::{cast})"));
-    }
-    // As text: the server reads each kind's own form, and the arrays are of one type.
-    let of = |field: &Field| -> (Vec<Option<String>>, Vec<bool>) {
-        let value = |values: &[(&'static Field, Value)]| {
-            let (_, value) = values.iter().rfind(|(f, _)| f.column == field.column)?;
-            Some((!value.is_null()).then(|| value.to_text()))
-        };
-        rows.iter().map(|(_, values)| value(values)).map(|v| (v.clone().flatten(), v.is_some())).unzip()
-    };
     let mut args = PgArguments::default();
-    let keys: Vec<String> = rows.iter().map(|(key, _)| key.to_text()).collect();
     let too_large = |_| Problem::invalid("a value is too large for the database");
-    args.add(keys).map_err(too_large)?;
-    let mut arrays = String::from("$1::text[]");
+    args.add(rows.iter().map(|(key, _)| key.to_text()).collect::<Vec<_>>()).map_err(too_large)?;
+    let (mut columns, mut same, mut arrays) = (String::new(), String::new(), String::from("$1::text[]"));
+    let mut places = 1;
     for (i, field) in holder.held.iter().enumerate() {
-        let (values, given) = of(field);
+        // As text: the server reads each kind's own form, and the arrays are of one type.
+        let (mut values, mut given): (Vec<Option<String>>, Vec<bool>) = (Vec::new(), Vec::new());
+        for (_, row) in rows {
+            let value = row.iter().rfind(|(f, _)| f.column == field.column).map(|(_, v)| holder.wanted(field, v));
+            given.push(value.is_some());
+            values.push(value.filter(|v| !v.is_null()).map(|v| v.to_text()));
+        }
+        let cast = type_name(field.ty.kind);
+        let is_same = format!("t.{} is not distinct from u.c{i}::{cast}", quoted(field.column));
+        places += 1;
+        arrays.push_str(&format!(", ${places}::text[]"));
+        columns.push_str(&format!(", c{i}"));
         args.add(values).map_err(too_large)?;
-        args.add(given).map_err(too_large)?;
-        arrays.push_str(&format!(", ${}::text[], ${}::bool[]", 2 * i + 2, 2 * i + 3));
+        if given.iter().all(|g| *g) {
+            same.push_str(&format!(" and {is_same}"));
+        } else {
+            places += 1;
+            arrays.push_str(&format!(", ${places}::bool[]"));
+            columns.push_str(&format!(", g{i}"));
+            same.push_str(&format!(" and (not u.g{i} or {is_same})"));
+            args.add(given).map_err(too_large)?;
+        }
     }
     let text = format!(
         "select u.i, t.ctid::text, t.id, true{same}
            from unnest({arrays}) with ordinality as u (k{columns}, i)
-           join {} t on {} and t.{} = u.k and t.deleted_at is null{joins}",
+           join {} t on {} and t.{} = u.k and t.deleted_at is null",
         holder.desc.table,
         holder.tenant(),
         quoted(holder.key.column)

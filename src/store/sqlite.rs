@@ -1,6 +1,5 @@
 //! What is particular to SQLite: opening, values, errors, the one write lock.
 
-use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,7 +7,6 @@ use std::path::Path;
 
 use anyhow::Result;
 use chrono::DateTime;
-use rusqlite::OptionalExtension;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{Arguments, ConnectOptions, SqliteConnection};
@@ -16,12 +14,11 @@ use uuid::Uuid;
 
 use super::below::Below;
 use super::db::Db;
-use super::hold::{Holder, Match};
+use super::hold::{Given, Holder, Match};
 use super::load::Loader;
 use super::location::{Location, Opening};
 use super::sql::{Row, Sql, quoted};
 use crate::model::problem::{Problem, plain};
-use crate::model::resource::{Descriptor, Field};
 use crate::model::value::{Kind, Value};
 
 /// Marks the file as ours (`PRAGMA application_id`): "orgc".
@@ -152,7 +149,7 @@ pub async fn hold(
     conn: &mut SqliteConnection,
     location: &Location,
     holder: &mut Holder,
-    rows: &[(Value, Vec<(&'static Field, Value)>)],
+    rows: &[(Value, Given)],
 ) -> Result<Vec<Option<Match>>> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
     let below = Below::sqlx(conn).await?;
@@ -169,7 +166,6 @@ pub async fn hold(
     let in_order = select(&format!("t.{number} > ?1 and +{tenant}")) + &format!(" order by t.{number}");
     let mut in_order = below.prepare(&in_order).map_err(failed)?;
     let mut by_key = below.prepare(&select(&format!("{tenant} and t.{key} = ?1"))).map_err(failed)?;
-    let mut names = Names { below: &below, tenant: &tenant, statements: Vec::new() };
     let mut matches = Vec::with_capacity(rows.len());
     let mut rows = rows.iter().peekable();
     while rows.peek().is_some() {
@@ -184,7 +180,7 @@ pub async fn hold(
                 break;
             };
             holder.last = found.get(0).map_err(failed)?;
-            matches.push(Some(compare(found, &holder.held, values, &mut holder.keys, &mut names).map_err(failed)?));
+            matches.push(Some(compare(found, holder, values).map_err(failed)?));
             rows.next();
         }
         drop(next);
@@ -199,7 +195,7 @@ pub async fn hold(
         // After some rows that follow each other it is worth trying again.
         holder.luck = if at == holder.last + 1 { holder.luck + 1 } else { -LUCK };
         holder.last = at;
-        matches.push(Some(compare(found, &holder.held, values, &mut holder.keys, &mut names).map_err(failed)?));
+        matches.push(Some(compare(found, holder, values).map_err(failed)?));
     }
     Ok(matches)
 }
@@ -220,54 +216,18 @@ pub async fn drop_indexes(db: &mut Db, table: &str) -> Result<Vec<String>> {
 /// Rows that must follow each other before the order of the table is trusted again.
 const LUCK: i32 = 3;
 
-/// Finds natural keys of records by their ids.
-struct Names<'a> {
-    below: &'a Below<'a>,
-    tenant: &'a str,
-    statements: Vec<(&'static str, rusqlite::Statement<'a>)>,
-}
-
-impl Names<'_> {
-    fn key(&mut self, target: &'static Descriptor, id: &[u8]) -> rusqlite::Result<Option<String>> {
-        if !self.statements.iter().any(|(noun, _)| *noun == target.noun) {
-            let key = quoted(target.key().column);
-            let text = format!("select t.{key} from {} t where {} and t.id = ?1", target.table, self.tenant);
-            self.statements.push((target.noun, self.below.prepare(&text)?));
-        }
-        let Some((_, statement)) = self.statements.iter_mut().find(|(noun, _)| *noun == target.noun) else {
-            return Ok(None);
-        };
-        statement.query_row([id], |row| row.get(0)).optional()
-    }
-}
-
-fn compare(
-    found: &rusqlite::Row<'_>,
-    held: &[&'static Field],
-    values: &[(&'static Field, Value)],
-    keys: &mut HashMap<(&'static str, Uuid), Option<String>>,
-    names: &mut Names<'_>,
-) -> rusqlite::Result<Match> {
+fn compare(found: &rusqlite::Row<'_>, holder: &Holder, values: &Given) -> rusqlite::Result<Match> {
     let place = found.get::<_, i64>(0)?.unsigned_abs();
     let id = found.get_ref(1)?.as_blob().ok().and_then(|b| Uuid::from_slice(b).ok()).unwrap_or_default();
     let mut is_same = true;
     for (field, value) in values {
-        let Some(at) = held.iter().position(|h| h.column == field.column) else {
-            is_same = false;
-            break;
-        };
-        let stored = found.get_ref(3 + at)?;
-        is_same = match (Holder::target(field), stored, value) {
-            (Some(target), ValueRef::Blob(id), Value::Text(text)) => {
-                let known = (target.noun, Uuid::from_slice(id).unwrap_or_default());
-                if !keys.contains_key(&known) {
-                    let key = names.key(target, id)?;
-                    keys.insert(known, key);
-                }
-                keys.get(&known).is_some_and(|key| key.as_deref() == Some(text))
-            }
-            (_, stored, Value::Json(_)) => stored == ValueRef::from(&*value.to_text()),
-            (_, stored, value) => stored == bound_ref(value),
+        let at = holder.held.iter().position(|h| h.column == field.column);
+        is_same = match at.map(|at| found.get_ref(3 + at)).transpose()? {
+            None => false,
+            Some(stored) => match holder.wanted(field, value).as_ref() {
+                json @ Value::Json(_) => stored == ValueRef::from(&*json.to_text()),
+                value => stored == bound_ref(value),
+            },
         };
         if !is_same {
             break;

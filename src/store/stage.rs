@@ -7,7 +7,7 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use super::db::Db;
-use super::hold::{Holder, Match};
+use super::hold::{Given, Holder, Match};
 use super::load::Loader;
 use super::records;
 use super::sql::{Sql, quoted};
@@ -175,17 +175,18 @@ impl Stage {
         })
     }
 
+    /// Whether rows may stand for records that are there.
+    pub fn holds(&self) -> bool {
+        self.holder.is_some()
+    }
+
     /// The fields that references to the file's own rows are looked up by.
     pub fn named(&self) -> &[&'static Field] {
         &self.named
     }
 
     /// Finds the records that rows stand for: the row's key and its values of the fields that are held against them.
-    pub async fn hold(
-        &mut self,
-        db: &mut Db,
-        rows: &[(Value, Vec<(&'static Field, Value)>)],
-    ) -> Result<Vec<Option<Match>>> {
+    pub async fn hold(&mut self, db: &mut Db, rows: &[(Value, Given)]) -> Result<Vec<Option<Match>>> {
         match &mut self.holder {
             Some(holder) => holder.hold(db, rows).await,
             None => Ok(vec![None; rows.len()]),
@@ -509,7 +510,9 @@ impl Stage {
                 if shown.last() != Some(&key) {
                     shown.push(key);
                 }
-                shown.push(above);
+                if self.references[i].by.is_none() {
+                    shown.push(above);
+                }
             }
             let path = format!("{}{}", shown.join(" > "), if ring.len() > SHOWN { " > ..." } else { "" });
             let closed = shown.first() == shown.last() || ring.len() > SHOWN;

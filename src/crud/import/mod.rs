@@ -37,6 +37,7 @@ use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::{Rules, shorten};
 use crate::model::value::Value;
+use crate::store::hold::Given;
 use crate::store::records;
 use crate::store::stage::{Reject, Row, Stage};
 use crate::store::tx::{Loaders, Tx};
@@ -171,7 +172,8 @@ impl Import {
                     OnConflict::Update => {}
                 }
             } else {
-                fault = fault.or(row.as_new);
+                let late = || if plan.mostly_new { None } else { plan.check_new(row.number, row.line, &values) };
+                fault = fault.or(row.as_new).or_else(late);
             }
             let is_good = fault.is_none();
             rejects.extend(fault);
@@ -204,7 +206,7 @@ impl Import {
         &self,
         tx: &mut Tx<'_>,
         plan: &Plan,
-        changed: Vec<(u64, u64, Value, Vec<(&'static Field, Value)>)>,
+        changed: Vec<(u64, u64, Value, Given)>,
         rejects: &mut Vec<Reject>,
     ) -> Result<()> {
         let keys: Vec<Value> = changed.iter().map(|(_, _, key, _)| key.clone()).collect();
@@ -352,6 +354,7 @@ impl Verb for Import {
         let (others, references) = (plan.others.clone(), plan.references.clone());
         let mut stage = Stage::new(tx.db, desc, self.org, plan.key, others, references, &held).await?;
         plan.named = stage.named().to_vec();
+        plan.mostly_new = !stage.holds();
         let plan = Arc::new(plan);
         let mut report = Report::default();
         self.read(tx, &plan, &mut stage, &mut report).await?;

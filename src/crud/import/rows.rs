@@ -13,6 +13,7 @@ use crate::model::scalar::Rules;
 use crate::model::search;
 use crate::model::value::Value;
 use crate::store::chain::Chain;
+use crate::store::hold::Given;
 use crate::store::records::stored_values;
 use crate::store::stage::{Reference, Reject, Verdict};
 use crate::store::tx::Finished;
@@ -27,7 +28,7 @@ pub struct Plan {
     /// For each column of the file, the field that it fills; none where it is passed over.
     pub columns: Vec<Option<&'static Field>>,
     /// Values that every row gets.
-    pub constants: Vec<(&'static Field, Value)>,
+    pub constants: Given,
     /// The field that tells whether a row is there already.
     pub key: &'static Field,
     /// Further unique fields that rows give.
@@ -37,6 +38,8 @@ pub struct Plan {
     pub named: Vec<&'static Field>,
     /// A new record before anything is given: its defaults.
     pub blank: Vec<Value>,
+    /// Most rows are of new records, so they are checked as such when they are read.
+    pub mostly_new: bool,
     pub rules: Rules,
 }
 
@@ -47,7 +50,7 @@ pub struct Parsed {
     /// NULL where it has none that can be read.
     pub key: Value,
     /// References still as keys.
-    pub values: Vec<(&'static Field, Value)>,
+    pub values: Given,
     /// What is wrong with it.
     pub fault: Option<Reject>,
     /// What is wrong with it if it is a new record's.
@@ -59,7 +62,7 @@ impl Plan {
         desc: &'static Descriptor,
         source: Source,
         columns: Vec<Option<&'static Field>>,
-        constants: Vec<(&'static Field, Value)>,
+        constants: Given,
         key: &'static Field,
         lookups: &[(String, String)],
         rules: &Rules,
@@ -91,6 +94,7 @@ impl Plan {
             references: references.collect(),
             named: Vec::new(),
             blank: blank.collect::<Result<_>>()?,
+            mostly_new: true,
             rules: rules.clone(),
         })
     }
@@ -117,9 +121,9 @@ impl Plan {
                 parsed.values = values;
                 if parsed.key.is_null() {
                     let reason = format!("{} must not be empty", self.key.name());
-                    parsed.fault = Some(self.reject(row, Some(self.key), "required", reason));
-                } else {
-                    parsed.as_new = self.check_new(row, &parsed.values);
+                    parsed.fault = Some(self.reject(row.number, row.line, Some(self.key), "required", reason));
+                } else if self.mostly_new {
+                    parsed.as_new = self.check_new(row.number, row.line, &parsed.values);
                 }
             }
             Err(reject) => parsed.fault = Some(reject),
@@ -127,9 +131,8 @@ impl Plan {
         parsed
     }
 
-    fn reject(&self, row: &source::Row<'_>, field: Option<&Field>, code: &'static str, reason: String) -> Reject {
-        let column = field.map(|f| f.name().to_owned());
-        Reject { number: row.number, line: row.line, column, code, reason }
+    fn reject(&self, number: u64, line: u64, field: Option<&Field>, code: &'static str, reason: String) -> Reject {
+        Reject { number, line, column: field.map(|f| f.name().to_owned()), code, reason }
     }
 
     /// The key of a row, also where something else is wrong with it: who refers to it is then told so.
@@ -143,26 +146,36 @@ impl Plan {
     }
 
     /// The values that a row gives, parsed; references still as keys.
-    fn values(&self, row: &source::Row<'_>) -> Result<Vec<(&'static Field, Value)>, Reject> {
+    fn values(&self, row: &source::Row<'_>) -> Result<Given, Reject> {
         if let Some(fault) = &row.fault {
-            return Err(Reject { line: fault.line, ..self.reject(row, None, "quote", fault.what.to_owned()) });
+            return Err(Reject {
+                line: fault.line,
+                ..self.reject(row.number, row.line, None, "quote", fault.what.to_owned())
+            });
         }
         if row.cells.len() != self.columns.len() {
             let reason = format!("the row has {} cells, the header {}", row.cells.len(), self.columns.len());
-            return Err(self.reject(row, None, "field_count", reason));
+            return Err(self.reject(row.number, row.line, None, "field_count", reason));
         }
         let mut values = Vec::with_capacity(self.columns.len() + self.constants.len());
         for (cell, column) in row.cells.iter().zip(&self.columns) {
             let Some(field) = column else { continue };
             let text = std::str::from_utf8(cell).map_err(|_| {
-                self.reject(row, Some(field), "encoding", format!("{} is not UTF-8 text", field.name()))
+                self.reject(
+                    row.number,
+                    row.line,
+                    Some(field),
+                    "encoding",
+                    format!("{} is not UTF-8 text", field.name()),
+                )
             })?;
             if field.default().is_some() && text.trim().is_empty() {
                 // A new record gets the default, one that is there keeps what it has.
                 continue;
             }
-            let value =
-                field.parse(text, &self.rules).map_err(|p| self.reject(row, Some(field), "invalid", p.sentence))?;
+            let value = field
+                .parse(text, &self.rules)
+                .map_err(|p| self.reject(row.number, row.line, Some(field), "invalid", p.sentence))?;
             values.push((*field, value));
         }
         values.extend(self.constants.iter().cloned());
@@ -170,22 +183,28 @@ impl Plan {
     }
 
     /// Rules that a new record must keep and that need no other row.
-    fn check_new(&self, row: &source::Row<'_>, values: &[(&'static Field, Value)]) -> Option<Reject> {
+    pub fn check_new(&self, number: u64, line: u64, values: &[(&'static Field, Value)]) -> Option<Reject> {
         let mut record = Record { desc: self.desc, meta: blank_meta(), values: self.blank.clone() };
-        for (field, value) in values {
-            record.set(field.column, without_reference(field, value));
+        for (field, value) in values.iter().filter(|(f, _)| f.target().is_none()) {
+            record.set(field.column, value.clone());
         }
         if let Some((field, _)) =
             self.desc.fields.iter().zip(&record.values).find(|(f, v)| f.ty.required && v.is_null())
         {
             let is_reference = values.iter().any(|(f, v)| f.column == field.column && !v.is_null());
             if !is_reference {
-                return Some(self.reject(row, Some(field), "required", format!("{} must not be empty", field.name())));
+                return Some(self.reject(
+                    number,
+                    line,
+                    Some(field),
+                    "required",
+                    format!("{} must not be empty", field.name()),
+                ));
             }
         }
         (self.desc.check)(&record).err().map(|p| Reject {
             column: Some(p.field.unwrap_or(self.key.name()).to_owned()),
-            ..self.reject(row, None, "invalid", p.sentence)
+            ..self.reject(number, line, None, "invalid", p.sentence)
         })
     }
 
@@ -261,7 +280,7 @@ fn pick(plan: &Plan, rows: &mut Rows, verdicts: &[Verdict]) -> Result<Vec<Parsed
 }
 
 /// The values of a row, its references as ids.
-pub fn resolved(plan: &Plan, verdict: &Verdict, parsed: Parsed) -> Vec<(&'static Field, Value)> {
+pub fn resolved(plan: &Plan, verdict: &Verdict, parsed: Parsed) -> Given {
     let mut values = parsed.values;
     for (reference, id) in plan.references.iter().zip(&verdict.references) {
         for (_, value) in values.iter_mut().filter(|(f, _)| f.column == reference.field.column) {
@@ -314,7 +333,7 @@ pub fn make_all(
 pub fn read_picked(
     plan: &Plan,
     verdicts: &mut Receiver<Vec<Verdict>>,
-    send: &Sender<Vec<(Verdict, Vec<(&'static Field, Value)>)>>,
+    send: &Sender<Vec<(Verdict, Given)>>,
 ) -> Result<()> {
     let mut rows = plan.rows()?;
     while let Some(verdicts) = verdicts.blocking_recv() {

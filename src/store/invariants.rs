@@ -1,10 +1,13 @@
 //! Rules that hold across rows, each written once as SQL. `Tx` runs them over the rows it touched before it commits;
 //! `db check` runs them over all rows.
 
+use std::collections::{HashMap, HashSet};
+
 use anyhow::Result;
 use uuid::Uuid;
 
 use super::db::Db;
+use super::records;
 use super::sql::{Sql, quoted};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
@@ -115,20 +118,8 @@ fn no_cycle(desc: &'static Descriptor, field: &Field) -> Rule {
              select s.{key} from up cross join {table} s
               where up.id = up.start_id and s.org_id = up.org_id and s.id = up.start_id"
         ),
-        // Who stands in a ring is pointed at: of a tree's rows few are.
-        filled: Some(format!(
-            "with recursive up (start_id, id) as (
-                 select t.id, t.{column}
-                   from (select distinct {column} from {table} where org_id = $1 and {column} is not null) d
-                  cross join {table} t where t.org_id = $1 and t.id = d.{column} and t.{column} is not null
-                 union
-                 select up.start_id, p.{column}
-                   from up join {table} p on p.org_id = $1 and p.id = up.id
-                  where p.{column} is not null
-             )
-             select s.{key} from up cross join {table} s
-              where up.id = up.start_id and s.org_id = $1 and s.id = up.start_id"
-        )),
+        // [`check_rings`] looks through a whole organisation.
+        filled: None,
         sentence: format!("{} {{key}} can't stand below itself", desc.noun),
         hint: format!("choose a {} that is not below it", field.name()),
     }
@@ -204,6 +195,39 @@ pub async fn check_filled(db: &mut Db, filled: &[(&'static Descriptor, i32)]) ->
                 return Err(Problem::conflict(rule.sentence(row.text(0)?)).hint(rule.hint.clone()).into());
             }
         }
+        if let Some(field) = desc.parent() {
+            check_rings(db, desc, field, *org).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Who stands in a ring is pointed at, and of a tree's rows few are: these alone are climbed, in memory.
+async fn check_rings(db: &mut Db, desc: &'static Descriptor, field: &'static Field, org: i32) -> Result<()> {
+    let (column, table) = (quoted(field.column), desc.table);
+    let sql = format!(
+        "select t.id, t.{column}
+           from (select distinct {column} from {table} where org_id = $1 and {column} is not null) d
+          cross join {table} t where t.org_id = $1 and t.id = d.{column} and t.{column} is not null"
+    );
+    let mut above: HashMap<Uuid, Uuid> = HashMap::new();
+    db.each(Sql::new(sql).with([org.into()]).yields([Kind::Uuid, Kind::Uuid]), |row| {
+        above.insert(row.uuid(0)?, row.uuid(1)?);
+        Ok(())
+    })
+    .await?;
+    let mut done: HashSet<Uuid> = HashSet::new();
+    for start in above.keys() {
+        let (mut path, mut at) = (HashSet::new(), Some(start));
+        while let Some(id) = at.filter(|id| !done.contains(*id)) {
+            if !path.insert(*id) {
+                let key = records::load(db, desc, org, *id).await?.map_or_else(|| id.to_string(), |r| r.key());
+                let rule = no_cycle(desc, field);
+                return Err(Problem::conflict(rule.sentence(&key)).hint(rule.hint).into());
+            }
+            at = above.get(id);
+        }
+        done.extend(path);
     }
     Ok(())
 }

@@ -109,6 +109,8 @@ fn options(url: &str, opening: &Opening) -> Result<PgConnectOptions> {
             ("statement_timeout", &timeout),
             ("idle_in_transaction_session_timeout", "10min"),
             ("client_min_messages", "warning"),
+            // Compiling a query costs more than any of ours takes.
+            ("jit", "off"),
             ("TimeZone", "UTC"),
         ])
         .log_statements(log::LevelFilter::Off)

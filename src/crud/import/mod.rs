@@ -93,7 +93,7 @@ const SHOWN: usize = 20;
 const MANY: u64 = 1000;
 
 /// Rows that are written together.
-const TOGETHER: usize = 500;
+const TOGETHER: usize = 1000;
 
 /// Pieces of work that wait for the other thread.
 const AHEAD: usize = 2;

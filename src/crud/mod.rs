@@ -1,11 +1,14 @@
 //! What every resource can do, generic over its descriptor, and the gate that all changes go through.
 
 pub mod csv_source;
+pub mod edit;
+pub mod form;
 pub mod gate;
 pub mod import;
 pub mod input;
 
 pub mod mapping;
+pub mod prompt;
 pub mod read;
 pub mod remove;
 pub mod session;

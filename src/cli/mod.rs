@@ -1,5 +1,6 @@
 //! The command line: from words to a leaf of the tree, through settings, to an exit code.
 
+pub mod complete;
 pub mod config;
 pub mod demo;
 pub mod operator;
@@ -39,6 +40,10 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     if let Some(word) = argv.iter().find(|w| w.to_str().is_none()) {
         let problem = Problem::usage(format!("'{}' is not UTF-8 text", word.to_string_lossy()));
         return end(ui, Err(problem.into()));
+    }
+    if let Some(shell) = complete::asked(world.env) {
+        let done = complete::answer(shell, &argv, world.env).and_then(|text| ui.out(&text));
+        return end(ui, done);
     }
     let matches = match tree::command().try_get_matches_from(&argv) {
         Ok(matches) => matches,

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::print_stderr)] // a test may stop with a word
 
 mod branch_story;
+mod completion;
 mod concurrency;
 mod config;
 mod deletion;

@@ -3,7 +3,7 @@
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Engine, Place, both_with_acme, split};
+use crate::harness::{Engine, Place, both_with_acme, held, split};
 
 /// What bash would be given for the last word of a line; a blank at the end begins a new one.
 fn bash(p: &Place, line: &str) -> Output {
@@ -179,9 +179,54 @@ fn without_a_database_nothing_is_said() {
 }
 
 #[test]
+fn a_lock_is_not_waited_for() {
+    both_with_acme(|p| {
+        fill(p);
+        let lock = match p.engine {
+            Engine::Sqlite => "pragma locking_mode = exclusive; begin exclusive; update orgs set name = name",
+            Engine::Postgres => "begin; lock table orgctl.branches in access exclusive mode",
+        };
+        let began = Instant::now();
+        let found = held(p, lock, || values(p, "orgctl branch show PU"));
+        assert!(found.is_empty(), "{found:?}");
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+        assert_eq!(values(p, "orgctl branch show PU"), ["PUN01"]);
+    });
+}
+
+#[test]
+fn bash_itself_offers_it() {
+    both_with_acme(|p| {
+        fill(p);
+        let script = "source <(COMPLETE=bash orgctl)\n\
+            COMP_WORDS=(orgctl branch show mum0) COMP_CWORD=3 COMP_TYPE=9\n\
+            _clap_complete_orgctl orgctl mum0 show\n\
+            printf '%s\\n' \"${COMPREPLY[@]}\"\n\
+            COMP_WORDS=(orgctl branch create --parent =) COMP_CWORD=4\n\
+            _clap_complete_orgctl orgctl '' --parent\n\
+            printf '%s\\n' \"${COMPREPLY[@]}\"";
+        let folder = std::path::Path::new(env!("CARGO_BIN_EXE_orgctl")).parent().expect("a folder");
+        let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+        let said = std::process::Command::new("bash")
+            .args(["--norc", "-c", script])
+            .env_clear()
+            .envs(&p.env)
+            .env("PATH", path)
+            .output()
+            .expect("bash");
+        assert_eq!(offered(said), ["MUM01", "MUM02", "MUM01", "MUM02", "MUM77", "PUN01"]);
+    });
+}
+
+#[test]
 fn a_database_in_use_is_read_and_never_written() {
     both_with_acme(|p| {
         fill(p);
+        if p.engine == Engine::Sqlite {
+            let before = std::fs::read(p.file()).expect("a file");
+            assert_eq!(values(p, "orgctl branch show PU"), ["PUN01"]);
+            assert_eq!(std::fs::read(p.file()).expect("a file"), before);
+        }
         let records = p.audit_records();
         // Behind an older or newer program's schema nothing is offered.
         assert_eq!(values(p, "orgctl branch show PU"), ["PUN01"]);

@@ -37,13 +37,13 @@ pub struct World<'a> {
 pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     let words: Vec<String> = argv.iter().map(|w| w.to_string_lossy().into_owned()).collect();
     let mut ui = Ui::new(io, plain_style(&words, world.env), world.clock.now());
-    if let Some(word) = argv.iter().find(|w| w.to_str().is_none()) {
-        let problem = Problem::usage(format!("'{}' is not UTF-8 text", word.to_string_lossy()));
-        return end(ui, Err(problem.into()));
-    }
     if let Some(shell) = complete::asked(world.env) {
         let done = complete::answer(shell, &argv, world.env).and_then(|text| ui.out(&text));
         return end(ui, done);
+    }
+    if let Some(word) = argv.iter().find(|w| w.to_str().is_none()) {
+        let problem = Problem::usage(format!("'{}' is not UTF-8 text", word.to_string_lossy()));
+        return end(ui, Err(problem.into()));
     }
     let matches = match tree::command().try_get_matches_from(&argv) {
         Ok(matches) => matches,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use nix::sys::termios::tcgetattr;
 use tempfile::TempDir;
+use tokio::process::Command;
 
 use super::Ui;
 use crate::model::problem::{Problem, plain};
@@ -63,12 +64,7 @@ impl Ui {
         self.flush()?;
         self.terminal = tcgetattr(io::stdin()).ok();
         self.editing.set(true);
-        let ended = tokio::process::Command::new("sh")
-            .args(["-c", &format!("{command} \"$@\""), command])
-            .arg(&draft.file)
-            .kill_on_drop(true)
-            .status()
-            .await;
+        let ended = run(command).arg(&draft.file).kill_on_drop(true).status().await;
         self.editing.set(false);
         self.terminal = None;
         let hint = "VISUAL or EDITOR names the editor";
@@ -86,5 +82,24 @@ impl Ui {
             Err(e) => return Err(failed("read the form", &e)),
         };
         String::from_utf8(left).map_err(|_| Problem::invalid("the form is not UTF-8 text; nothing was changed").into())
+    }
+}
+
+/// The command without its file. By itself where it is made of plain words, so that it can be taken down; otherwise
+/// through a shell, which a Ctrl-C meant for the editor must not end.
+fn run(command: &str) -> Command {
+    let plain = |c: char| c.is_alphanumeric() || "-_./+,:@ ".contains(c);
+    let mut words = command.split_whitespace();
+    match words.next() {
+        Some(program) if command.chars().all(plain) => {
+            let mut run = Command::new(program);
+            run.args(words);
+            run
+        }
+        _ => {
+            let mut run = Command::new("sh");
+            run.args(["-c", &format!("trap : INT; {command} \"$@\""), "sh"]);
+            run
+        }
     }
 }

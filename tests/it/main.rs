@@ -8,6 +8,7 @@ mod config;
 mod deletion;
 mod demo;
 mod dry_run;
+mod edit;
 mod exits;
 mod harness;
 mod hostile;

@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -174,6 +175,9 @@ impl Drop for SecondSignal {
     }
 }
 
+/// How long an editor may take to give the terminal back.
+const EDITOR_ENDS: Duration = Duration::from_secs(2);
+
 /// Runs the leaf until it ends or a signal comes. A commit under way is waited for, so that the exit code tells the
 /// truth about it.
 async fn until_signal(
@@ -186,7 +190,7 @@ async fn until_signal(
     let (mut int, mut term, mut hup) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let committing: Rc<Cell<bool>> = Rc::clone(&session.committing);
-    let editing: Rc<Cell<bool>> = Rc::clone(&session.ui.editing);
+    let editing = Rc::clone(&session.ui.editing);
     gate::allow(session)?;
     let mut work = match found {
         Found::Leaf(l) => (l.run)(session, leaf),
@@ -197,7 +201,7 @@ async fn until_signal(
         tokio::select! {
             biased;
             // The terminal sends it to the editor too, which knows what to do with it.
-            _ = int.recv() => if editing.get() { second.inspect(|s| s.disarm()); } else { break Kind::Interrupted },
+            _ = int.recv() => if editing.runs() { second.inspect(|s| s.disarm()); } else { break Kind::Interrupted },
             _ = term.recv() => break Kind::Terminated,
             _ = hup.recv() => break Kind::Terminated,
             done = &mut work => return done,
@@ -206,6 +210,11 @@ async fn until_signal(
     // Under way, or done with a word yet to be said about it.
     if committing.get() {
         return work.await;
+    }
+    if editing.runs() {
+        editing.stop();
+        // One that takes longer is killed.
+        let _ = tokio::time::timeout(EDITOR_ENDS, &mut work).await;
     }
     drop(work);
     session.ui.restore_terminal();

@@ -115,13 +115,17 @@ pub async fn record(
         if let Some(record) = named.pop() {
             return Ok(Some(record.meta.id));
         }
-        let found = candidates(s, desc, org, life, Some(&text), FOUND).await?;
+        let mut found = candidates(s, desc, org, life, Some(&text), FOUND + 1).await?;
         if found.is_empty() {
             s.ui.warn(&format!("no {} is called '{}'", desc.noun, shorten(&text)));
             continue;
         }
+        let more = found.len() as u64 > FOUND;
+        if more {
+            found.pop();
+        }
         let mut items = lines(&found);
-        items.push("(search again)".into());
+        items.push(if more { "(more are found: say more words)" } else { "(search again)" }.into());
         if let Some(one) = found.get(s.ui.pick(prompt, &items, 0).await?) {
             return Ok(Some(one.id));
         }

@@ -1,16 +1,19 @@
 //! The user's own editor, on a file that only they can read.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 
 use anyhow::Result;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::tcgetattr;
+use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::Ui;
+use super::{Ui, interrupted};
 use crate::model::problem::{Problem, plain};
 
 /// A text that is being edited: a file of mode 0600 in a folder of its own, where editors put their copies too. It
@@ -55,6 +58,29 @@ fn failed(what: &str, e: &io::Error) -> anyhow::Error {
     Problem::failed(format!("can't {what}: {}", plain(e))).into()
 }
 
+/// The editor that runs, if one does.
+#[derive(Debug, Default)]
+pub struct Editing {
+    pid: Cell<Option<u32>>,
+    stopped: Cell<bool>,
+}
+
+impl Editing {
+    /// Whether the terminal is an editor's at the moment: a Ctrl-C is meant for it.
+    pub fn runs(&self) -> bool {
+        self.pid.get().is_some()
+    }
+
+    /// Tells the editor to end, so that it gives the terminal back itself. What it leaves is not read.
+    pub fn stop(&self) {
+        self.stopped.set(true);
+        if let Some(pid) = self.pid.get().and_then(|pid| i32::try_from(pid).ok()) {
+            // Where this fails it has ended by itself.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
+    }
+}
+
 impl Ui {
     /// Lets the user edit a text; what they left. `command` may hold arguments (`code --wait`), as a shell reads them.
     ///
@@ -63,10 +89,24 @@ impl Ui {
         draft.write(text).map_err(|e| failed("write the form", &e))?;
         self.flush()?;
         self.terminal = tcgetattr(io::stdin()).ok();
-        self.editing.set(true);
-        let ended = run(command).arg(&draft.file).kill_on_drop(true).status().await;
-        self.editing.set(false);
+        let ended = match run(command).arg(&draft.file).kill_on_drop(true).spawn() {
+            Ok(mut child) => {
+                self.editing.pid.set(child.id());
+                let ended = child.wait().await;
+                self.editing.pid.set(None);
+                ended
+            }
+            Err(e) => Err(e),
+        };
+        let killed = ended.as_ref().is_ok_and(|status| status.code().is_none());
+        if killed || self.editing.stopped.get() {
+            // It may have left the terminal in a state of its own.
+            self.restore_terminal();
+        }
         self.terminal = None;
+        if self.editing.stopped.get() {
+            return Err(interrupted());
+        }
         let hint = "VISUAL or EDITOR names the editor";
         let status = ended
             .map_err(|e| Problem::failed(format!("can't run the editor '{command}': {}", plain(&e))).hint(hint))?;

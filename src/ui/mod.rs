@@ -5,7 +5,6 @@ pub mod format;
 pub mod table;
 pub mod text;
 
-use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
@@ -56,8 +55,7 @@ pub struct Ui {
     pub now: DateTime<Utc>,
     /// The terminal as a prompt found it.
     terminal: Option<Termios>,
-    /// While the user's editor runs: a Ctrl-C is meant for it.
-    pub editing: Rc<Cell<bool>>,
+    pub editing: Rc<editor::Editing>,
 }
 
 impl Ui {

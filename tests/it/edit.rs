@@ -207,6 +207,20 @@ fn at_a_terminal_it_is_mended_where_it_stands() {
             assert_eq!(ends(t), 0);
             std::fs::remove_file(p.path("caught")).expect("a signal that the editor caught");
         }
+        // With the command goes the editor, and what it saved last is nobody's wish.
+        let script =
+            "trap 'sed -i s/One/Two/ \"$1\"; touch $here/ended; exit 0' TERM; dirname \"$1\" > $here/folder; stty raw
+            echo ready; n=0; while [ $n -lt 100 ]; do sleep 0.1; n=$((n+1)); done";
+        let mut command = p.spawn("branch update B1 --edit");
+        command.env("EDITOR", editor(p, "editor", script)).env("PATH", std::env::var("PATH").expect("a path"));
+        let mut t = spawn_command(command, Some(10_000)).expect("a terminal");
+        t.exp_string("ready").expect("the editor");
+        t.process_mut().signal(rexpect::process::Signal::SIGTERM).expect("a signal");
+        // Lines end as lines do: the terminal is as it was.
+        t.exp_string("interrupted; nothing was changed\r\n").expect("an answer");
+        assert_eq!(ends(t), 143);
+        assert!(p.path("ended").exists() && !std::path::Path::new(&left_behind(p)).exists());
+        assert_eq!(p.json("branch show B1")["name"], "One");
     });
 }
 

@@ -2,6 +2,7 @@
 
 pub mod editor;
 pub mod format;
+pub mod line;
 pub mod table;
 pub mod text;
 
@@ -168,16 +169,8 @@ impl Ui {
         check: impl Fn(&str) -> Result<(), String> + Send + 'static,
     ) -> Result<String> {
         let (prompt, default) = (visible(prompt), default.map(str::to_owned));
-        self.wait_for_answer(move || {
-            let mut input = dialoguer::Input::<String>::new().with_prompt(prompt);
-            match default {
-                Some(nothing) if nothing.is_empty() => input = input.allow_empty(true),
-                Some(default) => input = input.default(default),
-                None => {}
-            }
-            input.validate_with(|text: &String| check(text)).interact_text()
-        })
-        .await
+        let ask = move || Ok(line::read(&prompt, default.as_deref(), check)?);
+        self.wait_for_answer(ask).await?.ok_or_else(interrupted)
     }
 
     /// Lets one of several be picked, by typing a part of it or with the arrow keys; its place in the list.

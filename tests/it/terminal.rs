@@ -40,6 +40,22 @@ fn what_is_missing_is_asked_for_until_it_is_right() {
         t.exp_string("created branch B1 in ACME").expect("done");
         assert_eq!(ends(t), 0);
         assert_eq!(p.run("branch list --columns code,name").ok(), "code\tname\nB1\tFort Road\n");
+        // Esc gives up; the arrows and a long name do what they should.
+        let mut t = at_terminal(p, "branch create --code B2");
+        t.exp_string("Name (name):").expect("the question");
+        types(&mut t, "half a na\x1b");
+        t.exp_string("interrupted; nothing was changed").expect("an answer");
+        assert_eq!(ends(t), 130);
+        let mut t = at_terminal(p, "branch create --code L1 -o json --columns name");
+        t.exp_string("Name (name):").expect("the question");
+        types(&mut t, &"मुंबई ".repeat(30));
+        types(&mut t, "\x1b[D\x08X\x01A \x05!");
+        t.send_line("").expect("typed");
+        t.exp_string("created branch L1 in ACME").expect("done");
+        assert_eq!(ends(t), 0);
+        let name = format!("A {}मुंबX !", "मुंबई ".repeat(29));
+        assert_eq!(p.json("branch show L1")["name"], name.as_str());
+        p.run("branch delete L1 --yes").ok();
         // Nothing is asked where nobody is, or nobody wants to be.
         assert!(p.run("branch create --code B2").fails(2).contains("give it with --name"));
         let mut t = at_terminal(p, "branch create --code B2 --no-input");

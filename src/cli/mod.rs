@@ -1,5 +1,6 @@
 //! The command line: from words to a leaf of the tree, through settings, to an exit code.
 
+pub mod complete;
 pub mod config;
 pub mod demo;
 pub mod operator;
@@ -9,7 +10,8 @@ use std::cell::Cell;
 use std::ffi::OsString;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -36,13 +38,20 @@ pub struct World<'a> {
 pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     let words: Vec<String> = argv.iter().map(|w| w.to_string_lossy().into_owned()).collect();
     let mut ui = Ui::new(io, plain_style(&words, world.env), world.clock.now());
+    if let Some(shell) = complete::asked(world.env) {
+        let done = complete::answer(shell, &argv, world.env).and_then(|text| ui.out(&text));
+        return end(ui, done);
+    }
     if let Some(word) = argv.iter().find(|w| w.to_str().is_none()) {
         let problem = Problem::usage(format!("'{}' is not UTF-8 text", word.to_string_lossy()));
         return end(ui, Err(problem.into()));
     }
     let matches = match tree::command().try_get_matches_from(&argv) {
         Ok(matches) => matches,
-        Err(e) => return parse_failed(ui, &e, &words),
+        Err(e) => match asked(&argv, &e, &ui.io) {
+            Some(matches) => matches,
+            None => return parse_failed(ui, &e, &words),
+        },
     };
     let config = match Config::resolve(world.env, &matches) {
         Ok(config) => config,
@@ -71,6 +80,15 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         return end(ui, Err(anyhow::anyhow!("'{noun} {verb}' leads nowhere")));
     };
     with_session(ui, &config, world, words, access, &found, leaf, format!("orgctl {noun} {verb}"))
+}
+
+/// On a terminal, what is missing can be asked for; that the help calls it required stays true elsewhere.
+fn asked(argv: &[OsString], e: &clap::Error, io: &Io) -> Option<ArgMatches> {
+    let terminal = io.stdin_is_terminal && io.stderr_is_terminal;
+    if e.kind() != ErrorKind::MissingRequiredArgument || !terminal {
+        return None;
+    }
+    tree::asking().try_get_matches_from(argv).ok()
 }
 
 #[allow(clippy::too_many_arguments)] // one call, a few lines above
@@ -107,9 +125,9 @@ fn with_session(
     session.dry_run = dry_run;
     session.org_key = config.get("org").map(str::to_owned);
     session.columns = config.get("columns").map(|c| c.split(',').map(|n| n.trim().to_owned()).collect());
-    let _second = SecondSignal::new().ok();
+    let second = SecondSignal::new().ok();
     let done = runtime.block_on(async {
-        let done = until_signal(&mut session, found, leaf).await;
+        let done = until_signal(&mut session, found, leaf, second.as_ref()).await;
         let done = done.map_err(|e| gate::in_words(&session, e));
         if let Some(problem) = done.as_ref().err().and_then(|e| e.downcast_ref::<Problem>()).cloned() {
             gate::record_refusal(&mut session, &problem).await;
@@ -124,7 +142,10 @@ fn with_session(
 
 /// While this lives, a second signal ends the process at once, as if nobody listened: the first may be waiting for a
 /// pipe that nobody reads. The database undoes what was not committed.
-struct SecondSignal(Vec<signal_hook::SigId>);
+struct SecondSignal {
+    ids: Vec<signal_hook::SigId>,
+    seen: Arc<AtomicBool>,
+}
 
 impl SecondSignal {
     fn new() -> Result<SecondSignal> {
@@ -137,41 +158,63 @@ impl SecondSignal {
             ids.push(flag::register_conditional_default(signal, Arc::clone(&seen))?);
             ids.push(flag::register(signal, Arc::clone(&seen))?);
         }
-        Ok(SecondSignal(ids))
+        Ok(SecondSignal { ids, seen })
+    }
+
+    /// Takes the first signal for none.
+    fn disarm(&self) {
+        self.seen.store(false, Ordering::SeqCst);
     }
 }
 
 impl Drop for SecondSignal {
     fn drop(&mut self) {
-        for id in &self.0 {
+        for id in &self.ids {
             signal_hook::low_level::unregister(*id);
         }
     }
 }
 
+/// How long an editor may take to give the terminal back.
+const EDITOR_ENDS: Duration = Duration::from_secs(2);
+
 /// Runs the leaf until it ends or a signal comes. A commit under way is waited for, so that the exit code tells the
 /// truth about it.
-async fn until_signal(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Result<()> {
+async fn until_signal(
+    session: &mut Session<'_>,
+    found: &Found,
+    leaf: &ArgMatches,
+    second: Option<&SecondSignal>,
+) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut int, mut term, mut hup) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let committing: Rc<Cell<bool>> = Rc::clone(&session.committing);
+    let editing = Rc::clone(&session.ui.editing);
     gate::allow(session)?;
     let mut work = match found {
         Found::Leaf(l) => (l.run)(session, leaf),
         Found::Generic(g, desc) => (g.run)(session, desc, leaf),
         Found::Plain => return Ok(()),
     };
-    let kind = tokio::select! {
-        biased;
-        _ = int.recv() => Kind::Interrupted,
-        _ = term.recv() => Kind::Terminated,
-        _ = hup.recv() => Kind::Terminated,
-        done = &mut work => return done,
+    let kind = loop {
+        tokio::select! {
+            biased;
+            // The terminal sends it to the editor too, which knows what to do with it.
+            _ = int.recv() => if editing.runs() { second.inspect(|s| s.disarm()); } else { break Kind::Interrupted },
+            _ = term.recv() => break Kind::Terminated,
+            _ = hup.recv() => break Kind::Terminated,
+            done = &mut work => return done,
+        }
     };
     // Under way, or done with a word yet to be said about it.
     if committing.get() {
         return work.await;
+    }
+    if editing.runs() {
+        editing.stop();
+        // One that takes longer is killed.
+        let _ = tokio::time::timeout(EDITOR_ENDS, &mut work).await;
     }
     drop(work);
     session.ui.restore_terminal();
@@ -213,6 +256,7 @@ fn plain_style(words: &[String], env: &Env) -> Style {
         quiet: false,
         verbose: false,
         interactive: false,
+        no_input: false,
         yes: false,
     }
 }
@@ -220,13 +264,15 @@ fn plain_style(words: &[String], env: &Env) -> Style {
 fn style(config: &Config, env: &Env, io: &Io) -> Result<Style, Problem> {
     let format = config.format()?;
     let ci = env.get("CI").is_some_and(|v| !v.is_empty() && v != "false");
+    let no_input = config.flag("no-input")?;
     Ok(Style {
         format: format.unwrap_or(if io.stdout_is_terminal { Format::Table } else { Format::Tsv }),
         format_given: format.is_some(),
         color: config.color(env, io.stdout_is_terminal)?,
         quiet: config.flag("quiet")?,
         verbose: config.flag("verbose")?,
-        interactive: io.stdin_is_terminal && io.stderr_is_terminal && !ci && !config.flag("no-input")?,
+        interactive: io.stdin_is_terminal && io.stderr_is_terminal && !ci && !no_input,
+        no_input,
         yes: config.flag("yes")?,
     })
 }

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use anyhow::Result;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::crud::session::{Access, Session};
 use crate::crud::{import, read, remove, write};
@@ -76,8 +76,8 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "branch", verb: "move", permission: "branches:update", writes: true, about: "Move branches, with all that is below them",
         examples: "orgctl branch move MUM02 --to R-GUJ-N\norgctl branch move MUM02 --root",
         args: |c| c.arg(keys("Branches to move"))
-            .arg(text("to", "KEY", "Branch to move them below").required_unless_present("root"))
-            .arg(switch("root", "Make them stand by themselves").conflicts_with("to")).arg(if_version()),
+            .arg(text("to", "KEY", "Branch to move them below"))
+            .arg(switch("root", "Make them stand by themselves")).group(one_of(["to", "root"])).arg(if_version()),
         run: run!(branch::move_to) },
     Leaf { noun: "branch", verb: "stats", permission: "branches:read", writes: false, about: "Count branches by state and place",
         examples: "orgctl branch stats\norgctl branch stats -o json", args: |c| c, run: run!(branch::stats) },
@@ -115,8 +115,8 @@ pub const LEAVES: &[Leaf] = &[
 pub const GENERIC: &[Generic] = &[
     Generic { verb: "create", action: "create", writes: true, about: |d| format!("Create {}", a(d)),
         examples: |d| match d.noun { "org" => "orgctl org create --code ACME --name 'Acme Ltd' --type startup".into(),
-            "branch" => "orgctl branch create --code MUM09 --name 'Fort' --city Mumbai --parent R-MAH-W".into(), n => format!("orgctl {n} create") },
-        args: |c, d| fields(c, d, true), run: run_on!(write::create) },
+            "branch" => "orgctl branch create --code MUM09 --name 'Fort' --city Mumbai --parent R-MAH-W\norgctl branch create --edit".into(), n => format!("orgctl {n} create") },
+        args: |c, d| fields(c.arg(edit()), d, true), run: run_on!(write::create) },
     Generic { verb: "list", action: "read", writes: false, about: |d| format!("List {}", plural(d)),
         examples: |d| format!("orgctl {0} list --filter 'status=active name~bank' --sort -created_at\norgctl {0} list --all -o json", d.noun),
         args: |c, _| listing(c).arg(number("limit", "N", "Most rows to show").value_parser(value_parser!(u64)))
@@ -130,8 +130,8 @@ pub const GENERIC: &[Generic] = &[
         examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json", d.noun, sample(d)),
         args: |c, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")), run: run_on!(read::show) },
     Generic { verb: "update", action: "update", writes: true, about: |d| format!("Change fields of {}", plural(d)),
-        examples: |d| format!("orgctl {0} update {1} --name 'New name'\norgctl {0} update {1} --name 'New name' --if-version 3", d.noun, sample(d)),
-        args: |c, d| fields(c.arg(keys("Code or id")).arg(if_version()), d, false), run: run_on!(write::update) },
+        examples: |d| format!("orgctl {0} update {1} --name 'New name'\norgctl {0} update {1} --name 'New name' --if-version 3\norgctl {0} update {1} --edit", d.noun, sample(d)),
+        args: |c, d| fields(c.arg(keys("Code or id")).arg(if_version()).arg(edit()), d, false), run: run_on!(write::update) },
     Generic { verb: "delete", action: "delete", writes: true, about: |d| format!("Delete {}; they can be restored", plural(d)),
         examples: |d| format!("orgctl {0} delete {1}\norgctl {0} delete {1} --cascade --yes", d.noun, sample(d)),
         args: delete_args, run: run_on!(remove::delete) },
@@ -140,8 +140,9 @@ pub const GENERIC: &[Generic] = &[
         args: |c, _| c.arg(keys("Code or id")), run: run_on!(remove::restore) },
     Generic { verb: "purge", action: "purge", writes: true, about: |d| format!("Remove deleted {} for good", plural(d)),
         examples: |d| format!("orgctl {0} purge {1}\norgctl {0} purge --deleted-before 2026-01-01 --yes", d.noun, sample(d)),
-        args: |c, _| c.arg(keys("Code or id").required(false).required_unless_present("deleted-before").conflicts_with("deleted-before"))
-            .arg(text("deleted-before", "TIME", "All that were deleted before this time")), run: run_on!(remove::purge) },
+        args: |c, _| c.arg(keys("Code or id").required(false))
+            .arg(text("deleted-before", "TIME", "All that were deleted before this time"))
+            .group(one_of(["key", "deleted-before"])), run: run_on!(remove::purge) },
     Generic { verb: "activate", action: "update", writes: true, about: |d| format!("Put {} into use", plural(d)),
         examples: |d| format!("orgctl {} activate {}", d.noun, sample(d)),
         args: |c, _| c.arg(keys("Code or id")), run: |s, d, m| Box::pin(write::set_active(s, d, m, true)) },
@@ -201,6 +202,15 @@ fn keys(help: &'static str) -> Arg {
 
 fn key_maybe(help: &'static str) -> Arg {
     Arg::new("key").value_name("KEY").help(help)
+}
+
+/// One of these must be given, and only one.
+fn one_of<const N: usize>(args: [&'static str; N]) -> ArgGroup {
+    ArgGroup::new(ASKED_GROUP).args(args).required(true)
+}
+
+fn edit() -> Arg {
+    switch("edit", "Fill in a form in your editor ($VISUAL, $EDITOR, or vi)")
 }
 
 fn if_version() -> Arg {
@@ -369,6 +379,24 @@ impl Leaf {
     fn command(&self) -> Command {
         (self.args)(with_examples(Command::new(self.verb).about(self.about), self.examples))
     }
+}
+
+/// A key, and a group of which one member names a record: asked for on a terminal, where they are missing.
+const ASKED: &str = "key";
+const ASKED_GROUP: &str = "which";
+
+/// The tree for a terminal: what can be asked for need not be given.
+pub fn asking() -> Command {
+    fn ease(mut c: Command) -> Command {
+        if c.get_arguments().any(|a| a.get_id() == ASKED && a.is_required_set() && a.is_positional()) {
+            c = c.mut_arg(ASKED, |a| a.required(false));
+        }
+        if c.get_groups().any(|g| g.get_id() == ASKED_GROUP) {
+            c = c.mut_group(ASKED_GROUP, |g| g.required(false));
+        }
+        c.mut_subcommands(ease)
+    }
+    ease(command())
 }
 
 /// What the words of a command line lead to.

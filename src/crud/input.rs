@@ -5,6 +5,7 @@ use chrono::{DateTime, Local, NaiveDate, TimeDelta, TimeZone, Utc};
 use clap::ArgMatches;
 use uuid::Uuid;
 
+use super::prompt;
 use super::session::Session;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Mark, Record};
@@ -101,9 +102,17 @@ pub async fn find_ref(s: &mut Session<'_>, field: &'static Field, org: i32, key:
     Ok(find_in(s, target, Some(org), key, Life::Live).await?.meta.id.into())
 }
 
-/// Keys from the command line; `-` reads them from standard input, one a line.
-pub async fn keys(s: &mut Session<'_>, matches: &ArgMatches) -> Result<Vec<String>> {
+/// Keys from the command line; `-` reads them from standard input, one a line. Where none is given, a person picks.
+pub async fn keys(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    life: Life,
+    matches: &ArgMatches,
+) -> Result<Vec<String>> {
     let given: Vec<String> = matches.get_many::<String>("key").into_iter().flatten().cloned().collect();
+    if given.is_empty() {
+        return Ok(vec![prompt::key(s, desc, life).await?]);
+    }
     let mut keys = Vec::new();
     for key in given {
         if key != "-" {

@@ -1,9 +1,12 @@
 //! What every resource can do, generic over its descriptor, and the gate that all changes go through.
 
+pub mod edit;
+pub mod form;
 pub mod gate;
 pub mod import;
 pub mod input;
 
+pub mod prompt;
 pub mod read;
 pub mod remove;
 pub mod session;

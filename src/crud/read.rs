@@ -260,7 +260,7 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     gate::allow(s)?;
     let life = if m.get_flag("with-deleted") { Life::Any } else { Life::Live };
     let mut which = Vec::new();
-    for key in keys(s, m).await? {
+    for key in keys(s, desc, life, m).await? {
         which.push(find(s, desc, &key, life).await?.meta.place());
     }
     print(s, desc, &which).await
@@ -269,7 +269,7 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
 /// Exit code 0 or 3, and a word only for people.
 pub async fn exists(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    for key in keys(s, m).await? {
+    for key in keys(s, desc, Life::Live, m).await? {
         let record = find(s, desc, &key, Life::Live).await?;
         s.ui.status(&format!("{} exists", record.title()));
     }

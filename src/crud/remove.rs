@@ -19,6 +19,7 @@ use crate::model::scalar::Rules;
 use crate::model::value::Value;
 use crate::model::{RESOURCES, resource};
 use crate::store::db::Db;
+use crate::store::query::{Query, column};
 use crate::store::records::{self, Life, count, dependants};
 use crate::store::tx::Tx;
 
@@ -171,7 +172,7 @@ pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     if !s.dry_run {
         let question = question(&plan);
         if !s.ui.style.yes {
-            for line in lines(&plan) {
+            for line in plan_lines(&plan, roots.len()) {
                 s.ui.status(&line);
             }
             shown = Some(plan.versions());
@@ -194,32 +195,83 @@ pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
 }
 
 fn question(plan: &Plan) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for desc in RESOURCES.iter().copied() {
-        let n = plan.gone.iter().filter(|r| r.desc == desc).count() as u64;
-        if n == 1 {
-            parts.extend(plan.gone.iter().find(|r| r.desc == desc).map(Record::title));
-        } else if n > 1 {
-            parts.push(count(n, desc));
+    let kinds = |records: &[&Record]| {
+        let mut parts: Vec<String> = Vec::new();
+        for desc in RESOURCES.iter().copied() {
+            match records.iter().filter(|r| r.desc == desc).collect::<Vec<_>>().as_slice() {
+                [] => {}
+                [one] => parts.push(one.title()),
+                several => parts.push(count(several.len() as u64, desc)),
+            }
         }
+        parts.join(" and ")
+    };
+    let gone = kinds(&plan.gone.iter().collect::<Vec<_>>());
+    match kinds(&plan.repointed.iter().map(|(r, _)| r).collect::<Vec<_>>()).as_str() {
+        "" => format!("delete {gone}?"),
+        changed => format!("delete {gone}, and change {changed}?"),
     }
-    format!("delete {}?", parts.join(" and "))
 }
 
 /// At most this many records are shown one by one.
 const SHOWN: usize = 20;
 
-fn lines(plan: &Plan) -> Vec<String> {
-    let gone = plan.gone.iter().map(|r| format!("  delete {} {}", r.title(), r.get("name").to_text()));
-    let repointed =
-        plan.repointed.iter().map(|(r, column)| format!("  change {} ({})", r.title(), column.trim_end_matches("_id")));
-    let mut lines: Vec<String> = gone.chain(repointed).collect();
-    if lines.len() > SHOWN {
-        let rest = lines.len() - SHOWN;
-        lines.truncate(SHOWN);
-        lines.push(format!("  ... and {rest} more"));
+/// What is about to happen to records, one by one, or how many of each kind with the first keys.
+fn lines<'a>(verb: &str, records: impl Iterator<Item = &'a Record>, tail: &str) -> Vec<String> {
+    let records: Vec<&Record> = records.collect();
+    if records.len() <= SHOWN {
+        let line =
+            |r: &&Record| format!("  {verb} {} {}", r.title(), r.get("name").to_text()).trim_end().to_owned() + tail;
+        return records.iter().map(line).collect();
+    }
+    let mut lines = Vec::new();
+    for desc in RESOURCES.iter().copied() {
+        let keys: Vec<String> = records.iter().filter(|r| r.desc == desc).map(|r| r.key()).collect();
+        if !keys.is_empty() {
+            lines.push(format!("  {verb} {}{tail}: {}", count(keys.len() as u64, desc), first_keys(&keys, keys.len())));
+        }
     }
     lines
+}
+
+/// `A, B, C, D, E, ...` of `all` keys.
+fn first_keys(keys: &[String], all: usize) -> String {
+    let dots = if all > FIRST { ", ..." } else { "" };
+    keys.iter().take(FIRST).map(String::as_str).collect::<Vec<_>>().join(", ") + dots
+}
+
+const FIRST: usize = 5;
+
+/// What goes, what depends on it and goes too, and what is pointed elsewhere.
+fn plan_lines(plan: &Plan, roots: usize) -> Vec<String> {
+    let (named, more) = plan.gone.split_at(roots.min(plan.gone.len()));
+    let mut all = lines("delete", named.iter(), "");
+    all.extend(lines("delete", more.iter(), ""));
+    let columns: BTreeSet<&str> = plan.repointed.iter().map(|(_, column)| *column).collect();
+    for column in columns {
+        let records = plan.repointed.iter().filter(|(_, c)| *c == column).map(|(r, _)| r);
+        all.extend(lines("change", records, &format!(" ({})", column.trim_end_matches("_id"))));
+    }
+    all
+}
+
+/// What goes for good; with an organisation all that was in it.
+async fn purge_lines(s: &mut Session<'_>, records: &[Record]) -> Result<Vec<String>> {
+    let mut all = lines("purge", records.iter(), "");
+    for org in records.iter().filter(|r| r.desc.is_org()) {
+        for desc in RESOURCES.iter().copied().filter(|d| !d.is_org()) {
+            let mut query = Query { org: Some(org.meta.org_id), life: Life::Any, ..Query::new(desc, s.scope()) };
+            let n = usize::try_from(query.count(s.db().await?).await?)?;
+            if n > 0 {
+                query.columns = vec![column(&query.columns, desc.key().name())?.clone()];
+                query.limit = Some(FIRST as u64);
+                let rows = query.page(s.db().await?).await?.rows;
+                let keys: Vec<String> = rows.iter().map(|r| r.value(0).to_text()).collect();
+                all.push(format!("  with {} of {}: {}", count(n as u64, desc), org.key(), first_keys(&keys, n)));
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Brings back exactly what one delete took away.
@@ -270,7 +322,7 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     known_columns(s, desc)?;
     let mut deletions: Vec<(i32, Uuid)> = Vec::new();
     let mut named = Vec::new();
-    for key in keys(s, m).await? {
+    for key in keys(s, desc, Life::Deleted, m).await? {
         let record = find(s, desc, &key, Life::Deleted).await?;
         let deletion = record.meta.deletion_id.map(|d| (record.meta.org_id, d));
         deletions.extend(deletion.filter(|d| !deletions.contains(d)));
@@ -372,7 +424,7 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
             return Ok(());
         }
     } else {
-        for key in keys(s, m).await? {
+        for key in keys(s, desc, Life::Deleted, m).await? {
             records.push(find(s, desc, &key, Life::Deleted).await?);
         }
     }
@@ -381,6 +433,11 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
             [one] => one.title(),
             several => count(several.len() as u64, desc),
         };
+        if !s.ui.style.yes {
+            for line in purge_lines(s, &records).await? {
+                s.ui.status(&line);
+            }
+        }
         let inside = if desc.is_org() { ", with all that was in it" } else { "" };
         s.ui.confirm(&format!("purge {what} for good{inside}?")).await?;
     }

@@ -6,15 +6,17 @@ use std::rc::Rc;
 
 use anyhow::Result;
 
+use super::prompt;
 use crate::access::Subject;
 use crate::model::chance::{Clock, Ids, Random};
-use crate::model::org::SYSTEM;
+use crate::model::org::{Org, SYSTEM};
 use crate::model::problem::Problem;
+use crate::model::resource::Resource;
 use crate::model::scalar::Rules;
 use crate::store::db::Db;
 use crate::store::location::{Location, Opening};
 use crate::store::migrate;
-use crate::store::records::{self, Scope};
+use crate::store::records::{self, Life, Scope};
 use crate::store::tx::Origin;
 use crate::ui::Ui;
 
@@ -66,9 +68,6 @@ pub struct Session<'a> {
     db: Option<Db>,
     ids: Ids,
 }
-
-/// Organisations that a person is let pick from; beyond that `--org` is quicker.
-const PICKED_FROM: i64 = 1000;
 
 impl<'a> Session<'a> {
     #[allow(clippy::too_many_arguments)] // one call, from `cli`
@@ -164,12 +163,13 @@ impl<'a> Session<'a> {
         if let Some(org) = self.org().await? {
             return Ok(org);
         }
-        let most = if self.ui.style.interactive { PICKED_FROM } else { 6 };
-        let orgs = records::live_orgs(self.db().await?, most).await?;
+        let orgs = records::live_orgs(self.db().await?, 6).await?;
         match orgs.as_slice() {
             several if several.len() > 1 && self.ui.style.interactive => {
-                let codes: Vec<String> = several.iter().map(|(_, code)| code.clone()).collect();
-                let (org, _) = several[self.ui.pick("Organisation", &codes).await?];
+                let picked = prompt::record(self, Org::DESCRIPTOR, None, Life::Live, "Organisation", None).await?;
+                let key = picked.map_or_else(String::new, |id| id.to_string());
+                let rules = self.rules.clone();
+                let org = records::org_number(self.db().await?, &key, &rules).await?;
                 self.about = org;
                 Ok(org)
             }

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::gate::{self, Verb};
-use super::input::{find, given, keys, not_system, parse};
+use super::input::{find, given, keys, not_system};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
+use super::{edit, prompt};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
@@ -115,6 +116,9 @@ pub fn not_in_system(desc: &Descriptor, org: i32) -> Result<i32, Problem> {
 pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     known_columns(s, desc)?;
     let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
+    if m.get_flag("edit") {
+        return edit::create(s, desc, org, m).await;
+    }
     let mut values = given(s, desc, org, m).await?;
     for field in desc.settable().filter(|f| f.ty.required && f.default().is_none()) {
         if values.iter().any(|(c, _)| c == field.column) {
@@ -126,12 +130,19 @@ pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
                 .field(field.name())
                 .into());
         }
-        let rules = s.rules.clone();
-        let check = move |t: &str| field.parse(t, &rules).map(drop).map_err(|p| p.sentence);
-        let text = s.ui.ask(&format!("{} ({})", field.help, field.name()), check).await?;
-        values.push((field.column.to_owned(), parse(s, field, org, &text).await?));
+        values.push((field.column.to_owned(), prompt::value(s, desc, field, org).await?));
     }
     let record = gate::write(s, &Create { noun: desc.noun.into(), org, values }).await?;
+    tell_created(s, desc, org, &record).await
+}
+
+/// Says what was made, and prints it where a format was asked for.
+pub(super) async fn tell_created(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    record: &Record,
+) -> Result<()> {
     let place = match org {
         Some(org) => format!(" in {}", records::org_code(s.db().await?, org).await?),
         None => String::new(),
@@ -162,19 +173,19 @@ impl Target {
     pub async fn load(&self, tx: &mut Tx<'_>, desc: &'static Descriptor) -> Result<Record> {
         let gone = || Problem::conflict(format!("the {} was deleted by somebody else in the meantime", desc.noun));
         let record = tx.load(desc, self.org, self.id).await?.ok_or_else(gone)?;
-        if let Some(seen) = self.version
-            && seen != record.meta.version
-        {
-            return Err(Problem::conflict(format!(
-                "{} has version {}, not {seen}",
-                record.title(),
-                record.meta.version
-            ))
-            .hint(format!("somebody changed it; look at it again: orgctl {} show {}", desc.noun, record.key()))
-            .into());
-        }
+        is_version(&record, self.version)?;
         Ok(record)
     }
+}
+
+/// Holds a record against the version that was seen.
+fn is_version(record: &Record, seen: Option<i64>) -> Result<(), Problem> {
+    let Some(seen) = seen.filter(|seen| *seen != record.meta.version) else { return Ok(()) };
+    Err(Problem::conflict(format!("{} has version {}, not {seen}", record.title(), record.meta.version)).hint(format!(
+        "somebody changed it; look at it again: orgctl {} show {}",
+        record.desc.noun,
+        record.key()
+    )))
 }
 
 /// Sets fields of records. What others changed in other fields stays.
@@ -246,7 +257,7 @@ fn not_its_own_parent(record: &Record) -> Result<(), Problem> {
 /// The records that keys name, as targets.
 pub async fn targets(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<Record>> {
     let mut found: Vec<Record> = Vec::new();
-    for key in keys(s, m).await? {
+    for key in keys(s, desc, Life::Live, m).await? {
         let record = find(s, desc, &key, Life::Live).await?;
         not_system(&record)?;
         if found.iter().all(|r| r.meta.id != record.meta.id) {
@@ -262,6 +273,14 @@ pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     if version.is_some() && records.len() > 1 {
         return Err(Problem::usage("--if-version goes with one record").into());
     }
+    if m.get_flag("edit") {
+        let [record] = records.as_slice() else {
+            return Err(Problem::usage("--edit goes with one record").into());
+        };
+        is_version(record, version)?;
+        known_columns(s, desc)?;
+        return edit::update(s, desc, record, m).await;
+    }
     // References are looked up in the organisation of the records, which then must be one.
     let org = if desc.is_org() { None } else { records.first().map(|r| r.meta.org_id) };
     if org.is_some() && records.iter().any(|r| Some(r.meta.org_id) != org) {
@@ -272,7 +291,10 @@ pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let set = given(s, desc, org, m).await?;
     if set.is_empty() {
         let flags: Vec<String> = desc.settable().map(|f| format!("--{}", f.name().replace('_', "-"))).collect();
-        return Err(Problem::usage("there is nothing to change").hint(format!("say what: {}", flags.join(" "))).into());
+        return Err(Problem::usage("there is nothing to change")
+            .hint(format!("say what: {}", flags.join(" ")))
+            .hint("or fill in a form: --edit")
+            .into());
     }
     change(s, desc, &records, version, set, Action::Update).await
 }
@@ -289,13 +311,23 @@ pub async fn change(
     known_columns(s, desc)?;
     let targets = records.iter().map(|r| Target { org: r.meta.org_id, id: r.meta.id, version }).collect();
     let changed = gate::write(s, &Change { noun: desc.noun.into(), targets, set, action }).await?;
+    tell_changed(s, desc, &changed, action).await
+}
+
+/// Says what was changed, and prints it where a format was asked for.
+pub(super) async fn tell_changed(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    changed: &[Changed],
+    action: Action,
+) -> Result<()> {
     let done = match action {
         Action::Activate => "activated",
         Action::Deactivate => "deactivated",
         Action::Move => "moved",
         _ => "updated",
     };
-    for c in &changed {
+    for c in changed {
         let title = c.record.title();
         s.ui.status(&match (c.fields.is_empty(), action) {
             (true, _) => format!("{title} is so already; nothing was changed"),

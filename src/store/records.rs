@@ -508,3 +508,9 @@ pub async fn live_orgs(db: &mut Db, limit: i64) -> Result<Vec<(i32, String)>> {
     let rows = db.all(sql.with([limit.into()]).yields([Kind::Int, Kind::Text])).await?;
     rows.iter().map(|r| Ok((r.org(0)?, r.text(1)?.to_owned()))).collect()
 }
+
+/// From here on the connection refuses to write.
+pub async fn read_only(db: &mut Db) -> Result<()> {
+    let sql = if db.is_postgres() { "set default_transaction_read_only = on" } else { "pragma query_only = on" };
+    db.execute(Sql::new(sql)).await.map(drop)
+}

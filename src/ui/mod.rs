@@ -1,11 +1,14 @@
 //! The only terminal: data to standard output, everything else to standard error.
 
+pub mod editor;
 pub mod format;
+pub mod line;
 pub mod progress;
 pub mod table;
 pub mod text;
 
 use std::io::{self, Read, Write};
+use std::rc::Rc;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -41,6 +44,8 @@ pub struct Style {
     pub verbose: bool,
     /// Whether a question may be asked.
     pub interactive: bool,
+    /// `--no-input`: not even of an editor.
+    pub no_input: bool,
     /// Whether questions are answered yes beforehand.
     pub yes: bool,
 }
@@ -53,11 +58,12 @@ pub struct Ui {
     pub now: DateTime<Utc>,
     /// The terminal as a prompt found it.
     terminal: Option<Termios>,
+    pub editing: Rc<editor::Editing>,
 }
 
 impl Ui {
     pub fn new(io: Io, style: Style, now: DateTime<Utc>) -> Ui {
-        Ui { io, style, now, terminal: None }
+        Ui { io, style, now, terminal: None, editing: Rc::default() }
     }
 
     /// Data.
@@ -145,34 +151,45 @@ impl Ui {
         let ask = move || dialoguer::Confirm::new().with_prompt(prompt).default(false).interact_opt();
         match self.wait_for_answer(ask).await? {
             Some(true) => Ok(()),
-            _ => Err(Problem::new(Kind::Failed, "not confirmed; nothing was changed").into()),
+            None => Err(interrupted()),
+            Some(false) => Err(Problem::new(Kind::Failed, "not confirmed; nothing was changed").into()),
         }
     }
 
-    /// Asks for a line of text, until it is one that `check` takes.
+    /// Asks something that is no decision about data; `default` is what Enter says.
+    pub async fn yes(&mut self, question: &str, default: bool) -> Result<bool> {
+        let prompt = visible(question);
+        let ask = move || dialoguer::Confirm::new().with_prompt(prompt).default(default).interact_opt();
+        self.wait_for_answer(ask).await?.ok_or_else(interrupted)
+    }
+
+    /// Asks for a line of text, until it is one that `check` takes. Nothing means the default, where there is one.
     pub async fn ask(
         &mut self,
         prompt: &str,
+        default: Option<&str>,
         check: impl Fn(&str) -> Result<(), String> + Send + 'static,
     ) -> Result<String> {
-        let prompt = prompt.to_owned();
-        self.wait_for_answer(move || {
-            dialoguer::Input::<String>::new()
-                .with_prompt(prompt)
-                .validate_with(|text: &String| check(text))
-                .interact_text()
-        })
-        .await
+        let (prompt, default) = (visible(prompt), default.map(str::to_owned));
+        let ask = move || Ok(line::read(&prompt, default.as_deref(), check)?);
+        self.wait_for_answer(ask).await?.ok_or_else(interrupted)
     }
 
     /// Lets one of several be picked, by typing a part of it or with the arrow keys; its place in the list.
-    pub async fn pick(&mut self, prompt: &str, items: &[String]) -> Result<usize> {
-        let (prompt, items) = (visible(prompt), items.iter().map(|i| visible(i)).collect::<Vec<_>>());
-        let ask = move || dialoguer::FuzzySelect::new().with_prompt(prompt).items(&items).default(0).interact_opt();
-        match self.wait_for_answer(ask).await? {
-            Some(i) => Ok(i),
-            None => Err(Problem::new(Kind::Interrupted, "nothing was picked; nothing was changed").into()),
-        }
+    pub async fn pick(&mut self, prompt: &str, items: &[String], default: usize) -> Result<usize> {
+        // A line that wraps would be drawn over the next one. In front stands the mark of the one that is meant.
+        let width = console::Term::stderr().size().1.saturating_sub(3).into();
+        let cut = |item: &String| console::truncate_str(&visible(item), width, "…").into_owned();
+        let (prompt, items) = (visible(prompt), items.iter().map(cut).collect::<Vec<_>>());
+        let ask = move || {
+            dialoguer::FuzzySelect::new()
+                .with_prompt(prompt)
+                .items(&items)
+                .default(default)
+                .max_length(PICK_ROWS)
+                .interact_opt()
+        };
+        self.wait_for_answer(ask).await?.ok_or_else(interrupted)
     }
 
     /// Waits for the person on a thread of its own, so that a signal is noticed meanwhile; then the terminal is given
@@ -189,9 +206,10 @@ impl Ui {
             Ok(Err(dialoguer::Error::IO(e))) => e,
             Err(e) => return Err(e.into()),
         };
+        show_cursor();
         self.say("");
         if e.kind() == io::ErrorKind::Interrupted {
-            return Err(Problem::new(Kind::Interrupted, "interrupted; nothing was changed").into());
+            return Err(interrupted());
         }
         Err(Problem::failed(format!("can't read the answer: {}", plain(&e))).into())
     }
@@ -201,6 +219,7 @@ impl Ui {
         if let Some(found) = self.terminal.take() {
             // Where this fails the terminal is gone.
             let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &found);
+            show_cursor();
             self.say("");
         }
     }
@@ -222,6 +241,20 @@ impl Ui {
             () => Shown::Nothing,
         })
     }
+}
+
+/// Rows of a list that are seen at once.
+const PICK_ROWS: usize = 12;
+
+/// Ctrl-C or Esc at a prompt.
+fn interrupted() -> anyhow::Error {
+    Problem::new(Kind::Interrupted, "interrupted; nothing was changed").into()
+}
+
+/// A list to pick from hides the cursor, and does not show it again where it is broken off.
+fn show_cursor() {
+    // Where this fails the terminal is gone.
+    let _ = console::Term::stderr().show_cursor();
 }
 
 /// A failure of standard output: a closed pipe ends the program quietly.

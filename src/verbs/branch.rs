@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::crud::gate;
 use crate::crud::input::{find, find_in};
+use crate::crud::prompt;
 use crate::crud::session::Session;
 use crate::crud::write::{change, targets};
 use crate::model::audit::Action;
@@ -149,7 +150,14 @@ pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let parent: Value = match m.get_one::<String>("to") {
         Some(key) => find_in(s, DESC, Some(org), key, Life::Live).await?.meta.id.into(),
-        None => Value::Null(Kind::Uuid),
+        None if m.get_flag("root") => Value::Null(Kind::Uuid),
+        None if s.ui.style.interactive => {
+            let below = "Branch to move them below";
+            prompt::record(s, DESC, Some(org), Life::Live, below, Some("(none: they stand by themselves)"))
+                .await?
+                .into()
+        }
+        None => return Err(Problem::usage("missing: --to <KEY>").hint("or --root, to stand by themselves").into()),
     };
     let version = m.get_one::<i64>("if-version").copied();
     change(s, DESC, &moved, version, vec![("parent_id".into(), parent)], Action::Move).await

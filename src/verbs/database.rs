@@ -161,8 +161,8 @@ async fn ask_org(s: &mut Session<'_>) -> Result<Option<(String, String)>> {
             None => Ok(()),
         }
     };
-    let code = s.ui.ask("Code of the first organisation", check("code")).await?;
-    let name = s.ui.ask("Its name", check("name")).await?;
+    let code = s.ui.ask("Code of the first organisation", None, check("code")).await?;
+    let name = s.ui.ask("Its name", None, check("name")).await?;
     Ok(Some((code, name)))
 }
 
@@ -303,7 +303,7 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         None if s.ui.style.interactive => {
             let at = s.location.shown();
             s.ui.status(&format!("this drops everything in {at}, the audit trail too"));
-            s.ui.ask(&format!("type '{name}' to drop it"), |_| Ok(())).await?
+            s.ui.ask(&format!("type '{name}' to drop it"), None, |_| Ok(())).await?
         }
         None => {
             return Err(Problem::usage("db reset needs the name of what it drops")

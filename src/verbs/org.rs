@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::ArgMatches;
 
 use crate::crud::gate;
-use crate::crud::input::find;
+use crate::crud::input::{find, keys};
 use crate::crud::session::Session;
 use crate::model::RESOURCES;
 use crate::model::org::Org;
@@ -20,7 +20,7 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let mut orgs = Vec::new();
     if m.get_many::<String>("key").is_some() {
-        for key in crate::crud::input::keys(s, m).await? {
+        for key in keys(s, Org::DESCRIPTOR, Life::Live, m).await? {
             orgs.push(find(s, Org::DESCRIPTOR, &key, Life::Live).await?.meta.org_id);
         }
     } else {

@@ -286,6 +286,25 @@ fn sql_on(engine: Engine, url: &str, sql: &str) -> Result<(), String> {
     })
 }
 
+/// Runs something while a connection of its own holds what `sql` took.
+pub fn held<T>(p: &Place, sql: &str, work: impl FnOnce() -> T) -> T {
+    let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+    runtime().block_on(async {
+        match p.engine {
+            Engine::Sqlite => {
+                let mut c = sqlx::SqliteConnection::connect(&p.url).await.expect("a connection");
+                c.execute(sql).await.expect("a lock");
+                work()
+            }
+            Engine::Postgres => {
+                let mut c = sqlx::PgConnection::connect(&p.url).await.expect("a connection");
+                c.execute(sql).await.expect("a lock");
+                work()
+            }
+        }
+    })
+}
+
 /// Runs SQL on the test server.
 pub fn psql(url: &str, sql: &str) {
     sql_on(Engine::Postgres, url, sql).unwrap_or_else(|e| panic!("{sql}: {e}"));

@@ -2,11 +2,13 @@
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::print_stderr)] // a test may stop with a word
 
 mod branch_story;
+mod completion;
 mod concurrency;
 mod config;
 mod deletion;
 mod demo;
 mod dry_run;
+mod edit;
 mod exits;
 mod harness;
 mod hostile;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clap_complete::{Shell, generate};
+use clap_complete::env::Shells;
+use orgctl::cli::complete;
 use orgctl::cli::tree::{self, Found};
 use orgctl::store::schema;
 
@@ -208,19 +209,19 @@ fn help_is_worded_as_the_house_words_it() {
     walk("orgctl", &tree::command());
 }
 
+/// What users install: scripts that call the program back for every Tab.
 #[test]
-fn completions_are_those_of_the_tree() {
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
-        let mut made = Vec::new();
-        generate(shell, &mut tree::command(), "orgctl", &mut made);
-        let name = match shell {
-            Shell::Bash => "orgctl.bash",
-            Shell::Zsh => "_orgctl",
-            Shell::Fish => "orgctl.fish",
-            Shell::Elvish => "orgctl.elv",
+fn completions_are_those_of_the_program() {
+    for shell in Shells::builtins().iter() {
+        let name = match shell.name() {
+            "bash" => "orgctl.bash",
+            "zsh" => "_orgctl",
+            "fish" => "orgctl.fish",
+            "elvish" => "orgctl.elv",
             _ => "_orgctl.ps1",
         };
-        golden(&format!("completions/{name}"), &String::from_utf8(made).expect("UTF-8"));
+        let text = complete::script(shell, "orgctl").expect("a script");
+        golden(&format!("completions/{name}"), &text);
     }
 }
 

@@ -1,0 +1,334 @@
+//! Completions that know the database: what a shell asks for while a word is being typed.
+//!
+//! `COMPLETE=bash orgctl` prints what a shell is to run; that calls `COMPLETE=bash orgctl -- WORDS` back for each Tab.
+//! Then nothing is ever said but candidates, nothing is written, and nobody waits long: where something is wrong there
+//! are no candidates.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::builder::StyledStr;
+use clap::{Arg, Command, ValueHint};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::env::{EnvCompleter, Shells};
+
+use super::config::Config;
+use super::tree;
+use crate::crud::session::Env;
+use crate::model::org::Org;
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Resource};
+use crate::model::scalar::{Role, Rules, is_format};
+use crate::model::value::{Kind, Value};
+use crate::model::{RESOURCES, resource};
+use crate::store::db::Db;
+use crate::store::location::{Location, Opening};
+use crate::store::migrate;
+use crate::store::query::{Condition, Op, Query, column};
+use crate::store::records::{self, Life, Scope};
+use crate::ui::text::visible;
+
+/// Names the shell; the same for every program that completes so.
+const VARIABLE: &str = "COMPLETE";
+/// More than this nobody reads.
+const MOST: u64 = 100;
+/// How long a Tab may take, with connecting.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a lock is waited for.
+const LOCK: Duration = Duration::from_millis(100);
+
+/// The shell that asks, if one does.
+pub fn asked(env: &Env) -> Option<&str> {
+    env.get(VARIABLE).map(String::as_str).filter(|shell| !matches!(*shell, "" | "0"))
+}
+
+/// Answers a shell: its script, or candidates for the word at hand.
+pub fn answer(shell: &str, argv: &[OsString], env: &Env) -> Result<String> {
+    // `COMPLETE=$SHELL` will do.
+    let name = Path::new(shell).file_stem().and_then(OsStr::to_str).unwrap_or_default();
+    let shells = Shells::builtins();
+    let Some(completer) = shells.completer(name) else {
+        let known: Vec<&str> = shells.names().collect();
+        return Err(Problem::usage(format!("COMPLETE names '{name}', which is no shell that orgctl completes for"))
+            .hint(format!("one of {}; without COMPLETE, orgctl does its work", known.join(", ")))
+            .into());
+    };
+    let here = std::env::current_dir().ok();
+    let words: Vec<OsString> = argv.iter().skip_while(|w| *w != "--").skip(1).cloned().collect();
+    if words.is_empty() {
+        let called = argv.first().map_or(Path::new("orgctl"), Path::new);
+        let program = match &here {
+            // A shell may stand elsewhere by then.
+            Some(here) if called.components().count() > 1 => here.join(called),
+            _ => called.to_owned(),
+        };
+        return script(completer, &program.to_string_lossy());
+    }
+    Ok(candidates(completer, words, here.as_deref(), env).unwrap_or_default())
+}
+
+/// What a shell is to run once.
+pub fn script(completer: &dyn EnvCompleter, program: &str) -> Result<String> {
+    let mut text = Vec::new();
+    completer.write_registration(VARIABLE, "orgctl", "orgctl", program, &mut text)?;
+    let mut text = String::from_utf8(text)?.trim_start().to_owned();
+    if completer.is("bash") {
+        // bash hands over an empty word for the one that `--org=` ends with, and the `=` would be lost.
+        let current = "words[COMP_CWORD]=\"$2\"";
+        text = text.replace(current, &format!("[[ ${{words[COMP_CWORD]}} == [=:]* ]] || {current}"));
+    }
+    if completer.is("zsh") {
+        // In a folder of $fpath the script is itself the function, which zsh calls for the first Tab.
+        let register = "compdef _clap_dynamic_completer_orgctl orgctl";
+        let both = format!(
+            "if [[ $funcstack[1] == _orgctl ]]; then\n    _clap_dynamic_completer_orgctl \"$@\"\nelse\n    {register}\nfi"
+        );
+        text = text.replace(register, &both);
+    }
+    Ok(text)
+}
+
+/// `None` where anything is wrong.
+fn candidates(shell: &dyn EnvCompleter, words: Vec<OsString>, here: Option<&Path>, env: &Env) -> Option<String> {
+    let number = |name: &str| env.get(name).and_then(|n| n.parse::<usize>().ok());
+    if !shell.is("bash") {
+        let mut command = command(&Lookup::new(env, &words));
+        let mut text = Vec::new();
+        shell.write_complete(&mut command, words, here, &mut text).ok()?;
+        return String::from_utf8(text).ok();
+    }
+    let at = number("_CLAP_COMPLETE_INDEX")?;
+    let Joined { words, at, before } = Joined::new(words, at);
+    let mut command = command(&Lookup::new(env, &words));
+    let found = clap_complete::engine::complete(&mut command, words, at, here).ok()?;
+    let ends = env.get("_CLAP_IFS").map_or("\n", String::as_str);
+    let values = found.iter().map(|c| c.get_value().to_string_lossy().into_owned());
+    let values: Vec<String> = values.filter_map(|v| v.strip_prefix(&before).map(str::to_owned)).collect();
+    Some(values.join(ends))
+}
+
+/// The words as they were typed: bash takes `--org=ACME` and `sqlite://file` apart (COMP_WORDBREAKS).
+struct Joined {
+    words: Vec<OsString>,
+    at: usize,
+    /// What stands in the word before the part that bash has in hand.
+    before: String,
+}
+
+impl Joined {
+    fn new(parts: Vec<OsString>, at: usize) -> Joined {
+        let mut joined = Joined { words: Vec::new(), at, before: String::new() };
+        let mut open = false;
+        for (i, part) in parts.into_iter().enumerate() {
+            let breaks = part.to_str().is_some_and(|p| !p.is_empty() && p.chars().all(|c| matches!(c, '=' | ':')));
+            let glued = (breaks || open) && joined.words.len() > 1;
+            open = breaks && glued;
+            match joined.words.last_mut().filter(|_| glued) {
+                Some(word) => {
+                    if i == at {
+                        joined.before = word.to_string_lossy().into_owned();
+                        // At the break itself, what is completed comes behind it.
+                        if breaks {
+                            joined.before.push_str(&part.to_string_lossy());
+                        }
+                    }
+                    word.push(part);
+                }
+                None => joined.words.push(part),
+            }
+            if i == at {
+                joined.at = joined.words.len() - 1;
+            }
+        }
+        joined
+    }
+}
+
+/// What candidates are looked up by.
+struct Lookup {
+    env: Env,
+    words: Vec<String>,
+}
+
+impl Lookup {
+    fn new(env: &Env, words: &[OsString]) -> Arc<Lookup> {
+        let words = words.iter().map(|w| w.to_string_lossy().into_owned()).collect();
+        Arc::new(Lookup { env: env.clone(), words })
+    }
+
+    /// The value of a global flag among the words.
+    fn flag(&self, name: &str) -> Option<String> {
+        let long = format!("--{name}");
+        let mut words = self.words.iter();
+        let mut found = None;
+        while let Some(word) = words.next() {
+            if *word == long {
+                found = words.next().cloned();
+            } else if let Some(value) = word.strip_prefix(&long).and_then(|rest| rest.strip_prefix('=')) {
+                found = Some(value.to_owned());
+            }
+        }
+        found.filter(|v| !v.is_empty())
+    }
+
+    /// The settings, as a command of these words would find them.
+    fn config(&self) -> Option<Config> {
+        let mut line = vec!["orgctl".to_owned()];
+        for name in ["database", "org"] {
+            line.extend(self.flag(name).map(|value| format!("--{name}={value}")));
+        }
+        line.extend(["config", "path"].map(str::to_owned));
+        Config::resolve(&self.env, &tree::command().try_get_matches_from(line).ok()?).ok()
+    }
+
+    /// The resource that the words are about.
+    fn noun(&self) -> Option<&'static Descriptor> {
+        let noun = self.words.iter().skip(1).find(|w| RESOURCES.iter().any(|d| d.noun == **w || d.alias == Some(w)))?;
+        RESOURCES.iter().copied().find(|d| d.noun == noun || d.alias == Some(noun))
+    }
+
+    /// Keys that begin so, with names.
+    fn keys(&self, desc: &'static Descriptor, life: Life, begun: &OsStr) -> Vec<CompletionCandidate> {
+        let found = || -> Option<Vec<(String, String)>> {
+            let begun = begun.to_str()?;
+            let config = self.config()?;
+            let location = Location::parse(config.get("database")?).ok()?;
+            let org = config.get("org").filter(|_| !desc.is_org());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            let looked = runtime
+                .block_on(async { tokio::time::timeout(PATIENCE, look(&location, desc, org, life, begun)).await });
+            // What still waits for a server or a lock is left behind.
+            runtime.shutdown_background();
+            looked.ok()?.ok()
+        };
+        let mut found = found().unwrap_or_default();
+        // A key that a shell would read as more than a word was not made by orgctl.
+        found.retain(|(key, _)| key.chars().all(|c| (c.is_alphanumeric() || "-_./@+".contains(c)) && !is_format(c)));
+        found.sort();
+        found.dedup_by(|a, b| a.0 == b.0);
+        let candidate = |(key, name): (String, String)| {
+            let help: String = visible(&name).chars().take(60).collect();
+            CompletionCandidate::new(key).help((!help.is_empty()).then(|| StyledStr::from(help)))
+        };
+        found.into_iter().map(candidate).collect()
+    }
+}
+
+/// One range of one index. The connection refuses to write.
+async fn look(
+    location: &Location,
+    desc: &'static Descriptor,
+    org: Option<&str>,
+    life: Life,
+    begun: &str,
+) -> Result<Vec<(String, String)>> {
+    let opening = Opening { create: false, wait: LOCK, application: "orgctl completion".into() };
+    let mut db = Db::open(location, &opening).await?;
+    records::read_only(&mut db).await?;
+    migrate::require_current(&mut db).await?;
+    let rules = Rules::default();
+    let mut query = Query::new(desc, Scope::All);
+    let all = std::mem::take(&mut query.columns);
+    if let Some(org) = org {
+        query.org = Some(records::org_number(&mut db, org, &rules).await?);
+    }
+    query.life = life;
+    query.limit = Some(MOST);
+    let key = column(&all, desc.key().name())?.clone();
+    // As the key is kept: a code in capitals.
+    let begun = desc.key().parse(begun, &rules).map_or_else(|_| begun.to_owned(), |v| v.to_text());
+    if !begun.is_empty() {
+        let bound = |op, text: String| Condition { column: key.clone(), op, values: vec![Value::Text(text)] };
+        query.filter = vec![bound(Op::AtLeast, begun.clone()), bound(Op::Less, format!("{begun}\u{10ffff}"))];
+    }
+    query.columns = vec![key];
+    query.columns.extend(all.iter().find(|c| c.name == "name").cloned());
+    let rows = query.page(&mut db).await?.rows;
+    db.close().await;
+    Ok(rows.iter().map(|r| (r.value(0).to_text(), r.value(1).to_text())).collect())
+}
+
+/// The tree, each argument with what can stand there.
+fn command(lookup: &Arc<Lookup>) -> Command {
+    let mut root = tree::command();
+    for noun in RESOURCES {
+        root = root.mut_subcommand(noun.noun, |c| {
+            c.mut_subcommands(|leaf| {
+                let verb = leaf.get_name().to_owned();
+                leaf.mut_args(|arg| of_resource(arg, noun, &verb, lookup))
+            })
+        });
+    }
+    root = root.mut_subcommand("audit", |c| {
+        c.mut_subcommand("list", |c| c.mut_arg("resource", |a| words(a, RESOURCES.iter().map(|d| d.noun).collect())))
+    });
+    root = root.mut_arg("org", |a| keys(a, Org::DESCRIPTOR, Life::Live, lookup));
+    root.mut_arg("columns", |a| fields(a, lookup, ""))
+}
+
+fn of_resource(arg: Arg, desc: &'static Descriptor, verb: &str, lookup: &Arc<Lookup>) -> Arg {
+    let life = match verb {
+        "restore" | "purge" => Life::Deleted,
+        "history" => Life::Any,
+        _ => Life::Live,
+    };
+    match arg.get_id().as_str() {
+        "key" => return keys(arg, desc, life, lookup),
+        "to" | "reassign-to" => return keys(arg, desc, Life::Live, lookup),
+        "file" | "rejects" => return arg.value_hint(ValueHint::FilePath),
+        "sort" => return fields(arg, lookup, "-"),
+        "filter" => return filters(arg, lookup),
+        "key-field" => return words(arg, desc.keys().map(|f| f.name()).collect()),
+        _ => {}
+    }
+    let Some(field) = desc.settable().find(|f| arg.get_id() == f.name()) else { return arg };
+    match (field.ty.role, field.target().and_then(resource)) {
+        (_, Some(target)) => keys(arg, target, Life::Live, lookup),
+        (Role::Choice(choices), _) => words(arg, choices.to_vec()),
+        _ if field.ty.kind == Kind::Bool => words(arg, vec!["yes", "no"]),
+        _ => arg,
+    }
+}
+
+fn keys(arg: Arg, desc: &'static Descriptor, life: Life, lookup: &Arc<Lookup>) -> Arg {
+    let lookup = Arc::clone(lookup);
+    arg.add(ArgValueCompleter::new(move |begun: &OsStr| lookup.keys(desc, life, begun)))
+}
+
+fn beginning(candidates: impl IntoIterator<Item = String>, begun: &str) -> Vec<CompletionCandidate> {
+    candidates.into_iter().filter(|c| c.starts_with(begun)).map(CompletionCandidate::new).collect()
+}
+
+fn words(arg: Arg, all: Vec<&'static str>) -> Arg {
+    arg.add(ArgValueCompleter::new(move |begun: &OsStr| {
+        beginning(all.iter().map(|w| (*w).to_owned()), &begun.to_string_lossy())
+    }))
+}
+
+/// `a,b,c`: the last one is being typed, which may have `sign` in front.
+fn fields(arg: Arg, lookup: &Arc<Lookup>, sign: &'static str) -> Arg {
+    let lookup = Arc::clone(lookup);
+    arg.add(ArgValueCompleter::new(move |begun: &OsStr| {
+        let (Some(begun), Some(desc)) = (begun.to_str(), lookup.noun()) else { return Vec::new() };
+        let (before, last) = begun.rsplit_once(',').map_or(("", begun), |(b, l)| (&begun[..=b.len()], l));
+        let signed = if !sign.is_empty() && last.starts_with(sign) { sign } else { "" };
+        beginning(records::columns(desc).into_iter().map(|c| format!("{before}{signed}{}", c.name)), begun)
+    }))
+}
+
+/// `field=`, and the words of a closed set behind it.
+fn filters(arg: Arg, lookup: &Arc<Lookup>) -> Arg {
+    let lookup = Arc::clone(lookup);
+    arg.add(ArgValueCompleter::new(move |begun: &OsStr| {
+        let (Some(begun), Some(desc)) = (begun.to_str(), lookup.noun()) else { return Vec::new() };
+        let columns = records::columns(desc);
+        let Some((name, _)) = begun.split_once('=') else {
+            return beginning(columns.into_iter().map(|c| format!("{}=", c.name)), begun);
+        };
+        let choices = column(&columns, name).ok().and_then(|c| c.choices()).unwrap_or_default();
+        beginning(choices.iter().map(|c| format!("{name}={c}")), begun)
+    }))
+}

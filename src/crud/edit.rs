@@ -1,0 +1,220 @@
+//! `--edit`: create and update through a form in the user's editor.
+
+use anyhow::Result;
+use clap::ArgMatches;
+
+use super::form::{self, Line};
+use super::gate;
+use super::input::parse;
+use super::session::Session;
+use super::write::{Change, Changed, Create, Target, tell_changed, tell_created};
+use crate::model::audit::Action;
+use crate::model::problem::{Kind, Problem};
+use crate::model::resource;
+use crate::model::resource::{Descriptor, Field, Record};
+use crate::store::records;
+use crate::ui::editor::Draft;
+
+/// `$VISUAL`, `$EDITOR`, or vi where there is a terminal to run it on.
+fn editor(s: &Session<'_>) -> Result<String, Problem> {
+    if s.ui.style.no_input {
+        return Err(Problem::usage("--edit asks for input, and --no-input forbids it").hint("give the values as flags"));
+    }
+    let named = ["VISUAL", "EDITOR"].iter().filter_map(|v| s.env.get(*v)).find(|v| !v.trim().is_empty());
+    match named {
+        Some(command) => Ok(command.clone()),
+        None if s.ui.io.stdin_is_terminal && s.ui.io.stderr_is_terminal => Ok("vi".into()),
+        None => Err(Problem::usage("--edit finds no editor, and no terminal to run vi on")
+            .hint("name one in VISUAL or EDITOR, or give the values as flags")),
+    }
+}
+
+/// What the form is for.
+enum Work<'a> {
+    Create {
+        org: Option<i32>,
+    },
+    /// Bound to the version that the form shows; with the fields as they are.
+    Update {
+        before: &'a Record,
+        present: Vec<Line>,
+    },
+}
+
+/// What came of a form that was handed in.
+enum Handed {
+    Made(Record),
+    Changed(Vec<Changed>),
+    /// Nothing differs.
+    Same,
+    /// The user can mend it.
+    Wrong(Vec<Problem>),
+}
+
+/// `create --edit`.
+pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, org: Option<i32>, m: &ArgMatches) -> Result<()> {
+    let place = match org {
+        Some(org) => format!(" in {}", records::org_code(s.db().await?, org).await?),
+        None => String::new(),
+    };
+    let header = [
+        format!("A new {}{place}. Fill in, save and close the editor.", desc.noun),
+        "Saved as it is, or emptied, nothing is made. Lines that begin with # don't count.".into(),
+    ];
+    let lines = desc.settable().map(|f| {
+        let given = m.get_one::<String>(f.name()).cloned();
+        (f, given.or_else(|| f.default().map(str::to_owned)).unwrap_or_default())
+    });
+    let lines = lines.collect::<Vec<_>>();
+    match fill_in(s, desc, &form::write(&header, &lines), &Work::Create { org }).await? {
+        Some(Handed::Made(record)) => tell_created(s, desc, org, &record).await,
+        _ => Err(Problem::failed("the form was not filled in; nothing was made").into()),
+    }
+}
+
+/// `update KEY --edit`.
+pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, before: &Record, m: &ArgMatches) -> Result<()> {
+    let header = [
+        format!("{}, version {}. Change, save and close the editor.", before.title(), before.meta.version),
+        "Saved as it is, or emptied, nothing is changed. Lines that begin with # don't count.".into(),
+        "\"\" clears a field; one whose line is taken out stays as it is.".into(),
+    ];
+    let mut present = Vec::new();
+    for field in desc.settable() {
+        present.push((field, shown(s, before, field).await?));
+    }
+    // What flags say is filled in beforehand.
+    let given = |(f, text): &Line| (*f, m.get_one::<String>(f.name()).unwrap_or(text).clone());
+    let lines = present.iter().map(given).collect::<Vec<_>>();
+    match fill_in(s, desc, &form::write(&header, &lines), &Work::Update { before, present }).await? {
+        Some(Handed::Changed(changed)) => tell_changed(s, desc, &changed, Action::Update).await,
+        _ => {
+            s.ui.status("nothing was changed");
+            Ok(())
+        }
+    }
+}
+
+/// A field as the form shows it: a reference by the key of what it points at.
+async fn shown(s: &mut Session<'_>, record: &Record, field: &Field) -> Result<String> {
+    let value = record.get(field.column);
+    let (Some(target), Some(id)) = (field.target().and_then(resource), value.as_uuid()) else {
+        return Ok(value.to_text());
+    };
+    let pointed = records::load(s.db().await?, target, record.meta.org_id, id).await?;
+    Ok(pointed.map_or_else(|| value.to_text(), |r| r.key()))
+}
+
+/// Opens the form, again where it was wrong, until it is right or given up; nothing where it was left as it was.
+async fn fill_in(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    blank: &str,
+    work: &Work<'_>,
+) -> Result<Option<Handed>> {
+    let editor = editor(s)?;
+    let draft = Draft::new(&format!("{}.toml", desc.noun))?;
+    let mut text = blank.to_owned();
+    let mut wrong: Vec<Problem> = Vec::new();
+    loop {
+        let offered = form::with_problems(&wrong, &text);
+        let left = s.ui.edit(&editor, &draft, &offered).await?;
+        if left == offered || form::is_blank(&left) {
+            // Left as it was, a form that was wrong is still wrong.
+            return wrong.into_iter().next().map_or(Ok(None), |p| Err(p.into()));
+        }
+        text = form::without_problems(&left).to_owned();
+        wrong = match hand_in(s, desc, work, &text).await {
+            Ok(Handed::Wrong(problems)) => problems,
+            Ok(done) => return Ok(Some(done)),
+            // What was typed is not lost to somebody else's change, or to a server that went away.
+            Err(e) => return Err(with_hint(gate::in_words(s, e), draft, &text)),
+        };
+        let Some(first) = wrong.first().cloned() else { return Ok(None) };
+        if !s.ui.style.interactive {
+            return Err(first.into());
+        }
+        for problem in &wrong {
+            s.ui.warn(&problem.sentence);
+        }
+        if !s.ui.yes("edit again?", true).await? {
+            return Err(first.into());
+        }
+    }
+}
+
+/// Says where the text is kept.
+fn with_hint(e: anyhow::Error, draft: Draft, text: &str) -> anyhow::Error {
+    let Ok(path) = draft.keep(text) else { return e };
+    let hint = format!("what you wrote is kept in {}", path.display());
+    match e.downcast::<Problem>() {
+        Ok(problem) => problem.hint(hint).into(),
+        Err(e) => Problem::failed(e.to_string()).hint(hint).into(),
+    }
+}
+
+/// Reads the form and does what it says, through the gate.
+async fn hand_in(s: &mut Session<'_>, desc: &'static Descriptor, work: &Work<'_>, text: &str) -> Result<Handed> {
+    let lines = match form::read(desc, text) {
+        Ok(lines) => lines,
+        Err(problems) => return Ok(Handed::Wrong(problems)),
+    };
+    let org = match work {
+        Work::Create { org } => *org,
+        Work::Update { before, .. } => (!desc.is_org()).then_some(before.meta.org_id),
+    };
+    let (mut set, mut wrong) = (Vec::new(), Vec::new());
+    for field in desc.settable() {
+        let line = lines.iter().find(|(f, _)| f.name() == field.name()).map(|(_, text)| text.as_str());
+        let text = match (line, work) {
+            // What is not touched is not read: it may be older than a rule.
+            (Some(text), Work::Update { present, .. })
+                if present.iter().any(|(f, t)| f.name() == field.name() && t == text) =>
+            {
+                continue;
+            }
+            (Some(text), _) => text,
+            (None, Work::Create { .. }) if field.ty.required && field.default().is_none() => "",
+            (None, _) => continue,
+        };
+        match parse(s, field, org, text).await {
+            Ok(value) => set.push((field.column.to_owned(), value)),
+            Err(e) => wrong.push(mendable(e)?),
+        }
+    }
+    if !wrong.is_empty() {
+        return Ok(Handed::Wrong(wrong));
+    }
+    let done = match work {
+        Work::Create { org } => {
+            gate::write(s, &Create { noun: desc.noun.into(), org: *org, values: set }).await.map(Handed::Made)
+        }
+        Work::Update { .. } if set.is_empty() => return Ok(Handed::Same),
+        Work::Update { before, .. } => {
+            let m = &before.meta;
+            let target = Target { org: m.org_id, id: m.id, version: Some(m.version) };
+            let change = Change { noun: desc.noun.into(), targets: vec![target], set, action: Action::Update };
+            gate::write(s, &change).await.map(Handed::Changed)
+        }
+    };
+    let e = match done {
+        Ok(done) => return Ok(done),
+        Err(e) => e,
+    };
+    if let Work::Update { before, .. } = work {
+        let now = records::load(s.db().await?, desc, before.meta.org_id, before.meta.id).await?;
+        if now.is_none_or(|now| now.meta.version != before.meta.version) {
+            return Err(e);
+        }
+    }
+    Ok(Handed::Wrong(vec![mendable(e)?]))
+}
+
+/// A mistake in what the form says; all else is no matter of the form.
+fn mendable(e: anyhow::Error) -> Result<Problem> {
+    let problem = e.downcast::<Problem>()?;
+    match problem.kind {
+        Kind::Invalid | Kind::Conflict | Kind::NotFound | Kind::Usage => Ok(problem),
+        _ => Err(problem.into()),
+    }
+}

@@ -1,0 +1,169 @@
+//! Questions at the terminal: a field's value, the record that is meant. Asked before a transaction, never inside one.
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::input::parse;
+use super::session::Session;
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Field, Mark};
+use crate::model::scalar::{Role, Rules, shorten};
+use crate::model::value::{Kind, Value};
+use crate::store::query::{Query, column};
+use crate::store::records::{self, Life};
+use crate::ui::Ui;
+
+/// Records that are shown as one list; beyond that, words are asked for first.
+const LISTED: u64 = 2000;
+/// Records that a search shows.
+const FOUND: u64 = 100;
+
+/// Asks for what nothing answered: the value of a required field.
+pub async fn value(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    field: &'static Field,
+    org: Option<i32>,
+) -> Result<Value> {
+    if let (Some(target), Some(org)) = (field.target().and_then(crate::model::resource), org) {
+        let id = record(s, target, Some(org), Life::Live, &label(field), None).await?;
+        return Ok(id.map_or(Value::Null(Kind::Uuid), Value::from));
+    }
+    loop {
+        let rules = s.rules.clone();
+        let text = word(&mut s.ui, field, &rules).await?;
+        let value = parse(s, field, org, &text).await?;
+        // Better told now than after the last question.
+        if !field.has(Mark::Unique) || records::with_value(s.db().await?, desc, org, field, &value).await?.is_empty() {
+            return Ok(value);
+        }
+        s.ui.warn(&format!("{} {} exists already", desc.noun, value.to_text()));
+    }
+}
+
+fn label(field: &Field) -> String {
+    format!("{} ({})", field.help, field.name())
+}
+
+/// Asks for a value that needs no database: one of a list where there is one, otherwise a line until it is right.
+pub async fn word(ui: &mut Ui, field: &'static Field, rules: &Rules) -> Result<String> {
+    let choices = match field.ty.role {
+        Role::Choice(words) => words,
+        _ if field.ty.kind == Kind::Bool => &["yes", "no"],
+        _ => {
+            let rules = rules.clone();
+            let check = move |t: &str| field.parse(t, &rules).map(drop).map_err(|p| p.sentence);
+            return ui.ask(&label(field), field.default(), check).await;
+        }
+    };
+    let default = field.default().and_then(|d| choices.iter().position(|c| *c == d)).unwrap_or(0);
+    let items: Vec<String> = choices.iter().map(|c| (*c).to_owned()).collect();
+    Ok(items[ui.pick(&label(field), &items, default).await?].clone())
+}
+
+/// The key of the record that a command is about, where the command line names none.
+pub async fn key(s: &mut Session<'_>, desc: &'static Descriptor, life: Life) -> Result<String> {
+    if !s.ui.style.interactive {
+        return Err(Problem::usage("missing: <KEY>...")
+            .hint(format!("say which {} is meant, by its code or id", desc.noun))
+            .into());
+    }
+    let org = if desc.is_org() { None } else { Some(s.the_org().await?) };
+    let id = record(s, desc, org, life, &title(desc), None).await?;
+    Ok(id.map_or_else(String::new, |id| id.to_string()))
+}
+
+/// `Branch`
+fn title(desc: &Descriptor) -> String {
+    let noun = if desc.is_org() { "organisation" } else { desc.noun };
+    let mut letters = noun.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Lets a record be picked from a list or found by words; `none` is the item that stands for no record at all.
+pub async fn record(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    life: Life,
+    prompt: &str,
+    none: Option<&str>,
+) -> Result<Option<Uuid>> {
+    let all = candidates(s, desc, org, life, None, LISTED + 1).await?;
+    if all.is_empty() && none.is_none() {
+        let state = if life == Life::Deleted { "deleted " } else { "" };
+        return Err(Problem::not_found(format!("there is no {state}{} to pick", desc.noun)).into());
+    }
+    if all.len() as u64 <= LISTED {
+        let mut items: Vec<String> = none.iter().map(|n| (*n).to_owned()).collect();
+        items.extend(lines(&all));
+        let picked = s.ui.pick(prompt, &items, 0).await?;
+        return Ok(picked.checked_sub(items.len() - all.len()).map(|i| all[i].id));
+    }
+    // Too many for one list: words narrow it first.
+    let nothing = none.map_or(String::new(), |n| format!("; nothing: {n}"));
+    let question = format!("{prompt}: its code, or words to search for{nothing}");
+    loop {
+        let text = s.ui.ask(&question, none.map(|_| ""), |_| Ok(())).await?;
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        let rules = s.rules.clone();
+        let mut named = records::by_key(s.db().await?, desc, org, &text, life, &rules).await?;
+        // Of several deleted records that had the key, the latest is meant.
+        named.sort_by_key(|r| r.meta.deleted_at);
+        if let Some(record) = named.pop() {
+            return Ok(Some(record.meta.id));
+        }
+        let mut found = candidates(s, desc, org, life, Some(&text), FOUND + 1).await?;
+        if found.is_empty() {
+            s.ui.warn(&format!("no {} is called '{}'", desc.noun, shorten(&text)));
+            continue;
+        }
+        let more = found.len() as u64 > FOUND;
+        if more {
+            found.pop();
+        }
+        let mut items = lines(&found);
+        items.push(if more { "(more are found: say more words)" } else { "(search again)" }.into());
+        if let Some(one) = found.get(s.ui.pick(prompt, &items, 0).await?) {
+            return Ok(Some(one.id));
+        }
+    }
+}
+
+/// A record as a list shows it.
+struct Candidate {
+    id: Uuid,
+    key: String,
+    name: String,
+}
+
+/// `CODE   Name`, the names below each other.
+fn lines(candidates: &[Candidate]) -> Vec<String> {
+    let width = candidates.iter().map(|c| c.key.chars().count()).max().unwrap_or_default();
+    candidates.iter().map(|c| format!("{:width$}  {}", c.key, c.name).trim_end().to_owned()).collect()
+}
+
+async fn candidates(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    life: Life,
+    words: Option<&str>,
+    limit: u64,
+) -> Result<Vec<Candidate>> {
+    let mut query = Query::new(desc, s.scope());
+    let all = std::mem::take(&mut query.columns);
+    query.org = if desc.is_org() { None } else { org };
+    query.life = life;
+    query.limit = Some(limit);
+    query.search = words.map(str::to_owned);
+    query.columns = vec![column(&all, "id")?.clone(), column(&all, desc.key().name())?.clone()];
+    query.columns.extend(all.iter().find(|c| c.name == "name").cloned());
+    let page = query.page(s.db().await?).await?;
+    let candidate = |row: &crate::store::sql::Row| {
+        Ok(Candidate { id: row.uuid(0)?, key: row.value(1).to_text(), name: row.value(2).to_text() })
+    };
+    page.rows.iter().map(candidate).collect()
+}

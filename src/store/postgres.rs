@@ -31,10 +31,8 @@ pub async fn open(url: &str, location: &Location, opening: &Opening) -> Result<P
         Ok(done) => done.map_err(|e| problem(e, location))?,
         Err(_) => return Err(unreachable(location, "it does not answer")),
     };
-    let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
-        .fetch_one(&mut conn)
-        .await
-        .map_err(|e| problem(e, location))?;
+    // The server tells its version when it lets us in.
+    let version = conn.server_version_num().and_then(|v| i32::try_from(v).ok()).unwrap_or(OLDEST);
     if let Some(old) = too_old(version) {
         let _ = conn.close().await;
         return Err(old.into());

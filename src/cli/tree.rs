@@ -157,7 +157,8 @@ pub const GENERIC: &[Generic] = &[
         args: import_args, run: run_on!(import::import) },
     Generic { verb: "export", action: "export", writes: false, about: |d| format!("Write {} as CSV, for `import` to read back", plural(d)),
         examples: |d| format!("orgctl {0} export {1}.csv\norgctl {0} export --filter status=active -o ndjson", d.noun, d.table),
-        args: |c, _| listing(c.arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)"))), run: run_on!(read::export) },
+        args: |c, _| listing(c.arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)")))
+            .arg(switch("safe-for-spreadsheets", "Mark cells that a spreadsheet would run as formulas; `import` takes the marks away")), run: run_on!(read::export) },
     Generic { verb: "history", action: "read", writes: false, about: |d| format!("Show everything that was done to {}", a(d)),
         examples: |d| format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", d.noun, sample(d)),
         args: |c, _| c.arg(Arg::new("key").value_name("KEY").required(true).help("Code or id"))
@@ -288,6 +289,7 @@ fn import_args(c: Command, _: &'static Descriptor) -> Command {
                 .default_value("error"),
         )
         .arg(switch("ignore-unknown", "Pass over columns that fill no field"))
+        .arg(number("skip-lines", "N", "Lines before the header to pass over").value_parser(value_parser!(u64)))
         .arg(switch("keep-going", "Load the rows that are valid"))
         .arg(text("rejects", "FILE", "Write rejected rows and their reasons to this file"))
 }

@@ -290,6 +290,14 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     };
     let format = if s.ui.style.format_given { s.ui.style.format } else { Format::Csv };
     let mut listing = Listing::in_format(format, heads(&query.columns), key_index(desc, &query.columns));
+    if m.get_flag("safe-for-spreadsheets") {
+        if format != Format::Csv {
+            return Err(Problem::usage("--safe-for-spreadsheets is for CSV")
+                .hint("leave out the other format; only a spreadsheet runs formulas")
+                .into());
+        }
+        listing = listing.safe_for_spreadsheets();
+    }
     let file = m.get_one::<String>("file").filter(|f| *f != "-");
     let Some(file) = file else {
         stream(s, &query, &mut listing).await?;

@@ -27,7 +27,7 @@ pub const SCHEMA: &str = "orgctl";
 pub async fn open(url: &str, location: &Location, opening: &Opening) -> Result<PgConnection> {
     let options = options(url, opening)?;
     let connecting = tokio::time::timeout(opening.wait.max(std::time::Duration::from_secs(5)), options.connect());
-    let mut conn = match connecting.await {
+    let conn = match connecting.await {
         Ok(done) => done.map_err(|e| problem(e, location))?,
         Err(_) => return Err(unreachable(location, "it does not answer")),
     };

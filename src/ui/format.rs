@@ -1,5 +1,9 @@
 //! Output formats. JSON is the stable interface (docs/output.md); the others derive from the same columns.
 
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::rc::Rc;
+
 use anyhow::Result;
 use serde_json::{Map, Value as Json};
 
@@ -96,16 +100,26 @@ pub struct Listing {
     key: usize,
     rows: Vec<Vec<Value>>,
     count: u64,
+    csv: Csv,
 }
+
+/// Bytes of CSV that go out together.
+const PIECE: usize = 1 << 15;
 
 impl Listing {
     pub fn new(ui: &Ui, heads: Vec<Head>, key: usize) -> Listing {
-        Listing { format: ui.style.format, heads, key, rows: Vec::new(), count: 0 }
+        Listing::in_format(ui.style.format, heads, key)
     }
 
     /// In a format of its own choosing: an export is not a table.
     pub fn in_format(format: Format, heads: Vec<Head>, key: usize) -> Listing {
-        Listing { format, heads, key, rows: Vec::new(), count: 0 }
+        Listing { format, heads, key, rows: Vec::new(), count: 0, csv: Csv::new(false) }
+    }
+
+    /// So that no cell is run as a formula by a spreadsheet; `import` undoes it. For CSV.
+    #[must_use]
+    pub fn safe_for_spreadsheets(self) -> Listing {
+        Listing { csv: Csv::new(true), ..self }
     }
 
     pub fn count(&self) -> u64 {
@@ -132,9 +146,15 @@ impl Listing {
                 ui.out(&yaml(&Json::Array(vec![object(&self.heads, &row)]), terminal)?)
             }
             Format::Csv => {
-                let terminal = ui.io.stdout_is_terminal;
-                let cells = row.iter().map(|v| if terminal { visible(&v.to_text()) } else { v.to_text() });
-                ui.out(&csv_line(cells)?)
+                for value in &row {
+                    match value {
+                        value if ui.io.stdout_is_terminal => self.csv.cell(&visible(&value.to_text()))?,
+                        Value::Text(text) => self.csv.cell(text)?,
+                        value => self.csv.cell(&value.to_text())?,
+                    }
+                }
+                self.csv.end_line()?;
+                self.csv.pass_on(ui, PIECE)
             }
             Format::Tsv => {
                 let cells: Vec<String> = row.iter().map(|v| tsv_cell(&v.to_text())).collect();
@@ -146,12 +166,22 @@ impl Listing {
         }
     }
 
-    fn head(&self, ui: &mut Ui) -> Result<()> {
-        let names = self.heads.iter().map(|h| h.name.clone());
+    fn head(&mut self, ui: &mut Ui) -> Result<()> {
         match self.format {
             Format::Json => ui.out("[\n"),
-            Format::Csv => ui.out(&csv_line(names)?),
-            Format::Tsv => ui.out(&format!("{}\n", names.collect::<Vec<_>>().join("\t"))),
+            Format::Csv => {
+                for (i, head) in self.heads.iter().enumerate() {
+                    match self.csv.is_safe && i == 0 {
+                        true => self.csv.writer.write_field(format!("{SAFE}{}", head.name))?,
+                        false => self.csv.cell(&head.name)?,
+                    }
+                }
+                self.csv.end_line()
+            }
+            Format::Tsv => {
+                let names: Vec<&str> = self.heads.iter().map(|h| h.name.as_str()).collect();
+                ui.out(&format!("{}\n", names.join("\t")))
+            }
             Format::Table | Format::Ndjson | Format::Yaml | Format::Key => Ok(()),
         }
     }
@@ -162,7 +192,13 @@ impl Listing {
             Format::Json if self.count == 0 => ui.out("[]\n"),
             Format::Json => ui.out("\n]\n"),
             Format::Yaml if self.count == 0 => ui.out("[]\n"),
-            Format::Csv | Format::Tsv if self.count == 0 => self.head(ui),
+            Format::Tsv if self.count == 0 => self.head(ui),
+            Format::Csv => {
+                if self.count == 0 {
+                    self.head(ui)?;
+                }
+                self.csv.pass_on(ui, 0)
+            }
             Format::Table if self.count > 0 => {
                 let now = ui.now;
                 let cells = |row: &Vec<Value>| row.iter().map(|v| table_cell(v, now)).collect();
@@ -225,10 +261,76 @@ fn tsv_cell(text: &str) -> String {
     visible(&text.replace('\\', "\\\\"))
 }
 
+/// What a cell begins with that a spreadsheet must not run, in a file made safe; there, the first header too, which tells
+/// `import` to take it away again.
+pub const SAFE: char = '\'';
+
+/// Whether a spreadsheet might run a cell as a formula, by how it begins (OWASP, CSV injection; full-width forms are read
+/// as plain ones by some). What begins with the mark itself gets one more, so that taking one away always gives back
+/// what was there.
+pub fn is_formula(cell: &str) -> bool {
+    cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', SAFE])
+}
+
+/// Lines of RFC 4180 CSV, written one cell after another.
+struct Csv {
+    writer: csv::Writer<Shared>,
+    /// What has been written and not gone out yet.
+    bytes: Shared,
+    is_safe: bool,
+}
+
+#[derive(Clone, Default)]
+struct Shared(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Csv {
+    fn new(is_safe: bool) -> Csv {
+        let bytes = Shared::default();
+        // In quotes, what stands behind a separator inside a cell begins no cell.
+        let style = if is_safe { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
+        Csv { writer: csv::WriterBuilder::new().quote_style(style).from_writer(bytes.clone()), bytes, is_safe }
+    }
+
+    fn cell(&mut self, text: &str) -> Result<()> {
+        if self.is_safe && is_formula(text) {
+            return Ok(self.writer.write_field(format!("{SAFE}{text}"))?);
+        }
+        Ok(self.writer.write_field(text)?)
+    }
+
+    fn end_line(&mut self) -> Result<()> {
+        Ok(self.writer.write_record(None::<&[u8]>)?)
+    }
+
+    /// Hands on what has been written, if it is so much.
+    fn pass_on(&mut self, ui: &mut Ui, least: usize) -> Result<()> {
+        if least == 0 {
+            self.writer.flush()?;
+        }
+        if self.bytes.0.borrow().len() >= least.max(1) {
+            ui.out(std::str::from_utf8(&self.bytes.0.take())?)?;
+        }
+        Ok(())
+    }
+}
+
 /// One line of RFC 4180 CSV.
 pub fn csv_line(cells: impl IntoIterator<Item = String>) -> Result<String> {
-    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
-    writer.write_record(cells)?;
-    let bytes = writer.into_inner().map_err(|e| anyhow::anyhow!("{}", e.error()))?;
-    Ok(String::from_utf8(bytes)?)
+    let mut csv = Csv::new(false);
+    for cell in cells {
+        csv.cell(&cell)?;
+    }
+    csv.end_line()?;
+    csv.writer.flush()?;
+    Ok(String::from_utf8(csv.bytes.0.take())?)
 }

@@ -356,3 +356,68 @@ E,Echo,,,,6,,field_count,\"the row has 4 cells, the header 5\"
         p.run(&format!("branch import {file} --ignore-unknown --rejects /nowhere/r.csv")).fails(1);
     });
 }
+
+/// Titles and notes before the header; long numbers that a spreadsheet cut.
+#[test]
+fn a_file_that_a_spreadsheet_had_is_met() {
+    both_with_acme(|p| {
+        let notes = "Branch list, as of today\n\n\"prepared by: \"\"ops\"\"\"\n";
+        let file = p.write("b.csv", format!("{notes}code,name,phone\nP1,One,+919820012345\nP2,Two,9.87E+11\n"));
+        assert_eq!(
+            p.run(&format!("branch import {file}")).fails(6),
+            "error: the first line names no column of a branch; line 4 does\n\
+             hint: --skip-lines 3 passes over the lines before it\n"
+        );
+        let rejects = p.path("r.csv").display().to_string();
+        let said = p.run(&format!("branch import {file} --skip-lines 3 --keep-going --rejects {rejects}")).fails(7);
+        let reason =
+            "phone holds 9.87E+11: a spreadsheet has cut the number; format its column as text and save the file again";
+        assert!(said.starts_with(&format!("rejected line 6: {reason}\n")), "{said}");
+        assert_eq!(
+            p.read("r.csv"),
+            format!(
+                "code,name,phone,reject_line,reject_column,reject_code,reject_reason\nP2,Two,9.87E+11,6,phone,spreadsheet,{reason}\n"
+            )
+        );
+        assert_eq!(codes(p), "P1");
+        for (cell, code) in [("1E+05", 6), ("9,87E+11", 6), ("1E+5", 0), ("12E+11", 0), ("E+11", 0)] {
+            let file = p.write("b.csv", format!("code;name\nX;{cell}\n"));
+            p.run(&format!("branch import {file} --on-conflict update")).fails(code);
+        }
+        // Whatever ends the lines.
+        for (bytes, lines) in [("Title\r\n\r\ncode,name\r\nP2,Two\r\n", 2), ("Title\rcode,name\rP2,Two\r", 1)] {
+            let file = p.write("b.csv", bytes);
+            p.run(&format!("branch import {file} --skip-lines {lines} --on-conflict update")).ok();
+        }
+        assert_eq!(p.json("branch show P2")["name"], json!("Two"));
+        let file = p.write("b.csv", "code,name\n");
+        assert!(p.run(&format!("branch import {file} --skip-lines 9")).fails(6).contains("the file has no header"));
+    });
+}
+
+/// A ring that somebody made behind orgctl's back is found when a load of many rows is checked.
+#[test]
+fn a_load_of_many_rows_is_held_against_the_rules() {
+    both_with_acme(|p| {
+        p.run("branch create --code A --name A").ok();
+        p.run("branch create --code B --name B --parent A").ok();
+        p.sql("update branches set parent_id = (select id from branches b where b.code = 'B') where code = 'A'")
+            .expect("a ring");
+        let file = p.write("b.csv", "code,name\nC,c\n");
+        let said = p.run(&format!("branch import {file}")).fails(4);
+        assert!(said.contains("can't stand below itself"), "{said}");
+        assert_eq!(codes(p), "A B");
+    });
+}
+
+/// A cell of a megabyte is one reject with one short sentence.
+#[test]
+fn a_megabyte_in_a_cell_is_told_in_a_line() {
+    both_with_acme(|p| {
+        let file = p.write("b.csv", format!("code,name\nM1,{}\nM2,Two\n", "x".repeat(1 << 20)));
+        let said = p.run(&format!("branch import {file} --keep-going")).fails(7);
+        assert!(said.starts_with("rejected line 2: name must be 200 characters or fewer, not 1048576\n"), "{said}");
+        assert!(said.len() < 1000);
+        assert_eq!(codes(p), "M2");
+    });
+}

@@ -172,7 +172,10 @@ fn an_export_of_nasty_text_comes_back_the_same() {
                 let csv = from.run("branch export").ok();
                 let said = to.run_with("branch import -", &csv);
                 prop_assert_eq!(said.code, 0, "{} {}", csv, said.err);
-                prop_assert_eq!(to.run("branch export").ok(), csv);
+                prop_assert_eq!(to.run("branch export").ok(), csv.clone());
+                let safe = from.run("branch export --safe-for-spreadsheets").ok();
+                let said = to.run_with("branch import - --on-conflict update", &safe);
+                prop_assert!(said.code == 0 && said.err.contains("created 0, updated 0"), "{} {}", safe, said.err);
                 for p in [&from, &to] {
                     let keys = p.run("branch list -o key").ok();
                     p.run_with("branch delete - --yes", &keys).ok();
@@ -181,4 +184,56 @@ fn an_export_of_nasty_text_comes_back_the_same() {
             Ok(())
         })
         .expect("every case");
+}
+
+/// OWASP, CSV injection: = + - @ tab and line ends begin a formula, full-width forms of them for some programs. What was
+/// marked comes back as it was, phone numbers and what begins with the mark itself too.
+#[test]
+fn a_file_made_safe_for_spreadsheets_runs_nothing_and_comes_back() {
+    let (sqlite, postgres) = (place(Engine::Sqlite), place(Engine::Postgres));
+    for (from, to) in [(&sqlite, &postgres), (&postgres, &sqlite)] {
+        from.run("org create --code A1 --name Acme").ok();
+        to.run("org create --code A2 --name Acme").ok();
+        let names = [
+            "=1+2\";=1+2",
+            "=1+2'\" ;,=1+2",
+            "+x",
+            "-x",
+            "@SUM(1)",
+            "'=x",
+            "'",
+            "''x",
+            "'tis",
+            "＝1",
+            "－1",
+            "＠a",
+            "plain",
+        ];
+        let rows: String = names
+            .iter()
+            .enumerate()
+            .map(|(i, n)| format!("N{i},\"{}\",+9198200123{i:02}\n", n.replace('"', "\"\"")))
+            .collect();
+        from.run_with("branch import - --org A1", &format!("code,name,phone\n{rows}")).ok();
+        let safe = from.run("branch export --org A1 --safe-for-spreadsheets").ok();
+        assert!(safe.starts_with("\"'code\",\"name\""), "{safe}");
+        assert!(safe.contains("\n\"N0\",\"'=1+2\"\";=1+2\","), "{safe}");
+        assert!(safe.contains("\n\"N1\",\"'=1+2'\"\" ;,=1+2\","), "{safe}");
+        for cell in safe.lines().skip(1).flat_map(|l| l.trim_matches('"').split("\",\"")) {
+            assert!(!cell.starts_with(['=', '+', '-', '@', '＝', '－', '＠']), "{cell}");
+        }
+        // A person adds a row that nobody marked.
+        let edited = format!("{safe}\"NEW\",\"'tis new\",,,,,,,,'+919820012399,,,,\n");
+        to.run_with("branch import - --org A2", &edited).ok();
+        assert_eq!(to.json("branch show NEW --org A2")["name"], "'tis new");
+        assert_eq!(to.json("branch show NEW --org A2")["phone"], "+919820012399");
+        to.run("branch delete NEW --org A2 --yes").ok();
+        assert_eq!(to.run("branch export --org A2").ok(), from.run("branch export --org A1").ok());
+        let said = from.run_with("branch import - --org A1 --on-conflict update", &safe).fails(0);
+        assert!(said.contains("unchanged 13,"), "{said}");
+        assert!(from.run("branch export --org A1 --safe-for-spreadsheets -o ndjson").fails(2).contains("is for CSV"));
+        // Without the mark in the header an apostrophe is an apostrophe.
+        to.run_with("branch import - --org A2", "code,name\nRAW,'=x\n").ok();
+        assert_eq!(to.json("branch show RAW --org A2")["name"], "'=x");
+    }
 }

@@ -41,6 +41,7 @@ use crate::store::hold::Given;
 use crate::store::records;
 use crate::store::stage::{Reject, Row, Stage};
 use crate::store::tx::{Loaders, Tx};
+use crate::ui::format::SAFE;
 use crate::ui::progress::Progress;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -427,6 +428,27 @@ fn header(rows: &mut Rows) -> Result<Vec<String>> {
     Ok(row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect())
 }
 
+/// Rows in which a header is looked for.
+const PREAMBLE: usize = 20;
+
+/// The line of the header, where titles and notes stand before it: the first row of which most cells name a field, if the
+/// file's own first row names none.
+fn header_below(desc: &'static Descriptor, source: &Source, header: &[String]) -> Result<Option<u64>> {
+    let named = |cells: &[String]| cells.iter().filter(|c| desc.field_for_header(c.trim()).is_some()).count();
+    if named(header) > 0 {
+        return Ok(None);
+    }
+    let mut rows = source.rows()?;
+    for _ in 0..PREAMBLE {
+        let Some(row) = rows.read()? else { break };
+        let cells: Vec<String> = row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
+        if row.fault.is_none() && cells.len() > 1 && named(&cells) * 2 > cells.len() {
+            return Ok(Some(row.line));
+        }
+    }
+    Ok(None)
+}
+
 /// Standard input can be read once; two passes need a file. It is nobody else's to read.
 async fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
     let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", plain(&e)));
@@ -444,7 +466,8 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let spooled = if file == "-" { Some(spool(s).await?) } else { None };
     let path = spooled.as_ref().map_or_else(|| PathBuf::from(&file), |f| f.path().to_owned());
     let shown = if spooled.is_some() { "standard input" } else { &file };
-    let source = Source::open(&path, shown)?;
+    let skip = m.get_one::<u64>("skip-lines").copied().unwrap_or(0);
+    let source = Source::open(&path, shown, skip)?;
     if source.encoding != "utf-8" {
         s.ui.status(&format!("note: {shown} is read as {}", source.encoding));
     }
@@ -453,7 +476,16 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         let sentence = format!("--rejects would write over {}, which is read", rejects.display());
         return Err(Problem::usage(sentence).hint("choose another file").into());
     }
-    let header = header(&mut source.rows()?)?;
+    let mut header = header(&mut source.rows()?)?;
+    if let Some(first) = header.first_mut().filter(|_| source.is_safe) {
+        *first = first.trim_start_matches(SAFE).to_owned();
+    }
+    if let Some(line) = header_below(desc, &source, &header)? {
+        let sentence = format!("the first line names no column of a {}; line {line} does", desc.noun);
+        return Err(Problem::invalid(sentence)
+            .hint(format!("--skip-lines {} passes over the lines before it", line - 1))
+            .into());
+    }
     let Mapping { columns, lookups } = map_columns(desc, &header, m)?;
     let constants = constants(desc, m)?;
     if let Some((twice, _)) = constants.iter().find(|(c, _)| columns.iter().flatten().any(|f| f == c)) {

@@ -11,7 +11,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::scalar::Rules;
 use crate::model::search;
-use crate::model::value::Value;
+use crate::model::value::{Kind, Value};
 use crate::store::chain::Chain;
 use crate::store::hold::Given;
 use crate::store::records::stored_values;
@@ -141,7 +141,8 @@ impl Plan {
             return value.clone();
         }
         let column = self.columns.iter().position(|c| c.is_some_and(|c| c.column == self.key.column));
-        let text = column.and_then(|c| row.cells.get(c)).and_then(|cell| std::str::from_utf8(cell).ok());
+        let text = column.and_then(|c| row.cells.get(c)).map(|cell| self.source.unmarked(cell));
+        let text = text.and_then(|cell| std::str::from_utf8(cell).ok());
         text.and_then(|t| self.key.parse(t, &self.rules).ok()).unwrap_or(Value::Null(self.key.ty.kind))
     }
 
@@ -160,7 +161,7 @@ impl Plan {
         let mut values = Vec::with_capacity(self.columns.len() + self.constants.len());
         for (cell, column) in row.cells.iter().zip(&self.columns) {
             let Some(field) = column else { continue };
-            let text = std::str::from_utf8(cell).map_err(|_| {
+            let text = std::str::from_utf8(self.source.unmarked(cell)).map_err(|_| {
                 self.reject(
                     row.number,
                     row.line,
@@ -169,6 +170,14 @@ impl Plan {
                     format!("{} is not UTF-8 text", field.name()),
                 )
             })?;
+            if (field.ty.kind == Kind::Text || field.target().is_some()) && is_cut_number(text) {
+                let reason = format!(
+                    "{} holds {}: a spreadsheet has cut the number; format its column as text and save the file again",
+                    field.name(),
+                    text.trim()
+                );
+                return Err(self.reject(row.number, row.line, Some(field), "spreadsheet", reason));
+            }
             if field.default().is_some() && text.trim().is_empty() {
                 // A new record gets the default, one that is there keeps what it has.
                 continue;
@@ -213,6 +222,15 @@ impl Plan {
         let by = reference.by.unwrap_or(reference.target.key());
         by.parse(text, &self.rules).map_or_else(|_| text.trim().to_owned(), |v| v.to_text())
     }
+}
+
+/// What a spreadsheet makes of a long number: `9.87E+11`. The digits are lost, so this is never what was meant, in a phone
+/// number or a code as little as in a name.
+fn is_cut_number(text: &str) -> bool {
+    let Some((number, power)) = text.trim().split_once("E+") else { return false };
+    let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+    let (whole, part) = number.split_once(['.', ',']).unwrap_or((number, "0"));
+    whole.len() == 1 && digits(whole) && digits(part) && power.len() == 2 && digits(power)
 }
 
 /// A reference does not decide about a rule between fields.

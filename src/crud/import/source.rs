@@ -13,6 +13,7 @@ use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::model::problem::{Problem, plain};
+use crate::ui::format::{SAFE, is_formula};
 
 /// How a file is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,33 @@ pub struct Source {
     /// Name of the encoding, as the WHATWG standard labels it: utf-8, utf-16le, utf-16be, windows-1252.
     pub encoding: String,
     pub delimiter: u8,
+    /// Lines before the header: titles and notes.
+    pub skip: u64,
+    /// Cells were marked for spreadsheets (`export --safe-for-spreadsheets`), and the marks go again.
+    pub is_safe: bool,
+}
+
+type Decoded = DecodeReaderBytes<File, Vec<u8>>;
+
+/// Passes over a line, however it ends.
+fn skip_line(reader: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let bytes = reader.fill_buf()?;
+        let Some(at) = bytes.iter().position(|b| *b == b'\n' || *b == b'\r') else {
+            let n = bytes.len();
+            reader.consume(n);
+            if n == 0 {
+                return Ok(());
+            }
+            continue;
+        };
+        let is_return = bytes[at] == b'\r';
+        reader.consume(at + 1);
+        if is_return && reader.fill_buf()?.first() == Some(&b'\n') {
+            reader.consume(1);
+        }
+        return Ok(());
+    }
 }
 
 /// Delimiters in the order in which a tie is decided.
@@ -31,7 +59,7 @@ const SAMPLE: u64 = 1 << 20;
 
 impl Source {
     /// Finds out how a file is written. What is no CSV at all is refused by name.
-    pub fn open(path: &Path, shown: &str) -> Result<Source> {
+    pub fn open(path: &Path, shown: &str, skip: u64) -> Result<Source> {
         let mut file = File::open(path).map_err(|e| unreadable(path, &e))?;
         if file.metadata().is_ok_and(|m| m.is_dir()) {
             return Err(Problem::failed(format!("{shown} is a folder, not a file")).into());
@@ -55,8 +83,12 @@ impl Source {
             // Every byte means something there, so this is a guess: spreadsheets of western Windows write it.
             _ => WINDOWS_1252,
         };
-        let mut source = Source { path: path.to_owned(), encoding: encoding.name().to_lowercase(), delimiter: b',' };
+        let encoding = encoding.name().to_lowercase();
+        let mut source = Source { path: path.to_owned(), encoding, delimiter: b',', skip, is_safe: false };
         source.delimiter = source.find_delimiter()?;
+        if let Some(header) = source.rows()?.read()? {
+            source.is_safe = header.cells.get(0).is_some_and(|first| first.starts_with(&[SAFE as u8]));
+        }
         Ok(source)
     }
 
@@ -65,22 +97,34 @@ impl Source {
         std::fs::metadata(&self.path).map_or(0, |m| m.len())
     }
 
-    fn decoded(&self) -> Result<DecodeReaderBytes<File, Vec<u8>>> {
+    /// What a cell says, without the mark that a spreadsheet needs.
+    pub fn unmarked<'a>(&self, cell: &'a [u8]) -> &'a [u8] {
+        let marked = cell.strip_prefix(&[SAFE as u8]).filter(|_| self.is_safe);
+        marked.filter(|rest| std::str::from_utf8(rest).is_ok_and(is_formula)).unwrap_or(cell)
+    }
+
+    /// The file as UTF-8, from the header on.
+    fn decoded(&self) -> Result<BufReader<Decoded>> {
         let file = File::open(&self.path).map_err(|e| unreadable(&self.path, &e))?;
         let encoding = Encoding::for_label(self.encoding.as_bytes()).unwrap_or(UTF_8);
         // For UTF-8 the bytes pass as they are; only a byte order mark goes.
-        Ok(DecodeReaderBytesBuilder::new()
+        let decoded = DecodeReaderBytesBuilder::new()
             .encoding(Some(encoding))
             .utf8_passthru(true)
             .strip_bom(true)
             .bom_override(true)
-            .build(file))
+            .build(file);
+        let mut reader = BufReader::with_capacity(1 << 16, decoded);
+        for _ in 0..self.skip {
+            skip_line(&mut reader).map_err(|e| unreadable(&self.path, &e))?;
+        }
+        Ok(reader)
     }
 
     /// The delimiter that the header has most of, outside quotes.
     fn find_delimiter(&self) -> Result<u8> {
         let mut header = Vec::new();
-        let mut reader = BufReader::new(self.decoded()?.take(SAMPLE));
+        let mut reader = self.decoded()?.take(SAMPLE);
         reader.read_until(b'\n', &mut header).map_err(|e| unreadable(&self.path, &e))?;
         let mut quoted = false;
         let mut counts = [0_usize; 4];
@@ -101,9 +145,9 @@ impl Source {
             inner: self.decoded()?,
             delimiter: self.delimiter,
             state: State::FieldStart,
-            line: 1,
+            line: 1 + self.skip,
             offset: 0,
-            opened: 1,
+            opened: 1 + self.skip,
             after_cr: false,
             between_records: true,
             seen: Rc::clone(&seen),
@@ -121,7 +165,7 @@ impl Source {
 /// Rows of a file, one by one.
 pub struct Rows {
     path: PathBuf,
-    reader: csv::Reader<Strict<DecodeReaderBytes<File, Vec<u8>>>>,
+    reader: csv::Reader<Strict<BufReader<Decoded>>>,
     cells: csv::ByteRecord,
     number: u64,
     seen: Rc<RefCell<Seen>>,
@@ -332,7 +376,7 @@ mod tests {
     fn read(bytes: &[u8]) -> Vec<Read> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), bytes).expect("written");
-        let source = Source::open(file.path(), "the file").expect("a CSV file");
+        let source = Source::open(file.path(), "the file", 0).expect("a CSV file");
         let mut rows = source.rows().expect("rows");
         let mut found = Vec::new();
         while let Some(row) = rows.read().expect("a row") {

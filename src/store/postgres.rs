@@ -4,9 +4,9 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use futures_util::TryStreamExt;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow, PgValueRef};
 use sqlx::{
-    Arguments, AssertSqlSafe, Column, ConnectOptions, Connection, Executor, PgConnection, Row as _, TypeInfo, ValueRef,
+    Arguments, AssertSqlSafe, ConnectOptions, Connection, Decode, Executor, PgConnection, Postgres, Row as _, ValueRef,
 };
 
 use super::db::Db;
@@ -336,20 +336,23 @@ pub fn row(row: &PgRow, kinds: &[Kind]) -> Result<Row> {
 }
 
 fn value(row: &PgRow, i: usize, kind: Kind) -> Option<Value> {
-    if row.try_get_raw(i).ok()?.is_null() {
+    // Decoded as what our own schema says it is: asking sqlx to compare types for each value costs more than the value.
+    let raw = row.try_get_raw(i).ok()?;
+    if raw.is_null() {
         return Some(Value::Null(kind));
     }
+    fn decoded<'r, T: Decode<'r, Postgres>>(raw: PgValueRef<'r>) -> Option<T> {
+        T::decode(raw).ok()
+    }
     Some(match kind {
-        Kind::Bool => Value::Bool(row.try_get(i).ok()?),
-        Kind::Int if row.columns().get(i)?.type_info().name() == "INT4" => {
-            Value::Int(row.try_get::<i32, _>(i).ok()?.into())
-        }
-        Kind::Int => Value::Int(row.try_get(i).ok()?),
-        Kind::Text => Value::Text(row.try_get(i).ok()?),
-        Kind::Uuid => Value::Uuid(row.try_get(i).ok()?),
-        Kind::Time => Value::Time(row.try_get(i).ok()?),
-        Kind::Bytes => Value::Bytes(row.try_get(i).ok()?),
-        Kind::Json => Value::Json(serde_json::from_str(row.try_get(i).ok()?).ok()?),
+        Kind::Text => Value::Text(raw.as_str().ok()?.to_owned()),
+        Kind::Json => Value::Json(serde_json::from_str(raw.as_str().ok()?).ok()?),
+        Kind::Bool => Value::Bool(decoded(raw)?),
+        Kind::Int if raw.as_bytes().ok()?.len() == 4 => Value::Int(decoded::<i32>(raw)?.into()),
+        Kind::Int => Value::Int(decoded(raw)?),
+        Kind::Uuid => Value::Uuid(decoded(raw)?),
+        Kind::Time => Value::Time(decoded(raw)?),
+        Kind::Bytes => Value::Bytes(decoded(raw)?),
     })
 }
 

@@ -318,7 +318,7 @@ impl Csv {
             self.writer.flush()?;
         }
         if self.bytes.0.borrow().len() >= least.max(1) {
-            ui.out(std::str::from_utf8(&self.bytes.0.take())?)?;
+            ui.out_bytes(&self.bytes.0.take())?;
         }
         Ok(())
     }

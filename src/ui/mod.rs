@@ -68,7 +68,12 @@ impl Ui {
 
     /// Data.
     pub fn out(&mut self, text: &str) -> Result<()> {
-        self.io.stdout.write_all(text.as_bytes()).map_err(closed)
+        self.out_bytes(text.as_bytes())
+    }
+
+    /// Data that may end in the middle of a character; the rest follows.
+    pub fn out_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.io.stdout.write_all(bytes).map_err(closed)
     }
 
     /// Makes sure that the data has gone out; a reader who left is no error.

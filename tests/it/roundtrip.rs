@@ -214,7 +214,7 @@ fn a_file_made_safe_for_spreadsheets_runs_nothing_and_comes_back() {
             .enumerate()
             .map(|(i, n)| format!("N{i},\"{}\",+9198200123{i:02}\n", n.replace('"', "\"\"")))
             .collect();
-        from.run_with("branch import - --org A1", &format!("code,name,phone\n{rows}")).ok();
+        from.run_with("branch import - --org A1", format!("code,name,phone\n{rows}")).ok();
         let safe = from.run("branch export --org A1 --safe-for-spreadsheets").ok();
         assert!(safe.starts_with("\"'code\",\"name\""), "{safe}");
         assert!(safe.contains("\n\"N0\",\"'=1+2\"\";=1+2\","), "{safe}");

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::harness::{Engine, Place, both_with_acme};
-use crate::raw::{Held, clear, done, int, start, texts, wait};
+use crate::raw::{Held, branches_csv, clear, done, int, start, texts, wait};
 
 /// No gap in any trail, and every record belongs to one request.
 fn gap_free(p: &Place) {
@@ -217,5 +217,53 @@ fn a_dry_run_leaves_nothing() {
         p.run("branch move MUM01 --to MUM01 --dry-run").fails(4);
         assert_eq!(state(), before);
         gap_free(p);
+    });
+}
+
+/// The same file twice at once, and two organisations at once.
+#[test]
+fn two_imports_at_once_are_two_imports_one_after_the_other() {
+    both_with_acme(|p| {
+        p.run("org create --code OTHER --name Other").ok();
+        let csv = p.write("b.csv", branches_csv(3000));
+        let all = |line: &str, other: &str| -> Vec<_> {
+            let all: Vec<_> = [line, other].map(|l| start(&mut p.spawn(l), Stdio::null())).into();
+            all.into_iter().map(wait).collect()
+        };
+        let line = format!("branch import {csv} --org ACME --wait 60");
+        let said = all(&line, &line);
+        let mut codes: Vec<u8> = said.iter().map(|s| s.code).collect();
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 6], "{said:?}");
+        assert_eq!(int(p, "select count(*) from branches"), 3000);
+        let update = format!("branch import {csv} --org ACME --wait 60 --on-conflict update");
+        let other = format!("branch import {csv} --org OTHER --wait 60");
+        assert_eq!(all(&update, &other).iter().map(|s| s.code).collect::<Vec<_>>(), [0, 0]);
+        assert_eq!(int(p, "select count(*) from branches"), 6000);
+        gap_free(p);
+    });
+}
+
+/// Either the import comes first, and what it refers to is protected; or the deletion, and the row is told so.
+#[test]
+fn what_an_import_refers_to_is_not_deleted_meanwhile() {
+    both_with_acme(|p| {
+        for round in 0..3 {
+            p.run(&format!("branch create --code TOP{round} --name Top")).ok();
+            let rows: String = (0..2000).map(|i| format!("R{round}-{i},Row,TOP{round}\n")).collect();
+            let csv = p.write("b.csv", format!("code,name,parent\n{rows}"));
+            let import = start(&mut p.spawn(&format!("branch import {csv} --wait 60")), Stdio::null());
+            std::thread::sleep(Duration::from_millis(40 * round));
+            let delete = done(&mut p.spawn(&format!("branch delete TOP{round} --yes --wait 60")));
+            let import = wait(import);
+            match (import.code, delete.code) {
+                (0, 4) => assert!(delete.err.contains("2000 branches"), "{}", delete.err),
+                (6, 0) => {
+                    assert!(import.err.contains(&format!("parent: branch TOP{round} does not exist")), "{}", import.err)
+                }
+                codes => panic!("{codes:?}: {} {}", import.err, delete.err),
+            }
+            gap_free(p);
+        }
     });
 }

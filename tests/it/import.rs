@@ -421,3 +421,21 @@ fn a_megabyte_in_a_cell_is_told_in_a_line() {
         assert_eq!(codes(p), "M2");
     });
 }
+
+/// A file of rejects that can't be written ends the import before anything is read, and one that can is written even where
+/// it holds none: what an earlier run left in it would be taken for this one's.
+#[test]
+fn rejects_that_have_no_place_stop_the_import() {
+    both_with_acme(|p| {
+        let good = p.write("b.csv", "code,name\nA,One\n");
+        for rejects in [p.path("no/where.csv"), p.dir.path().to_owned()] {
+            let line = format!("branch import {good} --keep-going --rejects {}", rejects.display());
+            let said = p.run(&line).fails(1);
+            assert!(said.contains(&format!("error: can't write {}", rejects.display())), "{said}");
+            assert_eq!(codes(p), "");
+        }
+        let rejects = p.write("r.csv", "left from yesterday");
+        p.run(&format!("branch import {good} --rejects {rejects}")).ok();
+        assert_eq!(p.read("r.csv"), "code,name,reject_line,reject_column,reject_code,reject_reason\n");
+    });
+}

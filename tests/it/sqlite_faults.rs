@@ -210,6 +210,31 @@ fn a_full_disk_changes_nothing() {
     assert_eq!(p.run("branch list --all -o key").ok().lines().count(), 3000);
 }
 
+/// The later the disk is full the more there is to undo.
+#[test]
+fn a_disk_that_is_full_late_changes_nothing_either() {
+    let p = acme();
+    let csv = p.write("b.csv", crate::raw::branches_csv(20_000));
+    // What the whole work needs, in blocks of 512 bytes: the log holds every page at least once.
+    let other = acme();
+    other.run(&format!("branch import {csv}")).ok();
+    let bytes = fs::metadata(other.file()).expect("a database").len();
+    for percent in [30, 60, 90] {
+        let line = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" branch import {csv}", bytes / 512 * percent / 100);
+        let mut sh = Command::new("sh");
+        sh.args(["-c", &line, env!("CARGO_BIN_EXE_orgctl")]).env_clear().envs(&p.env).current_dir(p.dir.path());
+        let said = done(&mut sh);
+        assert_eq!(said.code, 1, "{percent} %: {}", said.err);
+        clear(&said.err);
+        assert!(said.err.contains("nothing was changed"), "{percent} %: {}", said.err);
+        p.run("db check").ok();
+        p.run("audit verify").ok();
+        assert_eq!(p.run("branch list --all -o key").ok(), "");
+    }
+    p.run(&format!("branch import {csv}")).ok();
+    assert_eq!(p.run("branch list --all -o key").ok().lines().count(), 20_000);
+}
+
 /// SQLITE_FULL itself, as SQLite says it, through the function that puts it into words.
 #[test]
 fn sqlites_own_full_is_put_into_words() {

@@ -362,12 +362,10 @@ impl Verb for Import {
         stage.check(tx.db, rules).await?;
         report.rejected = stage.rejected(tx.db).await?;
         report.rejects = stage.rejects(tx.db, 0, SHOWN).await?;
-        if report.rejected > 0 {
-            self.write_rejects(tx.db, &stage).await?;
-            if !self.keep_going {
-                report.refused = true;
-                return Err(Refused(report).into());
-            }
+        self.write_rejects(tx.db, &stage).await?;
+        if report.rejected > 0 && !self.keep_going {
+            report.refused = true;
+            return Err(Refused(report).into());
         }
         match self.org {
             Some(org) => report.created = self.create(tx, &plan, &stage, org).await?,
@@ -466,12 +464,16 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let spooled = if file == "-" { Some(spool(s).await?) } else { None };
     let path = spooled.as_ref().map_or_else(|| PathBuf::from(&file), |f| f.path().to_owned());
     let shown = if spooled.is_some() { "standard input" } else { &file };
+    let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
+    if let Some(rejects) = &rejects {
+        // Said before a million rows are read for nothing.
+        report::can_write(rejects)?;
+    }
     let skip = m.get_one::<u64>("skip-lines").copied().unwrap_or(0);
     let source = Source::open(&path, shown, skip)?;
     if source.encoding != "utf-8" {
         s.ui.status(&format!("note: {shown} is read as {}", source.encoding));
     }
-    let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
     if let Some(rejects) = rejects.as_ref().filter(|r| is_same_file(r, &path)) {
         let sentence = format!("--rejects would write over {}, which is read", rejects.display());
         return Err(Problem::usage(sentence).hint("choose another file").into());

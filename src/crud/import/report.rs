@@ -1,6 +1,7 @@
 //! What an import says at its end, and the file of rejected rows.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Result;
 use serde_json::json;
@@ -20,11 +21,26 @@ use crate::ui::format::{self, Format};
 /// Rejects that are read together.
 const TOGETHER: usize = 500;
 
+fn unwritable(path: &Path, e: &io::Error) -> Problem {
+    Problem::failed(format!("can't write {}: {}", path.display(), plain(e)))
+        .hint("--rejects names the file of rejected rows")
+}
+
+/// Refuses a file that could not be written.
+pub fn can_write(path: &Path) -> Result<()> {
+    // What is no ordinary file is only opened once: a pipe's reader would take that for the end.
+    if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
+        return Ok(());
+    }
+    // Dropped unfinished, it leaves nothing.
+    Whole::create(path).map(drop).map_err(|e| unwritable(path, &e).into())
+}
+
 impl Import {
     /// The original rows with line, column, code and reason: to be mended and fed back in.
     pub(super) async fn write_rejects(&self, db: &mut Db, stage: &Stage) -> Result<()> {
         let Some(path) = &self.rejects else { return Ok(()) };
-        let failed = |e: io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
+        let failed = |e: io::Error| unwritable(path, &e);
         let (whole, file) = Whole::create(path).map_err(failed)?;
         let mut out = io::BufWriter::new(file);
         let mut rows = self.source.rows()?;

@@ -193,9 +193,27 @@ pub fn quote(word: &str) -> String {
 /// Hands rows to the listing while they come.
 async fn stream(s: &mut Session<'_>, query: &Query, listing: &mut Listing) -> Result<()> {
     s.db().await?;
+    let progress = s.ui.progress();
     let Some(mut db) = s.take_db() else { return Ok(()) };
-    let ui = &mut s.ui;
-    let done = query.each(&mut db, |row| listing.row(ui, row.0)).await;
+    let done = async {
+        // A bar beside rows on the same terminal would only disturb them.
+        let told = progress.is_shown() && !s.ui.io.stdout_is_terminal;
+        if told {
+            progress.part("writing", u64::try_from(query.count(&mut db).await?).ok(), "rows");
+        }
+        let ui = &mut s.ui;
+        query
+            .each(&mut db, |row| {
+                listing.row(ui, row.0)?;
+                if told && listing.count().is_multiple_of(500) {
+                    progress.set(listing.count());
+                }
+                Ok(())
+            })
+            .await
+    }
+    .await;
+    progress.finish();
     s.put_db(db);
     done
 }

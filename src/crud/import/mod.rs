@@ -270,6 +270,7 @@ impl Import {
         }
         drop(send);
         tx.take_back(worker.await??)?;
+        self.progress.part("finishing", None, "rows");
         tx.put_indexes_back(aside).await?;
         Ok(total)
     }

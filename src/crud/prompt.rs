@@ -11,6 +11,7 @@ use crate::model::scalar::{Role, Rules, shorten};
 use crate::model::value::{Kind, Value};
 use crate::store::query::{Query, column};
 use crate::store::records::{self, Life};
+use crate::store::search::Wanted;
 use crate::ui::Ui;
 
 /// Records that are shown as one list; beyond that, words are asked for first.
@@ -158,7 +159,7 @@ async fn candidates(
     query.org = if desc.is_org() { None } else { org };
     query.life = life;
     query.limit = Some(limit);
-    query.search = words.map(str::to_owned);
+    query.search = words.map(|text| Wanted { text: text.to_owned(), whole: false, among: None });
     query.columns = vec![column(&all, "id")?.clone(), column(&all, desc.key().name())?.clone()];
     query.columns.extend(all.iter().find(|c| c.name == "name").cloned());
     let page = query.page(s.db().await?).await?;

@@ -1,6 +1,6 @@
 //! list, show, exists, export, history: reading any resource.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -18,6 +18,7 @@ use crate::model::value::{Kind, Value};
 use crate::store::audit::{Entry, Search, purged, search};
 use crate::store::query::{Condition, Cursor, Op, Query, column};
 use crate::store::records::{self, Column, Life};
+use crate::store::search::Wanted;
 use crate::store::sql::Row;
 use crate::ui::format::{Format, Head, Listing, record};
 
@@ -64,7 +65,8 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
     } else if m.get_flag("with-deleted") || query.filter.iter().any(about_deletion) {
         query.life = Life::Any;
     }
-    query.search = m.try_get_one::<String>("search").ok().flatten().cloned();
+    let words = m.try_get_one::<String>("search").ok().flatten();
+    query.search = words.map(|text| Wanted { text: text.clone(), whole: false, among: None });
     if let Some(text) = m.get_one::<String>("sort") {
         let names: Vec<&str> = text.split(',').map(str::trim).collect();
         query.descending = names.iter().all(|n| n.starts_with('-'));
@@ -114,7 +116,8 @@ pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     Ok(())
 }
 
-/// Rows that `find` ranks.
+/// Rows that `find` ranks, of those that have the words whole and of those that have their beginnings: who looks for
+/// something that thousands are called says more words.
 const CANDIDATES: u64 = 500;
 
 /// Finds by words: what is called so first, then what has the words whole, then what has words that begin so; what is
@@ -124,7 +127,6 @@ pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
     let text = m.get_many::<String>("words").into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
     let mut query = Query::new(desc, s.scope());
     query.org = if desc.is_org() { None } else { s.org().await? };
-    query.limit = Some(CANDIDATES);
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
     let columns = chosen(s, desc, one_org)?;
     query.columns = columns.clone();
@@ -133,7 +135,7 @@ pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
         .filter(|c| c.name == "status" || c.field.is_some_and(|f| f.has(Mark::Search)))
         .collect();
     query.columns.extend(searched.iter().cloned());
-    query.search = Some(text.clone());
+    query.columns.push(column(&records::columns(desc), "id")?.clone());
     let wanted = words(&text);
     let rank = |row: &Row| {
         let cells = || searched.iter().zip(&row.0[columns.len()..]);
@@ -144,9 +146,21 @@ pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
         let whole = wanted.iter().all(|w| fields.iter().flatten().any(|f| f == w));
         (!called, !whole, !active)
     };
-    let mut rows = query.page(s.db().await?).await?.rows;
-    rows.sort_by_cached_key(rank);
     let limit = m.get_one::<u64>("limit").map_or(20, |n| usize::try_from(*n).unwrap_or(usize::MAX));
+    let among = CANDIDATES.max(limit as u64 + 1);
+    query.limit = Some(among);
+    let mut rows: Vec<Row> = Vec::new();
+    for whole in [true, false] {
+        query.search = Some(Wanted { text: text.clone(), whole, among: Some(among) });
+        let more = query.page(s.db().await?).await?.rows;
+        let known: HashSet<Option<Uuid>> = rows.iter().map(|r| r.0.last().and_then(Value::as_uuid)).collect();
+        rows.extend(more.into_iter().filter(|r| !known.contains(&r.0.last().and_then(Value::as_uuid))));
+        if rows.len() > limit {
+            // Whole words come first, so there is no need to look further.
+            break;
+        }
+    }
+    rows.sort_by_cached_key(rank);
     let found = rows.len();
     let mut listing = Listing::new(&s.ui, heads(&columns), key_index(desc, &columns));
     for mut row in rows.into_iter().take(limit) {

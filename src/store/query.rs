@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::db::Db;
 use super::location::Engine;
 use super::records::{self, Column, Life, Scope};
-use super::search;
+use super::search::{self, Wanted};
 use super::sql::{Row, Sql};
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::Descriptor;
@@ -67,7 +67,7 @@ pub struct Query {
     pub limit: Option<u64>,
     pub after: Option<Cursor>,
     /// Words that rows must have, by their beginnings.
-    pub search: Option<String>,
+    pub search: Option<Wanted>,
     /// SYSTEM is in no list, but can be looked at.
     pub with_system: bool,
 }
@@ -164,21 +164,29 @@ impl Query {
         [hash[0], hash[1], hash[2], hash[3]]
     }
 
+    /// Keeps SQLite's planner from going through an index of all records where a search names a few.
+    fn plus(&self, engine: Engine) -> &'static str {
+        let few = self.search.as_ref().is_some_and(|w| w.among.is_some());
+        if few && engine == Engine::Sqlite { "+" } else { "" }
+    }
+
     fn conditions(&self, engine: Engine, sql: &mut Sql) {
         sql.push(&format!(" where {} and {}", self.scope.condition(), self.life.condition()));
         if self.desc.is_org() && !self.with_system {
             sql.push(" and t.org_id <> 0");
         }
         if let Some(org) = self.org {
-            sql.push(" and t.org_id = ").bind(org);
+            sql.push(&format!(" and {}t.org_id = ", self.plus(engine))).bind(org);
         }
         for c in &self.filter {
             sql.push(" and ");
             c.push(sql);
         }
-        if let Some(text) = &self.search {
+        if let Some(wanted) = &self.search {
+            let org = self.org.map_or(String::new(), |org| format!(" and c.org_id = {org}"));
+            let scope = format!("{}{org}", self.life.condition().replace("t.", "c."));
             sql.push(" and ");
-            search::push_condition(engine, self.desc, text, sql);
+            search::push_condition(engine, self.desc, wanted, &scope, sql);
         }
     }
 
@@ -210,7 +218,7 @@ impl Query {
         let nulls = if self.descending { " nulls last" } else { " nulls first" };
         let order: Vec<String> = keys
             .iter()
-            .map(|k| format!("{} {direction}{}", k.expr, if k.nullable { nulls } else { "" }))
+            .map(|k| format!("{}{} {direction}{}", self.plus(engine), k.expr, if k.nullable { nulls } else { "" }))
             .chain([format!("t.id {direction}")])
             .collect();
         sql.push(&format!(" order by {}", order.join(", ")));

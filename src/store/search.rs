@@ -73,9 +73,22 @@ pub async fn remove(db: &mut Db, record: &Record) -> Result<()> {
     db.execute(sql).await.map(drop)
 }
 
-/// The condition that the row `t` has a word for each of the question's words that begins like it.
-pub fn push_condition(engine: Engine, desc: &Descriptor, text: &str, sql: &mut Sql) {
-    let words = search::beginnings(text);
+/// What is looked for: words, in full or by their beginnings.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub text: String,
+    pub whole: bool,
+    /// Among the first so many records that have the words, where not all need be looked at.
+    pub among: Option<u64>,
+}
+
+/// The condition that the row `t` has the words that are looked for. Of `among` records `scope` tells which count; it is
+/// about the row `c`.
+pub fn push_condition(engine: Engine, desc: &Descriptor, wanted: &Wanted, scope: &str, sql: &mut Sql) {
+    let words = match wanted.whole {
+        true => search::words(&wanted.text).into_iter().map(|w| vec![w]).collect(),
+        false => search::beginnings(&wanted.text),
+    };
     if words.is_empty() {
         // Nothing to look for finds nothing.
         sql.push("false");
@@ -85,17 +98,41 @@ pub fn push_condition(engine: Engine, desc: &Descriptor, text: &str, sql: &mut S
     let group = |all: &[String], or: &str, word: &dyn Fn(&String) -> String| -> String {
         format!("({})", all.iter().map(word).collect::<Vec<_>>().join(or))
     };
+    let (table, number) = (desc.table, row_number(desc));
     match engine {
         Engine::Sqlite => {
-            let question: Vec<String> = words.iter().map(|w| group(w, " OR ", &|w| format!("\"{w}\"*"))).collect();
-            let index = format!("{}_search", desc.table);
+            let star = if wanted.whole { "" } else { "*" };
+            let word = |w: &String| format!("\"{w}\"{star}");
+            let question: Vec<String> = words.iter().map(|w| group(w, " OR ", &word)).collect();
+            let question = question.join(" AND ");
             // Matching the table, not the column: detail=none knows no columns.
-            sql.push(&format!("t.{} in (select rowid from {index} where {index} match ", row_number(desc)));
-            sql.bind(question.join(" AND ")).push(")");
+            match wanted.among {
+                None => {
+                    sql.push(&format!("t.{number} in (select rowid from {table}_search where {table}_search match "))
+                }
+                Some(_) => sql.push(&format!(
+                    "t.{number} in (select c.{number} from {table}_search cross join {table} c
+                        where c.{number} = {table}_search.rowid and {scope} and {table}_search match "
+                )),
+            };
+            sql.bind(question);
         }
         Engine::Postgres => {
-            let question: Vec<String> = words.iter().map(|w| group(w, " | ", &|w| format!("'{w}':*"))).collect();
-            sql.push("t.search @@ cast(").bind(question.join(" & ")).push(" as tsquery)");
+            let star = if wanted.whole { "" } else { ":*" };
+            let word = |w: &String| format!("'{w}'{star}");
+            let question: Vec<String> = words.iter().map(|w| group(w, " | ", &word)).collect();
+            let question = question.join(" & ");
+            match wanted.among {
+                None => sql.push("(t.search @@ cast("),
+                Some(_) => {
+                    sql.push(&format!("t.id in (select c.id from {table} c where {scope} and c.search @@ cast("))
+                }
+            };
+            sql.bind(question).push(" as tsquery)");
         }
     }
+    if let Some(n) = wanted.among {
+        sql.push(&format!(" limit {n}"));
+    }
+    sql.push(")");
 }

@@ -24,6 +24,9 @@ use crate::model::value::{Kind, Value};
 /// Marks the file as ours (`PRAGMA application_id`): "orgc".
 pub const APPLICATION_ID: i32 = 0x6f72_6763;
 
+/// 32 MB, as SQLite counts it: measured no slower than eight times as much.
+pub const CACHE: &str = "-32000";
+
 pub async fn open(path: &Path, opening: &Opening) -> Result<SqliteConnection> {
     check_path(path, opening)?;
     let options = SqliteConnectOptions::new()
@@ -32,7 +35,7 @@ pub async fn open(path: &Path, opening: &Opening) -> Result<SqliteConnection> {
         .synchronous(SqliteSynchronous::Normal)
         // Short, so that a wait can be told and a signal noticed; `Tx` tries again until its own time is up.
         .busy_timeout(opening.wait.min(std::time::Duration::from_millis(250)))
-        .pragma("cache_size", "-32000")
+        .pragma("cache_size", CACHE)
         .pragma("temp_store", "FILE")
         .log_statements(log::LevelFilter::Off)
         .log_slow_statements(log::LevelFilter::Off, std::time::Duration::ZERO);

@@ -592,10 +592,15 @@ impl<'a> Tx<'a> {
 
     /// Makes the indexes again that were set aside, by their own text.
     pub async fn put_indexes_back(&mut self, indexes: Vec<String>) -> Result<()> {
+        if indexes.is_empty() {
+            return Ok(());
+        }
+        // Sorting takes as much memory as the cache may have, and the cache is full.
+        self.db.script("pragma cache_size = -8000".into()).await?;
         for index in indexes {
             self.db.script(index).await?;
         }
-        Ok(())
+        self.db.script(format!("pragma cache_size = {}", sqlite::CACHE)).await
     }
 
     /// Writes new rows of one kind that were made elsewhere, with their audit records and search words.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::crud::session::{Access, Session};
-use crate::crud::{import, read, remove, write};
+use crate::crud::{fill, import, read, remove, write};
 use crate::model::RESOURCES;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
@@ -116,7 +116,7 @@ pub const GENERIC: &[Generic] = &[
     Generic { verb: "create", action: "create", writes: true, about: |d| format!("Create {}", a(d)),
         examples: |d| match d.noun { "org" => "orgctl org create --code ACME --name 'Acme Ltd' --type startup".into(),
             "branch" => "orgctl branch create --code MUM09 --name 'Fort' --city Mumbai --parent R-MAH-W\norgctl branch create --edit".into(), n => format!("orgctl {n} create") },
-        args: |c, d| fields(c.arg(edit()), d, true), run: run_on!(write::create) },
+        args: |c, d| fields(c.arg(edit()), d, true), run: run_on!(fill::create) },
     Generic { verb: "list", action: "read", writes: false, about: |d| format!("List {}", plural(d)),
         examples: |d| format!("orgctl {0} list --filter 'status=active name~bank' --sort -created_at\norgctl {0} list --all -o json", d.noun),
         args: |c, _| listing(c).arg(number("limit", "N", "Most rows to show").value_parser(value_parser!(u64)))
@@ -131,7 +131,7 @@ pub const GENERIC: &[Generic] = &[
         args: |c, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")), run: run_on!(read::show) },
     Generic { verb: "update", action: "update", writes: true, about: |d| format!("Change fields of {}", plural(d)),
         examples: |d| format!("orgctl {0} update {1} --name 'New name'\norgctl {0} update {1} --name 'New name' --if-version 3\norgctl {0} update {1} --edit", d.noun, sample(d)),
-        args: |c, d| fields(c.arg(keys("Code or id")).arg(if_version()).arg(edit()), d, false), run: run_on!(write::update) },
+        args: |c, d| fields(c.arg(keys("Code or id")).arg(if_version()).arg(edit()), d, false), run: run_on!(fill::update) },
     Generic { verb: "delete", action: "delete", writes: true, about: |d| format!("Delete {}; they can be restored", plural(d)),
         examples: |d| format!("orgctl {0} delete {1}\norgctl {0} delete {1} --cascade --yes", d.noun, sample(d)),
         args: delete_args, run: run_on!(remove::delete) },

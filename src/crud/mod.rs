@@ -1,6 +1,7 @@
 //! What every resource can do, generic over its descriptor, and the gate that all changes go through.
 
 pub mod edit;
+pub mod fill;
 pub mod form;
 pub mod gate;
 pub mod import;

@@ -1,4 +1,4 @@
-//! create, update, activate, deactivate: changing any resource.
+//! Changing any resource: the verbs of a new and of a changed record, and what is said of them.
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::gate::{self, Verb};
-use super::input::{find, given, keys, not_system};
+use super::input::{find, keys, not_system};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
-use super::{edit, prompt};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
@@ -113,29 +112,6 @@ pub fn not_in_system(desc: &Descriptor, org: i32) -> Result<i32, Problem> {
     Ok(org)
 }
 
-pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    known_columns(s, desc)?;
-    let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
-    if m.get_flag("edit") {
-        return edit::create(s, desc, org, m).await;
-    }
-    let mut values = given(s, desc, org, m).await?;
-    for field in desc.settable().filter(|f| f.ty.required && f.default().is_none()) {
-        if values.iter().any(|(c, _)| c == field.column) {
-            continue;
-        }
-        if !s.ui.style.interactive {
-            return Err(Problem::usage(format!("the {} of the {} is missing", field.name(), desc.noun))
-                .hint(format!("give it with --{} {}", field.name().replace('_', "-"), field.ty.label))
-                .field(field.name())
-                .into());
-        }
-        values.push((field.column.to_owned(), prompt::value(s, desc, field, org).await?));
-    }
-    let record = gate::write(s, &Create { noun: desc.noun.into(), org, values }).await?;
-    tell_created(s, desc, org, &record).await
-}
-
 /// Says what was made, and prints it where a format was asked for.
 pub(super) async fn tell_created(
     s: &mut Session<'_>,
@@ -179,7 +155,7 @@ impl Target {
 }
 
 /// Holds a record against the version that was seen.
-fn is_version(record: &Record, seen: Option<i64>) -> Result<(), Problem> {
+pub(super) fn is_version(record: &Record, seen: Option<i64>) -> Result<(), Problem> {
     let Some(seen) = seen.filter(|seen| *seen != record.meta.version) else { return Ok(()) };
     Err(Problem::conflict(format!("{} has version {}, not {seen}", record.title(), record.meta.version)).hint(format!(
         "somebody changed it; look at it again: orgctl {} show {}",
@@ -265,38 +241,6 @@ pub async fn targets(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
         }
     }
     Ok(found)
-}
-
-pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, desc, m).await?;
-    let version = m.get_one::<i64>("if-version").copied();
-    if version.is_some() && records.len() > 1 {
-        return Err(Problem::usage("--if-version goes with one record").into());
-    }
-    if m.get_flag("edit") {
-        let [record] = records.as_slice() else {
-            return Err(Problem::usage("--edit goes with one record").into());
-        };
-        is_version(record, version)?;
-        known_columns(s, desc)?;
-        return edit::update(s, desc, record, m).await;
-    }
-    // References are looked up in the organisation of the records, which then must be one.
-    let org = if desc.is_org() { None } else { records.first().map(|r| r.meta.org_id) };
-    if org.is_some() && records.iter().any(|r| Some(r.meta.org_id) != org) {
-        return Err(Problem::usage("the records belong to several organisations")
-            .hint("change those of one at a time")
-            .into());
-    }
-    let set = given(s, desc, org, m).await?;
-    if set.is_empty() {
-        let flags: Vec<String> = desc.settable().map(|f| format!("--{}", f.name().replace('_', "-"))).collect();
-        return Err(Problem::usage("there is nothing to change")
-            .hint(format!("say what: {}", flags.join(" ")))
-            .hint("or fill in a form: --edit")
-            .into());
-    }
-    change(s, desc, &records, version, set, Action::Update).await
 }
 
 /// Runs a [`Change`] and tells what came of it.

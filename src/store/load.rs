@@ -2,23 +2,27 @@
 
 use anyhow::Result;
 
-use super::db::Db;
+use super::db::{Conn, Db};
+use super::sql::{Sql, quoted};
 use super::{postgres, sqlite};
-use crate::model::value::Value;
+use crate::model::value::{Kind, Value};
 
 /// Loads rows of one table, all with the same columns.
 pub struct Loader {
-    pub(super) table: String,
-    pub(super) columns: Vec<String>,
+    table: String,
+    columns: Vec<String>,
     /// Rows that one statement of SQLite writes: more than one pays where a trigger makes each statement dear.
-    pub(super) together: usize,
+    together: usize,
     /// Types of the columns, which PostgreSQL's binary form must be told in.
-    pub(super) types: Vec<postgres::ColumnType>,
+    types: Vec<postgres::ColumnType>,
 }
 
 impl Loader {
     pub async fn new(db: &mut Db, table: &str, columns: &[&str], together: usize) -> Result<Loader> {
-        let types = if db.is_postgres() { postgres::column_types(db, table, columns).await? } else { Vec::new() };
+        let types = match db.split() {
+            (Conn::Postgres(c), location) => postgres::column_types(c, location, table, columns).await?,
+            (Conn::Sqlite(_), _) => Vec::new(),
+        };
         let columns = columns.iter().map(|c| (*c).to_owned()).collect();
         Ok(Loader { table: table.to_owned(), columns, together, types })
     }
@@ -29,8 +33,25 @@ impl Loader {
             return Ok(0);
         }
         match db.split() {
-            (super::db::Conn::Sqlite(c), location) => sqlite::load(c, location, self, rows).await,
-            (super::db::Conn::Postgres(c), location) => postgres::load(c, location, self, rows).await.map(|()| 0),
+            (Conn::Sqlite(c), location) => {
+                sqlite::load(c, location, &self.table, &self.columns, self.together, rows).await
+            }
+            (Conn::Postgres(c), location) => {
+                postgres::load(c, location, &self.table, &self.columns, &self.types, rows).await.map(|()| 0)
+            }
         }
     }
+}
+
+/// Drops the indexes of a table of SQLite's that can be made again; their text.
+pub async fn drop_indexes(db: &mut Db, table: &str) -> Result<Vec<String>> {
+    let sql =
+        "select name, sql from sqlite_schema where type = 'index' and tbl_name = $1 and sql is not null order by name";
+    let rows = db.all(Sql::new(sql).with([table.into()]).yields([Kind::Text, Kind::Text])).await?;
+    let mut made = Vec::new();
+    for row in rows {
+        db.script(format!("drop index {}", quoted(row.text(0)?))).await?;
+        made.push(row.text(1)?.to_owned());
+    }
+    Ok(made)
 }

@@ -8,6 +8,7 @@ pub mod audit;
 mod below;
 pub mod chain;
 pub mod db;
+pub mod held;
 pub mod hold;
 pub mod invariants;
 pub mod load;

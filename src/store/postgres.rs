@@ -9,11 +9,9 @@ use sqlx::{
     Arguments, AssertSqlSafe, ConnectOptions, Connection, Decode, Executor, PgConnection, Postgres, Row as _, ValueRef,
 };
 
-use super::db::Db;
-use super::hold::{Given, Holder, Match};
-use super::load::Loader;
+use super::held::{Given, Held, Match};
 use super::location::{Location, Opening};
-use super::sql::{Row, Sql, quoted};
+use super::sql::{Row, quoted};
 use crate::model::problem::Problem;
 use crate::model::problem::plain;
 use crate::model::value::{Kind, Value};
@@ -171,7 +169,7 @@ fn type_name(kind: Kind) -> &'static str {
 pub async fn hold(
     conn: &mut PgConnection,
     location: &Location,
-    holder: &Holder,
+    holder: &Held,
     rows: &[(Value, Given)],
 ) -> Result<Vec<Option<Match>>> {
     let mut matches = vec![None; rows.len()];
@@ -238,10 +236,20 @@ pub enum ColumnType {
 }
 
 /// The types of some columns of a table.
-pub async fn column_types(db: &mut Db, table: &str, columns: &[&str]) -> Result<Vec<ColumnType>> {
+pub async fn column_types(
+    conn: &mut PgConnection,
+    location: &Location,
+    table: &str,
+    columns: &[&str],
+) -> Result<Vec<ColumnType>> {
     let sql = "select attname::text, format_type(atttypid, null) from pg_attribute
                 where attrelid = to_regclass($1) and attnum > 0";
-    let rows = db.all(Sql::new(sql).with([table.into()]).yields([Kind::Text, Kind::Text])).await?;
+    let (args, kinds, mut rows) = (arguments(vec![table.into()])?, [Kind::Text, Kind::Text], Vec::new());
+    each(conn, location, sql.into(), args, &kinds, |row| {
+        rows.push(row);
+        Ok(())
+    })
+    .await?;
     let mut types = Vec::new();
     for column in columns {
         let row = rows.iter().find(|r| r.text(0).is_ok_and(|name| name == column.trim_matches('"')));
@@ -260,15 +268,22 @@ pub async fn column_types(db: &mut Db, table: &str, columns: &[&str]) -> Result<
 const PIECE: usize = 1 << 18;
 
 /// Writes rows by `COPY BINARY` (<https://www.postgresql.org/docs/current/sql-copy.html>, "Binary Format").
-pub async fn load(conn: &mut PgConnection, location: &Location, loader: &Loader, rows: &[Vec<Value>]) -> Result<()> {
+pub async fn load(
+    conn: &mut PgConnection,
+    location: &Location,
+    table: &str,
+    columns: &[String],
+    types: &[ColumnType],
+    rows: &[Vec<Value>],
+) -> Result<()> {
     let failed = |e| problem(e, location);
-    let text = format!("copy {} ({}) from stdin (format binary)", loader.table, loader.columns.join(", "));
+    let text = format!("copy {table} ({}) from stdin (format binary)", columns.join(", "));
     let mut copy = conn.copy_in_raw(&text).await.map_err(failed)?;
     let mut bytes = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
-    let fields = i16::try_from(loader.columns.len())?;
+    let fields = i16::try_from(columns.len())?;
     for row in rows {
         bytes.extend(fields.to_be_bytes());
-        for (value, kind) in row.iter().zip(&loader.types) {
+        for (value, kind) in row.iter().zip(types) {
             push_field(&mut bytes, value, *kind)?;
         }
         if bytes.len() >= PIECE {

@@ -13,9 +13,7 @@ use sqlx::{Arguments, ConnectOptions, SqliteConnection};
 use uuid::Uuid;
 
 use super::below::Below;
-use super::db::Db;
-use super::hold::{Given, Holder, Match};
-use super::load::Loader;
+use super::held::{Given, Held, Match};
 use super::location::{Location, Opening};
 use super::sql::{Row, Sql, quoted};
 use crate::model::problem::{Problem, plain};
@@ -123,19 +121,21 @@ pub async fn each(
 pub async fn load(
     conn: &mut SqliteConnection,
     location: &Location,
-    loader: &Loader,
+    table: &str,
+    columns: &[String],
+    together: usize,
     rows: &[Vec<Value>],
 ) -> Result<i64> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
     let below = Below::sqlx(conn).await?;
-    let one = format!("({})", vec!["?"; loader.columns.len()].join(", "));
-    let columns = loader.columns.join(", ");
-    let text = |n: usize| format!("insert into {} ({columns}) values {}", loader.table, vec![&*one; n].join(", "));
-    let (mut many, mut few) = (below.prepare(&text(loader.together)).map_err(failed)?, None);
-    for rows in rows.chunks(loader.together) {
+    let one = format!("({})", vec!["?"; columns.len()].join(", "));
+    let columns = columns.join(", ");
+    let text = |n: usize| format!("insert into {table} ({columns}) values {}", vec![&*one; n].join(", "));
+    let (mut many, mut few) = (below.prepare(&text(together)).map_err(failed)?, None);
+    for rows in rows.chunks(together) {
         let statement = match &mut few {
             // The rest, which only comes once.
-            few if rows.len() < loader.together => few.insert(below.prepare(&text(rows.len())).map_err(failed)?),
+            few if rows.len() < together => few.insert(below.prepare(&text(rows.len())).map_err(failed)?),
             _ => &mut many,
         };
         for (i, value) in rows.iter().flatten().enumerate() {
@@ -151,12 +151,12 @@ pub async fn load(
 pub async fn hold(
     conn: &mut SqliteConnection,
     location: &Location,
-    holder: &mut Holder,
+    holder: &mut Held,
     rows: &[(Value, Given)],
 ) -> Result<Vec<Option<Match>>> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
     let below = Below::sqlx(conn).await?;
-    let (number, tenant, columns) = (holder.row_number(), holder.tenant(), holder.columns());
+    let (number, tenant, columns) = (holder.row_number, holder.tenant(), holder.columns());
     let key = quoted(holder.key.column);
     let select = |condition: &str| {
         let more: String = columns.iter().map(|c| format!(", {c}")).collect();
@@ -203,23 +203,10 @@ pub async fn hold(
     Ok(matches)
 }
 
-/// Drops the indexes of a table that can be made again; their text.
-pub async fn drop_indexes(db: &mut Db, table: &str) -> Result<Vec<String>> {
-    let sql =
-        "select name, sql from sqlite_schema where type = 'index' and tbl_name = $1 and sql is not null order by name";
-    let rows = db.all(Sql::new(sql).with([table.into()]).yields([Kind::Text, Kind::Text])).await?;
-    let mut made = Vec::new();
-    for row in rows {
-        db.script(format!("drop index {}", quoted(row.text(0)?))).await?;
-        made.push(row.text(1)?.to_owned());
-    }
-    Ok(made)
-}
-
 /// Rows that must follow each other before the order of the table is trusted again.
 const LUCK: i32 = 3;
 
-fn compare(found: &rusqlite::Row<'_>, holder: &Holder, values: &Given) -> rusqlite::Result<Match> {
+fn compare(found: &rusqlite::Row<'_>, holder: &Held, values: &Given) -> rusqlite::Result<Match> {
     let place = found.get::<_, i64>(0)?.unsigned_abs();
     let id = found.get_ref(1)?.as_blob().ok().and_then(|b| Uuid::from_slice(b).ok()).unwrap_or_default();
     let mut is_same = true;

@@ -7,7 +7,8 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use super::db::Db;
-use super::hold::{Given, Holder, Match};
+use super::held::{Given, Match};
+use super::hold::Holder;
 use super::load::Loader;
 use super::records;
 use super::sql::{Sql, quoted};

@@ -14,7 +14,7 @@ use super::invariants::Touched;
 use super::load::Loader;
 use super::location::{Engine, Location};
 use super::sql::{Row, Sql, quoted};
-use super::{chain, invariants, postgres, records, search, sqlite};
+use super::{chain, invariants, load, postgres, records, search, sqlite};
 use crate::model::audit::{self, Action, Payload, Status};
 use crate::model::chance::{Clock, Drawn, Ids, Random, bytes};
 use crate::model::merkle::{Frontier, Hash};
@@ -584,7 +584,7 @@ impl<'a> Tx<'a> {
             let few = Sql::new(format!("select count(*) from (select 1 from {table} limit $1)"));
             let there = self.db.one(few.with([i64::try_from(new_rows)?.into()]).yields([Kind::Int])).await?.int(0)?;
             if there < i64::try_from(new_rows)? {
-                made.extend(sqlite::drop_indexes(self.db, table).await?);
+                made.extend(load::drop_indexes(self.db, table).await?);
             }
         }
         Ok(made)

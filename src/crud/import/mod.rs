@@ -37,7 +37,7 @@ use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::{Rules, shorten};
 use crate::model::value::Value;
-use crate::store::hold::Given;
+use crate::store::held::Given;
 use crate::store::records;
 use crate::store::stage::{Reject, Row, Stage};
 use crate::store::tx::{Loaders, Tx};

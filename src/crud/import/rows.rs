@@ -13,7 +13,7 @@ use crate::model::scalar::Rules;
 use crate::model::search;
 use crate::model::value::{Kind, Value};
 use crate::store::chain::Chain;
-use crate::store::hold::Given;
+use crate::store::held::Given;
 use crate::store::records::stored_values;
 use crate::store::stage::{Reference, Reject, Verdict};
 use crate::store::tx::Finished;

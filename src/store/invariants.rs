@@ -1,13 +1,13 @@
 //! Rules that hold across rows, each written once as SQL. `Tx` runs them over the rows it touched before it commits;
-//! `db check` runs them over all rows.
-
-use std::collections::{HashMap, HashSet};
+//! `db check` runs them over all rows. That nothing stands below itself no query says in time that grows with the rows
+//! alone: it is looked for in memory.
 
 use anyhow::Result;
 use uuid::Uuid;
 
 use super::db::Db;
 use super::records;
+use super::rings::Graph;
 use super::sql::{Sql, quoted};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
@@ -21,7 +21,7 @@ pub type Touched = (&'static Descriptor, i32, Uuid);
 pub struct Rule {
     /// The resource whose touched rows can break the rule, standing as `t` in the query.
     pub of: &'static Descriptor,
-    /// `select key ... where ... {touched}`.
+    /// `select key ... where ...`, to which a condition on `t` is put.
     sql: String,
     /// The same over a whole organisation (`$1`), from the side that is quick to go through when a bulk load has filled it;
     /// none where new rows alone can't break the rule.
@@ -39,9 +39,6 @@ pub fn rules() -> Vec<Rule> {
             if let Some(target) = field.target().and_then(resource) {
                 rules.push(what_is_pointed_at_exists(desc, field, target));
                 rules.extend(no_live_row_points_at_a_deleted_one(desc, field, target));
-                if target == desc {
-                    rules.push(no_cycle(desc, field));
-                }
             }
         }
         if !desc.is_org() {
@@ -101,30 +98,6 @@ fn no_live_row_points_at_a_deleted_one(
     ]
 }
 
-/// Climbs from each row; a row that is met again stands in its own way.
-fn no_cycle(desc: &'static Descriptor, field: &Field) -> Rule {
-    let (key, column, table) = (quoted(desc.key().column), quoted(field.column), desc.table);
-    Rule {
-        of: desc,
-        // UNION, not UNION ALL: a pair seen before is not followed again, so that the climb ends in any graph.
-        sql: format!(
-            "with recursive up (org_id, start_id, id) as (
-                 select t.org_id, t.id, t.{column} from {table} t where t.{column} is not null {{touched}}
-                 union
-                 select up.org_id, up.start_id, p.{column}
-                   from up join {table} p on p.org_id = up.org_id and p.id = up.id
-                  where p.{column} is not null
-             )
-             select s.{key} from up cross join {table} s
-              where up.id = up.start_id and s.org_id = up.org_id and s.id = up.start_id"
-        ),
-        // [`check_rings`] looks through a whole organisation.
-        filled: None,
-        sentence: format!("{} {{key}} can't stand below itself", desc.noun),
-        hint: format!("choose a {} that is not below it", field.name()),
-    }
-}
-
 fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> Rule {
     let key = quoted(desc.key().column);
     Rule {
@@ -145,12 +118,7 @@ fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> Rule {
 
 impl Rule {
     fn statement(&self, touched: &str) -> Sql {
-        let text = if self.sql.contains("{touched}") {
-            self.sql.replace("{touched}", touched)
-        } else {
-            format!("{}{touched}", self.sql)
-        };
-        Sql::new(format!("{text} limit 20")).yields([Kind::Text])
+        Sql::new(format!("{}{touched} limit 20", self.sql)).yields([Kind::Text])
     }
 
     fn sentence(&self, key: &str) -> String {
@@ -166,18 +134,27 @@ pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {
     if touched.is_empty() {
         return Ok(());
     }
-    for rule in rules() {
-        let mut rows: Vec<_> = touched.iter().filter(|(desc, _, _)| *desc == rule.of).collect();
+    let rules = rules();
+    for desc in RESOURCES.iter().copied() {
+        let mut rows: Vec<_> = touched.iter().filter(|(of, _, _)| *of == desc).collect();
         rows.sort_by_key(|(_, org, id)| (*org, *id));
         rows.dedup_by_key(|(_, org, id)| (*org, *id));
         for same_org in rows.chunk_by(|a, b| a.1 == b.1) {
             for chunk in same_org.chunks(CHUNK) {
+                let org = chunk[0].1;
                 let mut condition = Sql::default();
-                condition.push(" and t.org_id = ").bind(chunk[0].1).push(" and t.id in ");
+                condition.push(" and t.org_id = ").bind(org).push(" and t.id in ");
                 condition.bind_rows(chunk.iter().map(|(_, _, id)| *id));
-                let sql = rule.statement(&condition.text).with(condition.args);
-                if let Some(row) = db.first(sql).await? {
-                    return Err(Problem::conflict(rule.sentence(row.text(0)?)).hint(rule.hint.clone()).into());
+                for rule in rules.iter().filter(|r| r.of == desc) {
+                    let sql = rule.statement(&condition.text).with(condition.args.clone());
+                    if let Some(row) = db.first(sql).await? {
+                        return Err(Problem::conflict(rule.sentence(row.text(0)?)).hint(rule.hint.clone()).into());
+                    }
+                }
+                for field in own_references(desc) {
+                    let sql = climb(desc, field, Sql::new(condition.text.clone()).with(condition.args.clone()));
+                    let is_touched = |id| chunk.iter().any(|(_, _, touched)| *touched == id);
+                    refuse_ring(find_ring(db, desc, org, sql, &is_touched).await?, field)?;
                 }
             }
         }
@@ -195,41 +172,79 @@ pub async fn check_filled(db: &mut Db, filled: &[(&'static Descriptor, i32)]) ->
                 return Err(Problem::conflict(rule.sentence(row.text(0)?)).hint(rule.hint.clone()).into());
             }
         }
-        if let Some(field) = desc.parent() {
-            check_rings(db, desc, field, *org).await?;
+        for field in own_references(desc) {
+            let found = find_ring(db, desc, *org, all_inner(desc, field, *org), &|_| false).await?;
+            refuse_ring(found, field)?;
         }
     }
     Ok(())
 }
 
-/// Who stands in a ring is pointed at, and of a tree's rows few are: these alone are climbed, in memory.
-async fn check_rings(db: &mut Db, desc: &'static Descriptor, field: &'static Field, org: i32) -> Result<()> {
+/// The fields through which records of one kind stand below each other.
+fn own_references(desc: &'static Descriptor) -> impl Iterator<Item = &'static Field> {
+    desc.fields.iter().filter(|f| f.target() == Some(desc.noun))
+}
+
+/// What some rows, and all that is above them, stand below.
+fn climb(desc: &'static Descriptor, field: &Field, touched: Sql) -> Sql {
     let (column, table) = (quoted(field.column), desc.table);
-    let sql = format!(
+    // UNION, not UNION ALL: a row seen before is not followed again, so that the climb ends in any graph.
+    let text = format!(
+        "with recursive up (org_id, id, above) as (
+             select t.org_id, t.id, t.{column} from {table} t where t.{column} is not null {}
+             union
+             select p.org_id, p.id, p.{column} from up join {table} p on p.org_id = up.org_id and p.id = up.above
+              where p.{column} is not null
+         )
+         select id, above from up",
+        touched.text
+    );
+    Sql::new(text).with(touched.args)
+}
+
+/// What the rows of an organisation stand below that are pointed at: who stands in a ring is, and of a tree's rows few are.
+pub fn all_inner(desc: &'static Descriptor, field: &Field, org: i32) -> Sql {
+    let (column, table) = (quoted(field.column), desc.table);
+    let text = format!(
         "select t.id, t.{column}
            from (select distinct {column} from {table} where org_id = $1 and {column} is not null) d
           cross join {table} t where t.org_id = $1 and t.id = d.{column} and t.{column} is not null"
     );
-    let mut above: HashMap<Uuid, Uuid> = HashMap::new();
-    db.each(Sql::new(sql).with([org.into()]).yields([Kind::Uuid, Kind::Uuid]), |row| {
-        above.insert(row.uuid(0)?, row.uuid(1)?);
+    Sql::new(text).with([org.into()])
+}
+
+/// Notes what rows stand below, as a query of [`all_inner`]'s form says.
+pub async fn note(db: &mut Db, graph: &mut Graph, sql: Sql) -> Result<()> {
+    db.each(sql.yields([Kind::Uuid, Kind::Uuid]), |row| {
+        graph.stands_below(row.uuid(0)?, row.uuid(1)?);
         Ok(())
     })
-    .await?;
-    let mut done: HashSet<Uuid> = HashSet::new();
-    for start in above.keys() {
-        let (mut path, mut at) = (HashSet::new(), Some(start));
-        while let Some(id) = at.filter(|id| !done.contains(*id)) {
-            if !path.insert(*id) {
-                let key = records::load(db, desc, org, *id).await?.map_or_else(|| id.to_string(), |r| r.key());
-                let rule = no_cycle(desc, field);
-                return Err(Problem::conflict(rule.sentence(&key)).hint(rule.hint).into());
-            }
-            at = above.get(id);
+    .await
+}
+
+/// A record that stands below itself, among those that a query tells of; rather one that was touched.
+async fn find_ring(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: i32,
+    sql: Sql,
+    touched: &dyn Fn(Uuid) -> bool,
+) -> Result<Option<String>> {
+    let mut graph = Graph::default();
+    note(db, &mut graph, sql).await?;
+    let Some(ring) = graph.rings().into_iter().next() else { return Ok(None) };
+    let id = ring.iter().copied().find(|id| touched(*id)).unwrap_or(ring[0]);
+    let key = records::load(db, desc, org, id).await?.map_or_else(|| id.to_string(), |r| r.key());
+    Ok(Some(format!("{} {key} can't stand below itself", desc.noun)))
+}
+
+fn refuse_ring(found: Option<String>, field: &Field) -> Result<()> {
+    match found {
+        Some(sentence) => {
+            Err(Problem::conflict(sentence).hint(format!("choose a {} that is not below it", field.name())).into())
         }
-        done.extend(path);
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Every sentence that all rows together call for.
@@ -243,5 +258,17 @@ pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
             }
         }
     }
+    for org in all_orgs(db).await? {
+        for desc in RESOURCES.iter().copied().filter(|d| !d.is_org()) {
+            for field in own_references(desc) {
+                found.extend(find_ring(db, desc, org, all_inner(desc, field, org), &|_| false).await?);
+            }
+        }
+    }
     Ok(found)
+}
+
+async fn all_orgs(db: &mut Db) -> Result<Vec<i32>> {
+    let sql = Sql::new("select org_id from orgs order by org_id").yields([Kind::Int]);
+    db.all(sql).await?.iter().map(|row| row.org(0)).collect()
 }

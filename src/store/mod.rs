@@ -17,6 +17,7 @@ pub mod migrate;
 pub mod postgres;
 pub mod query;
 pub mod records;
+pub mod rings;
 pub mod schema;
 pub mod search;
 pub mod sql;

@@ -124,9 +124,10 @@ pub fn push_condition(engine: Engine, desc: &Descriptor, wanted: &Wanted, scope:
             let question = question.join(" & ");
             match wanted.among {
                 None => sql.push("(t.search @@ cast("),
-                Some(_) => {
-                    sql.push(&format!("t.id in (select c.id from {table} c where {scope} and c.search @@ cast("))
-                }
+                // By the primary key: where no organisation is chosen an id alone has no index.
+                Some(_) => sql.push(&format!(
+                    "(t.org_id, t.id) in (select c.org_id, c.id from {table} c where {scope} and c.search @@ cast("
+                )),
             };
             sql.bind(question).push(" as tsquery)");
         }

@@ -9,8 +9,10 @@ use uuid::Uuid;
 use super::db::Db;
 use super::held::{Given, Match};
 use super::hold::Holder;
+use super::invariants;
 use super::load::Loader;
 use super::records;
+use super::rings::{self, Graph};
 use super::sql::{Sql, quoted};
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Rules;
@@ -150,10 +152,6 @@ impl Stage {
                  n {number} primary key, line {number} not null, field {text}, code {text} not null,
                  reason {text} not null){at_end};"
         ));
-        if !db.is_postgres() {
-            // By default 2 MB, too few for the indexes of a million rows.
-            script.push_str("");
-        }
         db.script(script).await?;
         let all: Vec<&str> =
             ["n", "line", "id", "is_new"].into_iter().chain(texts.iter().map(String::as_str)).collect();
@@ -261,14 +259,13 @@ impl Stage {
             self.resolve(db, i, rules).await?;
         }
         let own: Vec<usize> = (0..self.references.len()).filter(|i| self.references[*i].target == self.desc).collect();
-        for i in &own {
-            self.reject_rings(db, *i).await?;
-        }
-        // A row that falls may be referred to through any of the fields.
+        // A row that falls may be referred to through any of the fields, and leaves its record where it was: there a ring
+        // may close that the row would have opened.
         let mut before = None;
         while before != Some(self.rejected(db).await?) {
             before = Some(self.rejected(db).await?);
             for i in &own {
+                self.reject_rings(db, *i).await?;
                 self.reject_followers(db, *i).await?;
             }
         }
@@ -471,69 +468,107 @@ impl Stage {
         Ok(parents)
     }
 
-    /// Rejects the rows that stand below themselves, be it by way of records that the file leaves as they are.
+    /// Rejects the rows that stand below themselves, be it by way of records that the file leaves as they are. A record
+    /// of which the row was rejected stands where it stood.
     async fn reject_rings(&mut self, db: &mut Db, i: usize) -> Result<()> {
         if !self.may_ring(db, i).await? {
             return Ok(());
         }
         let field = self.references[i].field;
-        if self.is_any_there {
-            // A record that the file does not move stands where the database says: the row of the file that comes first
-            // above it is what a row below it stands below.
-            let org = self.org.unwrap_or(0);
-            db.script(format!(
-                "create index {}import_rows_id on import_rows (id);
-                 update import_refs set n = (select s.n from import_rows s where s.id = import_refs.id)
-                  where field = {i} and n is null and id is not null;
-                 with recursive up (word, id) as (
-                     select word, id from import_refs where field = {i} and n is null and id is not null
-                     union
-                     select up.word, t.{column} from up join {table} t on t.org_id = {org} and t.id = up.id
-                      where t.{column} is not null
-                        and not exists (select 1 from import_rows s where s.id = up.id))
-                 update import_refs set n = (
-                     select s.n from up join import_rows s on s.id = up.id where up.word = import_refs.word limit 1)
-                  where field = {i} and n is null and word in (
-                     select up.word from up join import_rows s on s.id = up.id);",
-                db.in_temporary(),
-                column = quoted(field.column),
-                table = self.desc.table,
-            ))
-            .await?;
-        }
-        let parents = self.parents(db, i).await?;
-        let mut rejects = Vec::new();
-        for ring in rings(&parents) {
+        let rings = match self.is_any_there {
+            true => self.rings_with_records(db, i).await?,
+            false => {
+                let rings = rings::rings(&self.parents(db, i).await?);
+                rings.into_iter().map(|ring| ring.into_iter().map(Node::Row).collect()).collect()
+            }
+        };
+        for ring in rings {
             let mut shown: Vec<String> = Vec::new();
-            for n in ring.iter().take(SHOWN) {
-                let (key, above, _) = self.standing(db, *n, i).await?;
-                // Where the way leads over a record that the file leaves as it is, that is named too.
-                if shown.last() != Some(&key) {
-                    shown.push(key);
-                }
-                if self.references[i].by.is_none() {
-                    shown.push(above);
-                }
+            for node in ring.iter().take(SHOWN) {
+                shown.push(match node {
+                    Node::Row(n) => self.key_of_row(db, *n).await?,
+                    Node::Record(id) => self.key_of(db, *id).await?,
+                });
             }
-            let path = format!("{}{}", shown.join(" > "), if ring.len() > SHOWN { " > ..." } else { "" });
-            let closed = shown.first() == shown.last() || ring.len() > SHOWN;
-            let path = if closed { path } else { format!("{path} > {}", shown[0]) };
-            for n in ring {
-                let line = self.standing(db, n, i).await?.2;
-                let reason = format!("stands below itself: {path}");
-                let number = n.into();
-                rejects.push(Reject { number, line, column: Some(field.name().into()), code: "cycle", reason });
+            let path = match ring.len() > SHOWN {
+                true => format!("{} > ...", shown.join(" > ")),
+                false => format!("{} > {}", shown.join(" > "), shown[0]),
+            };
+            let rows = ring.iter().filter_map(|node| match node {
+                Node::Row(n) => Some(format!("({n})")),
+                Node::Record(_) => None,
+            });
+            for some in rows.collect::<Vec<_>>().chunks(TOGETHER) {
+                let mut sql = Sql::new(format!("with v (n) as (values {}) ", some.join(", ")));
+                sql.push("insert into import_rejects (n, line, field, code, reason) select s.n, s.line, ");
+                sql.bind(field.name()).push(", 'cycle', ").bind(format!("stands below itself: {path}"));
+                sql.push(" from v join import_rows s on s.n = v.n where true on conflict do nothing");
+                db.execute(sql).await?;
             }
         }
-        self.reject(db, &rejects).await
+        Ok(())
     }
 
-    /// Key of a row, what it refers to through one field, and its line.
-    async fn standing(&self, db: &mut Db, n: u32, i: usize) -> Result<(String, String, u64)> {
-        let sql = format!("select coalesce(k0, ''), coalesce(r{i}, ''), line from import_rows where n = $1");
-        let sql = Sql::new(sql).with([i64::from(n).into()]);
-        let row = db.one(sql.yields([Kind::Text, Kind::Text, Kind::Int])).await?;
-        Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned(), u64::try_from(row.int(2)?)?))
+    /// The rings that rows and the records around them make. Only who is pointed at can stand in one: of a tree's records
+    /// few are, and these alone are held in memory.
+    async fn rings_with_records(&self, db: &mut Db, i: usize) -> Result<Vec<Vec<Node>>> {
+        let field = self.references[i].field;
+        let org = self.org.unwrap_or(0);
+        let mut graph = Graph::default();
+        let mut numbers: HashMap<Uuid, u32> = HashMap::new();
+        // Rows first: where they say something else than their records, they are what will be.
+        let moved = format!(
+            "select s.id, f.id, s.n from import_rows s left join import_refs f on f.field = {i} and f.word = s.r{i}
+              where not exists (select 1 from import_rejects e where e.n = s.n)
+                and (s.id in (select p.id from import_refs p where p.field = {i} and p.id is not null)
+                     or s.id in (select t.{column} from {table} t where t.org_id = {org} and t.{column} is not null))
+              order by s.n",
+            column = quoted(field.column),
+            table = self.desc.table,
+        );
+        let mut to_the_top: HashSet<Uuid> = HashSet::new();
+        db.each(Sql::new(moved).yields([Kind::Uuid, Kind::Uuid, Kind::Int]), |row| {
+            let id = row.uuid(0)?;
+            match row.value(1).as_uuid() {
+                Some(above) => {
+                    graph.stands_below(id, above);
+                    numbers.insert(id, u32::try_from(row.int(2)?)?);
+                }
+                None => drop(to_the_top.insert(id)),
+            }
+            Ok(())
+        })
+        .await?;
+        for sql in [
+            invariants::all_inner(self.desc, field, org),
+            Sql::new(format!(
+                "select t.id, t.{column} from import_refs p join {table} t on t.org_id = {org} and t.id = p.id
+                  where p.field = {i} and t.{column} is not null",
+                column = quoted(field.column),
+                table = self.desc.table,
+            )),
+        ] {
+            db.each(sql.yields([Kind::Uuid, Kind::Uuid]), |row| {
+                let id = row.uuid(0)?;
+                if !to_the_top.contains(&id) {
+                    graph.stands_below(id, row.uuid(1)?);
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        let node = |id: Uuid| numbers.get(&id).map_or(Node::Record(id), |n| Node::Row(*n));
+        Ok(graph.rings().into_iter().map(|ring| ring.into_iter().map(node).collect()).collect())
+    }
+
+    async fn key_of(&self, db: &mut Db, id: Uuid) -> Result<String> {
+        let record = records::load(db, self.desc, self.org.unwrap_or(0), id).await?;
+        Ok(record.map_or_else(|| id.to_string(), |r| r.key()))
+    }
+
+    async fn key_of_row(&self, db: &mut Db, n: u32) -> Result<String> {
+        let sql = Sql::new("select coalesce(k0, '') from import_rows where n = $1").with([i64::from(n).into()]);
+        Ok(db.one(sql.yields([Kind::Text])).await?.text(0)?.to_owned())
     }
 
     /// Who refers to a new row that was rejected is rejected, and who refers to that one.
@@ -655,6 +690,12 @@ impl Stage {
     }
 }
 
+/// A member of a ring: a row of the file by its number, or a record that the file leaves as it is.
+enum Node {
+    Row(u32),
+    Record(Uuid),
+}
+
 /// Keys of a ring that its message names.
 const SHOWN: usize = 10;
 
@@ -672,26 +713,3 @@ const CODES: &[&str] = &[
     "reference_rejected",
     "spreadsheet",
 ];
-
-/// The rings of a graph in which each node (from 1) points at one other at most (0: none).
-fn rings(parents: &[u32]) -> Vec<Vec<u32>> {
-    let mut rings = Vec::new();
-    // 0: not seen; 1: on the present path; 2: done.
-    let mut state = vec![0_u8; parents.len()];
-    for start in 1..parents.len() {
-        let (mut path, mut at) = (Vec::new(), start);
-        while at != 0 && state[at] == 0 {
-            state[at] = 1;
-            path.push(at);
-            at = parents[at] as usize;
-        }
-        if at != 0 && state[at] == 1 {
-            let from = path.iter().position(|n| *n == at).unwrap_or(0);
-            rings.push(path[from..].iter().map(|n| *n as u32).collect());
-        }
-        for n in path {
-            state[n] = 2;
-        }
-    }
-    rings
-}

@@ -354,6 +354,9 @@ pub trait Noun {
     const NOUN: &'static str;
 }
 
+/// Characters of the longest key that a reference may name: more than any field that a record is looked up by has.
+const LONGEST_KEY: usize = 500;
+
 /// A reference to a record of the same organisation, by its id.
 pub struct Ref<T>(pub Uuid, PhantomData<fn() -> T>);
 
@@ -390,7 +393,11 @@ impl<T: Noun> Scalar for Ref<T> {
         max: 0,
         parse: |text, _| {
             let key = text.trim();
-            if key.is_empty() { Err("must not be empty".into()) } else { Ok(Value::Text(key.to_owned())) }
+            match key.chars().count() {
+                0 => Err("must not be empty".into()),
+                n if n > LONGEST_KEY => Err(format!("must be {LONGEST_KEY} characters or fewer, not {n}")),
+                _ => Ok(Value::Text(key.to_owned())),
+            }
         },
     };
     fn into_value(self) -> Value {

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::db::{Conn, Db};
 use super::sql::{Sql, quoted};
 use super::{postgres, sqlite};
+use crate::model::resource::Field;
 use crate::model::value::{Kind, Value};
 
 /// Loads rows of one table, all with the same columns.
@@ -43,13 +44,18 @@ impl Loader {
     }
 }
 
-/// Drops the indexes of a table of SQLite's that can be made again; their text.
-pub async fn drop_indexes(db: &mut Db, table: &str) -> Result<Vec<String>> {
-    let sql =
-        "select name, sql from sqlite_schema where type = 'index' and tbl_name = $1 and sql is not null order by name";
-    let rows = db.all(Sql::new(sql).with([table.into()]).yields([Kind::Text, Kind::Text])).await?;
+/// Drops the indexes of a table of SQLite's that can be made again, but those over the columns to keep; their text.
+pub async fn drop_indexes(db: &mut Db, table: &str, keep: &[&Field]) -> Result<Vec<String>> {
+    let sql = Sql::new(
+        "select s.name, s.sql, (select group_concat(name) from pragma_index_info(s.name)) from sqlite_schema s
+          where s.type = 'index' and s.tbl_name = $1 and s.sql is not null order by s.name",
+    );
+    let rows = db.all(sql.with([table.into()]).yields([Kind::Text, Kind::Text, Kind::Text])).await?;
     let mut made = Vec::new();
     for row in rows {
+        if row.text(2)?.split(',').any(|column| keep.iter().any(|f| f.column == column)) {
+            continue;
+        }
         db.script(format!("drop index {}", quoted(row.text(0)?))).await?;
         made.push(row.text(1)?.to_owned());
     }

@@ -447,11 +447,22 @@ impl Stage {
         }
     }
 
-    /// Whether a ring could close at all: by a row that refers to one further down, or by a record that moves.
-    async fn may_ring(&self, db: &mut Db, i: usize) -> Result<bool> {
+    /// Whether a row refers to itself or to one further down.
+    async fn refers_forward(&self, db: &mut Db, i: usize) -> Result<bool> {
         let forward =
             format!("select count(*) from import_refs where field = {i} and n is not null and n >= first_use");
-        Ok(self.is_any_there || db.one(Sql::new(forward).yields([Kind::Int])).await?.int(0)? > 0)
+        Ok(db.one(Sql::new(forward).yields([Kind::Int])).await?.int(0)? > 0)
+    }
+
+    /// Fields by which rows refer to others further down, which are not there yet when the row is written.
+    pub async fn forward(&self, db: &mut Db) -> Result<Vec<&'static Field>> {
+        let mut forward = Vec::new();
+        for (i, reference) in self.references.iter().enumerate() {
+            if self.refers_forward(db, i).await? {
+                forward.push(reference.field);
+            }
+        }
+        Ok(forward)
     }
 
     /// For each row the row of the file that it stands below through one field, four bytes a row; 0 where there is none.
@@ -471,7 +482,8 @@ impl Stage {
     /// Rejects the rows that stand below themselves, be it by way of records that the file leaves as they are. A record
     /// of which the row was rejected stands where it stood.
     async fn reject_rings(&mut self, db: &mut Db, i: usize) -> Result<()> {
-        if !self.may_ring(db, i).await? {
+        // A ring closes by a row that refers to one further down, or by a record that moves.
+        if !self.is_any_there && !self.refers_forward(db, i).await? {
             return Ok(());
         }
         let field = self.references[i].field;
@@ -699,9 +711,12 @@ enum Node {
 /// Keys of a ring that its message names.
 const SHOWN: usize = 10;
 
+/// The code of a row with a quote where none may stand: what its cells are is not known.
+pub const QUOTE: &str = "quote";
+
 /// The codes that a reject can have.
 const CODES: &[&str] = &[
-    "quote",
+    QUOTE,
     "field_count",
     "encoding",
     "invalid",

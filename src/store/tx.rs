@@ -20,7 +20,7 @@ use crate::model::chance::{Clock, Drawn, Ids, Random, bytes};
 use crate::model::merkle::{Frontier, Hash};
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Meta, Record};
+use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::search as words;
 use crate::model::value::{Kind, Value, canonical};
 
@@ -575,7 +575,15 @@ impl<'a> Tx<'a> {
     /// Drops the indexes of tables that are about to grow to more than twice their size, to be made again when they have:
     /// sorting once is cheaper than finding each row's place (1.5 times, measured). Inside this transaction nobody sees
     /// it. On PostgreSQL nothing is done: there it would lock readers out.
-    pub async fn set_indexes_aside(&mut self, desc: &'static Descriptor, new_rows: u64) -> Result<Vec<String>> {
+    ///
+    /// The indexes over `forward` stay: while a row waits for another that it refers to, SQLite asks with each new one
+    /// who refers to it, and without the index reads the whole table to find out.
+    pub async fn set_indexes_aside(
+        &mut self,
+        desc: &'static Descriptor,
+        new_rows: u64,
+        forward: &[&Field],
+    ) -> Result<Vec<String>> {
         let mut made = Vec::new();
         if self.db.is_postgres() || new_rows < WORTH_IT {
             return Ok(made);
@@ -584,7 +592,7 @@ impl<'a> Tx<'a> {
             let few = Sql::new(format!("select count(*) from (select 1 from {table} limit $1)"));
             let there = self.db.one(few.with([i64::try_from(new_rows)?.into()]).yields([Kind::Int])).await?.int(0)?;
             if there < i64::try_from(new_rows)? {
-                made.extend(load::drop_indexes(self.db, table).await?);
+                made.extend(load::drop_indexes(self.db, table, forward).await?);
             }
         }
         Ok(made)

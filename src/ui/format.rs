@@ -323,14 +323,3 @@ impl Csv {
         Ok(())
     }
 }
-
-/// One line of RFC 4180 CSV.
-pub fn csv_line(cells: impl IntoIterator<Item = String>) -> Result<String> {
-    let mut csv = Csv::new(false);
-    for cell in cells {
-        csv.cell(&cell)?;
-    }
-    csv.end_line()?;
-    csv.writer.flush()?;
-    Ok(String::from_utf8(csv.bytes.0.take())?)
-}

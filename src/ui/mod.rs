@@ -157,7 +157,9 @@ impl Ui {
         match self.wait_for_answer(ask).await? {
             Some(true) => Ok(()),
             None => Err(interrupted()),
-            Some(false) => Err(Problem::new(Kind::Failed, "not confirmed; nothing was changed").into()),
+            Some(false) => Err(Problem::failed("not confirmed; nothing was changed")
+                .hint("answer y to do it; --yes answers beforehand")
+                .into()),
         }
     }
 

@@ -188,7 +188,20 @@ fn columns_are_mapped_set_and_ignored() {
             ("--map 'Emp ID=code' --map Title=nmae", 2, "hint: did you mean name?\n"),
             ("--map 'Emp Id=code' --map Titel=name", 2, "error: the file has no column 'Titel'\n"),
             ("--map Title", 2, "error: 'Title' maps nothing\n"),
-            ("--map 'Emp ID=code' --map Title=name --map Remark=city", 6, "error: two columns of the file fill city\n"),
+            ("--map emp_id=code --map Title=name", 6, "error: columns that a branch does not have: Remark\n"),
+            ("--map 'Emp ID=code' --map emp-id=name", 2, "error: --map names the column 'emp-id' twice\n"),
+            (
+                "--map City=parent.is_active",
+                2,
+                "error: no branch is looked up by its is_active\nhint: fields that name one: code, ",
+            ),
+            ("--map City=parent.parent", 2, "error: no branch is looked up by its parent\n"),
+            ("--map City=name.code", 2, "error: name refers to nothing"),
+            (
+                "--map 'Emp ID=code' --map Title=name --map Remark=city",
+                6,
+                "error: two columns of the file fill city: 'City' and 'Remark' (columns 3 and 4)\n",
+            ),
             (
                 "--map 'Emp ID=code' --map Title=name --set x=1 --ignore-unknown",
                 2,
@@ -240,6 +253,9 @@ fn a_file_is_read_as_spreadsheets_write_it() {
             ("code,name\n\n\nD1,\"Two\nlines\"\n\n".as_bytes(), "Two lines"),
             ("code,name\rD0,Lone CR\rD1,Lone\r".as_bytes(), "Lone"),
             (" Code , NAME \n d1 ,  Blanks  \n".as_bytes(), "Blanks"),
+            ("\n\r\n\ncode;name\nD1;Behind blank lines, with a comma\n".as_bytes(), "Behind blank lines, with a comma"),
+            ("code;name\rD1;a,b,c\r".as_bytes(), "a,b,c"),
+            (b"c\0o\0d\0e\0,\0n\0a\0m\0e\0\n\0D\x001\0,\0N\0o\0 \0B\0O\0M\0", "No BOM"),
         ] {
             let file = p.write("d.csv", bytes);
             p.run(&format!("branch import {file} --on-conflict update")).ok();
@@ -283,7 +299,42 @@ fn a_file_is_read_as_spreadsheets_write_it() {
                 6,
                 "rejected line 4: there is text behind a closing quote\n",
             ),
-            ("e.csv", b"code,name,Branch Name\nF1,a,b\n", 6, "two columns of the file fill name"),
+            (
+                "e.csv",
+                b"code,name,Branch Name\nF1,a,b\n",
+                6,
+                "two columns of the file fill name: 'name' and 'Branch Name' (columns 2 and 3)",
+            ),
+            ("e.csv", b"code,name,\nF1,a,\n", 6, "a branch does not have: column 3, which has no name\n"),
+            (
+                "e.csv",
+                b"co\0de,name\nF1,a\n",
+                6,
+                "line 1: the name of column 1 holds a NUL character\nhint: the first line",
+            ),
+            (
+                "e.csv",
+                b"\xff\xfec\0o\0d\0e\0,\0n\0a\0m\0e\0\n\0A\0,\0\x00\xd8\n\0",
+                6,
+                "rejected line 2: name holds bytes that are no utf-16le text",
+            ),
+            ("e.csv", "code,name,city\nF1,a,Málaga\nF2,b,M\u{e1}\n".as_bytes(), 0, "created 2,"),
+            (
+                "e.csv",
+                b"code,name,city\nG1,a,M\xc3\xa1laga\nG2,b,M\xe1laga\n",
+                6,
+                "rejected line 3: city is not UTF-8 text",
+            ),
+            ("e.csv", b"\xef\xbb\xbfcode,name\nG1,\xe1\n", 6, "rejected line 2: name is not UTF-8 text"),
+            ("e.csv", b"\x1f\x8b\x08\x00rest", 6, "is compressed, not CSV\nhint: unpack it with gunzip"),
+            ("e.csv", b"\n\n;;\n", 6, "column 1, which has no name"),
+            ("e.csv", b"5\" pipes,of\ncode,name\nG1,a\n", 6, "line 2 does\nhint: --skip-lines 1 "),
+            (
+                "e.csv",
+                b"code,\"na\"me\nG1,a\n",
+                6,
+                "line 1: there is text behind a closing quote\nhint: the first line names",
+            ),
         ] {
             let file = p.write(name, bytes);
             let said = p.run(&format!("branch import {file}")).fails(code);
@@ -294,7 +345,10 @@ fn a_file_is_read_as_spreadsheets_write_it() {
             report(p, &format!("branch import {file}"), 0),
             "read 0 rows: created 0, updated 0, unchanged 0, rejected 0\nnothing was changed\n"
         );
-        assert!(p.run("branch import /nowhere").fails(1).contains("can't read /nowhere: no such file or directory"));
+        assert_eq!(
+            p.run("branch import /nowhere").fails(1),
+            "error: can't read /nowhere: no such file or directory\nhint: FILE is a CSV file, or - for standard input\n"
+        );
         assert!(
             p.run(&format!("branch import {}", p.dir.path().display())).fails(1).contains("is a folder, not a file")
         );
@@ -324,7 +378,7 @@ fn a_file_is_read_as_spreadsheets_write_it() {
             p.run_with("branch import -", "").fails(6),
             "error: standard input is empty\nhint: the first line names the columns\n"
         );
-        assert_eq!(codes(p), "D0 D1 E1 E3 S1");
+        assert_eq!(codes(p), "D0 D1 E1 E3 F1 F2 S1");
     });
 }
 
@@ -346,17 +400,21 @@ fn rejects_are_mended_and_fed_back() {
         assert_eq!(
             p.read("rejects.csv"),
             "\
-Code,Branch Name,PIN Code,parent,Remark,reject_line,reject_column,reject_code,reject_reason
-B,Beta,12,A,se;cond,3,pincode,invalid,\"pincode '12' is no postal code of India (six digits, the first 1 to 9)\"
-C,,,B,,4,name,invalid,name must not be empty
-E,Echo,,,,6,,field_count,\"the row has 4 cells, the header 5\"
+Code;Branch Name;PIN Code;parent;Remark;reject_line;reject_column;reject_code;reject_reason
+B;Beta;12;A;\"se;cond\";3;pincode;invalid;pincode '12' is no postal code of India (six digits, the first 1 to 9)
+C;;;B;;4;name;invalid;name must not be empty
+E;Echo;;;6;;field_count;the row has 4 cells, the header 5
 "
         );
         use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(&rejects).expect("the file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         // Mended, it goes in as it is: the added columns are known.
-        let mended = p.read("rejects.csv").replace("B,Beta,12,", "B,Beta,400012,").replace("C,,,B,", "C,Gamma,,B,");
+        let mended = p.read("rejects.csv").replace("B;Beta;12;", "B;Beta;400012;").replace("C;;;B;", "C;Gamma;;B;");
+        p.write("rejects.csv", &mended);
+        let said = p.run(&format!("branch import {rejects} --ignore-unknown")).fails(6);
+        assert!(said.starts_with("rejected line 4: the row has 8 cells, the header 9\n"), "{said}");
+        let mended = mended.replace("E;Echo;;;6", "E;Echo;;;;6");
         p.write("rejects.csv", mended);
         p.run(&format!("branch import {rejects} --ignore-unknown")).ok();
         assert_eq!(codes(p), "A B C D E");
@@ -402,7 +460,18 @@ fn a_file_that_a_spreadsheet_had_is_met() {
             )
         );
         assert_eq!(codes(p), "P1");
-        for (cell, code) in [("1E+05", 6), ("9,87E+11", 6), ("1E+5", 0), ("12E+11", 0), ("E+11", 0)] {
+        for (cell, code) in [
+            ("1E+05", 6),
+            ("9,87E+11", 6),
+            ("1E+5", 0),
+            ("12E+11", 0),
+            ("E+11", 0),
+            ("9.87E+011", 6),
+            ("9.87654e+11", 6),
+            ("9,87e+11", 6),
+            ("9.87E11", 0),
+            ("9.87E+1111", 0),
+        ] {
             let file = p.write("b.csv", format!("code;name\nX;{cell}\n"));
             p.run(&format!("branch import {file} --on-conflict update")).fails(code);
         }
@@ -456,8 +525,70 @@ fn rejects_that_have_no_place_stop_the_import() {
             assert!(said.contains(&format!("error: can't write {}", rejects.display())), "{said}");
             assert_eq!(codes(p), "");
         }
+        assert!(p.run(&format!("branch import {good} --rejects -")).fails(2).contains("--rejects names a file"));
         let rejects = p.write("r.csv", "left from yesterday");
         p.run(&format!("branch import {good} --rejects {rejects}")).ok();
         assert_eq!(p.read("r.csv"), "code,name,reject_line,reject_column,reject_code,reject_reason\n");
+    });
+}
+
+/// A row that is rejected for its form goes out as it came, byte for byte: fed back in unmended it is rejected again, and
+/// never becomes something that nobody wrote.
+#[test]
+fn rejects_of_broken_form_are_the_rows_as_they_were() {
+    both_with_acme(|p| {
+        let broken: &[u8] = b"code;name;city\r\nA;5\" pipe;Pune\r\nB;\"He \"said\"\";\r\nC;one;Pune;more\r\nD;two\r\nE;M\xe1laga \xc3\xa9;\r\nF;fine;\r\n";
+        let file = p.write("b.csv", broken);
+        let rejects = p.path("r.csv").display().to_string();
+        p.run(&format!("branch import {file} --keep-going --rejects {rejects}")).fails(7);
+        assert_eq!(codes(p), "F");
+        let written = std::fs::read(&rejects).expect("the file");
+        let expected: &[&[u8]] = &[
+            b"\xef\xbb\xbfcode;name;city;reject_line;reject_column;reject_code;reject_reason",
+            b"A;5\" pipe;Pune;2;;quote;a quote stands inside a cell that is not quoted",
+            b"B;\"He \"said\"\";;3;;quote;there is text behind a closing quote",
+            b"C;one;Pune;more;4;;field_count;the row has 4 cells, the header 3",
+            b"D;two;5;;field_count;the row has 2 cells, the header 3",
+            b"E;M\xe1laga \xc3\xa9;;6;name;encoding;name is not UTF-8 text",
+            b"",
+        ];
+        assert_eq!(written, expected.join(&b'\n'), "{}", String::from_utf8_lossy(&written));
+        // Again and again, with the new lines only.
+        let again = p.path("again.csv").display().to_string();
+        for (from, to) in [(&rejects, &again), (&again, &rejects)] {
+            p.run(&format!("branch import {from} --keep-going --rejects {to}")).fails(7);
+            assert_eq!(codes(p), "F");
+        }
+        let twice = String::from_utf8_lossy(&std::fs::read(&rejects).expect("the file")).into_owned();
+        let once = String::from_utf8_lossy(&written).into_owned();
+        let but_line =
+            |text: &str| text.replace([';', '"'], " ").split(char::is_numeric).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(but_line(&twice), but_line(&once));
+        assert!(twice.contains("A;5\" pipe;Pune;2;;quote;a quote stands"), "{twice}");
+    });
+}
+
+/// What nobody would look a record up by is refused when the row is read; a database might not be able to look it up.
+#[test]
+fn a_reference_of_a_megabyte_is_a_reject() {
+    both_with_acme(|p| {
+        let file = p.write("b.csv", format!("code,name,parent\nA,One,{}\nB,Two,\n", "x".repeat(1 << 20)));
+        let said = p.run(&format!("branch import {file} --keep-going")).fails(7);
+        assert!(said.starts_with("rejected line 2: parent must be 500 characters or fewer, not 1048576\n"), "{said}");
+        assert_eq!(codes(p), "B");
+    });
+}
+
+/// A quote that is never closed would take the rest of a large file for one cell.
+#[test]
+fn a_row_without_end_is_refused_before_it_fills_the_memory() {
+    both_with_acme(|p| {
+        let rest = "B,Two\n".repeat(3 << 20);
+        let file = p.write("b.csv", format!("code,name\nA,One\nC,\"open\n{rest}"));
+        assert_eq!(
+            p.run(&format!("branch import {file}")).fails(6),
+            "error: line 3: the row is longer than 16 MB\n\
+             hint: is the file complete? in a quoted cell each quote is written twice\n"
+        );
     });
 }

@@ -232,3 +232,73 @@ fn standard_input_that_ends_early_or_is_closed_is_told() {
         p.run("audit verify").ok();
     });
 }
+
+fn pipe(p: &Place, name: &str) {
+    nix::unistd::mkfifo(&p.path(name), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+}
+
+/// A pipe can be read once, the import reads twice; and while a pipe waits for its other end a signal is heard.
+#[test]
+fn an_import_reads_pipes_and_writes_rejects_to_them() {
+    both_with_acme(|p| {
+        pipe(p, "in");
+        let child = start(&mut p.spawn("branch import in"), Stdio::null());
+        std::fs::write(p.path("in"), branches_csv(2000)).expect("written");
+        assert_eq!(ends(child).code, 0);
+        let mut child = start(&mut p.spawn("branch import /dev/stdin --on-conflict update"), Stdio::piped());
+        child.stdin.take().expect("piped").write_all(b"code,name\nX1,One\n").expect("taken");
+        assert_eq!(ends(child).code, 0);
+        assert_eq!(int(p, "select count(*) from branches"), 2001);
+        // Where it came from stands in the trail, not where it was put meanwhile.
+        assert_eq!(p.run_with("branch import -", "code,name\nX2,Two\n").code, 0);
+        let last = p.run("audit list --org ACME --action import --limit 1 -o json").json();
+        let last = p.run(&format!("audit show {} --org ACME", last[0]["seq"])).ok();
+        assert!(last.contains("standard input"), "{last}");
+        let records = int(p, "select count(*) from audit_records");
+        pipe(p, "out");
+        let bad = p.write("bad.csv", "code,name\nZ1,One\nZ1,Two\n");
+        for line in ["branch import in".to_owned(), format!("branch import {bad} --keep-going --rejects out")] {
+            let mut child = start(&mut p.spawn(&line), Stdio::null());
+            std::thread::sleep(Duration::from_millis(400));
+            assert!(child.try_wait().expect("a child").is_none(), "{line} waits");
+            signal(&child, "TERM");
+            assert_eq!(ends(child).code, 143, "{line}");
+        }
+        assert_eq!(int(p, "select count(*) from branches"), 2002);
+        assert_eq!(int(p, "select count(*) from audit_records"), records + 2, "one for each that was broken off");
+        p.run("audit verify").ok();
+    });
+}
+
+/// The file is read twice: what is written to it in between must not make two halves of one record.
+#[test]
+fn a_file_that_changes_while_it_is_read_is_refused() {
+    both_with_acme(|p| {
+        pipe(p, "out");
+        // Between its two passes the import waits until somebody reads all its rejects.
+        let bad = format!(",{}\n", "x".repeat(100)).repeat(5000);
+        let rows = format!("code,name\n{bad}A,One\nB,Two\n");
+        for change in [rows.replace("One", "Other"), rows.replace("B,Two\n", ""), format!("code,name\nC,Three\n{bad}")]
+        {
+            let file = p.write("b.csv", &rows);
+            let child = start(&mut p.spawn(&format!("branch import {file} --keep-going --rejects out")), Stdio::null());
+            let pipe = File::open(p.path("out")).expect("the pipe");
+            std::thread::sleep(Duration::from_millis(50));
+            p.write("b.csv", change);
+            std::io::read_to_string(pipe).expect("text");
+            let said = ends(child);
+            assert_eq!(said.code, 1, "{}", said.err);
+            assert!(said.err.contains("b.csv changed while it was read; nothing was imported\nhint: "), "{}", said.err);
+            assert_eq!(int(p, "select count(*) from branches"), 0);
+        }
+        // One that takes its name is another file, and not read.
+        let file = p.write("b.csv", &rows);
+        let child = start(&mut p.spawn(&format!("branch import {file} --keep-going --rejects out")), Stdio::null());
+        let pipe = File::open(p.path("out")).expect("the pipe");
+        let other = p.write("c.csv", "code,name\nC,Three\n");
+        std::fs::rename(other, file).expect("renamed");
+        std::io::read_to_string(pipe).expect("text");
+        assert_eq!(ends(child).code, 7);
+        assert_eq!(int(p, "select count(*) from branches"), 2);
+    });
+}

@@ -6,7 +6,8 @@ use clap::ArgMatches;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::scalar::shorten;
+use crate::model::scalar::{shorten, squash};
+use crate::model::value::Kind;
 
 /// What the header and `--map` say.
 pub struct Mapping {
@@ -33,32 +34,73 @@ fn named(desc: &'static Descriptor, name: &str) -> Result<&'static Field> {
     })
 }
 
-/// The field by which `--map 'Supervisor=reports_to.name'` looks a reference up.
+/// The field by which `--map 'Supervisor=reports_to.name'` looks a reference up: a text, which says something of a record.
 fn looked_up_by(field: &'static Field, by: &str) -> Result<&'static Field> {
     let target = field.target().and_then(resource).ok_or_else(|| {
         Problem::usage(format!("{} refers to nothing, so nothing can be looked up by {}", field.name(), shorten(by)))
     })?;
-    named(target, by)
+    let names = |f: &&Field| f.ty.kind == Kind::Text && f.target().is_none();
+    Some(named(target, by)?).filter(names).ok_or_else(|| {
+        let known: Vec<&str> = target.fields.iter().filter(names).map(Field::name).collect();
+        Problem::usage(format!("no {} is looked up by its {}", target.noun, shorten(by)))
+            .hint(format!("fields that name one: {}", known.join(", ")))
+            .into()
+    })
+}
+
+/// The column that `--map` means: the very name, else the one that is the same but for case, blanks, `-` and `_`.
+fn column(header: &[String], from: &str) -> Result<usize> {
+    if let Some(exact) = header.iter().position(|h| h.trim() == from) {
+        return Ok(exact);
+    }
+    let mut alike = (0..header.len()).filter(|i| squash(&header[*i]) == squash(from));
+    match (alike.next(), alike.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(one), Some(other)) => Err(Problem::usage(format!(
+            "--map '{}' means two columns: '{}' and '{}'",
+            shorten(from),
+            shorten(&header[one]),
+            shorten(&header[other])
+        ))
+        .into()),
+        _ => Err(Problem::usage(format!("the file has no column '{}'", shorten(from)))
+            .hint_maybe(
+                nearest(from, header.iter().map(String::as_str)).map(|m| format!("did you mean '{}'?", shorten(m))),
+            )
+            .hint(format!("its columns: {}", shown(header)))
+            .into()),
+    }
+}
+
+/// The names in a header, as far as a reader wants to read.
+pub fn shown(header: &[String]) -> String {
+    const MANY: usize = 40;
+    let mut names: Vec<String> = header.iter().take(MANY).map(|h| shorten(h.trim())).collect();
+    if header.len() > MANY {
+        names.push(format!("and {} more", header.len() - MANY));
+    }
+    names.join(", ")
 }
 
 /// Says which field each column of the file fills.
 pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches) -> Result<Mapping> {
-    let mut maps: Vec<(String, String)> = Vec::new();
+    let mut mapped: Vec<Option<&str>> = vec![None; header.len()];
     for map in m.get_many::<String>("map").into_iter().flatten() {
         let (from, to) = map.rsplit_once('=').ok_or_else(|| {
             Problem::usage(format!("'{}' maps nothing", shorten(map))).hint("write --map 'Emp ID=code'")
         })?;
-        maps.push((from.trim().to_owned(), to.trim().to_owned()));
+        let column = column(header, from.trim())?;
+        if mapped[column].replace(to.trim()).is_some() {
+            return Err(Problem::usage(format!("--map names the column '{}' twice", shorten(from.trim()))).into());
+        }
     }
-    let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
     let mut columns: Vec<Option<String>> = Vec::new();
     let (mut lookups, mut unknown) = (Vec::new(), Vec::new());
-    for name in header {
+    for (i, name) in header.iter().enumerate() {
         let name = name.trim();
-        let mapped = maps.iter().position(|(from, _)| from.eq_ignore_ascii_case(name)).map(|i| maps.swap_remove(i).1);
-        let field = match &mapped {
+        let field = match mapped[i] {
             Some(to) => {
-                let (to, by) = to.split_once('.').map_or((to.as_str(), None), |(to, by)| (to, Some(by)));
+                let (to, by) = to.split_once('.').map_or((to, None), |(to, by)| (to, Some(by)));
                 let field = named(desc, to)?;
                 if let Some(by) = by {
                     lookups.push((field.name().to_owned(), looked_up_by(field, by)?.name().to_owned()));
@@ -68,25 +110,32 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
             None => desc.field_for_header(name),
         };
         if field.is_none() && !is_reject_column(name) {
-            unknown.push(name.to_owned());
+            unknown.push(if name.is_empty() {
+                format!("column {}, which has no name", i + 1)
+            } else {
+                name.to_owned()
+            });
         }
-        if let Some(twice) = field.filter(|f| columns.iter().flatten().any(|c| c == f.name())) {
-            return Err(Problem::invalid(format!("two columns of the file fill {}", twice.name()))
-                .hint("--map says which column is meant; rename or remove the other")
-                .into());
+        if let Some(first) = field.and_then(|f| columns.iter().position(|c| c.as_deref() == Some(f.name()))) {
+            return Err(Problem::invalid(format!(
+                "two columns of the file fill {}: '{}' and '{}' (columns {} and {})",
+                field.map_or("", Field::name),
+                shorten(header[first].trim()),
+                shorten(name),
+                first + 1,
+                i + 1
+            ))
+            .hint("--map says which column is meant; rename or remove the other")
+            .into());
         }
         columns.push(field.map(|f| f.name().to_owned()));
     }
-    if let Some((from, _)) = maps.first() {
-        return Err(Problem::usage(format!("the file has no column '{}'", shorten(from)))
-            .hint(format!("its columns: {}", header.join(", ")))
-            .into());
-    }
     if !unknown.is_empty() && !m.get_flag("ignore-unknown") {
+        let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
         let meant = unknown
             .iter()
-            .find_map(|u| nearest(u, known.iter().copied()).map(|k| format!("did you mean {k} by '{u}'?")));
-        return Err(Problem::invalid(format!("columns that a {} does not have: {}", desc.noun, unknown.join(", ")))
+            .find_map(|u| nearest(u, known.iter().copied()).map(|k| format!("did you mean {k} by '{}'?", shorten(u))));
+        return Err(Problem::invalid(format!("columns that a {} does not have: {}", desc.noun, shown(&unknown)))
             .hint_maybe(meant)
             .hint("--map 'COLUMN=FIELD' says what one is; --ignore-unknown passes over them")
             .hint(format!("fields: {}", known.join(", ")))

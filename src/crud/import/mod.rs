@@ -9,10 +9,11 @@ mod mapping;
 mod report;
 mod rows;
 mod source;
+mod strict;
 
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -25,7 +26,7 @@ use tokio::task::spawn_blocking;
 use self::mapping::{Mapping, constants, map_columns};
 use self::report::tell;
 use self::rows::{Making, Parsed, Plan, without_reference};
-use self::source::{Rows, Source};
+use self::source::{PASS_OVER, Rows, Source, unreadable};
 use super::gate::{self, Verb};
 use super::input::not_system;
 use super::session::Session;
@@ -233,7 +234,8 @@ impl Import {
             return Ok(0);
         }
         self.progress.part("writing", Some(total), "rows");
-        let aside = tx.set_indexes_aside(plan.desc, total).await?;
+        let forward = stage.forward(tx.db).await?;
+        let aside = tx.set_indexes_aside(plan.desc, total, &forward).await?;
         let loaders = Loaders::new(tx.db, plan.desc, org).await?;
         let (send, mut verdicts) = mpsc::channel(AHEAD);
         let (made, mut receive) = mpsc::channel(AHEAD);
@@ -364,6 +366,7 @@ impl Verb for Import {
         report.rejected = stage.rejected(tx.db).await?;
         report.rejects = stage.rejects(tx.db, 0, SHOWN).await?;
         self.write_rejects(tx.db, &stage).await?;
+        self.source.check_unchanged()?;
         if report.rejected > 0 && !self.keep_going {
             report.refused = true;
             return Err(Refused(report).into());
@@ -378,12 +381,13 @@ impl Verb for Import {
             }
         }
         self.write_singly(tx, &plan, &stage, false, &mut report).await?;
+        self.source.check_unchanged()?;
         if report.created > MANY {
             tx.settle(desc).await?;
         }
         if report.created + report.updated > 0 {
             let mut details = Map::new();
-            details.insert("file".into(), self.source.path.display().to_string().into());
+            details.insert("file".into(), self.source.shown.clone().into());
             for (name, n) in [
                 ("read", report.read),
                 ("created", report.created),
@@ -409,20 +413,17 @@ impl std::fmt::Display for Refused {
 }
 impl std::error::Error for Refused {}
 
-fn is_same_file(a: &Path, b: &Path) -> bool {
-    match (std::fs::metadata(a), std::fs::metadata(b)) {
-        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        _ => false,
-    }
-}
-
 /// The first row of a file: the names of its columns.
 fn header(rows: &mut Rows) -> Result<Vec<String>> {
     let Some(row) = rows.read()? else {
         return Err(Problem::invalid("the file has no header").hint("the first line names the columns").into());
     };
+    let wrong = |line, what| Problem::invalid(format!("line {line}: {what}")).hint(PASS_OVER);
     if let Some(fault) = row.fault {
-        return Err(Problem::invalid(format!("line {}: {}", fault.line, fault.what)).into());
+        return Err(wrong(fault.line, fault.what.to_owned()).into());
+    }
+    if let Some(at) = row.cells.iter().position(|c| c.contains(&0)) {
+        return Err(wrong(row.line, format!("the name of column {} holds a NUL character", at + 1)).into());
     }
     Ok(row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect())
 }
@@ -432,15 +433,15 @@ const PREAMBLE: usize = 20;
 
 /// The line of the header, where titles and notes stand before it: the first row of which most cells name a field, if the
 /// file's own first row names none.
-fn header_below(desc: &'static Descriptor, source: &Source, header: &[String]) -> Result<Option<u64>> {
+fn header_below(desc: &'static Descriptor, source: &Source) -> Result<Option<u64>> {
     let named = |cells: &[String]| cells.iter().filter(|c| desc.field_for_header(c.trim()).is_some()).count();
-    if named(header) > 0 {
-        return Ok(None);
-    }
     let mut rows = source.rows()?;
-    for _ in 0..PREAMBLE {
+    for i in 0..PREAMBLE {
         let Some(row) = rows.read()? else { break };
         let cells: Vec<String> = row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
+        if i == 0 && named(&cells) > 0 {
+            break;
+        }
         if row.fault.is_none() && cells.len() > 1 && named(&cells) * 2 > cells.len() {
             return Ok(Some(row.line));
         }
@@ -448,46 +449,61 @@ fn header_below(desc: &'static Descriptor, source: &Source, header: &[String]) -
     Ok(None)
 }
 
-/// Standard input can be read once; two passes need a file. It is nobody else's to read.
-async fn spool(s: &mut Session<'_>) -> Result<tempfile::NamedTempFile> {
+/// Opens what is to be read. Standard input, a pipe or a device can be read once, and two passes need a file: a nameless
+/// one, so that it goes with the process however that ends.
+async fn open(s: &mut Session<'_>, name: String, skip: u64) -> Result<Source> {
+    let shown = if name == "-" { "standard input".to_owned() } else { name.clone() };
     let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", plain(&e)));
-    let file = tempfile::NamedTempFile::new().map_err(failed)?;
-    // The name stays here, so that the file is removed even if standard input never ends.
-    s.ui.read_stdin(file.reopen().map_err(failed)?).await?;
-    Ok(file)
+    let spooled = tempfile::tempfile().map_err(failed)?;
+    if name == "-" {
+        s.ui.read_stdin(spooled.try_clone().map_err(failed)?).await?;
+    }
+    // On a thread of its own: a pipe may wait for its writer, and a signal is noticed meanwhile.
+    let opened = spawn_blocking(move || {
+        if name == "-" {
+            return Source::open(spooled, &shown, skip);
+        }
+        let failed = |e: io::Error| unreadable(&shown, &e);
+        let mut file = File::open(&name).map_err(failed)?;
+        let kind = file.metadata().map_err(failed)?.file_type();
+        if kind.is_dir() {
+            return Err(Problem::failed(format!("{shown} is a folder, not a file")).into());
+        }
+        if !kind.is_file() {
+            io::copy(&mut file, &mut &spooled).map_err(failed)?;
+            file = spooled;
+        }
+        Source::open(file, &shown, skip)
+    });
+    opened.await?
 }
 
 pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
-    let file = m.get_one::<String>("file").cloned().unwrap_or_default();
-    // Kept until the end: dropping it removes the file.
-    let spooled = if file == "-" { Some(spool(s).await?) } else { None };
-    let path = spooled.as_ref().map_or_else(|| PathBuf::from(&file), |f| f.path().to_owned());
-    let shown = if spooled.is_some() { "standard input" } else { &file };
     let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
     if let Some(rejects) = &rejects {
         // Said before a million rows are read for nothing.
         report::can_write(rejects)?;
     }
     let skip = m.get_one::<u64>("skip-lines").copied().unwrap_or(0);
-    let source = Source::open(&path, shown, skip)?;
+    let source = open(s, m.get_one::<String>("file").cloned().unwrap_or_default(), skip).await?;
     if source.encoding != "utf-8" {
-        s.ui.status(&format!("note: {shown} is read as {}", source.encoding));
+        s.ui.status(&format!("note: {} is read as {}", source.shown, source.encoding));
     }
-    if let Some(rejects) = rejects.as_ref().filter(|r| is_same_file(r, &path)) {
+    if let Some(rejects) = rejects.as_ref().filter(|r| source.is_at(r)) {
         let sentence = format!("--rejects would write over {}, which is read", rejects.display());
         return Err(Problem::usage(sentence).hint("choose another file").into());
     }
-    let mut header = header(&mut source.rows()?)?;
-    if let Some(first) = header.first_mut().filter(|_| source.is_safe) {
-        *first = first.trim_start_matches(SAFE).to_owned();
-    }
-    if let Some(line) = header_below(desc, &source, &header)? {
+    if let Some(line) = header_below(desc, &source)? {
         let sentence = format!("the first line names no column of a {}; line {line} does", desc.noun);
         return Err(Problem::invalid(sentence)
             .hint(format!("--skip-lines {} passes over the lines before it", line - 1))
             .into());
+    }
+    let mut header = header(&mut source.rows()?)?;
+    if let Some(first) = header.first_mut().filter(|_| source.is_safe) {
+        *first = first.trim_start_matches(SAFE).to_owned();
     }
     let Mapping { columns, lookups } = map_columns(desc, &header, m)?;
     let constants = constants(desc, m)?;
@@ -508,7 +524,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             None => desc.keys().find(has).ok_or_else(|| {
                 let keys: Vec<&str> = desc.keys().map(Field::name).collect();
                 Problem::invalid(format!("no column holds a key of the {}: {}", desc.noun, keys.join(", ")))
-                    .hint(format!("its columns: {}; --map 'COLUMN={}' names the one", header.join(", "), keys[0]))
+                    .hint(format!("its columns: {}; --map 'COLUMN={}' names the one", mapping::shown(&header), keys[0]))
             })?,
         };
     let on_conflict = match m.get_one::<String>("on-conflict").map(String::as_str) {

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde_json::json;
+use tokio::task::spawn_blocking;
 
 use super::mapping::is_reject_column;
-use super::{Import, OnConflict, Report, header};
+use super::source::{Rows, Source, Spans, unreadable};
+use super::{Import, OnConflict, Report};
 use crate::crud::session::Session;
 use crate::crud::whole::Whole;
 use crate::crud::write::dry_run_note;
@@ -15,7 +17,7 @@ use crate::model::problem::plain;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource::Descriptor;
 use crate::store::db::Db;
-use crate::store::stage::Stage;
+use crate::store::stage::{QUOTE, Reject, Stage};
 use crate::ui::format::{self, Format};
 
 /// Rejects that are read together.
@@ -28,12 +30,92 @@ fn unwritable(path: &Path, e: &io::Error) -> Problem {
 
 /// Refuses a file that could not be written.
 pub fn can_write(path: &Path) -> Result<()> {
-    // What is no ordinary file is only opened once: a pipe's reader would take that for the end.
-    if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
-        return Ok(());
+    if path == Path::new("-") {
+        return Err(Problem::usage("--rejects names a file, not standard output").hint("--rejects rejects.csv").into());
     }
-    // Dropped unfinished, it leaves nothing.
-    Whole::create(path).map(drop).map_err(|e| unwritable(path, &e).into())
+    match std::fs::metadata(path) {
+        Ok(m) if m.is_dir() => Err(unwritable(path, &io::ErrorKind::IsADirectory.into()).into()),
+        // What is no ordinary file is only opened once: a pipe's reader would take that for the end.
+        Ok(m) if !m.is_file() => Ok(()),
+        // Dropped unfinished, it leaves nothing.
+        _ => Whole::create(path).map(drop).map_err(|e| unwritable(path, &e).into()),
+    }
+}
+
+/// The columns that follow those of the file.
+const REASONS: [&str; 4] = ["reject_line", "reject_column", "reject_code", "reject_reason"];
+
+/// Whether a row of another length than its header ends in the reasons of an earlier time.
+fn ends_in_reasons(cells: &[&[u8]]) -> bool {
+    let [.., line, _, code, _] = cells else { return false };
+    let is_word = |b: &u8| b.is_ascii_lowercase() || *b == b'_';
+    !line.is_empty() && line.iter().all(u8::is_ascii_digit) && !code.is_empty() && code.iter().all(is_word)
+}
+
+/// Writes the rows that an import rejects, in the file's own dialect.
+struct Rejects<'a> {
+    source: &'a Source,
+    rows: Rows,
+    spans: Spans,
+    /// For each column of the file whether it is its own: one that was fed back in has reasons of an earlier time.
+    own: Vec<bool>,
+    page: Vec<u8>,
+}
+
+impl<'a> Rejects<'a> {
+    /// Begins with the header.
+    fn new(source: &'a Source) -> Result<Rejects<'a>> {
+        let mut rejects =
+            Rejects { source, rows: source.rows()?, spans: source.spans()?, own: Vec::new(), page: Vec::new() };
+        if source.is_damaged {
+            rejects.page.extend_from_slice(b"\xef\xbb\xbf");
+        }
+        let header = rejects.rows.read()?.map_or_else(csv::ByteRecord::new, |row| row.cells.clone());
+        let is_own = |cell: &[u8]| std::str::from_utf8(cell).map_or(true, |name| !is_reject_column(name.trim()));
+        rejects.own = header.iter().map(is_own).collect();
+        let cells: Vec<&[u8]> = header.iter().zip(&rejects.own).filter(|(_, own)| **own).map(|(c, _)| c).collect();
+        rejects.line(cells, REASONS.map(str::to_owned))?;
+        Ok(rejects)
+    }
+
+    fn line(&mut self, cells: Vec<&[u8]>, reasons: [String; 4]) -> Result<()> {
+        let page = std::mem::take(&mut self.page);
+        let mut csv = csv::WriterBuilder::new().delimiter(self.source.delimiter).flexible(true).from_writer(page);
+        csv.write_record(cells.into_iter().chain(reasons.iter().map(String::as_bytes)))?;
+        self.page = csv.into_inner().map_err(|e| anyhow::anyhow!(e.to_string()))?;
+        Ok(())
+    }
+
+    /// Adds the row that is rejected, further down the file than the one before.
+    fn add(&mut self, reject: Reject) -> Result<()> {
+        let (cells, span) = loop {
+            let row = self.rows.read()?.ok_or_else(|| self.source.changed())?;
+            if row.number == reject.number {
+                break (row.cells.clone(), row.span);
+            }
+        };
+        let is_quote = reject.code == QUOTE;
+        let reasons =
+            [reject.line.to_string(), reject.column.unwrap_or_default(), reject.code.to_owned(), reject.reason];
+        if is_quote {
+            // What its cells are is the question: it goes out as it is written.
+            let raw = self.spans.read(span).map_err(|e| unreadable(&self.source.shown, &e))?;
+            let n = self.own.iter().take_while(|own| **own).count();
+            let is_last = self.own[n..].iter().all(|own| !own);
+            let raw = if is_last && n < self.own.len() { self.source.first_cells(&raw, n) } else { &raw };
+            self.page.extend_from_slice(raw);
+            self.page.push(self.source.delimiter);
+            return self.line(Vec::new(), reasons);
+        }
+        let mut cells: Vec<&[u8]> = cells.iter().collect();
+        if cells.len() == self.own.len() {
+            let mut own = self.own.iter();
+            cells.retain(|_| own.next() == Some(&true));
+        } else if self.own.contains(&false) && ends_in_reasons(&cells) {
+            cells.truncate(cells.len() - REASONS.len());
+        }
+        self.line(cells, reasons)
+    }
 }
 
 impl Import {
@@ -41,44 +123,24 @@ impl Import {
     pub(super) async fn write_rejects(&self, db: &mut Db, stage: &Stage) -> Result<()> {
         let Some(path) = &self.rejects else { return Ok(()) };
         let failed = |e: io::Error| unwritable(path, &e);
-        let (whole, file) = Whole::create(path).map_err(failed)?;
-        let mut out = io::BufWriter::new(file);
-        let mut rows = self.source.rows()?;
-        let header = header(&mut rows)?;
-        let mut line = |cells: Vec<String>| -> Result<()> {
-            out.write_all(format::csv_line(cells)?.as_bytes()).map_err(failed)?;
-            Ok(())
-        };
-        let more = ["reject_line", "reject_column", "reject_code", "reject_reason"];
-        // A file that was fed back in has reasons of an earlier time.
-        let kept: Vec<bool> = header.iter().map(|h| !is_reject_column(h.trim())).collect();
-        let keep = |cells: Vec<String>| cells.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(cell, _)| cell);
-        line(keep(header.clone()).chain(more.map(str::to_owned)).collect())?;
+        // On threads of their own: where it is a pipe, opening and writing wait for its reader.
+        let place = path.clone();
+        let (whole, mut file) = spawn_blocking(move || Whole::create(&place)).await?.map_err(failed)?;
+        let mut rejected = Rejects::new(&self.source)?;
         let mut last = 0;
         loop {
             let rejects = stage.rejects(db, last, TOGETHER).await?;
-            let Some(end) = rejects.last() else { break };
-            last = end.number;
+            let is_end = rejects.is_empty();
             for reject in rejects {
-                let changed = || Problem::failed("the file changed while it was read").hint("run the import again");
-                let mut row: Vec<String> = loop {
-                    let row = rows.read()?.ok_or_else(changed)?;
-                    if row.number == reject.number {
-                        break row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
-                    }
-                };
-                row.resize(self.columns.len(), String::new());
-                row = keep(row).collect();
-                row.extend([
-                    reject.line.to_string(),
-                    reject.column.unwrap_or_default(),
-                    reject.code.into(),
-                    reject.reason,
-                ]);
-                line(row)?;
+                last = reject.number;
+                rejected.add(reject)?;
+            }
+            let page = std::mem::take(&mut rejected.page);
+            file = spawn_blocking(move || file.write_all(&page).map(|()| file)).await?.map_err(failed)?;
+            if is_end {
+                break;
             }
         }
-        out.flush().map_err(failed)?;
         whole.finish().map_err(failed)?;
         Ok(())
     }

@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::source::{self, Rows, Source};
 use crate::model::audit::{self, Action, Payload};
 use crate::model::org::SYSTEM;
-use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::scalar::Rules;
 use crate::model::search;
@@ -15,7 +14,7 @@ use crate::model::value::{Kind, Value};
 use crate::store::chain::Chain;
 use crate::store::held::Given;
 use crate::store::records::stored_values;
-use crate::store::stage::{Reference, Reject, Verdict};
+use crate::store::stage::{QUOTE, Reference, Reject, Verdict};
 use crate::store::tx::Finished;
 
 /// Rows that travel together.
@@ -151,7 +150,7 @@ impl Plan {
         if let Some(fault) = &row.fault {
             return Err(Reject {
                 line: fault.line,
-                ..self.reject(row.number, row.line, None, "quote", fault.what.to_owned())
+                ..self.reject(row.number, row.line, None, QUOTE, fault.what.to_owned())
             });
         }
         if row.cells.len() != self.columns.len() {
@@ -170,6 +169,10 @@ impl Plan {
                     format!("{} is not UTF-8 text", field.name()),
                 )
             })?;
+            if self.source.has_lost(text) {
+                let reason = format!("{} holds bytes that are no {} text", field.name(), self.source.encoding);
+                return Err(self.reject(row.number, row.line, Some(field), "encoding", reason));
+            }
             if (field.ty.kind == Kind::Text || field.target().is_some()) && is_cut_number(text) {
                 let reason = format!(
                     "{} holds {}: a spreadsheet has cut the number; format its column as text and save the file again",
@@ -224,13 +227,15 @@ impl Plan {
     }
 }
 
-/// What a spreadsheet makes of a long number: `9.87E+11`. The digits are lost, so this is never what was meant, in a phone
-/// number or a code as little as in a name.
+/// What a spreadsheet makes of a long number: `9.87E+11`, or `9.87e+11` and `9.87E+011` by way of some programs. The digits
+/// are lost, so this is never what was meant, in a phone number or a code as little as in a name.
 fn is_cut_number(text: &str) -> bool {
-    let Some((number, power)) = text.trim().split_once("E+") else { return false };
+    let Some((number, power)) = text.trim().split_once("E+").or_else(|| text.trim().split_once("e+")) else {
+        return false;
+    };
     let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
     let (whole, part) = number.split_once(['.', ',']).unwrap_or((number, "0"));
-    whole.len() == 1 && digits(whole) && digits(part) && power.len() == 2 && digits(power)
+    whole.len() == 1 && digits(whole) && digits(part) && matches!(power.len(), 2 | 3) && digits(power)
 }
 
 /// A reference does not decide about a rule between fields.
@@ -280,17 +285,16 @@ pub fn read_all(plan: &Plan, send: &Sender<Result<Piece>>) {
 
 /// The rows that verdicts are about, further down the file.
 fn pick(plan: &Plan, rows: &mut Rows, verdicts: &[Verdict]) -> Result<Vec<Parsed>> {
-    let changed = || Problem::failed("the file changed while it was read").hint("run the import again");
     let mut picked = Vec::with_capacity(verdicts.len());
     for verdict in verdicts {
         let parsed = loop {
-            let row = rows.read()?.ok_or_else(changed)?;
+            let row = rows.read()?.ok_or_else(|| plan.source.changed())?;
             if row.number == verdict.number {
                 break plan.parse(&row);
             }
         };
         if parsed.fault.is_some() {
-            return Err(changed().into());
+            return Err(plan.source.changed().into());
         }
         picked.push(parsed);
     }

@@ -151,21 +151,15 @@ pub struct Payload {
 }
 
 impl Payload {
-    pub fn to_json(&self) -> Json {
-        let mut m = Map::new();
+    pub fn into_json(self) -> Json {
+        let mut m = self.details;
         m.insert("v".into(), SCHEMA.into());
-        if let Some(key) = &self.key {
-            m.insert("key".into(), key.as_str().into());
-        }
-        if let Some(old) = &self.old {
-            m.insert("old".into(), Json::Object(old.clone()));
-        }
-        if let Some(new) = &self.new {
-            m.insert("new".into(), Json::Object(new.clone()));
-        }
-        for (k, v) in &self.details {
-            m.insert(k.clone(), v.clone());
-        }
+        let members = [
+            ("key", self.key.map(Json::String)),
+            ("old", self.old.map(Json::Object)),
+            ("new", self.new.map(Json::Object)),
+        ];
+        m.extend(members.into_iter().filter_map(|(name, member)| Some((name.to_owned(), member?))));
         Json::Object(m)
     }
 }
@@ -242,7 +236,7 @@ mod tests {
         assert_eq!(hex(&request_digest), of("request digest", "request salt"));
         let new = serde_json::json!({ "name": "Café", "code": "MUM01" });
         let payload = Payload { new: new.as_object().cloned(), ..Payload::default() };
-        let payload = canonical(&payload.to_json()).expect("JSON");
+        let payload = canonical(&payload.into_json()).expect("JSON");
         assert_eq!(payload, of("payload", "tree 1, seq 7"));
         let commitment = commit(&ascending(16), &payload);
         assert_eq!(hex(&commitment), of("commitment", "tree 1, seq 7"));

@@ -39,13 +39,13 @@ impl Chain {
         action: &str,
         kind: &str,
         id: Uuid,
-        payload: &Payload,
+        payload: Payload,
         salt: [u8; 16],
     ) -> Result<Vec<Value>> {
         if action.chars().count() > audit::WORD || kind.chars().count() > audit::WORD {
             return Err(Problem::invalid(format!("actions and kinds have at most {} characters", audit::WORD)).into());
         }
-        let text = canonical(&payload.to_json())?;
+        let text = canonical(&payload.into_json())?;
         let commitment = audit::commit(&salt, &text);
         let seq = self.frontier.size() + 1;
         let header = Header {

@@ -65,10 +65,10 @@ pub fn stored_columns(desc: &Descriptor) -> Vec<(&'static str, Kind)> {
 }
 
 /// The values of those columns.
-pub fn stored_values(record: &Record) -> Vec<Value> {
-    let m = &record.meta;
+pub fn stored_values(record: Record) -> Vec<Value> {
+    let m = record.meta;
     let mut values = vec![m.org_id.into(), m.id.into()];
-    values.extend(record.values.iter().cloned());
+    values.extend(record.values);
     values.extend([
         m.created_at.into(),
         m.created_by.into(),

@@ -408,7 +408,7 @@ impl<'a> Tx<'a> {
         let text = format!("insert into {} ({}) values ", desc.table, names.join(", "));
         let mut sql = Sql::bulk(text, self.db.engine());
         for (i, row) in rows.iter().enumerate() {
-            let mut places: Vec<String> = records::stored_values(row).into_iter().map(|v| sql.arg(v)).collect();
+            let mut places: Vec<String> = records::stored_values(row.clone()).into_iter().map(|v| sql.arg(v)).collect();
             if words_in_row {
                 places.push(format!("cast({} as tsvector)", sql.arg(words::of(row))));
             }
@@ -437,8 +437,8 @@ impl<'a> Tx<'a> {
         after.meta.updated_at = self.at;
         after.meta.updated_by = self.actor().await?;
         let mut sql = Sql::new(format!("update {} set ", after.desc.table));
-        let stored = records::stored_columns(after.desc).into_iter().zip(records::stored_values(&after));
-        let old = records::stored_values(before);
+        let stored = records::stored_columns(after.desc).into_iter().zip(records::stored_values(after.clone()));
+        let old = records::stored_values(before.clone());
         let mut comma = "";
         for (((name, _), value), old) in stored.zip(old) {
             if value != old {
@@ -526,7 +526,7 @@ impl<'a> Tx<'a> {
     async fn prepare(&mut self, org: i32, action: &str, kind: &str, id: Uuid, payload: Payload) -> Result<()> {
         let salt: [u8; 16] = bytes(self.random);
         let mut chain = self.lend_chain(org).await?;
-        let made = chain.append(action, kind, id, &payload, salt);
+        let made = chain.append(action, kind, id, payload, salt);
         self.take_back(chain)?;
         self.waiting_audit.push(made?);
         Ok(())

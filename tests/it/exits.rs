@@ -12,7 +12,10 @@ fn every_exit_code_has_its_sentence_and_its_hint() {
             // 0: done
             ("branch exists A", "branch A exists\n"),
             // 1: the work can't be done
-            ("branch import /nowhere/b.csv", "error: can't read /nowhere/b.csv: no such file or directory\nhint: FILE is a CSV file, or - for standard input\n[exit 1]\n"),
+            (
+                "branch import /nowhere/b.csv",
+                "error: can't read /nowhere/b.csv: no such file or directory\nhint: FILE is a CSV file, or - for standard input\n[exit 1]\n",
+            ),
             // 2: the command line is wrong
             (
                 "branch update A",

@@ -230,9 +230,8 @@ impl Plan {
 /// What a spreadsheet makes of a long number: `9.87E+11`, or `9.87e+11` and `9.87E+011` by way of some programs. The digits
 /// are lost, so this is never what was meant, in a phone number or a code as little as in a name.
 fn is_cut_number(text: &str) -> bool {
-    let Some((number, power)) = text.trim().split_once("E+").or_else(|| text.trim().split_once("e+")) else {
-        return false;
-    };
+    let Some((number, power)) = text.trim().split_once('+') else { return false };
+    let Some(number) = number.strip_suffix(['E', 'e']) else { return false };
     let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
     let (whole, part) = number.split_once(['.', ',']).unwrap_or((number, "0"));
     whole.len() == 1 && digits(whole) && digits(part) && matches!(power.len(), 2 | 3) && digits(power)
@@ -341,8 +340,9 @@ pub fn make_all(
                 record.set(field.column, value);
             }
             let payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
-            let audit = making.chain.append(Action::Create.word(), plan.desc.noun, verdict.id, &payload, salt)?;
-            finished.push(Finished { stored: stored_values(&record), words: search::of(&record), audit });
+            let audit = making.chain.append(Action::Create.word(), plan.desc.noun, verdict.id, payload, salt)?;
+            let words = search::of(&record);
+            finished.push(Finished { stored: stored_values(record), words, audit });
         }
         if send.blocking_send(finished).is_err() {
             break;

@@ -230,7 +230,7 @@ async fn look(
     records::read_only(&mut db).await?;
     migrate::require_current(&mut db).await?;
     let rules = Rules::default();
-    let mut query = Query::new(desc, Scope::All);
+    let mut query = Query::new(desc, Scope::All, chrono::DateTime::UNIX_EPOCH);
     let all = std::mem::take(&mut query.columns);
     if let Some(org) = org {
         query.org = Some(records::org_number(&mut db, org, &rules).await?);

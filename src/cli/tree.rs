@@ -59,6 +59,8 @@ macro_rules! run_on {
 const NOUNS: &[(&str, &str)] = &[
     ("org", "Manage organisations"),
     ("branch", "Manage branches, the places of an organisation"),
+    ("dept", "Manage departments"),
+    ("user", "Manage users, the people of an organisation"),
     ("audit", "Look into the audit trail and prove it"),
     ("db", "Manage the database itself"),
     ("config", "Show the settings and where they come from"),
@@ -115,7 +117,9 @@ pub const LEAVES: &[Leaf] = &[
 pub const GENERIC: &[Generic] = &[
     Generic { verb: "create", action: "create", writes: true, about: |d| format!("Create {}", a(d)),
         examples: |d| match d.noun { "org" => "orgctl org create --code ACME --name 'Acme Ltd' --type startup".into(),
-            "branch" => "orgctl branch create --code MUM09 --name 'Fort' --city Mumbai --parent R-MAH-W\norgctl branch create --edit".into(), n => format!("orgctl {n} create") },
+            "branch" => "orgctl branch create --code MUM09 --name 'Fort' --city Mumbai --parent R-MAH-W\norgctl branch create --edit".into(),
+            "dept" => "orgctl dept create --name Finance --branch MUM01 --budget 1250000.50".into(),
+            "user" => "orgctl user create --name 'Asha Rao' --email asha@sahyadri.example --branch MUM01\norgctl user create --edit".into(), n => format!("orgctl {n} create") },
         args: |c, d| fields(c.arg(edit()), d, true), run: run_on!(fill::create) },
     Generic { verb: "list", action: "read", writes: false, about: |d| format!("List {}", plural(d)),
         examples: |d| format!("orgctl {0} list --filter 'status=active name~bank' --sort -created_at\norgctl {0} list --all -o json", d.noun),
@@ -177,7 +181,12 @@ fn a(d: &Descriptor) -> String {
 
 /// A key of the demo data, for examples.
 fn sample(d: &Descriptor) -> &'static str {
-    if d.is_org() { "SAHYADRI" } else { "MUM01" }
+    match d.noun {
+        "org" => "SAHYADRI",
+        "branch" => "MUM01",
+        "dept" => "DEPT-001",
+        _ => "asha@sahyadri.example",
+    }
 }
 
 fn text(name: &'static str, value: &'static str, help: &'static str) -> Arg {
@@ -242,7 +251,7 @@ fn flag(field: &'static Field) -> Arg {
 fn fields(mut c: Command, desc: &'static Descriptor, creating: bool) -> Command {
     for field in desc.settable() {
         let mut arg = flag(field);
-        if creating && field.ty.required && field.default().is_none() {
+        if creating && field.must_be_given() {
             arg = arg.help(format!("{} (required)", field.help));
         }
         if !creating && !field.ty.required {

@@ -174,7 +174,7 @@ async fn hand_in(s: &mut Session<'_>, desc: &'static Descriptor, work: &Work<'_>
                 continue;
             }
             (Some(text), _) => text,
-            (None, Work::Create { .. }) if field.ty.required && field.default().is_none() => "",
+            (None, Work::Create { .. }) if field.must_be_given() => "",
             (None, _) => continue,
         };
         match parse(s, field, org, text).await {

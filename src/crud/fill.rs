@@ -20,8 +20,8 @@ pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         return edit::create(s, desc, org, m).await;
     }
     let mut values = given(s, desc, org, m).await?;
-    for field in desc.settable().filter(|f| f.ty.required && f.default().is_none()) {
-        if values.iter().any(|(c, _)| c == field.column) {
+    for field in desc.settable().filter(|f| f.must_be_given()) {
+        if desc.is_given(field, |f| values.iter().any(|(c, _)| c == f.column)) {
             continue;
         }
         if !s.ui.style.interactive {

@@ -53,7 +53,7 @@ fn chosen(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<V
 
 /// The query that the flags of `list` and `export` describe.
 async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Query> {
-    let mut query = Query::new(desc, s.scope());
+    let mut query = Query::new(desc, s.scope(), s.clock.now());
     let all = query.columns.clone();
     query.org = if desc.is_org() { None } else { s.org().await? };
     if let Some(text) = m.get_one::<String>("filter") {
@@ -125,7 +125,7 @@ const CANDIDATES: u64 = 500;
 pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let text = m.get_many::<String>("words").into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
-    let mut query = Query::new(desc, s.scope());
+    let mut query = Query::new(desc, s.scope(), s.clock.now());
     query.org = if desc.is_org() { None } else { s.org().await? };
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
     let columns = chosen(s, desc, one_org)?;
@@ -139,7 +139,7 @@ pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
     let wanted = words(&text);
     let rank = |row: &Row| {
         let cells = || searched.iter().zip(&row.0[columns.len()..]);
-        let active = cells().any(|(c, v)| c.name == "status" && v.as_text() == Some(records::STATUS[0]));
+        let active = cells().any(|(c, v)| c.name == "status" && v.as_text() == Some("active"));
         let fields: Vec<Vec<String>> =
             cells().filter(|(c, _)| c.name != "status").map(|(_, v)| words(&v.to_text())).collect();
         let called = fields.contains(&wanted);
@@ -243,7 +243,7 @@ async fn rows_of(
     which: &[Place],
 ) -> Result<Vec<Row>> {
     let all = records::columns(desc);
-    let mut query = Query::new(desc, s.scope());
+    let mut query = Query::new(desc, s.scope(), s.clock.now());
     query.life = Life::Any;
     query.with_system = true;
     query.columns = columns.to_vec();
@@ -318,7 +318,8 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     }
     query.columns = match &s.columns {
         Some(_) => chosen(s, desc, true)?,
-        None => query.columns.into_iter().filter(|c| c.field.is_some()).collect(),
+        // What the database joins of other columns is told by these.
+        None => query.columns.into_iter().filter(|c| c.field.is_some_and(|f| f.parts().is_none())).collect(),
     };
     let format = if s.ui.style.format_given { s.ui.style.format } else { Format::Csv };
     let mut listing = Listing::in_format(format, heads(&query.columns), key_index(desc, &query.columns));

@@ -260,7 +260,8 @@ async fn purge_lines(s: &mut Session<'_>, records: &[Record]) -> Result<Vec<Stri
     let mut all = lines("purge", records.iter(), "");
     for org in records.iter().filter(|r| r.desc.is_org()) {
         for desc in RESOURCES.iter().copied().filter(|d| !d.is_org()) {
-            let mut query = Query { org: Some(org.meta.org_id), life: Life::Any, ..Query::new(desc, s.scope()) };
+            let mut query =
+                Query { org: Some(org.meta.org_id), life: Life::Any, ..Query::new(desc, s.scope(), s.clock.now()) };
             let n = usize::try_from(query.count(s.db().await?).await?)?;
             if n > 0 {
                 query.columns = vec![column(&query.columns, desc.key().name())?.clone()];

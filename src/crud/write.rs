@@ -53,6 +53,10 @@ impl Verb for Create {
         for (column, value) in &self.values {
             record.set(column, value.clone());
         }
+        if let Some((field, _)) = desc.made().filter(|(f, _)| record.get(f.column).is_null()) {
+            let codes = tx.made_codes(desc, org, 1, "").await?;
+            record.set(field.column, codes.into_iter().next().into());
+        }
         (desc.check)(&record)?;
         keys_free(tx, &record, None).await?;
         tx.insert(desc, org, id, record.values).await

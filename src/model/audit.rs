@@ -164,21 +164,24 @@ impl Payload {
     }
 }
 
+/// The fields of a record and their values, without what the database makes of others.
+fn kept(record: &Record) -> impl Iterator<Item = (&'static Field, &Value)> {
+    record.desc.fields.iter().zip(&record.values).filter(|(f, _)| f.parts().is_none())
+}
+
 /// The fields that have a value other than their default, as a create record tells them.
 pub fn set_fields(record: &Record) -> Map<String, Json> {
     // Most values are the default's own text, which saves parsing it.
     let is_default = |f: &Field, v: &Value| {
         f.default().is_some_and(|d| v.to_text() == d || (f.ty.parse)(d, &Rules::default()).as_ref() == Ok(v))
     };
-    let fields = record.desc.fields.iter().zip(&record.values);
-    let told = fields.filter(|(f, v)| !v.is_null() && !is_default(f, v));
+    let told = kept(record).filter(|(f, v)| !v.is_null() && !is_default(f, v));
     told.map(|(f, v)| (f.column.to_owned(), v.to_json())).collect()
 }
 
 /// The whole row, from which the past can be rebuilt once the row is gone.
 pub fn whole_row(record: &Record) -> Map<String, Json> {
-    let mut row: Map<String, Json> =
-        record.desc.fields.iter().zip(&record.values).map(|(f, v)| (f.column.to_owned(), v.to_json())).collect();
+    let mut row: Map<String, Json> = kept(record).map(|(f, v)| (f.column.to_owned(), v.to_json())).collect();
     let meta = &record.meta;
     let time = |t: Option<DateTime<Utc>>| Value::from(t).to_json();
     let int = |n: Option<i64>| Value::from(n).to_json();
@@ -197,7 +200,7 @@ pub fn whole_row(record: &Record) -> Map<String, Json> {
 /// Old and new values of the fields that differ.
 pub fn changed_fields(before: &Record, after: &Record) -> (Map<String, Json>, Map<String, Json>) {
     let (mut old, mut new) = (Map::new(), Map::new());
-    for ((field, b), a) in before.desc.fields.iter().zip(&before.values).zip(&after.values) {
+    for ((field, b), (_, a)) in kept(before).zip(kept(after)) {
         if a != b {
             old.insert(field.column.to_owned(), b.to_json());
             new.insert(field.column.to_owned(), a.to_json());

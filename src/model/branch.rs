@@ -5,6 +5,7 @@ use crate::resource;
 use super::problem::Problem;
 use super::resource::Check;
 use super::scalar::{Code, Email, Line, Phone, Pincode, Ref, check_pincode};
+use super::user::User;
 
 resource! {
     /// A place where the organisation works
@@ -31,6 +32,8 @@ resource! {
         phone: Option<Phone> [Search],
         /// E-mail address
         email: Option<Email> [Detail, Search],
+        /// User who leads it
+        manager_id: Option<Ref<User>> [Detail, Also(&["manager_user_code"])],
         /// Name of the manager, where the manager has no account
         manager_name: Option<Line<200>> [Detail],
         /// Branch that this one belongs to

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod branch;
 pub mod chance;
+pub mod dept;
 pub mod merkle;
 pub mod org;
 pub mod phone;
@@ -10,12 +11,15 @@ pub mod problem;
 pub mod resource;
 pub mod scalar;
 pub mod search;
+pub mod sequence;
+pub mod user;
 pub mod value;
 
 use resource::{Descriptor, Resource};
 
 /// Every resource, in the order of help and of dependencies: a resource stands behind what it points at.
-pub const RESOURCES: &[&Descriptor] = &[org::Org::DESCRIPTOR, branch::Branch::DESCRIPTOR];
+pub const RESOURCES: &[&Descriptor] =
+    &[org::Org::DESCRIPTOR, branch::Branch::DESCRIPTOR, dept::Dept::DESCRIPTOR, user::User::DESCRIPTOR];
 
 /// The resource of a noun.
 pub fn resource(noun: &str) -> Option<&'static Descriptor> {

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 use super::scalar::{Role, Rules, Type, squash};
+use super::sequence::Maker;
 use super::value::{Kind, Value};
 
 /// What a field's type can't say. A new mark must serve two resources; otherwise it is a verb.
@@ -21,6 +22,13 @@ pub enum Mark {
     Default(&'static str),
     /// Further headers and spellings of earlier systems.
     Also(&'static [&'static str]),
+    /// Made by the program where none is given: a code by a counter of the organisation.
+    Generated(Maker),
+    /// The other fields' texts joined by one blank, by the database itself; given, it is split into them: the first word,
+    /// the last word, and the middle between them.
+    Joined(&'static [&'static str; 3]),
+    /// Says that the value of another field was proved to be right; a new value there takes it back.
+    Proves(&'static str),
     /// Not in a table's default columns: `show`, `--columns` and machine formats have it.
     Detail,
 }
@@ -47,6 +55,18 @@ impl Field {
     }
     pub fn is_managed(&self) -> bool {
         self.has(Mark::Managed)
+    }
+    /// How a value is made where none is given.
+    pub fn maker(&self) -> Option<Maker> {
+        self.marks.iter().find_map(|m| if let Mark::Generated(maker) = m { Some(*maker) } else { None })
+    }
+    /// The fields that this one joins.
+    pub fn parts(&self) -> Option<&'static [&'static str; 3]> {
+        self.marks.iter().find_map(|m| if let Mark::Joined(parts) = m { Some(*parts) } else { None })
+    }
+    /// Whether a record must be given a value: it has to have one, and nobody else makes it.
+    pub fn must_be_given(&self) -> bool {
+        self.ty.required && self.default().is_none() && self.maker().is_none()
     }
     pub fn default(&self) -> Option<&'static str> {
         self.marks.iter().find_map(|m| if let Mark::Default(d) = m { Some(*d) } else { None })
@@ -118,6 +138,22 @@ impl Descriptor {
     pub fn settable(&self) -> impl Iterator<Item = &'static Field> {
         self.fields.iter().filter(|f| !f.is_managed())
     }
+    /// Fields that a record keeps: all but those that the database makes of others.
+    pub fn kept(&self) -> impl Iterator<Item = &'static Field> {
+        self.fields.iter().filter(|f| f.parts().is_none())
+    }
+    /// Whether one of the fields with these columns gives `field` a value.
+    pub fn is_given(&self, field: &Field, given: impl Fn(&Field) -> bool) -> bool {
+        given(field) || self.joint(field).is_some_and(|joint| given(joint))
+    }
+    /// The field that is made where none is given.
+    pub fn made(&self) -> Option<(&'static Field, Maker)> {
+        self.fields.iter().find_map(|f| Some((f, f.maker()?)))
+    }
+    /// The field that `field` is a part of.
+    pub fn joint(&self, field: &Field) -> Option<&'static Field> {
+        self.fields.iter().find(|f| f.parts().is_some_and(|parts| parts.contains(&field.column)))
+    }
     /// The field that makes records of this kind a tree.
     pub fn parent(&self) -> Option<&'static Field> {
         self.fields.iter().find(|f| f.target() == Some(self.noun))
@@ -183,8 +219,28 @@ impl Record {
         self.desc.index(column).map_or(NULL, |i| &self.values[i])
     }
     pub fn set(&mut self, column: &str, value: Value) {
-        if let Some(i) = self.desc.index(column) {
-            self.values[i] = value;
+        let Some(i) = self.desc.index(column) else { return };
+        let field = &self.desc.fields[i];
+        if let Some(parts) = field.parts() {
+            for (part, text) in parts.iter().zip(split_name(&value.to_text())) {
+                self.set(part, text.into());
+            }
+            return;
+        }
+        if self.values[i] == value {
+            return;
+        }
+        self.values[i] = value;
+        for proof in self.desc.fields.iter().filter(|f| f.has(Mark::Proves(field.column))) {
+            self.set(proof.column, false.into());
+        }
+        if let Some(parts) = self.desc.joint(field).and_then(|joint| Some((joint, joint.parts()?))) {
+            let (joint, parts) = parts;
+            let texts: Vec<String> = parts.iter().map(|p| self.get(p).to_text()).filter(|t| !t.is_empty()).collect();
+            let joined = (!texts.is_empty()).then(|| texts.join(" "));
+            if let Some(i) = self.desc.index(joint.column) {
+                self.values[i] = joined.into();
+            }
         }
     }
     /// The natural key, as messages name the record.
@@ -194,6 +250,18 @@ impl Record {
     /// `branch MUM01`
     pub fn title(&self) -> String {
         format!("{} {}", self.desc.noun, self.key())
+    }
+}
+
+/// First word, words between, last word; one word is the first.
+fn split_name(name: &str) -> [Option<String>; 3] {
+    let words: Vec<&str> = name.split_whitespace().collect();
+    match words.as_slice() {
+        [] => [None, None, None],
+        [first] => [Some((*first).to_owned()), None, None],
+        [first, middle @ .., last] => {
+            [Some((*first).to_owned()), (!middle.is_empty()).then(|| middle.join(" ")), Some((*last).to_owned())]
+        }
     }
 }
 

@@ -5,10 +5,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
-use super::value::{Kind, Value};
+use super::value::{Decimal, Kind, Value};
 
 /// What the user typed is not a value of the type; the text says why, to follow the field's name
 /// ("must be 16 characters or fewer").
@@ -206,6 +207,87 @@ text_scalar! {
 }
 
 text_scalar! {
+    /// An e-mail address by which a person is known: kept in lower case, so that no two differ in case alone
+    /// (DOMAIN.md, section 0: compared without case).
+    Mailbox, "E-MAIL", 254, |text, rules| {
+        let address = (Email::TYPE.parse)(text, rules)?;
+        Ok(address.to_text().to_lowercase())
+    }
+}
+
+text_scalar! {
+    /// A name to sign in with: lower case, without blanks.
+    Username, "NAME", 64, |text, _| {
+        let name = compatible(text.trim()).to_lowercase();
+        refuse(&name, |c| c.is_alphanumeric() || "-_.@+".contains(c), "may hold only letters, digits, '-', '_', '.', '@' and '+'")?;
+        if !name.starts_with(char::is_alphanumeric) {
+            return Err("must begin with a letter or a digit".into());
+        }
+        Ok(name)
+    }
+}
+
+text_scalar! {
+    /// The number of a person in another system, kept as it is but for blanks around it.
+    ExternalId, "ID", 64, |text, _| {
+        let id = composed(text.trim()).into_owned();
+        refuse(&id, |c| !c.is_control() && !c.is_whitespace() && !is_format(c), "must not hold blanks")?;
+        Ok(id)
+    }
+}
+
+text_scalar! {
+    /// The short code of a person: six letters or digits in upper case. Those made here have none that are easily
+    /// mistaken for another (`model/sequence.rs`).
+    UserCode, "CODE", 6, |text, _| {
+        let code = compatible(text.trim()).to_ascii_uppercase();
+        if code.len() != 6 || !code.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(format!("must be six letters or digits, not '{}'", shorten(text.trim())));
+        }
+        Ok(code)
+    }
+}
+
+text_scalar! {
+    /// A language as BCP 47 writes it (RFC 5646, section 2.1: language, script, region), in the case it recommends.
+    Language, "LANGUAGE", 11, |text, _| {
+        let wrong = || format!("must be a language like en, hi or pt-BR, not '{}'", shorten(text.trim()));
+        let mut parts = Vec::new();
+        for (i, part) in text.trim().split(['-', '_']).enumerate() {
+            let is_alpha = part.bytes().all(|b| b.is_ascii_alphabetic());
+            parts.push(match (i, part.len()) {
+                (0, 2 | 3) if is_alpha => part.to_ascii_lowercase(),
+                (1, 4) if is_alpha => format!("{}{}", part[..1].to_ascii_uppercase(), part[1..].to_ascii_lowercase()),
+                (1 | 2, 2) if is_alpha => part.to_ascii_uppercase(),
+                (1 | 2, 3) if part.bytes().all(|b| b.is_ascii_digit()) => part.to_owned(),
+                _ => return Err(wrong()),
+            });
+        }
+        if parts.len() > 3 { Err(wrong()) } else { Ok(parts.join("-")) }
+    }
+}
+
+text_scalar! {
+    /// A time zone by its name in the IANA database, in the case that it has there.
+    Timezone, "ZONE", 64, |text, _| {
+        let name = text.trim();
+        let known = name.parse::<chrono_tz::Tz>().ok();
+        let zone = known.or_else(|| chrono_tz::TZ_VARIANTS.iter().find(|z| z.name().eq_ignore_ascii_case(name)).copied());
+        let zone = zone.ok_or_else(|| format!("must be a time zone like Asia/Kolkata, not '{}'", shorten(name)))?;
+        Ok(zone.name().to_owned())
+    }
+}
+
+text_scalar! {
+    /// Several lines of text: NFC, without blanks at either end and without control characters.
+    Note[MAX], "TEXT", MAX, |text, _| {
+        let text = composed(text.trim()).replace("\r\n", "\n").replace('\r', "\n");
+        refuse(&text, |c| c == '\n' || c == '\t' || !c.is_control(), "must not hold control characters")?;
+        Ok(text)
+    }
+}
+
+text_scalar! {
     /// A phone number, kept as E.164 (`+` and at most 15 digits, ITU-T E.164 section 6).
     Phone, "PHONE", 16, |text, rules| {
         let text = compatible(text);
@@ -325,6 +407,88 @@ impl Scalar for Count {
     }
     fn from_value(value: &Value) -> Option<Self> {
         value.as_int().and_then(|n| u32::try_from(n).ok()).map(Count)
+    }
+}
+
+/// A sum of money, or a rate: a decimal of at most four places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Money(pub Decimal);
+
+impl Scalar for Money {
+    const TYPE: Type = Type {
+        kind: Kind::Decimal,
+        required: true,
+        role: Role::Plain,
+        label: "AMOUNT",
+        max: 0,
+        parse: |text, _| {
+            let wrong = || {
+                format!(
+                    "must be an amount like 1250000.50, with at most 14 digits and 4 places, not '{}'",
+                    shorten(text.trim())
+                )
+            };
+            Decimal::parse(text.trim()).map(Value::Decimal).ok_or_else(wrong)
+        },
+    };
+    fn into_value(self) -> Value {
+        Value::Decimal(self.0)
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_decimal().map(Money)
+    }
+}
+
+/// A day of the calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Date(pub NaiveDate);
+
+impl Scalar for Date {
+    const TYPE: Type = Type {
+        kind: Kind::Date,
+        required: true,
+        role: Role::Plain,
+        label: "DATE",
+        max: 0,
+        parse: |text, _| {
+            let wrong = || format!("must be a date like 1990-04-23, not '{}'", shorten(text.trim()));
+            // Days first or months first? Nothing tells: only the order of ISO 8601 is sure.
+            let date =
+                NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok().filter(|d| (1000..=9999).contains(&d.year()));
+            date.map(Value::Date).ok_or_else(wrong)
+        },
+    };
+    fn into_value(self) -> Value {
+        Value::Date(self.0)
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_date().map(Date)
+    }
+}
+
+/// A moment. On input RFC 3339; flags of verbs take more (`2h`, a date).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub DateTime<Utc>);
+
+impl Scalar for Moment {
+    const TYPE: Type = Type {
+        kind: Kind::Time,
+        required: true,
+        role: Role::Plain,
+        label: "TIME",
+        max: 0,
+        parse: |text, _| {
+            let wrong = || format!("must be a time like 2026-11-21T09:30:00+05:30, not '{}'", shorten(text.trim()));
+            let time = DateTime::parse_from_rfc3339(text.trim()).map_err(|_| wrong())?.to_utc();
+            // Kept to the microsecond.
+            DateTime::from_timestamp_micros(time.timestamp_micros()).map(Value::Time).ok_or_else(wrong)
+        },
+    };
+    fn into_value(self) -> Value {
+        Value::Time(self.0)
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_time().map(Moment)
     }
 }
 

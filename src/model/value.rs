@@ -2,7 +2,7 @@
 //!
 //! Only `store` and `crud` handle these; a verb works with `Branch`, `Org` and the like.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -15,6 +15,10 @@ pub enum Kind {
     Uuid,
     /// UTC to the microsecond: `timestamptz`, or integer microseconds on SQLite
     Time,
+    /// A day without a time: `date`, or `YYYY-MM-DD` on SQLite
+    Date,
+    /// A decimal of four places: `numeric(18,4)`, or ten-thousandths as an integer on SQLite
+    Decimal,
     Bytes,
     /// Kept as its canonical text (RFC 8785)
     Json,
@@ -29,8 +33,47 @@ pub enum Value {
     Text(String),
     Uuid(Uuid),
     Time(DateTime<Utc>),
+    Date(NaiveDate),
+    Decimal(Decimal),
     Bytes(Vec<u8>),
     Json(serde_json::Value),
+}
+
+/// A decimal number, kept as ten-thousandths; never a float.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Decimal(pub i64);
+
+impl Decimal {
+    /// Ten-thousandths in one.
+    pub const ONE: i64 = 10_000;
+    /// Most digits before the point, as `numeric(18,4)` has them.
+    const WHOLE: usize = 14;
+
+    /// Reads digits with at most four places behind a point. `None` for anything else: what does not fit is refused, never
+    /// rounded.
+    pub fn parse(text: &str) -> Option<Decimal> {
+        let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+        let (whole, places) = digits.split_once('.').unwrap_or((digits, "0"));
+        let is_number = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+        let whole = if is_number(whole) { whole.trim_start_matches('0') } else { return None };
+        if !is_number(places) || whole.len() > Self::WHOLE || places.trim_end_matches('0').len() > 4 {
+            return None;
+        }
+        let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+        let places: i64 = format!("{:0<4.4}", places).parse().ok()?;
+        Some(Decimal(sign * (whole * Self::ONE + places)))
+    }
+}
+
+impl std::fmt::Display for Decimal {
+    /// Two places at least, as money is written, and four at most.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let n = self.0.unsigned_abs();
+        let places = format!("{:04}", n % Self::ONE.unsigned_abs());
+        let places = places.trim_end_matches('0');
+        let sign = if self.0 < 0 { "-" } else { "" };
+        write!(f, "{sign}{}.{places:0<2}", n / Self::ONE.unsigned_abs())
+    }
 }
 
 /// Largest integer that every JSON reader keeps exactly (RFC 8785, section 3.2.2.3: IEEE 754 doubles).
@@ -50,7 +93,9 @@ impl Value {
             Value::Int(n) => n.to_string().into(),
             Value::Text(s) => s.as_str().into(),
             Value::Json(j) => j.clone(),
-            Value::Uuid(_) | Value::Time(_) | Value::Bytes(_) => self.to_text().into(),
+            Value::Uuid(_) | Value::Time(_) | Value::Date(_) | Value::Decimal(_) | Value::Bytes(_) => {
+                self.to_text().into()
+            }
         }
     }
 
@@ -66,6 +111,8 @@ impl Value {
             Kind::Text => Value::Text(text()?.to_owned()),
             Kind::Uuid => Value::Uuid(Uuid::try_parse(text()?).ok()?),
             Kind::Time => Value::Time(DateTime::parse_from_rfc3339(text()?).ok()?.to_utc()),
+            Kind::Date => Value::Date(text()?.parse().ok()?),
+            Kind::Decimal => Value::Decimal(Decimal::parse(text()?)?),
             Kind::Json => Value::Json(json.clone()),
             Kind::Bytes => return None,
         })
@@ -80,6 +127,8 @@ impl Value {
             Value::Text(s) => s.clone(),
             Value::Uuid(u) => u.to_string(),
             Value::Time(t) => rfc3339(*t),
+            Value::Date(d) => d.to_string(),
+            Value::Decimal(d) => d.to_string(),
             Value::Json(j) => canonical(j).unwrap_or_default(),
             Value::Bytes(b) => b.iter().map(|b| format!("{b:02x}")).collect(),
         }
@@ -99,6 +148,12 @@ impl Value {
     }
     pub fn as_time(&self) -> Option<DateTime<Utc>> {
         if let Value::Time(t) = self { Some(*t) } else { None }
+    }
+    pub fn as_date(&self) -> Option<NaiveDate> {
+        if let Value::Date(d) = self { Some(*d) } else { None }
+    }
+    pub fn as_decimal(&self) -> Option<Decimal> {
+        if let Value::Decimal(d) = self { Some(*d) } else { None }
     }
     pub fn as_bytes(&self) -> Option<&[u8]> {
         if let Value::Bytes(b) = self { Some(b) } else { None }
@@ -184,7 +239,7 @@ macro_rules! from {
     )*};
 }
 from! { bool => Bool: Bool, i64 => Int: Int, i32 => Int: Int, &str => Text: Text, String => Text: Text, Uuid => Uuid: Uuid,
-DateTime<Utc> => Time: Time, Vec<u8> => Bytes: Bytes }
+DateTime<Utc> => Time: Time, NaiveDate => Date: Date, Decimal => Decimal: Decimal, Vec<u8> => Bytes: Bytes }
 
 #[cfg(test)]
 mod tests {
@@ -210,8 +265,30 @@ mod tests {
         })
     }
 
+    #[test]
+    fn decimals_are_exact_or_refused() {
+        for (text, shown) in [
+            ("0", "0.00"),
+            ("12.5", "12.50"),
+            ("0.0001", "0.0001"),
+            ("-3.10", "-3.10"),
+            ("007.120000", "7.12"),
+            ("99999999999999.9999", "99999999999999.9999"),
+        ] {
+            assert_eq!(Decimal::parse(text).map(|d| d.to_string()).as_deref(), Some(shown), "{text}");
+        }
+        for text in ["", ".5", "5.", "1e3", "1,000", "0.00001", "100000000000000", "--1", "+1", "१", "1.2.3"] {
+            assert_eq!(Decimal::parse(text), None, "{text}");
+        }
+    }
+
     proptest! {
         /// The crate made for RFC 8785 says the same.
+        #[test]
+        fn decimals_are_read_back(n in -999_999_999_999_999_999_i64..=999_999_999_999_999_999) {
+            prop_assert_eq!(Decimal::parse(&Decimal(n).to_string()), Some(Decimal(n)));
+        }
+
         #[test]
         fn canonical_text_is_that_of_the_crate(value in json()) {
             prop_assert_eq!(canonical(&value).ok(), serde_json_canonicalizer::to_string(&value).ok());

@@ -14,6 +14,7 @@ pub mod invariants;
 pub mod load;
 pub mod location;
 pub mod migrate;
+mod numeric;
 pub mod postgres;
 pub mod query;
 pub mod records;

@@ -11,6 +11,7 @@ use sqlx::{
 
 use super::held::{Given, Held, Match};
 use super::location::{Location, Opening};
+use super::numeric::Numeric;
 use super::sql::{Row, quoted};
 use crate::model::problem::Problem;
 use crate::model::problem::plain;
@@ -122,12 +123,16 @@ pub fn arguments(values: Vec<Value>) -> Result<PgArguments> {
             Value::Null(Kind::Text | Kind::Json) => args.add(None::<String>),
             Value::Null(Kind::Uuid) => args.add(None::<uuid::Uuid>),
             Value::Null(Kind::Time) => args.add(None::<chrono::DateTime<chrono::Utc>>),
+            Value::Null(Kind::Date) => args.add(None::<chrono::NaiveDate>),
+            Value::Null(Kind::Decimal) => args.add(None::<Numeric>),
             Value::Null(Kind::Bytes) => args.add(None::<Vec<u8>>),
             Value::Bool(b) => args.add(b),
             Value::Int(n) => args.add(n),
             Value::Text(s) => args.add(s),
             Value::Uuid(u) => args.add(u),
             Value::Time(t) => args.add(t),
+            Value::Date(d) => args.add(d),
+            Value::Decimal(d) => args.add(Numeric(d)),
             Value::Bytes(b) => args.add(b),
             json @ Value::Json(_) => args.add(json.to_text()),
         }
@@ -160,6 +165,8 @@ fn type_name(kind: Kind) -> &'static str {
         Kind::Text | Kind::Json => "text",
         Kind::Uuid => "uuid",
         Kind::Time => "timestamptz",
+        Kind::Date => "date",
+        Kind::Decimal => "numeric",
         Kind::Bytes => "bytea",
     }
 }
@@ -321,6 +328,14 @@ fn push_field(bytes: &mut Vec<u8>, value: &Value, column: ColumnType) -> Result<
         (Value::Text(s), _) => s.as_bytes(),
         (Value::Uuid(u), _) => u.as_bytes(),
         (Value::Time(t), _) => &(t.timestamp_micros() - EPOCH * 1_000_000).to_be_bytes(),
+        (Value::Date(d), _) => {
+            small = i32::try_from(i64::from(d.to_epoch_days()) - EPOCH / 86_400)?.to_be_bytes();
+            &small
+        }
+        (Value::Decimal(d), _) => {
+            text = Numeric(*d).bytes();
+            &text
+        }
         (Value::Bytes(b), _) => b,
         (json @ Value::Json(_), _) => {
             text = json.to_text().into_bytes();
@@ -367,6 +382,8 @@ fn value(row: &PgRow, i: usize, kind: Kind) -> Option<Value> {
         Kind::Int => Value::Int(decoded(raw)?),
         Kind::Uuid => Value::Uuid(decoded(raw)?),
         Kind::Time => Value::Time(decoded(raw)?),
+        Kind::Date => Value::Date(decoded(raw)?),
+        Kind::Decimal => Value::Decimal(decoded::<Numeric>(raw)?.0),
         Kind::Bytes => Value::Bytes(decoded(raw)?),
     })
 }

@@ -3,19 +3,20 @@
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::db::Db;
 use super::location::Engine;
-use super::records::{self, Column, Life, Scope};
+use super::records::{self, Column, Life, NOW, Scope};
 use super::search::{self, Wanted};
 use super::sql::{Row, Sql};
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::Descriptor;
 use crate::model::scalar::{Email, Scalar};
-use crate::model::value::{Kind, Value};
+use crate::model::value::{Kind, Value, rfc3339};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {
@@ -70,6 +71,8 @@ pub struct Query {
     pub search: Option<Wanted>,
     /// SYSTEM is in no list, but can be looked at.
     pub with_system: bool,
+    /// The time of the question.
+    pub now: DateTime<Utc>,
 }
 
 /// Where the next page begins: what the last row of this one sorts by. Its token is opaque to the user.
@@ -114,7 +117,7 @@ pub struct Page {
 }
 
 impl Query {
-    pub fn new(desc: &'static Descriptor, scope: Scope) -> Query {
+    pub fn new(desc: &'static Descriptor, scope: Scope, now: DateTime<Utc>) -> Query {
         Query {
             desc,
             org: None,
@@ -128,6 +131,7 @@ impl Query {
             after: None,
             search: None,
             with_system: false,
+            now,
         }
     }
 
@@ -151,6 +155,7 @@ impl Query {
                     join: None,
                     shown: false,
                     field: None,
+                    words: None,
                 },
             );
         }
@@ -190,6 +195,17 @@ impl Query {
         }
     }
 
+    /// Puts the time of the question into a statement that asks for it.
+    fn at_its_time(&self, sql: &mut Sql, engine: Engine) {
+        if sql.text.contains(NOW) {
+            let now = match engine {
+                Engine::Sqlite => self.now.timestamp_micros().to_string(),
+                Engine::Postgres => format!("timestamptz '{}'", rfc3339(self.now)),
+            };
+            sql.text = sql.text.replace(NOW, &now);
+        }
+    }
+
     fn joins(&self, more: &[Column]) -> String {
         let mut joins: Vec<&str> = Vec::new();
         let filter = self.filter.iter().map(|c| &c.column);
@@ -222,6 +238,7 @@ impl Query {
             .chain([format!("t.id {direction}")])
             .collect();
         sql.push(&format!(" order by {}", order.join(", ")));
+        self.at_its_time(&mut sql, engine);
         (sql, keys.len())
     }
 
@@ -267,6 +284,7 @@ impl Query {
         let bare = Query { columns: Vec::new(), ..self.clone() };
         let mut sql = Sql::new(format!("select count(*) from {} t{}", self.desc.table, bare.joins(&[])));
         self.conditions(engine, &mut sql);
+        self.at_its_time(&mut sql, engine);
         db.one(sql.yields([Kind::Int])).await?.int(0)
     }
 
@@ -278,6 +296,7 @@ impl Query {
         let mut sql = Sql::new(format!("select {}, count(*) from {} t{}", by[0].expr, self.desc.table, bare.joins(by)));
         self.conditions(engine, &mut sql);
         sql.push(" group by 1 order by 2 desc, 1 nulls first");
+        self.at_its_time(&mut sql, engine);
         let rows = db.all(sql.yields([by[0].kind, Kind::Int])).await?;
         rows.iter().map(|r| Ok(((!r.value(0).is_null()).then(|| r.value(0).to_text()), r.int(1)?))).collect()
     }

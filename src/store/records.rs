@@ -58,17 +58,23 @@ impl Life {
     }
 }
 
-/// Every stored column of a resource, with its kind.
+/// Every column of a resource that is written, with its kind.
 pub fn stored_columns(desc: &Descriptor) -> Vec<(&'static str, Kind)> {
+    let fields = desc.kept().map(|f| (f.column, f.ty.kind));
+    META_BEFORE.iter().copied().chain(fields).chain(META_AFTER.iter().copied()).collect()
+}
+
+/// Every column that a record is read from: those, and what the database makes of them.
+pub fn read_columns(desc: &Descriptor) -> Vec<(&'static str, Kind)> {
     let fields = desc.fields.iter().map(|f| (f.column, f.ty.kind));
     META_BEFORE.iter().copied().chain(fields).chain(META_AFTER.iter().copied()).collect()
 }
 
-/// The values of those columns.
+/// The values of [`stored_columns`].
 pub fn stored_values(record: Record) -> Vec<Value> {
     let m = record.meta;
     let mut values = vec![m.org_id.into(), m.id.into()];
-    values.extend(record.values);
+    values.extend(record.desc.fields.iter().zip(record.values).filter(|(f, _)| f.parts().is_none()).map(|(_, v)| v));
     values.extend([
         m.created_at.into(),
         m.created_by.into(),
@@ -102,7 +108,7 @@ fn record(desc: &'static Descriptor, row: Row) -> Result<Record> {
 
 /// `select` of all stored columns of `t`, to be followed by conditions.
 fn select(desc: &Descriptor) -> Sql {
-    let columns = stored_columns(desc);
+    let columns = read_columns(desc);
     let names: Vec<String> = columns.iter().map(|(n, _)| format!("t.{}", quoted(n))).collect();
     Sql::new(format!("select {} from {} t where ", names.join(", "), desc.table))
         .yields(columns.iter().map(|(_, k)| *k))
@@ -394,10 +400,32 @@ pub struct Column {
     pub shown: bool,
     /// How input for a filter is read: by this field, by a choice, or plainly by kind.
     pub field: Option<&'static Field>,
+    /// Words that a derived column can be.
+    pub words: Option<&'static [&'static str]>,
 }
 
 /// What a record's state derives to (DOMAIN.md, section 0). The words of the filter.
 pub const STATUS: &[&str] = &["active", "inactive", "deleted"];
+
+/// The same of a person: who is blocked or invited is so only while he or she is with the organisation.
+pub const STATUS_OF_PEOPLE: &[&str] = &["active", "inactive", "deleted", "blocked", "invited"];
+
+/// Stands in an expression for the time of the question: a block ends by itself.
+pub const NOW: &str = "{now}";
+
+/// The state of the row `t`, and the words that it can be.
+fn status(desc: &Descriptor) -> (String, &'static [&'static str]) {
+    let is_person = desc.field("blocked_until").is_some();
+    let of_people = format!(
+        " when t.blocked and (t.blocked_until is null or t.blocked_until > {NOW}) then 'blocked'
+          when t.invited_at is not null and t.accepted_at is null then 'invited'"
+    );
+    let expr = format!(
+        "case when t.deleted_at is not null then 'deleted' when not t.is_active then 'inactive'{} else 'active' end",
+        if is_person { &of_people } else { "" }
+    );
+    (expr, if is_person { STATUS_OF_PEOPLE } else { STATUS })
+}
 
 /// Every column that a resource shows, in order.
 pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
@@ -409,6 +437,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
         join: None,
         shown: false,
         field: None,
+        words: None,
     };
     let actor = |name: &str, nullable| Column {
         expr: format!("a_{name}.name"),
@@ -446,14 +475,8 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
         });
     }
     if desc.field("is_active").is_some() {
-        columns.push(Column {
-            expr: format!(
-                "case when t.deleted_at is not null then '{}' when t.is_active then '{}' else '{}' end",
-                STATUS[2], STATUS[0], STATUS[1]
-            ),
-            shown: true,
-            ..plain("status", Kind::Text, false)
-        });
+        let (expr, words) = status(desc);
+        columns.push(Column { expr, shown: true, words: Some(words), ..plain("status", Kind::Text, false) });
     }
     columns.push(plain("created_at", Kind::Time, false));
     columns.push(actor("created_by", false));
@@ -470,8 +493,7 @@ impl Column {
     pub fn choices(&self) -> Option<&'static [&'static str]> {
         match self.field {
             Some(Field { ty: crate::model::scalar::Type { role: Role::Choice(words), .. }, .. }) => Some(words),
-            None if self.name == "status" => Some(STATUS),
-            _ => None,
+            _ => self.words,
         }
     }
 }

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::db::Db;
 use super::location::{Engine, Location, Opening};
 use super::migrate;
-use super::records::stored_columns;
+use super::records::read_columns;
 use super::sql::Sql;
 use crate::model::RESOURCES;
 use crate::model::resource::Descriptor;
@@ -31,6 +31,7 @@ pub fn tables() -> Vec<(&'static str, Class)> {
         ("audit_requests", Class::Journal),
         ("audit_records", Class::Journal),
         ("audit_erased", Class::Journal),
+        ("code_counters", Class::Volatile),
     ];
     tables.extend(RESOURCES.iter().map(|d| (d.table, Class::Recorded)));
     tables
@@ -164,7 +165,7 @@ async fn table_differences(db: &mut Db, desc: &'static Descriptor) -> Result<Vec
     let table = desc.table;
     let sql = match db.engine() {
         Engine::Sqlite => {
-            "select name, lower(type), case when \"notnull\" = 1 or pk > 0 then 1 else 0 end from pragma_table_info($1) order by cid"
+            "select name, lower(type), case when \"notnull\" = 1 or pk > 0 then 1 else 0 end from pragma_table_xinfo($1) order by cid"
         }
         Engine::Postgres => {
             "select column_name::text, data_type::text, case when is_nullable = 'NO' then 1 else 0 end
@@ -174,7 +175,7 @@ async fn table_differences(db: &mut Db, desc: &'static Descriptor) -> Result<Vec
     let rows = db.all(Sql::new(sql).with([table.into()]).yields([Kind::Text, Kind::Text, Kind::Int])).await?;
     let mut found = Vec::new();
     let mut expected: Vec<&str> = Vec::new();
-    for (name, kind) in stored_columns(desc) {
+    for (name, kind) in read_columns(desc) {
         expected.push(name);
         let required = match desc.index(name) {
             Some(i) => desc.fields[i].ty.required,
@@ -206,12 +207,14 @@ async fn table_differences(db: &mut Db, desc: &'static Descriptor) -> Result<Vec
 
 fn types(engine: Engine, kind: Kind) -> &'static [&'static str] {
     match (engine, kind) {
-        (Engine::Sqlite, Kind::Bool | Kind::Int | Kind::Time) => &["integer"],
-        (Engine::Sqlite, Kind::Text | Kind::Json) => &["text"],
+        (Engine::Sqlite, Kind::Bool | Kind::Int | Kind::Time | Kind::Decimal) => &["integer"],
+        (Engine::Sqlite, Kind::Text | Kind::Json | Kind::Date) => &["text"],
         (Engine::Sqlite, Kind::Uuid | Kind::Bytes) => &["blob"],
         (Engine::Postgres, Kind::Bool) => &["boolean"],
         (Engine::Postgres, Kind::Int) => &["bigint", "integer"],
         (Engine::Postgres, Kind::Time) => &["timestamp with time zone"],
+        (Engine::Postgres, Kind::Date) => &["date"],
+        (Engine::Postgres, Kind::Decimal) => &["numeric"],
         (Engine::Postgres, Kind::Text | Kind::Json) => &["text"],
         (Engine::Postgres, Kind::Uuid) => &["uuid"],
         (Engine::Postgres, Kind::Bytes) => &["bytea"],

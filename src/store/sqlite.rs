@@ -17,7 +17,7 @@ use super::held::{Given, Held, Match};
 use super::location::{Location, Opening};
 use super::sql::{Row, Sql, quoted};
 use crate::model::problem::{Problem, plain};
-use crate::model::value::{Kind, Value};
+use crate::model::value::{Decimal, Kind, Value};
 
 /// Marks the file as ours (`PRAGMA application_id`): "orgc".
 pub const APPLICATION_ID: i32 = 0x6f72_6763;
@@ -83,6 +83,8 @@ pub fn arguments(values: Vec<Value>) -> Result<SqliteArguments> {
             Value::Text(s) => args.add(s),
             Value::Uuid(u) => args.add(u.as_bytes().to_vec()),
             Value::Time(t) => args.add(t.timestamp_micros()),
+            date @ Value::Date(_) => args.add(date.to_text()),
+            Value::Decimal(d) => args.add(d.0),
             Value::Bytes(b) => args.add(b),
             json @ Value::Json(_) => args.add(json.to_text()),
         }
@@ -215,7 +217,7 @@ fn compare(found: &rusqlite::Row<'_>, holder: &Held, values: &Given) -> rusqlite
         is_same = match at.map(|at| found.get_ref(3 + at)).transpose()? {
             None => false,
             Some(stored) => match holder.wanted(field, value).as_ref() {
-                json @ Value::Json(_) => stored == ValueRef::from(&*json.to_text()),
+                text @ (Value::Json(_) | Value::Date(_)) => stored == ValueRef::from(&*text.to_text()),
                 value => stored == bound_ref(value),
             },
         };
@@ -226,7 +228,7 @@ fn compare(found: &rusqlite::Row<'_>, holder: &Held, values: &Given) -> rusqlite
     Ok(Match { id, place, is_same })
 }
 
-/// A value as SQLite keeps it, where it is kept as it is; JSON is not.
+/// A value as SQLite keeps it, where it is kept as it is; JSON and dates are not.
 fn bound_ref(value: &Value) -> ValueRef<'_> {
     match bound(value) {
         ToSqlOutput::Borrowed(v) => v,
@@ -243,8 +245,9 @@ pub fn bound(value: &Value) -> ToSqlOutput<'_> {
         Value::Text(s) => ValueRef::Text(s.as_bytes()),
         Value::Uuid(u) => ValueRef::Blob(u.as_bytes()),
         Value::Time(t) => ValueRef::Integer(t.timestamp_micros()),
+        Value::Decimal(d) => ValueRef::Integer(d.0),
         Value::Bytes(b) => ValueRef::Blob(b),
-        json @ Value::Json(_) => return ToSqlOutput::Owned(json.to_text().into()),
+        text @ (Value::Json(_) | Value::Date(_)) => return ToSqlOutput::Owned(text.to_text().into()),
     };
     ToSqlOutput::Borrowed(borrowed)
 }
@@ -265,6 +268,8 @@ pub fn value(stored: ValueRef<'_>, kind: Kind) -> Option<Value> {
         Kind::Text => Value::Text(stored.as_str().ok()?.to_owned()),
         Kind::Uuid => Value::Uuid(Uuid::from_slice(stored.as_blob().ok()?).ok()?),
         Kind::Time => Value::Time(DateTime::from_timestamp_micros(stored.as_i64().ok()?)?),
+        Kind::Date => Value::Date(stored.as_str().ok()?.parse().ok()?),
+        Kind::Decimal => Value::Decimal(Decimal(stored.as_i64().ok()?)),
         Kind::Bytes => Value::Bytes(stored.as_blob().ok()?.to_vec()),
         Kind::Json => Value::Json(serde_json::from_str(stored.as_str().ok()?).ok()?),
     })

@@ -59,6 +59,8 @@ pub struct Verdict {
     pub number: u64,
     pub id: Uuid,
     pub references: Vec<Option<Uuid>>,
+    /// The row of a new record has no code where one is made then.
+    pub wants_code: bool,
 }
 
 /// Texts of references that are remembered as noted; above this, noting one twice costs a statement and nothing else.
@@ -677,12 +679,18 @@ impl Stage {
             true => " and not exists (select 1 from import_rejects e where e.n = s.n)",
             false => "",
         };
+        let code = self.code();
+        let wants = match (self.desc.made(), code) {
+            (None, _) => "0",
+            (Some(_), None) => "1",
+            (Some(_), Some(i)) => &format!("case when s.k{i} is null then 1 else 0 end"),
+        };
         let sql = format!(
-            "select s.n, s.id{ids} from import_rows s{joins} where s.n > $1 and s.is_new = $2{not_rejected}
+            "select s.n, s.id{ids}, {wants} from import_rows s{joins} where s.n > $1 and s.is_new = $2{not_rejected}
               order by s.n limit $3"
         );
         let args = [Value::from(i64::try_from(after)?), i64::from(is_new).into(), i64::try_from(limit)?.into()];
-        let kinds = [Kind::Int, Kind::Uuid].into_iter().chain(std::iter::repeat_n(Kind::Uuid, n));
+        let kinds = [Kind::Int, Kind::Uuid].into_iter().chain(std::iter::repeat_n(Kind::Uuid, n)).chain([Kind::Int]);
         let rows = db.all(Sql::new(sql).with(args).yields(kinds)).await?;
         rows.iter()
             .map(|row| {
@@ -690,9 +698,21 @@ impl Stage {
                     number: u64::try_from(row.int(0)?)?,
                     id: row.uuid(1)?,
                     references: (0..n).map(|i| row.value(2 + i).as_uuid()).collect(),
+                    wants_code: is_new && row.int(2 + n)? == 1,
                 })
             })
             .collect()
+    }
+
+    /// The column of the staged keys that holds the code which is made where a row has none.
+    fn code(&self) -> Option<usize> {
+        let (made, _) = self.desc.made()?;
+        std::iter::once(&self.key).chain(&self.others).position(|f| f.column == made.column)
+    }
+
+    /// A query of the codes that rows give: none of them may be made.
+    pub fn given_codes(&self) -> String {
+        self.code().map_or(String::new(), |i| format!("select k{i} from import_rows where k{i} is not null"))
     }
 
     /// Organisations, where these are what is imported, that rows will change.

@@ -1,6 +1,6 @@
 //! The one write path: rows and their audit records in the same transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -570,6 +570,51 @@ impl<'a> Tx<'a> {
         let mut all = vec![0; n * 16];
         self.random.fill(&mut all);
         all.as_chunks::<16>().0.to_vec()
+    }
+
+    /// Codes for new records of an organisation, by its counter: none that a record has, and none that `besides`, a query,
+    /// yields. A counter is volatile: its row has no audit record.
+    pub async fn made_codes(
+        &mut self,
+        desc: &'static Descriptor,
+        org: i32,
+        wanted: usize,
+        besides: &str,
+    ) -> Result<Vec<String>> {
+        let Some((field, maker)) = desc.made().filter(|_| wanted > 0) else { return Ok(Vec::new()) };
+        let at = [Value::from(org), desc.noun.into()];
+        let sql = Sql::new("select next, key from code_counters where org_id = $1 and kind = $2");
+        let (first, key) = match self.db.first(sql.with(at.clone()).yields([Kind::Int, Kind::Bytes])).await? {
+            Some(row) => (row.int(0)?, row.bytes(1)?.try_into()?),
+            None => {
+                let key = bytes(self.random);
+                let sql = "insert into code_counters (org_id, kind, next, key) values ($1, $2, 0, $3)";
+                self.db.execute(Sql::new(sql).with(at.clone()).with([key.to_vec().into()])).await?;
+                (0, key)
+            }
+        };
+        let mut next = u64::try_from(first)?;
+        let mut codes: Vec<String> = Vec::with_capacity(wanted);
+        while codes.len() < wanted {
+            let few = (wanted - codes.len()).min(1000);
+            let some: Option<Vec<String>> = (next..).take(few).map(|n| maker.code(n, &key)).collect();
+            let some = some.ok_or_else(|| Problem::conflict(format!("all codes of {} are used up", desc.table)))?;
+            next += few as u64;
+            let mut sql = Sql::bulk("with v (code) as ", self.db.engine());
+            sql.bind_rows(some.iter().map(|c| Value::from(c.as_str())));
+            let column = quoted(field.column);
+            sql.push(&format!(" select v.code from v join {} t on t.{column} = v.code", desc.table));
+            sql.push(" and t.deleted_at is null and t.org_id = ").bind(org);
+            if !besides.is_empty() {
+                sql.push(&format!(" union select code from v where code in ({besides})"));
+            }
+            let taken = self.db.all(sql.yields([Kind::Text])).await?;
+            let taken: HashSet<&str> = taken.iter().map(|r| r.text(0)).collect::<Result<_>>()?;
+            codes.extend(some.iter().filter(|c| !taken.contains(c.as_str())).cloned());
+        }
+        let sql = "update code_counters set next = $3 where org_id = $1 and kind = $2";
+        self.db.execute(Sql::new(sql).with(at).with([i64::try_from(next)?.into()])).await?;
+        Ok(codes)
     }
 
     /// Drops the indexes of tables that are about to grow to more than twice their size, to be made again when they have:

@@ -70,7 +70,7 @@ pub async fn tree(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             );
             s.ui.out(&line)?;
         } else {
-            let status = if node.active { records::STATUS[0] } else { records::STATUS[1] };
+            let status = if node.active { "active" } else { "inactive" };
             let row: Vec<Value> = vec![
                 node.code.as_str().into(),
                 node.name.as_str().into(),
@@ -115,7 +115,7 @@ fn rails(last: &[bool]) -> String {
 /// Live branches by their parent, in the order of their codes.
 async fn children(s: &mut Session<'_>, org: i32) -> Result<HashMap<Option<Uuid>, Vec<Node>>> {
     let all = records::columns(DESC);
-    let mut query = Query::new(DESC, s.scope());
+    let mut query = Query::new(DESC, s.scope(), s.clock.now());
     query.org = Some(org);
     let parent = column(&all, "parent")?.clone();
     let own =
@@ -171,7 +171,7 @@ pub async fn stats(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     let heads = vec![Head::new("group", Kind::Text), Head::new("value", Kind::Text), Head::new("branches", Kind::Int)];
     let mut listing = Listing::new(&s.ui, heads, 1);
     for (name, life) in [("status", Life::Any), ("state", Life::Live), ("country", Life::Live)] {
-        let mut query = Query::new(DESC, s.scope());
+        let mut query = Query::new(DESC, s.scope(), s.clock.now());
         query.org = Some(org);
         query.life = life;
         for (value, n) in query.counts(s.db().await?, column(&all, name)?).await? {

@@ -31,12 +31,12 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     heads.extend(counted.iter().map(|d| Head::new(d.table, Kind::Int)));
     heads.push(Head::new("audit_records", Kind::Int));
     let mut listing = Listing::new(&s.ui, heads, 0);
-    let scope = s.scope();
+    let (scope, now) = (s.scope(), s.clock.now());
     for org in orgs {
         let db = s.db().await?;
         let mut row = vec![records::org_code(db, org).await?.into()];
         for desc in &counted {
-            let query = Query { org: Some(org), ..Query::new(desc, scope.clone()) };
+            let query = Query { org: Some(org), ..Query::new(desc, scope.clone(), now) };
             row.push(query.count(db).await?.into());
         }
         row.push(i64::try_from(audit::size(db, Some(org)).await?)?.into());

@@ -25,7 +25,7 @@ use tokio::task::spawn_blocking;
 
 use self::mapping::{Mapping, constants, map_columns};
 use self::report::tell;
-use self::rows::{Making, Parsed, Plan, without_reference};
+use self::rows::{Making, Order, Parsed, Plan, without_reference};
 use self::source::{PASS_OVER, Rows, Source, unreadable};
 use super::gate::{self, Verb};
 use super::input::not_system;
@@ -181,6 +181,10 @@ impl Import {
             rejects.extend(fault);
             let text = |value: Option<&(&Field, Value)>| value.filter(|(_, v)| !v.is_null()).map(|(_, v)| v.to_text());
             let value = |field: &Field| text(values.iter().rfind(|(f, _)| f.column == field.column));
+            let joined = |f: &Field| {
+                let texts: Vec<String> = f.parts()?.iter().filter_map(|p| value(plan.desc.field(p)?)).collect();
+                (!texts.is_empty()).then(|| texts.join(" "))
+            };
             let others = plan.others.iter().map(|f| value(f));
             let mut row = Row {
                 number: row.number,
@@ -189,7 +193,7 @@ impl Import {
                 is_new: found.is_none(),
                 keys: std::iter::once((!key.is_null()).then(|| key.to_text())).chain(others).collect(),
                 references: plan.references.iter().map(|r| value(r.field).map(|t| plan.normal(r, &t))).collect(),
-                named: plan.named.iter().map(|f| value(f)).collect(),
+                named: plan.named.iter().map(|f| value(f).or_else(|| joined(f))).collect(),
             };
             if !is_good {
                 row.references.fill(None);
@@ -216,6 +220,7 @@ impl Import {
         for (number, line, key, values) in changed {
             let Some(before) = there.iter().find(|r| *r.get(plan.key.column) == key) else { continue };
             let mut after = before.clone();
+            after.meta.updated_at = tx.at();
             for (field, value) in &values {
                 after.set(field.column, without_reference(field, value));
             }
@@ -256,9 +261,15 @@ impl Import {
                     break;
                 };
                 last = end.number;
+                let without_code = some.iter().filter(|v| v.wants_code).count();
+                let mut codes = tx.made_codes(plan.desc, org, without_code, &stage.given_codes()).await?.into_iter();
                 let salts = tx.salts(some.len());
+                let orders = some.into_iter().zip(salts).map(|(verdict, salt)| {
+                    let code = if verdict.wants_code { codes.next() } else { None };
+                    Order { verdict, salt, code }
+                });
                 // Where nobody takes it the worker has failed, and says below why.
-                let _ = to.send(some.into_iter().zip(salts).collect()).await;
+                let _ = to.send(orders.collect()).await;
                 waiting += 1;
             }
             if waiting == 0 {
@@ -359,6 +370,7 @@ impl Verb for Import {
         let mut stage = Stage::new(tx.db, desc, self.org, plan.key, others, references, &held).await?;
         plan.named = stage.named().to_vec();
         plan.mostly_new = !stage.holds();
+        plan.at = tx.at();
         let plan = Arc::new(plan);
         let mut report = Report::default();
         self.read(tx, &plan, &mut stage, &mut report).await?;
@@ -426,6 +438,15 @@ fn header(rows: &mut Rows) -> Result<Vec<String>> {
         return Err(wrong(row.line, format!("the name of column {} holds a NUL character", at + 1)).into());
     }
     Ok(row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect())
+}
+
+/// The column that gives a name whole, where another gives a part of it.
+fn joint_beside_its_parts(desc: &'static Descriptor, columns: &[Option<String>]) -> Option<(usize, &'static str)> {
+    columns.iter().enumerate().find_map(|(at, name)| {
+        let parts = desc.field(name.as_deref()?)?.parts()?;
+        let part = parts.iter().find(|p| columns.iter().flatten().any(|c| c == *p))?;
+        Some((at, *part))
+    })
 }
 
 /// Rows in which a header is looked for.
@@ -505,7 +526,12 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     if let Some(first) = header.first_mut().filter(|_| source.is_safe) {
         *first = first.trim_start_matches(SAFE).to_owned();
     }
-    let Mapping { columns, lookups } = map_columns(desc, &header, m)?;
+    let Mapping { mut columns, lookups } = map_columns(desc, &header, m)?;
+    if let Some((at, part)) = joint_beside_its_parts(desc, &columns) {
+        let said = format!("note: the column '{}' is passed over: {part} says more", header[at].trim());
+        s.ui.status(&said);
+        columns[at] = None;
+    }
     let constants = constants(desc, m)?;
     if let Some((twice, _)) = constants.iter().find(|(c, _)| columns.iter().flatten().any(|f| f == c)) {
         return Err(Problem::usage(format!("--set {twice}: the file has a column for it"))
@@ -514,26 +540,30 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     }
     let has =
         |f: &&Field| columns.iter().flatten().any(|c| c == f.name()) || constants.iter().any(|(c, _)| c == f.name());
-    let key =
-        match m.get_one::<String>("key-field") {
-            Some(name) => desc.keys().find(|f| f.name() == name).ok_or_else(|| {
-                let keys: Vec<&str> = desc.keys().map(Field::name).collect();
-                Problem::usage(format!("{} is no key of a {}", shorten(name), desc.noun))
-                    .hint(format!("keys: {}", keys.join(", ")))
-            })?,
-            None => desc.keys().find(has).ok_or_else(|| {
+    let key = match m.get_one::<String>("key-field") {
+        Some(name) => desc.keys().find(|f| f.name() == name).ok_or_else(|| {
+            let keys: Vec<&str> = desc.keys().map(Field::name).collect();
+            Problem::usage(format!("{} is no key of a {}", shorten(name), desc.noun))
+                .hint(format!("keys: {}", keys.join(", ")))
+        })?,
+        None => columns
+            .iter()
+            .flatten()
+            .chain(constants.iter().map(|(name, _)| name))
+            .find_map(|name| desc.keys().find(|k| k.name() == name))
+            .ok_or_else(|| {
                 let keys: Vec<&str> = desc.keys().map(Field::name).collect();
                 Problem::invalid(format!("no column holds a key of the {}: {}", desc.noun, keys.join(", ")))
                     .hint(format!("its columns: {}; --map 'COLUMN={}' names the one", mapping::shown(&header), keys[0]))
             })?,
-        };
+    };
     let on_conflict = match m.get_one::<String>("on-conflict").map(String::as_str) {
         Some("skip") => OnConflict::Skip,
         Some("update") => OnConflict::Update,
         _ => OnConflict::Error,
     };
     if on_conflict == OnConflict::Error
-        && let Some(missing) = desc.settable().find(|f| f.ty.required && f.default().is_none() && !has(f))
+        && let Some(missing) = desc.settable().find(|f| f.must_be_given() && !desc.is_given(f, |f| has(&f)))
     {
         return Err(Problem::invalid(format!("no column holds the {} of the {}", missing.name(), desc.noun))
             .hint(format!("--map 'COLUMN={0}' names one; --set {0}=... gives every row the same", missing.name()))

@@ -1,6 +1,7 @@
 //! Rows of a file, read and checked one by one, on a thread of their own: while one piece is written the next is read.
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::{Receiver, Sender};
 use uuid::Uuid;
 
@@ -26,6 +27,8 @@ pub struct Plan {
     pub source: Source,
     /// For each column of the file, the field that it fills; none where it is passed over.
     pub columns: Vec<Option<&'static Field>>,
+    /// The same columns in the order of the fields: what one sets may take another back.
+    in_order: Vec<(usize, &'static Field)>,
     /// Values that every row gets.
     pub constants: Given,
     /// The field that tells whether a row is there already.
@@ -39,6 +42,8 @@ pub struct Plan {
     pub blank: Vec<Value>,
     /// Most rows are of new records, so they are checked as such when they are read.
     pub mostly_new: bool,
+    /// When the import takes place.
+    pub at: DateTime<Utc>,
     pub rules: Rules,
 }
 
@@ -80,9 +85,12 @@ impl Plan {
             Some(default) => Ok(f.parse(default, rules)?),
             None => Ok(Value::Null(f.ty.kind)),
         });
+        let mut in_order: Vec<_> = columns.iter().enumerate().filter_map(|(i, f)| Some((i, (*f)?))).collect();
+        in_order.sort_by_key(|(_, f)| desc.index(f.column));
         Ok(Plan {
             desc,
             source,
+            in_order,
             columns,
             constants,
             key,
@@ -94,6 +102,7 @@ impl Plan {
             named: Vec::new(),
             blank: blank.collect::<Result<_>>()?,
             mostly_new: true,
+            at: DateTime::UNIX_EPOCH,
             rules: rules.clone(),
         })
     }
@@ -158,8 +167,8 @@ impl Plan {
             return Err(self.reject(row.number, row.line, None, "field_count", reason));
         }
         let mut values = Vec::with_capacity(self.columns.len() + self.constants.len());
-        for (cell, column) in row.cells.iter().zip(&self.columns) {
-            let Some(field) = column else { continue };
+        for (at, field) in &self.in_order {
+            let (field, cell) = (*field, &row.cells[*at]);
             let text = std::str::from_utf8(self.source.unmarked(cell)).map_err(|_| {
                 self.reject(
                     row.number,
@@ -181,14 +190,14 @@ impl Plan {
                 );
                 return Err(self.reject(row.number, row.line, Some(field), "spreadsheet", reason));
             }
-            if field.default().is_some() && text.trim().is_empty() {
-                // A new record gets the default, one that is there keeps what it has.
+            if (field.default().is_some() || field.maker().is_some()) && text.trim().is_empty() {
+                // A new record gets the default or a code of its own, one that is there keeps what it has.
                 continue;
             }
             let value = field
                 .parse(text, &self.rules)
                 .map_err(|p| self.reject(row.number, row.line, Some(field), "invalid", p.sentence))?;
-            values.push((*field, value));
+            values.push((field, value));
         }
         values.extend(self.constants.iter().cloned());
         Ok(values)
@@ -196,9 +205,13 @@ impl Plan {
 
     /// Rules that a new record must keep and that need no other row.
     pub fn check_new(&self, number: u64, line: u64, values: &[(&'static Field, Value)]) -> Option<Reject> {
-        let mut record = Record { desc: self.desc, meta: blank_meta(), values: self.blank.clone() };
+        let mut record = Record { desc: self.desc, meta: self.meta(), values: self.blank.clone() };
         for (field, value) in values.iter().filter(|(f, _)| f.target().is_none()) {
             record.set(field.column, value.clone());
+        }
+        if let Some((field, maker)) = self.desc.made().filter(|(f, _)| record.get(f.column).is_null()) {
+            // Any code fits its own rule.
+            record.set(field.column, maker.code(0, &[0; 16]).into());
         }
         if let Some((field, _)) =
             self.desc.fields.iter().zip(&record.values).find(|(f, v)| f.ty.required && v.is_null())
@@ -218,6 +231,22 @@ impl Plan {
             column: Some(p.field.unwrap_or(self.key.name()).to_owned()),
             ..self.reject(number, line, None, "invalid", p.sentence)
         })
+    }
+
+    /// What a new record has besides its fields, as far as a rule may ask.
+    fn meta(&self) -> Meta {
+        Meta {
+            org_id: SYSTEM,
+            id: Uuid::nil(),
+            created_at: self.at,
+            created_by: 0,
+            updated_at: self.at,
+            updated_by: 0,
+            version: 1,
+            deleted_at: None,
+            deleted_by: None,
+            deletion_id: None,
+        }
     }
 
     /// A reference as the target's field would keep it that it is looked up by.
@@ -240,21 +269,6 @@ fn is_cut_number(text: &str) -> bool {
 /// A reference does not decide about a rule between fields.
 pub fn without_reference(field: &Field, value: &Value) -> Value {
     if field.target().is_some() { Value::Null(field.ty.kind) } else { value.clone() }
-}
-
-fn blank_meta() -> Meta {
-    Meta {
-        org_id: SYSTEM,
-        id: Uuid::nil(),
-        created_at: chrono::DateTime::UNIX_EPOCH,
-        created_by: 0,
-        updated_at: chrono::DateTime::UNIX_EPOCH,
-        updated_by: 0,
-        version: 1,
-        deleted_at: None,
-        deleted_by: None,
-        deletion_id: None,
-    }
 }
 
 /// Rows that were read, and how many bytes of the file that took.
@@ -283,12 +297,12 @@ pub fn read_all(plan: &Plan, send: &Sender<Result<Piece>>) {
 }
 
 /// The rows that verdicts are about, further down the file.
-fn pick(plan: &Plan, rows: &mut Rows, verdicts: &[Verdict]) -> Result<Vec<Parsed>> {
-    let mut picked = Vec::with_capacity(verdicts.len());
-    for verdict in verdicts {
+fn pick(plan: &Plan, rows: &mut Rows, numbers: impl ExactSizeIterator<Item = u64>) -> Result<Vec<Parsed>> {
+    let mut picked = Vec::with_capacity(numbers.len());
+    for number in numbers {
         let parsed = loop {
             let row = rows.read()?.ok_or_else(|| plan.source.changed())?;
-            if row.number == verdict.number {
+            if row.number == number {
                 break plan.parse(&row);
             }
         };
@@ -319,25 +333,32 @@ pub struct Making {
     pub chain: Chain,
 }
 
-/// Verdicts with the salt of each audit record.
-pub type Salted = Vec<(Verdict, [u8; 16])>;
+/// A new record that is to be made: the salt of its audit record, and its code where the row has none.
+pub struct Order {
+    pub verdict: Verdict,
+    pub salt: [u8; 16],
+    pub code: Option<String>,
+}
 
 /// Makes new records of rows, with their audit records, as verdicts come in; the tree's new end.
 pub fn make_all(
     plan: &Plan,
     mut making: Making,
-    verdicts: &mut Receiver<Salted>,
+    orders: &mut Receiver<Vec<Order>>,
     send: &Sender<Vec<Finished>>,
 ) -> Result<Chain> {
     let mut rows = plan.rows()?;
-    while let Some(piece) = verdicts.blocking_recv() {
-        let (verdicts, salts): (Vec<Verdict>, Vec<[u8; 16]>) = piece.into_iter().unzip();
-        let mut finished = Vec::with_capacity(verdicts.len());
-        for ((parsed, verdict), salt) in pick(plan, &mut rows, &verdicts)?.into_iter().zip(&verdicts).zip(salts) {
+    while let Some(orders) = orders.blocking_recv() {
+        let mut finished = Vec::with_capacity(orders.len());
+        let picked = pick(plan, &mut rows, orders.iter().map(|o| o.verdict.number))?;
+        for (parsed, Order { verdict, salt, code }) in picked.into_iter().zip(orders) {
             let meta = Meta { id: verdict.id, ..making.meta.clone() };
             let mut record = Record { desc: plan.desc, meta, values: plan.blank.clone() };
-            for (field, value) in resolved(plan, verdict, parsed) {
+            for (field, value) in resolved(plan, &verdict, parsed) {
                 record.set(field.column, value);
+            }
+            if let (Some((field, _)), Some(code)) = (plan.desc.made(), code) {
+                record.set(field.column, code.into());
             }
             let payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
             let audit = making.chain.append(Action::Create.word(), plan.desc.noun, verdict.id, payload, salt)?;
@@ -359,7 +380,7 @@ pub fn read_picked(
 ) -> Result<()> {
     let mut rows = plan.rows()?;
     while let Some(verdicts) = verdicts.blocking_recv() {
-        let picked = pick(plan, &mut rows, &verdicts)?;
+        let picked = pick(plan, &mut rows, verdicts.iter().map(|v| v.number))?;
         let values = verdicts.into_iter().zip(picked).map(|(verdict, parsed)| {
             let values = resolved(plan, &verdict, parsed);
             (verdict, values)

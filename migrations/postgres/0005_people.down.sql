@@ -1,0 +1,5 @@
+DROP TABLE code_counters;
+ALTER TABLE branches DROP COLUMN manager_id;
+ALTER TABLE departments DROP COLUMN manager_id;
+DROP TABLE users;
+DROP TABLE departments;

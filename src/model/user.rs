@@ -1,0 +1,125 @@
+//! Users: the people of an organisation.
+
+use chrono::{DateTime, Utc};
+
+use crate::{choice, resource};
+
+use super::branch::Branch;
+use super::dept::Dept;
+use super::problem::Problem;
+use super::resource::Check;
+use super::scalar::{
+    Date, ExternalId, Language, Line, Mailbox, Moment, Note, Phone, Pincode, Ref, Timezone, UserCode, Username,
+    check_pincode,
+};
+use super::sequence::Maker;
+
+resource! {
+    /// A person of the organisation
+    pub struct User "user" in "users" {
+        /// Six letters or digits, unique in the organisation; made where none are given
+        user_code: UserCode [Unique, Search, Generated(Maker::Scattered), Also(&["code"])],
+        /// Full name; given, it is split into first, middle and last name
+        name: Option<Line<602>> [Joined(&["first_name", "middle_name", "last_name"]), Also(&["full_name", "employee_name"])],
+        /// First name, or the only one
+        first_name: Line<200> [Search, Detail],
+        /// Names between the first and the last
+        middle_name: Option<Line<200>> [Search, Detail],
+        /// Last name
+        last_name: Option<Line<200>> [Search, Detail, Also(&["surname"])],
+        /// E-mail address, unique in the organisation
+        email: Option<Mailbox> [Unique, Search],
+        /// Mobile number
+        mobile: Option<Phone> [Search, Also(&["phone"])],
+        /// Name to sign in with, unique in the organisation
+        username: Option<Username> [Unique, Search, Detail],
+        /// Number in the HR system or directory, unique in the organisation
+        external_id: Option<ExternalId> [Unique, Search, Detail, Also(&["userId", "employee_id", "emp_id"])],
+        /// Branch
+        branch_id: Option<Ref<Branch>> [Also(&["branch_code"])],
+        /// Department
+        department_id: Option<Ref<Dept>> [Also(&["dept"])],
+        /// What the person is employed as
+        designation: Option<Line<200>> [Also(&["job_title"])],
+        /// User who the person reports to
+        reports_to_id: Option<Ref<User>> [Also(&["reportingTo", "supervisor", "manager"])],
+        /// Gender
+        gender: Option<Gender> [Detail],
+        /// Date of birth
+        dob: Option<Date> [Detail, Also(&["date_of_birth"])],
+        /// Street address
+        address_line1: Option<Line<200>> [Detail, Also(&["address"])],
+        /// Street address, second line
+        address_line2: Option<Line<200>> [Detail],
+        /// Street address, third line
+        address_line3: Option<Line<200>> [Detail],
+        /// City or town
+        city: Option<Line<200>> [Detail],
+        /// State or province
+        state: Option<Line<200>> [Detail],
+        /// Country; India where none is given, as far as the postal code is concerned
+        country: Option<Line<200>> [Detail],
+        /// Postal code
+        pincode: Option<Pincode> [Detail],
+        /// What the person says of himself or herself
+        bio: Option<Note<10_000>> [Detail],
+        /// Time zone
+        timezone: Option<Timezone> [Detail],
+        /// Language
+        language: Option<Language> [Detail],
+        /// Whether the person may sign in
+        can_login: bool [Default("no"), Detail],
+        /// Whether the person is with the organisation; changed by `user activate` and `user deactivate`
+        is_active: bool [Managed, Default("yes"), Detail],
+        /// Whether the person is shut out; changed by `user block` and `user unblock`
+        blocked: bool [Managed, Default("no"), Detail],
+        /// When a block ends by itself
+        blocked_until: Option<Moment> [Managed, Detail],
+        /// Why the person is blocked
+        block_reason: Option<Line<1000>> [Managed, Detail],
+        /// When the person was invited
+        invited_at: Option<Moment> [Managed, Detail],
+        /// When the invitation was accepted
+        accepted_at: Option<Moment> [Managed, Detail],
+        /// Whether the e-mail address was proved
+        email_verified: bool [Managed, Default("no"), Detail, Proves("email")],
+        /// Whether the mobile number was proved
+        mobile_verified: bool [Managed, Default("no"), Detail, Proves("mobile")],
+    }
+}
+
+impl Check for User {
+    fn check(&self) -> Result<(), Problem> {
+        if self.can_login && self.email.is_none() && self.username.is_none() {
+            return Err(Problem::invalid("can_login needs a username or an e-mail address").field("can_login"));
+        }
+        if self.dob.is_some_and(|d| d.0 >= self.meta.updated_at.date_naive()) {
+            return Err(Problem::invalid("dob must be a day in the past").field("dob"));
+        }
+        let Some(pincode) = &self.pincode else { return Ok(()) };
+        check_pincode(pincode.as_str(), self.country.as_ref().map(Line::as_str))
+            .map_err(|why| Problem::invalid(format!("pincode {why}")).field("pincode"))
+    }
+}
+
+impl User {
+    /// Shuts the person out, until a time or until somebody lets him or her in again.
+    #[must_use]
+    pub fn block(self, reason: Line<1000>, until: Option<DateTime<Utc>>) -> User {
+        User { blocked: true, blocked_until: until.map(Moment), block_reason: Some(reason), ..self }
+    }
+
+    #[must_use]
+    pub fn unblock(self) -> User {
+        User { blocked: false, blocked_until: None, block_reason: None, ..self }
+    }
+}
+
+choice! {
+    /// Gender
+    pub enum Gender {
+        Male = "male" | "m",
+        Female = "female" | "f",
+        Other = "other" | "o",
+    }
+}

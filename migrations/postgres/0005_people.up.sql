@@ -112,9 +112,21 @@ ALTER TABLE branches ADD COLUMN manager_id uuid;
 ALTER TABLE branches ADD FOREIGN KEY (org_id, manager_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED;
 CREATE INDEX branches_manager ON branches (org_id, manager_id) WHERE manager_id IS NOT NULL;
 
+-- Branches of a user besides his or her own.
+CREATE TABLE user_branches (
+    org_id        integer NOT NULL,
+    user_id       uuid NOT NULL,
+    branch_id     uuid NOT NULL,
+    PRIMARY KEY (org_id, user_id, branch_id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (org_id, branch_id) REFERENCES branches (org_id, id) ON DELETE CASCADE
+);
+
+CREATE INDEX user_branches_branch ON user_branches (org_id, branch_id);
+
 -- Counters that codes are made of: the next number of an organisation's kind, and the key that scatters it.
 CREATE TABLE code_counters (
-    org_id        integer NOT NULL REFERENCES orgs (org_id),
+    org_id        integer NOT NULL REFERENCES orgs (org_id) ON DELETE CASCADE,
     kind          text COLLATE "C" NOT NULL CHECK (length(kind) BETWEEN 1 AND 50),
     next          bigint NOT NULL CHECK (next >= 0),
     key           bytea NOT NULL CHECK (length(key) = 16),

@@ -1,4 +1,5 @@
 DROP TABLE code_counters;
+DROP TABLE user_branches;
 DROP TABLE users_search;
 DROP TABLE departments_search;
 

@@ -168,9 +168,21 @@ CREATE INDEX branches_deleted ON branches (org_id, deleted_at) WHERE deleted_at 
 CREATE INDEX branches_deletion ON branches (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
 CREATE INDEX branches_manager ON branches (org_id, manager_id) WHERE manager_id IS NOT NULL;
 
+-- Branches of a user besides his or her own.
+CREATE TABLE user_branches (
+    org_id        INTEGER NOT NULL,
+    user_id       BLOB    NOT NULL,
+    branch_id     BLOB    NOT NULL,
+    PRIMARY KEY (org_id, user_id, branch_id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (org_id, branch_id) REFERENCES branches (org_id, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX user_branches_branch ON user_branches (org_id, branch_id);
+
 -- Counters that codes are made of: the next number of an organisation's kind, and the key that scatters it.
 CREATE TABLE code_counters (
-    org_id        INTEGER NOT NULL REFERENCES orgs (org_id),
+    org_id        INTEGER NOT NULL REFERENCES orgs (org_id) ON DELETE CASCADE,
     kind          TEXT    NOT NULL CHECK (length(kind) BETWEEN 1 AND 50),
     next          INTEGER NOT NULL CHECK (next >= 0),
     key           BLOB    NOT NULL CHECK (length(key) = 16),

@@ -11,7 +11,7 @@ use crate::model::RESOURCES;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
 use crate::model::value::Kind;
-use crate::verbs::{audit, branch, database, org};
+use crate::verbs::{audit, branch, database, dept, org, password, user};
 
 use super::config;
 
@@ -83,6 +83,57 @@ pub const LEAVES: &[Leaf] = &[
         run: run!(branch::move_to) },
     Leaf { noun: "branch", verb: "stats", permission: "branches:read", writes: false, about: "Count branches by state and place",
         examples: "orgctl branch stats\norgctl branch stats -o json", args: |c| c, run: run!(branch::stats) },
+    Leaf { noun: "dept", verb: "members", permission: "users:read", writes: false, about: "List the users of a department",
+        examples: "orgctl dept members DEPT-001\norgctl dept members Finance -o key", args: |c| c.arg(key("Department")), run: run!(dept::members) },
+    Leaf { noun: "dept", verb: "stats", permission: "departments:read", writes: false, about: "Count departments by state and branch",
+        examples: "orgctl dept stats\norgctl dept stats -o json", args: |c| c, run: run!(dept::stats) },
+    Leaf { noun: "user", verb: "block", permission: "users:block", writes: true, about: "Shut users out",
+        examples: "orgctl user block ravi@sahyadri.example --reason 'lost laptop' --until 7d\norgctl user list --filter 'branch=MUM01' -o key | orgctl user block - --reason audit",
+        args: |c| c.arg(keys("Users to block")).arg(text("reason", "TEXT", "Why")).arg(text("until", "TIME", "When the block ends by itself: 7d, 2026-12-24")),
+        run: run!(user::block) },
+    Leaf { noun: "user", verb: "unblock", permission: "users:block", writes: true, about: "Let blocked users in again",
+        examples: "orgctl user unblock ravi@sahyadri.example", args: |c| c.arg(keys("Users to let in")), run: run!(user::unblock) },
+    Leaf { noun: "user", verb: "deactivate", permission: "users:update", writes: true, about: "Take users out of use: they have left",
+        examples: "orgctl user deactivate ravi@sahyadri.example\norgctl user deactivate ravi@sahyadri.example --reassign-to asha@sahyadri.example",
+        args: |c| c.arg(keys("Users who leave"))
+            .arg(text("reassign-to", "KEY", "Let what they lead, and who reports to them, go to this one").conflicts_with("orphan"))
+            .arg(switch("orphan", "Let what they lead be led by nobody")), run: run!(user::deactivate) },
+    Leaf { noun: "user", verb: "move", permission: "users:update", writes: true, about: "Move users to another branch, department or superior",
+        examples: "orgctl user move ravi@sahyadri.example --branch MUM02 --reports-to asha@sahyadri.example\norgctl user move ravi@sahyadri.example --department ''",
+        args: |c| c.arg(keys("Users to move")).arg(text("branch", "KEY", "Branch; '' for none")).arg(text("department", "KEY", "Department; '' for none"))
+            .arg(text("reports-to", "KEY", "User they report to; '' for nobody"))
+            .group(ArgGroup::new("place").args(["branch", "department", "reports-to"]).multiple(true).required(true)), run: run!(user::move_to) },
+    Leaf { noun: "user", verb: "assign-branch", permission: "users:update", writes: true, about: "Give users further branches",
+        examples: "orgctl user assign-branch ravi@sahyadri.example --branch MUM02 --branch PUN01", args: branches_args,
+        run: |s, m| Box::pin(user::assign_branch(s, m, true)) },
+    Leaf { noun: "user", verb: "unassign-branch", permission: "users:update", writes: true, about: "Take further branches from users",
+        examples: "orgctl user unassign-branch ravi@sahyadri.example --branch MUM02", args: branches_args,
+        run: |s, m| Box::pin(user::assign_branch(s, m, false)) },
+    Leaf { noun: "user", verb: "reports", permission: "users:read", writes: false, about: "Show who reports to a user, as a tree",
+        examples: "orgctl user reports asha@sahyadri.example\norgctl user reports ravi@sahyadri.example --up",
+        args: |c| c.arg(key("User at the top, or with --up at the bottom")).arg(switch("up", "Show whom the user reports to instead"))
+            .arg(number("depth", "LEVELS", "Levels to show").value_parser(value_parser!(usize))), run: run!(user::reports) },
+    Leaf { noun: "user", verb: "rename", permission: "users:update", writes: true, about: "Give a user another code or sign-in name",
+        examples: "orgctl user rename ravi@sahyadri.example --username ravi.kumar",
+        args: |c| c.arg(keys("User to rename")).arg(text("user-code", "CODE", "New code")).arg(text("username", "NAME", "New name to sign in with; '' for none"))
+            .group(ArgGroup::new("name").args(["user-code", "username"]).multiple(true).required(true)), run: run!(user::rename) },
+    Leaf { noun: "user", verb: "merge", permission: "users:merge", writes: true, about: "Make one user of two: what points at the first points at the second",
+        examples: "orgctl user merge ravi.old@sahyadri.example ravi@sahyadri.example",
+        args: |c| c.arg(Arg::new("duplicate").value_name("DUPLICATE").required(true).help("User who goes"))
+            .arg(Arg::new("into").value_name("INTO").required(true).help("User who stays")), run: run!(user::merge) },
+    Leaf { noun: "user", verb: "passwd", permission: "users:passwd", writes: true, about: "Set a user's password",
+        examples: "orgctl user passwd ravi@sahyadri.example\norgctl user passwd ravi@sahyadri.example --generate --must-change",
+        args: |c| c.arg(key("User")).arg(from_stdin()).arg(switch("generate", "Make one and show it once").conflicts_with("password-stdin"))
+            .arg(switch("must-change", "Let the user choose another at the next sign-in")), run: run!(password::passwd) },
+    Leaf { noun: "user", verb: "check-password", permission: "users:check-password", writes: true, about: "Tell by the exit code whether a password is the user's",
+        examples: "orgctl user check-password ravi@sahyadri.example\norgctl user check-password ravi@sahyadri.example --password-stdin < secret.txt",
+        args: |c| c.arg(key("User")).arg(from_stdin()), run: run!(password::check_password) },
+    Leaf { noun: "user", verb: "dossier", permission: "users:export", writes: false, about: "Write everything that is held about a person, as JSON",
+        examples: "orgctl user dossier ravi@sahyadri.example > ravi.json", args: |c| c.arg(key("User")), run: run!(user::dossier) },
+    Leaf { noun: "user", verb: "stats", permission: "users:read", writes: false, about: "Count users by state, branch and department",
+        examples: "orgctl user stats\norgctl user stats -o json", args: |c| c, run: run!(user::stats) },
+    Leaf { noun: "user", verb: "whoami", permission: "users:whoami", writes: false, about: "Show who the command runs as",
+        examples: "orgctl user whoami\norgctl user whoami -o json", args: |c| c, run: run!(user::whoami) },
     Leaf { noun: "org", verb: "stats", permission: "orgs:read", writes: false, about: "Count what organisations hold",
         examples: "orgctl org stats\norgctl org stats ACME -o json",
         args: |c| c.arg(keys("Organisations to count").required(false)), run: run!(org::stats) },
@@ -208,6 +259,18 @@ fn keys(help: &'static str) -> Arg {
         .num_args(1..)
         .required(true)
         .help(format!("{help}; '-' reads them from standard input"))
+}
+
+fn key(help: &'static str) -> Arg {
+    Arg::new("key").value_name("KEY").required(true).help(help)
+}
+
+fn from_stdin() -> Arg {
+    switch("password-stdin", "Read the password from standard input, one line")
+}
+
+fn branches_args(c: Command) -> Command {
+    c.arg(keys("Users")).arg(text("branch", "KEY", "Branch (can be repeated)").action(ArgAction::Append).required(true))
 }
 
 fn key_maybe(help: &'static str) -> Arg {
@@ -362,7 +425,8 @@ pub fn command() -> Command {
             if let Some(alias) = desc.alias {
                 c = c.alias(alias);
             }
-            for g in GENERIC {
+            // A resource whose verb differs has one of its own.
+            for g in GENERIC.iter().filter(|g| !LEAVES.iter().any(|l| l.noun == *noun && l.verb == g.verb)) {
                 let verb = with_examples(Command::new(g.verb).about((g.about)(desc)), &(g.examples)(desc));
                 c = c.subcommand((g.args)(verb, desc));
             }

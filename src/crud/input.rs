@@ -17,7 +17,7 @@ use crate::store::records::{self, Column, Life};
 
 /// Finds the one record that a key names, or says which is nearest.
 pub async fn find(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, life: Life) -> Result<Record> {
-    let org = s.org().await?;
+    let org = if desc.is_org() { None } else { s.org().await? };
     find_in(s, desc, org, key, life).await
 }
 
@@ -203,6 +203,21 @@ pub fn time(text: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<U
         }
     }
     Err(wrong())
+}
+
+/// A time to come as people give it: RFC 3339, a date (its beginning), or `2h` or `7d` from now.
+pub fn time_to_come(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
+    let (given, _) = time(text, now).map_err(|p| Problem {
+        hints: vec!["write 2026-12-24, 2026-12-24T09:30:00+05:30, 2h or 7d (from now)".into()],
+        ..p
+    })?;
+    // What is so long ago is so long from now.
+    let is_span = text.trim().ends_with(|c: char| c.is_ascii_alphabetic()) && !text.contains(['T', ':']);
+    let meant = if is_span { now + (now - given) } else { given };
+    if meant <= now {
+        return Err(Problem::usage(format!("'{}' is in the past", shorten(text))).hint("name a time to come"));
+    }
+    Ok(meant)
 }
 
 /// Reads `--filter 'status=active name~raj created>2026-01-01'`. Values with blanks stand in quotes; `a=x,y` is either.

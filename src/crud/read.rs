@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use clap::ArgMatches;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::gate;
@@ -12,15 +12,15 @@ use super::input::{filter, find, find_in, keys};
 use super::session::Session;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource;
-use crate::model::resource::{Descriptor, Mark};
+use crate::model::resource::{Descriptor, Mark, Record};
 use crate::model::search::words;
-use crate::model::value::{Kind, Value};
+use crate::model::value::{Kind, Value, rfc3339};
 use crate::store::audit::{Entry, Search, purged, search};
 use crate::store::query::{Condition, Cursor, Op, Query, column};
 use crate::store::records::{self, Column, Life};
 use crate::store::search::Wanted;
 use crate::store::sql::Row;
-use crate::ui::format::{Format, Head, Listing, record};
+use crate::ui::format::{self, Format, Head, Listing, record};
 
 /// Rows on a terminal where nothing else is asked for.
 const PAGE: u64 = 50;
@@ -352,6 +352,40 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     whole.finish().map_err(failed)?;
     s.ui.status(&format!("exported {} to {file}", records::count(listing.count(), desc)));
     Ok(())
+}
+
+/// Live records that point at one through a field.
+pub async fn list_pointing(s: &mut Session<'_>, desc: &'static Descriptor, field: &str, at: &Record) -> Result<()> {
+    let all = records::columns(desc);
+    let mut query = Query::new(desc, s.scope(), s.clock.now());
+    query.org = Some(at.meta.org_id);
+    query.columns = chosen(s, desc, true)?;
+    let key = column(&all, field)?.clone();
+    query.filter = vec![Condition { column: key, op: Op::Is, values: vec![at.key().into()] }];
+    let mut listing = Listing::new(&s.ui, heads(&query.columns), key_index(desc, &query.columns));
+    stream(s, &query, &mut listing).await?;
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()
+}
+
+/// All columns of a record.
+pub async fn record_json(s: &mut Session<'_>, desc: &'static Descriptor, record: &Record) -> Result<Json> {
+    let columns = records::columns(desc);
+    let rows = rows_of(s, desc, &columns, &[record.meta.place()]).await?;
+    let row = rows.into_iter().next().map(|r| r.0).unwrap_or_default();
+    Ok(format::object(&heads(&columns), &row))
+}
+
+/// Every audit record about one record, oldest first.
+pub async fn history_json(s: &mut Session<'_>, record: &Record) -> Result<Json> {
+    let wanted =
+        Search { tree: Some(record.meta.org_id), resource_id: Some(record.meta.id), limit: None, ..Search::default() };
+    let mut entries = search(s.db().await?, &wanted).await?;
+    entries.reverse();
+    let told = entries.into_iter().map(|e| {
+        json!({ "seq": e.seq, "at": rfc3339(e.at), "actor": e.actor, "action": e.action, "status": e.status, "payload": e.payload })
+    });
+    Ok(told.collect())
 }
 
 /// Every audit record about one record, oldest first.

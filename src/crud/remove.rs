@@ -50,8 +50,47 @@ pub struct Delete {
 #[derive(Default)]
 struct Plan {
     gone: Vec<Record>,
-    /// Record and the column that pointed at something gone.
-    repointed: Vec<(Record, &'static str)>,
+    /// Record, the column that pointed at something gone, and what it points at then.
+    repointed: Vec<(Record, &'static str, Value)>,
+}
+
+/// What a record points at once `gone` is gone: the one that takes over; where it is that one itself, what `gone` pointed at.
+fn successor(gone: &Record, record: &Record, column: &str, mode: Mode) -> Value {
+    match mode {
+        Mode::Reassign(id) if id == record.meta.id => gone.get(column).clone(),
+        Mode::Reassign(id) => id.into(),
+        _ => Value::Null(crate::model::value::Kind::Uuid),
+    }
+}
+
+/// Lets what points at records that stay, but no longer serve, point elsewhere; unless `mode` says how, it is named and
+/// nothing happens. `done` is what can't be done then. How many records were changed.
+pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, done: &str) -> Result<usize> {
+    let mut changed = 0;
+    for record in records {
+        let mut depending = dependants(tx.db, record).await?;
+        for d in &mut depending {
+            // Who no longer serves either may go on pointing at whom he or she served.
+            let serves = |r: &Record| r.get("is_active").as_bool() != Some(false);
+            d.records.retain(|r| serves(r) && records.iter().all(|x| x.meta.id != r.meta.id));
+        }
+        depending.retain(|d| !d.records.is_empty());
+        if depending.is_empty() {
+            continue;
+        }
+        if !matches!(mode, Mode::Reassign(_) | Mode::Orphan) {
+            return Err(protected(record, &depending, done).into());
+        }
+        for d in depending {
+            let Some(field) = d.field else { continue };
+            for before in &d.records {
+                let mut after = before.clone();
+                after.set(field.column, successor(record, before, field.column, mode));
+                changed += usize::from(tx.update(before, after, Action::Update).await?.is_some());
+            }
+        }
+    }
+    Ok(changed)
 }
 
 impl Plan {
@@ -69,42 +108,49 @@ impl Plan {
                         seen.extend(d.records.iter().map(|r| r.meta.id));
                         queue.extend(d.records);
                     }
-                    (Mode::Reassign(_), Some(f)) => plan.repointed.extend(d.records.into_iter().map(|r| (r, f.column))),
+                    (Mode::Reassign(_), Some(f)) => plan.repoint(&record, d.records, f.column, mode),
                     (Mode::Orphan, Some(f)) if !f.ty.required => {
-                        plan.repointed.extend(d.records.into_iter().map(|r| (r, f.column)));
+                        plan.repoint(&record, d.records, f.column, mode);
                     }
                     _ => protecting.push(d),
                 }
             }
             if !protecting.is_empty() {
-                return Err(protected(&record, &protecting).into());
+                return Err(protected(&record, &protecting, "deleted").into());
             }
             plan.gone.push(record);
         }
         // What goes itself needs no new reference.
-        plan.repointed.retain(|(r, _)| !seen.contains(&r.meta.id));
+        plan.repointed.retain(|(r, ..)| !seen.contains(&r.meta.id));
         Ok(plan)
     }
 
+    fn repoint(&mut self, gone: &Record, records: Vec<Record>, column: &'static str, mode: Mode) {
+        self.repointed.extend(records.into_iter().map(|r| {
+            let value = successor(gone, &r, column, mode);
+            (r, column, value)
+        }));
+    }
+
     fn versions(&self) -> BTreeSet<(Uuid, i64)> {
-        self.gone.iter().chain(self.repointed.iter().map(|(r, _)| r)).map(|r| (r.meta.id, r.meta.version)).collect()
+        self.gone.iter().chain(self.repointed.iter().map(|(r, ..)| r)).map(|r| (r.meta.id, r.meta.version)).collect()
     }
 }
 
-fn protected(record: &Record, by: &[records::Dependants]) -> Problem {
+fn protected(record: &Record, by: &[records::Dependants], done: &str) -> Problem {
     let list: Vec<String> = by.iter().map(records::Dependants::describe).collect();
     let optional = by.iter().all(|d| d.field.is_some_and(|f| !f.ty.required));
     let pointing = by.iter().all(|d| d.field.is_some());
     let depend = if by.iter().map(|d| d.records.len()).sum::<usize>() == 1 { "depends" } else { "depend" };
     let mut problem =
-        Problem::conflict(format!("{} can't be deleted: {} {depend} on it", record.title(), list.join("; ")));
+        Problem::conflict(format!("{} can't be {done}: {} {depend} on it", record.title(), list.join("; ")));
     if pointing {
         problem = problem.hint("--reassign-to KEY points them at another one");
     }
     if optional {
         problem = problem.hint("--orphan leaves them pointing at nothing");
     }
-    problem.hint("--cascade deletes them too")
+    if done == "deleted" { problem.hint("--cascade deletes them too") } else { problem }
 }
 
 impl Verb for Delete {
@@ -129,15 +175,9 @@ impl Verb for Delete {
                 .hint("run the command again")
                 .into());
         }
-        for (record, column) in &plan.repointed {
+        for (record, column, value) in &plan.repointed {
             let mut after = record.clone();
-            after.set(
-                column,
-                match self.mode {
-                    Mode::Reassign(id) => id.into(),
-                    _ => Value::Null(crate::model::value::Kind::Uuid),
-                },
-            );
+            after.set(column, value.clone());
             tx.update(record, after, Action::Update).await?;
         }
         let deletion = tx.new_id();
@@ -148,25 +188,27 @@ impl Verb for Delete {
     }
 }
 
+/// What the flags say is to become of what points at records.
+pub async fn mode(s: &mut Session<'_>, desc: &'static Descriptor, records: &[Record], m: &ArgMatches) -> Result<Mode> {
+    let flag = |name| m.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false);
+    let Some(key) = m.try_get_one::<String>("reassign-to").ok().flatten().cloned() else {
+        return Ok(match (flag("orphan"), flag("cascade")) {
+            (true, _) => Mode::Orphan,
+            (_, true) => Mode::Cascade,
+            _ => Mode::Protect,
+        });
+    };
+    let org = records.first().map(|r| r.meta.org_id);
+    let other = find_in(s, desc, org, &key, Life::Live).await?;
+    if records.iter().any(|r| r.meta.id == other.meta.id || r.meta.org_id != other.meta.org_id) {
+        return Err(Problem::usage(format!("{} can't take over what it leaves behind itself", other.title())).into());
+    }
+    Ok(Mode::Reassign(other.meta.id))
+}
+
 pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     let roots = targets(s, desc, m).await?;
-    let reassign = m.try_get_one::<String>("reassign-to").ok().flatten().cloned();
-    let orphan = m.try_get_one::<bool>("orphan").ok().flatten().copied().unwrap_or(false);
-    let mode = match (reassign, orphan, m.get_flag("cascade")) {
-        (Some(key), _, _) => {
-            let org = roots.first().map(|r| r.meta.org_id);
-            let other = find_in(s, desc, org, &key, Life::Live).await?;
-            if roots.iter().any(|r| r.meta.id == other.meta.id || r.meta.org_id != other.meta.org_id) {
-                return Err(
-                    Problem::usage(format!("{} can't take over what it leaves behind itself", other.title())).into()
-                );
-            }
-            Mode::Reassign(other.meta.id)
-        }
-        (_, true, _) => Mode::Orphan,
-        (_, _, true) => Mode::Cascade,
-        _ => Mode::Protect,
-    };
+    let mode = mode(s, desc, &roots, m).await?;
     let plan = Plan::make(s.db().await?, roots.clone(), mode).await?;
     let mut shown = None;
     if !s.dry_run {
@@ -207,7 +249,7 @@ fn question(plan: &Plan) -> String {
         parts.join(" and ")
     };
     let gone = kinds(&plan.gone.iter().collect::<Vec<_>>());
-    match kinds(&plan.repointed.iter().map(|(r, _)| r).collect::<Vec<_>>()).as_str() {
+    match kinds(&plan.repointed.iter().map(|(r, ..)| r).collect::<Vec<_>>()).as_str() {
         "" => format!("delete {gone}?"),
         changed => format!("delete {gone}, and change {changed}?"),
     }
@@ -247,9 +289,9 @@ fn plan_lines(plan: &Plan, roots: usize) -> Vec<String> {
     let (named, more) = plan.gone.split_at(roots.min(plan.gone.len()));
     let mut all = lines("delete", named.iter(), "");
     all.extend(lines("delete", more.iter(), ""));
-    let columns: BTreeSet<&str> = plan.repointed.iter().map(|(_, column)| *column).collect();
+    let columns: BTreeSet<&str> = plan.repointed.iter().map(|(_, column, _)| *column).collect();
     for column in columns {
-        let records = plan.repointed.iter().filter(|(_, c)| *c == column).map(|(r, _)| r);
+        let records = plan.repointed.iter().filter(|(_, c, _)| *c == column).map(|(r, ..)| r);
         all.extend(lines("change", records, &format!(" ({})", column.trim_end_matches("_id"))));
     }
     all

@@ -263,7 +263,7 @@ pub async fn change(
 }
 
 /// Says what was changed, and prints it where a format was asked for.
-pub(super) async fn tell_changed(
+pub async fn tell_changed(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     changed: &[Changed],
@@ -273,6 +273,8 @@ pub(super) async fn tell_changed(
         Action::Activate => "activated",
         Action::Deactivate => "deactivated",
         Action::Move => "moved",
+        Action::UserBlock => "blocked",
+        Action::UserUnblock => "unblocked",
         _ => "updated",
     };
     for c in changed {

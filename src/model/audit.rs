@@ -32,6 +32,10 @@ pub enum Action {
     Activate,
     Deactivate,
     Move,
+    Merge,
+    UserBlock,
+    UserUnblock,
+    PasswordChange,
     Migrate,
 }
 
@@ -48,6 +52,10 @@ impl Action {
             Action::Activate => "activate",
             Action::Deactivate => "deactivate",
             Action::Move => "move",
+            Action::Merge => "merge",
+            Action::UserBlock => "user_block",
+            Action::UserUnblock => "user_unblock",
+            Action::PasswordChange => "password_change",
             Action::Migrate => "migrate",
         }
     }

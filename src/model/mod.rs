@@ -6,6 +6,7 @@ pub mod chance;
 pub mod dept;
 pub mod merkle;
 pub mod org;
+pub mod password;
 pub mod phone;
 pub mod problem;
 pub mod resource;

@@ -247,9 +247,13 @@ impl Record {
     pub fn key(&self) -> String {
         self.get(self.desc.key().column).to_text()
     }
-    /// `branch MUM01`
+    /// `branch MUM01`; of a person the name too, for the code alone tells nobody anything.
     pub fn title(&self) -> String {
-        format!("{} {}", self.desc.noun, self.key())
+        let name = self.desc.fields.iter().find(|f| f.parts().is_some()).map(|f| self.get(f.column).to_text());
+        match name.filter(|n| !n.is_empty()) {
+            Some(name) => format!("{} {} ({name})", self.desc.noun, self.key()),
+            None => format!("{} {}", self.desc.noun, self.key()),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod audit;
 mod below;
 pub mod chain;
+pub mod credentials;
 pub mod db;
 pub mod held;
 pub mod hold;
@@ -15,6 +16,7 @@ pub mod load;
 pub mod location;
 pub mod migrate;
 mod numeric;
+pub mod people;
 pub mod postgres;
 pub mod query;
 pub mod records;

@@ -31,7 +31,10 @@ pub fn tables() -> Vec<(&'static str, Class)> {
         ("audit_requests", Class::Journal),
         ("audit_records", Class::Journal),
         ("audit_erased", Class::Journal),
+        ("user_branches", Class::Recorded),
         ("code_counters", Class::Volatile),
+        ("credentials", Class::Recorded),
+        ("password_history", Class::Recorded),
     ];
     tables.extend(RESOURCES.iter().map(|d| (d.table, Class::Recorded)));
     tables

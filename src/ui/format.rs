@@ -82,7 +82,7 @@ fn escape(text: &str) -> String {
     safe
 }
 
-fn object(heads: &[Head], row: &[Value]) -> Json {
+pub fn object(heads: &[Head], row: &[Value]) -> Json {
     Json::Object(heads.iter().zip(row).map(|(h, v)| (h.name.clone(), v.to_json())).collect::<Map<_, _>>())
 }
 

@@ -14,6 +14,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 
+use crate::model::password::Secret;
 use crate::model::problem::{Kind, Problem, plain};
 use format::Format;
 use progress::{Progress, Shown};
@@ -180,6 +181,19 @@ impl Ui {
         let (prompt, default) = (visible(prompt), default.map(str::to_owned));
         let ask = move || Ok(line::read(&prompt, default.as_deref(), check)?);
         self.wait_for_answer(ask).await?.ok_or_else(interrupted)
+    }
+
+    /// Asks for a secret, which is not shown while it is typed. With `again` it is asked for twice, until both agree.
+    pub async fn ask_secret(&mut self, prompt: &str, again: Option<&str>) -> Result<Secret> {
+        let (prompt, again) = (visible(prompt), again.map(visible));
+        let ask = move || {
+            let mut password = dialoguer::Password::new().with_prompt(prompt);
+            if let Some(again) = again {
+                password = password.with_confirmation(again, "The two differ. Once more:");
+            }
+            password.interact().map(Secret::new)
+        };
+        self.wait_for_answer(ask).await
     }
 
     /// Lets one of several be picked, by typing a part of it or with the arrow keys; its place in the list.

@@ -6,6 +6,9 @@ use anyhow::Result;
 use clap::ArgMatches;
 use uuid::Uuid;
 
+use super::stats;
+use super::tree::{self, Node};
+
 use crate::crud::gate;
 use crate::crud::input::{find, find_in};
 use crate::crud::prompt;
@@ -18,18 +21,8 @@ use crate::model::resource::{Descriptor, Resource};
 use crate::model::value::{Kind, Value};
 use crate::store::query::{Query, column};
 use crate::store::records::{self, Life};
-use crate::ui::format::{Format, Head, Listing};
-use crate::ui::text::visible;
 
 const DESC: &Descriptor = Branch::DESCRIPTOR;
-
-/// A branch as the tree shows it.
-struct Node {
-    id: Uuid,
-    code: String,
-    name: String,
-    active: bool,
-}
 
 /// The tree of an organisation, or of one branch and what is below it.
 pub async fn tree(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
@@ -53,63 +46,7 @@ pub async fn tree(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         }],
         None => children.remove(&None).unwrap_or_default(),
     };
-    // Depth first, siblings in the order of their codes; `last` tells for each level whether a line goes on below.
-    let mut stack: Vec<(Node, Option<String>, Vec<bool>)> = Vec::new();
-    push(&mut stack, roots, None, &[]);
-    let heads = ["code", "name", "parent"].map(|n| Head::new(n, Kind::Text));
-    let heads = heads.into_iter().chain([Head::new("depth", Kind::Int), Head::new("status", Kind::Text)]).collect();
-    let mut listing = Listing::new(&s.ui, heads, 0);
-    while let Some((node, parent, last)) = stack.pop() {
-        if s.ui.style.format == Format::Table {
-            let line = format!(
-                "{}{}  {}{}\n",
-                rails(&last),
-                node.code,
-                visible(&node.name),
-                if node.active { "" } else { "  (inactive)" }
-            );
-            s.ui.out(&line)?;
-        } else {
-            let status = if node.active { "active" } else { "inactive" };
-            let row: Vec<Value> = vec![
-                node.code.as_str().into(),
-                node.name.as_str().into(),
-                parent.into(),
-                i64::try_from(last.len())?.into(),
-                status.into(),
-            ];
-            listing.row(&mut s.ui, row)?;
-        }
-        if last.len() <= limit.saturating_sub(1) || limit == usize::MAX {
-            push(&mut stack, children.remove(&Some(node.id)).unwrap_or_default(), Some(node.code), &last);
-        }
-    }
-    if s.ui.style.format != Format::Table {
-        listing.finish(&mut s.ui)?;
-    }
-    s.ui.flush()
-}
-
-fn push(stack: &mut Vec<(Node, Option<String>, Vec<bool>)>, nodes: Vec<Node>, parent: Option<String>, last: &[bool]) {
-    let n = nodes.len();
-    for (i, node) in nodes.into_iter().enumerate().rev() {
-        let mut level = last.to_vec();
-        level.push(i + 1 == n);
-        stack.push((node, parent.clone(), level));
-    }
-}
-
-fn rails(last: &[bool]) -> String {
-    let mut text = String::new();
-    for (i, is_last) in last.iter().enumerate().skip(1) {
-        text.push_str(match (i + 1 == last.len(), is_last) {
-            (true, true) => "└─ ",
-            (true, false) => "├─ ",
-            (false, true) => "   ",
-            (false, false) => "│  ",
-        });
-    }
-    text
+    tree::show(s, roots, children, ["code", "parent"], limit)
 }
 
 /// Live branches by their parent, in the order of their codes.
@@ -165,19 +102,5 @@ pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 
 /// How many branches there are, by state and by place.
 pub async fn stats(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let org = s.the_org().await?;
-    let all = records::columns(DESC);
-    let heads = vec![Head::new("group", Kind::Text), Head::new("value", Kind::Text), Head::new("branches", Kind::Int)];
-    let mut listing = Listing::new(&s.ui, heads, 1);
-    for (name, life) in [("status", Life::Any), ("state", Life::Live), ("country", Life::Live)] {
-        let mut query = Query::new(DESC, s.scope(), s.clock.now());
-        query.org = Some(org);
-        query.life = life;
-        for (value, n) in query.counts(s.db().await?, column(&all, name)?).await? {
-            listing.row(&mut s.ui, vec![name.into(), value.into(), n.into()])?;
-        }
-    }
-    listing.finish(&mut s.ui)?;
-    s.ui.flush()
+    stats::show(s, DESC, &["status", "state", "country"]).await
 }

@@ -3,4 +3,9 @@
 pub mod audit;
 pub mod branch;
 pub mod database;
+pub mod dept;
 pub mod org;
+pub mod password;
+pub mod stats;
+pub mod tree;
+pub mod user;

@@ -1,0 +1,23 @@
+-- What users prove themselves with. One row for a user; without one there is nothing to sign in with.
+CREATE TABLE credentials (
+    org_id        integer NOT NULL,
+    user_id       uuid NOT NULL,
+    -- A hash that names its scheme: ours is argon2id in PHC form; those of other software are kept as they came.
+    password      text COLLATE "C" CHECK (password <> '' AND length(password) <= 2048),
+    changed_at    timestamptz NOT NULL,
+    must_change   boolean NOT NULL,
+    -- Days after which the password must be changed; none: the setting, 0: never.
+    expiry_days   integer CHECK (expiry_days >= 0),
+    PRIMARY KEY (org_id, user_id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) ON DELETE CASCADE
+);
+
+-- Hashes that were replaced, the newest with the highest number: they may not be used again.
+CREATE TABLE password_history (
+    org_id        integer NOT NULL,
+    user_id       uuid NOT NULL,
+    number        bigint NOT NULL CHECK (number > 0),
+    password      text COLLATE "C" NOT NULL CHECK (password <> '' AND length(password) <= 2048),
+    PRIMARY KEY (org_id, user_id, number),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) ON DELETE CASCADE
+);

@@ -1,0 +1,714 @@
+//! The text forms of password hashes, of our own and of other software, and why one is refused.
+//!
+//! | made by | form |
+//! | --- | --- |
+//! | PHC strings (ours) | `$argon2id$v=19$m=,t=,p=$salt$hash`, also argon2i and argon2d, also without `v=` (version 16) |
+//! | bcrypt | `$2a$ $2b$ $2y$`, then `12$`, 22 characters of salt, 31 of hash |
+//! | Django | `pbkdf2_sha256$ pbkdf2_sha1$ argon2$ bcrypt$ bcrypt_sha256$ scrypt$`, and `!` for no password |
+//! | Werkzeug (Flask) | `scrypt:N:r:p$salt$hex`, `pbkdf2:sha256:rounds$salt$hex`, also sha1 and sha512 |
+//! | LDAP servers | `{SSHA} {SSHA256} {SSHA512} {PBKDF2} {PBKDF2-SHA1} {PBKDF2-SHA256} {PBKDF2-SHA512} {ARGON2}` |
+//! | Keycloak | a credential of a realm export, as JSON: pbkdf2, pbkdf2-sha256, pbkdf2-sha512, argon2 |
+//!
+//! Sources: the PHC string format (P-H-C/phc-string-format); `django.contrib.auth.hashers`; `werkzeug.security`;
+//! OpenLDAP's `slapd-pw-sha2` and `slapd-pw-pbkdf2`. Keycloak's is in its own file.
+//!
+//! Whoever may import users may not thereby stop the machine: costs are capped so that one check takes seconds at most.
+
+use std::fmt;
+
+use argon2::{Algorithm, Version};
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::prelude::BASE64_STANDARD_NO_PAD;
+
+use super::hash::{Digest, Kdf};
+use super::keycloak;
+
+/// Most bytes of a stored hash. A Keycloak credential is the longest, of 400 to 900.
+const TEXT: usize = 2048;
+/// 1 GiB.
+const MEMORY_KIB: u64 = 1 << 20;
+/// Memory times passes: 4 GiB written, some seconds.
+const WORK_KIB: u64 = 4 << 20;
+const ARGON2_PASSES: u64 = 64;
+const LANES: u64 = 64;
+const PBKDF2_ROUNDS: u64 = 10_000_000;
+const BCRYPT_COST: u32 = 16;
+/// Bytes of an output: fewer can be hit by chance, more only cost.
+const OUTPUT: std::ops::RangeInclusive<usize> = 16..=64;
+
+/// Why a text is not taken as a password's hash. Its words follow the name of the field; the text is never quoted, since
+/// it may be a password in the wrong column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// More than 2048 bytes
+    TooLong,
+    /// No scheme that is known by name
+    Unknown,
+    /// A scheme that is known, and not taken
+    Weak { scheme: &'static str, why: &'static str },
+    /// A known scheme with parts missing or out of bounds
+    Malformed { scheme: &'static str, why: &'static str },
+    /// One check would take more than the stated
+    TooCostly { scheme: &'static str, most: &'static str },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::TooLong => write!(f, "must be {TEXT} bytes or fewer"),
+            Refusal::Unknown => f.write_str(
+                "must be a password hash of a known form (PHC argon2, bcrypt, Django, Werkzeug, LDAP, Keycloak)",
+            ),
+            Refusal::Weak { scheme, why } => write!(f, "must not be {scheme}: {why}"),
+            Refusal::Malformed { scheme, why } => write!(f, "must be a whole {scheme} hash: {why}"),
+            Refusal::TooCostly { scheme, most } => write!(f, "must cost less: {scheme} may take {most}"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// A scheme's name, how its output comes from a password, and the output.
+pub(super) type Read = Result<(&'static str, Kdf, Vec<u8>), Refusal>;
+
+/// Tells the scheme by how the text begins, and reads it.
+pub(super) fn read(text: &str) -> Read {
+    if text.len() > TEXT {
+        return Err(Refusal::TooLong);
+    }
+    if text.starts_with('!') {
+        return Ok(("unusable", Kdf::Unusable, vec![0; 32]));
+    }
+    if let Some(rest) = text.strip_prefix('{') {
+        return match rest.split_once('}') {
+            Some((name, rest)) if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => ldap(name, rest),
+            _ => keycloak::read(text),
+        };
+    }
+    if text.starts_with('$') {
+        return modular(text);
+    }
+    match text.split_once('$') {
+        Some((method, rest)) if method.contains(':') => werkzeug(method, rest),
+        Some((method, rest)) => django(method, rest),
+        None => Err(bare(text)),
+    }
+}
+
+/// `$id$...`, the modular crypt format and its heir, the PHC string.
+fn modular(text: &str) -> Read {
+    let id = text[1..].split('$').next().unwrap_or_default();
+    match id {
+        "argon2id" => phc("argon2id", text),
+        "argon2i" => phc("argon2i", text),
+        "argon2d" => phc("argon2d", text),
+        "2a" | "2b" | "2y" => bcrypt("bcrypt", false, text),
+        "2x" => Err(weak("bcrypt $2x$", "it was made by a faulty program that gives many passwords one hash")),
+        "1" | "apr1" | "md5" => Err(weak("MD5-crypt", FAST)),
+        "3" => Err(weak("an NT hash", FAST)),
+        "5" => Err(weak("SHA-256-crypt", FEW)),
+        "6" => Err(weak("SHA-512-crypt", FEW)),
+        _ => Err(Refusal::Unknown),
+    }
+}
+
+/// `$argon2id$v=19$m=65536,t=2,p=1$salt$hash`: parameters in this order, base64 without padding.
+fn phc(scheme: &'static str, text: &str) -> Read {
+    let parts: Vec<&str> = text.split('$').collect();
+    let (algorithm, version, params, salt, output) = match parts[..] {
+        ["", id, version, params, salt, output] => (id, version, params, salt, output),
+        // Made before there was a second version.
+        ["", id, params, salt, output] => (id, "v=16", params, salt, output),
+        _ => return Err(malformed(scheme, "it has parameters, salt and hash")),
+    };
+    let algorithm = Algorithm::new(algorithm).map_err(|_| Refusal::Unknown)?;
+    let version = match version {
+        "v=19" => Version::V0x13,
+        "v=16" => Version::V0x10,
+        _ => return Err(malformed(scheme, "its version is 16 or 19")),
+    };
+    let wrong = malformed(scheme, "its parameters are m, t and p, in this order, and nothing else");
+    let [m, t, p] = params.split(',').collect::<Vec<_>>()[..] else { return Err(wrong) };
+    let value = |param: &str, name: &str| param.strip_prefix(name).and_then(number).ok_or(wrong);
+    let params = argon2(scheme, value(m, "m=")?, value(t, "t=")?, value(p, "p=")?)?;
+    let salt = argon2_salt(scheme, decode(scheme, &BASE64_STANDARD_NO_PAD, salt)?)?;
+    let output = sized(scheme, decode(scheme, &BASE64_STANDARD_NO_PAD, output)?)?;
+    Ok((scheme, Kdf::Argon2 { algorithm, version, params, salt }, output))
+}
+
+/// The bounds of RFC 9106, section 3.1, and our own.
+pub(super) fn argon2(
+    scheme: &'static str,
+    memory_kib: u64,
+    passes: u64,
+    lanes: u64,
+) -> Result<argon2::Params, Refusal> {
+    costs(scheme, memory_kib <= MEMORY_KIB, "1 GiB of memory")?;
+    costs(scheme, passes <= ARGON2_PASSES, "64 passes")?;
+    costs(scheme, lanes <= LANES, "64 lanes")?;
+    costs(scheme, memory_kib * passes <= WORK_KIB, "4 GiB of memory times passes")?;
+    match (u32::try_from(memory_kib), u32::try_from(passes), u32::try_from(lanes)) {
+        (Ok(memory), Ok(passes), Ok(lanes)) => argon2::Params::new(memory, passes, lanes, None).ok(),
+        _ => None,
+    }
+    .ok_or(malformed(scheme, "it has a pass, a lane and 8 KiB for each lane at least"))
+}
+
+pub(super) fn argon2_salt(scheme: &'static str, salt: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    // RFC 9106, section 3.1, leaves it open; the reference implementation (argon2.h) sets the 8 bytes.
+    if salt.len() < 8 { Err(malformed(scheme, "its salt has 8 bytes or more")) } else { Ok(salt) }
+}
+
+/// `$2b$12$`, then 22 and 31 characters of bcrypt's own base64.
+fn bcrypt(scheme: &'static str, hex_sha256: bool, text: &str) -> Read {
+    // Bits that 16 bytes don't fill are not looked at, as in the reference implementation.
+    const BASE64: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::BCRYPT,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+            .with_decode_allow_trailing_bits(true),
+    );
+    let ["", "2a" | "2b" | "2y", cost, rest] = text.split('$').collect::<Vec<_>>()[..] else {
+        return Err(malformed(scheme, "it begins with $2a$, $2b$ or $2y$ and two digits"));
+    };
+    let cost = match cost.parse() {
+        Ok(n @ 4..=31) if cost.len() == 2 && cost.bytes().all(|b| b.is_ascii_digit()) => n,
+        _ => return Err(malformed(scheme, "its cost is 04 to 31")),
+    };
+    costs(scheme, cost <= BCRYPT_COST, "a cost of 16")?;
+    let wrong = malformed(scheme, "22 characters of salt and 31 of hash follow the cost");
+    let (salt, output) = rest.split_at_checked(22).filter(|_| rest.len() == 53).ok_or(wrong)?;
+    let salt = decode(scheme, &BASE64, salt)?.try_into().map_err(|_| wrong)?;
+    Ok((scheme, Kdf::Bcrypt { cost, salt, hex_sha256 }, decode(scheme, &BASE64, output)?))
+}
+
+/// `method$...`, with the salt as plain text.
+fn django(method: &str, rest: &str) -> Read {
+    let parts: Vec<&str> = rest.split('$').collect();
+    match method {
+        "pbkdf2_sha256" => django_pbkdf2("django pbkdf2_sha256", Digest::Sha256, &parts),
+        "pbkdf2_sha1" => django_pbkdf2("django pbkdf2_sha1", Digest::Sha1, &parts),
+        // What follows is a PHC string but for its first `$`.
+        "argon2" => phc("django argon2", &format!("${rest}")),
+        "bcrypt" => bcrypt("django bcrypt", false, rest),
+        "bcrypt_sha256" => bcrypt("django bcrypt_sha256", true, rest),
+        "scrypt" => {
+            let scheme = "django scrypt";
+            let [n, salt, r, p, output] = parts[..] else {
+                return Err(malformed(scheme, "it has N, salt, r, p and hash"));
+            };
+            let output = decode(scheme, &BASE64, output)?;
+            scrypt(scheme, [n, r, p], salt, output)
+        }
+        "md5" | "unsalted_md5" => Err(weak("an MD5 digest", FAST)),
+        "sha1" | "unsalted_sha1" => Err(weak("a SHA-1 digest", FAST)),
+        "sha224" | "sha256" | "sha384" | "sha512" => Err(weak("a single SHA-2 digest", FAST)),
+        "crypt" => Err(weak("DES-crypt", FAST)),
+        "plain" => Err(weak("plain text", OPEN)),
+        _ => Err(Refusal::Unknown),
+    }
+}
+
+fn django_pbkdf2(scheme: &'static str, digest: Digest, parts: &[&str]) -> Read {
+    let [rounds, salt, output] = parts[..] else { return Err(malformed(scheme, "it has rounds, salt and hash")) };
+    let output = decode(scheme, &BASE64, output)?;
+    pbkdf2(scheme, digest, number(rounds), salt.into(), output)
+}
+
+/// `method:parameters$salt$hex`, with the salt as plain text.
+fn werkzeug(method: &str, rest: &str) -> Read {
+    let params: Vec<&str> = method.split(':').collect();
+    let salt_and_hash = |scheme| match rest.split_once('$') {
+        Some((salt, hash)) => Ok((salt, unhex(hash).ok_or(malformed(scheme, "its hash is hexadecimal"))?)),
+        None => Err(malformed(scheme, "it has a salt and a hash")),
+    };
+    match params[..] {
+        ["scrypt", n, r, p] => {
+            let (salt, output) = salt_and_hash("werkzeug scrypt")?;
+            scrypt("werkzeug scrypt", [n, r, p], salt, output)
+        }
+        ["pbkdf2", digest, rounds] => {
+            let (scheme, digest) = match digest {
+                "sha1" => ("werkzeug pbkdf2:sha1", Digest::Sha1),
+                "sha256" => ("werkzeug pbkdf2:sha256", Digest::Sha256),
+                "sha512" => ("werkzeug pbkdf2:sha512", Digest::Sha512),
+                _ => return Err(Refusal::Unknown),
+            };
+            let (salt, output) = salt_and_hash(scheme)?;
+            pbkdf2(scheme, digest, number(rounds), salt.into(), output)
+        }
+        ["scrypt", ..] => Err(malformed("werkzeug scrypt", "its parameters are N, r and p")),
+        // Werkzeug's default for the rounds has changed over the years.
+        ["pbkdf2", _] => Err(malformed("werkzeug pbkdf2", "it says how many rounds")),
+        _ => Err(Refusal::Unknown),
+    }
+}
+
+/// `{NAME}...` (RFC 2307, section 5.3; names don't depend on case).
+fn ldap(name: &str, rest: &str) -> Read {
+    match name.to_ascii_uppercase().as_str() {
+        "SSHA" => salted("ldap {SSHA}", Digest::Sha1, rest),
+        "SSHA256" => salted("ldap {SSHA256}", Digest::Sha256, rest),
+        "SSHA512" => salted("ldap {SSHA512}", Digest::Sha512, rest),
+        "PBKDF2" | "PBKDF2-SHA1" => ldap_pbkdf2("ldap {PBKDF2}", Digest::Sha1, rest),
+        "PBKDF2-SHA256" => ldap_pbkdf2("ldap {PBKDF2-SHA256}", Digest::Sha256, rest),
+        "PBKDF2-SHA512" => ldap_pbkdf2("ldap {PBKDF2-SHA512}", Digest::Sha512, rest),
+        "ARGON2" => phc("ldap {ARGON2}", rest),
+        "MD5" | "SMD5" => Err(weak("{MD5} or {SMD5}", FAST)),
+        "SHA" | "SHA256" | "SHA384" | "SHA512" => Err(weak("{SHA} or the like", "it has no salt")),
+        "CRYPT" => Err(weak("{CRYPT}", "what is in it depends on the machine that made it, and is mostly weak")),
+        "NT" | "LANMAN" => Err(weak("an NT hash", FAST)),
+        "CLEARTEXT" | "PLAIN" => Err(weak("plain text", OPEN)),
+        _ => Err(Refusal::Unknown),
+    }
+}
+
+/// Base64 of digest and salt. One round is as little as what is refused elsewhere; directories know nothing better, and
+/// the first sign-in replaces it.
+fn salted(scheme: &'static str, digest: Digest, rest: &str) -> Read {
+    let mut output = decode(scheme, &BASE64, rest)?;
+    if output.len() <= digest.size() {
+        return Err(malformed(scheme, "a digest and a salt are in it"));
+    }
+    let salt = output.split_off(digest.size());
+    Ok((scheme, Kdf::Salted { digest, salt }, output))
+}
+
+/// `10000$salt$hash`, in base64 with `.` for `+`.
+fn ldap_pbkdf2(scheme: &'static str, digest: Digest, rest: &str) -> Read {
+    let [rounds, salt, output] = rest.split('$').collect::<Vec<_>>()[..] else {
+        return Err(malformed(scheme, "it has rounds, salt and hash"));
+    };
+    let decode = |text: &str| decode(scheme, &BASE64, &text.replace('.', "+"));
+    pbkdf2(scheme, digest, number(rounds), decode(salt)?, decode(output)?)
+}
+
+pub(super) fn pbkdf2(
+    scheme: &'static str,
+    digest: Digest,
+    rounds: Option<u64>,
+    salt: Vec<u8>,
+    output: Vec<u8>,
+) -> Read {
+    let rounds = rounds.filter(|n| *n > 0).ok_or(malformed(scheme, "its rounds are a whole number from 1"))?;
+    costs(scheme, rounds <= PBKDF2_ROUNDS, "10,000,000 rounds")?;
+    let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
+    Ok((scheme, Kdf::Pbkdf2 { digest, rounds, salt: salted_with(scheme, salt)? }, sized(scheme, output)?))
+}
+
+/// N, r and p (RFC 7914, sections 2 and 6): 128 * N * r bytes are gone through p times, 128 * r * p hold what comes of it.
+fn scrypt(scheme: &'static str, [n, r, p]: [&str; 3], salt: &str, output: Vec<u8>) -> Read {
+    let wrong = malformed(scheme, "N is a power of two from 2, r and p are whole numbers from 1");
+    let (Some(n), Some(r), Some(p)) = (number(n), number(r), number(p)) else { return Err(wrong) };
+    if n < 2 || !n.is_power_of_two() || r == 0 || p == 0 {
+        return Err(wrong);
+    }
+    let memory = n.saturating_mul(r).saturating_mul(128);
+    costs(scheme, memory <= MEMORY_KIB * 1024, "1 GiB of memory")?;
+    costs(scheme, p.saturating_mul(r).saturating_mul(128) <= MEMORY_KIB * 1024, "1 GiB of memory for r and p")?;
+    costs(scheme, memory.saturating_mul(p) <= WORK_KIB * 1024, "4 GiB of memory times p")?;
+    let params = match (u8::try_from(n.trailing_zeros()), u32::try_from(r), u32::try_from(p)) {
+        (Ok(log_n), Ok(r), Ok(p)) => scrypt::Params::new(log_n, r, p).map_err(|_| wrong)?,
+        _ => return Err(wrong),
+    };
+    Ok((scheme, Kdf::Scrypt { params, salt: salted_with(scheme, salt.into())? }, sized(scheme, output)?))
+}
+
+/// A text that is nothing but a digest.
+fn bare(text: &str) -> Refusal {
+    let digest = text.strip_prefix('*').unwrap_or(text);
+    let is_hex = digest.bytes().all(|b| b.is_ascii_hexdigit());
+    match digest.len() {
+        _ if text.starts_with("ipaNTHash:") || text.starts_with("sambaNTPassword:") => weak("an NT hash", FAST),
+        32 if is_hex => weak("an MD5 or NT digest", FAST),
+        40 if is_hex => weak("a SHA-1 digest", FAST),
+        56 | 64 | 96 | 128 if is_hex => weak("a single SHA-2 digest", FAST),
+        _ => Refusal::Unknown,
+    }
+}
+
+const FAST: &str = "billions of guesses a second can be made at it";
+const FEW: &str = "its usual 5,000 rounds make guesses cheap";
+const OPEN: &str = "whoever sees it has the password";
+
+fn weak(scheme: &'static str, why: &'static str) -> Refusal {
+    Refusal::Weak { scheme, why }
+}
+
+pub(super) fn malformed(scheme: &'static str, why: &'static str) -> Refusal {
+    Refusal::Malformed { scheme, why }
+}
+
+fn costs(scheme: &'static str, bearable: bool, most: &'static str) -> Result<(), Refusal> {
+    if bearable { Ok(()) } else { Err(Refusal::TooCostly { scheme, most }) }
+}
+
+fn salted_with(scheme: &'static str, salt: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    if salt.is_empty() { Err(malformed(scheme, "its salt is not empty")) } else { Ok(salt) }
+}
+
+pub(super) fn sized(scheme: &'static str, output: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    if OUTPUT.contains(&output.len()) { Ok(output) } else { Err(malformed(scheme, "its hash has 16 to 64 bytes")) }
+}
+
+/// Base64 with or without padding.
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+pub(super) fn decode(scheme: &'static str, base64: &GeneralPurpose, text: &str) -> Result<Vec<u8>, Refusal> {
+    base64.decode(text).map_err(|_| malformed(scheme, "its salt or hash is not base64"))
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |b: u8| char::from(b).to_digit(16);
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs.iter().map(|[a, b]| u8::try_from(digit(*a)? * 16 + digit(*b)?).ok()).collect()
+}
+
+/// Decimal digits without a leading zero.
+pub(super) fn number(text: &str) -> Option<u64> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if plain { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::hash::StoredHash;
+    use super::super::secret::Secret;
+    use super::*;
+
+    fn refusal(text: &str) -> Refusal {
+        read(text).err().unwrap_or_else(|| panic!("{text} was taken"))
+    }
+
+    /// Of each line: the hash is one of the scheme, is kept as it is, and matches the password and nothing near it.
+    fn matches(lines: &str) {
+        for line in lines.trim().lines() {
+            let [scheme, password, text] = line.split(" | ").collect::<Vec<_>>()[..] else { panic!("{line}") };
+            let stored = StoredHash::parse(text).unwrap_or_else(|e| panic!("{text} {e}"));
+            assert_eq!((stored.scheme(), stored.text()), (scheme, text));
+            assert!(stored.verify(&Secret::new(password.into())), "{text}");
+            for wrong in [format!("{password}z"), password[1..].to_owned(), String::new()] {
+                assert!(!stored.verify(&Secret::new(wrong)), "{text}");
+            }
+        }
+    }
+
+    /// The reference implementation's own tests (P-H-C/phc-winner-argon2, src/test.c), version 16 without `v=`.
+    #[test]
+    fn phc() {
+        matches(
+            r"
+argon2i | password | $argon2i$m=256,t=2,p=1$c29tZXNhbHQ$/U3YPXYsSb3q9XxHvc0MLxur+GP960kN9j7emXX8zwY
+argon2i | password | $argon2i$m=256,t=2,p=2$c29tZXNhbHQ$tsEVYKap1h6scGt5ovl9aLRGOqOth+AMB+KwHpDFZPs
+argon2i | password | $argon2i$v=16$m=256,t=2,p=1$c29tZXNhbHQ$/U3YPXYsSb3q9XxHvc0MLxur+GP960kN9j7emXX8zwY
+argon2i | password | $argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8
+argon2id | password | $argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4
+argon2id | password | $argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc
+",
+        );
+    }
+
+    /// Openwall crypt_blowfish, wrapper.c. The salt "CCC..." ends in bits that are not looked at.
+    #[test]
+    fn bcrypt() {
+        matches(
+            r"
+bcrypt | U*U | $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW
+bcrypt | U*U* | $2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK
+bcrypt | U*U*U | $2a$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a
+bcrypt | U*U*U | $2b$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a
+bcrypt | U*U*U | $2y$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a
+",
+        );
+    }
+
+    /// The same file's password of 98 characters, of which bcrypt sees 72.
+    #[test]
+    fn bcrypt_is_not_fooled_by_the_first_72_bytes() {
+        let stored = StoredHash::parse("$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui").expect("a hash");
+        let seen = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        assert!(stored.verify(&Secret::new(seen.into())));
+        assert!(!stored.verify(&Secret::new(format!("{seen}chars after 72 are ignored"))));
+        let stored = StoredHash::parse("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW").expect("a hash");
+        assert!(!stored.verify(&Secret::new("U*U\0".into())));
+        assert!(!stored.verify(&Secret::new("U*U\0U*U".into())));
+    }
+
+    /// Django's tests/auth_tests/test_hashers.py where the password is "secret"; kanidm's libs/crypto where it begins with
+    /// "eicie". The rest: Python's hashlib and crypt in Django's form, cheaper than Django would make them.
+    #[test]
+    fn django() {
+        matches(
+            r"
+django argon2 | secret | argon2$argon2i$m=8,t=1,p=1$c29tZXNhbHQ$gwQOXSNhxiOxPOA0+PY10P9QFO4NAYysnqRt1GSQLE55m+2GYDt9FEjPMHhP2Cuf0nOEXXMocVrsJAtNSsKyfg
+django argon2 | secret | argon2$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$YC9+jJCrQhs5R6db7LlN8Q
+django pbkdf2_sha256 | eicieY7ahchaoCh0eeTa | pbkdf2_sha256$36000$xIEozuZVAoYm$uW1b35DUKyhvQAf1mBqMvoBDcqSD06juzyO/nmyV0+w=
+django pbkdf2_sha256 | café ₹500 | pbkdf2_sha256$1000$seasalt$iIp/WCkAEX5TkrhX07RyLrfsFH7jutXKtdEicPRvh48=
+django pbkdf2_sha1 | café ₹500 | pbkdf2_sha1$1000$seasalt$unqv26Gf4grgqGeEYtjHHzBnQ3A=
+django scrypt | café ₹500 | scrypt$1024$seasalt$8$2$M/Y1OXzivhHIXy8TmdP+3dusPKO10RWU5Lr9ePXS0T2qsu+2ZfNFPN3Kn5S0QrhcylfI9J9elAWebSnd1EcLyw==
+django bcrypt | café ₹500 | bcrypt$$2b$04$abcdefghijklmnopqrstuuAZSeo142u/REoBB9tQc.EG2eLtVn.dG
+django bcrypt_sha256 | café ₹500 | bcrypt_sha256$$2b$04$abcdefghijklmnopqrstuup3fZYkmXUAiNxMlqqGFZRj5L7WY/EqC
+",
+        );
+    }
+
+    /// Python's hashlib and crypt in Django's form. Longer than bcrypt could see, which is why Django digests it first.
+    #[test]
+    fn django_bcrypt_sha256_takes_any_length() {
+        let text = "bcrypt_sha256$$2y$04$abcdefghijklmnopqrstuukAiuEzMQBIwlvmY.tfn42ADv76hi4x6";
+        let stored = StoredHash::parse(text).expect("a hash");
+        assert!(stored.verify(&Secret::new("long ".repeat(30))) && !stored.verify(&Secret::new("long ".repeat(29))));
+    }
+
+    #[test]
+    fn unusable_never_matches() {
+        for text in ["!", "!abcdefghijABCDEFGHIJ0123456789abcdefghij"] {
+            let stored = StoredHash::parse(text).expect("taken");
+            assert_eq!((stored.scheme(), stored.text()), ("unusable", text));
+            assert!(!stored.verify(&Secret::new(text.into())) && !stored.verify(&Secret::new(String::new())));
+        }
+    }
+
+    /// "correct horse": Python's hashlib in Werkzeug's form. The rest: Werkzeug 3.1.8, generate_password_hash with that
+    /// method.
+    #[test]
+    fn werkzeug() {
+        matches(
+            r"
+werkzeug pbkdf2:sha256 | correct horse | pbkdf2:sha256:1000$saltsalt$a900cf4996b73ab9b2cbda0ad4fbb464b2f03f64afce6c77caef0ebc376afc9d
+werkzeug scrypt | café ₹500 | scrypt:1024:8:1$Km5093VrgkJfrMLm$8ce1b6de8067097caf6ea461dcd307464167d487061f5347003002df1ed29167e680429844bd00c9616bdb61e372983994be1ed7ebc35789894b6b25c90ccce1
+werkzeug pbkdf2:sha256 | café ₹500 | pbkdf2:sha256:1000$N0OGtzmLMVGmkPeZ$f55cbcb1f47f5c1f79d8fd654dd09e50ba5194bd0c45126a6812aac68654f8c8
+werkzeug pbkdf2:sha1 | café ₹500 | pbkdf2:sha1:1000$wbiYFfEJ4QbkPOCx$2f31eafd914a18cec7b46e1663c1cd8aa61522cb
+werkzeug pbkdf2:sha512 | café ₹500 | pbkdf2:sha512:1000$TrNVKYKCWNhySssD$f68ee90f9b830c386b7ed9dcc162157e5c26c1f9d95f0948f66d4641985629251dcb3958f6cdd261e4751327f9e4fbadd338215689f44c03f7c7f00ce25a9939
+",
+        );
+    }
+
+    /// "password": kanidm's libs/crypto, which has them from 389-DS and OpenLDAP. The rest: Python's hashlib. The hash
+    /// after {argon2} is the reference implementation's.
+    #[test]
+    fn ldap() {
+        matches(
+            r"
+ldap {SSHA512} | password | {SSHA512}JwrSUHkI7FTAfHRVR6KoFlSN0E3dmaQWARjZ+/UsShYlENOqDtFVU77HJLLrY2MuSp0jve52+pwtdVl2QUAHukQ0XUf5LDtM
+ldap {PBKDF2} | password | {PBKDF2}10000$IlfapjA351LuDSwYC0IQ8Q$saHqQTuYnjJN/tmAndT.8mJt.6w
+ldap {PBKDF2-SHA256} | password | {PBKDF2-SHA256}10000$henZGfPWw79Cs8ORDeVNrQ$1dTJy73v6n3bnTmTZFghxHXHLsAzKaAy8SksDfZBPIw
+ldap {PBKDF2-SHA512} | password | {PBKDF2-SHA512}10000$Je1Uw19Bfv5lArzZ6V3EPw$g4T/1sqBUYWl9o93MVnyQ/8zKGSkPbKaXXsT8WmysXQJhWy8MRP2JFudSL.N9RklQYgDPxPjnfum/F2f/TrppA
+ldap {ARGON2} | password | {argon2}$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4
+ldap {SSHA} | café ₹500 | {SSHA}smlgfvImMkicXbylE64QAS8cZF1zZWFzYWx0MQ==
+ldap {SSHA} | café ₹500 | {ssha}smlgfvImMkicXbylE64QAS8cZF1zZWFzYWx0MQ
+ldap {SSHA256} | café ₹500 | {SSHA256}rBR0rXUsKpAZwN8KAbln2hq4nqyjJraNmfZlpELDNWZzZWFzYWx0MQ==
+ldap {SSHA512} | café ₹500 | {Ssha512}Uxb/q010Jslc9RuuI4NW5jvPsR83r0tWenVmoVYlvKUL57+HYeRp0LPjmpt08cPFcOoJr+7LXBKcqD8sSfR1jHNlYXNhbHQx
+",
+        );
+    }
+
+    #[test]
+    fn weak_schemes_are_refused_by_name() {
+        for (scheme, text) in [
+            ("an MD5 digest", "md5$seasalt$3f86d0d3d465b7b458c231bf3555c0e3"),
+            ("an MD5 digest", "md5$$88a434c88cca4e900f7874cd98123f43"),
+            ("an MD5 or NT digest", "88a434c88cca4e900f7874cd98123f43"),
+            ("a SHA-1 digest", "sha1$seasalt$cff36ea83f5706ce9aa7454e63e431fc726b2dc8"),
+            ("a SHA-1 digest", "6d138ca3ae545631b3abd71a4f076ce759c5700b"),
+            ("a SHA-1 digest", "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"),
+            ("a single SHA-2 digest", "sha256$salt$a900cf4996b73ab9b2cbda0ad4fbb464b2f03f64afce6c77caef0ebc376afc9d"),
+            ("a single SHA-2 digest", "a900cf4996b73ab9b2cbda0ad4fbb464b2f03f64afce6c77caef0ebc376afc9d"),
+            ("DES-crypt", "crypt$$ab1Hv2Lg7ltQo"),
+            ("plain text", "plain$$default"),
+            ("plain text", "{CLEARTEXT}hunter2"),
+            ("bcrypt $2x$", "$2x$05$6bNw2HLQYeqHYyBfLMsv/OiwqTymGIGzFsA4hOTWebfehXHNprcAS"),
+            ("MD5-crypt", "$1$deadbeef$0Huu6KHrKLVWfqa4WljDE0"),
+            ("MD5-crypt", "$apr1$deadbeef$0Huu6KHrKLVWfqa4WljDE0"),
+            ("SHA-256-crypt", "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc8"),
+            ("SHA-512-crypt", "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJu"),
+            ("{MD5} or {SMD5}", "{MD5}X03MO1qnZdYdgyfeuILPmQ=="),
+            ("{MD5} or {SMD5}", "{smd5}X03MO1qnZdYdgyfeuILPmXNhbHQ="),
+            ("{SHA} or the like", "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="),
+            (
+                "{SHA} or the like",
+                "{sha512}sQnzu7wkTrgkQZF+0G1hi5AI3Qmzvv0bXgc5THBqi7mAsdd4Xll27ASbRt9fEyavWi6m0QP9B8lThf+rDKy8hg==",
+            ),
+            ("{CRYPT}", "{CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO"),
+            ("an NT hash", "$3$$8846f7eaee8fb117ad06bdd830b7586c"),
+            ("an NT hash", "{NT}8846F7EAEE8FB117AD06BDD830B7586C"),
+            ("an NT hash", "sambaNTPassword: 8846F7EAEE8FB117AD06BDD830B7586C"),
+            ("an NT hash", "ipaNTHash: iEb36u6PsRetBr3YMLdYbA"),
+        ] {
+            let refusal = refusal(text);
+            assert!(matches!(refusal, Refusal::Weak { scheme: s, .. } if s == scheme), "{text} {refusal:?}");
+            assert!(refusal.to_string().starts_with("must not be "));
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_and_not_quoted() {
+        for text in [
+            "",
+            " ",
+            "hunter2",
+            "pass$word",
+            "a:b",
+            "a:b$c",
+            "$",
+            "$$",
+            "$9$x",
+            "{",
+            "{}",
+            "{}x",
+            "{X}y",
+            "{\"a\":1}",
+            "é$é$é",
+            "lolcat$salt$hash",
+            "argon2$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "{ARGON2}x",
+            "argon2$",
+            "pbkdf2:md5:1000$saltsalt$a900cf4996b73ab9b2cbda0ad4fbb464",
+            "$2$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "{PBKDF2_SHA256}AAAIAA",
+            "{SASL}ravi@ACME",
+            "{\"credentialData\":\"hunter2\",\"secretData\":\"hunter2\"",
+        ] {
+            let refusal = refusal(text);
+            assert!(matches!(refusal, Refusal::Unknown | Refusal::Malformed { .. }), "{text}");
+            assert!(!refusal.to_string().contains("hunter2"));
+        }
+        assert_eq!(refusal(&"!".repeat(2049)), Refusal::TooLong);
+        assert_eq!(refusal(&"a".repeat(1 << 20)), Refusal::TooLong);
+    }
+
+    #[test]
+    fn malformed_ones_are_refused() {
+        let argon2 = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+        let bcrypt = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+        let django = "pbkdf2_sha256$1000$seasalt$iIp/WCkAEX5TkrhX07RyLrfsFH7jutXKtdEicPRvh48=";
+        let scrypt = "scrypt$1024$seasalt$8$2$M/Y1OXzivhHIXy8TmdP+3dusPKO10RWU5Lr9ePXS0T2qsu+2ZfNFPN3Kn5S0QrhcylfI9J9elAWebSnd1EcLyw==";
+        let werkzeug = "pbkdf2:sha256:1000$saltsalt$a900cf4996b73ab9b2cbda0ad4fbb464b2f03f64afce6c77caef0ebc376afc9d";
+        let ldap = "{PBKDF2}10000$IlfapjA351LuDSwYC0IQ8Q$saHqQTuYnjJN/tmAndT.8mJt.6w";
+        for (good, part, bad) in [
+            (argon2, "v=19", "v=18"),
+            (argon2, "v=19", "x=19"),
+            (argon2, "m=256,t=2", "t=2,m=256"),
+            (argon2, "p=1", "p=1,keyid=QUJD"),
+            (argon2, ",p=1", ""),
+            (argon2, "m=256", "m=+256"),
+            (argon2, "m=256", "m=0256"),
+            (argon2, "m=256", "m=99999999999999999999"),
+            (argon2, "m=256", "m=7"),
+            (argon2, "t=2", "t=0"),
+            (argon2, "p=1", "p=33"),
+            (argon2, "$c29tZXNhbHQ", "$c29tZXNhbA"),
+            (argon2, "$c29tZXNhbHQ", "$"),
+            (argon2, "$c29tZXNhbHQ", ""),
+            (argon2, "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "nf65EOgLrQMR/uIPnA4r"),
+            (argon2, "Gi/4", "Gi/5"),
+            (argon2, "Gi/4", "Gi/4="),
+            (argon2, "Gi/4", "Gi/4$"),
+            (argon2, "Gi/4", "Gi/4\n"),
+            (bcrypt, "$05", "$5"),
+            (bcrypt, "$05", "$+5"),
+            (bcrypt, "$05", "$03"),
+            (bcrypt, "$05", "$32"),
+            (bcrypt, "OeW", "Oe"),
+            (bcrypt, "OeW", "OeWW"),
+            (bcrypt, "OeW", "Oe+"),
+            (bcrypt, "OeW", "é"),
+            (bcrypt, "CCCCC.E5", "CCCCé.5"),
+            (django, "1000", "0"),
+            (django, "1000", "-1"),
+            (django, "1000", ""),
+            (django, "seasalt", ""),
+            (django, "$seasalt", ""),
+            (django, "iIp/WCkAEX5TkrhX07RyLrfsFH7jutXKtdEicPRvh48=", ""),
+            (django, "iIp/WCkAEX5TkrhX07RyLrfsFH7jutXKtdEicPRvh48=", "iIp/WCkAEX5TkrhX07Ry"),
+            (django, "h48=", "h4?="),
+            (scrypt, "1024", "1023"),
+            (scrypt, "1024", "1"),
+            (scrypt, "$8$", "$0$"),
+            (scrypt, "$2$", "$0$"),
+            (scrypt, "seasalt", ""),
+            (scrypt, "$2$", "$"),
+            (werkzeug, ":1000", ""),
+            (werkzeug, "pbkdf2:sha256", "scrypt"),
+            (werkzeug, "saltsalt", ""),
+            (werkzeug, "a900", "a90"),
+            (werkzeug, "a900", "a90x"),
+            (werkzeug, "$saltsalt", ""),
+            (ldap, "10000", "1e4"),
+            (ldap, "$IlfapjA351LuDSwYC0IQ8Q", "$"),
+            (ldap, "$IlfapjA351LuDSwYC0IQ8Q", ""),
+            ("{SSHA}smlgfvImMkicXbylE64QAS8cZF1zZWFzYWx0MQ==", "1zZWFzYWx0MQ==", "0="),
+        ] {
+            assert!(read(good).is_ok(), "{good}");
+            let text = good.replace(part, bad);
+            assert!(matches!(refusal(&text), Refusal::Malformed { .. }), "{text} {:?}", refusal(&text));
+        }
+    }
+
+    #[test]
+    fn costs_are_capped() {
+        let argon2 =
+            |params: &str| format!("$argon2id$v=19${params}$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4");
+        let bcrypt = |cost: u32| format!("$2a${cost:02}$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW");
+        let pbkdf2 = |n: u64| format!("pbkdf2_sha256${n}$seasalt$iIp/WCkAEX5TkrhX07RyLrfsFH7jutXKtdEicPRvh48=");
+        let scrypt = |costs: &str| format!("scrypt:{costs}$Km5093VrgkJfrMLm${}", "8c".repeat(64));
+        for most in [
+            argon2("m=1048576,t=4,p=64"),
+            argon2("m=65536,t=64,p=1"),
+            bcrypt(16),
+            pbkdf2(10_000_000),
+            scrypt("1048576:8:1"),
+            scrypt("1048576:8:4"),
+        ] {
+            assert!(read(&most).is_ok(), "{most}");
+        }
+        for more in [
+            argon2("m=1048577,t=1,p=1"),
+            argon2("m=8,t=65,p=1"),
+            argon2("m=1048576,t=1,p=65"),
+            argon2("m=65537,t=64,p=1"),
+            argon2("m=18446744073709551615,t=18446744073709551615,p=1"),
+            bcrypt(17),
+            bcrypt(31),
+            pbkdf2(10_000_001),
+            pbkdf2(u64::MAX),
+            scrypt("2097152:8:1"),
+            scrypt("1048576:9:1"),
+            scrypt("1048576:8:5"),
+            scrypt("9223372036854775808:8:1"),
+            scrypt("2:18446744073709551615:18446744073709551615"),
+            scrypt("2:1:4294967295"),
+            scrypt("2:4194304:3"),
+        ] {
+            let refusal = refusal(&more);
+            assert!(matches!(refusal, Refusal::TooCostly { .. }), "{more} {refusal:?}");
+            assert!(refusal.to_string().starts_with("must cost less: "));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC*") {
+            let _ = read(&text);
+        }
+
+        /// Texts that get further: made of what hashes are made of.
+        #[test]
+        fn any_near_hash_is_read_or_refused(
+            head in "(\\$(2[abxy]|argon2i?d?)\\$|\\{[A-Z0-9-]{1,13}\\}|(pbkdf2_sha(1|256)|scrypt|argon2|bcrypt(_sha256)?)\\$|(pbkdf2:sha(1|256)|scrypt):|\\{\"[a-z]*)",
+            tail in "([0-9]{1,20}|[a-zA-Z0-9+/.]{0,24}|[$:,={}\"é]|v=19|m=[0-9]+,t=[0-9],p=[0-9]){0,12}",
+        ) {
+            let _ = read(&format!("{head}{tail}"));
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! Hashing a password, and holding a password against a stored hash.
+
+use std::fmt;
+
+use argon2::{Algorithm, Argon2, Version};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256, Sha512};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::formats::{self, Refusal};
+use super::secret::Secret;
+
+/// Bytes of a hash of our own (RFC 9106, section 4, asks for 16 and more).
+const OUTPUT: usize = 32;
+
+/// What a new hash costs, to us and to whoever guesses. The default is OWASP's least for argon2id (Password Storage
+/// Cheat Sheet): 19456 KiB, 2 passes, 1 lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Params(argon2::Params);
+
+impl Params {
+    /// Memory in KiB (at least 8 a lane), passes over it, lanes that could run side by side.
+    ///
+    /// # Errors
+    /// Where argon2 does not allow it (RFC 9106, section 3.1), or checking one password would take too much.
+    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Params, Refusal> {
+        formats::argon2("argon2id", memory_kib.into(), passes.into(), lanes.into()).map(Params)
+    }
+    pub fn memory_kib(&self) -> u32 {
+        self.0.m_cost()
+    }
+    pub fn passes(&self) -> u32 {
+        self.0.t_cost()
+    }
+    pub fn lanes(&self) -> u32 {
+        self.0.p_cost()
+    }
+
+    fn kdf(&self, salt: &[u8]) -> Kdf {
+        let params = self.0.clone();
+        Kdf::Argon2 { algorithm: Algorithm::Argon2id, version: Version::V0x13, params, salt: salt.to_vec() }
+    }
+}
+
+impl Default for Params {
+    fn default() -> Params {
+        Params(argon2::Params::DEFAULT) // those costs; a test holds that
+    }
+}
+
+/// The argon2id hash of a password in normalisation form KC, as a PHC string. The salt must be random.
+///
+/// # Panics
+/// Where there is no memory left, as every allocation.
+pub fn hash(password: &Secret, params: &Params, salt: [u8; 16]) -> String {
+    let mut output = Zeroizing::new([0; OUTPUT]);
+    params.kdf(&salt).derive(password.normalised().expose().as_bytes(), &mut *output);
+    let (memory, passes, lanes) = (params.memory_kib(), params.passes(), params.lanes());
+    let (salt, output) = (BASE64_STANDARD_NO_PAD.encode(salt), BASE64_STANDARD_NO_PAD.encode(*output));
+    format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${output}")
+}
+
+/// Takes as long as checking `password` against a hash of these costs, so that nobody can tell by the clock that there
+/// is no such user. Nothing matches it.
+pub fn dummy(password: &Secret, params: &Params) {
+    let nobody =
+        StoredHash { text: String::new(), scheme: "argon2id", kdf: params.kdf(&[0; 16]), output: vec![0; OUTPUT] };
+    std::hint::black_box(nobody.verify(password));
+}
+
+/// A hash as the database keeps it: of our own, or brought along from other software (see [`formats`]).
+pub struct StoredHash {
+    text: String,
+    scheme: &'static str,
+    kdf: Kdf,
+    output: Vec<u8>,
+}
+
+impl StoredHash {
+    /// Reads a hash of any scheme in [`formats`]. Nothing is computed yet.
+    ///
+    /// # Errors
+    /// A [`Refusal`], which says why in words that follow the field's name and never quotes the text.
+    pub fn parse(text: &str) -> Result<StoredHash, Refusal> {
+        let (scheme, kdf, output) = formats::read(text)?;
+        Ok(StoredHash { text: text.to_owned(), scheme, kdf, output })
+    }
+
+    /// The text as it was given.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What made it, for reports: `argon2id`, `django pbkdf2_sha256`, `ldap {SSHA}`.
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
+    /// Whether this is the password. It is tried as typed, since that is what other software hashed, and then in
+    /// normalisation form KC, which is what we hash. Both forms take the same time whether they match or not.
+    ///
+    /// # Panics
+    /// Where there is no memory left, as every allocation.
+    pub fn verify(&self, password: &Secret) -> bool {
+        let normal = password.normalised();
+        let typed = self.matches(password);
+        if normal == *password { typed } else { self.matches(&normal) | typed }
+    }
+
+    /// Whether to hash the password anew, now that the user has typed it: the hash is not an argon2id one of exactly
+    /// these costs, with a salt and output as long as ours. (Costs have no order: more passes over less memory is
+    /// neither more nor less. So a setting that goes down is followed too.)
+    pub fn needs_rehash(&self, params: &Params) -> bool {
+        let Kdf::Argon2 { algorithm: Algorithm::Argon2id, version: Version::V0x13, params: p, salt } = &self.kdf else {
+            return true;
+        };
+        self.scheme != "argon2id" || *p != params.0 || salt.len() < 16 || self.output.len() < OUTPUT
+    }
+
+    fn matches(&self, password: &Secret) -> bool {
+        let mut output = Zeroizing::new(vec![0; self.output.len()]);
+        let possible = self.kdf.derive(password.expose().as_bytes(), &mut output);
+        bool::from(output.ct_eq(&self.output)) & possible
+    }
+}
+
+/// The scheme alone: a hash is what an attacker wants to try guesses on.
+impl fmt::Debug for StoredHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoredHash({})", self.scheme)
+    }
+}
+
+/// How an output comes from a password: the function with its costs and its salt, all within bounds.
+pub(super) enum Kdf {
+    Argon2 {
+        algorithm: Algorithm,
+        version: Version,
+        params: argon2::Params,
+        salt: Vec<u8>,
+    },
+    /// `hex_sha256`: over the hexadecimal SHA-256 of the password, as Django does it. The output has 23 bytes.
+    Bcrypt {
+        cost: u32,
+        salt: [u8; 16],
+        hex_sha256: bool,
+    },
+    Pbkdf2 {
+        digest: Digest,
+        rounds: u32,
+        salt: Vec<u8>,
+    },
+    Scrypt {
+        params: scrypt::Params,
+        salt: Vec<u8>,
+    },
+    /// One digest over password and salt, as directories do it.
+    Salted {
+        digest: Digest,
+        salt: Vec<u8>,
+    },
+    /// The account has no password. Checking takes as long as with one.
+    Unusable,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Digest {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+impl Digest {
+    /// Bytes of its output.
+    pub(super) fn size(self) -> usize {
+        match self {
+            Digest::Sha1 => 20,
+            Digest::Sha256 => 32,
+            Digest::Sha512 => 64,
+        }
+    }
+}
+
+impl Kdf {
+    /// Fills `output`; false where no password of this form can match.
+    fn derive(&self, password: &[u8], output: &mut [u8]) -> bool {
+        match self {
+            Kdf::Argon2 { algorithm, version, params, salt } => {
+                let argon2 = Argon2::new(*algorithm, *version, params.clone());
+                #[allow(clippy::expect_used)] // all bounds were checked on the way in; the rest is memory
+                argon2.hash_password_into(password, salt, output).expect("memory for argon2");
+                true
+            }
+            Kdf::Bcrypt { cost, salt, hex_sha256: true } => {
+                let hex = Zeroizing::new(hex(&*Zeroizing::new(<[u8; 32]>::from(Sha256::digest(password)))));
+                bcrypt(*cost, *salt, hex.as_bytes(), output)
+            }
+            Kdf::Bcrypt { cost, salt, hex_sha256: false } => bcrypt(*cost, *salt, password, output),
+            Kdf::Pbkdf2 { digest, rounds, salt } => {
+                match digest {
+                    Digest::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, *rounds, output),
+                    Digest::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, *rounds, output),
+                    Digest::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, *rounds, output),
+                }
+                true
+            }
+            Kdf::Scrypt { params, salt } => scrypt::scrypt(password, salt, params, output).is_ok(),
+            Kdf::Salted { digest, salt } => {
+                match digest {
+                    Digest::Sha1 => {
+                        output.copy_from_slice(&Sha1::new().chain_update(password).chain_update(salt).finalize())
+                    }
+                    Digest::Sha256 => {
+                        output.copy_from_slice(&Sha256::new().chain_update(password).chain_update(salt).finalize())
+                    }
+                    Digest::Sha512 => {
+                        output.copy_from_slice(&Sha512::new().chain_update(password).chain_update(salt).finalize())
+                    }
+                }
+                true
+            }
+            Kdf::Unusable => {
+                Params::default().kdf(&[0; 16]).derive(password, output);
+                false
+            }
+        }
+    }
+}
+
+/// bcrypt sees 72 bytes and stops at a NUL. A password that it would cut does not match: with 72 bytes right the rest
+/// could be anything.
+fn bcrypt(cost: u32, salt: [u8; 16], password: &[u8], output: &mut [u8]) -> bool {
+    let mut key = Zeroizing::new([0; 72]);
+    let seen = password.len().min(key.len());
+    key[..seen].copy_from_slice(&password[..seen]);
+    // The NUL at the end belongs to the key where there is room for it.
+    let digest = bcrypt::bcrypt(cost, salt, &key[..key.len().min(seen + 1)]);
+    output.copy_from_slice(&digest[..output.len()]);
+    seen == password.len() && !password.contains(&0)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::{AssociatedData, ParamsBuilder};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TINY: (u32, u32, u32) = (8, 1, 1);
+
+    fn tiny() -> Params {
+        Params::new(TINY.0, TINY.1, TINY.2).expect("the least that argon2 allows")
+    }
+
+    fn verify(hash: &str, password: &str) -> bool {
+        StoredHash::parse(hash).expect("a hash").verify(&Secret::new(password.into()))
+    }
+
+    /// RFC 9106, section 5, whose examples have a secret key and associated data.
+    #[test]
+    fn argon2_follows_rfc_9106() {
+        for (name, expected) in [
+            ("argon2d", "512b391b6f1162975371d30919734294f868e3be3984f3c1a13a4db9fabe4acb"),
+            ("argon2i", "c814d9d1dc7f37aa13f0d77f2494bda1c8de6b016dd388d29952a4c4672b6ce8"),
+            ("argon2id", "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659"),
+        ] {
+            let mut params = ParamsBuilder::new();
+            params.m_cost(32).t_cost(3).p_cost(4).data(AssociatedData::new(&[4; 12]).expect("12 bytes"));
+            let (algorithm, params) = (Algorithm::new(name).expect("a name"), params.build().expect("the RFC's own"));
+            let argon2 = Argon2::new_with_secret(&[3; 8], algorithm, Version::V0x13, params).expect("8 bytes");
+            let mut tag = [0; 32];
+            argon2.hash_password_into(&[1; 32], &[2; 16], &mut tag).expect("the RFC's own");
+            assert_eq!(hex(&tag), expected);
+        }
+    }
+
+    /// The example of the PHC string format (P-H-C/phc-string-format), which has the secret key "pepper".
+    #[test]
+    fn hash_follows_the_phc_string_format() {
+        let salt = *b"\x81\x98\x95\xfc\xcd\x60\x3d\xcd\xb6\x12\x50\x07\xfc\x98\x75\x1f";
+        let params = argon2::Params::new(65536, 2, 1, None).expect("the example's");
+        let argon2 = Argon2::new_with_secret(b"pepper", Algorithm::Argon2id, Version::V0x13, params).expect("6 bytes");
+        let mut output = [0; 32];
+        argon2.hash_password_into(b"hunter2", &salt, &mut output).expect("the example's");
+        let theirs =
+            "$argon2id$v=19$m=65536,t=2,p=1$gZiV/M1gPc22ElAH/Jh1Hw$CWOrkoo7oJBQ/iyh7uJ0LO2aLEfrHwTWllSAxT0zRno";
+        assert!(theirs.ends_with(&BASE64_STANDARD_NO_PAD.encode(output)));
+
+        let ours = hash(&Secret::new("hunter2".into()), &tiny(), salt);
+        assert!(ours.starts_with("$argon2id$v=19$m=8,t=1,p=1$gZiV/M1gPc22ElAH/Jh1Hw$"), "{ours}");
+        assert_eq!(ours.len() + "65536".len() - "8".len(), theirs.len());
+        assert!(verify(&ours, "hunter2") && !verify(&ours, "hunter3"));
+        assert_eq!(StoredHash::parse(theirs).expect("a hash").scheme(), "argon2id");
+    }
+
+    #[test]
+    fn default_is_the_least_of_owasp() {
+        let params = Params::default();
+        assert_eq!((params.memory_kib(), params.passes(), params.lanes()), (19_456, 2, 1));
+        assert_eq!(Params::new(19_456, 2, 1), Ok(params));
+    }
+
+    #[test]
+    fn params_out_of_bounds_are_refused() {
+        for (memory, passes, lanes) in [(7, 1, 1), (15, 1, 2), (8, 0, 1), (8, 1, 0), (0, 0, 0)] {
+            assert!(matches!(Params::new(memory, passes, lanes), Err(Refusal::Malformed { .. })));
+        }
+        let most = [(1_048_577, 1, 1), (8, 65, 1), (520, 1, 65), (1_048_576, 5, 1), (u32::MAX, u32::MAX, u32::MAX)];
+        for (memory, passes, lanes) in most {
+            assert!(matches!(Params::new(memory, passes, lanes), Err(Refusal::TooCostly { .. })));
+        }
+        assert!(Params::new(1_048_576, 4, 64).is_ok());
+    }
+
+    /// What is typed on one keyboard as one character and on another as two is one password.
+    #[test]
+    fn either_form_of_a_character_matches() {
+        let (one, two) = ("caf\u{e9}", "cafe\u{301}");
+        for typed in [one, two] {
+            let hash = hash(&Secret::new(typed.into()), &tiny(), [7; 16]);
+            assert!(verify(&hash, one) && verify(&hash, two) && !verify(&hash, "cafe"));
+        }
+        // Other software hashes what was typed: {SSHA} by Python's hashlib, over "cafe\u{301}" and the salt "seasalt1".
+        let foreign = "{SSHA}oEAgLm7j2pZzvbosgW/qmoKYqgBzZWFzYWx0MQ==";
+        assert!(verify(foreign, two) && !verify(foreign, one));
+    }
+
+    #[test]
+    fn needs_rehash_unless_it_is_what_we_would_make() {
+        let ours = hash(&Secret::new("hunter2".into()), &tiny(), [7; 16]);
+        let needs = |hash: &str, params: &Params| StoredHash::parse(hash).expect("a hash").needs_rehash(params);
+        assert!(!needs(&ours, &tiny()));
+        assert!(needs(&ours, &Params::default()));
+        assert!(needs(&ours, &Params::new(8, 2, 1).expect("more")));
+        assert!(needs(&format!("argon2{ours}"), &tiny()), "made by Django, before NFKC");
+        assert!(needs(&ours.replace("argon2id", "argon2i"), &tiny()));
+        assert!(needs(&ours.replace("v=19$", ""), &tiny()));
+        assert!(needs(&ours[..ours.len() - 11], &tiny()), "24 bytes");
+        assert!(needs("$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &tiny()));
+        assert!(needs("!", &tiny()));
+    }
+
+    #[test]
+    fn prints_the_scheme_alone() {
+        let text = hash(&Secret::new("hunter2".into()), &tiny(), [7; 16]);
+        let stored = StoredHash::parse(&text).expect("a hash");
+        assert_eq!(format!("{stored:?}"), "StoredHash(argon2id)");
+        assert_eq!((stored.scheme(), stored.text()), ("argon2id", text.as_str()));
+    }
+
+    /// By the path that every check takes, so it can be no quicker.
+    #[test]
+    fn nothing_matches_the_dummy() {
+        dummy(&Secret::new(String::new()), &tiny());
+        dummy(&Secret::new("caf\u{e9}".into()), &tiny());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn what_is_hashed_verifies(
+            password in "\\PC{0,40}", other in "\\PC{0,40}", salt: [u8; 16], memory in 16..64_u32, passes in 1..3_u32, lanes in 1..=2_u32,
+        ) {
+            let params = Params::new(memory, passes, lanes).expect("within bounds");
+            let text = hash(&Secret::new(password.clone()), &params, salt);
+            let stored = StoredHash::parse(&text).expect("our own");
+            prop_assert_eq!(stored.text(), &text);
+            prop_assert!(!stored.needs_rehash(&params));
+            let (password, other) = (Secret::new(password), Secret::new(other));
+            prop_assert!(stored.verify(&password));
+            prop_assert_eq!(stored.verify(&other), password.normalised() == other.normalised());
+        }
+    }
+}

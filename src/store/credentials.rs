@@ -1,0 +1,110 @@
+//! What users prove themselves with: the hash of a password, and those that it had before.
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value as Json, json};
+
+use super::db::Db;
+use super::sql::Sql;
+use super::tx::Tx;
+use crate::model::audit::{Action, Payload};
+use crate::model::password::StoredHash;
+use crate::model::problem::Problem;
+use crate::model::resource::Record;
+use crate::model::value::{Kind, Value, rfc3339};
+
+/// A user's credential.
+pub struct Credential {
+    pub password: Option<StoredHash>,
+    pub changed_at: DateTime<Utc>,
+    pub must_change: bool,
+}
+
+/// The columns of a user: organisation and id.
+fn place(user: &Record) -> [Value; 2] {
+    [user.meta.org_id.into(), user.meta.id.into()]
+}
+
+fn stored(text: &str) -> Result<StoredHash> {
+    let unfit =
+        |_| Problem::integrity("a stored password hash can't be read").hint("set a new password: 'user passwd'");
+    Ok(StoredHash::parse(text).map_err(unfit)?)
+}
+
+/// A user's credential; none where there never was one.
+pub async fn load(db: &mut Db, user: &Record) -> Result<Option<Credential>> {
+    let sql = "select password, changed_at, must_change from credentials where org_id = $1 and user_id = $2";
+    let sql = Sql::new(sql).with(place(user)).yields([Kind::Text, Kind::Time, Kind::Bool]);
+    let Some(row) = db.first(sql).await? else { return Ok(None) };
+    Ok(Some(Credential {
+        password: row.value(0).as_text().map(stored).transpose()?,
+        changed_at: row.time(1)?,
+        must_change: row.value(2).as_bool().unwrap_or_default(),
+    }))
+}
+
+/// Hashes that a user had before, the newest first.
+pub async fn history(db: &mut Db, user: &Record) -> Result<Vec<StoredHash>> {
+    let sql = "select password from password_history where org_id = $1 and user_id = $2 order by number desc";
+    let rows = db.all(Sql::new(sql).with(place(user)).yields([Kind::Text])).await?;
+    rows.iter().map(|r| stored(r.text(0)?)).collect()
+}
+
+/// What may be told of a credential: never the hash.
+pub async fn about(db: &mut Db, user: &Record) -> Result<Json> {
+    Ok(match load(db, user).await? {
+        None => Json::Null,
+        Some(c) => json!({
+            "scheme": c.password.as_ref().map(StoredHash::scheme),
+            "changed_at": rfc3339(c.changed_at),
+            "must_change": c.must_change,
+            "earlier_passwords": history(db, user).await?.len(),
+        }),
+    })
+}
+
+impl Tx<'_> {
+    /// Sets a user's password, as its hash; the one before is remembered among the last `keep`.
+    pub async fn set_password(
+        &mut self,
+        user: &Record,
+        password: &StoredHash,
+        must_change: bool,
+        keep: u32,
+    ) -> Result<()> {
+        let before = load(self.db, user).await?;
+        if let Some(old) = before.as_ref().and_then(|b| b.password.as_ref()) {
+            let sql = "insert into password_history (org_id, user_id, number, password)
+                       select $1, $2, coalesce(max(number), 0) + 1, $3 from password_history where org_id = $1 and user_id = $2";
+            self.db.execute(Sql::new(sql).with(place(user)).with([old.text().into()])).await?;
+        }
+        let sql = "delete from password_history where org_id = $1 and user_id = $2 and number <= (
+                       select max(number) - $3 from password_history where org_id = $1 and user_id = $2)";
+        self.db.execute(Sql::new(sql).with(place(user)).with([i64::from(keep).into()])).await?;
+        self.put_password(user, password, must_change).await?;
+        let mut details = Map::new();
+        details.insert("password".into(), "changed".into());
+        details.insert("scheme".into(), password.scheme().into());
+        details.insert("must_change".into(), must_change.into());
+        let payload = Payload { key: Some(user.key()), details, ..Payload::default() };
+        self.audit(user.meta.org_id, Action::PasswordChange, user.desc.noun, user.meta.id, payload).await
+    }
+
+    /// Keeps the same password under a hash of our own, in the place of another's.
+    pub async fn rehash(&mut self, user: &Record, password: &StoredHash, must_change: bool) -> Result<()> {
+        self.put_password(user, password, must_change).await?;
+        let mut details = Map::new();
+        details.insert("password".into(), "hashed anew".into());
+        details.insert("scheme".into(), password.scheme().into());
+        let payload = Payload { key: Some(user.key()), details, ..Payload::default() };
+        self.audit(user.meta.org_id, Action::PasswordChange, user.desc.noun, user.meta.id, payload).await
+    }
+
+    async fn put_password(&mut self, user: &Record, password: &StoredHash, must_change: bool) -> Result<()> {
+        let sql = "insert into credentials (org_id, user_id, password, changed_at, must_change) values ($1, $2, $3, $4, $5)
+                   on conflict (org_id, user_id) do update
+                   set password = excluded.password, changed_at = excluded.changed_at, must_change = excluded.must_change";
+        let args = [password.text().into(), self.at().into(), Value::from(must_change)];
+        self.db.execute(Sql::new(sql).with(place(user)).with(args)).await.map(drop)
+    }
+}

@@ -1,0 +1,204 @@
+//! Passwords of users: set them, check them. The secret never reaches a verb's arguments: what goes in is its hash.
+
+use std::sync::Arc;
+use std::{fmt, io};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
+use zeroize::Zeroizing;
+
+use crate::crud::gate::{self, Verb};
+use crate::crud::input::find;
+use crate::crud::session::Session;
+use crate::crud::write::{Target, dry_run_note};
+use crate::model::chance::bytes;
+use crate::model::password::{Params, Secret, StoredHash, generate, hash, policy};
+use crate::model::problem::{Kind as ProblemKind, Problem};
+use crate::model::resource::{Descriptor, Record, Resource};
+use crate::model::scalar::Rules;
+use crate::model::user::User;
+use crate::store::credentials;
+use crate::store::records::{self, Life};
+use crate::store::tx::Tx;
+
+const DESC: &Descriptor = User::DESCRIPTOR;
+
+/// Earlier passwords that may not be used again.
+const HISTORY: u32 = 5;
+
+/// Sets a password, or keeps the same one under a better hash.
+#[derive(Serialize, Deserialize)]
+pub struct SetPassword {
+    target: Target,
+    hash: String,
+    must_change: bool,
+    /// When the credential that was looked at beforehand was made; none where there was none.
+    seen: Option<DateTime<Utc>>,
+    is_same: bool,
+}
+
+impl fmt::Debug for SetPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SetPassword({:?}, ***)", self.target)
+    }
+}
+
+impl Verb for SetPassword {
+    type Output = ();
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.target.org]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+        let user = self.target.load(tx, DESC).await?;
+        let present = credentials::load(tx.db, &user).await?.map(|c| c.changed_at);
+        if present != self.seen {
+            return Err(Problem::conflict(format!(
+                "the password of {} was changed by somebody else just now",
+                user.title()
+            ))
+            .hint("run the command again if it is still to be changed")
+            .into());
+        }
+        let hash = StoredHash::parse(&self.hash).map_err(|e| Problem::invalid(e.to_string()))?;
+        match self.is_same {
+            true => tx.rehash(&user, &hash, self.must_change).await,
+            false => tx.set_password(&user, &hash, self.must_change, HISTORY).await,
+        }
+    }
+}
+
+/// Hashing takes a while and much memory; a signal is heard meanwhile.
+async fn hashed(s: &Session<'_>, password: Arc<Secret>) -> Result<String> {
+    let salt = bytes(s.random);
+    let params = Params::default();
+    Ok(spawn_blocking(move || hash(&password, &params, salt)).await?)
+}
+
+/// What standard input gives: in one place from the beginning, so that no copy is left behind, and wiped in the end.
+struct Read(Zeroizing<Vec<u8>>);
+
+impl Read {
+    /// Bytes of a password and its line end, and a good deal more.
+    const MOST: usize = 4096;
+
+    fn new() -> Read {
+        Read(Zeroizing::new(Vec::with_capacity(Self::MOST)))
+    }
+}
+
+impl io::Write for Read {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > Self::MOST {
+            return Err(io::Error::other("it is longer than any password"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A password from standard input or from a hidden prompt.
+async fn given(s: &mut Session<'_>, m: &ArgMatches, again: bool) -> Result<Secret> {
+    if m.get_flag("password-stdin") {
+        let read = s.ui.read_stdin(Read::new()).await?;
+        let text = std::str::from_utf8(&read.0).map_err(|_| Problem::invalid("the password is not UTF-8 text"))?;
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        return Ok(Secret::new(line.strip_suffix('\r').unwrap_or(line).to_owned()));
+    }
+    if !s.ui.style.interactive {
+        return Err(Problem::usage("the password is missing")
+            .hint("--password-stdin reads it from standard input; it is never given as an argument")
+            .into());
+    }
+    s.ui.ask_secret("Password", again.then_some("The same again")).await
+}
+
+/// Holds a new password against the rules, and against those that the user had.
+async fn check(s: &mut Session<'_>, user: &Record, password: Arc<Secret>) -> Result<()> {
+    let org = records::org_code(s.db().await?, user.meta.org_id).await?;
+    let about = ["user_code", "email", "username", "first_name", "middle_name", "last_name"];
+    let mut context: Vec<String> = about.iter().map(|c| user.get(c).to_text()).filter(|t| !t.is_empty()).collect();
+    context.push(org);
+    let context: Vec<&str> = context.iter().map(String::as_str).collect();
+    policy::check(&password, policy::MIN_LENGTH, &context)
+        .map_err(|w| Problem::invalid(format!("the password {w}")).field("password"))?;
+    let db = s.db().await?;
+    let mut known = credentials::history(db, user).await?;
+    known.extend(credentials::load(db, user).await?.and_then(|c| c.password));
+    let is_known = spawn_blocking(move || known.iter().any(|k| k.verify(&password))).await?;
+    if is_known {
+        return Err(Problem::invalid("the password must not be one that the user had before")
+            .hint(format!("the present one and the {HISTORY} before it are remembered"))
+            .field("password")
+            .into());
+    }
+    Ok(())
+}
+
+fn target(user: &Record) -> Target {
+    Target { org: user.meta.org_id, id: user.meta.id, version: None }
+}
+
+/// Sets a user's password.
+pub async fn passwd(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
+    let user = find(s, DESC, &key, Life::Live).await?;
+    let is_made = m.get_flag("generate");
+    let password = Arc::new(if is_made {
+        let random = s.random;
+        generate(&mut |bytes| random.fill(bytes))
+    } else {
+        given(s, m, true).await?
+    });
+    check(s, &user, Arc::clone(&password)).await?;
+    let seen = credentials::load(s.db().await?, &user).await?.map(|c| c.changed_at);
+    let hash = hashed(s, Arc::clone(&password)).await?;
+    let must_change = m.get_flag("must-change");
+    gate::write(s, &SetPassword { target: target(&user), hash, must_change, seen, is_same: false }).await?;
+    s.ui.status(&format!("changed the password of {}", user.title()));
+    if is_made && !s.dry_run {
+        s.ui.out(&format!("{}\n", password.expose()))?;
+        s.ui.flush()?;
+        s.ui.status("this is the only time that it is shown");
+    }
+    dry_run_note(s);
+    Ok(())
+}
+
+/// Tells by the exit code whether a password is a user's. One that other software hashed is hashed anew then.
+pub async fn check_password(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
+    let user = find(s, DESC, &key, Life::Live).await?;
+    let password = Arc::new(given(s, m, false).await?);
+    gate::allow(s)?;
+    let credential = credentials::load(s.db().await?, &user).await?;
+    let seen = credential.as_ref().map(|c| c.changed_at);
+    let must_change = credential.as_ref().is_some_and(|c| c.must_change);
+    let Some(stored) = credential.and_then(|c| c.password) else {
+        return Err(Problem::not_found(format!("{} has no password", user.title()))
+            .hint(format!("set one: orgctl user passwd {}", user.key()))
+            .into());
+    };
+    let tried = Arc::clone(&password);
+    let (is_right, is_old, scheme) =
+        spawn_blocking(move || (stored.verify(&tried), stored.needs_rehash(&Params::default()), stored.scheme()))
+            .await?;
+    if !is_right {
+        return Err(Problem::new(ProblemKind::Failed, format!("this is not the password of {}", user.title())).into());
+    }
+    s.ui.status(&format!("this is the password of {}", user.title()));
+    if is_old {
+        let hash = hashed(s, password).await?;
+        gate::write(s, &SetPassword { target: target(&user), hash, must_change, seen, is_same: true }).await?;
+        s.ui.status(&format!("it was hashed with {scheme}; from now on with argon2id"));
+    }
+    dry_run_note(s);
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! Counting records by what they have in common.
+
+use anyhow::Result;
+
+use crate::crud::gate;
+use crate::crud::session::Session;
+use crate::model::resource::Descriptor;
+use crate::model::value::Kind;
+use crate::store::query::{Query, column};
+use crate::store::records::{self, Life};
+use crate::ui::format::{Head, Listing};
+
+/// How many records of an organisation there are, by each of some columns; deleted ones count by their state alone.
+pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, by: &[&str]) -> Result<()> {
+    gate::allow(s)?;
+    let org = s.the_org().await?;
+    let all = records::columns(desc);
+    let heads = vec![Head::new("group", Kind::Text), Head::new("value", Kind::Text), Head::new(desc.table, Kind::Int)];
+    let mut listing = Listing::new(&s.ui, heads, 1);
+    for name in by {
+        let mut query = Query::new(desc, s.scope(), s.clock.now());
+        query.org = Some(org);
+        query.life = if *name == "status" { Life::Any } else { Life::Live };
+        for (value, n) in query.counts(s.db().await?, column(&all, name)?).await? {
+            listing.row(&mut s.ui, vec![(*name).into(), value.into(), n.into()])?;
+        }
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()
+}

@@ -1,0 +1,427 @@
+//! What only users can do: block, move, reports, merge and the like.
+
+use std::collections::{BTreeSet, HashMap};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::stats;
+use super::tree::{self, Node};
+use crate::crud::gate::{self, Verb};
+use crate::crud::input::{find, find_in, find_ref, time_to_come};
+use crate::crud::read::known_columns;
+use crate::crud::remove::{self, Mode};
+use crate::crud::session::Session;
+use crate::crud::write::{Changed, Target, change, dry_run_note, targets, tell_changed};
+use crate::model::audit::Action;
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Record, Resource};
+use crate::model::scalar::{Line, Rules, Scalar};
+use crate::model::user::User;
+use crate::model::value::{Kind, Value};
+use crate::store::records::{self, Life};
+use crate::store::tx::Tx;
+use crate::store::{credentials, people};
+use crate::ui::format::{self, Format, Head, Listing};
+
+const DESC: &Descriptor = User::DESCRIPTOR;
+
+/// A record as the user that it is.
+fn user(record: &Record) -> Result<User> {
+    User::from_record(record).ok_or_else(|| {
+        Problem::integrity(format!("{} does not fit its own type", record.title()))
+            .hint("'orgctl db check' says more")
+            .into()
+    })
+}
+
+/// Changes users by what a method of [`User`] says.
+async fn change_each(
+    tx: &mut Tx<'_>,
+    targets: &[Target],
+    action: Action,
+    method: impl Fn(User) -> User,
+) -> Result<Vec<Changed>> {
+    let mut changed = Vec::new();
+    for target in targets {
+        let before = target.load(tx, DESC).await?;
+        if !before.meta.is_live() {
+            return Err(Problem::conflict(format!("{} is deleted", before.title())).into());
+        }
+        let after = Record { values: method(user(&before)?).into_values(), ..before.clone() };
+        let fields = DESC.fields.iter().zip(before.values.iter().zip(&after.values));
+        let fields = fields.filter(|(_, (b, a))| b != a).map(|(f, _)| f.name()).collect();
+        let record = tx.update(&before, after, action).await?.unwrap_or(before);
+        changed.push(Changed { record, fields });
+    }
+    Ok(changed)
+}
+
+fn as_targets(records: &[Record]) -> Vec<Target> {
+    records.iter().map(|r| Target { org: r.meta.org_id, id: r.meta.id, version: None }).collect()
+}
+
+fn orgs_of(targets: &[Target]) -> Vec<i32> {
+    targets.iter().map(|t| t.org).collect()
+}
+
+/// Shuts users out.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Block {
+    pub targets: Vec<Target>,
+    pub reason: String,
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl Verb for Block {
+    type Output = Vec<Changed>;
+
+    fn orgs(&self) -> Vec<i32> {
+        orgs_of(&self.targets)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Vec<Changed>> {
+        let reason = (<Line<1000> as Scalar>::TYPE.parse)(&self.reason, rules);
+        let reason = reason.ok().as_ref().and_then(Line::<1000>::from_value);
+        let reason =
+            reason.ok_or_else(|| Problem::invalid("the reason must be one line of at most 1000 characters"))?;
+        change_each(tx, &self.targets, Action::UserBlock, |u| u.block(reason.clone(), self.until)).await
+    }
+}
+
+pub async fn block(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    let records = targets(s, DESC, m).await?;
+    let until = m.get_one::<String>("until").map(|t| time_to_come(t, s.clock.now())).transpose()?;
+    let reason = match m.get_one::<String>("reason") {
+        Some(reason) => reason.clone(),
+        None if s.ui.style.interactive => {
+            let given = |text: &str| if text.trim().is_empty() { Err("a reason is needed".to_owned()) } else { Ok(()) };
+            s.ui.ask("Reason", None, given).await?
+        }
+        None => return Err(Problem::usage("the reason is missing").hint("give it with --reason TEXT").into()),
+    };
+    if let Some(until) = until {
+        s.ui.status(&format!("until {}", crate::model::value::rfc3339(until)));
+    }
+    known_columns(s, DESC)?;
+    let changed = gate::write(s, &Block { targets: as_targets(&records), reason, until }).await?;
+    tell_changed(s, DESC, &changed, Action::UserBlock).await
+}
+
+/// Lets users in again.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Unblock {
+    pub targets: Vec<Target>,
+}
+
+impl Verb for Unblock {
+    type Output = Vec<Changed>;
+
+    fn orgs(&self) -> Vec<i32> {
+        orgs_of(&self.targets)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+        change_each(tx, &self.targets, Action::UserUnblock, User::unblock).await
+    }
+}
+
+pub async fn unblock(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    let records = targets(s, DESC, m).await?;
+    known_columns(s, DESC)?;
+    let changed = gate::write(s, &Unblock { targets: as_targets(&records) }).await?;
+    tell_changed(s, DESC, &changed, Action::UserUnblock).await
+}
+
+/// Users who leave: what they lead goes to somebody else, or to nobody where that is said.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Deactivate {
+    pub targets: Vec<Target>,
+    pub mode: Mode,
+}
+
+impl Verb for Deactivate {
+    type Output = (Vec<Changed>, usize);
+
+    fn orgs(&self) -> Vec<i32> {
+        orgs_of(&self.targets)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<(Vec<Changed>, usize)> {
+        let mut leaving = Vec::new();
+        for target in &self.targets {
+            leaving.push(target.load(tx, DESC).await?);
+        }
+        let released = remove::release(tx, &leaving, self.mode, "deactivated").await?;
+        let targets = as_targets(&leaving);
+        let changed = change_each(tx, &targets, Action::Deactivate, |u| User { is_active: false, ..u }).await?;
+        Ok((changed, released))
+    }
+}
+
+pub async fn deactivate(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    let records = targets(s, DESC, m).await?;
+    let mode = remove::mode(s, DESC, &records, m).await?;
+    known_columns(s, DESC)?;
+    let (changed, released) = gate::write(s, &Deactivate { targets: as_targets(&records), mode }).await?;
+    if released > 0 {
+        let to = m.get_one::<String>("reassign-to").map_or("nobody".to_owned(), |key| format!("user {key}"));
+        s.ui.status(&format!("{released} that depended on {} now point at {to}", them(records.len())));
+    }
+    tell_changed(s, DESC, &changed, Action::Deactivate).await
+}
+
+fn them(n: usize) -> &'static str {
+    if n == 1 { "the user" } else { "the users" }
+}
+
+/// Moves users to another branch, department or superior.
+pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    let moved = targets(s, DESC, m).await?;
+    let Some(org) = moved.first().map(|r| r.meta.org_id) else { return Ok(()) };
+    if moved.iter().any(|r| r.meta.org_id != org) {
+        return Err(Problem::usage("the users belong to several organisations")
+            .hint("move those of one at a time")
+            .into());
+    }
+    let mut set = Vec::new();
+    for name in ["branch", "department", "reports_to"] {
+        let Some(key) = m.get_one::<String>(&name.replace('_', "-")) else { continue };
+        let Some(field) = DESC.field(name) else { continue };
+        let value = match key.trim() {
+            "" => Value::Null(Kind::Uuid),
+            key => find_ref(s, field, org, key).await?,
+        };
+        set.push((field.column.to_owned(), value));
+    }
+    change(s, DESC, &moved, None, set, Action::Move).await
+}
+
+/// Gives users further branches, or takes them away.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct AssignBranches {
+    pub targets: Vec<Target>,
+    pub branches: Vec<Uuid>,
+    pub assign: bool,
+}
+
+impl Verb for AssignBranches {
+    /// Users of whom something changed.
+    type Output = Vec<Record>;
+
+    fn orgs(&self) -> Vec<i32> {
+        orgs_of(&self.targets)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Record>> {
+        let mut changed = Vec::new();
+        for target in &self.targets {
+            let record = target.load(tx, DESC).await?;
+            if tx.assign_branches(&record, &self.branches, self.assign).await? {
+                changed.push(record);
+            }
+        }
+        Ok(changed)
+    }
+}
+
+pub async fn assign_branch(s: &mut Session<'_>, m: &ArgMatches, assign: bool) -> Result<()> {
+    let records = targets(s, DESC, m).await?;
+    let Some(org) = records.first().map(|r| r.meta.org_id) else { return Ok(()) };
+    let Some(branch) = DESC.field("branch") else { return Ok(()) };
+    let mut branches = Vec::new();
+    for key in m.get_many::<String>("branch").into_iter().flatten() {
+        branches.extend(find_ref(s, branch, org, key).await?.as_uuid());
+    }
+    let verb = AssignBranches { targets: as_targets(&records), branches, assign };
+    let changed = gate::write(s, &verb).await?;
+    for record in &records {
+        let is_changed = changed.iter().any(|c| c.meta.id == record.meta.id);
+        let title = record.title();
+        s.ui.status(&if is_changed {
+            format!("updated {title}: branches")
+        } else {
+            format!("{title} is so already; nothing was changed")
+        });
+    }
+    dry_run_note(s);
+    Ok(())
+}
+
+/// Who reports to a user, directly and through others, or with `--up` to whom he or she reports.
+pub async fn reports(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
+    let top = find(s, DESC, &key, Life::Live).await?;
+    let node = |r: &Record| Node {
+        id: r.meta.id,
+        code: r.key(),
+        name: r.get("name").to_text(),
+        active: r.get("is_active").as_bool().unwrap_or_default(),
+    };
+    let Some(superior) = DESC.parent() else { return Ok(()) };
+    let limit = m.get_one::<usize>("depth").copied().unwrap_or(usize::MAX);
+    if m.get_flag("up") {
+        return up(s, &top, limit).await;
+    }
+    let mut children: HashMap<Option<Uuid>, Vec<Node>> = HashMap::new();
+    let mut seen = BTreeSet::from([top.meta.id]);
+    let mut level: Vec<Value> = vec![top.meta.id.into()];
+    let mut depth = 1;
+    while !level.is_empty() && depth < limit {
+        let mut next = Vec::new();
+        for some in level.chunks(500) {
+            let mut found = records::with_values(s.db().await?, DESC, Some(top.meta.org_id), superior, some).await?;
+            found.sort_by_key(|r| (r.get("name").to_text(), r.key()));
+            for record in found.iter().filter(|r| seen.insert(r.meta.id)) {
+                children.entry(record.get(superior.column).as_uuid()).or_default().push(node(record));
+                next.push(record.meta.id.into());
+            }
+        }
+        level = next;
+        depth += 1;
+    }
+    tree::show(s, vec![node(&top)], children, ["user_code", "reports_to"], limit)
+}
+
+/// The line of superiors, the nearest first.
+async fn up(s: &mut Session<'_>, from: &Record, limit: usize) -> Result<()> {
+    let heads = ["user_code", "name", "designation"].map(|n| Head::new(n, Kind::Text)).to_vec();
+    let mut listing = Listing::new(&s.ui, heads, 0);
+    let mut seen = BTreeSet::from([from.meta.id]);
+    let mut at = from.clone();
+    let mut level = 0;
+    while let Some(id) = at.get("reports_to_id").as_uuid().filter(|id| level < limit && seen.insert(*id)) {
+        let Some(above) = records::load(s.db().await?, DESC, from.meta.org_id, id).await? else { break };
+        listing
+            .row(&mut s.ui, vec![above.key().into(), above.get("name").clone(), above.get("designation").clone()])?;
+        at = above;
+        level += 1;
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()
+}
+
+/// Another code or name to sign in with.
+pub async fn rename(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    let records = targets(s, DESC, m).await?;
+    let [record] = records.as_slice() else {
+        return Err(Problem::usage("one user at a time can be renamed").into());
+    };
+    let mut set = Vec::new();
+    for name in ["user_code", "username"] {
+        let (Some(text), Some(field)) = (m.get_one::<String>(&name.replace('_', "-")), DESC.field(name)) else {
+            continue;
+        };
+        set.push((field.column.to_owned(), field.parse(text, &s.rules)?));
+    }
+    change(s, DESC, std::slice::from_ref(record), None, set, Action::Update).await
+}
+
+/// Makes one user of two: what points at the duplicate points at the other, and the duplicate is deleted.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Merge {
+    pub duplicate: Target,
+    pub into: Target,
+}
+
+impl Verb for Merge {
+    /// Records that point elsewhere now.
+    type Output = usize;
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.duplicate.org]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<usize> {
+        let duplicate = self.duplicate.load(tx, DESC).await?;
+        let into = self.into.load(tx, DESC).await?;
+        let mut moved = 0;
+        for d in records::dependants(tx.db, &duplicate).await? {
+            let Some(field) = d.field else { continue };
+            for before in &d.records {
+                let mut after = before.clone();
+                let is_self = before.meta.id == into.meta.id;
+                let value = if is_self { duplicate.get(field.column).clone() } else { into.meta.id.into() };
+                // Who reported to the duplicate and is the other's superior would stand below himself.
+                after.set(
+                    field.column,
+                    if value == into.meta.id.into() && is_self { Value::Null(Kind::Uuid) } else { value },
+                );
+                moved += usize::from(tx.update(before, after, Action::Merge).await?.is_some());
+            }
+        }
+        moved += tx.move_branches(&duplicate, &into).await?;
+        let deletion = tx.new_id();
+        let duplicate = self.duplicate.load(tx, DESC).await?;
+        tx.delete(&duplicate, deletion).await?;
+        Ok(moved)
+    }
+}
+
+pub async fn merge(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    let key = |name: &str| m.get_one::<String>(name).cloned().unwrap_or_default();
+    let duplicate = find(s, DESC, &key("duplicate"), Life::Live).await?;
+    let into = find_in(s, DESC, Some(duplicate.meta.org_id), &key("into"), Life::Live).await?;
+    if duplicate.meta.id == into.meta.id {
+        return Err(Problem::usage("both keys name the same user").into());
+    }
+    if !s.dry_run {
+        s.ui.confirm(&format!("merge {} into {}, and delete the first?", duplicate.title(), into.title())).await?;
+    }
+    let target = |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: Some(r.meta.version) };
+    let moved = gate::write(s, &Merge { duplicate: target(&duplicate), into: target(&into) }).await?;
+    s.ui.status(&format!("merged {} into {}: {moved} that pointed at it follow", duplicate.title(), into.title()));
+    dry_run_note(s);
+    Ok(())
+}
+
+/// How many users there are, by state, branch and department.
+pub async fn stats(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
+    stats::show(s, DESC, &["status", "branch", "department"]).await
+}
+
+/// Who the command runs as, and with which rights.
+pub async fn whoami(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let origin = &s.origin;
+    let row: Vec<Value> = vec![
+        origin.actor_name.clone().into(),
+        origin.actor_kind.into(),
+        origin.actor_key.clone().into(),
+        origin.host.clone().into(),
+        origin.source.into(),
+        "all (an operator of this machine)".into(),
+    ];
+    let heads = ["name", "kind", "key", "host", "source", "rights"].map(|n| Head::new(n, Kind::Text));
+    format::record(&mut s.ui, &heads, 0, row)?;
+    s.ui.flush()
+}
+
+/// Everything that is held about one person, as JSON.
+pub async fn dossier(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
+    let record = find(s, DESC, &key, Life::Any).await?;
+    let mut about = serde_json::Map::new();
+    about.insert("user".into(), crate::crud::read::record_json(s, DESC, &record).await?);
+    let mut pointing = serde_json::Map::new();
+    for d in records::dependants(s.db().await?, &record).await? {
+        let keys: Vec<serde_json::Value> = d.records.iter().map(|r| r.title().into()).collect();
+        pointing.insert(format!("{} ({})", d.desc.table, d.field.map_or("", |f| f.name())), keys.into());
+    }
+    about.insert("pointed_at_by".into(), pointing.into());
+    let branches: Vec<serde_json::Value> =
+        people::further_branches(s.db().await?, &record).await?.into_iter().map(Into::into).collect();
+    about.insert("further_branches".into(), branches.into());
+    about.insert("credential".into(), credentials::about(s.db().await?, &record).await?);
+    about.insert("history".into(), crate::crud::read::history_json(s, &record).await?);
+    if s.ui.style.format_given && !matches!(s.ui.style.format, Format::Json) {
+        return Err(Problem::usage("a dossier is JSON").hint("leave out the other format").into());
+    }
+    s.ui.out(&format!("{}\n", format::json_pretty(&about.into())))?;
+    s.ui.flush()
+}

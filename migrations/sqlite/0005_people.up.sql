@@ -103,7 +103,8 @@ CREATE INDEX users_mobile ON users (org_id, mobile) WHERE mobile IS NOT NULL;
 CREATE INDEX users_branch ON users (org_id, branch_id) WHERE branch_id IS NOT NULL;
 CREATE INDEX users_department ON users (org_id, department_id) WHERE department_id IS NOT NULL;
 CREATE INDEX users_reports_to ON users (org_id, reports_to_id) WHERE reports_to_id IS NOT NULL;
-CREATE INDEX users_active ON users (org_id, is_active, created_at);
+-- Also counts who is with the organisation.
+CREATE INDEX users_active ON users (org_id, is_active, created_at) WHERE deleted_at IS NULL;
 -- Few are blocked or have not answered their invitation, and these are asked for.
 CREATE INDEX users_blocked ON users (org_id, blocked_until) WHERE blocked = 1;
 CREATE INDEX users_invited ON users (org_id, invited_at) WHERE invited_at IS NOT NULL AND accepted_at IS NULL;

@@ -349,7 +349,14 @@ fn delete_args(c: Command, desc: &'static Descriptor) -> Command {
     c
 }
 
-fn import_args(c: Command, _: &'static Descriptor) -> Command {
+fn import_args(c: Command, desc: &'static Descriptor) -> Command {
+    let c = match desc.noun {
+        "user" => c.arg(switch(
+            "reset-passwords",
+            "Set the passwords of users that are there too; otherwise only new ones get those of the file",
+        )),
+        _ => c,
+    };
     c.arg(Arg::new("file").value_name("FILE").required(true).help("CSV file; '-' reads standard input"))
         .arg(text("map", "COLUMN=FIELD", "Which field a column fills; 'Boss=parent.name' looks a reference up by another field (can be repeated)").action(ArgAction::Append))
         .arg(text("set", "FIELD=VALUE", "Value that every row gets (can be repeated)").action(ArgAction::Append))

@@ -20,6 +20,12 @@ pub struct Credential {
     pub must_change: bool,
 }
 
+/// Earlier passwords that may not be used again.
+pub const REMEMBERED: u32 = 5;
+
+/// What is written of a first password: its user, the hash, when, and whether it must be changed.
+pub const COLUMNS: &[&str] = &["org_id", "user_id", "password", "changed_at", "must_change"];
+
 /// The columns of a user: organisation and id.
 fn place(user: &Record) -> [Value; 2] {
     [user.meta.org_id.into(), user.meta.id.into()]

@@ -2,6 +2,8 @@
 //! `db check` runs them over all rows. That nothing stands below itself no query says in time that grows with the rows
 //! alone: it is looked for in memory.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use uuid::Uuid;
 
@@ -11,6 +13,8 @@ use super::rings::Graph;
 use super::sql::{Sql, quoted};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
+use crate::model::scalar::Noun;
+use crate::model::user::User;
 use crate::model::value::Kind;
 use crate::model::{RESOURCES, resource};
 
@@ -180,6 +184,35 @@ pub async fn check_filled(db: &mut Db, filled: &[(&'static Descriptor, i32)]) ->
     Ok(())
 }
 
+/// Refuses more users than an organisation may have: all that are with it, invited and blocked ones too (DOMAIN.md,
+/// section 1). Under the organisation's lock nobody else adds one meanwhile.
+pub async fn check_limits(db: &mut Db, touched: &[Touched], filled: &[(&'static Descriptor, i32)]) -> Result<()> {
+    let counts = |desc: &Descriptor| desc.noun == User::NOUN || desc.is_org();
+    let orgs = touched.iter().filter(|(desc, ..)| counts(desc)).map(|(_, org, _)| *org);
+    let orgs: BTreeSet<i32> = orgs.chain(filled.iter().filter(|(desc, _)| counts(desc)).map(|(_, org)| *org)).collect();
+    for org in orgs {
+        if let Some((code, most, n)) = too_many_users(db, org).await? {
+            return Err(Problem::conflict(format!(
+                "organisation {code} may have {most} users; this would make it {n}"
+            ))
+            .hint(format!("deactivate some, or raise the limit: orgctl org update {code} --max-users N"))
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// The code of an organisation that has more users than it may, with both numbers.
+async fn too_many_users(db: &mut Db, org: i32) -> Result<Option<(String, i64, i64)>> {
+    let sql = "select code, max_users from orgs where org_id = $1 and max_users is not null";
+    let sql = Sql::new(sql).with([org.into()]).yields([Kind::Text, Kind::Int]);
+    let Some(row) = db.first(sql).await? else { return Ok(None) };
+    let most = row.int(1)?;
+    let n = "select count(*) from users where org_id = $1 and is_active and deleted_at is null";
+    let n = db.one(Sql::new(n).with([org.into()]).yields([Kind::Int])).await?.int(0)?;
+    Ok((n > most).then(|| (row.value(0).to_text(), most, n)))
+}
+
 /// The fields through which records of one kind stand below each other.
 fn own_references(desc: &'static Descriptor) -> impl Iterator<Item = &'static Field> {
     desc.fields.iter().filter(|f| f.target() == Some(desc.noun))
@@ -259,6 +292,9 @@ pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
         }
     }
     for org in all_orgs(db).await? {
+        if let Some((code, most, n)) = too_many_users(db, org).await? {
+            found.push(format!("organisation {code} may have {most} users, and has {n}"));
+        }
         for desc in RESOURCES.iter().copied().filter(|d| !d.is_org()) {
             for field in own_references(desc) {
                 found.extend(find_ring(db, desc, org, all_inner(desc, field, org), &|_| false).await?);

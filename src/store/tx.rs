@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::chain::Chain;
+use super::credentials;
 use super::db::Db;
 use super::invariants::Touched;
 use super::load::Loader;
@@ -79,12 +80,21 @@ const TOGETHER: usize = 100;
 
 /// A new record that was made elsewhere: everything that is written of it.
 pub struct Finished {
+    /// What a new user signs in with.
+    pub password: Option<Hashed>,
     /// Values of [`records::stored_columns`].
     pub stored: Vec<Value>,
     /// What search finds it by.
     pub words: String,
     /// What [`Chain::append`] made.
     pub audit: Vec<Value>,
+}
+
+/// A user's first password, as its hash.
+pub struct Hashed {
+    pub org: i32,
+    pub user: Uuid,
+    pub hash: String,
 }
 
 /// Where the new records of one kind and organisation go.
@@ -94,6 +104,7 @@ pub struct Loaders {
     rows: Loader,
     words: Option<Loader>,
     audit: Loader,
+    passwords: Option<Loader>,
 }
 
 /// Audit records that one statement of SQLite writes: with the trigger that guards their order, a statement each costs
@@ -101,7 +112,7 @@ pub struct Loaders {
 const AUDIT_TOGETHER: usize = 50;
 
 impl Loaders {
-    pub async fn new(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Loaders> {
+    pub async fn new(db: &mut Db, desc: &'static Descriptor, org: i32, passwords: bool) -> Result<Loaders> {
         let mut columns: Vec<String> = records::stored_columns(desc).iter().map(|(name, _)| quoted(name)).collect();
         let searchable = search::is_searchable(desc);
         if searchable && db.is_postgres() {
@@ -121,6 +132,10 @@ impl Loaders {
             rows: Loader::new(db, desc.table, &columns, 1).await?,
             words,
             audit: Loader::new(db, "audit_records", &audit, AUDIT_TOGETHER).await?,
+            passwords: match passwords {
+                true => Some(Loader::new(db, "credentials", credentials::COLUMNS, 1).await?),
+                false => None,
+            },
         })
     }
 }
@@ -667,11 +682,15 @@ impl<'a> Tx<'a> {
     pub async fn fill(&mut self, loaders: &Loaders, rows: Vec<Finished>) -> Result<()> {
         self.flush().await?;
         let (mut records, mut words, mut audit) = (Vec::new(), Vec::new(), Vec::new());
+        let mut passwords: Vec<Vec<Value>> = Vec::new();
         for mut row in rows {
             if self.db.is_postgres() && loaders.words.is_some() {
                 row.stored.push(std::mem::take(&mut row.words).into());
             }
             records.push(row.stored);
+            passwords.extend(
+                row.password.map(|p| vec![p.org.into(), p.user.into(), p.hash.into(), self.at.into(), false.into()]),
+            );
             words.push(row.words);
             audit.push(row.audit);
         }
@@ -684,6 +703,9 @@ impl<'a> Tx<'a> {
             loader.load(self.db, &rows).await?;
         }
         loaders.audit.load(self.db, &audit).await?;
+        if let Some(loader) = &loaders.passwords {
+            loader.load(self.db, &passwords).await?;
+        }
         if !self.filled.contains(&(loaders.desc, loaders.org)) {
             self.filled.push((loaders.desc, loaders.org));
         }
@@ -728,7 +750,9 @@ impl<'a> Tx<'a> {
         self.flush().await?;
         let touched = std::mem::take(&mut self.touched);
         invariants::check_touched(self.db, &touched).await?;
-        invariants::check_filled(self.db, &std::mem::take(&mut self.filled)).await?;
+        let filled = std::mem::take(&mut self.filled);
+        invariants::check_filled(self.db, &filled).await?;
+        invariants::check_limits(self.db, &touched, &filled).await?;
         if self.db.is_postgres() {
             // What a commit would refuse, a dry run refuses too.
             self.db.script("SET CONSTRAINTS ALL IMMEDIATE".into()).await?;

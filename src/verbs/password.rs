@@ -26,9 +26,6 @@ use crate::store::tx::Tx;
 
 const DESC: &Descriptor = User::DESCRIPTOR;
 
-/// Earlier passwords that may not be used again.
-const HISTORY: u32 = 5;
-
 /// Sets a password, or keeps the same one under a better hash.
 #[derive(Serialize, Deserialize)]
 pub struct SetPassword {
@@ -67,7 +64,7 @@ impl Verb for SetPassword {
         let hash = StoredHash::parse(&self.hash).map_err(|e| Problem::invalid(e.to_string()))?;
         match self.is_same {
             true => tx.rehash(&user, &hash, self.must_change).await,
-            false => tx.set_password(&user, &hash, self.must_change, HISTORY).await,
+            false => tx.set_password(&user, &hash, self.must_change, credentials::REMEMBERED).await,
         }
     }
 }
@@ -135,7 +132,7 @@ async fn check(s: &mut Session<'_>, user: &Record, password: Arc<Secret>) -> Res
     let is_known = spawn_blocking(move || known.iter().any(|k| k.verify(&password))).await?;
     if is_known {
         return Err(Problem::invalid("the password must not be one that the user had before")
-            .hint(format!("the present one and the {HISTORY} before it are remembered"))
+            .hint(format!("the present one and the {} before it are remembered", credentials::REMEMBERED))
             .field("password")
             .into());
     }

@@ -2,11 +2,13 @@
 
 use anyhow::Result;
 use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
 
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::scalar::{shorten, squash};
+use crate::model::scalar::{Noun, shorten, squash};
+use crate::model::user::User;
 use crate::model::value::Kind;
 
 /// What the header and `--map` say.
@@ -15,6 +17,33 @@ pub struct Mapping {
     pub columns: Vec<Option<String>>,
     /// References that are looked up by another field than the key.
     pub lookups: Vec<(String, String)>,
+    /// The column that holds what users sign in with.
+    pub credential: Option<CredentialColumn>,
+}
+
+/// A column that fills no field of the record but its credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialColumn {
+    pub at: usize,
+    /// It holds hashes, not passwords.
+    pub is_hash: bool,
+}
+
+impl CredentialColumn {
+    pub fn name(self) -> &'static str {
+        if self.is_hash { "password_hash" } else { "password" }
+    }
+
+    /// Whether a header names one, of a record that has a credential.
+    fn of(desc: &Descriptor, at: usize, header: &str) -> Option<CredentialColumn> {
+        let header = squash(header);
+        let is_hash = match header.strip_prefix(desc.noun).unwrap_or(&header) {
+            "password" => false,
+            "passwordhash" | "hashedpassword" => true,
+            _ => return None,
+        };
+        (desc.noun == User::NOUN).then_some(CredentialColumn { at, is_hash })
+    }
 }
 
 /// The columns that a file of rejects adds; a file fed back in still has them.
@@ -95,9 +124,19 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
         }
     }
     let mut columns: Vec<Option<String>> = Vec::new();
+    let mut credential: Option<CredentialColumn> = None;
     let (mut lookups, mut unknown) = (Vec::new(), Vec::new());
     for (i, name) in header.iter().enumerate() {
         let name = name.trim();
+        if let Some(found) = CredentialColumn::of(desc, i, mapped[i].unwrap_or(name)) {
+            if credential.replace(found).is_some() {
+                return Err(Problem::invalid("two columns of the file hold passwords")
+                    .hint("rename or remove one of them")
+                    .into());
+            }
+            columns.push(None);
+            continue;
+        }
         let field = match mapped[i] {
             Some(to) => {
                 let (to, by) = to.split_once('.').map_or((to, None), |(to, by)| (to, Some(by)));
@@ -141,7 +180,7 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
             .hint(format!("fields: {}", known.join(", ")))
             .into());
     }
-    Ok(Mapping { columns, lookups })
+    Ok(Mapping { columns, lookups, credential })
 }
 
 pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(String, String)>> {

@@ -23,9 +23,9 @@ use serde_json::Map;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use self::mapping::{Mapping, constants, map_columns};
+use self::mapping::{CredentialColumn, Mapping, constants, map_columns};
 use self::report::tell;
-use self::rows::{Making, Order, Parsed, Plan, without_reference};
+use self::rows::{GivenCredential, Making, Order, Parsed, Plan, without_reference};
 use self::source::{PASS_OVER, Rows, Source, unreadable};
 use super::gate::{self, Verb};
 use super::input::not_system;
@@ -38,6 +38,7 @@ use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::{Rules, shorten};
 use crate::model::value::Value;
+use crate::store::credentials;
 use crate::store::held::Given;
 use crate::store::records;
 use crate::store::stage::{Reject, Row, Stage};
@@ -69,6 +70,10 @@ pub struct Import {
     pub on_conflict: OnConflict,
     pub keep_going: bool,
     pub rejects: Option<PathBuf>,
+    /// The column that holds what users sign in with.
+    pub credential: Option<CredentialColumn>,
+    /// Users that are there get the passwords of the file too.
+    pub reset_passwords: bool,
     #[serde(skip)]
     progress: Progress,
 }
@@ -110,7 +115,10 @@ impl Import {
             let field = field(name)?;
             constants.push((field, field.parse(text, rules)?));
         }
-        Plan::new(desc, self.source.clone(), columns, constants, field(&self.key)?, &self.lookups, rules)
+        let key = field(&self.key)?;
+        let mut plan = Plan::new(desc, self.source.clone(), columns, constants, key, &self.lookups, rules)?;
+        plan.credential = self.credential;
+        Ok(plan)
     }
 
     /// The first time through the file: each row by itself, and against the record that it stands for.
@@ -167,7 +175,7 @@ impl Import {
                         report.skipped += 1;
                         continue;
                     }
-                    OnConflict::Update if found.is_same => {
+                    OnConflict::Update if found.is_same && !(self.reset_passwords && row.credential.is_some()) => {
                         report.unchanged += 1;
                         continue;
                     }
@@ -241,7 +249,7 @@ impl Import {
         self.progress.part("writing", Some(total), "rows");
         let forward = stage.forward(tx.db).await?;
         let aside = tx.set_indexes_aside(plan.desc, total, &forward).await?;
-        let loaders = Loaders::new(tx.db, plan.desc, org).await?;
+        let loaders = Loaders::new(tx.db, plan.desc, org, plan.credential.is_some()).await?;
         let (send, mut verdicts) = mpsc::channel(AHEAD);
         let (made, mut receive) = mpsc::channel(AHEAD);
         let mut meta = blank(tx, plan.desc, org, uuid::Uuid::nil(), &plan.rules)?.meta;
@@ -263,10 +271,11 @@ impl Import {
                 last = end.number;
                 let without_code = some.iter().filter(|v| v.wants_code).count();
                 let mut codes = tx.made_codes(plan.desc, org, without_code, &stage.given_codes()).await?.into_iter();
-                let salts = tx.salts(some.len());
-                let orders = some.into_iter().zip(salts).map(|(verdict, salt)| {
+                let (salts, password_salts) = (tx.salts(some.len()), tx.salts(some.len()));
+                let orders = some.into_iter().zip(salts.into_iter().zip(password_salts));
+                let orders = orders.map(|(verdict, (salt, password_salt))| {
                     let code = if verdict.wants_code { codes.next() } else { None };
-                    Order { verdict, salt, code }
+                    Order { verdict, salt, code, password_salt }
                 });
                 // Where nobody takes it the worker has failed, and says below why.
                 let _ = to.send(orders.collect()).await;
@@ -319,7 +328,8 @@ impl Import {
             let Some(rows) = receive.recv().await else { break };
             let there = if are_new { Vec::new() } else { records::with_ids(tx.db, plan.desc, self.org, &ids).await? };
             done += rows.len() as u64;
-            for (verdict, values) in rows {
+            let mut resets = Vec::new();
+            for (verdict, values, credential) in rows {
                 let set = |record: &mut Record| {
                     for (field, value) in values {
                         record.set(field.column, value);
@@ -337,11 +347,16 @@ impl Import {
                 let before = before.ok_or_else(|| anyhow::anyhow!("a record went away under the lock"))?;
                 let mut after = before.clone();
                 set(&mut after);
-                match tx.update(before, after, Action::Update).await? {
-                    Some(_) => report.updated += 1,
+                let changed = tx.update(before, after, Action::Update).await?;
+                match credential.filter(|_| self.reset_passwords) {
+                    Some(credential) => {
+                        resets.push((changed.clone().unwrap_or_else(|| before.clone()), credential, changed.is_some()));
+                    }
+                    None if changed.is_some() => report.updated += 1,
                     None => report.unchanged += 1,
                 }
             }
+            reset_passwords(tx, plan, resets, report).await?;
             self.progress.set(done);
         }
         drop(send);
@@ -412,6 +427,41 @@ impl Verb for Import {
         }
         Ok(report)
     }
+}
+
+/// Sets the passwords of users that are there, where the file says others than they have.
+async fn reset_passwords(
+    tx: &mut Tx<'_>,
+    plan: &Arc<Plan>,
+    resets: Vec<(Record, GivenCredential, bool)>,
+    report: &mut Report,
+) -> Result<()> {
+    let mut wanted = Vec::new();
+    for (user, credential, is_changed) in resets {
+        let present = credentials::load(tx.db, &user).await?.and_then(|c| c.password);
+        let is_same = match (&credential, &present) {
+            (GivenCredential::Hash(hash), Some(present)) => hash.text() == present.text(),
+            (GivenCredential::Password(password), Some(present)) => present.verify(password),
+            (_, None) => false,
+        };
+        if is_changed || !is_same {
+            report.updated += 1;
+        } else {
+            report.unchanged += 1;
+        }
+        if !is_same {
+            wanted.push((user, credential));
+        }
+    }
+    let salts = tx.salts(wanted.len());
+    let (users, given): (Vec<Record>, Vec<GivenCredential>) = wanted.into_iter().unzip();
+    let given = given.into_iter().map(Some).zip(salts).collect();
+    let hashing = Arc::clone(plan);
+    let hashes = spawn_blocking(move || rows::hash_all(given, &hashing.params)).await?;
+    for (user, hash) in users.iter().zip(hashes.into_iter().flatten()) {
+        tx.set_password(user, &hash, false, credentials::REMEMBERED).await?;
+    }
+    Ok(())
 }
 
 /// An import that was undone because of rejected rows.
@@ -526,7 +576,14 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     if let Some(first) = header.first_mut().filter(|_| source.is_safe) {
         *first = first.trim_start_matches(SAFE).to_owned();
     }
-    let Mapping { mut columns, lookups } = map_columns(desc, &header, m)?;
+    let Mapping { mut columns, lookups, credential } = map_columns(desc, &header, m)?;
+    let reset_passwords = m.try_get_one::<bool>("reset-passwords").ok().flatten().copied().unwrap_or(false);
+    if let (Some(_), Some(rejects)) = (credential, &rejects) {
+        s.ui.warn(&format!(
+            "{} will hold passwords of rejected rows: remove it when they are mended",
+            rejects.display()
+        ));
+    }
     if let Some((at, part)) = joint_beside_its_parts(desc, &columns) {
         let said = format!("note: the column '{}' is passed over: {part} says more", header[at].trim());
         s.ui.status(&said);
@@ -580,6 +637,8 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         on_conflict,
         keep_going: m.get_flag("keep-going"),
         rejects,
+        credential,
+        reset_passwords,
         progress: s.ui.progress(),
     };
     // What is set for every row is wrong for all of them or for none.
@@ -598,5 +657,8 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             report
         }
     };
+    if credential.is_some() && !reset_passwords && report.updated + report.unchanged > 0 {
+        s.ui.status("note: passwords of users that were there stay as they are; --reset-passwords sets them");
+    }
     tell(s, desc, &report, started.elapsed().as_secs_f64(), &verb)
 }

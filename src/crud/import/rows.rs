@@ -5,9 +5,11 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::{Receiver, Sender};
 use uuid::Uuid;
 
+use super::mapping::CredentialColumn;
 use super::source::{self, Rows, Source};
 use crate::model::audit::{self, Action, Payload};
 use crate::model::org::SYSTEM;
+use crate::model::password::{Params, Secret, StoredHash, hash, policy};
 use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::scalar::Rules;
 use crate::model::search;
@@ -16,7 +18,7 @@ use crate::store::chain::Chain;
 use crate::store::held::Given;
 use crate::store::records::stored_values;
 use crate::store::stage::{QUOTE, Reference, Reject, Verdict};
-use crate::store::tx::Finished;
+use crate::store::tx::{Finished, Hashed};
 
 /// Rows that travel together.
 pub const PIECE: usize = 1000;
@@ -40,6 +42,10 @@ pub struct Plan {
     pub named: Vec<&'static Field>,
     /// A new record before anything is given: its defaults.
     pub blank: Vec<Value>,
+    /// The column that holds what users sign in with.
+    pub credential: Option<CredentialColumn>,
+    /// What a password is hashed with.
+    pub params: Params,
     /// Most rows are of new records, so they are checked as such when they are read.
     pub mostly_new: bool,
     /// When the import takes place.
@@ -59,6 +65,14 @@ pub struct Parsed {
     pub fault: Option<Reject>,
     /// What is wrong with it if it is a new record's.
     pub as_new: Option<Reject>,
+    /// What the record is to sign in with.
+    pub credential: Option<GivenCredential>,
+}
+
+/// What a row says of a credential.
+pub enum GivenCredential {
+    Password(Secret),
+    Hash(StoredHash),
 }
 
 impl Plan {
@@ -101,6 +115,8 @@ impl Plan {
             references: references.collect(),
             named: Vec::new(),
             blank: blank.collect::<Result<_>>()?,
+            credential: None,
+            params: Params::default(),
             mostly_new: true,
             at: DateTime::UNIX_EPOCH,
             rules: rules.clone(),
@@ -123,9 +139,11 @@ impl Plan {
             values: Vec::new(),
             fault: None,
             as_new: None,
+            credential: None,
         };
-        match self.values(row) {
-            Ok(values) => {
+        match self.values(row).and_then(|values| Ok((self.credential(row, &values)?, values))) {
+            Ok((credential, values)) => {
+                parsed.credential = credential;
                 parsed.values = values;
                 if parsed.key.is_null() {
                     let reason = format!("{} must not be empty", self.key.name());
@@ -201,6 +219,36 @@ impl Plan {
         }
         values.extend(self.constants.iter().cloned());
         Ok(values)
+    }
+
+    /// What the row says of its record's credential, if it says anything.
+    fn credential(&self, row: &source::Row<'_>, values: &Given) -> Result<Option<GivenCredential>, Reject> {
+        let Some(column) = self.credential else { return Ok(None) };
+        let wrong = |why: String| Reject {
+            number: row.number,
+            line: row.line,
+            column: Some(column.name().to_owned()),
+            code: "invalid",
+            reason: format!("{} {why}", column.name()),
+        };
+        let text = std::str::from_utf8(self.source.unmarked(&row.cells[column.at]));
+        let text = text.map_err(|_| wrong("is not UTF-8 text".into()))?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        if column.is_hash {
+            return match StoredHash::parse(text.trim()) {
+                Ok(hash) => Ok(Some(GivenCredential::Hash(hash))),
+                Err(refusal) => Err(wrong(refusal.to_string())),
+            };
+        }
+        let password = Secret::new(text.to_owned());
+        let context: Vec<String> = values.iter().filter_map(|(_, v)| v.as_text().map(str::to_owned)).collect();
+        let context: Vec<&str> = context.iter().map(String::as_str).collect();
+        match policy::check(&password, policy::MIN_LENGTH, &context) {
+            Ok(()) => Ok(Some(GivenCredential::Password(password))),
+            Err(weakness) => Err(wrong(weakness.to_string())),
+        }
     }
 
     /// Rules that a new record must keep and that need no other row.
@@ -338,6 +386,33 @@ pub struct Order {
     pub verdict: Verdict,
     pub salt: [u8; 16],
     pub code: Option<String>,
+    /// The salt of its password's hash.
+    pub password_salt: [u8; 16],
+}
+
+/// Hashes the passwords of rows, on all cores: it is slow by design.
+pub fn hash_all(given: Vec<(Option<GivenCredential>, [u8; 16])>, params: &Params) -> Vec<Option<StoredHash>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let size = given.len().div_ceil(threads).max(1);
+    let mut given = given.into_iter();
+    std::thread::scope(|scope| {
+        let mut working = Vec::new();
+        loop {
+            let some: Vec<_> = given.by_ref().take(size).collect();
+            if some.is_empty() {
+                break;
+            }
+            let hashed = move || {
+                let one = |(credential, salt): (Option<GivenCredential>, [u8; 16])| match credential? {
+                    GivenCredential::Hash(hash) => Some(hash),
+                    GivenCredential::Password(password) => StoredHash::parse(&hash(&password, params, salt)).ok(),
+                };
+                some.into_iter().map(one).collect::<Vec<_>>()
+            };
+            working.push(scope.spawn(hashed));
+        }
+        working.into_iter().flat_map(|w| w.join().unwrap_or_default()).collect()
+    })
 }
 
 /// Makes new records of rows, with their audit records, as verdicts come in; the tree's new end.
@@ -350,8 +425,11 @@ pub fn make_all(
     let mut rows = plan.rows()?;
     while let Some(orders) = orders.blocking_recv() {
         let mut finished = Vec::with_capacity(orders.len());
-        let picked = pick(plan, &mut rows, orders.iter().map(|o| o.verdict.number))?;
-        for (parsed, Order { verdict, salt, code }) in picked.into_iter().zip(orders) {
+        let mut picked = pick(plan, &mut rows, orders.iter().map(|o| o.verdict.number))?;
+        let given = picked.iter_mut().zip(&orders).map(|(p, o)| (p.credential.take(), o.password_salt));
+        let mut passwords = hash_all(given.collect(), &plan.params).into_iter();
+        for (parsed, Order { verdict, salt, code, .. }) in picked.into_iter().zip(orders) {
+            let password = passwords.next().flatten();
             let meta = Meta { id: verdict.id, ..making.meta.clone() };
             let mut record = Record { desc: plan.desc, meta, values: plan.blank.clone() };
             for (field, value) in resolved(plan, &verdict, parsed) {
@@ -360,10 +438,16 @@ pub fn make_all(
             if let (Some((field, _)), Some(code)) = (plan.desc.made(), code) {
                 record.set(field.column, code.into());
             }
-            let payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
+            let mut payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
+            if let Some(password) = &password {
+                payload.details.insert("password".into(), "set".into());
+                payload.details.insert("scheme".into(), password.scheme().into());
+            }
             let audit = making.chain.append(Action::Create.word(), plan.desc.noun, verdict.id, payload, salt)?;
             let words = search::of(&record);
-            finished.push(Finished { stored: stored_values(record), words, audit });
+            let password =
+                password.map(|p| Hashed { org: record.meta.org_id, user: record.meta.id, hash: p.text().to_owned() });
+            finished.push(Finished { stored: stored_values(record), words, audit, password });
         }
         if send.blocking_send(finished).is_err() {
             break;
@@ -372,18 +456,18 @@ pub fn make_all(
     Ok(making.chain)
 }
 
+/// A row of a record that is there: what became of it, its values, and what it says of a credential.
+pub type Picked = (Verdict, Given, Option<GivenCredential>);
+
 /// Hands on the values of rows as verdicts come in.
-pub fn read_picked(
-    plan: &Plan,
-    verdicts: &mut Receiver<Vec<Verdict>>,
-    send: &Sender<Vec<(Verdict, Given)>>,
-) -> Result<()> {
+pub fn read_picked(plan: &Plan, verdicts: &mut Receiver<Vec<Verdict>>, send: &Sender<Vec<Picked>>) -> Result<()> {
     let mut rows = plan.rows()?;
     while let Some(verdicts) = verdicts.blocking_recv() {
         let picked = pick(plan, &mut rows, verdicts.iter().map(|v| v.number))?;
-        let values = verdicts.into_iter().zip(picked).map(|(verdict, parsed)| {
+        let values = verdicts.into_iter().zip(picked).map(|(verdict, mut parsed)| {
+            let credential = parsed.credential.take();
             let values = resolved(plan, &verdict, parsed);
-            (verdict, values)
+            (verdict, values, credential)
         });
         if send.blocking_send(values.collect()).is_err() {
             break;

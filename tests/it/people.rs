@@ -1,0 +1,388 @@
+//! Departments and users: their fields, their states, and what depends on them.
+
+use serde_json::json;
+
+use crate::harness::{Place, both_with_acme};
+use crate::raw::int;
+
+/// Asha leads Ravi and Meena; Ravi leads Old Timer and the head office.
+fn company(p: &Place) {
+    for (code, name) in [("HQ", "Head office"), ("B2", "Second")] {
+        p.run(&format!("branch create --code {code} --name '{name}'")).ok();
+    }
+    for (name, username) in
+        [("Asha Rao", "asha"), ("Ravi Kumar", "ravi"), ("Meena Iyer", "meena"), ("Old Timer", "old")]
+    {
+        p.run(&format!("user create --name '{name}' --username {username} --email {username}@x.example")).ok();
+    }
+    p.run("user move ravi meena --reports-to asha --branch HQ").ok();
+    p.run("user move old --reports-to ravi").ok();
+    p.run("branch update HQ --manager ravi").ok();
+}
+
+#[test]
+fn departments_have_codes_of_their_own_and_budgets_to_the_paisa() {
+    both_with_acme(|p| {
+        p.run("branch create --code HQ --name 'Head office'").ok();
+        p.run("dept create --code DEPT-002 --name Legal").ok();
+        // A code that somebody gave by hand is passed over.
+        assert!(
+            p.run("dept create --name Finance --branch HQ --budget 1250000.5")
+                .fails(0)
+                .starts_with("created dept DEPT-001 ")
+        );
+        assert!(p.run("dept create --name Audit").fails(0).starts_with("created dept DEPT-003 "));
+        let finance = p.json("dept show Finance");
+        assert_eq!(
+            [&finance["code"], &finance["branch"], &finance["budget"], &finance["status"]],
+            [&json!("DEPT-001"), &json!("HQ"), &json!("1250000.50"), &json!("active")]
+        );
+        for (amount, kept) in [("99999999999999.9999", "99999999999999.9999"), ("0", "0.00"), ("7.125", "7.125")] {
+            p.run(&format!("dept update Finance --budget {amount}")).ok();
+            assert_eq!(p.json("dept show Finance")["budget"], kept);
+        }
+        for wrong in ["1e3", "0.00001", "100000000000000", "1,000", "ten"] {
+            let said = p.run(&format!("dept update Finance --budget {wrong}")).fails(6);
+            assert!(said.starts_with("error: budget must be an amount like 1250000.50"), "{said}");
+        }
+        assert_eq!(p.run("dept update Finance --budget=-1").fails(6), "error: budget must not be less than nothing\n");
+        assert_eq!(p.column("dept list --filter 'budget>7.12 budget<7.13'", "name"), ["Finance"]);
+        let said = p.run("dept create --name Finance").fails(4);
+        assert!(said.starts_with("error: dept Finance exists already in ACME\n"), "{said}");
+        p.run("user create --name 'Asha Rao' --username asha --department Finance").ok();
+        p.run("dept update Finance --manager asha").ok();
+        assert_eq!(p.column("dept members Finance", "name"), ["Asha Rao"]);
+        assert_eq!(p.column("dept stats", "value"), ["active", "null", "HQ"]);
+        assert!(p.run("dept delete Finance --yes").fails(4).contains("1 user (department)"));
+        p.run("db check").ok();
+        p.run("audit verify").ok();
+    });
+}
+
+#[test]
+fn a_user_is_known_by_several_keys_and_has_one_name() {
+    both_with_acme(|p| {
+        p.run("user create --name '  Asha   Kumari Devi  Rao ' --email Asha@X.Example --mobile '098200 12345' --dob 1990-04-23 --timezone asia/kolkata --language EN-in").ok();
+        let asha = p.json("user show asha@x.example");
+        for (field, value) in [
+            ("name", "Asha Kumari Devi Rao"),
+            ("first_name", "Asha"),
+            ("middle_name", "Kumari Devi"),
+            ("last_name", "Rao"),
+            ("email", "asha@x.example"),
+            ("mobile", "+919820012345"),
+            ("dob", "1990-04-23"),
+            ("timezone", "Asia/Kolkata"),
+            ("language", "en-IN"),
+            ("status", "active"),
+        ] {
+            assert_eq!(asha[field], value, "{field}");
+        }
+        let code = asha["user_code"].as_str().expect("a code").to_owned();
+        assert!(code.len() == 6 && !code.contains(['0', 'O', '1', 'I']), "{code}");
+        for key in [code.as_str(), "ASHA@x.EXAMPLE", asha["id"].as_str().expect("an id")] {
+            assert_eq!(p.json(&format!("user show {key}"))["name"], "Asha Kumari Devi Rao", "{key}");
+        }
+        // A part changes, the whole follows; and the other way round.
+        p.run(&format!("user update {code} --last-name Rao-Iyer --middle-name ''")).ok();
+        assert_eq!(p.json(&format!("user show {code}"))["name"], "Asha Rao-Iyer");
+        p.run(&format!("user update {code} --name Madonna")).ok();
+        assert_eq!(p.json(&format!("user show {code}"))["last_name"], json!(null));
+        assert_eq!(p.column("user list --filter name=Madonna", "user_code"), [code.as_str()]);
+        assert_eq!(p.column("user find 12345", "name"), ["Madonna"]);
+        assert_eq!(p.column("user find mado", "name"), ["Madonna"]);
+        // What is joined is no part of the trail: it says it once.
+        assert!(!p.run(&format!("user history {code} -o json")).ok().contains("\"name\""));
+        for (flags, exit, sentence) in [
+            (
+                "--email x@y.example",
+                2,
+                "error: the first_name of the user is missing\nhint: give it with --first-name TEXT\n",
+            ),
+            ("--name B --email ASHA@x.example", 4, "error: user asha@x.example exists already in ACME\n"),
+            ("--name B --dob 2999-01-01", 6, "error: dob must be a day in the past\n"),
+            ("--name B --dob 23/04/1990", 6, "error: dob must be a date like 1990-04-23, not '23/04/1990'\n"),
+            ("--name B --can-login yes", 6, "error: can_login needs a username or an e-mail address\n"),
+            ("--name B --user-code ABC12", 6, "error: user_code must be six letters or digits, not 'ABC12'\n"),
+            (
+                "--name B --timezone Mars/Base",
+                6,
+                "error: timezone must be a time zone like Asia/Kolkata, not 'Mars/Base'\n",
+            ),
+            (
+                "--name B --language english",
+                6,
+                "error: language must be a language like en, hi or pt-BR, not 'english'\n",
+            ),
+            ("--name B --username 'a b'", 6, "error: username may hold only letters"),
+        ] {
+            let said = p.run(&format!("user create {flags}")).fails(exit);
+            assert!(said.contains(sentence), "{flags}: {said}");
+        }
+        assert_eq!(int(p, "select count(*) from users"), 1);
+        p.run("audit verify").ok();
+    });
+}
+
+#[test]
+fn a_block_ends_by_itself() {
+    both_with_acme(|p| {
+        company(p);
+        assert!(p.run("user block meena").fails(2).contains("give it with --reason"));
+        assert!(p.run("user block meena --reason x --until 2020-01-01").fails(2).contains("in the past"));
+        p.run("user block meena --reason 'lost laptop' --until 2h").ok();
+        assert_eq!(p.column("user list --filter status=blocked", "username"), ["meena"]);
+        assert_eq!(p.json("user show meena")["block_reason"], "lost laptop");
+        p.wait(7201);
+        assert_eq!(p.json("user show meena")["status"], "active");
+        assert_eq!(p.run("user list --filter status=blocked -o key").ok(), "");
+        p.run("user block meena --reason again").ok();
+        p.wait(1_000_000);
+        assert_eq!(p.json("user show meena")["status"], "blocked");
+        p.run("user unblock meena").ok();
+        assert_eq!(p.json("user show meena")["status"], "active");
+        assert!(p.run("user unblock meena").fails(0).contains("is so already; nothing was changed"));
+        assert_eq!(
+            p.column("user history meena", "action"),
+            ["create", "move", "user_block", "user_block", "user_unblock"]
+        );
+        // Many at once, from a list.
+        let keys = p.run("user list -o key").ok();
+        p.run_with("user block - --reason audit", keys).fails(0);
+        assert_eq!(p.column("user list --filter status=blocked", "username").len(), 4);
+    });
+}
+
+#[test]
+fn who_leaves_hands_over_first() {
+    both_with_acme(|p| {
+        company(p);
+        let said = p.run("user deactivate ravi").fails(4);
+        assert!(said.contains("can't be deactivated: 1 branch (manager): HQ; 1 user (reports_to): "), "{said}");
+        assert!(
+            said.contains("--reassign-to KEY") && said.contains("--orphan") && !said.contains("--cascade"),
+            "{said}"
+        );
+        assert_eq!(p.json("user show ravi")["status"], "active");
+        assert!(p.run("user deactivate ravi --reassign-to ravi").fails(2).contains("can't take over"));
+        // The successor, who reported to the leaver, comes to report to the leaver's superior.
+        p.run("user deactivate ravi --reassign-to old").ok();
+        let (asha, old) = (p.json("user show asha"), p.json("user show old"));
+        assert_eq!(old["reports_to"], asha["user_code"]);
+        assert_eq!(p.json("branch show HQ")["manager"], old["user_code"]);
+        assert_eq!(p.json("user show ravi")["status"], "inactive");
+        // Two who leave together need nobody for each other.
+        p.run("user deactivate asha old meena").fails(4);
+        p.run("user deactivate asha old meena --orphan").ok();
+        assert_eq!(p.json("branch show HQ")["manager"], json!(null));
+        assert_eq!(p.column("user list --filter status=active", "username"), Vec::<String>::new());
+        p.run("db check").ok();
+        p.run("audit verify").ok();
+    });
+}
+
+#[test]
+fn two_users_become_one() {
+    both_with_acme(|p| {
+        company(p);
+        p.run("user assign-branch ravi --branch HQ --branch B2").ok();
+        p.run("dept create --name Sales --manager ravi").ok();
+        assert!(p.run("user merge ravi ravi --yes").fails(2).contains("the same user"));
+        p.run("user merge ravi old").fails(2);
+        p.run("user merge ravi old --yes").ok();
+        let (asha, old) = (p.json("user show asha"), p.json("user show old"));
+        assert_eq!(old["reports_to"], asha["user_code"], "not himself");
+        assert_eq!(p.json("dept show Sales")["manager"], old["user_code"]);
+        assert_eq!(p.json("branch show HQ")["manager"], old["user_code"]);
+        let about: serde_json::Value = p.run("user dossier old").json();
+        assert_eq!(about["further_branches"], json!(["B2", "HQ"]));
+        assert!(p.run("user show ravi").fails(3).contains("is deleted"));
+        p.run("user unassign-branch old --branch HQ").ok();
+        assert!(p.run("user unassign-branch old --branch HQ").fails(0).contains("is so already"));
+        p.run("db check").ok();
+        p.run("audit verify").ok();
+    });
+}
+
+#[test]
+fn reporting_lines_are_shown_up_and_down() {
+    both_with_acme(|p| {
+        company(p);
+        assert_eq!(p.column("user reports asha", "name"), ["Asha Rao", "Meena Iyer", "Ravi Kumar", "Old Timer"]);
+        assert_eq!(p.column("user reports asha --depth 2", "name"), ["Asha Rao", "Meena Iyer", "Ravi Kumar"]);
+        assert_eq!(p.column("user reports old --up", "name"), ["Ravi Kumar", "Asha Rao"]);
+        let said = p.run("user move asha --reports-to old").fails(4);
+        assert!(said.contains("can't stand below itself"), "{said}");
+        let stats = p.column("user stats", "group");
+        assert_eq!(stats, ["status", "branch", "branch", "department"]);
+        assert_eq!(p.run("user whoami -o json").json()["kind"], "operator");
+    });
+}
+
+#[test]
+fn an_organisation_has_no_more_users_than_it_may() {
+    both_with_acme(|p| {
+        company(p);
+        assert!(p.run("org update ACME --max-users 3").fails(4).contains("may have 3 users; this would make it 4"));
+        p.run("org update ACME --max-users 4").ok();
+        let full = "may have 4 users; this would make it 5";
+        assert!(p.run("user create --name Fifth").fails(4).contains(full));
+        let file = p.write("u.csv", "name\nFifth\n");
+        assert!(
+            p.run(&format!("user import {file} --key-field user_code --set user_code=FIFTH5")).fails(4).contains(full)
+        );
+        p.run("user deactivate old").ok();
+        p.run("user create --name Fifth").ok();
+        assert!(p.run("user activate old").fails(4).contains(full));
+        p.run("user delete old --yes").ok();
+        p.run("user restore old").ok();
+        p.run("user delete meena --yes").ok();
+        p.run("user create --name Sixth").ok();
+        assert!(p.run("user restore meena").fails(4).contains(full));
+        p.run("db check").ok();
+        p.sql("update orgs set max_users = 1 where code = 'ACME'").expect("changed");
+        assert!(p.run("db check").out.contains("organisation ACME may have 1 users, and has 4"));
+    });
+}
+
+#[test]
+fn a_password_is_set_checked_and_never_seen() {
+    both_with_acme(|p| {
+        company(p);
+        let good = "correct horse battery stable";
+        for (password, sentence) in [
+            ("hunter2", "the password must have 15 characters or more"),
+            ("asha rao asha rao", "the password must"),
+            ("aaaaaaaaaaaaaaaaaaaa", "the password must"),
+        ] {
+            let said = p.run_with("user passwd asha --password-stdin", password).fails(6);
+            assert!(said.contains(sentence) && !said.contains(password), "{said}");
+        }
+        assert!(p.run("user check-password asha").fails(2).contains("--password-stdin"));
+        p.run_with("user passwd asha --password-stdin", format!("{good}\n")).fails(0);
+        p.run_with("user check-password asha --password-stdin", good).fails(0);
+        // The same in another form of Unicode and of the line's end is the same.
+        p.run_with("user check-password asha --password-stdin", "correct horse ｂattery stable\r\n").fails(0);
+        assert!(
+            p.run_with("user check-password asha --password-stdin", "wrong").fails(1).contains("is not the password")
+        );
+        let said = p.run_with("user passwd asha --password-stdin", good).fails(6);
+        assert!(said.contains("must not be one that the user had before"), "{said}");
+        // The present one and five before it are remembered; after six others it may come back.
+        for i in 0..5 {
+            p.run_with("user passwd asha --password-stdin", format!("another pass phrase no {i}")).fails(0);
+            assert_eq!(p.run_with("user passwd asha --password-stdin", good).code, 6, "{i}");
+        }
+        p.run_with("user passwd asha --password-stdin", "the sixth pass phrase now").fails(0);
+        p.run_with("user passwd asha --password-stdin", good).fails(0);
+        let made = p.run("user passwd ravi --generate --must-change").ok();
+        let made = made.trim_end();
+        p.run_with("user check-password ravi --password-stdin", made).fails(0);
+        assert_eq!(p.run("user passwd meena --generate --dry-run").ok(), "", "a dry run shows none");
+        assert!(p.run_with("user check-password meena --password-stdin", made).fails(3).contains("has no password"));
+        // Neither the passwords nor their hashes are told anywhere.
+        let told = [
+            p.run("user show asha -o json").ok(),
+            p.run("user dossier asha").ok(),
+            p.run("user export").ok(),
+            p.run("audit list -o json --all").ok(),
+        ];
+        for text in told {
+            assert!(!text.contains(good) && !text.contains(made) && !text.contains("$argon2"), "{text}");
+        }
+        assert_eq!(int(p, "select count(*) from audit_records where action = 'password_change'"), 9);
+        assert_eq!(int(p, "select count(*) from password_history"), 5);
+        assert_eq!(p.run("user dossier ravi").json()["credential"]["must_change"], json!(true));
+        p.run("audit verify").ok();
+        p.run("db check").ok();
+        // They go with the user.
+        p.run("user delete asha --orphan --yes").ok();
+        p.run("user update ravi meena --reports-to ''").ok();
+        p.run("user purge asha --yes").ok();
+        assert_eq!(int(p, "select count(*) from credentials"), 1);
+        assert_eq!(int(p, "select count(*) from password_history"), 0);
+    });
+}
+
+/// A directory of another company: full names, superiors by name and further down, codes in part.
+#[test]
+fn a_directory_is_loaded_by_names() {
+    both_with_acme(|p| {
+        p.run("dept create --name Finance").ok();
+        let rows = "Employee Name,Emp ID,E-mail,Supervisor,Dept,User Code,Mobile\n\
+                    Madeline Tatum Donaldson,MTD0971,Madeline@dtaa.example,Todd Rajah Peterson,Finance,,\n\
+                    Todd Rajah Peterson,TRP0001,todd@dtaa.example,,Finance,TODD01,9820012345\n\
+                    Prince,PPP,prince@dtaa.example,Madeline  Tatum Donaldson,,,\n";
+        let file = p.write("u.csv", rows);
+        let line = format!("user import {file} --map Supervisor=reports_to.name --map Dept=department.name");
+        p.run(&line).ok();
+        let madeline = p.json("user show MTD0971");
+        assert_eq!(madeline["reports_to"], "TODD01");
+        assert_eq!([&madeline["middle_name"], &madeline["department"]], [&json!("Tatum"), &json!("DEPT-001")]);
+        assert_eq!(p.json("user show prince@dtaa.example")["reports_to"], madeline["user_code"]);
+        let records = p.audit_records();
+        let again = p.run(&format!("{line} --on-conflict update")).fails(0);
+        assert!(again.contains("unchanged 3,"), "{again}");
+        assert_eq!(p.audit_records(), records);
+        // By parts of the name, and with two of the same name.
+        let file = p.write(
+            "v.csv",
+            "first_name,last_name,external_id,boss\nAna,Li,A1,Bo Xu\nBo,Xu,A2,\nBo,Xu,A3,\nCy,Do,A4,Nobody Known\n",
+        );
+        let said = p.run(&format!("user import {file} --map boss=reports_to.name --keep-going")).fails(7);
+        assert!(said.contains("rejected line 2, reports_to: several users have the name Bo Xu: "), "{said}");
+        assert!(said.contains("rejected line 5, reports_to: no user has the name Nobody Known\n"), "{said}");
+        // A name beside its parts is passed over, and that is said.
+        let file = p.write("w.csv", "name,first_name,last_name,external_id\nX Y,Dee,Vu,A5\n");
+        let said = p.run(&format!("user import {file}")).fails(0);
+        assert!(said.contains("note: the column 'name' is passed over: first_name says more\n"), "{said}");
+        assert_eq!(p.json("user show A5")["name"], "Dee Vu");
+        // What it exports it reads back.
+        let all = p.run("user export").ok();
+        p.run("org create --code TWIN --name Twin").ok();
+        p.run("dept create --name Finance --org TWIN").ok();
+        p.run_with("user import - --org TWIN", &all).fails(0);
+        assert_eq!(p.run("user export --org TWIN").ok(), all);
+        p.run("db check").ok();
+        p.run("audit verify").ok();
+    });
+}
+
+#[test]
+fn passwords_come_with_the_file_for_new_users_only() {
+    both_with_acme(|p| {
+        // Hash: django/tests/auth_tests/test_hashers.py, "lètmein".
+        let django = "pbkdf2_sha256$36000$xIEozuZVAoYm$uW1b35DUKyhvQAf1mBqMvoBDcqSD06juzyO/nmyV0+w=";
+        let file = p.write(
+            "h.csv",
+            format!("name,email,password_hash\nA One,a@x.example,{django}\nB Two,b@x.example,\nC Weak,c@x.example,5f4dcc3b5aa765d61d8327deb882cf99\n"),
+        );
+        let said = p.run(&format!("user import {file} --keep-going")).fails(7);
+        assert!(said.starts_with("rejected line 4: password_hash must not be an MD5 or NT digest"), "{said}");
+        p.run_with("user check-password a@x.example --password-stdin", "eicieY7ahchaoCh0eeTa").fails(0);
+        let again = p.run_with("user check-password a@x.example --password-stdin", "eicieY7ahchaoCh0eeTa");
+        assert!(!again.fails(0).contains("hashed with"), "only at the first success");
+        assert_eq!(int(p, "select count(*) from credentials where password like '$argon2id$%'"), 1);
+        let rejects = p.path("r.csv").display().to_string();
+        let file = p.write(
+            "p.csv",
+            "name,email,password\nA One,a@x.example,correct horse battery stable\nD Four,d@x.example,short\n",
+        );
+        let line = format!("user import {file} --on-conflict update --keep-going --rejects {rejects}");
+        let said = p.run(&line).fails(7);
+        assert!(said.starts_with(&format!("warning: {rejects} will hold passwords of rejected rows")), "{said}");
+        assert!(said.contains("--reset-passwords sets them\n"), "{said}");
+        assert!(said.contains("password must have 15 characters or more") && !said.contains("short\n"), "{said}");
+        p.run_with("user check-password a@x.example --password-stdin", "correct horse battery stable").fails(1);
+        let said = p.run(&format!("{line} --reset-passwords")).fails(7);
+        assert!(said.contains("updated 1,"), "{said}");
+        p.run_with("user check-password a@x.example --password-stdin", "correct horse battery stable").fails(0);
+        let records = p.audit_records();
+        let said = p.run(&format!("{line} --reset-passwords")).fails(7);
+        assert!(said.contains("unchanged 1,"), "{said}");
+        assert_eq!(p.audit_records(), records);
+        assert!(!p.run("audit list -o json --all").ok().contains("pbkdf2_sha256$"));
+        p.run("db check").ok();
+        p.run("audit verify").ok();
+    });
+}

@@ -10,6 +10,7 @@ pub mod problem;
 pub mod resource;
 pub mod scalar;
 pub mod search;
+pub mod setting;
 pub mod value;
 
 use resource::{Descriptor, Resource};

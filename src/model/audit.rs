@@ -33,6 +33,7 @@ pub enum Action {
     Deactivate,
     Move,
     Migrate,
+    ConfigChange,
 }
 
 impl Action {
@@ -49,6 +50,7 @@ impl Action {
             Action::Deactivate => "deactivate",
             Action::Move => "move",
             Action::Migrate => "migrate",
+            Action::ConfigChange => "config_change",
         }
     }
 }

@@ -104,7 +104,9 @@ impl Rule {
             Rule::WholeOrNone(range) => range.parse(text),
             Rule::Percent => PERCENT.parse(text.strip_suffix('%').map_or(text, str::trim_end)),
             Rule::YesNo => (<bool as Scalar>::TYPE.parse)(text, &Rules::default()),
-            Rule::Choice(words) => choose(text, &words.iter().map(|w| (*w, std::slice::from_ref(w))).collect::<Vec<_>>()),
+            Rule::Choice(words) => {
+                choose(text, &words.iter().map(|w| (*w, std::slice::from_ref(w))).collect::<Vec<_>>())
+            }
             Rule::Region => {
                 let known = region(&text.to_ascii_uppercase());
                 let known = known.ok_or_else(|| format!("must be a region, not '{}'", shorten(text)))?;
@@ -383,6 +385,11 @@ pub struct Settings {
 impl Settings {
     pub fn new(org: i32, stored: Vec<Stored>) -> Settings {
         Settings { org, stored }
+    }
+
+    /// Whose settings they are; SYSTEM for the installation.
+    pub fn org(&self) -> i32 {
+        self.org
     }
 
     /// The row that one scope has for a key.

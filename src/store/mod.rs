@@ -20,6 +20,7 @@ pub mod records;
 pub mod rings;
 pub mod schema;
 pub mod search;
+pub mod settings;
 pub mod sql;
 pub mod sqlite;
 pub mod stage;

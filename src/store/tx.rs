@@ -513,7 +513,14 @@ impl<'a> Tx<'a> {
         self.append(org, action, kind, Uuid::nil(), Payload { details, ..Payload::default() }).await
     }
 
-    async fn audit(&mut self, org: i32, action: Action, kind: &str, id: Uuid, payload: Payload) -> Result<()> {
+    pub(super) async fn audit(
+        &mut self,
+        org: i32,
+        action: Action,
+        kind: &str,
+        id: Uuid,
+        payload: Payload,
+    ) -> Result<()> {
         self.append(org, action.word(), kind, id, payload).await
     }
 

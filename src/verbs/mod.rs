@@ -4,3 +4,4 @@ pub mod audit;
 pub mod branch;
 pub mod database;
 pub mod org;
+pub mod setting;

@@ -76,8 +76,8 @@ impl Plan {
             let by = lookups.iter().find(|(name, _)| name == field.name()).and_then(|(_, by)| target.field(by));
             Some(Reference { field, target, by })
         });
-        let blank = desc.fields.iter().map(|f| match f.default() {
-            Some(default) => Ok(f.parse(default, rules)?),
+        let blank = desc.fields.iter().map(|f| match desc.default(f, rules) {
+            Some(default) => Ok(f.parse(&default, rules)?),
             None => Ok(Value::Null(f.ty.kind)),
         });
         Ok(Plan {
@@ -181,7 +181,7 @@ impl Plan {
                 );
                 return Err(self.reject(row.number, row.line, Some(field), "spreadsheet", reason));
             }
-            if field.default().is_some() && text.trim().is_empty() {
+            if text.trim().is_empty() && self.desc.default(field, &self.rules).is_some() {
                 // A new record gets the default, one that is there keeps what it has.
                 continue;
             }

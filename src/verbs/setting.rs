@@ -1,0 +1,352 @@
+//! Settings: list, get, set, reset, explain.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+
+use crate::crud::gate::{self, Verb};
+use crate::crud::read::head_index;
+use crate::crud::session::Session;
+use crate::crud::write::dry_run_note;
+use crate::model::org::SYSTEM;
+use crate::model::problem::Problem;
+use crate::model::scalar::Rules;
+use crate::model::setting::{Declared, SETTINGS, Settings, Source, declared};
+use crate::model::value::{Kind, Value};
+use crate::store::records;
+use crate::store::settings;
+use crate::store::tx::Tx;
+use crate::ui::format::{Format, Head, Listing, record};
+
+/// The organisation whose settings are meant; SYSTEM stands for the installation.
+async fn scope(s: &mut Session<'_>, m: &ArgMatches) -> Result<i32> {
+    if !m.get_flag("system") {
+        return s.the_org().await;
+    }
+    s.about = SYSTEM;
+    Ok(SYSTEM)
+}
+
+/// ` in ACME`, or where it holds for all.
+async fn place(s: &mut Session<'_>, org: i32) -> Result<String> {
+    Ok(match org {
+        SYSTEM => "for the installation".to_owned(),
+        org => format!("in {}", records::org_code(s.db().await?, org).await?),
+    })
+}
+
+fn key(m: &ArgMatches) -> &str {
+    m.get_one::<String>("setting").map_or("", String::as_str)
+}
+
+/// What a command asks to see of a setting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// A line of a list for people
+    Line,
+    All,
+}
+
+/// The columns of a setting with their values.
+fn columns(
+    format: Format,
+    d: &'static Declared,
+    settings: &Settings,
+    shown: Shown,
+) -> Vec<(&'static str, Kind, Value)> {
+    // People and pipes read the text, programs the type.
+    let typed = matches!(format, Format::Json | Format::Ndjson | Format::Yaml);
+    let value = |text: &str| match d.rule.parse(text) {
+        Ok(value) if typed => value,
+        // What orgctl did not write is shown as it is.
+        _ => text.into(),
+    };
+    let mut columns = vec![
+        ("key", Kind::Text, d.key.into()),
+        ("value", Kind::Text, value(&settings.text(d))),
+        ("default", Kind::Text, value(d.default)),
+        ("source", Kind::Text, settings.source(d).word().into()),
+        ("category", Kind::Text, d.category.word().into()),
+        ("help", Kind::Text, d.help.into()),
+    ];
+    if shown == Shown::Line {
+        return columns;
+    }
+    let set = |org| settings.stored(org, d.key).map_or(Value::Null(Kind::Text), |stored| value(&stored.value));
+    let in_force = settings.in_force(d);
+    let scopes: Vec<&str> = d.scopes.iter().map(|scope| scope.word()).collect();
+    columns.extend([
+        ("type", Kind::Text, d.rule.kind().into()),
+        ("range", Kind::Text, d.rule.range().into()),
+        ("scopes", Kind::Text, scopes.join(", ").into()),
+        ("system_value", Kind::Text, set(SYSTEM)),
+        ("org_value", Kind::Text, if settings.org() == SYSTEM { Value::Null(Kind::Text) } else { set(settings.org()) }),
+        ("changed_at", Kind::Time, in_force.map(|stored| stored.updated_at).into()),
+        ("changed_by", Kind::Text, in_force.and_then(|stored| stored.changed_by.clone()).into()),
+        ("is_public", Kind::Bool, d.is_public.into()),
+        ("needs_restart", Kind::Bool, d.needs_restart.into()),
+    ]);
+    if typed {
+        columns.push(("schema", Kind::Json, Value::Json(d.rule.schema())));
+    }
+    columns
+}
+
+/// One setting in full, or the columns that are asked for.
+fn print_one(s: &mut Session<'_>, d: &'static Declared, settings: &Settings) -> Result<()> {
+    let all = columns(s.ui.style.format, d, settings, Shown::All);
+    let (heads, row) = picked(s, all)?;
+    record(&mut s.ui, &heads, 0, row)?;
+    s.ui.flush()
+}
+
+fn print_several(s: &mut Session<'_>, which: &[&'static Declared], settings: &Settings, shown: Shown) -> Result<()> {
+    let format = s.ui.style.format;
+    let (heads, _) = picked(s, columns(format, SETTINGS[0], settings, shown))?;
+    let mut listing = Listing::new(&s.ui, heads, 0);
+    for d in which {
+        let (_, row) = picked(s, columns(format, d, settings, shown))?;
+        listing.row(&mut s.ui, row)?;
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()
+}
+
+type Picked = (Vec<Head>, Vec<Value>);
+
+/// The columns that `--columns` names, in its order.
+fn picked(s: &Session<'_>, columns: Vec<(&'static str, Kind, Value)>) -> Result<Picked> {
+    let (heads, row): Picked = columns.into_iter().map(|(name, kind, value)| (Head::new(name, kind), value)).unzip();
+    let Some(names) = &s.columns else { return Ok((heads, row)) };
+    let at = names.iter().map(|name| head_index(&heads, name)).collect::<Result<Vec<_>>>()?;
+    Ok(at.into_iter().map(|i| (heads[i].clone(), row[i].clone())).unzip())
+}
+
+/// Refuses unknown `--columns` before anything is changed.
+fn known_columns(s: &Session<'_>) -> Result<()> {
+    picked(s, columns(s.ui.style.format, SETTINGS[0], &Settings::default(), Shown::All)).map(drop)
+}
+
+pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    known_columns(s)?;
+    let org = scope(s, m).await?;
+    let settings = settings::of(s.db().await?, org).await?;
+    let lines = matches!(s.ui.style.format, Format::Table | Format::Tsv) && s.columns.is_none();
+    let shown = if lines { Shown::Line } else { Shown::All };
+    let wanted = |d: &&Declared| !m.get_flag("changed") || settings.source(d) != Source::Default;
+    let which: Vec<&'static Declared> = SETTINGS.iter().copied().filter(wanted).collect();
+    print_several(s, &which, &settings, shown)?;
+    if which.is_empty() {
+        s.ui.status("nothing is set: every setting is at its default");
+    }
+    Ok(())
+}
+
+/// The bare value, for scripts; all that is known of it where a format is asked for.
+pub async fn get(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let d = declared(key(m))?;
+    let org = scope(s, m).await?;
+    let settings = settings::of(s.db().await?, org).await?;
+    // One that does not hold is no answer for a script.
+    let value = settings.value(d)?;
+    if s.ui.style.format_given || s.columns.is_some() {
+        return print_one(s, d, &settings);
+    }
+    s.ui.out(&format!("{}\n", d.rule.text(&value)))?;
+    s.ui.flush()
+}
+
+pub async fn explain(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let d = declared(key(m))?;
+    let org = scope(s, m).await?;
+    let settings = settings::of(s.db().await?, org).await?;
+    print_one(s, d, &settings)
+}
+
+/// Sets settings of one organisation, or of the installation.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Set {
+    pub org: i32,
+    /// Keys, and values in canonical form.
+    pub values: Vec<(String, String)>,
+}
+
+/// What a change did to one setting.
+pub struct Changed {
+    pub key: String,
+    /// Whether anything was written.
+    pub is_written: bool,
+    pub before: (String, Source),
+    pub after: (String, Source),
+}
+
+/// Settings under the lock. An organisation that was deleted meanwhile has none.
+async fn under_lock(tx: &mut Tx<'_>, org: i32) -> Result<Settings> {
+    if org != SYSTEM && !records::is_live_org(tx.db, org).await? {
+        return Err(Problem::conflict("the organisation was deleted by somebody else in the meantime").into());
+    }
+    settings::of(tx.db, org).await
+}
+
+impl Verb for Set {
+    type Output = Vec<Changed>;
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.org]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+        let settings = under_lock(tx, self.org).await?;
+        let source = if self.org == SYSTEM { Source::System } else { Source::Org };
+        let mut changed = Vec::new();
+        for (key, value) in &self.values {
+            let d = declared(key)?;
+            d.check_scope(self.org)?;
+            let value = d.rule.text(&d.parse(value)?);
+            let there = settings.stored(self.org, d.key);
+            let is_written = there.is_none_or(|stored| stored.value != value);
+            if is_written {
+                tx.set_setting(self.org, d.key, &value, there).await?;
+            }
+            let before = (settings.text(d), settings.source(d));
+            changed.push(Changed { key: d.key.into(), is_written, before, after: (value, source) });
+        }
+        Ok(changed)
+    }
+}
+
+/// Takes back what one organisation, or the installation, has set.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reset {
+    pub org: i32,
+    pub keys: Vec<String>,
+}
+
+impl Verb for Reset {
+    type Output = Vec<Changed>;
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.org]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+        let settings = under_lock(tx, self.org).await?;
+        let mut changed = Vec::new();
+        for key in &self.keys {
+            let there = settings.stored(self.org, key).cloned();
+            if let Some(stored) = &there {
+                tx.reset_setting(stored).await?;
+            }
+            // A key that another version of orgctl wrote has no default.
+            let before = there.as_ref().map_or(String::new(), |stored| stored.value.clone());
+            let (after, source) = match (declared(key), settings.stored(SYSTEM, key)) {
+                (Err(_), _) => (String::new(), Source::Default),
+                (Ok(_), Some(stored)) if self.org != SYSTEM => (stored.value.clone(), Source::System),
+                (Ok(d), _) => (d.default.to_owned(), Source::Default),
+            };
+            let own = if self.org == SYSTEM { Source::System } else { Source::Org };
+            changed.push(Changed {
+                key: key.clone(),
+                is_written: there.is_some(),
+                before: (before, own),
+                after: (after, source),
+            });
+        }
+        Ok(changed)
+    }
+}
+
+/// `15, the default`
+fn told((value, source): &(String, Source)) -> String {
+    match source {
+        Source::Default => format!("{value}, the default"),
+        Source::System => format!("{value} for the installation"),
+        Source::Org => value.clone(),
+    }
+}
+
+pub async fn set(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    known_columns(s)?;
+    let words: Vec<&String> = m.get_many::<String>("pairs").into_iter().flatten().collect();
+    let (pairs, rest) = words.as_chunks::<2>();
+    if let [key] = rest {
+        return Err(Problem::usage(format!("there is no value for {key}"))
+            .hint("write KEY VALUE, pair by pair")
+            .into());
+    }
+    let mut found: Vec<(&'static Declared, &str)> = Vec::new();
+    for [key, text] in pairs {
+        let d = declared(key)?;
+        if found.iter().any(|(other, _)| other.key == d.key) {
+            return Err(Problem::usage(format!("{} is given twice", d.key)).into());
+        }
+        found.push((d, text));
+    }
+    // Which organisation a refusal is about is known first.
+    let org = scope(s, m).await?;
+    let mut values = Vec::new();
+    for (d, text) in found {
+        d.check_scope(org)?;
+        values.push((d.key.to_owned(), d.rule.text(&d.parse(text)?)));
+    }
+    let changed = gate::write(s, &Set { org, values }).await?;
+    let place = place(s, org).await?;
+    for c in &changed {
+        let Changed { key, after: (value, _), before, .. } = c;
+        s.ui.status(&match c.is_written {
+            true => format!("set {key} to {value} {place} (was {})", told(before)),
+            false => format!("{key} is {value} {place} already; nothing was changed"),
+        });
+    }
+    finish(s, org, &changed).await
+}
+
+pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    known_columns(s)?;
+    let given: Vec<&String> = m.get_many::<String>("setting").into_iter().flatten().collect();
+    let org = scope(s, m).await?;
+    let settings = settings::of(s.db().await?, org).await?;
+    let mut keys: Vec<String> = Vec::new();
+    for key in given {
+        // A key that is no longer declared can still be taken away.
+        let key = match declared(key) {
+            Ok(d) => d.key,
+            Err(_) if settings.stored(org, key).is_some() => key,
+            Err(unknown) => return Err(unknown.into()),
+        };
+        if !keys.iter().any(|k| k == key) {
+            keys.push(key.to_owned());
+        }
+    }
+    let changed = gate::write(s, &Reset { org, keys }).await?;
+    let place = place(s, org).await?;
+    for c in &changed {
+        s.ui.status(&match (c.is_written, c.after.0.is_empty()) {
+            (false, _) => format!("{} is not set {place}; nothing was changed", c.key),
+            (true, true) => format!("reset {} {place}", c.key),
+            (true, false) => format!("reset {} {place}: {} -> {}", c.key, c.before.0, told(&c.after)),
+        });
+    }
+    finish(s, org, &changed).await
+}
+
+/// The rest of what is said of a change; what it left, where a format was asked for.
+async fn finish(s: &mut Session<'_>, org: i32, changed: &[Changed]) -> Result<()> {
+    let needs_restart = |c: &&Changed| c.is_written && declared(&c.key).is_ok_and(|d| d.needs_restart);
+    for c in changed.iter().filter(needs_restart) {
+        s.ui.status(&format!("note: what runs takes up {} only when it is started again", c.key));
+    }
+    dry_run_note(s);
+    if !s.ui.style.format_given || s.dry_run {
+        return Ok(());
+    }
+    let settings = settings::of(s.db().await?, org).await?;
+    let known: Vec<&'static Declared> = changed.iter().filter_map(|c| declared(&c.key).ok()).collect();
+    match known.as_slice() {
+        [one] => print_one(s, one, &settings),
+        several => print_several(s, several, &settings, Shown::All),
+    }
+}

@@ -62,7 +62,7 @@ const NOUNS: &[(&str, &str)] = &[
     ("setting", "Manage settings, the rules of the installation and its organisations"),
     ("audit", "Look into the audit trail and prove it"),
     ("db", "Manage the database itself"),
-    ("config", "Show the settings and where they come from"),
+    ("config", "Show the options that hold and where they come from"),
 ];
 
 #[rustfmt::skip]
@@ -92,8 +92,8 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "setting", verb: "get", permission: "settings:read", writes: false, about: "Print the value of a setting",
         examples: "orgctl setting get password.min_length\norgctl setting get app.default_region --org SAHYADRI -o json",
         args: |c| c.arg(setting_key()).arg(system("The value that holds for the installation")), run: run!(setting::get) },
-    Leaf { noun: "setting", verb: "set", permission: "settings:update", writes: true, about: "Set settings of an organisation or of the installation",
-        examples: "orgctl setting set password.min_length 20\norgctl setting set --system argon2.memory_kib 65536 argon2.passes 3",
+    Leaf { noun: "setting", verb: "set", permission: "settings:update", writes: true, about: "Set values for an organisation or for the installation",
+        examples: "orgctl setting set password.min_length 20 --org SAHYADRI\norgctl setting set --system argon2.memory_kib 65536 argon2.passes 3",
         args: |c| c.arg(Arg::new("pairs").value_names(["KEY", "VALUE"]).required(true).num_args(2..).allow_negative_numbers(true)
             .help("Key and value, as many pairs as you like")).arg(system("Set them for the installation")), run: run!(setting::set) },
     Leaf { noun: "setting", verb: "reset", permission: "settings:update", writes: true, about: "Take back what was set, so that what is behind it holds again",
@@ -391,7 +391,7 @@ pub fn command() -> Command {
         if *noun == "config" {
             c = c
                 .subcommand(with_examples(
-                    Command::new("show").about("Show every setting and where its value comes from"),
+                    Command::new("show").about("Show every option and where its value comes from"),
                     "orgctl config show",
                 ))
                 .subcommand(with_examples(

@@ -20,14 +20,19 @@ use crate::ui::format::{Format, Head, Listing, record};
 
 /// The organisation whose settings are meant; SYSTEM stands for the installation.
 async fn scope(s: &mut Session<'_>, m: &ArgMatches) -> Result<i32> {
-    if !m.get_flag("system") {
-        return s.the_org().await;
+    if m.get_flag("system") {
+        s.about = SYSTEM;
+        return Ok(SYSTEM);
     }
-    s.about = SYSTEM;
-    Ok(SYSTEM)
+    let is_named = s.org_key.is_some();
+    s.the_org().await.map_err(|e| match e.downcast::<Problem>() {
+        Ok(problem) if !is_named => problem.hint("--system stands for the installation").into(),
+        Ok(problem) => problem.into(),
+        Err(e) => e,
+    })
 }
 
-/// ` in ACME`, or where it holds for all.
+/// `in ACME`, as messages say it.
 async fn place(s: &mut Session<'_>, org: i32) -> Result<String> {
     Ok(match org {
         SYSTEM => "for the installation".to_owned(),
@@ -39,21 +44,24 @@ fn key(m: &ArgMatches) -> &str {
     m.get_one::<String>("setting").map_or("", String::as_str)
 }
 
-/// What a command asks to see of a setting.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    /// A line of a list for people
-    Line,
-    All,
+/// Settings to be shown.
+struct View {
+    settings: Settings,
+    /// Code of the organisation, where all columns are shown; none in a list for people.
+    org: Option<String>,
+}
+
+impl View {
+    async fn load(s: &mut Session<'_>, org: i32, in_full: bool) -> Result<View> {
+        let db = s.db().await?;
+        let code = if in_full { Some(records::org_code(db, org).await?) } else { None };
+        Ok(View { settings: settings::of(db, org).await?, org: code })
+    }
 }
 
 /// The columns of a setting with their values.
-fn columns(
-    format: Format,
-    d: &'static Declared,
-    settings: &Settings,
-    shown: Shown,
-) -> Vec<(&'static str, Kind, Value)> {
+fn columns(format: Format, d: &'static Declared, view: &View) -> Vec<(&'static str, Kind, Value)> {
+    let settings = &view.settings;
     // People and pipes read the text, programs the type.
     let typed = matches!(format, Format::Json | Format::Ndjson | Format::Yaml);
     let value = |text: &str| match d.rule.parse(text) {
@@ -69,18 +77,18 @@ fn columns(
         ("category", Kind::Text, d.category.word().into()),
         ("help", Kind::Text, d.help.into()),
     ];
-    if shown == Shown::Line {
-        return columns;
-    }
+    let Some(org) = &view.org else { return columns };
     let set = |org| settings.stored(org, d.key).map_or(Value::Null(Kind::Text), |stored| value(&stored.value));
+    let own = if settings.org() == SYSTEM { Value::Null(Kind::Text) } else { set(settings.org()) };
     let in_force = settings.in_force(d);
     let scopes: Vec<&str> = d.scopes.iter().map(|scope| scope.word()).collect();
     columns.extend([
         ("type", Kind::Text, d.rule.kind().into()),
         ("range", Kind::Text, d.rule.range().into()),
-        ("scopes", Kind::Text, scopes.join(", ").into()),
+        ("scopes", Kind::Json, if typed { Value::Json(scopes.into()) } else { scopes.join(", ").into() }),
+        ("org", Kind::Text, org.as_str().into()),
+        ("org_value", Kind::Text, own),
         ("system_value", Kind::Text, set(SYSTEM)),
-        ("org_value", Kind::Text, if settings.org() == SYSTEM { Value::Null(Kind::Text) } else { set(settings.org()) }),
         ("changed_at", Kind::Time, in_force.map(|stored| stored.updated_at).into()),
         ("changed_by", Kind::Text, in_force.and_then(|stored| stored.changed_by.clone()).into()),
         ("is_public", Kind::Bool, d.is_public.into()),
@@ -93,19 +101,19 @@ fn columns(
 }
 
 /// One setting in full, or the columns that are asked for.
-fn print_one(s: &mut Session<'_>, d: &'static Declared, settings: &Settings) -> Result<()> {
-    let all = columns(s.ui.style.format, d, settings, Shown::All);
+fn print_one(s: &mut Session<'_>, d: &'static Declared, view: &View) -> Result<()> {
+    let all = columns(s.ui.style.format, d, view);
     let (heads, row) = picked(s, all)?;
     record(&mut s.ui, &heads, 0, row)?;
     s.ui.flush()
 }
 
-fn print_several(s: &mut Session<'_>, which: &[&'static Declared], settings: &Settings, shown: Shown) -> Result<()> {
+fn print_several(s: &mut Session<'_>, which: &[&'static Declared], view: &View) -> Result<()> {
     let format = s.ui.style.format;
-    let (heads, _) = picked(s, columns(format, SETTINGS[0], settings, shown))?;
+    let (heads, _) = picked(s, columns(format, SETTINGS[0], view))?;
     let mut listing = Listing::new(&s.ui, heads, 0);
     for d in which {
-        let (_, row) = picked(s, columns(format, d, settings, shown))?;
+        let (_, row) = picked(s, columns(format, d, view))?;
         listing.row(&mut s.ui, row)?;
     }
     listing.finish(&mut s.ui)?;
@@ -124,19 +132,19 @@ fn picked(s: &Session<'_>, columns: Vec<(&'static str, Kind, Value)>) -> Result<
 
 /// Refuses unknown `--columns` before anything is changed.
 fn known_columns(s: &Session<'_>) -> Result<()> {
-    picked(s, columns(s.ui.style.format, SETTINGS[0], &Settings::default(), Shown::All)).map(drop)
+    let view = View { settings: Settings::default(), org: Some(String::new()) };
+    picked(s, columns(s.ui.style.format, SETTINGS[0], &view)).map(drop)
 }
 
 pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     known_columns(s)?;
     let org = scope(s, m).await?;
-    let settings = settings::of(s.db().await?, org).await?;
-    let lines = matches!(s.ui.style.format, Format::Table | Format::Tsv) && s.columns.is_none();
-    let shown = if lines { Shown::Line } else { Shown::All };
-    let wanted = |d: &&Declared| !m.get_flag("changed") || settings.source(d) != Source::Default;
+    let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv) && s.columns.is_none();
+    let view = View::load(s, org, !for_people).await?;
+    let wanted = |d: &&Declared| !m.get_flag("changed") || view.settings.source(d) != Source::Default;
     let which: Vec<&'static Declared> = SETTINGS.iter().copied().filter(wanted).collect();
-    print_several(s, &which, &settings, shown)?;
+    print_several(s, &which, &view)?;
     if which.is_empty() {
         s.ui.status("nothing is set: every setting is at its default");
     }
@@ -148,11 +156,12 @@ pub async fn get(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let d = declared(key(m))?;
     let org = scope(s, m).await?;
-    let settings = settings::of(s.db().await?, org).await?;
+    let in_full = s.ui.style.format_given || s.columns.is_some();
+    let view = View::load(s, org, in_full).await?;
     // One that does not hold is no answer for a script.
-    let value = settings.value(d)?;
-    if s.ui.style.format_given || s.columns.is_some() {
-        return print_one(s, d, &settings);
+    let value = view.settings.value(d)?;
+    if in_full {
+        return print_one(s, d, &view);
     }
     s.ui.out(&format!("{}\n", d.rule.text(&value)))?;
     s.ui.flush()
@@ -162,8 +171,8 @@ pub async fn explain(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let d = declared(key(m))?;
     let org = scope(s, m).await?;
-    let settings = settings::of(s.db().await?, org).await?;
-    print_one(s, d, &settings)
+    let view = View::load(s, org, true).await?;
+    print_one(s, d, &view)
 }
 
 /// Sets settings of one organisation, or of the installation.
@@ -343,10 +352,10 @@ async fn finish(s: &mut Session<'_>, org: i32, changed: &[Changed]) -> Result<()
     if !s.ui.style.format_given || s.dry_run {
         return Ok(());
     }
-    let settings = settings::of(s.db().await?, org).await?;
+    let view = View::load(s, org, true).await?;
     let known: Vec<&'static Declared> = changed.iter().filter_map(|c| declared(&c.key).ok()).collect();
     match known.as_slice() {
-        [one] => print_one(s, one, &settings),
-        several => print_several(s, several, &settings, Shown::All),
+        [one] => print_one(s, one, &view),
+        several => print_several(s, several, &view),
     }
 }

@@ -188,8 +188,9 @@ pub struct Changed {
     pub key: String,
     /// Whether anything was written.
     pub is_written: bool,
-    pub before: (String, Source),
-    pub after: (String, Source),
+    /// In words, what it was and what it is.
+    pub before: String,
+    pub after: String,
 }
 
 /// Settings under the lock. An organisation that was deleted meanwhile has none.
@@ -209,7 +210,6 @@ impl Verb for Set {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
         let settings = under_lock(tx, self.org).await?;
-        let source = if self.org == SYSTEM { Source::System } else { Source::Org };
         let mut changed = Vec::new();
         for (key, value) in &self.values {
             let d = declared(key)?;
@@ -220,8 +220,7 @@ impl Verb for Set {
             if is_written {
                 tx.set_setting(self.org, d.key, &value, there).await?;
             }
-            let before = (settings.text(d), settings.source(d));
-            changed.push(Changed { key: d.key.into(), is_written, before, after: (value, source) });
+            changed.push(Changed { key: d.key.into(), is_written, before: told(&settings, d), after: value });
         }
         Ok(changed)
     }
@@ -242,38 +241,30 @@ impl Verb for Reset {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
-        let settings = under_lock(tx, self.org).await?;
-        let mut changed = Vec::new();
-        for key in &self.keys {
-            let there = settings.stored(self.org, key).cloned();
-            if let Some(stored) = &there {
-                tx.reset_setting(stored).await?;
-            }
-            // A key that another version of orgctl wrote has no default.
-            let before = there.as_ref().map_or(String::new(), |stored| stored.value.clone());
-            let (after, source) = match (declared(key), settings.stored(SYSTEM, key)) {
-                (Err(_), _) => (String::new(), Source::Default),
-                (Ok(_), Some(stored)) if self.org != SYSTEM => (stored.value.clone(), Source::System),
-                (Ok(d), _) => (d.default.to_owned(), Source::Default),
-            };
-            let own = if self.org == SYSTEM { Source::System } else { Source::Org };
-            changed.push(Changed {
-                key: key.clone(),
-                is_written: there.is_some(),
-                before: (before, own),
-                after: (after, source),
-            });
+        let before = under_lock(tx, self.org).await?;
+        let own = |key: &String| before.stored(self.org, key);
+        for stored in self.keys.iter().filter_map(own) {
+            tx.reset_setting(stored).await?;
         }
-        Ok(changed)
+        let after = settings::of(tx.db, self.org).await?;
+        let of = |key: &String| Changed {
+            key: key.clone(),
+            is_written: own(key).is_some(),
+            before: own(key).map_or_else(String::new, |stored| stored.value.clone()),
+            // A key that another version of orgctl wrote has nothing behind it.
+            after: declared(key).map_or_else(|_| String::new(), |d| told(&after, d)),
+        };
+        Ok(self.keys.iter().map(of).collect())
     }
 }
 
-/// `15, the default`
-fn told((value, source): &(String, Source)) -> String {
-    match source {
+/// `15, the default`: what holds and why.
+fn told(settings: &Settings, d: &Declared) -> String {
+    let value = settings.text(d);
+    match settings.source(d) {
         Source::Default => format!("{value}, the default"),
         Source::System => format!("{value} for the installation"),
-        Source::Org => value.clone(),
+        Source::Org => value,
     }
 }
 
@@ -304,10 +295,10 @@ pub async fn set(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let changed = gate::write(s, &Set { org, values }).await?;
     let place = place(s, org).await?;
     for c in &changed {
-        let Changed { key, after: (value, _), before, .. } = c;
-        s.ui.status(&match c.is_written {
-            true => format!("set {key} to {value} {place} (was {})", told(before)),
-            false => format!("{key} is {value} {place} already; nothing was changed"),
+        let Changed { key, is_written, before, after } = c;
+        s.ui.status(&match is_written {
+            true => format!("set {key} to {after} {place} (was {before})"),
+            false => format!("{key} is {after} {place} already; nothing was changed"),
         });
     }
     finish(s, org, &changed).await
@@ -321,10 +312,9 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let mut keys: Vec<String> = Vec::new();
     for key in given {
         // A key that is no longer declared can still be taken away.
-        let key = match declared(key) {
-            Ok(d) => d.key,
-            Err(_) if settings.stored(org, key).is_some() => key,
-            Err(unknown) => return Err(unknown.into()),
+        let key = match settings.stored(org, key) {
+            Some(stored) => &stored.key,
+            None => declared(key)?.key,
         };
         if !keys.iter().any(|k| k == key) {
             keys.push(key.to_owned());
@@ -333,10 +323,11 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let changed = gate::write(s, &Reset { org, keys }).await?;
     let place = place(s, org).await?;
     for c in &changed {
-        s.ui.status(&match (c.is_written, c.after.0.is_empty()) {
-            (false, _) => format!("{} is not set {place}; nothing was changed", c.key),
-            (true, true) => format!("reset {} {place}", c.key),
-            (true, false) => format!("reset {} {place}: {} -> {}", c.key, c.before.0, told(&c.after)),
+        let Changed { key, is_written, before, after } = c;
+        s.ui.status(&match (is_written, after.is_empty()) {
+            (false, _) => format!("{key} is not set {place}; nothing was changed"),
+            (true, true) => format!("reset {key} {place}"),
+            (true, false) => format!("reset {key} {place}: {before} -> {after}"),
         });
     }
     finish(s, org, &changed).await
@@ -344,10 +335,6 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 
 /// The rest of what is said of a change; what it left, where a format was asked for.
 async fn finish(s: &mut Session<'_>, org: i32, changed: &[Changed]) -> Result<()> {
-    let needs_restart = |c: &&Changed| c.is_written && declared(&c.key).is_ok_and(|d| d.needs_restart);
-    for c in changed.iter().filter(needs_restart) {
-        s.ui.status(&format!("note: what runs takes up {} only when it is started again", c.key));
-    }
     dry_run_note(s);
     if !s.ui.style.format_given || s.dry_run {
         return Ok(());

@@ -359,6 +359,12 @@ fn what_was_written_behind_our_back_is_told_and_can_be_taken_away() {
         assert!(p.run("setting reset --system password.future").err.contains("reset password.future"));
         p.run("branch update A --phone '022 2345 6789'").ok();
         p.run("db check").ok();
+        p.run("setting set password.history 3").ok();
+        p.sql("update settings set key = 'Password.History'").expect("edited");
+        assert_eq!(get(p, "password.history"), "5");
+        p.run("db check").fails(8);
+        p.run("setting reset Password.History").ok();
+        p.run("db check").ok();
         // A row that no key may have twice.
         p.run("setting set password.history 3").ok();
         assert!(p.sql("insert into settings select * from settings").is_err());

@@ -14,7 +14,7 @@
 //!
 //! A resource is declared once, in its file in `model` ([`model::branch`] shows how), named in [`model::RESOURCES`],
 //! and given a migration for each engine. Flags, prompts, validation, SQL, CSV, tables, JSON, audit records and
-//! completions derive from that.
+//! completions derive from that. A setting is one entry of the table in [`model::setting`].
 
 pub mod access;
 pub mod cli;

@@ -22,6 +22,7 @@ use crate::model::org::Org;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Resource};
 use crate::model::scalar::{Role, Rules, is_format};
+use crate::model::setting::SETTINGS;
 use crate::model::value::{Kind, Value};
 use crate::model::{RESOURCES, resource};
 use crate::store::db::Db;
@@ -29,6 +30,7 @@ use crate::store::location::{Location, Opening};
 use crate::store::migrate;
 use crate::store::query::{Condition, Op, Query, column};
 use crate::store::records::{self, Life, Scope};
+use crate::store::settings;
 use crate::ui::text::visible;
 
 /// Names the shell; the same for every program that completes so.
@@ -263,7 +265,17 @@ fn command(lookup: &Arc<Lookup>) -> Command {
         });
     }
     root = root.mut_subcommand("audit", |c| {
-        c.mut_subcommand("list", |c| c.mut_arg("resource", |a| words(a, RESOURCES.iter().map(|d| d.noun).collect())))
+        c.mut_subcommand("list", |c| {
+            c.mut_arg("resource", |a| words(a, RESOURCES.iter().map(|d| d.noun).chain([settings::NOUN]).collect()))
+        })
+    });
+    root = root.mut_subcommand("setting", |c| {
+        c.mut_subcommands(|leaf| {
+            leaf.mut_args(|arg| match arg.get_id().as_str() {
+                "setting" | "pairs" => words(arg, SETTINGS.iter().map(|d| d.key).collect()),
+                _ => arg,
+            })
+        })
     });
     root = root.mut_arg("org", |a| keys(a, Org::DESCRIPTOR, Life::Live, lookup));
     root.mut_arg("columns", |a| fields(a, lookup, ""))

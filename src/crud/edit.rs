@@ -9,6 +9,7 @@ use super::input::parse;
 use super::session::Session;
 use super::write::{Change, Changed, Create, Target, tell_changed, tell_created};
 use crate::model::audit::Action;
+use crate::model::org::SYSTEM;
 use crate::model::problem::{Kind, Problem};
 use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Record};
@@ -61,9 +62,12 @@ pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, org: Option<
         format!("A new {}{place}. Fill in, save and close the editor.", desc.noun),
         "Saved as it is, or emptied, nothing is made. Lines that begin with # don't count.".into(),
     ];
+    if desc.is_org() {
+        s.use_rules_of(SYSTEM).await?;
+    }
     let lines = desc.settable().map(|f| {
         let given = m.get_one::<String>(f.name()).cloned();
-        (f, given.or_else(|| f.default().map(str::to_owned)).unwrap_or_default())
+        (f, given.or_else(|| desc.default(f, &s.rules).map(Into::into)).unwrap_or_default())
     });
     let lines = lines.collect::<Vec<_>>();
     match fill_in(s, desc, &form::write(&header, &lines), &Work::Create { org }).await? {

@@ -10,6 +10,7 @@ use super::session::Session;
 use super::write::{Create, change, is_version, not_in_system, targets, tell_created};
 use super::{edit, prompt};
 use crate::model::audit::Action;
+use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
 
@@ -56,6 +57,10 @@ pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         return Err(Problem::usage("the records belong to several organisations")
             .hint("change those of one at a time")
             .into());
+    }
+    if desc.is_org() && records.len() > 1 {
+        // One text for several organisations, each with its own region: the installation's is meant.
+        s.about = SYSTEM;
     }
     let set = given(s, desc, org, m).await?;
     if set.is_empty() {

@@ -10,6 +10,7 @@ use crate::model::audit::Status;
 use crate::model::problem::{Kind, Problem};
 use crate::model::scalar::Rules;
 use crate::store::postgres::LockTimeout;
+use crate::store::settings;
 use crate::store::sqlite::Busy;
 use crate::store::tx::{self, Permit, Tx};
 
@@ -136,8 +137,11 @@ async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> R
     tx.mark(status, &problem.sentence);
     let mut details = refused;
     details.insert("exit_code".into(), problem.kind.exit_code().into());
-    let noun =
-        crate::model::RESOURCES.iter().find(|d| d.table == access.resource()).map_or(access.resource(), |d| d.noun);
+    let noun = match crate::model::RESOURCES.iter().find(|d| d.table == access.resource()) {
+        Some(desc) => desc.noun,
+        None if access.resource() == settings::TABLE => settings::NOUN,
+        None => access.resource(),
+    };
     tx.refusal(org, access.action(), noun, details).await?;
     tx.commit().await
 }

@@ -147,6 +147,10 @@ pub async fn given(
 
 /// One value for one field. Says so where a code was normalised.
 pub async fn parse(s: &mut Session<'_>, field: &'static Field, org: Option<i32>, text: &str) -> Result<Value> {
+    if field.ty.asks_rules() {
+        // A field of an organisation is read as the organisation itself says; that of a new one as the installation does.
+        s.use_rules_of(org.unwrap_or(s.about)).await?;
+    }
     let value = field.parse(text, &s.rules)?;
     match (field.target(), org, &value) {
         (Some(_), Some(org), Value::Text(key)) => {
@@ -247,6 +251,23 @@ pub fn filter(s: &Session<'_>, columns: &[Column], text: &str) -> Result<Vec<Con
         conditions.extend(condition(s, column, *op, &rest[sign.len()..])?);
     }
     Ok(conditions)
+}
+
+/// Before a filter is read: makes the rules those that its values are read by, if any asks for them. Rows of several
+/// organisations are looked for as the installation says.
+pub async fn rules_for_filter(s: &mut Session<'_>, columns: &[Column], text: &str, org: Option<i32>) -> Result<()> {
+    let asks = |c: &Column| c.field.is_some_and(|f| f.ty.asks_rules()) && text.contains(&c.name);
+    if !columns.iter().any(asks) {
+        return Ok(());
+    }
+    let org = match org {
+        Some(org) => org,
+        None => match records::live_orgs(s.db().await?, 2).await?.as_slice() {
+            [(only, _)] => *only,
+            _ => org::SYSTEM,
+        },
+    };
+    s.use_rules_of(org).await
 }
 
 fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<Condition>> {

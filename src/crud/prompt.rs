@@ -30,6 +30,9 @@ pub async fn value(
         let id = record(s, target, Some(org), Life::Live, &label(field), None).await?;
         return Ok(id.map_or(Value::Null(Kind::Uuid), Value::from));
     }
+    if field.ty.asks_rules() {
+        s.use_rules_of(org.unwrap_or(s.about)).await?;
+    }
     loop {
         let rules = s.rules.clone();
         let text = word(&mut s.ui, field, &rules).await?;

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::gate;
-use super::input::{filter, find, find_in, keys};
+use super::input::{filter, find, find_in, keys, rules_for_filter};
 use super::session::Session;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource;
@@ -57,6 +57,7 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
     let all = query.columns.clone();
     query.org = if desc.is_org() { None } else { s.org().await? };
     if let Some(text) = m.get_one::<String>("filter") {
+        rules_for_filter(s, &all, text, query.org).await?;
         query.filter = filter(s, &all, text)?;
     }
     let about_deletion = |c: &Condition| c.column.name == "status" || c.column.name.starts_with("deleted");
@@ -516,7 +517,8 @@ pub async fn print_entries(s: &mut Session<'_>, entries: &[Entry], with_org: boo
     Ok(())
 }
 
-fn head_index(heads: &[Head], name: &str) -> Result<usize> {
+/// Where a column stands that `--columns` names.
+pub fn head_index(heads: &[Head], name: &str) -> Result<usize> {
     heads.iter().position(|h| h.name == name).ok_or_else(|| {
         let known: Vec<&str> = heads.iter().map(|h| h.name.as_str()).collect();
         Problem::usage(format!("there is no column '{name}'")).hint(format!("columns: {}", known.join(", "))).into()

@@ -21,6 +21,7 @@ use crate::model::{RESOURCES, resource};
 use crate::store::db::Db;
 use crate::store::query::{Query, column};
 use crate::store::records::{self, Life, count, dependants};
+use crate::store::settings;
 use crate::store::tx::Tx;
 
 /// What becomes of records that point at one that goes.
@@ -436,6 +437,10 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
                 tx.purge(&r).await?;
                 purged += 1;
             }
+        }
+        for setting in settings::rows(tx.db, Some(org)).await? {
+            tx.reset_setting(&setting).await?;
+            purged += 1;
         }
         return Ok(purged);
     }

@@ -13,10 +13,12 @@ use crate::model::org::{Org, SYSTEM};
 use crate::model::problem::Problem;
 use crate::model::resource::Resource;
 use crate::model::scalar::Rules;
+use crate::model::setting::{Setting, Typed};
 use crate::store::db::Db;
 use crate::store::location::{Location, Opening};
 use crate::store::migrate;
 use crate::store::records::{self, Life, Scope};
+use crate::store::settings;
 use crate::store::tx::Origin;
 use crate::ui::Ui;
 
@@ -51,7 +53,10 @@ pub struct Session<'a> {
     pub access: Access,
     pub subject: Subject,
     pub origin: Origin,
+    /// What parsing depends on: see [`Session::use_rules_of`].
     pub rules: Rules,
+    /// The organisation whose rules they are; none: nothing was looked up.
+    rules_of: Option<i32>,
     pub location: Location,
     pub opening: Opening,
     /// `--org`
@@ -90,6 +95,7 @@ impl<'a> Session<'a> {
             subject: Subject::LocalOperator,
             origin,
             rules: Rules::default(),
+            rules_of: None,
             location,
             opening,
             org_key: None,
@@ -143,6 +149,20 @@ impl<'a> Session<'a> {
     /// What this command may see.
     pub fn scope(&self) -> Scope {
         Scope::All
+    }
+
+    /// Makes `rules` those of an organisation: needed before a value is parsed whose type asks for them.
+    pub async fn use_rules_of(&mut self, org: i32) -> Result<()> {
+        if self.rules_of != Some(org) {
+            self.rules = settings::rules(self.db().await?, org).await?;
+            self.rules_of = Some(org);
+        }
+        Ok(())
+    }
+
+    /// One setting as it holds in an organisation.
+    pub async fn setting<T: Typed>(&mut self, org: i32, setting: Setting<T>) -> Result<T> {
+        settings::get(self.db().await?, org, setting).await
     }
 
     pub fn new_id(&mut self) -> uuid::Uuid {

@@ -1,5 +1,7 @@
 //! Changing any resource: the verbs of a new and of a changed record, and what is said of them.
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,7 @@ use crate::model::scalar::Rules;
 use crate::model::value::Value;
 use crate::model::{org, resource};
 use crate::store::records::{self, Life};
+use crate::store::settings;
 use crate::store::tx::Tx;
 
 /// Finds the descriptor that a stored verb names.
@@ -44,12 +47,17 @@ impl Verb for Create {
 
     async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Record> {
         let desc = described(&self.noun)?;
+        let mut rules = Cow::Borrowed(rules);
         let org = match self.org {
             Some(org) => org,
-            None => tx.new_org_number().await?,
+            None => {
+                // What a new organisation begins with is as the installation says now, under its lock.
+                rules = Cow::Owned(settings::rules(tx.db, SYSTEM).await?);
+                tx.new_org_number().await?
+            }
         };
         let id = tx.new_id();
-        let mut record = blank(tx, desc, org, id, rules)?;
+        let mut record = blank(tx, desc, org, id, &rules)?;
         for (column, value) in &self.values {
             record.set(column, value.clone());
         }
@@ -65,8 +73,8 @@ impl Verb for Create {
 
 /// A record as it is before anything is given: defaults and nothing.
 pub fn blank(tx: &Tx<'_>, desc: &'static Descriptor, org: i32, id: Uuid, rules: &Rules) -> Result<Record> {
-    let values = desc.fields.iter().map(|f| match f.default() {
-        Some(default) => Ok(f.parse(default, rules)?),
+    let values = desc.fields.iter().map(|f| match desc.default(f, rules) {
+        Some(default) => Ok(f.parse(&default, rules)?),
         None => Ok(Value::Null(f.ty.kind)),
     });
     let at = tx.at();

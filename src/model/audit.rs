@@ -37,6 +37,7 @@ pub enum Action {
     UserUnblock,
     PasswordChange,
     Migrate,
+    ConfigChange,
 }
 
 impl Action {
@@ -57,6 +58,7 @@ impl Action {
             Action::UserUnblock => "user_unblock",
             Action::PasswordChange => "password_change",
             Action::Migrate => "migrate",
+            Action::ConfigChange => "config_change",
         }
     }
 }

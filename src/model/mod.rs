@@ -13,6 +13,7 @@ pub mod resource;
 pub mod scalar;
 pub mod search;
 pub mod sequence;
+pub mod setting;
 pub mod user;
 pub mod value;
 

@@ -1,5 +1,7 @@
 //! A resource is declared once, as a typed struct; the descriptor that generic code reads derives from it.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -160,6 +162,14 @@ impl Descriptor {
     }
     pub fn is_org(&self) -> bool {
         self.noun == "org"
+    }
+    /// What a new record gets in a field where nothing is given, in its input form: what is declared, or what a setting
+    /// says.
+    pub fn default(&self, field: &Field, rules: &Rules) -> Option<Cow<'static, str>> {
+        match field.default() {
+            None if self.is_org() && field.column == "max_users" => rules.org_max_users.map(|n| n.to_string().into()),
+            declared => declared.map(Cow::Borrowed),
+        }
     }
     /// The field that a CSV header names: its name, the names of earlier systems, with or without the noun in front
     /// (`branch_name`, `school_name`); case, blanks, `-` and `_` don't count.

@@ -15,16 +15,18 @@ use super::value::{Decimal, Kind, Value};
 /// ("must be 16 characters or fewer").
 pub type Invalid = String;
 
-/// What parsing depends on besides the text: settings of the installation.
-#[derive(Debug, Clone)]
+/// What parsing and new records depend on besides what is given: settings of the organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     /// Region of phone numbers written without a country code (ISO 3166-1 alpha-2).
     pub phone_region: phonenumber::country::Id,
+    /// Most users of a new organisation that is given no number of its own.
+    pub org_max_users: Option<u32>,
 }
 
 impl Default for Rules {
     fn default() -> Rules {
-        Rules { phone_region: phonenumber::country::Id::IN }
+        Rules { phone_region: phonenumber::country::Id::IN, org_max_users: None }
     }
 }
 
@@ -39,6 +41,13 @@ pub struct Type {
     /// Most characters of a text, 0 where it does not apply. The schema holds the same bound.
     pub max: usize,
     pub parse: fn(&str, &Rules) -> Result<Value, Invalid>,
+}
+
+impl Type {
+    /// Whether parsing looks at [`Rules`]: only then are they worth asking the database for.
+    pub fn asks_rules(&self) -> bool {
+        self.label == <Phone as Scalar>::TYPE.label
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -34,8 +34,7 @@ impl Entry {
     /// The natural key at that time: a create record tells it among the new values.
     pub fn key(&self) -> Option<&str> {
         let payload = self.payload.as_ref()?;
-        let column = crate::model::resource(&self.kind)?.key().column;
-        payload["key"].as_str().or_else(|| payload["new"][column].as_str())
+        payload["key"].as_str().or_else(|| payload["new"][crate::model::resource(&self.kind)?.key().column].as_str())
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! [`db::Db`] is a connection, [`tx::Tx`] the one way to write: it takes a [`tx::Permit`], writes rows together with
 //! their audit records, and checks [`invariants`] before it commits. [`records`] and [`query`] read any resource,
-//! [`audit`] reads and proves the trail, [`migrate`] and [`schema`] keep the tables what the binary expects.
+//! [`settings`] what was set; [`audit`] reads and proves the trail, [`migrate`] and [`schema`] keep the tables what the
+//! binary expects.
 
 pub mod audit;
 mod below;
@@ -23,6 +24,7 @@ pub mod records;
 pub mod rings;
 pub mod schema;
 pub mod search;
+pub mod settings;
 pub mod sql;
 pub mod sqlite;
 pub mod stage;

@@ -524,6 +524,12 @@ pub async fn org_code(db: &mut Db, org: i32) -> Result<String> {
     })
 }
 
+/// Whether an organisation is there and not deleted.
+pub async fn is_live_org(db: &mut Db, org: i32) -> Result<bool> {
+    let sql = Sql::new("select 1 from orgs where org_id = $1 and deleted_at is null").with([org.into()]);
+    Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
+}
+
 /// Live organisations, without SYSTEM: number and code, at most `limit`.
 pub async fn live_orgs(db: &mut Db, limit: i64) -> Result<Vec<(i32, String)>> {
     let sql = Sql::new("select org_id, code from orgs where deleted_at is null and org_id <> 0 order by code limit $1");

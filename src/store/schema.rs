@@ -6,6 +6,7 @@ use super::db::Db;
 use super::location::{Engine, Location, Opening};
 use super::migrate;
 use super::records::read_columns;
+use super::settings;
 use super::sql::Sql;
 use crate::model::RESOURCES;
 use crate::model::resource::Descriptor;
@@ -35,6 +36,7 @@ pub fn tables() -> Vec<(&'static str, Class)> {
         ("code_counters", Class::Volatile),
         ("credentials", Class::Recorded),
         ("password_history", Class::Recorded),
+        (settings::TABLE, Class::Recorded),
     ];
     tables.extend(RESOURCES.iter().map(|d| (d.table, Class::Recorded)));
     tables
@@ -84,8 +86,10 @@ pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
     for table in present.iter().filter(|t| expected.iter().all(|(e, _)| e != t) && !is_index(t)) {
         found.push(format!("table {table} is not one of orgctl's"));
     }
-    for desc in RESOURCES.iter().copied().filter(|d| present.iter().any(|t| t == d.table)) {
-        found.extend(table_differences(db, desc).await?);
+    for (table, columns) in declared_columns() {
+        if present.iter().any(|t| t == table) {
+            found.extend(table_differences(db, table, &columns).await?);
+        }
     }
     let present = names(db, "indexes").await?;
     for index in indexes(db.engine())?.iter().filter(|i| !present.iter().any(|p| p == *i)) {
@@ -163,9 +167,22 @@ async fn names(db: &mut Db, what: &str) -> Result<Vec<String>> {
     db.all(Sql::new(sql).yields([Kind::Text])).await?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
 }
 
-/// Columns of a table as (name, type, required).
-async fn table_differences(db: &mut Db, desc: &'static Descriptor) -> Result<Vec<String>> {
-    let table = desc.table;
+/// A column as (name, kind, required).
+type Column = (&'static str, Kind, bool);
+
+/// The tables whose columns the program declares, besides the migrations.
+fn declared_columns() -> Vec<(&'static str, Vec<Column>)> {
+    let required = |desc: &Descriptor, name: &str| match desc.index(name) {
+        Some(i) => desc.fields[i].ty.required,
+        None => !name.starts_with("delet"),
+    };
+    let of = |desc: &Descriptor| read_columns(desc).into_iter().map(|(n, k)| (n, k, required(desc, n))).collect();
+    let mut tables: Vec<(&str, Vec<Column>)> = RESOURCES.iter().map(|d| (d.table, of(d))).collect();
+    tables.push((settings::TABLE, settings::COLUMNS.iter().map(|(n, k)| (*n, *k, true)).collect()));
+    tables
+}
+
+async fn table_differences(db: &mut Db, table: &str, columns: &[Column]) -> Result<Vec<String>> {
     let sql = match db.engine() {
         Engine::Sqlite => {
             "select name, lower(type), case when \"notnull\" = 1 or pk > 0 then 1 else 0 end from pragma_table_xinfo($1) order by cid"
@@ -178,12 +195,8 @@ async fn table_differences(db: &mut Db, desc: &'static Descriptor) -> Result<Vec
     let rows = db.all(Sql::new(sql).with([table.into()]).yields([Kind::Text, Kind::Text, Kind::Int])).await?;
     let mut found = Vec::new();
     let mut expected: Vec<&str> = Vec::new();
-    for (name, kind) in read_columns(desc) {
+    for &(name, kind, required) in columns {
         expected.push(name);
-        let required = match desc.index(name) {
-            Some(i) => desc.fields[i].ty.required,
-            None => !name.starts_with("delet"),
-        };
         let Some(row) = rows.iter().find(|r| r.text(0).is_ok_and(|n| n == name)) else {
             found.push(format!("column {table}.{name} is missing"));
             continue;

@@ -19,6 +19,7 @@ use crate::store::location::{Engine, Location};
 use crate::store::migrate::{self, State};
 use crate::store::records::{self, Life, by_key};
 use crate::store::schema::{self, Class};
+use crate::store::settings;
 use crate::store::tx::Tx;
 use crate::ui::format::{Head, Listing};
 
@@ -369,6 +370,12 @@ pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     found.extend(differences);
     if !readable.is_empty() {
         found.extend(invariants::check_all(db).await?);
+        for stored in settings::rows(db, None).await? {
+            if let Some(fault) = stored.fault() {
+                let place = records::org_code(db, stored.org).await?;
+                found.push(format!("setting {} of {place}: {}", stored.key, fault.sentence));
+            }
+        }
     }
     for desc in readable.iter().copied() {
         records::each_live(db, desc, |record| {

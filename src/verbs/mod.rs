@@ -6,6 +6,7 @@ pub mod database;
 pub mod dept;
 pub mod org;
 pub mod password;
+pub mod setting;
 pub mod stats;
 pub mod tree;
 pub mod user;

@@ -105,6 +105,9 @@ fn fields_and_words_of_closed_sets_are_offered() {
     assert_eq!(values(&p, "orgctl branch list --filter stat"), ["state=", "status="]);
     assert_eq!(values(&p, "orgctl org create --type g"), ["government"]);
     assert_eq!(values(&p, "orgctl audit list --resource b"), ["branch"]);
+    for verb in ["get", "set", "reset", "explain"] {
+        assert_eq!(values(&p, &format!("orgctl setting {verb} password.m")), ["password.min_length"], "{verb}");
+    }
     assert_eq!(offered(bash(&p, "orgctl bra")), ["branch"]);
     assert_eq!(offered(bash(&p, "orgctl branch cre")), ["create"]);
     assert_eq!(offered(bash(&p, "orgctl branch show --with")), ["--with-deleted"]);

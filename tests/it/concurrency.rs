@@ -49,6 +49,19 @@ fn eight_writers_at_once_lose_nothing_and_none_fails() {
 }
 
 #[test]
+fn eight_who_set_one_setting_all_succeed() {
+    both_with_acme(|p| {
+        let all: Vec<_> =
+            (0..8).map(|i| start(&mut p.spawn(&format!("setting set password.history {i}")), Stdio::null())).collect();
+        for s in all.into_iter().map(wait) {
+            assert_eq!(s.code, 0, "{}", s.err);
+        }
+        assert_eq!(int(p, "select version from settings"), 8);
+        gap_free(p);
+    });
+}
+
+#[test]
 fn one_key_goes_to_one_of_eight() {
     both_with_acme(|p| {
         let all: Vec<_> = (0..8)

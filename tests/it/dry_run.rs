@@ -30,6 +30,8 @@ fn a_dry_run_tells_what_the_run_then_does_and_leaves_nothing() {
             ("branch delete A --cascade --yes".to_owned(), 0),
             ("branch purge C --yes".to_owned(), 0),
             ("org create --code GLOBEX --name Globex".to_owned(), 0),
+            ("setting set --org ACME password.min_length 20".to_owned(), 0),
+            ("setting reset --org ACME password.min_length".to_owned(), 0),
         ] {
             let before = everything(p);
             let dry = p.run(&format!("{line} --dry-run")).fails(code);

@@ -86,6 +86,14 @@ fn a_form_makes_a_record() {
             type = \"corporation\"";
         assert!(shown.contains(choice), "{shown}");
         assert!(shown.contains("industry = \"finance\""), "{shown}");
+        // What a setting gives is filled in, and can be taken out.
+        p.run("setting set --system org.default_max_users 50").ok();
+        let script = "cp \"$1\" $here/shown; sed -i 's/^code = .*/code = \"C\"/; s/^name = .*/name = \"C\"/;
+            s/^max_users = .*/max_users = \"\"/' \"$1\"";
+        edited(p, "org create --edit", script).fails(0);
+        assert!(p.read("shown").contains("max_users = 50\n"), "{}", p.read("shown"));
+        assert_eq!(p.json("org show C")["max_users"], serde_json::Value::Null);
+        p.run("setting reset --system org.default_max_users").ok();
         // Left as it was, or emptied, it makes nothing.
         for script in ["true", ": > \"$1\"", "rm \"$1\"", "sed -i '/^[^#]/d' \"$1\""] {
             let said = edited(p, "org create --edit", script);

@@ -24,6 +24,7 @@ mod postgres_faults;
 mod raw;
 mod roundtrip;
 mod search;
+mod setting;
 mod signals;
 mod sqlite_faults;
 mod stories;

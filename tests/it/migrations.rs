@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::harness::{Engine, Place, both, both_with_acme};
 use crate::raw::{clear, done, int, on, start, text, texts, unique, wait};
 
-const LATEST: i64 = 3;
+const LATEST: i64 = 4;
 
 fn version(p: &Place) -> i64 {
     int(p, "select coalesce(max(version), 0) from schema_migrations")
@@ -36,6 +36,7 @@ fn the_schema_goes_down_and_up_again_with_data_in_the_tables() {
         p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
         p.run("branch create --code MUM02 --name 'Mumbai Dadar' --parent MUM01").ok();
         p.run("branch delete MUM02 --yes").ok();
+        p.run("setting set password.min_length 20").ok();
         let made = objects(p);
         assert_eq!(version(p), LATEST);
         // Without a confirmation nothing goes.
@@ -43,7 +44,7 @@ fn the_schema_goes_down_and_up_again_with_data_in_the_tables() {
         assert_eq!(version(p), LATEST);
         let planned = p.run("db rollback --dry-run");
         assert_eq!((planned.code, version(p)), (0, LATEST), "{}", planned.err);
-        assert!(planned.err.contains("0003_branches"), "{}", planned.err);
+        assert!(planned.err.contains("0004_settings"), "{}", planned.err);
         for left in (0..LATEST).rev() {
             p.wait(1);
             let said = p.run("db rollback --yes");
@@ -95,7 +96,7 @@ fn an_sqlite_file_is_copied_aside_first() {
     p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
     // Twice in the same second: no copy is lost and none stands in the way.
     for _ in 0..2 {
-        let said = p.run("db rollback --yes");
+        let said = p.run("db rollback --to 2 --yes");
         assert!(said.err.contains("copied the database to"), "{}", said.err);
         said.ok();
         p.run("db migrate").ok();
@@ -103,7 +104,7 @@ fn an_sqlite_file_is_copied_aside_first() {
     let copies: Vec<_> = std::fs::read_dir(p.dir.path())
         .expect("a folder")
         .map(|e| e.expect("an entry").path())
-        .filter(|path| path.to_string_lossy().contains("t.db.v3-"))
+        .filter(|path| path.to_string_lossy().contains("t.db.v4-"))
         .collect();
     assert_eq!(copies.len(), 2, "{copies:?}");
     let mut with_branch = 0;
@@ -196,6 +197,9 @@ fn what_is_not_the_schema_is_told() {
             ("drop table branches", "table branches is missing"),
             ("create table extras (n integer)", "table extras is not one of orgctl's"),
             ("drop index branches_code", "branches_code"),
+            ("drop table settings", "table settings is missing"),
+            ("alter table settings add column colour text", "settings.colour is unknown"),
+            ("drop index settings_key", "settings_key"),
             ("drop index audit_records_resource", "audit_records_resource"),
             (trigger, "audit_records_no_update is missing or switched off"),
             (gone, if p.engine == Engine::Sqlite { "audit_heads_no_replace" } else { "audit_heads_no_truncate" }),
@@ -255,12 +259,12 @@ fn status_tells_version_and_migrations() {
         let lines = status.json();
         let names: Vec<&str> =
             lines.as_array().expect("a list").iter().map(|l| l["name"].as_str().expect("a name")).collect();
-        assert_eq!(names, ["foundation", "orgs", "branches"]);
-        assert!(status.err.contains("at version 3, the newest"), "{}", status.err);
+        assert_eq!(names, ["foundation", "orgs", "branches", "settings"]);
+        assert!(status.err.contains("at version 4, the newest"), "{}", status.err);
         p.run("db rollback --yes").ok();
         let status = p.run("db status -o json");
-        assert_eq!(status.json()[2]["state"], "pending");
-        assert!(status.err.contains("at version 2 of 3"), "{}", status.err);
+        assert_eq!(status.json()[3]["state"], "pending");
+        assert!(status.err.contains("at version 3 of 4"), "{}", status.err);
     });
 }
 
@@ -278,6 +282,8 @@ fn granted_roles_work_and_can_not_change_the_trail() {
     q.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
     q.run("branch update MUM01 --city Mumbai").ok();
     q.run("org create --code BETA --name Beta").ok();
+    q.run("--org ACME setting set password.min_length 20").ok();
+    q.run("--org ACME setting reset password.min_length").ok();
     q.run("--org ACME branch delete MUM01 --yes").ok();
     q.run("--org ACME branch purge MUM01 --yes").ok();
     q.run("--org ACME branch create --code X1 --name ''").fails(6);
@@ -307,7 +313,7 @@ fn granted_roles_work_and_can_not_change_the_trail() {
         let said = q.sql(sql).expect_err(sql);
         assert!(said.contains("permission denied") || said.contains("must be owner"), "{sql}: {said}");
     }
-    for line in ["db rollback --yes", "init --org-code NEW --org-name New", "db migrate --to 3"] {
+    for line in ["db rollback --yes", "init --org-code NEW --org-name New", "db migrate --to 4"] {
         let said = done(&mut q.spawn(line));
         if said.code != 0 {
             clear(&said.err);

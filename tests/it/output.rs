@@ -262,6 +262,8 @@ fn json_is_frozen() {
             "branch tree",
             "branch stats",
             "branch history A",
+            "setting list",
+            "setting explain password.min_length",
             "audit list",
             "audit show 1 --org ACME",
             "audit verify",

@@ -41,6 +41,7 @@ use crate::model::value::Value;
 use crate::store::credentials;
 use crate::store::held::Given;
 use crate::store::records;
+use crate::store::settings;
 use crate::store::stage::{Reject, Row, Stage};
 use crate::store::tx::{Loaders, Tx};
 use crate::ui::format::SAFE;
@@ -372,8 +373,9 @@ impl Verb for Import {
         self.org.into_iter().collect()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Report> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Report> {
         let desc = described(&self.noun)?;
+        let rules = &settings::rules(tx.db, self.org.unwrap_or(SYSTEM)).await?;
         let mut plan = self.plan(desc, rules)?;
         let mut held: Vec<&'static Field> = Vec::new();
         if self.on_conflict == OnConflict::Update {
@@ -642,6 +644,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         progress: s.ui.progress(),
     };
     // What is set for every row is wrong for all of them or for none.
+    s.use_rules_of(org.unwrap_or(SYSTEM)).await?;
     verb.plan(desc, &s.rules)?;
     let started = std::time::Instant::now();
     let done = gate::write(s, &verb).await;

@@ -95,8 +95,8 @@ impl Plan {
             let by = lookups.iter().find(|(name, _)| name == field.name()).and_then(|(_, by)| target.field(by));
             Some(Reference { field, target, by })
         });
-        let blank = desc.fields.iter().map(|f| match f.default() {
-            Some(default) => Ok(f.parse(default, rules)?),
+        let blank = desc.fields.iter().map(|f| match desc.default(f, rules) {
+            Some(default) => Ok(f.parse(&default, rules)?),
             None => Ok(Value::Null(f.ty.kind)),
         });
         let mut in_order: Vec<_> = columns.iter().enumerate().filter_map(|(i, f)| Some((i, (*f)?))).collect();
@@ -208,7 +208,8 @@ impl Plan {
                 );
                 return Err(self.reject(row.number, row.line, Some(field), "spreadsheet", reason));
             }
-            if (field.default().is_some() || field.maker().is_some()) && text.trim().is_empty() {
+            let is_made = field.maker().is_some() || self.desc.default(field, &self.rules).is_some();
+            if is_made && text.trim().is_empty() {
                 // A new record gets the default or a code of its own, one that is there keeps what it has.
                 continue;
             }

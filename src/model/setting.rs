@@ -1,0 +1,576 @@
+//! Settings: what an administrator may choose for the installation or for an organisation. Declared once, here; their
+//! values are read by type: `settings.get(PASSWORD_MIN_LENGTH)?` is a `u32`.
+
+use std::marker::PhantomData;
+
+use chrono::{DateTime, Utc};
+use phonenumber::country::Id as Region;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use super::org::SYSTEM;
+use super::problem::{Problem, nearest};
+use super::scalar::{Invalid, Rules, Scalar, choose, shorten, squash};
+use super::value::{Kind, Value};
+use crate::choice;
+
+choice! {
+    /// What a setting is about
+    pub enum Category {
+        App = "app",
+        Security = "security",
+        Limits = "limits",
+        Feed = "feed",
+    }
+}
+
+choice! {
+    /// Where a setting may be set
+    pub enum Scope {
+        System = "system",
+        Org = "org",
+    }
+}
+
+/// For the installation, and for an organisation, whose value then wins.
+pub const EVERYWHERE: &[Scope] = &[Scope::System, Scope::Org];
+/// For the installation alone.
+pub const INSTALLATION: &[Scope] = &[Scope::System];
+
+/// Whole numbers that may be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    pub from: u32,
+    pub to: u32,
+    pub unit: &'static str,
+    /// What 0 means, where it is no number like the others.
+    pub zero: Option<&'static str>,
+}
+
+/// What a setting's values are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    Whole(Range),
+    /// A whole number, or none
+    WholeOrNone(Range),
+    Percent,
+    YesNo,
+    Choice(&'static [&'static str]),
+    /// A region of ISO 3166-1 alpha-2 whose phone numbers are known
+    Region,
+}
+
+const PERCENT: Range = Range { from: 0, to: 100, unit: "%", zero: None };
+
+/// How no value is written.
+const NONE: &str = "none";
+
+impl Range {
+    const fn of(from: u32, to: u32, unit: &'static str) -> Range {
+        Range { from, to, unit, zero: None }
+    }
+
+    const fn zero(self, word: &'static str) -> Range {
+        Range { zero: Some(word), ..self }
+    }
+
+    fn parse(self, text: &str) -> Result<Value, Invalid> {
+        if self.zero.is_some_and(|word| squash(word) == squash(text)) {
+            return Ok(Value::Int(0));
+        }
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        match text.parse::<u32>() {
+            Ok(n) if digits && (self.from..=self.to).contains(&n) => Ok(Value::Int(n.into())),
+            Ok(n) if digits => Err(format!("can't be {n}")),
+            // More digits than any range has.
+            Err(_) if digits => Err(format!("can't be {}", shorten(text))),
+            _ => Err(format!("must be a whole number, not '{}'", shorten(text))),
+        }
+    }
+
+    fn shown(self) -> String {
+        let zero = self.zero.map_or(String::new(), |word| format!("; 0 = {word}"));
+        format!("{} to {} {}{zero}", self.from, self.to, self.unit)
+    }
+}
+
+impl Rule {
+    /// Reads a value as people write it.
+    pub fn parse(&self, text: &str) -> Result<Value, Invalid> {
+        let text = text.trim();
+        match self {
+            Rule::Whole(range) => range.parse(text),
+            Rule::WholeOrNone(_) if matches!(squash(text).as_str(), NONE | "unlimited") => Ok(Value::Null(Kind::Int)),
+            Rule::WholeOrNone(range) => range.parse(text),
+            Rule::Percent => PERCENT.parse(text.strip_suffix('%').map_or(text, str::trim_end)),
+            Rule::YesNo => (<bool as Scalar>::TYPE.parse)(text, &Rules::default()),
+            Rule::Choice(words) => {
+                choose(text, &words.iter().map(|w| (*w, std::slice::from_ref(w))).collect::<Vec<_>>())
+            }
+            Rule::Region => {
+                let known = region(&text.to_ascii_uppercase());
+                let known = known.ok_or_else(|| format!("must be a region, not '{}'", shorten(text)))?;
+                Ok(known.as_ref().into())
+            }
+        }
+    }
+
+    /// The canonical text of a value: what is stored, and what `setting get` prints.
+    pub fn text(&self, value: &Value) -> String {
+        match value {
+            Value::Null(_) => NONE.to_owned(),
+            Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
+            value => value.to_text(),
+        }
+    }
+
+    /// What kind of value it is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Rule::Whole(_) => "whole number",
+            Rule::WholeOrNone(_) => "whole number or none",
+            Rule::Percent => "percent",
+            Rule::YesNo => "yes or no",
+            Rule::Choice(_) => "choice",
+            Rule::Region => "region",
+        }
+    }
+
+    /// Which values it can have.
+    pub fn range(&self) -> String {
+        match self {
+            Rule::Whole(range) => range.shown(),
+            Rule::WholeOrNone(range) => format!("{}, or {NONE}", range.shown()),
+            Rule::Percent => "0 to 100 %".to_owned(),
+            Rule::YesNo => "yes or no".to_owned(),
+            Rule::Choice(words) => words.join(", "),
+            Rule::Region => "two letters of ISO 3166-1: IN, GB, US ...".to_owned(),
+        }
+    }
+
+    /// The rule as JSON Schema, for programs.
+    pub fn schema(&self) -> Json {
+        let whole = |kind: Json, range: Range| json!({ "type": kind, "minimum": range.from, "maximum": range.to });
+        match self {
+            Rule::Whole(range) => whole("integer".into(), *range),
+            Rule::WholeOrNone(range) => whole(json!(["integer", "null"]), *range),
+            Rule::Percent => whole("integer".into(), PERCENT),
+            Rule::YesNo => json!({ "type": "boolean" }),
+            Rule::Choice(words) => json!({ "enum": words }),
+            Rule::Region => json!({ "type": "string", "pattern": "^[A-Z]{2}$" }),
+        }
+    }
+}
+
+/// A region whose phone numbers the phone library knows.
+fn region(text: &str) -> Option<Region> {
+    let known = text.len() == 2 && phonenumber::metadata::DATABASE.by_id(text).is_some();
+    text.parse().ok().filter(|_| known)
+}
+
+/// What is said of a setting.
+#[derive(Debug)]
+pub struct Declared {
+    pub key: &'static str,
+    pub category: Category,
+    pub rule: Rule,
+    /// In canonical form.
+    pub default: &'static str,
+    pub help: &'static str,
+    pub scopes: &'static [Scope],
+    /// Whether those may see it who are not signed in.
+    pub is_public: bool,
+    /// Whether what runs takes it up only when it is started again.
+    pub needs_restart: bool,
+}
+
+impl Declared {
+    /// Reads a value as people write it.
+    pub fn parse(&self, text: &str) -> Result<Value, Problem> {
+        let Declared { key, default, .. } = self;
+        self.rule.parse(text).map_err(|why| {
+            Problem::invalid(format!("{key} {why}")).hint(format!("{}; default {default}", self.rule.range()))
+        })
+    }
+
+    /// Refuses to be set where it may not be.
+    pub fn check_scope(&self, org: i32) -> Result<(), Problem> {
+        let Declared { key, .. } = self;
+        let wanted = if org == SYSTEM { Scope::System } else { Scope::Org };
+        if self.scopes.contains(&wanted) {
+            return Ok(());
+        }
+        Err(match wanted {
+            Scope::Org => Problem::conflict(format!("{key} is set for the installation, not for an organisation"))
+                .hint("set it with --system"),
+            Scope::System => Problem::conflict(format!("{key} is set for an organisation, not for the installation"))
+                .hint("name the organisation with --org"),
+        })
+    }
+}
+
+/// A setting whose values are of type `T`.
+pub struct Setting<T> {
+    pub declared: &'static Declared,
+    typed: PhantomData<fn() -> T>,
+}
+
+// Derived, these would ask the same of T.
+impl<T> Clone for Setting<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Setting<T> {}
+
+/// A Rust type that a setting's values can have.
+pub trait Typed: Sized {
+    fn from_value(value: &Value) -> Option<Self>;
+}
+
+impl Typed for u32 {
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_int()?.try_into().ok()
+    }
+}
+
+impl Typed for Option<u32> {
+    fn from_value(value: &Value) -> Option<Self> {
+        if value.is_null() { Some(None) } else { u32::from_value(value).map(Some) }
+    }
+}
+
+impl Typed for bool {
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_bool()
+    }
+}
+
+impl Typed for Region {
+    fn from_value(value: &Value) -> Option<Self> {
+        region(value.as_text()?)
+    }
+}
+
+macro_rules! settings {
+    ($( $(#[doc = $help:literal])+ $name:ident: $t:ty = $key:literal, $category:ident, $rule:expr, $default:literal,
+        $scopes:ident $(, $mark:ident)*; )+) => {
+        $(
+            $(#[doc = $help])+
+            pub const $name: Setting<$t> = Setting {
+                declared: &Declared {
+                    $( $mark: true, )*
+                    ..Declared {
+                        key: $key,
+                        category: Category::$category,
+                        rule: $rule,
+                        default: $default,
+                        help: concat!($($help),+).trim_ascii(),
+                        scopes: $scopes,
+                        is_public: false,
+                        needs_restart: false,
+                    }
+                },
+                typed: PhantomData,
+            };
+        )+
+        /// Every setting, in the order of lists.
+        pub const SETTINGS: &[&Declared] = &[$( $name.declared ),+];
+        #[cfg(test)]
+        fn defaults() -> Vec<Result<(), Problem>> {
+            vec![$( Settings::default().get($name).map(drop) ),+]
+        }
+    };
+}
+
+settings! {
+    /// Region of phone numbers that are written without a country code
+    APP_DEFAULT_REGION: Region = "app.default_region", App, Rule::Region, "IN", EVERYWHERE, is_public;
+    /// Fewest characters that a password may have
+    PASSWORD_MIN_LENGTH: u32 = "password.min_length", Security, Rule::Whole(Range::of(8, 64, "characters")), "15",
+        EVERYWHERE, is_public;
+    /// How many of a user's last passwords may not be used again
+    PASSWORD_HISTORY: u32 = "password.history", Security, Rule::Whole(Range::of(0, 24, "passwords")), "5", EVERYWHERE;
+    /// Days after which a password must be changed; 90 restores the earlier policy
+    PASSWORD_EXPIRY_DAYS: u32 = "password.expiry_days", Security, Rule::Whole(Range::of(0, 3650, "days").zero("never")),
+        "0", EVERYWHERE;
+    /// Memory that hashing a password takes
+    ARGON2_MEMORY_KIB: u32 = "argon2.memory_kib", Security, Rule::Whole(Range::of(8192, 1_048_576, "KiB")), "19456",
+        INSTALLATION;
+    /// How often hashing a password goes over that memory
+    ARGON2_PASSES: u32 = "argon2.passes", Security, Rule::Whole(Range::of(1, 64, "passes")), "2", INSTALLATION;
+    /// Parts of that memory that are worked on side by side
+    ARGON2_LANES: u32 = "argon2.lanes", Security, Rule::Whole(Range::of(1, 64, "lanes")), "1", INSTALLATION;
+    /// Most users of a new organisation that is given no number of its own; 100 restores the earlier system
+    ORG_DEFAULT_MAX_USERS: Option<u32> = "org.default_max_users", Limits,
+        Rule::WholeOrNone(Range::of(1, i32::MAX as u32, "users")), "none", INSTALLATION;
+    /// Share of an organisation's users that one HR feed may take away; beyond it nothing is loaded
+    FEED_MAX_LEAVERS_PERCENT: u32 = "feed.max_leavers_percent", Feed, Rule::Percent, "10", EVERYWHERE;
+}
+
+/// The setting that a key names; case, `-` and `_` don't count.
+pub fn declared(key: &str) -> Result<&'static Declared, Problem> {
+    let wanted = squash(key);
+    SETTINGS.iter().copied().find(|d| squash(d.key) == wanted).ok_or_else(|| {
+        let all = "'orgctl setting list' shows all";
+        let hint = match nearest(key.trim(), SETTINGS.iter().map(|d| d.key)) {
+            Some(meant) => format!("did you mean {meant}? {all}"),
+            None => all.to_owned(),
+        };
+        Problem::not_found(format!("there is no setting '{}'", shorten(key.trim()))).hint(hint)
+    })
+}
+
+/// A row: a value that was set for the installation or for an organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// SYSTEM for the installation.
+    pub org: i32,
+    pub id: Uuid,
+    pub key: String,
+    /// In canonical form.
+    pub value: String,
+    pub created_at: DateTime<Utc>,
+    /// Actor number.
+    pub created_by: i64,
+    pub updated_at: DateTime<Utc>,
+    pub updated_by: i64,
+    pub version: i64,
+    /// Name of the actor that changed it last; none where it was erased.
+    pub changed_by: Option<String>,
+}
+
+impl Stored {
+    /// What is wrong with a row that orgctl did not write, or that an older one wrote.
+    pub fn fault(&self) -> Option<Problem> {
+        let checked = || {
+            let declared = declared(&self.key)?;
+            declared.check_scope(self.org)?;
+            let value = declared.parse(&self.value)?;
+            if declared.key != self.key || declared.rule.text(&value) != self.value {
+                return Err(Problem::invalid(format!("{} is not written as it should be", self.key)));
+            }
+            Ok(())
+        };
+        checked().err()
+    }
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Default,
+    System,
+    Org,
+}
+
+impl Source {
+    pub fn word(self) -> &'static str {
+        match self {
+            Source::Default => "default",
+            Source::System => "system",
+            Source::Org => "org",
+        }
+    }
+}
+
+/// What holds in one organisation: its own values, else the installation's, else the defaults.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    org: i32,
+    /// Rows of the organisation and of SYSTEM.
+    stored: Vec<Stored>,
+}
+
+impl Settings {
+    pub fn new(org: i32, stored: Vec<Stored>) -> Settings {
+        Settings { org, stored }
+    }
+
+    /// Whose settings they are; SYSTEM for the installation.
+    pub fn org(&self) -> i32 {
+        self.org
+    }
+
+    /// The row that one scope has for a key.
+    pub fn stored(&self, org: i32, key: &str) -> Option<&Stored> {
+        self.stored.iter().find(|s| s.org == org && s.key == key)
+    }
+
+    /// The row that holds; none where the default does.
+    pub fn in_force(&self, declared: &Declared) -> Option<&Stored> {
+        self.stored(self.org, declared.key).or_else(|| self.stored(SYSTEM, declared.key))
+    }
+
+    pub fn source(&self, declared: &Declared) -> Source {
+        match self.in_force(declared) {
+            None => Source::Default,
+            Some(stored) if stored.org == SYSTEM => Source::System,
+            Some(_) => Source::Org,
+        }
+    }
+
+    /// The value that holds, in canonical form.
+    pub fn text(&self, declared: &Declared) -> String {
+        self.in_force(declared).map_or(declared.default, |s| &s.value).to_owned()
+    }
+
+    /// The value that holds.
+    pub fn value(&self, declared: &'static Declared) -> Result<Value, Problem> {
+        declared.parse(&self.text(declared)).map_err(|wrong| {
+            let system = if self.source(declared) == Source::System { " --system" } else { "" };
+            Problem::integrity(format!("the stored value of a setting does not hold: {}", wrong.sentence))
+                .hint(format!("'orgctl setting reset{system} {}' takes it away", declared.key))
+        })
+    }
+
+    /// The value that holds, by its type.
+    pub fn get<T: Typed>(&self, setting: Setting<T>) -> Result<T, Problem> {
+        let value = self.value(setting.declared)?;
+        T::from_value(&value)
+            .ok_or_else(|| Problem::integrity(format!("{} does not fit its own type", setting.declared.key)))
+    }
+
+    /// What parsing and new records depend on.
+    pub fn rules(&self) -> Result<Rules, Problem> {
+        Ok(Rules { phone_region: self.get(APP_DEFAULT_REGION)?, org_max_users: self.get(ORG_DEFAULT_MAX_USERS)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(rule: Rule, text: &str) -> Result<String, Invalid> {
+        rule.parse(text).map(|v| rule.text(&v))
+    }
+
+    fn stored(org: i32, key: &str, value: &str) -> Stored {
+        let at = DateTime::UNIX_EPOCH;
+        Stored {
+            org,
+            id: Uuid::nil(),
+            key: key.into(),
+            value: value.into(),
+            created_at: at,
+            created_by: 0,
+            updated_at: at,
+            updated_by: 0,
+            version: 1,
+            changed_by: None,
+        }
+    }
+
+    #[test]
+    fn whole_numbers_stay_in_their_range() {
+        let rule = PASSWORD_MIN_LENGTH.declared.rule;
+        assert_eq!(parsed(rule, " 020 "), Ok("20".into()));
+        assert_eq!(parsed(rule, "8"), Ok("8".into()));
+        assert_eq!(parsed(rule, "64"), Ok("64".into()));
+        for (text, why) in [
+            ("7", "can't be 7"),
+            ("65", "can't be 65"),
+            ("99999999999999999999", "can't be 99999999999999999999"),
+            ("+9", "must be a whole number, not '+9'"),
+            ("-9", "must be a whole number, not '-9'"),
+            ("9.5", "must be a whole number, not '9.5'"),
+            ("९", "must be a whole number, not '९'"),
+            ("", "must be a whole number, not ''"),
+            ("none", "must be a whole number, not 'none'"),
+            ("never", "must be a whole number, not 'never'"),
+        ] {
+            assert_eq!(parsed(rule, text), Err(why.into()), "{text}");
+        }
+        assert_eq!(parsed(PASSWORD_EXPIRY_DAYS.declared.rule, "Never"), Ok("0".into()));
+        assert_eq!(PASSWORD_EXPIRY_DAYS.declared.rule.range(), "0 to 3650 days; 0 = never");
+    }
+
+    #[test]
+    fn none_is_a_value_of_its_own() {
+        let rule = ORG_DEFAULT_MAX_USERS.declared.rule;
+        for text in ["none", "None", "unlimited"] {
+            assert_eq!(rule.parse(text), Ok(Value::Null(Kind::Int)));
+        }
+        assert_eq!(parsed(rule, "unlimited"), Ok("none".into()));
+        assert_eq!(parsed(rule, "100"), Ok("100".into()));
+        assert_eq!(parsed(rule, "0"), Err("can't be 0".into()));
+        assert_eq!(parsed(rule, "2147483648"), Err("can't be 2147483648".into()));
+    }
+
+    #[test]
+    fn other_rules() {
+        assert_eq!(parsed(Rule::Percent, "10 %"), Ok("10".into()));
+        assert_eq!(parsed(Rule::Percent, "0"), Ok("0".into()));
+        assert_eq!(parsed(Rule::Percent, "101"), Err("can't be 101".into()));
+        assert_eq!(parsed(Rule::YesNo, "TRUE"), Ok("yes".into()));
+        assert_eq!(parsed(Rule::YesNo, "0"), Ok("no".into()));
+        assert!(parsed(Rule::YesNo, "maybe").is_err());
+        let choice = Rule::Choice(&["sealed", "reference"]);
+        assert_eq!(parsed(choice, "Sealed"), Ok("sealed".into()));
+        assert_eq!(
+            parsed(choice, "seald"),
+            Err("must be one of sealed, reference, not 'seald'; did you mean sealed?".into())
+        );
+        assert_eq!(parsed(Rule::Region, "gb"), Ok("GB".into()));
+        for text in ["", "XX", "IND", "India", "001", "ZZ"] {
+            assert!(parsed(Rule::Region, text).is_err(), "{text}");
+        }
+    }
+
+    /// The table agrees with itself: defaults are values in canonical form, of the type that is declared, and where
+    /// nothing is set, the rules are those that need no database.
+    #[test]
+    fn the_table_holds() {
+        for d in SETTINGS {
+            let value = d.parse(d.default).expect(d.key);
+            assert_eq!(d.rule.text(&value), d.default, "{}", d.key);
+            assert!(d.key.len() <= 100 && d.key.contains('.') && !d.scopes.is_empty(), "{}", d.key);
+            assert!(!d.help.ends_with('.') && d.help.starts_with(char::is_uppercase), "{}", d.key);
+            assert_eq!(SETTINGS.iter().filter(|o| squash(o.key) == squash(d.key)).count(), 1, "{}", d.key);
+        }
+        assert!(defaults().iter().all(Result::is_ok));
+        assert_eq!(Settings::default().rules(), Ok(Rules::default()));
+    }
+
+    /// A type that does not say so is read the same by all rules.
+    #[test]
+    fn who_asks_the_rules_says_so() {
+        let gb = Rules { phone_region: Region::GB, ..Rules::default() };
+        for field in crate::model::RESOURCES.iter().flat_map(|d| d.fields) {
+            let texts = ["020 7946 0018", "098200 12345", "110001", "A1", "yes", "a@b.in"];
+            let differs = texts.iter().any(|t| (field.ty.parse)(t, &gb) != (field.ty.parse)(t, &Rules::default()));
+            assert_eq!(differs, field.ty.asks_rules(), "{}", field.column);
+        }
+    }
+
+    #[test]
+    fn the_nearest_scope_wins() {
+        let key = PASSWORD_MIN_LENGTH.declared.key;
+        let rows = vec![stored(1, key, "20"), stored(0, key, "12"), stored(0, "argon2.passes", "3")];
+        let settings = Settings::new(1, rows.clone());
+        assert_eq!(settings.get(PASSWORD_MIN_LENGTH), Ok(20));
+        assert_eq!(settings.source(PASSWORD_MIN_LENGTH.declared), Source::Org);
+        assert_eq!(settings.get(ARGON2_PASSES), Ok(3));
+        assert_eq!(settings.source(ARGON2_PASSES.declared), Source::System);
+        assert_eq!(settings.get(PASSWORD_HISTORY), Ok(5));
+        let system = Settings::new(0, rows[1..].to_vec());
+        assert_eq!(system.get(PASSWORD_MIN_LENGTH), Ok(12));
+    }
+
+    #[test]
+    fn what_was_written_otherwise_is_told() {
+        for (org, key, value) in [
+            (1, "password.min_length", "3"),
+            (1, "password.min_length", "020"),
+            (1, "Password.Min_Length", "20"),
+            (1, "argon2.passes", "3"),
+            (0, "no.such", "1"),
+        ] {
+            assert!(stored(org, key, value).fault().is_some(), "{key} {value}");
+        }
+        assert_eq!(stored(1, "password.min_length", "20").fault(), None);
+        let settings = Settings::new(1, vec![stored(0, "argon2.passes", "many")]);
+        let wrong = settings.get(ARGON2_PASSES).expect_err("no number");
+        assert!(wrong.hints[0].contains("setting reset --system argon2.passes"), "{wrong:?}");
+    }
+}

@@ -1,0 +1,348 @@
+//! Settings: list, get, set, reset, explain.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+
+use crate::crud::gate::{self, Verb};
+use crate::crud::read::head_index;
+use crate::crud::session::Session;
+use crate::crud::write::dry_run_note;
+use crate::model::org::SYSTEM;
+use crate::model::problem::Problem;
+use crate::model::scalar::Rules;
+use crate::model::setting::{Declared, SETTINGS, Settings, Source, declared};
+use crate::model::value::{Kind, Value};
+use crate::store::records;
+use crate::store::settings;
+use crate::store::tx::Tx;
+use crate::ui::format::{Format, Head, Listing, record};
+
+/// The organisation whose settings are meant; SYSTEM stands for the installation.
+async fn scope(s: &mut Session<'_>, m: &ArgMatches) -> Result<i32> {
+    if m.get_flag("system") {
+        s.about = SYSTEM;
+        return Ok(SYSTEM);
+    }
+    let is_named = s.org_key.is_some();
+    s.the_org().await.map_err(|e| match e.downcast::<Problem>() {
+        Ok(problem) if !is_named => problem.hint("--system stands for the installation").into(),
+        Ok(problem) => problem.into(),
+        Err(e) => e,
+    })
+}
+
+/// `in ACME`, as messages say it.
+async fn place(s: &mut Session<'_>, org: i32) -> Result<String> {
+    Ok(match org {
+        SYSTEM => "for the installation".to_owned(),
+        org => format!("in {}", records::org_code(s.db().await?, org).await?),
+    })
+}
+
+fn key(m: &ArgMatches) -> &str {
+    m.get_one::<String>("setting").map_or("", String::as_str)
+}
+
+/// Settings to be shown.
+struct View {
+    settings: Settings,
+    /// Code of the organisation, where all columns are shown; none in a list for people.
+    org: Option<String>,
+}
+
+impl View {
+    async fn load(s: &mut Session<'_>, org: i32, in_full: bool) -> Result<View> {
+        let db = s.db().await?;
+        let code = if in_full { Some(records::org_code(db, org).await?) } else { None };
+        Ok(View { settings: settings::of(db, org).await?, org: code })
+    }
+}
+
+/// The columns of a setting with their values.
+fn columns(format: Format, d: &'static Declared, view: &View) -> Vec<(&'static str, Kind, Value)> {
+    let settings = &view.settings;
+    // People and pipes read the text, programs the type.
+    let typed = matches!(format, Format::Json | Format::Ndjson | Format::Yaml);
+    let value = |text: &str| match d.rule.parse(text) {
+        Ok(value) if typed => value,
+        // What orgctl did not write is shown as it is.
+        _ => text.into(),
+    };
+    let mut columns = vec![
+        ("key", Kind::Text, d.key.into()),
+        ("value", Kind::Text, value(&settings.text(d))),
+        ("default", Kind::Text, value(d.default)),
+        ("source", Kind::Text, settings.source(d).word().into()),
+        ("category", Kind::Text, d.category.word().into()),
+        ("help", Kind::Text, d.help.into()),
+    ];
+    let Some(org) = &view.org else { return columns };
+    let set = |org| settings.stored(org, d.key).map_or(Value::Null(Kind::Text), |stored| value(&stored.value));
+    let own = if settings.org() == SYSTEM { Value::Null(Kind::Text) } else { set(settings.org()) };
+    let in_force = settings.in_force(d);
+    let scopes: Vec<&str> = d.scopes.iter().map(|scope| scope.word()).collect();
+    columns.extend([
+        ("type", Kind::Text, d.rule.kind().into()),
+        ("range", Kind::Text, d.rule.range().into()),
+        ("scopes", Kind::Json, if typed { Value::Json(scopes.into()) } else { scopes.join(", ").into() }),
+        ("org", Kind::Text, org.as_str().into()),
+        ("org_value", Kind::Text, own),
+        ("system_value", Kind::Text, set(SYSTEM)),
+        ("changed_at", Kind::Time, in_force.map(|stored| stored.updated_at).into()),
+        ("changed_by", Kind::Text, in_force.and_then(|stored| stored.changed_by.clone()).into()),
+        ("is_public", Kind::Bool, d.is_public.into()),
+        ("needs_restart", Kind::Bool, d.needs_restart.into()),
+    ]);
+    if typed {
+        columns.push(("schema", Kind::Json, Value::Json(d.rule.schema())));
+    }
+    columns
+}
+
+/// One setting in full, or the columns that are asked for.
+fn print_one(s: &mut Session<'_>, d: &'static Declared, view: &View) -> Result<()> {
+    let all = columns(s.ui.style.format, d, view);
+    let (heads, row) = picked(s, all)?;
+    record(&mut s.ui, &heads, 0, row)?;
+    s.ui.flush()
+}
+
+fn print_several(s: &mut Session<'_>, which: &[&'static Declared], view: &View) -> Result<()> {
+    let format = s.ui.style.format;
+    let (heads, _) = picked(s, columns(format, SETTINGS[0], view))?;
+    let mut listing = Listing::new(&s.ui, heads, 0);
+    for d in which {
+        let (_, row) = picked(s, columns(format, d, view))?;
+        listing.row(&mut s.ui, row)?;
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()
+}
+
+type Picked = (Vec<Head>, Vec<Value>);
+
+/// The columns that `--columns` names, in its order.
+fn picked(s: &Session<'_>, columns: Vec<(&'static str, Kind, Value)>) -> Result<Picked> {
+    let (heads, row): Picked = columns.into_iter().map(|(name, kind, value)| (Head::new(name, kind), value)).unzip();
+    let Some(names) = &s.columns else { return Ok((heads, row)) };
+    let at = names.iter().map(|name| head_index(&heads, name)).collect::<Result<Vec<_>>>()?;
+    Ok(at.into_iter().map(|i| (heads[i].clone(), row[i].clone())).unzip())
+}
+
+/// Refuses unknown `--columns` before anything is changed.
+fn known_columns(s: &Session<'_>) -> Result<()> {
+    let view = View { settings: Settings::default(), org: Some(String::new()) };
+    picked(s, columns(s.ui.style.format, SETTINGS[0], &view)).map(drop)
+}
+
+pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    known_columns(s)?;
+    let org = scope(s, m).await?;
+    let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv) && s.columns.is_none();
+    let view = View::load(s, org, !for_people).await?;
+    let wanted = |d: &&Declared| !m.get_flag("changed") || view.settings.source(d) != Source::Default;
+    let which: Vec<&'static Declared> = SETTINGS.iter().copied().filter(wanted).collect();
+    print_several(s, &which, &view)?;
+    if which.is_empty() {
+        s.ui.status("nothing is set: every setting is at its default");
+    }
+    Ok(())
+}
+
+/// The bare value, for scripts; all that is known of it where a format is asked for.
+pub async fn get(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let d = declared(key(m))?;
+    let org = scope(s, m).await?;
+    let in_full = s.ui.style.format_given || s.columns.is_some();
+    let view = View::load(s, org, in_full).await?;
+    // One that does not hold is no answer for a script.
+    let value = view.settings.value(d)?;
+    if in_full {
+        return print_one(s, d, &view);
+    }
+    s.ui.out(&format!("{}\n", d.rule.text(&value)))?;
+    s.ui.flush()
+}
+
+pub async fn explain(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let d = declared(key(m))?;
+    let org = scope(s, m).await?;
+    let view = View::load(s, org, true).await?;
+    print_one(s, d, &view)
+}
+
+/// Sets settings of one organisation, or of the installation.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Set {
+    pub org: i32,
+    /// Keys, and values in canonical form.
+    pub values: Vec<(String, String)>,
+}
+
+/// What a change did to one setting.
+pub struct Changed {
+    pub key: String,
+    /// Whether anything was written.
+    pub is_written: bool,
+    /// In words, what it was and what it is.
+    pub before: String,
+    pub after: String,
+}
+
+/// Settings under the lock. An organisation that was deleted meanwhile has none.
+async fn under_lock(tx: &mut Tx<'_>, org: i32) -> Result<Settings> {
+    if org != SYSTEM && !records::is_live_org(tx.db, org).await? {
+        return Err(Problem::conflict("the organisation was deleted by somebody else in the meantime").into());
+    }
+    settings::of(tx.db, org).await
+}
+
+impl Verb for Set {
+    type Output = Vec<Changed>;
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.org]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+        let settings = under_lock(tx, self.org).await?;
+        let mut changed = Vec::new();
+        for (key, value) in &self.values {
+            let d = declared(key)?;
+            d.check_scope(self.org)?;
+            let value = d.rule.text(&d.parse(value)?);
+            let there = settings.stored(self.org, d.key);
+            let is_written = there.is_none_or(|stored| stored.value != value);
+            if is_written {
+                tx.set_setting(self.org, d.key, &value, there).await?;
+            }
+            changed.push(Changed { key: d.key.into(), is_written, before: told(&settings, d), after: value });
+        }
+        Ok(changed)
+    }
+}
+
+/// Takes back what one organisation, or the installation, has set.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reset {
+    pub org: i32,
+    pub keys: Vec<String>,
+}
+
+impl Verb for Reset {
+    type Output = Vec<Changed>;
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.org]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+        let before = under_lock(tx, self.org).await?;
+        let own = |key: &String| before.stored(self.org, key);
+        for stored in self.keys.iter().filter_map(own) {
+            tx.reset_setting(stored).await?;
+        }
+        let after = settings::of(tx.db, self.org).await?;
+        let of = |key: &String| Changed {
+            key: key.clone(),
+            is_written: own(key).is_some(),
+            before: own(key).map_or_else(String::new, |stored| stored.value.clone()),
+            // A key that another version of orgctl wrote has nothing behind it.
+            after: declared(key).map_or_else(|_| String::new(), |d| told(&after, d)),
+        };
+        Ok(self.keys.iter().map(of).collect())
+    }
+}
+
+/// `15, the default`: what holds and why.
+fn told(settings: &Settings, d: &Declared) -> String {
+    let value = settings.text(d);
+    match settings.source(d) {
+        Source::Default => format!("{value}, the default"),
+        Source::System => format!("{value} for the installation"),
+        Source::Org => value,
+    }
+}
+
+pub async fn set(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    known_columns(s)?;
+    let words: Vec<&String> = m.get_many::<String>("pairs").into_iter().flatten().collect();
+    let (pairs, rest) = words.as_chunks::<2>();
+    if let [key] = rest {
+        return Err(Problem::usage(format!("there is no value for {key}"))
+            .hint("write KEY VALUE, pair by pair")
+            .into());
+    }
+    let mut found: Vec<(&'static Declared, &str)> = Vec::new();
+    for [key, text] in pairs {
+        let d = declared(key)?;
+        if found.iter().any(|(other, _)| other.key == d.key) {
+            return Err(Problem::usage(format!("{} is given twice", d.key)).into());
+        }
+        found.push((d, text));
+    }
+    // Which organisation a refusal is about is known first.
+    let org = scope(s, m).await?;
+    let mut values = Vec::new();
+    for (d, text) in found {
+        d.check_scope(org)?;
+        values.push((d.key.to_owned(), d.rule.text(&d.parse(text)?)));
+    }
+    let changed = gate::write(s, &Set { org, values }).await?;
+    let place = place(s, org).await?;
+    for c in &changed {
+        let Changed { key, is_written, before, after } = c;
+        s.ui.status(&match is_written {
+            true => format!("set {key} to {after} {place} (was {before})"),
+            false => format!("{key} is {after} {place} already; nothing was changed"),
+        });
+    }
+    finish(s, org, &changed).await
+}
+
+pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    known_columns(s)?;
+    let given: Vec<&String> = m.get_many::<String>("setting").into_iter().flatten().collect();
+    let org = scope(s, m).await?;
+    let settings = settings::of(s.db().await?, org).await?;
+    let mut keys: Vec<String> = Vec::new();
+    for key in given {
+        // A key that is no longer declared can still be taken away.
+        let key = match settings.stored(org, key) {
+            Some(stored) => &stored.key,
+            None => declared(key)?.key,
+        };
+        if !keys.iter().any(|k| k == key) {
+            keys.push(key.to_owned());
+        }
+    }
+    let changed = gate::write(s, &Reset { org, keys }).await?;
+    let place = place(s, org).await?;
+    for c in &changed {
+        let Changed { key, is_written, before, after } = c;
+        s.ui.status(&match (is_written, after.is_empty()) {
+            (false, _) => format!("{key} is not set {place}; nothing was changed"),
+            (true, true) => format!("reset {key} {place}"),
+            (true, false) => format!("reset {key} {place}: {before} -> {after}"),
+        });
+    }
+    finish(s, org, &changed).await
+}
+
+/// The rest of what is said of a change; what it left, where a format was asked for.
+async fn finish(s: &mut Session<'_>, org: i32, changed: &[Changed]) -> Result<()> {
+    dry_run_note(s);
+    if !s.ui.style.format_given || s.dry_run {
+        return Ok(());
+    }
+    let view = View::load(s, org, true).await?;
+    let known: Vec<&'static Declared> = changed.iter().filter_map(|c| declared(&c.key).ok()).collect();
+    match known.as_slice() {
+        [one] => print_one(s, one, &view),
+        several => print_several(s, several, &view),
+    }
+}

@@ -126,7 +126,7 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl user passwd ravi@sahyadri.example\norgctl user passwd ravi@sahyadri.example --generate --must-change",
         args: |c| c.arg(key("User")).arg(from_stdin()).arg(switch("generate", "Make one and show it once").conflicts_with("password-stdin"))
             .arg(switch("must-change", "Let the user choose another at the next sign-in")), run: run!(password::passwd) },
-    Leaf { noun: "user", verb: "check-password", permission: "users:check-password", writes: true, about: "Tell by the exit code whether a password is the user's",
+    Leaf { noun: "user", verb: "check-password", permission: "users:check_password", writes: true, about: "Tell by the exit code whether a password is the user's",
         examples: "orgctl user check-password ravi@sahyadri.example\norgctl user check-password ravi@sahyadri.example --password-stdin < secret.txt",
         args: |c| c.arg(key("User")).arg(from_stdin()), run: run!(password::check_password) },
     Leaf { noun: "user", verb: "dossier", permission: "users:export", writes: false, about: "Write everything that is held about a person, as JSON",

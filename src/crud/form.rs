@@ -40,7 +40,11 @@ fn about(field: &Field) -> String {
     if field.ty.max > 0 {
         about.push_str(&format!(" of at most {} characters", field.ty.max));
     }
-    about.push_str(if field.ty.required { ", required" } else { ", optional" });
+    about.push_str(match (field.ty.required, field.maker()) {
+        (true, Some(_)) => ", made where none is given",
+        (true, None) => ", required",
+        (false, _) => ", optional",
+    });
     if let Role::Choice(words) = field.ty.role {
         about.push_str(&format!(": one of {}", words.join(", ")));
     }

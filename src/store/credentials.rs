@@ -8,9 +8,10 @@ use super::db::Db;
 use super::sql::Sql;
 use super::tx::Tx;
 use crate::model::audit::{Action, Payload};
-use crate::model::password::StoredHash;
+use crate::model::password::{Params, StoredHash};
 use crate::model::problem::Problem;
 use crate::model::resource::Record;
+use crate::model::setting::{self, Settings};
 use crate::model::value::{Kind, Value, rfc3339};
 
 /// A user's credential.
@@ -20,8 +21,12 @@ pub struct Credential {
     pub must_change: bool,
 }
 
-/// Earlier passwords that may not be used again.
-pub const REMEMBERED: u32 = 5;
+/// What new passwords are hashed with.
+pub fn params(settings: &Settings) -> Result<Params> {
+    let (memory, passes) = (settings.get(setting::ARGON2_MEMORY_KIB)?, settings.get(setting::ARGON2_PASSES)?);
+    let refused = |r| Problem::invalid(format!("the settings argon2.* {r}")).hint("see 'orgctl setting list'");
+    Ok(Params::new(memory, passes, settings.get(setting::ARGON2_LANES)?).map_err(refused)?)
+}
 
 /// What is written of a first password: its user, the hash, when, and whether it must be changed.
 pub const COLUMNS: &[&str] = &["org_id", "user_id", "password", "changed_at", "must_change"];

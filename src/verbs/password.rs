@@ -19,10 +19,11 @@ use crate::model::password::{Params, Secret, StoredHash, generate, hash, policy}
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource::{Descriptor, Record, Resource};
 use crate::model::scalar::Rules;
+use crate::model::setting::{self, Settings};
 use crate::model::user::User;
-use crate::store::credentials;
 use crate::store::records::{self, Life};
 use crate::store::tx::Tx;
+use crate::store::{credentials, settings};
 
 const DESC: &Descriptor = User::DESCRIPTOR;
 
@@ -34,6 +35,8 @@ pub struct SetPassword {
     must_change: bool,
     /// When the credential that was looked at beforehand was made; none where there was none.
     seen: Option<DateTime<Utc>>,
+    /// Earlier passwords that are remembered.
+    keep: u32,
     is_same: bool,
 }
 
@@ -64,15 +67,14 @@ impl Verb for SetPassword {
         let hash = StoredHash::parse(&self.hash).map_err(|e| Problem::invalid(e.to_string()))?;
         match self.is_same {
             true => tx.rehash(&user, &hash, self.must_change).await,
-            false => tx.set_password(&user, &hash, self.must_change, credentials::REMEMBERED).await,
+            false => tx.set_password(&user, &hash, self.must_change, self.keep).await,
         }
     }
 }
 
 /// Hashing takes a while and much memory; a signal is heard meanwhile.
-async fn hashed(s: &Session<'_>, password: Arc<Secret>) -> Result<String> {
+async fn hashed(s: &Session<'_>, password: Arc<Secret>, params: Params) -> Result<String> {
     let salt = bytes(s.random);
-    let params = Params::default();
     Ok(spawn_blocking(move || hash(&password, &params, salt)).await?)
 }
 
@@ -118,21 +120,24 @@ async fn given(s: &mut Session<'_>, m: &ArgMatches, again: bool) -> Result<Secre
 }
 
 /// Holds a new password against the rules, and against those that the user had.
-async fn check(s: &mut Session<'_>, user: &Record, password: Arc<Secret>) -> Result<()> {
+async fn check(s: &mut Session<'_>, user: &Record, password: Arc<Secret>, rules: &Settings) -> Result<()> {
+    let remembered = rules.get(setting::PASSWORD_HISTORY)?;
+    let least = usize::try_from(rules.get(setting::PASSWORD_MIN_LENGTH)?)?;
     let org = records::org_code(s.db().await?, user.meta.org_id).await?;
     let about = ["user_code", "email", "username", "first_name", "middle_name", "last_name"];
     let mut context: Vec<String> = about.iter().map(|c| user.get(c).to_text()).filter(|t| !t.is_empty()).collect();
     context.push(org);
     let context: Vec<&str> = context.iter().map(String::as_str).collect();
-    policy::check(&password, policy::MIN_LENGTH, &context)
+    policy::check(&password, least, &context)
         .map_err(|w| Problem::invalid(format!("the password {w}")).field("password"))?;
     let db = s.db().await?;
-    let mut known = credentials::history(db, user).await?;
-    known.extend(credentials::load(db, user).await?.and_then(|c| c.password));
+    let mut known: Vec<StoredHash> = credentials::load(db, user).await?.and_then(|c| c.password).into_iter().collect();
+    let most = usize::try_from(remembered)?;
+    known.extend(credentials::history(db, user).await?.into_iter().take(most));
     let is_known = spawn_blocking(move || known.iter().any(|k| k.verify(&password))).await?;
     if is_known {
         return Err(Problem::invalid("the password must not be one that the user had before")
-            .hint(format!("the present one and the {} before it are remembered", credentials::REMEMBERED))
+            .hint(format!("the present one and the {remembered} before it are remembered (setting password.history)"))
             .field("password")
             .into());
     }
@@ -154,11 +159,12 @@ pub async fn passwd(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     } else {
         given(s, m, true).await?
     });
-    check(s, &user, Arc::clone(&password)).await?;
+    let rules = settings::of(s.db().await?, user.meta.org_id).await?;
+    check(s, &user, Arc::clone(&password), &rules).await?;
     let seen = credentials::load(s.db().await?, &user).await?.map(|c| c.changed_at);
-    let hash = hashed(s, Arc::clone(&password)).await?;
-    let must_change = m.get_flag("must-change");
-    gate::write(s, &SetPassword { target: target(&user), hash, must_change, seen, is_same: false }).await?;
+    let hash = hashed(s, Arc::clone(&password), credentials::params(&rules)?).await?;
+    let (must_change, keep) = (m.get_flag("must-change"), rules.get(setting::PASSWORD_HISTORY)?);
+    gate::write(s, &SetPassword { target: target(&user), hash, must_change, seen, keep, is_same: false }).await?;
     s.ui.status(&format!("changed the password of {}", user.title()));
     if is_made && !s.dry_run {
         s.ui.out(&format!("{}\n", password.expose()))?;
@@ -183,18 +189,23 @@ pub async fn check_password(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .hint(format!("set one: orgctl user passwd {}", user.key()))
             .into());
     };
-    let tried = Arc::clone(&password);
+    let rules = settings::of(s.db().await?, user.meta.org_id).await?;
+    let params = credentials::params(&rules)?;
+    let (tried, wanted) = (Arc::clone(&password), params.clone());
     let (is_right, is_old, scheme) =
-        spawn_blocking(move || (stored.verify(&tried), stored.needs_rehash(&Params::default()), stored.scheme()))
-            .await?;
+        spawn_blocking(move || (stored.verify(&tried), stored.needs_rehash(&wanted), stored.scheme())).await?;
     if !is_right {
         return Err(Problem::new(ProblemKind::Failed, format!("this is not the password of {}", user.title())).into());
     }
     s.ui.status(&format!("this is the password of {}", user.title()));
     if is_old {
-        let hash = hashed(s, password).await?;
-        gate::write(s, &SetPassword { target: target(&user), hash, must_change, seen, is_same: true }).await?;
-        s.ui.status(&format!("it was hashed with {scheme}; from now on with argon2id"));
+        let hash = hashed(s, password, params).await?;
+        let keep = rules.get(setting::PASSWORD_HISTORY)?;
+        gate::write(s, &SetPassword { target: target(&user), hash, must_change, seen, keep, is_same: true }).await?;
+        s.ui.status(&match scheme {
+            "argon2id" => "it was hashed anew, as the settings say now".to_owned(),
+            other => format!("it was hashed with {other}; from now on with argon2id"),
+        });
     }
     dry_run_note(s);
     Ok(())

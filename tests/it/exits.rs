@@ -19,7 +19,7 @@ fn every_exit_code_has_its_sentence_and_its_hint() {
             // 2: the command line is wrong
             (
                 "branch update A",
-                "error: there is nothing to change\nhint: say what: --code --name --address-line1 --address-line2 --address-line3 --city --state --country --pincode --phone --email --manager-name --parent\nhint: or fill in a form: --edit\n[exit 2]\n",
+                "error: there is nothing to change\nhint: say what: --code --name --address-line1 --address-line2 --address-line3 --city --state --country --pincode --phone --email --manager --manager-name --parent\nhint: or fill in a form: --edit\n[exit 2]\n",
             ),
             (
                 "branch lst",

@@ -89,7 +89,7 @@ fn columns_are_picked_and_ordered() {
 $ orgctl branch list --columns code,cty
 error: there is no field 'cty'
 hint: did you mean city?
-hint: fields: id, org, code, name, address_line1, address_line2, address_line3, city, state, country, pincode, phone, email, manager_name, parent, is_active, status, created_at, created_by, updated_at, updated_by, version, deleted_at, deleted_by
+hint: fields: id, org, code, name, address_line1, address_line2, address_line3, city, state, country, pincode, phone, email, manager, manager_name, parent, is_active, status, created_at, created_by, updated_at, updated_by, version, deleted_at, deleted_by
 [exit 2]
 "
         );

@@ -223,7 +223,7 @@ fn a_file_made_safe_for_spreadsheets_runs_nothing_and_comes_back() {
             assert!(!cell.starts_with(['=', '+', '-', '@', '＝', '－', '＠']), "{cell}");
         }
         // A person adds a row that nobody marked.
-        let edited = format!("{safe}\"NEW\",\"'tis new\",,,,,,,,'+919820012399,,,,\n");
+        let edited = format!("{safe}\"NEW\",\"'tis new\",,,,,,,,'+919820012399,,,,,\n");
         to.run_with("branch import - --org A2", &edited).ok();
         assert_eq!(to.json("branch show NEW --org A2")["name"], "'tis new");
         assert_eq!(to.json("branch show NEW --org A2")["phone"], "+919820012399");

@@ -125,7 +125,8 @@ fn every_table_has_a_class() {
                 continue;
             }
             let text = std::fs::read_to_string(&path).expect("a migration");
-            let tables = text.lines().filter_map(|l| l.strip_prefix("CREATE TABLE "));
+            let tables =
+                text.lines().filter_map(|l| l.strip_prefix("CREATE TABLE ")).filter(|t| !t.starts_with("branches_new"));
             made.extend(tables.map(|t| t.trim_end_matches(" (").to_owned()));
         }
         made.sort();

@@ -37,6 +37,7 @@ use crate::model::problem::plain;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::{Rules, shorten};
+use crate::model::setting;
 use crate::model::value::Value;
 use crate::store::credentials;
 use crate::store::held::Given;
@@ -375,8 +376,12 @@ impl Verb for Import {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Report> {
         let desc = described(&self.noun)?;
-        let rules = &settings::rules(tx.db, self.org.unwrap_or(SYSTEM)).await?;
+        let settings = settings::of(tx.db, self.org.unwrap_or(SYSTEM)).await?;
+        let rules = &settings.rules()?;
         let mut plan = self.plan(desc, rules)?;
+        plan.params = credentials::params(&settings)?;
+        plan.min_length = usize::try_from(settings.get(setting::PASSWORD_MIN_LENGTH)?)?;
+        plan.remembered = settings.get(setting::PASSWORD_HISTORY)?;
         let mut held: Vec<&'static Field> = Vec::new();
         if self.on_conflict == OnConflict::Update {
             let by_key = |f: &&&Field| !plan.references.iter().any(|r| r.by.is_some() && r.field.column == f.column);
@@ -461,7 +466,7 @@ async fn reset_passwords(
     let hashing = Arc::clone(plan);
     let hashes = spawn_blocking(move || rows::hash_all(given, &hashing.params)).await?;
     for (user, hash) in users.iter().zip(hashes.into_iter().flatten()) {
-        tx.set_password(user, &hash, false, credentials::REMEMBERED).await?;
+        tx.set_password(user, &hash, false, plan.remembered).await?;
     }
     Ok(())
 }

@@ -46,6 +46,10 @@ pub struct Plan {
     pub credential: Option<CredentialColumn>,
     /// What a password is hashed with.
     pub params: Params,
+    /// Characters of the shortest password.
+    pub min_length: usize,
+    /// Earlier passwords of a user that are remembered.
+    pub remembered: u32,
     /// Most rows are of new records, so they are checked as such when they are read.
     pub mostly_new: bool,
     /// When the import takes place.
@@ -117,6 +121,8 @@ impl Plan {
             blank: blank.collect::<Result<_>>()?,
             credential: None,
             params: Params::default(),
+            min_length: policy::MIN_LENGTH,
+            remembered: 0,
             mostly_new: true,
             at: DateTime::UNIX_EPOCH,
             rules: rules.clone(),
@@ -246,7 +252,7 @@ impl Plan {
         let password = Secret::new(text.to_owned());
         let context: Vec<String> = values.iter().filter_map(|(_, v)| v.as_text().map(str::to_owned)).collect();
         let context: Vec<&str> = context.iter().map(String::as_str).collect();
-        match policy::check(&password, policy::MIN_LENGTH, &context) {
+        match policy::check(&password, self.min_length, &context) {
             Ok(()) => Ok(Some(GivenCredential::Password(password))),
             Err(weakness) => Err(wrong(weakness.to_string())),
         }

@@ -378,10 +378,38 @@ fn delete_args(c: Command, desc: &'static Descriptor) -> Command {
 
 fn import_args(c: Command, desc: &'static Descriptor) -> Command {
     let c = match desc.noun {
-        "user" => c.arg(switch(
-            "reset-passwords",
-            "Set the passwords of users that are there too; otherwise only new ones get those of the file",
-        )),
+        "user" => c
+            .arg(switch(
+                "reset-passwords",
+                "Set the passwords of users that are there too; otherwise only new ones get those of the file",
+            ))
+            .arg(switch("sync", "Take the file as the whole truth: who is not in it has left"))
+            .arg(
+                text("scope", "SCOPE", "The whole truth about one branch or department only: branch=MUM01")
+                    .requires("sync"),
+            )
+            .arg(
+                text("leavers", "WHAT", "What becomes of who has left: deactivate, block, delete or report")
+                    .value_parser(["deactivate", "block", "delete", "report"])
+                    .hide_possible_values(true)
+                    .default_value("deactivate"),
+            )
+            .arg(
+                text(
+                    "max-leavers",
+                    "N",
+                    "Most who may leave at once: 25, or 10% (default: the setting feed.max_leavers_percent)",
+                )
+                .requires("sync"),
+            )
+            .arg(switch("force", "Let any number leave").requires("sync"))
+            .arg(
+                text("reassign-to", "KEY", "Let what leavers lead, and who reports to them, go to this one")
+                    .requires("sync")
+                    .conflicts_with("orphan"),
+            )
+            .arg(switch("orphan", "Let what leavers lead be led by nobody").requires("sync"))
+            .arg(switch("create-missing", "Make departments and branches that rows refer to and that are not there")),
         _ => c,
     };
     c.arg(Arg::new("file").value_name("FILE").required(true).help("CSV file; '-' reads standard input"))

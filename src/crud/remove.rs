@@ -189,6 +189,14 @@ impl Verb for Delete {
     }
 }
 
+/// What the flags say is to become of what points at records that are not known yet.
+pub async fn mode_in(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, m: &ArgMatches) -> Result<Mode> {
+    if let Some(key) = m.try_get_one::<String>("reassign-to").ok().flatten().cloned() {
+        return Ok(Mode::Reassign(find_in(s, desc, Some(org), &key, Life::Live).await?.meta.id));
+    }
+    mode(s, desc, &[], m).await
+}
+
 /// What the flags say is to become of what points at records.
 pub async fn mode(s: &mut Session<'_>, desc: &'static Descriptor, records: &[Record], m: &ArgMatches) -> Result<Mode> {
     let flag = |name| m.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false);
@@ -199,8 +207,7 @@ pub async fn mode(s: &mut Session<'_>, desc: &'static Descriptor, records: &[Rec
             _ => Mode::Protect,
         });
     };
-    let org = records.first().map(|r| r.meta.org_id);
-    let other = find_in(s, desc, org, &key, Life::Live).await?;
+    let other = find_in(s, desc, records.first().map(|r| r.meta.org_id), &key, Life::Live).await?;
     if records.iter().any(|r| r.meta.id == other.meta.id || r.meta.org_id != other.meta.org_id) {
         return Err(Problem::usage(format!("{} can't take over what it leaves behind itself", other.title())).into());
     }

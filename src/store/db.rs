@@ -109,6 +109,15 @@ impl Db {
     }
 
     /// What stands before the name of an index of a temporary table: PostgreSQL knows by the table.
+    /// An expression for where the row `t` lies in its table, a number of its own until the row is written again.
+    pub(super) fn place_of_row(&self, row_number: &str) -> String {
+        match self.is_postgres() {
+            // `(block,offset)`: a page of 8 kB has fewer than 2^9 rows.
+            true => "(t.ctid::text::point)[0]::bigint * 512 + (t.ctid::text::point)[1]::bigint".to_owned(),
+            false => format!("t.{row_number}"),
+        }
+    }
+
     pub(super) fn in_temporary(&self) -> &'static str {
         if self.is_postgres() { "" } else { "temp." }
     }

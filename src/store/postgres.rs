@@ -223,8 +223,11 @@ pub async fn hold(
         let place = row.text(1)?.trim_matches(['(', ')']).split_once(',');
         let place = place.and_then(|(block, at)| Some((block.parse::<u64>().ok()? << 9) | at.parse::<u64>().ok()?));
         let place = place.ok_or_else(|| anyhow::anyhow!("a row has no place"))?;
-        let is_same = row.value(3).as_bool().unwrap_or(false);
-        matches[usize::try_from(row.int(0)? - 1)?] = Some(Match { id: row.uuid(2)?, place, is_same });
+        let i = usize::try_from(row.int(0)? - 1)?;
+        // What is not held against the record, a reference by another field, may be different.
+        let all_held = rows[i].1.iter().all(|(f, _)| holder.held.iter().any(|h| h.column == f.column));
+        let is_same = all_held && row.value(3).as_bool().unwrap_or(false);
+        matches[i] = Some(Match { id: row.uuid(2)?, place, is_same });
         Ok(())
     })
     .await?;

@@ -240,6 +240,21 @@ pub async fn of_deletion(db: &mut Db, desc: &'static Descriptor, org: i32, delet
     load_where(db, desc, condition, vec![org.into(), deletion.into()]).await
 }
 
+/// The first records of an organisation that were made at an instant, as they are called.
+pub async fn made_at(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: i32,
+    at: DateTime<Utc>,
+    limit: usize,
+) -> Result<Vec<String>> {
+    let condition = format!(
+        "t.org_id = $1 and t.created_at = $2 and t.is_active and t.deleted_at is null order by t.id limit {limit}"
+    );
+    let made = load_where(db, desc, &condition, vec![org.into(), at.into()]).await?;
+    Ok(made.iter().map(Record::title).collect())
+}
+
 /// Records that were deleted before an instant, in one organisation or in all.
 pub async fn deleted_before(
     db: &mut Db,

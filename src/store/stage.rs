@@ -176,6 +176,46 @@ impl Stage {
         })
     }
 
+    pub fn desc(&self) -> &'static Descriptor {
+        self.desc
+    }
+
+    pub fn org(&self) -> Option<i32> {
+        self.org
+    }
+
+    /// Records in use that have a key and that no row stands for, and how many in use there are; all of them, or those with
+    /// one reference. To be asked before anything is written: then records move.
+    pub async fn absent(&self, db: &mut Db, scope: Option<(&str, Uuid)>) -> Result<(Vec<Uuid>, u64)> {
+        let mut sql = Sql::new(format!(
+            "select t.id, {} from {} t where t.{} is not null and t.is_active and t.deleted_at is null and t.org_id = ",
+            db.place_of_row(super::search::row_number(self.desc)),
+            self.desc.table,
+            quoted(self.key.column)
+        ));
+        sql.bind(self.org.unwrap_or(0));
+        if let Some((column, id)) = scope {
+            sql.push(&format!(" and t.{} = ", quoted(column))).bind(id);
+        }
+        let (mut absent, mut there) = (Vec::new(), 0);
+        db.each(sql.yields([Kind::Uuid, Kind::Int]), |row| {
+            there += 1;
+            if !self.seen.has(u64::try_from(row.int(1)?)?) {
+                absent.push(row.uuid(0)?);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok((absent, there))
+    }
+
+    /// Texts that one reference stands for nothing by, as they stand in the file's rows.
+    pub async fn missing(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<Vec<String>> {
+        self.find(db, i, rules).await?;
+        let sql = format!("select word from import_refs where field = {i} and id is null order by first_use, word");
+        db.all(Sql::new(sql).yields([Kind::Text])).await?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
+    }
+
     /// Whether rows may stand for records that are there.
     pub fn holds(&self) -> bool {
         self.holder.is_some()
@@ -322,8 +362,8 @@ impl Stage {
     }
 
     /// Finds what the texts of one reference stand for: a live record, or a row of this file.
-    async fn resolve(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<()> {
-        let Reference { field, target, by } = self.references[i];
+    async fn find(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<()> {
+        let Reference { target, by, .. } = self.references[i];
         let own = target == self.desc;
         // An organisation's records are its own; organisations themselves are no tenant's.
         let tenant = match self.org {
@@ -373,6 +413,13 @@ impl Stage {
                 .await?;
             }
         }
+        Ok(())
+    }
+
+    /// Rejects rows of which a reference stands for nothing, or for several.
+    async fn resolve(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<()> {
+        self.find(db, i, rules).await?;
+        let Reference { field, target, by } = self.references[i];
         let unclear = format!("select count(*) from import_refs where field = {i} and (id is null or matches > 1)");
         if db.one(Sql::new(unclear).yields([Kind::Int])).await?.int(0)? == 0 {
             return Ok(());

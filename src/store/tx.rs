@@ -402,11 +402,18 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    /// Tells PostgreSQL how many rows there are now: it plans by what it knew before, and takes a table that has just
-    /// been filled for an empty one.
-    pub async fn settle(&mut self, desc: &'static Descriptor) -> Result<()> {
+    /// Tells PostgreSQL how many rows there are now, where many are new: it plans by what it knew before, and takes a table
+    /// that has just been filled for an empty one.
+    pub async fn settle(&mut self, desc: &'static Descriptor, new_rows: u64) -> Result<()> {
+        const FEW: i64 = 50;
         self.flush().await?;
-        if self.db.is_postgres() {
+        if !self.db.is_postgres() {
+            return Ok(());
+        }
+        let known = Sql::new("select reltuples::bigint from pg_class where oid = to_regclass($1)");
+        let known = self.db.one(known.with([desc.table.into()]).yields([Kind::Int])).await?.int(0)?;
+        let new_rows = i64::try_from(new_rows)?;
+        if new_rows >= FEW && new_rows >= known / 10 {
             self.db.script(format!("ANALYZE {}", desc.table)).await?;
         }
         Ok(())

@@ -386,3 +386,87 @@ fn passwords_come_with_the_file_for_new_users_only() {
         p.run("audit verify").ok();
     });
 }
+
+/// The staff of a company, month by month.
+#[test]
+fn a_feed_is_the_whole_truth() {
+    both_with_acme(|p| {
+        let staff = |rows: &str| p.write("staff.csv", format!("name,external_id,dept,superior\n{rows}"));
+        let line = |file: &str, more: &str| {
+            format!(
+                "user import {file} --sync --key-field external_id --map dept=department.name --map superior=reports_to.external_id {more}"
+            )
+        };
+        // Somebody who is in no directory is none of the feed's business.
+        p.run("user create --name 'Night Watch' --username watch").ok();
+        let first: String =
+            (0..20).map(|i| format!("Person N{i},E{i},Works,{}\n", if i > 0 { "E0" } else { "" })).collect();
+        let said = p.run(&line(&staff(&first), "")).fails(6);
+        assert!(said.contains("no dept has the name Works"), "{said}");
+        let planned = p.run(&line(&staff(&first), "--create-missing --dry-run")).fails(0);
+        assert!(planned.contains("created dept DEPT-001\n") && planned.contains("(Person N19)\n"), "{planned}");
+        assert_eq!(int(p, "select count(*) from users"), 1);
+        p.run(&line(&staff(&first), "--create-missing")).ok();
+        assert_eq!(p.column("dept list", "name"), ["Works"]);
+        let records = p.audit_records();
+        let again = p.run(&line(&staff(&first), "")).fails(0);
+        assert!(again.contains("unchanged 20, rejected 0, left 0"), "{again}");
+        assert_eq!(p.audit_records(), records, "the same file again writes nothing");
+        // One joins, one moves, one leaves.
+        let next = first
+            .replace("Person N19,E19,Works,E0\n", "Joiner One,E20,Works,E1\n")
+            .replace("Person N3,", "Renamed N3,");
+        let planned = p.run(&line(&staff(&next), "--dry-run -o json")).json();
+        assert_eq!(
+            [&planned["created"], &planned["updated"], &planned["unchanged"], &planned["left"]],
+            [&json!(1), &json!(1), &json!(18), &json!(1)]
+        );
+        assert!(
+            planned["movers"][0].as_str().expect("a mover").ends_with("(Renamed N3): name, first_name"),
+            "{planned}"
+        );
+        assert!(planned["leavers"][0].as_str().expect("a leaver").ends_with("(Person N19)"), "{planned}");
+        assert_eq!(p.audit_records(), records);
+        p.run(&line(&staff(&next), "")).ok();
+        assert_eq!(p.json("user show E19")["status"], "inactive");
+        assert_eq!(p.json("user show watch")["status"], "active");
+        // Half a file: refused, unless it is meant.
+        let half: String = next.lines().take(10).map(|l| format!("{l}\n")).collect();
+        let records = p.audit_records();
+        let said = p.run(&line(&staff(&half), "")).fails(4);
+        assert!(said.contains("10 of 20 users are not in the file, and at most 2 may leave at once: "), "{said}");
+        assert_eq!(p.audit_records(), records + 1, "one record of the refusal");
+        p.run("setting set feed.max_leavers_percent 50").ok();
+        let said = p.run(&line(&staff(&half), "--leavers report")).fails(0);
+        assert!(said.contains("not in the file: user") && said.contains("left 10"), "{said}");
+        assert_eq!(p.column("user list --filter 'status=active external_id!='", "external_id").len(), 20);
+        // Nobody leaves while a row can't be read: it may be about who seems to have left.
+        let said = p.run(&line(&staff(&half.replace("Person N9,E9,", ",E9,")), "--keep-going")).fails(7);
+        assert!(said.contains("nobody leaves while rows are rejected"), "{said}");
+        assert_eq!(p.column("user list --filter 'status=active external_id!='", "external_id").len(), 20);
+        // Who leads somebody who stays is named, and hands over.
+        let without = next.replace("Person N1,E1,Works,E0\n", "");
+        let said = p.run(&line(&staff(&without.replace(",E1\n", ",E0\n")), "")).fails(0);
+        assert!(said.contains("(Person N1)\n"), "the file itself says whom they report to now: {said}");
+        let headless = next.replace("Person N0,E0,Works,\n", "").replace(",E0\n", ",\n");
+        p.run(&line(&staff(&headless), "--max-leavers 1")).ok();
+        // They come back, and are blocked or deleted where that is asked for.
+        p.run(&line(&staff(&next), "")).ok();
+        assert_eq!(p.json("user show E0")["status"], "active");
+        let fewer = next.replace("Person N5,E5,Works,E0\n", "");
+        p.run(&line(&staff(&fewer), "--leavers block")).ok();
+        assert_eq!(p.json("user show E5")["status"], "blocked");
+        p.run(&line(&staff(&fewer), "--leavers delete")).ok();
+        assert!(p.run("user show E5").fails(3).contains("is deleted"));
+        // The truth about one department only.
+        p.run("dept create --name Else").ok();
+        p.run("user move E7 --department Else").ok();
+        let one = staff("Person N7,E7,Else,E0\n");
+        let said = p.run(&line(&one, "--scope dept=Else")).fails(0);
+        assert!(said.contains("unchanged 1, rejected 0, left 0"), "{said}");
+        assert!(p.run(&line(&one, "--scope team=x")).fails(2).contains("is no scope"));
+        assert!(p.run("user import x.csv --scope dept=Else").fails(2).contains("--sync"));
+        p.run("db check").ok();
+        p.run("audit verify").ok();
+    });
+}

@@ -5,6 +5,7 @@
 //! ([`crate::store::stage`]): its key, its references, an id. Then all rows are checked against each other, in the
 //! database. The second time the good rows are written. Nothing of it grows with the file but the temporary tables.
 
+mod feed;
 mod mapping;
 mod report;
 mod rows;
@@ -23,6 +24,7 @@ use serde_json::Map;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
+use self::feed::{Came, Feed, Leavers, SHOWN as SHOWN_OF_FEED};
 use self::mapping::{CredentialColumn, Mapping, constants, map_columns};
 use self::report::tell;
 use self::rows::{GivenCredential, Making, Order, Parsed, Plan, without_reference};
@@ -30,7 +32,7 @@ use self::source::{PASS_OVER, Rows, Source, unreadable};
 use super::gate::{self, Verb};
 use super::input::not_system;
 use super::session::Session;
-use super::write::{blank, described, not_in_system};
+use super::write::{blank, described, keys_free, not_in_system};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::problem::plain;
@@ -76,6 +78,10 @@ pub struct Import {
     pub credential: Option<CredentialColumn>,
     /// Users that are there get the passwords of the file too.
     pub reset_passwords: bool,
+    /// The file is the whole truth about who is there.
+    pub feed: Option<Feed>,
+    /// Departments and branches that rows refer to are made where they are not there.
+    pub create_missing: bool,
     #[serde(skip)]
     progress: Progress,
 }
@@ -89,6 +95,10 @@ pub struct Report {
     pub unchanged: u64,
     pub skipped: u64,
     pub rejected: u64,
+    /// Who was not in the file that is the whole truth.
+    pub feed: Option<Came>,
+    /// What was made because rows refer to it.
+    pub made: Vec<String>,
     /// The first of them.
     pub rejects: Vec<Reject>,
     /// Nothing was written because of rejected rows.
@@ -97,9 +107,6 @@ pub struct Report {
 
 /// Rejected rows that the report shows.
 const SHOWN: usize = 20;
-
-/// New rows after which a database's statistics no longer fit.
-const MANY: u64 = 1000;
 
 /// Rows that are written together.
 const TOGETHER: usize = 1000;
@@ -350,6 +357,13 @@ impl Import {
                 let mut after = before.clone();
                 set(&mut after);
                 let changed = tx.update(before, after, Action::Update).await?;
+                if let (Some(feed), Some(changed)) = (&mut report.feed, &changed)
+                    && feed.movers.len() < SHOWN_OF_FEED
+                {
+                    let fields = before.desc.fields.iter().filter(|f| before.get(f.column) != changed.get(f.column));
+                    let fields: Vec<&str> = fields.map(Field::name).collect();
+                    feed.movers.push(format!("{}: {}", changed.title(), fields.join(", ")));
+                }
                 match credential.filter(|_| self.reset_passwords) {
                     Some(credential) => {
                         resets.push((changed.clone().unwrap_or_else(|| before.clone()), credential, changed.is_some()));
@@ -394,8 +408,15 @@ impl Verb for Import {
         plan.mostly_new = !stage.holds();
         plan.at = tx.at();
         let plan = Arc::new(plan);
-        let mut report = Report::default();
+        let mut report = Report { feed: self.feed.as_ref().map(|_| Came::default()), ..Report::default() };
         self.read(tx, &plan, &mut stage, &mut report).await?;
+        let absent = match &self.feed {
+            Some(feed) => feed.absent(tx, &stage, &settings).await?,
+            None => Vec::new(),
+        };
+        if self.create_missing {
+            report.made = create_missing(tx, &plan, &mut stage, rules).await?;
+        }
         stage.check(tx.db, rules).await?;
         report.rejected = stage.rejected(tx.db).await?;
         report.rejects = stage.rejects(tx.db, 0, SHOWN).await?;
@@ -415,11 +436,22 @@ impl Verb for Import {
             }
         }
         self.write_singly(tx, &plan, &stage, false, &mut report).await?;
-        self.source.check_unchanged()?;
-        if report.created > MANY {
-            tx.settle(desc).await?;
+        if let Some(feed) = &self.feed {
+            // Who could not be read may be one who seems to have left.
+            let absent = if report.rejected > 0 { &[][..] } else { &absent };
+            let came = report.feed.get_or_insert_default();
+            came.left = absent.len() as u64;
+            came.leavers = feed.let_leave(tx, &stage, absent).await?;
+            came.joiners = records::made_at(tx.db, desc, stage.org().unwrap_or(SYSTEM), tx.at(), SHOWN_OF_FEED).await?;
         }
-        if report.created + report.updated > 0 {
+        self.source.check_unchanged()?;
+        tx.settle(desc, report.created).await?;
+        let left = if self.feed.as_ref().is_some_and(|f| f.leavers != Leavers::Report) {
+            report.feed.as_ref().map_or(0, |f| f.left)
+        } else {
+            0
+        };
+        if report.created + report.updated + left > 0 {
             let mut details = Map::new();
             details.insert("file".into(), self.source.shown.clone().into());
             for (name, n) in [
@@ -427,13 +459,55 @@ impl Verb for Import {
                 ("created", report.created),
                 ("updated", report.updated),
                 ("rejected", report.rejected),
-            ] {
+                ("left", left),
+            ]
+            .into_iter()
+            .filter(|(name, _)| *name != "left" || self.feed.is_some())
+            {
                 details.insert(name.into(), n.into());
             }
             tx.event(self.org.unwrap_or(SYSTEM), Action::Import, desc.noun, details).await?;
         }
         Ok(report)
     }
+}
+
+/// Makes the departments and branches that rows refer to and that are not there: by the code or the name that they are
+/// referred to by. What they are called.
+async fn create_missing(tx: &mut Tx<'_>, plan: &Plan, stage: &mut Stage, rules: &Rules) -> Result<Vec<String>> {
+    let mut made = Vec::new();
+    let Some(org) = stage.org() else { return Ok(made) };
+    for (i, reference) in plan.references.iter().enumerate() {
+        let target = reference.target;
+        if target == plan.desc || !matches!(target.noun, "branch" | "dept") {
+            continue;
+        }
+        for word in stage.missing(tx.db, i, rules).await? {
+            let id = tx.new_id();
+            let mut record = blank(tx, target, org, id, rules)?;
+            let by = reference.by.unwrap_or(target.key());
+            record.set(by.column, by.parse(&word, rules)?);
+            let Some(name) = target.field("name") else { continue };
+            if record.get(name.column).is_null() {
+                record.set(name.column, name.parse(&word, rules)?);
+            }
+            if record.get(target.key().column).is_null() {
+                let code = match target.made() {
+                    Some(_) => tx.made_codes(target, org, 1, "").await?.pop(),
+                    None => None,
+                };
+                let refused = || {
+                    Problem::invalid(format!("{} {} can't be made: it has no code", target.noun, shorten(&word)))
+                        .hint(format!("refer to a {} by its code, or make it first", target.noun))
+                };
+                record.set(target.key().column, code.ok_or_else(refused)?.into());
+            }
+            (target.check)(&record)?;
+            keys_free(tx, &record, None).await?;
+            made.push(tx.insert(target, org, id, record.values).await?.title());
+        }
+    }
+    Ok(made)
 }
 
 /// Sets the passwords of users that are there, where the file says others than they have.
@@ -584,6 +658,10 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         *first = first.trim_start_matches(SAFE).to_owned();
     }
     let Mapping { mut columns, lookups, credential } = map_columns(desc, &header, m)?;
+    let feed = match org {
+        Some(org) => Feed::of(s, desc, org, m).await?,
+        None => None,
+    };
     let reset_passwords = m.try_get_one::<bool>("reset-passwords").ok().flatten().copied().unwrap_or(false);
     if let (Some(_), Some(rejects)) = (credential, &rejects) {
         s.ui.warn(&format!(
@@ -596,7 +674,15 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         s.ui.status(&said);
         columns[at] = None;
     }
-    let constants = constants(desc, m)?;
+    let mut constants = constants(desc, m)?;
+    let says_active = |name: &str| name == "is_active";
+    if feed.is_some()
+        && !columns.iter().flatten().any(|c| says_active(c))
+        && !constants.iter().any(|(c, _)| says_active(c))
+    {
+        // Who is in the file is with the organisation, and comes back where he or she had left.
+        constants.push(("is_active".into(), "yes".into()));
+    }
     if let Some((twice, _)) = constants.iter().find(|(c, _)| columns.iter().flatten().any(|f| f == c)) {
         return Err(Problem::usage(format!("--set {twice}: the file has a column for it"))
             .hint("leave --set out, or map the column to another field")
@@ -622,6 +708,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             })?,
     };
     let on_conflict = match m.get_one::<String>("on-conflict").map(String::as_str) {
+        _ if feed.is_some() => OnConflict::Update,
         Some("skip") => OnConflict::Skip,
         Some("update") => OnConflict::Update,
         _ => OnConflict::Error,
@@ -646,6 +733,8 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         rejects,
         credential,
         reset_passwords,
+        feed,
+        create_missing: m.try_get_one::<bool>("create-missing").ok().flatten().copied().unwrap_or(false),
         progress: s.ui.progress(),
     };
     // What is set for every row is wrong for all of them or for none.

@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
+use super::feed::Leavers;
 use super::mapping::is_reject_column;
 use super::source::{Rows, Source, Spans, unreadable};
 use super::{Import, OnConflict, Report};
@@ -146,6 +147,9 @@ impl Import {
     }
 }
 
+/// So many changes of a feed are told one by one.
+const FEW: u64 = 20;
+
 fn rows(n: u64) -> String {
     if n == 1 { "1 row".to_owned() } else { format!("{n} rows") }
 }
@@ -159,11 +163,18 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
             .iter()
             .map(|x| json!({ "line": x.line, "column": x.column, "code": x.code, "reason": x.reason }))
             .collect();
-        let report = json!({
+        let mut report = json!({
             "read": r.read, "created": r.created, "updated": r.updated, "unchanged": r.unchanged, "skipped": r.skipped,
             "rejected": r.rejected, "rejects": rejects, "written": !r.refused && !s.dry_run, "seconds": (seconds * 1000.0).round() / 1000.0,
             "rows_per_second": rate,
         });
+        if let (Some(feed), Some(left)) = (&r.feed, report.as_object_mut()) {
+            left.insert("left".into(), feed.left.into());
+            left.insert("joiners".into(), feed.joiners.clone().into());
+            left.insert("movers".into(), feed.movers.clone().into());
+            left.insert("leavers".into(), feed.leavers.clone().into());
+            left.insert("made".into(), r.made.clone().into());
+        }
         s.ui.out(&format!("{}\n", format::json_pretty(&report)))?;
         s.ui.flush()?;
     } else {
@@ -172,6 +183,37 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
             let column = x.column.as_ref().filter(|c| !x.reason.starts_with(c.as_str()));
             let column = column.map_or(String::new(), |c| format!(", {c}"));
             s.ui.status(&format!("rejected line {}{column}: {}", x.line, x.reason));
+        }
+        for made in &r.made {
+            s.ui.status(&format!("created {made}"));
+        }
+        if let (Some(plan), Some(feed)) = (&r.feed, &verb.feed) {
+            let done = match feed.leavers {
+                Leavers::Deactivate => "deactivated",
+                Leavers::Block => "blocked",
+                Leavers::Delete => "deleted",
+                Leavers::Report => "not in the file:",
+            };
+            for (done, names, count) in [
+                ("created", &plan.joiners, r.created),
+                ("updated", &plan.movers, r.updated),
+                (done, &plan.leavers, plan.left),
+            ] {
+                // A real run of many tells how many; what they are called is told beforehand, by a dry run.
+                if !s.dry_run && done != "not in the file:" && count > FEW {
+                    continue;
+                }
+                for name in names {
+                    s.ui.status(&format!("{done} {name}"));
+                }
+                let more = count.saturating_sub(names.len() as u64);
+                if more > 0 {
+                    s.ui.status(&format!("{done} {more} more"));
+                }
+            }
+            if r.rejected > 0 {
+                s.ui.status("nobody leaves while rows are rejected: one of them may be about who seems to have left");
+            }
         }
         let hidden = r.rejected.saturating_sub(r.rejects.len() as u64);
         if hidden > 0 {
@@ -189,8 +231,9 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
                 parts.push(format!("skipped {}", r.skipped));
             }
             parts.push(format!("rejected {}", r.rejected));
+            parts.extend(r.feed.as_ref().map(|f| format!("left {}", f.left)));
             s.ui.status(&format!("read {}: {} ({seconds:.1} s, {rate} rows/s)", rows(r.read), parts.join(", ")));
-            if r.created + r.updated == 0 {
+            if r.created + r.updated + r.feed.as_ref().map_or(0, |f| f.left) == 0 {
                 s.ui.status("nothing was changed");
             }
         }

@@ -1,0 +1,195 @@
+//! An HR feed: a file that is the whole truth about who is with the organisation. Who is not in it has left.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::crud::input::find_ref;
+use crate::crud::remove::{self, Mode};
+use crate::crud::session::Session;
+use crate::model::audit::Action;
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::scalar::shorten;
+use crate::model::setting::{self, Settings};
+use crate::model::value::Value;
+use crate::store::records;
+use crate::store::stage::Stage;
+use crate::store::tx::Tx;
+
+/// What becomes of those who are not in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Leavers {
+    Deactivate,
+    Block,
+    Delete,
+    /// They are only told.
+    Report,
+}
+
+/// How many may leave at once: half a file must not fire half the company.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Most {
+    Percent(u32),
+    Users(u64),
+    /// As the setting says.
+    Setting,
+}
+
+impl Most {
+    fn parse(text: &str) -> Result<Most, Problem> {
+        let wrong = || {
+            Problem::usage(format!("'{}' is no number of leavers", shorten(text)))
+                .hint("write --max-leavers 10% or --max-leavers 25")
+        };
+        match text.trim().strip_suffix('%') {
+            Some(percent) => {
+                let percent = percent.trim().parse().ok().filter(|p| *p <= 100).ok_or_else(wrong)?;
+                Ok(Most::Percent(percent))
+            }
+            None => Ok(Most::Users(text.trim().parse().map_err(|_| wrong())?)),
+        }
+    }
+
+    /// The number of users, of so many.
+    fn of(self, users: u64, settings: &Settings) -> Result<u64> {
+        let percent = match self {
+            Most::Users(n) => return Ok(n),
+            Most::Percent(percent) => percent,
+            Most::Setting => settings.get(setting::FEED_MAX_LEAVERS_PERCENT)?,
+        };
+        Ok(users * u64::from(percent) / 100)
+    }
+}
+
+/// How a feed is taken.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Feed {
+    /// The field and the record that users must have for the file to be the truth about them; none: all users.
+    pub scope: Option<(String, Uuid)>,
+    pub leavers: Leavers,
+    pub most: Most,
+    pub force: bool,
+    /// What becomes of those whom leavers lead.
+    pub mode: Mode,
+}
+
+/// What a feed came to, besides what any import tells: how many left, and the first of all, as they are called.
+#[derive(Debug, Default)]
+pub struct Came {
+    pub left: u64,
+    pub joiners: Vec<String>,
+    /// With the fields that changed.
+    pub movers: Vec<String>,
+    pub leavers: Vec<String>,
+}
+
+/// So many of each are told by name.
+pub const SHOWN: usize = 50;
+
+impl Feed {
+    /// What the flags say; none where the file is an ordinary one.
+    pub async fn of(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, m: &ArgMatches) -> Result<Option<Feed>> {
+        let flag = |name| m.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false);
+        let text = |name| m.try_get_one::<String>(name).ok().flatten().cloned();
+        if !flag("sync") {
+            return Ok(None);
+        }
+        let scope = match text("scope") {
+            Some(scope) => Some(scoped(s, desc, org, &scope).await?),
+            None => None,
+        };
+        let mode = remove::mode_in(s, desc, org, m).await?;
+        Ok(Some(Feed {
+            scope,
+            leavers: match text("leavers").as_deref() {
+                Some("block") => Leavers::Block,
+                Some("delete") => Leavers::Delete,
+                Some("report") => Leavers::Report,
+                _ => Leavers::Deactivate,
+            },
+            most: text("max-leavers").map_or(Ok(Most::Setting), |t| Most::parse(&t))?,
+            force: flag("force"),
+            mode,
+        }))
+    }
+
+    /// The users about whom the file is the truth and who are not in it. To be asked before anything is written.
+    pub async fn absent(&self, tx: &mut Tx<'_>, stage: &Stage, settings: &Settings) -> Result<Vec<Uuid>> {
+        let (absent, users) =
+            stage.absent(tx.db, self.scope.as_ref().map(|(column, id)| (column.as_str(), *id))).await?;
+        let (n, most) = (absent.len() as u64, self.most.of(users, settings)?);
+        if n > most && !self.force && self.leavers != Leavers::Report {
+            let names = names(tx, stage.desc(), stage.org(), &absent[..absent.len().min(5)]).await?;
+            return Err(Problem::conflict(format!(
+                "{n} of {users} users are not in the file, and at most {most} may leave at once: {}, ...",
+                names.join(", ")
+            ))
+            .hint("is the file complete? --dry-run --force shows all that would happen")
+            .hint("--max-leavers 25% lets more leave, --force any number; the setting is feed.max_leavers_percent")
+            .into());
+        }
+        Ok(absent)
+    }
+
+    /// Lets them leave.
+    pub async fn let_leave(&self, tx: &mut Tx<'_>, stage: &Stage, absent: &[Uuid]) -> Result<Vec<String>> {
+        let names = names(tx, stage.desc(), stage.org(), &absent[..absent.len().min(SHOWN)]).await?;
+        if self.leavers == Leavers::Report || absent.is_empty() {
+            return Ok(names);
+        }
+        let mut leaving: Vec<Record> = Vec::new();
+        for some in absent.chunks(500) {
+            let ids: Vec<Value> = some.iter().map(|id| (*id).into()).collect();
+            leaving.extend(records::with_ids(tx.db, stage.desc(), stage.org(), &ids).await?);
+        }
+        if self.leavers != Leavers::Block {
+            let done = if self.leavers == Leavers::Delete { "deleted" } else { "deactivated" };
+            remove::release(tx, &leaving, self.mode, done).await?;
+        }
+        let deletion = tx.new_id();
+        for before in &leaving {
+            let mut after = before.clone();
+            match self.leavers {
+                Leavers::Delete => {
+                    tx.delete(before, deletion).await?;
+                    continue;
+                }
+                Leavers::Block => {
+                    after.set("blocked", true.into());
+                    after.set("block_reason", "not in the HR feed".into());
+                    tx.update(before, after, Action::UserBlock).await?;
+                }
+                Leavers::Deactivate | Leavers::Report => {
+                    after.set("is_active", false.into());
+                    tx.update(before, after, Action::Deactivate).await?;
+                }
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// How some records are called.
+async fn names(tx: &mut Tx<'_>, desc: &'static Descriptor, org: Option<i32>, ids: &[Uuid]) -> Result<Vec<String>> {
+    let ids: Vec<Value> = ids.iter().map(|id| (*id).into()).collect();
+    let mut names: Vec<String> = records::with_ids(tx.db, desc, org, &ids).await?.iter().map(Record::title).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Reads `branch=MUM01` or `dept=DEPT-001`.
+async fn scoped(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, text: &str) -> Result<(String, Uuid)> {
+    let wrong = || {
+        Problem::usage(format!("'{}' is no scope", shorten(text)))
+            .hint("write --scope branch=MUM01 or --scope dept=DEPT-001")
+    };
+    let (name, key) = text.split_once('=').ok_or_else(wrong)?;
+    let is_meant = |f: &&Field| {
+        matches!(f.target(), Some("branch" | "dept")) && (f.name() == name.trim() || f.target() == Some(name.trim()))
+    };
+    let field = desc.fields.iter().find(is_meant).ok_or_else(wrong)?;
+    let id = find_ref(s, field, org, key.trim()).await?.as_uuid().ok_or_else(wrong)?;
+    Ok((field.column.to_owned(), id))
+}

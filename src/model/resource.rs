@@ -146,7 +146,7 @@ impl Descriptor {
     }
     /// Whether one of the fields with these columns gives `field` a value.
     pub fn is_given(&self, field: &Field, given: impl Fn(&Field) -> bool) -> bool {
-        given(field) || self.joint(field).is_some_and(|joint| given(joint))
+        given(field) || self.joint(field).is_some_and(given)
     }
     /// The field that is made where none is given.
     pub fn made(&self) -> Option<(&'static Field, Maker)> {

@@ -344,8 +344,8 @@ impl Stage {
             let mut sql = Sql::new(format!(
                 "insert into import_rejects (n, line, field, code, reason)
                  select s.n, s.line, '{0}', 'conflict', '{1} ' || {2} || ' exists already'
-                   from import_rows s join {3} t on t.{4} = s.k{i} and t.deleted_at is null and t.id <> s.id
-                  where s.k{i} is not null",
+                   from import_rows s cross join {3} t
+                  where t.{4} = s.k{i} and t.deleted_at is null and t.id <> s.id and s.k{i} is not null",
                 field.name(),
                 self.desc.noun,
                 shortened(&format!("s.k{i}")),
@@ -377,8 +377,9 @@ impl Stage {
                     "select x.id from {table} x where {tenant} and x.{key} = import_refs.word and x.deleted_at is null"
                 );
                 let mut script = format!("update import_refs set id = ({found}) where field = {i};\n");
-                if own {
-                    let row = "import_rows s where s.k0 = import_refs.word order by s.n limit 1";
+                // The natural key is staged where rows give it, which need not be what they are told apart by.
+                if let (true, Some(k)) = (own, self.staged(target.key())) {
+                    let row = format!("import_rows s where s.k{k} = import_refs.word order by s.n limit 1");
                     script.push_str(&format!(
                         "update import_refs set n = (select s.n from {row}), id = coalesce(id, (select s.id from {row}))
                           where field = {i};\n"
@@ -464,7 +465,7 @@ impl Stage {
                 .collect::<Result<_>>()?;
             let Some(last) = words.last() else { return Ok(()) };
             after.clone_from(last);
-            let mut found: HashMap<String, Uuid> = HashMap::new();
+            let mut found: HashMap<String, (Uuid, Option<i64>)> = HashMap::new();
             for field in target.keys().skip(1) {
                 let mut meant: HashMap<String, String> = HashMap::new();
                 for word in words.iter().filter(|w| !found.contains_key(*w)) {
@@ -475,7 +476,17 @@ impl Stage {
                 let values: Vec<Value> = meant.keys().map(|v| v.as_str().into()).collect();
                 for record in records::with_values(db, target, self.org, field, &values).await? {
                     if let Some(word) = meant.get(&record.get(field.column).to_text()) {
-                        found.insert(word.clone(), record.meta.id);
+                        found.insert(word.clone(), (record.meta.id, None));
+                    }
+                }
+                // A row of the file stands for the record that it changes, or for the one that it makes.
+                let own = (target == self.desc).then(|| self.staged(field)).flatten();
+                let (Some(k), false) = (own, values.is_empty()) else { continue };
+                let mut sql = Sql::bulk(format!("select k{k}, id, n from import_rows where k{k} in "), db.engine());
+                sql.bind_rows(values).push(" order by n desc");
+                for row in db.all(sql.yields([Kind::Text, Kind::Uuid, Kind::Int])).await? {
+                    if let Some(word) = meant.get(row.text(0)?) {
+                        found.insert(word.clone(), (row.uuid(1)?, Some(row.int(2)?)));
                     }
                 }
             }
@@ -485,12 +496,12 @@ impl Stage {
                     && let Some(record) = records::load(db, target, org, id).await?
                     && record.meta.is_live()
                 {
-                    found.insert(word.clone(), id);
+                    found.insert(word.clone(), (id, None));
                 }
             }
-            for (word, id) in found {
+            for (word, (id, n)) in found {
                 let mut sql = Sql::new("update import_refs set id = ");
-                sql.bind(id).push(&format!(" where field = {i} and word = ")).bind(word);
+                sql.bind(id).push(", n = ").bind(n).push(&format!(" where field = {i} and word = ")).bind(word);
                 db.execute(sql).await?;
             }
         }
@@ -751,10 +762,14 @@ impl Stage {
             .collect()
     }
 
+    /// The column of the staged keys that holds a field.
+    fn staged(&self, field: &Field) -> Option<usize> {
+        std::iter::once(&self.key).chain(&self.others).position(|f| f.column == field.column)
+    }
+
     /// The column of the staged keys that holds the code which is made where a row has none.
     fn code(&self) -> Option<usize> {
-        let (made, _) = self.desc.made()?;
-        std::iter::once(&self.key).chain(&self.others).position(|f| f.column == made.column)
+        self.staged(self.desc.made()?.0)
     }
 
     /// A query of the codes that rows give: none of them may be made.

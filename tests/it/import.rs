@@ -494,7 +494,8 @@ fn a_load_of_many_rows_is_held_against_the_rules() {
         p.run("branch create --code B --name B --parent A").ok();
         p.sql("update branches set parent_id = (select id from branches b where b.code = 'B') where code = 'A'")
             .expect("a ring");
-        let file = p.write("b.csv", "code,name\nC,c\n");
+        let rows: String = (0..1100).map(|i| format!("C{i},c\n")).collect();
+        let file = p.write("b.csv", format!("code,name\n{rows}"));
         let said = p.run(&format!("branch import {file}")).fails(4);
         assert!(said.contains("can't stand below itself"), "{said}");
         assert_eq!(codes(p), "A B");

@@ -404,7 +404,7 @@ fn a_feed_is_the_whole_truth() {
         let said = p.run(&line(&staff(&first), "")).fails(6);
         assert!(said.contains("no dept has the name Works"), "{said}");
         let planned = p.run(&line(&staff(&first), "--create-missing --dry-run")).fails(0);
-        assert!(planned.contains("created dept DEPT-001\n") && planned.contains("(Person N19)\n"), "{planned}");
+        assert!(planned.contains("created dept DEPT-001 (Works)\n") && planned.contains("(Person N19)\n"), "{planned}");
         assert_eq!(int(p, "select count(*) from users"), 1);
         p.run(&line(&staff(&first), "--create-missing")).ok();
         assert_eq!(p.column("dept list", "name"), ["Works"]);

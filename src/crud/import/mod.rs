@@ -504,7 +504,8 @@ async fn create_missing(tx: &mut Tx<'_>, plan: &Plan, stage: &mut Stage, rules: 
             }
             (target.check)(&record)?;
             keys_free(tx, &record, None).await?;
-            made.push(tx.insert(target, org, id, record.values).await?.title());
+            let record = tx.insert(target, org, id, record.values).await?;
+            made.push(format!("{} ({})", record.title(), record.get(name.column).to_text()));
         }
     }
     Ok(made)

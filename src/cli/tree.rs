@@ -94,6 +94,9 @@ pub const LEAVES: &[Leaf] = &[
         run: run!(user::block) },
     Leaf { noun: "user", verb: "unblock", permission: "users:block", writes: true, about: "Let blocked users in again",
         examples: "orgctl user unblock ravi@sahyadri.example", args: |c| c.arg(keys("Users to let in")), run: run!(user::unblock) },
+    Leaf { noun: "user", verb: "invite", permission: "users:invite", writes: true, about: "Invite users: make a token for each, shown once",
+        examples: "orgctl user invite ravi@sahyadri.example\norgctl user invite ravi@sahyadri.example --expires 2d -o json",
+        args: |c| c.arg(keys("Users to invite")).arg(text("expires", "TIME", "How long the invitation holds: 2d, 2026-12-24 (default: 7d)")), run: run!(user::invite) },
     Leaf { noun: "user", verb: "deactivate", permission: "users:update", writes: true, about: "Take users out of use: they have left",
         examples: "orgctl user deactivate ravi@sahyadri.example\norgctl user deactivate ravi@sahyadri.example --reassign-to asha@sahyadri.example",
         args: |c| c.arg(keys("Users who leave"))

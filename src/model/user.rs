@@ -109,6 +109,12 @@ impl User {
         User { blocked: true, blocked_until: until.map(Moment), block_reason: Some(reason), ..self }
     }
 
+    /// Asks the person in; an earlier answer no longer counts.
+    #[must_use]
+    pub fn invite(self, at: DateTime<Utc>) -> User {
+        User { invited_at: Some(Moment(at)), accepted_at: None, ..self }
+    }
+
     #[must_use]
     pub fn unblock(self) -> User {
         User { blocked: false, blocked_until: None, block_reason: None, ..self }

@@ -111,6 +111,18 @@ impl Tx<'_> {
         self.audit(user.meta.org_id, Action::PasswordChange, user.desc.noun, user.meta.id, payload).await
     }
 
+    /// Makes an invitation, known by the hash of its token; earlier ones end.
+    pub async fn invite(&mut self, user: &Record, hash: &[u8], expires_at: DateTime<Utc>) -> Result<()> {
+        let (at, id) = (self.at(), self.new_id());
+        let sql = "update tokens set expires_at = $3 where org_id = $1 and user_id = $2 and purpose = 'invitation'
+                      and used_at is null and expires_at > $3";
+        self.db.execute(Sql::new(sql).with(place(user)).with([at.into()])).await?;
+        let sql = "insert into tokens (org_id, user_id, id, purpose, hash, created_at, expires_at)
+                   values ($1, $2, $3, 'invitation', $4, $5, $6)";
+        let args = [Value::from(id), hash.to_vec().into(), at.into(), expires_at.into()];
+        self.db.execute(Sql::new(sql).with(place(user)).with(args)).await.map(drop)
+    }
+
     async fn put_password(&mut self, user: &Record, password: &StoredHash, must_change: bool) -> Result<()> {
         let sql = "insert into credentials (org_id, user_id, password, changed_at, must_change) values ($1, $2, $3, $4, $5)
                    on conflict (org_id, user_id) do update

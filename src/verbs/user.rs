@@ -17,11 +17,13 @@ use crate::crud::remove::{self, Mode};
 use crate::crud::session::Session;
 use crate::crud::write::{Changed, Target, change, dry_run_note, targets, tell_changed};
 use crate::model::audit::Action;
+use crate::model::password::Secret;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Record, Resource};
 use crate::model::scalar::{Line, Rules, Scalar};
+use crate::model::token;
 use crate::model::user::User;
-use crate::model::value::{Kind, Value};
+use crate::model::value::{Kind, Value, rfc3339};
 use crate::store::records::{self, Life};
 use crate::store::tx::Tx;
 use crate::store::{credentials, people};
@@ -104,11 +106,68 @@ pub async fn block(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         None => return Err(Problem::usage("the reason is missing").hint("give it with --reason TEXT").into()),
     };
     if let Some(until) = until {
-        s.ui.status(&format!("until {}", crate::model::value::rfc3339(until)));
+        s.ui.status(&format!("until {}", rfc3339(until)));
     }
     known_columns(s, DESC)?;
     let changed = gate::write(s, &Block { targets: as_targets(&records), reason, until }).await?;
     tell_changed(s, DESC, &changed, Action::UserBlock).await
+}
+
+/// Asks users in. What goes in is the hash of each one's token.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Invite {
+    pub targets: Vec<Target>,
+    pub hashes: Vec<[u8; 32]>,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Verb for Invite {
+    type Output = Vec<Changed>;
+
+    fn orgs(&self) -> Vec<i32> {
+        orgs_of(&self.targets)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+        let at = tx.at();
+        let changed = change_each(tx, &self.targets, Action::Update, |u| u.invite(at)).await?;
+        for (c, hash) in changed.iter().zip(&self.hashes) {
+            tx.invite(&c.record, hash, self.expires_at).await?;
+        }
+        Ok(changed)
+    }
+}
+
+pub async fn invite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    let records = targets(s, DESC, m).await?;
+    if let Some(record) = records.iter().find(|r| r.get("email").is_null()) {
+        return Err(Problem::conflict(format!("{} has no e-mail address to be invited at", record.title()))
+            .hint(format!("give one: orgctl user update {} --email ADDRESS", record.key()))
+            .into());
+    }
+    let expires = m.get_one::<String>("expires").map_or("7d", String::as_str);
+    let expires_at = time_to_come(expires, s.clock.now())?;
+    let random = s.random;
+    let tokens: Vec<Secret> = records.iter().map(|_| token::make(&mut |bytes| random.fill(bytes))).collect();
+    let verb = Invite { targets: as_targets(&records), hashes: tokens.iter().map(token::hash).collect(), expires_at };
+    let changed = gate::write(s, &verb).await?;
+    let until = rfc3339(expires_at);
+    for c in &changed {
+        s.ui.status(&format!("invited {}, until {until}", c.record.title()));
+    }
+    if !s.dry_run {
+        let heads = ["user_code", "email", "token"].map(|n| Head::new(n, Kind::Text)).to_vec();
+        let mut listing = Listing::new(&s.ui, heads, 0);
+        for (c, token) in changed.iter().zip(&tokens) {
+            let email = c.record.get("email").clone();
+            listing.row(&mut s.ui, vec![c.record.key().into(), email, token.expose().into()])?;
+        }
+        listing.finish(&mut s.ui)?;
+        s.ui.flush()?;
+        s.ui.status("this is the only time that tokens are shown; hand each to its user alone");
+    }
+    dry_run_note(s);
+    Ok(())
 }
 
 /// Lets users in again.

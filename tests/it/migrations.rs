@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::harness::{Engine, Place, both, both_with_acme};
 use crate::raw::{clear, done, int, on, start, text, texts, unique, wait};
 
-const LATEST: i64 = 6;
+const LATEST: i64 = 7;
 
 fn version(p: &Place) -> i64 {
     int(p, "select coalesce(max(version), 0) from schema_migrations")
@@ -44,7 +44,7 @@ fn the_schema_goes_down_and_up_again_with_data_in_the_tables() {
         assert_eq!(version(p), LATEST);
         let planned = p.run("db rollback --dry-run");
         assert_eq!((planned.code, version(p)), (0, LATEST), "{}", planned.err);
-        assert!(planned.err.contains("0006_credentials"), "{}", planned.err);
+        assert!(planned.err.contains("0007_tokens"), "{}", planned.err);
         for left in (0..LATEST).rev() {
             p.wait(1);
             let said = p.run("db rollback --yes");
@@ -104,7 +104,7 @@ fn an_sqlite_file_is_copied_aside_first() {
     let copies: Vec<_> = std::fs::read_dir(p.dir.path())
         .expect("a folder")
         .map(|e| e.expect("an entry").path())
-        .filter(|path| path.to_string_lossy().contains("t.db.v6-"))
+        .filter(|path| path.to_string_lossy().contains("t.db.v7-"))
         .collect();
     assert_eq!(copies.len(), 2, "{copies:?}");
     let mut with_branch = 0;
@@ -259,12 +259,12 @@ fn status_tells_version_and_migrations() {
         let lines = status.json();
         let names: Vec<&str> =
             lines.as_array().expect("a list").iter().map(|l| l["name"].as_str().expect("a name")).collect();
-        assert_eq!(names, ["foundation", "orgs", "branches", "settings", "people", "credentials"]);
-        assert!(status.err.contains("at version 6, the newest"), "{}", status.err);
+        assert_eq!(names, ["foundation", "orgs", "branches", "settings", "people", "credentials", "tokens"]);
+        assert!(status.err.contains("at version 7, the newest"), "{}", status.err);
         p.run("db rollback --yes").ok();
         let status = p.run("db status -o json");
-        assert_eq!(status.json()[5]["state"], "pending");
-        assert!(status.err.contains("at version 5 of 6"), "{}", status.err);
+        assert_eq!(status.json()[6]["state"], "pending");
+        assert!(status.err.contains("at version 6 of 7"), "{}", status.err);
     });
 }
 
@@ -313,7 +313,7 @@ fn granted_roles_work_and_can_not_change_the_trail() {
         let said = q.sql(sql).expect_err(sql);
         assert!(said.contains("permission denied") || said.contains("must be owner"), "{sql}: {said}");
     }
-    for line in ["db rollback --yes", "init --org-code NEW --org-name New", "db migrate --to 6"] {
+    for line in ["db rollback --yes", "init --org-code NEW --org-name New", "db migrate --to 7"] {
         let said = done(&mut q.spawn(line));
         if said.code != 0 {
             clear(&said.err);

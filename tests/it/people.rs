@@ -154,6 +154,35 @@ fn a_block_ends_by_itself() {
 }
 
 #[test]
+fn an_invitation_is_a_token_that_is_shown_once() {
+    both_with_acme(|p| {
+        company(p);
+        p.run("user create --name Nobody --username nobody").ok();
+        assert!(p.run("user invite meena nobody").fails(4).contains("has no e-mail address to be invited at"));
+        assert_eq!(p.run("user invite meena --dry-run -o json").ok(), "");
+        let told = p.run("user invite meena ravi --expires 2d -o json").json();
+        let token = told[0]["token"].as_str().expect("a token");
+        assert!(token.len() == 30 && told[1]["token"] != token, "{told}");
+        assert_eq!(p.column("user list --filter status=invited", "username"), ["meena", "ravi"]);
+        assert_eq!(int(p, "select count(*) from tokens"), 2);
+        // Another one ends the first.
+        p.wait(60);
+        let again = p.run("user invite meena -o json").json();
+        assert_ne!(again[0]["token"], token);
+        let open =
+            "select count(*) from tokens where used_at is null and expires_at > (select max(created_at) from tokens)";
+        assert_eq!(int(p, open), 2);
+        for text in [p.run("audit list -o json --all").ok(), p.run("user dossier meena").ok()] {
+            assert!(!text.contains(token), "{text}");
+        }
+        p.run("user deactivate ravi --orphan").ok();
+        assert_eq!(p.json("user show ravi")["status"], "inactive");
+        p.run("audit verify").ok();
+        p.run("db check").ok();
+    });
+}
+
+#[test]
 fn who_leaves_hands_over_first() {
     both_with_acme(|p| {
         company(p);

@@ -1,0 +1,21 @@
+-- Tokens that prove an address or a wish: invitation, password reset, e-mail verification. Single use; only the SHA-256 of
+-- a token is kept, which its 178 random bits make as good as a slow hash.
+CREATE TABLE tokens (
+    org_id        INTEGER NOT NULL,
+    id            BLOB    NOT NULL CHECK (length(id) = 16),
+    user_id       BLOB    NOT NULL,
+    purpose       TEXT    NOT NULL CHECK (purpose IN ('invitation', 'password_reset', 'email_verification')),
+    hash          BLOB    NOT NULL CHECK (length(hash) = 32),
+    created_at    INTEGER NOT NULL,
+    expires_at    INTEGER NOT NULL,
+    requested_ip  TEXT,
+    used_at       INTEGER,
+    used_ip       TEXT,
+    user_agent    TEXT    CHECK (length(user_agent) <= 1000),
+    PRIMARY KEY (org_id, id),
+    UNIQUE (hash),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX tokens_user ON tokens (org_id, user_id, purpose, expires_at);
+CREATE INDEX tokens_expires ON tokens (expires_at);

@@ -233,7 +233,7 @@ pub const GENERIC: &[Generic] = &[
         args: import_args, run: run_on!(import::import) },
     Generic { verb: "export", action: "export", writes: false, about: |d| format!("Write {} as CSV, for `import` to read back", plural(d)),
         examples: |d| format!("orgctl {0} export {1}.csv\norgctl {0} export --filter status=active -o ndjson", d.noun, d.table),
-        args: |c, _| listing(c.arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)")))
+        args: |c, d| listing(hashes(c, d).arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)")))
             .arg(switch("safe-for-spreadsheets", "Mark cells that a spreadsheet would run as formulas; `import` takes the marks away")), run: run_on!(read::export) },
     Generic { verb: "history", action: "read", writes: false, about: |d| format!("Show everything that was done to {}", a(d)),
         examples: |d| format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", d.noun, sample(d)),
@@ -353,6 +353,17 @@ fn fields(mut c: Command, desc: &'static Descriptor, creating: bool) -> Command 
         c = c.arg(arg);
     }
     c
+}
+
+/// What a user's export may hold besides.
+fn hashes(c: Command, desc: &'static Descriptor) -> Command {
+    match desc.noun {
+        "user" => c.arg(switch(
+            "with-hashes",
+            "With the hashes of passwords, for another orgctl; a right of its own, and recorded",
+        )),
+        _ => c,
+    }
 }
 
 fn listing(c: Command) -> Command {

@@ -4,15 +4,18 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use clap::ArgMatches;
-use serde_json::{Value as Json, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
-use super::gate;
+use super::gate::{self, Verb};
 use super::input::{filter, find, find_in, keys, rules_for_filter};
-use super::session::Session;
+use super::session::{Access, Session};
+use crate::model::audit::Action;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource;
 use crate::model::resource::{Descriptor, Mark, Record};
+use crate::model::scalar::Rules;
 use crate::model::search::words;
 use crate::model::value::{Kind, Value, rfc3339};
 use crate::store::audit::{Entry, Search, purged, search};
@@ -20,6 +23,7 @@ use crate::store::query::{Condition, Cursor, Op, Query, column};
 use crate::store::records::{self, Column, Life};
 use crate::store::search::Wanted;
 use crate::store::sql::Row;
+use crate::store::tx::Tx;
 use crate::ui::format::{self, Format, Head, Listing, record};
 
 /// Rows on a terminal where nothing else is asked for.
@@ -309,8 +313,33 @@ pub async fn exists(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     Ok(())
 }
 
+/// Records that password hashes were handed out.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ExportHashes {
+    pub noun: String,
+    pub org: i32,
+}
+
+impl Verb for ExportHashes {
+    type Output = ();
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.org]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+        let details = Map::from_iter([("password_hashes".to_owned(), true.into())]);
+        tx.event(self.org, Action::Export, &self.noun, details).await
+    }
+}
+
 /// CSV by default, with every column that `import` takes back.
 pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    let with_hashes = m.try_get_one::<bool>("with-hashes").ok().flatten().copied().unwrap_or(false);
+    if with_hashes {
+        // More than the data of an organisation, and a right of its own.
+        s.access = Access { permission: format!("{}:export_hashes", desc.table), writes: true };
+    }
     gate::allow(s)?;
     let mut query = query(s, desc, m).await?;
     if query.org.is_none() && !desc.is_org() && s.columns.is_none() {
@@ -322,6 +351,14 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         // What the database joins of other columns is told by these.
         None => query.columns.into_iter().filter(|c| c.field.is_some_and(|f| f.parts().is_none())).collect(),
     };
+    if with_hashes {
+        query.columns.push(records::password_column());
+        let org = s.the_org().await?;
+        query.org = Some(org);
+        // Before the first of them is out.
+        gate::write(s, &ExportHashes { noun: desc.noun.into(), org }).await?;
+        s.ui.warn("the export holds password hashes: whoever has it can try passwords at leisure");
+    }
     let format = if s.ui.style.format_given { s.ui.style.format } else { Format::Csv };
     let mut listing = Listing::in_format(format, heads(&query.columns), key_index(desc, &query.columns));
     if m.get_flag("safe-for-spreadsheets") {

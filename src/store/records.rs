@@ -503,6 +503,20 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     columns
 }
 
+/// The hash of a user's password: in no list, and in an export only where it is asked for.
+pub fn password_column() -> Column {
+    Column {
+        name: "password_hash".into(),
+        expr: "c.password".into(),
+        kind: Kind::Text,
+        nullable: true,
+        join: Some("left join credentials c on c.org_id = t.org_id and c.user_id = t.id".into()),
+        shown: false,
+        field: None,
+        words: None,
+    }
+}
+
 impl Column {
     /// Words of a closed set, where the column has one.
     pub fn choices(&self) -> Option<&'static [&'static str]> {

@@ -4,10 +4,16 @@ CREATE TABLE credentials (
     user_id       uuid NOT NULL,
     -- A hash that names its scheme: ours is argon2id in PHC form; those of other software are kept as they came.
     password      text COLLATE "C" CHECK (password <> '' AND length(password) <= 2048),
+    -- When the password itself was changed; a better hash of the same is no change.
     changed_at    timestamptz NOT NULL,
     must_change   boolean NOT NULL,
     -- Days after which the password must be changed; none: the setting, 0: never.
     expiry_days   integer CHECK (expiry_days >= 0),
+    created_at    timestamptz NOT NULL,
+    created_by    bigint NOT NULL REFERENCES actors (actor_id),
+    updated_at    timestamptz NOT NULL,
+    updated_by    bigint NOT NULL REFERENCES actors (actor_id),
+    version       bigint NOT NULL CHECK (version > 0),
     PRIMARY KEY (org_id, user_id),
     FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) ON DELETE CASCADE
 );
@@ -18,6 +24,8 @@ CREATE TABLE password_history (
     user_id       uuid NOT NULL,
     number        bigint NOT NULL CHECK (number > 0),
     password      text COLLATE "C" NOT NULL CHECK (password <> '' AND length(password) <= 2048),
+    created_at    timestamptz NOT NULL,
+    created_by    bigint NOT NULL REFERENCES actors (actor_id),
     PRIMARY KEY (org_id, user_id, number),
     FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) ON DELETE CASCADE
 );

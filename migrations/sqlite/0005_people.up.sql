@@ -99,9 +99,10 @@ CREATE UNIQUE INDEX users_user_code ON users (org_id, user_code) WHERE deleted_a
 CREATE UNIQUE INDEX users_email ON users (org_id, email) WHERE deleted_at IS NULL AND email IS NOT NULL;
 CREATE UNIQUE INDEX users_username ON users (org_id, username) WHERE deleted_at IS NULL AND username IS NOT NULL;
 CREATE UNIQUE INDEX users_external_id ON users (org_id, external_id) WHERE deleted_at IS NULL AND external_id IS NOT NULL;
+CREATE INDEX users_name ON users (org_id, name);
 CREATE INDEX users_mobile ON users (org_id, mobile) WHERE mobile IS NOT NULL;
-CREATE INDEX users_branch ON users (org_id, branch_id) WHERE branch_id IS NOT NULL;
-CREATE INDEX users_department ON users (org_id, department_id) WHERE department_id IS NOT NULL;
+CREATE INDEX users_branch ON users (org_id, branch_id, created_at) WHERE branch_id IS NOT NULL;
+CREATE INDEX users_department ON users (org_id, department_id, created_at) WHERE department_id IS NOT NULL;
 CREATE INDEX users_reports_to ON users (org_id, reports_to_id) WHERE reports_to_id IS NOT NULL;
 -- Also counts who is with the organisation.
 CREATE INDEX users_active ON users (org_id, is_active, created_at) WHERE deleted_at IS NULL;
@@ -174,9 +175,11 @@ CREATE TABLE user_branches (
     org_id        INTEGER NOT NULL,
     user_id       BLOB    NOT NULL,
     branch_id     BLOB    NOT NULL,
+    created_at    INTEGER NOT NULL,
+    created_by    INTEGER NOT NULL REFERENCES actors (actor_id),
     PRIMARY KEY (org_id, user_id, branch_id),
     FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) ON DELETE CASCADE,
-    FOREIGN KEY (org_id, branch_id) REFERENCES branches (org_id, id) ON DELETE CASCADE
+    FOREIGN KEY (org_id, branch_id) REFERENCES branches (org_id, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX user_branches_branch ON user_branches (org_id, branch_id);

@@ -13,12 +13,15 @@ use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{Target, described, dry_run_note, keys_free, targets};
 use crate::model::audit::Action;
+use crate::model::branch::Branch;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Record};
-use crate::model::scalar::Rules;
+use crate::model::resource::{Descriptor, Record, Resource};
+use crate::model::scalar::{Noun, Rules};
+use crate::model::user::User;
 use crate::model::value::Value;
 use crate::model::{RESOURCES, resource};
 use crate::store::db::Db;
+use crate::store::people;
 use crate::store::query::{Query, column};
 use crate::store::records::{self, Life, count, dependants};
 use crate::store::settings;
@@ -56,9 +59,20 @@ struct Plan {
 }
 
 /// What a record points at once `gone` is gone: the one that takes over; where it is that one itself, what `gone` pointed at.
-fn successor(gone: &Record, record: &Record, column: &str, mode: Mode) -> Value {
+fn successor(gone: &Record, going: &[Record], record: &Record, column: &str, mode: Mode) -> Value {
     match mode {
-        Mode::Reassign(id) if id == record.meta.id => gone.get(column).clone(),
+        Mode::Reassign(id) if id == record.meta.id => {
+            // Above the one who takes over stands the first who stays.
+            let (mut above, mut steps) = (gone.get(column).clone(), 0);
+            while let Some(next) = going.iter().find(|r| above == r.meta.id.into()) {
+                above = next.get(column).clone();
+                steps += 1;
+                if steps > going.len() {
+                    break;
+                }
+            }
+            if above == id.into() { Value::Null(crate::model::value::Kind::Uuid) } else { above }
+        }
         Mode::Reassign(id) => id.into(),
         _ => Value::Null(crate::model::value::Kind::Uuid),
     }
@@ -71,8 +85,8 @@ pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, done: &str
     for record in records {
         let mut depending = dependants(tx.db, record).await?;
         for d in &mut depending {
-            // Who no longer serves either may go on pointing at whom he or she served.
-            let serves = |r: &Record| r.get("is_active").as_bool() != Some(false);
+            // Who no longer serves either may go on pointing at whom he or she served, as long as that one is there.
+            let serves = |r: &Record| done == "deleted" || r.get("is_active").as_bool() != Some(false);
             d.records.retain(|r| serves(r) && records.iter().all(|x| x.meta.id != r.meta.id));
         }
         depending.retain(|d| !d.records.is_empty());
@@ -86,7 +100,7 @@ pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, done: &str
             let Some(field) = d.field else { continue };
             for before in &d.records {
                 let mut after = before.clone();
-                after.set(field.column, successor(record, before, field.column, mode));
+                after.set(field.column, successor(record, records, before, field.column, mode));
                 changed += usize::from(tx.update(before, after, Action::Update).await?.is_some());
             }
         }
@@ -98,6 +112,7 @@ impl Plan {
     async fn make(db: &mut Db, roots: Vec<Record>, mode: Mode) -> Result<Plan> {
         let mut seen: BTreeSet<Uuid> = roots.iter().map(|r| r.meta.id).collect();
         let mut plan = Plan::default();
+        let all = roots.clone();
         let mut queue = std::collections::VecDeque::from(roots);
         while let Some(record) = queue.pop_front() {
             let mut protecting = Vec::new();
@@ -109,9 +124,9 @@ impl Plan {
                         seen.extend(d.records.iter().map(|r| r.meta.id));
                         queue.extend(d.records);
                     }
-                    (Mode::Reassign(_), Some(f)) => plan.repoint(&record, d.records, f.column, mode),
+                    (Mode::Reassign(_), Some(f)) => plan.repoint(&record, &all, d.records, f.column, mode),
                     (Mode::Orphan, Some(f)) if !f.ty.required => {
-                        plan.repoint(&record, d.records, f.column, mode);
+                        plan.repoint(&record, &all, d.records, f.column, mode);
                     }
                     _ => protecting.push(d),
                 }
@@ -126,9 +141,9 @@ impl Plan {
         Ok(plan)
     }
 
-    fn repoint(&mut self, gone: &Record, records: Vec<Record>, column: &'static str, mode: Mode) {
+    fn repoint(&mut self, gone: &Record, roots: &[Record], records: Vec<Record>, column: &'static str, mode: Mode) {
         self.repointed.extend(records.into_iter().map(|r| {
-            let value = successor(gone, &r, column, mode);
+            let value = successor(gone, roots, &r, column, mode);
             (r, column, value)
         }));
     }
@@ -183,16 +198,54 @@ impl Verb for Delete {
         }
         let deletion = tx.new_id();
         for record in &plan.gone {
+            if record.desc.noun == Branch::NOUN {
+                leave_branch(tx, record, self.mode).await?;
+            }
             tx.delete(record, deletion).await?;
         }
         Ok(plan.gone)
     }
 }
 
+/// Users who have a branch besides their own protect it too; they lose it where it goes all the same, or get another.
+async fn leave_branch(tx: &mut Tx<'_>, branch: &Record, mode: Mode) -> Result<()> {
+    let users = people::assigned(tx.db, branch).await?;
+    let live: Vec<String> = users.iter().filter(|u| u.meta.is_live()).map(Record::title).collect();
+    if !live.is_empty() && mode == Mode::Protect {
+        let n = live.len();
+        return Err(Problem::conflict(format!(
+            "{} can't be deleted: {} {} it besides their own: {}",
+            branch.title(),
+            count(n as u64, User::DESCRIPTOR),
+            if n == 1 { "has" } else { "have" },
+            first_keys(&live, n)
+        ))
+        .hint("'orgctl user unassign-branch' takes it from them, --orphan from all")
+        .into());
+    }
+    if let Mode::Reassign(other) = mode {
+        for user in &users {
+            tx.assign_branches(user, &[other], true).await?;
+        }
+    }
+    tx.unassign_branch(branch).await.map(drop)
+}
+
+/// Refuses a successor who is out of use.
+pub fn in_use(record: &Record) -> Result<(), Problem> {
+    if record.get("is_active").as_bool() == Some(false) {
+        return Err(Problem::conflict(format!("{} is not in use, and can take over nothing", record.title()))
+            .hint(format!("activate it first: orgctl {} activate {}", record.desc.noun, record.key())));
+    }
+    Ok(())
+}
+
 /// What the flags say is to become of what points at records that are not known yet.
 pub async fn mode_in(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, m: &ArgMatches) -> Result<Mode> {
     if let Some(key) = m.try_get_one::<String>("reassign-to").ok().flatten().cloned() {
-        return Ok(Mode::Reassign(find_in(s, desc, Some(org), &key, Life::Live).await?.meta.id));
+        let other = find_in(s, desc, Some(org), &key, Life::Live).await?;
+        in_use(&other)?;
+        return Ok(Mode::Reassign(other.meta.id));
     }
     mode(s, desc, &[], m).await
 }
@@ -208,6 +261,7 @@ pub async fn mode(s: &mut Session<'_>, desc: &'static Descriptor, records: &[Rec
         });
     };
     let other = find_in(s, desc, records.first().map(|r| r.meta.org_id), &key, Life::Live).await?;
+    in_use(&other)?;
     if records.iter().any(|r| r.meta.id == other.meta.id || r.meta.org_id != other.meta.org_id) {
         return Err(Problem::usage(format!("{} can't take over what it leaves behind itself", other.title())).into());
     }
@@ -426,8 +480,13 @@ impl Verb for Purge {
         for record in &records {
             purged += purge_what_points_at(tx, record, &going).await?;
         }
-        for record in &records {
-            tx.purge(record).await?;
+        for target in &self.targets {
+            // Read again: what was purged before it may have changed it.
+            let Some(record) = tx.load(desc, target.org, target.id).await? else { continue };
+            if record.desc.noun == Branch::NOUN {
+                tx.unassign_branch(&record).await?;
+            }
+            tx.purge(&record).await?;
             purged += 1;
         }
         Ok(purged)
@@ -453,6 +512,15 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
     }
     for (desc, field) in crate::model::pointing_at(record.desc) {
         let pointing = records::pointing(tx.db, desc, field, org, record.meta.id).await?;
+        if desc != record.desc && !field.ty.required {
+            // A deleted branch and its deleted manager may point at each other: neither could go first.
+            for before in pointing {
+                let mut after = before.clone();
+                after.set(field.column, Value::Null(crate::model::value::Kind::Uuid));
+                tx.update(&before, after, Action::Update).await?;
+            }
+            continue;
+        }
         if let Some(r) = pointing.iter().find(|r| !going.contains(&r.meta.id)) {
             return Err(Problem::conflict(format!(
                 "{} can't be purged: {} still points at it ({})",

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
 
 use super::db::Db;
 use super::sql::Sql;
@@ -19,6 +20,8 @@ pub struct Credential {
     pub password: Option<StoredHash>,
     pub changed_at: DateTime<Utc>,
     pub must_change: bool,
+    /// Counts every change of the row.
+    pub version: i64,
 }
 
 /// What new passwords are hashed with.
@@ -28,8 +31,35 @@ pub fn params(settings: &Settings) -> Result<Params> {
     Ok(Params::new(memory, passes, settings.get(setting::ARGON2_LANES)?).map_err(refused)?)
 }
 
-/// What is written of a first password: its user, the hash, when, and whether it must be changed.
-pub const COLUMNS: &[&str] = &["org_id", "user_id", "password", "changed_at", "must_change"];
+/// What is written of a first password, as [`first`] gives it.
+pub const COLUMNS: &[&str] = &[
+    "org_id",
+    "user_id",
+    "password",
+    "changed_at",
+    "must_change",
+    "created_at",
+    "created_by",
+    "updated_at",
+    "updated_by",
+    "version",
+];
+
+/// The row of a first password.
+pub fn first(org: i32, user: Uuid, hash: String, at: DateTime<Utc>, by: i64) -> Vec<Value> {
+    vec![
+        org.into(),
+        user.into(),
+        hash.into(),
+        at.into(),
+        false.into(),
+        at.into(),
+        by.into(),
+        at.into(),
+        by.into(),
+        1_i64.into(),
+    ]
+}
 
 /// The columns of a user: organisation and id.
 fn place(user: &Record) -> [Value; 2] {
@@ -44,13 +74,14 @@ fn stored(text: &str) -> Result<StoredHash> {
 
 /// A user's credential; none where there never was one.
 pub async fn load(db: &mut Db, user: &Record) -> Result<Option<Credential>> {
-    let sql = "select password, changed_at, must_change from credentials where org_id = $1 and user_id = $2";
-    let sql = Sql::new(sql).with(place(user)).yields([Kind::Text, Kind::Time, Kind::Bool]);
+    let sql = "select password, changed_at, must_change, version from credentials where org_id = $1 and user_id = $2";
+    let sql = Sql::new(sql).with(place(user)).yields([Kind::Text, Kind::Time, Kind::Bool, Kind::Int]);
     let Some(row) = db.first(sql).await? else { return Ok(None) };
     Ok(Some(Credential {
         password: row.value(0).as_text().map(stored).transpose()?,
         changed_at: row.time(1)?,
         must_change: row.value(2).as_bool().unwrap_or_default(),
+        version: row.int(3)?,
     }))
 }
 
@@ -85,14 +116,17 @@ impl Tx<'_> {
     ) -> Result<()> {
         let before = load(self.db, user).await?;
         if let Some(old) = before.as_ref().and_then(|b| b.password.as_ref()) {
-            let sql = "insert into password_history (org_id, user_id, number, password)
-                       select $1, $2, coalesce(max(number), 0) + 1, $3 from password_history where org_id = $1 and user_id = $2";
-            self.db.execute(Sql::new(sql).with(place(user)).with([old.text().into()])).await?;
+            let sql = "insert into password_history (org_id, user_id, number, password, created_at, created_by)
+                       select $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5 from password_history
+                        where org_id = $1 and user_id = $2";
+            let args = [old.text().into(), self.at().into(), self.actor().await?.into()];
+            self.db.execute(Sql::new(sql).with(place(user)).with(args)).await?;
         }
         let sql = "delete from password_history where org_id = $1 and user_id = $2 and number <= (
                        select max(number) - $3 from password_history where org_id = $1 and user_id = $2)";
         self.db.execute(Sql::new(sql).with(place(user)).with([i64::from(keep).into()])).await?;
-        self.put_password(user, password, must_change).await?;
+        let at = self.at();
+        self.put_password(user, password, must_change, at).await?;
         let mut details = Map::new();
         details.insert("password".into(), "changed".into());
         details.insert("scheme".into(), password.scheme().into());
@@ -103,7 +137,9 @@ impl Tx<'_> {
 
     /// Keeps the same password under a hash of our own, in the place of another's.
     pub async fn rehash(&mut self, user: &Record, password: &StoredHash, must_change: bool) -> Result<()> {
-        self.put_password(user, password, must_change).await?;
+        // As old as it was: a better hash is no new password.
+        let changed_at = load(self.db, user).await?.map_or(self.at(), |c| c.changed_at);
+        self.put_password(user, password, must_change, changed_at).await?;
         let mut details = Map::new();
         details.insert("password".into(), "hashed anew".into());
         details.insert("scheme".into(), password.scheme().into());
@@ -123,11 +159,24 @@ impl Tx<'_> {
         self.db.execute(Sql::new(sql).with(place(user)).with(args)).await.map(drop)
     }
 
-    async fn put_password(&mut self, user: &Record, password: &StoredHash, must_change: bool) -> Result<()> {
-        let sql = "insert into credentials (org_id, user_id, password, changed_at, must_change) values ($1, $2, $3, $4, $5)
-                   on conflict (org_id, user_id) do update
-                   set password = excluded.password, changed_at = excluded.changed_at, must_change = excluded.must_change";
-        let args = [password.text().into(), self.at().into(), Value::from(must_change)];
-        self.db.execute(Sql::new(sql).with(place(user)).with(args)).await.map(drop)
+    async fn put_password(
+        &mut self,
+        user: &Record,
+        password: &StoredHash,
+        must_change: bool,
+        changed_at: DateTime<Utc>,
+    ) -> Result<()> {
+        let (at, by) = (self.at(), self.actor().await?);
+        let mut row = first(user.meta.org_id, user.meta.id, password.text().to_owned(), at, by);
+        row[3] = changed_at.into();
+        row[4] = must_change.into();
+        let mut sql = Sql::new(format!("insert into credentials ({}) values ", COLUMNS.join(", ")));
+        sql.bind_list(row);
+        sql.push(
+            " on conflict (org_id, user_id) do update set password = excluded.password, changed_at = excluded.changed_at,
+                  must_change = excluded.must_change, updated_at = excluded.updated_at, updated_by = excluded.updated_by,
+                  version = credentials.version + 1",
+        );
+        self.db.execute(sql).await.map(drop)
     }
 }

@@ -15,7 +15,7 @@ use crate::model::resource::{Descriptor, Field};
 use crate::model::value::{Kind, Value};
 
 /// How many keys of referred records are remembered.
-const REMEMBERED: usize = 100_000;
+const REMEMBERED: usize = 20_000;
 
 /// Keys that are looked up together.
 const TOGETHER: usize = 500;

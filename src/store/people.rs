@@ -5,10 +5,12 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::db::Db;
+use super::records;
 use super::sql::Sql;
 use super::tx::Tx;
 use crate::model::audit::{Action, Payload};
-use crate::model::resource::Record;
+use crate::model::resource::{Record, Resource};
+use crate::model::user::User;
 use crate::model::value::{Kind, Value};
 
 /// Codes of the branches that a user has besides his or her own.
@@ -21,17 +23,26 @@ pub async fn further_branches(db: &mut Db, user: &Record) -> Result<Vec<String>>
     rows.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
 }
 
+/// Users, deleted ones too, who have a branch besides their own.
+pub async fn assigned(db: &mut Db, branch: &Record) -> Result<Vec<Record>> {
+    let condition =
+        "t.org_id = $1 and t.id in (select u.user_id from user_branches u where u.org_id = $1 and u.branch_id = $2)";
+    records::load_where(db, User::DESCRIPTOR, condition, vec![branch.meta.org_id.into(), branch.meta.id.into()]).await
+}
+
 impl Tx<'_> {
     /// Gives a user further branches, or takes them away; whether that changed anything.
     pub async fn assign_branches(&mut self, user: &Record, branches: &[Uuid], assign: bool) -> Result<bool> {
         let before = further_branches(self.db, user).await?;
         let sql = match assign {
-            true => "insert into user_branches (org_id, user_id, branch_id) values ($1, $2, $3) on conflict do nothing",
+            true => "insert into user_branches (org_id, user_id, branch_id, created_at, created_by) values ($1, $2, $3, $4, $5)
+                 on conflict do nothing",
             false => "delete from user_branches where org_id = $1 and user_id = $2 and branch_id = $3",
         };
         for branch in branches {
             let args = [user.meta.org_id.into(), user.meta.id.into(), Value::from(*branch)];
-            self.db.execute(Sql::new(sql).with(args)).await?;
+            let by = if assign { vec![self.at().into(), self.actor().await?.into()] } else { Vec::new() };
+            self.db.execute(Sql::new(sql).with(args).with(by)).await?;
         }
         self.tell_branches(user, before, Action::Update).await
     }
@@ -40,15 +51,26 @@ impl Tx<'_> {
     pub async fn move_branches(&mut self, from: &Record, to: &Record) -> Result<usize> {
         let (had, has) = (further_branches(self.db, from).await?, further_branches(self.db, to).await?);
         let places = [from.meta.org_id.into(), from.meta.id.into(), Value::from(to.meta.id)];
-        let copy = "insert into user_branches (org_id, user_id, branch_id)
-                    select org_id, $3, branch_id from user_branches where org_id = $1 and user_id = $2 on conflict do nothing";
-        self.db.execute(Sql::new(copy).with(places)).await?;
+        let copy = "insert into user_branches (org_id, user_id, branch_id, created_at, created_by)
+                    select org_id, $3, branch_id, $4, $5 from user_branches where org_id = $1 and user_id = $2
+                    on conflict do nothing";
+        let by = [self.at().into(), self.actor().await?.into()];
+        self.db.execute(Sql::new(copy).with(places).with(by)).await?;
         let gone = "delete from user_branches where org_id = $1 and user_id = $2";
         self.db.execute(Sql::new(gone).with([from.meta.org_id.into(), from.meta.id.into()])).await?;
         let moved = had.len();
         self.tell_branches(from, had, Action::Merge).await?;
         self.tell_branches(to, has, Action::Merge).await?;
         Ok(moved)
+    }
+
+    /// Takes a branch from everybody who has it besides his or her own; from how many.
+    pub async fn unassign_branch(&mut self, branch: &Record) -> Result<usize> {
+        let users = assigned(self.db, branch).await?;
+        for user in &users {
+            self.assign_branches(user, &[branch.meta.id], false).await?;
+        }
+        Ok(users.len())
     }
 
     /// Records how a user's further branches changed, if they did.

@@ -64,7 +64,7 @@ pub struct Verdict {
 }
 
 /// Texts of references that are remembered as noted; above this, noting one twice costs a statement and nothing else.
-const REMEMBERED: usize = 100_000;
+const REMEMBERED: usize = 20_000;
 
 /// Texts that are looked up together.
 const TOGETHER: usize = 500;
@@ -209,6 +209,25 @@ impl Stage {
         Ok((absent, there))
     }
 
+    /// Live records with a text in a field that a row stands for. To be asked before anything is written.
+    pub async fn present(&self, db: &mut Db, column: &str, text: &str) -> Result<Vec<Uuid>> {
+        let place = db.place_of_row(super::search::row_number(self.desc));
+        let mut sql =
+            Sql::new(format!("select t.id, {place} from {} t where t.blocked and t.org_id = ", self.desc.table));
+        sql.bind(self.org.unwrap_or(0))
+            .push(&format!(" and t.deleted_at is null and t.{} = ", quoted(column)))
+            .bind(text);
+        let mut present = Vec::new();
+        db.each(sql.yields([Kind::Uuid, Kind::Int]), |row| {
+            if self.seen.has(u64::try_from(row.int(1)?)?) {
+                present.push(row.uuid(0)?);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(present)
+    }
+
     /// Texts that one reference stands for nothing by, as they stand in the file's rows.
     pub async fn missing(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<Vec<String>> {
         self.find(db, i, rules).await?;
@@ -296,6 +315,9 @@ impl Stage {
 
     /// Asks everything that is asked of all rows at once, and notes what it rejects.
     pub async fn check(&mut self, db: &mut Db, rules: &Rules) -> Result<()> {
+        // All rows are staged: what was remembered of them, and what they were held with, is needed no more.
+        self.noted = HashSet::new();
+        self.holder = None;
         self.check_keys(db).await?;
         for i in 0..self.references.len() {
             self.resolve(db, i, rules).await?;
@@ -312,6 +334,10 @@ impl Stage {
             }
         }
         self.is_any_rejected = before != Some(0);
+        if !db.is_postgres() {
+            // What sorting took is given back before the rows are written.
+            db.script("pragma shrink_memory".into()).await?;
+        }
         Ok(())
     }
 

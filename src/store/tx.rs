@@ -702,6 +702,7 @@ impl<'a> Tx<'a> {
         self.flush().await?;
         let (mut records, mut words, mut audit) = (Vec::new(), Vec::new(), Vec::new());
         let mut passwords: Vec<Vec<Value>> = Vec::new();
+        let by = self.actor().await?;
         for mut row in rows {
             if loaders.are_few {
                 let id = row.stored[1].as_uuid().unwrap_or_default();
@@ -711,9 +712,7 @@ impl<'a> Tx<'a> {
                 row.stored.push(std::mem::take(&mut row.words).into());
             }
             records.push(row.stored);
-            passwords.extend(
-                row.password.map(|p| vec![p.org.into(), p.user.into(), p.hash.into(), self.at.into(), false.into()]),
-            );
+            passwords.extend(row.password.map(|p| credentials::first(p.org, p.user, p.hash, self.at, by)));
             words.push(row.words);
             audit.push(row.audit);
         }

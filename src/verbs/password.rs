@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
@@ -33,8 +32,8 @@ pub struct SetPassword {
     target: Target,
     hash: String,
     must_change: bool,
-    /// When the credential that was looked at beforehand was made; none where there was none.
-    seen: Option<DateTime<Utc>>,
+    /// Version of the credential that was looked at beforehand; none where there was none.
+    seen: Option<i64>,
     /// Earlier passwords that are remembered.
     keep: u32,
     is_same: bool,
@@ -55,7 +54,7 @@ impl Verb for SetPassword {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
         let user = self.target.load(tx, DESC).await?;
-        let present = credentials::load(tx.db, &user).await?.map(|c| c.changed_at);
+        let present = credentials::load(tx.db, &user).await?.map(|c| c.version);
         if present != self.seen {
             return Err(Problem::conflict(format!(
                 "the password of {} was changed by somebody else just now",
@@ -161,7 +160,7 @@ pub async fn passwd(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     });
     let rules = settings::of(s.db().await?, user.meta.org_id).await?;
     check(s, &user, Arc::clone(&password), &rules).await?;
-    let seen = credentials::load(s.db().await?, &user).await?.map(|c| c.changed_at);
+    let seen = credentials::load(s.db().await?, &user).await?.map(|c| c.version);
     let hash = hashed(s, Arc::clone(&password), credentials::params(&rules)?).await?;
     let (must_change, keep) = (m.get_flag("must-change"), rules.get(setting::PASSWORD_HISTORY)?);
     gate::write(s, &SetPassword { target: target(&user), hash, must_change, seen, keep, is_same: false }).await?;
@@ -182,7 +181,7 @@ pub async fn check_password(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let password = Arc::new(given(s, m, false).await?);
     gate::allow(s)?;
     let credential = credentials::load(s.db().await?, &user).await?;
-    let seen = credential.as_ref().map(|c| c.changed_at);
+    let seen = credential.as_ref().map(|c| c.version);
     let must_change = credential.as_ref().is_some_and(|c| c.must_change);
     let Some(stored) = credential.and_then(|c| c.password) else {
         return Err(Problem::not_found(format!("{} has no password", user.title()))

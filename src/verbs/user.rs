@@ -425,6 +425,7 @@ pub async fn merge(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let key = |name: &str| m.get_one::<String>(name).cloned().unwrap_or_default();
     let duplicate = find(s, DESC, &key("duplicate"), Life::Live).await?;
     let into = find_in(s, DESC, Some(duplicate.meta.org_id), &key("into"), Life::Live).await?;
+    remove::in_use(&into)?;
     if duplicate.meta.id == into.meta.id {
         return Err(Problem::usage("both keys name the same user").into());
     }

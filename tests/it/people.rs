@@ -427,6 +427,41 @@ fn passwords_come_with_the_file_for_new_users_only() {
     });
 }
 
+/// What goes takes nothing unnoticed with it, and two that point at each other can both go.
+#[test]
+fn what_people_stand_in_is_protected_and_can_be_purged() {
+    both_with_acme(|p| {
+        company(p);
+        // Who leads can't be taken out of use by a file either, nor can one who is out of use take over.
+        let file = p.write("u.csv", "username,is_active\nravi,no\n");
+        let said = p.run(&format!("user import {file} --on-conflict update")).fails(4);
+        assert!(said.contains("can't be deactivated: 1 branch (manager): HQ"), "{said}");
+        p.run("user deactivate meena").ok();
+        let idle = "is not in use, and can take over nothing";
+        assert!(p.run("user deactivate ravi --reassign-to meena").fails(4).contains(idle));
+        assert!(p.run("user merge ravi meena --yes").fails(4).contains(idle));
+        // Along a line of superiors, in any order.
+        p.run("user create --name 'Last One' --username last --reports-to old").ok();
+        p.run("user deactivate old ravi --reassign-to last").ok();
+        assert_eq!(p.json("user show last")["reports_to"], p.json("user show asha")["user_code"]);
+        // A branch that somebody has besides his own.
+        p.run("user assign-branch last --branch B2").ok();
+        assert!(p.run("branch delete B2 --yes").fails(4).contains("1 user has it besides their own: user "));
+        p.run("branch delete B2 --orphan --yes").ok();
+        assert_eq!(p.column("user history last", "action"), ["create", "update", "update", "update"]);
+        p.run("branch purge B2 --yes").ok();
+        // A branch and its manager who is there.
+        p.run("branch create --code DEL --name Del").ok();
+        p.run("user create --name 'Gone Soon' --username gone --branch DEL").ok();
+        p.run("branch update DEL --manager gone").ok();
+        p.run("branch delete DEL --cascade --yes").ok();
+        p.run("user purge gone --yes").ok();
+        p.run("branch purge DEL --yes").ok();
+        p.run("db check").ok();
+        p.run("audit verify").ok();
+    });
+}
+
 /// The staff of a company, month by month.
 #[test]
 fn a_feed_is_the_whole_truth() {
@@ -494,8 +529,18 @@ fn a_feed_is_the_whole_truth() {
         p.run(&line(&staff(&next), "")).ok();
         assert_eq!(p.json("user show E0")["status"], "active");
         let fewer = next.replace("Person N5,E5,Works,E0\n", "");
+        p.run("user block E5 --reason holiday --until 1s").ok();
+        p.wait(5);
         p.run(&line(&staff(&fewer), "--leavers block")).ok();
         assert_eq!(p.json("user show E5")["status"], "blocked");
+        let records = p.audit_records();
+        let again = p.run(&line(&staff(&fewer), "--leavers block")).fails(0);
+        assert!(again.contains("left 0") && p.audit_records() == records, "{again}");
+        // Back in the file, back in the house.
+        p.run(&line(&staff(&next), "--leavers block")).ok();
+        assert_eq!(p.json("user show E5")["status"], "active");
+        let said = p.run(&line(&staff(&fewer), "--reassign-to E5")).fails(4);
+        assert!(said.contains("who is to take over is not in the file either"), "{said}");
         p.run(&line(&staff(&fewer), "--leavers delete")).ok();
         assert!(p.run("user show E5").fails(3).contains("is deleted"));
         // The truth about one department only.

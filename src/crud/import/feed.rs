@@ -13,7 +13,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::shorten;
 use crate::model::setting::{self, Settings};
-use crate::model::value::Value;
+use crate::model::value::{Kind, Value};
 use crate::store::records;
 use crate::store::stage::Stage;
 use crate::store::tx::Tx;
@@ -26,6 +26,13 @@ pub enum Leavers {
     Delete,
     /// They are only told.
     Report,
+}
+
+/// Why somebody is blocked who is in no file; it ends when he or she is in one again.
+const BLOCKED_BY_FEED: &str = "not in the HR feed";
+
+fn values(ids: &[Uuid]) -> Vec<Value> {
+    ids.iter().map(|id| (*id).into()).collect()
 }
 
 /// How many may leave at once: half a file must not fire half the company.
@@ -117,8 +124,25 @@ impl Feed {
 
     /// The users about whom the file is the truth and who are not in it. To be asked before anything is written.
     pub async fn absent(&self, tx: &mut Tx<'_>, stage: &Stage, settings: &Settings) -> Result<Vec<Uuid>> {
-        let (absent, users) =
-            stage.absent(tx.db, self.scope.as_ref().map(|(column, id)| (column.as_str(), *id))).await?;
+        let scope = self.scope.as_ref().map(|(column, id)| (column.as_str(), *id));
+        let (mut absent, users) = stage.absent(tx.db, scope).await?;
+        if self.leavers == Leavers::Block {
+            // Who is blocked without an end already has left before.
+            let mut leaving = Vec::new();
+            for some in absent.chunks(500) {
+                let found = records::with_ids(tx.db, stage.desc(), stage.org(), &values(some)).await?;
+                let is_in = |r: &&Record| r.get("blocked").as_bool() != Some(true) || !r.get("blocked_until").is_null();
+                leaving.extend(found.iter().filter(is_in).map(|r| r.meta.id));
+            }
+            absent = leaving;
+        }
+        if let Mode::Reassign(id) = self.mode
+            && absent.contains(&id)
+        {
+            return Err(Problem::conflict("who is to take over is not in the file either")
+                .hint("choose somebody who stays")
+                .into());
+        }
         let (n, most) = (absent.len() as u64, self.most.of(users, settings)?);
         if n > most && !self.force && self.leavers != Leavers::Report {
             let names = names(tx, stage.desc(), stage.org(), &absent[..absent.len().min(5)]).await?;
@@ -133,6 +157,20 @@ impl Feed {
         Ok(absent)
     }
 
+    /// Lets those in again whom an earlier feed shut out and who are in the file now. How many.
+    pub async fn let_in(&self, tx: &mut Tx<'_>, stage: &Stage) -> Result<u64> {
+        let mut n = 0;
+        for some in stage.present(tx.db, "block_reason", BLOCKED_BY_FEED).await?.chunks(500) {
+            for before in records::with_ids(tx.db, stage.desc(), stage.org(), &values(some)).await? {
+                let mut after = before.clone();
+                after.set("blocked", false.into());
+                after.set("block_reason", Value::Null(Kind::Text));
+                n += u64::from(tx.update(&before, after, Action::UserUnblock).await?.is_some());
+            }
+        }
+        Ok(n)
+    }
+
     /// Lets them leave.
     pub async fn let_leave(&self, tx: &mut Tx<'_>, stage: &Stage, absent: &[Uuid]) -> Result<Vec<String>> {
         let names = names(tx, stage.desc(), stage.org(), &absent[..absent.len().min(SHOWN)]).await?;
@@ -141,8 +179,7 @@ impl Feed {
         }
         let mut leaving: Vec<Record> = Vec::new();
         for some in absent.chunks(500) {
-            let ids: Vec<Value> = some.iter().map(|id| (*id).into()).collect();
-            leaving.extend(records::with_ids(tx.db, stage.desc(), stage.org(), &ids).await?);
+            leaving.extend(records::with_ids(tx.db, stage.desc(), stage.org(), &values(some)).await?);
         }
         if self.leavers != Leavers::Block {
             let done = if self.leavers == Leavers::Delete { "deleted" } else { "deactivated" };
@@ -158,7 +195,8 @@ impl Feed {
                 }
                 Leavers::Block => {
                     after.set("blocked", true.into());
-                    after.set("block_reason", "not in the HR feed".into());
+                    after.set("blocked_until", Value::Null(Kind::Time));
+                    after.set("block_reason", BLOCKED_BY_FEED.into());
                     tx.update(before, after, Action::UserBlock).await?;
                 }
                 Leavers::Deactivate | Leavers::Report => {
@@ -173,8 +211,8 @@ impl Feed {
 
 /// How some records are called.
 async fn names(tx: &mut Tx<'_>, desc: &'static Descriptor, org: Option<i32>, ids: &[Uuid]) -> Result<Vec<String>> {
-    let ids: Vec<Value> = ids.iter().map(|id| (*id).into()).collect();
-    let mut names: Vec<String> = records::with_ids(tx.db, desc, org, &ids).await?.iter().map(Record::title).collect();
+    let mut names: Vec<String> =
+        records::with_ids(tx.db, desc, org, &values(ids)).await?.iter().map(Record::title).collect();
     names.sort();
     Ok(names)
 }

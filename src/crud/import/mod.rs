@@ -31,6 +31,7 @@ use self::rows::{GivenCredential, Making, Order, Parsed, Plan, without_reference
 use self::source::{PASS_OVER, Rows, Source, unreadable};
 use super::gate::{self, Verb};
 use super::input::not_system;
+use super::remove::{self, Mode};
 use super::session::Session;
 use super::write::{blank, described, keys_free, not_in_system};
 use crate::model::audit::Action;
@@ -97,6 +98,8 @@ pub struct Report {
     pub rejected: u64,
     /// Who was not in the file that is the whole truth.
     pub feed: Option<Came>,
+    /// Whom rows take out of use.
+    leaving: Vec<Record>,
     /// What was made because rows refer to it.
     pub made: Vec<String>,
     /// The first of them.
@@ -356,6 +359,10 @@ impl Import {
                 let before = before.ok_or_else(|| anyhow::anyhow!("a record went away under the lock"))?;
                 let mut after = before.clone();
                 set(&mut after);
+                if before.get("is_active") != after.get("is_active") && after.get("is_active").as_bool() == Some(false)
+                {
+                    report.leaving.push(before.clone());
+                }
                 let changed = tx.update(before, after, Action::Update).await?;
                 if let (Some(feed), Some(changed)) = (&mut report.feed, &changed)
                     && feed.movers.len() < SHOWN_OF_FEED
@@ -410,8 +417,13 @@ impl Verb for Import {
         let plan = Arc::new(plan);
         let mut report = Report { feed: self.feed.as_ref().map(|_| Came::default()), ..Report::default() };
         self.read(tx, &plan, &mut stage, &mut report).await?;
+        let mut let_in = 0;
         let absent = match &self.feed {
-            Some(feed) => feed.absent(tx, &stage, &settings).await?,
+            Some(feed) => {
+                let absent = feed.absent(tx, &stage, &settings).await?;
+                let_in = feed.let_in(tx, &stage).await?;
+                absent
+            }
             None => Vec::new(),
         };
         if self.create_missing {
@@ -436,6 +448,12 @@ impl Verb for Import {
             }
         }
         self.write_singly(tx, &plan, &stage, false, &mut report).await?;
+        // Once all rows are written, for they may say who leads instead.
+        let mode = self.feed.as_ref().map_or(Mode::Protect, |f| f.mode);
+        remove::release(tx, &std::mem::take(&mut report.leaving), mode, "deactivated").await?;
+        // Their rows may say nothing else that is new.
+        report.updated += let_in;
+        report.unchanged = report.unchanged.saturating_sub(let_in);
         if let Some(feed) = &self.feed {
             // Who could not be read may be one who seems to have left.
             let absent = if report.rejected > 0 { &[][..] } else { &absent };

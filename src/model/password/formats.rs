@@ -294,6 +294,9 @@ pub(super) fn pbkdf2(
 ) -> Read {
     let rounds = rounds.filter(|n| *n > 0).ok_or(malformed(scheme, "its rounds are a whole number from 1"))?;
     costs(scheme, rounds <= PBKDF2_ROUNDS, "10,000,000 rounds")?;
+    if rounds < FEWEST_ROUNDS {
+        return Err(Refusal::Weak { scheme, why: "fewer than 1,000 rounds make guesses cheap" });
+    }
     let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
     Ok((scheme, Kdf::Pbkdf2 { digest, rounds, salt: salted_with(scheme, salt)? }, sized(scheme, output)?))
 }
@@ -330,6 +333,8 @@ fn bare(text: &str) -> Refusal {
 }
 
 const FAST: &str = "billions of guesses a second can be made at it";
+/// RFC 2898, section 4.2 (of the year 2000): at least 1,000. What has fewer was never meant to be safe.
+const FEWEST_ROUNDS: u64 = 1000;
 const FEW: &str = "its usual 5,000 rounds make guesses cheap";
 const OPEN: &str = "whoever sees it has the password";
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::db::Db;
+use super::load::Loader;
 use super::sql::Sql;
 use super::tx::Tx;
 use crate::model::audit::{Action, Payload};
@@ -32,7 +33,7 @@ pub fn params(settings: &Settings) -> Result<Params> {
 }
 
 /// What is written of a first password, as [`first`] gives it.
-pub const COLUMNS: &[&str] = &[
+const COLUMNS: &[&str] = &[
     "org_id",
     "user_id",
     "password",
@@ -45,8 +46,13 @@ pub const COLUMNS: &[&str] = &[
     "version",
 ];
 
+/// For loading many.
+pub async fn loader(db: &mut Db) -> Result<Loader> {
+    Loader::new(db, "credentials", COLUMNS, 1).await
+}
+
 /// The row of a first password.
-pub fn first(org: i32, user: Uuid, hash: String, at: DateTime<Utc>, by: i64) -> Vec<Value> {
+pub fn first(org: i32, user: Uuid, hash: &str, at: DateTime<Utc>, by: i64) -> Vec<Value> {
     vec![
         org.into(),
         user.into(),
@@ -167,7 +173,7 @@ impl Tx<'_> {
         changed_at: DateTime<Utc>,
     ) -> Result<()> {
         let (at, by) = (self.at(), self.actor().await?);
-        let mut row = first(user.meta.org_id, user.meta.id, password.text().to_owned(), at, by);
+        let mut row = first(user.meta.org_id, user.meta.id, password.text(), at, by);
         row[3] = changed_at.into();
         row[4] = must_change.into();
         let mut sql = Sql::new(format!("insert into credentials ({}) values ", COLUMNS.join(", ")));

@@ -9,7 +9,6 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::chain::Chain;
-use super::credentials;
 use super::db::Db;
 use super::invariants::Touched;
 use super::load::Loader;
@@ -80,21 +79,14 @@ const TOGETHER: usize = 100;
 
 /// A new record that was made elsewhere: everything that is written of it.
 pub struct Finished {
-    /// What a new user signs in with.
-    pub password: Option<Hashed>,
+    /// A row of another table that goes with it.
+    pub beside: Option<Vec<Value>>,
     /// Values of [`records::stored_columns`].
     pub stored: Vec<Value>,
     /// What search finds it by.
     pub words: String,
     /// What [`Chain::append`] made.
     pub audit: Vec<Value>,
-}
-
-/// A user's first password, as its hash.
-pub struct Hashed {
-    pub org: i32,
-    pub user: Uuid,
-    pub hash: String,
 }
 
 /// Where the new records of one kind and organisation go.
@@ -104,7 +96,7 @@ pub struct Loaders {
     rows: Loader,
     words: Option<Loader>,
     audit: Loader,
-    passwords: Option<Loader>,
+    beside: Option<Loader>,
     /// So few that the rules across rows are held against these alone, and not against all that are there.
     are_few: bool,
 }
@@ -121,7 +113,7 @@ impl Loaders {
         db: &mut Db,
         desc: &'static Descriptor,
         org: i32,
-        passwords: bool,
+        beside: Option<Loader>,
         new_rows: u64,
     ) -> Result<Loaders> {
         let mut columns: Vec<String> = records::stored_columns(desc).iter().map(|(name, _)| quoted(name)).collect();
@@ -144,10 +136,7 @@ impl Loaders {
             rows: Loader::new(db, desc.table, &columns, 1).await?,
             words,
             audit: Loader::new(db, "audit_records", &audit, AUDIT_TOGETHER).await?,
-            passwords: match passwords {
-                true => Some(Loader::new(db, "credentials", credentials::COLUMNS, 1).await?),
-                false => None,
-            },
+            beside,
         })
     }
 }
@@ -701,8 +690,7 @@ impl<'a> Tx<'a> {
     pub async fn fill(&mut self, loaders: &Loaders, rows: Vec<Finished>) -> Result<()> {
         self.flush().await?;
         let (mut records, mut words, mut audit) = (Vec::new(), Vec::new(), Vec::new());
-        let mut passwords: Vec<Vec<Value>> = Vec::new();
-        let by = self.actor().await?;
+        let mut beside: Vec<Vec<Value>> = Vec::new();
         for mut row in rows {
             if loaders.are_few {
                 let id = row.stored[1].as_uuid().unwrap_or_default();
@@ -712,7 +700,7 @@ impl<'a> Tx<'a> {
                 row.stored.push(std::mem::take(&mut row.words).into());
             }
             records.push(row.stored);
-            passwords.extend(row.password.map(|p| credentials::first(p.org, p.user, p.hash, self.at, by)));
+            beside.extend(row.beside);
             words.push(row.words);
             audit.push(row.audit);
         }
@@ -725,8 +713,8 @@ impl<'a> Tx<'a> {
             loader.load(self.db, &rows).await?;
         }
         loaders.audit.load(self.db, &audit).await?;
-        if let Some(loader) = &loaders.passwords {
-            loader.load(self.db, &passwords).await?;
+        if let Some(loader) = &loaders.beside {
+            loader.load(self.db, &beside).await?;
         }
         if !loaders.are_few && !self.filled.contains(&(loaders.desc, loaders.org)) {
             self.filled.push((loaders.desc, loaders.org));

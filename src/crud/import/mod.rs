@@ -261,7 +261,11 @@ impl Import {
         self.progress.part("writing", Some(total), "rows");
         let forward = stage.forward(tx.db).await?;
         let aside = tx.set_indexes_aside(plan.desc, total, &forward).await?;
-        let loaders = Loaders::new(tx.db, plan.desc, org, plan.credential.is_some(), total).await?;
+        let beside = match plan.credential {
+            Some(_) => Some(credentials::loader(tx.db).await?),
+            None => None,
+        };
+        let loaders = Loaders::new(tx.db, plan.desc, org, beside, total).await?;
         let (send, mut verdicts) = mpsc::channel(AHEAD);
         let (made, mut receive) = mpsc::channel(AHEAD);
         let mut meta = blank(tx, plan.desc, org, uuid::Uuid::nil(), &plan.rules)?.meta;

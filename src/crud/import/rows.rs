@@ -15,10 +15,11 @@ use crate::model::scalar::Rules;
 use crate::model::search;
 use crate::model::value::{Kind, Value};
 use crate::store::chain::Chain;
+use crate::store::credentials;
 use crate::store::held::Given;
 use crate::store::records::stored_values;
 use crate::store::stage::{QUOTE, Reference, Reject, Verdict};
-use crate::store::tx::{Finished, Hashed};
+use crate::store::tx::Finished;
 
 /// Rows that travel together.
 pub const PIECE: usize = 1000;
@@ -452,9 +453,11 @@ pub fn make_all(
             }
             let audit = making.chain.append(Action::Create.word(), plan.desc.noun, verdict.id, payload, salt)?;
             let words = search::of(&record);
-            let password =
-                password.map(|p| Hashed { org: record.meta.org_id, user: record.meta.id, hash: p.text().to_owned() });
-            finished.push(Finished { stored: stored_values(record), words, audit, password });
+            let meta = &record.meta;
+            let first =
+                |p: StoredHash| credentials::first(meta.org_id, meta.id, p.text(), meta.created_at, meta.created_by);
+            let beside = password.map(first);
+            finished.push(Finished { stored: stored_values(record), words, audit, beside });
         }
         if send.blocking_send(finished).is_err() {
             break;

@@ -9,7 +9,8 @@ use super::prompt;
 use super::session::Session;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Mark, Record};
-use crate::model::scalar::{shorten, squash};
+use crate::model::scalar::{Noun, shorten, squash};
+use crate::model::user::User;
 use crate::model::value::{Kind, Value};
 use crate::model::{org, resource};
 use crate::store::query::{Condition, Op, column};
@@ -99,7 +100,14 @@ async fn not_found(
 pub async fn find_ref(s: &mut Session<'_>, field: &'static Field, org: i32, key: &str) -> Result<Value> {
     let target =
         field.target().and_then(resource).ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
-    Ok(find_in(s, target, Some(org), key, Life::Live).await?.meta.id.into())
+    let found = find_in(s, target, Some(org), key, Life::Live).await?;
+    if field.target() == Some(User::NOUN) && found.get("is_active").as_bool() == Some(false) {
+        let sentence = format!("{} is not in use, and can't be the {}", found.title(), field.name());
+        return Err(Problem::conflict(sentence)
+            .hint(format!("choose somebody else, or 'orgctl user activate {}' first", found.key()))
+            .into());
+    }
+    Ok(found.meta.id.into())
 }
 
 /// Keys from the command line; `-` reads them from standard input, one a line. Where none is given, a person picks.
@@ -272,6 +280,9 @@ pub async fn rules_for_filter(s: &mut Session<'_>, columns: &[Column], text: &st
 
 fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<Condition>> {
     let one = |op, value| Condition { column: column.clone(), op, values: vec![value] };
+    if column.list.is_some() && !matches!(op, Op::Is | Op::IsNot) {
+        return Err(Problem::usage(format!("{} is a list: compare with = or !=", column.name)).into());
+    }
     if matches!(op, Op::Contains | Op::ContainsNot) {
         if column.kind != Kind::Text {
             let hint = format!("{} is not text: compare with = != < >", column.name);
@@ -301,7 +312,8 @@ fn value(s: &Session<'_>, column: &Column, text: &str) -> Result<Value> {
         return Ok(Value::Null(column.kind));
     }
     let wrong = |why: &str| Problem::usage(format!("'{}' is no value for {}{why}", shorten(text), column.name));
-    if let Some(target) = column.field.and_then(Field::target).and_then(resource) {
+    if let Some(target) = column.field.and_then(Field::target).or(column.list.map(|(_, noun)| noun)).and_then(resource)
+    {
         return Ok(target.key().parse(text, &s.rules).unwrap_or_else(|_| text.into()));
     }
     if let Some(field) = column.field {

@@ -30,7 +30,7 @@ use crate::ui::format::{self, Format, Head, Listing, record};
 const PAGE: u64 = 50;
 
 fn heads(columns: &[Column]) -> Vec<Head> {
-    columns.iter().map(|c| Head::new(c.name.clone(), c.kind)).collect()
+    columns.iter().map(|c| Head { is_list: c.list.is_some(), ..Head::new(c.name.clone(), c.kind) }).collect()
 }
 
 /// Where the natural key stands, which `-o key` prints.
@@ -82,6 +82,9 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
         }
         query.sort =
             names.iter().map(|n| Ok(column(&all, n.trim_start_matches('-'))?.clone())).collect::<Result<_>>()?;
+        if let Some(list) = query.sort.iter().find(|c| c.list.is_some()) {
+            return Err(Problem::usage(format!("{} is a list, which has no order", list.name)).into());
+        }
     }
     Ok(query)
 }
@@ -349,7 +352,10 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     query.columns = match &s.columns {
         Some(_) => chosen(s, desc, true)?,
         // What the database joins of other columns is told by these.
-        None => query.columns.into_iter().filter(|c| c.field.is_some_and(|f| f.parts().is_none())).collect(),
+        None => {
+            let is_told = |c: &Column| c.list.is_some() || c.field.is_some_and(|f| f.parts().is_none());
+            query.columns.into_iter().filter(is_told).collect()
+        }
     };
     if with_hashes {
         query.columns.push(records::password_column());

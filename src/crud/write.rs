@@ -19,8 +19,8 @@ use crate::model::scalar::Rules;
 use crate::model::value::Value;
 use crate::model::{org, resource};
 use crate::store::records::{self, Life};
-use crate::store::settings;
 use crate::store::tx::Tx;
+use crate::store::{credentials, settings};
 
 /// Finds the descriptor that a stored verb names.
 pub fn described(noun: &str) -> Result<&'static Descriptor> {
@@ -137,6 +137,7 @@ pub(super) async fn tell_created(
     };
     s.ui.status(&format!("created {}{place}", record.title()));
     dry_run_note(s);
+    note_without_password(s, &[record]).await?;
     print_changed(s, desc, &[record.meta.place()]).await
 }
 
@@ -294,8 +295,27 @@ pub async fn tell_changed(
         });
     }
     dry_run_note(s);
+    let may_now = |c: &&Changed| c.fields.contains(&"can_login");
+    note_without_password(s, &changed.iter().filter(may_now).map(|c| &c.record).collect::<Vec<_>>()).await?;
     let which: Vec<_> = changed.iter().map(|c| c.record.meta.place()).collect();
     print_changed(s, desc, &which).await
+}
+
+/// Says who may sign in and has nothing to sign in with.
+async fn note_without_password(s: &mut Session<'_>, records: &[&Record]) -> Result<()> {
+    if s.dry_run {
+        return Ok(());
+    }
+    for record in records.iter().filter(|r| r.get("can_login").as_bool() == Some(true)) {
+        if credentials::without_password(s.db().await?, record.meta.org_id, Some(&[record.meta.id])).await? > 0 {
+            s.ui.status(&format!(
+                "note: {} has no password yet: 'orgctl user passwd {1}', or 'orgctl user invite {1}'",
+                record.title(),
+                record.key()
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// `activate` and `deactivate`.

@@ -16,6 +16,8 @@ use super::value::{Kind, Value};
 pub enum Mark {
     /// A natural key: unique per organisation among live rows. The first one is the key that lists show.
     Unique,
+    /// Names a record where only one has the value.
+    MostlyUnique,
     /// Set by a verb of its own, never by create and update.
     Managed,
     /// Found by `--search`.
@@ -100,6 +102,39 @@ impl Field {
     }
 }
 
+/// Records of another kind of which one has several: the first in its own row, further ones in a table of their own.
+/// A file gives them in one cell, with `;` between, and so does an export.
+#[derive(Debug)]
+pub struct List {
+    /// In headers, columns and JSON: `branches`.
+    pub name: &'static str,
+    pub help: &'static str,
+    /// Headers of earlier systems.
+    pub also: &'static [&'static str],
+    /// The field that holds the first.
+    pub first: &'static str,
+    /// Where further ones are kept: `org_id`, these two columns, and who made the row when.
+    pub table: &'static str,
+    pub owner: &'static str,
+    pub item: &'static str,
+}
+
+impl List {
+    /// What stands between the members.
+    pub const BETWEEN: char = ';';
+
+    /// The members that a text names.
+    pub fn members(text: &str) -> impl Iterator<Item = &str> {
+        text.split([List::BETWEEN, ',', '|']).map(str::trim).filter(|m| !m.is_empty())
+    }
+
+    /// Whether a header names the list.
+    pub fn is_named(&self, header: &str) -> bool {
+        let header = squash(header);
+        std::iter::once(&self.name).chain(self.also).any(|name| squash(name) == header)
+    }
+}
+
 /// What generic code knows of a resource.
 #[derive(Debug)]
 pub struct Descriptor {
@@ -111,6 +146,7 @@ pub struct Descriptor {
     pub table: &'static str,
     pub help: &'static str,
     pub fields: &'static [Field],
+    pub lists: &'static [List],
     /// Rules that hold between fields of one record.
     pub check: fn(&Record) -> Result<(), Problem>,
 }
@@ -127,6 +163,10 @@ impl Descriptor {
     }
     pub fn index(&self, column: &str) -> Option<usize> {
         self.fields.iter().position(|f| f.column == column)
+    }
+    /// The list of which a field holds the first.
+    pub fn list_of(&self, field: &Field) -> Option<&'static List> {
+        self.lists.iter().find(|l| l.first == field.column)
     }
     /// Fields by which a record can be named.
     pub fn keys(&self) -> impl Iterator<Item = &'static Field> {
@@ -308,7 +348,7 @@ pub trait Check {
 macro_rules! resource {
     (
         $(#[doc = $about:literal])+
-        pub struct $name:ident $noun:literal in $table:literal $(aka $alias:literal)? {
+        pub struct $name:ident $noun:literal in $table:literal $(aka $alias:literal)? $(has $lists:path)? {
             $( $(#[doc = $help:literal])+ $field:ident : $ty:ty $([ $($mark:expr),* ])? ),* $(,)?
         }
     ) => {
@@ -327,6 +367,8 @@ macro_rules! resource {
                 use $crate::model::scalar::Scalar;
                 #[allow(unused_mut, unused_assignments)]
                 const ALIAS: Option<&str> = { let mut alias = None; $( alias = Some($alias); )? alias };
+                #[allow(unused_mut, unused_assignments)]
+                const LISTS: &[$crate::model::resource::List] = { let mut lists: &[_] = &[]; $( lists = $lists; )? lists };
                 const FIELDS: &[Field] = &[$( Field {
                     column: $crate::model::resource::plain(stringify!($field)),
                     help: concat!($($help),+).trim_ascii(),
@@ -339,6 +381,7 @@ macro_rules! resource {
                     table: $table,
                     help: concat!($($about),+).trim_ascii(),
                     fields: FIELDS,
+                    lists: LISTS,
                     check: |record| match $name::from_record(record) {
                         Some(it) => $crate::model::resource::Check::check(&it),
                         None => Err($crate::model::problem::Problem::integrity(format!(

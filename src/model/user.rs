@@ -7,7 +7,7 @@ use crate::{choice, resource};
 use super::branch::Branch;
 use super::dept::Dept;
 use super::problem::Problem;
-use super::resource::Check;
+use super::resource::{Check, List};
 use super::scalar::{
     Date, ExternalId, Language, Line, Mailbox, Moment, Note, Phone, Pincode, Ref, Timezone, UserCode, Username,
     check_pincode,
@@ -16,7 +16,7 @@ use super::sequence::Maker;
 
 resource! {
     /// A person of the organisation
-    pub struct User "user" in "users" {
+    pub struct User "user" in "users" has BRANCHES {
         /// Six letters or digits, unique in the organisation; made where none are given
         user_code: UserCode [Unique, Search, Generated(Maker::Scattered), Also(&["code"])],
         /// Full name; given, it is split into first, middle and last name
@@ -29,14 +29,14 @@ resource! {
         last_name: Option<Line<200>> [Search, Detail, Also(&["surname"])],
         /// E-mail address, unique in the organisation
         email: Option<Mailbox> [Unique, Search],
-        /// Mobile number
-        mobile: Option<Phone> [Search, Also(&["phone"])],
+        /// Mobile number; a key where nobody else has it
+        mobile: Option<Phone> [MostlyUnique, Search, Also(&["phone"])],
         /// Name to sign in with, unique in the organisation
         username: Option<Username> [Unique, Search, Detail],
         /// Number in the HR system or directory, unique in the organisation
         external_id: Option<ExternalId> [Unique, Search, Detail, Also(&["userId", "employee_id", "emp_id"])],
         /// Branch
-        branch_id: Option<Ref<Branch>> [Also(&["branch_code"])],
+        branch_id: Option<Ref<Branch>>,
         /// Department
         department_id: Option<Ref<Dept>> [Also(&["dept"])],
         /// What the person is employed as
@@ -87,6 +87,17 @@ resource! {
         mobile_verified: bool [Managed, Default("no"), Detail, Proves("mobile")],
     }
 }
+
+/// All branches of a person.
+const BRANCHES: &[List] = &[List {
+    name: "branches",
+    help: "Branches, the person's own first",
+    also: &["branchId", "branch_code"],
+    first: "branch_id",
+    table: "user_branches",
+    owner: "user_id",
+    item: "branch_id",
+}];
 
 impl Check for User {
     fn check(&self) -> Result<(), Problem> {

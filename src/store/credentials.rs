@@ -91,6 +91,20 @@ pub async fn load(db: &mut Db, user: &Record) -> Result<Option<Credential>> {
     }))
 }
 
+/// Users who may sign in and have nothing to sign in with, of an organisation or of some records: how many.
+pub async fn without_password(db: &mut Db, org: i32, users: Option<&[Uuid]>) -> Result<u64> {
+    let mut sql = Sql::new(
+        "select count(*) from users t where t.can_login and t.deleted_at is null
+            and not exists (select 1 from credentials c where c.org_id = t.org_id and c.user_id = t.id and c.password is not null)
+            and t.org_id = ",
+    );
+    sql.bind(org);
+    if let Some(users) = users {
+        sql.push(" and t.id in ").bind_list(users.iter().copied());
+    }
+    Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)
+}
+
 /// Hashes that a user had before, the newest first.
 pub async fn history(db: &mut Db, user: &Record) -> Result<Vec<StoredHash>> {
     let sql = "select password from password_history where org_id = $1 and user_id = $2 order by number desc";

@@ -1,5 +1,7 @@
 //! What belongs to users beside their own rows: further branches.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
@@ -23,6 +25,23 @@ pub async fn further_branches(db: &mut Db, user: &Record) -> Result<Vec<String>>
     rows.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
 }
 
+/// The same of several users; who has none is not among them.
+pub async fn further_branches_of(db: &mut Db, org: i32, users: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>> {
+    let mut found: HashMap<Uuid, Vec<String>> = HashMap::new();
+    for some in users.chunks(500) {
+        let mut sql = Sql::bulk(
+            "select u.user_id, b.code from user_branches u join branches b on b.org_id = u.org_id and b.id = u.branch_id
+              where u.org_id = ",
+            db.engine(),
+        );
+        sql.bind(org).push(" and u.user_id in ").bind_rows(some.iter().copied()).push(" order by 1, 2");
+        for row in db.all(sql.yields([Kind::Uuid, Kind::Text])).await? {
+            found.entry(row.uuid(0)?).or_default().push(row.text(1)?.to_owned());
+        }
+    }
+    Ok(found)
+}
+
 /// Users, deleted ones too, who have a branch besides their own.
 pub async fn assigned(db: &mut Db, branch: &Record) -> Result<Vec<Record>> {
     let condition =
@@ -43,6 +62,26 @@ impl Tx<'_> {
             let args = [user.meta.org_id.into(), user.meta.id.into(), Value::from(*branch)];
             let by = if assign { vec![self.at().into(), self.actor().await?.into()] } else { Vec::new() };
             self.db.execute(Sql::new(sql).with(args).with(by)).await?;
+        }
+        self.tell_branches(user, before, Action::Update).await
+    }
+
+    /// Gives a user these further branches and no others; whether that changed anything.
+    pub async fn set_branches(&mut self, user: &Record, branches: &[Uuid]) -> Result<bool> {
+        let before = further_branches(self.db, user).await?;
+        let mut sql = Sql::new("delete from user_branches where org_id = $1 and user_id = $2")
+            .with([user.meta.org_id.into(), user.meta.id.into()]);
+        if !branches.is_empty() {
+            sql.push(" and branch_id not in ").bind_rows(branches.iter().copied());
+        }
+        self.db.execute(sql).await?;
+        let insert =
+            "insert into user_branches (org_id, user_id, branch_id, created_at, created_by) values ($1, $2, $3, $4, $5)
+                      on conflict do nothing";
+        for branch in branches {
+            let args = [user.meta.org_id.into(), user.meta.id.into(), Value::from(*branch), self.at().into()];
+            let by = self.actor().await?;
+            self.db.execute(Sql::new(insert).with(args).with([by.into()])).await?;
         }
         self.tell_branches(user, before, Action::Update).await
     }

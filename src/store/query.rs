@@ -12,9 +12,10 @@ use super::db::Db;
 use super::location::Engine;
 use super::records::{self, Column, Life, NOW, Scope};
 use super::search::{self, Wanted};
-use super::sql::{Row, Sql};
+use super::sql::{Row, Sql, quoted};
 use crate::model::problem::{Problem, nearest};
-use crate::model::resource::Descriptor;
+use crate::model::resource;
+use crate::model::resource::{Descriptor, List};
 use crate::model::scalar::{Email, Scalar};
 use crate::model::value::{Kind, Value, rfc3339};
 
@@ -156,6 +157,7 @@ impl Query {
                     shown: false,
                     field: None,
                     words: None,
+                    list: None,
                 },
             );
         }
@@ -304,6 +306,9 @@ impl Query {
 
 impl Condition {
     fn push(&self, sql: &mut Sql) {
+        if let Some((list, noun)) = self.column.list {
+            return self.push_of_list(list, noun, sql);
+        }
         // E-mail addresses are compared without case (DOMAIN.md, section 0).
         let mail = self.column.field.is_some_and(|f| f.ty.label == Email::TYPE.label);
         let expr = &if mail { format!("lower({})", self.column.expr) } else { self.column.expr.clone() };
@@ -333,6 +338,32 @@ impl Condition {
                 (Op::IsNot, value) => sql.push(&format!("({expr} is null or {expr} <> ")).bind(value.clone()).push(")"),
                 (op, value) => sql.push(&format!("{expr} {} ", op.sql())).bind(value.clone()),
             };
+        }
+        sql.push(")");
+    }
+}
+
+impl Condition {
+    /// Whether a list has a member, or with NULL whether it has none.
+    fn push_of_list(&self, list: &List, noun: &str, sql: &mut Sql) {
+        let Some(target) = resource(noun) else { return };
+        let of_row = format!("l.org_id = t.org_id and l.{} = t.id", list.owner);
+        let joint = if self.op == Op::IsNot { " and " } else { " or " };
+        sql.push("(");
+        for (i, value) in self.values.iter().enumerate() {
+            sql.push(if i == 0 { "" } else { joint });
+            sql.push(if self.op == Op::IsNot { "not (" } else { "(" });
+            if value.is_null() {
+                let first = quoted(list.first);
+                sql.push(&format!("t.{first} is null and not exists (select 1 from {} l where {of_row})", list.table));
+            } else {
+                // Ids are unique everywhere, so that neither question depends on the row.
+                let ids = format!("(select m.id from {} m where m.{} = ", target.table, quoted(target.key().column));
+                sql.push(&format!("coalesce(t.{} in {ids}", quoted(list.first))).bind(value.clone());
+                sql.push(&format!("), false) or t.id in (select l.{} from {} l", list.owner, list.table));
+                sql.push(&format!(" where l.{} in {ids}", list.item)).bind(value.clone()).push("))");
+            }
+            sql.push(")");
         }
         sql.push(")");
     }

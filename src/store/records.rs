@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::db::Db;
 use super::sql::{Row, Sql, quoted};
 use crate::model::problem::{Problem, nearest};
-use crate::model::resource::{Descriptor, Field, Meta, Record};
-use crate::model::scalar::{Role, Rules};
+use crate::model::resource::{Descriptor, Field, List, Mark, Meta, Record};
+use crate::model::scalar::{Role, Rules, shorten};
 use crate::model::value::{Kind, Value};
 use crate::model::{RESOURCES, org, pointing_at, resource};
 
@@ -163,7 +163,8 @@ pub async fn by_key(
             return Ok(found);
         }
     }
-    for field in desc.keys() {
+    let mostly = desc.fields.iter().filter(|f| f.has(Mark::MostlyUnique));
+    for field in desc.keys().chain(mostly) {
         let Ok(value) = field.parse(key, rules) else { continue };
         if value.is_null() {
             continue;
@@ -174,9 +175,16 @@ pub async fn by_key(
         // The predicate of the partial index is repeated, so that it serves.
         let condition = format!("{tenant} and t.{} = ${} and {}", quoted(field.column), args.len(), life.condition());
         let found = load_where(db, desc, &condition, args).await?;
-        if !found.is_empty() {
-            return Ok(found);
+        if found.is_empty() {
+            continue;
         }
+        let of_first = found.iter().filter(|r| r.meta.org_id == found[0].meta.org_id);
+        if field.has(Mark::MostlyUnique) && of_first.clone().count() > 1 {
+            let titles: Vec<String> = of_first.take(5).map(Record::title).collect();
+            let sentence = format!("several {} have the {} {}", desc.table, field.name(), shorten(key));
+            return Err(Problem::conflict(sentence).hint(format!("name one: {}", titles.join(", "))).into());
+        }
+        return Ok(found);
     }
     Ok(Vec::new())
 }
@@ -417,6 +425,8 @@ pub struct Column {
     pub field: Option<&'static Field>,
     /// Words that a derived column can be.
     pub words: Option<&'static [&'static str]>,
+    /// The list that the column tells, its members in one text, and the noun of what it lists.
+    pub list: Option<(&'static List, &'static str)>,
 }
 
 /// What a record's state derives to (DOMAIN.md, section 0). The words of the filter.
@@ -453,6 +463,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
         shown: false,
         field: None,
         words: None,
+        list: None,
     };
     let actor = |name: &str, nullable| Column {
         expr: format!("a_{name}.name"),
@@ -468,27 +479,42 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
             ..plain("org", Kind::Text, false)
         });
     }
+    let mut lists = Vec::new();
     for field in desc.fields {
-        let shown = !field.has(crate::model::resource::Mark::Detail);
+        let shown = !field.has(Mark::Detail);
         let base = Column { shown, field: Some(field), ..plain(field.column, field.ty.kind, !field.ty.required) };
         columns.push(match field.target().and_then(resource) {
             None => base,
             Some(target) => {
                 let alias = format!("r_{}", field.name());
+                let (first, key) = (format!("{alias}.{}", quoted(target.key().column)), quoted(target.key().column));
+                let join = format!(
+                    "left join {} {alias} on {alias}.org_id = t.org_id and {alias}.id = t.{}",
+                    target.table,
+                    quoted(field.column)
+                );
+                lists.extend(desc.list_of(field).map(|list| Column {
+                    expr: format!(
+                        "nullif(ltrim(coalesce({first}, '') || coalesce((select ';' || string_agg(m.{key}, ';' order by m.{key})
+                            from {0} l join {1} m on m.org_id = l.org_id and m.id = l.{2}
+                           where l.org_id = t.org_id and l.{3} = t.id), ''), ';'), '')",
+                        list.table, target.table, list.item, list.owner
+                    ),
+                    join: Some(join.clone()),
+                    list: Some((list, target.noun)),
+                    ..plain(list.name, Kind::Text, true)
+                }));
                 Column {
                     name: field.name().to_owned(),
-                    expr: format!("{alias}.{}", quoted(target.key().column)),
+                    expr: first,
                     kind: target.key().ty.kind,
-                    join: Some(format!(
-                        "left join {} {alias} on {alias}.org_id = t.org_id and {alias}.id = t.{}",
-                        target.table,
-                        quoted(field.column)
-                    )),
+                    join: Some(join),
                     ..base
                 }
             }
         });
     }
+    columns.extend(lists);
     if desc.field("is_active").is_some() {
         let (expr, words) = status(desc);
         columns.push(Column { expr, shown: true, words: Some(words), ..plain("status", Kind::Text, false) });
@@ -514,6 +540,7 @@ pub fn password_column() -> Column {
         shown: false,
         field: None,
         words: None,
+        list: None,
     }
 }
 
@@ -538,7 +565,7 @@ pub async fn org_number(db: &mut Db, key: &str, rules: &Rules) -> Result<i32> {
                 Some(m) => format!("did you mean {m}? 'orgctl org list' shows all"),
                 None => "'orgctl org list' shows all".into(),
             };
-            let key = crate::model::scalar::shorten(key);
+            let key = shorten(key);
             Err(Problem::not_found(format!("organisation {key} does not exist")).hint(hint).into())
         }
     }

@@ -51,6 +51,8 @@ pub struct Row {
     pub references: Vec<Option<String>>,
     /// Its values of the fields that references are looked up by.
     pub named: Vec<Option<String>>,
+    /// Further members of its list.
+    pub listed: Vec<String>,
 }
 
 /// What became of a row: to be written, with the ids of what it refers to.
@@ -76,6 +78,10 @@ pub struct Stage {
     key: &'static Field,
     others: Vec<&'static Field>,
     references: Vec<Reference>,
+    /// What the members of a list refer to: the reference that comes after all others.
+    listed: Option<Reference>,
+    /// References of which it is known what they stand for.
+    found: HashSet<usize>,
     named: Vec<&'static Field>,
     holder: Option<Holder>,
     loader: Loader,
@@ -140,13 +146,15 @@ impl Stage {
             .chain(columns('b', named.len()))
             .collect();
         let mut script = String::new();
-        for table in ["import_rows", "import_refs", "import_rejects"] {
+        for table in ["import_rows", "import_lists", "import_refs", "import_rejects"] {
             script.push_str(&format!("drop table if exists {}.{table};\n", db.temporary()));
         }
         let more: String = texts.iter().map(|t| format!(", {t} {text}")).collect();
         script.push_str(&format!(
             "create temporary table import_rows (
                  n {number} primary key, line {number} not null, id {id} not null, is_new {number} not null{more}){at_end};
+             create temporary table import_lists (
+                 n {number} not null, word {text} not null, primary key (n, word)){packed}{at_end};
              create temporary table import_refs (
                  field {number} not null, word {text} not null, first_use {number} not null, id {id}, n {number},
                  matches {number}, low {text}, high {text}, primary key (field, word)){packed}{at_end};
@@ -165,6 +173,8 @@ impl Stage {
             key,
             others,
             references,
+            listed: None,
+            found: HashSet::new(),
             named,
             holder,
             loader,
@@ -174,6 +184,12 @@ impl Stage {
             is_any_there: false,
             is_any_rejected: false,
         })
+    }
+
+    /// Says what the members of rows' lists refer to.
+    #[must_use]
+    pub fn listing(self, listed: Option<Reference>) -> Stage {
+        Stage { listed, ..self }
     }
 
     pub fn desc(&self) -> &'static Descriptor {
@@ -228,6 +244,87 @@ impl Stage {
         Ok(present)
     }
 
+    /// Everything that rows refer by; the members of a list last.
+    pub fn references(&self) -> Vec<Reference> {
+        self.references.iter().copied().chain(self.listed).collect()
+    }
+
+    fn reference(&self, i: usize) -> Option<Reference> {
+        self.references.get(i).copied().or(self.listed)
+    }
+
+    /// Rows (`s`) and what their words stand for through one reference (`f`).
+    fn rows_and_words(&self, i: usize) -> String {
+        match i < self.references.len() {
+            true => format!("import_rows s join import_refs f on f.field = {i} and f.word = s.r{i}"),
+            false => format!(
+                "import_lists l join import_rows s on s.n = l.n join import_refs f on f.field = {i} and f.word = l.word"
+            ),
+        }
+    }
+
+    /// The ids of the further members of a row's list.
+    pub async fn listed(&self, db: &mut Db, n: u64) -> Result<Vec<Uuid>> {
+        let words = self.rows_and_words(self.references.len());
+        let sql = Sql::new(format!("select f.id from {words} where l.n = $1 order by 1"));
+        let rows = db.all(sql.with([i64::try_from(n)?.into()]).yields([Kind::Uuid])).await?;
+        rows.iter().map(|r| r.uuid(0)).collect()
+    }
+
+    /// The next new records with a list, by the rows that make them.
+    pub async fn with_list(&self, db: &mut Db, after: u64, limit: usize) -> Result<Vec<(u64, Uuid)>> {
+        let sql = "select s.n, s.id from import_rows s where s.n > $1 and s.is_new = 1
+                      and exists (select 1 from import_lists l where l.n = s.n)
+                      and not exists (select 1 from import_rejects e where e.n = s.n) order by s.n limit $2";
+        let args = [i64::try_from(after)?.into(), i64::try_from(limit)?.into()];
+        let rows = db.all(Sql::new(sql).with(args).yields([Kind::Int, Kind::Uuid])).await?;
+        rows.iter().map(|r| Ok((u64::try_from(r.int(0)?)?, r.uuid(1)?))).collect()
+    }
+
+    /// Lets a text stand for a record that is to be made.
+    pub async fn stands_for(&self, db: &mut Db, i: usize, word: &str, id: Uuid) -> Result<()> {
+        let mut sql = Sql::new("update import_refs set id = ");
+        sql.bind(id).push(&format!(", matches = 1 where field = {i} and word = ")).bind(word);
+        db.execute(sql).await.map(drop)
+    }
+
+    /// Whether a row that is loaded refers by a text.
+    pub async fn is_wanted(&self, db: &mut Db, i: usize, word: &str) -> Result<bool> {
+        let mut sql = Sql::new(format!("select 1 from {} where f.word = ", self.rows_and_words(i)));
+        sql.bind(word).push(" and not exists (select 1 from import_rejects e where e.n = s.n) limit 1");
+        Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
+    }
+
+    /// The live records of a kind by a text without case.
+    pub async fn folded(&self, db: &mut Db, target: &Descriptor, by: &Field) -> Result<HashMap<String, Uuid>> {
+        let mut sql = Sql::new(format!(
+            "select t.{}, t.id from {} t where t.deleted_at is null and t.org_id = ",
+            quoted(by.column),
+            target.table
+        ));
+        sql.bind(self.org.unwrap_or(0));
+        let mut known = HashMap::new();
+        db.each(sql.yields([Kind::Text, Kind::Uuid]), |row| {
+            if let Some(text) = row.value(0).as_text() {
+                known.insert(text.to_lowercase(), row.uuid(1)?);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(known)
+    }
+
+    /// How many records in use have no key, so that a file can't tell whether they are in it.
+    pub async fn without_key(&self, db: &mut Db) -> Result<u64> {
+        let mut sql = Sql::new(format!(
+            "select count(*) from {} t where t.{} is null and t.is_active and t.deleted_at is null and t.org_id = ",
+            self.desc.table,
+            quoted(self.key.column)
+        ));
+        sql.bind(self.org.unwrap_or(0));
+        Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)
+    }
+
     /// Texts that one reference stands for nothing by, as they stand in the file's rows.
     pub async fn missing(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<Vec<String>> {
         self.find(db, i, rules).await?;
@@ -262,12 +359,14 @@ impl Stage {
     pub async fn add(&mut self, db: &mut Db, rows: Vec<Row>) -> Result<()> {
         let mut values: Vec<Vec<Value>> = Vec::with_capacity(rows.len());
         let mut noted: Vec<(usize, String, u64)> = Vec::new();
+        let mut listed: Vec<(i64, String)> = Vec::new();
         for row in rows {
             let number = i64::try_from(row.number)?;
             self.last = self.last.max(row.number);
             self.is_any_there |= !row.is_new;
-            for (i, text) in row.references.iter().enumerate() {
-                let Some(text) = text else { continue };
+            let members = row.listed.iter().map(|m| (self.references.len(), m));
+            let words = row.references.iter().enumerate().filter_map(|(i, text)| Some((i, text.as_ref()?)));
+            for (i, text) in words.chain(members) {
                 if self.noted.len() >= REMEMBERED {
                     self.noted.clear();
                 }
@@ -275,12 +374,21 @@ impl Stage {
                     noted.push((i, text.clone(), row.number));
                 }
             }
+            listed.extend(row.listed.into_iter().map(|member| (number, member)));
             let mut all: Vec<Value> =
                 vec![number.into(), i64::try_from(row.line)?.into(), row.id.into(), i64::from(row.is_new).into()];
             all.extend(row.keys.into_iter().chain(row.references).chain(row.named).map(Value::from));
             values.push(all);
         }
         self.loader.load(db, &values).await?;
+        for some in listed.chunks(TOGETHER) {
+            let mut sql = Sql::bulk("insert into import_lists (n, word) values ", db.engine());
+            for (i, (n, member)) in some.iter().enumerate() {
+                sql.push(if i == 0 { "" } else { ", " });
+                sql.bind_list([Value::from(*n), member.as_str().into()]);
+            }
+            db.execute(sql).await?;
+        }
         for some in noted.chunks(TOGETHER) {
             let mut sql = Sql::bulk("insert into import_refs (field, word, first_use) values ", db.engine());
             for (i, (field, text, number)) in some.iter().enumerate() {
@@ -319,7 +427,7 @@ impl Stage {
         self.noted = HashSet::new();
         self.holder = None;
         self.check_keys(db).await?;
-        for i in 0..self.references.len() {
+        for i in 0..self.references().len() {
             self.resolve(db, i, rules).await?;
         }
         let own: Vec<usize> = (0..self.references.len()).filter(|i| self.references[*i].target == self.desc).collect();
@@ -389,7 +497,10 @@ impl Stage {
 
     /// Finds what the texts of one reference stand for: a live record, or a row of this file.
     async fn find(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<()> {
-        let Reference { target, by, .. } = self.references[i];
+        let Some(Reference { target, by, .. }) = self.reference(i) else { return Ok(()) };
+        if !self.found.insert(i) {
+            return Ok(());
+        }
         let own = target == self.desc;
         // An organisation's records are its own; organisations themselves are no tenant's.
         let tenant = match self.org {
@@ -446,7 +557,7 @@ impl Stage {
     /// Rejects rows of which a reference stands for nothing, or for several.
     async fn resolve(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<()> {
         self.find(db, i, rules).await?;
-        let Reference { field, target, by } = self.references[i];
+        let Some(Reference { field, target, by }) = self.reference(i) else { return Ok(()) };
         let unclear = format!("select count(*) from import_refs where field = {i} and (id is null or matches > 1)");
         if db.one(Sql::new(unclear).yields([Kind::Int])).await?.int(0)? == 0 {
             return Ok(());
@@ -467,9 +578,9 @@ impl Stage {
             "insert into import_rejects (n, line, field, code, reason)
              select s.n, s.line, '{}', case when f.id is null then 'not_found' else 'conflict' end,
                     case when f.id is null then {missing} else {several} end
-               from import_rows s join import_refs f on f.field = {i} and f.word = s.r{i}
-              where f.id is null or f.matches > 1 on conflict do nothing",
-            field.name()
+               from {} where f.id is null or f.matches > 1 on conflict do nothing",
+            field.name(),
+            self.rows_and_words(i)
         )))
         .await
         .map(drop)
@@ -477,7 +588,7 @@ impl Stage {
 
     /// Texts that are no natural key: perhaps another key of the record, or its id.
     async fn resolve_otherwise(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<()> {
-        let target = self.references[i].target;
+        let Some(Reference { target, .. }) = self.reference(i) else { return Ok(()) };
         let mut after = String::new();
         loop {
             let mut sql =

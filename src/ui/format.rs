@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::Ui;
 use super::table;
 use super::text::{local, relative, visible};
+use crate::model::resource::List;
 use crate::model::scalar::is_format;
 use crate::model::value::{Kind, Value};
 
@@ -46,11 +47,20 @@ impl Format {
 pub struct Head {
     pub name: String,
     pub kind: Kind,
+    /// The text holds several members, which JSON gives as an array.
+    pub is_list: bool,
 }
 
 impl Head {
     pub fn new(name: impl Into<String>, kind: Kind) -> Head {
-        Head { name: name.into(), kind }
+        Head { name: name.into(), kind, is_list: false }
+    }
+
+    fn json(&self, value: &Value) -> Json {
+        match self.is_list {
+            true => List::members(value.as_text().unwrap_or_default()).collect(),
+            false => value.to_json(),
+        }
     }
 }
 
@@ -83,7 +93,7 @@ fn escape(text: &str) -> String {
 }
 
 pub fn object(heads: &[Head], row: &[Value]) -> Json {
-    Json::Object(heads.iter().zip(row).map(|(h, v)| (h.name.clone(), v.to_json())).collect::<Map<_, _>>())
+    Json::Object(heads.iter().zip(row).map(|(h, v)| (h.name.clone(), h.json(v))).collect::<Map<_, _>>())
 }
 
 /// One YAML document.

@@ -19,7 +19,7 @@ use crate::crud::write::{Changed, Target, change, dry_run_note, targets, tell_ch
 use crate::model::audit::Action;
 use crate::model::password::Secret;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Record, Resource};
+use crate::model::resource::{Descriptor, Field, Record, Resource};
 use crate::model::scalar::{Line, Rules, Scalar};
 use crate::model::token;
 use crate::model::user::User;
@@ -399,17 +399,17 @@ impl Verb for Merge {
         let duplicate = self.duplicate.load(tx, DESC).await?;
         let into = self.into.load(tx, DESC).await?;
         let mut moved = 0;
+        if stands_below(tx, &into, duplicate.meta.id).await? {
+            // All between them will report to the one who stays: above him or her stands who stood above the duplicate.
+            let mut after = into.clone();
+            after.set("reports_to_id", duplicate.get("reports_to_id").clone());
+            moved += usize::from(tx.update(&into, after, Action::Merge).await?.is_some());
+        }
         for d in records::dependants(tx.db, &duplicate).await? {
             let Some(field) = d.field else { continue };
             for before in &d.records {
                 let mut after = before.clone();
-                let is_self = before.meta.id == into.meta.id;
-                let value = if is_self { duplicate.get(field.column).clone() } else { into.meta.id.into() };
-                // Who reported to the duplicate and is the other's superior would stand below himself.
-                after.set(
-                    field.column,
-                    if value == into.meta.id.into() && is_self { Value::Null(Kind::Uuid) } else { value },
-                );
+                after.set(field.column, into.meta.id.into());
                 moved += usize::from(tx.update(before, after, Action::Merge).await?.is_some());
             }
         }
@@ -421,6 +421,37 @@ impl Verb for Merge {
     }
 }
 
+/// Whether a user reports to another, directly or through others.
+async fn stands_below(tx: &mut Tx<'_>, user: &Record, other: Uuid) -> Result<bool> {
+    let mut seen = BTreeSet::from([user.meta.id]);
+    let mut above = user.get("reports_to_id").as_uuid();
+    while let Some(id) = above.filter(|id| seen.insert(*id)) {
+        if id == other {
+            return Ok(true);
+        }
+        above = records::load(tx.db, DESC, user.meta.org_id, id).await?.and_then(|r| r.get("reports_to_id").as_uuid());
+    }
+    Ok(false)
+}
+
+/// What only the duplicate has: it goes with it, for two people's addresses and passwords are not mixed by guessing.
+async fn left_behind(s: &mut Session<'_>, duplicate: &Record, into: &Record) -> Result<Vec<String>> {
+    let only = |f: &&Field| !f.is_managed() && f.parts().is_none() && into.get(f.column).is_null();
+    let mut left: Vec<String> = DESC
+        .fields
+        .iter()
+        .filter(only)
+        .filter(|f| !duplicate.get(f.column).is_null())
+        .map(|f| f.name().to_owned())
+        .collect();
+    let db = s.db().await?;
+    let has_password = |c: Option<credentials::Credential>| c.is_some_and(|c| c.password.is_some());
+    if has_password(credentials::load(db, duplicate).await?) && !has_password(credentials::load(db, into).await?) {
+        left.push("the password".into());
+    }
+    Ok(left)
+}
+
 pub async fn merge(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let key = |name: &str| m.get_one::<String>(name).cloned().unwrap_or_default();
     let duplicate = find(s, DESC, &key("duplicate"), Life::Live).await?;
@@ -428,6 +459,15 @@ pub async fn merge(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     remove::in_use(&into)?;
     if duplicate.meta.id == into.meta.id {
         return Err(Problem::usage("both keys name the same user").into());
+    }
+    let left = left_behind(s, &duplicate, &into).await?;
+    if !left.is_empty() {
+        s.ui.status(&format!(
+            "note: {} has no {}, which only {} has",
+            into.title(),
+            left.join(", "),
+            duplicate.title()
+        ));
     }
     if !s.dry_run {
         s.ui.confirm(&format!("merge {} into {}, and delete the first?", duplicate.title(), into.title())).await?;

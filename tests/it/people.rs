@@ -228,6 +228,13 @@ fn two_users_become_one() {
         assert!(p.run("user show ravi").fails(3).contains("is deleted"));
         p.run("user unassign-branch old --branch HQ").ok();
         assert!(p.run("user unassign-branch old --branch HQ").fails(0).contains("is so already"));
+        // Last reports to Meena, who reports to Asha: nobody may stand below himself once Last is Asha too.
+        p.run("user create --name 'Last One' --username last --reports-to meena").ok();
+        let said = p.run("user merge asha last --yes").fails(0);
+        assert!(said.starts_with("note: user ") && said.contains(" has no email, which only user "), "{said}");
+        let last = p.json("user show last");
+        assert_eq!([&last["reports_to"], &last["email"]], [&json!(null), &json!(null)]);
+        assert_eq!(p.json("user show meena")["reports_to"], last["user_code"]);
         p.run("db check").ok();
         p.run("audit verify").ok();
     });
@@ -422,6 +429,14 @@ fn passwords_come_with_the_file_for_new_users_only() {
         p.run_with("user import - --org TWIN", &all).fails(0);
         p.run_with("user check-password a@x.example --org TWIN --password-stdin", "correct horse battery stable")
             .fails(0);
+        // One that was used before is no new one.
+        let reset = |password: &str| {
+            let rows = format!("email,password\na@x.example,{password}\n");
+            p.run_with("user import - --org ACME --on-conflict update --reset-passwords", rows)
+        };
+        reset("quite another battery staple").ok();
+        let said = reset("correct horse battery stable").fails(6);
+        assert!(said.contains("rejected line 2: password must not be one that the user had before"), "{said}");
         p.run("db check").ok();
         p.run("audit verify").ok();
     });
@@ -457,6 +472,110 @@ fn what_people_stand_in_is_protected_and_can_be_purged() {
         p.run("branch delete DEL --cascade --yes").ok();
         p.run("user purge gone --yes").ok();
         p.run("branch purge DEL --yes").ok();
+        p.run("db check").ok();
+        p.run("audit verify").ok();
+    });
+}
+
+/// All branches of a person in one cell, his or her own first.
+#[test]
+fn a_list_of_branches_goes_in_and_out() {
+    both_with_acme(|p| {
+        for code in ["MUM01", "PUN02", "DEL03"] {
+            p.run(&format!("branch create --code {code} --name {code}")).ok();
+        }
+        let file = p.write(
+            "u.csv",
+            "external_id,name,branch,branches\nE1,Asha Rao,MUM01,MUM01;pun02\nE2,Ravi Iyer,,PUN02\nE3,Zoe K,DEL03,\n\
+             E4,Bad One,MUM01,NOPE;PUN02\n",
+        );
+        let said = p.run(&format!("user import {file} --keep-going")).fails(7);
+        assert!(said.starts_with("rejected line 5: branch NOPE does not exist\nread 4 rows: created 3,"), "{said}");
+        let records = p.audit_records();
+        let said = p.run(&format!("user import {file} --keep-going --on-conflict update")).fails(7);
+        assert!(said.contains("created 0, updated 0, unchanged 3, rejected 1"), "{said}");
+        assert_eq!(p.audit_records(), records);
+        let told = |key: &str| {
+            let user = p.json(&format!("user show {key}"));
+            (user["branch"].clone(), user["branches"].clone())
+        };
+        assert_eq!(told("E1"), (json!("MUM01"), json!(["MUM01", "PUN02"])));
+        assert_eq!(told("E2"), (json!(null), json!(["PUN02"])));
+        let with = |filter: &str| {
+            let mut found = p.column(&format!("user list --filter {filter}"), "external_id");
+            found.sort();
+            found
+        };
+        assert_eq!(with("branches=pun02"), ["E1", "E2"]);
+        assert_eq!(with("branches=MUM01,DEL03"), ["E1", "E3"]);
+        assert_eq!(with("branches!=PUN02"), ["E3"]);
+        assert!(with("branches=").is_empty());
+        assert!(p.run("user list --filter branches~P").fails(2).contains("branches is a list"));
+        assert!(p.run("user list --sort branches").fails(2).contains("a list, which has no order"));
+        // Without a column of its own, the first of the list is the person's own branch.
+        let file = p.write("l.csv", "external_id,name,branch_code\nE1,Asha Rao,DEL03\nE5,New One,MUM01|DEL03\n");
+        p.run(&format!("user import {file} --on-conflict update")).ok();
+        assert_eq!(told("E1"), (json!("DEL03"), json!(["DEL03"])));
+        assert_eq!(told("E5"), (json!("MUM01"), json!(["MUM01", "DEL03"])));
+        assert_eq!(p.column("user history E1", "action"), ["create", "update", "update", "update"]);
+        let out = p.write("out.csv", p.run("user export").ok());
+        let said = p.run(&format!("user import {out} --on-conflict update")).fails(0);
+        assert!(said.contains("created 0, updated 0, unchanged 4, rejected 0"), "{said}");
+        p.run("db check").ok();
+        p.run("audit verify").ok();
+    });
+}
+
+/// What files of other systems mean, and what they leave out.
+#[test]
+fn a_file_is_taken_at_its_word() {
+    both_with_acme(|p| {
+        for (code, name) in [("MUM01", "Mumbai"), ("PUN02", "Pune")] {
+            p.run(&format!("branch create --code {code} --name {name}")).ok();
+        }
+        // Six characters are the code that earlier systems gave; anything else is a number of the directory.
+        let said = p.run_with("user import -", "userId,name\nABCDEF,Six Char\n").fails(0);
+        assert!(said.contains("the column 'userId' is read as user_code"), "{said}");
+        p.run_with("user import -", "userId,name\nE1001,Five Char\n").ok();
+        assert_eq!(p.json("user show E1001")["external_id"], "E1001");
+        // Only what a row needs that is loaded is made, and Sales is SALES.
+        let rows = "external_id,name,department\nE1,Good,Sales\nE2,,Ghosts\nE3,Also Good,SALES\nE4,Third,\n";
+        let said =
+            p.run_with("user import - --create-missing --keep-going --map department=department.name", rows).fails(7);
+        assert!(said.contains("created dept DEPT-001 (Sales)\n") && !said.contains("Ghosts"), "{said}");
+        assert_eq!(p.column("dept list", "name"), ["Sales"]);
+        let said = p.run_with(
+            "user import - --create-missing --map department=department.name",
+            "external_id,name,department\nE5,Fifth,sales\n",
+        );
+        said.ok();
+        assert_eq!(p.column("dept members Sales", "external_id").len(), 3);
+        // A feed about one branch is about nobody else, and need not say so in every row.
+        let feed = |rows: &str, more: &str| {
+            p.run_with(&format!("user import - --sync --key-field external_id --scope branch=MUM01 {more}"), rows)
+        };
+        let said = feed("external_id,name\nE1,Good\n", "").fails(0);
+        assert!(said.contains("note: 1 user has no external_id: the file can't tell whether they left"), "{said}");
+        assert_eq!(p.json("user show E1")["branch"], "MUM01");
+        let said = feed("external_id,name,branch\nE1,Good,PUN02\nE3,Also Good,MUM01\nE4,Third,\n", "").fails(6);
+        assert!(said.contains("rejected line 2: branch is PUN02, and the file is about branch MUM01\n"), "{said}");
+        assert!(said.contains("rejected line 4: branch is empty, and the file is about branch MUM01\n"), "{said}");
+        // A number that two people share names neither.
+        p.run("user update E1 --mobile '98200 12345'").ok();
+        assert_eq!(p.json("user show 09820012345")["external_id"], "E1");
+        p.run("user update E3 --mobile '98200 12345'").ok();
+        let said = p.run("user show 09820012345").fails(4);
+        assert!(said.starts_with("error: several users have the mobile 09820012345\nhint: name one: user "), "{said}");
+        // Who may sign in has nothing to sign in with yet.
+        let said = p.run("user update E1 --username good --can-login yes").fails(0);
+        assert!(said.contains("has no password yet: 'orgctl user passwd "), "{said}");
+        let said = p.run_with("user import -", "username,name,can_login\nnobody,No Body,yes\n").fails(0);
+        assert!(said.contains("note: 2 who may sign in have no password"), "{said}");
+        // Nobody is led by somebody who has left.
+        p.run("user deactivate E3").ok();
+        let said = p.run("branch update MUM01 --manager E3").fails(4);
+        assert!(said.contains("is not in use, and can't be the manager"), "{said}");
+        assert!(p.run("user move E1 --reports-to E3").fails(4).contains("can't be the reports_to"));
         p.run("db check").ok();
         p.run("audit verify").ok();
     });

@@ -264,6 +264,7 @@ fn people_go_into_an_empty_database_of_the_other_engine_and_come_out_the_same() 
             for p in [from, to] {
                 p.run(&format!("org create --code {org} --name {org}")).ok();
                 p.run(&format!("branch create --org {org} --code HQ --name HQ")).ok();
+                p.run(&format!("branch create --org {org} --code B2 --name Second")).ok();
             }
             for i in 0..3 {
                 from.run(&format!("dept create --org {org} --name 'Dept {i}' --branch HQ --budget {i}.000{i}")).ok();
@@ -292,6 +293,7 @@ fn people_go_into_an_empty_database_of_the_other_engine_and_come_out_the_same() 
             if superior.is_empty() {
                 return Ok(());
             }
+            from.run(&format!("user assign-branch {superior} --branch HQ --branch B2 --org {org}")).ok();
             from.run(&format!("dept update 'Dept 1' --manager {superior} --org {org}")).ok();
             from.run(&format!("branch update HQ --manager {superior} --org {org}")).ok();
             let export = |p: &Place, noun: &str| p.run(&format!("{noun} export --org {org}")).ok();

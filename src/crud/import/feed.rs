@@ -5,17 +5,20 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::crud::input::find_ref;
+use super::rows::Plan;
+use crate::crud::input::find_in;
 use crate::crud::remove::{self, Mode};
 use crate::crud::session::Session;
 use crate::model::audit::Action;
 use crate::model::problem::Problem;
+use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::shorten;
 use crate::model::setting::{self, Settings};
 use crate::model::value::{Kind, Value};
-use crate::store::records;
-use crate::store::stage::Stage;
+use crate::store::held::Given;
+use crate::store::records::{self, Life};
+use crate::store::stage::{Reject, Stage};
 use crate::store::tx::Tx;
 
 /// What becomes of those who are not in the file.
@@ -70,11 +73,22 @@ impl Most {
     }
 }
 
+/// Users with one branch or department.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct About {
+    pub column: String,
+    id: Uuid,
+    /// What the branch or department is called.
+    pub key: String,
+    /// All texts that a file may name it by.
+    pub texts: Vec<String>,
+}
+
 /// How a feed is taken.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Feed {
-    /// The field and the record that users must have for the file to be the truth about them; none: all users.
-    pub scope: Option<(String, Uuid)>,
+    /// Whom the file is the truth about; none: all users.
+    pub scope: Option<About>,
     pub leavers: Leavers,
     pub most: Most,
     pub force: bool,
@@ -86,6 +100,8 @@ pub struct Feed {
 #[derive(Debug, Default)]
 pub struct Came {
     pub left: u64,
+    /// Users of whom the file can't tell whether they are in it.
+    pub without_key: u64,
     pub joiners: Vec<String>,
     /// With the fields that changed.
     pub movers: Vec<String>,
@@ -122,9 +138,24 @@ impl Feed {
         }))
     }
 
+    /// A row that is about nobody of whom the feed is the truth.
+    pub fn out_of_scope(&self, plan: &Plan, number: u64, line: u64, values: &Given) -> Option<Reject> {
+        let scope = self.scope.as_ref()?;
+        let reference = plan.references.iter().find(|r| r.field.column == scope.column)?;
+        let (_, value) = values.iter().rfind(|(f, _)| f.column == scope.column)?;
+        let text = plan.normal(reference, &value.to_text());
+        if scope.texts.contains(&text) {
+            return None;
+        }
+        let name = reference.field.name();
+        let (key, is) = (&scope.key, if value.is_null() { "empty".to_owned() } else { shorten(&text) });
+        let reason = format!("{name} is {is}, and the file is about {name} {key}");
+        Some(Reject { number, line, column: Some(name.to_owned()), code: "invalid", reason })
+    }
+
     /// The users about whom the file is the truth and who are not in it. To be asked before anything is written.
     pub async fn absent(&self, tx: &mut Tx<'_>, stage: &Stage, settings: &Settings) -> Result<Vec<Uuid>> {
-        let scope = self.scope.as_ref().map(|(column, id)| (column.as_str(), *id));
+        let scope = self.scope.as_ref().map(|about| (about.column.as_str(), about.id));
         let (mut absent, users) = stage.absent(tx.db, scope).await?;
         if self.leavers == Leavers::Block {
             // Who is blocked without an end already has left before.
@@ -218,7 +249,7 @@ async fn names(tx: &mut Tx<'_>, desc: &'static Descriptor, org: Option<i32>, ids
 }
 
 /// Reads `branch=MUM01` or `dept=DEPT-001`.
-async fn scoped(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, text: &str) -> Result<(String, Uuid)> {
+async fn scoped(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, text: &str) -> Result<About> {
     let wrong = || {
         Problem::usage(format!("'{}' is no scope", shorten(text)))
             .hint("write --scope branch=MUM01 or --scope dept=DEPT-001")
@@ -228,6 +259,9 @@ async fn scoped(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, text: 
         matches!(f.target(), Some("branch" | "dept")) && (f.name() == name.trim() || f.target() == Some(name.trim()))
     };
     let field = desc.fields.iter().find(is_meant).ok_or_else(wrong)?;
-    let id = find_ref(s, field, org, key.trim()).await?.as_uuid().ok_or_else(wrong)?;
-    Ok((field.column.to_owned(), id))
+    let target = field.target().and_then(resource).ok_or_else(wrong)?;
+    let record = find_in(s, target, Some(org), key.trim(), Life::Live).await?;
+    let texts = target.keys().chain(target.field("name")).map(|f| record.get(f.column).to_text());
+    let texts = texts.chain([record.meta.id.to_string()]).collect();
+    Ok(About { column: field.column.to_owned(), id: record.meta.id, key: record.key(), texts })
 }

@@ -4,10 +4,11 @@ use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
+use super::source::Source;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::scalar::{Noun, shorten, squash};
+use crate::model::scalar::{Noun, Rules, shorten, squash};
 use crate::model::user::User;
 use crate::model::value::Kind;
 
@@ -19,6 +20,16 @@ pub struct Mapping {
     pub lookups: Vec<(String, String)>,
     /// The column that holds what users sign in with.
     pub credential: Option<CredentialColumn>,
+    /// The column that gives several records of another kind.
+    pub list: Option<ListColumn>,
+}
+
+/// A column that gives several records of another kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListColumn {
+    pub at: usize,
+    /// The first of them is the record's own: no other column tells it.
+    pub tells_first: bool,
 }
 
 /// A column that fills no field of the record but its credential.
@@ -125,12 +136,22 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
     }
     let mut columns: Vec<Option<String>> = Vec::new();
     let mut credential: Option<CredentialColumn> = None;
+    let mut list: Option<(ListColumn, &str)> = None;
     let (mut lookups, mut unknown) = (Vec::new(), Vec::new());
     for (i, name) in header.iter().enumerate() {
         let name = name.trim();
         if let Some(found) = CredentialColumn::of(desc, i, mapped[i].unwrap_or(name)) {
             if credential.replace(found).is_some() {
                 return Err(Problem::invalid("two columns of the file hold passwords")
+                    .hint("rename or remove one of them")
+                    .into());
+            }
+            columns.push(None);
+            continue;
+        }
+        if let Some(named) = desc.lists.iter().find(|l| l.is_named(mapped[i].unwrap_or(name))) {
+            if list.replace((ListColumn { at: i, tells_first: false }, named.first)).is_some() {
+                return Err(Problem::invalid(format!("two columns of the file hold {}", named.name))
                     .hint("rename or remove one of them")
                     .into());
             }
@@ -180,7 +201,14 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
             .hint(format!("fields: {}", known.join(", ")))
             .into());
     }
-    Ok(Mapping { columns, lookups, credential })
+    if let Some((list, first)) = &mut list
+        && let Some(first) = desc.fields.iter().find(|f| f.column == *first)
+        && !columns.iter().flatten().any(|c| c == first.name())
+    {
+        list.tells_first = true;
+        columns[list.at] = Some(first.name().to_owned());
+    }
+    Ok(Mapping { columns, lookups, credential, list: list.map(|(l, _)| l) })
 }
 
 pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(String, String)>> {
@@ -197,4 +225,30 @@ pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(Strin
         constants.push((field.name().to_owned(), value.to_owned()));
     }
     Ok(constants)
+}
+
+/// Rows that are looked at to tell which of two things a column holds.
+const LOOKED_AT: usize = 100;
+
+/// Earlier systems call two things `userId`: of six characters it is the user code, else the number in the directory.
+pub fn is_user_code(desc: &Descriptor, header: &[String], at: usize, source: &Source, rules: &Rules) -> Result<bool> {
+    if desc.noun != User::NOUN || squash(&header[at]) != "userid" {
+        return Ok(false);
+    }
+    let code = desc.key();
+    let mut rows = source.rows()?;
+    rows.read()?;
+    let mut is_any = false;
+    for _ in 0..LOOKED_AT {
+        let Some(row) = rows.read()? else { break };
+        let text = row.cells.get(at).and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default().trim();
+        if text.is_empty() {
+            continue;
+        }
+        if text.chars().count() != 6 || code.parse(text, rules).is_err() {
+            return Ok(false);
+        }
+        is_any = true;
+    }
+    Ok(is_any)
 }

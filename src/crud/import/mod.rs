@@ -6,7 +6,10 @@
 //! database. The second time the good rows are written. Nothing of it grows with the file but the temporary tables.
 
 mod feed;
+mod lists;
 mod mapping;
+mod missing;
+mod passwords;
 mod report;
 mod rows;
 mod source;
@@ -25,7 +28,8 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use self::feed::{Came, Feed, Leavers, SHOWN as SHOWN_OF_FEED};
-use self::mapping::{CredentialColumn, Mapping, constants, map_columns};
+use self::mapping::{CredentialColumn, ListColumn, Mapping, constants, map_columns};
+use self::passwords::{reset_passwords, used_before};
 use self::report::tell;
 use self::rows::{GivenCredential, Making, Order, Parsed, Plan, without_reference};
 use self::source::{PASS_OVER, Rows, Source, unreadable};
@@ -33,11 +37,12 @@ use super::gate::{self, Verb};
 use super::input::not_system;
 use super::remove::{self, Mode};
 use super::session::Session;
-use super::write::{blank, described, keys_free, not_in_system};
+use super::write::{blank, described, not_in_system};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::problem::plain;
 use crate::model::problem::{Kind as ProblemKind, Problem};
+use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::{Rules, shorten};
 use crate::model::setting;
@@ -46,7 +51,7 @@ use crate::store::credentials;
 use crate::store::held::Given;
 use crate::store::records;
 use crate::store::settings;
-use crate::store::stage::{Reject, Row, Stage};
+use crate::store::stage::{Reference, Reject, Row, Stage};
 use crate::store::tx::{Loaders, Tx};
 use crate::ui::format::SAFE;
 use crate::ui::progress::Progress;
@@ -77,6 +82,8 @@ pub struct Import {
     pub rejects: Option<PathBuf>,
     /// The column that holds what users sign in with.
     pub credential: Option<CredentialColumn>,
+    /// The column that gives several records of another kind.
+    pub list: Option<ListColumn>,
     /// Users that are there get the passwords of the file too.
     pub reset_passwords: bool,
     /// The file is the whole truth about who is there.
@@ -130,6 +137,10 @@ impl Import {
         let key = field(&self.key)?;
         let mut plan = Plan::new(desc, self.source.clone(), columns, constants, key, &self.lookups, rules)?;
         plan.credential = self.credential;
+        if let (Some(list), Some(field)) = (self.list, desc.fields.iter().find(|f| desc.list_of(f).is_some())) {
+            let target = field.target().and_then(resource).ok_or_else(|| anyhow::anyhow!("a list of nothing"))?;
+            plan.list = Some((list, Reference { field, target, by: None }));
+        }
         Ok(plan)
     }
 
@@ -158,11 +169,16 @@ impl Import {
         report.read += piece.len() as u64;
         let mut piece = piece;
         let held: Vec<_> = piece.iter_mut().map(|p| (p.key.clone(), std::mem::take(&mut p.values))).collect();
-        let matches = stage.hold(tx.db, &held).await?;
+        let mut matches = stage.hold(tx.db, &held).await?;
+        if plan.list.is_some() {
+            let is_same = matches.iter_mut().zip(&piece).filter_map(|(m, p)| Some((m.as_mut()?, p)));
+            lists::hold(tx, stage.org(), is_same.filter(|(m, _)| m.is_same).collect()).await?;
+        }
         let mut ids = tx.new_ids(matches.iter().filter(|m| m.is_none()).count()).into_iter();
-        let (mut rejects, mut staged, mut changed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut rejects, mut staged, mut changed, mut passwords) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for ((row, found), (key, values)) in piece.into_iter().zip(matches).zip(held) {
-            let mut fault = row.fault;
+            let (mut fault, credential) = (row.fault, row.credential);
+            fault = fault.or_else(|| self.feed.as_ref()?.out_of_scope(plan, row.number, row.line, &values));
             let reject = |code, reason: String| Reject {
                 number: row.number,
                 line: row.line,
@@ -187,7 +203,7 @@ impl Import {
                         report.skipped += 1;
                         continue;
                     }
-                    OnConflict::Update if found.is_same && !(self.reset_passwords && row.credential.is_some()) => {
+                    OnConflict::Update if found.is_same && !(self.reset_passwords && credential.is_some()) => {
                         report.unchanged += 1;
                         continue;
                     }
@@ -214,15 +230,20 @@ impl Import {
                 keys: std::iter::once((!key.is_null()).then(|| key.to_text())).chain(others).collect(),
                 references: plan.references.iter().map(|r| value(r.field).map(|t| plan.normal(r, &t))).collect(),
                 named: plan.named.iter().map(|f| value(f).or_else(|| joined(f))).collect(),
+                listed: row.listed,
             };
             if !is_good {
                 row.references.fill(None);
+                row.listed.clear();
             } else if found.is_some() {
+                if let (true, Some(credential)) = (self.reset_passwords, credential) {
+                    passwords.push((row.number, row.line, key.clone(), credential));
+                }
                 changed.push((row.number, row.line, key, values));
             }
             staged.push(row);
         }
-        self.check_changed(tx, plan, changed, &mut rejects).await?;
+        self.check_changed(tx, plan, changed, passwords, &mut rejects).await?;
         stage.add(tx.db, staged).await?;
         stage.reject(tx.db, &rejects).await
     }
@@ -233,6 +254,7 @@ impl Import {
         tx: &mut Tx<'_>,
         plan: &Plan,
         changed: Vec<(u64, u64, Value, Given)>,
+        passwords: Vec<(u64, u64, Value, GivenCredential)>,
         rejects: &mut Vec<Reject>,
     ) -> Result<()> {
         let keys: Vec<Value> = changed.iter().map(|(_, _, key, _)| key.clone()).collect();
@@ -247,6 +269,13 @@ impl Import {
             if let Err(p) = not_system(before).and_then(|()| (plan.desc.check)(&after)) {
                 let column = Some(p.field.unwrap_or(plan.key.name()).to_owned());
                 rejects.push(Reject { number, line, column, code: p.kind.word(), reason: p.sentence });
+            }
+        }
+        for (number, line, key, given) in passwords {
+            let Some(user) = there.iter().find(|r| *r.get(plan.key.column) == key) else { continue };
+            if used_before(tx, plan, user, given).await? {
+                let reason = "password must not be one that the user had before".to_owned();
+                rejects.push(Reject { number, line, column: Some("password".into()), code: "invalid", reason });
             }
         }
         Ok(())
@@ -368,11 +397,15 @@ impl Import {
                     report.leaving.push(before.clone());
                 }
                 let changed = tx.update(before, after, Action::Update).await?;
+                let now = changed.as_ref().unwrap_or(before);
+                let has_list = plan.list.is_some() && lists::fill(tx, stage, now, verdict.number).await?;
+                let changed = changed.or_else(|| has_list.then(|| before.clone()));
                 if let (Some(feed), Some(changed)) = (&mut report.feed, &changed)
                     && feed.movers.len() < SHOWN_OF_FEED
                 {
                     let fields = before.desc.fields.iter().filter(|f| before.get(f.column) != changed.get(f.column));
-                    let fields: Vec<&str> = fields.map(Field::name).collect();
+                    let lists = before.desc.lists.iter().filter(|_| has_list).map(|l| l.name);
+                    let fields: Vec<&str> = fields.map(Field::name).chain(lists).collect();
                     feed.movers.push(format!("{}: {}", changed.title(), fields.join(", ")));
                 }
                 match credential.filter(|_| self.reset_passwords) {
@@ -415,6 +448,7 @@ impl Verb for Import {
         }
         let (others, references) = (plan.others.clone(), plan.references.clone());
         let mut stage = Stage::new(tx.db, desc, self.org, plan.key, others, references, &held).await?;
+        stage = stage.listing(plan.list.as_ref().map(|(_, reference)| *reference));
         plan.named = stage.named().to_vec();
         plan.mostly_new = !stage.holds();
         plan.at = tx.at();
@@ -430,9 +464,10 @@ impl Verb for Import {
             }
             None => Vec::new(),
         };
-        if self.create_missing {
-            report.made = create_missing(tx, &plan, &mut stage, rules).await?;
-        }
+        let missing = match self.create_missing {
+            true => missing::foresee(tx, &plan, &mut stage, rules).await?,
+            false => Vec::new(),
+        };
         stage.check(tx.db, rules).await?;
         report.rejected = stage.rejected(tx.db).await?;
         report.rejects = stage.rejects(tx.db, 0, SHOWN).await?;
@@ -442,8 +477,14 @@ impl Verb for Import {
             report.refused = true;
             return Err(Refused(report).into());
         }
+        report.made = missing::make(tx, &stage, missing).await?;
         match self.org {
-            Some(org) => report.created = self.create(tx, &plan, &stage, org).await?,
+            Some(org) => {
+                report.created = self.create(tx, &plan, &stage, org).await?;
+                if plan.list.is_some() {
+                    lists::fill_new(tx, &stage, org).await?;
+                }
+            }
             None => {
                 let mut orgs = stage.orgs(tx.db).await?;
                 orgs.push(SYSTEM);
@@ -463,6 +504,7 @@ impl Verb for Import {
             let absent = if report.rejected > 0 { &[][..] } else { &absent };
             let came = report.feed.get_or_insert_default();
             came.left = absent.len() as u64;
+            came.without_key = stage.without_key(tx.db).await?;
             came.leavers = feed.let_leave(tx, &stage, absent).await?;
             came.joiners = records::made_at(tx.db, desc, stage.org().unwrap_or(SYSTEM), tx.at(), SHOWN_OF_FEED).await?;
         }
@@ -492,80 +534,6 @@ impl Verb for Import {
         }
         Ok(report)
     }
-}
-
-/// Makes the departments and branches that rows refer to and that are not there: by the code or the name that they are
-/// referred to by. What they are called.
-async fn create_missing(tx: &mut Tx<'_>, plan: &Plan, stage: &mut Stage, rules: &Rules) -> Result<Vec<String>> {
-    let mut made = Vec::new();
-    let Some(org) = stage.org() else { return Ok(made) };
-    for (i, reference) in plan.references.iter().enumerate() {
-        let target = reference.target;
-        if target == plan.desc || !matches!(target.noun, "branch" | "dept") {
-            continue;
-        }
-        for word in stage.missing(tx.db, i, rules).await? {
-            let id = tx.new_id();
-            let mut record = blank(tx, target, org, id, rules)?;
-            let by = reference.by.unwrap_or(target.key());
-            record.set(by.column, by.parse(&word, rules)?);
-            let Some(name) = target.field("name") else { continue };
-            if record.get(name.column).is_null() {
-                record.set(name.column, name.parse(&word, rules)?);
-            }
-            if record.get(target.key().column).is_null() {
-                let code = match target.made() {
-                    Some(_) => tx.made_codes(target, org, 1, "").await?.pop(),
-                    None => None,
-                };
-                let refused = || {
-                    Problem::invalid(format!("{} {} can't be made: it has no code", target.noun, shorten(&word)))
-                        .hint(format!("refer to a {} by its code, or make it first", target.noun))
-                };
-                record.set(target.key().column, code.ok_or_else(refused)?.into());
-            }
-            (target.check)(&record)?;
-            keys_free(tx, &record, None).await?;
-            let record = tx.insert(target, org, id, record.values).await?;
-            made.push(format!("{} ({})", record.title(), record.get(name.column).to_text()));
-        }
-    }
-    Ok(made)
-}
-
-/// Sets the passwords of users that are there, where the file says others than they have.
-async fn reset_passwords(
-    tx: &mut Tx<'_>,
-    plan: &Arc<Plan>,
-    resets: Vec<(Record, GivenCredential, bool)>,
-    report: &mut Report,
-) -> Result<()> {
-    let mut wanted = Vec::new();
-    for (user, credential, is_changed) in resets {
-        let present = credentials::load(tx.db, &user).await?.and_then(|c| c.password);
-        let is_same = match (&credential, &present) {
-            (GivenCredential::Hash(hash), Some(present)) => hash.text() == present.text(),
-            (GivenCredential::Password(password), Some(present)) => present.verify(password),
-            (_, None) => false,
-        };
-        if is_changed || !is_same {
-            report.updated += 1;
-        } else {
-            report.unchanged += 1;
-        }
-        if !is_same {
-            wanted.push((user, credential));
-        }
-    }
-    let salts = tx.salts(wanted.len());
-    let (users, given): (Vec<Record>, Vec<GivenCredential>) = wanted.into_iter().unzip();
-    let given = given.into_iter().map(Some).zip(salts).collect();
-    let hashing = Arc::clone(plan);
-    let hashes = spawn_blocking(move || rows::hash_all(given, &hashing.params)).await?;
-    for (user, hash) in users.iter().zip(hashes.into_iter().flatten()) {
-        tx.set_password(user, &hash, false, plan.remembered).await?;
-    }
-    Ok(())
 }
 
 /// An import that was undone because of rejected rows.
@@ -680,7 +648,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     if let Some(first) = header.first_mut().filter(|_| source.is_safe) {
         *first = first.trim_start_matches(SAFE).to_owned();
     }
-    let Mapping { mut columns, lookups, credential } = map_columns(desc, &header, m)?;
+    let Mapping { mut columns, lookups, credential, list } = map_columns(desc, &header, m)?;
     let feed = match org {
         Some(org) => Feed::of(s, desc, org, m).await?,
         None => None,
@@ -697,7 +665,21 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         s.ui.status(&said);
         columns[at] = None;
     }
+    for (at, column) in columns.iter_mut().enumerate() {
+        if column.is_some() && mapping::is_user_code(desc, &header, at, &source, &s.rules)? {
+            *column = Some(desc.key().name().to_owned());
+            s.ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
+        }
+    }
     let mut constants = constants(desc, m)?;
+    if let Some(Feed { scope: Some(scope), .. }) = &feed
+        && let Some(field) = desc.fields.iter().find(|f| f.column == scope.column).map(Field::name)
+        && !columns.iter().flatten().any(|c| c == field)
+        && !constants.iter().any(|(c, _)| c == field)
+    {
+        // Who the file is about is what it does not say again.
+        constants.push((field.to_owned(), scope.key.clone()));
+    }
     let says_active = |name: &str| name == "is_active";
     if feed.is_some()
         && !columns.iter().flatten().any(|c| says_active(c))
@@ -755,6 +737,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         keep_going: m.get_flag("keep-going"),
         rejects,
         credential,
+        list,
         reset_passwords,
         feed,
         create_missing: m.try_get_one::<bool>("create-missing").ok().flatten().copied().unwrap_or(false),
@@ -779,6 +762,19 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     };
     if credential.is_some() && !reset_passwords && report.updated + report.unchanged > 0 {
         s.ui.status("note: passwords of users that were there stay as they are; --reset-passwords sets them");
+    }
+    let says_login = |name: &str| name == "can_login";
+    if !report.refused
+        && !s.dry_run
+        && let Some(org) = org
+        && (verb.columns.iter().flatten().any(|c| says_login(c)) || verb.constants.iter().any(|(c, _)| says_login(c)))
+    {
+        let n = credentials::without_password(s.db().await?, org, None).await?;
+        if n > 0 {
+            s.ui.status(&format!(
+                "note: {n} who may sign in have no password: 'orgctl user invite', or a column password"
+            ));
+        }
     }
     tell(s, desc, &report, started.elapsed().as_secs_f64(), &verb)
 }

@@ -211,6 +211,11 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
                     s.ui.status(&format!("{done} {more} more"));
                 }
             }
+            if plan.without_key > 0 {
+                let (n, have) = (plan.without_key, if plan.without_key == 1 { "user has" } else { "users have" });
+                let key = &verb.key;
+                s.ui.status(&format!("note: {n} {have} no {key}: the file can't tell whether they left"));
+            }
             if r.rejected > 0 {
                 s.ui.status("nobody leaves while rows are rejected: one of them may be about who seems to have left");
             }

@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::{Receiver, Sender};
 use uuid::Uuid;
 
-use super::mapping::CredentialColumn;
+use super::mapping::{CredentialColumn, ListColumn};
 use super::source::{self, Rows, Source};
 use crate::model::audit::{self, Action, Payload};
 use crate::model::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
-use crate::model::resource::{Descriptor, Field, Meta, Record};
+use crate::model::resource::{Descriptor, Field, List, Meta, Record};
 use crate::model::scalar::Rules;
 use crate::model::search;
 use crate::model::value::{Kind, Value};
@@ -39,6 +39,8 @@ pub struct Plan {
     /// Further unique fields that rows give.
     pub others: Vec<&'static Field>,
     pub references: Vec<Reference>,
+    /// The column that gives several records of another kind, and what refers to these.
+    pub list: Option<(ListColumn, Reference)>,
     /// Fields of rows that references of others are looked up by.
     pub named: Vec<&'static Field>,
     /// A new record before anything is given: its defaults.
@@ -72,6 +74,8 @@ pub struct Parsed {
     pub as_new: Option<Reject>,
     /// What the record is to sign in with.
     pub credential: Option<GivenCredential>,
+    /// Members of its list besides the first, as the target's key keeps them.
+    pub listed: Vec<String>,
 }
 
 /// What a row says of a credential.
@@ -118,6 +122,7 @@ impl Plan {
                 .filter(|f| f.column != key.column && given.iter().any(|g| g.column == f.column))
                 .collect(),
             references: references.collect(),
+            list: None,
             named: Vec::new(),
             blank: blank.collect::<Result<_>>()?,
             credential: None,
@@ -147,10 +152,12 @@ impl Plan {
             fault: None,
             as_new: None,
             credential: None,
+            listed: Vec::new(),
         };
         match self.values(row).and_then(|values| Ok((self.credential(row, &values)?, values))) {
             Ok((credential, values)) => {
                 parsed.credential = credential;
+                parsed.listed = self.listed(row, &values);
                 parsed.values = values;
                 if parsed.key.is_null() {
                     let reason = format!("{} must not be empty", self.key.name());
@@ -207,6 +214,10 @@ impl Plan {
                 let reason = format!("{} holds bytes that are no {} text", field.name(), self.source.encoding);
                 return Err(self.reject(row.number, row.line, Some(field), "encoding", reason));
             }
+            let text = match self.list {
+                Some((list, _)) if list.tells_first && list.at == *at => List::members(text).next().unwrap_or_default(),
+                _ => text,
+            };
             if (field.ty.kind == Kind::Text || field.target().is_some()) && is_cut_number(text) {
                 let reason = format!(
                     "{} holds {}: a spreadsheet has cut the number; format its column as text and save the file again",
@@ -227,6 +238,20 @@ impl Plan {
         }
         values.extend(self.constants.iter().cloned());
         Ok(values)
+    }
+
+    /// The further members of a row's list: without the first, which its own field holds.
+    fn listed(&self, row: &source::Row<'_>, values: &Given) -> Vec<String> {
+        let Some((list, reference)) = &self.list else { return Vec::new() };
+        let text = row.cells.get(list.at).map(|cell| self.source.unmarked(cell));
+        let text = text.and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default();
+        let first = values.iter().rfind(|(f, _)| f.column == reference.field.column).map(|(_, v)| v.to_text());
+        let first = first.map(|text| self.normal(reference, &text));
+        let mut members: Vec<String> = List::members(text).map(|m| self.normal(reference, m)).collect();
+        members.retain(|m| Some(m) != first.as_ref());
+        members.sort();
+        members.dedup();
+        members
     }
 
     /// What the row says of its record's credential, if it says anything.

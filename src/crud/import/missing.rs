@@ -1,0 +1,119 @@
+//! Departments and branches that rows refer to and that are not there: made on the way, where that is asked for.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::rows::Plan;
+use crate::crud::write::{blank, keys_free};
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::scalar::Rules;
+use crate::store::stage::Stage;
+use crate::store::tx::Tx;
+
+/// A record to be made, if a row that is loaded refers to it.
+pub struct Missing {
+    /// The references that mean it: which, and the word that they give.
+    words: Vec<(usize, String)>,
+    record: Record,
+}
+
+/// Finds what rows refer to and is not there, and lets the references stand for records to come. To be asked before rows
+/// are checked against each other; a word that can't become a record stands for nothing and rejects its rows.
+pub async fn foresee(tx: &mut Tx<'_>, plan: &Plan, stage: &mut Stage, rules: &Rules) -> Result<Vec<Missing>> {
+    let mut missing: Vec<Missing> = Vec::new();
+    let Some(org) = stage.org() else { return Ok(missing) };
+    for (i, reference) in stage.references().into_iter().enumerate() {
+        let target = reference.target;
+        if target == plan.desc || !matches!(target.noun, "branch" | "dept") {
+            continue;
+        }
+        let by = reference.by.unwrap_or(target.key());
+        // Sales and SALES are one department: nobody means to have both.
+        let mut known: HashMap<String, Uuid> = match reference.by {
+            Some(by) => stage.folded(tx.db, target, by).await?,
+            None => HashMap::new(),
+        };
+        for other in missing.iter().filter(|m| m.record.desc == target) {
+            known.insert(other.record.get(by.column).to_text().to_lowercase(), other.record.meta.id);
+        }
+        for word in stage.missing(tx.db, i, rules).await? {
+            let folded = word.to_lowercase();
+            if let Some(id) = known.get(&folded) {
+                stage.stands_for(tx.db, i, &word, *id).await?;
+                if let Some(other) = missing.iter_mut().find(|m| m.record.meta.id == *id) {
+                    other.words.push((i, word));
+                }
+                continue;
+            }
+            let Ok(record) = candidate(tx, target, by, org, &word, rules).await? else { continue };
+            stage.stands_for(tx.db, i, &word, record.meta.id).await?;
+            known.insert(folded, record.meta.id);
+            missing.push(Missing { words: vec![(i, word)], record });
+        }
+    }
+    Ok(missing)
+}
+
+/// The record that a word would make, or why it can't.
+async fn candidate(
+    tx: &mut Tx<'_>,
+    target: &'static Descriptor,
+    by: &'static Field,
+    org: i32,
+    word: &str,
+    rules: &Rules,
+) -> Result<Result<Record, Problem>> {
+    let id = tx.new_id();
+    let mut record = blank(tx, target, org, id, rules)?;
+    let Some(name) = target.field("name") else { return Ok(Err(Problem::invalid("it has no name"))) };
+    for field in [by, name] {
+        if record.get(field.column).is_null() {
+            match field.parse(word, rules) {
+                Ok(value) => record.set(field.column, value),
+                Err(p) => return Ok(Err(p)),
+            }
+        }
+    }
+    let key = target.key().column;
+    if record.get(key).is_null() {
+        // The code itself is made once it is known that the record is wanted.
+        match target.made() {
+            Some((_, maker)) => record.set(key, maker.code(0, &[0; 16]).into()),
+            None => return Ok(Err(Problem::invalid("it has no code"))),
+        }
+        let checked = (target.check)(&record);
+        record.set(key, crate::model::value::Value::Null(crate::model::value::Kind::Text));
+        return Ok(checked.map(|()| record));
+    }
+    if let Err(p) = (target.check)(&record) {
+        return Ok(Err(p));
+    }
+    match keys_free(tx, &record, None).await {
+        Ok(()) => Ok(Ok(record)),
+        Err(e) => e.downcast::<Problem>().map(Err),
+    }
+}
+
+/// Makes those to which a row refers that is loaded. What they are called.
+pub async fn make(tx: &mut Tx<'_>, stage: &Stage, missing: Vec<Missing>) -> Result<Vec<String>> {
+    let mut made = Vec::new();
+    for Missing { words, mut record } in missing {
+        let mut is_wanted = false;
+        for (i, word) in &words {
+            is_wanted = is_wanted || stage.is_wanted(tx.db, *i, word).await?;
+        }
+        if !is_wanted {
+            continue;
+        }
+        let (target, org) = (record.desc, record.meta.org_id);
+        if record.get(target.key().column).is_null() {
+            record.set(target.key().column, tx.made_codes(target, org, 1, "").await?.pop().into());
+        }
+        let record = tx.insert(target, org, record.meta.id, record.values).await?;
+        made.push(format!("{} ({})", record.title(), record.get("name").to_text()));
+    }
+    Ok(made)
+}

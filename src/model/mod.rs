@@ -7,7 +7,6 @@ pub mod dept;
 pub mod merkle;
 pub mod org;
 pub mod password;
-pub mod phone;
 pub mod problem;
 pub mod resource;
 pub mod scalar;

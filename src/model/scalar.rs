@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
@@ -19,14 +20,14 @@ pub type Invalid = String;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     /// Region of phone numbers written without a country code (ISO 3166-1 alpha-2).
-    pub phone_region: phonenumber::country::Id,
+    pub phone_region: Region,
     /// Most users of a new organisation that is given no number of its own.
     pub org_max_users: Option<u32>,
 }
 
 impl Default for Rules {
     fn default() -> Rules {
-        Rules { phone_region: phonenumber::country::Id::IN, org_max_users: None }
+        Rules { phone_region: Region::IN, org_max_users: None }
     }
 }
 
@@ -300,18 +301,15 @@ text_scalar! {
     /// A phone number, kept as E.164 (`+` and at most 15 digits, ITU-T E.164 section 6).
     Phone, "PHONE", 16, |text, rules| {
         let text = compatible(text);
-        if super::phone::is_in_use(text.trim(), rules.phone_region) {
-            return Ok(text.trim().to_owned());
-        }
         let wrong = |why: &str| format!("must be a phone number like +91 22 2345 6789; '{}' {why}", shorten(text.trim()));
-        let number = phonenumber::parse(Some(rules.phone_region), text.trim()).map_err(|_| wrong("is none"))?;
-        if number.extension().is_some() {
+        let number = PHONE_NUMBER_UTIL.parse(text.trim(), Some(rules.phone_region)).map_err(|_| wrong("is none"))?;
+        if number.extension.is_some() {
             return Err(wrong("has an extension, which can't be kept"));
         }
         if !number.is_valid() {
             return Err(wrong("is no number in use"));
         }
-        Ok(number.format().mode(phonenumber::Mode::E164).to_string())
+        Ok(number.format_as(PhoneNumberFormat::E164).into_owned())
     }
 }
 

@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
-use phonenumber::country::Id as Region;
+use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
@@ -108,9 +108,10 @@ impl Rule {
                 choose(text, &words.iter().map(|w| (*w, std::slice::from_ref(w))).collect::<Vec<_>>())
             }
             Rule::Region => {
-                let known = region(&text.to_ascii_uppercase());
+                let has_numbers = |r: &Region| PHONE_NUMBER_UTIL.get_country_code_for_region(*r).is_some();
+                let known = region(&text.to_ascii_uppercase()).filter(has_numbers);
                 let known = known.ok_or_else(|| format!("must be a region, not '{}'", shorten(text)))?;
-                Ok(known.as_ref().into())
+                Ok(known.to_string().into())
             }
         }
     }
@@ -162,8 +163,7 @@ impl Rule {
     }
 }
 
-/// A region that the phone library knows. The library's own tables are not asked: reading them takes longer than most
-/// commands.
+/// A region by its two letters. The phone library's tables are not asked here: reading them takes longer than most commands.
 fn region(text: &str) -> Option<Region> {
     text.parse().ok().filter(|_| text.len() == 2)
 }

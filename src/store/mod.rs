@@ -28,4 +28,5 @@ pub mod settings;
 pub mod sql;
 pub mod sqlite;
 pub mod stage;
+mod state;
 pub mod tx;

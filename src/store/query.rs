@@ -10,14 +10,15 @@ use uuid::Uuid;
 
 use super::db::Db;
 use super::location::Engine;
-use super::records::{self, Column, Life, NOW, Scope};
+use super::records::{self, Column, Life, Scope};
 use super::search::{self, Wanted};
 use super::sql::{Row, Sql, quoted};
+use super::state;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource;
-use crate::model::resource::{Descriptor, List};
+use crate::model::resource::{Descriptor, List, Mark};
 use crate::model::scalar::{Email, Scalar};
-use crate::model::value::{Kind, Value, rfc3339};
+use crate::model::value::{Kind, Value};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {
@@ -177,6 +178,15 @@ impl Query {
         if few && engine == Engine::Sqlite { "+" } else { "" }
     }
 
+    /// Keeps it from going through all records in their order where a state is asked for that few are in.
+    fn plus_in_order(&self, engine: Engine) -> &'static str {
+        let is_rare = |c: &Condition| {
+            let rare = |v: &Value| matches!(v.as_text(), Some("blocked" | "invited"));
+            c.column.words.is_some() && c.op == Op::Is && c.values.iter().all(rare)
+        };
+        if engine == Engine::Sqlite && self.filter.iter().any(is_rare) { "+" } else { self.plus(engine) }
+    }
+
     fn conditions(&self, engine: Engine, sql: &mut Sql) {
         sql.push(&format!(" where {} and {}", self.scope.condition(), self.life.condition()));
         if self.desc.is_org() && !self.with_system {
@@ -199,13 +209,7 @@ impl Query {
 
     /// Puts the time of the question into a statement that asks for it.
     fn at_its_time(&self, sql: &mut Sql, engine: Engine) {
-        if sql.text.contains(NOW) {
-            let now = match engine {
-                Engine::Sqlite => self.now.timestamp_micros().to_string(),
-                Engine::Postgres => format!("timestamptz '{}'", rfc3339(self.now)),
-            };
-            sql.text = sql.text.replace(NOW, &now);
-        }
+        sql.text = state::spelled(&sql.text, engine, self.now);
     }
 
     fn joins(&self, more: &[Column]) -> String {
@@ -236,7 +240,9 @@ impl Query {
         let nulls = if self.descending { " nulls last" } else { " nulls first" };
         let order: Vec<String> = keys
             .iter()
-            .map(|k| format!("{}{} {direction}{}", self.plus(engine), k.expr, if k.nullable { nulls } else { "" }))
+            .map(|k| {
+                format!("{}{} {direction}{}", self.plus_in_order(engine), k.expr, if k.nullable { nulls } else { "" })
+            })
             .chain([format!("t.id {direction}")])
             .collect();
         sql.push(&format!(" order by {}", order.join(", ")));
@@ -309,8 +315,14 @@ impl Condition {
         if let Some((list, noun)) = self.column.list {
             return self.push_of_list(list, noun, sql);
         }
-        // E-mail addresses are compared without case (DOMAIN.md, section 0).
-        let mail = self.column.field.is_some_and(|f| f.ty.label == Email::TYPE.label);
+        if let (Some(words), Op::Is) = (self.column.words, self.op) {
+            let is = |v: &Value| if v.is_null() { "false".to_owned() } else { state::is(&v.to_text(), words) };
+            let any: Vec<String> = self.values.iter().map(|v| format!("({})", is(v))).collect();
+            sql.push(&format!("({})", any.join(" or ")));
+            return;
+        }
+        // E-mail addresses are compared without case (DOMAIN.md, section 0); one that is a key is kept so.
+        let mail = self.column.field.is_some_and(|f| f.ty.label == Email::TYPE.label && !f.has(Mark::Unique));
         let expr = &if mail { format!("lower({})", self.column.expr) } else { self.column.expr.clone() };
         let negated = matches!(self.op, Op::IsNot | Op::ContainsNot);
         let joint = if negated { " and " } else { " or " };

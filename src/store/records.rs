@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::db::Db;
 use super::sql::{Row, Sql, quoted};
+use super::state;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::{Descriptor, Field, List, Mark, Meta, Record};
 use crate::model::scalar::{Role, Rules, shorten};
@@ -429,29 +430,6 @@ pub struct Column {
     pub list: Option<(&'static List, &'static str)>,
 }
 
-/// What a record's state derives to (DOMAIN.md, section 0). The words of the filter.
-pub const STATUS: &[&str] = &["active", "inactive", "deleted"];
-
-/// The same of a person: who is blocked or invited is so only while he or she is with the organisation.
-pub const STATUS_OF_PEOPLE: &[&str] = &["active", "inactive", "deleted", "blocked", "invited"];
-
-/// Stands in an expression for the time of the question: a block ends by itself.
-pub const NOW: &str = "{now}";
-
-/// The state of the row `t`, and the words that it can be.
-fn status(desc: &Descriptor) -> (String, &'static [&'static str]) {
-    let is_person = desc.field("blocked_until").is_some();
-    let of_people = format!(
-        " when t.blocked and (t.blocked_until is null or t.blocked_until > {NOW}) then 'blocked'
-          when t.invited_at is not null and t.accepted_at is null then 'invited'"
-    );
-    let expr = format!(
-        "case when t.deleted_at is not null then 'deleted' when not t.is_active then 'inactive'{} else 'active' end",
-        if is_person { &of_people } else { "" }
-    );
-    (expr, if is_person { STATUS_OF_PEOPLE } else { STATUS })
-}
-
 /// Every column that a resource shows, in order.
 pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     let plain = |name: &str, kind, nullable| Column {
@@ -516,7 +494,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     }
     columns.extend(lists);
     if desc.field("is_active").is_some() {
-        let (expr, words) = status(desc);
+        let (expr, words) = state::of(desc);
         columns.push(Column { expr, shown: true, words: Some(words), ..plain("status", Kind::Text, false) });
     }
     columns.push(plain("created_at", Kind::Time, false));

@@ -403,12 +403,17 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    /// Tells PostgreSQL how many rows there are now, where many are new: it plans by what it knew before, and takes a table
-    /// that has just been filled for an empty one.
+    /// Tells the engine how many rows there are now, where many are new: it plans by what it knew before. PostgreSQL takes a
+    /// table that has just been filled for an empty one, SQLite takes an organisation for ten rows.
     pub async fn settle(&mut self, desc: &'static Descriptor, new_rows: u64) -> Result<()> {
         const FEW: i64 = 50;
+        const SQLITE_FEW: u64 = 1000;
         self.flush().await?;
         if !self.db.is_postgres() {
+            if new_rows >= SQLITE_FEW {
+                // A sample of each index is enough, and takes milliseconds.
+                self.db.script(format!("pragma analysis_limit = 400; analyze {}", desc.table)).await?;
+            }
             return Ok(());
         }
         let known = Sql::new("select reltuples::bigint from pg_class where oid = to_regclass($1)");

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::harness::{Engine, Place, both, both_with_acme};
 use crate::raw::{clear, done, int, on, start, text, texts, unique, wait};
 
-const LATEST: i64 = 7;
+const LATEST: i64 = 8;
 
 fn version(p: &Place) -> i64 {
     int(p, "select coalesce(max(version), 0) from schema_migrations")
@@ -44,7 +44,7 @@ fn the_schema_goes_down_and_up_again_with_data_in_the_tables() {
         assert_eq!(version(p), LATEST);
         let planned = p.run("db rollback --dry-run");
         assert_eq!((planned.code, version(p)), (0, LATEST), "{}", planned.err);
-        assert!(planned.err.contains("0007_tokens"), "{}", planned.err);
+        assert!(planned.err.contains("0008_inactive_users"), "{}", planned.err);
         for left in (0..LATEST).rev() {
             p.wait(1);
             let said = p.run("db rollback --yes");
@@ -104,7 +104,7 @@ fn an_sqlite_file_is_copied_aside_first() {
     let copies: Vec<_> = std::fs::read_dir(p.dir.path())
         .expect("a folder")
         .map(|e| e.expect("an entry").path())
-        .filter(|path| path.to_string_lossy().contains("t.db.v7-"))
+        .filter(|path| path.to_string_lossy().contains(&format!("t.db.v{LATEST}-")))
         .collect();
     assert_eq!(copies.len(), 2, "{copies:?}");
     let mut with_branch = 0;
@@ -259,12 +259,15 @@ fn status_tells_version_and_migrations() {
         let lines = status.json();
         let names: Vec<&str> =
             lines.as_array().expect("a list").iter().map(|l| l["name"].as_str().expect("a name")).collect();
-        assert_eq!(names, ["foundation", "orgs", "branches", "settings", "people", "credentials", "tokens"]);
-        assert!(status.err.contains("at version 7, the newest"), "{}", status.err);
+        assert_eq!(
+            names,
+            ["foundation", "orgs", "branches", "settings", "people", "credentials", "tokens", "inactive_users"]
+        );
+        assert!(status.err.contains(&format!("at version {LATEST}, the newest")), "{}", status.err);
         p.run("db rollback --yes").ok();
         let status = p.run("db status -o json");
-        assert_eq!(status.json()[6]["state"], "pending");
-        assert!(status.err.contains("at version 6 of 7"), "{}", status.err);
+        assert_eq!(status.json()[names.len() - 1]["state"], "pending");
+        assert!(status.err.contains(&format!("at version {} of {LATEST}", LATEST - 1)), "{}", status.err);
     });
 }
 

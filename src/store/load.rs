@@ -44,6 +44,14 @@ impl Loader {
     }
 }
 
+/// Gives back the memory of SQLite's page cache: what was changed goes to the log first.
+pub async fn empty_cache(db: &mut Db) -> Result<()> {
+    if let (Conn::Sqlite(c), location) = db.split() {
+        sqlite::flush_cache(c, location).await?;
+    }
+    db.script("pragma shrink_memory".into()).await
+}
+
 /// Drops the indexes of a table of SQLite's that can be made again, but those over the columns to keep; their text.
 pub async fn drop_indexes(db: &mut Db, table: &str, keep: &[&Field]) -> Result<Vec<String>> {
     let sql = Sql::new(

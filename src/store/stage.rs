@@ -426,6 +426,10 @@ impl Stage {
         // All rows are staged: what was remembered of them, and what they were held with, is needed no more.
         self.noted = HashSet::new();
         self.holder = None;
+        if !db.is_postgres() {
+            // A sort may fill as much as the cache.
+            db.script("pragma cache_size = -8000".into()).await?;
+        }
         self.check_keys(db).await?;
         for i in 0..self.references().len() {
             self.resolve(db, i, rules).await?;
@@ -444,7 +448,7 @@ impl Stage {
         self.is_any_rejected = before != Some(0);
         if !db.is_postgres() {
             // What sorting took is given back before the rows are written.
-            db.script("pragma shrink_memory".into()).await?;
+            db.script(format!("pragma shrink_memory; pragma cache_size = {}", super::sqlite::CACHE)).await?;
         }
         Ok(())
     }
@@ -566,7 +570,16 @@ impl Stage {
         let (missing, several) = match by {
             None => (format!("'{} ' || {word} || ' does not exist'", target.noun), "''".to_owned()),
             Some(by) => (
-                format!("'no {} has the {} ' || {word}", target.noun, by.name()),
+                match self.named.iter().position(|n| target == self.desc && n.column == by.column) {
+                    Some(b) => format!(
+                        "coalesce((select 'the row with the {1} ' || {word} || ' was rejected (line ' || min(x.line) || ')'
+                                     from import_rows x where x.b{b} = f.word having count(*) > 0),
+                                  'no {0} has the {1} ' || {word})",
+                        target.noun,
+                        by.name()
+                    ),
+                    None => format!("'no {} has the {} ' || {word}", target.noun, by.name()),
+                },
                 format!(
                     "'several {} have the {} ' || {word} || ': ' || f.low || case when f.matches > 2 then ', ..., ' else ', ' end || f.high",
                     target.table,
@@ -836,7 +849,17 @@ impl Stage {
 
     /// Rejected rows in the order of the file.
     pub async fn rejects(&self, db: &mut Db, after: u64, limit: usize) -> Result<Vec<Reject>> {
-        let sql = "select n, line, field, code, reason from import_rejects where n > $1 order by n limit $2";
+        self.rejects_by("n", db, after, limit).await
+    }
+
+    /// The first rejected rows; those that only refer to others come last, for mending these mends them.
+    pub async fn first_rejects(&self, db: &mut Db, limit: usize) -> Result<Vec<Reject>> {
+        self.rejects_by("case code when 'reference_rejected' then 1 else 0 end, n", db, 0, limit).await
+    }
+
+    async fn rejects_by(&self, order: &str, db: &mut Db, after: u64, limit: usize) -> Result<Vec<Reject>> {
+        let sql =
+            format!("select n, line, field, code, reason from import_rejects where n > $1 order by {order} limit $2");
         let args = [Value::from(i64::try_from(after)?), i64::try_from(limit)?.into()];
         let kinds = [Kind::Int, Kind::Int, Kind::Text, Kind::Text, Kind::Text];
         let rows = db.all(Sql::new(sql).with(args).yields(kinds)).await?;

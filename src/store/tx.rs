@@ -684,6 +684,7 @@ impl<'a> Tx<'a> {
             return Ok(());
         }
         // Sorting takes as much memory as the cache may have, and the cache is full.
+        load::empty_cache(self.db).await?;
         self.db.script("pragma cache_size = -8000".into()).await?;
         for index in indexes {
             self.db.script(index).await?;

@@ -581,6 +581,30 @@ fn a_file_is_taken_at_its_word() {
     });
 }
 
+/// A post that reports to none that is there takes all below it along; what is wrong is told before what follows from it.
+#[test]
+fn an_organogram_tells_its_faults_by_line() {
+    both_with_acme(|p| {
+        let posts = "Post,Name,Unit,Reports To\nA2,Two,Policy,A1\nA3,Three,Policy,A2\nA1,\"One\nand Only\",Policy,XX\n\
+                     B1,Self,Trade,B1\nB2,Fine,Trade,\nB2,Again,Trade,\n";
+        let line = "user import - --map Post=external_id --map Unit=department.name --map 'Reports To=reports_to.external_id' \
+                    --create-missing --keep-going";
+        let said = p.run_with(line, posts).fails(7);
+        let told: Vec<&str> = said.lines().take(6).collect();
+        assert_eq!(
+            told,
+            [
+                "rejected line 4, reports_to: no user has the external_id XX",
+                "rejected line 6, reports_to: stands below itself: B1 > B1",
+                "rejected line 8: external_id B2 stands in the file already, on line 7",
+                "rejected line 2: reports_to A1 was rejected (line 4)",
+                "rejected line 3: reports_to A2 was rejected (line 2)",
+                "created dept DEPT-001 (Trade)",
+            ]
+        );
+    });
+}
+
 /// The staff of a company, month by month.
 #[test]
 fn a_feed_is_the_whole_truth() {

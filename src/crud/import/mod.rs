@@ -121,6 +121,9 @@ const SHOWN: usize = 20;
 /// Rows that are written together.
 const TOGETHER: usize = 1000;
 
+/// The same where each row's password is hashed.
+const HASHED_TOGETHER: usize = 32;
+
 /// Pieces of work that wait for the other thread.
 const AHEAD: usize = 2;
 
@@ -287,7 +290,12 @@ impl Import {
         if total == 0 {
             return Ok(0);
         }
-        self.progress.part("writing", Some(total), "rows");
+        let (doing, together) = match self.credential {
+            // Hashing is slow by design: progress is told in steps that a person can watch.
+            Some(c) if !c.is_hash => ("hashing and writing", HASHED_TOGETHER),
+            _ => ("writing", TOGETHER),
+        };
+        self.progress.part(doing, Some(total), "rows");
         let forward = stage.forward(tx.db).await?;
         let aside = tx.set_indexes_aside(plan.desc, total, &forward).await?;
         let beside = match plan.credential {
@@ -308,7 +316,7 @@ impl Import {
         let (mut send, mut last, mut waiting, mut done) = (Some(send), 0, 0, 0);
         loop {
             while let (Some(to), true) = (&send, waiting < AHEAD) {
-                let some = stage.verdicts(tx.db, true, last, TOGETHER).await?;
+                let some = stage.verdicts(tx.db, true, last, together).await?;
                 let Some(end) = some.last() else {
                     send = None;
                     break;
@@ -470,7 +478,7 @@ impl Verb for Import {
         };
         stage.check(tx.db, rules).await?;
         report.rejected = stage.rejected(tx.db).await?;
-        report.rejects = stage.rejects(tx.db, 0, SHOWN).await?;
+        report.rejects = stage.first_rejects(tx.db, SHOWN).await?;
         self.write_rejects(tx.db, &stage).await?;
         self.source.check_unchanged()?;
         if report.rejected > 0 && !self.keep_going {

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::net::IpAddr;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
-use super::value::{Decimal, Kind, Value};
+use super::value::{Decimal, Kind, Value, canonical};
 
 /// What the user typed is not a value of the type; the text says why, to follow the field's name
 /// ("must be 16 characters or fewer").
@@ -470,6 +471,64 @@ impl Scalar for Date {
     }
     fn from_value(value: &Value) -> Option<Self> {
         value.as_date().map(Date)
+    }
+}
+
+/// An address of the Internet Protocol, without a port. A v4 address that is written as v6 (`::ffff:192.0.2.1`) is that v4
+/// address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address(pub IpAddr);
+
+impl Scalar for Address {
+    const TYPE: Type = Type {
+        kind: Kind::Ip,
+        required: true,
+        role: Role::Plain,
+        label: "ADDRESS",
+        max: 0,
+        parse: |text, _| {
+            let address = text.trim().parse::<IpAddr>();
+            let wrong =
+                |_| format!("must be an address like 203.0.113.7 or 2001:db8::1, not '{}'", shorten(text.trim()));
+            address.map(|a| Value::Ip(a.to_canonical())).map_err(wrong)
+        },
+    };
+    fn into_value(self) -> Value {
+        Value::Ip(self.0)
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_ip().map(Address)
+    }
+}
+
+/// What another program says of something, in JSON. What is none is kept as a JSON text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Details(pub serde_json::Value);
+
+impl Scalar for Details {
+    const TYPE: Type = Type {
+        kind: Kind::Json,
+        required: true,
+        role: Role::Plain,
+        label: "JSON",
+        max: 10_000,
+        parse: |text, _| {
+            let text = text.trim();
+            if text.chars().count() > 10_000 {
+                return Err("must be 10000 characters or fewer".into());
+            }
+            let json = serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text));
+            match canonical(&json) {
+                Ok(_) => Ok(Value::Json(json)),
+                Err(e) => Err(format!("can't be kept: {e}")),
+            }
+        },
+    };
+    fn into_value(self) -> Value {
+        Value::Json(self.0)
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_json().cloned().map(Details)
     }
 }
 

@@ -9,8 +9,8 @@ use super::dept::Dept;
 use super::problem::Problem;
 use super::resource::{Check, List};
 use super::scalar::{
-    Date, ExternalId, Language, Line, Mailbox, Moment, Note, Phone, Pincode, Ref, Timezone, UserCode, Username,
-    check_pincode,
+    Address, Date, Details, ExternalId, Language, Line, Mailbox, Moment, Note, Phone, Pincode, Ref, Timezone, UserCode,
+    Username, check_pincode,
 };
 use super::sequence::Maker;
 
@@ -85,6 +85,10 @@ resource! {
         email_verified: bool [Managed, Default("no"), Detail, Proves("email")],
         /// Whether the mobile number was proved
         mobile_verified: bool [Managed, Default("no"), Detail, Proves("mobile")],
+        /// Address that the person registered from
+        register_ip: Option<Address> [Managed, Detail, Also(&["register_device_ip"])],
+        /// What the person registered with
+        register_device: Option<Details> [Managed, Detail, Also(&["register_device_info"])],
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Only `store` and `crud` handle these; a verb works with `Branch`, `Org` and the like.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,6 +21,8 @@ pub enum Kind {
     Date,
     /// A decimal of four places: `numeric(18,4)`, or ten-thousandths as an integer on SQLite
     Decimal,
+    /// One address, v4 or v6: `inet`, or its canonical text on SQLite
+    Ip,
     Bytes,
     /// Kept as its canonical text (RFC 8785)
     Json,
@@ -35,6 +39,7 @@ pub enum Value {
     Time(DateTime<Utc>),
     Date(NaiveDate),
     Decimal(Decimal),
+    Ip(IpAddr),
     Bytes(Vec<u8>),
     Json(serde_json::Value),
 }
@@ -93,7 +98,7 @@ impl Value {
             Value::Int(n) => n.to_string().into(),
             Value::Text(s) => s.as_str().into(),
             Value::Json(j) => j.clone(),
-            Value::Uuid(_) | Value::Time(_) | Value::Date(_) | Value::Decimal(_) | Value::Bytes(_) => {
+            Value::Uuid(_) | Value::Time(_) | Value::Date(_) | Value::Decimal(_) | Value::Ip(_) | Value::Bytes(_) => {
                 self.to_text().into()
             }
         }
@@ -113,6 +118,7 @@ impl Value {
             Kind::Time => Value::Time(DateTime::parse_from_rfc3339(text()?).ok()?.to_utc()),
             Kind::Date => Value::Date(text()?.parse().ok()?),
             Kind::Decimal => Value::Decimal(Decimal::parse(text()?)?),
+            Kind::Ip => Value::Ip(text()?.parse().ok()?),
             Kind::Json => Value::Json(json.clone()),
             Kind::Bytes => return None,
         })
@@ -129,6 +135,7 @@ impl Value {
             Value::Time(t) => rfc3339(*t),
             Value::Date(d) => d.to_string(),
             Value::Decimal(d) => d.to_string(),
+            Value::Ip(a) => a.to_string(),
             Value::Json(j) => canonical(j).unwrap_or_default(),
             Value::Bytes(b) => b.iter().map(|b| format!("{b:02x}")).collect(),
         }
@@ -154,6 +161,12 @@ impl Value {
     }
     pub fn as_decimal(&self) -> Option<Decimal> {
         if let Value::Decimal(d) = self { Some(*d) } else { None }
+    }
+    pub fn as_ip(&self) -> Option<IpAddr> {
+        if let Value::Ip(a) = self { Some(*a) } else { None }
+    }
+    pub fn as_json(&self) -> Option<&serde_json::Value> {
+        if let Value::Json(j) = self { Some(j) } else { None }
     }
     pub fn as_bytes(&self) -> Option<&[u8]> {
         if let Value::Bytes(b) = self { Some(b) } else { None }

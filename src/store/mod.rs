@@ -12,6 +12,7 @@ pub mod credentials;
 pub mod db;
 pub mod held;
 pub mod hold;
+mod inet;
 pub mod invariants;
 pub mod load;
 pub mod location;

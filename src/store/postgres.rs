@@ -10,6 +10,7 @@ use sqlx::{
 };
 
 use super::held::{Given, Held, Match};
+use super::inet::Inet;
 use super::location::{Location, Opening};
 use super::numeric::Numeric;
 use super::sql::{Row, quoted};
@@ -125,6 +126,7 @@ pub fn arguments(values: Vec<Value>) -> Result<PgArguments> {
             Value::Null(Kind::Time) => args.add(None::<chrono::DateTime<chrono::Utc>>),
             Value::Null(Kind::Date) => args.add(None::<chrono::NaiveDate>),
             Value::Null(Kind::Decimal) => args.add(None::<Numeric>),
+            Value::Null(Kind::Ip) => args.add(None::<Inet>),
             Value::Null(Kind::Bytes) => args.add(None::<Vec<u8>>),
             Value::Bool(b) => args.add(b),
             Value::Int(n) => args.add(n),
@@ -133,6 +135,7 @@ pub fn arguments(values: Vec<Value>) -> Result<PgArguments> {
             Value::Time(t) => args.add(t),
             Value::Date(d) => args.add(d),
             Value::Decimal(d) => args.add(Numeric(d)),
+            Value::Ip(a) => args.add(Inet(a)),
             Value::Bytes(b) => args.add(b),
             json @ Value::Json(_) => args.add(json.to_text()),
         }
@@ -167,6 +170,7 @@ fn type_name(kind: Kind) -> &'static str {
         Kind::Time => "timestamptz",
         Kind::Date => "date",
         Kind::Decimal => "numeric",
+        Kind::Ip => "inet",
         Kind::Bytes => "bytea",
     }
 }
@@ -339,6 +343,10 @@ fn push_field(bytes: &mut Vec<u8>, value: &Value, column: ColumnType) -> Result<
             text = Numeric(*d).bytes();
             &text
         }
+        (Value::Ip(a), _) => {
+            text = Inet(*a).bytes();
+            &text
+        }
         (Value::Bytes(b), _) => b,
         (json @ Value::Json(_), _) => {
             text = json.to_text().into_bytes();
@@ -387,6 +395,7 @@ fn value(row: &PgRow, i: usize, kind: Kind) -> Option<Value> {
         Kind::Time => Value::Time(decoded(raw)?),
         Kind::Date => Value::Date(decoded(raw)?),
         Kind::Decimal => Value::Decimal(decoded::<Numeric>(raw)?.0),
+        Kind::Ip => Value::Ip(decoded::<Inet>(raw)?.0),
         Kind::Bytes => Value::Bytes(decoded(raw)?),
     })
 }

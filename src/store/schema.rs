@@ -226,7 +226,7 @@ async fn table_differences(db: &mut Db, table: &str, columns: &[Column]) -> Resu
 fn types(engine: Engine, kind: Kind) -> &'static [&'static str] {
     match (engine, kind) {
         (Engine::Sqlite, Kind::Bool | Kind::Int | Kind::Time | Kind::Decimal) => &["integer"],
-        (Engine::Sqlite, Kind::Text | Kind::Json | Kind::Date) => &["text"],
+        (Engine::Sqlite, Kind::Text | Kind::Json | Kind::Date | Kind::Ip) => &["text"],
         (Engine::Sqlite, Kind::Uuid | Kind::Bytes) => &["blob"],
         (Engine::Postgres, Kind::Bool) => &["boolean"],
         (Engine::Postgres, Kind::Int) => &["bigint", "integer"],
@@ -235,6 +235,7 @@ fn types(engine: Engine, kind: Kind) -> &'static [&'static str] {
         (Engine::Postgres, Kind::Decimal) => &["numeric"],
         (Engine::Postgres, Kind::Text | Kind::Json) => &["text"],
         (Engine::Postgres, Kind::Uuid) => &["uuid"],
+        (Engine::Postgres, Kind::Ip) => &["inet"],
         (Engine::Postgres, Kind::Bytes) => &["bytea"],
     }
 }

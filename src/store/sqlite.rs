@@ -83,7 +83,7 @@ pub fn arguments(values: Vec<Value>) -> Result<SqliteArguments> {
             Value::Text(s) => args.add(s),
             Value::Uuid(u) => args.add(u.as_bytes().to_vec()),
             Value::Time(t) => args.add(t.timestamp_micros()),
-            date @ Value::Date(_) => args.add(date.to_text()),
+            text @ (Value::Date(_) | Value::Ip(_)) => args.add(text.to_text()),
             Value::Decimal(d) => args.add(d.0),
             Value::Bytes(b) => args.add(b),
             json @ Value::Json(_) => args.add(json.to_text()),
@@ -222,7 +222,7 @@ fn compare(found: &rusqlite::Row<'_>, holder: &Held, values: &Given) -> rusqlite
         is_same = match at.map(|at| found.get_ref(3 + at)).transpose()? {
             None => false,
             Some(stored) => match holder.wanted(field, value).as_ref() {
-                text @ (Value::Json(_) | Value::Date(_)) => stored == ValueRef::from(&*text.to_text()),
+                text @ (Value::Json(_) | Value::Date(_) | Value::Ip(_)) => stored == ValueRef::from(&*text.to_text()),
                 value => stored == bound_ref(value),
             },
         };
@@ -252,7 +252,7 @@ pub fn bound(value: &Value) -> ToSqlOutput<'_> {
         Value::Time(t) => ValueRef::Integer(t.timestamp_micros()),
         Value::Decimal(d) => ValueRef::Integer(d.0),
         Value::Bytes(b) => ValueRef::Blob(b),
-        text @ (Value::Json(_) | Value::Date(_)) => return ToSqlOutput::Owned(text.to_text().into()),
+        text @ (Value::Json(_) | Value::Date(_) | Value::Ip(_)) => return ToSqlOutput::Owned(text.to_text().into()),
     };
     ToSqlOutput::Borrowed(borrowed)
 }
@@ -275,6 +275,7 @@ pub fn value(stored: ValueRef<'_>, kind: Kind) -> Option<Value> {
         Kind::Time => Value::Time(DateTime::from_timestamp_micros(stored.as_i64().ok()?)?),
         Kind::Date => Value::Date(stored.as_str().ok()?.parse().ok()?),
         Kind::Decimal => Value::Decimal(Decimal(stored.as_i64().ok()?)),
+        Kind::Ip => Value::Ip(stored.as_str().ok()?.parse().ok()?),
         Kind::Bytes => Value::Bytes(stored.as_blob().ok()?.to_vec()),
         Kind::Json => Value::Json(serde_json::from_str(stored.as_str().ok()?).ok()?),
     })

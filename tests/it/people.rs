@@ -571,6 +571,21 @@ fn a_file_is_taken_at_its_word() {
         assert!(said.contains("has no password yet: 'orgctl user passwd "), "{said}");
         let said = p.run_with("user import -", "username,name,can_login\nnobody,No Body,yes\n").fails(0);
         assert!(said.contains("note: 2 who may sign in have no password"), "{said}");
+        // Where somebody came from, as other software wrote it.
+        let rows = "external_id,name,register_device_ip,register_device_info\n\
+                    R1,One,::ffff:203.0.113.7,\"{\"\"os\"\": \"\"iOS\"\", \"\"app\"\": 2}\"\nR2,Two,2001:DB8::1,an old telephone\nR3,Three,203.0.113.0/24,\n";
+        let said = p.run_with("user import - --keep-going", rows).fails(7);
+        assert!(said.contains("rejected line 4: register_ip must be an address like 203.0.113.7"), "{said}");
+        let user = p.json("user show R1");
+        assert_eq!(
+            [&user["register_ip"], &user["register_device"]],
+            [&json!("203.0.113.7"), &json!({"app": 2, "os": "iOS"})]
+        );
+        assert_eq!(p.json("user show R2")["register_ip"], "2001:db8::1");
+        assert_eq!(p.column("user list --filter register_ip=203.0.113.7", "external_id"), ["R1"]);
+        let out = p.write("out.csv", p.run("user export").ok());
+        let said = p.run(&format!("user import {out} --on-conflict update")).fails(0);
+        assert!(said.contains("created 0, updated 0, unchanged "), "{said}");
         // Nobody is led by somebody who has left.
         p.run("user deactivate E3").ok();
         let said = p.run("branch update MUM01 --manager E3").fails(4);

@@ -1,0 +1,2 @@
+ALTER TABLE users DROP COLUMN register_device;
+ALTER TABLE users DROP COLUMN register_ip;

@@ -1,55 +1,29 @@
 //! Measures the bulk path against named baselines, each in the same run: `./tests/run bench`, or
-//! `./tests/run bench -- --rows 180000 --engine sqlite`. What is printed is a ratio to a baseline and its bound.
+//! `./tests/run bench -- --rows 180000 --engine sqlite --kind user`. What is printed is a ratio to a baseline and its
+//! bound.
 //!
 //! - *same database*: a loader that has every finished row (resource, audit, search) and writes them as orgctl does, into
 //!   the same tables with the same indexes, triggers and foreign keys. On SQLite a prepared statement a row with orgctl's
 //!   PRAGMAs, on PostgreSQL `psql \copy`.
 //! - *bare*: `sqlite3 .import` or `psql \copy` of the resource's rows alone, same indexes, no audit, no search, no
 //!   foreign keys.
+//! - *Django*: `bulk_create` of the same users into the same columns, indexes and foreign keys, no audit, no search
+//!   (peers/django_users.py). It is run where `python3`, or the interpreter that ORGCTL_BENCH_PYTHON names, has Django.
 #![allow(clippy::print_stdout, clippy::expect_used, clippy::unwrap_used, clippy::disallowed_methods)]
 
-use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+mod loaders;
+mod place;
+mod subject;
+
+use std::fs::File;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use orgctl::model::branch::Branch;
-use orgctl::model::resource::{Meta, Record, Resource};
-use orgctl::model::search;
-use orgctl::model::value::{Kind, Value};
-use rusqlite::types::Value as Stored;
+use place::{Place, Took, median, run};
+use subject::{BRANCHES, Subject, USERS};
 
-const ORGCTL: &str = env!("CARGO_BIN_EXE_orgctl");
-
-/// The indexes of the bare table: those of `branches`.
-const BARE: &str = "
-    create table bare (row_id integer primary key, org_id integer not null, id text not null, code text not null,
-        name text not null, address_line1 text, city text, state text, country text, pincode text, phone text, email text,
-        manager_name text, parent_id text, is_active text not null, created_at text not null, created_by integer not null,
-        updated_at text not null, updated_by integer not null, version integer not null, unique (org_id, id));
-    create unique index bare_code on bare (org_id, code);
-    create index bare_parent on bare (org_id, parent_id);
-    create index bare_active on bare (org_id, is_active, created_at);";
-
-const COLUMNS: &str =
-    "org_id, id, code, name, address_line1, city, state, country, pincode, phone, email, manager_name,
-    parent_id, is_active, created_at, created_by, updated_at, updated_by, version";
-
-/// A database on one engine.
-struct Place {
-    url: String,
-    /// SQLite's file.
-    file: Option<PathBuf>,
-}
-
-/// What a command took.
-struct Took {
-    time: Duration,
-    /// Most memory it held, in KB.
-    peak: u64,
-}
+const DJANGO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/django_users.py");
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -60,27 +34,38 @@ fn main() {
         .map(|n| n.parse().expect("--rows takes numbers"))
         .collect();
     let engines = value("--engine").unwrap_or_else(|| "sqlite,postgres".into());
+    let kinds = value("--kind").unwrap_or_else(|| "branch,user".into());
+    let subjects: Vec<&Subject> = kinds.split(',').map(subject_of).collect();
     let folder = tempfile::tempdir().expect("a folder");
     for engine in engines.split(',') {
-        let mut per_row: Vec<f64> = Vec::new();
-        for n in &sizes {
-            let file = folder.path().join("rows.csv");
-            write_rows(&file, *n);
-            println!("\n{engine}, {n} branches");
-            per_row.push(measure(engine, folder.path(), &file, *n) / *n as f64);
-        }
-        if let (Some(first), Some(last), true) = (per_row.first(), per_row.last(), sizes.len() > 1) {
-            println!();
-            ratio("time per row, largest to smallest", *last, *first, 1.5);
+        for subject in &subjects {
+            let mut per_row: Vec<f64> = Vec::new();
+            for n in &sizes {
+                println!("\n{engine}, {n} {}", subject.desc.table);
+                per_row.push(measure(engine, subject, folder.path(), *n) / *n as f64);
+            }
+            if let (Some(first), Some(last), true) = (per_row.first(), per_row.last(), sizes.len() > 1) {
+                println!();
+                ratio("time per row, largest to smallest", *last, *first, 1.5);
+            }
         }
     }
+}
+
+fn subject_of(kind: &str) -> &'static Subject {
+    let all = [&BRANCHES, &USERS];
+    all.into_iter().find(|s| s.desc.noun == kind).expect("--kind takes branch, user or both with a comma between")
+}
+
+/// What is beyond its bound says so.
+fn verdict(measured: f64, bound: f64) -> String {
+    format!("(at most {bound}){}", if measured <= bound { "" } else { "  OVER" })
 }
 
 /// Prints what was measured, against what it may be.
 fn ratio(what: &str, measured: f64, baseline: f64, bound: f64) {
     let ratio = measured / baseline;
-    let verdict = if ratio <= bound { "" } else { "  OVER" };
-    println!("  {what:<52} {ratio:>6.2}  (at most {bound}){verdict}");
+    println!("  {what:<52} {ratio:>6.2}  {}", verdict(ratio, bound));
 }
 
 fn seconds(what: &str, time: f64, n: usize) {
@@ -89,361 +74,138 @@ fn seconds(what: &str, time: f64, n: usize) {
 
 fn milliseconds(what: &str, time: Duration, bound: f64) {
     let ms = time.as_secs_f64() * 1000.0;
-    let verdict = if ms <= bound { "" } else { "  OVER" };
-    println!("  {what:<52} {ms:>8.2} ms (at most {bound}){verdict}");
+    println!("  {what:<52} {ms:>8.2} ms {}", verdict(ms, bound));
 }
 
-/// All that is measured for one engine and size; the seconds of the import.
-fn measure(engine: &str, folder: &Path, csv: &Path, n: usize) -> f64 {
-    let csv = csv.display().to_string();
+/// Prints the memory that a command held at most; SQLite's page cache is part of it.
+fn memory(what: &str, took: &Took) {
+    let mb = took.peak.div_ceil(1024);
+    println!("  {:<52} {mb:>6} MB {}", format!("peak memory of {what}"), verdict(mb as f64, 96.0));
+}
+
+/// All that is measured for one engine, kind and size; the seconds of the import.
+fn measure(engine: &str, subject: &Subject, folder: &Path, n: usize) -> f64 {
+    let csv = subject.write(folder, "rows.csv", 0..n, n, |_| false);
     let ours = Place::new(engine, folder, "ours");
-    let first = ours.orgctl(&["branch", "import", &csv]);
-    let again = ours.orgctl(&["branch", "import", &csv, "--on-conflict", "update"]);
-    let base = Place::new(engine, folder, "base");
-    let bare;
-    let same;
-    let (with, without) = match engine {
-        "sqlite" => {
-            same = load_same_sqlite(&ours, &base);
-            bare = load_bare_sqlite(&ours, folder);
-            sizes_sqlite(&ours)
-        }
-        _ => {
-            (same, bare) = load_postgres(&ours, &base, folder);
-            sizes_postgres(&ours)
-        }
-    };
-    let first_s = first.time.as_secs_f64();
-    seconds("import", first_s, n);
+    let before = subject.prepare(&ours, folder);
+    let base = ours.copy("base");
+    let first = import(subject, &ours, &[&csv], &format!("created {n}, updated 0, unchanged 0, rejected 0"));
+    let nothing_new = format!("created 0, updated 0, unchanged {n}, rejected 0");
+    let again = import(subject, &ours, &[&csv, "--on-conflict", "update"], &nothing_new);
+    let (same, bare) = loaders::both(subject, &ours, &base, folder);
+    drop(base);
+    let (with, without) = loaders::sizes(&ours);
+    seconds("import", first.seconds(), n);
     seconds("the same database by a loader", same, n);
-    seconds("bare import of the resource alone", bare, n);
-    seconds("a second, identical import", again.time.as_secs_f64(), n);
-    ratio("import to the same database", first_s, same, 1.0);
-    ratio("import to the bare import (goal)", first_s, bare, 1.5);
-    ratio("second import to the bare import", again.time.as_secs_f64(), bare, 0.4);
+    seconds(&format!("bare {} of the resource alone", ours.own_loader()), bare, n);
+    seconds("a second, identical import", again.seconds(), n);
+    ratio("import to the same database", first.seconds(), same, 1.0);
+    ratio("import to the bare import (goal)", first.seconds(), bare, 1.5);
+    ratio("second import to the bare import", again.seconds(), bare, 0.4);
+    println!("  {:<52} {:>6.0} MB, {:.0} without the audit trail", "size", with / 1e6, without / 1e6);
     ratio("size with audit to size without", with, without, 2.0);
-    println!("  {:<52} {:>6} MB (at most 96)", "peak memory of the import", first.peak / 1024);
-    export(engine, &ours, folder);
-    single(engine, &ours, n);
-    for place in [ours, base] {
-        place.drop();
+    memory("the import", &first);
+    memory("the second import", &again);
+    if subject.sync.is_some() {
+        django(engine, folder, &csv, &before, n, first.seconds());
     }
-    first_s
+    export(subject, &ours, folder);
+    single(subject, &ours, n);
+    if let Some(key) = subject.sync {
+        sync(subject, &ours, folder, n, key, first.seconds());
+    }
+    few(subject, &ours, folder, n);
+    first.seconds()
+}
+
+/// Runs an import, which must come to what is expected: what does less is soon done.
+fn import(subject: &Subject, ours: &Place, words: &[&str], expected: &str) -> Took {
+    let took = ours.orgctl(&[&[subject.desc.noun, "import"], words].concat());
+    assert!(took.said.contains(expected), "import {words:?} should have {expected}, but {}", took.said);
+    took
+}
+
+/// A file that is the whole truth, of which one row in a hundred is new.
+fn sync(subject: &Subject, ours: &Place, folder: &Path, n: usize, key: &str, first: f64) {
+    let csv = subject.write(folder, "changed.csv", 0..n, n, |i| i % 100 == 50);
+    let (updated, unchanged) = ((n + 49) / 100, n - (n + 49) / 100);
+    let expected = format!("created 0, updated {updated}, unchanged {unchanged}, rejected 0, left 0");
+    let took = import(subject, ours, &[&csv, "--sync", "--key-field", key], &expected);
+    seconds("import --sync with 1 % changed", took.seconds(), n);
+    ratio("import --sync to the first import", took.seconds(), first, 0.5);
+    memory("import --sync", &took);
+}
+
+/// A hundred new rows beside those that are there: the median of several such files, without the start of a process.
+fn few(subject: &Subject, ours: &Place, folder: &Path, n: usize) {
+    let start = median(21, || ours.orgctl(&["--version"]).time);
+    let mut next = n;
+    let time = median(5, || {
+        let csv = subject.write(folder, "few.csv", next..next + 100, n, |_| false);
+        next += 100;
+        import(subject, ours, &[&csv], "created 100, updated 0, unchanged 0, rejected 0").time
+    });
+    milliseconds("100 new rows more, beyond the start of a process", time.saturating_sub(start), 50.0);
 }
 
 /// Times of an export and of the engine's own.
-fn export(engine: &str, ours: &Place, folder: &Path) {
+fn export(subject: &Subject, ours: &Place, folder: &Path) {
     let out = folder.join("out.csv");
-    let exported = ours.orgctl(&["branch", "export", &out.display().to_string()]);
-    let select = "select t.code, t.name, t.address_line1, t.address_line2, t.address_line3, t.city, t.state, t.country,
-        t.pincode, t.phone, t.email, t.manager_name, p.code, t.is_active from branches t
-        left join branches p on p.org_id = t.org_id and p.id = t.parent_id
-        where t.org_id = 1 and t.deleted_at is null order by t.code";
+    let exported = ours.orgctl(&[subject.desc.noun, "export", &out.display().to_string()]);
+    let (select, own) = (subject.export(), folder.join("base.csv"));
     let started = Instant::now();
-    let bound = match engine {
-        "sqlite" => {
-            let csv = File::create(folder.join("base.csv")).expect("a file");
-            let file = ours.file.as_ref().expect("a file");
+    let bound = match &ours.file {
+        Some(file) => {
+            let csv = File::create(own).expect("a file");
             run(Command::new("sqlite3").args(["-csv", "-header"]).arg(file).arg(select).stdout(csv));
             1.2
         }
-        _ => {
-            let file = folder.join("base.csv").display().to_string();
-            let select = select.split_whitespace().collect::<Vec<_>>().join(" ");
-            ours.psql(&format!("set search_path = orgctl;\n\\copy ({select}) to '{file}' csv header"));
+        None => {
+            ours.psql(&format!("set search_path = orgctl;\n\\copy ({select}) to '{}' csv header", own.display()));
             1.0
         }
     };
-    ratio("export to the engine's own", exported.time.as_secs_f64(), started.elapsed().as_secs_f64(), bound);
+    ratio("export to the engine's own", exported.seconds(), started.elapsed().as_secs_f64(), bound);
 }
 
 /// Whole processes for one record, one page, one search: the median of several.
-fn single(engine: &str, ours: &Place, n: usize) {
-    let key = format!("BR{:07}", n / 2);
-    let median = |mut run: Box<dyn FnMut() -> Duration + '_>| {
-        let mut times: Vec<Duration> = (0..21).map(|_| run()).collect();
-        times.sort();
-        times[10]
-    };
-    let of = |words: &[&str]| median(Box::new(|| ours.orgctl(words).time));
-    let show = of(&["branch", "show", &key]);
-    match engine {
-        "sqlite" => {
-            let sql = format!("select * from branches where org_id = 1 and code = '{key}' and deleted_at is null");
-            let file = ours.file.clone().expect("a file");
-            let own = median(Box::new(|| {
-                let started = Instant::now();
-                run(Command::new("sqlite3").arg(&file).arg(&sql).stdout(Stdio::null()));
-                started.elapsed()
-            }));
-            ratio("show, a whole process, to sqlite3", show.as_secs_f64(), own.as_secs_f64(), 2.0);
-        }
-        _ => milliseconds("show, a whole process", show, 8.0),
+fn single(subject: &Subject, ours: &Place, n: usize) {
+    let (noun, key) = (subject.desc.noun, (subject.key)(n / 2));
+    let of = |words: &[&str]| median(21, || ours.orgctl(words).time);
+    let show = of(&[noun, "show", &key]);
+    if let Some(file) = &ours.file {
+        let (table, column) = (subject.desc.table, subject.desc.key().column);
+        let sql = format!("select * from {table} where org_id = 1 and {column} = '{key}' and deleted_at is null");
+        let own = median(21, || {
+            let started = Instant::now();
+            run(Command::new("sqlite3").arg(file).arg(&sql).stdout(Stdio::null()));
+            started.elapsed()
+        });
+        ratio("show, a whole process, to sqlite3", show.as_secs_f64(), own.as_secs_f64(), 2.0);
     }
-    milliseconds("list, a page of 50", of(&["branch", "list", "--limit", "50"]), 10.0);
-    milliseconds("find by two words", of(&["branch", "find", "pun kul", "--limit", "50"]), 25.0);
+    milliseconds("show, a whole process", show, if ours.file.is_some() { 5.0 } else { 8.0 });
+    milliseconds("list, a page of 50", of(&[noun, "list", "--limit", "50"]), 10.0);
+    milliseconds("find by two words", of(&[noun, "find", subject.words, "--limit", "50"]), 25.0);
 }
 
-impl Place {
-    fn new(engine: &str, folder: &Path, name: &str) -> Place {
-        let place = if engine == "sqlite" {
-            let file = folder.join(format!("{name}.db"));
-            for end in ["", "-wal", "-shm"] {
-                let _ = fs::remove_file(format!("{}{end}", file.display()));
-            }
-            Place { url: format!("sqlite://{}", file.display()), file: Some(file) }
-        } else {
-            let server = std::env::var("ORGCTL_TEST_PG").expect("run this with ./tests/run bench");
-            let mut url = url::Url::parse(&server).expect("a URL");
-            let place = Place { url: server, file: None };
-            place.psql(&format!("drop database if exists bench_{name}"));
-            place.psql(&format!("create database bench_{name}"));
-            url.set_path(&format!("bench_{name}"));
-            Place { url: url.to_string(), file: None }
-        };
-        place.orgctl(&["init", "--org-code", "ACME", "--org-name", "Acme"]);
-        place
-    }
-
-    fn drop(self) {
-        if let Some(file) = self.file {
-            let _ = fs::remove_file(file);
+/// `bulk_create` of the users, where Django is there to do it.
+fn django(engine: &str, folder: &Path, csv: &str, before: &[String], n: usize, ours: f64) {
+    let python = std::env::var("ORGCTL_BENCH_PYTHON").unwrap_or_else(|_| "python3".into());
+    let has = |module: &str| {
+        let import = format!("import {module}");
+        let run = Command::new(&python).args(["-c", &import]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        run.is_ok_and(|status| status.success())
+    };
+    for (name, module, needed) in [("Django", "django", true), ("psycopg", "psycopg", engine != "sqlite")] {
+        if needed && !has(module) {
+            println!("  {name} is not installed: peer not measured (pip install {module})");
+            return;
         }
     }
-
-    /// Runs a command and watches its memory.
-    fn orgctl(&self, words: &[&str]) -> Took {
-        let started = Instant::now();
-        let mut child = Command::new(ORGCTL)
-            .args(words)
-            .env("ORGCTL_DATABASE_URL", &self.url)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("orgctl runs");
-        let status = PathBuf::from(format!("/proc/{}/status", child.id()));
-        let mut peak = 0;
-        // A single record is quicker than the first look.
-        let mut pause = Duration::from_micros(200);
-        let code = loop {
-            if let Some(code) = child.try_wait().expect("a child") {
-                break code;
-            }
-            if pause > Duration::from_millis(10) {
-                let text = fs::read_to_string(&status).unwrap_or_default();
-                let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-                let kb = line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok());
-                peak = kb.unwrap_or(0).max(peak);
-            } else if pause < Duration::from_micros(500) && started.elapsed() > Duration::from_millis(50) {
-                pause = Duration::from_millis(20);
-            }
-            std::thread::sleep(pause);
-        };
-        assert!(code.success(), "orgctl {words:?} ended with {code}");
-        Took { time: started.elapsed(), peak }
-    }
-
-    fn psql(&self, script: &str) -> String {
-        let bin = std::env::var("ORGCTL_TEST_PG_BIN").map_or("psql".into(), |bin| format!("{bin}/psql"));
-        let mut child = Command::new(bin)
-            .args(["-qAtX", "-v", "ON_ERROR_STOP=1", &self.url])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("psql runs");
-        child.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("psql reads");
-        let out = child.wait_with_output().expect("psql ends");
-        assert!(out.status.success(), "psql failed on {script}");
-        String::from_utf8(out.stdout).expect("text")
-    }
-}
-
-fn run(command: &mut Command) {
-    assert!(command.status().expect("it runs").success(), "{command:?} failed");
-}
-
-/// Branches of a bank: twelve columns, a tree in no particular depth, the same for every run.
-fn write_rows(file: &Path, n: usize) {
-    let cities = [
-        ("Mumbai", "Maharashtra", 400),
-        ("Pune", "Maharashtra", 411),
-        ("Bengaluru", "Karnataka", 560),
-        ("Chennai", "Tamil Nadu", 600),
-        ("Kochi", "Kerala", 682),
-        ("Jaipur", "Rajasthan", 302),
-        ("Patna", "Bihar", 800),
-        ("Bhopal", "Madhya Pradesh", 462),
-    ];
-    let first = ["Asha", "Ravi", "Meera", "Arjun", "Kavya", "Rohan", "José", "Zoë", "Imran", "Lakshmi"];
-    let last = ["Rao", "Iyer", "Sharma", "Khan", "Patel", "Nair", "Singh", "Gupta", "Menon", "Kulkarni"];
-    let mut state = 7_u64;
-    let mut draw = |n: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((state >> 33) as usize) % n
-    };
-    let mut out = BufWriter::new(File::create(file).expect("a file"));
-    writeln!(out, "code,name,address_line1,city,state,country,pincode,phone,email,manager_name,parent").unwrap();
-    for i in 0..n {
-        let (city, region, pin) = cities[draw(cities.len())];
-        let parent = if i < 40 { String::new() } else { format!("BR{:07}", draw(i.min(n / 50 + 1))) };
-        writeln!(
-            out,
-            "BR{i:07},{city} {} Branch {i},\"{}, {} Road, Ward {}\",{city},{region},India,{pin}{:03},+9198{:08},br{i:07}@bank.example,{} {},{parent}",
-            last[draw(10)], 1 + draw(900), last[draw(10)], 1 + draw(200), 1 + draw(98), draw(100_000_000), first[draw(10)], last[draw(10)],
-        )
-        .unwrap();
-    }
-}
-
-/// Writes the finished rows of every table into an empty database, a prepared statement a row; seconds.
-fn load_same_sqlite(ours: &Place, base: &Place) -> f64 {
-    let source = rusqlite::Connection::open(ours.file.as_ref().unwrap()).expect("our database");
-    let target = rusqlite::Connection::open(base.file.as_ref().unwrap()).expect("the baseline's");
-    let pragmas =
-        "pragma cache_size = -32000; pragma synchronous = normal; pragma foreign_keys = on; pragma temp_store = file;";
-    source.execute_batch(pragmas).unwrap();
-    target.execute_batch(pragmas).unwrap();
-    let head: i64 = target.query_row("select size from audit_heads where tree = 1", [], |r| r.get(0)).unwrap();
-    let started = Instant::now();
-    let mut untimed = Duration::ZERO;
-    target.execute_batch("begin immediate").unwrap();
-    let mut copy = |select: &str, insert: &str, each: &mut dyn FnMut(&mut Vec<Stored>)| {
-        let mut select = source.prepare(select).unwrap();
-        let columns = select.column_count();
-        let mut insert = target.prepare(insert).unwrap();
-        let mut rows = select.query([]).unwrap();
-        while let Some(row) = rows.next().unwrap() {
-            let mut values: Vec<Stored> = (0..columns).map(|i| row.get(i).unwrap()).collect();
-            let making = Instant::now();
-            each(&mut values);
-            untimed += making.elapsed();
-            insert.execute(rusqlite::params_from_iter(values)).unwrap();
-        }
-    };
-    let columns = format!("row_id, {COLUMNS}");
-    copy(
-        &format!("select {columns} from branches order by row_id"),
-        &format!("insert into branches ({columns}) values ({})", places(20)),
-        &mut |_| {},
-    );
-    // The words are finished too: making them is not the loader's work.
-    copy(
-        "select row_id, code, name, address_line1, city, state, country, pincode, phone, email, manager_name
-           from branches order by row_id",
-        "insert into branches_search (rowid, words) values (?, ?)",
-        &mut |values| {
-            let words = words_of(&values[1..]);
-            values.truncate(1);
-            values.push(Stored::Text(words));
-        },
-    );
-    copy(
-        &format!("select * from audit_records where tree = 1 and seq > {head} order by seq"),
-        &format!("insert into audit_records values ({})", places(8)),
-        &mut |_| {},
-    );
-    target.execute_batch("commit").unwrap();
-    (started.elapsed() - untimed).as_secs_f64()
-}
-
-fn places(n: usize) -> String {
-    vec!["?"; n].join(", ")
-}
-
-/// The words of a branch, from its columns without address lines 2 and 3 and what follows the manager.
-fn words_of(values: &[Stored]) -> String {
-    let names =
-        ["code", "name", "address_line1", "city", "state", "country", "pincode", "phone", "email", "manager_name"];
-    let epoch = chrono::DateTime::UNIX_EPOCH;
-    let meta = Meta {
-        org_id: 1,
-        id: uuid::Uuid::nil(),
-        created_at: epoch,
-        created_by: 0,
-        updated_at: epoch,
-        updated_by: 0,
-        version: 1,
-        deleted_at: None,
-        deleted_by: None,
-        deletion_id: None,
-    };
-    let desc = Branch::DESCRIPTOR;
-    let mut record = Record { desc, meta, values: vec![Value::Null(Kind::Text); desc.fields.len()] };
-    for (name, value) in names.iter().zip(values) {
-        if let Stored::Text(text) = value {
-            record.set(name, text.as_str().into());
-        }
-    }
-    search::of(&record)
-}
-
-/// `.import` of the resource's rows alone; seconds.
-fn load_bare_sqlite(ours: &Place, folder: &Path) -> f64 {
-    let rows = folder.join("bare.csv");
-    let select =
-        "select row_id, org_id, hex(id), code, name, address_line1, city, state, country, pincode, phone, email,
-        manager_name, hex(parent_id), is_active, created_at, created_by, updated_at, updated_by, version from branches";
-    let file = ours.file.as_ref().unwrap();
-    run(Command::new("sqlite3").arg("-csv").arg(file).arg(select).stdout(File::create(&rows).unwrap()));
-    let bare = folder.join("bare.db");
-    for end in ["", "-wal", "-shm"] {
-        let _ = fs::remove_file(format!("{}{end}", bare.display()));
-    }
-    run(Command::new("sqlite3").arg(&bare).arg("pragma journal_mode = wal").stdout(Stdio::null()));
-    run(Command::new("sqlite3").arg(&bare).arg(BARE));
-    let started = Instant::now();
-    run(Command::new("sqlite3")
-        .arg(&bare)
-        .arg("pragma cache_size = -32000")
-        .arg("pragma synchronous = normal")
-        .arg(format!(".import --csv {} bare", rows.display())));
-    started.elapsed().as_secs_f64()
-}
-
-/// Bytes with audit and without.
-fn sizes_sqlite(ours: &Place) -> (f64, f64) {
-    let db = rusqlite::Connection::open(ours.file.as_ref().unwrap()).unwrap();
-    let sum = |condition: &str| -> f64 {
-        db.query_row(&format!("select sum(pgsize) from dbstat where aggregate = true{condition}"), [], |r| r.get(0))
-            .unwrap()
-    };
-    (sum(""), sum(" and name not like '%audit%'"))
-}
-
-/// `\copy` of the finished rows of every table, and of the resource alone; seconds of both.
-fn load_postgres(ours: &Place, base: &Place, folder: &Path) -> (f64, f64) {
-    let file = |name: &str| folder.join(name).display().to_string();
-    let (branches, audit, bare) = (file("branches.txt"), file("audit.txt"), file("bare.txt"));
-    let columns = COLUMNS.split_whitespace().collect::<Vec<_>>().join(" ");
-    let head = base.psql("select size from orgctl.audit_heads where tree = 1");
-    let mut script = String::from("set search_path = orgctl;\n");
-    writeln!(script, "\\copy (select {columns}, search from branches order by id) to '{branches}'").unwrap();
-    writeln!(
-        script,
-        "\\copy (select * from audit_records where tree = 1 and seq > {} order by seq) to '{audit}'",
-        head.trim()
-    )
-    .unwrap();
-    writeln!(script, "\\copy (select {columns} from branches order by id) to '{bare}'").unwrap();
-    ours.psql(&script);
-    let started = Instant::now();
-    base.psql(&format!(
-        "set search_path = orgctl;\nbegin;\n\\copy branches ({columns}, search) from '{branches}'\n\\copy audit_records from '{audit}'\ncommit;"
-    ));
-    let same = started.elapsed().as_secs_f64();
-    base.psql("set search_path = orgctl; create table bare (like branches including all); drop index bare_search_idx;");
-    let started = Instant::now();
-    base.psql(&format!("set search_path = orgctl;\n\\copy bare ({columns}) from '{bare}'"));
-    (same, started.elapsed().as_secs_f64())
-}
-
-fn sizes_postgres(ours: &Place) -> (f64, f64) {
-    let sum = |condition: &str| -> f64 {
-        let sql = format!(
-            "select sum(pg_total_relation_size(oid)) from pg_class where relnamespace = 'orgctl'::regnamespace
-                and relkind = 'r'{condition}"
-        );
-        ours.psql(&sql).trim().parse().expect("a number")
-    };
-    (sum(""), sum(" and relname not like 'audit%'"))
+    let theirs = Place::empty(engine, folder, "django");
+    let out = Command::new(&python).arg(DJANGO).arg(&theirs.url).args(before).arg(csv).output().expect("python runs");
+    assert!(out.status.success(), "Django failed: {}", String::from_utf8_lossy(&out.stderr));
+    let time: f64 = String::from_utf8_lossy(&out.stdout).trim().parse().expect("seconds");
+    seconds("Django's bulk_create of the resource alone", time, n);
+    ratio("import to Django's bulk_create", ours, time, 0.25);
 }

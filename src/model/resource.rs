@@ -31,8 +31,10 @@ pub enum Mark {
     /// The other fields' texts joined by one blank, by the database itself; given, it is split into them: the first word,
     /// the last word, and the middle between them.
     Joined(&'static [&'static str; 3]),
-    /// Says that the value of another field was proved to be right; a new value there takes it back.
-    Proves(&'static str),
+    /// A part of the joined field of this name.
+    Part(&'static str),
+    /// The field of this name says whether the value was proved to be right; a new value takes that back.
+    ProvedBy(&'static str),
     /// Not in a table's default columns: `show`, `--columns` and machine formats have it.
     Detail,
 }
@@ -194,7 +196,8 @@ impl Descriptor {
     }
     /// The field that `field` is a part of.
     pub fn joint(&self, field: &Field) -> Option<&'static Field> {
-        self.fields.iter().find(|f| f.parts().is_some_and(|parts| parts.contains(&field.column)))
+        let name = field.marks.iter().find_map(|m| if let Mark::Part(name) = m { Some(*name) } else { None })?;
+        self.field(name)
     }
     /// The field that makes records of this kind a tree.
     pub fn parent(&self) -> Option<&'static Field> {
@@ -281,8 +284,10 @@ impl Record {
             return;
         }
         self.values[i] = value;
-        for proof in self.desc.fields.iter().filter(|f| f.has(Mark::Proves(field.column))) {
-            self.set(proof.column, false.into());
+        for mark in field.marks {
+            if let Mark::ProvedBy(proof) = mark {
+                self.set(proof, false.into());
+            }
         }
         if let Some(parts) = self.desc.joint(field).and_then(|joint| Some((joint, joint.parts()?))) {
             let (joint, parts) = parts;
@@ -401,4 +406,36 @@ macro_rules! resource {
             }
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RESOURCES;
+
+    /// Marks that name other fields name them rightly, from both sides.
+    #[test]
+    fn marks_agree() {
+        for desc in RESOURCES {
+            for field in desc.fields {
+                for mark in field.marks {
+                    match mark {
+                        Mark::Joined(parts) => {
+                            let is_of_it = |f: &&Field| desc.joint(f).is_some_and(|j| j.column == field.column);
+                            let of_it: Vec<_> = desc.fields.iter().filter(is_of_it).map(|f| f.column).collect();
+                            assert_eq!(of_it, parts.as_slice());
+                        }
+                        Mark::Part(name) => assert!(desc.field(name).is_some_and(|f| f.parts().is_some()), "{name}"),
+                        Mark::ProvedBy(name) => {
+                            assert!(
+                                desc.field(name).is_some_and(|f| f.ty.kind == Kind::Bool && f.is_managed()),
+                                "{name}"
+                            );
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
 }

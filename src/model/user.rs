@@ -22,15 +22,15 @@ resource! {
         /// Full name; given, it is split into first, middle and last name
         name: Option<Line<602>> [Joined(&["first_name", "middle_name", "last_name"]), Also(&["full_name", "employee_name"])],
         /// First name, or the only one
-        first_name: Line<200> [Search, Detail],
+        first_name: Line<200> [Search, Detail, Part("name")],
         /// Names between the first and the last
-        middle_name: Option<Line<200>> [Search, Detail],
+        middle_name: Option<Line<200>> [Search, Detail, Part("name")],
         /// Last name
-        last_name: Option<Line<200>> [Search, Detail, Also(&["surname"])],
+        last_name: Option<Line<200>> [Search, Detail, Part("name"), Also(&["surname"])],
         /// E-mail address, unique in the organisation
-        email: Option<Mailbox> [Unique, Search],
+        email: Option<Mailbox> [Unique, Search, ProvedBy("email_verified")],
         /// Mobile number; a key where nobody else has it
-        mobile: Option<Phone> [MostlyUnique, Search, Also(&["phone"])],
+        mobile: Option<Phone> [MostlyUnique, Search, ProvedBy("mobile_verified"), Also(&["phone"])],
         /// Name to sign in with, unique in the organisation
         username: Option<Username> [Unique, Search, Detail],
         /// Number in the HR system or directory, unique in the organisation
@@ -82,9 +82,9 @@ resource! {
         /// When the invitation was accepted
         accepted_at: Option<Moment> [Managed, Detail],
         /// Whether the e-mail address was proved
-        email_verified: bool [Managed, Default("no"), Detail, Proves("email")],
+        email_verified: bool [Managed, Default("no"), Detail],
         /// Whether the mobile number was proved
-        mobile_verified: bool [Managed, Default("no"), Detail, Proves("mobile")],
+        mobile_verified: bool [Managed, Default("no"), Detail],
         /// Address that the person registered from
         register_ip: Option<Address> [Managed, Detail, Also(&["register_device_ip"])],
         /// What the person registered with

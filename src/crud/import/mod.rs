@@ -119,7 +119,7 @@ pub struct Report {
 const SHOWN: usize = 20;
 
 /// Rows that are written together.
-const TOGETHER: usize = 1000;
+const TOGETHER: usize = 250;
 
 /// The same where each row's password is hashed.
 const HASHED_TOGETHER: usize = 32;

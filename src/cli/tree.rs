@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::crud::session::{Access, Session};
-use crate::crud::{fill, import, read, remove, write};
+use crate::crud::{fill, import, read, remove, trail, write};
 use crate::model::RESOURCES;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
@@ -161,6 +161,15 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "audit", verb: "list", permission: "audit:read", writes: false, about: "List audit records, newest first",
         examples: "orgctl audit list --since 7d\norgctl audit list --resource branch --action delete --org ACME",
         args: audit_args, run: run!(audit::list) },
+    Leaf { noun: "audit", verb: "tail", permission: "audit:read", writes: false, about: "Show the newest audit records, and those that come",
+        examples: "orgctl audit tail\norgctl audit tail -f --status denied", args: tail_args, run: run!(audit::tail) },
+    Leaf { noun: "audit", verb: "stats", permission: "audit:read", writes: false, about: "Count audit records by action, actor, day and the like",
+        examples: "orgctl audit stats --since 30d\norgctl audit stats --by day -o json",
+        args: |c| c.arg(text("since", "TIME", "Only from this time on: 7d, 2026-11-01"))
+            .arg(text("until", "TIME", "Only up to this time"))
+            .arg(text("by", "WHAT", "Only by this: action, resource, actor, source, status or day")
+                .value_parser(["action", "resource", "actor", "source", "status", "day"]).hide_possible_values(true)),
+        run: run!(audit::stats) },
     Leaf { noun: "audit", verb: "show", permission: "audit:read", writes: false, about: "Show one audit record",
         examples: "orgctl audit show 12 --org ACME\norgctl audit show 1 --org SYSTEM -o json",
         args: |c| c.arg(Arg::new("seq").value_name("SEQ").required(true).value_parser(value_parser!(i64)).help("Number of the record")),
@@ -238,7 +247,7 @@ pub const GENERIC: &[Generic] = &[
     Generic { verb: "history", action: "read", writes: false, about: |d| format!("Show everything that was done to {}", a(d)),
         examples: |d| format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", d.noun, sample(d)),
         args: |c, _| c.arg(Arg::new("key").value_name("KEY").required(true).help("Code or id"))
-            .arg(number("limit", "N", "Only the last N records").value_parser(value_parser!(u64))), run: run_on!(read::history) },
+            .arg(number("limit", "N", "Only the last N records").value_parser(value_parser!(u64))), run: run_on!(trail::history) },
 ];
 
 fn plural(d: &Descriptor) -> String {
@@ -450,11 +459,16 @@ fn init_args(c: Command) -> Command {
     ))
 }
 
-fn audit_args(c: Command) -> Command {
+/// Which audit records.
+fn audit_filters(c: Command) -> Command {
     c.arg(text("since", "TIME", "Only from this time on: 7d, 2026-11-01"))
         .arg(text("until", "TIME", "Only up to this time"))
+        .arg(text("on", "DAY", "Only on this day: 2026-11-03").conflicts_with_all(["since", "until"]))
         .arg(text("action", "ACTION", "Only this action: create, update, delete ..."))
         .arg(text("resource", "KIND", "Only this kind of record: org, branch ..."))
+        .arg(text("key", "KEY", "Only this record of the kind, also one that is gone; needs --resource"))
+        .arg(text("field", "FIELD", "Only where this field was changed"))
+        .arg(text("text", "WORDS", "Only where this text stands anywhere"))
         .arg(text("actor", "NAME", "Only what this actor did"))
         .arg(text("source", "SOURCE", "Only from here: cli, cron, ci ..."))
         .arg(
@@ -463,9 +477,20 @@ fn audit_args(c: Command) -> Command {
                 .hide_possible_values(true),
         )
         .arg(text("request", "UUID", "Only what this command did"))
+}
+
+fn audit_args(c: Command) -> Command {
+    audit_filters(c)
         .arg(number("before", "SEQ", "Only records before this number; needs --org").value_parser(value_parser!(i64)))
         .arg(number("limit", "N", "Most records to show (default: 50)").value_parser(value_parser!(u64)))
         .arg(switch("all", "Show all records").conflicts_with("limit"))
+        .arg(text("page", "TOKEN", "Show the page that the last one named"))
+}
+
+fn tail_args(c: Command) -> Command {
+    audit_filters(c)
+        .arg(number("lines", "N", "Records to begin with (default: 10)").short('n').value_parser(value_parser!(u64)))
+        .arg(switch("follow", "Go on with the records that come").short('f'))
 }
 
 fn with_examples(c: Command, examples: &str) -> Command {

@@ -11,5 +11,6 @@ pub mod prompt;
 pub mod read;
 pub mod remove;
 pub mod session;
+pub mod trail;
 pub mod whole;
 pub mod write;

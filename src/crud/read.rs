@@ -1,24 +1,22 @@
-//! list, show, exists, export, history: reading any resource.
+//! list, show, exists, export: reading any resource.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::gate::{self, Verb};
-use super::input::{filter, find, find_in, keys, rules_for_filter};
+use super::input::{filter, find, keys, rules_for_filter};
 use super::session::{Access, Session};
 use crate::model::audit::Action;
-use crate::model::problem::{Kind as ProblemKind, Problem};
-use crate::model::resource;
+use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Mark, Record};
 use crate::model::scalar::Rules;
 use crate::model::search::words;
-use crate::model::value::{Kind, Value, rfc3339};
-use crate::store::audit::{Entry, Search, purged, search};
+use crate::model::value::Value;
 use crate::store::query::{Condition, Cursor, Op, Query, column};
 use crate::store::records::{self, Column, Life};
 use crate::store::search::Wanted;
@@ -186,7 +184,7 @@ pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
 }
 
 /// The same command for the next page.
-fn next_page(command: &[String], token: &str) -> String {
+pub fn next_page(command: &[String], token: &str) -> String {
     let mut words = Vec::new();
     let mut skip = false;
     for word in command {
@@ -418,177 +416,4 @@ pub async fn record_json(s: &mut Session<'_>, desc: &'static Descriptor, record:
     let rows = rows_of(s, desc, &columns, &[record.meta.place()]).await?;
     let row = rows.into_iter().next().map(|r| r.0).unwrap_or_default();
     Ok(format::object(&heads(&columns), &row))
-}
-
-/// Every audit record about one record, oldest first.
-pub async fn history_json(s: &mut Session<'_>, record: &Record) -> Result<Json> {
-    let wanted =
-        Search { tree: Some(record.meta.org_id), resource_id: Some(record.meta.id), limit: None, ..Search::default() };
-    let mut entries = search(s.db().await?, &wanted).await?;
-    entries.reverse();
-    let told = entries.into_iter().map(|e| {
-        json!({ "seq": e.seq, "at": rfc3339(e.at), "actor": e.actor, "action": e.action, "status": e.status, "payload": e.payload })
-    });
-    Ok(told.collect())
-}
-
-/// Every audit record about one record, oldest first.
-pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
-    let org = s.org().await?;
-    // A purged record has a history too, under its id and under the key that it had.
-    let (tree, id) = match find_in(s, desc, org, &key, Life::Any).await {
-        Ok(record) => (Some(record.meta.org_id), record.meta.id),
-        Err(e) => match Uuid::try_parse(&key) {
-            Ok(id) => (org, id),
-            Err(_) => {
-                let known = desc.key().parse(&key, &s.rules).map_or(key.clone(), |v| v.to_text());
-                let (tree, id) = purged(s.db().await?, desc.noun, org, &known).await?.ok_or(e)?;
-                (Some(tree), id)
-            }
-        },
-    };
-    let wanted = Search { tree, resource_id: Some(id), limit: m.get_one::<u64>("limit").copied(), ..Search::default() };
-    let mut entries = search(s.db().await?, &wanted).await?;
-    if entries.is_empty() {
-        return Err(
-            Problem::new(ProblemKind::NotFound, format!("nothing is recorded about {} {key}", desc.noun)).into()
-        );
-    }
-    entries.reverse();
-    print_entries(s, &entries, false).await
-}
-
-/// For people, a reference in a payload is told by the natural key that it has now, under the field's name.
-pub async fn with_keys(s: &mut Session<'_>, entries: &[Entry]) -> Result<Vec<Entry>> {
-    let mut known: HashMap<Uuid, Option<String>> = HashMap::new();
-    let mut readable = entries.to_vec();
-    for e in &mut readable {
-        let Some(desc) = resource(&e.kind) else { continue };
-        for part in ["old", "new"] {
-            let Some(values) = e.payload.as_mut().and_then(|p| p.get_mut(part)).and_then(Json::as_object_mut) else {
-                continue;
-            };
-            for field in desc.fields {
-                let Some(target) = field.target().and_then(resource) else { continue };
-                let Some(value) = values.shift_remove(field.column) else { continue };
-                let id = value.as_str().and_then(|t| Uuid::try_parse(t).ok());
-                if let Some(id) = id
-                    && !known.contains_key(&id)
-                {
-                    let found = records::load(s.db().await?, target, e.tree, id).await?;
-                    known.insert(id, found.map(|r| r.key()));
-                }
-                let key = id.and_then(|id| known.get(&id).cloned().flatten());
-                values.insert(field.name().to_owned(), key.map_or(value, Into::into));
-            }
-        }
-    }
-    Ok(readable)
-}
-
-/// Audit records as a list.
-pub async fn print_entries(s: &mut Session<'_>, entries: &[Entry], with_org: bool) -> Result<()> {
-    let people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
-    let readable = if people { Some(with_keys(s, entries).await?) } else { None };
-    let entries = readable.as_deref().unwrap_or(entries);
-    let mut heads = vec![Head::new("seq", Kind::Int), Head::new("at", Kind::Time), Head::new("actor", Kind::Text)];
-    heads.extend([Head::new("action", Kind::Text), Head::new("resource", Kind::Text), Head::new("key", Kind::Text)]);
-    if people {
-        heads.push(Head::new("changes", Kind::Text));
-    } else {
-        heads.extend([
-            Head::new("resource_id", Kind::Uuid),
-            Head::new("old", Kind::Json),
-            Head::new("new", Kind::Json),
-        ]);
-        heads.push(Head::new("source", Kind::Text));
-        heads.push(Head::new("request_id", Kind::Uuid));
-    }
-    heads.push(Head::new("status", Kind::Text));
-    if with_org || !people {
-        heads.insert(0, Head::new("org", Kind::Text));
-    }
-    let wanted: Option<Vec<usize>> = match &s.columns {
-        None => None,
-        Some(names) => Some(names.iter().map(|n| head_index(&heads, n)).collect::<Result<_>>()?),
-    };
-    let pick = |row: Vec<Value>| match &wanted {
-        None => row,
-        Some(at) => at.iter().map(|i| row[*i].clone()).collect(),
-    };
-    let shown: Vec<Head> = match &wanted {
-        None => heads.clone(),
-        Some(at) => at.iter().map(|i| heads[*i].clone()).collect(),
-    };
-    let key = shown.iter().position(|h| h.name == "seq").unwrap_or(0);
-    let mut listing = Listing::new(&s.ui, shown, key);
-    let mut codes = std::collections::BTreeMap::new();
-    for e in entries {
-        let payload = e.payload.clone().unwrap_or_default();
-        let mut row: Vec<Value> = Vec::new();
-        if with_org || !people {
-            if let std::collections::btree_map::Entry::Vacant(code) = codes.entry(e.tree) {
-                code.insert(records::org_code(s.db().await?, e.tree).await?);
-            }
-            row.push(codes[&e.tree].as_str().into());
-        }
-        row.extend([
-            e.seq.into(),
-            e.at.into(),
-            e.actor.as_str().into(),
-            e.action.as_str().into(),
-            e.kind.as_str().into(),
-        ]);
-        row.push(e.key().into());
-        if people {
-            row.push(changes(e).into());
-        } else {
-            let part = |v: &Json| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };
-            row.extend([e.resource_id.into(), part(&payload["old"]), part(&payload["new"])]);
-            row.extend([e.source.as_str().into(), e.request_id.into()]);
-        }
-        row.push(e.status.as_str().into());
-        listing.row(&mut s.ui, pick(row))?;
-    }
-    listing.finish(&mut s.ui)?;
-    s.ui.flush()?;
-    if entries.is_empty() {
-        s.ui.status("no audit records");
-    }
-    Ok(())
-}
-
-/// Where a column stands that `--columns` names.
-pub fn head_index(heads: &[Head], name: &str) -> Result<usize> {
-    heads.iter().position(|h| h.name == name).ok_or_else(|| {
-        let known: Vec<&str> = heads.iter().map(|h| h.name.as_str()).collect();
-        Problem::usage(format!("there is no column '{name}'")).hint(format!("columns: {}", known.join(", "))).into()
-    })
-}
-
-/// What a record changed, in a few words: `phone: +9122... -> +9198...`.
-fn changes(e: &Entry) -> String {
-    let Some(payload) = &e.payload else { return "(erased)".into() };
-    let word = |v: &Json| match v {
-        Json::Null => "none".to_owned(),
-        Json::String(s) => s.clone(),
-        other => other.to_string(),
-    };
-    match (payload["old"].as_object(), payload["new"].as_object()) {
-        (Some(old), Some(new)) => {
-            let pairs = new.iter().map(|(k, v)| format!("{k}: {} -> {}", word(&old[k]), word(v)));
-            pairs.collect::<Vec<_>>().join(", ")
-        }
-        (None, Some(new)) => new.iter().map(|(k, v)| format!("{k}: {}", word(v))).collect::<Vec<_>>().join(", "),
-        (Some(_), None) => String::new(),
-        (None, None) => match e.request.as_ref().and_then(|r| r["error"].as_str()) {
-            Some(error) => error.to_owned(),
-            None => {
-                let details = payload.as_object().into_iter().flatten().filter(|(k, _)| *k != "v" && *k != "key");
-                details.map(|(k, v)| format!("{k}: {}", word(v))).collect::<Vec<_>>().join(", ")
-            }
-        },
-    }
 }

@@ -30,4 +30,5 @@ pub mod sql;
 pub mod sqlite;
 pub mod stage;
 mod state;
+pub mod trail;
 pub mod tx;

@@ -1,5 +1,8 @@
 //! The audit trail: list, show, verify.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use anyhow::Result;
 use clap::ArgMatches;
 use serde_json::{Map, Value as Json, json};
@@ -7,24 +10,43 @@ use uuid::Uuid;
 
 use crate::crud::gate;
 use crate::crud::input::time;
-use crate::crud::read::{print_entries, with_keys};
+use crate::crud::read::next_page;
 use crate::crud::session::Session;
+use crate::crud::trail::{Entries, called, with_keys};
 use crate::model::problem::Problem;
+use crate::model::resource;
+use crate::model::scalar::shorten;
 use crate::model::value::{Kind, Value};
-use crate::store::audit::{Entry, Search, search, size, verify as prove};
-use crate::store::records;
+use crate::store::audit::{size, verify as prove};
+use crate::store::trail::{By, Entry, Place, Search, search};
+use crate::store::{records, trail};
 use crate::ui::format::{Format, Head, Listing, json_pretty, record};
 use crate::ui::text::{local, visible};
 
 /// Rows where nothing else is asked for.
 const PAGE: u64 = 50;
 
-pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
+/// Records that are read at a time.
+const PIECE: u64 = 1000;
+
+/// Between two looks of `tail --follow`.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What the filter flags ask for.
+async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
     let now = s.clock.now();
     let text = |name: &str| m.get_one::<String>(name).cloned();
-    let since = text("since").map(|t| time(&t, now)).transpose()?.map(|(start, _)| start);
-    let until = text("until").map(|t| time(&t, now)).transpose()?.map(|(_, end)| end);
+    let (mut since, mut until) = (
+        text("since").map(|t| time(&t, now)).transpose()?.map(|(start, _)| start),
+        text("until").map(|t| time(&t, now)).transpose()?.map(|(_, end)| end),
+    );
+    if let Some(day) = text("on") {
+        let (start, end) = time(&day, now)?;
+        if start == end {
+            return Err(Problem::usage(format!("'{}' is no day", shorten(&day))).hint("write --on 2026-11-03").into());
+        }
+        (since, until) = (Some(start), Some(end));
+    }
     let request_id = match text("request") {
         Some(id) => Some(
             Uuid::try_parse(&id)
@@ -32,32 +54,167 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         ),
         None => None,
     };
+    let mut tree = s.org().await?;
+    let kind = text("resource");
+    let mut resources = None;
+    if let Some(key) = text("key") {
+        let desc = kind.as_deref().and_then(resource).ok_or_else(|| {
+            Problem::usage("--key names a record of one kind").hint("say which: --resource user --key asha@x.example")
+        })?;
+        let org = if desc.is_org() { None } else { tree };
+        let (found, id) = called(s, desc, org, &key).await?;
+        (tree, resources) = (found.or(tree), Some(vec![id]));
+    }
+    // A reference is recorded by its column.
+    let column = |name: String| {
+        let field = kind.as_deref().and_then(resource).and_then(|d| d.field(&name));
+        field.map_or(name, |f| f.column.to_owned())
+    };
+    Ok(Search {
+        tree,
+        resources,
+        action: text("action"),
+        actor: text("actor"),
+        source: text("source"),
+        status: text("status"),
+        request_id,
+        field: text("field").map(column),
+        text: text("text"),
+        since,
+        until,
+        kind,
+        ..Search::default()
+    })
+}
+
+pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let mut wanted = wanted(s, m).await?;
+    wanted.before = m.get_one::<i64>("before").copied();
+    if wanted.before.is_some() && wanted.tree.is_none() {
+        return Err(Problem::usage("--before counts within one trail").hint("name it with --org").into());
+    }
+    wanted.behind = m.get_one::<String>("page").map(|token| Place::decode(token)).transpose()?;
     let limit = match m.get_one::<u64>("limit") {
         Some(n) => Some(*n),
         None if m.get_flag("all") => None,
         None => Some(PAGE),
     };
-    let tree = s.org().await?;
-    let before = m.get_one::<i64>("before").copied();
-    if before.is_some() && tree.is_none() {
-        return Err(Problem::usage("--before counts within one trail").hint("name it with --org").into());
+    let mut list = Entries::new(s, wanted.tree.is_none())?;
+    let mut next = None;
+    loop {
+        let left = limit.map_or(PIECE, |l| (l - list.count()).min(PIECE));
+        // One more than is shown tells whether there is a next page.
+        wanted.limit = Some(left + 1);
+        let mut entries = search(s.db().await?, &wanted).await?;
+        let is_more = entries.len() as u64 > left;
+        entries.truncate(usize::try_from(left)?);
+        list.show(s, &entries).await?;
+        let last = entries.last().map(Place::of);
+        if !is_more || last.is_none() {
+            break;
+        }
+        wanted.behind = last;
+        if limit.is_some_and(|l| list.count() >= l) {
+            next = last;
+            break;
+        }
     }
-    let wanted = Search {
-        tree,
-        resource_id: None,
-        action: text("action"),
-        kind: text("resource"),
-        actor: text("actor"),
-        source: text("source"),
-        status: text("status"),
-        request_id,
-        since,
-        until,
-        before,
-        limit,
-    };
-    let entries = search(s.db().await?, &wanted).await?;
-    print_entries(s, &entries, tree.is_none()).await
+    let shown = list.count();
+    list.finish(s)?;
+    if let Some(next) = next {
+        let command = next_page(&s.origin.command, &next.encode());
+        s.ui.status(&format!("{shown} shown, more follow: {command}"));
+    }
+    Ok(())
+}
+
+/// The newest records, the oldest of them first, and with `--follow` those that come.
+pub async fn tail(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let follow = m.get_flag("follow");
+    if follow && matches!(s.ui.style.format, Format::Json | Format::Yaml) {
+        return Err(Problem::usage("what goes on has no end to close a list with")
+            .hint("follow with -o ndjson")
+            .into());
+    }
+    if s.ui.style.format == Format::Table {
+        // A table waits for all its rows.
+        s.ui.style.format = Format::Tsv;
+    }
+    let mut wanted = wanted(s, m).await?;
+    wanted.limit = Some(m.get_one::<u64>("lines").copied().unwrap_or(10));
+    let mut list = Entries::new(s, wanted.tree.is_none())?;
+    let mut trees: BTreeMap<i32, i64> = BTreeMap::new();
+    for tree in match wanted.tree {
+        Some(tree) => vec![tree],
+        None => trail::trees(s.db().await?).await?,
+    } {
+        let upto = size(s.db().await?, Some(tree)).await?;
+        trees.insert(tree, i64::try_from(upto)?);
+    }
+    let mut entries = search(s.db().await?, &wanted).await?;
+    entries.retain(|e| trees.get(&e.tree).is_some_and(|upto| e.seq <= *upto));
+    entries.reverse();
+    list.show(s, &entries).await?;
+    s.ui.flush()?;
+    wanted.limit = None;
+    while follow {
+        tokio::time::sleep(PAUSE).await;
+        for tree in match wanted.tree {
+            Some(tree) => vec![tree],
+            None => trail::trees(s.db().await?).await?,
+        } {
+            let upto = i64::try_from(size(s.db().await?, Some(tree)).await?)?;
+            let seen = trees.insert(tree, upto).unwrap_or(0);
+            if upto > seen {
+                let new = Search { tree: Some(tree), after: Some(seen), before: Some(upto + 1), ..wanted.clone() };
+                let mut entries = search(s.db().await?, &new).await?;
+                entries.reverse();
+                list.show(s, &entries).await?;
+                s.ui.flush()?;
+            }
+        }
+    }
+    list.finish(s)
+}
+
+/// Columns of the longest bar.
+const CHART: i64 = 30;
+
+/// How many records there are, by what they have in common; on a terminal with a chart.
+pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let now = s.clock.now();
+    let of = |name: &str| m.get_one::<String>(name).map(|t| time(t, now)).transpose();
+    let (since, until) = (of("since")?.map(|(start, _)| start), of("until")?.map(|(_, end)| end));
+    let tree = s.org().await?;
+    let by = m.get_one::<String>("by");
+    let mut heads =
+        vec![Head::new("group", Kind::Text), Head::new("value", Kind::Text), Head::new("records", Kind::Int)];
+    let has_chart = s.ui.style.format == Format::Table;
+    if has_chart {
+        heads.push(Head::new("chart", Kind::Text));
+    }
+    let mut listing = Listing::new(&s.ui, heads, 1);
+    for group in By::ALL.iter().filter(|g| by.is_none_or(|by| by == g.word())) {
+        let counts = trail::counts(s.db().await?, tree, *group, since, until).await?;
+        let most = counts.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
+        for (value, n) in counts {
+            let mut row: Vec<Value> = vec![group.word().into(), value.into(), n.into()];
+            if has_chart {
+                let width = usize::try_from((n * CHART + most - 1) / most).unwrap_or(0);
+                row.push("\u{2587}".repeat(width).into());
+            }
+            listing.row(&mut s.ui, row)?;
+        }
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()?;
+    if listing.count() == 0 {
+        s.ui.status("no audit records");
+    }
+    Ok(())
 }
 
 /// One record in full.

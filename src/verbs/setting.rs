@@ -5,8 +5,8 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
-use crate::crud::read::head_index;
 use crate::crud::session::Session;
+use crate::crud::trail::head_index;
 use crate::crud::write::dry_run_note;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;

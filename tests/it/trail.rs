@@ -268,3 +268,68 @@ fn the_trail_can_be_recomputed_by_its_documentation() {
         assert_eq!(sha(&[&[1], &frontier[..32], &frontier[32..]]), tree_hash(&leaves));
     });
 }
+
+/// The trail is asked in many ways, and answers the newest first, page by page, over all organisations.
+#[test]
+fn the_trail_is_searched() {
+    both_with_acme(|p| {
+        p.run("org create --code BETA --name Beta").ok();
+        for i in 1..=3 {
+            p.wait(1);
+            p.run(&format!("branch create --org ACME --code B{i} --name 'Branch {i}'")).ok();
+            p.run(&format!("branch create --org BETA --code B{i} --name 'Branch {i}'")).ok();
+        }
+        p.wait(86_400);
+        p.run("branch update B1 --org ACME --city Pune --parent B3").ok();
+        p.run("branch delete B2 --org ACME --yes").ok();
+        p.run("branch purge B2 --org ACME --yes").ok();
+        p.run("branch update B3 --org BETA --name ''").fails(6);
+        let seqs = |flags: &str| {
+            let orgs = p.column(&format!("audit list --all {flags}"), "org");
+            let seqs = p.column(&format!("audit list --all {flags}"), "seq");
+            orgs.iter().zip(&seqs).map(|(o, s)| format!("{o}{s}")).collect::<Vec<_>>()
+        };
+        let all = seqs("");
+        assert_eq!(all[..4], ["BETA5", "ACME7", "ACME6", "ACME5"]);
+        assert_eq!(all.len(), 7 + 5 + 2, "{all:?}");
+        // What is gone answers to its key still, and to its field: deleting it changed none.
+        assert_eq!(seqs("--resource branch --key B2 --org ACME"), ["ACME7", "ACME6", "ACME3"]);
+        assert_eq!(seqs("--field city"), ["ACME5"]);
+        assert_eq!(seqs("--resource branch --field parent"), ["ACME5"]);
+        assert_eq!(seqs("--text PUNE"), ["ACME5"]);
+        assert_eq!(seqs("--text=--yes"), ["ACME7", "ACME6"], "the command line");
+        assert_eq!(seqs("--status failed"), ["BETA5"]);
+        assert_eq!(seqs("--action purge"), ["ACME7"]);
+        assert_eq!(seqs("--source api").len(), 0);
+        assert_eq!(seqs("--actor nobody").len(), 0);
+        let me = p.json("audit list --limit 1")[0]["actor"].as_str().expect("a name").to_owned();
+        assert_eq!(seqs(&format!("--actor {me}")), all);
+        assert_eq!(seqs(&format!("--actor {me} --status success --resource branch --action create")).len(), 6);
+        assert_eq!(seqs("--on 2026-11-22"), ["BETA5", "ACME7", "ACME6", "ACME5"]);
+        assert_eq!(p.column("audit list --since 2026-11-22 --org ACME --limit 2", "seq"), ["7", "6"]);
+        assert_eq!(seqs("--until 2026-11-21").len(), all.len() - 4);
+        let request = p.json("audit list --action purge --org ACME")[0]["request_id"].clone();
+        assert_eq!(seqs(&format!("--request {}", request.as_str().expect("an id"))), ["ACME7"]);
+        // Pages, over all organisations, hold every record once.
+        let (mut paged, mut line) = (Vec::new(), "audit list --limit 4 --columns org,seq -o tsv".to_owned());
+        for _ in 0..10 {
+            let said = p.run(&line);
+            paged.extend(said.out.lines().skip(1).map(|l| l.replace('\t', "")));
+            let Some((_, next)) = said.err.split_once("more follow: orgctl ") else { break };
+            line = next.trim().to_owned();
+        }
+        assert_eq!(paged, all);
+        // Mistakes are told.
+        assert!(p.run("audit list --key B1").fails(2).contains("--resource user --key"));
+        assert!(p.run("audit list --page x").fails(2).contains("page token"));
+        assert!(p.run("audit list --on 2h").fails(2).contains("is no day"));
+        // The last ones in their order, and how many of each there are.
+        assert_eq!(p.column("audit tail -n 3 --org ACME", "seq"), ["5", "6", "7"]);
+        assert!(p.run("audit tail -f -o json").fails(2).contains("ndjson"));
+        let counts = p.json("audit stats --org ACME --by action");
+        assert_eq!(counts[0], serde_json::json!({"group": "action", "value": "create", "records": 4}));
+        let days = p.json("audit stats --by day --org ACME");
+        assert_eq!(days[1], serde_json::json!({"group": "day", "value": "2026-11-22", "records": 3}));
+        assert!(p.run_on_terminal("audit stats --by day --org ACME", 80).ok().contains("\u{2587}\u{2587}"));
+    });
+}

@@ -1,0 +1,243 @@
+//! history, and audit records as lists.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::btree_map;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use super::gate;
+use super::input::find_in;
+use super::session::Session;
+use crate::model::problem::{Kind as ProblemKind, Problem};
+use crate::model::resource;
+use crate::model::resource::{Descriptor, Record};
+use crate::model::value::{Kind, Value, rfc3339};
+use crate::store::records::{self, Life};
+use crate::store::trail::{Entry, Search, purged, search};
+use crate::ui::format::{Format, Head, Listing};
+
+/// Every audit record about one record, oldest first.
+pub async fn history_json(s: &mut Session<'_>, record: &Record) -> Result<Json> {
+    let wanted = Search {
+        tree: Some(record.meta.org_id),
+        resources: Some(vec![record.meta.id]),
+        limit: None,
+        ..Search::default()
+    };
+    let mut entries = search(s.db().await?, &wanted).await?;
+    entries.reverse();
+    let told = entries.into_iter().map(|e| {
+        json!({ "seq": e.seq, "at": rfc3339(e.at), "actor": e.actor, "action": e.action, "status": e.status, "payload": e.payload })
+    });
+    Ok(told.collect())
+}
+
+/// Every audit record about one record, oldest first.
+pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
+    let org = s.org().await?;
+    let (tree, id) = called(s, desc, org, &key).await?;
+    let limit = m.get_one::<u64>("limit").copied();
+    let wanted = Search { tree, resources: Some(vec![id]), limit, ..Search::default() };
+    let mut entries = search(s.db().await?, &wanted).await?;
+    if entries.is_empty() {
+        return Err(
+            Problem::new(ProblemKind::NotFound, format!("nothing is recorded about {} {key}", desc.noun)).into()
+        );
+    }
+    entries.reverse();
+    let mut list = Entries::new(s, false)?;
+    list.show(s, &entries).await?;
+    list.finish(s)
+}
+
+/// The record that a key names or named, and its tree: one that is gone has a history too, under its id and under the key
+/// that it had.
+pub async fn called(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+) -> Result<(Option<i32>, Uuid)> {
+    match find_in(s, desc, org, key, Life::Any).await {
+        Ok(record) => Ok((Some(record.meta.org_id), record.meta.id)),
+        Err(e) => match Uuid::try_parse(key) {
+            Ok(id) => Ok((org, id)),
+            Err(_) => {
+                let known = desc.key().parse(key, &s.rules).map_or(key.to_owned(), |v| v.to_text());
+                let (tree, id) = purged(s.db().await?, desc.noun, org, &known).await?.ok_or(e)?;
+                Ok((Some(tree), id))
+            }
+        },
+    }
+}
+
+/// For people, a reference in a payload is told by the natural key that it has now, under the field's name.
+pub async fn with_keys(s: &mut Session<'_>, entries: &[Entry]) -> Result<Vec<Entry>> {
+    let mut known: HashMap<Uuid, Option<String>> = HashMap::new();
+    let mut readable = entries.to_vec();
+    for e in &mut readable {
+        let Some(desc) = resource(&e.kind) else { continue };
+        for part in ["old", "new"] {
+            let Some(values) = e.payload.as_mut().and_then(|p| p.get_mut(part)).and_then(Json::as_object_mut) else {
+                continue;
+            };
+            for field in desc.fields {
+                let Some(target) = field.target().and_then(resource) else { continue };
+                let Some(value) = values.shift_remove(field.column) else { continue };
+                let id = value.as_str().and_then(|t| Uuid::try_parse(t).ok());
+                if let Some(id) = id
+                    && !known.contains_key(&id)
+                {
+                    let found = records::load(s.db().await?, target, e.tree, id).await?;
+                    known.insert(id, found.map(|r| r.key()));
+                }
+                let key = id.and_then(|id| known.get(&id).cloned().flatten());
+                values.insert(field.name().to_owned(), key.map_or(value, Into::into));
+            }
+        }
+    }
+    Ok(readable)
+}
+
+/// Audit records as a list, shown piece by piece.
+pub struct Entries {
+    listing: Listing,
+    /// Which of all columns are shown.
+    wanted: Option<Vec<usize>>,
+    /// For a person to read, not for a program.
+    for_people: bool,
+    with_org: bool,
+    codes: BTreeMap<i32, String>,
+}
+
+impl Entries {
+    pub fn new(s: &Session<'_>, with_org: bool) -> Result<Entries> {
+        let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
+        let mut heads = vec![Head::new("seq", Kind::Int), Head::new("at", Kind::Time), Head::new("actor", Kind::Text)];
+        heads.extend([
+            Head::new("action", Kind::Text),
+            Head::new("resource", Kind::Text),
+            Head::new("key", Kind::Text),
+        ]);
+        if for_people {
+            heads.push(Head::new("changes", Kind::Text));
+        } else {
+            heads.extend([
+                Head::new("resource_id", Kind::Uuid),
+                Head::new("old", Kind::Json),
+                Head::new("new", Kind::Json),
+            ]);
+            heads.push(Head::new("source", Kind::Text));
+            heads.push(Head::new("request_id", Kind::Uuid));
+        }
+        heads.push(Head::new("status", Kind::Text));
+        let with_org = with_org || !for_people;
+        if with_org {
+            heads.insert(0, Head::new("org", Kind::Text));
+        }
+        let wanted: Option<Vec<usize>> = match &s.columns {
+            None => None,
+            Some(names) => Some(names.iter().map(|n| head_index(&heads, n)).collect::<Result<_>>()?),
+        };
+        let shown: Vec<Head> = match &wanted {
+            None => heads,
+            Some(at) => at.iter().map(|i| heads[*i].clone()).collect(),
+        };
+        let key = shown.iter().position(|h| h.name == "seq").unwrap_or(0);
+        let listing = Listing::new(&s.ui, shown, key);
+        Ok(Entries { listing, wanted, for_people, with_org, codes: BTreeMap::new() })
+    }
+
+    pub async fn show(&mut self, s: &mut Session<'_>, entries: &[Entry]) -> Result<()> {
+        let readable = if self.for_people { Some(with_keys(s, entries).await?) } else { None };
+        for e in readable.as_deref().unwrap_or(entries) {
+            let row = self.row(s, e).await?;
+            let row = match &self.wanted {
+                None => row,
+                Some(at) => at.iter().map(|i| row[*i].clone()).collect(),
+            };
+            self.listing.row(&mut s.ui, row)?;
+        }
+        Ok(())
+    }
+
+    async fn row(&mut self, s: &mut Session<'_>, e: &Entry) -> Result<Vec<Value>> {
+        let payload = e.payload.clone().unwrap_or_default();
+        let mut row: Vec<Value> = Vec::new();
+        if self.with_org {
+            if let btree_map::Entry::Vacant(code) = self.codes.entry(e.tree) {
+                code.insert(records::org_code(s.db().await?, e.tree).await?);
+            }
+            row.push(self.codes[&e.tree].as_str().into());
+        }
+        row.extend([
+            e.seq.into(),
+            e.at.into(),
+            e.actor.as_str().into(),
+            e.action.as_str().into(),
+            e.kind.as_str().into(),
+        ]);
+        row.push(e.key().into());
+        if self.for_people {
+            row.push(changes(e).into());
+        } else {
+            let part = |v: &Json| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };
+            row.extend([e.resource_id.into(), part(&payload["old"]), part(&payload["new"])]);
+            row.extend([e.source.as_str().into(), e.request_id.into()]);
+        }
+        row.push(e.status.as_str().into());
+        Ok(row)
+    }
+
+    pub fn count(&self) -> u64 {
+        self.listing.count()
+    }
+
+    pub fn finish(mut self, s: &mut Session<'_>) -> Result<()> {
+        self.listing.finish(&mut s.ui)?;
+        s.ui.flush()?;
+        if self.count() == 0 {
+            s.ui.status("no audit records");
+        }
+        Ok(())
+    }
+}
+
+/// Where a column stands that `--columns` names.
+pub fn head_index(heads: &[Head], name: &str) -> Result<usize> {
+    heads.iter().position(|h| h.name == name).ok_or_else(|| {
+        let known: Vec<&str> = heads.iter().map(|h| h.name.as_str()).collect();
+        Problem::usage(format!("there is no column '{name}'")).hint(format!("columns: {}", known.join(", "))).into()
+    })
+}
+
+/// What a record changed, in a few words: `phone: +9122... -> +9198...`.
+fn changes(e: &Entry) -> String {
+    let Some(payload) = &e.payload else { return "(erased)".into() };
+    let word = |v: &Json| match v {
+        Json::Null => "none".to_owned(),
+        Json::String(s) => s.clone(),
+        other => other.to_string(),
+    };
+    match (payload["old"].as_object(), payload["new"].as_object()) {
+        (Some(old), Some(new)) => {
+            let pairs = new.iter().map(|(k, v)| format!("{k}: {} -> {}", word(&old[k]), word(v)));
+            pairs.collect::<Vec<_>>().join(", ")
+        }
+        (None, Some(new)) => new.iter().map(|(k, v)| format!("{k}: {}", word(v))).collect::<Vec<_>>().join(", "),
+        (Some(_), None) => String::new(),
+        (None, None) => match e.request.as_ref().and_then(|r| r["error"].as_str()) {
+            Some(error) => error.to_owned(),
+            None => {
+                let details = payload.as_object().into_iter().flatten().filter(|(k, _)| *k != "v" && *k != "key");
+                details.map(|(k, v)| format!("{k}: {}", word(v))).collect::<Vec<_>>().join(", ")
+            }
+        },
+    }
+}

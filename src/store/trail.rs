@@ -1,0 +1,520 @@
+//! Looking things up in the audit trail. What a record shares with the others of its command stands in its request, which
+//! tells the records by their first and last number; so a question about actor, source, status or time is asked of the
+//! requests first, and what they name is read from the records, the newest first.
+
+use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::db::Db;
+use super::sql::{Row, Sql};
+use crate::model::problem::Problem;
+use crate::model::value::{Kind, Value};
+
+/// One record, with what it shares with the others of its transaction.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub tree: i32,
+    pub seq: i64,
+    pub at: DateTime<Utc>,
+    pub action: String,
+    pub kind: String,
+    pub resource_id: Uuid,
+    pub status: String,
+    pub source: String,
+    pub request_id: Uuid,
+    pub actor: String,
+    /// Empty where it was erased or archived.
+    pub payload: Option<Json>,
+    pub request: Option<Json>,
+    pub leaf: [u8; 32],
+}
+
+impl Entry {
+    /// The natural key at that time: a create record tells it among the new values.
+    pub fn key(&self) -> Option<&str> {
+        let payload = self.payload.as_ref()?;
+        payload["key"].as_str().or_else(|| payload["new"][crate::model::resource(&self.kind)?.key().column].as_str())
+    }
+
+    /// Whether it changed a field. What goes keeps all its values, none of which was changed.
+    fn changed(&self, field: &str) -> bool {
+        let is_gone = self.payload.as_ref().is_some_and(|p| p["new"].is_null()) && self.action != "restore";
+        !is_gone
+            && self.payload.as_ref().is_some_and(|p| ["old", "new"].iter().any(|part| p[*part].get(field).is_some()))
+    }
+}
+
+/// A record that a page ended with: the next one goes on behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub at: DateTime<Utc>,
+    pub tree: i32,
+    pub seq: i64,
+}
+
+impl Place {
+    pub fn of(entry: &Entry) -> Place {
+        Place { at: entry.at, tree: entry.tree, seq: entry.seq }
+    }
+
+    /// The token of the next page.
+    pub fn encode(&self) -> String {
+        let bytes = [&self.at.timestamp_micros().to_be_bytes()[..], &self.tree.to_be_bytes(), &self.seq.to_be_bytes()];
+        URL_SAFE_NO_PAD.encode(bytes.concat())
+    }
+
+    pub fn decode(token: &str) -> Result<Place, Problem> {
+        let read = || {
+            let bytes: [u8; 20] = URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
+            let (at, rest) = bytes.split_first_chunk::<8>()?;
+            let (tree, rest) = rest.split_first_chunk::<4>()?;
+            Some(Place {
+                at: DateTime::from_timestamp_micros(i64::from_be_bytes(*at))?,
+                tree: i32::from_be_bytes(*tree),
+                seq: i64::from_be_bytes(rest.try_into().ok()?),
+            })
+        };
+        read().ok_or_else(|| {
+            Problem::usage("the page token can't be used here")
+                .hint("take the command that the last page printed, unchanged")
+        })
+    }
+}
+
+/// What to look for. Everything given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// One tree; none: all of them.
+    pub tree: Option<i32>,
+    /// Records about one of these.
+    pub resources: Option<Vec<Uuid>>,
+    pub action: Option<String>,
+    pub kind: Option<String>,
+    /// The name of an actor, or its key.
+    pub actor: Option<String>,
+    pub source: Option<String>,
+    pub status: Option<String>,
+    pub request_id: Option<Uuid>,
+    /// A field among the values before or after.
+    pub field: Option<String>,
+    /// A text anywhere in what is recorded, capitals or not.
+    pub text: Option<String>,
+    pub since: Option<DateTime<Utc>>,
+    /// Before this time.
+    pub until: Option<DateTime<Utc>>,
+    /// Only records before this number.
+    pub before: Option<i64>,
+    /// Only records behind this number.
+    pub after: Option<i64>,
+    /// Only records older than this one.
+    pub behind: Option<Place>,
+    pub limit: Option<u64>,
+}
+
+const UNKNOWN: &str = "unknown";
+
+/// Records read at a time.
+const BATCH: usize = 1000;
+
+/// Requests looked up at a time, and records that several of them may have to be read together.
+const REQUESTS: usize = 256;
+const FEW: i64 = 4000;
+
+const ENTRY: &[Kind] = &[
+    Kind::Int,
+    Kind::Int,
+    Kind::Time,
+    Kind::Text,
+    Kind::Text,
+    Kind::Uuid,
+    Kind::Text,
+    Kind::Text,
+    Kind::Uuid,
+    Kind::Text,
+    Kind::Text,
+    Kind::Text,
+    Kind::Bytes,
+];
+
+fn entry(row: &Row) -> Result<Entry> {
+    let json = |i: usize| row.value(i).as_text().and_then(|t| serde_json::from_str(t).ok());
+    let request: Option<Json> = json(11);
+    // The name as it was at that time, which the tree binds; the actors' table only where that was erased.
+    let name = request.as_ref().and_then(|r| r["actor"]["name"].as_str());
+    let actor = name.or_else(|| row.value(9).as_text()).unwrap_or(UNKNOWN).to_owned();
+    Ok(Entry {
+        tree: row.org(0)?,
+        seq: row.int(1)?,
+        // Without its request nothing is known of who and when: `verify` says so, a list shows it as unknown.
+        at: row.value(2).as_time().unwrap_or_default(),
+        action: row.text(3)?.to_owned(),
+        kind: row.text(4)?.to_owned(),
+        resource_id: row.uuid(5)?,
+        status: row.value(6).as_text().unwrap_or(UNKNOWN).to_owned(),
+        source: row.value(7).as_text().unwrap_or(UNKNOWN).to_owned(),
+        request_id: row.value(8).as_uuid().unwrap_or_default(),
+        actor,
+        payload: json(10),
+        request,
+        leaf: row.hash(12)?,
+    })
+}
+
+/// Trees that have a head, in order.
+pub async fn trees(db: &mut Db) -> Result<Vec<i32>> {
+    let rows = db.all(Sql::new("select tree from audit_heads order by tree").yields([Kind::Int])).await?;
+    rows.iter().map(|r| r.org(0)).collect()
+}
+
+/// Records, newest first.
+pub async fn search(db: &mut Db, search: &Search) -> Result<Vec<Entry>> {
+    let trees = match search.tree {
+        Some(tree) => vec![tree],
+        None => trees(db).await?,
+    };
+    let limit = search.limit.and_then(|l| usize::try_from(l).ok()).unwrap_or(usize::MAX);
+    let actors = match &search.actor {
+        Some(actor) => Some(actors(db, actor).await?),
+        None => None,
+    };
+    let mut found = Vec::new();
+    for tree in trees {
+        let mut reading = Reading { tree, search, actors: actors.as_deref(), limit, found: Vec::new() };
+        reading.read(db).await?;
+        found.append(&mut reading.found);
+    }
+    found.sort_by_key(|e| std::cmp::Reverse((e.at, e.tree, e.seq)));
+    found.truncate(limit);
+    Ok(found)
+}
+
+/// The numbers of actors that are called so.
+async fn actors(db: &mut Db, actor: &str) -> Result<Vec<i64>> {
+    let sql = Sql::new("select actor_id from actors where name = $1 or key = $1").with([actor.into()]);
+    db.all(sql.yields([Kind::Int])).await?.iter().map(|r| r.int(0)).collect()
+}
+
+/// The last number up to which requests are older than a time; 0 where none is.
+async fn last_before(db: &mut Db, tree: i32, at: DateTime<Utc>) -> Result<i64> {
+    let sql = Sql::new(
+        "select last_seq from audit_requests where tree = $1 and at < $2 order by at desc, first_seq desc limit 1",
+    );
+    let row = db.first(sql.with([tree.into(), at.into()]).yields([Kind::Int])).await?;
+    row.map_or(Ok(0), |r| r.int(0))
+}
+
+/// Records of one tree that are looked for, from the newest on.
+struct Reading<'a> {
+    tree: i32,
+    search: &'a Search,
+    actors: Option<&'a [i64]>,
+    limit: usize,
+    found: Vec<Entry>,
+}
+
+impl Reading<'_> {
+    /// First and last number that times and places leave.
+    async fn bounds(&self, db: &mut Db) -> Result<(i64, i64)> {
+        let s = self.search;
+        let (mut low, mut high) = (s.after.map_or(1, |n| n + 1), s.before.map_or(i64::MAX, |n| n - 1));
+        if let Some(since) = s.since {
+            low = low.max(last_before(db, self.tree, since).await? + 1);
+        }
+        if let Some(until) = s.until {
+            high = high.min(last_before(db, self.tree, until).await?);
+        }
+        if let Some(place) = s.behind {
+            // Of one instant, the trees with smaller numbers come later.
+            let upto = match self.tree.cmp(&place.tree) {
+                std::cmp::Ordering::Equal => place.seq - 1,
+                std::cmp::Ordering::Less => {
+                    last_before(db, self.tree, place.at + chrono::TimeDelta::microseconds(1)).await?
+                }
+                std::cmp::Ordering::Greater => last_before(db, self.tree, place.at).await?,
+            };
+            high = high.min(upto);
+        }
+        Ok((low, high))
+    }
+
+    fn is_full(&self) -> bool {
+        self.found.len() >= self.limit
+    }
+
+    async fn read(&mut self, db: &mut Db) -> Result<()> {
+        let (low, high) = self.bounds(db).await?;
+        let s = self.search;
+        let of_requests = self.actors.is_some() || s.source.is_some() || s.status.is_some() || s.request_id.is_some();
+        if low > high || self.actors.is_some_and(<[i64]>::is_empty) {
+            return Ok(());
+        }
+        if !of_requests || s.resources.is_some() {
+            return self.range(db, low, high).await;
+        }
+        let mut last: Option<(DateTime<Utc>, i64)> = None;
+        while !self.is_full() {
+            let mut ranges = Vec::new();
+            for row in db.all(self.requests(low, high, last)).await? {
+                last = Some((row.time(2)?, row.int(0)?));
+                ranges.push((row.int(0)?.max(low), row.int(1)?.min(high)));
+            }
+            let is_end = ranges.len() < REQUESTS;
+            self.ranges(db, ranges).await?;
+            if is_end {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next requests that are looked for: first and last number, and time.
+    fn requests(&self, low: i64, high: i64, last: Option<(DateTime<Utc>, i64)>) -> Sql {
+        let s = self.search;
+        let mut sql = Sql::new("select q.first_seq, q.last_seq, q.at from audit_requests q where q.tree = ");
+        sql.bind(self.tree).push(" and q.last_seq >= ").bind(low).push(" and q.first_seq <= ").bind(high);
+        self.push_of_request(&mut sql);
+        // Times too, for the indexes end in them.
+        if let Some(since) = s.since {
+            sql.push(" and q.at >= ").bind(since);
+        }
+        if let Some(until) = s.until {
+            sql.push(" and q.at < ").bind(until);
+        }
+        if let Some((at, first)) = last {
+            sql.push(" and q.at <= ").bind(at).push(" and q.first_seq < ").bind(first);
+        }
+        sql.push(&format!(" order by q.at desc, q.first_seq desc limit {REQUESTS}"));
+        sql.yields([Kind::Int, Kind::Int, Kind::Time])
+    }
+
+    fn push_of_request(&self, sql: &mut Sql) {
+        let s = self.search;
+        if let Some(actors) = self.actors {
+            sql.push(" and q.actor_id in ").bind_list(actors.iter().copied());
+        }
+        if let Some(source) = &s.source {
+            sql.push(" and q.source = ").bind(source.as_str());
+        }
+        if let Some(status) = &s.status {
+            if status != "success" {
+                // The predicate of the partial index is repeated, so that it serves.
+                sql.push(" and q.status <> 'success'");
+            }
+            sql.push(" and q.status = ").bind(status.as_str());
+        }
+        if let Some(request) = s.request_id {
+            sql.push(" and q.request_id = ").bind(request);
+        }
+    }
+
+    /// Reads what several requests hold, newest first: small ones together, a large one by itself.
+    async fn ranges(&mut self, db: &mut Db, ranges: Vec<(i64, i64)>) -> Result<()> {
+        let mut together: Vec<(i64, i64)> = Vec::new();
+        let mut size = 0;
+        for range in ranges {
+            let n = range.1 - range.0 + 1;
+            if size + n > FEW && !together.is_empty() {
+                self.several(db, &std::mem::take(&mut together)).await?;
+                size = 0;
+            }
+            if self.is_full() {
+                return Ok(());
+            }
+            if n > FEW {
+                self.range(db, range.0, range.1).await?;
+            } else {
+                together.push(range);
+                size += n;
+            }
+        }
+        if together.is_empty() { Ok(()) } else { self.several(db, &together).await }
+    }
+
+    async fn several(&mut self, db: &mut Db, ranges: &[(i64, i64)]) -> Result<()> {
+        let values: Vec<String> = ranges.iter().map(|(first, last)| format!("({first}, {last})")).collect();
+        let mut below = i64::MAX;
+        while !self.is_full() {
+            let mut sql = Sql::new(format!("with v (first, last) as (values {}) ", values.join(", ")));
+            self.select(&mut sql, "v cross join audit_records r");
+            sql.push(" and r.seq between v.first and v.last and r.seq < ").bind(below);
+            match self.take(db, sql).await? {
+                Some(last) => below = last,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a range of records, as far as is wanted.
+    async fn range(&mut self, db: &mut Db, low: i64, mut high: i64) -> Result<()> {
+        while !self.is_full() && low <= high {
+            let mut sql = Sql::default();
+            self.select(&mut sql, "audit_records r");
+            sql.push(" and r.seq >= ").bind(low).push(" and r.seq <= ").bind(high);
+            match self.take(db, sql).await? {
+                Some(last) => high = last - 1,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// A statement of records that are looked for, as far as the database can tell.
+    fn select(&self, sql: &mut Sql, from: &str) {
+        let s = self.search;
+        sql.push(&format!(
+            "select r.tree, r.seq, q.at, r.action, r.kind, r.resource_id, q.status, q.source, q.request_id,
+                    coalesce(a.name, a.key), r.payload, q.payload, r.leaf
+               from {from}
+               left join audit_requests q on q.tree = r.tree and q.last_seq >= r.seq
+                and q.first_seq = (select max(f.first_seq) from audit_requests f where f.tree = r.tree and f.first_seq <= r.seq)
+               left join actors a on a.actor_id = q.actor_id
+              where "
+        ));
+        // The plus keeps a planner that knows nothing from going through the whole tree for one record's history.
+        sql.push(if s.resources.is_some() { "+r.tree = " } else { "r.tree = " }).bind(self.tree);
+        if let Some(resources) = &s.resources {
+            sql.push(" and r.resource_id in ").bind_list(resources.iter().copied());
+            self.push_of_request(sql);
+        }
+        if let Some(action) = &s.action {
+            sql.push(" and r.action = ").bind(action.as_str());
+        }
+        if let Some(kind) = &s.kind {
+            sql.push(" and r.kind = ").bind(kind.as_str());
+        }
+        let contains = |sql: &mut Sql, column: &str, text: &str| {
+            let text = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+            sql.push(&format!("lower({column}) like ")).bind(format!("%{text}%")).push(" escape '!'");
+        };
+        if let Some(field) = &s.field {
+            sql.push(" and ");
+            contains(sql, "r.payload", &format!("\"{}\":", field.to_ascii_lowercase()));
+        }
+        if let Some(text) = &s.text {
+            let text = text.to_ascii_lowercase();
+            sql.push(" and (");
+            for (i, column) in ["r.payload", "q.payload", "r.action", "r.kind"].iter().enumerate() {
+                sql.push(if i == 0 { "" } else { " or " });
+                contains(sql, column, &text);
+            }
+            sql.push(")");
+        }
+    }
+
+    /// Runs a statement for a batch and keeps what fits; the number of the last record where there may be more.
+    async fn take(&mut self, db: &mut Db, mut sql: Sql) -> Result<Option<i64>> {
+        let wanted = (self.limit - self.found.len()).min(BATCH);
+        sql.push(&format!(" order by r.seq desc limit {wanted}"));
+        let rows = db.all(sql.yields(ENTRY.iter().copied())).await?;
+        for row in &rows {
+            let entry = entry(row)?;
+            if self.search.field.as_ref().is_none_or(|field| entry.changed(field)) {
+                self.found.push(entry);
+            }
+        }
+        let last = rows.last().map(|r| r.int(1)).transpose()?;
+        Ok(last.filter(|_| rows.len() == wanted))
+    }
+}
+
+/// How many records there are between two times, by one thing that they have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    Actor,
+    Source,
+    Status,
+    /// The day in UTC.
+    Day,
+    Action,
+    Resource,
+}
+
+impl By {
+    pub const ALL: &[By] = &[By::Action, By::Resource, By::Actor, By::Source, By::Status, By::Day];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            By::Actor => "actor",
+            By::Source => "source",
+            By::Status => "status",
+            By::Day => "day",
+            By::Action => "action",
+            By::Resource => "resource",
+        }
+    }
+}
+
+/// Counts by what a command's records share are made of the requests alone.
+pub async fn counts(
+    db: &mut Db,
+    tree: Option<i32>,
+    by: By,
+    since: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+) -> Result<Vec<(String, i64)>> {
+    let day = match db.is_postgres() {
+        true => "to_char(q.at, 'YYYY-MM-DD')",
+        false => "date(q.at / 1000000, 'unixepoch')",
+    };
+    let what = match by {
+        By::Actor => "coalesce(a.name, a.key)",
+        By::Source => "q.source",
+        By::Status => "q.status",
+        By::Day => day,
+        By::Action => "r.action",
+        By::Resource => "r.kind",
+    };
+    let mut sql = match by {
+        By::Action | By::Resource => Sql::new(format!(
+            "select {what}, count(*) from audit_requests q
+               join audit_records r on r.tree = q.tree and r.seq between q.first_seq and q.last_seq where true"
+        )),
+        _ => Sql::new(format!(
+            "select {what}, cast(sum(q.last_seq - q.first_seq + 1) as bigint) from audit_requests q
+               join actors a on a.actor_id = q.actor_id where true"
+        )),
+    };
+    if let Some(tree) = tree {
+        sql.push(" and q.tree = ").bind(tree);
+    }
+    if let Some(since) = since {
+        sql.push(" and q.at >= ").bind(since);
+    }
+    if let Some(until) = until {
+        sql.push(" and q.at < ").bind(until);
+    }
+    sql.push(if by == By::Day { " group by 1 order by 1" } else { " group by 1 order by 2 desc, 1" });
+    let rows = db.all(sql.yields([Kind::Text, Kind::Int])).await?;
+    rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect()
+}
+
+/// The id of a purged record that had this natural key, the latest one; its history is still there.
+pub async fn purged(db: &mut Db, kind: &str, tree: Option<i32>, key: &str) -> Result<Option<(i32, Uuid)>> {
+    let trees = match tree {
+        Some(tree) => vec![tree],
+        None => trees(db).await?,
+    };
+    let mut found = None;
+    for tree in trees {
+        let sql = Sql::new(
+            "select resource_id, payload from audit_records
+              where tree = $1 and kind = $2 and action = 'purge' and payload is not null order by seq",
+        );
+        let sql = sql.with([tree.into(), kind.into()]).yields([Kind::Uuid, Kind::Json]);
+        db.each(sql, |row| {
+            if let Value::Json(payload) = row.value(1)
+                && payload["key"] == key
+            {
+                found = Some((tree, row.uuid(0)?));
+            }
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(found)
+}

@@ -126,7 +126,7 @@ fn with_session(
     session.org_key = config.get("org").map(str::to_owned);
     session.columns = config.get("columns").map(|c| c.split(',').map(|n| n.trim().to_owned()).collect());
     let second = SecondSignal::new().ok();
-    let done = runtime.block_on(kept_awake(async {
+    let done = runtime.block_on(async {
         let done = until_signal(&mut session, found, leaf, second.as_ref()).await;
         let done = done.map_err(|e| gate::in_words(&session, e));
         if let Some(problem) = done.as_ref().err().and_then(|e| e.downcast_ref::<Problem>()).cloned() {
@@ -134,21 +134,10 @@ fn with_session(
         }
         session.close().await;
         done
-    }));
+    });
     // A thread may still be reading standard input; it ends with the process.
     runtime.shutdown_background();
     end(session.ui, done)
-}
-
-/// Looks again once a second whether the work can go on. Under heavy load a wake-up from SQLite's thread has been seen not
-/// to arrive, once in some hundred thousand commands, on both sides waiting for ever; this makes of it a late one.
-async fn kept_awake<T>(work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
-    loop {
-        if let Ok(done) = tokio::time::timeout(Duration::from_secs(1), &mut work).await {
-            return done;
-        }
-    }
 }
 
 /// While this lives, a second signal ends the process at once, as if nobody listened: the first may be waiting for a

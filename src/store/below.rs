@@ -7,8 +7,8 @@
 use std::ops::Deref;
 
 use rusqlite::Connection;
-use sqlx::SqliteConnection;
 use sqlx::sqlite::LockedSqliteHandle;
+use sqlx::{Connection as _, SqliteConnection};
 
 /// sqlx's connection, held still, as rusqlite sees it. While it lives, sqlx's worker does nothing on the connection.
 pub struct Below<'a> {
@@ -20,6 +20,11 @@ pub struct Below<'a> {
 impl<'a> Below<'a> {
     /// Waits until sqlx's worker has finished what it does, and takes its place.
     pub async fn sqlx(conn: &'a mut SqliteConnection) -> Result<Below<'a>, sqlx::Error> {
+        // Each time, sqlx queues a command by which the worker lets go of the lock and takes it again. A worker that is
+        // slow between the two leaves the lock to us, again and again, until the queue (50 commands) is full: then we
+        // wait for room in it with the lock in our hands, and the worker for the lock. So it is heard first that the
+        // worker has taken the lock back.
+        conn.ping().await?;
         let mut locked = conn.lock_handle().await?;
         let handle = locked.as_raw_handle();
         // SAFETY: rusqlite and sqlx are linked to one and the same library (`links = "sqlite3"` of libsqlite3-sys lets
@@ -36,5 +41,31 @@ impl Deref for Below<'_> {
     type Target = Connection;
     fn deref(&self) -> &Connection {
         &self.connection
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Threads that get in each other's way, so that sqlx's worker is often slow to take its lock back.
+    #[test]
+    fn turns_are_taken_without_end() {
+        let turns = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let mut conn = SqliteConnection::connect("sqlite::memory:").await.expect("a database");
+                for _ in 0..4000 {
+                    let turn = tokio::time::timeout(Duration::from_secs(60), Below::sqlx(&mut conn)).await;
+                    drop(turn.expect("a turn within a minute").expect("a view"));
+                }
+            });
+        };
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(turns)).collect();
+            all.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        });
     }
 }

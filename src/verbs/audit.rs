@@ -158,8 +158,11 @@ pub async fn tail(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     entries.reverse();
     list.show(s, &entries).await?;
     s.ui.flush()?;
+    if !follow {
+        return list.finish(s);
+    }
     wanted.limit = None;
-    while follow {
+    loop {
         tokio::time::sleep(PAUSE).await;
         for tree in match wanted.tree {
             Some(tree) => vec![tree],
@@ -176,7 +179,6 @@ pub async fn tail(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             }
         }
     }
-    list.finish(s)
 }
 
 /// Columns of the longest bar.

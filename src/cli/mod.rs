@@ -17,11 +17,14 @@ use anyhow::Result;
 use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::crud::gate;
 use crate::crud::session::{Access, Env, Session};
+use crate::crud::{gate, input};
 use crate::model::chance::{Clock, Ids, Random};
 use crate::model::problem::{Kind, Problem};
+use crate::model::resource;
+use crate::model::scalar::shorten;
 use crate::store::location::{Location, Opening};
+use crate::store::records::Life;
 use crate::ui::format::{Format, Head, Listing};
 use crate::ui::{Io, Style, Ui};
 use config::Config;
@@ -192,10 +195,13 @@ async fn until_signal(
     let committing: Rc<Cell<bool>> = Rc::clone(&session.committing);
     let editing = Rc::clone(&session.ui.editing);
     gate::allow(session)?;
-    let mut work = match found {
-        Found::Leaf(l) => (l.run)(session, leaf),
-        Found::Generic(g, desc) => (g.run)(session, desc, leaf),
-        Found::Plain => return Ok(()),
+    let dealt_with = Rc::clone(&session.dealt_with);
+    let is_each =
+        leaf.try_contains_id("key").is_ok() && leaf.try_get_one::<bool>("keep-going").ok().flatten() == Some(&true);
+    let mut work = match (found, is_each) {
+        (Found::Plain, _) => return Ok(()),
+        (found, true) => Box::pin(each(session, found, leaf)),
+        (found, false) => start(session, found, leaf),
     };
     let kind = loop {
         tokio::select! {
@@ -218,7 +224,50 @@ async fn until_signal(
     }
     drop(work);
     session.ui.restore_terminal();
-    Err(Problem::new(kind, "interrupted; nothing was changed").into())
+    let done = match dealt_with.get() {
+        0 => "interrupted; nothing was changed".to_owned(),
+        n => format!("interrupted after {n} of the keys were dealt with"),
+    };
+    Err(Problem::new(kind, done).into())
+}
+
+fn start<'a>(session: &'a mut Session<'_>, found: &Found, leaf: &'a ArgMatches) -> tree::Done<'a> {
+    match found {
+        Found::Leaf(l) => (l.run)(session, leaf),
+        Found::Generic(g, desc) => (g.run)(session, desc, leaf),
+        Found::Plain => Box::pin(async { Ok(()) }),
+    }
+}
+
+/// Runs a leaf for each key by itself: what can't be done for one does not keep the others from being done.
+async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Result<()> {
+    let desc = match found {
+        Found::Generic(_, desc) => desc,
+        Found::Leaf(l) => resource(l.noun).ok_or_else(|| anyhow::anyhow!("a verb of no resource"))?,
+        Found::Plain => return Ok(()),
+    };
+    let keys = input::keys(session, desc, Life::Live, leaf).await?;
+    let (mut done, mut failed) = (0_u64, 0_u64);
+    for key in keys {
+        session.only_key = Some(key.clone());
+        let tried = start(session, found, leaf).await;
+        // What comes after a commit is about the next key.
+        session.committing.set(false);
+        match tried {
+            Ok(()) => done += 1,
+            Err(e) => {
+                let problem = gate::in_words(session, e).downcast::<Problem>()?;
+                failed += 1;
+                session.ui.status(&format!("failed {}: {}", shorten(&key), problem.sentence));
+            }
+        }
+        session.dealt_with.set(done + failed);
+    }
+    session.ui.status(&format!("done {done}, failed {failed}"));
+    match failed {
+        0 => Ok(()),
+        _ => Err(Problem::new(Kind::Partial, format!("{failed} of {} could not be done", done + failed)).into()),
+    }
 }
 
 /// Says what went wrong and gives the exit code.

@@ -15,7 +15,7 @@ use crate::verbs::{audit, branch, database, dept, org, password, setting, user};
 
 use super::config;
 
-type Done<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+pub type Done<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 /// What a leaf does.
 pub type Run = for<'a> fn(&'a mut Session<'_>, &'a ArgMatches) -> Done<'a>;
 /// What a verb of every resource does.
@@ -428,10 +428,9 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
             .arg(switch("force", "Let any number leave").requires("sync"))
             .arg(
                 text("reassign-to", "KEY", "Let what leavers lead, and who reports to them, go to this one")
-                    .requires("sync")
                     .conflicts_with("orphan"),
             )
-            .arg(switch("orphan", "Let what leavers lead be led by nobody").requires("sync"))
+            .arg(switch("orphan", "Let what leavers lead be led by nobody"))
             .arg(switch("create-missing", "Make departments and branches that rows refer to and that are not there")),
         _ => c,
     };
@@ -529,7 +528,8 @@ pub fn command() -> Command {
             // A resource whose verb differs has one of its own.
             for g in GENERIC.iter().filter(|g| !LEAVES.iter().any(|l| l.noun == *noun && l.verb == g.verb)) {
                 let verb = with_examples(Command::new(g.verb).about((g.about)(desc)), &(g.examples)(desc));
-                c = c.subcommand((g.args)(verb, desc));
+                let verb = (g.args)(verb, desc);
+                c = c.subcommand(if g.writes { each_by_itself(verb) } else { verb });
             }
         }
         for leaf in LEAVES.iter().filter(|l| l.noun == *noun) {
@@ -553,7 +553,18 @@ pub fn command() -> Command {
 
 impl Leaf {
     fn command(&self) -> Command {
-        (self.args)(with_examples(Command::new(self.verb).about(self.about), self.examples))
+        let c = (self.args)(with_examples(Command::new(self.verb).about(self.about), self.examples));
+        if self.writes { each_by_itself(c) } else { c }
+    }
+}
+
+/// A verb that changes several records can do so one by one.
+fn each_by_itself(c: Command) -> Command {
+    let takes_many = |a: &Arg| a.get_id() == ASKED && a.get_num_args().is_some_and(|n| n.max_values() > 1);
+    let is_of_many = c.get_arguments().any(takes_many);
+    match is_of_many {
+        true => c.arg(switch("keep-going", "Change each by itself, and go on where one can't be changed")),
+        false => c,
     }
 }
 

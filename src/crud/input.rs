@@ -117,6 +117,9 @@ pub async fn keys(
     life: Life,
     matches: &ArgMatches,
 ) -> Result<Vec<String>> {
+    if let Some(only) = &s.only_key {
+        return Ok(vec![only.clone()]);
+    }
     let given: Vec<String> = matches.get_many::<String>("key").into_iter().flatten().cloned().collect();
     if given.is_empty() {
         return Ok(vec![prompt::key(s, desc, life).await?]);
@@ -148,6 +151,14 @@ pub async fn given(
     let mut values = Vec::new();
     for field in desc.settable() {
         let Some(text) = matches.get_one::<String>(field.name()) else { continue };
+        if let Some(part) =
+            field.parts().and_then(|parts| parts.iter().find(|p| matches.get_one::<String>(p).is_some()))
+        {
+            let (whole, part) = (field.name(), part.replace('_', "-"));
+            return Err(Problem::usage(format!("--{whole} and --{part} both say what somebody is called"))
+                .hint(format!("leave out --{whole}: it is split into its parts"))
+                .into());
+        }
         values.push((field.column.to_owned(), parse(s, field, org, text).await?));
     }
     Ok(values)

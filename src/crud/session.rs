@@ -64,6 +64,10 @@ pub struct Session<'a> {
     /// `--columns`
     pub columns: Option<Vec<String>>,
     pub dry_run: bool,
+    /// The one key, of all that were given, that it is about now.
+    pub only_key: Option<String>,
+    /// Keys that were dealt with one by one: what was done for them stays done.
+    pub dealt_with: Rc<Cell<u64>>,
     /// The organisation that the command turned out to be about: refusals are recorded there.
     pub about: i32,
     /// Set from the commit on: a signal then waits for the end, for what is done can't be called undone.
@@ -101,6 +105,8 @@ impl<'a> Session<'a> {
             org_key: None,
             columns: None,
             dry_run: false,
+            only_key: None,
+            dealt_with: Rc::default(),
             about: SYSTEM,
             refused: serde_json::Map::new(),
             committing: Rc::default(),

@@ -6,7 +6,7 @@ use std::collections::btree_map;
 
 use anyhow::Result;
 use clap::ArgMatches;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::gate;
@@ -132,6 +132,7 @@ impl Entries {
                 Head::new("resource_id", Kind::Uuid),
                 Head::new("old", Kind::Json),
                 Head::new("new", Kind::Json),
+                Head::new("details", Kind::Json),
             ]);
             heads.push(Head::new("source", Kind::Text));
             heads.push(Head::new("request_id", Kind::Uuid));
@@ -189,6 +190,15 @@ impl Entries {
         } else {
             let part = |v: &Json| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };
             row.extend([e.resource_id.into(), part(&payload["old"]), part(&payload["new"])]);
+            let known = |name: &str| matches!(name, "v" | "key" | "old" | "new");
+            let details: Map<String, Json> = payload
+                .as_object()
+                .into_iter()
+                .flatten()
+                .filter(|(k, _)| !known(k))
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect();
+            row.push(if details.is_empty() { Value::Null(Kind::Json) } else { Value::Json(details.into()) });
             row.extend([e.source.as_str().into(), e.request_id.into()]);
         }
         row.push(e.status.as_str().into());

@@ -212,6 +212,10 @@ impl Verb for Change {
             for (column, value) in &self.set {
                 after.set(column, value.clone());
             }
+            let missing = desc.fields.iter().find(|f| f.ty.required && after.get(f.column).is_null());
+            if let Some(field) = missing {
+                return Err(Problem::invalid(format!("{} must not be empty", field.name())).field(field.name()).into());
+            }
             (desc.check)(&after)?;
             not_its_own_parent(&after)?;
             let fields: Vec<&str> = desc

@@ -125,6 +125,24 @@ pub async fn about(db: &mut Db, user: &Record) -> Result<Json> {
     })
 }
 
+/// What may be told of a user's tokens: never their hashes.
+pub async fn tokens(db: &mut Db, user: &Record) -> Result<Json> {
+    let sql = "select purpose, created_at, expires_at, used_at from tokens where org_id = $1 and user_id = $2
+                order by created_at, id";
+    let kinds = [Kind::Text, Kind::Time, Kind::Time, Kind::Time];
+    let rows = db.all(Sql::new(sql).with(place(user)).yields(kinds)).await?;
+    rows.iter()
+        .map(|r| {
+            Ok(json!({
+                "purpose": r.text(0)?,
+                "created_at": rfc3339(r.time(1)?),
+                "expires_at": rfc3339(r.time(2)?),
+                "used_at": r.value(3).as_time().map(rfc3339),
+            }))
+        })
+        .collect()
+}
+
 impl Tx<'_> {
     /// Sets a user's password, as its hash; the one before is remembered among the last `keep`.
     pub async fn set_password(

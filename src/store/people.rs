@@ -53,12 +53,13 @@ impl Tx<'_> {
     /// Gives a user further branches, or takes them away; whether that changed anything.
     pub async fn assign_branches(&mut self, user: &Record, branches: &[Uuid], assign: bool) -> Result<bool> {
         let before = further_branches(self.db, user).await?;
+        let own = user.get("branch_id").as_uuid();
         let sql = match assign {
             true => "insert into user_branches (org_id, user_id, branch_id, created_at, created_by) values ($1, $2, $3, $4, $5)
                  on conflict do nothing",
             false => "delete from user_branches where org_id = $1 and user_id = $2 and branch_id = $3",
         };
-        for branch in branches {
+        for branch in branches.iter().filter(|b| !assign || Some(**b) != own) {
             let args = [user.meta.org_id.into(), user.meta.id.into(), Value::from(*branch)];
             let by = if assign { vec![self.at().into(), self.actor().await?.into()] } else { Vec::new() };
             self.db.execute(Sql::new(sql).with(args).with(by)).await?;
@@ -91,9 +92,11 @@ impl Tx<'_> {
         let (had, has) = (further_branches(self.db, from).await?, further_branches(self.db, to).await?);
         let places = [from.meta.org_id.into(), from.meta.id.into(), Value::from(to.meta.id)];
         let copy = "insert into user_branches (org_id, user_id, branch_id, created_at, created_by)
-                    select org_id, $3, branch_id, $4, $5 from user_branches where org_id = $1 and user_id = $2
+                    select org_id, $3, branch_id, $4, $5 from user_branches
+                     where org_id = $1 and user_id = $2 and branch_id <> $6
                     on conflict do nothing";
-        let by = [self.at().into(), self.actor().await?.into()];
+        let own = to.get("branch_id").as_uuid().unwrap_or_default();
+        let by = [self.at().into(), self.actor().await?.into(), own.into()];
         self.db.execute(Sql::new(copy).with(places).with(by)).await?;
         let gone = "delete from user_branches where org_id = $1 and user_id = $2";
         self.db.execute(Sql::new(gone).with([from.meta.org_id.into(), from.meta.id.into()])).await?;

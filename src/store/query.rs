@@ -17,7 +17,7 @@ use super::state;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource;
 use crate::model::resource::{Descriptor, List, Mark};
-use crate::model::scalar::{Email, Scalar};
+use crate::model::scalar::{Email, Scalar, squash};
 use crate::model::value::{Kind, Value};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -425,7 +425,8 @@ fn push_after(sql: &mut Sql, keys: &[Column], cursor: &Cursor, descending: bool)
 /// Finds a column by the name a user gives; `created` stands for `created_at`.
 pub fn column<'a>(columns: &'a [Column], name: &str) -> Result<&'a Column, Problem> {
     let name = name.trim();
-    let found = columns.iter().find(|c| c.name == name).or_else(|| {
+    let also = |c: &&Column| c.field.is_some_and(|f| f.also().iter().any(|a| squash(a) == squash(name)));
+    let found = columns.iter().find(|c| c.name == name).or_else(|| columns.iter().find(also)).or_else(|| {
         let long = format!("{name}_at");
         columns.iter().find(|c| c.name == long)
     });

@@ -165,6 +165,7 @@ pub async fn by_key(
         }
     }
     let mostly = desc.fields.iter().filter(|f| f.has(Mark::MostlyUnique));
+    let mut all: Vec<(&'static Field, Record)> = Vec::new();
     for field in desc.keys().chain(mostly) {
         let Ok(value) = field.parse(key, rules) else { continue };
         if value.is_null() {
@@ -179,15 +180,36 @@ pub async fn by_key(
         if found.is_empty() {
             continue;
         }
+        if life == Life::Live {
+            // A word may be one's code and another's name to sign in with: who is meant, nobody can tell.
+            if let Some((other, first)) = all.first()
+                && let Some(second) =
+                    found.iter().find(|r| r.meta.org_id == first.meta.org_id && r.meta.id != first.meta.id)
+            {
+                let sentence = format!(
+                    "{} means two {}: {} has it as {}, {} as {}",
+                    shorten(key),
+                    desc.table,
+                    first.title(),
+                    other.name(),
+                    second.title(),
+                    field.name()
+                );
+                return Err(Problem::conflict(sentence).hint("name the one that is meant by another key").into());
+            }
+        }
         let of_first = found.iter().filter(|r| r.meta.org_id == found[0].meta.org_id);
         if field.has(Mark::MostlyUnique) && of_first.clone().count() > 1 {
             let titles: Vec<String> = of_first.take(5).map(Record::title).collect();
             let sentence = format!("several {} have the {} {}", desc.table, field.name(), shorten(key));
             return Err(Problem::conflict(sentence).hint(format!("name one: {}", titles.join(", "))).into());
         }
-        return Ok(found);
+        let is_more = |r: &Record| all.iter().all(|(_, known)| known.meta.id != r.meta.id);
+        let more: Vec<Record> =
+            if all.is_empty() || life == Life::Live { found.into_iter().filter(is_more).collect() } else { Vec::new() };
+        all.extend(more.into_iter().map(|r| (field, r)));
     }
-    Ok(Vec::new())
+    Ok(all.into_iter().map(|(_, record)| record).collect())
 }
 
 /// The known key nearest to a mistyped one.

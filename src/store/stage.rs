@@ -15,7 +15,8 @@ use super::records;
 use super::rings::{self, Graph};
 use super::sql::{Sql, quoted};
 use crate::model::resource::{Descriptor, Field};
-use crate::model::scalar::Rules;
+use crate::model::scalar::{Noun, Rules};
+use crate::model::user::User;
 use crate::model::value::{Kind, Value};
 
 /// A row that is not loaded, and why.
@@ -562,6 +563,9 @@ impl Stage {
     async fn resolve(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<()> {
         self.find(db, i, rules).await?;
         let Some(Reference { field, target, by }) = self.reference(i) else { return Ok(()) };
+        if target.noun == User::NOUN {
+            self.reject_out_of_use(db, i, field, target).await?;
+        }
         let unclear = format!("select count(*) from import_refs where field = {i} and (id is null or matches > 1)");
         if db.one(Sql::new(unclear).yields([Kind::Int])).await?.int(0)? == 0 {
             return Ok(());
@@ -597,6 +601,27 @@ impl Stage {
         )))
         .await
         .map(drop)
+    }
+
+    /// Nobody is led anew by somebody who is not in use; what the file itself says of him or her is not known yet.
+    async fn reject_out_of_use(&self, db: &mut Db, i: usize, field: &Field, target: &Descriptor) -> Result<()> {
+        let sql = format!(
+            "insert into import_rejects (n, line, field, code, reason)
+             select s.n, s.line, '{0}', 'conflict', '{1} ' || {2} || ' is not in use, and can''t be the {0}'
+               from {3} join {4} x on x.id = f.id
+              where f.n is null and not x.is_active and x.org_id = {5}
+                and not exists (select 1 from {6} t where t.org_id = {5} and t.id = s.id and t.{7} = f.id)
+              on conflict do nothing",
+            field.name(),
+            target.noun,
+            shortened("f.word"),
+            self.rows_and_words(i),
+            target.table,
+            self.org.unwrap_or(0),
+            self.desc.table,
+            quoted(field.column)
+        );
+        db.execute(Sql::new(sql)).await.map(drop)
     }
 
     /// Texts that are no natural key: perhaps another key of the record, or its id.

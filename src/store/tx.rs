@@ -456,6 +456,13 @@ impl<'a> Tx<'a> {
         // The key that the record had: a rename shows it as the old value.
         let payload = Payload { key: Some(before.key()), old: Some(old), new: Some(new), ..Payload::default() };
         self.audit(record.meta.org_id, action, record.desc.noun, record.meta.id, payload).await?;
+        for list in record.desc.lists {
+            // What has become the first is no further one.
+            let first = record.get(list.first);
+            if let Some(id) = first.as_uuid().filter(|_| first != before.get(list.first)) {
+                self.assign_branches(&record, &[id], false).await?;
+            }
+        }
         Ok(Some(record))
     }
 

@@ -518,6 +518,7 @@ pub async fn dossier(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         people::further_branches(s.db().await?, &record).await?.into_iter().map(Into::into).collect();
     about.insert("further_branches".into(), branches.into());
     about.insert("credential".into(), credentials::about(s.db().await?, &record).await?);
+    about.insert("tokens".into(), credentials::tokens(s.db().await?, &record).await?);
     about.insert("history".into(), crate::crud::trail::history_json(s, &record).await?);
     if s.ui.style.format_given && !matches!(s.ui.style.format, Format::Json) {
         return Err(Problem::usage("a dossier is JSON").hint("leave out the other format").into());

@@ -224,10 +224,10 @@ fn two_users_become_one() {
         assert_eq!(p.json("dept show Sales")["manager"], old["user_code"]);
         assert_eq!(p.json("branch show HQ")["manager"], old["user_code"]);
         let about: serde_json::Value = p.run("user dossier old").json();
-        assert_eq!(about["further_branches"], json!(["B2", "HQ"]));
+        assert_eq!(about["further_branches"], json!(["B2"]), "his own branch was no further one");
         assert!(p.run("user show ravi").fails(3).contains("is deleted"));
-        p.run("user unassign-branch old --branch HQ").ok();
-        assert!(p.run("user unassign-branch old --branch HQ").fails(0).contains("is so already"));
+        p.run("user unassign-branch old --branch B2").ok();
+        assert!(p.run("user unassign-branch old --branch B2").fails(0).contains("is so already"));
         // Last reports to Meena, who reports to Asha: nobody may stand below himself once Last is Asha too.
         p.run("user create --name 'Last One' --username last --reports-to meena").ok();
         let said = p.run("user merge asha last --yes").fails(0);
@@ -709,6 +709,105 @@ fn a_feed_is_the_whole_truth() {
         assert!(said.contains("unchanged 1, rejected 0, left 0"), "{said}");
         assert!(p.run(&line(&one, "--scope team=x")).fails(2).contains("is no scope"));
         assert!(p.run("user import x.csv --scope dept=Else").fails(2).contains("--sync"));
+        p.run("db check").ok();
+        p.run("audit verify").ok();
+    });
+}
+
+/// What a second look at people found: each was wrong once.
+#[test]
+fn nobody_is_mistaken_or_left_with_somebody_who_is_gone() {
+    both_with_acme(|p| {
+        company(p);
+        // A word that means two people means neither.
+        p.run("user create --name 'P P' --username pp --external-id 77").ok();
+        p.run("user create --name 'R R' --username 77").ok();
+        let said = p.run("user block 77 --reason x").fails(4);
+        assert!(said.starts_with("error: 77 means two users: user ") && said.contains(" as external_id"), "{said}");
+        // The own branch is no further one, however it came to be the own one.
+        p.run("user assign-branch asha --branch HQ --branch B2").ok();
+        p.run("user move asha --branch B2").ok();
+        assert_eq!(p.json("user show asha")["branches"], json!(["B2", "HQ"]));
+        assert!(p.run("user assign-branch asha --branch B2").fails(0).contains("is so already"));
+        p.run("user assign-branch old --branch B2").ok();
+        p.run("user merge old asha --yes").ok();
+        assert_eq!(p.json("user show asha")["branches"], json!(["B2", "HQ"]));
+        // A file lets nobody be led by somebody who is not there any more.
+        p.run("user deactivate pp").ok();
+        for (noun, rows) in [
+            ("user", "external_id,name,reports_to\nZ1,Zed One,77\n"),
+            ("branch", "code,name,manager\nZ1,Zed,77\n"),
+            ("dept", "name,manager\nZed,77\n"),
+        ] {
+            let said = p
+                .run_with(
+                    &format!(
+                        "{noun} import - --map {}",
+                        match noun {
+                            "user" => "reports_to=reports_to.external_id",
+                            _ => "manager=manager.external_id",
+                        }
+                    ),
+                    rows,
+                )
+                .fails(6);
+            assert!(said.contains("user 77 is not in use, and can't be the "), "{said}");
+        }
+        // What a file makes of somebody has the name that it has by hand; and it may say who takes over.
+        p.run_with("user import - --on-conflict update", "username,is_active\nravi,no\n").fails(4);
+        p.run_with("user import - --on-conflict update --reassign-to asha", "username,is_active\nravi,no\n").ok();
+        assert_eq!(p.column("user history ravi", "action").last().map(String::as_str), Some("deactivate"));
+        assert_eq!(p.json("branch show HQ")["manager"], p.json("user show asha")["user_code"]);
+        // A feed that says of many that they have left is stopped as if it had left them out.
+        let rows: String = (0..6).map(|i| format!("F{i},Person F{i},{}\n", if i > 0 { "no" } else { "yes" })).collect();
+        let new = rows.replace(",no\n", ",yes\n");
+        let feed = |rows: &str, more: &str| {
+            p.run_with(
+                &format!("user import - --sync --key external_id {more}"),
+                format!("external_id,name,is_active\n{rows}"),
+            )
+        };
+        feed(&new, "").ok();
+        let said = feed(&rows, "").fails(4);
+        assert!(said.contains("5 of 6 users are not in the file or not active in it, and at most 0 may"), "{said}");
+        feed(&rows, "--max-leavers 5").ok();
+        // Names that can't be.
+        assert!(p.run("user update asha --name ''").fails(6).contains("first_name must not be empty"));
+        assert!(p.run("user create --name 'Y Z' --first-name X").fails(2).contains("--name and --first-name both"));
+        // By the names that earlier systems had.
+        p.run("user move meena --reports-to asha").ok();
+        let code = p.json("user show asha")["user_code"].as_str().expect("a code").to_owned();
+        let led = p.column(&format!("user list --filter 'manager={code} status=active'"), "username");
+        assert_eq!(led, ["meena"]);
+        // What is told of an invitation and of a password.
+        p.run("user invite meena").ok();
+        assert_eq!(p.run("user dossier meena").json()["tokens"][0]["purpose"], "invitation");
+        p.run_with("user passwd meena --password-stdin", "a rather long pass phrase").ok();
+        let last = p.run("user history meena -o json").json();
+        let last = last.as_array().and_then(|l| l.last()).expect("a record").clone();
+        assert_eq!([&last["action"], &last["details"]["password"]], [&json!("password_change"), &json!("changed")]);
+        p.run("db check").ok();
+        p.run("audit verify").ok();
+    });
+}
+
+/// Several at once: all or none, or each by itself where that is asked for.
+#[test]
+fn many_are_changed_together_or_one_by_one() {
+    both_with_acme(|p| {
+        company(p);
+        let records = p.audit_records();
+        assert!(p.run_with("user block - --reason leak", "asha\nnobody\nold\n").fails(3).contains("nobody"));
+        assert_eq!(int(p, "select count(*) from users where blocked"), 0);
+        let said = p.run_with("user block - --reason leak --keep-going", "asha\nnobody\nold\n").fails(7);
+        assert!(said.contains("failed nobody: user nobody does not exist\n"), "{said}");
+        assert!(said.contains("done 2, failed 1\n") && said.contains("1 of 3 could not be done"), "{said}");
+        assert_eq!(p.column("user list --filter status=blocked", "username").len(), 2);
+        assert_eq!(p.audit_records(), records + 2, "what was not found is no refusal");
+        let said = p.run("user deactivate ravi meena --keep-going").fails(7);
+        assert!(said.contains("deactivated user ") && said.contains("failed ravi: user "), "{said}");
+        p.run("user unblock asha old --keep-going").ok();
+        p.run("branch deactivate B2 --keep-going").ok();
         p.run("db check").ok();
         p.run("audit verify").ok();
     });

@@ -92,8 +92,6 @@ pub struct Feed {
     pub leavers: Leavers,
     pub most: Most,
     pub force: bool,
-    /// What becomes of those whom leavers lead.
-    pub mode: Mode,
 }
 
 /// What a feed came to, besides what any import tells: how many left, and the first of all, as they are called.
@@ -106,6 +104,14 @@ pub struct Came {
     /// With the fields that changed.
     pub movers: Vec<String>,
     pub leavers: Vec<String>,
+}
+
+/// Who seems to have left, of how many, and how many may at once.
+#[derive(Default)]
+pub struct Leaving {
+    pub absent: Vec<Uuid>,
+    users: u64,
+    most: u64,
 }
 
 /// So many of each are told by name.
@@ -123,7 +129,6 @@ impl Feed {
             Some(scope) => Some(scoped(s, desc, org, &scope).await?),
             None => None,
         };
-        let mode = remove::mode_in(s, desc, org, m).await?;
         Ok(Some(Feed {
             scope,
             leavers: match text("leavers").as_deref() {
@@ -134,7 +139,6 @@ impl Feed {
             },
             most: text("max-leavers").map_or(Ok(Most::Setting), |t| Most::parse(&t))?,
             force: flag("force"),
-            mode,
         }))
     }
 
@@ -154,7 +158,7 @@ impl Feed {
     }
 
     /// The users about whom the file is the truth and who are not in it. To be asked before anything is written.
-    pub async fn absent(&self, tx: &mut Tx<'_>, stage: &Stage, settings: &Settings) -> Result<Vec<Uuid>> {
+    pub async fn absent(&self, tx: &mut Tx<'_>, stage: &Stage, settings: &Settings, mode: Mode) -> Result<Leaving> {
         let scope = self.scope.as_ref().map(|about| (about.column.as_str(), about.id));
         let (mut absent, users) = stage.absent(tx.db, scope).await?;
         if self.leavers == Leavers::Block {
@@ -167,25 +171,41 @@ impl Feed {
             }
             absent = leaving;
         }
-        if let Mode::Reassign(id) = self.mode
+        if let Mode::Reassign(id) = mode
             && absent.contains(&id)
         {
             return Err(Problem::conflict("who is to take over is not in the file either")
                 .hint("choose somebody who stays")
                 .into());
         }
-        let (n, most) = (absent.len() as u64, self.most.of(users, settings)?);
-        if n > most && !self.force && self.leavers != Leavers::Report {
-            let names = names(tx, stage.desc(), stage.org(), &absent[..absent.len().min(5)]).await?;
-            return Err(Problem::conflict(format!(
-                "{n} of {users} users are not in the file, and at most {most} may leave at once: {}, ...",
-                names.join(", ")
-            ))
-            .hint("is the file complete? --dry-run --force shows all that would happen")
-            .hint("--max-leavers 25% lets more leave, --force any number; the setting is feed.max_leavers_percent")
-            .into());
+        let leaving = Leaving { most: self.most.of(users, settings)?, users, absent };
+        if self.leavers != Leavers::Report {
+            self.brake(tx, stage, &leaving, &leaving.absent, "are not in the file").await?;
         }
-        Ok(absent)
+        Ok(leaving)
+    }
+
+    /// Stops a feed that lets too many leave: by not naming them, or by saying that they are not active.
+    pub async fn brake(
+        &self,
+        tx: &mut Tx<'_>,
+        stage: &Stage,
+        leaving: &Leaving,
+        who: &[Uuid],
+        are: &str,
+    ) -> Result<()> {
+        let (n, Leaving { most, users, .. }) = (who.len() as u64, leaving);
+        if n <= *most || self.force {
+            return Ok(());
+        }
+        let names = names(tx, stage.desc(), stage.org(), &who[..who.len().min(5)]).await?;
+        Err(Problem::conflict(format!(
+            "{n} of {users} users {are}, and at most {most} may leave at once: {}, ...",
+            names.join(", ")
+        ))
+        .hint("is the file complete? --dry-run --force shows all that would happen")
+        .hint("--max-leavers 25% lets more leave, --force any number; the setting is feed.max_leavers_percent")
+        .into())
     }
 
     /// Lets those in again whom an earlier feed shut out and who are in the file now. How many.
@@ -203,7 +223,7 @@ impl Feed {
     }
 
     /// Lets them leave.
-    pub async fn let_leave(&self, tx: &mut Tx<'_>, stage: &Stage, absent: &[Uuid]) -> Result<Vec<String>> {
+    pub async fn let_leave(&self, tx: &mut Tx<'_>, stage: &Stage, absent: &[Uuid], mode: Mode) -> Result<Vec<String>> {
         let names = names(tx, stage.desc(), stage.org(), &absent[..absent.len().min(SHOWN)]).await?;
         if self.leavers == Leavers::Report || absent.is_empty() {
             return Ok(names);
@@ -214,7 +234,7 @@ impl Feed {
         }
         if self.leavers != Leavers::Block {
             let done = if self.leavers == Leavers::Delete { "deleted" } else { "deactivated" };
-            remove::release(tx, &leaving, self.mode, done).await?;
+            remove::release(tx, &leaving, mode, done).await?;
         }
         let deletion = tx.new_id();
         for before in &leaving {

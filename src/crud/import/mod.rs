@@ -26,8 +26,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
-use self::feed::{Came, Feed, Leavers, SHOWN as SHOWN_OF_FEED};
+use self::feed::{Came, Feed, Leavers, Leaving, SHOWN as SHOWN_OF_FEED};
 use self::mapping::{CredentialColumn, ListColumn, Mapping, constants, map_columns};
 use self::passwords::{reset_passwords, used_before};
 use self::report::tell;
@@ -88,6 +89,8 @@ pub struct Import {
     pub reset_passwords: bool,
     /// The file is the whole truth about who is there.
     pub feed: Option<Feed>,
+    /// What becomes of those whom users lead that leave or are taken out of use.
+    pub mode: Mode,
     /// Departments and branches that rows refer to are made where they are not there.
     pub create_missing: bool,
     #[serde(skip)]
@@ -404,7 +407,8 @@ impl Import {
                 {
                     report.leaving.push(before.clone());
                 }
-                let changed = tx.update(before, after, Action::Update).await?;
+                let action = action_of(before, &after);
+                let changed = tx.update(before, after, action).await?;
                 let now = changed.as_ref().unwrap_or(before);
                 let has_list = plan.list.is_some() && lists::fill(tx, stage, now, verdict.number).await?;
                 let changed = changed.or_else(|| has_list.then(|| before.clone()));
@@ -466,11 +470,11 @@ impl Verb for Import {
         let mut let_in = 0;
         let absent = match &self.feed {
             Some(feed) => {
-                let absent = feed.absent(tx, &stage, &settings).await?;
+                let absent = feed.absent(tx, &stage, &settings, self.mode).await?;
                 let_in = feed.let_in(tx, &stage).await?;
                 absent
             }
-            None => Vec::new(),
+            None => Leaving::default(),
         };
         let missing = match self.create_missing {
             true => missing::foresee(tx, &plan, &mut stage, rules).await?,
@@ -501,19 +505,25 @@ impl Verb for Import {
             }
         }
         self.write_singly(tx, &plan, &stage, false, &mut report).await?;
+        if let Some(feed) = &self.feed {
+            let mut all: Vec<Uuid> = report.leaving.iter().map(|r| r.meta.id).collect();
+            if feed.leavers != Leavers::Report && !all.is_empty() {
+                all.extend(&absent.absent);
+            }
+            feed.brake(tx, &stage, &absent, &all, "are not in the file or not active in it").await?;
+        }
         // Once all rows are written, for they may say who leads instead.
-        let mode = self.feed.as_ref().map_or(Mode::Protect, |f| f.mode);
-        remove::release(tx, &std::mem::take(&mut report.leaving), mode, "deactivated").await?;
+        remove::release(tx, &std::mem::take(&mut report.leaving), self.mode, "deactivated").await?;
         // Their rows may say nothing else that is new.
         report.updated += let_in;
         report.unchanged = report.unchanged.saturating_sub(let_in);
         if let Some(feed) = &self.feed {
             // Who could not be read may be one who seems to have left.
-            let absent = if report.rejected > 0 { &[][..] } else { &absent };
+            let absent = if report.rejected > 0 { &[][..] } else { &absent.absent };
             let came = report.feed.get_or_insert_default();
             came.left = absent.len() as u64;
             came.without_key = stage.without_key(tx.db).await?;
-            came.leavers = feed.let_leave(tx, &stage, absent).await?;
+            came.leavers = feed.let_leave(tx, &stage, absent, self.mode).await?;
             came.joiners = records::made_at(tx.db, desc, stage.org().unwrap_or(SYSTEM), tx.at(), SHOWN_OF_FEED).await?;
         }
         self.source.check_unchanged()?;
@@ -541,6 +551,21 @@ impl Verb for Import {
             tx.event(self.org.unwrap_or(SYSTEM), Action::Import, desc.noun, details).await?;
         }
         Ok(report)
+    }
+}
+
+/// What a row does to a record that is there: a change of its state has a word of its own.
+fn action_of(before: &Record, after: &Record) -> Action {
+    let became = |column: &str| {
+        let (old, new) = (before.get(column).as_bool(), after.get(column).as_bool());
+        if old == new { None } else { new }
+    };
+    match (became("is_active"), became("blocked")) {
+        (Some(true), _) => Action::Activate,
+        (Some(false), _) => Action::Deactivate,
+        (_, Some(true)) => Action::UserBlock,
+        (_, Some(false)) => Action::UserUnblock,
+        _ => Action::Update,
     }
 }
 
@@ -657,6 +682,10 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         *first = first.trim_start_matches(SAFE).to_owned();
     }
     let Mapping { mut columns, lookups, credential, list } = map_columns(desc, &header, m)?;
+    let mode = match org {
+        Some(org) => remove::mode_in(s, desc, org, m).await?,
+        None => Mode::Protect,
+    };
     let feed = match org {
         Some(org) => Feed::of(s, desc, org, m).await?,
         None => None,
@@ -748,6 +777,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         list,
         reset_passwords,
         feed,
+        mode,
         create_missing: m.try_get_one::<bool>("create-missing").ok().flatten().copied().unwrap_or(false),
         progress: s.ui.progress(),
     };

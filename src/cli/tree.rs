@@ -208,7 +208,15 @@ pub const GENERIC: &[Generic] = &[
             .arg(switch("all", "Show all rows").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
         run: run_on!(read::list) },
     Generic { verb: "find", action: "read", writes: false, about: |d| format!("Find {} by words of their names, codes, phones and e-mails", plural(d)),
-        examples: |d| format!("orgctl {0} find {1}\norgctl {0} find pune road --limit 5", d.noun, if d.is_org() { "finance" } else { "fort" }),
+        examples: |d| {
+            let (one, two) = match d.noun {
+                "org" => ("finance", "sahyadri retail"),
+                "user" => ("asha", "raj kum"),
+                "dept" => ("finance", "human res"),
+                _ => ("fort", "pune road"),
+            };
+            format!("orgctl {0} find {one}\norgctl {0} find {two} --limit 5", d.noun)
+        },
         args: |c, _| c.arg(Arg::new("words").value_name("WORDS").required(true).num_args(1..).help("Beginnings of words, or last digits of a phone number"))
             .arg(number("limit", "N", "Most rows to show (default: 20)").value_parser(value_parser!(u64))), run: run_on!(read::find_words) },
     Generic { verb: "show", action: "read", writes: false, about: |d| format!("Show {} with all fields", a(d)),
@@ -238,7 +246,13 @@ pub const GENERIC: &[Generic] = &[
         examples: |d| format!("orgctl {0} exists {1} --quiet && echo yes", d.noun, sample(d)),
         args: |c, _| c.arg(keys("Code or id")), run: run_on!(read::exists) },
     Generic { verb: "import", action: "import", writes: true, about: |d| format!("Load {} from a CSV file, all rows or none", plural(d)),
-        examples: |d| format!("orgctl {0} import {1}.csv --dry-run\norgctl {0} import {1}.csv --on-conflict update --rejects rejects.csv --keep-going", d.noun, d.table),
+        examples: |d| {
+            let feed = match d.noun {
+                "user" => "\norgctl user import staff.csv --sync --key external_id --create-missing --dry-run",
+                _ => "",
+            };
+            format!("orgctl {0} import {1}.csv --dry-run\norgctl {0} import {1}.csv --on-conflict update --rejects rejects.csv --keep-going{feed}", d.noun, d.table)
+        },
         args: import_args, run: run_on!(import::import) },
     Generic { verb: "export", action: "export", writes: false, about: |d| format!("Write {} as CSV, for `import` to read back", plural(d)),
         examples: |d| format!("orgctl {0} export {1}.csv\norgctl {0} export --filter status=active -o ndjson", d.noun, d.table),

@@ -166,7 +166,9 @@ pub async fn by_key(
     }
     let mostly = desc.fields.iter().filter(|f| f.has(Mark::MostlyUnique));
     let mut all: Vec<(&'static Field, Record)> = Vec::new();
-    for field in desc.keys().chain(mostly) {
+    // A number, not a code or an address: reading one takes longer than looking all others up.
+    let is_number = key.bytes().filter(u8::is_ascii_digit).count() >= 7 && !key.contains(char::is_alphabetic);
+    for field in desc.keys().chain(mostly.filter(|_| is_number)) {
         let Ok(value) = field.parse(key, rules) else { continue };
         if value.is_null() {
             continue;

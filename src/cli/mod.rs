@@ -196,8 +196,9 @@ async fn until_signal(
     let editing = Rc::clone(&session.ui.editing);
     gate::allow(session)?;
     let dealt_with = Rc::clone(&session.dealt_with);
-    let is_each =
-        leaf.try_contains_id("key").is_ok() && leaf.try_get_one::<bool>("keep-going").ok().flatten() == Some(&true);
+    // An id that a leaf does not have is an error in a debug build, and not given in a release build.
+    let is_each = leaf.try_contains_id("key").unwrap_or(false)
+        && leaf.try_get_one::<bool>("keep-going").ok().flatten() == Some(&true);
     let mut work = match (found, is_each) {
         (Found::Plain, _) => return Ok(()),
         (found, true) => Box::pin(each(session, found, leaf)),

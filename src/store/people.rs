@@ -53,16 +53,10 @@ impl Tx<'_> {
     /// Gives a user further branches, or takes them away; whether that changed anything.
     pub async fn assign_branches(&mut self, user: &Record, branches: &[Uuid], assign: bool) -> Result<bool> {
         let before = further_branches(self.db, user).await?;
-        let own = user.get("branch_id").as_uuid();
-        let sql = match assign {
-            true => "insert into user_branches (org_id, user_id, branch_id, created_at, created_by) values ($1, $2, $3, $4, $5)
-                 on conflict do nothing",
-            false => "delete from user_branches where org_id = $1 and user_id = $2 and branch_id = $3",
-        };
-        for branch in branches.iter().filter(|b| !assign || Some(**b) != own) {
-            let args = [user.meta.org_id.into(), user.meta.id.into(), Value::from(*branch)];
-            let by = if assign { vec![self.at().into(), self.actor().await?.into()] } else { Vec::new() };
-            self.db.execute(Sql::new(sql).with(args).with(by)).await?;
+        if assign {
+            self.add_branches(user, branches).await?;
+        } else if !branches.is_empty() {
+            self.drop_branches(user, "in", branches).await?;
         }
         self.tell_branches(user, before, Action::Update).await
     }
@@ -70,21 +64,32 @@ impl Tx<'_> {
     /// Gives a user these further branches and no others; whether that changed anything.
     pub async fn set_branches(&mut self, user: &Record, branches: &[Uuid]) -> Result<bool> {
         let before = further_branches(self.db, user).await?;
-        let mut sql = Sql::new("delete from user_branches where org_id = $1 and user_id = $2")
-            .with([user.meta.org_id.into(), user.meta.id.into()]);
-        if !branches.is_empty() {
-            sql.push(" and branch_id not in ").bind_rows(branches.iter().copied());
-        }
-        self.db.execute(sql).await?;
-        let insert =
+        // The nil id is no branch's: with none to keep, all go.
+        let kept: Vec<Uuid> = branches.iter().copied().chain([Uuid::nil()]).collect();
+        self.drop_branches(user, "not in", &kept).await?;
+        self.add_branches(user, branches).await?;
+        self.tell_branches(user, before, Action::Update).await
+    }
+
+    /// The own branch is no further one.
+    async fn add_branches(&mut self, user: &Record, branches: &[Uuid]) -> Result<()> {
+        let own = user.get("branch_id").as_uuid();
+        let sql =
             "insert into user_branches (org_id, user_id, branch_id, created_at, created_by) values ($1, $2, $3, $4, $5)
-                      on conflict do nothing";
-        for branch in branches {
+                   on conflict do nothing";
+        for branch in branches.iter().filter(|b| Some(**b) != own) {
             let args = [user.meta.org_id.into(), user.meta.id.into(), Value::from(*branch), self.at().into()];
             let by = self.actor().await?;
-            self.db.execute(Sql::new(insert).with(args).with([by.into()])).await?;
+            self.db.execute(Sql::new(sql).with(args).with([by.into()])).await?;
         }
-        self.tell_branches(user, before, Action::Update).await
+        Ok(())
+    }
+
+    async fn drop_branches(&mut self, user: &Record, which: &str, branches: &[Uuid]) -> Result<()> {
+        let sql = format!("delete from user_branches where org_id = $1 and user_id = $2 and branch_id {which} ");
+        let mut sql = Sql::new(sql).with([user.meta.org_id.into(), user.meta.id.into()]);
+        sql.bind_list(branches.iter().copied());
+        self.db.execute(sql).await.map(drop)
     }
 
     /// Gives a user the further branches of another, who keeps none; how many changed hands.

@@ -179,26 +179,19 @@ pub async fn by_key(
         // The predicate of the partial index is repeated, so that it serves.
         let condition = format!("{tenant} and t.{} = ${} and {}", quoted(field.column), args.len(), life.condition());
         let found = load_where(db, desc, &condition, args).await?;
-        if found.is_empty() {
-            continue;
-        }
-        if life == Life::Live {
-            // A word may be one's code and another's name to sign in with: who is meant, nobody can tell.
-            if let Some((other, first)) = all.first()
-                && let Some(second) =
-                    found.iter().find(|r| r.meta.org_id == first.meta.org_id && r.meta.id != first.meta.id)
-            {
-                let sentence = format!(
-                    "{} means two {}: {} has it as {}, {} as {}",
-                    shorten(key),
-                    desc.table,
-                    first.title(),
-                    other.name(),
-                    second.title(),
-                    field.name()
-                );
-                return Err(Problem::conflict(sentence).hint("name the one that is meant by another key").into());
-            }
+        let Some(first) = found.first() else { continue };
+        // A word may be one's code and another's name to sign in with: who is meant, nobody can tell.
+        let other = |r: &&Record| r.meta.org_id == first.meta.org_id && r.meta.id != first.meta.id;
+        if let Some((known_by, known)) = all.iter().find(|(_, r)| other(&r)) {
+            let (word, noun) = (shorten(key), desc.table);
+            let sentence = format!(
+                "{word} means two {noun}: {} has it as {}, {} as {}",
+                known.title(),
+                known_by.name(),
+                first.title(),
+                field.name()
+            );
+            return Err(Problem::conflict(sentence).hint("name the one that is meant by another key").into());
         }
         let of_first = found.iter().filter(|r| r.meta.org_id == found[0].meta.org_id);
         if field.has(Mark::MostlyUnique) && of_first.clone().count() > 1 {
@@ -206,10 +199,13 @@ pub async fn by_key(
             let sentence = format!("several {} have the {} {}", desc.table, field.name(), shorten(key));
             return Err(Problem::conflict(sentence).hint(format!("name one: {}", titles.join(", "))).into());
         }
-        let is_more = |r: &Record| all.iter().all(|(_, known)| known.meta.id != r.meta.id);
-        let more: Vec<Record> =
-            if all.is_empty() || life == Life::Live { found.into_iter().filter(is_more).collect() } else { Vec::new() };
-        all.extend(more.into_iter().map(|r| (field, r)));
+        let is_known = |r: &Record| all.iter().any(|(_, known)| known.meta.place() == r.meta.place());
+        let more: Vec<_> = found.into_iter().filter(|r| !is_known(r)).map(|r| (field, r)).collect();
+        all.extend(more);
+        if life != Life::Live {
+            // Several that are gone may have had it one after another.
+            break;
+        }
     }
     Ok(all.into_iter().map(|(_, record)| record).collect())
 }

@@ -129,6 +129,14 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     Ok(())
 }
 
+/// One tree, or all that there are.
+async fn trees_of(s: &mut Session<'_>, only: Option<i32>) -> Result<Vec<i32>> {
+    match only {
+        Some(tree) => Ok(vec![tree]),
+        None => trail::trees(s.db().await?).await,
+    }
+}
+
 /// The newest records, the oldest of them first, and with `--follow` those that come.
 pub async fn tail(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
@@ -145,16 +153,13 @@ pub async fn tail(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let mut wanted = wanted(s, m).await?;
     wanted.limit = Some(m.get_one::<u64>("lines").copied().unwrap_or(10));
     let mut list = Entries::new(s, wanted.tree.is_none())?;
-    let mut trees: BTreeMap<i32, i64> = BTreeMap::new();
-    for tree in match wanted.tree {
-        Some(tree) => vec![tree],
-        None => trail::trees(s.db().await?).await?,
-    } {
+    let mut read: BTreeMap<i32, i64> = BTreeMap::new();
+    for tree in trees_of(s, wanted.tree).await? {
         let upto = size(s.db().await?, Some(tree)).await?;
-        trees.insert(tree, i64::try_from(upto)?);
+        read.insert(tree, i64::try_from(upto)?);
     }
     let mut entries = search(s.db().await?, &wanted).await?;
-    entries.retain(|e| trees.get(&e.tree).is_some_and(|upto| e.seq <= *upto));
+    entries.retain(|e| read.get(&e.tree).is_some_and(|upto| e.seq <= *upto));
     entries.reverse();
     list.show(s, &entries).await?;
     s.ui.flush()?;
@@ -164,12 +169,9 @@ pub async fn tail(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     wanted.limit = None;
     loop {
         tokio::time::sleep(PAUSE).await;
-        for tree in match wanted.tree {
-            Some(tree) => vec![tree],
-            None => trail::trees(s.db().await?).await?,
-        } {
+        for tree in trees_of(s, wanted.tree).await? {
             let upto = i64::try_from(size(s.db().await?, Some(tree)).await?)?;
-            let seen = trees.insert(tree, upto).unwrap_or(0);
+            let seen = read.insert(tree, upto).unwrap_or(0);
             if upto > seen {
                 let new = Search { tree: Some(tree), after: Some(seen), before: Some(upto + 1), ..wanted.clone() };
                 let mut entries = search(s.db().await?, &new).await?;

@@ -441,7 +441,10 @@ async fn left_behind(s: &mut Session<'_>, duplicate: &Record, into: &Record) -> 
         .fields
         .iter()
         .filter(only)
-        .filter(|f| !duplicate.get(f.column).is_null())
+        .filter(|f| {
+            let value = duplicate.get(f.column);
+            !value.is_null() && *value != into.meta.id.into()
+        })
         .map(|f| f.name().to_owned())
         .collect();
     let db = s.db().await?;

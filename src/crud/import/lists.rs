@@ -25,10 +25,7 @@ pub async fn hold(tx: &mut Tx<'_>, org: Option<i32>, rows: Vec<(&mut Match, &Par
 
 /// Gives a record the further members of its list that its row names; whether that changed anything.
 pub async fn fill(tx: &mut Tx<'_>, stage: &Stage, record: &Record, row: u64) -> Result<bool> {
-    let mut members = stage.listed(tx.db, row).await?;
-    // What is the first already is no further one.
-    let first = record.desc.lists.first().and_then(|l| record.get(l.first).as_uuid());
-    members.retain(|m| Some(*m) != first);
+    let members = stage.listed(tx.db, row).await?;
     tx.set_branches(record, &members).await
 }
 

@@ -10,6 +10,7 @@ use crate::crud::write::{blank, keys_free};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::Rules;
+use crate::model::value::{Kind, Value};
 use crate::store::stage::Stage;
 use crate::store::tx::Tx;
 
@@ -85,7 +86,7 @@ async fn candidate(
             None => return Ok(Err(Problem::invalid("it has no code"))),
         }
         let checked = (target.check)(&record);
-        record.set(key, crate::model::value::Value::Null(crate::model::value::Kind::Text));
+        record.set(key, Value::Null(Kind::Text));
         return Ok(checked.map(|()| record));
     }
     if let Err(p) = (target.check)(&record) {

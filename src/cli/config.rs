@@ -7,10 +7,11 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::crud::session::Env;
+use crate::crud::session::{Env, xdg};
 use crate::model::problem::{Problem, nearest};
 use crate::model::scalar::squash;
 use crate::ui::format::Format;
+use crate::verbs::audit::keys::{SIGNING_KEY, VERIFIER_KEY};
 
 /// A global flag, its variable and its place in the file.
 pub struct Setting {
@@ -121,12 +122,6 @@ pub struct Resolved {
 pub struct Config {
     pub path: Option<PathBuf>,
     pub settings: Vec<Resolved>,
-}
-
-/// A folder of the XDG base directory specification; relative paths in the variables are to be ignored.
-fn xdg(env: &Env, variable: &str, fallback: &str) -> Option<PathBuf> {
-    let absolute = |v: &String| Some(PathBuf::from(v)).filter(|p| p.is_absolute());
-    env.get(variable).and_then(absolute).or_else(|| env.get("HOME").and_then(absolute).map(|home| home.join(fallback)))
 }
 
 /// Where the configuration file is looked for.
@@ -287,7 +282,7 @@ fn read(path: &std::path::Path, must_exist: bool) -> Result<BTreeMap<String, Str
 /// A mistyped variable would be passed over in silence.
 fn unknown_variables(env: &Env) -> Result<(), Problem> {
     let mut known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
-    known.push("ORGCTL_CONFIG".into());
+    known.extend(["ORGCTL_CONFIG", SIGNING_KEY, VERIFIER_KEY].map(str::to_owned));
     for name in env.keys().filter(|n| n.starts_with("ORGCTL_") && !n.starts_with("ORGCTL_TEST_")) {
         if !known.contains(name) {
             let meant = nearest(name, known.iter().map(String::as_str)).map(|m| format!("did you mean {m}?"));

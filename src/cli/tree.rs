@@ -175,7 +175,30 @@ pub const LEAVES: &[Leaf] = &[
         args: |c| c.arg(Arg::new("seq").value_name("SEQ").required(true).value_parser(value_parser!(i64)).help("Number of the record")),
         run: run!(audit::show) },
     Leaf { noun: "audit", verb: "verify", permission: "audit:verify", writes: false, about: "Recompute the audit trail and compare",
-        examples: "orgctl audit verify\norgctl audit verify --org ACME -o json", args: |c| c, run: run!(audit::verify) },
+        examples: "orgctl audit verify\norgctl audit verify --deep --org SAHYADRI -o json\norgctl audit verify --checkpoint /media/usb/checkpoints.txt --key /media/usb/audit.pub",
+        args: |c| c.arg(switch("deep", "Hold the rows against what is recorded of them, too"))
+            .arg(switch("since-checkpoint", "Only what came after the latest checkpoint of each trail"))
+            .arg(text("checkpoint", "FILE", "Hold the trail against checkpoints taken earlier (can be repeated)").action(ArgAction::Append))
+            .arg(verifier_key()), run: run!(audit::verify::verify) },
+    Leaf { noun: "audit", verb: "keygen", permission: "audit:keygen", writes: false, about: "Make the key that signs checkpoints, and print its public half",
+        examples: "orgctl audit keygen > audit.pub\norgctl audit keygen --signing-key /media/usb/audit.key",
+        args: |c| c.arg(signing_key()).arg(text("name", "NAME", "Name of the key in signatures (default: that of the installation)")), run: run!(audit::keys::keygen) },
+    Leaf { noun: "audit", verb: "checkpoint", permission: "audit:checkpoint", writes: true, about: "Sign how large each trail is and which root it has",
+        examples: "orgctl audit checkpoint --append /mnt/other/checkpoints.txt\norgctl audit checkpoint --org SAHYADRI --out sahyadri.txt",
+        args: |c| c.arg(text("out", "FILE", "File to write (default: standard output)"))
+            .arg(text("append", "FILE", "File to write behind what is in it").conflicts_with("out")).arg(signing_key()), run: run!(audit::checkpoint::checkpoint) },
+    Leaf { noun: "audit", verb: "prove", permission: "audit:prove", writes: false, about: "Write a proof that a record is in a signed trail, or that one checkpoint goes on from another",
+        examples: "orgctl audit prove 12 --org SAHYADRI --out record-12.tlog-proof\norgctl audit prove --from monday.txt --to friday.txt --org SAHYADRI",
+        args: |c| c.arg(Arg::new("seq").value_name("SEQ").value_parser(value_parser!(i64)).help("Number of the record"))
+            .arg(text("checkpoint", "FILE", "Prove it by the checkpoint in this file (default: the first that covers it)").requires("seq"))
+            .arg(switch("without-payload", "Prove that the record is there without telling what it says").requires("seq"))
+            .arg(text("from", "FILE", "The earlier checkpoint").requires("to"))
+            .arg(text("to", "FILE", "The later checkpoint").requires("from"))
+            .group(ArgGroup::new("what").args(["seq", "from"]).required(true))
+            .arg(text("out", "FILE", "File to write (default: standard output)")).arg(verifier_key()), run: run!(audit::proof::prove) },
+    Leaf { noun: "audit", verb: "check-proof", permission: "audit:prove", writes: false, about: "Check a proof with nothing but the file and the public key",
+        examples: "orgctl audit check-proof record-12.tlog-proof --key audit.pub\norgctl audit check-proof - --key audit.pub -o json",
+        args: |c| c.arg(Arg::new("file").value_name("FILE").required(true).help("File that holds the proof; '-' reads standard input")).arg(verifier_key()), run: run!(audit::proof::check_proof) },
     Leaf { noun: "db", verb: "migrate", permission: "database:migrate", writes: true, about: "Bring the schema up to date",
         examples: "orgctl db migrate --dry-run\norgctl db migrate",
         args: |c| c.arg(version_arg("Version to go to (default: the newest)")), run: run!(database::migrate) },
@@ -315,6 +338,19 @@ fn from_stdin() -> Arg {
 
 fn branches_args(c: Command) -> Command {
     c.arg(keys("Users")).arg(text("branch", "KEY", "Branch (can be repeated)").action(ArgAction::Append).required(true))
+}
+
+fn signing_key() -> Arg {
+    text(
+        "signing-key",
+        "FILE",
+        "File of the signing key (env: ORGCTL_SIGNING_KEY; default: audit.key in the configuration folder)",
+    )
+}
+
+fn verifier_key() -> Arg {
+    text("key", "VKEY", "Public key that checkpoints are signed with, or a file that holds it (env: ORGCTL_VERIFIER_KEY; can be repeated)")
+        .action(ArgAction::Append)
 }
 
 fn key_maybe(help: &'static str) -> Arg {

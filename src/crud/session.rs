@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use anyhow::Result;
@@ -44,6 +45,12 @@ impl Access {
 
 /// The environment variables, handed in.
 pub type Env = BTreeMap<String, String>;
+
+/// A folder of the XDG base directory specification; relative paths in the variables are to be ignored.
+pub fn xdg(env: &Env, variable: &str, fallback: &str) -> Option<PathBuf> {
+    let absolute = |v: &String| Some(PathBuf::from(v)).filter(|p| p.is_absolute());
+    env.get(variable).and_then(absolute).or_else(|| env.get("HOME").and_then(absolute).map(|home| home.join(fallback)))
+}
 
 pub struct Session<'a> {
     pub ui: Ui,

@@ -10,9 +10,12 @@ use uuid::Uuid;
 use super::merkle::{Hash, leaf_hash};
 use super::resource::{Field, Record};
 use super::scalar::Rules;
-use super::value::Value;
 #[cfg(test)]
 use super::value::canonical;
+use super::value::{Kind, Value};
+
+/// What records are about that are about the trail itself.
+pub const KIND: &str = "audit";
 
 /// First byte of every header.
 pub const FORMAT: u8 = 1;
@@ -149,6 +152,11 @@ pub fn request_digest(actor_id: i64, source: &str, commitment: &Hash) -> Hash {
     Sha256::digest(&b).into()
 }
 
+/// A leaf of the log of checkpoints: SHA-256(0x00 || 0x01 || tree || size || time || root), big-endian as in a header.
+pub fn checkpoint_leaf(tree: i32, size: i64, at: DateTime<Utc>, root: &Hash) -> Hash {
+    leaf_hash(&[&[FORMAT], &tree.to_be_bytes(), &size.to_be_bytes(), &at.timestamp_micros().to_be_bytes(), root])
+}
+
 /// What a record says besides its header.
 #[derive(Debug, Clone, Default)]
 pub struct Payload {
@@ -174,18 +182,35 @@ impl Payload {
     }
 }
 
+/// Numbers from the first to the last, as a payload tells them: `[[1,20],[23,23]]`.
+pub fn spans(spans: &[(i64, i64)]) -> Json {
+    spans
+        .iter()
+        .map(|(first, last)| Json::from(vec![Value::Int(*first).to_json(), Value::Int(*last).to_json()]))
+        .collect()
+}
+
+/// Reads [`spans`] back; what is none is passed over.
+pub fn spans_of(json: &Json) -> impl Iterator<Item = (i64, i64)> {
+    let int = |v: &Json| Value::from_json(Kind::Int, v).and_then(|v| v.as_int());
+    json.as_array().into_iter().flatten().filter_map(move |pair| Some((int(&pair[0])?, int(&pair[1])?)))
+}
+
 /// The fields of a record and their values, without what the database makes of others.
 fn kept(record: &Record) -> impl Iterator<Item = (&'static Field, &Value)> {
     record.desc.fields.iter().zip(&record.values).filter(|(f, _)| f.parts().is_none())
 }
 
+/// Whether a value is the one that a new record gets where none is given: a create record does not tell it.
+pub fn same_as_default(field: &Field, value: &Value) -> bool {
+    // Most values are the default's own text, which saves parsing it.
+    let is = |d: &str| value.to_text() == d || (field.ty.parse)(d, &Rules::default()).as_ref() == Ok(value);
+    field.default().is_some_and(is)
+}
+
 /// The fields that have a value other than their default, as a create record tells them.
 pub fn set_fields(record: &Record) -> Map<String, Json> {
-    // Most values are the default's own text, which saves parsing it.
-    let is_default = |f: &Field, v: &Value| {
-        f.default().is_some_and(|d| v.to_text() == d || (f.ty.parse)(d, &Rules::default()).as_ref() == Ok(v))
-    };
-    let told = kept(record).filter(|(f, v)| !v.is_null() && !is_default(f, v));
+    let told = kept(record).filter(|(f, v)| !v.is_null() && !same_as_default(f, v));
     told.map(|(f, v)| (f.column.to_owned(), v.to_json())).collect()
 }
 

@@ -5,9 +5,11 @@ pub mod branch;
 pub mod chance;
 pub mod dept;
 pub mod merkle;
+pub mod note;
 pub mod org;
 pub mod password;
 pub mod problem;
+pub mod proof;
 pub mod resource;
 pub mod scalar;
 pub mod search;
@@ -16,6 +18,7 @@ pub mod setting;
 pub mod token;
 pub mod user;
 pub mod value;
+pub mod verify;
 
 use resource::{Descriptor, Resource};
 

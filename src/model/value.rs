@@ -137,7 +137,7 @@ impl Value {
             Value::Decimal(d) => d.to_string(),
             Value::Ip(a) => a.to_string(),
             Value::Json(j) => canonical(j).unwrap_or_default(),
-            Value::Bytes(b) => b.iter().map(|b| format!("{b:02x}")).collect(),
+            Value::Bytes(b) => hex(b),
         }
     }
 
@@ -171,6 +171,22 @@ impl Value {
     pub fn as_bytes(&self) -> Option<&[u8]> {
         if let Value::Bytes(b) = self { Some(b) } else { None }
     }
+}
+
+/// Two digits for each byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, b| {
+        text.extend([b >> 4, b & 15].map(|n| char::from_digit(n.into(), 16).unwrap_or('0')));
+        text
+    })
+}
+
+/// Reads [`hex`] back.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let digit = |b: u8| char::from(b).to_digit(16).filter(|_| !b.is_ascii_uppercase());
+    let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok();
+    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
 }
 
 /// RFC 3339 in UTC with exactly six fractional digits, so that equal instants are equal texts.

@@ -1,33 +1,49 @@
-//! Proving the audit trail: everything is recomputed and compared.
+//! Proving the audit trail: everything is read from the database and handed to [`Check`].
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
-use serde_json::Value as Json;
-use uuid::Uuid;
 
+use super::checkpoints::{self, LOG};
 use super::db::Db;
+use super::deep;
 use super::sql::{Row, Sql};
 use super::trail::trees;
-use crate::model::audit::{self, Header};
 use crate::model::merkle::Frontier;
+use crate::model::note::Verifier;
 use crate::model::value::Kind;
+use crate::model::verify::{Check, Checked, Expected, Finding, Head, Record, Request};
 
-/// Something that does not hold, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+/// What is to be proven.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// One tree; none: all of them, and the log of checkpoints.
+    pub only: Option<i32>,
+    /// Only what came after each tree's latest checkpoint.
+    pub since_checkpoint: bool,
+    /// Whether rows must agree with what is recorded of them, too.
+    pub deep: bool,
+    /// Public keys that checkpoints may be signed with.
+    pub keys: Vec<Verifier>,
+    /// What is known from outside: of a tree, or of the log.
+    pub known: Vec<(i32, Expected)>,
+}
+
+/// A tree as it was proven.
+pub struct Proven {
     pub tree: i32,
-    /// The record at fault; none where the tree as a whole is.
-    pub seq: Option<i64>,
-    /// edited, deleted, inserted, truncated, rewritten, erased, head changed, time runs backwards
-    pub kind: &'static str,
-    pub what: String,
+    /// Its right edge.
+    pub frontier: Frontier,
 }
 
 /// What `verify` went through.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Verified {
-    pub trees: u64,
+    pub trees: Vec<Proven>,
     pub records: u64,
+    pub checkpoints: u64,
+    /// Signed notes in the database that no given key has signed.
+    pub unchecked: u64,
+    /// Rows that were held against their records.
+    pub rows: u64,
     pub findings: Vec<Finding>,
 }
 
@@ -35,34 +51,49 @@ pub struct Verified {
 const BATCH: i64 = 1000;
 
 /// Recomputes every commitment, every leaf and every tree, and compares. `done` hears how many records have been read.
-pub async fn verify(db: &mut Db, only: Option<i32>, done: &mut dyn FnMut(u64)) -> Result<Verified> {
+pub async fn verify(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) -> Result<Verified> {
     // One snapshot: a writer that commits meanwhile is not taken for somebody who forges.
     let begin = if db.is_postgres() { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "BEGIN" };
     db.script(begin.into()).await?;
-    let verified = verify_snapshot(db, only, done).await;
+    let verified = verify_snapshot(db, asked, done).await;
     // Nothing was written; where this fails the connection is gone.
     let _ = db.script("ROLLBACK".into()).await;
     verified
 }
 
-async fn verify_snapshot(db: &mut Db, only: Option<i32>, done: &mut dyn FnMut(u64)) -> Result<Verified> {
-    let all = match only {
-        Some(tree) => vec![tree],
-        None => traces(db).await?,
-    };
+async fn verify_snapshot(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) -> Result<Verified> {
     let mut verified = Verified::default();
+    let known = |tree: i32| asked.known.iter().filter(move |(t, _)| *t == tree).map(|(_, e)| e.clone());
+    let all = match asked.only {
+        Some(tree) => vec![tree],
+        None => {
+            let mut all = traces(db).await?;
+            all.extend(asked.known.iter().map(|(tree, _)| *tree).filter(|t| *t != LOG));
+            all.sort_unstable();
+            all.dedup();
+            all
+        }
+    };
     for tree in all {
-        let mut findings = Check::run(db, tree, &mut verified.records, done).await?;
-        findings.sort_by_key(|f| f.seq.unwrap_or(i64::MAX));
-        verified.trees += 1;
-        verified.findings.extend(findings);
+        let checked = tree_of(db, tree, asked, known(tree).collect(), &mut verified.records, done).await?;
+        verified.findings.extend(checked.findings);
+        verified.trees.push(Proven { tree, frontier: checked.frontier });
+        if asked.deep {
+            let differing = deep::differing(db, tree, &mut verified.rows).await?;
+            verified.findings.extend(differing);
+        }
     }
+    let log = checkpoints::verify(db, asked.only, &asked.keys, known(LOG).collect()).await?;
+    verified.checkpoints = log.rows;
+    verified.unchecked = log.unchecked;
+    verified.findings.extend(log.findings);
     Ok(verified)
 }
 
 /// Trees that there is any trace of: every organisation must have one, and whose head is gone may still have records.
 async fn traces(db: &mut Db) -> Result<Vec<i32>> {
     let mut all = trees(db).await?;
+    all.extend(checkpoints::trees(db).await?);
     for sql in [
         "select min(tree) from audit_records where tree > $1",
         "select min(tree) from audit_requests where tree > $1",
@@ -74,12 +105,11 @@ async fn traces(db: &mut Db) -> Result<Vec<i32>> {
                 break;
             }
             last = row.org(0)?;
-            if !all.contains(&last) {
-                all.push(last);
-            }
+            all.push(last);
         }
     }
     all.sort_unstable();
+    all.dedup();
     Ok(all)
 }
 
@@ -92,222 +122,204 @@ pub async fn size(db: &mut Db, only: Option<i32>) -> Result<u64> {
     Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?).unwrap_or(0))
 }
 
-struct Request {
-    first_seq: i64,
-    last_seq: i64,
-    request_id: Uuid,
-    at: DateTime<Utc>,
-    status: String,
-    digest: [u8; 32],
-}
-
-struct Check {
+async fn tree_of(
+    db: &mut Db,
     tree: i32,
-    /// Size and frontier that the head tells of.
-    head: Option<(i64, Vec<u8>)>,
-    expected: i64,
-    /// First and last record of the request before.
-    last_request: Option<(i64, i64)>,
-    last_at: Option<DateTime<Utc>>,
-    frontier: Frontier,
-    findings: Vec<Finding>,
+    asked: &Asked,
+    known: Vec<Expected>,
+    count: &mut u64,
+    done: &mut dyn FnMut(u64),
+) -> Result<Checked> {
+    let sql = Sql::new("select size, frontier from audit_heads where tree = $1").with([tree.into()]);
+    let head = match db.first(sql.yields([Kind::Int, Kind::Bytes])).await? {
+        Some(row) => Head::Is(row.int(0)?, row.bytes(1)?.to_vec()),
+        None => Head::Gone,
+    };
+    let mut expected = checkpoints::expected(db, tree).await?;
+    expected.extend(known);
+    let proven = match asked.since_checkpoint {
+        true => checkpoints::of(db, tree, None).await?.and_then(|c| c.frontier()),
+        false => None,
+    };
+    let mut check = Check::new(tree, head, proven.unwrap_or_default(), expected);
+    let mut from = check.size();
+    loop {
+        let upto = requests(db, tree, from, &mut check).await?;
+        let Some((last, upto)) = upto else { break };
+        from = last;
+        records(db, tree, Some(upto), &mut check, count, done).await?;
+    }
+    // Records that no request accounts for.
+    records(db, tree, None, &mut check, count, done).await?;
+    Ok(check.finish())
 }
 
-impl Check {
-    async fn run(db: &mut Db, tree: i32, count: &mut u64, done: &mut dyn FnMut(u64)) -> Result<Vec<Finding>> {
-        let sql = Sql::new("select size, frontier from audit_heads where tree = $1").with([tree.into()]);
-        let head = db.first(sql.yields([Kind::Int, Kind::Bytes])).await?;
-        let head = head.map(|row| -> Result<_> { Ok((row.int(0)?, row.bytes(1)?.to_vec())) }).transpose()?;
-        let mut check = Check {
-            tree,
-            head,
-            expected: 1,
-            last_request: None,
-            last_at: None,
-            frontier: Frontier::default(),
-            findings: Vec::new(),
-        };
-        let mut from = 0;
-        loop {
-            let requests = check.requests(db, from).await?;
-            let Some(last) = requests.last() else { break };
-            from = last.first_seq;
-            let upto = requests.iter().map(|r| r.last_seq).max().unwrap_or(from);
-            check.records(db, &requests, Some(upto), count, done).await?;
-        }
-        // Records that no request accounts for.
-        check.records(db, &[], None, count, done).await?;
-        check.hold_against_head();
-        Ok(check.findings)
-    }
+const REQUEST: [Kind; 12] = [
+    Kind::Int,
+    Kind::Int,
+    Kind::Uuid,
+    Kind::Time,
+    Kind::Int,
+    Kind::Text,
+    Kind::Text,
+    Kind::Bytes,
+    Kind::Text,
+    Kind::Bytes,
+    Kind::Bytes,
+    Kind::Text,
+];
 
-    fn find(&mut self, seq: Option<i64>, kind: &'static str, what: impl Into<String>) {
-        self.findings.push(Finding { tree: self.tree, seq, kind, what: what.into() });
-    }
+fn request(row: &Row) -> Result<Request> {
+    Ok(Request {
+        first_seq: row.int(0)?,
+        last_seq: row.int(1)?,
+        request_id: row.uuid(2)?,
+        at: row.time(3)?,
+        actor_id: row.int(4)?,
+        source: row.text(5)?.to_owned(),
+        status: row.text(6)?.to_owned(),
+        salt: row.value(7).as_bytes().map(<[u8]>::to_vec),
+        payload: row.value(8).as_text().map(str::to_owned),
+        commitment: row.hash(9)?,
+        digest: row.hash(10)?,
+        actor_key: row.value(11).as_text().map(str::to_owned),
+    })
+}
 
-    async fn requests(&mut self, db: &mut Db, after: i64) -> Result<Vec<Request>> {
-        let sql = Sql::new(
-            "select first_seq, last_seq, request_id, at, status, digest, salt, payload, actor_id, source,
-                    (select a.key from actors a where a.actor_id = audit_requests.actor_id), commitment
-               from audit_requests where tree = $1 and first_seq > $2 order by first_seq limit $3",
-        )
-        .with([self.tree.into(), after.into(), BATCH.into()])
-        .yields([
-            Kind::Int,
-            Kind::Int,
-            Kind::Uuid,
-            Kind::Time,
-            Kind::Text,
-            Kind::Bytes,
-            Kind::Bytes,
-            Kind::Text,
-            Kind::Int,
-            Kind::Text,
-            Kind::Text,
-            Kind::Bytes,
-        ]);
-        let mut requests = Vec::new();
-        for row in db.all(sql).await? {
-            let request = Request {
-                first_seq: row.int(0)?,
-                last_seq: row.int(1)?,
-                request_id: row.uuid(2)?,
-                at: row.time(3)?,
-                status: row.text(4)?.to_owned(),
-                digest: row.hash(5)?,
-            };
-            self.check_request(&request, &row)?;
-            requests.push(request);
-        }
-        Ok(requests)
-    }
+/// The statement for requests of a tree, in order.
+fn select_requests(tree: i32) -> Sql {
+    let mut sql = Sql::new(
+        "select q.first_seq, q.last_seq, q.request_id, q.at, q.actor_id, q.source, q.status, q.salt, q.payload,
+                q.commitment, q.digest, (select a.key from actors a where a.actor_id = q.actor_id)
+           from audit_requests q where q.tree = ",
+    );
+    sql.bind(tree);
+    sql.yields(REQUEST)
+}
 
-    /// The digest binds actor and source, and through the commitment the payload, which names the actor.
-    fn check_request(&mut self, request: &Request, row: &Row) -> Result<()> {
-        let seq = Some(request.first_seq);
-        if let Some((first, last)) = self.last_request
-            && last >= request.first_seq
-        {
-            self.find(Some(first), "edited", "its command claims records of the one behind it");
-        }
-        self.last_request = Some((request.first_seq, request.last_seq));
-        if self.last_at.is_some_and(|last| request.at < last) {
-            self.find(seq, "time runs backwards", "its time is before that of the record in front of it");
-        }
-        self.last_at = self.last_at.max(Some(request.at));
-        let changed = "what is known of its command (actor, source, command line) was changed";
-        let commitment = row.hash(11)?;
-        if audit::request_digest(row.int(8)?, row.text(9)?, &commitment) != request.digest {
-            self.find(seq, "edited", changed);
-        }
-        let (Some(salt), Some(payload)) = (row.value(6).as_bytes(), row.value(7).as_text()) else {
-            self.find(seq, "erased", "what is known of its command is gone, and no record tells of an erasure");
-            return Ok(());
-        };
-        let bound = salt.try_into().is_ok_and(|salt| audit::commit(&salt, payload) == commitment);
-        let json: Json = serde_json::from_str(payload).unwrap_or_default();
-        if !bound || row.value(10).as_text().is_none_or(|key| json["actor"]["key"] != key) {
-            self.find(seq, "edited", changed);
+/// Hands on a batch of requests behind a record; the first number of the last, and the highest number of all.
+async fn requests(db: &mut Db, tree: i32, after: i64, check: &mut Check) -> Result<Option<(i64, i64)>> {
+    let mut sql = select_requests(tree);
+    sql.push(" and q.first_seq > ").bind(after).push(&format!(" order by q.first_seq limit {BATCH}"));
+    let mut read: Option<(i64, i64)> = None;
+    for row in db.all(sql).await? {
+        let request = request(&row)?;
+        read = Some((request.first_seq, read.map_or(0, |(_, upto)| upto).max(request.last_seq)));
+        check.request(request);
+    }
+    Ok(read)
+}
+
+const RECORD: [Kind; 8] =
+    [Kind::Int, Kind::Text, Kind::Text, Kind::Uuid, Kind::Bytes, Kind::Text, Kind::Bytes, Kind::Bytes];
+
+/// The statement for records of a tree, in order; a condition on `r` may follow.
+fn select_records(tree: i32) -> Sql {
+    let mut sql = Sql::new(
+        "select r.seq, r.action, r.kind, r.resource_id, r.salt, r.payload, r.leaf, e.commitment
+           from audit_records r left join audit_erased e on e.tree = r.tree and e.seq = r.seq where r.tree = ",
+    );
+    sql.bind(tree);
+    sql.yields(RECORD)
+}
+
+fn record(row: &Row) -> Result<Record<'_>> {
+    Ok(Record {
+        seq: row.int(0)?,
+        action: row.text(1)?,
+        kind: row.text(2)?,
+        resource_id: row.uuid(3)?,
+        salt: row.value(4).as_bytes(),
+        payload: row.value(5).as_text(),
+        leaf: row.hash(6)?,
+        erased: row.value(7).as_bytes().and_then(|b| b.try_into().ok()),
+    })
+}
+
+/// Hands on the records up to a number, or all that are left.
+async fn records(
+    db: &mut Db,
+    tree: i32,
+    upto: Option<i64>,
+    check: &mut Check,
+    count: &mut u64,
+    done: &mut dyn FnMut(u64),
+) -> Result<()> {
+    let mut sql = select_records(tree);
+    sql.push(" and r.seq > ").bind(check.size());
+    if let Some(upto) = upto {
+        sql.push(" and r.seq <= ").bind(upto);
+    }
+    sql.push(" order by r.seq");
+    db.each(sql, |row| {
+        check.record(&record(&row)?);
+        *count += 1;
+        if count.is_multiple_of(1024) {
+            done(*count);
         }
         Ok(())
-    }
+    })
+    .await
+}
 
-    async fn records(
-        &mut self,
-        db: &mut Db,
-        requests: &[Request],
-        upto: Option<i64>,
-        count: &mut u64,
-        done: &mut dyn FnMut(u64),
-    ) -> Result<()> {
-        let mut sql = Sql::new(
-            "select r.seq, r.action, r.kind, r.resource_id, r.salt, r.payload, r.leaf, e.commitment
-               from audit_records r left join audit_erased e on e.tree = r.tree and e.seq = r.seq where r.tree = ",
-        );
-        sql.bind(self.tree).push(" and r.seq >= ").bind(self.expected);
-        if let Some(upto) = upto {
-            sql.push(" and r.seq <= ").bind(upto);
-        }
-        sql.push(" order by r.seq");
-        let kinds = [Kind::Int, Kind::Text, Kind::Text, Kind::Uuid, Kind::Bytes, Kind::Text, Kind::Bytes, Kind::Bytes];
-        let mut i = 0;
-        db.each(sql.yields(kinds), |row| {
-            let seq = row.int(0)?;
-            while requests.get(i).is_some_and(|r| r.last_seq < seq) {
-                i += 1;
-            }
-            let request = requests.get(i).filter(|r| r.first_seq <= seq);
-            self.record(seq, &row, request)?;
-            *count += 1;
-            if count.is_multiple_of(1024) {
-                done(*count);
-            }
-            Ok(())
-        })
-        .await
-    }
+/// One thing of a stretch of a tree.
+pub enum Piece<'a> {
+    Request(Request),
+    Record(Record<'a>),
+}
 
-    fn record(&mut self, seq: i64, row: &Row, request: Option<&Request>) -> Result<()> {
-        if seq > self.expected {
-            let (first, last) = (self.expected, seq - 1);
-            let which =
-                if first == last { "the record is".to_owned() } else { format!("the records up to {last} are") };
-            self.find(Some(first), "deleted", format!("{which} missing"));
+/// Hands on the requests and records of a tree with these numbers, each request before its records. Records whose request
+/// began earlier come with that.
+pub async fn each(
+    db: &mut Db,
+    tree: i32,
+    first: i64,
+    last: i64,
+    mut each: impl FnMut(Piece<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut at = first;
+    while at <= last {
+        let mut sql = select_requests(tree);
+        // From the request that the first record belongs to: by the primary key, not through all that are before.
+        sql.push(" and q.first_seq >= coalesce((select max(f.first_seq) from audit_requests f where f.tree = ");
+        sql.bind(tree).push(" and f.first_seq <= ").bind(at).push("), 0) and q.first_seq <= ").bind(last);
+        sql.push(&format!(" order by q.first_seq limit {BATCH}"));
+        let rows = db.all(sql).await?;
+        let mut upto = last;
+        for row in &rows {
+            let request = request(row)?;
+            upto = request.last_seq.min(last);
+            each(Piece::Request(request))?;
         }
-        self.expected = seq + 1;
-        if let Some((size, _)) = self.head.as_ref().filter(|(size, _)| seq > *size) {
-            let what = format!("the head tells of {size} records");
-            self.find(Some(seq), "inserted", what);
-            return Ok(());
+        let mut sql = select_records(tree);
+        sql.push(" and r.seq >= ").bind(at).push(" and r.seq <= ").bind(upto).push(" order by r.seq");
+        db.each(sql, |row| each(Piece::Record(record(&row)?))).await?;
+        if rows.is_empty() {
+            break;
         }
-        let stored = row.hash(6)?;
-        let commitment = match (row.value(4).as_bytes(), row.value(5).as_text()) {
-            (Some(salt), Some(payload)) => salt.try_into().ok().map(|salt| audit::commit(&salt, payload)),
-            _ => {
-                self.find(Some(seq), "erased", "its payload is gone, and no record tells of an erasure");
-                row.value(7).as_bytes().and_then(|b| b.try_into().ok())
-            }
-        };
-        let Some(request) = request else {
-            self.find(Some(seq), "deleted", "what is known of its command is missing");
-            self.frontier.append(stored);
-            return Ok(());
-        };
-        let header = Header {
-            tree: u32::try_from(self.tree)?,
-            seq: u64::try_from(seq)?,
-            at: request.at,
-            request_id: request.request_id,
-            request_digest: request.digest,
-            action: row.text(1)?,
-            kind: row.text(2)?,
-            resource_id: row.uuid(3)?,
-            status: &request.status,
-        };
-        // Without a commitment nothing tells whether the header is the one that was recorded.
-        let leaf = commitment.map_or(stored, |c| header.leaf(&c));
-        if leaf != stored {
-            self.find(Some(seq), "edited", "it is not what was recorded");
-        }
-        self.frontier.append(leaf);
+        at = upto + 1;
+    }
+    Ok(())
+}
+
+/// The right edge of a tree as it was at a size, from its leaves.
+pub async fn frontier_at(db: &mut Db, tree: i32, size: i64) -> Result<Frontier> {
+    // The nearest checkpoint before saves reading what is in front of it.
+    let known = Sql::new(
+        "select size, frontier from audit_checkpoints where tree = $1 and size <= $2 order by size desc limit 1",
+    );
+    let known = known.with([tree.into(), size.into()]).yields([Kind::Int, Kind::Bytes]);
+    let mut frontier = Frontier::default();
+    if let Some(row) = db.first(known).await? {
+        let size = u64::try_from(row.int(0)?).unwrap_or(0);
+        frontier = Frontier::from_bytes(size, row.bytes(1)?).unwrap_or_default();
+    }
+    let from = i64::try_from(frontier.size())?;
+    let sql = Sql::new("select leaf from audit_records where tree = $1 and seq > $2 and seq <= $3 order by seq");
+    db.each(sql.with([tree.into(), from.into(), size.into()]).yields([Kind::Bytes]), |row| {
+        frontier.append(row.hash(0)?);
         Ok(())
-    }
-
-    fn hold_against_head(&mut self) {
-        let Some((size, frontier)) = self.head.take() else {
-            self.find(None, "head changed", "the tree has no head");
-            return;
-        };
-        let have = self.expected - 1;
-        if let Some((first, last)) = self.last_request
-            && last > size.max(have)
-        {
-            self.find(Some(first), "edited", "its command claims records that never were");
-        }
-        if size > have {
-            self.find(Some(have + 1), "truncated", format!("the head tells of {size} records, {have} are there"));
-        } else if self.findings.is_empty() && frontier != self.frontier.to_bytes() {
-            self.find(None, "rewritten", "the records agree with themselves but not with the head");
-        }
-    }
+    })
+    .await?;
+    Ok(frontier)
 }

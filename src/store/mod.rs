@@ -8,8 +8,10 @@
 pub mod audit;
 mod below;
 pub mod chain;
+pub mod checkpoints;
 pub mod credentials;
 pub mod db;
+pub mod deep;
 pub mod held;
 pub mod hold;
 mod inet;

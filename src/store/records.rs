@@ -89,7 +89,7 @@ pub fn stored_values(record: Record) -> Vec<Value> {
     values
 }
 
-fn record(desc: &'static Descriptor, row: Row) -> Result<Record> {
+pub(super) fn record(desc: &'static Descriptor, row: Row) -> Result<Record> {
     let n = META_BEFORE.len() + desc.fields.len();
     let meta = Meta {
         org_id: row.org(0)?,

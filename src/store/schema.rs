@@ -32,6 +32,7 @@ pub fn tables() -> Vec<(&'static str, Class)> {
         ("audit_requests", Class::Journal),
         ("audit_records", Class::Journal),
         ("audit_erased", Class::Journal),
+        ("audit_checkpoints", Class::Journal),
         ("user_branches", Class::Recorded),
         ("code_counters", Class::Volatile),
         ("credentials", Class::Recorded),
@@ -50,7 +51,7 @@ fn triggers(engine: Engine) -> Vec<String> {
     let of = |table: &str, first: &str| {
         [format!("{table}_{first}"), format!("{table}_no_delete"), format!("{table}_{third}")]
     };
-    ["actors", "audit_records", "audit_requests", "audit_erased"]
+    ["actors", "audit_records", "audit_requests", "audit_erased", "audit_checkpoints"]
         .iter()
         .flat_map(|t| of(t, "no_update"))
         .chain(of("audit_heads", "only_grow"))

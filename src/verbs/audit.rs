@@ -1,11 +1,16 @@
-//! The audit trail: list, show, verify.
+//! The audit trail: list, tail, stats, show; and below, what proves it.
+
+pub mod checkpoint;
+pub mod keys;
+pub mod proof;
+pub mod verify;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::ArgMatches;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::crud::gate;
@@ -17,10 +22,10 @@ use crate::model::problem::Problem;
 use crate::model::resource;
 use crate::model::scalar::shorten;
 use crate::model::value::{Kind, Value};
-use crate::store::audit::{size, verify as prove};
+use crate::store::audit::size;
 use crate::store::trail::{By, Entry, Place, Search, search};
 use crate::store::{records, trail};
-use crate::ui::format::{Format, Head, Listing, json_pretty, record};
+use crate::ui::format::{Format, Head, Listing, record};
 use crate::ui::text::{local, visible};
 
 /// Rows where nothing else is asked for.
@@ -323,65 +328,4 @@ fn people(s: &mut Session<'_>, e: &Entry, code: &str) -> Result<()> {
         }
     }
     s.ui.flush()
-}
-
-/// Recomputes everything and compares. Exit code 8 where anything does not hold.
-pub async fn verify(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let tree = s.org().await?;
-    let total = size(s.db().await?, tree).await?;
-    let progress = s.ui.progress();
-    progress.part("verifying", Some(total), "records");
-    let done = prove(s.db().await?, tree, &mut |n| progress.set(n)).await;
-    progress.finish();
-    let verified = done?;
-    let mut findings = Vec::new();
-    for f in &verified.findings {
-        findings.push((records::org_code(s.db().await?, f.tree).await?, f.clone()));
-    }
-    match s.ui.style.format {
-        Format::Json | Format::Ndjson => {
-            let list: Vec<Json> = findings
-                .iter()
-                .map(|(org, f)| json!({ "org": org, "seq": f.seq, "kind": f.kind, "what": f.what }))
-                .collect();
-            let report = json!({ "trees": verified.trees, "records": verified.records, "ok": findings.is_empty(), "findings": list });
-            s.ui.out(&format!("{}\n", json_pretty(&report)))?;
-        }
-        _ if findings.is_empty() => {}
-        _ => {
-            let heads = ["org", "seq", "kind", "what"].map(|n| Head::new(n, Kind::Text)).to_vec();
-            let mut listing = Listing::new(&s.ui, heads, 1);
-            for (org, f) in &findings {
-                listing
-                    .row(&mut s.ui, vec![org.as_str().into(), f.seq.into(), f.kind.into(), f.what.as_str().into()])?;
-            }
-            listing.finish(&mut s.ui)?;
-        }
-    }
-    s.ui.flush()?;
-    match findings.first() {
-        None => {
-            s.ui.status(&format!(
-                "{} audit records in {} trees verified: nothing was changed behind orgctl's back",
-                verified.records, verified.trees
-            ));
-            Ok(())
-        }
-        Some((org, first)) => {
-            let at = first.seq.map_or_else(|| format!("the trail of {org}"), |seq| format!("record {seq} of {org}"));
-            let became = match first.kind {
-                "head changed" => "lost its head".to_owned(),
-                "time runs backwards" => "is older than the one in front of it".to_owned(),
-                "truncated" => "is missing: the trail was truncated there".to_owned(),
-                kind => format!("was {kind}"),
-            };
-            Err(Problem::integrity(format!("the audit trail does not hold: {at} {became}"))
-                .hint(format!(
-                    "{} in all; keep the database as it is and look at who could write to it",
-                    if findings.len() == 1 { "1 finding".to_owned() } else { format!("{} findings", findings.len()) }
-                ))
-                .into())
-        }
-    }
 }

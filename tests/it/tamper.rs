@@ -119,7 +119,7 @@ fn verify_names_the_first_bad_record_and_what_became_of_it() {
                 "update audit_records set seq = 99 where tree = 1 and seq = 6; update audit_records set seq = 6 where tree = 1 and seq = 8;
                  update audit_records set seq = 8 where tree = 1 and seq = 99".into(),
                 Some(6),
-                "edited",
+                "reordered",
             ),
             ("payload erased", record("salt = null, payload = null", 4), Some(4), "erased"),
             ("command erased", request("salt = null, payload = null", 16), Some(16), "erased"),

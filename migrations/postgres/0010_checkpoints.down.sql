@@ -1,0 +1,2 @@
+DROP INDEX audit_records_gone;
+DROP TABLE audit_checkpoints;

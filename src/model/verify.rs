@@ -1,0 +1,420 @@
+//! Proving a trail: what a tree's requests and records must agree in, whoever reads them to [`Check`], from a database or
+//! from an export.
+
+use std::collections::VecDeque;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::audit::{self, Header};
+use super::merkle::{Frontier, Hash};
+
+/// Something that does not hold, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub tree: i32,
+    /// The record at fault; none where the tree as a whole is.
+    pub seq: Option<i64>,
+    pub kind: Fault,
+    pub what: String,
+}
+
+/// What became of a record or a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    Edited,
+    Deleted,
+    Inserted,
+    Reordered,
+    Truncated,
+    Rewritten,
+    Erased,
+    HeadChanged,
+    RunsBackwards,
+    RowDiffers,
+    /// A checkpoint, or the log of checkpoints, that does not hold.
+    Checkpoint,
+}
+
+impl Fault {
+    pub fn word(self) -> &'static str {
+        match self {
+            Fault::Edited => "edited",
+            Fault::Deleted => "deleted",
+            Fault::Inserted => "inserted",
+            Fault::Reordered => "reordered",
+            Fault::Truncated => "truncated",
+            Fault::Rewritten => "rewritten",
+            Fault::Erased => "erased",
+            Fault::HeadChanged => "head changed",
+            Fault::RunsBackwards => "time runs backwards",
+            Fault::RowDiffers => "row differs",
+            Fault::Checkpoint => "checkpoint",
+        }
+    }
+
+    /// As the end of a sentence about a record: `record 7 of ACME was edited`.
+    pub fn became(self) -> String {
+        match self {
+            Fault::HeadChanged => "lost its head".to_owned(),
+            Fault::RunsBackwards => "is older than the one in front of it".to_owned(),
+            Fault::Truncated => "is missing: the trail was truncated there".to_owned(),
+            Fault::RowDiffers => "does not agree with the row that it tells of".to_owned(),
+            Fault::Checkpoint => "has a checkpoint that does not hold".to_owned(),
+            kind => format!("was {}", kind.word()),
+        }
+    }
+}
+
+/// What the records of one transaction have in common.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub first_seq: i64,
+    pub last_seq: i64,
+    pub request_id: Uuid,
+    pub at: DateTime<Utc>,
+    pub actor_id: i64,
+    pub source: String,
+    pub status: String,
+    /// Gone where it was archived or erased, with its payload.
+    pub salt: Option<Vec<u8>>,
+    pub payload: Option<String>,
+    pub commitment: Hash,
+    pub digest: Hash,
+    /// The key that the table of actors gives the actor's number.
+    pub actor_key: Option<String>,
+}
+
+/// One record as it is stored.
+#[derive(Debug, Clone)]
+pub struct Record<'a> {
+    pub seq: i64,
+    pub action: &'a str,
+    pub kind: &'a str,
+    pub resource_id: Uuid,
+    pub salt: Option<&'a [u8]>,
+    pub payload: Option<&'a str>,
+    pub leaf: Hash,
+    /// What the payload was committed to, where it was archived or erased.
+    pub erased: Option<Hash>,
+}
+
+/// A root that a tree must have had, and who says so.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    pub size: u64,
+    pub root: Hash,
+    /// `the checkpoint in c.txt`
+    pub says: String,
+}
+
+/// A record that is not what was recorded at its place: perhaps it is what was recorded at another.
+struct Mismatch {
+    seq: i64,
+    action: String,
+    kind: String,
+    resource_id: Uuid,
+    commitment: Hash,
+    leaf: Hash,
+    /// What stands at its place is bound to.
+    request: (Uuid, DateTime<Utc>, Hash, String),
+}
+
+/// Most such records that are held against each other.
+const MOVED: usize = 256;
+
+/// First and last, both included.
+type Span = (i64, i64);
+
+/// Goes through one tree: all its requests and records, in order, each request before its records.
+pub struct Check {
+    tree: i32,
+    /// Whether requests tell the actor's key as the table of actors has it.
+    pub knows_actors: bool,
+    head: Head,
+    expected_seq: i64,
+    /// Requests whose records are still to come.
+    requests: VecDeque<Request>,
+    last_request: Option<Span>,
+    last_at: Option<DateTime<Utc>>,
+    frontier: Frontier,
+    /// A leaf is missing, so no root can be computed any more.
+    is_broken: bool,
+    expected: VecDeque<Expected>,
+    mismatches: Vec<Mismatch>,
+    /// Records and requests without payload, and those that an erasure or an archive tells of.
+    erased: [Vec<Span>; 2],
+    told: [Vec<Span>; 2],
+    findings: Vec<Finding>,
+}
+
+/// What came of it.
+pub struct Checked {
+    pub findings: Vec<Finding>,
+    pub size: i64,
+    /// The right edge of the tree, as far as no leaf is missing.
+    pub frontier: Frontier,
+}
+
+fn add(spans: &mut Vec<Span>, seq: i64) {
+    match spans.last_mut() {
+        Some((_, last)) if *last + 1 == seq => *last = seq,
+        _ => spans.push((seq, seq)),
+    }
+}
+
+impl Check {
+    /// Behind `frontier`, which was proven before; an empty one begins with the first record.
+    pub fn new(tree: i32, head: Head, frontier: Frontier, mut expected: Vec<Expected>) -> Check {
+        expected.sort_by_key(|e| e.size);
+        let mut check = Check {
+            tree,
+            head,
+            knows_actors: true,
+            expected_seq: i64::try_from(frontier.size()).unwrap_or(i64::MAX - 1) + 1,
+            requests: VecDeque::new(),
+            last_request: None,
+            last_at: None,
+            is_broken: false,
+            mismatches: Vec::new(),
+            erased: [Vec::new(), Vec::new()],
+            told: [Vec::new(), Vec::new()],
+            findings: Vec::new(),
+            expected: expected.into_iter().skip_while(|e| e.size < frontier.size()).collect(),
+            frontier,
+        };
+        check.hold_against_expected();
+        check
+    }
+
+    /// The number of the last record that went by.
+    pub fn size(&self) -> i64 {
+        self.expected_seq - 1
+    }
+
+    fn find(&mut self, seq: Option<i64>, kind: Fault, what: impl Into<String>) {
+        self.findings.push(Finding { tree: self.tree, seq, kind, what: what.into() });
+    }
+
+    /// The digest binds actor and source, and through the commitment the payload, which names the actor.
+    pub fn request(&mut self, request: Request) {
+        let first = request.first_seq;
+        if let Some((before, last)) = self.last_request
+            && last >= first
+        {
+            self.find(Some(before), Fault::Edited, "its command claims records of the one behind it");
+        }
+        self.last_request = Some((first, request.last_seq));
+        if self.last_at.is_some_and(|last| request.at < last) {
+            self.find(Some(first), Fault::RunsBackwards, "its time is before that of the record in front of it");
+        }
+        self.last_at = self.last_at.max(Some(request.at));
+        let digest = audit::request_digest(request.actor_id, &request.source, &request.commitment);
+        let mut is_right = digest == request.digest;
+        match (&request.salt, &request.payload) {
+            (Some(salt), Some(payload)) => {
+                is_right &= commitment(salt, payload) == Some(request.commitment);
+                if self.knows_actors {
+                    let json: Json = serde_json::from_str(payload).unwrap_or_default();
+                    is_right &= request.actor_key.as_deref().is_some_and(|key| json["actor"]["key"] == key);
+                }
+            }
+            _ => add(&mut self.erased[1], first),
+        }
+        if !is_right {
+            self.find(
+                Some(first),
+                Fault::Edited,
+                "what is known of its command (actor, source, command line) was changed",
+            );
+        }
+        self.requests.push_back(request);
+    }
+
+    pub fn record(&mut self, record: &Record<'_>) {
+        let seq = record.seq;
+        if seq > self.expected_seq {
+            let (first, last) = (self.expected_seq, seq - 1);
+            let which =
+                if first == last { "the record is".to_owned() } else { format!("the records up to {last} are") };
+            self.find(Some(first), Fault::Deleted, format!("{which} missing"));
+            self.is_broken = true;
+        }
+        self.expected_seq = seq + 1;
+        if let Head::Is(size, _) = self.head
+            && seq > size
+        {
+            self.find(Some(seq), Fault::Inserted, format!("the head tells of {size} records"));
+            return;
+        }
+        while self.requests.front().is_some_and(|r| r.last_seq < seq) {
+            self.requests.pop_front();
+        }
+        let commitment = match (record.salt, record.payload) {
+            (Some(salt), Some(payload)) => {
+                if record.kind == audit::KIND && matches!(record.action, "archive" | "erase") {
+                    self.hear_of_erasures(payload);
+                }
+                commitment(salt, payload)
+            }
+            _ => {
+                add(&mut self.erased[0], seq);
+                if record.erased.is_none() {
+                    self.find(Some(seq), Fault::Erased, "its payload is gone, and nothing tells what it was");
+                }
+                record.erased
+            }
+        };
+        let Some(request) = self.requests.front().filter(|r| r.first_seq <= seq) else {
+            self.find(Some(seq), Fault::Deleted, "what is known of its command is missing");
+            self.append(record.leaf);
+            return;
+        };
+        // Without a commitment nothing tells whether the header is the one that was recorded.
+        if let Some(commitment) = commitment {
+            let bound = (request.request_id, request.at, request.digest, request.status.as_str());
+            if leaf(self.tree, seq, record.action, record.kind, record.resource_id, bound, &commitment) != record.leaf {
+                if self.mismatches.len() < MOVED {
+                    self.mismatches.push(Mismatch {
+                        seq,
+                        action: record.action.to_owned(),
+                        kind: record.kind.to_owned(),
+                        resource_id: record.resource_id,
+                        commitment,
+                        leaf: record.leaf,
+                        request: (request.request_id, request.at, request.digest, request.status.clone()),
+                    });
+                } else {
+                    self.find(Some(seq), Fault::Edited, "it is not what was recorded");
+                }
+            }
+        }
+        self.append(record.leaf);
+    }
+
+    fn append(&mut self, leaf: Hash) {
+        self.frontier.append(leaf);
+        self.hold_against_expected();
+    }
+
+    fn hold_against_expected(&mut self) {
+        while let Some(e) = self.expected.pop_front_if(|e| e.size == self.frontier.size()) {
+            if !self.is_broken && self.frontier.root() != e.root {
+                let what = format!("{} tells of another tree of {} records", e.says, e.size);
+                self.find(None, Fault::Rewritten, what);
+            }
+        }
+    }
+
+    /// What an erasure or an archive says is gone: `records` and `requests`, as lists of first and last.
+    fn hear_of_erasures(&mut self, payload: &str) {
+        let json: Json = serde_json::from_str(payload).unwrap_or_default();
+        for (told, member) in self.told.iter_mut().zip(["records", "requests"]) {
+            told.extend(audit::spans_of(&json[member]));
+        }
+    }
+
+    /// At the end of the tree.
+    pub fn finish(mut self) -> Checked {
+        self.tell_what_moved();
+        for (spans, told, what) in [
+            (&self.erased[0], &self.told[0], "its payload is gone, and no record tells of an erasure"),
+            (&self.erased[1], &self.told[1], "what is known of its command is gone, and no record tells of an erasure"),
+        ] {
+            let uncovered = spans.iter().filter_map(|span| uncovered(*span, told));
+            self.findings.extend(uncovered.map(|seq| Finding {
+                tree: self.tree,
+                seq: Some(seq),
+                kind: Fault::Erased,
+                what: what.to_owned(),
+            }));
+        }
+        let have = self.expected_seq - 1;
+        match std::mem::replace(&mut self.head, Head::Unasked) {
+            Head::Unasked => {}
+            Head::Gone => self.find(None, Fault::HeadChanged, "the tree has no head"),
+            Head::Is(size, frontier) => {
+                if let Some((first, last)) = self.last_request
+                    && last > size.max(have)
+                {
+                    self.find(Some(first), Fault::Edited, "its command claims records that never were");
+                }
+                if size > have {
+                    let what = format!("the head tells of {size} records, {have} are there");
+                    self.find(Some(have + 1), Fault::Truncated, what);
+                } else if self.findings.is_empty() && frontier != self.frontier.to_bytes() {
+                    self.find(None, Fault::Rewritten, "the records agree with themselves but not with the head");
+                }
+            }
+        }
+        for e in std::mem::take(&mut self.expected) {
+            let what = format!("{} tells of {} records, {have} are there", e.says, e.size);
+            self.find(Some(have + 1), Fault::Truncated, what);
+        }
+        self.findings.sort_by_key(|f| f.seq.unwrap_or(i64::MAX));
+        Checked { findings: self.findings, size: have, frontier: self.frontier }
+    }
+
+    /// Whether records that are not what was recorded at their places are what was recorded at others.
+    fn tell_what_moved(&mut self) {
+        let all = std::mem::take(&mut self.mismatches);
+        let place_of = |m: &Mismatch| {
+            all.iter().find(|place| {
+                let (id, at, digest, status) = &place.request;
+                let bound = (*id, *at, *digest, status.as_str());
+                leaf(self.tree, place.seq, &m.action, &m.kind, m.resource_id, bound, &m.commitment) == m.leaf
+            })
+        };
+        let places: Vec<Option<i64>> = all.iter().map(|m| place_of(m).map(|p| p.seq)).collect();
+        for (m, place) in all.iter().zip(&places) {
+            match place {
+                Some(place) => {
+                    self.find(Some(m.seq), Fault::Reordered, format!("what was recorded as {place} stands here"));
+                }
+                None if places.contains(&Some(m.seq)) => {
+                    self.find(Some(m.seq), Fault::Inserted, "what was recorded here stands at another place");
+                }
+                None => self.find(Some(m.seq), Fault::Edited, "it is not what was recorded"),
+            }
+        }
+    }
+}
+
+/// What a tree's head says.
+pub enum Head {
+    /// Size and frontier.
+    Is(i64, Vec<u8>),
+    Gone,
+    /// There is none: an export is all there is.
+    Unasked,
+}
+
+fn commitment(salt: &[u8], payload: &str) -> Option<Hash> {
+    salt.try_into().ok().map(|salt| audit::commit(&salt, payload))
+}
+
+fn leaf(
+    tree: i32,
+    seq: i64,
+    action: &str,
+    kind: &str,
+    resource_id: Uuid,
+    (request_id, at, request_digest, status): (Uuid, DateTime<Utc>, Hash, &str),
+    commitment: &Hash,
+) -> Hash {
+    // Neither is negative where the tables' own rules hold; what is anyway does not match.
+    let (tree, seq) = (u32::try_from(tree).unwrap_or(u32::MAX), u64::try_from(seq).unwrap_or(u64::MAX));
+    Header { tree, seq, at, request_id, request_digest, action, kind, resource_id, status }.leaf(commitment)
+}
+
+/// The first number of a span that none of the others holds.
+fn uncovered((mut first, last): Span, by: &[Span]) -> Option<i64> {
+    while first <= last {
+        match by.iter().find(|(from, upto)| (*from..=*upto).contains(&first)) {
+            Some((_, upto)) => first = upto + 1,
+            None => return Some(first),
+        }
+    }
+    None
+}

@@ -1,0 +1,125 @@
+//! The keys of checkpoints: the private one signs and is kept apart from the database, the public one checks.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::ArgMatches;
+use zeroize::Zeroizing;
+
+use crate::crud::gate;
+use crate::crud::session::{Session, xdg};
+use crate::model::note::{SignerKey, Verifier};
+use crate::model::problem::{Problem, plain};
+use crate::store::checkpoints::{LOG, installation, origin};
+use crate::store::location::Location;
+
+/// Where the private key is, if no flag says so.
+pub const SIGNING_KEY: &str = "ORGCTL_SIGNING_KEY";
+/// The public key, or the file that holds it, if no flag says so.
+pub const VERIFIER_KEY: &str = "ORGCTL_VERIFIER_KEY";
+
+/// Where the private key is looked for.
+fn signing_path(s: &Session<'_>, m: &ArgMatches) -> Result<PathBuf> {
+    let given = m.try_get_one::<String>("signing-key").ok().flatten().or_else(|| s.env.get(SIGNING_KEY));
+    if let Some(path) = given {
+        return Ok(path.into());
+    }
+    xdg(s.env, "XDG_CONFIG_HOME", ".config").map(|p| p.join("orgctl/audit.key")).ok_or_else(|| {
+        Problem::usage("there is no home folder to look for the signing key in")
+            .hint("name it with --signing-key")
+            .into()
+    })
+}
+
+/// The private key; an error where it is not there or others could read it.
+pub fn signer(s: &Session<'_>, m: &ArgMatches) -> Result<SignerKey> {
+    let path = signing_path(s, m)?;
+    read_signer(&path)?.ok_or_else(|| {
+        Problem::not_found(format!("there is no signing key at {}", path.display()))
+            .hint("'orgctl audit keygen' makes one; --signing-key or ORGCTL_SIGNING_KEY names another")
+            .into()
+    })
+}
+
+fn read_signer(path: &Path) -> Result<Option<SignerKey>> {
+    let failed = |e: io::Error| Problem::failed(format!("can't read {}: {}", path.display(), plain(&e)));
+    let meta = match fs::metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(failed)?,
+    };
+    if meta.is_file() && meta.mode() & 0o077 != 0 {
+        return Err(Problem::failed(format!("others can read the signing key {}", path.display()))
+            .hint(format!("chmod 600 {}", path.display()))
+            .into());
+    }
+    let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
+    let wrong = || Problem::invalid(format!("{} holds no signing key", path.display()));
+    Ok(Some(SignerKey::parse(&text).ok_or_else(wrong)?))
+}
+
+/// The public keys that checkpoints may be signed with: those that are given, or that of the private key where it can be
+/// read. None where there is none: then signatures tell nothing.
+pub fn verifiers(s: &Session<'_>, m: &ArgMatches) -> Result<Vec<Verifier>> {
+    let mut texts: Vec<String> = m.get_many::<String>("key").into_iter().flatten().cloned().collect();
+    if texts.is_empty() {
+        texts.extend(s.env.get(VERIFIER_KEY).cloned());
+    }
+    if texts.is_empty() {
+        let own = signing_path(s, m).ok().and_then(|path| read_signer(&path).ok().flatten());
+        return Ok(own.iter().map(SignerKey::verifier).collect());
+    }
+    let mut keys = Vec::new();
+    for text in texts {
+        if text.contains('+') && !Path::new(&text).exists() {
+            keys.push(text.parse()?);
+            continue;
+        }
+        let lines = fs::read_to_string(&text)
+            .map_err(|e| Problem::failed(format!("can't read the public key {text}: {}", plain(&e))))?;
+        for line in lines.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
+            keys.push(line.parse()?);
+        }
+    }
+    Ok(keys)
+}
+
+/// Makes a key pair: the private key goes to a file that is not there yet, the public one to standard output.
+pub async fn keygen(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let path = signing_path(s, m)?;
+    let name = match m.get_one::<String>("name") {
+        Some(name) => name.clone(),
+        None => origin(installation(s.db().await?).await?, LOG),
+    };
+    let mut seed = Zeroizing::new([0; 32]);
+    s.random.fill(&mut *seed);
+    let key =
+        SignerKey::new(&name, &seed).ok_or_else(|| Problem::usage("the name of a key has no blanks and no '+'"))?;
+    let failed = |e: io::Error| match e.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Problem::conflict(format!("{} is there already; it was left as it is", path.display()))
+                .hint("name another file with --signing-key")
+        }
+        _ => Problem::failed(format!("can't write {}: {}", path.display(), plain(&e))),
+    };
+    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+    file.write_all(key.secret_text().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    s.ui.out(&format!("{}\n", key.verifier()))?;
+    s.ui.flush()?;
+    s.ui.status(&format!("the signing key is in {}; this is the public one, for whoever checks", path.display()));
+    let folder = |path: &Path| {
+        path.parent().and_then(|f| fs::canonicalize(if f.as_os_str().is_empty() { Path::new(".") } else { f }).ok())
+    };
+    if let Location::Sqlite(database) = &s.location
+        && folder(database).is_some_and(|f| Some(f) == folder(&path))
+    {
+        s.ui.warn("the signing key lies beside the database: who can write the one can sign with the other");
+    }
+    Ok(())
+}

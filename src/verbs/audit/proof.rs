@@ -1,0 +1,206 @@
+//! Proofs that stand by themselves: that a record is in a signed tree, and that one signed tree is the beginning of
+//! another. They are checked with nothing but the file and the public key.
+
+use std::fs;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde_json::json;
+
+use super::checkpoint::to_file_or_stdout;
+use super::keys::verifiers;
+use super::verify::checkpoints_in;
+use crate::crud::gate;
+use crate::crud::session::Session;
+use crate::model::merkle::{Prover, consistency_path, inclusion_path, proves_consistency};
+use crate::model::note::{Checkpoint, Note};
+use crate::model::problem::{Problem, plain};
+use crate::model::proof::{Consistency, Inclusion, Proof, Sealed};
+use crate::model::value::rfc3339;
+use crate::store::audit::{Piece, each, size};
+use crate::store::checkpoints::{self, LOG, installation, origin};
+use crate::store::records;
+use crate::ui::format::{Format, json_pretty};
+use crate::ui::text::visible;
+
+/// Writes the proof that is asked for.
+pub async fn prove(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    match m.get_one::<i64>("seq") {
+        Some(seq) => inclusion(s, m, *seq).await,
+        None => consistency(s, m).await,
+    }
+}
+
+/// Reads one checkpoint of a log from a file: of several the first, or the last.
+fn checkpoint_of(
+    s: &mut Session<'_>,
+    m: &ArgMatches,
+    path: &str,
+    origin: &str,
+    last: bool,
+) -> Result<(Note, Checkpoint)> {
+    let keys = verifiers(s, m)?;
+    let found = checkpoints_in(s, path, &keys)?.into_iter().filter(|(_, c)| c.origin == origin);
+    let found = if last { found.max_by_key(|(_, c)| c.size) } else { found.min_by_key(|(_, c)| c.size) };
+    found.ok_or_else(|| {
+        Problem::not_found(format!("{path} holds no checkpoint of {origin}"))
+            .hint("--org names the organisation; without it the log of checkpoints is meant")
+            .into()
+    })
+}
+
+/// That a record is in the tree of a checkpoint: the one in a file, or the first that covers it.
+async fn inclusion(s: &mut Session<'_>, m: &ArgMatches, seq: i64) -> Result<()> {
+    let tree = s.the_org().await?;
+    let code = records::org_code(s.db().await?, tree).await?;
+    let here = installation(s.db().await?).await?;
+    let last = i64::try_from(size(s.db().await?, Some(tree)).await?)?;
+    if seq < 1 || seq > last {
+        return Err(Problem::not_found(format!("the trail of {code} has no record {seq}"))
+            .hint(format!("it goes from 1 to {last}"))
+            .into());
+    }
+    let (note, checkpoint) = match m.get_one::<String>("checkpoint").cloned() {
+        Some(path) => checkpoint_of(s, m, &path, &origin(here, tree), true)?,
+        None => {
+            let stored = checkpoints::of(s.db().await?, tree, Some(seq)).await?.ok_or_else(|| {
+                Problem::not_found(format!("no checkpoint covers record {seq} of {code} yet"))
+                    .hint("make one: orgctl audit checkpoint")
+            })?;
+            let note = Note::parse(&stored.note)?;
+            let checkpoint = Checkpoint::parse(&note.text)?;
+            (note, checkpoint)
+        }
+    };
+    let index = u64::try_from(seq - 1)?;
+    if checkpoint.size <= index {
+        return Err(Problem::not_found(format!(
+            "the checkpoint is of {} records, before record {seq}",
+            checkpoint.size
+        ))
+        .into());
+    }
+    let prover = Prover::new(&inclusion_path(index, checkpoint.size));
+    let db = s.db().await?;
+    let hashes = checkpoints::prove(db, tree, prover).await?.ok_or_else(|| gone(&code))?;
+    let mut request = None;
+    let mut sealed = None;
+    each(db, tree, seq, seq, |piece| {
+        match piece {
+            Piece::Request(r) => request = Some(r),
+            Piece::Record(r) => sealed = request.take().and_then(|request| Sealed::new(tree, &request, &r)),
+        }
+        Ok(())
+    })
+    .await?;
+    let sealed = sealed.ok_or_else(|| gone(&code))?;
+    let sealed = if m.get_flag("without-payload") { sealed.without_payload() } else { sealed };
+    let proof = Inclusion { sealed, index, hashes, note };
+    if let Err(problem) = proof.check(&checkpoint) {
+        return Err(Problem { hints: vec!["'orgctl audit verify' says more".into()], ..problem }.into());
+    }
+    to_file_or_stdout(s, m, &proof.to_string())?;
+    s.ui.status(&format!(
+        "record {seq} of {code} is in the tree of {} records of {}",
+        checkpoint.size, checkpoint.origin
+    ));
+    Ok(())
+}
+
+fn gone(code: &str) -> Problem {
+    Problem::integrity(format!("records of {code} are missing")).hint("'orgctl audit verify' says more")
+}
+
+/// That the tree of one checkpoint is the beginning of that of another.
+async fn consistency(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    let tree = s.org().await?.unwrap_or(LOG);
+    let here = installation(s.db().await?).await?;
+    let mut ends = Vec::new();
+    for name in ["from", "to"] {
+        let path = m.get_one::<String>(name).cloned().unwrap_or_default();
+        ends.push(checkpoint_of(s, m, &path, &origin(here, tree), name == "to")?);
+    }
+    let (Some((new_note, new)), Some((old_note, old))) = (ends.pop(), ends.pop()) else { return Ok(()) };
+    if old.size > new.size {
+        return Err(Problem::usage("the checkpoint of --from is the later one").hint("exchange the two").into());
+    }
+    let prover = Prover::new(&consistency_path(old.size, new.size));
+    let hashes = checkpoints::prove(s.db().await?, tree, prover).await?;
+    let proven = hashes.filter(|h| proves_consistency((old.size, &old.root), (new.size, &new.root), h));
+    let hashes = proven.ok_or_else(|| {
+        Problem::integrity(format!("the trail of {} is not the one that both checkpoints tell of", old.origin))
+            .hint("'orgctl audit verify --checkpoint FILE' says more")
+    })?;
+    to_file_or_stdout(s, m, &Consistency { hashes, old: old_note, new: new_note }.to_string())?;
+    s.ui.status(&format!("{}: its {} records are the first of the {}", old.origin, old.size, new.size));
+    Ok(())
+}
+
+/// Checks a proof with the public key; needs no database.
+pub async fn check_proof(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    let path = m.get_one::<String>("file").cloned().unwrap_or_default();
+    let keys = verifiers(s, m)?;
+    if keys.is_empty() {
+        return Err(Problem::usage("without the public key a proof proves nothing").hint("give it with --key").into());
+    }
+    let text = match path.as_str() {
+        "-" => {
+            String::from_utf8(s.ui.read_stdin(Vec::new()).await?).map_err(|_| Problem::invalid("this is no proof"))?
+        }
+        path => fs::read_to_string(path).map_err(|e| Problem::failed(format!("can't read {path}: {}", plain(&e))))?,
+    };
+    let signed = |note: &Note| -> Result<(Checkpoint, String)> {
+        let by = note.signed_by(&keys)?;
+        let by = by
+            .into_iter()
+            .next()
+            .ok_or_else(|| Problem::integrity("the checkpoint in the proof is not signed with a key that was given"))?;
+        Ok((Checkpoint::parse(&note.text)?, by))
+    };
+    let (report, sentence) = match Proof::parse(&text)? {
+        Proof::Inclusion(proof) => {
+            let (checkpoint, by) = signed(&proof.note)?;
+            proof.check(&checkpoint)?;
+            let header = proof.sealed.header()?;
+            let record = proof.sealed.told();
+            let key =
+                record["payload"]["key"].as_str().or(record["payload"]["new"]["code"].as_str()).unwrap_or_default();
+            let what = format!(
+                "record {} of {}: {} {} {key} at {}, {}",
+                header.seq,
+                checkpoint.origin,
+                header.action,
+                header.kind,
+                rfc3339(header.at),
+                header.status
+            );
+            let sentence = format!(
+                "{}; it is in the tree of {} records that {by} signed",
+                what.replace("  ", " "),
+                checkpoint.size
+            );
+            let report = json!({
+                "proof": "inclusion", "origin": checkpoint.origin, "size": checkpoint.size, "signed_by": by, "record": record,
+            });
+            (report, sentence)
+        }
+        Proof::Consistency(proof) => {
+            let ((old, by), (new, _)) = (signed(&proof.old)?, signed(&proof.new)?);
+            proof.check(&old, &new)?;
+            let sentence =
+                format!("{}: its {} records are the first of the {}, as {by} signed", old.origin, old.size, new.size);
+            let report = json!({
+                "proof": "consistency", "origin": old.origin, "from": old.size, "to": new.size, "signed_by": by,
+            });
+            (report, sentence)
+        }
+    };
+    if matches!(s.ui.style.format, Format::Json | Format::Ndjson) {
+        s.ui.out(&format!("{}\n", json_pretty(&report)))?;
+    } else {
+        s.ui.out(&format!("{}\n", visible(&sentence)))?;
+    }
+    s.ui.flush()?;
+    Ok(())
+}

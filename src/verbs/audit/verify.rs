@@ -1,0 +1,171 @@
+//! Proving the trail, in the database or from an export.
+
+use std::fs;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde_json::{Value as Json, json};
+
+use super::keys::verifiers;
+use crate::crud::gate;
+use crate::crud::session::Session;
+use crate::model::note::{Checkpoint, Note, Verifier};
+use crate::model::problem::{Problem, plain};
+use crate::model::value::Kind;
+use crate::model::verify::{Expected, Finding};
+use crate::store::audit::{Asked, Verified, size, verify as prove};
+use crate::store::checkpoints::{LOG, installation, origin, tree_of};
+use crate::store::records;
+use crate::ui::format::{Format, Head, Listing, json_pretty};
+
+/// The checkpoints that a file holds, their signatures checked where there is a key to check them by.
+pub fn checkpoints_in(s: &mut Session<'_>, path: &str, keys: &[Verifier]) -> Result<Vec<(Note, Checkpoint)>> {
+    let text = fs::read_to_string(path).map_err(|e| Problem::failed(format!("can't read {path}: {}", plain(&e))))?;
+    let in_file = |p: Problem| Problem { sentence: format!("{path}: {}", p.sentence), ..p };
+    let mut found = Vec::new();
+    for note in Note::parse_all(&text).map_err(in_file)? {
+        let checkpoint = Checkpoint::parse(&note.text).map_err(in_file)?;
+        if note.signed_by(keys).map_err(in_file)?.is_empty() && !keys.is_empty() {
+            let sentence =
+                format!("{path}: the checkpoint of {} is not signed with a key that was given", checkpoint.origin);
+            return Err(Problem::integrity(sentence).hint("--key names the public key; it can be repeated").into());
+        }
+        found.push((note, checkpoint));
+    }
+    if keys.is_empty() {
+        s.ui.warn(&format!("the signatures in {path} were not checked: give the public key with --key"));
+    }
+    Ok(found)
+}
+
+/// What files say that trees of this database must be.
+async fn known(
+    s: &mut Session<'_>,
+    m: &ArgMatches,
+    keys: &[Verifier],
+    only: Option<i32>,
+) -> Result<Vec<(i32, Expected)>> {
+    let mut known = Vec::new();
+    for path in m.get_many::<String>("checkpoint").into_iter().flatten().cloned().collect::<Vec<_>>() {
+        let here = installation(s.db().await?).await?;
+        let mut is_about = false;
+        for (_, checkpoint) in checkpoints_in(s, &path, keys)? {
+            let tree = tree_of(here, &checkpoint.origin).ok_or_else(|| {
+                let (of, here) = (&checkpoint.origin, origin(here, LOG));
+                Problem::integrity(format!("{path} holds a checkpoint of {of}, and this database is {here}"))
+                    .hint("either the file is of another installation, or the database was made anew")
+            })?;
+            if only.is_none_or(|only| only == tree) {
+                is_about = true;
+                let says = format!("the checkpoint in {path}");
+                known.push((tree, Expected { size: checkpoint.size, root: checkpoint.root, says }));
+            }
+        }
+        if !is_about {
+            return Err(Problem::usage(format!("{path} holds no checkpoint of this organisation")).into());
+        }
+    }
+    Ok(known)
+}
+
+/// Recomputes everything and compares. Exit code 8 where anything does not hold.
+pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let only = s.org().await?;
+    let keys = verifiers(s, m)?;
+    let asked = Asked {
+        only,
+        since_checkpoint: m.get_flag("since-checkpoint"),
+        deep: m.get_flag("deep"),
+        known: known(s, m, &keys, only).await?,
+        keys,
+    };
+    let total = size(s.db().await?, only).await?;
+    let progress = s.ui.progress();
+    progress.part("verifying", Some(total), "records");
+    let done = prove(s.db().await?, &asked, &mut |n| progress.set(n)).await;
+    progress.finish();
+    let verified = done?;
+    report(s, &verified).await?;
+    if verified.unchecked > 0 {
+        let n = verified.unchecked;
+        s.ui.warn(&format!("{n} signed notes in the database were not checked: give the public key with --key"));
+    }
+    if !verified.findings.is_empty() {
+        return Err(refuse(s, &verified.findings, "the audit trail does not hold").await?);
+    }
+    let since = if asked.since_checkpoint { " since the last checkpoint" } else { "" };
+    s.ui.status(&format!(
+        "{} audit records{since} in {} trees verified: nothing was changed behind orgctl's back",
+        verified.records,
+        verified.trees.len()
+    ));
+    let known = asked.known.len();
+    if known > 0 {
+        s.ui.status(&format!("{known} checkpoints from outside agree: nothing was cut off or written anew"));
+    }
+    if asked.deep {
+        s.ui.status(&format!("{} rows agree with what is recorded of them", verified.rows));
+    }
+    Ok(())
+}
+
+/// How a tree is called: the code of its organisation.
+async fn called(s: &mut Session<'_>, tree: i32) -> Result<String> {
+    if tree == LOG {
+        return Ok("(checkpoints)".to_owned());
+    }
+    records::org_code(s.db().await?, tree).await
+}
+
+async fn report(s: &mut Session<'_>, verified: &Verified) -> Result<()> {
+    let mut findings = Vec::new();
+    for f in &verified.findings {
+        findings.push((called(s, f.tree).await?, f));
+    }
+    match s.ui.style.format {
+        Format::Json | Format::Ndjson => {
+            let list: Vec<Json> = findings
+                .iter()
+                .map(|(org, f)| json!({ "org": org, "seq": f.seq, "kind": f.kind.word(), "what": f.what }))
+                .collect();
+            let report = json!({
+                "trees": verified.trees.len(),
+                "records": verified.records,
+                "checkpoints": verified.checkpoints,
+                "unchecked_signatures": verified.unchecked,
+                "rows": verified.rows,
+                "ok": findings.is_empty(),
+                "findings": list,
+            });
+            s.ui.out(&format!("{}\n", json_pretty(&report)))?;
+        }
+        _ if findings.is_empty() => {}
+        _ => {
+            let heads = ["org", "seq", "kind", "what"].map(|n| Head::new(n, Kind::Text)).to_vec();
+            let mut listing = Listing::new(&s.ui, heads, 1);
+            for (org, f) in findings {
+                let row = vec![org.into(), f.seq.into(), f.kind.word().into(), f.what.as_str().into()];
+                listing.row(&mut s.ui, row)?;
+            }
+            listing.finish(&mut s.ui)?;
+        }
+    }
+    s.ui.flush()
+}
+
+/// The error of a trail that does not hold: the first finding in a sentence.
+pub async fn refuse(s: &mut Session<'_>, findings: &[Finding], sentence: &str) -> Result<anyhow::Error> {
+    let Some(first) = findings.first() else { return Ok(Problem::integrity(sentence).into()) };
+    let code = called(s, first.tree).await?;
+    let at = match first.seq {
+        Some(seq) if first.tree == LOG => format!("checkpoint {seq} of the database"),
+        Some(seq) => format!("record {seq} of {code}"),
+        None => format!("the trail of {code}"),
+    };
+    let n = findings.len();
+    let count = if n == 1 { "1 finding".to_owned() } else { format!("{n} findings") };
+    Ok(Problem::integrity(format!("{sentence}: {at} {}", first.kind.became()))
+        .hint(format!("{count} in all; keep the database as it is and look at who could write to it"))
+        .into())
+}

@@ -78,6 +78,10 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         }
         _ => {}
     }
+    if ui.style.format == Format::Ocsf && (noun.as_str(), verb.as_str()) != ("audit", "export") {
+        let problem = Problem::usage("ocsf is a format of the audit trail").hint("orgctl audit export -o ocsf");
+        return end(ui, Err(problem.into()));
+    }
     let found = tree::find(&noun, &verb);
     let Some(access) = found.access() else {
         return end(ui, Err(anyhow::anyhow!("'{noun} {verb}' leads nowhere")));

@@ -175,13 +175,17 @@ pub const LEAVES: &[Leaf] = &[
         args: |c| c.arg(Arg::new("seq").value_name("SEQ").required(true).value_parser(value_parser!(i64)).help("Number of the record")),
         run: run!(audit::show) },
     Leaf { noun: "audit", verb: "verify", permission: "audit:verify", writes: false, about: "Recompute the audit trail and compare",
-        examples: "orgctl audit verify\norgctl audit verify --deep --org SAHYADRI -o json\norgctl audit verify --checkpoint /media/usb/checkpoints.txt --key /media/usb/audit.pub",
+        examples: "orgctl audit verify\norgctl audit verify --deep --org SAHYADRI -o json\norgctl audit verify --checkpoint /mnt/other/checkpoints.txt --key audit.pub\norgctl audit verify --file trail.jsonl --checkpoint checkpoints.txt --key audit.pub",
         args: |c| c.arg(switch("deep", "Hold the rows against what is recorded of them, too"))
             .arg(switch("since-checkpoint", "Only what came after the latest checkpoint of each trail"))
             .arg(text("checkpoint", "FILE", "Hold the trail against checkpoints taken earlier (can be repeated)").action(ArgAction::Append))
+            .arg(text("file", "EXPORT", "Prove an export or an archive instead of the database ('-': standard input)").conflicts_with_all(["deep", "since-checkpoint"]))
             .arg(verifier_key()), run: run!(audit::verify::verify) },
+    Leaf { noun: "audit", verb: "export", permission: "audit:export", writes: false, about: "Write the trail for others: as lines that prove themselves, as CSV, or as OCSF events",
+        examples: "orgctl audit export trail.jsonl --org SAHYADRI\norgctl audit export --since 30d -o ocsf\norgctl audit export --action delete -o csv > deleted.csv",
+        args: |c| audit_filters(c.arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)"))), run: run!(audit::export::export) },
     Leaf { noun: "audit", verb: "keygen", permission: "audit:keygen", writes: false, about: "Make the key that signs checkpoints, and print its public half",
-        examples: "orgctl audit keygen > audit.pub\norgctl audit keygen --signing-key /media/usb/audit.key",
+        examples: "orgctl audit keygen > audit.pub\norgctl audit keygen --signing-key /mnt/other/audit.key",
         args: |c| c.arg(signing_key()).arg(text("name", "NAME", "Name of the key in signatures (default: that of the installation)")), run: run!(audit::keys::keygen) },
     Leaf { noun: "audit", verb: "checkpoint", permission: "audit:checkpoint", writes: true, about: "Sign how large each trail is and which root it has",
         examples: "orgctl audit checkpoint --append /mnt/other/checkpoints.txt\norgctl audit checkpoint --org SAHYADRI --out sahyadri.txt",

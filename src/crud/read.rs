@@ -11,7 +11,9 @@ use uuid::Uuid;
 use super::gate::{self, Verb};
 use super::input::{filter, find, keys, rules_for_filter};
 use super::session::{Access, Session};
+use super::whole::Redirected;
 use crate::model::audit::Action;
+use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Mark, Record};
 use crate::model::scalar::Rules;
@@ -314,14 +316,31 @@ pub async fn exists(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     Ok(())
 }
 
-/// Records that password hashes were handed out.
+/// Records that data were handed out, before the first of them is.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct ExportHashes {
+pub struct Exported {
     pub noun: String,
     pub org: i32,
+    /// The one record it is about, where it is about one.
+    pub id: Option<Uuid>,
+    pub details: Map<String, Json>,
 }
 
-impl Verb for ExportHashes {
+impl Exported {
+    pub fn new(noun: &str, org: i32, format: Format, file: Option<&String>, with_hashes: bool) -> Exported {
+        let mut details = Map::new();
+        details.insert("format".into(), format.word().into());
+        if let Some(file) = file {
+            details.insert("file".into(), file.as_str().into());
+        }
+        if with_hashes {
+            details.insert("password_hashes".into(), true.into());
+        }
+        Exported { noun: noun.to_owned(), org, id: None, details }
+    }
+}
+
+impl Verb for Exported {
     type Output = ();
 
     fn orgs(&self) -> Vec<i32> {
@@ -329,8 +348,7 @@ impl Verb for ExportHashes {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
-        let details = Map::from_iter([("password_hashes".to_owned(), true.into())]);
-        tx.event(self.org, Action::Export, &self.noun, details).await
+        tx.event_about(self.org, Action::Export, &self.noun, self.id.unwrap_or_default(), self.details.clone()).await
     }
 }
 
@@ -359,8 +377,6 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         query.columns.push(records::password_column());
         let org = s.the_org().await?;
         query.org = Some(org);
-        // Before the first of them is out.
-        gate::write(s, &ExportHashes { noun: desc.noun.into(), org }).await?;
         s.ui.warn("the export holds password hashes: whoever has it can try passwords at leisure");
     }
     let format = if s.ui.style.format_given { s.ui.style.format } else { Format::Csv };
@@ -373,26 +389,24 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         }
         listing = listing.safe_for_spreadsheets();
     }
-    let file = m.get_one::<String>("file").filter(|f| *f != "-");
-    let Some(file) = file else {
-        stream(s, &query, &mut listing).await?;
-        listing.finish(&mut s.ui)?;
-        return s.ui.flush();
-    };
-    let failed =
-        |e: std::io::Error| Problem::failed(format!("can't write {file}: {}", crate::model::problem::plain(&e)));
-    let (whole, copy) = super::whole::Whole::create(std::path::Path::new(file)).map_err(failed)?;
-    let stdout = std::mem::replace(&mut s.ui.io.stdout, Box::new(std::io::BufWriter::new(copy)));
-    let terminal = std::mem::replace(&mut s.ui.io.stdout_is_terminal, false);
+    let file = m.get_one::<String>("file");
+    // Before the first row is out.
+    let org = query.org.unwrap_or(SYSTEM);
+    gate::write(s, &Exported::new(desc.noun, org, format, file, with_hashes)).await?;
+    let to = Redirected::begin(s, file)?;
     let mut done = stream(s, &query, &mut listing).await;
     if done.is_ok() {
-        done = listing.finish(&mut s.ui).and_then(|()| s.ui.flush());
+        done = listing.finish(&mut s.ui);
     }
-    s.ui.io.stdout = stdout;
-    s.ui.io.stdout_is_terminal = terminal;
-    done?;
-    whole.finish().map_err(failed)?;
-    s.ui.status(&format!("exported {} to {file}", records::count(listing.count(), desc)));
+    match to {
+        Some(to) => to.end(s, done)?,
+        None => {
+            done?;
+            return s.ui.flush();
+        }
+    }
+    let count = records::count(listing.count(), desc);
+    s.ui.status(&format!("exported {count} to {}", file.map_or("", String::as_str)));
     Ok(())
 }
 

@@ -144,11 +144,11 @@ impl<'a> Session<'a> {
     }
 
     /// Takes the connection out, for work that needs the rest of the session beside it; `put_db` gives it back.
-    pub(super) fn take_db(&mut self) -> Option<Db> {
+    pub fn take_db(&mut self) -> Option<Db> {
         self.db.take()
     }
 
-    pub(super) fn put_db(&mut self, db: Db) {
+    pub fn put_db(&mut self, db: Db) {
         self.db = Some(db);
     }
 

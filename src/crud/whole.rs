@@ -4,7 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::Result;
 use tempfile::NamedTempFile;
+
+use super::session::Session;
+use crate::model::problem::{Problem, plain};
 
 /// A file being written beside its place, readable by its owner alone, and moved there at the end. What is no ordinary
 /// file (a pipe, a device) is written to and never replaced: root could put a file in the place of `/dev/null`.
@@ -31,8 +35,44 @@ impl Whole {
     /// Puts the file into its place. Without this it is gone as if it had never been.
     pub fn finish(self) -> io::Result<()> {
         match self.temporary {
-            Some(temporary) => temporary.persist(&self.path).map(drop).map_err(|e| e.error),
+            Some(temporary) => {
+                // On the disk before it takes the place of what was there.
+                temporary.as_file().sync_all()?;
+                temporary.persist(&self.path).map(drop).map_err(|e| e.error)
+            }
             None => Ok(()),
         }
     }
+}
+
+/// What goes to standard output goes to a file meanwhile.
+pub struct Redirected {
+    path: String,
+    whole: Whole,
+    stdout: Box<dyn io::Write>,
+    terminal: bool,
+}
+
+impl Redirected {
+    /// Begins; `-` is standard output itself, and then there is nothing to do.
+    pub fn begin(s: &mut Session<'_>, path: Option<&String>) -> Result<Option<Redirected>> {
+        let Some(path) = path.filter(|p| *p != "-") else { return Ok(None) };
+        let (whole, copy) = Whole::create(Path::new(path)).map_err(|e| unwritten(path, &e))?;
+        let stdout = std::mem::replace(&mut s.ui.io.stdout, Box::new(io::BufWriter::new(copy)));
+        let terminal = std::mem::replace(&mut s.ui.io.stdout_is_terminal, false);
+        Ok(Some(Redirected { path: path.clone(), whole, stdout, terminal }))
+    }
+
+    /// Puts the file into its place where all went well, and gives standard output back.
+    pub fn end(self, s: &mut Session<'_>, done: Result<()>) -> Result<()> {
+        let done = done.and_then(|()| s.ui.flush());
+        s.ui.io.stdout = self.stdout;
+        s.ui.io.stdout_is_terminal = self.terminal;
+        done?;
+        Ok(self.whole.finish().map_err(|e| unwritten(&self.path, &e))?)
+    }
+}
+
+fn unwritten(path: &str, e: &io::Error) -> Problem {
+    Problem::failed(format!("can't write {path}: {}", plain(e)))
 }

@@ -86,7 +86,7 @@ impl Place {
 }
 
 /// What to look for. Everything given must hold.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Search {
     /// One tree; none: all of them.
     pub tree: Option<i32>,
@@ -199,7 +199,7 @@ async fn actors(db: &mut Db, actor: &str) -> Result<Vec<i64>> {
 }
 
 /// The last number up to which requests are older than a time; 0 where none is.
-async fn last_before(db: &mut Db, tree: i32, at: DateTime<Utc>) -> Result<i64> {
+pub async fn last_before(db: &mut Db, tree: i32, at: DateTime<Utc>) -> Result<i64> {
     let sql = Sql::new(
         "select last_seq from audit_requests where tree = $1 and at < $2 order by at desc, first_seq desc limit 1",
     );

@@ -543,6 +543,18 @@ impl<'a> Tx<'a> {
         self.audit(org, action, kind, Uuid::nil(), Payload { details, ..Payload::default() }).await
     }
 
+    /// As [`Tx::event`], about one record.
+    pub async fn event_about(
+        &mut self,
+        org: i32,
+        action: Action,
+        kind: &str,
+        id: Uuid,
+        details: Map<String, Json>,
+    ) -> Result<()> {
+        self.audit(org, action, kind, id, Payload { details, ..Payload::default() }).await
+    }
+
     /// Records a refused or failed command under the word of its verb.
     pub async fn refusal(&mut self, org: i32, action: &str, kind: &str, details: Map<String, Json>) -> Result<()> {
         self.append(org, action, kind, Uuid::nil(), Payload { details, ..Payload::default() }).await

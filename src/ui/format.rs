@@ -23,20 +23,37 @@ pub enum Format {
     Tsv,
     Yaml,
     Key,
+    /// Events of the Open Cybersecurity Schema Framework, one a line: of the audit trail alone.
+    Ocsf,
 }
 
 impl Format {
-    pub const WORDS: &'static [&'static str] = &["table", "json", "ndjson", "csv", "tsv", "yaml", "key"];
+    pub const WORDS: &'static [&'static str] =
+        &["table", "json", "ndjson", "jsonl", "csv", "tsv", "yaml", "key", "ocsf"];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Format::Table => "table",
+            Format::Json => "json",
+            Format::Ndjson => "ndjson",
+            Format::Csv => "csv",
+            Format::Tsv => "tsv",
+            Format::Yaml => "yaml",
+            Format::Key => "key",
+            Format::Ocsf => "ocsf",
+        }
+    }
 
     pub fn parse(word: &str) -> Option<Format> {
         Some(match word {
             "table" => Format::Table,
             "json" => Format::Json,
-            "ndjson" => Format::Ndjson,
+            "ndjson" | "jsonl" => Format::Ndjson,
             "csv" => Format::Csv,
             "tsv" => Format::Tsv,
             "yaml" => Format::Yaml,
             "key" => Format::Key,
+            "ocsf" => Format::Ocsf,
             _ => return None,
         })
     }
@@ -150,7 +167,7 @@ impl Listing {
             Format::Json => {
                 ui.out(&format!("{}  {}", if first { "" } else { ",\n" }, json(&object(&self.heads, &row))))
             }
-            Format::Ndjson => ui.out(&format!("{}\n", json(&object(&self.heads, &row)))),
+            Format::Ndjson | Format::Ocsf => ui.out(&format!("{}\n", json(&object(&self.heads, &row)))),
             Format::Yaml => {
                 let terminal = ui.io.stdout_is_terminal;
                 ui.out(&yaml(&Json::Array(vec![object(&self.heads, &row)]), terminal)?)
@@ -192,7 +209,7 @@ impl Listing {
                 let names: Vec<&str> = self.heads.iter().map(|h| h.name.as_str()).collect();
                 ui.out(&format!("{}\n", names.join("\t")))
             }
-            Format::Table | Format::Ndjson | Format::Yaml | Format::Key => Ok(()),
+            Format::Table | Format::Ndjson | Format::Ocsf | Format::Yaml | Format::Key => Ok(()),
         }
     }
 
@@ -243,7 +260,7 @@ pub fn record(ui: &mut Ui, heads: &[Head], key: usize, row: Vec<Value>) -> Resul
             ui.out(&text)
         }
         Format::Json => ui.out(&format!("{}\n", json_pretty(&object(heads, &row)))),
-        Format::Ndjson => ui.out(&format!("{}\n", json(&object(heads, &row)))),
+        Format::Ndjson | Format::Ocsf => ui.out(&format!("{}\n", json(&object(heads, &row)))),
         Format::Yaml => {
             let terminal = ui.io.stdout_is_terminal;
             ui.out(&yaml(&object(heads, &row), terminal)?)

@@ -1,6 +1,7 @@
 //! The audit trail: list, tail, stats, show; and below, what proves it.
 
 pub mod checkpoint;
+pub mod export;
 pub mod keys;
 pub mod proof;
 pub mod verify;

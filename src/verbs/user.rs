@@ -12,7 +12,7 @@ use super::stats;
 use super::tree::{self, Node};
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::{find, find_in, find_ref, time_to_come};
-use crate::crud::read::known_columns;
+use crate::crud::read::{Exported, known_columns};
 use crate::crud::remove::{self, Mode};
 use crate::crud::session::Session;
 use crate::crud::write::{Changed, Target, change, dry_run_note, targets, tell_changed};
@@ -509,6 +509,11 @@ pub async fn dossier(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
     let record = find(s, DESC, &key, Life::Any).await?;
+    if s.ui.style.format_given && !matches!(s.ui.style.format, Format::Json) {
+        return Err(Problem::usage("a dossier is JSON").hint("leave out the other format").into());
+    }
+    let told = Exported::new(DESC.noun, record.meta.org_id, Format::Json, None, false);
+    gate::write(s, &Exported { id: Some(record.meta.id), ..told }).await?;
     let mut about = serde_json::Map::new();
     about.insert("user".into(), crate::crud::read::record_json(s, DESC, &record).await?);
     let mut pointing = serde_json::Map::new();
@@ -523,9 +528,6 @@ pub async fn dossier(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     about.insert("credential".into(), credentials::about(s.db().await?, &record).await?);
     about.insert("tokens".into(), credentials::tokens(s.db().await?, &record).await?);
     about.insert("history".into(), crate::crud::trail::history_json(s, &record).await?);
-    if s.ui.style.format_given && !matches!(s.ui.style.format, Format::Json) {
-        return Err(Problem::usage("a dossier is JSON").hint("leave out the other format").into());
-    }
     s.ui.out(&format!("{}\n", format::json_pretty(&about.into())))?;
     s.ui.flush()
 }

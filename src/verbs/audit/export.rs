@@ -1,0 +1,212 @@
+//! The trail for others: as lines that prove themselves, as a table, or as events of a security product.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde_json::Value as Json;
+
+use super::{PIECE, wanted};
+use crate::crud::gate;
+use crate::crud::read::Exported;
+use crate::crud::session::Session;
+use crate::crud::trail::Entries;
+use crate::crud::whole::Redirected;
+use crate::model::audit;
+use crate::model::export::{Trail, end_line, record_line, request_line};
+use crate::model::ocsf::Event;
+use crate::model::org::SYSTEM;
+use crate::model::problem::Problem;
+use crate::store::audit::{Piece, each, frontier_at, size};
+use crate::store::checkpoints::{installation, origin};
+use crate::store::db::Db;
+use crate::store::records;
+use crate::store::trail::{Entry, Search, last_before, search, trees};
+use crate::ui::format::Format;
+
+/// A tree and the stretch of it that is handed out.
+struct Stretch {
+    tree: i32,
+    first: i64,
+    last: i64,
+}
+
+pub async fn export(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let format = if s.ui.style.format_given { s.ui.style.format } else { Format::Ndjson };
+    let asked = wanted(s, m).await?;
+    let picks = asked != Search { tree: asked.tree, since: asked.since, until: asked.until, ..Search::default() };
+    if format == Format::Ndjson && picks {
+        return Err(Problem::usage(
+            "what proves itself leaves nothing out: only --since, --until and --on pick records",
+        )
+        .hint("-o csv and -o ocsf take the other conditions")
+        .into());
+    }
+    let file = m.get_one::<String>("file");
+    let told = Exported::new(audit::KIND, asked.tree.unwrap_or(SYSTEM), format, file, false);
+    gate::write(s, &told).await?;
+    let stretches = stretches(s, &asked).await?;
+    let to = Redirected::begin(s, file)?;
+    s.ui.style.format = format;
+    let done = match format {
+        Format::Ndjson => lines(s, &stretches).await,
+        Format::Ocsf => events(s, &asked, &stretches).await,
+        _ => table(s, &asked, &stretches).await,
+    };
+    match to {
+        Some(to) => to.end(s, done)?,
+        None => {
+            done?;
+            s.ui.flush()?;
+        }
+    }
+    if let Some(file) = file.filter(|f| *f != "-") {
+        s.ui.status(&format!("exported the audit trail to {file}"));
+    }
+    Ok(())
+}
+
+/// What the times name: as times never run backwards, a stretch of each tree.
+async fn stretches(s: &mut Session<'_>, asked: &Search) -> Result<Vec<Stretch>> {
+    let db = s.db().await?;
+    let all = match asked.tree {
+        Some(tree) => vec![tree],
+        None => trees(db).await?,
+    };
+    let mut found = Vec::new();
+    for tree in all {
+        let first = match asked.since {
+            Some(since) => last_before(db, tree, since).await? + 1,
+            None => 1,
+        };
+        let last = match asked.until {
+            Some(until) => last_before(db, tree, until).await?,
+            None => i64::try_from(size(db, Some(tree)).await?)?,
+        };
+        if first <= last {
+            found.push(Stretch { tree, first, last });
+        }
+    }
+    Ok(found)
+}
+
+/// One stretch as lines, written by `out`.
+pub async fn stretch_lines(
+    db: &mut Db,
+    tree: i32,
+    (first, last): (i64, i64),
+    mut out: impl FnMut(&str) -> Result<()>,
+) -> Result<()> {
+    let trail = Trail {
+        tree,
+        origin: origin(installation(db).await?, tree),
+        org: records::org_code(db, tree).await?,
+        from: first,
+        frontier: frontier_at(db, tree, first - 1).await?,
+    };
+    out(&trail.to_line()?)?;
+    let mut frontier = trail.frontier;
+    each(db, tree, first, last, |piece| match piece {
+        Piece::Request(request) => out(&request_line(&request)?),
+        Piece::Record(record) => {
+            frontier.append(record.leaf);
+            out(&record_line(&record)?)
+        }
+    })
+    .await?;
+    out(&end_line(&frontier)?)
+}
+
+async fn lines(s: &mut Session<'_>, stretches: &[Stretch]) -> Result<()> {
+    s.db().await?;
+    let progress = s.ui.progress();
+    let total = stretches.iter().map(|t| u64::try_from(t.last - t.first + 1).unwrap_or(0)).sum();
+    progress.part("writing", Some(total), "records");
+    let Some(mut db) = s.take_db() else { return Ok(()) };
+    let ui = &mut s.ui;
+    let mut n = 0;
+    let mut done = Ok(());
+    for stretch in stretches {
+        done = stretch_lines(&mut db, stretch.tree, (stretch.first, stretch.last), |line| {
+            n += 1;
+            if progress.is_shown() && n % 1024 == 0 {
+                progress.set(n);
+            }
+            ui.out(line)
+        })
+        .await;
+        if done.is_err() {
+            break;
+        }
+    }
+    progress.finish();
+    s.put_db(db);
+    done
+}
+
+/// Hands on the entries of a stretch that are asked for, the oldest first, some at a time.
+async fn pieces(
+    s: &mut Session<'_>,
+    asked: &Search,
+    stretch: &Stretch,
+    mut take: impl AsyncFnMut(&mut Session<'_>, Vec<Entry>) -> Result<()>,
+) -> Result<()> {
+    let step = i64::try_from(PIECE)?;
+    let mut after = stretch.first - 1;
+    while after < stretch.last {
+        let before = (after + step).min(stretch.last) + 1;
+        let some = Search {
+            tree: Some(stretch.tree),
+            after: Some(after),
+            before: Some(before),
+            since: None,
+            until: None,
+            limit: None,
+            ..asked.clone()
+        };
+        let mut entries = search(s.db().await?, &some).await?;
+        entries.reverse();
+        take(s, entries).await?;
+        after = before - 1;
+    }
+    Ok(())
+}
+
+async fn table(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> Result<()> {
+    let mut list = Entries::new(s, true)?;
+    for stretch in stretches {
+        pieces(s, asked, stretch, async |s, entries| list.show(s, &entries).await).await?;
+    }
+    list.finish(s)
+}
+
+async fn events(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> Result<()> {
+    let here = installation(s.db().await?).await?;
+    for stretch in stretches {
+        let code = records::org_code(s.db().await?, stretch.tree).await?;
+        let origin = origin(here, stretch.tree);
+        pieces(s, asked, stretch, async |s, entries| {
+            for e in &entries {
+                let event = Event {
+                    origin: &origin,
+                    org: &code,
+                    seq: e.seq,
+                    at: e.at,
+                    action: &e.action,
+                    kind: &e.kind,
+                    resource_id: e.resource_id.to_string(),
+                    key: e.key(),
+                    status: &e.status,
+                    source: &e.source,
+                    request_id: e.request_id.to_string(),
+                    actor: &e.actor,
+                    payload: e.payload.as_ref().unwrap_or(&Json::Null),
+                    request: e.request.as_ref().unwrap_or(&Json::Null),
+                };
+                s.ui.out(&format!("{}\n", event.to_json()))?;
+            }
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}

@@ -231,7 +231,7 @@ async fn until_signal(
     session.ui.restore_terminal();
     let done = match dealt_with.get() {
         0 => "interrupted; nothing was changed".to_owned(),
-        n => format!("interrupted after {n} of the keys were dealt with"),
+        n => format!("interrupted after {n} were dealt with"),
     };
     Err(Problem::new(kind, done).into())
 }

@@ -184,6 +184,9 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "audit", verb: "export", permission: "audit:export", writes: false, about: "Write the trail for others: as lines that prove themselves, as CSV, or as OCSF events",
         examples: "orgctl audit export trail.jsonl --org SAHYADRI\norgctl audit export --since 30d -o ocsf\norgctl audit export --action delete -o csv > deleted.csv",
         args: |c| audit_filters(c.arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)"))), run: run!(audit::export::export) },
+    Leaf { noun: "audit", verb: "append", permission: "audit:append", writes: true, about: "Record what another program did; lines of JSON from standard input with '-'",
+        examples: "orgctl audit append --action asset_transfer --resource asset:LAP-0042 --comment 'to Pune'\njq -c '.[]' payments.json | orgctl audit append - --org SAHYADRI",
+        args: append_args, run: run!(audit::append::append) },
     Leaf { noun: "audit", verb: "keygen", permission: "audit:keygen", writes: false, about: "Make the key that signs checkpoints, and print its public half",
         examples: "orgctl audit keygen > audit.pub\norgctl audit keygen --signing-key /mnt/other/audit.key",
         args: |c| c.arg(signing_key()).arg(text("name", "NAME", "Name of the key in signatures (default: that of the installation)")), run: run!(audit::keys::keygen) },
@@ -530,6 +533,36 @@ fn audit_filters(c: Command) -> Command {
                 .hide_possible_values(true),
         )
         .arg(text("request", "UUID", "Only what this command did"))
+}
+
+fn append_args(c: Command) -> Command {
+    c.arg(
+        Arg::new("lines")
+            .value_name("-")
+            .value_parser(["-"])
+            .hide_possible_values(true)
+            .help("Read lines of JSON from standard input"),
+    )
+    .arg(
+        text("action", "ACTION", "What was done: asset_transfer, payment, or a word of your own")
+            .required_unless_present("lines"),
+    )
+    .arg(text("resource", "KIND:KEY", "What it was done to: asset:LAP-0042").required_unless_present("lines"))
+    .arg(text("comment", "TEXT", "Comment"))
+    .arg(text("description", "TEXT", "Description"))
+    .arg(text("status", "STATUS", "How it ended: success, failed, denied or interrupted (default: success)"))
+    .arg(text("error", "TEXT", "Why it did not succeed"))
+    .arg(text("source", "SOURCE", "Where it came from: api, web, mobile, cron ..."))
+    .arg(text("at", "TIME", "When it happened, if not now"))
+    .arg(text("on-behalf-of", "NAME", "For whom it was done"))
+    .arg(text("session", "ID", "Session of the application"))
+    .arg(text("method", "METHOD", "Method of the request: POST"))
+    .arg(text("path", "PATH", "Path of the request"))
+    .arg(text("user-agent", "TEXT", "Program that made the request"))
+    .arg(text("ip", "ADDRESS", "Address that it came from"))
+    .arg(text("old", "JSON", "Values before, as an object"))
+    .arg(text("new", "JSON", "Values after, as an object"))
+    .arg(text("details", "JSON", "Anything else, as an object"))
 }
 
 fn audit_args(c: Command) -> Command {

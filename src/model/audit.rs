@@ -66,8 +66,59 @@ impl Action {
     }
 }
 
+/// The closed list of DOMAIN.md, section 5: other words are those of other programs.
+pub const ACTIONS: &[&str] = &[
+    "create",
+    "read",
+    "update",
+    "delete",
+    "restore",
+    "purge",
+    "import",
+    "export",
+    "reveal",
+    "login",
+    "logout",
+    "otp_request",
+    "otp_verify",
+    "kyc_submit",
+    "kyc_approve",
+    "kyc_reject",
+    "password_change",
+    "role_change",
+    "access_grant",
+    "access_revoke",
+    "user_block",
+    "user_unblock",
+    "unlock",
+    "suspend",
+    "activate",
+    "deactivate",
+    "move",
+    "merge",
+    "revert",
+    "approve",
+    "reject",
+    "session_revoke",
+    "key_rotate",
+    "erase",
+    "archive",
+    "apply",
+    "migrate",
+    "asset_assign",
+    "asset_transfer",
+    "payment",
+    "refund",
+    "backup",
+    "backup_restore",
+    "config_change",
+];
+
+/// Where a command can come from (DOMAIN.md, section 5).
+pub const SOURCES: &[&str] = &["cli", "cron", "ci", "api", "web", "mobile", "system"];
+
 /// How the command ended that a record belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     Success,
     Failed,
@@ -76,6 +127,12 @@ pub enum Status {
 }
 
 impl Status {
+    pub const ALL: &[Status] = &[Status::Success, Status::Failed, Status::Denied, Status::Interrupted];
+
+    pub fn parse(word: &str) -> Option<Status> {
+        Status::ALL.iter().copied().find(|s| s.word() == word)
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Status::Success => "success",

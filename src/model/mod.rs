@@ -17,6 +17,7 @@ pub mod scalar;
 pub mod search;
 pub mod sequence;
 pub mod setting;
+pub mod strict;
 pub mod token;
 pub mod user;
 pub mod value;

@@ -20,6 +20,7 @@ pub mod load;
 pub mod location;
 pub mod migrate;
 mod numeric;
+pub mod outside;
 pub mod people;
 pub mod postgres;
 pub mod query;

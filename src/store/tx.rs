@@ -305,6 +305,11 @@ impl<'a> Tx<'a> {
         self.error = Some(error.to_owned());
     }
 
+    /// All records of this transaction are about what ended so elsewhere.
+    pub fn tells_of(&mut self, status: Status) {
+        self.status = status;
+    }
+
     /// A number for a new organisation and an empty tree for it. SYSTEM's head must be locked.
     pub async fn new_org_number(&mut self) -> Result<i32> {
         // Trees outlive their organisation, so a number is never given twice.
@@ -574,6 +579,23 @@ impl<'a> Tx<'a> {
     async fn append(&mut self, org: i32, action: &str, kind: &str, id: Uuid, payload: Payload) -> Result<()> {
         self.prepare(org, action, kind, id, payload).await?;
         self.flush().await
+    }
+
+    /// As `append`, but the record waits to be written together with others.
+    pub(super) async fn append_later(
+        &mut self,
+        org: i32,
+        action: &str,
+        kind: &str,
+        id: Uuid,
+        payload: Payload,
+    ) -> Result<()> {
+        self.prepare(org, action, kind, id, payload).await?;
+        if self.waiting_audit.len() >= TOGETHER { self.flush().await } else { Ok(()) }
+    }
+
+    pub(super) fn random(&self) -> &dyn Random {
+        self.random
     }
 
     /// Makes an audit record, which waits to be written.

@@ -1,5 +1,6 @@
 //! The audit trail: list, tail, stats, show; and below, what proves it.
 
+pub mod append;
 pub mod checkpoint;
 pub mod export;
 pub mod keys;
@@ -25,7 +26,7 @@ use crate::model::scalar::shorten;
 use crate::model::value::{Kind, Value};
 use crate::store::audit::size;
 use crate::store::trail::{By, Entry, Place, Search, search};
-use crate::store::{records, trail};
+use crate::store::{outside, records, trail};
 use crate::ui::format::{Format, Head, Listing, record};
 use crate::ui::text::{local, visible};
 
@@ -64,12 +65,23 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
     let kind = text("resource");
     let mut resources = None;
     if let Some(key) = text("key") {
-        let desc = kind.as_deref().and_then(resource).ok_or_else(|| {
+        let noun = kind.as_deref().ok_or_else(|| {
             Problem::usage("--key names a record of one kind").hint("say which: --resource user --key asha@x.example")
         })?;
-        let org = if desc.is_org() { None } else { tree };
-        let (found, id) = called(s, desc, org, &key).await?;
-        (tree, resources) = (found.or(tree), Some(vec![id]));
+        match resource(noun) {
+            Some(desc) => {
+                let org = if desc.is_org() { None } else { tree };
+                let (found, id) = called(s, desc, org, &key).await?;
+                (tree, resources) = (found.or(tree), Some(vec![id]));
+            }
+            // A thing of another application, which has recorded it.
+            None => {
+                let org = s.the_org().await?;
+                let own = Uuid::try_parse(&key).ok();
+                let id = outside::id(s.db().await?, org, noun, &key).await?;
+                (tree, resources) = (Some(org), Some(vec![own.or(id).unwrap_or_default()]));
+            }
+        }
     }
     // A reference is recorded by its column.
     let column = |name: String| {

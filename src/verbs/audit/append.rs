@@ -1,0 +1,329 @@
+//! Records from outside: scripts and applications share the trail.
+
+use std::io::{self, BufRead as _, BufReader};
+use std::net::IpAddr;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::crud::gate::{self, Verb};
+use crate::crud::input::{find_in, time};
+use crate::crud::session::Session;
+use crate::model::audit::{ACTIONS, KIND, SOURCES, Status, WORD};
+use crate::model::problem::Problem;
+use crate::model::scalar::{Rules, shorten};
+use crate::model::value::rfc3339;
+use crate::model::{RESOURCES, resource, strict};
+use crate::store::outside::Outside;
+use crate::store::records::Life;
+use crate::store::settings;
+use crate::store::tx::Tx;
+
+/// Appends records that belong together: of one outcome and one source.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Append {
+    pub org: i32,
+    pub status: Status,
+    pub records: Vec<Outside>,
+}
+
+impl Verb for Append {
+    type Output = ();
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.org]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+        tx.tells_of(self.status);
+        tx.append_outside(self.org, &self.records).await
+    }
+}
+
+/// Most records of one transaction, and most lines that wait to be written.
+const TOGETHER: usize = 4000;
+
+/// Longest line that is read.
+const LONGEST: usize = 1 << 20;
+
+/// Members whose texts are taken as they are, with their longest length (DOMAIN.md, section 0) and the flag that gives
+/// them.
+const TEXTS: &[(&str, usize, &str)] = &[
+    ("comment", 10_000, "comment"),
+    ("description", 10_000, "description"),
+    ("error", 10_000, "error"),
+    ("on_behalf_of", 255, "on-behalf-of"),
+    ("session", 255, "session"),
+    ("request_method", 10, "method"),
+    ("request_path", 255, "path"),
+    ("user_agent", 1000, "user-agent"),
+];
+
+/// Members that hold objects.
+const OBJECTS: &[&str] = &["old", "new", "details"];
+
+fn wrong(member: &str, why: &str) -> Problem {
+    Problem::invalid(format!("{member} {why}"))
+}
+
+/// Whether a text is a word as actions and kinds are: `[a-z][a-z0-9_]*`.
+fn is_word(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.len() <= WORD
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// One record with what its transaction must have.
+struct Told {
+    status: Status,
+    source: Option<&'static str>,
+    record: Outside,
+}
+
+/// Reads the members of one record.
+async fn read(s: &mut Session<'_>, org: i32, mut members: Map<String, Json>) -> Result<Told> {
+    let mut text = |name: &str| match members.remove(name) {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::String(text)) if !text.is_empty() => Ok(Some(text)),
+        Some(_) => Err(wrong(name, "must be a text")),
+    };
+    let action = text("action")?.ok_or_else(|| wrong("action", "is missing"))?;
+    let what = text("resource")?.ok_or_else(|| wrong("resource", "is missing"))?;
+    let (kind, key) = match what.split_once(':') {
+        Some((kind, key)) => (kind.to_owned(), Some(key.trim().to_owned()).filter(|k| !k.is_empty())),
+        None => (what, text("key")?),
+    };
+    for (member, word) in [("action", &action), ("resource", &kind)] {
+        if !is_word(word) {
+            let why = format!("must be a word of small letters, digits and _, at most {WORD}: not '{}'", shorten(word));
+            return Err(wrong(member, &why).into());
+        }
+    }
+    if key.as_ref().is_some_and(|k| k.chars().count() > 255) {
+        return Err(wrong("key", "has at most 255 characters").into());
+    }
+    let status = match text("status")? {
+        None => Status::Success,
+        Some(word) => {
+            Status::parse(&word).ok_or_else(|| wrong("status", "must be success, failed, denied or interrupted"))?
+        }
+    };
+    let source = match text("source")? {
+        None => None,
+        Some(word) => {
+            let known = SOURCES.iter().copied().find(|s| *s == word);
+            Some(known.ok_or_else(|| wrong("source", &format!("must be one of {}", SOURCES.join(", "))))?)
+        }
+    };
+    let mut details = Map::new();
+    for (name, longest, _) in TEXTS {
+        let Some(text) = text(name)? else { continue };
+        if text.chars().count() > *longest {
+            return Err(wrong(name, &format!("has at most {longest} characters")).into());
+        }
+        details.insert((*name).to_owned(), text.into());
+    }
+    if let Some(ip) = text("ip")? {
+        let ip: IpAddr = ip.trim().parse().map_err(|_| wrong("ip", "must be an IP address"))?;
+        details.insert("ip".into(), ip.to_canonical().to_string().into());
+    }
+    if let Some(at) = text("at")? {
+        // When it happened, as the other program says; the record's own time is that of its writing.
+        let (at, _) = time(&at, s.clock.now()).map_err(|p| Problem::invalid(p.sentence))?;
+        details.insert("happened_at".into(), rfc3339(at).into());
+    }
+    let mut object = |name: &str| match members.remove(name) {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::Object(object)) => Ok(Some(object)),
+        Some(_) => Err(wrong(name, "must be an object")),
+    };
+    let (old, new) = (object("old")?, object("new")?);
+    details.extend(object("details")?.map(|d| ("details".to_owned(), Json::Object(d))));
+    if let Some(unknown) = members.keys().next() {
+        let texts = TEXTS.iter().map(|(name, ..)| *name);
+        let known: Vec<&str> = ["action", "resource", "key", "status", "source", "ip", "at"]
+            .into_iter()
+            .chain(texts)
+            .chain(OBJECTS.iter().copied())
+            .collect();
+        return Err(wrong(&shorten(unknown), "is not known; what else there is to say goes into details")
+            .hint(format!("members: {}", known.join(", ")))
+            .into());
+    }
+    if !ACTIONS.contains(&action.as_str()) {
+        details.insert("external".into(), true.into());
+    }
+    let id = about(s, org, &action, &kind, key.as_deref(), old.is_some() || new.is_some()).await?;
+    Ok(Told { status, source, record: Outside { action, kind, key, id, old, new, details } })
+}
+
+/// What can happen to a record of ours without changing it.
+const WITHOUT_CHANGE: &[&str] = &[
+    "read",
+    "export",
+    "reveal",
+    "login",
+    "logout",
+    "otp_request",
+    "otp_verify",
+    "asset_assign",
+    "asset_transfer",
+    "payment",
+    "refund",
+];
+
+/// The id of what it is about, where it is a record of ours; a record of ours is changed by orgctl alone, and what it
+/// says of that is what `--as-of` and `verify --deep` go by.
+async fn about(
+    s: &mut Session<'_>,
+    org: i32,
+    action: &str,
+    kind: &str,
+    key: Option<&str>,
+    has_values: bool,
+) -> Result<Option<Uuid>> {
+    let Some(desc) = resource(kind) else {
+        if matches!(kind, KIND | "database") || kind == settings::NOUN {
+            return Err(wrong("resource", &format!("can't be {kind}: orgctl records that itself")).into());
+        }
+        return Ok(key.and_then(|key| Uuid::try_parse(key).ok()));
+    };
+    if has_values || (ACTIONS.contains(&action) && !WITHOUT_CHANGE.contains(&action)) {
+        let nouns: Vec<&str> = RESOURCES.iter().map(|d| d.noun).collect();
+        return Err(wrong("action", &format!("{action} of a {kind} is for orgctl to do, and it records that itself"))
+            .hint(format!("what changes {} goes through orgctl", nouns.join(", ")))
+            .into());
+    }
+    match key {
+        Some(key) => Ok(Some(find_in(s, desc, Some(org), key, Life::Any).await?.meta.id)),
+        None => Ok(None),
+    }
+}
+
+/// Writes records of one outcome and one source; how many.
+async fn write(s: &mut Session<'_>, org: i32, told: Vec<Told>) -> Result<usize> {
+    let own = s.origin.source;
+    let mut n = 0;
+    let mut told = told.into_iter().peekable();
+    while let Some(first) = told.next() {
+        let (status, source) = (first.status, first.source);
+        let mut records = vec![first.record];
+        while let Some(next) = told.next_if(|t| t.status == status && t.source == source) {
+            records.push(next.record);
+        }
+        n += records.len();
+        s.origin.source = source.unwrap_or(own);
+        let done = gate::write(s, &Append { org, status, records }).await;
+        s.origin.source = own;
+        done?;
+    }
+    Ok(n)
+}
+
+pub async fn append(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let org = s.the_org().await?;
+    if m.get_one::<String>("lines").is_some() {
+        return stream(s, org).await;
+    }
+    let mut members = Map::new();
+    let flags = ["action", "resource", "status", "source", "ip", "at"].map(|name| (name, name));
+    for (name, flag) in flags.into_iter().chain(TEXTS.iter().map(|(name, _, flag)| (*name, *flag))) {
+        if let Some(text) = m.get_one::<String>(flag) {
+            members.insert(name.to_owned(), text.as_str().into());
+        }
+    }
+    for name in OBJECTS {
+        if let Some(text) = m.get_one::<String>(name) {
+            let json = strict::parse(text).map_err(|e| wrong(name, &format!("is no JSON that can be kept: {e}")))?;
+            members.insert((*name).to_owned(), json);
+        }
+    }
+    let told = read(s, org, members).await?;
+    let what = format!("{} {} {}", told.record.action, told.record.kind, told.record.key.as_deref().unwrap_or(""));
+    write(s, org, vec![told]).await?;
+    s.ui.status(&format!("recorded {}", what.trim_end()));
+    crate::crud::write::dry_run_note(s);
+    Ok(())
+}
+
+/// Lines of JSON from standard input, written as they come: what is there is written together, and nothing waits for what
+/// is not. A line that is wrong ends it; what came before it stays recorded, and is counted.
+async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
+    let (lines, mut come) = mpsc::channel::<io::Result<Vec<u8>>>(TOGETHER);
+    let stdin = std::mem::replace(&mut s.ui.io.stdin, Box::new(io::empty()));
+    tokio::task::spawn_blocking(move || {
+        let mut stdin = BufReader::with_capacity(1 << 16, stdin);
+        loop {
+            let mut line = Vec::new();
+            let read = stdin.read_until(b'\n', &mut line);
+            let is_end = matches!(read, Ok(0));
+            // The other end is gone where a line was wrong.
+            if is_end || lines.blocking_send(read.map(|_| line)).is_err() {
+                return;
+            }
+        }
+    });
+    let progress = s.ui.progress();
+    progress.part("recording", None, "records");
+    let (mut number, mut written) = (0_u64, 0_usize);
+    let mut failed = None;
+    while failed.is_none()
+        && let Some(first) = come.recv().await
+    {
+        let mut told = Vec::new();
+        let mut line = Some(first);
+        while let Some(next) = line.take() {
+            number += 1;
+            match one(s, org, next).await {
+                Ok(one) => told.extend(one),
+                Err(e) => {
+                    failed = Some(e);
+                    break;
+                }
+            }
+            if told.len() < TOGETHER {
+                line = come.try_recv().ok();
+            }
+        }
+        written += write(s, org, told).await?;
+        s.dealt_with.set(written as u64);
+        s.committing.set(false);
+        progress.set(written as u64);
+    }
+    progress.finish();
+    if let Some(e) = failed {
+        let problem = e.downcast::<Problem>()?;
+        let stays = if written > 0 { format!("; the {written} records before it are recorded") } else { String::new() };
+        let kind = match problem.kind {
+            crate::model::problem::Kind::Usage => crate::model::problem::Kind::Invalid,
+            kind => kind,
+        };
+        return Err(Problem { sentence: format!("line {number}: {}{stays}", problem.sentence), kind, ..problem }.into());
+    }
+    s.ui.status(&format!("recorded {written}"));
+    crate::crud::write::dry_run_note(s);
+    Ok(())
+}
+
+/// One line; nothing where it is blank.
+async fn one(s: &mut Session<'_>, org: i32, line: io::Result<Vec<u8>>) -> Result<Option<Told>> {
+    let line =
+        line.map_err(|e| Problem::failed(format!("can't read standard input: {}", crate::model::problem::plain(&e))))?;
+    if line.len() > LONGEST {
+        return Err(Problem::invalid("it is longer than a megabyte").into());
+    }
+    let text = std::str::from_utf8(&line).map_err(|_| Problem::invalid("it is not UTF-8 text"))?.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match strict::parse(text) {
+        Ok(Json::Object(members)) => read(s, org, members).await.map(Some),
+        Ok(_) => Err(Problem::invalid("it is no JSON object").into()),
+        Err(e) => Err(Problem::invalid(format!("it is no JSON that can be kept: {e}")).into()),
+    }
+}

@@ -187,6 +187,13 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "audit", verb: "append", permission: "audit:append", writes: true, about: "Record what another program did; lines of JSON from standard input with '-'",
         examples: "orgctl audit append --action asset_transfer --resource asset:LAP-0042 --comment 'to Pune'\njq -c '.[]' payments.json | orgctl audit append - --org SAHYADRI",
         args: append_args, run: run!(audit::append::append) },
+    Leaf { noun: "audit", verb: "archive", permission: "audit:archive", writes: true, about: "Move old payloads to an archive; the trail proves as before",
+        examples: "orgctl audit archive --before 2025-01-01 --out trail-2024.jsonl.gz --org SAHYADRI\norgctl audit archive --before 730d --out old.jsonl.gz --dry-run",
+        args: |c| c.arg(text("before", "TIME", "Payloads older than this: 2025-01-01, 730d").required(true))
+            .arg(text("out", "FILE", "Archive to write").required(true)), run: run!(audit::retention::archive) },
+    Leaf { noun: "audit", verb: "erase", permission: "audit:erase", writes: true, about: "Destroy what the trail tells of a person who is gone; it proves as before",
+        examples: "orgctl audit erase --subject ravi@sahyadri.example --reason 'request of 3 November'\norgctl audit erase --subject ravi@sahyadri.example --dry-run",
+        args: |c| c.arg(text("subject", "USER", "Whom it is about").required(true)).arg(text("reason", "TEXT", "Why; do not name the person")), run: run!(audit::retention::erase) },
     Leaf { noun: "audit", verb: "keygen", permission: "audit:keygen", writes: false, about: "Make the key that signs checkpoints, and print its public half",
         examples: "orgctl audit keygen > audit.pub\norgctl audit keygen --signing-key /mnt/other/audit.key",
         args: |c| c.arg(signing_key()).arg(text("name", "NAME", "Name of the key in signatures (default: that of the installation)")), run: run!(audit::keys::keygen) },

@@ -229,7 +229,7 @@ pub fn head_index(heads: &[Head], name: &str) -> Result<usize> {
 
 /// What a record changed, in a few words: `phone: +9122... -> +9198...`.
 fn changes(e: &Entry) -> String {
-    let Some(payload) = &e.payload else { return "(erased)".into() };
+    let Some(payload) = &e.payload else { return "(archived or erased)".into() };
     let word = |v: &Json| match v {
         Json::Null => "none".to_owned(),
         Json::String(s) => s.clone(),

@@ -41,6 +41,8 @@ pub enum Action {
     PasswordChange,
     Migrate,
     ConfigChange,
+    Archive,
+    Erase,
 }
 
 impl Action {
@@ -62,6 +64,8 @@ impl Action {
             Action::PasswordChange => "password_change",
             Action::Migrate => "migrate",
             Action::ConfigChange => "config_change",
+            Action::Archive => "archive",
+            Action::Erase => "erase",
         }
     }
 }

@@ -21,6 +21,7 @@ choice! {
         Security = "security",
         Limits = "limits",
         Feed = "feed",
+        Retention = "retention",
     }
 }
 
@@ -304,6 +305,9 @@ settings! {
     /// Most users of a new organisation that is given no number of its own; 100 restores the earlier system
     ORG_DEFAULT_MAX_USERS: Option<u32> = "org.default_max_users", Limits,
         Rule::WholeOrNone(Range::of(1, i32::MAX as u32, "users")), "none", INSTALLATION;
+    /// How long what the trail tells of a person is kept at least; DPDP Rules 2025, rule 8(3), ask for a year
+    AUDIT_MIN_RETENTION_DAYS: u32 = "audit.min_retention_days", Retention, Rule::Whole(Range::of(0, 36_500, "days")), "365",
+        EVERYWHERE;
     /// Share of an organisation's users that one HR feed may take away; beyond it nothing is loaded
     FEED_MAX_LEAVERS_PERCENT: u32 = "feed.max_leavers_percent", Feed, Rule::Percent, "10", EVERYWHERE;
 }

@@ -25,6 +25,7 @@ pub mod people;
 pub mod postgres;
 pub mod query;
 pub mod records;
+pub mod retention;
 pub mod rings;
 pub mod schema;
 pub mod search;

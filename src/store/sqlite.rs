@@ -35,6 +35,8 @@ pub async fn open(path: &Path, opening: &Opening) -> Result<SqliteConnection> {
         .busy_timeout(opening.wait.min(std::time::Duration::from_millis(250)))
         .pragma("cache_size", CACHE)
         .pragma("temp_store", "FILE")
+        // What is deleted is overwritten: it may be about people.
+        .pragma("secure_delete", "ON")
         .log_statements(log::LevelFilter::Off)
         .log_slow_statements(log::LevelFilter::Off, std::time::Duration::ZERO);
     options.connect().await.map_err(|e| problem(e, path))

@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod export;
 pub mod keys;
 pub mod proof;
+pub mod retention;
 pub mod verify;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ use crate::model::scalar::shorten;
 use crate::model::value::{Kind, Value};
 use crate::store::audit::size;
 use crate::store::trail::{By, Entry, Place, Search, search};
-use crate::store::{outside, records, trail};
+use crate::store::{outside, records, retention as stripped, trail};
 use crate::ui::format::{Format, Head, Listing, record};
 use crate::ui::text::{local, visible};
 
@@ -253,9 +254,13 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .hint(format!("it goes from 1 to {last}"))
             .into());
     };
+    let gone = match entry.payload {
+        Some(_) => None,
+        None => stripped::gone(s.db().await?, tree, &[seq]).await?.pop().map(|(_, gone)| gone.told()),
+    };
     if s.ui.style.format == Format::Table {
         let readable = with_keys(s, &[entry]).await?;
-        return readable.iter().try_for_each(|entry| people(s, entry, &code));
+        return readable.iter().try_for_each(|entry| people(s, entry, &code, gone.as_deref()));
     }
     let json_or_null = |v: &Option<Json>| v.clone().map_or(Value::Null(Kind::Json), Value::Json);
     let columns: Vec<(&str, Value)> = vec![
@@ -272,6 +277,7 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         ("payload", json_or_null(&entry.payload)),
         ("request", json_or_null(&entry.request)),
         ("leaf", Value::Bytes(entry.leaf.to_vec())),
+        ("gone", gone.into()),
     ];
     let heads: Vec<Head> = columns.iter().map(|(name, v)| Head::new(*name, kind_of(v))).collect();
     record(&mut s.ui, &heads, 1, columns.into_iter().map(|(_, v)| v).collect())
@@ -289,7 +295,7 @@ fn kind_of(value: &Value) -> Kind {
 }
 
 /// For people: who, what, and the difference field by field.
-fn people(s: &mut Session<'_>, e: &Entry, code: &str) -> Result<()> {
+fn people(s: &mut Session<'_>, e: &Entry, code: &str, gone: Option<&str>) -> Result<()> {
     let mut lines = vec![
         ("record", format!("{code} {}", e.seq)),
         ("at", local(e.at)),
@@ -315,7 +321,7 @@ fn people(s: &mut Session<'_>, e: &Entry, code: &str) -> Result<()> {
         }
     }
     if e.payload.is_none() {
-        lines.push(("payload", "(erased or archived)".to_owned()));
+        lines.push(("payload", gone.unwrap_or("gone, and nothing tells where").to_owned()));
     }
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, value) in lines {

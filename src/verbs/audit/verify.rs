@@ -118,8 +118,8 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 
 /// What went through a file.
 #[derive(Default)]
-struct Read {
-    verified: Verified,
+pub struct Read {
+    pub verified: Verified,
     /// Codes of organisations, by the number of their trees.
     names: BTreeMap<i32, String>,
     /// Records that stand behind the last checkpoint that tells of their tree.
@@ -154,6 +154,12 @@ async fn verify_file(s: &mut Session<'_>, m: &ArgMatches, path: &str) -> Result<
             .hint("a checkpoint names the trail in its first line")
             .into());
     }
+    let elsewhere = known.len() - read.agreeing;
+    if elsewhere > 0 {
+        s.ui.status(&format!(
+            "{elsewhere} checkpoints are of trails that are not in {path}, or of earlier parts of them"
+        ));
+    }
     let (records, trees) = (read.verified.records, read.verified.trees.len());
     s.ui.status(&format!("{records} audit records in {trees} trails agree with themselves"));
     match (known.is_empty(), read.unproven) {
@@ -180,7 +186,7 @@ fn unreadable(path: &str, e: &io::Error) -> Problem {
 const LONGEST: u64 = 64 << 20;
 
 /// Goes through an export line by line. An archive, which is one that was compressed, is told by its first bytes.
-fn read_export(
+pub fn read_export(
     mut input: impl BufRead,
     path: &str,
     known: &[(String, Expected)],

@@ -1,0 +1,289 @@
+//! Retention: old payloads go to an archive, one person's are destroyed; the trail proves as before.
+
+use std::fs;
+use std::io::{self, BufReader, Write};
+
+use anyhow::Result;
+use chrono::TimeDelta;
+use clap::ArgMatches;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::export::stretch_lines;
+use super::verify::{read_export, refuse};
+use crate::crud::gate::{self, Verb};
+use crate::crud::input::time;
+use crate::crud::session::Session;
+use crate::crud::trail::called;
+use crate::crud::whole::Whole;
+use crate::crud::write::dry_run_note;
+use crate::model::audit::{Action, KIND, spans};
+use crate::model::problem::{Problem, plain};
+use crate::model::resource::Resource;
+use crate::model::scalar::{Noun, Rules};
+use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
+use crate::model::user::User;
+use crate::model::value::{hex, rfc3339};
+use crate::store::audit::{Asked, size, verify};
+use crate::store::retention::{self, Span, count};
+use crate::store::tx::Tx;
+use crate::store::{records, trail};
+
+/// Takes payloads out of a tree, once they are elsewhere or to be nowhere, and records that.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Strip {
+    pub org: i32,
+    pub action: Action,
+    /// Whom it is about; nil where it is about nobody.
+    pub subject: Uuid,
+    pub records: Vec<Span>,
+    pub requests: Vec<Span>,
+    pub details: Map<String, Json>,
+}
+
+impl Verb for Strip {
+    type Output = u64;
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.org]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<u64> {
+        let went = tx.strip(self.org, &self.records, &self.requests).await?;
+        if !self.subject.is_nil() {
+            tx.forget_actor(&format!("user:{}", self.subject)).await?;
+        }
+        let mut details = self.details.clone();
+        details.insert("records".into(), spans(&self.records));
+        details.insert("requests".into(), spans(&self.requests));
+        tx.event_about(self.org, self.action, KIND, self.subject, details).await?;
+        Ok(went)
+    }
+}
+
+/// Writes to two places: the file, and the hash of what is in it.
+struct Hashed<W> {
+    into: W,
+    hash: Sha256,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.into.write(bytes)?;
+        self.hash.update(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.into.flush()
+    }
+}
+
+/// Moves payloads older than a day to a compressed export, which is read back and proven before anything is taken out.
+pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let org = s.the_org().await?;
+    let code = records::org_code(s.db().await?, org).await?;
+    let text = m.get_one::<String>("before").cloned().unwrap_or_default();
+    let (before, _) = time(&text, s.clock.now())?;
+    let path = m.get_one::<String>("out").cloned().unwrap_or_default();
+    let failed = |e: io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));
+    if fs::symlink_metadata(&path).is_ok() {
+        return Err(Problem::conflict(format!("{path} is there already; an archive is never overwritten"))
+            .hint("name another file with --out")
+            .into());
+    }
+    let last = trail::last_before(s.db().await?, org, before).await?;
+    let Some(first) = retention::first_with_payload(s.db().await?, org, last).await? else {
+        s.ui.status(&format!("nothing in the trail of {code} before {} is left to archive", rfc3339(before)));
+        return Ok(());
+    };
+    holds(s, org).await?;
+    let stripped = retention::spans_with_payload(s.db().await?, org, (first, last)).await?;
+    let requests = retention::requests_with_payload(s.db().await?, org, (first, last)).await?;
+    let n = count(&stripped);
+    if s.dry_run {
+        s.ui.status(&format!(
+            "dry run: would move the payloads of {n} records of {code} to {path}, and prove it first"
+        ));
+        return Ok(());
+    }
+    let (whole, file) = Whole::create(std::path::Path::new(&path)).map_err(failed)?;
+    let mut out =
+        GzEncoder::new(Hashed { into: io::BufWriter::new(file), hash: Sha256::new() }, Compression::default());
+    let progress = s.ui.progress();
+    progress.part("writing", u64::try_from(last - first + 1).ok(), "records");
+    let mut lines = 0;
+    let written = stretch_lines(s.db().await?, org, (first, last), |line| {
+        lines += 1;
+        progress.set(lines);
+        Ok(out.write_all(line.as_bytes()).map_err(failed)?)
+    })
+    .await;
+    progress.finish();
+    written?;
+    let Hashed { into, hash } = out.finish().map_err(failed)?;
+    let mut file = into.into_inner().map_err(|e| failed(e.into_error()))?;
+    file.sync_all().map_err(failed)?;
+    // What will be relied on is what can be read back.
+    io::Seek::rewind(&mut file).map_err(failed)?;
+    let read = read_export(BufReader::new(file), &path, &[], &mut |_| {})?;
+    let expected = u64::try_from(last - first + 1)?;
+    if !read.verified.findings.is_empty() || read.verified.records != expected {
+        return Err(Problem::integrity(format!("the archive {path} could not be read back as it was written"))
+            .hint("nothing was taken out of the trail; look at the disk")
+            .into());
+    }
+    whole.finish().map_err(failed)?;
+    let place = fs::canonicalize(&path).map_or(path.clone(), |p| p.display().to_string());
+    let mut details = Map::new();
+    details.insert("file".into(), place.into());
+    details.insert("sha256".into(), hex(&hash.finalize()).into());
+    details.insert("before".into(), rfc3339(before).into());
+    let strip = Strip { org, action: Action::Archive, subject: Uuid::nil(), records: stripped, requests, details };
+    gate::write(s, &strip).await?;
+    retention::wipe(s.db().await?).await?;
+    s.ui.status(&format!("moved the payloads of {n} records of {code} to {path}; the trail proves as before"));
+    s.ui.status("keep the archive: with it, 'orgctl audit verify --file' proves what the records said");
+    Ok(())
+}
+
+/// Refuses to take anything out of a trail that does not hold: what was wrong before must stay to be seen.
+async fn holds(s: &mut Session<'_>, org: i32) -> Result<()> {
+    let total = size(s.db().await?, Some(org)).await?;
+    let progress = s.ui.progress();
+    progress.part("verifying", Some(total), "records");
+    let asked = Asked { only: Some(org), ..Asked::default() };
+    let verified = verify(s.db().await?, &asked, &mut |n| progress.set(n)).await;
+    progress.finish();
+    let findings = verified?.findings;
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(refuse(s, &findings, "nothing is taken out of an audit trail that does not hold").await?)
+}
+
+/// Fields that tell who somebody is.
+const NAMING: &[&str] = &["user_code", "external_id", "email", "mobile", "username", "name", "first_name", "last_name"];
+
+/// Shortest text that a command line is searched for: shorter ones are part of other words.
+const SHORTEST: usize = 4;
+
+/// Texts by which somebody is named in what was recorded, in small letters.
+fn names_of(payload: &str, names: &mut Vec<String>) {
+    let json: Json = serde_json::from_str(payload).unwrap_or_default();
+    let mut add = |text: &str| {
+        let text = text.to_lowercase();
+        if text.chars().count() >= SHORTEST && !names.contains(&text) {
+            names.push(text);
+        }
+    };
+    if let Some(key) = json["key"].as_str() {
+        add(key);
+    }
+    for part in ["old", "new"] {
+        let of = |name: &str| json[part][name].as_str();
+        NAMING.iter().filter(|n| !n.ends_with("_name")).filter_map(|n| of(n)).for_each(&mut add);
+        // A first name alone names many.
+        if let (Some(first), Some(last)) = (of("first_name"), of("last_name")) {
+            add(&format!("{first} {last}"));
+        }
+    }
+}
+
+/// Destroys what is recorded of one person, as far as no rule keeps it.
+pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let key = m.get_one::<String>("subject").cloned().unwrap_or_default();
+    let org = s.org().await?;
+    let (tree, id) = called(s, User::DESCRIPTOR, org, &key).await?;
+    let org = match tree {
+        Some(org) => org,
+        None => s.the_org().await?,
+    };
+    s.about = org;
+    // The command line is recorded, and must not tell what is to be forgotten.
+    for word in &mut s.origin.command {
+        if word.contains(&key) {
+            *word = word.replace(&key, &id.to_string());
+        }
+    }
+    let row = records::load(s.db().await?, User::DESCRIPTOR, org, id).await?;
+    if let Some(row) = row.as_ref().filter(|r| r.meta.is_live()) {
+        return Err(Problem::conflict(format!(
+            "{} is still there; what is recorded of people who are is kept",
+            row.title()
+        ))
+        .hint(format!("'orgctl user delete {0}', then 'orgctl user purge {0}', come first", row.key()))
+        .into());
+    }
+    let all = retention::about(s.db().await?, org, User::NOUN, id).await?;
+    let mut names: Vec<String> = vec![id.to_string()];
+    all.iter().for_each(|(_, _, payload)| names_of(payload, &mut names));
+    let days = s.setting(org, AUDIT_MIN_RETENTION_DAYS).await?;
+    let limit = s.clock.now() - TimeDelta::days(days.into());
+    let mut stripped: Vec<Span> = Vec::new();
+    let mut kept = None;
+    let mut n_kept = 0;
+    for (seq, at, _) in &all {
+        if *at >= limit {
+            kept = Some(*at + TimeDelta::days(days.into()));
+            n_kept += 1;
+            continue;
+        }
+        match stripped.last_mut() {
+            Some((_, last)) if *last + 1 == *seq => *last = *seq,
+            _ => stripped.push((*seq, *seq)),
+        }
+    }
+    let (requests, newer) = retention::requests_naming(s.db().await?, org, limit, &names).await?;
+    let (n, commands) = (count(&stripped), count(&requests));
+    let rule = format!("setting audit.min_retention_days, {days} days");
+    if let Some(until) = kept {
+        s.ui.status(&format!("{n_kept} records are kept until {} ({rule})", rfc3339(until)));
+    }
+    if newer > 0 {
+        s.ui.status(&format!("{newer} command lines that name the person are kept as long ({rule})"));
+    }
+    if n == 0 && commands == 0 {
+        return match kept {
+            Some(until) => Err(Problem::conflict(format!("nothing can be erased before {}", rfc3339(until)))
+                .hint(format!("{rule}; DPDP Rules 2025, rule 8(3), asks for a year"))
+                .into()),
+            None => {
+                s.ui.status("nothing is recorded of this person that could be erased");
+                Ok(())
+            }
+        };
+    }
+    if !s.dry_run {
+        let what =
+            format!("destroy what {n} records and {commands} command lines tell of this person? It can't be undone");
+        s.ui.confirm(&what).await?;
+    }
+    holds(s, org).await?;
+    let mut details = Map::new();
+    if let Some(reason) = m.get_one::<String>("reason") {
+        details.insert("reason".into(), reason.as_str().into());
+    }
+    if let Some(until) = kept {
+        details.insert("kept".into(), n_kept.into());
+        details.insert("kept_until".into(), rfc3339(until).into());
+    }
+    let strip = Strip { org, action: Action::Erase, subject: id, records: stripped, requests, details };
+    gate::write(s, &strip).await?;
+    if !s.dry_run {
+        retention::wipe(s.db().await?).await?;
+    }
+    s.ui.status(&format!("erased {n} records and {commands} command lines; the trail proves as before"));
+    if row.is_some() {
+        s.ui.warn("the person's own row is still there, deleted: 'orgctl user purge' removes it");
+    }
+    s.ui.warn("exports, archives and backups made before still hold what was erased");
+    dry_run_note(s);
+    Ok(())
+}

@@ -218,7 +218,10 @@ fn damaged() -> Problem {
 pub async fn wipe(db: &mut Db) -> Result<()> {
     match db.is_postgres() {
         // Old rows stay in the table's pages until they are vacuumed.
-        true => db.script("vacuum audit_records; vacuum audit_requests".into()).await,
+        true => {
+            db.script("vacuum audit_records".into()).await?;
+            db.script("vacuum audit_requests".into()).await
+        }
         false => {
             // What the search index has forgotten stands in it until it is merged.
             let table = <User as Resource>::DESCRIPTOR.table;

@@ -146,10 +146,22 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     details.insert("before".into(), rfc3339(before).into());
     let strip = Strip { org, action: Action::Archive, subject: Uuid::nil(), records: stripped, requests, details };
     gate::write(s, &strip).await?;
-    retention::wipe(s.db().await?).await?;
+    wipe(s).await;
     s.ui.status(&format!("moved the payloads of {n} records of {code} to {path}; the trail proves as before"));
     s.ui.status("keep the archive: with it, 'orgctl audit verify --file' proves what the records said");
     Ok(())
+}
+
+/// What was taken out is gone already; only what is left of it in the files may fail to be.
+async fn wipe(s: &mut Session<'_>) {
+    let wiped = match s.db().await {
+        Ok(db) => retention::wipe(db).await,
+        Err(e) => Err(e),
+    };
+    if let Err(e) = wiped {
+        s.ui.verbose(&format!("{e:#}"));
+        s.ui.warn("the database's files may hold traces of it until they are next cleaned (VACUUM)");
+    }
 }
 
 /// Refuses to take anything out of a trail that does not hold: what was wrong before must stay to be seen.
@@ -277,7 +289,7 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let strip = Strip { org, action: Action::Erase, subject: id, records: stripped, requests, details };
     gate::write(s, &strip).await?;
     if !s.dry_run {
-        retention::wipe(s.db().await?).await?;
+        wipe(s).await;
     }
     s.ui.status(&format!("erased {n} records and {commands} command lines; the trail proves as before"));
     if row.is_some() {

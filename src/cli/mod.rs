@@ -109,6 +109,7 @@ fn with_session(
     leaf: &ArgMatches,
     application: String,
 ) -> (u8, Io) {
+    let application_verb = application.trim_start_matches("orgctl").trim().to_owned();
     let prepared = (|| -> Result<_> {
         let database = config.get("database").ok_or_else(|| {
             Problem::usage("no database is named, and there is no home folder to look in")
@@ -130,6 +131,7 @@ fn with_session(
     };
     let mut session = Session::new(ui, world.env, world.clock, world.random, access, origin, location, opening);
     session.dry_run = dry_run;
+    session.verb = application_verb;
     session.org_key = config.get("org").map(str::to_owned);
     session.columns = config.get("columns").map(|c| c.split(',').map(|n| n.trim().to_owned()).collect());
     let second = SecondSignal::new().ok();
@@ -138,7 +140,9 @@ fn with_session(
         let done = done.map_err(|e| gate::in_words(&session, e));
         if let Some(problem) = done.as_ref().err().and_then(|e| e.downcast_ref::<Problem>()).cloned() {
             gate::record_refusal(&mut session, &problem).await;
+            session.log_problem(&problem);
         }
+        gate::write_log(&mut session).await;
         session.close().await;
         done
     });
@@ -335,7 +339,10 @@ fn style(config: &Config, env: &Env, io: &Io) -> Result<Style, Problem> {
 fn path(matches: &ArgMatches) -> (String, String, &ArgMatches) {
     let Some((first, below)) = matches.subcommand() else { return (String::new(), String::new(), matches) };
     match below.subcommand() {
-        Some((second, leaf)) => (first.to_owned(), second.to_owned(), leaf),
+        Some((second, leaf)) => match leaf.subcommand() {
+            Some((third, leaf)) => (first.to_owned(), format!("{second} {third}"), leaf),
+            None => (first.to_owned(), second.to_owned(), leaf),
+        },
         None if first == "demo" => (first.to_owned(), String::new(), below),
         None => (String::new(), first.to_owned(), below),
     }

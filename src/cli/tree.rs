@@ -14,6 +14,7 @@ use crate::model::value::Kind;
 use crate::verbs::{audit, branch, database, dept, org, password, setting, user};
 
 use super::config;
+use crate::store::system_log::Level;
 
 pub type Done<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 /// What a leaf does.
@@ -66,6 +67,10 @@ const NOUNS: &[(&str, &str)] = &[
     ("db", "Manage the database itself"),
     ("config", "Show the options that hold and where they come from"),
 ];
+
+/// Verbs that have verbs of their own, which a leaf names behind them: `log list`.
+const GROUPS: &[(&str, &str, &str)] =
+    &[("audit", "log", "Look into the system log: what the program itself had to say")];
 
 #[rustfmt::skip]
 pub const LEAVES: &[Leaf] = &[
@@ -213,6 +218,17 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "audit", verb: "check-proof", permission: "audit:prove", writes: false, about: "Check a proof with nothing but the file and the public key",
         examples: "orgctl audit check-proof record-12.tlog-proof --key audit.pub\norgctl audit check-proof - --key audit.pub -o json",
         args: |c| c.arg(Arg::new("file").value_name("FILE").required(true).help("File that holds the proof; '-' reads standard input")).arg(verifier_key()), run: run!(audit::proof::check_proof) },
+    Leaf { noun: "audit", verb: "log list", permission: "system_log:read", writes: false, about: "List what the program itself had to say, newest first",
+        examples: "orgctl audit log list --level warning --since 7d\norgctl audit log list --source 'db migrate' -o json",
+        args: |c| c.arg(text("level", "LEVEL", "Only this level and worse: info, warning, error, critical").value_parser(Level::WORDS).hide_possible_values(true))
+            .arg(text("source", "COMMAND", "Only what this command said: 'audit archive'"))
+            .arg(text("since", "TIME", "Only from this time on: 7d, 2026-11-01")).arg(text("until", "TIME", "Only up to this time"))
+            .arg(number("limit", "N", "Most messages to show (default: 50)").value_parser(value_parser!(u64)))
+            .arg(switch("all", "Show all messages").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
+        run: run!(audit::log::list) },
+    Leaf { noun: "audit", verb: "log prune", permission: "system_log:delete", writes: true, about: "Remove messages that are past their time",
+        examples: "orgctl audit log prune\norgctl audit log prune --before 90d --dry-run",
+        args: |c| c.arg(text("before", "TIME", "Older than this (default: what the setting log.retention_days says)")), run: run!(audit::log::prune) },
     Leaf { noun: "db", verb: "migrate", permission: "database:migrate", writes: true, about: "Bring the schema up to date",
         examples: "orgctl db migrate --dry-run\norgctl db migrate",
         args: |c| c.arg(version_arg("Version to go to (default: the newest)")), run: run!(database::migrate) },
@@ -626,8 +642,17 @@ pub fn command() -> Command {
                 c = c.subcommand(if g.writes { each_by_itself(verb) } else { verb });
             }
         }
-        for leaf in LEAVES.iter().filter(|l| l.noun == *noun) {
+        for leaf in LEAVES.iter().filter(|l| l.noun == *noun && !l.verb.contains(' ')) {
             c = c.subcommand(leaf.command());
+        }
+        for (of, word, about) in GROUPS.iter().filter(|(of, ..)| of == noun) {
+            let group = Command::new(*word)
+                .about(*about)
+                .subcommand_required(true)
+                .arg_required_else_help(true)
+                .disable_help_subcommand(true);
+            let in_group = |l: &&Leaf| l.noun == *of && l.verb.split_once(' ').is_some_and(|(first, _)| first == *word);
+            c = c.subcommand(LEAVES.iter().filter(in_group).fold(group, |group, l| group.subcommand(l.command())));
         }
         if *noun == "config" {
             c = c
@@ -647,7 +672,8 @@ pub fn command() -> Command {
 
 impl Leaf {
     fn command(&self) -> Command {
-        let c = (self.args)(with_examples(Command::new(self.verb).about(self.about), self.examples));
+        let word = self.verb.rsplit(' ').next().unwrap_or(self.verb);
+        let c = (self.args)(with_examples(Command::new(word).about(self.about), self.examples));
         if self.writes { each_by_itself(c) } else { c }
     }
 }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Map;
 
 use super::session::Session;
 use crate::access;
@@ -12,6 +13,7 @@ use crate::model::scalar::Rules;
 use crate::store::postgres::LockTimeout;
 use crate::store::settings;
 use crate::store::sqlite::Busy;
+use crate::store::system_log::{Level, Message};
 use crate::store::tx::{self, Permit, Tx};
 
 /// A change as data: its arguments complete, its keys resolved. So it can be run, run dry, refused, and stored.
@@ -111,7 +113,8 @@ pub async fn record_refusal(s: &mut Session<'_>, problem: &Problem) {
         Kind::Conflict | Kind::Invalid | Kind::Integrity => Status::Failed,
         _ => return,
     };
-    if !s.access.writes || s.dry_run {
+    // What is not allowed is recorded whatever it is; of reads only that.
+    if (!s.access.writes && status != Status::Denied) || s.dry_run {
         return;
     }
     if status == Status::Interrupted {
@@ -124,6 +127,44 @@ pub async fn record_refusal(s: &mut Session<'_>, problem: &Problem) {
         s.ui.verbose(&format!("{e:#}"));
         s.ui.warn("no audit record could be made of this refusal");
     }
+}
+
+/// Most of the time that a command's last words in the system log may wait for a lock.
+const HASTE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Writes what the command had to say in the system log. Where that fails the command has ended all the same, and what it
+/// said is on standard error.
+pub async fn write_log(s: &mut Session<'_>) {
+    let mut messages = std::mem::take(&mut s.log);
+    if s.access.writes {
+        let warned = std::mem::take(&mut s.ui.warned);
+        let message = |text: String| Message {
+            org: s.about,
+            level: Level::Warning,
+            source: s.verb.clone(),
+            message: text,
+            context: Map::new(),
+        };
+        messages.extend(warned.into_iter().map(message));
+    }
+    if messages.is_empty() || s.dry_run {
+        return;
+    }
+    s.opening.wait = s.opening.wait.min(HASTE);
+    s.close().await;
+    if let Err(e) = try_log(s, &messages).await {
+        s.ui.verbose(&format!("the system log could not be written: {e:#}"));
+    }
+}
+
+async fn try_log(s: &mut Session<'_>, messages: &[Message]) -> Result<()> {
+    let permit = Permit::issue(&s.access.permission);
+    let origin = s.origin.clone();
+    let (clock, random) = (s.clock, s.random);
+    let db = s.db().await?;
+    let mut tx = Tx::begin(db, permit, &origin, clock, random, &mut |_| {}).await?;
+    tx.log(messages).await?;
+    tx.commit().await
 }
 
 async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> Result<()> {

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use anyhow::Result;
+use serde_json::{Map, Value as Json};
 
 use super::prompt;
 use crate::access::Subject;
 use crate::model::chance::{Clock, Ids, Random};
 use crate::model::org::{Org, SYSTEM};
-use crate::model::problem::Problem;
+use crate::model::problem::{Kind, Problem};
 use crate::model::resource::Resource;
 use crate::model::scalar::Rules;
 use crate::model::setting::{Setting, Typed};
@@ -20,6 +21,7 @@ use crate::store::location::{Location, Opening};
 use crate::store::migrate;
 use crate::store::records::{self, Life, Scope};
 use crate::store::settings;
+use crate::store::system_log::{Level, Message};
 use crate::store::tx::Origin;
 use crate::ui::Ui;
 
@@ -79,6 +81,10 @@ pub struct Session<'a> {
     pub about: i32,
     /// Set from the commit on: a signal then waits for the end, for what is done can't be called undone.
     pub committing: Rc<Cell<bool>>,
+    /// The command as it is called: `audit archive`.
+    pub verb: String,
+    /// What is to be said in the system log when the command has ended.
+    pub log: Vec<Message>,
     /// What a refused command had to say besides its error, for its audit record.
     pub refused: serde_json::Map<String, serde_json::Value>,
     db: Option<Db>,
@@ -115,6 +121,8 @@ impl<'a> Session<'a> {
             only_key: None,
             dealt_with: Rc::default(),
             about: SYSTEM,
+            verb: String::new(),
+            log: Vec::new(),
             refused: serde_json::Map::new(),
             committing: Rc::default(),
             db: None,
@@ -157,6 +165,23 @@ impl<'a> Session<'a> {
         if let Some(db) = self.db.take() {
             db.close().await;
         }
+    }
+
+    /// Has something said in the system log when the command has ended.
+    pub fn log(&mut self, level: Level, message: &str, context: Map<String, Json>) {
+        let (org, source) = (self.about, self.verb.clone());
+        self.log.push(Message { org, level, source, message: message.to_owned(), context });
+    }
+
+    /// What went wrong is of interest to who runs the machine where it is no mistake of who gave the command.
+    pub fn log_problem(&mut self, problem: &Problem) {
+        let level = match problem.kind {
+            Kind::Failed => Level::Error,
+            Kind::Integrity => Level::Critical,
+            _ => return,
+        };
+        let context = Map::from_iter([("exit_code".to_owned(), problem.kind.exit_code().into())]);
+        self.log(level, &problem.sentence, context);
     }
 
     /// What this command may see.

@@ -12,6 +12,7 @@ pub mod org;
 pub mod password;
 pub mod problem;
 pub mod proof;
+pub mod redact;
 pub mod resource;
 pub mod scalar;
 pub mod search;

@@ -308,6 +308,9 @@ settings! {
     /// How long what the trail tells of a person is kept at least; DPDP Rules 2025, rule 8(3), ask for a year
     AUDIT_MIN_RETENTION_DAYS: u32 = "audit.min_retention_days", Retention, Rule::Whole(Range::of(0, 36_500, "days")), "365",
         EVERYWHERE;
+    /// How long messages of the system log are kept
+    LOG_RETENTION_DAYS: u32 = "log.retention_days", Retention, Rule::Whole(Range::of(1, 36_500, "days")), "365",
+        INSTALLATION;
     /// Share of an organisation's users that one HR feed may take away; beyond it nothing is loaded
     FEED_MAX_LEAVERS_PERCENT: u32 = "feed.max_leavers_percent", Feed, Rule::Percent, "10", EVERYWHERE;
 }

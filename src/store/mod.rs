@@ -34,5 +34,6 @@ pub mod sql;
 pub mod sqlite;
 pub mod stage;
 mod state;
+pub mod system_log;
 pub mod trail;
 pub mod tx;

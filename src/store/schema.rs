@@ -8,6 +8,7 @@ use super::migrate;
 use super::records::read_columns;
 use super::settings;
 use super::sql::Sql;
+use super::system_log;
 use crate::model::RESOURCES;
 use crate::model::resource::Descriptor;
 use crate::model::value::Kind;
@@ -33,6 +34,7 @@ pub fn tables() -> Vec<(&'static str, Class)> {
         ("audit_records", Class::Journal),
         ("audit_erased", Class::Journal),
         ("audit_checkpoints", Class::Journal),
+        (system_log::TABLE, Class::Journal),
         ("user_branches", Class::Recorded),
         ("code_counters", Class::Volatile),
         ("credentials", Class::Recorded),
@@ -55,6 +57,7 @@ fn triggers(engine: Engine) -> Vec<String> {
         .iter()
         .flat_map(|t| of(t, "no_update"))
         .chain(of("audit_heads", "only_grow"))
+        .chain([format!("{}_no_update", system_log::TABLE)])
         .collect()
 }
 

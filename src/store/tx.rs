@@ -279,6 +279,10 @@ impl<'a> Tx<'a> {
         self.at
     }
 
+    pub fn request_id(&self) -> Uuid {
+        self.origin.request_id
+    }
+
     pub fn permit(&self) -> &Permit {
         &self.permit
     }

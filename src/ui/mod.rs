@@ -57,6 +57,8 @@ pub struct Ui {
     pub style: Style,
     /// For relative times.
     pub now: DateTime<Utc>,
+    /// What was warned of.
+    pub warned: Vec<String>,
     /// The terminal as a prompt found it.
     terminal: Option<Termios>,
     pub editing: Rc<editor::Editing>,
@@ -64,7 +66,7 @@ pub struct Ui {
 
 impl Ui {
     pub fn new(io: Io, style: Style, now: DateTime<Utc>) -> Ui {
-        Ui { io, style, now, terminal: None, editing: Rc::default() }
+        Ui { io, style, now, warned: Vec::new(), terminal: None, editing: Rc::default() }
     }
 
     /// Data.
@@ -91,6 +93,7 @@ impl Ui {
 
     /// What to mind.
     pub fn warn(&mut self, text: &str) {
+        self.warned.push(text.to_owned());
         let label = self.paint("33", "warning:");
         self.say(&format!("{label} {}", visible(text)));
     }

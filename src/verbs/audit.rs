@@ -4,6 +4,7 @@ pub mod append;
 pub mod checkpoint;
 pub mod export;
 pub mod keys;
+pub mod log;
 pub mod proof;
 pub mod retention;
 pub mod verify;

@@ -20,6 +20,7 @@ use crate::store::migrate::{self, State};
 use crate::store::records::{self, Life, by_key};
 use crate::store::schema::{self, Class};
 use crate::store::settings;
+use crate::store::system_log::{self, Level};
 use crate::store::tx::Tx;
 use crate::ui::format::{Head, Listing};
 
@@ -216,6 +217,7 @@ async fn step(s: &mut Session<'_>, to: Option<i64>, from: i64, done: &str) -> Re
     let migrated = gate::write_unchecked(s, &Migrate { to, org: None }).await?;
     for name in &migrated.steps {
         s.ui.status(&format!("{done} {name}"));
+        s.log(Level::Info, &format!("{done} {name}"), Map::new());
     }
     dry_run_note(s);
     Ok(())
@@ -343,6 +345,8 @@ pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             (_, "schema_migrations") => "SELECT",
             (_, "audit_heads") => "SELECT, INSERT, UPDATE",
             (Class::Recorded | Class::Volatile, _) => "SELECT, INSERT, UPDATE, DELETE",
+            // Kept for a time only.
+            (Class::Journal, system_log::TABLE) => "SELECT, INSERT, DELETE",
             (Class::Journal, _) => "SELECT, INSERT",
         };
         lines.push(format!("GRANT {rights} ON orgctl.{table} TO {role};"));

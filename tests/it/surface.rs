@@ -15,7 +15,11 @@ use crate::harness::{golden, root};
 fn every_verb_names_its_permission() {
     let mut leaves = 0;
     for noun in tree::command().get_subcommands() {
-        let verbs: Vec<String> = noun.get_subcommands().map(|v| v.get_name().to_owned()).collect();
+        let words = |v: &clap::Command| match v.has_subcommands() {
+            true => v.get_subcommands().map(|w| format!("{} {}", v.get_name(), w.get_name())).collect(),
+            false => vec![v.get_name().to_owned()],
+        };
+        let verbs: Vec<String> = noun.get_subcommands().flat_map(words).collect();
         let pairs: Vec<(&str, &str)> = match verbs.as_slice() {
             [] => vec![("", noun.get_name())],
             verbs => verbs.iter().map(|v| (noun.get_name(), v.as_str())).collect(),

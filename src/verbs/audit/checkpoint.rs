@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
 use super::keys::signer;
 use super::verify::refuse;
@@ -20,6 +21,7 @@ use crate::model::problem::{Problem, plain};
 use crate::model::scalar::Rules;
 use crate::store::audit::{Asked, Proven, size, verify};
 use crate::store::checkpoints::{self, LOG, Stored, origin};
+use crate::store::system_log::Level;
 use crate::store::tx::Tx;
 
 /// Appends signed checkpoints to the log of the database.
@@ -99,6 +101,9 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if s.dry_run {
         s.ui.status(&format!("dry run: {made} checkpoints would be made; nothing was signed for others to see"));
         return Ok(());
+    }
+    if made > 0 {
+        s.log(Level::Info, &format!("made {made} checkpoints"), Map::new());
     }
     let mut notes: Vec<String> = checkpoints::log_note(s.db().await?).await?.into_iter().collect();
     for Proven { tree, .. } in &verified.trees {

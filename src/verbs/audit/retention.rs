@@ -30,6 +30,7 @@ use crate::model::user::User;
 use crate::model::value::{hex, rfc3339};
 use crate::store::audit::{Asked, size, verify};
 use crate::store::retention::{self, Span, count};
+use crate::store::system_log::Level;
 use crate::store::tx::Tx;
 use crate::store::{records, trail};
 
@@ -147,6 +148,7 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let strip = Strip { org, action: Action::Archive, subject: Uuid::nil(), records: stripped, requests, details };
     gate::write(s, &strip).await?;
     wipe(s).await;
+    s.log(Level::Info, &format!("archived the payloads of {n} records"), Map::new());
     s.ui.status(&format!("moved the payloads of {n} records of {code} to {path}; the trail proves as before"));
     s.ui.status("keep the archive: with it, 'orgctl audit verify --file' proves what the records said");
     Ok(())
@@ -291,6 +293,7 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if !s.dry_run {
         wipe(s).await;
     }
+    s.log(Level::Info, &format!("erased {n} records and {commands} command lines"), Map::new());
     s.ui.status(&format!("erased {n} records and {commands} command lines; the trail proves as before"));
     if row.is_some() {
         s.ui.warn("the person's own row is still there, deleted: 'orgctl user purge' removes it");

@@ -1,0 +1,23 @@
+-- What the program itself has to say, apart from the trail: personal data are taken out before. Old rows are removed.
+CREATE TABLE system_log (
+    org_id      integer     NOT NULL,
+    id          uuid        NOT NULL,
+    at          timestamptz NOT NULL,
+    level       text        COLLATE "C" NOT NULL CHECK (level IN ('info', 'warning', 'error', 'critical')),
+    source      text        COLLATE "C" NOT NULL CHECK (length(source) BETWEEN 1 AND 50),
+    message     text        COLLATE "C" NOT NULL CHECK (length(message) <= 10000),
+    context     text        COLLATE "C",
+    actor_id    bigint      REFERENCES actors (actor_id),
+    user_id     uuid,
+    ip          inet,
+    user_agent  text        COLLATE "C" CHECK (length(user_agent) <= 1000),
+    request_id  uuid,
+    PRIMARY KEY (org_id, id)
+);
+
+CREATE INDEX system_log_at ON system_log (at, id);
+CREATE INDEX system_log_level ON system_log (level, at, id) WHERE level <> 'info';
+CREATE INDEX system_log_source ON system_log (source, at, id);
+
+CREATE TRIGGER system_log_no_update BEFORE UPDATE ON system_log FOR EACH ROW
+EXECUTE FUNCTION refuse_change('the system log can not be changed');

@@ -1,0 +1,144 @@
+//! The system log: what the program itself has to say.
+
+use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+use uuid::Uuid;
+
+use crate::crud::gate::{self, Verb};
+use crate::crud::input::time;
+use crate::crud::read::next_page;
+use crate::crud::session::Session;
+use crate::crud::trail::head_index;
+use crate::crud::write::dry_run_note;
+use crate::model::problem::Problem;
+use crate::model::scalar::Rules;
+use crate::model::value::{Kind, Value, rfc3339};
+use crate::store::system_log::{self, Level, Wanted};
+use crate::store::tx::Tx;
+use crate::ui::format::{Format, Head, Listing};
+
+/// Rows where nothing else is asked for.
+const PAGE: u64 = 50;
+
+fn token(at: DateTime<Utc>, id: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode([&at.timestamp_micros().to_be_bytes()[..], id.as_bytes()].concat())
+}
+
+fn place(token: &str) -> Option<(DateTime<Utc>, Uuid)> {
+    let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
+    let (at, id) = bytes.split_first_chunk::<8>()?;
+    Some((DateTime::from_timestamp_micros(i64::from_be_bytes(*at))?, Uuid::from_slice(id).ok()?))
+}
+
+pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let now = s.clock.now();
+    let text = |name: &str| m.get_one::<String>(name).cloned();
+    let behind = match text("page") {
+        Some(token) => Some(place(&token).ok_or_else(|| Problem::usage("the page token can't be used here"))?),
+        None => None,
+    };
+    let limit = match m.get_one::<u64>("limit") {
+        Some(n) => Some(*n),
+        None if m.get_flag("all") => None,
+        None => Some(PAGE),
+    };
+    let wanted = Wanted {
+        org: s.org().await?,
+        level: text("level"),
+        source: text("source"),
+        since: text("since").map(|t| time(&t, now)).transpose()?.map(|(start, _)| start),
+        until: text("until").map(|t| time(&t, now)).transpose()?.map(|(_, end)| end),
+        behind,
+        // One more than is shown tells whether there is a next page.
+        limit: limit.map(|n| n + 1),
+    };
+    let mut found = system_log::list(s.db().await?, &wanted).await?;
+    let is_more = limit.is_some_and(|n| found.len() as u64 > n);
+    if let Some(limit) = limit {
+        found.truncate(usize::try_from(limit)?);
+    }
+    let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
+    let mut heads = vec![
+        Head::new("at", Kind::Time),
+        Head::new("level", Kind::Text),
+        Head::new("source", Kind::Text),
+        Head::new("message", Kind::Text),
+        Head::new("org", Kind::Text),
+        Head::new("actor", Kind::Text),
+    ];
+    if !for_people {
+        heads.extend([
+            Head::new("request_id", Kind::Uuid),
+            Head::new("context", Kind::Json),
+            Head::new("id", Kind::Uuid),
+        ]);
+    }
+    let shown: Vec<usize> = match &s.columns {
+        Some(names) => names.iter().map(|n| head_index(&heads, n)).collect::<Result<_>>()?,
+        None => (0..heads.len()).collect(),
+    };
+    let mut listing = Listing::new(&s.ui, shown.iter().map(|i| heads[*i].clone()).collect(), 0);
+    let last = found.last().map(|l| (l.at, l.id));
+    for l in found {
+        let row: Vec<Value> = vec![
+            l.at.into(),
+            l.level.into(),
+            l.source.into(),
+            l.message.into(),
+            l.org.into(),
+            l.actor.into(),
+            l.request_id,
+            l.context,
+            l.id.into(),
+        ];
+        listing.row(&mut s.ui, shown.iter().map(|i| row[*i].clone()).collect())?;
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()?;
+    if listing.count() == 0 {
+        s.ui.status("the system log has nothing to say");
+    }
+    if let (true, Some((at, id))) = (is_more, last) {
+        let command = next_page(&s.origin.command, &token(at, id));
+        s.ui.status(&format!("{} shown, more follow: {command}", listing.count()));
+    }
+    Ok(())
+}
+
+/// Removes messages that are past their time.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Prune {
+    pub before: DateTime<Utc>,
+}
+
+impl Verb for Prune {
+    type Output = u64;
+
+    fn orgs(&self) -> Vec<i32> {
+        Vec::new()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<u64> {
+        tx.prune_log(self.before, None).await
+    }
+}
+
+pub async fn prune(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let now = s.clock.now();
+    let before = match m.get_one::<String>("before") {
+        Some(text) => time(text, now)?.0,
+        None => now - system_log::retention(s.db().await?).await?,
+    };
+    let n = gate::write(s, &Prune { before }).await?;
+    s.log(Level::Info, &format!("removed {n} messages"), Map::new());
+    s.ui.status(&format!("removed {n} messages from before {}", rfc3339(before)));
+    dry_run_note(s);
+    Ok(())
+}

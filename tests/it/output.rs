@@ -73,7 +73,7 @@ fn every_format_says_the_same() {
             ("code,city,version\nA,Goa,2\n", "updated branch A: city\n")
         );
         assert_eq!(p.run("branch update A --city Diu").ok(), "");
-        assert!(p.run("branch list -o xml").fails(2).contains("table, json, ndjson, csv, tsv, yaml, key"));
+        assert!(p.run("branch list -o xml").fails(2).contains("table, json, ndjson, jsonl, csv, tsv, yaml, key, ocsf"));
     });
 }
 

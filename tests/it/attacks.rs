@@ -1,0 +1,382 @@
+//! What somebody who owns the database could do to the trail, and what `audit verify` says of it: by itself, and with a
+//! checkpoint that was kept elsewhere. docs/audit-attacks.md is what is said here, on both engines.
+
+use std::fmt::Write as _;
+
+use orgctl::model::audit::{Header, commit, request_digest};
+use orgctl::model::merkle::Frontier;
+
+use crate::harness::{Place, both, golden};
+use crate::raw::{branches_csv, disarm, int, on, texts};
+
+const TABLES: &[&str] =
+    &["audit_records", "audit_requests", "audit_heads", "audit_erased", "audit_checkpoints", "branches"];
+
+/// Twenty records of ACME, two organisations, a checkpoint, and two records more.
+fn prepared(p: &Place) {
+    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    p.run("org create --code BETA --name 'Beta Ltd'").ok();
+    p.run("branch create --code B1 --name One --org BETA").ok();
+    let csv = p.write("b.csv", branches_csv(12));
+    p.run(&format!("branch import {csv} --org ACME")).ok();
+    for i in 1..=6 {
+        p.run(&format!("branch update B00001 --city Town{i} --org ACME")).ok();
+    }
+    let key = p.run("audit keygen").ok();
+    p.write("audit.pub", key);
+    p.run(&format!("audit checkpoint --append {}", p.path("c.txt").display())).ok();
+    p.run("branch update B00002 --city Goa --org ACME").ok();
+    p.run("branch update B00003 --city Goa --org ACME").ok();
+    assert_eq!(int(p, "select size from audit_heads where tree = 1"), 22);
+    disarm(p);
+    let more = ["audit_checkpoints", "audit_erased"];
+    if p.engine == crate::harness::Engine::Postgres {
+        for table in more {
+            p.sql(&format!("alter table {table} disable trigger user")).expect("switched off");
+        }
+    }
+    for t in TABLES {
+        let columns = columns(p, t);
+        p.sql(&format!("create table {} as select {columns} from {t}", keep(p, t))).expect("kept");
+    }
+}
+
+fn keep(p: &Place, table: &str) -> String {
+    format!("{}{table}", on(p, "keep_", "public.keep_"))
+}
+
+/// The columns of a table that can be written.
+fn columns(p: &Place, table: &str) -> String {
+    let sql = on(
+        p,
+        "select name from pragma_table_info('TABLE')",
+        "select column_name::text from information_schema.columns
+          where table_schema = 'orgctl' and table_name = 'TABLE' and is_generated = 'NEVER'",
+    );
+    let names: Vec<String> = texts(p, &sql.replace("TABLE", table)).into_iter().map(|r| format!("\"{}\"", r[0])).collect();
+    names.join(", ")
+}
+
+/// As it was before the attack.
+fn restored(p: &Place) {
+    for t in TABLES {
+        let columns = columns(p, t);
+        let rows = match *t {
+            // The search index would have to follow rows that go.
+            "branches" => {
+                let back = format!("select k.city from {} k where k.id = branches.id", keep(p, t));
+                format!("update branches set city = ({back})")
+            }
+            _ => format!("delete from {t}; insert into {t} ({columns}) select {columns} from {}", keep(p, t)),
+        };
+        p.sql(&rows).unwrap_or_else(|e| panic!("{t}: {e}"));
+    }
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).expect("hex")).collect()
+}
+
+fn literal(p: &Place, bytes: &[u8]) -> String {
+    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    on(p, "x'HEX'", "'\\xHEX'").replace("HEX", &hex)
+}
+
+/// What an attacker with the program's own source would do: makes the leaves and the head of ACME anew, so that the trail
+/// agrees with itself. `heads` false: only the leaves.
+fn mend(p: &Place, heads: bool) {
+    let sql = on(
+        p,
+        "select cast(r.seq as text), cast(q.at as text), lower(hex(q.request_id)), cast(q.actor_id as text), q.source,
+                lower(hex(q.salt)), q.payload, q.status, r.action, r.kind, lower(hex(r.resource_id)), lower(hex(r.salt)),
+                r.payload, cast(q.first_seq as text)
+           from audit_records r join audit_requests q on q.tree = r.tree and r.seq between q.first_seq and q.last_seq
+          where r.tree = 1 order by r.seq",
+        "select r.seq::text, (extract(epoch from q.at) * 1000000)::bigint::text, replace(q.request_id::text, '-', ''),
+                q.actor_id::text, q.source, encode(q.salt, 'hex'), q.payload, q.status, r.action, r.kind,
+                replace(r.resource_id::text, '-', ''), encode(r.salt, 'hex'), r.payload, q.first_seq::text
+           from audit_records r join audit_requests q on q.tree = r.tree and r.seq between q.first_seq and q.last_seq
+          where r.tree = 1 order by r.seq",
+    );
+    let mut frontier = Frontier::default();
+    let mut statements = String::new();
+    let rows = texts(p, sql);
+    for row in &rows {
+        let salted = |salt: &str, payload: &str| commit(&unhex(salt).try_into().expect("16 bytes"), payload);
+        let bound = salted(&row[5], &row[6]);
+        let digest = request_digest(row[3].parse().expect("a number"), &row[4], &bound);
+        let header = Header {
+            tree: 1,
+            seq: row[0].parse().expect("a number"),
+            at: chrono::DateTime::from_timestamp_micros(row[1].parse().expect("microseconds")).expect("a time"),
+            request_id: row[2].parse().expect("a UUID"),
+            request_digest: digest,
+            action: &row[8],
+            kind: &row[9],
+            resource_id: row[10].parse().expect("a UUID"),
+            status: &row[7],
+        };
+        let leaf = header.leaf(&salted(&row[11], &row[12]));
+        frontier.append(leaf);
+        writeln!(
+            statements,
+            "update audit_records set leaf = {} where tree = 1 and seq = {};
+             update audit_requests set commitment = {}, digest = {} where tree = 1 and first_seq = {};",
+            literal(p, &leaf),
+            row[0],
+            literal(p, &bound),
+            literal(p, &digest),
+            row[13],
+        )
+        .expect("memory");
+    }
+    if heads {
+        let nodes = literal(p, &frontier.to_bytes());
+        writeln!(
+            statements,
+            "update audit_heads set size = {}, frontier = {nodes} where tree = 1;",
+            rows.len()
+        )
+        .expect("memory");
+    }
+    p.sql(&statements).expect("mended");
+}
+
+/// What is done, and how.
+struct Attack {
+    name: &'static str,
+    done: &'static str,
+    run: fn(&Place),
+}
+
+fn sql(p: &Place, sqlite: &str, postgres: &str) {
+    let text = on(p, sqlite, postgres);
+    p.sql(text).unwrap_or_else(|e| panic!("{e} in {text}"));
+}
+
+fn same(p: &Place, text: &str) {
+    sql(p, text, text);
+}
+
+const EDIT: &str = "update audit_records set payload = replace(payload, 'Town3', 'Delhi') where tree = 1 and seq = 17";
+const BACKDATED: &str = "insert into audit_requests select tree, 23, 23, request_id, at - DAY, actor_id, source, status, salt, payload,
+    commitment, digest from audit_requests where tree = 1 and first_seq = 22;
+  insert into audit_records select tree, 23, action, kind, resource_id, salt, payload, leaf from audit_records
+    where tree = 1 and seq = 22";
+
+const ATTACKS: &[Attack] = &[
+    Attack {
+        name: "Edit a record",
+        done: "the payload of record 17 tells another town",
+        run: |p| same(p, EDIT),
+    },
+    Attack {
+        name: "Edit a record and mend its leaf",
+        done: "as above, and every leaf is computed anew",
+        run: |p| {
+            same(p, EDIT);
+            mend(p, false);
+        },
+    },
+    Attack {
+        name: "Edit a record, mend its leaf and the head",
+        done: "as above, and the head is computed anew: the trail agrees with itself",
+        run: |p| {
+            same(p, EDIT);
+            mend(p, true);
+        },
+    },
+    Attack {
+        name: "Delete a record",
+        done: "record 9 is deleted",
+        run: |p| same(p, "delete from audit_records where tree = 1 and seq = 9"),
+    },
+    Attack {
+        name: "Delete the last ten",
+        done: "records 13 to 22 are deleted",
+        run: |p| same(p, "delete from audit_records where tree = 1 and seq > 12"),
+    },
+    Attack {
+        name: "Delete the last ten and mend the head",
+        done: "as above, their commands too, and the head is computed anew",
+        run: |p| {
+            same(
+                p,
+                "delete from audit_records where tree = 1 and seq > 14; delete from audit_requests where tree = 1 and first_seq > 14",
+            );
+            mend(p, true);
+        },
+    },
+    Attack {
+        name: "Swap two records",
+        done: "records 16 and 18 change places",
+        run: |p| {
+            same(
+                p,
+                "update audit_records set seq = 99 where tree = 1 and seq = 16;
+                 update audit_records set seq = 16 where tree = 1 and seq = 18;
+                 update audit_records set seq = 18 where tree = 1 and seq = 99",
+            );
+        },
+    },
+    Attack {
+        name: "Insert a record, back-dated",
+        done: "a record 23 is added, a day older than record 22",
+        run: |p| sql(p, &BACKDATED.replace("DAY", "86400000000"), &BACKDATED.replace("DAY", "interval '1 day'")),
+    },
+    Attack {
+        name: "Insert a record, back-dated, and mend the head",
+        done: "as above, and leaf and head are computed anew",
+        run: |p| {
+            sql(p, &BACKDATED.replace("DAY", "86400000000"), &BACKDATED.replace("DAY", "interval '1 day'"));
+            mend(p, true);
+        },
+    },
+    Attack {
+        name: "Rewrite the whole tree",
+        done: "every payload tells of another town, and everything is computed anew; the checkpoints in the database are deleted; the signing key was not at hand",
+        run: |p| {
+            same(
+                p,
+                "update audit_records set payload = replace(payload, 'Pune', 'Nagpur') where tree = 1; delete from audit_checkpoints",
+            );
+            mend(p, true);
+        },
+    },
+    Attack {
+        name: "Edit a command",
+        done: "the source of the command behind record 15 becomes api",
+        run: |p| same(p, "update audit_requests set source = 'api' where tree = 1 and first_seq = 15"),
+    },
+    Attack {
+        name: "Erase a payload without a record of it",
+        done: "salt and payload of record 5 are taken out, and what it was committed to is kept as an erasure keeps it",
+        run: |p| {
+            let payload = &texts(
+                p,
+                on(
+                    p,
+                    "select lower(hex(salt)), payload from audit_records where tree = 1 and seq = 5",
+                    "select encode(salt, 'hex'), payload from audit_records where tree = 1 and seq = 5",
+                ),
+            )[0];
+            let kept = commit(&unhex(&payload[0]).try_into().expect("16 bytes"), &payload[1]);
+            let kept = literal(p, &kept);
+            same(
+                p,
+                &format!(
+                    "insert into audit_erased (tree, seq, commitment) values (1, 5, {kept});
+                     update audit_records set salt = null, payload = null where tree = 1 and seq = 5"
+                ),
+            );
+        },
+    },
+    Attack {
+        name: "INSERT OR REPLACE",
+        done: "record 5 is replaced by a copy of record 6 (on PostgreSQL by DELETE and INSERT)",
+        run: |p| {
+            let copy = "audit_records (tree, seq, action, kind, resource_id, salt, payload, leaf)
+                 select tree, 5, action, kind, resource_id, salt, payload, leaf from audit_records where tree = 1 and seq = 6";
+            sql(
+                p,
+                &format!("insert or replace into {copy}"),
+                &format!("delete from audit_records where tree = 1 and seq = 5; insert into {copy}"),
+            );
+        },
+    },
+    Attack {
+        name: "TRUNCATE",
+        done: "all records and commands of all trails are gone (on SQLite by DELETE)",
+        run: |p| {
+            sql(
+                p,
+                "delete from audit_records; delete from audit_requests",
+                "truncate audit_records, audit_requests",
+            );
+        },
+    },
+    Attack {
+        name: "TRUNCATE, and the heads set to nothing",
+        done: "as above; the heads tell of empty trees, and the checkpoints in the database are deleted",
+        run: |p| {
+            sql(
+                p,
+                "delete from audit_records; delete from audit_requests; delete from audit_checkpoints; update audit_heads set size = 0, frontier = x''",
+                "truncate audit_records, audit_requests, audit_checkpoints; update audit_heads set size = 0, frontier = ''",
+            );
+        },
+    },
+    Attack {
+        name: "Change a live row",
+        done: "branch B00004 is moved to another town behind orgctl's back",
+        run: |p| same(p, "update branches set city = 'Surat' where code = 'B00004'"),
+    },
+    Attack {
+        name: "Drop a tenant",
+        done: "everything of BETA is deleted: its rows, its trail and its checkpoints",
+        run: |p| {
+            let tables = ["audit_records", "audit_requests", "audit_heads", "audit_checkpoints"].map(|t| format!("delete from {t} where tree = 2;"));
+            let rows = ["branches", "code_counters", "orgs"].map(|t| format!("delete from {t} where org_id = 2;"));
+            same(p, &(tables.concat() + &rows.concat()));
+        },
+    },
+];
+
+const INTRODUCTION: &str = "\
+# What an attacker could do to the trail, and what is seen
+
+Whoever owns the database can switch its triggers off and change anything in it. Each of these was done with `sqlite3` and
+with `psql` as the owner, triggers gone, to a trail of 22 records of ACME, 20 of them under a checkpoint that was kept
+elsewhere. What follows is what `orgctl` says then, the same on both engines; tests/it/attacks.rs does it again with each
+change of the program.
+
+What no scheme sees: an event that was never recorded, a record that was false when it was made, and records newer than
+the last checkpoint that was kept elsewhere, if everything that follows them is made anew too. Take checkpoints often, and
+keep them where who can write the database can't.
+
+";
+
+#[test]
+fn each_attack_is_seen_as_the_document_says() {
+    both(|p| {
+        prepared(p);
+        let c = p.path("c.txt").display().to_string();
+        let key = p.path("audit.pub").display().to_string();
+        let mut text = INTRODUCTION.to_owned();
+        let clean = p.run(&format!("audit verify --deep --checkpoint {c} --key {key}"));
+        assert_eq!(clean.code, 0, "{}{}", clean.out, clean.err);
+        for attack in ATTACKS {
+            eprintln!("{}", attack.name);
+            (attack.run)(p);
+            writeln!(text, "## {}\n\nDone: {}.\n\n```text", attack.name, attack.done).expect("memory");
+            let deep = if attack.name == "Change a live row" { " --deep" } else { "" };
+            let mut seen = 0;
+            for line in [format!("audit verify{deep}"), format!("audit verify{deep} --checkpoint {c} --key {key}")] {
+                let said = p.run(&line);
+                assert!(matches!(said.code, 0 | 8), "{}: {}{}", attack.name, said.out, said.err);
+                seen += u32::from(said.code == 8);
+                let shown = line.replace(&c, "c.txt").replace(&key, "audit.pub");
+                writeln!(text, "$ orgctl {shown}").expect("memory");
+                // The list can be long; its first lines tell what an operator reads first.
+                let findings: Vec<&str> = said.out.lines().collect();
+                for found in findings.iter().take(5) {
+                    writeln!(text, "{}", found.replace(&c, "c.txt")).expect("memory");
+                }
+                if findings.len() > 5 {
+                    writeln!(text, "... {} more", findings.len() - 5).expect("memory");
+                }
+                for line in said.err.lines().filter(|l| !l.starts_with("hint: ")) {
+                    writeln!(text, "{}", line.replace(&c, "c.txt")).expect("memory");
+                }
+                writeln!(text, "[exit {}]", said.code).expect("memory");
+            }
+            text.push_str("```\n\n");
+            assert!(seen > 0, "{} is not seen at all", attack.name);
+            if attack.name != "Drop a tenant" {
+                restored(p);
+                p.run(&format!("audit verify --deep --checkpoint {c} --key {key}")).ok();
+            }
+        }
+        golden("docs/audit-attacks.md", &format!("{}\n", text.trim_end()));
+    });
+}

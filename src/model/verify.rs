@@ -344,7 +344,11 @@ impl Check {
                     let what = format!("the head tells of {size} records, {have} are there");
                     self.find(Some(have + 1), Fault::Truncated, what);
                 } else if size == 0 {
-                    self.find(Some(1), Fault::Truncated, "it is empty: not even how the organisation was made is in it");
+                    self.find(
+                        Some(1),
+                        Fault::Truncated,
+                        "it is empty: not even how the organisation was made is in it",
+                    );
                 } else if self.findings.is_empty() && frontier != self.frontier.to_bytes() {
                     self.find(None, Fault::Rewritten, "the records agree with themselves but not with the head");
                 }

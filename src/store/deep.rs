@@ -208,33 +208,45 @@ fn difference(record: &Record, told: &Told) -> Option<String> {
 async fn missing(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Differing> {
     let sql = Sql::new(format!(
         "select r.seq, r.resource_id from audit_records r
-          where r.tree = $1 and r.kind = '{0}' and r.action = 'create'
+          where r.tree = $1 and r.kind = '{0}' and r.action = 'create' and r.resource_id <> $2
             and not exists (select 1 from {1} t where t.org_id = r.tree and t.id = r.resource_id)
             and not exists (select 1 from audit_records p
                              where p.resource_id = r.resource_id and p.tree = r.tree and p.action = 'purge')
           order by r.seq limit {SHOWN}",
         desc.noun, desc.table
     ));
-    let rows = db.all(sql.with([org.into()]).yields([Kind::Int, Kind::Uuid])).await?;
+    // A refused command is recorded under the same word, and is about none.
+    let sql = sql.with([org.into(), Uuid::nil().into()]);
+    let rows = db.all(sql.yields([Kind::Int, Kind::Uuid])).await?;
     let told =
         |r: &Row| Ok((Some(r.int(0)?), format!("{} {} is gone, and no purge is recorded", desc.noun, r.uuid(1)?)));
     rows.iter().map(told).collect()
 }
 
+/// What was last recorded of a setting: by which record, under which key, and its value. Without a payload nothing is
+/// known but that there is something.
+struct LastSet {
+    seq: i64,
+    told: Option<(String, Option<String>)>,
+}
+
 /// Settings that are not what was set last.
 async fn settings_of(db: &mut Db, org: i32, count: &mut u64) -> Result<Differing> {
-    let mut recorded: HashMap<Uuid, (i64, String, Option<String>)> = HashMap::new();
+    let mut recorded: HashMap<Uuid, LastSet> = HashMap::new();
     let sql = Sql::new(format!(
         "select r.seq, r.resource_id, r.payload from audit_records r
-          where r.tree = $1 and r.kind = '{}' and r.action in ('config_change', 'revert') and r.payload is not null
+          where r.tree = $1 and r.kind = '{}' and r.action in ('config_change', 'revert') and r.resource_id <> $2
           order by r.seq",
         settings::NOUN
     ));
-    db.each(sql.with([org.into()]).yields([Kind::Int, Kind::Uuid, Kind::Text]), |row| {
-        let json: Json = serde_json::from_str(row.text(2)?).unwrap_or_default();
+    let sql = sql.with([org.into(), Uuid::nil().into()]);
+    db.each(sql.yields([Kind::Int, Kind::Uuid, Kind::Text]), |row| {
         let text = |v: &Json| v.as_str().map(str::to_owned);
-        recorded
-            .insert(row.uuid(1)?, (row.int(0)?, text(&json["key"]).unwrap_or_default(), text(&json["new"]["value"])));
+        let told = row.value(2).as_text().map(|payload| {
+            let json: Json = serde_json::from_str(payload).unwrap_or_default();
+            (text(&json["key"]).unwrap_or_default(), text(&json["new"]["value"]))
+        });
+        recorded.insert(row.uuid(1)?, LastSet { seq: row.int(0)?, told });
         Ok(())
     })
     .await?;
@@ -242,15 +254,19 @@ async fn settings_of(db: &mut Db, org: i32, count: &mut u64) -> Result<Differing
     for row in settings::rows(db, Some(org)).await? {
         *count += 1;
         match recorded.remove(&row.id) {
-            Some((_, _, Some(value))) if value == row.value => {}
-            Some((seq, _, value)) => {
+            Some(LastSet { told: None, .. }) => {}
+            Some(LastSet { told: Some((_, Some(value))), .. }) if value == row.value => {}
+            Some(LastSet { seq, told: Some((_, value)) }) => {
                 let value = value.unwrap_or_else(|| "none".to_owned());
                 found.push((Some(seq), format!("setting {} is {}, recorded is {value}", row.key, row.value)));
             }
             None => found.push((None, format!("setting {} is there, but nothing recorded it", row.key))),
         }
     }
-    let gone = recorded.into_values().filter(|(_, _, value)| value.is_some());
-    found.extend(gone.map(|(seq, key, _)| (Some(seq), format!("setting {key} is gone, and no reset is recorded"))));
+    for LastSet { seq, told } in recorded.into_values() {
+        if let Some((key, Some(_))) = told {
+            found.push((Some(seq), format!("setting {key} is gone, and no reset is recorded")));
+        }
+    }
     Ok(found)
 }

@@ -53,7 +53,8 @@ fn columns(p: &Place, table: &str) -> String {
         "select column_name::text from information_schema.columns
           where table_schema = 'orgctl' and table_name = 'TABLE' and is_generated = 'NEVER'",
     );
-    let names: Vec<String> = texts(p, &sql.replace("TABLE", table)).into_iter().map(|r| format!("\"{}\"", r[0])).collect();
+    let names: Vec<String> =
+        texts(p, &sql.replace("TABLE", table)).into_iter().map(|r| format!("\"{}\"", r[0])).collect();
     names.join(", ")
 }
 
@@ -132,12 +133,8 @@ fn mend(p: &Place, heads: bool) {
     }
     if heads {
         let nodes = literal(p, &frontier.to_bytes());
-        writeln!(
-            statements,
-            "update audit_heads set size = {}, frontier = {nodes} where tree = 1;",
-            rows.len()
-        )
-        .expect("memory");
+        writeln!(statements, "update audit_heads set size = {}, frontier = {nodes} where tree = 1;", rows.len())
+            .expect("memory");
     }
     p.sql(&statements).expect("mended");
 }
@@ -159,17 +156,14 @@ fn same(p: &Place, text: &str) {
 }
 
 const EDIT: &str = "update audit_records set payload = replace(payload, 'Town3', 'Delhi') where tree = 1 and seq = 17";
-const BACKDATED: &str = "insert into audit_requests select tree, 23, 23, request_id, at - DAY, actor_id, source, status, salt, payload,
+const BACKDATED: &str =
+    "insert into audit_requests select tree, 23, 23, request_id, at - DAY, actor_id, source, status, salt, payload,
     commitment, digest from audit_requests where tree = 1 and first_seq = 22;
   insert into audit_records select tree, 23, action, kind, resource_id, salt, payload, leaf from audit_records
     where tree = 1 and seq = 22";
 
 const ATTACKS: &[Attack] = &[
-    Attack {
-        name: "Edit a record",
-        done: "the payload of record 17 tells another town",
-        run: |p| same(p, EDIT),
-    },
+    Attack { name: "Edit a record", done: "the payload of record 17 tells another town", run: |p| same(p, EDIT) },
     Attack {
         name: "Edit a record and mend its leaf",
         done: "as above, and every leaf is computed anew",
@@ -288,11 +282,7 @@ const ATTACKS: &[Attack] = &[
         name: "TRUNCATE",
         done: "all records and commands of all trails are gone (on SQLite by DELETE)",
         run: |p| {
-            sql(
-                p,
-                "delete from audit_records; delete from audit_requests",
-                "truncate audit_records, audit_requests",
-            );
+            sql(p, "delete from audit_records; delete from audit_requests", "truncate audit_records, audit_requests");
         },
     },
     Attack {
@@ -315,7 +305,8 @@ const ATTACKS: &[Attack] = &[
         name: "Drop a tenant",
         done: "everything of BETA is deleted: its rows, its trail and its checkpoints",
         run: |p| {
-            let tables = ["audit_records", "audit_requests", "audit_heads", "audit_checkpoints"].map(|t| format!("delete from {t} where tree = 2;"));
+            let tables = ["audit_records", "audit_requests", "audit_heads", "audit_checkpoints"]
+                .map(|t| format!("delete from {t} where tree = 2;"));
             let rows = ["branches", "code_counters", "orgs"].map(|t| format!("delete from {t} where org_id = 2;"));
             same(p, &(tables.concat() + &rows.concat()));
         },

@@ -79,7 +79,11 @@ fn settings_do_what_they_say() {
         );
         for (name, value, sentence) in [
             ("ORGCTL_QUIET", "perhaps", "quiet is 'perhaps', which is not yes or no"),
-            ("ORGCTL_OUTPUT", "xml", "output is 'xml', which is not one of table, json, ndjson, jsonl, csv, tsv, yaml, key, ocsf"),
+            (
+                "ORGCTL_OUTPUT",
+                "xml",
+                "output is 'xml', which is not one of table, json, ndjson, jsonl, csv, tsv, yaml, key, ocsf",
+            ),
             ("ORGCTL_COLOR", "pink", "color is 'pink', which is not auto, always or never"),
             ("ORGCTL_WAIT", "-1", "wait is '-1', which is not a number of seconds"),
             ("ORGCTL_REQUEST_ID", "x", "request-id is 'x', which is not a UUID"),

@@ -22,6 +22,7 @@ mod org_story;
 mod output;
 mod people;
 mod postgres_faults;
+mod proving;
 mod raw;
 mod roundtrip;
 mod search;

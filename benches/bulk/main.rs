@@ -1,6 +1,6 @@
 //! Measures the bulk path against named baselines, each in the same run: `./tests/run bench`, or
 //! `./tests/run bench -- --rows 180000 --engine sqlite --kind user`. What is printed is a ratio to a baseline and its
-//! bound.
+//! bound. `--kind trail --rows 10000000` measures how a trail of so many records is proven and searched.
 //!
 //! - *same database*: a loader that has every finished row (resource, audit, search) and writes them as orgctl does, into
 //!   the same tables with the same indexes, triggers and foreign keys. On SQLite a prepared statement a row with orgctl's
@@ -14,6 +14,7 @@
 mod loaders;
 mod place;
 mod subject;
+mod trail;
 
 use std::fs::File;
 use std::path::Path;
@@ -35,9 +36,13 @@ fn main() {
         .collect();
     let engines = value("--engine").unwrap_or_else(|| "sqlite,postgres".into());
     let kinds = value("--kind").unwrap_or_else(|| "branch,user".into());
-    let subjects: Vec<&Subject> = kinds.split(',').map(subject_of).collect();
+    let subjects: Vec<&Subject> = kinds.split(',').filter(|k| *k != "trail").map(subject_of).collect();
     let folder = tempfile::tempdir().expect("a folder");
     for engine in engines.split(',') {
+        for n in sizes.iter().filter(|_| kinds.split(',').any(|k| k == "trail")) {
+            println!("\n{engine}, a trail of {n} records");
+            trail::measure(engine, folder.path(), *n);
+        }
         for subject in &subjects {
             let mut per_row: Vec<f64> = Vec::new();
             for n in &sizes {
@@ -54,7 +59,9 @@ fn main() {
 
 fn subject_of(kind: &str) -> &'static Subject {
     let all = [&BRANCHES, &USERS];
-    all.into_iter().find(|s| s.desc.noun == kind).expect("--kind takes branch, user or both with a comma between")
+    all.into_iter()
+        .find(|s| s.desc.noun == kind)
+        .expect("--kind takes branch, user, trail or several with commas between")
 }
 
 /// What is beyond its bound says so.

@@ -95,10 +95,7 @@ fn checkpoints_of_others_and_forged_ones_are_refused() {
         verify(&c, &key).ok();
         // Another root under the same signature.
         let root = good.lines().nth(2).expect("a root");
-        let forged = p.write(
-            "forged.txt",
-            good.replacen(root, &"A".repeat(43).replace('A', "A").chars().chain("=".chars()).collect::<String>(), 1),
-        );
+        let forged = p.write("forged.txt", good.replacen(root, &format!("{}=", "A".repeat(43)), 1));
         assert!(verify(&forged, &key).fails(8).contains("is not right"));
         // A key that was not asked for.
         let other = p.run(&format!("audit keygen --signing-key {} --name somebody", path(p, "other.key"))).ok();

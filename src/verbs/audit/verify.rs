@@ -1,6 +1,6 @@
 //! Proving the trail, in the database or from an export.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read as _};
 
@@ -280,8 +280,8 @@ async fn called(s: &mut Session<'_>, tree: i32) -> Result<String> {
 async fn names(s: &mut Session<'_>, findings: &[Finding]) -> Result<BTreeMap<i32, String>> {
     let mut names = BTreeMap::new();
     for f in findings {
-        if !names.contains_key(&f.tree) {
-            names.insert(f.tree, called(s, f.tree).await?);
+        if let btree_map::Entry::Vacant(name) = names.entry(f.tree) {
+            name.insert(called(s, f.tree).await?);
         }
     }
     Ok(names)

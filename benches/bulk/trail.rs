@@ -1,0 +1,294 @@
+//! The audit trail at size: a trail made as orgctl makes it, record by record, then proven and searched by whole processes.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+use orgctl::model::audit::{Header, commit, request_digest};
+use orgctl::model::merkle::Frontier;
+use uuid::Uuid;
+
+use crate::place::{Place, Took, median};
+use crate::{memory, milliseconds, seconds};
+
+/// People and programs that act.
+const ACTORS: usize = 50;
+/// Things that are acted on: one in five records is about a thing that had one before.
+const THINGS: usize = 5;
+const SOURCES: [&str; 4] = ["cli", "cron", "api", "web"];
+
+/// Random enough, and the same each time (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        (self.roll() % n as u64) as usize
+    }
+
+    fn bytes(&mut self) -> [u8; 16] {
+        let (a, b) = (self.roll().to_be_bytes(), self.roll().to_be_bytes());
+        std::array::from_fn(|i| if i < 8 { a[i] } else { b[i - 8] })
+    }
+}
+
+/// What the questions are about.
+struct Made {
+    key: Uuid,
+    request: Uuid,
+    day: String,
+}
+
+/// Rows as they are loaded: of SQLite by a prepared statement each, of PostgreSQL as lines for `\copy`.
+enum Sink {
+    Sqlite {
+        db: &'static rusqlite::Connection,
+        requests: rusqlite::Statement<'static>,
+        records: rusqlite::Statement<'static>,
+    },
+    Postgres {
+        requests: BufWriter<File>,
+        records: BufWriter<File>,
+    },
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, b| {
+        let _ = write!(text, "{b:02x}");
+        text
+    })
+}
+
+/// Fills the trail of organisation 1 behind the records that are there.
+fn fill(place: &Place, folder: &Path, n: usize) -> Made {
+    let sql = |text: &str| match &place.file {
+        Some(file) => rusqlite::Connection::open(file).expect("a database").execute_batch(text).expect("SQL"),
+        None => drop(place.psql(&format!("set search_path = orgctl;\n{text}"))),
+    };
+    let boolean = place.file.is_some();
+    let at = if boolean { "0" } else { "'epoch'" };
+    let actors: String = (0..ACTORS)
+        .map(|i| format!("insert into actors (actor_id, kind, key, name, created_at) values ({}, 'operator', 'operator:{i}@bench', 'actor{i}', {at});", 1000 + i))
+        .collect();
+    sql(&actors);
+    sql("drop index audit_records_resource");
+    match boolean {
+        true => sql(
+            "drop trigger audit_records_no_replace; drop trigger audit_requests_no_replace; drop trigger audit_heads_only_grow;",
+        ),
+        false => sql("alter table audit_heads disable trigger user;"),
+    }
+    let (size, nodes) = head(place);
+    let mut frontier = Frontier::from_bytes(size, &nodes).expect("a head");
+    let (requests_csv, records_csv) = (folder.join("requests.csv"), folder.join("records.csv"));
+    let mut sink = match &place.file {
+        Some(file) => {
+            // The statements live as long as the connection: to the end of the program.
+            let db: &'static rusqlite::Connection =
+                Box::leak(Box::new(rusqlite::Connection::open(file).expect("a database")));
+            db.execute_batch("pragma synchronous = off; pragma cache_size = -64000; begin").expect("begun");
+            let prepare = |table: &str, rest: &str| {
+                db.prepare(&format!("insert into {table} values (1, {rest})")).expect("a statement")
+            };
+            Sink::Sqlite {
+                db,
+                requests: prepare("audit_requests", "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"),
+                records: prepare("audit_records", "?, 'update', 'branch', ?, ?, ?, ?"),
+            }
+        }
+        None => Sink::Postgres {
+            requests: BufWriter::new(File::create(&requests_csv).expect("a file")),
+            records: BufWriter::new(File::create(&records_csv).expect("a file")),
+        },
+    };
+    let mut dice = Dice(42);
+    let things: Vec<Uuid> = (0..(n / THINGS).max(1)).map(|_| Uuid::from_bytes(dice.bytes())).collect();
+    // A year of work, up to an hour ago.
+    let now = chrono::Utc::now().timestamp_micros() - 3_600_000_000;
+    let (from, step) = (now - 365 * 86_400_000_000, 365 * 86_400_000_000 / n as i64);
+    let mut made = Made { key: things[0], request: Uuid::nil(), day: String::new() };
+    let (mut left, mut seq) = (n, size);
+    while left > 0 {
+        let together = (1 + dice.below(20)).min(left);
+        let (actor, source) = (dice.below(ACTORS), SOURCES[dice.below(SOURCES.len())]);
+        let status = if dice.below(100) == 0 { "denied" } else { "success" };
+        let at = from + (n - left) as i64 * step;
+        let request_id = Uuid::from_bytes(dice.bytes());
+        let payload = format!(
+            r#"{{"actor":{{"id":{},"key":"operator:{actor}@bench","kind":"operator","name":"actor{actor}"}},"command":["orgctl","branch","update","B{}","--city","Pune"],"host":"bench","source":"{source}","v":1}}"#,
+            1000 + actor,
+            dice.below(1_000_000)
+        );
+        let salt = dice.bytes();
+        let commitment = commit(&salt, &payload);
+        let digest = request_digest(1000 + actor as i64, source, &commitment);
+        let (first, last) = (seq + 1, seq + together as u64);
+        match &mut sink {
+            Sink::Sqlite { requests, .. } => {
+                let row = rusqlite::params![
+                    first as i64,
+                    last as i64,
+                    request_id.as_bytes(),
+                    at,
+                    1000 + actor as i64,
+                    source,
+                    status,
+                    salt,
+                    payload,
+                    commitment,
+                    digest
+                ];
+                requests.execute(row).expect("a row");
+            }
+            Sink::Postgres { requests, .. } => {
+                let time = chrono::DateTime::from_timestamp_micros(at).expect("a time").to_rfc3339();
+                writeln!(
+                    requests,
+                    "1|{first}|{last}|{request_id}|{time}|{}|{source}|{status}|\\x{}|{payload}|\\x{}|\\x{}",
+                    1000 + actor,
+                    hex(&salt),
+                    hex(&commitment),
+                    hex(&digest)
+                )
+                .expect("written");
+            }
+        }
+        for _ in 0..together {
+            seq += 1;
+            let thing = things[dice.below(things.len())];
+            let (old, new) = (dice.below(300), dice.below(300));
+            let payload =
+                format!(r#"{{"key":"B{old:07}","new":{{"city":"Town {new}"}},"old":{{"city":"Town {old}"}},"v":1}}"#);
+            let salt = dice.bytes();
+            let header = Header {
+                tree: 1,
+                seq,
+                at: chrono::DateTime::from_timestamp_micros(at).expect("a time"),
+                request_id,
+                request_digest: digest,
+                action: "update",
+                kind: "branch",
+                resource_id: thing,
+                status,
+            };
+            let leaf = header.leaf(&commit(&salt, &payload));
+            frontier.append(leaf);
+            match &mut sink {
+                Sink::Sqlite { records, .. } => {
+                    let row = rusqlite::params![seq as i64, thing.as_bytes(), salt, payload, leaf];
+                    records.execute(row).expect("a row");
+                }
+                Sink::Postgres { records, .. } => {
+                    writeln!(records, "1|{seq}|update|branch|{thing}|\\x{}|{payload}|\\x{}", hex(&salt), hex(&leaf))
+                        .expect("written");
+                }
+            }
+        }
+        left -= together;
+        if left > n / 2 {
+            made.request = request_id;
+            made.day = chrono::DateTime::from_timestamp_micros(at).expect("a time").format("%Y-%m-%d").to_string();
+        }
+    }
+    match sink {
+        Sink::Sqlite { db, .. } => db.execute_batch("commit").expect("committed"),
+        Sink::Postgres { mut requests, mut records } => {
+            requests.flush().and_then(|()| records.flush()).expect("written");
+            let copy = |table: &str, file: &Path| {
+                // A quote that stands in no field: the lines are taken as they are.
+                place.psql(&format!(
+                    "set search_path = orgctl;\n\\copy {table} from '{}' with (format csv, delimiter '|', quote e'\\x01')",
+                    file.display()
+                ));
+                std::fs::remove_file(file).expect("removed");
+            };
+            copy("audit_requests", &requests_csv);
+            copy("audit_records", &records_csv);
+        }
+    }
+    let nodes = hex(&frontier.to_bytes());
+    let nodes = if boolean { format!("x'{nodes}'") } else { format!("'\\x{nodes}'") };
+    let last_at = if boolean { now.to_string() } else { "now() - interval '1 hour'".into() };
+    sql(&format!("update audit_heads set size = {seq}, frontier = {nodes}, at = {last_at} where tree = 1;"));
+    sql("create index audit_records_resource on audit_records (resource_id, seq);");
+    if boolean {
+        sql("pragma wal_checkpoint(truncate)");
+    } else {
+        sql(
+            "alter table audit_heads enable trigger user; analyze audit_records; analyze audit_requests; analyze audit_heads;",
+        );
+    }
+    made
+}
+
+/// Size and frontier of organisation 1's tree.
+fn head(place: &Place) -> (u64, Vec<u8>) {
+    match &place.file {
+        Some(file) => {
+            let db = rusqlite::Connection::open(file).expect("a database");
+            let row = |r: &rusqlite::Row<'_>| Ok((r.get::<_, i64>(0)?, r.get(1)?));
+            let (size, nodes) =
+                db.query_row("select size, frontier from audit_heads where tree = 1", [], row).expect("a head");
+            (size as u64, nodes)
+        }
+        None => {
+            let said =
+                place.psql("select size || ' ' || encode(frontier, 'hex') from orgctl.audit_heads where tree = 1");
+            let (size, nodes) = said.trim().split_once(' ').expect("two");
+            let byte = |i| u8::from_str_radix(&nodes[i..i + 2], 16).expect("hex");
+            (size.parse().expect("a number"), (0..nodes.len()).step_by(2).map(byte).collect())
+        }
+    }
+}
+
+/// All that is measured of a trail of `n` records.
+pub fn measure(engine: &str, folder: &Path, n: usize) {
+    let place = Place::new(engine, folder, "trail");
+    let made = fill(&place, folder, n);
+    let verify = place.orgctl(&["audit", "verify"]);
+    assert!(verify.said.contains("nothing was changed"), "{}", verify.said);
+    seconds("verify", verify.seconds(), n);
+    rate("verify, records a second", n, &verify, 300_000.0);
+    memory("verify", &verify);
+    let export = folder.join("trail.jsonl");
+    let out = export.display().to_string();
+    let took = place.orgctl(&["audit", "export", &out]);
+    seconds("export as lines", took.seconds(), n);
+    memory("the export", &took);
+    let took = place.orgctl(&["audit", "verify", "--file", &out]);
+    seconds("verify of the export alone", took.seconds(), n);
+    memory("it", &took);
+    std::fs::remove_file(&export).expect("removed");
+    let key = made.key.to_string();
+    let request = made.request.to_string();
+    let list = |what: &str, words: &[&str], bound: f64, times: usize| {
+        let words = [&["audit", "list", "--org", "ACME"], words].concat();
+        let time = median(times, || place.orgctl(&words).time);
+        milliseconds(what, time, bound);
+    };
+    list("list, the newest", &[], 20.0, 11);
+    list("list by key", &["--resource", "asset", "--key", &key], 20.0, 11);
+    list("list by actor", &["--actor", "actor7"], 20.0, 11);
+    list("list by request", &["--request", &request], 20.0, 11);
+    list("list by source", &["--source", "web"], 20.0, 11);
+    list("list by status", &["--status", "denied"], 20.0, 11);
+    list("list of a day", &["--on", &made.day], 20.0, 11);
+    list("list by actor of a day", &["--actor", "actor7", "--on", &made.day], 20.0, 11);
+    list("list by field, 30 days", &["--field", "city", "--since", "30d"], 1000.0, 5);
+    list("list by a field that none has, 30 days", &["--field", "phone", "--since", "30d"], 1000.0, 3);
+    list("list by text, 30 days", &["--text", "Town 77", "--since", "30d"], 1000.0, 3);
+    list("list by a text that none has, 30 days", &["--text", "nowhere", "--since", "30d"], 1000.0, 3);
+}
+
+fn rate(what: &str, n: usize, took: &Took, least: f64) {
+    let rate = n as f64 / took.seconds();
+    let over = if rate >= least { "" } else { "  UNDER" };
+    println!("  {what:<52} {rate:>8.0}    (at least {least:.0}){over}");
+}

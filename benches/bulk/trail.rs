@@ -66,7 +66,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Fills the trail of organisation 1 behind the records that are there.
+/// Makes the trail of organisation 1.
 fn fill(place: &Place, folder: &Path, n: usize) -> Made {
     let sql = |text: &str| match &place.file {
         Some(file) => rusqlite::Connection::open(file).expect("a database").execute_batch(text).expect("SQL"),
@@ -79,14 +79,15 @@ fn fill(place: &Place, folder: &Path, n: usize) -> Made {
         .collect();
     sql(&actors);
     sql("drop index audit_records_resource");
+    // What the trail told before goes: its time is now, and times never run backwards.
+    let triggers = ["audit_records", "audit_requests", "audit_heads"];
     match boolean {
-        true => sql(
-            "drop trigger audit_records_no_replace; drop trigger audit_requests_no_replace; drop trigger audit_heads_only_grow;",
-        ),
-        false => sql("alter table audit_heads disable trigger user;"),
+        true => sql("drop trigger audit_records_no_replace; drop trigger audit_requests_no_replace; drop trigger audit_heads_only_grow;
+             drop trigger audit_records_no_delete; drop trigger audit_requests_no_delete;"),
+        false => triggers.iter().for_each(|t| sql(&format!("alter table {t} disable trigger user;"))),
     }
-    let (size, nodes) = head(place);
-    let mut frontier = Frontier::from_bytes(size, &nodes).expect("a head");
+    sql("delete from audit_records where tree = 1; delete from audit_requests where tree = 1;");
+    let mut frontier = Frontier::default();
     let (requests_csv, records_csv) = (folder.join("requests.csv"), folder.join("records.csv"));
     let mut sink = match &place.file {
         Some(file) => {
@@ -114,7 +115,7 @@ fn fill(place: &Place, folder: &Path, n: usize) -> Made {
     let now = chrono::Utc::now().timestamp_micros() - 3_600_000_000;
     let (from, step) = (now - 365 * 86_400_000_000, 365 * 86_400_000_000 / n as i64);
     let mut made = Made { key: things[0], request: Uuid::nil(), day: String::new() };
-    let (mut left, mut seq) = (n, size);
+    let (mut left, mut seq) = (n, 0);
     while left > 0 {
         let together = (1 + dice.below(20)).min(left);
         let (actor, source) = (dice.below(ACTORS), SOURCES[dice.below(SOURCES.len())]);
@@ -226,26 +227,6 @@ fn fill(place: &Place, folder: &Path, n: usize) -> Made {
         );
     }
     made
-}
-
-/// Size and frontier of organisation 1's tree.
-fn head(place: &Place) -> (u64, Vec<u8>) {
-    match &place.file {
-        Some(file) => {
-            let db = rusqlite::Connection::open(file).expect("a database");
-            let row = |r: &rusqlite::Row<'_>| Ok((r.get::<_, i64>(0)?, r.get(1)?));
-            let (size, nodes) =
-                db.query_row("select size, frontier from audit_heads where tree = 1", [], row).expect("a head");
-            (size as u64, nodes)
-        }
-        None => {
-            let said =
-                place.psql("select size || ' ' || encode(frontier, 'hex') from orgctl.audit_heads where tree = 1");
-            let (size, nodes) = said.trim().split_once(' ').expect("two");
-            let byte = |i| u8::from_str_radix(&nodes[i..i + 2], 16).expect("hex");
-            (size.parse().expect("a number"), (0..nodes.len()).step_by(2).map(byte).collect())
-        }
-    }
 }
 
 /// All that is measured of a trail of `n` records.

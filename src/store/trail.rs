@@ -2,6 +2,8 @@
 //! tells the records by their first and last number; so a question about actor, source, status or time is asked of the
 //! requests first, and what they name is read from the records, the newest first.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +14,7 @@ use uuid::Uuid;
 use super::db::Db;
 use super::sql::{Row, Sql};
 use crate::model::problem::Problem;
-use crate::model::value::{Kind, Value};
+use crate::model::value::{Kind, Value, canonical};
 
 /// One record, with what it shares with the others of its transaction.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub struct Entry {
     pub source: String,
     pub request_id: Uuid,
     pub actor: String,
+    /// The actor's number; none where nothing is known of the command.
+    pub actor_id: Option<i64>,
     /// Empty where it was erased or archived.
     pub payload: Option<Json>,
     pub request: Option<Json>,
@@ -120,48 +124,84 @@ const UNKNOWN: &str = "unknown";
 /// Records read at a time.
 const BATCH: usize = 1000;
 
+/// Fewest that are read at a time: what is passed over would else be read one by one.
+const LEAST: usize = 64;
+
 /// Requests looked up at a time, and records that several of them may have to be read together.
 const REQUESTS: usize = 256;
 const FEW: i64 = 4000;
 
-const ENTRY: &[Kind] = &[
-    Kind::Int,
-    Kind::Int,
-    Kind::Time,
-    Kind::Text,
-    Kind::Text,
-    Kind::Uuid,
-    Kind::Text,
-    Kind::Text,
-    Kind::Uuid,
-    Kind::Text,
-    Kind::Text,
-    Kind::Text,
-    Kind::Bytes,
-];
+/// Number, action, kind, resource, payload and leaf of a record.
+const RECORD: [Kind; 6] = [Kind::Int, Kind::Text, Kind::Text, Kind::Uuid, Kind::Text, Kind::Bytes];
 
-fn entry(row: &Row) -> Result<Entry> {
-    let json = |i: usize| row.value(i).as_text().and_then(|t| serde_json::from_str(t).ok());
-    let request: Option<Json> = json(11);
+/// What a record shares with the others of its command: last number, time, status, source, request id, actor's name and
+/// number, payload.
+const COMMON: [Kind; 8] =
+    [Kind::Int, Kind::Time, Kind::Text, Kind::Text, Kind::Uuid, Kind::Text, Kind::Int, Kind::Text];
+
+fn json(text: Option<&str>) -> Option<Json> {
+    text.and_then(|t| serde_json::from_str(t).ok())
+}
+
+/// A record and what it shares; without its request nothing is known of who and when: `verify` says so, a list shows it as
+/// unknown.
+fn entry(tree: i32, record: &Row, common: Option<&Row>) -> Result<Entry> {
+    let seq = record.int(0)?;
+    let common = common.filter(|c| c.int(0).is_ok_and(|last| last >= seq));
+    let text = |i: usize| common.and_then(|c| c.value(i).as_text());
+    let request: Option<Json> = json(text(7));
     // The name as it was at that time, which the tree binds; the actors' table only where that was erased.
     let name = request.as_ref().and_then(|r| r["actor"]["name"].as_str());
-    let actor = name.or_else(|| row.value(9).as_text()).unwrap_or(UNKNOWN).to_owned();
+    let actor = name.or_else(|| text(5)).unwrap_or(UNKNOWN).to_owned();
     Ok(Entry {
-        tree: row.org(0)?,
-        seq: row.int(1)?,
-        // Without its request nothing is known of who and when: `verify` says so, a list shows it as unknown.
-        at: row.value(2).as_time().unwrap_or_default(),
-        action: row.text(3)?.to_owned(),
-        kind: row.text(4)?.to_owned(),
-        resource_id: row.uuid(5)?,
-        status: row.value(6).as_text().unwrap_or(UNKNOWN).to_owned(),
-        source: row.value(7).as_text().unwrap_or(UNKNOWN).to_owned(),
-        request_id: row.value(8).as_uuid().unwrap_or_default(),
+        tree,
+        seq,
+        at: common.and_then(|c| c.value(1).as_time()).unwrap_or_default(),
+        action: record.text(1)?.to_owned(),
+        kind: record.text(2)?.to_owned(),
+        resource_id: record.uuid(3)?,
+        status: text(2).unwrap_or(UNKNOWN).to_owned(),
+        source: text(3).unwrap_or(UNKNOWN).to_owned(),
+        request_id: common.and_then(|c| c.value(4).as_uuid()).unwrap_or_default(),
         actor,
-        payload: json(10),
+        actor_id: common.and_then(|c| c.value(6).as_int()),
+        payload: json(record.value(4).as_text()),
         request,
-        leaf: row.hash(12)?,
+        leaf: record.hash(5)?,
     })
+}
+
+/// What each of some records shares with the others of its command, by their numbers. One look into the index for each,
+/// which a planner that joins would not see.
+async fn common(db: &mut Db, tree: i32, records: &[Row]) -> Result<HashMap<i64, Row>> {
+    let mut found = HashMap::new();
+    if records.is_empty() {
+        return Ok(found);
+    }
+    let numbers: Vec<String> = records.iter().map(|r| r.int(0).map(|n| format!("({n})"))).collect::<Result<_>>()?;
+    let columns =
+        "q.last_seq, q.at, q.status, q.source, q.request_id, coalesce(a.name, a.key), q.actor_id, q.payload, v.seq";
+    let numbers = numbers.join(", ");
+    let sql = match db.is_postgres() {
+        true => format!(
+            "select {columns} from (values {numbers}) v (seq)
+              cross join lateral (select * from audit_requests f where f.tree = {tree} and f.first_seq <= v.seq
+                                   order by f.first_seq desc limit 1) q
+               left join actors a on a.actor_id = q.actor_id"
+        ),
+        false => format!(
+            "with v (seq) as (values {numbers})
+             select {columns} from v
+               join audit_requests q on q.tree = {tree} and q.first_seq = (
+                   select max(f.first_seq) from audit_requests f where f.tree = {tree} and f.first_seq <= v.seq)
+               left join actors a on a.actor_id = q.actor_id"
+        ),
+    };
+    let sql = Sql::new(sql).yields(COMMON.into_iter().chain([Kind::Int]));
+    for row in db.all(sql).await? {
+        found.insert(row.int(COMMON.len())?, row);
+    }
+    Ok(found)
 }
 
 /// Trees that have a head, in order.
@@ -183,11 +223,16 @@ pub async fn search(db: &mut Db, search: &Search) -> Result<Vec<Entry>> {
     };
     let mut found = Vec::new();
     for tree in trees {
-        let mut reading = Reading { tree, search, actors: actors.as_deref(), limit, found: Vec::new() };
-        reading.read(db).await?;
-        found.append(&mut reading.found);
+        let sides: &[Side] = if search.text.is_some() { &[Side::Record, Side::Request] } else { &[Side::Both] };
+        for side in sides {
+            let mut reading =
+                Reading { tree, search, side: *side, actors: actors.as_deref(), limit, found: Vec::new() };
+            reading.read(db).await?;
+            found.append(&mut reading.found);
+        }
     }
     found.sort_by_key(|e| std::cmp::Reverse((e.at, e.tree, e.seq)));
+    found.dedup_by_key(|e| (e.tree, e.seq));
     found.truncate(limit);
     Ok(found)
 }
@@ -207,10 +252,20 @@ pub async fn last_before(db: &mut Db, tree: i32, at: DateTime<Utc>) -> Result<i6
     row.map_or(Ok(0), |r| r.int(0))
 }
 
+/// Where a text is looked for: what a record says itself and what its command says are two questions, each with an index
+/// of its own to go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Record,
+    Request,
+    Both,
+}
+
 /// Records of one tree that are looked for, from the newest on.
 struct Reading<'a> {
     tree: i32,
     search: &'a Search,
+    side: Side,
     actors: Option<&'a [i64]>,
     limit: usize,
     found: Vec<Entry>,
@@ -241,6 +296,17 @@ impl Reading<'_> {
         Ok((low, high))
     }
 
+    /// Requests that are worth asking for, and records that are worth reading together: where no record is passed over,
+    /// as many as are wanted.
+    fn worth(&self) -> (usize, i64) {
+        let s = self.search;
+        if s.action.is_some() || s.kind.is_some() || s.field.is_some() || s.text.is_some() {
+            return (REQUESTS, FEW);
+        }
+        let left = self.limit.saturating_sub(self.found.len()).max(1);
+        (left.min(REQUESTS), i64::try_from(left).unwrap_or(FEW).min(FEW))
+    }
+
     fn is_full(&self) -> bool {
         self.found.len() >= self.limit
     }
@@ -248,7 +314,11 @@ impl Reading<'_> {
     async fn read(&mut self, db: &mut Db) -> Result<()> {
         let (low, high) = self.bounds(db).await?;
         let s = self.search;
-        let of_requests = self.actors.is_some() || s.source.is_some() || s.status.is_some() || s.request_id.is_some();
+        let of_requests = self.side == Side::Request
+            || self.actors.is_some()
+            || s.source.is_some()
+            || s.status.is_some()
+            || s.request_id.is_some();
         if low > high || self.actors.is_some_and(<[i64]>::is_empty) {
             return Ok(());
         }
@@ -258,11 +328,12 @@ impl Reading<'_> {
         let mut last: Option<(DateTime<Utc>, i64)> = None;
         while !self.is_full() {
             let mut ranges = Vec::new();
-            for row in db.all(self.requests(low, high, last)).await? {
+            let (most, _) = self.worth();
+            for row in db.all(self.requests(low, high, last, most)).await? {
                 last = Some((row.time(2)?, row.int(0)?));
                 ranges.push((row.int(0)?.max(low), row.int(1)?.min(high)));
             }
-            let is_end = ranges.len() < REQUESTS;
+            let is_end = ranges.len() < most;
             self.ranges(db, ranges).await?;
             if is_end {
                 break;
@@ -272,10 +343,11 @@ impl Reading<'_> {
     }
 
     /// The next requests that are looked for: first and last number, and time.
-    fn requests(&self, low: i64, high: i64, last: Option<(DateTime<Utc>, i64)>) -> Sql {
+    fn requests(&self, low: i64, high: i64, last: Option<(DateTime<Utc>, i64)>, most: usize) -> Sql {
         let s = self.search;
         let mut sql = Sql::new("select q.first_seq, q.last_seq, q.at from audit_requests q where q.tree = ");
-        sql.bind(self.tree).push(" and q.last_seq >= ").bind(low).push(" and q.first_seq <= ").bind(high);
+        // The plus keeps a planner that knows nothing on the index of what is asked for, and off the primary key.
+        sql.bind(self.tree).push(" and +q.last_seq >= ").bind(low).push(" and +q.first_seq <= ").bind(high);
         self.push_of_request(&mut sql);
         // Times too, for the indexes end in them.
         if let Some(since) = s.since {
@@ -285,9 +357,9 @@ impl Reading<'_> {
             sql.push(" and q.at < ").bind(until);
         }
         if let Some((at, first)) = last {
-            sql.push(" and q.at <= ").bind(at).push(" and q.first_seq < ").bind(first);
+            sql.push(" and q.at <= ").bind(at).push(" and +q.first_seq < ").bind(first);
         }
-        sql.push(&format!(" order by q.at desc, q.first_seq desc limit {REQUESTS}"));
+        sql.push(&format!(" order by q.at desc, q.first_seq desc limit {most}"));
         sql.yields([Kind::Int, Kind::Int, Kind::Time])
     }
 
@@ -309,6 +381,26 @@ impl Reading<'_> {
         if let Some(request) = s.request_id {
             sql.push(" and q.request_id = ").bind(request);
         }
+        if let (Side::Request, Some(text)) = (self.side, &s.text) {
+            sql.push(" and ");
+            contains(sql, "q.payload", &text.to_ascii_lowercase());
+        }
+    }
+
+    /// What the requests were asked for holds of an entry that was found another way.
+    fn is_wanted(&self, entry: &Entry) -> bool {
+        let s = self.search;
+        let is = |wanted: &Option<String>, has: &str| wanted.as_ref().is_none_or(|w| w == has);
+        let in_request = |text: &String| {
+            let request = entry.request.as_ref().and_then(|r| canonical(r).ok()).unwrap_or_default();
+            request.to_ascii_lowercase().contains(&text.to_ascii_lowercase())
+        };
+        is(&s.source, &entry.source)
+            && is(&s.status, &entry.status)
+            && s.request_id.is_none_or(|id| id == entry.request_id)
+            && self.actors.is_none_or(|actors| entry.actor_id.is_some_and(|id| actors.contains(&id)))
+            && (self.side != Side::Request || s.text.as_ref().is_none_or(in_request))
+            && s.field.as_ref().is_none_or(|field| entry.changed(field))
     }
 
     /// Reads what several requests hold, newest first: small ones together, a large one by itself.
@@ -317,7 +409,7 @@ impl Reading<'_> {
         let mut size = 0;
         for range in ranges {
             let n = range.1 - range.0 + 1;
-            if size + n > FEW && !together.is_empty() {
+            if (size >= self.worth().1 || size + n > FEW) && !together.is_empty() {
                 self.several(db, &std::mem::take(&mut together)).await?;
                 size = 0;
             }
@@ -336,11 +428,27 @@ impl Reading<'_> {
 
     async fn several(&mut self, db: &mut Db, ranges: &[(i64, i64)]) -> Result<()> {
         let values: Vec<String> = ranges.iter().map(|(first, last)| format!("({first}, {last})")).collect();
+        let values = values.join(", ");
         let mut below = i64::MAX;
         while !self.is_full() {
-            let mut sql = Sql::new(format!("with v (first, last) as (values {}) ", values.join(", ")));
-            self.select(&mut sql, "v cross join audit_records r");
-            sql.push(" and r.seq between v.first and v.last and r.seq < ").bind(below);
+            let mut sql = Sql::default();
+            match db.is_postgres() {
+                // Fenced: what is joined freely is read from one end to the other.
+                true => {
+                    let within = format!(
+                        "(values {values}) v (first, last) cross join lateral (select * from audit_records i
+                           where i.tree = {} and i.seq between v.first and v.last offset 0) r",
+                        self.tree
+                    );
+                    self.select(&mut sql, &within);
+                }
+                false => {
+                    sql.push(&format!("with v (first, last) as (values {values}) "));
+                    self.select(&mut sql, "v cross join audit_records r");
+                    sql.push(" and r.seq between v.first and v.last");
+                }
+            }
+            sql.push(" and r.seq < ").bind(below);
             match self.take(db, sql).await? {
                 Some(last) => below = last,
                 None => break,
@@ -363,23 +471,14 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// A statement of records that are looked for, as far as the database can tell.
+    /// A statement of records that are looked for, as far as they tell themselves.
     fn select(&self, sql: &mut Sql, from: &str) {
         let s = self.search;
-        sql.push(&format!(
-            "select r.tree, r.seq, q.at, r.action, r.kind, r.resource_id, q.status, q.source, q.request_id,
-                    coalesce(a.name, a.key), r.payload, q.payload, r.leaf
-               from {from}
-               left join audit_requests q on q.tree = r.tree and q.last_seq >= r.seq
-                and q.first_seq = (select max(f.first_seq) from audit_requests f where f.tree = r.tree and f.first_seq <= r.seq)
-               left join actors a on a.actor_id = q.actor_id
-              where "
-        ));
+        sql.push(&format!("select r.seq, r.action, r.kind, r.resource_id, r.payload, r.leaf from {from} where "));
         // The plus keeps a planner that knows nothing from going through the whole tree for one record's history.
         sql.push(if s.resources.is_some() { "+r.tree = " } else { "r.tree = " }).bind(self.tree);
         if let Some(resources) = &s.resources {
             sql.push(" and r.resource_id in ").bind_list(resources.iter().copied());
-            self.push_of_request(sql);
         }
         if let Some(action) = &s.action {
             sql.push(" and r.action = ").bind(action.as_str());
@@ -387,18 +486,14 @@ impl Reading<'_> {
         if let Some(kind) = &s.kind {
             sql.push(" and r.kind = ").bind(kind.as_str());
         }
-        let contains = |sql: &mut Sql, column: &str, text: &str| {
-            let text = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
-            sql.push(&format!("lower({column}) like ")).bind(format!("%{text}%")).push(" escape '!'");
-        };
         if let Some(field) = &s.field {
             sql.push(" and ");
             contains(sql, "r.payload", &format!("\"{}\":", field.to_ascii_lowercase()));
         }
-        if let Some(text) = &s.text {
+        if let (Side::Record, Some(text)) = (self.side, &s.text) {
             let text = text.to_ascii_lowercase();
             sql.push(" and (");
-            for (i, column) in ["r.payload", "q.payload", "r.action", "r.kind"].iter().enumerate() {
+            for (i, column) in ["r.payload", "r.action", "r.kind"].iter().enumerate() {
                 sql.push(if i == 0 { "" } else { " or " });
                 contains(sql, column, &text);
             }
@@ -408,18 +503,25 @@ impl Reading<'_> {
 
     /// Runs a statement for a batch and keeps what fits; the number of the last record where there may be more.
     async fn take(&mut self, db: &mut Db, mut sql: Sql) -> Result<Option<i64>> {
-        let wanted = (self.limit - self.found.len()).min(BATCH);
+        let wanted = (self.limit - self.found.len()).clamp(LEAST, BATCH);
         sql.push(&format!(" order by r.seq desc limit {wanted}"));
-        let rows = db.all(sql.yields(ENTRY.iter().copied())).await?;
+        let rows = db.all(sql.yields(RECORD)).await?;
+        let common = common(db, self.tree, &rows).await?;
         for row in &rows {
-            let entry = entry(row)?;
-            if self.search.field.as_ref().is_none_or(|field| entry.changed(field)) {
+            let entry = entry(self.tree, row, common.get(&row.int(0)?))?;
+            if self.is_wanted(&entry) {
                 self.found.push(entry);
             }
         }
-        let last = rows.last().map(|r| r.int(1)).transpose()?;
+        let last = rows.last().map(|r| r.int(0)).transpose()?;
         Ok(last.filter(|_| rows.len() == wanted))
     }
+}
+
+/// `lower(column) like %text%`, for a text in small letters.
+fn contains(sql: &mut Sql, column: &str, text: &str) {
+    let text = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    sql.push(&format!("lower({column}) like ")).bind(format!("%{text}%")).push(" escape '!'");
 }
 
 /// How many records there are between two times, by one thing that they have in common.

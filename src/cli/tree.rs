@@ -204,7 +204,7 @@ pub const GENERIC: &[Generic] = &[
         args: |c, d| fields(c.arg(edit()), d, true), run: run_on!(fill::create) },
     Generic { verb: "list", action: "read", writes: false, about: |d| format!("List {}", plural(d)),
         examples: |d| format!("orgctl {0} list --filter 'status=active name~bank' --sort -created_at\norgctl {0} list --all -o json", d.noun),
-        args: |c, _| listing(c).arg(number("limit", "N", "Most rows to show").value_parser(value_parser!(u64)))
+        args: |c, _| listing(c).arg(as_of()).arg(number("limit", "N", "Most rows to show").value_parser(value_parser!(u64)))
             .arg(switch("all", "Show all rows").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
         run: run_on!(read::list) },
     Generic { verb: "find", action: "read", writes: false, about: |d| format!("Find {} by words of their names, codes, phones and e-mails", plural(d)),
@@ -221,7 +221,7 @@ pub const GENERIC: &[Generic] = &[
             .arg(number("limit", "N", "Most rows to show (default: 20)").value_parser(value_parser!(u64))), run: run_on!(read::find_words) },
     Generic { verb: "show", action: "read", writes: false, about: |d| format!("Show {} with all fields", a(d)),
         examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json", d.noun, sample(d)),
-        args: |c, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")), run: run_on!(read::show) },
+        args: |c, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")).arg(as_of()), run: run_on!(read::show) },
     Generic { verb: "update", action: "update", writes: true, about: |d| format!("Change fields of {}", plural(d)),
         examples: |d| format!("orgctl {0} update {1} --name 'New name'\norgctl {0} update {1} --name 'New name' --if-version 3\norgctl {0} update {1} --edit", d.noun, sample(d)),
         args: |c, d| fields(c.arg(keys("Code or id")).arg(if_version()).arg(edit()), d, false), run: run_on!(fill::update) },
@@ -257,7 +257,7 @@ pub const GENERIC: &[Generic] = &[
     Generic { verb: "export", action: "export", writes: false, about: |d| format!("Write {} as CSV, for `import` to read back", plural(d)),
         examples: |d| format!("orgctl {0} export {1}.csv\norgctl {0} export --filter status=active -o ndjson", d.noun, d.table),
         args: |c, d| listing(hashes(c, d).arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)")))
-            .arg(switch("safe-for-spreadsheets", "Mark cells that a spreadsheet would run as formulas; `import` takes the marks away")), run: run_on!(read::export) },
+            .arg(as_of()).arg(switch("safe-for-spreadsheets", "Mark cells that a spreadsheet would run as formulas; `import` takes the marks away")), run: run_on!(read::export) },
     Generic { verb: "history", action: "read", writes: false, about: |d| format!("Show everything that was done to {}", a(d)),
         examples: |d| format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", d.noun, sample(d)),
         args: |c, _| c.arg(Arg::new("key").value_name("KEY").required(true).help("Code or id"))
@@ -341,6 +341,10 @@ fn edit() -> Arg {
 
 fn if_version() -> Arg {
     number("if-version", "N", "Only if the record still has this version").value_parser(value_parser!(i64))
+}
+
+fn as_of() -> Arg {
+    text("as-of", "TIME", "As it was at this time: 2h or 7d ago, 2026-11-03, 2026-11-03T09:30:00+05:30")
 }
 
 fn version_arg(help: &'static str) -> Arg {

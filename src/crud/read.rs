@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::gate::{self, Verb};
 use super::input::{filter, find, keys, rules_for_filter};
+use super::past;
 use super::session::{Access, Session};
 use crate::model::audit::Action;
 use crate::model::problem::Problem;
@@ -55,7 +56,7 @@ fn chosen(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<V
 
 /// The query that the flags of `list` and `export` describe.
 async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Query> {
-    let mut query = Query::new(desc, s.scope(), s.clock.now());
+    let mut query = Query::new(desc, s.scope(), s.asked_at());
     let all = query.columns.clone();
     query.org = if desc.is_org() { None } else { s.org().await? };
     if let Some(text) = m.get_one::<String>("filter") {
@@ -89,6 +90,8 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
 
 pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
+    past::look_back(s, desc, m).await?;
+    past::vouch_for_all(s).await?;
     let mut query = query(s, desc, m).await?;
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
     query.columns = chosen(s, desc, one_org)?;
@@ -116,7 +119,7 @@ pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
         s.ui.status(&format!("no {}", desc.table));
     }
     if let Some(next) = page.next {
-        let command = next_page(&s.origin.command, &next.encode(&query));
+        let command = next_page(&past::fixed(s), &next.encode(&query));
         s.ui.status(&format!("{} shown, more follow: {command}", listing.count()));
     }
     Ok(())
@@ -249,7 +252,7 @@ async fn rows_of(
     which: &[Place],
 ) -> Result<Vec<Row>> {
     let all = records::columns(desc);
-    let mut query = Query::new(desc, s.scope(), s.clock.now());
+    let mut query = Query::new(desc, s.scope(), s.asked_at());
     query.life = Life::Any;
     query.with_system = true;
     query.columns = columns.to_vec();
@@ -296,10 +299,13 @@ async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[Place]) 
 
 pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
+    past::look_back(s, desc, m).await?;
     let life = if m.get_flag("with-deleted") { Life::Any } else { Life::Live };
     let mut which = Vec::new();
     for key in keys(s, desc, life, m).await? {
-        which.push(find(s, desc, &key, life).await?.meta.place());
+        let found = find(s, desc, &key, life).await;
+        past::vouch_for(s, desc, &found).await?;
+        which.push(found?.meta.place());
     }
     print(s, desc, &which).await
 }
@@ -342,6 +348,8 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         s.access = Access { permission: format!("{}:export_hashes", desc.table), writes: true };
     }
     gate::allow(s)?;
+    past::look_back(s, desc, m).await?;
+    past::vouch_for_all(s).await?;
     let mut query = query(s, desc, m).await?;
     if query.org.is_none() && !desc.is_org() && s.columns.is_none() {
         // Keys are unique within an organisation: an export that can be read back is of one.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 
 use super::prompt;
 use crate::access::Subject;
@@ -17,6 +18,7 @@ use crate::model::setting::{Setting, Typed};
 use crate::store::db::Db;
 use crate::store::location::{Location, Opening};
 use crate::store::migrate;
+use crate::store::past::Past;
 use crate::store::records::{self, Life, Scope};
 use crate::store::settings;
 use crate::store::tx::Origin;
@@ -64,6 +66,8 @@ pub struct Session<'a> {
     /// `--columns`
     pub columns: Option<Vec<String>>,
     pub dry_run: bool,
+    /// What the connection reads instead of the present.
+    pub past: Option<Past>,
     /// The one key, of all that were given, that it is about now.
     pub only_key: Option<String>,
     /// Keys that were dealt with one by one: what was done for them stays done.
@@ -105,6 +109,7 @@ impl<'a> Session<'a> {
             org_key: None,
             columns: None,
             dry_run: false,
+            past: None,
             only_key: None,
             dealt_with: Rc::default(),
             about: SYSTEM,
@@ -150,6 +155,11 @@ impl<'a> Session<'a> {
         if let Some(db) = self.db.take() {
             db.close().await;
         }
+    }
+
+    /// The time of the question: now, or the time that is asked about.
+    pub fn asked_at(&self) -> DateTime<Utc> {
+        self.past.as_ref().map_or_else(|| self.clock.now(), |past| past.at)
     }
 
     /// What this command may see.

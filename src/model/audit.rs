@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::merkle::{Hash, leaf_hash};
-use super::resource::{Field, Record};
+use super::resource::{Descriptor, Field, Meta, Record};
 use super::scalar::Rules;
-use super::value::Value;
+use super::value::{Kind, Value};
 #[cfg(test)]
 use super::value::canonical;
 
@@ -38,6 +38,7 @@ pub enum Action {
     PasswordChange,
     Migrate,
     ConfigChange,
+    Revert,
 }
 
 impl Action {
@@ -59,6 +60,7 @@ impl Action {
             Action::PasswordChange => "password_change",
             Action::Migrate => "migrate",
             Action::ConfigChange => "config_change",
+            Action::Revert => "revert",
         }
     }
 }
@@ -205,6 +207,37 @@ pub fn whole_row(record: &Record) -> Map<String, Json> {
     row.insert("deleted_by".into(), int(meta.deleted_by));
     row.insert("deletion_id".into(), Value::from(meta.deletion_id).to_json());
     row
+}
+
+/// The record of a whole row. What the row does not tell, since its column is younger, has its default; `None` where a
+/// value is not of its kind.
+pub fn from_whole_row(desc: &'static Descriptor, org: i32, row: &Map<String, Json>) -> Option<Record> {
+    let of = |kind: Kind, name: &str| Value::from_json(kind, row.get(name).unwrap_or(&Json::Null));
+    let mut values = Vec::with_capacity(desc.fields.len());
+    for field in desc.fields {
+        values.push(match (row.get(field.column), field.default()) {
+            (None, Some(default)) => (field.ty.parse)(default, &Rules::default()).ok()?,
+            _ => of(field.ty.kind, field.column)?,
+        });
+    }
+    let meta = Meta {
+        org_id: org,
+        id: of(Kind::Uuid, "id")?.as_uuid()?,
+        created_at: of(Kind::Time, "created_at")?.as_time()?,
+        created_by: of(Kind::Int, "created_by")?.as_int()?,
+        updated_at: of(Kind::Time, "updated_at")?.as_time()?,
+        updated_by: of(Kind::Int, "updated_by")?.as_int()?,
+        version: of(Kind::Int, "version")?.as_int()?,
+        deleted_at: of(Kind::Time, "deleted_at")?.as_time(),
+        deleted_by: of(Kind::Int, "deleted_by")?.as_int(),
+        deletion_id: of(Kind::Uuid, "deletion_id")?.as_uuid(),
+    };
+    let mut record = Record { desc, meta, values };
+    for field in desc.kept().filter(|f| desc.joint(f).is_some()) {
+        // What the database joins of its parts is in no payload.
+        record.put(field.column, record.get(field.column).clone());
+    }
+    Some(record)
 }
 
 /// Old and new values of the fields that differ.

@@ -10,6 +10,7 @@ use crate::model::resource::{Descriptor, Record};
 use crate::model::scalar::shorten;
 use crate::model::value::rfc3339;
 use crate::store::past::Past;
+use crate::store::query::Query;
 
 /// Lets the connection read what was, where `--as-of` says when.
 pub async fn look_back(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
@@ -58,6 +59,14 @@ pub async fn vouch_for(s: &mut Session<'_>, desc: &'static Descriptor, found: &R
         Err(e) if absent(e) => past.vouch_for_absence(s.db().await?, desc).await,
         Err(_) => Ok(()),
     };
+    s.past = Some(past);
+    done
+}
+
+/// Fits a query to the past, where that is what is asked about.
+pub async fn look_through(s: &mut Session<'_>, query: &mut Query) -> Result<()> {
+    let Some(past) = s.past.take() else { return Ok(()) };
+    let done = past.look_through(s.db().await?, query).await;
     s.past = Some(past);
     done
 }

@@ -104,6 +104,7 @@ pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     if let Some(token) = m.get_one::<String>("page") {
         query.after = Some(Cursor::decode(token, &query)?);
     }
+    past::look_through(s, &mut query).await?;
     let mut listing = Listing::new(&s.ui, heads(&query.columns), key_index(desc, &query.columns));
     if query.limit.is_none() && !table {
         stream(s, &query, &mut listing).await?;
@@ -261,6 +262,8 @@ async fn rows_of(
     for (org, id) in which {
         query.org = Some(*org);
         query.filter = vec![Condition { column: column(&all, "id")?.clone(), op: Op::Is, values: vec![(*id).into()] }];
+        let mut query = query.clone();
+        past::look_through(s, &mut query).await?;
         rows.extend(query.page(s.db().await?).await?.rows);
     }
     rows.iter_mut().for_each(|r| r.0.truncate(columns.len()));
@@ -371,6 +374,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         gate::write(s, &ExportHashes { noun: desc.noun.into(), org }).await?;
         s.ui.warn("the export holds password hashes: whoever has it can try passwords at leisure");
     }
+    past::look_through(s, &mut query).await?;
     let format = if s.ui.style.format_given { s.ui.style.format } else { Format::Csv };
     let mut listing = Listing::in_format(format, heads(&query.columns), key_index(desc, &query.columns));
     if m.get_flag("safe-for-spreadsheets") {

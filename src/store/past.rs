@@ -15,13 +15,14 @@ use uuid::Uuid;
 use self::changes::{Change, Changes};
 use super::db::Db;
 use super::load::Loader;
-use super::records;
+use super::query::{Condition, Op, Query};
+use super::records::{self, Column};
 use super::sql::{Sql, quoted};
 use super::trail::{at_of, trees_at};
 use crate::model::org::Org;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, List, Record, Resource};
-use crate::model::value::rfc3339;
+use crate::model::resource::{Descriptor, Field, List, Record, Resource};
+use crate::model::value::{Kind, Value, rfc3339};
 use crate::model::{RESOURCES, resource};
 
 /// A connection that reads what was at a time.
@@ -78,9 +79,42 @@ impl Past {
         self.shadow(db, &kinds).await
     }
 
-    /// Whether a table stands behind a temporary one.
-    pub fn is_shadowed(&self, desc: &Descriptor) -> bool {
-        self.shadowed.contains(desc.table)
+    /// Lets a query find what rows refer to without going through the views: a view that is joined to others is made in
+    /// full, of all people an organisation has. What a row referred to then is a row that has changed since, or one that
+    /// has not.
+    pub async fn look_through(&self, db: &mut Db, query: &mut Query) -> Result<()> {
+        for condition in &mut query.filter {
+            let target = condition.column.field.and_then(Field::target).and_then(resource);
+            let Some(target) = target.filter(|t| self.shadowed.contains(t.table)) else { continue };
+            if condition.op == Op::Is && condition.values.iter().all(|v| !v.is_null()) {
+                *condition = by_id(db, condition, target).await?;
+            }
+        }
+        let filter = query.filter.iter_mut().map(|c| &mut c.column);
+        for column in query.columns.iter_mut().chain(&mut query.sort).chain(filter) {
+            self.join_both(db, query.desc, column);
+        }
+        Ok(())
+    }
+
+    /// Joins what has changed since, and what has not, instead of the view of both.
+    fn join_both(&self, db: &Db, desc: &Descriptor, column: &mut Column) {
+        let field = column.field.or_else(|| column.list.and_then(|(list, _)| desc.field(list.first)));
+        let Some((field, target)) = field.and_then(|f| Some((f, f.target().and_then(resource)?))) else { return };
+        if !self.shadowed.contains(target.table) || column.join.is_none() {
+            return;
+        }
+        let (name, key, table) = (field.name(), quoted(target.key().column), target.table);
+        let on = |alias: &str| format!("{alias}.org_id = t.org_id and {alias}.id = t.{}", quoted(field.column));
+        let (then, now) = (format!("p_{name}"), format!("r_{name}"));
+        column.join = Some(format!(
+            "left join as_of_{table} {then} on {} left join {}.{table} {now} on {}",
+            on(&then),
+            db.permanent(),
+            on(&now)
+        ));
+        let either = format!("coalesce({then}.{key}, {now}.{key})");
+        column.expr = column.expr.replace(&format!("{now}.{key}"), &either);
     }
 
     async fn shadow(&mut self, db: &mut Db, kinds: &[&'static Descriptor]) -> Result<()> {
@@ -91,7 +125,7 @@ impl Past {
         if db.is_postgres() {
             db.script("ANALYZE as_of_changed".into()).await?;
         }
-        let made = Sql::new("select distinct kind from as_of_changed").yields([crate::model::value::Kind::Text]);
+        let made = Sql::new("select distinct kind from as_of_changed").yields([Kind::Text]);
         let mut changed: HashSet<String> = HashSet::new();
         for row in db.all(made).await? {
             changed.insert(row.text(0)?.to_owned());
@@ -174,6 +208,22 @@ impl Past {
     }
 }
 
+/// A condition on what rows refer to, as one on its ids: so an index serves.
+async fn by_id(db: &mut Db, condition: &Condition, target: &Descriptor) -> Result<Condition> {
+    let (table, key) = (target.table, quoted(target.key().column));
+    let mut sql = Sql::new(format!("select m.id from {table} m where m.{key} in "));
+    sql.bind_list(condition.values.iter().cloned());
+    let rows = db.all(sql.yields([Kind::Uuid])).await?;
+    let mut values = rows.iter().map(|r| Ok(r.uuid(0)?.into())).collect::<Result<Vec<Value>>>()?;
+    if values.is_empty() {
+        // Nobody's id.
+        values.push(Uuid::nil().into());
+    }
+    let expr = format!("t.{}", quoted(condition.column.field.map_or("id", |f| f.column)));
+    let column = Column { expr, kind: Kind::Uuid, join: None, field: None, ..condition.column.clone() };
+    Ok(Condition { column, op: Op::Is, values })
+}
+
 /// Rows that are read and written together.
 const TOGETHER: usize = 500;
 
@@ -207,14 +257,20 @@ async fn put(
         rows.load(db, &was).await?;
         ids.load(db, &gone).await?;
     }
-    let mut script = format!(
-        "create temporary view {table} as
-         select {all} from {main}.{table} t
-          where not exists (select 1 from as_of_changed c where c.org_id = t.org_id and c.id = t.id)"
-    );
-    if !changed.is_empty() {
-        script.push_str(&format!(" union all select {all} from as_of_{table}"));
-    }
+    let is_changed = "exists (select 1 from as_of_changed c where c.org_id = t.org_id and c.id = t.id)";
+    let mut script = match db.is_postgres() {
+        // Each half as it is and the condition upon both: only so the planner reads them in the order of an index.
+        true => format!(
+            "create temporary view {table} as
+             select {all} from (
+                    select {all}, true as is_now from {main}.{table} union all select {all}, false from as_of_{table}) t
+              where not (t.is_now and {is_changed})"
+        ),
+        false => format!(
+            "create temporary view {table} as
+             select {all} from {main}.{table} t where not {is_changed} union all select {all} from as_of_{table}"
+        ),
+    };
     if db.is_postgres() {
         script.push_str(&format!("; ANALYZE as_of_{table}; ANALYZE as_of_changed"));
     }

@@ -11,7 +11,7 @@ use crate::model::RESOURCES;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
 use crate::model::value::Kind;
-use crate::verbs::{audit, branch, database, dept, org, password, setting, user};
+use crate::verbs::{audit, branch, database, dept, diff, org, password, revert, setting, user};
 
 use super::config;
 
@@ -174,6 +174,18 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl audit show 12 --org ACME\norgctl audit show 1 --org SYSTEM -o json",
         args: |c| c.arg(Arg::new("seq").value_name("SEQ").required(true).value_parser(value_parser!(i64)).help("Number of the record")),
         run: run!(audit::show) },
+    Leaf { noun: "audit", verb: "diff", permission: "audit:read", writes: false, about: "Tell what changed between two moments",
+        examples: "orgctl audit diff --from 7d\norgctl audit diff --from 2026-11-01 --to 2026-12-01 --resource user -o json",
+        args: |c| c.arg(text("from", "TIME", "The first moment: 7d, 2026-11-01").required(true))
+            .arg(text("to", "TIME", "The second moment (default: now)"))
+            .arg(text("resource", "KIND", "Only this kind of record: org, branch ..."))
+            .arg(text("key", "KEY", "Only this record of the kind, also one that is gone; needs --resource")),
+        run: run!(diff::diff) },
+    Leaf { noun: "audit", verb: "revert", permission: "audit:revert", writes: true, about: "Undo one change, where nothing came after it",
+        examples: "orgctl audit revert 12 --dry-run\norgctl audit revert 12 --org SAHYADRI --comment 'the file was wrong'",
+        args: |c| c.arg(Arg::new("seq").value_name("SEQ").required(true).value_parser(value_parser!(i64)).help("Number of the record"))
+            .arg(text("comment", "TEXT", "Why, for the audit trail")),
+        run: run!(revert::revert) },
     Leaf { noun: "audit", verb: "verify", permission: "audit:verify", writes: false, about: "Recompute the audit trail and compare",
         examples: "orgctl audit verify\norgctl audit verify --org ACME -o json", args: |c| c, run: run!(audit::verify) },
     Leaf { noun: "db", verb: "migrate", permission: "database:migrate", writes: true, about: "Bring the schema up to date",

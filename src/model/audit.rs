@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::merkle::{Hash, leaf_hash};
 use super::resource::{Descriptor, Field, Meta, Record};
 use super::scalar::Rules;
-use super::value::{Kind, Value};
 #[cfg(test)]
 use super::value::canonical;
+use super::value::{Kind, Value};
 
 /// First byte of every header.
 pub const FORMAT: u8 = 1;
@@ -160,6 +160,19 @@ pub struct Payload {
     pub new: Option<Map<String, Json>>,
     /// Anything else about the event: an import's counts, a migration's version.
     pub details: Map<String, Json>,
+}
+
+/// Under which word a change is recorded, and what its record says besides the values.
+#[derive(Debug, Clone)]
+pub struct Telling {
+    pub action: Action,
+    pub details: Map<String, Json>,
+}
+
+impl From<Action> for Telling {
+    fn from(action: Action) -> Telling {
+        Telling { action, details: Map::new() }
+    }
 }
 
 impl Payload {

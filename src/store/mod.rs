@@ -17,6 +17,7 @@ pub mod invariants;
 pub mod load;
 pub mod location;
 pub mod migrate;
+pub mod net;
 mod numeric;
 pub mod past;
 pub mod people;

@@ -133,9 +133,11 @@ impl Past {
         let Changes { rows, lists } = changes;
         for desc in kinds.iter().copied() {
             let of_kind: Vec<(&(i32, Uuid), &Change)> = rows.iter().filter(|(_, c)| c.desc == desc).collect();
-            self.unknown.extend(of_kind.iter().filter_map(|((tree, id), c)| {
-                c.lost().map(|seq| Unknown { tree: *tree, seq, kind: desc, id: *id })
-            }));
+            self.unknown.extend(
+                of_kind.iter().filter_map(|((tree, id), c)| {
+                    c.lost().map(|seq| Unknown { tree: *tree, seq, kind: desc, id: *id })
+                }),
+            );
             if !of_kind.is_empty() || changed.contains(desc.noun) {
                 put(db, desc, &of_kind, &self.trees).await?;
                 self.shadowed.insert(desc.table);
@@ -168,8 +170,7 @@ impl Past {
             targets.any(|noun| noun == kind.noun)
         };
         let is_of_it = |u: &&Unknown| {
-            u.tree == record.meta.org_id
-                && (u.id == record.meta.id || u.kind.is_org() || refers(u.id) || lists(u.kind))
+            u.tree == record.meta.org_id && (u.id == record.meta.id || u.kind.is_org() || refers(u.id) || lists(u.kind))
         };
         self.refuse(db, &self.unknown.iter().filter(is_of_it).collect::<Vec<_>>()).await
     }
@@ -278,11 +279,7 @@ async fn put(
 }
 
 /// Puts the members of lists as they were before those that are there now.
-async fn put_list(
-    db: &mut Db,
-    list: &'static List,
-    members: impl Iterator<Item = (i32, Uuid, &[Uuid])>,
-) -> Result<()> {
+async fn put_list(db: &mut Db, list: &'static List, members: impl Iterator<Item = (i32, Uuid, &[Uuid])>) -> Result<()> {
     let (table, owner, item, main) = (list.table, quoted(list.owner), quoted(list.item), db.permanent());
     let index = db.in_temporary();
     db.script(format!(

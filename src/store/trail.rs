@@ -198,6 +198,12 @@ async fn actors(db: &mut Db, actor: &str) -> Result<Vec<i64>> {
     db.all(sql.yields([Kind::Int])).await?.iter().map(|r| r.int(0)).collect()
 }
 
+/// One record, by its number.
+pub async fn numbered(db: &mut Db, tree: i32, seq: i64) -> Result<Option<Entry>> {
+    let wanted = Search { tree: Some(tree), before: Some(seq.saturating_add(1)), limit: Some(1), ..Search::default() };
+    Ok(search(db, &wanted).await?.pop().filter(|e| e.seq == seq))
+}
+
 /// Trees that have grown since a time, which counts as part of what was before, and the last record up to then.
 pub(super) async fn trees_at(db: &mut Db, at: DateTime<Utc>) -> Result<Vec<(i32, i64)>> {
     let sql = Sql::new(
@@ -217,7 +223,7 @@ pub(super) async fn at_of(db: &mut Db, tree: i32, seq: i64) -> Result<DateTime<U
 }
 
 /// The last number up to which requests are older than a time; 0 where none is.
-async fn last_before(db: &mut Db, tree: i32, at: DateTime<Utc>) -> Result<i64> {
+pub(super) async fn last_before(db: &mut Db, tree: i32, at: DateTime<Utc>) -> Result<i64> {
     let sql = Sql::new(
         "select last_seq from audit_requests where tree = $1 and at < $2 order by at desc, first_seq desc limit 1",
     );

@@ -16,7 +16,7 @@ use super::location::{Engine, Location};
 use super::people::further_branches;
 use super::sql::{Row, Sql, quoted};
 use super::{chain, invariants, load, postgres, records, search, sqlite};
-use crate::model::audit::{self, Action, Payload, Status};
+use crate::model::audit::{self, Action, Payload, Status, Telling};
 use crate::model::chance::{Clock, Drawn, Ids, Random, bytes};
 use crate::model::merkle::{Frontier, Hash};
 use crate::model::org::SYSTEM;
@@ -448,18 +448,13 @@ impl<'a> Tx<'a> {
     }
 
     /// Writes what differs between two states of a record. Nothing differs: nothing is written, and `None`.
-    pub async fn update(&mut self, before: &Record, after: Record, action: Action) -> Result<Option<Record>> {
-        self.update_telling(before, after, action, Map::new()).await
-    }
-
-    /// As [`Tx::update`]; its audit record says more.
-    pub async fn update_telling(
+    pub async fn update(
         &mut self,
         before: &Record,
         after: Record,
-        action: Action,
-        details: Map<String, Json>,
+        telling: impl Into<Telling>,
     ) -> Result<Option<Record>> {
+        let Telling { action, details } = telling.into();
         let (old, new) = audit::changed_fields(before, &after);
         if new.is_empty() {
             return Ok(None);

@@ -296,6 +296,13 @@ fn people(s: &mut Session<'_>, e: &Entry, code: &str) -> Result<()> {
             lines.push(("error", error.to_owned()));
         }
     }
+    for (name, value) in payload.as_object().into_iter().flatten() {
+        match (name.as_str(), value) {
+            ("reverts", seq) => lines.push(("reverts", format!("{code} {seq}"))),
+            ("comment", Json::String(text)) => lines.push(("comment", text.clone())),
+            _ => {}
+        }
+    }
     if e.payload.is_none() {
         lines.push(("payload", "(erased or archived)".to_owned()));
     }

@@ -157,13 +157,7 @@ pub(super) struct Changes {
 impl Changes {
     /// Reads what was done in a tree since a record. What was made since goes into `as_of_changed` right away, without its
     /// payload being looked at, for an import may have made a million of them.
-    pub async fn read(
-        &mut self,
-        db: &mut Db,
-        kinds: &[&'static Descriptor],
-        tree: i32,
-        after: i64,
-    ) -> Result<()> {
+    pub async fn read(&mut self, db: &mut Db, kinds: &[&'static Descriptor], tree: i32, after: i64) -> Result<()> {
         let listed: Vec<&'static Descriptor> =
             kinds.iter().flat_map(|d| d.lists.iter().filter_map(|l| target(d, l))).collect();
         let mut sql = Sql::new("insert into as_of_changed (org_id, id, kind) select r.tree, r.resource_id, r.kind");
@@ -249,7 +243,8 @@ fn member_event(done: &Done) -> Event {
 
 /// What a record says of lists.
 fn list_events(done: &Done) -> Vec<Event> {
-    let codes = |json: &Json| json.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect();
+    let codes =
+        |json: &Json| json.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect();
     let of = |list: &'static crate::model::resource::List| {
         let members = match done.old()?.get(list.name) {
             Some(members) => codes(members),
@@ -270,7 +265,9 @@ pub(super) async fn undone(
     trees: &[(i32, i64)],
 ) -> Result<Vec<Record>> {
     let mut present: HashMap<(i32, Uuid), Record> = HashMap::new();
-    for record in records::with_places(db, desc, changes.iter().filter(|(_, c)| c.row.is_none()).map(|(p, _)| **p)).await? {
+    for record in
+        records::with_places(db, desc, changes.iter().filter(|(_, c)| c.row.is_none()).map(|(p, _)| **p)).await?
+    {
         present.insert(record.meta.place(), record);
     }
     let mut written: Vec<Record> = Vec::new();
@@ -361,7 +358,8 @@ fn set_written(record: &mut Record, at: DateTime<Utc>, by: i64) {
 /// Whether a record that has lost its payload wrote the row. The version tells, as long as all the others that have lost
 /// theirs did likewise.
 async fn counted(db: &mut Db, lost: &Done, version: i64) -> Result<bool> {
-    let sql = Sql::new("select r.seq, r.action, r.payload from audit_records r where r.resource_id = $1 and r.seq <= $2");
+    let sql =
+        Sql::new("select r.seq, r.action, r.payload from audit_records r where r.resource_id = $1 and r.seq <= $2");
     let sql = sql.with([lost.id.into(), lost.seq.into()]).yields([Kind::Int, Kind::Text, Kind::Text]);
     let (mut known, mut open) = (0, 0);
     for row in db.all(sql).await? {

@@ -182,7 +182,7 @@ pub const LEAVES: &[Leaf] = &[
             .arg(text("key", "KEY", "Only this record of the kind, also one that is gone; needs --resource")),
         run: run!(diff::diff) },
     Leaf { noun: "audit", verb: "revert", permission: "audit:revert", writes: true, about: "Undo one change, where nothing came after it",
-        examples: "orgctl audit revert 12 --dry-run\norgctl audit revert 12 --org SAHYADRI --comment 'the file was wrong'",
+        examples: "orgctl audit list --action update\norgctl audit revert 328 --dry-run\norgctl audit revert 328 --org SAHYADRI --comment 'the form was wrong'",
         args: |c| c.arg(Arg::new("seq").value_name("SEQ").required(true).value_parser(value_parser!(i64)).help("Number of the record"))
             .arg(text("comment", "TEXT", "Why, for the audit trail")),
         run: run!(revert::revert) },
@@ -215,7 +215,7 @@ pub const GENERIC: &[Generic] = &[
             "user" => "orgctl user create --name 'Asha Rao' --email asha@sahyadri.example --branch MUM01\norgctl user create --edit".into(), n => format!("orgctl {n} create") },
         args: |c, d| fields(c.arg(edit()), d, true), run: run_on!(fill::create) },
     Generic { verb: "list", action: "read", writes: false, about: |d| format!("List {}", plural(d)),
-        examples: |d| format!("orgctl {0} list --filter 'status=active name~bank' --sort -created_at\norgctl {0} list --all -o json", d.noun),
+        examples: |d| format!("orgctl {0} list --filter 'status=active name~bank' --sort -created_at\norgctl {0} list --all -o json\norgctl {0} list --as-of 7d", d.noun),
         args: |c, _| listing(c).arg(as_of()).arg(number("limit", "N", "Most rows to show").value_parser(value_parser!(u64)))
             .arg(switch("all", "Show all rows").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
         run: run_on!(read::list) },
@@ -232,7 +232,7 @@ pub const GENERIC: &[Generic] = &[
         args: |c, _| c.arg(Arg::new("words").value_name("WORDS").required(true).num_args(1..).help("Beginnings of words, or last digits of a phone number"))
             .arg(number("limit", "N", "Most rows to show (default: 20)").value_parser(value_parser!(u64))), run: run_on!(read::find_words) },
     Generic { verb: "show", action: "read", writes: false, about: |d| format!("Show {} with all fields", a(d)),
-        examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json", d.noun, sample(d)),
+        examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json\norgctl {0} show {1} --as-of 2h", d.noun, sample(d)),
         args: |c, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")).arg(as_of()), run: run_on!(read::show) },
     Generic { verb: "update", action: "update", writes: true, about: |d| format!("Change fields of {}", plural(d)),
         examples: |d| format!("orgctl {0} update {1} --name 'New name'\norgctl {0} update {1} --name 'New name' --if-version 3\norgctl {0} update {1} --edit", d.noun, sample(d)),

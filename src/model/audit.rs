@@ -42,6 +42,22 @@ pub enum Action {
 }
 
 impl Action {
+    /// What can change a row of a resource; nothing else does, whoever records it.
+    pub const OF_ROWS: &[Action] = &[
+        Action::Create,
+        Action::Update,
+        Action::Delete,
+        Action::Restore,
+        Action::Purge,
+        Action::Activate,
+        Action::Deactivate,
+        Action::Move,
+        Action::Merge,
+        Action::UserBlock,
+        Action::UserUnblock,
+        Action::Revert,
+    ];
+
     pub fn word(self) -> &'static str {
         match self {
             Action::Create => "create",

@@ -100,7 +100,8 @@ impl Seen {
             self.last = Some(*after);
         }
         let Some(payload) = payload else {
-            if moved.is_none() {
+            let changes = Action::OF_ROWS.iter().chain([&Action::ConfigChange]).any(|a| a.word() == action);
+            if moved.is_none() && changes {
                 self.lost = Some(seq);
             }
             return;

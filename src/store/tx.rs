@@ -455,6 +455,9 @@ impl<'a> Tx<'a> {
         telling: impl Into<Telling>,
     ) -> Result<Option<Record>> {
         let Telling { action, details } = telling.into();
+        if !Action::OF_ROWS.contains(&action) {
+            return Err(anyhow::anyhow!("a change of a row was called '{}'; nothing was changed", action.word()));
+        }
         let (old, new) = audit::changed_fields(before, &after);
         if new.is_empty() {
             return Ok(None);

@@ -41,10 +41,12 @@ impl Done {
 
     /// Whether it wrote the row, and not only what stands beside it. `None` where that is not known any more.
     fn writes(&self) -> Option<bool> {
+        if !Action::OF_ROWS.iter().any(|a| self.is(*a)) {
+            return Some(false);
+        }
         let writes_always = [Action::Create, Action::Delete, Action::Restore].iter().any(|a| self.is(*a));
         match &self.payload {
             _ if writes_always => Some(true),
-            _ if self.is(Action::PasswordChange) => Some(false),
             Some(payload) => {
                 let new = payload["new"].as_object();
                 Some(new.is_some_and(|new| self.desc.fields.iter().any(|f| new.contains_key(f.column))))
@@ -165,8 +167,9 @@ impl Changes {
         db.execute(std::mem::take(sql.push(" and r.action = 'create'"))).await?;
         let mut sql = Sql::new("select r.seq, r.action, r.kind, r.resource_id, r.payload");
         since(&mut sql, kinds, tree, after);
+        sql.push(" and r.action in ").bind_list(Action::OF_ROWS.iter().map(|a| a.word()));
         sql.push(
-            " and r.action <> 'password_change' and (r.action <> 'create'
+            " and (r.action <> 'create'
               and not exists (select 1 from as_of_changed c where c.org_id = r.tree and c.id = r.resource_id)",
         );
         if !listed.is_empty() {
@@ -327,8 +330,10 @@ async fn last_writes(
                  join audit_requests q on q.tree = r.tree and q.first_seq = (
                       select max(f.first_seq) from audit_requests f where f.tree = r.tree and f.first_seq <= r.seq)
                 where r.resource_id = v.id and +r.tree = v.tree and r.seq = (
-                      select max(x.seq) from audit_records x where x.resource_id = v.id and x.seq <= v.upto)",
+                      select max(x.seq) from audit_records x
+                       where x.resource_id = v.id and x.seq <= v.upto and x.action in ",
         );
+        sql.bind_list(Action::OF_ROWS.iter().map(|a| a.word())).push(")");
         let kinds = [Kind::Int, Kind::Int, Kind::Text, Kind::Text, Kind::Time, Kind::Int];
         for row in db.all(sql.yields(kinds)).await? {
             let (i, seq) = (usize::try_from(row.int(0)?)?, row.int(1)?);

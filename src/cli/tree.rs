@@ -11,7 +11,7 @@ use crate::model::RESOURCES;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
 use crate::model::value::Kind;
-use crate::verbs::{audit, branch, database, dept, org, password, setting, user};
+use crate::verbs::{audit, branch, database, dept, diff, org, password, revert, setting, user};
 
 use super::config;
 use crate::store::system_log::Level;
@@ -179,6 +179,18 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl audit show 12 --org ACME\norgctl audit show 1 --org SYSTEM -o json",
         args: |c| c.arg(Arg::new("seq").value_name("SEQ").required(true).value_parser(value_parser!(i64)).help("Number of the record")),
         run: run!(audit::show) },
+    Leaf { noun: "audit", verb: "diff", permission: "audit:read", writes: false, about: "Tell what changed between two moments",
+        examples: "orgctl audit diff --from 7d\norgctl audit diff --from 2026-11-01 --to 2026-12-01 --resource user -o json",
+        args: |c| c.arg(text("from", "TIME", "The first moment: 7d, 2026-11-01").required(true))
+            .arg(text("to", "TIME", "The second moment (default: now)"))
+            .arg(text("resource", "KIND", "Only this kind of record: org, branch ..."))
+            .arg(text("key", "KEY", "Only this record of the kind, also one that is gone; needs --resource")),
+        run: run!(diff::diff) },
+    Leaf { noun: "audit", verb: "revert", permission: "audit:revert", writes: true, about: "Undo one change, where nothing came after it",
+        examples: "orgctl audit list --action update\norgctl audit revert 328 --dry-run\norgctl audit revert 328 --org SAHYADRI --comment 'the form was wrong'",
+        args: |c| c.arg(Arg::new("seq").value_name("SEQ").required(true).value_parser(value_parser!(i64)).help("Number of the record"))
+            .arg(text("comment", "TEXT", "Why, for the audit trail")),
+        run: run!(revert::revert) },
     Leaf { noun: "audit", verb: "verify", permission: "audit:verify", writes: false, about: "Recompute the audit trail and compare",
         examples: "orgctl audit verify\norgctl audit verify --deep --org SAHYADRI -o json\norgctl audit verify --checkpoint /mnt/other/checkpoints.txt --key audit.pub\norgctl audit verify --file trail.jsonl --checkpoint checkpoints.txt --key audit.pub",
         args: |c| c.arg(switch("deep", "Hold the rows against what is recorded of them, too"))
@@ -256,8 +268,8 @@ pub const GENERIC: &[Generic] = &[
             "user" => "orgctl user create --name 'Asha Rao' --email asha@sahyadri.example --branch MUM01\norgctl user create --edit".into(), n => format!("orgctl {n} create") },
         args: |c, d| fields(c.arg(edit()), d, true), run: run_on!(fill::create) },
     Generic { verb: "list", action: "read", writes: false, about: |d| format!("List {}", plural(d)),
-        examples: |d| format!("orgctl {0} list --filter 'status=active name~bank' --sort -created_at\norgctl {0} list --all -o json", d.noun),
-        args: |c, _| listing(c).arg(number("limit", "N", "Most rows to show").value_parser(value_parser!(u64)))
+        examples: |d| format!("orgctl {0} list --filter 'status=active name~bank' --sort -created_at\norgctl {0} list --all -o json\norgctl {0} list --as-of 7d", d.noun),
+        args: |c, _| listing(c).arg(as_of()).arg(number("limit", "N", "Most rows to show").value_parser(value_parser!(u64)))
             .arg(switch("all", "Show all rows").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
         run: run_on!(read::list) },
     Generic { verb: "find", action: "read", writes: false, about: |d| format!("Find {} by words of their names, codes, phones and e-mails", plural(d)),
@@ -273,8 +285,8 @@ pub const GENERIC: &[Generic] = &[
         args: |c, _| c.arg(Arg::new("words").value_name("WORDS").required(true).num_args(1..).help("Beginnings of words, or last digits of a phone number"))
             .arg(number("limit", "N", "Most rows to show (default: 20)").value_parser(value_parser!(u64))), run: run_on!(read::find_words) },
     Generic { verb: "show", action: "read", writes: false, about: |d| format!("Show {} with all fields", a(d)),
-        examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json", d.noun, sample(d)),
-        args: |c, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")), run: run_on!(read::show) },
+        examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json\norgctl {0} show {1} --as-of 2h", d.noun, sample(d)),
+        args: |c, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")).arg(as_of()), run: run_on!(read::show) },
     Generic { verb: "update", action: "update", writes: true, about: |d| format!("Change fields of {}", plural(d)),
         examples: |d| format!("orgctl {0} update {1} --name 'New name'\norgctl {0} update {1} --name 'New name' --if-version 3\norgctl {0} update {1} --edit", d.noun, sample(d)),
         args: |c, d| fields(c.arg(keys("Code or id")).arg(if_version()).arg(edit()), d, false), run: run_on!(fill::update) },
@@ -310,7 +322,7 @@ pub const GENERIC: &[Generic] = &[
     Generic { verb: "export", action: "export", writes: false, about: |d| format!("Write {} as CSV, for `import` to read back", plural(d)),
         examples: |d| format!("orgctl {0} export {1}.csv\norgctl {0} export --filter status=active -o ndjson", d.noun, d.table),
         args: |c, d| listing(hashes(c, d).arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)")))
-            .arg(switch("safe-for-spreadsheets", "Mark cells that a spreadsheet would run as formulas; `import` takes the marks away")), run: run_on!(read::export) },
+            .arg(as_of()).arg(switch("safe-for-spreadsheets", "Mark cells that a spreadsheet would run as formulas; `import` takes the marks away")), run: run_on!(read::export) },
     Generic { verb: "history", action: "read", writes: false, about: |d| format!("Show everything that was done to {}", a(d)),
         examples: |d| format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", d.noun, sample(d)),
         args: |c, _| c.arg(Arg::new("key").value_name("KEY").required(true).help("Code or id"))
@@ -407,6 +419,10 @@ fn edit() -> Arg {
 
 fn if_version() -> Arg {
     number("if-version", "N", "Only if the record still has this version").value_parser(value_parser!(i64))
+}
+
+fn as_of() -> Arg {
+    text("as-of", "TIME", "As it was at this time: 2h or 7d ago, 2026-11-03, 2026-11-03T09:30:00+05:30")
 }
 
 fn version_arg(help: &'static str) -> Arg {

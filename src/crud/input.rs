@@ -11,7 +11,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Mark, Record};
 use crate::model::scalar::{Noun, shorten, squash};
 use crate::model::user::User;
-use crate::model::value::{Kind, Value};
+use crate::model::value::{Kind, Value, rfc3339};
 use crate::model::{org, resource};
 use crate::store::query::{Condition, Op, column};
 use crate::store::records::{self, Column, Life};
@@ -63,6 +63,7 @@ async fn not_found(
     life: Life,
 ) -> Result<Problem> {
     let rules = s.rules.clone();
+    let as_of = s.past.as_ref().map(|past| format!(" --as-of {}", rfc3339(past.at)));
     let db = s.db().await?;
     let place = match org {
         Some(org) if !desc.is_org() => format!(" in {}", records::org_code(db, org).await?),
@@ -75,13 +76,16 @@ async fn not_found(
         _ => String::new(),
     };
     if life == Life::Live && !records::by_key(db, desc, org, key, Life::Deleted, &rules).await?.is_empty() {
-        return Ok(Problem::not_found(format!("{noun} {shown}{place} is deleted"))
-            .hint(format!("'orgctl {} restore {shown}{org_flag}' brings it back", desc.noun)));
+        return Ok(Problem::not_found(format!("{noun} {shown}{place} is deleted")).hint(match &as_of {
+            None => format!("'orgctl {} restore {shown}{org_flag}' brings it back", desc.noun),
+            Some(_) => "--with-deleted shows it as it was".to_owned(),
+        }));
     }
     if life == Life::Deleted && !records::by_key(db, desc, org, key, Life::Live, &rules).await?.is_empty() {
         return Ok(Problem::not_found(format!("{noun} {shown}{place} is not deleted")));
     }
     let state = if life == Life::Deleted { "deleted " } else { "" };
+    let org_flag = org_flag + as_of.as_deref().unwrap_or_default();
     let all = match life {
         Life::Deleted => format!("'orgctl {} list --deleted{org_flag}' shows all", desc.noun),
         _ => format!("'orgctl {} list{org_flag}' shows all", desc.noun),

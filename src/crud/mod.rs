@@ -6,7 +6,7 @@ pub mod form;
 pub mod gate;
 pub mod import;
 pub mod input;
-
+pub mod past;
 pub mod prompt;
 pub mod read;
 pub mod remove;

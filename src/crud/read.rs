@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::gate::{self, Verb};
 use super::input::{filter, find, keys, rules_for_filter};
+use super::past;
 use super::session::{Access, Session};
 use super::whole::Redirected;
 use crate::model::audit::Action;
@@ -57,7 +58,7 @@ fn chosen(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<V
 
 /// The query that the flags of `list` and `export` describe.
 async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Query> {
-    let mut query = Query::new(desc, s.scope(), s.clock.now());
+    let mut query = Query::new(desc, s.scope(), s.asked_at());
     let all = query.columns.clone();
     query.org = if desc.is_org() { None } else { s.org().await? };
     if let Some(text) = m.get_one::<String>("filter") {
@@ -91,6 +92,8 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
 
 pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
+    past::look_back(s, desc, m).await?;
+    past::vouch_for_all(s).await?;
     let mut query = query(s, desc, m).await?;
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
     query.columns = chosen(s, desc, one_org)?;
@@ -103,6 +106,7 @@ pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     if let Some(token) = m.get_one::<String>("page") {
         query.after = Some(Cursor::decode(token, &query)?);
     }
+    past::look_through(s, &mut query).await?;
     let mut listing = Listing::new(&s.ui, heads(&query.columns), key_index(desc, &query.columns));
     if query.limit.is_none() && !table {
         stream(s, &query, &mut listing).await?;
@@ -118,7 +122,7 @@ pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
         s.ui.status(&format!("no {}", desc.table));
     }
     if let Some(next) = page.next {
-        let command = next_page(&s.origin.command, &next.encode(&query));
+        let command = next_page(&past::fixed(s), &next.encode(&query));
         s.ui.status(&format!("{} shown, more follow: {command}", listing.count()));
     }
     Ok(())
@@ -251,7 +255,7 @@ async fn rows_of(
     which: &[Place],
 ) -> Result<Vec<Row>> {
     let all = records::columns(desc);
-    let mut query = Query::new(desc, s.scope(), s.clock.now());
+    let mut query = Query::new(desc, s.scope(), s.asked_at());
     query.life = Life::Any;
     query.with_system = true;
     query.columns = columns.to_vec();
@@ -260,6 +264,8 @@ async fn rows_of(
     for (org, id) in which {
         query.org = Some(*org);
         query.filter = vec![Condition { column: column(&all, "id")?.clone(), op: Op::Is, values: vec![(*id).into()] }];
+        let mut query = query.clone();
+        past::look_through(s, &mut query).await?;
         rows.extend(query.page(s.db().await?).await?.rows);
     }
     rows.iter_mut().for_each(|r| r.0.truncate(columns.len()));
@@ -298,10 +304,13 @@ async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[Place]) 
 
 pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
+    past::look_back(s, desc, m).await?;
     let life = if m.get_flag("with-deleted") { Life::Any } else { Life::Live };
     let mut which = Vec::new();
     for key in keys(s, desc, life, m).await? {
-        which.push(find(s, desc, &key, life).await?.meta.place());
+        let found = find(s, desc, &key, life).await;
+        past::vouch_for(s, desc, &found).await?;
+        which.push(found?.meta.place());
     }
     print(s, desc, &which).await
 }
@@ -360,6 +369,8 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         s.access = Access { permission: format!("{}:export_hashes", desc.table), writes: true };
     }
     gate::allow(s)?;
+    past::look_back(s, desc, m).await?;
+    past::vouch_for_all(s).await?;
     let mut query = query(s, desc, m).await?;
     if query.org.is_none() && !desc.is_org() && s.columns.is_none() {
         // Keys are unique within an organisation: an export that can be read back is of one.
@@ -379,6 +390,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         query.org = Some(org);
         s.ui.warn("the export holds password hashes: whoever has it can try passwords at leisure");
     }
+    past::look_through(s, &mut query).await?;
     let format = if s.ui.style.format_given { s.ui.style.format } else { Format::Csv };
     let mut listing = Listing::in_format(format, heads(&query.columns), key_index(desc, &query.columns));
     if m.get_flag("safe-for-spreadsheets") {

@@ -505,7 +505,7 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
             }
         }
         for setting in settings::rows(tx.db, Some(org)).await? {
-            tx.reset_setting(&setting).await?;
+            tx.reset_setting(&setting, Action::ConfigChange).await?;
             purged += 1;
         }
         return Ok(purged);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
 use super::prompt;
@@ -19,6 +20,7 @@ use crate::model::setting::{Setting, Typed};
 use crate::store::db::Db;
 use crate::store::location::{Location, Opening};
 use crate::store::migrate;
+use crate::store::past::Past;
 use crate::store::records::{self, Life, Scope};
 use crate::store::settings;
 use crate::store::system_log::{Level, Message};
@@ -73,6 +75,8 @@ pub struct Session<'a> {
     /// `--columns`
     pub columns: Option<Vec<String>>,
     pub dry_run: bool,
+    /// What the connection reads instead of the present.
+    pub past: Option<Past>,
     /// The one key, of all that were given, that it is about now.
     pub only_key: Option<String>,
     /// Keys that were dealt with one by one: what was done for them stays done.
@@ -118,6 +122,7 @@ impl<'a> Session<'a> {
             org_key: None,
             columns: None,
             dry_run: false,
+            past: None,
             only_key: None,
             dealt_with: Rc::default(),
             about: SYSTEM,
@@ -182,6 +187,11 @@ impl<'a> Session<'a> {
         };
         let context = Map::from_iter([("exit_code".to_owned(), problem.kind.exit_code().into())]);
         self.log(level, &problem.sentence, context);
+    }
+
+    /// The time of the question: now, or the time that is asked about.
+    pub fn asked_at(&self) -> DateTime<Utc> {
+        self.past.as_ref().map_or_else(|| self.clock.now(), |past| past.at)
     }
 
     /// What this command may see.

@@ -77,9 +77,32 @@ pub async fn called(
     }
 }
 
+/// The natural keys, as they are now, of what payloads refer to.
+#[derive(Default)]
+pub struct Keys(HashMap<Uuid, Option<String>>);
+
+impl Keys {
+    /// The key behind an id; none where nothing is there any more.
+    pub async fn of(
+        &mut self,
+        s: &mut Session<'_>,
+        target: &'static Descriptor,
+        tree: i32,
+        id: &Json,
+    ) -> Result<Option<String>> {
+        let Some(id) = id.as_str().and_then(|t| Uuid::try_parse(t).ok()) else { return Ok(None) };
+        if let Some(known) = self.0.get(&id) {
+            return Ok(known.clone());
+        }
+        let key = records::load(s.db().await?, target, tree, id).await?.map(|r| r.key());
+        self.0.insert(id, key.clone());
+        Ok(key)
+    }
+}
+
 /// For people, a reference in a payload is told by the natural key that it has now, under the field's name.
 pub async fn with_keys(s: &mut Session<'_>, entries: &[Entry]) -> Result<Vec<Entry>> {
-    let mut known: HashMap<Uuid, Option<String>> = HashMap::new();
+    let mut known = Keys::default();
     let mut readable = entries.to_vec();
     for e in &mut readable {
         let Some(desc) = resource(&e.kind) else { continue };
@@ -90,14 +113,7 @@ pub async fn with_keys(s: &mut Session<'_>, entries: &[Entry]) -> Result<Vec<Ent
             for field in desc.fields {
                 let Some(target) = field.target().and_then(resource) else { continue };
                 let Some(value) = values.shift_remove(field.column) else { continue };
-                let id = value.as_str().and_then(|t| Uuid::try_parse(t).ok());
-                if let Some(id) = id
-                    && !known.contains_key(&id)
-                {
-                    let found = records::load(s.db().await?, target, e.tree, id).await?;
-                    known.insert(id, found.map(|r| r.key()));
-                }
-                let key = id.and_then(|id| known.get(&id).cloned().flatten());
+                let key = known.of(s, target, e.tree, &value).await?;
                 values.insert(field.name().to_owned(), key.map_or(value, Into::into));
             }
         }
@@ -238,7 +254,8 @@ fn changes(e: &Entry) -> String {
     match (payload["old"].as_object(), payload["new"].as_object()) {
         (Some(old), Some(new)) => {
             let pairs = new.iter().map(|(k, v)| format!("{k}: {} -> {}", word(&old[k]), word(v)));
-            pairs.collect::<Vec<_>>().join(", ")
+            let reverts = payload["reverts"].as_i64().map(|seq| format!("reverts: {seq}"));
+            pairs.chain(reverts).collect::<Vec<_>>().join(", ")
         }
         (None, Some(new)) => new.iter().map(|(k, v)| format!("{k}: {}", word(v))).collect::<Vec<_>>().join(", "),
         (Some(_), None) => String::new(),

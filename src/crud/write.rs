@@ -236,7 +236,7 @@ impl Verb for Change {
 }
 
 /// The shortest ring, which the database's own rule would refuse in fewer words than `invariants`.
-fn not_its_own_parent(record: &Record) -> Result<(), Problem> {
+pub fn not_its_own_parent(record: &Record) -> Result<(), Problem> {
     match record.desc.parent() {
         Some(f) if *record.get(f.column) == record.meta.id.into() => {
             Err(Problem::conflict(format!("{} can't stand below itself", record.title()))

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::merkle::{Hash, leaf_hash};
-use super::resource::{Field, Record};
+use super::resource::{Descriptor, Field, Meta, Record};
 use super::scalar::Rules;
 #[cfg(test)]
 use super::value::canonical;
@@ -43,9 +43,26 @@ pub enum Action {
     ConfigChange,
     Archive,
     Erase,
+    Revert,
 }
 
 impl Action {
+    /// What can change a row of a resource; nothing else does, whoever records it.
+    pub const OF_ROWS: &[Action] = &[
+        Action::Create,
+        Action::Update,
+        Action::Delete,
+        Action::Restore,
+        Action::Purge,
+        Action::Activate,
+        Action::Deactivate,
+        Action::Move,
+        Action::Merge,
+        Action::UserBlock,
+        Action::UserUnblock,
+        Action::Revert,
+    ];
+
     pub fn word(self) -> &'static str {
         match self {
             Action::Create => "create",
@@ -66,6 +83,7 @@ impl Action {
             Action::ConfigChange => "config_change",
             Action::Archive => "archive",
             Action::Erase => "erase",
+            Action::Revert => "revert",
         }
     }
 }
@@ -229,6 +247,19 @@ pub struct Payload {
     pub details: Map<String, Json>,
 }
 
+/// Under which word a change is recorded, and what its record says besides the values.
+#[derive(Debug, Clone)]
+pub struct Telling {
+    pub action: Action,
+    pub details: Map<String, Json>,
+}
+
+impl From<Action> for Telling {
+    fn from(action: Action) -> Telling {
+        Telling { action, details: Map::new() }
+    }
+}
+
 impl Payload {
     pub fn into_json(self) -> Json {
         let mut m = self.details;
@@ -291,6 +322,37 @@ pub fn whole_row(record: &Record) -> Map<String, Json> {
     row.insert("deleted_by".into(), int(meta.deleted_by));
     row.insert("deletion_id".into(), Value::from(meta.deletion_id).to_json());
     row
+}
+
+/// The record of a whole row. What the row does not tell, since its column is younger, has its default; `None` where a
+/// value is not of its kind.
+pub fn from_whole_row(desc: &'static Descriptor, org: i32, row: &Map<String, Json>) -> Option<Record> {
+    let of = |kind: Kind, name: &str| Value::from_json(kind, row.get(name).unwrap_or(&Json::Null));
+    let mut values = Vec::with_capacity(desc.fields.len());
+    for field in desc.fields {
+        values.push(match (row.get(field.column), field.default()) {
+            (None, Some(default)) => (field.ty.parse)(default, &Rules::default()).ok()?,
+            _ => of(field.ty.kind, field.column)?,
+        });
+    }
+    let meta = Meta {
+        org_id: org,
+        id: of(Kind::Uuid, "id")?.as_uuid()?,
+        created_at: of(Kind::Time, "created_at")?.as_time()?,
+        created_by: of(Kind::Int, "created_by")?.as_int()?,
+        updated_at: of(Kind::Time, "updated_at")?.as_time()?,
+        updated_by: of(Kind::Int, "updated_by")?.as_int()?,
+        version: of(Kind::Int, "version")?.as_int()?,
+        deleted_at: of(Kind::Time, "deleted_at")?.as_time(),
+        deleted_by: of(Kind::Int, "deleted_by")?.as_int(),
+        deletion_id: of(Kind::Uuid, "deletion_id")?.as_uuid(),
+    };
+    let mut record = Record { desc, meta, values };
+    for field in desc.kept().filter(|f| desc.joint(f).is_some()) {
+        // What the database joins of its parts is in no payload.
+        record.put(field.column, record.get(field.column).clone());
+    }
+    Some(record)
 }
 
 /// Old and new values of the fields that differ.

@@ -283,13 +283,18 @@ impl Record {
         if self.values[i] == value {
             return;
         }
-        self.values[i] = value;
+        self.put(column, value);
         for mark in field.marks {
             if let Mark::ProvedBy(proof) = mark {
                 self.set(proof, false.into());
             }
         }
-        if let Some(parts) = self.desc.joint(field).and_then(|joint| Some((joint, joint.parts()?))) {
+    }
+    /// Sets a field to what it was, and what is joined of it; nothing else follows from that.
+    pub fn put(&mut self, column: &str, value: Value) {
+        let Some(i) = self.desc.index(column) else { return };
+        self.values[i] = value;
+        if let Some(parts) = self.desc.joint(&self.desc.fields[i]).and_then(|joint| Some((joint, joint.parts()?))) {
             let (joint, parts) = parts;
             let texts: Vec<String> = parts.iter().map(|p| self.get(p).to_text()).filter(|t| !t.is_empty()).collect();
             let joined = (!texts.is_empty()).then(|| texts.join(" "));

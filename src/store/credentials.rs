@@ -187,14 +187,20 @@ impl Tx<'_> {
 
     /// Makes an invitation, known by the hash of its token; earlier ones end.
     pub async fn invite(&mut self, user: &Record, hash: &[u8], expires_at: DateTime<Utc>) -> Result<()> {
+        self.end_invitations(user).await?;
         let (at, id) = (self.at(), self.new_id());
-        let sql = "update tokens set expires_at = $3 where org_id = $1 and user_id = $2 and purpose = 'invitation'
-                      and used_at is null and expires_at > $3";
-        self.db.execute(Sql::new(sql).with(place(user)).with([at.into()])).await?;
         let sql = "insert into tokens (org_id, user_id, id, purpose, hash, created_at, expires_at)
                    values ($1, $2, $3, 'invitation', $4, $5, $6)";
         let args = [Value::from(id), hash.to_vec().into(), at.into(), expires_at.into()];
         self.db.execute(Sql::new(sql).with(place(user)).with(args)).await.map(drop)
+    }
+
+    /// Lets no token of an invitation serve any more.
+    pub async fn end_invitations(&mut self, user: &Record) -> Result<()> {
+        let sql = "update tokens set expires_at = $3 where org_id = $1 and user_id = $2 and purpose = 'invitation'
+                      and used_at is null and expires_at > $3";
+        let at = self.at();
+        self.db.execute(Sql::new(sql).with(place(user)).with([at.into()])).await.map(drop)
     }
 
     async fn put_password(

@@ -108,6 +108,11 @@ impl Db {
         if self.is_postgres() { "pg_temp" } else { "temp" }
     }
 
+    /// The schema that all other tables are in, for where a temporary one has the name too.
+    pub(super) fn permanent(&self) -> &'static str {
+        if self.is_postgres() { postgres::SCHEMA } else { "main" }
+    }
+
     /// What stands before the name of an index of a temporary table: PostgreSQL knows by the table.
     /// An expression for where the row `t` lies in its table, a number of its own until the row is written again.
     pub(super) fn place_of_row(&self, row_number: &str) -> String {

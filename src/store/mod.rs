@@ -2,8 +2,8 @@
 //!
 //! [`db::Db`] is a connection, [`tx::Tx`] the one way to write: it takes a [`tx::Permit`], writes rows together with
 //! their audit records, and checks [`invariants`] before it commits. [`records`] and [`query`] read any resource,
-//! [`settings`] what was set; [`audit`] reads and proves the trail, [`migrate`] and [`schema`] keep the tables what the
-//! binary expects.
+//! [`settings`] what was set; [`past`] lets them read what was at a time; [`audit`] reads and proves the trail, [`migrate`]
+//! and [`schema`] keep the tables what the binary expects.
 
 pub mod audit;
 mod below;
@@ -19,8 +19,10 @@ pub mod invariants;
 pub mod load;
 pub mod location;
 pub mod migrate;
+pub mod net;
 mod numeric;
 pub mod outside;
+pub mod past;
 pub mod people;
 pub mod postgres;
 pub mod query;

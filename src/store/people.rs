@@ -10,7 +10,7 @@ use super::db::Db;
 use super::records;
 use super::sql::Sql;
 use super::tx::Tx;
-use crate::model::audit::{Action, Payload};
+use crate::model::audit::{Action, Payload, Telling};
 use crate::model::resource::{Record, Resource};
 use crate::model::user::User;
 use crate::model::value::{Kind, Value};
@@ -58,17 +58,22 @@ impl Tx<'_> {
         } else if !branches.is_empty() {
             self.drop_branches(user, "in", branches).await?;
         }
-        self.tell_branches(user, before, Action::Update).await
+        self.tell_branches(user, before, Action::Update.into()).await
     }
 
     /// Gives a user these further branches and no others; whether that changed anything.
-    pub async fn set_branches(&mut self, user: &Record, branches: &[Uuid]) -> Result<bool> {
+    pub async fn set_branches(
+        &mut self,
+        user: &Record,
+        branches: &[Uuid],
+        telling: impl Into<Telling>,
+    ) -> Result<bool> {
         let before = further_branches(self.db, user).await?;
         // The nil id is no branch's: with none to keep, all go.
         let kept: Vec<Uuid> = branches.iter().copied().chain([Uuid::nil()]).collect();
         self.drop_branches(user, "not in", &kept).await?;
         self.add_branches(user, branches).await?;
-        self.tell_branches(user, before, Action::Update).await
+        self.tell_branches(user, before, telling.into()).await
     }
 
     /// The own branch is no further one.
@@ -106,8 +111,8 @@ impl Tx<'_> {
         let gone = "delete from user_branches where org_id = $1 and user_id = $2";
         self.db.execute(Sql::new(gone).with([from.meta.org_id.into(), from.meta.id.into()])).await?;
         let moved = had.len();
-        self.tell_branches(from, had, Action::Merge).await?;
-        self.tell_branches(to, has, Action::Merge).await?;
+        self.tell_branches(from, had, Action::Merge.into()).await?;
+        self.tell_branches(to, has, Action::Merge.into()).await?;
         Ok(moved)
     }
 
@@ -121,13 +126,14 @@ impl Tx<'_> {
     }
 
     /// Records how a user's further branches changed, if they did.
-    async fn tell_branches(&mut self, user: &Record, before: Vec<String>, action: Action) -> Result<bool> {
+    async fn tell_branches(&mut self, user: &Record, before: Vec<String>, telling: Telling) -> Result<bool> {
         let after = further_branches(self.db, user).await?;
         if before == after {
             return Ok(false);
         }
         let part = |codes: Vec<String>| Some(Map::from_iter([("branches".to_owned(), Json::from(codes))]));
-        let payload = Payload { key: Some(user.key()), old: part(before), new: part(after), ..Payload::default() };
+        let Telling { action, details } = telling;
+        let payload = Payload { key: Some(user.key()), old: part(before), new: part(after), details };
         self.audit(user.meta.org_id, action, user.desc.noun, user.meta.id, payload).await?;
         Ok(true)
     }

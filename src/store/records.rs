@@ -89,6 +89,17 @@ pub fn stored_values(record: Record) -> Vec<Value> {
     values
 }
 
+/// The values of [`read_columns`].
+pub fn read_values(record: Record) -> Vec<Value> {
+    let (meta, fields) = (META_BEFORE.len(), record.values.clone());
+    let mut values = stored_values(record);
+    let after = values.split_off(values.len() - META_AFTER.len());
+    values.truncate(meta);
+    values.extend(fields);
+    values.extend(after);
+    values
+}
+
 pub(super) fn record(desc: &'static Descriptor, row: Row) -> Result<Record> {
     let n = META_BEFORE.len() + desc.fields.len();
     let meta = Meta {
@@ -344,6 +355,30 @@ pub async fn with_values(
 /// Live records with one of several ids.
 pub async fn with_ids(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, ids: &[Value]) -> Result<Vec<Record>> {
     live_with(db, desc, org, "id", ids).await
+}
+
+/// Records, deleted or not, of some organisations and ids.
+pub async fn with_places(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    places: impl Iterator<Item = (i32, Uuid)>,
+) -> Result<Vec<Record>> {
+    let places: Vec<(i32, Uuid)> = places.collect();
+    let mut found = Vec::new();
+    for some in places.chunks(500) {
+        let mut sql = Sql { nameless: !db.is_postgres(), ..select(desc) };
+        sql.push("(t.org_id, t.id) in (values ");
+        for (i, (org, id)) in some.iter().enumerate() {
+            sql.push(if i == 0 { "" } else { ", " }).bind_list([Value::from(*org), (*id).into()]);
+        }
+        sql.push(")");
+        db.each(sql, |row| {
+            found.push(record(desc, row)?);
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(found)
 }
 
 async fn live_with(

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::db::Db;
 use super::sql::{Row, Sql, quoted};
 use super::tx::Tx;
-use crate::model::audit::{Action, Payload};
+use crate::model::audit::{Payload, Telling};
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::scalar::Rules;
@@ -104,7 +104,14 @@ pub async fn rows(db: &mut Db, org: Option<i32>) -> Result<Vec<Stored>> {
 
 impl Tx<'_> {
     /// Sets a key of an organisation to a canonical text; `before` is its row, as read under the lock.
-    pub async fn set_setting(&mut self, org: i32, key: &str, value: &str, before: Option<&Stored>) -> Result<()> {
+    pub async fn set_setting(
+        &mut self,
+        org: i32,
+        key: &str,
+        value: &str,
+        before: Option<&Stored>,
+        telling: impl Into<Telling>,
+    ) -> Result<()> {
         self.flush().await?;
         let (at, by) = (self.at(), self.actor().await?);
         let id = match before {
@@ -136,18 +143,18 @@ impl Tx<'_> {
             }
         };
         let old = json!({ "value": before.map(|b| b.value.as_str()) });
-        self.setting_changed(org, id, key, old, value.into()).await
+        self.setting_changed(org, id, key, old, value.into(), telling.into()).await
     }
 
     /// Takes a row away, so that what is behind it holds again. Its record holds all of it.
-    pub async fn reset_setting(&mut self, before: &Stored) -> Result<()> {
+    pub async fn reset_setting(&mut self, before: &Stored, telling: impl Into<Telling>) -> Result<()> {
         self.flush().await?;
         let mut sql = Sql::new(format!("delete from {TABLE} where org_id = "));
         sql.bind(before.org).push(" and id = ").bind(before.id).push(" and version = ").bind(before.version);
         self.one_row(sql, &before.key).await?;
         let whole = COLUMNS.iter().zip(values(before)).filter(|((name, _), _)| !matches!(*name, "org_id" | "id"));
         let old: Map<String, Json> = whole.map(|((name, _), value)| ((*name).to_owned(), value.to_json())).collect();
-        self.setting_changed(before.org, before.id, &before.key, old.into(), Json::Null).await
+        self.setting_changed(before.org, before.id, &before.key, old.into(), Json::Null, telling.into()).await
     }
 
     async fn one_row(&mut self, sql: Sql, key: &str) -> Result<()> {
@@ -159,14 +166,23 @@ impl Tx<'_> {
         }
     }
 
-    async fn setting_changed(&mut self, org: i32, id: Uuid, key: &str, old: Json, value: Json) -> Result<()> {
+    async fn setting_changed(
+        &mut self,
+        org: i32,
+        id: Uuid,
+        key: &str,
+        old: Json,
+        value: Json,
+        telling: Telling,
+    ) -> Result<()> {
+        let Telling { action, details } = telling;
         let new = json!({ "value": value });
         let payload = Payload {
             key: Some(key.to_owned()),
             old: old.as_object().cloned(),
             new: new.as_object().cloned(),
-            ..Payload::default()
+            details,
         };
-        self.audit(org, Action::ConfigChange, NOUN, id, payload).await
+        self.audit(org, action, NOUN, id, payload).await
     }
 }

@@ -243,6 +243,30 @@ async fn actors(db: &mut Db, actor: &str) -> Result<Vec<i64>> {
     db.all(sql.yields([Kind::Int])).await?.iter().map(|r| r.int(0)).collect()
 }
 
+/// One record, by its number.
+pub async fn numbered(db: &mut Db, tree: i32, seq: i64) -> Result<Option<Entry>> {
+    let wanted = Search { tree: Some(tree), before: Some(seq.saturating_add(1)), limit: Some(1), ..Search::default() };
+    Ok(search(db, &wanted).await?.pop().filter(|e| e.seq == seq))
+}
+
+/// Trees that have grown since a time, which counts as part of what was before, and the last record up to then.
+pub(super) async fn trees_at(db: &mut Db, at: DateTime<Utc>) -> Result<Vec<(i32, i64)>> {
+    let sql = Sql::new(
+        "select h.tree, h.seq from (
+             select a.tree, a.size, coalesce((select q.last_seq from audit_requests q where q.tree = a.tree and q.at <= $1
+                    order by q.at desc, q.first_seq desc limit 1), 0) as seq from audit_heads a) h
+          where h.size > h.seq order by h.tree",
+    );
+    let rows = db.all(sql.with([at.into()]).yields([Kind::Int, Kind::Int])).await?;
+    rows.iter().map(|r| Ok((r.org(0)?, r.int(1)?))).collect()
+}
+
+/// When a record was made.
+pub(super) async fn at_of(db: &mut Db, tree: i32, seq: i64) -> Result<DateTime<Utc>> {
+    let sql = "select at from audit_requests where tree = $1 and first_seq <= $2 order by first_seq desc limit 1";
+    db.one(Sql::new(sql).with([tree.into(), seq.into()]).yields([Kind::Time])).await?.time(0)
+}
+
 /// The last number up to which requests are older than a time; 0 where none is.
 pub async fn last_before(db: &mut Db, tree: i32, at: DateTime<Utc>) -> Result<i64> {
     let sql = Sql::new(

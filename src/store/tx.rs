@@ -13,9 +13,10 @@ use super::db::Db;
 use super::invariants::Touched;
 use super::load::Loader;
 use super::location::{Engine, Location};
+use super::people::further_branches;
 use super::sql::{Row, Sql, quoted};
 use super::{chain, invariants, load, postgres, records, search, sqlite};
-use crate::model::audit::{self, Action, Payload, Status};
+use crate::model::audit::{self, Action, Payload, Status, Telling};
 use crate::model::chance::{Clock, Drawn, Ids, Random, bytes};
 use crate::model::merkle::{Frontier, Hash};
 use crate::model::org::SYSTEM;
@@ -456,14 +457,23 @@ impl<'a> Tx<'a> {
     }
 
     /// Writes what differs between two states of a record. Nothing differs: nothing is written, and `None`.
-    pub async fn update(&mut self, before: &Record, after: Record, action: Action) -> Result<Option<Record>> {
+    pub async fn update(
+        &mut self,
+        before: &Record,
+        after: Record,
+        telling: impl Into<Telling>,
+    ) -> Result<Option<Record>> {
+        let Telling { action, details } = telling.into();
+        if !Action::OF_ROWS.contains(&action) {
+            return Err(anyhow::anyhow!("a change of a row was called '{}'; nothing was changed", action.word()));
+        }
         let (old, new) = audit::changed_fields(before, &after);
         if new.is_empty() {
             return Ok(None);
         }
         let record = self.replace(before, after).await?;
         // The key that the record had: a rename shows it as the old value.
-        let payload = Payload { key: Some(before.key()), old: Some(old), new: Some(new), ..Payload::default() };
+        let payload = Payload { key: Some(before.key()), old: Some(old), new: Some(new), details };
         self.audit(record.meta.org_id, action, record.desc.noun, record.meta.id, payload).await?;
         for list in record.desc.lists {
             // What has become the first is no further one.
@@ -536,6 +546,14 @@ impl<'a> Tx<'a> {
     /// Removes a soft-deleted record for good. Its history stays.
     pub async fn purge(&mut self, record: &Record) -> Result<()> {
         self.flush().await?;
+        let mut old = audit::whole_row(record);
+        for list in record.desc.lists {
+            // They go with the row, and nothing else would tell of them.
+            let members = further_branches(self.db, record).await?;
+            if !members.is_empty() {
+                old.insert(list.name.to_owned(), members.into());
+            }
+        }
         search::remove(self.db, record).await?;
         let mut sql = Sql::new(format!("delete from {} where org_id = ", record.desc.table));
         sql.bind(record.meta.org_id).push(" and id = ").bind(record.meta.id);
@@ -543,7 +561,7 @@ impl<'a> Tx<'a> {
         if self.db.execute(sql).await? != 1 {
             return Err(stale(record).into());
         }
-        let payload = Payload { key: Some(record.key()), old: Some(audit::whole_row(record)), ..Payload::default() };
+        let payload = Payload { key: Some(record.key()), old: Some(old), ..Payload::default() };
         self.audit(record.meta.org_id, Action::Purge, record.desc.noun, record.meta.id, payload).await
     }
 

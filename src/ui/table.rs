@@ -34,7 +34,10 @@ pub fn table(ui: &Ui, names: &[&str], rows: &[Vec<String>]) -> String {
     let mut header = Row::from(header);
     header.max_height(1);
     table.set_header(header);
-    let status = names.iter().position(|n| *n == "status");
+    let at = |name: &str| names.iter().position(|n| *n == name);
+    let status = at("status");
+    // As a difference is told everywhere: what was, and what is.
+    let sides = at("old").zip(at("new"));
     for row in rows {
         let cells = row.iter().enumerate().map(|(i, text)| {
             let cell = Cell::new(text);
@@ -42,6 +45,8 @@ pub fn table(ui: &Ui, names: &[&str], rows: &[Vec<String>]) -> String {
                 "active" | "success" if Some(i) == status => cell.fg(Color::Green),
                 "inactive" if Some(i) == status => cell.fg(Color::Yellow),
                 "deleted" | "failed" | "denied" | "interrupted" if Some(i) == status => cell.fg(Color::Red),
+                _ if sides.is_some_and(|(old, _)| old == i) => cell.fg(Color::Red),
+                _ if sides.is_some_and(|(_, new)| new == i) => cell.fg(Color::Green),
                 _ => cell,
             }
         });

@@ -321,6 +321,13 @@ fn people(s: &mut Session<'_>, e: &Entry, code: &str, gone: Option<&str>) -> Res
             lines.push(("error", error.to_owned()));
         }
     }
+    for (name, value) in payload.as_object().into_iter().flatten() {
+        match (name.as_str(), value) {
+            ("reverts", seq) => lines.push(("reverts", format!("{code} {seq}"))),
+            ("comment", Json::String(text)) => lines.push(("comment", text.clone())),
+            _ => {}
+        }
+    }
     if e.payload.is_none() {
         lines.push(("payload", gone.unwrap_or("gone, and nothing tells where").to_owned()));
     }

@@ -8,6 +8,7 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::trail::head_index;
 use crate::crud::write::dry_run_note;
+use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::scalar::Rules;
@@ -194,7 +195,7 @@ pub struct Changed {
 }
 
 /// Settings under the lock. An organisation that was deleted meanwhile has none.
-async fn under_lock(tx: &mut Tx<'_>, org: i32) -> Result<Settings> {
+pub(super) async fn under_lock(tx: &mut Tx<'_>, org: i32) -> Result<Settings> {
     if org != SYSTEM && !records::is_live_org(tx.db, org).await? {
         return Err(Problem::conflict("the organisation was deleted by somebody else in the meantime").into());
     }
@@ -218,7 +219,7 @@ impl Verb for Set {
             let there = settings.stored(self.org, d.key);
             let is_written = there.is_none_or(|stored| stored.value != value);
             if is_written {
-                tx.set_setting(self.org, d.key, &value, there).await?;
+                tx.set_setting(self.org, d.key, &value, there, Action::ConfigChange).await?;
             }
             changed.push(Changed { key: d.key.into(), is_written, before: told(&settings, d), after: value });
         }
@@ -244,7 +245,7 @@ impl Verb for Reset {
         let before = under_lock(tx, self.org).await?;
         let own = |key: &String| before.stored(self.org, key);
         for stored in self.keys.iter().filter_map(own) {
-            tx.reset_setting(stored).await?;
+            tx.reset_setting(stored, Action::ConfigChange).await?;
         }
         let after = settings::of(tx.db, self.org).await?;
         let of = |key: &String| Changed {

@@ -20,6 +20,7 @@ mod lookups;
 mod migrations;
 mod org_story;
 mod output;
+mod past;
 mod people;
 mod postgres_faults;
 mod proving;

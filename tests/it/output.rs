@@ -267,6 +267,7 @@ fn json_is_frozen() {
             "audit list",
             "audit show 1 --org ACME",
             "audit verify",
+            "audit diff --from 1h",
             "db status",
             "config show",
         ] {

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::TOGETHER;
 use super::rows::Parsed;
+use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::resource::Record;
 use crate::model::value::Value;
@@ -26,7 +27,7 @@ pub async fn hold(tx: &mut Tx<'_>, org: Option<i32>, rows: Vec<(&mut Match, &Par
 /// Gives a record the further members of its list that its row names; whether that changed anything.
 pub async fn fill(tx: &mut Tx<'_>, stage: &Stage, record: &Record, row: u64) -> Result<bool> {
     let members = stage.listed(tx.db, row).await?;
-    tx.set_branches(record, &members).await
+    tx.set_branches(record, &members, Action::Update).await
 }
 
 /// Gives new records the further members of their lists.

@@ -1,0 +1,86 @@
+//! `--as-of`: the same questions, asked about a time that is gone.
+
+use anyhow::Result;
+use clap::ArgMatches;
+
+use super::input::time;
+use super::session::Session;
+use crate::model::problem::{Kind, Problem};
+use crate::model::resource::{Descriptor, Record};
+use crate::model::scalar::shorten;
+use crate::model::value::rfc3339;
+use crate::store::past::Past;
+use crate::store::query::Query;
+
+/// Lets the connection read what was, where `--as-of` says when.
+pub async fn look_back(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    let Some(text) = m.get_one::<String>("as-of") else { return Ok(()) };
+    let now = s.clock.now();
+    // A date means its beginning.
+    let (at, _) = time(text, now)?;
+    if at > now {
+        return Err(Problem::usage(format!("'{}' is in the future", shorten(text)))
+            .hint("name a time that is gone: --as-of 2h, --as-of 2026-11-03")
+            .into());
+    }
+    if m.try_get_one::<String>("search").ok().flatten().is_some() {
+        return Err(Problem::usage("--search knows the words of today, not those of then")
+            .hint("look into a field: --filter 'name~raj'")
+            .into());
+    }
+    if m.try_get_one::<bool>("with-hashes").ok().flatten().copied().unwrap_or(false) {
+        return Err(Problem::usage("passwords of then are not kept, nor are their hashes").into());
+    }
+    s.ui.status(&format!("as of {}", rfc3339(at)));
+    let past = Past::begin(s.db().await?, at).await?;
+    s.past = Some(past);
+    // An organisation answers to the code that it had then.
+    let org = if desc.is_org() { None } else { s.org().await? };
+    let Some(mut past) = s.past.take() else { return Ok(()) };
+    let done = past.narrow(s.db().await?, desc, org).await;
+    s.past = Some(past);
+    done
+}
+
+/// Refuses a list of which not all can be told.
+pub async fn vouch_for_all(s: &mut Session<'_>) -> Result<()> {
+    let Some(past) = s.past.take() else { return Ok(()) };
+    let done = past.vouch_for_all(s.db().await?).await;
+    s.past = Some(past);
+    done
+}
+
+/// Refuses a record of which not all can be told, and to say that there was none where that can't be told.
+pub async fn vouch_for(s: &mut Session<'_>, desc: &'static Descriptor, found: &Result<Record>) -> Result<()> {
+    let Some(past) = s.past.take() else { return Ok(()) };
+    let absent = |e: &anyhow::Error| e.downcast_ref::<Problem>().is_some_and(|p| p.kind == Kind::NotFound);
+    let done = match found {
+        Ok(record) => past.vouch_for(s.db().await?, record).await,
+        Err(e) if absent(e) => past.vouch_for_absence(s.db().await?, desc).await,
+        Err(_) => Ok(()),
+    };
+    s.past = Some(past);
+    done
+}
+
+/// Fits a query to the past, where that is what is asked about.
+pub async fn look_through(s: &mut Session<'_>, query: &mut Query) -> Result<()> {
+    let Some(past) = s.past.take() else { return Ok(()) };
+    let done = past.look_through(s.db().await?, query).await;
+    s.past = Some(past);
+    done
+}
+
+/// The command line, its time fixed: `2h` is another time when the next page is asked for.
+pub fn fixed(s: &Session<'_>) -> Vec<String> {
+    let mut words = s.origin.command.clone();
+    let Some(past) = &s.past else { return words };
+    for i in 0..words.len() {
+        if words[i].starts_with("--as-of=") {
+            words[i] = format!("--as-of={}", rfc3339(past.at));
+        } else if i > 0 && words[i - 1] == "--as-of" {
+            words[i] = rfc3339(past.at);
+        }
+    }
+    words
+}

@@ -1,0 +1,165 @@
+//! What changed in an organisation between two moments.
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::ArgMatches;
+use serde_json::Value as Json;
+
+use crate::crud::gate;
+use crate::crud::input::time;
+use crate::crud::session::Session;
+use crate::crud::trail::{Keys, called, head_index};
+use crate::model::problem::Problem;
+use crate::model::resource;
+use crate::model::resource::List;
+use crate::model::scalar::shorten;
+use crate::model::value::{Kind, Value, rfc3339};
+use crate::store::net::{Asked, Became, Difference, Net, between};
+use crate::store::records;
+use crate::ui::format::{Format, Head, Listing};
+
+/// A moment that is gone; a date means its beginning.
+fn moment(m: &ArgMatches, name: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
+    let Some(text) = m.get_one::<String>(name) else { return Ok(now) };
+    let (at, _) = time(text, now)?;
+    if at > now {
+        return Err(Problem::usage(format!("'{}' is in the future", shorten(text)))
+            .hint(format!("name a time that is gone: --{name} 7d"))
+            .into());
+    }
+    Ok(at)
+}
+
+pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let now = s.clock.now();
+    let (from, to) = (moment(m, "from", now)?, moment(m, "to", now)?);
+    if to < from {
+        return Err(Problem::usage("the second moment is before the first")
+            .hint("write --from EARLIER --to LATER")
+            .into());
+    }
+    s.ui.status(&format!("from {} to {}", rfc3339(from), rfc3339(to)));
+    let mut asked = Asked { tree: s.org().await?, kind: m.get_one::<String>("resource").cloned(), ..Asked::default() };
+    if let Some(key) = m.get_one::<String>("key") {
+        let desc = asked.kind.as_deref().and_then(resource).ok_or_else(|| {
+            Problem::usage("--key names a record of one kind").hint("say which: --resource user --key asha@x.example")
+        })?;
+        let org = if desc.is_org() { None } else { asked.tree };
+        let (tree, id) = called(s, desc, org, key).await?;
+        (asked.tree, asked.id) = (tree.or(asked.tree), Some(id));
+    }
+    let mut table = Table::new(s, asked.tree.is_none())?;
+    let mut lost = Vec::new();
+    for net in between(s.db().await?, from, to, &asked).await? {
+        lost.extend(net.lost.map(|seq| (net.tree, seq)));
+        table.show(s, net).await?;
+    }
+    table.listing.finish(&mut s.ui)?;
+    s.ui.flush()?;
+    if table.listing.count() == 0 {
+        s.ui.status("nothing changed");
+    }
+    for (tree, seq) in lost {
+        let code = records::org_code(s.db().await?, tree).await?;
+        s.ui.warn(&format!("record {seq} of {code} is erased or archived: not all that it changed can be told"));
+    }
+    Ok(())
+}
+
+/// A row for each field that changed, and one for each record that came or went.
+struct Table {
+    listing: Listing,
+    /// Which of all columns are shown.
+    wanted: Vec<usize>,
+    /// For a person to read, not for a program.
+    for_people: bool,
+    keys: Keys,
+}
+
+const COLUMNS: &[(&str, Kind)] = &[
+    ("org", Kind::Text),
+    ("resource", Kind::Text),
+    ("key", Kind::Text),
+    ("resource_id", Kind::Uuid),
+    ("change", Kind::Text),
+    ("field", Kind::Text),
+    ("old", Kind::Json),
+    ("new", Kind::Json),
+];
+
+impl Table {
+    fn new(s: &Session<'_>, with_org: bool) -> Result<Table> {
+        let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
+        let heads: Vec<Head> = COLUMNS.iter().map(|(name, kind)| Head::new(*name, *kind)).collect();
+        let is_shown = |name: &str| match name {
+            "org" => with_org || !for_people,
+            "resource_id" => !for_people,
+            _ => true,
+        };
+        let wanted: Vec<usize> = match &s.columns {
+            Some(names) => names.iter().map(|n| head_index(&heads, n)).collect::<Result<_>>()?,
+            None => (0..heads.len()).filter(|i| is_shown(COLUMNS[*i].0)).collect(),
+        };
+        let shown: Vec<Head> = wanted.iter().map(|i| heads[*i].clone()).collect();
+        let key = shown.iter().position(|h| h.name == "key").unwrap_or(0);
+        Ok(Table { listing: Listing::new(&s.ui, shown, key), wanted, for_people, keys: Keys::default() })
+    }
+
+    async fn show(&mut self, s: &mut Session<'_>, net: Net) -> Result<()> {
+        let org = records::org_code(s.db().await?, net.tree).await?;
+        let mut key = net.key.clone();
+        if let (None, Some(desc)) = (&key, resource(&net.kind)) {
+            key = records::load(s.db().await?, desc, net.tree, net.id).await?.map(|r| r.key());
+        }
+        let start: [Value; 4] = [org.into(), net.kind.as_str().into(), key.into(), net.id.into()];
+        if let Some(became) = net.became {
+            let nothing = || Value::Null(Kind::Json);
+            self.row(s, &start, [became.word().into(), Value::Null(Kind::Text), nothing(), nothing()])?;
+        }
+        for difference in net.fields {
+            let rest = self.field(s, &net.kind, net.tree, difference).await?;
+            self.row(s, &start, rest)?;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, s: &mut Session<'_>, start: &[Value; 4], rest: [Value; 4]) -> Result<()> {
+        let all: Vec<Value> = start.iter().cloned().chain(rest).collect();
+        self.listing.row(&mut s.ui, self.wanted.iter().map(|i| all[*i].clone()).collect())
+    }
+
+    /// For people, a reference is told by the key that it has now.
+    async fn field(&mut self, s: &mut Session<'_>, kind: &str, tree: i32, d: Difference) -> Result<[Value; 4]> {
+        let field = resource(kind).and_then(|desc| desc.field(&d.column));
+        let target = field.and_then(|f| f.target()).and_then(resource);
+        let mut sides = [d.old, d.new];
+        if !self.for_people {
+            let [old, new] = sides.map(|v| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v) });
+            return Ok([Became::Updated.word().into(), d.column.into(), old, new]);
+        }
+        for side in &mut sides {
+            if let Some(target) = target
+                && let Some(key) = self.keys.of(s, target, tree, side).await?
+            {
+                *side = key.into();
+            }
+        }
+        let name = field.map_or(d.column.as_str(), |f| f.name());
+        let [old, new] = sides.map(|v| Value::from(text(&v)));
+        Ok([Became::Updated.word().into(), name.into(), old, new])
+    }
+}
+
+/// A value as people read it.
+fn text(value: &Json) -> Option<String> {
+    match value {
+        Json::Null => None,
+        Json::String(text) => Some(text.clone()),
+        Json::Array(members) => {
+            let members: Vec<String> = members.iter().filter_map(text).collect();
+            (!members.is_empty()).then(|| members.join(&List::BETWEEN.to_string()))
+        }
+        other => Some(other.to_string()),
+    }
+}

@@ -1,0 +1,336 @@
+//! Undoing one change: a new change, recorded like any other.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+use super::setting::under_lock;
+use crate::crud::gate::{self, Verb};
+use crate::crud::input::not_system;
+use crate::crud::read::print_changed;
+use crate::crud::session::Session;
+use crate::crud::write::{dry_run_note, keys_free, not_its_own_parent};
+use crate::model::audit::{Action, Status, Telling};
+use crate::model::problem::Problem;
+use crate::model::resource;
+use crate::model::resource::{Descriptor, Field, List, Record};
+use crate::model::scalar::{Note, Noun, Rules, Scalar};
+use crate::model::setting::declared;
+use crate::model::user::User;
+use crate::model::value::Value;
+use crate::store::audit::size;
+use crate::store::people::further_branches;
+use crate::store::records::{self, dependants};
+use crate::store::settings;
+use crate::store::trail::{Entry, Search, numbered, search};
+use crate::store::tx::Tx;
+
+/// Gives the fields that a record changed the values that they had before.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Revert {
+    pub org: i32,
+    pub seq: i64,
+    pub comment: Option<String>,
+}
+
+/// What a revert did.
+pub struct Reverted {
+    /// What it is about, in words.
+    title: String,
+    /// Names of the fields that were set back; none where nothing was left to undo.
+    fields: Vec<String>,
+    record: Option<Record>,
+}
+
+/// The change that is undone.
+struct Undoing<'a> {
+    entry: &'a Entry,
+    /// `record 17 of ACME`
+    name: String,
+    old: Map<String, Json>,
+    new: Map<String, Json>,
+    telling: Telling,
+}
+
+impl Verb for Revert {
+    type Output = Reverted;
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.org]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Reverted> {
+        let code = records::org_code(tx.db, self.org).await?;
+        let Some(entry) = numbered(tx.db, self.org, self.seq).await? else {
+            let last = size(tx.db, Some(self.org)).await?;
+            return Err(Problem::not_found(format!("the trail of {code} has no record {}", self.seq))
+                .hint(format!("it goes from 1 to {last}"))
+                .into());
+        };
+        let name = format!("record {} of {code}", self.seq);
+        let mut details = Map::from_iter([("reverts".to_owned(), Value::from(self.seq).to_json())]);
+        details.extend(self.comment.clone().map(|c| ("comment".to_owned(), c.into())));
+        let (old, new) = sides(&entry, &name)?;
+        let undoing = Undoing { entry: &entry, name, old, new, telling: Telling { action: Action::Revert, details } };
+        match resource(&entry.kind) {
+            None => undoing.setting(tx).await,
+            Some(desc) => undoing.record(tx, desc).await,
+        }
+    }
+}
+
+/// Values by their columns, before a change and after it.
+type Sides = (Map<String, Json>, Map<String, Json>);
+
+/// The values before and after; what has not both can't be undone so.
+fn sides(entry: &Entry, name: &str) -> Result<Sides, Problem> {
+    let key = entry.key().map_or_else(|| entry.resource_id.to_string(), str::to_owned);
+    let noun = &entry.kind;
+    let is = |action: Action| entry.action == action.word();
+    if entry.status != Status::Success.word() || entry.resource_id.is_nil() {
+        return Err(Problem::usage(format!("{name} tells of a command, not of a change of one record"))
+            .hint("'orgctl audit list' shows which records changed something"));
+    }
+    let instead = [
+        (Action::Create, "made", format!("delete it: orgctl {noun} delete {key}")),
+        (Action::Delete, "deleted", format!("bring it back: orgctl {noun} restore {key}")),
+        (Action::Restore, "brought back", format!("delete it again: orgctl {noun} delete {key}")),
+        (Action::Purge, "purged", "what is purged is gone for good; its values stand in the record".to_owned()),
+    ];
+    if let Some((_, done, hint)) = instead.into_iter().find(|(action, ..)| is(*action)) {
+        let what = if entry.payload.is_some() { format!("{noun} {key}") } else { format!("a {noun}") };
+        return Err(Problem::usage(format!("{name} {done} {what}, which is undone otherwise")).hint(hint));
+    }
+    if is(Action::PasswordChange) {
+        return Err(Problem::usage("a password can't be reverted: what it was is kept nowhere")
+            .hint(format!("set another one: orgctl {noun} passwd {key}")));
+    }
+    let Some(payload) = &entry.payload else {
+        return Err(Problem::conflict(format!("what {name} changed is not known any more: it is erased or archived")));
+    };
+    match (payload["old"].as_object(), payload["new"].as_object()) {
+        (Some(old), Some(new)) if resource(noun).is_some() || noun == settings::NOUN => Ok((old.clone(), new.clone())),
+        _ => Err(Problem::usage(format!("{name} ({} {noun}) changed no field that could be set back", entry.action))),
+    }
+}
+
+impl Undoing<'_> {
+    async fn record(&self, tx: &mut Tx<'_>, desc: &'static Descriptor) -> Result<Reverted> {
+        let Some(before) = tx.load(desc, self.entry.tree, self.entry.resource_id).await? else {
+            let key = self.entry.key().unwrap_or_default();
+            return Err(Problem::conflict(format!("{} {key} was purged since {}", desc.noun, self.name)).into());
+        };
+        if !before.meta.is_live() {
+            return Err(Problem::conflict(format!("{} is deleted", before.title()))
+                .hint(format!("bring it back first: orgctl {} restore {}", desc.noun, before.key()))
+                .into());
+        }
+        not_system(&before)?;
+        if let Some(list) = desc.lists.iter().find(|l| self.new.contains_key(l.name)) {
+            return self.list(tx, list, before).await;
+        }
+        let mut fields = Vec::new();
+        for (column, new) in &self.new {
+            let read = |json: &Json| {
+                let field = desc.kept().find(|f| f.column == column)?;
+                Some((field, Value::from_json(field.ty.kind, json)?))
+            };
+            let (Some((field, new)), Some((_, old))) = (read(new), self.old.get(column).and_then(read)) else {
+                return Err(Problem::conflict(format!(
+                    "{column} can't be set back: {} does not tell its value",
+                    self.name
+                ))
+                .into());
+            };
+            fields.push((field, old, new));
+        }
+        let names = || fields.iter().map(|(f, ..)| f.name().to_owned()).collect();
+        if fields.iter().all(|(f, old, _)| before.get(f.column) == old) {
+            return Ok(Reverted { title: before.title(), fields: Vec::new(), record: Some(before) });
+        }
+        let mut differing = Vec::new();
+        for (field, _, new) in fields.iter().filter(|(f, _, new)| before.get(f.column) != new) {
+            differing.push(self.changed_since(tx, &before, field, new).await?);
+        }
+        if !differing.is_empty() {
+            return Err(self.overtaken(&before.title(), &differing).into());
+        }
+        let mut after = before.clone();
+        for (field, old, _) in &fields {
+            after.set(field.column, old.clone());
+        }
+        for (field, old, _) in &fields {
+            // Also what follows from others, such as whether an address was proved, is as it was recorded.
+            after.put(field.column, old.clone());
+        }
+        for (field, old, _) in &fields {
+            can_refer(tx, &before, field, old).await?;
+        }
+        (desc.check)(&after)?;
+        not_its_own_parent(&after)?;
+        keys_free(tx, &after, None).await?;
+        if desc.noun == User::NOUN && before.get("is_active") != after.get("is_active") {
+            needed_by_nobody(tx, &after).await?;
+        }
+        if fields.iter().any(|(f, ..)| f.column == "invited_at") {
+            tx.end_invitations(&before).await?;
+        }
+        let record = tx.update(&before, after, self.telling.clone()).await?.unwrap_or(before);
+        Ok(Reverted { title: record.title(), fields: names(), record: Some(record) })
+    }
+
+    /// A field that no longer holds what was written, and the record that changed it since.
+    async fn changed_since(&self, tx: &mut Tx<'_>, record: &Record, field: &Field, new: &Value) -> Result<String> {
+        let wanted = Search {
+            tree: Some(self.entry.tree),
+            resources: Some(vec![record.meta.id]),
+            field: Some(field.column.to_owned()),
+            after: Some(self.entry.seq),
+            limit: Some(1),
+            ..Search::default()
+        };
+        let by = search(tx.db, &wanted).await?.pop().map_or(String::new(), |e| format!(" (record {})", e.seq));
+        let target = field.target().and_then(resource);
+        let mut words = Vec::new();
+        for value in [record.get(field.column), new] {
+            let referred = match (target, value.as_uuid()) {
+                (Some(target), Some(id)) => {
+                    records::load(tx.db, target, record.meta.org_id, id).await?.map(|r| r.key())
+                }
+                _ => None,
+            };
+            words.push(match referred.unwrap_or_else(|| value.to_text()) {
+                none if none.is_empty() => "none".to_owned(),
+                word => word,
+            });
+        }
+        Ok(format!("{} is {}, no longer {}{by}", field.name(), words[0], words[1]))
+    }
+
+    fn overtaken(&self, title: &str, differing: &[String]) -> Problem {
+        Problem::conflict(format!("{title} was changed since {}: {}", self.name, differing.join("; ")))
+            .hint("revert what came after it first, or set the fields by hand")
+    }
+
+    async fn list(&self, tx: &mut Tx<'_>, list: &List, user: Record) -> Result<Reverted> {
+        let codes = |side: &Map<String, Json>| -> Vec<String> {
+            side.get(list.name)
+                .and_then(Json::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Json::as_str)
+                .map(str::to_owned)
+                .collect()
+        };
+        let (old, new, now) = (codes(&self.old), codes(&self.new), further_branches(tx.db, &user).await?);
+        if now == old {
+            return Ok(Reverted { title: user.title(), fields: Vec::new(), record: Some(user) });
+        }
+        if now != new {
+            let words = |codes: &[String]| if codes.is_empty() { "none".to_owned() } else { codes.join(", ") };
+            let differing = format!("{} are {}, no longer {}", list.name, words(&now), words(&new));
+            return Err(self.overtaken(&user.title(), &[differing]).into());
+        }
+        let target = user.desc.field(list.first).and_then(Field::target).and_then(resource);
+        let mut ids: Vec<Uuid> = Vec::new();
+        for code in &old {
+            let found = match target {
+                Some(target) => {
+                    records::with_value(tx.db, target, Some(user.meta.org_id), target.key(), &code.as_str().into())
+                        .await?
+                }
+                None => Vec::new(),
+            };
+            let found = found.first().ok_or_else(|| {
+                Problem::conflict(format!("{} can't get {code} back: nothing is called so any more", user.title()))
+            })?;
+            ids.push(found.meta.id);
+        }
+        let changed = tx.set_branches(&user, &ids, self.telling.clone()).await?;
+        let fields = if changed { vec![list.name.to_owned()] } else { Vec::new() };
+        Ok(Reverted { title: user.title(), fields, record: Some(user) })
+    }
+
+    async fn setting(&self, tx: &mut Tx<'_>) -> Result<Reverted> {
+        let org = self.entry.tree;
+        let key = self.entry.key().unwrap_or_default().to_owned();
+        let all = under_lock(tx, org).await?;
+        let there = all.stored(org, &key);
+        let value = |side: &Map<String, Json>| side.get("value").and_then(Json::as_str).map(str::to_owned);
+        let (old, new, now) = (value(&self.old), value(&self.new), there.map(|stored| stored.value.clone()));
+        let title = format!("setting {key}");
+        let done = |fields: Vec<String>| Reverted { title: title.clone(), fields, record: None };
+        if now == old {
+            return Ok(done(Vec::new()));
+        }
+        if now != new {
+            let word = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
+            return Err(self.overtaken(&title, &[format!("it is {}, no longer {}", word(&now), word(&new))]).into());
+        }
+        match (old, there) {
+            (Some(old), there) => {
+                // What was allowed then may be so no longer.
+                let d = declared(&key)?;
+                d.check_scope(org)?;
+                let value = d.rule.text(&d.parse(&old)?);
+                tx.set_setting(org, d.key, &value, there, self.telling.clone()).await?;
+            }
+            (None, Some(stored)) => tx.reset_setting(stored, self.telling.clone()).await?,
+            (None, None) => {}
+        }
+        Ok(done(vec!["value".to_owned()]))
+    }
+}
+
+/// Refuses to let a record refer again to what has gone meanwhile.
+async fn can_refer(tx: &mut Tx<'_>, record: &Record, field: &Field, value: &Value) -> Result<()> {
+    let Some((target, id)) = field.target().and_then(resource).zip(value.as_uuid()) else { return Ok(()) };
+    let why = match tx.load(target, record.meta.org_id, id).await? {
+        None => format!("the {} that it was is purged", target.noun),
+        Some(found) if !found.meta.is_live() => format!("{} is deleted", found.title()),
+        Some(found) if target.noun == User::NOUN && found.get("is_active").as_bool() == Some(false) => {
+            format!("{} is not in use", found.title())
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(Problem::conflict(format!("{} can't get its {} back: {why}", record.title(), field.name())).into())
+}
+
+/// Who leads something, or has people who report, is not put out of use unnoticed.
+async fn needed_by_nobody(tx: &mut Tx<'_>, user: &Record) -> Result<()> {
+    if user.get("is_active").as_bool() != Some(false) {
+        return Ok(());
+    }
+    let by: Vec<String> = dependants(tx.db, user).await?.iter().map(records::Dependants::describe).collect();
+    if by.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::conflict(format!("{} can't be put out of use again: needed by {}", user.title(), by.join("; ")))
+        .hint(format!("say who takes over: orgctl user deactivate {} --reassign-to KEY", user.key()))
+        .into())
+}
+
+pub async fn revert(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    let seq = m.get_one::<i64>("seq").copied().unwrap_or_default();
+    let comment = match m.get_one::<String>("comment") {
+        Some(text) => {
+            let wrong = |why| Problem::invalid(format!("the comment {why}"));
+            (<Note<10_000> as Scalar>::TYPE.parse)(text, &s.rules).map_err(wrong)?.as_text().map(str::to_owned)
+        }
+        None => None,
+    };
+    let org = s.the_org().await?;
+    let done = gate::write(s, &Revert { org, seq, comment }).await?;
+    let code = records::org_code(s.db().await?, org).await?;
+    s.ui.status(&match done.fields.as_slice() {
+        [] => format!("{} is as it was before record {seq} of {code} already; nothing was changed", done.title),
+        fields => format!("reverted record {seq} of {code}: {}: {}", done.title, fields.join(", ")),
+    });
+    dry_run_note(s);
+    match done.record {
+        Some(record) => print_changed(s, record.desc, &[record.meta.place()]).await,
+        None => Ok(()),
+    }
+}

@@ -9,6 +9,7 @@ use crate::model::problem::{Kind, Problem};
 use crate::model::resource::{Descriptor, Record};
 use crate::model::scalar::shorten;
 use crate::model::value::rfc3339;
+use crate::store::db::Db;
 use crate::store::past::Past;
 use crate::store::query::Query;
 
@@ -69,6 +70,26 @@ pub async fn look_through(s: &mut Session<'_>, query: &mut Query) -> Result<()> 
     let done = past.look_through(s.db().await?, query).await;
     s.past = Some(past);
     done
+}
+
+/// The connection that reads the past, while something is to be written in the present.
+pub struct Left(Option<(Db, Past)>);
+
+/// Leaves the past for a while: what is written goes over a connection of its own.
+pub fn leave(s: &mut Session<'_>) -> Left {
+    match s.past.take() {
+        Some(past) => Left(s.take_db().map(|db| (db, past))),
+        None => Left(None),
+    }
+}
+
+/// Goes back to the past that was left.
+pub async fn return_to(s: &mut Session<'_>, left: Left) {
+    if let Some((db, past)) = left.0 {
+        s.close().await;
+        s.put_db(db);
+        s.past = Some(past);
+    }
 }
 
 /// The command line, its time fixed: `2h` is another time when the next page is asked for.

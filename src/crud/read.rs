@@ -19,7 +19,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Mark, Record};
 use crate::model::scalar::Rules;
 use crate::model::search::words;
-use crate::model::value::Value;
+use crate::model::value::{Value, rfc3339};
 use crate::store::query::{Condition, Cursor, Op, Query, column};
 use crate::store::records::{self, Column, Life};
 use crate::store::search::Wanted;
@@ -404,7 +404,12 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let file = m.get_one::<String>("file");
     // Before the first row is out.
     let org = query.org.unwrap_or(SYSTEM);
-    gate::write(s, &Exported::new(desc.noun, org, format, file, with_hashes)).await?;
+    let mut exported = Exported::new(desc.noun, org, format, file, with_hashes);
+    exported.details.extend(s.past.as_ref().map(|past| ("as_of".to_owned(), rfc3339(past.at).into())));
+    let then = past::leave(s);
+    let recorded = gate::write(s, &exported).await;
+    past::return_to(s, then).await;
+    recorded?;
     let to = Redirected::begin(s, file)?;
     let mut done = stream(s, &query, &mut listing).await;
     if done.is_ok() {

@@ -299,8 +299,10 @@ impl Import {
             _ => ("writing", TOGETHER),
         };
         self.progress.part(doing, Some(total), "rows");
-        let forward = stage.forward(tx.db).await?;
-        let aside = tx.set_indexes_aside(plan.desc, total, &forward).await?;
+        let mut needed = stage.forward(tx.db).await?;
+        // Codes that are made are looked up meanwhile; a file that is keyed by them gives them.
+        needed.extend(plan.desc.made().map(|(field, _)| field).filter(|field| field.column != plan.key.column));
+        let aside = tx.set_indexes_aside(plan.desc, total, &needed).await?;
         let beside = match plan.credential {
             Some(_) => Some(credentials::loader(tx.db).await?),
             None => None,

@@ -294,6 +294,27 @@ mod tests {
         })
     }
 
+    /// Published vectors of RFC 8785 (cyberphone/json-canonicalization, testdata: arrays, structures, values).
+    #[test]
+    fn canonical_text_is_that_of_the_published_vectors() {
+        for (input, output) in [
+            (r#"[ 56, { "d": true, "10": null, "1": [ ] } ]"#, r#"[56,{"1":[],"10":null,"d":true}]"#),
+            (
+                r#"{ "1": {"f": {"f": "hi","F": 5} ,"\n": 56.0}, "10": { }, "": "empty", "a": { },
+                     "111": [ {"e": "yes","E": "no" } ], "A": { } }"#,
+                r#"{"":"empty","1":{"\n":56,"f":{"F":5,"f":"hi"}},"10":{},"111":[{"E":"no","e":"yes"}],"A":{},"a":{}}"#,
+            ),
+            (
+                r#"{ "numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],
+                     "string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/", "literals": [null, true, false] }"#,
+                r#"{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}"#,
+            ),
+        ] {
+            let value: serde_json::Value = serde_json::from_str(input).expect("JSON");
+            assert_eq!(canonical(&value).expect("a text"), output);
+        }
+    }
+
     #[test]
     fn decimals_are_exact_or_refused() {
         for (text, shown) in [

@@ -8,22 +8,13 @@ use uuid::Uuid;
 
 use super::db::Db;
 use super::records;
+pub use super::records::further_branches;
 use super::sql::Sql;
 use super::tx::Tx;
 use crate::model::audit::{Action, Payload, Telling};
 use crate::model::resource::{Record, Resource};
 use crate::model::user::User;
 use crate::model::value::{Kind, Value};
-
-/// Codes of the branches that a user has besides his or her own.
-pub async fn further_branches(db: &mut Db, user: &Record) -> Result<Vec<String>> {
-    let sql = Sql::new(
-        "select b.code from user_branches u join branches b on b.org_id = u.org_id and b.id = u.branch_id
-          where u.org_id = $1 and u.user_id = $2 order by b.code",
-    );
-    let rows = db.all(sql.with([user.meta.org_id.into(), user.meta.id.into()]).yields([Kind::Text])).await?;
-    rows.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
-}
 
 /// The same of several users; who has none is not among them.
 pub async fn further_branches_of(db: &mut Db, org: i32, users: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>> {

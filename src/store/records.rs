@@ -465,6 +465,16 @@ pub async fn dependants(db: &mut Db, target: &Record) -> Result<Vec<Dependants>>
     Ok(found)
 }
 
+/// Codes of the branches that a user has besides his or her own.
+pub async fn further_branches(db: &mut Db, user: &Record) -> Result<Vec<String>> {
+    let sql = Sql::new(
+        "select b.code from user_branches u join branches b on b.org_id = u.org_id and b.id = u.branch_id
+          where u.org_id = $1 and u.user_id = $2 order by b.code",
+    );
+    let rows = db.all(sql.with([user.meta.org_id.into(), user.meta.id.into()]).yields([Kind::Text])).await?;
+    rows.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
+}
+
 /// A column of output, filter and sort.
 #[derive(Debug, Clone)]
 pub struct Column {

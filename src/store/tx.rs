@@ -13,7 +13,6 @@ use super::db::Db;
 use super::invariants::Touched;
 use super::load::Loader;
 use super::location::{Engine, Location};
-use super::people::further_branches;
 use super::sql::{Row, Sql, quoted};
 use super::{chain, invariants, load, postgres, records, search, sqlite};
 use crate::model::audit::{self, Action, Payload, Status, Telling};
@@ -549,7 +548,7 @@ impl<'a> Tx<'a> {
         let mut old = audit::whole_row(record);
         for list in record.desc.lists {
             // They go with the row, and nothing else would tell of them.
-            let members = further_branches(self.db, record).await?;
+            let members = records::further_branches(self.db, record).await?;
             if !members.is_empty() {
                 old.insert(list.name.to_owned(), members.into());
             }

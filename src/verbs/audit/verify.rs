@@ -101,19 +101,26 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         return Err(refuse(s, &verified.findings, "the audit trail does not hold").await?);
     }
     let since = if asked.since_checkpoint { " since the last checkpoint" } else { "" };
-    s.ui.status(&format!(
-        "{} audit records{since} in {} trees verified: nothing was changed behind orgctl's back",
-        verified.records,
-        verified.trees.len()
-    ));
+    let records = counted(verified.records, &format!("audit record{since}"), &format!("audit records{since}"));
+    let trees = counted(verified.trees.len(), "tree", "trees");
+    s.ui.status(&format!("{records} in {trees} verified: nothing was changed behind orgctl's back"));
     let known = asked.known.len();
     if known > 0 {
-        s.ui.status(&format!("{known} checkpoints from outside agree: nothing was cut off or written anew"));
+        let agree = counted(known, "checkpoint from outside agrees", "checkpoints from outside agree");
+        s.ui.status(&format!("{agree}: nothing was cut off or written anew"));
     }
     if asked.deep {
         s.ui.status(&format!("{} rows agree with what is recorded of them", verified.rows));
     }
     Ok(())
+}
+
+/// `1 checkpoint agrees`, `2 checkpoints agree`.
+fn counted(n: impl TryInto<u64>, one: &str, several: &str) -> String {
+    match n.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {one}"),
+        n => format!("{n} {several}"),
+    }
 }
 
 /// What went through a file.
@@ -156,23 +163,22 @@ async fn verify_file(s: &mut Session<'_>, m: &ArgMatches, path: &str) -> Result<
     }
     let elsewhere = known.len() - read.agreeing;
     if elsewhere > 0 {
-        s.ui.status(&format!(
-            "{elsewhere} checkpoints are of trails that are not in {path}, or of earlier parts of them"
-        ));
+        let are = counted(elsewhere, "checkpoint is of a trail", "checkpoints are of trails");
+        s.ui.status(&format!("{are} not in {path}, or of an earlier part"));
     }
     let (records, trees) = (read.verified.records, read.verified.trees.len());
-    s.ui.status(&format!("{records} audit records in {trees} trails agree with themselves"));
+    let (n, trails) = (counted(records, "audit record", "audit records"), counted(trees, "trail", "trails"));
+    s.ui.status(&format!("{n} in {trails}: each agrees with itself"));
+    let agree = counted(read.agreeing, "checkpoint agrees", "checkpoints agree");
     match (known.is_empty(), read.unproven) {
         (true, _) => {
             s.ui.warn("without a checkpoint nothing tells that this is what was recorded: give one with --checkpoint")
         }
-        (_, 0) => {
-            s.ui.status(&format!("{} checkpoints agree: this is what was recorded, and all of it", read.agreeing))
-        }
+        (_, 0) => s.ui.status(&format!("{agree}: this is what was recorded, and all of it")),
         (_, n) => {
-            let agreeing = read.agreeing;
-            s.ui.status(&format!("{agreeing} checkpoints agree: this is what was recorded"));
-            s.ui.warn(&format!("{n} records are newer than any checkpoint that was given; nothing proves those yet"));
+            s.ui.status(&format!("{agree}: this is what was recorded"));
+            let newer = counted(n, "record is", "records are");
+            s.ui.warn(&format!("{newer} newer than any checkpoint that was given; nothing proves that yet"));
         }
     }
     Ok(())

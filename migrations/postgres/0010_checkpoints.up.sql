@@ -25,5 +25,17 @@ EXECUTE FUNCTION refuse_change('a checkpoint can not be deleted');
 CREATE TRIGGER audit_checkpoints_no_truncate BEFORE TRUNCATE ON audit_checkpoints FOR EACH STATEMENT
 EXECUTE FUNCTION refuse_change('a checkpoint can not be deleted');
 
+CREATE FUNCTION refuse_checkpoint_out_of_order() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.seq <> coalesce((SELECT max(seq) FROM orgctl.audit_checkpoints), 0) + 1
+        OR NEW.size <= coalesce((SELECT max(size) FROM orgctl.audit_checkpoints WHERE tree = NEW.tree), 0) THEN
+        RAISE EXCEPTION 'checkpoints can only be appended, one after another';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER audit_checkpoints_in_order BEFORE INSERT ON audit_checkpoints FOR EACH ROW
+EXECUTE FUNCTION refuse_checkpoint_out_of_order();
+
 -- Where archived payloads are, and which were erased: few records, asked for with each payload that is gone.
 CREATE INDEX audit_records_gone ON audit_records (tree, seq) WHERE kind = 'audit' AND action IN ('archive', 'erase');

@@ -8,6 +8,7 @@ pub mod tree;
 
 use std::cell::Cell;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,11 +112,11 @@ fn with_session(
 ) -> (u8, Io) {
     let application_verb = application.trim_start_matches("orgctl").trim().to_owned();
     let prepared = (|| -> Result<_> {
-        let database = config.get("database").ok_or_else(|| {
-            Problem::usage("no database is named, and there is no home folder to look in")
-                .hint("name one: --database sqlite://FILE")
-        })?;
-        let location = Location::parse(database)?;
+        let location = match config.get("database") {
+            Some(database) => Location::parse(database)?,
+            // Looked for when it is needed, which checking a file is not.
+            None => Location::Sqlite(PathBuf::new()),
+        };
         let opening = Opening { create: false, wait: config.wait()?, application: application.trim().to_owned() };
         let request_id = match config.request_id()? {
             Some(id) => id,

@@ -217,7 +217,7 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "audit", verb: "checkpoint", permission: "audit:checkpoint", writes: true, about: "Sign how large each trail is and which root it has",
         examples: "orgctl audit checkpoint --append /mnt/other/checkpoints.txt\norgctl audit checkpoint --org SAHYADRI --out sahyadri.txt",
         args: |c| c.arg(text("out", "FILE", "File to write (default: standard output)"))
-            .arg(text("append", "FILE", "File to write behind what is in it").conflicts_with("out")).arg(signing_key()), run: run!(audit::checkpoint::checkpoint) },
+            .arg(text("append", "FILE", "File to write behind what is in it").conflicts_with("out")).arg(signing_key()).arg(verifier_key()), run: run!(audit::checkpoint::checkpoint) },
     Leaf { noun: "audit", verb: "prove", permission: "audit:prove", writes: false, about: "Write a proof that a record is in a signed trail, or that one checkpoint goes on from another",
         examples: "orgctl audit prove 12 --org SAHYADRI --out record-12.tlog-proof\norgctl audit prove --from monday.txt --to friday.txt --org SAHYADRI",
         args: |c| c.arg(Arg::new("seq").value_name("SEQ").value_parser(value_parser!(i64)).help("Number of the record"))

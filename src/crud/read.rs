@@ -410,6 +410,13 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let recorded = gate::write(s, &exported).await;
     past::return_to(s, then).await;
     recorded?;
+    if s.dry_run {
+        // What was not recorded is not handed out.
+        let n = query.count(s.db().await?).await?;
+        let n = records::count(u64::try_from(n)?, desc);
+        s.ui.status(&format!("dry run: would export {n}; nothing was handed out"));
+        return Ok(());
+    }
     let to = Redirected::begin(s, file)?;
     let mut done = stream(s, &query, &mut listing).await;
     if done.is_ok() {

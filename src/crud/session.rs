@@ -24,6 +24,7 @@ use crate::store::past::Past;
 use crate::store::records::{self, Life, Scope};
 use crate::store::settings;
 use crate::store::system_log::{Level, Message};
+use crate::store::trail;
 use crate::store::tx::Origin;
 use crate::ui::Ui;
 
@@ -221,9 +222,28 @@ impl<'a> Session<'a> {
     pub async fn org(&mut self) -> Result<Option<i32>> {
         let Some(key) = self.org_key.clone() else { return Ok(None) };
         let rules = self.rules.clone();
-        let org = records::org_number(self.db().await?, &key, &rules).await?;
+        let org = match records::org_number(self.db().await?, &key, &rules).await {
+            Err(e) if self.verb.starts_with("audit ") => self.gone_org(&key).await?.ok_or(e)?,
+            other => other?,
+        };
         self.about = org;
         Ok(Some(org))
+    }
+
+    /// An organisation that is deleted or purged: its trail is still there, under the code that it had or as `#2`.
+    async fn gone_org(&mut self, key: &str) -> Result<Option<i32>> {
+        let rules = self.rules.clone();
+        let db = self.db().await?;
+        if let Some(number) = key.strip_prefix('#').and_then(|n| n.parse().ok()) {
+            return Ok(trail::trees(db).await?.contains(&number).then_some(number));
+        }
+        let mut deleted = records::by_key(db, Org::DESCRIPTOR, None, key, Life::Any, &rules).await?;
+        deleted.sort_by_key(|r| r.meta.deleted_at);
+        if let Some(record) = deleted.pop() {
+            return Ok(Some(record.meta.org_id));
+        }
+        let wanted = super::trail::keys_of(Org::DESCRIPTOR, key, &rules);
+        Ok(trail::purged(db, Org::DESCRIPTOR, None, &wanted).await?.map(|(tree, _)| tree))
     }
 
     /// The organisation to work in: the one that `--org` names, or the only one there is.

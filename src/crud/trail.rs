@@ -14,7 +14,8 @@ use super::input::find_in;
 use super::session::Session;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource;
-use crate::model::resource::{Descriptor, Record};
+use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::scalar::Rules;
 use crate::model::value::{Kind, Value, rfc3339};
 use crate::store::records::{self, Life};
 use crate::store::trail::{Entry, Search, purged, search};
@@ -43,7 +44,8 @@ pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let org = s.org().await?;
     let (tree, id) = called(s, desc, org, &key).await?;
     let limit = m.get_one::<u64>("limit").copied();
-    let wanted = Search { tree, resources: Some(vec![id]), limit, ..Search::default() };
+    let kind = Some(desc.noun.to_owned());
+    let wanted = Search { tree, resources: Some(vec![id]), kind, limit, ..Search::default() };
     let mut entries = search(s.db().await?, &wanted).await?;
     if entries.is_empty() {
         return Err(
@@ -69,8 +71,8 @@ pub async fn called(
         Err(e) => match Uuid::try_parse(key) {
             Ok(id) => Ok((org, id)),
             Err(_) => {
-                let known = desc.key().parse(key, &s.rules).map_or(key.to_owned(), |v| v.to_text());
-                let (tree, id) = purged(s.db().await?, desc.noun, org, &known).await?.ok_or(e)?;
+                let wanted = keys_of(desc, key, &s.rules);
+                let (tree, id) = purged(s.db().await?, desc, org, &wanted).await?.ok_or(e)?;
                 Ok((Some(tree), id))
             }
         },
@@ -98,6 +100,12 @@ impl Keys {
         self.0.insert(id, key.clone());
         Ok(key)
     }
+}
+
+/// What a key could stand for: each key field, and the key as that field has it.
+pub fn keys_of(desc: &'static Descriptor, key: &str, rules: &Rules) -> Vec<(&'static str, String)> {
+    let as_it_is = |f: &Field| f.parse(key, rules).map_or_else(|_| key.to_owned(), |v| v.to_text());
+    desc.keys().map(|f| (f.column, as_it_is(f))).collect()
 }
 
 /// For people, a reference in a payload is told by the natural key that it has now, under the field's name.

@@ -104,6 +104,12 @@ impl Sealed {
         })
     }
 
+    /// Reads what is exactly as it is written here: written again it must be the same text.
+    fn read(text: &str) -> Option<Sealed> {
+        let sealed = Sealed::from_json(&serde_json::from_str(text).ok()?)?;
+        (canonical(&sealed.to_json()).ok()? == text).then_some(sealed)
+    }
+
     fn from_json(json: &Json) -> Option<Sealed> {
         let opened = |json: &Json| match json {
             Json::Null => Some(None),
@@ -291,9 +297,8 @@ impl Proof {
             INCLUSION => {
                 let extra =
                     lines.next().and_then(|l| l.strip_prefix("extra ")).ok_or_else(|| wrong("it has no record"))?;
-                let extra = STANDARD.decode(extra).ok().and_then(|b| serde_json::from_slice(&b).ok());
-                let sealed =
-                    extra.as_ref().and_then(Sealed::from_json).ok_or_else(|| wrong("its record is damaged"))?;
+                let extra = STANDARD.decode(extra).ok().and_then(|b| String::from_utf8(b).ok());
+                let sealed = extra.as_deref().and_then(Sealed::read).ok_or_else(|| wrong("its record is damaged"))?;
                 let index = lines.next().and_then(|l| l.strip_prefix("index ")?.parse().ok());
                 let index = index.ok_or_else(|| wrong("it has no index"))?;
                 Ok(Proof::Inclusion(Inclusion { sealed, index, hashes: hashes(lines)?, note: Note::parse(rest)? }))

@@ -143,6 +143,9 @@ pub struct Check {
     is_broken: bool,
     expected: VecDeque<Expected>,
     mismatches: Vec<Mismatch>,
+    /// The last record in front of where it begins.
+    begins: i64,
+    untold: u64,
     /// Records and requests without payload, and those that an erasure or an archive tells of.
     erased: [Vec<Span>; 2],
     told: [Vec<Span>; 2],
@@ -155,6 +158,8 @@ pub struct Checked {
     pub size: i64,
     /// The right edge of the tree, as far as no leaf is missing.
     pub frontier: Frontier,
+    /// Stretches of an export whose payloads are gone, and nothing in it tells why.
+    pub untold: u64,
 }
 
 fn add(spans: &mut Vec<Span>, seq: i64) {
@@ -178,6 +183,8 @@ impl Check {
             last_at: None,
             is_broken: false,
             mismatches: Vec::new(),
+            begins: i64::try_from(frontier.size()).unwrap_or(i64::MAX),
+            untold: 0,
             erased: [Vec::new(), Vec::new()],
             told: [Vec::new(), Vec::new()],
             findings: Vec::new(),
@@ -200,10 +207,17 @@ impl Check {
     /// The digest binds actor and source, and through the commitment the payload, which names the actor.
     pub fn request(&mut self, request: Request) {
         let first = request.first_seq;
-        if let Some((before, last)) = self.last_request
-            && last >= first
-        {
-            self.find(Some(before), Fault::Edited, "its command claims records of the one behind it");
+        match self.last_request {
+            Some((before, last)) if last >= first => {
+                self.find(Some(before), Fault::Edited, "its command claims records of the one behind it");
+            }
+            None if first <= self.begins => {
+                self.find(Some(first), Fault::Edited, "its command claims records in front of it");
+            }
+            _ => {}
+        }
+        if request.last_seq < first {
+            self.find(Some(first), Fault::Inserted, "a command that made no record");
         }
         self.last_request = Some((first, request.last_seq));
         if self.last_at.is_some_and(|last| request.at < last) {
@@ -212,15 +226,16 @@ impl Check {
         self.last_at = self.last_at.max(Some(request.at));
         let digest = audit::request_digest(request.actor_id, &request.source, &request.commitment);
         let mut is_right = digest == request.digest;
-        match (&request.salt, &request.payload) {
-            (Some(salt), Some(payload)) => {
-                is_right &= commitment(salt, payload) == Some(request.commitment);
+        match Sealed::of(request.salt.as_deref(), request.payload.as_deref()) {
+            Sealed::Payload(commitment, payload) => {
+                is_right &= commitment == request.commitment;
                 if self.knows_actors {
                     let json: Json = serde_json::from_str(payload).unwrap_or_default();
                     is_right &= request.actor_key.as_deref().is_some_and(|key| json["actor"]["key"] == key);
                 }
             }
-            _ => add(&mut self.erased[1], first),
+            Sealed::Gone => add(&mut self.erased[1], first),
+            Sealed::Forged => is_right = false,
         }
         if !is_right {
             self.find(
@@ -251,19 +266,23 @@ impl Check {
         while self.requests.front().is_some_and(|r| r.last_seq < seq) {
             self.requests.pop_front();
         }
-        let commitment = match (record.salt, record.payload) {
-            (Some(salt), Some(payload)) => {
+        let commitment = match Sealed::of(record.salt, record.payload) {
+            Sealed::Payload(commitment, payload) => {
                 if record.kind == audit::KIND && matches!(record.action, "archive" | "erase") {
-                    self.hear_of_erasures(payload);
+                    self.hear_of_erasures(seq, payload);
                 }
-                commitment(salt, payload)
+                Some(commitment)
             }
-            _ => {
+            Sealed::Gone => {
                 add(&mut self.erased[0], seq);
                 if record.erased.is_none() {
                     self.find(Some(seq), Fault::Erased, "its payload is gone, and nothing tells what it was");
                 }
                 record.erased
+            }
+            Sealed::Forged => {
+                self.find(Some(seq), Fault::Edited, "its salt and its payload are not what was recorded");
+                None
             }
         };
         let Some(request) = self.requests.front().filter(|r| r.first_seq <= seq) else {
@@ -307,11 +326,24 @@ impl Check {
         }
     }
 
-    /// What an erasure or an archive says is gone: `records` and `requests`, as lists of first and last.
-    fn hear_of_erasures(&mut self, payload: &str) {
+    /// What an erasure or an archive says is gone: `records` and `requests`, as lists of first and last. It can tell only
+    /// of what came before it, and only if it was done.
+    fn hear_of_erasures(&mut self, seq: i64, payload: &str) {
+        if self.requests.front().is_none_or(|r| r.status != "success") {
+            return;
+        }
         let json: Json = serde_json::from_str(payload).unwrap_or_default();
+        let mut is_right = true;
         for (told, member) in self.told.iter_mut().zip(["records", "requests"]) {
-            told.extend(audit::spans_of(&json[member]));
+            for (first, last) in audit::spans_of(&json[member]) {
+                match 1 <= first && first <= last && last < seq {
+                    true => told.push((first, last)),
+                    false => is_right = false,
+                }
+            }
+        }
+        if !is_right {
+            self.find(Some(seq), Fault::Erased, "it tells of an erasure of what was not there yet");
         }
     }
 
@@ -322,8 +354,13 @@ impl Check {
             (&self.erased[0], &self.told[0], "its payload is gone, and no record tells of an erasure"),
             (&self.erased[1], &self.told[1], "what is known of its command is gone, and no record tells of an erasure"),
         ] {
-            let uncovered = spans.iter().filter_map(|span| uncovered(*span, told));
-            self.findings.extend(uncovered.map(|seq| Finding {
+            let uncovered: Vec<i64> = spans.iter().filter_map(|span| uncovered(*span, told)).collect();
+            if matches!(self.head, Head::Unasked) {
+                // What tells of it may stand behind the end of the file.
+                self.untold += uncovered.len() as u64;
+                continue;
+            }
+            self.findings.extend(uncovered.into_iter().map(|seq| Finding {
                 tree: self.tree,
                 seq: Some(seq),
                 kind: Fault::Erased,
@@ -332,7 +369,13 @@ impl Check {
         }
         let have = self.expected_seq - 1;
         match std::mem::replace(&mut self.head, Head::Unasked) {
-            Head::Unasked => {}
+            Head::Unasked => {
+                if let Some((first, last)) = self.last_request
+                    && last > have
+                {
+                    self.find(Some(first), Fault::Edited, "its command claims records that are not there");
+                }
+            }
             Head::Gone => self.find(None, Fault::HeadChanged, "the tree has no head"),
             Head::Is(size, frontier) => {
                 if let Some((first, last)) = self.last_request
@@ -359,7 +402,7 @@ impl Check {
             self.find(Some(have + 1), Fault::Truncated, what);
         }
         self.findings.sort_by_key(|f| f.seq.unwrap_or(i64::MAX));
-        Checked { findings: self.findings, size: have, frontier: self.frontier }
+        Checked { findings: self.findings, size: have, frontier: self.frontier, untold: self.untold }
     }
 
     /// Whether records that are not what was recorded at their places are what was recorded at others.
@@ -396,8 +439,22 @@ pub enum Head {
     Unasked,
 }
 
-fn commitment(salt: &[u8], payload: &str) -> Option<Hash> {
-    salt.try_into().ok().map(|salt| audit::commit(&salt, payload))
+/// A salt and a payload as they are stored: both, or neither. Anything else was not made by the program.
+enum Sealed<'a> {
+    /// What they commit to, and the payload.
+    Payload(Hash, &'a str),
+    Gone,
+    Forged,
+}
+
+impl<'a> Sealed<'a> {
+    fn of(salt: Option<&[u8]>, payload: Option<&'a str>) -> Sealed<'a> {
+        match (salt.map(<&[u8; 16]>::try_from), payload) {
+            (Some(Ok(salt)), Some(payload)) => Sealed::Payload(audit::commit(salt, payload), payload),
+            (None, None) => Sealed::Gone,
+            _ => Sealed::Forged,
+        }
+    }
 }
 
 fn leaf(
@@ -418,7 +475,7 @@ fn leaf(
 fn uncovered((mut first, last): Span, by: &[Span]) -> Option<i64> {
     while first <= last {
         match by.iter().find(|(from, upto)| (*from..=*upto).contains(&first)) {
-            Some((_, upto)) => first = upto + 1,
+            Some((_, upto)) => first = upto.saturating_add(1),
             None => return Some(first),
         }
     }

@@ -93,6 +93,18 @@ pub async fn expected(db: &mut Db, tree: i32) -> Result<Vec<Expected>> {
     rows.iter().map(expected).collect()
 }
 
+/// How many there are; none where the schema is older than they are.
+pub async fn count(db: &mut Db) -> Result<i64> {
+    let there = match db.is_postgres() {
+        true => "select count(*) from pg_tables where schemaname = 'orgctl' and tablename = 'audit_checkpoints'",
+        false => "select count(*) from sqlite_schema where type = 'table' and name = 'audit_checkpoints'",
+    };
+    if db.one(Sql::new(there).yields([Kind::Int])).await?.int(0)? == 0 {
+        return Ok(0);
+    }
+    db.one(Sql::new("select count(*) from audit_checkpoints").yields([Kind::Int])).await?.int(0)
+}
+
 /// Trees that have ever had a checkpoint.
 pub async fn trees(db: &mut Db) -> Result<Vec<i32>> {
     let sql = Sql::new("select distinct tree from audit_checkpoints order by tree").yields([Kind::Int]);
@@ -176,13 +188,17 @@ pub async fn verify(db: &mut Db, only: Option<i32>, keys: &[Verifier], expected:
                 _ => Err(Problem::integrity("its signed note tells of something else")),
             };
             match signed {
+                Ok(by) if by.is_empty() && !keys.is_empty() => {
+                    faults.push("its note is not signed with a key that was given".to_owned());
+                }
                 Ok(by) => log.unchecked += u64::from(by.is_empty()),
                 Err(problem) => faults.push(problem.sentence),
             }
         }
         for e in expected.extract_if(.., |e| e.size == frontier.size()) {
             if e.root != frontier.root() {
-                faults.push(format!("{} tells of another log of {} checkpoints", e.says, e.size));
+                let what = format!("{} tells of another log of {} checkpoints", e.says, e.size);
+                log.findings.push(Finding { tree: LOG, seq: Some(row.seq), kind: Fault::Checkpoint, what });
             }
         }
         if only.is_none_or(|tree| tree == row.tree) {

@@ -213,7 +213,7 @@ async fn missing(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Dif
           where r.tree = $1 and r.kind = '{0}' and r.action = 'create' and r.resource_id <> $2
             and not exists (select 1 from {1} t where t.org_id = r.tree and t.id = r.resource_id)
             and not exists (select 1 from audit_records p
-                             where p.resource_id = r.resource_id and +p.tree = r.tree and p.action = 'purge')
+                             where p.resource_id = r.resource_id and +p.tree = r.tree and p.kind = r.kind and p.action = 'purge')
           order by r.seq limit {SHOWN}",
         desc.noun, desc.table
     ));

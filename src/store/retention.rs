@@ -114,6 +114,16 @@ async fn numbers(db: &mut Db, sql: Sql) -> Result<Vec<Span>> {
     Ok(spans)
 }
 
+/// Whether this connection may take payloads out: on PostgreSQL the owner of the tables may, and no role that
+/// `db grants` makes.
+pub async fn may_strip(db: &mut Db) -> Result<bool> {
+    if !db.is_postgres() {
+        return Ok(true);
+    }
+    let sql = "select has_table_privilege('orgctl.audit_records', 'UPDATE') and has_table_privilege('orgctl.audit_requests', 'UPDATE')";
+    Ok(db.one(Sql::new(sql).yields([Kind::Bool])).await?.value(0).as_bool() == Some(true))
+}
+
 /// How many numbers there are in spans.
 pub fn count(spans: &[Span]) -> i64 {
     spans.iter().map(|(first, last)| last - first + 1).sum()

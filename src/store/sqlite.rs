@@ -45,6 +45,11 @@ pub async fn open(path: &Path, opening: &Opening) -> Result<SqliteConnection> {
 /// Says in words what SQLite would say as CANTOPEN; makes the file, readable by its owner alone.
 fn check_path(path: &Path, opening: &Opening) -> Result<()> {
     let shown = path.display();
+    if path.as_os_str().is_empty() {
+        return Err(Problem::usage("no database is named, and there is no home folder to look in")
+            .hint("name one: --database sqlite://FILE")
+            .into());
+    }
     match fs::metadata(path) {
         Ok(m) if m.is_dir() => {
             let hint = format!("name a file in it: --database {}", path.join("orgctl.db").display());

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::db::Db;
 use super::sql::{Row, Sql};
 use crate::model::problem::Problem;
+use crate::model::resource::Descriptor;
 use crate::model::value::{Kind, Value, canonical};
 
 /// One record, with what it shares with the others of its transaction.
@@ -619,8 +620,13 @@ pub async fn counts(
     rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect()
 }
 
-/// The id of a purged record that had this natural key, the latest one; its history is still there.
-pub async fn purged(db: &mut Db, kind: &str, tree: Option<i32>, key: &str) -> Result<Option<(i32, Uuid)>> {
+/// The id of a purged record that had one of these values in a key field, the latest one; its history is still there.
+pub async fn purged(
+    db: &mut Db,
+    desc: &Descriptor,
+    tree: Option<i32>,
+    wanted: &[(&str, String)],
+) -> Result<Option<(i32, Uuid)>> {
     let trees = match tree {
         Some(tree) => vec![tree],
         None => trees(db).await?,
@@ -631,10 +637,10 @@ pub async fn purged(db: &mut Db, kind: &str, tree: Option<i32>, key: &str) -> Re
             "select resource_id, payload from audit_records
               where tree = $1 and kind = $2 and action = 'purge' and payload is not null order by seq",
         );
-        let sql = sql.with([tree.into(), kind.into()]).yields([Kind::Uuid, Kind::Json]);
+        let sql = sql.with([tree.into(), desc.noun.into()]).yields([Kind::Uuid, Kind::Json]);
         db.each(sql, |row| {
             if let Value::Json(payload) = row.value(1)
-                && payload["key"] == key
+                && wanted.iter().any(|(column, text)| payload["old"][*column] == *text)
             {
                 found = Some((tree, row.uuid(0)?));
             }

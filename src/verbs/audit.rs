@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod export;
 pub mod keys;
 pub mod log;
+pub mod offline;
 pub mod proof;
 pub mod retention;
 pub mod verify;

@@ -14,6 +14,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::Resource;
 use crate::model::scalar::Rules;
 use crate::model::value::{Kind, Value};
+use crate::store::checkpoints;
 use crate::store::invariants;
 use crate::store::location::{Engine, Location};
 use crate::store::migrate::{self, State};
@@ -233,6 +234,14 @@ pub async fn rollback(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if up {
         return Err(Problem::usage(format!("the database is at version {from}; version {to} is not behind it")).into());
     }
+    let n = checkpoints::count(s.unchecked_db().await?).await?;
+    if n > 0 && steps.iter().any(|m| m.name == "checkpoints") {
+        return Err(Problem::conflict(format!(
+            "the database holds {n} signed checkpoints, which are never thrown away"
+        ))
+        .hint("a log whose checkpoints are gone would sign another history beside the one that was signed")
+        .into());
+    }
     if !s.dry_run {
         let names: Vec<String> = steps.iter().map(|m| format!("{:04}_{}", m.version, m.name)).collect();
         s.ui.confirm(&format!("roll back {}, with all data in their tables?", names.join(", "))).await?;
@@ -345,6 +354,8 @@ pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             (_, "schema_migrations") => "SELECT",
             (_, "audit_heads") => "SELECT, INSERT, UPDATE",
             (Class::Recorded | Class::Volatile, _) => "SELECT, INSERT, UPDATE, DELETE",
+            // Taking payloads out is for the owner.
+            (Class::Journal, "audit_erased") => "SELECT",
             // Kept for a time only.
             (Class::Journal, system_log::TABLE) => "SELECT, INSERT, DELETE",
             (Class::Journal, _) => "SELECT, INSERT",

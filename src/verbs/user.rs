@@ -514,6 +514,10 @@ pub async fn dossier(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let told = Exported::new(DESC.noun, record.meta.org_id, Format::Json, None, false);
     gate::write(s, &Exported { id: Some(record.meta.id), ..told }).await?;
+    if s.dry_run {
+        s.ui.status(&format!("dry run: would tell what is held of {}; nothing was handed out", record.title()));
+        return Ok(());
+    }
     let mut about = serde_json::Map::new();
     about.insert("user".into(), crate::crud::read::record_json(s, DESC, &record).await?);
     let mut pointing = serde_json::Map::new();

@@ -31,6 +31,11 @@ fn prepared(p: &Place) {
     disarm(p);
     let more = ["audit_checkpoints", "audit_erased"];
     if p.engine == crate::harness::Engine::Postgres {
+        let rules = "select conrelid::regclass::text, conname::text from pg_constraint
+              where contype = 'c' and conrelid::regclass::text in ('audit_records', 'audit_requests')";
+        for rule in texts(p, rules) {
+            p.sql(&format!("alter table {} drop constraint {}", rule[0], rule[1])).expect("dropped");
+        }
         for table in more {
             p.sql(&format!("alter table {table} disable trigger user")).expect("switched off");
         }
@@ -266,6 +271,43 @@ const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        name: "Replace a record under a salt that is none",
+        done: "record 5 tells of something else, and its salt is one byte; the tables' own rules are off",
+        run: |p| {
+            let salt = literal(p, &[0]);
+            let unruled = on(p, "pragma ignore_check_constraints = on;", "");
+            same(
+                p,
+                &format!(
+                    "{unruled} update audit_records set salt = {salt}, payload = '{{\"v\":1}}' where tree = 1 and seq = 5"
+                ),
+            );
+        },
+    },
+    Attack {
+        name: "Give a record a payload and no salt",
+        done: "record 5 tells of something else, has no salt, and counts as erased",
+        run: |p| {
+            let unruled = on(p, "pragma ignore_check_constraints = on;", "");
+            same(
+                p,
+                &format!(
+                    "{unruled} update audit_records set salt = null, payload = '{{\"v\":1}}' where tree = 1 and seq = 5"
+                ),
+            );
+        },
+    },
+    Attack {
+        name: "Make up a command",
+        done: "a command that made no record stands in front of record 22",
+        run: |p| {
+            let made_up = "insert into audit_requests select tree, 23, 22, request_id, at, actor_id, source, status, salt, payload,
+                 commitment, digest from audit_requests where tree = 1 and first_seq = 22";
+            let unruled = on(p, "pragma ignore_check_constraints = on;", "");
+            same(p, &format!("{unruled} {made_up}"));
+        },
+    },
+    Attack {
         name: "INSERT OR REPLACE",
         done: "record 5 is replaced by a copy of record 6 (on PostgreSQL by DELETE and INSERT)",
         run: |p| {
@@ -320,6 +362,10 @@ Whoever owns the database can switch its triggers off and change anything in it.
 with `psql` as the owner, triggers gone, to a trail of 22 records of ACME, 20 of them under a checkpoint that was kept
 elsewhere. What follows is what `orgctl` says then, the same on both engines; tests/it/attacks.rs does it again with each
 change of the program.
+
+`audit verify --deep` compares the fields of organisations, branches, departments and users, which of them are deleted, the
+further branches of users, and settings. It does not compare passwords and tokens, of which no value enters the trail, nor
+who made a row when and how often it was changed: those columns are told by the trail itself.
 
 What no scheme sees: an event that was never recorded, a record that was false when it was made, and records newer than
 the last checkpoint that was kept elsewhere, if everything that follows them is made anew too. Take checkpoints often, and

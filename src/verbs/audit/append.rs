@@ -19,7 +19,7 @@ use crate::model::scalar::{Rules, shorten};
 use crate::model::value::rfc3339;
 use crate::model::{RESOURCES, resource, strict};
 use crate::store::outside::Outside;
-use crate::store::records::Life;
+use crate::store::records::{self, Life};
 use crate::store::settings;
 use crate::store::tx::Tx;
 
@@ -190,7 +190,13 @@ async fn about(
         if matches!(kind, KIND | "database") || kind == settings::NOUN {
             return Err(wrong("resource", &format!("can't be {kind}: orgctl records that itself")).into());
         }
-        return Ok(key.and_then(|key| Uuid::try_parse(key).ok()));
+        let Some(id) = key.and_then(|key| Uuid::try_parse(key).ok()) else { return Ok(None) };
+        for desc in RESOURCES.iter().copied() {
+            if let Some(record) = records::load(s.db().await?, desc, org, id).await? {
+                return Err(wrong("resource", &format!("can't be {kind}: {id} is {}", record.title())).into());
+            }
+        }
+        return Ok(Some(id));
     };
     if has_values || (ACTIONS.contains(&action) && !WITHOUT_CHANGE.contains(&action)) {
         let nouns: Vec<&str> = RESOURCES.iter().map(|d| d.noun).collect();

@@ -1,24 +1,26 @@
 //! Checkpoints: signed statements of how large each trail is and which root it has.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use super::keys::signer;
-use super::verify::refuse;
+use super::keys::{signer, signing_path, verifiers};
+use super::verify::{checkpoints_in, refuse};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::whole::Whole;
 use crate::model::audit::checkpoint_leaf;
-use crate::model::note::{Checkpoint, SignerKey};
+use crate::model::note::{Checkpoint, Note, SignerKey, Verifier};
 use crate::model::org::SYSTEM;
 use crate::model::problem::{Problem, plain};
 use crate::model::scalar::Rules;
+use crate::model::verify::Expected;
 use crate::store::audit::{Asked, Proven, size, verify};
 use crate::store::checkpoints::{self, LOG, Stored, origin};
 use crate::store::system_log::Level;
@@ -86,7 +88,12 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let total = size(s.db().await?, only).await?;
     let progress = s.ui.progress();
     progress.part("verifying", Some(total), "records");
-    let asked = Asked { only, since_checkpoint: true, keys: vec![key.verifier()], ..Asked::default() };
+    let mut keys = verifiers(s, m)?;
+    if !keys.contains(&key.verifier()) {
+        keys.push(key.verifier());
+    }
+    let known = signed_before(s, m, &keys, only).await?;
+    let asked = Asked { only, since_checkpoint: true, keys, known, ..Asked::default() };
     let verified = verify(s.db().await?, &asked, &mut |n| progress.set(n)).await;
     progress.finish();
     let verified = verified?;
@@ -96,7 +103,11 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let rows = grown(s, &key, &verified.trees).await?;
     let made = rows.len();
     if made > 0 {
+        let last = rows.last().and_then(|row| row.log_note.clone());
         gate::write(s, &MakeCheckpoints { rows }).await?;
+        if let (Some(note), false) = (last, s.dry_run) {
+            remember(s, m, &note);
+        }
     }
     if s.dry_run {
         s.ui.status(&format!("dry run: {made} checkpoints would be made; nothing was signed for others to see"));
@@ -119,6 +130,57 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         s.ui.status("keep it where who can write the database can't: --append FILE");
     }
     Ok(())
+}
+
+/// What was signed before and is kept apart from the database: in the file that is appended to, and beside the signing
+/// key. What contradicts it is not signed, for a log never signs two histories.
+async fn signed_before(
+    s: &mut Session<'_>,
+    m: &ArgMatches,
+    keys: &[Verifier],
+    only: Option<i32>,
+) -> Result<Vec<(i32, Expected)>> {
+    let here = checkpoints::installation(s.db().await?).await?;
+    let beside = remembered(&signing_path(s, m)?);
+    let appended = m.get_one::<String>("append").map(PathBuf::from);
+    let mut known = Vec::new();
+    for path in appended.iter().chain([&beside]).filter(|p| fs::metadata(p).is_ok_and(|m| m.len() > 0)) {
+        let shown = path.display().to_string();
+        for (_, checkpoint) in checkpoints_in(&shown, keys)? {
+            // One key may sign for several installations.
+            let Some(tree) = checkpoints::tree_of(here, &checkpoint.origin) else { continue };
+            if tree == LOG || only.is_none_or(|only| only == tree) {
+                let says = format!("the checkpoint in {shown}");
+                known.push((tree, Expected { size: checkpoint.size, root: checkpoint.root, says }));
+            }
+        }
+    }
+    Ok(known)
+}
+
+/// Where the last checkpoint of the log is kept, beside the signing key.
+fn remembered(key: &Path) -> PathBuf {
+    let mut name = key.as_os_str().to_owned();
+    name.push(".last");
+    name.into()
+}
+
+/// Keeps the last checkpoint of the log beside the signing key. Other installations' stay.
+fn remember(s: &mut Session<'_>, m: &ArgMatches, note: &str) {
+    let Ok(path) = signing_path(s, m).map(|p| remembered(&p)) else { return };
+    let origin = |note: &str| note.lines().next().unwrap_or_default().to_owned();
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let others = Note::parse_all(&kept).unwrap_or_default();
+    let mut notes: Vec<String> = others.iter().map(Note::to_string).filter(|n| origin(n) != origin(note)).collect();
+    notes.push(note.to_owned());
+    let write = || -> std::io::Result<()> {
+        let (whole, mut file) = Whole::create(&path)?;
+        file.write_all(notes.join("\n").as_bytes())?;
+        whole.finish()
+    };
+    if let Err(e) = write() {
+        s.ui.warn(&format!("what was signed could not be kept in {}: {}", path.display(), plain(&e)));
+    }
 }
 
 /// To the file that is asked for, behind what is in it unless it is in it already, or to standard output.
@@ -147,8 +209,12 @@ pub fn to_file_or_stdout(s: &mut Session<'_>, m: &ArgMatches, text: &str) -> Res
         return s.ui.flush();
     };
     let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));
-    let (whole, mut file) = Whole::create(std::path::Path::new(path)).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    if s.dry_run {
+        s.ui.status(&format!("dry run: would write {path}"));
+        return Ok(());
+    }
+    let (whole, mut file) = Whole::create(Path::new(path)).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
     whole.finish().map_err(failed)?;
     Ok(())
 }

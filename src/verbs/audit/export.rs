@@ -45,6 +45,11 @@ pub async fn export(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let told = Exported::new(audit::KIND, asked.tree.unwrap_or(SYSTEM), format, file, false);
     gate::write(s, &told).await?;
     let stretches = stretches(s, &asked).await?;
+    if s.dry_run {
+        let n: i64 = stretches.iter().map(|t| t.last - t.first + 1).sum();
+        s.ui.status(&format!("dry run: would export of {n} audit records; nothing was handed out"));
+        return Ok(());
+    }
     let to = Redirected::begin(s, file)?;
     s.ui.style.format = format;
     let done = match format {

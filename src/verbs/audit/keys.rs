@@ -22,7 +22,7 @@ pub const SIGNING_KEY: &str = "ORGCTL_SIGNING_KEY";
 pub const VERIFIER_KEY: &str = "ORGCTL_VERIFIER_KEY";
 
 /// Where the private key is looked for.
-fn signing_path(s: &Session<'_>, m: &ArgMatches) -> Result<PathBuf> {
+pub fn signing_path(s: &Session<'_>, m: &ArgMatches) -> Result<PathBuf> {
     let given = m.try_get_one::<String>("signing-key").ok().flatten().or_else(|| s.env.get(SIGNING_KEY));
     if let Some(path) = given {
         return Ok(path.into());
@@ -94,6 +94,10 @@ pub async fn keygen(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         Some(name) => name.clone(),
         None => origin(installation(s.db().await?).await?, LOG),
     };
+    if s.dry_run {
+        s.ui.status(&format!("dry run: would make a key in {}", path.display()));
+        return Ok(());
+    }
     let mut seed = Zeroizing::new([0; 32]);
     s.random.fill(&mut *seed);
     let key =

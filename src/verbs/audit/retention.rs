@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::export::stretch_lines;
-use super::verify::{read_export, refuse};
+use super::offline::read_export;
+use super::verify::refuse;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::time;
 use crate::crud::session::Session;
@@ -87,6 +88,7 @@ impl<W: Write> Write for Hashed<W> {
 /// Moves payloads older than a day to a compressed export, which is read back and proven before anything is taken out.
 pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
+    owner_alone(s).await?;
     let org = s.the_org().await?;
     let code = records::org_code(s.db().await?, org).await?;
     let text = m.get_one::<String>("before").cloned().unwrap_or_default();
@@ -154,6 +156,16 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     Ok(())
 }
 
+/// Who works with the data every day can't take anything out of the trail.
+async fn owner_alone(s: &mut Session<'_>) -> Result<()> {
+    match retention::may_strip(s.db().await?).await? {
+        true => Ok(()),
+        false => Err(Problem::failed("only the owner of the audit tables can take payloads out of them")
+            .hint("run it as the role that made the database; 'orgctl db grants' never gives this right")
+            .into()),
+    }
+}
+
 /// What was taken out is gone already; only what is left of it in the files may fail to be.
 async fn wipe(s: &mut Session<'_>) {
     let wiped = match s.db().await {
@@ -212,6 +224,7 @@ fn names_of(payload: &str, names: &mut Vec<String>) {
 /// Destroys what is recorded of one person, as far as no rule keeps it.
 pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
+    owner_alone(s).await?;
     let key = m.get_one::<String>("subject").cloned().unwrap_or_default();
     let org = s.org().await?;
     let (tree, id) = called(s, User::DESCRIPTOR, org, &key).await?;

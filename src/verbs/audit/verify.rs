@@ -1,28 +1,27 @@
-//! Proving the trail, in the database or from an export.
+//! Proving the trail in the database.
 
 use std::collections::{BTreeMap, btree_map};
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read as _};
 
 use anyhow::Result;
 use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
 use super::keys::verifiers;
+use super::offline;
 use crate::crud::gate;
 use crate::crud::session::Session;
-use crate::model::export::{Line, Trail};
 use crate::model::note::{Checkpoint, Note, Verifier};
 use crate::model::problem::{Problem, plain};
 use crate::model::value::Kind;
-use crate::model::verify::{Check, Expected, Fault, Finding, Head as TreeHead};
-use crate::store::audit::{Asked, Proven, Verified, size, verify as prove};
+use crate::model::verify::{Expected, Finding};
+use crate::store::audit::{Asked, Verified, size, verify as prove};
 use crate::store::checkpoints::{LOG, installation, origin, tree_of};
 use crate::store::records;
 use crate::ui::format::{Format, Head, Listing, json_pretty};
 
-/// The checkpoints that a file holds, their signatures checked where there is a key to check them by.
-pub fn checkpoints_in(s: &mut Session<'_>, path: &str, keys: &[Verifier]) -> Result<Vec<(Note, Checkpoint)>> {
+/// The checkpoints that a file holds, their signatures checked.
+pub fn checkpoints_in(path: &str, keys: &[Verifier]) -> Result<Vec<(Note, Checkpoint)>> {
     let text = fs::read_to_string(path).map_err(|e| Problem::failed(format!("can't read {path}: {}", plain(&e))))?;
     let in_file = |p: Problem| Problem { sentence: format!("{path}: {}", p.sentence), ..p };
     let mut found = Vec::new();
@@ -36,7 +35,9 @@ pub fn checkpoints_in(s: &mut Session<'_>, path: &str, keys: &[Verifier]) -> Res
         found.push((note, checkpoint));
     }
     if keys.is_empty() {
-        s.ui.warn(&format!("the signatures in {path} were not checked: give the public key with --key"));
+        return Err(Problem::usage("without the public key a checkpoint proves nothing")
+            .hint("give it with --key")
+            .into());
     }
     Ok(found)
 }
@@ -52,7 +53,7 @@ async fn known(
     for path in m.get_many::<String>("checkpoint").into_iter().flatten().cloned().collect::<Vec<_>>() {
         let here = installation(s.db().await?).await?;
         let mut is_about = false;
-        for (_, checkpoint) in checkpoints_in(s, &path, keys)? {
+        for (_, checkpoint) in checkpoints_in(&path, keys)? {
             let tree = tree_of(here, &checkpoint.origin).ok_or_else(|| {
                 let (of, here) = (&checkpoint.origin, origin(here, LOG));
                 Problem::integrity(format!("{path} holds a checkpoint of {of}, and this database is {here}"))
@@ -75,7 +76,7 @@ async fn known(
 pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     if let Some(path) = m.get_one::<String>("file").cloned() {
-        return verify_file(s, m, &path).await;
+        return offline::verify(s, m, &path).await;
     }
     let only = s.org().await?;
     let keys = verifiers(s, m)?;
@@ -116,162 +117,11 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 }
 
 /// `1 checkpoint agrees`, `2 checkpoints agree`.
-fn counted(n: impl TryInto<u64>, one: &str, several: &str) -> String {
+pub fn counted(n: impl TryInto<u64>, one: &str, several: &str) -> String {
     match n.try_into().unwrap_or(u64::MAX) {
         1 => format!("1 {one}"),
         n => format!("{n} {several}"),
     }
-}
-
-/// What went through a file.
-#[derive(Default)]
-pub struct Read {
-    pub verified: Verified,
-    /// Codes of organisations, by the number of their trees.
-    names: BTreeMap<i32, String>,
-    /// Records that stand behind the last checkpoint that tells of their tree.
-    unproven: u64,
-    agreeing: usize,
-}
-
-/// Proves an export by itself; needs no database.
-async fn verify_file(s: &mut Session<'_>, m: &ArgMatches, path: &str) -> Result<()> {
-    let keys = verifiers(s, m)?;
-    let mut known: Vec<(String, Expected)> = Vec::new();
-    for checkpoints in m.get_many::<String>("checkpoint").into_iter().flatten().cloned().collect::<Vec<_>>() {
-        let says = format!("the checkpoint in {checkpoints}");
-        let all = checkpoints_in(s, &checkpoints, &keys)?.into_iter();
-        known.extend(all.map(|(_, c)| (c.origin, Expected { size: c.size, root: c.root, says: says.clone() })));
-    }
-    let input: Box<dyn io::Read> = match path {
-        "-" => Box::new(std::mem::replace(&mut s.ui.io.stdin, Box::new(io::empty()))),
-        path => Box::new(fs::File::open(path).map_err(|e| unreadable(path, &e))?),
-    };
-    let progress = s.ui.progress();
-    progress.part("verifying", None, "records");
-    let done = read_export(BufReader::with_capacity(1 << 16, input), path, &known, &mut |n| progress.set(n));
-    progress.finish();
-    let read = done?;
-    report_with(s, &read.verified, &read.names).await?;
-    if !read.verified.findings.is_empty() {
-        return Err(refusal(&read.verified.findings, &read.names, "the export does not hold"));
-    }
-    if !known.is_empty() && read.agreeing == 0 {
-        return Err(Problem::integrity(format!("no checkpoint that was given is of a trail in {path}"))
-            .hint("a checkpoint names the trail in its first line")
-            .into());
-    }
-    let elsewhere = known.len() - read.agreeing;
-    if elsewhere > 0 {
-        let are = counted(elsewhere, "checkpoint is of a trail", "checkpoints are of trails");
-        s.ui.status(&format!("{are} not in {path}, or of an earlier part"));
-    }
-    let (records, trees) = (read.verified.records, read.verified.trees.len());
-    let (n, trails) = (counted(records, "audit record", "audit records"), counted(trees, "trail", "trails"));
-    s.ui.status(&format!("{n} in {trails}: each agrees with itself"));
-    let agree = counted(read.agreeing, "checkpoint agrees", "checkpoints agree");
-    match (known.is_empty(), read.unproven) {
-        (true, _) => {
-            s.ui.warn("without a checkpoint nothing tells that this is what was recorded: give one with --checkpoint")
-        }
-        (_, 0) => s.ui.status(&format!("{agree}: this is what was recorded, and all of it")),
-        (_, n) => {
-            s.ui.status(&format!("{agree}: this is what was recorded"));
-            let newer = counted(n, "record is", "records are");
-            s.ui.warn(&format!("{newer} newer than any checkpoint that was given; nothing proves that yet"));
-        }
-    }
-    Ok(())
-}
-
-fn unreadable(path: &str, e: &io::Error) -> Problem {
-    Problem::failed(format!("can't read {path}: {}", plain(e)))
-}
-
-/// Longest line that is read: a payload of the largest size there can be, and then some.
-const LONGEST: u64 = 64 << 20;
-
-/// Goes through an export line by line. An archive, which is one that was compressed, is told by its first bytes.
-pub fn read_export(
-    mut input: impl BufRead,
-    path: &str,
-    known: &[(String, Expected)],
-    done: &mut dyn FnMut(u64),
-) -> Result<Read> {
-    let is_gzip = input.fill_buf().map_err(|e| unreadable(path, &e))?.starts_with(&[0x1f, 0x8b]);
-    let mut input: Box<dyn BufRead> = match is_gzip {
-        true => Box::new(BufReader::new(flate2::bufread::MultiGzDecoder::new(input))),
-        false => Box::new(input),
-    };
-    let mut read = Read::default();
-    let mut open: Option<(Trail, Check, u64)> = None;
-    let mut text = String::new();
-    for number in 1_u64.. {
-        text.clear();
-        let n = input.by_ref().take(LONGEST).read_line(&mut text).map_err(|e| unreadable(path, &e))?;
-        if n == 0 {
-            break;
-        }
-        let damaged = || {
-            Problem::integrity(format!(
-                "line {number} of {path} is not a line of an export, as canonical JSON (RFC 8785)"
-            ))
-            .hint("it was changed, or written by something else: take the file as orgctl made it")
-        };
-        let line = Line::parse(text.strip_suffix('\n').ok_or_else(damaged)?).ok_or_else(damaged)?;
-        match (line, &mut open) {
-            (Line::Trail(trail), None) => {
-                let of_it = known.iter().filter(|(origin, _)| *origin == trail.origin).map(|(_, e)| e.clone());
-                let expected: Vec<Expected> =
-                    of_it.filter(|e| e.size + 1 >= u64::try_from(trail.from).unwrap_or(0)).collect();
-                read.agreeing += expected.len();
-                let proven = expected.iter().map(|e| e.size).max().unwrap_or(0);
-                let mut check = Check::new(trail.tree, TreeHead::Unasked, trail.frontier.clone(), expected);
-                check.knows_actors = false;
-                read.names.insert(trail.tree, trail.org.clone());
-                open = Some((trail, check, proven));
-            }
-            (Line::Request(request), Some((_, check, _))) => check.request(request),
-            (Line::Record(record), Some((_, check, _))) => {
-                check.record(&record.as_record());
-                read.verified.records += 1;
-                if read.verified.records.is_multiple_of(1024) {
-                    done(read.verified.records);
-                }
-            }
-            (Line::End { size, root }, Some(_)) => {
-                let Some((trail, check, proven)) = open.take() else { break };
-                let checked = check.finish();
-                let is_right = checked.size == size && checked.frontier.root() == root;
-                read.verified.findings.extend(checked.findings);
-                if !is_right && read.verified.findings.is_empty() {
-                    read.verified.findings.push(Finding {
-                        tree: trail.tree,
-                        seq: None,
-                        kind: Fault::Rewritten,
-                        what: "the records are not those that the last line tells of".to_owned(),
-                    });
-                }
-                read.unproven += u64::try_from(size).unwrap_or(0).saturating_sub(proven);
-                read.verified.trees.push(Proven { tree: trail.tree, frontier: checked.frontier });
-            }
-            _ => return Err(damaged().into()),
-        }
-    }
-    if let Some((trail, check, _)) = open {
-        let checked = check.finish();
-        read.verified.findings.extend(checked.findings);
-        read.verified.findings.push(Finding {
-            tree: trail.tree,
-            seq: Some(checked.size + 1),
-            kind: Fault::Truncated,
-            what: "the file ends before its last line".to_owned(),
-        });
-    }
-    if read.verified.trees.is_empty() && read.verified.findings.is_empty() {
-        return Err(Problem::invalid(format!("{path} holds no trail")).hint("'orgctl audit export' makes one").into());
-    }
-    Ok(read)
 }
 
 /// How a tree is called: the code of its organisation.
@@ -295,10 +145,16 @@ async fn names(s: &mut Session<'_>, findings: &[Finding]) -> Result<BTreeMap<i32
 
 async fn report(s: &mut Session<'_>, verified: &Verified) -> Result<()> {
     let names = names(s, &verified.findings).await?;
-    report_with(s, verified, &names).await
+    report_with(s, verified, &names, None).await
 }
 
-async fn report_with(s: &mut Session<'_>, verified: &Verified, names: &BTreeMap<i32, String>) -> Result<()> {
+/// `more` is what a program is told besides.
+pub async fn report_with(
+    s: &mut Session<'_>,
+    verified: &Verified,
+    names: &BTreeMap<i32, String>,
+    more: Option<(&str, Json)>,
+) -> Result<()> {
     let name = |f: &Finding| names.get(&f.tree).cloned().unwrap_or_default();
     let findings: Vec<(String, &Finding)> = verified.findings.iter().map(|f| (name(f), f)).collect();
     match s.ui.style.format {
@@ -307,7 +163,7 @@ async fn report_with(s: &mut Session<'_>, verified: &Verified, names: &BTreeMap<
                 .iter()
                 .map(|(org, f)| json!({ "org": org, "seq": f.seq, "kind": f.kind.word(), "what": f.what }))
                 .collect();
-            let report = json!({
+            let mut report = json!({
                 "trees": verified.trees.len(),
                 "records": verified.records,
                 "checkpoints": verified.checkpoints,
@@ -316,6 +172,9 @@ async fn report_with(s: &mut Session<'_>, verified: &Verified, names: &BTreeMap<
                 "ok": findings.is_empty(),
                 "findings": list,
             });
+            if let Some((name, value)) = more {
+                report[name] = value;
+            }
             s.ui.out(&format!("{}\n", json_pretty(&report)))?;
         }
         _ if findings.is_empty() => {}
@@ -338,7 +197,7 @@ pub async fn refuse(s: &mut Session<'_>, findings: &[Finding], sentence: &str) -
     Ok(refusal(findings, &names, sentence))
 }
 
-fn refusal(findings: &[Finding], names: &BTreeMap<i32, String>, sentence: &str) -> anyhow::Error {
+pub fn refusal(findings: &[Finding], names: &BTreeMap<i32, String>, sentence: &str) -> anyhow::Error {
     let Some(first) = findings.first() else { return Problem::integrity(sentence).into() };
     let code = names.get(&first.tree).map_or("", String::as_str);
     let at = match first.seq {

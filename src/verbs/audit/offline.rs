@@ -1,0 +1,262 @@
+//! Proving an export or an archive: needs the file, a checkpoint and the public key, and no database.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read as _};
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde_json::{Value as Json, json};
+
+use super::keys::verifiers;
+use super::verify::{checkpoints_in, counted, refusal, report_with};
+use crate::crud::session::Session;
+use crate::model::export::{Line, Trail};
+use crate::model::problem::{Problem, plain};
+use crate::model::verify::{Check, Expected, Fault, Finding, Head};
+use crate::store::audit::{Proven, Verified};
+
+/// A stretch of one trail, as a file holds it.
+#[derive(Debug, Clone)]
+pub struct Stretch {
+    /// What the file calls the organisation, which nothing proves.
+    org: String,
+    /// Names the trail; checkpoints are of this.
+    origin: String,
+    from: i64,
+    to: i64,
+    /// Checkpoints that agree, and the last record that the latest of them tells of.
+    agreeing: usize,
+    proven: i64,
+    /// Stretches of it whose payloads are gone, and nothing in the file tells why.
+    untold: u64,
+}
+
+/// What went through a file.
+#[derive(Default)]
+pub struct Read {
+    pub verified: Verified,
+    /// What the file calls the organisations, by the number of their trees.
+    names: BTreeMap<i32, String>,
+    stretches: Vec<Stretch>,
+}
+
+/// Proves an export by itself.
+pub async fn verify(s: &mut Session<'_>, m: &ArgMatches, path: &str) -> Result<()> {
+    let keys = verifiers(s, m)?;
+    let mut known: Vec<(String, Expected)> = Vec::new();
+    for checkpoints in m.get_many::<String>("checkpoint").into_iter().flatten() {
+        let says = format!("the checkpoint in {checkpoints}");
+        let all = checkpoints_in(checkpoints, &keys)?.into_iter();
+        known.extend(all.map(|(_, c)| (c.origin, Expected { size: c.size, root: c.root, says: says.clone() })));
+    }
+    // The same one, given twice, is one.
+    known.sort_by(|(a, x), (b, y)| (a, x.size, x.root).cmp(&(b, y.size, y.root)));
+    known.dedup_by(|(a, x), (b, y)| (a, x.size, x.root) == (b, y.size, y.root));
+    let input: Box<dyn io::Read> = match path {
+        "-" => Box::new(std::mem::replace(&mut s.ui.io.stdin, Box::new(io::empty()))),
+        path => Box::new(fs::File::open(path).map_err(|e| unreadable(path, &e))?),
+    };
+    let progress = s.ui.progress();
+    progress.part("verifying", None, "records");
+    let done = read_export(BufReader::with_capacity(1 << 16, input), path, &known, &mut |n| progress.set(n));
+    progress.finish();
+    let read = done?;
+    let told: Vec<Json> = read.stretches.iter().map(Stretch::to_json).collect();
+    report_with(s, &read.verified, &read.names, Some(("trails", told.into()))).await?;
+    if !read.verified.findings.is_empty() {
+        return Err(refusal(&read.verified.findings, &read.names, "the export does not hold"));
+    }
+    conclude(s, path, &known, &read.stretches)
+}
+
+impl Stretch {
+    fn to_json(&self) -> Json {
+        json!({
+            "origin": self.origin,
+            "org": self.org,
+            "from": self.from,
+            "to": self.to,
+            "checkpoints": self.agreeing,
+            "proven_to": self.proven,
+            "untold": self.untold,
+        })
+    }
+
+    /// `records 1 to 12 of orgctl/.../1 (ACME)`
+    fn told(&self) -> String {
+        let records = match self.to - self.from {
+            -1 => "no records".to_owned(),
+            0 => format!("record {}", self.from),
+            _ => format!("records {} to {}", self.from, self.to),
+        };
+        format!("{records} of {} (called {})", self.origin, self.org)
+    }
+}
+
+/// Says what was proven, and what was not.
+fn conclude(s: &mut Session<'_>, path: &str, known: &[(String, Expected)], stretches: &[Stretch]) -> Result<()> {
+    let agreeing: usize = stretches.iter().map(|t| t.agreeing).sum();
+    if !known.is_empty() && agreeing == 0 {
+        return Err(Problem::integrity(format!("no checkpoint that was given tells of what is in {path}"))
+            .hint("a checkpoint names the trail in its first line, and must be as large as the stretch of it")
+            .into());
+    }
+    let mut is_all = true;
+    for t in stretches {
+        s.ui.status(&format!("{}: they agree with themselves", t.told()));
+        if t.from > 1 {
+            is_all = false;
+            s.ui.status(&format!("what was recorded before record {} is not in the file", t.from));
+        }
+        if t.untold > 0 {
+            s.ui.warn("some payloads are gone, and nothing in the file tells why; that they were there is proven");
+        }
+        if !known.is_empty() && t.proven < t.to {
+            is_all = false;
+            let n = t.to - t.proven.max(t.from - 1);
+            let newer = counted(n, "record is", "records are");
+            s.ui.warn(&format!("{newer} newer than any checkpoint that was given; nothing proves that yet"));
+        }
+    }
+    let mut missing: Vec<&str> = known.iter().map(|(origin, _)| origin.as_str()).collect();
+    missing.dedup();
+    // The log of checkpoints is in no export.
+    missing.retain(|o| stretches.iter().all(|t| t.origin != *o) && o.matches('/').count() > 1);
+    for origin in &missing {
+        s.ui.status(&format!("{origin}, of which there is a checkpoint, is not in the file"));
+    }
+    if known.is_empty() {
+        s.ui.warn("without a checkpoint nothing tells that this is what was recorded: give one with --checkpoint");
+        return Ok(());
+    }
+    let agree = counted(agreeing, "checkpoint agrees", "checkpoints agree");
+    let all = if is_all { ", and all of it" } else { "" };
+    s.ui.status(&format!("{agree}: this is what was recorded{all}"));
+    Ok(())
+}
+
+fn unreadable(path: &str, e: &io::Error) -> Problem {
+    match e.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
+            Problem::integrity(format!("{path} is cut off or damaged"))
+        }
+        _ => Problem::failed(format!("can't read {path}: {}", plain(e))),
+    }
+}
+
+/// Longest line that is read: a payload of the largest size there can be, and then some.
+const LONGEST: u64 = 64 << 20;
+
+/// A trail that is being read.
+struct Open {
+    trail: Trail,
+    check: Check,
+    agreeing: usize,
+    proven: i64,
+}
+
+impl Open {
+    fn new(trail: Trail, known: &[(String, Expected)]) -> Open {
+        let of_it = known.iter().filter(|(origin, _)| *origin == trail.origin).map(|(_, e)| e.clone());
+        // One that ends in front of what is here says nothing of it, and can't be held against it.
+        let expected: Vec<Expected> = of_it.filter(|e| i64::try_from(e.size).is_ok_and(|n| n >= trail.from)).collect();
+        let proven = expected.iter().filter_map(|e| i64::try_from(e.size).ok()).max().unwrap_or(0);
+        let agreeing = expected.len();
+        let mut check = Check::new(trail.tree, Head::Unasked, trail.frontier.clone(), expected);
+        check.knows_actors = false;
+        Open { trail, check, agreeing, proven }
+    }
+
+    /// `end` is what the last line tells of; none where the file ends without it.
+    fn close(self, end: Option<(i64, [u8; 32])>, read: &mut Read) {
+        let Open { trail, check, agreeing, proven } = self;
+        let checked = check.finish();
+        let mut findings = checked.findings;
+        let mut find =
+            |seq, kind, what: &str| findings.push(Finding { tree: trail.tree, seq, kind, what: what.into() });
+        match end {
+            Some((size, root)) if checked.size != size || checked.frontier.root() != root => {
+                find(None, Fault::Rewritten, "the records are not those that the last line tells of");
+            }
+            Some(_) => {}
+            None => find(Some(checked.size + 1), Fault::Truncated, "the file ends before its last line"),
+        }
+        read.verified.findings.extend(findings);
+        read.verified.trees.push(Proven { tree: trail.tree, frontier: checked.frontier });
+        read.stretches.push(Stretch {
+            org: trail.org,
+            origin: trail.origin,
+            from: trail.from,
+            to: checked.size,
+            agreeing,
+            proven,
+            untold: checked.untold,
+        });
+    }
+}
+
+/// Goes through an export line by line. An archive, which is one that was compressed, is told by its first bytes.
+pub fn read_export(
+    mut input: impl BufRead,
+    path: &str,
+    known: &[(String, Expected)],
+    done: &mut dyn FnMut(u64),
+) -> Result<Read> {
+    let is_gzip = input.fill_buf().map_err(|e| unreadable(path, &e))?.starts_with(&[0x1f, 0x8b]);
+    let mut input: Box<dyn BufRead> = match is_gzip {
+        true => Box::new(BufReader::new(flate2::bufread::MultiGzDecoder::new(input))),
+        false => Box::new(input),
+    };
+    let mut read = Read::default();
+    let mut open: Option<Open> = None;
+    let mut text = String::new();
+    for number in 1_u64.. {
+        text.clear();
+        let n = input.by_ref().take(LONGEST).read_line(&mut text).map_err(|e| unreadable(path, &e))?;
+        if n == 0 {
+            break;
+        }
+        let damaged = || {
+            Problem::integrity(format!(
+                "line {number} of {path} is not a line of an export, as canonical JSON (RFC 8785)"
+            ))
+            .hint("it was changed, or written by something else: take the file as orgctl made it")
+        };
+        let line = Line::parse(text.strip_suffix('\n').ok_or_else(damaged)?).ok_or_else(damaged)?;
+        match (line, &mut open) {
+            (Line::Trail(trail), None) => {
+                // The origin names the tree that headers bind; and each trail stands once in a file.
+                let is_its_own = trail.origin.rsplit('/').next() == Some(trail.tree.to_string().as_str());
+                let is_new =
+                    read.stretches.iter().all(|t| t.origin != trail.origin) && !read.names.contains_key(&trail.tree);
+                if !is_its_own || !is_new {
+                    return Err(damaged().into());
+                }
+                read.names.insert(trail.tree, trail.org.clone());
+                open = Some(Open::new(trail, known));
+            }
+            (Line::Request(request), Some(open)) => open.check.request(request),
+            (Line::Record(record), Some(open)) => {
+                open.check.record(&record.as_record());
+                read.verified.records += 1;
+                if read.verified.records.is_multiple_of(1024) {
+                    done(read.verified.records);
+                }
+            }
+            (Line::End { size, root }, Some(_)) => {
+                if let Some(open) = open.take() {
+                    open.close(Some((size, root)), &mut read);
+                }
+            }
+            _ => return Err(damaged().into()),
+        }
+    }
+    if let Some(open) = open {
+        open.close(None, &mut read);
+    }
+    if read.stretches.is_empty() {
+        return Err(Problem::invalid(format!("{path} holds no trail")).hint("'orgctl audit export' makes one").into());
+    }
+    Ok(read)
+}

@@ -541,3 +541,210 @@ fn exports_are_recorded() {
         assert_eq!(of(p).len(), 4);
     });
 }
+
+/// Exports as somebody without the key would forge them: what is told must be what was recorded, and no more is said of it.
+#[test]
+fn forged_exports_are_refused() {
+    both_with_acme(|p| {
+        trail(p);
+        let key = keys(p);
+        p.run(&format!("audit export {} --org ACME", path(p, "e.jsonl"))).ok();
+        let c = path(p, "c.txt");
+        p.run(&format!("audit checkpoint --append {c} --org ACME")).ok();
+        let good = p.read("e.jsonl");
+        let verify = |name: &str, text: &str| {
+            p.run(&format!("audit verify --file {} --checkpoint {c} --key {key}", p.write(name, text)))
+        };
+        verify("good", &good).ok();
+        let record = good.lines().find(|l| l.contains("\"seq\":\"3\"")).expect("record 3");
+        let request = good.lines().find(|l| l.contains("\"first\":\"3\"")).expect("the command of record 3");
+        let with = |line: &str, change: &dyn Fn(&mut Json)| {
+            let mut json: Json = serde_json::from_str(line).expect("JSON");
+            change(&mut json);
+            good.replace(line, &serde_json_canonical(&json))
+        };
+        let forged = json!({ "new": { "code": "EVIL" }, "v": 1 });
+        for (what, text) in [
+            ("another payload", with(record, &|j| j["payload"] = forged.clone())),
+            (
+                "a salt of one byte",
+                with(record, &|j| {
+                    j["salt"] = "00".into();
+                    j["payload"] = forged.clone();
+                }),
+            ),
+            (
+                "no salt",
+                with(record, &|j| {
+                    j["salt"] = Json::Null;
+                    j["payload"] = forged.clone();
+                }),
+            ),
+            (
+                "no salt of the command",
+                with(request, &|j| {
+                    j["salt"] = Json::Null;
+                }),
+            ),
+            ("a member more", with(record, &|j| j["zzz"] = "approved".into())),
+            ("a number otherwise", with(record, &|j| j["seq"] = "+3".into())),
+            ("a payload as text", with(record, &|j| j["payload"] = r#"{"v":1}"#.into())),
+            ("a command that made nothing", {
+                let made_up = with(request, &|j| j["last"] = "2".into());
+                let line = made_up.lines().find(|l| l.contains("\"first\":\"3\"")).expect("it").to_owned();
+                good.replace(request, &format!("{line}\n{request}"))
+            }),
+            ("a command behind the end", {
+                let mut last: Json = serde_json::from_str(request).expect("JSON");
+                (last["first"], last["last"]) = ("9000".into(), "9001".into());
+                let (before, end) = good.trim_end().rsplit_once('\n').expect("an end");
+                format!("{before}\n{}\n{end}\n", serde_json_canonical(&last))
+            }),
+            ("the same trail twice", format!("{good}{good}")),
+            ("another organisation's number", good.replacen("\"tree\":1", "\"tree\":2", 1)),
+        ] {
+            let said = verify("forged", &text);
+            assert_eq!(said.code, 8, "{what}: {}{}", said.out, said.err);
+        }
+        // Nothing at all is not everything: a stretch that begins behind a checkpoint is not proven by it.
+        let stored = crate::raw::texts(
+            p,
+            on(
+                p,
+                "select lower(hex(frontier)), lower(hex(root)), cast(size as text) from audit_checkpoints where tree = 1",
+                "select encode(frontier, 'hex'), encode(root, 'hex'), size::text from audit_checkpoints where tree = 1",
+            ),
+        );
+        let (frontier, root, size) = (&stored[0][0], &stored[0][1], &stored[0][2]);
+        let mut head: Json = serde_json::from_str(good.lines().next().expect("a line")).expect("JSON");
+        head["frontier"] = frontier.as_str().into();
+        head["from"] = (size.parse::<i64>().expect("a number") + 1).to_string().into();
+        let end = json!({ "type": "end", "size": size, "root": root });
+        let nothing = format!("{}\n{}\n", serde_json_canonical(&head), serde_json_canonical(&end));
+        let said = verify("nothing", &nothing).fails(8);
+        assert!(said.contains("no checkpoint that was given tells of what is in"), "{said}");
+    });
+}
+
+fn serde_json_canonical(json: &Json) -> String {
+    orgctl::model::value::canonical(json).expect("JSON")
+}
+
+/// A log never signs two histories (c2sp.org/tlog-checkpoint), whatever became of the database.
+#[test]
+fn a_key_never_signs_two_histories() {
+    both_with_acme(|p| {
+        keys(p);
+        let c = path(p, "c.txt");
+        p.run(&format!("audit checkpoint --append {c}")).ok();
+        let said = p.run("db rollback --to 5 --yes").fails(4);
+        assert!(said.contains("2 signed checkpoints, which are never thrown away"), "{said}");
+        crate::raw::disarm(p);
+        if p.engine == crate::harness::Engine::Postgres {
+            p.sql("alter table audit_checkpoints disable trigger user").expect("off");
+        }
+        // The rows that tell what was signed are gone: the key remembers.
+        p.sql("delete from audit_checkpoints").expect("deleted");
+        p.run("audit verify").ok();
+        let said = p.run("audit checkpoint").fails(8);
+        assert!(said.contains("no checkpoint is made of an audit trail that does not hold"), "{said}");
+        // So does the file that is appended to, for another machine with the same key.
+        std::fs::remove_file(p.path("home/.config/orgctl/audit.key.last")).expect("forgotten");
+        p.run(&format!("audit checkpoint --append {c}")).fails(8);
+        // Somebody else's signature in the database is none, where the key is known.
+        let other = path(p, "other.key");
+        p.run(&format!("audit keygen --signing-key {other}")).ok();
+        let mut env = p.env.clone();
+        env.insert("ORGCTL_SIGNING_KEY".into(), other);
+        p.run_with_env("audit checkpoint", &env, false).ok();
+        let said = p.run("audit verify").fails(8);
+        assert!(said.contains("has a checkpoint that does not hold"), "{said}");
+        p.run("audit checkpoint").fails(8);
+    });
+}
+
+/// What is gone still has a trail, which is asked for by what it was called.
+#[test]
+fn what_is_gone_is_still_asked_for() {
+    both_with_acme(|p| {
+        trail(p);
+        p.run("org create --code BETA --name Beta").ok();
+        p.run("branch create --code B1 --name One --org BETA").ok();
+        keys(p);
+        p.run("audit checkpoint").ok();
+        p.run("user delete ASHA77 --yes --org ACME").ok();
+        p.run("user purge ASHA77 --yes --org ACME").ok();
+        for key in ["ASHA77", "asha@acme.example"] {
+            let actions = p.column(&format!("audit list --resource user --key {key} --org ACME"), "action");
+            assert_eq!(actions.first().map(String::as_str), Some("purge"), "{key}");
+        }
+        p.run("org delete BETA --cascade --yes").ok();
+        p.run("audit verify --org BETA").ok();
+        p.run("audit prove 2 --org BETA").ok();
+        p.run("org purge BETA --yes").ok();
+        for of in ["BETA", "#2"] {
+            assert_eq!(
+                p.column(&format!("audit list --org {of} --action create"), "resource"),
+                ["branch", "org"],
+                "{of}"
+            );
+        }
+        assert!(p.run("audit list --org '#9'").fails(3).contains("does not exist"));
+    });
+}
+
+/// Only what orgctl does to its records counts as done to them, and an erasure tells of what was.
+#[test]
+fn the_trail_is_not_talked_round() {
+    both_with_acme(|p| {
+        trail(p);
+        let id = text(
+            p,
+            on(
+                p,
+                "select lower(hex(id)) from branches where code = 'PUN01'",
+                "select id from branches where code = 'PUN01'",
+            ),
+        );
+        let said = p.run(&format!("audit append --action purge --resource asset:{id}")).fails(6);
+        assert!(said.contains("is branch PUN01"), "{said}");
+        p.sql(&format!(
+            "delete from user_branches; {}",
+            on(
+                p,
+                "delete from branches_search where rowid = (select row_id from branches where code = 'PUN01')",
+                "select 1"
+            )
+        ))
+        .expect("gone");
+        p.sql("delete from branches where code = 'PUN01'").expect("gone");
+        p.run("audit verify --deep").fails(8);
+        p.run(&format!("audit append --action purge --resource asset:{id}")).ok();
+        let said = p.run("audit verify --deep");
+        assert!(said.code == 8 && said.out.contains("is gone, and no purge is recorded"), "{}", said.out);
+    });
+}
+
+/// An archive may hold records that were erased before: that they were there is proven all the same.
+#[test]
+fn what_was_erased_can_be_archived() {
+    both_with_acme(|p| {
+        trail(p);
+        let key = keys(p);
+        p.run("user delete ASHA77 --yes").ok();
+        p.run("user purge ASHA77 --yes").ok();
+        p.run("setting set audit.min_retention_days 0").ok();
+        p.wait(100);
+        p.run("branch update MUM01 --city Goa").ok();
+        // The archive will end where this checkpoint does.
+        let c = p.write("c.txt", p.run("audit checkpoint --org ACME").ok());
+        p.wait(100);
+        p.run("audit erase --subject ASHA77 --yes").ok();
+        let out = path(p, "old.gz");
+        p.run(&format!("audit archive --before 50s --out {out}")).ok();
+        p.run("audit verify --deep").ok();
+        let said = p.run(&format!("audit verify --file {out} --checkpoint {c} --key {key}"));
+        assert!(said.err.contains("some payloads are gone, and nothing in the file tells why"), "{}", said.err);
+        said.ok();
+    });
+}

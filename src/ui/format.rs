@@ -239,6 +239,15 @@ impl Listing {
     }
 }
 
+/// What a command did, for a program that asked for JSON; people are told in words.
+pub fn report(ui: &mut Ui, report: &Json) -> Result<()> {
+    if ui.style.format_given && matches!(ui.style.format, Format::Json | Format::Ndjson) {
+        ui.out(&format!("{}\n", json(report)))?;
+        ui.flush()?;
+    }
+    Ok(())
+}
+
 /// One record: its fields below each other for people, an object for machines.
 pub fn record(ui: &mut Ui, heads: &[Head], key: usize, row: Vec<Value>) -> Result<()> {
     match ui.style.format {

@@ -49,6 +49,8 @@ fn checkpoints_are_signed_kept_and_go_on_from_each_other() {
         assert_eq!(said.err, "nothing new since the last checkpoint, which is given again\n");
         assert_eq!(p.read("c.txt"), first);
         assert_eq!(p.run("audit checkpoint").ok(), first);
+        let told = p.json("audit checkpoint");
+        assert_eq!((&told["made"], told["notes"].as_array().map(Vec::len)), (&json!(0), Some(3)));
         p.run("branch update MUM01 --city Mumbai").ok();
         p.run(&format!("audit checkpoint --append {file}")).ok();
         let later = p.read("c.txt");
@@ -306,6 +308,7 @@ fn other_programs_share_the_trail() {
              --session s1 --user-agent curl --ip ::ffff:10.0.0.1 --on-behalf-of asha --source web --details '{\"n\":1}' --at 2026-11-20",
         )
         .ok();
+        assert_eq!(p.json("audit append --action login --resource account:9")["recorded"], 1);
         p.run("audit append --action wobbled --resource asset:LAP-0042 --status denied --error 'no right'").ok();
         let records = p.json("audit list --resource asset --key LAP-0042");
         let details = &records[1]["details"];

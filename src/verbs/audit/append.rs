@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -22,6 +22,7 @@ use crate::store::outside::Outside;
 use crate::store::records::{self, Life};
 use crate::store::settings;
 use crate::store::tx::Tx;
+use crate::ui::format::report;
 
 /// Appends records that belong together: of one outcome and one source.
 #[derive(Debug, Serialize, Deserialize)]
@@ -252,6 +253,7 @@ pub async fn append(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let told = read(s, org, members).await?;
     let what = format!("{} {} {}", told.record.action, told.record.kind, told.record.key.as_deref().unwrap_or(""));
     write(s, org, vec![told]).await?;
+    report(&mut s.ui, &json!({ "recorded": 1 }))?;
     s.ui.status(&format!("recorded {}", what.trim_end()));
     crate::crud::write::dry_run_note(s);
     Ok(())
@@ -311,6 +313,7 @@ async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
         };
         return Err(Problem { sentence: format!("line {number}: {}{stays}", problem.sentence), kind, ..problem }.into());
     }
+    report(&mut s.ui, &json!({ "recorded": written }))?;
     s.ui.status(&format!("recorded {written}"));
     crate::crud::write::dry_run_note(s);
     Ok(())

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use super::keys::{signer, signing_path, verifiers};
 use super::verify::{checkpoints_in, refuse};
@@ -25,6 +25,7 @@ use crate::store::audit::{Asked, Proven, size, verify};
 use crate::store::checkpoints::{self, LOG, Stored, origin};
 use crate::store::system_log::Level;
 use crate::store::tx::Tx;
+use crate::ui::format::{Format, report};
 
 /// Appends signed checkpoints to the log of the database.
 #[derive(Debug, Serialize, Deserialize)]
@@ -120,7 +121,11 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     for Proven { tree, .. } in &verified.trees {
         notes.extend(checkpoints::of(s.db().await?, *tree, None).await?.map(|c| c.note));
     }
-    hand_out(s, m, &notes)?;
+    let is_json = s.ui.style.format_given && matches!(s.ui.style.format, Format::Json | Format::Ndjson);
+    report(&mut s.ui, &json!({ "made": made, "notes": notes }))?;
+    if !is_json || ["out", "append"].iter().any(|flag| m.get_one::<String>(flag).is_some()) {
+        hand_out(s, m, &notes)?;
+    }
     match made {
         0 => s.ui.status("nothing new since the last checkpoint, which is given again"),
         1 => s.ui.status("made 1 checkpoint"),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::ArgMatches;
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::crud::gate;
@@ -15,6 +16,7 @@ use crate::model::note::{SignerKey, Verifier};
 use crate::model::problem::{Problem, plain};
 use crate::store::checkpoints::{LOG, installation, origin};
 use crate::store::location::Location;
+use crate::ui::format::{Format, report};
 
 /// Where the private key is, if no flag says so.
 pub const SIGNING_KEY: &str = "ORGCTL_SIGNING_KEY";
@@ -114,8 +116,13 @@ pub async fn keygen(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
     file.write_all(key.secret_text().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    s.ui.out(&format!("{}\n", key.verifier()))?;
-    s.ui.flush()?;
+    match s.ui.style.format_given && matches!(s.ui.style.format, Format::Json | Format::Ndjson) {
+        true => report(&mut s.ui, &json!({ "public_key": key.verifier().to_string(), "file": path }))?,
+        false => {
+            s.ui.out(&format!("{}\n", key.verifier()))?;
+            s.ui.flush()?;
+        }
+    }
     s.ui.status(&format!("the signing key is in {}; this is the public one, for whoever checks", path.display()));
     let folder = |path: &Path| {
         path.parent().and_then(|f| fs::canonicalize(if f.as_os_str().is_empty() { Path::new(".") } else { f }).ok())

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
-use serde_json::Map;
+use serde_json::{Map, json};
 use uuid::Uuid;
 
 use crate::crud::gate::{self, Verb};
@@ -20,7 +20,7 @@ use crate::model::scalar::Rules;
 use crate::model::value::{Kind, Value, rfc3339};
 use crate::store::system_log::{self, Level, Wanted};
 use crate::store::tx::Tx;
-use crate::ui::format::{Format, Head, Listing};
+use crate::ui::format::{Format, Head, Listing, report};
 
 /// Rows where nothing else is asked for.
 const PAGE: u64 = 50;
@@ -137,6 +137,7 @@ pub async fn prune(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         None => now - system_log::retention(s.db().await?).await?,
     };
     let n = gate::write(s, &Prune { before }).await?;
+    report(&mut s.ui, &json!({ "removed": n }))?;
     s.log(Level::Info, &format!("removed {n} messages"), Map::new());
     s.ui.status(&format!("removed {n} messages from before {}", rfc3339(before)));
     dry_run_note(s);

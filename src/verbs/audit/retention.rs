@@ -9,7 +9,7 @@ use clap::ArgMatches;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -34,6 +34,7 @@ use crate::store::retention::{self, Span, count};
 use crate::store::system_log::Level;
 use crate::store::tx::Tx;
 use crate::store::{records, trail};
+use crate::ui::format::report;
 
 /// Takes payloads out of a tree, once they are elsewhere or to be nowhere, and records that.
 #[derive(Debug, Serialize, Deserialize)]
@@ -147,9 +148,11 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     details.insert("file".into(), place.into());
     details.insert("sha256".into(), hex(&hash.finalize()).into());
     details.insert("before".into(), rfc3339(before).into());
+    let told = json!({ "records": n, "file": details["file"], "sha256": details["sha256"] });
     let strip = Strip { org, action: Action::Archive, subject: Uuid::nil(), records: stripped, requests, details };
     gate::write(s, &strip).await?;
     wipe(s).await;
+    report(&mut s.ui, &told)?;
     s.log(Level::Info, &format!("archived the payloads of {n} records"), Map::new());
     s.ui.status(&format!("moved the payloads of {n} records of {code} to {path}; the trail proves as before"));
     s.ui.status("keep the archive: with it, 'orgctl audit verify --file' proves what the records said");
@@ -306,6 +309,8 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if !s.dry_run {
         wipe(s).await;
     }
+    let until = kept.map(rfc3339);
+    report(&mut s.ui, &json!({ "records": n, "commands": commands, "kept": n_kept, "kept_until": until }))?;
     s.log(Level::Info, &format!("erased {n} records and {commands} command lines"), Map::new());
     s.ui.status(&format!("erased {n} records and {commands} command lines; the trail proves as before"));
     if row.is_some() {

@@ -194,7 +194,7 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "audit", verb: "verify", permission: "audit:verify", writes: false, about: "Recompute the audit trail and compare",
         examples: "orgctl audit verify\norgctl audit verify --deep --org SAHYADRI -o json\norgctl audit verify --checkpoint /mnt/other/checkpoints.txt --key audit.pub\norgctl audit verify --file trail.jsonl --checkpoint checkpoints.txt --key audit.pub",
         args: |c| c.arg(switch("deep", "Hold the rows against what is recorded of them, too"))
-            .arg(switch("since-checkpoint", "Only what came after the latest checkpoint of each trail"))
+            .arg(switch("since-checkpoint", "Only what came after the latest checkpoint of each trail").conflicts_with("checkpoint"))
             .arg(text("checkpoint", "FILE", "Hold the trail against checkpoints taken earlier (can be repeated)").action(ArgAction::Append))
             .arg(text("file", "EXPORT", "Prove an export or an archive instead of the database ('-': standard input)").conflicts_with_all(["deep", "since-checkpoint"]))
             .arg(verifier_key()), run: run!(audit::verify::verify) },

@@ -167,7 +167,8 @@ impl Line {
     fn read(text: &str) -> Option<Line> {
         let json: Json = serde_json::from_str(text).ok()?;
         let str = |name: &str| json[name].as_str();
-        let int = |name: &str| -> Option<i64> { str(name)?.parse().ok() };
+        // Numbers that can't be a record's are none.
+        let int = |name: &str| -> Option<i64> { str(name)?.parse().ok().filter(|n| (0..i64::MAX).contains(n)) };
         let word = |name: &str| str(name).map(str::to_owned);
         let hash = |name: &str| -> Option<Hash> { unhex(str(name)?)?.try_into().ok() };
         let salt = match &json["salt"] {

@@ -160,6 +160,8 @@ pub struct Checked {
     pub frontier: Frontier,
     /// Stretches of an export whose payloads are gone, and nothing in it tells why.
     pub untold: u64,
+    /// Roots that it must have had, if it went on further than it does.
+    pub beyond: Vec<Expected>,
 }
 
 fn add(spans: &mut Vec<Span>, seq: i64) {
@@ -198,6 +200,13 @@ impl Check {
     /// The number of the last record that went by.
     pub fn size(&self) -> i64 {
         self.expected_seq - 1
+    }
+
+    /// Rows that have the number of none, or of another: nothing that goes by number tells of them.
+    pub fn hear_of_strays(&mut self, what: &str, n: i64) {
+        if n > 0 {
+            self.find(None, Fault::Inserted, format!("{n} {what} have a number that is no record's, or another's"));
+        }
     }
 
     fn find(&mut self, seq: Option<i64>, kind: Fault, what: impl Into<String>) {
@@ -249,6 +258,10 @@ impl Check {
 
     pub fn record(&mut self, record: &Record<'_>) {
         let seq = record.seq;
+        if seq < self.expected_seq {
+            self.find(Some(seq), Fault::Inserted, "there is another record of this number");
+            return;
+        }
         if seq > self.expected_seq {
             let (first, last) = (self.expected_seq, seq - 1);
             let which =
@@ -368,6 +381,7 @@ impl Check {
             }));
         }
         let have = self.expected_seq - 1;
+        let is_export = matches!(self.head, Head::Unasked);
         match std::mem::replace(&mut self.head, Head::Unasked) {
             Head::Unasked => {
                 if let Some((first, last)) = self.last_request
@@ -397,12 +411,13 @@ impl Check {
                 }
             }
         }
-        for e in std::mem::take(&mut self.expected) {
+        let beyond: Vec<Expected> = std::mem::take(&mut self.expected).into();
+        for e in beyond.iter().filter(|_| !is_export) {
             let what = format!("{} tells of {} records, {have} are there", e.says, e.size);
             self.find(Some(have + 1), Fault::Truncated, what);
         }
         self.findings.sort_by_key(|f| f.seq.unwrap_or(i64::MAX));
-        Checked { findings: self.findings, size: have, frontier: self.frontier, untold: self.untold }
+        Checked { findings: self.findings, size: have, frontier: self.frontier, untold: self.untold, beyond }
     }
 
     /// Whether records that are not what was recorded at their places are what was recorded at others.

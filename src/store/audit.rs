@@ -10,7 +10,7 @@ use super::trail::trees;
 use crate::model::merkle::Frontier;
 use crate::model::note::Verifier;
 use crate::model::value::Kind;
-use crate::model::verify::{Check, Checked, Expected, Finding, Head, Record, Request};
+use crate::model::verify::{Check, Checked, Expected, Fault, Finding, Head, Record, Request};
 
 /// What is to be proven.
 #[derive(Debug, Clone, Default)]
@@ -83,7 +83,7 @@ async fn verify_snapshot(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) 
             verified.findings.extend(differing);
         }
     }
-    let log = checkpoints::verify(db, asked.only, &asked.keys, known(LOG).collect()).await?;
+    let log = checkpoints::verify(db, &asked.keys, known(LOG).collect()).await?;
     verified.checkpoints = log.rows;
     verified.unchecked = log.unchecked;
     verified.findings.extend(log.findings);
@@ -141,6 +141,20 @@ async fn tree_of(
         true => checkpoints::of(db, tree, None).await?.and_then(|c| c.frontier()),
         false => None,
     };
+    // What is not gone through again was signed then: it must have been the same.
+    let before = proven.as_ref().map_or(0, Frontier::size);
+    let stored = checkpoints::expected(db, tree).await?;
+    let differs = |e: &&Expected| e.size < before && stored.iter().any(|s| s.size == e.size && s.root != e.root);
+    let rewritten: Vec<Finding> = expected
+        .iter()
+        .filter(differs)
+        .map(|e| Finding {
+            tree,
+            seq: None,
+            kind: Fault::Rewritten,
+            what: format!("{} tells of another tree of {} records", e.says, e.size),
+        })
+        .collect();
     let mut check = Check::new(tree, head, proven.unwrap_or_default(), expected);
     let mut from = check.size();
     loop {
@@ -151,7 +165,14 @@ async fn tree_of(
     }
     // Records that no request accounts for.
     records(db, tree, None, &mut check, count, done).await?;
-    Ok(check.finish())
+    for (table, number, what) in [("audit_records", "seq", "records"), ("audit_requests", "first_seq", "commands")] {
+        let below = Sql::new(format!("select count(*) from {table} where tree = $1 and {number} < 1"));
+        let below = db.one(below.with([tree.into()]).yields([Kind::Int])).await?.int(0)?;
+        check.hear_of_strays(what, below);
+    }
+    let mut checked = check.finish();
+    checked.findings.extend(rewritten);
+    Ok(checked)
 }
 
 const REQUEST: [Kind; 12] = [
@@ -202,10 +223,18 @@ async fn requests(db: &mut Db, tree: i32, after: i64, check: &mut Check) -> Resu
     let mut sql = select_requests(tree);
     sql.push(" and q.first_seq > ").bind(after).push(&format!(" order by q.first_seq limit {BATCH}"));
     let mut read: Option<(i64, i64)> = None;
+    let mut of_last = 0;
     for row in db.all(sql).await? {
         let request = request(&row)?;
+        of_last = if read.is_some_and(|(last, _)| last == request.first_seq) { of_last + 1 } else { 1 };
         read = Some((request.first_seq, read.map_or(0, |(_, upto)| upto).max(request.last_seq)));
         check.request(request);
+    }
+    if let Some((last, _)) = read {
+        // Of one number there is one; another could stand where one batch ends and the next begins.
+        let same = Sql::new("select count(*) from audit_requests where tree = $1 and first_seq = $2");
+        let same = db.one(same.with([tree.into(), last.into()]).yields([Kind::Int])).await?.int(0)?;
+        check.hear_of_strays("commands", same - of_last);
     }
     Ok(read)
 }

@@ -159,7 +159,7 @@ pub struct Log {
 }
 
 /// Goes through the whole log: its leaves, its notes and their signatures, and what is known of it from outside.
-pub async fn verify(db: &mut Db, only: Option<i32>, keys: &[Verifier], expected: Vec<Expected>) -> Result<Log> {
+pub async fn verify(db: &mut Db, keys: &[Verifier], expected: Vec<Expected>) -> Result<Log> {
     let installation = installation(db).await?;
     let mut log = Log::default();
     let mut frontier = Frontier::default();
@@ -201,14 +201,12 @@ pub async fn verify(db: &mut Db, only: Option<i32>, keys: &[Verifier], expected:
                 log.findings.push(Finding { tree: LOG, seq: Some(row.seq), kind: Fault::Checkpoint, what });
             }
         }
-        if only.is_none_or(|tree| tree == row.tree) {
-            log.findings.extend(faults.into_iter().map(|what| Finding {
-                tree: LOG,
-                seq: Some(row.seq),
-                kind: Fault::Checkpoint,
-                what,
-            }));
-        }
+        log.findings.extend(faults.into_iter().map(|what| Finding {
+            tree: LOG,
+            seq: Some(row.seq),
+            kind: Fault::Checkpoint,
+            what,
+        }));
         Ok(())
     })
     .await?;

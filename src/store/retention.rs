@@ -79,6 +79,13 @@ pub async fn first_with_payload(db: &mut Db, tree: i32, last: i64) -> Result<Opt
     row.map(|r| r.int(0)).transpose()
 }
 
+/// The first record of the command that a record is of.
+pub async fn begin_of(db: &mut Db, tree: i32, seq: i64) -> Result<i64> {
+    let sql = "select coalesce(max(first_seq), $1) from audit_requests where tree = $2 and first_seq <= $3";
+    let sql = Sql::new(sql).with([seq.into(), tree.into(), seq.into()]);
+    db.one(sql.yields([Kind::Int])).await?.int(0)
+}
+
 /// The records of a stretch whose payload is there and may go, as spans.
 pub async fn spans_with_payload(db: &mut Db, tree: i32, (first, last): Span) -> Result<Vec<Span>> {
     let sql = Sql::new(format!(

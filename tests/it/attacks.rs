@@ -308,6 +308,16 @@ const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        name: "Hide a record below the first",
+        done: "a record of the purge of a branch is given the number -1, which no list asks for",
+        run: |p| {
+            let unruled = on(p, "pragma ignore_check_constraints = on;", "");
+            let hidden = "insert into audit_records select tree, -1, 'purge', kind, resource_id, salt, payload, leaf
+                 from audit_records where tree = 1 and seq = 9";
+            same(p, &format!("{unruled} {hidden}"));
+        },
+    },
+    Attack {
         name: "INSERT OR REPLACE",
         done: "record 5 is replaced by a copy of record 6 (on PostgreSQL by DELETE and INSERT)",
         run: |p| {

@@ -104,10 +104,11 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let rows = grown(s, &key, &verified.trees).await?;
     let made = rows.len();
     if made > 0 {
-        let last = rows.last().and_then(|row| row.log_note.clone());
+        let mut signed: Vec<String> = rows.iter().map(|row| row.note.clone()).collect();
+        signed.extend(rows.last().and_then(|row| row.log_note.clone()));
         gate::write(s, &MakeCheckpoints { rows }).await?;
-        if let (Some(note), false) = (last, s.dry_run) {
-            remember(s, m, &note);
+        if !s.dry_run {
+            remember(s, m, &signed);
         }
     }
     if s.dry_run {
@@ -151,8 +152,8 @@ async fn signed_before(
     let mut known = Vec::new();
     for path in appended.iter().chain([&beside]).filter(|p| fs::metadata(p).is_ok_and(|m| m.len() > 0)) {
         let shown = path.display().to_string();
-        for (_, checkpoint) in checkpoints_in(&shown, keys)? {
-            // One key may sign for several installations.
+        // One key may sign for several installations, and several may append to one file.
+        for (_, checkpoint) in checkpoints_in(&shown, keys, |origin| checkpoints::tree_of(here, origin).is_some())? {
             let Some(tree) = checkpoints::tree_of(here, &checkpoint.origin) else { continue };
             if tree == LOG || only.is_none_or(|only| only == tree) {
                 let says = format!("the checkpoint in {shown}");
@@ -170,14 +171,14 @@ fn remembered(key: &Path) -> PathBuf {
     name.into()
 }
 
-/// Keeps the last checkpoint of the log beside the signing key. Other installations' stay.
-fn remember(s: &mut Session<'_>, m: &ArgMatches, note: &str) {
+/// Keeps what was signed last of each log beside the signing key. Other installations' stay.
+fn remember(s: &mut Session<'_>, m: &ArgMatches, signed: &[String]) {
     let Ok(path) = signing_path(s, m).map(|p| remembered(&p)) else { return };
     let origin = |note: &str| note.lines().next().unwrap_or_default().to_owned();
-    let kept = fs::read_to_string(&path).unwrap_or_default();
-    let others = Note::parse_all(&kept).unwrap_or_default();
-    let mut notes: Vec<String> = others.iter().map(Note::to_string).filter(|n| origin(n) != origin(note)).collect();
-    notes.push(note.to_owned());
+    let kept = Note::parse_all(&fs::read_to_string(&path).unwrap_or_default()).unwrap_or_default();
+    let mut notes: Vec<String> = kept.iter().map(Note::to_string).collect();
+    notes.retain(|n| signed.iter().all(|new| origin(new) != origin(n)));
+    notes.extend(signed.iter().cloned());
     let write = || -> std::io::Result<()> {
         let (whole, mut file) = Whole::create(&path)?;
         file.write_all(notes.join("\n").as_bytes())?;

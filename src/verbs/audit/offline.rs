@@ -30,6 +30,8 @@ pub struct Stretch {
     proven: i64,
     /// Stretches of it whose payloads are gone, and nothing in the file tells why.
     untold: u64,
+    /// How many records the trail has, as far as a checkpoint tells that it goes on.
+    goes_on: Option<u64>,
 }
 
 /// What went through a file.
@@ -47,7 +49,7 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches, path: &str) -> Result<(
     let mut known: Vec<(String, Expected)> = Vec::new();
     for checkpoints in m.get_many::<String>("checkpoint").into_iter().flatten() {
         let says = format!("the checkpoint in {checkpoints}");
-        let all = checkpoints_in(checkpoints, &keys)?.into_iter();
+        let all = checkpoints_in(checkpoints, &keys, |_| true)?.into_iter();
         known.extend(all.map(|(_, c)| (c.origin, Expected { size: c.size, root: c.root, says: says.clone() })));
     }
     // The same one, given twice, is one.
@@ -80,6 +82,7 @@ impl Stretch {
             "checkpoints": self.agreeing,
             "proven_to": self.proven,
             "untold": self.untold,
+            "goes_on_to": self.goes_on,
         })
     }
 
@@ -109,10 +112,21 @@ fn conclude(s: &mut Session<'_>, path: &str, known: &[(String, Expected)], stret
             is_all = false;
             s.ui.status(&format!("what was recorded before record {} is not in the file", t.from));
         }
-        if t.untold > 0 {
-            s.ui.warn("some payloads are gone, and nothing in the file tells why; that they were there is proven");
+        if let Some(n) = t.goes_on {
+            is_all = false;
+            s.ui.status(&format!("the trail goes on: a checkpoint tells of {n} records"));
         }
-        if !known.is_empty() && t.proven < t.to {
+        if t.untold > 0 {
+            is_all = false;
+            let gone = counted(t.untold, "stretch of records has", "stretches of records have");
+            s.ui.warn(&format!(
+                "{gone} no payload, and nothing in the file tells why; only that they were there is proven"
+            ));
+        }
+        if !known.is_empty() && t.agreeing == 0 {
+            is_all = false;
+            s.ui.warn("no checkpoint of it was given: nothing proves this trail");
+        } else if !known.is_empty() && t.proven < t.to {
             is_all = false;
             let n = t.to - t.proven.max(t.from - 1);
             let newer = counted(n, "record is", "records are");
@@ -153,7 +167,8 @@ struct Open {
     trail: Trail,
     check: Check,
     agreeing: usize,
-    proven: i64,
+    /// Of the checkpoints of it.
+    sizes: Vec<i64>,
 }
 
 impl Open {
@@ -161,17 +176,20 @@ impl Open {
         let of_it = known.iter().filter(|(origin, _)| *origin == trail.origin).map(|(_, e)| e.clone());
         // One that ends in front of what is here says nothing of it, and can't be held against it.
         let expected: Vec<Expected> = of_it.filter(|e| i64::try_from(e.size).is_ok_and(|n| n >= trail.from)).collect();
-        let proven = expected.iter().filter_map(|e| i64::try_from(e.size).ok()).max().unwrap_or(0);
+        let sizes: Vec<i64> = expected.iter().filter_map(|e| i64::try_from(e.size).ok()).collect();
         let agreeing = expected.len();
         let mut check = Check::new(trail.tree, Head::Unasked, trail.frontier.clone(), expected);
         check.knows_actors = false;
-        Open { trail, check, agreeing, proven }
+        Open { trail, check, agreeing, sizes }
     }
 
     /// `end` is what the last line tells of; none where the file ends without it.
     fn close(self, end: Option<(i64, [u8; 32])>, read: &mut Read) {
-        let Open { trail, check, agreeing, proven } = self;
+        let Open { trail, check, agreeing, sizes } = self;
         let checked = check.finish();
+        let goes_on = checked.beyond.iter().map(|e| e.size).max();
+        let proven = sizes.into_iter().filter(|n| *n <= checked.size).max().unwrap_or(0);
+        let agreeing = agreeing - checked.beyond.len();
         let mut findings = checked.findings;
         let mut find =
             |seq, kind, what: &str| findings.push(Finding { tree: trail.tree, seq, kind, what: what.into() });
@@ -181,6 +199,11 @@ impl Open {
             }
             Some(_) => {}
             None => find(Some(checked.size + 1), Fault::Truncated, "the file ends before its last line"),
+        }
+        // Where nothing agrees the end may have been cut off.
+        for e in checked.beyond.iter().filter(|_| agreeing == 0) {
+            let what = format!("{} tells of {} records, {} are there", e.says, e.size, checked.size);
+            find(Some(checked.size + 1), Fault::Truncated, &what);
         }
         read.verified.findings.extend(findings);
         read.verified.trees.push(Proven { tree: trail.tree, frontier: checked.frontier });
@@ -192,6 +215,7 @@ impl Open {
             agreeing,
             proven,
             untold: checked.untold,
+            goes_on,
         });
     }
 }

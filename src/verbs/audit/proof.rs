@@ -41,7 +41,7 @@ fn checkpoint_of(
     last: bool,
 ) -> Result<(Note, Checkpoint)> {
     let keys = verifiers(s, m)?;
-    let found = checkpoints_in(path, &keys)?.into_iter().filter(|(_, c)| c.origin == origin);
+    let found = checkpoints_in(path, &keys, |of| of == origin)?.into_iter();
     let found = if last { found.max_by_key(|(_, c)| c.size) } else { found.min_by_key(|(_, c)| c.size) };
     found.ok_or_else(|| {
         Problem::not_found(format!("{path} holds no checkpoint of {origin}"))

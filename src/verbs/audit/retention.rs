@@ -106,6 +106,8 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         s.ui.status(&format!("nothing in the trail of {code} before {} is left to archive", rfc3339(before)));
         return Ok(());
     };
+    // From where its command began: an export holds whole commands.
+    let first = retention::begin_of(s.db().await?, org, first).await?;
     holds(s, org).await?;
     let stripped = retention::spans_with_payload(s.db().await?, org, (first, last)).await?;
     let requests = retention::requests_with_payload(s.db().await?, org, (first, last)).await?;

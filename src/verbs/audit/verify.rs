@@ -14,30 +14,35 @@ use crate::crud::session::Session;
 use crate::model::note::{Checkpoint, Note, Verifier};
 use crate::model::problem::{Problem, plain};
 use crate::model::value::Kind;
-use crate::model::verify::{Expected, Finding};
+use crate::model::verify::{Expected, Fault, Finding};
 use crate::store::audit::{Asked, Verified, size, verify as prove};
 use crate::store::checkpoints::{LOG, installation, origin, tree_of};
 use crate::store::records;
 use crate::ui::format::{Format, Head, Listing, json_pretty};
 
-/// The checkpoints that a file holds, their signatures checked.
-pub fn checkpoints_in(path: &str, keys: &[Verifier]) -> Result<Vec<(Note, Checkpoint)>> {
+/// The checkpoints of a file whose origin is one of `ours`, their signatures checked.
+pub fn checkpoints_in(path: &str, keys: &[Verifier], ours: impl Fn(&str) -> bool) -> Result<Vec<(Note, Checkpoint)>> {
+    if keys.is_empty() {
+        return Err(Problem::usage("without the public key a checkpoint proves nothing")
+            .hint("give it with --key")
+            .into());
+    }
     let text = fs::read_to_string(path).map_err(|e| Problem::failed(format!("can't read {path}: {}", plain(&e))))?;
     let in_file = |p: Problem| Problem { sentence: format!("{path}: {}", p.sentence), ..p };
     let mut found = Vec::new();
     for note in Note::parse_all(&text).map_err(in_file)? {
         let checkpoint = Checkpoint::parse(&note.text).map_err(in_file)?;
-        if note.signed_by(keys).map_err(in_file)?.is_empty() && !keys.is_empty() {
+        if !ours(&checkpoint.origin) {
+            continue;
+        }
+        if note.signed_by(keys).map_err(in_file)?.is_empty() {
             let sentence =
                 format!("{path}: the checkpoint of {} is not signed with a key that was given", checkpoint.origin);
-            return Err(Problem::integrity(sentence).hint("--key names the public key; it can be repeated").into());
+            return Err(Problem::integrity(sentence)
+                .hint("--key names the public key; it can be repeated, for the one before too")
+                .into());
         }
         found.push((note, checkpoint));
-    }
-    if keys.is_empty() {
-        return Err(Problem::usage("without the public key a checkpoint proves nothing")
-            .hint("give it with --key")
-            .into());
     }
     Ok(found)
 }
@@ -53,12 +58,15 @@ async fn known(
     for path in m.get_many::<String>("checkpoint").into_iter().flatten().cloned().collect::<Vec<_>>() {
         let here = installation(s.db().await?).await?;
         let mut is_about = false;
-        for (_, checkpoint) in checkpoints_in(&path, keys)? {
-            let tree = tree_of(here, &checkpoint.origin).ok_or_else(|| {
-                let (of, here) = (&checkpoint.origin, origin(here, LOG));
-                Problem::integrity(format!("{path} holds a checkpoint of {of}, and this database is {here}"))
-                    .hint("either the file is of another installation, or the database was made anew")
-            })?;
+        let found = checkpoints_in(&path, keys, |origin| tree_of(here, origin).is_some())?;
+        if found.is_empty() {
+            let here = origin(here, LOG);
+            return Err(Problem::integrity(format!("{path} holds no checkpoint of this database, which is {here}"))
+                .hint("either the file is of another installation, or the database was made anew")
+                .into());
+        }
+        for (_, checkpoint) in found {
+            let Some(tree) = tree_of(here, &checkpoint.origin) else { continue };
             if only.is_none_or(|only| only == tree) {
                 is_about = true;
                 let says = format!("the checkpoint in {path}");
@@ -205,9 +213,13 @@ pub fn refusal(findings: &[Finding], names: &BTreeMap<i32, String>, sentence: &s
         Some(seq) => format!("record {seq} of {code}"),
         None => format!("the trail of {code}"),
     };
+    let became = match first.seq {
+        None if first.kind == Fault::Inserted => "holds what was never recorded".to_owned(),
+        _ => first.kind.became(),
+    };
     let n = findings.len();
     let count = if n == 1 { "1 finding".to_owned() } else { format!("{n} findings") };
-    Problem::integrity(format!("{sentence}: {at} {}", first.kind.became()))
+    Problem::integrity(format!("{sentence}: {at} {became}"))
         .hint(format!("{count} in all; keep everything as it is and look at who could write to it"))
         .into()
 }

@@ -189,7 +189,9 @@ pub async fn verify(db: &mut Db, keys: &[Verifier], expected: Vec<Expected>) -> 
             };
             match signed {
                 Ok(by) if by.is_empty() && !keys.is_empty() => {
-                    faults.push("its note is not signed with a key that was given".to_owned());
+                    faults.push(
+                        "its note is not signed with a key that was given (--key takes former ones too)".to_owned(),
+                    );
                 }
                 Ok(by) => log.unchecked += u64::from(by.is_empty()),
                 Err(problem) => faults.push(problem.sentence),

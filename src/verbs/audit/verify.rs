@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
-use super::keys::verifiers;
+use super::keys::{VERIFIER_KEY, verifiers};
 use super::offline;
 use crate::crud::gate;
 use crate::crud::session::Session;
@@ -87,7 +87,12 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         return offline::verify(s, m, &path).await;
     }
     let only = s.org().await?;
-    let keys = verifiers(s, m)?;
+    let mut keys = verifiers(s, m)?;
+    if m.get_many::<String>("key").is_none() && !s.env.contains_key(VERIFIER_KEY) {
+        // The key that happens to be on this machine may be that of another installation.
+        let here = origin(installation(s.db().await?).await?, LOG);
+        keys.retain(|key| key.name() == here || m.get_many::<String>("checkpoint").is_some());
+    }
     let asked = Asked {
         only,
         since_checkpoint: m.get_flag("since-checkpoint"),

@@ -18,7 +18,7 @@ use crate::crud::whole::Whole;
 use crate::model::audit::checkpoint_leaf;
 use crate::model::note::{Checkpoint, Note, SignerKey, Verifier};
 use crate::model::org::SYSTEM;
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::{Kind, Problem, plain};
 use crate::model::scalar::Rules;
 use crate::model::verify::Expected;
 use crate::store::audit::{Asked, Proven, size, verify};
@@ -55,7 +55,8 @@ async fn grown(s: &mut Session<'_>, key: &SignerKey, trees: &[Proven]) -> Result
     let mut rows: Vec<Stored> = Vec::new();
     for Proven { tree, frontier } in trees {
         let size = i64::try_from(frontier.size())?;
-        if size == checkpoints::of(db, *tree, None).await?.map_or(0, |c| c.size) {
+        // Larger where another command has signed more in the meantime.
+        if size <= checkpoints::of(db, *tree, None).await?.map_or(0, |c| c.size) {
             continue;
         }
         let root = frontier.root();
@@ -81,6 +82,9 @@ async fn grown(s: &mut Session<'_>, key: &SignerKey, trees: &[Proven]) -> Result
     Ok(rows)
 }
 
+/// How often it is tried where others make checkpoints too.
+const TRIES: u32 = 5;
+
 /// Proves what came since the last checkpoint, signs what is there now, and hands out the signed notes.
 pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
@@ -101,16 +105,28 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if !verified.findings.is_empty() {
         return Err(refuse(s, &verified.findings, "no checkpoint is made of an audit trail that does not hold").await?);
     }
-    let rows = grown(s, &key, &verified.trees).await?;
-    let made = rows.len();
-    if made > 0 {
+    let mut tries = 0;
+    let made = loop {
+        let rows = grown(s, &key, &verified.trees).await?;
+        let made = rows.len();
+        if made == 0 {
+            break 0;
+        }
         let mut signed: Vec<String> = rows.iter().map(|row| row.note.clone()).collect();
         signed.extend(rows.last().and_then(|row| row.log_note.clone()));
-        gate::write(s, &MakeCheckpoints { rows }).await?;
+        tries += 1;
+        match gate::write(s, &MakeCheckpoints { rows }).await {
+            // Two from cron at once: the second goes on from the first.
+            Err(e) if tries < TRIES && e.downcast_ref::<Problem>().is_some_and(|p| p.kind == Kind::Conflict) => {
+                continue;
+            }
+            other => other?,
+        }
         if !s.dry_run {
             remember(s, m, &signed);
         }
-    }
+        break made;
+    };
     if s.dry_run {
         s.ui.status(&format!("dry run: {made} checkpoints would be made; nothing was signed for others to see"));
         return Ok(());

@@ -92,6 +92,8 @@ pub struct Session<'a> {
     pub log: Vec<Message>,
     /// What a refused command had to say besides its error, for its audit record.
     pub refused: serde_json::Map<String, serde_json::Value>,
+    /// Whether the database was asked for at all.
+    has_looked: bool,
     db: Option<Db>,
     ids: Ids,
 }
@@ -131,6 +133,7 @@ impl<'a> Session<'a> {
             log: Vec::new(),
             refused: serde_json::Map::new(),
             committing: Rc::default(),
+            has_looked: false,
             db: None,
             ids: Ids::default(),
         }
@@ -138,6 +141,7 @@ impl<'a> Session<'a> {
 
     /// The database, its schema looked at once.
     pub async fn db(&mut self) -> Result<&mut Db> {
+        self.has_looked = true;
         if self.db.is_none() {
             let mut db = Db::open(&self.location, &self.opening).await?;
             migrate::require_current(&mut db).await?;
@@ -148,6 +152,7 @@ impl<'a> Session<'a> {
 
     /// The database, whatever is in it: for `init` and the `db` verbs.
     pub async fn unchecked_db(&mut self) -> Result<&mut Db> {
+        self.has_looked = true;
         match self.db {
             Some(ref mut db) => Ok(db),
             None => {
@@ -179,8 +184,12 @@ impl<'a> Session<'a> {
         self.log.push(Message { org, level, source, message: message.to_owned(), context });
     }
 
-    /// What went wrong is of interest to who runs the machine where it is no mistake of who gave the command.
+    /// What went wrong is of interest to who runs the machine where it is no mistake of who gave the command; and where the
+    /// command was about this database, which a file that is checked by itself is not.
     pub fn log_problem(&mut self, problem: &Problem) {
+        if !self.has_looked {
+            return;
+        }
         let level = match problem.kind {
             Kind::Failed => Level::Error,
             Kind::Integrity => Level::Critical,

@@ -43,7 +43,7 @@ pub struct Verified {
     /// Signed notes in the database that no given key has signed.
     pub unchecked: u64,
     /// Rows that were held against their records.
-    pub rows: u64,
+    pub rows: deep::Rows,
     pub findings: Vec<Finding>,
 }
 

@@ -58,8 +58,17 @@ impl Told {
 /// Most rows of a kind that are named.
 const SHOWN: usize = 1000;
 
-/// Every row of an organisation that differs from its records. `rows` counts what was gone through.
-pub async fn differing(db: &mut Db, org: i32, rows: &mut u64) -> Result<Vec<Finding>> {
+/// What was gone through.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// Held against everything that was ever recorded of them.
+    pub whole: u64,
+    /// Of these some payloads are archived or erased, and what they told can't be held against anything.
+    pub in_part: u64,
+}
+
+/// Every row of an organisation that differs from its records.
+pub async fn differing(db: &mut Db, org: i32, rows: &mut Rows) -> Result<Vec<Finding>> {
     let mut found = Vec::new();
     for desc in RESOURCES.iter().copied() {
         let differing = rows_of(db, desc, org, rows).await?;
@@ -75,7 +84,7 @@ pub async fn differing(db: &mut Db, org: i32, rows: &mut u64) -> Result<Vec<Find
 
 type Differing = Vec<(Option<i64>, String)>;
 
-async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut u64) -> Result<Differing> {
+async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut Rows) -> Result<Differing> {
     let columns = read_columns(desc);
     let names: Vec<String> = columns.iter().map(|(name, _)| format!("t.{}", quoted(name))).collect();
     // The plus, here and below, keeps a planner that knows nothing off the primary key: it would read the whole tree for
@@ -96,6 +105,10 @@ async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut u
     let mut now: Option<(Record, Told)> = None;
     let mut close = |row: Option<(Record, Told)>, found: &mut Differing| {
         let Some((record, told)) = row else { return };
+        match told.is_complete || told.seq.is_none() {
+            true => count.whole += 1,
+            false => count.in_part += 1,
+        }
         if found.len() < SHOWN
             && let Some(what) = difference(&record, &told)
         {
@@ -116,7 +129,6 @@ async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut u
         let record = records::record(desc, row)?;
         if now.as_ref().is_none_or(|(r, _)| r.meta.id != record.meta.id) {
             close(now.take(), &mut found);
-            *count += 1;
             now = Some((record, Told::default()));
         }
         if let (Some((_, told)), Some(seq)) = (&mut now, about.value(0).as_int()) {
@@ -233,7 +245,7 @@ struct LastSet {
 }
 
 /// Settings that are not what was set last.
-async fn settings_of(db: &mut Db, org: i32, count: &mut u64) -> Result<Differing> {
+async fn settings_of(db: &mut Db, org: i32, count: &mut Rows) -> Result<Differing> {
     let mut recorded: HashMap<Uuid, LastSet> = HashMap::new();
     let sql = Sql::new(format!(
         "select r.seq, r.resource_id, r.payload from audit_records r
@@ -254,8 +266,12 @@ async fn settings_of(db: &mut Db, org: i32, count: &mut u64) -> Result<Differing
     .await?;
     let mut found = Vec::new();
     for row in settings::rows(db, Some(org)).await? {
-        *count += 1;
-        match recorded.remove(&row.id) {
+        let last = recorded.remove(&row.id);
+        match matches!(last, Some(LastSet { told: None, .. })) {
+            true => count.in_part += 1,
+            false => count.whole += 1,
+        }
+        match last {
             Some(LastSet { told: None, .. }) => {}
             Some(LastSet { told: Some((_, Some(value))), .. }) if value == row.value => {}
             Some(LastSet { seq, told: Some((_, value)) }) => {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::keys::{signer, signing_path, verifiers};
-use super::verify::{checkpoints_in, refuse};
+use super::verify::{checkpoints_in, counted, refuse};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::whole::Whole;
@@ -132,7 +132,8 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         return Ok(());
     }
     if made > 0 {
-        s.log(Level::Info, &format!("made {made} checkpoints"), Map::new());
+        let what = counted(made, "checkpoint", "checkpoints");
+        s.log(Level::Info, &format!("made {what}"), Map::new());
     }
     let mut notes: Vec<String> = checkpoints::log_note(s.db().await?).await?.into_iter().collect();
     for Proven { tree, .. } in &verified.trees {
@@ -145,8 +146,7 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     match made {
         0 => s.ui.status("nothing new since the last checkpoint, which is given again"),
-        1 => s.ui.status("made 1 checkpoint"),
-        n => s.ui.status(&format!("made {n} checkpoints")),
+        n => s.ui.status(&format!("made {}", counted(n, "checkpoint", "checkpoints"))),
     }
     if m.get_one::<String>("out").is_none() && m.get_one::<String>("append").is_none() {
         s.ui.status("keep it where who can write the database can't: --append FILE");

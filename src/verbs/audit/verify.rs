@@ -124,7 +124,14 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         s.ui.status(&format!("{agree}: nothing was cut off or written anew"));
     }
     if asked.deep {
-        s.ui.status(&format!("{} rows agree with what is recorded of them", verified.rows));
+        let agree = counted(verified.rows.whole, "row agrees", "rows agree");
+        s.ui.status(&format!("{agree} with what is recorded of them"));
+        if verified.rows.in_part > 0 {
+            let rows = counted(verified.rows.in_part, "row", "rows");
+            s.ui.warn(&format!(
+                "of {rows} payloads are archived or erased: what these told could not be held against anything"
+            ));
+        }
     }
     Ok(())
 }
@@ -181,7 +188,8 @@ pub async fn report_with(
                 "records": verified.records,
                 "checkpoints": verified.checkpoints,
                 "unchecked_signatures": verified.unchecked,
-                "rows": verified.rows,
+                "rows": verified.rows.whole,
+                "rows_in_part": verified.rows.in_part,
                 "ok": findings.is_empty(),
                 "findings": list,
             });

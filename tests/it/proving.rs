@@ -403,6 +403,17 @@ fn old_payloads_go_to_an_archive_that_is_proven_first() {
         let told = gone["gone"].as_str().expect("where it is");
         assert!(told.contains("archived in") && told.contains("old.jsonl.gz (SHA-256 "), "{told}");
         assert!(p.run_on_terminal("audit show 2", 120).ok().contains("archived in"));
+        // What can't be held against anything is not said to agree.
+        let report = p.json("audit verify --deep");
+        assert!(report["rows_in_part"].as_u64() > Some(3), "{report}");
+        p.sql("update branches set city = 'Surat' where code = 'PUN01'").expect("edited");
+        let said = p.run("audit verify --deep");
+        assert!(
+            said.err.contains("payloads are archived or erased: what these told could not be held"),
+            "{}",
+            said.err
+        );
+        p.sql("update branches set city = null where code = 'PUN01'").expect("as it was");
         // The archive says what the records said, and proves it.
         let said = p.run(&format!("audit verify --file {out} --checkpoint {c} --key {key}"));
         assert!(said.err.contains("this is what was recorded, and all of it"), "{}", said.err);
@@ -502,6 +513,10 @@ fn the_system_log_tells_what_the_program_had_to_say() {
         p.sql("update audit_records set payload = '{}' where tree = 1 and seq = 1").expect("edited");
         p.run("audit verify").fails(8);
         let log = p.json("audit log list");
+        // A file that is checked by itself is none of this database's business.
+        let bad = p.write("bad.jsonl", "nonsense\n");
+        p.run(&format!("audit verify --file {bad}")).fails(8);
+        assert_eq!(p.json("audit log list"), log);
         assert_eq!((&log[0]["level"], &log[0]["source"]), (&json!("critical"), &json!("audit verify")));
         assert!(log[0]["message"].as_str().expect("text").contains("record 1 of ACME was edited"));
         assert_eq!(

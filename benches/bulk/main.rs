@@ -113,6 +113,9 @@ fn measure(engine: &str, subject: &Subject, folder: &Path, n: usize) -> f64 {
     ratio("size with audit to size without", with, without, 2.0);
     memory("the import", &first);
     memory("the second import", &again);
+    if engine != "sqlite" {
+        by_socket(subject, folder, &csv, n, first.seconds());
+    }
     if subject.sync.is_some() {
         django(engine, folder, &csv, &before, n, first.seconds());
     }
@@ -130,6 +133,14 @@ fn import(subject: &Subject, ours: &Place, words: &[&str], expected: &str) -> To
     let took = ours.orgctl(&[&[subject.desc.noun, "import"], words].concat());
     assert!(took.said.contains(expected), "import {words:?} should have {expected}, but {}", took.said);
     took
+}
+
+/// The same import where server and program share a machine.
+fn by_socket(subject: &Subject, folder: &Path, csv: &str, n: usize, by_network: f64) {
+    let near = Place::new("postgres", folder, "near").by_socket();
+    subject.prepare(&near, folder);
+    let took = import(subject, &near, &[csv], &format!("created {n}, updated 0, unchanged 0, rejected 0"));
+    ratio("import over TCP to the import over the socket", by_network, took.seconds(), 3.0);
 }
 
 /// A file that is the whole truth, of which one row in a hundred is new.

@@ -68,6 +68,16 @@ impl Place {
         Place { url: std::env::var("ORGCTL_TEST_PG").expect("run this with ./tests/run bench"), file: None }
     }
 
+    /// The same database, reached by the server's socket.
+    #[must_use]
+    pub fn by_socket(mut self) -> Place {
+        let socket = std::env::var("ORGCTL_TEST_PG_SOCKET").expect("run this with ./tests/run bench");
+        let mut url = url::Url::parse(&socket).expect("a URL");
+        url.set_path(&self.name());
+        self.url = url.to_string();
+        self
+    }
+
     /// Its name is that of no other run on the same server.
     fn on_server(name: &str) -> Place {
         let mut url = url::Url::parse(&Place::server().url).expect("a URL");

@@ -9,6 +9,7 @@ pub mod audit;
 mod below;
 pub mod chain;
 pub mod checkpoints;
+mod copy;
 pub mod credentials;
 pub mod db;
 pub mod deep;

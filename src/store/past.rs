@@ -245,8 +245,8 @@ async fn put(
     ))
     .await?;
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let rows = Loader::new(db, &format!("as_of_{table}"), &columns, 1).await?;
-    let ids = Loader::new(db, "as_of_changed", &["org_id", "id", "kind"], 1).await?;
+    let mut rows = Loader::new(db, &format!("as_of_{table}"), &columns, 1).await?;
+    let mut ids = Loader::new(db, "as_of_changed", &["org_id", "id", "kind"], 1).await?;
     for some in changed.chunks(TOGETHER) {
         let (mut was, mut gone) = (Vec::new(), Vec::new());
         for record in changes::undone(db, desc, some, trees).await? {
@@ -258,6 +258,8 @@ async fn put(
         rows.load(db, &was).await?;
         ids.load(db, &gone).await?;
     }
+    rows.flush(db).await?;
+    ids.flush(db).await?;
     let is_changed = "exists (select 1 from as_of_changed c where c.org_id = t.org_id and c.id = t.id)";
     let mut script = match db.is_postgres() {
         // Each half as it is and the condition upon both: only so the planner reads them in the order of an index.
@@ -289,8 +291,8 @@ async fn put_list(db: &mut Db, list: &'static List, members: impl Iterator<Item 
          create unique index {index}as_of_{table}_of_id on as_of_{table}_of (org_id, {owner})"
     ))
     .await?;
-    let rows = Loader::new(db, &format!("as_of_{table}"), &["org_id", &owner, &item], 1).await?;
-    let owners = Loader::new(db, &format!("as_of_{table}_of"), &["org_id", &owner], 1).await?;
+    let mut rows = Loader::new(db, &format!("as_of_{table}"), &["org_id", &owner, &item], 1).await?;
+    let mut owners = Loader::new(db, &format!("as_of_{table}_of"), &["org_id", &owner], 1).await?;
     let (mut was, mut of) = (Vec::new(), Vec::new());
     for (tree, id, members) in members {
         of.push(vec![tree.into(), id.into()]);
@@ -298,6 +300,8 @@ async fn put_list(db: &mut Db, list: &'static List, members: impl Iterator<Item 
     }
     rows.load(db, &was).await?;
     owners.load(db, &of).await?;
+    rows.flush(db).await?;
+    owners.flush(db).await?;
     let mut script = format!(
         "create temporary view {table} as
          select org_id, {owner}, {item} from {main}.{table} t

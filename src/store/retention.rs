@@ -181,7 +181,7 @@ impl Tx<'_> {
     /// Takes the payloads of these records and requests out, and keeps what they were committed to. How many went.
     pub async fn strip(&mut self, tree: i32, records: &[Span], requests: &[Span]) -> Result<u64> {
         self.flush().await?;
-        let loader = Loader::new(self.db, "audit_erased", &["tree", "seq", "commitment"], 50).await?;
+        let mut loader = Loader::new(self.db, "audit_erased", &["tree", "seq", "commitment"], 50).await?;
         let mut went = 0;
         for (first, last) in records {
             let mut from = *first;
@@ -210,6 +210,7 @@ impl Tx<'_> {
                 from = upto + 1;
             }
         }
+        loader.flush(self.db).await?;
         for (first, last) in requests {
             let sql = Sql::new(
                 "update audit_requests set salt = null, payload = null

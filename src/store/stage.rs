@@ -324,6 +324,11 @@ impl Stage {
         Ok(())
     }
 
+    /// To be called once all rows are staged, before anything asks about them.
+    pub async fn flush(&mut self, db: &mut Db) -> Result<()> {
+        self.loader.flush(db).await
+    }
+
     /// Notes rejected rows. The first reason of a row stands.
     pub async fn reject(&mut self, db: &mut Db, rejects: &[Reject]) -> Result<()> {
         for some in rejects.chunks(TOGETHER) {

@@ -163,6 +163,8 @@ pub struct Tx<'a> {
     waiting_audit: Vec<Vec<Value>>,
     /// Kinds that a bulk load filled: their rules are checked over the whole organisation.
     filled: Vec<(&'static Descriptor, i32)>,
+    /// Loaders have rows that wait for [`Tx::write_loaded`].
+    are_loading: bool,
 }
 
 impl<'a> Tx<'a> {
@@ -196,6 +198,7 @@ impl<'a> Tx<'a> {
             waiting_rows: Vec::new(),
             waiting_audit: Vec::new(),
             filled: Vec::new(),
+            are_loading: false,
         })
     }
 
@@ -754,9 +757,11 @@ impl<'a> Tx<'a> {
         self.db.script(format!("pragma cache_size = {}", sqlite::CACHE)).await
     }
 
-    /// Writes new rows of one kind that were made elsewhere, with their audit records and search words.
-    pub async fn fill(&mut self, loaders: &Loaders, rows: Vec<Finished>) -> Result<()> {
+    /// Writes new rows of one kind that were made elsewhere, with their audit records and search words. They are there
+    /// once [`Tx::write_loaded`] was called.
+    pub async fn fill(&mut self, loaders: &mut Loaders, rows: Vec<Finished>) -> Result<()> {
         self.flush().await?;
+        self.are_loading = true;
         let (mut records, mut words, mut audit) = (Vec::new(), Vec::new(), Vec::new());
         let mut beside: Vec<Vec<Value>> = Vec::new();
         for mut row in rows {
@@ -772,21 +777,36 @@ impl<'a> Tx<'a> {
             words.push(row.words);
             audit.push(row.audit);
         }
-        let last = loaders.rows.load(self.db, &records).await?;
-        if let (Some(loader), false) = (&loaders.words, self.db.is_postgres()) {
+        let last = loaders.rows.gather(self.db, &records).await?;
+        if let (Some(loader), false) = (&mut loaders.words, self.db.is_postgres()) {
             // One statement wrote them one after another, so their numbers follow each other.
             let first = last - i64::try_from(words.len())? + 1;
             let rows: Vec<Vec<Value>> =
                 (first..).zip(words).map(|(number, words)| vec![number.into(), words.into()]).collect();
-            loader.load(self.db, &rows).await?;
+            loader.gather(self.db, &rows).await?;
         }
-        loaders.audit.load(self.db, &audit).await?;
-        if let Some(loader) = &loaders.beside {
-            loader.load(self.db, &beside).await?;
+        loaders.audit.gather(self.db, &audit).await?;
+        if let Some(loader) = &mut loaders.beside {
+            loader.gather(self.db, &beside).await?;
+        }
+        let all = [Some(&loaders.rows), Some(&loaders.audit), loaders.beside.as_ref()];
+        if all.into_iter().flatten().any(Loader::is_full) {
+            self.write_loaded(loaders).await?;
         }
         if !loaders.are_few && !self.filled.contains(&(loaders.desc, loaders.org)) {
             self.filled.push((loaders.desc, loaders.org));
         }
+        Ok(())
+    }
+
+    /// Writes what loaders have gathered: the rows before those of other tables that refer to them.
+    pub async fn write_loaded(&mut self, loaders: &mut Loaders) -> Result<()> {
+        loaders.rows.flush(self.db).await?;
+        loaders.audit.flush(self.db).await?;
+        if let Some(loader) = &mut loaders.beside {
+            loader.flush(self.db).await?;
+        }
+        self.are_loading = false;
         Ok(())
     }
 
@@ -826,6 +846,9 @@ impl<'a> Tx<'a> {
     /// What comes before the commit; a dry run does it too, so that it refuses what the real run would refuse.
     pub async fn finish(&mut self) -> Result<()> {
         self.flush().await?;
+        if self.are_loading {
+            return Err(anyhow::anyhow!("rows that were loaded were not written; nothing was changed"));
+        }
         let touched = std::mem::take(&mut self.touched);
         invariants::check_touched(self.db, &touched).await?;
         let filled = std::mem::take(&mut self.filled);

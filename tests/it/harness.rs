@@ -89,6 +89,11 @@ pub fn server() -> String {
         .expect("ORGCTL_TEST_PG is not set: run the tests with ./tests/run, which starts PostgreSQL")
 }
 
+/// The same server by its socket.
+pub fn socket() -> String {
+    std::env::var("ORGCTL_TEST_PG_SOCKET").expect("ORGCTL_TEST_PG_SOCKET is set by tests/run")
+}
+
 /// Runs a story on both engines.
 pub fn both(story: impl Fn(&Place)) {
     for engine in [Engine::Sqlite, Engine::Postgres] {

@@ -18,6 +18,7 @@ mod keys;
 mod lists;
 mod lookups;
 mod migrations;
+mod network;
 mod org_story;
 mod output;
 mod past;

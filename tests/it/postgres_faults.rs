@@ -12,12 +12,11 @@ fn acme() -> Place {
     p
 }
 
-/// The place's database over TCP, where passwords and TLS are.
+/// The place's database, with TLS where the server speaks it.
 fn tcp(p: &Place) -> url::Url {
-    let over = std::env::var("ORGCTL_TEST_PG_TCP").expect("ORGCTL_TEST_PG_TCP is set by tests/run");
-    let mut over = url::Url::parse(&over).expect("a URL");
-    over.set_path(url::Url::parse(&p.url).expect("a URL").path());
-    over
+    let mut url = url::Url::parse(&p.url).expect("a URL");
+    url.set_query(None);
+    url
 }
 
 #[track_caller]

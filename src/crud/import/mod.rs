@@ -161,6 +161,7 @@ impl Import {
             self.stage(tx, plan, stage, report, piece).await?;
             self.progress.set(bytes);
         }
+        stage.flush(tx.db).await?;
         Ok(reader.await?)
     }
 
@@ -307,7 +308,7 @@ impl Import {
             Some(_) => Some(credentials::loader(tx.db).await?),
             None => None,
         };
-        let loaders = Loaders::new(tx.db, plan.desc, org, beside, total).await?;
+        let mut loaders = Loaders::new(tx.db, plan.desc, org, beside, total).await?;
         let (send, mut verdicts) = mpsc::channel(AHEAD);
         let (made, mut receive) = mpsc::channel(AHEAD);
         let mut meta = blank(tx, plan.desc, org, uuid::Uuid::nil(), &plan.rules)?.meta;
@@ -345,12 +346,13 @@ impl Import {
             let Some(rows) = receive.recv().await else { break };
             waiting -= 1;
             done += rows.len() as u64;
-            tx.fill(&loaders, rows).await?;
+            tx.fill(&mut loaders, rows).await?;
             self.progress.set(done);
         }
         drop(send);
         tx.take_back(worker.await??)?;
         self.progress.part("finishing", None, "rows");
+        tx.write_loaded(&mut loaders).await?;
         tx.put_indexes_back(aside).await?;
         Ok(total)
     }

@@ -1,0 +1,196 @@
+//! PostgreSQL over a network: how often a command waits for the server, the socket of one machine, a server far away.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use crate::harness::{Engine, Place, Said, socket};
+use crate::raw::{branches_csv, int};
+
+/// What went from a client to the server.
+#[derive(Debug, Default)]
+struct Traffic {
+    /// How often the client spoke after the server had: each costs the time to the server and back.
+    turns: u64,
+    /// How often a COPY ended, where the client waits for an acknowledgement besides.
+    copies: u64,
+    is_clients_turn: bool,
+    /// The message that is coming, as far as it has come.
+    message: Vec<u8>,
+    has_started: bool,
+}
+
+impl Traffic {
+    /// <https://www.postgresql.org/docs/current/protocol-message-formats.html>: a letter, but for the first message, and
+    /// a length that counts itself.
+    fn from_client(&mut self, bytes: &[u8]) {
+        self.turns += u64::from(std::mem::take(&mut self.is_clients_turn));
+        self.message.extend(bytes);
+        loop {
+            let letter = usize::from(self.has_started);
+            let Some(length) = self.message.get(letter..letter + 4) else { return };
+            let length = u32::from_be_bytes(length.try_into().expect("four bytes")) as usize;
+            if self.message.len() < letter + length {
+                return;
+            }
+            self.copies += u64::from(self.has_started && self.message[0] == b'c');
+            self.has_started = true;
+            self.message.drain(..letter + length);
+        }
+    }
+}
+
+/// Stands between the program and the server, and counts.
+struct Relay {
+    env: BTreeMap<String, String>,
+    seen: Arc<Mutex<Traffic>>,
+}
+
+fn pump(mut from: TcpStream, mut to: TcpStream, mut seen: impl FnMut(&[u8])) {
+    let mut bytes = vec![0; 1 << 16];
+    while let Ok(n @ 1..) = from.read(&mut bytes) {
+        seen(&bytes[..n]);
+        if to.write_all(&bytes[..n]).is_err() {
+            break;
+        }
+    }
+    // The other side may have gone before.
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+impl Relay {
+    fn new(p: &Place) -> Relay {
+        let mut url = url::Url::parse(&p.url).expect("a URL");
+        let server = (url.host_str().expect("a host").to_owned(), url.port().expect("a port"));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        url.set_host(Some("127.0.0.1")).expect("a host");
+        url.set_port(Some(listener.local_addr().expect("an address").port())).expect("a port");
+        let mut env = p.env.clone();
+        env.insert("ORGCTL_DATABASE_URL".into(), url.to_string());
+        let seen = Arc::new(Mutex::new(Traffic::default()));
+        let counted = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let client = client.expect("a connection");
+                let server = TcpStream::connect(&server).expect("the server");
+                for stream in [&client, &server] {
+                    stream.set_nodelay(true).expect("no delay");
+                }
+                *counted.lock().expect("a count") = Traffic::default();
+                let (to_server, to_client) = (Arc::clone(&counted), Arc::clone(&counted));
+                let back = (server.try_clone().expect("a stream"), client.try_clone().expect("a stream"));
+                std::thread::spawn(move || {
+                    pump(back.0, back.1, |_| to_client.lock().expect("a count").is_clients_turn = true);
+                });
+                pump(client, server, |bytes| to_server.lock().expect("a count").from_client(bytes));
+            }
+        });
+        Relay { env, seen }
+    }
+
+    /// Runs a command; what it said, how often it waited for the server, and how often for the end of a COPY.
+    fn run(&self, p: &Place, line: &str) -> (Said, u64, u64) {
+        let said = p.run_with_env(line, &self.env, false);
+        let seen = self.seen.lock().expect("a count");
+        (said, seen.turns, seen.copies)
+    }
+}
+
+fn acme() -> Place {
+    let p = Place::new(Engine::Postgres);
+    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    p
+}
+
+/// The end of a COPY waits up to 40 ms for an acknowledgement, whatever the network: tables are sent whole, or by the
+/// megabyte.
+#[test]
+fn a_bulk_load_waits_for_the_end_of_a_copy_a_few_times_only() {
+    let p = acme();
+    let relay = Relay::new(&p);
+    let csv = p.write("b.csv", branches_csv(5000));
+    // What is staged, the rows, their records.
+    let (said, turns, copies) = relay.run(&p, &format!("branch import {csv}"));
+    said.ok();
+    assert_eq!(copies, 3);
+    // 20 pieces of 250 rows ask for what becomes of them.
+    assert!(turns <= 130, "{turns} round trips");
+    assert_eq!(int(&p, "select count(*) from branches"), 5000);
+    // 9 MB of rows, and of their records: each 4 MB wait their turn, users before what they sign in with.
+    let hash = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$yOlYUhbvJEkbiqGjUVfMk28hf8lxeCO9GxTbvBC9Sk8";
+    let rows: String = (0..1000).map(|i| format!("u{i}@x.example,User {i},\"{hash}\"\n")).collect();
+    let csv = p.write("u.csv", format!("email,name,password_hash\n{rows}"));
+    let (said, _, copies) = relay.run(&p, &format!("user import {csv} --set bio={}", "b".repeat(9000)));
+    said.ok();
+    assert_eq!(copies, 1 + 2 * 3);
+    assert_eq!(int(&p, "select count(*) from users u join credentials c on c.user_id = u.id"), 1000);
+    p.run("audit verify --deep").ok();
+    p.run("db check").ok();
+}
+
+#[test]
+fn a_few_rows_are_loaded_without_that_wait() {
+    let p = acme();
+    let relay = Relay::new(&p);
+    let csv = p.write("b.csv", branches_csv(50));
+    let (said, turns, copies) = relay.run(&p, &format!("branch import {csv}"));
+    said.ok();
+    assert_eq!(copies, 0);
+    assert!(turns <= 90, "{turns} round trips");
+    p.run("branch update B00007 --name Seven").ok();
+    p.wait(60);
+    p.run("branch update B00007 --name Eight").ok();
+    let (said, turns, copies) = relay.run(&p, "branch show B00007 --as-of 30s -o json");
+    assert_eq!((said.json()["name"].as_str(), copies), (Some("Seven"), 0));
+    assert!(turns <= 40, "{turns} round trips");
+    p.run("audit verify --deep").ok();
+}
+
+/// Bounds of today, so that none grows unseen. Where a server is 20 ms away, 50 are a second.
+#[test]
+fn everyday_commands_wait_for_the_server_so_often_and_no_more() {
+    let p = acme();
+    p.run("branch create --code F1 --name First").ok();
+    let relay = Relay::new(&p);
+    for (line, bound) in [
+        ("branch show F1", 7),
+        ("branch list --limit 2", 7),
+        ("branch exists F1", 5),
+        ("branch create --code N1 --name New", 48),
+        ("branch update N1 --name Newer", 48),
+        ("branch delete N1 --yes", 58),
+        ("user create --email a@x.example --name 'A B'", 65),
+        ("user show a@x.example", 11),
+        ("user deactivate a@x.example", 63),
+        ("audit list --limit 2", 14),
+        ("setting list", 7),
+    ] {
+        let (said, turns, copies) = relay.run(&p, line);
+        said.ok();
+        assert!(turns <= bound, "{line}: {turns} round trips, {bound} before");
+        assert_eq!(copies, 0, "{line}");
+    }
+}
+
+/// A server on this machine may be reached by its socket.
+#[test]
+fn the_socket_does_what_the_network_does() {
+    let p = acme();
+    let mut url = url::Url::parse(&socket()).expect("a URL");
+    url.set_path(url::Url::parse(&p.url).expect("a URL").path());
+    let env = {
+        let mut env = p.env.clone();
+        env.insert("ORGCTL_DATABASE_URL".into(), url.to_string());
+        env
+    };
+    let run = |line: &str| p.run_with_env(line, &env, false);
+    let csv = p.write("b.csv", branches_csv(300));
+    run(&format!("branch import {csv}")).ok();
+    run("branch create --code S1 --name 'By the socket'").ok();
+    assert_eq!(int(&p, "select count(*) from branches"), 301);
+    assert!(run("branch show S1").ok().contains("By the socket"));
+    assert_eq!(run("branch list --all").ok(), p.run("branch list --all").ok());
+    run("audit verify --deep").ok();
+    run("db check").ok();
+}

@@ -31,6 +31,7 @@ mod search;
 mod setting;
 mod signals;
 mod sqlite_faults;
+mod stored_hashes;
 mod stories;
 mod surface;
 mod tamper;

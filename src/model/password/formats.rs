@@ -3,14 +3,17 @@
 //! | made by | form |
 //! | --- | --- |
 //! | PHC strings (ours) | `$argon2id$v=19$m=,t=,p=$salt$hash`, also argon2i and argon2d, also without `v=` (version 16) |
-//! | bcrypt | `$2a$ $2b$ $2y$`, then `12$`, 22 characters of salt, 31 of hash |
+//! | bcrypt | `$2$ $2a$ $2b$ $2y$`, then `12$`, 22 characters of salt, 31 of hash |
+//! | passlib | `$pbkdf2$ $pbkdf2-sha256$ $pbkdf2-sha512$`, `$scrypt$ln=,r=,p=$`, `$bcrypt-sha256$` of both versions |
 //! | Django | `pbkdf2_sha256$ pbkdf2_sha1$ argon2$ bcrypt$ bcrypt_sha256$ scrypt$`, and `!` for no password |
 //! | Werkzeug (Flask) | `scrypt:N:r:p$salt$hex`, `pbkdf2:sha256:rounds$salt$hex`, also sha1 and sha512 |
 //! | LDAP servers | `{SSHA} {SSHA256} {SSHA512} {PBKDF2} {PBKDF2-SHA1} {PBKDF2-SHA256} {PBKDF2-SHA512} {ARGON2}` |
 //! | Keycloak | a credential of a realm export, as JSON: pbkdf2, pbkdf2-sha256, pbkdf2-sha512, argon2 |
 //!
+//! What is refused by name, and how passwords are compared, stands in `docs/password-hashes.md`.
+//!
 //! Sources: the PHC string format (P-H-C/phc-string-format); `django.contrib.auth.hashers`; `werkzeug.security`;
-//! OpenLDAP's `slapd-pw-sha2` and `slapd-pw-pbkdf2`. Keycloak's is in its own file.
+//! `passlib.hash`; OpenLDAP's `slapd-pw-sha2` and `slapd-pw-pbkdf2`. Keycloak's is in its own file.
 //!
 //! Whoever may import users may not thereby stop the machine: costs are capped so that one check takes seconds at most.
 
@@ -22,7 +25,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 
-use super::hash::{Digest, Kdf};
+use super::hash::{Before, Digest, Kdf};
 use super::keycloak;
 
 /// Most bytes of a stored hash. A Keycloak credential is the longest, of 400 to 900.
@@ -59,7 +62,7 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::TooLong => write!(f, "must be {TEXT} bytes or fewer"),
             Refusal::Unknown => f.write_str(
-                "must be a password hash of a known form (PHC argon2, bcrypt, Django, Werkzeug, LDAP, Keycloak)",
+                "must be a password hash of a known form (PHC argon2, bcrypt, passlib, Django, Werkzeug, LDAP, Keycloak)",
             ),
             Refusal::Weak { scheme, why } => write!(f, "must not be {scheme}: {why}"),
             Refusal::Malformed { scheme, why } => write!(f, "must be a whole {scheme} hash: {why}"),
@@ -104,14 +107,67 @@ fn modular(text: &str) -> Read {
         "argon2id" => phc("argon2id", text),
         "argon2i" => phc("argon2i", text),
         "argon2d" => phc("argon2d", text),
-        "2a" | "2b" | "2y" => bcrypt("bcrypt", false, text),
+        "2" | "2a" | "2b" | "2y" => bcrypt("bcrypt", Before::Nothing, text),
+        "bcrypt-sha256" => passlib_bcrypt_sha256(text),
+        "pbkdf2" => passlib_pbkdf2("passlib pbkdf2", Digest::Sha1, text),
+        "pbkdf2-sha256" => passlib_pbkdf2("passlib pbkdf2-sha256", Digest::Sha256, text),
+        "pbkdf2-sha512" => passlib_pbkdf2("passlib pbkdf2-sha512", Digest::Sha512, text),
+        "scrypt" => passlib_scrypt(text),
         "2x" => Err(weak("bcrypt $2x$", "it was made by a faulty program that gives many passwords one hash")),
         "1" | "apr1" | "md5" => Err(weak("MD5-crypt", FAST)),
         "3" => Err(weak("an NT hash", FAST)),
         "5" => Err(weak("SHA-256-crypt", FEW)),
         "6" => Err(weak("SHA-512-crypt", FEW)),
+        "P" | "H" | "S" => Err(weak("phpass", "its few thousand rounds of one fast digest make guesses cheap")),
+        "y" | "gy" => Err(weak("yescrypt", ALIEN)),
+        "7" => Err(weak("scrypt-crypt", ALIEN)),
+        "sha1" => Err(weak("SHA-1-crypt", FAST)),
+        _ if id.starts_with("md5,") => Err(weak("Sun's MD5-crypt", FAST)),
         _ => Err(Refusal::Unknown),
     }
+}
+
+/// `$bcrypt-sha256$v=2,t=2b,r=12$salt$hash`, and version 1 as `$bcrypt-sha256$2b,12$salt$hash`: bcrypt over the base64 of a
+/// digest. Version 2 keys the digest with the salt as it is written.
+fn passlib_bcrypt_sha256(text: &str) -> Read {
+    let scheme = "passlib bcrypt-sha256";
+    let wrong = malformed(scheme, "it has version, type and rounds, then salt and hash");
+    let ["", _, params, salt, output] = text.split('$').collect::<Vec<_>>()[..] else { return Err(wrong) };
+    let (before, kind, cost) = match params.split(',').collect::<Vec<_>>()[..] {
+        [kind, cost] => (Before::Base64Sha256, kind, cost),
+        ["v=2", kind, cost] => {
+            let parts = kind.strip_prefix("t=").zip(cost.strip_prefix("r="));
+            let (kind, cost) = parts.ok_or(wrong)?;
+            (Before::Base64Hmac(salt.into()), kind, cost)
+        }
+        _ => return Err(wrong),
+    };
+    let cost = number(cost).filter(|n| *n < 100).ok_or(wrong)?;
+    // The Kdf is bcrypt's own, whose text this is but for its order.
+    let (_, kdf, output) = bcrypt(scheme, before, &format!("${kind}${cost:02}${salt}{output}"))?;
+    Ok((scheme, kdf, output))
+}
+
+/// `$pbkdf2-sha256$29000$salt$hash`, in base64 with `.` for `+` and without padding.
+fn passlib_pbkdf2(scheme: &'static str, digest: Digest, text: &str) -> Read {
+    let ["", _, rounds, salt, output] = text.split('$').collect::<Vec<_>>()[..] else {
+        return Err(malformed(scheme, "it has rounds, salt and hash"));
+    };
+    adapted_pbkdf2(scheme, digest, [rounds, salt, output])
+}
+
+/// `$scrypt$ln=16,r=8,p=1$salt$hash`, in base64 without padding.
+fn passlib_scrypt(text: &str) -> Read {
+    let scheme = "passlib scrypt";
+    let wrong = malformed(scheme, "its parameters are ln, r and p, then salt and hash");
+    let ["", _, params, salt, output] = text.split('$').collect::<Vec<_>>()[..] else { return Err(wrong) };
+    let [n, r, p] = params.split(',').collect::<Vec<_>>()[..] else { return Err(wrong) };
+    let (n, r, p) = (n.strip_prefix("ln="), r.strip_prefix("r="), p.strip_prefix("p="));
+    let (Some(n), Some(r), Some(p)) = (n.and_then(number), r, p) else { return Err(wrong) };
+    let n = 1_u64.checked_shl(u32::try_from(n).unwrap_or(u32::MAX)).ok_or(wrong)?;
+    let salt = decode(scheme, &BASE64_STANDARD_NO_PAD, salt)?;
+    let output = decode(scheme, &BASE64_STANDARD_NO_PAD, output)?;
+    scrypt(scheme, [&n.to_string(), r, p], salt, output)
 }
 
 /// `$argon2id$v=19$m=65536,t=2,p=1$salt$hash`: parameters in this order, base64 without padding.
@@ -162,7 +218,7 @@ pub(super) fn argon2_salt(scheme: &'static str, salt: Vec<u8>) -> Result<Vec<u8>
 }
 
 /// `$2b$12$`, then 22 and 31 characters of bcrypt's own base64.
-fn bcrypt(scheme: &'static str, hex_sha256: bool, text: &str) -> Read {
+fn bcrypt(scheme: &'static str, before: Before, text: &str) -> Read {
     // Bits that 16 bytes don't fill are not looked at, as in the reference implementation.
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &alphabet::BCRYPT,
@@ -170,8 +226,8 @@ fn bcrypt(scheme: &'static str, hex_sha256: bool, text: &str) -> Read {
             .with_decode_padding_mode(DecodePaddingMode::RequireNone)
             .with_decode_allow_trailing_bits(true),
     );
-    let ["", "2a" | "2b" | "2y", cost, rest] = text.split('$').collect::<Vec<_>>()[..] else {
-        return Err(malformed(scheme, "it begins with $2a$, $2b$ or $2y$ and two digits"));
+    let ["", kind @ ("2" | "2a" | "2b" | "2y"), cost, rest] = text.split('$').collect::<Vec<_>>()[..] else {
+        return Err(malformed(scheme, "it begins with $2$, $2a$, $2b$ or $2y$ and two digits"));
     };
     let cost = match cost.parse() {
         Ok(n @ 4..=31) if cost.len() == 2 && cost.bytes().all(|b| b.is_ascii_digit()) => n,
@@ -181,7 +237,9 @@ fn bcrypt(scheme: &'static str, hex_sha256: bool, text: &str) -> Read {
     let wrong = malformed(scheme, "22 characters of salt and 31 of hash follow the cost");
     let (salt, output) = rest.split_at_checked(22).filter(|_| rest.len() == 53).ok_or(wrong)?;
     let salt = decode(scheme, &BASE64, salt)?.try_into().map_err(|_| wrong)?;
-    Ok((scheme, Kdf::Bcrypt { cost, salt, hex_sha256 }, decode(scheme, &BASE64, output)?))
+    // The first version did not count the NUL at a password's end.
+    let kdf = Kdf::Bcrypt { cost, salt, before, with_nul: kind != "2" };
+    Ok((scheme, kdf, decode(scheme, &BASE64, output)?))
 }
 
 /// `method$...`, with the salt as plain text.
@@ -192,15 +250,15 @@ fn django(method: &str, rest: &str) -> Read {
         "pbkdf2_sha1" => django_pbkdf2("django pbkdf2_sha1", Digest::Sha1, &parts),
         // What follows is a PHC string but for its first `$`.
         "argon2" => phc("django argon2", &format!("${rest}")),
-        "bcrypt" => bcrypt("django bcrypt", false, rest),
-        "bcrypt_sha256" => bcrypt("django bcrypt_sha256", true, rest),
+        "bcrypt" => bcrypt("django bcrypt", Before::Nothing, rest),
+        "bcrypt_sha256" => bcrypt("django bcrypt_sha256", Before::HexSha256, rest),
         "scrypt" => {
             let scheme = "django scrypt";
             let [n, salt, r, p, output] = parts[..] else {
                 return Err(malformed(scheme, "it has N, salt, r, p and hash"));
             };
             let output = decode(scheme, &BASE64, output)?;
-            scrypt(scheme, [n, r, p], salt, output)
+            scrypt(scheme, [n, r, p], salt.into(), output)
         }
         "md5" | "unsalted_md5" => Err(weak("an MD5 digest", FAST)),
         "sha1" | "unsalted_sha1" => Err(weak("a SHA-1 digest", FAST)),
@@ -214,7 +272,7 @@ fn django(method: &str, rest: &str) -> Read {
 fn django_pbkdf2(scheme: &'static str, digest: Digest, parts: &[&str]) -> Read {
     let [rounds, salt, output] = parts[..] else { return Err(malformed(scheme, "it has rounds, salt and hash")) };
     let output = decode(scheme, &BASE64, output)?;
-    pbkdf2(scheme, digest, number(rounds), salt.into(), output)
+    pbkdf2(scheme, digest, number(rounds), salt.into(), whole(scheme, digest, output)?)
 }
 
 /// `method:parameters$salt$hex`, with the salt as plain text.
@@ -227,7 +285,7 @@ fn werkzeug(method: &str, rest: &str) -> Read {
     match params[..] {
         ["scrypt", n, r, p] => {
             let (salt, output) = salt_and_hash("werkzeug scrypt")?;
-            scrypt("werkzeug scrypt", [n, r, p], salt, output)
+            scrypt("werkzeug scrypt", [n, r, p], salt.into(), output)
         }
         ["pbkdf2", digest, rounds] => {
             let (scheme, digest) = match digest {
@@ -237,7 +295,7 @@ fn werkzeug(method: &str, rest: &str) -> Read {
                 _ => return Err(Refusal::Unknown),
             };
             let (salt, output) = salt_and_hash(scheme)?;
-            pbkdf2(scheme, digest, number(rounds), salt.into(), output)
+            pbkdf2(scheme, digest, number(rounds), salt.into(), whole(scheme, digest, output)?)
         }
         ["scrypt", ..] => Err(malformed("werkzeug scrypt", "its parameters are N, r and p")),
         // Werkzeug's default for the rounds has changed over the years.
@@ -273,6 +331,10 @@ fn salted(scheme: &'static str, digest: Digest, rest: &str) -> Read {
         return Err(malformed(scheme, "a digest and a salt are in it"));
     }
     let salt = output.split_off(digest.size());
+    // Directories make salts of 4, 8 or 16 bytes. Of any other length it was cut.
+    if !salt.len().is_multiple_of(4) {
+        return Err(malformed(scheme, "it was cut: its salt has 4, 8, 12 ... bytes"));
+    }
     Ok((scheme, Kdf::Salted { digest, salt }, output))
 }
 
@@ -281,8 +343,18 @@ fn ldap_pbkdf2(scheme: &'static str, digest: Digest, rest: &str) -> Read {
     let [rounds, salt, output] = rest.split('$').collect::<Vec<_>>()[..] else {
         return Err(malformed(scheme, "it has rounds, salt and hash"));
     };
-    let decode = |text: &str| decode(scheme, &BASE64, &text.replace('.', "+"));
-    pbkdf2(scheme, digest, number(rounds), decode(salt)?, decode(output)?)
+    adapted_pbkdf2(scheme, digest, [rounds, salt, output])
+}
+
+/// Salt and hash in base64 with `.` for `+` and without padding (passlib calls it ab64).
+fn adapted_pbkdf2(scheme: &'static str, digest: Digest, [rounds, salt, output]: [&str; 3]) -> Read {
+    let decode = |text: &str| decode(scheme, &BASE64_STANDARD_NO_PAD, &text.replace('.', "+"));
+    pbkdf2(scheme, digest, number(rounds), decode(salt)?, whole(scheme, digest, decode(output)?)?)
+}
+
+/// A hash as long as its digest, which all but Keycloak make: a shorter one was cut.
+fn whole(scheme: &'static str, digest: Digest, output: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    if output.len() == digest.size() { Ok(output) } else { Err(malformed(scheme, "its hash is as long as its digest")) }
 }
 
 pub(super) fn pbkdf2(
@@ -302,7 +374,7 @@ pub(super) fn pbkdf2(
 }
 
 /// N, r and p (RFC 7914, sections 2 and 6): 128 * N * r bytes are gone through p times, 128 * r * p hold what comes of it.
-fn scrypt(scheme: &'static str, [n, r, p]: [&str; 3], salt: &str, output: Vec<u8>) -> Read {
+fn scrypt(scheme: &'static str, [n, r, p]: [&str; 3], salt: Vec<u8>, output: Vec<u8>) -> Read {
     let wrong = malformed(scheme, "N is a power of two from 2, r and p are whole numbers from 1");
     let (Some(n), Some(r), Some(p)) = (number(n), number(r), number(p)) else { return Err(wrong) };
     if n < 2 || !n.is_power_of_two() || r == 0 || p == 0 {
@@ -316,7 +388,7 @@ fn scrypt(scheme: &'static str, [n, r, p]: [&str; 3], salt: &str, output: Vec<u8
         (Ok(log_n), Ok(r), Ok(p)) => scrypt::Params::new(log_n, r, p).map_err(|_| wrong)?,
         _ => return Err(wrong),
     };
-    Ok((scheme, Kdf::Scrypt { params, salt: salted_with(scheme, salt.into())? }, sized(scheme, output)?))
+    Ok((scheme, Kdf::Scrypt { params, salt: salted_with(scheme, salt)? }, sized(scheme, output)?))
 }
 
 /// A text that is nothing but a digest.
@@ -328,14 +400,79 @@ fn bare(text: &str) -> Refusal {
         32 if is_hex => weak("an MD5 or NT digest", FAST),
         40 if is_hex => weak("a SHA-1 digest", FAST),
         56 | 64 | 96 | 128 if is_hex => weak("a single SHA-2 digest", FAST),
+        13 if text.bytes().all(is_crypt) => weak("DES-crypt", FAST),
+        20 if text.starts_with('_') && text[1..].bytes().all(is_crypt) => weak("DES-crypt", FAST),
         _ => Refusal::Unknown,
     }
+}
+
+/// The letters of crypt(3)'s base64.
+fn is_crypt(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'.' || b == b'/'
+}
+
+/// Methods of Django and Werkzeug, of both known and refused ones, that stand before a `$`; and SCRAM as PostgreSQL keeps it.
+const METHODS: &[&str] = &[
+    "pbkdf2_sha256",
+    "pbkdf2_sha1",
+    "argon2",
+    "argon2i",
+    "argon2d",
+    "argon2id",
+    "bcrypt",
+    "bcrypt_sha256",
+    "scrypt",
+    "md5",
+    "unsalted_md5",
+    "sha1",
+    "unsalted_sha1",
+    "sha224",
+    "sha256",
+    "sha384",
+    "sha512",
+    "crypt",
+    "plain",
+    "scram-sha-1",
+    "scram-sha-256",
+    // Drupal's, of hashes that were MD5 once.
+    "u",
+];
+
+/// Whether a text is a stored hash by the name of its scheme: `$id$` of any id, `{SCHEME}`, the methods of Django and
+/// Werkzeug, a credential of Keycloak. Set as a password it would sign its owner out and let in whoever read the file it came
+/// from. Bare digits and letters are no sign: somebody's password may be just that.
+pub fn is_stored(text: &str) -> bool {
+    let text = text.trim();
+    // A locked account of /etc/shadow; a user of Django's without a password.
+    let unlocked = text.trim_start_matches(['!', '*']);
+    if text.len() == 41 && text.starts_with('!') && text[1..].bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return true;
+    }
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.,/=".contains(&b));
+    if let Some((id, rest)) = unlocked.strip_prefix('$').and_then(|rest| rest.split_once('$')) {
+        return is_name(id) && !rest.is_empty();
+    }
+    if let Some((name, rest)) = text.strip_prefix('{').and_then(|rest| rest.split_once('}'))
+        && is_name(name)
+    {
+        return !rest.is_empty();
+    }
+    if text.starts_with(['{', '[']) {
+        return ["\"credentialData", "\"secretData", "\"hashedSaltedValue"].iter().any(|name| text.contains(name));
+    }
+    let lower = text.to_ascii_lowercase();
+    if ["pbkdf2:", "scrypt:", "ipanthash:", "sambantpassword:"].iter().any(|prefix| lower.starts_with(prefix)) {
+        return true;
+    }
+    lower.split_once('$').is_some_and(|(method, rest)| METHODS.contains(&method) && !rest.is_empty())
 }
 
 const FAST: &str = "billions of guesses a second can be made at it";
 /// RFC 2898, section 4.2 (of the year 2000): at least 1,000. What has fewer was never meant to be safe.
 const FEWEST_ROUNDS: u64 = 1000;
 const FEW: &str = "its usual 5,000 rounds make guesses cheap";
+const ALIEN: &str = "nothing here can check it";
 const OPEN: &str = "whoever sees it has the password";
 
 fn weak(scheme: &'static str, why: &'static str) -> Refusal {
@@ -358,10 +495,10 @@ pub(super) fn sized(scheme: &'static str, output: Vec<u8>) -> Result<Vec<u8>, Re
     if OUTPUT.contains(&output.len()) { Ok(output) } else { Err(malformed(scheme, "its hash has 16 to 64 bytes")) }
 }
 
-/// Base64 with or without padding.
+/// Base64 with its padding: what lacks it was cut.
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
 );
 
 pub(super) fn decode(scheme: &'static str, base64: &GeneralPurpose, text: &str) -> Result<Vec<u8>, Refusal> {
@@ -437,13 +574,102 @@ bcrypt | U*U*U | $2y$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a
         );
     }
 
+    /// passlib 1.7.4, `HANDLER.using(rounds=..., salt=...).hash("café ₹500")`.
+    #[test]
+    fn passlib() {
+        matches(
+            r"
+passlib pbkdf2-sha256 | café ₹500 | $pbkdf2-sha256$1000$c2Vhc2FsdDE$9gsE4qSWzk7V8KvI/LEl58PgJkEA.NVWfTHJscAwYYE
+passlib pbkdf2-sha512 | café ₹500 | $pbkdf2-sha512$1000$c2Vhc2FsdDE$VbbCXk7PCypdbQ8UcZkbgTq4SYPUgBEs1cmk3uU5s1UV8ToVcdeROrErRiiER816MZbl.EABVCPmHHRpFREi5g
+passlib pbkdf2 | café ₹500 | $pbkdf2$1000$c2Vhc2FsdDE$2r.ovZoZ37HX0Cu3XiK/8HNQP9E
+passlib scrypt | café ₹500 | $scrypt$ln=4,r=8,p=1$c2Vhc2FsdDE$6nvhD04BFXZUVdeeyXQy1BD6uMT/I7bx2rFrq0XGPLg
+passlib bcrypt-sha256 | café ₹500 | $bcrypt-sha256$2b,4$abcdefghijklmnopqrstuu$7GTvpPQ1vvv0Xv.jLp76RZhroLl1h3K
+passlib bcrypt-sha256 | café ₹500 | $bcrypt-sha256$v=2,t=2b,r=4$abcdefghijklmnopqrstuu$tVO8In0m/1GJdyRXZXWHaZwIBVcjphm
+bcrypt | café ₹500 | $2$04$abcdefghijklmnopqrstuuzmJPOewY//T4KhG6WaCENxSAykGxWmS
+ldap {PBKDF2-SHA256} | pw | {PBKDF2-SHA256}1000$5HzPOQdg7J2zVmptjbHWug$nUSYBKUhpt4gsCmkEV49ODroypfdCTh0JcNf1X.WDdk
+",
+        );
+        // Longer than bcrypt could see: here all of it counts.
+        let text = "$bcrypt-sha256$v=2,t=2b,r=4$abcdefghijklmnopqrstuu$KhtxuBQKBo8Nu7Po0bSa7MhDXShD/jC";
+        let stored = StoredHash::parse(text).expect("a hash");
+        assert!(stored.verify(&Secret::new("long ".repeat(30))) && !stored.verify(&Secret::new("long ".repeat(29))));
+    }
+
+    #[test]
+    fn a_stored_hash_is_known_by_the_name_of_its_scheme() {
+        for text in [
+            "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+            "$2b$12$abcdefghijklmnopqrstuuIAle5L4ue5XyAG2HTzAX6K2n8ZK1yhi",
+            " $6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO ",
+            "!$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO",
+            "!!$y$j9T$abc",
+            "$P$5kn5/0wqNXS/G7u.IYlNwjFLDcJnNW/",
+            "$md5,rounds=34000$8So7VYZR$$8zigKd3xskHn4PyTbGYAQ0",
+            "$wp$2y$10$abcdefghijklmnopqrstuu",
+            "$some-scheme-of-tomorrow$x",
+            "U$S$abcdefghijkl",
+            "{SSHA}tVJDqIpbBPVzdtC1gh74SndM9SajtBYC",
+            "{crypt}$6$saltstring$svn8",
+            "{SSHA256.HEX}aa",
+            "{bcrypt}$2a$10$abc",
+            "{X-PBKDF2}HMACSHA1:AAAD6A:abc",
+            "pbkdf2_sha256$1000$seasalt$iIp/WCkAEX5TkrhX07RyLrfsFH7jutXKtdEicPRvh48=",
+            "pbkdf2_sha1$1000$seasalt$unqv26Gf4grgqGeEYtjHHzBnQ3A=",
+            "argon2$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$YC9+jJCrQhs5R6db7LlN8Q",
+            "bcrypt$$2b$04$abcdefghijklmnopqrstuuAZSeo142u/REoBB9tQc.EG2eLtVn.dG",
+            "bcrypt_sha256$$2b$04$abc",
+            "scrypt$1024$seasalt$8$2$M/Y1",
+            "md5$seasalt$3f86d0d3d465b7b458c231bf3555c0e3",
+            "MD5$seasalt$3f86d0d3d465b7b458c231bf3555c0e3",
+            "unsalted_sha1$$6d138ca3ae545631b3abd71a4f076ce759c5700b",
+            "sha256$salt$a900",
+            "crypt$$ab1Hv2Lg7ltQo",
+            "plain$$default",
+            "pbkdf2:sha256:1000$saltsalt$a900cf49",
+            "scrypt:1024:8:1$Km5093VrgkJfrMLm$8ce1",
+            "ipaNTHash: iEb36u6PsRetBr3YMLdYbA",
+            "SCRAM-SHA-256$4096:c2FsdA==$abc:def",
+            "{\"credentialData\":\"{}\",\"secretData\":\"{}\"}",
+            "[{\"type\":\"password\",\"secretData\":\"{}\"}]",
+            "!abcdefghijABCDEFGHIJ0123456789abcdefghij",
+        ] {
+            assert!(is_stored(text), "{text}");
+        }
+        for text in [
+            "",
+            "$",
+            "$$",
+            "$ cash $ and carry",
+            "a$b$c$d of the day",
+            "costs 5$ or 6$ a day",
+            "$100 a day and more",
+            "{ braces } are fine",
+            "{}",
+            "{open and never closed",
+            "md5 is weak$",
+            "monsoon over the western ghats",
+            "3f86d0d3d465b7b458c231bf3555c0e3",
+            "ab1Hv2Lg7ltQo",
+            "!what a fine password it is",
+            "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19",
+            "https://example.com/a$b",
+        ] {
+            assert!(!is_stored(text), "{text}");
+        }
+    }
+
     /// The same file's password of 98 characters, of which bcrypt sees 72.
     #[test]
-    fn bcrypt_is_not_fooled_by_the_first_72_bytes() {
+    fn bcrypt_looks_at_72_bytes() {
         let stored = StoredHash::parse("$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui").expect("a hash");
         let seen = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        // Its maker stopped there too, so it is the password; hashed anew, all of it counts.
         assert!(stored.verify(&Secret::new(seen.into())));
-        assert!(!stored.verify(&Secret::new(format!("{seen}chars after 72 are ignored"))));
+        assert!(stored.verify(&Secret::new(format!("{seen}chars after 72 are ignored"))));
+        assert!(!stored.verify(&Secret::new(seen[1..].into())));
+        // passlib 1.7.4.
+        let text = "$2b$04$abcdefghijklmnopqrstuuIAle5L4ue5XyAG2HTzAX6K2n8ZK1yhi";
+        assert!(StoredHash::parse(text).expect("a hash").verify(&Secret::new("long ".repeat(30))));
         let stored = StoredHash::parse("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW").expect("a hash");
         assert!(!stored.verify(&Secret::new("U*U\0".into())));
         assert!(!stored.verify(&Secret::new("U*U\0U*U".into())));
@@ -511,7 +737,7 @@ ldap {PBKDF2-SHA256} | password | {PBKDF2-SHA256}10000$henZGfPWw79Cs8ORDeVNrQ$1d
 ldap {PBKDF2-SHA512} | password | {PBKDF2-SHA512}10000$Je1Uw19Bfv5lArzZ6V3EPw$g4T/1sqBUYWl9o93MVnyQ/8zKGSkPbKaXXsT8WmysXQJhWy8MRP2JFudSL.N9RklQYgDPxPjnfum/F2f/TrppA
 ldap {ARGON2} | password | {argon2}$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4
 ldap {SSHA} | café ₹500 | {SSHA}smlgfvImMkicXbylE64QAS8cZF1zZWFzYWx0MQ==
-ldap {SSHA} | café ₹500 | {ssha}smlgfvImMkicXbylE64QAS8cZF1zZWFzYWx0MQ
+ldap {SSHA} | café ₹500 | {ssha}smlgfvImMkicXbylE64QAS8cZF1zZWFzYWx0MQ==
 ldap {SSHA256} | café ₹500 | {SSHA256}rBR0rXUsKpAZwN8KAbln2hq4nqyjJraNmfZlpELDNWZzZWFzYWx0MQ==
 ldap {SSHA512} | café ₹500 | {Ssha512}Uxb/q010Jslc9RuuI4NW5jvPsR83r0tWenVmoVYlvKUL57+HYeRp0LPjmpt08cPFcOoJr+7LXBKcqD8sSfR1jHNlYXNhbHQx
 ",
@@ -536,6 +762,15 @@ ldap {SSHA512} | café ₹500 | {Ssha512}Uxb/q010Jslc9RuuI4NW5jvPsR83r0tWenVmoVY
             ("MD5-crypt", "$1$deadbeef$0Huu6KHrKLVWfqa4WljDE0"),
             ("MD5-crypt", "$apr1$deadbeef$0Huu6KHrKLVWfqa4WljDE0"),
             ("SHA-256-crypt", "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc8"),
+            ("phpass", "$P$5kn5/0wqNXS/G7u.IYlNwjFLDcJnNW/"),
+            ("phpass", "$H$9zYcEBOTkC5iSf3T3EDWoZ5lj3C1fQ."),
+            ("yescrypt", "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7"),
+            ("yescrypt", "$gy$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7"),
+            ("scrypt-crypt", "$7$DU..../....2Q9obwLhin8qvQl6sisAO/$E1HizYWxBmnIH4sdPkd1UOML9t62Gf.wvNTnt5XFzs8"),
+            ("SHA-1-crypt", "$sha1$5$genu4SQ5$6Jk.ccFkGwagDXpqbTn0nOef1MDh"),
+            ("Sun's MD5-crypt", "$md5,rounds=34000$8So7VYZR$$8zigKd3xskHn4PyTbGYAQ0"),
+            ("DES-crypt", "ziT3KIiSNnYR."),
+            ("DES-crypt", "_7C/.vQ0mfofH0ZVOyDQ"),
             ("SHA-512-crypt", "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJu"),
             ("{MD5} or {SMD5}", "{MD5}X03MO1qnZdYdgyfeuILPmQ=="),
             ("{MD5} or {SMD5}", "{smd5}X03MO1qnZdYdgyfeuILPmXNhbHQ="),
@@ -579,7 +814,6 @@ ldap {SSHA512} | café ₹500 | {Ssha512}Uxb/q010Jslc9RuuI4NW5jvPsR83r0tWenVmoVY
             "{ARGON2}x",
             "argon2$",
             "pbkdf2:md5:1000$saltsalt$a900cf4996b73ab9b2cbda0ad4fbb464",
-            "$2$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
             "{PBKDF2_SHA256}AAAIAA",
             "{SASL}ravi@ACME",
             "{\"credentialData\":\"hunter2\",\"secretData\":\"hunter2\"",
@@ -600,6 +834,11 @@ ldap {SSHA512} | café ₹500 | {Ssha512}Uxb/q010Jslc9RuuI4NW5jvPsR83r0tWenVmoVY
         let scrypt = "scrypt$1024$seasalt$8$2$M/Y1OXzivhHIXy8TmdP+3dusPKO10RWU5Lr9ePXS0T2qsu+2ZfNFPN3Kn5S0QrhcylfI9J9elAWebSnd1EcLyw==";
         let werkzeug = "pbkdf2:sha256:1000$saltsalt$a900cf4996b73ab9b2cbda0ad4fbb464b2f03f64afce6c77caef0ebc376afc9d";
         let ldap = "{PBKDF2}10000$IlfapjA351LuDSwYC0IQ8Q$saHqQTuYnjJN/tmAndT.8mJt.6w";
+        let ssha = "{SSHA}smlgfvImMkicXbylE64QAS8cZF1zZWFzYWx0MQ==";
+        let pbkdf2 = "$pbkdf2-sha256$1000$c2Vhc2FsdDE$9gsE4qSWzk7V8KvI/LEl58PgJkEA.NVWfTHJscAwYYE";
+        let ln = "$scrypt$ln=4,r=8,p=1$c2Vhc2FsdDE$6nvhD04BFXZUVdeeyXQy1BD6uMT/I7bx2rFrq0XGPLg";
+        let v2 = "$bcrypt-sha256$v=2,t=2b,r=4$abcdefghijklmnopqrstuu$tVO8In0m/1GJdyRXZXWHaZwIBVcjphm";
+        let v1 = "$bcrypt-sha256$2b,4$abcdefghijklmnopqrstuu$7GTvpPQ1vvv0Xv.jLp76RZhroLl1h3K";
         for (good, part, bad) in [
             (argon2, "v=19", "v=18"),
             (argon2, "v=19", "x=19"),
@@ -652,7 +891,31 @@ ldap {SSHA512} | café ₹500 | {Ssha512}Uxb/q010Jslc9RuuI4NW5jvPsR83r0tWenVmoVY
             (ldap, "10000", "1e4"),
             (ldap, "$IlfapjA351LuDSwYC0IQ8Q", "$"),
             (ldap, "$IlfapjA351LuDSwYC0IQ8Q", ""),
-            ("{SSHA}smlgfvImMkicXbylE64QAS8cZF1zZWFzYWx0MQ==", "1zZWFzYWx0MQ==", "0="),
+            (ssha, "1zZWFzYWx0MQ==", "0="),
+            (ssha, "MQ==", "MQ="),
+            (ssha, "MQ==", "MQ"),
+            (ssha, "MQ==", "M"),
+            (ssha, "MQ==", ""),
+            (ssha, "MQ==", "MQ==="),
+            (ssha, "MQ==", "MR=="),
+            (ldap, "mJt.6w", "mJt.6"),
+            (ldap, "mJt.6w", "mJt."),
+            (ldap, "mJt.6w", "mJt.6w=="),
+            (django, "h48=", "h48"),
+            (pbkdf2, "AwYYE", "AwYY"),
+            (pbkdf2, "$1000", "$0"),
+            (pbkdf2, "$c2Vhc2FsdDE", ""),
+            (ln, "ln=4", "ln=64"),
+            (ln, "ln=4", "N=16"),
+            (ln, "ln=4,", ""),
+            (ln, "$c2Vhc2FsdDE", "$"),
+            (v2, "v=2", "v=3"),
+            (v2, "r=4", "r=100"),
+            (v2, "r=4", "4"),
+            (v2, "t=2b", "t=2x"),
+            (v2, "jphm", "jph"),
+            (v1, "2b,4", "2b"),
+            (v1, "2b,4", "2b,3"),
         ] {
             assert!(read(good).is_ok(), "{good}");
             let text = good.replace(part, bad);

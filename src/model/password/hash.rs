@@ -4,7 +4,8 @@ use std::fmt;
 
 use argon2::{Algorithm, Argon2, Version};
 use base64::Engine;
-use base64::prelude::BASE64_STANDARD_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
+use pbkdf2::hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 use subtle::ConstantTimeEq;
@@ -99,15 +100,23 @@ impl StoredHash {
         self.scheme
     }
 
-    /// Whether this is the password. It is tried as typed, since that is what other software hashed, and then in
-    /// normalisation form KC, which is what we hash. Both forms take the same time whether they match or not.
+    /// Whether this is the password. It is tried as typed, since that is what other software hashed, and in normalisation
+    /// form KC, which is what we hash; against a hash of other software also in the forms C and D, for what the maker was
+    /// given depended on its keyboard. Each takes the same time whether it matches or not; plain ASCII is one form.
     ///
     /// # Panics
     /// Where there is no memory left, as every allocation.
     pub fn verify(&self, password: &Secret) -> bool {
-        let normal = password.normalised();
-        let typed = self.matches(password);
-        if normal == *password { typed } else { self.matches(&normal) | typed }
+        let mut tried = vec![password.normalised()];
+        if self.scheme != "argon2id" {
+            for form in [password.composed(), password.decomposed()] {
+                if !tried.contains(&form) {
+                    tried.push(form);
+                }
+            }
+        }
+        let typed = if tried.contains(password) { false } else { self.matches(password) };
+        tried.iter().fold(typed, |is_right, form| self.matches(form) | is_right)
     }
 
     /// Whether to hash the password anew, now that the user has typed it: the hash is not an argon2id one of exactly
@@ -142,11 +151,13 @@ pub(super) enum Kdf {
         params: argon2::Params,
         salt: Vec<u8>,
     },
-    /// `hex_sha256`: over the hexadecimal SHA-256 of the password, as Django does it. The output has 23 bytes.
+    /// The output has 23 bytes.
     Bcrypt {
         cost: u32,
         salt: [u8; 16],
-        hex_sha256: bool,
+        before: Before,
+        /// Whether the NUL at the password's end belongs to the key: not in the first version.
+        with_nul: bool,
     },
     Pbkdf2 {
         digest: Digest,
@@ -164,6 +175,34 @@ pub(super) enum Kdf {
     },
     /// The account has no password. Checking takes as long as with one.
     Unusable,
+}
+
+/// What other software does to a password before bcrypt sees it, so that it may be longer than 72 bytes.
+pub(super) enum Before {
+    Nothing,
+    /// The hexadecimal SHA-256: Django.
+    HexSha256,
+    /// The base64 of the SHA-256: passlib.
+    Base64Sha256,
+    /// The base64 of HMAC-SHA-256 with this key: passlib, since 1.7.3.
+    Base64Hmac(Vec<u8>),
+}
+
+impl Before {
+    fn apply(&self, password: &[u8]) -> Zeroizing<Vec<u8>> {
+        let base64 = |digest: [u8; 32]| BASE64_STANDARD.encode(*Zeroizing::new(digest)).into_bytes();
+        Zeroizing::new(match self {
+            Before::Nothing => password.to_vec(),
+            Before::HexSha256 => hex(&*Zeroizing::new(<[u8; 32]>::from(Sha256::digest(password)))).into_bytes(),
+            Before::Base64Sha256 => base64(Sha256::digest(password).into()),
+            Before::Base64Hmac(key) => {
+                #[allow(clippy::expect_used)] // a key may have any length
+                let mut hmac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("a key");
+                hmac.update(password);
+                base64(hmac.finalize().into_bytes().into())
+            }
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,11 +233,9 @@ impl Kdf {
                 argon2.hash_password_into(password, salt, output).expect("memory for argon2");
                 true
             }
-            Kdf::Bcrypt { cost, salt, hex_sha256: true } => {
-                let hex = Zeroizing::new(hex(&*Zeroizing::new(<[u8; 32]>::from(Sha256::digest(password)))));
-                bcrypt(*cost, *salt, hex.as_bytes(), output)
+            Kdf::Bcrypt { cost, salt, before, with_nul } => {
+                bcrypt(*cost, *salt, &before.apply(password), *with_nul, output)
             }
-            Kdf::Bcrypt { cost, salt, hex_sha256: false } => bcrypt(*cost, *salt, password, output),
             Kdf::Pbkdf2 { digest, rounds, salt } => {
                 match digest {
                     Digest::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, *rounds, output),
@@ -230,16 +267,17 @@ impl Kdf {
     }
 }
 
-/// bcrypt sees 72 bytes and stops at a NUL. A password that it would cut does not match: with 72 bytes right the rest
-/// could be anything.
-fn bcrypt(cost: u32, salt: [u8; 16], password: &[u8], output: &mut [u8]) -> bool {
+/// bcrypt sees 72 bytes: what a longer password has behind them its maker did not look at, so it does not count here
+/// either, until the password is hashed anew. It stops at a NUL, which no password of a maker's had.
+fn bcrypt(cost: u32, salt: [u8; 16], password: &[u8], with_nul: bool, output: &mut [u8]) -> bool {
     let mut key = Zeroizing::new([0; 72]);
     let seen = password.len().min(key.len());
     key[..seen].copy_from_slice(&password[..seen]);
-    // The NUL at the end belongs to the key where there is room for it.
-    let digest = bcrypt::bcrypt(cost, salt, &key[..key.len().min(seen + 1)]);
+    // The NUL at the end belongs to the key where there is room for it. Nothing at all is one NUL.
+    let end = if with_nul || seen == 0 { key.len().min(seen + 1) } else { seen };
+    let digest = bcrypt::bcrypt(cost, salt, &key[..end]);
     output.copy_from_slice(&digest[..output.len()]);
-    seen == password.len() && !password.contains(&0)
+    !password.contains(&0)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -335,7 +373,15 @@ mod tests {
         }
         // Other software hashes what was typed: {SSHA} by Python's hashlib, over "cafe\u{301}" and the salt "seasalt1".
         let foreign = "{SSHA}oEAgLm7j2pZzvbosgW/qmoKYqgBzZWFzYWx0MQ==";
-        assert!(verify(foreign, two) && !verify(foreign, one));
+        assert!(verify(foreign, two) && verify(foreign, one) && !verify(foreign, "cafe"));
+        // passlib 1.7.4: over "café crème brûlée" in form D, and over a ligature in form C, which form KC takes apart.
+        let decomposed = "$2b$04$abcdefghijklmnopqrstuuZkVQhvqujUa7iBIRifVFd4ssPK.SwvC";
+        for typed in ["caf\u{e9} cr\u{e8}me br\u{fb}l\u{e9}e", "cafe\u{301} cre\u{300}me bru\u{302}le\u{301}e"] {
+            assert!(verify(decomposed, typed));
+        }
+        let ligature = "$2b$04$abcdefghijklmnopqrstuurgP6L/4iNTSnlMilEdlobP5RfgStT.q";
+        assert!(verify(ligature, "\u{fb01}n de si\u{e8}cle") && verify(ligature, "\u{fb01}n de sie\u{300}cle"));
+        assert!(!verify(ligature, "fin de si\u{e8}cle"));
     }
 
     #[test]

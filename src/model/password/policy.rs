@@ -6,6 +6,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::formats;
 use super::secret::{Secret, gather};
 
 /// Least characters where the password is all it takes to sign in.
@@ -22,6 +23,8 @@ pub enum Weakness {
         least: usize,
     },
     TooLong,
+    /// What other software stores of a password: as a password, it would let in whoever has seen it
+    StoredHash,
     /// A line break, a tab, a NUL: mostly a slip, and some programs stop there
     Control,
     /// On the list of common passwords, by itself or between digits and signs
@@ -37,6 +40,9 @@ impl fmt::Display for Weakness {
         match self {
             Weakness::TooShort { least } => write!(f, "must have {least} characters or more"),
             Weakness::TooLong => write!(f, "must have {MAX_LENGTH} characters or fewer"),
+            Weakness::StoredHash => f.write_str(
+                "must not be a stored hash, which would itself sign in; hashes are imported in a column password_hash",
+            ),
             Weakness::Control => f.write_str("must not hold control characters such as a tab or a line break"),
             Weakness::Common => {
                 f.write_str("must not be one that many people use, nor that with digits or signs added")
@@ -61,6 +67,9 @@ pub fn check(password: &Secret, min_length: usize, context: &[&str]) -> Result<(
     let text = normal.expose();
     let length = text.chars().count();
     let least = min_length.max(MIN_LENGTH_WITH_SECOND_FACTOR);
+    if formats::is_stored(text) {
+        return Err(Weakness::StoredHash);
+    }
     if text.contains(char::is_control) {
         return Err(Weakness::Control);
     }

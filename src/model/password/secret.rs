@@ -25,6 +25,18 @@ impl Secret {
     pub fn normalised(&self) -> Secret {
         Secret(gather(self.expose().nfkc()))
     }
+
+    /// Normalisation form C, as most keyboards give a text.
+    #[must_use]
+    pub fn composed(&self) -> Secret {
+        Secret(gather(self.expose().nfc()))
+    }
+
+    /// Normalisation form D, as some file systems and programs give it.
+    #[must_use]
+    pub fn decomposed(&self) -> Secret {
+        Secret(gather(self.expose().nfd()))
+    }
 }
 
 /// Takes time by the length alone, not by where two secrets differ.

@@ -98,10 +98,18 @@ impl Field {
                 Ok(Value::Null(self.ty.kind))
             };
         }
+        if !self.ty.multiline && text.trim().contains(is_line_break) {
+            return Err(wrong("must be one line".into()));
+        }
         let unset =
             !self.ty.required && self.ty.kind == Kind::Int && matches!(squash(text).as_str(), "none" | "unlimited");
         if unset { Ok(Value::Null(self.ty.kind)) } else { (self.ty.parse)(text, rules).map_err(wrong) }
     }
+}
+
+/// What ends a line (Unicode, section 5.8, table 5-1).
+fn is_line_break(c: char) -> bool {
+    matches!(c, '\n'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Records of another kind of which one has several: the first in its own row, further ones in a table of their own.

@@ -42,6 +42,9 @@ pub struct Type {
     pub label: &'static str,
     /// Most characters of a text, 0 where it does not apply. The schema holds the same bound.
     pub max: usize,
+    /// Whether it may be written in several lines. In all others a line break is an error: a stray quote in a file makes
+    /// one of what are two rows.
+    pub multiline: bool,
     pub parse: fn(&str, &Rules) -> Result<Value, Invalid>,
 }
 
@@ -135,7 +138,7 @@ fn at_most(text: &str, max: usize) -> Result<(), Invalid> {
 }
 
 macro_rules! text_scalar {
-    ($(#[$doc:meta])* $name:ident $([$max:ident])?, $label:literal, $limit:expr, $parse:expr) => {
+    ($(#[$doc:meta])* $name:ident $([$max:ident])? $(@ $multiline:ident)?, $label:literal, $limit:expr, $parse:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name$(<const $max: usize>)?(String);
@@ -151,6 +154,7 @@ macro_rules! text_scalar {
                 role: Role::Plain,
                 label: $label,
                 max: $limit,
+                multiline: !stringify!($($multiline)?).is_empty(),
                 parse: |text, rules| {
                     let parse: fn(&str, &Rules) -> Result<String, Invalid> = $parse;
                     let parsed = parse(text, rules)?;
@@ -291,7 +295,7 @@ text_scalar! {
 
 text_scalar! {
     /// Several lines of text: NFC, without blanks at either end and without control characters.
-    Note[MAX], "TEXT", MAX, |text, _| {
+    Note[MAX] @multiline, "TEXT", MAX, |text, _| {
         let text = composed(text.trim()).replace("\r\n", "\n").replace('\r', "\n");
         refuse(&text, |c| c == '\n' || c == '\t' || !c.is_control(), "must not hold control characters")?;
         Ok(text)
@@ -403,6 +407,7 @@ impl Scalar for Count {
         role: Role::Plain,
         label: "NUMBER",
         max: 0,
+        multiline: false,
         parse: |text, _| {
             let n: i32 = text.trim().parse().ok().filter(|n| *n >= 0).ok_or_else(|| {
                 format!("must be a whole number from 0 to {}, not '{}'", i32::MAX, shorten(text.trim()))
@@ -429,6 +434,7 @@ impl Scalar for Money {
         role: Role::Plain,
         label: "AMOUNT",
         max: 0,
+        multiline: false,
         parse: |text, _| {
             let wrong = || {
                 format!(
@@ -458,6 +464,7 @@ impl Scalar for Date {
         role: Role::Plain,
         label: "DATE",
         max: 0,
+        multiline: false,
         parse: |text, _| {
             let wrong = || format!("must be a date like 1990-04-23, not '{}'", shorten(text.trim()));
             // Days first or months first? Nothing tells: only the order of ISO 8601 is sure.
@@ -486,6 +493,7 @@ impl Scalar for Address {
         role: Role::Plain,
         label: "ADDRESS",
         max: 0,
+        multiline: false,
         parse: |text, _| {
             let address = text.trim().parse::<IpAddr>();
             let wrong =
@@ -512,6 +520,7 @@ impl Scalar for Details {
         role: Role::Plain,
         label: "JSON",
         max: 10_000,
+        multiline: true,
         parse: |text, _| {
             let text = text.trim();
             if text.chars().count() > 10_000 {
@@ -543,6 +552,7 @@ impl Scalar for Moment {
         role: Role::Plain,
         label: "TIME",
         max: 0,
+        multiline: false,
         parse: |text, _| {
             let wrong = || format!("must be a time like 2026-11-21T09:30:00+05:30, not '{}'", shorten(text.trim()));
             let time = DateTime::parse_from_rfc3339(text.trim()).map_err(|_| wrong())?.to_utc();
@@ -565,6 +575,7 @@ impl Scalar for bool {
         role: Role::Plain,
         label: "yes|no",
         max: 0,
+        multiline: false,
         parse: |text, _| match squash(text).as_str() {
             "1" | "yes" | "true" | "y" | "t" | "on" => Ok(Value::Bool(true)),
             "0" | "no" | "false" | "n" | "f" | "off" => Ok(Value::Bool(false)),
@@ -621,6 +632,7 @@ impl<T: Noun> Scalar for Ref<T> {
         role: Role::Ref(T::NOUN),
         label: "KEY",
         max: 0,
+        multiline: false,
         parse: |text, _| {
             let key = text.trim();
             match key.chars().count() {
@@ -658,6 +670,7 @@ macro_rules! choice {
                 role: $crate::model::scalar::Role::Choice($name::WORDS),
                 label: "CHOICE",
                 max: 0,
+                multiline: false,
                 parse: |text, _| {
                     let forms: &[(&str, &[&str])] = &[$(($word, &[$word $(, $also)*])),+];
                     $crate::model::scalar::choose(text, forms)

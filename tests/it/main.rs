@@ -33,6 +33,7 @@ mod signals;
 mod sqlite_faults;
 mod stored_hashes;
 mod stories;
+mod stray_quotes;
 mod surface;
 mod tamper;
 mod terminal;

@@ -601,8 +601,8 @@ fn a_file_is_taken_at_its_word() {
 #[test]
 fn an_organogram_tells_its_faults_by_line() {
     both_with_acme(|p| {
-        let posts = "Post,Name,Unit,Reports To\nA2,Two,Policy,A1\nA3,Three,Policy,A2\nA1,\"One\nand Only\",Policy,XX\n\
-                     B1,Self,Trade,B1\nB2,Fine,Trade,\nB2,Again,Trade,\n";
+        let posts = "Post,Name,Unit,Reports To,bio\nA2,Two,Policy,A1,\nA3,Three,Policy,A2,\nA1,One,Policy,XX,\"One\nand Only\"\n\
+                     B1,Self,Trade,B1,\nB2,Fine,Trade,,\nB2,Again,Trade,,\n";
         let line = "user import - --map Post=external_id --map Unit=department.name --map 'Reports To=reports_to.external_id' \
                     --create-missing --keep-going";
         let said = p.run_with(line, posts).fails(7);

@@ -5,15 +5,17 @@
 //! ([`crate::store::stage`]): its key, its references, an id. Then all rows are checked against each other, in the
 //! database. The second time the good rows are written. Nothing of it grows with the file but the temporary tables.
 
+mod csv_reader;
+mod encoding;
 mod feed;
 mod lists;
 mod mapping;
 mod missing;
 mod passwords;
+
 mod report;
 mod rows;
 mod source;
-mod strict;
 
 use std::fs::File;
 use std::io;
@@ -28,6 +30,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use self::csv_reader::What;
 use self::feed::{Came, Feed, Leavers, Leaving, SHOWN as SHOWN_OF_FEED};
 use self::mapping::{CredentialColumn, ListColumn, Mapping, constants, map_columns};
 use self::passwords::{reset_passwords, used_before};
@@ -228,6 +231,7 @@ impl Import {
                 let texts: Vec<String> = f.parts()?.iter().filter_map(|p| value(plan.desc.field(p)?)).collect();
                 (!texts.is_empty()).then(|| texts.join(" "))
             };
+            let own_key = |f: &Field| (f.column == plan.key.column && !key.is_null()).then(|| key.to_text());
             let others = plan.others.iter().map(|f| value(f));
             let mut row = Row {
                 number: row.number,
@@ -236,7 +240,8 @@ impl Import {
                 is_new: found.is_none(),
                 keys: std::iter::once((!key.is_null()).then(|| key.to_text())).chain(others).collect(),
                 references: plan.references.iter().map(|r| value(r.field).map(|t| plan.normal(r, &t))).collect(),
-                named: plan.named.iter().map(|f| value(f).or_else(|| joined(f))).collect(),
+                // Of a row with a fault only the key may be known.
+                named: plan.named.iter().map(|f| value(f).or_else(|| joined(f)).or_else(|| own_key(f))).collect(),
                 listed: row.listed,
             };
             if !is_good {
@@ -487,7 +492,7 @@ impl Verb for Import {
         stage.check(tx.db, rules).await?;
         report.rejected = stage.rejected(tx.db).await?;
         report.rejects = stage.first_rejects(tx.db, SHOWN).await?;
-        self.write_rejects(tx.db, &stage).await?;
+        self.write_rejects(tx.db, &plan, &stage).await?;
         self.source.check_unchanged()?;
         if report.rejected > 0 && !self.keep_going {
             report.refused = true;
@@ -591,7 +596,11 @@ fn header(rows: &mut Rows) -> Result<Vec<String>> {
     };
     let wrong = |line, what| Problem::invalid(format!("line {line}: {what}")).hint(PASS_OVER);
     if let Some(fault) = row.fault {
-        return Err(wrong(fault.line, fault.what.to_owned()).into());
+        let what = match fault.what {
+            What::LineBreak(_) => format!("the name of column {} {}", fault.column + 1, fault.what),
+            what => what.to_string(),
+        };
+        return Err(wrong(fault.line, what).into());
     }
     if let Some(at) = row.cells.iter().position(|c| c.contains(&0)) {
         return Err(wrong(row.line, format!("the name of column {} holds a NUL character", at + 1)).into());

@@ -1,15 +1,20 @@
 //! What an import says at its end, and the file of rejected rows.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
 use serde_json::json;
+use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::spawn_blocking;
 
+use super::csv_reader::loose_cells;
 use super::feed::Leavers;
 use super::mapping::is_reject_column;
-use super::source::{Rows, Source, Spans, unreadable};
+use super::rows::{ENCODING, Plan};
+use super::source::{Lines, QUOTES, Rows, Source, unreadable};
 use super::{Import, OnConflict, Report};
 use crate::crud::session::Session;
 use crate::crud::whole::Whole;
@@ -55,23 +60,23 @@ fn ends_in_reasons(cells: &[&[u8]]) -> bool {
 
 /// Writes the rows that an import rejects, in the file's own dialect.
 struct Rejects<'a> {
+    path: &'a Path,
     source: &'a Source,
     rows: Rows,
-    spans: Spans,
+    lines: Lines,
     /// For each column of the file whether it is its own: one that was fed back in has reasons of an earlier time.
     own: Vec<bool>,
-    page: Vec<u8>,
+    file: BufWriter<File>,
 }
 
 impl<'a> Rejects<'a> {
     /// Begins with the header.
-    fn new(source: &'a Source) -> Result<Rejects<'a>> {
-        let mut rejects =
-            Rejects { source, rows: source.rows()?, spans: source.spans()?, own: Vec::new(), page: Vec::new() };
-        if source.is_damaged {
-            rejects.page.extend_from_slice(b"\xef\xbb\xbf");
-        }
-        let header = rejects.rows.read()?.map_or_else(csv::ByteRecord::new, |row| row.cells.clone());
+    fn new(path: &'a Path, plan: &'a Plan, file: File) -> Result<Rejects<'a>> {
+        let source = &plan.source;
+        let (rows, lines) = (plan.rows()?, source.lines()?);
+        let mut rejects = Rejects { path, source, rows, lines, own: Vec::new(), file: BufWriter::new(file) };
+        rejects.write(source.mark())?;
+        let header = source.rows()?.read()?.map_or_else(csv::ByteRecord::new, |row| row.cells.clone());
         let is_own = |cell: &[u8]| std::str::from_utf8(cell).map_or(true, |name| !is_reject_column(name.trim()));
         rejects.own = header.iter().map(is_own).collect();
         let cells: Vec<&[u8]> = header.iter().zip(&rejects.own).filter(|(_, own)| **own).map(|(c, _)| c).collect();
@@ -79,33 +84,32 @@ impl<'a> Rejects<'a> {
         Ok(rejects)
     }
 
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        Ok(self.file.write_all(bytes).map_err(|e| unwritable(self.path, &e))?)
+    }
+
     fn line(&mut self, cells: Vec<&[u8]>, reasons: [String; 4]) -> Result<()> {
-        let page = std::mem::take(&mut self.page);
-        let mut csv = csv::WriterBuilder::new().delimiter(self.source.delimiter).flexible(true).from_writer(page);
+        let mut csv = csv::WriterBuilder::new().delimiter(self.source.delimiter).flexible(true).from_writer(Vec::new());
         csv.write_record(cells.into_iter().chain(reasons.iter().map(String::as_bytes)))?;
-        self.page = csv.into_inner().map_err(|e| anyhow::anyhow!(e.to_string()))?;
-        Ok(())
+        let line = csv.into_inner().map_err(|e| anyhow::anyhow!(e.to_string()))?;
+        self.write(&self.source.encoded(&line))
     }
 
     /// Adds the row that is rejected, further down the file than the one before.
     fn add(&mut self, reject: Reject) -> Result<()> {
-        let (cells, span) = loop {
+        let (cells, lines, is_fault) = loop {
             let row = self.rows.read()?.ok_or_else(|| self.source.changed())?;
             if row.number == reject.number {
-                break (row.cells.clone(), row.span);
+                break (row.cells.clone(), row.lines, row.fault.is_some());
             }
         };
-        let is_quote = reject.code == QUOTE;
+        let is_lost = reject.code == ENCODING && self.source.is_converted();
         let reasons =
             [reject.line.to_string(), reject.column.unwrap_or_default(), reject.code.to_owned(), reject.reason];
-        if is_quote {
+        if is_fault || is_lost {
             // What its cells are is the question: it goes out as it is written.
-            let raw = self.spans.read(span).map_err(|e| unreadable(&self.source.shown, &e))?;
-            let n = self.own.iter().take_while(|own| **own).count();
-            let is_last = self.own[n..].iter().all(|own| !own);
-            let raw = if is_last && n < self.own.len() { self.source.first_cells(&raw, n) } else { &raw };
-            self.page.extend_from_slice(raw);
-            self.page.push(self.source.delimiter);
+            self.as_written(lines)?;
+            self.write(&self.source.encoded(&[self.source.delimiter]))?;
             return self.line(Vec::new(), reasons);
         }
         let mut cells: Vec<&[u8]> = cells.iter().collect();
@@ -117,33 +121,60 @@ impl<'a> Rejects<'a> {
         }
         self.line(cells, reasons)
     }
+
+    /// Copies lines, without reasons of an earlier time.
+    fn as_written(&mut self, lines: (u64, u64)) -> Result<()> {
+        let failed = |e: io::Error| unreadable(&self.source.shown, &e);
+        if !self.own.contains(&false) {
+            return Ok(self.lines.copy(lines, &mut self.file).map_err(failed)?);
+        }
+        let mut raw = Vec::new();
+        self.lines.copy(lines, &mut raw).map_err(failed)?;
+        let text = self.source.plain(&raw);
+        let last = text.iter().rposition(|b| *b == b'\n' || *b == b'\r').map_or(0, |n| n + 1);
+        let cells = loose_cells(&text[last..], self.source.delimiter);
+        let texts: Vec<&[u8]> = cells.iter().map(|(a, b)| &text[last + a..last + b]).collect();
+        if texts.len() > REASONS.len() && ends_in_reasons(&texts) {
+            let end = last + cells[cells.len() - REASONS.len()].0 - 1;
+            let end = raw.len() - self.source.encoded(&text[end..]).len();
+            raw.truncate(end);
+        }
+        self.write(&raw)
+    }
+}
+
+/// Writes rejected rows as they come, on a thread of its own: opening and writing wait where the file is a pipe.
+fn write_all(path: &Path, plan: &Plan, rejects: &mut Receiver<Vec<Reject>>) -> Result<()> {
+    let (whole, file) = Whole::create(path).map_err(|e| unwritable(path, &e))?;
+    let mut rejected = Rejects::new(path, plan, file)?;
+    while let Some(some) = rejects.blocking_recv() {
+        for reject in some {
+            rejected.add(reject)?;
+        }
+    }
+    rejected.file.flush().map_err(|e| unwritable(path, &e))?;
+    Ok(whole.finish().map_err(|e| unwritable(path, &e))?)
 }
 
 impl Import {
     /// The original rows with line, column, code and reason: to be mended and fed back in.
-    pub(super) async fn write_rejects(&self, db: &mut Db, stage: &Stage) -> Result<()> {
-        let Some(path) = &self.rejects else { return Ok(()) };
-        let failed = |e: io::Error| unwritable(path, &e);
-        // On threads of their own: where it is a pipe, opening and writing wait for its reader.
-        let place = path.clone();
-        let (whole, mut file) = spawn_blocking(move || Whole::create(&place)).await?.map_err(failed)?;
-        let mut rejected = Rejects::new(&self.source)?;
+    pub(super) async fn write_rejects(&self, db: &mut Db, plan: &Arc<Plan>, stage: &Stage) -> Result<()> {
+        let Some(path) = self.rejects.clone() else { return Ok(()) };
+        let (send, mut receive) = mpsc::channel(1);
+        let plan = Arc::clone(plan);
+        let writer = spawn_blocking(move || write_all(&path, &plan, &mut receive));
         let mut last = 0;
         loop {
             let rejects = stage.rejects(db, last, TOGETHER).await?;
-            let is_end = rejects.is_empty();
-            for reject in rejects {
-                last = reject.number;
-                rejected.add(reject)?;
-            }
-            let page = std::mem::take(&mut rejected.page);
-            file = spawn_blocking(move || file.write_all(&page).map(|()| file)).await?.map_err(failed)?;
-            if is_end {
+            let Some(end) = rejects.last() else { break };
+            last = end.number;
+            // Where nobody takes them the writer has failed, and says below why.
+            if send.send(rejects).await.is_err() {
                 break;
             }
         }
-        whole.finish().map_err(failed)?;
-        Ok(())
+        drop(send);
+        writer.await?
     }
 }
 
@@ -259,6 +290,9 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
     };
     if r.refused && r.rejected < r.read {
         problem = problem.hint(format!("--keep-going imports the other {}", desc.table));
+    }
+    if r.rejects.iter().any(|x| x.code == QUOTE) {
+        problem = problem.hint(QUOTES);
     }
     if verb.on_conflict == OnConflict::Error && r.rejects.iter().any(|x| x.code == ProblemKind::Conflict.word()) {
         problem = problem.hint("--on-conflict skip passes over what is there already, update changes it");

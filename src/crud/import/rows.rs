@@ -1,17 +1,20 @@
 //! Rows of a file, read and checked one by one, on a thread of their own: while one piece is written the next is read.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::{Receiver, Sender};
 use uuid::Uuid;
 
+use super::csv_reader::{KeyTest, Layout, What};
 use super::mapping::{CredentialColumn, ListColumn};
 use super::source::{self, Rows, Source};
 use crate::model::audit::{self, Action, Payload};
 use crate::model::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
 use crate::model::resource::{Descriptor, Field, List, Meta, Record};
-use crate::model::scalar::Rules;
+use crate::model::scalar::{Rules, shorten};
 use crate::model::search;
 use crate::model::value::{Kind, Value};
 use crate::store::chain::Chain;
@@ -23,6 +26,9 @@ use crate::store::tx::Finished;
 
 /// Rows that travel together.
 pub const PIECE: usize = 1000;
+
+/// The code of a row with a cell that is no text in the file's encoding.
+pub const ENCODING: &str = "encoding";
 
 /// How a file's rows become records.
 pub struct Plan {
@@ -137,9 +143,26 @@ impl Plan {
 
     /// The rows behind the header.
     pub fn rows(&self) -> Result<Rows> {
-        let mut rows = self.source.rows()?;
-        rows.read()?;
-        Ok(rows)
+        self.source.rows()?.behind_header(self.layout())
+    }
+
+    /// What tells a text of several lines from rows that a stray quote swallows: only free text is written in several
+    /// lines, and columns that are passed over may be that.
+    fn layout(&self) -> Layout {
+        let is_credential =
+            |at| self.credential.is_some_and(|c| c.at == at) || self.list.is_some_and(|(l, _)| l.at == at);
+        let columns = self.columns.iter().enumerate();
+        let multiline = columns.map(|(at, f)| f.map_or(!is_credential(at), |f| f.ty.multiline)).collect();
+        let (key, rules) = (self.key, self.rules.clone());
+        let at = self.columns.iter().position(|c| c.is_some_and(|c| c.column == key.column));
+        let test = move |text: &str| key.parse(text, &rules).is_ok_and(|v| !v.is_null());
+        Layout::new(multiline, at.map(|at| (at, Arc::new(test) as KeyTest)))
+    }
+
+    /// What the column is called in messages: the field, or what the header says.
+    pub fn column_name(&self, at: usize) -> Option<&str> {
+        let field = self.columns.get(at).copied().flatten().map(Field::name);
+        field.or_else(|| self.source.header.get(at).map(|h| h.trim())).filter(|name| !name.is_empty())
     }
 
     /// Reads and checks one row.
@@ -189,10 +212,16 @@ impl Plan {
     /// The values that a row gives, parsed; references still as keys.
     fn values(&self, row: &source::Row<'_>) -> Result<Given, Reject> {
         if let Some(fault) = &row.fault {
-            return Err(Reject {
-                line: fault.line,
-                ..self.reject(row.number, row.line, None, QUOTE, fault.what.to_owned())
-            });
+            let name = self.column_name(fault.column);
+            let reason = match (&fault.what, name) {
+                (What::LineBreak(_), Some(name)) => format!("{} {}", shorten(name), fault.what),
+                (what, _) => what.to_string(),
+            };
+            if let What::Cells(..) = fault.what {
+                return Err(self.reject(row.number, row.line, None, "field_count", reason));
+            }
+            let reject = self.reject(row.number, row.line, None, QUOTE, reason);
+            return Err(Reject { column: name.map(str::to_owned), ..reject });
         }
         if row.cells.len() != self.columns.len() {
             let reason = format!("the row has {} cells, the header {}", row.cells.len(), self.columns.len());
@@ -202,17 +231,11 @@ impl Plan {
         for (at, field) in &self.in_order {
             let (field, cell) = (*field, &row.cells[*at]);
             let text = std::str::from_utf8(self.source.unmarked(cell)).map_err(|_| {
-                self.reject(
-                    row.number,
-                    row.line,
-                    Some(field),
-                    "encoding",
-                    format!("{} is not UTF-8 text", field.name()),
-                )
+                self.reject(row.number, row.line, Some(field), ENCODING, format!("{} is not UTF-8 text", field.name()))
             })?;
             if self.source.has_lost(text) {
                 let reason = format!("{} holds bytes that are no {} text", field.name(), self.source.encoding);
-                return Err(self.reject(row.number, row.line, Some(field), "encoding", reason));
+                return Err(self.reject(row.number, row.line, Some(field), ENCODING, reason));
             }
             let text = match self.list {
                 Some((list, _)) if list.tells_first && list.at == *at => List::members(text).next().unwrap_or_default(),

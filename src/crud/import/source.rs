@@ -1,8 +1,9 @@
 //! A CSV file as it comes: encoding and delimiter found out, quoting held to strictly, rows one by one.
 
-use std::cell::{Cell, RefCell};
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::rc::Rc;
@@ -13,7 +14,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::strict::{Fault, NEVER_CLOSED, Seen, State, Strict, TooLong};
+use super::csv_reader::{Fault, Layout, Records};
 use crate::model::problem::{Problem, plain};
 use crate::ui::format::{SAFE, is_formula};
 
@@ -30,6 +31,8 @@ pub struct Source {
     pub delimiter: u8,
     /// Lines before the header: titles and notes.
     pub skip: u64,
+    /// The names of its columns, as they are written.
+    pub header: Vec<String>,
     /// Cells were marked for spreadsheets (`export --safe-for-spreadsheets`), and the marks go again.
     pub is_safe: bool,
     #[serde(skip)]
@@ -90,6 +93,29 @@ fn skip_line(reader: &mut impl BufRead) -> io::Result<()> {
     }
 }
 
+/// Where in a cell a byte stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    FieldStart,
+    Bare,
+    Quoted,
+    /// Behind a quote inside a quoted cell: the cell's end, or the first of two.
+    QuoteInQuoted,
+}
+
+impl State {
+    /// The state behind a byte that does, or does not, end a cell outside quotes.
+    fn behind(self, byte: u8, is_end: bool) -> State {
+        match (self, byte) {
+            (State::Quoted, b'"') => State::QuoteInQuoted,
+            (State::Quoted, _) | (State::QuoteInQuoted, b'"') => State::Quoted,
+            _ if is_end => State::FieldStart,
+            (State::FieldStart, b'"') => State::Quoted,
+            _ => State::Bare,
+        }
+    }
+}
+
 /// Delimiters in the order in which a tie is decided.
 const DELIMITERS: &[u8] = b",;\t|";
 
@@ -142,12 +168,14 @@ impl Source {
             is_damaged: is_damaged && encoding == UTF_8,
             delimiter: b',',
             skip,
+            header: Vec::new(),
             is_safe: false,
             file: Some(Opened { file, stamp }),
         };
         source.delimiter = source.find_delimiter()?;
         if let Some(header) = source.rows()?.read()? {
             source.is_safe = header.cells.get(0).is_some_and(|first| first.starts_with(&[SAFE as u8]));
+            source.header = header.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
         }
         Ok(source)
     }
@@ -188,6 +216,42 @@ impl Source {
     /// says so and stood in the file itself is taken as it is.
     pub fn has_lost(&self, cell: &str) -> bool {
         cell.contains('\u{fffd}') && self.encoding.starts_with("utf-16")
+    }
+
+    /// Whether its bytes are not the UTF-8 that is made of them.
+    pub fn is_converted(&self) -> bool {
+        self.encoding != "utf-8"
+    }
+
+    /// What a file with some of its rows begins with, to be read the same way.
+    pub fn mark(&self) -> &'static [u8] {
+        match self.encoding.as_str() {
+            "utf-16le" => b"\xff\xfe",
+            "utf-16be" => b"\xfe\xff",
+            "utf-8" if self.is_damaged => b"\xef\xbb\xbf",
+            _ => b"",
+        }
+    }
+
+    /// UTF-8 in the file's own encoding; what it has no character for becomes a question mark.
+    pub fn encoded<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        let units = |to_bytes: fn(u16) -> [u8; 2]| {
+            String::from_utf8_lossy(text).encode_utf16().flat_map(to_bytes).collect::<Vec<u8>>()
+        };
+        match self.encoding.as_str() {
+            "utf-8" => Cow::Borrowed(text),
+            "utf-16le" => units(u16::to_le_bytes).into(),
+            "utf-16be" => units(u16::to_be_bytes).into(),
+            _ => super::encoding::encode(&self.encoding, &String::from_utf8_lossy(text)).into(),
+        }
+    }
+
+    /// Bytes of the file as UTF-8, as far as they are characters.
+    pub fn plain<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        match Encoding::for_label(self.encoding.as_bytes()).filter(|_| self.is_converted()) {
+            None => Cow::Borrowed(bytes),
+            Some(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned().into_bytes().into(),
+        }
     }
 
     /// The file as UTF-8, from the header on, and how many of its bytes have been read.
@@ -231,73 +295,108 @@ impl Source {
         Ok(DELIMITERS[best])
     }
 
-    /// The rows from the beginning, the header first.
+    /// The header, and then, where no more is known of the columns, the rows behind it as their quotes have them.
     pub fn rows(&self) -> Result<Rows> {
         let (decoded, bytes) = self.decoded()?;
-        let seen: Rc<RefCell<Seen>> = Rc::default();
-        let reader = csv::ReaderBuilder::new()
-            .delimiter(self.delimiter)
-            .flexible(true)
-            .has_headers(false)
-            .buffer_capacity(1 << 16)
-            .from_reader(Strict::new(decoded, self.delimiter, 1 + self.skip, Rc::clone(&seen)));
-        Ok(Rows { shown: self.shown.clone(), reader, cells: csv::ByteRecord::new(), number: 0, seen, bytes })
+        let records = Records::new(decoded, self.delimiter, 1 + self.skip, Layout::default());
+        Ok(Rows { shown: self.shown.clone(), records, cells: csv::ByteRecord::new(), number: 0, bytes })
     }
 
-    /// For reading rows as they are written, one after another.
-    pub fn spans(&self) -> Result<Spans> {
-        Ok(Spans { reader: self.decoded()?.0, at: 0 })
-    }
-
-    /// The first cells of a row as it is written.
-    pub fn first_cells<'a>(&self, raw: &'a [u8], n: usize) -> &'a [u8] {
-        let mut state = State::FieldStart;
-        let mut ends = raw.iter().enumerate().filter_map(|(i, byte)| {
-            state = state.behind(*byte, *byte == self.delimiter);
-            (state == State::FieldStart).then_some(i)
-        });
-        let end = n.checked_sub(1).and_then(|n| ends.nth(n));
-        end.map_or(raw, |end| &raw[..end])
+    /// For reading lines as they are written, one after another.
+    pub fn lines(&self) -> Result<Lines> {
+        let opened = self.file.as_ref().ok_or_else(|| anyhow::anyhow!("{} is not open", self.shown))?;
+        let from_start = FromStart { file: Arc::clone(&opened.file), at: Rc::default() };
+        let wide = match self.encoding.as_str() {
+            "utf-16le" => Some(u16::from_le_bytes as fn([u8; 2]) -> u16),
+            "utf-16be" => Some(u16::from_be_bytes as fn([u8; 2]) -> u16),
+            _ => None,
+        };
+        Ok(Lines { reader: BufReader::with_capacity(1 << 16, from_start), line: 1, wide })
     }
 }
 
-/// Reads pieces of a file, each behind the one before.
-pub struct Spans {
-    reader: Decoded,
-    at: u64,
+/// Reads lines of a file, each behind the one before, in the file's own encoding.
+pub struct Lines {
+    reader: BufReader<FromStart>,
+    line: u64,
+    /// Of characters that are two bytes long.
+    wide: Option<fn([u8; 2]) -> u16>,
 }
 
-impl Spans {
-    /// The bytes of a row, without the end of its line.
-    pub fn read(&mut self, (start, end): (u64, u64)) -> io::Result<Vec<u8>> {
-        io::copy(&mut (&mut self.reader).take(start - self.at), &mut io::sink())?;
-        let mut raw = Vec::new();
-        (&mut self.reader).take(end - start).read_to_end(&mut raw)?;
-        self.at = end;
-        while raw.ends_with(b"\n") || raw.ends_with(b"\r") {
-            raw.pop();
+impl Lines {
+    /// Copies the lines from one up to another, without the end of the last.
+    pub fn copy(&mut self, (first, behind): (u64, u64), into: &mut impl Write) -> io::Result<()> {
+        let mut end = Vec::new();
+        while self.line < behind {
+            let is_wanted = self.line >= first;
+            if self.line > first {
+                into.write_all(&end)?;
+            }
+            end.clear();
+            self.line(is_wanted, into, &mut end)?;
+            self.line += 1;
         }
-        Ok(raw)
+        Ok(())
+    }
+
+    /// One line; its end is put aside.
+    fn line(&mut self, is_wanted: bool, into: &mut impl Write, end: &mut Vec<u8>) -> io::Result<()> {
+        let width = if self.wide.is_some() { 2 } else { 1 };
+        loop {
+            let bytes = self.reader.fill_buf()?;
+            let found = match self.wide {
+                None => bytes.iter().position(|b| matches!(b, b'\n' | b'\r')),
+                Some(unit) => {
+                    let is_end = |c: &[u8]| matches!(unit([c[0], c[1]]), 10 | 13);
+                    bytes.chunks_exact(2).position(is_end).map(|n| n * 2)
+                }
+            };
+            // A buffer holds whole characters but at the end of a file that is cut off.
+            let n = found.unwrap_or(bytes.len());
+            if is_wanted {
+                into.write_all(&bytes[..n])?;
+            }
+            let is_last = bytes.is_empty();
+            let is_return = found.is_some_and(|n| bytes[n..n + width].contains(&b'\r'));
+            end.extend_from_slice(&bytes[n..n + found.map_or(0, |_| width)]);
+            self.reader.consume(n + found.map_or(0, |_| width));
+            if found.is_none() {
+                if is_last {
+                    return Ok(());
+                }
+                continue;
+            }
+            let next = self.reader.fill_buf()?;
+            let is_feed = match self.wide {
+                None => next.first() == Some(&b'\n'),
+                Some(unit) => next.len() > 1 && unit([next[0], next[1]]) == 10,
+            };
+            if is_return && is_feed {
+                end.extend_from_slice(&next[..width]);
+                self.reader.consume(width);
+            }
+            return Ok(());
+        }
     }
 }
 
 /// Rows of a file, one by one.
 pub struct Rows {
     shown: String,
-    reader: csv::Reader<Strict<Decoded>>,
+    records: Records<Decoded>,
     cells: csv::ByteRecord,
     number: u64,
-    seen: Rc<RefCell<Seen>>,
     bytes: Rc<Cell<u64>>,
 }
 
-/// One row: its cells, its number (the header is 0), the line it begins on, and what is wrong with its quotes.
+/// One row: its cells as far as they are known, its number (the header is 0), the line it is told by, and what is wrong
+/// with its quotes.
 pub struct Row<'a> {
     pub cells: &'a csv::ByteRecord,
     pub number: u64,
     pub line: u64,
-    /// From which byte to which it is written, for [`Spans`].
-    pub span: (u64, u64),
+    /// From which line up to which it is written, for [`Lines`].
+    pub lines: (u64, u64),
     pub fault: Option<Fault>,
 }
 
@@ -307,45 +406,29 @@ impl Rows {
         self.bytes.get()
     }
 
-    /// The next row that is not blank.
-    pub fn read(&mut self) -> Result<Option<Row<'_>>> {
-        if !self.reader.read_byte_record(&mut self.cells).map_err(|e| self.unreadable(&e))? {
-            return Ok(None);
-        }
-        let end = self.reader.position().byte();
-        let mut seen = self.seen.borrow_mut();
-        let (mut start, mut line, mut fault) = (0, 0, None);
-        while let Some(began) = seen.starts.pop_front_if(|(offset, _)| *offset < end) {
-            (start, line) = began;
-        }
-        while let Some(next) = seen.faults.pop_front_if(|f| f.offset < end) {
-            fault = fault.or(Some(next));
-        }
-        drop(seen);
-        if let Some(open) = fault.as_ref().filter(|f| f.what == NEVER_CLOSED) {
-            let unclosed = Problem::invalid(format!("line {}: {NEVER_CLOSED}", open.line)).hint(UNCLOSED);
-            return Err(unclosed.hint_maybe((self.number == 0).then(|| PASS_OVER.to_owned())).into());
-        }
-        let number = self.number;
-        self.number += 1;
-        Ok(Some(Row { cells: &self.cells, number, line, span: (start, end), fault }))
+    /// Passes over the header, and says what the rows behind it may hold.
+    pub fn behind_header(mut self, layout: Layout) -> Result<Rows> {
+        self.read()?;
+        self.records.set_layout(layout);
+        Ok(self)
     }
 
-    fn unreadable(&self, e: &csv::Error) -> Problem {
-        match e.kind() {
-            csv::ErrorKind::Io(e) => match e.get_ref().and_then(|e| e.downcast_ref::<TooLong>()) {
-                Some(too_long) => Problem::invalid(too_long.to_string()).hint(UNCLOSED),
-                None => unreadable(&self.shown, e),
-            },
-            _ => Problem::invalid(format!("{} is no CSV file that can be read", self.shown)),
-        }
+    /// The next row that is not blank.
+    pub fn read(&mut self) -> Result<Option<Row<'_>>> {
+        let record = self.records.read(&mut self.cells).map_err(|e| unreadable(&self.shown, &e))?;
+        let Some(record) = record else { return Ok(None) };
+        let number = self.number;
+        self.number += 1;
+        let line = record.fault.as_ref().map_or(record.lines.0, |f| f.line);
+        Ok(Some(Row { cells: &self.cells, number, line, lines: record.lines, fault: record.fault }))
     }
 }
 
 /// Where the first line is no header.
 pub const PASS_OVER: &str = "the first line names the columns; --skip-lines N passes over lines before it";
 
-const UNCLOSED: &str = "is the file complete? in a quoted cell each quote is written twice";
+/// Where a quote stands wrong.
+pub const QUOTES: &str = "is the file complete? in a quoted cell each quote is written twice";
 
 /// How many characters beyond ASCII a file has as UTF-8, and how many runs of bytes that are none; read once, in pieces.
 fn characters(file: &Arc<File>) -> io::Result<(u64, u64)> {
@@ -392,7 +475,7 @@ pub fn unreadable(shown: &str, e: &io::Error) -> Problem {
 mod tests {
     use super::*;
 
-    type Read = (u64, Vec<String>, Option<(u64, &'static str)>);
+    type Read = (u64, Vec<String>, Option<(u64, String)>);
 
     /// Rows as text, with the line and what is wrong.
     fn read(bytes: &[u8]) -> Vec<Read> {
@@ -403,28 +486,9 @@ mod tests {
         let mut found = Vec::new();
         while let Some(row) = rows.read().expect("a row") {
             let cells = row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
-            found.push((row.line, cells, row.fault.map(|f| (f.line, f.what))));
+            found.push((row.line, cells, row.fault.map(|f| (f.line, f.what.to_string()))));
         }
         found
-    }
-
-    #[test]
-    fn quotes_are_held_to() {
-        let rows = read(b"a,b\n1,\"x \"\"y\"\" z\"\n2,5\" pipe\n3,\"x\" y\n4,ok\n\"multi\nline\",6\n");
-        let faults: Vec<_> = rows.iter().map(|(line, _, fault)| (*line, *fault)).collect();
-        assert_eq!(
-            faults,
-            [
-                (1, None),
-                (2, None),
-                (3, Some((3, "a quote stands inside a cell that is not quoted"))),
-                (4, Some((4, "there is text behind a closing quote"))),
-                (5, None),
-                (6, None),
-            ]
-        );
-        assert_eq!(rows[1].1, ["1", "x \"y\" z"]);
-        assert_eq!(rows[5].1, ["multi\nline", "6"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use crate::crud::session::{Access, Session};
 use crate::crud::{fill, import, read, remove, trail, write};
 use crate::model::RESOURCES;
+use crate::model::audit::Action;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
 use crate::model::value::Kind;
@@ -746,9 +747,39 @@ impl Found {
     /// The permission that the gate asks for; none for what needs no database.
     pub fn access(&self) -> Option<Access> {
         match self {
-            Found::Leaf(l) => Some(Access { permission: l.permission.to_owned(), writes: l.writes }),
-            Found::Generic(g, d) => Some(Access { permission: format!("{}:{}", d.table, g.action), writes: g.writes }),
+            Found::Leaf(l) => Some(Access {
+                permission: l.permission.to_owned(),
+                recorded: recorded(l.noun, l.verb, l.permission.rsplit(':').next().unwrap_or_default()),
+                writes: l.writes,
+            }),
+            Found::Generic(g, d) => Some(Access {
+                permission: format!("{}:{}", d.table, g.action),
+                recorded: recorded(d.noun, g.verb, g.action),
+                writes: g.writes,
+            }),
             Found::Plain => None,
         }
     }
+}
+
+/// Verbs that are recorded under another word than that of their permission, of one noun or of all.
+const RECORDED: &[(&str, &str, Action)] = &[
+    ("", "activate", Action::Activate),
+    ("", "deactivate", Action::Deactivate),
+    ("", "move", Action::Move),
+    ("user", "block", Action::UserBlock),
+    ("user", "unblock", Action::UserUnblock),
+    ("user", "invite", Action::Update),
+    ("user", "uninvite", Action::Update),
+    ("user", "passwd", Action::PasswordChange),
+    ("user", "check-password", Action::PasswordChange),
+    ("setting", "set", Action::ConfigChange),
+    ("setting", "reset", Action::ConfigChange),
+    ("", "init", Action::Migrate),
+];
+
+/// The word under which what a verb does is recorded, and its refusal too.
+fn recorded(noun: &str, verb: &str, permission: &'static str) -> &'static str {
+    let of_verb = RECORDED.iter().find(|(n, v, _)| (n.is_empty() || *n == noun) && *v == verb);
+    of_verb.map_or(permission, |(.., action)| action.word())
 }

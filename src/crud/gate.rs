@@ -1,13 +1,17 @@
 //! The gate that every writing verb goes through: permission, transaction, run, invariants, audit, commit.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Map;
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
 
 use super::session::Session;
 use crate::access;
-use crate::model::audit::Status;
+use crate::model::RESOURCES;
+use crate::model::audit::{Payload, Status};
 use crate::model::problem::{Kind, Problem};
 use crate::model::scalar::Rules;
 use crate::store::postgres::LockTimeout;
@@ -167,22 +171,38 @@ async fn try_log(s: &mut Session<'_>, messages: &[Message]) -> Result<()> {
     tx.commit().await
 }
 
+/// Ids of those that a refused command was about, at most; of more their number tells.
+const NAMED: usize = 1000;
+
 async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> Result<()> {
     let permit = Permit::issue(&s.access.permission);
     let origin = s.origin.clone();
     let (clock, random, org, access) = (s.clock, s.random, s.about, s.access.clone());
-    let refused = std::mem::take(&mut s.refused);
-    let db = s.db().await?;
-    let mut tx = Tx::begin(db, permit, &origin, clock, random, &mut |_| {}).await?;
-    tx.lock(&[org], &mut |_| {}).await?;
-    tx.mark(status, &problem.sentence);
-    let mut details = refused;
+    let mut details = std::mem::take(&mut s.refused);
+    details.insert("verb".into(), s.verb.as_str().into());
     details.insert("exit_code".into(), problem.kind.exit_code().into());
-    let noun = match crate::model::RESOURCES.iter().find(|d| d.table == access.resource()) {
+    let mut seen = HashSet::new();
+    let mut targets = std::mem::take(&mut s.targets);
+    targets.retain(|t| t.org == org && seen.insert((t.noun, t.id, t.key.clone())));
+    let noun = match RESOURCES.iter().find(|d| d.table == access.resource()) {
         Some(desc) => desc.noun,
         None if access.resource() == settings::TABLE => settings::NOUN,
         None => access.resource(),
     };
-    tx.refusal(org, access.action(), noun, details).await?;
+    let db = s.db().await?;
+    let mut tx = Tx::begin(db, permit, &origin, clock, random, &mut |_| {}).await?;
+    tx.lock(&[org], &mut |_| {}).await?;
+    tx.mark(status, &problem.sentence);
+    let (noun, id, key) = match targets.as_slice() {
+        [] => (noun, Uuid::nil(), None),
+        [one] => (one.noun, one.id, one.key.clone()),
+        several => {
+            let ids: Vec<Json> = several.iter().take(NAMED).map(|t| t.id.to_string().into()).collect();
+            details.insert("resource_ids".into(), ids.into());
+            details.insert("resources".into(), several.len().into());
+            (several[0].noun, Uuid::nil(), None)
+        }
+    };
+    tx.refusal(org, access.recorded, noun, id, Payload { key, details, ..Payload::default() }).await?;
     tx.commit().await
 }

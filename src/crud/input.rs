@@ -16,13 +16,15 @@ use crate::model::{org, resource};
 use crate::store::query::{Condition, Op, column};
 use crate::store::records::{self, Column, Life};
 
-/// Finds the one record that a key names, or says which is nearest.
+/// Finds the one record that a key names, or says which is nearest: what the command is about, and a refusal of it too.
 pub async fn find(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, life: Life) -> Result<Record> {
     let org = if desc.is_org() { None } else { s.org().await? };
-    find_in(s, desc, org, key, life).await
+    let record = find_in(s, desc, org, key, life).await?;
+    s.is_about(&record);
+    Ok(record)
 }
 
-/// As [`find`], in a given organisation.
+/// As [`find`], in a given organisation, and of what the command only refers to.
 pub async fn find_in(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
@@ -31,28 +33,112 @@ pub async fn find_in(
     life: Life,
 ) -> Result<Record> {
     let rules = s.rules.clone();
-    let db = s.db().await?;
-    let mut found = records::by_key(db, desc, org, key, life, &rules).await?;
+    let found = records::by_key(s.db().await?, desc, org, key, life, &rules).await?;
     if found.is_empty() {
         return Err(not_found(s, desc, org, key, life).await?.into());
     }
-    // Several deleted records may have had the key: the latest is meant.
-    found.sort_by_key(|r| (r.meta.org_id, r.meta.deleted_at));
-    let orgs: Vec<i32> = found.iter().map(|r| r.meta.org_id).collect();
-    if !desc.is_org() && orgs.iter().any(|o| *o != orgs[0]) {
-        let mut codes = Vec::new();
-        for org in orgs {
-            let code = records::org_code(db, org).await?;
-            if !codes.contains(&code) {
-                codes.push(code);
-            }
-        }
-        let sentence = format!("{} {} exists in several organisations: {}", desc.noun, shorten(key), codes.join(", "));
-        return Err(Problem::usage(sentence).hint("name the one that is meant with --org").into());
-    }
-    let record = found.pop().ok_or_else(|| Problem::not_found("nothing was found"))?;
+    of_one_org(s, desc, key, &found).await?;
+    let [record] = found.as_slice() else {
+        let gone: Vec<Gone> = found.iter().map(Gone::deleted).collect();
+        return Err(several_gone(desc, key, &gone).into());
+    };
     s.about = record.meta.org_id;
+    Ok(record.clone())
+}
+
+/// The deleted record that a key names; of several that had it, the one that was deleted last, which is said.
+pub async fn find_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Record> {
+    let org = if desc.is_org() { None } else { s.org().await? };
+    let rules = s.rules.clone();
+    let mut found = records::by_key(s.db().await?, desc, org, key, Life::Deleted, &rules).await?;
+    if found.len() < 2 {
+        return find(s, desc, key, Life::Deleted).await;
+    }
+    of_one_org(s, desc, key, &found).await?;
+    found.sort_by_key(|r| std::cmp::Reverse((r.meta.deleted_at, r.meta.id)));
+    let record = found.remove(0);
+    let earlier: Vec<String> = found.iter().map(|r| Gone::deleted(r).told()).collect();
+    s.ui.status(&format!(
+        "note: {} was deleted last of those that had the key; before it: {}",
+        Gone::deleted(&record).told(),
+        earlier.join(", ")
+    ));
+    s.about = record.meta.org_id;
+    s.is_about(&record);
     Ok(record)
+}
+
+/// Everybody who has a key, and everybody who had it when deleted.
+pub async fn find_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
+    let org = if desc.is_org() { None } else { s.org().await? };
+    let rules = s.rules.clone();
+    let found = records::holders(s.db().await?, desc, org, key, &rules).await?;
+    if found.is_empty() {
+        return Err(not_found(s, desc, org, key, Life::Any).await?.into());
+    }
+    of_one_org(s, desc, key, &found).await?;
+    Ok(found)
+}
+
+/// Refuses a key that several organisations use.
+async fn of_one_org(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, found: &[Record]) -> Result<()> {
+    let mut orgs: Vec<i32> = found.iter().map(|r| r.meta.org_id).collect();
+    orgs.sort_unstable();
+    orgs.dedup();
+    if desc.is_org() || orgs.len() < 2 {
+        return Ok(());
+    }
+    let mut codes = Vec::new();
+    for org in orgs {
+        codes.push(records::org_code(s.db().await?, org).await?);
+    }
+    let sentence = format!("{} {} exists in several organisations: {}", desc.noun, shorten(key), codes.join(", "));
+    Err(Problem::usage(sentence).hint("name the one that is meant with --org").into())
+}
+
+/// A record that had a key, and is deleted or purged.
+#[derive(Debug, Clone)]
+pub struct Gone {
+    pub org: i32,
+    pub id: Uuid,
+    at: Option<DateTime<Utc>>,
+    how: &'static str,
+}
+
+impl Gone {
+    pub fn deleted(record: &Record) -> Gone {
+        Gone { org: record.meta.org_id, id: record.meta.id, at: record.meta.deleted_at, how: "deleted" }
+    }
+
+    pub fn purged(org: i32, id: Uuid, at: DateTime<Utc>) -> Gone {
+        Gone { org, id, at: Some(at), how: "purged" }
+    }
+
+    /// One of which only the id is known.
+    pub fn purged_sometime(org: i32, id: Uuid) -> Gone {
+        Gone { org, id, at: None, how: "" }
+    }
+
+    /// `0195... (deleted 2026-11-03T09:30:00Z)`
+    pub fn told(&self) -> String {
+        self.named(&self.id.to_string())
+    }
+
+    /// The same under another name than its id.
+    pub fn named(&self, name: &str) -> String {
+        match self.at {
+            Some(at) => format!("{name} ({} {})", self.how, rfc3339(at)),
+            None => name.to_owned(),
+        }
+    }
+}
+
+/// Several that are gone had the key, and nobody can tell which of them is meant.
+pub fn several_gone(desc: &Descriptor, key: &str, gone: &[Gone]) -> Problem {
+    let all: Vec<String> = gone.iter().take(10).map(Gone::told).collect();
+    let more = if gone.len() > all.len() { ", ..." } else { "" };
+    Problem::conflict(format!("several deleted {} had the key {}", desc.table, shorten(key)))
+        .hint(format!("name the one that is meant by its id: {}{more}", all.join(", ")))
 }
 
 async fn not_found(

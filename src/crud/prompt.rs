@@ -1,14 +1,15 @@
 //! Questions at the terminal: a field's value, the record that is meant. Asked before a transaction, never inside one.
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::input::parse;
 use super::session::Session;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Field, Mark};
+use crate::model::resource::{Descriptor, Field, Mark, Record};
 use crate::model::scalar::{Role, Rules, shorten};
-use crate::model::value::{Kind, Value};
+use crate::model::value::{Kind, Value, rfc3339};
 use crate::store::query::{Query, column};
 use crate::store::records::{self, Life};
 use crate::store::search::Wanted;
@@ -114,12 +115,14 @@ pub async fn record(
         }
         let rules = s.rules.clone();
         let mut named = records::by_key(s.db().await?, desc, org, &text, life, &rules).await?;
-        // Of several deleted records that had the key, the latest is meant.
-        named.sort_by_key(|r| r.meta.deleted_at);
-        if let Some(record) = named.pop() {
+        if let [record] = named.as_slice() {
             return Ok(Some(record.meta.id));
         }
-        let mut found = candidates(s, desc, org, life, Some(&text), FOUND + 1).await?;
+        let mut found = match named.is_empty() {
+            true => candidates(s, desc, org, life, Some(&text), FOUND + 1).await?,
+            // Several that are gone had the key.
+            false => named.drain(..).map(|r| Candidate::of(&r)).collect(),
+        };
         if found.is_empty() {
             s.ui.warn(&format!("no {} is called '{}'", desc.noun, shorten(&text)));
             continue;
@@ -141,12 +144,21 @@ struct Candidate {
     id: Uuid,
     key: String,
     name: String,
+    deleted_at: Option<DateTime<Utc>>,
 }
 
-/// `CODE   Name`, the names below each other.
+impl Candidate {
+    fn of(record: &Record) -> Candidate {
+        let (meta, name) = (&record.meta, record.desc.field("name").map(|f| record.get(f.column).to_text()));
+        Candidate { id: meta.id, key: record.key(), name: name.unwrap_or_default(), deleted_at: meta.deleted_at }
+    }
+}
+
+/// `CODE   Name`, the names below each other; of deleted ones also when, for several may have had one code.
 fn lines(candidates: &[Candidate]) -> Vec<String> {
     let width = candidates.iter().map(|c| c.key.chars().count()).max().unwrap_or_default();
-    candidates.iter().map(|c| format!("{:width$}  {}", c.key, c.name).trim_end().to_owned()).collect()
+    let gone = |c: &Candidate| c.deleted_at.map_or(String::new(), |at| format!("  (deleted {})", rfc3339(at)));
+    candidates.iter().map(|c| format!("{:width$}  {}{}", c.key, c.name, gone(c)).trim_end().to_owned()).collect()
 }
 
 async fn candidates(
@@ -163,11 +175,16 @@ async fn candidates(
     query.life = life;
     query.limit = Some(limit);
     query.search = words.map(|text| Wanted { text: text.to_owned(), whole: false, among: None });
-    query.columns = vec![column(&all, "id")?.clone(), column(&all, desc.key().name())?.clone()];
+    query.columns = vec![
+        column(&all, "id")?.clone(),
+        column(&all, desc.key().name())?.clone(),
+        column(&all, "deleted_at")?.clone(),
+    ];
     query.columns.extend(all.iter().find(|c| c.name == "name").cloned());
     let page = query.page(s.db().await?).await?;
     let candidate = |row: &crate::store::sql::Row| {
-        Ok(Candidate { id: row.uuid(0)?, key: row.value(1).to_text(), name: row.value(2).to_text() })
+        let name = row.0.get(3).map(Value::to_text).unwrap_or_default();
+        Ok(Candidate { id: row.uuid(0)?, key: row.value(1).to_text(), name, deleted_at: row.value(2).as_time() })
     };
     page.rows.iter().map(candidate).collect()
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::gate::{self, Verb};
-use super::input::{filter, find, keys, rules_for_filter};
+use super::input::{filter, find, find_holders, keys, rules_for_filter};
 use super::past;
 use super::session::{Access, Session};
 use super::whole::Redirected;
@@ -308,9 +308,27 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     let life = if m.get_flag("with-deleted") { Life::Any } else { Life::Live };
     let mut which = Vec::new();
     for key in keys(s, desc, life, m).await? {
-        let found = find(s, desc, &key, life).await;
-        past::vouch_for(s, desc, &found).await?;
-        which.push(found?.meta.place());
+        // With the deleted ones, everybody who had the key.
+        let found = match life {
+            Life::Live => find(s, desc, &key, life).await.map(|r| vec![r]),
+            _ => find_holders(s, desc, &key).await,
+        };
+        match found {
+            Ok(all) => {
+                for record in all {
+                    let place = record.meta.place();
+                    past::vouch_for(s, desc, &Ok(record)).await?;
+                    if !which.contains(&place) {
+                        which.push(place);
+                    }
+                }
+            }
+            Err(e) => {
+                let found = Err(e);
+                past::vouch_for(s, desc, &found).await?;
+                found?;
+            }
+        }
     }
     print(s, desc, &which).await
 }
@@ -366,7 +384,11 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let with_hashes = m.try_get_one::<bool>("with-hashes").ok().flatten().copied().unwrap_or(false);
     if with_hashes {
         // More than the data of an organisation, and a right of its own.
-        s.access = Access { permission: format!("{}:export_hashes", desc.table), writes: true };
+        s.access = Access {
+            permission: format!("{}:export_hashes", desc.table),
+            recorded: Action::Export.word(),
+            writes: true,
+        };
     }
     gate::allow(s)?;
     past::look_back(s, desc, m).await?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::gate::{self, Verb};
-use super::input::{find, find_in, keys, time};
+use super::input::{find, find_deleted, find_in, keys, time};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{Target, described, dry_run_note, keys_free, targets};
@@ -428,7 +428,7 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let mut deletions: Vec<(i32, Uuid)> = Vec::new();
     let mut named = Vec::new();
     for key in keys(s, desc, Life::Deleted, m).await? {
-        let record = find(s, desc, &key, Life::Deleted).await?;
+        let record = find_deleted(s, desc, &key).await?;
         let deletion = record.meta.deletion_id.map(|d| (record.meta.org_id, d));
         deletions.extend(deletion.filter(|d| !deletions.contains(d)));
         named.push(record);

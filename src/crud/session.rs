@@ -9,13 +9,14 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
+use super::input::Gone;
 use super::prompt;
 use crate::access::Subject;
 use crate::model::chance::{Clock, Ids, Random};
 use crate::model::org::{Org, SYSTEM};
 use crate::model::problem::{Kind, Problem};
-use crate::model::resource::Resource;
-use crate::model::scalar::Rules;
+use crate::model::resource::{Record, Resource};
+use crate::model::scalar::{Rules, shorten};
 use crate::model::setting::{Setting, Typed};
 use crate::store::db::Db;
 use crate::store::location::{Location, Opening};
@@ -33,19 +34,26 @@ use crate::ui::Ui;
 pub struct Access {
     /// `branches:update`
     pub permission: String,
+    /// The word under which its refusal is recorded: that of its success, wherever it has one.
+    pub recorded: &'static str,
     /// Whether it changes the database: then a refusal of it is recorded.
     pub writes: bool,
 }
 
 impl Access {
-    /// The action word of the permission.
-    pub fn action(&self) -> &str {
-        self.permission.split_once(':').map_or("", |(_, action)| action)
-    }
     /// The resource word of the permission.
     pub fn resource(&self) -> &str {
         self.permission.split_once(':').map_or("", |(resource, _)| resource)
     }
+}
+
+/// A record that a command is to change or to tell of: a refusal names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    pub noun: &'static str,
+    pub org: i32,
+    pub id: uuid::Uuid,
+    pub key: Option<String>,
 }
 
 /// The environment variables, handed in.
@@ -82,6 +90,8 @@ pub struct Session<'a> {
     pub only_key: Option<String>,
     /// Keys that were dealt with one by one: what was done for them stays done.
     pub dealt_with: Rc<Cell<u64>>,
+    /// The records that it turned out to be about.
+    pub targets: Vec<About>,
     /// The organisation that the command turned out to be about: refusals are recorded there.
     pub about: i32,
     /// Set from the commit on: a signal then waits for the end, for what is done can't be called undone.
@@ -128,6 +138,7 @@ impl<'a> Session<'a> {
             past: None,
             only_key: None,
             dealt_with: Rc::default(),
+            targets: Vec::new(),
             about: SYSTEM,
             verb: String::new(),
             log: Vec::new(),
@@ -176,6 +187,16 @@ impl<'a> Session<'a> {
         if let Some(db) = self.db.take() {
             db.close().await;
         }
+    }
+
+    /// Notes a record that the command is about.
+    pub fn is_about(&mut self, record: &Record) {
+        let (noun, meta) = (record.desc.noun, &record.meta);
+        self.notes_target(About { noun, org: meta.org_id, id: meta.id, key: Some(record.key()) });
+    }
+
+    pub fn notes_target(&mut self, about: About) {
+        self.targets.push(about);
     }
 
     /// Has something said in the system log when the command has ended.
@@ -246,13 +267,19 @@ impl<'a> Session<'a> {
         if let Some(number) = key.strip_prefix('#').and_then(|n| n.parse().ok()) {
             return Ok(trail::trees(db).await?.contains(&number).then_some(number));
         }
-        let mut deleted = records::by_key(db, Org::DESCRIPTOR, None, key, Life::Any, &rules).await?;
-        deleted.sort_by_key(|r| r.meta.deleted_at);
-        if let Some(record) = deleted.pop() {
-            return Ok(Some(record.meta.org_id));
+        let deleted = records::by_key(db, Org::DESCRIPTOR, None, key, Life::Any, &rules).await?;
+        let mut gone: Vec<Gone> = deleted.iter().map(Gone::deleted).collect();
+        gone.extend(super::trail::once_called(self, Org::DESCRIPTOR, None, key).await?);
+        match gone.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(one.org)),
+            several => {
+                let all: Vec<String> = several.iter().take(10).map(|g| g.named(&format!("#{}", g.org))).collect();
+                Err(Problem::conflict(format!("several organisations had the code {}", shorten(key)))
+                    .hint(format!("name the one that is meant by its number: {}", all.join(", ")))
+                    .into())
+            }
         }
-        let wanted = super::trail::keys_of(Org::DESCRIPTOR, key, &rules);
-        Ok(trail::purged(db, Org::DESCRIPTOR, None, &wanted).await?.map(|(tree, _)| tree))
     }
 
     /// The organisation to work in: the one that `--org` names, or the only one there is.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::gate;
-use super::input::find_in;
+use super::input::{Gone, find_in, several_gone};
 use super::session::Session;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource;
@@ -18,7 +18,7 @@ use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::Rules;
 use crate::model::value::{Kind, Value, rfc3339};
 use crate::store::records::{self, Life};
-use crate::store::trail::{Entry, Search, purged, search};
+use crate::store::trail::{Entry, Search, purged, search, tree_of};
 use crate::ui::format::{Format, Head, Listing};
 
 /// Every audit record about one record, oldest first.
@@ -43,6 +43,7 @@ pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
     let org = s.org().await?;
     let (tree, id) = called(s, desc, org, &key).await?;
+    let tree = Some(tree);
     let limit = m.get_one::<u64>("limit").copied();
     let kind = Some(desc.noun.to_owned());
     let wanted = Search { tree, resources: Some(vec![id]), kind, limit, ..Search::default() };
@@ -53,30 +54,70 @@ pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
         );
     }
     entries.reverse();
-    let mut list = Entries::new(s, false)?;
+    let mut list = Entries::new(s, false, false)?;
     list.show(s, &entries).await?;
     list.finish(s)
 }
 
-/// The record that a key names or named, and its tree: one that is gone has a history too, under its id and under the key
-/// that it had.
+/// The record that a key names, and its tree; where nobody lives under it, the one that had it, for one that is gone has a
+/// history too. Of several that had it none can be told to be meant.
 pub async fn called(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
-) -> Result<(Option<i32>, Uuid)> {
-    match find_in(s, desc, org, key, Life::Any).await {
-        Ok(record) => Ok((Some(record.meta.org_id), record.meta.id)),
-        Err(e) => match Uuid::try_parse(key) {
-            Ok(id) => Ok((org, id)),
-            Err(_) => {
-                let wanted = keys_of(desc, key, &s.rules);
-                let (tree, id) = purged(s.db().await?, desc, org, &wanted).await?.ok_or(e)?;
-                Ok((Some(tree), id))
-            }
-        },
+) -> Result<(i32, Uuid)> {
+    let all = all_called(s, desc, org, key).await?;
+    match all.as_slice() {
+        [one] => Ok((one.org, one.id)),
+        several => Err(several_gone(desc, key, several).into()),
     }
+}
+
+/// The live record that a key names; where there is none, all that had it: deleted ones and purged ones, under their ids.
+pub async fn all_called(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+) -> Result<Vec<Gone>> {
+    let rules = s.rules.clone();
+    let found = records::by_key(s.db().await?, desc, org, key, Life::Any, &rules).await?;
+    if found.iter().any(|r| r.meta.is_live()) {
+        // Says so where several organisations use the key.
+        return Ok(vec![Gone::deleted(&find_in(s, desc, org, key, Life::Live).await?)]);
+    }
+    let mut gone: Vec<Gone> = found.iter().map(Gone::deleted).collect();
+    gone.extend(once_called(s, desc, org, key).await?);
+    gone.dedup_by_key(|g| (g.org, g.id));
+    if gone.is_empty() {
+        let Ok(id) = Uuid::try_parse(key) else {
+            return find_in(s, desc, org, key, Life::Any).await.map(|r| vec![Gone::deleted(&r)]);
+        };
+        // Of one whose record of the purge is archived only the id is known, and where it was.
+        let known = tree_of(s.db().await?, id).await?;
+        let org = match org.or(known) {
+            Some(org) => org,
+            None => s.the_org().await?,
+        };
+        gone.push(Gone::purged_sometime(org, id));
+    }
+    if let [first, ..] = gone.as_slice() {
+        s.about = first.org;
+    }
+    Ok(gone)
+}
+
+/// The purged records that had a key, the latest first.
+pub async fn once_called(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+) -> Result<Vec<Gone>> {
+    let wanted = keys_of(desc, key, &s.rules);
+    let found = purged(s.db().await?, desc, org, &wanted).await?;
+    Ok(found.into_iter().map(|(tree, id, at)| Gone::purged(tree, id, at)).collect())
 }
 
 /// The natural keys, as they are now, of what payloads refer to.
@@ -137,11 +178,13 @@ pub struct Entries {
     /// For a person to read, not for a program.
     for_people: bool,
     with_org: bool,
+    /// For people too, the id: where several had the key that is asked about.
+    with_id: bool,
     codes: BTreeMap<i32, String>,
 }
 
 impl Entries {
-    pub fn new(s: &Session<'_>, with_org: bool) -> Result<Entries> {
+    pub fn new(s: &Session<'_>, with_org: bool, with_id: bool) -> Result<Entries> {
         let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
         let mut heads = vec![Head::new("seq", Kind::Int), Head::new("at", Kind::Time), Head::new("actor", Kind::Text)];
         heads.extend([
@@ -150,6 +193,9 @@ impl Entries {
             Head::new("key", Kind::Text),
         ]);
         if for_people {
+            if with_id {
+                heads.push(Head::new("resource_id", Kind::Uuid));
+            }
             heads.push(Head::new("changes", Kind::Text));
         } else {
             heads.extend([
@@ -176,7 +222,7 @@ impl Entries {
         };
         let key = shown.iter().position(|h| h.name == "seq").unwrap_or(0);
         let listing = Listing::new(&s.ui, shown, key);
-        Ok(Entries { listing, wanted, for_people, with_org, codes: BTreeMap::new() })
+        Ok(Entries { listing, wanted, for_people, with_org, with_id, codes: BTreeMap::new() })
     }
 
     pub async fn show(&mut self, s: &mut Session<'_>, entries: &[Entry]) -> Result<()> {
@@ -210,6 +256,9 @@ impl Entries {
         ]);
         row.push(e.key().into());
         if self.for_people {
+            if self.with_id {
+                row.push(e.resource_id.into());
+            }
             row.push(changes(e).into());
         } else {
             let part = |v: &Json| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };

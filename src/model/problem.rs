@@ -131,18 +131,22 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// The nearest of `known` to a mistyped `word`, if one is near enough to be meant.
+/// How far a known word is from a mistyped one, where it is near enough to be meant.
 ///
 /// Distance is Damerau-Levenshtein (a transposition counts once); a third of the word may differ.
+pub fn distance(word: &str, known: &str) -> Option<usize> {
+    let length = word.chars().count();
+    let allowed = (length / 3).max(1);
+    // What differs more in length differs more in all: most words are passed over so.
+    if known.chars().count().abs_diff(length) > allowed {
+        return None;
+    }
+    Some(strsim::damerau_levenshtein(&word.to_lowercase(), &known.to_lowercase())).filter(|d| *d <= allowed)
+}
+
+/// The nearest of `known` to a mistyped `word`, if one is near enough to be meant.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = word.to_lowercase();
-    let allowed = (lower.chars().count() / 3).max(1);
-    known
-        .into_iter()
-        .map(|k| (strsim::damerau_levenshtein(&lower, &k.to_lowercase()), k))
-        .filter(|(d, _)| *d <= allowed)
-        .min_by_key(|(d, _)| *d)
-        .map(|(_, k)| k)
+    known.into_iter().filter_map(|k| Some((distance(word, k)?, k))).min_by_key(|(d, _)| *d).map(|(_, k)| k)
 }
 
 /// An I/O error in lower case, without the number.

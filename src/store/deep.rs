@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::db::Db;
 use super::records::{self, read_columns};
 use super::sql::{Row, Sql, quoted};
+use super::trail::took_effect;
 use super::{people, settings};
 use crate::model::RESOURCES;
 use crate::model::audit::same_as_default;
@@ -91,11 +92,12 @@ async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut R
     // each row.
     let mut sql = Sql::new(format!(
         "select {}, r.seq, r.action, r.payload from {} t
-           left join audit_records r on r.resource_id = t.id and +r.tree = t.org_id and r.kind = '{}'
+           left join audit_records r on r.resource_id = t.id and +r.tree = t.org_id and r.kind = '{}' and {}
           where t.org_id = ",
         names.join(", "),
         desc.table,
-        desc.noun
+        desc.noun,
+        took_effect("r")
     ));
     sql.bind(org).push(" order by t.id, r.seq");
     let sql = sql.yields(columns.iter().map(|(_, kind)| *kind).chain([Kind::Int, Kind::Text, Kind::Text]));
@@ -154,11 +156,12 @@ async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut R
 
 /// Users who have further branches of which nothing was ever recorded.
 async fn unrecorded_branches(db: &mut Db, org: i32) -> Result<Differing> {
-    let sql = Sql::new(
+    let sql = Sql::new(format!(
         "select distinct u.user_id from user_branches u where u.org_id = $1 and not exists (
              select 1 from audit_records r where r.resource_id = u.user_id and +r.tree = u.org_id and r.kind = 'user'
-                and (r.payload is null or r.payload like '%\"branches\":%'))",
-    );
+                and (r.payload is null or r.payload like '%\"branches\":%') and {})",
+        took_effect("r")
+    ));
     let rows = db.all(sql.with([org.into()]).yields([Kind::Uuid])).await?;
     let mut found = Vec::new();
     for row in rows.iter().take(SHOWN) {
@@ -225,11 +228,14 @@ async fn missing(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Dif
           where r.tree = $1 and r.kind = '{0}' and r.action = 'create' and r.resource_id <> $2
             and not exists (select 1 from {1} t where t.org_id = r.tree and t.id = r.resource_id)
             and not exists (select 1 from audit_records p
-                             where p.resource_id = r.resource_id and +p.tree = r.tree and p.kind = r.kind and p.action = 'purge')
+                             where p.resource_id = r.resource_id and +p.tree = r.tree and p.kind = r.kind and p.action = 'purge'
+                               and {2})
           order by r.seq limit {SHOWN}",
-        desc.noun, desc.table
+        desc.noun,
+        desc.table,
+        took_effect("p")
     ));
-    // A refused command is recorded under the same word, and is about none.
+    // A refused command is recorded under the same word, and made none.
     let sql = sql.with([org.into(), Uuid::nil().into()]);
     let rows = db.all(sql.yields([Kind::Int, Kind::Uuid])).await?;
     let told =
@@ -250,8 +256,10 @@ async fn settings_of(db: &mut Db, org: i32, count: &mut Rows) -> Result<Differin
     let sql = Sql::new(format!(
         "select r.seq, r.resource_id, r.payload from audit_records r
           where r.tree = $1 and r.kind = '{}' and r.action in ('config_change', 'revert') and r.resource_id <> $2
+            and {}
           order by r.seq",
-        settings::NOUN
+        settings::NOUN,
+        took_effect("r")
     ));
     let sql = sql.with([org.into(), Uuid::nil().into()]);
     db.each(sql.yields([Kind::Int, Kind::Uuid, Kind::Text]), |row| {

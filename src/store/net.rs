@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::db::Db;
 use super::sql::Sql;
-use super::trail::{last_before, trees};
+use super::trail::{last_before, took_effect, trees};
 use crate::model::RESOURCES;
 use crate::model::audit::Action;
 use crate::model::resource;
@@ -172,7 +172,7 @@ pub async fn between(db: &mut Db, from: DateTime<Utc>, to: DateTime<Utc>, asked:
         if let Some(kind) = &asked.kind {
             sql.push(" and r.kind = ").bind(kind.as_str());
         }
-        sql.push(" order by r.seq");
+        sql.push(&format!(" and {} order by r.seq", took_effect("r")));
         db.each(sql.yields([Kind::Int, Kind::Text, Kind::Text, Kind::Uuid, Kind::Text]), |row| {
             let payload: Option<Json> = row.value(4).as_text().and_then(|text| serde_json::from_str(text).ok());
             let (kind, id) = (row.text(2)?, row.uuid(3)?);

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::db::Db;
 use super::sql::{Row, Sql, quoted};
 use super::state;
-use crate::model::problem::{Problem, nearest};
+use crate::model::problem::{Problem, distance};
 use crate::model::resource::{Descriptor, Field, List, Mark, Meta, Record};
 use crate::model::scalar::{Role, Rules, shorten};
 use crate::model::value::{Kind, Value};
@@ -145,8 +145,10 @@ pub(super) async fn load_where(
     db.all(sql).await?.into_iter().map(|row| record(desc, row)).collect()
 }
 
-/// Records that answer to a key: a full id, or a value of one of the resource's key fields. More than one where
-/// several organisations use the same key. Without `org`, every organisation of the scope is looked at.
+/// Whom a key means. Among live records one alone has it. Of deleted ones several may have had it, one after another, so
+/// they count only where nobody lives under it (`Any`), or where they alone are asked about (`Deleted`); then all of them
+/// are given. More than one live record is found where several organisations use the same key; without `org`, every
+/// organisation of the scope is looked at.
 pub async fn by_key(
     db: &mut Db,
     desc: &'static Descriptor,
@@ -155,6 +157,41 @@ pub async fn by_key(
     life: Life,
     rules: &Rules,
 ) -> Result<Vec<Record>> {
+    if life != Life::Any {
+        return with_key(db, desc, org, key, life, rules).await;
+    }
+    let live = with_key(db, desc, org, key, Life::Live, rules).await?;
+    if live.is_empty() { with_key(db, desc, org, key, Life::Deleted, rules).await } else { Ok(live) }
+}
+
+/// Everybody who has a key or had it when deleted: the live first, then the deleted, the latest first.
+pub async fn holders(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    rules: &Rules,
+) -> Result<Vec<Record>> {
+    let mut all = with_key(db, desc, org, key, Life::Live, rules).await?;
+    let mut gone = with_key(db, desc, org, key, Life::Deleted, rules).await?;
+    gone.sort_by_key(|r| std::cmp::Reverse(r.meta.deleted_at));
+    all.extend(gone);
+    Ok(all)
+}
+
+/// Records in one state that answer to a key: a full id, or a value of one of the resource's key fields.
+async fn with_key(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    life: Life,
+    rules: &Rules,
+) -> Result<Vec<Record>> {
+    if key.chars().nth(LONGEST_KEY).is_some() {
+        // Nobody is called so, and reading it as each kind of key would take its time.
+        return Ok(Vec::new());
+    }
     let tenant = |args: &mut Vec<Value>| match org {
         Some(org) if !desc.is_org() => {
             args.push(org.into());
@@ -191,8 +228,10 @@ pub async fn by_key(
         let condition = format!("{tenant} and t.{} = ${} and {}", quoted(field.column), args.len(), life.condition());
         let found = load_where(db, desc, &condition, args).await?;
         let Some(first) = found.first() else { continue };
-        // A word may be one's code and another's name to sign in with: who is meant, nobody can tell.
-        let other = |r: &&Record| r.meta.org_id == first.meta.org_id && r.meta.id != first.meta.id;
+        // A word may be one's code and another's name to sign in with: who is meant, nobody can tell. Of those that are
+        // gone the caller is given all.
+        let other =
+            |r: &&Record| life == Life::Live && r.meta.org_id == first.meta.org_id && r.meta.id != first.meta.id;
         if let Some((known_by, known)) = all.iter().find(|(_, r)| other(&r)) {
             let (word, noun) = (shorten(key), desc.table);
             let sentence = format!(
@@ -205,7 +244,7 @@ pub async fn by_key(
             return Err(Problem::conflict(sentence).hint("name the one that is meant by another key").into());
         }
         let of_first = found.iter().filter(|r| r.meta.org_id == found[0].meta.org_id);
-        if field.has(Mark::MostlyUnique) && of_first.clone().count() > 1 {
+        if life == Life::Live && field.has(Mark::MostlyUnique) && of_first.clone().count() > 1 {
             let titles: Vec<String> = of_first.take(5).map(Record::title).collect();
             let sentence = format!("several {} have the {} {}", desc.table, field.name(), shorten(key));
             return Err(Problem::conflict(sentence).hint(format!("name one: {}", titles.join(", "))).into());
@@ -213,21 +252,23 @@ pub async fn by_key(
         let is_known = |r: &Record| all.iter().any(|(_, known)| known.meta.place() == r.meta.place());
         let more: Vec<_> = found.into_iter().filter(|r| !is_known(r)).map(|r| (field, r)).collect();
         all.extend(more);
-        if life != Life::Live {
-            // Several that are gone may have had it one after another.
-            break;
-        }
     }
     Ok(all.into_iter().map(|(_, record)| record).collect())
 }
 
-/// The known key nearest to a mistyped one.
+/// More characters than any key has: an e-mail address has 254 bytes at most, a name 200 characters.
+pub const LONGEST_KEY: usize = 300;
+
+/// The known key nearest to a mistyped one; none for what is longer than any key.
 pub async fn nearest_key(
     db: &mut Db,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
 ) -> Result<Option<String>> {
+    if key.chars().nth(LONGEST_KEY).is_some() {
+        return Ok(None);
+    }
     let mut best: Option<(usize, String)> = None;
     for field in desc.keys() {
         let column = quoted(field.column);
@@ -244,8 +285,7 @@ pub async fn nearest_key(
         sql.push(" limit 500000");
         db.each(sql.yields([field.ty.kind]), |row| {
             let known = row.text(0)?;
-            if nearest(key, [known]).is_some() {
-                let distance = strsim::damerau_levenshtein(&key.to_lowercase(), &known.to_lowercase());
+            if let Some(distance) = distance(key, known) {
                 if best.as_ref().is_none_or(|(d, k)| (distance, known) < (*d, k)) {
                     best = Some((distance, known.to_owned()));
                 }

@@ -620,33 +620,55 @@ pub async fn counts(
     rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect()
 }
 
-/// The id of a purged record that had one of these values in a key field, the latest one; its history is still there.
+/// Purged records that had one of these values in a key field, and when they were purged, the latest first; their
+/// history is still there.
 pub async fn purged(
     db: &mut Db,
     desc: &Descriptor,
     tree: Option<i32>,
     wanted: &[(&str, String)],
-) -> Result<Option<(i32, Uuid)>> {
+) -> Result<Vec<(i32, Uuid, DateTime<Utc>)>> {
     let trees = match tree {
         Some(tree) => vec![tree],
         None => trees(db).await?,
     };
-    let mut found = None;
+    let mut found = Vec::new();
     for tree in trees {
-        let sql = Sql::new(
-            "select resource_id, payload from audit_records
-              where tree = $1 and kind = $2 and action = 'purge' and payload is not null order by seq",
-        );
-        let sql = sql.with([tree.into(), desc.noun.into()]).yields([Kind::Uuid, Kind::Json]);
+        let sql = Sql::new(format!(
+            "select r.seq, r.resource_id, r.payload from audit_records r
+              where r.tree = $1 and r.kind = $2 and r.action = 'purge' and r.payload is not null and {}
+              order by r.seq desc",
+            took_effect("r")
+        ));
+        let sql = sql.with([tree.into(), desc.noun.into()]).yields([Kind::Int, Kind::Uuid, Kind::Json]);
+        let mut of_tree = Vec::new();
         db.each(sql, |row| {
-            if let Value::Json(payload) = row.value(1)
+            if let Value::Json(payload) = row.value(2)
                 && wanted.iter().any(|(column, text)| payload["old"][*column] == *text)
             {
-                found = Some((tree, row.uuid(0)?));
+                of_tree.push((row.int(0)?, row.uuid(1)?));
             }
             Ok(())
         })
         .await?;
+        for (seq, id) in of_tree {
+            found.push((tree, id, at_of(db, tree, seq).await?));
+        }
     }
     Ok(found)
+}
+
+/// The tree in which an id was told of.
+pub async fn tree_of(db: &mut Db, id: Uuid) -> Result<Option<i32>> {
+    let sql = Sql::new("select tree from audit_records where resource_id = $1 limit 1").with([id.into()]);
+    db.first(sql.yields([Kind::Int])).await?.map(|row| row.org(0)).transpose()
+}
+
+/// That a record, called `alias` in a statement, had an effect: a command that was refused is recorded under its own action
+/// and about what it was to change, in a transaction of its own, and changed nothing.
+pub(super) fn took_effect(alias: &str) -> String {
+    format!(
+        "not exists (select 1 from audit_requests f
+                      where f.tree = {alias}.tree and f.first_seq = {alias}.seq and f.status <> 'success')"
+    )
 }

@@ -584,9 +584,13 @@ impl<'a> Tx<'a> {
         self.audit(org, action, kind, id, Payload { details, ..Payload::default() }).await
     }
 
-    /// Records a refused or failed command under the word of its verb.
-    pub async fn refusal(&mut self, org: i32, action: &str, kind: &str, details: Map<String, Json>) -> Result<()> {
-        self.append(org, action, kind, Uuid::nil(), Payload { details, ..Payload::default() }).await
+    /// Records a refused or failed command under the word of its verb, and what it was about. It stands in a transaction of
+    /// its own, which is marked: by that all who rebuild the past know that it changed nothing.
+    pub async fn refusal(&mut self, org: i32, action: &str, kind: &str, id: Uuid, payload: Payload) -> Result<()> {
+        if self.status == Status::Success || self.records() > 0 {
+            return Err(anyhow::anyhow!("a refusal was to be recorded as a success"));
+        }
+        self.append(org, action, kind, id, payload).await
     }
 
     pub(super) async fn audit(

@@ -22,7 +22,7 @@ use crate::crud::gate;
 use crate::crud::input::time;
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
-use crate::crud::trail::{Entries, called, with_keys};
+use crate::crud::trail::{Entries, all_called, with_keys};
 use crate::model::problem::Problem;
 use crate::model::resource;
 use crate::model::scalar::shorten;
@@ -74,8 +74,9 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
         match resource(noun) {
             Some(desc) => {
                 let org = if desc.is_org() { None } else { tree };
-                let (found, id) = called(s, desc, org, &key).await?;
-                (tree, resources) = (found.or(tree), Some(vec![id]));
+                let all = all_called(s, desc, org, &key).await?;
+                let of_one = all.iter().all(|g| g.org == all[0].org);
+                (tree, resources) = (of_one.then_some(all[0].org), Some(all.iter().map(|g| g.id).collect()));
             }
             // A thing of another application, which has recorded it.
             None => {
@@ -108,6 +109,11 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
     })
 }
 
+/// Whether several had the key that is asked about, so that each is told by its id.
+fn are_several(wanted: &Search) -> bool {
+    wanted.resources.as_ref().is_some_and(|ids| ids.len() > 1)
+}
+
 pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let mut wanted = wanted(s, m).await?;
@@ -121,7 +127,7 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         None if m.get_flag("all") => None,
         None => Some(PAGE),
     };
-    let mut list = Entries::new(s, wanted.tree.is_none())?;
+    let mut list = Entries::new(s, wanted.tree.is_none(), are_several(&wanted))?;
     let mut next = None;
     loop {
         let left = limit.map_or(PIECE, |l| (l - list.count()).min(PIECE));
@@ -173,7 +179,7 @@ pub async fn tail(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let mut wanted = wanted(s, m).await?;
     wanted.limit = Some(m.get_one::<u64>("lines").copied().unwrap_or(10));
-    let mut list = Entries::new(s, wanted.tree.is_none())?;
+    let mut list = Entries::new(s, wanted.tree.is_none(), are_several(&wanted))?;
     let mut read: BTreeMap<i32, i64> = BTreeMap::new();
     for tree in trees_of(s, wanted.tree).await? {
         let upto = size(s.db().await?, Some(tree)).await?;

@@ -47,7 +47,7 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         })?;
         let org = if desc.is_org() { None } else { asked.tree };
         let (tree, id) = called(s, desc, org, key).await?;
-        (asked.tree, asked.id) = (tree.or(asked.tree), Some(id));
+        (asked.tree, asked.id) = (Some(tree), Some(id));
     }
     let mut table = Table::new(s, asked.tree.is_none())?;
     let mut lost = Vec::new();

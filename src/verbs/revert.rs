@@ -10,16 +10,16 @@ use super::setting::under_lock;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::not_system;
 use crate::crud::read::print_changed;
-use crate::crud::session::Session;
+use crate::crud::session::{About, Session};
 use crate::crud::write::{dry_run_note, keys_free, not_its_own_parent};
 use crate::model::audit::{Action, Status, Telling};
 use crate::model::problem::Problem;
-use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, List, Record};
 use crate::model::scalar::{Note, Noun, Rules, Scalar};
 use crate::model::setting::declared;
 use crate::model::user::User;
 use crate::model::value::Value;
+use crate::model::{RESOURCES, resource};
 use crate::store::audit::size;
 use crate::store::people::further_branches;
 use crate::store::records::{self, dependants};
@@ -322,6 +322,11 @@ pub async fn revert(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         None => None,
     };
     let org = s.the_org().await?;
+    if let Some(entry) = numbered(s.db().await?, org, seq).await?.filter(|e| !e.resource_id.is_nil()) {
+        let noun = RESOURCES.iter().map(|d| d.noun).chain([settings::NOUN]).find(|noun| *noun == entry.kind);
+        let key = entry.key().map(str::to_owned);
+        noun.into_iter().for_each(|noun| s.notes_target(About { noun, org, id: entry.resource_id, key: key.clone() }));
+    }
     let done = gate::write(s, &Revert { org, seq, comment }).await?;
     let code = records::org_code(s.db().await?, org).await?;
     s.ui.status(&match done.fields.as_slice() {

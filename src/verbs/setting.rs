@@ -5,7 +5,7 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
-use crate::crud::session::Session;
+use crate::crud::session::{About, Session};
 use crate::crud::trail::head_index;
 use crate::crud::write::dry_run_note;
 use crate::model::audit::Action;
@@ -269,6 +269,12 @@ fn told(settings: &Settings, d: &Declared) -> String {
     }
 }
 
+/// Notes a setting that the command is about.
+fn is_about(s: &mut Session<'_>, org: i32, key: &str, there: &Settings) {
+    let id = there.stored(org, key).map(|stored| stored.id).unwrap_or_default();
+    s.notes_target(About { noun: settings::NOUN, org, id, key: Some(key.to_owned()) });
+}
+
 pub async fn set(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     known_columns(s)?;
     let words: Vec<&String> = m.get_many::<String>("pairs").into_iter().flatten().collect();
@@ -288,6 +294,10 @@ pub async fn set(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     // Which organisation a refusal is about is known first.
     let org = scope(s, m).await?;
+    let there = settings::of(s.db().await?, org).await?;
+    for (d, _) in &found {
+        is_about(s, org, d.key, &there);
+    }
     let mut values = Vec::new();
     for (d, text) in found {
         d.check_scope(org)?;
@@ -320,6 +330,9 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         if !keys.iter().any(|k| k == key) {
             keys.push(key.to_owned());
         }
+    }
+    for key in &keys {
+        is_about(s, org, key, &settings);
     }
     let changed = gate::write(s, &Reset { org, keys }).await?;
     let place = place(s, org).await?;

@@ -18,6 +18,7 @@ use crate::model::value::{Kind, Value};
 use crate::store::db::Db;
 use crate::store::records;
 use crate::store::sql::Sql;
+use crate::store::trail::took_effect;
 
 /// A record, as far as undoing it needs.
 struct Done {
@@ -223,10 +224,9 @@ fn since(sql: &mut Sql, kinds: &[&'static Descriptor], tree: i32, after: i64) {
         sql.push(" and p.kind = 'org' and p.action = 'purge') and +r.tree = ").bind(tree);
     } else {
         sql.push("r.kind in ").bind_list(kinds.iter().map(|d| d.noun));
-        // A command that was refused is about none.
         sql.push(" and r.resource_id <> ").bind(Uuid::nil()).push(" and r.tree = ").bind(tree);
     }
-    sql.push(" and r.seq > ").bind(after);
+    sql.push(&format!(" and {} and r.seq > ", took_effect("r"))).bind(after);
 }
 
 /// What a record says of what members of lists are called.
@@ -333,7 +333,7 @@ async fn last_writes(
                       select max(x.seq) from audit_records x
                        where x.resource_id = v.id and x.seq <= v.upto and x.action in ",
         );
-        sql.bind_list(Action::OF_ROWS.iter().map(|a| a.word())).push(")");
+        sql.bind_list(Action::OF_ROWS.iter().map(|a| a.word())).push(&format!(" and {})", took_effect("x")));
         let kinds = [Kind::Int, Kind::Int, Kind::Text, Kind::Text, Kind::Time, Kind::Int];
         for row in db.all(sql.yields(kinds)).await? {
             let (i, seq) = (usize::try_from(row.int(0)?)?, row.int(1)?);
@@ -363,8 +363,11 @@ fn set_written(record: &mut Record, at: DateTime<Utc>, by: i64) {
 /// Whether a record that has lost its payload wrote the row. The version tells, as long as all the others that have lost
 /// theirs did likewise.
 async fn counted(db: &mut Db, lost: &Done, version: i64) -> Result<bool> {
-    let sql =
-        Sql::new("select r.seq, r.action, r.payload from audit_records r where r.resource_id = $1 and r.seq <= $2");
+    let sql = Sql::new(format!(
+        "select r.seq, r.action, r.payload from audit_records r
+          where r.resource_id = $1 and r.seq <= $2 and {}",
+        took_effect("r")
+    ));
     let sql = sql.with([lost.id.into(), lost.seq.into()]).yields([Kind::Int, Kind::Text, Kind::Text]);
     let (mut known, mut open) = (0, 0);
     for row in db.all(sql).await? {

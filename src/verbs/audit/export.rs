@@ -177,7 +177,7 @@ async fn pieces(
 }
 
 async fn table(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> Result<()> {
-    let mut list = Entries::new(s, true)?;
+    let mut list = Entries::new(s, true, false)?;
     for stretch in stretches {
         pieces(s, asked, stretch, async |s, entries| list.show(s, &entries).await).await?;
     }

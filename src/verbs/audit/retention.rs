@@ -17,9 +17,9 @@ use super::export::stretch_lines;
 use super::offline::read_export;
 use super::verify::refuse;
 use crate::crud::gate::{self, Verb};
-use crate::crud::input::time;
-use crate::crud::session::Session;
-use crate::crud::trail::called;
+use crate::crud::input::{Gone, time};
+use crate::crud::session::{About, Session};
+use crate::crud::trail::{called, once_called};
 use crate::crud::whole::Whole;
 use crate::crud::write::dry_run_note;
 use crate::model::audit::{Action, KIND, spans};
@@ -30,10 +30,11 @@ use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
 use crate::model::user::User;
 use crate::model::value::{hex, rfc3339};
 use crate::store::audit::{Asked, size, verify};
+use crate::store::records::{self, Life};
 use crate::store::retention::{self, Span, count};
 use crate::store::system_log::Level;
+use crate::store::trail;
 use crate::store::tx::Tx;
-use crate::store::{records, trail};
 use crate::ui::format::report;
 
 /// Takes payloads out of a tree, once they are elsewhere or to be nowhere, and records that.
@@ -232,12 +233,10 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     owner_alone(s).await?;
     let key = m.get_one::<String>("subject").cloned().unwrap_or_default();
     let org = s.org().await?;
-    let (tree, id) = called(s, User::DESCRIPTOR, org, &key).await?;
-    let org = match tree {
-        Some(org) => org,
-        None => s.the_org().await?,
-    };
+    let given = org;
+    let (org, id) = called(s, User::DESCRIPTOR, org, &key).await?;
     s.about = org;
+    s.notes_target(About { noun: KIND, org, id, key: None });
     // The command line is recorded, and must not tell what is to be forgotten.
     for word in &mut s.origin.command {
         if word.contains(&key) {
@@ -246,12 +245,18 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let row = records::load(s.db().await?, User::DESCRIPTOR, org, id).await?;
     if let Some(row) = row.as_ref().filter(|r| r.meta.is_live()) {
-        return Err(Problem::conflict(format!(
-            "{} is still there; what is recorded of people who are is kept",
-            row.title()
-        ))
-        .hint(format!("'orgctl user delete {0}', then 'orgctl user purge {0}', come first", row.key()))
-        .into());
+        let mut problem =
+            Problem::conflict(format!("{} is still there; what is recorded of people who are is kept", row.title()))
+                .hint(format!("'orgctl user delete {0}', then 'orgctl user purge {0}', come first", row.key()));
+        let rules = s.rules.clone();
+        let deleted = records::by_key(s.db().await?, User::DESCRIPTOR, given, &key, Life::Deleted, &rules).await?;
+        let mut gone: Vec<Gone> = deleted.iter().map(Gone::deleted).collect();
+        gone.extend(once_called(s, User::DESCRIPTOR, given, &key).await?);
+        if !gone.is_empty() {
+            let all: Vec<String> = gone.iter().take(10).map(Gone::told).collect();
+            problem = problem.hint(format!("who had the key before is named by the id: {}", all.join(", ")));
+        }
+        return Err(problem.into());
     }
     let all = retention::about(s.db().await?, org, User::NOUN, id).await?;
     let mut names: Vec<String> = vec![id.to_string()];

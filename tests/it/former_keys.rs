@@ -1,0 +1,154 @@
+//! A key that somebody else had before means who has it now; of those that are gone each is known by its id.
+
+use serde_json::Value as Json;
+
+use crate::harness::{Place, both_with_acme};
+
+fn id(p: &Place, line: &str) -> String {
+    p.json(line)["id"].as_str().expect("an id").to_owned()
+}
+
+/// Ravi is deleted, and Asha gets his address and his name to sign in with; their ids.
+fn ravi_then_asha(p: &Place) -> (String, String) {
+    p.run("user create --name 'Ravi Kumar' --email desk@x.example --username desk --designation Clerk").ok();
+    let ravi = id(p, "user show desk");
+    p.run("user update desk --designation Manager").ok();
+    p.run("user delete desk --yes").ok();
+    p.run("user create --name 'Asha Rao' --email desk@x.example --username desk").ok();
+    (ravi, id(p, "user show desk"))
+}
+
+fn ids(p: &Place, line: &str) -> Vec<String> {
+    let mut ids = p.column(line, "resource_id");
+    ids.dedup();
+    ids
+}
+
+#[test]
+fn a_key_used_again_means_who_lives_under_it() {
+    both_with_acme(|p| {
+        let (ravi, asha) = ravi_then_asha(p);
+        for key in ["desk@x.example", "desk"] {
+            assert_eq!(ids(p, &format!("user history {key}")), [asha.as_str()], "{key}");
+            assert_eq!(ids(p, &format!("audit list --resource user --key {key}")), [asha.as_str()], "{key}");
+            assert_eq!(ids(p, &format!("audit tail --resource user --key {key}")), [asha.as_str()], "{key}");
+            let dossier: Json = p.run(&format!("user dossier {key}")).json();
+            assert_eq!(dossier["user"]["id"], asha.as_str());
+            let text = dossier.to_string();
+            assert!(!text.contains("Ravi") && !text.contains("Clerk") && !text.contains(&ravi), "{text}");
+            let diff = p.run(&format!("audit diff --from 2026-11-21 --resource user --key {key} -o json")).json();
+            assert_eq!((&diff[0]["resource_id"], &diff[0]["change"]), (&asha.as_str().into(), &"created".into()));
+        }
+        // With the deleted ones: everybody who had it, the live one first.
+        let both = p.run("user show desk --with-deleted -o json").json();
+        let both: Vec<&str> = both.as_array().expect("a list").iter().filter_map(|r| r["id"].as_str()).collect();
+        assert_eq!(both, [asha.as_str(), ravi.as_str()]);
+        // By the id, the one that is gone.
+        assert_eq!(p.column(&format!("user history {ravi}"), "action"), ["create", "update", "delete"]);
+        assert_eq!(p.run(&format!("user dossier {ravi}")).json()["user"]["designation"], "Manager");
+        // The living are not erased, and the hint names whom else the key may have meant.
+        let said = p.run("audit erase --subject desk --yes").fails(4);
+        assert!(
+            said.contains("(Asha Rao) is still there")
+                && said.contains(&format!("by the id: {ravi} (deleted 2026-11-21T")),
+            "{said}"
+        );
+        p.run(&format!("user purge {ravi} --yes")).ok();
+        assert_eq!(ids(p, "user history desk"), [asha.as_str()]);
+        let said = p.run("audit erase --subject desk@x.example --yes").fails(4);
+        assert!(said.contains(&format!("by the id: {ravi} (purged 2026-11-21T")), "{said}");
+        p.run("audit verify --deep").ok();
+    });
+}
+
+#[test]
+fn a_key_means_in_the_past_who_had_it_then() {
+    both_with_acme(|p| {
+        p.run("user create --name 'Ravi Kumar' --email desk@x.example").ok();
+        p.wait(3600);
+        p.run("user delete desk@x.example --yes").ok();
+        p.wait(3600);
+        p.run("user create --name 'Asha Rao' --email desk@x.example").ok();
+        p.wait(60);
+        assert_eq!(p.json("user show desk@x.example")["name"], "Asha Rao");
+        assert_eq!(p.json("user show desk@x.example --as-of 2h")["name"], "Ravi Kumar");
+        // Between the two nobody lived under it.
+        p.run("user show desk@x.example --as-of 30m").fails(3);
+        assert_eq!(p.json("user show desk@x.example --as-of 30m --with-deleted")["status"], "deleted");
+    });
+}
+
+#[test]
+fn of_several_that_are_gone_none_is_guessed() {
+    both_with_acme(|p| {
+        let mut gone = Vec::new();
+        for name in ["First", "Second"] {
+            p.run(&format!("branch create --code X1 --name {name}")).ok();
+            gone.push(id(p, "branch show X1"));
+            p.wait(60);
+            p.run("branch delete X1 --yes").ok();
+        }
+        for line in ["branch history X1", "branch purge X1 --yes", "audit diff --from 7d --resource branch --key X1"] {
+            let said = p.run(line).fails(4);
+            assert!(said.contains("error: several deleted branches had the key X1\n"), "{line}: {said}");
+            for id in &gone {
+                assert!(said.contains(&format!("{id} (deleted 2026-11-21T00:0")), "{line}: {said}");
+            }
+        }
+        // A list tells of all, each by its id.
+        let mut told = ids(p, "audit list --resource branch --key X1");
+        told.sort();
+        assert_eq!(told, gone);
+        let table = p.run_on_terminal("audit list --resource branch --key X1", 200).ok();
+        assert!(table.contains("RESOURCE_ID") || table.to_lowercase().contains("resource_id"), "{table}");
+        assert_eq!(p.run("branch show X1 --with-deleted -o json").json().as_array().map(Vec::len), Some(2));
+        // Bringing back takes the one that was deleted last, and says so.
+        let said = p.run("branch restore X1").fails(0);
+        assert!(said.starts_with(&format!("note: {} (deleted ", gone[1])) && said.contains(&gone[0]), "{said}");
+        assert_eq!(p.json("branch show X1")["name"], "Second");
+        // One is purged, one is deleted: still several.
+        p.run("branch delete X1 --yes").ok();
+        p.run(&format!("branch purge {} --yes", gone[0])).ok();
+        let said = p.run("branch history X1").fails(4);
+        assert!(
+            said.contains(&format!("{} (purged ", gone[0])) && said.contains(&format!("{} (deleted ", gone[1])),
+            "{said}"
+        );
+        assert_eq!(
+            p.column(&format!("branch history {}", gone[0]), "action").last().map(String::as_str),
+            Some("purge")
+        );
+    });
+}
+
+#[test]
+fn a_former_key_of_a_renamed_record_is_the_new_ones() {
+    both_with_acme(|p| {
+        p.run("user create --name 'Ravi Kumar' --email a@x.example").ok();
+        let ravi = id(p, "user show a@x.example");
+        p.run("user update a@x.example --email b@x.example").ok();
+        p.run("user create --name 'Asha Rao' --email a@x.example").ok();
+        let asha = id(p, "user show a@x.example");
+        assert_eq!(ids(p, "user history a@x.example"), [asha.as_str()]);
+        assert_eq!(ids(p, "user history b@x.example"), [ravi.as_str()]);
+        // An address that is one's now and was another's name to sign in with.
+        p.run("user delete b@x.example --yes").ok();
+        assert_eq!(p.run("user dossier a@x.example").json()["user"]["name"], "Asha Rao");
+    });
+}
+
+#[test]
+fn a_code_of_several_dead_organisations_is_named_by_number() {
+    both_with_acme(|p| {
+        for _ in 0..2 {
+            p.run("org create --code OLD --name Old").ok();
+            p.run("org delete OLD --yes").ok();
+        }
+        let said = p.run("audit list --org OLD").fails(4);
+        assert!(said.contains("several organisations had the code OLD") && said.contains("#2 (deleted 2026"), "{said}");
+        assert_eq!(p.column("audit list --org '#2'", "action"), ["delete", "create"]);
+        p.run("org create --code OLD --name New").ok();
+        assert_eq!(p.column("audit list --org OLD", "action"), ["create"]);
+        assert_eq!(p.column("org history OLD", "action"), ["create"]);
+    });
+}

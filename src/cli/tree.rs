@@ -9,6 +9,7 @@ use crate::crud::session::{Access, Session};
 use crate::crud::{fill, import, read, remove, trail, write};
 use crate::model::RESOURCES;
 use crate::model::audit::Action;
+use crate::model::problem::nearest;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
 use crate::model::value::Kind;
@@ -80,7 +81,7 @@ pub const LEAVES: &[Leaf] = &[
         args: init_args, run: run!(database::init) },
     Leaf { noun: "branch", verb: "tree", permission: "branches:read", writes: false, about: "Show the tree of branches",
         examples: "orgctl branch tree\norgctl branch tree R-MAH-W --depth 2",
-        args: |c| c.arg(key_maybe("Branch to begin at")).arg(number("depth", "LEVELS", "Levels to show").value_parser(value_parser!(usize))),
+        args: |c| c.arg(key_maybe("Branch to begin at")).arg(number("depth", "LEVELS", "Levels to show").value_parser(depth)),
         run: run!(branch::tree) },
     Leaf { noun: "branch", verb: "move", permission: "branches:update", writes: true, about: "Move branches, with all that is below them",
         examples: "orgctl branch move MUM02 --to R-GUJ-N\norgctl branch move MUM02 --root",
@@ -122,7 +123,7 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "user", verb: "reports", permission: "users:read", writes: false, about: "Show who reports to a user, as a tree",
         examples: "orgctl user reports asha@sahyadri.example\norgctl user reports ravi@sahyadri.example --up",
         args: |c| c.arg(key("User at the top, or with --up at the bottom")).arg(switch("up", "Show whom the user reports to instead"))
-            .arg(number("depth", "LEVELS", "Levels to show").value_parser(value_parser!(usize))), run: run!(user::reports) },
+            .arg(number("depth", "LEVELS", "Levels to show").value_parser(depth)), run: run!(user::reports) },
     Leaf { noun: "user", verb: "rename", permission: "users:update", writes: true, about: "Give a user another code or sign-in name",
         examples: "orgctl user rename ravi@sahyadri.example --username ravi.kumar",
         args: |c| c.arg(keys("User to rename")).arg(text("user-code", "CODE", "New code")).arg(text("username", "NAME", "New name to sign in with; '' for none"))
@@ -234,9 +235,9 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "audit", verb: "log list", permission: "system_log:read", writes: false, about: "List what the program itself had to say, newest first",
         examples: "orgctl audit log list --level warning --since 7d\norgctl audit log list --source 'db migrate' -o json",
         args: |c| c.arg(text("level", "LEVEL", "Only this level and worse: info, warning, error, critical").value_parser(Level::WORDS).hide_possible_values(true))
-            .arg(text("source", "COMMAND", "Only what this command said: 'audit archive'"))
+            .arg(text("source", "COMMAND", "Only what this command said: 'audit archive'").value_parser(command_name))
             .arg(text("since", "TIME", "Only from this time on: 7d, 2026-11-01")).arg(text("until", "TIME", "Only up to this time"))
-            .arg(number("limit", "N", "Most messages to show (default: 50)").value_parser(value_parser!(u64)))
+            .arg(number("limit", "N", "Most messages to show (default: 50)").value_parser(limit))
             .arg(switch("all", "Show all messages").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
         run: run!(audit::log::list) },
     Leaf { noun: "audit", verb: "log prune", permission: "system_log:delete", writes: true, about: "Remove messages that are past their time",
@@ -270,7 +271,7 @@ pub const GENERIC: &[Generic] = &[
         args: |c, d| fields(c.arg(edit()), d, true), run: run_on!(fill::create) },
     Generic { verb: "list", action: "read", writes: false, about: |d| format!("List {}", plural(d)),
         examples: |d| format!("orgctl {0} list --filter 'status=active name~bank' --sort -created_at\norgctl {0} list --all -o json\norgctl {0} list --as-of 7d", d.noun),
-        args: |c, _| listing(c).arg(as_of()).arg(number("limit", "N", "Most rows to show").value_parser(value_parser!(u64)))
+        args: |c, _| listing(c).arg(as_of()).arg(number("limit", "N", "Most rows to show").value_parser(limit))
             .arg(switch("all", "Show all rows").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
         run: run_on!(read::list) },
     Generic { verb: "find", action: "read", writes: false, about: |d| format!("Find {} by words of their names, codes, phones and e-mails", plural(d)),
@@ -284,7 +285,7 @@ pub const GENERIC: &[Generic] = &[
             format!("orgctl {0} find {one}\norgctl {0} find {two} --limit 5", d.noun)
         },
         args: |c, _| c.arg(Arg::new("words").value_name("WORDS").required(true).num_args(1..).help("Beginnings of words, or last digits of a phone number"))
-            .arg(number("limit", "N", "Most rows to show (default: 20)").value_parser(value_parser!(u64))), run: run_on!(read::find_words) },
+            .arg(number("limit", "N", "Most rows to show (default: 20)").value_parser(limit)), run: run_on!(read::find_words) },
     Generic { verb: "show", action: "read", writes: false, about: |d| format!("Show {} with all fields", a(d)),
         examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json\norgctl {0} show {1} --as-of 2h", d.noun, sample(d)),
         args: |c, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")).arg(as_of()), run: run_on!(read::show) },
@@ -327,7 +328,7 @@ pub const GENERIC: &[Generic] = &[
     Generic { verb: "history", action: "read", writes: false, about: |d| format!("Show everything that was done to {}", a(d)),
         examples: |d| format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", d.noun, sample(d)),
         args: |c, _| c.arg(Arg::new("key").value_name("KEY").required(true).help("Code or id"))
-            .arg(number("limit", "N", "Only the last N records").value_parser(value_parser!(u64))), run: run_on!(trail::history) },
+            .arg(number("limit", "N", "Only the last N records").value_parser(limit)), run: run_on!(trail::history) },
 ];
 
 fn plural(d: &Descriptor) -> String {
@@ -352,6 +353,31 @@ fn sample(d: &Descriptor) -> &'static str {
 
 fn text(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).help(help)
+}
+
+/// The name of a command that can have said something.
+fn command_name(text: &str) -> Result<String, String> {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let own = LEAVES.iter().map(|l| format!("{} {}", l.noun, l.verb).trim_start().to_owned());
+    let generic = RESOURCES.iter().flat_map(|d| GENERIC.iter().map(|g| format!("{} {}", d.noun, g.verb)));
+    let all: Vec<String> = own.chain(generic).collect();
+    if all.contains(&words) {
+        return Ok(words);
+    }
+    let meant =
+        nearest(&words, all.iter().map(String::as_str)).map_or(String::new(), |m| format!("; did you mean '{m}'?"));
+    Err(format!("there is no such command{meant}"))
+}
+
+/// How many rows may be asked for: no more than anybody has.
+fn limit(text: &str) -> Result<u64, String> {
+    const MOST: u64 = 10_000_000;
+    let n = text.parse::<u64>().ok().filter(|n| *n <= MOST);
+    n.ok_or_else(|| format!("write a whole number up to {MOST}"))
+}
+
+fn depth(text: &str) -> Result<usize, String> {
+    limit(text).and_then(|n| usize::try_from(n).map_err(|e| e.to_string()))
 }
 
 fn number(name: &'static str, value: &'static str, help: &'static str) -> Arg {
@@ -608,14 +634,14 @@ fn append_args(c: Command) -> Command {
 fn audit_args(c: Command) -> Command {
     audit_filters(c)
         .arg(number("before", "SEQ", "Only records before this number; needs --org").value_parser(value_parser!(i64)))
-        .arg(number("limit", "N", "Most records to show (default: 50)").value_parser(value_parser!(u64)))
+        .arg(number("limit", "N", "Most records to show (default: 50)").value_parser(limit))
         .arg(switch("all", "Show all records").conflicts_with("limit"))
         .arg(text("page", "TOKEN", "Show the page that the last one named"))
 }
 
 fn tail_args(c: Command) -> Command {
     audit_filters(c)
-        .arg(number("lines", "N", "Records to begin with (default: 10)").short('n').value_parser(value_parser!(u64)))
+        .arg(number("lines", "N", "Records to begin with (default: 10)").short('n').value_parser(limit))
         .arg(switch("follow", "Go on with the records that come").short('f'))
 }
 

@@ -9,12 +9,11 @@ use super::prompt;
 use super::session::Session;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Mark, Record};
-use crate::model::scalar::{Noun, shorten, squash};
+use crate::model::scalar::{Noun, shorten};
 use crate::model::user::User;
-use crate::model::value::{Kind, Value, rfc3339};
+use crate::model::value::{Value, rfc3339};
 use crate::model::{org, resource};
-use crate::store::query::{Condition, Op, column};
-use crate::store::records::{self, Column, Life};
+use crate::store::records::{self, Life};
 
 /// Finds the one record that a key names, or says which is nearest: what the command is about, and a refusal of it too.
 pub async fn find(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, life: Life) -> Result<Record> {
@@ -141,7 +140,7 @@ pub fn several_gone(desc: &Descriptor, key: &str, gone: &[Gone]) -> Problem {
         .hint(format!("name the one that is meant by its id: {}{more}", all.join(", ")))
 }
 
-async fn not_found(
+pub(super) async fn not_found(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
@@ -331,134 +330,6 @@ pub fn time_to_come(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Pro
         return Err(Problem::usage(format!("'{}' is in the past", shorten(text))).hint("name a time to come"));
     }
     Ok(meant)
-}
-
-/// Reads `--filter 'status=active name~raj created>2026-01-01'`. Values with blanks stand in quotes; `a=x,y` is either.
-pub fn filter(s: &Session<'_>, columns: &[Column], text: &str) -> Result<Vec<Condition>> {
-    let mut conditions = Vec::new();
-    for word in words(text)? {
-        const OPS: &[(&str, Op)] = &[
-            ("!=", Op::IsNot),
-            (">=", Op::AtLeast),
-            ("<=", Op::AtMost),
-            ("!~", Op::ContainsNot),
-            ("=", Op::Is),
-            (">", Op::More),
-            ("<", Op::Less),
-            ("~", Op::Contains),
-        ];
-        let at = word.find(|c: char| "!=<>~".contains(c)).ok_or_else(|| {
-            Problem::usage(format!("'{}' is no condition", shorten(&word)))
-                .hint("write FIELD=VALUE, or with != > >= < <= ~ !~")
-        })?;
-        let (name, rest) = word.split_at(at);
-        let (sign, op) = OPS.iter().find(|(sign, _)| rest.starts_with(sign)).ok_or_else(|| {
-            Problem::usage(format!("'{}' has no comparison that is known", shorten(&word)))
-                .hint("write = != > >= < <= ~ or !~")
-        })?;
-        let column = column(columns, name)?.clone();
-        conditions.extend(condition(s, column, *op, &rest[sign.len()..])?);
-    }
-    Ok(conditions)
-}
-
-/// Before a filter is read: makes the rules those that its values are read by, if any asks for them. Rows of several
-/// organisations are looked for as the installation says.
-pub async fn rules_for_filter(s: &mut Session<'_>, columns: &[Column], text: &str, org: Option<i32>) -> Result<()> {
-    let asks = |c: &Column| c.field.is_some_and(|f| f.ty.asks_rules()) && text.contains(&c.name);
-    if !columns.iter().any(asks) {
-        return Ok(());
-    }
-    let org = match org {
-        Some(org) => org,
-        None => match records::live_orgs(s.db().await?, 2).await?.as_slice() {
-            [(only, _)] => *only,
-            _ => org::SYSTEM,
-        },
-    };
-    s.use_rules_of(org).await
-}
-
-fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<Condition>> {
-    let one = |op, value| Condition { column: column.clone(), op, values: vec![value] };
-    if column.list.is_some() && !matches!(op, Op::Is | Op::IsNot) {
-        return Err(Problem::usage(format!("{} is a list: compare with = or !=", column.name)).into());
-    }
-    if matches!(op, Op::Contains | Op::ContainsNot) {
-        if column.kind != Kind::Text {
-            let hint = format!("{} is not text: compare with = != < >", column.name);
-            return Err(Problem::usage(format!("'~' does not work on {}", column.name)).hint(hint).into());
-        }
-        return Ok(vec![one(op, text.into())]);
-    }
-    if column.kind == Kind::Time && !text.is_empty() {
-        // A date names a whole day.
-        let (start, end) = time(text, s.clock.now())?;
-        return Ok(match op {
-            Op::Is if start != end => vec![one(Op::AtLeast, start.into()), one(Op::Less, end.into())],
-            Op::More if start != end => vec![one(Op::AtLeast, end.into())],
-            Op::AtMost if start != end => vec![one(Op::Less, end.into())],
-            op => vec![one(op, start.into())],
-        });
-    }
-    let several = matches!(op, Op::Is | Op::IsNot) && text.contains(',');
-    let texts: Vec<&str> = if several { text.split(',').collect() } else { vec![text] };
-    let values = texts.into_iter().map(|t| value(s, &column, t)).collect::<Result<Vec<_>>>()?;
-    Ok(vec![Condition { column, op, values }])
-}
-
-/// A filter value, read as the field reads it; so `phone=098200 12345` finds `+919820012345`.
-fn value(s: &Session<'_>, column: &Column, text: &str) -> Result<Value> {
-    if text.is_empty() {
-        return Ok(Value::Null(column.kind));
-    }
-    let wrong = |why: &str| Problem::usage(format!("'{}' is no value for {}{why}", shorten(text), column.name));
-    if let Some(target) = column.field.and_then(Field::target).or(column.list.map(|(_, noun)| noun)).and_then(resource)
-    {
-        return Ok(target.key().parse(text, &s.rules).unwrap_or_else(|_| text.into()));
-    }
-    if let Some(field) = column.field {
-        return field.parse(text, &s.rules).or_else(|p| match column.choices() {
-            // A text that the field would refuse can still be compared with; a word outside a closed set is a mistake.
-            None if column.kind == Kind::Text => Ok(text.into()),
-            _ => Err(Problem { kind: crate::model::problem::Kind::Usage, ..p }.into()),
-        });
-    }
-    Ok(match column.kind {
-        Kind::Uuid => Uuid::try_parse(text).map_err(|_| wrong(": write the full id"))?.into(),
-        Kind::Int => text.parse::<i64>().map_err(|_| wrong(": write a whole number"))?.into(),
-        _ => match column.choices() {
-            Some(words) => match words.iter().find(|w| squash(w) == squash(text)) {
-                Some(word) => (*word).into(),
-                None => return Err(wrong("").hint(format!("{} is one of {}", column.name, words.join(", "))).into()),
-            },
-            None => text.into(),
-        },
-    })
-}
-
-/// Splits at blanks outside quotes.
-fn words(text: &str) -> Result<Vec<String>, Problem> {
-    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
-    for c in text.chars() {
-        match (quote, c) {
-            (Some(q), c) if c == q => quote = None,
-            (None, '"' | '\'') => quote = Some(c),
-            (None, c) if c.is_whitespace() => {
-                if !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-            }
-            (_, c) => word.push(c),
-        }
-    }
-    if quote.is_some() {
-        return Err(Problem::usage("a quote in the filter is not closed"));
-    }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    Ok(words)
 }
 
 /// Refuses what nobody may do to SYSTEM.

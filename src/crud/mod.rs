@@ -2,6 +2,7 @@
 
 pub mod edit;
 pub mod fill;
+pub mod filter;
 pub mod form;
 pub mod gate;
 pub mod import;

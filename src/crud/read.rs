@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
+use super::filter::filter;
 use super::gate::{self, Verb};
-use super::input::{filter, find, find_holders, keys, rules_for_filter};
+use super::input::{find, find_holders, keys};
 use super::past;
 use super::session::{Access, Session};
 use super::whole::Redirected;
@@ -39,10 +40,21 @@ fn key_index(desc: &Descriptor, columns: &[Column]) -> usize {
     columns.iter().position(|c| c.name == desc.key().name()).unwrap_or(0)
 }
 
+/// Most fields that a list is sorted by.
+const MOST_SORTED: usize = 16;
+
+/// Most columns of a list: more than any kind of record has.
+const MOST_COLUMNS: usize = 100;
+
 /// The columns that `--columns` asks for, or those that the format shows.
 fn chosen(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec<Column>> {
     let all = records::columns(desc);
     if let Some(names) = &s.columns {
+        if names.len() > MOST_COLUMNS {
+            return Err(Problem::usage(format!("--columns names {}, and may name {MOST_COLUMNS}", names.len()))
+                .hint("name each column once")
+                .into());
+        }
         return names.iter().map(|n| Ok(column(&all, n)?.clone())).collect();
     }
     Ok(match s.ui.style.format {
@@ -61,20 +73,27 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
     let mut query = Query::new(desc, s.scope(), s.asked_at());
     let all = query.columns.clone();
     query.org = if desc.is_org() { None } else { s.org().await? };
-    if let Some(text) = m.get_one::<String>("filter") {
-        rules_for_filter(s, &all, text, query.org).await?;
-        query.filter = filter(s, &all, text)?;
-    }
+    let (deleted, with_deleted) = (m.get_flag("deleted"), m.get_flag("with-deleted"));
     let about_deletion = |c: &Condition| c.column.name == "status" || c.column.name.starts_with("deleted");
-    if m.get_flag("deleted") {
-        query.life = Life::Deleted;
-    } else if m.get_flag("with-deleted") || query.filter.iter().any(about_deletion) {
-        query.life = Life::Any;
+    let life = |filter: &[Condition]| match (deleted, with_deleted || filter.iter().any(about_deletion)) {
+        (true, _) => Life::Deleted,
+        (false, true) => Life::Any,
+        (false, false) => Life::Live,
+    };
+    if let Some(text) = m.get_one::<String>("filter") {
+        query.filter = filter(s, desc, &all, query.org, text, life).await?;
     }
+    query.life = life(&query.filter);
     let words = m.try_get_one::<String>("search").ok().flatten();
+    if let Some(text) = words {
+        few_words(text)?;
+    }
     query.search = words.map(|text| Wanted { text: text.clone(), whole: false, among: None });
     if let Some(text) = m.get_one::<String>("sort") {
         let names: Vec<&str> = text.split(',').map(str::trim).collect();
+        if names.len() > MOST_SORTED {
+            return Err(Problem::usage(format!("a list is sorted by {MOST_SORTED} fields at most")).into());
+        }
         query.descending = names.iter().all(|n| n.starts_with('-'));
         if !query.descending && names.iter().any(|n| n.starts_with('-')) {
             return Err(Problem::usage("all fields of a sort go the same way")
@@ -128,6 +147,22 @@ pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     Ok(())
 }
 
+/// Most words, and most characters, that are looked for: more narrow nothing down.
+const WORDS: usize = 16;
+const CHARACTERS: usize = 200;
+
+/// Refuses a search that nobody means.
+pub(super) fn few_words(text: &str) -> Result<(), Problem> {
+    let n = words(text).len();
+    if n > WORDS || text.chars().nth(CHARACTERS).is_some() {
+        return Err(Problem::usage(format!(
+            "a search takes {WORDS} words of {CHARACTERS} characters together at most"
+        ))
+        .hint("say the words that tell it from others"));
+    }
+    Ok(())
+}
+
 /// Rows that `find` ranks, of those that have the words whole and of those that have their beginnings: who looks for
 /// something that thousands are called says more words.
 const CANDIDATES: u64 = 500;
@@ -137,6 +172,7 @@ const CANDIDATES: u64 = 500;
 pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let text = m.get_many::<String>("words").into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
+    few_words(&text)?;
     let mut query = Query::new(desc, s.scope(), s.clock.now());
     query.org = if desc.is_org() { None } else { s.org().await? };
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;

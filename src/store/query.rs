@@ -15,7 +15,6 @@ use super::search::{self, Wanted};
 use super::sql::{Row, Sql, quoted};
 use super::state;
 use crate::model::problem::{Problem, nearest};
-use crate::model::resource;
 use crate::model::resource::{Descriptor, List, Mark};
 use crate::model::scalar::{Email, Scalar, squash};
 use crate::model::value::{Kind, Value};
@@ -312,8 +311,8 @@ impl Query {
 
 impl Condition {
     fn push(&self, sql: &mut Sql) {
-        if let Some((list, noun)) = self.column.list {
-            return self.push_of_list(list, noun, sql);
+        if let Some((list, _)) = self.column.list {
+            return self.push_of_list(list, sql);
         }
         if let (Some(words), Op::Is) = (self.column.words, self.op) {
             let is = |v: &Value| if v.is_null() { "false".to_owned() } else { state::is(&v.to_text(), words) };
@@ -325,6 +324,9 @@ impl Condition {
         let mail = self.column.field.is_some_and(|f| f.ty.label == Email::TYPE.label && !f.has(Mark::Unique));
         let expr = &if mail { format!("lower({})", self.column.expr) } else { self.column.expr.clone() };
         let negated = matches!(self.op, Op::IsNot | Op::ContainsNot);
+        if matches!(self.op, Op::Is | Op::IsNot) && self.values.len() > 1 {
+            return self.push_one_of(expr, mail, sql);
+        }
         let joint = if negated { " and " } else { " or " };
         let mut between = "";
         sql.push("(");
@@ -356,26 +358,38 @@ impl Condition {
 }
 
 impl Condition {
+    /// Whether a column has one of several values, or none of them.
+    fn push_one_of(&self, expr: &str, mail: bool, sql: &mut Sql) {
+        let folded = |v: &Value| match v {
+            Value::Text(text) if mail => text.to_ascii_lowercase().into(),
+            other => other.clone(),
+        };
+        let values: Vec<Value> = self.values.iter().filter(|v| !v.is_null()).map(folded).collect();
+        let with_none = values.len() < self.values.len();
+        match (self.op, with_none) {
+            (Op::IsNot, true) => sql.push(&format!("({expr} is not null and {expr} not in ")),
+            (Op::IsNot, false) => sql.push(&format!("({expr} is null or {expr} not in ")),
+            (_, true) => sql.push(&format!("({expr} is null or {expr} in ")),
+            (_, false) => sql.push(&format!("({expr} in ")),
+        };
+        sql.bind_list(values).push(")");
+    }
+
     /// Whether a list has a member, or with NULL whether it has none.
-    fn push_of_list(&self, list: &List, noun: &str, sql: &mut Sql) {
-        let Some(target) = resource(noun) else { return };
+    fn push_of_list(&self, list: &List, sql: &mut Sql) {
         let of_row = format!("l.org_id = t.org_id and l.{} = t.id", list.owner);
-        let joint = if self.op == Op::IsNot { " and " } else { " or " };
-        sql.push("(");
-        for (i, value) in self.values.iter().enumerate() {
-            sql.push(if i == 0 { "" } else { joint });
-            sql.push(if self.op == Op::IsNot { "not (" } else { "(" });
-            if value.is_null() {
-                let first = quoted(list.first);
-                sql.push(&format!("t.{first} is null and not exists (select 1 from {} l where {of_row})", list.table));
-            } else {
-                // Ids are unique everywhere, so that neither question depends on the row.
-                let ids = format!("(select m.id from {} m where m.{} = ", target.table, quoted(target.key().column));
-                sql.push(&format!("coalesce(t.{} in {ids}", quoted(list.first))).bind(value.clone());
-                sql.push(&format!("), false) or t.id in (select l.{} from {} l", list.owner, list.table));
-                sql.push(&format!(" where l.{} in {ids}", list.item)).bind(value.clone()).push("))");
-            }
-            sql.push(")");
+        let first = quoted(list.first);
+        let ids: Vec<Value> = self.values.iter().filter(|v| !v.is_null()).cloned().collect();
+        sql.push(if self.op == Op::IsNot { "not (" } else { "(" });
+        if ids.len() < self.values.len() {
+            sql.push(&format!("t.{first} is null and not exists (select 1 from {} l where {of_row})", list.table));
+        }
+        if !ids.is_empty() {
+            sql.push(if ids.len() < self.values.len() { " or " } else { "" });
+            // Ids are unique everywhere, so that neither question depends on the row.
+            sql.push(&format!("coalesce(t.{first} in ")).bind_list(ids.iter().cloned());
+            sql.push(&format!(", false) or t.id in (select l.{} from {} l", list.owner, list.table));
+            sql.push(&format!(" where l.{} in ", list.item)).bind_list(ids).push(")");
         }
         sql.push(")");
     }

@@ -256,6 +256,29 @@ async fn with_key(
     Ok(all.into_iter().map(|(_, record)| record).collect())
 }
 
+/// Whether a record that is there now, deleted or not, has a key: asked by a connection that reads the past.
+pub async fn is_there_now(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    rules: &Rules,
+) -> Result<bool> {
+    for field in desc.keys() {
+        let Some(value) = field.parse(key, rules).ok().filter(|v| !v.is_null()) else { continue };
+        let column = quoted(field.column);
+        let mut sql = Sql::new(format!("select 1 from {}.{} t where t.{column} = ", db.permanent(), desc.table));
+        sql.bind(value);
+        if let (Some(org), false) = (org, desc.is_org()) {
+            sql.push(" and t.org_id = ").bind(org);
+        }
+        if db.first(std::mem::take(sql.push(" limit 1")).yields([Kind::Int])).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// More characters than any key has: an e-mail address has 254 bytes at most, a name 200 characters.
 pub const LONGEST_KEY: usize = 300;
 

@@ -47,9 +47,10 @@ impl Entry {
 
     /// Whether it changed a field. What goes keeps all its values, none of which was changed.
     fn changed(&self, field: &str) -> bool {
-        let is_gone = self.payload.as_ref().is_some_and(|p| p["new"].is_null()) && self.action != "restore";
-        !is_gone
-            && self.payload.as_ref().is_some_and(|p| ["old", "new"].iter().any(|part| p[*part].get(field).is_some()))
+        let is_gone = ["delete", "purge"].contains(&self.action.as_str());
+        // A secret is told of beside them.
+        let is_in = |p: &Json| ["old", "new"].iter().any(|part| p[*part].get(field).is_some()) || p[field] == "changed";
+        !is_gone && self.payload.as_ref().is_some_and(is_in)
     }
 }
 
@@ -104,8 +105,8 @@ pub struct Search {
     pub source: Option<String>,
     pub status: Option<String>,
     pub request_id: Option<Uuid>,
-    /// A field among the values before or after.
-    pub field: Option<String>,
+    /// One of these fields among the values before or after; none: any.
+    pub fields: Vec<String>,
     /// A text anywhere in what is recorded, capitals or not.
     pub text: Option<String>,
     pub since: Option<DateTime<Utc>>,
@@ -238,6 +239,19 @@ pub async fn search(db: &mut Db, search: &Search) -> Result<Vec<Entry>> {
     Ok(found)
 }
 
+/// What actors are called, and the keys by which they are known.
+pub async fn actor_names(db: &mut Db) -> Result<Vec<String>> {
+    let rows = db.all(Sql::new("select name, key from actors").yields([Kind::Text, Kind::Text])).await?;
+    let both = rows.iter().flat_map(|r| [r.value(0).as_text(), r.value(1).as_text()]);
+    Ok(both.flatten().map(str::to_owned).collect())
+}
+
+/// Whether a record in any tree has a word as its action or its kind.
+pub async fn is_recorded(db: &mut Db, column: &str, word: &str) -> Result<bool> {
+    let sql = Sql::new(format!("select 1 from audit_records where {column} = $1 limit 1")).with([word.into()]);
+    Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
+}
+
 /// The numbers of actors that are called so.
 async fn actors(db: &mut Db, actor: &str) -> Result<Vec<i64>> {
     let sql = Sql::new("select actor_id from actors where name = $1 or key = $1").with([actor.into()]);
@@ -325,7 +339,7 @@ impl Reading<'_> {
     /// as many as are wanted.
     fn worth(&self) -> (usize, i64) {
         let s = self.search;
-        if s.action.is_some() || s.kind.is_some() || s.field.is_some() || s.text.is_some() {
+        if s.action.is_some() || s.kind.is_some() || !s.fields.is_empty() || s.text.is_some() {
             return (REQUESTS, FEW);
         }
         let left = self.limit.saturating_sub(self.found.len()).max(1);
@@ -425,7 +439,7 @@ impl Reading<'_> {
             && s.request_id.is_none_or(|id| id == entry.request_id)
             && self.actors.is_none_or(|actors| entry.actor_id.is_some_and(|id| actors.contains(&id)))
             && (self.side != Side::Request || s.text.as_ref().is_none_or(in_request))
-            && s.field.as_ref().is_none_or(|field| entry.changed(field))
+            && (s.fields.is_empty() || s.fields.iter().any(|field| entry.changed(field)))
     }
 
     /// Reads what several requests hold, newest first: small ones together, a large one by itself.
@@ -511,10 +525,11 @@ impl Reading<'_> {
         if let Some(kind) = &s.kind {
             sql.push(" and r.kind = ").bind(kind.as_str());
         }
-        if let Some(field) = &s.field {
-            sql.push(" and ");
+        for (i, field) in s.fields.iter().enumerate() {
+            sql.push(if i == 0 { " and (" } else { " or " });
             contains(sql, "r.payload", &format!("\"{}\":", field.to_ascii_lowercase()));
         }
+        sql.push(if s.fields.is_empty() { "" } else { ")" });
         if let (Side::Record, Some(text)) = (self.side, &s.text) {
             let text = text.to_ascii_lowercase();
             sql.push(" and (");

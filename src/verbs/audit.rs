@@ -4,6 +4,7 @@ pub mod append;
 pub mod checkpoint;
 pub mod export;
 pub mod keys;
+pub mod known;
 pub mod log;
 pub mod offline;
 pub mod proof;
@@ -65,7 +66,7 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
         None => None,
     };
     let mut tree = s.org().await?;
-    let kind = text("resource");
+    let kind = known::kind(s, text("resource")).await?;
     let mut resources = None;
     if let Some(key) = text("key") {
         let noun = kind.as_deref().ok_or_else(|| {
@@ -83,16 +84,15 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
                 let org = s.the_org().await?;
                 let own = Uuid::try_parse(&key).ok();
                 let id = outside::id(s.db().await?, org, noun, &key).await?;
+                if own.is_none() && !known::is_told_of(s, id).await? {
+                    let key = shorten(&key);
+                    return Err(Problem::not_found(format!("nothing is recorded about {noun} {key}")).into());
+                }
                 (tree, resources) = (Some(org), Some(vec![own.or(id).unwrap_or_default()]));
             }
         }
     }
-    // A reference is recorded by its column.
-    let column = |name: String| {
-        let field = kind.as_deref().and_then(resource).and_then(|d| d.field(&name));
-        field.map_or(name, |f| f.column.to_owned())
-    };
-    Ok(Search {
+    let mut wanted = Search {
         tree,
         resources,
         action: text("action"),
@@ -100,13 +100,15 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
         source: text("source"),
         status: text("status"),
         request_id,
-        field: text("field").map(column),
+        fields: text("field").into_iter().collect(),
         text: text("text"),
         since,
         until,
         kind,
         ..Search::default()
-    })
+    };
+    known::words(s, &mut wanted).await?;
+    Ok(wanted)
 }
 
 /// Whether several had the key that is asked about, so that each is told by its id.

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 use serde_json::Value as Json;
 
+use super::audit::known;
 use crate::crud::gate;
 use crate::crud::input::time;
 use crate::crud::session::Session;
@@ -40,7 +41,11 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .into());
     }
     s.ui.status(&format!("from {} to {}", rfc3339(from), rfc3339(to)));
-    let mut asked = Asked { tree: s.org().await?, kind: m.get_one::<String>("resource").cloned(), ..Asked::default() };
+    let mut asked = Asked {
+        tree: s.org().await?,
+        kind: known::kind(s, m.get_one::<String>("resource").cloned()).await?,
+        ..Asked::default()
+    };
     if let Some(key) = m.get_one::<String>("key") {
         let desc = asked.kind.as_deref().and_then(resource).ok_or_else(|| {
             Problem::usage("--key names a record of one kind").hint("say which: --resource user --key asha@x.example")

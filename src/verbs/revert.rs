@@ -186,7 +186,7 @@ impl Undoing<'_> {
         let wanted = Search {
             tree: Some(self.entry.tree),
             resources: Some(vec![record.meta.id]),
-            field: Some(field.column.to_owned()),
+            fields: vec![field.column.to_owned()],
             after: Some(self.entry.seq),
             limit: Some(1),
             ..Search::default()

@@ -19,6 +19,7 @@ mod keys;
 mod lists;
 mod lookups;
 mod migrations;
+mod mistyped;
 mod network;
 mod org_story;
 mod output;

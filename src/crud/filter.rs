@@ -1,0 +1,304 @@
+//! `--filter`: words to conditions, and what they refer to, to ids.
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::input::{not_found, time};
+use super::session::Session;
+use crate::model::org::{Org, SYSTEM};
+use crate::model::problem::{Kind as ProblemKind, Problem, nearest};
+use crate::model::resource;
+use crate::model::resource::{Descriptor, Field, Resource};
+use crate::model::scalar::{shorten, squash};
+use crate::model::value::{Kind, Value};
+use crate::store::query::{Condition, Op, column};
+use crate::store::records::{self, Column, Life};
+use crate::store::trail;
+
+/// Most conditions of a filter, and most values of all of them together.
+const CONDITIONS: usize = 64;
+const VALUES: usize = 1000;
+
+/// Reads a filter and looks up what it refers to, in one organisation or in all. `life` says which records are listed.
+pub async fn filter(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    columns: &[Column],
+    org: Option<i32>,
+    text: &str,
+    life: impl Fn(&[Condition]) -> Life,
+) -> Result<Vec<Condition>> {
+    rules_for_filter(s, columns, text, org).await?;
+    let mut conditions = read(s, columns, text)?;
+    let life = life(&conditions);
+    for condition in conditions.iter_mut().filter(|c| matches!(c.op, Op::Is | Op::IsNot)) {
+        if let Some(target) = target(&condition.column) {
+            refer(s, condition, target, org, life).await?;
+        } else if condition.column.name == "org" && !desc.is_org() {
+            refer(s, condition, Org::DESCRIPTOR, None, life).await?;
+        } else if is_actor(&condition.column) {
+            for name in condition.values.iter().filter_map(Value::as_text) {
+                known_actor(s, name).await.map_err(as_usage)?;
+            }
+        }
+    }
+    Ok(conditions)
+}
+
+/// A mistake in a filter is one of the command line, whatever it is about.
+fn as_usage(e: anyhow::Error) -> anyhow::Error {
+    match e.downcast::<Problem>() {
+        Ok(problem) => Problem { kind: ProblemKind::Usage, ..problem }.into(),
+        Err(e) => e,
+    }
+}
+
+/// What the values of a column are keys of.
+fn target(column: &Column) -> Option<&'static Descriptor> {
+    column.field.and_then(Field::target).or(column.list.map(|(_, noun)| noun)).and_then(resource)
+}
+
+fn is_actor(column: &Column) -> bool {
+    matches!(column.name.as_str(), "created_by" | "updated_by" | "deleted_by")
+}
+
+/// Refuses the name of an actor that there is not.
+pub async fn known_actor(s: &mut Session<'_>, name: &str) -> Result<()> {
+    let known = trail::actor_names(s.db().await?).await?;
+    if known.iter().any(|k| k == name) {
+        return Ok(());
+    }
+    let meant = nearest(name, known.iter().map(String::as_str)).map(|m| format!("did you mean {m}?"));
+    Err(Problem::not_found(format!("there is no actor {}", shorten(name)))
+        .hint_maybe(meant)
+        .hint("'orgctl audit stats --by actor' shows all")
+        .into())
+}
+
+/// Puts ids in the place of keys: with the same rules by which a flag names a record, and by an index.
+async fn refer(
+    s: &mut Session<'_>,
+    condition: &mut Condition,
+    target: &'static Descriptor,
+    org: Option<i32>,
+    life: Life,
+) -> Result<()> {
+    let rules = s.rules.clone();
+    let numbers = target.is_org() && condition.column.field.is_none();
+    let mut values = Vec::new();
+    for value in std::mem::take(&mut condition.values) {
+        let Some(key) = value.as_text() else {
+            values.push(value);
+            continue;
+        };
+        let db = s.db().await?;
+        let found = match life {
+            Life::Live => records::by_key(db, target, org, key, Life::Live, &rules).await,
+            _ => records::holders(db, target, org, key, &rules).await,
+        };
+        let found = found.map_err(as_usage)?;
+        if found.is_empty() {
+            known_once(s, target, org, key).await?;
+        }
+        values.extend(found.iter().map(|r| if numbers { r.meta.org_id.into() } else { Value::from(r.meta.id) }));
+    }
+    if values.is_empty() {
+        // Nobody's.
+        values.push(if numbers { Value::from(-1) } else { Uuid::nil().into() });
+    }
+    condition.values = values;
+    let own = match (&condition.column.list, condition.column.field) {
+        (Some(_), _) => return Ok(()),
+        (None, Some(field)) => crate::store::sql::quoted(field.column),
+        (None, None) => "org_id".to_owned(),
+    };
+    let kind = if numbers { Kind::Int } else { Kind::Uuid };
+    condition.column = Column { expr: format!("t.{own}"), kind, join: None, field: None, ..condition.column.clone() };
+    Ok(())
+}
+
+/// A key that nobody has, but somebody had: nothing that is listed refers to it, which is an answer. One that nobody ever
+/// had is a mistake.
+async fn known_once(s: &mut Session<'_>, target: &'static Descriptor, org: Option<i32>, key: &str) -> Result<()> {
+    let rules = s.rules.clone();
+    let noun = if target.is_org() { "organisation" } else { target.noun };
+    let gone = !records::by_key(s.db().await?, target, org, key, Life::Deleted, &rules).await?.is_empty();
+    if gone || (s.past.is_some() && records::is_there_now(s.db().await?, target, org, key, &rules).await?) {
+        let state = if gone { "is deleted" } else { "was not there" };
+        s.ui.status(&format!("note: {noun} {} {state}", shorten(key)));
+        return Ok(());
+    }
+    let problem = not_found(s, target, org, key, Life::Live).await?;
+    Err(Problem { kind: ProblemKind::Usage, ..problem }.into())
+}
+
+/// Comparisons of other languages, and what they are here.
+const MISTAKEN: &[(&str, &str)] = &[
+    ("==", "="),
+    ("===", "="),
+    ("=>", ">="),
+    ("=<", "<="),
+    ("=~", "~"),
+    ("~=", "~"),
+    ("<>", "!="),
+    ("=!", "!="),
+    ("!==", "!="),
+];
+
+/// Reads `--filter 'status=active name~raj created>2026-01-01'`. Values with blanks stand in quotes; `a=x,y` is either.
+fn read(s: &Session<'_>, columns: &[Column], text: &str) -> Result<Vec<Condition>> {
+    let words = words(text)?;
+    if words.len() > CONDITIONS {
+        return Err(Problem::usage(format!("the filter has {} conditions, and may have {CONDITIONS}", words.len()))
+            .hint("name several values of one field in one condition: code=A,B,C")
+            .into());
+    }
+    let mut conditions = Vec::new();
+    for (word, quoted) in words {
+        const OPS: &[(&str, Op)] = &[
+            ("!=", Op::IsNot),
+            (">=", Op::AtLeast),
+            ("<=", Op::AtMost),
+            ("!~", Op::ContainsNot),
+            ("=", Op::Is),
+            (">", Op::More),
+            ("<", Op::Less),
+            ("~", Op::Contains),
+        ];
+        let at = word.find(|c: char| "!=<>~".contains(c)).ok_or_else(|| {
+            Problem::usage(format!("'{}' is no condition", shorten(&word)))
+                .hint("write FIELD=VALUE, or with != > >= < <= ~ !~")
+        })?;
+        let (name, rest) = word.split_at(at);
+        // What is in quotes is the value, whatever it begins with.
+        let unquoted = quoted.map_or(rest, |from| &rest[..from.saturating_sub(at).min(rest.len())]);
+        let signs = &unquoted[..unquoted.find(|c: char| !"!=<>~".contains(c)).unwrap_or(unquoted.len())];
+        if let Some((_, meant)) = MISTAKEN.iter().find(|(mistaken, _)| *mistaken == signs) {
+            return Err(Problem::usage(format!("'{}' has no comparison that is known", shorten(&word)))
+                .hint(format!("did you mean {meant}? A value that begins with such a sign stands in quotes"))
+                .into());
+        }
+        let (sign, op) = OPS.iter().find(|(sign, _)| rest.starts_with(sign)).ok_or_else(|| {
+            Problem::usage(format!("'{}' has no comparison that is known", shorten(&word)))
+                .hint("write = != > >= < <= ~ or !~")
+        })?;
+        let column = column(columns, name)?.clone();
+        conditions.extend(condition(s, column, *op, &rest[sign.len()..])?);
+    }
+    let values: usize = conditions.iter().map(|c| c.values.len()).sum();
+    if values > VALUES {
+        return Err(Problem::usage(format!("the filter has {values} values, and may have {VALUES}"))
+            .hint("list in several parts, or filter by something that they have in common")
+            .into());
+    }
+    Ok(conditions)
+}
+
+/// Before a filter is read: makes the rules those that its values are read by, if any asks for them. Rows of several
+/// organisations are looked for as the installation says.
+async fn rules_for_filter(s: &mut Session<'_>, columns: &[Column], text: &str, org: Option<i32>) -> Result<()> {
+    let asks = |c: &Column| c.field.is_some_and(|f| f.ty.asks_rules()) && text.contains(&c.name);
+    if !columns.iter().any(asks) {
+        return Ok(());
+    }
+    let org = match org {
+        Some(org) => org,
+        None => match records::live_orgs(s.db().await?, 2).await?.as_slice() {
+            [(only, _)] => *only,
+            _ => SYSTEM,
+        },
+    };
+    s.use_rules_of(org).await
+}
+
+fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<Condition>> {
+    let one = |op, value| Condition { column: column.clone(), op, values: vec![value] };
+    if column.list.is_some() && !matches!(op, Op::Is | Op::IsNot) {
+        return Err(Problem::usage(format!("{} is a list: compare with = or !=", column.name)).into());
+    }
+    if matches!(op, Op::Contains | Op::ContainsNot) {
+        if column.kind != Kind::Text {
+            let hint = format!("{} is not text: compare with = != < >", column.name);
+            return Err(Problem::usage(format!("'~' does not work on {}", column.name)).hint(hint).into());
+        }
+        return Ok(vec![one(op, text.into())]);
+    }
+    if column.kind == Kind::Time && !text.is_empty() {
+        // A date names a whole day.
+        let (start, end) = time(text, s.clock.now())?;
+        return Ok(match op {
+            Op::Is if start != end => vec![one(Op::AtLeast, start.into()), one(Op::Less, end.into())],
+            Op::More if start != end => vec![one(Op::AtLeast, end.into())],
+            Op::AtMost if start != end => vec![one(Op::Less, end.into())],
+            op => vec![one(op, start.into())],
+        });
+    }
+    let several = matches!(op, Op::Is | Op::IsNot) && text.contains(',');
+    let texts: Vec<&str> = if several { text.split(',').collect() } else { vec![text] };
+    let mut values: Vec<Value> = Vec::new();
+    for text in texts {
+        let value = value(s, &column, text)?;
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    Ok(vec![Condition { column, op, values }])
+}
+
+/// A filter value, read as the field reads it; so `phone=098200 12345` finds `+919820012345`.
+fn value(s: &Session<'_>, column: &Column, text: &str) -> Result<Value> {
+    if text.is_empty() {
+        return Ok(Value::Null(column.kind));
+    }
+    let wrong = |why: &str| Problem::usage(format!("'{}' is no value for {}{why}", shorten(text), column.name));
+    if target(column).is_some() {
+        // A key, which is looked up when all is read.
+        return Ok(text.into());
+    }
+    if let Some(field) = column.field {
+        return field.parse(text, &s.rules).or_else(|p| match column.choices() {
+            // A text that the field would refuse can still be compared with; a word outside a closed set is a mistake.
+            None if column.kind == Kind::Text => Ok(text.into()),
+            _ => Err(Problem { kind: ProblemKind::Usage, ..p }.into()),
+        });
+    }
+    Ok(match column.kind {
+        Kind::Uuid => Uuid::try_parse(text).map_err(|_| wrong(": write the full id"))?.into(),
+        Kind::Int => text.parse::<i64>().map_err(|_| wrong(": write a whole number"))?.into(),
+        _ => match column.choices() {
+            Some(words) => match words.iter().find(|w| squash(w) == squash(text)) {
+                Some(word) => (*word).into(),
+                None => return Err(wrong("").hint(format!("{} is one of {}", column.name, words.join(", "))).into()),
+            },
+            None => text.into(),
+        },
+    })
+}
+
+/// Splits at blanks outside quotes; with each word, where in it the first quote was opened.
+fn words(text: &str) -> Result<Vec<(String, Option<usize>)>, Problem> {
+    let (mut words, mut word, mut quote, mut quoted) = (Vec::new(), String::new(), None, None);
+    for c in text.chars() {
+        match (quote, c) {
+            (Some(q), c) if c == q => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                quoted.get_or_insert(word.len());
+            }
+            (None, c) if c.is_whitespace() => {
+                if !word.is_empty() {
+                    words.push((std::mem::take(&mut word), quoted.take()));
+                }
+                quoted = None;
+            }
+            (_, c) => word.push(c),
+        }
+    }
+    if quote.is_some() {
+        return Err(Problem::usage("a quote in the filter is not closed"));
+    }
+    if !word.is_empty() {
+        words.push((word, quoted));
+    }
+    Ok(words)
+}

@@ -1,0 +1,186 @@
+//! A mistyped question is told to be one: an empty answer would say that nothing is there, or that nothing happened.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Place, both_with_acme};
+
+fn company(p: &Place) {
+    p.run("dept create --code POL --name POLICE").ok();
+    p.run("dept create --code FIN --name Finance").ok();
+    p.run("branch create --code HQ --name 'Head office'").ok();
+    p.run("branch create --code B2 --name Two --parent HQ").ok();
+    p.run("user create --name 'Asha Rao' --username asha --email asha@x.example --department POLICE --branch HQ").ok();
+    p.run("user create --name 'Ravi Kumar' --username ravi --reports-to asha --branch B2").ok();
+    p.run("user assign-branch ravi --branch HQ").ok();
+}
+
+#[test]
+fn words_of_an_audit_search_are_known_ones() {
+    both_with_acme(|p| {
+        company(p);
+        for verb in ["list", "tail", "export -o csv"] {
+            for (flags, code, sentence, hint) in [
+                ("--action updte", 2, "'updte' is no action that is known", "did you mean update?"),
+                ("--action frobnicate", 2, "'frobnicate' is no action that is known", "action: create, read, update"),
+                ("--resource usr", 2, "'usr' is no resource that is known", "did you mean user?"),
+                ("--field desgnation", 2, "'desgnation' is no field that is known", "did you mean designation?"),
+                ("--resource branch --field dob", 2, "'dob' is no field that is known", "field: "),
+                ("--source clli", 2, "'clli' is no source that is known", "did you mean cli?"),
+                ("--actor nobody-at-all", 3, "there is no actor nobody-at-all", "orgctl audit stats --by actor"),
+                ("--status sucess", 2, "sucess", "one of: success, failed, denied, interrupted"),
+                ("--resource asset --key X", 2, "'asset' is no resource that is known", ""),
+            ] {
+                let said = p.run(&format!("audit {verb} {flags}")).fails(code);
+                assert!(said.contains(sentence) && said.contains(hint), "{verb} {flags}: {said}");
+            }
+        }
+        assert!(p.run("audit diff --from 7d --resource usr").fails(2).contains("did you mean user?"));
+        let said = p.run("audit log list --source 'audit archve'").fails(2);
+        assert!(said.contains("did you mean 'audit archive'?"), "{said}");
+        p.run("audit log list --source 'audit archive'").ok();
+        // However they are spelled, known words are the recorded ones.
+        for flags in
+            ["--action CREATE", "--resource users", "--resource department", "--source CLI", "--action user-block"]
+        {
+            p.run(&format!("audit list {flags}")).ok();
+        }
+        assert_eq!(p.column("audit list --resource departments --action Create", "key"), ["FIN", "POL"]);
+        // A reference by the field's name, whatever kind has it.
+        assert_eq!(p.column("audit list --action create --field reports_to", "resource"), ["user"]);
+        assert_eq!(p.column("audit list --field reports-to --resource user", "action"), ["create"]);
+        p.run_with("user passwd asha --password-stdin", "correct horse battery staple nine\n").ok();
+        assert_eq!(p.column("audit list --field password", "action"), ["password_change"]);
+        // What another program recorded is known from then on.
+        p.run("audit list --action wobbled").fails(2);
+        p.run("audit append --action wobbled --resource asset:LAP-0042 --new '{\"colour\":\"red\"}'").ok();
+        assert_eq!(p.column("audit list --action wobbled --resource asset --field colour", "key"), ["LAP-0042"]);
+        assert!(
+            p.run("audit list --resource asset --key LAP-0043")
+                .fails(3)
+                .contains("nothing is recorded about asset LAP-0043")
+        );
+        assert!(p.run("audit list --resource asset --field color").fails(2).contains("'color' is no field"));
+    });
+}
+
+#[test]
+fn a_reference_in_a_filter_is_named_as_in_create() {
+    both_with_acme(|p| {
+        company(p);
+        let names = |filter: &str| p.column(&format!("user list --filter '{filter}' --sort name"), "name");
+        let id = p.json("dept show POL")["id"].as_str().expect("an id").to_owned();
+        for key in ["POL", "pol", "POLICE", id.as_str()] {
+            assert_eq!(names(&format!("department={key}")), ["Asha Rao"], "{key}");
+            assert_eq!(names(&format!("department!={key}")), ["Ravi Kumar"], "{key}");
+        }
+        assert_eq!(names("department=POLICE,FIN"), ["Asha Rao"]);
+        assert_eq!(names("department="), ["Ravi Kumar"]);
+        assert_eq!(names("reports_to=asha@x.example"), ["Ravi Kumar"]);
+        assert_eq!(names("branches=hq"), ["Asha Rao", "Ravi Kumar"]);
+        assert_eq!(names("branches!=B2"), ["Asha Rao"]);
+        assert_eq!(names("org=acme branch=B2"), ["Ravi Kumar"]);
+        for (filter, sentence, hint) in [
+            ("department=POLCE", "dept POLCE does not exist", "did you mean POLICE?"),
+            ("department!=POLCE", "dept POLCE does not exist", "did you mean POLICE?"),
+            ("department=POL,POLCE", "dept POLCE does not exist", "did you mean POLICE?"),
+            ("reports_to=asah", "user asah does not exist", "did you mean asha?"),
+            ("branches=H9", "branch H9 does not exist", "did you mean HQ?"),
+            ("org=ACNE", "organisation ACNE does not exist", "did you mean ACME?"),
+            ("created_by=nobody-at-all", "there is no actor nobody-at-all", ""),
+            ("name==Asha", "'name==Asha' has no comparison that is known", "did you mean =?"),
+            ("name=~Asha", "'name=~Asha' has no comparison that is known", "did you mean ~?"),
+            ("version=>1", "'version=>1' has no comparison that is known", "did you mean >=?"),
+            ("version<>1", "'version<>1' has no comparison that is known", "did you mean !=?"),
+        ] {
+            for list in ["list", "export"] {
+                let said = p.run(&format!("user {list} --filter '{filter}'")).fails(2);
+                assert!(said.contains(sentence) && said.contains(hint), "{filter}: {said}");
+            }
+        }
+        // In quotes it is the value.
+        assert_eq!(p.column("user list --filter 'name=\"=Asha\"'", "name").len(), 0);
+        // What is deleted is referred to by deleted ones alone.
+        p.run("user delete asha ravi --cascade --yes").ok();
+        p.run("dept delete POLICE --yes").ok();
+        let said = p.run("user list --filter department=POLICE -o key");
+        assert!(said.err.contains("note: dept POLICE is deleted"), "{}", said.err);
+        assert_eq!(said.ok(), "");
+        assert_eq!(p.column("user list --with-deleted --filter department=POLICE", "name"), ["Asha Rao"]);
+        p.run("dept create --code POL --name POLICE").ok();
+        assert_eq!(p.column("user list --deleted --filter department=POL", "name"), ["Asha Rao"]);
+    });
+}
+
+#[test]
+fn a_reference_in_the_past_is_the_record_then() {
+    both_with_acme(|p| {
+        company(p);
+        p.wait(3600);
+        p.run("dept update POL --code SEC --name SECURITY").ok();
+        p.run("dept create --code POL --name POLICE").ok();
+        assert_eq!(p.column("user list --filter department=POLICE", "name").len(), 0);
+        assert_eq!(p.column("user list --filter department=POLICE --as-of 30m", "name"), ["Asha Rao"]);
+        // There was none then, but there is one: nobody was in it.
+        assert_eq!(p.column("user list --filter department=SEC --as-of 30m", "name").len(), 0);
+        p.run("user list --filter department=SCE --as-of 30m").fails(2);
+    });
+}
+
+#[test]
+fn what_nobody_means_is_a_usage_error_at_once() {
+    both_with_acme(|p| {
+        company(p);
+        let rows: String =
+            (0..3000).map(|n| format!("{n:06},User{n} Name{n},user{n}.of.the.company@some.domain.example\n")).collect();
+        let file = p.write("users.csv", format!("external_id,name,email\n{rows}"));
+        p.run(&format!("user import {file}")).ok();
+        let started = Instant::now();
+        for c in ["a", "7", "@", "é", "a b "] {
+            let long = c.repeat(10_000 / c.len());
+            for words in [
+                vec!["user", "show", &long],
+                vec!["user", "move", "asha", "--reports-to", &long],
+                vec!["user", "list", "--org", &long],
+            ] {
+                let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+                let said = p.run_words(&words, b"");
+                assert_eq!(said.code, 3, "{}", said.err);
+                assert!(said.err.len() < 400 && !said.err.contains("did you mean"), "{}", said.err);
+            }
+        }
+        let many = |word: &str, n: usize, by: &str| vec![word; n].join(by);
+        for (line, sentence) in [
+            (format!("user find {}", many("w", 17, " ")), "a search takes 16 words of 200 characters together at most"),
+            (format!("user find {}", "w".repeat(201)), "a search takes 16 words"),
+            (format!("user list --search '{}'", many("w", 17, " ")), "a search takes 16 words"),
+            (
+                format!("user list --filter '{}'", many("name~x", 65, " ")),
+                "the filter has 65 conditions, and may have 64",
+            ),
+            (
+                format!("user list --filter name={}", (0..1001).map(|n| n.to_string()).collect::<Vec<_>>().join(",")),
+                "the filter has 1001 values, and may have 1000",
+            ),
+            (format!("user list --columns {}", many("name", 101, ",")), "--columns names 101, and may name 100"),
+            (format!("user list --sort {}", many("name", 17, ",")), "a list is sorted by 16 fields at most"),
+            ("user list --limit 99999999999999999999".to_owned(), "write a whole number up to 10000000"),
+            ("user list --limit 10000001".to_owned(), "write a whole number up to 10000000"),
+            ("user list --limit=-1".to_owned(), "write a whole number up to 10000000"),
+            ("user find asha --limit 10000001".to_owned(), "write a whole number up to 10000000"),
+            ("user history asha --limit 10000001".to_owned(), "write a whole number up to 10000000"),
+            ("audit list --limit 10000001".to_owned(), "write a whole number up to 10000000"),
+            ("audit log list --limit 10000001".to_owned(), "write a whole number up to 10000000"),
+            ("audit tail --lines 99999999999".to_owned(), "write a whole number up to 10000000"),
+            ("branch tree --depth 99999999999".to_owned(), "write a whole number up to 10000000"),
+        ] {
+            let said = p.run(&line).fails(2);
+            assert!(said.contains(sentence), "{line}: {said}");
+        }
+        p.run(&format!("user list --filter 'branches={}'", many("HQ", 1000, ","))).ok();
+        assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+        p.run(&format!("user find {}", many("asha", 16, " "))).ok();
+        p.run(&format!("user list --filter '{}'", many("name~a", 64, " "))).ok();
+        p.run(&format!("user list --filter name={}", (0..1000).map(|n| n.to_string()).collect::<Vec<_>>().join(",")))
+            .ok();
+    });
+}

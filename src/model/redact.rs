@@ -1,4 +1,4 @@
-//! Texts without what they tell of people, for logs that many may read.
+//! Texts without what they tell of people, for logs that many may read; and without passwords, for everybody.
 
 use std::sync::LazyLock;
 
@@ -21,9 +21,42 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     .collect()
 });
 
-/// Takes names behind users, e-mail addresses, identity numbers and long numbers out.
+/// Takes names behind users, e-mail addresses, identity numbers, long numbers and passwords out.
 pub fn redact(text: &str) -> String {
-    PATTERNS.iter().fold(text.to_owned(), |text, (pattern, word)| pattern.replace_all(&text, *word).into_owned())
+    PATTERNS.iter().fold(secrets(text), |text, (pattern, word)| pattern.replace_all(&text, *word).into_owned())
+}
+
+/// Where a password stands in the address of a database, however badly that is written.
+#[allow(clippy::expect_used)] // the patterns are constants, and a test uses each
+static SECRETS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    [
+        // `postgres://USER:PASSWORD@`: the password may hold anything, a blank or another @ too, and slashes may be missing.
+        (r"(?i)(\bpostgres(?:ql)?[a-z0-9+]*(?::/{0,3}|/{2,3})[^\s:@/]*):[^\n]*@", "$1:***@"),
+        // The same that has lost its host: what follows the colon is no port.
+        (r"(?i)(\bpostgres(?:ql)?[a-z0-9+]*(?::/{1,3}|/{2,3})[^\s:@/]*):[0-9]*[^\s0-9/@?#'\x22*:,;][^\s/@]*", "$1:***"),
+        // A setting without a value is none.
+        (r"(?i)(\bpostgres(?:ql)?[a-z0-9+]*:/\S*?[?&])[^\s=&'\x22]+($|[\s&'\x22])", "$1***$2"),
+        (r"(?i)(\b[a-z][a-z0-9+.-]*:/{1,3}[^\s:@/]*):[^\s]*@", "$1:***@"),
+        // One that has lost its scheme, as far as the path of its database shows what it is.
+        (r"([^\s:/@=?&'\x22]+):[^\s:/@'\x22]+@([A-Za-z0-9.-]+(?::[0-9]+)?/)", "$1:***@$2"),
+        // `password=...`, in a URL, in the pairs of libpq, in those of ODBC.
+        (
+            r"(?i)\b((?:ssl)?(?:password|passwd|pwd))(\s*=\s*)(?:'(?:[^'\\]|\\.)*'|\x22[^\x22]*\x22|[^\s&;'\x22]+)",
+            "$1$2***",
+        ),
+    ]
+    .into_iter()
+    .map(|(pattern, word)| (Regex::new(pattern).expect("a constant pattern"), word))
+    .collect()
+});
+
+/// Takes the passwords of database addresses out.
+pub fn secrets(text: &str) -> String {
+    // Most texts hold neither.
+    if !text.contains([':', '=']) && !text.contains("//") {
+        return text.to_owned();
+    }
+    SECRETS.iter().fold(text.to_owned(), |text, (pattern, word)| pattern.replace_all(&text, *word).into_owned())
 }
 
 #[cfg(test)]
@@ -41,6 +74,47 @@ mod tests {
             ("branch MUM01 (Fort)", "branch MUM01 (Fort)"),
         ] {
             assert_eq!(redact(text), redacted);
+        }
+    }
+
+    #[test]
+    fn passwords_are_taken_out_of_addresses_however_these_are_written() {
+        for (text, without) in [
+            ("postgres://rao:s3cret@db/people", "postgres://rao:***@db/people"),
+            ("POSTGRESQL://rao:s3cret@db/people", "POSTGRESQL://rao:***@db/people"),
+            ("postgres://rao:s3@c/r#e?t@db/people", "postgres://rao:***@db/people"),
+            ("postgres://rao:s3 cret@db/people", "postgres://rao:***@db/people"),
+            ("postgres:/rao:s3cret@db/people", "postgres:/rao:***@db/people"),
+            ("postgres:rao:s3cret@db/people", "postgres:rao:***@db/people"),
+            ("postgres//rao:s3cret@db/people", "postgres//rao:***@db/people"),
+            ("postgres://rao:s3cret", "postgres://rao:***"),
+            ("postgres://rao:3secret/people", "postgres://rao:***/people"),
+            ("--database=postgresql+psycopg://rao:s3cret@db", "--database=postgresql+psycopg://rao:***@db"),
+            ("postgres://rao@db/people?s3cret", "postgres://rao@db/people?***"),
+            ("rao:s3cret@db:5432/people", "rao:***@db:5432/people"),
+            ("mysql://rao:s3cret@db/people", "mysql://rao:***@db/people"),
+            ("postgres://rao@db/people?password=s3cret&port=5432", "postgres://rao@db/people?password=***&port=5432"),
+            (
+                "jdbc:postgresql://db/people?user=rao&sslpassword=s3cret",
+                "jdbc:postgresql://db/people?user=rao&sslpassword=***",
+            ),
+            ("host=db user=rao password=s3cret port=5432", "host=db user=rao password=*** port=5432"),
+            ("host=db password = 's3 \\' cret' port=5432", "host=db password = *** port=5432"),
+            ("Server=db;User Id=rao;Pwd=s3cret;Port=5432", "Server=db;User Id=rao;Pwd=***;Port=5432"),
+        ] {
+            assert_eq!(secrets(text), without);
+            assert_eq!(secrets(without), without, "once is enough");
+        }
+        for text in [
+            "can't reach the database server of postgres://rao@db:5432/people: connection refused",
+            "postgres://db:5432/people?sslmode=disable",
+            "postgres://[::1]:5432/people",
+            "sqlite:///home/rao/a:b.db",
+            "user ravi:branch at 10:30, rao@sahyadri.example",
+            "password.history is 5",
+            "see https://db.example:8443/x and mailto:rao@db.example",
+        ] {
+            assert_eq!(secrets(text), text);
         }
     }
 }

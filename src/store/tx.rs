@@ -20,6 +20,7 @@ use crate::model::chance::{Clock, Drawn, Ids, Random, bytes};
 use crate::model::merkle::{Frontier, Hash};
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
+use crate::model::redact::secrets;
 use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::search as words;
 use crate::model::value::{Kind, Value, canonical};
@@ -309,7 +310,7 @@ impl<'a> Tx<'a> {
     /// Marks all records of this transaction as those of a command that did not succeed.
     pub fn mark(&mut self, status: Status, error: &str) {
         self.status = status;
-        self.error = Some(error.to_owned());
+        self.error = Some(secrets(error));
     }
 
     /// All records of this transaction are about what ended so elsewhere.

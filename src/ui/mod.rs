@@ -16,6 +16,7 @@ use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 
 use crate::model::password::Secret;
 use crate::model::problem::{Kind, Problem, plain};
+use crate::model::redact::secrets;
 use format::Format;
 use progress::{Progress, Shown};
 use text::visible;
@@ -64,6 +65,11 @@ pub struct Ui {
     pub editing: Rc<editor::Editing>,
 }
 
+/// For standard error: a password that stood in a wrong place is not repeated.
+fn clean(text: &str) -> String {
+    visible(&secrets(text))
+}
+
 impl Ui {
     pub fn new(io: Io, style: Style, now: DateTime<Utc>) -> Ui {
         Ui { io, style, now, warned: Vec::new(), terminal: None, editing: Rc::default() }
@@ -87,7 +93,7 @@ impl Ui {
     /// What was done. Not with `--quiet`.
     pub fn status(&mut self, text: &str) {
         if !self.style.quiet {
-            self.say(&visible(text));
+            self.say(&clean(text));
         }
     }
 
@@ -95,13 +101,13 @@ impl Ui {
     pub fn warn(&mut self, text: &str) {
         self.warned.push(text.to_owned());
         let label = self.paint("33", "warning:");
-        self.say(&format!("{label} {}", visible(text)));
+        self.say(&format!("{label} {}", clean(text)));
     }
 
     /// Further notes, with `-v`.
     pub fn verbose(&mut self, text: &str) {
         if self.style.verbose {
-            self.say(&visible(text));
+            self.say(&clean(text));
         }
     }
 
@@ -125,8 +131,8 @@ impl Ui {
             let mut error = serde_json::json!({
                 "kind": problem.kind.word(),
                 "exit_code": problem.kind.exit_code(),
-                "message": problem.sentence,
-                "hints": problem.hints,
+                "message": secrets(&problem.sentence),
+                "hints": problem.hints.iter().map(|hint| secrets(hint)).collect::<Vec<_>>(),
             });
             if let Some(field) = problem.field {
                 error["field"] = field.into();
@@ -136,13 +142,13 @@ impl Ui {
             return;
         }
         let label = self.paint("1;31", "error:");
-        self.say(&format!("{label} {}", visible(&problem.sentence)));
+        self.say(&format!("{label} {}", clean(&problem.sentence)));
         for cause in causes {
             self.verbose(&format!("  because: {cause}"));
         }
         for hint in &problem.hints {
             let label = self.paint("36", "hint:");
-            self.say(&format!("{label} {}", visible(hint)));
+            self.say(&format!("{label} {}", clean(hint)));
         }
     }
 

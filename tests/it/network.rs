@@ -24,7 +24,7 @@ struct Traffic {
 impl Traffic {
     /// <https://www.postgresql.org/docs/current/protocol-message-formats.html>: a letter, but for the first message, and
     /// a length that counts itself.
-    fn from_client(&mut self, bytes: &[u8]) {
+    fn take_in(&mut self, bytes: &[u8]) {
         self.turns += u64::from(std::mem::take(&mut self.is_clients_turn));
         self.message.extend(bytes);
         loop {
@@ -83,7 +83,7 @@ impl Relay {
                 std::thread::spawn(move || {
                     pump(back.0, back.1, |_| to_client.lock().expect("a count").is_clients_turn = true);
                 });
-                pump(client, server, |bytes| to_server.lock().expect("a count").from_client(bytes));
+                pump(client, server, |bytes| to_server.lock().expect("a count").take_in(bytes));
             }
         });
         Relay { env, seen }

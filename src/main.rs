@@ -1,5 +1,6 @@
 //! Hands the program its arguments, environment, streams, clock and random source, and ends with its exit code.
 
+use std::ffi::OsString;
 use std::io::{BufWriter, IsTerminal, stderr, stdin, stdout};
 
 use orgctl::crud::session::Env;
@@ -26,13 +27,22 @@ impl Random for System {
     }
 }
 
+/// A variable of ours that is not UTF-8 text is kept, to be refused by its name.
+fn variable((name, value): (OsString, OsString)) -> Option<(String, String)> {
+    let name = name.into_string().ok()?;
+    let value = match value.into_string() {
+        Err(value) if name.starts_with("ORGCTL_") => value.to_string_lossy().into_owned(),
+        value => value.ok()?,
+    };
+    Some((name, value))
+}
+
 #[allow(clippy::disallowed_methods)] // the one place where the process is looked at and left
 fn main() {
     // The allocator takes memory in large pieces; in huge pages the kernel would clear all of them, ten milliseconds of
     // every command. Where the kernel knows no huge pages there is nothing to refuse.
     let _ = nix::sys::prctl::set_thp_disable(true);
-    let env: Env =
-        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+    let env: Env = std::env::vars_os().filter_map(variable).collect();
     let is_file = std::fs::metadata("/proc/self/fd/2").is_ok_and(|m| m.is_file());
     let io = Io {
         stdin_is_terminal: stdin().is_terminal(),

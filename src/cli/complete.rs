@@ -200,8 +200,11 @@ impl Lookup {
             let location = Location::parse(config.get("database")?).ok()?;
             let org = config.get("org").filter(|_| !desc.is_org());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-            let looked = runtime
-                .block_on(async { tokio::time::timeout(PATIENCE, look(&location, desc, org, life, begun)).await });
+            let application = "orgctl completion".into();
+            let variables = super::postgres_variables(&self.env);
+            let opening = Opening { create: false, wait: LOCK, application, variables };
+            let looking = look(&location, &opening, desc, org, life, begun);
+            let looked = runtime.block_on(async { tokio::time::timeout(PATIENCE, looking).await });
             // What still waits for a server or a lock is left behind.
             runtime.shutdown_background();
             looked.ok()?.ok()
@@ -222,13 +225,13 @@ impl Lookup {
 /// One range of one index. The connection refuses to write.
 async fn look(
     location: &Location,
+    opening: &Opening,
     desc: &'static Descriptor,
     org: Option<&str>,
     life: Life,
     begun: &str,
 ) -> Result<Vec<(String, String)>> {
-    let opening = Opening { create: false, wait: LOCK, application: "orgctl completion".into() };
-    let mut db = Db::open(location, &opening).await?;
+    let mut db = Db::open(location, opening).await?;
     records::read_only(&mut db).await?;
     migrate::require_current(&mut db).await?;
     let rules = Rules::default();

@@ -10,6 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::crud::session::{Env, xdg};
 use crate::model::problem::{Problem, nearest};
 use crate::model::scalar::squash;
+use crate::store::location::sqlite_url;
 use crate::ui::format::Format;
 use crate::verbs::audit::keys::{SIGNING_KEY, VERIFIER_KEY};
 
@@ -133,7 +134,7 @@ pub fn path(env: &Env) -> Option<PathBuf> {
 }
 
 fn default_database(env: &Env) -> Option<String> {
-    xdg(env, "XDG_DATA_HOME", ".local/share").map(|p| format!("sqlite://{}", p.join("orgctl/orgctl.db").display()))
+    xdg(env, "XDG_DATA_HOME", ".local/share").map(|p| sqlite_url(&p.join("orgctl/orgctl.db")))
 }
 
 impl Config {
@@ -283,7 +284,11 @@ fn read(path: &std::path::Path, must_exist: bool) -> Result<BTreeMap<String, Str
 fn unknown_variables(env: &Env) -> Result<(), Problem> {
     let mut known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
     known.extend(["ORGCTL_CONFIG", SIGNING_KEY, VERIFIER_KEY].map(str::to_owned));
-    for name in env.keys().filter(|n| n.starts_with("ORGCTL_") && !n.starts_with("ORGCTL_TEST_")) {
+    for (name, value) in env.iter().filter(|(n, _)| n.starts_with("ORGCTL_") && !n.starts_with("ORGCTL_TEST_")) {
+        // What stands for bytes that could not be read.
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(Problem::usage(format!("the variable {name} is not UTF-8 text")));
+        }
         if !known.contains(name) {
             let meant = nearest(name, known.iter().map(String::as_str)).map(|m| format!("did you mean {m}?"));
             return Err(Problem::usage(format!("the environment has {name}, which orgctl does not know"))

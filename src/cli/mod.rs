@@ -7,6 +7,7 @@ pub mod operator;
 pub mod tree;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -22,6 +23,7 @@ use crate::crud::session::{Access, Env, Session};
 use crate::crud::{gate, input};
 use crate::model::chance::{Clock, Ids, Random};
 use crate::model::problem::{Kind, Problem};
+use crate::model::redact::secrets;
 use crate::model::resource;
 use crate::model::scalar::shorten;
 use crate::store::location::{Location, Opening};
@@ -117,7 +119,12 @@ fn with_session(
             // Looked for when it is needed, which checking a file is not.
             None => Location::Sqlite(PathBuf::new()),
         };
-        let opening = Opening { create: false, wait: config.wait()?, application: application.trim().to_owned() };
+        let opening = Opening {
+            create: false,
+            wait: config.wait()?,
+            application: application.trim().to_owned(),
+            variables: postgres_variables(world.env),
+        };
         let request_id = match config.request_id()? {
             Some(id) => id,
             None => Ids::default().next(world.clock.now(), world.random),
@@ -365,6 +372,14 @@ fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
         let missing: Vec<&str> = text.lines().skip(1).take_while(|l| !l.trim().is_empty()).map(str::trim).collect();
         sentence = format!("missing: {}", missing.join(", "));
     }
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) = (e.kind(), e.get(ContextKind::InvalidArg))
+        && may_be_password(word, words)
+    {
+        let flag = if word.starts_with('-') { format!(" '{word}'") } else { String::new() };
+        let problem = Problem::usage(format!("unexpected argument{flag} found"));
+        let hint = "a password is never an argument: 'orgctl user passwd KEY' asks for it, --password-stdin reads it";
+        return end(ui, Err(problem.hint(hint).into()));
+    }
     let mut problem = Problem::usage(sentence);
     if let (ErrorKind::InvalidValue, Some(ContextValue::Strings(words))) = (e.kind(), e.get(ContextKind::ValidValue)) {
         problem = problem.hint(format!("one of: {}", words.join(", ")));
@@ -393,17 +408,24 @@ fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
     end(ui, Err(problem.into()))
 }
 
-/// A URL of no kind that orgctl knows may hold a password all the same.
-fn without_password(text: &str) -> String {
-    match (url::Url::parse(text), text.split_once("://")) {
-        (Ok(mut url), _) if url.password().is_some() => {
-            // Fails only for URLs without a host, which have no password.
-            let _ = url.set_password(Some("***"));
-            url.to_string()
-        }
-        (Err(_), Some((scheme, rest))) if rest.contains('@') => format!("{scheme}://***"),
-        _ => text.to_owned(),
+/// Whether a word that is too much may be a password, or the flag for one: then it is not repeated.
+fn may_be_password(word: &str, words: &[String]) -> bool {
+    match word.strip_prefix("--") {
+        Some(flag) => ["pass", "pwd", "secret"].iter().any(|part| flag.contains(part)),
+        None => !word.starts_with('-') && words.iter().any(|w| w == "passwd" || w == "user"),
     }
+}
+
+/// What the environment tells PostgreSQL's clients.
+fn postgres_variables(env: &Env) -> BTreeMap<String, String> {
+    env.iter().filter(|(name, _)| name.starts_with("PG")).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// What is no address of a database, as far as that can be shown.
+fn malformed(text: &str) -> String {
+    let shown = secrets(text);
+    // An @ is where a password ends, and it was not clear where it began.
+    if shown == text && text.contains('@') { "***".to_owned() } else { shown }
 }
 
 fn config_show(ui: &mut Ui, config: &Config) -> Result<()> {
@@ -411,16 +433,10 @@ fn config_show(ui: &mut Ui, config: &Config) -> Result<()> {
     let heads = vec![Head::new("name", Kind::Text), Head::new("value", Kind::Text), Head::new("origin", Kind::Text)];
     let mut listing = Listing::new(ui, heads, 0);
     for s in &config.settings {
-        // A URL may hold a password.
+        // A URL may hold a password, and so may what was meant to be one.
         let value = match (&s.value, s.name) {
-            (Some(url), "database") => Some(Location::parse(url).map_or_else(
-                |_| without_password(url),
-                |l| match l {
-                    Location::Sqlite(path) => format!("sqlite://{}", path.display()),
-                    postgres => postgres.shown(),
-                },
-            )),
-            (value, _) => value.clone(),
+            (Some(url), "database") => Some(Location::parse(url).map_or_else(|_| malformed(url), |l| l.url())),
+            (value, _) => value.as_deref().map(secrets),
         };
         listing.row(ui, vec![s.name.into(), value.into(), s.origin.as_str().into()])?;
     }

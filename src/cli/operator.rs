@@ -5,6 +5,8 @@ use serde_json::{Map, json};
 use uuid::Uuid;
 
 use super::World;
+use crate::model::redact::secrets;
+use crate::store::location::Location;
 use crate::store::tx::Origin;
 use crate::ui::Io;
 
@@ -50,16 +52,31 @@ pub fn origin(world: &World<'_>, io: &Io, request_id: Uuid, mut command: Vec<Str
     }
 }
 
-/// A database URL on the command line may hold a password.
+/// A database URL on the command line may hold a password, and one that was mistyped may stand anywhere.
 fn hide_passwords(command: &mut [String]) {
+    let mut is_database = false;
     for word in command {
-        let (flag, url) = match word.split_once('=') {
-            Some((flag, url)) if flag == "--database" => (format!("{flag}="), url.to_owned()),
-            _ => (String::new(), word.clone()),
+        let (flag, text) = match word.split_once('=') {
+            Some(("--database", text)) => ("--database=", text),
+            _ if is_database => ("", word.as_str()),
+            _ => {
+                is_database = word == "--database";
+                *word = secrets(word);
+                continue;
+            }
         };
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            *word = format!("{flag}{}", crate::store::location::Location::Postgres(url).shown());
-        }
+        is_database = false;
+        *word = format!("{flag}{}", shown(text));
+    }
+}
+
+/// The address of a database, or what was meant to be one, as far as that can be shown.
+pub fn shown(text: &str) -> String {
+    match Location::parse(text) {
+        // As it was given: a path stays a path.
+        Ok(Location::Sqlite(_)) => text.to_owned(),
+        Ok(location) => location.shown(),
+        Err(_) => "***".to_owned(),
     }
 }
 

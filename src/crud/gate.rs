@@ -14,7 +14,7 @@ use crate::model::RESOURCES;
 use crate::model::audit::{Payload, Status};
 use crate::model::problem::{Kind, Problem};
 use crate::model::scalar::Rules;
-use crate::store::postgres::LockTimeout;
+use crate::store::postgres::{LockTimeout, NoRight};
 use crate::store::settings;
 use crate::store::sqlite::Busy;
 use crate::store::system_log::{Level, Message};
@@ -59,12 +59,26 @@ pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V
 
 /// A lock that stood in the way anywhere, of a writer or of a reader, in words.
 pub fn in_words(s: &Session<'_>, e: anyhow::Error) -> anyhow::Error {
+    if let Some(lacking) = e.downcast_ref::<NoRight>() {
+        return Problem::failed(lacking.to_string()).hint(who_has_the_right(&s.verb)).into();
+    }
     if !e.is::<LockTimeout>() && !e.is::<Busy>() {
         return e;
     }
     Problem::failed(format!("another command holds what this one needs; waited {} s", s.opening.wait.as_secs()))
         .hint("run the command again later, or wait longer with --wait SECONDS")
         .into()
+}
+
+/// What `db grants` prints is for work with the data, and the rest is the owner's: a hint to it would lead in a circle.
+fn who_has_the_right(verb: &str) -> &'static str {
+    match verb {
+        "init" => "run it as the owner of the database, or let that one grant CREATE on the database",
+        "db migrate" | "db rollback" | "db reset" | "audit archive" | "audit erase" => {
+            "run it as the owner of orgctl's tables, who ran 'orgctl init'"
+        }
+        _ => "'orgctl db grants --role ROLE' prints what the owner has to grant",
+    }
 }
 
 async fn transact<V: Verb>(

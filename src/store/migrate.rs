@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::db::Db;
 use super::location::Engine;
 use super::postgres::SCHEMA;
-use super::sql::{Row, Sql};
+use super::sql::{Row, Sql, quoted};
 use super::sqlite::APPLICATION_ID;
 use crate::model::problem::Problem;
 use crate::model::value::{Kind, Value};
@@ -218,6 +218,29 @@ pub async fn prepare(db: &mut Db) -> Result<()> {
     Ok(())
 }
 
+/// What PostgreSQL calls the database.
+pub async fn database_name(db: &mut Db) -> Result<String> {
+    Ok(db.one(Sql::new("select current_database()::text").yields([Kind::Text])).await?.text(0)?.to_owned())
+}
+
+/// Refuses a database that does not keep text as UTF-8: what is written would come back changed, or not at all.
+pub async fn require_utf8(db: &mut Db) -> Result<()> {
+    if !db.is_postgres() {
+        return Ok(());
+    }
+    let sql = Sql::new("select current_setting('server_encoding'), current_database()::text");
+    let row = db.one(sql.yields([Kind::Text, Kind::Text])).await?;
+    match row.text(0)? {
+        "UTF8" => Ok(()),
+        other => {
+            let name = quoted(&row.text(1)?.replace('"', "\"\""));
+            Err(Problem::failed(format!("the database keeps text as {other}; orgctl needs UTF8"))
+                .hint(format!("make it anew: create database {name} encoding 'UTF8' locale 'C' template template0"))
+                .into())
+        }
+    }
+}
+
 /// Takes the lock that makes two migrators serial, and makes the place where migrations are written down. Inside the
 /// transaction.
 pub async fn begin(db: &mut Db) -> Result<()> {
@@ -226,7 +249,7 @@ pub async fn begin(db: &mut Db) -> Result<()> {
         db.script("SELECT pg_advisory_xact_lock(x'6f726763746c'::bigint)".into()).await?;
     }
     match state(db).await? {
-        State::Empty => {}
+        State::Empty => require_utf8(db).await?,
         State::Foreign => return Err(foreign(&db.location.shown()).into()),
         // Nothing is made anew: a role that may not make a schema can still look.
         State::At(_) => return Ok(()),

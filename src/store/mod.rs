@@ -26,6 +26,7 @@ pub mod outside;
 pub mod past;
 pub mod people;
 pub mod postgres;
+mod postgres_url;
 pub mod query;
 pub mod records;
 pub mod retention;

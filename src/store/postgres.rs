@@ -1,10 +1,8 @@
 //! What is particular to PostgreSQL: opening, values, errors, who holds a lock.
 
-use std::str::FromStr;
-
 use anyhow::Result;
 use futures_util::TryStreamExt;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow, PgValueRef};
+use sqlx::postgres::{PgArguments, PgRow, PgValueRef};
 use sqlx::{
     Arguments, AssertSqlSafe, ConnectOptions, Connection, Decode, Executor, PgConnection, Postgres, Row as _, ValueRef,
 };
@@ -13,6 +11,7 @@ use super::held::{Given, Held, Match};
 use super::inet::Inet;
 use super::location::{Location, Opening};
 use super::numeric::Numeric;
+use super::postgres_url;
 use super::sql::{Row, quoted};
 use crate::model::problem::Problem;
 use crate::model::problem::plain;
@@ -25,8 +24,8 @@ const OLDEST: i32 = 140_000;
 pub const SCHEMA: &str = "orgctl";
 
 pub async fn open(url: &str, location: &Location, opening: &Opening) -> Result<PgConnection> {
-    let options = options(url, opening)?;
-    let connecting = tokio::time::timeout(opening.wait.max(std::time::Duration::from_secs(5)), options.connect());
+    let (options, time) = postgres_url::options(url, opening)?;
+    let connecting = tokio::time::timeout(time, options.connect());
     let conn = match connecting.await {
         Ok(done) => done.map_err(|e| problem(e, location))?,
         Err(_) => return Err(unreachable(location, "it does not answer")),
@@ -46,73 +45,6 @@ pub fn too_old(version: i32) -> Option<Problem> {
         Problem::failed(format!("the server runs PostgreSQL {}, which is too old", version / 10_000))
             .hint(format!("orgctl needs PostgreSQL {} or later", OLDEST / 10_000))
     })
-}
-
-/// The URL as sqlx reads it (host, port, user, password, dbname, sslmode, sslrootcert, ...), plus
-/// `statement_timeout=SECONDS`, which the URL may add.
-fn options(url: &str, opening: &Opening) -> Result<PgConnectOptions> {
-    let wrong = |why: String| {
-        Problem::usage(format!("the database URL can't be read: {why}"))
-            .hint("write postgres://USER@HOST/DATABASE?sslmode=verify-full")
-    };
-    let mut parsed = url::Url::parse(url).map_err(|e| wrong(e.to_string()))?;
-    let known = [
-        "sslmode",
-        "ssl-mode",
-        "sslrootcert",
-        "ssl-root-cert",
-        "ssl-ca",
-        "sslcert",
-        "ssl-cert",
-        "sslkey",
-        "ssl-key",
-        "statement-cache-capacity",
-        "host",
-        "hostaddr",
-        "port",
-        "dbname",
-        "user",
-        "password",
-        "application_name",
-        "options",
-    ];
-    let mut seconds = 0;
-    let mut kept = Vec::new();
-    for (key, value) in parsed.query_pairs().into_owned() {
-        if key == "statement_timeout" {
-            seconds =
-                value.parse::<u32>().map_err(|_| wrong("statement_timeout is a whole number of seconds".into()))?;
-        } else if known.contains(&key.as_str()) || key.starts_with("options[") {
-            kept.push((key, value));
-        } else {
-            let meant = crate::model::problem::nearest(&key, known);
-            return Err(wrong(format!("it has no setting '{key}'"))
-                .hint_maybe(meant.map(|m| format!("did you mean {m}?")))
-                .into());
-        }
-    }
-    if kept.is_empty() {
-        parsed.set_query(None);
-    } else {
-        parsed.query_pairs_mut().clear().extend_pairs(kept);
-    }
-    let wait = format!("{}ms", opening.wait.as_millis().max(1));
-    let timeout = format!("{seconds}s");
-    Ok(PgConnectOptions::from_str(parsed.as_str())
-        .map_err(|e| wrong(e.to_string()))?
-        .application_name(&opening.application)
-        .options([
-            ("search_path", SCHEMA),
-            ("lock_timeout", &wait),
-            ("statement_timeout", &timeout),
-            ("idle_in_transaction_session_timeout", "10min"),
-            ("client_min_messages", "warning"),
-            // Compiling a query costs more than any of ours takes.
-            ("jit", "off"),
-            ("TimeZone", "UTC"),
-        ])
-        .log_statements(log::LevelFilter::Off)
-        .log_slow_statements(log::LevelFilter::Off, std::time::Duration::ZERO))
 }
 
 pub fn arguments(values: Vec<Value>) -> Result<PgArguments> {
@@ -342,11 +274,19 @@ pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
     }
 }
 
-/// SQLSTATE 42501.
+/// SQLSTATE 42501: the user of the database lacks a right. What helps depends on the command.
+#[derive(Debug)]
+pub struct NoRight(String);
+
+impl std::fmt::Display for NoRight {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the database user lacks a right: {}", self.0)
+    }
+}
+impl std::error::Error for NoRight {}
+
 pub fn no_right(message: &str) -> anyhow::Error {
-    Problem::failed(format!("the database user lacks a right: {message}"))
-        .hint("'orgctl db grants --role ROLE' prints what the owner has to grant")
-        .into()
+    anyhow::Error::new(NoRight(message.to_owned()))
 }
 
 fn insecure(at: &str, why: &str) -> anyhow::Error {

@@ -123,6 +123,9 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     s.opening.create = true;
     let db = s.unchecked_db().await?;
     let before = migrate::state(db).await?;
+    if before == State::Empty {
+        migrate::require_utf8(db).await?;
+    }
     migrate::prepare(db).await?;
     let org = match (code, name) {
         (Some(code), Some(name)) => Some((code, name)),
@@ -288,17 +291,11 @@ pub async fn status(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
 }
 
 /// What the user must type to have everything dropped.
-fn name_of(location: &Location) -> String {
-    match location {
-        Location::Sqlite(path) => path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
-        Location::Postgres(text) => match url::Url::parse(text) {
-            Ok(url) => url
-                .query_pairs()
-                .find(|(k, _)| k == "dbname")
-                .map_or_else(|| url.path().trim_start_matches('/').to_owned(), |(_, v)| v.into_owned()),
-            Err(_) => String::new(),
-        },
+async fn name_of(s: &mut Session<'_>) -> Result<String> {
+    if let Location::Sqlite(path) = &s.location {
+        return Ok(path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()));
     }
+    migrate::database_name(s.unchecked_db().await?).await
 }
 
 pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
@@ -308,7 +305,7 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .hint("'orgctl init' makes some")
             .into());
     };
-    let name = name_of(&s.location);
+    let name = name_of(s).await?;
     let given = match m.get_one::<String>("name") {
         Some(given) => given.clone(),
         None if s.dry_run => name.clone(),
@@ -348,7 +345,15 @@ pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let role = m.get_one::<String>("role").cloned().unwrap_or_default();
     let role = format!("\"{}\"", role.replace('"', "\"\""));
-    let mut lines = vec![format!("GRANT USAGE ON SCHEMA orgctl TO {role};")];
+    // PUBLIC has both by default, and imports stage their rows in temporary tables.
+    let database = match s.location.database(&s.opening.variables) {
+        Some(name) => format!("\"{}\"", name.replace('"', "\"\"")),
+        None => return Err(Problem::usage("the database URL names no database").into()),
+    };
+    let mut lines = vec![
+        format!("GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {role};"),
+        format!("GRANT USAGE ON SCHEMA orgctl TO {role};"),
+    ];
     for (table, class) in schema::tables() {
         let rights = match (class, table) {
             (_, "schema_migrations") => "SELECT",

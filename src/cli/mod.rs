@@ -26,6 +26,7 @@ use crate::model::problem::{Kind, Problem};
 use crate::model::redact::secrets;
 use crate::model::resource;
 use crate::model::scalar::shorten;
+use crate::model::zone::Zone;
 use crate::store::location::{Location, Opening};
 use crate::store::records::Life;
 use crate::ui::format::{Format, Head, Listing};
@@ -43,7 +44,8 @@ pub struct World<'a> {
 /// Runs one command line; its exit code, and the streams back.
 pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     let words: Vec<String> = argv.iter().map(|w| w.to_string_lossy().into_owned()).collect();
-    let mut ui = Ui::new(io, plain_style(&words, world.env), world.clock.now());
+    let zone = Zone::from_variable(world.env.get("TZ").map(String::as_str));
+    let mut ui = Ui::new(io, plain_style(&words, world.env), world.clock.now(), zone);
     if let Some(shell) = complete::asked(world.env) {
         let done = complete::answer(shell, &argv, world.env).and_then(|text| ui.out(&text));
         return end(ui, done);

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::World;
 use crate::model::redact::secrets;
+use crate::model::zone::Zone;
 use crate::store::location::Location;
 use crate::store::tx::Origin;
 use crate::ui::Io;
@@ -49,6 +50,7 @@ pub fn origin(world: &World<'_>, io: &Io, request_id: Uuid, mut command: Vec<Str
         host,
         details,
         started_at: crate::model::chance::Clock::micros(world.clock),
+        zone: Zone::from_variable(world.env.get("TZ").map(String::as_str)),
     }
 }
 

@@ -172,8 +172,8 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl audit tail\norgctl audit tail -f --status denied", args: tail_args, run: run!(audit::tail) },
     Leaf { noun: "audit", verb: "stats", permission: "audit:read", writes: false, about: "Count audit records by action, actor, day and the like",
         examples: "orgctl audit stats --since 30d\norgctl audit stats --by day -o json",
-        args: |c| c.arg(text("since", "TIME", "Only from this time on: 7d, 2026-11-01"))
-            .arg(text("until", "TIME", "Only up to this time"))
+        args: |c| c.arg(text("since", "TIME", "Only from this time or day on: 7d, 2026-11-01"))
+            .arg(text("until", "TIME", "Only up to this time, or to the end of this day"))
             .arg(text("by", "WHAT", "Only by this: action, resource, actor, source, status or day")
                 .value_parser(["action", "resource", "actor", "source", "status", "day"]).hide_possible_values(true)),
         run: run!(audit::stats) },
@@ -183,8 +183,8 @@ pub const LEAVES: &[Leaf] = &[
         run: run!(audit::show) },
     Leaf { noun: "audit", verb: "diff", permission: "audit:read", writes: false, about: "Tell what changed between two moments",
         examples: "orgctl audit diff --from 7d\norgctl audit diff --from 2026-11-01 --to 2026-12-01 --resource user -o json",
-        args: |c| c.arg(text("from", "TIME", "The first moment: 7d, 2026-11-01").required(true))
-            .arg(text("to", "TIME", "The second moment (default: now)"))
+        args: |c| c.arg(text("from", "TIME", "The first moment, or the beginning of this day: 7d, 2026-11-01").required(true))
+            .arg(text("to", "TIME", "The second moment, or the end of this day (default: now)"))
             .arg(text("resource", "KIND", "Only this kind of record: org, branch ..."))
             .arg(text("key", "KEY", "Only this record of the kind, also one that is gone; needs --resource")),
         run: run!(diff::diff) },
@@ -236,7 +236,7 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl audit log list --level warning --since 7d\norgctl audit log list --source 'db migrate' -o json",
         args: |c| c.arg(text("level", "LEVEL", "Only this level and worse: info, warning, error, critical").value_parser(Level::WORDS).hide_possible_values(true))
             .arg(text("source", "COMMAND", "Only what this command said: 'audit archive'").value_parser(command_name))
-            .arg(text("since", "TIME", "Only from this time on: 7d, 2026-11-01")).arg(text("until", "TIME", "Only up to this time"))
+            .arg(text("since", "TIME", "Only from this time or day on: 7d, 2026-11-01")).arg(text("until", "TIME", "Only up to this time, or to the end of this day"))
             .arg(number("limit", "N", "Most messages to show (default: 50)").value_parser(limit))
             .arg(switch("all", "Show all messages").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
         run: run!(audit::log::list) },
@@ -301,7 +301,7 @@ pub const GENERIC: &[Generic] = &[
     Generic { verb: "purge", action: "purge", writes: true, about: |d| format!("Remove deleted {} for good", plural(d)),
         examples: |d| format!("orgctl {0} purge {1}\norgctl {0} purge --deleted-before 2026-01-01 --yes", d.noun, sample(d)),
         args: |c, _| c.arg(keys("Code or id").required(false))
-            .arg(text("deleted-before", "TIME", "All that were deleted before this time"))
+            .arg(text("deleted-before", "TIME", "All that were deleted before this time or day"))
             .group(one_of(["key", "deleted-before"])), run: run_on!(remove::purge) },
     Generic { verb: "activate", action: "update", writes: true, about: |d| format!("Put {} into use", plural(d)),
         examples: |d| format!("orgctl {} activate {}", d.noun, sample(d)),
@@ -449,7 +449,11 @@ fn if_version() -> Arg {
 }
 
 fn as_of() -> Arg {
-    text("as-of", "TIME", "As it was at this time: 2h or 7d ago, 2026-11-03, 2026-11-03T09:30:00+05:30")
+    text(
+        "as-of",
+        "TIME",
+        "As it was at this time, or at the beginning of this day: 2h or 7d ago, 2026-11-03, 2026-11-03T09:30:00+05:30",
+    )
 }
 
 fn version_arg(help: &'static str) -> Arg {
@@ -583,8 +587,8 @@ fn init_args(c: Command) -> Command {
 
 /// Which audit records.
 fn audit_filters(c: Command) -> Command {
-    c.arg(text("since", "TIME", "Only from this time on: 7d, 2026-11-01"))
-        .arg(text("until", "TIME", "Only up to this time"))
+    c.arg(text("since", "TIME", "Only from this time or day on: 7d, 2026-11-01"))
+        .arg(text("until", "TIME", "Only up to this time, or to the end of this day"))
         .arg(text("on", "DAY", "Only on this day: 2026-11-03").conflicts_with_all(["since", "until"]))
         .arg(text("action", "ACTION", "Only this action: create, update, delete ..."))
         .arg(text("resource", "KIND", "Only this kind of record: org, branch ..."))

@@ -225,7 +225,7 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<
     }
     if column.kind == Kind::Time && !text.is_empty() {
         // A date names a whole day.
-        let (start, end) = time(text, s.clock.now())?;
+        let (start, end) = time(text, s.clock.now(), s.origin.zone)?;
         return Ok(match op {
             Op::Is if start != end => vec![one(Op::AtLeast, start.into()), one(Op::Less, end.into())],
             Op::More if start != end => vec![one(Op::AtLeast, end.into())],

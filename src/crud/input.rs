@@ -1,7 +1,7 @@
 //! From what the user gave to what a verb takes: keys to records, flags to values, words to filters.
 
 use anyhow::Result;
-use chrono::{DateTime, Local, NaiveDate, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::ArgMatches;
 use uuid::Uuid;
 
@@ -12,6 +12,7 @@ use crate::model::resource::{Descriptor, Field, Mark, Record};
 use crate::model::scalar::{Noun, shorten};
 use crate::model::user::User;
 use crate::model::value::{Value, rfc3339};
+use crate::model::zone::Zone;
 use crate::model::{org, resource};
 use crate::store::records::{self, Life};
 
@@ -278,7 +279,7 @@ pub async fn parse(s: &mut Session<'_>, field: &'static Field, org: Option<i32>,
 
 /// A time as people give it: RFC 3339, a date, a date and time, `2h` or `7d` ago; dates in the operator's zone.
 /// The second value is the end of what was named: a whole day for a date.
-pub fn time(text: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
+pub fn time(text: &str, now: DateTime<Utc>, zone: Zone) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
     let text = text.trim();
     let wrong = || {
         Problem::usage(format!("'{}' is no time", shorten(text)))
@@ -302,15 +303,12 @@ pub fn time(text: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<U
             TimeDelta::try_seconds(i64::from(n) * seconds).and_then(|d| now.checked_sub_signed(d)).ok_or_else(wrong)?;
         return Ok((t, t));
     }
-    let local = |naive: chrono::NaiveDateTime| Local.from_local_datetime(&naive).earliest().map(|t| t.to_utc());
     if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        let start = day.and_hms_opt(0, 0, 0).and_then(local).ok_or_else(wrong)?;
-        let end = day.succ_opt().and_then(|d| d.and_hms_opt(0, 0, 0)).and_then(local).ok_or_else(wrong)?;
-        return Ok((start, end));
+        return zone.day(day).ok_or_else(wrong);
     }
     for form in ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"] {
         if let Ok(t) = chrono::NaiveDateTime::parse_from_str(text, form) {
-            let t = local(t).ok_or_else(wrong)?;
+            let t = zone.instant(t).ok_or_else(wrong)?;
             return Ok((t, t));
         }
     }
@@ -318,8 +316,8 @@ pub fn time(text: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<U
 }
 
 /// A time to come as people give it: RFC 3339, a date (its beginning), or `2h` or `7d` from now.
-pub fn time_to_come(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
-    let (given, _) = time(text, now).map_err(|p| Problem {
+pub fn time_to_come(text: &str, now: DateTime<Utc>, zone: Zone) -> Result<DateTime<Utc>, Problem> {
+    let (given, _) = time(text, now, zone).map_err(|p| Problem {
         hints: vec!["write 2026-12-24, 2026-12-24T09:30:00+05:30, 2h or 7d (from now)".into()],
         ..p
     })?;

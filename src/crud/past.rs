@@ -18,7 +18,7 @@ pub async fn look_back(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMa
     let Some(text) = m.get_one::<String>("as-of") else { return Ok(()) };
     let now = s.clock.now();
     // A date means its beginning.
-    let (at, _) = time(text, now)?;
+    let (at, _) = time(text, now, s.origin.zone)?;
     if at > now {
         return Err(Problem::usage(format!("'{}' is in the future", shorten(text)))
             .hint("name a time that is gone: --as-of 2h, --as-of 2026-11-03")

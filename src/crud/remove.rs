@@ -538,7 +538,7 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
 pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     let mut records: Vec<Record> = Vec::new();
     if let Some(text) = m.get_one::<String>("deleted-before") {
-        let (before, _) = time(text, s.clock.now())?;
+        let (before, _) = time(text, s.clock.now(), s.origin.zone)?;
         s.ui.status(&format!("deleted before {}", crate::model::value::rfc3339(before)));
         let org = s.org().await?;
         records = records::deleted_before(s.db().await?, desc, org, before).await?;

@@ -1,5 +1,7 @@
 //! Branches: the places of an organisation, in a tree.
 
+use chrono::NaiveDate;
+
 use crate::resource;
 
 use super::problem::Problem;
@@ -44,7 +46,7 @@ resource! {
 }
 
 impl Check for Branch {
-    fn check(&self) -> Result<(), Problem> {
+    fn check(&self, _: NaiveDate) -> Result<(), Problem> {
         let Some(pincode) = &self.pincode else { return Ok(()) };
         check_pincode(pincode.as_str(), self.country.as_ref().map(Line::as_str))
             .map_err(|why| Problem::invalid(format!("pincode {why}")).field("pincode"))

@@ -1,5 +1,7 @@
 //! Departments: who works together, in one branch or in the whole organisation.
 
+use chrono::NaiveDate;
+
 use crate::resource;
 
 use super::branch::Branch;
@@ -33,7 +35,7 @@ resource! {
 }
 
 impl Check for Dept {
-    fn check(&self) -> Result<(), Problem> {
+    fn check(&self, _: NaiveDate) -> Result<(), Problem> {
         match self.budget {
             Some(Money(Decimal(..0))) => Err(Problem::invalid("budget must not be less than nothing").field("budget")),
             _ => Ok(()),

@@ -23,6 +23,7 @@ pub mod token;
 pub mod user;
 pub mod value;
 pub mod verify;
+pub mod zone;
 
 use resource::{Descriptor, Resource};
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -158,7 +158,7 @@ pub struct Descriptor {
     pub fields: &'static [Field],
     pub lists: &'static [List],
     /// Rules that hold between fields of one record.
-    pub check: fn(&Record) -> Result<(), Problem>,
+    pub check: fn(&Record, NaiveDate) -> Result<(), Problem>,
 }
 
 impl PartialEq for Descriptor {
@@ -356,7 +356,8 @@ pub const fn plain(name: &'static str) -> &'static str {
 
 /// Rules that hold between the fields of one record; each resource states its own, if only that it has none.
 pub trait Check {
-    fn check(&self) -> Result<(), Problem> {
+    /// `today` is the day where the operator is.
+    fn check(&self, _today: NaiveDate) -> Result<(), Problem> {
         Ok(())
     }
 }
@@ -400,8 +401,8 @@ macro_rules! resource {
                     help: concat!($($about),+).trim_ascii(),
                     fields: FIELDS,
                     lists: LISTS,
-                    check: |record| match $name::from_record(record) {
-                        Some(it) => $crate::model::resource::Check::check(&it),
+                    check: |record, today| match $name::from_record(record) {
+                        Some(it) => $crate::model::resource::Check::check(&it, today),
                         None => Err($crate::model::problem::Problem::integrity(format!(
                             "{} does not fit its own type", record.title()))),
                     },

@@ -1,6 +1,6 @@
 //! Users: the people of an organisation.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::{choice, resource};
 
@@ -104,11 +104,11 @@ const BRANCHES: &[List] = &[List {
 }];
 
 impl Check for User {
-    fn check(&self) -> Result<(), Problem> {
+    fn check(&self, today: NaiveDate) -> Result<(), Problem> {
         if self.can_login && self.email.is_none() && self.username.is_none() {
             return Err(Problem::invalid("can_login needs a username or an e-mail address").field("can_login"));
         }
-        if self.dob.is_some_and(|d| d.0 >= self.meta.updated_at.date_naive()) {
+        if self.dob.is_some_and(|d| d.0 >= today) {
             return Err(Problem::invalid("dob must be a day in the past").field("dob"));
         }
         let Some(pincode) = &self.pincode else { return Ok(()) };

@@ -2,7 +2,7 @@
 //! tells the records by their first and last number; so a question about actor, source, status or time is asked of the
 //! requests first, and what they name is read from the records, the newest first.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 use base64::Engine as _;
@@ -16,6 +16,7 @@ use super::sql::{Row, Sql};
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
 use crate::model::value::{Kind, Value, canonical};
+use crate::model::zone::Zone;
 
 /// One record, with what it shares with the others of its transaction.
 #[derive(Debug, Clone)]
@@ -591,23 +592,27 @@ impl By {
     }
 }
 
-/// Counts by what a command's records share are made of the requests alone.
+/// A quarter of an hour, in microseconds: every zone's days begin and end with one.
+const QUARTER: i64 = 15 * 60 * 1_000_000;
+
+/// Counts by what a command's records share are made of the requests alone. Days are those of `zone`.
 pub async fn counts(
     db: &mut Db,
     tree: Option<i32>,
     by: By,
+    zone: Zone,
     since: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,
 ) -> Result<Vec<(String, i64)>> {
-    let day = match db.is_postgres() {
-        true => "to_char(q.at, 'YYYY-MM-DD')",
-        false => "date(q.at / 1000000, 'unixepoch')",
+    let quarter = match db.is_postgres() {
+        true => format!("cast(floor(extract(epoch from q.at) * 1000000 / {QUARTER}) as text)"),
+        false => format!("cast(q.at / {QUARTER} as text)"),
     };
     let what = match by {
         By::Actor => "coalesce(a.name, a.key)",
         By::Source => "q.source",
         By::Status => "q.status",
-        By::Day => day,
+        By::Day => &quarter,
         By::Action => "r.action",
         By::Resource => "r.kind",
     };
@@ -630,9 +635,21 @@ pub async fn counts(
     if let Some(until) = until {
         sql.push(" and q.at < ").bind(until);
     }
-    sql.push(if by == By::Day { " group by 1 order by 1" } else { " group by 1 order by 2 desc, 1" });
+    sql.push(" group by 1 order by 2 desc, 1");
     let rows = db.all(sql.yields([Kind::Text, Kind::Int])).await?;
-    rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect()
+    let counted: Vec<(String, i64)> =
+        rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect::<Result<_>>()?;
+    if by == By::Day { by_day(&counted, zone) } else { Ok(counted) }
+}
+
+/// Counts of quarters of hours, added up by the days that they belong to.
+fn by_day(quarters: &[(String, i64)], zone: Zone) -> Result<Vec<(String, i64)>> {
+    let mut days: BTreeMap<String, i64> = BTreeMap::new();
+    for (quarter, n) in quarters {
+        let at = DateTime::from_timestamp_micros(quarter.parse::<i64>()?.saturating_mul(QUARTER)).unwrap_or_default();
+        *days.entry(zone.date(at).to_string()).or_default() += n;
+    }
+    Ok(days.into_iter().collect())
 }
 
 /// Purged records that had one of these values in a key field, and when they were purged, the latest first; their

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
@@ -24,6 +24,7 @@ use crate::model::redact::secrets;
 use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::search as words;
 use crate::model::value::{Kind, Value, canonical};
+use crate::model::zone::Zone;
 
 /// The right to write, for one named permission (`branches:update`). Only the gate issues it (a test holds that), and
 /// without it no transaction opens.
@@ -57,6 +58,8 @@ pub struct Origin {
     /// More about the operator: uid, sudo.
     pub details: Map<String, Json>,
     pub started_at: DateTime<Utc>,
+    /// By which days begin and end.
+    pub zone: Zone,
 }
 
 struct Head {
@@ -281,6 +284,11 @@ impl<'a> Tx<'a> {
     /// The instant of this transaction.
     pub fn at(&self) -> DateTime<Utc> {
         self.at
+    }
+
+    /// The day of this transaction, where the operator is.
+    pub fn today(&self) -> NaiveDate {
+        self.origin.zone.date(self.at)
     }
 
     pub fn request_id(&self) -> Uuid {

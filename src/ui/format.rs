@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 
 use super::Ui;
 use super::table;
-use super::text::{local, relative, visible};
+use super::text::{relative, visible};
 use crate::model::resource::List;
 use crate::model::scalar::is_format;
 use crate::model::value::{Kind, Value};
@@ -252,14 +252,14 @@ pub fn report(ui: &mut Ui, report: &Json) -> Result<()> {
 pub fn record(ui: &mut Ui, heads: &[Head], key: usize, row: Vec<Value>) -> Result<()> {
     match ui.style.format {
         Format::Table => {
-            let now = ui.now;
+            let (now, zone) = (ui.now, ui.zone);
             let lines: Vec<(String, String)> = heads
                 .iter()
                 .zip(&row)
                 .filter(|(_, v)| !v.is_null())
                 .map(|(h, v)| {
                     let shown = match v {
-                        Value::Time(t) => format!("{} ({})", local(*t), relative(*t, now)),
+                        Value::Time(t) => format!("{} ({})", zone.to_seconds(*t), relative(*t, now)),
                         v => table_cell(v, now),
                     };
                     (h.name.clone(), shown)

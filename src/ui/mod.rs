@@ -17,6 +17,7 @@ use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use crate::model::password::Secret;
 use crate::model::problem::{Kind, Problem, plain};
 use crate::model::redact::secrets;
+use crate::model::zone::Zone;
 use format::Format;
 use progress::{Progress, Shown};
 use text::visible;
@@ -58,6 +59,8 @@ pub struct Ui {
     pub style: Style,
     /// For relative times.
     pub now: DateTime<Utc>,
+    /// The operator's, in which people are told times.
+    pub zone: Zone,
     /// What was warned of.
     pub warned: Vec<String>,
     /// The terminal as a prompt found it.
@@ -71,8 +74,8 @@ fn clean(text: &str) -> String {
 }
 
 impl Ui {
-    pub fn new(io: Io, style: Style, now: DateTime<Utc>) -> Ui {
-        Ui { io, style, now, warned: Vec::new(), terminal: None, editing: Rc::default() }
+    pub fn new(io: Io, style: Style, now: DateTime<Utc>, zone: Zone) -> Ui {
+        Ui { io, style, now, zone, warned: Vec::new(), terminal: None, editing: Rc::default() }
     }
 
     /// Data.

@@ -1,6 +1,6 @@
 //! Text for people: made safe, times told relatively.
 
-use chrono::{DateTime, Local, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::scalar::is_format;
 
@@ -39,9 +39,4 @@ pub fn relative(t: DateTime<Utc>, now: DateTime<Utc>) -> String {
     };
     let s = if n == 1 { "" } else { "s" };
     if ahead { format!("in {n} {unit}{s}") } else { format!("{n} {unit}{s} ago") }
-}
-
-/// A time in the operator's zone, to the second.
-pub fn local(t: DateTime<Utc>) -> String {
-    t.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S %:z").to_string()
 }

@@ -32,7 +32,7 @@ use crate::store::audit::size;
 use crate::store::trail::{By, Entry, Place, Search, search};
 use crate::store::{outside, records, retention as stripped, trail};
 use crate::ui::format::{Format, Head, Listing, record};
-use crate::ui::text::{local, visible};
+use crate::ui::text::visible;
 
 /// Rows where nothing else is asked for.
 const PAGE: u64 = 50;
@@ -45,14 +45,14 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// What the filter flags ask for.
 async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
-    let now = s.clock.now();
+    let (now, zone) = (s.clock.now(), s.origin.zone);
     let text = |name: &str| m.get_one::<String>(name).cloned();
     let (mut since, mut until) = (
-        text("since").map(|t| time(&t, now)).transpose()?.map(|(start, _)| start),
-        text("until").map(|t| time(&t, now)).transpose()?.map(|(_, end)| end),
+        text("since").map(|t| time(&t, now, zone)).transpose()?.map(|(start, _)| start),
+        text("until").map(|t| time(&t, now, zone)).transpose()?.map(|(_, end)| end),
     );
     if let Some(day) = text("on") {
-        let (start, end) = time(&day, now)?;
+        let (start, end) = time(&day, now, zone)?;
         if start == end {
             return Err(Problem::usage(format!("'{}' is no day", shorten(&day))).hint("write --on 2026-11-03").into());
         }
@@ -218,8 +218,8 @@ const CHART: i64 = 30;
 /// How many records there are, by what they have in common; on a terminal with a chart.
 pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let now = s.clock.now();
-    let of = |name: &str| m.get_one::<String>(name).map(|t| time(t, now)).transpose();
+    let (now, zone) = (s.clock.now(), s.origin.zone);
+    let of = |name: &str| m.get_one::<String>(name).map(|t| time(t, now, zone)).transpose();
     let (since, until) = (of("since")?.map(|(start, _)| start), of("until")?.map(|(_, end)| end));
     let tree = s.org().await?;
     let by = m.get_one::<String>("by");
@@ -231,7 +231,7 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let mut listing = Listing::new(&s.ui, heads, 1);
     for group in By::ALL.iter().filter(|g| by.is_none_or(|by| by == g.word())) {
-        let counts = trail::counts(s.db().await?, tree, *group, since, until).await?;
+        let counts = trail::counts(s.db().await?, tree, *group, zone, since, until).await?;
         let most = counts.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
         for (value, n) in counts {
             let mut row: Vec<Value> = vec![group.word().into(), value.into(), n.into()];
@@ -308,7 +308,7 @@ fn kind_of(value: &Value) -> Kind {
 fn people(s: &mut Session<'_>, e: &Entry, code: &str, gone: Option<&str>) -> Result<()> {
     let mut lines = vec![
         ("record", format!("{code} {}", e.seq)),
-        ("at", local(e.at)),
+        ("at", s.origin.zone.to_seconds(e.at)),
         ("actor", format!("{} ({})", e.actor, e.source)),
         ("action", format!("{} {}", e.action, e.kind)),
     ];

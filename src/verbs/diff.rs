@@ -19,22 +19,23 @@ use crate::store::net::{Asked, Became, Difference, Net, between};
 use crate::store::records;
 use crate::ui::format::{Format, Head, Listing};
 
-/// A moment that is gone; a date means its beginning.
-fn moment(m: &ArgMatches, name: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
-    let Some(text) = m.get_one::<String>(name) else { return Ok(now) };
-    let (at, _) = time(text, now)?;
+/// The span of time that a flag names, up to now: a moment, or a whole day.
+fn span(s: &Session<'_>, m: &ArgMatches, name: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
+    let Some(text) = m.get_one::<String>(name) else { return Ok((now, now)) };
+    let (at, end) = time(text, now, s.origin.zone)?;
     if at > now {
         return Err(Problem::usage(format!("'{}' is in the future", shorten(text)))
             .hint(format!("name a time that is gone: --{name} 7d"))
             .into());
     }
-    Ok(at)
+    Ok((at, end.min(now)))
 }
 
 pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let now = s.clock.now();
-    let (from, to) = (moment(m, "from", now)?, moment(m, "to", now)?);
+    // From the beginning of the one day to the end of the other.
+    let (from, to) = (span(s, m, "from", now)?.0, span(s, m, "to", now)?.1);
     if to < from {
         return Err(Problem::usage("the second moment is before the first")
             .hint("write --from EARLIER --to LATER")

@@ -96,7 +96,7 @@ impl Verb for Block {
 
 pub async fn block(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let records = targets(s, DESC, m).await?;
-    let until = m.get_one::<String>("until").map(|t| time_to_come(t, s.clock.now())).transpose()?;
+    let until = m.get_one::<String>("until").map(|t| time_to_come(t, s.clock.now(), s.origin.zone)).transpose()?;
     let reason = match m.get_one::<String>("reason") {
         Some(reason) => reason.clone(),
         None if s.ui.style.interactive => {
@@ -146,7 +146,7 @@ pub async fn invite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .into());
     }
     let expires = m.get_one::<String>("expires").map_or("7d", String::as_str);
-    let expires_at = time_to_come(expires, s.clock.now())?;
+    let expires_at = time_to_come(expires, s.clock.now(), s.origin.zone)?;
     let random = s.random;
     let tokens: Vec<Secret> = records.iter().map(|_| token::make(&mut |bytes| random.fill(bytes))).collect();
     let verb = Invite { targets: as_targets(&records), hashes: tokens.iter().map(token::hash).collect(), expires_at };

@@ -7,6 +7,7 @@ mod completion;
 mod concurrency;
 mod config;
 mod database_urls;
+mod days;
 mod deletion;
 mod demo;
 mod dry_run;

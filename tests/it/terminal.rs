@@ -4,6 +4,7 @@ use orgctl::crud::prompt;
 use orgctl::model::org::Org;
 use orgctl::model::resource::Resource;
 use orgctl::model::scalar::Rules;
+use orgctl::model::zone::Zone;
 use orgctl::ui::format::Format;
 use orgctl::ui::{Io, Style, Ui};
 use rexpect::session::{PtySession, spawn_command};
@@ -307,7 +308,7 @@ fn asks_for_words() {
         no_input: false,
         yes: false,
     };
-    let mut ui = Ui::new(io, style, chrono::DateTime::UNIX_EPOCH);
+    let mut ui = Ui::new(io, style, chrono::DateTime::UNIX_EPOCH, Zone::System);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     for name in ["industry", "is_active", "max_users"] {
         let field = Org::DESCRIPTOR.field(name).expect("a field");

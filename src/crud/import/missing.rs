@@ -85,11 +85,11 @@ async fn candidate(
             Some((_, maker)) => record.set(key, maker.code(0, &[0; 16]).into()),
             None => return Ok(Err(Problem::invalid("it has no code"))),
         }
-        let checked = (target.check)(&record);
+        let checked = (target.check)(&record, tx.today());
         record.set(key, Value::Null(Kind::Text));
         return Ok(checked.map(|()| record));
     }
-    if let Err(p) = (target.check)(&record) {
+    if let Err(p) = (target.check)(&record, tx.today()) {
         return Ok(Err(p));
     }
     match keys_free(tx, &record, None).await {

@@ -278,7 +278,7 @@ impl Import {
             for (field, value) in &values {
                 after.set(field.column, without_reference(field, value));
             }
-            if let Err(p) = not_system(before).and_then(|()| (plan.desc.check)(&after)) {
+            if let Err(p) = not_system(before).and_then(|()| (plan.desc.check)(&after, plan.today)) {
                 let column = Some(p.field.unwrap_or(plan.key.name()).to_owned());
                 rejects.push(Reject { number, line, column, code: p.kind.word(), reason: p.sentence });
             }
@@ -473,6 +473,7 @@ impl Verb for Import {
         plan.named = stage.named().to_vec();
         plan.mostly_new = !stage.holds();
         plan.at = tx.at();
+        plan.today = tx.today();
         let plan = Arc::new(plan);
         let mut report = Report { feed: self.feed.as_ref().map(|_| Came::default()), ..Report::default() };
         self.read(tx, &plan, &mut stage, &mut report).await?;

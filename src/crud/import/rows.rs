@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use tokio::sync::mpsc::{Receiver, Sender};
 use uuid::Uuid;
 
@@ -63,6 +63,8 @@ pub struct Plan {
     pub mostly_new: bool,
     /// When the import takes place.
     pub at: DateTime<Utc>,
+    /// The same as a day, where the operator is.
+    pub today: NaiveDate,
     pub rules: Rules,
 }
 
@@ -137,6 +139,7 @@ impl Plan {
             remembered: 0,
             mostly_new: true,
             at: DateTime::UNIX_EPOCH,
+            today: NaiveDate::default(),
             rules: rules.clone(),
         })
     }
@@ -331,7 +334,7 @@ impl Plan {
                 ));
             }
         }
-        (self.desc.check)(&record).err().map(|p| Reject {
+        (self.desc.check)(&record, self.today).err().map(|p| Reject {
             column: Some(p.field.unwrap_or(self.key.name()).to_owned()),
             ..self.reject(number, line, None, "invalid", p.sentence)
         })

@@ -134,7 +134,7 @@ async fn read(s: &mut Session<'_>, org: i32, mut members: Map<String, Json>) -> 
     }
     if let Some(at) = text("at")? {
         // When it happened, as the other program says; the record's own time is that of its writing.
-        let (at, _) = time(&at, s.clock.now()).map_err(|p| Problem::invalid(p.sentence))?;
+        let (at, _) = time(&at, s.clock.now(), s.origin.zone).map_err(|p| Problem::invalid(p.sentence))?;
         details.insert("happened_at".into(), rfc3339(at).into());
     }
     let mut object = |name: &str| match members.remove(name) {

@@ -52,8 +52,8 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         org: s.org().await?,
         level: text("level"),
         source: text("source"),
-        since: text("since").map(|t| time(&t, now)).transpose()?.map(|(start, _)| start),
-        until: text("until").map(|t| time(&t, now)).transpose()?.map(|(_, end)| end),
+        since: text("since").map(|t| time(&t, now, s.origin.zone)).transpose()?.map(|(start, _)| start),
+        until: text("until").map(|t| time(&t, now, s.origin.zone)).transpose()?.map(|(_, end)| end),
         behind,
         // One more than is shown tells whether there is a next page.
         limit: limit.map(|n| n + 1),
@@ -133,7 +133,7 @@ pub async fn prune(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let now = s.clock.now();
     let before = match m.get_one::<String>("before") {
-        Some(text) => time(text, now)?.0,
+        Some(text) => time(text, now, s.origin.zone)?.0,
         None => now - system_log::retention(s.db().await?).await?,
     };
     let n = gate::write(s, &Prune { before }).await?;

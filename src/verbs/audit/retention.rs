@@ -94,7 +94,7 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let org = s.the_org().await?;
     let code = records::org_code(s.db().await?, org).await?;
     let text = m.get_one::<String>("before").cloned().unwrap_or_default();
-    let (before, _) = time(&text, s.clock.now())?;
+    let (before, _) = time(&text, s.clock.now(), s.origin.zone)?;
     let path = m.get_one::<String>("out").cloned().unwrap_or_default();
     let failed = |e: io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));
     if fs::symlink_metadata(&path).is_ok() {

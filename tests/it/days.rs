@@ -1,0 +1,110 @@
+//! A day is the same day for everything that asks about one: the operator's, by the time zone of the environment.
+
+use crate::harness::{Place, Said, both_with_acme};
+
+/// Runs a command where the operator's clock shows this zone.
+fn run_in(p: &Place, zone: &str, line: &str) -> Said {
+    let mut env = p.env.clone();
+    env.insert("TZ".into(), zone.into());
+    p.run_with_env(line, &env, false)
+}
+
+/// The words of one column of what a command says in TSV.
+fn column(p: &Place, zone: &str, line: &str, name: &str) -> Vec<String> {
+    let out = run_in(p, zone, &format!("{line} --columns {name} -o tsv")).ok();
+    out.lines().skip(1).map(str::to_owned).collect()
+}
+
+const INDIA: &str = "Asia/Kolkata";
+
+/// B1 at 05:30 on 21 November in India, B2 at 01:30 on the 22nd, which is still the 21st in London.
+fn two_days(p: &Place) {
+    p.run("branch create --code B1 --name One").ok();
+    p.wait(20 * 3600);
+    p.run("branch create --code B2 --name Two").ok();
+}
+
+#[test]
+fn every_question_about_a_day_means_the_operators_day() {
+    both_with_acme(|p| {
+        two_days(p);
+        let created = "audit list --resource branch --action create";
+        for (zone, day, codes) in [
+            (INDIA, "2026-11-21", &["B1"][..]),
+            (INDIA, "2026-11-22", &["B2"]),
+            ("UTC", "2026-11-21", &["B2", "B1"]),
+            ("UTC", "2026-11-22", &[]),
+            // 20:00 is still the day before in Los Angeles at midnight: 16:00 on the 20th, noon on the 21st.
+            ("America/Los_Angeles", "2026-11-20", &["B1"]),
+            ("America/Los_Angeles", "2026-11-21", &["B2"]),
+        ] {
+            assert_eq!(column(p, zone, &format!("{created} --on {day}"), "key"), codes, "--on {day} in {zone}");
+            let list = format!("branch list --sort -code --filter created_at={day}");
+            assert_eq!(column(p, zone, &list, "code"), codes, "created_at={day} in {zone}");
+            let span = format!("{created} --since {day} --until {day}");
+            assert_eq!(column(p, zone, &span, "key"), codes, "{span} in {zone}");
+            if (zone, day) == ("UTC", "2026-11-22") {
+                // Still to come there.
+                run_in(p, zone, "audit diff --from 2026-11-22").fails(2);
+                continue;
+            }
+            let mut told = column(p, zone, &format!("audit diff --resource branch --from {day} --to {day}"), "key");
+            told.dedup();
+            told.sort_unstable_by(|a, b| b.cmp(a));
+            assert_eq!(told, codes, "audit diff of {day} in {zone}");
+        }
+        assert_eq!(column(p, INDIA, "branch list --filter created_at>2026-11-21", "code"), ["B2"]);
+        assert_eq!(column(p, INDIA, "branch list --filter created_at<=2026-11-21", "code"), ["B1"]);
+        assert_eq!(column(p, INDIA, "branch list --as-of 2026-11-22", "code"), ["B1"]);
+        assert_eq!(column(p, "UTC", "branch list --as-of 2026-11-21T19:00:00Z", "code"), ["B1"]);
+    });
+}
+
+#[test]
+fn days_are_counted_as_they_are_asked_about() {
+    both_with_acme(|p| {
+        two_days(p);
+        let stats = |zone| run_in(p, zone, "audit stats --by day --org ACME -o tsv").ok();
+        // ACME's own record, and a branch each.
+        assert_eq!(stats(INDIA), "group\tvalue\trecords\nday\t2026-11-21\t2\nday\t2026-11-22\t1\n");
+        assert_eq!(stats("UTC"), "group\tvalue\trecords\nday\t2026-11-21\t3\n");
+        assert_eq!(stats("America/Los_Angeles"), "group\tvalue\trecords\nday\t2026-11-20\t2\nday\t2026-11-21\t1\n");
+    });
+}
+
+/// Yesterday in India is a day in the past there; in London it is still today.
+#[test]
+fn today_is_the_operators_today() {
+    both_with_acme(|p| {
+        two_days(p);
+        run_in(p, INDIA, "user create --name 'Asha Rao' --dob 2026-11-21").ok();
+        let err = run_in(p, "UTC", "user create --name 'Ravi Rao' --dob 2026-11-21").fails(6);
+        assert!(err.contains("dob must be a day in the past"), "{err}");
+        run_in(p, INDIA, "user create --name 'Ravi Rao' --dob 2026-11-22").fails(6);
+        let file = p.write("people.csv", "email,name,dob\nr@x.example,Ravi Rao,2026-11-21\n");
+        run_in(p, "UTC", &format!("user import {file}")).fails(6);
+        run_in(p, INDIA, &format!("user import {file}")).ok();
+        p.run("db check").ok();
+    });
+}
+
+#[test]
+fn times_are_told_in_the_operators_zone() {
+    both_with_acme(|p| {
+        p.run("branch create --code B1 --name One").ok();
+        let mut env = p.env.clone();
+        env.insert("TZ".into(), INDIA.into());
+        let shown = p.run_with_env("branch show B1", &env, true).ok();
+        assert!(shown.contains("2026-11-21 05:30:0") && shown.contains("+05:30"), "{shown}");
+    });
+}
+
+/// Cairo's clocks are set forward at midnight: the day begins at one, and is a day all the same.
+#[test]
+fn a_day_without_a_midnight_is_a_day() {
+    both_with_acme(|p| {
+        assert_eq!(column(p, "Africa/Cairo", "audit list --on 2026-04-24", "key"), Vec::<String>::new());
+        run_in(p, "Africa/Cairo", "branch list --filter created_at>2026-04-24").ok();
+        run_in(p, "Africa/Cairo", "audit list --since '2026-04-24 00:30'").ok();
+    });
+}

@@ -542,7 +542,8 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
                 text("leavers", "WHAT", "What becomes of who has left: deactivate, block, delete or report")
                     .value_parser(["deactivate", "block", "delete", "report"])
                     .hide_possible_values(true)
-                    .default_value("deactivate"),
+                    .default_value("deactivate")
+                    .requires("sync"),
             )
             .arg(
                 text(

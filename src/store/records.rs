@@ -214,9 +214,7 @@ async fn with_key(
     }
     let mostly = desc.fields.iter().filter(|f| f.has(Mark::MostlyUnique));
     let mut all: Vec<(&'static Field, Record)> = Vec::new();
-    // A number, not a code or an address: reading one takes longer than looking all others up.
-    let is_number = key.bytes().filter(u8::is_ascii_digit).count() >= 7 && !key.contains(char::is_alphabetic);
-    for field in desc.keys().chain(mostly.filter(|_| is_number)) {
+    for field in desc.keys().chain(mostly.filter(|_| is_number(key))) {
         let Ok(value) = field.parse(key, rules) else { continue };
         if value.is_null() {
             continue;
@@ -281,6 +279,12 @@ pub async fn is_there_now(
 
 /// More characters than any key has: an e-mail address has 254 bytes at most, a name 200 characters.
 pub const LONGEST_KEY: usize = 300;
+
+/// Whether a text may be a telephone number rather than a code or an address: reading one takes longer than looking all
+/// other keys up.
+pub fn is_number(key: &str) -> bool {
+    key.bytes().filter(u8::is_ascii_digit).count() >= 7 && !key.contains(char::is_alphabetic)
+}
 
 /// The known key nearest to a mistyped one; none for what is longer than any key.
 pub async fn nearest_key(

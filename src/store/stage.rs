@@ -1,8 +1,11 @@
 //! The staging tables of an import: keys and references of a file's rows, not in memory but in temporary tables, and the
 //! questions that are asked of all rows at once. Rows are known by their number in the file.
 
+mod out_of_use;
 mod references;
 mod tree;
+
+pub use out_of_use::Named;
 
 use std::collections::HashSet;
 
@@ -13,8 +16,9 @@ use super::db::Db;
 use super::held::{Given, Match};
 use super::hold::Holder;
 use super::load::Loader;
+use super::records;
 use super::sql::{Sql, quoted};
-use crate::model::resource::{Descriptor, Field};
+use crate::model::resource::{Descriptor, Field, Mark};
 use crate::model::scalar::Rules;
 use crate::model::value::{Kind, Value};
 
@@ -37,6 +41,32 @@ pub struct Reference {
     pub by: Option<&'static Field>,
 }
 
+impl Reference {
+    /// The target's fields that a text may be a value of.
+    pub fn fields(&self) -> Vec<&'static Field> {
+        let mostly = self.target.fields.iter().filter(|f| f.has(Mark::MostlyUnique));
+        self.by.map_or_else(|| self.target.keys().chain(mostly).collect(), |by| vec![by])
+    }
+
+    /// A text as it is staged: in the form of the field that it is looked up by. Where it may be a value of several, which
+    /// have forms of their own, as it was written.
+    pub fn word(&self, text: &str, rules: &Rules) -> String {
+        let form = match self.fields().as_slice() {
+            [only] => self.form(only, text, rules),
+            _ => None,
+        };
+        form.unwrap_or_else(|| text.trim().to_owned())
+    }
+
+    /// A text in the form that a field keeps; none where it can't be a value of it.
+    pub fn form(&self, field: &Field, text: &str, rules: &Rules) -> Option<String> {
+        if self.by.is_none() && field.has(Mark::MostlyUnique) && !records::is_number(text) {
+            return None;
+        }
+        field.parse(text, rules).ok().filter(|v| !v.is_null()).map(|v| v.to_text())
+    }
+}
+
 /// What is staged of a row.
 #[derive(Debug, Clone)]
 pub struct Row {
@@ -49,8 +79,10 @@ pub struct Row {
     pub keys: Vec<Option<String>>,
     /// What its references say, in the form that the target keeps.
     pub references: Vec<Option<String>>,
-    /// Its values of the fields that references are looked up by.
+    /// Its values of the fields that references are looked up by; of a record that is there, those that it will have.
     pub named: Vec<Option<String>>,
+    /// Whether it says that its record is in use.
+    pub is_active: Option<bool>,
     /// Further members of its list.
     pub listed: Vec<String>,
 }
@@ -83,6 +115,7 @@ pub struct Stage {
     /// References of which it is known what they stand for.
     found: HashSet<usize>,
     named: Vec<&'static Field>,
+    rules: Rules,
     holder: Option<Holder>,
     loader: Loader,
     noted: HashSet<(usize, String)>,
@@ -129,17 +162,20 @@ impl Stage {
         others: Vec<&'static Field>,
         references: Vec<Reference>,
         held: &[&'static Field],
+        rules: &Rules,
     ) -> Result<Stage> {
         let (number, id, text, packed, at_end) = match db.is_postgres() {
             true => ("bigint", "uuid", "text collate \"C\"", "", " on commit drop"),
             false => ("integer", "blob", "text", " without rowid", ""),
         };
         let mut named: Vec<&'static Field> = Vec::new();
-        for by in references.iter().filter(|r| r.target == desc).filter_map(|r| r.by) {
-            if !named.iter().any(|n| n.column == by.column) {
-                named.push(by);
+        for field in references.iter().filter(|r| r.target == desc).flat_map(Reference::fields) {
+            // The keys of rows are staged anyhow.
+            if !field.has(Mark::Unique) && !named.iter().any(|n| n.column == field.column) {
+                named.push(field);
             }
         }
+        let forms = references.iter().map(|r| r.fields().len()).max().unwrap_or(1);
         let columns = |letter: char, n: usize| (0..n).map(move |i| format!("{letter}{i}"));
         let texts: Vec<String> = columns('k', 1 + others.len())
             .chain(columns('r', references.len()))
@@ -150,21 +186,23 @@ impl Stage {
             script.push_str(&format!("drop table if exists {}.{table};\n", db.temporary()));
         }
         let more: String = texts.iter().map(|t| format!(", {t} {text}")).collect();
+        let forms: String = columns('f', forms).map(|f| format!(", {f} {text}")).collect();
         script.push_str(&format!(
             "create temporary table import_rows (
-                 n {number} primary key, line {number} not null, id {id} not null, is_new {number} not null{more}){at_end};
+                 n {number} primary key, line {number} not null, id {id} not null, is_new {number} not null,
+                 active {number}{more}){at_end};
              create temporary table import_lists (
                  n {number} not null, word {text} not null, primary key (n, word)){packed}{at_end};
              create temporary table import_refs (
                  field {number} not null, word {text} not null, first_use {number} not null, id {id}, n {number},
-                 matches {number}, low {text}, high {text}, primary key (field, word)){packed}{at_end};
+                 matches {number}, low {text}, high {text}, uid {id}{forms}, primary key (field, word)){packed}{at_end};
              create temporary table import_rejects (
                  n {number} primary key, line {number} not null, field {text}, code {text} not null,
                  reason {text} not null){at_end};"
         ));
         db.script(script).await?;
         let all: Vec<&str> =
-            ["n", "line", "id", "is_new"].into_iter().chain(texts.iter().map(String::as_str)).collect();
+            ["n", "line", "id", "is_new", "active"].into_iter().chain(texts.iter().map(String::as_str)).collect();
         let loader = Loader::new(db, "import_rows", &all, 1).await?;
         let holder = Holder::new(db, desc, org, key, held).await?;
         Ok(Stage {
@@ -176,6 +214,7 @@ impl Stage {
             listed: None,
             found: HashSet::new(),
             named,
+            rules: rules.clone(),
             holder,
             loader,
             noted: HashSet::new(),
@@ -300,6 +339,7 @@ impl Stage {
             listed.extend(row.listed.into_iter().map(|member| (number, member)));
             let mut all: Vec<Value> =
                 vec![number.into(), i64::try_from(row.line)?.into(), row.id.into(), i64::from(row.is_new).into()];
+            all.push(row.is_active.map(i64::from).into());
             all.extend(row.keys.into_iter().chain(row.references).chain(row.named).map(Value::from));
             values.push(all);
         }
@@ -312,14 +352,33 @@ impl Stage {
             }
             db.execute(sql).await?;
         }
+        self.note(db, &noted).await
+    }
+
+    /// Notes texts of references, each in the forms that the fields keep which it may be a value of.
+    async fn note(&self, db: &mut Db, noted: &[(usize, String, u64)]) -> Result<()> {
+        let references = self.references();
         for some in noted.chunks(TOGETHER) {
-            let mut sql = Sql::bulk("insert into import_refs (field, word, first_use) values ", db.engine());
-            for (i, (field, text, number)) in some.iter().enumerate() {
-                sql.push(if i == 0 { "" } else { ", " });
-                sql.bind_list([(*field as i64).into(), text.as_str().into(), Value::from(*number as i64)]);
+            for (i, reference) in references.iter().enumerate() {
+                let fields = reference.fields();
+                let of_it: Vec<_> = some.iter().filter(|(field, ..)| *field == i).collect();
+                if of_it.is_empty() {
+                    continue;
+                }
+                let forms: String = (0..fields.len()).map(|j| format!(", f{j}")).collect();
+                let text = format!("insert into import_refs (field, word, first_use, uid{forms}) values ");
+                let mut sql = Sql::bulk(text, db.engine());
+                for (k, (field, word, number)) in of_it.into_iter().enumerate() {
+                    sql.push(if k == 0 { "" } else { ", " });
+                    let uid = Uuid::try_parse(word).ok().filter(|_| reference.by.is_none());
+                    let mut values: Vec<Value> = vec![(*field as i64).into(), word.as_str().into()];
+                    values.extend([Value::from(*number as i64), uid.into()]);
+                    values.extend(fields.iter().map(|f| Value::from(reference.form(f, word, &self.rules))));
+                    sql.bind_list(values);
+                }
+                sql.push(" on conflict do nothing");
+                db.execute(sql).await?;
             }
-            sql.push(" on conflict do nothing");
-            db.execute(sql).await?;
         }
         Ok(())
     }
@@ -349,8 +408,9 @@ impl Stage {
         Ok(())
     }
 
-    /// Asks everything that is asked of all rows at once, and notes what it rejects.
-    pub async fn check(&mut self, db: &mut Db, rules: &Rules) -> Result<()> {
+    /// Finds what rows refer to, and notes those whose keys or references are not one record's. To be asked before
+    /// [`Stage::check`].
+    pub async fn resolve(&mut self, db: &mut Db) -> Result<()> {
         // All rows are staged: what was remembered of them, and what they were held with, is needed no more.
         self.noted = HashSet::new();
         self.holder = None;
@@ -360,7 +420,16 @@ impl Stage {
         }
         self.check_keys(db).await?;
         for i in 0..self.references().len() {
-            self.resolve(db, i, rules).await?;
+            self.find(db, i).await?;
+            self.reject_several(db, i).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks everything else that is asked of all rows at once, and notes what it rejects.
+    pub async fn check(&mut self, db: &mut Db) -> Result<()> {
+        for i in 0..self.references().len() {
+            self.reject_missing(db, i).await?;
         }
         let own: Vec<usize> = (0..self.references.len()).filter(|i| self.references[*i].target == self.desc).collect();
         // A row that falls may be referred to through any of the fields, and leaves its record where it was: there a ring
@@ -386,6 +455,9 @@ impl Stage {
         let mut script = String::new();
         for i in 0..=self.others.len() {
             script.push_str(&format!("create index {}import_rows_k{i} on import_rows (k{i}, n);\n", db.in_temporary()));
+        }
+        if self.is_any_there && self.references.iter().any(|r| r.target == self.desc) {
+            script.push_str(&format!("create index {}import_rows_id on import_rows (id);\n", db.in_temporary()));
         }
         if db.is_postgres() {
             script.push_str("analyze import_rows;\nanalyze import_refs;\n");

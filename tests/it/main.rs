@@ -13,6 +13,7 @@ mod demo;
 mod dry_run;
 mod edit;
 mod exits;
+mod feed;
 mod former_keys;
 mod harness;
 mod hostile;

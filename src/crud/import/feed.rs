@@ -13,12 +13,12 @@ use crate::model::audit::Action;
 use crate::model::problem::Problem;
 use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Record};
-use crate::model::scalar::shorten;
+use crate::model::scalar::{Rules, shorten};
 use crate::model::setting::{self, Settings};
 use crate::model::value::{Kind, Value};
 use crate::store::held::Given;
 use crate::store::records::{self, Life};
-use crate::store::stage::{Reject, Stage};
+use crate::store::stage::{Reference, Reject, Stage};
 use crate::store::tx::Tx;
 
 /// What becomes of those who are not in the file.
@@ -80,8 +80,20 @@ pub struct About {
     id: Uuid,
     /// What the branch or department is called.
     pub key: String,
-    /// All texts that a file may name it by.
-    pub texts: Vec<String>,
+    /// The values of the fields that a file may name it by, with their columns.
+    texts: Vec<(String, String)>,
+}
+
+impl About {
+    /// Whether a row's text means the branch or department.
+    fn is_meant(&self, reference: &Reference, text: &str, rules: &Rules) -> bool {
+        let is_value = |field: &&Field| {
+            let form = reference.form(field, text, rules);
+            self.texts.iter().any(|(column, known)| *column == field.column && form.as_ref() == Some(known))
+        };
+        let is_id = reference.by.is_none() && Uuid::try_parse(text.trim()).is_ok_and(|id| id == self.id);
+        is_id || reference.fields().iter().any(is_value)
+    }
 }
 
 /// How a feed is taken.
@@ -147,8 +159,8 @@ impl Feed {
         let scope = self.scope.as_ref()?;
         let reference = plan.references.iter().find(|r| r.field.column == scope.column)?;
         let (_, value) = values.iter().rfind(|(f, _)| f.column == scope.column)?;
-        let text = plan.normal(reference, &value.to_text());
-        if scope.texts.contains(&text) {
+        let text = value.to_text();
+        if scope.is_meant(reference, &text, &plan.rules) {
             return None;
         }
         let name = reference.field.name();
@@ -232,8 +244,13 @@ impl Feed {
         for some in absent.chunks(500) {
             leaving.extend(records::with_ids(tx.db, stage.desc(), stage.org(), &values(some)).await?);
         }
-        if self.leavers != Leavers::Block {
-            let done = if self.leavers == Leavers::Delete { "deleted" } else { "deactivated" };
+        let done = match self.leavers {
+            Leavers::Delete => "deleted",
+            Leavers::Block => "blocked",
+            Leavers::Deactivate | Leavers::Report => "deactivated",
+        };
+        // Who is blocked goes on leading, unless a flag says who does instead.
+        if self.leavers != Leavers::Block || matches!(mode, Mode::Reassign(_) | Mode::Orphan) {
             remove::release(tx, &leaving, mode, done).await?;
         }
         let deletion = tx.new_id();
@@ -281,7 +298,6 @@ async fn scoped(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, text: 
     let field = desc.fields.iter().find(is_meant).ok_or_else(wrong)?;
     let target = field.target().and_then(resource).ok_or_else(wrong)?;
     let record = find_in(s, target, Some(org), key.trim(), Life::Live).await?;
-    let texts = target.keys().chain(target.field("name")).map(|f| record.get(f.column).to_text());
-    let texts = texts.chain([record.meta.id.to_string()]).collect();
+    let texts = target.fields.iter().map(|f| (f.column.to_owned(), record.get(f.column).to_text())).collect();
     Ok(About { column: field.column.to_owned(), id: record.meta.id, key: record.key(), texts })
 }

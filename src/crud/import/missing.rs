@@ -2,9 +2,6 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
-use uuid::Uuid;
-
 use super::rows::Plan;
 use crate::crud::write::{blank, keys_free};
 use crate::model::problem::Problem;
@@ -13,6 +10,7 @@ use crate::model::scalar::Rules;
 use crate::model::value::{Kind, Value};
 use crate::store::stage::Stage;
 use crate::store::tx::Tx;
+use anyhow::Result;
 
 /// A record to be made, if a row that is loaded refers to it.
 pub struct Missing {
@@ -32,26 +30,38 @@ pub async fn foresee(tx: &mut Tx<'_>, plan: &Plan, stage: &mut Stage, rules: &Ru
             continue;
         }
         let by = reference.by.unwrap_or(target.key());
-        // Sales and SALES are one department: nobody means to have both.
-        let mut known: HashMap<String, Uuid> = match reference.by {
-            Some(by) => stage.folded(tx.db, target, by).await?,
-            None => HashMap::new(),
+        // Sales and SALES are one department: nobody means to have both. Where both are there, nobody can tell which is meant.
+        let fields = reference.fields();
+        let words = stage.missing(tx.db, i).await?;
+        let mut known = match words.is_empty() {
+            true => HashMap::new(),
+            false => stage.folded(tx.db, target, &fields).await?,
         };
-        for other in missing.iter().filter(|m| m.record.desc == target) {
-            known.insert(other.record.get(by.column).to_text().to_lowercase(), other.record.meta.id);
+        for Missing { record, .. } in missing.iter().filter(|m| m.record.desc == target) {
+            for field in &fields {
+                let text = record.get(field.column).to_text().to_lowercase();
+                known.insert(text, vec![(record.meta.id, record.key())]);
+            }
         }
-        for word in stage.missing(tx.db, i, rules).await? {
+        for word in words {
             let folded = word.to_lowercase();
-            if let Some(id) = known.get(&folded) {
-                stage.stands_for(tx.db, i, &word, *id).await?;
-                if let Some(other) = missing.iter_mut().find(|m| m.record.meta.id == *id) {
-                    other.words.push((i, word));
+            match known.get(&folded).map(Vec::as_slice) {
+                Some([(id, _)]) => {
+                    stage.stands_for(tx.db, i, &word, *id).await?;
+                    if let Some(other) = missing.iter_mut().find(|m| m.record.meta.id == *id) {
+                        other.words.push((i, word));
+                    }
+                    continue;
                 }
-                continue;
+                Some(several) => {
+                    stage.stands_for_several(tx.db, i, &word, several).await?;
+                    continue;
+                }
+                None => {}
             }
             let Ok(record) = candidate(tx, target, by, org, &word, rules).await? else { continue };
             stage.stands_for(tx.db, i, &word, record.meta.id).await?;
-            known.insert(folded, record.meta.id);
+            known.insert(folded, vec![(record.meta.id, record.key())]);
             missing.push(Missing { words: vec![(i, word)], record });
         }
     }

@@ -8,6 +8,7 @@
 mod csv_reader;
 mod encoding;
 mod feed;
+mod leavers;
 mod lists;
 mod mapping;
 mod missing;
@@ -113,6 +114,8 @@ pub struct Report {
     pub feed: Option<Came>,
     /// Whom rows take out of use.
     leaving: Vec<Record>,
+    /// Rows that name somebody who has left: they are read otherwise.
+    pub names_leaver: u64,
     /// What was made because rows refer to it.
     pub made: Vec<String>,
     /// The first of them.
@@ -231,7 +234,6 @@ impl Import {
                 let texts: Vec<String> = f.parts()?.iter().filter_map(|p| value(plan.desc.field(p)?)).collect();
                 (!texts.is_empty()).then(|| texts.join(" "))
             };
-            let own_key = |f: &Field| (f.column == plan.key.column && !key.is_null()).then(|| key.to_text());
             let others = plan.others.iter().map(|f| value(f));
             let mut row = Row {
                 number: row.number,
@@ -239,9 +241,9 @@ impl Import {
                 id: found.map(|m| m.id).or_else(|| ids.next()).unwrap_or_default(),
                 is_new: found.is_none(),
                 keys: std::iter::once((!key.is_null()).then(|| key.to_text())).chain(others).collect(),
-                references: plan.references.iter().map(|r| value(r.field).map(|t| plan.normal(r, &t))).collect(),
-                // Of a row with a fault only the key may be known.
-                named: plan.named.iter().map(|f| value(f).or_else(|| joined(f)).or_else(|| own_key(f))).collect(),
+                references: plan.references.iter().map(|r| value(r.field).map(|t| r.word(&t, &plan.rules))).collect(),
+                named: plan.named.iter().map(|f| value(f).or_else(|| joined(f))).collect(),
+                is_active: values.iter().rfind(|(f, _)| f.column == "is_active").and_then(|(_, v)| v.as_bool()),
                 listed: row.listed,
             };
             if !is_good {
@@ -255,7 +257,7 @@ impl Import {
             }
             staged.push(row);
         }
-        self.check_changed(tx, plan, changed, passwords, &mut rejects).await?;
+        self.check_changed(tx, plan, changed, passwords, &mut staged, &mut rejects).await?;
         stage.add(tx.db, staged).await?;
         stage.reject(tx.db, &rejects).await
     }
@@ -267,6 +269,7 @@ impl Import {
         plan: &Plan,
         changed: Vec<(u64, u64, Value, Given)>,
         passwords: Vec<(u64, u64, Value, GivenCredential)>,
+        staged: &mut [Row],
         rejects: &mut Vec<Reject>,
     ) -> Result<()> {
         let keys: Vec<Value> = changed.iter().map(|(_, _, key, _)| key.clone()).collect();
@@ -277,6 +280,10 @@ impl Import {
             after.meta.updated_at = tx.at();
             for (field, value) in &values {
                 after.set(field.column, without_reference(field, value));
+            }
+            if let Ok(at) = staged.binary_search_by_key(&number, |row| row.number) {
+                let text = |f: &&Field| Some(after.get(f.column)).filter(|v| !v.is_null()).map(Value::to_text);
+                staged[at].named = plan.named.iter().map(text).collect();
             }
             if let Err(p) = not_system(before).and_then(|()| (plan.desc.check)(&after, plan.today)) {
                 let column = Some(p.field.unwrap_or(plan.key.name()).to_owned());
@@ -468,7 +475,7 @@ impl Verb for Import {
             held.extend(given.filter(by_key));
         }
         let (others, references) = (plan.others.clone(), plan.references.clone());
-        let mut stage = Stage::new(tx.db, desc, self.org, plan.key, others, references, &held).await?;
+        let mut stage = Stage::new(tx.db, desc, self.org, plan.key, others, references, &held, rules).await?;
         stage = stage.listing(plan.list.as_ref().map(|(_, reference)| *reference));
         plan.named = stage.named().to_vec();
         plan.mostly_new = !stage.holds();
@@ -477,20 +484,17 @@ impl Verb for Import {
         let plan = Arc::new(plan);
         let mut report = Report { feed: self.feed.as_ref().map(|_| Came::default()), ..Report::default() };
         self.read(tx, &plan, &mut stage, &mut report).await?;
-        let mut let_in = 0;
         let absent = match &self.feed {
-            Some(feed) => {
-                let absent = feed.absent(tx, &stage, &settings, self.mode).await?;
-                let_in = feed.let_in(tx, &stage).await?;
-                absent
-            }
+            Some(feed) => feed.absent(tx, &stage, &settings, self.mode).await?,
             None => Leaving::default(),
         };
         let missing = match self.create_missing {
             true => missing::foresee(tx, &plan, &mut stage, rules).await?,
             false => Vec::new(),
         };
-        stage.check(tx.db, rules).await?;
+        stage.resolve(tx.db).await?;
+        report.names_leaver = self.read_leavers(tx, &mut stage).await?;
+        stage.check(tx.db).await?;
         report.rejected = stage.rejected(tx.db).await?;
         report.rejects = stage.first_rejects(tx.db, SHOWN).await?;
         self.write_rejects(tx.db, &plan, &stage).await?;
@@ -499,6 +503,10 @@ impl Verb for Import {
             report.refused = true;
             return Err(Refused(report).into());
         }
+        let let_in = match &self.feed {
+            Some(feed) => feed.let_in(tx, &stage).await?,
+            None => 0,
+        };
         report.made = missing::make(tx, &stage, missing).await?;
         match self.org {
             Some(org) => {
@@ -521,6 +529,12 @@ impl Verb for Import {
                 all.extend(&absent.absent);
             }
             feed.brake(tx, &stage, &absent, &all, "are not in the file or not active in it").await?;
+        }
+        if let Mode::Reassign(other) = self.mode
+            && let Some(leaving) = report.leaving.iter().find(|r| r.meta.id == other)
+        {
+            let sentence = format!("{} is to take over, and is not active in the file", leaving.title());
+            return Err(Problem::conflict(sentence).hint("choose somebody who stays").into());
         }
         // Once all rows are written, for they may say who leads instead.
         remove::release(tx, &std::mem::take(&mut report.leaving), self.mode, "deactivated").await?;
@@ -704,6 +718,14 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         Some(org) => Feed::of(s, desc, org, m).await?,
         None => None,
     };
+    let on_conflict = m.value_source("on-conflict") != Some(clap::parser::ValueSource::DefaultValue);
+    if let (Some(_), true, Some("error" | "skip")) =
+        (&feed, on_conflict, m.get_one::<String>("on-conflict").map(String::as_str))
+    {
+        return Err(Problem::usage("--sync changes who is there; --on-conflict can't say otherwise")
+            .hint("leave --on-conflict out")
+            .into());
+    }
     let reset_passwords = m.try_get_one::<bool>("reset-passwords").ok().flatten().copied().unwrap_or(false);
     if let (Some(_), Some(rejects)) = (credential, &rejects) {
         s.ui.warn(&format!(

@@ -16,6 +16,7 @@ use super::mapping::is_reject_column;
 use super::rows::{ENCODING, Plan};
 use super::source::{Lines, QUOTES, Rows, Source, unreadable};
 use super::{Import, OnConflict, Report};
+use crate::crud::remove::Mode;
 use crate::crud::session::Session;
 use crate::crud::whole::Whole;
 use crate::crud::write::dry_run_note;
@@ -205,6 +206,7 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
             left.insert("movers".into(), feed.movers.clone().into());
             left.insert("leavers".into(), feed.leavers.clone().into());
             left.insert("made".into(), r.made.clone().into());
+            left.insert("names_leaver".into(), r.names_leaver.into());
         }
         s.ui.out(&format!("{}\n", format::json_pretty(&report)))?;
         s.ui.flush()?;
@@ -217,6 +219,15 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
         }
         for made in &r.made {
             s.ui.status(&format!("created {made}"));
+        }
+        if r.names_leaver > 0 {
+            let (n, name) = (rows(r.names_leaver), if r.names_leaver == 1 { "names" } else { "name" });
+            let meant = match verb.mode {
+                Mode::Reassign(_) => "who takes over is meant (--reassign-to)",
+                Mode::Orphan => "nobody is meant (--orphan)",
+                Mode::Protect | Mode::Cascade => "nothing changes there; --reassign-to or --orphan says who is meant",
+            };
+            s.ui.status(&format!("note: {n} {name} somebody who has left: {meant}"));
         }
         if let (Some(plan), Some(feed)) = (&r.feed, &verb.feed) {
             let done = match feed.leavers {

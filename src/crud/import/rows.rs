@@ -272,8 +272,8 @@ impl Plan {
         let text = row.cells.get(list.at).map(|cell| self.source.unmarked(cell));
         let text = text.and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default();
         let first = values.iter().rfind(|(f, _)| f.column == reference.field.column).map(|(_, v)| v.to_text());
-        let first = first.map(|text| self.normal(reference, &text));
-        let mut members: Vec<String> = List::members(text).map(|m| self.normal(reference, m)).collect();
+        let first = first.map(|text| reference.word(&text, &self.rules));
+        let mut members: Vec<String> = List::members(text).map(|m| reference.word(m, &self.rules)).collect();
         members.retain(|m| Some(m) != first.as_ref());
         members.sort();
         members.dedup();
@@ -354,12 +354,6 @@ impl Plan {
             deleted_by: None,
             deletion_id: None,
         }
-    }
-
-    /// A reference as the target's field would keep it that it is looked up by.
-    pub fn normal(&self, reference: &Reference, text: &str) -> String {
-        let by = reference.by.unwrap_or(reference.target.key());
-        by.parse(text, &self.rules).map_or_else(|_| text.trim().to_owned(), |v| v.to_text())
     }
 }
 

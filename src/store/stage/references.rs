@@ -5,13 +5,10 @@ use std::collections::HashMap;
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::{Reference, Stage, TOGETHER, shortened};
-use crate::model::resource::{Descriptor, Field};
-use crate::model::scalar::{Noun, Rules};
-use crate::model::user::User;
-use crate::model::value::{Kind, Value};
+use super::{Reference, Stage, shortened};
+use crate::model::resource::{Descriptor, Field, Mark};
+use crate::model::value::Kind;
 use crate::store::db::Db;
-use crate::store::records;
 use crate::store::sql::{Sql, quoted};
 
 impl Stage {
@@ -20,12 +17,12 @@ impl Stage {
         self.references.iter().copied().chain(self.listed).collect()
     }
 
-    fn reference(&self, i: usize) -> Option<Reference> {
+    pub(super) fn reference(&self, i: usize) -> Option<Reference> {
         self.references.get(i).copied().or(self.listed)
     }
 
     /// Rows (`s`) and what their words stand for through one reference (`f`).
-    fn rows_and_words(&self, i: usize) -> String {
+    pub(super) fn rows_and_words(&self, i: usize) -> String {
         match i < self.references.len() {
             true => format!("import_rows s join import_refs f on f.field = {i} and f.word = s.r{i}"),
             false => format!(
@@ -66,128 +63,187 @@ impl Stage {
         Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
     }
 
-    /// The live records of a kind by a text without case.
-    pub async fn folded(&self, db: &mut Db, target: &Descriptor, by: &Field) -> Result<HashMap<String, Uuid>> {
-        let mut sql = Sql::new(format!(
-            "select t.{}, t.id from {} t where t.deleted_at is null and t.org_id = ",
-            quoted(by.column),
-            target.table
-        ));
-        sql.bind(self.org.unwrap_or(0));
-        let mut known = HashMap::new();
-        db.each(sql.yields([Kind::Text, Kind::Uuid]), |row| {
-            if let Some(text) = row.value(0).as_text() {
-                known.insert(text.to_lowercase(), row.uuid(1)?);
-            }
-            Ok(())
-        })
-        .await?;
+    /// The live records of a kind by the texts of some fields without case: their ids, and what they are called.
+    pub async fn folded(
+        &self,
+        db: &mut Db,
+        target: &Descriptor,
+        fields: &[&Field],
+    ) -> Result<HashMap<String, Vec<(Uuid, String)>>> {
+        let key = quoted(target.key().column);
+        let mut known: HashMap<String, Vec<(Uuid, String)>> = HashMap::new();
+        for field in fields {
+            let mut sql = Sql::new(format!(
+                "select t.{}, t.id, t.{key} from {} t where t.deleted_at is null and t.org_id = ",
+                quoted(field.column),
+                target.table
+            ));
+            sql.bind(self.org.unwrap_or(0));
+            db.each(sql.yields([Kind::Text, Kind::Uuid, Kind::Text]), |row| {
+                if let Some(text) = row.value(0).as_text() {
+                    let with_it = known.entry(text.to_lowercase()).or_default();
+                    let record = (row.uuid(1)?, row.text(2)?.to_owned());
+                    if !with_it.contains(&record) {
+                        with_it.push(record);
+                    }
+                }
+                Ok(())
+            })
+            .await?;
+        }
         Ok(known)
     }
 
+    /// Lets a text stand for several records, so that what refers by it is rejected.
+    pub async fn stands_for_several(
+        &self,
+        db: &mut Db,
+        i: usize,
+        word: &str,
+        several: &[(Uuid, String)],
+    ) -> Result<()> {
+        let mut keys: Vec<&str> = several.iter().map(|(_, key)| key.as_str()).collect();
+        keys.sort_unstable();
+        let [low, .., high] = keys.as_slice() else { return Ok(()) };
+        let mut sql = Sql::new("update import_refs set id = ");
+        sql.bind(several[0].0).push(", matches = ").bind(i64::try_from(keys.len())?);
+        sql.push(", low = ").bind(*low).push(", high = ").bind(*high);
+        sql.push(&format!(" where field = {i} and word = ")).bind(word);
+        db.execute(sql).await.map(drop)
+    }
+
     /// Texts that one reference stands for nothing by, as they stand in the file's rows.
-    pub async fn missing(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<Vec<String>> {
-        self.find(db, i, rules).await?;
+    pub async fn missing(&mut self, db: &mut Db, i: usize) -> Result<Vec<String>> {
+        self.find(db, i).await?;
         let sql = format!("select word from import_refs where field = {i} and id is null order by first_use, word");
         db.all(Sql::new(sql).yields([Kind::Text])).await?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
     }
 
-    /// Finds what the texts of one reference stand for: a live record, or a row of this file.
-    async fn find(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<()> {
-        let Some(Reference { target, by, .. }) = self.reference(i) else { return Ok(()) };
+    /// Whether a text of a reference can be a value of a field, the `j`th that it may be looked up by.
+    pub(super) async fn has_form(&self, db: &mut Db, i: usize, column: &str) -> Result<bool> {
+        let sql = format!("select 1 from import_refs where field = {i} and {column} is not null limit 1");
+        Ok(db.first(Sql::new(sql).yields([Kind::Int])).await?.is_some())
+    }
+
+    /// An organisation's records are its own; organisations themselves are no tenant's.
+    pub(super) fn tenant(&self, target: &Descriptor) -> String {
+        match self.org {
+            Some(org) if !target.is_org() => format!("x.org_id = {org}"),
+            _ => "true".to_owned(),
+        }
+    }
+
+    /// Finds what the texts of one reference stand for: live records, and rows of this file. Every field is asked that a
+    /// text may be a value of, each in its own form: a text that is one's code and another's number means neither.
+    pub(super) async fn find(&mut self, db: &mut Db, i: usize) -> Result<()> {
+        let Some(reference) = self.reference(i) else { return Ok(()) };
         if !self.found.insert(i) {
             return Ok(());
         }
-        let own = target == self.desc;
-        // An organisation's records are its own; organisations themselves are no tenant's.
-        let tenant = match self.org {
-            Some(org) if !target.is_org() => format!("x.org_id = {org}"),
-            _ => "true".to_owned(),
-        };
-        let (table, key) = (target.table, quoted(target.key().column));
-        match by {
-            None => {
-                let found = format!(
-                    "select x.id from {table} x where {tenant} and x.{key} = import_refs.word and x.deleted_at is null"
-                );
-                let mut script = format!("update import_refs set id = ({found}) where field = {i};\n");
-                // The natural key is staged where rows give it, which need not be what they are told apart by.
-                if let (true, Some(k)) = (own, self.staged(target.key())) {
-                    let row = format!("import_rows s where s.k{k} = import_refs.word order by s.n limit 1");
-                    script.push_str(&format!(
-                        "update import_refs set n = (select s.n from {row}), id = coalesce(id, (select s.id from {row}))
-                          where field = {i};\n"
-                    ));
-                }
-                db.script(script).await?;
-                self.resolve_otherwise(db, i, rules).await?;
-            }
-            Some(by) => {
-                let by_column = quoted(by.column);
-                let mut found = format!(
-                    "select x.{by_column} as word, x.id, x.{key} as k, null as n from {table} x
-                       join import_refs f on f.field = {i} and f.word = x.{by_column}
-                      where {tenant} and x.deleted_at is null"
-                );
-                if let (true, Some(b)) = (own, self.named.iter().position(|n| n.column == by.column)) {
-                    found = found.replace("null as n", "cast(null as bigint) as n");
-                    found.push_str(&format!(
-                        " union all select s.b{b}, s.id, s.k0, s.n from import_rows s
-                            join import_refs f on f.field = {i} and f.word = s.b{b}
-                           where not exists (select 1 from import_rejects e where e.n = s.n)"
-                    ));
-                }
-                let any = if db.is_postgres() { "(array_agg(id))[1]" } else { "min(id)" };
-                let no_n = if own { "max(n)" } else { "null" };
-                db.execute(Sql::new(format!(
-                    "insert into import_refs (field, word, first_use, id, n, matches, low, high)
-                     select {i}, word, 0, {any}, {no_n}, count(distinct id), min(k), max(k) from ({found}) d group by word
-                     on conflict (field, word) do update set id = excluded.id, n = excluded.n, matches = excluded.matches,
-                        low = excluded.low, high = excluded.high"
-                )))
-                .await?;
+        let mut found = Vec::new();
+        for (j, field) in reference.fields().into_iter().enumerate() {
+            if self.has_form(db, i, &format!("f{j}")).await? {
+                found.push(self.records_by(i, j, &reference, field));
+                found.extend(self.rows_by(i, j, &reference, field));
             }
         }
-        Ok(())
-    }
-
-    /// Rejects rows of which a reference stands for nothing, or for several.
-    pub(super) async fn resolve(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<()> {
-        self.find(db, i, rules).await?;
-        let Some(Reference { field, target, by }) = self.reference(i) else { return Ok(()) };
-        if target.noun == User::NOUN {
-            self.reject_out_of_use(db, i, field, target).await?;
+        if self.has_form(db, i, "uid").await? {
+            found.push(format!(
+                "select f.word as word, x.id as id, cast(null as bigint) as n, x.{} as k, 'id' as how
+                   from import_refs f cross join {} x
+                  where f.field = {i} and f.uid is not null and {} and x.id = f.uid and x.deleted_at is null",
+                quoted(reference.target.key().column),
+                reference.target.table,
+                self.tenant(reference.target)
+            ));
         }
-        let unclear = format!("select count(*) from import_refs where field = {i} and (id is null or matches > 1)");
-        if db.one(Sql::new(unclear).yields([Kind::Int])).await?.int(0)? == 0 {
+        if found.is_empty() {
             return Ok(());
         }
-        let word = shortened("f.word");
-        let (missing, several) = match by {
-            None => (format!("'{} ' || {word} || ' does not exist'", target.noun), "''".to_owned()),
-            Some(by) => (
-                match self.named.iter().position(|n| target == self.desc && n.column == by.column) {
-                    Some(b) => format!(
-                        "coalesce((select 'the row with the {1} ' || {word} || ' was rejected (line ' || min(x.line) || ')'
-                                     from import_rows x where x.b{b} = f.word having count(*) > 0),
-                                  'no {0} has the {1} ' || {word})",
-                        target.noun,
-                        by.name()
-                    ),
-                    None => format!("'no {} has the {} ' || {word}", target.noun, by.name()),
-                },
-                format!(
-                    "'several {} have the {} ' || {word} || ': ' || f.low || case when f.matches > 2 then ', ..., ' else ', ' end || f.high",
-                    target.table,
-                    by.name()
-                ),
+        let label = if reference.by.is_some() { "min(k)" } else { "min(k) || ' has it as ' || min(how)" };
+        let any = if db.is_postgres() { "(array_agg(id))[1]" } else { "min(id)" };
+        db.execute(Sql::new(format!(
+            "insert into import_refs (field, word, first_use, id, n, matches, low, high)
+             select {i}, word, 0, {any}, max(n), count(*), min(label), max(label)
+               from (select word, id, max(n) as n, {label} as label from ({}) d group by word, id) d2
+              where true group by word
+             on conflict (field, word) do update set id = excluded.id, n = excluded.n, matches = excluded.matches,
+                low = excluded.low, high = excluded.high",
+            found.join(" union all ")
+        )))
+        .await
+        .map(drop)
+    }
+
+    /// A query of the live records that texts of a reference mean by one field.
+    fn records_by(&self, i: usize, j: usize, reference: &Reference, field: &Field) -> String {
+        let (table, column) = (reference.target.table, quoted(field.column));
+        // What has an index is asked text by text, anything else is gone through once.
+        let is_key = field.has(Mark::Unique) || field.has(Mark::MostlyUnique);
+        let (from, is_it) = match is_key {
+            true => (format!("import_refs f cross join {table} x"), format!("x.{column} = f.f{j}")),
+            false => (format!("{table} x cross join import_refs f"), format!("f.word = x.{column}")),
+        };
+        // A record that a row changes is what the row makes of it.
+        let is_staged = self.staged(field).is_some() || self.named.iter().any(|n| n.column == field.column);
+        let moved = match reference.target == self.desc && self.is_any_there && is_staged {
+            true => {
+                " and not exists (select 1 from import_rows s where s.id = x.id and s.is_new = 0
+                                     and not exists (select 1 from import_rejects e where e.n = s.n))"
+            }
+            false => "",
+        };
+        format!(
+            "select f.word as word, x.id as id, cast(null as bigint) as n, x.{} as k, '{}' as how from {from}
+              where f.field = {i} and f.f{j} is not null and {} and {is_it} and x.deleted_at is null{moved}",
+            quoted(reference.target.key().column),
+            field.name(),
+            self.tenant(reference.target)
+        )
+    }
+
+    /// The same of the file's own rows: those of new records, good or not, and those that change one. Of rows with one key
+    /// the first counts, for the others are rejected; and none with a key that another record has.
+    fn rows_by(&self, i: usize, j: usize, reference: &Reference, field: &Field) -> Option<String> {
+        if reference.target != self.desc {
+            return None;
+        }
+        let name = field.name();
+        let is_other = format!("e.code = 'duplicate' or (e.code = 'conflict' and e.field = '{name}')");
+        let (from, is_it) = match self.staged(field) {
+            Some(k) => (
+                "import_refs f cross join import_rows s",
+                format!("s.k{k} = f.f{j} and s.n = (select min(d.n) from import_rows d where d.k{k} = s.k{k})"),
             ),
+            None => {
+                let b = self.named.iter().position(|n| n.column == field.column)?;
+                // By one field alone a text is looked up as it stands, and that has an index.
+                let form = if reference.by.is_some() { "word".to_owned() } else { format!("f{j}") };
+                ("import_rows s join import_refs f on true", format!("s.b{b} = f.{form}"))
+            }
+        };
+        Some(format!(
+            "select f.word, s.id, s.n, coalesce(s.k0, 'line ' || s.line), '{name}' from {from}
+              where f.field = {i} and f.f{j} is not null and {is_it}
+                and not exists (select 1 from import_rejects e where e.n = s.n and (s.is_new = 0 or {is_other}))"
+        ))
+    }
+
+    /// Rejects rows of which a reference means several.
+    pub(super) async fn reject_several(&mut self, db: &mut Db, i: usize) -> Result<()> {
+        let Some(Reference { field, target, by }) = self.reference(i) else { return Ok(()) };
+        let (word, table) = (shortened("f.word"), target.table);
+        let several = match by {
+            Some(by) => format!("'several {table} have the {} ' || {word}", by.name()),
+            None => {
+                format!("{word} || case when f.matches > 2 then ' means several {table}' else ' means two {table}' end")
+            }
         };
         db.execute(Sql::new(format!(
             "insert into import_rejects (n, line, field, code, reason)
-             select s.n, s.line, '{}', case when f.id is null then 'not_found' else 'conflict' end,
-                    case when f.id is null then {missing} else {several} end
-               from {} where f.id is null or f.matches > 1 on conflict do nothing",
+             select s.n, s.line, '{}', 'conflict',
+                    {several} || ': ' || f.low || case when f.matches > 2 then ', ..., ' else ', ' end || f.high
+               from {} where f.matches > 1 on conflict do nothing",
             field.name(),
             self.rows_and_words(i)
         )))
@@ -195,82 +251,26 @@ impl Stage {
         .map(drop)
     }
 
-    /// Nobody is led anew by somebody who is not in use; what the file itself says of him or her is not known yet.
-    async fn reject_out_of_use(&self, db: &mut Db, i: usize, field: &Field, target: &Descriptor) -> Result<()> {
-        let sql = format!(
-            "insert into import_rejects (n, line, field, code, reason)
-             select s.n, s.line, '{0}', 'conflict', '{1} ' || {2} || ' is not in use, and can''t be the {0}'
-               from {3} join {4} x on x.id = f.id
-              where f.n is null and not x.is_active and x.org_id = {5}
-                and not exists (select 1 from {6} t where t.org_id = {5} and t.id = s.id and t.{7} = f.id)
-              on conflict do nothing",
-            field.name(),
-            target.noun,
-            shortened("f.word"),
-            self.rows_and_words(i),
-            target.table,
-            self.org.unwrap_or(0),
-            self.desc.table,
-            quoted(field.column)
-        );
-        db.execute(Sql::new(sql)).await.map(drop)
-    }
-
-    /// Texts that are no natural key: perhaps another key of the record, or its id.
-    async fn resolve_otherwise(&mut self, db: &mut Db, i: usize, rules: &Rules) -> Result<()> {
-        let Some(Reference { target, .. }) = self.reference(i) else { return Ok(()) };
-        let mut after = String::new();
-        loop {
-            let mut sql =
-                Sql::new(format!("select word from import_refs where field = {i} and id is null and word > "));
-            sql.bind(after.as_str()).push(&format!(" order by word limit {TOGETHER}"));
-            let words: Vec<String> = db
-                .all(sql.yields([Kind::Text]))
-                .await?
-                .iter()
-                .map(|r| Ok(r.text(0)?.to_owned()))
-                .collect::<Result<_>>()?;
-            let Some(last) = words.last() else { return Ok(()) };
-            after.clone_from(last);
-            let mut found: HashMap<String, (Uuid, Option<i64>)> = HashMap::new();
-            for field in target.keys().skip(1) {
-                let mut meant: HashMap<String, String> = HashMap::new();
-                for word in words.iter().filter(|w| !found.contains_key(*w)) {
-                    if let Ok(value) = field.parse(word, rules) {
-                        meant.insert(value.to_text(), word.clone());
-                    }
-                }
-                let values: Vec<Value> = meant.keys().map(|v| v.as_str().into()).collect();
-                for record in records::with_values(db, target, self.org, field, &values).await? {
-                    if let Some(word) = meant.get(&record.get(field.column).to_text()) {
-                        found.insert(word.clone(), (record.meta.id, None));
-                    }
-                }
-                // A row of the file stands for the record that it changes, or for the one that it makes.
-                let own = (target == self.desc).then(|| self.staged(field)).flatten();
-                let (Some(k), false) = (own, values.is_empty()) else { continue };
-                let mut sql = Sql::bulk(format!("select k{k}, id, n from import_rows where k{k} in "), db.engine());
-                sql.bind_rows(values).push(" order by n desc");
-                for row in db.all(sql.yields([Kind::Text, Kind::Uuid, Kind::Int])).await? {
-                    if let Some(word) = meant.get(row.text(0)?) {
-                        found.insert(word.clone(), (row.uuid(1)?, Some(row.int(2)?)));
-                    }
-                }
-            }
-            for word in &words {
-                if let Ok(id) = Uuid::try_parse(word)
-                    && let Some(org) = self.org
-                    && let Some(record) = records::load(db, target, org, id).await?
-                    && record.meta.is_live()
-                {
-                    found.insert(word.clone(), (id, None));
-                }
-            }
-            for (word, (id, n)) in found {
-                let mut sql = Sql::new("update import_refs set id = ");
-                sql.bind(id).push(", n = ").bind(n).push(&format!(" where field = {i} and word = ")).bind(word);
-                db.execute(sql).await?;
-            }
+    /// Rejects rows of which a reference stands for nothing.
+    pub(super) async fn reject_missing(&mut self, db: &mut Db, i: usize) -> Result<()> {
+        let Some(Reference { field, target, by }) = self.reference(i) else { return Ok(()) };
+        let unclear = format!("select count(*) from import_refs where field = {i} and id is null");
+        if db.one(Sql::new(unclear).yields([Kind::Int])).await?.int(0)? == 0 {
+            return Ok(());
         }
+        let word = shortened("f.word");
+        let missing = match by {
+            None => format!("'{} ' || {word} || ' does not exist'", target.noun),
+            Some(by) => format!("'no {} has the {} ' || {word}", target.noun, by.name()),
+        };
+        db.execute(Sql::new(format!(
+            "insert into import_rejects (n, line, field, code, reason)
+             select s.n, s.line, '{}', 'not_found', {missing}
+               from {} where f.id is null on conflict do nothing",
+            field.name(),
+            self.rows_and_words(i)
+        )))
+        .await
+        .map(drop)
     }
 }

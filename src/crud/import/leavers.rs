@@ -1,0 +1,125 @@
+//! Rows that name somebody who has left: by a file that is the whole truth or by a row of his or her own. What became of
+//! whom they led was said when they left, and is said again by the same flags, so that the same file changes nothing.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::Import;
+use super::feed::Leavers;
+use crate::crud::remove::Mode;
+use crate::model::problem::Kind as ProblemKind;
+use crate::model::resource::{Field, Resource};
+use crate::model::scalar::{Noun, shorten};
+use crate::model::user::User;
+use crate::store::records;
+use crate::store::stage::{Named, Reject, Stage};
+use crate::store::tx::Tx;
+
+/// What is read where a row names somebody who is out of use.
+enum Meant {
+    /// Him or her all the same.
+    AsSaid,
+    /// Somebody else, or nobody.
+    Instead(Option<Uuid>),
+    /// It can't be, and why.
+    Rejected(String),
+}
+
+/// Rows that are looked at together.
+const TOGETHER: usize = 500;
+
+impl Import {
+    /// Reads references to people who are out of use as the flags say; how many rows have one.
+    pub(super) async fn read_leavers(&self, tx: &mut Tx<'_>, stage: &mut Stage) -> Result<u64> {
+        let mut rows = HashSet::new();
+        for (i, reference) in stage.references().into_iter().enumerate() {
+            if reference.target.noun != User::NOUN {
+                continue;
+            }
+            if self.feed.is_some() {
+                stage.find_deleted(tx.db, i).await?;
+            }
+            let mut last = 0;
+            loop {
+                let some = stage.named_out_of_use(tx.db, i, self.hands_over_from_blocked(), last, TOGETHER).await?;
+                let Some(end) = some.last() else { break };
+                last = end.number;
+                let (mut instead, mut rejects) = (Vec::new(), Vec::new());
+                for named in some {
+                    match self.meant(tx, reference.field, &named).await? {
+                        Meant::AsSaid => {}
+                        Meant::Instead(id) => {
+                            rows.insert(named.number);
+                            instead.push((named.number, id));
+                        }
+                        Meant::Rejected(reason) => rejects.push(Reject {
+                            number: named.number,
+                            line: named.line,
+                            column: Some(reference.field.name().to_owned()),
+                            code: ProblemKind::Conflict.word(),
+                            reason,
+                        }),
+                    }
+                }
+                stage.refer_instead(tx.db, i, &instead).await?;
+                stage.reject(tx.db, &rejects).await?;
+            }
+        }
+        Ok(rows.len() as u64)
+    }
+
+    /// Whether those whom a feed blocks hand over what they lead: only where a flag says to whom.
+    pub(super) fn hands_over_from_blocked(&self) -> bool {
+        let is_blocking = self.feed.as_ref().is_some_and(|f| f.leavers == Leavers::Block);
+        is_blocking && matches!(self.mode, Mode::Reassign(_) | Mode::Orphan)
+    }
+
+    async fn meant(&self, tx: &mut Tx<'_>, field: &'static Field, named: &Named) -> Result<Meant> {
+        if named.is_in_file && named.is_only_blocked {
+            return Ok(Meant::AsSaid);
+        }
+        let (word, name) = (shorten(&named.word), field.name());
+        let not_in_use = format!("user {word} is not in use, and can't be the {name}");
+        // Whom the file does not tell of, only a feed says to have left.
+        if self.feed.is_none() && !named.is_in_file {
+            return Ok(Meant::Rejected(not_in_use));
+        }
+        // Who is out of use too may go on pointing at whom he or she served, as long as that one is there.
+        if !named.is_active && !named.is_deleted {
+            return Ok(Meant::AsSaid);
+        }
+        match self.mode {
+            Mode::Orphan => Ok(Meant::Instead(None)),
+            Mode::Reassign(other) if other == named.id => {
+                Ok(Meant::Instead(self.above(tx, field, named.whom, other).await?))
+            }
+            Mode::Reassign(other) => Ok(Meant::Instead(Some(other))),
+            Mode::Protect | Mode::Cascade if self.feed.is_none() => Ok(Meant::Rejected(not_in_use)),
+            Mode::Protect | Mode::Cascade if named.is_new => Ok(Meant::Rejected(format!(
+                "user {word} has left, and can't be the {name}; --reassign-to or --orphan says who is meant"
+            ))),
+            Mode::Protect | Mode::Cascade => Ok(Meant::Instead(named.now)),
+        }
+    }
+
+    /// The first above somebody who has left who has not, for the one who takes over.
+    async fn above(&self, tx: &mut Tx<'_>, field: &Field, left: Uuid, other: Uuid) -> Result<Option<Uuid>> {
+        let org = self.org.unwrap_or_default();
+        let (mut at, mut passed) = (left, HashSet::from([other]));
+        while passed.insert(at) {
+            let Some(record) = records::load(tx.db, User::DESCRIPTOR, org, at).await? else { return Ok(None) };
+            let is_blocked = record.get("blocked").as_bool() == Some(true) && record.get("blocked_until").is_null();
+            let is_out = record.get("is_active").as_bool() == Some(false)
+                || !record.meta.is_live()
+                || (self.hands_over_from_blocked() && is_blocked);
+            if at != left && !is_out {
+                return Ok(Some(at));
+            }
+            let Some(next) = record.get(field.column).as_uuid() else { return Ok(None) };
+            at = next;
+        }
+        Ok(None)
+    }
+}

@@ -153,9 +153,7 @@ fn who_leaves_by_a_row_may_still_be_named() {
         // His key is somebody else's now: the one who has it is meant.
         p.run_with(
             &format!("{line} --orphan"),
-            format!(
-                "external_id,email,name,boss\nM1,new@x.in,Other Ger,\nR1,r@x.in,Re Port,new@x.in\nR2,,Re Two,new@x.in\n"
-            ),
+            "external_id,email,name,boss\nM1,new@x.in,Other Ger,\nR1,r@x.in,Re Port,new@x.in\nR2,,Re Two,new@x.in\n",
         )
         .ok();
         assert_eq!(superiors(p, "ACME", &["R1"]), ["M1"]);
@@ -189,5 +187,82 @@ fn what_a_feed_is_told_is_obeyed_or_refused() {
         p.run_with(line, "external_id,name\nD1,D D\n").ok();
         p.run_with(&format!("{line} --sync --leavers block --max-leavers 3 --reassign-to B1"), out).ok();
         assert_eq!(superiors(p, "ACME", &["B1", "C1"]), ["A1", "A1"]);
+    });
+}
+
+/// Nine people, and ten of a hundred may leave: one. Whoever loses access counts, once, whatever says so.
+#[test]
+fn a_feed_that_takes_away_too_much_is_stopped() {
+    both_with_acme(|p| {
+        let people =
+            |n: usize, state: &str| -> String { (0..n).map(|i| format!("E{i},Person N{i},u{i}{state}\n")).collect() };
+        let line = |more: &str| format!("user import - --sync --key external_id {more}");
+        let header = "external_id,name,username";
+        p.run_with(&line(""), format!("{header},can_login\n{}", people(9, ",yes"))).ok();
+        let all_but = |n: usize| format!("{header}\n{}", people(9 - n, ""));
+        let left = |n: usize, more: &str| p.run_with(&line(&format!("--dry-run {more}")), all_but(n));
+        assert!(left(1, "").fails(0).contains("unchanged 8, rejected 0, left 1"));
+        let said = left(2, "").fails(4);
+        assert!(
+            said.starts_with("error: 2 of 9 users are not in the file, and at most 1 may leave at once: user "),
+            "{said}"
+        );
+        assert!(
+            said.contains("(Person N8)\nhint: ") || said.contains("(Person N7)\nhint: "),
+            "nobody is left out: {said}"
+        );
+        let said = left(5, "").fails(4);
+        assert!(!said.contains("..."), "{said}");
+        let said = left(6, "").fails(4);
+        assert!(said.contains(", ...\nhint: "), "{said}");
+        // 23 of a hundred of nine are two; none is none.
+        left(2, "--max-leavers 23%").fails(0);
+        left(3, "--max-leavers 23%").fails(4);
+        left(1, "--max-leavers 0%").fails(4);
+        left(9, "--max-leavers 100%").fails(0);
+        // Everybody, by each column that can say it.
+        for (columns, state) in [
+            ("is_active", "no"),
+            ("blocked", "yes"),
+            ("blocked,blocked_until", "yes,2030-01-01T00:00:00Z"),
+            ("can_login", "no"),
+            ("is_active,blocked,can_login", "no,yes,no"),
+        ] {
+            let file = format!("{header},{columns}\n{}", people(9, &format!(",{state}")));
+            let said = p.run_with(&line(""), &file).fails(4);
+            assert!(
+                said.starts_with(
+                    "error: 9 of 9 users lose their access by the file, and at most 1 may leave at once: "
+                ),
+                "{columns}: {said}"
+            );
+            assert!(said.contains(", ...\n"), "{said}");
+            p.run_with(&line("--force --dry-run"), &file).ok();
+            p.run_with(&line("--leavers report"), &file).fails(4);
+        }
+        p.run_with(&line("--set blocked=yes"), all_but(0)).fails(4);
+        // Nobody loses by a block that is over.
+        let over = format!("{header},blocked,blocked_until\n{}", people(9, ",yes,2020-01-01T00:00:00Z"));
+        p.run_with(&line("--dry-run"), over).ok();
+        // One left out and one blocked are two; one who has no access any more loses none.
+        let rows = format!("{header},blocked\n{}", people(8, ",no").replace("u3,no", "u3,yes"));
+        let said = p.run_with(&line(""), &rows).fails(4);
+        assert!(
+            said.starts_with("error: 2 of 9 users are not in the file or lose their access by it, and at most 1 may"),
+            "{said}"
+        );
+        p.run_with(&line("--max-leavers 2"), &rows).ok();
+        p.run_with(&line(""), rows.replace("u3,yes\nE4,Person N4,u4,no", "u3,yes\nE4,Person N4,u4,yes")).ok();
+        let said = p.run_with(&line(""), rows.replace("u5,no", "u5,yes").replace("u6,no", "u6,yes")).fails(4);
+        assert!(said.starts_with("error: 2 of 8 users lose their access by the file"), "{said}");
+        assert_eq!(p.column("user list --sort external_id --filter status=blocked", "external_id"), ["E3", "E4"]);
+        // Of two people one may leave, of one none.
+        for (n, code) in [(2, 0), (1, 4)] {
+            p.run(&format!("org create --code N{n} --name N{n}")).ok();
+            let file = format!("{header}\n{}", people(n, ""));
+            p.run_with(&line(&format!("--org N{n}")), &file).ok();
+            let rows = format!("{header}\n{}", people(n - 1, ""));
+            assert_eq!(p.run_with(&line(&format!("--org N{n}")), rows).code, code);
+        }
     });
 }

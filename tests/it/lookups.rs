@@ -1,6 +1,213 @@
-//! References looked up by another field than the key: `--map 'Boss=parent.name'`.
+//! References: by any key, each in its own form, and by another field than a key: `--map 'Boss=parent.name'`.
+
+use serde_json::json;
 
 use crate::harness::both_with_acme;
+
+/// A key is compared with every key field in the form that the field keeps: a number of six characters with small letters
+/// is no user code, for rows of the same file and for people who are there.
+#[test]
+fn a_key_is_compared_in_each_fields_own_form() {
+    both_with_acme(|p| {
+        let file = "external_id,name,email,username,mobile,reports_to\n\
+                    RD999a,Boss One,Boss@x.in,Big.Boss,098200 12345,\n\
+                    Q1,By Number,,,,RD999a\n\
+                    Q2,By Address,,,,BOSS@X.IN\n\
+                    Q3,By Name,,,,BIG.boss\n\
+                    Q4,By Telephone,,,,+91 98200 12345\n";
+        p.run_with("user import - --dry-run", file.replace("RD999a\nQ2", "rd999a\nQ2")).fails(6);
+        p.run_with("user import -", file).ok();
+        let code = p.json("user show RD999a")["user_code"].as_str().expect("a code").to_owned();
+        let led = |by: &str| p.column(&format!("user list --sort external_id --filter reports_to={by}"), "external_id");
+        assert_eq!(led(&code), ["Q1", "Q2", "Q3", "Q4"]);
+        // The same again is the same; and by people who are there, by code in any case and by id too.
+        let again = p.run_with("user import - --on-conflict update", file).fails(0);
+        assert!(again.contains("created 0, updated 0, unchanged 5, rejected 0"), "{again}");
+        let id = p.json("user show RD999a")["id"].as_str().expect("an id").to_owned();
+        for (i, word) in
+            ["RD999a", " boss@X.in ", "big.BOSS", "09820012345", &code.to_lowercase(), &id].iter().enumerate()
+        {
+            p.run_with("user import -", format!("external_id,name,reports_to\nT{i},There,{word}\n")).ok();
+        }
+        assert_eq!(led(&code).len(), 10);
+        // As a manager, in any form; of a department by its code or name.
+        p.run_with("branch import -", "code,name,manager\nHQ,HQ,RD999a\nB2,B2,bOss@x.in\n").ok();
+        p.run_with("dept import -", "code,name,manager\nrd,Research,RD999a\n").ok();
+        assert_eq!(p.column("branch list", "manager"), [code.as_str(), code.as_str()]);
+        p.run_with("user import -", "external_id,name,department,branches\nU1,U One,Research,b2;hq\nU2,U Two,rd,HQ\n")
+            .ok();
+        assert_eq!(p.column("user list --sort external_id --filter department=RD", "external_id"), ["U1", "U2"]);
+        assert_eq!(p.json("user show U1")["branches"], json!(["B2", "HQ"]));
+        // The file is about one department, whichever way its rows name it.
+        let feed = |scope: &str, department: &str| {
+            let rows = format!("external_id,name,department\nU1,U One,{department}\nU2,U Two,RD\n");
+            p.run_with(&format!("user import - --sync --key external_id --scope dept={scope}"), rows)
+        };
+        for department in ["Research", "rd", "RD"] {
+            for scope in ["Research", "rd"] {
+                let said = feed(scope, department).fails(0);
+                assert!(said.contains("updated 0, unchanged 2, rejected 0, left 0"), "{scope} {department}: {said}");
+            }
+        }
+        p.run("dept create --code R2 --name Other").ok();
+        assert!(
+            feed("rd", "Other")
+                .fails(6)
+                .contains("rejected line 2: department is Other, and the file is about department RD\n")
+        );
+        // A department that is made keeps the name as it is written, its code in the form of codes.
+        p.run_with("user import - --create-missing", "external_id,name,department\nV1,V One,Sales\nV2,V Two,sales\n")
+            .ok();
+        assert_eq!([&p.json("dept show SALES")["name"], &p.json("dept show SALES")["code"]], ["Sales", "SALES"]);
+        // Six characters with small letters are a number of the directory, not a code.
+        let said = p.run_with("user import -", "userId,name\nab12cd,New One\nAB12CD,Other One\n").fails(0);
+        assert!(!said.contains("is read as user_code"), "{said}");
+        assert_eq!(p.json("user show ab12cd")["name"], "New One");
+        p.run("db check").ok();
+    });
+}
+
+/// A word that means two people through two of their keys means neither, as on the command line.
+#[test]
+fn a_word_that_means_two_is_rejected_and_names_both() {
+    both_with_acme(|p| {
+        p.run("user create --name 'A A' --user-code AAAAAA --external-id BBBBBB").ok();
+        p.run("user create --name 'B B' --user-code BBBBBB --username 98200-12346").ok();
+        p.run("user create --name 'C C' --user-code CCCCCC --mobile '98200 12346'").ok();
+        p.run("user create --name 'D D' --user-code DDDDDD --mobile '98200 12346'").ok();
+        p.run("user create --name 'E E' --user-code EEEEEE --external-id E1").ok();
+        let two = "BBBBBB means two users: AAAAAA has it as external_id, BBBBBB has it as user_code";
+        for (noun, rows) in [
+            ("user", "external_id,name,reports_to\nN1,N One,BBBBBB\n"),
+            ("branch", "code,name,manager\nN1,N,BBBBBB\n"),
+            ("dept", "code,name,manager\nN1,N,BBBBBB\n"),
+        ] {
+            for more in ["", "--keep-going", "--on-conflict update", "--on-conflict skip"] {
+                let code = if more == "--keep-going" { 7 } else { 6 };
+                let said = p.run_with(&format!("{noun} import - {more}"), rows).fails(code);
+                assert!(
+                    said.contains("rejected line 2, ") && said.contains(&format!(": {two}\n")),
+                    "{noun} {more}: {said}"
+                );
+            }
+        }
+        for more in [
+            "--sync --leavers report --key external_id",
+            "--create-missing",
+            "--sync --orphan --force --key external_id",
+        ] {
+            let said =
+                p.run_with(&format!("user import - {more}"), "external_id,name,reports_to\nN1,N One,BBBBBB\n").fails(6);
+            assert!(said.contains(two), "{more}: {said}");
+        }
+        // In small letters it can only be the code.
+        p.run_with("user import -", "external_id,name,reports_to\nN1,N One,bbbbbb\n").ok();
+        assert_eq!(p.json("user show N1")["reports_to"], "BBBBBB");
+        let said = p.run_with("user import -", "external_id,name,reports_to\nN2,N Two,98200-12346\n").fails(6);
+        assert!(
+            said.contains("98200-12346 means several users: BBBBBB has it as username, ..., DDDDDD has it as mobile\n"),
+            "{said}"
+        );
+        // One of the two is a row of the file.
+        let said =
+            p.run_with("user import -", "external_id,username,name,reports_to\nF1,e1,F One,\nF2,,F Two,E1\n").fails(6);
+        assert!(
+            said.contains(
+                "rejected line 3, reports_to: E1 means two users: EEEEEE has it as external_id, F1 has it as username\n"
+            ),
+            "{said}"
+        );
+        // A department's name is another one's code.
+        p.run("dept create --code X1 --name OPS").ok();
+        p.run("dept create --code OPS --name Operations").ok();
+        let said = p.run_with("user import -", "external_id,name,department\nN3,N Three,OPS\n").fails(6);
+        assert!(said.contains("OPS means two departments: OPS has it as code, X1 has it as name\n"), "{said}");
+    });
+}
+
+/// Two people of one name are nobody's superior, whatever else is asked for; one who is out of use is one of them, one who
+/// is deleted is not.
+#[test]
+fn a_look_up_is_as_ambiguous_under_every_option() {
+    both_with_acme(|p| {
+        p.run("user create --name 'Ravi Kumar' --user-code AAAAAA --external-id A1").ok();
+        p.run("user create --name 'Ravi Kumar' --user-code BBBBBB --external-id B1").ok();
+        p.run("user create --name 'Meena Iyer' --user-code CCCCCC --external-id C1 --reports-to A1").ok();
+        let file =
+            "external_id,name,boss\nA1,Ravi Kumar,\nB1,Ravi Kumar,\nC1,Meena Iyer,Ravi Kumar\nN1,New One,Ravi Kumar\n";
+        let line = "user import - --key external_id --map boss=reports_to.name";
+        let options = [
+            ("--on-conflict update", 6),
+            ("--on-conflict update --keep-going", 7),
+            ("--on-conflict update --create-missing", 6),
+            ("--sync", 6),
+            ("--sync --orphan", 6),
+            ("--sync --leavers delete --reassign-to C1 --keep-going --create-missing", 7),
+            ("--on-conflict skip --keep-going", 7),
+            ("--on-conflict skip", 6),
+        ];
+        let check = |low: &str, high: &str, file: &str, options: &[(&str, u8)]| {
+            for (more, code) in options {
+                let said = p.run_with(&format!("{line} {more} --dry-run"), file).fails(*code);
+                let several = format!("reports_to: several users have the name Ravi Kumar: {low}, {high}\n");
+                assert_eq!(said.matches(&several).count(), if more.contains("skip") { 1 } else { 2 }, "{more}: {said}");
+            }
+        };
+        check("AAAAAA", "BBBBBB", file, &options);
+        // One who left is one of them, whether the file tells of him or not.
+        p.run("user deactivate B1").ok();
+        check("AAAAAA", "BBBBBB", file, &options);
+        let without = file.replace("B1,Ravi Kumar,\n", "");
+        check("AAAAAA", "BBBBBB", &without, &options);
+        // So is a new one of the same file, also where the row is rejected for another reason.
+        p.run("user delete B1 --yes").ok();
+        let twin = without.clone() + "D1,Ravi Kumar,\n";
+        check("AAAAAA", "D1", &twin, &options);
+        let twin = without.clone() + "D1,Ravi Kumar,Nobody\n";
+        check("AAAAAA", "D1", &twin, &[("--on-conflict update --keep-going", 7), ("--on-conflict update", 6)]);
+        // Who is deleted is nobody; who gets another name by the file has that one.
+        p.run_with(&format!("{line} --on-conflict update --dry-run"), &without).ok();
+        p.run("user create --name 'Ravi Kumar' --user-code EEEEEE --external-id E1").ok();
+        let renamed = without.clone() + "E1,Ravi Prasad,\n";
+        p.run_with(&format!("{line} --on-conflict update"), &renamed).ok();
+        assert_eq!(p.json("user show N1")["reports_to"], "AAAAAA");
+        assert_eq!(p.json("user show E1")["name"], "Ravi Prasad");
+        // Departments that differ in case alone are made by none, and are not taken one for the other.
+        p.run("dept create --code F1 --name Finance").ok();
+        p.run("dept create --code F2 --name finance").ok();
+        for map in ["", "--map department=department.name"] {
+            let said = p
+                .run_with(
+                    &format!("user import - --create-missing {map}"),
+                    "external_id,name,department\nX1,X One,FINANCE\n",
+                )
+                .fails(6);
+            let several = if map.is_empty() {
+                "FINANCE means two departments: F1, F2\n"
+            } else {
+                "several departments have the name FINANCE: F1, F2\n"
+            };
+            assert!(said.contains(several), "{map}: {said}");
+            p.run_with(
+                &format!("user import - --create-missing --dry-run {map}"),
+                "external_id,name,department\nX1,X One,Finance\n",
+            )
+            .ok();
+        }
+        // A branch by its name, where two have it.
+        p.run("branch create --code M1 --name Mumbai").ok();
+        p.run("branch create --code M2 --name Mumbai").ok();
+        for more in ["", "--create-missing", "--sync --scope branch=M1 --key external_id"] {
+            let said = p
+                .run_with(
+                    &format!("user import - --map site=branch.name {more}"),
+                    "external_id,name,site\nY1,Y One,Mumbai\n",
+                )
+                .fails(6);
+            assert!(said.contains("several branches have the name Mumbai: M1, M2\n"), "{more}: {said}");
+        }
+    });
+}
 
 #[test]
 fn a_reference_is_looked_up_by_another_field() {

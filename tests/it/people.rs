@@ -770,7 +770,10 @@ fn nobody_is_mistaken_or_left_with_somebody_who_is_gone() {
         };
         feed(&new, "").ok();
         let said = feed(&rows, "").fails(4);
-        assert!(said.contains("5 of 6 users are not in the file or not active in it, and at most 0 may"), "{said}");
+        assert!(
+            said.contains("5 of 6 users lose their access by the file, and at most 1 may leave at once: "),
+            "{said}"
+        );
         feed(&rows, "--max-leavers 5").ok();
         // Names that can't be.
         assert!(p.run("user update asha --name ''").fails(6).contains("first_name must not be empty"));

@@ -1,6 +1,9 @@
 //! An HR feed: a file that is the whole truth about who is with the organisation. Who is not in it has left.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -69,7 +72,9 @@ impl Most {
             Most::Percent(percent) => percent,
             Most::Setting => settings.get(setting::FEED_MAX_LEAVERS_PERCENT)?,
         };
-        Ok(users * u64::from(percent) / 100)
+        // Of nine people one may leave, but never the only one.
+        let least = if percent > 0 { users.saturating_sub(1).min(1) } else { 0 };
+        Ok((users * u64::from(percent) / 100).max(least))
     }
 }
 
@@ -125,6 +130,17 @@ pub struct Leaving {
     users: u64,
     most: u64,
 }
+
+/// Whether somebody who had access to what the organisation has loses it, whatever says so.
+pub fn loses_access(before: &Record, after: &Record, at: DateTime<Utc>) -> bool {
+    let is = |r: &Record, column| r.get(column).as_bool() == Some(true);
+    let is_blocked = |r: &Record| is(r, "blocked") && r.get("blocked_until").as_time().is_none_or(|until| until > at);
+    let has = |r: &Record| is(r, "is_active") && !is_blocked(r);
+    has(before) && (!has(after) || (is(before, "can_login") && !is(after, "can_login")))
+}
+
+/// Those whom the brake names.
+const TOLD: usize = 5;
 
 /// So many of each are told by name.
 pub const SHOWN: usize = 50;
@@ -197,27 +213,44 @@ impl Feed {
         Ok(leaving)
     }
 
-    /// Stops a feed that lets too many leave: by not naming them, or by saying that they are not active.
+    /// Stops a feed that takes away the access of too many: by not naming them, or by what it says of them.
     pub async fn brake(
         &self,
         tx: &mut Tx<'_>,
         stage: &Stage,
         leaving: &Leaving,
         who: &[Uuid],
-        are: &str,
+        lose: &str,
     ) -> Result<()> {
         let (n, Leaving { most, users, .. }) = (who.len() as u64, leaving);
         if n <= *most || self.force {
             return Ok(());
         }
-        let names = names(tx, stage.desc(), stage.org(), &who[..who.len().min(5)]).await?;
+        let mut names = names(tx, stage.desc(), stage.org(), &who[..who.len().min(TOLD)]).await?;
+        if who.len() > TOLD {
+            names.push("...".into());
+        }
         Err(Problem::conflict(format!(
-            "{n} of {users} users {are}, and at most {most} may leave at once: {}, ...",
+            "{n} of {users} users {lose}, and at most {most} may leave at once: {}",
             names.join(", ")
         ))
         .hint("is the file complete? --dry-run --force shows all that would happen")
         .hint("--max-leavers 25% lets more leave, --force any number; the setting is feed.max_leavers_percent")
         .into())
+    }
+
+    /// As [`Feed::brake`], once all rows are written: those whose access rows take away count too, each once.
+    pub async fn brake_all(&self, tx: &mut Tx<'_>, stage: &Stage, leaving: &Leaving, losing: &[Uuid]) -> Result<()> {
+        if losing.is_empty() {
+            return Ok(());
+        }
+        let mut who: BTreeSet<Uuid> = losing.iter().copied().collect();
+        let mut lose = "lose their access by the file";
+        if self.leavers != Leavers::Report && !leaving.absent.is_empty() {
+            who.extend(&leaving.absent);
+            lose = "are not in the file or lose their access by it";
+        }
+        self.brake(tx, stage, leaving, &who.into_iter().collect::<Vec<_>>(), lose).await
     }
 
     /// Lets those in again whom an earlier feed shut out and who are in the file now. How many.

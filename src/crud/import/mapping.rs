@@ -245,7 +245,8 @@ pub fn is_user_code(desc: &Descriptor, header: &[String], at: usize, source: &So
         if text.is_empty() {
             continue;
         }
-        if text.chars().count() != 6 || code.parse(text, rules).is_err() {
+        // A code has no small letters: what has some is a number of the directory, where they tell two apart.
+        if text.chars().count() != 6 || code.parse(text, rules).ok().is_none_or(|code| code.to_text() != text) {
             return Ok(false);
         }
         is_any = true;

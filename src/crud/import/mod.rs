@@ -114,6 +114,8 @@ pub struct Report {
     pub feed: Option<Came>,
     /// Whom rows take out of use.
     leaving: Vec<Record>,
+    /// Whose access a feed's rows take away.
+    losing: Vec<Uuid>,
     /// Rows that name somebody who has left: they are read otherwise.
     pub names_leaver: u64,
     /// What was made because rows refer to it.
@@ -426,6 +428,9 @@ impl Import {
                 let action = action_of(before, &after);
                 let changed = tx.update(before, after, action).await?;
                 let now = changed.as_ref().unwrap_or(before);
+                if self.feed.is_some() && feed::loses_access(before, now, tx.at()) {
+                    report.losing.push(before.meta.id);
+                }
                 let has_list = plan.list.is_some() && lists::fill(tx, stage, now, verdict.number).await?;
                 let changed = changed.or_else(|| has_list.then(|| before.clone()));
                 if let (Some(feed), Some(changed)) = (&mut report.feed, &changed)
@@ -474,8 +479,8 @@ impl Verb for Import {
             let given = plan.columns.iter().flatten().chain(plan.constants.iter().map(|(f, _)| f));
             held.extend(given.filter(by_key));
         }
-        let (others, references) = (plan.others.clone(), plan.references.clone());
-        let mut stage = Stage::new(tx.db, desc, self.org, plan.key, others, references, &held, rules).await?;
+        let (keys, references) = ((plan.key, plan.others.clone()), plan.references.clone());
+        let mut stage = Stage::new(tx.db, desc, self.org, keys, references, &held, rules).await?;
         stage = stage.listing(plan.list.as_ref().map(|(_, reference)| *reference));
         plan.named = stage.named().to_vec();
         plan.mostly_new = !stage.holds();
@@ -524,11 +529,7 @@ impl Verb for Import {
         }
         self.write_singly(tx, &plan, &stage, false, &mut report).await?;
         if let Some(feed) = &self.feed {
-            let mut all: Vec<Uuid> = report.leaving.iter().map(|r| r.meta.id).collect();
-            if feed.leavers != Leavers::Report && !all.is_empty() {
-                all.extend(&absent.absent);
-            }
-            feed.brake(tx, &stage, &absent, &all, "are not in the file or not active in it").await?;
+            feed.brake_all(tx, &stage, &absent, &report.losing).await?;
         }
         if let Mode::Reassign(other) = self.mode
             && let Some(leaving) = report.leaving.iter().find(|r| r.meta.id == other)

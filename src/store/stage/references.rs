@@ -222,8 +222,15 @@ impl Stage {
                 ("import_rows s join import_refs f on true", format!("s.b{b} = f.{form}"))
             }
         };
+        // A record is called as it is known, a new one as the file calls it.
+        let there = format!(
+            "(select x.{} from {} x where s.is_new = 0 and {} and x.id = s.id)",
+            quoted(self.desc.key().column),
+            self.desc.table,
+            self.tenant(self.desc)
+        );
         Some(format!(
-            "select f.word, s.id, s.n, coalesce(s.k0, 'line ' || s.line), '{name}' from {from}
+            "select f.word, s.id, s.n, coalesce({there}, s.k0, 'line ' || s.line), '{name}' from {from}
               where f.field = {i} and f.f{j} is not null and {is_it}
                 and not exists (select 1 from import_rejects e where e.n = s.n and (s.is_new = 0 or {is_other}))"
         ))

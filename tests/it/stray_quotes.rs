@@ -71,10 +71,7 @@ fn rows_that_refer_to_a_broken_one_name_it() {
         let said = p.run_with("user import - --keep-going --map boss=reports_to.external_id", file);
         assert_eq!(
             told(&said).0,
-            [
-                "2, reports_to: a quote is opened and never closed",
-                "3, reports_to: the row with the external_id A was rejected (line 2)"
-            ]
+            ["2, reports_to: a quote is opened and never closed", "3: reports_to A was rejected (line 2)"]
         );
         assert_eq!(told(&said).1, "read 3 rows: created 1, updated 0, unchanged 0, rejected 2");
     });

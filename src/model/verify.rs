@@ -35,6 +35,8 @@ pub enum Fault {
     RowDiffers,
     /// A checkpoint, or the log of checkpoints, that does not hold.
     Checkpoint,
+    /// A trail of an export that no checkpoint tells of, where others were given.
+    Unproven,
 }
 
 impl Fault {
@@ -51,6 +53,7 @@ impl Fault {
             Fault::RunsBackwards => "time runs backwards",
             Fault::RowDiffers => "row differs",
             Fault::Checkpoint => "checkpoint",
+            Fault::Unproven => "unproven",
         }
     }
 
@@ -62,6 +65,7 @@ impl Fault {
             Fault::Truncated => "is missing: the trail was truncated there".to_owned(),
             Fault::RowDiffers => "does not agree with the row that it tells of".to_owned(),
             Fault::Checkpoint => "has a checkpoint that does not hold".to_owned(),
+            Fault::Unproven => "is proven by no checkpoint that was given".to_owned(),
             kind => format!("was {}", kind.word()),
         }
     }
@@ -145,7 +149,7 @@ pub struct Check {
     mismatches: Vec<Mismatch>,
     /// The last record in front of where it begins.
     begins: i64,
-    untold: u64,
+    untold: Vec<i64>,
     /// Records and requests without payload, and those that an erasure or an archive tells of.
     erased: [Vec<Span>; 2],
     told: [Vec<Span>; 2],
@@ -158,8 +162,8 @@ pub struct Checked {
     pub size: i64,
     /// The right edge of the tree, as far as no leaf is missing.
     pub frontier: Frontier,
-    /// Stretches of an export whose payloads are gone, and nothing in it tells why.
-    pub untold: u64,
+    /// Where stretches of an export begin whose payloads are gone, and nothing in it tells why.
+    pub untold: Vec<i64>,
     /// Roots that it must have had, if it went on further than it does.
     pub beyond: Vec<Expected>,
 }
@@ -186,7 +190,7 @@ impl Check {
             is_broken: false,
             mismatches: Vec::new(),
             begins: i64::try_from(frontier.size()).unwrap_or(i64::MAX),
-            untold: 0,
+            untold: Vec::new(),
             erased: [Vec::new(), Vec::new()],
             told: [Vec::new(), Vec::new()],
             findings: Vec::new(),
@@ -370,7 +374,7 @@ impl Check {
             let uncovered: Vec<i64> = spans.iter().filter_map(|span| uncovered(*span, told)).collect();
             if matches!(self.head, Head::Unasked) {
                 // What tells of it may stand behind the end of the file.
-                self.untold += uncovered.len() as u64;
+                self.untold.extend(uncovered);
                 continue;
             }
             self.findings.extend(uncovered.into_iter().map(|seq| Finding {

@@ -25,6 +25,7 @@ fn prepared(p: &Place) {
     let key = p.run("audit keygen").ok();
     p.write("audit.pub", key);
     p.run(&format!("audit checkpoint --append {}", p.path("c.txt").display())).ok();
+    std::fs::remove_file(p.path("home/.config/orgctl/audit.key.last")).expect("forgotten");
     p.run("branch update B00002 --city Goa --org ACME").ok();
     p.run("branch update B00003 --city Goa --org ACME").ok();
     assert_eq!(int(p, "select size from audit_heads where tree = 1"), 22);
@@ -371,7 +372,8 @@ const INTRODUCTION: &str = "\
 Whoever owns the database can switch its triggers off and change anything in it. Each of these was done with `sqlite3` and
 with `psql` as the owner, triggers gone, to a trail of 22 records of ACME, 20 of them under a checkpoint that was kept
 elsewhere. What follows is what `orgctl` says then, the same on both engines; tests/it/attacks.rs does it again with each
-change of the program.
+change of the program. It was asked on a machine that does not remember what it signed; one that does, which keeps that beside
+its signing key, finds with the first command what another one finds with the second.
 
 `audit verify --deep` compares the fields of organisations, branches, departments and users, which of them are deleted, the
 further branches of users, and settings. It does not compare passwords and tokens, of which no value enters the trail, nor

@@ -45,3 +45,4 @@ mod surface;
 mod tamper;
 mod terminal;
 mod trail;
+mod unproven;

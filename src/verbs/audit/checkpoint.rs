@@ -181,7 +181,7 @@ async fn signed_before(
 }
 
 /// Where the last checkpoint of the log is kept, beside the signing key.
-fn remembered(key: &Path) -> PathBuf {
+pub fn remembered(key: &Path) -> PathBuf {
     let mut name = key.as_os_str().to_owned();
     name.push(".last");
     name.into()

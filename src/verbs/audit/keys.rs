@@ -62,6 +62,12 @@ fn read_signer(path: &Path) -> Result<Option<SignerKey>> {
     Ok(Some(SignerKey::parse(&text).ok_or_else(wrong)?))
 }
 
+/// The public half of the private key on this machine, where that can be read.
+pub fn own_verifier(s: &Session<'_>, m: &ArgMatches) -> Option<Verifier> {
+    let path = signing_path(s, m).ok()?;
+    read_signer(&path).ok().flatten().as_ref().map(SignerKey::verifier)
+}
+
 /// The public keys that checkpoints may be signed with: those that are given, or that of the private key where it can be
 /// read. None where there is none: then signatures tell nothing.
 pub fn verifiers(s: &Session<'_>, m: &ArgMatches) -> Result<Vec<Verifier>> {
@@ -70,8 +76,7 @@ pub fn verifiers(s: &Session<'_>, m: &ArgMatches) -> Result<Vec<Verifier>> {
         texts.extend(s.env.get(VERIFIER_KEY).cloned());
     }
     if texts.is_empty() {
-        let own = signing_path(s, m).ok().and_then(|path| read_signer(&path).ok().flatten());
-        return Ok(own.iter().map(SignerKey::verifier).collect());
+        return Ok(own_verifier(s, m).into_iter().collect());
     }
     let mut keys = Vec::new();
     for text in texts {

@@ -19,6 +19,7 @@ use crate::store::audit::{Proven, Verified};
 /// A stretch of one trail, as a file holds it.
 #[derive(Debug, Clone)]
 pub struct Stretch {
+    tree: i32,
     /// What the file calls the organisation, which nothing proves.
     org: String,
     /// Names the trail; checkpoints are of this.
@@ -28,8 +29,8 @@ pub struct Stretch {
     /// Checkpoints that agree, and the last record that the latest of them tells of.
     agreeing: usize,
     proven: i64,
-    /// Stretches of it whose payloads are gone, and nothing in the file tells why.
-    untold: u64,
+    /// Where stretches of it begin whose payloads are gone, and nothing in the file tells why.
+    untold: Vec<i64>,
     /// How many records the trail has, as far as a checkpoint tells that it goes on.
     goes_on: Option<u64>,
 }
@@ -63,13 +64,23 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches, path: &str) -> Result<(
     progress.part("verifying", None, "records");
     let done = read_export(BufReader::with_capacity(1 << 16, input), path, &known, &mut |n| progress.set(n));
     progress.finish();
-    let read = done?;
+    let mut read = done?;
+    let agrees_with_itself = read.verified.findings.is_empty();
+    if !known.is_empty() {
+        let unproven: Vec<Finding> = read.stretches.iter().flat_map(Stretch::unproven).collect();
+        read.verified.findings.extend(unproven);
+    }
     let told: Vec<Json> = read.stretches.iter().map(Stretch::to_json).collect();
     report_with(s, &read.verified, &read.names, Some(("trails", told.into()))).await?;
+    if agrees_with_itself && !known.is_empty() && read.stretches.iter().all(|t| t.agreeing == 0) {
+        return Err(Problem::integrity(format!("no checkpoint that was given tells of what is in {path}"))
+            .hint("a checkpoint names the trail in its first line, and must be as large as the stretch of it")
+            .into());
+    }
     if !read.verified.findings.is_empty() {
         return Err(refusal(&read.verified.findings, &read.names, "the export does not hold"));
     }
-    conclude(s, path, &known, &read.stretches)
+    conclude(s, &known, &read.stretches)
 }
 
 impl Stretch {
@@ -81,9 +92,21 @@ impl Stretch {
             "to": self.to,
             "checkpoints": self.agreeing,
             "proven_to": self.proven,
-            "untold": self.untold,
+            "untold": self.untold.len(),
             "goes_on_to": self.goes_on,
         })
+    }
+
+    /// What keeps it from being proven where checkpoints were given: none is of it, or payloads are gone without a reason.
+    /// What tells the reason may stand behind the end of the file, but then the file can't prove what it holds.
+    fn unproven(&self) -> Vec<Finding> {
+        let find = |seq, kind, what: &str| Finding { tree: self.tree, seq, kind, what: what.into() };
+        let gone = "its payload, or what is known of its command, is gone, and nothing in the file tells why";
+        let mut found: Vec<Finding> = self.untold.iter().map(|seq| find(Some(*seq), Fault::Erased, gone)).collect();
+        if self.agreeing == 0 {
+            found.push(find(None, Fault::Unproven, "no checkpoint that was given tells of it"));
+        }
+        found
     }
 
     /// `records 1 to 12 of orgctl/.../1 (ACME)`
@@ -98,13 +121,8 @@ impl Stretch {
 }
 
 /// Says what was proven, and what was not.
-fn conclude(s: &mut Session<'_>, path: &str, known: &[(String, Expected)], stretches: &[Stretch]) -> Result<()> {
+fn conclude(s: &mut Session<'_>, known: &[(String, Expected)], stretches: &[Stretch]) -> Result<()> {
     let agreeing: usize = stretches.iter().map(|t| t.agreeing).sum();
-    if !known.is_empty() && agreeing == 0 {
-        return Err(Problem::integrity(format!("no checkpoint that was given tells of what is in {path}"))
-            .hint("a checkpoint names the trail in its first line, and must be as large as the stretch of it")
-            .into());
-    }
     let mut is_all = true;
     for t in stretches {
         s.ui.status(&format!("{}: they agree with themselves", t.told()));
@@ -116,17 +134,14 @@ fn conclude(s: &mut Session<'_>, path: &str, known: &[(String, Expected)], stret
             is_all = false;
             s.ui.status(&format!("the trail goes on: a checkpoint tells of {n} records"));
         }
-        if t.untold > 0 {
+        if !t.untold.is_empty() {
             is_all = false;
-            let gone = counted(t.untold, "stretch of records has", "stretches of records have");
+            let gone = counted(t.untold.len(), "stretch of records has", "stretches of records have");
             s.ui.warn(&format!(
                 "{gone} no payload, and nothing in the file tells why; only that they were there is proven"
             ));
         }
-        if !known.is_empty() && t.agreeing == 0 {
-            is_all = false;
-            s.ui.warn("no checkpoint of it was given: nothing proves this trail");
-        } else if !known.is_empty() && t.proven < t.to {
+        if !known.is_empty() && t.proven < t.to {
             is_all = false;
             let n = t.to - t.proven.max(t.from - 1);
             let newer = counted(n, "record is", "records are");
@@ -208,6 +223,7 @@ impl Open {
         read.verified.findings.extend(findings);
         read.verified.trees.push(Proven { tree: trail.tree, frontier: checked.frontier });
         read.stretches.push(Stretch {
+            tree: trail.tree,
             org: trail.org,
             origin: trail.origin,
             from: trail.from,

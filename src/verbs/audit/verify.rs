@@ -7,7 +7,8 @@ use anyhow::Result;
 use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
-use super::keys::{VERIFIER_KEY, verifiers};
+use super::checkpoint::remembered;
+use super::keys::{VERIFIER_KEY, own_verifier, signing_path, verifiers};
 use super::offline;
 use crate::crud::gate;
 use crate::crud::session::Session;
@@ -32,10 +33,12 @@ pub fn checkpoints_in(path: &str, keys: &[Verifier], ours: impl Fn(&str) -> bool
     let mut found = Vec::new();
     for note in Note::parse_all(&text).map_err(in_file)? {
         let checkpoint = Checkpoint::parse(&note.text).map_err(in_file)?;
+        // Also of what seems to be another's: with a changed first line a note of ours would be passed over.
+        let is_signed = !note.signed_by(keys).map_err(in_file)?.is_empty();
         if !ours(&checkpoint.origin) {
             continue;
         }
-        if note.signed_by(keys).map_err(in_file)?.is_empty() {
+        if !is_signed {
             let sentence =
                 format!("{path}: the checkpoint of {} is not signed with a key that was given", checkpoint.origin);
             return Err(Problem::integrity(sentence)
@@ -80,6 +83,22 @@ async fn known(
     Ok(known)
 }
 
+/// What was signed on this machine, which is kept beside the signing key: a trail that was cut off together with its
+/// checkpoints is found by it. Only the own key tells whether it was changed.
+async fn signed_here(s: &mut Session<'_>, m: &ArgMatches, only: Option<i32>) -> Result<Vec<(i32, Expected)>> {
+    let path = remembered(&signing_path(s, m)?);
+    let Some(key) = own_verifier(s, m).filter(|_| path.exists()) else { return Ok(Vec::new()) };
+    let here = installation(s.db().await?).await?;
+    let shown = path.display().to_string();
+    let found = checkpoints_in(&shown, &[key], |origin| tree_of(here, origin).is_some())?.into_iter();
+    let of_trees = found.filter_map(|(_, checkpoint)| {
+        let tree = tree_of(here, &checkpoint.origin).filter(|tree| only.is_none_or(|only| only == *tree))?;
+        let says = "what was signed here".to_owned();
+        Some((tree, Expected { size: checkpoint.size, root: checkpoint.root, says }))
+    });
+    Ok(of_trees.collect())
+}
+
 /// Recomputes everything and compares. Exit code 8 where anything does not hold.
 pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
@@ -93,11 +112,14 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         let here = origin(installation(s.db().await?).await?, LOG);
         keys.retain(|key| key.name() == here || m.get_many::<String>("checkpoint").is_some());
     }
+    let from_outside = known(s, m, &keys, only).await?;
+    let signed_here = signed_here(s, m, only).await?;
+    let (known, signed) = (from_outside.len(), signed_here.len());
     let asked = Asked {
         only,
         since_checkpoint: m.get_flag("since-checkpoint"),
         deep: m.get_flag("deep"),
-        known: known(s, m, &keys, only).await?,
+        known: from_outside.into_iter().chain(signed_here).collect(),
         keys,
     };
     let total = size(s.db().await?, only).await?;
@@ -118,10 +140,14 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let records = counted(verified.records, &format!("audit record{since}"), &format!("audit records{since}"));
     let trees = counted(verified.trees.len(), "tree", "trees");
     s.ui.status(&format!("{records} in {trees} verified: nothing was changed behind orgctl's back"));
-    let known = asked.known.len();
     if known > 0 {
         let agree = counted(known, "checkpoint from outside agrees", "checkpoints from outside agree");
         s.ui.status(&format!("{agree}: nothing was cut off or written anew"));
+    }
+    if signed > 0 {
+        let agree =
+            counted(signed, "checkpoint that was signed here agrees", "checkpoints that were signed here agree");
+        s.ui.status(&agree);
     }
     if asked.deep {
         let agree = counted(verified.rows.whole, "row agrees", "rows agree");

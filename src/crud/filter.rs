@@ -256,7 +256,8 @@ fn value(s: &Session<'_>, column: &Column, text: &str) -> Result<Value> {
         return Ok(text.into());
     }
     if let Some(field) = column.field {
-        return field.parse(text, &s.rules).or_else(|p| match column.choices() {
+        let compared = |v: Value| if field.parts().is_some() { field.compared(&v).into() } else { v };
+        return field.parse(text, &s.rules).map(compared).or_else(|p| match column.choices() {
             // A text that the field would refuse can still be compared with; a word outside a closed set is a mistake.
             None if column.kind == Kind::Text => Ok(text.into()),
             _ => Err(Problem { kind: ProblemKind::Usage, ..p }.into()),

@@ -1,14 +1,14 @@
 //! From what the user gave to what a verb takes: keys to records, flags to values, words to filters.
 
 use anyhow::Result;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use clap::ArgMatches;
 use uuid::Uuid;
 
 use super::prompt;
 use super::session::Session;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Field, Mark, Record};
+use crate::model::resource::{Descriptor, Field, Mark, Record, YEARS};
 use crate::model::scalar::{Noun, shorten};
 use crate::model::user::User;
 use crate::model::value::{Value, rfc3339};
@@ -261,6 +261,10 @@ pub async fn parse(s: &mut Session<'_>, field: &'static Field, org: Option<i32>,
         s.use_rules_of(org.unwrap_or(s.about)).await?;
     }
     let value = field.parse(text, &s.rules)?;
+    if field.ty.is_doubtful(&value) {
+        let (name, number) = (field.name(), value.to_text());
+        s.ui.status(&format!("note: {name} {number} is possible, but not known to be valid"));
+    }
     match (field.target(), org, &value) {
         (Some(_), Some(org), Value::Text(key)) => {
             let key = key.clone();
@@ -285,6 +289,17 @@ pub fn time(text: &str, now: DateTime<Utc>, zone: Zone) -> Result<(DateTime<Utc>
         Problem::usage(format!("'{}' is no time", shorten(text)))
             .hint("write 2026-11-21, 2026-11-21T09:30:00+05:30, 2h or 7d (ago)")
     };
+    let (from, to) = time_of_any_year(text, now, zone, wrong)?;
+    if YEARS.contains(&from.year()) && YEARS.contains(&to.year()) { Ok((from, to)) } else { Err(wrong()) }
+}
+
+fn time_of_any_year(
+    text: &str,
+    now: DateTime<Utc>,
+    zone: Zone,
+    wrong: impl Fn() -> Problem,
+) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
+    let wrong = &wrong;
     if let Ok(t) = DateTime::parse_from_rfc3339(text) {
         return Ok((t.to_utc(), t.to_utc()));
     }

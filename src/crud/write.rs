@@ -65,7 +65,7 @@ impl Verb for Create {
             let codes = tx.made_codes(desc, org, 1, "").await?;
             record.set(field.column, codes.into_iter().next().into());
         }
-        (desc.check)(&record, tx.today())?;
+        record.validate(tx.today())?;
         keys_free(tx, &record, None).await?;
         tx.insert(desc, org, id, record.values).await
     }
@@ -212,11 +212,7 @@ impl Verb for Change {
             for (column, value) in &self.set {
                 after.set(column, value.clone());
             }
-            let missing = desc.fields.iter().find(|f| f.ty.required && after.get(f.column).is_null());
-            if let Some(field) = missing {
-                return Err(Problem::invalid(format!("{} must not be empty", field.name())).field(field.name()).into());
-            }
-            (desc.check)(&after, tx.today())?;
+            after.validate(tx.today())?;
             not_its_own_parent(&after)?;
             let fields: Vec<&str> = desc
                 .fields

@@ -46,9 +46,8 @@ resource! {
 }
 
 impl Check for Branch {
-    fn check(&self, _: NaiveDate) -> Result<(), Problem> {
-        let Some(pincode) = &self.pincode else { return Ok(()) };
-        check_pincode(pincode.as_str(), self.country.as_ref().map(Line::as_str))
-            .map_err(|why| Problem::invalid(format!("pincode {why}")).field("pincode"))
+    fn check(&self, _: NaiveDate) -> Vec<Problem> {
+        let country = self.country.as_ref().map(Line::as_str);
+        self.pincode.iter().filter_map(|p| check_pincode(p.as_str(), country).err()).collect()
     }
 }

@@ -35,10 +35,12 @@ resource! {
 }
 
 impl Check for Dept {
-    fn check(&self, _: NaiveDate) -> Result<(), Problem> {
+    fn check(&self, _: NaiveDate) -> Vec<Problem> {
         match self.budget {
-            Some(Money(Decimal(..0))) => Err(Problem::invalid("budget must not be less than nothing").field("budget")),
-            _ => Ok(()),
+            Some(Money(Decimal(..0))) => {
+                vec![Problem::invalid("budget must not be less than nothing").field("budget")]
+            }
+            _ => Vec::new(),
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::problem::Problem;
-use super::scalar::{Role, Rules, Type, squash};
+use super::scalar::{Invalid, Role, Rules, Type, at_most, is_blank, squash};
 use super::sequence::Maker;
 use super::value::{Kind, Value};
 
@@ -91,7 +91,7 @@ impl Field {
         if let Some(at) = text.find('\0') {
             return Err(wrong(format!("must not hold a NUL character (byte {})", at + 1)));
         }
-        if text.trim().is_empty() {
+        if is_blank(text) {
             return if self.ty.required {
                 Err(wrong("must not be empty".into()))
             } else {
@@ -103,7 +103,36 @@ impl Field {
         }
         let unset =
             !self.ty.required && self.ty.kind == Kind::Int && matches!(squash(text).as_str(), "none" | "unlimited");
-        if unset { Ok(Value::Null(self.ty.kind)) } else { (self.ty.parse)(text, rules).map_err(wrong) }
+        if unset {
+            return Ok(Value::Null(self.ty.kind));
+        }
+        let value = (self.ty.parse)(text, rules).map_err(wrong)?;
+        if self.parts().is_some() {
+            split_name(&value.to_text()).map_err(wrong)?;
+        }
+        Ok(value)
+    }
+
+    /// A value as records hold it: a name in parts, joined.
+    pub fn compared(&self, value: &Value) -> String {
+        let text = value.to_text();
+        match self.parts() {
+            Some(_) => split_name(&text).map_or(text, |parts| parts.into_iter().flatten().collect::<Vec<_>>().join(" ")),
+            None => text,
+        }
+    }
+
+    /// Whether a stored value keeps the field's limits: the same that the database holds it to.
+    fn fits(&self, value: &Value) -> Result<(), Problem> {
+        let fits = match value {
+            Value::Null(_) if self.ty.required => Err("must not be empty".into()),
+            Value::Text(text) if text.is_empty() => Err("must not be empty".into()),
+            Value::Text(text) if self.ty.max > 0 => at_most(text, self.ty.max),
+            Value::Date(day) if !YEARS.contains(&day.year()) => Err("must be a day of the years 1000 to 9999".into()),
+            Value::Time(time) if !YEARS.contains(&time.year()) => Err("must be a time of the years 1000 to 9999".into()),
+            _ => Ok(()),
+        };
+        fits.map_err(|why: Invalid| Problem::invalid(format!("{} {why}", self.name())).field(self.name()))
     }
 }
 
@@ -111,6 +140,9 @@ impl Field {
 fn is_line_break(c: char) -> bool {
     matches!(c, '\n'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
+
+/// Years that all programs read in the same way: four digits.
+pub const YEARS: std::ops::RangeInclusive<i32> = 1000..=9999;
 
 /// Records of another kind of which one has several: the first in its own row, further ones in a table of their own.
 /// A file gives them in one cell, with `;` between, and so does an export.
@@ -157,8 +189,8 @@ pub struct Descriptor {
     pub help: &'static str,
     pub fields: &'static [Field],
     pub lists: &'static [List],
-    /// Rules that hold between fields of one record.
-    pub check: fn(&Record, NaiveDate) -> Result<(), Problem>,
+    /// What breaks the rules that hold between fields of one record.
+    pub check: fn(&Record, NaiveDate) -> Vec<Problem>,
 }
 
 impl PartialEq for Descriptor {
@@ -282,13 +314,16 @@ impl Record {
     pub fn set(&mut self, column: &str, value: Value) {
         let Some(i) = self.desc.index(column) else { return };
         let field = &self.desc.fields[i];
-        if let Some(parts) = field.parts() {
-            for (part, text) in parts.iter().zip(split_name(&value.to_text())) {
-                self.set(part, text.into());
-            }
+        // What is so already stays as it is: of "Asha Devi Rao" nothing tells whether Devi is a first name too.
+        if self.values[i] == value {
             return;
         }
-        if self.values[i] == value {
+        if let Some(parts) = field.parts() {
+            // What can't be split was refused when it was read.
+            let split = split_name(&value.to_text()).unwrap_or_default();
+            for (part, text) in parts.iter().zip(split) {
+                self.set(part, text.into());
+            }
             return;
         }
         self.put(column, value);
@@ -311,6 +346,19 @@ impl Record {
             }
         }
     }
+    /// All that is wrong with it by itself. What is held against the rules is what is to be stored: after parsing,
+    /// splitting and defaults.
+    pub fn faults(&self, today: NaiveDate) -> Vec<Problem> {
+        let kept = self.desc.fields.iter().zip(&self.values).filter(|(f, _)| f.parts().is_none());
+        let faults: Vec<Problem> = kept.filter_map(|(f, v)| f.fits(v).err()).collect();
+        // A record that lacks something can't be asked for more.
+        let is_whole = self.desc.fields.iter().zip(&self.values).all(|(f, v)| !(f.ty.required && v.is_null()));
+        if is_whole { faults.into_iter().chain((self.desc.check)(self, today)).collect() } else { faults }
+    }
+    /// The first thing that is wrong with it by itself.
+    pub fn validate(&self, today: NaiveDate) -> Result<(), Problem> {
+        self.faults(today).into_iter().next().map_or(Ok(()), Err)
+    }
     /// The natural key, as messages name the record.
     pub fn key(&self) -> String {
         self.get(self.desc.key().column).to_text()
@@ -325,17 +373,38 @@ impl Record {
     }
 }
 
-/// First word, words between, last word; one word is the first.
-fn split_name(name: &str) -> [Option<String>; 3] {
-    let words: Vec<&str> = name.split_whitespace().collect();
-    match words.as_slice() {
-        [] => [None, None, None],
-        [first] => [Some((*first).to_owned()), None, None],
-        [first, middle @ .., last] => {
-            [Some((*first).to_owned()), (!middle.is_empty()).then(|| middle.join(" ")), Some((*last).to_owned())]
+/// A name in parts: first, middle, last. With one comma the last name stands before it ("Rao, Asha Devi"), the first word
+/// behind it is the first name, and what is left the middle. Without one, the first word, the last, and the middle between
+/// them; one word is the first.
+pub fn split_name(name: &str) -> Result<[Option<String>; 3], Invalid> {
+    let parts: Vec<&str> = name.split(COMMAS).collect();
+    let join = |words: &[&str]| (!words.is_empty()).then(|| words.join(" "));
+    let (words, last) = match parts[..] {
+        [all] => (all.split_whitespace().collect::<Vec<_>>(), None),
+        [last, first] if !is_blank(last) && !is_blank(first) => {
+            let last: Vec<&str> = last.split_whitespace().collect();
+            (first.split_whitespace().collect(), join(&last))
         }
-    }
+        [_, _] => {
+            let why = "has nothing on one side of its comma; write 'Rao, Asha' or 'Asha Rao'";
+            return Err(why.into());
+        }
+        _ => {
+            let why = "has several commas, of which none is sure to stand behind the last name; \
+                       give first_name and last_name instead";
+            return Err(why.into());
+        }
+    };
+    Ok(match (words.as_slice(), last) {
+        ([], last) => [last, None, None],
+        ([first, middle @ ..], Some(last)) => [Some((*first).to_owned()), join(middle), Some(last)],
+        ([first], None) => [Some((*first).to_owned()), None, None],
+        ([first, middle @ .., last], None) => [Some((*first).to_owned()), join(middle), Some((*last).to_owned())],
+    })
 }
+
+/// The comma, also as other scripts and wide fonts have it.
+const COMMAS: [char; 4] = [',', '\u{ff0c}', '\u{fe50}', '\u{60c}'];
 
 /// A typed resource.
 pub trait Resource: Sized + super::scalar::Noun {
@@ -357,8 +426,8 @@ pub const fn plain(name: &'static str) -> &'static str {
 /// Rules that hold between the fields of one record; each resource states its own, if only that it has none.
 pub trait Check {
     /// `today` is the day where the operator is.
-    fn check(&self, _today: NaiveDate) -> Result<(), Problem> {
-        Ok(())
+    fn check(&self, _today: NaiveDate) -> Vec<Problem> {
+        Vec::new()
     }
 }
 
@@ -403,8 +472,8 @@ macro_rules! resource {
                     lists: LISTS,
                     check: |record, today| match $name::from_record(record) {
                         Some(it) => $crate::model::resource::Check::check(&it, today),
-                        None => Err($crate::model::problem::Problem::integrity(format!(
-                            "{} does not fit its own type", record.title()))),
+                        None => vec![$crate::model::problem::Problem::integrity(format!(
+                            "{} does not fit its own type", record.title()))],
                     },
                 }
             };
@@ -424,8 +493,46 @@ macro_rules! resource {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::RESOURCES;
+
+    fn joined(name: &str) -> String {
+        split_name(name).expect("a name").into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn names_are_split() {
+        for (name, parts) in [
+            ("Asha", ["Asha", "", ""]),
+            ("Asha Rao", ["Asha", "", "Rao"]),
+            ("Asha Devi Kumari Rao", ["Asha", "Devi Kumari", "Rao"]),
+            ("Rao, Asha", ["Asha", "", "Rao"]),
+            ("Rao,Asha", ["Asha", "", "Rao"]),
+            ("Rao , Asha Devi", ["Asha", "Devi", "Rao"]),
+            ("van der Berg, Jan", ["Jan", "", "van der Berg"]),
+            ("李，明", ["明", "", "李"]),
+        ] {
+            let split = split_name(name).map(|parts| parts.map(Option::unwrap_or_default));
+            assert_eq!(split, Ok(parts.map(str::to_owned)), "{name}");
+        }
+        for name in ["King, Martin Luther, Jr.", "Rao,", ",Asha", ",", ", ,", "Rao,\u{200b}", "a，b,c"] {
+            assert!(split_name(name).is_err(), "{name}");
+        }
+        assert_eq!(joined("Rao, Asha Devi"), "Asha Devi Rao");
+    }
+
+    proptest! {
+        /// Nothing of a name is lost, and one without a comma stays as it is.
+        #[test]
+        fn a_split_name_has_all_words(words in prop::collection::vec("[a-zé]{1,8}", 1..6)) {
+            let name = words.join(" ");
+            prop_assert_eq!(joined(&name), name.clone());
+            let turned = format!("{}, {name}", words[0]);
+            prop_assert_eq!(joined(&turned), format!("{name} {}", words[0]));
+        }
+    }
 
     /// Marks that name other fields name them rightly, from both sides.
     #[test]

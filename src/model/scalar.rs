@@ -11,6 +11,7 @@ use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
+use super::problem::Problem;
 use super::value::{Decimal, Kind, Value, canonical};
 
 /// What the user typed is not a value of the type; the text says why, to follow the field's name
@@ -49,6 +50,12 @@ pub struct Type {
 }
 
 impl Type {
+    /// Whether a value was taken though it may be none: a phone number of a possible length that is of no known range.
+    pub fn is_doubtful(&self, value: &Value) -> bool {
+        let is_unknown = |text: &str| PHONE_NUMBER_UTIL.parse(text, None::<Region>).is_ok_and(|n| !n.is_valid());
+        self.label == <Phone as Scalar>::TYPE.label && value.as_text().is_some_and(is_unknown)
+    }
+
     /// Whether parsing looks at [`Rules`]: only then are they worth asking the database for.
     pub fn asks_rules(&self) -> bool {
         self.label == <Phone as Scalar>::TYPE.label
@@ -129,7 +136,18 @@ pub fn is_format(c: char) -> bool {
         | '\u{fff9}'..='\u{fffb}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
 }
 
-fn at_most(text: &str, max: usize) -> Result<(), Invalid> {
+/// Whether nothing of a text is seen: blanks, and characters that have neither width nor ink. Such a text is empty.
+pub fn is_blank(text: &str) -> bool {
+    let is_unseen = |c: char| {
+        c.is_whitespace()
+            || is_format(c)
+            || matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+                | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0100}'..='\u{e01ef}')
+    };
+    text.chars().all(is_unseen)
+}
+
+pub fn at_most(text: &str, max: usize) -> Result<(), Invalid> {
     if text.len() <= max {
         return Ok(());
     }
@@ -196,7 +214,8 @@ text_scalar! {
             return Ok(text.to_owned());
         }
         let mut line = String::with_capacity(text.len());
-        for word in composed(text).split_whitespace() {
+        // A word of which nothing is seen is none: it would be somebody's last name.
+        for word in composed(text).split_whitespace().filter(|w| !is_blank(w)) {
             if !line.is_empty() {
                 line.push(' ');
             }
@@ -211,22 +230,43 @@ text_scalar! {
 }
 
 text_scalar! {
-    /// An e-mail address by the syntax of RFC 5321 and RFC 6531, without a display name.
+    /// An e-mail address by the syntax of RFC 5321 and RFC 6531, without a display name and without an address in place of
+    /// the domain. The domain is kept in one spelling: see [`domain`].
     Email, "E-MAIL", 254, |text, _| {
-        let text = composed(text.trim()).into_owned();
+        let text = composed(text.trim());
+        let wrong = || format!("must be an e-mail address like name@example.com, not '{}'", shorten(&text));
+        let (local, domain) = text.rsplit_once('@').ok_or_else(wrong)?;
         let options = email_address::Options::default().without_display_text();
-        email_address::EmailAddress::parse_with_options(&text, options)
-            .map_err(|_| format!("must be an e-mail address like name@example.com, not '{}'", shorten(&text)))?;
-        Ok(text)
+        email_address::EmailAddress::parse_with_options(&format!("{local}@example.com"), options).map_err(|_| wrong())?;
+        let domain = self::domain(domain).ok_or_else(wrong)?;
+        Ok(format!("{local}@{domain}"))
     }
+}
+
+/// A domain in the one spelling that is kept: its labels in Unicode, lower case (UTS 46, ToUnicode). Both `BÜCHER.example`
+/// and `xn--bcher-kva.example` are `bücher.example`. `None` where it is none: labels have letters, digits and hyphens (STD 3)
+/// and at most 63 bytes, and the last is no number, for that would be an address.
+fn domain(text: &str) -> Option<String> {
+    use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+    let (rules, hyphens) = (AsciiDenyList::STD3, Hyphens::CheckFirstLast);
+    let ascii = Uts46::new().to_ascii(text.as_bytes(), rules, hyphens, DnsLength::Verify).ok()?;
+    let last = ascii.rsplit('.').next().unwrap_or_default();
+    if last.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    if !ascii.contains("xn--") {
+        return Some(ascii.into_owned());
+    }
+    let (unicode, done) = Uts46::new().to_unicode(ascii.as_bytes(), rules, hyphens);
+    done.ok().map(|()| unicode.into_owned())
 }
 
 text_scalar! {
     /// An e-mail address by which a person is known: kept in lower case, so that no two differ in case alone
     /// (DOMAIN.md, section 0: compared without case).
     Mailbox, "E-MAIL", 254, |text, rules| {
-        let address = (Email::TYPE.parse)(text, rules)?;
-        Ok(address.to_text().to_lowercase())
+        let address = (Email::TYPE.parse)(text, rules)?.to_text().to_lowercase();
+        Ok(composed(&address).into_owned())
     }
 }
 
@@ -311,8 +351,9 @@ text_scalar! {
         if number.extension.is_some() {
             return Err(wrong("has an extension, which can't be kept"));
         }
-        if !number.is_valid() {
-            return Err(wrong("is no number in use"));
+        // Numbering plans change faster than tables of them: a number of the right length is taken, see `is_doubtful`.
+        if !number.is_valid() && !PHONE_NUMBER_UTIL.is_possible_number(&number) {
+            return Err(wrong("can't be one"));
         }
         Ok(number.format_as(PhoneNumberFormat::E164).into_owned())
     }
@@ -348,7 +389,7 @@ text_scalar! {
 /// Holds a postal code against the country's own format (data of the `countries` project, by the `keshvar` crate). No
 /// country means India. An Indian PIN has 6 digits and begins with 1 to 8, or 9 for the army post (India Post).
 /// A country that is not recognised, or has no format, passes.
-pub fn check_pincode(pincode: &str, country: Option<&str>) -> Result<(), Invalid> {
+pub fn check_pincode(pincode: &str, country: Option<&str>) -> Result<(), Problem> {
     let name = country.unwrap_or("india").to_lowercase();
     FORMATS.with_borrow_mut(|formats| {
         let format = formats.entry(name).or_insert_with_key(|name| PostalFormat::of(name));
@@ -357,7 +398,8 @@ pub fn check_pincode(pincode: &str, country: Option<&str>) -> Result<(), Invalid
             return Ok(());
         }
         let rule = if *india { " (six digits, the first 1 to 9)" } else { "" };
-        Err(format!("'{}' is no postal code of {country}{rule}", shorten(pincode)))
+        let why = format!("pincode '{}' is no postal code of {country}{rule}", shorten(pincode));
+        Err(Problem::invalid(why).field("pincode"))
     })
 }
 
@@ -528,7 +570,8 @@ impl Scalar for Details {
             }
             let json = serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text));
             match canonical(&json) {
-                Ok(_) => Ok(Value::Json(json)),
+                // What is kept may be longer than what was given: escapes, numbers written out.
+                Ok(kept) => at_most(&kept, 10_000).map(|()| Value::Json(json)),
                 Err(e) => Err(format!("can't be kept: {e}")),
             }
         },

@@ -104,16 +104,17 @@ const BRANCHES: &[List] = &[List {
 }];
 
 impl Check for User {
-    fn check(&self, today: NaiveDate) -> Result<(), Problem> {
+    fn check(&self, today: NaiveDate) -> Vec<Problem> {
+        let mut faults = Vec::new();
         if self.can_login && self.email.is_none() && self.username.is_none() {
-            return Err(Problem::invalid("can_login needs a username or an e-mail address").field("can_login"));
+            faults.push(Problem::invalid("can_login needs a username or an e-mail address").field("can_login"));
         }
         if self.dob.is_some_and(|d| d.0 >= today) {
-            return Err(Problem::invalid("dob must be a day in the past").field("dob"));
+            faults.push(Problem::invalid("dob must be a day in the past").field("dob"));
         }
-        let Some(pincode) = &self.pincode else { return Ok(()) };
-        check_pincode(pincode.as_str(), self.country.as_ref().map(Line::as_str))
-            .map_err(|why| Problem::invalid(format!("pincode {why}")).field("pincode"))
+        let country = self.country.as_ref().map(Line::as_str);
+        faults.extend(self.pincode.iter().filter_map(|p| check_pincode(p.as_str(), country).err()));
+        faults
     }
 }
 

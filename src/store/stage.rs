@@ -63,7 +63,7 @@ impl Reference {
         if self.by.is_none() && field.has(Mark::MostlyUnique) && !records::is_number(text) {
             return None;
         }
-        field.parse(text, rules).ok().filter(|v| !v.is_null()).map(|v| v.to_text())
+        field.parse(text, rules).ok().filter(|v| !v.is_null()).map(|v| field.compared(&v))
     }
 }
 

@@ -402,9 +402,10 @@ pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     }
     for desc in readable.iter().copied() {
         records::each_live(db, desc, |record| {
-            if let Err(problem) = (desc.check)(&record, today)
-                && found.len() < SHOWN
-            {
+            for problem in (desc.check)(&record, today) {
+                if found.len() >= SHOWN {
+                    break;
+                }
                 found.push(format!("{}: {}", record.title(), problem.sentence));
             }
             Ok(())

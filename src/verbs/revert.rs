@@ -168,7 +168,7 @@ impl Undoing<'_> {
         for (field, old, _) in &fields {
             can_refer(tx, &before, field, old).await?;
         }
-        (desc.check)(&after, tx.today())?;
+        after.validate(tx.today())?;
         not_its_own_parent(&after)?;
         keys_free(tx, &after, None).await?;
         if desc.noun == User::NOUN && before.get("is_active") != after.get("is_active") {

@@ -95,11 +95,11 @@ async fn candidate(
             Some((_, maker)) => record.set(key, maker.code(0, &[0; 16]).into()),
             None => return Ok(Err(Problem::invalid("it has no code"))),
         }
-        let checked = (target.check)(&record, tx.today());
+        let checked = record.validate(tx.today());
         record.set(key, Value::Null(Kind::Text));
         return Ok(checked.map(|()| record));
     }
-    if let Err(p) = (target.check)(&record, tx.today()) {
+    if let Err(p) = record.validate(tx.today()) {
         return Ok(Err(p));
     }
     match keys_free(tx, &record, None).await {

@@ -129,7 +129,9 @@ impl Field {
             Value::Text(text) if text.is_empty() => Err("must not be empty".into()),
             Value::Text(text) if self.ty.max > 0 => at_most(text, self.ty.max),
             Value::Date(day) if !YEARS.contains(&day.year()) => Err("must be a day of the years 1000 to 9999".into()),
-            Value::Time(time) if !YEARS.contains(&time.year()) => Err("must be a time of the years 1000 to 9999".into()),
+            Value::Time(time) if !YEARS.contains(&time.year()) => {
+                Err("must be a time of the years 1000 to 9999".into())
+            }
             _ => Ok(()),
         };
         fits.map_err(|why: Invalid| Problem::invalid(format!("{} {why}", self.name())).field(self.name()))

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::net::IpAddr;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
+use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
@@ -352,7 +352,8 @@ text_scalar! {
             return Err(wrong("has an extension, which can't be kept"));
         }
         // Numbering plans change faster than tables of them: a number of the right length is taken, see `is_doubtful`.
-        if !number.is_valid() && !PHONE_NUMBER_UTIL.is_possible_number(&number) {
+        // One that is dialled inside its town alone has no form that is kept.
+        if !number.is_valid() && number.is_possible_with_reason() != Ok(NumberLengthType::IsPossible) {
             return Err(wrong("can't be one"));
         }
         Ok(number.format_as(PhoneNumberFormat::E164).into_owned())

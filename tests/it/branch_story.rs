@@ -33,7 +33,7 @@ fn a_branch_has_every_field_of_the_dictionary() {
         let expected = json!({
             "org": "ACME", "code": "MUM/01", "name": "Fort", "address_line1": "12, Horniman Circle",
             "address_line2": "Fort", "address_line3": "Near the fountain", "city": "Mumbai", "state": "Maharashtra",
-            "country": "India", "pincode": "400001", "phone": "+919820012345", "email": "Fort@Acme.example",
+            "country": "India", "pincode": "400001", "phone": "+919820012345", "email": "Fort@acme.example",
             "manager_name": "R. K. Rao", "parent": "HO", "is_active": true, "status": "active", "version": 1,
             "deleted_at": null, "deleted_by": null,
         });

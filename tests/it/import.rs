@@ -71,7 +71,7 @@ fn a_file_is_loaded_and_reported() {
                 "read": 3, "created": 1, "updated": 0, "unchanged": 0, "skipped": 0, "rejected": 2, "written": true,
                 "rejects": [
                     {"line": 2, "column": "phone", "code": "invalid",
-                     "reason": "phone must be a phone number like +91 22 2345 6789; '12' is no number in use"},
+                     "reason": "phone must be a phone number like +91 22 2345 6789; '12' can't be one"},
                     {"line": 4, "column": "code", "code": "duplicate", "reason": "code J2 stands in the file already, on line 3"},
                 ],
             })

@@ -46,3 +46,4 @@ mod tamper;
 mod terminal;
 mod trail;
 mod unproven;
+mod values;

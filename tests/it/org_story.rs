@@ -29,7 +29,7 @@ fn an_organisation_has_every_field_of_the_dictionary() {
             ("type", json!("nonprofit")),
             ("industry", json!("e_commerce")),
             ("address", json!("1, Fort Road, Mumbai")),
-            ("contact_email", json!("Info@Globex.example")),
+            ("contact_email", json!("Info@globex.example")),
             ("contact_phone", json!("+912223456701")),
             ("website", json!("https://globex.example/")),
             ("max_users", json!(250)),

@@ -287,9 +287,8 @@ impl Import {
                 let text = |f: &&Field| Some(after.get(f.column)).filter(|v| !v.is_null()).map(Value::to_text);
                 staged[at].named = plan.named.iter().map(text).collect();
             }
-            if let Err(p) = not_system(before).and_then(|()| (plan.desc.check)(&after, plan.today)) {
-                let column = Some(p.field.unwrap_or(plan.key.name()).to_owned());
-                rejects.push(Reject { number, line, column, code: p.kind.word(), reason: p.sentence });
+            if let Err(p) = not_system(before).and_then(|()| after.validate(plan.today)) {
+                rejects.push(plan.broken(number, line, p));
             }
         }
         for (number, line, key, given) in passwords {

@@ -13,6 +13,7 @@ use super::source::{self, Rows, Source};
 use crate::model::audit::{self, Action, Payload};
 use crate::model::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
+use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, List, Meta, Record};
 use crate::model::scalar::{Rules, shorten};
 use crate::model::search;
@@ -320,24 +321,20 @@ impl Plan {
             // Any code fits its own rule.
             record.set(field.column, maker.code(0, &[0; 16]).into());
         }
-        if let Some((field, _)) =
-            self.desc.fields.iter().zip(&record.values).find(|(f, v)| f.ty.required && v.is_null())
-        {
-            let is_reference = values.iter().any(|(f, v)| f.column == field.column && !v.is_null());
-            if !is_reference {
-                return Some(self.reject(
-                    number,
-                    line,
-                    Some(field),
-                    "required",
-                    format!("{} must not be empty", field.name()),
-                ));
-            }
-        }
-        (self.desc.check)(&record, self.today).err().map(|p| Reject {
-            column: Some(p.field.unwrap_or(self.key.name()).to_owned()),
-            ..self.reject(number, line, None, "invalid", p.sentence)
-        })
+        // A reference that is given is no id yet.
+        let is_given =
+            |p: &Problem| values.iter().any(|(f, v)| Some(f.name()) == p.field && f.target().is_some() && !v.is_null());
+        record.faults(self.today).into_iter().find(|p| !is_given(p)).map(|p| self.broken(number, line, p))
+    }
+
+    /// A rule that a row breaks. A part of a name that the file gives whole is at fault in that column.
+    pub fn broken(&self, number: u64, line: u64, p: Problem) -> Reject {
+        let field = p.field.and_then(|name| self.desc.field(name));
+        let gives = |f: &Field| self.columns.iter().flatten().any(|c| c.column == f.column);
+        let whole = field.filter(|f| !gives(f)).and_then(|f| self.desc.joint(f)).filter(|f| gives(f));
+        let column = whole.or(field).unwrap_or(self.key);
+        let is_missing = p.sentence.ends_with(" must not be empty");
+        self.reject(number, line, Some(column), if is_missing { "required" } else { p.kind.word() }, p.sentence)
     }
 
     /// What a new record has besides its fields, as far as a rule may ask.

@@ -1,0 +1,196 @@
+//! What a flag, a form or a cell may hold: names, phone numbers, e-mail addresses, and texts of which nothing is seen.
+
+use serde_json::json;
+
+use crate::harness::{Place, both, both_with_acme};
+
+/// The parts of the name of the one user with this username.
+#[track_caller]
+fn parts(p: &Place, username: &str) -> [String; 4] {
+    let user = p.json(&format!("user show {username}"));
+    ["first_name", "middle_name", "last_name", "name"].map(|f| user[f].as_str().unwrap_or_default().to_owned())
+}
+
+/// What an editor would do: set one line of the form.
+fn edit(p: &Place, line: &str, field: &str, text: &str) -> crate::harness::Said {
+    let editor = p.write("editor.sh", format!("#!/bin/sh\nsed -i 's|^{field} = .*|{field} = \"{text}\"|' \"$1\"\n"));
+    let mut env = p.env.clone();
+    env.insert("EDITOR".into(), format!("sh {editor}"));
+    p.run_with_env(line, &env, false)
+}
+
+#[test]
+fn one_comma_in_a_name_stands_behind_the_last_name() {
+    both_with_acme(|p| {
+        p.run("user create --username a1 --name 'Rao, Asha Devi'").ok();
+        assert_eq!(parts(p, "a1"), ["Asha", "Devi", "Rao", "Asha Devi Rao"]);
+        edit(p, "user update a1 --edit", "name", "van der Berg, Jan").ok();
+        assert_eq!(parts(p, "a1"), ["Jan", "", "van der Berg", "Jan van der Berg"]);
+        p.run("user update a1 --name 'Jan van der Berg'").ok();
+        assert_eq!(parts(p, "a1"), ["Jan", "", "van der Berg", "Jan van der Berg"], "it is so already");
+        let file =
+            p.write("u.csv", "username,name\nb1,\"AARON, ELVIA J\"\nb2,\"KING, MARTIN LUTHER, JR.\"\nb3,\"RAO,\"\n");
+        let said = p.run(&format!("user import {file} --key username --keep-going")).fails(7);
+        assert!(said.contains("rejected line 3: name has several commas, of which none is sure"), "{said}");
+        assert!(said.contains("give first_name and last_name instead\n"), "{said}");
+        assert!(said.contains("rejected line 4: name has nothing on one side of its comma"), "{said}");
+        assert_eq!(parts(p, "b1"), ["ELVIA", "J", "AARON", "ELVIA J AARON"]);
+        for name in ["Rao,", ", Asha", "King, Martin, Jr."] {
+            let said = p.run_words(&["user", "update", "a1", "--name", name].map(str::to_owned), b"").fails(6);
+            assert!(said.contains("error: name has "), "{said}");
+            assert!(edit(p, "user update a1 --edit", "name", name).fails(6).contains("name has "));
+        }
+        // Whoever is named so elsewhere is found.
+        let file = p.write("u.csv", "username,name,Boss\nc1,Ravi,\"Aaron, Elvia J\"\nc2,Meena,\"AARON, ELVIA J\"\n");
+        let said = p.run(&format!("user import {file} --key username --map Boss=reports_to.name --keep-going"));
+        assert!(said.err.contains("created 1,"), "{}", said.err);
+        // What is exported comes back, with one column for the name too.
+        let all = p.run("user export --columns username,name").ok();
+        p.run_with("user import - --key username --on-conflict update", &all).ok();
+        assert_eq!(parts(p, "a1"), ["Jan", "", "van der Berg", "Jan van der Berg"]);
+    });
+}
+
+#[test]
+fn text_of_which_nothing_is_seen_is_empty() {
+    both_with_acme(|p| {
+        p.run("branch create --code B1 --name One --city Pune").ok();
+        p.run("user create --username a1 --name Asha").ok();
+        for blank in
+            ["", " ", "\u{a0}", "\u{200b}", "\u{feff}", "\u{3000}", "\u{2028}", "\u{85}", "\u{3164}", "\u{2800}"]
+        {
+            let run = |words: &[&str]| p.run_words(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>(), b"");
+            let said = run(&["user", "create", "--name", blank]).fails(6);
+            assert!(said.contains("error: first_name must not be empty\n"), "{blank:?} {said}");
+            assert!(run(&["user", "update", "a1", "--name", blank]).fails(6).contains("must not be empty"));
+            assert!(
+                run(&["branch", "create", "--code", "B2", "--name", blank]).fails(6).contains("name must not be empty")
+            );
+            assert!(run(&["dept", "create", "--name", blank]).fails(6).contains("name must not be empty"));
+            run(&["branch", "update", "B1", "--city", blank]).ok();
+            assert_eq!(p.json("branch show B1")["city"], json!(null), "{blank:?}");
+            run(&["branch", "update", "B1", "--city", "Pune"]).ok();
+            let said = p.run_with("user import - --key username", format!("username,name\nz1,\"{blank}\"\n")).fails(6);
+            assert!(said.contains("must not be empty"), "{blank:?} {said}");
+            // Nor is it anybody's last name.
+            run(&["user", "update", "a1", "--name", &format!("Asha {blank}")]).ok();
+            assert_eq!(parts(p, "a1"), ["Asha", "", "", "Asha"]);
+        }
+    });
+}
+
+#[test]
+fn a_part_of_a_name_keeps_its_limit() {
+    both_with_acme(|p| {
+        let (long, longer) = ("x".repeat(200), "x".repeat(201));
+        p.run(&format!("user create --username a1 --name '{long} {long} {long}'")).ok();
+        assert!(
+            p.run(&format!("user create --name 'Asha {longer}'"))
+                .fails(6)
+                .contains("last_name must be 200 characters or fewer, not 201")
+        );
+        assert!(p.run(&format!("user update a1 --name '{longer}'")).fails(6).contains("first_name must be 200"));
+        let rows = format!("username,name\nb1,Asha\nb2,{longer} Rao\nb3,\"Rao, A {longer}\"\n");
+        let said = p.run_with("user import - --key username --keep-going", rows).fails(7);
+        assert!(
+            said.contains("rejected line 3, name: first_name must be 200 characters or fewer, not 201\n"),
+            "{said}"
+        );
+        assert!(
+            said.contains("rejected line 4, name: middle_name must be 200 characters or fewer, not 201\n"),
+            "{said}"
+        );
+        assert!(said.contains("created 1,"), "{said}");
+        let said =
+            p.run_with("user import - --key username --on-conflict update", format!("username,name\nb1,{longer} R\n"));
+        assert!(said.fails(6).contains("rejected line 2, name: first_name must be 200"));
+    });
+}
+
+#[test]
+fn a_phone_number_that_is_possible_is_taken_with_a_note() {
+    both_with_acme(|p| {
+        // No region of the North American plan has the code 555.
+        let said = p.run("branch create --code B1 --name One --phone +15551234567");
+        assert_eq!(p.json("branch show B1")["phone"], "+15551234567");
+        assert!(said.err.contains("note: phone +15551234567 is possible, but not known to be valid\n"), "{}", said.err);
+        let said = edit(p, "branch update B1 --edit", "phone", "+1 555 123 4568");
+        assert!(said.err.contains("note: phone +15551234568 is possible"), "{}", said.err);
+        let said = p.run("branch update B1 --phone '+91 22 2345 6789'");
+        assert!(said.code == 0 && !said.err.contains("note:"), "{}", said.err);
+        for none in ["12", "022 2345", "call reception", "+91 123456789012345", "+999 12345678"] {
+            let said = p.run(&format!("branch update B1 --phone '{none}'")).fails(6);
+            assert!(said.contains("error: phone must be a phone number like +91 22 2345 6789"), "{said}");
+        }
+    });
+}
+
+#[test]
+fn a_domain_has_one_spelling() {
+    both_with_acme(|p| {
+        p.run("user create --username a1 --name Asha --email Asha@BÜCHER.example").ok();
+        assert_eq!(p.json("user show a1")["email"], "asha@bücher.example");
+        for same in [
+            "asha@xn--bcher-kva.example",
+            "ASHA@XN--BCHER-KVA.EXAMPLE",
+            "asha@bu\u{308}cher。example",
+            "asha@bücher．example",
+        ] {
+            assert_eq!(p.json(&format!("user show {same}"))["username"], "a1", "{same}");
+            assert_eq!(p.column(&format!("user list --filter email={same}"), "username"), ["a1"], "{same}");
+            p.run(&format!("user create --name Twin --email {same}")).fails(4);
+            let said = p.run_with("user import -", format!("name,email\nTwin,{same}\n")).fails(6);
+            assert!(said.contains("exists already"), "{said}");
+        }
+        // A mark is part of the name: another mailbox.
+        p.run("user create --username a2 --name Asha --email asha@bucher.example").ok();
+        p.run("org update ACME --contact-email Info@XN--BCHER-KVA.example").ok();
+        assert_eq!(p.json("org show ACME")["contact_email"], "Info@bücher.example");
+        for good in
+            ["root@localhost", "\"a b\"@x.example", "o'neil+tag@sub.x-y.example", "रवि@उदाहरण.भारत", "a@1.example"]
+        {
+            p.run_words(&["branch", "create", "--code", "X", "--name", "X", "--email", good].map(str::to_owned), b"")
+                .ok();
+            p.run("branch delete X --yes").ok();
+        }
+        for bad in [
+            "test@iana/icann.org",
+            "a@b_c.com",
+            "test@[255.255.255.256]",
+            "a@[192.0.2.1]",
+            "a@[IPv6:::1]",
+            "a@192.0.2.1",
+            "a@-x.example",
+            "a@x-.example",
+            "a@x..example",
+            "a@x.example.",
+            "a@.example",
+            "a@xn--a.example",
+            "a@x y.example",
+            "a@",
+            "@x.example",
+            "a@x@y.example",
+            "Asha <a@x.example>",
+            &format!("a@{}.example", "x".repeat(64)),
+            "a@\u{200b}.example",
+        ] {
+            let run = |words: [&str; 6]| p.run_words(&words.map(str::to_owned), b"");
+            let said = run(["user", "create", "--name", "N", "--email", bad]).fails(6);
+            assert!(said.contains("error: email must be an e-mail address like name@example.com"), "{bad}: {said}");
+            assert_eq!(run(["org", "update", "ACME", "--contact-email", bad, "--quiet"]).code, 6, "{bad}");
+        }
+    });
+}
+
+#[test]
+fn a_moment_beyond_the_calendar_is_a_mistake_of_the_command() {
+    both(|p| {
+        p.run("init --org-code ACME").ok();
+        p.run("user create --username a1 --name Asha").ok();
+        for time in ["96400000d", "4294967295w", "+262142-01-01T00:00:00Z", "0001-01-01", "99999-01-01"] {
+            p.run(&format!("user block a1 --reason x --until {time}")).fails(2);
+            p.run(&format!("audit list --since {time}")).fails(2);
+            p.run(&format!("user list --filter 'created_at>{time}'")).fails(2);
+        }
+    });
+}

@@ -117,7 +117,9 @@ impl Field {
     pub fn compared(&self, value: &Value) -> String {
         let text = value.to_text();
         match self.parts() {
-            Some(_) => split_name(&text).map_or(text, |parts| parts.into_iter().flatten().collect::<Vec<_>>().join(" ")),
+            Some(_) => {
+                split_name(&text).map_or(text, |parts| parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
+            }
             None => text,
         }
     }

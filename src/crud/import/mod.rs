@@ -244,7 +244,11 @@ impl Import {
                 is_new: found.is_none(),
                 keys: std::iter::once((!key.is_null()).then(|| key.to_text())).chain(others).collect(),
                 references: plan.references.iter().map(|r| value(r.field).map(|t| r.word(&t, &plan.rules))).collect(),
-                named: plan.named.iter().map(|f| value(f).or_else(|| joined(f))).collect(),
+                named: plan
+                    .named
+                    .iter()
+                    .map(|f| value(f).map(|t| f.compared(&Value::from(t))).or_else(|| joined(f)))
+                    .collect(),
                 is_active: values.iter().rfind(|(f, _)| f.column == "is_active").and_then(|(_, v)| v.as_bool()),
                 listed: row.listed,
             };

@@ -141,6 +141,8 @@ fn with_session(
     };
     let mut session = Session::new(ui, world.env, world.clock, world.random, access, origin, location, opening);
     session.dry_run = dry_run;
+    // An id that a leaf does not have is an error in a debug build, and not given in a release build.
+    session.force = leaf.try_get_one::<bool>("force").ok().flatten() == Some(&true);
     session.verb = application_verb;
     session.org_key = config.get("org").map(str::to_owned);
     session.columns = config.get("columns").map(|c| c.split(',').map(|n| n.trim().to_owned()).collect());

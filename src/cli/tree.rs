@@ -7,16 +7,17 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::crud::session::{Access, Session};
 use crate::crud::{fill, import, read, remove, trail, write};
-use crate::model::RESOURCES;
 use crate::model::audit::Action;
 use crate::model::problem::nearest;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
 use crate::model::value::Kind;
+use crate::model::{RESOURCES, resource};
 use crate::verbs::{audit, branch, database, dept, diff, org, password, revert, setting, user};
 
 use super::config;
 use crate::store::system_log::Level;
+use crate::store::tx::takes_people;
 
 pub type Done<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 /// What a leaf does.
@@ -87,7 +88,7 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl branch move MUM02 --to R-GUJ-N\norgctl branch move MUM02 --root",
         args: |c| c.arg(keys("Branches to move"))
             .arg(text("to", "KEY", "Branch to move them below"))
-            .arg(switch("root", "Make them stand by themselves")).group(one_of(["to", "root"])).arg(if_version()),
+            .arg(switch("root", "Make them stand by themselves")).group(one_of(["to", "root"])).arg(if_version()).arg(force()),
         run: run!(branch::move_to) },
     Leaf { noun: "branch", verb: "stats", permission: "branches:read", writes: false, about: "Count branches by state and place",
         examples: "orgctl branch stats\norgctl branch stats -o json", args: |c| c, run: run!(branch::stats) },
@@ -104,6 +105,8 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "user", verb: "invite", permission: "users:invite", writes: true, about: "Invite users: make a token for each, shown once",
         examples: "orgctl user invite ravi@sahyadri.example\norgctl user invite ravi@sahyadri.example --expires 2d -o json",
         args: |c| c.arg(keys("Users to invite")).arg(text("expires", "TIME", "How long the invitation holds: 2d, 2026-12-24 (default: 7d)")), run: run!(user::invite) },
+    Leaf { noun: "user", verb: "uninvite", permission: "users:invite", writes: true, about: "Take back invitations that are not accepted yet",
+        examples: "orgctl user uninvite ravi@sahyadri.example", args: |c| c.arg(keys("Users whose invitation is taken back")), run: run!(user::uninvite) },
     Leaf { noun: "user", verb: "deactivate", permission: "users:update", writes: true, about: "Take users out of use: they have left",
         examples: "orgctl user deactivate ravi@sahyadri.example\norgctl user deactivate ravi@sahyadri.example --reassign-to asha@sahyadri.example",
         args: |c| c.arg(keys("Users who leave"))
@@ -112,10 +115,10 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "user", verb: "move", permission: "users:update", writes: true, about: "Move users to another branch, department or superior",
         examples: "orgctl user move ravi@sahyadri.example --branch MUM02 --reports-to asha@sahyadri.example\norgctl user move ravi@sahyadri.example --department ''",
         args: |c| c.arg(keys("Users to move")).arg(text("branch", "KEY", "Branch; '' for none")).arg(text("department", "KEY", "Department; '' for none"))
-            .arg(text("reports-to", "KEY", "User they report to; '' for nobody"))
+            .arg(text("reports-to", "KEY", "User they report to; '' for nobody")).arg(force())
             .group(ArgGroup::new("place").args(["branch", "department", "reports-to"]).multiple(true).required(true)), run: run!(user::move_to) },
     Leaf { noun: "user", verb: "assign-branch", permission: "users:update", writes: true, about: "Give users further branches",
-        examples: "orgctl user assign-branch ravi@sahyadri.example --branch MUM02 --branch PUN01", args: branches_args,
+        examples: "orgctl user assign-branch ravi@sahyadri.example --branch MUM02 --branch PUN01", args: |c| branches_args(c).arg(force()),
         run: |s, m| Box::pin(user::assign_branch(s, m, true)) },
     Leaf { noun: "user", verb: "unassign-branch", permission: "users:update", writes: true, about: "Take further branches from users",
         examples: "orgctl user unassign-branch ravi@sahyadri.example --branch MUM02", args: branches_args,
@@ -191,7 +194,7 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "audit", verb: "revert", permission: "audit:revert", writes: true, about: "Undo one change, where nothing came after it",
         examples: "orgctl audit list --action update\norgctl audit revert 328 --dry-run\norgctl audit revert 328 --org SAHYADRI --comment 'the form was wrong'",
         args: |c| c.arg(Arg::new("seq").value_name("SEQ").required(true).value_parser(value_parser!(i64)).help("Number of the record"))
-            .arg(text("comment", "TEXT", "Why, for the audit trail")),
+            .arg(text("comment", "TEXT", "Why, for the audit trail")).arg(force()),
         run: run!(revert::revert) },
     Leaf { noun: "audit", verb: "verify", permission: "audit:verify", writes: false, about: "Recompute the audit trail and compare",
         examples: "orgctl audit verify\norgctl audit verify --deep --org SAHYADRI -o json\norgctl audit verify --checkpoint /mnt/other/checkpoints.txt --key audit.pub\norgctl audit verify --file trail.jsonl --checkpoint checkpoints.txt --key audit.pub",
@@ -268,7 +271,7 @@ pub const GENERIC: &[Generic] = &[
             "branch" => "orgctl branch create --code MUM09 --name 'Fort' --city Mumbai --parent R-MAH-W\norgctl branch create --edit".into(),
             "dept" => "orgctl dept create --name Finance --branch MUM01 --budget 1250000.50".into(),
             "user" => "orgctl user create --name 'Asha Rao' --email asha@sahyadri.example --branch MUM01\norgctl user create --edit".into(), n => format!("orgctl {n} create") },
-        args: |c, d| fields(c.arg(edit()), d, true), run: run_on!(fill::create) },
+        args: |c, d| forced(fields(c.arg(edit()), d, true), d), run: run_on!(fill::create) },
     Generic { verb: "list", action: "read", writes: false, about: |d| format!("List {}", plural(d)),
         examples: |d| format!("orgctl {0} list --filter 'status=active name~bank' --sort -created_at\norgctl {0} list --all -o json\norgctl {0} list --as-of 7d", d.noun),
         args: |c, _| listing(c).arg(as_of()).arg(number("limit", "N", "Most rows to show").value_parser(limit))
@@ -291,13 +294,13 @@ pub const GENERIC: &[Generic] = &[
         args: |c, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")).arg(as_of()), run: run_on!(read::show) },
     Generic { verb: "update", action: "update", writes: true, about: |d| format!("Change fields of {}", plural(d)),
         examples: |d| format!("orgctl {0} update {1} --name 'New name'\norgctl {0} update {1} --name 'New name' --if-version 3\norgctl {0} update {1} --edit", d.noun, sample(d)),
-        args: |c, d| fields(c.arg(keys("Code or id")).arg(if_version()).arg(edit()), d, false), run: run_on!(fill::update) },
+        args: |c, d| forced(fields(c.arg(keys("Code or id")).arg(if_version()).arg(edit()), d, false), d), run: run_on!(fill::update) },
     Generic { verb: "delete", action: "delete", writes: true, about: |d| format!("Delete {}; they can be restored", plural(d)),
         examples: |d| format!("orgctl {0} delete {1}\norgctl {0} delete {1} --cascade --yes", d.noun, sample(d)),
         args: delete_args, run: run_on!(remove::delete) },
     Generic { verb: "restore", action: "restore", writes: true, about: |d| format!("Bring back deleted {}", plural(d)),
         examples: |d| format!("orgctl {0} restore {1}\norgctl {0} list --deleted", d.noun, sample(d)),
-        args: |c, _| c.arg(keys("Code or id")), run: run_on!(remove::restore) },
+        args: |c, d| forced(c.arg(keys("Code or id")), d), run: run_on!(remove::restore) },
     Generic { verb: "purge", action: "purge", writes: true, about: |d| format!("Remove deleted {} for good", plural(d)),
         examples: |d| format!("orgctl {0} purge {1}\norgctl {0} purge --deleted-before 2026-01-01 --yes", d.noun, sample(d)),
         args: |c, _| c.arg(keys("Code or id").required(false))
@@ -440,6 +443,20 @@ fn system(help: &'static str) -> Arg {
     switch("system", help).conflicts_with("org")
 }
 
+fn force() -> Arg {
+    switch("force", "Also where a branch or department is out of use")
+}
+
+/// Whether records of a kind are put into branches or departments.
+fn refers_to_places(desc: &Descriptor) -> bool {
+    desc.fields.iter().any(|f| f.target().and_then(resource).is_some_and(takes_people))
+}
+
+/// `--force`, where it means something.
+fn forced(c: Command, desc: &Descriptor) -> Command {
+    if refers_to_places(desc) { c.arg(force()) } else { c }
+}
+
 fn edit() -> Arg {
     switch("edit", "Fill in a form in your editor ($VISUAL, $EDITOR, or vi)")
 }
@@ -553,13 +570,19 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
                 )
                 .requires("sync"),
             )
-            .arg(switch("force", "Let any number leave").requires("sync"))
             .arg(
                 text("reassign-to", "KEY", "Let what leavers lead, and who reports to them, go to this one")
                     .conflicts_with("orphan"),
             )
             .arg(switch("orphan", "Let what leavers lead be led by nobody"))
             .arg(switch("create-missing", "Make departments and branches that rows refer to and that are not there")),
+        _ => c,
+    };
+    let c = match (desc.noun, refers_to_places(desc)) {
+        ("user", _) => {
+            c.arg(switch("force", "With --sync, let any number leave; put people also where nobody works any more"))
+        }
+        (_, true) => c.arg(force()),
         _ => c,
     };
     c.arg(Arg::new("file").value_name("FILE").required(true).help("CSV file; '-' reads standard input"))

@@ -95,6 +95,7 @@ async fn transact<V: Verb>(
     let ui = &mut s.ui;
     let mut waiting = |text: &str| ui.status(text);
     let mut tx = Tx::begin(db, permit, &origin, s.clock, s.random, &mut waiting).await?;
+    tx.take_unused(s.force);
     let done = async {
         tx.lock(orgs, &mut waiting).await?;
         let output = verb.run(&mut tx, &s.rules).await?;

@@ -84,6 +84,8 @@ pub struct Session<'a> {
     /// `--columns`
     pub columns: Option<Vec<String>>,
     pub dry_run: bool,
+    /// `--force`
+    pub force: bool,
     /// What the connection reads instead of the present.
     pub past: Option<Past>,
     /// The one key, of all that were given, that it is about now.
@@ -135,6 +137,7 @@ impl<'a> Session<'a> {
             org_key: None,
             columns: None,
             dry_run: false,
+            force: false,
             past: None,
             only_key: None,
             dealt_with: Rc::default(),

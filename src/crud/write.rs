@@ -19,7 +19,7 @@ use crate::model::scalar::Rules;
 use crate::model::value::Value;
 use crate::model::{org, resource};
 use crate::store::records::{self, Life};
-use crate::store::tx::Tx;
+use crate::store::tx::{Tx, takes_people};
 use crate::store::{credentials, settings};
 
 /// Finds the descriptor that a stored verb names.
@@ -322,7 +322,28 @@ async fn note_without_password(s: &mut Session<'_>, records: &[&Record]) -> Resu
 pub async fn set_active(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches, active: bool) -> Result<()> {
     let records = targets(s, desc, m).await?;
     let action = if active { Action::Activate } else { Action::Deactivate };
-    change(s, desc, &records, None, vec![("is_active".into(), active.into())], action).await
+    change(s, desc, &records, None, vec![("is_active".into(), active.into())], action).await?;
+    if active || !takes_people(desc) {
+        return Ok(());
+    }
+    for record in &records {
+        let inside = records::contents(s.db().await?, record).await?;
+        if !inside.is_empty() {
+            let are = if inside.len() == 1 && inside[0].starts_with("1 ") { "is" } else { "are" };
+            let (title, inside) = (record.title(), in_a_row(&inside));
+            s.ui.status(&format!("note: {inside} {are} in {title}; it takes no new ones without --force"));
+        }
+    }
+    Ok(())
+}
+
+/// `3 users, 2 branches and 1 dept`
+fn in_a_row(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
 }
 
 /// SYSTEM as `init` makes it.

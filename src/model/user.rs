@@ -125,10 +125,34 @@ impl User {
         User { blocked: true, blocked_until: until.map(Moment), block_reason: Some(reason), ..self }
     }
 
-    /// Asks the person in; an earlier answer no longer counts.
+    /// Asks the person in. Who has left or is blocked is not asked. Who came by an invitation is invited since then; the
+    /// answer of who accepted one stays.
+    pub fn invite(self, at: DateTime<Utc>) -> Result<User, Problem> {
+        let (key, name) = (self.user_code.as_str(), self.name.as_ref().map_or("", Line::as_str));
+        if !self.is_active {
+            return Err(Problem::conflict(format!("user {key} ({name}) has left, and can't be invited"))
+                .hint(format!("who comes back is put into use first: orgctl user activate {key}")));
+        }
+        if self.is_blocked(at) {
+            return Err(Problem::conflict(format!("user {key} ({name}) is blocked, and can't be invited"))
+                .hint(format!("lift the block first: orgctl user unblock {key}")));
+        }
+        let came_so = self.invited_at.filter(|m| m.0 <= self.meta.created_at && self.accepted_at.is_none());
+        Ok(User { invited_at: came_so.or(Some(Moment(at))), ..self })
+    }
+
+    /// Takes back an invitation that is not accepted yet.
     #[must_use]
-    pub fn invite(self, at: DateTime<Utc>) -> User {
-        User { invited_at: Some(Moment(at)), accepted_at: None, ..self }
+    pub fn uninvite(self) -> User {
+        match self.accepted_at {
+            None => User { invited_at: None, ..self },
+            Some(_) => self,
+        }
+    }
+
+    /// Whether the person is blocked at a time: a block ends by itself.
+    pub fn is_blocked(&self, at: DateTime<Utc>) -> bool {
+        self.blocked && self.blocked_until.is_none_or(|until| until.0 > at)
     }
 
     #[must_use]

@@ -12,6 +12,7 @@ pub use super::records::further_branches;
 use super::sql::Sql;
 use super::tx::Tx;
 use crate::model::audit::{Action, Payload, Telling};
+use crate::model::branch::Branch;
 use crate::model::resource::{Record, Resource};
 use crate::model::user::User;
 use crate::model::value::{Kind, Value};
@@ -31,6 +32,12 @@ pub async fn further_branches_of(db: &mut Db, org: i32, users: &[Uuid]) -> Resul
         }
     }
     Ok(found)
+}
+
+async fn further_ids(db: &mut Db, user: &Record) -> Result<Vec<Uuid>> {
+    let sql = Sql::new("select branch_id from user_branches where org_id = $1 and user_id = $2");
+    let rows = db.all(sql.with([user.meta.org_id.into(), user.meta.id.into()]).yields([Kind::Uuid])).await?;
+    rows.iter().map(|r| r.uuid(0)).collect()
 }
 
 /// Users, deleted ones too, who have a branch besides their own.
@@ -73,7 +80,11 @@ impl Tx<'_> {
         let sql =
             "insert into user_branches (org_id, user_id, branch_id, created_at, created_by) values ($1, $2, $3, $4, $5)
                    on conflict do nothing";
+        let had = further_ids(self.db, user).await?;
         for branch in branches.iter().filter(|b| Some(**b) != own) {
+            if !had.contains(branch) {
+                self.refers_to(Branch::DESCRIPTOR, *branch, user, "branches");
+            }
             let args = [user.meta.org_id.into(), user.meta.id.into(), Value::from(*branch), self.at().into()];
             let by = self.actor().await?;
             self.db.execute(Sql::new(sql).with(args).with([by.into()])).await?;

@@ -532,6 +532,27 @@ pub async fn dependants(db: &mut Db, target: &Record) -> Result<Vec<Dependants>>
     Ok(found)
 }
 
+/// How many live records of each kind are in one: people and places that refer to it, also through a list.
+pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for (desc, field) in pointing_at(record.desc) {
+        let mut sql =
+            Sql::new(format!("select count(*) from {} t where t.deleted_at is null and t.org_id = ", desc.table));
+        sql.bind(record.meta.org_id).push(&format!(" and (t.{} = ", quoted(field.column))).bind(record.meta.id);
+        if let Some(list) = desc.list_of(field) {
+            let further = format!(" or t.id in (select l.{} from {} l where l.org_id = ", list.owner, list.table);
+            sql.push(&further).bind(record.meta.org_id);
+            sql.push(&format!(" and l.{} = ", list.item)).bind(record.meta.id).push(")");
+        }
+        sql.push(")");
+        let n = db.one(sql.yields([Kind::Int])).await?.int(0)?;
+        if n > 0 {
+            found.push(count(u64::try_from(n)?, desc));
+        }
+    }
+    Ok(found)
+}
+
 /// Codes of the branches that a user has besides his or her own.
 pub async fn further_branches(db: &mut Db, user: &Record) -> Result<Vec<String>> {
     let sql = Sql::new(

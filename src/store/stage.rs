@@ -112,6 +112,8 @@ pub struct Stage {
     references: Vec<Reference>,
     /// What the members of a list refer to: the reference that comes after all others.
     listed: Option<Reference>,
+    /// Whether branches and departments that are out of use take new ones.
+    takes_unused: bool,
     /// References of which it is known what they stand for.
     found: HashSet<usize>,
     named: Vec<&'static Field>,
@@ -211,6 +213,7 @@ impl Stage {
             others,
             references,
             listed: None,
+            takes_unused: false,
             found: HashSet::new(),
             named,
             rules: rules.clone(),
@@ -228,6 +231,11 @@ impl Stage {
     #[must_use]
     pub fn listing(self, listed: Option<Reference>) -> Stage {
         Stage { listed, ..self }
+    }
+
+    /// Lets branches and departments that are out of use take new ones.
+    pub fn taking_unused(self, takes_unused: bool) -> Stage {
+        Stage { takes_unused, ..self }
     }
 
     pub fn desc(&self) -> &'static Descriptor {
@@ -429,6 +437,7 @@ impl Stage {
     pub async fn check(&mut self, db: &mut Db) -> Result<()> {
         for i in 0..self.references().len() {
             self.reject_missing(db, i).await?;
+            self.reject_unused(db, i).await?;
         }
         let own: Vec<usize> = (0..self.references.len()).filter(|i| self.references[*i].target == self.desc).collect();
         // A row that falls may be referred to through any of the fields, and leaves its record where it was: there a ring

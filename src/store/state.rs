@@ -17,7 +17,9 @@ const YES: &str = "{yes}";
 const NO: &str = "{no}";
 
 const BLOCKED: &str = "t.blocked = {yes} and (t.blocked_until is null or t.blocked_until > {now})";
-const INVITED: &str = "t.invited_at is not null and t.accepted_at is null";
+/// Who came by an invitation, and has not accepted it. Who was there before stays what he or she was: the invitation is
+/// pending beside that.
+const INVITED: &str = "t.invited_at is not null and t.accepted_at is null and t.invited_at <= t.created_at";
 
 /// The state of the row `t`, and the words that it can be.
 pub fn of(desc: &Descriptor) -> (String, &'static [&'static str]) {

@@ -21,8 +21,11 @@ use crate::model::merkle::{Frontier, Hash};
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::redact::secrets;
+use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Meta, Record};
+use crate::model::scalar::Noun;
 use crate::model::search as words;
+use crate::model::user::User;
 use crate::model::value::{Kind, Value, canonical};
 use crate::model::zone::Zone;
 
@@ -67,6 +70,23 @@ struct Head {
     first: Option<Request>,
     /// Somebody else appends to the tree, with [`Tx::lend_chain`].
     lent: bool,
+}
+
+/// A reference that was set.
+struct Referred {
+    target: &'static Descriptor,
+    org: i32,
+    id: Uuid,
+    /// Who refers, and through which field.
+    by: String,
+    noun: &'static str,
+    field: &'static str,
+}
+
+/// Whether people and places are put into records of a kind: a person who is out of use is refused elsewhere, as one who
+/// could lead nobody.
+pub fn takes_people(target: &Descriptor) -> bool {
+    target.noun != User::NOUN && !target.is_org() && target.field("is_active").is_some()
 }
 
 /// The `audit_requests` row that a tree gets at commit.
@@ -165,6 +185,12 @@ pub struct Tx<'a> {
     /// Rows and audit records that wait to be written together.
     waiting_rows: Vec<Record>,
     waiting_audit: Vec<Vec<Value>>,
+    /// What records were made to refer to: what is out of use takes none anew.
+    referred: Vec<Referred>,
+    /// Records that came back: what refers to them came back with them.
+    restored: HashSet<Uuid>,
+    /// Whether what is out of use takes new ones all the same.
+    takes_unused: bool,
     /// Kinds that a bulk load filled: their rules are checked over the whole organisation.
     filled: Vec<(&'static Descriptor, i32)>,
     /// Loaders have rows that wait for [`Tx::write_loaded`].
@@ -201,6 +227,9 @@ impl<'a> Tx<'a> {
             touched: Vec::new(),
             waiting_rows: Vec::new(),
             waiting_audit: Vec::new(),
+            referred: Vec::new(),
+            restored: HashSet::new(),
+            takes_unused: false,
             filled: Vec::new(),
             are_loading: false,
         })
@@ -297,6 +326,59 @@ impl<'a> Tx<'a> {
 
     pub fn permit(&self) -> &Permit {
         &self.permit
+    }
+
+    /// Lets branches and departments that are out of use take new ones, as `--force` says.
+    pub fn take_unused(&mut self, force: bool) {
+        self.takes_unused = force;
+    }
+
+    pub fn takes_unused(&self) -> bool {
+        self.takes_unused
+    }
+
+    /// Notes what a record refers to and did not before.
+    fn refers(&mut self, before: Option<&Record>, after: &Record) {
+        if !after.meta.is_live() {
+            return;
+        }
+        for field in after.desc.fields {
+            let Some(target) = field.target().and_then(resource).filter(|t| takes_people(t)) else { continue };
+            let value = after.get(field.column);
+            if let Some(id) = value.as_uuid().filter(|_| before.is_none_or(|b| b.get(field.column) != value)) {
+                self.refers_to(target, id, after, field.name());
+            }
+        }
+    }
+
+    pub(super) fn refers_to(&mut self, target: &'static Descriptor, id: Uuid, by: &Record, field: &'static str) {
+        let known = |r: &Referred| r.id == id && r.org == by.meta.org_id;
+        if !self.referred.iter().any(known) {
+            self.referred.push(Referred { target, org: by.meta.org_id, id, by: by.title(), noun: by.desc.noun, field });
+        }
+    }
+
+    /// Refuses what puts somebody anew where nobody works any more.
+    async fn refuse_unused(&mut self) -> Result<()> {
+        if self.takes_unused {
+            return Ok(());
+        }
+        for r in std::mem::take(&mut self.referred) {
+            if self.restored.contains(&r.id) {
+                continue;
+            }
+            let Some(found) = self.load(r.target, r.org, r.id).await? else { continue };
+            if found.meta.is_live() && found.get("is_active").as_bool() == Some(false) {
+                let (place, verb) = (found.title(), format!("orgctl {} activate {}", r.target.noun, found.key()));
+                return Err(Problem::conflict(format!(
+                    "{place} is not in use, and takes no new {}: {} ({})",
+                    r.noun, r.by, r.field
+                ))
+                .hint(format!("'{verb}' puts it into use; --force goes ahead all the same"))
+                .into());
+            }
+        }
+        Ok(())
     }
 
     /// How many audit records were written so far.
@@ -397,6 +479,7 @@ impl<'a> Tx<'a> {
         let record = Record { desc, meta, values };
         let payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
         self.prepare(org, Action::Create.word(), desc.noun, id, payload).await?;
+        self.refers(None, &record);
         self.waiting_rows.push(record.clone());
         self.touched.push((desc, org, id));
         if self.waiting_rows.len() >= TOGETHER {
@@ -483,6 +566,7 @@ impl<'a> Tx<'a> {
             return Ok(None);
         }
         let record = self.replace(before, after).await?;
+        self.refers(Some(before), &record);
         // The key that the record had: a rename shows it as the old value.
         let payload = Payload { key: Some(before.key()), old: Some(old), new: Some(new), details };
         self.audit(record.meta.org_id, action, record.desc.noun, record.meta.id, payload).await?;
@@ -546,6 +630,8 @@ impl<'a> Tx<'a> {
         after.meta.deleted_by = None;
         after.meta.deletion_id = None;
         let after = self.replace(before, after).await?;
+        self.restored.insert(after.meta.id);
+        self.refers(None, &after);
         let was = audit::whole_row(before);
         let old =
             ["deleted_at", "deleted_by", "deletion_id"].map(|k| (k.to_owned(), was[k].clone())).into_iter().collect();
@@ -867,6 +953,7 @@ impl<'a> Tx<'a> {
         let filled = std::mem::take(&mut self.filled);
         invariants::check_filled(self.db, &filled).await?;
         invariants::check_limits(self.db, &touched, &filled).await?;
+        self.refuse_unused().await?;
         if self.db.is_postgres() {
             // What a commit would refuse, a dry run refuses too.
             self.db.script("SET CONSTRAINTS ALL IMMEDIATE".into()).await?;

@@ -12,7 +12,7 @@ use super::stats;
 use super::tree::{self, Node};
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::{find, find_in, find_ref, time_to_come};
-use crate::crud::read::{Exported, known_columns};
+use crate::crud::read::{Exported, known_columns, print_changed};
 use crate::crud::remove::{self, Mode};
 use crate::crud::session::Session;
 use crate::crud::write::{Changed, Target, change, dry_run_note, targets, tell_changed};
@@ -47,13 +47,23 @@ async fn change_each(
     action: Action,
     method: impl Fn(User) -> User,
 ) -> Result<Vec<Changed>> {
+    try_each(tx, targets, action, |u| Ok(method(u))).await
+}
+
+/// As [`change_each`], by what may refuse.
+async fn try_each(
+    tx: &mut Tx<'_>,
+    targets: &[Target],
+    action: Action,
+    method: impl Fn(User) -> Result<User, Problem>,
+) -> Result<Vec<Changed>> {
     let mut changed = Vec::new();
     for target in targets {
         let before = target.load(tx, DESC).await?;
         if !before.meta.is_live() {
             return Err(Problem::conflict(format!("{} is deleted", before.title())).into());
         }
-        let after = Record { values: method(user(&before)?).into_values(), ..before.clone() };
+        let after = Record { values: method(user(&before)?)?.into_values(), ..before.clone() };
         let fields = DESC.fields.iter().zip(before.values.iter().zip(&after.values));
         let fields = fields.filter(|(_, (b, a))| b != a).map(|(f, _)| f.name()).collect();
         let record = tx.update(&before, after, action).await?.unwrap_or(before);
@@ -130,7 +140,7 @@ impl Verb for Invite {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
         let at = tx.at();
-        let changed = change_each(tx, &self.targets, Action::Update, |u| u.invite(at)).await?;
+        let changed = try_each(tx, &self.targets, Action::Update, |u| u.invite(at)).await?;
         for (c, hash) in changed.iter().zip(&self.hashes) {
             tx.invite(&c.record, hash, self.expires_at).await?;
         }
@@ -168,6 +178,44 @@ pub async fn invite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     dry_run_note(s);
     Ok(())
+}
+
+/// Takes back invitations: their tokens serve no more.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Uninvite {
+    pub targets: Vec<Target>,
+}
+
+impl Verb for Uninvite {
+    type Output = Vec<Changed>;
+
+    fn orgs(&self) -> Vec<i32> {
+        orgs_of(&self.targets)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+        let changed = change_each(tx, &self.targets, Action::Update, User::uninvite).await?;
+        for c in &changed {
+            tx.end_invitations(&c.record).await?;
+        }
+        Ok(changed)
+    }
+}
+
+pub async fn uninvite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    let records = targets(s, DESC, m).await?;
+    known_columns(s, DESC)?;
+    let changed = gate::write(s, &Uninvite { targets: as_targets(&records) }).await?;
+    for c in &changed {
+        let title = c.record.title();
+        s.ui.status(&match c.fields.is_empty() {
+            true => format!("{title} has no invitation that could be taken back; nothing was changed"),
+            false => format!("took the invitation of {title} back; its token serves no more"),
+        });
+    }
+    dry_run_note(s);
+    let which: Vec<_> = changed.iter().map(|c| c.record.meta.place()).collect();
+    print_changed(s, DESC, &which).await
 }
 
 /// Lets users in again.

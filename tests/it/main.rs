@@ -25,6 +25,7 @@ mod migrations;
 mod mistyped;
 mod network;
 mod org_story;
+mod out_of_use;
 mod output;
 mod past;
 mod people;

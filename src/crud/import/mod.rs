@@ -484,7 +484,7 @@ impl Verb for Import {
         }
         let (keys, references) = ((plan.key, plan.others.clone()), plan.references.clone());
         let mut stage = Stage::new(tx.db, desc, self.org, keys, references, &held, rules).await?;
-        stage = stage.listing(plan.list.as_ref().map(|(_, reference)| *reference));
+        stage = stage.listing(plan.list.as_ref().map(|(_, reference)| *reference)).taking_unused(tx.takes_unused());
         plan.named = stage.named().to_vec();
         plan.mostly_new = !stage.holds();
         plan.at = tx.at();

@@ -6,11 +6,12 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Stage, TOGETHER};
+use super::{Reference, Stage, TOGETHER, shortened};
 use crate::model::value::Kind;
 use crate::store::db::Db;
 use crate::store::search;
 use crate::store::sql::{Sql, quoted};
+use crate::store::tx::takes_people;
 
 /// A row that refers to somebody who is out of use, and whose record does not do so yet.
 #[derive(Debug, Clone)]
@@ -130,6 +131,55 @@ impl Stage {
                 })
             })
             .collect()
+    }
+
+    /// Rejects rows that put somebody anew into a branch or department that is not in use, and that no row puts into use;
+    /// who is there stays.
+    pub(super) async fn reject_unused(&mut self, db: &mut Db, i: usize) -> Result<()> {
+        let Some(Reference { field, target, .. }) = self.reference(i) else { return Ok(()) };
+        if self.takes_unused || !takes_people(target) {
+            return Ok(());
+        }
+        let (org, column, desc) = (self.org.unwrap_or(0), quoted(field.column), self.desc);
+        let any = format!(
+            "select 1 from import_refs f join {} x on x.org_id = {org} and x.id = f.id
+              where f.field = {i} and not x.is_active limit 1",
+            target.table
+        );
+        if db.first(Sql::new(any).yields([Kind::Int])).await?.is_none() {
+            return Ok(());
+        }
+        // Who has it among several has it already.
+        let listed = desc.list_of(field).map_or(String::new(), |list| {
+            format!(
+                " and not exists (select 1 from {} l where l.org_id = {org} and l.{} = s.id and l.{} = x.id)",
+                list.table, list.owner, list.item
+            )
+        });
+        let back = match target == desc && self.is_any_there {
+            true => {
+                " and not exists (select 1 from import_rows b where b.id = x.id and b.is_new = 0 and b.active = 1
+                                     and not exists (select 1 from import_rejects e where e.n = b.n))"
+            }
+            false => "",
+        };
+        let sql = format!(
+            "insert into import_rejects (n, line, field, code, reason)
+             select s.n, s.line, '{}', 'conflict',
+                    '{} ' || {} || ' is not in use, and takes no new {} without --force'
+               from {} join {} x on x.org_id = {org} and x.id = f.id
+              where not x.is_active and x.deleted_at is null
+                and not exists (select 1 from {} t where t.org_id = {org} and t.id = s.id and t.{column} = x.id){listed}{back}
+              on conflict do nothing",
+            field.name(),
+            target.noun,
+            shortened("f.word"),
+            desc.noun,
+            self.rows_and_words(i),
+            target.table,
+            desc.table
+        );
+        db.execute(Sql::new(sql)).await.map(drop)
     }
 
     /// Lets rows refer to others than their words say; to nobody where there is none.

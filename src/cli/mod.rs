@@ -145,7 +145,7 @@ fn with_session(
     session.force = leaf.try_get_one::<bool>("force").ok().flatten() == Some(&true);
     session.verb = application_verb;
     session.org_key = config.get("org").map(str::to_owned);
-    session.columns = config.get("columns").map(|c| c.split(',').map(|n| n.trim().to_owned()).collect());
+    session.columns = session.ui.style.columns.clone();
     let second = SecondSignal::new().ok();
     let done = runtime.block_on(async {
         let done = until_signal(&mut session, found, leaf, second.as_ref()).await;
@@ -328,6 +328,7 @@ fn plain_style(words: &[String], env: &Env) -> Style {
         interactive: false,
         no_input: false,
         yes: false,
+        columns: None,
     }
 }
 
@@ -344,6 +345,7 @@ fn style(config: &Config, env: &Env, io: &Io) -> Result<Style, Problem> {
         interactive: io.stdin_is_terminal && io.stderr_is_terminal && !ci && !no_input,
         no_input,
         yes: config.flag("yes")?,
+        columns: config.get("columns").map(|c| c.split(',').map(|n| n.trim().to_owned()).collect()),
     })
 }
 

@@ -17,7 +17,7 @@ use super::whole::Redirected;
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Mark, Record};
+use crate::model::resource::{Descriptor, Field, Mark, Record};
 use crate::model::scalar::Rules;
 use crate::model::search::words;
 use crate::model::value::{Value, rfc3339};
@@ -27,12 +27,19 @@ use crate::store::search::Wanted;
 use crate::store::sql::Row;
 use crate::store::tx::Tx;
 use crate::ui::format::{self, Format, Head, Listing, record};
+use crate::ui::plan::Part;
 
 /// Rows on a terminal where nothing else is asked for.
 const PAGE: u64 = 50;
 
 fn heads(columns: &[Column]) -> Vec<Head> {
-    columns.iter().map(|c| Head { is_list: c.list.is_some(), ..Head::new(c.name.clone(), c.kind) }).collect()
+    let head = |c: &Column| {
+        let head = Head { is_list: c.list.is_some(), ..Head::new(c.name.clone(), c.kind) };
+        // What names a record, this one or another.
+        let is_typed = |f: &Field| f.target().is_some() || (f.has(Mark::Unique) && f.name() != "name");
+        if c.field.is_some_and(is_typed) && head.part == Part::Text { Head { part: Part::Word, ..head } } else { head }
+    };
+    columns.iter().map(head).collect()
 }
 
 /// Where the natural key stands, which `-o key` prints.
@@ -48,6 +55,16 @@ const MOST_COLUMNS: usize = 100;
 
 /// The columns that `--columns` asks for, or those that the format shows.
 fn chosen(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec<Column>> {
+    let columns = bare(s, desc, one_org)?;
+    // Codes of people say little to people.
+    Ok(if s.ui.style.format == Format::Table {
+        columns.into_iter().map(records::for_people).collect()
+    } else {
+        columns
+    })
+}
+
+fn bare(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec<Column>> {
     let all = records::columns(desc);
     if let Some(names) = &s.columns {
         if names.len() > MOST_COLUMNS {
@@ -323,13 +340,21 @@ pub async fn print_changed(s: &mut Session<'_>, desc: &'static Descriptor, which
 
 async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[Place]) -> Result<()> {
     let columns = match (&s.columns, s.ui.style.format) {
-        (None, Format::Table) => records::columns(desc),
+        (None, Format::Table) => records::columns(desc).into_iter().map(records::for_people).collect(),
         _ => chosen(s, desc, true)?,
     };
     let (heads, key) = (heads(&columns), key_index(desc, &columns));
     let mut rows = rows_of(s, desc, &columns, which).await?;
     if let ([_], 1) = (which, rows.len()) {
         return record(&mut s.ui, &heads, key, rows.remove(0).0);
+    }
+    if (&s.columns, s.ui.style.format) == (&None, Format::Table) {
+        // With all their fields, several are read one after another.
+        for (i, row) in rows.into_iter().enumerate() {
+            s.ui.out(if i == 0 { "" } else { "\n" })?;
+            record(&mut s.ui, &heads, key, row.0)?;
+        }
+        return Ok(());
     }
     let mut listing = Listing::new(&s.ui, heads, key);
     for row in rows {

@@ -324,13 +324,16 @@ const SHOWN: usize = 20;
 fn lines<'a>(verb: &str, records: impl Iterator<Item = &'a Record>, tail: &str) -> Vec<String> {
     let records: Vec<&Record> = records.collect();
     if records.len() <= SHOWN {
-        let line =
-            |r: &&Record| format!("  {verb} {} {}", r.title(), r.get("name").to_text()).trim_end().to_owned() + tail;
+        let line = |r: &&Record| match r.called() == r.key() {
+            true => format!("  {verb} {} {}", r.title(), r.get("name").to_text()).trim_end().to_owned() + tail,
+            // The name is told already.
+            false => format!("  {verb} {}{tail}", r.title()),
+        };
         return records.iter().map(line).collect();
     }
     let mut lines = Vec::new();
     for desc in RESOURCES.iter().copied() {
-        let keys: Vec<String> = records.iter().filter(|r| r.desc == desc).map(|r| r.key()).collect();
+        let keys: Vec<String> = records.iter().filter(|r| r.desc == desc).map(|r| r.called()).collect();
         if !keys.is_empty() {
             lines.push(format!("  {verb} {}{tail}: {}", count(keys.len() as u64, desc), first_keys(&keys, keys.len())));
         }
@@ -368,10 +371,16 @@ async fn purge_lines(s: &mut Session<'_>, records: &[Record]) -> Result<Vec<Stri
                 Query { org: Some(org.meta.org_id), life: Life::Any, ..Query::new(desc, s.scope(), s.clock.now()) };
             let n = usize::try_from(query.count(s.db().await?).await?)?;
             if n > 0 {
-                query.columns = vec![column(&query.columns, desc.key().name())?.clone()];
+                query.columns = vec![column(&query.columns, "id")?.clone()];
                 query.limit = Some(FIRST as u64);
                 let rows = query.page(s.db().await?).await?.rows;
-                let keys: Vec<String> = rows.iter().map(|r| r.value(0).to_text()).collect();
+                let places: Vec<_> = rows.iter().map(|r| Ok((org.meta.org_id, r.uuid(0)?))).collect::<Result<_>>()?;
+                let mut keys: Vec<String> = records::with_places(s.db().await?, desc, places.into_iter())
+                    .await?
+                    .iter()
+                    .map(Record::called)
+                    .collect();
+                keys.sort();
                 all.push(format!("  with {} of {}: {}", count(n as u64, desc), org.key(), first_keys(&keys, n)));
             }
         }

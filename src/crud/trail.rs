@@ -1,8 +1,7 @@
 //! history, and audit records as lists.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::collections::btree_map;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -120,11 +119,18 @@ pub async fn once_called(
     Ok(found.into_iter().map(|(tree, id, at)| Gone::purged(tree, id, at)).collect())
 }
 
-/// The natural keys, as they are now, of what payloads refer to.
+/// The natural keys, as they are now, of what payloads refer to; on a terminal with the names of people.
 #[derive(Default)]
-pub struct Keys(HashMap<Uuid, Option<String>>);
+pub struct Keys {
+    known: HashMap<Uuid, Option<Record>>,
+    with_names: bool,
+}
 
 impl Keys {
+    pub fn new(s: &Session<'_>) -> Keys {
+        Keys { known: HashMap::new(), with_names: s.ui.style.format == Format::Table }
+    }
+
     /// The key behind an id; none where nothing is there any more.
     pub async fn of(
         &mut self,
@@ -133,14 +139,76 @@ impl Keys {
         tree: i32,
         id: &Json,
     ) -> Result<Option<String>> {
-        let Some(id) = id.as_str().and_then(|t| Uuid::try_parse(t).ok()) else { return Ok(None) };
-        if let Some(known) = self.0.get(&id) {
-            return Ok(known.clone());
-        }
-        let key = records::load(s.db().await?, target, tree, id).await?.map(|r| r.key());
-        self.0.insert(id, key.clone());
-        Ok(key)
+        let Some(id) = uuid(id) else { return Ok(None) };
+        self.read(s, target, [(tree, id)]).await?;
+        let with_names = self.with_names;
+        Ok(self.known.get(&id).and_then(Option::as_ref).map(|r| if with_names { r.called() } else { r.key() }))
     }
+
+    /// A key as a record or a payload has it, with the name of the person who is meant, where that one is still there.
+    pub async fn called(
+        &mut self,
+        s: &mut Session<'_>,
+        desc: &'static Descriptor,
+        tree: i32,
+        id: Uuid,
+        key: String,
+    ) -> Result<String> {
+        if !self.with_names || !has_names(desc) {
+            return Ok(key);
+        }
+        self.read(s, desc, [(tree, id)]).await?;
+        let person = self.known.get(&id).and_then(Option::as_ref);
+        Ok(person.and_then(|r| r.called().strip_prefix(&r.key()).map(|name| format!("{key}{name}"))).unwrap_or(key))
+    }
+
+    /// All that some entries are about or refer to, at once.
+    async fn read_for(&mut self, s: &mut Session<'_>, entries: &[Entry]) -> Result<()> {
+        let mut wanted: BTreeMap<&str, (&'static Descriptor, BTreeSet<(i32, Uuid)>)> = BTreeMap::new();
+        for e in entries {
+            let Some(desc) = resource(&e.kind) else { continue };
+            let mut want = |desc: &'static Descriptor, id| {
+                wanted.entry(desc.noun).or_insert_with(|| (desc, BTreeSet::new())).1.insert((e.tree, id));
+            };
+            if self.with_names && has_names(desc) {
+                want(desc, e.resource_id);
+            }
+            for field in desc.fields {
+                let Some(target) = field.target().and_then(resource) else { continue };
+                let sides = ["old", "new"].map(|side| e.payload.as_ref().and_then(|p| uuid(&p[side][field.column])));
+                sides.into_iter().flatten().for_each(|id| want(target, id));
+            }
+        }
+        for (desc, places) in wanted.into_values() {
+            self.read(s, desc, places).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(
+        &mut self,
+        s: &mut Session<'_>,
+        desc: &'static Descriptor,
+        places: impl IntoIterator<Item = (i32, Uuid)>,
+    ) -> Result<()> {
+        let unknown: Vec<(i32, Uuid)> = places.into_iter().filter(|(_, id)| !self.known.contains_key(id)).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        self.known.extend(unknown.iter().map(|(_, id)| (*id, None)));
+        let found = records::with_places(s.db().await?, desc, unknown.into_iter()).await?;
+        self.known.extend(found.into_iter().map(|r| (r.meta.id, Some(r))));
+        Ok(())
+    }
+}
+
+fn uuid(id: &Json) -> Option<Uuid> {
+    id.as_str().and_then(|t| Uuid::try_parse(t).ok())
+}
+
+/// Whether records of this kind are people, whose codes tell nobody anything.
+fn has_names(desc: &Descriptor) -> bool {
+    desc.fields.iter().any(|f| f.parts().is_some())
 }
 
 /// What a key could stand for: each key field, and the key as that field has it.
@@ -150,8 +218,8 @@ pub fn keys_of(desc: &'static Descriptor, key: &str, rules: &Rules) -> Vec<(&'st
 }
 
 /// For people, a reference in a payload is told by the natural key that it has now, under the field's name.
-pub async fn with_keys(s: &mut Session<'_>, entries: &[Entry]) -> Result<Vec<Entry>> {
-    let mut known = Keys::default();
+pub async fn with_keys(s: &mut Session<'_>, known: &mut Keys, entries: &[Entry]) -> Result<Vec<Entry>> {
+    known.read_for(s, entries).await?;
     let mut readable = entries.to_vec();
     for e in &mut readable {
         let Some(desc) = resource(&e.kind) else { continue };
@@ -173,14 +241,13 @@ pub async fn with_keys(s: &mut Session<'_>, entries: &[Entry]) -> Result<Vec<Ent
 /// Audit records as a list, shown piece by piece.
 pub struct Entries {
     listing: Listing,
-    /// Which of all columns are shown.
-    wanted: Option<Vec<usize>>,
     /// For a person to read, not for a program.
     for_people: bool,
     with_org: bool,
     /// For people too, the id: where several had the key that is asked about.
     with_id: bool,
     codes: BTreeMap<i32, String>,
+    keys: Keys,
 }
 
 impl Entries {
@@ -196,7 +263,7 @@ impl Entries {
             if with_id {
                 heads.push(Head::new("resource_id", Kind::Uuid));
             }
-            heads.push(Head::new("changes", Kind::Text));
+            heads.push(Head::new("changes", Kind::Text).change());
         } else {
             heads.extend([
                 Head::new("resource_id", Kind::Uuid),
@@ -212,27 +279,16 @@ impl Entries {
         if with_org {
             heads.insert(0, Head::new("org", Kind::Text));
         }
-        let wanted: Option<Vec<usize>> = match &s.columns {
-            None => None,
-            Some(names) => Some(names.iter().map(|n| head_index(&heads, n)).collect::<Result<_>>()?),
-        };
-        let shown: Vec<Head> = match &wanted {
-            None => heads,
-            Some(at) => at.iter().map(|i| heads[*i].clone()).collect(),
-        };
-        let key = shown.iter().position(|h| h.name == "seq").unwrap_or(0);
-        let listing = Listing::new(&s.ui, shown, key);
-        Ok(Entries { listing, wanted, for_people, with_org, with_id, codes: BTreeMap::new() })
+        let key = heads.iter().position(|h| h.name == "seq").unwrap_or(0);
+        let listing = Listing::new(&s.ui, heads, key);
+        listing.allowed()?;
+        Ok(Entries { listing, for_people, with_org, with_id, codes: BTreeMap::new(), keys: Keys::new(s) })
     }
 
     pub async fn show(&mut self, s: &mut Session<'_>, entries: &[Entry]) -> Result<()> {
-        let readable = if self.for_people { Some(with_keys(s, entries).await?) } else { None };
+        let readable = if self.for_people { Some(with_keys(s, &mut self.keys, entries).await?) } else { None };
         for e in readable.as_deref().unwrap_or(entries) {
             let row = self.row(s, e).await?;
-            let row = match &self.wanted {
-                None => row,
-                Some(at) => at.iter().map(|i| row[*i].clone()).collect(),
-            };
             self.listing.row(&mut s.ui, row)?;
         }
         Ok(())
@@ -254,7 +310,10 @@ impl Entries {
             e.action.as_str().into(),
             e.kind.as_str().into(),
         ]);
-        row.push(e.key().into());
+        row.push(match (e.key().map(str::to_owned), resource(&e.kind)) {
+            (Some(key), Some(desc)) => self.keys.called(s, desc, e.tree, e.resource_id, key).await?.into(),
+            (key, _) => key.into(),
+        });
         if self.for_people {
             if self.with_id {
                 row.push(e.resource_id.into());
@@ -290,14 +349,6 @@ impl Entries {
         }
         Ok(())
     }
-}
-
-/// Where a column stands that `--columns` names.
-pub fn head_index(heads: &[Head], name: &str) -> Result<usize> {
-    heads.iter().position(|h| h.name == name).ok_or_else(|| {
-        let known: Vec<&str> = heads.iter().map(|h| h.name.as_str()).collect();
-        Problem::usage(format!("there is no column '{name}'")).hint(format!("columns: {}", known.join(", "))).into()
-    })
 }
 
 /// What a record changed, in a few words: `phone: +9122... -> +9198...`.

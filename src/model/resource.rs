@@ -367,12 +367,16 @@ impl Record {
     pub fn key(&self) -> String {
         self.get(self.desc.key().column).to_text()
     }
-    /// `branch MUM01`; of a person the name too, for the code alone tells nobody anything.
+    /// `branch MUM01`, `user 3CZH4Y (Asha Rao)`
     pub fn title(&self) -> String {
+        format!("{} {}", self.desc.noun, self.called())
+    }
+    /// `MUM01`; of a person the name too, for the code alone tells nobody anything.
+    pub fn called(&self) -> String {
         let name = self.desc.fields.iter().find(|f| f.parts().is_some()).map(|f| self.get(f.column).to_text());
         match name.filter(|n| !n.is_empty()) {
-            Some(name) => format!("{} {} ({name})", self.desc.noun, self.key()),
-            None => format!("{} {}", self.desc.noun, self.key()),
+            Some(name) => format!("{} ({name})", self.key()),
+            None => self.key(),
         }
     }
 }

@@ -104,7 +104,7 @@ impl Past {
         if !self.shadowed.contains(target.table) || column.join.is_none() {
             return;
         }
-        let (name, key, table) = (field.name(), quoted(target.key().column), target.table);
+        let (name, table) = (field.name(), target.table);
         let on = |alias: &str| format!("{alias}.org_id = t.org_id and {alias}.id = t.{}", quoted(field.column));
         let (then, now) = (format!("p_{name}"), format!("r_{name}"));
         column.join = Some(format!(
@@ -113,8 +113,12 @@ impl Past {
             db.permanent(),
             on(&now)
         ));
-        let either = format!("coalesce({then}.{key}, {now}.{key})");
-        column.expr = column.expr.replace(&format!("{now}.{key}"), &either);
+        // Its key, and the name behind it.
+        let told = target.fields.iter().filter(|f| f.column == target.key().column || f.parts().is_some());
+        for key in told.map(|f| quoted(f.column)) {
+            let either = format!("coalesce({then}.{key}, {now}.{key})");
+            column.expr = column.expr.replace(&format!("{now}.{key}"), &either);
+        }
     }
 
     async fn shadow(&mut self, db: &mut Db, kinds: &[&'static Descriptor]) -> Result<()> {

@@ -498,7 +498,7 @@ impl Dependants {
     /// `3 branches (parent): MUM02, MUM03, MUM04`
     pub fn describe(&self) -> String {
         let n = self.records.len();
-        let mut keys: Vec<String> = self.records.iter().take(5).map(Record::key).collect();
+        let mut keys: Vec<String> = self.records.iter().take(5).map(Record::called).collect();
         if n > keys.len() {
             keys.push("...".into());
         }
@@ -658,6 +658,15 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     columns.push(plain("deleted_at", Kind::Time, true));
     columns.push(actor("deleted_by", true));
     columns
+}
+
+/// A column for people: where it refers to somebody, the name stands behind the code.
+pub fn for_people(column: Column) -> Column {
+    let target = column.field.and_then(Field::target).and_then(resource);
+    let name = target.and_then(|t| t.fields.iter().find(|f| f.parts().is_some()));
+    let (Some(name), Some(field), Some(_)) = (name, column.field, &column.join) else { return column };
+    let name = format!("r_{}.{}", field.name(), quoted(name.column));
+    Column { expr: format!("{} || coalesce(' (' || {name} || ')', '')", column.expr), kind: Kind::Text, ..column }
 }
 
 /// The hash of a user's password: in no list, and in an export only where it is asked for.

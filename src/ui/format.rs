@@ -8,8 +8,10 @@ use anyhow::Result;
 use serde_json::{Map, Value as Json};
 
 use super::Ui;
+use super::plan::Part;
 use super::table;
 use super::text::{relative, visible};
+use crate::model::problem::Problem;
 use crate::model::resource::List;
 use crate::model::scalar::is_format;
 use crate::model::value::{Kind, Value};
@@ -66,11 +68,29 @@ pub struct Head {
     pub kind: Kind,
     /// The text holds several members, which JSON gives as an array.
     pub is_list: bool,
+    /// What the column is to a table.
+    pub part: Part,
 }
+
+/// Columns that hold what somebody may have to type, in any list.
+const TYPED: &[&str] = &["code", "key", "org"];
 
 impl Head {
     pub fn new(name: impl Into<String>, kind: Kind) -> Head {
-        Head { name: name.into(), kind, is_list: false }
+        let name = name.into();
+        let part = match kind {
+            _ if name == "status" => Part::First,
+            _ if TYPED.contains(&name.as_str()) => Part::Word,
+            Kind::Text | Kind::Json | Kind::Bytes => Part::Text,
+            _ => Part::Word,
+        };
+        Head { name, kind, is_list: false, part }
+    }
+
+    /// What a record changed.
+    #[must_use]
+    pub fn change(self) -> Head {
+        Head { part: Part::Change, ..self }
     }
 
     fn json(&self, value: &Value) -> Json {
@@ -128,19 +148,33 @@ pub struct Listing {
     rows: Vec<Vec<Value>>,
     count: u64,
     csv: Csv,
+    /// Which columns of a row are shown, where some were asked for.
+    picked: Option<Vec<usize>>,
+    /// A column was asked for that is not there.
+    fault: Option<Problem>,
 }
 
 /// Bytes of CSV that go out together.
 const PIECE: usize = 1 << 15;
 
 impl Listing {
+    /// A list of what `--columns` asks for, where it does.
     pub fn new(ui: &Ui, heads: Vec<Head>, key: usize) -> Listing {
-        Listing::in_format(ui.style.format, heads, key)
+        let Some(names) = &ui.style.columns else { return Listing::in_format(ui.style.format, heads, key) };
+        match picked(&heads, names) {
+            Ok(at) => {
+                let key = at.iter().position(|i| *i == key).unwrap_or(0);
+                let shown = at.iter().map(|i| heads[*i].clone()).collect();
+                Listing { picked: Some(at), ..Listing::in_format(ui.style.format, shown, key) }
+            }
+            Err(fault) => Listing { fault: Some(fault), ..Listing::in_format(ui.style.format, heads, key) },
+        }
     }
 
     /// In a format of its own choosing: an export is not a table.
     pub fn in_format(format: Format, heads: Vec<Head>, key: usize) -> Listing {
-        Listing { format, heads, key, rows: Vec::new(), count: 0, csv: Csv::new(false) }
+        let csv = Csv::new(false);
+        Listing { format, heads, key, rows: Vec::new(), count: 0, csv, picked: None, fault: None }
     }
 
     /// So that no cell is run as a formula by a spreadsheet; `import` undoes it. For CSV.
@@ -154,6 +188,11 @@ impl Listing {
     }
 
     pub fn row(&mut self, ui: &mut Ui, row: Vec<Value>) -> Result<()> {
+        self.allowed()?;
+        let row = match &self.picked {
+            Some(at) => at.iter().map(|i| row[*i].clone()).collect(),
+            None => row,
+        };
         if self.count == 0 {
             self.head(ui)?;
         }
@@ -213,8 +252,14 @@ impl Listing {
         }
     }
 
+    /// Refuses columns that are not there, before anything is done.
+    pub fn allowed(&self) -> Result<()> {
+        self.fault.clone().map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
     /// Closes the list. An empty one is still a valid document.
     pub fn finish(&mut self, ui: &mut Ui) -> Result<()> {
+        self.allowed()?;
         match self.format {
             Format::Json if self.count == 0 => ui.out("[]\n"),
             Format::Json => ui.out("\n]\n"),
@@ -231,12 +276,30 @@ impl Listing {
                 let cells = |row: &Vec<Value>| row.iter().map(|v| table_cell(v, now)).collect();
                 let rows: Vec<Vec<String>> = self.rows.iter().map(cells).collect();
                 let names: Vec<&str> = self.heads.iter().map(|h| h.name.as_str()).collect();
-                let text = table::table(ui, &names, &rows);
-                ui.out(&text)
+                let part = |(i, head): (usize, &Head)| if i == self.key { Part::First } else { head.part };
+                let parts: Vec<Part> = self.heads.iter().enumerate().map(part).collect();
+                let (text, notes) = table::table(ui, &names, &parts, &rows);
+                ui.out(&text)?;
+                if !notes.is_empty() {
+                    ui.flush()?;
+                }
+                notes.iter().for_each(|note| ui.status(note));
+                Ok(())
             }
             _ => Ok(()),
         }
     }
+}
+
+/// Where the columns stand that `--columns` names.
+pub fn picked(heads: &[Head], names: &[String]) -> Result<Vec<usize>, Problem> {
+    let at = |name: &String| {
+        heads.iter().position(|h| h.name == *name).ok_or_else(|| {
+            let known: Vec<&str> = heads.iter().map(|h| h.name.as_str()).collect();
+            Problem::usage(format!("there is no column '{name}'")).hint(format!("columns: {}", known.join(", ")))
+        })
+    };
+    names.iter().map(at).collect()
 }
 
 /// What a command did, for a program that asked for JSON; people are told in words.
@@ -250,6 +313,14 @@ pub fn report(ui: &mut Ui, report: &Json) -> Result<()> {
 
 /// One record: its fields below each other for people, an object for machines.
 pub fn record(ui: &mut Ui, heads: &[Head], key: usize, row: Vec<Value>) -> Result<()> {
+    let Some(names) = ui.style.columns.clone() else { return whole_record(ui, heads, key, row) };
+    let at = picked(heads, &names)?;
+    let key = at.iter().position(|i| *i == key).unwrap_or(0);
+    let heads: Vec<Head> = at.iter().map(|i| heads[*i].clone()).collect();
+    whole_record(ui, &heads, key, at.iter().map(|i| row[*i].clone()).collect())
+}
+
+fn whole_record(ui: &mut Ui, heads: &[Head], key: usize, row: Vec<Value>) -> Result<()> {
     match ui.style.format {
         Format::Table => {
             let (now, zone) = (ui.now, ui.zone);
@@ -275,7 +346,7 @@ pub fn record(ui: &mut Ui, heads: &[Head], key: usize, row: Vec<Value>) -> Resul
             ui.out(&yaml(&object(heads, &row), terminal)?)
         }
         Format::Csv | Format::Tsv | Format::Key => {
-            let mut listing = Listing::new(ui, heads.to_vec(), key);
+            let mut listing = Listing::in_format(ui.style.format, heads.to_vec(), key);
             listing.row(ui, row)?;
             listing.finish(ui)
         }

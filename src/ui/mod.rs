@@ -3,6 +3,7 @@
 pub mod editor;
 pub mod format;
 pub mod line;
+pub mod plan;
 pub mod progress;
 pub mod table;
 pub mod text;
@@ -51,6 +52,8 @@ pub struct Style {
     pub no_input: bool,
     /// Whether questions are answered yes beforehand.
     pub yes: bool,
+    /// The columns that were asked for.
+    pub columns: Option<Vec<String>>,
 }
 
 /// Everything that is said goes through here.

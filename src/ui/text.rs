@@ -7,8 +7,12 @@ use crate::model::scalar::is_format;
 /// Shows control and direction characters as escapes, so that text from a database or a file can't steer a terminal.
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut before = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let around = before.replace(c).zip(chars.peek().copied());
         match c {
+            c if around.is_some_and(|(before, after)| joins(before, c, after)) => shown.push(c),
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
@@ -18,6 +22,21 @@ pub fn visible(text: &str) -> String {
         }
     }
     shown
+}
+
+/// Whether a joiner does its work: it makes one sign of two emoji, or of letters of a script that needs it (Unicode
+/// Standard, 23.2). Anywhere else it only hides.
+fn joins(before: char, joiner: char, after: char) -> bool {
+    // Arabic to Sinhala, Myanmar, Khmer, Mongolian.
+    let is_joined = |c: char| {
+        matches!(c, '\u{600}'..='\u{dff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{18af}') && !is_format(c)
+    };
+    let is_emoji = |c: char| matches!(c, '\u{2190}'..='\u{2bff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}');
+    match joiner {
+        '\u{200d}' => is_joined(before) && is_joined(after) || is_emoji(before) && is_emoji(after),
+        '\u{200c}' => is_joined(before) && is_joined(after),
+        _ => false,
+    }
 }
 
 /// `3 hours ago`, `in 2 days`, `just now`.

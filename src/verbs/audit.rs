@@ -23,7 +23,7 @@ use crate::crud::gate;
 use crate::crud::input::time;
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
-use crate::crud::trail::{Entries, all_called, with_keys};
+use crate::crud::trail::{Entries, Keys, all_called, with_keys};
 use crate::model::problem::Problem;
 use crate::model::resource;
 use crate::model::scalar::shorten;
@@ -32,6 +32,7 @@ use crate::store::audit::size;
 use crate::store::trail::{By, Entry, Place, Search, search};
 use crate::store::{outside, records, retention as stripped, trail};
 use crate::ui::format::{Format, Head, Listing, record};
+use crate::ui::table;
 use crate::ui::text::visible;
 
 /// Rows where nothing else is asked for.
@@ -269,8 +270,16 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         None => stripped::gone(s.db().await?, tree, &[seq]).await?.pop().map(|(_, gone)| gone.told()),
     };
     if s.ui.style.format == Format::Table {
-        let readable = with_keys(s, &[entry]).await?;
-        return readable.iter().try_for_each(|entry| people(s, entry, &code, gone.as_deref()));
+        let mut keys = Keys::new(s);
+        let readable = with_keys(s, &mut keys, &[entry]).await?;
+        for entry in &readable {
+            let key = match (entry.key().map(str::to_owned), resource(&entry.kind)) {
+                (Some(key), Some(desc)) => Some(keys.called(s, desc, entry.tree, entry.resource_id, key).await?),
+                (key, _) => key,
+            };
+            people(s, entry, key, &code, gone.as_deref())?;
+        }
+        return Ok(());
     }
     let json_or_null = |v: &Option<Json>| v.clone().map_or(Value::Null(Kind::Json), Value::Json);
     let columns: Vec<(&str, Value)> = vec![
@@ -305,7 +314,7 @@ fn kind_of(value: &Value) -> Kind {
 }
 
 /// For people: who, what, and the difference field by field.
-fn people(s: &mut Session<'_>, e: &Entry, code: &str, gone: Option<&str>) -> Result<()> {
+fn people(s: &mut Session<'_>, e: &Entry, key: Option<String>, code: &str, gone: Option<&str>) -> Result<()> {
     let mut lines = vec![
         ("record", format!("{code} {}", e.seq)),
         ("at", s.origin.zone.to_seconds(e.at)),
@@ -314,9 +323,7 @@ fn people(s: &mut Session<'_>, e: &Entry, code: &str, gone: Option<&str>) -> Res
     ];
     let empty = Json::Null;
     let payload = e.payload.as_ref().unwrap_or(&empty);
-    if let Some(key) = e.key() {
-        lines.push(("key", key.to_owned()));
-    }
+    lines.extend(key.map(|key| ("key", key)));
     if !e.resource_id.is_nil() {
         lines.push(("id", e.resource_id.to_string()));
     }
@@ -340,10 +347,10 @@ fn people(s: &mut Session<'_>, e: &Entry, code: &str, gone: Option<&str>) -> Res
     if e.payload.is_none() {
         lines.push(("payload", gone.unwrap_or("gone, and nothing tells where").to_owned()));
     }
-    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (name, value) in lines {
-        s.ui.out(&format!("{name:width$}  {}\n", visible(&value)))?;
-    }
+    let lines: Vec<(String, String)> =
+        lines.into_iter().map(|(name, value)| (name.to_owned(), visible(&value))).collect();
+    let text = table::fields(&s.ui, &lines);
+    s.ui.out(&text)?;
     let none = Map::new();
     let old = payload["old"].as_object().unwrap_or(&none);
     let new = payload["new"].as_object().unwrap_or(&none);
@@ -351,8 +358,11 @@ fn people(s: &mut Session<'_>, e: &Entry, code: &str, gone: Option<&str>) -> Res
     let color = s.ui.style.color && s.ui.io.stdout_is_terminal;
     let mut side = |sign: char, sgr: &str, field: &str, value: &Json| {
         let line = format!("{sign} {field}: {}", visible(&text(value)));
-        let line = if color { format!("\x1b[{sgr}m{line}\x1b[0m") } else { line };
-        s.ui.out(&format!("{line}\n"))
+        for line in table::paragraph(&s.ui, &line) {
+            let line = if color { format!("\x1b[{sgr}m{line}\x1b[0m") } else { line };
+            s.ui.out(&format!("{line}\n"))?;
+        }
+        Ok::<(), anyhow::Error>(())
     };
     let fields: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     for field in fields {

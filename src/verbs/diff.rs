@@ -9,7 +9,7 @@ use super::audit::known;
 use crate::crud::gate;
 use crate::crud::input::time;
 use crate::crud::session::Session;
-use crate::crud::trail::{Keys, called, head_index};
+use crate::crud::trail::{Keys, called};
 use crate::model::problem::Problem;
 use crate::model::resource;
 use crate::model::resource::List;
@@ -97,19 +97,22 @@ const COLUMNS: &[(&str, Kind)] = &[
 impl Table {
     fn new(s: &Session<'_>, with_org: bool) -> Result<Table> {
         let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
-        let heads: Vec<Head> = COLUMNS.iter().map(|(name, kind)| Head::new(*name, *kind)).collect();
+        let head = |(name, kind): &(&str, Kind)| match *name {
+            "old" | "new" => Head::new(*name, *kind).change(),
+            name => Head::new(name, *kind),
+        };
+        let heads: Vec<Head> = COLUMNS.iter().map(head).collect();
         let is_shown = |name: &str| match name {
             "org" => with_org || !for_people,
             "resource_id" => !for_people,
             _ => true,
         };
-        let wanted: Vec<usize> = match &s.columns {
-            Some(names) => names.iter().map(|n| head_index(&heads, n)).collect::<Result<_>>()?,
-            None => (0..heads.len()).filter(|i| is_shown(COLUMNS[*i].0)).collect(),
-        };
+        let wanted: Vec<usize> = (0..heads.len()).filter(|i| s.columns.is_some() || is_shown(COLUMNS[*i].0)).collect();
         let shown: Vec<Head> = wanted.iter().map(|i| heads[*i].clone()).collect();
         let key = shown.iter().position(|h| h.name == "key").unwrap_or(0);
-        Ok(Table { listing: Listing::new(&s.ui, shown, key), wanted, for_people, keys: Keys::default() })
+        let listing = Listing::new(&s.ui, shown, key);
+        listing.allowed()?;
+        Ok(Table { listing, wanted, for_people, keys: Keys::new(s) })
     }
 
     async fn show(&mut self, s: &mut Session<'_>, net: Net) -> Result<()> {
@@ -117,6 +120,9 @@ impl Table {
         let mut key = net.key.clone();
         if let (None, Some(desc)) = (&key, resource(&net.kind)) {
             key = records::load(s.db().await?, desc, net.tree, net.id).await?.map(|r| r.key());
+        }
+        if let (Some(bare), Some(desc)) = (&key, resource(&net.kind)) {
+            key = Some(self.keys.called(s, desc, net.tree, net.id, bare.clone()).await?);
         }
         let start: [Value; 4] = [org.into(), net.kind.as_str().into(), key.into(), net.id.into()];
         if let Some(became) = net.became {

@@ -197,7 +197,7 @@ impl Undoing<'_> {
         for value in [record.get(field.column), new] {
             let referred = match (target, value.as_uuid()) {
                 (Some(target), Some(id)) => {
-                    records::load(tx.db, target, record.meta.org_id, id).await?.map(|r| r.key())
+                    records::load(tx.db, target, record.meta.org_id, id).await?.map(|r| r.called())
                 }
                 _ => None,
             };

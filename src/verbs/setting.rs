@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::{About, Session};
-use crate::crud::trail::head_index;
 use crate::crud::write::dry_run_note;
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
@@ -103,38 +102,32 @@ fn columns(format: Format, d: &'static Declared, view: &View) -> Vec<(&'static s
 
 /// One setting in full, or the columns that are asked for.
 fn print_one(s: &mut Session<'_>, d: &'static Declared, view: &View) -> Result<()> {
-    let all = columns(s.ui.style.format, d, view);
-    let (heads, row) = picked(s, all)?;
+    let (heads, row) = row(columns(s.ui.style.format, d, view));
     record(&mut s.ui, &heads, 0, row)?;
     s.ui.flush()
 }
 
 fn print_several(s: &mut Session<'_>, which: &[&'static Declared], view: &View) -> Result<()> {
     let format = s.ui.style.format;
-    let (heads, _) = picked(s, columns(format, SETTINGS[0], view))?;
+    let (heads, _) = row(columns(format, SETTINGS[0], view));
     let mut listing = Listing::new(&s.ui, heads, 0);
     for d in which {
-        let (_, row) = picked(s, columns(format, d, view))?;
+        let (_, row) = row(columns(format, d, view));
         listing.row(&mut s.ui, row)?;
     }
     listing.finish(&mut s.ui)?;
     s.ui.flush()
 }
 
-type Picked = (Vec<Head>, Vec<Value>);
-
-/// The columns that `--columns` names, in its order.
-fn picked(s: &Session<'_>, columns: Vec<(&'static str, Kind, Value)>) -> Result<Picked> {
-    let (heads, row): Picked = columns.into_iter().map(|(name, kind, value)| (Head::new(name, kind), value)).unzip();
-    let Some(names) = &s.columns else { return Ok((heads, row)) };
-    let at = names.iter().map(|name| head_index(&heads, name)).collect::<Result<Vec<_>>>()?;
-    Ok(at.into_iter().map(|i| (heads[i].clone(), row[i].clone())).unzip())
+fn row(columns: Vec<(&'static str, Kind, Value)>) -> (Vec<Head>, Vec<Value>) {
+    columns.into_iter().map(|(name, kind, value)| (Head::new(name, kind), value)).unzip()
 }
 
 /// Refuses unknown `--columns` before anything is changed.
 fn known_columns(s: &Session<'_>) -> Result<()> {
     let view = View { settings: Settings::default(), org: Some(String::new()) };
-    picked(s, columns(s.ui.style.format, SETTINGS[0], &view)).map(drop)
+    let (heads, _) = row(columns(s.ui.style.format, SETTINGS[0], &view));
+    Listing::new(&s.ui, heads, 0).allowed()
 }
 
 pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {

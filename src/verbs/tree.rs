@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::crud::session::Session;
 use crate::model::value::{Kind, Value};
 use crate::ui::format::{Format, Head, Listing};
+use crate::ui::table;
 use crate::ui::text::visible;
 
 /// A record as the tree shows it.
@@ -35,14 +36,10 @@ pub fn show(
     let mut listing = Listing::new(&s.ui, heads, 0);
     while let Some((node, parent, last)) = stack.pop() {
         if s.ui.style.format == Format::Table {
-            let line = format!(
-                "{}{}  {}{}\n",
-                rails(&last),
-                node.code,
-                visible(&node.name),
-                if node.active { "" } else { "  (inactive)" }
-            );
-            s.ui.out(&line)?;
+            let state = if node.active { "" } else { "  (inactive)" };
+            let line = format!("{}{}{state}  {}", rails(&last), node.code, visible(&node.name));
+            let line = table::line(&s.ui, &line);
+            s.ui.out(&format!("{line}\n"))?;
         } else {
             let status = if node.active { "active" } else { "inactive" };
             let row: Vec<Value> = vec![

@@ -275,7 +275,14 @@ pub async fn deactivate(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     known_columns(s, DESC)?;
     let (changed, released) = gate::write(s, &Deactivate { targets: as_targets(&records), mode }).await?;
     if released > 0 {
-        let to = m.get_one::<String>("reassign-to").map_or("nobody".to_owned(), |key| format!("user {key}"));
+        let to = match mode {
+            Mode::Reassign(id) => {
+                let org = records.first().map_or(0, |r| r.meta.org_id);
+                let to = records::load(s.db().await?, DESC, org, id).await?;
+                to.map_or_else(|| id.to_string(), |r| r.title())
+            }
+            _ => "nobody".to_owned(),
+        };
         s.ui.status(&format!("{released} that depended on {} now point at {to}", them(records.len())));
     }
     tell_changed(s, DESC, &changed, Action::Deactivate).await

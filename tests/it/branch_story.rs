@@ -145,7 +145,7 @@ fn branches_stand_in_a_tree() {
 N  Branch N
 ├─ N1  Branch N1
 │  ├─ N11  Branch N11
-│  └─ N12  Branch N12  (inactive)
+│  └─ N12  (inactive)  Branch N12
 └─ N2  Branch N2
 S  Branch S
 "

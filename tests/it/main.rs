@@ -43,6 +43,7 @@ mod stored_hashes;
 mod stories;
 mod stray_quotes;
 mod surface;
+mod tables;
 mod tamper;
 mod terminal;
 mod trail;

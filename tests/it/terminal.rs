@@ -307,6 +307,7 @@ fn asks_for_words() {
         interactive: true,
         no_input: false,
         yes: false,
+        columns: None,
     };
     let mut ui = Ui::new(io, style, chrono::DateTime::UNIX_EPOCH, Zone::System);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

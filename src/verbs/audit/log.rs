@@ -13,7 +13,6 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::input::time;
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
-use crate::crud::trail::head_index;
 use crate::crud::write::dry_run_note;
 use crate::model::problem::Problem;
 use crate::model::scalar::Rules;
@@ -68,7 +67,7 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         Head::new("at", Kind::Time),
         Head::new("level", Kind::Text),
         Head::new("source", Kind::Text),
-        Head::new("message", Kind::Text),
+        Head::new("message", Kind::Text).change(),
         Head::new("org", Kind::Text),
         Head::new("actor", Kind::Text),
     ];
@@ -79,14 +78,11 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             Head::new("id", Kind::Uuid),
         ]);
     }
-    let shown: Vec<usize> = match &s.columns {
-        Some(names) => names.iter().map(|n| head_index(&heads, n)).collect::<Result<_>>()?,
-        None => (0..heads.len()).collect(),
-    };
-    let mut listing = Listing::new(&s.ui, shown.iter().map(|i| heads[*i].clone()).collect(), 0);
+    let width = heads.len();
+    let mut listing = Listing::new(&s.ui, heads, 0);
     let last = found.last().map(|l| (l.at, l.id));
     for l in found {
-        let row: Vec<Value> = vec![
+        let mut row: Vec<Value> = vec![
             l.at.into(),
             l.level.into(),
             l.source.into(),
@@ -97,7 +93,8 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             l.context,
             l.id.into(),
         ];
-        listing.row(&mut s.ui, shown.iter().map(|i| row[*i].clone()).collect())?;
+        row.truncate(width);
+        listing.row(&mut s.ui, row)?;
     }
     listing.finish(&mut s.ui)?;
     s.ui.flush()?;

@@ -596,6 +596,11 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
                 .default_value("error"),
         )
         .arg(switch("ignore-unknown", "Pass over columns that fill no field"))
+        .arg(text(
+            "encoding",
+            "NAME",
+            "Encoding of a file that is neither UTF-8 nor UTF-16: windows-1250, shift_jis, koi8-r",
+        ))
         .arg(number("skip-lines", "N", "Lines before the header to pass over").value_parser(value_parser!(u64)))
         .arg(switch("keep-going", "Load the rows that are valid"))
         .arg(text("rejects", "FILE", "Write rejected rows and their reasons to this file"))

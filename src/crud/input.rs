@@ -222,6 +222,8 @@ pub async fn keys(
         }
         let text = String::from_utf8(s.ui.read_stdin(Vec::new()).await?)
             .map_err(|_| Problem::invalid("standard input is not UTF-8 text"))?;
+        // What an editor of Windows puts before a text is none of its first line.
+        let text = text.trim_start_matches('\u{feff}');
         keys.extend(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned));
     }
     if keys.is_empty() {

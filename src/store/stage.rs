@@ -625,4 +625,5 @@ const CODES: &[&str] = &[
     "cycle",
     "reference_rejected",
     "spreadsheet",
+    "repeated_header",
 ];

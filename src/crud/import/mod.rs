@@ -19,7 +19,8 @@ mod rows;
 mod source;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal};
+use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ use self::mapping::{CredentialColumn, ListColumn, Mapping, constants, map_column
 use self::passwords::{reset_passwords, used_before};
 use self::report::tell;
 use self::rows::{GivenCredential, Making, Order, Parsed, Plan, without_reference};
-use self::source::{PASS_OVER, Rows, Source, unreadable};
+use self::source::{MOST, MOST_OF_DEVICE, PASS_OVER, Rows, Source, Spool, unreadable};
 use super::gate::{self, Verb};
 use super::input::not_system;
 use super::remove::{self, Mode};
@@ -622,7 +623,9 @@ fn header(rows: &mut Rows) -> Result<Vec<String>> {
         return Err(wrong(fault.line, what).into());
     }
     if let Some(at) = row.cells.iter().position(|c| c.contains(&0)) {
-        return Err(wrong(row.line, format!("the name of column {} holds a NUL character", at + 1)).into());
+        return Err(wrong(row.line, format!("the name of column {} holds a NUL character", at + 1))
+            .hint("--encoding utf-16le reads UTF-16 that has no byte order mark")
+            .into());
     }
     Ok(row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect())
 }
@@ -644,6 +647,10 @@ const PREAMBLE: usize = 20;
 fn header_below(desc: &'static Descriptor, source: &Source) -> Result<Option<u64>> {
     let named = |cells: &[String]| cells.iter().filter(|c| desc.field_for_header(c.trim()).is_some()).count();
     let mut rows = source.rows()?;
+    if source.has_separator_line {
+        rows.read()?;
+        return Ok(rows.read()?.map(|row| row.line));
+    }
     for i in 0..PREAMBLE {
         let Some(row) = rows.read()? else { break };
         let cells: Vec<String> = row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
@@ -659,17 +666,17 @@ fn header_below(desc: &'static Descriptor, source: &Source) -> Result<Option<u64
 
 /// Opens what is to be read. Standard input, a pipe or a device can be read once, and two passes need a file: a nameless
 /// one, so that it goes with the process however that ends.
-async fn open(s: &mut Session<'_>, name: String, skip: u64) -> Result<Source> {
+async fn open(s: &mut Session<'_>, name: String, skip: u64, encoding: Option<String>) -> Result<Source> {
     let shown = if name == "-" { "standard input".to_owned() } else { name.clone() };
     let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", plain(&e)));
     let spooled = tempfile::tempfile().map_err(failed)?;
     if name == "-" {
-        s.ui.read_stdin(spooled.try_clone().map_err(failed)?).await?;
+        s.ui.read_stdin(Spool::new(spooled.try_clone().map_err(failed)?, MOST)).await?;
     }
     // On a thread of its own: a pipe may wait for its writer, and a signal is noticed meanwhile.
     let opened = spawn_blocking(move || {
         if name == "-" {
-            return Source::open(spooled, &shown, skip);
+            return Source::open(spooled, &shown, skip, encoding.as_deref());
         }
         let failed = |e: io::Error| unreadable(&shown, &e);
         let mut file = File::open(&name).map_err(failed)?;
@@ -678,10 +685,13 @@ async fn open(s: &mut Session<'_>, name: String, skip: u64) -> Result<Source> {
             return Err(Problem::failed(format!("{shown} is a folder, not a file")).into());
         }
         if !kind.is_file() {
-            io::copy(&mut file, &mut &spooled).map_err(failed)?;
+            let kept = spooled.try_clone().map_err(failed)?;
+            let is_device = kind.is_char_device() && !file.is_terminal();
+            let most = if is_device { MOST_OF_DEVICE } else { MOST };
+            io::copy(&mut file, &mut Spool::new(kept, most)).map_err(failed)?;
             file = spooled;
         }
-        Source::open(file, &shown, skip)
+        Source::open(file, &shown, skip, encoding.as_deref())
     });
     opened.await?
 }
@@ -695,9 +705,11 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         report::can_write(rejects)?;
     }
     let skip = m.get_one::<u64>("skip-lines").copied().unwrap_or(0);
-    let source = open(s, m.get_one::<String>("file").cloned().unwrap_or_default(), skip).await?;
-    if source.encoding != "utf-8" {
-        s.ui.status(&format!("note: {} is read as {}", source.shown, source.encoding));
+    let file = m.get_one::<String>("file").cloned().unwrap_or_default();
+    let source = open(s, file, skip, m.get_one::<String>("encoding").cloned()).await?;
+    if source.is_converted() {
+        let guess = if source.is_guess { ", which is a guess: --encoding names another" } else { "" };
+        s.ui.status(&format!("note: {} is read as {}{guess}", source.shown, source.encoding));
     }
     if let Some(rejects) = rejects.as_ref().filter(|r| source.is_at(r)) {
         let sentence = format!("--rejects would write over {}, which is read", rejects.display());

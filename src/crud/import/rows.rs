@@ -8,7 +8,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use uuid::Uuid;
 
 use super::csv_reader::{KeyTest, Layout, What};
-use super::mapping::{CredentialColumn, ListColumn};
+use super::mapping::{CredentialColumn, ListColumn, is_reject_column};
 use super::source::{self, Rows, Source};
 use crate::model::audit::{self, Action, Payload};
 use crate::model::org::SYSTEM;
@@ -30,6 +30,9 @@ pub const PIECE: usize = 1000;
 
 /// The code of a row with a cell that is no text in the file's encoding.
 pub const ENCODING: &str = "encoding";
+
+/// The code of a row that is the header once more: files were put together.
+pub const REPEATED_HEADER: &str = "repeated_header";
 
 /// How a file's rows become records.
 pub struct Plan {
@@ -204,6 +207,9 @@ impl Plan {
 
     /// The key of a row, also where something else is wrong with it: who refers to it is then told so.
     fn key_of(&self, row: &source::Row<'_>) -> Value {
+        if self.is_header(row.cells) {
+            return Value::Null(self.key.ty.kind);
+        }
         if let Some((_, value)) = self.constants.iter().rfind(|(f, _)| f.column == self.key.column) {
             return value.clone();
         }
@@ -211,6 +217,15 @@ impl Plan {
         let text = column.and_then(|c| row.cells.get(c)).map(|cell| self.source.unmarked(cell));
         let text = text.and_then(|cell| std::str::from_utf8(cell).ok());
         text.and_then(|t| self.key.parse(t, &self.rules).ok()).unwrap_or(Value::Null(self.key.ty.kind))
+    }
+
+    /// Whether the row says what the header says, but for the reasons of an earlier time.
+    fn is_header(&self, cells: &csv::ByteRecord) -> bool {
+        let header = &self.source.header;
+        let is_same = |(cell, name): (&[u8], &String)| {
+            is_reject_column(name.trim()) || cell.trim_ascii() == name.trim_ascii().as_bytes()
+        };
+        cells.len() == header.len() && cells.iter().zip(header).all(is_same)
     }
 
     /// The values that a row gives, parsed; references still as keys.
@@ -226,6 +241,10 @@ impl Plan {
             }
             let reject = self.reject(row.number, row.line, None, QUOTE, reason);
             return Err(Reject { column: name.map(str::to_owned), ..reject });
+        }
+        if self.is_header(row.cells) {
+            let reason = "the row repeats the header".to_owned();
+            return Err(self.reject(row.number, row.line, None, REPEATED_HEADER, reason));
         }
         if row.cells.len() != self.columns.len() {
             let reason = format!("the row has {} cells, the header {}", row.cells.len(), self.columns.len());

@@ -10,11 +10,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Result;
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Encoding, UTF_8};
 use encoding_rs_io::{DecodeReaderBytes, DecodeReaderBytesBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::csv_reader::{Fault, Layout, Records};
+use super::csv_reader::{Fault, LONGEST, Layout, Records};
+use super::encoding;
 use crate::model::problem::{Problem, plain};
 use crate::ui::format::{SAFE, is_formula};
 
@@ -23,14 +24,18 @@ use crate::ui::format::{SAFE, is_formula};
 pub struct Source {
     /// What it is called: its path, or `standard input`.
     pub shown: String,
-    /// Name of the encoding, as the WHATWG standard labels it: utf-8, utf-16le, utf-16be, windows-1252.
+    /// Name of the encoding, as the WHATWG standard labels it: utf-8, utf-16le, windows-1252.
     pub encoding: String,
+    /// Nobody said so: neither a mark nor the flag.
+    pub is_guess: bool,
     /// It holds bytes that are no UTF-8, though it is that by its mark or by most of its characters: a file with some of
     /// its rows must be read the same way.
     pub is_damaged: bool,
     pub delimiter: u8,
     /// Lines before the header: titles and notes.
     pub skip: u64,
+    /// The first line tells a spreadsheet the delimiter: `sep=;`.
+    pub has_separator_line: bool,
     /// The names of its columns, as they are written.
     pub header: Vec<String>,
     /// Cells were marked for spreadsheets (`export --safe-for-spreadsheets`), and the marks go again.
@@ -72,15 +77,20 @@ impl Read for FromStart {
 
 type Decoded = BufReader<DecodeReaderBytes<FromStart, Vec<u8>>>;
 
-/// Passes over a line, however it ends.
-fn skip_line(reader: &mut impl BufRead) -> io::Result<()> {
+/// Passes over a line, however it ends; false where there is none.
+fn skip_line(reader: &mut impl BufRead) -> io::Result<bool> {
+    let mut length = 0;
     loop {
         let bytes = reader.fill_buf()?;
         let Some(at) = bytes.iter().position(|b| *b == b'\n' || *b == b'\r') else {
             let n = bytes.len();
             reader.consume(n);
+            length += n;
             if n == 0 {
-                return Ok(());
+                return Ok(length > 0);
+            }
+            if length > LONGEST {
+                return Err(io::Error::other(NO_LINES));
             }
             continue;
         };
@@ -89,7 +99,53 @@ fn skip_line(reader: &mut impl BufRead) -> io::Result<()> {
         if is_return && reader.fill_buf()?.first() == Some(&b'\n') {
             reader.consume(1);
         }
-        return Ok(());
+        return Ok(true);
+    }
+}
+
+/// What has no line end in this many bytes is no CSV.
+const NO_LINES: &str = "it has no end of line within 16 megabytes";
+
+/// Bytes of standard input or of a pipe that are kept: more than any file that is sent this way.
+pub const MOST: u64 = 16 << 30;
+
+/// The same of a device, which may have no end: `/dev/urandom`.
+pub const MOST_OF_DEVICE: u64 = LONGEST as u64;
+
+/// Keeps what can be read once in a file, as long as it looks like lines and comes to an end.
+pub struct Spool {
+    file: File,
+    left: u64,
+    since_line_end: usize,
+}
+
+impl Spool {
+    /// For at most so many bytes.
+    pub fn new(file: File, most: u64) -> Spool {
+        Spool { file, left: most, since_line_end: 0 }
+    }
+}
+
+impl Write for Spool {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.since_line_end = match bytes.iter().rposition(|b| *b == b'\n' || *b == b'\r') {
+            Some(at) => bytes.len() - at,
+            None => self.since_line_end + bytes.len(),
+        };
+        if self.since_line_end > LONGEST {
+            return Err(io::Error::other(NO_LINES));
+        }
+        self.left = self
+            .left
+            .checked_sub(bytes.len() as u64)
+            .ok_or_else(|| io::Error::other("it has no end that is in sight; a long file is read by its name"))?;
+        self.file
+            .write_all(bytes)
+            .map_err(|e| io::Error::new(e.kind(), format!("can't keep it in a temporary file: {}", plain(&e))))?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -132,7 +188,7 @@ const NO_TEXT: &[(&[u8], &str, &str)] = &[
 
 impl Source {
     /// Finds out how a file is written. What is no CSV at all is refused by name.
-    pub fn open(file: File, shown: &str, skip: u64) -> Result<Source> {
+    pub fn open(file: File, shown: &str, skip: u64, named: Option<&str>) -> Result<Source> {
         let file = Arc::new(file);
         let stamp = Stamp::of(&file).map_err(|e| unreadable(shown, &e))?;
         let mut start = Vec::new();
@@ -144,34 +200,21 @@ impl Source {
         if let Some((_, what, hint)) = NO_TEXT.iter().find(|(magic, ..)| start.starts_with(magic)) {
             return Err(Problem::invalid(format!("{shown} is {what}, not CSV")).hint(*hint).into());
         }
-        let mut is_damaged = false;
-        let encoding = match start.as_slice() {
-            [0xff, 0xfe, ..] => UTF_16LE,
-            [0xfe, 0xff, ..] => UTF_16BE,
-            // No mark, but the zeros that ASCII has there.
-            [a, 0, b, 0] if *a != 0 && *b != 0 => UTF_16LE,
-            [0, a, 0, b] if *a != 0 && *b != 0 => UTF_16BE,
-            start => {
-                let (good, bad) = characters(&file).map_err(|e| unreadable(shown, &e))?;
-                is_damaged = bad > 0;
-                if start.starts_with(b"\xef\xbb\xbf") || good >= bad {
-                    UTF_8
-                } else {
-                    // Every byte means something there, so this is a guess: spreadsheets of western Windows write it.
-                    WINDOWS_1252
-                }
-            }
-        };
+        let from_start = || FromStart { file: Arc::clone(&file), at: Rc::default() };
+        let found = encoding::find(from_start, shown, named)?;
         let mut source = Source {
             shown: shown.to_owned(),
-            encoding: encoding.name().to_lowercase(),
-            is_damaged: is_damaged && encoding == UTF_8,
+            encoding: found.encoding.name().to_lowercase(),
+            is_damaged: found.is_damaged,
+            is_guess: found.is_guess,
+            has_separator_line: false,
             delimiter: b',',
             skip,
             header: Vec::new(),
             is_safe: false,
             file: Some(Opened { file, stamp }),
         };
+        source.has_separator_line = source.is_separator_line()?;
         source.delimiter = source.find_delimiter()?;
         if let Some(header) = source.rows()?.read()? {
             source.is_safe = header.cells.get(0).is_some_and(|first| first.starts_with(&[SAFE as u8]));
@@ -212,10 +255,12 @@ impl Source {
         marked.filter(|rest| std::str::from_utf8(rest).is_ok_and(is_formula)).unwrap_or(cell)
     }
 
-    /// Whether a cell has lost something on its way to UTF-8: half a pair of UTF-16, a byte at the end. A character that
-    /// says so and stood in the file itself is taken as it is.
+    /// Whether a cell has lost something on its way to UTF-8: half a pair of UTF-16, a byte that means nothing. A character
+    /// that says so and stood in a file of UTF-8 is taken as it is.
     pub fn has_lost(&self, cell: &str) -> bool {
-        cell.contains('\u{fffd}') && self.encoding.starts_with("utf-16")
+        let is_lost =
+            |c: char| c == '\u{fffd}' || (matches!(c, '\u{80}'..='\u{9f}') && !self.encoding.starts_with("utf"));
+        self.is_converted() && cell.contains(is_lost)
     }
 
     /// Whether its bytes are not the UTF-8 that is made of them.
@@ -267,10 +312,31 @@ impl Source {
             .bom_override(true)
             .build(FromStart { file: Arc::clone(&opened.file), at: Rc::clone(&at) });
         let mut reader = BufReader::with_capacity(1 << 16, decoded);
-        for _ in 0..self.skip {
-            skip_line(&mut reader).map_err(|e| unreadable(&self.shown, &e))?;
+        let failed = |e: io::Error| unreadable(&self.shown, &e);
+        for passed in 0..=self.skip {
+            // Behind the last of them something must be left.
+            let is_there = match passed < self.skip {
+                true => skip_line(&mut reader).map_err(failed)?,
+                false => self.skip == 0 || !reader.fill_buf().map_err(failed)?.is_empty(),
+            };
+            if !is_there {
+                let lines = if passed == 1 { "1 line".to_owned() } else { format!("{passed} lines") };
+                let sentence = format!("--skip-lines {} leaves nothing of {}: it has {lines}", self.skip, self.shown);
+                return Err(Problem::usage(sentence).hint(PASS_OVER).into());
+            }
         }
         Ok((reader, at))
+    }
+
+    /// Whether the first line is one that tells a spreadsheet the delimiter, quoted or not, alone or filled up with
+    /// delimiters.
+    fn is_separator_line(&self) -> Result<bool> {
+        let mut line = Vec::new();
+        self.decoded()?.0.take(64).read_to_end(&mut line).map_err(|e| unreadable(&self.shown, &e))?;
+        let line = line.split(|b| *b == b'\n' || *b == b'\r').next().unwrap_or_default();
+        let line = String::from_utf8_lossy(line).to_lowercase();
+        let mut rest = line.trim_start().trim_start_matches('"').strip_prefix("sep=").unwrap_or_default().chars();
+        Ok(rest.next().is_some() && rest.all(|c| "\",;|\t ".contains(c)))
     }
 
     /// The delimiter that the header has most of, outside quotes.
@@ -278,7 +344,11 @@ impl Source {
         let mut state = State::FieldStart;
         let mut counts = [0_usize; 4];
         let mut is_blank = true;
-        for byte in self.decoded()?.0.take(SAMPLE).bytes() {
+        let mut reader = self.decoded()?.0;
+        if self.has_separator_line {
+            skip_line(&mut reader).map_err(|e| unreadable(&self.shown, &e))?;
+        }
+        for byte in reader.take(SAMPLE).bytes() {
             let byte = byte.map_err(|e| unreadable(&self.shown, &e))?;
             let delimiter = DELIMITERS.iter().position(|d| *d == byte);
             let ends_line = byte == b'\n' || byte == b'\r';
@@ -430,42 +500,6 @@ pub const PASS_OVER: &str = "the first line names the columns; --skip-lines N pa
 /// Where a quote stands wrong.
 pub const QUOTES: &str = "is the file complete? in a quoted cell each quote is written twice";
 
-/// How many characters beyond ASCII a file has as UTF-8, and how many runs of bytes that are none; read once, in pieces.
-fn characters(file: &Arc<File>) -> io::Result<(u64, u64)> {
-    let mut from_start = FromStart { file: Arc::clone(file), at: Rc::default() };
-    let mut buffer = vec![0; 1 << 16];
-    let (mut kept, mut good, mut bad) = (0, 0, 0);
-    loop {
-        let n = from_start.read(&mut buffer[kept..])?;
-        let have = kept + n;
-        let mut done = 0;
-        kept = 0;
-        while done < have {
-            let rest = &buffer[done..have];
-            let (valid, invalid) = match std::str::from_utf8(rest) {
-                Ok(_) => (rest.len(), 0),
-                Err(e) => (e.valid_up_to(), e.error_len().unwrap_or(rest.len() - e.valid_up_to())),
-            };
-            if !rest[..valid].is_ascii() {
-                // Every character beyond ASCII has one byte like this.
-                good += rest[..valid].iter().filter(|b| **b >= 0xc0).count() as u64;
-            }
-            done += valid;
-            if invalid > 0 && done + invalid == have && n > 0 {
-                // A character may be cut off at the end of a piece.
-                kept = invalid;
-                break;
-            }
-            bad += u64::from(invalid > 0);
-            done += invalid;
-        }
-        if n == 0 {
-            return Ok((good, bad));
-        }
-        buffer.copy_within(have - kept..have, 0);
-    }
-}
-
 pub fn unreadable(shown: &str, e: &io::Error) -> Problem {
     let missing = (e.kind() == io::ErrorKind::NotFound).then_some("FILE is a CSV file, or - for standard input");
     Problem::failed(format!("can't read {shown}: {}", plain(e))).hint_maybe(missing.map(str::to_owned))
@@ -481,7 +515,7 @@ mod tests {
     fn read(bytes: &[u8]) -> Vec<Read> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), bytes).expect("written");
-        let source = Source::open(file.reopen().expect("open"), "the file", 0).expect("a CSV file");
+        let source = Source::open(file.reopen().expect("open"), "the file", 0, None).expect("a CSV file");
         let mut rows = source.rows().expect("rows");
         let mut found = Vec::new();
         while let Some(row) = rows.read().expect("a row") {
@@ -495,12 +529,9 @@ mod tests {
     fn encodings_and_delimiters_are_found_out() {
         let utf16: Vec<u8> =
             [0xfeff_u16].into_iter().chain("a;b\r\né;2\r\n".encode_utf16()).flat_map(u16::to_le_bytes).collect();
-        for (bytes, first) in [
-            (&utf16[..], "é"),
-            (b"\xef\xbb\xbfa\tb\n\xc3\xa9\t2\n".as_slice(), "é"),
-            (b"a|b\r\xe9|2\r", "é"),
-            (b"a,b\n\xe9,2\n", "é"),
-        ] {
+        for (bytes, first) in
+            [(&utf16[..], "é"), (b"\xef\xbb\xbfa\tb\n\xc3\xa9\t2\n".as_slice(), "é"), (b"a|b\rCaf\xe9|2\r", "Café")]
+        {
             let rows = read(bytes);
             assert_eq!(rows[0].1, ["a", "b"], "{bytes:?}");
             assert_eq!(rows[1].1, [first, "2"], "{bytes:?}");

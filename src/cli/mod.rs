@@ -5,6 +5,7 @@ pub mod config;
 pub mod demo;
 pub mod operator;
 pub mod tree;
+mod unused;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -70,6 +71,9 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         Err(problem) => return end(ui, Err(problem.into())),
     }
     let (noun, verb, leaf) = path(&matches);
+    if let Err(problem) = unused::check(&noun, &verb, leaf) {
+        return end(ui, Err(problem.into()));
+    }
     match (noun.as_str(), verb.as_str()) {
         ("demo", _) => return demo::run_demo(ui, &words, world),
         ("config", "show") => {

@@ -201,7 +201,7 @@ pub const LEAVES: &[Leaf] = &[
         args: |c| c.arg(switch("deep", "Hold the rows against what is recorded of them, too"))
             .arg(switch("since-checkpoint", "Only what came after the latest checkpoint of each trail").conflicts_with("checkpoint"))
             .arg(text("checkpoint", "FILE", "Hold the trail against checkpoints taken earlier (can be repeated)").action(ArgAction::Append))
-            .arg(text("file", "EXPORT", "Prove an export or an archive instead of the database ('-': standard input)").conflicts_with_all(["deep", "since-checkpoint"]))
+            .arg(text("file", "EXPORT", "Prove an export or an archive instead of the database ('-': standard input)").conflicts_with_all(["deep", "since-checkpoint", "org"]))
             .arg(verifier_key()), run: run!(audit::verify::verify) },
     Leaf { noun: "audit", verb: "export", permission: "audit:export", writes: false, about: "Write the trail for others: as lines that prove themselves, as CSV, or as OCSF events",
         examples: "orgctl audit export trail.jsonl --org SAHYADRI\norgctl audit export --since 30d -o ocsf\norgctl audit export --action delete -o csv > deleted.csv",
@@ -523,7 +523,7 @@ fn listing(c: Command) -> Command {
     c.arg(text("filter", "CONDITIONS", "Only rows for which all hold: 'status=active name~raj created>2026-01-01'"))
         .arg(text("search", "WORDS", "Only rows that have words beginning so, in the fields that search knows"))
         .arg(text("sort", "FIELDS", "Fields to sort by; -FIELD for descending").allow_hyphen_values(true))
-        .arg(switch("deleted", "Only deleted ones"))
+        .arg(switch("deleted", "Only deleted ones").conflicts_with("with-deleted"))
         .arg(switch("with-deleted", "Deleted ones too"))
 }
 
@@ -640,6 +640,26 @@ fn append_args(c: Command) -> Command {
             .value_name("-")
             .value_parser(["-"])
             .hide_possible_values(true)
+            // A line says all of it itself.
+            .conflicts_with_all([
+                "action",
+                "resource",
+                "comment",
+                "description",
+                "status",
+                "error",
+                "source",
+                "at",
+                "on-behalf-of",
+                "session",
+                "method",
+                "path",
+                "user-agent",
+                "ip",
+                "old",
+                "new",
+                "details",
+            ])
             .help("Read lines of JSON from standard input"),
     )
     .arg(

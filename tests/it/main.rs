@@ -50,4 +50,5 @@ mod tamper;
 mod terminal;
 mod trail;
 mod unproven;
+mod unused;
 mod values;

@@ -212,7 +212,7 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
 }
 
 pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(String, String)>> {
-    let mut constants = Vec::new();
+    let mut constants: Vec<(String, String)> = Vec::new();
     for set in m.get_many::<String>("set").into_iter().flatten() {
         let (name, value) = set.split_once('=').ok_or_else(|| {
             Problem::usage(format!("'{}' sets nothing", shorten(set))).hint("write --set country=India")
@@ -222,6 +222,11 @@ pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(Strin
             Problem::usage(format!("a {} has no field '{}'", desc.noun, shorten(name)))
                 .hint(format!("fields: {}", known.join(", ")))
         })?;
+        if constants.iter().any(|(there, _)| there == field.name()) {
+            return Err(Problem::usage(format!("--set gives {} twice", field.name()))
+                .hint("leave one of the two out")
+                .into());
+        }
         constants.push((field.name().to_owned(), value.to_owned()));
     }
     Ok(constants)

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::ArgMatches;
+use clap::parser::ValueSource;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use tokio::sync::mpsc;
@@ -743,6 +744,18 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             .into());
     }
     let reset_passwords = m.try_get_one::<bool>("reset-passwords").ok().flatten().copied().unwrap_or(false);
+    if reset_passwords && credential.is_none() {
+        return Err(Problem::usage("--reset-passwords: no column of the file holds passwords")
+            .hint("map one with --map 'COLUMN=password', or leave --reset-passwords out")
+            .into());
+    }
+    let chosen =
+        m.get_one::<String>("on-conflict").filter(|_| m.value_source("on-conflict") == Some(ValueSource::CommandLine));
+    if feed.is_some() && chosen.is_some_and(|on_conflict| on_conflict != "update") {
+        return Err(Problem::usage("--sync updates who is there; --on-conflict says something else")
+            .hint("leave --on-conflict out")
+            .into());
+    }
     if let (Some(_), Some(rejects)) = (credential, &rejects) {
         s.ui.warn(&format!(
             "{} will hold passwords of rejected rows: remove it when they are mended",

@@ -41,6 +41,12 @@ pub async fn export(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         .hint("-o csv and -o ocsf take the other conditions")
         .into());
     }
+    let chosen = m.value_source("columns") == Some(clap::parser::ValueSource::CommandLine);
+    if chosen && matches!(format, Format::Ndjson | Format::Ocsf) {
+        return Err(Problem::usage("--columns picks columns of a table, and these lines have none")
+            .hint("-o csv takes --columns")
+            .into());
+    }
     let file = m.get_one::<String>("file");
     let told = Exported::new(audit::KIND, asked.tree.unwrap_or(SYSTEM), format, file, false);
     gate::write(s, &told).await?;

@@ -1,0 +1,98 @@
+//! Options that hold for every command, given to one that has no use for them: refused, not passed over.
+//!
+//! Only what stands on the command line: a variable or a file speaks to all commands at once.
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use crate::model::problem::Problem;
+use crate::model::resource;
+
+/// Verbs of one noun, or of every resource where none is named; `*` are all of them.
+type Verbs = &'static [(&'static str, &'static [&'static str])];
+
+/// What is about the installation, a file or nothing at all.
+const WITHOUT_ORG: Verbs = &[
+    ("", &["init", "demo"]),
+    ("user", &["whoami"]),
+    ("audit", &["keygen", "pubkey", "check-proof", "log prune"]),
+    ("db", &["*"]),
+    // `config show` shows them all.
+    ("config", &["path"]),
+];
+
+/// Of organisations, the verbs for which `--org` names one: whose trail, and which one goes.
+const WITH_ORG_OF_ORGS: &[&str] = &["history", "purge"];
+
+/// What prints no columns, or always the same.
+const WITHOUT_COLUMNS: Verbs = &[
+    ("", &["init", "demo"]),
+    ("*", &["delete", "purge", "import", "exists", "stats"]),
+    ("branch", &["tree"]),
+    (
+        "user",
+        &[
+            "invite",
+            "uninvite",
+            "reports",
+            "passwd",
+            "check-password",
+            "dossier",
+            "whoami",
+            "assign-branch",
+            "unassign-branch",
+            "merge",
+        ],
+    ),
+    (
+        "audit",
+        &[
+            "stats",
+            "show",
+            "verify",
+            "append",
+            "archive",
+            "erase",
+            "keygen",
+            "pubkey",
+            "checkpoint",
+            "prove",
+            "check-proof",
+            "log prune",
+        ],
+    ),
+    ("db", &["*"]),
+    ("config", &["path"]),
+];
+
+/// What writes outside the database, and has no steps to tell.
+const WITHOUT_DRY_RUN: Verbs = &[("", &["demo"]), ("audit", &["prove"])];
+
+fn is_among(verbs: Verbs, noun: &str, verb: &str) -> bool {
+    verbs.iter().any(|(n, list)| {
+        let same_noun = *n == noun || (*n == "*" && resource(noun).is_some());
+        same_noun && list.iter().any(|v| *v == verb || *v == "*")
+    })
+}
+
+/// Refuses an option that the command would pass over.
+pub fn check(noun: &str, verb: &str, leaf: &ArgMatches) -> Result<(), Problem> {
+    let (noun, verb) = if verb.is_empty() { ("", noun) } else { (noun, verb) };
+    let is_given = |option: &str| leaf.value_source(option) == Some(ValueSource::CommandLine);
+    let of_orgs = resource(noun).is_some_and(|d| d.is_org()) && !WITH_ORG_OF_ORGS.contains(&verb);
+    let command = format!("{noun} {verb}");
+    let refuse = |option: &str, why: &str| {
+        let sentence = format!("'{}' has no use for --{option}: {why}", command.trim());
+        Err(Problem::usage(sentence).hint(format!("leave --{option} out")))
+    };
+    if is_given("org") && (of_orgs || is_among(WITHOUT_ORG, noun, verb)) {
+        return refuse("org", "it is about no organisation's records");
+    }
+    if is_given("columns") && is_among(WITHOUT_COLUMNS, noun, verb) {
+        return refuse("columns", "it prints no columns to choose from");
+    }
+    if is_given("dry-run") && is_among(WITHOUT_DRY_RUN, noun, verb) {
+        return refuse("dry-run", "what it does is not undone");
+    }
+    Ok(())
+}

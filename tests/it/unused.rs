@@ -1,0 +1,132 @@
+//! An option that a command has no use for, or that another one takes the place of, is refused: nothing is passed over.
+
+use orgctl::cli::tree::{GENERIC, LEAVES};
+use orgctl::model::RESOURCES;
+
+use crate::harness::{Engine, Place, both_with_acme};
+
+/// Every command of the tree, with what it cannot do without.
+fn commands() -> Vec<String> {
+    let words = |noun: &str, verb: &str| match (noun, verb) {
+        ("audit", "show" | "revert" | "prove") => "1",
+        (_, "show" | "delete" | "restore" | "activate" | "deactivate" | "exists" | "history") => "K",
+        (_, "update") => "K --name Z",
+        ("branch", "create") => "--code K2 --name K2",
+        ("org", "create") => "--code K2 --name K2",
+        (_, "create") => "--name K2",
+        (_, "find") => "k",
+        (_, "purge") => "--deleted-before 1d",
+        (_, "import") => "-",
+        (_, "export") => "",
+        ("branch", "move") => "K --root",
+        ("dept", "members") => "K",
+        ("user", "block" | "unblock" | "invite" | "uninvite" | "reports" | "check-password" | "dossier") => "K",
+        ("user", "passwd") => "K --generate",
+        ("user", "move") => "K --branch K",
+        ("user", "assign-branch" | "unassign-branch") => "K --branch K",
+        ("user", "rename") => "K --username kk",
+        ("user", "merge") => "K K2",
+        ("setting", "get" | "reset" | "explain") => "password.history",
+        ("setting", "set") => "password.history 3",
+        ("audit", "diff") => "--from 1d",
+        ("audit", "append") => "--action x --resource a:b",
+        ("audit", "archive") => "--before 1d --out a.jsonl",
+        ("audit", "erase") => "--subject K",
+        ("audit", "check-proof") => "p",
+        ("db", "grants") => "--role r",
+        _ => "",
+    };
+    let generic = RESOURCES.iter().flat_map(|d| GENERIC.iter().map(|g| (d.noun, g.verb)));
+    let all = LEAVES.iter().map(|l| (l.noun, l.verb)).chain(generic).chain([("config", "path")]);
+    all.map(|(noun, verb)| format!("{noun} {verb} {}", words(noun, verb)).trim().to_owned()).collect()
+}
+
+/// There is no such organisation and no such column: a command that succeeds all the same has passed the option over.
+#[test]
+fn no_command_passes_an_option_over() {
+    let p = Place::new(Engine::Sqlite);
+    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    for line in [
+        "branch create --code K --name K",
+        "dept create --code K --name K",
+        "user create --username K --name K",
+        "user create --username K2 --name K2",
+        "org create --code K --name K",
+    ] {
+        p.run(line).ok();
+    }
+    let mut passed = Vec::new();
+    for line in commands() {
+        for option in ["--org NOSUCH", "--columns nosuch"] {
+            // What is unknown or unused is told before anything is done.
+            let mut env = p.env.clone();
+            if !option.starts_with("--org") {
+                env.insert("ORGCTL_ORG".into(), "ACME".into());
+            }
+            let said = p.run_with_env(&format!("{line} {option} --yes"), &env, false);
+            if said.code == 0 {
+                passed.push(format!("{line} {option}: {}", said.err.lines().next().unwrap_or_default()));
+            }
+        }
+    }
+    assert!(passed.is_empty(), "{}", passed.join("\n"));
+}
+
+#[test]
+fn what_a_command_has_no_use_for_is_refused_by_name() {
+    both_with_acme(|p| {
+        for (line, sentence) in [
+            ("db check --org ACME", "'db check' has no use for --org"),
+            ("org list --org ACME", "'org list' has no use for --org"),
+            ("org update ACME --name X --org ACME", "'org update' has no use for --org"),
+            ("user whoami --org ACME", "'user whoami' has no use for --org"),
+            ("init --org ACME", "'init' has no use for --org"),
+            ("config path --org ACME", "'config path' has no use for --org"),
+            ("branch tree --columns code", "'branch tree' has no use for --columns"),
+            ("branch delete X --columns code", "'branch delete' has no use for --columns"),
+            ("audit verify --columns seq", "'audit verify' has no use for --columns"),
+            ("audit prove 1 --dry-run", "'audit prove' has no use for --dry-run"),
+            ("demo --dry-run", "'demo' has no use for --dry-run"),
+        ] {
+            let err = p.run(line).fails(2);
+            assert!(err.contains(sentence) && err.contains("hint: leave --"), "{line}: {err}");
+        }
+        // What speaks to all commands at once is no mistake in one of them.
+        let mut env = p.env.clone();
+        env.insert("ORGCTL_ORG".into(), "ACME".into());
+        env.insert("ORGCTL_COLUMNS".into(), "code".into());
+        for line in ["db check", "org list", "user whoami", "branch tree", "config show"] {
+            p.run_with_env(line, &env, false).ok();
+        }
+    });
+}
+
+#[test]
+fn of_two_options_none_wins_silently() {
+    both_with_acme(|p| {
+        let users = p.write("u.csv", "email,name\nz@x.example,Zed\n");
+        let branches = p.write("b.csv", "code,name\nB1,One\n");
+        for line in [
+            "branch list --deleted --with-deleted".to_owned(),
+            "branch export --deleted --with-deleted".to_owned(),
+            format!("user import {users} --leavers block"),
+            format!("user import {users} --sync --on-conflict skip"),
+            format!("user import {users} --sync --on-conflict error"),
+            format!("user import {users} --reset-passwords"),
+            format!("branch import {branches} --set city=X --set city=Y"),
+            format!("branch import {branches} --set city=X --set City=X"),
+            "audit append - --action x".to_owned(),
+            "audit append - --comment x".to_owned(),
+            "audit append - --at 2026-11-01".to_owned(),
+            "audit verify --file x.jsonl --org ACME".to_owned(),
+        ] {
+            let said = p.run(&line);
+            assert_eq!(said.code, 2, "{line}: {}{}", said.out, said.err);
+        }
+        assert_eq!(p.column("branch list", "code"), Vec::<String>::new());
+        assert_eq!(p.column("user list", "email"), Vec::<String>::new());
+        // The same thing said twice is said.
+        p.run(&format!("user import {users} --sync --on-conflict update --leavers report")).ok();
+        p.run(&format!("branch import {branches} --on-conflict error")).ok();
+    });
+}

@@ -1,6 +1,7 @@
 //! `--filter`: words to conditions, and what they refer to, to ids.
 
 use anyhow::Result;
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::input::{not_found, time};
@@ -225,6 +226,16 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<
     }
     if column.kind == Kind::Time && !text.is_empty() {
         // A date names a whole day.
+        if matches!(op, Op::IsNot) || (matches!(op, Op::Is) && text.contains(',')) {
+            let mut values = Vec::new();
+            for part in text.split(',') {
+                let (start, end) = time(part, s.clock.now(), s.origin.zone)?;
+                let end = end.max(start + TimeDelta::microseconds(1));
+                values.extend([Value::from(start), end.into()]);
+            }
+            let op = if op == Op::IsNot { Op::NotWithin } else { Op::Within };
+            return Ok(vec![Condition { column, op, values }]);
+        }
         let (start, end) = time(text, s.clock.now(), s.origin.zone)?;
         return Ok(match op {
             Op::Is if start != end => vec![one(Op::AtLeast, start.into()), one(Op::Less, end.into())],

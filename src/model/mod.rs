@@ -5,6 +5,7 @@ pub mod branch;
 pub mod chance;
 pub mod dept;
 pub mod export;
+pub mod fold;
 pub mod merkle;
 pub mod note;
 pub mod ocsf;

@@ -3,6 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use super::fold::{is_invisible, lower};
 use super::resource::{Mark, Record};
 
 /// Most words of a record that are kept, and most characters of a word: hostile text makes no hostile index.
@@ -22,8 +23,13 @@ pub fn words(text: &str) -> Vec<String> {
     }
     let mut words = vec![String::new()];
     let mut plain = false;
-    for c in text.nfkd().flat_map(char::to_lowercase) {
-        if is_combining_mark(c) {
+    for c in text.nfkd().filter(|c| !is_invisible(*c)).map(lower) {
+        if c == '\u{df}' {
+            plain = true;
+            if let Some(word) = words.last_mut() {
+                word.push_str("ss");
+            }
+        } else if is_combining_mark(c) {
             if !plain && let Some(word) = words.last_mut() {
                 word.push(c);
             }

@@ -7,8 +7,11 @@
 use std::ops::Deref;
 
 use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
 use sqlx::sqlite::LockedSqliteHandle;
 use sqlx::{Connection as _, SqliteConnection};
+
+use crate::model::fold::folded;
 
 /// sqlx's connection, held still, as rusqlite sees it. While it lives, sqlx's worker does nothing on the connection.
 pub struct Below<'a> {
@@ -34,6 +37,19 @@ impl<'a> Below<'a> {
         let connection = unsafe { Connection::from_handle(handle.as_ptr().cast()) };
         let connection = connection.map_err(|e| sqlx::Error::Protocol(e.to_string()))?;
         Ok(Below { connection, _locked: locked })
+    }
+}
+
+impl Below<'_> {
+    /// Teaches the connection `orgctl_fold(text, without_marks)`: SQLite itself folds letters A to Z alone.
+    pub fn teach(&self) -> Result<(), sqlx::Error> {
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        let made = self.connection.create_scalar_function("orgctl_fold", 2, flags, |args| {
+            let text: Option<String> = args.get(0)?;
+            let without_marks: bool = args.get(1)?;
+            Ok(text.map(|text| folded(&text, without_marks)))
+        });
+        made.map_err(|e| sqlx::Error::Protocol(e.to_string()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Lists: which rows, in which order, one page at a time.
 
+use std::sync::LazyLock;
+
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,9 +16,10 @@ use super::records::{self, Column, Life, Scope};
 use super::search::{self, Wanted};
 use super::sql::{Row, Sql, quoted};
 use super::state;
+use crate::model::fold::{folded, table};
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::{Descriptor, List, Mark};
-use crate::model::scalar::{Email, Scalar, squash};
+use crate::model::scalar::{Email, ExternalId, Line, Mailbox, Scalar, Username, squash};
 use crate::model::value::{Kind, Value};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +32,9 @@ pub enum Op {
     AtMost,
     Contains,
     ContainsNot,
+    /// From the first of two values on and before the second, for one pair of several; or for none of them.
+    Within,
+    NotWithin,
 }
 
 impl Op {
@@ -41,6 +47,7 @@ impl Op {
             Op::Less => "<",
             Op::AtMost => "<=",
             Op::Contains | Op::ContainsNot => "like",
+            Op::Within | Op::NotWithin => "between",
         }
     }
 }
@@ -196,7 +203,7 @@ impl Query {
         }
         for c in &self.filter {
             sql.push(" and ");
-            c.push(sql);
+            c.push(engine, sql);
         }
         if let Some(wanted) = &self.search {
             let org = self.org.map_or(String::new(), |org| format!(" and c.org_id = {org}"));
@@ -309,8 +316,64 @@ impl Query {
     }
 }
 
+/// How values of a column are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sameness {
+    /// As they are: what is kept in one spelling, and what is no text.
+    Exact,
+    /// Case, width and what can't be seen make no difference; without marks they don't either.
+    Folded { without_marks: bool },
+}
+
+impl Sameness {
+    /// Of the values of a column; `within` where a part of them is looked for.
+    fn of(column: &Column, within: bool) -> Sameness {
+        let Some(field) = column.field.filter(|_| column.kind == Kind::Text && column.choices().is_none()) else {
+            let without_marks = true;
+            return if within { Sameness::Folded { without_marks } } else { Sameness::Exact };
+        };
+        let is = |label: &str| field.ty.label == label;
+        let identifies = [Email::TYPE.label, Mailbox::TYPE.label, Username::TYPE.label, ExternalId::TYPE.label];
+        let marks = identifies.iter().any(|label| is(label));
+        // A key that is kept in one spelling is looked up by its index.
+        let is_kept_so = field.has(Mark::Unique) && !is(Line::<200>::TYPE.label);
+        match within || !is_kept_so {
+            true => Sameness::Folded { without_marks: !marks },
+            false => Sameness::Exact,
+        }
+    }
+
+    /// A column's text as it is compared.
+    fn column(self, engine: Engine, expr: &str) -> String {
+        let Sameness::Folded { without_marks } = self else { return expr.to_owned() };
+        match engine {
+            Engine::Sqlite => format!("orgctl_fold({expr}, {})", u8::from(without_marks)),
+            Engine::Postgres => {
+                let (from, to) = &TABLES[usize::from(without_marks)];
+                // Most texts are plain, and most others of a script that has no case.
+                format!(
+                    "case when octet_length({expr}) = char_length({expr}) then lower({expr})
+                          when {expr} !~ '[^\\u0001-\\u007f\\u0900-\\u109f\\u3041-\\u9fff\\uac00-\\ud7a3]'
+                          then lower(normalize({expr}, NFKD))
+                          else replace(translate(normalize({expr}, NFKD), '{from}', '{to}'), '\u{df}', 'ss') end"
+                )
+            }
+        }
+    }
+
+    fn value(self, text: &str) -> String {
+        match self {
+            Sameness::Exact => text.to_owned(),
+            Sameness::Folded { without_marks } => folded(text, without_marks),
+        }
+    }
+}
+
+/// What PostgreSQL makes of single characters, with their marks and without.
+static TABLES: LazyLock<[(String, String); 2]> = LazyLock::new(|| [table(false), table(true)]);
+
 impl Condition {
-    fn push(&self, sql: &mut Sql) {
+    fn push(&self, engine: Engine, sql: &mut Sql) {
         if let Some((list, _)) = self.column.list {
             return self.push_of_list(list, sql);
         }
@@ -320,56 +383,74 @@ impl Condition {
             sql.push(&format!("({})", any.join(" or ")));
             return;
         }
-        // E-mail addresses are compared without case (DOMAIN.md, section 0); one that is a key is kept so.
-        let mail = self.column.field.is_some_and(|f| f.ty.label == Email::TYPE.label && !f.has(Mark::Unique));
-        let expr = &if mail { format!("lower({})", self.column.expr) } else { self.column.expr.clone() };
-        let negated = matches!(self.op, Op::IsNot | Op::ContainsNot);
+        if let (Op::Is, [Value::Bool(true)], true) =
+            (self.op, self.values.as_slice(), self.column.expr.starts_with('('))
+        {
+            // In terms that indexes know.
+            sql.push(&self.column.expr);
+            return;
+        }
+        if matches!(self.op, Op::Within | Op::NotWithin) {
+            return self.push_within(sql);
+        }
+        let within = matches!(self.op, Op::Contains | Op::ContainsNot);
+        let compared = within || matches!(self.op, Op::Is | Op::IsNot);
+        let sameness = if compared { Sameness::of(&self.column, within) } else { Sameness::Exact };
+        let expr = &sameness.column(engine, &self.column.expr);
         if matches!(self.op, Op::Is | Op::IsNot) && self.values.len() > 1 {
-            return self.push_one_of(expr, mail, sql);
+            return self.push_one_of(expr, sameness, sql);
         }
-        let joint = if negated { " and " } else { " or " };
-        let mut between = "";
-        sql.push("(");
-        for value in &self.values {
-            sql.push(between);
-            between = joint;
-            match (self.op, value) {
-                (Op::IsNot, Value::Null(_)) => sql.push(&format!("{expr} is not null")),
-                (_, Value::Null(_)) => sql.push(&format!("{expr} is null")),
-                (Op::Contains | Op::ContainsNot, text) => {
-                    // Letters A to Z without case, the same on both engines.
-                    let pattern = format!("%{}%", escaped(&text.to_text().to_ascii_lowercase()));
-                    let not = if negated { "not " } else { "" };
-                    let missing = if negated { format!("{expr} is null or ") } else { String::new() };
-                    sql.push(&format!("({missing}lower({expr}) {not}like ")).bind(pattern).push(" escape '!')")
-                }
-                (op, Value::Text(text)) if mail => match op {
-                    Op::IsNot => {
-                        sql.push(&format!("({expr} is null or {expr} <> ")).bind(text.to_ascii_lowercase()).push(")")
-                    }
-                    op => sql.push(&format!("{expr} {} ", op.sql())).bind(text.to_ascii_lowercase()),
-                },
-                (Op::IsNot, value) => sql.push(&format!("({expr} is null or {expr} <> ")).bind(value.clone()).push(")"),
-                (op, value) => sql.push(&format!("{expr} {} ", op.sql())).bind(value.clone()),
-            };
-        }
-        sql.push(")");
+        let plain = &self.column.expr;
+        let negated = matches!(self.op, Op::IsNot | Op::ContainsNot);
+        let missing = if negated { format!("{plain} is null or ") } else { String::new() };
+        let Some(value) = self.values.first() else {
+            sql.push("false");
+            return;
+        };
+        match (self.op, value) {
+            (Op::IsNot, Value::Null(_)) => sql.push(&format!("({plain} is not null)")),
+            (_, Value::Null(_)) => sql.push(&format!("({plain} is null)")),
+            (Op::Contains | Op::ContainsNot, text) => {
+                let pattern = format!("%{}%", escaped(&sameness.value(&text.to_text())));
+                let not = if negated { "not " } else { "" };
+                sql.push(&format!("({missing}{expr} {not}like ")).bind(pattern).push(" escape '!')")
+            }
+            (op, Value::Text(text)) => {
+                let value = sameness.value(text);
+                sql.push(&format!("({missing}{expr} {} ", op.sql())).bind(value).push(")")
+            }
+            (op, value) => sql.push(&format!("({missing}{expr} {} ", op.sql())).bind(value.clone()).push(")"),
+        };
     }
 }
 
 impl Condition {
+    /// Whether a column lies within one of several stretches, or in none of them.
+    fn push_within(&self, sql: &mut Sql) {
+        let expr = &self.column.expr;
+        let negated = self.op == Op::NotWithin;
+        sql.push(&if negated { format!("({expr} is null or not (") } else { "((".to_owned() });
+        for (i, [start, end]) in self.values.as_chunks::<2>().0.iter().enumerate() {
+            sql.push(if i == 0 { "(" } else { " or (" });
+            sql.push(&format!("{expr} >= ")).bind(start.clone());
+            sql.push(&format!(" and {expr} < ")).bind(end.clone()).push(")");
+        }
+        sql.push("))");
+    }
+
     /// Whether a column has one of several values, or none of them.
-    fn push_one_of(&self, expr: &str, mail: bool, sql: &mut Sql) {
+    fn push_one_of(&self, expr: &str, sameness: Sameness, sql: &mut Sql) {
+        let plain = &self.column.expr;
         let folded = |v: &Value| match v {
-            Value::Text(text) if mail => text.to_ascii_lowercase().into(),
+            Value::Text(text) => sameness.value(text).into(),
             other => other.clone(),
         };
         let values: Vec<Value> = self.values.iter().filter(|v| !v.is_null()).map(folded).collect();
         let with_none = values.len() < self.values.len();
         match (self.op, with_none) {
-            (Op::IsNot, true) => sql.push(&format!("({expr} is not null and {expr} not in ")),
-            (Op::IsNot, false) => sql.push(&format!("({expr} is null or {expr} not in ")),
-            (_, true) => sql.push(&format!("({expr} is null or {expr} in ")),
+            (Op::IsNot, true) => sql.push(&format!("({plain} is not null and {expr} not in ")),
+            (Op::IsNot, false) => sql.push(&format!("({plain} is null or {expr} not in ")),
+            (_, true) => sql.push(&format!("({plain} is null or {expr} in ")),
             (_, false) => sql.push(&format!("({expr} in ")),
         };
         sql.bind_list(values).push(")");

@@ -312,10 +312,10 @@ pub async fn nearest_key(
         sql.push(" limit 500000");
         db.each(sql.yields([field.ty.kind]), |row| {
             let known = row.text(0)?;
-            if let Some(distance) = distance(key, known) {
-                if best.as_ref().is_none_or(|(d, k)| (distance, known) < (*d, k)) {
-                    best = Some((distance, known.to_owned()));
-                }
+            if let Some(distance) = distance(key, known)
+                && best.as_ref().is_none_or(|(d, k)| (distance, known) < (*d, k))
+            {
+                best = Some((distance, known.to_owned()));
             }
             Ok(())
         })
@@ -614,8 +614,12 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     for field in desc.fields {
         let shown = !field.has(Mark::Detail);
         let base = Column { shown, field: Some(field), ..plain(field.column, field.ty.kind, !field.ty.required) };
+        let block = state::of_block(field.column).filter(|_| desc.field("blocked_until").is_some());
         columns.push(match field.target().and_then(resource) {
-            None => base,
+            None => match block {
+                Some(expr) => Column { expr, ..base },
+                None => base,
+            },
             Some(target) => {
                 let alias = format!("r_{}", field.name());
                 let (first, key) = (format!("{alias}.{}", quoted(target.key().column)), quoted(target.key().column));

@@ -39,7 +39,9 @@ pub async fn open(path: &Path, opening: &Opening) -> Result<SqliteConnection> {
         .pragma("secure_delete", "ON")
         .log_statements(log::LevelFilter::Off)
         .log_slow_statements(log::LevelFilter::Off, std::time::Duration::ZERO);
-    options.connect().await.map_err(|e| problem(e, path))
+    let mut conn = options.connect().await.map_err(|e| problem(e, path))?;
+    Below::sqlx(&mut conn).await.and_then(|below| below.teach()).map_err(|e| problem(e, path))?;
+    Ok(conn)
 }
 
 /// Says in words what SQLite would say as CANTOPEN; makes the file, readable by its owner alone.

@@ -32,6 +32,16 @@ pub fn of(desc: &Descriptor) -> (String, &'static [&'static str]) {
     (expr, if is_person { WORDS_OF_PEOPLE } else { WORDS })
 }
 
+/// Columns that tell of a block, as what holds at the time of the question: one that has ended is none, in every output and
+/// in every filter. What was is told by the history.
+pub fn of_block(column: &str) -> Option<String> {
+    match column {
+        "blocked" => Some(format!("({BLOCKED})")),
+        "blocked_until" | "block_reason" => Some(format!("case when {BLOCKED} then t.{column} end")),
+        _ => None,
+    }
+}
+
 /// Whether the row `t` is in one state of these, in terms that indexes know.
 pub fn is(word: &str, words: &[&str]) -> String {
     let is_person = words.contains(&"blocked");

@@ -47,7 +47,7 @@ fn a_filter_knows_every_comparison() {
         for (filter, expected) in [
             ("", "A1 A2 B1 B2 C1 C2 D1"),
             ("city=Mumbai", "A1 B1"),
-            ("city=mumbai", ""),
+            ("city=mumbai", "A1 B1"),
             ("city!=Mumbai", "A2 B2 C1 C2 D1"),
             ("city=Mumbai,Pune", "A1 A2 B1 C1"),
             ("city!=Mumbai,Pune", "B2 C2 D1"),
@@ -64,7 +64,7 @@ fn a_filter_knows_every_comparison() {
             ("name~%", "B1"),
             ("name~_", "B2"),
             ("name~!", ""),
-            ("name~élan", ""),
+            ("name~élan", "C1"),
             ("name~Élan", "C1"),
             ("name='Alpha One'", "A1"),
             ("name=\"O'Hara\"", "C2"),

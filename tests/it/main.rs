@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::print_stderr)] // a test may stop with a word
 
 mod attacks;
+mod blocks_that_ended;
 mod branch_story;
 mod completion;
 mod concurrency;
@@ -35,6 +36,7 @@ mod proving;
 mod raw;
 mod refusals;
 mod roundtrip;
+mod sameness;
 mod search;
 mod secrets;
 mod setting;

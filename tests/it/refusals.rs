@@ -108,7 +108,6 @@ fn a_refusal_is_no_effect() {
         assert_eq!(diff.trim(), "[]", "{diff}");
         p.run("audit verify --deep").ok();
         // Nor where what the refusals said is gone.
-        p.run("setting set --system audit.min_retention_days 0").code;
         let file = p.path("old.jsonl.gz").display().to_string();
         p.run(&format!("audit archive --before 30m --out {file} --org ACME")).ok();
         p.wait(60);

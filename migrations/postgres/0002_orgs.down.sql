@@ -1,1 +1,2 @@
 DROP TABLE orgs;
+DROP FUNCTION refuse_org_without_trail();

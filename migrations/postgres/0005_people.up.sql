@@ -11,12 +11,12 @@ CREATE TABLE departments (
     cost_center   text COLLATE "C" CHECK (length(cost_center) <= 50),
     budget        numeric(18, 4) CHECK (budget >= 0 AND budget <> 'NaN'),
     is_active     boolean NOT NULL,
-    created_at    timestamptz NOT NULL,
+    created_at    timestamptz NOT NULL CHECK (created_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     created_by    bigint NOT NULL REFERENCES actors (actor_id),
-    updated_at    timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL CHECK (updated_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     updated_by    bigint NOT NULL REFERENCES actors (actor_id),
-    version       bigint NOT NULL CHECK (version > 0),
-    deleted_at    timestamptz,
+    version       bigint NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+    deleted_at    timestamptz CHECK (deleted_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     deleted_by    bigint REFERENCES actors (actor_id),
     deletion_id   uuid,
     -- Folded words (model/search.rs), found by their beginnings.
@@ -53,7 +53,7 @@ CREATE TABLE users (
     designation   text COLLATE "C" CHECK (length(designation) <= 200),
     reports_to_id uuid CHECK (reports_to_id <> id),
     gender        text COLLATE "C" CHECK (gender IN ('male', 'female', 'other')),
-    dob           date,
+    dob           date CHECK (dob BETWEEN '0001-01-01' AND '9999-12-31'),
     address_line1 text COLLATE "C" CHECK (length(address_line1) <= 200),
     address_line2 text COLLATE "C" CHECK (length(address_line2) <= 200),
     address_line3 text COLLATE "C" CHECK (length(address_line3) <= 200),
@@ -67,18 +67,18 @@ CREATE TABLE users (
     can_login     boolean NOT NULL,
     is_active     boolean NOT NULL,
     blocked       boolean NOT NULL,
-    blocked_until timestamptz,
+    blocked_until timestamptz CHECK (blocked_until BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     block_reason  text COLLATE "C" CHECK (length(block_reason) <= 1000),
-    invited_at    timestamptz,
-    accepted_at   timestamptz,
+    invited_at    timestamptz CHECK (invited_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
+    accepted_at   timestamptz CHECK (accepted_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     email_verified  boolean NOT NULL,
     mobile_verified boolean NOT NULL,
-    created_at    timestamptz NOT NULL,
+    created_at    timestamptz NOT NULL CHECK (created_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     created_by    bigint NOT NULL REFERENCES actors (actor_id),
-    updated_at    timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL CHECK (updated_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     updated_by    bigint NOT NULL REFERENCES actors (actor_id),
-    version       bigint NOT NULL CHECK (version > 0),
-    deleted_at    timestamptz,
+    version       bigint NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+    deleted_at    timestamptz CHECK (deleted_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     deleted_by    bigint REFERENCES actors (actor_id),
     deletion_id   uuid,
     -- Folded words (model/search.rs), found by their beginnings.
@@ -119,7 +119,7 @@ CREATE TABLE user_branches (
     org_id        integer NOT NULL,
     user_id       uuid NOT NULL,
     branch_id     uuid NOT NULL,
-    created_at    timestamptz NOT NULL,
+    created_at    timestamptz NOT NULL CHECK (created_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     created_by    bigint NOT NULL REFERENCES actors (actor_id),
     PRIMARY KEY (org_id, user_id, branch_id),
     FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) ON DELETE CASCADE,
@@ -132,7 +132,17 @@ CREATE INDEX user_branches_branch ON user_branches (org_id, branch_id);
 CREATE TABLE code_counters (
     org_id        integer NOT NULL REFERENCES orgs (org_id) ON DELETE CASCADE,
     kind          text COLLATE "C" NOT NULL CHECK (length(kind) BETWEEN 1 AND 50),
-    next          bigint NOT NULL CHECK (next >= 0),
+    next          bigint NOT NULL CHECK (next BETWEEN 0 AND 9007199254740991),
     key           bytea NOT NULL CHECK (length(key) = 16),
     PRIMARY KEY (org_id, kind)
 );
+
+-- A counter goes on, not further than a load of all people of an organisation takes it, and keeps its key.
+CREATE TRIGGER code_counters_go_on BEFORE UPDATE ON code_counters FOR EACH ROW
+WHEN (NOT (NEW.org_id = OLD.org_id AND NEW.kind = OLD.kind AND NEW.key = OLD.key
+    AND NEW.next >= OLD.next AND NEW.next - OLD.next <= 20000000))
+EXECUTE FUNCTION refuse_change('a counter of codes only goes on');
+
+CREATE TRIGGER code_counters_begin BEFORE INSERT ON code_counters FOR EACH ROW
+WHEN (NEW.next <> 0)
+EXECUTE FUNCTION refuse_change('a counter of codes begins with the first');

@@ -4,7 +4,7 @@ CREATE TABLE audit_checkpoints (
     seq         bigint      PRIMARY KEY CHECK (seq > 0),
     tree        integer     NOT NULL CHECK (tree >= 0),
     size        bigint      NOT NULL CHECK (size > 0),
-    at          timestamptz NOT NULL,
+    at          timestamptz NOT NULL CHECK (at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     root        bytea       NOT NULL CHECK (length(root) = 32),
     -- What goes on from here: with it only newer records need be proven.
     frontier    bytea       NOT NULL CHECK (length(frontier) > 0 AND length(frontier) % 32 = 0),
@@ -28,7 +28,8 @@ EXECUTE FUNCTION refuse_change('a checkpoint can not be deleted');
 CREATE FUNCTION refuse_checkpoint_out_of_order() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.seq <> coalesce((SELECT max(seq) FROM orgctl.audit_checkpoints), 0) + 1
-        OR NEW.size <= coalesce((SELECT max(size) FROM orgctl.audit_checkpoints WHERE tree = NEW.tree), 0) THEN
+        OR NEW.size <= coalesce((SELECT max(size) FROM orgctl.audit_checkpoints WHERE tree = NEW.tree), 0)
+        OR NOT EXISTS (SELECT FROM orgctl.audit_heads h WHERE h.tree = NEW.tree AND h.size >= NEW.size) THEN
         RAISE EXCEPTION 'checkpoints can only be appended, one after another';
     END IF;
     RETURN NEW;

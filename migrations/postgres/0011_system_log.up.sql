@@ -2,14 +2,14 @@
 CREATE TABLE system_log (
     org_id      integer     NOT NULL,
     id          uuid        NOT NULL,
-    at          timestamptz NOT NULL,
+    at          timestamptz NOT NULL CHECK (at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     level       text        COLLATE "C" NOT NULL CHECK (level IN ('info', 'warning', 'error', 'critical')),
     source      text        COLLATE "C" NOT NULL CHECK (length(source) BETWEEN 1 AND 50),
     message     text        COLLATE "C" NOT NULL CHECK (length(message) <= 10000),
     context     text        COLLATE "C",
     actor_id    bigint      REFERENCES actors (actor_id),
     user_id     uuid,
-    ip          inet,
+    ip          inet CHECK (masklen(ip) = CASE family(ip) WHEN 4 THEN 32 ELSE 128 END),
     user_agent  text        COLLATE "C" CHECK (length(user_agent) <= 1000),
     request_id  uuid,
     PRIMARY KEY (org_id, id)

@@ -7,9 +7,9 @@ CREATE TABLE actors (
     actor_id    INTEGER PRIMARY KEY,
     org_id      INTEGER NOT NULL DEFAULT 0,
     kind        TEXT    NOT NULL CHECK (kind IN ('system', 'operator', 'user', 'apikey')),
-    key         TEXT    NOT NULL CHECK (key <> ''),
+    key         TEXT    NOT NULL CHECK (key = kind OR substr(key, 1, length(kind) + 1) = kind || ':'),
     name        TEXT,
-    created_at  INTEGER NOT NULL,
+    created_at  INTEGER NOT NULL CHECK (created_at BETWEEN -62135596800000000 AND 253402300799999999),
     UNIQUE (key)
 ) STRICT;
 
@@ -17,10 +17,10 @@ INSERT INTO actors (actor_id, kind, key, name, created_at) VALUES (0, 'system', 
 
 -- One row for each tree (an organisation's number; 0 is SYSTEM). Locking it makes an organisation's writers serial.
 CREATE TABLE audit_heads (
-    tree        INTEGER PRIMARY KEY CHECK (tree >= 0),
+    tree        INTEGER PRIMARY KEY CHECK (tree BETWEEN 0 AND 2147483647),
     size        INTEGER NOT NULL CHECK (size >= 0),
     frontier    BLOB    NOT NULL,
-    at          INTEGER NOT NULL
+    at          INTEGER NOT NULL CHECK (at BETWEEN -62135596800000000 AND 253402300799999999)
 ) STRICT;
 
 INSERT INTO audit_heads (tree, size, frontier, at) VALUES (0, 0, x'', 0);
@@ -31,7 +31,7 @@ CREATE TABLE audit_requests (
     first_seq   INTEGER NOT NULL CHECK (first_seq > 0),
     last_seq    INTEGER NOT NULL CHECK (last_seq >= first_seq),
     request_id  BLOB    NOT NULL CHECK (length(request_id) = 16),
-    at          INTEGER NOT NULL,
+    at          INTEGER NOT NULL CHECK (at BETWEEN -62135596800000000 AND 253402300799999999),
     actor_id    INTEGER NOT NULL REFERENCES actors (actor_id),
     source      TEXT    NOT NULL CHECK (length(source) BETWEEN 1 AND 50),
     status      TEXT    NOT NULL CHECK (length(status) BETWEEN 1 AND 50),
@@ -67,6 +67,8 @@ CREATE TABLE audit_records (
 CREATE INDEX audit_records_resource ON audit_records (resource_id, seq);
 -- The history of what is gone is still asked for by its natural key.
 CREATE INDEX audit_records_purged ON audit_records (tree, kind) WHERE action = 'purge';
+-- Where the clock was corrected: from there on earlier times count again.
+CREATE INDEX audit_records_clock ON audit_records (tree, seq) WHERE kind = 'clock' AND action = 'config_change';
 
 -- What an erased payload was committed to: with it the leaf still proves. Erasing and archiving write here.
 CREATE TABLE audit_erased (
@@ -104,22 +106,32 @@ CREATE TRIGGER audit_requests_no_delete BEFORE DELETE ON audit_requests
 BEGIN SELECT RAISE(ABORT, 'audit requests can not be deleted'); END;
 
 CREATE TRIGGER audit_requests_no_replace BEFORE INSERT ON audit_requests
-WHEN EXISTS (SELECT 1 FROM audit_requests WHERE tree = NEW.tree AND first_seq = NEW.first_seq)
-BEGIN SELECT RAISE(ABORT, 'audit requests can not be replaced'); END;
+WHEN NEW.first_seq IS NOT (SELECT size + 1 FROM audit_heads WHERE tree = NEW.tree)
+    OR NEW.last_seq IS NOT (SELECT max(seq) FROM audit_records WHERE tree = NEW.tree)
+BEGIN SELECT RAISE(ABORT, 'audit requests can only be appended, each with its records'); END;
 
--- A head only grows, and only to where the records are.
+-- A command is not older than the one before it, unless its first record corrects the clock.
+CREATE TRIGGER audit_requests_forward BEFORE INSERT ON audit_requests
+WHEN NEW.at < (SELECT at FROM audit_heads WHERE tree = NEW.tree)
+    AND (NEW.status <> 'success' OR NOT EXISTS (SELECT 1 FROM audit_records
+             WHERE tree = NEW.tree AND seq = NEW.first_seq AND kind = 'clock' AND action = 'config_change'))
+BEGIN SELECT RAISE(ABORT, 'the times of audit requests run forward'); END;
+
+-- A head grows by the records of one command, to its time. Without that nothing of it changes.
 CREATE TRIGGER audit_heads_only_grow BEFORE UPDATE ON audit_heads
-WHEN NOT (NEW.tree = OLD.tree AND NEW.at >= OLD.at AND length(NEW.frontier) % 32 = 0
-    AND ((NEW.size > OLD.size AND NEW.size = (SELECT max(seq) FROM audit_records WHERE tree = NEW.tree))
-        OR (NEW.size = OLD.size AND NEW.frontier = OLD.frontier)))
-BEGIN SELECT RAISE(ABORT, 'an audit head only grows'); END;
+WHEN NOT (NEW.tree = OLD.tree AND length(NEW.frontier) % 32 = 0
+    AND ((NEW.size = OLD.size AND NEW.frontier = OLD.frontier AND NEW.at = OLD.at)
+        OR (NEW.size > OLD.size AND NEW.size = (SELECT max(seq) FROM audit_records WHERE tree = NEW.tree)
+            AND EXISTS (SELECT 1 FROM audit_requests WHERE tree = NEW.tree AND first_seq = OLD.size + 1
+                           AND last_seq = NEW.size AND at = NEW.at))))
+BEGIN SELECT RAISE(ABORT, 'an audit head only grows, by the records of a command'); END;
 
 CREATE TRIGGER audit_heads_no_delete BEFORE DELETE ON audit_heads
 BEGIN SELECT RAISE(ABORT, 'an audit head can not be deleted'); END;
 
 CREATE TRIGGER audit_heads_no_replace BEFORE INSERT ON audit_heads
-WHEN EXISTS (SELECT 1 FROM audit_heads WHERE tree = NEW.tree)
-BEGIN SELECT RAISE(ABORT, 'an audit head can not be replaced'); END;
+WHEN NEW.tree <> coalesce((SELECT max(tree) FROM audit_heads), -1) + 1 OR NEW.size <> 0 OR NEW.frontier <> x''
+BEGIN SELECT RAISE(ABORT, 'an audit head begins empty, behind the last one'); END;
 
 CREATE TRIGGER audit_erased_no_update BEFORE UPDATE ON audit_erased
 BEGIN SELECT RAISE(ABORT, 'an erasure can not be changed'); END;
@@ -130,6 +142,10 @@ BEGIN SELECT RAISE(ABORT, 'an erasure can not be deleted'); END;
 CREATE TRIGGER audit_erased_no_replace BEFORE INSERT ON audit_erased
 WHEN EXISTS (SELECT 1 FROM audit_erased WHERE tree = NEW.tree AND seq = NEW.seq)
 BEGIN SELECT RAISE(ABORT, 'an erasure can not be replaced'); END;
+
+CREATE TRIGGER audit_erased_append BEFORE INSERT ON audit_erased
+WHEN NOT EXISTS (SELECT 1 FROM audit_records WHERE tree = NEW.tree AND seq = NEW.seq AND payload IS NULL)
+BEGIN SELECT RAISE(ABORT, 'an erasure is of a record without a payload'); END;
 
 -- An actor stays who it was; only its name can be erased.
 CREATE TRIGGER actors_no_update BEFORE UPDATE ON actors

@@ -6,11 +6,11 @@ CREATE TABLE settings (
     id            BLOB    NOT NULL CHECK (length(id) = 16),
     key           TEXT    NOT NULL CHECK (key <> '' AND length(key) <= 100),
     value         TEXT    NOT NULL CHECK (length(value) <= 10000),
-    created_at    INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL CHECK (created_at BETWEEN -62135596800000000 AND 253402300799999999),
     created_by    INTEGER NOT NULL REFERENCES actors (actor_id),
-    updated_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL CHECK (updated_at BETWEEN -62135596800000000 AND 253402300799999999),
     updated_by    INTEGER NOT NULL REFERENCES actors (actor_id),
-    version       INTEGER NOT NULL CHECK (version > 0),
+    version       INTEGER NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
     PRIMARY KEY (org_id, id)
 ) STRICT, WITHOUT ROWID;
 

@@ -14,12 +14,12 @@ CREATE TABLE departments (
     -- Ten-thousandths.
     budget        INTEGER CHECK (budget >= 0),
     is_active     INTEGER NOT NULL CHECK (is_active IN (0, 1)),
-    created_at    INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL CHECK (created_at BETWEEN -62135596800000000 AND 253402300799999999),
     created_by    INTEGER NOT NULL REFERENCES actors (actor_id),
-    updated_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL CHECK (updated_at BETWEEN -62135596800000000 AND 253402300799999999),
     updated_by    INTEGER NOT NULL REFERENCES actors (actor_id),
-    version       INTEGER NOT NULL CHECK (version > 0),
-    deleted_at    INTEGER,
+    version       INTEGER NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+    deleted_at    INTEGER CHECK (deleted_at BETWEEN -62135596800000000 AND 253402300799999999),
     deleted_by    INTEGER REFERENCES actors (actor_id),
     deletion_id   BLOB    CHECK (length(deletion_id) = 16),
     CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
@@ -59,7 +59,7 @@ CREATE TABLE users (
     designation   TEXT    CHECK (length(designation) <= 200),
     reports_to_id BLOB    CHECK (length(reports_to_id) = 16 AND reports_to_id <> id),
     gender        TEXT    CHECK (gender IN ('male', 'female', 'other')),
-    dob           TEXT    CHECK (length(dob) = 10),
+    dob           TEXT    CHECK (dob IS date(dob)),
     address_line1 TEXT    CHECK (length(address_line1) <= 200),
     address_line2 TEXT    CHECK (length(address_line2) <= 200),
     address_line3 TEXT    CHECK (length(address_line3) <= 200),
@@ -73,18 +73,18 @@ CREATE TABLE users (
     can_login     INTEGER NOT NULL CHECK (can_login IN (0, 1)),
     is_active     INTEGER NOT NULL CHECK (is_active IN (0, 1)),
     blocked       INTEGER NOT NULL CHECK (blocked IN (0, 1)),
-    blocked_until INTEGER,
+    blocked_until INTEGER CHECK (blocked_until BETWEEN -62135596800000000 AND 253402300799999999),
     block_reason  TEXT    CHECK (length(block_reason) <= 1000),
-    invited_at    INTEGER,
-    accepted_at   INTEGER,
+    invited_at    INTEGER CHECK (invited_at BETWEEN -62135596800000000 AND 253402300799999999),
+    accepted_at   INTEGER CHECK (accepted_at BETWEEN -62135596800000000 AND 253402300799999999),
     email_verified  INTEGER NOT NULL CHECK (email_verified IN (0, 1)),
     mobile_verified INTEGER NOT NULL CHECK (mobile_verified IN (0, 1)),
-    created_at    INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL CHECK (created_at BETWEEN -62135596800000000 AND 253402300799999999),
     created_by    INTEGER NOT NULL REFERENCES actors (actor_id),
-    updated_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL CHECK (updated_at BETWEEN -62135596800000000 AND 253402300799999999),
     updated_by    INTEGER NOT NULL REFERENCES actors (actor_id),
-    version       INTEGER NOT NULL CHECK (version > 0),
-    deleted_at    INTEGER,
+    version       INTEGER NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+    deleted_at    INTEGER CHECK (deleted_at BETWEEN -62135596800000000 AND 253402300799999999),
     deleted_by    INTEGER REFERENCES actors (actor_id),
     deletion_id   BLOB    CHECK (length(deletion_id) = 16),
     CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
@@ -139,12 +139,12 @@ CREATE TABLE branches_new (
     manager_name  TEXT    CHECK (length(manager_name) <= 200),
     parent_id     BLOB    CHECK (length(parent_id) = 16 AND parent_id <> id),
     is_active     INTEGER NOT NULL CHECK (is_active IN (0, 1)),
-    created_at    INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL CHECK (created_at BETWEEN -62135596800000000 AND 253402300799999999),
     created_by    INTEGER NOT NULL REFERENCES actors (actor_id),
-    updated_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL CHECK (updated_at BETWEEN -62135596800000000 AND 253402300799999999),
     updated_by    INTEGER NOT NULL REFERENCES actors (actor_id),
-    version       INTEGER NOT NULL CHECK (version > 0),
-    deleted_at    INTEGER,
+    version       INTEGER NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+    deleted_at    INTEGER CHECK (deleted_at BETWEEN -62135596800000000 AND 253402300799999999),
     deleted_by    INTEGER REFERENCES actors (actor_id),
     deletion_id   BLOB    CHECK (length(deletion_id) = 16),
     CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
@@ -173,9 +173,9 @@ CREATE INDEX branches_manager ON branches (org_id, manager_id) WHERE manager_id 
 -- Branches of a user besides his or her own.
 CREATE TABLE user_branches (
     org_id        INTEGER NOT NULL,
-    user_id       BLOB    NOT NULL,
-    branch_id     BLOB    NOT NULL,
-    created_at    INTEGER NOT NULL,
+    user_id       BLOB    NOT NULL CHECK (length(user_id) = 16),
+    branch_id     BLOB    NOT NULL CHECK (length(branch_id) = 16),
+    created_at    INTEGER NOT NULL CHECK (created_at BETWEEN -62135596800000000 AND 253402300799999999),
     created_by    INTEGER NOT NULL REFERENCES actors (actor_id),
     PRIMARY KEY (org_id, user_id, branch_id),
     FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) ON DELETE CASCADE,
@@ -188,7 +188,17 @@ CREATE INDEX user_branches_branch ON user_branches (org_id, branch_id);
 CREATE TABLE code_counters (
     org_id        INTEGER NOT NULL REFERENCES orgs (org_id) ON DELETE CASCADE,
     kind          TEXT    NOT NULL CHECK (length(kind) BETWEEN 1 AND 50),
-    next          INTEGER NOT NULL CHECK (next >= 0),
+    next          INTEGER NOT NULL CHECK (next BETWEEN 0 AND 9007199254740991),
     key           BLOB    NOT NULL CHECK (length(key) = 16),
     PRIMARY KEY (org_id, kind)
 ) STRICT, WITHOUT ROWID;
+
+-- A counter goes on, not further than a load of all people of an organisation takes it, and keeps its key.
+CREATE TRIGGER code_counters_go_on BEFORE UPDATE ON code_counters
+WHEN NOT (NEW.org_id = OLD.org_id AND NEW.kind = OLD.kind AND NEW.key = OLD.key
+    AND NEW.next >= OLD.next AND NEW.next - OLD.next <= 20000000)
+BEGIN SELECT RAISE(ABORT, 'a counter of codes only goes on'); END;
+
+CREATE TRIGGER code_counters_begin BEFORE INSERT ON code_counters
+WHEN NEW.next <> 0 OR EXISTS (SELECT 1 FROM code_counters WHERE org_id = NEW.org_id AND kind = NEW.kind)
+BEGIN SELECT RAISE(ABORT, 'a counter of codes begins with the first'); END;

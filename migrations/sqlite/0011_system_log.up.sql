@@ -2,7 +2,7 @@
 CREATE TABLE system_log (
     org_id      INTEGER NOT NULL,
     id          BLOB    NOT NULL CHECK (length(id) = 16),
-    at          INTEGER NOT NULL,
+    at          INTEGER NOT NULL CHECK (at BETWEEN -62135596800000000 AND 253402300799999999),
     level       TEXT    NOT NULL CHECK (level IN ('info', 'warning', 'error', 'critical')),
     source      TEXT    NOT NULL CHECK (length(source) BETWEEN 1 AND 50),
     message     TEXT    NOT NULL CHECK (length(message) <= 10000),

@@ -13,7 +13,7 @@ use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
 use crate::model::value::Kind;
 use crate::model::{RESOURCES, resource};
-use crate::verbs::{audit, branch, database, dept, diff, org, password, revert, setting, user};
+use crate::verbs::{audit, branch, database, dept, diff, org, password, repair, revert, setting, user};
 
 use super::config;
 use crate::store::system_log::Level;
@@ -258,7 +258,11 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl db check\norgctl db check --quiet", args: |c| c, run: run!(database::check) },
     Leaf { noun: "db", verb: "grants", permission: "database:read", writes: false, about: "Print the GRANTs for a role that can't change the audit trail",
         examples: "orgctl db grants --role orgctl_app | psql people",
-        args: |c| c.arg(text("role", "ROLE", "Role of the server that gets them").required(true)), run: run!(database::grants) },
+        args: |c| c.arg(text("role", "ROLE", "Role of the server that gets them").required(true))
+            .arg(switch("checkpoints", "Also the right to add checkpoints, for the role that runs 'audit checkpoint'")), run: run!(database::grants) },
+    Leaf { noun: "db", verb: "repair", permission: "database:repair", writes: true, about: "Repair what the audit records themselves prove: heads, rows of no command, counters of codes",
+        examples: "orgctl db repair --dry-run\norgctl db repair --name orgctl.db",
+        args: |c| c.arg(text("name", "NAME", "Name of the database, instead of typing it")), run: run!(repair::repair) },
     Leaf { noun: "db", verb: "reset", permission: "database:reset", writes: false, about: "Drop everything in the database",
         examples: "orgctl db reset\norgctl db reset --name orgctl.db",
         args: |c| c.arg(text("name", "NAME", "Name of the database that is to be dropped")), run: run!(database::reset) },

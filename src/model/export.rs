@@ -196,7 +196,7 @@ impl Line {
                 payload: payload_text(&json["payload"]),
                 commitment: hash("commitment")?,
                 digest: hash("digest")?,
-                actor_key: None,
+                actor: None,
             }),
             "record" => Line::Record(Owned {
                 seq: int("seq")?,

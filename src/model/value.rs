@@ -189,6 +189,11 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
 }
 
+/// Whether a time or a date is one that people, files and both engines can hold: in the years 1 to 9999.
+pub fn in_calendar(t: &impl chrono::Datelike) -> bool {
+    (1..=9999).contains(&t.year())
+}
+
 /// RFC 3339 in UTC with exactly six fractional digits, so that equal instants are equal texts.
 pub fn rfc3339(t: DateTime<Utc>) -> String {
     t.to_rfc3339_opts(SecondsFormat::Micros, true)

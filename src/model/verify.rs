@@ -1,7 +1,7 @@
 //! Proving a trail: what a tree's requests and records must agree in, whoever reads them to [`Check`], from a database or
 //! from an export.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
@@ -60,7 +60,7 @@ impl Fault {
     /// As the end of a sentence about a record: `record 7 of ACME was edited`.
     pub fn became(self) -> String {
         match self {
-            Fault::HeadChanged => "lost its head".to_owned(),
+            Fault::HeadChanged => "has a head that does not agree with it".to_owned(),
             Fault::RunsBackwards => "is older than the one in front of it".to_owned(),
             Fault::Truncated => "is missing: the trail was truncated there".to_owned(),
             Fault::RowDiffers => "does not agree with the row that it tells of".to_owned(),
@@ -86,8 +86,30 @@ pub struct Request {
     pub payload: Option<String>,
     pub commitment: Hash,
     pub digest: Hash,
-    /// The key that the table of actors gives the actor's number.
-    pub actor_key: Option<String>,
+    /// What the table of actors says of the actor's number; none where it has no such number, or an export was read.
+    pub actor: Option<Actor>,
+}
+
+/// A row of the table of actors.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    pub kind: String,
+    pub key: String,
+    /// None where it was erased.
+    pub name: Option<String>,
+}
+
+/// What commands say of an actor's name, over all trees.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// As the table of actors has it.
+    pub stored: Option<String>,
+    /// As commands tell it; an account may be renamed.
+    pub told: BTreeSet<String>,
+    /// Some command's payload is gone, and may have told another.
+    pub is_in_part: bool,
+    /// The tree and the number of the first command.
+    pub first: (i32, i64),
 }
 
 /// One record as it is stored.
@@ -128,6 +150,9 @@ struct Mismatch {
 /// Most such records that are held against each other.
 const MOVED: usize = 256;
 
+/// What is said of an erasure that was none.
+pub const PLANTED: &str = "an erasure of it is kept, but its payload is there";
+
 /// First and last, both included.
 type Span = (i64, i64);
 
@@ -142,6 +167,7 @@ pub struct Check {
     requests: VecDeque<Request>,
     last_request: Option<Span>,
     last_at: Option<DateTime<Utc>>,
+    actors: BTreeMap<i64, Names>,
     frontier: Frontier,
     /// A leaf is missing, so no root can be computed any more.
     is_broken: bool,
@@ -166,6 +192,8 @@ pub struct Checked {
     pub untold: Vec<i64>,
     /// Roots that it must have had, if it went on further than it does.
     pub beyond: Vec<Expected>,
+    /// What its commands say of actors.
+    pub actors: BTreeMap<i64, Names>,
 }
 
 fn add(spans: &mut Vec<Span>, seq: i64) {
@@ -187,6 +215,7 @@ impl Check {
             requests: VecDeque::new(),
             last_request: None,
             last_at: None,
+            actors: BTreeMap::new(),
             is_broken: false,
             mismatches: Vec::new(),
             begins: i64::try_from(frontier.size()).unwrap_or(i64::MAX),
@@ -244,10 +273,16 @@ impl Check {
                 is_right &= commitment == request.commitment;
                 if self.knows_actors {
                     let json: Json = serde_json::from_str(payload).unwrap_or_default();
-                    is_right &= request.actor_key.as_deref().is_some_and(|key| json["actor"]["key"] == key);
+                    let says = &json["actor"];
+                    is_right &=
+                        request.actor.as_ref().is_some_and(|a| says["key"] == *a.key && says["kind"] == *a.kind);
+                    self.hear_of_actor(&request, says["name"].as_str());
                 }
             }
-            Sealed::Gone => add(&mut self.erased[1], first),
+            Sealed::Gone => {
+                add(&mut self.erased[1], first);
+                self.hear_of_actor(&request, None);
+            }
             Sealed::Forged => is_right = false,
         }
         if !is_right {
@@ -258,6 +293,17 @@ impl Check {
             );
         }
         self.requests.push_back(request);
+    }
+
+    fn hear_of_actor(&mut self, request: &Request, name: Option<&str>) {
+        let Some(actor) = &request.actor else { return };
+        let first = (self.tree, request.first_seq);
+        let names = self.actors.entry(request.actor_id).or_insert_with(|| Names { first, ..Names::default() });
+        names.stored = actor.name.clone();
+        match name {
+            Some(name) => drop(names.told.insert(name.to_owned())),
+            None => names.is_in_part = true,
+        }
     }
 
     pub fn record(&mut self, record: &Record<'_>) {
@@ -274,7 +320,7 @@ impl Check {
             self.is_broken = true;
         }
         self.expected_seq = seq + 1;
-        if let Head::Is(size, _) = self.head
+        if let Head::Is(size, ..) = self.head
             && seq > size
         {
             self.find(Some(seq), Fault::Inserted, format!("the head tells of {size} records"));
@@ -287,6 +333,9 @@ impl Check {
             Sealed::Payload(commitment, payload) => {
                 if record.kind == audit::KIND && matches!(record.action, "archive" | "erase") {
                     self.hear_of_erasures(seq, payload);
+                }
+                if record.erased.is_some() {
+                    self.find(Some(seq), Fault::Erased, PLANTED);
                 }
                 Some(commitment)
             }
@@ -395,7 +444,10 @@ impl Check {
                 }
             }
             Head::Gone => self.find(None, Fault::HeadChanged, "the tree has no head"),
-            Head::Is(size, frontier) => {
+            Head::Is(size, frontier, other) => {
+                if let Some(what) = other {
+                    self.find(None, Fault::HeadChanged, what);
+                }
                 if let Some((first, last)) = self.last_request
                     && last > size.max(have)
                 {
@@ -410,7 +462,9 @@ impl Check {
                         Fault::Truncated,
                         "it is empty: not even how the organisation was made is in it",
                     );
-                } else if self.findings.is_empty() && frontier != self.frontier.to_bytes() {
+                } else if self.findings.iter().all(|f| f.kind == Fault::HeadChanged)
+                    && frontier != self.frontier.to_bytes()
+                {
                     self.find(None, Fault::Rewritten, "the records agree with themselves but not with the head");
                 }
             }
@@ -421,7 +475,14 @@ impl Check {
             self.find(Some(have + 1), Fault::Truncated, what);
         }
         self.findings.sort_by_key(|f| f.seq.unwrap_or(i64::MAX));
-        Checked { findings: self.findings, size: have, frontier: self.frontier, untold: self.untold, beyond }
+        Checked {
+            findings: self.findings,
+            size: have,
+            frontier: self.frontier,
+            untold: self.untold,
+            beyond,
+            actors: self.actors,
+        }
     }
 
     /// Whether records that are not what was recorded at their places are what was recorded at others.
@@ -451,8 +512,8 @@ impl Check {
 
 /// What a tree's head says.
 pub enum Head {
-    /// Size and frontier.
-    Is(i64, Vec<u8>),
+    /// Size and frontier, and what else of it is wrong.
+    Is(i64, Vec<u8>, Option<&'static str>),
     Gone,
     /// There is none: an export is all there is.
     Unasked,

@@ -1,5 +1,7 @@
 //! Proving the audit trail: everything is read from the database and handed to [`Check`].
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
 use super::checkpoints::{self, LOG};
@@ -10,7 +12,7 @@ use super::trail::trees;
 use crate::model::merkle::Frontier;
 use crate::model::note::Verifier;
 use crate::model::value::Kind;
-use crate::model::verify::{Check, Checked, Expected, Fault, Finding, Head, Record, Request};
+use crate::model::verify::{Actor, Check, Checked, Expected, Fault, Finding, Head, Names, PLANTED, Record, Request};
 
 /// What is to be proven.
 #[derive(Debug, Clone, Default)]
@@ -74,20 +76,40 @@ async fn verify_snapshot(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) 
             all
         }
     };
+    let mut actors: BTreeMap<i64, Names> = BTreeMap::new();
     for tree in all {
         let checked = tree_of(db, tree, asked, known(tree).collect(), &mut verified.records, done).await?;
         verified.findings.extend(checked.findings);
+        for (id, names) in checked.actors {
+            let known = actors.entry(id).or_insert_with(|| Names { first: names.first, ..Names::default() });
+            known.stored = names.stored;
+            known.told.extend(names.told);
+            known.is_in_part |= names.is_in_part;
+        }
         verified.trees.push(Proven { tree, frontier: checked.frontier });
         if asked.deep {
             let differing = deep::differing(db, tree, &mut verified.rows).await?;
             verified.findings.extend(differing);
         }
     }
+    if asked.only.is_none() && !asked.since_checkpoint {
+        verified.findings.extend(misnamed(actors));
+    }
     let log = checkpoints::verify(db, &asked.keys, known(LOG).collect()).await?;
     verified.checkpoints = log.rows;
     verified.unchecked = log.unchecked;
     verified.findings.extend(log.findings);
     Ok(verified)
+}
+
+/// Actors whose name in their table is none that any of their commands tells.
+fn misnamed(actors: BTreeMap<i64, Names>) -> impl Iterator<Item = Finding> {
+    actors.into_values().filter(|n| !n.is_in_part).filter_map(|n| {
+        let stored = n.stored.filter(|name| !n.told.contains(name))?;
+        let (tree, seq) = n.first;
+        let what = format!("its actor is called '{stored}', but none of the actor's commands says so");
+        Some(Finding { tree, seq: Some(seq), kind: Fault::Edited, what })
+    })
 }
 
 /// Trees that there is any trace of: every organisation must have one, and whose head is gone may still have records.
@@ -97,6 +119,7 @@ async fn traces(db: &mut Db) -> Result<Vec<i32>> {
     for sql in [
         "select min(tree) from audit_records where tree > $1",
         "select min(tree) from audit_requests where tree > $1",
+        "select min(tree) from audit_erased where tree > $1",
         "select min(org_id) from orgs where org_id > $1",
     ] {
         let mut last = -1;
@@ -130,11 +153,7 @@ async fn tree_of(
     count: &mut u64,
     done: &mut dyn FnMut(u64),
 ) -> Result<Checked> {
-    let sql = Sql::new("select size, frontier from audit_heads where tree = $1").with([tree.into()]);
-    let head = match db.first(sql.yields([Kind::Int, Kind::Bytes])).await? {
-        Some(row) => Head::Is(row.int(0)?, row.bytes(1)?.to_vec()),
-        None => Head::Gone,
-    };
+    let head = head_of(db, tree).await?;
     let mut expected = checkpoints::expected(db, tree).await?;
     expected.extend(known);
     let proven = match asked.since_checkpoint {
@@ -170,12 +189,50 @@ async fn tree_of(
         let below = db.one(below.with([tree.into()]).yields([Kind::Int])).await?.int(0)?;
         check.hear_of_strays(what, below);
     }
+    let stray = Sql::new(
+        "select count(*) from audit_erased e where e.tree = $1 and not exists (
+             select 1 from audit_records r where r.tree = e.tree and r.seq = e.seq)",
+    );
+    check.hear_of_strays("erasures", db.one(stray.with([tree.into()]).yields([Kind::Int])).await?.int(0)?);
     let mut checked = check.finish();
     checked.findings.extend(rewritten);
     Ok(checked)
 }
 
-const REQUEST: [Kind; 12] = [
+/// The first thing that does not hold in the records up to a size, whatever the head says, nor in the checkpoints of them.
+pub(super) async fn proven(db: &mut Db, tree: i32, size: i64, edge: &[u8]) -> Result<Option<Finding>> {
+    let expected = checkpoints::expected(db, tree).await?;
+    let mut check = Check::new(tree, Head::Is(size, edge.to_vec(), None), Frontier::default(), expected);
+    let mut count = 0;
+    let mut from = 0;
+    while let Some((last, upto)) = requests(db, tree, from, &mut check).await? {
+        from = last;
+        records(db, tree, Some(upto.min(size)), &mut check, &mut count, &mut |_| {}).await?;
+    }
+    // An erasure that was planted is repaired, too.
+    let is_planted = |f: &Finding| f.kind == Fault::Erased && f.what == PLANTED;
+    Ok(check.finish().findings.into_iter().find(|f| !is_planted(f)))
+}
+
+/// A tree's head. Its time is compared by the database, for it may be one that can't be read.
+pub(super) async fn head_of(db: &mut Db, tree: i32) -> Result<Head> {
+    let pending = if db.is_postgres() { "h.pending" } else { "h.size" };
+    let sql = Sql::new(format!(
+        "select h.size, h.frontier, {pending}, h.at = (select q.at from audit_requests q where q.tree = h.tree
+                 and q.first_seq = (select max(f.first_seq) from audit_requests f where f.tree = h.tree and f.first_seq <= h.size))
+           from audit_heads h where h.tree = $1"
+    ));
+    let sql = sql.with([tree.into()]).yields([Kind::Int, Kind::Bytes, Kind::Int, Kind::Bool]);
+    let Some(row) = db.first(sql).await? else { return Ok(Head::Gone) };
+    let other = match (row.int(0)? == row.int(2)?, row.value(3).as_bool()) {
+        (false, _) => Some("its head waits for records that are not there"),
+        (true, Some(false)) => Some("the time of its head is not that of the last command"),
+        _ => None,
+    };
+    Ok(Head::Is(row.int(0)?, row.bytes(1)?.to_vec(), other))
+}
+
+const REQUEST: [Kind; 14] = [
     Kind::Int,
     Kind::Int,
     Kind::Uuid,
@@ -187,6 +244,8 @@ const REQUEST: [Kind; 12] = [
     Kind::Text,
     Kind::Bytes,
     Kind::Bytes,
+    Kind::Text,
+    Kind::Text,
     Kind::Text,
 ];
 
@@ -203,24 +262,33 @@ fn request(row: &Row) -> Result<Request> {
         payload: row.value(8).as_text().map(str::to_owned),
         commitment: row.hash(9)?,
         digest: row.hash(10)?,
-        actor_key: row.value(11).as_text().map(str::to_owned),
+        actor: row.value(11).as_text().map(|key| Actor {
+            kind: row.value(12).to_text(),
+            key: key.to_owned(),
+            name: row.value(13).as_text().map(str::to_owned),
+        }),
     })
 }
 
-/// The statement for requests of a tree, in order.
-fn select_requests(tree: i32) -> Sql {
-    let mut sql = Sql::new(
-        "select q.first_seq, q.last_seq, q.request_id, q.at, q.actor_id, q.source, q.status, q.salt, q.payload,
-                q.commitment, q.digest, (select a.key from actors a where a.actor_id = q.actor_id)
-           from audit_requests q where q.tree = ",
-    );
+/// The statement for requests of a tree, in order. A time beyond the calendar is none that was recorded: another in its
+/// place does not prove either, and can be read.
+fn select_requests(db: &Db, tree: i32) -> Sql {
+    let at = match db.is_postgres() {
+        true => "case when q.at between '0001-01-01Z' and '9999-12-31T23:59:59.999999Z' then q.at else 'epoch' end",
+        false => "case when q.at between -62135596800000000 and 253402300799999999 then q.at else 0 end",
+    };
+    let mut sql = Sql::new(format!(
+        "select q.first_seq, q.last_seq, q.request_id, {at}, q.actor_id, q.source, q.status, q.salt, q.payload,
+                q.commitment, q.digest, a.key, a.kind, a.name
+           from audit_requests q left join actors a on a.actor_id = q.actor_id where q.tree = ",
+    ));
     sql.bind(tree);
     sql.yields(REQUEST)
 }
 
 /// Hands on a batch of requests behind a record; the first number of the last, and the highest number of all.
 async fn requests(db: &mut Db, tree: i32, after: i64, check: &mut Check) -> Result<Option<(i64, i64)>> {
-    let mut sql = select_requests(tree);
+    let mut sql = select_requests(db, tree);
     sql.push(" and q.first_seq > ").bind(after).push(&format!(" order by q.first_seq limit {BATCH}"));
     let mut read: Option<(i64, i64)> = None;
     let mut of_last = 0;
@@ -308,7 +376,7 @@ pub async fn each(
 ) -> Result<()> {
     let mut at = first;
     while at <= last {
-        let mut sql = select_requests(tree);
+        let mut sql = select_requests(db, tree);
         // From the request that the first record belongs to: by the primary key, not through all that are before.
         sql.push(" and q.first_seq >= coalesce((select max(f.first_seq) from audit_requests f where f.tree = ");
         sql.bind(tree).push(" and f.first_seq <= ").bind(at).push("), 0) and q.first_seq <= ").bind(last);

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::inet::Inet;
 use super::location::Location;
 use super::numeric::Numeric;
-use super::postgres::{arguments, each, problem};
+use super::postgres::{EPOCH, arguments, each, problem};
 use crate::model::problem::Problem;
 use crate::model::value::{Kind, Value};
 
@@ -87,9 +87,6 @@ pub async fn send(
     copy.finish().await.map_err(failed)?;
     Ok(())
 }
-
-/// Seconds from 1970 to 2000, from which PostgreSQL counts.
-const EPOCH: i64 = 946_684_800;
 
 /// One field: its length in four bytes, and its bytes.
 fn push_field(bytes: &mut Vec<u8>, value: &Value, column: ColumnType) -> Result<()> {

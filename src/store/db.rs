@@ -7,7 +7,7 @@ use super::location::{Engine, Location, Opening};
 use super::sql::{Row, Sql};
 use super::{postgres, sqlite};
 use crate::model::problem::Problem;
-use crate::model::value::Kind;
+use crate::model::value::{Kind, Value};
 
 pub(super) enum Conn {
     Sqlite(Box<SqliteConnection>),
@@ -79,6 +79,21 @@ impl Db {
             Conn::Postgres(c) => {
                 let args = postgres::arguments(sql.args)?;
                 postgres::each(c, &self.location, sql.text, args, &sql.kinds, each).await
+            }
+        }
+    }
+
+    /// As [`Db::each`], where a value that can't be read is none instead of an error.
+    pub(super) async fn each_readable(
+        &mut self,
+        sql: Sql,
+        each: impl FnMut(Vec<Option<Value>>) -> Result<()>,
+    ) -> Result<()> {
+        match &mut self.conn {
+            Conn::Sqlite(c) => sqlite::each_readable(c, sql, &self.location, each).await,
+            Conn::Postgres(c) => {
+                let args = postgres::arguments(sql.args)?;
+                postgres::each_readable(c, &self.location, sql.text, args, &sql.kinds, each).await
             }
         }
     }

@@ -7,6 +7,7 @@
 
 pub mod audit;
 mod below;
+pub mod catalogue;
 pub mod chain;
 pub mod checkpoints;
 mod copy;
@@ -29,6 +30,7 @@ pub mod postgres;
 mod postgres_url;
 pub mod query;
 pub mod records;
+pub mod repair;
 pub mod retention;
 pub mod rings;
 pub mod schema;
@@ -41,3 +43,4 @@ mod state;
 pub mod system_log;
 pub mod trail;
 pub mod tx;
+pub mod values;

@@ -41,12 +41,13 @@ impl Numeric {
     pub fn read(bytes: &[u8]) -> Option<Numeric> {
         let words: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|b| u16::from_be_bytes(*b)).collect();
         let [_, weight, sign, _, digits @ ..] = words.as_slice() else { return None };
+        // NaN and the infinities have signs of their own.
         if !matches!(*sign, 0 | NEGATIVE) {
             return None;
         }
         let mut n: i64 = 0;
         for (digit, weight) in digits.iter().zip((i16::MIN..=weight.cast_signed()).rev()) {
-            let power = u32::try_from(weight + 1).ok()?;
+            let power = u32::try_from(i32::from(weight) + 1).ok()?;
             n = n.checked_add(i64::from(*digit).checked_mul(Decimal::ONE.checked_pow(power)?)?)?;
         }
         Some(Numeric(Decimal(if *sign == NEGATIVE { -n } else { n })))
@@ -92,6 +93,7 @@ mod tests {
             assert_eq!(written, hex, "{n}");
         }
         assert_eq!(Numeric::read(&[0, 0, 0, 0, 0xc0, 0, 0, 0]), None, "NaN");
+        assert_eq!(Numeric::read(&[0, 1, 0x7f, 0xff, 0, 0, 0, 0, 0, 1]), None, "far beyond");
     }
 
     proptest! {

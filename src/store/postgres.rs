@@ -1,10 +1,11 @@
 //! What is particular to PostgreSQL: opening, values, errors, who holds a lock.
 
 use anyhow::Result;
+use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::TryStreamExt;
-use sqlx::postgres::{PgArguments, PgRow, PgValueRef};
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{
-    Arguments, AssertSqlSafe, ConnectOptions, Connection, Decode, Executor, PgConnection, Postgres, Row as _, ValueRef,
+    Arguments, AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, PgConnection, Row as _, ValueRef as _,
 };
 
 use super::held::{Given, Held, Match};
@@ -12,10 +13,10 @@ use super::inet::Inet;
 use super::location::{Location, Opening};
 use super::numeric::Numeric;
 use super::postgres_url;
-use super::sql::{Row, quoted};
+use super::sql::{Row, quoted, unreadable};
 use crate::model::problem::Problem;
 use crate::model::problem::plain;
-use crate::model::value::{Kind, Value};
+use crate::model::value::{Kind, Value, in_calendar};
 
 /// PostgreSQL 14.
 const OLDEST: i32 = 140_000;
@@ -85,9 +86,31 @@ pub async fn each(
     kinds: &[Kind],
     mut each: impl FnMut(Row) -> Result<()>,
 ) -> Result<()> {
+    each_stored(conn, location, text, args, |found| each(row(found, kinds)?)).await
+}
+
+/// As [`each`], where a value that can't be read is none instead of an error.
+pub async fn each_readable(
+    conn: &mut PgConnection,
+    location: &Location,
+    text: String,
+    args: PgArguments,
+    kinds: &[Kind],
+    mut each: impl FnMut(Vec<Option<Value>>) -> Result<()>,
+) -> Result<()> {
+    each_stored(conn, location, text, args, |found| each(values(found, kinds))).await
+}
+
+async fn each_stored(
+    conn: &mut PgConnection,
+    location: &Location,
+    text: String,
+    args: PgArguments,
+    mut each: impl FnMut(&PgRow) -> Result<()>,
+) -> Result<()> {
     let mut rows = conn.fetch(sqlx::query_with(AssertSqlSafe(text), args));
     while let Some(found) = rows.try_next().await.map_err(|e| problem(e, location))? {
-        each(row(&found, kinds)?)?;
+        each(&found)?;
     }
     Ok(())
 }
@@ -171,31 +194,55 @@ pub async fn hold(
 }
 
 pub fn row(row: &PgRow, kinds: &[Kind]) -> Result<Row> {
-    let values = kinds.iter().enumerate().map(|(i, kind)| value(row, i, *kind)).collect::<Option<_>>();
-    Ok(Row(values.ok_or_else(|| Problem::integrity("a stored value does not have the type that it should"))?))
+    let read = kinds.iter().enumerate().map(|(i, kind)| value(row, i, *kind)).collect::<Option<_>>();
+    read.map(Row).ok_or_else(|| {
+        let names: Vec<String> = row.columns().iter().map(|c| c.name().to_owned()).collect();
+        unreadable(&names, &values(row, kinds))
+    })
+}
+
+fn values(row: &PgRow, kinds: &[Kind]) -> Vec<Option<Value>> {
+    kinds.iter().enumerate().map(|(i, kind)| value(row, i, *kind)).collect()
+}
+
+/// Seconds from 1970 to 2000, from which PostgreSQL counts.
+pub(super) const EPOCH: i64 = 946_684_800;
+
+/// Days from 1970 to 2000.
+const EPOCH_DAYS: i64 = EPOCH / 86_400;
+
+/// `timestamptz_send`: microseconds from 2000 on; the largest and the smallest are the infinities, and none is a time.
+fn time(bytes: &[u8]) -> Option<DateTime<Utc>> {
+    let micros = i64::from_be_bytes(bytes.try_into().ok()?).checked_add(EPOCH * 1_000_000)?;
+    DateTime::from_timestamp_micros(micros).filter(in_calendar)
+}
+
+/// `date_send`: days from 2000 on, with infinities as above.
+fn date(bytes: &[u8]) -> Option<NaiveDate> {
+    let days = i64::from(i32::from_be_bytes(bytes.try_into().ok()?)).checked_add(EPOCH_DAYS)?;
+    Some(DateTime::from_timestamp(days.checked_mul(86_400)?, 0)?.date_naive()).filter(in_calendar)
 }
 
 fn value(row: &PgRow, i: usize, kind: Kind) -> Option<Value> {
-    // Decoded as what our own schema says it is: asking sqlx to compare types for each value costs more than the value.
+    // Decoded by hand as what our own schema says it is: asking sqlx to compare types for each value costs more than the
+    // value, and sqlx panics at times that chrono does not know.
     let raw = row.try_get_raw(i).ok()?;
     if raw.is_null() {
         return Some(Value::Null(kind));
     }
-    fn decoded<'r, T: Decode<'r, Postgres>>(raw: PgValueRef<'r>) -> Option<T> {
-        T::decode(raw).ok()
-    }
+    let bytes = raw.as_bytes().ok()?;
     Some(match kind {
         Kind::Text => Value::Text(raw.as_str().ok()?.to_owned()),
         Kind::Json => Value::Json(serde_json::from_str(raw.as_str().ok()?).ok()?),
-        Kind::Bool => Value::Bool(decoded(raw)?),
-        Kind::Int if raw.as_bytes().ok()?.len() == 4 => Value::Int(decoded::<i32>(raw)?.into()),
-        Kind::Int => Value::Int(decoded(raw)?),
-        Kind::Uuid => Value::Uuid(decoded(raw)?),
-        Kind::Time => Value::Time(decoded(raw)?),
-        Kind::Date => Value::Date(decoded(raw)?),
-        Kind::Decimal => Value::Decimal(decoded::<Numeric>(raw)?.0),
-        Kind::Ip => Value::Ip(decoded::<Inet>(raw)?.0),
-        Kind::Bytes => Value::Bytes(decoded(raw)?),
+        Kind::Bool => Value::Bool(*bytes.first()? != 0),
+        Kind::Int if bytes.len() == 4 => Value::Int(i32::from_be_bytes(bytes.try_into().ok()?).into()),
+        Kind::Int => Value::Int(i64::from_be_bytes(bytes.try_into().ok()?)),
+        Kind::Uuid => Value::Uuid(uuid::Uuid::from_slice(bytes).ok()?),
+        Kind::Time => Value::Time(time(bytes)?),
+        Kind::Date => Value::Date(date(bytes)?),
+        Kind::Decimal => Value::Decimal(Numeric::read(bytes)?.0),
+        Kind::Ip => Value::Ip(Inet::read(bytes)?.0),
+        Kind::Bytes => Value::Bytes(bytes.to_vec()),
     })
 }
 

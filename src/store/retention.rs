@@ -201,12 +201,13 @@ impl Tx<'_> {
                         Ok(())
                     })
                     .await?;
-                loader.load(self.db, &rows).await?;
                 let sql = Sql::new(
                     "update audit_records set salt = null, payload = null
                       where tree = $1 and seq >= $2 and seq <= $3 and payload is not null",
                 );
                 went += self.db.execute(sql.with([tree.into(), from.into(), upto.into()])).await?;
+                // Behind it: the database takes an erasure only of what is gone.
+                loader.load(self.db, &rows).await?;
                 from = upto + 1;
             }
         }

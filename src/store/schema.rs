@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::catalogue;
 use super::db::Db;
 use super::location::{Engine, Location, Opening};
 use super::migrate;
@@ -105,8 +106,20 @@ pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
     for trigger in triggers(db.engine()).iter().filter(|t| !present.contains(t)) {
         found.push(format!("trigger {trigger} is missing or switched off"));
     }
-    if found.is_empty() && db.engine() == Engine::Sqlite {
-        found.extend(text_differences(db).await?);
+    match db.engine() {
+        Engine::Sqlite if found.is_empty() => found.extend(text_differences(db).await?),
+        Engine::Sqlite => {}
+        Engine::Postgres => {
+            // What is said already in plainer words is not said again.
+            let said = found.join("\n");
+            let is_new = |d: &String| {
+                let name = d.split(' ').nth(1).unwrap_or_default();
+                let last = name.rsplit('.').next().unwrap_or_default();
+                !said.lines().any(|s| s.split([' ', '.']).any(|word| word == last) && s.starts_with(&d[..4]))
+            };
+            let more = catalogue::differences(db).await?;
+            found.extend(more.into_iter().filter(is_new));
+        }
     }
     Ok(found)
 }

@@ -96,6 +96,22 @@ fn unfit(i: usize) -> anyhow::Error {
         .into()
 }
 
+/// What is said of a row one of whose values can't be what it is: its column, and whatever names the row.
+pub fn unreadable(columns: &[String], values: &[Option<Value>]) -> anyhow::Error {
+    let at = values.iter().position(Option::is_none).unwrap_or(0);
+    let column = columns.get(at).map_or("?", String::as_str);
+    let names = |(name, value): (&String, &Option<Value>)| {
+        let is_key =
+            ["id", "org_id", "tree", "seq", "first_seq", "user_id", "actor_id", "key", "code"].contains(&name.as_str());
+        value.as_ref().filter(|v| is_key && !v.is_null()).map(|v| format!("{name} {}", v.to_text()))
+    };
+    let row: Vec<String> = columns.iter().zip(values).filter_map(names).take(3).collect();
+    let row = if row.is_empty() { String::new() } else { format!(" (row with {})", row.join(", ")) };
+    Problem::integrity(format!("a stored value of {column} is not what it should be{row}"))
+        .hint("'orgctl db check' names every such value")
+        .into()
+}
+
 impl Row {
     pub fn value(&self, i: usize) -> &Value {
         self.0.get(i).unwrap_or(&Value::Null(Kind::Text))

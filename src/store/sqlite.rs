@@ -15,9 +15,9 @@ use uuid::Uuid;
 use super::below::Below;
 use super::held::{Given, Held, Match};
 use super::location::{Location, Opening};
-use super::sql::{Row, Sql, quoted};
+use super::sql::{Row, Sql, quoted, unreadable};
 use crate::model::problem::{Problem, plain};
-use crate::model::value::{Decimal, Kind, Value};
+use crate::model::value::{Decimal, Kind, Value, in_calendar};
 
 /// Marks the file as ours (`PRAGMA application_id`): "orgc".
 pub const APPLICATION_ID: i32 = 0x6f72_6763;
@@ -112,6 +112,26 @@ pub async fn each(
     location: &Location,
     mut each: impl FnMut(Row) -> Result<()>,
 ) -> Result<()> {
+    let columns = std::cell::OnceCell::new();
+    each_stored(conn, sql, location, |found, kinds| each(row(found, kinds, &columns)?)).await
+}
+
+/// As [`each`], where a value that can't be read is none instead of an error.
+pub async fn each_readable(
+    conn: &mut SqliteConnection,
+    sql: Sql,
+    location: &Location,
+    mut each: impl FnMut(Vec<Option<Value>>) -> Result<()>,
+) -> Result<()> {
+    each_stored(conn, sql, location, |found, kinds| each(values(found, kinds))).await
+}
+
+async fn each_stored(
+    conn: &mut SqliteConnection,
+    sql: Sql,
+    location: &Location,
+    mut each: impl FnMut(&rusqlite::Row<'_>, &[Kind]) -> Result<()>,
+) -> Result<()> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
     let below = Below::sqlx(conn).await?;
     let mut statement = below.prepare(&sql.text).map_err(failed)?;
@@ -122,7 +142,7 @@ pub async fn each(
     loop {
         for _ in 0..SLICE {
             let Some(found) = rows.next().map_err(failed)? else { return Ok(()) };
-            each(row(found, &sql.kinds)?)?;
+            each(found, &sql.kinds)?;
         }
         tokio::task::yield_now().await;
     }
@@ -266,9 +286,17 @@ pub fn bound(value: &Value) -> ToSqlOutput<'_> {
     ToSqlOutput::Borrowed(borrowed)
 }
 
-fn row(row: &rusqlite::Row<'_>, kinds: &[Kind]) -> Result<Row> {
-    let values = kinds.iter().enumerate().map(|(i, kind)| value(row.get_ref(i).ok()?, *kind)).collect::<Option<_>>();
-    Ok(Row(values.ok_or_else(|| Problem::integrity("a stored value does not have the type that it should"))?))
+fn row(row: &rusqlite::Row<'_>, kinds: &[Kind], names: &std::cell::OnceCell<Vec<String>>) -> Result<Row> {
+    let read = kinds.iter().enumerate().map(|(i, kind)| value(row.get_ref(i).ok()?, *kind)).collect::<Option<_>>();
+    if let Some(read) = read {
+        return Ok(Row(read));
+    }
+    let names = names.get_or_init(|| row.as_ref().column_names().into_iter().map(str::to_owned).collect());
+    Err(unreadable(names, &values(row, kinds)))
+}
+
+fn values(row: &rusqlite::Row<'_>, kinds: &[Kind]) -> Vec<Option<Value>> {
+    kinds.iter().enumerate().map(|(i, kind)| value(row.get_ref(i).ok()?, *kind)).collect()
 }
 
 /// A stored value as what it should be; `None` where it is not that.
@@ -281,8 +309,8 @@ pub fn value(stored: ValueRef<'_>, kind: Kind) -> Option<Value> {
         Kind::Int => Value::Int(stored.as_i64().ok()?),
         Kind::Text => Value::Text(stored.as_str().ok()?.to_owned()),
         Kind::Uuid => Value::Uuid(Uuid::from_slice(stored.as_blob().ok()?).ok()?),
-        Kind::Time => Value::Time(DateTime::from_timestamp_micros(stored.as_i64().ok()?)?),
-        Kind::Date => Value::Date(stored.as_str().ok()?.parse().ok()?),
+        Kind::Time => Value::Time(DateTime::from_timestamp_micros(stored.as_i64().ok()?).filter(in_calendar)?),
+        Kind::Date => Value::Date(stored.as_str().ok()?.parse().ok().filter(in_calendar)?),
         Kind::Decimal => Value::Decimal(Decimal(stored.as_i64().ok()?)),
         Kind::Ip => Value::Ip(stored.as_str().ok()?.parse().ok()?),
         Kind::Bytes => Value::Bytes(stored.as_blob().ok()?.to_vec()),

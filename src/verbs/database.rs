@@ -1,7 +1,7 @@
 //! The database itself: init, and the verbs of `db`.
 
 use anyhow::Result;
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
@@ -11,19 +11,23 @@ use crate::crud::session::Session;
 use crate::crud::write::{Create, dry_run_note, insert_system};
 use crate::model::audit::Action;
 use crate::model::org::{Org, SYSTEM};
-use crate::model::problem::Problem;
+use crate::model::problem::{Kind as Broken, Problem};
 use crate::model::resource::Resource;
 use crate::model::scalar::Rules;
 use crate::model::value::{Kind, Value};
 use crate::store::checkpoints;
+use crate::store::db::Db;
 use crate::store::invariants;
 use crate::store::location::{Engine, Location};
 use crate::store::migrate::{self, State};
 use crate::store::records::{self, Life, by_key};
+use crate::store::repair;
 use crate::store::schema::{self, Class};
 use crate::store::settings;
 use crate::store::system_log::{self, Level};
+use crate::store::trail::trees;
 use crate::store::tx::Tx;
+use crate::store::values;
 use crate::ui::format::{Head, Listing};
 
 /// Brings the schema to a version, up or down, and fills a new database.
@@ -299,6 +303,30 @@ async fn name_of(s: &mut Session<'_>) -> Result<String> {
     migrate::database_name(s.unchecked_db().await?).await
 }
 
+/// Has the name of the database typed, or given with `--name`: what can't be undone is not answered by `--yes`.
+pub async fn confirm_by_name(s: &mut Session<'_>, m: &ArgMatches, verb: &str, warning: &str) -> Result<()> {
+    let name = name_of(s).await?;
+    let given = match m.get_one::<String>("name") {
+        Some(given) => given.clone(),
+        None if s.dry_run => name.clone(),
+        None if s.ui.style.interactive => {
+            s.ui.status(warning);
+            s.ui.ask(&format!("type '{name}' to {verb} it"), None, |_| Ok(())).await?
+        }
+        None => {
+            let what = if verb == "drop" { "reset" } else { verb };
+            return Err(Problem::usage(format!("db {what} needs the name of the database"))
+                .hint("give it with --name; --yes does not stand for it")
+                .into());
+        }
+    };
+    if given != name {
+        let what = format!("the database is called '{name}', not '{given}'; nothing was changed");
+        return Err(Problem::usage(what).into());
+    }
+    Ok(())
+}
+
 pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let State::At(_) = migrate::state(s.unchecked_db().await?).await? else {
@@ -306,26 +334,8 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .hint("'orgctl init' makes some")
             .into());
     };
-    let name = name_of(s).await?;
-    let given = match m.get_one::<String>("name") {
-        Some(given) => given.clone(),
-        None if s.dry_run => name.clone(),
-        None if s.ui.style.interactive => {
-            let at = s.location.shown();
-            s.ui.status(&format!("this drops everything in {at}, the audit trail too"));
-            s.ui.ask(&format!("type '{name}' to drop it"), None, |_| Ok(())).await?
-        }
-        None => {
-            return Err(Problem::usage("db reset needs the name of what it drops")
-                .hint("give it with --name; --yes does not stand for it")
-                .into());
-        }
-    };
-    if given != name {
-        return Err(
-            Problem::usage(format!("the database is called '{name}', not '{given}'; nothing was dropped")).into()
-        );
-    }
+    let at = s.location.shown();
+    confirm_by_name(s, m, "drop", &format!("this drops everything in {at}, the audit trail too")).await?;
     let migrated = gate::write_unchecked(s, &Migrate { to: Some(0), org: None }).await?;
     s.ui.status(&format!(
         "dropped everything in {} ({} migrations rolled back)",
@@ -358,7 +368,13 @@ pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     for (table, class) in schema::tables() {
         let rights = match (class, table) {
             (_, "schema_migrations") => "SELECT",
-            (_, "audit_heads") => "SELECT, INSERT, UPDATE",
+            // What is not named, only the triggers move.
+            (_, "audit_heads") => "SELECT, INSERT (tree, size, frontier, at), UPDATE (size, frontier, at)",
+            // Their numbers are the database's to give.
+            (_, "actors") => "SELECT, INSERT (kind, key, name, created_at)",
+            (_, "code_counters") => "SELECT, INSERT, UPDATE (next)",
+            // A log that anybody may write to could be filled with what was never signed.
+            (_, "audit_checkpoints") if !m.get_flag("checkpoints") => "SELECT",
             (Class::Recorded | Class::Volatile, _) => "SELECT, INSERT, UPDATE, DELETE",
             // Taking payloads out is for the owner.
             (Class::Journal, "audit_erased") => "SELECT",
@@ -377,30 +393,36 @@ pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 /// Most rows that are named which break a rule by themselves.
 const SHOWN: usize = 100;
 
-/// Everything that must hold: the file, the schema, the rules across rows, and each row by itself.
-pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    // The latest day anywhere: whoever wrote a row may have been east of here.
-    let today = (s.clock.now() + TimeDelta::hours(14)).date_naive();
-    let db = s.db().await?;
-    let mut found = schema::file_faults(db).await?;
-    for line in migrate::status(db).await?.iter().filter(|l| l.changed) {
-        found.push(format!("migration {:04}_{} is not the one that was applied", line.version, line.name));
+/// What does not hold, or why it could not be looked for.
+fn collect(found: &mut Vec<String>, more: Result<Vec<String>>) -> Result<()> {
+    match more {
+        Ok(more) => found.extend(more),
+        Err(e) => match e.downcast_ref::<Problem>() {
+            Some(p) if p.kind == Broken::Integrity => found.push(p.sentence.clone()),
+            _ => return Err(e),
+        },
     }
-    let differences = schema::differences(db).await?;
-    // Rows can be read only where the tables are what they should be.
-    let readable = if differences.is_empty() { crate::model::RESOURCES } else { &[] };
-    found.extend(differences);
-    if !readable.is_empty() {
-        found.extend(invariants::check_all(db).await?);
-        for stored in settings::rows(db, None).await? {
-            if let Some(fault) = stored.fault() {
-                let place = records::org_code(db, stored.org).await?;
-                found.push(format!("setting {} of {place}: {}", stored.key, fault.sentence));
-            }
+    Ok(())
+}
+
+/// Settings, counters and records that break a rule by themselves.
+async fn by_themselves(db: &mut Db, today: NaiveDate) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for org in trees(db).await? {
+        for (kind, next, most) in repair::far_counters(db, org).await? {
+            let place = records::org_code(db, org).await?;
+            found.push(format!(
+                "the codes of {place} for new records of kind {kind} are counted up to {next}, {most} at most can be right: 'orgctl db repair' puts it back"
+            ));
         }
     }
-    for desc in readable.iter().copied() {
+    for stored in settings::rows(db, None).await? {
+        if let Some(fault) = stored.fault() {
+            let place = records::org_code(db, stored.org).await?;
+            found.push(format!("setting {} of {place}: {}", stored.key, fault.sentence));
+        }
+    }
+    for desc in crate::model::RESOURCES.iter().copied() {
         records::each_live(db, desc, |record| {
             for problem in (desc.check)(&record, today) {
                 if found.len() >= SHOWN {
@@ -411,6 +433,37 @@ pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
             Ok(())
         })
         .await?;
+    }
+    Ok(found)
+}
+
+/// Everything that must hold: the file, the schema, the rules across rows, and each row by itself.
+pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    // The latest day anywhere: whoever wrote a row may have been east of here.
+    let today = (s.clock.now() + TimeDelta::hours(14)).date_naive();
+    let db = s.db().await?;
+    let mut found = Vec::new();
+    collect(&mut found, schema::file_faults(db).await)?;
+    match migrate::status(db).await {
+        Ok(lines) => found.extend(
+            lines
+                .iter()
+                .filter(|l| l.changed)
+                .map(|line| format!("migration {:04}_{} is not the one that was applied", line.version, line.name)),
+        ),
+        Err(e) => collect(&mut found, Err(e))?,
+    }
+    let differences = schema::differences(db).await?;
+    // Rows can be read where no table or column is missing; a rule that is gone is one more reason to look at them.
+    let is_structure = |d: &String| d.starts_with("table ") || d.starts_with("column ");
+    let is_readable =
+        !differences.iter().any(|d| is_structure(d) && (d.ends_with("is missing") || d.contains(" has type ")));
+    found.extend(differences);
+    if is_readable {
+        collect(&mut found, values::impossible(db).await)?;
+        collect(&mut found, invariants::check_all(db).await)?;
+        collect(&mut found, by_themselves(db, today).await)?;
     }
     for sentence in &found {
         s.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;

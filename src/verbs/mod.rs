@@ -7,6 +7,7 @@ pub mod dept;
 pub mod diff;
 pub mod org;
 pub mod password;
+pub mod repair;
 pub mod revert;
 pub mod setting;
 pub mod stats;

@@ -139,8 +139,14 @@ fn mend(p: &Place, heads: bool) {
     }
     if heads {
         let nodes = literal(p, &frontier.to_bytes());
-        writeln!(statements, "update audit_heads set size = {}, frontier = {nodes} where tree = 1;", rows.len())
-            .expect("memory");
+        let pending = on(p, "", ", pending = SIZE").replace("SIZE", &rows.len().to_string());
+        let at = "(select at from audit_requests where tree = 1 order by first_seq desc limit 1)";
+        writeln!(
+            statements,
+            "update audit_heads set size = {}, frontier = {nodes}, at = {at}{pending} where tree = 1;",
+            rows.len()
+        )
+        .expect("memory");
     }
     p.sql(&statements).expect("mended");
 }
@@ -355,6 +361,48 @@ const ATTACKS: &[Attack] = &[
         run: |p| same(p, "update branches set city = 'Surat' where code = 'B00004'"),
     },
     Attack {
+        name: "Set the time of a head",
+        done: "the head of ACME is a year ahead: no command could be recorded before then",
+        run: |p| {
+            sql(
+                p,
+                "update audit_heads set at = at + 31536000000000 where tree = 1",
+                "update audit_heads set at = at + interval '365 days' where tree = 1",
+            );
+        },
+    },
+    Attack {
+        name: "Plant a record far ahead",
+        done: "a copy of record 22 is given the number 1000000, which stands in the way of the next",
+        run: |p| {
+            same(
+                p,
+                "insert into audit_records (tree, seq, action, kind, resource_id, salt, payload, leaf)
+                 select tree, 1000000, action, kind, resource_id, salt, payload, leaf from audit_records where tree = 1 and seq = 22",
+            );
+        },
+    },
+    Attack {
+        name: "Plant an erasure",
+        done: "an erasure of record 5 is kept, whose payload is there",
+        run: |p| {
+            let hash = literal(p, &[0; 32]);
+            same(p, &format!("insert into audit_erased (tree, seq, commitment) values (1, 5, {hash})"));
+        },
+    },
+    Attack {
+        name: "Cut off the end with its checkpoints",
+        done: "records 15 to 22 are gone with their commands, the head is computed anew, and the checkpoints in the database are deleted",
+        run: |p| {
+            same(
+                p,
+                "delete from audit_records where tree = 1 and seq > 14; delete from audit_requests where tree = 1 and first_seq > 14;
+                 delete from audit_checkpoints",
+            );
+            mend(p, true);
+        },
+    },
+    Attack {
         name: "Drop a tenant",
         done: "everything of BETA is deleted: its rows, its trail and its checkpoints",
         run: |p| {
@@ -394,28 +442,42 @@ fn each_attack_is_seen_as_the_document_says() {
         let mut text = INTRODUCTION.to_owned();
         let clean = p.run(&format!("audit verify --deep --checkpoint {c} --key {key}"));
         assert_eq!(clean.code, 0, "{}{}", clean.out, clean.err);
+        let last = p.path("home/.config/orgctl/audit.key.last").display().to_string();
+        let shorter = |text: &str| text.replace(&c, "c.txt").replace(&last, "audit.key.last");
         for attack in ATTACKS {
             eprintln!("{}", attack.name);
             (attack.run)(p);
             writeln!(text, "## {}\n\nDone: {}.\n\n```text", attack.name, attack.done).expect("memory");
             let deep = if attack.name == "Change a live row" { " --deep" } else { "" };
             let mut seen = 0;
-            for line in [format!("audit verify{deep}"), format!("audit verify{deep} --checkpoint {c} --key {key}")] {
-                let said = p.run(&line);
+            // First where the signing key is not, and so nothing is remembered; last where it is.
+            let mut elsewhere = p.env.clone();
+            elsewhere.insert("HOME".into(), p.path("elsewhere").display().to_string());
+            let alone = format!("audit verify{deep}");
+            let lines = [
+                (alone.clone(), &elsewhere, ""),
+                (format!("audit verify{deep} --checkpoint {c} --key {key}"), &elsewhere, ""),
+                (alone, &p.env, "   # on the machine of the signing key"),
+            ];
+            for (line, env, note) in lines {
+                if !note.is_empty() && p.run_with_env(&line, &elsewhere, false).code != 0 {
+                    continue;
+                }
+                let said = p.run_with_env(&line, env, false);
                 assert!(matches!(said.code, 0 | 8), "{}: {}{}", attack.name, said.out, said.err);
                 seen += u32::from(said.code == 8);
                 let shown = line.replace(&c, "c.txt").replace(&key, "audit.pub");
-                writeln!(text, "$ orgctl {shown}").expect("memory");
+                writeln!(text, "$ orgctl {shown}{note}").expect("memory");
                 // The list can be long; its first lines tell what an operator reads first.
                 let findings: Vec<&str> = said.out.lines().collect();
                 for found in findings.iter().take(5) {
-                    writeln!(text, "{}", found.replace(&c, "c.txt")).expect("memory");
+                    writeln!(text, "{}", shorter(found)).expect("memory");
                 }
                 if findings.len() > 5 {
                     writeln!(text, "... {} more", findings.len() - 5).expect("memory");
                 }
                 for line in said.err.lines().filter(|l| !l.starts_with("hint: ")) {
-                    writeln!(text, "{}", line.replace(&c, "c.txt")).expect("memory");
+                    writeln!(text, "{}", shorter(line)).expect("memory");
                 }
                 writeln!(text, "[exit {}]", said.code).expect("memory");
             }

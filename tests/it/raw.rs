@@ -56,7 +56,7 @@ pub fn on<'a>(p: &Place, sqlite: &'a str, postgres: &'a str) -> &'a str {
 
 /// Takes the trail's triggers away, as somebody who owns the database could.
 pub fn disarm(p: &Place) {
-    let tables = ["audit_records", "audit_requests", "audit_heads", "actors"];
+    let tables = ["audit_records", "audit_requests", "audit_heads", "audit_erased", "code_counters", "actors"];
     match p.engine {
         Engine::Sqlite => {
             for row in texts(p, "select name from sqlite_schema where type = 'trigger'") {

@@ -247,3 +247,21 @@ fn man_pages_are_those_of_the_tree() {
         assert!(names.contains(&name), "completions/man/{name} belongs to no command");
     }
 }
+
+/// What `db check` holds a PostgreSQL database against is what the migrations make.
+#[test]
+fn the_schema_of_postgresql_is_kept() {
+    use orgctl::store::location::{Location, Opening};
+    let p = crate::harness::Place::new(crate::harness::Engine::Postgres);
+    // Ends with an error while the file is being written anew.
+    let _ = p.run("init");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let text = runtime.block_on(async {
+        let wait = std::time::Duration::from_secs(5);
+        let opening = Opening { create: false, wait, application: "orgctl test".into(), variables: Default::default() };
+        let location = Location::Postgres(p.url.clone());
+        let mut db = orgctl::store::db::Db::open(&location, &opening).await.expect("a connection");
+        orgctl::store::catalogue::text(&mut db).await.expect("a catalogue")
+    });
+    golden("docs/postgres-schema.txt", &text);
+}

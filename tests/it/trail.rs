@@ -71,8 +71,15 @@ fn the_database_refuses_to_change_the_trail() {
         let more: &[&str] = if p.engine == Engine::Sqlite { &sqlite } else { &postgres };
         for sql in changes.iter().chain(more) {
             let said = p.sql(sql).expect_err(sql);
-            let ours =
-                ["can not be changed", "can not be deleted", "can not be replaced", "only grows", "only be appended"];
+            let ours = [
+                "can not be changed",
+                "can not be deleted",
+                "can not be replaced",
+                "only grows",
+                "only be appended",
+                "run forward",
+                "begins empty",
+            ];
             assert!(ours.iter().any(|o| said.contains(o)), "{sql}: {said}");
         }
         p.run("audit verify --deep").ok();

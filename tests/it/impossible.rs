@@ -1,0 +1,236 @@
+//! Values that no command writes, in every column of every table: no command panics at them, and `db check` or
+//! `audit verify` names them.
+
+use crate::harness::{Engine, Place, both};
+use crate::raw::{on, texts};
+
+/// One row at least in every table.
+fn filled(p: &Place) {
+    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
+    p.run("branch create --code PUN01 --name Pune --parent MUM01").ok();
+    p.run("dept create --name Finance --budget 100 --branch MUM01").ok();
+    p.run("user create --name 'Asha Rao' --email asha@acme.example --branch MUM01 --dob 1990-02-03").ok();
+    p.run("user assign-branch asha@acme.example --branch PUN01").ok();
+    p.run("user invite asha@acme.example").ok();
+    for word in ["tumbling-violet-harbour-19", "quiet-copper-lantern-84"] {
+        p.run_with("user passwd asha@acme.example --password-stdin", word).ok();
+    }
+    p.run("setting set password.min_length 20 --org ACME").ok();
+    p.run("audit keygen").ok();
+    p.run("audit checkpoint").ok();
+    p.run("branch delete PUN01 --force --yes");
+    p.run(&format!("audit archive --before 2026-12-01 --out {} --dry-run", p.path("a.gz").display()));
+}
+
+/// Guards gone: triggers, and on PostgreSQL the rules of columns and the width of numbers.
+fn unguarded(p: &Place) {
+    match p.engine {
+        Engine::Sqlite => {
+            for row in texts(p, "select name from sqlite_schema where type = 'trigger'") {
+                p.sql(&format!("drop trigger {}", row[0])).expect("dropped");
+            }
+        }
+        Engine::Postgres => {
+            let rules =
+                "select format('alter table %s drop constraint %I', conrelid::regclass, conname) from pg_constraint c
+                           join pg_class t on t.oid = c.conrelid join pg_namespace n on n.oid = t.relnamespace
+                          where contype in ('c', 'f') and nspname = 'orgctl' and conparentid = 0";
+            let triggers = "select format('alter table %I disable trigger user', tablename) from pg_tables where schemaname = 'orgctl'";
+            for row in texts(p, rules).iter().chain(&texts(p, triggers)) {
+                p.sql(&row[0]).expect("gone");
+            }
+            p.sql("alter table departments alter column budget type numeric").expect("wide");
+        }
+    }
+}
+
+/// Every table with its columns: name and type.
+fn catalogue(p: &Place) -> Vec<(String, Vec<(String, String)>)> {
+    let sql = on(
+        p,
+        "select m.name, c.name, lower(c.type) from sqlite_schema m, pragma_table_xinfo(m.name) c
+          where m.type = 'table' and m.name not like '%search%' and m.name not like 'sqlite%'
+            and c.hidden = 0 and c.name <> 'row_id' order by m.name, c.cid",
+        "select table_name::text, column_name::text, data_type::text from information_schema.columns
+          where table_schema = 'orgctl' and is_generated = 'NEVER' order by table_name, ordinal_position",
+    );
+    let mut tables: Vec<(String, Vec<(String, String)>)> = Vec::new();
+    for row in texts(p, sql) {
+        match tables.last_mut() {
+            Some((table, columns)) if *table == row[0] => columns.push((row[1].clone(), row[2].clone())),
+            _ => tables.push((row[0].clone(), vec![(row[1].clone(), row[2].clone())])),
+        }
+    }
+    tables
+}
+
+/// Values that the type of a column takes, and no rule of ours.
+fn values(engine: Engine, ty: &str) -> &'static [&'static str] {
+    match (engine, ty) {
+        (Engine::Sqlite, "integer") => &["-9223372036854775808", "9223372036854775807", "-99", "253402300800000000"],
+        (Engine::Sqlite, "text") => &["cast(x'ff' as text)", "''", "'{'", "'2026-02-31'"],
+        (Engine::Sqlite, _) => &["x''", "x'00'", "zeroblob(33)", "zeroblob(15)"],
+        (_, "timestamp with time zone") => &["'infinity'", "'-infinity'", "'294276-12-31Z'", "'4713-01-01 BC'"],
+        (_, "date") => &["'infinity'", "'-infinity'", "'5874897-12-31'", "'4713-01-01 BC'"],
+        (_, "bigint") => &["-9223372036854775808", "9223372036854775807", "-99", "0"],
+        (_, "integer") => &["-2147483648", "2147483647", "-99", "7"],
+        (_, "numeric") => &["'NaN'", "'1e30'", "'Infinity'", "'0.00001'"],
+        (_, "inet") => &["'10.0.0.0/8'", "'::/0'", "'10.0.0.1/31'", "'fe80::/64'"],
+        (_, "uuid") => &["'ffffffff-ffff-ffff-ffff-ffffffffffff'"],
+        (_, "bytea") => &["''", "'\\x00'", "decode(repeat('00', 33), 'hex')", "decode(repeat('00', 15), 'hex')"],
+        (_, "text") => &["''", "'{'", "E'\\u0001'", "repeat('x', 30000)"],
+        _ => &[],
+    }
+}
+
+/// Runs as somebody whom no rule binds.
+fn force(p: &Place, sql: &str) -> Result<(), String> {
+    p.sql(&format!("{}{sql}", on(p, "pragma ignore_check_constraints = on; pragma foreign_keys = off; ", "")))
+}
+
+fn keep(p: &Place, table: &str) -> String {
+    format!("{}{table}", on(p, "keep_", "public.keep_"))
+}
+
+/// The newest row of a table is changed.
+fn set(p: &Place, table: &str, changes: &[(String, &str)]) -> Result<(), String> {
+    let changes: Vec<String> = changes.iter().map(|(c, v)| format!("\"{c}\" = {v}")).collect();
+    let key = texts(
+        p,
+        &on(
+            p,
+            "select name, '' from pragma_table_xinfo('TABLE') where pk > 0 order by pk",
+            "select a.attname::text, '' from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
+              where i.indisprimary and i.indrelid = 'TABLE'::regclass order by a.attnum",
+        )
+        .replace("TABLE", table),
+    );
+    let key: Vec<String> = key.into_iter().map(|r| r[0].clone()).collect();
+    let key = key.join(", ");
+    let newest = format!("select {key} from {table} order by {} limit 1", key.replace(", ", " desc, ") + " desc");
+    force(p, &format!("update {table} set {} where ({key}) = ({newest})", changes.join(", ")))
+}
+
+fn restore(p: &Place, table: &str, columns: &[(String, String)]) {
+    let list: Vec<String> = columns.iter().map(|(c, _)| format!("\"{c}\"")).collect();
+    let (list, kept) = (list.join(", "), keep(p, table));
+    force(p, &format!("delete from {table}; insert into {table} ({list}) select {list} from {kept}"))
+        .unwrap_or_else(|e| panic!("{table}: {e}"));
+}
+
+/// What is run while a value is there, a few for each.
+const COMMANDS: &[&str] = &[
+    "user list --all -o json",
+    "branch list --all --with-deleted -o csv",
+    "dept list --all",
+    "org list --all -o json",
+    "user show asha@acme.example -o json",
+    "branch show MUM01",
+    "dept show DEPT-001 --with-deleted",
+    "user history asha@acme.example",
+    "branch history MUM01 -o json",
+    "audit list --all -o json",
+    "audit verify",
+    "audit verify --deep",
+    "user stats",
+    "org stats -o json",
+    "audit stats",
+    "audit export --org ACME",
+    "user export -o csv",
+    "user find asha",
+    "setting list --org ACME",
+    "user dossier asha@acme.example",
+    "branch list --as-of 2026-11-21T00:00:00Z",
+    "audit diff --from 2026-11-20",
+    "user update asha@acme.example --city Pune --dry-run",
+    "branch update MUM01 --city Pune --dry-run",
+    "dept create --name More --dry-run",
+    "org create --code NEW --name New --dry-run",
+    "db status",
+    "db repair --dry-run",
+    "audit log list",
+    "audit checkpoint --dry-run",
+    "user check-password asha@acme.example --password-stdin",
+    "audit prove 2",
+];
+
+#[test]
+fn no_stored_value_makes_a_command_panic() {
+    both(|p| {
+        filled(p);
+        unguarded(p);
+        let tables = catalogue(p);
+        assert!(tables.len() >= 18, "{tables:?}");
+        for (table, columns) in &tables {
+            let list: Vec<String> = columns.iter().map(|(c, _)| format!("\"{c}\"")).collect();
+            p.sql(&format!("create table {} as select {} from {table}", keep(p, table), list.join(", ")))
+                .expect("kept");
+        }
+        let mut turn = 0;
+        for (table, columns) in &tables {
+            for (i, (column, ty)) in columns.iter().enumerate() {
+                let values = values(p.engine, ty);
+                // Another of the values for each column: over the tables each type meets all of its own.
+                for value in values.iter().cycle().skip(i).take(1) {
+                    if set(p, table, &[(column.clone(), value)]).is_err() {
+                        continue;
+                    }
+                    let line = COMMANDS[turn % COMMANDS.len()];
+                    turn += 1;
+                    let said = p.run_with(line, "x");
+                    let what = format!("{table}.{column} = {value}: {line}\n{}", said.err);
+                    assert!(matches!(said.code, 0 | 1 | 3 | 4 | 6 | 8), "{what}");
+                    assert!(!said.err.contains("panicked"), "{what}");
+                    restore(p, table, columns);
+                }
+            }
+        }
+    });
+}
+
+/// All columns of a row at once: each is named with its table and row.
+#[test]
+fn impossible_values_are_named() {
+    both(|p| {
+        filled(p);
+        unguarded(p);
+        let clean = p.run("db check").out;
+        assert!(!clean.contains("row with"), "{clean}");
+        let tables = catalogue(p);
+        for (table, columns) in &tables {
+            let list: Vec<String> = columns.iter().map(|(c, _)| format!("\"{c}\"")).collect();
+            p.sql(&format!("create table {} as select {} from {table}", keep(p, table), list.join(", ")))
+                .expect("kept");
+        }
+        for (table, columns) in tables.iter().filter(|(t, _)| t != "schema_migrations") {
+            let told = |ty: &str, column: &str| match p.engine {
+                Engine::Sqlite => {
+                    ty == "text" || column.ends_with("at") || column.ends_with("_until") || column == "version"
+                }
+                Engine::Postgres => {
+                    matches!(ty, "timestamp with time zone" | "date" | "numeric" | "inet") || column == "version"
+                }
+            };
+            let trail = matches!(table.as_str(), "audit_records" | "audit_requests");
+            let changes: Vec<(String, &str)> = columns
+                .iter()
+                .filter(|(c, ty)| told(ty, c) && !(trail && (p.engine == Engine::Sqlite && ty == "text")))
+                .filter_map(|(c, ty)| Some((c.clone(), *values(p.engine, ty).first()?)))
+                .collect();
+            if changes.is_empty() || set(p, table, &changes).is_err() {
+                continue;
+            }
+            let said = p.run("db check");
+            assert_eq!(said.code, 8, "{table}: {}{}", said.out, said.err);
+            for (column, value) in &changes {
+                let is_named = said.out.lines().any(|l| {
+                    l.starts_with(&format!("table {table}, row with "))
+                        && l.contains(&format!("the value of {column} c"))
+                });
+                assert!(is_named, "{table}.{column} = {value} is not named:\n{}", said.out);
+            }
+            restore(p, table, columns);
+        }
+    });
+}

@@ -463,10 +463,18 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         Some(_) => chosen(s, desc, true)?,
         // What the database joins of other columns is told by these.
         None => {
-            let is_told = |c: &Column| c.list.is_some() || c.field.is_some_and(|f| f.parts().is_none());
+            // And who is deleted where such are among them: a file that does not tell would bring them back.
+            let is_gone = |c: &Column| query.life != Life::Live && c.name == "deleted_at";
+            // Whether a pending invitation is what somebody came by, no field alone tells.
+            let is_state = |c: &Column| is_gone(c) || (c.name == "status" && desc.field("invited_at").is_some());
+            let is_told = |c: &Column| c.list.is_some() || c.field.is_some_and(|f| f.parts().is_none()) || is_state(c);
             query.columns.into_iter().filter(is_told).collect()
         }
     };
+    let tells_state = |c: &Column| c.name == "status" || c.name.starts_with("deleted");
+    if query.life != Life::Live && !query.columns.iter().any(tells_state) {
+        s.ui.status("note: without a column status or deleted_at nothing tells the deleted ones from the others");
+    }
     if with_hashes {
         query.columns.push(records::password_column());
         let org = s.the_org().await?;

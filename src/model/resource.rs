@@ -363,6 +363,22 @@ impl Record {
     pub fn validate(&self, today: NaiveDate) -> Result<(), Problem> {
         self.faults(today).into_iter().next().map_or(Ok(()), Err)
     }
+    /// What its state derives to (DOMAIN.md, section 0), as `store/state.rs` says it in SQL.
+    pub fn status(&self, at: DateTime<Utc>) -> &'static str {
+        let is = |column| self.get(column).as_bool() == Some(true);
+        let is_by = |column, then| self.get(column).as_time().is_some_and(|t| t <= then);
+        if !self.meta.is_live() {
+            "deleted"
+        } else if !is("is_active") {
+            "inactive"
+        } else if is("blocked") && !is_by("blocked_until", at) {
+            "blocked"
+        } else if is_by("invited_at", self.meta.created_at) && self.get("accepted_at").is_null() {
+            "invited"
+        } else {
+            "active"
+        }
+    }
     /// The natural key, as messages name the record.
     pub fn key(&self) -> String {
         self.get(self.desc.key().column).to_text()

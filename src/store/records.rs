@@ -673,6 +673,11 @@ pub fn for_people(column: Column) -> Column {
     Column { expr: format!("{} || coalesce(' (' || {name} || ')', '')", column.expr), kind: Kind::Text, ..column }
 }
 
+/// The words that the status of a kind's records can be.
+pub fn status_words(desc: &Descriptor) -> &'static [&'static str] {
+    state::of(desc).1
+}
+
 /// The hash of a user's password: in no list, and in an export only where it is asked for.
 pub fn password_column() -> Column {
     Column {

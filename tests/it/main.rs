@@ -46,6 +46,7 @@ mod setting;
 mod signals;
 mod spreadsheets;
 mod sqlite_faults;
+mod states;
 mod stored_hashes;
 mod stories;
 mod stray_quotes;

@@ -5,6 +5,7 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
 use super::source::Source;
+use super::state::StateColumn;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource;
 use crate::model::resource::{Descriptor, Field};
@@ -22,6 +23,8 @@ pub struct Mapping {
     pub credential: Option<CredentialColumn>,
     /// The column that gives several records of another kind.
     pub list: Option<ListColumn>,
+    /// Columns that tell the state of records.
+    pub states: Vec<StateColumn>,
 }
 
 /// A column that gives several records of another kind.
@@ -137,7 +140,7 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
     let mut columns: Vec<Option<String>> = Vec::new();
     let mut credential: Option<CredentialColumn> = None;
     let mut list: Option<(ListColumn, &str)> = None;
-    let (mut lookups, mut unknown) = (Vec::new(), Vec::new());
+    let (mut lookups, mut unknown, mut states) = (Vec::new(), Vec::new(), Vec::new());
     for (i, name) in header.iter().enumerate() {
         let name = name.trim();
         if let Some(found) = CredentialColumn::of(desc, i, mapped[i].unwrap_or(name)) {
@@ -155,6 +158,11 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
                     .hint("rename or remove one of them")
                     .into());
             }
+            columns.push(None);
+            continue;
+        }
+        if let Some(state) = StateColumn::of(desc, i, mapped[i].unwrap_or(name), m.get_flag("ignore-unknown")) {
+            states.push(state);
             columns.push(None);
             continue;
         }
@@ -208,7 +216,7 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
         list.tells_first = true;
         columns[list.at] = Some(first.name().to_owned());
     }
-    Ok(Mapping { columns, lookups, credential, list: list.map(|(l, _)| l) })
+    Ok(Mapping { columns, lookups, credential, list: list.map(|(l, _)| l), states })
 }
 
 pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(String, String)>> {

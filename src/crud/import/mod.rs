@@ -17,6 +17,7 @@ mod passwords;
 mod report;
 mod rows;
 mod source;
+mod state;
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -40,6 +41,7 @@ use self::passwords::{reset_passwords, used_before};
 use self::report::tell;
 use self::rows::{GivenCredential, Making, Order, Parsed, Plan, without_reference};
 use self::source::{MOST, MOST_OF_DEVICE, PASS_OVER, Rows, Source, Spool, unreadable};
+use self::state::StateColumn;
 use super::gate::{self, Verb};
 use super::input::not_system;
 use super::remove::{self, Mode};
@@ -91,6 +93,8 @@ pub struct Import {
     pub credential: Option<CredentialColumn>,
     /// The column that gives several records of another kind.
     pub list: Option<ListColumn>,
+    /// Columns that tell the state of records.
+    pub states: Vec<StateColumn>,
     /// Users that are there get the passwords of the file too.
     pub reset_passwords: bool,
     /// The file is the whole truth about who is there.
@@ -153,6 +157,8 @@ impl Import {
         let key = field(&self.key)?;
         let mut plan = Plan::new(desc, self.source.clone(), columns, constants, key, &self.lookups, rules)?;
         plan.credential = self.credential;
+        plan.states.clone_from(&self.states);
+        plan.is_feed = self.feed.is_some();
         if let (Some(list), Some(field)) = (self.list, desc.fields.iter().find(|f| desc.list_of(f).is_some())) {
             let target = field.target().and_then(resource).ok_or_else(|| anyhow::anyhow!("a list of nothing"))?;
             plan.list = Some((list, Reference { field, target, by: None }));
@@ -191,6 +197,7 @@ impl Import {
             let is_same = matches.iter_mut().zip(&piece).filter_map(|(m, p)| Some((m.as_mut()?, p)));
             lists::hold(tx, stage.org(), is_same.filter(|(m, _)| m.is_same).collect()).await?;
         }
+        self.check_states(tx, plan, &mut piece, &held, &matches).await?;
         let mut ids = tx.new_ids(matches.iter().filter(|m| m.is_none()).count()).into_iter();
         let (mut rejects, mut staged, mut changed, mut passwords) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for ((row, found), (key, values)) in piece.into_iter().zip(matches).zip(held) {
@@ -483,6 +490,7 @@ impl Verb for Import {
             let by_key = |f: &&&Field| !plan.references.iter().any(|r| r.by.is_some() && r.field.column == f.column);
             let given = plan.columns.iter().flatten().chain(plan.constants.iter().map(|(f, _)| f));
             held.extend(given.filter(by_key));
+            held.extend(desc.field("is_active").filter(|_| plan.status_sets_active()));
         }
         let (keys, references) = ((plan.key, plan.others.clone()), plan.references.clone());
         let mut stage = Stage::new(tx.db, desc, self.org, keys, references, &held, rules).await?;
@@ -726,7 +734,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     if let Some(first) = header.first_mut().filter(|_| source.is_safe) {
         *first = first.trim_start_matches(SAFE).to_owned();
     }
-    let Mapping { mut columns, lookups, credential, list } = map_columns(desc, &header, m)?;
+    let Mapping { mut columns, lookups, credential, list, states } = map_columns(desc, &header, m)?;
     let mode = match org {
         Some(org) => remove::mode_in(s, desc, org, m).await?,
         None => Mode::Protect,
@@ -786,6 +794,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     if feed.is_some()
         && !columns.iter().flatten().any(|c| says_active(c))
         && !constants.iter().any(|(c, _)| says_active(c))
+        && !states.iter().any(StateColumn::is_status)
     {
         // Who is in the file is with the organisation, and comes back where he or she had left.
         constants.push(("is_active".into(), "yes".into()));
@@ -840,6 +849,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         rejects,
         credential,
         list,
+        states,
         reset_passwords,
         feed,
         mode,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::csv_reader::{KeyTest, Layout, What};
 use super::mapping::{CredentialColumn, ListColumn, is_reject_column};
 use super::source::{self, Rows, Source};
+use super::state::StateColumn;
 use crate::model::audit::{self, Action, Payload};
 use crate::model::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
@@ -53,6 +54,10 @@ pub struct Plan {
     pub list: Option<(ListColumn, Reference)>,
     /// Fields of rows that references of others are looked up by.
     pub named: Vec<&'static Field>,
+    /// Columns that tell the state of records.
+    pub states: Vec<StateColumn>,
+    /// The file is the whole truth about who is there.
+    pub is_feed: bool,
     /// A new record before anything is given: its defaults.
     pub blank: Vec<Value>,
     /// The column that holds what users sign in with.
@@ -88,6 +93,8 @@ pub struct Parsed {
     pub credential: Option<GivenCredential>,
     /// Members of its list besides the first, as the target's key keeps them.
     pub listed: Vec<String>,
+    /// The status that it says its record to have.
+    pub status: Option<&'static str>,
 }
 
 /// What a row says of a credential.
@@ -136,6 +143,8 @@ impl Plan {
             references: references.collect(),
             list: None,
             named: Vec::new(),
+            states: Vec::new(),
+            is_feed: false,
             blank: blank.collect::<Result<_>>()?,
             credential: None,
             params: Params::default(),
@@ -183,8 +192,13 @@ impl Plan {
             as_new: None,
             credential: None,
             listed: Vec::new(),
+            status: None,
         };
-        match self.values(row).and_then(|values| Ok((self.credential(row, &values)?, values))) {
+        let read = self.values(row).and_then(|mut values| {
+            parsed.status = self.state(row, &mut values)?;
+            Ok((self.credential(row, &values)?, values))
+        });
+        match read {
             Ok((credential, values)) => {
                 parsed.credential = credential;
                 parsed.listed = self.listed(row, &values);
@@ -332,7 +346,7 @@ impl Plan {
 
     /// Rules that a new record must keep and that need no other row.
     pub fn check_new(&self, number: u64, line: u64, values: &[(&'static Field, Value)]) -> Option<Reject> {
-        let mut record = Record { desc: self.desc, meta: self.meta(), values: self.blank.clone() };
+        let mut record = self.blank_record();
         for (field, value) in values.iter().filter(|(f, _)| f.target().is_none()) {
             record.set(field.column, value.clone());
         }
@@ -354,6 +368,11 @@ impl Plan {
         let column = whole.or(field).unwrap_or(self.key);
         let is_missing = p.sentence.ends_with(" must not be empty");
         self.reject(number, line, Some(column), if is_missing { "required" } else { p.kind.word() }, p.sentence)
+    }
+
+    /// A new record before anything is given.
+    pub fn blank_record(&self) -> Record {
+        Record { desc: self.desc, meta: self.meta(), values: self.blank.clone() }
     }
 
     /// What a new record has besides its fields, as far as a rule may ask.

@@ -76,11 +76,13 @@ pub struct Problem {
     pub hints: Vec<String>,
     /// The field at fault, where there is one: import reports and JSON errors name it.
     pub field: Option<&'static str>,
+    /// What the database itself said, where it was the one that found the fault in a row.
+    pub rule: Option<String>,
 }
 
 impl Problem {
     pub fn new(kind: Kind, sentence: impl Into<String>) -> Problem {
-        Problem { kind, sentence: sentence.into(), hints: Vec::new(), field: None }
+        Problem { kind, sentence: sentence.into(), hints: Vec::new(), field: None, rule: None }
     }
     pub fn failed(s: impl Into<String>) -> Problem {
         Problem::new(Kind::Failed, s)
@@ -115,6 +117,11 @@ impl Problem {
             Some(h) => self.hint(h),
             None => self,
         }
+    }
+    #[must_use]
+    pub fn rule(mut self, rule: impl Into<String>) -> Problem {
+        self.rule = Some(rule.into());
+        self
     }
     #[must_use]
     pub fn field(mut self, field: &'static str) -> Problem {

@@ -312,11 +312,16 @@ pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
         "40P01" | "40001" => Problem::failed("two commands stood in each other's way; nothing was changed")
             .hint("run the command again")
             .into(),
-        "23505" => Problem::conflict("another record already has this key").into(),
-        "23503" => Problem::conflict("a record refers to one that does not exist in its organisation").into(),
-        "23502" | "23514" | "22001" | "22021" => Problem::invalid("a value breaks a rule of the database").into(),
+        "23505" => Problem::conflict("another record already has this key").rule(message).into(),
+        "23503" => {
+            Problem::conflict("a record refers to one that does not exist in its organisation").rule(message).into()
+        }
         // Raised by our own triggers.
-        "P0001" => Problem::denied(message).into(),
+        "P0001" => Problem::denied(message.clone()).rule(message).into(),
+        // Integrity constraints, data exceptions, and what is too large for an index.
+        _ if ["23", "22", "54"].iter().any(|class| code.starts_with(class)) => {
+            Problem::invalid("a value breaks a rule of the database").rule(message).into()
+        }
         _ => anyhow::Error::new(sqlx::Error::Database(e)).context("the database refused a statement"),
     }
 }

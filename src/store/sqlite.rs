@@ -393,15 +393,16 @@ fn damaged(path: &Path) -> anyhow::Error {
 }
 
 fn constraint(code: i32, message: &str) -> anyhow::Error {
-    match code {
+    let problem = match code {
         // SQLITE_CONSTRAINT_UNIQUE, _PRIMARYKEY, _ROWID
-        2067 | 1555 | 2579 => Problem::conflict("another record already has this key").into(),
+        2067 | 1555 | 2579 => Problem::conflict("another record already has this key"),
         // SQLITE_CONSTRAINT_FOREIGNKEY
-        787 => Problem::conflict("a record refers to one that does not exist in its organisation").into(),
+        787 => Problem::conflict("a record refers to one that does not exist in its organisation"),
         // SQLITE_CONSTRAINT_TRIGGER: our own sentences
-        1811 => Problem::denied(message.to_owned()).into(),
-        _ => Problem::invalid("a value breaks a rule of the database").into(),
-    }
+        1811 => Problem::denied(message.to_owned()),
+        _ => Problem::invalid("a value breaks a rule of the database"),
+    };
+    problem.rule(message).into()
 }
 
 /// Who holds the write lock, in words, by asking the kernel about the lock byte in the `-shm` file

@@ -18,6 +18,7 @@ use super::hold::Holder;
 use super::load::Loader;
 use super::records;
 use super::sql::{Sql, quoted};
+use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Mark};
 use crate::model::scalar::Rules;
 use crate::model::value::{Kind, Value};
@@ -395,6 +396,18 @@ impl Stage {
         self.loader.flush(db).await
     }
 
+    /// Notes a row that the database refused.
+    pub async fn refuse(&mut self, db: &mut Db, number: u64, column: Option<&str>, problem: &Problem) -> Result<()> {
+        let mut sql = Sql::new("insert into import_rejects (n, line, field, code, reason) select n, line, ");
+        let reason = match &problem.rule {
+            Some(rule) if *rule != problem.sentence => format!("{}: {rule}", problem.sentence),
+            _ => problem.sentence.clone(),
+        };
+        sql.bind(Value::from(column.map(str::to_owned))).push(", ").bind(problem.kind.word()).push(", ").bind(reason);
+        sql.push(" from import_rows where n = ").bind(i64::try_from(number)?).push(" on conflict do nothing");
+        db.execute(sql).await.map(drop)
+    }
+
     /// Notes rejected rows. The first reason of a row stands.
     pub async fn reject(&mut self, db: &mut Db, rejects: &[Reject]) -> Result<()> {
         for some in rejects.chunks(TOGETHER) {
@@ -626,4 +639,5 @@ const CODES: &[&str] = &[
     "reference_rejected",
     "spreadsheet",
     "repeated_header",
+    "denied",
 ];

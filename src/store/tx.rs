@@ -65,6 +65,7 @@ pub struct Origin {
     pub zone: Zone,
 }
 
+#[derive(Clone)]
 struct Head {
     frontier: Frontier,
     first: Option<Request>,
@@ -90,6 +91,7 @@ pub fn takes_people(target: &Descriptor) -> bool {
 }
 
 /// The `audit_requests` row that a tree gets at commit.
+#[derive(Clone)]
 struct Request {
     first_seq: u64,
     salt: [u8; 16],
@@ -111,6 +113,14 @@ pub struct Finished {
     pub words: String,
     /// What [`Chain::append`] made.
     pub audit: Vec<Value>,
+}
+
+/// What [`Tx::savepoint`] remembers.
+pub struct Savepoint {
+    heads: BTreeMap<i32, Head>,
+    touched: usize,
+    filled: usize,
+    actor_id: Option<i64>,
 }
 
 /// Where the new records of one kind and organisation go.
@@ -912,6 +922,72 @@ impl<'a> Tx<'a> {
         }
         self.are_loading = false;
         Ok(())
+    }
+
+    /// A place to come back to: what is written from here on may be undone alone.
+    pub async fn savepoint(&mut self) -> Result<Savepoint> {
+        self.flush().await?;
+        self.db.script("SAVEPOINT part".into()).await?;
+        let (heads, touched, filled) = (self.heads.clone(), self.touched.len(), self.filled.len());
+        Ok(Savepoint { heads, touched, filled, actor_id: self.actor_id })
+    }
+
+    /// Keeps what was written since.
+    pub async fn release(&mut self, _: Savepoint) -> Result<()> {
+        self.flush().await?;
+        self.db.script("RELEASE SAVEPOINT part".into()).await
+    }
+
+    /// Undoes what was written since.
+    pub async fn roll_back_to(&mut self, savepoint: Savepoint) -> Result<()> {
+        self.waiting_rows.clear();
+        self.waiting_audit.clear();
+        self.heads = savepoint.heads;
+        self.touched.truncate(savepoint.touched);
+        self.filled.truncate(savepoint.filled);
+        self.actor_id = savepoint.actor_id;
+        self.are_loading = false;
+        self.db.script("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part".into()).await
+    }
+
+    /// Takes back what was appended to trees since, which nobody has written.
+    pub fn forget_appended(&mut self, savepoint: &Savepoint) {
+        self.heads.clone_from(&savepoint.heads);
+    }
+
+    /// Writes new rows, without their audit records, to find those that the database refuses: halves of what is refused
+    /// are tried again, down to the row. To be undone by [`Tx::roll_back_to`].
+    pub async fn probe(&mut self, loaders: &mut Loaders, rows: Vec<Finished>) -> Result<Vec<(Uuid, Problem)>> {
+        let mut refused = Vec::new();
+        let mut waiting = vec![rows];
+        while let Some(mut some) = waiting.pop() {
+            self.db.script("SAVEPOINT probe".into()).await?;
+            let mut written: Vec<Vec<Value>> = some.iter().map(|row| row.stored.clone()).collect();
+            if self.db.is_postgres() && loaders.words.is_some() {
+                written.iter_mut().zip(&some).for_each(|(stored, row)| stored.push(row.words.as_str().into()));
+            }
+            let done = match loaders.rows.gather(self.db, &written).await {
+                Ok(_) => loaders.rows.flush(self.db).await,
+                Err(e) => Err(e),
+            };
+            let Err(e) = done else {
+                self.db.script("RELEASE SAVEPOINT probe".into()).await?;
+                continue;
+            };
+            let problem = e.downcast::<Problem>()?;
+            if problem.rule.is_none() {
+                return Err(problem.into());
+            }
+            self.db.script("ROLLBACK TO SAVEPOINT probe; RELEASE SAVEPOINT probe".into()).await?;
+            match some.as_slice() {
+                [only] => refused.push((only.stored[1].as_uuid().unwrap_or_default(), problem)),
+                _ => {
+                    let half = some.split_off(some.len() / 2);
+                    waiting.extend([half, some]);
+                }
+            }
+        }
+        Ok(refused)
     }
 
     /// The canonical text of what all records of this transaction have in common.

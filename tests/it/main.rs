@@ -7,6 +7,7 @@ mod branch_story;
 mod completion;
 mod concurrency;
 mod config;
+mod database_rules;
 mod database_urls;
 mod days;
 mod deletion;

@@ -13,6 +13,7 @@ use crate::store::tx::Tx;
 use anyhow::Result;
 
 /// A record to be made, if a row that is loaded refers to it.
+#[derive(Clone)]
 pub struct Missing {
     /// The references that mean it: which, and the word that they give.
     words: Vec<(usize, String)>,

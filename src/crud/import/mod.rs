@@ -13,6 +13,7 @@ mod lists;
 mod mapping;
 mod missing;
 mod passwords;
+mod probe;
 
 mod report;
 mod rows;
@@ -103,6 +104,9 @@ pub struct Import {
     pub mode: Mode,
     /// Departments and branches that rows refer to are made where they are not there.
     pub create_missing: bool,
+    /// The database refused a row: which, is to be found before rows are written.
+    #[serde(skip)]
+    probes: bool,
     #[serde(skip)]
     progress: Progress,
 }
@@ -340,7 +344,7 @@ impl Import {
         let mut meta = blank(tx, plan.desc, org, uuid::Uuid::nil(), &plan.rules)?.meta;
         meta.created_by = tx.actor().await?;
         meta.updated_by = meta.created_by;
-        let making = Making { meta, chain: tx.lend_chain(org).await? };
+        let making = Making { meta, chain: tx.lend_chain(org).await?, is_trial: false };
         let worker = {
             let plan = Arc::clone(plan);
             spawn_blocking(move || rows::make_all(&plan, making, &mut verdicts, &made))
@@ -391,6 +395,7 @@ impl Import {
         stage: &Stage,
         are_new: bool,
         report: &mut Report,
+        mut refused: Option<&mut Vec<(u64, Problem)>>,
     ) -> Result<()> {
         let total = stage.good(tx.db, are_new).await?;
         if total == 0 {
@@ -415,57 +420,92 @@ impl Import {
             let there = if are_new { Vec::new() } else { records::with_ids(tx.db, plan.desc, self.org, &ids).await? };
             done += rows.len() as u64;
             let mut resets = Vec::new();
-            for (verdict, values, credential) in rows {
-                let set = |record: &mut Record| {
-                    for (field, value) in values {
-                        record.set(field.column, value);
-                    }
-                };
-                if are_new {
-                    let org = tx.new_org_number().await?;
-                    let mut record = blank(tx, plan.desc, org, verdict.id, &plan.rules)?;
-                    set(&mut record);
-                    tx.insert_later(plan.desc, org, verdict.id, record.values).await?;
-                    report.created += 1;
+            for row in rows {
+                let number = row.0.number;
+                let Some(refused) = refused.as_deref_mut() else {
+                    self.write_row(tx, plan, stage, report, &there, row, &mut resets).await?;
                     continue;
-                }
-                let before = there.iter().find(|r| r.meta.id == verdict.id);
-                let before = before.ok_or_else(|| anyhow::anyhow!("a record went away under the lock"))?;
-                let mut after = before.clone();
-                set(&mut after);
-                if before.get("is_active") != after.get("is_active") && after.get("is_active").as_bool() == Some(false)
-                {
-                    report.leaving.push(before.clone());
-                }
-                let action = action_of(before, &after);
-                let changed = tx.update(before, after, action).await?;
-                let now = changed.as_ref().unwrap_or(before);
-                if self.feed.is_some() && feed::loses_access(before, now, tx.at()) {
-                    report.losing.push(before.meta.id);
-                }
-                let has_list = plan.list.is_some() && lists::fill(tx, stage, now, verdict.number).await?;
-                let changed = changed.or_else(|| has_list.then(|| before.clone()));
-                if let (Some(feed), Some(changed)) = (&mut report.feed, &changed)
-                    && feed.movers.len() < SHOWN_OF_FEED
-                {
-                    let fields = before.desc.fields.iter().filter(|f| before.get(f.column) != changed.get(f.column));
-                    let lists = before.desc.lists.iter().filter(|_| has_list).map(|l| l.name);
-                    let fields: Vec<&str> = fields.map(Field::name).chain(lists).collect();
-                    feed.movers.push(format!("{}: {}", changed.title(), fields.join(", ")));
-                }
-                match credential.filter(|_| self.reset_passwords) {
-                    Some(credential) => {
-                        resets.push((changed.clone().unwrap_or_else(|| before.clone()), credential, changed.is_some()));
+                };
+                let savepoint = tx.savepoint().await?;
+                let written = match self.write_row(tx, plan, stage, report, &there, row, &mut resets).await {
+                    Ok(()) => tx.flush().await,
+                    Err(e) => Err(e),
+                };
+                match written {
+                    Ok(()) => tx.release(savepoint).await?,
+                    Err(e) if probe::is_about_a_row(&e) => {
+                        tx.roll_back_to(savepoint).await?;
+                        refused.push((number, e.downcast::<Problem>()?));
                     }
-                    None if changed.is_some() => report.updated += 1,
-                    None => report.unchanged += 1,
+                    Err(e) => return Err(e),
                 }
+            }
+            if refused.is_some() {
+                resets.clear();
             }
             reset_passwords(tx, plan, resets, report).await?;
             self.progress.set(done);
         }
         drop(send);
         worker.await?
+    }
+
+    /// Writes what one row says: a change, or a new organisation.
+    #[allow(clippy::too_many_arguments)] // what a row meets on its way
+    async fn write_row(
+        &self,
+        tx: &mut Tx<'_>,
+        plan: &Plan,
+        stage: &Stage,
+        report: &mut Report,
+        there: &[Record],
+        (verdict, values, credential): rows::Picked,
+        resets: &mut Vec<(Record, GivenCredential, bool)>,
+    ) -> Result<()> {
+        let set = |record: &mut Record| {
+            for (field, value) in values {
+                record.set(field.column, value);
+            }
+        };
+        if self.org.is_none() && there.iter().all(|r| r.meta.id != verdict.id) {
+            let org = tx.new_org_number().await?;
+            let mut record = blank(tx, plan.desc, org, verdict.id, &plan.rules)?;
+            set(&mut record);
+            tx.insert_later(plan.desc, org, verdict.id, record.values).await?;
+            report.created += 1;
+            return Ok(());
+        }
+        let before = there.iter().find(|r| r.meta.id == verdict.id);
+        let before = before.ok_or_else(|| anyhow::anyhow!("a record went away under the lock"))?;
+        let mut after = before.clone();
+        set(&mut after);
+        if before.get("is_active") != after.get("is_active") && after.get("is_active").as_bool() == Some(false) {
+            report.leaving.push(before.clone());
+        }
+        let action = action_of(before, &after);
+        let changed = tx.update(before, after, action).await?;
+        let now = changed.as_ref().unwrap_or(before);
+        if self.feed.is_some() && feed::loses_access(before, now, tx.at()) {
+            report.losing.push(before.meta.id);
+        }
+        let has_list = plan.list.is_some() && lists::fill(tx, stage, now, verdict.number).await?;
+        let changed = changed.or_else(|| has_list.then(|| before.clone()));
+        if let (Some(feed), Some(changed)) = (&mut report.feed, &changed)
+            && feed.movers.len() < SHOWN_OF_FEED
+        {
+            let fields = before.desc.fields.iter().filter(|f| before.get(f.column) != changed.get(f.column));
+            let lists = before.desc.lists.iter().filter(|_| has_list).map(|l| l.name);
+            let fields: Vec<&str> = fields.map(Field::name).chain(lists).collect();
+            feed.movers.push(format!("{}: {}", changed.title(), fields.join(", ")));
+        }
+        match credential.filter(|_| self.reset_passwords) {
+            Some(credential) => {
+                resets.push((changed.clone().unwrap_or_else(|| before.clone()), credential, changed.is_some()));
+            }
+            None if changed.is_some() => report.updated += 1,
+            None => report.unchanged += 1,
+        }
+        Ok(())
     }
 }
 
@@ -513,6 +553,9 @@ impl Verb for Import {
         stage.resolve(tx.db).await?;
         report.names_leaver = self.read_leavers(tx, &mut stage).await?;
         stage.check(tx.db).await?;
+        if self.probes {
+            probe::reject_refused(self, tx, &plan, &mut stage, &missing).await?;
+        }
         report.rejected = stage.rejected(tx.db).await?;
         report.rejects = stage.first_rejects(tx.db, SHOWN).await?;
         self.write_rejects(tx.db, &plan, &stage).await?;
@@ -537,10 +580,10 @@ impl Verb for Import {
                 let mut orgs = stage.orgs(tx.db).await?;
                 orgs.push(SYSTEM);
                 tx.lock(&orgs, &mut |_| {}).await?;
-                self.write_singly(tx, &plan, &stage, true, &mut report).await?;
+                self.write_singly(tx, &plan, &stage, true, &mut report, None).await?;
             }
         }
-        self.write_singly(tx, &plan, &stage, false, &mut report).await?;
+        self.write_singly(tx, &plan, &stage, false, &mut report, None).await?;
         if let Some(feed) = &self.feed {
             feed.brake_all(tx, &stage, &absent, &report.losing).await?;
         }
@@ -836,7 +879,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             .hint(format!("--map 'COLUMN={0}' names one; --set {0}=... gives every row the same", missing.name()))
             .into());
     }
-    let verb = Import {
+    let mut verb = Import {
         noun: desc.noun.into(),
         org,
         source,
@@ -854,13 +897,19 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         feed,
         mode,
         create_missing: m.try_get_one::<bool>("create-missing").ok().flatten().copied().unwrap_or(false),
+        probes: false,
         progress: s.ui.progress(),
     };
     // What is set for every row is wrong for all of them or for none.
     s.use_rules_of(org.unwrap_or(SYSTEM)).await?;
     verb.plan(desc, &s.rules)?;
     let started = std::time::Instant::now();
-    let done = gate::write(s, &verb).await;
+    let mut done = gate::write(s, &verb).await;
+    if done.as_ref().is_err_and(probe::is_about_a_row) {
+        // All is undone. The rows at fault are looked for by a second run, so that the first need not be careful.
+        verb.probes = true;
+        done = gate::write(s, &verb).await;
+    }
     verb.progress.finish();
     let report = match done {
         Ok(report) => report,

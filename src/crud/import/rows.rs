@@ -467,6 +467,8 @@ pub fn resolved(plan: &Plan, verdict: &Verdict, parsed: Parsed) -> Given {
 pub struct Making {
     pub meta: Meta,
     pub chain: Chain,
+    /// What is made will be undone: no password is hashed for it.
+    pub is_trial: bool,
 }
 
 /// A new record that is to be made: the salt of its audit record, and its code where the row has none.
@@ -512,38 +514,47 @@ pub fn make_all(
 ) -> Result<Chain> {
     let mut rows = plan.rows()?;
     while let Some(orders) = orders.blocking_recv() {
-        let mut finished = Vec::with_capacity(orders.len());
-        let mut picked = pick(plan, &mut rows, orders.iter().map(|o| o.verdict.number))?;
-        let given = picked.iter_mut().zip(&orders).map(|(p, o)| (p.credential.take(), o.password_salt));
-        let mut passwords = hash_all(given.collect(), &plan.params).into_iter();
-        for (parsed, Order { verdict, salt, code, .. }) in picked.into_iter().zip(orders) {
-            let password = passwords.next().flatten();
-            let meta = Meta { id: verdict.id, ..making.meta.clone() };
-            let mut record = Record { desc: plan.desc, meta, values: plan.blank.clone() };
-            for (field, value) in resolved(plan, &verdict, parsed) {
-                record.set(field.column, value);
-            }
-            if let (Some((field, _)), Some(code)) = (plan.desc.made(), code) {
-                record.set(field.column, code.into());
-            }
-            let mut payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
-            if let Some(password) = &password {
-                payload.details.insert("password".into(), "set".into());
-                payload.details.insert("scheme".into(), password.scheme().into());
-            }
-            let audit = making.chain.append(Action::Create.word(), plan.desc.noun, verdict.id, payload, salt)?;
-            let words = search::of(&record);
-            let meta = &record.meta;
-            let first =
-                |p: StoredHash| credentials::first(meta.org_id, meta.id, p.text(), meta.created_at, meta.created_by);
-            let beside = password.map(first);
-            finished.push(Finished { stored: stored_values(record), words, audit, beside });
-        }
+        let finished = make(plan, &mut making, &mut rows, orders)?;
         if send.blocking_send(finished).is_err() {
             break;
         }
     }
     Ok(making.chain)
+}
+
+/// Makes the new records of some rows, further down the file than those before.
+pub fn make(plan: &Plan, making: &mut Making, rows: &mut Rows, orders: Vec<Order>) -> Result<Vec<Finished>> {
+    let mut finished = Vec::with_capacity(orders.len());
+    let mut picked = pick(plan, rows, orders.iter().map(|o| o.verdict.number))?;
+    if making.is_trial {
+        picked.iter_mut().for_each(|p| p.credential = None);
+    }
+    let given = picked.iter_mut().zip(&orders).map(|(p, o)| (p.credential.take(), o.password_salt));
+    let mut passwords = hash_all(given.collect(), &plan.params).into_iter();
+    for (parsed, Order { verdict, salt, code, .. }) in picked.into_iter().zip(orders) {
+        let password = passwords.next().flatten();
+        let meta = Meta { id: verdict.id, ..making.meta.clone() };
+        let mut record = Record { desc: plan.desc, meta, values: plan.blank.clone() };
+        for (field, value) in resolved(plan, &verdict, parsed) {
+            record.set(field.column, value);
+        }
+        if let (Some((field, _)), Some(code)) = (plan.desc.made(), code) {
+            record.set(field.column, code.into());
+        }
+        let mut payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
+        if let Some(password) = &password {
+            payload.details.insert("password".into(), "set".into());
+            payload.details.insert("scheme".into(), password.scheme().into());
+        }
+        let audit = making.chain.append(Action::Create.word(), plan.desc.noun, verdict.id, payload, salt)?;
+        let words = search::of(&record);
+        let meta = &record.meta;
+        let first =
+            |p: StoredHash| credentials::first(meta.org_id, meta.id, p.text(), meta.created_at, meta.created_by);
+        let beside = password.map(first);
+        finished.push(Finished { stored: stored_values(record), words, audit, beside });
+    }
+    Ok(finished)
 }
 
 /// A row of a record that is there: what became of it, its values, and what it says of a credential.

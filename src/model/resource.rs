@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::problem::Problem;
-use super::scalar::{Invalid, Role, Rules, Type, at_most, is_blank, squash};
+use super::scalar::{Invalid, Role, Rules, Type, at_most, is_blank, is_line_break, squash};
 use super::sequence::Maker;
 use super::value::{Kind, Value};
 
@@ -138,11 +138,6 @@ impl Field {
         };
         fits.map_err(|why: Invalid| Problem::invalid(format!("{} {why}", self.name())).field(self.name()))
     }
-}
-
-/// What ends a line (Unicode, section 5.8, table 5-1).
-fn is_line_break(c: char) -> bool {
-    matches!(c, '\n'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Years that all programs read in the same way: four digits.

@@ -147,6 +147,11 @@ pub fn is_blank(text: &str) -> bool {
     text.chars().all(is_unseen)
 }
 
+/// What ends a line (Unicode, section 5.8, table 5-1).
+pub fn is_line_break(c: char) -> bool {
+    matches!(c, '\n'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 pub fn at_most(text: &str, max: usize) -> Result<(), Invalid> {
     if text.len() <= max {
         return Ok(());
@@ -212,6 +217,9 @@ text_scalar! {
     Line[MAX], "TEXT", MAX, |text, _| {
         if is_plain_line(text) {
             return Ok(text.to_owned());
+        }
+        if text.trim().contains(is_line_break) {
+            return Err("must be one line".into());
         }
         let mut line = String::with_capacity(text.len());
         // A word of which nothing is seen is none: it would be somebody's last name.

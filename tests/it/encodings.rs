@@ -197,7 +197,9 @@ fn rejects_are_in_the_encoding_of_the_file() {
             bytes.extend_from_slice(bad);
             bytes.extend(encoded(encoding, &format!("{name};\r\n")));
             let file = p.write("b.csv", &bytes);
-            p.run(&format!("branch import {file} --encoding {encoding} --keep-going --rejects {rejects}")).fails(7);
+            let said = p.run(&format!("branch import {file} --encoding {encoding} --keep-going --rejects {rejects}"));
+            assert!(said.err.contains(&format!("import it again with --encoding {encoding}\n")), "{}", said.err);
+            said.fails(7);
             let written = std::fs::read(&rejects).expect("the file");
             let has = |part: &[u8]| written.windows(part.len()).any(|w| w == part);
             assert!(has(&encoded(encoding, &format!("A1;{name};12;2;phone;invalid;"))), "{encoding}");
@@ -246,5 +248,7 @@ fn other_input_is_utf8_or_refused() {
         // A mark that editors of Windows put before it is none of the key.
         p.run_with("user block - --reason x --yes", "\u{feff}zoe\r\n").ok();
         assert_eq!(p.json("user show zoe")["status"], "blocked");
+        let event = "\u{feff}{\"action\": \"login\", \"resource\": \"session\"}\n";
+        p.run_with("audit append -", event).ok();
     });
 }

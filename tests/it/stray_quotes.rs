@@ -277,6 +277,9 @@ fn one_line_is_one_line_everywhere() {
         let said = p.run_words(&words(&["branch", "create", "--code", "A", "--name", "Two\u{2028}lines"]), b"");
         assert_eq!(said.fails(6), "error: name must be one line\n");
         assert_eq!(codes(p), "");
+        p.run("user create --name Ann --username ann").ok();
+        let said = p.run_words(&words(&["user", "block", "ann", "--reason", "Two\nlines"]), b"");
+        assert!(said.fails(6).contains("the reason must be one line"));
         p.run_words(&words(&["dept", "create", "--code", "A", "--name", "x", "--description", "Two\nlines"]), b"").ok();
         assert_eq!(p.json("dept show A")["description"], "Two\nlines");
     });

@@ -290,7 +290,14 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
         return Ok(());
     }
     let rejects = match &verb.rejects {
-        Some(path) => format!("mend {} and import it again", path.display()),
+        Some(path) => {
+            // Fewer rows may be too few for a guess.
+            let encoding = match verb.source.encoding.starts_with("utf") {
+                true => String::new(),
+                false => format!(" with --encoding {}", verb.source.encoding),
+            };
+            format!("mend {} and import it again{encoding}", path.display())
+        }
         None => "--rejects FILE writes them out with their reasons, to be mended and imported again".to_owned(),
     };
     let sentence =

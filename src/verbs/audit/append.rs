@@ -326,7 +326,9 @@ async fn one(s: &mut Session<'_>, org: i32, line: io::Result<Vec<u8>>) -> Result
     if line.len() > LONGEST {
         return Err(Problem::invalid("it is longer than a megabyte").into());
     }
-    let text = std::str::from_utf8(&line).map_err(|_| Problem::invalid("it is not UTF-8 text"))?.trim();
+    let text = std::str::from_utf8(&line).map_err(|_| Problem::invalid("it is not UTF-8 text"))?;
+    // What an editor of Windows puts before a text is none of its first line.
+    let text = text.trim_start_matches('\u{feff}').trim();
     if text.is_empty() {
         return Ok(None);
     }

@@ -607,6 +607,15 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
         ))
         .arg(number("skip-lines", "N", "Lines before the header to pass over").value_parser(value_parser!(u64)))
         .arg(switch("keep-going", "Load the rows that are valid"))
+        .arg(
+            text("on-invalid", "FIELD=blank", "Leave an optional field blank where its value can't be read (can be repeated)")
+                .action(ArgAction::Append),
+        )
+        .arg(
+            text("none", "WORD", "Word that means nothing or nobody in optional fields: -, XX (can be repeated)")
+                .allow_hyphen_values(true)
+                .action(ArgAction::Append),
+        )
         .arg(text("rejects", "FILE", "Write rejected rows and their reasons to this file"))
 }
 

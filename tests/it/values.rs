@@ -194,3 +194,52 @@ fn a_moment_beyond_the_calendar_is_a_mistake_of_the_command() {
         }
     });
 }
+
+#[test]
+fn what_cant_be_read_in_a_file_is_left_blank_where_that_is_said() {
+    both_with_acme(|p| {
+        let rows = "code,name,phone,city,email\nB1,One,+1 555 123 4567,Pune,x\nB2,Two,reception,XX,b@x.example\nB3,Three,12,-,\n";
+        let file = p.write("b.csv", rows);
+        p.run(&format!("branch import {file}")).fails(6);
+        let line = format!("branch import {file} --on-invalid phone=blank --on-invalid email=blank --none xx --none -");
+        let said = p.run(&line);
+        assert!(said.err.starts_with("note: 1 phone number is possible but not known to be valid\nleft blank, for they can't be read: phone 2, email 1\n"), "{}", said.err);
+        said.ok();
+        assert_eq!(p.column("branch list", "phone"), ["+15551234567", "null", "null"]);
+        assert_eq!(p.column("branch list", "city"), ["Pune", "null", "null"]);
+        let said = p.run(&format!("{line} --on-conflict update -o json")).json();
+        assert_eq!([&said["blanked"], &said["possible_phones"]], [&json!({"phone": 2, "email": 1}), &json!(1)]);
+        for (flags, sentence) in [
+            ("--on-invalid name=blank", "it can't be left blank"),
+            ("--on-invalid phone", "write FIELD=blank"),
+            ("--on-invalid fax=blank", "a branch has no such field"),
+            ("--on-invalid manager=blank", "it refers to a record"),
+            ("--none ''", "names no word"),
+        ] {
+            assert!(p.run(&format!("branch import {file} {flags}")).fails(2).contains(sentence), "{flags}");
+        }
+    });
+}
+
+#[test]
+fn what_a_spreadsheet_writes_for_nothing_is_nobody() {
+    both_with_acme(|p| {
+        for word in ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#n/a"] {
+            let rows = format!("name,email,department\nA One,a@x.example,{word}\n");
+            let said = p.run_with("user import - --map department=department.name --create-missing", rows).fails(6);
+            assert!(
+                said.starts_with(&format!("rejected line 2: department holds {word}, which a spreadsheet writes")),
+                "{said}"
+            );
+        }
+        let rows = "name,email,department\nA One,a@x.example,0\n";
+        let line = "user import - --map department=department.name --create-missing";
+        let said = p.run_with(line, rows).fails(6);
+        assert!(said.contains("rejected line 2, department: no dept has the name 0"), "{said}");
+        p.run("dept create --name 0").ok();
+        p.run_with(line, rows).ok();
+        let rows = "name,email,department,reports_to\nB Two,b@x.example,xx,XX\n";
+        p.run_with(&format!("{line} --none XX"), rows).ok();
+        assert_eq!(p.column("user list --filter email=b@x.example", "department"), ["null"]);
+    });
+}

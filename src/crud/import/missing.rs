@@ -45,6 +45,10 @@ pub async fn foresee(tx: &mut Tx<'_>, plan: &Plan, stage: &mut Stage, rules: &Ru
             }
         }
         for word in words {
+            if word.bytes().all(|b| b == b'0') {
+                // What a spreadsheet writes of an empty cell that a formula refers to: nobody's department.
+                continue;
+            }
             let folded = word.to_lowercase();
             match known.get(&folded).map(Vec::as_slice) {
                 Some([(id, _)]) => {

@@ -19,6 +19,7 @@ mod report;
 mod rows;
 mod source;
 mod state;
+mod tolerance;
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -104,6 +105,10 @@ pub struct Import {
     pub mode: Mode,
     /// Departments and branches that rows refer to are made where they are not there.
     pub create_missing: bool,
+    /// Fields of which a value that can't be read is left blank.
+    pub on_invalid: Vec<String>,
+    /// Words that mean nothing or nobody.
+    pub none: Vec<String>,
     /// The database refused a row: which, is to be found before rows are written.
     #[serde(skip)]
     probes: bool,
@@ -130,6 +135,10 @@ pub struct Report {
     pub names_leaver: u64,
     /// What was made because rows refer to it.
     pub made: Vec<String>,
+    /// Values that could not be read and were left blank, by field.
+    pub blanked: Vec<(&'static str, u64)>,
+    /// Phone numbers that are possible, but not known to be valid.
+    pub doubtful: u64,
     /// The first of them.
     pub rejects: Vec<Reject>,
     /// Nothing was written because of rejected rows.
@@ -161,6 +170,7 @@ impl Import {
         let key = field(&self.key)?;
         let mut plan = Plan::new(desc, self.source.clone(), columns, constants, key, &self.lookups, rules)?;
         plan.credential = self.credential;
+        plan.tolerance = tolerance::Tolerance::new(desc, &self.on_invalid, &self.none);
         plan.states.clone_from(&self.states);
         plan.is_feed = self.feed.is_some();
         if let (Some(list), Some(field)) = (self.list, desc.fields.iter().find(|f| desc.list_of(f).is_some())) {
@@ -542,6 +552,7 @@ impl Verb for Import {
         let plan = Arc::new(plan);
         let mut report = Report { feed: self.feed.as_ref().map(|_| Came::default()), ..Report::default() };
         self.read(tx, &plan, &mut stage, &mut report).await?;
+        (report.blanked, report.doubtful) = plan.tolerance.counts();
         let absent = match &self.feed {
             Some(feed) => feed.absent(tx, &stage, &settings, self.mode).await?,
             None => Leaving::default(),
@@ -897,6 +908,8 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         feed,
         mode,
         create_missing: m.try_get_one::<bool>("create-missing").ok().flatten().copied().unwrap_or(false),
+        on_invalid: tolerance::blanked_fields(desc, m)?,
+        none: tolerance::none_words(m)?,
         probes: false,
         progress: s.ui.progress(),
     };

@@ -198,7 +198,8 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
         let mut report = json!({
             "read": r.read, "created": r.created, "updated": r.updated, "unchanged": r.unchanged, "skipped": r.skipped,
             "rejected": r.rejected, "rejects": rejects, "written": !r.refused && !s.dry_run, "seconds": (seconds * 1000.0).round() / 1000.0,
-            "rows_per_second": rate,
+            "rows_per_second": rate, "possible_phones": r.doubtful,
+            "blanked": r.blanked.iter().map(|(f, n)| ((*f).to_owned(), (*n).into())).collect::<serde_json::Map<_, _>>(),
         });
         if let (Some(feed), Some(left)) = (&r.feed, report.as_object_mut()) {
             left.insert("left".into(), feed.left.into());
@@ -216,6 +217,14 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
             let column = x.column.as_ref().filter(|c| !x.reason.starts_with(c.as_str()));
             let column = column.map_or(String::new(), |c| format!(", {c}"));
             s.ui.status(&format!("rejected line {}{column}: {}", x.line, x.reason));
+        }
+        if r.doubtful > 0 {
+            let are = if r.doubtful == 1 { "phone number is" } else { "phone numbers are" };
+            s.ui.status(&format!("note: {} {are} possible but not known to be valid", r.doubtful));
+        }
+        let blanked: Vec<String> = r.blanked.iter().filter(|(_, n)| *n > 0).map(|(f, n)| format!("{f} {n}")).collect();
+        if !blanked.is_empty() {
+            s.ui.status(&format!("left blank, for they can't be read: {}", blanked.join(", ")));
         }
         for made in &r.made {
             s.ui.status(&format!("created {made}"));

@@ -11,6 +11,7 @@ use super::csv_reader::{KeyTest, Layout, What};
 use super::mapping::{CredentialColumn, ListColumn, is_reject_column};
 use super::source::{self, Rows, Source};
 use super::state::StateColumn;
+use super::tolerance::Tolerance;
 use crate::model::audit::{self, Action, Payload};
 use crate::model::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
@@ -75,6 +76,8 @@ pub struct Plan {
     /// The same as a day, where the operator is.
     pub today: NaiveDate,
     pub rules: Rules,
+    /// What is let pass that is no value.
+    pub tolerance: Tolerance,
 }
 
 /// A row that has been read.
@@ -154,6 +157,7 @@ impl Plan {
             at: DateTime::UNIX_EPOCH,
             today: NaiveDate::default(),
             rules: rules.clone(),
+            tolerance: Tolerance::default(),
         })
     }
 
@@ -230,6 +234,7 @@ impl Plan {
         let column = self.columns.iter().position(|c| c.is_some_and(|c| c.column == self.key.column));
         let text = column.and_then(|c| row.cells.get(c)).map(|cell| self.source.unmarked(cell));
         let text = text.and_then(|cell| std::str::from_utf8(cell).ok());
+        let text = text.filter(|t| !self.tolerance.is_none(self.key, t));
         text.and_then(|t| self.key.parse(t, &self.rules).ok()).unwrap_or(Value::Null(self.key.ty.kind))
     }
 
@@ -278,26 +283,39 @@ impl Plan {
                 Some((list, _)) if list.tells_first && list.at == *at => List::members(text).next().unwrap_or_default(),
                 _ => text,
             };
-            if (field.ty.kind == Kind::Text || field.target().is_some()) && is_cut_number(text) {
-                let reason = format!(
-                    "{} holds {}: a spreadsheet has cut the number; format its column as text and save the file again",
-                    field.name(),
-                    text.trim()
-                );
-                return Err(self.reject(row.number, row.line, Some(field), "spreadsheet", reason));
+            match self.value(field, text) {
+                Ok(value) => values.extend(value.map(|v| (field, v))),
+                Err(_) if self.tolerance.blanks(field) => values.push((field, Value::Null(field.ty.kind))),
+                Err((code, reason)) => return Err(self.reject(row.number, row.line, Some(field), code, reason)),
             }
-            let is_made = field.maker().is_some() || self.desc.default(field, &self.rules).is_some();
-            if is_made && text.trim().is_empty() {
-                // A new record gets the default or a code of its own, one that is there keeps what it has.
-                continue;
-            }
-            let value = field
-                .parse(text, &self.rules)
-                .map_err(|p| self.reject(row.number, row.line, Some(field), "invalid", p.sentence))?;
-            values.push((field, value));
         }
         values.extend(self.constants.iter().cloned());
         Ok(values)
+    }
+
+    /// The value of one cell; none where the record keeps what it has, or gets its default. Otherwise a code and the reason.
+    fn value(&self, field: &'static Field, text: &str) -> Result<Option<Value>, (&'static str, String)> {
+        let name = field.name();
+        if is_formula_error(text) {
+            let reason = format!("{name} holds {}, which a spreadsheet writes where a formula has failed", text.trim());
+            return Err(("spreadsheet", reason));
+        }
+        if (field.ty.kind == Kind::Text || field.target().is_some()) && is_cut_number(text) {
+            let reason = format!(
+                "{name} holds {}: a spreadsheet has cut the number; format its column as text and save the file again",
+                text.trim()
+            );
+            return Err(("spreadsheet", reason));
+        }
+        let text = if self.tolerance.is_none(field, text) { "" } else { text };
+        let is_made = field.maker().is_some() || self.desc.default(field, &self.rules).is_some();
+        if is_made && text.trim().is_empty() {
+            // A new record gets the default or a code of its own, one that is there keeps what it has.
+            return Ok(None);
+        }
+        let value = field.parse(text, &self.rules).map_err(|p| ("invalid", p.sentence))?;
+        self.tolerance.look_at(field, &value);
+        Ok(Some(value))
     }
 
     /// The further members of a row's list: without the first, which its own field holds.
@@ -307,7 +325,8 @@ impl Plan {
         let text = text.and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default();
         let first = values.iter().rfind(|(f, _)| f.column == reference.field.column).map(|(_, v)| v.to_text());
         let first = first.map(|text| reference.word(&text, &self.rules));
-        let mut members: Vec<String> = List::members(text).map(|m| reference.word(m, &self.rules)).collect();
+        let members = List::members(text).filter(|m| !self.tolerance.is_none(reference.field, m));
+        let mut members: Vec<String> = members.map(|m| reference.word(m, &self.rules)).collect();
         members.retain(|m| Some(m) != first.as_ref());
         members.sort();
         members.dedup();
@@ -390,6 +409,25 @@ impl Plan {
             deletion_id: None,
         }
     }
+}
+
+/// What spreadsheets write in place of a value that could not be computed. No such thing is anybody's department.
+fn is_formula_error(text: &str) -> bool {
+    const ERRORS: &[&str] = &[
+        "#N/A",
+        "#REF!",
+        "#VALUE!",
+        "#NAME?",
+        "#DIV/0!",
+        "#NULL!",
+        "#NUM!",
+        "#SPILL!",
+        "#CALC!",
+        "#FIELD!",
+        "#BLOCKED!",
+    ];
+    let text = text.trim();
+    text.starts_with('#') && ERRORS.iter().any(|e| e.eq_ignore_ascii_case(text))
 }
 
 /// What a spreadsheet makes of a long number: `9.87E+11`, or `9.87e+11` and `9.87E+011` by way of some programs. The digits

@@ -1,0 +1,98 @@
+//! What a file may hold that is no value: words for nothing, optional values that can't be read, and phone numbers that are
+//! only possible. What of it was met is counted for the report.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use anyhow::Result;
+use clap::ArgMatches;
+
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Field};
+use crate::model::scalar::{is_blank, shorten};
+use crate::model::value::Value;
+
+/// Counts while the file is read for the first time.
+#[derive(Default)]
+pub struct Tolerance {
+    /// Fields of which a value that can't be read is left blank, and how many were.
+    blanked: Vec<(&'static Field, AtomicU64)>,
+    /// Words that mean nothing or nobody, in lower case.
+    none: Vec<String>,
+    doubtful: AtomicU64,
+    is_counted: AtomicBool,
+}
+
+fn folded(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+impl Tolerance {
+    pub fn new(desc: &'static Descriptor, on_invalid: &[String], none: &[String]) -> Tolerance {
+        let fields = on_invalid.iter().filter_map(|name| desc.field(name));
+        Tolerance {
+            blanked: fields.map(|f| (f, AtomicU64::new(0))).collect(),
+            none: none.iter().map(|word| folded(word)).collect(),
+            ..Tolerance::default()
+        }
+    }
+
+    /// Whether a cell says that there is none: only of what need not be given.
+    pub fn is_none(&self, field: &Field, text: &str) -> bool {
+        !self.none.is_empty() && !field.must_be_given() && self.none.contains(&folded(text))
+    }
+
+    /// Whether a value that can't be read is left blank.
+    pub fn blanks(&self, field: &Field) -> bool {
+        let found = self.blanked.iter().find(|(f, _)| f.column == field.column);
+        if let Some((_, n)) = found.filter(|_| !self.is_counted.load(Ordering::Relaxed)) {
+            n.fetch_add(1, Ordering::Relaxed);
+        }
+        found.is_some()
+    }
+
+    pub fn look_at(&self, field: &Field, value: &Value) {
+        if !self.is_counted.load(Ordering::Relaxed) && field.ty.is_doubtful(value) {
+            self.doubtful.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many values of each field were left blank, and how many phone numbers are only possible. What comes after is not
+    /// counted again.
+    pub fn counts(&self) -> (Vec<(&'static str, u64)>, u64) {
+        self.is_counted.store(true, Ordering::Relaxed);
+        let blanked = self.blanked.iter().map(|(f, n)| (f.name(), n.load(Ordering::Relaxed)));
+        (blanked.collect(), self.doubtful.load(Ordering::Relaxed))
+    }
+}
+
+/// The fields of `--on-invalid FIELD=blank`.
+pub fn blanked_fields(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<String>> {
+    let mut fields = Vec::new();
+    for text in m.get_many::<String>("on-invalid").into_iter().flatten() {
+        let wrong = |why: String| Problem::usage(format!("--on-invalid {}: {why}", shorten(text)));
+        let Some((name, "blank")) = text.split_once('=').map(|(n, what)| (n.trim(), what.trim())) else {
+            return Err(wrong("write FIELD=blank".into()).into());
+        };
+        let known: Vec<&str> =
+            desc.fields.iter().filter(|f| !f.ty.required && f.target().is_none()).map(Field::name).collect();
+        let hint = format!("fields that can be left blank: {}", known.join(", "));
+        let field = desc.field(name).ok_or_else(|| wrong(format!("a {} has no such field", desc.noun)).hint(&hint))?;
+        if field.ty.required {
+            return Err(wrong("it can't be left blank".into()).hint(hint).into());
+        }
+        if field.target().is_some() {
+            return Err(wrong("it refers to a record, whose key any text may be".into()).hint(hint).into());
+        }
+        fields.push(field.name().to_owned());
+    }
+    Ok(fields)
+}
+
+/// The words of `--none WORD`.
+pub fn none_words(m: &ArgMatches) -> Result<Vec<String>> {
+    let words: Vec<String> = m.get_many::<String>("none").into_iter().flatten().cloned().collect();
+    match words.iter().any(|w| is_blank(w)) {
+        true => Err(Problem::usage("--none '' names no word").hint("an empty cell means none without it").into()),
+        false => Ok(words),
+    }
+}

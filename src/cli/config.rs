@@ -12,6 +12,7 @@ use crate::model::problem::{Problem, nearest};
 use crate::model::scalar::squash;
 use crate::store::location::sqlite_url;
 use crate::ui::format::Format;
+use crate::ui::limited;
 use crate::verbs::audit::keys::{SIGNING_KEY, VERIFIER_KEY};
 
 /// A global flag, its variable and its place in the file.
@@ -239,7 +240,7 @@ fn default(name: &str, env: &Env) -> Option<String> {
 
 /// Reads the file: flat keys, each known.
 fn read(path: &std::path::Path, must_exist: bool) -> Result<BTreeMap<String, String>, Problem> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match limited::read(path, limited::SMALL) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !must_exist => return Ok(BTreeMap::new()),
         Err(e) => {

@@ -15,6 +15,7 @@ use crate::model::value::{Value, rfc3339};
 use crate::model::zone::Zone;
 use crate::model::{org, resource};
 use crate::store::records::{self, Life};
+use crate::ui::limited;
 
 /// Finds the one record that a key names, or says which is nearest: what the command is about, and a refusal of it too.
 pub async fn find(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, life: Life) -> Result<Record> {
@@ -220,8 +221,7 @@ pub async fn keys(
             keys.push(key);
             continue;
         }
-        let text = String::from_utf8(s.ui.read_stdin(Vec::new()).await?)
-            .map_err(|_| Problem::invalid("standard input is not UTF-8 text"))?;
+        let text = s.ui.read_stdin_text(limited::LARGE).await?;
         // What an editor of Windows puts before a text is none of its first line.
         let text = text.trim_start_matches('\u{feff}');
         keys.extend(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned));

@@ -20,10 +20,11 @@ use crate::model::scalar::{Rules, shorten};
 use crate::model::setting::{Setting, Typed};
 use crate::store::db::Db;
 use crate::store::location::{Location, Opening};
-use crate::store::migrate;
+use crate::store::migrate::{self, State};
 use crate::store::past::Past;
 use crate::store::records::{self, Life, Scope};
 use crate::store::settings;
+use crate::store::sqlite;
 use crate::store::system_log::{Level, Message};
 use crate::store::trail;
 use crate::store::tx::Origin;
@@ -159,9 +160,20 @@ impl<'a> Session<'a> {
         if self.db.is_none() {
             let mut db = Db::open(&self.location, &self.opening).await?;
             migrate::require_current(&mut db).await?;
+            self.make_private();
             self.db = Some(db);
         }
         self.unchecked_db().await
+    }
+
+    /// An SQLite file is its owner's alone.
+    fn make_private(&mut self) {
+        let Location::Sqlite(path) = &self.location else { return };
+        match sqlite::make_private(path) {
+            Some(Ok(done)) => self.ui.status(&format!("note: {done}")),
+            Some(Err(why)) => self.ui.warn(&why),
+            None => {}
+        }
     }
 
     /// The database, whatever is in it: for `init` and the `db` verbs.
@@ -170,7 +182,10 @@ impl<'a> Session<'a> {
         match self.db {
             Some(ref mut db) => Ok(db),
             None => {
-                let db = Db::open(&self.location, &self.opening).await?;
+                let mut db = Db::open(&self.location, &self.opening).await?;
+                if matches!(migrate::state(&mut db).await, Ok(State::At(_) | State::Empty)) {
+                    self.make_private();
+                }
                 Ok(self.db.insert(db))
             }
         }

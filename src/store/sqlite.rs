@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::Result;
@@ -66,6 +66,29 @@ fn check_path(path: &Path, opening: &Opening) -> Result<()> {
         }
         Err(e) => Err(Problem::failed(format!("can't look at {shown}: {}", plain(&e))).into()),
     }
+}
+
+/// Takes the rights of others at the file and at its journals away: whoever can read them reads everything. What was done,
+/// or why it could not be.
+pub fn make_private(path: &Path) -> Option<std::result::Result<String, String>> {
+    let beside = ["", "-wal", "-shm", "-journal"].map(|end| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        std::path::PathBuf::from(name)
+    });
+    let mut done = None;
+    for file in beside {
+        let Ok(mode) = fs::metadata(&file).map(|m| m.permissions().mode() & 0o777) else { continue };
+        if mode & 0o077 == 0 {
+            continue;
+        }
+        let shown = file.display();
+        match fs::set_permissions(&file, fs::Permissions::from_mode(mode & 0o700)) {
+            Ok(()) => done = done.or(Some(Ok(format!("{shown} had the mode {mode:04o}; it is yours alone now")))),
+            Err(e) => return Some(Err(format!("others may read {shown} (mode {mode:04o}): {}", plain(&e)))),
+        }
+    }
+    done
 }
 
 fn create(path: &Path) -> Result<()> {

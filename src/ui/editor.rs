@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{Ui, interrupted};
+use super::{Ui, interrupted, limited};
 use crate::model::problem::{Problem, plain};
 
 /// A text that is being edited: a file of mode 0600 in a folder of its own, where editors put their copies too. It
@@ -115,13 +115,15 @@ impl Ui {
             let sentence = format!("the editor '{command}' {how}; nothing was changed");
             return Err(Problem::failed(sentence).hint(hint).into());
         }
-        let left = match fs::read(&draft.file) {
-            Ok(bytes) => bytes,
+        match limited::read(&draft.file, limited::SMALL) {
+            Ok(text) => Ok(text),
             // A file taken away is as good as an emptied one.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(e) => return Err(failed("read the form", &e)),
-        };
-        String::from_utf8(left).map_err(|_| Problem::invalid("the form is not UTF-8 text; nothing was changed").into())
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+                Err(Problem::invalid("the form is not UTF-8 text; nothing was changed").into())
+            }
+            Err(e) => Err(failed("read the form", &e)),
+        }
     }
 }
 

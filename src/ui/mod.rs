@@ -2,6 +2,7 @@
 
 pub mod editor;
 pub mod format;
+pub mod limited;
 pub mod line;
 pub mod plan;
 pub mod progress;
@@ -265,6 +266,12 @@ impl Ui {
         let mut stdin = std::mem::replace(&mut self.io.stdin, Box::new(io::empty()));
         let copied = tokio::task::spawn_blocking(move || io::copy(&mut stdin, &mut into).map(|_| into)).await?;
         Ok(copied.map_err(|e| Problem::failed(format!("can't read standard input: {}", plain(&e))))?)
+    }
+
+    /// All of standard input as a text of at most `most` bytes.
+    pub async fn read_stdin_text(&mut self, most: usize) -> Result<String> {
+        let read = self.read_stdin(limited::Limited::new(most)).await?;
+        Ok(read.into_text().map_err(|_| Problem::invalid("standard input is not UTF-8 text"))?)
     }
 
     /// For telling how far long work has come: a bar on a terminal, a line now and then in a log file or in CI, and

@@ -1,6 +1,6 @@
 //! Records from outside: scripts and applications share the trail.
 
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::IpAddr;
 
 use anyhow::Result;
@@ -268,7 +268,9 @@ async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
         let mut stdin = BufReader::with_capacity(1 << 16, stdin);
         loop {
             let mut line = Vec::new();
-            let read = stdin.read_until(b'\n', &mut line);
+            // A little more than the longest, so that a longer one is known for what it is.
+            let read = (&mut stdin).take(LONGEST as u64 + 2).read_until(b'\n', &mut line);
+            // What comes behind a line that is too long is not read.
             let is_end = matches!(read, Ok(0));
             // The other end is gone where a line was wrong.
             if is_end || lines.blocking_send(read.map(|_| line)).is_err() {

@@ -1,7 +1,7 @@
 //! Checkpoints: signed statements of how large each trail is and which root it has.
 
 use std::fs::{self, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,7 @@ use crate::store::checkpoints::{self, LOG, Stored, origin};
 use crate::store::system_log::Level;
 use crate::store::tx::Tx;
 use crate::ui::format::{Format, report};
+use crate::ui::limited;
 
 /// Appends signed checkpoints to the log of the database.
 #[derive(Debug, Serialize, Deserialize)]
@@ -191,7 +192,7 @@ pub fn remembered(key: &Path) -> PathBuf {
 fn remember(s: &mut Session<'_>, m: &ArgMatches, signed: &[String]) {
     let Ok(path) = signing_path(s, m).map(|p| remembered(&p)) else { return };
     let origin = |note: &str| note.lines().next().unwrap_or_default().to_owned();
-    let kept = Note::parse_all(&fs::read_to_string(&path).unwrap_or_default()).unwrap_or_default();
+    let kept = Note::parse_all(&limited::read(&path, limited::LARGE).unwrap_or_default()).unwrap_or_default();
     let mut notes: Vec<String> = kept.iter().map(Note::to_string).collect();
     notes.retain(|n| signed.iter().all(|new| origin(new) != origin(n)));
     notes.extend(signed.iter().cloned());
@@ -211,8 +212,11 @@ fn hand_out(s: &mut Session<'_>, m: &ArgMatches, notes: &[String]) -> Result<()>
         let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));
         let mut file =
             OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path).map_err(failed)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(failed)?;
+        // What is no ordinary file is written to alone.
+        let text = match file.metadata().map_err(failed)?.is_file() {
+            true => limited::text(&mut file, limited::LARGE).map_err(failed)?,
+            false => String::new(),
+        };
         let new: Vec<&str> = notes.iter().filter(|n| !text.contains(n.as_str())).map(String::as_str).collect();
         if new.is_empty() {
             return Ok(());

@@ -17,6 +17,7 @@ use crate::model::problem::{Problem, plain};
 use crate::store::checkpoints::{LOG, installation, origin};
 use crate::store::location::Location;
 use crate::ui::format::{Format, report};
+use crate::ui::limited;
 
 /// Where the private key is, if no flag says so.
 pub const SIGNING_KEY: &str = "ORGCTL_SIGNING_KEY";
@@ -57,7 +58,7 @@ fn read_signer(path: &Path) -> Result<Option<SignerKey>> {
             .hint(format!("chmod 600 {}", path.display()))
             .into());
     }
-    let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
+    let text = Zeroizing::new(limited::read(path, limited::SMALL).map_err(failed)?);
     let wrong = || Problem::invalid(format!("{} holds no signing key", path.display()));
     Ok(Some(SignerKey::parse(&text).ok_or_else(wrong)?))
 }
@@ -84,7 +85,7 @@ pub fn verifiers(s: &Session<'_>, m: &ArgMatches) -> Result<Vec<Verifier>> {
             keys.push(text.parse()?);
             continue;
         }
-        let lines = fs::read_to_string(&text)
+        let lines = limited::read(Path::new(&text), limited::SMALL)
             .map_err(|e| Problem::failed(format!("can't read the public key {text}: {}", plain(&e))))?;
         for line in lines.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
             keys.push(line.parse()?);

@@ -1,7 +1,7 @@
 //! Proofs that stand by themselves: that a record is in a signed tree, and that one signed tree is the beginning of
 //! another. They are checked with nothing but the file and the public key.
 
-use std::fs;
+use std::path::Path;
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -21,6 +21,7 @@ use crate::store::audit::{Piece, each, size};
 use crate::store::checkpoints::{self, LOG, installation, origin};
 use crate::store::records;
 use crate::ui::format::{Format, json_pretty};
+use crate::ui::limited;
 use crate::ui::text::visible;
 
 /// Writes the proof that is asked for.
@@ -145,10 +146,9 @@ pub async fn check_proof(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         return Err(Problem::usage("without the public key a proof proves nothing").hint("give it with --key").into());
     }
     let text = match path.as_str() {
-        "-" => {
-            String::from_utf8(s.ui.read_stdin(Vec::new()).await?).map_err(|_| Problem::invalid("this is no proof"))?
-        }
-        path => fs::read_to_string(path).map_err(|e| Problem::failed(format!("can't read {path}: {}", plain(&e))))?,
+        "-" => s.ui.read_stdin_text(limited::LARGE).await?,
+        path => limited::read(Path::new(path), limited::LARGE)
+            .map_err(|e| Problem::failed(format!("can't read {path}: {}", plain(&e))))?,
     };
     let signed = |note: &Note| -> Result<(Checkpoint, String)> {
         let by = note.signed_by(&keys)?;

@@ -1,7 +1,7 @@
 //! Proving the trail in the database.
 
 use std::collections::{BTreeMap, btree_map};
-use std::fs;
+use std::path::Path;
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -20,6 +20,7 @@ use crate::store::audit::{Asked, Verified, size, verify as prove};
 use crate::store::checkpoints::{LOG, installation, origin, tree_of};
 use crate::store::records;
 use crate::ui::format::{Format, Head, Listing, json_pretty};
+use crate::ui::limited;
 
 /// The checkpoints of a file whose origin is one of `ours`, their signatures checked.
 pub fn checkpoints_in(path: &str, keys: &[Verifier], ours: impl Fn(&str) -> bool) -> Result<Vec<(Note, Checkpoint)>> {
@@ -28,7 +29,8 @@ pub fn checkpoints_in(path: &str, keys: &[Verifier], ours: impl Fn(&str) -> bool
             .hint("give it with --key")
             .into());
     }
-    let text = fs::read_to_string(path).map_err(|e| Problem::failed(format!("can't read {path}: {}", plain(&e))))?;
+    let text = limited::read(Path::new(path), limited::LARGE)
+        .map_err(|e| Problem::failed(format!("can't read {path}: {}", plain(&e))))?;
     let in_file = |p: Problem| Problem { sentence: format!("{path}: {}", p.sentence), ..p };
     let mut found = Vec::new();
     for note in Note::parse_all(&text).map_err(in_file)? {

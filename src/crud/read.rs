@@ -508,7 +508,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         s.ui.status(&format!("dry run: would export {n}; nothing was handed out"));
         return Ok(());
     }
-    let to = Redirected::begin(s, file)?;
+    let to = Redirected::begin(s, file, with_hashes)?;
     let mut done = stream(s, &query, &mut listing).await;
     if done.is_ok() {
         done = listing.finish(&mut s.ui);

@@ -1,10 +1,12 @@
 //! Files that are written whole or not at all.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use nix::unistd::{AccessFlags, access};
 use tempfile::NamedTempFile;
 
 use super::session::Session;
@@ -18,16 +20,30 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// The file, and the handle to write through.
+    /// The file, and the handle to write through. One that is there gives it its rights.
     pub fn create(path: &Path) -> io::Result<(Whole, File)> {
+        Whole::begin(path, true)
+    }
+
+    /// As [`Whole::create`], but its owner's alone whatever is there: for what may hold secrets.
+    pub fn private(path: &Path) -> io::Result<(Whole, File)> {
+        Whole::begin(path, false)
+    }
+
+    fn begin(path: &Path, is_shared: bool) -> io::Result<(Whole, File)> {
         // Through a link to what it names: the link stays.
-        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = named(path)?;
         if std::fs::metadata(&path).is_ok_and(|m| !m.is_file()) {
             let file = OpenOptions::new().write(true).open(&path)?;
             return Ok((Whole { path, temporary: None }, file));
         }
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let temporary = NamedTempFile::new_in(folder)?;
+        let temporary = NamedTempFile::new_in(folder(&path)?)?;
+        if let Ok(there) = std::fs::metadata(&path) {
+            can_replace(&path, &there)?;
+            if is_shared {
+                keep(temporary.as_file(), &there)?;
+            }
+        }
         let file = temporary.reopen()?;
         Ok((Whole { path, temporary: Some(temporary) }, file))
     }
@@ -38,11 +54,60 @@ impl Whole {
             Some(temporary) => {
                 // On the disk before it takes the place of what was there.
                 temporary.as_file().sync_all()?;
-                temporary.persist(&self.path).map(drop).map_err(|e| e.error)
+                temporary.persist(&self.path).map(drop).map_err(|e| e.error)?;
+                // So that the name is there after a power cut too; some file systems know no such thing.
+                let _ = folder(&self.path).and_then(|folder| File::open(folder)?.sync_all());
+                Ok(())
             }
             None => Ok(()),
         }
     }
+}
+
+fn folder(path: &Path) -> io::Result<&Path> {
+    let folder = path.parent().ok_or(io::ErrorKind::IsADirectory)?;
+    Ok(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+}
+
+/// Where links lead, also to what is not there yet.
+fn named(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    // As many as the kernel follows.
+    for _ in 0..40 {
+        if let Ok(there) = std::fs::canonicalize(&path) {
+            return Ok(there);
+        }
+        match std::fs::read_link(&path) {
+            Ok(next) => path = folder(&path)?.join(next),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many links lead on from it"))
+}
+
+/// What may not be written is not replaced either, though its folder would let it.
+fn can_replace(path: &Path, there: &Metadata) -> io::Result<()> {
+    // To root everything is writable.
+    let is_writable = there.permissions().mode() & 0o222 != 0;
+    match is_writable && access(path, AccessFlags::W_OK).is_ok() {
+        true => Ok(()),
+        false => Err(io::ErrorKind::PermissionDenied.into()),
+    }
+}
+
+/// Gives a file that takes the place of another the rights of that one: who reads it, reads it still.
+fn keep(file: &File, there: &Metadata) -> io::Result<()> {
+    let mode = there.permissions().mode() & 0o777;
+    let own = file.metadata()?;
+    let other = |there: u32, own: u32| (there != own).then_some(there);
+    let (owner, group) = (other(there.uid(), own.uid()), other(there.gid(), own.gid()));
+    // The owner is root's to give, a group its members'. Without the group its rights would be another group's.
+    let is_given = |owner, group| std::os::unix::fs::fchown(file, owner, group).is_ok();
+    let mode = match is_given(owner, group) || (group.is_some() && is_given(None, group)) || group.is_none() {
+        true => mode,
+        false => mode & 0o707,
+    };
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
 }
 
 /// What goes to standard output goes to a file meanwhile.
@@ -54,10 +119,11 @@ pub struct Redirected {
 }
 
 impl Redirected {
-    /// Begins; `-` is standard output itself, and then there is nothing to do.
-    pub fn begin(s: &mut Session<'_>, path: Option<&String>) -> Result<Option<Redirected>> {
+    /// Begins; `-` is standard output itself, and then there is nothing to do. What is secret is its owner's alone.
+    pub fn begin(s: &mut Session<'_>, path: Option<&String>, is_secret: bool) -> Result<Option<Redirected>> {
         let Some(path) = path.filter(|p| *p != "-") else { return Ok(None) };
-        let (whole, copy) = Whole::create(Path::new(path)).map_err(|e| unwritten(path, &e))?;
+        let made = if is_secret { Whole::private(Path::new(path)) } else { Whole::create(Path::new(path)) };
+        let (whole, copy) = made.map_err(|e| unwritten(path, &e))?;
         let stdout = std::mem::replace(&mut s.ui.io.stdout, Box::new(io::BufWriter::new(copy)));
         let terminal = std::mem::replace(&mut s.ui.io.stdout_is_terminal, false);
         Ok(Some(Redirected { path: path.clone(), whole, stdout, terminal }))

@@ -45,7 +45,7 @@ pub fn can_write(path: &Path) -> Result<()> {
         // What is no ordinary file is only opened once: a pipe's reader would take that for the end.
         Ok(m) if !m.is_file() => Ok(()),
         // Dropped unfinished, it leaves nothing.
-        _ => Whole::create(path).map(drop).map_err(|e| unwritable(path, &e).into()),
+        _ => Whole::private(path).map(drop).map_err(|e| unwritable(path, &e).into()),
     }
 }
 
@@ -146,7 +146,7 @@ impl<'a> Rejects<'a> {
 
 /// Writes rejected rows as they come, on a thread of its own: opening and writing wait where the file is a pipe.
 fn write_all(path: &Path, plan: &Plan, rejects: &mut Receiver<Vec<Reject>>) -> Result<()> {
-    let (whole, file) = Whole::create(path).map_err(|e| unwritable(path, &e))?;
+    let (whole, file) = Whole::private(path).map_err(|e| unwritable(path, &e))?;
     let mut rejected = Rejects::new(path, plan, file)?;
     while let Some(some) = rejects.blocking_recv() {
         for reject in some {

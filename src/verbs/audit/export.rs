@@ -56,7 +56,7 @@ pub async fn export(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         s.ui.status(&format!("dry run: would export of {n} audit records; nothing was handed out"));
         return Ok(());
     }
-    let to = Redirected::begin(s, file)?;
+    let to = Redirected::begin(s, file, false)?;
     s.ui.style.format = format;
     let done = match format {
         Format::Ndjson => lines(s, &stretches).await,

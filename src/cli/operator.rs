@@ -50,6 +50,7 @@ pub fn origin(world: &World<'_>, io: &Io, request_id: Uuid, mut command: Vec<Str
         host,
         details,
         started_at: crate::model::chance::Clock::micros(world.clock),
+        clock_is_sure: false,
         zone: Zone::from_variable(world.env.get("TZ").map(String::as_str)),
     }
 }

@@ -223,6 +223,9 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl audit checkpoint --append /mnt/other/checkpoints.txt\norgctl audit checkpoint --org SAHYADRI --out sahyadri.txt",
         args: |c| c.arg(text("out", "FILE", "File to write (default: standard output)"))
             .arg(text("append", "FILE", "File to write behind what is in it").conflicts_with("out")).arg(signing_key()).arg(verifier_key()), run: run!(audit::checkpoint::checkpoint) },
+    Leaf { noun: "audit", verb: "correct-clock", permission: "audit:correct", writes: true, about: "Let earlier times count again where a wrong clock has put the trail ahead of the time",
+        examples: "orgctl audit correct-clock --now '2026-11-28 09:30'\norgctl audit correct-clock --now 2026-11-28T04:00:00Z --dry-run",
+        args: |c| c.arg(text("now", "TIME", "What time it is, typed: within 10 minutes of this machine's clock")), run: run!(audit::clock::correct_clock) },
     Leaf { noun: "audit", verb: "prove", permission: "audit:prove", writes: false, about: "Write a proof that a record is in a signed trail, or that one checkpoint goes on from another",
         examples: "orgctl audit prove 12 --org SAHYADRI --out record-12.tlog-proof\norgctl audit prove --from monday.txt --to friday.txt --org SAHYADRI",
         args: |c| c.arg(Arg::new("seq").value_name("SEQ").value_parser(value_parser!(i64)).help("Number of the record"))

@@ -18,7 +18,7 @@ use crate::store::postgres::{LockTimeout, NoRight};
 use crate::store::settings;
 use crate::store::sqlite::Busy;
 use crate::store::system_log::{Level, Message};
-use crate::store::tx::{self, Permit, Tx};
+use crate::store::tx::{self, ClockInDoubt, Permit, Tx};
 
 /// A change as data: its arguments complete, its keys resolved. So it can be run, run dry, refused, and stored.
 pub trait Verb: Serialize + DeserializeOwned {
@@ -52,7 +52,17 @@ pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V
     }
     s.unchecked_db().await?;
     let Some(mut db) = s.take_db() else { return Err(anyhow::anyhow!("the connection is in use")) };
-    let done = transact(s, &mut db, permit, &orgs, verb).await;
+    let mut done = transact(s, &mut db, permit.clone(), &orgs, verb).await;
+    if let Some(ClockInDoubt(question)) = done.as_ref().err().and_then(|e| e.downcast_ref()) {
+        let question = question.clone();
+        done = match s.ui.confirm(&question).await {
+            Ok(()) => {
+                s.origin.clock_is_sure = true;
+                transact(s, &mut db, permit, &orgs, verb).await
+            }
+            Err(e) => Err(e),
+        };
+    }
     s.put_db(db);
     done
 }

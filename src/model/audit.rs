@@ -17,6 +17,9 @@ use super::value::{Kind, Value};
 /// What records are about that are about the trail itself.
 pub const KIND: &str = "audit";
 
+/// What a record is about that corrects a wrong clock: a `config_change` from which on earlier times count again.
+pub const CLOCK: &str = "clock";
+
 /// First byte of every header.
 pub const FORMAT: u8 = 1;
 /// `v` in every payload: what its members mean.

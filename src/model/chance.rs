@@ -7,6 +7,11 @@ use uuid::Uuid;
 pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
 
+    /// Whether it claims to tell the time of the world, and can be held against another clock that does.
+    fn is_of_the_world(&self) -> bool {
+        true
+    }
+
     /// The time in whole microseconds, which is what both engines keep.
     fn micros(&self) -> DateTime<Utc> {
         let now = self.now();

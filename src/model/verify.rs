@@ -262,10 +262,6 @@ impl Check {
             self.find(Some(first), Fault::Inserted, "a command that made no record");
         }
         self.last_request = Some((first, request.last_seq));
-        if self.last_at.is_some_and(|last| request.at < last) {
-            self.find(Some(first), Fault::RunsBackwards, "its time is before that of the record in front of it");
-        }
-        self.last_at = self.last_at.max(Some(request.at));
         let digest = audit::request_digest(request.actor_id, &request.source, &request.commitment);
         let mut is_right = digest == request.digest;
         match Sealed::of(request.salt.as_deref(), request.payload.as_deref()) {
@@ -356,6 +352,13 @@ impl Check {
             self.append(record.leaf);
             return;
         };
+        let (is_first, at) = (request.first_seq == seq, request.at);
+        // A correction of the clock lets earlier times count again; its header, which is hashed in clear, says that it is one.
+        let corrects = record.kind == audit::CLOCK && record.action == "config_change" && request.status == "success";
+        let runs_backwards = is_first && !corrects && self.last_at.is_some_and(|last| at < last);
+        if is_first {
+            self.last_at = if corrects { Some(at) } else { self.last_at.max(Some(at)) };
+        }
         // Without a commitment nothing tells whether the header is the one that was recorded.
         if let Some(commitment) = commitment {
             let bound = (request.request_id, request.at, request.digest, request.status.as_str());
@@ -374,6 +377,9 @@ impl Check {
                     self.find(Some(seq), Fault::Edited, "it is not what was recorded");
                 }
             }
+        }
+        if runs_backwards {
+            self.find(Some(seq), Fault::RunsBackwards, "its time is before that of the record in front of it");
         }
         self.append(record.leaf);
     }

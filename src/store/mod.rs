@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod chain;
 pub mod checkpoints;
 mod copy;
+pub mod corrections;
 pub mod credentials;
 pub mod db;
 pub mod deep;

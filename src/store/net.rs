@@ -8,9 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use super::corrections::last_before;
 use super::db::Db;
 use super::sql::Sql;
-use super::trail::{last_before, took_effect, trees};
+use super::trail::{took_effect, trees};
 use crate::model::RESOURCES;
 use crate::model::audit::Action;
 use crate::model::resource;

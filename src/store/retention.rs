@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use super::corrections::{segment_of, segments};
 use super::db::Db;
 use super::load::Loader;
-use super::sql::Sql;
+use super::sql::{Row, Sql};
 use super::tx::Tx;
 use crate::model::audit::{KIND, commit, spans_of};
 use crate::model::problem::Problem;
@@ -147,7 +148,12 @@ pub async fn about(db: &mut Db, tree: i32, kind: &str, id: Uuid) -> Result<Vec<(
     ));
     let rows =
         db.all(sql.with([id.into(), tree.into(), kind.into()]).yields([Kind::Int, Kind::Time, Kind::Text])).await?;
-    rows.iter().map(|r| Ok((r.int(0)?, r.time(1)?, r.text(2)?.to_owned()))).collect()
+    let segments = segments(db, tree).await?;
+    let told = |r: &Row| {
+        let (seq, at) = (r.int(0)?, r.time(1)?);
+        Ok((seq, segment_of(&segments, seq).at(at), r.text(2)?.to_owned()))
+    };
+    rows.iter().map(told).collect()
 }
 
 /// The requests of a tree before a time whose payload holds one of these texts: their first numbers.

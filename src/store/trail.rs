@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use super::corrections::{self, Segment, last_before, segment_of, segments};
 use super::db::Db;
 use super::sql::{Row, Sql};
 use crate::model::problem::Problem;
@@ -23,7 +24,10 @@ use crate::model::zone::Zone;
 pub struct Entry {
     pub tree: i32,
     pub seq: i64,
+    /// No later than a correction of the clock behind it.
     pub at: DateTime<Utc>,
+    /// What the clock said.
+    pub recorded_at: DateTime<Utc>,
     pub action: String,
     pub kind: String,
     pub resource_id: Uuid,
@@ -156,10 +160,12 @@ fn entry(tree: i32, record: &Row, common: Option<&Row>) -> Result<Entry> {
     // The name as it was at that time, which the tree binds; the actors' table only where that was erased.
     let name = request.as_ref().and_then(|r| r["actor"]["name"].as_str());
     let actor = name.or_else(|| text(5)).unwrap_or(UNKNOWN).to_owned();
+    let recorded_at = common.and_then(|c| c.value(1).as_time()).unwrap_or_default();
     Ok(Entry {
         tree,
         seq,
-        at: common.and_then(|c| c.value(1).as_time()).unwrap_or_default(),
+        at: recorded_at,
+        recorded_at,
         action: record.text(1)?.to_owned(),
         kind: record.text(2)?.to_owned(),
         resource_id: record.uuid(3)?,
@@ -226,11 +232,23 @@ pub async fn search(db: &mut Db, search: &Search) -> Result<Vec<Entry>> {
     };
     let mut found = Vec::new();
     for tree in trees {
+        let segments = segments(db, tree).await?;
+        let is_corrected = segments.len() > 1;
         let sides: &[Side] = if search.text.is_some() { &[Side::Record, Side::Request] } else { &[Side::Both] };
         for side in sides {
-            let mut reading =
-                Reading { tree, search, side: *side, actors: actors.as_deref(), limit, found: Vec::new() };
+            let mut reading = Reading {
+                tree,
+                search,
+                side: *side,
+                actors: actors.as_deref(),
+                is_corrected,
+                limit,
+                found: Vec::new(),
+            };
             reading.read(db).await?;
+            for e in &mut reading.found {
+                e.at = segment_of(&segments, e.seq).at(e.recorded_at);
+            }
             found.append(&mut reading.found);
         }
     }
@@ -274,22 +292,25 @@ pub(super) async fn trees_at(db: &mut Db, at: DateTime<Utc>) -> Result<Vec<(i32,
           where h.size > h.seq order by h.tree",
     );
     let rows = db.all(sql.with([at.into()]).yields([Kind::Int, Kind::Int])).await?;
-    rows.iter().map(|r| Ok((r.org(0)?, r.int(1)?))).collect()
+    let mut trees: Vec<(i32, i64)> = rows.iter().map(|r| Ok((r.org(0)?, r.int(1)?))).collect::<Result<_>>()?;
+    for tree in corrections::corrected(db).await? {
+        trees.retain(|(t, _)| *t != tree);
+        let size = Sql::new("select size from audit_heads where tree = $1").with([tree.into()]);
+        let size = db.one(size.yields([Kind::Int])).await?.int(0)?;
+        let last = corrections::last_up_to(db, tree, at).await?;
+        if size > last {
+            trees.push((tree, last));
+        }
+    }
+    trees.sort_unstable();
+    Ok(trees)
 }
 
-/// When a record was made.
+/// When a record was made, as far as can be told: no later than a correction of the clock behind it.
 pub(super) async fn at_of(db: &mut Db, tree: i32, seq: i64) -> Result<DateTime<Utc>> {
     let sql = "select at from audit_requests where tree = $1 and first_seq <= $2 order by first_seq desc limit 1";
-    db.one(Sql::new(sql).with([tree.into(), seq.into()]).yields([Kind::Time])).await?.time(0)
-}
-
-/// The last number up to which requests are older than a time; 0 where none is.
-pub async fn last_before(db: &mut Db, tree: i32, at: DateTime<Utc>) -> Result<i64> {
-    let sql = Sql::new(
-        "select last_seq from audit_requests where tree = $1 and at < $2 order by at desc, first_seq desc limit 1",
-    );
-    let row = db.first(sql.with([tree.into(), at.into()]).yields([Kind::Int])).await?;
-    row.map_or(Ok(0), |r| r.int(0))
+    let recorded = db.one(Sql::new(sql).with([tree.into(), seq.into()]).yields([Kind::Time])).await?.time(0)?;
+    Ok(segment_of(&segments(db, tree).await?, seq).at(recorded))
 }
 
 /// Where a text is looked for: what a record says itself and what its command says are two questions, each with an index
@@ -307,6 +328,8 @@ struct Reading<'a> {
     search: &'a Search,
     side: Side,
     actors: Option<&'a [i64]>,
+    /// Its clock was corrected: then times don't run the way the numbers do.
+    is_corrected: bool,
     limit: usize,
     found: Vec<Entry>,
 }
@@ -389,6 +412,13 @@ impl Reading<'_> {
         // The plus keeps a planner that knows nothing on the index of what is asked for, and off the primary key.
         sql.bind(self.tree).push(" and +q.last_seq >= ").bind(low).push(" and +q.first_seq <= ").bind(high);
         self.push_of_request(&mut sql);
+        if self.is_corrected {
+            if let Some((_, first)) = last {
+                sql.push(" and q.first_seq < ").bind(first);
+            }
+            sql.push(&format!(" order by q.first_seq desc limit {most}"));
+            return sql.yields([Kind::Int, Kind::Int, Kind::Time]);
+        }
         // Times too, for the indexes end in them.
         if let Some(since) = s.since {
             sql.push(" and q.at >= ").bind(since);
@@ -604,9 +634,53 @@ pub async fn counts(
     since: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,
 ) -> Result<Vec<(String, i64)>> {
-    let quarter = match db.is_postgres() {
-        true => format!("cast(floor(extract(epoch from q.at) * 1000000 / {QUARTER}) as text)"),
-        false => format!("cast(q.at / {QUARTER} as text)"),
+    let corrected = corrections::corrected(db).await?;
+    let mut counted: HashMap<String, i64> = HashMap::new();
+    let mut parts: Vec<(String, Option<Segment>)> = Vec::new();
+    match tree {
+        Some(tree) if !corrected.contains(&tree) => parts.push((format!("q.tree = {tree}"), None)),
+        None => {
+            let others: String = corrected.iter().map(|t| format!(" and q.tree <> {t}")).collect();
+            parts.push((format!("true{others}"), None));
+        }
+        Some(_) => {}
+    }
+    for tree in corrected.iter().filter(|t| tree.is_none_or(|only| only == **t)) {
+        let segments = segments(db, *tree).await?.into_iter();
+        parts.extend(segments.map(|segment| (format!("q.tree = {tree}"), Some(segment))));
+    }
+    for (within, segment) in parts {
+        let sql = count(db.is_postgres(), by, &within, segment, since, until);
+        for row in db.all(sql.yields([Kind::Text, Kind::Int])).await? {
+            *counted.entry(row.text(0)?.to_owned()).or_default() += row.int(1)?;
+        }
+    }
+    let mut counted: Vec<(String, i64)> = counted.into_iter().collect();
+    if by == By::Day {
+        return by_day(&counted, zone);
+    }
+    counted.sort_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
+    Ok(counted)
+}
+
+/// Counts requests, of one stretch of a tree or of whole trees.
+fn count(
+    is_postgres: bool,
+    by: By,
+    within: &str,
+    segment: Option<Segment>,
+    since: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+) -> Sql {
+    let cap = segment.and_then(|s| s.cap);
+    let quarter = match (is_postgres, cap) {
+        (true, None) => format!("cast(floor(extract(epoch from q.at) * 1000000 / {QUARTER}) as text)"),
+        (false, None) => format!("cast(q.at / {QUARTER} as text)"),
+        (true, Some(cap)) => {
+            let cap = cap.timestamp_micros();
+            format!("cast(floor(least(extract(epoch from q.at) * 1000000, {cap}) / {QUARTER}) as text)")
+        }
+        (false, Some(cap)) => format!("cast(min(q.at, {}) / {QUARTER} as text)", cap.timestamp_micros()),
     };
     let what = match by {
         By::Actor => "coalesce(a.name, a.key)",
@@ -619,27 +693,26 @@ pub async fn counts(
     let mut sql = match by {
         By::Action | By::Resource => Sql::new(format!(
             "select {what}, count(*) from audit_requests q
-               join audit_records r on r.tree = q.tree and r.seq between q.first_seq and q.last_seq where true"
+               join audit_records r on r.tree = q.tree and r.seq between q.first_seq and q.last_seq where {within}"
         )),
         _ => Sql::new(format!(
             "select {what}, cast(sum(q.last_seq - q.first_seq + 1) as bigint) from audit_requests q
-               join actors a on a.actor_id = q.actor_id where true"
+               join actors a on a.actor_id = q.actor_id where {within}"
         )),
     };
-    if let Some(tree) = tree {
-        sql.push(" and q.tree = ").bind(tree);
+    if let Some(segment) = segment {
+        sql.push(" and q.first_seq between ").bind(segment.first).push(" and ").bind(segment.last);
     }
-    if let Some(since) = since {
-        sql.push(" and q.at >= ").bind(since);
+    match since {
+        Some(since) if cap.is_some_and(|cap| cap < since) => drop(sql.push(" and false")),
+        Some(since) => drop(sql.push(" and q.at >= ").bind(since)),
+        None => {}
     }
-    if let Some(until) = until {
+    if let Some(until) = until.filter(|until| cap.is_none_or(|cap| cap >= *until)) {
         sql.push(" and q.at < ").bind(until);
     }
-    sql.push(" group by 1 order by 2 desc, 1");
-    let rows = db.all(sql.yields([Kind::Text, Kind::Int])).await?;
-    let counted: Vec<(String, i64)> =
-        rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.int(1)?))).collect::<Result<_>>()?;
-    if by == By::Day { by_day(&counted, zone) } else { Ok(counted) }
+    sql.push(" group by 1");
+    sql
 }
 
 /// Counts of quarters of hours, added up by the days that they belong to.

@@ -14,7 +14,7 @@ use super::invariants::Touched;
 use super::load::Loader;
 use super::location::{Engine, Location};
 use super::sql::{Row, Sql, quoted};
-use super::{chain, invariants, load, postgres, records, search, sqlite};
+use super::{chain, corrections, invariants, load, postgres, records, search, settings, sqlite};
 use crate::model::audit::{self, Action, Payload, Status, Telling};
 use crate::model::chance::{Clock, Drawn, Ids, Random, bytes};
 use crate::model::merkle::{Frontier, Hash};
@@ -25,8 +25,9 @@ use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::scalar::Noun;
 use crate::model::search as words;
+use crate::model::setting::CLOCK_MAX_JUMP;
 use crate::model::user::User;
-use crate::model::value::{Kind, Value, canonical};
+use crate::model::value::{Kind, Value, canonical, rfc3339};
 use crate::model::zone::Zone;
 
 /// The right to write, for one named permission (`branches:update`). Only the gate issues it (a test holds that), and
@@ -63,6 +64,8 @@ pub struct Origin {
     pub started_at: DateTime<Utc>,
     /// By which days begin and end.
     pub zone: Zone,
+    /// Somebody said that the clock is right, however far it is from what was recorded last.
+    pub clock_is_sure: bool,
 }
 
 #[derive(Clone)]
@@ -178,6 +181,24 @@ impl Loaders {
 /// New rows from which on it is worth to set indexes aside.
 const WORTH_IT: u64 = 10_000;
 
+/// The clock is far from what was recorded last, or from the server's: a question, to be answered before anything is
+/// written.
+#[derive(Debug)]
+pub struct ClockInDoubt(pub String);
+
+impl std::fmt::Display for ClockInDoubt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl std::error::Error for ClockInDoubt {}
+
+/// How far this machine's clock and a server's may be apart.
+const MAX_SKEW: TimeDelta = TimeDelta::minutes(10);
+
+/// A trail whose last record is not older than this says that the clock has not jumped; the setting is not less.
+const RECENT: TimeDelta = TimeDelta::days(1);
+
 /// A transaction that can write.
 pub struct Tx<'a> {
     pub db: &'a mut Db,
@@ -248,6 +269,15 @@ impl<'a> Tx<'a> {
     /// Locks the tree heads of these organisations, in the order that keeps two writers from waiting for each other:
     /// by number, SYSTEM last.
     pub async fn lock(&mut self, orgs: &[i32], waiting: &mut dyn FnMut(&str)) -> Result<()> {
+        self.lock_heads(orgs, false, waiting).await
+    }
+
+    /// As [`Tx::lock`], for a record from which on earlier times count again: its time is the clock's.
+    pub async fn lock_to_correct_the_clock(&mut self, trees: &[i32]) -> Result<()> {
+        self.lock_heads(trees, true, &mut |_| {}).await
+    }
+
+    async fn lock_heads(&mut self, orgs: &[i32], corrects: bool, waiting: &mut dyn FnMut(&str)) -> Result<()> {
         let mut orgs: Vec<i32> = orgs.iter().copied().filter(|o| !self.heads.contains_key(o)).collect();
         orgs.sort_by_key(|o| if *o == SYSTEM { i32::MAX } else { *o });
         orgs.dedup();
@@ -257,6 +287,7 @@ impl<'a> Tx<'a> {
             ));
         }
         for org in orgs {
+            let asked = self.clock.micros();
             let row = if self.db.is_postgres() {
                 self.lock_head_postgres(org, waiting).await?
             } else {
@@ -271,13 +302,15 @@ impl<'a> Tx<'a> {
             })?;
             // Read after the wait for the lock, and never before the last record: times run the way the records do.
             let (now, last) = (self.clock.micros(), row.time(2)?);
-            if last > now + TimeDelta::minutes(5) {
-                let ahead = crate::model::value::rfc3339(last);
+            self.doubt_the_clock((asked, now), last, row.value(3).as_time(), corrects).await?;
+            if last > now + TimeDelta::minutes(5) && !corrects {
                 waiting(&format!(
-                    "warning: the audit trail is ahead of this machine's clock ({ahead}); one of them is wrong"
+                    "warning: the audit trail is ahead of this machine's clock ({}); one of them is wrong: \
+                     'orgctl audit correct-clock --help' tells more",
+                    rfc3339(last)
                 ));
             }
-            self.at = self.at.max(now).max(last);
+            self.at = if corrects { self.at.max(now) } else { self.at.max(now).max(last) };
             self.heads.insert(org, Head { frontier, first: None, lent: false });
         }
         Ok(())
@@ -288,9 +321,50 @@ impl<'a> Tx<'a> {
         self.db.script("LOCK TABLE audit_heads IN EXCLUSIVE MODE".into()).await
     }
 
+    /// Size, frontier and time of a tree's head, and what the server's clock says.
     async fn head(&mut self, org: i32, suffix: &str) -> Result<Option<Row>> {
-        let sql = format!("select size, frontier, at from audit_heads where tree = $1{suffix}");
-        self.db.first(Sql::new(sql).with([org.into()]).yields([Kind::Int, Kind::Bytes, Kind::Time])).await
+        let server = if self.db.is_postgres() { "clock_timestamp()" } else { "null" };
+        let sql = format!("select size, frontier, at, {server} from audit_heads where tree = $1{suffix}");
+        let kinds = [Kind::Int, Kind::Bytes, Kind::Time, Kind::Time];
+        self.db.first(Sql::new(sql).with([org.into()]).yields(kinds)).await
+    }
+
+    /// Asks whether the clock is right, before its time is recorded and every later record must be later still.
+    async fn doubt_the_clock(
+        &mut self,
+        (asked, now): (DateTime<Utc>, DateTime<Utc>),
+        last: DateTime<Utc>,
+        server: Option<DateTime<Utc>>,
+        corrects: bool,
+    ) -> Result<()> {
+        if let Some(server) =
+            server.filter(|_| self.clock.is_of_the_world() && (corrects || !self.origin.clock_is_sure))
+            && (server > now + MAX_SKEW || server < asked - MAX_SKEW)
+        {
+            let (now, server) = (rfc3339(now), rfc3339(server));
+            if corrects {
+                let sentence = format!("this machine's clock says {now}, and the database server's {server}");
+                return Err(Problem::conflict(sentence)
+                    .hint("set the clock that is wrong, then correct the trail")
+                    .into());
+            }
+            let question =
+                format!("this machine's clock says {now}, the database server's {server}; is this one right?");
+            return Err(ClockInDoubt(question).into());
+        }
+        if corrects || self.origin.clock_is_sure || now - last <= RECENT {
+            return Ok(());
+        }
+        let Some(newest) = corrections::last_recorded(self.db).await? else { return Ok(()) };
+        let most = settings::get(self.db, SYSTEM, CLOCK_MAX_JUMP).await?;
+        if now - newest <= TimeDelta::days(most.into()) {
+            return Ok(());
+        }
+        let (days, newest, now) = ((now - newest).num_days(), rfc3339(newest), rfc3339(now));
+        let question = format!(
+            "this machine's clock says {now}, and the last record is of {newest}, {days} days before; is the clock right?"
+        );
+        Err(ClockInDoubt(question).into())
     }
 
     /// Takes the lock at once where it is free; else waits, and says after a second who holds it.

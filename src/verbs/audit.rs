@@ -2,6 +2,7 @@
 
 pub mod append;
 pub mod checkpoint;
+pub mod clock;
 pub mod export;
 pub mod keys;
 pub mod known;
@@ -286,6 +287,7 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         ("org", code.into()),
         ("seq", entry.seq.into()),
         ("at", entry.at.into()),
+        ("recorded_at", entry.recorded_at.into()),
         ("actor", entry.actor.into()),
         ("action", entry.action.into()),
         ("resource", entry.kind.into()),
@@ -321,6 +323,9 @@ fn people(s: &mut Session<'_>, e: &Entry, key: Option<String>, code: &str, gone:
         ("actor", format!("{} ({})", e.actor, e.source)),
         ("action", format!("{} {}", e.action, e.kind)),
     ];
+    if e.at != e.recorded_at {
+        lines.insert(2, ("clock", format!("was wrong: it said {}", s.origin.zone.to_seconds(e.recorded_at))));
+    }
     let empty = Json::Null;
     let payload = e.payload.as_ref().unwrap_or(&empty);
     lines.extend(key.map(|key| ("key", key)));

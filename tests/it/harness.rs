@@ -7,7 +7,7 @@ use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use orgctl::model::chance::{Clock, Random};
@@ -21,12 +21,17 @@ pub enum Engine {
 }
 
 /// Tells a fixed time that goes on by a millisecond each time it is asked.
-pub struct TestClock(AtomicI64);
+/// It claims to be the world's only where a test says so.
+pub struct TestClock(AtomicI64, AtomicBool);
 
 impl Clock for TestClock {
     fn now(&self) -> DateTime<Utc> {
         let micros = self.0.fetch_add(1000, Ordering::Relaxed);
         DateTime::from_timestamp_micros(micros).expect("a time in range")
+    }
+
+    fn is_of_the_world(&self) -> bool {
+        self.1.load(Ordering::Relaxed)
     }
 }
 
@@ -130,7 +135,7 @@ impl Place {
             ("ORGCTL_DATABASE_URL".to_owned(), url.clone()),
         ]);
         // 2026-11-21 00:00 UTC
-        let clock = TestClock(AtomicI64::new(1_795_219_200_000_000));
+        let clock = TestClock(AtomicI64::new(1_795_219_200_000_000), AtomicBool::new(false));
         let seed = NUMBER.fetch_add(1, Ordering::Relaxed) << 32;
         Place { engine, dir, url, env, clock, random: TestRandom(AtomicU64::new(seed)), database }
     }
@@ -138,6 +143,11 @@ impl Place {
     /// Moves the clock on.
     pub fn wait(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+    }
+
+    /// Whether the clock claims to tell the time of the world, and may be held against a server's.
+    pub fn claim_the_worlds_time(&self, claims: bool) {
+        self.clock.1.store(claims, Ordering::Relaxed);
     }
 
     /// The SQLite file.

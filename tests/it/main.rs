@@ -61,3 +61,4 @@ mod trail;
 mod unproven;
 mod unused;
 mod values;
+mod wrong_clock;

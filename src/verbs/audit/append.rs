@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::{find_in, time};
 use crate::crud::session::Session;
-use crate::model::audit::{ACTIONS, KIND, SOURCES, Status, WORD};
+use crate::model::audit::{ACTIONS, CLOCK, KIND, SOURCES, Status, WORD};
 use crate::model::problem::Problem;
 use crate::model::scalar::{Rules, shorten};
 use crate::model::value::rfc3339;
@@ -188,7 +188,7 @@ async fn about(
     has_values: bool,
 ) -> Result<Option<Uuid>> {
     let Some(desc) = resource(kind) else {
-        if matches!(kind, KIND | "database") || kind == settings::NOUN {
+        if matches!(kind, KIND | CLOCK | "database") || kind == settings::NOUN {
             return Err(wrong("resource", &format!("can't be {kind}: orgctl records that itself")).into());
         }
         let Some(id) = key.and_then(|key| Uuid::try_parse(key).ok()) else { return Ok(None) };

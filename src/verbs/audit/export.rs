@@ -17,9 +17,10 @@ use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::store::audit::{Piece, each, frontier_at, size};
 use crate::store::checkpoints::{installation, origin};
+use crate::store::corrections::last_before;
 use crate::store::db::Db;
 use crate::store::records;
-use crate::store::trail::{Entry, Search, last_before, search, trees};
+use crate::store::trail::{Entry, Search, search, trees};
 use crate::ui::format::Format;
 
 /// A tree and the stretch of it that is handed out.

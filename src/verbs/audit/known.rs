@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::crud::filter::known_actor;
 use crate::crud::session::Session;
 use crate::model::RESOURCES;
-use crate::model::audit::{ACTIONS, KIND, SOURCES};
+use crate::model::audit::{ACTIONS, CLOCK, KIND, SOURCES};
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource;
 use crate::model::scalar::{shorten, squash};
@@ -14,7 +14,7 @@ use crate::store::settings;
 use crate::store::trail::{self, Search, search};
 
 /// Kinds of what has no noun of its own.
-const KINDS: &[&str] = &[settings::NOUN, KIND, "database", "system_log"];
+const KINDS: &[&str] = &[settings::NOUN, KIND, CLOCK, "database", "system_log"];
 
 fn unknown<'a>(flag: &str, word: &str, known: impl Iterator<Item = &'a str>) -> Problem {
     let known: Vec<&str> = known.collect();

@@ -30,10 +30,10 @@ use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
 use crate::model::user::User;
 use crate::model::value::{hex, rfc3339};
 use crate::store::audit::{Asked, size, verify};
+use crate::store::corrections;
 use crate::store::records::{self, Life};
 use crate::store::retention::{self, Span, count};
 use crate::store::system_log::Level;
-use crate::store::trail;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 
@@ -102,7 +102,7 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .hint("name another file with --out")
             .into());
     }
-    let last = trail::last_before(s.db().await?, org, before).await?;
+    let last = corrections::last_before(s.db().await?, org, before).await?;
     let Some(first) = retention::first_with_payload(s.db().await?, org, last).await? else {
         s.ui.status(&format!("nothing in the trail of {code} before {} is left to archive", rfc3339(before)));
         return Ok(());

@@ -1,0 +1,123 @@
+//! Correcting the trail after a wrong clock: from here on earlier times count again.
+
+use anyhow::Result;
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+
+use crate::crud::gate::{self, Verb};
+use crate::crud::input::time;
+use crate::crud::session::Session;
+use crate::crud::write::dry_run_note;
+use crate::model::audit::{Action, CLOCK};
+use crate::model::problem::Problem;
+use crate::model::scalar::{Rules, shorten};
+use crate::model::value::rfc3339;
+use crate::store::corrections::{Ahead, ahead_of};
+use crate::store::records;
+use crate::store::system_log::Level;
+use crate::store::tx::Tx;
+use crate::ui::format::report;
+
+/// How far what the operator types may be from the clock.
+const CLOSE: TimeDelta = TimeDelta::minutes(10);
+
+/// Records in each trail that is ahead of the clock that the clock was wrong.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CorrectClock {
+    /// What the operator said the time is.
+    pub now: DateTime<Utc>,
+}
+
+impl Verb for CorrectClock {
+    type Output = Vec<Corrected>;
+
+    fn orgs(&self) -> Vec<i32> {
+        Vec::new()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Corrected>> {
+        let trees: Vec<i32> = ahead_of(tx.db, self.now + CLOSE).await?.iter().map(|a| a.tree).collect();
+        if trees.is_empty() {
+            return Ok(Vec::new());
+        }
+        tx.lock_to_correct_the_clock(&trees).await?;
+        let at = tx.at();
+        let mut corrected = Vec::new();
+        // Under the locks, for the trails may have grown until then.
+        for ahead in ahead_of(tx.db, at).await?.into_iter().filter(|a| trees.contains(&a.tree)) {
+            let Ahead { tree, at: last, first, records } = ahead;
+            let details =
+                json!({ "now": rfc3339(self.now), "last": rfc3339(last), "first": first, "records": records });
+            tx.event(tree, Action::ConfigChange, CLOCK, details.as_object().cloned().unwrap_or_default()).await?;
+            corrected.push(Corrected { tree, last, first, records });
+        }
+        Ok(corrected)
+    }
+}
+
+/// What became of one trail.
+pub struct Corrected {
+    tree: i32,
+    /// The time of its last record.
+    last: DateTime<Utc>,
+    /// The first record that counts as earlier now, and how many do.
+    first: i64,
+    records: i64,
+}
+
+/// The time that the operator typed: an instant close to the clock. `--yes` does not answer.
+async fn typed(s: &mut Session<'_>, m: &ArgMatches) -> Result<DateTime<Utc>> {
+    let clock = s.clock.now();
+    let text = match m.get_one::<String>("now") {
+        Some(text) => text.clone(),
+        None if s.ui.style.interactive => {
+            s.ui.ask("What time is it now (like 2026-11-28 09:30)?", None, |_| Ok(())).await?
+        }
+        None => {
+            return Err(Problem::usage("the time of now must be typed: --now is missing")
+                .hint("look at another clock: --now '2026-11-28 09:30'; --yes does not answer this")
+                .into());
+        }
+    };
+    // `0s` would say nothing but what the clock says itself.
+    let is_instant = text.contains(':');
+    let (now, _) = time(&text, clock, s.origin.zone)?;
+    if !is_instant {
+        return Err(Problem::usage(format!("'{}' is no time of day", shorten(&text)))
+            .hint("write --now '2026-11-28 09:30', in your zone, or 2026-11-28T04:00:00Z")
+            .into());
+    }
+    if (now - clock).abs() > CLOSE {
+        let (now, clock) = (rfc3339(now), rfc3339(clock));
+        return Err(Problem::usage(format!("{now} is not the time of this machine's clock, which says {clock}"))
+            .hint("set the machine's clock first: the record gets its time")
+            .into());
+    }
+    Ok(now)
+}
+
+/// Lets earlier times count again where a wrong clock has put trails ahead of the time.
+pub async fn correct_clock(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let now = typed(s, m).await?;
+    let corrected = gate::write(s, &CorrectClock { now }).await?;
+    let mut told = Vec::new();
+    for Corrected { tree, last, first, records } in &corrected {
+        let code = records::org_code(s.db().await?, *tree).await?;
+        s.ui.status(&format!(
+            "corrected the clock of {code}: {records} records from {first} on, up to {}, count as made before now",
+            rfc3339(*last)
+        ));
+        told.push(json!({ "org": code, "first": first, "records": records, "last": rfc3339(*last) }));
+    }
+    report(&mut s.ui, &json!({ "corrected": told }))?;
+    if corrected.is_empty() {
+        s.ui.status("no trail is ahead of the clock; nothing was recorded");
+    } else {
+        s.log(Level::Warning, &format!("corrected the clock in {} trails", corrected.len()), Map::new());
+    }
+    dry_run_note(s);
+    Ok(())
+}

@@ -148,7 +148,7 @@ fn the_machine_that_signed_remembers_what_it_signed() {
             Engine::Sqlite => format!("frontier = x'{frontier}', at = {at}"),
             Engine::Postgres => {
                 p.sql("alter table audit_checkpoints disable trigger user").expect("off");
-                format!("frontier = '\\x{frontier}', at = '{at}'")
+                format!("frontier = '\\x{frontier}', at = '{at}', pending = {before}")
             }
         };
         p.sql(&format!(

@@ -243,3 +243,38 @@ fn what_a_spreadsheet_writes_for_nothing_is_nobody() {
         assert_eq!(p.column("user list --filter email=b@x.example", "department"), ["null"]);
     });
 }
+
+/// No text in any field leads to "integrity broken" or to a crash.
+#[test]
+fn no_input_breaks_integrity() {
+    use orgctl::model::RESOURCES;
+    let long = "é".repeat(20_000);
+    both_with_acme(|p| {
+        p.run("branch create --code B1 --name One").ok();
+        p.run("dept create --code D1 --name One").ok();
+        p.run("user create --username u1 --name One").ok();
+        for desc in RESOURCES {
+            let key = match desc.noun {
+                "org" => "ACME",
+                "branch" => "B1",
+                "dept" => "D1",
+                _ => "u1",
+            };
+            for field in desc.settable() {
+                let flag = format!("--{}", field.name().replace('_', "-"));
+                for text in ["", "\u{200b}", "\u{2028}x\u{85}", "ﬁİß\u{301}", ", ,", "-1", &long] {
+                    let words = [desc.noun, "update", key, &flag, text].map(str::to_owned);
+                    let said = p.run_words(&words, b"");
+                    assert!([0, 2, 3, 4, 6].contains(&said.code), "{words:?} {} {}", said.code, said.err);
+                    if said.code == 0 && field.has(orgctl::model::resource::Mark::Unique) {
+                        // The record is to be found again by what it was called.
+                        let back = [desc.noun, "update", text, &flag, key].map(str::to_owned);
+                        p.run_words(&back, b"");
+                    }
+                }
+            }
+        }
+        p.run("db check").ok();
+        p.run("audit verify --deep").ok();
+    });
+}

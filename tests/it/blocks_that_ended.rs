@@ -57,6 +57,14 @@ fn an_ended_block_is_none_everywhere() {
         assert_eq!(p.column("user list --sort blocked", "username"), ["asha", "ravi"]);
         // Then it held.
         assert_eq!(p.json("user show asha --as-of 30m")["blocked"], json!(true));
+        // A file that says blocked means a block that holds; one that says so again changes nothing.
+        let file = p.write("blocked.csv", "username,blocked\nasha,yes\nravi,yes\n");
+        let read = p.run(&format!("user import {file} --key username --on-conflict update -o json")).json();
+        assert_eq!((&read["updated"], &read["unchanged"]), (&json!(1), &json!(1)), "{read}");
+        assert_eq!(p.json("user show asha")["status"], "blocked");
+        let read = p.run(&format!("user import {file} --key username --on-conflict update -o json")).json();
+        assert_eq!((&read["updated"], &read["unchanged"]), (&json!(0), &json!(2)), "{read}");
+        p.run("user unblock asha").ok();
         // A new one holds anew.
         p.run("user block asha --reason again").ok();
         assert_eq!(p.json("user show asha")["status"], "blocked");

@@ -28,6 +28,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use serde::{Deserialize, Serialize};
@@ -472,6 +473,7 @@ impl Import {
         (verdict, values, credential): rows::Picked,
         resets: &mut Vec<(Record, GivenCredential, bool)>,
     ) -> Result<()> {
+        let says_blocked = values.iter().any(|(f, v)| f.column == "blocked" && v.as_bool() == Some(true));
         let set = |record: &mut Record| {
             for (field, value) in values {
                 record.set(field.column, value);
@@ -489,6 +491,9 @@ impl Import {
         let before = before.ok_or_else(|| anyhow::anyhow!("a record went away under the lock"))?;
         let mut after = before.clone();
         set(&mut after);
+        if says_blocked {
+            block_anew(before, &mut after, tx.at());
+        }
         if before.get("is_active") != after.get("is_active") && after.get("is_active").as_bool() == Some(false) {
             report.leaving.push(before.clone());
         }
@@ -539,7 +544,8 @@ impl Verb for Import {
         if self.on_conflict == OnConflict::Update {
             let by_key = |f: &&&Field| !plan.references.iter().any(|r| r.by.is_some() && r.field.column == f.column);
             let given = plan.columns.iter().flatten().chain(plan.constants.iter().map(|(f, _)| f));
-            held.extend(given.filter(by_key));
+            // Whether a record is blocked depends on the time too, which the row alone does not tell.
+            held.extend(given.filter(by_key).filter(|f| f.column != "blocked"));
             held.extend(desc.field("is_active").filter(|_| plan.status_sets_active()));
         }
         let (keys, references) = ((plan.key, plan.others.clone()), plan.references.clone());
@@ -643,6 +649,15 @@ impl Verb for Import {
             tx.event(self.org.unwrap_or(SYSTEM), Action::Import, desc.noun, details).await?;
         }
         Ok(report)
+    }
+}
+
+/// A block that has ended by itself is none: a row that says so blocks anew, without an end where it names none.
+fn block_anew(before: &Record, after: &mut Record, now: DateTime<Utc>) {
+    let until = before.get("blocked_until");
+    let has_ended = before.get("blocked").as_bool() == Some(true) && until.as_time().is_some_and(|at| at <= now);
+    if has_ended && after.get("blocked_until") == until {
+        after.set("blocked_until", Value::Null(crate::model::value::Kind::Time));
     }
 }
 

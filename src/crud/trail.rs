@@ -164,11 +164,11 @@ impl Keys {
 
     /// All that some entries are about or refer to, at once.
     async fn read_for(&mut self, s: &mut Session<'_>, entries: &[Entry]) -> Result<()> {
-        let mut wanted: BTreeMap<&str, (&'static Descriptor, BTreeSet<(i32, Uuid)>)> = BTreeMap::new();
+        let mut wanted: BTreeMap<&str, (&'static Descriptor, Places)> = BTreeMap::new();
         for e in entries {
             let Some(desc) = resource(&e.kind) else { continue };
             let mut want = |desc: &'static Descriptor, id| {
-                wanted.entry(desc.noun).or_insert_with(|| (desc, BTreeSet::new())).1.insert((e.tree, id));
+                wanted.entry(desc.noun).or_insert_with(|| (desc, Places::new())).1.insert((e.tree, id));
             };
             if self.with_names && has_names(desc) {
                 want(desc, e.resource_id);
@@ -201,6 +201,9 @@ impl Keys {
         Ok(())
     }
 }
+
+/// Trees and ids.
+type Places = BTreeSet<(i32, Uuid)>;
 
 fn uuid(id: &Json) -> Option<Uuid> {
     id.as_str().and_then(|t| Uuid::try_parse(t).ok())

@@ -37,6 +37,15 @@ fn variable((name, value): (OsString, OsString)) -> Option<(String, String)> {
     Some((name, value))
 }
 
+/// Whether the program was begun without a standard output. The library then opens `/dev/null` in its place, for reading
+/// and writing, which no shell does.
+fn is_closed() -> bool {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let is_null = std::fs::read_link("/proc/self/fd/1").is_ok_and(|path| path.as_os_str() == "/dev/null");
+    let flags = fcntl(stdout(), FcntlArg::F_GETFL).map(OFlag::from_bits_truncate);
+    is_null && flags.is_ok_and(|flags| flags & OFlag::O_ACCMODE == OFlag::O_RDWR)
+}
+
 #[allow(clippy::disallowed_methods)] // the one place where the process is looked at and left
 fn main() {
     // The allocator takes memory in large pieces; in huge pages the kernel would clear all of them, ten milliseconds of
@@ -50,6 +59,7 @@ fn main() {
         stderr_is_terminal: stderr().is_terminal(),
         stderr_is_log: is_file || env.get("CI").is_some_and(|ci| !matches!(ci.as_str(), "" | "0" | "false")),
         width: console::Term::stdout().size_checked().map(|(_, columns)| columns),
+        stdout_is_closed: is_closed(),
         stdin: Box::new(stdin()),
         stdout: Box::new(BufWriter::new(stdout())),
         stderr: Box::new(stderr()),

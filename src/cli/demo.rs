@@ -62,17 +62,19 @@ pub fn run_all(ui: &mut Ui, program: &str, world: &World<'_>) -> Result<()> {
     env.insert("ORGCTL_DATABASE_URL".into(), format!("sqlite://{DATABASE}"));
     env.insert("ORGCTL_CONFIG".into(), "/dev/null".into());
     let inner = World { env: &env, clock: world.clock, random: world.random };
-    clean(&inner)?;
+    clean(&inner, ui.style.yes)?;
     write(BRANCHES, BRANCHES_CSV)?;
     write(FAULTS, FAULTS_CSV)?;
     let out = Shared(Rc::new(RefCell::new(std::mem::replace(&mut ui.io.stdout, Box::new(io::sink())))));
     ui.io.stdout = Box::new(out.clone());
-    for (what, words, expected) in STEPS {
+    for (n, (what, words, expected)) in STEPS.iter().enumerate() {
         let shown: Vec<String> = words.iter().map(|w| quote(w)).filter(|w| w != "-o" && w != "table").collect();
         ui.out(&format!("\n# {what}\n$ orgctl {}\n", shown.join(" ")))?;
         ui.flush()?;
         let argv = std::iter::once("orgctl").chain(words.iter().copied()).map(OsString::from).collect();
-        let (code, _) = run(argv, streams(ui, &out), &inner);
+        let mut env = env.clone();
+        env.insert("ORGCTL_REQUEST_ID".into(), request_id(n));
+        let (code, _) = run(argv, streams(ui, &out), &World { env: &env, ..inner });
         if code != *expected {
             return Err(Problem::failed(format!(
                 "the demo stopped: the last command ended with exit code {code}, not {expected}"
@@ -96,11 +98,22 @@ pub fn run_all(ui: &mut Ui, program: &str, world: &World<'_>) -> Result<()> {
     ui.flush()
 }
 
-/// Removes what an earlier demo left. A database of that name that holds more than the demo's organisation stays.
-fn clean(world: &World<'_>) -> Result<()> {
+/// The request id of a step: by it the demo knows in the trail what it did itself.
+fn request_id(step: usize) -> String {
+    format!("019a0000-0000-7000-8000-0de0de0de{step:03}")
+}
+
+/// Removes what an earlier demo left. What somebody did with it since stays, unless `--yes` says otherwise; a database of
+/// that name that holds more than the demo's organisation stays in any case.
+fn clean(world: &World<'_>, yes: bool) -> Result<()> {
     if Path::new(DATABASE).exists() && !is_ours(world) {
         return Err(Problem::conflict(format!("there is a file {DATABASE} here that holds more than the demo made"))
             .hint("run the demo in another folder")
+            .into());
+    }
+    if Path::new(DATABASE).exists() && !yes && !is_unchanged(world) {
+        return Err(Problem::conflict(format!("{DATABASE} was changed since the demo made it"))
+            .hint("remove it, or run the demo in another folder; --yes replaces it")
             .into());
     }
     for name in [DATABASE, BRANCHES, FAULTS, REJECTS, &format!("{DATABASE}-wal"), &format!("{DATABASE}-shm")] {
@@ -114,16 +127,29 @@ fn clean(world: &World<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Asks orgctl itself what the database holds: the demo's organisation and no other, deleted ones counted.
+/// Whether the database holds the demo's organisation and no other, deleted ones counted.
 fn is_ours(world: &World<'_>) -> bool {
+    let orgs = asked(world, &["org", "list", "--all", "--with-deleted", "-o", "key"]);
+    orgs.is_some_and(|orgs| orgs.trim() == ORG || orgs.is_empty())
+}
+
+/// Whether the trail tells of nothing but the demo's own commands.
+fn is_unchanged(world: &World<'_>) -> bool {
+    let own: Vec<String> = (0..STEPS.len()).map(request_id).collect();
+    let ids = asked(world, &["audit", "list", "--all", "-o", "csv", "--columns", "request_id"]);
+    ids.is_some_and(|ids| ids.lines().skip(1).all(|id| own.iter().any(|own| own == id)))
+}
+
+/// Asks orgctl itself what the database holds; nothing of an empty file.
+fn asked(world: &World<'_>, words: &[&str]) -> Option<String> {
     let out = Shared(Rc::new(RefCell::new(Box::new(io::sink()))));
-    let file = tempfile::NamedTempFile::new();
-    let (Ok(file), true) = (file, fs::metadata(DATABASE).is_ok_and(|m| m.is_file())) else { return false };
-    if fs::metadata(DATABASE).is_ok_and(|m| m.len() == 0) {
-        return true;
+    let meta = fs::metadata(DATABASE).ok().filter(fs::Metadata::is_file)?;
+    if meta.len() == 0 {
+        return Some(String::new());
     }
-    let argv = ["orgctl", "org", "list", "--all", "--with-deleted", "-o", "key"].map(OsString::from).to_vec();
-    let Ok(copy) = file.reopen() else { return false };
+    let file = tempfile::NamedTempFile::new().ok()?;
+    let argv = std::iter::once("orgctl").chain(words.iter().copied()).map(OsString::from).collect();
+    let copy = file.reopen().ok()?;
     let io = Io {
         stdin: Box::new(io::empty()),
         stdout: Box::new(copy),
@@ -132,10 +158,11 @@ fn is_ours(world: &World<'_>) -> bool {
         stdout_is_terminal: false,
         stderr_is_terminal: false,
         stderr_is_log: false,
+        stdout_is_closed: false,
         width: None,
     };
     let (code, _) = run(argv, io, world);
-    code == 0 && fs::read_to_string(file.path()).is_ok_and(|orgs| orgs.trim() == ORG || orgs.is_empty())
+    fs::read_to_string(file.path()).ok().filter(|_| code == 0)
 }
 
 /// Standard output, shared: the demo shows what its commands say as well as what they print.
@@ -161,6 +188,7 @@ fn streams(ui: &Ui, out: &Shared) -> Io {
         stdout_is_terminal: ui.io.stdout_is_terminal,
         stderr_is_terminal: ui.io.stdout_is_terminal,
         stderr_is_log: false,
+        stdout_is_closed: false,
         width: ui.io.width.or(Some(120)),
     }
 }

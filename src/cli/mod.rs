@@ -7,9 +7,10 @@ pub mod operator;
 pub mod tree;
 mod unused;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use serde_json::json;
 
 use crate::crud::session::{Access, Env, Session};
 use crate::crud::{gate, input};
@@ -30,8 +32,8 @@ use crate::model::scalar::shorten;
 use crate::model::zone::Zone;
 use crate::store::location::{Location, Opening};
 use crate::store::records::Life;
-use crate::ui::format::{Format, Head, Listing};
-use crate::ui::{Io, Style, Ui};
+use crate::ui::format::{self, Format, Head, Listing, is_for_programs};
+use crate::ui::{Io, Style, Ui, error_of};
 use config::Config;
 use tree::Found;
 
@@ -75,6 +77,11 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         return end(ui, Err(problem.into()));
     }
     match (noun.as_str(), verb.as_str()) {
+        ("demo", _) if ui.style.format_given && ui.style.format != Format::Table => {
+            let problem = Problem::usage(format!("the demo is for people to read, not {}", ui.style.format.word()))
+                .hint("leave out the format: orgctl demo");
+            return end(ui, Err(problem.into()));
+        }
         ("demo", _) => return demo::run_demo(ui, &words, world),
         ("config", "show") => {
             let done = config_show(&mut ui, &config);
@@ -82,7 +89,10 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         }
         ("config", _) => {
             let path = config.path.as_ref().map_or_else(String::new, |p| p.display().to_string());
-            let done = ui.out(&format!("{path}\n")).and_then(|()| ui.flush());
+            let done = match is_for_programs(&ui) {
+                true => format::report(&mut ui, &json!({ "path": path })),
+                false => ui.out(&format!("{path}\n")).and_then(|()| ui.flush()),
+            };
             return end(ui, done);
         }
         _ => {}
@@ -162,9 +172,29 @@ fn with_session(
         session.close().await;
         done
     });
+    let done = done.and_then(|()| tell_programs(&mut session));
     // A thread may still be reading standard input; it ends with the process.
     runtime.shutdown_background();
     end(session.ui, done)
+}
+
+/// What a command that gives no data tells programs: what it was, and what people were told. No command leaves them with
+/// nothing.
+fn tell_programs(session: &mut Session<'_>) -> Result<()> {
+    if session.ui.has_data
+        || !is_for_programs(&session.ui)
+        || session.ui.style.format == Format::Ndjson && is_list(session)
+    {
+        return Ok(());
+    }
+    let told = std::mem::take(&mut session.ui.told);
+    let report_of = json!({ "command": session.verb, "dry_run": session.dry_run, "told": told });
+    format::report(&mut session.ui, &report_of)
+}
+
+/// Whether a command lists what there may be none of: no lines then say all.
+fn is_list(session: &Session<'_>) -> bool {
+    !session.access.writes && !session.dry_run && !session.verb.ends_with("export")
 }
 
 /// While this lives, a second signal ends the process at once, as if nobody listened: the first may be waiting for a
@@ -273,9 +303,16 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
     };
     let keys = input::keys(session, desc, Life::Live, leaf).await?;
     let (mut done, mut failed) = (0_u64, 0_u64);
+    let format = session.ui.style.format;
+    let is_told = is_for_programs(&session.ui);
+    let mut results = Vec::new();
     for key in keys {
         session.only_key = Some(key.clone());
+        // One document for all keys, so what is given for each is taken up first.
+        let given = if is_told { Some(Given::begin(&mut session.ui)) } else { None };
         let tried = start(session, found, leaf).await;
+        let given = given.map_or_else(Vec::new, |given| given.end(&mut session.ui, format));
+        results.extend(given);
         // What comes after a commit is about the next key.
         session.committing.set(false);
         match tried {
@@ -283,15 +320,55 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
             Err(e) => {
                 let problem = gate::in_words(session, e).downcast::<Problem>()?;
                 failed += 1;
+                results.push(json!({ "key": key, "error": error_of(&problem) }));
                 session.ui.status(&format!("failed {}: {}", shorten(&key), problem.sentence));
             }
         }
         session.dealt_with.set(done + failed);
     }
     session.ui.status(&format!("done {done}, failed {failed}"));
+    if is_told && !results.is_empty() {
+        match format {
+            Format::Ndjson => results.iter().try_for_each(|result| format::report(&mut session.ui, result))?,
+            _ => format::report(&mut session.ui, &results.into())?,
+        }
+    }
     match failed {
         0 => Ok(()),
         _ => Err(Problem::new(Kind::Partial, format!("{failed} of {} could not be done", done + failed)).into()),
+    }
+}
+
+/// Data taken up, as lines of JSON.
+struct Given {
+    lines: Rc<RefCell<Vec<u8>>>,
+    stdout: Box<dyn io::Write>,
+}
+
+impl Given {
+    fn begin(ui: &mut Ui) -> Given {
+        let lines = Rc::new(RefCell::new(Vec::new()));
+        let stdout = std::mem::replace(&mut ui.io.stdout, Box::new(Taken(Rc::clone(&lines))));
+        ui.style.format = Format::Ndjson;
+        Given { lines, stdout }
+    }
+
+    fn end(self, ui: &mut Ui, format: Format) -> Vec<serde_json::Value> {
+        (ui.io.stdout, ui.style.format, ui.has_data) = (self.stdout, format, false);
+        let lines = self.lines.borrow();
+        lines.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+    }
+}
+
+struct Taken(Rc<RefCell<Vec<u8>>>);
+
+impl io::Write for Taken {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

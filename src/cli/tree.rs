@@ -219,6 +219,9 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "audit", verb: "keygen", permission: "audit:keygen", writes: false, about: "Make the key that signs checkpoints, and print its public half",
         examples: "orgctl audit keygen > audit.pub\norgctl audit keygen --signing-key /mnt/other/audit.key",
         args: |c| c.arg(signing_key()).arg(text("name", "NAME", "Name of the key in signatures (default: that of the installation)")), run: run!(audit::keys::keygen) },
+    Leaf { noun: "audit", verb: "pubkey", permission: "audit:read", writes: false, about: "Print the public half of the key that signs checkpoints",
+        examples: "orgctl audit pubkey > audit.pub\norgctl audit pubkey --signing-key /mnt/other/audit.key -o json",
+        args: |c| c.arg(signing_key()), run: run!(audit::keys::pubkey) },
     Leaf { noun: "audit", verb: "checkpoint", permission: "audit:checkpoint", writes: true, about: "Sign how large each trail is and which root it has",
         examples: "orgctl audit checkpoint --append /mnt/other/checkpoints.txt\norgctl audit checkpoint --org SAHYADRI --out sahyadri.txt",
         args: |c| c.arg(text("out", "FILE", "File to write (default: standard output)"))

@@ -19,6 +19,7 @@ use crate::store::settings;
 use crate::store::sqlite::Busy;
 use crate::store::system_log::{Level, Message};
 use crate::store::tx::{self, ClockInDoubt, Permit, Tx};
+use crate::ui::Ui;
 
 /// A change as data: its arguments complete, its keys resolved. So it can be run, run dry, refused, and stored.
 pub trait Verb: Serialize + DeserializeOwned {
@@ -42,8 +43,26 @@ pub async fn write<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> 
     write_unchecked(s, verb).await
 }
 
+/// Runs a verb that made a secret: it is committed only when `show` has shown that, for it can't be had again.
+pub async fn write_and_show<V: Verb>(
+    s: &mut Session<'_>,
+    verb: &V,
+    show: impl FnOnce(&mut Ui, &V::Output) -> Result<()>,
+) -> Result<V::Output> {
+    s.db().await?;
+    run(s, verb, Some(show)).await
+}
+
 /// As [`write`], on a database whose schema is still to be made: `init` and `db migrate`.
 pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
+    run(s, verb, None::<fn(&mut Ui, &V::Output) -> Result<()>>).await
+}
+
+async fn run<V: Verb>(
+    s: &mut Session<'_>,
+    verb: &V,
+    mut show: Option<impl FnOnce(&mut Ui, &V::Output) -> Result<()>>,
+) -> Result<V::Output> {
     allow(s)?;
     let permit = Permit::issue(&s.access.permission);
     let orgs = verb.orgs();
@@ -52,13 +71,13 @@ pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V
     }
     s.unchecked_db().await?;
     let Some(mut db) = s.take_db() else { return Err(anyhow::anyhow!("the connection is in use")) };
-    let mut done = transact(s, &mut db, permit.clone(), &orgs, verb).await;
+    let mut done = transact(s, &mut db, permit.clone(), &orgs, verb, &mut show).await;
     if let Some(ClockInDoubt(question)) = done.as_ref().err().and_then(|e| e.downcast_ref()) {
         let question = question.clone();
         done = match s.ui.confirm(&question).await {
             Ok(()) => {
                 s.origin.clock_is_sure = true;
-                transact(s, &mut db, permit, &orgs, verb).await
+                transact(s, &mut db, permit, &orgs, verb, &mut show).await
             }
             Err(e) => Err(e),
         };
@@ -97,6 +116,7 @@ async fn transact<V: Verb>(
     permit: Permit,
     orgs: &[i32],
     verb: &V,
+    show: &mut Option<impl FnOnce(&mut Ui, &V::Output) -> Result<()>>,
 ) -> Result<V::Output> {
     let origin = s.origin.clone();
     if !s.dry_run {
@@ -109,12 +129,16 @@ async fn transact<V: Verb>(
     let done = async {
         tx.lock(orgs, &mut waiting).await?;
         let output = verb.run(&mut tx, &s.rules).await?;
-        if s.dry_run {
+        if s.dry_run || show.is_some() {
             tx.finish().await?;
         }
         Ok(output)
     }
     .await;
+    let done = match (done, if s.dry_run { None } else { show.take() }) {
+        (Ok(output), Some(show)) => s.ui.show_once(|ui| show(ui, &output)).map(|()| output),
+        (done, _) => done,
+    };
     match done {
         Ok(output) if !s.dry_run => {
             s.committing.set(true);

@@ -16,7 +16,7 @@ use super::session::{Access, Session};
 use super::whole::Redirected;
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
-use crate::model::problem::Problem;
+use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource::{Descriptor, Field, Mark, Record};
 use crate::model::scalar::Rules;
 use crate::model::search::words;
@@ -397,11 +397,25 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
 /// Exit code 0 or 3, and a word only for people.
 pub async fn exists(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
+    let mut told = Vec::new();
+    let mut missing = Ok(());
     for key in keys(s, desc, Life::Live, m).await? {
-        let record = find(s, desc, &key, Life::Live).await?;
-        s.ui.status(&format!("{} exists", record.title()));
+        let found = find(s, desc, &key, Life::Live).await;
+        told.push(serde_json::json!({ "key": key, "exists": found.is_ok() }));
+        match found {
+            Ok(record) => s.ui.status(&format!("{} exists", record.title())),
+            Err(e) if e.downcast_ref::<Problem>().is_some_and(|p| p.kind == ProblemKind::NotFound) => {
+                missing = Err(e);
+                break;
+            }
+            Err(e) => return Err(e),
+        }
     }
-    Ok(())
+    match told.as_slice() {
+        [one] => format::report(&mut s.ui, one)?,
+        several => format::report(&mut s.ui, &several.into())?,
+    }
+    missing
 }
 
 /// Records that data were handed out, before the first of them is.

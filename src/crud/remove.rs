@@ -26,6 +26,7 @@ use crate::store::query::{Query, column};
 use crate::store::records::{self, Life, count, dependants};
 use crate::store::settings;
 use crate::store::tx::Tx;
+use crate::ui::format::is_for_programs;
 
 /// What becomes of records that point at one that goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -295,7 +296,8 @@ pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         s.ui.status(&format!("and {more} more that depended on {}", if roots.len() == 1 { "it" } else { "them" }));
     }
     dry_run_note(s);
-    Ok(())
+    let which: Vec<_> = roots.iter().map(|r| r.meta.place()).collect();
+    if is_for_programs(&s.ui) { print_changed(s, desc, &which).await } else { Ok(()) }
 }
 
 fn question(plan: &Plan) -> String {

@@ -134,6 +134,8 @@ impl Redirected {
         let done = done.and_then(|()| s.ui.flush());
         s.ui.io.stdout = self.stdout;
         s.ui.io.stdout_is_terminal = self.terminal;
+        // What is in the file is not what programs are told.
+        s.ui.has_data = false;
         done?;
         Ok(self.whole.finish().map_err(|e| unwritten(&self.path, &e))?)
     }

@@ -302,13 +302,22 @@ pub fn picked(heads: &[Head], names: &[String]) -> Result<Vec<usize>, Problem> {
     names.iter().map(at).collect()
 }
 
-/// What a command did, for a program that asked for JSON; people are told in words.
+/// What a command did, for a program that asked for JSON or YAML; people are told in words.
 pub fn report(ui: &mut Ui, report: &Json) -> Result<()> {
-    if ui.style.format_given && matches!(ui.style.format, Format::Json | Format::Ndjson) {
-        ui.out(&format!("{}\n", json(report)))?;
+    if is_for_programs(ui) {
+        let text = match ui.style.format {
+            Format::Yaml => yaml(report, ui.io.stdout_is_terminal)?,
+            _ => format!("{}\n", json(report)),
+        };
+        ui.out(&text)?;
         ui.flush()?;
     }
     Ok(())
+}
+
+/// Whether a format was asked for that tells a program what was done.
+pub fn is_for_programs(ui: &Ui) -> bool {
+    ui.style.format_given && matches!(ui.style.format, Format::Json | Format::Ndjson | Format::Yaml)
 }
 
 /// One record: its fields below each other for people, an object for machines.

@@ -36,6 +36,8 @@ pub struct Io {
     pub stderr_is_log: bool,
     /// Columns of the terminal, where one is known.
     pub width: Option<u16>,
+    /// Standard output was closed when the program began: what is written to it, nobody sees.
+    pub stdout_is_closed: bool,
 }
 
 /// How to speak.
@@ -67,6 +69,10 @@ pub struct Ui {
     pub zone: Zone,
     /// What was warned of.
     pub warned: Vec<String>,
+    /// What people were told was done, for programs that asked for JSON and get nothing else.
+    pub told: Vec<String>,
+    /// Whether there was any data.
+    pub has_data: bool,
     /// The terminal as a prompt found it.
     terminal: Option<Termios>,
     pub editing: Rc<editor::Editing>,
@@ -79,7 +85,17 @@ fn clean(text: &str) -> String {
 
 impl Ui {
     pub fn new(io: Io, style: Style, now: DateTime<Utc>, zone: Zone) -> Ui {
-        Ui { io, style, now, zone, warned: Vec::new(), terminal: None, editing: Rc::default() }
+        Ui {
+            io,
+            style,
+            now,
+            zone,
+            warned: Vec::new(),
+            told: Vec::new(),
+            has_data: false,
+            terminal: None,
+            editing: Rc::default(),
+        }
     }
 
     /// Data.
@@ -89,6 +105,7 @@ impl Ui {
 
     /// Data that may end in the middle of a character; the rest follows.
     pub fn out_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.has_data |= !bytes.is_empty();
         self.io.stdout.write_all(bytes).map_err(closed)
     }
 
@@ -97,8 +114,22 @@ impl Ui {
         self.io.stdout.flush().map_err(closed)
     }
 
+    /// Shows what can't be shown again, and makes sure that it has gone out. A reader who left has not seen it.
+    pub fn show_once(&mut self, show: impl FnOnce(&mut Ui) -> Result<()>) -> Result<()> {
+        let shown = match self.io.stdout_is_closed {
+            true => Err(anyhow::anyhow!("standard output is closed")),
+            false => show(self).and_then(|()| self.io.stdout.flush().map_err(closed)),
+        };
+        shown.map_err(|e| {
+            Problem::failed(format!("what was made could not be shown, and nothing was changed: {e}"))
+                .hint("run the command again where its standard output is read")
+                .into()
+        })
+    }
+
     /// What was done. Not with `--quiet`.
     pub fn status(&mut self, text: &str) {
+        self.told.push(secrets(text).to_string());
         if !self.style.quiet {
             self.say(&clean(text));
         }
@@ -135,16 +166,7 @@ impl Ui {
     /// One sentence and its hints; JSON where that is the format.
     pub fn error(&mut self, problem: &Problem, causes: &[String]) {
         if self.style.format == Format::Json || self.style.format == Format::Ndjson {
-            let mut error = serde_json::json!({
-                "kind": problem.kind.word(),
-                "exit_code": problem.kind.exit_code(),
-                "message": secrets(&problem.sentence),
-                "hints": problem.hints.iter().map(|hint| secrets(hint)).collect::<Vec<_>>(),
-            });
-            if let Some(field) = problem.field {
-                error["field"] = field.into();
-            }
-            let line = format::json(&serde_json::json!({ "error": error }));
+            let line = format::json(&serde_json::json!({ "error": error_of(problem) }));
             self.say(&line);
             return;
         }
@@ -284,6 +306,20 @@ impl Ui {
             () => Shown::Nothing,
         })
     }
+}
+
+/// An error, for programs.
+pub fn error_of(problem: &Problem) -> serde_json::Value {
+    let mut error = serde_json::json!({
+        "kind": problem.kind.word(),
+        "exit_code": problem.kind.exit_code(),
+        "message": secrets(&problem.sentence),
+        "hints": problem.hints.iter().map(|hint| secrets(hint)).collect::<Vec<_>>(),
+    });
+    if let Some(field) = problem.field {
+        error["field"] = field.into();
+    }
+    error
 }
 
 /// Rows of a list that are seen at once.

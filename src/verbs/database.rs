@@ -4,7 +4,7 @@ use anyhow::Result;
 use chrono::{NaiveDate, TimeDelta};
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
@@ -28,7 +28,7 @@ use crate::store::system_log::{self, Level};
 use crate::store::trail::trees;
 use crate::store::tx::Tx;
 use crate::store::values;
-use crate::ui::format::{Head, Listing};
+use crate::ui::format::{Head, Listing, is_for_programs, report};
 
 /// Brings the schema to a version, up or down, and fills a new database.
 #[derive(Debug, Serialize, Deserialize)]
@@ -229,7 +229,7 @@ async fn step(s: &mut Session<'_>, to: Option<i64>, from: i64, done: &str) -> Re
         s.log(Level::Info, &format!("{done} {name}"), Map::new());
     }
     dry_run_note(s);
-    Ok(())
+    report(&mut s.ui, &json!({ "from": migrated.from, "steps": migrated.steps, "dry_run": s.dry_run }))
 }
 
 pub async fn rollback(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
@@ -384,7 +384,9 @@ pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         };
         lines.push(format!("GRANT {rights} ON orgctl.{table} TO {role};"));
     }
-    for line in lines {
+    report(&mut s.ui, &json!({ "statements": lines }))?;
+    let is_told = is_for_programs(&s.ui);
+    for line in lines.iter().filter(|_| !is_told) {
         s.ui.out(&format!("{line}\n"))?;
     }
     s.ui.flush()
@@ -465,7 +467,9 @@ pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
         collect(&mut found, invariants::check_all(db).await)?;
         collect(&mut found, by_themselves(db, today).await)?;
     }
-    for sentence in &found {
+    let is_told = is_for_programs(&s.ui);
+    report(&mut s.ui, &json!({ "ok": found.is_empty(), "findings": found }))?;
+    for sentence in found.iter().filter(|_| !is_told) {
         s.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;
     }
     s.ui.flush()?;

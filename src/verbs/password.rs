@@ -6,6 +6,7 @@ use std::{fmt, io};
 use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
@@ -23,6 +24,8 @@ use crate::model::user::User;
 use crate::store::records::{self, Life};
 use crate::store::tx::Tx;
 use crate::store::{credentials, settings};
+use crate::ui::Ui;
+use crate::ui::format::{is_for_programs, report};
 
 const DESC: &Descriptor = User::DESCRIPTOR;
 
@@ -163,12 +166,22 @@ pub async fn passwd(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let seen = credentials::load(s.db().await?, &user).await?.map(|c| c.version);
     let hash = hashed(s, Arc::clone(&password), credentials::params(&rules)?).await?;
     let (must_change, keep) = (m.get_flag("must-change"), rules.get(setting::PASSWORD_HISTORY)?);
-    gate::write(s, &SetPassword { target: target(&user), hash, must_change, seen, keep, is_same: false }).await?;
+    let verb = SetPassword { target: target(&user), hash, must_change, seen, keep, is_same: false };
+    // Of a made one that was not shown, nothing is left.
+    let told = |made: Option<&str>| json!({ "user_code": user.key(), "id": user.meta.id, "password": made, "must_change": must_change });
+    let show = |ui: &mut Ui, (): &()| match is_for_programs(ui) {
+        true => report(ui, &told(Some(password.expose()))),
+        false => ui.out(&format!("{}\n", password.expose())),
+    };
+    match is_made {
+        true => gate::write_and_show(s, &verb, show).await?,
+        false => gate::write(s, &verb).await?,
+    }
     s.ui.status(&format!("changed the password of {}", user.title()));
     if is_made && !s.dry_run {
-        s.ui.out(&format!("{}\n", password.expose()))?;
-        s.ui.flush()?;
         s.ui.status("this is the only time that it is shown");
+    } else {
+        report(&mut s.ui, &told(None))?;
     }
     dry_run_note(s);
     Ok(())
@@ -193,6 +206,7 @@ pub async fn check_password(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let (tried, wanted) = (Arc::clone(&password), params.clone());
     let (is_right, is_old, scheme) =
         spawn_blocking(move || (stored.verify(&tried), stored.needs_rehash(&wanted), stored.scheme())).await?;
+    report(&mut s.ui, &json!({ "user_code": user.key(), "id": user.meta.id, "is_right": is_right }))?;
     if !is_right {
         return Err(Problem::new(ProblemKind::Failed, format!("this is not the password of {}", user.title())).into());
     }

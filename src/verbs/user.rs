@@ -27,6 +27,7 @@ use crate::model::value::{Kind, Value, rfc3339};
 use crate::store::records::{self, Life};
 use crate::store::tx::Tx;
 use crate::store::{credentials, people};
+use crate::ui::Ui;
 use crate::ui::format::{self, Format, Head, Listing};
 
 const DESC: &Descriptor = User::DESCRIPTOR;
@@ -160,20 +161,21 @@ pub async fn invite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let random = s.random;
     let tokens: Vec<Secret> = records.iter().map(|_| token::make(&mut |bytes| random.fill(bytes))).collect();
     let verb = Invite { targets: as_targets(&records), hashes: tokens.iter().map(token::hash).collect(), expires_at };
-    let changed = gate::write(s, &verb).await?;
+    let show = |ui: &mut Ui, changed: &Vec<Changed>| {
+        let heads = ["user_code", "email", "token"].map(|n| Head::new(n, Kind::Text)).to_vec();
+        let mut listing = Listing::new(ui, heads, 0);
+        for (c, token) in changed.iter().zip(&tokens) {
+            let email = c.record.get("email").clone();
+            listing.row(ui, vec![c.record.key().into(), email, token.expose().into()])?;
+        }
+        listing.finish(ui)
+    };
+    let changed = gate::write_and_show(s, &verb, show).await?;
     let until = rfc3339(expires_at);
     for c in &changed {
         s.ui.status(&format!("invited {}, until {until}", c.record.title()));
     }
     if !s.dry_run {
-        let heads = ["user_code", "email", "token"].map(|n| Head::new(n, Kind::Text)).to_vec();
-        let mut listing = Listing::new(&s.ui, heads, 0);
-        for (c, token) in changed.iter().zip(&tokens) {
-            let email = c.record.get("email").clone();
-            listing.row(&mut s.ui, vec![c.record.key().into(), email, token.expose().into()])?;
-        }
-        listing.finish(&mut s.ui)?;
-        s.ui.flush()?;
         s.ui.status("this is the only time that tokens are shown; hand each to its user alone");
     }
     dry_run_note(s);
@@ -534,7 +536,7 @@ pub async fn merge(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let moved = gate::write(s, &Merge { duplicate: target(&duplicate), into: target(&into) }).await?;
     s.ui.status(&format!("merged {} into {}: {moved} that pointed at it follow", duplicate.title(), into.title()));
     dry_run_note(s);
-    Ok(())
+    print_changed(s, DESC, &[into.meta.place()]).await
 }
 
 /// How many users there are, by state, branch and department.

@@ -42,8 +42,16 @@ fn the_demo_shows_what_it_says_and_all_that_it_names_works() {
         let done = orgctl(dir.path(), &words[1..]);
         assert!(done.status.success(), "{line}\n{}", String::from_utf8_lossy(&done.stderr));
     }
-    // A second time over what the first left.
+    // What was done with it since is not thrown away, unless that is said.
+    let (code, out, err) = demo();
+    assert_eq!(code, Some(4), "{out}\n{err}");
+    assert!(err.contains("was changed since the demo made it") && err.contains("--yes replaces it"), "{err}");
+    assert!(orgctl(dir.path(), &split("branch show MUM01")).status.success());
+    assert!(orgctl(dir.path(), &split("demo --yes")).status.success());
+    // Nothing was, so a second time over what the first left.
     assert_eq!(demo().0, Some(0));
+    // It is shown to people.
+    assert_eq!(orgctl(dir.path(), &split("demo -o json")).status.code(), Some(2));
     // But never over somebody's own work.
     let own = split("org create --code REAL --name Real");
     assert!(orgctl(dir.path(), &own).status.success());

@@ -209,6 +209,7 @@ impl Place {
             stdout_is_terminal: terminal.is_some(),
             stderr_is_terminal: terminal.is_some(),
             stderr_is_log: false,
+            stdout_is_closed: false,
             width: terminal,
         };
         let argv = std::iter::once("orgctl").chain(words.iter().map(String::as_str)).map(OsString::from).collect();

@@ -23,6 +23,7 @@ mod harness;
 mod hostile;
 mod import;
 mod impossible;
+mod json;
 mod keys;
 mod limits;
 mod lists;

@@ -296,6 +296,7 @@ fn asks_for_words() {
         stdout_is_terminal: true,
         stderr_is_terminal: true,
         stderr_is_log: false,
+        stdout_is_closed: false,
         width: None,
     };
     let style = Style {

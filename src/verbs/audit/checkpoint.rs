@@ -25,7 +25,7 @@ use crate::store::audit::{Asked, Proven, size, verify};
 use crate::store::checkpoints::{self, LOG, Stored, origin};
 use crate::store::system_log::Level;
 use crate::store::tx::Tx;
-use crate::ui::format::{Format, report};
+use crate::ui::format::{is_for_programs, report};
 use crate::ui::limited;
 
 /// Appends signed checkpoints to the log of the database.
@@ -140,7 +140,7 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     for Proven { tree, .. } in &verified.trees {
         notes.extend(checkpoints::of(s.db().await?, *tree, None).await?.map(|c| c.note));
     }
-    let is_json = s.ui.style.format_given && matches!(s.ui.style.format, Format::Json | Format::Ndjson);
+    let is_json = is_for_programs(&s.ui);
     report(&mut s.ui, &json!({ "made": made, "notes": notes }))?;
     if !is_json || ["out", "append"].iter().any(|flag| m.get_one::<String>(flag).is_some()) {
         hand_out(s, m, &notes)?;
@@ -231,7 +231,10 @@ fn hand_out(s: &mut Session<'_>, m: &ArgMatches, notes: &[String]) -> Result<()>
 /// Writes a text to the file that `--out` names, whole or not at all, or to standard output.
 pub fn to_file_or_stdout(s: &mut Session<'_>, m: &ArgMatches, text: &str) -> Result<()> {
     let Some(path) = m.get_one::<String>("out").filter(|p| *p != "-") else {
-        s.ui.out(text)?;
+        match is_for_programs(&s.ui) {
+            true => report(&mut s.ui, &json!({ "proof": text }))?,
+            false => s.ui.out(text)?,
+        }
         return s.ui.flush();
     };
     let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));

@@ -16,7 +16,8 @@ use crate::model::note::{SignerKey, Verifier};
 use crate::model::problem::{Problem, plain};
 use crate::store::checkpoints::{LOG, installation, origin};
 use crate::store::location::Location;
-use crate::ui::format::{Format, report};
+use crate::ui::Ui;
+use crate::ui::format::{is_for_programs, report};
 use crate::ui::limited;
 
 /// Where the private key is, if no flag says so.
@@ -94,6 +95,22 @@ pub fn verifiers(s: &Session<'_>, m: &ArgMatches) -> Result<Vec<Verifier>> {
     Ok(keys)
 }
 
+/// The public half, for whoever checks.
+fn print_public(ui: &mut Ui, key: &SignerKey, path: &Path) -> Result<()> {
+    match is_for_programs(ui) {
+        true => report(ui, &json!({ "public_key": key.verifier().to_string(), "file": path })),
+        false => ui.out(&format!("{}\n", key.verifier())),
+    }
+}
+
+/// Prints the public half of the key on this machine.
+pub async fn pubkey(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let (path, key) = (signing_path(s, m)?, signer(s, m)?);
+    print_public(&mut s.ui, &key, &path)?;
+    s.ui.flush()
+}
+
 /// Makes a key pair: the private key goes to a file that is not there yet, the public one to standard output.
 pub async fn keygen(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
@@ -113,7 +130,7 @@ pub async fn keygen(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let failed = |e: io::Error| match e.kind() {
         io::ErrorKind::AlreadyExists => {
             Problem::conflict(format!("{} is there already; it was left as it is", path.display()))
-                .hint("name another file with --signing-key")
+                .hint("'orgctl audit pubkey' prints its public half; --signing-key names another file")
         }
         _ => Problem::failed(format!("can't write {}: {}", path.display(), plain(&e))),
     };
@@ -122,12 +139,10 @@ pub async fn keygen(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
     file.write_all(key.secret_text().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    match s.ui.style.format_given && matches!(s.ui.style.format, Format::Json | Format::Ndjson) {
-        true => report(&mut s.ui, &json!({ "public_key": key.verifier().to_string(), "file": path }))?,
-        false => {
-            s.ui.out(&format!("{}\n", key.verifier()))?;
-            s.ui.flush()?;
-        }
+    if let Err(e) = s.ui.show_once(|ui| print_public(ui, &key, &path)) {
+        // As if it had never been made.
+        fs::remove_file(&path).map_err(failed)?;
+        return Err(e);
     }
     s.ui.status(&format!("the signing key is in {}; this is the public one, for whoever checks", path.display()));
     let folder = |path: &Path| {

@@ -1,0 +1,240 @@
+//! `-o json` is for programs: every command gives them something that parses, and a secret that was not seen is none.
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use orgctl::cli::tree;
+
+use crate::harness::{Engine, Place, both, both_with_acme};
+
+/// A command line for every leaf, in an order in which each can be done. `%` stands for the folder of the test.
+const SAMPLES: &[(&str, &str)] = &[
+    ("init", "init --org-code ACME --org-name Acme"),
+    ("config show", "config show"),
+    ("config path", "config path"),
+    ("org create", "org create --code BETA --name Beta"),
+    ("org update", "org update BETA --name 'Beta Ltd'"),
+    ("org list", "org list"),
+    ("org find", "org find beta"),
+    ("org show", "org show ACME"),
+    ("org exists", "org exists ACME"),
+    ("org stats", "org stats"),
+    ("org history", "org history BETA"),
+    ("org export", "org export %/orgs.csv"),
+    ("org import", "org import %/more.csv --on-conflict skip"),
+    ("org deactivate", "org deactivate BETA"),
+    ("org activate", "org activate BETA"),
+    ("org delete", "org delete BETA --yes"),
+    ("org restore", "org restore BETA"),
+    ("org delete", "org delete BETA --yes"),
+    ("org purge", "org purge BETA --yes"),
+    ("branch create", "branch create --code HO --name Head"),
+    ("branch create", "branch create --code B1 --name One --parent HO"),
+    ("branch update", "branch update B1 --city Pune"),
+    ("branch list", "branch list"),
+    ("branch find", "branch find one"),
+    ("branch show", "branch show B1"),
+    ("branch exists", "branch exists HO B1"),
+    ("branch tree", "branch tree"),
+    ("branch stats", "branch stats"),
+    ("branch move", "branch move B1 --root"),
+    ("branch history", "branch history B1"),
+    ("branch export", "branch export %/branches.csv"),
+    ("branch import", "branch import %/more.csv --on-conflict skip"),
+    ("branch deactivate", "branch deactivate B1 HO --keep-going"),
+    ("branch activate", "branch activate B1 HO"),
+    ("branch delete", "branch delete B1 --yes"),
+    ("branch restore", "branch restore B1"),
+    ("branch delete", "branch delete B1 --yes"),
+    ("branch purge", "branch purge B1 --yes"),
+    ("dept create", "dept create --code D1 --name Finance"),
+    ("dept update", "dept update D1 --cost-center C1"),
+    ("dept list", "dept list"),
+    ("dept find", "dept find finance"),
+    ("dept show", "dept show D1"),
+    ("dept exists", "dept exists D1"),
+    ("dept members", "dept members D1"),
+    ("dept stats", "dept stats"),
+    ("dept history", "dept history D1"),
+    ("dept export", "dept export %/depts.csv"),
+    ("dept import", "dept import %/more.csv --on-conflict skip"),
+    ("dept deactivate", "dept deactivate D1"),
+    ("dept activate", "dept activate D1"),
+    ("dept delete", "dept delete D1 --yes"),
+    ("dept restore", "dept restore D1"),
+    ("dept delete", "dept delete D1 --yes"),
+    ("dept purge", "dept purge D1 --yes"),
+    ("user create", "user create --user-code AAA222 --name 'Asha Rao' --email a@acme.example"),
+    ("user create", "user create --user-code BBB222 --name 'Ravi Rao' --email b@acme.example --reports-to AAA222"),
+    ("user create", "user create --user-code CCC222 --name 'Meena Iyer' --email c@acme.example"),
+    ("user update", "user update BBB222 --designation Clerk"),
+    ("user list", "user list"),
+    ("user find", "user find rao"),
+    ("user show", "user show AAA222"),
+    ("user exists", "user exists AAA222"),
+    ("user history", "user history BBB222"),
+    ("user stats", "user stats"),
+    ("user whoami", "user whoami"),
+    ("user reports", "user reports AAA222"),
+    ("user export", "user export %/users.csv"),
+    ("user import", "user import %/people.csv --on-conflict skip"),
+    ("user block", "user block BBB222 --reason lost"),
+    ("user unblock", "user unblock BBB222"),
+    ("user invite", "user invite BBB222"),
+    ("user uninvite", "user uninvite BBB222"),
+    ("user move", "user move BBB222 --branch HO"),
+    ("user assign-branch", "user assign-branch AAA222 --branch HO"),
+    ("user unassign-branch", "user unassign-branch AAA222 --branch HO"),
+    ("user rename", "user rename BBB222 --username ravi"),
+    ("user passwd", "user passwd AAA222 --generate"),
+    ("user dossier", "user dossier AAA222"),
+    ("user merge", "user merge CCC222 AAA222 --yes"),
+    ("user deactivate", "user deactivate BBB222"),
+    ("user activate", "user activate BBB222"),
+    ("user delete", "user delete BBB222 --yes"),
+    ("user restore", "user restore BBB222"),
+    ("user delete", "user delete BBB222 --yes"),
+    ("user purge", "user purge BBB222 --yes"),
+    ("setting list", "setting list"),
+    ("setting set", "setting set password.history 3"),
+    ("setting get", "setting get password.history"),
+    ("setting explain", "setting explain password.history"),
+    ("setting reset", "setting reset password.history"),
+    ("audit list", "audit list"),
+    ("audit tail", "audit tail"),
+    ("audit stats", "audit stats"),
+    ("audit show", "audit show 1 --org ACME"),
+    ("audit diff", "audit diff --from 1h"),
+    ("audit verify", "audit verify"),
+    ("audit append", "audit append --action payment --resource asset:1"),
+    ("audit keygen", "audit keygen"),
+    ("audit pubkey", "audit pubkey"),
+    ("audit checkpoint", "audit checkpoint"),
+    ("audit checkpoint", "audit checkpoint --out %/c.txt"),
+    ("audit prove", "audit prove 1 --org ACME"),
+    ("audit prove", "audit prove 1 --org ACME --out %/p.txt"),
+    ("audit check-proof", "audit check-proof %/p.txt"),
+    ("audit export", "audit export %/trail.jsonl --org ACME"),
+    ("audit log list", "audit log list"),
+    ("audit log prune", "audit log prune --before 900d"),
+    ("audit erase", "audit erase --subject b@acme.example --yes"),
+    ("audit archive", "audit archive --before 900d --out %/a.gz --org ACME"),
+    ("db status", "db status"),
+    ("db check", "db check"),
+    ("db migrate", "db migrate"),
+    ("db rollback", "db rollback --dry-run"),
+    ("db reset", "db reset --dry-run"),
+];
+
+/// Told elsewhere: they need something that a line can't give.
+const ELSEWHERE: &[&str] = &["demo", "db grants", "user check-password", "audit revert", "audit correct-clock"];
+
+fn leaves(command: &clap::Command, path: &str, found: &mut BTreeSet<String>) {
+    for sub in command.get_subcommands() {
+        let path = format!("{path} {}", sub.get_name()).trim().to_owned();
+        match sub.has_subcommands() {
+            true => leaves(sub, &path, found),
+            false => drop(found.insert(path)),
+        }
+    }
+}
+
+#[track_caller]
+fn parses(p: &Place, line: &str) -> Value {
+    try_parse(p, line).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn try_parse(p: &Place, line: &str) -> Result<Value, String> {
+    let said = p.run(&format!("{line} -o json"));
+    match (said.code, serde_json::from_str(&said.out)) {
+        (0, Ok(value)) => Ok(value),
+        (code, other) => Err(format!("{line}: exit {code}, {:?} of {:?}: {}", other.err(), said.out, said.err)),
+    }
+}
+
+#[test]
+fn every_command_gives_json() {
+    let mut all = BTreeSet::new();
+    leaves(&tree::command(), "", &mut all);
+    let told: BTreeSet<String> = SAMPLES.iter().map(|(leaf, _)| (*leaf).to_owned()).collect();
+    let missing: Vec<&String> = all.iter().filter(|l| !told.contains(*l) && !ELSEWHERE.contains(&l.as_str())).collect();
+    assert!(missing.is_empty(), "no sample for {missing:?}");
+    both(|p| {
+        p.write("more.csv", "code,name\nNEW1,New\n");
+        p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
+        let mut wrong = Vec::new();
+        for (_, line) in SAMPLES {
+            let line = line.replace('%', &p.dir.path().display().to_string());
+            // Done dry first, then in earnest.
+            if !line.contains("--dry-run") && !line.starts_with("init") {
+                wrong.extend(try_parse(p, &format!("{line} --dry-run")).err());
+            }
+            wrong.extend(try_parse(p, &line).err());
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        if p.engine == Engine::Postgres {
+            assert!(parses(p, "db grants --role app")["statements"].is_array());
+        }
+    });
+}
+
+#[test]
+fn what_a_command_found_is_in_its_json() {
+    both_with_acme(|p| {
+        p.run("branch create --code B1 --name One").ok();
+        p.run("user create --user-code AAA222 --name 'Asha Rao' --email a@acme.example").ok();
+        // Not found is an answer, and an error.
+        let said = p.run("branch exists NOPE -o json");
+        assert_eq!(said.code, 3);
+        assert_eq!(said.json(), serde_json::json!({ "key": "NOPE", "exists": false }));
+        assert!(serde_json::from_str::<Value>(&said.err).expect("an error")["error"]["kind"] == "not_found");
+        assert_eq!(parses(p, "branch exists B1")["exists"], true);
+        // What a change left.
+        assert_eq!(parses(p, "branch delete B1 --yes")["status"], "deleted");
+        let both = p.run("branch restore B1 B9 --keep-going -o json");
+        assert_eq!((both.code, both.json()[0]["code"].as_str()), (7, Some("B1")));
+        assert_eq!(both.json()[1]["error"]["kind"], "not_found");
+        let dry = parses(p, "branch delete B1 --dry-run");
+        assert_eq!((dry["command"].as_str(), dry["dry_run"].as_bool()), (Some("branch delete"), Some(true)));
+        assert_eq!(dry["told"][0], "deleted branch B1");
+        assert_eq!(parses(p, "db check"), serde_json::json!({ "ok": true, "findings": [] }));
+        let made = parses(p, "user passwd AAA222 --generate")["password"].as_str().expect("a password").to_owned();
+        let right = p.run_with("user check-password AAA222 --password-stdin -o json", made);
+        assert_eq!((right.code, right.json()["is_right"].as_bool()), (0, Some(true)));
+        let wrong = p.run_with("user check-password AAA222 --password-stdin -o json", "something else");
+        assert_eq!((wrong.code, wrong.json()["is_right"].as_bool()), (1, Some(false)));
+    });
+}
+
+#[test]
+fn a_secret_that_nobody_saw_is_undone() {
+    both_with_acme(|p| {
+        p.run("user create --user-code AAA222 --name 'Asha Rao' --email a@acme.example").ok();
+        let records = p.audit_records();
+        let full = || Stdio::from(OpenOptions::new().write(true).open("/dev/full").expect("a device"));
+        for line in ["user passwd AAA222 --generate", "user invite AAA222", "audit keygen"] {
+            let done = p.spawn(line).stdout(full()).output().expect("orgctl runs");
+            let err = String::from_utf8_lossy(&done.stderr).into_owned();
+            assert_eq!(done.status.code(), Some(1), "{line}: {err}");
+            assert!(err.contains("could not be shown, and nothing was changed"), "{line}: {err}");
+            // Nor where nobody listens.
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            drop(reader);
+            let done = p.spawn(line).stdout(writer).output().expect("orgctl runs");
+            assert_eq!(done.status.code(), Some(1), "{line}");
+            let closed = format!("exec {} {line} >&-", env!("CARGO_BIN_EXE_orgctl"));
+            let mut shell = std::process::Command::new("sh");
+            shell.args(["-c", &closed]).env_clear().envs(&p.env);
+            assert_eq!(shell.output().expect("a shell").status.code(), Some(1), "{line}, closed");
+        }
+        assert_eq!(p.audit_records(), records);
+        assert_eq!(p.json("user show AAA222")["invited_at"], Value::Null);
+        // Seen, it holds; and the public key can be had again.
+        let public = p.run("audit keygen").ok();
+        assert_eq!(p.run("audit pubkey").ok(), public);
+        assert!(p.run("audit keygen").fails(4).contains("'orgctl audit pubkey' prints its public half"));
+    });
+}

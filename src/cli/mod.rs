@@ -73,6 +73,11 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         Err(problem) => return end(ui, Err(problem.into())),
     }
     let (noun, verb, leaf) = path(&matches);
+    // What holds is shown whole, whatever columns the environment asks for.
+    let from_elsewhere = leaf.value_source("columns") != Some(clap::parser::ValueSource::CommandLine);
+    if !unused::takes_columns(&noun, &verb) || (noun == "config" && from_elsewhere) {
+        (ui.style.columns, ui.style.has_columns) = (None, false);
+    }
     if let Err(problem) = unused::check(&noun, &verb, leaf) {
         return end(ui, Err(problem.into()));
     }
@@ -410,6 +415,7 @@ fn plain_style(words: &[String], env: &Env) -> Style {
         no_input: false,
         yes: false,
         columns: None,
+        has_columns: true,
     }
 }
 
@@ -427,6 +433,7 @@ fn style(config: &Config, env: &Env, io: &Io) -> Result<Style, Problem> {
         no_input,
         yes: config.flag("yes")?,
         columns: config.get("columns").map(|c| c.split(',').map(|n| n.trim().to_owned()).collect()),
+        has_columns: true,
     })
 }
 

@@ -75,6 +75,12 @@ fn is_among(verbs: Verbs, noun: &str, verb: &str) -> bool {
     })
 }
 
+/// Whether a command prints columns to choose from.
+pub fn takes_columns(noun: &str, verb: &str) -> bool {
+    let (noun, verb) = if verb.is_empty() { ("", noun) } else { (noun, verb) };
+    !is_among(WITHOUT_COLUMNS, noun, verb)
+}
+
 /// Refuses an option that the command would pass over.
 pub fn check(noun: &str, verb: &str, leaf: &ArgMatches) -> Result<(), Problem> {
     let (noun, verb) = if verb.is_empty() { ("", noun) } else { (noun, verb) };

@@ -57,6 +57,8 @@ pub struct Style {
     pub yes: bool,
     /// The columns that were asked for.
     pub columns: Option<Vec<String>>,
+    /// Whether columns can be asked for.
+    pub has_columns: bool,
 }
 
 /// Everything that is said goes through here.

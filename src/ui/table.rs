@@ -62,7 +62,7 @@ pub fn table(ui: &Ui, names: &[&str], parts: &[Part], rows: &[Vec<String>]) -> (
             text.push('\n');
         }
     }
-    (text, left_out(names, &plan, room))
+    (text, left_out(ui, names, &plan, room))
 }
 
 /// The cells of one row, and what of it stands below.
@@ -103,7 +103,7 @@ fn cells_of(plan: &Plan, names: &[&str], row: &[String], room: Option<usize>) ->
 }
 
 /// Which columns are not shown, and how to see them.
-fn left_out(names: &[&str], plan: &Plan, room: Option<usize>) -> Vec<String> {
+fn left_out(ui: &Ui, names: &[&str], plan: &Plan, room: Option<usize>) -> Vec<String> {
     if plan.left_out.is_empty() {
         return Vec::new();
     }
@@ -114,7 +114,8 @@ fn left_out(names: &[&str], plan: &Plan, room: Option<usize>) -> Vec<String> {
         Why::NoRoom => names[*i].to_owned(),
     });
     let told: Vec<String> = told.collect();
-    let sentence = format!("not shown: {}; --columns NAMES or -o json shows them", told.join(", "));
+    let how = if ui.style.has_columns { "--columns NAMES or -o json" } else { "-o json" };
+    let sentence = format!("not shown: {}; {how} shows them", told.join(", "));
     wrapped(&sentence, room.unwrap_or(usize::MAX))
 }
 

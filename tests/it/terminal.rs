@@ -309,6 +309,7 @@ fn asks_for_words() {
         no_input: false,
         yes: false,
         columns: None,
+        has_columns: true,
     };
     let mut ui = Ui::new(io, style, chrono::DateTime::UNIX_EPOCH, Zone::System);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

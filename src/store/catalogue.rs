@@ -52,7 +52,7 @@ select what, def from (
            l.lanname || ' returns ' || format_type(p.prorettype, null) || ' ' || p.prokind::text || p.provolatile::text || p.proparallel::text
            || case when p.prosecdef then ' for its owner' else '' end || coalesce(' set ' || array_to_string(p.proconfig, ', '), '')
            || case when p.proowner <> (select nspowner from ours) then ' of another owner' else '' end
-           || case when exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x where x.grantee = 0)
+           || case when p.prosecdef and exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x where x.grantee = 0)
                    then ' for everybody' else '' end
            || ' as ' || p.prosrc
       from pg_proc p join pg_language l on l.oid = p.prolang where p.pronamespace = (select oid from ours)

@@ -213,6 +213,21 @@ async fn common(db: &mut Db, tree: i32, records: &[Row]) -> Result<HashMap<i64, 
     Ok(found)
 }
 
+/// Trees that are searched, and whether the clock was corrected in them.
+async fn searched(db: &mut Db, only: Option<i32>) -> Result<Vec<(i32, bool)>> {
+    let mut sql = Sql::new(
+        "select h.tree, exists (select 1 from audit_records r
+                                 where r.tree = h.tree and r.kind = 'clock' and r.action = 'config_change')
+           from audit_heads h",
+    );
+    if let Some(tree) = only {
+        sql.push(" where h.tree = ").bind(tree);
+    }
+    sql.push(" order by h.tree");
+    let rows = db.all(sql.yields([Kind::Int, Kind::Bool])).await?;
+    rows.iter().map(|r| Ok((r.org(0)?, r.value(1).as_bool() == Some(true)))).collect()
+}
+
 /// Trees that have a head, in order.
 pub async fn trees(db: &mut Db) -> Result<Vec<i32>> {
     let rows = db.all(Sql::new("select tree from audit_heads order by tree").yields([Kind::Int])).await?;
@@ -221,19 +236,19 @@ pub async fn trees(db: &mut Db) -> Result<Vec<i32>> {
 
 /// Records, newest first.
 pub async fn search(db: &mut Db, search: &Search) -> Result<Vec<Entry>> {
-    let trees = match search.tree {
-        Some(tree) => vec![tree],
-        None => trees(db).await?,
-    };
+    let mut trees = searched(db, search.tree).await?;
+    if let (Some(tree), true) = (search.tree, trees.is_empty()) {
+        // Without its head a trail is broken, and told all the same.
+        trees.push((tree, true));
+    }
     let limit = search.limit.and_then(|l| usize::try_from(l).ok()).unwrap_or(usize::MAX);
     let actors = match &search.actor {
         Some(actor) => Some(actors(db, actor).await?),
         None => None,
     };
     let mut found = Vec::new();
-    for tree in trees {
-        let segments = segments(db, tree).await?;
-        let is_corrected = segments.len() > 1;
+    for (tree, is_corrected) in trees {
+        let segments = if is_corrected { segments(db, tree).await? } else { Vec::new() };
         let sides: &[Side] = if search.text.is_some() { &[Side::Record, Side::Request] } else { &[Side::Both] };
         for side in sides {
             let mut reading = Reading {

@@ -30,7 +30,7 @@ impl Write for Limited {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // Said at the first one: a device of zeros is not read to the limit.
         if bytes.contains(&0) {
-            return Err(io::Error::other("it is no text: it holds bytes of zero"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no text: it holds bytes of zero"));
         }
         if self.bytes.len() + bytes.len() > self.most {
             let most = match self.most >> 20 {

@@ -289,7 +289,10 @@ impl Ui {
     pub async fn read_stdin<W: Write + Send + 'static>(&mut self, mut into: W) -> Result<W> {
         let mut stdin = std::mem::replace(&mut self.io.stdin, Box::new(io::empty()));
         let copied = tokio::task::spawn_blocking(move || io::copy(&mut stdin, &mut into).map(|_| into)).await?;
-        Ok(copied.map_err(|e| Problem::failed(format!("can't read standard input: {}", plain(&e))))?)
+        Ok(copied.map_err(|e| {
+            let sentence = format!("can't read standard input: {}", plain(&e));
+            if e.kind() == io::ErrorKind::InvalidData { Problem::invalid(sentence) } else { Problem::failed(sentence) }
+        })?)
     }
 
     /// All of standard input as a text of at most `most` bytes.

@@ -25,7 +25,7 @@ fn a_dry_run_tells_what_the_run_then_does_and_leaves_nothing() {
             ("branch deactivate A B".to_owned(), 0),
             ("branch move B --root".to_owned(), 0),
             ("branch restore Z".to_owned(), 0),
-            (format!("branch import {file} --on-conflict update"), 0),
+            (format!("branch import {file} --on-conflict update --force"), 0),
             (format!("branch import {faulty} --keep-going"), 7),
             ("branch delete A --cascade --yes".to_owned(), 0),
             ("branch purge C --yes".to_owned(), 0),

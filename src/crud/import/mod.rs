@@ -473,7 +473,8 @@ impl Import {
         (verdict, values, credential): rows::Picked,
         resets: &mut Vec<(Record, GivenCredential, bool)>,
     ) -> Result<()> {
-        let says_blocked = values.iter().any(|(f, v)| f.column == "blocked" && v.as_bool() == Some(true));
+        let says = |column: &str| values.iter().any(|(f, v)| f.column == column && !v.is_null());
+        let (says_blocked, says_until) = (says("blocked"), says("blocked_until"));
         let set = |record: &mut Record| {
             for (field, value) in values {
                 record.set(field.column, value);
@@ -492,7 +493,7 @@ impl Import {
         let mut after = before.clone();
         set(&mut after);
         if says_blocked {
-            block_anew(before, &mut after, tx.at());
+            settle_ended_block(before, &mut after, says_until, tx.at());
         }
         if before.get("is_active") != after.get("is_active") && after.get("is_active").as_bool() == Some(false) {
             report.leaving.push(before.clone());
@@ -652,11 +653,19 @@ impl Verb for Import {
     }
 }
 
-/// A block that has ended by itself is none: a row that says so blocks anew, without an end where it names none.
-fn block_anew(before: &Record, after: &mut Record, now: DateTime<Utc>) {
-    let until = before.get("blocked_until");
-    let has_ended = before.get("blocked").as_bool() == Some(true) && until.as_time().is_some_and(|at| at <= now);
-    if has_ended && after.get("blocked_until") == until {
+/// A block that has ended by itself is none. A row that says `blocked` blocks anew, without an end where it names none; one
+/// that says there is no block, or one that has ended, says nothing new.
+fn settle_ended_block(before: &Record, after: &mut Record, says_until: bool, now: DateTime<Utc>) {
+    let has_ended = |r: &Record| r.get("blocked_until").as_time().is_some_and(|at| at <= now);
+    if before.get("blocked").as_bool() != Some(true) || !has_ended(before) {
+        return;
+    }
+    let is_none = after.get("blocked").as_bool() != Some(true);
+    if is_none || (says_until && has_ended(after)) {
+        for column in ["blocked", "blocked_until", "block_reason"] {
+            after.set(column, before.get(column).clone());
+        }
+    } else if !says_until {
         after.set("blocked_until", Value::Null(crate::model::value::Kind::Time));
     }
 }

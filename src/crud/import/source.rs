@@ -512,10 +512,10 @@ mod tests {
     type Read = (u64, Vec<String>, Option<(u64, String)>);
 
     /// Rows as text, with the line and what is wrong.
-    fn read(bytes: &[u8]) -> Vec<Read> {
+    fn read(bytes: &[u8], encoding: Option<&str>) -> Vec<Read> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), bytes).expect("written");
-        let source = Source::open(file.reopen().expect("open"), "the file", 0, None).expect("a CSV file");
+        let source = Source::open(file.reopen().expect("open"), "the file", 0, encoding).expect("a CSV file");
         let mut rows = source.rows().expect("rows");
         let mut found = Vec::new();
         while let Some(row) = rows.read().expect("a row") {
@@ -529,10 +529,12 @@ mod tests {
     fn encodings_and_delimiters_are_found_out() {
         let utf16: Vec<u8> =
             [0xfeff_u16].into_iter().chain("a;b\r\né;2\r\n".encode_utf16()).flat_map(u16::to_le_bytes).collect();
-        for (bytes, first) in
-            [(&utf16[..], "é"), (b"\xef\xbb\xbfa\tb\n\xc3\xa9\t2\n".as_slice(), "é"), (b"a|b\rCaf\xe9|2\r", "Café")]
-        {
-            let rows = read(bytes);
+        for (bytes, encoding, first) in [
+            (&utf16[..], None, "é"),
+            (b"\xef\xbb\xbfa\tb\n\xc3\xa9\t2\n".as_slice(), None, "é"),
+            (b"a|b\rCaf\xe9|2\r", Some("windows-1252"), "Café"),
+        ] {
+            let rows = read(bytes, encoding);
             assert_eq!(rows[0].1, ["a", "b"], "{bytes:?}");
             assert_eq!(rows[1].1, [first, "2"], "{bytes:?}");
             assert_eq!(rows[1].0, 2);

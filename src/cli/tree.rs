@@ -614,7 +614,7 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
         .arg(number("skip-lines", "N", "Lines before the header to pass over").value_parser(value_parser!(u64)))
         .arg(switch("keep-going", "Load the rows that are valid"))
         .arg(
-            text("on-invalid", "FIELD=blank", "Leave an optional field blank where its value can't be read (can be repeated)")
+            text("on-invalid", "FIELD=blank", "Leave an optional field of a new record blank, and of one that is there as it is, where its value can't be read (can be repeated)")
                 .action(ArgAction::Append),
         )
         .arg(
@@ -622,7 +622,16 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
                 .allow_hyphen_values(true)
                 .action(ArgAction::Append),
         )
+        .args(date_format(desc))
         .arg(text("rejects", "FILE", "Write rejected rows and their reasons to this file"))
+}
+
+/// Only where a file may hold dates.
+fn date_format(desc: &Descriptor) -> Option<Arg> {
+    let help = "How dates are written: DD/MM/YYYY, D MMM YYYY, or excel for the day numbers of spreadsheets; \
+                'dob=MM/DD/YYYY' for one column (can be repeated)";
+    let has_dates = desc.fields.iter().any(|f| f.ty.kind == Kind::Date);
+    has_dates.then(|| text("date-format", "FORMAT", help).action(ArgAction::Append))
 }
 
 fn init_args(c: Command) -> Command {

@@ -98,6 +98,9 @@ pub struct Verdict {
     pub wants_code: bool,
 }
 
+/// Where the column of a reject stands in the file.
+pub type Place<'a> = &'a (dyn Fn(&Reject) -> usize + Sync);
+
 /// Texts of references that are remembered as noted; above this, noting one twice costs a statement and nothing else.
 const REMEMBERED: usize = 20_000;
 
@@ -199,8 +202,8 @@ impl Stage {
                  field {number} not null, word {text} not null, first_use {number} not null, id {id}, n {number},
                  matches {number}, low {text}, high {text}, uid {id}{forms}, primary key (field, word)){packed}{at_end};
              create temporary table import_rejects (
-                 n {number} primary key, line {number} not null, field {text}, code {text} not null,
-                 reason {text} not null){at_end};"
+                 n {number} not null, line {number} not null, field {text} not null, code {text} not null,
+                 reason {text} not null, primary key (n, field)){packed}{at_end};"
         ));
         db.script(script).await?;
         let all: Vec<&str> =
@@ -403,12 +406,12 @@ impl Stage {
             Some(rule) if *rule != problem.sentence => format!("{}: {rule}", problem.sentence),
             _ => problem.sentence.clone(),
         };
-        sql.bind(Value::from(column.map(str::to_owned))).push(", ").bind(problem.kind.word()).push(", ").bind(reason);
+        sql.bind(column.unwrap_or_default()).push(", ").bind(problem.kind.word()).push(", ").bind(reason);
         sql.push(" from import_rows where n = ").bind(i64::try_from(number)?).push(" on conflict do nothing");
         db.execute(sql).await.map(drop)
     }
 
-    /// Notes rejected rows. The first reason of a row stands.
+    /// Notes what rows are rejected for. Of each column the first reason stands.
     pub async fn reject(&mut self, db: &mut Db, rejects: &[Reject]) -> Result<()> {
         for some in rejects.chunks(TOGETHER) {
             let mut sql = Sql::bulk("insert into import_rejects (n, line, field, code, reason) values ", db.engine());
@@ -417,9 +420,10 @@ impl Stage {
                 sql.bind_list([
                     Value::from(i64::try_from(r.number)?),
                     i64::try_from(r.line)?.into(),
-                    Value::from(r.column.clone()),
+                    r.column.as_deref().unwrap_or_default().into(),
                     r.code.into(),
-                    r.reason.as_str().into(),
+                    // No text of PostgreSQL holds a NUL.
+                    r.reason.replace('\0', "\u{fffd}").into(),
                 ]);
             }
             sql.push(" on conflict do nothing");
@@ -521,38 +525,53 @@ impl Stage {
     }
 
     pub async fn rejected(&self, db: &mut Db) -> Result<u64> {
-        let row = db.one(Sql::new("select count(*) from import_rejects").yields([Kind::Int])).await?;
+        let row = db.one(Sql::new("select count(distinct n) from import_rejects").yields([Kind::Int])).await?;
         Ok(u64::try_from(row.int(0)?)?)
     }
 
-    /// Rejected rows in the order of the file.
-    pub async fn rejects(&self, db: &mut Db, after: u64, limit: usize) -> Result<Vec<Reject>> {
-        self.rejects_by("n", db, after, limit).await
+    /// What the next rejected rows are rejected for, in the order of the file; `place` says where a reject's column stands.
+    pub async fn rejects(&self, db: &mut Db, after: u64, limit: usize, place: Place<'_>) -> Result<Vec<Reject>> {
+        let order = "select n, n as place from import_rejects where n > $1 group by n order by n limit $2";
+        self.rejects_by(order, db, after, limit, place).await
     }
 
-    /// The first rejected rows; those that only refer to others come last, for mending these mends them.
-    pub async fn first_rejects(&self, db: &mut Db, limit: usize) -> Result<Vec<Reject>> {
-        self.rejects_by("case code when 'reference_rejected' then 1 else 0 end, n", db, 0, limit).await
+    /// The same of the first rejected rows; those that only refer to others come last, for mending these mends them.
+    pub async fn first_rejects(&self, db: &mut Db, limit: usize, place: Place<'_>) -> Result<Vec<Reject>> {
+        let order = "select n, min(case code when 'reference_rejected' then 1 else 0 end) as place from import_rejects
+                      where n > $1 group by n order by 2, n limit $2";
+        self.rejects_by(order, db, 0, limit, place).await
     }
 
-    async fn rejects_by(&self, order: &str, db: &mut Db, after: u64, limit: usize) -> Result<Vec<Reject>> {
-        let sql =
-            format!("select n, line, field, code, reason from import_rejects where n > $1 order by {order} limit $2");
+    async fn rejects_by(
+        &self,
+        order: &str,
+        db: &mut Db,
+        after: u64,
+        limit: usize,
+        place: Place<'_>,
+    ) -> Result<Vec<Reject>> {
+        let sql = format!(
+            "select e.n, e.line, e.field, e.code, e.reason from ({order}) o join import_rejects e on e.n = o.n
+              order by o.place, e.n, e.field"
+        );
         let args = [Value::from(i64::try_from(after)?), i64::try_from(limit)?.into()];
         let kinds = [Kind::Int, Kind::Int, Kind::Text, Kind::Text, Kind::Text];
         let rows = db.all(Sql::new(sql).with(args).yields(kinds)).await?;
-        rows.iter()
-            .map(|r| {
-                let code = r.text(3)?;
-                Ok(Reject {
-                    number: u64::try_from(r.int(0)?)?,
-                    line: u64::try_from(r.int(1)?)?,
-                    column: r.value(2).as_text().map(str::to_owned),
-                    code: CODES.iter().find(|c| **c == code).copied().unwrap_or("invalid"),
-                    reason: r.text(4)?.to_owned(),
-                })
+        let rejects = rows.iter().map(|r| {
+            let (column, code) = (r.text(2)?, r.text(3)?);
+            Ok(Reject {
+                number: u64::try_from(r.int(0)?)?,
+                line: u64::try_from(r.int(1)?)?,
+                column: (!column.is_empty()).then(|| column.to_owned()),
+                code: CODES.iter().find(|c| **c == code).copied().unwrap_or("invalid"),
+                reason: r.text(4)?.to_owned(),
             })
-            .collect()
+        });
+        let mut rejects = rejects.collect::<Result<Vec<Reject>>>()?;
+        for faults in rejects.chunk_by_mut(|a, b| a.number == b.number) {
+            faults.sort_by_key(place);
+        }
+        Ok(rejects)
     }
 
     /// How many rows are to be written, of new records or of such as are there.

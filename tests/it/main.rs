@@ -1,6 +1,7 @@
 //! One test crate. Each story runs on SQLite and on PostgreSQL; transcripts say what a user sees.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::print_stderr)] // a test may stop with a word
 
+mod all_faults;
 mod attacks;
 mod blocks_that_ended;
 mod branch_story;
@@ -9,6 +10,7 @@ mod concurrency;
 mod config;
 mod database_rules;
 mod database_urls;
+mod date_formats;
 mod days;
 mod deletion;
 mod demo;

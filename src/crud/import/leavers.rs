@@ -50,6 +50,7 @@ impl Import {
                 for named in some {
                     match self.meant(tx, reference.field, &named).await? {
                         Meant::AsSaid => {}
+                        Meant::Instead(_) if named.is_rejected => {}
                         Meant::Instead(id) => {
                             rows.insert(named.number);
                             instead.push((named.number, id));

@@ -6,6 +6,7 @@
 //! database. The second time the good rows are written. Nothing of it grows with the file but the temporary tables.
 
 mod csv_reader;
+mod dates;
 mod encoding;
 mod feed;
 mod leavers;
@@ -110,6 +111,8 @@ pub struct Import {
     pub on_invalid: Vec<String>,
     /// Words that mean nothing or nobody.
     pub none: Vec<String>,
+    /// How the dates of a field are written.
+    pub date_formats: Vec<(String, String)>,
     /// The database refused a row: which, is to be found before rows are written.
     #[serde(skip)]
     probes: bool,
@@ -140,6 +143,8 @@ pub struct Report {
     pub blanked: Vec<(&'static str, u64)>,
     /// Phone numbers that are possible, but not known to be valid.
     pub doubtful: u64,
+    /// Columns of dates that a usual format would read.
+    pub readable: Vec<(&'static str, Vec<&'static str>)>,
     /// The first of them.
     pub rejects: Vec<Reject>,
     /// Nothing was written because of rejected rows.
@@ -172,6 +177,7 @@ impl Import {
         let mut plan = Plan::new(desc, self.source.clone(), columns, constants, key, &self.lookups, rules)?;
         plan.credential = self.credential;
         plan.tolerance = tolerance::Tolerance::new(desc, &self.on_invalid, &self.none);
+        plan.dates = dates::Dates::new(&plan.columns, &self.date_formats)?;
         plan.states.clone_from(&self.states);
         plan.is_feed = self.feed.is_some();
         if let (Some(list), Some(field)) = (self.list, desc.fields.iter().find(|f| desc.list_of(f).is_some())) {
@@ -216,8 +222,8 @@ impl Import {
         let mut ids = tx.new_ids(matches.iter().filter(|m| m.is_none()).count()).into_iter();
         let (mut rejects, mut staged, mut changed, mut passwords) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for ((row, found), (key, values)) in piece.into_iter().zip(matches).zip(held) {
-            let (mut fault, credential) = (row.fault, row.credential);
-            fault = fault.or_else(|| self.feed.as_ref()?.out_of_scope(plan, row.number, row.line, &values));
+            let (mut faults, credential) = (row.faults, row.credential);
+            faults.extend(self.feed.as_ref().and_then(|f| f.out_of_scope(plan, row.number, row.line, &values)));
             let reject = |code, reason: String| Reject {
                 number: row.number,
                 line: row.line,
@@ -228,16 +234,16 @@ impl Import {
             if let Some(found) = &found {
                 if !stage.is_first(found) {
                     let reason = format!("{} {} stands in the file already", plan.key.name(), key.to_text());
-                    rejects.push(reject("duplicate", reason));
+                    rejects.extend(faults.into_iter().chain([reject("duplicate", reason)]));
                     continue;
                 }
                 match self.on_conflict {
-                    _ if fault.is_some() => {}
                     OnConflict::Error => {
                         let reason = format!("{} {} exists already", plan.desc.noun, key.to_text());
-                        rejects.push(reject(ProblemKind::Conflict.word(), reason));
+                        rejects.extend(faults.into_iter().chain([reject(ProblemKind::Conflict.word(), reason)]));
                         continue;
                     }
+                    _ if !faults.is_empty() => {}
                     OnConflict::Skip => {
                         report.skipped += 1;
                         continue;
@@ -249,11 +255,12 @@ impl Import {
                     OnConflict::Update => {}
                 }
             } else {
-                let late = || if plan.mostly_new { None } else { plan.check_new(row.number, row.line, &values) };
-                fault = fault.or(row.as_new).or_else(late);
+                faults.extend(row.as_new);
+                if !plan.mostly_new && row.is_row {
+                    faults.extend(plan.check_new(row.number, row.line, &values, &row.unread));
+                }
             }
-            let is_good = fault.is_none();
-            rejects.extend(fault);
+            rejects.extend(faults);
             let text = |value: Option<&(&Field, Value)>| value.filter(|(_, v)| !v.is_null()).map(|(_, v)| v.to_text());
             let value = |field: &Field| text(values.iter().rfind(|(f, _)| f.column == field.column));
             let joined = |f: &Field| {
@@ -261,7 +268,13 @@ impl Import {
                 (!texts.is_empty()).then(|| texts.join(" "))
             };
             let others = plan.others.iter().map(|f| value(f));
-            let mut row = Row {
+            if found.is_some() && row.is_row {
+                if let (true, Some(credential)) = (self.reset_passwords, credential) {
+                    passwords.push((row.number, row.line, key.clone(), credential));
+                }
+                changed.push((row.number, row.line, key.clone(), values.clone(), row.unread));
+            }
+            staged.push(Row {
                 number: row.number,
                 line: row.line,
                 id: found.map(|m| m.id).or_else(|| ids.next()).unwrap_or_default(),
@@ -275,17 +288,7 @@ impl Import {
                     .collect(),
                 is_active: values.iter().rfind(|(f, _)| f.column == "is_active").and_then(|(_, v)| v.as_bool()),
                 listed: row.listed,
-            };
-            if !is_good {
-                row.references.fill(None);
-                row.listed.clear();
-            } else if found.is_some() {
-                if let (true, Some(credential)) = (self.reset_passwords, credential) {
-                    passwords.push((row.number, row.line, key.clone(), credential));
-                }
-                changed.push((row.number, row.line, key, values));
-            }
-            staged.push(row);
+            });
         }
         self.check_changed(tx, plan, changed, passwords, &mut staged, &mut rejects).await?;
         stage.add(tx.db, staged).await?;
@@ -297,14 +300,14 @@ impl Import {
         &self,
         tx: &mut Tx<'_>,
         plan: &Plan,
-        changed: Vec<(u64, u64, Value, Given)>,
+        changed: Vec<(u64, u64, Value, Given, Vec<&'static Field>)>,
         passwords: Vec<(u64, u64, Value, GivenCredential)>,
         staged: &mut [Row],
         rejects: &mut Vec<Reject>,
     ) -> Result<()> {
-        let keys: Vec<Value> = changed.iter().map(|(_, _, key, _)| key.clone()).collect();
+        let keys: Vec<Value> = changed.iter().map(|(_, _, key, ..)| key.clone()).collect();
         let there = records::with_values(tx.db, plan.desc, self.org, plan.key, &keys).await?;
-        for (number, line, key, values) in changed {
+        for (number, line, key, values, unread) in changed {
             let Some(before) = there.iter().find(|r| *r.get(plan.key.column) == key) else { continue };
             let mut after = before.clone();
             after.meta.updated_at = tx.at();
@@ -315,8 +318,12 @@ impl Import {
                 let text = |f: &&Field| Some(after.get(f.column)).filter(|v| !v.is_null()).map(Value::to_text);
                 staged[at].named = plan.named.iter().map(text).collect();
             }
-            if let Err(p) = not_system(before).and_then(|()| after.validate(plan.today)) {
-                rejects.push(plan.broken(number, line, p));
+            match not_system(before) {
+                Err(p) => rejects.push(plan.broken(number, line, p)),
+                Ok(()) => {
+                    let broken = plan.broken_rules(after, &unread, |_| true);
+                    rejects.extend(broken.map(|p| plan.broken(number, line, p)));
+                }
             }
         }
         for (number, line, key, given) in passwords {
@@ -560,6 +567,7 @@ impl Verb for Import {
         let mut report = Report { feed: self.feed.as_ref().map(|_| Came::default()), ..Report::default() };
         self.read(tx, &plan, &mut stage, &mut report).await?;
         (report.blanked, report.doubtful) = plan.tolerance.counts();
+        report.readable = plan.dates.readable();
         let absent = match &self.feed {
             Some(feed) => feed.absent(tx, &stage, &settings, self.mode).await?,
             None => Leaving::default(),
@@ -575,7 +583,7 @@ impl Verb for Import {
             probe::reject_refused(self, tx, &plan, &mut stage, &missing).await?;
         }
         report.rejected = stage.rejected(tx.db).await?;
-        report.rejects = stage.first_rejects(tx.db, SHOWN).await?;
+        report.rejects = stage.first_rejects(tx.db, SHOWN, &|r| plan.place(r)).await?;
         self.write_rejects(tx.db, &plan, &stage).await?;
         self.source.check_unchanged()?;
         if report.rejected > 0 && !self.keep_going {
@@ -914,6 +922,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             .hint(format!("--map 'COLUMN={0}' names one; --set {0}=... gives every row the same", missing.name()))
             .into());
     }
+    let date_formats = dates::formats(desc, &header, &columns, m)?;
     let mut verb = Import {
         noun: desc.noun.into(),
         org,
@@ -934,6 +943,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         create_missing: m.try_get_one::<bool>("create-missing").ok().flatten().copied().unwrap_or(false),
         on_invalid: tolerance::blanked_fields(desc, m)?,
         none: tolerance::none_words(m)?,
+        date_formats,
         probes: false,
         progress: s.ui.progress(),
     };

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::spawn_blocking;
 
 use super::csv_reader::loose_cells;
+use super::dates;
 use super::feed::Leavers;
 use super::mapping::is_reject_column;
 use super::rows::{ENCODING, Plan};
@@ -55,7 +56,7 @@ const REASONS: [&str; 4] = ["reject_line", "reject_column", "reject_code", "reje
 /// Whether a row of another length than its header ends in the reasons of an earlier time.
 fn ends_in_reasons(cells: &[&[u8]]) -> bool {
     let [.., line, _, code, _] = cells else { return false };
-    let is_word = |b: &u8| b.is_ascii_lowercase() || *b == b'_';
+    let is_word = |b: &u8| b.is_ascii_lowercase() || matches!(*b, b'_' | b';');
     !line.is_empty() && line.iter().all(u8::is_ascii_digit) && !code.is_empty() && code.iter().all(is_word)
 }
 
@@ -96,8 +97,9 @@ impl<'a> Rejects<'a> {
         self.write(&self.source.encoded(&line))
     }
 
-    /// Adds the row that is rejected, further down the file than the one before.
-    fn add(&mut self, reject: Reject) -> Result<()> {
+    /// Adds the row that is rejected for some reasons, further down the file than the one before.
+    fn add(&mut self, faults: &[Reject]) -> Result<()> {
+        let [reject, ..] = faults else { return Ok(()) };
         let (cells, lines, is_fault) = loop {
             let row = self.rows.read()?.ok_or_else(|| self.source.changed())?;
             if row.number == reject.number {
@@ -105,8 +107,13 @@ impl<'a> Rejects<'a> {
             }
         };
         let is_lost = reject.code == ENCODING && self.source.is_converted();
-        let reasons =
-            [reject.line.to_string(), reject.column.unwrap_or_default(), reject.code.to_owned(), reject.reason];
+        let all = |part: fn(&Reject) -> &str, between| faults.iter().map(part).collect::<Vec<_>>().join(between);
+        let reasons = [
+            reject.line.to_string(),
+            all(|r| r.column.as_deref().unwrap_or_default(), ";"),
+            all(|r| r.code, ";"),
+            all(|r| &r.reason, "; "),
+        ];
         if is_fault || is_lost {
             // What its cells are is the question: it goes out as it is written.
             self.as_written(lines)?;
@@ -149,8 +156,8 @@ fn write_all(path: &Path, plan: &Plan, rejects: &mut Receiver<Vec<Reject>>) -> R
     let (whole, file) = Whole::private(path).map_err(|e| unwritable(path, &e))?;
     let mut rejected = Rejects::new(path, plan, file)?;
     while let Some(some) = rejects.blocking_recv() {
-        for reject in some {
-            rejected.add(reject)?;
+        for faults in some.chunk_by(|a, b| a.number == b.number) {
+            rejected.add(faults)?;
         }
     }
     rejected.file.flush().map_err(|e| unwritable(path, &e))?;
@@ -162,11 +169,11 @@ impl Import {
     pub(super) async fn write_rejects(&self, db: &mut Db, plan: &Arc<Plan>, stage: &Stage) -> Result<()> {
         let Some(path) = self.rejects.clone() else { return Ok(()) };
         let (send, mut receive) = mpsc::channel(1);
-        let plan = Arc::clone(plan);
+        let (plan, placing) = (Arc::clone(plan), plan);
         let writer = spawn_blocking(move || write_all(&path, &plan, &mut receive));
         let mut last = 0;
         loop {
-            let rejects = stage.rejects(db, last, TOGETHER).await?;
+            let rejects = stage.rejects(db, last, TOGETHER, &|r| placing.place(r)).await?;
             let Some(end) = rejects.last() else { break };
             last = end.number;
             // Where nobody takes them the writer has failed, and says below why.
@@ -224,7 +231,9 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
         }
         let blanked: Vec<String> = r.blanked.iter().filter(|(_, n)| *n > 0).map(|(f, n)| format!("{f} {n}")).collect();
         if !blanked.is_empty() {
-            s.ui.status(&format!("left blank, for they can't be read: {}", blanked.join(", ")));
+            let left =
+                if verb.on_conflict == OnConflict::Update { "left blank, or as they were" } else { "left blank" };
+            s.ui.status(&format!("{left}, for they can't be read: {}", blanked.join(", ")));
         }
         for made in &r.made {
             s.ui.status(&format!("created {made}"));
@@ -271,7 +280,9 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
                 s.ui.status("nobody leaves while rows are rejected: one of them may be about who seems to have left");
             }
         }
-        let hidden = r.rejected.saturating_sub(r.rejects.len() as u64);
+        // One row may have several faults.
+        let shown = r.rejects.chunk_by(|a, b| a.number == b.number).count();
+        let hidden = r.rejected.saturating_sub(shown as u64);
         if hidden > 0 {
             s.ui.status(&format!("and {hidden} more rejected rows"));
         }
@@ -295,7 +306,10 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
         }
         dry_run_note(s);
     }
+    let dates: Vec<String> = r.readable.iter().map(|(name, formats)| dates::hint(name, formats)).collect();
     if r.rejected == 0 {
+        // What could not be read was left blank.
+        dates.iter().for_each(|hint| s.ui.status(&format!("note: {hint}")));
         return Ok(());
     }
     let rejects = match &verb.rejects {
@@ -318,6 +332,7 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
     if r.refused && r.rejected < r.read {
         problem = problem.hint(format!("--keep-going imports the other {}", desc.table));
     }
+    problem = dates.into_iter().fold(problem, Problem::hint);
     if r.rejects.iter().any(|x| x.code == QUOTE) {
         problem = problem.hint(QUOTES);
     }

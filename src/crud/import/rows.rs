@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use uuid::Uuid;
 
 use super::csv_reader::{KeyTest, Layout, What};
+use super::dates::Dates;
 use super::mapping::{CredentialColumn, ListColumn, is_reject_column};
 use super::source::{self, Rows, Source};
 use super::state::StateColumn;
@@ -17,7 +18,7 @@ use crate::model::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, List, Meta, Record};
-use crate::model::scalar::{Rules, shorten};
+use crate::model::scalar::{Role, Rules, is_blank, shorten};
 use crate::model::search;
 use crate::model::value::{Kind, Value};
 use crate::store::chain::Chain;
@@ -78,6 +79,8 @@ pub struct Plan {
     pub rules: Rules,
     /// What is let pass that is no value.
     pub tolerance: Tolerance,
+    /// How dates are written.
+    pub dates: Dates,
 }
 
 /// A row that has been read.
@@ -88,10 +91,14 @@ pub struct Parsed {
     pub key: Value,
     /// References still as keys.
     pub values: Given,
-    /// What is wrong with it.
-    pub fault: Option<Reject>,
-    /// What is wrong with it if it is a new record's.
-    pub as_new: Option<Reject>,
+    /// All that is wrong with it by itself.
+    pub faults: Vec<Reject>,
+    /// What else is wrong with it if it is a new record's.
+    pub as_new: Vec<Reject>,
+    /// Whether it has the form of a row, so that its cells could be looked at.
+    pub is_row: bool,
+    /// Fields whose values can't be read: rules between fields are not held against these.
+    pub unread: Vec<&'static Field>,
     /// What the record is to sign in with.
     pub credential: Option<GivenCredential>,
     /// Members of its list besides the first, as the target's key keeps them.
@@ -158,6 +165,7 @@ impl Plan {
             today: NaiveDate::default(),
             rules: rules.clone(),
             tolerance: Tolerance::default(),
+            dates: Dates::default(),
         })
     }
 
@@ -185,6 +193,15 @@ impl Plan {
         field.or_else(|| self.source.header.get(at).map(|h| h.trim())).filter(|name| !name.is_empty())
     }
 
+    /// Where the column of a reject stands in the file; behind all where it has none.
+    pub fn place(&self, reject: &Reject) -> usize {
+        let Some(name) = &reject.column else { return usize::MAX };
+        let by_name = (0..self.columns.len()).find(|at| self.column_name(*at) == Some(name));
+        let credential = self.credential.filter(|c| c.name() == name).map(|c| c.at);
+        let list = self.list.as_ref().filter(|(_, r)| r.field.name() == name).map(|(l, _)| l.at);
+        by_name.or(credential).or(list).or_else(|| self.state_at(name)).unwrap_or(usize::MAX)
+    }
+
     /// Reads and checks one row.
     fn parse(&self, row: &source::Row<'_>) -> Parsed {
         let mut parsed = Parsed {
@@ -192,29 +209,41 @@ impl Plan {
             line: row.line,
             key: self.key_of(row),
             values: Vec::new(),
-            fault: None,
-            as_new: None,
+            faults: Vec::new(),
+            as_new: Vec::new(),
+            is_row: true,
+            unread: Vec::new(),
             credential: None,
             listed: Vec::new(),
             status: None,
         };
-        let read = self.values(row).and_then(|mut values| {
-            parsed.status = self.state(row, &mut values)?;
-            Ok((self.credential(row, &values)?, values))
-        });
-        match read {
-            Ok((credential, values)) => {
-                parsed.credential = credential;
-                parsed.listed = self.listed(row, &values);
-                parsed.values = values;
-                if parsed.key.is_null() {
-                    let reason = format!("{} must not be empty", self.key.name());
-                    parsed.fault = Some(self.reject(row.number, row.line, Some(self.key), "required", reason));
-                } else if self.mostly_new {
-                    parsed.as_new = self.check_new(row.number, row.line, &parsed.values);
-                }
-            }
-            Err(reject) => parsed.fault = Some(reject),
+        // What its cells are is the question: nothing else can be said of it.
+        if let Err(fault) = self.form(row).and_then(|()| self.values(row, &mut parsed)) {
+            parsed.values.clear();
+            parsed.unread.clear();
+            parsed.is_row = false;
+            parsed.faults = vec![fault];
+            return parsed;
+        }
+        match self.state(row, &mut parsed.values) {
+            Ok(status) => parsed.status = status,
+            Err(fault) => parsed.faults.push(fault),
+        }
+        match self.credential(row, &parsed.values) {
+            Ok(credential) => parsed.credential = credential,
+            Err(fault) => parsed.faults.push(fault),
+        }
+        match self.listed(row, &parsed.values) {
+            Ok(listed) => parsed.listed = listed,
+            Err(fault) => parsed.faults.push(fault),
+        }
+        if parsed.key.is_null() && parsed.unread.iter().all(|f| f.column != self.key.column) {
+            let reason = format!("{} must not be empty", self.key.name());
+            parsed.faults.push(self.reject(row.number, row.line, Some(self.key), "required", reason));
+            parsed.unread.push(self.key);
+        }
+        if self.mostly_new {
+            parsed.as_new = self.check_new(row.number, row.line, &parsed.values, &parsed.unread);
         }
         parsed
     }
@@ -247,8 +276,8 @@ impl Plan {
         cells.len() == header.len() && cells.iter().zip(header).all(is_same)
     }
 
-    /// The values that a row gives, parsed; references still as keys.
-    fn values(&self, row: &source::Row<'_>) -> Result<Given, Reject> {
+    /// Whether a row has the form of one: as many cells as the header has, and quotes where they may stand.
+    fn form(&self, row: &source::Row<'_>) -> Result<(), Reject> {
         if let Some(fault) = &row.fault {
             let name = self.column_name(fault.column);
             let reason = match (&fault.what, name) {
@@ -269,28 +298,46 @@ impl Plan {
             let reason = format!("the row has {} cells, the header {}", row.cells.len(), self.columns.len());
             return Err(self.reject(row.number, row.line, None, "field_count", reason));
         }
-        let mut values = Vec::with_capacity(self.columns.len() + self.constants.len());
+        Ok(())
+    }
+
+    /// The text of a cell; what is none in the file's encoding is at fault.
+    fn text<'a>(&self, row: &source::Row<'a>, at: usize, name: &str) -> Result<&'a str, Reject> {
+        let wrong = |reason: String| {
+            let reject = self.reject(row.number, row.line, None, ENCODING, reason);
+            Reject { column: Some(name.to_owned()), ..reject }
+        };
+        let cell = row.cells.get(at).unwrap_or_default();
+        let text = std::str::from_utf8(self.source.unmarked(cell));
+        let text = text.map_err(|_| wrong(format!("{name} is not UTF-8 text")))?;
+        match self.source.has_lost(text) {
+            true => Err(wrong(format!("{name} holds bytes that are no {} text", self.source.encoding))),
+            false => Ok(text),
+        }
+    }
+
+    /// The values that a row gives, parsed, and what can't be; references still as keys.
+    fn values(&self, row: &source::Row<'_>, parsed: &mut Parsed) -> Result<(), Reject> {
+        parsed.values.reserve(self.columns.len() + self.constants.len());
         for (at, field) in &self.in_order {
-            let (field, cell) = (*field, &row.cells[*at]);
-            let text = std::str::from_utf8(self.source.unmarked(cell)).map_err(|_| {
-                self.reject(row.number, row.line, Some(field), ENCODING, format!("{} is not UTF-8 text", field.name()))
-            })?;
-            if self.source.has_lost(text) {
-                let reason = format!("{} holds bytes that are no {} text", field.name(), self.source.encoding);
-                return Err(self.reject(row.number, row.line, Some(field), ENCODING, reason));
-            }
+            let field = *field;
+            let text = self.text(row, *at, field.name())?;
             let text = match self.list {
                 Some((list, _)) if list.tells_first && list.at == *at => List::members(text).next().unwrap_or_default(),
                 _ => text,
             };
             match self.value(field, text) {
-                Ok(value) => values.extend(value.map(|v| (field, v))),
-                Err(_) if self.tolerance.blanks(field) => values.push((field, Value::Null(field.ty.kind))),
-                Err((code, reason)) => return Err(self.reject(row.number, row.line, Some(field), code, reason)),
+                Ok(value) => parsed.values.extend(value.map(|v| (field, v))),
+                // A new record has nothing there then, and one that is there keeps what it has.
+                Err(_) if self.tolerance.blanks(field) => {}
+                Err((code, reason)) => {
+                    parsed.unread.push(field);
+                    parsed.faults.push(self.reject(row.number, row.line, Some(field), code, reason));
+                }
             }
         }
-        values.extend(self.constants.iter().cloned());
-        Ok(values)
+        parsed.values.extend(self.constants.iter().cloned());
+        Ok(())
     }
 
     /// The value of one cell; none where the record keeps what it has, or gets its default. Otherwise a code and the reason.
@@ -313,16 +360,27 @@ impl Plan {
             // A new record gets the default or a code of its own, one that is there keeps what it has.
             return Ok(None);
         }
-        let value = field.parse(text, &self.rules).map_err(|p| ("invalid", p.sentence))?;
+        let is_date = field.ty.kind == Kind::Date && !is_blank(text) && !text.contains('\0');
+        let value = match is_date.then(|| self.dates.read(field, text)).flatten() {
+            Some(day) => Value::Date(day.map_err(|why| ("invalid", format!("{name} {why}")))?),
+            None => field.parse(text, &self.rules).map_err(|p| ("invalid", p.sentence))?,
+        };
         self.tolerance.look_at(field, &value);
         Ok(Some(value))
     }
 
     /// The further members of a row's list: without the first, which its own field holds.
-    fn listed(&self, row: &source::Row<'_>, values: &Given) -> Vec<String> {
-        let Some((list, reference)) = &self.list else { return Vec::new() };
-        let text = row.cells.get(list.at).map(|cell| self.source.unmarked(cell));
-        let text = text.and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default();
+    fn listed(&self, row: &source::Row<'_>, values: &Given) -> Result<Vec<String>, Reject> {
+        let Some((list, reference)) = &self.list else { return Ok(Vec::new()) };
+        let name = self.column_name(list.at).unwrap_or(reference.field.name());
+        let text = self.text(row, list.at, name)?;
+        // Each of them is held to what the field of the first is held to.
+        for member in List::members(text) {
+            if let Err((code, reason)) = self.value(reference.field, member) {
+                let reject = self.reject(row.number, row.line, None, code, reason);
+                return Err(Reject { column: Some(name.to_owned()), ..reject });
+            }
+        }
         let first = values.iter().rfind(|(f, _)| f.column == reference.field.column).map(|(_, v)| v.to_text());
         let first = first.map(|text| reference.word(&text, &self.rules));
         let members = List::members(text).filter(|m| !self.tolerance.is_none(reference.field, m));
@@ -330,7 +388,7 @@ impl Plan {
         members.retain(|m| Some(m) != first.as_ref());
         members.sort();
         members.dedup();
-        members
+        Ok(members)
     }
 
     /// What the row says of its record's credential, if it says anything.
@@ -364,7 +422,13 @@ impl Plan {
     }
 
     /// Rules that a new record must keep and that need no other row.
-    pub fn check_new(&self, number: u64, line: u64, values: &[(&'static Field, Value)]) -> Option<Reject> {
+    pub fn check_new(
+        &self,
+        number: u64,
+        line: u64,
+        values: &[(&'static Field, Value)],
+        unread: &[&'static Field],
+    ) -> Vec<Reject> {
         let mut record = self.blank_record();
         for (field, value) in values.iter().filter(|(f, _)| f.target().is_none()) {
             record.set(field.column, value.clone());
@@ -376,7 +440,36 @@ impl Plan {
         // A reference that is given is no id yet.
         let is_given =
             |p: &Problem| values.iter().any(|(f, v)| Some(f.name()) == p.field && f.target().is_some() && !v.is_null());
-        record.faults(self.today).into_iter().find(|p| !is_given(p)).map(|p| self.broken(number, line, p))
+        self.broken_rules(record, unread, |p| !is_given(p)).map(|p| self.broken(number, line, p)).collect()
+    }
+
+    /// Rules that a record breaks, but for those that are about what could not be read.
+    pub fn broken_rules(
+        &self,
+        mut record: Record,
+        unread: &[&'static Field],
+        is_meant: impl Fn(&Problem) -> bool,
+    ) -> impl Iterator<Item = Problem> {
+        for field in unread {
+            stand_in(&mut record, field);
+        }
+        let parts = unread.iter().filter_map(|f| f.parts()).flatten();
+        let names: Vec<&str> =
+            unread.iter().map(|f| f.name()).chain(parts.filter_map(|p| Some(self.desc.field(p)?.name()))).collect();
+        let mut faults = record.faults(self.today);
+        let missing = self.desc.fields.iter().zip(&record.values).filter(|(f, v)| f.ty.required && v.is_null());
+        let missing: Vec<&Field> = missing.map(|(f, _)| f).collect();
+        if !missing.is_empty() {
+            // What lacks something is asked for the rest as if it were there.
+            missing.iter().for_each(|field| stand_in(&mut record, field));
+            let lacks = |p: &Problem| missing.iter().any(|f| p.field == Some(f.name()));
+            let more: Vec<Problem> = record.faults(self.today).into_iter().filter(|p| !lacks(p)).collect();
+            faults.retain(lacks);
+            faults.extend(more);
+        }
+        let is_known = |p: &Problem| p.field.is_some_and(|f| names.contains(&f));
+        faults.retain(|p| !is_known(p) && is_meant(p));
+        faults.into_iter()
     }
 
     /// A rule that a row breaks. A part of a name that the file gives whole is at fault in that column.
@@ -440,6 +533,17 @@ fn is_cut_number(text: &str) -> bool {
     whole.len() == 1 && digits(whole) && digits(part) && matches!(power.len(), 2 | 3) && digits(power)
 }
 
+/// Puts something in the place of what could not be read, so that the rules between the other fields can be asked.
+fn stand_in(record: &mut Record, field: &Field) {
+    match (field.ty.kind, field.ty.role) {
+        (Kind::Text, Role::Choice(words)) => {
+            record.set(field.column, words.first().copied().unwrap_or_default().into())
+        }
+        (Kind::Text, _) => record.set(field.column, "x".into()),
+        _ => {}
+    }
+}
+
 /// A reference does not decide about a rule between fields.
 pub fn without_reference(field: &Field, value: &Value) -> Value {
     if field.target().is_some() { Value::Null(field.ty.kind) } else { value.clone() }
@@ -480,7 +584,7 @@ fn pick(plan: &Plan, rows: &mut Rows, numbers: impl ExactSizeIterator<Item = u64
                 break plan.parse(&row);
             }
         };
-        if parsed.fault.is_some() {
+        if !parsed.faults.is_empty() {
             return Err(plan.source.changed().into());
         }
         picked.push(parsed);

@@ -26,6 +26,10 @@ pub struct StateColumn {
 }
 
 const STATUS: &str = "status";
+
+/// The fields that a record's state derives from.
+const STATE: [&str; 5] = ["is_active", "blocked", "blocked_until", "invited_at", "accepted_at"];
+
 const DELETED: &[&str] = &["deleted_at", "deleted_by", "deleted", "is_deleted"];
 
 impl StateColumn {
@@ -43,6 +47,11 @@ impl StateColumn {
 }
 
 impl Plan {
+    /// Where the column that tells a state stands.
+    pub fn state_at(&self, name: &str) -> Option<usize> {
+        self.states.iter().find(|c| c.name == name).map(|c| c.at)
+    }
+
     /// Whether the column status says who is in use, for no other column does.
     pub fn status_sets_active(&self) -> bool {
         let mut given = self.columns.iter().flatten().chain(self.constants.iter().map(|(f, _)| f));
@@ -112,7 +121,6 @@ impl Plan {
     /// Whether a row's own values tell its record's state. A pending invitation means one thing to who came by it, and
     /// another to who was there.
     fn tells_state(&self, values: &Given) -> bool {
-        const STATE: [&str; 5] = ["is_active", "blocked", "blocked_until", "invited_at", "accepted_at"];
         let given = |column: &str| values.iter().rfind(|(f, _)| f.column == column).map(|(_, v)| v);
         let is_told = STATE.iter().all(|column| self.desc.field(column).is_none() || given(column).is_some());
         is_told && given("invited_at").is_none_or(Value::is_null)
@@ -138,7 +146,8 @@ impl Import {
         let there = records::with_ids(tx.db, plan.desc, self.org, &ids).await?;
         let there: std::collections::HashMap<Uuid, Record> = there.into_iter().map(|r| (r.meta.id, r)).collect();
         for ((row, (_, values)), found) in piece.iter_mut().zip(held).zip(matches) {
-            let Some(status) = row.status.filter(|_| row.fault.is_none()) else { continue };
+            let is_read = row.unread.iter().all(|f| !STATE.contains(&f.column));
+            let Some(status) = row.status.filter(|_| is_read) else { continue };
             let mut record = match found.and_then(|found| there.get(&found.id)) {
                 Some(before) => before.clone(),
                 None => plan.blank_record(),
@@ -148,7 +157,7 @@ impl Import {
             }
             if let Some(reason) = plan.contradicts(&record, status) {
                 let (number, line) = (row.number, row.line);
-                row.fault = Some(Reject { number, line, column: Some(STATUS.to_owned()), code: "invalid", reason });
+                row.faults.push(Reject { number, line, column: Some(STATUS.to_owned()), code: "invalid", reason });
             }
         }
         Ok(())

@@ -31,6 +31,8 @@ pub struct Named {
     pub is_only_blocked: bool,
     /// Whether a row of the file stands for him or her.
     pub is_in_file: bool,
+    /// Whether the row is rejected for something else.
+    pub is_rejected: bool,
 }
 
 /// Begins what is put in the place of a row's word: no word begins with a line's end.
@@ -99,11 +101,12 @@ impl Stage {
         let sql = Sql::new(format!(
             "select s.n, s.line, s.id, s.is_new, r.{column},
                     coalesce(s.active, case when r.is_active then 1 when r.id is not null then 0 end, 1), f.word, t.id, {},
-                    case when t.deleted_at is null then 0 else 1 end, case when t.is_active then 1 else 0 end
+                    case when t.deleted_at is null then 0 else 1 end, case when t.is_active then 1 else 0 end,
+                    case when exists (select 1 from import_rejects e where e.n = s.n) then 1 else 0 end
                from {} join {} t on t.org_id = {org} and t.id = f.id
                left join {} r on r.org_id = {org} and r.id = s.id and s.is_new = 0
               where {out} and f.matches = 1 and s.n > $1 and (r.id is null or r.{column} is null or r.{column} <> t.id)
-                and not exists (select 1 from import_rejects e where e.n = s.n){back}
+                    {back}
               order by s.n limit $2",
             db.place_of_row(search::row_number(target)),
             self.rows_and_words(i),
@@ -112,7 +115,7 @@ impl Stage {
         ));
         let args = [i64::try_from(after)?.into(), i64::try_from(limit)?.into()];
         let kinds = [Kind::Int, Kind::Int, Kind::Uuid, Kind::Int, Kind::Uuid, Kind::Int, Kind::Text, Kind::Uuid];
-        let rows = db.all(sql.with(args).yields(kinds.into_iter().chain([Kind::Int; 3]))).await?;
+        let rows = db.all(sql.with(args).yields(kinds.into_iter().chain([Kind::Int; 4]))).await?;
         rows.iter()
             .map(|r| {
                 let is_deleted = r.int(9)? == 1;
@@ -128,6 +131,7 @@ impl Stage {
                     is_deleted,
                     is_only_blocked: !is_deleted && r.int(10)? == 1,
                     is_in_file: own && !is_deleted && self.seen.has(u64::try_from(r.int(8)?)?),
+                    is_rejected: r.int(11)? == 1,
                 })
             })
             .collect()

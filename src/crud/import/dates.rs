@@ -1,0 +1,118 @@
+//! Dates that a file writes otherwise than ISO 8601: read where a format is said. Where none is, the formats that would
+//! read all values of a column are kept in mind for a hint.
+
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use anyhow::Result;
+use chrono::NaiveDate;
+use clap::ArgMatches;
+
+use crate::model::dates::{ANY, DateFormat, fitting, named};
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Field};
+use crate::model::scalar::{shorten, squash};
+use crate::model::value::Kind;
+
+/// The date columns of a file.
+#[derive(Default)]
+pub struct Dates(Vec<Column>);
+
+struct Column {
+    field: &'static Field,
+    format: Option<DateFormat>,
+    /// Usual formats by which all values so far are dates.
+    fitting: AtomicU16,
+}
+
+impl Dates {
+    /// Formats by the names of their fields.
+    pub fn new(columns: &[Option<&'static Field>], formats: &[(String, String)]) -> Result<Dates> {
+        let fields = columns.iter().flatten().filter(|f| f.ty.kind == Kind::Date);
+        let column = |field: &&'static Field| {
+            let said = formats.iter().find(|(name, _)| name == field.name());
+            let format = said.map(|(_, said)| DateFormat::of(said)).transpose()?;
+            Ok(Column { field, format, fitting: AtomicU16::new(ANY) })
+        };
+        Ok(Dates(fields.map(column).collect::<Result<_>>()?))
+    }
+
+    /// The day that a cell means by the format of its column; none where the column has no format.
+    pub fn read(&self, field: &Field, text: &str) -> Option<Result<NaiveDate, String>> {
+        let column = self.0.iter().find(|c| c.field.column == field.column)?;
+        if let Some(format) = &column.format {
+            return Some(format.read(text));
+        }
+        if column.fitting.load(Ordering::Relaxed) != 0 {
+            column.fitting.fetch_and(fitting(text), Ordering::Relaxed);
+        }
+        None
+    }
+
+    /// Columns that a usual format would read, with those that would.
+    pub fn readable(&self) -> Vec<(&'static str, Vec<&'static str>)> {
+        let fitting =
+            |c: &Column| Some(c.fitting.load(Ordering::Relaxed)).filter(|f| *f != ANY).map_or(Vec::new(), named);
+        let columns = self.0.iter().filter(|c| c.format.is_none()).map(|c| (c.field.name(), fitting(c)));
+        columns.filter(|(_, formats)| !formats.is_empty()).collect()
+    }
+}
+
+/// What to say of a column that usual formats would read.
+pub fn hint(name: &str, formats: &[&str]) -> String {
+    match formats {
+        [only] => format!("--date-format '{name}={only}' reads the dates in {name}"),
+        several => {
+            let flags: Vec<String> = several.iter().map(|f| format!("'{name}={f}'")).collect();
+            format!("the dates in {name} are ambiguous: --date-format {} says which is meant", flags.join(" or "))
+        }
+    }
+}
+
+/// What `--date-format` says: for each date column of the file its format.
+pub fn formats(
+    desc: &'static Descriptor,
+    header: &[String],
+    columns: &[Option<String>],
+    m: &ArgMatches,
+) -> Result<Vec<(String, String)>> {
+    let mut formats: Vec<(String, String)> = Vec::new();
+    let given: Vec<&String> = m.try_get_many::<String>("date-format").ok().flatten().into_iter().flatten().collect();
+    let is_date = |name: &&str| desc.field(name).is_some_and(|f| f.ty.kind == Kind::Date);
+    let dates: Vec<&str> = columns.iter().flatten().map(String::as_str).filter(is_date).collect();
+    let mut of_all: Option<&str> = None;
+    for text in given {
+        let wrong = |why: String| Problem::usage(format!("--date-format {}: {why}", shorten(text)));
+        let Some((name, said)) = text.split_once('=') else {
+            DateFormat::of(text)?;
+            if of_all.replace(text).is_some() {
+                return Err(wrong("another format is given for all columns".into())
+                    .hint("--date-format 'dob=DD/MM/YYYY' gives one column its own")
+                    .into());
+            }
+            continue;
+        };
+        let is_headed = |at: &usize| squash(&header[*at]) == squash(name);
+        let in_file = (0..header.len()).find(is_headed).and_then(|at| columns.get(at)?.as_deref());
+        let field = in_file.or_else(|| desc.field_for_header(name.trim()).map(Field::name));
+        let Some(field) = field.filter(|f| dates.contains(f)) else {
+            let known = if dates.is_empty() { "none".to_owned() } else { dates.join(", ") };
+            return Err(wrong(format!("the file has no dates in '{}'", shorten(name.trim())))
+                .hint(format!("columns of dates: {known}"))
+                .into());
+        };
+        DateFormat::of(said)?;
+        if formats.iter().any(|(known, _)| known == field) {
+            return Err(wrong(format!("{field} has another format already")).hint("leave one of the two out").into());
+        }
+        formats.push((field.to_owned(), said.to_owned()));
+    }
+    if let Some(said) = of_all {
+        if dates.is_empty() {
+            let sentence = format!("--date-format {}: no column of the file holds dates", shorten(said));
+            return Err(Problem::usage(sentence).hint("times are read as 2026-11-21T09:30:00+05:30").into());
+        }
+        let others: Vec<&str> = dates.into_iter().filter(|d| formats.iter().all(|(known, _)| known != d)).collect();
+        formats.extend(others.into_iter().map(|d| (d.to_owned(), said.to_owned())));
+    }
+    Ok(formats)
+}

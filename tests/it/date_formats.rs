@@ -1,0 +1,111 @@
+//! Dates in files as spreadsheets and other programs write them.
+
+use crate::harness::{Place, both_with_acme};
+
+fn dobs(p: &Place) -> Vec<String> {
+    p.column("user list --columns external_id,dob --sort external_id", "dob")
+}
+
+#[test]
+fn dates_are_read_by_the_format_that_is_said() {
+    both_with_acme(|p| {
+        let line = "user import - --on-conflict update";
+        for (format, one, two, days) in [
+            ("DD/MM/YYYY", "03/04/1990", "29/02/1992", ["1990-04-03", "1992-02-29"]),
+            ("dob=MM/DD/YYYY", "03/04/1990", "12/31/1999", ["1990-03-04", "1999-12-31"]),
+            ("Born on=D.M.YYYY", "3.4.1990", "31.12.1999", ["1990-04-03", "1999-12-31"]),
+            ("YYYYMMDD", "19900403", "19991231", ["1990-04-03", "1999-12-31"]),
+            ("D MMM YYYY", "3 Apr 1990", "31 DEC 1999", ["1990-04-03", "1999-12-31"]),
+            ("MMMM D, YYYY", "\"April 3, 1990\"", "\"december 31, 1999\"", ["1990-04-03", "1999-12-31"]),
+            ("excel", "1", "61", ["1900-01-01", "1900-03-01"]),
+            // 100 years of 365 days, 24 leap days (1904 to 1996), one that never was: 36500 + 24 + 1, and the first is 1.
+            ("dob=excel", "59", "36526", ["1900-02-28", "2000-01-01"]),
+        ] {
+            let rows = format!("external_id,name,Born on\nE1,A One,{one}\nE2,B Two,{two}\nE3,C Three,\n");
+            p.run_with(&format!("{line} --map 'Born on=dob' --date-format '{format}'"), &rows).ok();
+            assert_eq!(dobs(p), [days[0], days[1], "null"], "{format}");
+            // The same file again changes nothing.
+            let said = p.run_with(&format!("{line} --map 'Born on=dob' --date-format '{format}'"), &rows).fails(0);
+            assert!(said.contains("updated 0, unchanged 3"), "{said}");
+        }
+        for (format, text) in [
+            ("DD/MM/YYYY", "1990-04-03"),
+            ("DD/MM/YYYY", "03/04/90"),
+            ("DD/MM/YYYY", "31/02/1990"),
+            ("excel", "60"),
+            ("excel", "32874.5"),
+            ("excel", "1990-04-03"),
+        ] {
+            let rows = format!("external_id,name,dob\nE9,A One,{text}\n");
+            let said = p.run_with(&format!("user import - --date-format {format}"), &rows).fails(6);
+            assert!(said.starts_with("rejected line 2: dob must be a "), "{said}");
+            assert!(said.contains(&format!("not '{text}'")), "{said}");
+        }
+        // Without a format the order of ISO 8601 is the only one.
+        p.run_with("user import -", "external_id,name,dob\nE9,A One,1990-04-03\n").ok();
+    });
+}
+
+#[test]
+fn a_format_that_is_none_is_refused() {
+    both_with_acme(|p| {
+        let rows = "external_id,name,dob\nE1,A One,1990-04-03\n";
+        for format in ["dd/mm/yyyy", "DD/MM/YY", "DD/MM", "dob=%d/%m/%Y", "iso", "DMYYYY", "dob="] {
+            let said = p.run_with(&format!("user import - --date-format '{format}'"), rows).fails(2);
+            assert!(said.contains("hint: a format is made of YYYY, MM, M, DD, D, MMM (Jan)"), "{said}");
+        }
+        for (flags, sentence) in [
+            ("--date-format name=DD/MM/YYYY", "the file has no dates in 'name'\nhint: columns of dates: dob"),
+            ("--date-format birthday=DD/MM/YYYY", "the file has no dates in 'birthday'"),
+            ("--date-format blocked_until=DD/MM/YYYY", "the file has no dates in 'blocked_until'"),
+            ("--date-format DD/MM/YYYY --date-format excel", "another format is given for all columns"),
+            ("--date-format dob=DD/MM/YYYY --date-format dob=excel", "dob has another format already"),
+        ] {
+            let said = p.run_with(&format!("user import - {flags}"), rows).fails(2);
+            assert!(said.contains(sentence), "{said}");
+        }
+        let rows = "external_id,name\nE1,A One\n";
+        let said = p.run_with("user import - --date-format DD/MM/YYYY", rows).fails(2);
+        assert!(said.contains("no column of the file holds dates"), "{said}");
+        p.run_with("branch import - --date-format DD/MM/YYYY", "code,name\nB1,One\n").fails(2);
+    });
+}
+
+#[test]
+fn the_hint_names_the_format_that_reads_a_column() {
+    both_with_acme(|p| {
+        let import = |dates: &[&str], more: &str| {
+            let rows: String = dates.iter().enumerate().map(|(i, d)| format!("E{i},A One,{d}\n")).collect();
+            p.run_with(&format!("user import - --dry-run {more}"), format!("external_id,name,dob\n{rows}"))
+        };
+        for (dates, format) in [
+            (&["23/04/1990", "03/04/1990", ""][..], "DD/MM/YYYY"),
+            (&["04/23/1990", "03/04/1990"], "MM/DD/YYYY"),
+            (&["4/3/1990", "12/31/1990"], "M/D/YYYY"),
+            (&["03-04-1990"], "DD-MM-YYYY"),
+            (&["03.04.1990"], "DD.MM.YYYY"),
+            (&["1990/04/03"], "YYYY/MM/DD"),
+            (&["3 Apr 1990", "23 Apr 1990"], "D MMM YYYY"),
+            (&["03-Apr-1990"], "DD-MMM-YYYY"),
+        ] {
+            let said = import(dates, "").fails(6);
+            assert!(said.contains(&format!("hint: --date-format 'dob={format}' reads the dates in dob\n")), "{said}");
+        }
+        let said = import(&["03/04/1990", "05/06/1991"], "").fails(6);
+        let hint = "hint: the dates in dob are ambiguous: --date-format 'dob=DD/MM/YYYY' or 'dob=MM/DD/YYYY' says which is meant\n";
+        assert!(said.contains(hint), "{said}");
+        // What no one format reads, and what has one, gets no hint.
+        for (dates, more) in [
+            (&["23/04/1990", "04/23/1990"][..], ""),
+            (&["23/04/1990", "1990-04-23"], ""),
+            (&["23/04/90"], ""),
+            (&["soon"], ""),
+            (&["23/04/1990"], "--date-format MM/DD/YYYY"),
+        ] {
+            let said = import(dates, more).fails(6);
+            assert!(!said.contains("--date-format"), "{said}");
+        }
+        let said = import(&["23/04/1990"], "--on-invalid dob=blank").fails(0);
+        assert!(said.contains("note: --date-format 'dob=DD/MM/YYYY' reads the dates in dob\n"), "{said}");
+    });
+}

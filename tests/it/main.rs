@@ -42,6 +42,7 @@ mod planted;
 mod postgres_faults;
 mod proving;
 mod raw;
+mod readme;
 mod refusals;
 mod replaced;
 mod roundtrip;

@@ -5,12 +5,12 @@ use clap::ArgMatches;
 
 use super::form::{self, Line};
 use super::gate;
-use super::input::parse;
+use super::input::{mendable, parse};
 use super::session::Session;
 use super::write::{Change, Changed, Create, Target, tell_changed, tell_created};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
-use crate::model::problem::{Kind, Problem};
+use crate::model::problem::Problem;
 use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::store::records;
@@ -136,7 +136,7 @@ async fn fill_in(
         };
         let Some(first) = wrong.first().cloned() else { return Ok(None) };
         if !s.ui.style.interactive {
-            return Err(first.into());
+            return Err(Problem::joined(wrong).unwrap_or(first).into());
         }
         for problem in &wrong {
             s.ui.warn(&problem.sentence);
@@ -212,13 +212,4 @@ async fn hand_in(s: &mut Session<'_>, desc: &'static Descriptor, work: &Work<'_>
         }
     }
     Ok(Handed::Wrong(vec![mendable(e)?]))
-}
-
-/// A mistake in what the form says; all else is no matter of the form.
-fn mendable(e: anyhow::Error) -> Result<Problem> {
-    let problem = e.downcast::<Problem>()?;
-    match problem.kind {
-        Kind::Invalid | Kind::Conflict | Kind::NotFound | Kind::Usage => Ok(problem),
-        _ => Err(problem.into()),
-    }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::prompt;
 use super::session::Session;
-use crate::model::problem::Problem;
+use crate::model::problem::{Kind, Problem};
 use crate::model::resource::{Descriptor, Field, Mark, Record, YEARS};
 use crate::model::scalar::{Noun, shorten};
 use crate::model::user::User;
@@ -240,7 +240,7 @@ pub async fn given(
     org: Option<i32>,
     matches: &ArgMatches,
 ) -> Result<Vec<(String, Value)>> {
-    let mut values = Vec::new();
+    let (mut values, mut wrong) = (Vec::new(), Vec::new());
     for field in desc.settable() {
         let Some(text) = matches.get_one::<String>(field.name()) else { continue };
         if let Some(part) =
@@ -251,9 +251,22 @@ pub async fn given(
                 .hint(format!("leave out --{whole}: it is split into its parts"))
                 .into());
         }
-        values.push((field.column.to_owned(), parse(s, field, org, text).await?));
+        match parse(s, field, org, text).await {
+            Ok(value) => values.push((field.column.to_owned(), value)),
+            // All that can't be read is told at once.
+            Err(e) => wrong.push(mendable(e)?),
+        }
     }
-    Ok(values)
+    Problem::joined(wrong).map_or(Ok(values), |problem| Err(problem.into()))
+}
+
+/// A mistake in what a flag or a form says; all else is no matter of these.
+pub fn mendable(e: anyhow::Error) -> Result<Problem> {
+    let problem = e.downcast::<Problem>()?;
+    match problem.kind {
+        Kind::Invalid | Kind::Conflict | Kind::NotFound | Kind::Usage => Ok(problem),
+        _ => Err(problem.into()),
+    }
 }
 
 /// One value for one field. Says so where a code was normalised.

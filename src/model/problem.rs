@@ -118,6 +118,15 @@ impl Problem {
             None => self,
         }
     }
+    /// Several problems told as one, of the kind of the first and with the hints of all.
+    pub fn joined(problems: impl IntoIterator<Item = Problem>) -> Option<Problem> {
+        problems.into_iter().reduce(|mut all, p| {
+            all.sentence = format!("{}; {}", all.sentence, p.sentence);
+            let fresh: Vec<String> = p.hints.into_iter().filter(|h| !all.hints.contains(h)).collect();
+            all.hints.extend(fresh);
+            all
+        })
+    }
     #[must_use]
     pub fn rule(mut self, rule: impl Into<String>) -> Problem {
         self.rule = Some(rule.into());

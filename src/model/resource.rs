@@ -354,9 +354,9 @@ impl Record {
         let is_whole = self.desc.fields.iter().zip(&self.values).all(|(f, v)| !(f.ty.required && v.is_null()));
         if is_whole { faults.into_iter().chain((self.desc.check)(self, today)).collect() } else { faults }
     }
-    /// The first thing that is wrong with it by itself.
+    /// Refuses it with all that is wrong with it by itself.
     pub fn validate(&self, today: NaiveDate) -> Result<(), Problem> {
-        self.faults(today).into_iter().next().map_or(Ok(()), Err)
+        Problem::joined(self.faults(today)).map_or(Ok(()), Err)
     }
     /// What its state derives to (DOMAIN.md, section 0), as `store/state.rs` says it in SQL.
     pub fn status(&self, at: DateTime<Utc>) -> &'static str {

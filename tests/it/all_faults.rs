@@ -178,3 +178,19 @@ fn an_unreadable_value_clears_nothing() {
         assert!(said.contains("created 0, updated 0, unchanged 2, "), "{said}");
     });
 }
+
+#[test]
+fn flags_tell_all_their_faults() {
+    both_with_acme(|p| {
+        p.run("user create --name 'A One' --external-id E1 --email a@x.in").ok();
+        for line in ["user create --name 'B Two'", "user update E1"] {
+            let said = p.run(&format!("{line} --mobile 12 --branch NOPE --dob soon")).fails(6);
+            let told = ["; branch NOPE does not exist in ACME; ", "dob must be a date like"];
+            assert!(said.starts_with("error: mobile must be ") && told.iter().all(|t| said.contains(t)), "{said}");
+            let said = p.run(&format!("{line} --dob 2999-01-01 --pincode 000000")).fails(6);
+            let rules = "error: dob must be a day in the past; pincode '000000' is no postal code of ";
+            assert!(said.starts_with(rules), "{said}");
+        }
+        p.run("user update E1 --dob 1990-04-03 --pincode 400001").ok();
+    });
+}

@@ -23,15 +23,15 @@ fn no_reader_takes_more_than_it_can_hold() {
         let public = p.write("audit.pub", p.run(&format!("audit keygen --signing-key {key}")).ok());
         let started = Instant::now();
         for (line, stdin, code) in [
-            ("branch show -", "/dev/zero", 1),
-            ("branch delete - --yes", "/dev/zero", 1),
+            ("branch show -", "/dev/zero", 6),
+            ("branch delete - --yes", "/dev/zero", 6),
             ("audit append -", "/dev/zero", 6),
             ("audit verify --file -", "/dev/zero", 8),
             ("audit verify --file /dev/zero", "/dev/null", 8),
             ("audit verify --checkpoint /dev/zero --key K", "/dev/null", 1),
             ("audit verify --key /dev/zero", "/dev/null", 1),
             ("audit check-proof /dev/zero --key K", "/dev/null", 1),
-            ("audit check-proof - --key K", "/dev/zero", 1),
+            ("audit check-proof - --key K", "/dev/zero", 6),
             ("audit checkpoint --signing-key /dev/zero", "/dev/null", 1),
             ("branch import /dev/zero", "/dev/null", 1),
             ("branch import -", "/dev/zero", 1),

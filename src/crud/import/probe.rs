@@ -81,7 +81,11 @@ async fn new_rows(tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &Stage, org: i32) ->
         });
         let made = rows::make(plan, &mut making, &mut file, orders.collect())?;
         let found = tx.probe(&mut loaders, made).await?;
-        refused.extend(found.into_iter().filter_map(|(id, problem)| Some((*numbers.get(&id)?, problem))));
+        for (id, problem) in found {
+            let number =
+                numbers.get(&id).ok_or_else(|| anyhow::anyhow!("a row was refused that is not in the file"))?;
+            refused.push((*number, problem));
+        }
     }
     // The rows stay for those that come after; nobody has written what was appended to the tree.
     tx.forget_appended(&savepoint);

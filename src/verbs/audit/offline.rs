@@ -58,7 +58,12 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches, path: &str) -> Result<(
     known.dedup_by(|(a, x), (b, y)| (a, x.size, x.root) == (b, y.size, y.root));
     let input: Box<dyn io::Read> = match path {
         "-" => Box::new(std::mem::replace(&mut s.ui.io.stdin, Box::new(io::empty()))),
-        path => Box::new(fs::File::open(path).map_err(|e| unreadable(path, &e))?),
+        path => {
+            // On a thread of its own: a pipe waits for its writer, and a signal is noticed meanwhile.
+            let named = path.to_owned();
+            let opened = tokio::task::spawn_blocking(move || fs::File::open(named)).await?;
+            Box::new(opened.map_err(|e| unreadable(path, &e))?)
+        }
     };
     let progress = s.ui.progress();
     progress.part("verifying", None, "records");

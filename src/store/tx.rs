@@ -1091,10 +1091,18 @@ impl<'a> Tx<'a> {
         Ok(canonical(&Json::Object(m))?)
     }
 
-    /// Checks the cross-row rules, writes the heads, and makes everything durable.
+    /// Checks the cross-row rules, writes the heads, and makes everything durable. What is refused here is undone: the
+    /// connection may be asked for another transaction, with `--keep-going` for the next key.
     pub async fn commit(mut self) -> Result<()> {
-        self.finish().await?;
-        self.db.script("COMMIT".into()).await
+        let committed = match self.finish().await {
+            Ok(()) => self.db.script("COMMIT".into()).await,
+            refused => refused,
+        };
+        if committed.is_err() {
+            // Where this fails nothing is open any more: the connection is gone, or the commit itself has undone it.
+            let _ = self.rollback().await;
+        }
+        committed
     }
 
     /// What comes before the commit; a dry run does it too, so that it refuses what the real run would refuse.

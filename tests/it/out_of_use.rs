@@ -158,3 +158,44 @@ fn what_is_out_of_use_takes_nobody_without_force() {
         p.run("db check").ok();
     });
 }
+
+/// Such a refusal comes only with the commit, when everything is known; the next key begins anew all the same.
+#[test]
+fn one_who_is_refused_at_the_end_does_not_keep_the_others_from_being_done() {
+    both_with_acme(|p| {
+        p.run("branch create --code B1 --name One").ok();
+        p.run("branch create --code B2 --name Two").ok();
+        for name in ["asha", "ravi", "meena"] {
+            p.run(&format!("user create --name {name} --username {name}")).ok();
+        }
+        p.run("user update meena --branch B2").ok();
+        p.run("branch deactivate B2").ok();
+        for verb in ["update", "move"] {
+            let said = p.run(&format!("user {verb} asha ravi --branch B2 --keep-going")).fails(7);
+            assert_eq!(said.matches("takes no new user").count(), 2, "{said}");
+            assert!(said.contains("done 0, failed 2\n"), "{said}");
+        }
+        let said = p.run("user update asha meena ravi --branch B2 --designation Clerk --keep-going").fails(7);
+        assert!(said.contains("done 1, failed 2\n"), "{said}");
+        let said = p.run("user assign-branch asha ravi --branch B2 --keep-going").fails(7);
+        assert_eq!(said.matches("takes no new user").count(), 2, "{said}");
+        // One that is as it should be already commits nothing of the one before it.
+        let said = p.run("user update ravi meena --branch B2 --keep-going").fails(7);
+        assert!(said.contains("is so already") && said.contains("done 1, failed 1\n"), "{said}");
+        let of = |name: &str| {
+            let user = p.json(&format!("user show {name}"));
+            [user["branch"].clone(), user["designation"].clone()]
+        };
+        assert_eq!(of("asha"), [json!(null), json!(null)]);
+        assert_eq!(of("ravi"), [json!(null), json!(null)]);
+        assert_eq!(of("meena"), [json!("B2"), json!("Clerk")]);
+        // The same where the number of users is what the commit refuses.
+        p.run("user deactivate asha ravi").ok();
+        p.run("org update ACME --max-users 1").ok();
+        let said = p.run("user activate asha ravi meena --keep-going").fails(7);
+        assert_eq!(said.matches("ACME may have 1 users; this would make it 2").count(), 2, "{said}");
+        assert!(said.contains("done 1, failed 2\n"), "{said}");
+        p.run("audit verify --deep").ok();
+        p.run("db check").ok();
+    });
+}

@@ -72,6 +72,26 @@ fn an_ended_block_is_none_everywhere() {
     });
 }
 
+/// Neither a file's end that is past nor an export of a block that has ended since lifts one that holds.
+#[test]
+fn a_block_that_holds_is_not_lifted_by_one_that_has_ended() {
+    both_with_acme(|p| {
+        p.run("user create --name asha --username asha").ok();
+        p.run("user block asha --reason lost --until 1h").ok();
+        let export = p.run("user export --columns username,blocked,blocked_until").ok();
+        p.run("user unblock asha").ok();
+        p.run("user block asha --reason gone").ok();
+        p.wait(7200);
+        let rows = "username,blocked_until\nasha,2020-01-01T00:00:00Z\n".to_owned();
+        for file in [export, rows] {
+            p.run_with("user import - --key username --on-conflict update", &file).ok();
+            assert_eq!(p.json("user show asha")["status"], "blocked", "{file}");
+        }
+        p.run_with("user import - --key username --on-conflict update", "username,blocked\nasha,no\n").ok();
+        assert_eq!(p.json("user show asha")["status"], "active");
+    });
+}
+
 #[test]
 fn a_day_in_a_filter_is_a_day_with_every_sign() {
     both_with_acme(|p| {

@@ -499,7 +499,7 @@ impl Import {
         let before = before.ok_or_else(|| anyhow::anyhow!("a record went away under the lock"))?;
         let mut after = before.clone();
         set(&mut after);
-        if says_blocked {
+        if says_blocked || says_until {
             settle_ended_block(before, &mut after, says_until, tx.at());
         }
         if before.get("is_active") != after.get("is_active") && after.get("is_active").as_bool() == Some(false) {
@@ -662,13 +662,17 @@ impl Verb for Import {
 }
 
 /// A block that has ended by itself is none. A row that says `blocked` blocks anew, without an end where it names none; one
-/// that says there is no block, or one that has ended, says nothing new.
+/// that says there is no block, or one that has ended, says nothing new. One that has ended lifts none that holds.
 fn settle_ended_block(before: &Record, after: &mut Record, says_until: bool, now: DateTime<Utc>) {
     let has_ended = |r: &Record| r.get("blocked_until").as_time().is_some_and(|at| at <= now);
-    if before.get("blocked").as_bool() != Some(true) || !has_ended(before) {
+    if before.get("blocked").as_bool() != Some(true) {
         return;
     }
     let is_none = after.get("blocked").as_bool() != Some(true);
+    let holds = !has_ended(before);
+    if holds && (is_none || !says_until || !has_ended(after)) {
+        return;
+    }
     if is_none || (says_until && has_ended(after)) {
         for column in ["blocked", "blocked_until", "block_reason"] {
             after.set(column, before.get(column).clone());

@@ -110,10 +110,11 @@ WHEN NEW.first_seq IS NOT (SELECT size + 1 FROM audit_heads WHERE tree = NEW.tre
     OR NEW.last_seq IS NOT (SELECT max(seq) FROM audit_records WHERE tree = NEW.tree)
 BEGIN SELECT RAISE(ABORT, 'audit requests can only be appended, each with its records'); END;
 
--- A command is not older than the one before it, unless its first record corrects the clock.
+-- A command is not older than the one before it, unless its first record corrects the clock, to a time when the program was
+-- there.
 CREATE TRIGGER audit_requests_forward BEFORE INSERT ON audit_requests
 WHEN NEW.at < (SELECT at FROM audit_heads WHERE tree = NEW.tree)
-    AND (NEW.status <> 'success' OR NOT EXISTS (SELECT 1 FROM audit_records
+    AND (NEW.status <> 'success' OR NEW.at < 1767225600000000 OR NOT EXISTS (SELECT 1 FROM audit_records
              WHERE tree = NEW.tree AND seq = NEW.first_seq AND kind = 'clock' AND action = 'config_change'))
 BEGIN SELECT RAISE(ABORT, 'the times of audit requests run forward'); END;
 

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod branch;
 pub mod chance;
+pub mod correction;
 pub mod dates;
 pub mod dept;
 pub mod export;

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::audit::{self, Header};
+use super::correction::{Correction, Says, Times, is_correction};
 use super::merkle::{Frontier, Hash};
 
 /// Something that does not hold, and where.
@@ -37,6 +38,8 @@ pub enum Fault {
     Checkpoint,
     /// A trail of an export that no checkpoint tells of, where others were given.
     Unproven,
+    /// A correction of the clock that does not follow from the records before it.
+    Correction,
 }
 
 impl Fault {
@@ -54,6 +57,7 @@ impl Fault {
             Fault::RowDiffers => "row differs",
             Fault::Checkpoint => "checkpoint",
             Fault::Unproven => "unproven",
+            Fault::Correction => "clock correction",
         }
     }
 
@@ -66,6 +70,7 @@ impl Fault {
             Fault::RowDiffers => "does not agree with the row that it tells of".to_owned(),
             Fault::Checkpoint => "has a checkpoint that does not hold".to_owned(),
             Fault::Unproven => "is proven by no checkpoint that was given".to_owned(),
+            Fault::Correction => "corrects the clock, and does not follow from the records before it".to_owned(),
             kind => format!("was {}", kind.word()),
         }
     }
@@ -166,7 +171,8 @@ pub struct Check {
     /// Requests whose records are still to come.
     requests: VecDeque<Request>,
     last_request: Option<Span>,
-    last_at: Option<DateTime<Utc>>,
+    times: Times,
+    corrections: Vec<Correction>,
     actors: BTreeMap<i64, Names>,
     frontier: Frontier,
     /// A leaf is missing, so no root can be computed any more.
@@ -194,6 +200,8 @@ pub struct Checked {
     pub beyond: Vec<Expected>,
     /// What its commands say of actors.
     pub actors: BTreeMap<i64, Names>,
+    /// Where its clock was corrected.
+    pub corrections: Vec<Correction>,
 }
 
 fn add(spans: &mut Vec<Span>, seq: i64) {
@@ -214,7 +222,8 @@ impl Check {
             expected_seq: i64::try_from(frontier.size()).unwrap_or(i64::MAX - 1) + 1,
             requests: VecDeque::new(),
             last_request: None,
-            last_at: None,
+            times: Times::new(i64::try_from(frontier.size()).unwrap_or(i64::MAX)),
+            corrections: Vec::new(),
             actors: BTreeMap::new(),
             is_broken: false,
             mismatches: Vec::new(),
@@ -352,13 +361,8 @@ impl Check {
             self.append(record.leaf);
             return;
         };
-        let (is_first, at) = (request.first_seq == seq, request.at);
-        // A correction of the clock lets earlier times count again; its header, which is hashed in clear, says that it is one.
-        let corrects = record.kind == audit::CLOCK && record.action == "config_change" && request.status == "success";
-        let runs_backwards = is_first && !corrects && self.last_at.is_some_and(|last| at < last);
-        if is_first {
-            self.last_at = if corrects { Some(at) } else { self.last_at.max(Some(at)) };
-        }
+        let (is_first, at, last) = (request.first_seq == seq, request.at, request.last_seq);
+        let corrects = is_correction(record.kind, record.action, is_first, &request.status);
         // Without a commitment nothing tells whether the header is the one that was recorded.
         if let Some(commitment) = commitment {
             let bound = (request.request_id, request.at, request.digest, request.status.as_str());
@@ -378,10 +382,29 @@ impl Check {
                 }
             }
         }
-        if runs_backwards {
-            self.find(Some(seq), Fault::RunsBackwards, "its time is before that of the record in front of it");
+        if corrects {
+            self.hear_of_correction(record, at);
+            self.times.correct(at, last);
+        } else if is_first {
+            if self.times.run_backwards_at(at) {
+                self.find(Some(seq), Fault::RunsBackwards, "its time is before that of the record in front of it");
+            }
+            self.times.add(at, last);
         }
         self.append(record.leaf);
+    }
+
+    /// What it lets count must follow from what was before it, or it is a forgery, well-formed as it may be.
+    fn hear_of_correction(&mut self, record: &Record<'_>, at: DateTime<Utc>) {
+        let says = record.payload.map(|text| Says::read(&serde_json::from_str(text).unwrap_or_default()));
+        if let Some(None) = says {
+            self.find(Some(record.seq), Fault::Correction, "it does not tell what it corrects");
+        }
+        let correction = Correction { tree: self.tree, seq: record.seq, at, says: says.flatten() };
+        if let Some(why) = self.times.refute(&correction) {
+            self.find(Some(record.seq), Fault::Correction, why);
+        }
+        self.corrections.push(correction);
     }
 
     fn append(&mut self, leaf: Hash) {
@@ -488,6 +511,7 @@ impl Check {
             untold: self.untold,
             beyond,
             actors: self.actors,
+            corrections: self.corrections,
         }
     }
 

@@ -9,6 +9,7 @@ use super::db::Db;
 use super::deep;
 use super::sql::{Row, Sql};
 use super::trail::trees;
+use crate::model::correction::Correction;
 use crate::model::merkle::Frontier;
 use crate::model::note::Verifier;
 use crate::model::value::Kind;
@@ -46,6 +47,8 @@ pub struct Verified {
     pub unchecked: u64,
     /// Rows that were held against their records.
     pub rows: deep::Rows,
+    /// Where clocks were corrected.
+    pub corrections: Vec<Correction>,
     pub findings: Vec<Finding>,
 }
 
@@ -80,6 +83,7 @@ async fn verify_snapshot(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) 
     for tree in all {
         let checked = tree_of(db, tree, asked, known(tree).collect(), &mut verified.records, done).await?;
         verified.findings.extend(checked.findings);
+        verified.corrections.extend(checked.corrections);
         for (id, names) in checked.actors {
             let known = actors.entry(id).or_insert_with(|| Names { first: names.first, ..Names::default() });
             known.stored = names.stored;

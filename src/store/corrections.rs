@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::db::Db;
 use super::sql::Sql;
+use crate::model::audit::{Action, CLOCK, Status};
 use crate::model::value::Kind;
 
 /// A stretch of a trail in which times run forward: first and last number, both included.
@@ -25,20 +26,29 @@ impl Segment {
     }
 }
 
-/// What records of corrections are told by; the predicate of a partial index.
-const IS_CORRECTION: &str = "r.kind = 'clock' and r.action = 'config_change'";
+/// [`is_correction`](crate::model::correction::is_correction) of a record `r`; the first half is the predicate of a partial
+/// index.
+pub(super) fn is_correction() -> String {
+    let (action, success) = (Action::ConfigChange.word(), Status::Success.word());
+    format!(
+        "r.kind = '{CLOCK}' and r.action = '{action}' and exists (select 1 from audit_requests f
+          where f.tree = r.tree and f.first_seq = r.seq and f.status = '{success}')"
+    )
+}
 
 /// Trees in which the clock was corrected.
 pub async fn corrected(db: &mut Db) -> Result<Vec<i32>> {
-    let sql = Sql::new(format!("select distinct r.tree from audit_records r where {IS_CORRECTION} order by r.tree"));
+    let is_correction = is_correction();
+    let sql = Sql::new(format!("select distinct r.tree from audit_records r where {is_correction} order by r.tree"));
     db.all(sql.yields([Kind::Int])).await?.iter().map(|row| row.org(0)).collect()
 }
 
 /// The stretches of a tree, in order; one where the clock was never corrected.
 pub async fn segments(db: &mut Db, tree: i32) -> Result<Vec<Segment>> {
+    let is_correction = is_correction();
     let sql = Sql::new(format!(
         "select r.seq, q.at from audit_records r join audit_requests q on q.tree = r.tree and q.first_seq = r.seq
-          where r.tree = $1 and {IS_CORRECTION} order by r.seq"
+          where r.tree = $1 and {is_correction} order by r.seq"
     ));
     let rows = db.all(sql.with([tree.into()]).yields([Kind::Int, Kind::Time])).await?;
     let mut segments = vec![Segment { first: 1, last: i64::MAX, cap: None }];

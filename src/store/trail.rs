@@ -215,11 +215,10 @@ async fn common(db: &mut Db, tree: i32, records: &[Row]) -> Result<HashMap<i64, 
 
 /// Trees that are searched, and whether the clock was corrected in them.
 async fn searched(db: &mut Db, only: Option<i32>) -> Result<Vec<(i32, bool)>> {
-    let mut sql = Sql::new(
-        "select h.tree, exists (select 1 from audit_records r
-                                 where r.tree = h.tree and r.kind = 'clock' and r.action = 'config_change')
-           from audit_heads h",
-    );
+    let is_correction = corrections::is_correction();
+    let mut sql = Sql::new(format!(
+        "select h.tree, exists (select 1 from audit_records r where r.tree = h.tree and {is_correction}) from audit_heads h"
+    ));
     if let Some(tree) = only {
         sql.push(" where h.tree = ").bind(tree);
     }

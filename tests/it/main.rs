@@ -8,6 +8,7 @@ mod branch_story;
 mod completion;
 mod concurrency;
 mod config;
+mod corrections;
 mod database_rules;
 mod database_urls;
 mod date_formats;

@@ -1,7 +1,7 @@
 //! Correcting the trail after a wrong clock: from here on earlier times count again.
 
 use anyhow::Result;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -11,6 +11,7 @@ use crate::crud::input::time;
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::audit::{Action, CLOCK};
+use crate::model::correction::{CLOSE, EARLIEST};
 use crate::model::problem::Problem;
 use crate::model::scalar::{Rules, shorten};
 use crate::model::value::rfc3339;
@@ -19,9 +20,6 @@ use crate::store::records;
 use crate::store::system_log::Level;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
-
-/// How far what the operator types may be from the clock.
-const CLOSE: TimeDelta = TimeDelta::minutes(10);
 
 /// Records in each trail that is ahead of the clock that the clock was wrong.
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,6 +42,12 @@ impl Verb for CorrectClock {
         }
         tx.lock_to_correct_the_clock(&trees).await?;
         let at = tx.at();
+        // What was typed has grown old while another command had the locks, or somebody thought it over.
+        if (self.now - at).abs() > CLOSE {
+            return Err(Problem::usage(format!("{} is no longer the time: it is {}", rfc3339(self.now), rfc3339(at)))
+                .hint("type it again")
+                .into());
+        }
         let mut corrected = Vec::new();
         // Under the locks, for the trails may have grown until then.
         for ahead in ahead_of(tx.db, at).await?.into_iter().filter(|a| trees.contains(&a.tree)) {
@@ -87,6 +91,11 @@ async fn typed(s: &mut Session<'_>, m: &ArgMatches) -> Result<DateTime<Utc>> {
     if !is_instant {
         return Err(Problem::usage(format!("'{}' is no time of day", shorten(&text)))
             .hint("write --now '2026-11-28 09:30', in your zone, or 2026-11-28T04:00:00Z")
+            .into());
+    }
+    if clock.timestamp_micros() < EARLIEST {
+        return Err(Problem::usage(format!("this machine's clock is not set: it says {}", rfc3339(clock)))
+            .hint("set it first: the record gets its time")
             .into());
     }
     if (now - clock).abs() > CLOSE {

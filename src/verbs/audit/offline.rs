@@ -211,6 +211,7 @@ impl Open {
         let proven = sizes.into_iter().filter(|n| *n <= checked.size).max().unwrap_or(0);
         let agreeing = agreeing - checked.beyond.len();
         let mut findings = checked.findings;
+        read.verified.corrections.extend(checked.corrections);
         let mut find =
             |seq, kind, what: &str| findings.push(Finding { tree: trail.tree, seq, kind, what: what.into() });
         match end {

@@ -12,9 +12,10 @@ use super::keys::{VERIFIER_KEY, own_verifier, signing_path, verifiers};
 use super::offline;
 use crate::crud::gate;
 use crate::crud::session::Session;
+use crate::model::correction::Correction;
 use crate::model::note::{Checkpoint, Note, Verifier};
 use crate::model::problem::{Problem, plain};
-use crate::model::value::Kind;
+use crate::model::value::{Kind, rfc3339};
 use crate::model::verify::{Expected, Fault, Finding};
 use crate::store::audit::{Asked, Verified, size, verify as prove};
 use crate::store::checkpoints::{LOG, installation, origin, tree_of};
@@ -180,19 +181,20 @@ async fn called(s: &mut Session<'_>, tree: i32) -> Result<String> {
     records::org_code(s.db().await?, tree).await
 }
 
-/// What the trees of findings are called.
-async fn names(s: &mut Session<'_>, findings: &[Finding]) -> Result<BTreeMap<i32, String>> {
+/// What trees are called.
+async fn names(s: &mut Session<'_>, trees: impl Iterator<Item = i32>) -> Result<BTreeMap<i32, String>> {
     let mut names = BTreeMap::new();
-    for f in findings {
-        if let btree_map::Entry::Vacant(name) = names.entry(f.tree) {
-            name.insert(called(s, f.tree).await?);
+    for tree in trees {
+        if let btree_map::Entry::Vacant(name) = names.entry(tree) {
+            name.insert(called(s, tree).await?);
         }
     }
     Ok(names)
 }
 
 async fn report(s: &mut Session<'_>, verified: &Verified) -> Result<()> {
-    let names = names(s, &verified.findings).await?;
+    let of_corrections = verified.corrections.iter().map(|c| c.tree);
+    let names = names(s, verified.findings.iter().map(|f| f.tree).chain(of_corrections)).await?;
     report_with(s, verified, &names, None).await
 }
 
@@ -203,8 +205,8 @@ pub async fn report_with(
     names: &BTreeMap<i32, String>,
     more: Option<(&str, Json)>,
 ) -> Result<()> {
-    let name = |f: &Finding| names.get(&f.tree).cloned().unwrap_or_default();
-    let findings: Vec<(String, &Finding)> = verified.findings.iter().map(|f| (name(f), f)).collect();
+    let name = |tree: i32| names.get(&tree).cloned().unwrap_or_default();
+    let findings: Vec<(String, &Finding)> = verified.findings.iter().map(|f| (name(f.tree), f)).collect();
     match s.ui.style.format {
         Format::Json | Format::Ndjson => {
             let list: Vec<Json> = findings
@@ -220,6 +222,7 @@ pub async fn report_with(
                 "rows_in_part": verified.rows.in_part,
                 "ok": findings.is_empty(),
                 "findings": list,
+                "corrections": verified.corrections.iter().map(|c| correction(&name(c.tree), c)).collect::<Vec<_>>(),
             });
             if let Some((name, value)) = more {
                 report[name] = value;
@@ -237,12 +240,44 @@ pub async fn report_with(
             listing.finish(&mut s.ui)?;
         }
     }
-    s.ui.flush()
+    s.ui.flush()?;
+    tell_corrections(s, verified, &name);
+    Ok(())
+}
+
+fn correction(org: &str, c: &Correction) -> Json {
+    let says = c.says.as_ref();
+    json!({
+        "org": org,
+        "seq": c.seq,
+        "at": rfc3339(c.at),
+        "first": says.map(|s| s.first),
+        "records": says.map(|s| s.records),
+        "last": says.map(|s| rfc3339(s.last)),
+    })
+}
+
+/// Most corrections that are told one by one; a program is told of all.
+const TOLD: usize = 10;
+
+/// Where earlier times count again: that nothing is forged does not say that the clock was right.
+fn tell_corrections(s: &mut Session<'_>, verified: &Verified, name: &dyn Fn(i32) -> String) {
+    for c in verified.corrections.iter().take(TOLD) {
+        let which = match &c.says {
+            Some(says) => format!("{} from {} on", counted(says.records, "record", "records"), says.first),
+            None => "what was later".to_owned(),
+        };
+        let (org, seq, at) = (name(c.tree), c.seq, rfc3339(c.at));
+        s.ui.status(&format!("record {seq} of {org} corrects the clock: {which} as of {at} at the latest"));
+    }
+    if let Some(more @ 1..) = verified.corrections.len().checked_sub(TOLD) {
+        s.ui.status(&format!("{} in all: -o json tells of all", counted(more + TOLD, "correction", "corrections")));
+    }
 }
 
 /// The error of a trail that does not hold: the first finding in a sentence.
 pub async fn refuse(s: &mut Session<'_>, findings: &[Finding], sentence: &str) -> Result<anyhow::Error> {
-    let names = names(s, findings).await?;
+    let names = names(s, findings.iter().map(|f| f.tree)).await?;
     Ok(refusal(findings, &names, sentence))
 }
 

@@ -12,6 +12,15 @@ const STORED: &[&str] = &[
     "pbkdf2_sha256$1000$seasalt$iIp/WCkAEX5TkrhX07RyLrfsFH7jutXKtdEicPRvh48=",
     "md5$seasalt$3f86d0d3d465b7b458c231bf3555c0e3",
     "scrypt:1024:8:1$Km5093VrgkJfrMLm$8ce1b6de8067097caf6ea461dcd30746",
+    "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19",
+    "md5a6343a68d964ca596d9752250d54bb8a",
+    "_J9..rasmBYk8r9AiWNc",
+    "sha512:1000:NzY2wRVkhgpBD1Vn:aGFzaGFzaGFzaGFzaA==",
+    "argon2:$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+    "sha512_crypt$$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO",
+    "SCRAM-SHA-256$4096:c2FsdA==$abc:def",
+    // Full-width signs are those signs to whoever hashes them.
+    "＄2b＄04＄abcdefghijklmnopqrstuuIAle5L4ue5XyAG2HTzAX6K2n8ZK1yhi",
 ];
 
 #[test]
@@ -85,6 +94,23 @@ fn hashes_of_passlib_sign_in_and_become_our_own() {
     });
 }
 
+/// The same hashes with a name before them: Spring's and Dovecot's, and what is written for several hashers side by side.
+#[test]
+fn a_name_before_a_hash_is_read() {
+    both_with_acme(|p| {
+        let bcrypt = "$2b$04$abcdefghijklmnopqrstuuIAle5L4ue5XyAG2HTzAX6K2n8ZK1yhi";
+        let rows: String = ["{bcrypt}", "{BLF-CRYPT}", "bcrypt:"]
+            .iter()
+            .enumerate()
+            .map(|(i, name)| format!("U{i},u{i},{name}{bcrypt}\n"))
+            .collect();
+        p.run_with("user import - --key username", format!("name,username,password_hash\n{rows}")).ok();
+        for user in ["u0", "u1", "u2"] {
+            p.run_with(&format!("user check-password {user} --password-stdin"), "long ".repeat(30)).ok();
+        }
+    });
+}
+
 #[test]
 fn what_cant_be_verified_is_refused_by_name() {
     both_with_acme(|p| {
@@ -100,6 +126,16 @@ fn what_cant_be_verified_is_refused_by_name() {
             ("$apr1$deadbeef$0Huu6KHrKLVWfqa4WljDE0", "must not be MD5-crypt"),
             ("ziT3KIiSNnYR.", "must not be DES-crypt"),
             ("$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7", "must not be yescrypt"),
+            ("*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19", "must not be a SHA-1 digest"),
+            ("md5a6343a68d964ca596d9752250d54bb8a", "must not be PostgreSQL's MD5"),
+            ("_J9..rasmBYk8r9AiWNc", "must not be DES-crypt"),
+            ("{SHA512-CRYPT}$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO", "must not be SHA-512-crypt"),
+            ("{noop}monsoon over the western ghats", "must not be plain text"),
+            (
+                "sha512:1000:NzY2wRVkhgpBD1Vn:aGFzaGFzaGFzaGFzaA==",
+                "must not be a hash of that scheme: nothing here can",
+            ),
+            ("SCRAM-SHA-256$4096:c2FsdA==$abc:def", "must not be a hash of that scheme: nothing here can"),
             // Cut, and badly padded.
             ("{SSHA}smlgfvImMkicXbylE64QAS8cZF1zZWFzYWx0MQ", "must be a whole ldap {SSHA} hash"),
             ("{SSHA}smlgfvImMkicXbylE64QAS8cZF1zZWFzYWx0", "must be a whole ldap {SSHA} hash"),

@@ -27,6 +27,7 @@ use base64::prelude::BASE64_STANDARD_NO_PAD;
 
 use super::hash::{Before, Digest, Kdf};
 use super::keycloak;
+use crate::model::scalar::is_format;
 
 /// Most bytes of a stored hash. A Keycloak credential is the longest, of 400 to 900.
 const TEXT: usize = 2048;
@@ -76,8 +77,16 @@ impl std::error::Error for Refusal {}
 /// A scheme's name, how its output comes from a password, and the output.
 pub(super) type Read = Result<(&'static str, Kdf, Vec<u8>), Refusal>;
 
-/// Tells the scheme by how the text begins, and reads it.
+/// Tells the scheme by how the text begins, and reads it. What is a hash of a scheme that nothing here can check is told
+/// apart from what is none.
 pub(super) fn read(text: &str) -> Read {
+    read_known(text).map_err(|refusal| match refusal {
+        Refusal::Unknown if is_stored(text) => weak("a hash of that scheme", ALIEN),
+        known => known,
+    })
+}
+
+fn read_known(text: &str) -> Read {
     if text.len() > TEXT {
         return Err(Refusal::TooLong);
     }
@@ -283,6 +292,9 @@ fn werkzeug(method: &str, rest: &str) -> Read {
         None => Err(malformed(scheme, "it has a salt and a hash")),
     };
     match params[..] {
+        // Not Werkzeug's: a name before what has its own.
+        ["argon2" | "argon2id" | "argon2i", ""] => phc("argon2", &format!("${rest}")),
+        ["bcrypt", ""] => bcrypt("bcrypt", Before::Nothing, &format!("${rest}")),
         ["scrypt", n, r, p] => {
             let (salt, output) = salt_and_hash("werkzeug scrypt")?;
             scrypt("werkzeug scrypt", [n, r, p], salt.into(), output)
@@ -313,12 +325,18 @@ fn ldap(name: &str, rest: &str) -> Read {
         "PBKDF2" | "PBKDF2-SHA1" => ldap_pbkdf2("ldap {PBKDF2}", Digest::Sha1, rest),
         "PBKDF2-SHA256" => ldap_pbkdf2("ldap {PBKDF2-SHA256}", Digest::Sha256, rest),
         "PBKDF2-SHA512" => ldap_pbkdf2("ldap {PBKDF2-SHA512}", Digest::Sha512, rest),
-        "ARGON2" => phc("ldap {ARGON2}", rest),
+        "ARGON2" | "ARGON2I" | "ARGON2ID" => phc("ldap {ARGON2}", rest),
+        // Spring; Dovecot.
+        "BCRYPT" | "BLF-CRYPT" => bcrypt("ldap {BCRYPT}", Before::Nothing, rest),
         "MD5" | "SMD5" => Err(weak("{MD5} or {SMD5}", FAST)),
         "SHA" | "SHA256" | "SHA384" | "SHA512" => Err(weak("{SHA} or the like", "it has no salt")),
         "CRYPT" => Err(weak("{CRYPT}", "what is in it depends on the machine that made it, and is mostly weak")),
         "NT" | "LANMAN" => Err(weak("an NT hash", FAST)),
-        "CLEARTEXT" | "PLAIN" => Err(weak("plain text", OPEN)),
+        "MD5-CRYPT" => Err(weak("MD5-crypt", FAST)),
+        "DES-CRYPT" => Err(weak("DES-crypt", FAST)),
+        "SHA256-CRYPT" => Err(weak("SHA-256-crypt", FEW)),
+        "SHA512-CRYPT" => Err(weak("SHA-512-crypt", FEW)),
+        "CLEARTEXT" | "PLAIN" | "NOOP" => Err(weak("plain text", OPEN)),
         _ => Err(Refusal::Unknown),
     }
 }
@@ -398,6 +416,9 @@ fn bare(text: &str) -> Refusal {
     match digest.len() {
         _ if text.starts_with("ipaNTHash:") || text.starts_with("sambaNTPassword:") => weak("an NT hash", FAST),
         32 if is_hex => weak("an MD5 or NT digest", FAST),
+        35 if digest.starts_with("md5") && digest[3..].bytes().all(|b| b.is_ascii_hexdigit()) => {
+            weak("PostgreSQL's MD5", FAST)
+        }
         40 if is_hex => weak("a SHA-1 digest", FAST),
         56 | 64 | 96 | 128 if is_hex => weak("a single SHA-2 digest", FAST),
         13 if text.bytes().all(is_crypt) => weak("DES-crypt", FAST),
@@ -411,61 +432,124 @@ fn is_crypt(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'.' || b == b'/'
 }
 
-/// Methods of Django and Werkzeug, of both known and refused ones, that stand before a `$`; and SCRAM as PostgreSQL keeps it.
-const METHODS: &[&str] = &[
-    "pbkdf2_sha256",
-    "pbkdf2_sha1",
+/// How names of schemes begin, without case, `-`, `_` and `.`: of Django, Werkzeug, passlib, PostgreSQL, MediaWiki, Jetty,
+/// hashcat and others, of known and refused ones.
+const SCHEMES: &[&str] = &[
     "argon2",
-    "argon2i",
-    "argon2d",
-    "argon2id",
+    "balloon",
     "bcrypt",
-    "bcrypt_sha256",
-    "scrypt",
-    "md5",
-    "unsalted_md5",
-    "sha1",
-    "unsalted_sha1",
-    "sha224",
-    "sha256",
-    "sha384",
-    "sha512",
+    "blake2",
+    "blake3",
+    "bsdicrypt",
     "crypt",
-    "plain",
-    "scram-sha-1",
-    "scram-sha-256",
-    // Drupal's, of hashes that were MD5 once.
-    "u",
+    "descrypt",
+    "drupal",
+    "hmac",
+    "jbcrypt",
+    "ldap",
+    "lmhash",
+    "md4",
+    "md5",
+    "mssql",
+    "mysql",
+    "nthash",
+    "ntlm",
+    "obf",
+    "oracle",
+    "pbkdf2",
+    "phpass",
+    "postgres",
+    "ripemd",
+    "scram",
+    "scrypt",
+    "sha1",
+    "sha2",
+    "sha3",
+    "sha5",
+    "smd5",
+    "ssha",
+    "unsalted",
+    "whirlpool",
+    "yescrypt",
 ];
 
-/// Whether a text is a stored hash by the name of its scheme: `$id$` of any id, `{SCHEME}`, the methods of Django and
-/// Werkzeug, a credential of Keycloak. Set as a password it would sign its owner out and let in whoever read the file it came
-/// from. Bare digits and letters are no sign: somebody's password may be just that.
+/// Fewest characters behind a scheme's name and a colon: as many as the shortest hash, DES-crypt, has.
+const SHORTEST: usize = 13;
+
+/// Whether a text is a stored hash by the name of its scheme: `$id$` of any id, `{SCHEME}`, a known scheme's name before `$` or
+/// `:`, a credential of Keycloak and its like; or by the mark that some databases set before theirs. Set as a password it
+/// would sign its owner out and let in whoever read the file it came from. Bare digits and letters are no sign: somebody's
+/// password may be just that.
 pub fn is_stored(text: &str) -> bool {
-    let text = text.trim();
-    // A locked account of /etc/shadow; a user of Django's without a password.
-    let unlocked = text.trim_start_matches(['!', '*']);
-    if text.len() == 41 && text.starts_with('!') && text[1..].bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return true;
-    }
+    let text = text.trim_matches(|c: char| c.is_whitespace() || is_format(c) || matches!(c, '"' | '\'' | '`'));
+    is_marked(text) || has_scheme(text)
+}
+
+/// Hashes of a fixed length behind a mark of their maker's.
+fn is_marked(text: &str) -> bool {
+    let hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit()).then_some(text.len());
+    let lower = text.to_ascii_lowercase();
+    let behind = |mark: &str| lower.strip_prefix(mark).and_then(hex);
+    // MySQL; PostgreSQL; Redis.
+    behind("*") == Some(40)
+        || behind("md5") == Some(32)
+        || behind("#") == Some(64)
+        // SQL Server of 2000, 2005 and 2012; Sybase.
+        || ["0x0100", "0x0200", "0xc007"].iter().any(|mark| behind(mark).is_some_and(|n| n >= 48))
+        // Oracle.
+        || [("s:", 60), ("h:", 32), ("t:", 160)].iter().any(|(mark, n)| {
+            lower.strip_prefix(mark).and_then(|rest| hex(rest.split(';').next()?)) == Some(*n)
+        })
+        // BSDi's extended DES-crypt.
+        || (text.len() == 20 && text.starts_with('_') && text[1..].bytes().all(is_crypt))
+        // A user of Django's without a password.
+        || (text.len() == 41 && text.starts_with('!') && text[1..].bytes().all(|b| b.is_ascii_alphanumeric()))
+        // GRUB; CouchDB; Samba and FreeIPA.
+        || ["grub.pbkdf2.", "-pbkdf2", "-hashed-", "ipanthash:", "sambantpassword:"].iter().any(|m| lower.starts_with(m))
+}
+
+fn has_scheme(text: &str) -> bool {
     let is_name =
-        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.,/=".contains(&b));
-    if let Some((id, rest)) = unlocked.strip_prefix('$').and_then(|rest| rest.split_once('$')) {
+        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.,/=@".contains(&b));
+    // A locked account of /etc/shadow begins with `!` or `*`.
+    if let Some((id, rest)) =
+        text.trim_start_matches(['!', '*']).strip_prefix('$').and_then(|rest| rest.split_once('$'))
+    {
         return is_name(id) && !rest.is_empty();
     }
+    // SAP's have a number behind a blank: `{x-issha, 1024}`.
     if let Some((name, rest)) = text.strip_prefix('{').and_then(|rest| rest.split_once('}'))
-        && is_name(name)
+        && is_name(&name.replace(", ", ","))
     {
         return !rest.is_empty();
     }
     if text.starts_with(['{', '[']) {
-        return ["\"credentialData", "\"secretData", "\"hashedSaltedValue"].iter().any(|name| text.contains(name));
+        return ["\"credentialData", "\"secretData", "\"hashedSaltedValue", "\"hashMethod", "\"storedKey"]
+            .iter()
+            .any(|name| text.contains(name));
     }
-    let lower = text.to_ascii_lowercase();
-    if ["pbkdf2:", "scrypt:", "ipanthash:", "sambantpassword:"].iter().any(|prefix| lower.starts_with(prefix)) {
-        return true;
+    // MediaWiki's begin with `:`, those of Jenkins with `#`.
+    let text = text.trim_start_matches([':', '#']);
+    let Some((name, rest)) = text.split_once(['$', ':', '|']).filter(|(_, rest)| !rest.is_empty()) else {
+        return false;
+    };
+    let by = text.as_bytes()[name.len()];
+    let folded: String =
+        name.chars().filter(|c| !matches!(c, '-' | '_' | '.')).collect::<String>().to_ascii_lowercase();
+    let is_known = is_name(name) && SCHEMES.iter().any(|scheme| folded.starts_with(scheme));
+    let is_digest = rest.len() >= SHORTEST && !rest.contains(char::is_whitespace);
+    match (by, folded.as_str()) {
+        // Hashes of MD5 once, hashed anew by Drupal and TYPO3; Django's own word for none.
+        (b'$', "u" | "c" | "m") => has_scheme(&text[1..]),
+        (b'$', "plain") => true,
+        (b'$', _) => is_known,
+        // MediaWiki's of MD5.
+        (b':', "a" | "b") => rest.len() >= 32 && rest.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'),
+        (b':', "pbkdf2" | "scrypt") => true,
+        (b':', _) => is_known && (is_digest || has_scheme(rest)),
+        // Nextcloud's have a version before them.
+        _ => !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit()) && has_scheme(rest),
     }
-    lower.split_once('$').is_some_and(|(method, rest)| METHODS.contains(&method) && !rest.is_empty())
 }
 
 const FAST: &str = "billions of guesses a second can be made at it";
@@ -632,6 +716,39 @@ ldap {PBKDF2-SHA256} | pw | {PBKDF2-SHA256}1000$5HzPOQdg7J2zVmptjbHWug$nUSYBKUhp
             "{\"credentialData\":\"{}\",\"secretData\":\"{}\"}",
             "[{\"type\":\"password\",\"secretData\":\"{}\"}]",
             "!abcdefghijABCDEFGHIJ0123456789abcdefghij",
+            // MySQL 4.1, PostgreSQL, Redis, SQL Server 2005, Oracle 11, BSDi.
+            "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19",
+            "md5a6343a68d964ca596d9752250d54bb8a",
+            "#5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
+            "0x01004086CEB6BF932BC4151A1AF1F13CD17301D70816A8886908",
+            "S:8F2D65FB5547B71C8DA3760F10960428CD307B1C6271691FC55C1F56554A;H:DC9894A01797D91D92ECA1DA66242209",
+            "_J9..rasmBYk8r9AiWNc",
+            // hashcat's and PasswordStorage's, Laravel's, Spring's, Dovecot's, passlib's in Django, MediaWiki's, Nextcloud's.
+            "sha512:1000:NzY2:wRVkhgpBD1Vn",
+            "sha1:64000:18:V3+oWxU3:xyz",
+            "SHA-256:NzY2wRVkhgpBD1Vn",
+            "argon2:$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65",
+            "bcrypt:$2y$10$abcdefghijklmnopqrstuu",
+            "{argon2@SpringSecurity_v5_8}$argon2id$v=19$m=256",
+            "{SHA512-CRYPT}$6$saltstring$svn8",
+            "{x-issha, 1024}hmiyJ2a/Z+HRpjQ37Osz+rYax9UxMjM0NTY3ODkwYWJjZGVm",
+            "sha512_crypt$$6$saltstring$svn8",
+            "pbkdf2_sha512$1000$salt$hash",
+            "pbkdf2_sha256_md5$1000$salt$hash",
+            "PBKDF2WithHmacSHA256:10000:c2FsdA:aGFzaA",
+            "SCRAM-SHA-512$4096:c2FsdA==$abc:def",
+            ":B:3e4b1c2d:94cfe09d7bd43a8ac8ce5bd7ec29f1b7",
+            ":pbkdf2:sha512:30000:64:c2FsdA==:aGFzaA==",
+            "3|$argon2id$v=19$m=65536,t=4,p=1$c2FsdA$aGFzaA",
+            "#jbcrypt:$2a$10$abcdefghijklmnopqrstuu",
+            "grub.pbkdf2.sha512.10000.9CA4611006.B5A3",
+            "-pbkdf2-e0d8,4f0c,10",
+            "M$P$BtK9kFfKnVFjmeRk",
+            "{\"hash\":\"x\",\"salt\":\"y\",\"hashMethod\":\"pbkdf2\"}",
+            // As a byte order mark, a quotation or a spreadsheet leaves it.
+            "\u{feff}$2b$12$abcdefghijklmnopqrstuu",
+            "\"$2b$12$abcdefghijklmnopqrstuu\"",
+            "'pbkdf2_sha256$1000$seasalt$iIp",
         ] {
             assert!(is_stored(text), "{text}");
         }
@@ -651,8 +768,22 @@ ldap {PBKDF2-SHA256} | pw | {PBKDF2-SHA256}1000$5HzPOQdg7J2zVmptjbHWug$nUSYBKUhp
             "3f86d0d3d465b7b458c231bf3555c0e3",
             "ab1Hv2Lg7ltQo",
             "!what a fine password it is",
-            "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19",
             "https://example.com/a$b",
+            "*two stars and forty letters, no digest..",
+            "md5a6343a68d964ca596d9752250d54bb8",
+            "_J9..rasmBYk8r9AiWN",
+            "_a_name_of_some_kind",
+            "0x0100 is a number",
+            "0x01004086CEB6",
+            "sha512: the long way round",
+            "md5:short",
+            "note: buy milk and bread",
+            "asha:correct-horse-battery",
+            "3|4 of the way home",
+            "#metoo: a hashtag",
+            "a:b:c:d:e:f:g:h:i:j:k:l",
+            "dad:$5 please",
+            "{\"hash\":\"x\"}",
         ] {
             assert!(!is_stored(text), "{text}");
         }
@@ -797,6 +928,7 @@ ldap {SSHA512} | café ₹500 | {Ssha512}Uxb/q010Jslc9RuuI4NW5jvPsR83r0tWenVmoVY
             "",
             " ",
             "hunter2",
+            "sha512:1000:hunter2hunter2",
             "pass$word",
             "a:b",
             "a:b$c",
@@ -819,7 +951,8 @@ ldap {SSHA512} | café ₹500 | {Ssha512}Uxb/q010Jslc9RuuI4NW5jvPsR83r0tWenVmoVY
             "{\"credentialData\":\"hunter2\",\"secretData\":\"hunter2\"",
         ] {
             let refusal = refusal(text);
-            assert!(matches!(refusal, Refusal::Unknown | Refusal::Malformed { .. }), "{text}");
+            let is_told = matches!(refusal, Refusal::Unknown | Refusal::Malformed { .. });
+            assert!(is_told || refusal == weak("a hash of that scheme", ALIEN), "{text}");
             assert!(!refusal.to_string().contains("hunter2"));
         }
         assert_eq!(refusal(&"!".repeat(2049)), Refusal::TooLong);

@@ -614,7 +614,7 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
         .arg(number("skip-lines", "N", "Lines before the header to pass over").value_parser(value_parser!(u64)))
         .arg(switch("keep-going", "Load the rows that are valid"))
         .arg(
-            text("on-invalid", "FIELD=blank", "Leave an optional field of a new record blank, and of one that is there as it is, where its value can't be read (can be repeated)")
+            text("on-invalid", "FIELD=blank", "Leave an optional field of a new record blank, and of one that is there as it is, where its value can't be read or breaks a rule (can be repeated)")
                 .action(ArgAction::Append),
         )
         .arg(

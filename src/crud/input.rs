@@ -1,7 +1,7 @@
 //! From what the user gave to what a verb takes: keys to records, flags to values, words to filters.
 
 use anyhow::Result;
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use clap::ArgMatches;
 use uuid::Uuid;
 
@@ -315,9 +315,6 @@ fn time_of_any_year(
     wrong: impl Fn() -> Problem,
 ) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
     let wrong = &wrong;
-    if let Ok(t) = DateTime::parse_from_rfc3339(text) {
-        return Ok((t.to_utc(), t.to_utc()));
-    }
     if let Some((number, unit)) = text.char_indices().next_back().map(|(i, c)| (&text[..i], c))
         && let Ok(n) = number.parse::<u32>()
     {
@@ -333,16 +330,7 @@ fn time_of_any_year(
             TimeDelta::try_seconds(i64::from(n) * seconds).and_then(|d| now.checked_sub_signed(d)).ok_or_else(wrong)?;
         return Ok((t, t));
     }
-    if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return zone.day(day).ok_or_else(wrong);
-    }
-    for form in ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"] {
-        if let Ok(t) = chrono::NaiveDateTime::parse_from_str(text, form) {
-            let t = zone.instant(t).ok_or_else(wrong)?;
-            return Ok((t, t));
-        }
-    }
-    Err(wrong())
+    zone.read(text).ok_or_else(wrong)
 }
 
 /// A time to come as people give it: RFC 3339, a date (its beginning), or `2h` or `7d` from now.

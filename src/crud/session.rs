@@ -130,8 +130,8 @@ impl<'a> Session<'a> {
             random,
             access,
             subject: Subject::LocalOperator,
+            rules: Rules { zone: origin.zone, ..Rules::default() },
             origin,
-            rules: Rules::default(),
             rules_of: None,
             location,
             opening,
@@ -251,7 +251,8 @@ impl<'a> Session<'a> {
     /// Makes `rules` those of an organisation: needed before a value is parsed whose type asks for them.
     pub async fn use_rules_of(&mut self, org: i32) -> Result<()> {
         if self.rules_of != Some(org) {
-            self.rules = settings::rules(self.db().await?, org).await?;
+            let zone = self.origin.zone;
+            self.rules = Rules { zone, ..settings::rules(self.db().await?, org).await? };
             self.rules_of = Some(org);
         }
         Ok(())

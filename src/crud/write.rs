@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use anyhow::Result;
+use chrono::NaiveDate;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -14,7 +15,7 @@ use super::session::Session;
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Meta, Record};
+use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::scalar::Rules;
 use crate::model::value::Value;
 use crate::model::{org, resource};
@@ -52,7 +53,7 @@ impl Verb for Create {
             Some(org) => org,
             None => {
                 // What a new organisation begins with is as the installation says now, under its lock.
-                rules = Cow::Owned(settings::rules(tx.db, SYSTEM).await?);
+                rules = Cow::Owned(Rules { zone: tx.zone(), ..settings::rules(tx.db, SYSTEM).await? });
                 tx.new_org_number().await?
             }
         };
@@ -65,10 +66,17 @@ impl Verb for Create {
             let codes = tx.made_codes(desc, org, 1, "").await?;
             record.set(field.column, codes.into_iter().next().into());
         }
-        record.validate(tx.today())?;
+        valid(&record, &self.values, tx.today())?;
         keys_free(tx, &record, None).await?;
         tx.insert(desc, org, id, record.values).await
     }
+}
+
+/// Refuses a record with all that is wrong with it by itself, told of the fields that were given.
+fn valid(record: &Record, given: &[(String, Value)], today: NaiveDate) -> Result<(), Problem> {
+    let is_given = |f: &Field| given.iter().any(|(column, _)| column == f.column);
+    let faults = record.faults(today).into_iter().map(|p| record.desc.as_given(p, is_given));
+    Problem::joined(faults).map_or(Ok(()), Err)
 }
 
 /// A record as it is before anything is given: defaults and nothing.
@@ -212,7 +220,7 @@ impl Verb for Change {
             for (column, value) in &self.set {
                 after.set(column, value.clone());
             }
-            after.validate(tx.today())?;
+            valid(&after, &self.set, tx.today())?;
             not_its_own_parent(&after)?;
             let fields: Vec<&str> = desc
                 .fields

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::problem::Problem;
-use super::scalar::{Invalid, Role, Rules, Type, at_most, is_blank, is_line_break, squash};
+use super::scalar::{Invalid, Role, Rules, Type, at_most, is_blank, is_comma, is_line_break, squash};
 use super::sequence::Maker;
 use super::value::{Kind, Value};
 
@@ -111,6 +111,11 @@ impl Field {
             split_name(&value.to_text()).map_err(wrong)?;
         }
         Ok(value)
+    }
+
+    /// Whether it is put together of others of which one must be given.
+    pub fn is_needed_for(&self, desc: &Descriptor) -> bool {
+        self.parts().into_iter().flatten().any(|part| desc.field(part).is_some_and(Field::must_be_given))
     }
 
     /// A value as records hold it: a name in parts, joined.
@@ -237,6 +242,18 @@ impl Descriptor {
     pub fn joint(&self, field: &Field) -> Option<&'static Field> {
         let name = field.marks.iter().find_map(|m| if let Mark::Part(name) = m { Some(*name) } else { None })?;
         self.field(name)
+    }
+    /// What is wrong with a part, told of the whole where that was given and not the part.
+    pub fn as_given(&self, p: Problem, given: impl Fn(&Field) -> bool) -> Problem {
+        let part = p.field.and_then(|name| self.field(name)).filter(|f| !given(f));
+        let whole = part.and_then(|part| self.joint(part)).filter(|whole| given(whole));
+        let (Some(part), Some(whole)) = (part, whole) else { return p };
+        // Of a name that is empty the first part is not what was asked for.
+        let sentence = match p.sentence == format!("{} must not be empty", part.name()) {
+            true => format!("{} must not be empty", whole.name()),
+            false => format!("{}: {}", whole.name(), p.sentence),
+        };
+        Problem { sentence, field: Some(whole.name()), ..p }
     }
     /// The field that makes records of this kind a tree.
     pub fn parent(&self) -> Option<&'static Field> {
@@ -396,7 +413,7 @@ impl Record {
 /// behind it is the first name, and what is left the middle. Without one, the first word, the last, and the middle between
 /// them; one word is the first.
 pub fn split_name(name: &str) -> Result<[Option<String>; 3], Invalid> {
-    let parts: Vec<&str> = name.split(COMMAS).collect();
+    let parts: Vec<&str> = name.split(is_comma).collect();
     let join = |words: &[&str]| (!words.is_empty()).then(|| words.join(" "));
     let (words, last) = match parts[..] {
         [all] => (all.split_whitespace().collect::<Vec<_>>(), None),
@@ -421,9 +438,6 @@ pub fn split_name(name: &str) -> Result<[Option<String>; 3], Invalid> {
         ([first, middle @ .., last], None) => [Some((*first).to_owned()), join(middle), Some((*last).to_owned())],
     })
 }
-
-/// The comma, also as other scripts and wide fonts have it.
-const COMMAS: [char; 4] = [',', '\u{ff0c}', '\u{fe50}', '\u{60c}'];
 
 /// A typed resource.
 pub trait Resource: Sized + super::scalar::Noun {
@@ -532,11 +546,14 @@ mod tests {
             ("Rao , Asha Devi", ["Asha", "Devi", "Rao"]),
             ("van der Berg, Jan", ["Jan", "", "van der Berg"]),
             ("李，明", ["明", "", "李"]),
+            ("山田、花子", ["花子", "", "山田"]),
+            ("راو، آشا", ["آشا", "", "راو"]),
         ] {
             let split = split_name(name).map(|parts| parts.map(Option::unwrap_or_default));
             assert_eq!(split, Ok(parts.map(str::to_owned)), "{name}");
         }
-        for name in ["King, Martin Luther, Jr.", "Rao,", ",Asha", ",", ", ,", "Rao,\u{200b}", "a，b,c"] {
+        for name in ["King, Martin Luther, Jr.", "Rao,", ",Asha", ",", ", ,", "Rao,\u{200b}", "a，b,c", "a、b，c", "、"]
+        {
             assert!(split_name(name).is_err(), "{name}");
         }
         assert_eq!(joined("Rao, Asha Devi"), "Asha Devi Rao");

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 use super::value::{Decimal, Kind, Value, canonical};
+use super::zone::Zone;
 
 /// What the user typed is not a value of the type; the text says why, to follow the field's name
 /// ("must be 16 characters or fewer").
@@ -25,11 +26,13 @@ pub struct Rules {
     pub phone_region: Region,
     /// Most users of a new organisation that is given no number of its own.
     pub org_max_users: Option<u32>,
+    /// The operator's zone, in which days and times without one are meant.
+    pub zone: Zone,
 }
 
 impl Default for Rules {
     fn default() -> Rules {
-        Rules { phone_region: Region::IN, org_max_users: None }
+        Rules { phone_region: Region::IN, org_max_users: None, zone: Zone::Named(chrono_tz::Tz::UTC) }
     }
 }
 
@@ -234,6 +237,35 @@ text_scalar! {
         }
         refuse(&line, |c| !c.is_control(), "must not hold control characters")?;
         Ok(line)
+    }
+}
+
+/// The comma, also as other scripts and wide or narrow fonts have it.
+pub fn is_comma(c: char) -> bool {
+    matches!(
+        c,
+        ',' | '\u{55d}'
+            | '\u{60c}'
+            | '\u{7f8}'
+            | '\u{1363}'
+            | '\u{1802}'
+            | '\u{1808}'
+            | '\u{3001}'
+            | '\u{fe10}'
+            | '\u{fe11}'
+            | '\u{fe50}'
+            | '\u{fe51}'
+            | '\u{ff0c}'
+            | '\u{ff64}'
+    )
+}
+
+text_scalar! {
+    /// A name that stands before the last one. A comma in it shows that it is more than that.
+    GivenName[MAX], "TEXT", MAX, |text, rules| {
+        let name = (Line::<MAX>::TYPE.parse)(text, rules)?.to_text();
+        let why = "must not hold a comma; where it is all of a name, as 'Smith, John', give that as name";
+        if name.contains(is_comma) { Err(why.into()) } else { Ok(name) }
     }
 }
 
@@ -593,7 +625,7 @@ impl Scalar for Details {
     }
 }
 
-/// A moment. On input RFC 3339; flags of verbs take more (`2h`, a date).
+/// A moment, as [`Zone::read`] takes it: a day is its beginning. Flags of verbs take more (`2h`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub DateTime<Utc>);
 
@@ -605,9 +637,12 @@ impl Scalar for Moment {
         label: "TIME",
         max: 0,
         multiline: false,
-        parse: |text, _| {
-            let wrong = || format!("must be a time like 2026-11-21T09:30:00+05:30, not '{}'", shorten(text.trim()));
-            let time = DateTime::parse_from_rfc3339(text.trim()).map_err(|_| wrong())?.to_utc();
+        parse: |text, rules| {
+            let wrong = || {
+                let form = "must be a time like 2026-11-21, 2026-11-21 09:30 or 2026-11-21T09:30:00+05:30";
+                format!("{form}, not '{}'", shorten(text.trim()))
+            };
+            let (time, _) = rules.zone.read(text.trim()).ok_or_else(wrong)?;
             // Kept to the microsecond.
             DateTime::from_timestamp_micros(time.timestamp_micros()).map(Value::Time).ok_or_else(wrong)
         },

@@ -442,7 +442,11 @@ impl Settings {
 
     /// What parsing and new records depend on.
     pub fn rules(&self) -> Result<Rules, Problem> {
-        Ok(Rules { phone_region: self.get(APP_DEFAULT_REGION)?, org_max_users: self.get(ORG_DEFAULT_MAX_USERS)? })
+        Ok(Rules {
+            phone_region: self.get(APP_DEFAULT_REGION)?,
+            org_max_users: self.get(ORG_DEFAULT_MAX_USERS)?,
+            ..Rules::default()
+        })
     }
 }
 

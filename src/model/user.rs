@@ -9,8 +9,8 @@ use super::dept::Dept;
 use super::problem::Problem;
 use super::resource::{Check, List};
 use super::scalar::{
-    Address, Date, Details, ExternalId, Language, Line, Mailbox, Moment, Note, Phone, Pincode, Ref, Timezone, UserCode,
-    Username, check_pincode,
+    Address, Date, Details, ExternalId, GivenName, Language, Line, Mailbox, Moment, Note, Phone, Pincode, Ref,
+    Timezone, UserCode, Username, check_pincode,
 };
 use super::sequence::Maker;
 
@@ -22,9 +22,9 @@ resource! {
         /// Full name; given, it is split into first, middle and last name
         name: Option<Line<602>> [Joined(&["first_name", "middle_name", "last_name"]), Also(&["full_name", "employee_name"])],
         /// First name, or the only one
-        first_name: Line<200> [Search, Detail, Part("name")],
+        first_name: GivenName<200> [Search, Detail, Part("name")],
         /// Names between the first and the last
-        middle_name: Option<Line<200>> [Search, Detail, Part("name")],
+        middle_name: Option<GivenName<200>> [Search, Detail, Part("name")],
         /// Last name
         last_name: Option<Line<200>> [Search, Detail, Part("name"), Also(&["surname"])],
         /// E-mail address, unique in the organisation

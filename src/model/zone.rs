@@ -32,6 +32,20 @@ impl Zone {
         }
     }
 
+    /// A time as people write it: RFC 3339; or a day, or a day and a time, by the clocks of this zone. The second value is the
+    /// end of what was named: of a day, the first instant of the next one.
+    pub fn read(self, text: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        if let Ok(t) = DateTime::parse_from_rfc3339(text) {
+            return Some((t.to_utc(), t.to_utc()));
+        }
+        if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            return self.day(day);
+        }
+        let forms = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"];
+        let wall = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())?;
+        self.instant(wall).map(|t| (t, t))
+    }
+
     /// The first instant of a day and that of the next one.
     pub fn day(self, day: NaiveDate) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let start = self.instant(day.and_time(NaiveTime::MIN))?;

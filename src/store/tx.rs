@@ -404,6 +404,11 @@ impl<'a> Tx<'a> {
         self.at
     }
 
+    /// The zone that the operator is in.
+    pub fn zone(&self) -> Zone {
+        self.origin.zone
+    }
+
     /// The day of this transaction, where the operator is.
     pub fn today(&self) -> NaiveDate {
         self.origin.zone.date(self.at)

@@ -76,6 +76,8 @@ fn other_rules_and_other_records_are_no_different() {
         p.sql("create unique index no_twin_orgs on orgs (name)").expect("an index");
         let said = p.run_with("branch import - --keep-going", "code,name\nA,One\nB,One\nC,Two\n").fails(7);
         assert!(said.contains("rejected line 3") && said.contains(": another record already has this key: "), "{said}");
+        // It is not there already by its own key.
+        assert!(!said.contains("--on-conflict"), "{said}");
         assert_eq!(p.run("branch list -o key").ok(), "A\nC\n");
         let said = p.run_with("org import - --keep-going", "code,name\nX1,Same\nX2,Same\nX3,Other\n").fails(7);
         assert!(said.contains("rejected line 3"), "{said}");

@@ -99,6 +99,45 @@ fn times_are_told_in_the_operators_zone() {
     });
 }
 
+/// Of a time without a zone the operator's is meant, in a cell as in a flag.
+#[test]
+fn a_cell_means_the_day_that_a_flag_means() {
+    both_with_acme(|p| {
+        for (zone, written, instant) in [
+            (INDIA, "2026-12-24", "2026-12-23T18:30:00.000000Z"),
+            (INDIA, "2026-12-24 09:30", "2026-12-24T04:00:00.000000Z"),
+            (INDIA, "2026-12-24T09:30:15", "2026-12-24T04:00:15.000000Z"),
+            ("UTC", "2026-12-24", "2026-12-24T00:00:00.000000Z"),
+            ("America/Los_Angeles", "2026-12-24", "2026-12-24T08:00:00.000000Z"),
+            ("America/Los_Angeles", "2026-12-24T09:30:00+05:30", "2026-12-24T04:00:00.000000Z"),
+        ] {
+            let rows = format!("username,name,blocked,block_reason,blocked_until\na1,Asha,yes,left,{written}\n");
+            let file = p.write("u.csv", rows);
+            let line = format!("user import {file} --key username --on-conflict update");
+            run_in(p, zone, &line).ok();
+            let until = |user: &str| p.json(&format!("user show {user}"))["blocked_until"].clone();
+            assert_eq!(until("a1"), instant, "{written} in {zone}");
+            let said = run_in(p, zone, &line).fails(0);
+            assert!(said.contains("unchanged 1"), "{said}");
+            // The same in a constant, and in a flag.
+            let file = p.write("c.csv", "username,name,blocked\na2,Ravi,yes\n");
+            let set = format!("--set 'blocked_until={written}' --set block_reason=left");
+            run_in(p, zone, &format!("user import {file} --key username --on-conflict update {set}")).ok();
+            assert_eq!(until("a2"), instant, "{set} in {zone}");
+            p.run("user create --username a3 --name Meena").ok();
+            run_in(p, zone, &format!("user block a3 --reason left --until '{written}'")).ok();
+            assert_eq!(until("a3"), instant, "--until {written} in {zone}");
+            run_in(p, zone, &format!("user list --filter 'blocked_until=\"{written}\"'")).ok();
+            p.run("user delete a3 --yes").ok();
+        }
+        for written in ["2026-13-01", "24.12.2026", "2026-12-24 25:00", "7d", "soon", "99999-01-01", "0001-01-01"] {
+            let rows = format!("username,blocked_until\na1,{written}\n");
+            let said = p.run_with("user import - --key username --on-conflict update", rows).fails(6);
+            assert!(said.contains("rejected line 2: blocked_until must be a time"), "{said}");
+        }
+    });
+}
+
 /// Cairo's clocks are set forward at midnight: the day begins at one, and is a day all the same.
 #[test]
 fn a_day_without_a_midnight_is_a_day() {

@@ -781,7 +781,7 @@ fn nobody_is_mistaken_or_left_with_somebody_who_is_gone() {
         );
         feed(&rows, "--max-leavers 5").ok();
         // Names that can't be.
-        assert!(p.run("user update asha --name ''").fails(6).contains("first_name must not be empty"));
+        assert!(p.run("user update asha --name ''").fails(6).contains("error: name must not be empty"));
         assert!(p.run("user create --name 'Y Z' --first-name X").fails(2).contains("--name and --first-name both"));
         // By the names that earlier systems had.
         p.run("user move meena --reports-to asha").ok();

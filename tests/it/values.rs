@@ -35,7 +35,29 @@ fn one_comma_in_a_name_stands_behind_the_last_name() {
         assert!(said.contains("give first_name and last_name instead\n"), "{said}");
         assert!(said.contains("rejected line 4: name has nothing on one side of its comma"), "{said}");
         assert_eq!(parts(p, "b1"), ["ELVIA", "J", "AARON", "ELVIA J AARON"]);
-        for name in ["Rao,", ", Asha", "King, Martin, Jr."] {
+        p.run("user update a1 --name '山田、花子'").ok();
+        assert_eq!(parts(p, "a1"), ["花子", "", "山田", "花子 山田"]);
+        p.run("user update a1 --name 'van der Berg, Jan'").ok();
+        // A whole name in the place of a part of it.
+        let wrong = "must not hold a comma; where it is all of a name, as 'Smith, John', give that as name";
+        for name in ["Smith, John", "Smith，John", "山田、花子"] {
+            for (flag, field) in [("--first-name", "first_name"), ("--middle-name", "middle_name")] {
+                let run = |words: &[&str]| p.run_words(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>(), b"");
+                let said = run(&["user", "update", "a1", flag, name]).fails(6);
+                assert!(said.starts_with(&format!("error: {field} {wrong}\n")), "{said}");
+                let said = run(&["user", "create", "--first-name", "x", flag, name]);
+                assert!(said.code == 2 || said.err.contains(wrong), "{}", said.err);
+                let said = edit(p, "user update a1 --edit", field, name).fails(6);
+                assert!(said.contains(&format!("{field} {wrong}")), "{said}");
+                let rows = format!("username,last_name,{field}\na1,Rao,\"{name}\"\n");
+                let said = p.run_with("user import - --key username --on-conflict update", rows).fails(6);
+                assert!(said.contains(&format!("rejected line 2: {field} {wrong}\n")), "{said}");
+            }
+        }
+        p.run("user create --username k1 --first-name 'Martin Luther' --last-name 'King, Jr.'").ok();
+        assert_eq!(parts(p, "k1"), ["Martin Luther", "", "King, Jr.", "Martin Luther King, Jr."]);
+        p.run("user delete k1 --yes").ok();
+        for name in ["Rao,", ", Asha", "King, Martin, Jr.", "山田、花子、子"] {
             let said = p.run_words(&["user", "update", "a1", "--name", name].map(str::to_owned), b"").fails(6);
             assert!(said.contains("error: name has "), "{said}");
             assert!(edit(p, "user update a1 --edit", "name", name).fails(6).contains("name has "));
@@ -61,8 +83,12 @@ fn text_of_which_nothing_is_seen_is_empty() {
         {
             let run = |words: &[&str]| p.run_words(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>(), b"");
             let said = run(&["user", "create", "--name", blank]).fails(6);
-            assert!(said.contains("error: first_name must not be empty\n"), "{blank:?} {said}");
-            assert!(run(&["user", "update", "a1", "--name", blank]).fails(6).contains("must not be empty"));
+            assert!(said.starts_with("error: name must not be empty\n"), "{blank:?} {said}");
+            let said = run(&["user", "update", "a1", "--name", blank]).fails(6);
+            assert!(said.starts_with("error: name must not be empty\n"), "{blank:?} {said}");
+            let said = run(&["user", "update", "a1", "--first-name", blank]).fails(6);
+            assert!(said.starts_with("error: first_name must not be empty\n"), "{blank:?} {said}");
+            assert!(edit(p, "user update a1 --edit", "name", blank).fails(6).contains("error: name must not be empty"));
             assert!(
                 run(&["branch", "create", "--code", "B2", "--name", blank]).fails(6).contains("name must not be empty")
             );
@@ -71,7 +97,7 @@ fn text_of_which_nothing_is_seen_is_empty() {
             assert_eq!(p.json("branch show B1")["city"], json!(null), "{blank:?}");
             run(&["branch", "update", "B1", "--city", "Pune"]).ok();
             let said = p.run_with("user import - --key username", format!("username,name\nz1,\"{blank}\"\n")).fails(6);
-            assert!(said.contains("must not be empty"), "{blank:?} {said}");
+            assert!(said.contains("rejected line 2: name must not be empty\n"), "{blank:?} {said}");
             // Nor is it anybody's last name.
             run(&["user", "update", "a1", "--name", &format!("Asha {blank}")]).ok();
             assert_eq!(parts(p, "a1"), ["Asha", "", "", "Asha"]);
@@ -87,9 +113,11 @@ fn a_part_of_a_name_keeps_its_limit() {
         assert!(
             p.run(&format!("user create --name 'Asha {longer}'"))
                 .fails(6)
-                .contains("last_name must be 200 characters or fewer, not 201")
+                .contains("error: name: last_name must be 200 characters or fewer, not 201\n")
         );
-        assert!(p.run(&format!("user update a1 --name '{longer}'")).fails(6).contains("first_name must be 200"));
+        assert!(p.run(&format!("user update a1 --name '{longer}'")).fails(6).contains("name: first_name must be 200"));
+        let said = p.run(&format!("user update a1 --first-name '{longer}'")).fails(6);
+        assert!(said.starts_with("error: first_name must be 200"), "{said}");
         let rows = format!("username,name\nb1,Asha\nb2,{longer} Rao\nb3,\"Rao, A {longer}\"\n");
         let said = p.run_with("user import - --key username --keep-going", rows).fails(7);
         assert!(
@@ -211,6 +239,7 @@ fn what_cant_be_read_in_a_file_is_left_blank_where_that_is_said() {
         assert_eq!([&said["blanked"], &said["possible_phones"]], [&json!({"phone": 2, "email": 1}), &json!(1)]);
         for (flags, sentence) in [
             ("--on-invalid name=blank", "it can't be left blank"),
+            ("--on-invalid code=blank", "it can't be left blank"),
             ("--on-invalid phone", "write FIELD=blank"),
             ("--on-invalid fax=blank", "a branch has no such field"),
             ("--on-invalid manager=blank", "it refers to a record"),
@@ -221,10 +250,62 @@ fn what_cant_be_read_in_a_file_is_left_blank_where_that_is_said() {
     });
 }
 
+/// A value may be read and yet be none: a postal code of another country, a day of birth to come, a budget below nothing.
+#[test]
+fn what_breaks_a_rule_between_fields_is_left_blank_too() {
+    both_with_acme(|p| {
+        let rows = "username,name,dob,country,pincode\na1,A One,2999-01-01,India,400001\na2,B Two,1990-04-23,India,0000\n\
+                    a3,C Three,1990-04-23,Germany,80331\n";
+        p.run_with("user import - --key username", rows).fails(6);
+        let said = p.run_with("user import - --key username --on-invalid dob=blank", rows).fails(6);
+        assert!(said.contains("rejected line 3: pincode ") && said.contains("rejected 1;"), "{said}");
+        let line = "user import - --key username --on-invalid dob=blank --on-invalid pincode=blank";
+        let said = p.run_with(line, rows).fails(0);
+        assert!(said.starts_with("left blank, for they can't be read: dob 1, pincode 1\n"), "{said}");
+        let columns = |column| p.column("user list --sort username", column);
+        assert_eq!(columns("dob"), ["null", "1990-04-23", "1990-04-23"]);
+        assert_eq!(columns("pincode"), ["400001", "null", "80331"]);
+        // Who is there keeps what he has: what is blank here is known better elsewhere.
+        let rows = "username,pincode\na1,99\na2,560001\na3,123\na4,1\n";
+        let said = p.run_with(&format!("{line} --on-conflict update --keep-going"), rows).fails(7);
+        assert!(said.contains("rejected line 5: first_name must not be empty\n"), "{said}");
+        assert!(said.contains("updated 1, unchanged 2,"), "{said}");
+        assert_eq!(columns("pincode"), ["400001", "560001", "80331"]);
+        let rows = "code,name,budget\nD1,One,-5\nD2,Two,5\n";
+        p.run_with("dept import - --on-invalid budget=blank", rows).ok();
+        assert_eq!(p.column("dept list", "budget"), ["null", "5.00"]);
+        let said = p.run_with("user import - --on-invalid name=blank", "name,email\nA,a@x.example\n").fails(2);
+        assert!(said.contains("--on-invalid name=blank: it can't be left blank"), "{said}");
+        p.run("db check").ok();
+    });
+}
+
 #[test]
 fn what_a_spreadsheet_writes_for_nothing_is_nobody() {
     both_with_acme(|p| {
-        for word in ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#n/a"] {
+        for word in [
+            "#N/A",
+            "#REF!",
+            "#VALUE!",
+            "#NAME?",
+            "#DIV/0!",
+            "#NULL!",
+            "#NUM!",
+            "#n/a",
+            "#WERT!",
+            "#BEZUG!",
+            "#NV",
+            "#¡VALOR!",
+            "#¿NOMBRE?",
+            "#NOM?",
+            "#ЗНАЧ!",
+            "#Н/Д",
+            "#DEĞER!",
+            "#SAYI/0!",
+            "#GETTING_DATA",
+            "######",
+            "Err:502",
+        ] {
             let rows = format!("name,email,department\nA One,a@x.example,{word}\n");
             let said = p.run_with("user import - --map department=department.name --create-missing", rows).fails(6);
             assert!(

@@ -255,10 +255,12 @@ impl Import {
                     OnConflict::Update => {}
                 }
             } else {
-                faults.extend(row.as_new);
+                let mut as_new = row.as_new;
                 if !plan.mostly_new && row.is_row {
-                    faults.extend(plan.check_new(row.number, row.line, &values, &row.unread));
+                    as_new = plan.check_new(row.number, row.line, &values, &row.unread);
                 }
+                faults.extend(as_new.0);
+                plan.tolerance.count(&as_new.1);
             }
             rejects.extend(faults);
             let text = |value: Option<&(&Field, Value)>| value.filter(|(_, v)| !v.is_null()).map(|(_, v)| v.to_text());
@@ -321,6 +323,7 @@ impl Import {
             match not_system(before) {
                 Err(p) => rejects.push(plan.broken(number, line, p)),
                 Ok(()) => {
+                    plan.tolerance.count(&plan.tolerate(&mut after, Some(before)));
                     let broken = plan.broken_rules(after, &unread, |_| true);
                     rejects.extend(broken.map(|p| plan.broken(number, line, p)));
                 }
@@ -491,6 +494,7 @@ impl Import {
             let org = tx.new_org_number().await?;
             let mut record = blank(tx, plan.desc, org, verdict.id, &plan.rules)?;
             set(&mut record);
+            plan.tolerate(&mut record, None);
             tx.insert_later(plan.desc, org, verdict.id, record.values).await?;
             report.created += 1;
             return Ok(());
@@ -499,6 +503,7 @@ impl Import {
         let before = before.ok_or_else(|| anyhow::anyhow!("a record went away under the lock"))?;
         let mut after = before.clone();
         set(&mut after);
+        plan.tolerate(&mut after, Some(before));
         if says_blocked || says_until {
             settle_ended_block(before, &mut after, says_until, tx.at());
         }
@@ -543,7 +548,7 @@ impl Verb for Import {
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Report> {
         let desc = described(&self.noun)?;
         let settings = settings::of(tx.db, self.org.unwrap_or(SYSTEM)).await?;
-        let rules = &settings.rules()?;
+        let rules = &Rules { zone: tx.zone(), ..settings.rules()? };
         let mut plan = self.plan(desc, rules)?;
         plan.params = credentials::params(&settings)?;
         plan.min_length = usize::try_from(settings.get(setting::PASSWORD_MIN_LENGTH)?)?;

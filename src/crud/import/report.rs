@@ -336,7 +336,13 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
     if r.rejects.iter().any(|x| x.code == QUOTE) {
         problem = problem.hint(QUOTES);
     }
-    if verb.on_conflict == OnConflict::Error && r.rejects.iter().any(|x| x.code == ProblemKind::Conflict.word()) {
+    // What only the database finds, or another key, is passed over by no flag.
+    let is_there = |x: &Reject| {
+        x.code == ProblemKind::Conflict.word()
+            && x.column.as_ref() == Some(&verb.key)
+            && x.reason.ends_with(" exists already")
+    };
+    if verb.on_conflict == OnConflict::Error && r.rejects.iter().any(is_there) {
         problem = problem.hint("--on-conflict skip passes over what is there already, update changes it");
     }
     Err(problem.into())

@@ -93,8 +93,8 @@ pub struct Parsed {
     pub values: Given,
     /// All that is wrong with it by itself.
     pub faults: Vec<Reject>,
-    /// What else is wrong with it if it is a new record's.
-    pub as_new: Vec<Reject>,
+    /// What else is wrong with it if it is a new record's, and what is then left blank.
+    pub as_new: (Vec<Reject>, Vec<&'static Field>),
     /// Whether it has the form of a row, so that its cells could be looked at.
     pub is_row: bool,
     /// Fields whose values can't be read: rules between fields are not held against these.
@@ -210,7 +210,7 @@ impl Plan {
             key: self.key_of(row),
             values: Vec::new(),
             faults: Vec::new(),
-            as_new: Vec::new(),
+            as_new: Default::default(),
             is_row: true,
             unread: Vec::new(),
             credential: None,
@@ -343,7 +343,7 @@ impl Plan {
     /// The value of one cell; none where the record keeps what it has, or gets its default. Otherwise a code and the reason.
     fn value(&self, field: &'static Field, text: &str) -> Result<Option<Value>, (&'static str, String)> {
         let name = field.name();
-        if is_formula_error(text) {
+        if is_formula_error(text, field.ty.multiline) {
             let reason = format!("{name} holds {}, which a spreadsheet writes where a formula has failed", text.trim());
             return Err(("spreadsheet", reason));
         }
@@ -428,7 +428,7 @@ impl Plan {
         line: u64,
         values: &[(&'static Field, Value)],
         unread: &[&'static Field],
-    ) -> Vec<Reject> {
+    ) -> (Vec<Reject>, Vec<&'static Field>) {
         let mut record = self.blank_record();
         for (field, value) in values.iter().filter(|(f, _)| f.target().is_none()) {
             record.set(field.column, value.clone());
@@ -437,10 +437,13 @@ impl Plan {
             // Any code fits its own rule.
             record.set(field.column, maker.code(0, &[0; 16]).into());
         }
+        let left = self.tolerate(&mut record, None);
         // A reference that is given is no id yet.
         let is_given =
             |p: &Problem| values.iter().any(|(f, v)| Some(f.name()) == p.field && f.target().is_some() && !v.is_null());
-        self.broken_rules(record, unread, |p| !is_given(p)).map(|p| self.broken(number, line, p)).collect()
+        let broken =
+            self.broken_rules(record, unread, |p| !is_given(p)).map(|p| self.broken(number, line, p)).collect();
+        (broken, left)
     }
 
     /// Rules that a record breaks, but for those that are about what could not be read.
@@ -472,6 +475,27 @@ impl Plan {
         faults.into_iter()
     }
 
+    /// Leaves blank, or as they were, the values that break a rule between fields and may be left so; which those are.
+    pub fn tolerate(&self, record: &mut Record, before: Option<&Record>) -> Vec<&'static Field> {
+        let mut left = Vec::new();
+        if self.tolerance.is_strict() {
+            return left;
+        }
+        // What it lacks, a code of its own for one, says nothing of the rest.
+        let mut whole = record.clone();
+        let missing = self.desc.fields.iter().filter(|f| f.ty.required && record.get(f.column).is_null());
+        missing.for_each(|field| stand_in(&mut whole, field));
+        let faults = whole.faults(self.today).into_iter();
+        for field in faults.filter_map(|p| self.desc.field(p.field?)).filter(|f| self.tolerance.may_blank(f)) {
+            let value = before.map_or(Value::Null(field.ty.kind), |b| b.get(field.column).clone());
+            if *record.get(field.column) != value {
+                record.set(field.column, value);
+                left.push(field);
+            }
+        }
+        left
+    }
+
     /// A rule that a row breaks. A part of a name that the file gives whole is at fault in that column.
     pub fn broken(&self, number: u64, line: u64, p: Problem) -> Reject {
         let field = p.field.and_then(|name| self.desc.field(name));
@@ -479,7 +503,11 @@ impl Plan {
         let whole = field.filter(|f| !gives(f)).and_then(|f| self.desc.joint(f)).filter(|f| gives(f));
         let column = whole.or(field).unwrap_or(self.key);
         let is_missing = p.sentence.ends_with(" must not be empty");
-        self.reject(number, line, Some(column), if is_missing { "required" } else { p.kind.word() }, p.sentence)
+        let sentence = match is_missing {
+            true => format!("{} must not be empty", column.name()),
+            false => p.sentence,
+        };
+        self.reject(number, line, Some(column), if is_missing { "required" } else { p.kind.word() }, sentence)
     }
 
     /// A new record before anything is given.
@@ -504,8 +532,9 @@ impl Plan {
     }
 }
 
-/// What spreadsheets write in place of a value that could not be computed. No such thing is anybody's department.
-fn is_formula_error(text: &str) -> bool {
+/// What spreadsheets write in place of a value that could not be computed, or is too wide for its column, in any language
+/// (`#WERT!`, `#¿NOMBRE?`, `#ЗНАЧ!`). No such thing is anybody's department; free text may well be `#AMAZING!`.
+fn is_formula_error(text: &str, is_free: bool) -> bool {
     const ERRORS: &[&str] = &[
         "#N/A",
         "#REF!",
@@ -518,9 +547,31 @@ fn is_formula_error(text: &str) -> bool {
         "#CALC!",
         "#FIELD!",
         "#BLOCKED!",
+        "#GETTING_DATA",
+        "#NV",
+        "#N/D",
+        "#N/B",
+        "#I/T",
+        "#Н/Д",
+        "#YOK",
+        "#BRAK",
+        "#HIÁNYZIK",
+        "#NENÍ_K_DISPOZICI",
+        "#NEDOSTUPNÝ",
     ];
     let text = text.trim();
-    text.starts_with('#') && ERRORS.iter().any(|e| e.eq_ignore_ascii_case(text))
+    // LibreOffice: `Err:502`.
+    if text.strip_prefix("Err:").is_some_and(|n| n.len() == 3 && n.bytes().all(|b| b.is_ascii_digit())) {
+        return true;
+    }
+    let Some(word) = text.strip_prefix('#') else { return false };
+    if ERRORS.iter().any(|e| e.to_lowercase() == text.to_lowercase()) {
+        return true;
+    }
+    let is_wide = !word.is_empty() && word.bytes().all(|b| b == b'#');
+    let is_upper =
+        word.chars().any(char::is_uppercase) && word.chars().all(|c| c.is_uppercase() || "/0!?¡¿_".contains(c));
+    !is_free && (is_wide || (is_upper && word.ends_with(['!', '?'])))
 }
 
 /// What a spreadsheet makes of a long number: `9.87E+11`, or `9.87e+11` and `9.87E+011` by way of some programs. The digits
@@ -683,6 +734,7 @@ pub fn make(plan: &Plan, making: &mut Making, rows: &mut Rows, orders: Vec<Order
         if let (Some((field, _)), Some(code)) = (plan.desc.made(), code) {
             record.set(field.column, code.into());
         }
+        plan.tolerate(&mut record, None);
         let mut payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
         if let Some(password) = &password {
             payload.details.insert("password".into(), "set".into());

@@ -41,13 +41,29 @@ impl Tolerance {
         !self.none.is_empty() && !field.must_be_given() && self.none.contains(&folded(text))
     }
 
-    /// Whether a value that can't be read is left blank.
+    /// Whether a value that can't be read is left blank; it then counts.
     pub fn blanks(&self, field: &Field) -> bool {
-        let found = self.blanked.iter().find(|(f, _)| f.column == field.column);
-        if let Some((_, n)) = found.filter(|_| !self.is_counted.load(Ordering::Relaxed)) {
-            n.fetch_add(1, Ordering::Relaxed);
+        self.count(&[field]);
+        self.may_blank(field)
+    }
+
+    /// Whether nothing is left blank.
+    pub fn is_strict(&self) -> bool {
+        self.blanked.is_empty()
+    }
+
+    pub fn may_blank(&self, field: &Field) -> bool {
+        self.blanked.iter().any(|(f, _)| f.column == field.column)
+    }
+
+    /// Counts what was left blank.
+    pub fn count(&self, fields: &[&Field]) {
+        let is_left = |f: &Field| fields.iter().any(|left| left.column == f.column);
+        if !self.is_counted.load(Ordering::Relaxed) {
+            self.blanked.iter().filter(|(f, _)| is_left(f)).for_each(|(_, n)| {
+                n.fetch_add(1, Ordering::Relaxed);
+            });
         }
-        found.is_some()
     }
 
     pub fn look_at(&self, field: &Field, value: &Value) {
@@ -73,11 +89,12 @@ pub fn blanked_fields(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<S
         let Some((name, "blank")) = text.split_once('=').map(|(n, what)| (n.trim(), what.trim())) else {
             return Err(wrong("write FIELD=blank".into()).into());
         };
+        let is_optional = |f: &Field| !f.ty.required && !f.is_needed_for(desc);
         let known: Vec<&str> =
-            desc.fields.iter().filter(|f| !f.ty.required && f.target().is_none()).map(Field::name).collect();
+            desc.fields.iter().filter(|f| is_optional(f) && f.target().is_none()).map(Field::name).collect();
         let hint = format!("fields that can be left blank: {}", known.join(", "));
         let field = desc.field(name).ok_or_else(|| wrong(format!("a {} has no such field", desc.noun)).hint(&hint))?;
-        if field.ty.required {
+        if !is_optional(field) {
             return Err(wrong("it can't be left blank".into()).hint(hint).into());
         }
         if field.target().is_some() {

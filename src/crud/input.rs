@@ -47,23 +47,53 @@ pub async fn find_in(
     Ok(record.clone())
 }
 
-/// The deleted record that a key names; of several that had it, the one that was deleted last, which is said.
-pub async fn find_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Record> {
+/// The deleted records that a key names. Who has the key now is meant before them, and is not deleted.
+async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
     let org = if desc.is_org() { None } else { s.org().await? };
     let rules = s.rules.clone();
-    let mut found = records::by_key(s.db().await?, desc, org, key, Life::Deleted, &rules).await?;
-    if found.len() < 2 {
-        return find(s, desc, key, Life::Deleted).await;
+    let found = records::holders(s.db().await?, desc, org, key, &rules).await?;
+    let (live, gone): (Vec<Record>, Vec<Record>) = found.into_iter().partition(|r| r.meta.is_live());
+    if gone.is_empty() {
+        return Err(not_found(s, desc, org, key, Life::Deleted).await?.into());
     }
-    of_one_org(s, desc, key, &found).await?;
+    if let Some(live) = live.first() {
+        s.about = live.meta.org_id;
+        s.is_about(live);
+        let all: Vec<String> = gone.iter().take(10).map(Gone::told_of).collect();
+        return Err(Problem::conflict(format!("{} has the key {}, and is not deleted", live.title(), shorten(key)))
+            .hint(format!("the deleted {} is named by the id: {}", desc.noun, all.join(", ")))
+            .into());
+    }
+    of_one_org(s, desc, key, &gone).await?;
+    Ok(gone)
+}
+
+/// The one deleted record that a key names.
+pub async fn find_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Record> {
+    let mut found = deleted_holders(s, desc, key).await?;
+    if found.len() > 1 {
+        let gone: Vec<Gone> = found.iter().map(Gone::deleted).collect();
+        return Err(several_gone(desc, key, &gone).into());
+    }
+    let record = found.remove(0);
+    s.about = record.meta.org_id;
+    s.is_about(&record);
+    Ok(record)
+}
+
+/// The deleted record that a key names; of several that had it, the one that was deleted last, which is said.
+pub async fn find_last_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Record> {
+    let mut found = deleted_holders(s, desc, key).await?;
     found.sort_by_key(|r| std::cmp::Reverse((r.meta.deleted_at, r.meta.id)));
     let record = found.remove(0);
-    let earlier: Vec<String> = found.iter().map(|r| Gone::deleted(r).told()).collect();
-    s.ui.status(&format!(
-        "note: {} was deleted last of those that had the key; before it: {}",
-        Gone::deleted(&record).told(),
-        earlier.join(", ")
-    ));
+    if !found.is_empty() {
+        let earlier: Vec<String> = found.iter().map(Gone::told_of).collect();
+        s.ui.status(&format!(
+            "note: {} was deleted last of those that had the key; before it: {}",
+            Gone::told_of(&record),
+            earlier.join(", ")
+        ));
+    }
     s.about = record.meta.org_id;
     s.is_about(&record);
     Ok(record)
@@ -109,6 +139,11 @@ pub struct Gone {
 impl Gone {
     pub fn deleted(record: &Record) -> Gone {
         Gone { org: record.meta.org_id, id: record.meta.id, at: record.meta.deleted_at, how: "deleted" }
+    }
+
+    /// A deleted record, as [`Gone::told`].
+    fn told_of(record: &Record) -> String {
+        Gone::deleted(record).told()
     }
 
     pub fn purged(org: i32, id: Uuid, at: DateTime<Utc>) -> Gone {
@@ -169,7 +204,10 @@ pub(super) async fn not_found(
         }));
     }
     if life == Life::Deleted && !records::by_key(db, desc, org, key, Life::Live, &rules).await?.is_empty() {
-        return Ok(Problem::not_found(format!("{noun} {shown}{place} is not deleted")));
+        return Ok(Problem::not_found(format!("{noun} {shown}{place} is not deleted")).hint(format!(
+            "'orgctl {} delete {shown}{org_flag}' deletes it; only what is deleted is restored or purged",
+            desc.noun
+        )));
     }
     let state = if life == Life::Deleted { "deleted " } else { "" };
     let org_flag = org_flag + as_of.as_deref().unwrap_or_default();

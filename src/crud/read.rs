@@ -26,7 +26,7 @@ use crate::store::records::{self, Column, Life};
 use crate::store::search::Wanted;
 use crate::store::sql::Row;
 use crate::store::tx::Tx;
-use crate::ui::format::{self, Format, Head, Listing, record};
+use crate::ui::format::{self, Format, Head, Listing, whole_record};
 use crate::ui::plan::Part;
 
 /// Rows on a terminal where nothing else is asked for.
@@ -143,7 +143,7 @@ pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
         query.after = Some(Cursor::decode(token, &query)?);
     }
     past::look_through(s, &mut query).await?;
-    let mut listing = Listing::new(&s.ui, heads(&query.columns), key_index(desc, &query.columns));
+    let mut listing = Listing::in_format(s.ui.style.format, heads(&query.columns), key_index(desc, &query.columns));
     if query.limit.is_none() && !table {
         stream(s, &query, &mut listing).await?;
         return listing.finish(&mut s.ui);
@@ -227,7 +227,7 @@ pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
     }
     rows.sort_by_cached_key(rank);
     let found = rows.len();
-    let mut listing = Listing::new(&s.ui, heads(&columns), key_index(desc, &columns));
+    let mut listing = Listing::in_format(s.ui.style.format, heads(&columns), key_index(desc, &columns));
     for mut row in rows.into_iter().take(limit) {
         row.0.truncate(columns.len());
         listing.row(&mut s.ui, row.0)?;
@@ -346,17 +346,17 @@ async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[Place]) 
     let (heads, key) = (heads(&columns), key_index(desc, &columns));
     let mut rows = rows_of(s, desc, &columns, which).await?;
     if let ([_], 1) = (which, rows.len()) {
-        return record(&mut s.ui, &heads, key, rows.remove(0).0);
+        return whole_record(&mut s.ui, &heads, key, rows.remove(0).0);
     }
     if (&s.columns, s.ui.style.format) == (&None, Format::Table) {
         // With all their fields, several are read one after another.
         for (i, row) in rows.into_iter().enumerate() {
             s.ui.out(if i == 0 { "" } else { "\n" })?;
-            record(&mut s.ui, &heads, key, row.0)?;
+            whole_record(&mut s.ui, &heads, key, row.0)?;
         }
         return Ok(());
     }
-    let mut listing = Listing::new(&s.ui, heads, key);
+    let mut listing = Listing::in_format(s.ui.style.format, heads, key);
     for row in rows {
         listing.row(&mut s.ui, row.0)?;
     }
@@ -547,7 +547,7 @@ pub async fn list_pointing(s: &mut Session<'_>, desc: &'static Descriptor, field
     query.columns = chosen(s, desc, true)?;
     let key = column(&all, field)?.clone();
     query.filter = vec![Condition { column: key, op: Op::Is, values: vec![at.key().into()] }];
-    let mut listing = Listing::new(&s.ui, heads(&query.columns), key_index(desc, &query.columns));
+    let mut listing = Listing::in_format(s.ui.style.format, heads(&query.columns), key_index(desc, &query.columns));
     stream(s, &query, &mut listing).await?;
     listing.finish(&mut s.ui)?;
     s.ui.flush()

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::gate::{self, Verb};
-use super::input::{find, find_deleted, find_in, keys, time};
+use super::input::{find_deleted, find_in, find_last_deleted, keys, time};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{Target, described, dry_run_note, keys_free, targets};
@@ -426,7 +426,10 @@ fn taken_meanwhile(e: anyhow::Error, record: &Record) -> anyhow::Error {
     match e.downcast::<Problem>() {
         Ok(p) if p.kind == crate::model::problem::Kind::Conflict => {
             Problem::conflict(format!("{} can't come back: its key was taken meanwhile", record.title()))
-                .hint(format!("rename or delete the {} that has it now, then restore this one", record.desc.noun))
+                .hint(format!(
+                    "rename or delete the {0} that has it now, then 'orgctl {0} restore {1}'",
+                    record.desc.noun, record.meta.id
+                ))
                 .into()
         }
         Ok(p) => p.into(),
@@ -439,7 +442,7 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let mut deletions: Vec<(i32, Uuid)> = Vec::new();
     let mut named = Vec::new();
     for key in keys(s, desc, Life::Deleted, m).await? {
-        let record = find_deleted(s, desc, &key).await?;
+        let record = find_last_deleted(s, desc, &key).await?;
         let deletion = record.meta.deletion_id.map(|d| (record.meta.org_id, d));
         deletions.extend(deletion.filter(|d| !deletions.contains(d)));
         named.push(record);
@@ -539,7 +542,7 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
                 r.title(),
                 field.name()
             ))
-            .hint(format!("purge them together: orgctl {} purge {} {}", desc.noun, record.key(), r.key()))
+            .hint(format!("purge them together: orgctl {} purge {} {}", desc.noun, record.meta.id, r.meta.id))
             .into());
         }
     }
@@ -559,7 +562,7 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
         }
     } else {
         for key in keys(s, desc, Life::Deleted, m).await? {
-            records.push(find(s, desc, &key, Life::Deleted).await?);
+            records.push(find_deleted(s, desc, &key).await?);
         }
     }
     if !s.dry_run {

@@ -341,9 +341,22 @@ pub async fn set_active(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
             let (title, inside) = (record.title(), in_a_row(&inside));
             s.ui.status(&format!("note: {inside} {are} in {title}; it takes no new ones without --force"));
         }
+        let still = records::in_use_within(s.db().await?, record).await?;
+        if !still.is_empty() {
+            let (stay, take) = if still.len() == 1 { ("stays", "takes") } else { ("stay", "take") };
+            let mut titles: Vec<String> = still.iter().take(NAMED).map(Record::title).collect();
+            if still.len() > NAMED {
+                titles.push(format!("{} more", still.len() - NAMED));
+            }
+            let titles = in_a_row(&titles);
+            s.ui.status(&format!("note: {titles} {stay} active, and {take} new ones"));
+        }
     }
     Ok(())
 }
+
+/// So many branches and departments are named that stay active.
+const NAMED: usize = 5;
 
 /// `3 users, 2 branches and 1 dept`
 fn in_a_row(parts: &[String]) -> String {

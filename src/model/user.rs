@@ -71,7 +71,7 @@ resource! {
         can_login: bool [Default("no"), Detail],
         /// Whether the person is with the organisation; changed by `user activate` and `user deactivate`
         is_active: bool [Managed, Default("yes"), Detail],
-        /// Whether the person is shut out; changed by `user block` and `user unblock`
+        /// Whether the person is blocked; changed by `user block` and `user unblock`
         blocked: bool [Managed, Default("no"), Detail],
         /// When a block ends by itself
         blocked_until: Option<Moment> [Managed, Detail],
@@ -119,7 +119,7 @@ impl Check for User {
 }
 
 impl User {
-    /// Shuts the person out, until a time or until somebody lets him or her in again.
+    /// Blocks the person, until a time or until somebody lifts the block.
     #[must_use]
     pub fn block(self, reason: Line<1000>, until: Option<DateTime<Utc>>) -> User {
         User { blocked: true, blocked_until: until.map(Moment), block_reason: Some(reason), ..self }
@@ -131,7 +131,7 @@ impl User {
         let (key, name) = (self.user_code.as_str(), self.name.as_ref().map_or("", Line::as_str));
         if !self.is_active {
             return Err(Problem::conflict(format!("user {key} ({name}) has left, and can't be invited"))
-                .hint(format!("who comes back is put into use first: orgctl user activate {key}")));
+                .hint(format!("who comes back is activated first: orgctl user activate {key}")));
         }
         if self.is_blocked(at) {
             return Err(Problem::conflict(format!("user {key} ({name}) is blocked, and can't be invited"))

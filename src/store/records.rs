@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::db::Db;
 use super::sql::{Row, Sql, quoted};
 use super::state;
+use super::tx::takes_people;
 use crate::model::problem::{Problem, distance};
 use crate::model::resource::{Descriptor, Field, List, Mark, Meta, Record};
 use crate::model::scalar::{Role, Rules, shorten};
@@ -205,10 +206,10 @@ async fn with_key(
         let mut args = Vec::new();
         let tenant = tenant(&mut args);
         args.push(id.into());
-        let condition = format!("{tenant} and t.id = ${} and {}", args.len(), life.condition());
-        let found = load_where(db, desc, &condition, args).await?;
-        // 32 hexadecimal digits may be a code too.
+        let mut found = load_where(db, desc, &format!("{tenant} and t.id = ${}", args.len()), args).await?;
+        // 32 hexadecimal digits may be a code too; but never that of one where they are the id of another, deleted or not.
         if !found.is_empty() {
+            found.retain(|r| life == Life::Any || r.meta.is_live() == (life == Life::Live));
             return Ok(found);
         }
     }
@@ -551,6 +552,18 @@ pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {
         }
     }
     Ok(found)
+}
+
+/// The branches and departments right below or in a record that are in use, by their keys.
+pub async fn in_use_within(db: &mut Db, record: &Record) -> Result<Vec<Record>> {
+    let (mut all, at) = (Vec::new(), [record.meta.id.into()]);
+    for (desc, field) in pointing_at(record.desc).into_iter().filter(|(d, _)| takes_people(d)) {
+        let mut found = with_values(db, desc, Some(record.meta.org_id), field, &at).await?;
+        found.retain(|r| r.get("is_active").as_bool() == Some(true));
+        found.sort_by_key(Record::key);
+        all.extend(found);
+    }
+    Ok(all)
 }
 
 /// Codes of the branches that a user has besides his or her own.

@@ -272,6 +272,8 @@ impl Stage {
             Ok(())
         })
         .await?;
+        // Each engine has an order of its own.
+        absent.sort_unstable();
         Ok((absent, there))
     }
 

@@ -171,7 +171,7 @@ impl Listing {
         }
     }
 
-    /// In a format of its own choosing: an export is not a table.
+    /// In a format of its own choosing, with columns that are chosen already.
     pub fn in_format(format: Format, heads: Vec<Head>, key: usize) -> Listing {
         let csv = Csv::new(false);
         Listing { format, heads, key, rows: Vec::new(), count: 0, csv, picked: None, fault: None }
@@ -329,7 +329,8 @@ pub fn record(ui: &mut Ui, heads: &[Head], key: usize, row: Vec<Value>) -> Resul
     whole_record(ui, &heads, key, at.iter().map(|i| row[*i].clone()).collect())
 }
 
-fn whole_record(ui: &mut Ui, heads: &[Head], key: usize, row: Vec<Value>) -> Result<()> {
+/// As [`record`], with the fields that are given.
+pub fn whole_record(ui: &mut Ui, heads: &[Head], key: usize, row: Vec<Value>) -> Result<()> {
     match ui.style.format {
         Format::Table => {
             let (now, zone) = (ui.now, ui.zone);

@@ -298,7 +298,7 @@ async fn can_refer(tx: &mut Tx<'_>, record: &Record, field: &Field, value: &Valu
     Err(Problem::conflict(format!("{} can't get its {} back: {why}", record.title(), field.name())).into())
 }
 
-/// Who leads something, or has people who report, is not put out of use unnoticed.
+/// Who leads something, or has people who report, is not deactivated unnoticed.
 async fn needed_by_nobody(tx: &mut Tx<'_>, user: &Record) -> Result<()> {
     if user.get("is_active").as_bool() != Some(false) {
         return Ok(());
@@ -307,7 +307,7 @@ async fn needed_by_nobody(tx: &mut Tx<'_>, user: &Record) -> Result<()> {
     if by.is_empty() {
         return Ok(());
     }
-    Err(Problem::conflict(format!("{} can't be put out of use again: needed by {}", user.title(), by.join("; ")))
+    Err(Problem::conflict(format!("{} can't be deactivated again: needed by {}", user.title(), by.join("; ")))
         .hint(format!("say who takes over: orgctl user deactivate {} --reassign-to KEY", user.key()))
         .into())
 }

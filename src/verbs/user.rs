@@ -81,7 +81,7 @@ fn orgs_of(targets: &[Target]) -> Vec<i32> {
     targets.iter().map(|t| t.org).collect()
 }
 
-/// Shuts users out.
+/// Blocks users.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Block {
     pub targets: Vec<Target>,
@@ -220,7 +220,7 @@ pub async fn uninvite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     print_changed(s, DESC, &which).await
 }
 
-/// Lets users in again.
+/// Lifts the block of users.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Unblock {
     pub targets: Vec<Target>,

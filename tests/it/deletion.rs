@@ -137,14 +137,15 @@ fn a_deleted_code_is_free_and_can_be_missed() {
         let first = p.json("branch show A")["id"].as_str().unwrap_or_default().to_owned();
         p.run("branch delete A --yes").ok();
         p.run("branch create --code A --name Second").ok();
+        let said = p.run("branch restore A").fails(4);
+        assert!(said.starts_with("error: branch A has the key A, and is not deleted\n"), "{said}");
+        assert!(said.contains(&format!("the deleted branch is named by the id: {first} (deleted ")), "{said}");
         assert_eq!(
-            p.transcript("branch restore A"),
-            "\
-$ orgctl branch restore A
-error: branch A can't come back: its key was taken meanwhile
-hint: rename or delete the branch that has it now, then restore this one
-[exit 4]
-"
+            p.run(&format!("branch restore {first}")).fails(4),
+            format!(
+                "error: branch A can't come back: its key was taken meanwhile\n\
+                 hint: rename or delete the branch that has it now, then 'orgctl branch restore {first}'\n"
+            )
         );
         p.run("branch update A --code B").ok();
         p.run("branch restore A").ok();

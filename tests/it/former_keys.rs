@@ -10,12 +10,17 @@ fn id(p: &Place, line: &str) -> String {
 
 /// Ravi is deleted, and Asha gets his address and his name to sign in with; their ids.
 fn ravi_then_asha(p: &Place) -> (String, String) {
-    p.run("user create --name 'Ravi Kumar' --email desk@x.example --username desk --designation Clerk").ok();
-    let ravi = id(p, "user show desk");
-    p.run("user update desk --designation Manager").ok();
-    p.run("user delete desk --yes").ok();
-    p.run("user create --name 'Asha Rao' --email desk@x.example --username desk").ok();
-    (ravi, id(p, "user show desk"))
+    ravi_then_asha_in(p, "ACME")
+}
+
+fn ravi_then_asha_in(p: &Place, org: &str) -> (String, String) {
+    let run = |line: &str| p.run(&format!("{line} --org {org}")).ok();
+    run("user create --name 'Ravi Kumar' --email desk@x.example --username desk --designation Clerk");
+    let ravi = id(p, &format!("user show desk --org {org}"));
+    run("user update desk --designation Manager");
+    run("user delete desk --yes");
+    run("user create --name 'Asha Rao' --email desk@x.example --username desk");
+    (ravi, id(p, &format!("user show desk --org {org}")))
 }
 
 fn ids(p: &Place, line: &str) -> Vec<String> {
@@ -57,6 +62,65 @@ fn a_key_used_again_means_who_lives_under_it() {
         assert_eq!(ids(p, "user history desk"), [asha.as_str()]);
         let said = p.run("audit erase --subject desk@x.example --yes").fails(4);
         assert!(said.contains(&format!("by the id: {ravi} (purged 2026-11-21T")), "{said}");
+        p.run("audit verify --deep").ok();
+    });
+}
+
+/// What is for the deleted alone never takes one where somebody lives under the key, in whatever field he or she has it.
+#[test]
+fn nobody_is_purged_or_restored_by_a_key_that_another_has_now() {
+    both_with_acme(|p| {
+        p.run("org create --code OTHER --name Other").ok();
+        let (ravi, asha) = ravi_then_asha_in(p, "ACME");
+        p.run("org delete OTHER --yes").ok();
+        p.run("org create --code OTHER --name New").ok();
+        p.run("branch create --org ACME --code B1 --name Old").ok();
+        p.run("dept create --org ACME --code D1 --name Old").ok();
+        let branch = id(p, "branch show B1 --org ACME");
+        let dept = id(p, "dept show D1 --org ACME");
+        p.run("branch delete B1 --org ACME --yes").ok();
+        p.run("dept delete D1 --org ACME --yes").ok();
+        p.run("branch create --org ACME --code B1 --name New").ok();
+        // What was one's code is another's name.
+        p.run("dept create --org ACME --code D2 --name D1").ok();
+        for (noun, key, dead) in [
+            ("user", "desk", &ravi),
+            ("user", "desk@x.example", &ravi),
+            ("branch", "B1", &branch),
+            ("dept", "D1", &dept),
+        ] {
+            for verb in ["purge", "restore"] {
+                let before = p.audit_records();
+                let said = p.run(&format!("{noun} {verb} {key} --org ACME --yes")).fails(4);
+                assert!(said.contains(&format!(" has the key {key}, and is not deleted\n")), "{said}");
+                assert!(
+                    said.contains(&format!("the deleted {noun} is named by the id: {dead} (deleted 2026-")),
+                    "{said}"
+                );
+                p.run(&format!("{noun} {verb} {key} --org ACME --yes --dry-run")).fails(4);
+                assert_eq!(p.audit_records(), before + 1, "the refusal alone: {noun} {verb}");
+                let last = p.json(&format!("audit list --org ACME --limit 1"))[0].clone();
+                assert_eq!((&last["action"], &last["resource"]), (&verb.into(), &noun.into()));
+                assert_ne!(last["resource_id"], dead.as_str(), "about the one who is there");
+            }
+        }
+        let said = p.run("org purge OTHER --yes").fails(4);
+        assert!(said.starts_with("error: org OTHER has the key OTHER, and is not deleted\n"), "{said}");
+        // A live one alone is to be deleted first.
+        p.run("branch create --org ACME --code B9 --name Nine").ok();
+        let said = p.run("branch purge B9 --org ACME --yes").fails(3);
+        assert!(
+            said.contains("branch B9 in ACME is not deleted\nhint: 'orgctl branch delete B9 --org ACME'"),
+            "{said}"
+        );
+        // An id is nobody else's key.
+        p.run(&format!("user update {asha} --org ACME --external-id {ravi}")).ok();
+        assert_eq!(p.run(&format!("user dossier {ravi} --org ACME")).json()["user"]["designation"], "Manager");
+        assert!(p.run(&format!("user block {ravi} --org ACME --reason x")).fails(3).contains("is deleted"));
+        for (noun, dead) in [("user", &ravi), ("branch", &branch), ("dept", &dept)] {
+            p.run(&format!("{noun} purge {dead} --org ACME --yes")).ok();
+        }
+        assert_eq!(p.json("user show desk --org ACME")["id"], asha.as_str());
         p.run("audit verify --deep").ok();
     });
 }

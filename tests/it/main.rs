@@ -34,6 +34,7 @@ mod lookups;
 mod migrations;
 mod mistyped;
 mod network;
+mod notes;
 mod org_story;
 mod out_of_use;
 mod output;

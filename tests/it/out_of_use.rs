@@ -82,7 +82,8 @@ fn what_is_out_of_use_takes_nobody_without_force() {
         let said = p.run("branch deactivate OLD").fails(0);
         assert_eq!(
             said,
-            "deactivated branch OLD\nnote: 1 branch, 1 dept and 3 users are in branch OLD; it takes no new ones without --force\n"
+            "deactivated branch OLD\nnote: 1 branch, 1 dept and 3 users are in branch OLD; it takes no new ones without --force\n\
+             note: branch SUB and dept DSUB stay active, and take new ones\n"
         );
         let said = p.run("dept deactivate DOLD").fails(0);
         assert!(said.contains("note: 2 users are in dept DOLD"), "{said}");

@@ -982,7 +982,8 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         s.ui.status("note: passwords of users that were there stay as they are; --reset-passwords sets them");
     }
     let says_login = |name: &str| name == "can_login";
-    if !report.refused
+    if report.created + report.updated > 0
+        && !report.refused
         && !s.dry_run
         && let Some(org) = org
         && (verb.columns.iter().flatten().any(|c| says_login(c)) || verb.constants.iter().any(|(c, _)| says_login(c)))

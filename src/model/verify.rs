@@ -206,7 +206,7 @@ pub struct Checked {
 
 fn add(spans: &mut Vec<Span>, seq: i64) {
     match spans.last_mut() {
-        Some((_, last)) if *last + 1 == seq => *last = seq,
+        Some((_, last)) if last.checked_add(1) == Some(seq) => *last = seq,
         _ => spans.push((seq, seq)),
     }
 }
@@ -324,7 +324,7 @@ impl Check {
             self.find(Some(first), Fault::Deleted, format!("{which} missing"));
             self.is_broken = true;
         }
-        self.expected_seq = seq + 1;
+        self.expected_seq = seq.saturating_add(1);
         if let Head::Is(size, ..) = self.head
             && seq > size
         {

@@ -170,7 +170,7 @@ pub async fn verify(db: &mut Db, keys: &[Verifier], expected: Vec<Expected>) -> 
         let row = stored(&row)?;
         log.rows += 1;
         let mut faults: Vec<String> = Vec::new();
-        if row.seq != last + 1 {
+        if row.seq.checked_sub(1) != Some(last) {
             faults.push(format!("checkpoints between {last} and {} are missing", row.seq));
         }
         last = row.seq;
@@ -214,7 +214,7 @@ pub async fn verify(db: &mut Db, keys: &[Verifier], expected: Vec<Expected>) -> 
     .await?;
     log.findings.extend(expected.into_iter().filter(|e| e.size > 0).map(|e| Finding {
         tree: LOG,
-        seq: Some(last + 1),
+        seq: Some(last.saturating_add(1)),
         kind: Fault::Truncated,
         what: format!("{} tells of {} checkpoints, {last} are there", e.says, e.size),
     }));
@@ -230,7 +230,7 @@ pub async fn prove(db: &mut Db, tree: i32, mut prover: Prover) -> Result<Option<
             .with([tree.into(), upto.into()]),
     };
     db.each(sql.yields([Kind::Int, Kind::Bytes]), |row| {
-        prover.leaf(u64::try_from(row.int(0)? - 1)?, row.hash(1)?);
+        prover.leaf(u64::try_from(row.int(0)?.saturating_sub(1))?, row.hash(1)?);
         Ok(())
     })
     .await?;
@@ -242,7 +242,7 @@ impl Tx<'_> {
     pub async fn append_checkpoints(&mut self, rows: &[Stored]) -> Result<()> {
         let last = Sql::new("select coalesce(max(seq), 0) from audit_checkpoints").yields([Kind::Int]);
         let last = self.db.one(last).await?.int(0)?;
-        if rows.first().is_some_and(|first| first.seq != last + 1) {
+        if rows.first().is_some_and(|first| first.seq.checked_sub(1) != Some(last)) {
             return Err(Problem::conflict("another checkpoint was made in the meantime; none was made here")
                 .hint("run the command again")
                 .into());

@@ -55,7 +55,7 @@ pub async fn segments(db: &mut Db, tree: i32) -> Result<Vec<Segment>> {
     for row in rows {
         let (seq, at) = (row.int(0)?, row.time(1)?);
         for segment in &mut segments {
-            segment.last = segment.last.min(seq - 1);
+            segment.last = segment.last.min(seq.saturating_sub(1));
             segment.cap = Some(segment.at(at));
         }
         segments.push(Segment { first: seq, last: i64::MAX, cap: None });
@@ -113,7 +113,12 @@ pub async fn ahead_of(db: &mut Db, at: DateTime<Utc>) -> Result<Vec<Ahead>> {
     for head in heads {
         let tree = head.org(0)?;
         let last = last_up_to(db, tree, at).await?;
-        found.push(Ahead { tree, at: head.time(2)?, first: last + 1, records: head.int(1)? - last });
+        found.push(Ahead {
+            tree,
+            at: head.time(2)?,
+            first: last.saturating_add(1),
+            records: head.int(1)?.saturating_sub(last),
+        });
     }
     Ok(found)
 }

@@ -25,7 +25,7 @@ pub struct Migration {
 }
 
 impl Migration {
-    fn checksum(&self) -> Vec<u8> {
+    pub fn checksum(&self) -> Vec<u8> {
         Sha256::digest(self.up).to_vec()
     }
 }
@@ -241,6 +241,22 @@ pub async fn require_utf8(db: &mut Db) -> Result<()> {
     }
 }
 
+/// Makes the table in which migrations are written down.
+pub(super) fn own_table(engine: Engine) -> String {
+    let (int, blob, time, bounds, strict) = match engine {
+        Engine::Sqlite => ("INTEGER", "BLOB", "INTEGER", "-62135596800000000 AND 253402300799999999", " STRICT"),
+        Engine::Postgres => ("bigint", "bytea", "timestamptz", "'0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'", ""),
+    };
+    format!(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (
+             version     {int} PRIMARY KEY,
+             name        text NOT NULL,
+             checksum    {blob} NOT NULL,
+             applied_at  {time} NOT NULL CHECK (applied_at BETWEEN {bounds})
+         ){strict};"
+    )
+}
+
 /// Takes the lock that makes two migrators serial, and makes the place where migrations are written down. Inside the
 /// transaction.
 pub async fn begin(db: &mut Db) -> Result<()> {
@@ -254,24 +270,14 @@ pub async fn begin(db: &mut Db) -> Result<()> {
         // Nothing is made anew: a role that may not make a schema can still look.
         State::At(_) => return Ok(()),
     }
-    let table = |int: &str, blob: &str, time: &str, strict: &str| {
-        format!(
-            "CREATE TABLE IF NOT EXISTS schema_migrations (
-                 version     {int} PRIMARY KEY,
-                 name        text NOT NULL,
-                 checksum    {blob} NOT NULL,
-                 applied_at  {time} NOT NULL
-             ){strict};"
-        )
-    };
     match db.engine() {
         Engine::Sqlite => {
             db.script(format!("PRAGMA application_id = {APPLICATION_ID};")).await?;
-            db.script(table("INTEGER", "BLOB", "INTEGER", " STRICT")).await
+            db.script(own_table(Engine::Sqlite)).await
         }
         Engine::Postgres => {
             db.script(format!("CREATE SCHEMA IF NOT EXISTS {SCHEMA}")).await?;
-            db.script(table("bigint", "bytea", "timestamptz", "")).await
+            db.script(own_table(Engine::Postgres)).await
         }
     }
 }

@@ -113,7 +113,7 @@ async fn numbers(db: &mut Db, sql: Sql) -> Result<Vec<Span>> {
     db.each(sql.yields([Kind::Int]), |row| {
         let n = row.int(0)?;
         match spans.last_mut() {
-            Some((_, last)) if *last + 1 == n => *last = n,
+            Some((_, last)) if last.checked_add(1) == Some(n) => *last = n,
             _ => spans.push((n, n)),
         }
         Ok(())
@@ -134,7 +134,7 @@ pub async fn may_strip(db: &mut Db) -> Result<bool> {
 
 /// How many numbers there are in spans.
 pub fn count(spans: &[Span]) -> i64 {
-    spans.iter().map(|(first, last)| last - first + 1).sum()
+    spans.iter().map(|(first, last)| last.saturating_sub(*first).saturating_add(1)).fold(0, i64::saturating_add)
 }
 
 /// The records about one subject that have a payload, in order: number and time.
@@ -173,7 +173,7 @@ pub async fn requests_naming(
             let n = row.int(0)?;
             match spans.last_mut() {
                 _ if row.time(1)? >= before => newer += 1,
-                Some((_, last)) if *last + 1 == n => *last = n,
+                Some((_, last)) if last.checked_add(1) == Some(n) => *last = n,
                 _ => spans.push((n, n)),
             }
         }
@@ -214,7 +214,7 @@ impl Tx<'_> {
                 went += self.db.execute(sql.with([tree.into(), from.into(), upto.into()])).await?;
                 // Behind it: the database takes an erasure only of what is gone.
                 loader.load(self.db, &rows).await?;
-                from = upto + 1;
+                from = upto.saturating_add(1);
             }
         }
         loader.flush(self.db).await?;

@@ -352,9 +352,10 @@ impl Reading<'_> {
     /// First and last number that times and places leave.
     async fn bounds(&self, db: &mut Db) -> Result<(i64, i64)> {
         let s = self.search;
-        let (mut low, mut high) = (s.after.map_or(1, |n| n + 1), s.before.map_or(i64::MAX, |n| n - 1));
+        let (mut low, mut high) =
+            (s.after.map_or(1, |n| n.saturating_add(1)), s.before.map_or(i64::MAX, |n| n.saturating_sub(1)));
         if let Some(since) = s.since {
-            low = low.max(last_before(db, self.tree, since).await? + 1);
+            low = low.max(last_before(db, self.tree, since).await?.saturating_add(1));
         }
         if let Some(until) = s.until {
             high = high.min(last_before(db, self.tree, until).await?);
@@ -362,7 +363,7 @@ impl Reading<'_> {
         if let Some(place) = s.behind {
             // Of one instant, the trees with smaller numbers come later.
             let upto = match self.tree.cmp(&place.tree) {
-                std::cmp::Ordering::Equal => place.seq - 1,
+                std::cmp::Ordering::Equal => place.seq.saturating_sub(1),
                 std::cmp::Ordering::Less => {
                     last_before(db, self.tree, place.at + chrono::TimeDelta::microseconds(1)).await?
                 }
@@ -492,8 +493,8 @@ impl Reading<'_> {
         let mut together: Vec<(i64, i64)> = Vec::new();
         let mut size = 0;
         for range in ranges {
-            let n = range.1 - range.0 + 1;
-            if (size >= self.worth().1 || size + n > FEW) && !together.is_empty() {
+            let n = range.1.saturating_sub(range.0).saturating_add(1);
+            if (size >= self.worth().1 || size.saturating_add(n) > FEW) && !together.is_empty() {
                 self.several(db, &std::mem::take(&mut together)).await?;
                 size = 0;
             }
@@ -504,7 +505,7 @@ impl Reading<'_> {
                 self.range(db, range.0, range.1).await?;
             } else {
                 together.push(range);
-                size += n;
+                size = size.saturating_add(n);
             }
         }
         if together.is_empty() { Ok(()) } else { self.several(db, &together).await }
@@ -548,7 +549,7 @@ impl Reading<'_> {
             self.select(&mut sql, "audit_records r");
             sql.push(" and r.seq >= ").bind(low).push(" and r.seq <= ").bind(high);
             match self.take(db, sql).await? {
-                Some(last) => high = last - 1,
+                Some(last) => high = last.saturating_sub(1),
                 None => break,
             }
         }

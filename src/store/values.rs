@@ -20,6 +20,15 @@ pub struct Table {
     pub key: Vec<String>,
     /// The column that a rule is of, if it is of one, and its expression.
     pub checks: Vec<(Option<String>, String)>,
+    pub references: Vec<Reference>,
+}
+
+/// What a foreign key says, whether or not it is still there.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    pub columns: Vec<String>,
+    pub target: String,
+    pub keys: Vec<String>,
 }
 
 /// Every table that the migrations make, besides those of the search index.
@@ -32,13 +41,22 @@ pub fn tables(engine: Engine) -> Result<Vec<Table>> {
             apply(&mut tables, statement);
         }
     }
+    apply(&mut tables, &migrate::own_table(engine));
+    for table in &mut tables {
+        // What no foreign key says: an organisation has a trail, also where it is gone itself.
+        let is_said = table.references.iter().any(|r| r.columns.iter().any(|c| c == "org_id"));
+        if !is_said && table.columns.iter().any(|(c, _)| c == "org_id") {
+            let (columns, keys) = (vec!["org_id".to_owned()], vec!["tree".to_owned()]);
+            table.references.push(Reference { columns, target: "audit_heads".to_owned(), keys });
+        }
+    }
     Ok(tables)
 }
 
 fn apply(tables: &mut Vec<Table>, statement: &str) {
     let words: Vec<&str> = statement.split_whitespace().collect();
     match words.as_slice() {
-        ["CREATE", "TABLE", name, ..] => {
+        ["CREATE", "TABLE", "IF", "NOT", "EXISTS", name, ..] | ["CREATE", "TABLE", name, ..] => {
             let mut table = Table { name: (*name).to_owned(), ..Table::default() };
             let body = statement.split_once('(').map_or("", |(_, rest)| rest);
             for item in items(body) {
@@ -48,12 +66,17 @@ fn apply(tables: &mut Vec<Table>, statement: &str) {
         }
         ["DROP", "TABLE", name, ..] => tables.retain(|t| t.name != name.trim_end_matches(';')),
         ["ALTER", "TABLE", name, "RENAME", "TO", new, ..] => {
-            if let Some(table) = tables.iter_mut().find(|t| t.name == *name) {
-                table.name = new.trim_end_matches(';').to_owned();
+            let new = new.trim_end_matches(';');
+            for table in tables {
+                table.references.iter_mut().filter(|r| r.target == *name).for_each(|r| r.target = new.to_owned());
+                if table.name == *name {
+                    table.name = new.to_owned();
+                }
             }
         }
-        ["ALTER", "TABLE", name, "ADD", "COLUMN", ..] => {
-            let item = statement.split_once("ADD COLUMN").map_or("", |(_, item)| item);
+        ["ALTER", "TABLE", name, "ADD", what @ ("COLUMN" | "FOREIGN"), ..] => {
+            let item = statement.split_once(" ADD ").map_or("", |(_, item)| item.trim());
+            let item = if *what == "COLUMN" { item.trim_start_matches("COLUMN") } else { item };
             if let Some(table) = tables.iter_mut().find(|t| t.name == *name) {
                 define(table, item.trim());
             }
@@ -69,8 +92,7 @@ fn define(table: &mut Table, item: &str) {
     let column = match first {
         "CHECK" | "UNIQUE" | "FOREIGN" => None,
         "PRIMARY" => {
-            let inner = item.split_once('(').map_or("", |(_, rest)| rest).trim_end_matches(')');
-            table.key = inner.split(',').map(|c| c.trim().to_owned()).collect();
+            table.key = names(item);
             None
         }
         name => {
@@ -81,6 +103,11 @@ fn define(table: &mut Table, item: &str) {
             Some(name.to_owned())
         }
     };
+    if let Some((of, to)) = item.split_once("REFERENCES ") {
+        let columns = column.clone().map_or_else(|| names(of), |c| vec![c]);
+        let target = to.split([' ', '(']).next().unwrap_or_default().to_owned();
+        table.references.push(Reference { columns, target, keys: names(to) });
+    }
     let mut rest = item;
     while let Some(at) = rest.find("CHECK (") {
         let expression = &rest[at + "CHECK (".len()..];
@@ -88,6 +115,12 @@ fn define(table: &mut Table, item: &str) {
         table.checks.push((column.clone(), expression[..end].to_owned()));
         rest = &expression[end..];
     }
+}
+
+/// The names between the first parentheses of a text.
+fn names(text: &str) -> Vec<String> {
+    let inner = text.split_once('(').map_or("", |(_, rest)| &rest[..closing(rest)]);
+    inner.split(',').map(|c| c.trim().to_owned()).collect()
 }
 
 /// Where the parenthesis that was opened in front of a text is closed, or the end.
@@ -139,7 +172,11 @@ pub async fn impossible(db: &mut Db) -> Result<Vec<String>> {
     for table in tables(db.engine())? {
         found.extend(unreadable(db, &table).await?);
         found.extend(against_rules(db, &table).await?);
+        for reference in &table.references {
+            found.extend(dangling(db, &table, reference).await?);
+        }
     }
+    found.extend(migrations(db).await?);
     Ok(found)
 }
 
@@ -190,6 +227,7 @@ fn kind(table: &Table, column: &str) -> Kind {
     declared.map(|(_, kind)| kind).unwrap_or(match ty {
         "boolean" => Kind::Bool,
         "text" if column.ends_with("_ip") || column == "ip" => Kind::Ip,
+        "text" if column == "context" => Kind::Json,
         "text" => Kind::Text,
         "uuid" => Kind::Uuid,
         "timestamptz" => Kind::Time,
@@ -232,6 +270,53 @@ async fn against_rules(db: &mut Db, table: &Table) -> Result<Vec<String>> {
     Ok(found)
 }
 
+/// Values that refer to what is not there: a constraint may be gone, or have been passed over.
+async fn dangling(db: &mut Db, table: &Table, reference: &Reference) -> Result<Vec<String>> {
+    let names = called(table);
+    let list: Vec<String> = names.iter().map(|n| format!("t.{}", quoted(n))).collect();
+    let given: Vec<String> = reference.columns.iter().map(|c| format!("t.{} is not null", quoted(c))).collect();
+    let pairs = reference.columns.iter().zip(&reference.keys);
+    let same: Vec<String> = pairs.map(|(c, k)| format!("x.{} = t.{}", quoted(k), quoted(c))).collect();
+    let (list, given, same, target) = (list.join(", "), given.join(" and "), same.join(" and "), &reference.target);
+    let sql = format!(
+        "select {list} from {} t where {given} and not exists (select 1 from {target} x where {same}) limit {SHOWN}",
+        table.name
+    );
+    let (mut found, column) = (Vec::new(), reference.columns.last().map_or("", String::as_str));
+    db.each_readable(Sql::new(sql).yields(names.iter().map(|n| kind(table, n))), |values| {
+        let row = row_of(table, &names, &values);
+        found.push(format!("{row}: the value of {column} can't be (it is that of no row of {target})"));
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}
+
+/// Rows of the table of migrations that are not those of the migrations.
+async fn migrations(db: &mut Db) -> Result<Vec<String>> {
+    let all = migrate::all(db.engine())?;
+    let mut found = Vec::new();
+    let sql = Sql::new("select version, name, checksum from schema_migrations order by version");
+    db.each_readable(sql.yields([Kind::Int, Kind::Text, Kind::Bytes]), |values| {
+        let version = values.first().and_then(Option::as_ref).and_then(Value::as_int).unwrap_or_default();
+        let Some(is) = all.iter().find(|m| m.version == version) else {
+            found.push(format!("table schema_migrations, row with version {version}: the value of version can't be"));
+            return Ok(());
+        };
+        let expected = [("name", Value::from(is.name.as_str())), ("checksum", Value::Bytes(is.checksum()))];
+        for ((column, expected), value) in expected.into_iter().zip(&values[1..]) {
+            if value.as_ref().is_some_and(|v| *v != expected) {
+                found.push(format!(
+                    "table schema_migrations, row with version {version}: the value of {column} can't be (it is not that of the migration)"
+                ));
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,13 +327,22 @@ mod tests {
             let tables = tables(engine).expect("tables");
             let names: Vec<&str> = tables.iter().map(|t| t.name.as_str()).collect();
             for (table, _) in crate::store::schema::tables() {
-                assert!(table == "schema_migrations" || names.contains(&table), "{table} in {names:?}");
+                assert!(names.contains(&table), "{table} in {names:?}");
             }
             let branches = tables.iter().find(|t| t.name == "branches").expect("branches");
             assert!(branches.columns.iter().any(|(c, _)| c == "manager_id"), "{branches:?}");
             let of = |c: &str| branches.checks.iter().filter(|(of, _)| of.as_deref() == Some(c)).count();
             assert_eq!([of("code"), of("created_at"), of("version")], [1, 1, 1], "{branches:?}");
+            let targets: Vec<&str> = branches.references.iter().map(|r| r.target.as_str()).collect();
+            for target in ["orgs", "actors", "branches", "users"] {
+                assert!(targets.contains(&target), "{target} in {:?}", branches.references);
+            }
             for table in &tables {
+                for r in &table.references {
+                    let target = tables.iter().find(|t| t.name == r.target).expect("a table");
+                    let has = |t: &Table, names: &[String]| names.iter().all(|n| t.columns.iter().any(|(c, _)| c == n));
+                    assert!(has(table, &r.columns) && has(target, &r.keys) && r.columns.len() == r.keys.len(), "{r:?}");
+                }
                 assert!(!table.key.is_empty(), "{table:?}");
                 for (column, ty) in &table.columns {
                     let is_time =

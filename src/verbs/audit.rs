@@ -204,7 +204,12 @@ pub async fn tail(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             let upto = i64::try_from(size(s.db().await?, Some(tree)).await?)?;
             let seen = read.insert(tree, upto).unwrap_or(0);
             if upto > seen {
-                let new = Search { tree: Some(tree), after: Some(seen), before: Some(upto + 1), ..wanted.clone() };
+                let new = Search {
+                    tree: Some(tree),
+                    after: Some(seen),
+                    before: Some(upto.saturating_add(1)),
+                    ..wanted.clone()
+                };
                 let mut entries = search(s.db().await?, &new).await?;
                 entries.reverse();
                 list.show(s, &entries).await?;

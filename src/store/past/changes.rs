@@ -347,7 +347,7 @@ async fn last_writes(
             if writes {
                 set_written(&mut written[i], row.time(4)?, row.int(5)?);
             } else {
-                next.push((i, seq - 1));
+                next.push((i, seq.saturating_sub(1)));
             }
         }
         open = next;

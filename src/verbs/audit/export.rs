@@ -53,7 +53,8 @@ pub async fn export(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::write(s, &told).await?;
     let stretches = stretches(s, &asked).await?;
     if s.dry_run {
-        let n: i64 = stretches.iter().map(|t| t.last - t.first + 1).sum();
+        let n: i64 =
+            stretches.iter().map(|t| t.last.saturating_sub(t.first).saturating_add(1)).fold(0, i64::saturating_add);
         s.ui.status(&format!("dry run: would export of {n} audit records; nothing was handed out"));
         return Ok(());
     }
@@ -87,7 +88,7 @@ async fn stretches(s: &mut Session<'_>, asked: &Search) -> Result<Vec<Stretch>> 
     let mut found = Vec::new();
     for tree in all {
         let first = match asked.since {
-            Some(since) => last_before(db, tree, since).await? + 1,
+            Some(since) => last_before(db, tree, since).await?.saturating_add(1),
             None => 1,
         };
         let last = match asked.until {
@@ -131,7 +132,8 @@ pub async fn stretch_lines(
 async fn lines(s: &mut Session<'_>, stretches: &[Stretch]) -> Result<()> {
     s.db().await?;
     let progress = s.ui.progress();
-    let total = stretches.iter().map(|t| u64::try_from(t.last - t.first + 1).unwrap_or(0)).sum();
+    let records = |t: &Stretch| u64::try_from(t.last.saturating_sub(t.first)).unwrap_or(0).saturating_add(1);
+    let total = stretches.iter().map(records).fold(0, u64::saturating_add);
     progress.part("writing", Some(total), "records");
     let Some(mut db) = s.take_db() else { return Ok(()) };
     let ui = &mut s.ui;
@@ -165,7 +167,7 @@ async fn pieces(
     let step = i64::try_from(PIECE)?;
     let mut after = stretch.first - 1;
     while after < stretch.last {
-        let before = (after + step).min(stretch.last) + 1;
+        let before = after.saturating_add(step).min(stretch.last).saturating_add(1);
         let some = Search {
             tree: Some(stretch.tree),
             after: Some(after),

@@ -74,7 +74,7 @@ async fn inclusion(s: &mut Session<'_>, m: &ArgMatches, seq: i64) -> Result<()> 
             (note, checkpoint)
         }
     };
-    let index = u64::try_from(seq - 1)?;
+    let index = u64::try_from(seq.saturating_sub(1))?;
     if checkpoint.size <= index {
         return Err(Problem::not_found(format!(
             "the checkpoint is of {} records, before record {seq}",

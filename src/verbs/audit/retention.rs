@@ -123,7 +123,7 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let mut out =
         GzEncoder::new(Hashed { into: io::BufWriter::new(file), hash: Sha256::new() }, Compression::default());
     let progress = s.ui.progress();
-    progress.part("writing", u64::try_from(last - first + 1).ok(), "records");
+    progress.part("writing", u64::try_from(last.saturating_sub(first)).ok(), "records");
     let mut lines = 0;
     let written = stretch_lines(s.db().await?, org, (first, last), |line| {
         lines += 1;
@@ -139,7 +139,7 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     // What will be relied on is what can be read back.
     io::Seek::rewind(&mut file).map_err(failed)?;
     let read = read_export(BufReader::new(file), &path, &[], &mut |_| {})?;
-    let expected = u64::try_from(last - first + 1)?;
+    let expected = u64::try_from(last.saturating_sub(first).saturating_add(1))?;
     if !read.verified.findings.is_empty() || read.verified.records != expected {
         return Err(Problem::integrity(format!("the archive {path} could not be read back as it was written"))
             .hint("nothing was taken out of the trail; look at the disk")
@@ -273,7 +273,7 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             continue;
         }
         match stripped.last_mut() {
-            Some((_, last)) if *last + 1 == *seq => *last = *seq,
+            Some((_, last)) if last.checked_add(1) == Some(*seq) => *last = *seq,
             _ => stripped.push((*seq, *seq)),
         }
     }

@@ -53,6 +53,33 @@ pub async fn write_and_show<V: Verb>(
     run(s, verb, Some(show)).await
 }
 
+/// Asks what a write to an organisation would ask, and refuses what it would refuse before it begins: for what is done
+/// outside the database first, and would be left there.
+pub async fn foresee(s: &mut Session<'_>, org: i32) -> Result<()> {
+    let is_dry = std::mem::replace(&mut s.dry_run, true);
+    let foreseen = write(s, &Nothing { org }).await;
+    s.dry_run = is_dry;
+    foreseen
+}
+
+/// Takes the locks, and writes nothing.
+#[derive(Debug, Serialize, serde::Deserialize)]
+struct Nothing {
+    org: i32,
+}
+
+impl Verb for Nothing {
+    type Output = ();
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![self.org]
+    }
+
+    async fn run(&self, _: &mut Tx<'_>, _: &Rules) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// As [`write`], on a database whose schema is still to be made: `init` and `db migrate`.
 pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
     run(s, verb, None::<fn(&mut Ui, &V::Output) -> Result<()>>).await

@@ -20,7 +20,10 @@ pub struct Event<'a> {
     pub origin: &'a str,
     pub org: &'a str,
     pub seq: i64,
+    /// No later than a correction of the clock behind it.
     pub at: DateTime<Utc>,
+    /// What the clock said.
+    pub recorded_at: DateTime<Utc>,
     pub action: &'a str,
     pub kind: &'a str,
     pub resource_id: String,
@@ -107,7 +110,7 @@ impl Event<'_> {
                 "correlation_uid": self.request_id,
                 "event_code": self.action,
                 "log_name": self.origin,
-                "original_time": rfc3339(self.at),
+                "original_time": rfc3339(self.recorded_at),
                 "tenant_uid": self.org,
             },
             "actor": {

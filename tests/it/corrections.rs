@@ -289,3 +289,137 @@ fn what_was_typed_must_still_be_the_time() {
         assert_eq!(p.audit_records(), before);
     });
 }
+
+fn keys(p: &Place, line: &str) -> Vec<String> {
+    p.column(line, "code")
+}
+
+/// A whole installation that began by a clock that was a hundred years ahead.
+#[test]
+fn what_began_in_the_future_is_corrected_from_its_first_record_on() {
+    both(|p| {
+        p.wait(CENTURY);
+        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+        p.run("branch create --code B1 --name One").ok();
+        p.wait(3600 - CENTURY);
+        p.run("branch create --code B2 --name Two").ok();
+        let said = p.run("audit correct-clock --now 2026-11-21T01:00:00Z");
+        assert!(said.err.contains("corrected the clock of SYSTEM: 2 records from 1 on"), "{}", said.err);
+        assert!(said.err.contains("corrected the clock of ACME: 3 records from 1 on"), "{}", said.err);
+        p.wait(3600);
+        p.run("org create --code BETA --name Beta").ok();
+        p.run("branch create --code B3 --name Three --org ACME").ok();
+        assert_eq!(keys(p, "branch list --sort code --as-of 2026-11-21T01:30:00Z"), ["B1", "B2"]);
+        assert_eq!(keys(p, "branch list --as-of 2026-11-21T00:30:00Z"), [""; 0]);
+        p.run("audit verify --deep").ok();
+        p.run("db check").ok();
+    });
+}
+
+/// What is asked is asked before anything is done, by `--dry-run` too, and a trail can be corrected by itself.
+#[test]
+fn trails_are_corrected_one_by_one_or_all() {
+    both_with_acme(|p| {
+        p.run("branch create --code B1 --name One").ok();
+        p.wait(CENTURY);
+        for line in [
+            "org create --code BETA --name Beta",
+            "branch create --code B2 --name Two",
+            "user create --name 'Asha Rao' --email a@x.example",
+        ] {
+            for how in ["", " --dry-run"] {
+                let err = p.run(&format!("{line}{how}")).fails(2);
+                assert!(err.contains("is the clock right?"), "{line}{how}: {err}");
+            }
+            p.run(&format!("{line} --dry-run --yes")).ok();
+        }
+        p.run("org create --code BETA --name Beta --yes").ok();
+        p.run("branch update B1 --city Goa --org ACME --yes").ok();
+        p.wait(3600 - CENTURY);
+        let said = p.run("audit correct-clock --now 2026-11-21T01:00:00Z --org ACME");
+        assert!(said.code == 0 && said.err.contains("corrected the clock of ACME: 1 record from"), "{}", said.err);
+        assert!(
+            !said.err.contains("of BETA") && said.err.contains("1 other trail is ahead of the clock too"),
+            "{}",
+            said.err
+        );
+        let said = p.run("audit correct-clock --now 2026-11-21T01:00:00Z --org ACME").err;
+        assert!(said.contains("the trail is not ahead of the clock; nothing was recorded"), "{said}");
+        assert_eq!(p.column("audit list --resource clock", "org"), ["ACME"]);
+        let said = p.run("audit correct-clock --now 2026-11-21T01:00:00Z").err;
+        assert!(said.contains("corrected the clock of BETA") && !said.contains("of ACME"), "{said}");
+        p.run("audit verify --deep").ok();
+    });
+}
+
+/// Checkpoints, erasures and archives across a correction.
+#[test]
+fn a_corrected_trail_is_signed_archived_and_erased_as_any_other() {
+    both_with_acme(|p| {
+        let public = p.run("audit keygen").ok();
+        let key = p.write("audit.pub", public);
+        p.run("branch create --code B1 --name One").ok();
+        p.wait(CENTURY);
+        p.run("user create --name 'Asha Rao' --email a@x.example --yes").ok();
+        p.run("branch update B1 --city Goa").ok();
+        let c = p.path("c.txt").display().to_string();
+        p.run(&format!("audit checkpoint --append {c}")).ok();
+        p.wait(3600 - CENTURY);
+        p.run("audit correct-clock --now 2026-11-21T01:00:00Z").ok();
+        p.wait(3600);
+        p.run("branch update B1 --city Pune").ok();
+        p.run(&format!("audit checkpoint --append {c}")).ok();
+        p.run(&format!("audit verify --deep --checkpoint {c} --key {key}")).ok();
+        let e = p.path("e.jsonl").display().to_string();
+        p.run(&format!("audit export {e}")).ok();
+        p.run(&format!("audit verify --file {e} --checkpoint {c} --key {key}")).ok();
+        let events = p.run("audit export -o ocsf --org ACME").ok();
+        let goa = events.lines().find(|l| l.contains("\"Goa\"")).expect("the event");
+        let goa: Json = serde_json::from_str(goa).expect("JSON");
+        assert_eq!(goa["time"].as_i64().map(|t| t / 60_000), Some(1_795_222_800 / 60), "{goa}");
+        assert!(goa["metadata"]["original_time"].as_str().is_some_and(|t| t.starts_with("2126-")), "{goa}");
+        // By what it counts as, one that a wrong clock made is old enough; what is asked is asked before the file is made.
+        p.wait(401 * 86_400);
+        let a = p.path("a.gz");
+        let archive = format!("audit archive --before 2026-11-22 --out {}", a.display());
+        assert!(p.run(&archive).fails(2).contains("is the clock right?"));
+        assert!(!a.exists());
+        p.run(&format!("{archive} --yes")).ok();
+        p.run("audit verify --deep").ok();
+        let said = p.run(&format!("audit verify --file {}", a.display()));
+        assert!(said.code == 0 && said.err.contains("corrects the clock: 2 records"), "{}", said.err);
+        assert!(p.run("audit verify").err.contains("corrects the clock: what was later as of"));
+        p.run("user delete a@x.example --yes").ok();
+        p.run("user purge a@x.example --yes").ok();
+        p.wait(401 * 86_400);
+        p.run("audit erase --subject a@x.example --yes").ok();
+        p.run("audit verify --deep").ok();
+        // To go back to before it is a change as any other.
+        p.run("branch update B1 --city Surat --yes").ok();
+        let n = int(p, "select max(seq) from audit_records where tree = 1");
+        p.run(&format!("audit revert {n} --org ACME")).ok();
+        assert_eq!(p.json("branch show B1")["city"], "Pune");
+        let clock = int(p, "select seq from audit_records where tree = 1 and kind = 'clock'");
+        p.run(&format!("audit revert {clock} --org ACME")).fails(2);
+    });
+}
+
+/// Of a table or a function that belongs to somebody else the guards are his.
+#[test]
+fn another_owner_is_named() {
+    let p = Place::new(Engine::Postgres);
+    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let role = unique("other");
+    let owner = crate::raw::text(&p, "select current_user::text");
+    p.sql(&format!("create role {role}")).expect("a role");
+    for (what, name) in
+        [("table branches", "relation branches"), ("function refuse_change()", "function refuse_change()")]
+    {
+        p.sql(&format!("alter {what} owner to {role}")).expect(what);
+        let said = p.run("db check");
+        assert!(said.code == 8 && said.out.contains(name), "{what}: {}", said.out);
+        p.sql(&format!("alter {what} owner to {owner}")).expect(what);
+    }
+    p.run("db check").ok();
+    p.sql(&format!("drop role {role}")).expect("gone");
+}

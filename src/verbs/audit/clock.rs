@@ -6,6 +6,7 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
+use super::verify::counted;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::time;
 use crate::crud::session::Session;
@@ -26,6 +27,8 @@ use crate::ui::format::report;
 pub struct CorrectClock {
     /// What the operator said the time is.
     pub now: DateTime<Utc>,
+    /// One trail; none: all that are ahead.
+    pub only: Option<i32>,
 }
 
 impl Verb for CorrectClock {
@@ -36,7 +39,8 @@ impl Verb for CorrectClock {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Corrected>> {
-        let trees: Vec<i32> = ahead_of(tx.db, self.now + CLOSE).await?.iter().map(|a| a.tree).collect();
+        let ahead = ahead_of(tx.db, self.now + CLOSE).await?.into_iter().map(|a| a.tree);
+        let trees: Vec<i32> = ahead.filter(|tree| self.only.is_none_or(|only| only == *tree)).collect();
         if trees.is_empty() {
             return Ok(Vec::new());
         }
@@ -111,19 +115,28 @@ async fn typed(s: &mut Session<'_>, m: &ArgMatches) -> Result<DateTime<Utc>> {
 pub async fn correct_clock(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let now = typed(s, m).await?;
-    let corrected = gate::write(s, &CorrectClock { now }).await?;
+    let only = s.org().await?;
+    let corrected = gate::write(s, &CorrectClock { now, only }).await?;
     let mut told = Vec::new();
     for Corrected { tree, last, first, records } in &corrected {
         let code = records::org_code(s.db().await?, *tree).await?;
         s.ui.status(&format!(
-            "corrected the clock of {code}: {records} records from {first} on, up to {}, count as made before now",
+            "corrected the clock of {code}: {} from {first} on, up to {}, counted as made before now",
+            counted(*records, "record", "records"),
             rfc3339(*last)
         ));
         told.push(json!({ "org": code, "first": first, "records": records, "last": rfc3339(*last) }));
     }
     report(&mut s.ui, &json!({ "corrected": told }))?;
+    let others = ahead_of(s.db().await?, now + CLOSE).await?.into_iter();
+    let others = others.filter(|a| only.is_some_and(|only| only != a.tree)).count();
+    if others > 0 {
+        let n = counted(others, "other trail is", "other trails are");
+        s.ui.warn(&format!("{n} ahead of the clock too: without --org all are corrected"));
+    }
     if corrected.is_empty() {
-        s.ui.status("no trail is ahead of the clock; nothing was recorded");
+        let which = if only.is_some() { "the trail is not" } else { "no trail is" };
+        s.ui.status(&format!("{which} ahead of the clock; nothing was recorded"));
     } else {
         s.log(Level::Warning, &format!("corrected the clock in {} trails", corrected.len()), Map::new());
     }

@@ -205,6 +205,7 @@ async fn events(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> R
                     org: &code,
                     seq: e.seq,
                     at: e.at,
+                    recorded_at: e.recorded_at,
                     action: &e.action,
                     kind: &e.kind,
                     resource_id: e.resource_id.to_string(),

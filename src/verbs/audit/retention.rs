@@ -119,6 +119,7 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         ));
         return Ok(());
     }
+    gate::foresee(s, org).await?;
     let (whole, file) = Whole::create(std::path::Path::new(&path)).map_err(failed)?;
     let mut out =
         GzEncoder::new(Hashed { into: io::BufWriter::new(file), hash: Sha256::new() }, Compression::default());

@@ -310,8 +310,9 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
     let (mut done, mut failed) = (0_u64, 0_u64);
     let format = session.ui.style.format;
     let is_told = is_for_programs(&session.ui);
-    let mut results = Vec::new();
+    let (mut results, mut refused) = (Vec::new(), Vec::new());
     for key in keys {
+        session.targets.clear();
         session.only_key = Some(key.clone());
         // One document for all keys, so what is given for each is taken up first.
         let given = if is_told { Some(Given::begin(&mut session.ui)) } else { None };
@@ -325,6 +326,9 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
             Err(e) => {
                 let problem = gate::in_words(session, e).downcast::<Problem>()?;
                 failed += 1;
+                if gate::is_recorded(session, problem.kind) {
+                    refused.append(&mut session.targets);
+                }
                 results.push(json!({ "key": key, "error": error_of(&problem) }));
                 session.ui.status(&format!("failed {}: {}", shorten(&key), problem.sentence));
             }
@@ -338,6 +342,11 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
             _ => format::report(&mut session.ui, &results.into())?,
         }
     }
+    if let Some(first) = refused.first() {
+        session.about = first.org;
+        session.refused = [("done", done), ("failed", failed)].map(|(k, n)| (k.into(), n.into())).into_iter().collect();
+    }
+    session.targets = refused;
     match failed {
         0 => Ok(()),
         _ => Err(Problem::new(Kind::Partial, format!("{failed} of {} could not be done", done + failed)).into()),

@@ -217,7 +217,23 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<
     if column.list.is_some() && !matches!(op, Op::Is | Op::IsNot) {
         return Err(Problem::usage(format!("{} is a list: compare with = or !=", column.name)).into());
     }
+    let is_order = matches!(op, Op::More | Op::AtLeast | Op::Less | Op::AtMost);
+    if is_order && (column.choices().is_some() || column.kind == Kind::Bool) {
+        return Err(Problem::usage(format!("{} has values without an order", column.name))
+            .hint("compare with = or !=")
+            .into());
+    }
+    if text.is_empty() && !matches!(op, Op::Is | Op::IsNot) {
+        return Err(Problem::usage(format!("the filter compares {} with nothing", column.name))
+            .hint(format!("'{}=' finds what has none", column.name))
+            .into());
+    }
     if matches!(op, Op::Contains | Op::ContainsNot) {
+        if let Some(words) = column.choices().filter(|words| !words.iter().any(|w| w.contains(&text.to_lowercase()))) {
+            return Err(Problem::usage(format!("no value of {} has '{}' in it", column.name, shorten(text)))
+                .hint(format!("{} is one of {}", column.name, words.join(", ")))
+                .into());
+        }
         if column.kind != Kind::Text {
             let hint = format!("{} is not text: compare with = != < >", column.name);
             return Err(Problem::usage(format!("'~' does not work on {}", column.name)).hint(hint).into());

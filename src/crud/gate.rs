@@ -181,18 +181,30 @@ async fn transact<V: Verb>(
     }
 }
 
+/// The status under which a command that ended so is recorded; none where it is not.
+fn status_of(s: &Session<'_>, kind: Kind) -> Option<Status> {
+    match kind {
+        Kind::Denied => Some(Status::Denied),
+        Kind::Interrupted | Kind::Terminated => Some(Status::Interrupted),
+        Kind::Conflict | Kind::Invalid | Kind::Integrity => Some(Status::Failed),
+        // Of many that were dealt with one by one, some were refused.
+        Kind::Partial if !s.targets.is_empty() => Some(Status::Failed),
+        _ => None,
+    }
+}
+
+/// Whether a refusal of this kind is recorded.
+pub fn is_recorded(s: &Session<'_>, kind: Kind) -> bool {
+    status_of(s, kind).is_some()
+}
+
 /// How long the record of an interrupted command may wait for its lock.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// Records that a writing command was refused, failed or was interrupted, in a transaction of its own
 /// (DOMAIN.md, section 5: exits 4, 5, 6, 8, 130 and 143; not usage errors and keys not found).
 pub async fn record_refusal(s: &mut Session<'_>, problem: &Problem) {
-    let status = match problem.kind {
-        Kind::Denied => Status::Denied,
-        Kind::Interrupted | Kind::Terminated => Status::Interrupted,
-        Kind::Conflict | Kind::Invalid | Kind::Integrity => Status::Failed,
-        _ => return,
-    };
+    let Some(status) = status_of(s, problem.kind) else { return };
     // What is not allowed is recorded whatever it is; of reads only that.
     if (!s.access.writes && status != Status::Denied) || s.dry_run {
         return;

@@ -371,6 +371,16 @@ fn time_of_any_year(
     zone.read(text).ok_or_else(wrong)
 }
 
+/// Refuses a span that ends before it begins: nothing could be in it.
+pub fn in_order(since: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>) -> Result<(), Problem> {
+    match (since, until) {
+        (Some(since), Some(until)) if until < since => {
+            Err(Problem::usage("--until is before --since").hint("write --since EARLIER --until LATER"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A time to come as people give it: RFC 3339, a date (its beginning), or `2h` or `7d` from now.
 pub fn time_to_come(text: &str, now: DateTime<Utc>, zone: Zone) -> Result<DateTime<Utc>, Problem> {
     let (given, _) = time(text, now, zone).map_err(|p| Problem {

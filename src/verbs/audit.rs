@@ -21,7 +21,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::crud::gate;
-use crate::crud::input::time;
+use crate::crud::input::{in_order, time};
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
 use crate::crud::trail::{Entries, Keys, all_called, with_keys};
@@ -53,6 +53,7 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
         text("since").map(|t| time(&t, now, zone)).transpose()?.map(|(start, _)| start),
         text("until").map(|t| time(&t, now, zone)).transpose()?.map(|(_, end)| end),
     );
+    in_order(since, until)?;
     if let Some(day) = text("on") {
         let (start, end) = time(&day, now, zone)?;
         if start == end {

@@ -112,6 +112,36 @@ fn a_reference_in_a_filter_is_named_as_in_create() {
 }
 
 #[test]
+fn a_comparison_that_nothing_can_meet_is_a_mistake() {
+    both_with_acme(|p| {
+        company(p);
+        for (list, sentence) in [
+            ("user list --filter 'status>active'", "status has values without an order"),
+            ("user list --filter 'gender<=male'", "gender has values without an order"),
+            ("user export --filter 'can_login>=no'", "can_login has values without an order"),
+            ("org list --filter 'type<startup'", "type has values without an order"),
+            ("user list --filter 'status~actve'", "no value of status has 'actve' in it"),
+            ("user list --filter 'gender!~mael'", "no value of gender has 'mael' in it"),
+            ("user list --filter 'created>'", "the filter compares created_at with nothing"),
+            ("user list --filter 'dob<'", "the filter compares dob with nothing"),
+            ("user list --filter 'name~'", "the filter compares name with nothing"),
+            ("user list --filter 'version>='", "the filter compares version with nothing"),
+            ("audit list --since 1h --until 2h", "--until is before --since"),
+            ("audit tail --since 2026-11-20 --until 2026-11-18", "--until is before --since"),
+            ("audit export --since 1h --until 2h -o csv", "--until is before --since"),
+            ("audit log list --since 1h --until 2h", "--until is before --since"),
+        ] {
+            let said = p.run(list).fails(2);
+            assert!(said.contains(sentence), "{list}: {said}");
+        }
+        assert_eq!(p.column("user list --filter status~ACT --sort name", "name"), ["Asha Rao", "Ravi Kumar"]);
+        assert_eq!(p.column("user list --filter gender= --sort name", "name"), ["Asha Rao", "Ravi Kumar"]);
+        p.run("audit list --since 2026-11-20 --until 2026-11-20").ok();
+        p.run("audit list --since 1h --until 1h").ok();
+    });
+}
+
+#[test]
 fn a_reference_in_the_past_is_the_record_then() {
     both_with_acme(|p| {
         company(p);

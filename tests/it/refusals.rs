@@ -79,6 +79,47 @@ fn a_refusal_about_several_names_those_that_were_found() {
     });
 }
 
+/// What is dealt with one by one is one record of those that were refused; the others have theirs.
+#[test]
+fn those_who_are_refused_among_many_are_one_record() {
+    both_with_acme(|p| {
+        company(p);
+        p.run("user create --name X --username x --email x@x.example").ok();
+        p.run("branch create --code B2 --name Two --manager x").ok();
+        let ids: Vec<Json> = ["asha", "x"].iter().map(|k| p.json(&format!("user show {k}"))["id"].clone()).collect();
+        for (line, stdin, done, failed) in [
+            ("user deactivate asha x nobody --keep-going", "", 0, 3),
+            ("user deactivate - --keep-going", "asha\nnobody\nx\nravi\n", 1, 3),
+            ("user delete asha x --keep-going --yes", "", 0, 2),
+        ] {
+            let before = p.audit_records();
+            p.run_with(line, stdin).fails(7);
+            assert_eq!(p.audit_records(), before + 1 + done, "{line}");
+            let told = last(p);
+            assert_eq!(told["action"], line.split(' ').nth(1).expect("a verb"), "{line}");
+            assert_eq!([&told["resource"], &told["status"]], ["user", "failed"], "{line}");
+            assert_eq!(told["payload"]["resource_ids"], Json::from(ids.clone()), "{line}");
+            assert_eq!([&told["payload"]["done"], &told["payload"]["failed"]], [done, failed], "{line}");
+            assert_eq!(told["payload"]["exit_code"], 7, "{line}");
+            p.run("user activate ravi").ok();
+            p.run("user move ravi --reports-to asha").ok();
+        }
+        // One alone stands in the header; keys that name nobody, and dry runs, are not recorded.
+        p.run("user block asha --reason x").ok();
+        let before = p.audit_records();
+        p.run("user invite asha --keep-going").fails(7);
+        p.run("user delete nobody nothing --keep-going --yes").fails(7);
+        p.run("user deactivate asha x --keep-going --dry-run").fails(7);
+        p.run("user move asha nobody --reports-to ravi --keep-going").fails(7);
+        assert_eq!(p.audit_records(), before + 2, "the invitation and the move");
+        for told in [last(p), p.json("audit list --org ACME --action update --status failed --limit 1")[0].clone()] {
+            let key = told["payload"]["key"].as_str().or_else(|| told["key"].as_str());
+            assert_eq!(key, Some("ASHA22"), "{told}");
+        }
+        p.run("audit verify --deep").ok();
+    });
+}
+
 /// All that is told of then and of now is the same as if nothing had been asked.
 #[test]
 fn a_refusal_is_no_effect() {

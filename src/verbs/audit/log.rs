@@ -10,7 +10,7 @@ use serde_json::{Map, json};
 use uuid::Uuid;
 
 use crate::crud::gate::{self, Verb};
-use crate::crud::input::time;
+use crate::crud::input::{in_order, time};
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
@@ -57,6 +57,7 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         // One more than is shown tells whether there is a next page.
         limit: limit.map(|n| n + 1),
     };
+    in_order(wanted.since, wanted.until)?;
     let mut found = system_log::list(s.db().await?, &wanted).await?;
     let is_more = limit.is_some_and(|n| found.len() as u64 > n);
     if let Some(limit) = limit {

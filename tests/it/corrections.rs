@@ -404,6 +404,45 @@ fn a_corrected_trail_is_signed_archived_and_erased_as_any_other() {
     });
 }
 
+/// What `db repair` wants to be told.
+fn name_of(p: &Place) -> String {
+    match p.engine {
+        Engine::Sqlite => "t.db".to_owned(),
+        Engine::Postgres => crate::raw::text(p, "select current_database()::text"),
+    }
+}
+
+/// Whoever moves the head of a corrected trail is found, and the repair knows what time it had; of a forged correction the
+/// records prove nothing.
+#[test]
+fn the_head_of_a_corrected_trail_is_repaired() {
+    both_with_acme(|p| {
+        let first = ahead(p);
+        p.run("audit correct-clock --now 2026-11-21T01:00:00Z").ok();
+        let before = last(p);
+        let name = name_of(p);
+        disarm(p);
+        let far = on(p, "253402300799999999", "'9999-12-31'");
+        p.sql(&format!("update audit_heads set at = {far} where tree = 1")).expect("planted");
+        p.run("audit verify").fails(8);
+        p.run(&format!("db repair --name {name}")).ok();
+        // The repair is recorded behind it, at the time that it is.
+        assert!(last(p) - before < TimeDelta::minutes(1), "{}", last(p));
+        assert_eq!(p.run("db repair").ok(), "");
+        assert_eq!(p.run(&format!("db repair --name {name}")).ok(), "");
+        p.run("audit verify --deep").ok();
+        let q = Place::new(p.engine);
+        q.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+        ahead(&q);
+        let n = int(&q, "select size from audit_heads where tree = 1");
+        let at = day("2026-02-01T00:00:00Z");
+        q.sql(&forged(&q, at, &says(at, last(&q), first, n - first + 1), "success")).expect("planted");
+        let name = name_of(&q);
+        let said = q.run(&format!("db repair --name {name}"));
+        assert!(said.fails(8).contains("is not repaired"), "a forged correction proves nothing");
+    });
+}
+
 /// Of a table or a function that belongs to somebody else the guards are his.
 #[test]
 fn another_owner_is_named() {

@@ -106,7 +106,15 @@ fn a_note_with_another_first_line_is_not_passed_over() {
         let good = p.read("c.txt");
         let first = good.lines().find(|l| l.starts_with("orgctl/") && l.ends_with("/1")).expect("the note of ACME");
         let foreign = "orgctl/00000000-0000-7000-8000-000000000000/1".to_owned();
-        for other in [foreign, first.replace("/1", "/9"), format!("{first}x"), "another.example/log".to_owned()] {
+        for other in [
+            foreign,
+            first.replace("/1", "/9"),
+            format!("{first}x"),
+            format!(" {first}"),
+            "another.example/log".to_owned(),
+            String::new(),
+            format!("{first}\n{first}"),
+        ] {
             let bad = p.write("bad.txt", good.replacen(&format!("{first}\n"), &format!("{other}\n"), 1));
             for verify in [
                 format!("audit verify --checkpoint {bad}"),

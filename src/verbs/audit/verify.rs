@@ -35,9 +35,10 @@ pub fn checkpoints_in(path: &str, keys: &[Verifier], ours: impl Fn(&str) -> bool
     let in_file = |p: Problem| Problem { sentence: format!("{path}: {}", p.sentence), ..p };
     let mut found = Vec::new();
     for note in Note::parse_all(&text).map_err(in_file)? {
-        let checkpoint = Checkpoint::parse(&note.text).map_err(in_file)?;
-        // Also of what seems to be another's: with a changed first line a note of ours would be passed over.
+        // Also of what seems to be another's: with a changed first line a note of ours would be passed over. And before it is
+        // read: a line that was changed until it can't be is a change all the same.
         let is_signed = !note.signed_by(keys).map_err(in_file)?.is_empty();
+        let checkpoint = Checkpoint::parse(&note.text).map_err(in_file)?;
         if !ours(&checkpoint.origin) {
             continue;
         }

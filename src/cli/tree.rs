@@ -572,14 +572,11 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
                     .default_value("deactivate")
                     .requires("sync"),
             )
-            .arg(
-                text(
-                    "max-leavers",
-                    "N",
-                    "Most who may leave at once: 25, or 10% (default: the setting feed.max_leavers_percent)",
-                )
-                .requires("sync"),
-            )
+            .arg(text(
+                "max-leavers",
+                "N",
+                "Most who may leave or lose their access at once: 25, or 10% (default: the setting feed.max_leavers_percent)",
+            ))
             .arg(
                 text("reassign-to", "KEY", "Let what leavers lead, and who reports to them, go to this one")
                     .conflicts_with("orphan"),
@@ -589,9 +586,10 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
         _ => c,
     };
     let c = match (desc.noun, refers_to_places(desc)) {
-        ("user", _) => {
-            c.arg(switch("force", "With --sync, let any number leave; put people also where nobody works any more"))
-        }
+        ("user", _) => c.arg(switch(
+            "force",
+            "Let any number leave or lose their access; put people also where nobody works any more",
+        )),
         (_, true) => c.arg(force()),
         _ => c,
     };

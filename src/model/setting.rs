@@ -313,7 +313,7 @@ settings! {
         INSTALLATION;
     /// How far behind this machine's clock the last record may be before a command asks whether the clock is right
     CLOCK_MAX_JUMP: u32 = "clock.max_jump", Security, Rule::Whole(Range::of(1, 36_500, "days")), "400", INSTALLATION;
-    /// Share of an organisation's users that one HR feed may take away; beyond it nothing is loaded
+    /// Share of an organisation's users whose access one file may take away; beyond it nothing is loaded
     FEED_MAX_LEAVERS_PERCENT: u32 = "feed.max_leavers_percent", Feed, Rule::Percent, "10", EVERYWHERE;
 }
 

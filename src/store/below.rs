@@ -6,8 +6,8 @@
 
 use std::ops::Deref;
 
-use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, ffi};
 use sqlx::sqlite::LockedSqliteHandle;
 use sqlx::{Connection as _, SqliteConnection};
 
@@ -50,6 +50,19 @@ impl Below<'_> {
             Ok(text.map(|text| folded(&text, without_marks)))
         });
         made.map_err(|e| sqlx::Error::Protocol(e.to_string()))
+    }
+}
+
+impl Below<'_> {
+    /// Whether all references lead somewhere, also those that are asked only at the end of the transaction.
+    pub fn references_hold(&self) -> bool {
+        let (mut waiting, mut most) = (0, 0);
+        // SAFETY: the handle is open while the view lives, and the two numbers outlive the call.
+        let failed = unsafe {
+            let handle = self.connection.handle();
+            ffi::sqlite3_db_status(handle, ffi::SQLITE_DBSTATUS_DEFERRED_FKS, &raw mut waiting, &raw mut most, 0)
+        };
+        failed == 0 && waiting == 0
     }
 }
 

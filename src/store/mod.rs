@@ -19,6 +19,7 @@ pub mod held;
 pub mod hold;
 mod inet;
 pub mod invariants;
+pub mod late;
 pub mod load;
 pub mod location;
 pub mod migrate;

@@ -77,19 +77,24 @@ impl Tx<'_> {
     /// The own branch is no further one.
     async fn add_branches(&mut self, user: &Record, branches: &[Uuid]) -> Result<()> {
         let own = user.get("branch_id").as_uuid();
-        let sql =
-            "insert into user_branches (org_id, user_id, branch_id, created_at, created_by) values ($1, $2, $3, $4, $5)
-                   on conflict do nothing";
         let had = further_ids(self.db, user).await?;
         for branch in branches.iter().filter(|b| Some(**b) != own) {
             if !had.contains(branch) {
                 self.refers_to(Branch::DESCRIPTOR, *branch, user, "branches");
             }
-            let args = [user.meta.org_id.into(), user.meta.id.into(), Value::from(*branch), self.at().into()];
-            let by = self.actor().await?;
-            self.db.execute(Sql::new(sql).with(args).with([by.into()])).await?;
+            self.put_branch(user.meta.org_id, user.meta.id, *branch).await?;
         }
         Ok(())
+    }
+
+    /// Writes one further branch, and no record of it.
+    pub(super) async fn put_branch(&mut self, org: i32, user: Uuid, branch: Uuid) -> Result<()> {
+        let sql =
+            "insert into user_branches (org_id, user_id, branch_id, created_at, created_by) values ($1, $2, $3, $4, $5)
+                   on conflict do nothing";
+        let by = self.actor().await?;
+        let args = [org.into(), user.into(), Value::from(branch), self.at().into(), by.into()];
+        self.db.execute(Sql::new(sql).with(args)).await.map(drop)
     }
 
     async fn drop_branches(&mut self, user: &Record, which: &str, branches: &[Uuid]) -> Result<()> {

@@ -205,6 +205,14 @@ pub async fn flush_cache(conn: &mut SqliteConnection, location: &Location) -> Re
     Below::sqlx(conn).await?.cache_flush().map_err(|e| bulk_problem(e, location))
 }
 
+/// Refuses what a commit would refuse because something refers to nothing.
+pub async fn check_references(conn: &mut SqliteConnection) -> Result<()> {
+    match Below::sqlx(conn).await?.references_hold() {
+        true => Ok(()),
+        false => Err(constraint(787, "FOREIGN KEY constraint failed")),
+    }
+}
+
 /// Holds rows against the records that they stand for. A file that was imported before mostly has its rows in the order
 /// of the table: then the next row of the table is the one looked for, and none needs to be looked up.
 pub async fn hold(

@@ -277,6 +277,16 @@ impl Stage {
         Ok((absent, there))
     }
 
+    /// How many records are in use.
+    pub async fn in_use(&self, db: &mut Db) -> Result<u64> {
+        let mut sql = Sql::new(format!(
+            "select count(*) from {} t where t.is_active and t.deleted_at is null and t.org_id = ",
+            self.desc.table
+        ));
+        sql.bind(self.org.unwrap_or(0));
+        Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)
+    }
+
     /// Live records with a text in a field that a row stands for. To be asked before anything is written.
     pub async fn present(&self, db: &mut Db, column: &str, text: &str) -> Result<Vec<Uuid>> {
         let place = db.place_of_row(super::search::row_number(self.desc));

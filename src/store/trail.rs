@@ -291,6 +291,23 @@ async fn actors(db: &mut Db, actor: &str) -> Result<Vec<i64>> {
     db.all(sql.yields([Kind::Int])).await?.iter().map(|r| r.int(0)).collect()
 }
 
+/// Whether a record's history tells that a field of it once was another record.
+pub async fn had(db: &mut Db, tree: i32, id: Uuid, column: &str, whom: Uuid) -> Result<bool> {
+    let sql = Sql::new(
+        "select payload from audit_records where tree = $1 and resource_id = $2 and payload is not null order by seq desc",
+    );
+    let (mut had, whom) = (false, whom.to_string());
+    db.each(sql.with([tree.into(), id.into()]).yields([Kind::Text]), |row| {
+        if !had {
+            let payload: Json = serde_json::from_str(row.text(0)?)?;
+            had = payload["old"][column].as_str() == Some(whom.as_str());
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(had)
+}
+
 /// One record, by its number.
 pub async fn numbered(db: &mut Db, tree: i32, seq: i64) -> Result<Option<Entry>> {
     let wanted = Search { tree: Some(tree), before: Some(seq.saturating_add(1)), limit: Some(1), ..Search::default() };

@@ -1,6 +1,6 @@
 //! The one write path: rows and their audit records in the same transaction.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -9,8 +9,9 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::chain::Chain;
-use super::db::Db;
+use super::db::{Conn, Db};
 use super::invariants::Touched;
+use super::late::LateRules;
 use super::load::Loader;
 use super::location::{Engine, Location};
 use super::sql::{Row, Sql, quoted};
@@ -116,6 +117,12 @@ pub struct Finished {
     pub words: String,
     /// What [`Chain::append`] made.
     pub audit: Vec<Value>,
+}
+
+impl Finished {
+    pub fn id(&self) -> Uuid {
+        self.stored[1].as_uuid().unwrap_or_default()
+    }
 }
 
 /// What [`Tx::savepoint`] remembers.
@@ -1034,22 +1041,20 @@ impl<'a> Tx<'a> {
         self.heads.clone_from(&savepoint.heads);
     }
 
-    /// Writes new rows, without their audit records, to find those that the database refuses: halves of what is refused
-    /// are tried again, down to the row. To be undone by [`Tx::roll_back_to`].
-    pub async fn probe(&mut self, loaders: &mut Loaders, rows: Vec<Finished>) -> Result<Vec<(Uuid, Problem)>> {
+    /// Writes new rows with what goes with each, but without their audit records, to find those that the database
+    /// refuses: halves of what is refused are tried again, down to the row. To be undone by [`Tx::roll_back_to`].
+    pub async fn probe(
+        &mut self,
+        loaders: &mut Loaders,
+        rows: Vec<Finished>,
+        listed: &HashMap<Uuid, Vec<Uuid>>,
+        late: &LateRules,
+    ) -> Result<Vec<(Finished, Problem)>> {
         let mut refused = Vec::new();
         let mut waiting = vec![rows];
         while let Some(mut some) = waiting.pop() {
             self.db.script("SAVEPOINT probe".into()).await?;
-            let mut written: Vec<Vec<Value>> = some.iter().map(|row| row.stored.clone()).collect();
-            if self.db.is_postgres() && loaders.words.is_some() {
-                written.iter_mut().zip(&some).for_each(|(stored, row)| stored.push(row.words.as_str().into()));
-            }
-            let done = match loaders.rows.gather(self.db, &written).await {
-                Ok(_) => loaders.rows.flush(self.db).await,
-                Err(e) => Err(e),
-            };
-            let Err(e) = done else {
+            let Err(e) = self.try_rows(loaders, &some, listed, late).await else {
                 self.db.script("RELEASE SAVEPOINT probe".into()).await?;
                 continue;
             };
@@ -1058,15 +1063,41 @@ impl<'a> Tx<'a> {
                 return Err(problem.into());
             }
             self.db.script("ROLLBACK TO SAVEPOINT probe; RELEASE SAVEPOINT probe".into()).await?;
-            match some.as_slice() {
-                [only] => refused.push((only.stored[1].as_uuid().unwrap_or_default(), problem)),
-                _ => {
-                    let half = some.split_off(some.len() / 2);
+            match some.len() {
+                1 => refused.extend(some.pop().map(|only| (only, problem))),
+                n => {
+                    let half = some.split_off(n / 2);
                     waiting.extend([half, some]);
                 }
             }
         }
         Ok(refused)
+    }
+
+    async fn try_rows(
+        &mut self,
+        loaders: &mut Loaders,
+        rows: &[Finished],
+        listed: &HashMap<Uuid, Vec<Uuid>>,
+        late: &LateRules,
+    ) -> Result<()> {
+        let mut written: Vec<Vec<Value>> = rows.iter().map(|row| row.stored.clone()).collect();
+        if self.db.is_postgres() && loaders.words.is_some() {
+            written.iter_mut().zip(rows).for_each(|(stored, row)| stored.push(row.words.as_str().into()));
+        }
+        loaders.rows.gather(self.db, &written).await?;
+        loaders.rows.flush(self.db).await?;
+        if let Some(loader) = &mut loaders.beside {
+            let beside: Vec<Vec<Value>> = rows.iter().filter_map(|row| row.beside.clone()).collect();
+            loader.gather(self.db, &beside).await?;
+            loader.flush(self.db).await?;
+        }
+        for row in rows {
+            for branch in listed.get(&row.id()).into_iter().flatten() {
+                self.put_branch(loaders.org, row.id(), *branch).await?;
+            }
+        }
+        late.check(self.db).await
     }
 
     /// The canonical text of what all records of this transaction have in common.
@@ -1156,6 +1187,9 @@ impl<'a> Tx<'a> {
             // What a commit would refuse, a dry run refuses too; behind the heads, which must have caught up with their
             // records by then.
             self.db.script("SET CONSTRAINTS ALL IMMEDIATE".into()).await?;
+        }
+        if let (Conn::Sqlite(c), _) = self.db.split() {
+            sqlite::check_references(c).await?;
         }
         Ok(())
     }

@@ -68,7 +68,7 @@ fn a_file_is_loaded_and_reported() {
         assert_eq!(
             made,
             json!({
-                "read": 3, "created": 1, "updated": 0, "unchanged": 0, "skipped": 0, "rejected": 2, "written": true, "possible_phones": 0, "blanked": {},
+                "read": 3, "created": 1, "updated": 0, "unchanged": 0, "skipped": 0, "rejected": 2, "written": true, "possible_phones": 0, "names_leaver": 0, "blanked": {},
                 "rejects": [
                     {"line": 2, "column": "phone", "code": "invalid",
                      "reason": "phone must be a phone number like +91 22 2345 6789; '12' can't be one"},

@@ -69,4 +69,5 @@ mod trail;
 mod unproven;
 mod unused;
 mod values;
+mod who_left;
 mod wrong_clock;

@@ -16,8 +16,9 @@ use crate::model::audit::Action;
 use crate::model::problem::Problem;
 use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Record};
-use crate::model::scalar::{Rules, shorten};
+use crate::model::scalar::{Noun, Rules, shorten};
 use crate::model::setting::{self, Settings};
+use crate::model::user::User;
 use crate::model::value::{Kind, Value};
 use crate::store::held::Given;
 use crate::store::records::{self, Life};
@@ -43,7 +44,7 @@ fn values(ids: &[Uuid]) -> Vec<Value> {
 
 /// How many may leave at once: half a file must not fire half the company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Most {
+enum Most {
     Percent(u32),
     Users(u64),
     /// As the setting says.
@@ -107,8 +108,6 @@ pub struct Feed {
     /// Whom the file is the truth about; none: all users.
     pub scope: Option<About>,
     pub leavers: Leavers,
-    pub most: Most,
-    pub force: bool,
 }
 
 /// What a feed came to, besides what any import tells: how many left, and the first of all, as they are called.
@@ -121,6 +120,69 @@ pub struct Came {
     /// With the fields that changed.
     pub movers: Vec<String>,
     pub leavers: Vec<String>,
+}
+
+/// What stops a file that takes away the access of too many, by not naming them or by what it says of them.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Brake {
+    most: Most,
+    force: bool,
+}
+
+impl Brake {
+    /// What the flags say; none where the kind has no access to lose.
+    pub fn of(desc: &Descriptor, m: &ArgMatches) -> Result<Option<Brake>> {
+        if desc.noun != User::NOUN {
+            return Ok(None);
+        }
+        let most = m.get_one::<String>("max-leavers").map_or(Ok(Most::Setting), |t| Most::parse(t))?;
+        Ok(Some(Brake { most, force: m.get_flag("force") }))
+    }
+
+    /// How many may lose their access by a file that is not the whole truth. To be asked before anything is written.
+    pub async fn leaving(&self, tx: &mut Tx<'_>, stage: &Stage, settings: &Settings) -> Result<Leaving> {
+        let users = stage.in_use(tx.db).await?;
+        Ok(Leaving { most: self.most.of(users, settings)?, users, absent: Vec::new() })
+    }
+
+    async fn hold(&self, tx: &mut Tx<'_>, stage: &Stage, leaving: &Leaving, who: &[Uuid], lose: &str) -> Result<()> {
+        let (n, Leaving { most, users, .. }) = (who.len() as u64, leaving);
+        if n <= *most || self.force {
+            return Ok(());
+        }
+        let mut names = names(tx, stage.desc(), stage.org(), &who[..who.len().min(TOLD)]).await?;
+        if who.len() > TOLD {
+            names.push("...".into());
+        }
+        Err(Problem::conflict(format!(
+            "{n} of {users} users {lose}, and at most {most} may leave at once: {}",
+            names.join(", ")
+        ))
+        .hint("is the file complete? --dry-run --force shows all that would happen")
+        .hint("--max-leavers 25% lets more leave, --force any number; the setting is feed.max_leavers_percent")
+        .into())
+    }
+
+    /// Once all rows are written: those whose access rows take away count, and those whom a feed does not name, each once.
+    pub async fn hold_all(
+        &self,
+        tx: &mut Tx<'_>,
+        stage: &Stage,
+        leaving: &Leaving,
+        feed: Option<&Feed>,
+        losing: &[Uuid],
+    ) -> Result<()> {
+        if losing.is_empty() {
+            return Ok(());
+        }
+        let mut who: BTreeSet<Uuid> = losing.iter().copied().collect();
+        let mut lose = "lose their access by the file";
+        if feed.is_some_and(|f| f.leavers != Leavers::Report) && !leaving.absent.is_empty() {
+            who.extend(&leaving.absent);
+            lose = "are not in the file or lose their access by it";
+        }
+        self.hold(tx, stage, leaving, &who.into_iter().collect::<Vec<_>>(), lose).await
+    }
 }
 
 /// Who seems to have left, of how many, and how many may at once.
@@ -165,8 +227,6 @@ impl Feed {
                 Some("report") => Leavers::Report,
                 _ => Leavers::Deactivate,
             },
-            most: text("max-leavers").map_or(Ok(Most::Setting), |t| Most::parse(&t))?,
-            force: flag("force"),
         }))
     }
 
@@ -186,7 +246,14 @@ impl Feed {
     }
 
     /// The users about whom the file is the truth and who are not in it. To be asked before anything is written.
-    pub async fn absent(&self, tx: &mut Tx<'_>, stage: &Stage, settings: &Settings, mode: Mode) -> Result<Leaving> {
+    pub async fn absent(
+        &self,
+        tx: &mut Tx<'_>,
+        stage: &Stage,
+        settings: &Settings,
+        mode: Mode,
+        brake: &Brake,
+    ) -> Result<Leaving> {
         let scope = self.scope.as_ref().map(|about| (about.column.as_str(), about.id));
         let (mut absent, users) = stage.absent(tx.db, scope).await?;
         if self.leavers == Leavers::Block {
@@ -206,51 +273,11 @@ impl Feed {
                 .hint("choose somebody who stays")
                 .into());
         }
-        let leaving = Leaving { most: self.most.of(users, settings)?, users, absent };
+        let leaving = Leaving { most: brake.most.of(users, settings)?, users, absent };
         if self.leavers != Leavers::Report {
-            self.brake(tx, stage, &leaving, &leaving.absent, "are not in the file").await?;
+            brake.hold(tx, stage, &leaving, &leaving.absent, "are not in the file").await?;
         }
         Ok(leaving)
-    }
-
-    /// Stops a feed that takes away the access of too many: by not naming them, or by what it says of them.
-    pub async fn brake(
-        &self,
-        tx: &mut Tx<'_>,
-        stage: &Stage,
-        leaving: &Leaving,
-        who: &[Uuid],
-        lose: &str,
-    ) -> Result<()> {
-        let (n, Leaving { most, users, .. }) = (who.len() as u64, leaving);
-        if n <= *most || self.force {
-            return Ok(());
-        }
-        let mut names = names(tx, stage.desc(), stage.org(), &who[..who.len().min(TOLD)]).await?;
-        if who.len() > TOLD {
-            names.push("...".into());
-        }
-        Err(Problem::conflict(format!(
-            "{n} of {users} users {lose}, and at most {most} may leave at once: {}",
-            names.join(", ")
-        ))
-        .hint("is the file complete? --dry-run --force shows all that would happen")
-        .hint("--max-leavers 25% lets more leave, --force any number; the setting is feed.max_leavers_percent")
-        .into())
-    }
-
-    /// As [`Feed::brake`], once all rows are written: those whose access rows take away count too, each once.
-    pub async fn brake_all(&self, tx: &mut Tx<'_>, stage: &Stage, leaving: &Leaving, losing: &[Uuid]) -> Result<()> {
-        if losing.is_empty() {
-            return Ok(());
-        }
-        let mut who: BTreeSet<Uuid> = losing.iter().copied().collect();
-        let mut lose = "lose their access by the file";
-        if self.leavers != Leavers::Report && !leaving.absent.is_empty() {
-            who.extend(&leaving.absent);
-            lose = "are not in the file or lose their access by it";
-        }
-        self.brake(tx, stage, leaving, &who.into_iter().collect::<Vec<_>>(), lose).await
     }
 
     /// Lets those in again whom an earlier feed shut out and who are in the file now. How many.

@@ -1,21 +1,23 @@
 //! Rows that name somebody who has left: by a file that is the whole truth or by a row of his or her own. What became of
-//! whom they led was said when they left, and is said again by the same flags, so that the same file changes nothing.
+//! whom they led was said when they left, and is said again by the same flags, so that the same file changes nothing. A
+//! file about branches, departments or some of the people knows of that only by the history: who had somebody that has
+//! left, and has another since or nobody, keeps that.
 
 use std::collections::HashSet;
 
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::Import;
 use super::feed::Leavers;
+use super::{Import, OnConflict};
 use crate::crud::remove::Mode;
 use crate::model::problem::Kind as ProblemKind;
 use crate::model::resource::{Field, Resource};
 use crate::model::scalar::{Noun, shorten};
 use crate::model::user::User;
-use crate::store::records;
 use crate::store::stage::{Named, Reject, Stage};
 use crate::store::tx::Tx;
+use crate::store::{records, trail};
 
 /// What is read where a row names somebody who is out of use.
 enum Meant {
@@ -38,7 +40,7 @@ impl Import {
             if reference.target.noun != User::NOUN {
                 continue;
             }
-            if self.feed.is_some() {
+            if self.feed.is_some() || self.on_conflict == OnConflict::Update {
                 stage.find_deleted(tx.db, i).await?;
             }
             let mut last = 0;
@@ -55,13 +57,17 @@ impl Import {
                             rows.insert(named.number);
                             instead.push((named.number, id));
                         }
-                        Meant::Rejected(reason) => rejects.push(Reject {
-                            number: named.number,
-                            line: named.line,
-                            column: Some(reference.field.name().to_owned()),
-                            code: ProblemKind::Conflict.word(),
-                            reason,
-                        }),
+                        Meant::Rejected(reason) => {
+                            let is_unknown = self.feed.is_none() && named.is_deleted;
+                            let kind = if is_unknown { ProblemKind::NotFound } else { ProblemKind::Conflict };
+                            rejects.push(Reject {
+                                number: named.number,
+                                line: named.line,
+                                column: Some(reference.field.name().to_owned()),
+                                code: kind.word(),
+                                reason,
+                            });
+                        }
                     }
                 }
                 stage.refer_instead(tx.db, i, &instead).await?;
@@ -82,9 +88,15 @@ impl Import {
             return Ok(Meant::AsSaid);
         }
         let (word, name) = (shorten(&named.word), field.name());
-        let not_in_use = format!("user {word} is not in use, and can't be the {name}");
-        // Whom the file does not tell of, only a feed says to have left.
-        if self.feed.is_none() && !named.is_in_file {
+        let not_in_use = match named.is_deleted {
+            true => format!("user {word} does not exist"),
+            false => format!("user {word} is not in use, and can't be the {name}"),
+        };
+        // Whom the file does not tell of, only a feed says to have left; or the record's own history.
+        let was_released = self.feed.is_none()
+            && !named.is_new
+            && trail::had(tx.db, self.org.unwrap_or_default(), named.id, field.column, named.whom).await?;
+        if self.feed.is_none() && !named.is_in_file && !was_released {
             return Ok(Meant::Rejected(not_in_use));
         }
         // Who is out of use too may go on pointing at whom he or she served, as long as that one is there.
@@ -97,7 +109,7 @@ impl Import {
                 Ok(Meant::Instead(self.above(tx, field, named.whom, other).await?))
             }
             Mode::Reassign(other) => Ok(Meant::Instead(Some(other))),
-            Mode::Protect | Mode::Cascade if self.feed.is_none() => Ok(Meant::Rejected(not_in_use)),
+            Mode::Protect | Mode::Cascade if self.feed.is_none() && !was_released => Ok(Meant::Rejected(not_in_use)),
             Mode::Protect | Mode::Cascade if named.is_new => Ok(Meant::Rejected(format!(
                 "user {word} has left, and can't be the {name}; --reassign-to or --orphan says who is meant"
             ))),

@@ -39,9 +39,10 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use self::csv_reader::What;
-use self::feed::{Came, Feed, Leavers, Leaving, SHOWN as SHOWN_OF_FEED};
+use self::feed::{Brake, Came, Feed, Leavers, Leaving, SHOWN as SHOWN_OF_FEED};
 use self::mapping::{CredentialColumn, ListColumn, Mapping, constants, map_columns};
 use self::passwords::{reset_passwords, used_before};
+use self::probe::Trial;
 use self::report::tell;
 use self::rows::{GivenCredential, Making, Order, Parsed, Plan, without_reference};
 use self::source::{MOST, MOST_OF_DEVICE, PASS_OVER, Rows, Source, Spool, unreadable};
@@ -103,6 +104,8 @@ pub struct Import {
     pub reset_passwords: bool,
     /// The file is the whole truth about who is there.
     pub feed: Option<Feed>,
+    /// How many may lose their access by it.
+    pub brake: Option<Brake>,
     /// What becomes of those whom users lead that leave or are taken out of use.
     pub mode: Mode,
     /// Departments and branches that rows refer to are made where they are not there.
@@ -133,7 +136,7 @@ pub struct Report {
     pub feed: Option<Came>,
     /// Whom rows take out of use.
     leaving: Vec<Record>,
-    /// Whose access a feed's rows take away.
+    /// Whose access rows take away.
     losing: Vec<Uuid>,
     /// Rows that name somebody who has left: they are read otherwise.
     pub names_leaver: u64,
@@ -365,7 +368,7 @@ impl Import {
         let mut meta = blank(tx, plan.desc, org, uuid::Uuid::nil(), &plan.rules)?.meta;
         meta.created_by = tx.actor().await?;
         meta.updated_by = meta.created_by;
-        let making = Making { meta, chain: tx.lend_chain(org).await?, is_trial: false };
+        let making = Making { meta, chain: tx.lend_chain(org).await?, trial: None };
         let worker = {
             let plan = Arc::clone(plan);
             spawn_blocking(move || rows::make_all(&plan, making, &mut verdicts, &made))
@@ -416,7 +419,7 @@ impl Import {
         stage: &Stage,
         are_new: bool,
         report: &mut Report,
-        mut refused: Option<&mut Vec<(u64, Problem)>>,
+        mut trial: Option<&mut Trial<'_>>,
     ) -> Result<()> {
         let total = stage.good(tx.db, are_new).await?;
         if total == 0 {
@@ -443,26 +446,26 @@ impl Import {
             let mut resets = Vec::new();
             for row in rows {
                 let number = row.0.number;
-                let Some(refused) = refused.as_deref_mut() else {
+                let Some(trial) = trial.as_deref_mut() else {
                     self.write_row(tx, plan, stage, report, &there, row, &mut resets).await?;
                     continue;
                 };
                 let savepoint = tx.savepoint().await?;
-                let written = match self.write_row(tx, plan, stage, report, &there, row, &mut resets).await {
-                    Ok(()) => tx.flush().await,
-                    Err(e) => Err(e),
+                let written = async {
+                    self.write_row(tx, plan, stage, report, &there, row, &mut resets).await?;
+                    reset_passwords(tx, plan, std::mem::take(&mut resets), report).await?;
+                    tx.flush().await?;
+                    trial.late.check(tx.db).await
                 };
-                match written {
+                match written.await {
                     Ok(()) => tx.release(savepoint).await?,
                     Err(e) if probe::is_about_a_row(&e) => {
+                        resets.clear();
                         tx.roll_back_to(savepoint).await?;
-                        refused.push((number, e.downcast::<Problem>()?));
+                        trial.refused.push((number, e.downcast::<Problem>()?));
                     }
                     Err(e) => return Err(e),
                 }
-            }
-            if refused.is_some() {
-                resets.clear();
             }
             reset_passwords(tx, plan, resets, report).await?;
             self.progress.set(done);
@@ -513,7 +516,7 @@ impl Import {
         let action = action_of(before, &after);
         let changed = tx.update(before, after, action).await?;
         let now = changed.as_ref().unwrap_or(before);
-        if self.feed.is_some() && feed::loses_access(before, now, tx.at()) {
+        if self.brake.is_some() && feed::loses_access(before, now, tx.at()) {
             report.losing.push(before.meta.id);
         }
         let has_list = plan.list.is_some() && lists::fill(tx, stage, now, verdict.number).await?;
@@ -573,9 +576,10 @@ impl Verb for Import {
         self.read(tx, &plan, &mut stage, &mut report).await?;
         (report.blanked, report.doubtful) = plan.tolerance.counts();
         report.readable = plan.dates.readable();
-        let absent = match &self.feed {
-            Some(feed) => feed.absent(tx, &stage, &settings, self.mode).await?,
-            None => Leaving::default(),
+        let absent = match (&self.brake, &self.feed) {
+            (Some(brake), Some(feed)) => feed.absent(tx, &stage, &settings, self.mode, brake).await?,
+            (Some(brake), None) => brake.leaving(tx, &stage, &settings).await?,
+            (None, _) => Leaving::default(),
         };
         let missing = match self.create_missing {
             true => missing::foresee(tx, &plan, &mut stage, rules).await?,
@@ -615,8 +619,8 @@ impl Verb for Import {
             }
         }
         self.write_singly(tx, &plan, &stage, false, &mut report, None).await?;
-        if let Some(feed) = &self.feed {
-            feed.brake_all(tx, &stage, &absent, &report.losing).await?;
+        if let Some(brake) = &self.brake {
+            brake.hold_all(tx, &stage, &absent, self.feed.as_ref(), &report.losing).await?;
         }
         if let Mode::Reassign(other) = self.mode
             && let Some(leaving) = report.leaving.iter().find(|r| r.meta.id == other)
@@ -948,6 +952,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         states,
         reset_passwords,
         feed,
+        brake: Brake::of(desc, m)?,
         mode,
         create_missing: m.try_get_one::<bool>("create-missing").ok().flatten().copied().unwrap_or(false),
         on_invalid: tolerance::blanked_fields(desc, m)?,

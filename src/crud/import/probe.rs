@@ -15,14 +15,23 @@ use super::rows::{self, Making, Order, Plan};
 use super::{Import, Report, TOGETHER};
 use crate::crud::write::blank;
 use crate::model::org::SYSTEM;
+use crate::model::password;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
-use crate::store::stage::Stage;
+use crate::store::credentials;
+use crate::store::late::LateRules;
+use crate::store::stage::{Stage, Verdict};
 use crate::store::tx::{Loaders, Tx};
 
 /// Whether the database refused something that a row says.
 pub fn is_about_a_row(e: &anyhow::Error) -> bool {
     e.downcast_ref::<Problem>().is_some_and(|p| p.rule.is_some())
+}
+
+/// A run whose writes are undone: the rows that the database refuses, by number, and the rules that are held row by row.
+pub struct Trial<'a> {
+    pub refused: Vec<(u64, Problem)>,
+    pub late: &'a LateRules,
 }
 
 /// Finds the rows that the database refuses, and rejects them and whoever refers to them.
@@ -38,18 +47,14 @@ pub async fn reject_refused(
         orgs.push(SYSTEM);
         tx.lock(&orgs, &mut |_| {}).await?;
     }
-    let savepoint = tx.savepoint().await?;
-    missing::make(tx, stage, missing.to_vec()).await?;
-    let mut refused = match import.org {
-        Some(org) => new_rows(tx, plan, stage, org).await?,
-        None => Vec::new(),
-    };
-    let mut report = Report::default();
-    if import.org.is_none() {
-        import.write_singly(tx, plan, stage, true, &mut report, Some(&mut refused)).await?;
+    // What holds at the end may hold of a row only with those below it. So it is asked at the end, and row by row only where
+    // it does not hold then.
+    let late = LateRules::of(tx.db).await?;
+    let none = LateRules::default();
+    let (mut refused, is_broken) = attempt(import, tx, plan, stage, missing, (&none, &late)).await?;
+    if is_broken {
+        (refused, _) = attempt(import, tx, plan, stage, missing, (&late, &none)).await?;
     }
-    import.write_singly(tx, plan, stage, false, &mut report, Some(&mut refused)).await?;
-    tx.roll_back_to(savepoint).await?;
     for (number, problem) in &refused {
         let column = problem.rule.as_deref().and_then(|rule| column_in(plan.desc, rule));
         stage.refuse(tx.db, *number, column, problem).await?;
@@ -57,21 +62,59 @@ pub async fn reject_refused(
     stage.check(tx.db).await
 }
 
+/// Writes everything and undoes it: the rows that are refused, and whether the rest breaks a rule at the end.
+async fn attempt(
+    import: &Import,
+    tx: &mut Tx<'_>,
+    plan: &Arc<Plan>,
+    stage: &Stage,
+    missing: &[Missing],
+    (by_row, at_end): (&LateRules, &LateRules),
+) -> Result<(Vec<(u64, Problem)>, bool)> {
+    let savepoint = tx.savepoint().await?;
+    missing::make(tx, stage, missing.to_vec()).await?;
+    let mut trial = Trial { refused: Vec::new(), late: by_row };
+    let mut report = Report::default();
+    match import.org {
+        Some(org) => new_rows(tx, plan, stage, org, &mut trial).await?,
+        None => import.write_singly(tx, plan, stage, true, &mut report, Some(&mut trial)).await?,
+    }
+    import.write_singly(tx, plan, stage, false, &mut report, Some(&mut trial)).await?;
+    let held = at_end.check(tx.db).await;
+    tx.roll_back_to(savepoint).await?;
+    match held {
+        Err(e) if !is_about_a_row(&e) => Err(e),
+        held => Ok((trial.refused, held.is_err())),
+    }
+}
+
 /// New rows of one organisation that the database refuses.
-async fn new_rows(tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &Stage, org: i32) -> Result<Vec<(u64, Problem)>> {
+async fn new_rows(tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &Stage, org: i32, trial: &mut Trial<'_>) -> Result<()> {
     let total = stage.good(tx.db, true).await?;
-    let mut loaders = Loaders::new(tx.db, plan.desc, org, None, total).await?;
+    let beside = match plan.credential {
+        Some(_) => Some(credentials::loader(tx.db).await?),
+        None => None,
+    };
+    let mut loaders = Loaders::new(tx.db, plan.desc, org, beside, total).await?;
     let mut meta = blank(tx, plan.desc, org, Uuid::nil(), &plan.rules)?.meta;
     meta.created_by = tx.actor().await?;
     meta.updated_by = meta.created_by;
     let savepoint = tx.savepoint().await?;
-    let mut making = Making { meta, chain: tx.lend_chain(org).await?, is_trial: true };
-    let (mut file, mut last, mut refused) = (plan.rows()?, 0, Vec::new());
+    let hash = plan.credential.map(|_| password::hash(&password::Secret::new("a trial".into()), &plan.params, [0; 16]));
+    let mut making = Making { meta, chain: tx.lend_chain(org).await?, trial: Some(hash.unwrap_or_default()) };
+    let (mut file, mut last) = (plan.rows()?, 0);
+    let (mut numbers, mut listed): (HashMap<Uuid, u64>, HashMap<Uuid, Vec<Uuid>>) = Default::default();
+    let mut waiting = Vec::new();
     loop {
         let some = stage.verdicts(tx.db, true, last, TOGETHER).await?;
         let Some(end) = some.last() else { break };
         last = end.number;
-        let numbers: HashMap<Uuid, u64> = some.iter().map(|v| (v.id, v.number)).collect();
+        let pieces: HashMap<Uuid, u64> = some.iter().map(|v| (v.id, v.number)).collect();
+        if plan.list.is_some() {
+            for verdict in &some {
+                listed.insert(verdict.id, further(tx, plan, stage, verdict).await?);
+            }
+        }
         let without_code = some.iter().filter(|v| v.wants_code).count();
         let mut codes = tx.made_codes(plan.desc, org, without_code, &stage.given_codes()).await?.into_iter();
         let salts = tx.salts(some.len());
@@ -80,17 +123,35 @@ async fn new_rows(tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &Stage, org: i32) ->
             Order { verdict, salt, code, password_salt: [0; 16] }
         });
         let made = rows::make(plan, &mut making, &mut file, orders.collect())?;
-        let found = tx.probe(&mut loaders, made).await?;
-        for (id, problem) in found {
-            let number =
-                numbers.get(&id).ok_or_else(|| anyhow::anyhow!("a row was refused that is not in the file"))?;
-            refused.push((*number, problem));
-        }
+        let found = tx.probe(&mut loaders, made, &listed, trial.late).await?;
+        listed.retain(|id, _| found.iter().any(|(row, _)| row.id() == *id) || numbers.contains_key(id));
+        numbers.extend(found.iter().filter_map(|(row, _)| Some((row.id(), *pieces.get(&row.id())?))));
+        waiting.extend(found);
+    }
+    // A rule that holds at the end may need rows that came later.
+    let mut before = if trial.late.is_none() { waiting.len() } else { usize::MAX };
+    while waiting.len() < before {
+        before = waiting.len();
+        let again = waiting.into_iter().map(|(row, _)| row).collect();
+        waiting = tx.probe(&mut loaders, again, &listed, trial.late).await?;
+    }
+    for (row, problem) in waiting {
+        let number =
+            numbers.get(&row.id()).ok_or_else(|| anyhow::anyhow!("a row was refused that is not in the file"))?;
+        trial.refused.push((*number, problem));
     }
     // The rows stay for those that come after; nobody has written what was appended to the tree.
     tx.forget_appended(&savepoint);
-    tx.release(savepoint).await?;
-    Ok(refused)
+    tx.release(savepoint).await
+}
+
+/// The further members of a new record's list; its own branch is none.
+async fn further(tx: &mut Tx<'_>, plan: &Plan, stage: &Stage, verdict: &Verdict) -> Result<Vec<Uuid>> {
+    let mut members = stage.listed(tx.db, verdict.number).await?;
+    let own = plan.references.iter().position(|r| r.field.column == "branch_id");
+    let own = own.and_then(|i| verdict.references.get(i).copied().flatten());
+    members.retain(|id| Some(*id) != own);
+    Ok(members)
 }
 
 /// The field that a rule of the database names: `branches_city_check`, `length(city) <= 200`.

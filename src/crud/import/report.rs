@@ -205,7 +205,7 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
         let mut report = json!({
             "read": r.read, "created": r.created, "updated": r.updated, "unchanged": r.unchanged, "skipped": r.skipped,
             "rejected": r.rejected, "rejects": rejects, "written": !r.refused && !s.dry_run, "seconds": (seconds * 1000.0).round() / 1000.0,
-            "rows_per_second": rate, "possible_phones": r.doubtful,
+            "rows_per_second": rate, "possible_phones": r.doubtful, "names_leaver": r.names_leaver,
             "blanked": r.blanked.iter().map(|(f, n)| ((*f).to_owned(), (*n).into())).collect::<serde_json::Map<_, _>>(),
         });
         if let (Some(feed), Some(left)) = (&r.feed, report.as_object_mut()) {
@@ -214,7 +214,6 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
             left.insert("movers".into(), feed.movers.clone().into());
             left.insert("leavers".into(), feed.leavers.clone().into());
             left.insert("made".into(), r.made.clone().into());
-            left.insert("names_leaver".into(), r.names_leaver.into());
         }
         s.ui.out(&format!("{}\n", format::json_pretty(&report)))?;
         s.ui.flush()?;
@@ -243,7 +242,10 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
             let meant = match verb.mode {
                 Mode::Reassign(_) => "who takes over is meant (--reassign-to)",
                 Mode::Orphan => "nobody is meant (--orphan)",
-                Mode::Protect | Mode::Cascade => "nothing changes there; --reassign-to or --orphan says who is meant",
+                Mode::Protect | Mode::Cascade if desc.noun == "user" => {
+                    "nothing changes there; --reassign-to or --orphan says who is meant"
+                }
+                Mode::Protect | Mode::Cascade => "nothing changes there",
             };
             s.ui.status(&format!("note: {n} {name} somebody who has left: {meant}"));
         }

@@ -660,8 +660,8 @@ pub fn resolved(plan: &Plan, verdict: &Verdict, parsed: Parsed) -> Given {
 pub struct Making {
     pub meta: Meta,
     pub chain: Chain,
-    /// What is made will be undone: no password is hashed for it.
-    pub is_trial: bool,
+    /// What is made will be undone: this hash does for all passwords.
+    pub trial: Option<String>,
 }
 
 /// A new record that is to be made: the salt of its audit record, and its code where the row has none.
@@ -719,8 +719,12 @@ pub fn make_all(
 pub fn make(plan: &Plan, making: &mut Making, rows: &mut Rows, orders: Vec<Order>) -> Result<Vec<Finished>> {
     let mut finished = Vec::with_capacity(orders.len());
     let mut picked = pick(plan, rows, orders.iter().map(|o| o.verdict.number))?;
-    if making.is_trial {
-        picked.iter_mut().for_each(|p| p.credential = None);
+    if let Some(hash) = &making.trial {
+        for credential in picked.iter_mut().filter_map(|p| p.credential.as_mut()) {
+            if let (GivenCredential::Password(_), Ok(hash)) = (&credential, StoredHash::parse(hash)) {
+                *credential = GivenCredential::Hash(hash);
+            }
+        }
     }
     let given = picked.iter_mut().zip(&orders).map(|(p, o)| (p.credential.take(), o.password_salt));
     let mut passwords = hash_all(given.collect(), &plan.params).into_iter();

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use chrono::{Datelike, NaiveDate};
 
 use super::problem::Problem;
-use super::scalar::shorten;
+use super::scalar::{shorten, without_midnight};
 
 /// How a date is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,16 +55,30 @@ const MONTHS: [&str; 12] = [
 
 /// What is commonly written, and what is left out of question where it holds too: `DD/MM/YYYY` says all that `D/M/YYYY`
 /// would.
-const USUAL: [(&str, Option<&str>); 9] = [
+const USUAL: [(&str, Option<&str>); 23] = [
     ("DD/MM/YYYY", None),
     ("MM/DD/YYYY", None),
     ("DD-MM-YYYY", None),
+    ("MM-DD-YYYY", None),
     ("DD.MM.YYYY", None),
     ("YYYY/MM/DD", None),
     ("D MMM YYYY", None),
     ("DD-MMM-YYYY", None),
     ("D/M/YYYY", Some("DD/MM/YYYY")),
     ("M/D/YYYY", Some("MM/DD/YYYY")),
+    ("D-M-YYYY", Some("DD-MM-YYYY")),
+    ("M-D-YYYY", Some("MM-DD-YYYY")),
+    ("D.M.YYYY", Some("DD.MM.YYYY")),
+    ("YYYY/M/D", Some("YYYY/MM/DD")),
+    ("YYYY.MM.DD", None),
+    ("YYYYMMDD", None),
+    ("DDMMMYYYY", None),
+    ("DD/MMM/YYYY", None),
+    ("D-MMM-YYYY", Some("DD-MMM-YYYY")),
+    ("MMM D, YYYY", None),
+    ("MMMM D, YYYY", Some("MMM D, YYYY")),
+    ("D MMMM YYYY", Some("D MMM YYYY")),
+    ("excel", None),
 ];
 
 /// What a format may be made of.
@@ -119,7 +133,7 @@ impl DateFormat {
 
     /// The day that a text means, or why it is none; to follow the field's name.
     pub fn read(&self, text: &str) -> Result<NaiveDate, String> {
-        let text = text.trim();
+        let text = without_midnight(text.trim());
         let day = match self {
             DateFormat::Parts(parts) => read_parts(parts, text),
             DateFormat::Excel => day_of_serial(text),
@@ -194,7 +208,7 @@ fn day_of_serial(text: &str) -> Option<NaiveDate> {
 }
 
 /// A set of usual formats, for a column of which the values are seen one by one.
-pub type Fitting = u16;
+pub type Fitting = u32;
 
 /// All usual formats.
 pub const ANY: Fitting = (1 << USUAL.len()) - 1;
@@ -229,6 +243,8 @@ mod tests {
             ("DD/MM/YYYY", "03/04/1990", "1990-04-03"),
             ("MM/DD/YYYY", "03/04/1990", "1990-03-04"),
             ("D/M/YYYY", "3/4/1990", "1990-04-03"),
+            ("D/M/YYYY", "3/4/1990 00:00:00", "1990-04-03"),
+            ("DD/MM/YYYY", "03/04/1990 00:00", "1990-04-03"),
             ("D/M/YYYY", "03/04/1990", "1990-04-03"),
             ("DD.MM.YYYY", " 29.02.2024 ", "2024-02-29"),
             ("YYYYMMDD", "20240229", "2024-02-29"),
@@ -256,7 +272,8 @@ mod tests {
             ("DD/MM/YYYY", "04/23/1990"),
             ("DD/MM/YYYY", "30/02/1990"),
             ("DD/MM/YYYY", "1990-04-03"),
-            ("DD/MM/YYYY", "03/04/1990 00:00"),
+            ("DD/MM/YYYY", "03/04/1990 00:01"),
+            ("DD/MM/YYYY", "00:00"),
             ("DD/MM/YYYY", "03/04/0990"),
             ("D MMM YYYY", "3 June 1990"),
             ("D MMMM YYYY", "3 Jun 1990"),
@@ -296,6 +313,13 @@ mod tests {
         assert_eq!(of_all(&["03/04/1990"]), ["DD/MM/YYYY", "MM/DD/YYYY"]);
         assert_eq!(of_all(&["3/4/1990", "4/23/1990"]), ["M/D/YYYY"]);
         assert_eq!(of_all(&["13-Apr-1990"]), ["DD-MMM-YYYY"]);
+        assert_eq!(of_all(&["13-Apr-1990", "3-Apr-1990"]), ["D-MMM-YYYY"]);
+        assert_eq!(of_all(&["03-04-1990"]), ["DD-MM-YYYY", "MM-DD-YYYY"]);
+        assert_eq!(of_all(&["4-23-1990"]), ["M-D-YYYY"]);
+        assert_eq!(of_all(&["19900423"]), ["YYYYMMDD"]);
+        assert_eq!(of_all(&["32874", "45000"]), ["excel"]);
+        assert_eq!(of_all(&["April 3, 1990"]), ["MMMM D, YYYY"]);
+        assert_eq!(of_all(&["May 3, 1990"]), ["MMM D, YYYY"]);
         assert_eq!(of_all(&["23/04/1990", "04/23/1990"]), [""; 0]);
         assert_eq!(of_all(&["1990-04-23"]), [""; 0]);
     }

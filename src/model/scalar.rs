@@ -291,7 +291,9 @@ fn domain(text: &str) -> Option<String> {
     let (rules, hyphens) = (AsciiDenyList::STD3, Hyphens::CheckFirstLast);
     let ascii = Uts46::new().to_ascii(text.as_bytes(), rules, hyphens, DnsLength::Verify).ok()?;
     let last = ascii.rsplit('.').next().unwrap_or_default();
-    if last.bytes().all(|b| b.is_ascii_digit()) {
+    // As programs read it that take a domain for an address (WHATWG URL, "ends in a number checker").
+    let number = last.strip_prefix("0x").filter(|n| n.bytes().all(|b| b.is_ascii_hexdigit()));
+    if number.is_some() || last.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
     if !ascii.contains("xn--") {
@@ -382,11 +384,35 @@ text_scalar! {
     }
 }
 
+/// Whether digits are followed by a decimal point and nothing: `9876543210.0` has a nought too many, if the point is no matter.
+fn is_rounded(text: &str) -> bool {
+    let is = |t: &str, fits: fn(&u8) -> bool| !t.is_empty() && t.as_bytes().iter().all(fits);
+    text.rsplit_once(['.', ','])
+        .is_some_and(|(whole, part)| whole.len() > 5 && is(whole, u8::is_ascii_digit) && is(part, |b| *b == b'0'))
+}
+
+/// Whether one or two letters stand beside digits: `98765 4321O`, `9.87654321E9`. They would be passed over; three and more are
+/// digits by the letters of a keypad.
+fn has_stray_letter(text: &str) -> bool {
+    let Some(first) = text.find(|c: char| c.is_ascii_digit()) else { return false };
+    let number = &text.as_bytes()[first..];
+    let letters = number.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    // What stands before an extension (`x5`) is no part of the number, and refused in other words.
+    let is_mixed = |w: &[u8]| w[0].is_ascii_digit() && w[1].is_ascii_alphabetic() && !matches!(w[1], b'x' | b'X');
+    (1..3).contains(&letters) && number.windows(2).any(|w| is_mixed(w) || is_mixed(&[w[1], w[0]]))
+}
+
 text_scalar! {
     /// A phone number, kept as E.164 (`+` and at most 15 digits, ITU-T E.164 section 6).
     Phone, "PHONE", 16, |text, rules| {
         let text = compatible(text);
         let wrong = |why: &str| format!("must be a phone number like +91 22 2345 6789; '{}' {why}", shorten(text.trim()));
+        if is_rounded(text.trim()) {
+            return Err(wrong("is a number that a spreadsheet made of one"));
+        }
+        if has_stray_letter(&text) {
+            return Err(wrong("has a letter among its digits"));
+        }
         let number = PHONE_NUMBER_UTIL.parse(text.trim(), Some(rules.phone_region)).map_err(|_| wrong("is none"))?;
         if number.extension.is_some() {
             return Err(wrong("has an extension, which can't be kept"));
@@ -536,6 +562,14 @@ impl Scalar for Money {
     }
 }
 
+/// A date without the time of its beginning, which programs that know no dates write behind each.
+pub fn without_midnight(text: &str) -> &str {
+    let Some((date, time)) = text.split_once([' ', 'T']) else { return text };
+    let (hours, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let is_none = matches!(hours, "00:00" | "00:00:00") && !fraction.is_empty() && fraction.bytes().all(|b| b == b'0');
+    if is_none { date } else { text }
+}
+
 /// A day of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Date(pub NaiveDate);
@@ -551,8 +585,9 @@ impl Scalar for Date {
         parse: |text, _| {
             let wrong = || format!("must be a date like 1990-04-23, not '{}'", shorten(text.trim()));
             // Days first or months first? Nothing tells: only the order of ISO 8601 is sure.
-            let date =
-                NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok().filter(|d| (1000..=9999).contains(&d.year()));
+            let date = NaiveDate::parse_from_str(without_midnight(text.trim()), "%Y-%m-%d")
+                .ok()
+                .filter(|d| (1000..=9999).contains(&d.year()));
             date.map(Value::Date).ok_or_else(wrong)
         },
     };

@@ -41,6 +41,15 @@ fn dates_are_read_by_the_format_that_is_said() {
             assert!(said.starts_with("rejected line 2: dob must be a "), "{said}");
             assert!(said.contains(&format!("not '{text}'")), "{said}");
         }
+        // Programs that know no dates write the beginning of the day.
+        for text in ["1990-04-03 00:00:00", "1990-04-03T00:00", "1990-04-03 00:00:00.000"] {
+            p.run_with(line, format!("external_id,name,dob\nE1,A One,{text}\n")).ok();
+            assert_eq!(dobs(p)[0], "1990-04-03");
+        }
+        for text in ["1990-04-03 09:30", "1990-04-03T00:00:00Z"] {
+            let rows = format!("external_id,name,dob\nE8,A One,{text}\n");
+            p.run_with("user import -", rows).fails(6);
+        }
         // Without a format the order of ISO 8601 is the only one.
         p.run_with("user import -", "external_id,name,dob\nE9,A One,1990-04-03\n").ok();
     });
@@ -82,7 +91,12 @@ fn the_hint_names_the_format_that_reads_a_column() {
             (&["23/04/1990", "03/04/1990", ""][..], "DD/MM/YYYY"),
             (&["04/23/1990", "03/04/1990"], "MM/DD/YYYY"),
             (&["4/3/1990", "12/31/1990"], "M/D/YYYY"),
-            (&["03-04-1990"], "DD-MM-YYYY"),
+            (&["23-04-1990", "03-04-1990"], "DD-MM-YYYY"),
+            (&["04-23-1990"], "MM-DD-YYYY"),
+            (&["23/04/1990 00:00:00"], "DD/MM/YYYY"),
+            (&["19900423"], "YYYYMMDD"),
+            (&["32874", "41000"], "excel"),
+            (&["\"April 3, 1990\""], "MMMM D, YYYY"),
             (&["03.04.1990"], "DD.MM.YYYY"),
             (&["1990/04/03"], "YYYY/MM/DD"),
             (&["3 Apr 1990", "23 Apr 1990"], "D MMM YYYY"),

@@ -146,6 +146,30 @@ fn a_phone_number_that_is_possible_is_taken_with_a_note() {
         assert!(said.err.contains("note: phone +15551234568 is possible"), "{}", said.err);
         let said = p.run("branch update B1 --phone '+91 22 2345 6789'");
         assert!(said.code == 0 && !said.err.contains("note:"), "{}", said.err);
+        // What a spreadsheet or a slip of the hand has spoilt would become another number.
+        for (spoilt, why) in [
+            ("9876543210.0", "is a number that a spreadsheet made of one"),
+            ("919876543210,00", "is a number that a spreadsheet made of one"),
+            ("9.87654321E9", "has a letter among its digits"),
+            ("98765 4321O", "has a letter among its digits"),
+            ("+91 9876S 43210", "has a letter among its digits"),
+        ] {
+            let said = p.run(&format!("branch update B1 --phone '{spoilt}'")).fails(6);
+            assert!(said.contains(&format!("'{spoilt}' {why}\n")), "{said}");
+            let said = p.run_with("branch import -", format!("code,name,phone\nB9,Nine,\"{spoilt}\"\n")).fails(6);
+            assert!(said.contains(why), "{said}");
+        }
+        for (good, kept) in [
+            ("022.2345.6789", "+912223456789"),
+            ("022-23456789 (O)", "+912223456789"),
+            ("Ph: 022 23456789", "+912223456789"),
+            ("0091 22 2345 6789", "+912223456789"),
+            ("+44 (0)20 7946 0958", "+442079460958"),
+            ("+1 800 FLOWERS", "+18003569377"),
+        ] {
+            p.run(&format!("branch update B1 --phone '{good}'")).ok();
+            assert_eq!(p.json("branch show B1")["phone"], kept, "{good}");
+        }
         for none in ["12", "022 2345", "call reception", "+91 123456789012345", "+999 12345678"] {
             let said = p.run(&format!("branch update B1 --phone '{none}'")).fails(6);
             assert!(said.contains("error: phone must be a phone number like +91 22 2345 6789"), "{said}");
@@ -188,6 +212,11 @@ fn a_domain_has_one_spelling() {
             "a@[192.0.2.1]",
             "a@[IPv6:::1]",
             "a@192.0.2.1",
+            "a@１９２.0.2.1",
+            "a@0x7f",
+            "a@x.0X7F",
+            "a@x.example:25",
+            "a@x.example,b@x.example",
             "a@-x.example",
             "a@x-.example",
             "a@x..example",

@@ -1,7 +1,7 @@
 //! Dates that a file writes otherwise than ISO 8601: read where a format is said. Where none is, the formats that would
 //! read all values of a column are kept in mind for a hint.
 
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Result;
 use chrono::NaiveDate;
@@ -21,7 +21,7 @@ struct Column {
     field: &'static Field,
     format: Option<DateFormat>,
     /// Usual formats by which all values so far are dates.
-    fitting: AtomicU16,
+    fitting: AtomicU32,
 }
 
 impl Dates {
@@ -31,7 +31,7 @@ impl Dates {
         let column = |field: &&'static Field| {
             let said = formats.iter().find(|(name, _)| name == field.name());
             let format = said.map(|(_, said)| DateFormat::of(said)).transpose()?;
-            Ok(Column { field, format, fitting: AtomicU16::new(ANY) })
+            Ok(Column { field, format, fitting: AtomicU32::new(ANY) })
         };
         Ok(Dates(fields.map(column).collect::<Result<_>>()?))
     }

@@ -99,7 +99,7 @@ fn nobody_is_purged_or_restored_by_a_key_that_another_has_now() {
                 );
                 p.run(&format!("{noun} {verb} {key} --org ACME --yes --dry-run")).fails(4);
                 assert_eq!(p.audit_records(), before + 1, "the refusal alone: {noun} {verb}");
-                let last = p.json(&format!("audit list --org ACME --limit 1"))[0].clone();
+                let last = p.json("audit list --org ACME --limit 1")[0].clone();
                 assert_eq!((&last["action"], &last["resource"]), (&verb.into(), &noun.into()));
                 assert_ne!(last["resource_id"], dead.as_str(), "about the one who is there");
             }

@@ -197,115 +197,11 @@ fn rows(n: u64) -> String {
 pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: &Import) -> Result<()> {
     let rate = (r.read as f64 / seconds.max(0.001)).round();
     if matches!(s.ui.style.format, Format::Json | Format::Ndjson) {
-        let rejects: Vec<_> = r
-            .rejects
-            .iter()
-            .map(|x| json!({ "line": x.line, "column": x.column, "code": x.code, "reason": x.reason }))
-            .collect();
-        let mut report = json!({
-            "read": r.read, "created": r.created, "updated": r.updated, "unchanged": r.unchanged, "skipped": r.skipped,
-            "rejected": r.rejected, "rejects": rejects, "written": !r.refused && !s.dry_run, "seconds": (seconds * 1000.0).round() / 1000.0,
-            "rows_per_second": rate, "possible_phones": r.doubtful, "names_leaver": r.names_leaver,
-            "blanked": r.blanked.iter().map(|(f, n)| ((*f).to_owned(), (*n).into())).collect::<serde_json::Map<_, _>>(),
-        });
-        if let (Some(feed), Some(left)) = (&r.feed, report.as_object_mut()) {
-            left.insert("left".into(), feed.left.into());
-            left.insert("joiners".into(), feed.joiners.clone().into());
-            left.insert("movers".into(), feed.movers.clone().into());
-            left.insert("leavers".into(), feed.leavers.clone().into());
-            left.insert("made".into(), r.made.clone().into());
-        }
-        s.ui.out(&format!("{}\n", format::json_pretty(&report)))?;
-        s.ui.flush()?;
+        tell_program(s, r, seconds, rate)?;
     } else {
-        for x in &r.rejects {
-            // A reason that begins with the column needs no second naming of it.
-            let column = x.column.as_ref().filter(|c| !x.reason.starts_with(c.as_str()));
-            let column = column.map_or(String::new(), |c| format!(", {c}"));
-            s.ui.status(&format!("rejected line {}{column}: {}", x.line, x.reason));
-        }
-        if r.doubtful > 0 {
-            let are = if r.doubtful == 1 { "phone number is" } else { "phone numbers are" };
-            s.ui.status(&format!("note: {} {are} possible but not known to be valid", r.doubtful));
-        }
-        let blanked: Vec<String> = r.blanked.iter().filter(|(_, n)| *n > 0).map(|(f, n)| format!("{f} {n}")).collect();
-        if !blanked.is_empty() {
-            let left =
-                if verb.on_conflict == OnConflict::Update { "left blank, or as they were" } else { "left blank" };
-            s.ui.status(&format!("{left}, for they can't be read: {}", blanked.join(", ")));
-        }
-        for made in &r.made {
-            s.ui.status(&format!("created {made}"));
-        }
-        if r.names_leaver > 0 {
-            let (n, name) = (rows(r.names_leaver), if r.names_leaver == 1 { "names" } else { "name" });
-            let meant = match verb.mode {
-                Mode::Reassign(_) => "who takes over is meant (--reassign-to)",
-                Mode::Orphan => "nobody is meant (--orphan)",
-                Mode::Protect | Mode::Cascade if desc.noun == "user" => {
-                    "nothing changes there; --reassign-to or --orphan says who is meant"
-                }
-                Mode::Protect | Mode::Cascade => "nothing changes there",
-            };
-            s.ui.status(&format!("note: {n} {name} somebody who has left: {meant}"));
-        }
-        if let (Some(plan), Some(feed)) = (&r.feed, &verb.feed) {
-            let done = match feed.leavers {
-                Leavers::Deactivate => "deactivated",
-                Leavers::Block => "blocked",
-                Leavers::Delete => "deleted",
-                Leavers::Report => "not in the file:",
-            };
-            for (done, names, count) in [
-                ("created", &plan.joiners, r.created),
-                ("updated", &plan.movers, r.updated),
-                (done, &plan.leavers, plan.left),
-            ] {
-                // A real run of many tells how many; what they are called is told beforehand, by a dry run.
-                if !s.dry_run && done != "not in the file:" && count > FEW {
-                    continue;
-                }
-                for name in names {
-                    s.ui.status(&format!("{done} {name}"));
-                }
-                let more = count.saturating_sub(names.len() as u64);
-                if more > 0 {
-                    s.ui.status(&format!("{done} {more} more"));
-                }
-            }
-            if plan.without_key > 0 {
-                let (n, have) = (plan.without_key, if plan.without_key == 1 { "user has" } else { "users have" });
-                let key = &verb.key;
-                s.ui.status(&format!("note: {n} {have} no {key}: the file can't tell whether they left"));
-            }
-            if r.rejected > 0 {
-                s.ui.status("nobody leaves while rows are rejected: one of them may be about who seems to have left");
-            }
-        }
-        // One row may have several faults.
-        let shown = r.rejects.chunk_by(|a, b| a.number == b.number).count();
-        let hidden = r.rejected.saturating_sub(shown as u64);
-        if hidden > 0 {
-            s.ui.status(&format!("and {hidden} more rejected rows"));
-        }
-        if r.refused {
-            s.ui.status(&format!("read {}, rejected {}; nothing was imported", rows(r.read), r.rejected));
-        } else {
-            let mut parts = vec![
-                format!("created {}", r.created),
-                format!("updated {}", r.updated),
-                format!("unchanged {}", r.unchanged),
-            ];
-            if r.skipped > 0 {
-                parts.push(format!("skipped {}", r.skipped));
-            }
-            parts.push(format!("rejected {}", r.rejected));
-            parts.extend(r.feed.as_ref().map(|f| format!("left {}", f.left)));
-            s.ui.status(&format!("read {}: {} ({seconds:.1} s, {rate} rows/s)", rows(r.read), parts.join(", ")));
-            if r.created + r.updated + r.feed.as_ref().map_or(0, |f| f.left) == 0 {
-                s.ui.status("nothing was changed");
-            }
-        }
+        tell_rows(s, desc, r, verb);
+        tell_feed(s, r, verb);
+        tell_counts(s, r, seconds, rate);
         dry_run_note(s);
     }
     let dates: Vec<String> = r.readable.iter().map(|(name, formats)| dates::hint(name, formats)).collect();
@@ -314,6 +210,132 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
         dates.iter().for_each(|hint| s.ui.status(&format!("note: {hint}")));
         return Ok(());
     }
+    Err(rejected(desc, r, verb, dates).into())
+}
+
+/// The report as JSON.
+fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) -> Result<()> {
+    let rejects: Vec<_> = r
+        .rejects
+        .iter()
+        .map(|x| json!({ "line": x.line, "column": x.column, "code": x.code, "reason": x.reason }))
+        .collect();
+    let mut report = json!({
+        "read": r.read, "created": r.created, "updated": r.updated, "unchanged": r.unchanged, "skipped": r.skipped,
+        "rejected": r.rejected, "rejects": rejects, "written": !r.refused && !s.dry_run, "seconds": (seconds * 1000.0).round() / 1000.0,
+        "rows_per_second": rate, "possible_phones": r.doubtful, "names_leaver": r.names_leaver,
+        "blanked": r.blanked.iter().map(|(f, n)| ((*f).to_owned(), (*n).into())).collect::<serde_json::Map<_, _>>(),
+    });
+    if let (Some(feed), Some(left)) = (&r.feed, report.as_object_mut()) {
+        left.insert("left".into(), feed.left.into());
+        left.insert("joiners".into(), feed.joiners.clone().into());
+        left.insert("movers".into(), feed.movers.clone().into());
+        left.insert("leavers".into(), feed.leavers.clone().into());
+        left.insert("made".into(), r.made.clone().into());
+    }
+    s.ui.out(&format!("{}\n", format::json_pretty(&report)))?;
+    s.ui.flush()?;
+    Ok(())
+}
+
+/// What is said of rows.
+fn tell_rows(s: &mut Session<'_>, desc: &Descriptor, r: &Report, verb: &Import) {
+    for x in &r.rejects {
+        // A reason that begins with the column needs no second naming of it.
+        let column = x.column.as_ref().filter(|c| !x.reason.starts_with(c.as_str()));
+        let column = column.map_or(String::new(), |c| format!(", {c}"));
+        s.ui.status(&format!("rejected line {}{column}: {}", x.line, x.reason));
+    }
+    if r.doubtful > 0 {
+        let are = if r.doubtful == 1 { "phone number is" } else { "phone numbers are" };
+        s.ui.status(&format!("note: {} {are} possible but not known to be valid", r.doubtful));
+    }
+    let blanked: Vec<String> = r.blanked.iter().filter(|(_, n)| *n > 0).map(|(f, n)| format!("{f} {n}")).collect();
+    if !blanked.is_empty() {
+        let left = if verb.on_conflict == OnConflict::Update { "left blank, or as they were" } else { "left blank" };
+        s.ui.status(&format!("{left}, for they can't be read: {}", blanked.join(", ")));
+    }
+    for made in &r.made {
+        s.ui.status(&format!("created {made}"));
+    }
+    if r.names_leaver > 0 {
+        let (n, name) = (rows(r.names_leaver), if r.names_leaver == 1 { "names" } else { "name" });
+        let meant = match verb.mode {
+            Mode::Reassign(_) => "who takes over is meant (--reassign-to)",
+            Mode::Orphan => "nobody is meant (--orphan)",
+            Mode::Protect | Mode::Cascade if desc.noun == "user" => {
+                "nothing changes there; --reassign-to or --orphan says who is meant"
+            }
+            Mode::Protect | Mode::Cascade => "nothing changes there",
+        };
+        s.ui.status(&format!("note: {n} {name} somebody who has left: {meant}"));
+    }
+}
+
+/// Who came, moved and left by a file that is the whole truth.
+fn tell_feed(s: &mut Session<'_>, r: &Report, verb: &Import) {
+    let (Some(plan), Some(feed)) = (&r.feed, &verb.feed) else { return };
+    let done = match feed.leavers {
+        Leavers::Deactivate => "deactivated",
+        Leavers::Block => "blocked",
+        Leavers::Delete => "deleted",
+        Leavers::Report => "not in the file:",
+    };
+    for (done, names, count) in
+        [("created", &plan.joiners, r.created), ("updated", &plan.movers, r.updated), (done, &plan.leavers, plan.left)]
+    {
+        // A real run of many tells how many; what they are called is told beforehand, by a dry run.
+        if !s.dry_run && done != "not in the file:" && count > FEW {
+            continue;
+        }
+        for name in names {
+            s.ui.status(&format!("{done} {name}"));
+        }
+        let more = count.saturating_sub(names.len() as u64);
+        if more > 0 {
+            s.ui.status(&format!("{done} {more} more"));
+        }
+    }
+    if plan.without_key > 0 {
+        let (n, have) = (plan.without_key, if plan.without_key == 1 { "user has" } else { "users have" });
+        let key = &verb.key;
+        s.ui.status(&format!("note: {n} {have} no {key}: the file can't tell whether they left"));
+    }
+    if r.rejected > 0 {
+        s.ui.status("nobody leaves while rows are rejected: one of them may be about who seems to have left");
+    }
+}
+
+/// How many of what.
+fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) {
+    // One row may have several faults.
+    let shown = r.rejects.chunk_by(|a, b| a.number == b.number).count();
+    let hidden = r.rejected.saturating_sub(shown as u64);
+    if hidden > 0 {
+        s.ui.status(&format!("and {hidden} more rejected rows"));
+    }
+    if r.refused {
+        s.ui.status(&format!("read {}, rejected {}; nothing was imported", rows(r.read), r.rejected));
+    } else {
+        let mut parts = vec![
+            format!("created {}", r.created),
+            format!("updated {}", r.updated),
+            format!("unchanged {}", r.unchanged),
+        ];
+        if r.skipped > 0 {
+            parts.push(format!("skipped {}", r.skipped));
+        }
+        parts.push(format!("rejected {}", r.rejected));
+        parts.extend(r.feed.as_ref().map(|f| format!("left {}", f.left)));
+        s.ui.status(&format!("read {}: {} ({seconds:.1} s, {rate} rows/s)", rows(r.read), parts.join(", ")));
+        if r.created + r.updated + r.feed.as_ref().map_or(0, |f| f.left) == 0 {
+            s.ui.status("nothing was changed");
+        }
+    }
+}
+
+/// The error that rejected rows end with, and what helps.
+fn rejected(desc: &Descriptor, r: &Report, verb: &Import, dates: Vec<String>) -> Problem {
     let rejects = match &verb.rejects {
         Some(path) => {
             // Fewer rows may be too few for a guess.
@@ -347,5 +369,5 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
     if verb.on_conflict == OnConflict::Error && r.rejects.iter().any(is_there) {
         problem = problem.hint("--on-conflict skip passes over what is there already, update changes it");
     }
-    Err(problem.into())
+    problem
 }

@@ -13,7 +13,7 @@ use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
 use crate::model::value::Kind;
 use crate::model::{RESOURCES, resource};
-use crate::verbs::{audit, branch, database, dept, diff, org, password, repair, revert, setting, user};
+use crate::verbs::{audit, backup, branch, database, dept, diff, org, password, repair, revert, setting, user};
 
 use super::config;
 use crate::store::system_log::Level;
@@ -67,6 +67,7 @@ const NOUNS: &[(&str, &str)] = &[
     ("user", "Manage users, the people of an organisation"),
     ("setting", "Manage settings, the rules of the installation and its organisations"),
     ("audit", "Look into the audit trail and prove it"),
+    ("backup", "Make backups, prove them, and bring them back"),
     ("db", "Manage the database itself"),
     ("config", "Show the options that hold and where they come from"),
 ];
@@ -252,6 +253,28 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "audit", verb: "log prune", permission: "system_log:delete", writes: true, about: "Remove messages that are past their time",
         examples: "orgctl audit log prune\norgctl audit log prune --before 90d --dry-run",
         args: |c| c.arg(text("before", "TIME", "Older than this (default: what the setting log.retention_days says)")), run: run!(audit::log::prune) },
+    Leaf { noun: "backup", verb: "create", permission: "backups:create", writes: true, about: "Make a backup",
+        examples: "orgctl backup create\norgctl backup create --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --to /mnt/backups",
+        args: |c| c.arg(text("type", "TYPE", "What it holds (default: full)").value_parser(["full", "schema-only"]))
+            .arg(text("to", "FOLDER|FILE", "Where the archive goes (default: orgctl/backups in the XDG data folder)"))
+            .arg(text("encrypt-to", "RECIPIENT", "Encrypt to this public key (age1...) (can be repeated)").action(ArgAction::Append))
+            .arg(text("label", "TEXT", "What it is for, as lists show it")).arg(signing_key()), run: run!(backup::create::create) },
+    Leaf { noun: "backup", verb: "list", permission: "backups:read", writes: false, about: "List backups, newest first",
+        examples: "orgctl backup list\norgctl backup list --from /mnt/backups -o json",
+        args: |c| c.arg(text("from", "FOLDER", "Folder to look in, instead of the catalogue")), run: run!(backup::catalogue::list) },
+    Leaf { noun: "backup", verb: "restore", permission: "backups:restore", writes: true, about: "Bring a backup back, into an empty database",
+        examples: "orgctl backup restore latest --into sqlite:///tmp/restored.db\norgctl backup restore /mnt/backups/orgctl-20261128T223000Z-1a2b3c4d.tar --into postgres://admin@db.example/people --key audit.pub",
+        args: |c| c.arg(Arg::new("backup").value_name("BACKUP").required(true).help("File, 'latest', or the end of a backup's id"))
+            .arg(text("from", "FOLDER", "Folder to look in")).arg(text("into", "URL", "Database to restore into").required(true))
+            .arg(text("identity", "FILE", "File with the identity (age) that it is encrypted to (can be repeated)").action(ArgAction::Append))
+            .arg(switch("trust-unsigned", "Take it though no trusted key has signed it")).arg(signing_key()).arg(verifier_key()), run: run!(backup::restore::restore) },
+    Leaf { noun: "backup", verb: "verify", permission: "backups:verify", writes: true, about: "Prove that a backup restores: restore it into a database that is thrown away",
+        examples: "orgctl backup verify latest\norgctl backup verify latest --quick",
+        args: |c| c.arg(Arg::new("backup").value_name("BACKUP").help("File, 'latest', or the end of a backup's id"))
+            .arg(text("from", "FOLDER", "Folder to look in"))
+            .arg(text("identity", "FILE", "File with the identity (age) that it is encrypted to (can be repeated)").action(ArgAction::Append))
+            .arg(switch("quick", "Hold it against its checksums alone"))
+            .arg(switch("trust-unsigned", "Take it though no trusted key has signed it")).arg(signing_key()).arg(verifier_key()), run: run!(backup::verify::verify) },
     Leaf { noun: "db", verb: "migrate", permission: "database:migrate", writes: true, about: "Bring the schema up to date",
         examples: "orgctl db migrate --dry-run\norgctl db migrate",
         args: |c| c.arg(version_arg("Version to go to (default: the newest)")), run: run!(database::migrate) },

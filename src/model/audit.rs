@@ -47,6 +47,8 @@ pub enum Action {
     Archive,
     Erase,
     Revert,
+    Backup,
+    BackupRestore,
 }
 
 impl Action {
@@ -87,6 +89,8 @@ impl Action {
             Action::Archive => "archive",
             Action::Erase => "erase",
             Action::Revert => "revert",
+            Action::Backup => "backup",
+            Action::BackupRestore => "backup_restore",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What exists: plain typed structs, scalars and the macros that declare them. No I/O, no async, no clock.
 
 pub mod audit;
+pub mod backup;
 pub mod branch;
 pub mod chance;
 pub mod correction;

@@ -57,9 +57,14 @@ fn backwards(digits: &str) -> String {
 /// found by their end too.
 pub fn of(record: &Record) -> String {
     let fields = record.desc.fields.iter().zip(&record.values).filter(|(f, _)| f.has(Mark::Search));
+    of_texts(fields.map(|(_, value)| value.to_text()))
+}
+
+/// What a record is found by, of the texts of its search fields.
+pub fn of_texts(texts: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let mut found: Vec<String> = Vec::new();
-    for (_, value) in fields {
-        for word in words(&value.to_text()) {
+    for text in texts {
+        for word in words(text.as_ref()) {
             let number = word.len() >= 7 && word.bytes().all(|b| b.is_ascii_digit());
             let both = [number.then(|| backwards(&word)), Some(word)];
             found.extend(both.into_iter().flatten());

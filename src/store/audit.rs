@@ -66,6 +66,11 @@ pub async fn verify(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) -> Re
     verified
 }
 
+/// As [`verify`], inside a transaction.
+pub async fn verify_within(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) -> Result<Verified> {
+    verify_snapshot(db, asked, done).await
+}
+
 async fn verify_snapshot(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) -> Result<Verified> {
     let mut verified = Verified::default();
     let known = |tree: i32| asked.known.iter().filter(move |(t, _)| *t == tree).map(|(_, e)| e.clone());

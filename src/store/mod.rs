@@ -6,6 +6,7 @@
 //! and [`schema`] keep the tables what the binary expects.
 
 pub mod audit;
+pub mod backups;
 mod below;
 pub mod catalogue;
 pub mod chain;
@@ -15,11 +16,13 @@ pub mod corrections;
 pub mod credentials;
 pub mod db;
 pub mod deep;
+pub mod dump;
 pub mod held;
 pub mod hold;
 mod inet;
 pub mod invariants;
 pub mod late;
+mod lines;
 pub mod load;
 pub mod location;
 pub mod migrate;
@@ -31,6 +34,7 @@ pub mod people;
 pub mod postgres;
 mod postgres_url;
 pub mod query;
+pub mod rebuild;
 pub mod records;
 pub mod repair;
 pub mod retention;

@@ -36,6 +36,8 @@ pub fn tables() -> Vec<(&'static str, Class)> {
         ("audit_erased", Class::Journal),
         ("audit_checkpoints", Class::Journal),
         (system_log::TABLE, Class::Journal),
+        // What is known of archives, which changes; their making, and what removes them, is in the trail.
+        ("backups", Class::Volatile),
         ("user_branches", Class::Recorded),
         ("code_counters", Class::Volatile),
         ("credentials", Class::Recorded),

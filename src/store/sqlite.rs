@@ -14,7 +14,9 @@ use uuid::Uuid;
 
 use super::below::Below;
 use super::held::{Given, Held, Match};
+use super::lines;
 use super::location::{Location, Opening};
+use super::rebuild::WordsOf;
 use super::sql::{Row, Sql, quoted, unreadable};
 use crate::model::problem::{Problem, plain};
 use crate::model::value::{Decimal, Kind, Value, in_calendar};
@@ -169,6 +171,75 @@ async fn each_stored(
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// Hands each row to `each` as a line of text, with its line break; `line` is room for it.
+pub async fn each_line(
+    conn: &mut SqliteConnection,
+    sql: Sql,
+    location: &Location,
+    line: &mut Vec<u8>,
+    mut each: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let columns = std::cell::OnceCell::new();
+    each_stored(conn, sql, location, |found, kinds| {
+        line.clear();
+        for (i, kind) in kinds.iter().enumerate() {
+            if i > 0 {
+                line.push(b'\t');
+            }
+            if !found.get_ref(i).is_ok_and(|stored| lines::push(line, stored, *kind)) {
+                // Says which.
+                row(found, kinds, &columns)?;
+            }
+        }
+        line.push(b'\n');
+        each(line)
+    })
+    .await
+}
+
+/// Writes lines that [`each_line`] made, in `kinds`; the words of each go into its table's search index. Their number.
+pub async fn load_lines(
+    conn: &mut SqliteConnection,
+    location: &Location,
+    (table, columns, kinds): (&str, &[String], &[Kind]),
+    words: Option<&WordsOf<'_>>,
+    block: &[u8],
+) -> Result<u64> {
+    let failed = |e: rusqlite::Error| bulk_problem(e, location);
+    let unfit =
+        |line: u64| Problem::integrity(format!("line {line} of what is to be loaded into {table} is no row of it"));
+    let below = Below::sqlx(conn).await?;
+    let places = vec!["?"; columns.len()].join(", ");
+    let text = format!("insert into {table} ({}) values ({places})", columns.join(", "));
+    let mut statement = below.prepare(&text).map_err(failed)?;
+    let mut index = match words {
+        Some(_) => {
+            Some(below.prepare(&format!("insert into {table}_search (rowid, words) values (?, ?)")).map_err(failed)?)
+        }
+        None => None,
+    };
+    let mut n = 0;
+    for line in block.split_inclusive(|b| *b == b'\n') {
+        n += 1;
+        let line = line.strip_suffix(b"\n").ok_or_else(|| unfit(n))?;
+        let mut count = 0;
+        for (i, field) in lines::fields(line).enumerate() {
+            let value = kinds.get(i).and_then(|kind| lines::bound(field, *kind)).ok_or_else(|| unfit(n))?;
+            statement.raw_bind_parameter(i + 1, value).map_err(failed)?;
+            count += 1;
+        }
+        if count != kinds.len() {
+            return Err(unfit(n).into());
+        }
+        statement.raw_execute().map_err(failed)?;
+        if let (Some(index), Some(words)) = (&mut index, words) {
+            let found = words.of_line(line).ok_or_else(|| unfit(n))?;
+            index.execute((below.last_insert_rowid(), found)).map_err(failed)?;
+        }
+    }
+    Ok(n)
 }
 
 /// Writes rows with one prepared statement; the number of the last row.

@@ -17,6 +17,8 @@ pub struct Table {
     pub name: String,
     /// Name and type, lower case.
     pub columns: Vec<(String, String)>,
+    /// Columns that the database itself makes of the others.
+    pub computed: Vec<String>,
     pub key: Vec<String>,
     /// The column that a rule is of, if it is of one, and its expression.
     pub checks: Vec<(Option<String>, String)>,
@@ -33,8 +35,13 @@ pub struct Reference {
 
 /// Every table that the migrations make, besides those of the search index.
 pub fn tables(engine: Engine) -> Result<Vec<Table>> {
+    tables_at(engine, i64::MAX)
+}
+
+/// As [`tables`], at a version of the schema.
+pub fn tables_at(engine: Engine, version: i64) -> Result<Vec<Table>> {
     let mut tables: Vec<Table> = Vec::new();
-    for migration in migrate::all(engine)? {
+    for migration in migrate::all(engine)?.into_iter().filter(|m| m.version <= version) {
         let lines = migration.up.lines().filter(|l| !l.trim_start().starts_with("--"));
         let text: String = lines.map(|l| format!("{l}\n")).collect();
         for statement in statements(&text) {
@@ -97,6 +104,9 @@ fn define(table: &mut Table, item: &str) {
         }
         name => {
             table.columns.push((name.to_owned(), words.next().unwrap_or_default().to_lowercase()));
+            if item.contains(" AS (") || item.contains("GENERATED ALWAYS AS\n") {
+                table.computed.push(name.to_owned());
+            }
             if item.contains("PRIMARY KEY") {
                 table.key = vec![name.to_owned()];
             }
@@ -184,7 +194,7 @@ pub async fn impossible(db: &mut Db) -> Result<Vec<String>> {
 fn called(table: &Table) -> Vec<&str> {
     let has = |name: &str| table.columns.iter().any(|(c, _)| c == name);
     let key: Vec<&str> = table.key.iter().map(String::as_str).collect();
-    if has("id") { vec!["org_id", "id"] } else { key }
+    if has("id") && has("org_id") { vec!["org_id", "id"] } else { key }
 }
 
 fn row_of(table: &Table, names: &[&str], values: &[Option<Value>]) -> String {

@@ -1,6 +1,7 @@
 //! What one resource can do that others can't. One verb, one function.
 
 pub mod audit;
+pub mod backup;
 pub mod branch;
 pub mod database;
 pub mod dept;

@@ -3,6 +3,7 @@
 
 mod all_faults;
 mod attacks;
+mod backup;
 mod blocks_that_ended;
 mod branch_story;
 mod completion;

@@ -123,10 +123,35 @@ pub async fn keygen(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         s.ui.status(&format!("dry run: would make a key in {}", path.display()));
         return Ok(());
     }
+    let key = generate(s, &path, &name)?;
+    if let Err(e) = s.ui.show_once(|ui| print_public(ui, &key, &path)) {
+        // As if it had never been made.
+        let failed = |e: io::Error| Problem::failed(format!("can't remove {}: {}", path.display(), plain(&e)));
+        fs::remove_file(&path).map_err(failed)?;
+        return Err(e);
+    }
+    s.ui.status(&format!("the signing key is in {}; this is the public one, for whoever checks", path.display()));
+    warn_where_it_lies(s, &path);
+    Ok(())
+}
+
+/// Makes a key for a command that needs one, and says where both halves are.
+pub async fn make(s: &mut Session<'_>, m: &ArgMatches) -> Result<SignerKey> {
+    let path = signing_path(s, m)?;
+    let name = origin(installation(s.db().await?).await?, LOG);
+    let key = generate(s, &path, &name)?;
+    s.ui.status(&format!("made a signing key in {}; its public half, for whoever checks:", path.display()));
+    s.ui.status(&key.verifier().to_string());
+    warn_where_it_lies(s, &path);
+    Ok(key)
+}
+
+/// Makes a key, and the file of its private half, which is not there yet.
+fn generate(s: &Session<'_>, path: &Path, name: &str) -> Result<SignerKey> {
     let mut seed = Zeroizing::new([0; 32]);
     s.random.fill(&mut *seed);
     let key =
-        SignerKey::new(&name, &seed).ok_or_else(|| Problem::usage("the name of a key has no blanks and no '+'"))?;
+        SignerKey::new(name, &seed).ok_or_else(|| Problem::usage("the name of a key has no blanks and no '+'"))?;
     let failed = |e: io::Error| match e.kind() {
         io::ErrorKind::AlreadyExists => {
             Problem::conflict(format!("{} is there already; it was left as it is", path.display()))
@@ -137,21 +162,18 @@ pub async fn keygen(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     file.write_all(key.secret_text().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    if let Err(e) = s.ui.show_once(|ui| print_public(ui, &key, &path)) {
-        // As if it had never been made.
-        fs::remove_file(&path).map_err(failed)?;
-        return Err(e);
-    }
-    s.ui.status(&format!("the signing key is in {}; this is the public one, for whoever checks", path.display()));
+    Ok(key)
+}
+
+fn warn_where_it_lies(s: &mut Session<'_>, path: &Path) {
     let folder = |path: &Path| {
         path.parent().and_then(|f| fs::canonicalize(if f.as_os_str().is_empty() { Path::new(".") } else { f }).ok())
     };
     if let Location::Sqlite(database) = &s.location
-        && folder(database).is_some_and(|f| Some(f) == folder(&path))
+        && folder(database).is_some_and(|f| Some(f) == folder(path))
     {
         s.ui.warn("the signing key lies beside the database: who can write the one can sign with the other");
     }
-    Ok(())
 }

@@ -1,0 +1,682 @@
+//! The archive of a backup: a tar of data files and a signed manifest (docs/backup-format.md).
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use nix::fcntl::{Flock, FlockArg};
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+use zstd::stream::read::Decoder;
+use zstd::stream::write::Encoder;
+
+use crate::model::backup::{Digest32, FORMAT, Manifest, Member, signed_text};
+use crate::model::note::{Note, SignerKey, Verifier};
+use crate::model::problem::{Problem, plain};
+
+/// Names of the members that are no data.
+const README: &str = "README.txt";
+const MANIFEST: &str = "manifest.json";
+const SIGNATURE: &str = "manifest.json.sig";
+
+const README_TEXT: &str = "\
+This is a backup that orgctl made. 'orgctl backup restore' brings it back; without it:
+
+    tar -xf ARCHIVE
+    age -d -i IDENTITY data/users.tsv.zst.age > data/users.tsv.zst     (if it is encrypted)
+    zstd -d data/users.tsv.zst
+
+The first line of each file in data/ is JSON and tells its table and columns. Every other line is a row, its fields
+separated by tabs, as PostgreSQL's COPY writes text: \\N is NULL, \\t a tab, \\n a line break, \\\\ a backslash.
+manifest.json tells the SHA-256 of each file; manifest.json.sig is a signed note (c2sp.org/signed-note) over it.
+";
+
+/// Of zstd: what is gained beyond costs more time than it saves in bytes (measured).
+const LEVEL: i32 = 3;
+
+/// Most of what is read of a manifest, and of a line.
+const MANIFEST_MOST: u64 = 16 << 20;
+const LINE_MOST: usize = 64 << 20;
+
+/// The largest window that is read: 128 MiB, as `zstd -d` takes without being asked.
+const WINDOW_LOG: u32 = 27;
+
+/// Most members of an archive.
+const MEMBERS_MOST: usize = 1000;
+
+/// Bytes of lines that are handed on at a time.
+const BLOCK: usize = 1 << 20;
+
+/// How the names of archives begin, and of those that are not whole yet.
+pub const PREFIX: &str = "orgctl-";
+const PARTIAL: &str = ".orgctl-backup-";
+
+/// Where an identity or a recipient of age is: `age1...`.
+pub type Recipient = age::x25519::Recipient;
+
+fn failed(path: &Path, what: &str) -> impl Fn(io::Error) -> Problem {
+    let text = format!("can't {what} {}", path.display());
+    move |e| {
+        let full = e.kind() == io::ErrorKind::StorageFull || e.kind() == io::ErrorKind::QuotaExceeded;
+        let problem = Problem::failed(format!("{text}: {}", plain(&e)));
+        if full { problem.hint("make room ('df -h') and run the command again; no archive was left") } else { problem }
+    }
+}
+
+/// Makes a folder for archives, its owner's alone.
+pub fn make_folder(folder: &Path) -> Result<()> {
+    Ok(fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder, "make the folder"))?)
+}
+
+/// Removes what commands left that were killed. Whoever writes one holds a lock on it.
+pub fn remove_partial(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+            continue;
+        }
+        let Ok(file) = OpenOptions::new().read(true).open(entry.path()) else { continue };
+        if Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok() {
+            // Somebody else may have removed it in the meantime.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Counts and hashes what goes through.
+struct Hashed<T> {
+    inner: T,
+    hash: Sha256,
+    size: u64,
+}
+
+impl<T> Hashed<T> {
+    fn new(inner: T) -> Hashed<T> {
+        Hashed { inner, hash: Sha256::new(), size: 0 }
+    }
+
+    fn digest(&self) -> Digest32 {
+        Digest32(self.hash.clone().finalize().into())
+    }
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.inner.write(bytes)?;
+        self.hash.update(&bytes[..n]);
+        self.size += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(into)?;
+        self.hash.update(&into[..n]);
+        self.size += n as u64;
+        Ok(n)
+    }
+}
+
+/// An archive being written, under a name that no one takes for a whole one.
+pub struct Writer {
+    builder: tar::Builder<File>,
+    temporary: NamedTempFile,
+    _lock: Flock<File>,
+    recipients: Vec<Recipient>,
+    at: u64,
+}
+
+/// The parts of a member's way into the archive, from the inside out.
+type Sealed<'a> = Hashed<io::BufWriter<tar::EntryWriter<'a>>>;
+
+enum Into<'a> {
+    Clear(Sealed<'a>),
+    Age(Box<age::stream::StreamWriter<Sealed<'a>>>),
+}
+
+impl Write for Into<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Into::Clear(into) => into.write(bytes),
+            Into::Age(into) => into.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Into::Clear(into) => into.flush(),
+            Into::Age(into) => into.flush(),
+        }
+    }
+}
+
+/// A data file being written.
+pub struct MemberWriter<'a> {
+    name: String,
+    content: Hashed<Encoder<'static, Into<'a>>>,
+    is_encrypted: bool,
+}
+
+impl Write for MemberWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.content.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MemberWriter<'_> {
+    pub fn finish(self) -> io::Result<Member> {
+        let (content_size, content_sha256) = (self.content.size, self.content.digest());
+        let sealed = match self.content.inner.finish()? {
+            Into::Clear(sealed) => sealed,
+            Into::Age(stream) => stream.finish()?,
+        };
+        let (size, sha256) = (sealed.size, sealed.digest());
+        sealed.inner.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?;
+        let content_sha256 = (!self.is_encrypted).then_some(content_sha256);
+        Ok(Member { name: self.name, size, sha256, content_size, content_sha256 })
+    }
+}
+
+impl Writer {
+    /// Begins an archive in a folder. `at` is the time of its members.
+    pub fn create(folder: &Path, recipients: Vec<Recipient>, at: i64) -> Result<Writer> {
+        let made = tempfile::Builder::new().prefix(PARTIAL).suffix(".partial").tempfile_in(folder);
+        let temporary = made.map_err(failed(folder, "write into"))?;
+        let lock = Flock::lock(temporary.reopen()?, FlockArg::LockExclusiveNonblock);
+        let lock = lock.map_err(|(_, e)| failed(folder, "write into")(e.into()))?;
+        let builder = tar::Builder::new(temporary.reopen()?);
+        let mut writer =
+            Writer { builder, temporary, _lock: lock, recipients, at: u64::try_from(at).unwrap_or_default() };
+        writer.append(README, README_TEXT.as_bytes())?;
+        Ok(writer)
+    }
+
+    fn header(&self) -> tar::Header {
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(0o600);
+        header.set_mtime(self.at);
+        header.set_entry_type(tar::EntryType::Regular);
+        header
+    }
+
+    fn append(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        let mut header = self.header();
+        header.set_size(bytes.len() as u64);
+        Ok(self.builder.append_data(&mut header, name, bytes).map_err(failed(self.temporary.path(), "write"))?)
+    }
+
+    /// Writes a data file: `fill` is given where to write.
+    pub async fn member(
+        &mut self,
+        table: &str,
+        fill: impl AsyncFnOnce(&mut dyn Write) -> Result<u64>,
+    ) -> Result<(u64, Member)> {
+        let path = self.temporary.path().to_owned();
+        let failed = failed(&path, "write");
+        let is_encrypted = !self.recipients.is_empty();
+        let name = format!("data/{table}.tsv.zst{}", if is_encrypted { ".age" } else { "" });
+        let mut header = self.header();
+        let entry = self.builder.append_writer(&mut header, &name).map_err(&failed)?;
+        let sealed = Hashed::new(io::BufWriter::with_capacity(1 << 17, entry));
+        let into = if is_encrypted {
+            let recipients = self.recipients.iter().map(|r| r as &dyn age::Recipient);
+            let encryptor = age::Encryptor::with_recipients(recipients)
+                .map_err(|e| Problem::usage(format!("can't encrypt to these recipients: {e}")))?;
+            Into::Age(Box::new(encryptor.wrap_output(sealed).map_err(&failed)?))
+        } else {
+            Into::Clear(sealed)
+        };
+        let mut encoder = Encoder::new(into, LEVEL).map_err(&failed)?;
+        // In a thread of its own, while the database reads on.
+        encoder.multithread(1).map_err(&failed)?;
+        encoder.include_checksum(true).map_err(&failed)?;
+        let mut member = MemberWriter { name, content: Hashed::new(encoder), is_encrypted };
+        let filled = {
+            let mut buffered = io::BufWriter::with_capacity(1 << 18, &mut member);
+            let filled = fill(&mut buffered).await;
+            let flushed = buffered.flush().map_err(&failed);
+            // Nothing is written again by its end.
+            drop(buffered.into_parts());
+            filled.and_then(|n| flushed.map(|()| n).map_err(anyhow::Error::from))
+        };
+        let rows = filled.map_err(|e| match e.downcast::<io::Error>() {
+            Ok(e) => failed(e).into(),
+            Err(e) => e,
+        })?;
+        Ok((rows, member.finish().map_err(&failed)?))
+    }
+
+    /// Puts manifest and signature behind the data, and the archive into its place, on the disk. Its size and SHA-256.
+    pub fn finish(mut self, manifest: &Manifest, key: &SignerKey, to: &Path) -> Result<(u64, Digest32)> {
+        let bytes = serde_json::to_vec_pretty(manifest)?;
+        self.append(MANIFEST, &bytes)?;
+        self.append(SIGNATURE, key.sign(&signed_text(manifest.id, &bytes)).as_bytes())?;
+        let failed = failed(to, "write");
+        let file = self.builder.into_inner().map_err(&failed)?;
+        file.sync_all().map_err(&failed)?;
+        let digest = digest_of(self.temporary.path()).map_err(&failed)?;
+        let size = file.metadata().map_err(&failed)?.len();
+        file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(&failed)?;
+        // What lies there is another archive, and stays.
+        self.temporary.persist_noclobber(to).map_err(|e| match e.error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                Problem::conflict(format!("{} is there already; an archive is never overwritten", to.display()))
+                    .hint("name another file, or a folder, with --to")
+            }
+            _ => failed(e.error),
+        })?;
+        // So that the name is there after a power cut too; some file systems know no such thing.
+        let _ = to.parent().map(|folder| File::open(folder).and_then(|f| f.sync_all()));
+        Ok((size, digest))
+    }
+}
+
+/// The SHA-256 of a file.
+pub fn digest_of(path: &Path) -> io::Result<Digest32> {
+    let mut hashed = Hashed::new(File::open(path)?);
+    let mut room = vec![0; 1 << 18];
+    while hashed.read(&mut room)? > 0 {}
+    Ok(hashed.digest())
+}
+
+/// Where a member lies in the archive.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    offset: u64,
+    size: u64,
+}
+
+/// An archive that is there.
+pub struct Archive {
+    pub path: PathBuf,
+    pub manifest: Manifest,
+    manifest_bytes: Vec<u8>,
+    signature: Option<String>,
+    places: BTreeMap<String, Place>,
+    file: File,
+}
+
+fn damaged(path: &Path, why: &str) -> Problem {
+    Problem::integrity(format!("{} is no whole backup: {why}", path.display()))
+        .hint("'orgctl backup list' shows others; 'orgctl backup verify --all' tells which can be relied on")
+}
+
+impl Archive {
+    /// Reads the list of what is in an archive, and its manifest. Nothing of it is trusted yet.
+    pub fn open(path: &Path) -> Result<Archive> {
+        let file = File::open(path).map_err(|e| match e.kind() {
+            io::ErrorKind::NotFound => Problem::not_found(format!("there is no backup at {}", path.display())),
+            _ => failed(path, "read")(e),
+        })?;
+        if !file.metadata().map_err(failed(path, "read"))?.is_file() {
+            return Err(Problem::usage(format!("{} is no file", path.display()))
+                .hint("name an archive, as 'orgctl backup list' shows them")
+                .into());
+        }
+        let length = file.metadata().map_err(failed(path, "read"))?.len();
+        let mut places = BTreeMap::new();
+        let mut tar = tar::Archive::new(BufReader::new(&file));
+        for entry in tar.entries_with_seek().map_err(|e| damaged(path, &plain(&e)))? {
+            let entry = entry.map_err(|e| damaged(path, &plain(&e)))?;
+            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            let place = Place { offset: entry.raw_file_position(), size: entry.size() };
+            let is_name = [README, MANIFEST, SIGNATURE].contains(&name.as_str())
+                || name.strip_prefix("data/").is_some_and(|n| {
+                    !n.is_empty()
+                        && n.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.".contains(&b))
+                });
+            if !entry.header().entry_type().is_file() || !is_name {
+                return Err(damaged(path, "it holds something that no backup holds").into());
+            }
+            if place.offset.checked_add(place.size).is_none_or(|end| end > length) {
+                return Err(damaged(path, "it is cut off").into());
+            }
+            if places.insert(name, place).is_some() || places.len() > MEMBERS_MOST {
+                return Err(damaged(path, "it holds the same twice, or too much").into());
+            }
+        }
+        drop(tar);
+        let mut archive = Archive {
+            path: path.to_owned(),
+            manifest_bytes: Vec::new(),
+            signature: None,
+            manifest: Manifest::empty(),
+            places,
+            file,
+        };
+        let bytes = archive.small(MANIFEST)?.ok_or_else(|| damaged(path, "it has no manifest"))?;
+        archive.manifest = read_manifest(path, &bytes)?;
+        archive.manifest_bytes = bytes;
+        archive.signature = archive.small(SIGNATURE)?.and_then(|bytes| String::from_utf8(bytes).ok());
+        Ok(archive)
+    }
+
+    fn small(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let Some(place) = self.places.get(name) else { return Ok(None) };
+        if place.size > MANIFEST_MOST {
+            return Err(damaged(&self.path, &format!("its {name} is too large")).into());
+        }
+        let mut bytes = Vec::new();
+        self.part(*place)?.read_to_end(&mut bytes).map_err(failed(&self.path, "read"))?;
+        Ok(Some(bytes))
+    }
+
+    fn part(&self, place: Place) -> Result<io::Take<File>> {
+        // Of its own, for descriptors that were duplicated share where they are.
+        let mut file = File::open(&self.path).map_err(failed(&self.path, "read"))?;
+        file.seek(SeekFrom::Start(place.offset)).map_err(failed(&self.path, "read"))?;
+        Ok(file.take(place.size))
+    }
+
+    /// Who of `keys` signed the manifest; nobody where it is not signed by one of them. A signature of theirs that is not
+    /// right is an error.
+    pub fn signed_by(&self, keys: &[Verifier]) -> Result<Vec<String>> {
+        let Some(signature) = &self.signature else { return Ok(Vec::new()) };
+        let wrong = |p: Problem| damaged(&self.path, &format!("its manifest is not what was signed ({})", p.sentence));
+        let note = Note::parse(signature).map_err(wrong)?;
+        if note.text != signed_text(self.manifest.id, &self.manifest_bytes) {
+            return Err(damaged(&self.path, "its manifest is not the one that was signed").into());
+        }
+        Ok(note.signed_by(keys).map_err(wrong)?)
+    }
+
+    /// Size and SHA-256 of the whole file.
+    pub fn digest(&self) -> Result<(u64, Digest32)> {
+        let size = self.file.metadata().map_err(failed(&self.path, "read"))?.len();
+        Ok((size, digest_of(&self.path).map_err(failed(&self.path, "read"))?))
+    }
+
+    /// Opens a data file.
+    pub fn member(&self, member: &Member, identities: &Identities) -> Result<MemberReader> {
+        let at = || format!("{} in {}", member.name, self.path.display());
+        let place = self.places.get(&member.name).filter(|p| p.size == member.size);
+        let place =
+            place.ok_or_else(|| damaged(&self.path, &format!("{} is missing or was exchanged", member.name)))?;
+        let raw = Hashed::new(BufReader::with_capacity(1 << 17, self.part(*place)?));
+        let shared = std::rc::Rc::new(std::cell::RefCell::new(raw));
+        let inner: Box<dyn Read> = if self.manifest.is_encrypted() {
+            if identities.0.is_empty() {
+                return Err(Problem::usage(format!("{} is encrypted", self.path.display()))
+                    .hint("name the file with the identity (age) with --identity")
+                    .into());
+            }
+            let decryptor = age::Decryptor::new(Shared(shared.clone()))
+                .map_err(|e| Problem::integrity(format!("can't decrypt {}: {e}", at())))?;
+            let found = decryptor.decrypt(identities.0.iter().map(|i| &**i as &dyn age::Identity));
+            Box::new(found.map_err(|e| match e {
+                age::DecryptError::NoMatchingKeys => {
+                    Problem::failed(format!("{} is encrypted to others than this identity", self.path.display()))
+                        .hint("--identity names the file with the identity; 'orgctl backup show' tells to whom it is encrypted")
+                }
+                e => Problem::integrity(format!("can't decrypt {}: {e}", at())),
+            })?)
+        } else {
+            Box::new(Shared(shared.clone()))
+        };
+        let mut decoder = Decoder::new(inner).map_err(failed(&self.path, "read"))?;
+        decoder.window_log_max(WINDOW_LOG).map_err(failed(&self.path, "read"))?;
+        Ok(MemberReader {
+            name: at(),
+            member: member.clone(),
+            content: Hashed::new(Box::new(decoder)),
+            raw: shared,
+            first: Vec::new(),
+            lines: Sha256::new(),
+            rest: Vec::new(),
+            has_ended: false,
+        })
+    }
+
+    /// Reads a data file as it lies in the archive, and holds it against its checksum.
+    pub fn check(&self, member: &Member) -> Result<()> {
+        let place = self.places.get(&member.name).filter(|p| p.size == member.size);
+        let place =
+            place.ok_or_else(|| damaged(&self.path, &format!("{} is missing or was exchanged", member.name)))?;
+        let mut raw = Hashed::new(self.part(*place)?);
+        let mut room = vec![0; 1 << 18];
+        while raw.read(&mut room).map_err(failed(&self.path, "read"))? > 0 {}
+        match raw.digest() == member.sha256 {
+            true => Ok(()),
+            false => Err(damaged(&self.path, &format!("{} is not what its checksum says", member.name)).into()),
+        }
+    }
+}
+
+fn read_manifest(path: &Path, bytes: &[u8]) -> Result<Manifest> {
+    #[derive(serde::Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let wrong = |e: serde_json::Error| damaged(path, &format!("its manifest can't be read ({e})"));
+    let format: Format = serde_json::from_slice(bytes).map_err(wrong)?;
+    if format.format != FORMAT {
+        return Err(Problem::failed(format!(
+            "{} has format {}; this orgctl reads {FORMAT}",
+            path.display(),
+            format.format
+        ))
+        .hint("install the orgctl that made it, or a newer one")
+        .into());
+    }
+    Ok(serde_json::from_slice(bytes).map_err(wrong)?)
+}
+
+/// The private keys (age) that archives may be encrypted to.
+#[derive(Default)]
+pub struct Identities(Vec<Box<dyn age::Identity + Send + Sync>>);
+
+impl std::fmt::Debug for Identities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Identities({} ***)", self.0.len())
+    }
+}
+
+impl Identities {
+    /// Reads files as `age-keygen` writes them.
+    pub fn read(paths: &[String]) -> Result<Identities> {
+        let mut all = Vec::new();
+        for path in paths {
+            let text = crate::ui::limited::read(Path::new(path), crate::ui::limited::SMALL)
+                .map_err(|e| Problem::failed(format!("can't read the identity {path}: {}", plain(&e))))?;
+            let text = zeroize::Zeroizing::new(text);
+            let wrong = || {
+                Problem::invalid(format!("{path} holds no identity of age"))
+                    .hint("it looks like AGE-SECRET-KEY-1..., as 'age-keygen' makes it")
+            };
+            let file = age::IdentityFile::from_buffer(text.as_bytes()).map_err(|_| wrong())?;
+            let found = file.into_identities().map_err(|_| wrong())?;
+            if found.is_empty() {
+                return Err(wrong().into());
+            }
+            all.extend(found);
+        }
+        Ok(Identities(all))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What both the reader and its end look at.
+struct Shared<R>(std::rc::Rc<std::cell::RefCell<R>>);
+
+impl<R: Read> Read for Shared<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.borrow_mut().read(into)
+    }
+}
+
+type Raw = Hashed<BufReader<io::Take<File>>>;
+
+/// A data file being read: whole lines, held against what the manifest says of them.
+pub struct MemberReader {
+    name: String,
+    member: Member,
+    content: Hashed<Box<dyn Read>>,
+    raw: std::rc::Rc<std::cell::RefCell<Raw>>,
+    /// What stood behind the heading in its block.
+    first: Vec<u8>,
+    lines: Sha256,
+    rest: Vec<u8>,
+    has_ended: bool,
+}
+
+impl MemberReader {
+    fn wrong(&self, why: &str) -> Problem {
+        Problem::integrity(format!("{}: {why}", self.name))
+            .hint("the archive was damaged or changed; 'orgctl backup list' shows others")
+    }
+
+    /// Fills `block` with whole lines; false once there are none left. Then everything has been held against the manifest.
+    pub fn next(&mut self, block: &mut Vec<u8>) -> Result<bool> {
+        block.clear();
+        if !self.first.is_empty() {
+            std::mem::swap(block, &mut self.first);
+        } else if !self.read(block)? {
+            return Ok(false);
+        }
+        self.lines.update(&block);
+        Ok(true)
+    }
+
+    fn read(&mut self, block: &mut Vec<u8>) -> Result<bool> {
+        std::mem::swap(block, &mut self.rest);
+        loop {
+            if !self.has_ended {
+                self.fill(block)?;
+            }
+            match block.iter().rposition(|b| *b == b'\n') {
+                Some(at) => {
+                    self.rest.extend(block.drain(at + 1..));
+                    return Ok(true);
+                }
+                None if !self.has_ended && block.len() < LINE_MOST => {}
+                None if block.is_empty() => return self.end().map(|()| false),
+                None if self.has_ended => return Err(self.wrong("it ends within a line").into()),
+                None => return Err(self.wrong("it holds a line without end").into()),
+            }
+        }
+    }
+
+    fn fill(&mut self, block: &mut Vec<u8>) -> Result<()> {
+        let from = block.len();
+        block.resize(from + BLOCK, 0);
+        let mut filled = from;
+        while filled < block.len() {
+            match self.content.read(&mut block[filled..]) {
+                Ok(0) => {
+                    self.has_ended = true;
+                    break;
+                }
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(self.wrong(&plain(&e)).into()),
+            }
+            if self.content.size > self.member.content_size {
+                return Err(self.wrong("it holds more than the manifest says").into());
+            }
+        }
+        block.truncate(filled);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<()> {
+        // What stands behind the end of the compressed data counts for its checksum.
+        let mut raw = self.raw.borrow_mut();
+        let mut room = [0; 4096];
+        while raw.read(&mut room).map_err(|e| self.wrong(&plain(&e)))? > 0 {}
+        let is_whole = self.content.size == self.member.content_size && raw.digest() == self.member.sha256;
+        let is_same = self.member.content_sha256.is_none_or(|d| d == self.content.digest());
+        match is_whole && is_same {
+            true => Ok(()),
+            false => Err(self.wrong("it is not what its checksum says").into()),
+        }
+    }
+
+    /// Reads the first line, which tells what the others are.
+    pub fn heading(&mut self, table: &str) -> Result<()> {
+        let mut block = Vec::new();
+        let line = if self.read(&mut block)? { block.iter().position(|b| *b == b'\n') } else { None };
+        let heading = line.and_then(|at| serde_json::from_slice::<serde_json::Value>(&block[..at]).ok());
+        match (line, heading) {
+            (Some(at), Some(heading)) if heading["table"] == table && heading["format"] == FORMAT => {
+                self.first = block.split_off(at + 1);
+                Ok(())
+            }
+            _ => Err(self.wrong(&format!("it is not the table {table}")).into()),
+        }
+    }
+
+    /// The SHA-256 of the lines behind the heading.
+    pub fn lines_digest(&self) -> Digest32 {
+        Digest32(self.lines.clone().finalize().into())
+    }
+}
+
+/// Hashes what is written to it.
+pub struct Digester(Sha256);
+
+impl Digester {
+    #[allow(clippy::new_without_default)] // nothing is a default digest
+    pub fn new() -> Digester {
+        Digester(Sha256::new())
+    }
+
+    pub fn digest(&self) -> Digest32 {
+        Digest32(self.0.clone().finalize().into())
+    }
+}
+
+impl Write for Digester {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A file for a database that is not whole yet, in the folder of its place.
+pub fn scratch(folder: &Path) -> Result<Scratch> {
+    let made = tempfile::Builder::new().prefix(PARTIAL).suffix(".db").tempfile_in(folder);
+    let file = made.map_err(failed(folder, "write into"))?;
+    let lock = Flock::lock(file.reopen().map_err(failed(folder, "write into"))?, FlockArg::LockExclusiveNonblock);
+    let lock = lock.map_err(|(_, e)| failed(folder, "write into")(e.into()))?;
+    Ok(Scratch { file, _lock: lock })
+}
+
+/// See [`scratch`]. It goes with this, unless it was moved.
+pub struct Scratch {
+    file: NamedTempFile,
+    _lock: Flock<File>,
+}
+
+impl Scratch {
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Moves it into its place, whatever is there.
+    pub fn persist(self, to: &Path) -> io::Result<()> {
+        self.file.persist(to).map(drop).map_err(|e| e.error)
+    }
+
+    /// Moves it into its place, where nothing is.
+    pub fn persist_noclobber(self, to: &Path) -> io::Result<()> {
+        self.file.persist_noclobber(to).map(drop).map_err(|e| e.error)
+    }
+}

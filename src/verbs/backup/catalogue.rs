@@ -1,0 +1,241 @@
+//! Which backups there are: in the database, and beside the archives, where a lost database still finds them.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+
+use super::archive::{Archive, PREFIX};
+use crate::crud::gate::{self, Verb};
+use crate::crud::session::{Session, xdg};
+use crate::crud::whole::Whole;
+use crate::model::audit::Action;
+use crate::model::backup::{BackupStatus, Entry, Manifest};
+use crate::model::org::SYSTEM;
+use crate::model::problem::{Problem, plain};
+use crate::model::scalar::Rules;
+use crate::model::value::{Kind, rfc3339};
+use crate::store::backups;
+use crate::store::tx::Tx;
+use crate::ui::format::{Head, Listing};
+use crate::ui::limited;
+
+/// Writes what is known of a backup into the catalogue, and tells the trail.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Enter {
+    pub entry: Entry,
+    /// Told in the trail: what was done to the backup, and how.
+    pub told: Map<String, serde_json::Value>,
+}
+
+impl Verb for Enter {
+    type Output = ();
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![SYSTEM]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+        tx.put_backup(&self.entry).await?;
+        tx.event(SYSTEM, Action::Backup, "backup", self.told.clone()).await
+    }
+}
+
+/// The folder where archives are kept, if none is named.
+pub fn folder(s: &Session<'_>, m: &ArgMatches, flag: &str) -> Result<PathBuf> {
+    if let Some(path) = m.try_get_one::<String>(flag).ok().flatten() {
+        return Ok(path.into());
+    }
+    xdg(s.env, "XDG_DATA_HOME", ".local/share").map(|p| p.join("orgctl/backups")).ok_or_else(|| {
+        Problem::usage("there is no home folder to keep backups in").hint(format!("name a folder with --{flag}")).into()
+    })
+}
+
+/// The file beside an archive that tells what is known of it.
+pub fn beside(archive: &Path) -> PathBuf {
+    let mut name = archive.as_os_str().to_owned();
+    name.push(".json");
+    name.into()
+}
+
+/// Writes what is known beside the archive.
+pub fn write_beside(archive: &Path, entry: &Entry) -> Result<()> {
+    let path = beside(archive);
+    let failed = |e: std::io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
+    let (whole, mut file) = Whole::private(&path).map_err(failed)?;
+    let text = format!("{}\n", serde_json::to_string_pretty(entry)?);
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    Ok(whole.finish().map_err(failed)?)
+}
+
+/// What a manifest tells of its archive.
+pub fn entry_of(manifest: &Manifest, path: &Path, host: &str) -> Entry {
+    Entry {
+        id: manifest.id,
+        kind: manifest.kind,
+        status: BackupStatus::Complete,
+        label: manifest.label.clone(),
+        host: host.to_owned(),
+        location: Some(path.display().to_string()),
+        engine: manifest.engine.clone(),
+        size: fs::metadata(path).ok().map(|m| m.len()),
+        checksum: None,
+        encrypted: manifest.is_encrypted(),
+        rows: Some(manifest.rows()),
+        heads: manifest.heads.iter().map(|h| (h.tree, h.size)).collect(),
+        started_at: manifest.created_at,
+        finished_at: None,
+        verified_at: None,
+        hold_until: None,
+        error: None,
+    }
+}
+
+/// The archives in a folder, the newest first. What can't be read is told as failed.
+pub fn in_folder(s: &Session<'_>, folder: &Path) -> Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+        Err(e) => return Err(Problem::failed(format!("can't read {}: {}", folder.display(), plain(&e))).into()),
+    };
+    for file in entries.flatten() {
+        let path = file.path();
+        if !file.file_name().to_string_lossy().starts_with(PREFIX) || path.extension().is_none_or(|e| e != "tar") {
+            continue;
+        }
+        found.extend(read_beside(s, &path));
+    }
+    found.sort_by_key(|e| std::cmp::Reverse((e.started_at, e.id)));
+    Ok(found)
+}
+
+/// What an archive says of itself, and the file beside it says more.
+fn read_beside(s: &Session<'_>, path: &Path) -> Option<Entry> {
+    let of_archive = Archive::open(path).map(|a| entry_of(&a.manifest, path, &s.origin.host));
+    let text = limited::read(&beside(path), limited::SMALL).ok();
+    let told = text.and_then(|text| serde_json::from_str::<Entry>(&text).ok());
+    match (of_archive, told) {
+        (Ok(is), Some(told)) if told.id == is.id => Some(Entry {
+            status: told.status,
+            checksum: told.checksum,
+            finished_at: told.finished_at,
+            verified_at: told.verified_at,
+            hold_until: told.hold_until,
+            error: told.error,
+            ..is
+        }),
+        (Ok(is), _) => Some(is),
+        (Err(e), Some(told)) => Some(Entry {
+            status: BackupStatus::Failed,
+            location: Some(path.display().to_string()),
+            error: Some(e.to_string()),
+            ..told
+        }),
+        (Err(_), None) => None,
+    }
+}
+
+/// The archive that a word means: a file, `latest`, or the id of a backup or its end.
+pub async fn find(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<Archive> {
+    if word.contains('/') || Path::new(word).is_file() {
+        return Archive::open(Path::new(word));
+    }
+    let folder = folder(s, m, "from")?;
+    let all = in_folder(s, &folder)?;
+    let found = match word {
+        "latest" => all.iter().find(|e| e.is_whole()),
+        word => {
+            let text = word.to_lowercase();
+            let hits: Vec<&Entry> =
+                all.iter().filter(|e| e.id.to_string().ends_with(&text) && text.len() >= 4).collect();
+            if let [_, _, ..] = hits.as_slice() {
+                return Err(Problem::conflict(format!("several backups end in {text}"))
+                    .hint("give the whole id, as 'orgctl backup list -o json' shows it")
+                    .into());
+            }
+            hits.first().copied()
+        }
+    };
+    match found.and_then(|e| e.location.as_ref()) {
+        Some(path) => Archive::open(Path::new(path)),
+        None => {
+            let what = if word == "latest" { "no whole backup".to_owned() } else { format!("no backup '{word}'") };
+            Err(Problem::not_found(format!("there is {what} in {}", folder.display()))
+                .hint("'orgctl backup list' shows all; --from names another folder")
+                .into())
+        }
+    }
+}
+
+/// The last digits of an id: by them archives are named and told apart.
+pub fn short(id: uuid::Uuid) -> String {
+    let text = id.simple().to_string();
+    text[text.len() - 8..].to_owned()
+}
+
+pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let mut all = in_folder(s, &folder(s, m, "from")?)?;
+    if m.get_one::<String>("from").is_none() {
+        for entry in backups::all(s.db().await?).await? {
+            match all.iter_mut().find(|e| e.id == entry.id) {
+                Some(there) => there.hold_until = there.hold_until.max(entry.hold_until),
+                None => {
+                    let is_here = entry.host == s.origin.host && entry.location.is_some();
+                    let is_lost = is_here && !entry.location.as_ref().is_some_and(|l| Path::new(l).exists());
+                    let status = if is_lost && entry.is_whole() { BackupStatus::Missing } else { entry.status };
+                    all.push(Entry { status, ..entry });
+                }
+            }
+        }
+        all.sort_by_key(|e| std::cmp::Reverse((e.started_at, e.id)));
+    }
+    let heads = vec![
+        Head::new("id", Kind::Text),
+        Head::new("started_at", Kind::Time),
+        Head::new("type", Kind::Text),
+        Head::new("status", Kind::Text),
+        Head::new("encrypted", Kind::Bool),
+        Head::new("size", Kind::Int),
+        Head::new("rows", Kind::Int),
+        Head::new("label", Kind::Text),
+        Head::new("verified_at", Kind::Time),
+        Head::new("hold_until", Kind::Time),
+        Head::new("location", Kind::Text),
+        Head::new("error", Kind::Text),
+    ];
+    let mut listing = Listing::new(&s.ui, heads, 0);
+    let int = |n: Option<u64>| n.and_then(|n| i64::try_from(n).ok());
+    for e in &all {
+        let row = vec![
+            e.id.to_string().into(),
+            e.started_at.into(),
+            e.kind.as_str().into(),
+            e.status.as_str().into(),
+            e.encrypted.into(),
+            int(e.size).into(),
+            int(e.rows).into(),
+            e.label.clone().into(),
+            e.verified_at.into(),
+            e.hold_until.into(),
+            e.location.clone().into(),
+            e.error.clone().into(),
+        ];
+        listing.row(&mut s.ui, row)?;
+    }
+    listing.finish(&mut s.ui)?;
+    if all.is_empty() {
+        s.ui.status("there is no backup yet; 'orgctl backup create' makes one");
+    }
+    Ok(())
+}
+
+/// How an instant is written in the name of a file.
+pub fn stamp(at: chrono::DateTime<chrono::Utc>) -> String {
+    rfc3339(at)[..19].replace(['-', ':'], "") + "Z"
+}

@@ -1,0 +1,7 @@
+//! Backups: archives that are proven to restore, on either engine.
+
+pub mod archive;
+pub mod catalogue;
+pub mod create;
+pub mod restore;
+pub mod verify;

@@ -1,6 +1,7 @@
 //! Measures the bulk path against named baselines, each in the same run: `./tests/run bench`, or
 //! `./tests/run bench -- --rows 180000 --engine sqlite --kind user`. What is printed is a ratio to a baseline and its
-//! bound. `--kind trail --rows 10000000` measures how a trail of so many records is proven and searched.
+//! bound. `--kind trail --rows 10000000` measures how a trail of so many records is proven and searched, `--kind backup` how
+//! users and their trail are saved and brought back.
 //!
 //! - *same database*: a loader that has every finished row (resource, audit, search) and writes them as orgctl does, into
 //!   the same tables with the same indexes, triggers and foreign keys. On SQLite a prepared statement a row with orgctl's
@@ -11,6 +12,7 @@
 //!   (peers/django_users.py). It is run where `python3`, or the interpreter that ORGCTL_BENCH_PYTHON names, has Django.
 #![allow(clippy::print_stdout, clippy::expect_used, clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod backups;
 mod loaders;
 mod place;
 mod subject;
@@ -36,12 +38,17 @@ fn main() {
         .collect();
     let engines = value("--engine").unwrap_or_else(|| "sqlite,postgres".into());
     let kinds = value("--kind").unwrap_or_else(|| "branch,user".into());
-    let subjects: Vec<&Subject> = kinds.split(',').filter(|k| *k != "trail").map(subject_of).collect();
+    let subjects: Vec<&Subject> =
+        kinds.split(',').filter(|k| !["trail", "backup"].contains(k)).map(subject_of).collect();
     let folder = tempfile::tempdir().expect("a folder");
     for engine in engines.split(',') {
         for n in sizes.iter().filter(|_| kinds.split(',').any(|k| k == "trail")) {
             println!("\n{engine}, a trail of {n} records");
             trail::measure(engine, folder.path(), *n);
+        }
+        for n in sizes.iter().filter(|_| kinds.split(',').any(|k| k == "backup")) {
+            println!("\n{engine}, a backup of {n} users");
+            backups::measure(engine, folder.path(), *n);
         }
         for subject in &subjects {
             let mut per_row: Vec<f64> = Vec::new();
@@ -61,7 +68,7 @@ fn subject_of(kind: &str) -> &'static Subject {
     let all = [&BRANCHES, &USERS];
     all.into_iter()
         .find(|s| s.desc.noun == kind)
-        .expect("--kind takes branch, user, trail or several with commas between")
+        .expect("--kind takes branch, user, trail, backup or several with commas between")
 }
 
 /// What is beyond its bound says so.
@@ -86,8 +93,13 @@ fn milliseconds(what: &str, time: Duration, bound: f64) {
 
 /// Prints the memory that a command held at most; SQLite's page cache is part of it.
 fn memory(what: &str, took: &Took) {
+    memory_within(what, took, 96.0);
+}
+
+/// As [`memory`], with another bound, in MB.
+fn memory_within(what: &str, took: &Took, bound: f64) {
     let mb = took.peak.div_ceil(1024);
-    println!("  {:<52} {mb:>6} MB {}", format!("peak memory of {what}"), verdict(mb as f64, 96.0));
+    println!("  {:<52} {mb:>6} MB {}", format!("peak memory of {what}"), verdict(mb as f64, bound));
 }
 
 /// All that is measured for one engine, kind and size; the seconds of the import.

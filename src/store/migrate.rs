@@ -50,6 +50,9 @@ pub fn all(engine: Engine) -> Result<Vec<Migration>> {
     Ok(found)
 }
 
+/// The table that tells which migrations were applied.
+pub const TABLE: &str = "schema_migrations";
+
 /// The version that this binary works with.
 pub fn latest(engine: Engine) -> Result<i64> {
     Ok(all(engine)?.last().map_or(0, |m| m.version))

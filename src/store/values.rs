@@ -237,7 +237,7 @@ fn kind(table: &Table, column: &str) -> Kind {
     declared.map(|(_, kind)| kind).unwrap_or(match ty {
         "boolean" => Kind::Bool,
         "text" if column.ends_with("_ip") || column == "ip" => Kind::Ip,
-        "text" if column == "context" => Kind::Json,
+        "text" if column == "context" || (table.name == "backups" && column == "heads") => Kind::Json,
         "text" => Kind::Text,
         "uuid" => Kind::Uuid,
         "timestamptz" => Kind::Time,

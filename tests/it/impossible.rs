@@ -19,6 +19,7 @@ fn filled(p: &Place) {
     p.run("setting set password.min_length 20 --org ACME").ok();
     p.run("audit keygen").ok();
     p.run("audit checkpoint").ok();
+    p.run("backup create --label first").ok();
     p.wait(2 * 86_400);
     p.run("user update asha@acme.example --city Pune").ok();
     p.run(&format!("audit archive --before 2026-11-22 --out {}", p.path("a.gz").display())).ok();
@@ -214,6 +215,8 @@ const ANY: &[(&str, &str, &str)] = &[
     ("system_log", "user_id", "tells of somebody who may be gone"),
     ("system_log", "request_id", "tells of a command that may have recorded nothing"),
     ("tokens", "id", "an id of its own"),
+    ("backups", "id", "an id of its own"),
+    ("backups", "parent_id", "tells of a backup that may be gone"),
     // Any is an id; that the records are of another `audit verify --deep` says.
     ("orgs", "id", "verify"),
     ("branches", "id", "verify"),

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::harness::{Engine, Place, both, both_with_acme};
 use crate::raw::{clear, done, int, on, start, text, texts, unique, wait};
 
-const LATEST: i64 = 11;
+const LATEST: i64 = 12;
 
 fn version(p: &Place) -> i64 {
     int(p, "select coalesce(max(version), 0) from schema_migrations")
@@ -44,7 +44,7 @@ fn the_schema_goes_down_and_up_again_with_data_in_the_tables() {
         assert_eq!(version(p), LATEST);
         let planned = p.run("db rollback --dry-run");
         assert_eq!((planned.code, version(p)), (0, LATEST), "{}", planned.err);
-        assert!(planned.err.contains("0011_system_log"), "{}", planned.err);
+        assert!(planned.err.contains("0012_backups"), "{}", planned.err);
         for left in (0..LATEST).rev() {
             p.wait(1);
             let said = p.run("db rollback --yes");
@@ -272,7 +272,8 @@ fn status_tells_version_and_migrations() {
                 "inactive_users",
                 "registration",
                 "checkpoints",
-                "system_log"
+                "system_log",
+                "backups"
             ]
         );
         assert!(status.err.contains(&format!("at version {LATEST}, the newest")), "{}", status.err);

@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 use uuid::Uuid;
 
 use super::World;
-use crate::model::redact::secrets;
+use crate::model::redact::typed;
 use crate::model::zone::Zone;
 use crate::store::location::Location;
 use crate::store::tx::Origin;
@@ -64,7 +64,7 @@ fn hide_passwords(command: &mut [String]) {
             _ if is_database => ("", word.as_str()),
             _ => {
                 is_database = word == "--database";
-                *word = secrets(word);
+                *word = typed(word);
                 continue;
             }
         };

@@ -44,16 +44,44 @@ static SECRETS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             r"(?i)\b((?:ssl)?(?:password|passwd|pwd))(\s*=\s*)(?:'(?:[^'\\]|\\.)*'|\x22[^\x22]*\x22|[^\s&;'\x22]+)",
             "$1$2***",
         ),
+        // The same in JSON.
+        (
+            r#"(?i)("[a-z0-9_ -]*(?:password|passwd|pwd|passphrase|secret|token|otp|api_?key|private_?key)(?:_hash)?"\s*:\s*)(?:"(?:[^"\\]|\\.)*"|[0-9][^\s,}\]]*)"#,
+            "$1\"***\"",
+        ),
+        // Private keys of signed notes and of age.
+        (r"(PRIVATE\+KEY\+)[^\s'\x22]*[^\s'\x22*]", "$1***"),
+        (r"(?i)(AGE-SECRET-KEY-)[^\s'\x22]*[^\s'\x22*]", "$1***"),
     ]
     .into_iter()
     .map(|(pattern, word)| (Regex::new(pattern).expect("a constant pattern"), word))
     .collect()
 });
 
-/// Takes the passwords of database addresses out.
+/// `password: ...`, as people write it; in messages the word may stand before what is said of it.
+#[allow(clippy::expect_used)] // a constant pattern, which a test uses
+static TYPED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(password|passwd|pwd|passphrase)(\s*:\s*)([^\s,;'\x22*]+)").expect("a constant pattern")
+});
+
+/// A word of a command line without secrets.
+pub fn typed(word: &str) -> String {
+    TYPED.replace_all(&secrets(word), "$1$2***").into_owned()
+}
+
+/// Whether a member of this name holds a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    let name = name.to_lowercase().replace(['-', ' '], "_");
+    let name = name.strip_suffix("_hash").unwrap_or(&name);
+    ["password", "passwd", "pwd", "passphrase", "secret", "token", "otp", "apikey", "api_key", "private_key"]
+        .iter()
+        .any(|end| name.ends_with(end))
+}
+
+/// Takes passwords and private keys out.
 pub fn secrets(text: &str) -> String {
     // Most texts hold neither.
-    if !text.contains([':', '=']) && !text.contains("//") {
+    if !text.contains([':', '=']) && !text.contains("//") && !text.contains("KEY") && !text.contains("key") {
         return text.to_owned();
     }
     SECRETS.iter().fold(text.to_owned(), |text, (pattern, word)| pattern.replace_all(&text, *word).into_owned())
@@ -62,6 +90,15 @@ pub fn secrets(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_typed_after_the_word_password_is_taken_out() {
+        assert_eq!(typed("--comment=new password: s3cret, told"), "--comment=new password: ***, told");
+        assert_eq!(typed(&typed("passphrase:x")), "passphrase:***");
+        for (name, is) in [("password", true), ("New-Password", true), ("password_hash", true), ("pincode", false)] {
+            assert_eq!(is_secret_name(name), is, "{name}");
+        }
+    }
 
     #[test]
     fn people_are_taken_out_and_the_rest_stays() {
@@ -101,6 +138,10 @@ mod tests {
             ("host=db user=rao password=s3cret port=5432", "host=db user=rao password=*** port=5432"),
             ("host=db password = 's3 \\' cret' port=5432", "host=db password = *** port=5432"),
             ("Server=db;User Id=rao;Pwd=s3cret;Port=5432", "Server=db;User Id=rao;Pwd=***;Port=5432"),
+            (r#"{"city":"Pune","new_password" : "s3 \" cret"}"#, r#"{"city":"Pune","new_password" : "***"}"#),
+            (r#"{"api_key":"a:b","otp":123456}"#, r#"{"api_key":"***","otp":"***"}"#),
+            ("can't read PRIVATE+KEY+orgctl/1+0123abcd+AbCd=", "can't read PRIVATE+KEY+***"),
+            ("AGE-SECRET-KEY-1QQPZRY9X8", "AGE-SECRET-KEY-***"),
         ] {
             assert_eq!(secrets(text), without);
             assert_eq!(secrets(without), without, "once is enough");
@@ -112,6 +153,8 @@ mod tests {
             "sqlite:///home/rao/a:b.db",
             "user ravi:branch at 10:30, rao@sahyadri.example",
             "password.history is 5",
+            "column password: a stored hash is no password",
+            r#"{"password_changed_at":"2026-11-28","password":null,"must_change_password":true}"#,
             "see https://db.example:8443/x and mailto:rao@db.example",
         ] {
             assert_eq!(secrets(text), text);

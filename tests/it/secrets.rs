@@ -139,3 +139,33 @@ fn a_password_that_is_an_argument_is_not_repeated() {
         }
     });
 }
+
+/// What programs hand over is looked at by its names: old and new values, at any depth, and what is typed in a comment.
+#[test]
+fn the_trail_takes_no_secret_from_outside() {
+    both_with_acme(|p| {
+        let secrets = [
+            r#"{"new":{"password":"s3cret"}}"#,
+            r#"{"old":{"profile":[{"api_key":"s3cret"}]}}"#,
+            r#"{"details":{"Reset-Token":"s3cret"}}"#,
+        ];
+        for members in secrets {
+            let line = members.replacen('{', r#"{"action":"asset_transfer","resource":"asset:A1","#, 1);
+            let said = p.run_with("audit append -", &line);
+            assert_eq!(said.code, 6, "{line}: {}", said.err);
+            keeps(SECRET, &said, &line);
+        }
+        let line =
+            r#"{"action":"asset_transfer","resource":"asset:A1","comment":"password: s3cret","new":{"password":true}}"#;
+        p.run_with("audit append -", line).ok();
+        let flags = ["audit", "append", "--action", "asset_transfer", "--resource", "asset:A1", "--new"];
+        let said = p.run_words(&[&words(&flags)[..], &[r#"{"password":"s3cret"}"#.to_owned()]].concat(), b"");
+        assert_eq!(said.code, 6, "{}", said.err);
+        let said = p.run("audit checkpoint --signing-key PRIVATE+KEY+x+0123abcd+s3cret");
+        keeps(SECRET, &said, "a key in the place of its file");
+        for table in ["audit_records", "audit_requests"] {
+            let told = texts(p, &format!("select payload from {table} where payload like '%s3cret%'"));
+            assert!(told.is_empty(), "{told:?}");
+        }
+    });
+}

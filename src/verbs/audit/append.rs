@@ -15,6 +15,7 @@ use crate::crud::input::{find_in, time};
 use crate::crud::session::Session;
 use crate::model::audit::{ACTIONS, CLOCK, KIND, SOURCES, Status, WORD};
 use crate::model::problem::Problem;
+use crate::model::redact::{is_secret_name, typed};
 use crate::model::scalar::{Rules, shorten};
 use crate::model::value::rfc3339;
 use crate::model::{RESOURCES, resource, strict};
@@ -69,6 +70,23 @@ const OBJECTS: &[&str] = &["old", "new", "details"];
 
 fn wrong(member: &str, why: &str) -> Problem {
     Problem::invalid(format!("{member} {why}"))
+}
+
+/// Refuses members that hold secrets, at any depth: what is in the trail stays there. That one changed can be said.
+fn holds_no_secret(at: &str, value: &Json) -> Result<(), Problem> {
+    match value {
+        Json::Object(members) => members.iter().try_for_each(|(name, value)| {
+            let at = format!("{at}.{name}");
+            let is_told = !matches!(value, Json::Null | Json::Bool(_) | Json::Object(_) | Json::Array(_));
+            match is_told && is_secret_name(name) {
+                true => Err(wrong(&shorten(&at), "is a secret, which no record may hold")
+                    .hint("leave it out, or give true for one that was changed")),
+                false => holds_no_secret(&at, value),
+            }
+        }),
+        Json::Array(values) => values.iter().try_for_each(|value| holds_no_secret(at, value)),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a text is a word as actions and kinds are: `[a-z][a-z0-9_]*`.
@@ -126,7 +144,7 @@ async fn read(s: &mut Session<'_>, org: i32, mut members: Map<String, Json>) -> 
         if text.chars().count() > *longest {
             return Err(wrong(name, &format!("has at most {longest} characters")).into());
         }
-        details.insert((*name).to_owned(), text.into());
+        details.insert((*name).to_owned(), typed(&text).into());
     }
     if let Some(ip) = text("ip")? {
         let ip: IpAddr = ip.trim().parse().map_err(|_| wrong("ip", "must be an IP address"))?;
@@ -139,7 +157,7 @@ async fn read(s: &mut Session<'_>, org: i32, mut members: Map<String, Json>) -> 
     }
     let mut object = |name: &str| match members.remove(name) {
         None | Some(Json::Null) => Ok(None),
-        Some(Json::Object(object)) => Ok(Some(object)),
+        Some(value @ Json::Object(_)) => holds_no_secret(name, &value).map(|()| value.as_object().cloned()),
         Some(_) => Err(wrong(name, "must be an object")),
     };
     let (old, new) = (object("old")?, object("new")?);

@@ -33,7 +33,7 @@ pub fn measure(engine: &str, folder: &Path, n: usize) {
     let ours = Place::new(engine, folder, "saved");
     USERS.prepare(&ours, folder);
     ours.orgctl(&["user", "import", &csv]);
-    let key = folder.join("audit.key").display().to_string();
+    let key = folder.join(format!("{engine}-{n}.key")).display().to_string();
     ours.orgctl(&["audit", "keygen", "--signing-key", &key]);
     let (archive, dump) = (folder.join("backup.tar"), folder.join("dump"));
     let (file, other) = (archive.display().to_string(), dump.display().to_string());

@@ -429,10 +429,11 @@ impl Archive {
         Ok(MemberReader {
             name: at(),
             member: member.clone(),
-            content: Hashed::new(Box::new(decoder)),
+            content: Box::new(decoder),
+            size: 0,
             raw: shared,
             first: Vec::new(),
-            lines: Sha256::new(),
+            lines: None,
             rest: Vec::new(),
             has_ended: false,
         })
@@ -524,11 +525,14 @@ type Raw = Hashed<BufReader<io::Take<File>>>;
 pub struct MemberReader {
     name: String,
     member: Member,
-    content: Hashed<Box<dyn Read>>,
+    content: Box<dyn Read>,
+    /// Bytes of lines so far.
+    size: u64,
     raw: std::rc::Rc<std::cell::RefCell<Raw>>,
     /// What stood behind the heading in its block.
     first: Vec<u8>,
-    lines: Sha256,
+    /// Of the lines behind the heading, where somebody asks for it.
+    lines: Option<Sha256>,
     rest: Vec<u8>,
     has_ended: bool,
 }
@@ -547,7 +551,9 @@ impl MemberReader {
         } else if !self.read(block)? {
             return Ok(false);
         }
-        self.lines.update(&block);
+        if let Some(lines) = &mut self.lines {
+            lines.update(&block);
+        }
         Ok(true)
     }
 
@@ -580,11 +586,14 @@ impl MemberReader {
                     self.has_ended = true;
                     break;
                 }
-                Ok(n) => filled += n,
+                Ok(n) => {
+                    filled += n;
+                    self.size += n as u64;
+                }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(self.wrong(&plain(&e)).into()),
             }
-            if self.content.size > self.member.content_size {
+            if self.size > self.member.content_size {
                 return Err(self.wrong("it holds more than the manifest says").into());
             }
         }
@@ -597,9 +606,7 @@ impl MemberReader {
         let mut raw = self.raw.borrow_mut();
         let mut room = [0; 4096];
         while raw.read(&mut room).map_err(|e| self.wrong(&plain(&e)))? > 0 {}
-        let is_whole = self.content.size == self.member.content_size && raw.digest() == self.member.sha256;
-        let is_same = self.member.content_sha256.is_none_or(|d| d == self.content.digest());
-        match is_whole && is_same {
+        match self.size == self.member.content_size && raw.digest() == self.member.sha256 {
             true => Ok(()),
             false => Err(self.wrong("it is not what its checksum says").into()),
         }
@@ -619,9 +626,12 @@ impl MemberReader {
         }
     }
 
-    /// The SHA-256 of the lines behind the heading.
-    pub fn lines_digest(&self) -> Digest32 {
-        Digest32(self.lines.clone().finalize().into())
+    /// Reads all lines behind the heading; their SHA-256.
+    pub fn lines_digest(&mut self) -> Result<Digest32> {
+        self.lines = Some(Sha256::new());
+        let mut block = Vec::new();
+        while self.next(&mut block)? {}
+        Ok(Digest32(self.lines.take().unwrap_or_default().finalize().into()))
     }
 }
 

@@ -38,12 +38,14 @@ fn steps(text: &str) -> Vec<Step> {
 /// Blanks folded, and what differs from run to run made alike: codes of people, ids, times, speeds.
 fn alike(line: &str) -> String {
     let is_code = |w: &str| w.len() == 6 && w.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let is_short_id = |w: &str| w.len() == 8 && w.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     let word = |word: &str| {
         let bare = word.trim_matches([',', '(', ')', ':']);
         let is_time = bare.len() == 27 && bare.ends_with('Z') && bare.contains('T');
         let is_id = word.starts_with("orgctl/") && word.contains('-');
         match () {
             () if is_code(bare) => "CODE".to_owned(),
+            () if is_short_id(bare) => "ID".to_owned(),
             () if is_time => "TIME".to_owned(),
             () if is_id => "ORIGIN".to_owned(),
             () => word.to_owned(),

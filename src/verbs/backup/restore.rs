@@ -205,7 +205,6 @@ pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     told.insert("heads".into(), manifest.heads.iter().map(|h| json!([h.tree, h.size])).collect());
     let progress = s.ui.progress();
     let verb = Restore { archive: archive.path.clone(), identities, told, keys, progress: progress.clone() };
-    s.opening.create = true;
     let done = match into.clone() {
         Location::Sqlite(path) => restore_file(s, &verb, &path).await,
         Location::Postgres(_) => {

@@ -269,11 +269,14 @@ pub const LEAVES: &[Leaf] = &[
             .arg(text("identity", "FILE", "File with the identity (age) that it is encrypted to (can be repeated)").action(ArgAction::Append))
             .arg(switch("trust-unsigned", "Take it though no trusted key has signed it")).arg(signing_key()).arg(verifier_key()), run: run!(backup::restore::restore) },
     Leaf { noun: "backup", verb: "verify", permission: "backups:verify", writes: true, about: "Prove that a backup restores: restore it into a database that is thrown away",
-        examples: "orgctl backup verify latest\norgctl backup verify latest --quick",
+        examples: "orgctl backup verify latest\norgctl backup verify --all --quick\norgctl backup verify latest --against-live --scratch postgres://admin@db.example/postgres",
         args: |c| c.arg(Arg::new("backup").value_name("BACKUP").help("File, 'latest', or the end of a backup's id"))
+            .arg(switch("all", "Prove every archive in the folder").conflicts_with("backup"))
             .arg(text("from", "FOLDER", "Folder to look in"))
             .arg(text("identity", "FILE", "File with the identity (age) that it is encrypted to (can be repeated)").action(ArgAction::Append))
             .arg(switch("quick", "Hold it against its checksums alone"))
+            .arg(switch("against-live", "Hold the live database against it too, as that was then"))
+            .arg(text("scratch", "URL", "Server or folder to restore in: a new database there, dropped at the end (default: a file)"))
             .arg(switch("trust-unsigned", "Take it though no trusted key has signed it")).arg(signing_key()).arg(verifier_key()), run: run!(backup::verify::verify) },
     Leaf { noun: "db", verb: "migrate", permission: "database:migrate", writes: true, about: "Bring the schema up to date",
         examples: "orgctl db migrate --dry-run\norgctl db migrate",

@@ -88,6 +88,9 @@ pub struct Manifest {
     pub schema: i64,
     /// The public keys (age) that it is encrypted to; none: it is in clear.
     pub recipients: Vec<String>,
+    /// Of the file that says how the archive is read without orgctl.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readme: Option<Digest32>,
     pub tables: Vec<TableEntry>,
     pub heads: Vec<HeadEntry>,
     /// Signed checkpoints of the trees with these heads (c2sp.org/tlog-checkpoint).
@@ -109,6 +112,7 @@ impl Manifest {
             installation: Uuid::nil(),
             schema: 0,
             recipients: Vec::new(),
+            readme: None,
             tables: Vec::new(),
             heads: Vec::new(),
             checkpoints: Vec::new(),

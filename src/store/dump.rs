@@ -90,15 +90,26 @@ pub async fn open_snapshot(db: &mut Db, shapes: &[Shape]) -> Result<()> {
     // The locks come before the view: a migration that was under way is then over, or this one waits for it.
     db.script(format!(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-         LOCK TABLE {} IN ACCESS SHARE MODE;
-         SET LOCAL timezone = 'UTC';
-         SET LOCAL datestyle = 'ISO, YMD';
-         SET LOCAL bytea_output = 'hex';
-         SET LOCAL enable_sort = off",
+         LOCK TABLE {} IN ACCESS SHARE MODE",
         tables.join(", ")
     ))
     .await?;
+    set_forms(db).await?;
     migrate::require_current(db).await
+}
+
+/// Has values printed in the one form that lines have. Inside a transaction, until its end.
+pub async fn set_forms(db: &mut Db) -> Result<()> {
+    match db.engine() {
+        Engine::Sqlite => Ok(()),
+        Engine::Postgres => {
+            let forms = "SET LOCAL timezone = 'UTC';
+                         SET LOCAL datestyle = 'ISO, YMD';
+                         SET LOCAL bytea_output = 'hex';
+                         SET LOCAL enable_sort = off";
+            db.script(forms.into()).await
+        }
+    }
 }
 
 /// Lets go of the view.

@@ -84,6 +84,14 @@ impl Location {
         }
     }
 
+    /// Another database on the same server; none where it is a file.
+    pub fn on_same_server(&self, name: &str) -> Result<Option<Location>, Problem> {
+        match self {
+            Location::Sqlite(_) => Ok(None),
+            Location::Postgres(url) => Ok(Some(Location::Postgres(postgres_url::with_database(url, name)?))),
+        }
+    }
+
     /// As a URL, without the password.
     pub fn url(&self) -> String {
         match self {

@@ -49,6 +49,38 @@ impl Past {
     /// Turns a connection back to a time, as far as organisations are concerned; [`Past::narrow`] does the rest. From here
     /// on it reads one snapshot, and can no longer write.
     pub async fn begin(db: &mut Db, at: DateTime<Utc>) -> Result<Past> {
+        Past::open(db).await?;
+        let trees = trees_at(db, at).await?;
+        let mut past = Past { at, trees, shadowed: HashSet::new(), unknown: Vec::new() };
+        past.shadow(db, &[Org::DESCRIPTOR]).await?;
+        Ok(past)
+    }
+
+    /// Turns a connection back to when the trail of each tree was as long as this, all kinds of records.
+    pub async fn begin_behind(db: &mut Db, at: DateTime<Utc>, sizes: &[(i32, i64)]) -> Result<Past> {
+        Past::open(db).await?;
+        let mut trees = Vec::new();
+        let heads = Sql::new("select tree, size from audit_heads order by tree").yields([Kind::Int, Kind::Int]);
+        for row in db.all(heads).await? {
+            let (tree, size) = (row.org(0)?, row.int(1)?);
+            let then = sizes.iter().find(|(t, _)| *t == tree).map_or(0, |(_, size)| *size);
+            if size > then {
+                trees.push((tree, then));
+            }
+        }
+        let mut past = Past { at, trees, shadowed: HashSet::new(), unknown: Vec::new() };
+        past.shadow(db, &[Org::DESCRIPTOR]).await?;
+        let others: Vec<_> = RESOURCES.iter().copied().filter(|d| !d.is_org()).collect();
+        past.shadow(db, &others).await?;
+        Ok(past)
+    }
+
+    /// Records of which nobody can tell how they were.
+    pub fn untold(&self) -> HashSet<(i32, Uuid)> {
+        self.unknown.iter().map(|u| (u.tree, u.id)).collect()
+    }
+
+    async fn open(db: &mut Db) -> Result<()> {
         // A writer that commits between the reading of the trail and the reading of rows would be undone, or half so.
         let (begin, uuid, packed) = match db.is_postgres() {
             true => ("BEGIN ISOLATION LEVEL REPEATABLE READ", "uuid", ""),
@@ -59,11 +91,7 @@ impl Past {
             "create temporary table as_of_changed (org_id integer not null, id {uuid} not null, kind text not null,
                  primary key (org_id, id)){packed}"
         ))
-        .await?;
-        let trees = trees_at(db, at).await?;
-        let mut past = Past { at, trees, shadowed: HashSet::new(), unknown: Vec::new() };
-        past.shadow(db, &[Org::DESCRIPTOR]).await?;
-        Ok(past)
+        .await
     }
 
     /// Turns back what is asked of one kind of records, in one organisation or in all: they and what they refer to.

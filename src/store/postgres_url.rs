@@ -94,6 +94,19 @@ pub fn check(text: &str) -> Result<(), Problem> {
     read(text).map(drop)
 }
 
+/// The URL of another database on the same server.
+pub fn with_database(text: &str, name: &str) -> Result<String, Problem> {
+    let mut url = Url::parse(text).map_err(|e| wrong(e).hint(FORM))?;
+    let others: Vec<(String, String)> =
+        url.query_pairs().filter(|(key, _)| key != "dbname").map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
+    url.set_query(None);
+    if !others.is_empty() {
+        url.query_pairs_mut().extend_pairs(others);
+    }
+    url.set_path(name);
+    Ok(url.into())
+}
+
 fn read(text: &str) -> Result<Said, Problem> {
     // Neither the error nor the hint repeats the text.
     let url = Url::parse(text).map_err(|e| wrong(e).hint(FORM))?;

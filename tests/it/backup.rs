@@ -12,7 +12,7 @@ fn empty(engine: Engine) -> Place {
 
 /// Records of every kind, with what is hard to carry: line breaks, tabs, marks, addresses, decimals, deleted and erased
 /// ones, secrets, and a signed checkpoint.
-fn fill(p: &Place) {
+pub fn fill(p: &Place) {
     for line in [
         "branch create --code HQ --name 'Head \u{930}\u{93e}\u{91c}' --city Pune --phone '+91 20 2553 1234'",
         "branch create --code B2 --name 'Back\\slash' --parent HQ",
@@ -40,7 +40,7 @@ fn fill(p: &Place) {
 }
 
 /// Everything that can be asked of a place, in the order of keys.
-fn told(p: &Place) -> Vec<String> {
+pub fn told(p: &Place) -> Vec<String> {
     let mut all: Vec<String> = ["org", "branch", "dept", "user"]
         .iter()
         .map(|noun| p.run(&format!("{noun} list --with-deleted --all -o ndjson")).ok())
@@ -56,7 +56,7 @@ fn trail(p: &Place, org: &str) -> Vec<String> {
 }
 
 /// The one archive that was made.
-fn archive(p: &Place) -> PathBuf {
+pub fn archive(p: &Place) -> PathBuf {
     let folder = p.path("home/.local/share/orgctl/backups");
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the folder of backups")

@@ -4,6 +4,8 @@
 mod all_faults;
 mod attacks;
 mod backup;
+mod backup_faults;
+mod backup_verify;
 mod blocks_that_ended;
 mod branch_story;
 mod completion;

@@ -44,6 +44,10 @@ const LINE_MOST: usize = 64 << 20;
 /// The largest window that is read: 128 MiB, as `zstd -d` takes without being asked.
 const WINDOW_LOG: u32 = 27;
 
+/// What a tar is made of, and most of what may stand at its end: nothing.
+const TAR_BLOCK: u64 = 512;
+const TAIL_MOST: u64 = 1 << 16;
+
 /// Most members of an archive.
 const MEMBERS_MOST: usize = 1000;
 
@@ -259,7 +263,8 @@ impl Writer {
 
     /// Puts manifest and signature behind the data, and the archive into its place, on the disk. Its size and SHA-256.
     pub fn finish(mut self, manifest: &Manifest, key: &SignerKey, to: &Path) -> Result<(u64, Digest32)> {
-        let bytes = serde_json::to_vec_pretty(manifest)?;
+        let manifest = Manifest { readme: Some(Digest32::of(README_TEXT.as_bytes())), ..manifest.clone() };
+        let bytes = serde_json::to_vec_pretty(&manifest)?;
         self.append(MANIFEST, &bytes)?;
         self.append(SIGNATURE, key.sign(&signed_text(manifest.id, &bytes)).as_bytes())?;
         let failed = failed(to, "write");
@@ -327,7 +332,9 @@ impl Archive {
         let length = file.metadata().map_err(failed(path, "read"))?.len();
         let mut places = BTreeMap::new();
         let mut tar = tar::Archive::new(BufReader::new(&file));
-        for entry in tar.entries_with_seek().map_err(|e| damaged(path, &plain(&e)))? {
+        let mut end = 0;
+        // As it lies there: of the long names and attributes that other programs write none is ours, nor read into memory.
+        for entry in tar.entries_with_seek().map_err(|e| damaged(path, &plain(&e)))?.raw(true) {
             let entry = entry.map_err(|e| damaged(path, &plain(&e)))?;
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let place = Place { offset: entry.raw_file_position(), size: entry.size() };
@@ -339,9 +346,13 @@ impl Archive {
             if !entry.header().entry_type().is_file() || !is_name {
                 return Err(damaged(path, "it holds something that no backup holds").into());
             }
-            if place.offset.checked_add(place.size).is_none_or(|end| end > length) {
-                return Err(damaged(path, "it is cut off").into());
+            if entry.raw_header_position() != end {
+                return Err(damaged(path, "its parts do not follow on each other").into());
             }
+            end = match place.offset.checked_add(place.size).filter(|end| *end <= length) {
+                Some(of_data) => of_data.next_multiple_of(TAR_BLOCK),
+                None => return Err(damaged(path, "it is cut off").into()),
+            };
             if places.insert(name, place).is_some() || places.len() > MEMBERS_MOST {
                 return Err(damaged(path, "it holds the same twice, or too much").into());
             }
@@ -358,8 +369,41 @@ impl Archive {
         let bytes = archive.small(MANIFEST)?.ok_or_else(|| damaged(path, "it has no manifest"))?;
         archive.manifest = read_manifest(path, &bytes)?;
         archive.manifest_bytes = bytes;
+        archive.require_nothing_else(end, length)?;
         archive.signature = archive.small(SIGNATURE)?.and_then(|bytes| String::from_utf8(bytes).ok());
         Ok(archive)
+    }
+
+    /// Refuses what the manifest does not tell of: in the archive, between its parts, and behind them.
+    fn require_nothing_else(&self, end: u64, length: u64) -> Result<()> {
+        let read = |offset, size| -> Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            self.part(Place { offset, size })?.read_to_end(&mut bytes).map_err(failed(&self.path, "read"))?;
+            Ok(bytes)
+        };
+        let told: Vec<&str> =
+            self.manifest.tables.iter().filter_map(|t| Some(t.member.as_ref()?.name.as_str())).collect();
+        for (name, place) in &self.places {
+            if name.starts_with("data/") && !told.contains(&name.as_str()) {
+                return Err(damaged(&self.path, &format!("its manifest tells nothing of {name}")).into());
+            }
+            let of_data = place.offset + place.size;
+            if read(of_data, of_data.next_multiple_of(TAR_BLOCK) - of_data)?.iter().any(|b| *b != 0) {
+                return Err(damaged(&self.path, &format!("something stands behind {name}")).into());
+            }
+        }
+        // Two empty blocks, and as many more as other programs write.
+        let rest = length.saturating_sub(end);
+        if !(2 * TAR_BLOCK..=TAIL_MOST).contains(&rest) || read(end, rest)?.iter().any(|b| *b != 0) {
+            return Err(damaged(&self.path, "it does not end as an archive does").into());
+        }
+        match (&self.manifest.readme, self.small(README)?) {
+            (Some(readme), Some(text)) if *readme != Digest32::of(&text) => {
+                Err(damaged(&self.path, &format!("{README} is not what its checksum says")).into())
+            }
+            (Some(_), None) => Err(damaged(&self.path, &format!("it has no {README}")).into()),
+            _ => Ok(()),
+        }
     }
 
     fn small(&self, name: &str) -> Result<Option<Vec<u8>>> {
@@ -414,13 +458,17 @@ impl Archive {
             let decryptor = age::Decryptor::new(Shared(shared.clone()))
                 .map_err(|e| Problem::integrity(format!("can't decrypt {}: {e}", at())))?;
             let found = decryptor.decrypt(identities.0.iter().map(|i| &**i as &dyn age::Identity));
-            Box::new(found.map_err(|e| match e {
-                age::DecryptError::NoMatchingKeys => {
-                    Problem::failed(format!("{} is encrypted to others than this identity", self.path.display()))
+            match found {
+                Ok(reader) => Box::new(reader),
+                Err(age::DecryptError::NoMatchingKeys) => {
+                    // Perhaps it was exchanged for one that somebody else can read.
+                    self.check(member)?;
+                    return Err(Problem::failed(format!("{} is encrypted to others than this identity", self.path.display()))
                         .hint("--identity names the file with the identity; 'orgctl backup show' tells to whom it is encrypted")
+                        .into());
                 }
-                e => Problem::integrity(format!("can't decrypt {}: {e}", at())),
-            })?)
+                Err(e) => return Err(Problem::integrity(format!("can't decrypt {}: {e}", at())).into()),
+            }
         } else {
             Box::new(Shared(shared.clone()))
         };
@@ -559,11 +607,15 @@ impl MemberReader {
 
     fn read(&mut self, block: &mut Vec<u8>) -> Result<bool> {
         std::mem::swap(block, &mut self.rest);
+        // What is left over holds no line break: only what is new is looked through.
+        let mut from = 0;
         loop {
             if !self.has_ended {
                 self.fill(block)?;
             }
-            match block.iter().rposition(|b| *b == b'\n') {
+            let found = block[from..].iter().rposition(|b| *b == b'\n').map(|at| from + at);
+            from = block.len();
+            match found {
                 Some(at) => {
                     self.rest.extend(block.drain(at + 1..));
                     return Ok(true);

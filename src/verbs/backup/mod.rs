@@ -4,4 +4,5 @@ pub mod archive;
 pub mod catalogue;
 pub mod create;
 pub mod restore;
+pub mod scratch;
 pub mod verify;

@@ -1,126 +1,355 @@
 //! Proving that a backup restores: it is restored.
 
-use anyhow::Result;
-use clap::ArgMatches;
-use serde_json::{Map, json};
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use super::archive::{Archive, Identities};
-use super::catalogue::{Enter, beside, entry_of, find, short, write_beside};
+use anyhow::Result;
+use chrono::TimeDelta;
+use clap::ArgMatches;
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+use super::archive::{self, Archive, Identities};
+use super::catalogue::{Enter, beside, entry_of, find, folder, short, write_beside};
 use super::restore::{Source, load, prove, require_readable, shapes_of, trust};
+use super::scratch::Scratch;
 use crate::crud::gate;
 use crate::crud::session::Session;
-use crate::model::backup::{BackupStatus, BackupType, Entry};
+use crate::model::backup::{BackupStatus, BackupType, Digest32, Entry, Manifest};
 use crate::model::note::Verifier;
-use crate::model::problem::Problem;
+use crate::model::problem::{Kind as Broken, Problem, plain};
+use crate::model::value::rfc3339;
+use crate::store::audit::frontier_at;
+use crate::store::checkpoints::installation;
+use crate::store::compare::{self, Compared};
 use crate::store::db::Db;
 use crate::store::dump;
-use crate::store::location::{Location, Opening};
+use crate::store::location::Location;
 use crate::store::migrate;
 use crate::store::rebuild;
 use crate::ui::format::report;
 use crate::ui::limited;
 use crate::ui::progress::Progress;
 use crate::verbs::audit::keys::verifiers;
+use crate::verbs::audit::verify::counted;
+
+/// How a backup is to be proven.
+pub struct Plan {
+    identities: Identities,
+    keys: Vec<Verifier>,
+    is_quick: bool,
+    against_live: bool,
+    scratch: Option<Location>,
+}
+
+impl Plan {
+    pub fn new(s: &Session<'_>, m: &ArgMatches) -> Result<Plan> {
+        let paths: Vec<String> = m.get_many::<String>("identity").into_iter().flatten().cloned().collect();
+        let is_on = |name: &str| m.try_get_one::<bool>(name).ok().flatten() == Some(&true);
+        let scratch = m.try_get_one::<String>("scratch").ok().flatten();
+        Ok(Plan {
+            identities: Identities::read(&paths)?,
+            keys: verifiers(s, m)?,
+            is_quick: is_on("quick"),
+            against_live: is_on("against-live"),
+            scratch: scratch.map(|url| Location::parse(url)).transpose()?,
+        })
+    }
+}
+
+/// What came of proving a backup.
+pub struct Proof {
+    pub id: Option<Uuid>,
+    pub path: PathBuf,
+    pub size: u64,
+    /// It was restored; otherwise its checksums alone were looked at.
+    pub is_restored: bool,
+    /// What was read: rows and SHA-256 of each table.
+    pub tables: Vec<Json>,
+    /// How the live database compares.
+    pub live: Option<Vec<Compared>>,
+    pub took: TimeDelta,
+    pub rows: u64,
+    pub created_at: Option<chrono::DateTime<chrono::Utc>>,
+    pub is_encrypted: bool,
+    /// No key that is trusted has signed it: that says nothing of whether it holds.
+    is_untrusted: bool,
+    pub fault: Option<Problem>,
+}
+
+impl Proof {
+    pub fn json(&self) -> Json {
+        let fault = self.fault.as_ref().map(|p| p.sentence.clone());
+        let live = self.live.as_ref().map(|all| {
+            let of = |c: &Compared| {
+                json!({ "table": c.table, "rows": c.rows, "ok": c.unexplained == 0, "explained": c.explained,
+                        "differences": c.differences, "sha256": c.digests.map(|d| d.0), "live_sha256": c.digests.map(|d| d.1) })
+            };
+            all.iter().map(of).collect::<Vec<_>>()
+        });
+        json!({
+            "id": self.id, "file": self.path, "ok": self.fault.is_none(), "restored": self.is_restored, "size": self.size,
+            "rows": self.rows, "at": self.created_at.map(rfc3339), "encrypted": self.is_encrypted,
+            "seconds": self.took.as_seconds_f64(), "tables": self.tables, "live": live, "error": fault,
+        })
+    }
+
+    /// In a few words, for people.
+    pub fn words(&self) -> String {
+        let id = self.id.map_or_else(|| self.path.display().to_string(), |id| format!("the backup {}", short(id)));
+        let how = match self.is_restored {
+            true => "restored, and every row compared",
+            false => "checksums only: it was not restored, and is not marked as verified",
+        };
+        match &self.fault {
+            None => format!(
+                "{id} holds ({how}): {} in {:.1} s",
+                counted(self.rows, "row", "rows"),
+                self.took.as_seconds_f64()
+            ),
+            Some(p) => format!("{id} does not hold: {}", p.sentence),
+        }
+    }
+}
 
 pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
+    let plan = Plan::new(s, m)?;
+    if plan.against_live {
+        s.db().await?;
+    }
+    if m.get_flag("all") {
+        return all(s, m, &plan).await;
+    }
     let word = m.get_one::<String>("backup").cloned().unwrap_or_else(|| "latest".to_owned());
-    let archive = find(s, m, &word).await?;
-    trust(s, m, &archive)?;
-    require_readable(&archive.manifest)?;
-    let paths: Vec<String> = m.get_many::<String>("identity").into_iter().flatten().cloned().collect();
-    let identities = Identities::read(&paths)?;
-    let is_readable = !archive.manifest.is_encrypted() || !identities.is_empty();
-    let is_quick = m.get_flag("quick") || !is_readable;
-    let keys = verifiers(s, m)?;
-    let progress = s.ui.progress();
-    let done = match is_quick {
-        true => checksums(&archive, &identities, is_readable, &progress),
-        false => in_scratch(s, &archive, &identities, keys, &progress).await,
+    let path = match word.contains('/') || Path::new(&word).is_file() {
+        true => PathBuf::from(word),
+        false => find(s, m, &word).await?.path,
     };
+    let proof = prove_one(s, m, &plan, &path).await?;
+    report(&mut s.ui, &proof.json())?;
+    if let Some(fault) = proof.fault {
+        return Err(fault.into());
+    }
+    s.ui.status(&proof.words());
+    tell_live(s, proof.live.as_deref().unwrap_or_default());
+    Ok(())
+}
+
+/// Proves every archive in the folder; one that does not hold keeps no other from being looked at.
+async fn all(s: &mut Session<'_>, m: &ArgMatches, plan: &Plan) -> Result<()> {
+    let folder = folder(s, m, "from")?;
+    let failed = |e: std::io::Error| Problem::failed(format!("can't read {}: {}", folder.display(), plain(&e)));
+    let is_archive = |p: &PathBuf| {
+        let name = p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        name.starts_with(archive::PREFIX) && name.ends_with(".tar")
+    };
+    let mut paths: Vec<PathBuf> = match fs::read_dir(&folder) {
+        Ok(files) => files.flatten().map(|f| f.path()).filter(is_archive).collect(),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(failed(e).into()),
+    };
+    paths.sort();
+    let mut proofs = Vec::new();
+    for path in paths {
+        let proof = prove_one(s, m, plan, &path).await?;
+        match proof.fault.is_some() {
+            true => s.ui.warn(&proof.words()),
+            false => s.ui.status(&proof.words()),
+        }
+        tell_live(s, proof.live.as_deref().unwrap_or_default());
+        proofs.push(proof);
+    }
+    let faults = proofs.iter().filter(|p| p.fault.is_some()).count();
+    report(
+        &mut s.ui,
+        &json!({ "ok": faults == 0, "faults": faults, "backups": proofs.iter().map(Proof::json).collect::<Vec<_>>() }),
+    )?;
+    match (proofs.len(), faults) {
+        (0, _) => Err(Problem::not_found(format!("there is no backup in {}", folder.display()))
+            .hint("'orgctl backup create' makes one; --from names another folder")
+            .into()),
+        (_, 0) => Ok(()),
+        (n, faults) => {
+            Err(Problem::integrity(format!("{faults} of {} hold", counted(n, "backup does not", "backups do not")))
+                .into())
+        }
+    }
+}
+
+fn tell_live(s: &mut Session<'_>, live: &[Compared]) {
+    if live.is_empty() {
+        return;
+    }
+    let (rows, explained) = live.iter().fold((0, 0), |(r, e), c| (r + c.rows, e + c.explained));
+    s.ui.status(&format!(
+        "the live database agrees as of then: {} in {}; {} as records since tell",
+        counted(rows, "row", "rows"),
+        counted(live.len(), "table", "tables"),
+        counted(explained, "differs", "differ")
+    ));
+}
+
+/// Proves one archive, and marks it. An error is what has nothing to do with the archive.
+pub async fn prove_one(s: &mut Session<'_>, m: &ArgMatches, plan: &Plan, path: &Path) -> Result<Proof> {
+    let began = s.clock.now();
+    let mut proof = Proof {
+        id: None,
+        path: path.to_owned(),
+        size: fs::metadata(path).map_or(0, |m| m.len()),
+        is_restored: false,
+        tables: Vec::new(),
+        live: None,
+        took: TimeDelta::zero(),
+        rows: 0,
+        created_at: None,
+        is_encrypted: false,
+        is_untrusted: false,
+        fault: None,
+    };
+    let progress = s.ui.progress();
+    let opened = Archive::open(path);
+    let manifest = opened.as_ref().ok().map(|a| a.manifest.clone());
+    let tried = async {
+        let archive = opened?;
+        proof.id = Some(archive.manifest.id);
+        (proof.rows, proof.created_at) = (archive.manifest.rows(), Some(archive.manifest.created_at));
+        proof.is_encrypted = archive.manifest.is_encrypted();
+        look_into(s, m, plan, &archive, &mut proof, &progress).await
+    }
+    .await;
     progress.finish();
-    let now = s.clock.micros();
-    let known = limited::read(&beside(&archive.path), limited::SMALL).ok();
-    let known = known.and_then(|text| serde_json::from_str::<Entry>(&text).ok());
-    let mut entry = known.unwrap_or_else(|| entry_of(&archive.manifest, &archive.path, &s.origin.host));
-    match &done {
-        Ok(()) if !is_quick => {
-            (entry.status, entry.verified_at, entry.error) = (BackupStatus::Verified, Some(now), None);
-        }
-        Ok(()) => {}
-        Err(e) => {
-            (entry.status, entry.error) = (BackupStatus::Failed, Some(e.to_string().chars().take(2000).collect()))
-        }
+    proof.took = s.clock.now() - began;
+    let fault = match tried {
+        Ok(()) => None,
+        Err(e) => Some(as_fault(e)?),
+    };
+    if !proof.is_untrusted {
+        mark(s, path, manifest.as_ref(), proof.is_restored, fault.as_ref()).await?;
     }
-    write_beside(&archive.path, &entry)?;
-    let mut told = Map::new();
-    told.insert("id".into(), entry.id.to_string().into());
-    told.insert("verified".into(), done.is_ok().into());
-    if s.db().await.is_ok() {
-        gate::write(s, &Enter { entry, told }).await?;
+    proof.fault = fault.or_else(|| of_live(proof.live.as_deref().unwrap_or_default()));
+    Ok(proof)
+}
+
+/// A fault of the archive, told apart from what else can go wrong.
+fn as_fault(e: anyhow::Error) -> Result<Problem> {
+    match e.downcast::<Problem>() {
+        Ok(p) if p.kind == Broken::Integrity => Ok(p),
+        // What the archive holds breaks a rule of the database.
+        Ok(p) if matches!(p.kind, Broken::Invalid) => Ok(Problem { kind: Broken::Integrity, ..p }),
+        Ok(p) => Err(p.into()),
+        Err(e) => Err(e),
     }
-    done?;
-    let what = if is_quick { "checksums only" } else { "restored, and every row compared" };
-    s.ui.status(&format!("the backup {} holds ({what})", short(archive.manifest.id)));
-    report(&mut s.ui, &json!({ "id": archive.manifest.id, "ok": true, "restored": !is_quick }))
+}
+
+/// The first row of the live database that differs, and no record says why.
+fn of_live(live: &[Compared]) -> Option<Problem> {
+    let wrong = live.iter().filter(|c| c.unexplained > 0);
+    let total: u64 = wrong.clone().map(|c| c.unexplained).sum();
+    let first = wrong.clone().next()?;
+    let what = first.differences.first().map_or("it differs", String::as_str);
+    Some(Problem::integrity(format!("the live database is not what its trail tells: {}, {what}", first.table)).hint(
+        format!(
+            "{} in all, and the backup itself holds; -o json names them, 'orgctl audit verify --deep' says more",
+            counted(total, "such row", "such rows")
+        ),
+    ))
+}
+
+async fn look_into(
+    s: &mut Session<'_>,
+    m: &ArgMatches,
+    plan: &Plan,
+    archive: &Archive,
+    proof: &mut Proof,
+    progress: &Progress,
+) -> Result<()> {
+    proof.is_untrusted = archive.signed_by(&plan.keys)?.is_empty();
+    trust(s, m, archive)?;
+    proof.is_untrusted = false;
+    require_readable(&archive.manifest)?;
+    shapes_of(&archive.manifest)?;
+    let is_readable = !archive.manifest.is_encrypted() || !plan.identities.is_empty();
+    if plan.is_quick || !is_readable || archive.manifest.kind != BackupType::Full {
+        proof.tables = checksums(archive, &plan.identities, is_readable, progress)?;
+        if plan.against_live {
+            s.ui.warn("it was not restored, so the live database was not compared");
+        }
+        return Ok(());
+    }
+    let scratch = Scratch::create(s, plan.scratch.as_ref()).await?;
+    let done = in_scratch(s, plan, archive, &scratch, proof, progress).await;
+    // What came of it matters more than whether the scratch is gone: the next command removes it.
+    if let Err(e) = scratch.remove().await {
+        s.ui.warn(&format!("what was restored to be looked at could not be removed: {e}"));
+    }
+    done
 }
 
 /// Reads everything and holds it against its checksums; decrypts and decompresses it too, where it can.
-fn checksums(archive: &Archive, identities: &Identities, is_readable: bool, progress: &Progress) -> Result<()> {
-    shapes_of(&archive.manifest)?;
+fn checksums(archive: &Archive, identities: &Identities, is_readable: bool, progress: &Progress) -> Result<Vec<Json>> {
     let mut block = Vec::new();
+    let mut tables = Vec::new();
     for table in &archive.manifest.tables {
         let Some(member) = &table.member else { continue };
         progress.part(&table.name, Some(member.content_size), "bytes");
         if !is_readable {
             archive.check(member)?;
+            tables.push(told(&table.name, table.rows, None));
             continue;
         }
         let mut reader = archive.member(member, identities)?;
+        reader.heading(&table.name)?;
         let mut done = 0;
         while reader.next(&mut block)? {
             done += block.len() as u64;
             progress.set(done);
         }
+        tables.push(told(&table.name, table.rows, None));
     }
-    Ok(())
+    Ok(tables)
 }
 
-/// Restores it into a file that is thrown away, proves that, and compares each table with what the archive holds.
+fn told(table: &str, rows: u64, digest: Option<Digest32>) -> Json {
+    json!({ "table": table, "rows": rows, "sha256": digest })
+}
+
+/// Restores it into a database that is thrown away, proves that, and compares each table with what the archive holds.
 async fn in_scratch(
     s: &mut Session<'_>,
+    plan: &Plan,
     archive: &Archive,
-    identities: &Identities,
-    keys: Vec<Verifier>,
+    scratch: &Scratch,
+    proof: &mut Proof,
     progress: &Progress,
 ) -> Result<()> {
-    if archive.manifest.kind != BackupType::Full {
-        return checksums(archive, identities, true, progress);
-    }
-    let folder = tempfile::Builder::new().prefix("orgctl-verify-").tempdir()?;
-    let opening = Opening { create: true, ..s.opening.clone() };
-    let mut db = Db::open(&Location::Sqlite(folder.path().join("scratch.db")), &opening).await?;
-    rebuild::loosen(&mut db).await?;
+    let mut db = scratch.open(&s.opening).await?;
     let at = s.clock.micros();
-    let source = Source { archive, identities, progress: progress.clone() };
+    let source = Source { archive, identities: &plan.identities, progress: progress.clone() };
     let done = async {
+        rebuild::loosen(&mut db).await?;
         rebuild::begin_scratch(&mut db).await?;
         load(&mut db, &source, at).await?;
-        prove(&mut db, &archive.manifest, keys, progress).await?;
-        compare(&mut db, &source).await
+        prove(&mut db, &archive.manifest, plan.keys.clone(), progress).await?;
+        proof.tables = compare(&mut db, &source).await?;
+        proof.is_restored = true;
+        if plan.against_live {
+            proof.live = Some(with_live(s, archive, &mut db, scratch, progress).await?);
+        }
+        Ok(())
     }
     .await;
     db.close().await;
     done
 }
 
-/// Holds the rows of a database against those of an archive, table by table.
-pub async fn compare(db: &mut Db, source: &Source<'_>) -> Result<()> {
+/// Holds the rows of a database against those of an archive, table by table. What each holds.
+pub async fn compare(db: &mut Db, source: &Source<'_>) -> Result<Vec<Json>> {
     let manifest = &source.archive.manifest;
-    if manifest.schema != migrate::latest(db.engine())? {
-        // Migrations have changed what they mean to; the trail has been proven.
-        return Ok(());
-    }
+    // Migrations change what they mean to; the trail has been proven.
+    let is_same_schema = manifest.schema == migrate::latest(db.engine())?;
+    dump::set_forms(db).await?;
+    let mut tables = Vec::new();
     for shape in shapes_of(manifest)? {
         let Some((entry, member)) = manifest.table(&shape.name).and_then(|e| Some((e, e.member.as_ref()?))) else {
             continue;
@@ -129,11 +358,110 @@ pub async fn compare(db: &mut Db, source: &Source<'_>) -> Result<()> {
         let mut reader = source.archive.member(member, source.identities)?;
         reader.heading(&shape.name)?;
         let lines = reader.lines_digest()?;
-        let mut there = super::archive::Digester::new();
-        dump::write_table(db, &shape, &mut there, &mut |n| source.progress.set(n)).await?;
-        if there.digest() != lines {
-            return Err(Problem::integrity(format!("the rows of {} are not those of the archive", shape.name)).into());
+        if is_same_schema {
+            let mut there = archive::Digester::new();
+            dump::write_table(db, &shape, &mut there, &mut |n| source.progress.set(n)).await?;
+            if there.digest() != lines {
+                let sentence = format!("the rows of {} are not those of the archive", shape.name);
+                return Err(Problem::integrity(sentence).into());
+            }
         }
+        tables.push(told(&shape.name, entry.rows, Some(lines)));
+    }
+    Ok(tables)
+}
+
+/// Holds what was restored against the live database, as that was when its trail was as long.
+async fn with_live(
+    s: &mut Session<'_>,
+    archive: &Archive,
+    then: &mut Db,
+    scratch: &Scratch,
+    progress: &Progress,
+) -> Result<Vec<Compared>> {
+    let manifest = &archive.manifest;
+    let now = s.db().await?;
+    if installation(now).await? != manifest.installation {
+        return Err(Problem::conflict("the live database is another installation than the archive's")
+            .hint("name its own with --database")
+            .into());
+    }
+    progress.part("comparing with what is live", None, "rows");
+    let mut sizes = Vec::new();
+    for head in &manifest.heads {
+        let size = i64::try_from(head.size)?;
+        let edge = frontier_at(now, head.tree, size).await?;
+        if edge.size() != head.size || edge.root() != head.root.0 {
+            let sentence = match edge.size() < head.size {
+                true => format!(
+                    "the trail of tree {} ends before that of the archive: {} of {} records",
+                    head.tree,
+                    edge.size(),
+                    head.size
+                ),
+                false => {
+                    format!("the trail of tree {} is another than that of the archive, up to record {size}", head.tree)
+                }
+            };
+            return Ok(vec![Compared {
+                table: "audit_records".to_owned(),
+                rows: head.size,
+                digests: None,
+                explained: 0,
+                differences: vec![sentence],
+                unexplained: 1,
+            }]);
+        }
+        sizes.push((head.tree, size));
+    }
+    let at = manifest.created_at;
+    compare::compare(then, now, (at, &sizes), &|| scratch.file(), &mut |_, n| progress.set(n)).await
+}
+
+/// What is known of an archive: beside it, or from itself.
+pub fn known(s: &Session<'_>, path: &Path, manifest: Option<&Manifest>) -> Option<Entry> {
+    let text = limited::read(&beside(path), limited::SMALL).ok();
+    let told = text.and_then(|text| serde_json::from_str::<Entry>(&text).ok());
+    let told = told.filter(|e| manifest.is_none_or(|m| m.id == e.id));
+    told.or_else(|| manifest.map(|m| entry_of(m, path, &s.origin.host)))
+}
+
+/// Marks what came of it, beside the archive and in the catalogue of the database that it is of.
+async fn mark(
+    s: &mut Session<'_>,
+    path: &Path,
+    manifest: Option<&Manifest>,
+    is_restored: bool,
+    fault: Option<&Problem>,
+) -> Result<()> {
+    let Some(mut entry) = known(s, path, manifest) else { return Ok(()) };
+    match fault {
+        Some(p) => {
+            (entry.status, entry.error) = (BackupStatus::Failed, Some(p.sentence.chars().take(2000).collect()));
+        }
+        None if is_restored => {
+            (entry.status, entry.verified_at, entry.error) = (BackupStatus::Verified, Some(s.clock.micros()), None);
+        }
+        None => return Ok(()),
+    }
+    if s.dry_run {
+        return Ok(());
+    }
+    if let Err(e) = write_beside(path, &entry) {
+        s.ui.warn(&format!("what came of it is not told beside the archive: {e}"));
+    }
+    let is_of_it = match (s.db().await.is_ok(), manifest) {
+        (true, Some(m)) => installation(s.db().await?).await? == m.installation,
+        _ => false,
+    };
+    if is_of_it {
+        let mut told = Map::new();
+        told.insert("id".into(), entry.id.to_string().into());
+        told.insert("verified".into(), fault.is_none().into());
+        if let Some(p) = fault {
+            told.insert("fault".into(), p.sentence.as_str().into());
+        }
+        gate::write(s, &Enter { entry, told }).await?;
     }
     Ok(())
 }

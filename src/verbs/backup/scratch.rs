@@ -1,0 +1,99 @@
+//! Where a backup is restored to be looked at: a database that nothing else is in, and that is thrown away.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+use tempfile::TempDir;
+
+use super::catalogue::short;
+use crate::crud::session::Session;
+use crate::model::problem::{Problem, plain};
+use crate::store::db::Db;
+use crate::store::location::{Location, Opening};
+use crate::store::scratch::ScratchDatabase;
+
+/// How the names of its folders begin.
+const PREFIX: &str = "orgctl-scratch-";
+
+/// Goes with this, or with the next command that makes one.
+pub struct Scratch {
+    folder: TempDir,
+    _lock: Flock<File>,
+    server: Option<ScratchDatabase>,
+}
+
+impl Scratch {
+    /// Makes a new one: a file in a folder of its owner's alone, or with the URL of a server a database of its own there.
+    pub async fn create(s: &mut Session<'_>, asked: Option<&Location>) -> Result<Scratch> {
+        let parent = match asked {
+            Some(Location::Sqlite(path)) if path.is_dir() => path.clone(),
+            Some(Location::Sqlite(path)) => {
+                return Err(Problem::usage(format!("{} is no folder to restore in", path.display()))
+                    .hint("--scratch names a folder, or a server of PostgreSQL: nothing that exists is written over")
+                    .into());
+            }
+            _ => s.env.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from),
+        };
+        remove_left(&parent);
+        let failed =
+            |e: std::io::Error| Problem::failed(format!("can't write into {}: {}", parent.display(), plain(&e)));
+        let made =
+            tempfile::Builder::new().prefix(PREFIX).permissions(Permissions::from_mode(0o700)).tempdir_in(&parent);
+        let folder = made.map_err(failed)?;
+        let lock = Flock::lock(File::open(folder.path()).map_err(failed)?, FlockArg::LockExclusiveNonblock);
+        let lock = lock.map_err(|(_, e)| failed(e.into()))?;
+        let server = match asked {
+            Some(base @ Location::Postgres(_)) => {
+                // The number of the process tells those apart that count from the same time.
+                let id = format!("{}_{}", short(s.new_id()), std::process::id());
+                Some(ScratchDatabase::create(base, &s.opening, &id).await?)
+            }
+            _ => None,
+        };
+        Ok(Scratch { folder, _lock: lock, server })
+    }
+
+    /// Opens it, empty.
+    pub async fn open(&self, opening: &Opening) -> Result<Db> {
+        let file = || Location::Sqlite(self.folder.path().join("scratch.db"));
+        let location = self.server.as_ref().map_or_else(file, |server| server.location.clone());
+        Db::open(&location, &Opening { create: true, ..opening.clone() }).await
+    }
+
+    /// An empty file that has no name any more.
+    pub fn file(&self) -> std::io::Result<File> {
+        tempfile::tempfile_in(self.folder.path())
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Throws it away.
+    pub async fn remove(self) -> Result<()> {
+        match self.server {
+            Some(server) => server.drop().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Removes the folders of commands that were killed. Whoever uses one holds a lock on it.
+fn remove_left(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            continue;
+        }
+        // A folder of ours, and no link to another.
+        let flags = OFlag::O_NOFOLLOW | OFlag::O_DIRECTORY;
+        let Ok(file) = OpenOptions::new().read(true).custom_flags(flags.bits()).open(entry.path()) else { continue };
+        let is_ours = file.metadata().is_ok_and(|m| m.uid() == nix::unistd::Uid::effective().as_raw());
+        if is_ours && Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok() {
+            // Somebody else may have removed it in the meantime.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Proving backups: what is restored to be looked at, what is held against the live database, and what is marked.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::backup::{archive, fill};
+use crate::harness::{Engine, Place, both_with_acme, psql, server};
+
+/// What lies in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|f| f.expect("a file").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// A place whose temporary files are its own.
+fn with_tmp(p: &Place) -> (Place, PathBuf) {
+    let mut other = Place::new(p.engine);
+    other.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let tmp = other.path("tmp");
+    std::fs::create_dir(&tmp).expect("a folder");
+    other.env.insert("TMPDIR".into(), tmp.display().to_string());
+    (other, tmp)
+}
+
+fn table<'a>(proof: &'a Value, part: &str, name: &str) -> &'a Value {
+    let all = proof[part].as_array().expect("tables");
+    all.iter().find(|t| t["table"] == name).unwrap_or_else(|| panic!("no {name} in {proof}"))
+}
+
+#[test]
+fn a_scratch_is_new_and_goes_again() {
+    both_with_acme(|p| {
+        let (p, tmp) = with_tmp(p);
+        p.run("branch create --code HQ --name Head").ok();
+        p.run("backup create").ok();
+        // What a killed command left is removed; what another one uses, or is no scratch, stays.
+        for name in ["orgctl-scratch-left", "orgctl-scratch-used", "other"] {
+            std::fs::create_dir(tmp.join(name)).expect("a folder");
+            std::fs::write(tmp.join(name).join("scratch.db"), "x").expect("a file");
+        }
+        let used = std::fs::File::open(tmp.join("orgctl-scratch-used")).expect("a folder");
+        let used = nix::fcntl::Flock::lock(used, nix::fcntl::FlockArg::LockExclusiveNonblock).expect("a lock");
+        let proof = p.json("backup verify latest");
+        assert_eq!((proof["ok"].as_bool(), proof["restored"].as_bool()), (Some(true), Some(true)));
+        assert_eq!(table(&proof, "tables", "branches")["rows"], 1);
+        assert_eq!(table(&proof, "tables", "branches")["sha256"].as_str().map(str::len), Some(64));
+        assert_eq!(names(&tmp), ["orgctl-scratch-used", "other"]);
+        drop(used);
+        // A folder of one's own choosing, and no file that is there.
+        let elsewhere = p.path("elsewhere");
+        std::fs::create_dir(&elsewhere).expect("a folder");
+        p.run(&format!("backup verify latest --scratch {}", elsewhere.display())).ok();
+        assert_eq!(names(&elsewhere), Vec::<String>::new());
+        let file = p.write("precious.db", "precious");
+        let said = p.run(&format!("backup verify latest --scratch {file}")).fails(2);
+        assert!(said.contains("precious.db is no folder to restore in"), "{said}");
+        assert_eq!(p.read("precious.db"), "precious");
+    });
+}
+
+#[test]
+fn a_scratch_on_a_server_is_a_database_of_its_own() {
+    both_with_acme(|p| {
+        fill(p);
+        p.run("backup create").ok();
+        // Left by a killed command: nobody is connected to it.
+        psql(&server(), "create database orgctl_scratch_left");
+        let before = p.run("backup verify latest").ok();
+        let proof = p.json(&format!("backup verify latest --scratch {}", server()));
+        assert_eq!((proof["ok"].as_bool(), proof["restored"].as_bool()), (Some(true), Some(true)), "{before}");
+        assert_eq!(table(&proof, "tables", "users")["rows"], 5);
+        // The same rows whatever they were restored in.
+        assert_eq!(proof["tables"], p.json("backup verify latest")["tables"]);
+        psql(
+            &server(),
+            "do $$ begin if exists (select from pg_database where datname = 'orgctl_scratch_left') then raise 'left'; end if; end $$",
+        );
+    });
+}
+
+#[test]
+fn the_live_database_is_held_against_a_backup() {
+    both_with_acme(|p| {
+        fill(p);
+        p.run("backup create").ok();
+        for line in [
+            "branch update HQ --city Mumbai",
+            "branch create --code B3 --name Third",
+            "branch delete B2 --yes",
+            "branch restore B2",
+            "dept purge GONE --yes",
+            "user update RAVK22 --name 'Ravi K'",
+            "user unassign-branch RAVK22 --branch B2",
+            "user unblock RAVK22",
+            "setting set password.min_length 16 --org ACME",
+            "org create --code BETA --name Beta",
+            "user create --name New --email new@beta.example --org BETA",
+            "audit checkpoint",
+        ] {
+            let said = p.run(line);
+            assert_eq!(said.code, 0, "{line}: {}", said.err);
+        }
+        p.run_with("user passwd JNES22 --password-stdin --org ACME", "correct horse battery staple\n").ok();
+        let proof = p.json("backup verify latest --against-live");
+        for name in ["branches", "departments", "users", "user_branches", "orgs"] {
+            let t = table(&proof, "live", name);
+            assert_eq!((t["ok"].as_bool(), t["explained"].as_u64()), (Some(true), Some(0)), "{t}");
+            assert_eq!(t["sha256"], t["live_sha256"], "{name}");
+        }
+        assert_eq!(table(&proof, "live", "settings")["explained"], 1);
+        assert_eq!(table(&proof, "live", "credentials")["explained"], 1);
+        // Behind the back of orgctl: a row that has not changed since, one that has, and one that nobody made.
+        let acme = "(select org_id from orgs where code = 'ACME')";
+        for (wrong, told) in [
+            ("update branches set city = 'Delhi' where code = 'B2'", "branches, row"),
+            ("update users set bio = 'x' where user_code = 'RAVK22'", "users, row"),
+            ("delete from user_branches", "user_branches, row"),
+            (&format!("update settings set value = '3' where key = 'no' or org_id <> {acme}"), ""),
+        ] {
+            p.sql(wrong).expect("SQL");
+            let said = p.run("backup verify latest --against-live");
+            if told.is_empty() {
+                continue;
+            }
+            let said = said.fails(8);
+            assert!(said.contains("the live database is not what its trail tells: "), "{said}");
+            let _ = told;
+        }
+        // The backup itself holds.
+        assert_eq!(p.column("backup list", "status"), ["verified"]);
+        let said = p.run("backup verify latest --against-live -o json");
+        assert_eq!(said.code, 8);
+        let proof: Value = said.json();
+        for (name, what) in [("branches", "has another city"), ("users", "has another bio")] {
+            let t = table(&proof, "live", name);
+            assert!(t["differences"][0].as_str().is_some_and(|d| d.contains(what)), "{t}");
+        }
+        assert_eq!(proof["ok"], false);
+    });
+}
+
+#[test]
+fn a_trail_that_goes_another_way_is_no_continuation() {
+    both_with_acme(|p| {
+        p.run("branch create --code HQ --name Head").ok();
+        p.run("backup create").ok();
+        let file = archive(p);
+        let other = Place::new(Engine::Sqlite);
+        let key = other.write("audit.pub", p.run("audit pubkey").ok());
+        other.run("init --org-code ACME --org-name Other").ok();
+        let said = other.run(&format!("backup verify {} --against-live --key {key}", file.display())).fails(4);
+        assert!(said.contains("the live database is another installation"), "{said}");
+        // It is not of this database, and does not come into its catalogue.
+        other.run(&format!("backup verify {} --key {key}", file.display())).ok();
+        assert_eq!(other.column("backup list", "status"), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn without_the_identity_nothing_is_marked() {
+    both_with_acme(|p| {
+        p.run("branch create --code HQ --name Head").ok();
+        let identity = age::x25519::Identity::generate();
+        let secret = age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_owned();
+        let file = p.write("identity", format!("{secret}\n"));
+        let other = age::x25519::Identity::generate();
+        let other = age::secrecy::ExposeSecret::expose_secret(&other.to_string()).to_owned();
+        let other = p.write("other", format!("{other}\n"));
+        p.run(&format!("backup create --encrypt-to {}", identity.to_public())).ok();
+        let said = p.run("backup verify latest");
+        assert!(said.err.contains("checksums only"), "{}", said.err);
+        said.ok();
+        assert_eq!(p.column("backup list", "status"), ["complete"]);
+        // That this identity can't read it is no fault of the archive.
+        p.run(&format!("backup verify latest --identity {other}")).fails(1);
+        assert_eq!(p.column("backup list", "status"), ["complete"]);
+        p.run(&format!("backup verify latest --identity {file}")).ok();
+        assert_eq!(p.column("backup list", "status"), ["verified"]);
+        // Quickly once more: it stays what it was.
+        p.run("backup verify latest --quick").ok();
+        assert_eq!(p.column("backup list", "status"), ["verified"]);
+    });
+}
+
+#[test]
+fn all_are_proven_and_each_fault_is_told() {
+    both_with_acme(|p| {
+        p.run("branch create --code HQ --name Head").ok();
+        p.run("backup create").ok();
+        p.wait(60);
+        let first = archive(p);
+        p.run("backup create").ok();
+        p.run("backup verify --all").ok();
+        assert_eq!(p.column("backup list", "status"), ["verified", "verified"]);
+        let mut bytes = std::fs::read(&first).expect("an archive");
+        bytes.truncate(bytes.len() / 2);
+        std::fs::write(&first, &bytes).expect("an archive");
+        let said = p.run("backup verify --all -o json");
+        assert_eq!(said.code, 8, "{}", said.err);
+        let all = said.json();
+        let oks: Vec<bool> =
+            all["backups"].as_array().expect("backups").iter().filter_map(|b| b["ok"].as_bool()).collect();
+        assert_eq!((oks, all["faults"].as_u64()), (vec![false, true], Some(1)));
+        assert_eq!(p.column("backup list", "status"), ["verified", "failed"]);
+        // Which comes second is what a shell's wildcard would say, too.
+        let empty = p.path("nothing");
+        p.run(&format!("backup verify --all --from {}", empty.display())).fails(3);
+    });
+}

@@ -242,8 +242,7 @@ impl<'a> Merge<'a> {
         if !self.has_begun {
             self.read()?;
         }
-        loop {
-            let Some(then) = self.next.take() else { break };
+        while let Some(then) = self.next.take() {
             if then == line {
                 return self.read();
             }

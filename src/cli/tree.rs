@@ -13,7 +13,7 @@ use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
 use crate::model::value::Kind;
 use crate::model::{RESOURCES, resource};
-use crate::verbs::{audit, backup, branch, database, dept, diff, org, password, repair, revert, setting, user};
+use crate::verbs::{audit, backup, branch, database, dept, diff, doctor, org, password, repair, revert, setting, user};
 
 use super::config;
 use crate::store::system_log::Level;
@@ -81,6 +81,10 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "", verb: "init", permission: "database:init", writes: true, about: "Make a database, and its first organisation",
         examples: "orgctl init --org-code ACME --org-name 'Acme Ltd'\norgctl --database postgres://admin@db.example/people init",
         args: init_args, run: run!(database::init) },
+    Leaf { noun: "", verb: "doctor", permission: "database:read", writes: false, about: "Say what is wrong, or about to be: one page",
+        examples: "orgctl doctor\n*/15 * * * *  orgctl doctor --check || logger -p user.err 'orgctl doctor'",
+        args: |c| c.arg(switch("check", "Say it in one line, and in the exit code: 1 where something is wrong, 8 where something was changed"))
+            .arg(text("max-age", "TIME", "How old the newest backup may be: 26h, 7d (default: 26h)")).arg(signing_key()), run: run!(doctor::doctor) },
     Leaf { noun: "branch", verb: "tree", permission: "branches:read", writes: false, about: "Show the tree of branches",
         examples: "orgctl branch tree\norgctl branch tree R-MAH-W --depth 2",
         args: |c| c.arg(key_maybe("Branch to begin at")).arg(number("depth", "LEVELS", "Levels to show").value_parser(depth)),
@@ -278,6 +282,17 @@ pub const LEAVES: &[Leaf] = &[
             .arg(switch("against-live", "Hold the live database against it too, as that was then"))
             .arg(text("scratch", "URL", "Server or folder to restore in: a new database there, dropped at the end (default: a file)"))
             .arg(switch("trust-unsigned", "Take it though no trusted key has signed it")).arg(signing_key()).arg(verifier_key()), run: run!(backup::verify::verify) },
+    Leaf { noun: "backup", verb: "drill", permission: "backups:verify", writes: true, about: "Restore the newest backup into a database that is thrown away, and tell what came of it",
+        examples: "orgctl backup drill\n15 4 * * 0  orgctl --quiet backup drill --from /mnt/backups --identity /etc/orgctl/backup.identity --key /etc/orgctl/audit.pub",
+        args: |c| c.arg(text("from", "FOLDER", "Folder to look in: also on another machine, where the verdict is left beside the archive"))
+            .arg(text("identity", "FILE", "File with the identity (age) that it is encrypted to (can be repeated)").action(ArgAction::Append))
+            .arg(switch("against-live", "Hold the live database against it too, as that was then"))
+            .arg(text("scratch", "URL", "Server or folder to restore in: a new database there, dropped at the end (default: a file)"))
+            .arg(switch("trust-unsigned", "Take it though no trusted key has signed it")).arg(signing_key()).arg(verifier_key()), run: run!(backup::drill::drill) },
+    Leaf { noun: "backup", verb: "status", permission: "backups:read", writes: false, about: "Tell how it stands with the backups; exit code 1 where the newest is too old, 8 where one did not hold",
+        examples: "orgctl backup status\n@hourly  orgctl --quiet backup status --max-age 26h || mail -s 'no backup' root",
+        args: |c| c.arg(text("max-age", "TIME", "How old the newest may be: 26h, 7d (default: 26h)"))
+            .arg(text("from", "FOLDER", "Folder to look in, instead of the catalogue")), run: run!(backup::status::status) },
     Leaf { noun: "db", verb: "migrate", permission: "database:migrate", writes: true, about: "Bring the schema up to date",
         examples: "orgctl db migrate --dry-run\norgctl db migrate",
         args: |c| c.arg(version_arg("Version to go to (default: the newest)")), run: run!(database::migrate) },

@@ -13,7 +13,7 @@ type Verbs = &'static [(&'static str, &'static [&'static str])];
 
 /// What is about the installation, a file or nothing at all.
 const WITHOUT_ORG: Verbs = &[
-    ("", &["init", "demo"]),
+    ("", &["init", "doctor", "demo"]),
     ("user", &["whoami"]),
     ("audit", &["keygen", "pubkey", "check-proof", "log prune"]),
     ("db", &["*"]),

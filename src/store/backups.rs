@@ -63,6 +63,7 @@ fn entry(row: &Row) -> Result<Entry> {
         verified_at: row.value(14).as_time(),
         hold_until: row.value(15).as_time(),
         error: text(16),
+        checked_at: None,
     })
 }
 

@@ -39,6 +39,18 @@ fn joins(before: char, joiner: char, after: char) -> bool {
     }
 }
 
+/// `1.4 GB`: bytes by thousands, as disks are sold.
+pub fn size(bytes: u64) -> String {
+    let mut units = ["kB", "MB", "GB", "TB", "PB", "EB"].iter();
+    let (mut n, mut unit) = (bytes as f64, "bytes");
+    while n >= 999.5
+        && let Some(next) = units.next()
+    {
+        (n, unit) = (n / 1000.0, next);
+    }
+    if unit == "bytes" || n >= 99.95 { format!("{n:.0} {unit}") } else { format!("{n:.1} {unit}") }
+}
+
 /// `3 hours ago`, `in 2 days`, `just now`.
 pub fn relative(t: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let ahead = t > now;
@@ -58,4 +70,25 @@ pub fn relative(t: DateTime<Utc>, now: DateTime<Utc>) -> String {
     };
     let s = if n == 1 { "" } else { "s" };
     if ahead { format!("in {n} {unit}{s}") } else { format!("{n} {unit}{s} ago") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_told_in_three_digits() {
+        for (bytes, told) in [
+            (0, "0 bytes"),
+            (999, "999 bytes"),
+            (1000, "1.0 kB"),
+            (99_950, "100 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
+            (1_450_000_000, "1.4 GB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!(size(bytes), told);
+        }
+    }
 }

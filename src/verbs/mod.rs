@@ -6,6 +6,7 @@ pub mod branch;
 pub mod database;
 pub mod dept;
 pub mod diff;
+pub mod doctor;
 pub mod org;
 pub mod password;
 pub mod repair;

@@ -4,6 +4,7 @@
 mod all_faults;
 mod attacks;
 mod backup;
+mod backup_drill;
 mod backup_faults;
 mod backup_verify;
 mod blocks_that_ended;
@@ -18,6 +19,7 @@ mod date_formats;
 mod days;
 mod deletion;
 mod demo;
+mod doctor;
 mod dry_run;
 mod edit;
 mod encodings;

@@ -92,6 +92,7 @@ pub fn entry_of(manifest: &Manifest, path: &Path, host: &str) -> Entry {
         verified_at: None,
         hold_until: None,
         error: None,
+        checked_at: None,
     }
 }
 
@@ -115,7 +116,7 @@ pub fn in_folder(s: &Session<'_>, folder: &Path) -> Result<Vec<Entry>> {
 }
 
 /// What an archive says of itself, and the file beside it says more.
-fn read_beside(s: &Session<'_>, path: &Path) -> Option<Entry> {
+pub fn read_beside(s: &Session<'_>, path: &Path) -> Option<Entry> {
     let of_archive = Archive::open(path).map(|a| entry_of(&a.manifest, path, &s.origin.host));
     let text = limited::read(&beside(path), limited::SMALL).ok();
     let told = text.and_then(|text| serde_json::from_str::<Entry>(&text).ok());
@@ -127,6 +128,7 @@ fn read_beside(s: &Session<'_>, path: &Path) -> Option<Entry> {
             verified_at: told.verified_at,
             hold_until: told.hold_until,
             error: told.error,
+            checked_at: told.checked_at,
             ..is
         }),
         (Ok(is), _) => Some(is),

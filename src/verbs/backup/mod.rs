@@ -3,6 +3,8 @@
 pub mod archive;
 pub mod catalogue;
 pub mod create;
+pub mod drill;
 pub mod restore;
 pub mod scratch;
+pub mod status;
 pub mod verify;

@@ -57,6 +57,13 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Whether an archive can't be read for want of an identity.
+    pub fn lacks_identity(&self, path: &Path) -> bool {
+        self.identities.is_empty() && Archive::open(path).is_ok_and(|a| a.manifest.is_encrypted())
+    }
+}
+
 /// What came of proving a backup.
 pub struct Proof {
     pub id: Option<Uuid>,
@@ -435,12 +442,14 @@ async fn mark(
     fault: Option<&Problem>,
 ) -> Result<()> {
     let Some(mut entry) = known(s, path, manifest) else { return Ok(()) };
+    let now = s.clock.micros();
+    entry.checked_at = Some(now);
     match fault {
         Some(p) => {
             (entry.status, entry.error) = (BackupStatus::Failed, Some(p.sentence.chars().take(2000).collect()));
         }
         None if is_restored => {
-            (entry.status, entry.verified_at, entry.error) = (BackupStatus::Verified, Some(s.clock.micros()), None);
+            (entry.status, entry.verified_at, entry.error) = (BackupStatus::Verified, Some(now), None);
         }
         None => return Ok(()),
     }

@@ -1,0 +1,39 @@
+//! What there is to know of a database at a glance.
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+
+use super::db::Db;
+use super::sql::Sql;
+use crate::model::value::Kind;
+
+/// How it stands with the trail and the clocks.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// When the last record was made.
+    pub last_record: Option<DateTime<Utc>>,
+    /// What the server's clock says; SQLite has none.
+    pub server: Option<DateTime<Utc>>,
+    pub records: i64,
+    pub last_checkpoint: Option<DateTime<Utc>>,
+    /// Records that no checkpoint covers.
+    pub uncovered: i64,
+}
+
+pub async fn look(db: &mut Db) -> Result<Health> {
+    let heads = "select h.size, h.at, coalesce((select max(c.size) from audit_checkpoints c where c.tree = h.tree), 0)
+                   from audit_heads h where h.size > 0";
+    let mut health = Health::default();
+    for row in db.all(Sql::new(heads).yields([Kind::Int, Kind::Time, Kind::Int])).await? {
+        health.records += row.int(0)?;
+        health.uncovered += row.int(0)? - row.int(2)?;
+        health.last_record = health.last_record.max(Some(row.time(1)?));
+    }
+    let last = Sql::new("select max(at) from audit_checkpoints").yields([Kind::Time]);
+    health.last_checkpoint = db.one(last).await?.value(0).as_time();
+    if db.is_postgres() {
+        let now = Sql::new("select clock_timestamp()").yields([Kind::Time]);
+        health.server = db.one(now).await?.value(0).as_time();
+    }
+    Ok(health)
+}

@@ -1,0 +1,221 @@
+//! How it stands with the backups: on one page, and in an exit code.
+
+use std::path::Path;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::ArgMatches;
+
+use super::catalogue::{folder, in_folder, read_beside, short};
+use crate::crud::gate;
+use crate::crud::input::time;
+use crate::crud::session::Session;
+use crate::model::backup::{BackupStatus, BackupType, Entry};
+use crate::model::problem::Problem;
+use crate::model::value::{Kind, Value, rfc3339};
+use crate::store::backups;
+use crate::ui::format::{Head, record};
+use crate::ui::text::{relative, size};
+
+/// How old the newest backup may be, if nothing else is said: a day, and time to make one.
+pub const MAX_AGE: &str = "26h";
+
+/// What is known of the backups, in short.
+pub struct State {
+    pub count: usize,
+    pub bytes: u64,
+    /// The newest from which everything can be restored.
+    pub newest: Option<Entry>,
+    /// The newest that was restored once, and held.
+    pub verified: Option<Entry>,
+    /// The last that did not hold when it was looked at, where no later look at it or at a newer one has healed that.
+    pub fault: Option<Entry>,
+    /// One that could not be made, or can't be read, after the newest.
+    pub failed: Option<Entry>,
+}
+
+impl State {
+    fn of(all: &[Entry]) -> State {
+        let full = || all.iter().filter(|e| e.kind == BackupType::Full);
+        let newest = full().filter(|e| e.is_whole()).max_by_key(|e| (e.started_at, e.id));
+        let verified = full().filter(|e| e.status == BackupStatus::Verified);
+        let heals = |bad: &Entry| {
+            let mut good = full().filter(|e| e.status == BackupStatus::Verified && e.started_at >= bad.started_at);
+            good.any(|e| e.verified_at >= bad.checked_at)
+        };
+        let is_bad = |e: &&Entry| e.status == BackupStatus::Failed && e.checked_at.is_some() && !heals(e);
+        let failed = full().filter(|e| e.status == BackupStatus::Failed);
+        let failed = failed.filter(|e| newest.is_none_or(|n| n.started_at < e.started_at));
+        State {
+            count: full().filter(|e| e.is_whole()).count(),
+            bytes: all.iter().filter_map(|e| e.size).sum(),
+            verified: verified.max_by_key(|e| (e.started_at, e.id)).cloned(),
+            fault: full().filter(is_bad).max_by_key(|e| e.checked_at).cloned(),
+            failed: failed.max_by_key(|e| (e.started_at, e.id)).cloned(),
+            newest: newest.cloned(),
+        }
+    }
+
+    /// What is wrong, if anything is.
+    pub fn problem(&self, now: DateTime<Utc>, oldest: DateTime<Utc>, max_age: &str, place: &str) -> Option<Problem> {
+        let error = |e: &Entry| e.error.clone().unwrap_or_else(|| "nobody knows why".to_owned());
+        if let Some(bad) = &self.fault {
+            let sentence = format!("the last verify of the backup {} failed: {}", short(bad.id), error(bad));
+            return Some(
+                Problem::integrity(sentence)
+                    .hint("make another with 'orgctl backup create', then 'orgctl backup verify latest'"),
+            );
+        }
+        let Some(newest) = &self.newest else {
+            return Some(
+                Problem::failed(format!("there is no whole backup in {place}"))
+                    .hint("'orgctl backup create' makes one"),
+            );
+        };
+        if let Some(failed) = &self.failed {
+            return Some(Problem::failed(format!("the newest backup {} failed: {}", short(failed.id), error(failed))));
+        }
+        if newest.started_at > now {
+            let at = rfc3339(newest.started_at);
+            return Some(
+                Problem::failed(format!("the newest backup is of {at}, which is yet to come"))
+                    .hint("the clock of this machine is wrong, or that of the machine that made it was"),
+            );
+        }
+        (newest.started_at < oldest).then(|| {
+            let made = relative(newest.started_at, now);
+            Problem::failed(format!("the newest backup was made {made}, which is more than {max_age}"))
+                .hint("'orgctl backup create' makes another; is it run by cron or a timer?")
+        })
+    }
+}
+
+/// Every backup that is known: of the folder, and where none was named of the catalogue in the database too.
+pub async fn all(s: &mut Session<'_>, m: &ArgMatches) -> Result<Vec<Entry>> {
+    let mut all = in_folder(s, &folder(s, m, "from")?)?;
+    if m.try_get_one::<String>("from").ok().flatten().is_some() {
+        return Ok(all);
+    }
+    let told = match s.db().await {
+        Ok(db) => backups::all(db).await,
+        Err(e) => Err(e),
+    };
+    match told {
+        Ok(told) => {
+            for entry in told.into_iter().filter(|e| e.location.is_some()) {
+                if all.iter().any(|e| e.id == entry.id) {
+                    continue;
+                }
+                let location = entry.location.clone().unwrap_or_default();
+                let path = Path::new(&location);
+                match entry.host == s.origin.host {
+                    // Another machine may have looked at it, and told beside it.
+                    true => all.extend(read_beside(s, path).filter(|e| e.id == entry.id)),
+                    false => all.push(entry),
+                }
+            }
+        }
+        Err(e) => {
+            s.ui.warn(&format!("the catalogue in the database can't be read ({e}); this is what lies in the folder"))
+        }
+    }
+    Ok(all)
+}
+
+/// Where backups are looked for, as it is told.
+pub fn place(s: &Session<'_>, m: &ArgMatches) -> String {
+    folder(s, m, "from").map_or_else(|_| "the catalogue".to_owned(), |f| f.display().to_string())
+}
+
+pub async fn look(s: &mut Session<'_>, m: &ArgMatches) -> Result<State> {
+    Ok(State::of(&all(s, m).await?))
+}
+
+pub async fn status(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let max_age = m.get_one::<String>("max-age").map_or(MAX_AGE, String::as_str).to_owned();
+    let now = s.clock.now();
+    let (oldest, _) = time(&max_age, now, s.origin.zone)?;
+    let state = look(s, m).await?;
+    let problem = state.problem(now, oldest, &max_age, &place(s, m));
+    let word = match &problem {
+        None => "ok",
+        Some(p) if p.kind == crate::model::problem::Kind::Integrity => "broken",
+        Some(_) => "warning",
+    };
+    let newest = state.newest.as_ref();
+    let (verified, fault) = (state.verified.as_ref(), state.fault.as_ref());
+    let text = |e: Option<&Entry>| Value::from(e.map(|e| e.id.to_string()));
+    let fields: Vec<(&str, Kind, Value)> = vec![
+        ("status", Kind::Text, word.into()),
+        ("backups", Kind::Int, i64::try_from(state.count)?.into()),
+        ("bytes", Kind::Int, i64::try_from(state.bytes)?.into()),
+        ("newest", Kind::Text, text(newest)),
+        ("newest_at", Kind::Time, newest.map(|e| e.started_at).into()),
+        ("newest_size", Kind::Int, newest.and_then(|e| e.size).and_then(|n| i64::try_from(n).ok()).into()),
+        ("newest_status", Kind::Text, newest.map(|e| e.status.as_str().to_owned()).into()),
+        ("encrypted", Kind::Bool, newest.map_or(Value::Null(Kind::Bool), |e| e.encrypted.into())),
+        ("label", Kind::Text, newest.and_then(|e| e.label.clone()).into()),
+        ("location", Kind::Text, newest.and_then(|e| e.location.clone()).into()),
+        ("verified", Kind::Text, text(verified)),
+        ("verified_at", Kind::Time, verified.and_then(|e| e.verified_at).into()),
+        ("fault", Kind::Text, text(fault)),
+        ("fault_at", Kind::Time, fault.and_then(|e| e.checked_at).into()),
+        ("error", Kind::Text, problem.as_ref().map(|p| p.sentence.clone()).into()),
+    ];
+    let heads: Vec<Head> = fields.iter().map(|(name, kind, _)| Head::new(*name, *kind)).collect();
+    record(&mut s.ui, &heads, 3, fields.into_iter().map(|(.., value)| value).collect())?;
+    s.ui.flush()?;
+    if newest.is_some_and(|e| !e.encrypted) {
+        s.ui.warn("the newest backup is in clear: whoever can read it reads everything (--encrypt-to encrypts it)");
+    }
+    if verified.is_none() && newest.is_some() {
+        s.ui.warn("no backup was ever restored to see whether it holds: 'orgctl backup drill' does that");
+    }
+    match problem {
+        Some(problem) => Err(problem.into()),
+        None => {
+            let newest = newest.map_or_else(String::new, |e| {
+                format!("{}, and has {}", relative(e.started_at, now), size(e.size.unwrap_or_default()))
+            });
+            s.ui.status(&format!("the newest backup was made {newest}"));
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn entry(started: i64, status: BackupStatus, looked: Option<i64>) -> Entry {
+        let at = |n: i64| DateTime::from_timestamp(n, 0).expect("a time");
+        let text = serde_json::json!({
+            "id": Uuid::from_u128(u128::from(started.unsigned_abs())), "type": "full", "status": status, "label": null, "host": "h",
+            "location": null, "engine": "sqlite", "size": null, "checksum": null, "encrypted": false, "rows": null,
+            "heads": [], "started_at": at(started), "finished_at": null,
+            "verified_at": looked.filter(|_| status == BackupStatus::Verified).map(at), "hold_until": null,
+            "error": null, "checked_at": looked.map(at), "installation": Uuid::nil(),
+        });
+        serde_json::from_value(text).expect("an entry")
+    }
+
+    #[test]
+    fn a_later_look_at_the_same_or_a_newer_one_heals() {
+        use BackupStatus::{Complete, Failed, Verified};
+        let fault = |all: &[Entry]| State::of(all).fault.is_some();
+        let bad = || entry(10, Failed, Some(50));
+        assert!(fault(&[bad()]));
+        assert!(fault(&[bad(), entry(20, Complete, None)]));
+        assert!(!fault(&[bad(), entry(20, Verified, Some(60))]));
+        // Looked at before, or older.
+        assert!(fault(&[bad(), entry(20, Verified, Some(40))]));
+        assert!(fault(&[bad(), entry(5, Verified, Some(60))]));
+        // One that could not be made was never looked at.
+        assert!(!fault(&[entry(10, Failed, None)]));
+        assert!(State::of(&[entry(10, Failed, None), entry(5, Complete, None)]).failed.is_some());
+        assert!(State::of(&[entry(10, Failed, None), entry(15, Complete, None)]).failed.is_none());
+    }
+}

@@ -1,0 +1,482 @@
+//! What is wrong, or about to be: each thing on a line, with what to do about it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use chrono::TimeDelta;
+use clap::ArgMatches;
+use serde_json::json;
+
+use super::audit::keys::signing_path;
+use super::audit::verify::counted;
+use super::backup::catalogue::folder;
+use super::backup::status::{self, MAX_AGE};
+use crate::crud::gate;
+use crate::crud::input::time;
+use crate::crud::session::{Session, xdg};
+use crate::model::org::SYSTEM;
+use crate::model::problem::{Kind as Broken, Problem};
+use crate::model::setting::{AUDIT_MIN_RETENTION_DAYS, PASSWORD_HISTORY, PASSWORD_MIN_LENGTH};
+use crate::model::value::{Kind, rfc3339};
+use crate::store::audit::{Asked, verify};
+use crate::store::health::{self, Health};
+use crate::store::location::Location;
+use crate::store::migrate::{self, State};
+use crate::store::records;
+use crate::store::schema;
+use crate::store::settings;
+use crate::ui::format::{Format, Head, Listing, is_for_programs, report};
+use crate::ui::limited;
+use crate::ui::text::{relative, size, visible};
+
+/// Less room than this, and the next command may not end.
+const ROOM_LEAST: u64 = 64 << 20;
+
+/// How far two clocks may be apart, and how old the last checkpoint may be.
+const SKEW: TimeDelta = TimeDelta::minutes(10);
+const CHECKPOINT_AGE: TimeDelta = TimeDelta::days(7);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Ok,
+    /// Nothing fails of it now.
+    Warn,
+    Fail,
+    /// Something was changed that must not be.
+    Broken,
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Level::Ok => "ok",
+            Level::Warn => "warn",
+            Level::Fail | Level::Broken => "fail",
+        }
+    }
+}
+
+struct Line {
+    check: &'static str,
+    level: Level,
+    what: String,
+    hint: Option<String>,
+}
+
+/// The page.
+#[derive(Default)]
+struct Page(Vec<Line>);
+
+impl Page {
+    fn say(&mut self, check: &'static str, level: Level, what: impl Into<String>, hint: &str) {
+        let hint = (!hint.is_empty()).then(|| hint.to_owned());
+        self.0.push(Line { check, level, what: what.into(), hint });
+    }
+
+    fn ok(&mut self, check: &'static str, what: impl Into<String>) {
+        self.say(check, Level::Ok, what, "");
+    }
+
+    /// What kept something from being looked at.
+    fn failed(&mut self, check: &'static str, e: &anyhow::Error) {
+        match e.downcast_ref::<Problem>() {
+            Some(p) => {
+                let level = if p.kind == Broken::Integrity { Level::Broken } else { Level::Fail };
+                let hint = p.hints.first().cloned().unwrap_or_default();
+                self.say(check, level, p.sentence.clone(), &hint);
+            }
+            None => self.say(check, Level::Fail, format!("{e:#}"), ""),
+        }
+    }
+
+    fn worst(&self) -> Level {
+        self.0.iter().map(|l| l.level).max().unwrap_or(Level::Ok)
+    }
+}
+
+pub async fn doctor(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let mut page = Page::default();
+    page.ok("program", format!("orgctl {}", env!("CARGO_PKG_VERSION")));
+    // Before the database is opened, which takes others' rights away.
+    modes(s, m, &mut page);
+    let is_current = database(s, &mut page).await;
+    keys(s, m, &mut page);
+    room(s, m, &mut page);
+    if is_current {
+        match health::look(s.db().await?).await {
+            Ok(health) => {
+                clock(s, &health, &mut page);
+                audit(s, &health, &mut page).await?;
+            }
+            Err(e) => page.failed("audit", &e),
+        }
+        if let Err(e) = settings_at_odds(s, &mut page).await {
+            page.failed("settings", &e);
+        }
+        backups(s, m, &mut page).await?;
+    }
+    tell(s, m, &page)
+}
+
+/// The page, or one line of it.
+fn tell(s: &mut Session<'_>, m: &ArgMatches, page: &Page) -> Result<()> {
+    let is_check = m.get_flag("check");
+    let count = |level: Level| page.0.iter().filter(|l| l.level.word() == level.word()).count();
+    let (fails, warns) = (count(Level::Fail), count(Level::Warn));
+    let line = |l: &Line| json!({ "check": l.check, "status": l.level.word(), "what": l.what, "hint": l.hint });
+    let all: Vec<_> = page.0.iter().map(line).collect();
+    let summary =
+        format!("{} ({warns} to be warned of)", counted(page.0.len(), "thing was looked at", "things were looked at"));
+    if is_for_programs(&s.ui) {
+        report(&mut s.ui, &json!({ "ok": fails == 0, "fails": fails, "warnings": warns, "checks": all }))?;
+    } else if is_check {
+        if fails == 0 {
+            s.ui.out(&format!("ok: {summary}\n"))?;
+        }
+    } else if s.ui.style.format == Format::Table {
+        for l in &page.0 {
+            let colour = ["32", "33", "31", "31"][l.level as usize];
+            let word = s.ui.paint(colour, &format!("{:<5}", l.level.word()));
+            s.ui.out(&format!("{word} {:<9} {}\n", l.check, visible(&l.what)))?;
+            if let Some(hint) = &l.hint {
+                s.ui.out(&format!("{:16}hint: {}\n", "", visible(hint)))?;
+            }
+        }
+    } else {
+        let heads = ["status", "check", "what", "hint"].map(|n| Head::new(n, Kind::Text)).to_vec();
+        let mut listing = Listing::new(&s.ui, heads, 1);
+        for l in &page.0 {
+            let row = vec![l.level.word().into(), l.check.into(), l.what.clone().into(), l.hint.clone().into()];
+            listing.row(&mut s.ui, row)?;
+        }
+        listing.finish(&mut s.ui)?;
+    }
+    s.ui.flush()?;
+    let worst = page.0.iter().max_by_key(|l| l.level).filter(|l| l.level >= Level::Fail);
+    let Some(worst) = worst.filter(|_| is_check) else { return Ok(()) };
+    let more = if fails > 1 { format!(" (and {} more)", fails - 1) } else { String::new() };
+    let sentence = format!("{}: {}{more}", worst.check, worst.what);
+    let problem = if page.worst() == Level::Broken { Problem::integrity(sentence) } else { Problem::failed(sentence) };
+    Err(problem.into())
+}
+
+/// Whether the database is there, and what this program expects.
+async fn database(s: &mut Session<'_>, page: &mut Page) -> bool {
+    let at = s.location.shown();
+    let looked = async {
+        let db = s.unchecked_db().await?;
+        let latest = migrate::latest(db.engine())?;
+        let state = migrate::state(db).await?;
+        let engine = format!("{} {}", db.engine().word(), db.version().await?);
+        let lines = migrate::status(db).await?;
+        let is_current = state == State::At(latest);
+        let differences = if is_current { schema::differences(db).await? } else { Vec::new() };
+        anyhow::Ok((state, latest, engine, lines, differences))
+    };
+    let (state, latest, engine, lines, differences) = match looked.await {
+        Ok(looked) => looked,
+        Err(e) => {
+            page.failed("database", &e);
+            return false;
+        }
+    };
+    page.ok("database", format!("{at} ({engine})"));
+    match state {
+        State::Empty | State::At(0) => page.say("schema", Level::Fail, "it is empty", "'orgctl init' fills it"),
+        State::Foreign => {
+            page.say("schema", Level::Fail, "it holds tables that orgctl did not make", "name another with --database")
+        }
+        State::At(v) if v > latest => {
+            let what = format!("it is at version {v}, newer than this orgctl, which knows {latest}");
+            page.say("schema", Level::Fail, what, "install the newer orgctl");
+        }
+        State::At(v) if v < latest => {
+            let what = format!(
+                "{} pending: it is at version {v} of {latest}",
+                counted(latest.abs_diff(v), "migration is", "migrations are")
+            );
+            page.say("schema", Level::Fail, what, "'orgctl db migrate' brings it up to date");
+        }
+        State::At(v) => match (lines.iter().find(|l| l.changed), differences.first()) {
+            (Some(line), _) => {
+                let what = format!("migration {:04}_{} is not the one that was applied", line.version, line.name);
+                page.say("schema", Level::Broken, what, "'orgctl db check' says more");
+            }
+            (None, Some(first)) => {
+                page.say(
+                    "schema",
+                    Level::Broken,
+                    format!("it is not what this orgctl expects: {first}"),
+                    "'orgctl db check' says more",
+                );
+            }
+            (None, None) => page.ok("schema", format!("version {v}, no migration is pending")),
+        },
+    }
+    state == State::At(latest)
+}
+
+/// Whether others may read what is its owner's alone.
+fn modes(s: &Session<'_>, m: &ArgMatches, page: &mut Page) {
+    let mut asked: Vec<PathBuf> = Vec::new();
+    if let Location::Sqlite(path) = &s.location {
+        asked.extend(["", "-wal", "-shm"].map(|end| PathBuf::from(format!("{}{end}", path.display()))));
+    }
+    if let Ok(folder) = folder(s, m, "from") {
+        let files = fs::read_dir(&folder).into_iter().flatten().flatten().map(|f| f.path());
+        asked.extend(files.filter(|p| p.extension().is_some_and(|e| e == "tar" || e == "json")));
+        asked.push(folder);
+    }
+    let named = s.env.get("ORGCTL_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let usual = || xdg(s.env, "XDG_CONFIG_HOME", ".config").map(|p| p.join("orgctl/config.toml"));
+    if let Some(config) = named.or_else(usual) {
+        // It matters where there is a password in it.
+        let text = limited::read(&config, limited::SMALL).unwrap_or_default();
+        let has_password =
+            text.split("://").skip(1).any(|url| url.split_once('@').is_some_and(|(user, _)| user.contains(':')));
+        asked.extend(has_password.then_some(config));
+    }
+    let mode = |path: &Path| fs::metadata(path).ok().map(|meta| meta.mode() & 0o777);
+    let open: Vec<(&PathBuf, u32)> =
+        asked.iter().filter_map(|p| Some((p, mode(p)?))).filter(|(_, mode)| mode & 0o077 != 0).collect();
+    match open.first() {
+        None => page.ok("modes", "database, backups and configuration are their owner's alone"),
+        Some((path, mode)) => {
+            let more = if open.len() > 1 { format!(", and {} more", open.len() - 1) } else { String::new() };
+            let what = format!("others may read {} (mode {mode:04o}){more}", path.display());
+            page.say("modes", Level::Fail, what, &format!("chmod go= {}", path.display()));
+        }
+    }
+}
+
+/// The key that signs checkpoints and backups.
+fn keys(s: &Session<'_>, m: &ArgMatches, page: &mut Page) {
+    let Ok(path) = signing_path(s, m) else {
+        page.say(
+            "keys",
+            Level::Warn,
+            "there is no home folder to look for the signing key in",
+            "name it with --signing-key",
+        );
+        return;
+    };
+    let shown = path.display();
+    match fs::metadata(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let what =
+                format!("there is no signing key at {shown}: nothing that is cut off the trail would be noticed");
+            page.say(
+                "keys",
+                Level::Warn,
+                what,
+                "'orgctl audit keygen' makes one, 'orgctl audit checkpoint' signs with it",
+            );
+        }
+        Err(e) => page.say("keys", Level::Fail, format!("can't look at the signing key {shown}: {e}"), ""),
+        Ok(meta) if meta.is_file() && meta.mode() & 0o077 != 0 => {
+            let what = format!("others can read the signing key {shown} (mode {:04o})", meta.mode() & 0o777);
+            page.say(
+                "keys",
+                Level::Fail,
+                what,
+                &format!("chmod 600 {shown}; whoever has read it can sign, so make another"),
+            );
+        }
+        Ok(_) => {
+            let parent = |p: &Path| fs::canonicalize(p).ok().and_then(|p| p.parent().map(Path::to_owned));
+            let is_beside =
+                matches!(&s.location, Location::Sqlite(db) if parent(db).is_some() && parent(db) == parent(&path));
+            match is_beside {
+                true => page.say(
+                    "keys",
+                    Level::Warn,
+                    format!("the signing key {shown} lies beside the database: who can write the one can sign with the other"),
+                    "keep it elsewhere, and name it with --signing-key or ORGCTL_SIGNING_KEY",
+                ),
+                false => page.ok("keys", format!("the signing key {shown} is its owner's alone")),
+            }
+        }
+    }
+}
+
+/// The nearest folder that is there.
+fn existing(path: &Path) -> PathBuf {
+    let there = path.ancestors().find(|p| p.is_dir()).unwrap_or(Path::new("."));
+    if there.as_os_str().is_empty() { PathBuf::from(".") } else { there.to_owned() }
+}
+
+/// Room on the disks: for the database, and for backups of it.
+fn room(s: &Session<'_>, m: &ArgMatches, page: &mut Page) {
+    let mut places = Vec::new();
+    let mut need = 0;
+    if let Location::Sqlite(path) = &s.location {
+        need = fs::metadata(path).map_or(0, |meta| meta.len());
+        places.push(existing(path));
+    }
+    places.extend(folder(s, m, "from").ok().map(|f| existing(&f)));
+    let mut seen = Vec::new();
+    for place in places {
+        let device = fs::metadata(&place).map_or(0, |meta| meta.dev());
+        if seen.contains(&device) {
+            continue;
+        }
+        seen.push(device);
+        let shown = place.display().to_string();
+        let stat = match nix::sys::statvfs::statvfs(&place) {
+            Ok(stat) => stat,
+            Err(e) => {
+                page.say("disk", Level::Warn, format!("can't ask how much room there is at {shown}: {e}"), "");
+                continue;
+            }
+        };
+        #[allow(clippy::useless_conversion)] // the types differ between systems
+        let (block, free, all) =
+            (u64::from(stat.fragment_size()), u64::from(stat.blocks_available()), u64::from(stat.blocks()));
+        let (free, all) = (free.saturating_mul(block), all.saturating_mul(block));
+        let what = format!("{} of {} are free at {shown}", size(free), size(all));
+        match () {
+            () if free < ROOM_LEAST.max(need / 10) => {
+                page.say("disk", Level::Fail, what, "make room ('df -h') before the next command needs it")
+            }
+            () if free < all / 20 || free < need.saturating_mul(2) => {
+                page.say("disk", Level::Warn, what, "a backup or a restore may not find room")
+            }
+            () => page.ok("disk", what),
+        }
+    }
+}
+
+fn clock(s: &Session<'_>, health: &Health, page: &mut Page) {
+    let now = s.clock.now();
+    let skew = health.server.filter(|_| s.clock.is_of_the_world()).map(|server| (server - now).abs());
+    if let Some(skew) = skew.filter(|skew| *skew > SKEW) {
+        let what = format!("this machine's clock and the database server's are {} minutes apart", skew.num_minutes());
+        page.say("clock", Level::Fail, what, "set the one that is wrong");
+        return;
+    }
+    match health.last_record.filter(|at| *at > now + SKEW) {
+        Some(at) => page.say(
+            "clock",
+            Level::Fail,
+            format!("the last audit record is of {}, ahead of this machine's clock", rfc3339(at)),
+            "set the clock, or have the trail corrected: 'orgctl audit correct-clock --help'",
+        ),
+        None => page.ok("clock", "it agrees with the audit trail"),
+    }
+}
+
+async fn audit(s: &mut Session<'_>, health: &Health, page: &mut Page) -> Result<()> {
+    let now = s.clock.now();
+    let asked = Asked { since_checkpoint: true, ..Asked::default() };
+    match verify(s.db().await?, &asked, &mut |_| {}).await {
+        Err(e) => page.failed("audit", &e),
+        Ok(verified) => match verified.findings.first() {
+            Some(first) => {
+                let place = records::org_code(s.db().await?, first.tree).await.unwrap_or_default();
+                let what = format!("the trail of {place} does not hold: {}", first.what);
+                page.say("audit", Level::Broken, what, "'orgctl audit verify' says more; keep everything as it is");
+            }
+            None => {
+                let records = counted(u64::try_from(health.records)?, "record", "records");
+                page.ok("audit", format!("{records}; what came after the last checkpoint holds"));
+            }
+        },
+    }
+    let uncovered = counted(u64::try_from(health.uncovered).unwrap_or(0), "record", "records");
+    let hint = "'orgctl audit checkpoint' signs one; keep what it prints on another machine";
+    match health.last_checkpoint {
+        None => page.say(
+            "checkpoint",
+            Level::Warn,
+            format!("none was ever signed: {uncovered} could be cut off unseen"),
+            hint,
+        ),
+        Some(at) if health.uncovered > 0 && now - at > CHECKPOINT_AGE => {
+            let what = format!("the last was signed {}: {uncovered} since could be cut off unseen", relative(at, now));
+            page.say("checkpoint", Level::Warn, what, hint);
+        }
+        Some(at) => page.ok("checkpoint", format!("the last was signed {}; {uncovered} since", relative(at, now))),
+    }
+    Ok(())
+}
+
+/// Settings that can't be, and those of organisations that ask for less than the installation does.
+async fn settings_at_odds(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
+    let db = s.db().await?;
+    let rows = settings::rows(db, None).await?;
+    let before = page.0.len();
+    for row in &rows {
+        if let Some(fault) = row.fault() {
+            let place = records::org_code(db, row.org).await?;
+            page.say(
+                "settings",
+                Level::Fail,
+                format!("{} of {place}: {}", row.key, fault.sentence),
+                "'orgctl setting list' shows all",
+            );
+        }
+    }
+    let asks_less =
+        [PASSWORD_MIN_LENGTH.declared.key, PASSWORD_HISTORY.declared.key, AUDIT_MIN_RETENTION_DAYS.declared.key];
+    for row in rows.iter().filter(|r| r.org != SYSTEM && asks_less.contains(&r.key.as_str()) && r.fault().is_none()) {
+        let everywhere = settings::of(db, SYSTEM).await?;
+        let number = match row.key.as_str() {
+            key if key == asks_less[0] => everywhere.get(PASSWORD_MIN_LENGTH)?,
+            key if key == asks_less[1] => everywhere.get(PASSWORD_HISTORY)?,
+            _ => everywhere.get(AUDIT_MIN_RETENTION_DAYS)?,
+        };
+        if row.value.parse::<u32>().is_ok_and(|own| own < number) {
+            let place = records::org_code(db, row.org).await?;
+            let what = format!("{place} has {} {}, the installation {number}", row.key, row.value);
+            page.say(
+                "settings",
+                Level::Warn,
+                what,
+                &format!("'orgctl setting reset {} --org {place}' takes it back", row.key),
+            );
+        }
+    }
+    if page.0.len() == before {
+        page.ok("settings", "none is at odds with another");
+    }
+    Ok(())
+}
+
+async fn backups(s: &mut Session<'_>, m: &ArgMatches, page: &mut Page) -> Result<()> {
+    let max_age = m.get_one::<String>("max-age").map_or(MAX_AGE, String::as_str).to_owned();
+    let now = s.clock.now();
+    let (oldest, _) = time(&max_age, now, s.origin.zone)?;
+    let state = match status::look(s, m).await {
+        Ok(state) => state,
+        Err(e) => {
+            page.failed("backup", &e);
+            return Ok(());
+        }
+    };
+    match state.problem(now, oldest, &max_age, &status::place(s, m)) {
+        Some(problem) => page.failed("backup", &problem.into()),
+        None => {
+            let newest = state.newest.as_ref();
+            let made = newest.map_or_else(String::new, |e| relative(e.started_at, now));
+            page.ok("backup", format!("the newest was made {made}; {} in all", state.count));
+        }
+    }
+    if state.newest.as_ref().is_some_and(|e| !e.encrypted) {
+        let hint = "'orgctl setting set backup.recipients age1...' encrypts every backup, --encrypt-to one";
+        page.say("backup", Level::Warn, "the newest is in clear: whoever can read it reads everything", hint);
+    }
+    match state.verified.as_ref().and_then(|e| e.verified_at) {
+        _ if state.newest.is_none() => {}
+        Some(at) => page.ok("drill", format!("a backup was last restored to be looked at {}", relative(at, now))),
+        None => page.say(
+            "drill",
+            Level::Warn,
+            "no backup was ever restored to see whether it holds",
+            "'orgctl backup drill' does that; run it by cron",
+        ),
+    }
+    Ok(())
+}

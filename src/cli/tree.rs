@@ -13,7 +13,9 @@ use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
 use crate::model::value::Kind;
 use crate::model::{RESOURCES, resource};
-use crate::verbs::{audit, backup, branch, database, dept, diff, doctor, org, password, repair, revert, setting, user};
+use crate::verbs::{
+    audit, backup, branch, database, db_copy, dept, diff, doctor, org, password, repair, revert, setting, user,
+};
 
 use super::config;
 use crate::store::system_log::Level;
@@ -307,6 +309,10 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl db grants --role orgctl_app | psql people",
         args: |c| c.arg(text("role", "ROLE", "Role of the server that gets them").required(true))
             .arg(switch("checkpoints", "Also the right to add checkpoints, for the role that runs 'audit checkpoint'")), run: run!(database::grants) },
+    Leaf { noun: "db", verb: "copy", permission: "database:copy", writes: true, about: "Copy everything into an empty database, also of the other engine: ids, audit trail, settings and all",
+        examples: "orgctl db copy --to postgres://admin@db.example/people\norgctl db copy --from postgres://admin@db.example/people --to sqlite:///srv/orgctl.db",
+        args: |c| c.arg(text("from", "URL", "Database to copy (default: the one that --database names)"))
+            .arg(text("to", "URL", "Database to fill: it must be empty").required(true)), run: run!(db_copy::copy) },
     Leaf { noun: "db", verb: "repair", permission: "database:repair", writes: true, about: "Repair what the audit records themselves prove: heads, rows of no command, counters of codes",
         examples: "orgctl db repair --dry-run\norgctl db repair --name orgctl.db",
         args: |c| c.arg(text("name", "NAME", "Name of the database, instead of typing it")), run: run!(repair::repair) },

@@ -98,6 +98,25 @@ pub async fn open_snapshot(db: &mut Db, shapes: &[Shape]) -> Result<()> {
     migrate::require_current(db).await
 }
 
+/// Opens a view of the database that is all there is: nobody writes until it is closed. Who writes is waited for.
+pub async fn hold_still(db: &mut Db, shapes: &[Shape]) -> Result<()> {
+    if !db.is_postgres() {
+        db.script("BEGIN IMMEDIATE".into()).await?;
+        return migrate::require_current(db).await;
+    }
+    let tables: Vec<&str> = shapes.iter().map(|s| s.name.as_str()).collect();
+    // Heads first, as every writer takes them; the locks come before the view.
+    db.script(format!(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ;
+         LOCK TABLE audit_heads IN EXCLUSIVE MODE;
+         LOCK TABLE {} IN SHARE MODE",
+        tables.join(", ")
+    ))
+    .await?;
+    set_forms(db).await?;
+    migrate::require_current(db).await
+}
+
 /// Has values printed in the one form that lines have. Inside a transaction, until its end.
 pub async fn set_forms(db: &mut Db) -> Result<()> {
     match db.engine() {

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod backup;
 pub mod branch;
 pub mod database;
+pub mod db_copy;
 pub mod dept;
 pub mod diff;
 pub mod doctor;

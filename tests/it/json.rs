@@ -131,6 +131,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("db status", "db status"),
     ("db check", "db check"),
     ("db migrate", "db migrate"),
+    ("db copy", "db copy --to sqlite://%/copied.db"),
     ("db repair", "db repair --yes"),
     ("db rollback", "db rollback --dry-run"),
     ("db reset", "db reset --dry-run"),

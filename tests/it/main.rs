@@ -17,6 +17,7 @@ mod database_rules;
 mod database_urls;
 mod date_formats;
 mod days;
+mod db_copy;
 mod deletion;
 mod demo;
 mod doctor;

@@ -1,0 +1,325 @@
+//! A live system moved to another database, of either engine: everything that is in it, and the proof that it is there.
+
+use std::cell::RefCell;
+use std::fs::{self, File};
+use std::io::{BufReader, Read as _, Seek as _, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+
+use super::audit::verify::counted;
+use super::backup::archive::{self, Digester};
+use super::backup::restore::prove;
+use super::backup::scratch::Scratch;
+use crate::crud::gate::{self, Verb};
+use crate::crud::session::Session;
+use crate::crud::write::dry_run_note;
+use crate::model::audit::Action;
+use crate::model::backup::{Digest32, HeadEntry, Manifest};
+use crate::model::org::SYSTEM;
+use crate::model::problem::{Problem, plain};
+use crate::model::scalar::Rules;
+use crate::store::db::Db;
+use crate::store::dump::{self, Shape};
+use crate::store::location::Location;
+use crate::store::migrate::{self, State};
+use crate::store::rebuild;
+use crate::store::tx::Tx;
+use crate::ui::format::report;
+use crate::ui::progress::Progress;
+
+/// Bytes of lines that are handed on at a time.
+const BLOCK: usize = 1 << 20;
+
+/// The database that is copied, which nobody writes to meanwhile, and room for a table of it.
+struct Source {
+    db: Db,
+    scratch: Scratch,
+    heads: Vec<HeadEntry>,
+}
+
+/// Fills an empty database with what is in another.
+#[derive(Serialize, Deserialize)]
+pub struct Copy {
+    #[serde(skip)]
+    source: RefCell<Option<Source>>,
+    #[serde(skip)]
+    progress: Progress,
+}
+
+/// A table that was copied.
+pub struct Copied {
+    table: String,
+    rows: u64,
+    digest: Digest32,
+}
+
+impl Verb for Copy {
+    type Output = Vec<Copied>;
+
+    fn orgs(&self) -> Vec<i32> {
+        // The tables of the trail are not there yet: SYSTEM is locked once they are.
+        Vec::new()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Copied>> {
+        let mut source = self.source.borrow_mut().take().context("a copy without a source")?;
+        let done = self.fill(tx, &mut source).await;
+        *self.source.borrow_mut() = Some(source);
+        done
+    }
+}
+
+impl Copy {
+    async fn fill(&self, tx: &mut Tx<'_>, source: &mut Source) -> Result<Vec<Copied>> {
+        let version = migrate::latest(source.db.engine())?;
+        let aside = rebuild::begin(tx.db, version, tx.at()).await?;
+        let mut all = Vec::new();
+        let shapes = dump::shapes(version)?;
+        for shape in &shapes {
+            all.push(self.table(tx.db, source, shape).await?);
+        }
+        self.progress.part("indexes", None, "");
+        let at = tx.at();
+        rebuild::finish(tx.db, aside, at, &mut |_| {}).await?;
+        dump::set_forms(tx.db).await?;
+        for (shape, copied) in shapes.iter().zip(&all) {
+            self.progress.part(&format!("comparing {}", shape.name), Some(copied.rows), "rows");
+            let mut there = Digester::new();
+            dump::write_table(tx.db, shape, &mut there, &mut |n| self.progress.set(n)).await?;
+            if there.digest() != copied.digest {
+                let sentence = format!("the rows of {} are not those that were copied", shape.name);
+                return Err(Problem::integrity(sentence).hint("nothing was kept of the copy").into());
+            }
+        }
+        // The trail must be what its heads say, and every row what its records say.
+        let proven = Manifest { heads: source.heads.clone(), ..Manifest::empty() };
+        prove(tx.db, &proven, Vec::new(), &self.progress).await?;
+        tx.lock(&[SYSTEM], &mut |_| {}).await?;
+        let mut told = Map::new();
+        told.insert("copied_from".into(), source.db.engine().word().into());
+        told.insert("rows".into(), all.iter().map(|c| c.rows).sum::<u64>().into());
+        told.insert("heads".into(), source.heads.iter().map(|h| json!([h.tree, h.size])).collect());
+        tx.event(SYSTEM, Action::Migrate, "database", told).await?;
+        Ok(all)
+    }
+
+    /// Copies a table: its lines lie in a file without a name in between.
+    async fn table(&self, into: &mut Db, source: &mut Source, shape: &Shape) -> Result<Copied> {
+        let full = |e: std::io::Error| Problem::failed(format!("can't keep a table for the copy: {}", plain(&e)));
+        self.progress.part(&shape.name, None, "rows");
+        let mut lines =
+            Lines { file: std::io::BufWriter::new(source.scratch.file().map_err(full)?), digest: Digester::new() };
+        let rows = dump::write_table(&mut source.db, shape, &mut lines, &mut |n| self.progress.set(n)).await?;
+        let digest = lines.digest.digest();
+        let mut file = lines.file.into_inner().map_err(|e| full(e.into_error()))?;
+        file.rewind().map_err(full)?;
+        let mut reader = Blocks { file: BufReader::new(file), rest: Vec::new() };
+        self.progress.part(&shape.name, Some(rows), "rows");
+        let mut next = |block: &mut Vec<u8>| Ok(reader.next(block).map_err(full)?);
+        let loaded = rebuild::load_table(into, shape, &mut next, &mut |n| self.progress.set(n)).await?;
+        if loaded != rows {
+            return Err(Problem::integrity(format!("{} has {rows} rows, and {loaded} were copied", shape.name)).into());
+        }
+        Ok(Copied { table: shape.name.clone(), rows, digest })
+    }
+}
+
+/// Writes lines, and hashes them.
+struct Lines {
+    file: std::io::BufWriter<File>,
+    digest: Digester,
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.digest.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Reads whole lines, many at a time.
+struct Blocks {
+    file: BufReader<File>,
+    rest: Vec<u8>,
+}
+
+impl Blocks {
+    fn next(&mut self, block: &mut Vec<u8>) -> std::io::Result<bool> {
+        block.clear();
+        std::mem::swap(block, &mut self.rest);
+        loop {
+            let from = block.len();
+            let n = (&mut self.file).take(BLOCK as u64).read_to_end(block)?;
+            match block[from..].iter().rposition(|b| *b == b'\n') {
+                Some(at) => {
+                    self.rest.extend(block.drain(from + at + 1..));
+                    return Ok(true);
+                }
+                None if n == 0 => return Ok(!block.is_empty()),
+                None => {}
+            }
+        }
+    }
+}
+
+pub async fn copy(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    if let Some(from) = m.get_one::<String>("from") {
+        s.location = Location::parse(from)?;
+    }
+    let from = s.location.clone();
+    let done = copy_from(s, m, &from).await;
+    // What is to be said of it is recorded where it was copied from.
+    s.close().await;
+    (s.location, s.opening.create) = (from, false);
+    done
+}
+
+async fn copy_from(s: &mut Session<'_>, m: &ArgMatches, from: &Location) -> Result<()> {
+    let began = s.clock.now();
+    let to = Location::parse(m.get_one::<String>("to").map_or("", String::as_str))?;
+    if is_same(from, &to) {
+        return Err(Problem::usage("both databases are the same").hint("name an empty one with --to").into());
+    }
+    s.db().await?;
+    let mut db = s.take_db().context("the connection is in use")?;
+    s.opening.create = true;
+    s.location = to.clone();
+    require_empty(s, &to).await?;
+    let scratch = Scratch::create(s, None).await?;
+    let shapes = dump::shapes(migrate::latest(db.engine())?)?;
+    dump::hold_still(&mut db, &shapes).await?;
+    let heads = dump::heads(&mut db).await?;
+    let heads: Vec<HeadEntry> = heads.iter().map(head).collect();
+    let progress = s.ui.progress();
+    let verb = Copy { source: RefCell::new(Some(Source { db, scratch, heads })), progress: progress.clone() };
+    let done = match &to {
+        Location::Sqlite(path) => into_file(s, &verb, path).await,
+        Location::Postgres(_) => gate::write_unchecked(s, &verb).await,
+    };
+    progress.finish();
+    // Only now may others write to it again: what they write is not in the copy.
+    if let Some(mut source) = verb.source.take() {
+        dump::close_snapshot(&mut source.db).await;
+        source.db.close().await;
+    }
+    let copied = done?;
+    let took = s.clock.now() - began;
+    tell(s, from, &to, &copied, took)
+}
+
+fn head(edge: &dump::Edge) -> HeadEntry {
+    let (size, root, at): (u64, _, DateTime<Utc>) = (edge.frontier.size(), Digest32(edge.frontier.root()), edge.at);
+    HeadEntry { tree: edge.tree, size, root, at }
+}
+
+fn tell(s: &mut Session<'_>, from: &Location, to: &Location, copied: &[Copied], took: TimeDelta) -> Result<()> {
+    let rows: u64 = copied.iter().map(|c| c.rows).sum();
+    let seconds = took.as_seconds_f64();
+    s.ui.status(&format!(
+        "copied {} of {} from {} to {} in {seconds:.1} s: every row compared, and the audit trail verified deep",
+        counted(rows, "row", "rows"),
+        counted(copied.len(), "table", "tables"),
+        from.shown(),
+        to.shown()
+    ));
+    if !s.dry_run {
+        s.ui.status(&format!("from now on work with --database '{}'; {} was left as it is", to.url(), from.shown()));
+    }
+    dry_run_note(s);
+    let tables: Vec<_> =
+        copied.iter().map(|c| json!({ "table": c.table, "rows": c.rows, "sha256": c.digest })).collect();
+    report(
+        &mut s.ui,
+        &json!({ "from": from.url(), "to": to.url(), "rows": rows, "seconds": seconds, "dry_run": s.dry_run, "tables": tables }),
+    )
+}
+
+/// Whether both lead to the same place, as far as that can be told before they are opened.
+fn is_same(from: &Location, to: &Location) -> bool {
+    match (from, to) {
+        (Location::Sqlite(a), Location::Sqlite(b)) => {
+            let real = |p: &Path| fs::canonicalize(p).unwrap_or_else(|_| p.to_owned());
+            real(a) == real(b)
+        }
+        (a, b) => a.engine() == b.engine() && a.shown() == b.shown(),
+    }
+}
+
+/// Refuses a database that holds anything.
+async fn require_empty(s: &mut Session<'_>, to: &Location) -> Result<()> {
+    let shown = to.shown();
+    if let Location::Sqlite(path) = to {
+        for end in ["-wal", "-journal"] {
+            let beside = PathBuf::from(format!("{}{end}", path.display()));
+            if !path.exists() && fs::metadata(&beside).is_ok_and(|m| m.len() > 0) {
+                let sentence = format!("{} is there, of a database that is not; nothing was changed", beside.display());
+                return Err(Problem::conflict(sentence)
+                    .hint("move it away: it may hold the last that was written")
+                    .into());
+            }
+        }
+        if !path.exists() {
+            return Ok(());
+        }
+    }
+    let db = s.unchecked_db().await?;
+    match migrate::state(db).await? {
+        State::Empty => migrate::require_utf8(db).await?,
+        State::At(_) => {
+            return Err(Problem::conflict(format!("{shown} holds an orgctl database already; nothing was changed"))
+                .hint("name an empty one with --to")
+                .into());
+        }
+        State::Foreign => {
+            return Err(Problem::conflict(format!("{shown} holds tables that orgctl did not make")).into());
+        }
+    }
+    if to.engine() == crate::store::location::Engine::Sqlite {
+        s.close().await;
+    }
+    Ok(())
+}
+
+/// Fills a file of its own beside the place, and moves it there once it is proven.
+async fn into_file(s: &mut Session<'_>, verb: &Copy, path: &Path) -> Result<Vec<Copied>> {
+    let failed = |e: std::io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    archive::make_folder(folder)?;
+    archive::remove_partial(folder);
+    let is_there = path.exists();
+    let scratch = archive::scratch(folder)?;
+    s.location = Location::Sqlite(scratch.path().to_owned());
+    let filled = async {
+        rebuild::loosen(s.unchecked_db().await?).await?;
+        let copied = gate::write_unchecked(s, verb).await?;
+        // Committed in a file that nobody knows yet: a signal may still be heard.
+        s.committing.set(false);
+        rebuild::settle(s.unchecked_db().await?).await?;
+        anyhow::Ok(copied)
+    }
+    .await;
+    s.close().await;
+    s.location = Location::Sqlite(path.to_owned());
+    let copied = filled?;
+    if s.dry_run {
+        return Ok(copied);
+    }
+    File::open(scratch.path()).and_then(|f| f.sync_all()).map_err(failed)?;
+    match is_there {
+        true => scratch.persist(path).map_err(failed)?,
+        false => scratch.persist_noclobber(path).map_err(failed)?,
+    }
+    s.committing.set(true);
+    let _ = File::open(folder).and_then(|f| f.sync_all());
+    Ok(copied)
+}

@@ -233,6 +233,9 @@ pub async fn finish(db: &mut Db, aside: SetAside, at: DateTime<Utc>, done: &mut 
     if db.is_postgres() {
         let next = "select setval(pg_get_serial_sequence('orgctl.actors', 'actor_id'), greatest(max(actor_id), 1)) from actors";
         db.script(next.into()).await?;
+        // What is asked next goes over all rows: a planner that knows nothing of them would take hours for it.
+        let tables: Vec<String> = tables(db).await?.iter().map(|t| quoted(t)).collect();
+        db.script(format!("ANALYZE {}", tables.join(", "))).await?;
     } else {
         let broken = "select count(*) from pragma_foreign_key_check";
         if db.one(Sql::new(broken).yields([Kind::Int])).await?.int(0)? > 0 {

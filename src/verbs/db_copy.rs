@@ -195,7 +195,12 @@ async fn copy_from(s: &mut Session<'_>, m: &ArgMatches, from: &Location) -> Resu
     s.opening.create = true;
     s.location = to.clone();
     require_empty(s, &to).await?;
-    let scratch = Scratch::create(s, None).await?;
+    // Beside the place, where there is room for all of it anyway.
+    let beside = match &to {
+        Location::Sqlite(path) => path.parent().filter(|p| p.is_dir()).map(|p| Location::Sqlite(p.to_owned())),
+        Location::Postgres(_) => None,
+    };
+    let scratch = Scratch::create(s, beside.as_ref()).await?;
     let shapes = dump::shapes(migrate::latest(db.engine())?)?;
     dump::hold_still(&mut db, &shapes).await?;
     let heads = dump::heads(&mut db).await?;

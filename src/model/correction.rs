@@ -56,7 +56,8 @@ impl Says {
 /// A command: when it counts as made, and its last record.
 type Mark = (DateTime<Utc>, i64);
 
-/// Most commands that are kept. Of a longer trail every second one goes, and what is known is known less exactly.
+/// Most commands that are kept. Of a longer trail one in two, in four, and so on is, all over its length, and what is known
+/// is known less exactly.
 const MOST: usize = 1 << 16;
 
 /// The times of a trail's commands as they go by, against which a correction is held.
@@ -65,7 +66,10 @@ pub struct Times {
     /// In order: times run forward, and a correction makes one of all that were later.
     marks: Vec<Mark>,
     most: usize,
-    is_thinned: bool,
+    /// One in so many commands is kept.
+    stride: usize,
+    /// Commands since the last one that is kept; the newest stands behind it meanwhile.
+    since: usize,
     /// The last record in front of where it begins.
     begins: i64,
     /// Of the last command, as its clock said.
@@ -74,7 +78,7 @@ pub struct Times {
 
 impl Times {
     pub fn new(begins: i64) -> Times {
-        Times { marks: Vec::new(), most: MOST, is_thinned: false, begins, last: None }
+        Times { marks: Vec::new(), most: MOST, stride: 1, since: 0, begins, last: None }
     }
 
     pub fn run_backwards_at(&self, at: DateTime<Utc>) -> bool {
@@ -85,16 +89,21 @@ impl Times {
     pub fn add(&mut self, at: DateTime<Utc>, last: i64) {
         self.last = self.last.max(Some(at));
         match self.marks.last_mut() {
-            Some((before, seq)) if at <= *before => *seq = last,
+            Some((before, seq)) if at <= *before => {
+                *seq = last;
+                return;
+            }
+            Some(newest) if self.since > 0 => *newest = (at, last),
             _ => self.marks.push((at, last)),
         }
-        if self.marks.len() > self.most {
+        self.since = (self.since + 1) % self.stride;
+        if self.marks.len() > self.most && self.since == 0 {
             let mut n = 0;
             self.marks.retain(|_| {
                 n += 1;
                 n % 2 == 1
             });
-            self.is_thinned = true;
+            self.stride *= 2;
         }
     }
 
@@ -102,6 +111,7 @@ impl Times {
     pub fn correct(&mut self, at: DateTime<Utc>, last: i64) {
         self.last = None;
         self.marks.truncate(self.marks.partition_point(|(before, _)| *before <= at));
+        self.since = 0;
         self.add(at, last);
     }
 
@@ -109,7 +119,7 @@ impl Times {
     fn last_up_to(&self, at: DateTime<Utc>) -> (i64, i64) {
         let n = self.marks.partition_point(|(before, _)| *before <= at);
         let Some((_, least)) = n.checked_sub(1).and_then(|i| self.marks.get(i)) else { return (0, self.begins) };
-        let most = self.marks.get(n).filter(|_| self.is_thinned).map_or(*least, |(_, next)| next - 1);
+        let most = self.marks.get(n).filter(|_| self.stride > 1).map_or(*least, |(_, next)| next - 1);
         (*least, most)
     }
 

@@ -16,6 +16,7 @@ const WITHOUT_ORG: Verbs = &[
     ("", &["init", "doctor", "demo"]),
     ("user", &["whoami"]),
     ("audit", &["keygen", "pubkey", "check-proof", "log prune"]),
+    ("backup", &["*"]),
     ("db", &["*"]),
     // `config show` shows them all.
     ("config", &["path"]),
@@ -61,6 +62,7 @@ const WITHOUT_COLUMNS: Verbs = &[
             "log prune",
         ],
     ),
+    ("backup", &["create", "restore", "verify", "drill", "status"]),
     ("db", &["*"]),
     ("config", &["path"]),
 ];

@@ -341,7 +341,9 @@ pub async fn set_active(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
             let (title, inside) = (record.title(), in_a_row(&inside));
             s.ui.status(&format!("note: {inside} {are} in {title}; it takes no new ones without --force"));
         }
-        let still = records::in_use_within(s.db().await?, record).await?;
+        let mut still = records::in_use_within(s.db().await?, record).await?;
+        // In a dry run they are as they were.
+        still.retain(|r| records.iter().all(|gone| gone.meta.id != r.meta.id));
         if !still.is_empty() {
             let (stay, take) = if still.len() == 1 { ("stays", "takes") } else { ("stay", "take") };
             let mut titles: Vec<String> = still.iter().take(NAMED).map(Record::title).collect();

@@ -57,6 +57,11 @@ fn alike(line: &str) -> String {
         words.iter_mut().for_each(|w| *w = w.trim_end_matches(',').to_owned());
         words.sort_unstable();
     }
+    if let [.., "in", seconds, "s"] = words.iter().map(String::as_str).collect::<Vec<_>>()[..]
+        && seconds.parse::<f64>().is_ok()
+    {
+        words.truncate(words.len() - 3);
+    }
     let line = words.join(" ");
     match (line.find(" ("), line.ends_with(" rows/s)")) {
         (Some(at), true) => line[..at].to_owned(),

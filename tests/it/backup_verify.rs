@@ -207,3 +207,32 @@ fn all_are_proven_and_each_fault_is_told() {
         p.run(&format!("backup verify --all --from {}", empty.display())).fails(3);
     });
 }
+
+#[test]
+fn what_is_known_of_a_backup_outlives_a_look_at_a_copy_of_it() {
+    both_with_acme(|p| {
+        p.run("branch create --code HQ --name Head").ok();
+        p.run("backup create --label monthly").ok();
+        let file = archive(p);
+        let held = match p.engine {
+            Engine::Sqlite => "update backups set hold_until = 1900000000000000",
+            Engine::Postgres => "update backups set hold_until = '2030-03-17 17:46:40Z'",
+        };
+        p.sql(held).expect("SQL");
+        let copy = p.path("copy.tar");
+        std::fs::copy(&file, &copy).expect("a copy");
+        p.run(&format!("backup verify {}", copy.display())).ok();
+        let row = |name: &str| p.column("backup list", name);
+        assert_eq!(row("hold_until"), ["2030-03-17T17:46:40.000000Z"]);
+        assert_eq!((row("location"), row("label")), (vec![file.display().to_string()], vec!["monthly".to_owned()]));
+        // A copy that is damaged does not speak for the archive.
+        std::fs::write(&copy, "nothing").expect("a file");
+        p.run(&format!("backup verify {}", copy.display())).fails(8);
+        p.run("backup status").ok();
+        p.run(&format!("backup verify {}", file.display())).ok();
+        assert_eq!(
+            (row("status"), row("hold_until")),
+            (vec!["verified".to_owned()], vec!["2030-03-17T17:46:40.000000Z".to_owned()])
+        );
+    });
+}

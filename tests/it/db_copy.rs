@@ -35,17 +35,18 @@ fn a_live_system_moves_to_another_engine_and_back() {
             other.run("user create --name 'New Person' --email new@acme.example --org ACME").ok();
             other.run("branch create --code NEW --name New --org ACME").ok();
             other.run("db check").ok();
-            // Back, from a URL that is named.
-            let back = Place::new(p.engine);
-            p.run(&format!("db copy --from {} --to {}", other.url, back.url)).ok();
             // The source is as it was.
             assert_eq!(trail(p), records);
-            assert_eq!(told(&back), told(&other));
-            back.run(&format!("audit verify --deep --key {vkey}")).ok();
+            if engine != p.engine {
+                // Back, from a URL that is named.
+                let back = Place::new(p.engine);
+                p.run(&format!("db copy --from {} --to {}", other.url, back.url)).ok();
+                assert_eq!(told(&back), told(&other));
+                back.run(&format!("audit verify --deep --key {vkey}")).ok();
+            }
             // What holds anything is refused.
             let said = p.run(&format!("db copy --to {}", other.url)).fails(4);
             assert!(said.contains("holds an orgctl database already; nothing was changed"), "{said}");
-            assert_eq!(told(&back), told(&other));
         }
         assert_eq!(told(p), before);
         let said = p.run(&format!("db copy --to {}", p.url)).fails(2);

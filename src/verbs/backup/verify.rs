@@ -20,6 +20,7 @@ use crate::model::note::Verifier;
 use crate::model::problem::{Kind as Broken, Problem, plain};
 use crate::model::value::rfc3339;
 use crate::store::audit::frontier_at;
+use crate::store::backups;
 use crate::store::checkpoints::installation;
 use crate::store::compare::{self, Compared};
 use crate::store::db::Db;
@@ -430,7 +431,8 @@ pub fn known(s: &Session<'_>, path: &Path, manifest: Option<&Manifest>) -> Optio
     let text = limited::read(&beside(path), limited::SMALL).ok();
     let told = text.and_then(|text| serde_json::from_str::<Entry>(&text).ok());
     let told = told.filter(|e| manifest.is_none_or(|m| m.id == e.id));
-    told.or_else(|| manifest.map(|m| entry_of(m, path, &s.origin.host)))
+    let whole = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    told.or_else(|| manifest.map(|m| entry_of(m, &whole, &s.origin.host)))
 }
 
 /// Marks what came of it, beside the archive and in the catalogue of the database that it is of.
@@ -459,18 +461,45 @@ async fn mark(
     if let Err(e) = write_beside(path, &entry) {
         s.ui.warn(&format!("what came of it is not told beside the archive: {e}"));
     }
+    if let Err(e) = mark_in_catalogue(s, path, manifest, entry, fault).await {
+        // A standby takes no writes; beside the archive it stands.
+        let e = gate::in_words(s, e);
+        s.ui.warn(&format!("what came of it is not told in the database: {e}"));
+    }
+    Ok(())
+}
+
+async fn mark_in_catalogue(
+    s: &mut Session<'_>,
+    path: &Path,
+    manifest: Option<&Manifest>,
+    entry: Entry,
+    fault: Option<&Problem>,
+) -> Result<()> {
     let is_of_it = match (s.db().await.is_ok(), manifest) {
         (true, Some(m)) => installation(s.db().await?).await? == m.installation,
         _ => false,
     };
-    if is_of_it {
-        let mut told = Map::new();
-        told.insert("id".into(), entry.id.to_string().into());
-        told.insert("verified".into(), fault.is_none().into());
-        if let Some(p) = fault {
-            told.insert("fault".into(), p.sentence.as_str().into());
-        }
-        gate::write(s, &Enter { entry, told }).await?;
+    if !is_of_it {
+        return Ok(());
     }
-    Ok(())
+    let known = backups::all(s.db().await?).await?.into_iter().find(|e| e.id == entry.id);
+    let here = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    let is_copy = known.as_ref().is_some_and(|e| e.host != s.origin.host || e.location.as_ref() != Some(&here));
+    if is_copy && fault.is_some() {
+        // That a copy of it does not hold says nothing of the archive itself.
+        return Ok(());
+    }
+    let marked = match known {
+        // Where it lies, and until when it is held, is not told by an archive.
+        Some(known) => Entry { status: entry.status, verified_at: entry.verified_at, error: entry.error, ..known },
+        None => entry,
+    };
+    let mut told = Map::new();
+    told.insert("id".into(), marked.id.to_string().into());
+    told.insert("verified".into(), fault.is_none().into());
+    if let Some(p) = fault {
+        told.insert("fault".into(), p.sentence.as_str().into());
+    }
+    gate::write(s, &Enter { entry: marked, told }).await
 }

@@ -268,6 +268,24 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "backup", verb: "list", permission: "backups:read", writes: false, about: "List backups, newest first",
         examples: "orgctl backup list\norgctl backup list --from /mnt/backups -o json",
         args: |c| c.arg(text("from", "FOLDER", "Folder to look in, instead of the catalogue")), run: run!(backup::catalogue::list) },
+    Leaf { noun: "backup", verb: "show", permission: "backups:read", writes: false, about: "Show what a backup holds, to whom it is encrypted and who signed it",
+        examples: "orgctl backup show latest\norgctl backup show 1a2b3c4d --from /mnt/backups -o json",
+        args: |c| c.arg(backup_key()).arg(text("from", "FOLDER", "Folder to look in")).arg(signing_key()).arg(verifier_key()), run: run!(backup::show::show) },
+    Leaf { noun: "backup", verb: "prune", permission: "backups:delete", writes: true, about: "Remove backups that nothing keeps",
+        examples: "orgctl backup prune --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run\norgctl backup prune --keep-last 3 --from /mnt/backups --yes",
+        args: |c| keeps(c).arg(text("from", "FOLDER", "Folder to look in, instead of the catalogue"))
+            .arg(switch("force", "Also more than half, the last one that was verified, or under a clock that is wrong")), run: run!(backup::retention::prune) },
+    Leaf { noun: "backup", verb: "forget", permission: "backups:delete", writes: true, about: "Remove a backup: its archive, and what is known of it",
+        examples: "orgctl backup forget 1a2b3c4d\norgctl backup forget 1a2b3c4d --from /mnt/backups --yes",
+        args: |c| c.arg(backup_key()).arg(text("from", "FOLDER", "Folder to look in")), run: run!(backup::retention::forget) },
+    Leaf { noun: "backup", verb: "hold", permission: "backups:hold", writes: true, about: "Hold a backup: nothing removes it before a day",
+        examples: "orgctl backup hold 1a2b3c4d --until 2027-12-31",
+        args: |c| c.arg(backup_key()).arg(text("until", "TIME", "How long it is held: 90d, 2027-12-31").required(true))
+            .arg(text("from", "FOLDER", "Folder to look in")), run: run!(backup::hold::hold) },
+    Leaf { noun: "backup", verb: "release", permission: "backups:release", writes: true, about: "End or shorten the hold of a backup; a right of its own",
+        examples: "orgctl backup release 1a2b3c4d\norgctl backup release 1a2b3c4d --until 2026-12-31",
+        args: |c| c.arg(backup_key()).arg(text("until", "TIME", "When its hold ends instead: 7d, 2026-12-31 (default: now)"))
+            .arg(text("from", "FOLDER", "Folder to look in")), run: run!(backup::hold::release) },
     Leaf { noun: "backup", verb: "restore", permission: "backups:restore", writes: true, about: "Bring a backup back, into an empty database",
         examples: "orgctl backup restore latest --into sqlite:///tmp/restored.db\norgctl backup restore /mnt/backups/orgctl-20261128T223000Z-1a2b3c4d.tar --into postgres://admin@db.example/people --key audit.pub",
         args: |c| c.arg(Arg::new("backup").value_name("BACKUP").required(true).help("File, 'latest', or the end of a backup's id"))
@@ -480,6 +498,20 @@ fn signing_key() -> Arg {
 fn verifier_key() -> Arg {
     text("key", "VKEY", "Public key that checkpoints are signed with, or a file that holds it (env: ORGCTL_VERIFIER_KEY; can be repeated)")
         .action(ArgAction::Append)
+}
+
+fn backup_key() -> Arg {
+    Arg::new("backup").value_name("BACKUP").required(true).help("File, 'latest', or the end of a backup's id")
+}
+
+/// How many backups are kept.
+fn keeps(c: Command) -> Command {
+    let count = |name, help| number(name, "N", help).value_parser(value_parser!(u32).range(..=100_000));
+    c.arg(count("keep-last", "Keep the last N"))
+        .arg(count("keep-daily", "Keep the newest of each of the last N days that have one"))
+        .arg(count("keep-weekly", "Keep the newest of each of the last N weeks that have one"))
+        .arg(count("keep-monthly", "Keep the newest of each of the last N months that have one"))
+        .arg(count("keep-yearly", "Keep the newest of each of the last N years that have one"))
 }
 
 fn key_maybe(help: &'static str) -> Arg {
@@ -925,6 +957,12 @@ const RECORDED: &[(&str, &str, Action)] = &[
     ("user", "uninvite", Action::Update),
     ("user", "passwd", Action::PasswordChange),
     ("user", "check-password", Action::PasswordChange),
+    ("backup", "create", Action::Backup),
+    ("backup", "verify", Action::Backup),
+    ("backup", "prune", Action::Backup),
+    ("backup", "forget", Action::Backup),
+    ("backup", "hold", Action::Backup),
+    ("backup", "release", Action::Backup),
     ("setting", "set", Action::ConfigChange),
     ("setting", "reset", Action::ConfigChange),
     ("", "init", Action::Migrate),

@@ -190,6 +190,11 @@ impl Note {
         Ok(notes)
     }
 
+    /// The keys that it names as its signers, as public keys begin: `NAME+ID`. Nothing of it is checked.
+    pub fn signers(&self) -> Vec<String> {
+        self.signatures.iter().map(|(name, id, _)| format!("{name}+{id:08x}")).collect()
+    }
+
     /// The names of the keys that signed it, of those that are given. A signature by another key tells nothing and is
     /// passed over; one by a given key that is not right makes the note worthless.
     pub fn signed_by(&self, keys: &[Verifier]) -> Result<Vec<String>, Problem> {

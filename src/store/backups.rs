@@ -3,7 +3,8 @@
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::db::Db;
+use super::below::Below;
+use super::db::{Conn, Db};
 use super::sql::{Row, Sql};
 use super::tx::Tx;
 use crate::model::backup::{BackupStatus, BackupType, Digest32, Entry};
@@ -40,6 +41,7 @@ fn entry(row: &Row) -> Result<Entry> {
     let count = |i: usize| row.value(i).as_int().and_then(|n| u64::try_from(n).ok());
     Ok(Entry {
         id: row.uuid(0)?,
+        installation: Uuid::nil(),
         kind: match row.text(1)? {
             "full" => BackupType::Full,
             "schema_only" => BackupType::SchemaOnly,
@@ -88,6 +90,16 @@ fn values(entry: &Entry) -> Result<Vec<Value>> {
         entry.hold_until.into(),
         entry.error.clone().into(),
     ])
+}
+
+/// Whether the database takes no writes: a replica, a server set so, or a file that may only be read.
+pub async fn is_read_only(db: &mut Db) -> Result<bool> {
+    if let (Conn::Sqlite(c), _) = db.split() {
+        let below = Below::sqlx(c).await?;
+        return Ok(below.is_readonly("main")?);
+    }
+    let sql = Sql::new("select current_setting('transaction_read_only') = 'on' or pg_is_in_recovery()");
+    Ok(db.one(sql.yields([Kind::Bool])).await?.value(0).as_bool().unwrap_or(false))
 }
 
 /// All backups, the newest first.

@@ -82,7 +82,8 @@ pub fn remove_partial(folder: &Path) {
             continue;
         }
         let Ok(file) = OpenOptions::new().read(true).open(entry.path()) else { continue };
-        if Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok() {
+        // Removed while the lock is held: whoever has just made it finds that, and makes another.
+        if let Ok(_lock) = Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             // Somebody else may have removed it in the meantime.
             let _ = fs::remove_file(entry.path());
         }
@@ -433,6 +434,11 @@ impl Archive {
             return Err(damaged(&self.path, "its manifest is not the one that was signed").into());
         }
         Ok(note.signed_by(keys).map_err(wrong)?)
+    }
+
+    /// The keys that its signature names; nothing of it is checked.
+    pub fn signers(&self) -> Vec<String> {
+        self.signature.as_ref().and_then(|text| Note::parse(text).ok()).map_or_else(Vec::new, |note| note.signers())
     }
 
     /// Size and SHA-256 of the whole file.

@@ -20,6 +20,7 @@ use crate::model::problem::{Problem, plain};
 use crate::model::scalar::Rules;
 use crate::model::value::{Kind, rfc3339};
 use crate::store::backups;
+use crate::store::checkpoints::installation;
 use crate::store::tx::Tx;
 use crate::ui::format::{Head, Listing};
 use crate::ui::limited;
@@ -76,6 +77,7 @@ pub fn write_beside(archive: &Path, entry: &Entry) -> Result<()> {
 pub fn entry_of(manifest: &Manifest, path: &Path, host: &str) -> Entry {
     Entry {
         id: manifest.id,
+        installation: manifest.installation,
         kind: manifest.kind,
         status: BackupStatus::Complete,
         label: manifest.label.clone(),
@@ -180,23 +182,137 @@ pub fn short(id: uuid::Uuid) -> String {
     text[text.len() - 8..].to_owned()
 }
 
-pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    gate::allow(s)?;
-    let mut all = in_folder(s, &folder(s, m, "from")?)?;
-    if m.get_one::<String>("from").is_none() {
-        for entry in backups::all(s.db().await?).await? {
-            match all.iter_mut().find(|e| e.id == entry.id) {
-                Some(there) => there.hold_until = there.hold_until.max(entry.hold_until),
-                None => {
-                    let is_here = entry.host == s.origin.host && entry.location.is_some();
-                    let is_lost = is_here && !entry.location.as_ref().is_some_and(|l| Path::new(l).exists());
-                    let status = if is_lost && entry.is_whole() { BackupStatus::Missing } else { entry.status };
-                    all.push(Entry { status, ..entry });
-                }
+/// What is known of backups, from both catalogues.
+pub struct Known {
+    /// The newest first.
+    pub entries: Vec<Entry>,
+    /// The database could be asked. Without it what lies beside the archives is all there is.
+    pub has_database: bool,
+    /// Whose database it is.
+    pub installation: Option<uuid::Uuid>,
+}
+
+impl Known {
+    /// As [`Known::load`], of one folder.
+    pub async fn in_place(s: &mut Session<'_>, folder: &Path) -> Result<Known> {
+        let all = in_folder(s, folder)?;
+        Known::joined(s, all, true).await
+    }
+
+    /// Joins what is beside the archives and what the database tells. With `--from` a lost database is no error.
+    pub async fn load(s: &mut Session<'_>, m: &ArgMatches) -> Result<Known> {
+        let is_named = m.get_one::<String>("from").is_some();
+        let all = in_folder(s, &folder(s, m, "from")?)?;
+        Known::joined(s, all, is_named).await
+    }
+
+    async fn joined(s: &mut Session<'_>, mut all: Vec<Entry>, is_named: bool) -> Result<Known> {
+        let asked = match s.db().await {
+            Ok(db) => Some((installation(db).await?, backups::all(db).await?)),
+            Err(_) if is_named => None,
+            Err(e) => return Err(e),
+        };
+        let own = asked.as_ref().map(|(installation, _)| *installation);
+        for entry in asked.into_iter().flat_map(|(_, rows)| rows) {
+            if let Some(there) = all.iter_mut().find(|e| e.id == entry.id) {
+                join(there, &entry);
+            } else if !is_named {
+                all.push(elsewhere(s, entry));
             }
         }
         all.sort_by_key(|e| std::cmp::Reverse((e.started_at, e.id)));
+        Ok(Known { entries: all, has_database: own.is_some(), installation: own })
     }
+
+    /// The backup that a word means, as [`find`] takes it.
+    pub fn pick(&self, word: &str) -> Result<Entry> {
+        let there = std::fs::canonicalize(word).unwrap_or_else(|_| word.into());
+        let text = word.to_lowercase();
+        let hits: Vec<&Entry> = match word {
+            "latest" => self.entries.iter().filter(|e| e.is_whole() && self.is_own(e)).take(1).collect(),
+            word if word.contains('/') => {
+                self.entries.iter().filter(|e| e.location.as_ref().is_some_and(|l| Path::new(l) == there)).collect()
+            }
+            _ => self.entries.iter().filter(|e| e.id.to_string().ends_with(&text) && text.len() >= 4).collect(),
+        };
+        match hits.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => Err(Problem::not_found(format!("there is no backup '{}'", crate::model::scalar::shorten(word)))
+                .hint("'orgctl backup list' shows all; --from names another folder")
+                .into()),
+            _ => Err(Problem::conflict(format!("several backups end in {text}"))
+                .hint("give the whole id, as 'orgctl backup list -o json' shows it")
+                .into()),
+        }
+    }
+
+    /// Whether it is a backup of the database that was asked; of any where none could be.
+    pub fn is_own(&self, entry: &Entry) -> bool {
+        entry.installation.is_nil() || self.installation.is_none_or(|own| own == entry.installation)
+    }
+}
+
+/// The later of both holds, and what either has seen.
+fn join(there: &mut Entry, row: &Entry) {
+    there.hold_until = there.hold_until.max(row.hold_until);
+    there.verified_at = there.verified_at.max(row.verified_at);
+    there.checksum = there.checksum.or(row.checksum);
+    if there.status == BackupStatus::Complete && row.status == BackupStatus::Verified {
+        there.status = row.status;
+    }
+}
+
+/// A backup that only the database tells of: it may lie in another folder, and may be gone.
+fn elsewhere(s: &Session<'_>, row: Entry) -> Entry {
+    if row.host != s.origin.host {
+        return row;
+    }
+    let Some(path) = row.location.as_ref().map(PathBuf::from) else { return row };
+    match read_beside(s, &path) {
+        Some(mut there) if there.id == row.id => {
+            join(&mut there, &row);
+            there
+        }
+        _ if row.is_whole() => Entry { status: BackupStatus::Missing, ..row },
+        _ => row,
+    }
+}
+
+/// How long the file beside an archive says that it is held.
+pub fn read_held(archive: &Path) -> Option<chrono::DateTime<chrono::Utc>> {
+    let text = limited::read(&beside(archive), limited::SMALL).ok()?;
+    serde_json::from_str::<Entry>(&text).ok()?.hold_until
+}
+
+/// Tells both catalogues, and the trail: whichever there is. Where the database takes no writes, that is said.
+pub async fn enter(s: &mut Session<'_>, entry: Entry, told: Map<String, serde_json::Value>) -> Result<()> {
+    let place = entry.location.as_ref().map(PathBuf::from).filter(|p| entry.host == s.origin.host && p.exists());
+    if let Some(path) = place.filter(|_| !s.dry_run) {
+        write_beside(&path, &entry)?;
+    }
+    match unwritable(s).await {
+        None => gate::write(s, &Enter { entry, told }).await,
+        Some(why) => {
+            s.ui.status(&format!("note: {why}; this is told beside the archive alone"));
+            Ok(())
+        }
+    }
+}
+
+/// Why the database can't be told; none where it can.
+pub async fn unwritable(s: &mut Session<'_>) -> Option<String> {
+    match s.db().await {
+        Err(e) => Some(format!("the database could not be asked ({e})")),
+        Ok(db) => match backups::is_read_only(db).await {
+            Ok(true) => Some("the database takes no writes".to_owned()),
+            _ => None,
+        },
+    }
+}
+
+pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let all = Known::load(s, m).await?.entries;
     let heads = vec![
         Head::new("id", Kind::Text),
         Head::new("started_at", Kind::Time),
@@ -233,6 +349,10 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     listing.finish(&mut s.ui)?;
     if all.is_empty() {
         s.ui.status("there is no backup yet; 'orgctl backup create' makes one");
+    }
+    let in_clear = all.iter().filter(|e| e.is_whole() && !e.encrypted).count();
+    if in_clear > 0 {
+        s.ui.status(&format!("in clear: {in_clear} of {}; whoever can read these reads everything", all.len()));
     }
     Ok(())
 }

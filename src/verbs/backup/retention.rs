@@ -1,0 +1,270 @@
+//! Removing backups: those that nothing keeps, or one that is named.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
+
+use super::catalogue::{Known, beside, read_held, short, unwritable};
+use crate::crud::gate::{self, Verb};
+use crate::crud::session::Session;
+use crate::crud::write::dry_run_note;
+use crate::model::audit::Action;
+use crate::model::backup::{BackupStatus, Entry, Fate, Keep, objections, retention};
+use crate::model::org::SYSTEM;
+use crate::model::problem::{Problem, plain};
+use crate::model::scalar::Rules;
+use crate::model::value::{Kind, rfc3339};
+use crate::store::backups;
+use crate::store::tx::Tx;
+use crate::ui::format::{Head, Listing, report};
+
+/// Removes backups, and tells the trail. What is held is looked at again under the lock that holding takes too.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Remove {
+    pub entries: Vec<Entry>,
+    /// The verb that removes them, as the trail tells it.
+    pub by: String,
+    /// This machine: archives on others stay.
+    pub host: String,
+}
+
+impl Verb for Remove {
+    type Output = ();
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![SYSTEM]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+        let rows = backups::all(tx.db).await?;
+        for entry in &self.entries {
+            let row = rows.iter().find(|r| r.id == entry.id);
+            refuse_held(entry, row.and_then(|r| r.hold_until), tx.at())?;
+        }
+        for entry in &self.entries {
+            tx.remove_backup(entry.id).await?;
+            let mut told = Map::new();
+            told.insert("id".into(), entry.id.to_string().into());
+            told.insert("removed_by".into(), self.by.as_str().into());
+            told.insert("made_at".into(), rfc3339(entry.started_at).into());
+            let name = entry.location.as_ref().and_then(|l| Path::new(l).file_name());
+            told.insert("file".into(), name.map(|n| n.to_string_lossy().into_owned()).into());
+            tx.event(SYSTEM, Action::Backup, "backup", told).await?;
+        }
+        // Last: what is refused before leaves them where they are.
+        remove_files(&self.entries, &self.host)
+    }
+}
+
+/// Refuses to remove what is held, by whichever catalogue says so.
+fn refuse_held(entry: &Entry, row: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<()> {
+    let there = entry.location.as_ref().and_then(|l| read_held(Path::new(l)));
+    let until = entry.hold_until.max(row).max(there);
+    match until.filter(|until| *until > now) {
+        None => Ok(()),
+        Some(until) => {
+            Err(Problem::conflict(format!("the backup {} is held until {}", short(entry.id), rfc3339(until)))
+                .hint("nothing removes it before; 'orgctl backup release' ends a hold, with a right of its own")
+                .into())
+        }
+    }
+}
+
+fn remove_files(entries: &[Entry], host: &str) -> Result<()> {
+    for entry in entries.iter().filter(|e| e.host == host) {
+        let Some(path) = entry.location.as_ref().map(PathBuf::from) else { continue };
+        for file in [&path, &beside(&path)] {
+            match fs::remove_file(file) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                    return Err(Problem::failed(format!("can't remove {}: {}", file.display(), plain(&e))).into());
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn remove(s: &mut Session<'_>, entries: Vec<Entry>, by: &str) -> Result<()> {
+    let (host, now) = (s.origin.host.clone(), s.clock.now());
+    match unwritable(s).await {
+        None => gate::write(s, &Remove { entries, by: by.to_owned(), host }).await,
+        Some(why) => {
+            for entry in &entries {
+                refuse_held(entry, None, now)?;
+            }
+            remove_files(&entries, &host)?;
+            s.ui.status(&format!("note: {why}; archives were removed, and no trail tells it"));
+            Ok(())
+        }
+    }
+}
+
+/// What is to be kept, as flags say it.
+pub fn keep(m: &ArgMatches) -> Keep {
+    let count = |name| m.get_one::<u32>(name).copied().unwrap_or_default();
+    Keep {
+        last: count("keep-last"),
+        daily: count("keep-daily"),
+        weekly: count("keep-weekly"),
+        monthly: count("keep-monthly"),
+        yearly: count("keep-yearly"),
+    }
+}
+
+/// What becomes of each backup on this machine. Those of other installations are left alone, and each folder is for
+/// itself: a second copy elsewhere takes nobody's place here.
+fn plan(s: &Session<'_>, known: &Known, keep: &Keep) -> (Vec<(Entry, Fate)>, Vec<&'static str>) {
+    let (now, zone) = (s.clock.now(), s.origin.zone);
+    let mut groups: BTreeMap<(PathBuf, uuid::Uuid), Vec<Entry>> = BTreeMap::new();
+    let here = known.entries.iter().filter(|e| e.host == s.origin.host && known.is_own(e));
+    for entry in here {
+        let folder =
+            entry.location.as_ref().and_then(|l| Path::new(l).parent()).map(Path::to_owned).unwrap_or_default();
+        let whose = if known.has_database { uuid::Uuid::nil() } else { entry.installation };
+        groups.entry((folder, whose)).or_default().push(entry.clone());
+    }
+    let (mut all, mut objected) = (Vec::new(), Vec::new());
+    for entries in groups.into_values() {
+        let fates = retention(&entries, keep, now, zone);
+        objected.extend(objections(&entries, &fates, now));
+        all.extend(entries.into_iter().zip(fates));
+    }
+    all.sort_by_key(|(e, _)| std::cmp::Reverse((e.started_at, e.id)));
+    objected.dedup();
+    (all, objected)
+}
+
+fn refuse(objected: &[&str]) -> Result<()> {
+    match objected {
+        [] => Ok(()),
+        some => Err(Problem::conflict(format!("nothing was removed: {}", some.join("; ")))
+            .hint("look at what would go with --dry-run; --force removes it all the same")
+            .into()),
+    }
+}
+
+pub async fn prune(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let keep = keep(m);
+    if keep.is_empty() {
+        return Err(Problem::usage("nothing says what is to be kept")
+            .hint("say it with --keep-last, --keep-daily, --keep-weekly, --keep-monthly or --keep-yearly")
+            .into());
+    }
+    let known = Known::load(s, m).await?;
+    let (all, objected) = plan(s, &known, &keep);
+    show(s, &all)?;
+    let gone: Vec<Entry> = all.iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e.clone()).collect();
+    if s.dry_run {
+        for objection in objected {
+            s.ui.warn(&format!("it would be refused without --force: {objection}"));
+        }
+        s.ui.status(&format!("dry run: would remove {} of {} backups", gone.len(), all.len()));
+        return Ok(());
+    }
+    if gone.is_empty() {
+        s.ui.status(&format!("nothing to remove: all of {} are kept", all.len()));
+        return Ok(());
+    }
+    if !m.get_flag("force") {
+        refuse(&objected)?;
+    }
+    s.ui.confirm(&format!("remove {} of {} backups for good?", gone.len(), all.len())).await?;
+    let removed = gone.len();
+    remove(s, gone, "prune").await?;
+    s.ui.status(&format!("removed {removed} of {} backups", all.len()));
+    Ok(())
+}
+
+fn show(s: &mut Session<'_>, all: &[(Entry, Fate)]) -> Result<()> {
+    let heads = vec![
+        Head::new("id", Kind::Text),
+        Head::new("started_at", Kind::Time),
+        Head::new("type", Kind::Text),
+        Head::new("status", Kind::Text),
+        Head::new("fate", Kind::Text),
+        Head::new("kept_as", Kind::Text),
+        Head::new("hold_until", Kind::Time),
+        Head::new("size", Kind::Int),
+        Head::new("location", Kind::Text),
+    ];
+    let mut listing = Listing::new(&s.ui, heads, 0);
+    for (e, fate) in all {
+        let (word, why) = match fate {
+            Fate::Kept(why) => ("kept", why.join(", ")),
+            Fate::Removed => ("removed", String::new()),
+        };
+        let row = vec![
+            e.id.to_string().into(),
+            e.started_at.into(),
+            e.kind.as_str().into(),
+            e.status.as_str().into(),
+            word.into(),
+            Some(why).filter(|w| !w.is_empty()).into(),
+            e.hold_until.into(),
+            e.size.and_then(|n| i64::try_from(n).ok()).into(),
+            e.location.clone().into(),
+        ];
+        listing.row(&mut s.ui, row)?;
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()
+}
+
+/// Prunes behind a backup that was just made. What looks like a mistake is told, and nothing is removed then: the backup
+/// itself is made. The ids that went.
+pub async fn prune_behind(s: &mut Session<'_>, m: &ArgMatches, folder: &Path) -> Result<Vec<Json>> {
+    let keep = keep(m);
+    if keep.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut known = Known::in_place(s, folder).await?;
+    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let is_in = |e: &Entry| {
+        e.location.as_ref().and_then(|l| fs::canonicalize(l).ok()).is_some_and(|l| l.parent() == Some(&folder))
+    };
+    known.entries.retain(is_in);
+    let (all, objected) = plan(s, &known, &keep);
+    let gone: Vec<Entry> = all.into_iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e).collect();
+    if !objected.is_empty() {
+        s.ui.warn(&format!("no backup was pruned: {}; 'orgctl backup prune --force' does it", objected.join("; ")));
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Json> = gone.iter().map(|e| e.id.to_string().into()).collect();
+    if !gone.is_empty() {
+        s.ui.status(&format!("removed {} backups that nothing keeps", gone.len()));
+        remove(s, gone, "prune").await?;
+    }
+    Ok(ids)
+}
+
+pub async fn forget(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let known = Known::load(s, m).await?;
+    let entry = known.pick(m.get_one::<String>("backup").map_or("", String::as_str))?;
+    refuse_held(&entry, None, s.clock.now())?;
+    if entry.status == BackupStatus::Running {
+        return Err(Problem::conflict(format!("the backup {} is being made", short(entry.id))).into());
+    }
+    if entry.host != s.origin.host && entry.location.is_some() {
+        return Err(Problem::conflict(format!("the archive of {} is on {}", short(entry.id), entry.host))
+            .hint("run the command there")
+            .into());
+    }
+    let what = entry.location.clone().unwrap_or_else(|| short(entry.id));
+    if !s.dry_run {
+        s.ui.confirm(&format!("remove the backup {what} for good?")).await?;
+        remove(s, vec![entry.clone()], "forget").await?;
+    }
+    s.ui.status(&format!("removed the backup {}", short(entry.id)));
+    dry_run_note(s);
+    report(&mut s.ui, &json!({ "id": entry.id, "file": entry.location }))
+}

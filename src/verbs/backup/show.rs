@@ -1,0 +1,100 @@
+//! What a backup says of itself.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde_json::{Value as Json, json};
+
+use super::archive::Archive;
+use super::catalogue::{Known, find, read_beside};
+use crate::crud::gate;
+use crate::crud::session::Session;
+use crate::model::problem::Problem;
+use crate::model::value::{Kind, Value};
+use crate::ui::format::{Format, Head, Listing, record};
+use crate::verbs::audit::keys::verifiers;
+
+/// Whether the signature of an archive can be relied on, in a word.
+fn signature(s: &Session<'_>, m: &ArgMatches, archive: &Archive) -> Result<(&'static str, Option<Problem>)> {
+    let keys = verifiers(s, m)?;
+    Ok(match archive.signed_by(&keys) {
+        Err(e) => ("broken", Some(e.downcast::<Problem>()?)),
+        Ok(names) if !names.is_empty() => ("trusted", None),
+        Ok(_) if archive.signers().is_empty() => ("missing", None),
+        Ok(_) => ("untrusted", None),
+    })
+}
+
+pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let word = m.get_one::<String>("backup").cloned().unwrap_or_default();
+    let archive = find(s, m, &word).await?;
+    let (signature, broken) = signature(s, m, &archive)?;
+    let known = Known::load(s, m).await.ok().and_then(|k| k.entries.into_iter().find(|e| e.id == archive.manifest.id));
+    let entry = known.or_else(|| read_beside(s, &archive.path));
+    let manifest = &archive.manifest;
+    let for_people = s.ui.style.format == Format::Table && s.columns.is_none();
+    let int = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let list = |all: &[String]| match all.is_empty() {
+        true if for_people => Value::Null(Kind::Json),
+        _ => Value::Json(all.into()),
+    };
+    let tables: Vec<Json> =
+        manifest.tables.iter().map(|t| json!({ "name": t.name, "class": t.class, "rows": t.rows })).collect();
+    let heads: Vec<Json> =
+        manifest.heads.iter().map(|h| json!({ "tree": h.tree, "size": h.size, "root": h.root })).collect();
+    let mut fields: Vec<(&str, Kind, Value)> = vec![
+        ("id", Kind::Text, manifest.id.to_string().into()),
+        ("type", Kind::Text, manifest.kind.as_str().into()),
+        ("status", Kind::Text, entry.as_ref().map(|e| e.status.as_str().to_owned()).into()),
+        ("label", Kind::Text, manifest.label.clone().into()),
+        ("created_at", Kind::Time, manifest.created_at.into()),
+        ("location", Kind::Text, archive.path.display().to_string().into()),
+        ("size", Kind::Int, entry.as_ref().and_then(|e| e.size).map(int).into()),
+        ("rows", Kind::Int, int(manifest.rows()).into()),
+        ("encrypted", Kind::Bool, manifest.is_encrypted().into()),
+        ("recipients", Kind::Json, list(&manifest.recipients)),
+        ("signature", Kind::Text, signature.into()),
+        ("signed_by", Kind::Json, list(&archive.signers())),
+        ("verified_at", Kind::Time, entry.as_ref().and_then(|e| e.verified_at).into()),
+        ("hold_until", Kind::Time, entry.as_ref().and_then(|e| e.hold_until).into()),
+        ("error", Kind::Text, entry.as_ref().and_then(|e| e.error.clone()).into()),
+        ("orgctl", Kind::Text, manifest.orgctl.as_str().into()),
+        ("engine", Kind::Text, format!("{} {}", manifest.engine, manifest.engine_version).into()),
+        ("schema", Kind::Int, manifest.schema.into()),
+        ("installation", Kind::Text, manifest.installation.to_string().into()),
+    ];
+    if !for_people {
+        fields.push(("tables", Kind::Json, Value::Json(tables.into())));
+        fields.push(("heads", Kind::Json, Value::Json(heads.into())));
+    }
+    let (columns, row) =
+        fields.into_iter().map(|(name, kind, value)| (Head::new(name, kind), value)).unzip::<_, _, Vec<_>, _>();
+    record(&mut s.ui, &columns, 0, row)?;
+    if for_people {
+        print_tables(s, &archive)?;
+    }
+    s.ui.flush()?;
+    match broken {
+        Some(problem) => Err(problem.into()),
+        None => Ok(()),
+    }
+}
+
+fn print_tables(s: &mut Session<'_>, archive: &Archive) -> Result<()> {
+    s.ui.out("\n")?;
+    let heads = vec![Head::new("table", Kind::Text), Head::new("class", Kind::Text), Head::new("rows", Kind::Int)];
+    let mut listing = Listing::new(&s.ui, heads, 0);
+    for t in &archive.manifest.tables {
+        let rows = i64::try_from(t.rows).unwrap_or(i64::MAX);
+        listing.row(&mut s.ui, vec![t.name.as_str().into(), t.class.as_str().into(), rows.into()])?;
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.out("\n")?;
+    let heads = vec![Head::new("tree", Kind::Int), Head::new("records", Kind::Int), Head::new("root", Kind::Text)];
+    let mut listing = Listing::new(&s.ui, heads, 0);
+    for h in &archive.manifest.heads {
+        let size = i64::try_from(h.size).unwrap_or(i64::MAX);
+        listing.row(&mut s.ui, vec![i64::from(h.tree).into(), size.into(), h.root.to_string().into()])?;
+    }
+    listing.finish(&mut s.ui)
+}

@@ -154,18 +154,28 @@ async fn is_explained(
         // How it was nobody can tell: what told it is erased or archived.
         return Ok(difference.ids.iter().any(|id| untold.contains(&(tree, *id))));
     }
+    if shape.name == system_log::TABLE {
+        return is_pruned(now, difference.at).await;
+    }
+    if difference.ids.is_empty() {
+        return Ok(false);
+    }
     let then = sizes.iter().find(|(t, _)| *t == tree).map_or(0, |(_, size)| *size);
     let mut sql = Sql::new("select count(*) from audit_records r where r.tree = ");
     sql.bind(tree).push(" and r.seq > ").bind(then);
-    match shape.name == system_log::TABLE {
-        true => sql.push(" and r.kind = 'system_log'"),
-        false if difference.ids.is_empty() => return Ok(false),
-        false => sql.push(" and r.resource_id in ").bind_list(difference.ids.iter().copied()),
-    };
+    sql.push(" and r.resource_id in ").bind_list(difference.ids.iter().copied());
     if shape.name == settings::TABLE {
         sql.push(" and r.kind = ").bind(settings::NOUN);
     }
     Ok(now.one(sql.yields([Kind::Int])).await?.int(0)? > 0)
+}
+
+/// Messages go with time, the oldest first: one that is gone has none before it that is there.
+async fn is_pruned(now: &mut Db, at: Option<DateTime<Utc>>) -> Result<bool> {
+    let Some(at) = at else { return Ok(false) };
+    let sql = format!("select min(at) from {}", system_log::TABLE);
+    let oldest = now.one(Sql::new(sql).yields([Kind::Time])).await?.value(0).as_time();
+    Ok(oldest.is_some_and(|oldest| oldest >= at))
 }
 
 /// Writes on, and hashes.
@@ -195,6 +205,8 @@ struct Difference {
     org: i32,
     /// Every id in it, by which records may tell of it.
     ids: Vec<Uuid>,
+    /// When it was written, where it says so.
+    at: Option<DateTime<Utc>>,
 }
 
 /// Takes the lines of the later table, and holds them against those of the earlier: both are in the order of the key.
@@ -299,7 +311,9 @@ impl<'a> Merge<'a> {
         let org = self.org.and_then(|i| text(i).parse().ok()).unwrap_or_default();
         let kinds = self.shape.columns.iter().enumerate().filter(|(_, (_, kind))| *kind == Kind::Uuid);
         let ids = kinds.filter_map(|(i, _)| Uuid::try_parse(&text(i)).ok()).collect();
-        self.found.push(Difference { key: key.join(":"), what, org, ids });
+        let at = self.shape.columns.iter().position(|(name, _)| name == "at");
+        let at = at.and_then(|i| DateTime::from_timestamp_micros(lines::micros(&text(i))?));
+        self.found.push(Difference { key: key.join(":"), what, org, ids, at });
     }
 
     /// Takes the end: what is left of the earlier table is gone.

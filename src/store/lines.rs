@@ -181,7 +181,7 @@ pub fn bound(field: &[u8], kind: Kind) -> Option<ToSqlOutput<'_>> {
 }
 
 /// Microseconds since 1970 of what [`push_time`] wrote.
-fn micros(text: &str) -> Option<i64> {
+pub fn micros(text: &str) -> Option<i64> {
     let time = NaiveDateTime::parse_from_str(text.strip_suffix("+00")?, "%Y-%m-%d %H:%M:%S%.f").ok()?;
     Some(time.and_utc()).filter(in_calendar).map(|t| t.timestamp_micros())
 }

@@ -236,3 +236,42 @@ fn what_is_known_of_a_backup_outlives_a_look_at_a_copy_of_it() {
         );
     });
 }
+
+#[test]
+fn what_is_forgotten_since_is_no_fault() {
+    both_with_acme(|p| {
+        fill(p);
+        p.run("org create --code BETA --name Beta").ok();
+        p.run("user create --name New --email new@beta.example --user-code NEWB22 --org BETA").ok();
+        p.run("branch create --code BB --name BB --org BETA").ok();
+        // Something for the system log.
+        p.run("backup restore latest --into /nowhere/x.db").fails(3);
+        p.run("backup create").ok();
+        p.wait(400 * 86_400);
+        for line in [
+            "user delete RAVK22 --yes",
+            "user purge RAVK22 --yes",
+            "user purge LEAV22 --yes",
+            "user delete NEWB22 --org BETA --yes",
+            "user purge NEWB22 --org BETA --yes",
+            "branch delete BB --org BETA --yes",
+            "branch purge BB --org BETA --yes",
+            "org delete BETA --yes",
+            "org purge BETA --yes",
+            "audit log prune --before 1d --yes",
+        ] {
+            let said = p.run(line);
+            assert_eq!(said.code, 0, "{line}: {}", said.err);
+        }
+        let proof = p.json("backup verify latest --against-live");
+        assert_eq!(proof["ok"], true, "{proof}");
+        p.run("audit keygen");
+        p.run("audit checkpoint").ok();
+        for line in ["audit archive --before 300d --out %/archive.jsonl --yes --org ACME"] {
+            let said = p.run(&line.replace('%', &p.dir.path().display().to_string()));
+            assert_eq!(said.code, 0, "{line}: {}", said.err);
+        }
+        let proof = p.json("backup verify latest --against-live");
+        assert_eq!(proof["ok"], true, "{proof}");
+    });
+}

@@ -1,11 +1,14 @@
 //! Hands the program its arguments, environment, streams, clock and random source, and ends with its exit code.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{BufWriter, IsTerminal, stderr, stdin, stdout};
+use std::os::fd::AsFd;
 
 use orgctl::crud::session::Env;
 use orgctl::model::chance::{Clock, Random};
 use orgctl::ui::Io;
+use orgctl::ui::waiting::Waiting;
 
 /// Rows are made on one thread and let go on another, which the system's allocator is slow at.
 #[global_allocator]
@@ -60,7 +63,11 @@ fn main() {
         stderr_is_log: is_file || env.get("CI").is_some_and(|ci| !matches!(ci.as_str(), "" | "0" | "false")),
         width: console::Term::stdout().size_checked().map(|(_, columns)| columns),
         stdout_is_closed: is_closed(),
-        stdin: Box::new(stdin()),
+        // As it is where it can't be had twice.
+        stdin: match stdin().as_fd().try_clone_to_owned() {
+            Ok(fd) => Box::new(Waiting::new(File::from(fd))),
+            Err(_) => Box::new(stdin()),
+        },
         stdout: Box::new(BufWriter::new(stdout())),
         stderr: Box::new(stderr()),
     };

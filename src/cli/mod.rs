@@ -33,7 +33,7 @@ use crate::model::zone::Zone;
 use crate::store::location::{Location, Opening};
 use crate::store::records::Life;
 use crate::ui::format::{self, Format, Head, Listing, is_for_programs};
-use crate::ui::{Io, Style, Ui, error_of};
+use crate::ui::{Io, Style, Ui, error_of, waiting};
 use config::Config;
 use tree::Found;
 
@@ -213,7 +213,8 @@ impl SecondSignal {
     fn new() -> Result<SecondSignal> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         use signal_hook::flag;
-        let seen = Arc::new(AtomicBool::new(false));
+        let seen = waiting::signalled();
+        seen.store(false, Ordering::SeqCst);
         let mut ids = Vec::new();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             // In this order: the first signal arms, the second finds it armed.
@@ -221,6 +222,10 @@ impl SecondSignal {
             ids.push(flag::register(signal, Arc::clone(&seen))?);
         }
         Ok(SecondSignal { ids, seen })
+    }
+
+    fn has_come(&self) -> bool {
+        self.seen.load(Ordering::SeqCst)
     }
 
     /// Takes the first signal for none.
@@ -263,6 +268,7 @@ async fn until_signal(
         (found, true) => Box::pin(each(session, found, leaf)),
         (found, false) => start(session, found, leaf),
     };
+    let mut has_ended = false;
     let kind = loop {
         tokio::select! {
             biased;
@@ -270,14 +276,21 @@ async fn until_signal(
             _ = int.recv() => if editing.runs() { second.inspect(|s| s.disarm()); } else { break Kind::Interrupted },
             _ = term.recv() => break Kind::Terminated,
             _ = hup.recv() => break Kind::Terminated,
-            done = &mut work => return done,
+            done = &mut work, if !has_ended => {
+                // It gave up waiting for a file, and the signal is only now on its way to here.
+                if done.is_err() && !committing.get() && second.is_some_and(SecondSignal::has_come) {
+                    has_ended = true;
+                    continue;
+                }
+                return done;
+            }
         }
     };
     // Under way, or done with a word yet to be said about it.
-    if committing.get() {
+    if committing.get() && !has_ended {
         return work.await;
     }
-    if editing.runs() {
+    if editing.runs() && !has_ended {
         editing.stop();
         // One that takes longer is killed.
         let _ = tokio::time::timeout(EDITOR_ENDS, &mut work).await;

@@ -1,6 +1,6 @@
 //! Files that are written whole or not at all.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::session::Session;
 use crate::model::problem::{Problem, plain};
+use crate::ui::waiting;
 
 /// A file being written beside its place, readable by its owner alone, and moved there at the end. What is no ordinary
 /// file (a pipe, a device) is written to and never replaced: root could put a file in the place of `/dev/null`.
@@ -34,7 +35,7 @@ impl Whole {
         // Through a link to what it names: the link stays.
         let path = named(path)?;
         if std::fs::metadata(&path).is_ok_and(|m| !m.is_file()) {
-            let file = OpenOptions::new().write(true).open(&path)?;
+            let file = waiting::open_to_write(&path)?;
             return Ok((Whole { path, temporary: None }, file));
         }
         let temporary = NamedTempFile::new_in(folder(&path)?)?;

@@ -1,8 +1,9 @@
 //! Texts from outside that are kept whole in memory: read up to a limit, so that no file, pipe or device can fill it.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
+
+use super::waiting;
 
 /// Most bytes of a configuration, a form, a key.
 pub const SMALL: usize = 1 << 20;
@@ -54,9 +55,9 @@ pub fn text(mut from: impl Read, most: usize) -> io::Result<String> {
     text.into_text()
 }
 
-/// All of a file.
+/// All of a file; a signal ends the waiting for a pipe that nobody writes to.
 pub fn read(path: &Path, most: usize) -> io::Result<String> {
-    text(File::open(path)?, most)
+    text(waiting::open(path)?, most)
 }
 
 #[cfg(test)]

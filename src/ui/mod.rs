@@ -8,6 +8,7 @@ pub mod plan;
 pub mod progress;
 pub mod table;
 pub mod text;
+pub mod waiting;
 
 use std::io::{self, Read, Write};
 use std::rc::Rc;

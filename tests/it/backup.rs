@@ -51,7 +51,7 @@ pub fn told(p: &Place) -> Vec<String> {
 }
 
 /// The trail of an organisation.
-fn trail(p: &Place, org: &str) -> Vec<String> {
+pub fn trail(p: &Place, org: &str) -> Vec<String> {
     p.run(&format!("audit list --all --org {org} -o ndjson")).ok().lines().map(str::to_owned).collect()
 }
 

@@ -5,6 +5,7 @@ mod all_faults;
 mod attacks;
 mod backup;
 mod backup_catalogue;
+mod backup_choice;
 mod backup_drill;
 mod backup_faults;
 mod backup_verify;

@@ -304,3 +304,32 @@ fn a_file_that_changes_while_it_is_read_is_refused() {
         assert_eq!(int(p, "select count(*) from branches"), 2);
     });
 }
+
+/// Files that a command is to read, each a pipe that nobody writes to: the first signal ends the waiting.
+#[test]
+fn a_signal_is_heard_while_a_file_that_is_named_has_nothing_to_give() {
+    both_with_acme(|p| {
+        p.run("audit keygen").ok();
+        p.run("audit checkpoint").ok();
+        p.run("backup create").ok();
+        pipe(p, "silent");
+        for line in [
+            "audit verify --checkpoint silent",
+            "audit verify --key silent --checkpoint silent",
+            "audit verify --file silent",
+            "audit check-proof silent --key silent",
+            "audit checkpoint --signing-key silent",
+            "backup verify latest --identity silent",
+            "backup restore latest --key silent --into sqlite://other.db",
+        ] {
+            let child = p.spawn(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("orgctl runs");
+            std::thread::sleep(Duration::from_millis(400));
+            let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("sent");
+            let said = ends(child);
+            assert_eq!(said.code, 143, "{line}: {}", said.err);
+        }
+        // A pipe is no archive, and is not waited for.
+        assert_eq!(p.run(&format!("backup verify {}", p.path("silent").display())).code, 2);
+    });
+}

@@ -26,7 +26,7 @@ use crate::store::checkpoints::{self, LOG, Stored, origin};
 use crate::store::system_log::Level;
 use crate::store::tx::Tx;
 use crate::ui::format::{is_for_programs, report};
-use crate::ui::limited;
+use crate::ui::{limited, waiting};
 
 /// Appends signed checkpoints to the log of the database.
 #[derive(Debug, Serialize, Deserialize)]
@@ -210,20 +210,27 @@ fn remember(s: &mut Session<'_>, m: &ArgMatches, signed: &[String]) {
 fn hand_out(s: &mut Session<'_>, m: &ArgMatches, notes: &[String]) -> Result<()> {
     if let Some(path) = m.get_one::<String>("append") {
         let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));
-        let mut file =
-            OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path).map_err(failed)?;
         // What is no ordinary file is written to alone.
-        let text = match file.metadata().map_err(failed)?.is_file() {
-            true => limited::text(&mut file, limited::LARGE).map_err(failed)?,
-            false => String::new(),
+        let (mut file, text) = match fs::metadata(path).is_ok_and(|m| !m.is_file()) {
+            true => (waiting::open_to_write(Path::new(path)).map_err(failed)?, String::new()),
+            false => {
+                let mut options = OpenOptions::new();
+                let mut file = options.read(true).append(true).create(true).mode(0o600).open(path).map_err(failed)?;
+                let text = limited::text(&mut file, limited::LARGE).map_err(failed)?;
+                (file, text)
+            }
         };
         let new: Vec<&str> = notes.iter().filter(|n| !text.contains(n.as_str())).map(String::as_str).collect();
         if new.is_empty() {
             return Ok(());
         }
         let text = format!("{}{}", if text.is_empty() { "" } else { "\n" }, new.join("\n"));
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        return Ok(());
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        match file.sync_all() {
+            // Pipes and terminals have no disk.
+            Err(e) if e.raw_os_error() != Some(nix::errno::Errno::EINVAL as i32) => return Err(failed(e).into()),
+            _ => return Ok(()),
+        }
     }
     to_file_or_stdout(s, m, &notes.join("\n"))
 }

@@ -1,8 +1,8 @@
 //! Proving an export or an archive: needs the file, a checkpoint and the public key, and no database.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::Path;
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -15,6 +15,7 @@ use crate::model::export::{Line, Trail};
 use crate::model::problem::{Problem, plain};
 use crate::model::verify::{Check, Expected, Fault, Finding, Head};
 use crate::store::audit::{Proven, Verified};
+use crate::ui::waiting;
 
 /// A stretch of one trail, as a file holds it.
 #[derive(Debug, Clone)]
@@ -58,12 +59,7 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches, path: &str) -> Result<(
     known.dedup_by(|(a, x), (b, y)| (a, x.size, x.root) == (b, y.size, y.root));
     let input: Box<dyn io::Read> = match path {
         "-" => Box::new(std::mem::replace(&mut s.ui.io.stdin, Box::new(io::empty()))),
-        path => {
-            // On a thread of its own: a pipe waits for its writer, and a signal is noticed meanwhile.
-            let named = path.to_owned();
-            let opened = tokio::task::spawn_blocking(move || fs::File::open(named)).await?;
-            Box::new(opened.map_err(|e| unreadable(path, &e))?)
-        }
+        path => Box::new(waiting::open(Path::new(path)).map_err(|e| unreadable(path, &e))?),
     };
     let progress = s.ui.progress();
     progress.part("verifying", None, "records");

@@ -75,10 +75,20 @@ pub fn make_folder(folder: &Path) -> Result<()> {
     Ok(fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder, "make the folder"))?)
 }
 
-/// Removes what commands left that were killed. Whoever writes one holds a lock on it.
+/// Removes what commands left that were killed. Whoever writes one holds a lock on it; what SQLite keeps beside a database
+/// goes with that.
 pub fn remove_partial(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_file = entry.file_type().is_ok_and(|t| t.is_file());
+        if !is_file || !name.starts_with(PARTIAL) {
+            continue;
+        }
+        let beside = ["-wal", "-shm", "-journal"];
+        if let Some(of) = beside.iter().find_map(|end| name.strip_suffix(end)) {
+            if !folder.join(of).exists() {
+                let _ = fs::remove_file(entry.path());
+            }
             continue;
         }
         let Ok(file) = OpenOptions::new().read(true).open(entry.path()) else { continue };
@@ -86,6 +96,9 @@ pub fn remove_partial(folder: &Path) {
         if let Ok(_lock) = Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             // Somebody else may have removed it in the meantime.
             let _ = fs::remove_file(entry.path());
+            for end in beside {
+                let _ = fs::remove_file(folder.join(format!("{name}{end}")));
+            }
         }
     }
 }
@@ -321,15 +334,17 @@ fn damaged(path: &Path, why: &str) -> Problem {
 impl Archive {
     /// Reads the list of what is in an archive, and its manifest. Nothing of it is trusted yet.
     pub fn open(path: &Path) -> Result<Archive> {
-        let file = File::open(path).map_err(|e| match e.kind() {
+        // Looked at before it is opened: a pipe would wait for its writer.
+        let found = fs::metadata(path).map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => Problem::not_found(format!("there is no backup at {}", path.display())),
             _ => failed(path, "read")(e),
         })?;
-        if !file.metadata().map_err(failed(path, "read"))?.is_file() {
+        if !found.is_file() {
             return Err(Problem::usage(format!("{} is no file", path.display()))
                 .hint("name an archive, as 'orgctl backup list' shows them")
                 .into());
         }
+        let file = File::open(path).map_err(failed(path, "read"))?;
         let length = file.metadata().map_err(failed(path, "read"))?.len();
         let mut places = BTreeMap::new();
         let mut tar = tar::Archive::new(BufReader::new(&file));

@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod catalogue;
+pub mod choice;
 pub mod create;
 pub mod drill;
 pub mod hold;

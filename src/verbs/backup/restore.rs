@@ -1,16 +1,20 @@
 //! Bringing a backup back.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::ArgMatches;
+use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::archive::{Archive, Identities};
-use super::catalogue::{find, short};
+use super::catalogue::short;
+use super::choice::{self, Loss};
 use super::create::kind_word;
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
@@ -162,34 +166,57 @@ pub struct Restore {
     pub progress: Progress,
 }
 
+/// What a restore did, and how long it took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Restored {
+    pub rows: u64,
+    pub loading: Duration,
+    pub verifying: Duration,
+}
+
 impl Verb for Restore {
-    type Output = u64;
+    type Output = Restored;
 
     fn orgs(&self) -> Vec<i32> {
         // The tables of the trail are not there yet: SYSTEM is locked once they are.
         Vec::new()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<u64> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Restored> {
         let archive = Archive::open(&self.archive)?;
         let identities = Identities::read(&self.identities)?;
         let source = Source { archive: &archive, identities: &identities, progress: self.progress.clone() };
-        let at = tx.at();
+        let (at, began) = (tx.at(), Instant::now());
         let rows = load(tx.db, &source, at).await?;
+        let (loading, began) = (began.elapsed(), Instant::now());
         if archive.manifest.kind == BackupType::Full {
             prove(tx.db, &archive.manifest, self.keys.clone(), &self.progress).await?;
             tx.lock(&[SYSTEM], &mut |_| {}).await?;
             tx.event(SYSTEM, Action::BackupRestore, "backup", self.told.clone()).await?;
         }
-        Ok(rows)
+        Ok(Restored { rows, loading, verifying: began.elapsed() })
     }
 }
 
 pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let word = m.get_one::<String>("backup").cloned().unwrap_or_default();
+    // Whatever comes of it is recorded where the command began, and not in what was to be made.
+    let home = (s.location.clone(), s.opening.create);
+    let done = restore_into(s, m).await;
+    s.close().await;
+    (s.location, s.opening.create) = home;
+    done
+}
+
+async fn restore_into(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let into = Location::parse(m.get_one::<String>("into").map_or("", String::as_str))?;
-    let archive = find(s, m, &word).await?;
+    let into = followed(into);
+    let installation = match s.db().await {
+        Ok(db) => Some(choice::live(db).await?.installation),
+        // Where the database is lost, or not made yet, there is none to ask.
+        Err(_) => None,
+    };
+    let archive = choice::choose(s, m, installation).await?;
     s.close().await;
     let is_signed = trust(s, m, &archive)?;
     require_readable(&archive.manifest)?;
@@ -197,16 +224,20 @@ pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let keys = verifiers(s, m)?;
     let manifest = &archive.manifest;
     let (_, checksum) = archive.digest()?;
+    let loss = choice::known_beside(s, &archive).map(|known| Loss::of(manifest, known));
     let mut told = Map::new();
     told.insert("id".into(), manifest.id.to_string().into());
     told.insert("sha256".into(), checksum.to_string().into());
     told.insert("of".into(), rfc3339(manifest.created_at).into());
     told.insert("signed".into(), is_signed.into());
     told.insert("heads".into(), manifest.heads.iter().map(|h| json!([h.tree, h.size])).collect());
+    // The archive can't tell of them, and there is nothing else to ask.
+    told.insert("erasures_unknown_from".into(), told["heads"].clone());
+    told.insert("lost".into(), loss.as_ref().map(Loss::json).unwrap_or_default());
     let progress = s.ui.progress();
     let verb = Restore { archive: archive.path.clone(), identities, told, keys, progress: progress.clone() };
     let done = match into.clone() {
-        Location::Sqlite(path) => restore_file(s, &verb, &path).await,
+        Location::Sqlite(path) => restore_file(s, &verb, &archive, &path).await,
         Location::Postgres(_) => {
             s.location = into.clone();
             require_empty(s).await?;
@@ -214,14 +245,56 @@ pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         }
     };
     progress.finish();
-    let rows = done?;
-    s.ui.status(&format!("restored {rows} rows of the backup {} into {}", short(manifest.id), into.shown()));
-    s.ui.status(&format!("it shows what was there at {}", rfc3339(manifest.created_at)));
+    tell(s, &archive, &into, &verb.told, done?, loss)
+}
+
+/// Says what was done, and what is not there.
+fn tell(
+    s: &mut Session<'_>,
+    archive: &Archive,
+    into: &Location,
+    told: &Map<String, Json>,
+    done: Restored,
+    loss: Option<Loss>,
+) -> Result<()> {
+    let (manifest, rows) = (&archive.manifest, done.rows);
+    let did = if s.dry_run { "would restore" } else { "restored" };
+    s.ui.status(&format!("{did} {rows} rows of the backup {} into {}", short(manifest.id), into.shown()));
+    s.ui.status(&format!(
+        "it shows what was there at {}, and nothing that came after it",
+        rfc3339(manifest.created_at)
+    ));
+    if let Some(loss) = &loss {
+        s.ui.status(&loss.told());
+    }
+    if told.contains_key("erasures_unknown_from") && manifest.kind == BackupType::Full {
+        let heads: Vec<String> = manifest.heads.iter().map(|h| format!("{}: {}", h.tree, h.size)).collect();
+        s.ui.status(&format!(
+            "what was erased since is not known, and is to be erased again; it knows the audit trees up to these records: {}",
+            heads.join(", ")
+        ));
+    }
     dry_run_note(s);
-    report(
-        &mut s.ui,
-        &json!({ "id": manifest.id, "into": into.url(), "rows": rows, "of": rfc3339(manifest.created_at), "signed": is_signed }),
-    )
+    let mut all = json!({
+        "into": into.url(), "rows": rows,
+        "loading_seconds": seconds(done.loading), "verifying_seconds": seconds(done.verifying),
+    });
+    if let Some(all) = all.as_object_mut() {
+        all.extend(told.clone());
+    }
+    report(&mut s.ui, &all)
+}
+
+/// To a millisecond.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// Where a link leads: the file is put there, and the link stays.
+fn followed(into: Location) -> Location {
+    let Location::Sqlite(path) = into else { return into };
+    let Ok(target) = fs::read_link(&path) else { return Location::Sqlite(path) };
+    Location::Sqlite(fs::canonicalize(&path).unwrap_or_else(|_| path.with_file_name(target)))
 }
 
 /// Refuses a database that holds anything.
@@ -237,33 +310,93 @@ async fn require_empty(s: &mut Session<'_>) -> Result<()> {
     }
 }
 
-/// Loads into a file of its own beside the place, and moves it there once it is proven.
-async fn restore_file(s: &mut Session<'_>, verb: &Restore, path: &Path) -> Result<u64> {
-    let failed = |e: std::io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
-    let is_there = path.exists();
-    if is_there {
-        s.location = Location::Sqlite(path.to_owned());
-        require_empty(s).await?;
-        s.close().await;
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// What was left of another database would be taken for a part of the new one.
+fn require_no_journal(path: &Path) -> Result<()> {
+    for end in ["-wal", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        if fs::metadata(&name).is_ok_and(|m| m.len() > 0) {
+            let name = Path::new(&name).display();
+            return Err(Problem::conflict(format!("{name} is there, of a database that is not; nothing was changed"))
+                .hint("move it away: it may hold the last of what that database was told")
+                .into());
+        }
     }
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(())
+}
+
+/// An empty file that is there already, held so that nobody else fills it too.
+fn hold_empty(path: &Path) -> Result<Flock<fs::File>> {
+    let failed = |e: std::io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
+    let taken = || {
+        Problem::conflict(format!("another command fills {} just now; nothing was changed", path.display()))
+            .hint("look at what it did, and name another place with --into")
+    };
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
+    let held = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| taken())?;
+    let (mine, there) = (held.metadata().map_err(failed)?, fs::metadata(path).map_err(failed)?);
+    match (mine.dev(), mine.ino()) == (there.dev(), there.ino()) {
+        true => Ok(held),
+        false => Err(taken().into()),
+    }
+}
+
+/// Loads into a file of its own beside the place, and moves it there once it is proven.
+async fn restore_file(s: &mut Session<'_>, verb: &Restore, archive: &Archive, path: &Path) -> Result<Restored> {
+    let failed = |e: std::io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
+    let held = if path.exists() { Some(hold_empty(path)?) } else { None };
+    match held.is_some() {
+        true => {
+            s.location = Location::Sqlite(path.to_owned());
+            require_empty(s).await?;
+            s.close().await;
+        }
+        false => require_no_journal(path)?,
+    }
+    if s.dry_run {
+        return read_all(archive, verb);
+    }
+    let folder = folder_of(path);
     super::archive::make_folder(folder)?;
     super::archive::remove_partial(folder);
     let scratch = super::archive::scratch(folder)?;
+    s.opening.create = true;
     s.location = Location::Sqlite(scratch.path().to_owned());
-    rebuild::loosen(s.unchecked_db().await?).await?;
-    let rows = gate::write_unchecked(s, verb).await?;
-    rebuild::settle(s.unchecked_db().await?).await?;
-    s.close().await;
+    let done = fill_scratch(s, verb).await?;
     s.location = Location::Sqlite(path.to_owned());
-    if s.dry_run {
-        return Ok(rows);
-    }
     fs::File::open(scratch.path()).and_then(|f| f.sync_all()).map_err(failed)?;
-    match is_there {
+    match held.is_some() {
         true => scratch.persist(path).map_err(failed)?,
-        false => scratch.persist_noclobber(path).map_err(failed)?,
+        false => scratch.persist_noclobber(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::AlreadyExists => {
+                Problem::conflict(format!("{} was made by another command meanwhile; it stays", path.display()))
+                    .hint("name another place with --into")
+            }
+            _ => failed(e),
+        })?,
     }
     let _ = fs::File::open(folder).and_then(|f| f.sync_all());
-    Ok(rows)
+    Ok(done)
+}
+
+/// Fills the file that the session is at.
+pub async fn fill_scratch(s: &mut Session<'_>, verb: &Restore) -> Result<Restored> {
+    rebuild::loosen(s.unchecked_db().await?).await?;
+    let done = gate::write_unchecked(s, verb).await;
+    if done.is_ok() {
+        rebuild::settle(s.unchecked_db().await?).await?;
+    }
+    s.close().await;
+    done
+}
+
+/// What can be tried without making a file: everything is read, decrypted, and held against its checksums.
+fn read_all(archive: &Archive, verb: &Restore) -> Result<Restored> {
+    let began = Instant::now();
+    super::verify::checksums(archive, &Identities::read(&verb.identities)?, true, &verb.progress)?;
+    Ok(Restored { rows: archive.manifest.rows(), loading: Duration::ZERO, verifying: began.elapsed() })
 }

@@ -1,0 +1,72 @@
+//! Which backup is restored, and what is said to be lost by it.
+
+use crate::backup::{archive, fill};
+use crate::harness::{Engine, Place, both, both_with_acme};
+
+#[test]
+fn at_picks_the_newest_that_is_not_later() {
+    both_with_acme(|p| {
+        p.run("branch create --code B1 --name First").ok();
+        p.run("backup create --label first").ok();
+        p.wait(86_400);
+        p.run("branch create --code B2 --name Second").ok();
+        p.run("backup create --label second").ok();
+        p.wait(86_400);
+        for (at, codes) in [("2026-11-21T12:00:00Z", vec!["B1"]), ("2026-11-22T12:00:00Z", vec!["B1", "B2"])] {
+            let other = Place::new(Engine::Sqlite);
+            let said = p.run(&format!("backup restore --at {at} --into {} -o json", other.url));
+            let report = said.json();
+            said.ok();
+            assert_eq!(other.column("branch list --sort code", "code"), codes, "{at}");
+            assert_eq!(report["rows"].as_u64().is_some_and(|n| n > 0), true, "{report}");
+        }
+        let said = p.run("backup restore --at 2026-11-20 --into sqlite:///nowhere.db");
+        assert_eq!(said.code, 3, "{}", said.err);
+        assert!(said.err.contains("no whole backup"), "{}", said.err);
+        let said = p.run("backup restore somebody --at 2026-11-22 --into sqlite:///nowhere.db");
+        assert_eq!(said.code, 2, "{}", said.err);
+    });
+}
+
+#[test]
+fn a_dry_run_reads_everything_and_makes_nothing() {
+    both_with_acme(|p| {
+        fill(p);
+        p.run("backup create").ok();
+        let other = Place::new(Engine::Sqlite);
+        p.run(&format!("backup restore latest --into {} --dry-run", other.url)).ok();
+        assert!(!other.file().exists());
+        // A byte in the middle is not what it was.
+        let file = archive(p);
+        let mut bytes = std::fs::read(&file).expect("an archive");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&file, bytes).expect("written");
+        let said = p.run(&format!("backup restore {} --into {} --dry-run", file.display(), other.url));
+        assert_eq!(said.code, 8, "{}", said.err);
+        assert!(!other.file().exists());
+    });
+}
+
+#[test]
+fn latest_is_of_this_database_and_of_no_other() {
+    both(|p| {
+        p.run("init --org-code ACME --org-name Acme").ok();
+        p.run("backup create --to %/all".replace('%', &p.dir.path().display().to_string()).as_str()).ok();
+        p.wait(60);
+        let folder = p.path("all").display().to_string();
+        let other = Place::new(Engine::Sqlite);
+        other.wait(3600);
+        other.run("init --org-code OTHER --org-name Other").ok();
+        other.run(&format!("backup create --to {folder}")).ok();
+        let key = other.write("both.pub", p.run("audit pubkey").ok() + &other.run("audit pubkey").ok());
+        let target = Place::new(Engine::Sqlite);
+        p.run(&format!("backup restore latest --from {folder} --into {} --key {key}", target.url)).ok();
+        assert_eq!(target.column("org list", "code"), ["ACME"]);
+        // Where there is no database to ask, nobody guesses.
+        let lost = Place::new(Engine::Sqlite);
+        let said = lost.run(&format!("backup restore latest --from {folder} --into {} --key {key}", lost.url));
+        assert_eq!(said.code, 4, "{}", said.err);
+        assert!(said.err.contains("2 installations"), "{}", said.err);
+    });
+}

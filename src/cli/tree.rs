@@ -260,10 +260,10 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl audit log prune\norgctl audit log prune --before 90d --dry-run",
         args: |c| c.arg(text("before", "TIME", "Older than this (default: what the setting log.retention_days says)")), run: run!(audit::log::prune) },
     Leaf { noun: "backup", verb: "create", permission: "backups:create", writes: true, about: "Make a backup",
-        examples: "orgctl backup create\norgctl backup create --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --to /mnt/backups",
-        args: |c| c.arg(text("type", "TYPE", "What it holds (default: full)").value_parser(["full", "schema-only"]))
+        examples: "orgctl backup create\norgctl backup create --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --to /mnt/backups\norgctl backup create --keep-daily 7 --keep-weekly 5 --keep-monthly 12",
+        args: |c| keeps(c).arg(text("type", "TYPE", "What it holds (default: full)").value_parser(["full", "schema-only"]))
             .arg(text("to", "FOLDER|FILE", "Where the archive goes (default: orgctl/backups in the XDG data folder)"))
-            .arg(text("encrypt-to", "RECIPIENT", "Encrypt to this public key (age1...) (can be repeated)").action(ArgAction::Append))
+            .arg(text("encrypt-to", "RECIPIENT", "Encrypt to this public key (age1...), instead of to those of the setting backup.recipients (can be repeated)").action(ArgAction::Append))
             .arg(text("label", "TEXT", "What it is for, as lists show it")).arg(signing_key()), run: run!(backup::create::create) },
     Leaf { noun: "backup", verb: "list", permission: "backups:read", writes: false, about: "List backups, newest first",
         examples: "orgctl backup list\norgctl backup list --from /mnt/backups -o json",

@@ -59,6 +59,25 @@ pub enum Rule {
     Choice(&'static [&'static str]),
     /// A region of ISO 3166-1 alpha-2 whose phone numbers are known
     Region,
+    /// Public keys of age, or none
+    AgeKeys,
+}
+
+/// Public keys of age, each once.
+fn age_keys(text: &str) -> Result<Value, Invalid> {
+    let mut keys: Vec<String> = Vec::new();
+    for word in text.split([',', ' ', '\t', '\n', '\r']).filter(|w| !w.is_empty()) {
+        // What was typed is not repeated: it may be the private key.
+        let key: age::x25519::Recipient = word.parse().map_err(|_| "holds what is no public key of age".to_owned())?;
+        let key = key.to_string();
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    match keys.is_empty() {
+        true => Err(format!("must be public keys of age, or {NONE}")),
+        false => Ok(keys.join(" ").into()),
+    }
 }
 
 const PERCENT: Range = Range { from: 0, to: 100, unit: "%", zero: None };
@@ -114,6 +133,8 @@ impl Rule {
                 let known = known.ok_or_else(|| format!("must be a region, not '{}'", shorten(text)))?;
                 Ok(known.to_string().into())
             }
+            Rule::AgeKeys if squash(text) == NONE => Ok(Value::Null(Kind::Text)),
+            Rule::AgeKeys => age_keys(text),
         }
     }
 
@@ -135,6 +156,7 @@ impl Rule {
             Rule::YesNo => "yes or no",
             Rule::Choice(_) => "choice",
             Rule::Region => "region",
+            Rule::AgeKeys => "public keys or none",
         }
     }
 
@@ -147,6 +169,7 @@ impl Rule {
             Rule::YesNo => "yes or no".to_owned(),
             Rule::Choice(words) => words.join(", "),
             Rule::Region => "two letters of ISO 3166-1: IN, GB, US ...".to_owned(),
+            Rule::AgeKeys => format!("age1... as 'age-keygen' prints it, several with blanks between, or {NONE}"),
         }
     }
 
@@ -160,6 +183,7 @@ impl Rule {
             Rule::YesNo => json!({ "type": "boolean" }),
             Rule::Choice(words) => json!({ "enum": words }),
             Rule::Region => json!({ "type": "string", "pattern": "^[A-Z]{2}$" }),
+            Rule::AgeKeys => json!({ "type": ["string", "null"], "pattern": "^age1[a-z0-9]+( age1[a-z0-9]+)*$" }),
         }
     }
 }
@@ -253,6 +277,15 @@ impl Typed for Region {
     }
 }
 
+impl Typed for Vec<String> {
+    fn from_value(value: &Value) -> Option<Self> {
+        if value.is_null() {
+            return Some(Vec::new());
+        }
+        Some(value.as_text()?.split(' ').map(str::to_owned).collect())
+    }
+}
+
 macro_rules! settings {
     ($( $(#[doc = $help:literal])+ $name:ident: $t:ty = $key:literal, $category:ident, $rule:expr, $default:literal,
         $scopes:ident $(, $mark:ident)*; )+) => {
@@ -313,6 +346,8 @@ settings! {
         INSTALLATION;
     /// How far behind this machine's clock the last record may be before a command asks whether the clock is right
     CLOCK_MAX_JUMP: u32 = "clock.max_jump", Security, Rule::Whole(Range::of(1, 36_500, "days")), "400", INSTALLATION;
+    /// Public keys that every backup is encrypted to; the private keys stay away from this machine
+    BACKUP_RECIPIENTS: Vec<String> = "backup.recipients", Security, Rule::AgeKeys, "none", INSTALLATION;
     /// Share of an organisation's users whose access one file may take away; beyond it nothing is loaded
     FEED_MAX_LEAVERS_PERCENT: u32 = "feed.max_leavers_percent", Feed, Rule::Percent, "10", EVERYWHERE;
 }

@@ -87,7 +87,7 @@ pub async fn open_snapshot(db: &mut Db, shapes: &[Shape]) -> Result<()> {
         return Ok(());
     }
     let tables: Vec<&str> = shapes.iter().map(|s| s.name.as_str()).collect();
-    // The locks come before the view: a migration that was under way is then over, or this one waits for it.
+    // The locks come before the view, the one that migrators take first: a migration that was under way is then over, or this one waits for it.
     db.script(format!(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
          LOCK TABLE {} IN ACCESS SHARE MODE",

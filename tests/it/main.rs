@@ -6,6 +6,7 @@ mod attacks;
 mod backup;
 mod backup_catalogue;
 mod backup_choice;
+mod backup_create;
 mod backup_drill;
 mod backup_faults;
 mod backup_verify;

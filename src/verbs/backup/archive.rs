@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -57,6 +57,7 @@ const BLOCK: usize = 1 << 20;
 /// How the names of archives begin, and of those that are not whole yet.
 pub const PREFIX: &str = "orgctl-";
 const PARTIAL: &str = ".orgctl-backup-";
+const PARTIAL_END: &str = ".partial";
 
 /// Where an identity or a recipient of age is: `age1...`.
 pub type Recipient = age::x25519::Recipient;
@@ -101,6 +102,36 @@ pub fn remove_partial(folder: &Path) {
             }
         }
     }
+}
+
+/// A new file that [`remove_partial`] leaves alone while its lock is held.
+fn temporary(folder: &Path, prefix: &str, suffix: &str) -> Result<(NamedTempFile, Flock<File>)> {
+    let failed = failed(folder, "write into");
+    loop {
+        let file = tempfile::Builder::new().prefix(prefix).suffix(suffix).tempfile_in(folder).map_err(&failed)?;
+        let lock = Flock::lock(file.reopen().map_err(&failed)?, FlockArg::LockExclusive);
+        let lock = lock.map_err(|(_, e)| failed(e.into()))?;
+        // Another command may have taken it for what a killed one left, before it was locked.
+        let own = file.as_file().metadata().map_err(&failed)?.ino();
+        if fs::metadata(file.path()).is_ok_and(|there| there.ino() == own) {
+            return Ok((file, lock));
+        }
+    }
+}
+
+/// The backups that are being made in a folder: whoever makes one holds a lock on its file.
+pub fn running(folder: &Path) -> Vec<(uuid::Uuid, PathBuf)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let id = name.strip_prefix(PARTIAL).filter(|n| n.ends_with(PARTIAL_END)).and_then(|n| n.split_once('.'));
+        let Some(id) = id.and_then(|(id, _)| id.parse().ok()) else { continue };
+        let Ok(file) = OpenOptions::new().read(true).open(entry.path()) else { continue };
+        if Flock::lock(file, FlockArg::LockSharedNonblock).is_err() {
+            found.push((id, entry.path()));
+        }
+    }
+    found
 }
 
 /// Counts and hashes what goes through.
@@ -208,11 +239,8 @@ impl MemberWriter<'_> {
 
 impl Writer {
     /// Begins an archive in a folder. `at` is the time of its members.
-    pub fn create(folder: &Path, recipients: Vec<Recipient>, at: i64) -> Result<Writer> {
-        let made = tempfile::Builder::new().prefix(PARTIAL).suffix(".partial").tempfile_in(folder);
-        let temporary = made.map_err(failed(folder, "write into"))?;
-        let lock = Flock::lock(temporary.reopen()?, FlockArg::LockExclusiveNonblock);
-        let lock = lock.map_err(|(_, e)| failed(folder, "write into")(e.into()))?;
+    pub fn create(folder: &Path, id: uuid::Uuid, recipients: Vec<Recipient>, at: i64) -> Result<Writer> {
+        let (temporary, lock) = temporary(folder, &format!("{PARTIAL}{id}."), PARTIAL_END)?;
         let builder = tar::Builder::new(temporary.reopen()?);
         let mut writer =
             Writer { builder, temporary, _lock: lock, recipients, at: u64::try_from(at).unwrap_or_default() };
@@ -735,10 +763,7 @@ impl Write for Digester {
 
 /// A file for a database that is not whole yet, in the folder of its place.
 pub fn scratch(folder: &Path) -> Result<Scratch> {
-    let made = tempfile::Builder::new().prefix(PARTIAL).suffix(".db").tempfile_in(folder);
-    let file = made.map_err(failed(folder, "write into"))?;
-    let lock = Flock::lock(file.reopen().map_err(failed(folder, "write into"))?, FlockArg::LockExclusiveNonblock);
-    let lock = lock.map_err(|(_, e)| failed(folder, "write into")(e.into()))?;
+    let (file, lock) = temporary(folder, PARTIAL, ".db")?;
     Ok(Scratch { file, _lock: lock })
 }
 

@@ -196,22 +196,24 @@ impl Known {
     /// As [`Known::load`], of one folder.
     pub async fn in_place(s: &mut Session<'_>, folder: &Path) -> Result<Known> {
         let all = in_folder(s, folder)?;
-        Known::joined(s, all, true).await
+        Known::joined(s, all, folder, true).await
     }
 
     /// Joins what is beside the archives and what the database tells. With `--from` a lost database is no error.
     pub async fn load(s: &mut Session<'_>, m: &ArgMatches) -> Result<Known> {
         let is_named = m.get_one::<String>("from").is_some();
-        let all = in_folder(s, &folder(s, m, "from")?)?;
-        Known::joined(s, all, is_named).await
+        let folder = folder(s, m, "from")?;
+        let all = in_folder(s, &folder)?;
+        Known::joined(s, all, &folder, is_named).await
     }
 
-    async fn joined(s: &mut Session<'_>, mut all: Vec<Entry>, is_named: bool) -> Result<Known> {
+    async fn joined(s: &mut Session<'_>, mut all: Vec<Entry>, folder: &Path, is_named: bool) -> Result<Known> {
         let asked = match s.db().await {
             Ok(db) => Some((installation(db).await?, backups::all(db).await?)),
             Err(_) if is_named => None,
             Err(e) => return Err(e),
         };
+        all.extend(archives_being_made(s, folder));
         let own = asked.as_ref().map(|(installation, _)| *installation);
         for entry in asked.into_iter().flat_map(|(_, rows)| rows) {
             if let Some(there) = all.iter_mut().find(|e| e.id == entry.id) {
@@ -250,6 +252,33 @@ impl Known {
     pub fn is_own(&self, entry: &Entry) -> bool {
         entry.installation.is_nil() || self.installation.is_none_or(|own| own == entry.installation)
     }
+}
+
+/// What is known of a backup that is not whole, or never came to be.
+pub fn unfinished(s: &Session<'_>, id: uuid::Uuid, status: BackupStatus, at: chrono::DateTime<chrono::Utc>) -> Entry {
+    let manifest = Manifest { id, created_at: at, ..Manifest::empty() };
+    Entry {
+        status,
+        engine: s.location.engine().word().to_owned(),
+        location: None,
+        rows: None,
+        size: None,
+        ..entry_of(&manifest, Path::new(""), &s.origin.host)
+    }
+}
+
+fn archives_being_made(s: &Session<'_>, folder: &Path) -> Vec<Entry> {
+    let began = |id: &uuid::Uuid| {
+        let (seconds, nanos) = id.get_timestamp()?.to_unix();
+        chrono::DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+    };
+    let entry = |(id, path): (uuid::Uuid, PathBuf)| Entry {
+        kind: crate::model::backup::BackupType::Full,
+        location: Some(path.display().to_string()),
+        size: fs::metadata(&path).ok().map(|m| m.len()),
+        ..unfinished(s, id, BackupStatus::Running, began(&id).unwrap_or(s.clock.now()))
+    };
+    super::archive::running(folder).into_iter().map(entry).collect()
 }
 
 /// The later of both holds, and what either has seen.

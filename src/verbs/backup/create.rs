@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::ArgMatches;
 use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
 
 use super::archive::{self, Recipient, Writer};
-use super::catalogue::{Enter, entry_of, folder, short, stamp, write_beside};
-use crate::crud::gate;
+use super::catalogue::{Enter, enter, entry_of, folder, short, stamp, unfinished, unwritable};
+use crate::crud::gate::{self, in_words};
 use crate::crud::session::Session;
-use crate::model::backup::{BackupType, Digest32, Entry, FORMAT, HeadEntry, Manifest, TableEntry};
+use crate::model::backup::{BackupStatus, BackupType, Digest32, Entry, FORMAT, HeadEntry, Manifest, TableEntry};
 use crate::model::note::{Checkpoint, SignerKey};
+use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
+use crate::model::setting::BACKUP_RECIPIENTS;
 use crate::model::value::rfc3339;
 use crate::store::checkpoints::{LOG, installation, log_frontier, origin};
 use crate::store::dump::{self, Shape};
@@ -23,25 +26,64 @@ use crate::verbs::audit::keys::{self, signer, signing_path};
 
 /// Where the archive goes: its folder, and its name if it was given.
 fn place(s: &Session<'_>, m: &ArgMatches) -> Result<(PathBuf, Option<PathBuf>)> {
-    match m.get_one::<String>("to").map(PathBuf::from) {
-        Some(path) if path.extension().is_some_and(|e| e == "tar") && !path.is_dir() => {
-            let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            Ok((parent.to_owned(), Some(path.clone())))
+    let Some(path) = m.get_one::<String>("to").map(PathBuf::from) else { return Ok((folder(s, m, "to")?, None)) };
+    let shown = path.display();
+    let is_file = path.extension().is_some_and(|e| e == "tar") && !path.is_dir();
+    match std::fs::metadata(&path) {
+        Ok(there) if there.is_dir() => Ok((path, None)),
+        Ok(there) if !there.is_file() => {
+            Err(Problem::usage(format!("{shown} is neither a file nor a folder: no archive can be put in its place"))
+                .hint("name a folder, or a file that ends in .tar")
+                .into())
         }
-        Some(path) => Ok((path, None)),
-        None => Ok((folder(s, m, "to")?, None)),
+        Ok(_) if is_file => {
+            Err(Problem::conflict(format!("{shown} is there already; an archive is never overwritten"))
+                .hint("name another file, or a folder, with --to")
+                .into())
+        }
+        Ok(_) => Err(Problem::usage(format!("{shown} is a file, and no folder"))
+            .hint("name a folder, or a new file that ends in .tar")
+            .into()),
+        Err(_) if !is_file => Ok((path, None)),
+        Err(_) => {
+            let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            if !parent.is_dir() {
+                let hint = format!("make it first: mkdir -m 700 {}", parent.display());
+                return Err(Problem::not_found(format!("there is no folder {}", parent.display())).hint(hint).into());
+            }
+            Ok((parent.to_owned(), Some(path)))
+        }
     }
 }
 
-fn recipients(m: &ArgMatches) -> Result<Vec<Recipient>> {
-    let read = |text: &String| {
-        text.trim().parse::<Recipient>().map_err(|_| {
-            Problem::usage(format!("'{}' is no public key of age", crate::model::scalar::shorten(text)))
-                .hint("it looks like age1..., as 'age-keygen' prints it")
-                .into()
-        })
+fn recipient(text: &str) -> Result<Recipient> {
+    text.trim().parse::<Recipient>().map_err(|_| {
+        // What was typed is not repeated: it may be the private key.
+        Problem::usage("what --encrypt-to names is no public key of age")
+            .hint("it looks like age1..., as 'age-keygen' prints it")
+            .into()
+    })
+}
+
+/// Those that flags name; else those of the installation.
+async fn recipients(s: &mut Session<'_>, m: &ArgMatches) -> Result<Vec<Recipient>> {
+    match m.get_many::<String>("encrypt-to") {
+        Some(given) => given.map(|text| recipient(text)).collect(),
+        None => s.setting(SYSTEM, BACKUP_RECIPIENTS).await?.iter().map(|text| recipient(text)).collect(),
+    }
+}
+
+/// What the catalogue can keep, and lists can show in a line.
+fn label(m: &ArgMatches) -> Result<Option<String>> {
+    const MOST: usize = 200;
+    let Some(text) = m.get_one::<String>("label").map(|l| l.trim()) else { return Ok(None) };
+    let why = match text {
+        "" => "is empty".to_owned(),
+        text if text.chars().count() > MOST => format!("is longer than {MOST} characters"),
+        text if text.chars().any(char::is_control) => "holds a line break or another control character".to_owned(),
+        text => return Ok(Some(text.to_owned())),
     };
-    m.get_many::<String>("encrypt-to").into_iter().flatten().map(read).collect()
+    Err(Problem::invalid(format!("the label {why}")).hint(format!("write one line of up to {MOST} characters")).into())
 }
 
 pub async fn create(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
@@ -51,39 +93,103 @@ pub async fn create(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         Some("schema-only") => BackupType::SchemaOnly,
         _ => BackupType::Full,
     };
-    let recipients = recipients(m)?;
+    let label = label(m)?;
     s.db().await?;
+    let recipients = recipients(s, m).await?;
+    let signing = signing_path(s, m)?;
     if s.dry_run {
-        s.ui.status(&format!("dry run: would write an archive into {}, and tell the catalogue", folder.display()));
-        return Ok(());
+        return foretell(s, &folder, &recipients, &signing);
     }
-    let key = match signing_path(s, m)?.exists() {
+    let key = match signing.exists() {
         true => signer(s, m)?,
         false => keys::make(s, m).await?,
     };
     archive::make_folder(&folder)?;
     archive::remove_partial(&folder);
-    let label = m.get_one::<String>("label").cloned();
     let (entry, path) = make(s, &key, kind, recipients, label, (&folder, named)).await?;
-    tell(s, &entry, &path).await
+    let pruned = super::retention::prune_behind(s, m, path.parent().unwrap_or(&folder)).await?;
+    tell(s, &entry, &path, pruned).await
 }
 
-/// Writes the archive, puts it into its place and enters it in both catalogues.
+/// The steps that a backup would take.
+fn foretell(s: &mut Session<'_>, folder: &Path, recipients: &[Recipient], signing: &Path) -> Result<()> {
+    s.ui.status(&format!("dry run: would write an archive into {}, and tell the catalogue", folder.display()));
+    if !signing.exists() {
+        s.ui.status(&format!("dry run: would make a signing key in {}", signing.display()));
+    }
+    match recipients.len() {
+        0 => s.ui.warn("the archive would be in clear: whoever could read it would read everything"),
+        n => s.ui.status(&format!("dry run: would encrypt it to {n} public keys")),
+    }
+    Ok(())
+}
+
+/// Writes the archive, puts it into its place and enters it in both catalogues. One that fails is entered as such.
 pub async fn make(
     s: &mut Session<'_>,
     key: &SignerKey,
     kind: BackupType,
     recipients: Vec<Recipient>,
     label: Option<String>,
-    (folder, named): (&Path, Option<PathBuf>),
+    to: (&Path, Option<PathBuf>),
 ) -> Result<(Entry, PathBuf)> {
+    let (id, began) = (s.new_id(), s.clock.micros());
+    match make_archive(s, key, (id, kind), recipients, label.clone(), to).await {
+        Ok((entry, path, told)) => {
+            enter(s, entry.clone(), told).await?;
+            Ok((entry, path))
+        }
+        Err(e) => {
+            let e = in_words(s, e);
+            let entry = Entry {
+                kind,
+                label,
+                finished_at: Some(s.clock.micros()),
+                error: Some(e.to_string().chars().take(2000).collect()),
+                ..unfinished(s, id, BackupStatus::Failed, began)
+            };
+            enter_failed(s, entry).await;
+            Err(e)
+        }
+    }
+}
+
+/// Tells the database of a backup that came to nothing. What went wrong there matters more than whether that can be told.
+async fn enter_failed(s: &mut Session<'_>, entry: Entry) {
+    // The connection may be in the middle of something.
+    s.close().await;
+    let told = Map::from_iter([
+        ("id".to_owned(), entry.id.to_string().into()),
+        ("failed".to_owned(), true.into()),
+        ("error".to_owned(), entry.error.clone().into()),
+    ]);
+    let done = match unwritable(s).await {
+        None => gate::write(s, &Enter { entry, told }).await,
+        Some(why) => Err(anyhow::anyhow!(why)),
+    };
+    if let Err(e) = done {
+        s.ui.verbose(&format!("that the backup failed could not be told: {e:#}"));
+    }
+}
+
+/// The archive, and what is told of it.
+async fn make_archive(
+    s: &mut Session<'_>,
+    key: &SignerKey,
+    (id, kind): (Uuid, BackupType),
+    recipients: Vec<Recipient>,
+    label: Option<String>,
+    (folder, named): (&Path, Option<PathBuf>),
+) -> Result<(Entry, PathBuf, Map<String, Json>)> {
     let shapes = dump::shapes(migrate::latest(s.location.engine())?)?;
-    let id = s.new_id();
     let began = s.clock.micros();
     let texts: Vec<String> = recipients.iter().map(ToString::to_string).collect();
-    let mut writer = Writer::create(folder, recipients, began.timestamp())?;
-    dump::open_snapshot(s.db().await?, &shapes).await?;
-    let written = write(s, key, &mut writer, &shapes, kind).await;
+    let mut writer = Writer::create(folder, id, recipients, began.timestamp())?;
+    let opened = dump::open_snapshot(s.db().await?, &shapes).await;
+    let written = match opened {
+        Ok(()) => write(s, key, &mut writer, &shapes, kind).await,
+        Err(e) => Err(e),
+    };
     dump::close_snapshot(s.db().await?).await;
     let mut manifest = written?;
     (manifest.id, manifest.label, manifest.recipients) = (id, label, texts);
@@ -97,15 +203,13 @@ pub async fn make(
         finished_at: Some(s.clock.micros()),
         ..entry_of(&manifest, &path, &s.origin.host)
     };
-    write_beside(&path, &entry)?;
     let mut told = Map::new();
     told.insert("id".into(), id.to_string().into());
     told.insert("file".into(), path.file_name().map(|n| n.to_string_lossy().into_owned()).into());
     told.insert("sha256".into(), checksum.to_string().into());
     told.insert("rows".into(), manifest.rows().into());
     told.insert("encrypted".into(), entry.encrypted.into());
-    gate::write(s, &Enter { entry: entry.clone(), told }).await?;
-    Ok((entry, path))
+    Ok((entry, path, told))
 }
 
 fn class(class: Class) -> &'static str {
@@ -210,7 +314,7 @@ async fn write(
     Ok(manifest)
 }
 
-async fn tell(s: &mut Session<'_>, entry: &Entry, path: &Path) -> Result<()> {
+async fn tell(s: &mut Session<'_>, entry: &Entry, path: &Path, pruned: Vec<Json>) -> Result<()> {
     s.ui.status(&format!(
         "made the backup {} of {} rows ({} bytes): {}",
         short(entry.id),
@@ -219,13 +323,13 @@ async fn tell(s: &mut Session<'_>, entry: &Entry, path: &Path) -> Result<()> {
         path.display()
     ));
     if !entry.encrypted {
-        s.ui.warn("the archive is in clear: whoever can read it reads everything (--encrypt-to encrypts it)");
+        s.ui.warn("the archive is in clear: whoever can read it reads everything (--encrypt-to or the setting backup.recipients encrypts it)");
     }
     report(
         &mut s.ui,
         &json!({
             "id": entry.id, "type": entry.kind, "file": path, "size": entry.size, "sha256": entry.checksum,
-            "rows": entry.rows, "encrypted": entry.encrypted, "at": rfc3339(entry.started_at),
+            "rows": entry.rows, "encrypted": entry.encrypted, "at": rfc3339(entry.started_at), "pruned": pruned,
         }),
     )
 }

@@ -125,9 +125,11 @@ fn plan(s: &Session<'_>, known: &Known, keep: &Keep) -> (Vec<(Entry, Fate)>, Vec
     let (now, zone) = (s.clock.now(), s.origin.zone);
     let mut groups: BTreeMap<(PathBuf, uuid::Uuid), Vec<Entry>> = BTreeMap::new();
     let here = known.entries.iter().filter(|e| e.host == s.origin.host && known.is_own(e));
+    let folder_of = |e: &Entry| e.location.as_ref().and_then(|l| Path::new(l).parent()).map(Path::to_owned);
+    // Failed ones lie nowhere: they go with the newest that lies somewhere.
+    let home = here.clone().find_map(folder_of).unwrap_or_default();
     for entry in here {
-        let folder =
-            entry.location.as_ref().and_then(|l| Path::new(l).parent()).map(Path::to_owned).unwrap_or_default();
+        let folder = folder_of(entry).unwrap_or_else(|| home.clone());
         let whose = if known.has_database { uuid::Uuid::nil() } else { entry.installation };
         groups.entry((folder, whose)).or_default().push(entry.clone());
     }

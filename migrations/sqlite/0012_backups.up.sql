@@ -24,3 +24,24 @@ CREATE TABLE backups (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX backups_started ON backups (started_at, id);
+
+-- Where the logs of signed checkpoints go on from a backup that was restored (docs/audit-format.md): the signed statement
+-- of each, in order.
+CREATE TABLE audit_lineages (
+    seq         INTEGER PRIMARY KEY CHECK (seq > 0),
+    at          INTEGER NOT NULL CHECK (at BETWEEN -62135596800000000 AND 253402300799999999),
+    note        TEXT    NOT NULL CHECK (note <> '')
+) STRICT;
+
+CREATE TRIGGER audit_lineages_no_update BEFORE UPDATE ON audit_lineages
+BEGIN SELECT RAISE(ABORT, 'a statement of a restore can not be changed'); END;
+
+CREATE TRIGGER audit_lineages_no_delete BEFORE DELETE ON audit_lineages
+BEGIN SELECT RAISE(ABORT, 'a statement of a restore can not be deleted'); END;
+
+CREATE TRIGGER audit_lineages_no_replace BEFORE INSERT ON audit_lineages
+WHEN NEW.seq <> coalesce((SELECT max(seq) FROM audit_lineages), 0) + 1
+BEGIN SELECT RAISE(ABORT, 'statements of restores can only be appended, one after another'); END;
+
+-- Where the trail says that it was restored: few records, asked for with each proof.
+CREATE INDEX audit_records_restored ON audit_records (tree, seq) WHERE kind = 'backup' AND action = 'backup_restore';

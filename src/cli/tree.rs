@@ -230,9 +230,11 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl audit pubkey > audit.pub\norgctl audit pubkey --signing-key /mnt/other/audit.key -o json",
         args: |c| c.arg(signing_key()), run: run!(audit::keys::pubkey) },
     Leaf { noun: "audit", verb: "checkpoint", permission: "audit:checkpoint", writes: true, about: "Sign how large each trail is and which root it has",
-        examples: "orgctl audit checkpoint --append /mnt/other/checkpoints.txt\norgctl audit checkpoint --org SAHYADRI --out sahyadri.txt",
+        examples: "orgctl audit checkpoint --append /mnt/other/checkpoints.txt\norgctl audit checkpoint --org SAHYADRI --out sahyadri.txt\norgctl audit checkpoint --after-restore /mnt/backups/orgctl-20261128T223000Z-1a2b3c4d.tar",
         args: |c| c.arg(text("out", "FILE", "File to write (default: standard output)"))
-            .arg(text("append", "FILE", "File to write behind what is in it").conflicts_with("out")).arg(signing_key()).arg(verifier_key()), run: run!(audit::checkpoint::checkpoint) },
+            .arg(text("append", "FILE", "File to write behind what is in it").conflicts_with("out"))
+            .arg(text("after-restore", "BACKUP", "Go on from this archive, which was restored: name what was lost, and sign anew").conflicts_with("org"))
+            .arg(signing_key()).arg(verifier_key()), run: run!(audit::checkpoint::checkpoint) },
     Leaf { noun: "audit", verb: "correct-clock", permission: "audit:correct", writes: true, about: "Let earlier times count again where a wrong clock has put the trail ahead of the time",
         examples: "orgctl audit correct-clock --now '2026-11-28 09:30'\norgctl audit correct-clock --now 2026-11-28T04:00:00Z --dry-run",
         args: |c| c.arg(text("now", "TIME", "What time it is, typed: within 10 minutes of this machine's clock")), run: run!(audit::clock::correct_clock) },

@@ -9,6 +9,7 @@ pub mod dates;
 pub mod dept;
 pub mod export;
 pub mod fold;
+pub mod lineage;
 pub mod merkle;
 pub mod note;
 pub mod ocsf;

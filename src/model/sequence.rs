@@ -25,6 +25,15 @@ const HALF: u32 = 15;
 const ROUNDS: u8 = 8;
 
 impl Maker {
+    /// How many codes are skipped when a backup is restored. How many were given since it was made can't be known: a
+    /// million people can come with one import; what is numbered is made by hand, and its numbers are to stay short.
+    pub const fn leap(self) -> u64 {
+        match self {
+            Maker::Numbered(_) => 1000,
+            Maker::Scattered => 1_000_000,
+        }
+    }
+
     /// The code of a number, counted from 0; none once all are used up.
     pub fn code(self, number: u64, key: &[u8; 16]) -> Option<String> {
         match self {

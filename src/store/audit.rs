@@ -7,11 +7,13 @@ use anyhow::Result;
 use super::checkpoints::{self, LOG};
 use super::db::Db;
 use super::deep;
+use super::lineage;
 use super::sql::{Row, Sql};
 use super::trail::trees;
 use crate::model::correction::Correction;
+use crate::model::lineage::{Chain, Claim, Lineage, Logs, Lost, Standing, restored};
 use crate::model::merkle::Frontier;
-use crate::model::note::Verifier;
+use crate::model::note::{Checkpoint, Verifier};
 use crate::model::value::Kind;
 use crate::model::verify::{Actor, Check, Checked, Expected, Fault, Finding, Head, Names, PLANTED, Record, Request};
 
@@ -28,6 +30,20 @@ pub struct Asked {
     pub keys: Vec<Verifier>,
     /// What is known from outside: of a tree, or of the log.
     pub known: Vec<(i32, Expected)>,
+    /// Checkpoints of this installation from outside, of whichever of its logs.
+    pub signed: Vec<Signed>,
+    /// A restore that is to be stated: taken for stated already.
+    pub after: Option<Lineage>,
+}
+
+/// A checkpoint from outside.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    pub logs: Logs,
+    pub tree: i32,
+    pub checkpoint: Checkpoint,
+    /// `the checkpoint in c.txt`
+    pub says: String,
 }
 
 /// A tree as it was proven.
@@ -49,6 +65,10 @@ pub struct Verified {
     pub rows: deep::Rows,
     /// Where clocks were corrected.
     pub corrections: Vec<Correction>,
+    /// What was lost with restores that are stated.
+    pub lost: Vec<Lost>,
+    /// Of the checkpoints from outside those that the trail does not reach, with a stated reason.
+    pub beyond: Vec<Signed>,
     pub findings: Vec<Finding>,
 }
 
@@ -73,12 +93,21 @@ pub async fn verify_within(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)
 
 async fn verify_snapshot(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) -> Result<Verified> {
     let mut verified = Verified::default();
-    let known = |tree: i32| asked.known.iter().filter(move |(t, _)| *t == tree).map(|(_, e)| e.clone());
+    let mut statements = lineage::verify(db, &asked.keys).await?;
+    statements.chain.all.extend(asked.after.clone());
+    let chain = &statements.chain;
+    let mut expected = asked.known.clone();
+    expected.append(&mut statements.expected);
+    let open = lineage::open_claims(db, chain).await?;
+    verified.findings.append(&mut statements.findings);
+    expected.extend(outside(chain, &open, asked, &mut verified));
+    verified.lost = lost(chain, asked.only, &verified.beyond);
+    let known = |tree: i32| expected.iter().filter(move |(t, _)| *t == tree).map(|(_, e)| e.clone());
     let all = match asked.only {
         Some(tree) => vec![tree],
         None => {
             let mut all = traces(db).await?;
-            all.extend(asked.known.iter().map(|(tree, _)| *tree).filter(|t| *t != LOG));
+            all.extend(expected.iter().map(|(tree, _)| *tree).filter(|t| *t != LOG));
             all.sort_unstable();
             all.dedup();
             all
@@ -104,11 +133,90 @@ async fn verify_snapshot(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) 
     if asked.only.is_none() && !asked.since_checkpoint {
         verified.findings.extend(misnamed(actors));
     }
-    let log = checkpoints::verify(db, &asked.keys, known(LOG).collect()).await?;
+    let log = checkpoints::verify(db, chain, &asked.keys, known(LOG).collect()).await?;
     verified.checkpoints = log.rows;
-    verified.unchecked = log.unchecked;
+    verified.unchecked = log.unchecked + statements.unchecked;
     verified.findings.extend(log.findings);
+    tell_restores(&mut verified.findings, &open, &expected);
     Ok(verified)
+}
+
+/// What the checkpoints from outside say that trees must be. Those that stated restores excuse are kept apart; those of
+/// logs that this trail does not go on from are findings.
+fn outside(chain: &Chain, open: &[Claim], asked: &Asked, verified: &mut Verified) -> Vec<(i32, Expected)> {
+    let mut expected = Vec::new();
+    for signed in asked.signed.iter().filter(|s| s.tree == LOG || asked.only.is_none_or(|only| only == s.tree)) {
+        let Signed { logs, tree, checkpoint, says } = signed;
+        match chain.standing(&logs.lineage, *tree, checkpoint.size) {
+            Standing::Upto(upto, _) if checkpoint.size > upto => verified.beyond.push(signed.clone()),
+            Standing::Here | Standing::Upto(..) => {
+                let (size, root) = (checkpoint.size, checkpoint.root);
+                expected.push((*tree, Expected { size, root, says: says.clone() }));
+            }
+            Standing::Aside(_) => verified.beyond.push(signed.clone()),
+            Standing::Unknown if asked.after.is_some() => verified.beyond.push(signed.clone()),
+            Standing::Unknown => {
+                let (kind, why) = match open.last() {
+                    Some(claim) => {
+                        (Fault::Restored, format!(": {}, {}", restored(claim.archive, claim.at), claimed(claim)))
+                    }
+                    None => (Fault::Rewritten, String::new()),
+                };
+                let what = format!("{says} is of {}, which this trail does not go on from{why}", checkpoint.origin);
+                verified.findings.push(Finding { tree: *tree, seq: None, kind, what });
+            }
+        }
+    }
+    expected
+}
+
+fn claimed(claim: &Claim) -> String {
+    format!("as record {} of SYSTEM claims", claim.seq)
+}
+
+/// What each stated restore lost of each tree.
+fn lost(chain: &Chain, only: Option<i32>, beyond: &[Signed]) -> Vec<Lost> {
+    let mut all: Vec<Lost> = Vec::new();
+    for (n, l) in chain.all.iter().enumerate() {
+        let old = Logs { lineage: l.from.clone(), ..l.logs.clone() };
+        let mut logs: Vec<(i32, String, Option<u64>)> =
+            l.heads.iter().map(|(tree, ..)| (*tree, old.origin(*tree), None)).collect();
+        let stated = l.left.iter().filter_map(|c| Some((Logs::parse(l.logs.installation, &c.origin)?.1, c)));
+        let given = beyond.iter().filter(|s| match chain.standing(&s.logs.lineage, s.tree, s.checkpoint.size) {
+            Standing::Upto(_, by) | Standing::Aside(by) => by == n,
+            _ => false,
+        });
+        for (tree, c) in stated.chain(given.map(|s| (s.tree, &s.checkpoint))) {
+            match logs.iter_mut().find(|(_, origin, _)| *origin == c.origin) {
+                Some((.., upto)) => *upto = (*upto).max(Some(c.size)),
+                None => logs.push((tree, c.origin.clone(), Some(c.size))),
+            }
+        }
+        logs.retain(|(tree, ..)| only.is_none_or(|only| only == *tree));
+        logs.sort_by_key(|(tree, ..)| if *tree == LOG { i32::MAX } else { *tree });
+        all.extend(logs.into_iter().map(|(tree, origin, upto)| {
+            let after = l.size_of(tree);
+            Lost { tree, origin, after, upto: upto.filter(|n| *n > after), archive: l.archive, at: l.at }
+        }));
+    }
+    all
+}
+
+/// Where a trail does not reach what was signed, and claims to have been restored from an archive that did not either, that
+/// is said; it excuses nothing.
+fn tell_restores(findings: &mut [Finding], open: &[Claim], expected: &[(i32, Expected)]) {
+    for f in findings.iter_mut().filter(|f| matches!(f.kind, Fault::Truncated | Fault::Rewritten | Fault::Checkpoint)) {
+        let is_of = |e: &Expected| {
+            f.what.starts_with(&format!("{} tells of ", e.says)) && f.what.contains(&format!(" of {} ", e.size))
+        };
+        let Some((_, e)) = expected.iter().find(|(tree, e)| *tree == f.tree && is_of(e)) else { continue };
+        if let Some(claim) = open.iter().rev().find(|c| c.size_of(f.tree) < e.size) {
+            let what = if f.tree == LOG { "checkpoints" } else { "records" };
+            let why = restored(claim.archive, claim.at);
+            (f.kind, f.seq) = (Fault::Restored, None);
+            f.what = format!("ends before {} of {} {what}: {why}, {}", e.says, e.size, claimed(claim));
+        }
+    }
 }
 
 /// Actors whose name in their table is none that any of their commands tells.

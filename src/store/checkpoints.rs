@@ -10,14 +10,14 @@ use super::db::Db;
 use super::sql::{Row, Sql};
 use super::tx::Tx;
 use crate::model::audit::checkpoint_leaf;
+use crate::model::lineage::{Chain, Logs};
 use crate::model::merkle::{Frontier, Hash, Prover};
 use crate::model::note::{Checkpoint, Note, Verifier};
 use crate::model::problem::Problem;
 use crate::model::value::Kind;
 use crate::model::verify::{Expected, Fault, Finding};
 
-/// Stands for the log of checkpoints where a tree is named.
-pub const LOG: i32 = -1;
+pub use crate::model::lineage::LOG;
 
 /// A row of the log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -93,16 +93,19 @@ pub async fn expected(db: &mut Db, tree: i32) -> Result<Vec<Expected>> {
     rows.iter().map(expected).collect()
 }
 
-/// How many there are; none where the schema is older than they are.
-pub async fn count(db: &mut Db) -> Result<i64> {
+/// Tables of what was signed, and the migrations that made them.
+pub const SIGNED: [(&str, &str); 2] = [("audit_checkpoints", "checkpoints"), ("audit_lineages", "backups")];
+
+/// How many rows one of these tables has; none where the schema is older than it is.
+pub async fn count(db: &mut Db, table: &str) -> Result<i64> {
     let there = match db.is_postgres() {
-        true => "select count(*) from pg_tables where schemaname = 'orgctl' and tablename = 'audit_checkpoints'",
-        false => "select count(*) from sqlite_schema where type = 'table' and name = 'audit_checkpoints'",
+        true => "select count(*) from pg_tables where schemaname = 'orgctl' and tablename = $1",
+        false => "select count(*) from sqlite_schema where type = 'table' and name = $1",
     };
-    if db.one(Sql::new(there).yields([Kind::Int])).await?.int(0)? == 0 {
+    if db.one(Sql::new(there).with([table.into()]).yields([Kind::Int])).await?.int(0)? == 0 {
         return Ok(0);
     }
-    db.one(Sql::new("select count(*) from audit_checkpoints").yields([Kind::Int])).await?.int(0)
+    db.one(Sql::new(format!("select count(*) from {table}")).yields([Kind::Int])).await?.int(0)
 }
 
 /// Trees that have ever had a checkpoint.
@@ -120,8 +123,14 @@ pub async fn log_note(db: &mut Db) -> Result<Option<String>> {
 
 /// The log's tree as it stands.
 pub async fn log_frontier(db: &mut Db) -> Result<Frontier> {
+    log_frontier_at(db, i64::MAX.unsigned_abs()).await
+}
+
+/// The log's tree as it was at a size.
+pub async fn log_frontier_at(db: &mut Db, size: u64) -> Result<Frontier> {
     let mut frontier = Frontier::default();
-    db.each(Sql::new("select leaf from audit_checkpoints order by seq").yields([Kind::Bytes]), |row| {
+    let sql = Sql::new("select leaf from audit_checkpoints where seq <= $1 order by seq");
+    db.each(sql.with([i64::try_from(size)?.into()]).yields([Kind::Bytes]), |row| {
         frontier.append(row.hash(0)?);
         Ok(())
     })
@@ -135,18 +144,9 @@ pub async fn installation(db: &mut Db) -> Result<Uuid> {
     row.ok_or_else(|| Problem::integrity("the reserved organisation SYSTEM is gone"))?.uuid(0)
 }
 
-/// What names the log of a tree, and that of checkpoints, in signed notes.
+/// What names the log of a tree, and that of checkpoints, before anything was restored; keys are named by it, too.
 pub fn origin(installation: Uuid, tree: i32) -> String {
-    if tree == LOG { format!("orgctl/{installation}") } else { format!("orgctl/{installation}/{tree}") }
-}
-
-/// The tree that an origin names; none where it is of another installation.
-pub fn tree_of(installation: Uuid, of: &str) -> Option<i32> {
-    let log = origin(installation, LOG);
-    match of.strip_prefix(&log)? {
-        "" => Some(LOG),
-        rest => rest.strip_prefix('/')?.parse().ok().filter(|tree| origin(installation, *tree) == of),
-    }
+    Logs { installation, lineage: String::new() }.origin(tree)
 }
 
 /// What went through the log, and what does not hold in it.
@@ -159,7 +159,7 @@ pub struct Log {
 }
 
 /// Goes through the whole log: its leaves, its notes and their signatures, and what is known of it from outside.
-pub async fn verify(db: &mut Db, keys: &[Verifier], expected: Vec<Expected>) -> Result<Log> {
+pub async fn verify(db: &mut Db, chain: &Chain, keys: &[Verifier], expected: Vec<Expected>) -> Result<Log> {
     let installation = installation(db).await?;
     let mut log = Log::default();
     let mut frontier = Frontier::default();
@@ -182,7 +182,8 @@ pub async fn verify(db: &mut Db, keys: &[Verifier], expected: Vec<Expected>) -> 
         let mut notes = vec![(&row.note, row.tree, size, row.root)];
         notes.extend(row.log_note.as_ref().map(|n| (n, LOG, frontier.size(), frontier.root())));
         for (text, tree, size, root) in notes {
-            let is = Checkpoint { origin: origin(installation, tree), size, root };
+            let logs = Logs { installation, lineage: chain.of_row(frontier.size()).to_owned() };
+            let is = Checkpoint { origin: logs.origin(tree), size, root };
             let signed = match Note::parse(text) {
                 Ok(note) if Checkpoint::parse(&note.text).is_ok_and(|c| c == is) => note.signed_by(keys),
                 _ => Err(Problem::integrity("its signed note tells of something else")),

@@ -24,6 +24,7 @@ pub mod hold;
 mod inet;
 pub mod invariants;
 pub mod late;
+pub mod lineage;
 mod lines;
 pub mod load;
 pub mod location;

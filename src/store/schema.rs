@@ -35,6 +35,7 @@ pub fn tables() -> Vec<(&'static str, Class)> {
         ("audit_records", Class::Journal),
         ("audit_erased", Class::Journal),
         ("audit_checkpoints", Class::Journal),
+        ("audit_lineages", Class::Journal),
         (system_log::TABLE, Class::Journal),
         // What is known of archives, which changes; their making, and what removes them, is in the trail.
         ("backups", Class::Volatile),
@@ -56,7 +57,7 @@ fn triggers(engine: Engine) -> Vec<String> {
     let of = |table: &str, first: &str| {
         [format!("{table}_{first}"), format!("{table}_no_delete"), format!("{table}_{third}")]
     };
-    ["actors", "audit_records", "audit_requests", "audit_erased", "audit_checkpoints"]
+    ["actors", "audit_records", "audit_requests", "audit_erased", "audit_checkpoints", "audit_lineages"]
         .iter()
         .flat_map(|t| of(t, "no_update"))
         .chain(of("audit_heads", "only_grow"))

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod export;
 pub mod keys;
 pub mod known;
+pub mod lineage;
 pub mod log;
 pub mod offline;
 pub mod proof;

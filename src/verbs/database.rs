@@ -242,13 +242,16 @@ pub async fn rollback(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if up {
         return Err(Problem::usage(format!("the database is at version {from}; version {to} is not behind it")).into());
     }
-    let n = checkpoints::count(s.unchecked_db().await?).await?;
-    if n > 0 && steps.iter().any(|m| m.name == "checkpoints") {
-        return Err(Problem::conflict(format!(
-            "the database holds {n} signed checkpoints, which are never thrown away"
-        ))
-        .hint("a log whose checkpoints are gone would sign another history beside the one that was signed")
-        .into());
+    for (table, migration) in checkpoints::SIGNED {
+        let n = checkpoints::count(s.unchecked_db().await?, table).await?;
+        if n > 0 && steps.iter().any(|m| m.name == migration) {
+            let what = if migration == "checkpoints" { "checkpoints" } else { "statements of restores" };
+            return Err(Problem::conflict(format!(
+                "the database holds {n} signed {what}, which are never thrown away"
+            ))
+            .hint("a log whose checkpoints are gone would sign another history beside the one that was signed")
+            .into());
+        }
     }
     if !s.dry_run {
         let names: Vec<String> = steps.iter().map(|m| format!("{:04}_{}", m.version, m.name)).collect();
@@ -374,7 +377,7 @@ pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             (_, "actors") => "SELECT, INSERT (kind, key, name, created_at)",
             (_, "code_counters") => "SELECT, INSERT, UPDATE (next)",
             // A log that anybody may write to could be filled with what was never signed.
-            (_, "audit_checkpoints") if !m.get_flag("checkpoints") => "SELECT",
+            (_, "audit_checkpoints" | "audit_lineages") if !m.get_flag("checkpoints") => "SELECT",
             (Class::Recorded | Class::Volatile, _) => "SELECT, INSERT, UPDATE, DELETE",
             // Taking payloads out is for the owner.
             (Class::Journal, "audit_erased") => "SELECT",

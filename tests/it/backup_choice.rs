@@ -18,7 +18,7 @@ fn at_picks_the_newest_that_is_not_later() {
             let report = said.json();
             said.ok();
             assert_eq!(other.column("branch list --sort code", "code"), codes, "{at}");
-            assert_eq!(report["rows"].as_u64().is_some_and(|n| n > 0), true, "{report}");
+            assert!(report["rows"].as_u64().is_some_and(|n| n > 0), "{report}");
         }
         let said = p.run("backup restore --at 2026-11-20 --into sqlite:///nowhere.db");
         assert_eq!(said.code, 3, "{}", said.err);

@@ -159,9 +159,13 @@ const COMMANDS: &[&str] = &[
     "audit prove 2",
 ];
 
+/// Only a restore fills it, and only what was signed counts in it: what is changed there is tried in `after_restore`.
+const OF_A_RESTORE: &str = "audit_lineages";
+
 /// A copy of each table, to put it back from. Every table has a row, or nothing would be tried in it.
 fn kept(p: &Place) -> Vec<(String, Vec<(String, String)>)> {
-    let tables = catalogue(p);
+    let mut tables = catalogue(p);
+    tables.retain(|(table, _)| table != OF_A_RESTORE);
     assert!(tables.len() >= 18, "{tables:?}");
     for (table, columns) in &tables {
         let list: Vec<String> = columns.iter().map(|(c, _)| format!("\"{c}\"")).collect();

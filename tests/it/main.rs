@@ -1,6 +1,7 @@
 //! One test crate. Each story runs on SQLite and on PostgreSQL; transcripts say what a user sees.
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::print_stderr)] // a test may stop with a word
 
+mod after_restore;
 mod all_faults;
 mod attacks;
 mod backup;

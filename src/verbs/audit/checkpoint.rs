@@ -11,18 +11,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::keys::{signer, signing_path, verifiers};
-use super::verify::{checkpoints_in, counted, refuse};
+use super::lineage;
+use super::verify::{counted, refuse, signed_in};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::whole::Whole;
 use crate::model::audit::checkpoint_leaf;
+use crate::model::lineage::Logs;
 use crate::model::note::{Checkpoint, Note, SignerKey, Verifier};
 use crate::model::org::SYSTEM;
 use crate::model::problem::{Kind, Problem, plain};
 use crate::model::scalar::Rules;
-use crate::model::verify::Expected;
-use crate::store::audit::{Asked, Proven, size, verify};
-use crate::store::checkpoints::{self, LOG, Stored, origin};
+use crate::store::audit::{Asked, Proven, Signed, size, verify};
+use crate::store::checkpoints::{self, LOG, Stored};
+use crate::store::lineage::{Stated, logs};
 use crate::store::system_log::Level;
 use crate::store::tx::Tx;
 use crate::ui::format::{is_for_programs, report};
@@ -32,6 +34,8 @@ use crate::ui::{limited, waiting};
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MakeCheckpoints {
     pub rows: Vec<Stored>,
+    /// The restore that they go on from.
+    pub stated: Option<Stated>,
 }
 
 impl Verb for MakeCheckpoints {
@@ -43,15 +47,17 @@ impl Verb for MakeCheckpoints {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+        if let Some(stated) = &self.stated {
+            tx.append_lineage(stated).await?;
+        }
         tx.append_checkpoints(&self.rows).await
     }
 }
 
 /// Rows for the trees that have grown since their last checkpoint.
-async fn grown(s: &mut Session<'_>, key: &SignerKey, trees: &[Proven]) -> Result<Vec<Stored>> {
+async fn grown(s: &mut Session<'_>, key: &SignerKey, logs: &Logs, trees: &[Proven]) -> Result<Vec<Stored>> {
     let at = s.clock.micros();
     let db = s.db().await?;
-    let installation = checkpoints::installation(db).await?;
     let mut log = checkpoints::log_frontier(db).await?;
     let mut rows: Vec<Stored> = Vec::new();
     for Proven { tree, frontier } in trees {
@@ -63,7 +69,7 @@ async fn grown(s: &mut Session<'_>, key: &SignerKey, trees: &[Proven]) -> Result
         let root = frontier.root();
         let leaf = checkpoint_leaf(*tree, size, at, &root);
         log.append(leaf);
-        let checkpoint = Checkpoint { origin: origin(installation, *tree), size: frontier.size(), root };
+        let checkpoint = Checkpoint { origin: logs.origin(*tree), size: frontier.size(), root };
         rows.push(Stored {
             seq: i64::try_from(log.size())?,
             tree: *tree,
@@ -77,7 +83,7 @@ async fn grown(s: &mut Session<'_>, key: &SignerKey, trees: &[Proven]) -> Result
         });
     }
     if let Some(last) = rows.last_mut() {
-        let of_log = Checkpoint { origin: origin(installation, LOG), size: log.size(), root: log.root() };
+        let of_log = Checkpoint { origin: logs.origin(LOG), size: log.size(), root: log.root() };
         last.log_note = Some(key.sign(&of_log.text()));
     }
     Ok(rows)
@@ -98,25 +104,59 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if !keys.contains(&key.verifier()) {
         keys.push(key.verifier());
     }
-    let known = signed_before(s, m, &keys, only).await?;
-    let asked = Asked { only, since_checkpoint: true, keys, known, ..Asked::default() };
+    let signed = signed_before(s, m, &keys, only).await?;
+    let after = match m.get_one::<String>("after-restore").cloned() {
+        Some(word) => Some(lineage::wanted(s, m, &word).await?),
+        None => None,
+    };
+    let asked = Asked {
+        only,
+        since_checkpoint: after.is_none(),
+        keys,
+        known: after.as_ref().map(lineage::known).unwrap_or_default(),
+        signed,
+        after: after.clone(),
+        ..Asked::default()
+    };
     let verified = verify(s.db().await?, &asked, &mut |n| progress.set(n)).await;
     progress.finish();
     let verified = verified?;
     if !verified.findings.is_empty() {
         return Err(refuse(s, &verified.findings, "no checkpoint is made of an audit trail that does not hold").await?);
     }
+    if after.is_none() {
+        lineage::warn_of_open(s).await?;
+    }
     let mut tries = 0;
+    let mut statement = None;
     let made = loop {
-        let rows = grown(s, &key, &verified.trees).await?;
+        let stated = match &after {
+            Some(after) => Some(lineage::stated(s, &key, after, &verified.beyond).await?),
+            None => None,
+        };
+        let logs = match &after {
+            Some(after) => after.logs.clone(),
+            None => logs(s.db().await?).await?,
+        };
+        // Behind another restore that is still to be told nothing is signed yet.
+        let rows = match lineage::is_last(s, after.as_ref()).await? {
+            true => grown(s, &key, &logs, &verified.trees).await?,
+            false => Vec::new(),
+        };
         let made = rows.len();
-        if made == 0 {
+        if made == 0 && stated.is_none() {
             break 0;
         }
-        let mut signed: Vec<String> = rows.iter().map(|row| row.note.clone()).collect();
-        signed.extend(rows.last().and_then(|row| row.log_note.clone()));
+        let mut signed: Vec<String> = stated.iter().map(|stated| stated.note.clone()).collect();
+        statement = signed.first().cloned();
+        signed.extend(rows.iter().map(|row| row.note.clone()));
+        if let Some(of_log) = rows.last().and_then(|row| row.log_note.clone()) {
+            // Of one log the last is kept.
+            signed.retain(|note| Some(note) != statement.as_ref());
+            signed.push(of_log);
+        }
         tries += 1;
-        match gate::write(s, &MakeCheckpoints { rows }).await {
+        match gate::write(s, &MakeCheckpoints { rows, stated }).await {
             // Two from cron at once: the second goes on from the first.
             Err(e) if tries < TRIES && e.downcast_ref::<Problem>().is_some_and(|p| p.kind == Kind::Conflict) => {
                 continue;
@@ -136,7 +176,8 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         let what = counted(made, "checkpoint", "checkpoints");
         s.log(Level::Info, &format!("made {what}"), Map::new());
     }
-    let mut notes: Vec<String> = checkpoints::log_note(s.db().await?).await?.into_iter().collect();
+    let mut notes: Vec<String> = statement.into_iter().collect();
+    notes.extend(checkpoints::log_note(s.db().await?).await?);
     for Proven { tree, .. } in &verified.trees {
         notes.extend(checkpoints::of(s.db().await?, *tree, None).await?.map(|c| c.note));
     }
@@ -146,8 +187,12 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         hand_out(s, m, &notes)?;
     }
     match made {
+        0 if after.is_some() => {}
         0 => s.ui.status("nothing new since the last checkpoint, which is given again"),
         n => s.ui.status(&format!("made {}", counted(n, "checkpoint", "checkpoints"))),
+    }
+    if after.is_some() {
+        lineage::tell_stated(s, &verified.lost).await?;
     }
     if m.get_one::<String>("out").is_none() && m.get_one::<String>("append").is_none() {
         s.ui.status("keep it where who can write the database can't: --append FILE");
@@ -162,7 +207,7 @@ async fn signed_before(
     m: &ArgMatches,
     keys: &[Verifier],
     only: Option<i32>,
-) -> Result<Vec<(i32, Expected)>> {
+) -> Result<Vec<Signed>> {
     let here = checkpoints::installation(s.db().await?).await?;
     let beside = remembered(&signing_path(s, m)?);
     let appended = m.get_one::<String>("append").map(PathBuf::from);
@@ -170,13 +215,8 @@ async fn signed_before(
     for path in appended.iter().chain([&beside]).filter(|p| fs::metadata(p).is_ok_and(|m| m.len() > 0)) {
         let shown = path.display().to_string();
         // One key may sign for several installations, and several may append to one file.
-        for (_, checkpoint) in checkpoints_in(&shown, keys, |origin| checkpoints::tree_of(here, origin).is_some())? {
-            let Some(tree) = checkpoints::tree_of(here, &checkpoint.origin) else { continue };
-            if tree == LOG || only.is_none_or(|only| only == tree) {
-                let says = format!("the checkpoint in {shown}");
-                known.push((tree, Expected { size: checkpoint.size, root: checkpoint.root, says }));
-            }
-        }
+        let found = signed_in(here, &shown, keys, &format!("the checkpoint in {shown}"))?.into_iter();
+        known.extend(found.filter(|s| s.tree == LOG || only.is_none_or(|only| only == s.tree)));
     }
     Ok(known)
 }

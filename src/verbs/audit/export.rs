@@ -16,9 +16,9 @@ use crate::model::ocsf::Event;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::store::audit::{Piece, each, frontier_at, size};
-use crate::store::checkpoints::{installation, origin};
 use crate::store::corrections::last_before;
 use crate::store::db::Db;
+use crate::store::lineage::logs;
 use crate::store::records;
 use crate::store::trail::{Entry, Search, search, trees};
 use crate::ui::format::Format;
@@ -111,7 +111,7 @@ pub async fn stretch_lines(
 ) -> Result<()> {
     let trail = Trail {
         tree,
-        origin: origin(installation(db).await?, tree),
+        origin: logs(db).await?.origin(tree),
         org: records::org_code(db, tree).await?,
         from: first,
         frontier: frontier_at(db, tree, first - 1).await?,
@@ -194,10 +194,10 @@ async fn table(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> Re
 }
 
 async fn events(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> Result<()> {
-    let here = installation(s.db().await?).await?;
+    let logs = logs(s.db().await?).await?;
     for stretch in stretches {
         let code = records::org_code(s.db().await?, stretch.tree).await?;
-        let origin = origin(here, stretch.tree);
+        let origin = logs.origin(stretch.tree);
         pieces(s, asked, stretch, async |s, entries| {
             for e in &entries {
                 let event = Event {

@@ -12,13 +12,15 @@ use super::keys::verifiers;
 use super::verify::checkpoints_in;
 use crate::crud::gate;
 use crate::crud::session::Session;
+use crate::model::lineage::Logs;
 use crate::model::merkle::{Prover, consistency_path, inclusion_path, proves_consistency};
 use crate::model::note::{Checkpoint, Note};
 use crate::model::problem::{Problem, plain};
 use crate::model::proof::{Consistency, Inclusion, Proof, Sealed};
 use crate::model::value::rfc3339;
 use crate::store::audit::{Piece, each, size};
-use crate::store::checkpoints::{self, LOG, installation, origin};
+use crate::store::checkpoints::{self, LOG};
+use crate::store::lineage::logs;
 use crate::store::records;
 use crate::ui::format::{Format, json_pretty};
 use crate::ui::limited;
@@ -38,10 +40,11 @@ fn checkpoint_of(
     s: &mut Session<'_>,
     m: &ArgMatches,
     path: &str,
-    origin: &str,
+    (logs, tree): (&Logs, i32),
     last: bool,
 ) -> Result<(Note, Checkpoint)> {
     let keys = verifiers(s, m)?;
+    let origin = logs.origin(tree);
     let found = checkpoints_in(path, &keys, |of| of == origin)?.into_iter();
     let found = if last { found.max_by_key(|(_, c)| c.size) } else { found.min_by_key(|(_, c)| c.size) };
     found.ok_or_else(|| {
@@ -55,7 +58,7 @@ fn checkpoint_of(
 async fn inclusion(s: &mut Session<'_>, m: &ArgMatches, seq: i64) -> Result<()> {
     let tree = s.the_org().await?;
     let code = records::org_code(s.db().await?, tree).await?;
-    let here = installation(s.db().await?).await?;
+    let logs = logs(s.db().await?).await?;
     let last = i64::try_from(size(s.db().await?, Some(tree)).await?)?;
     if seq < 1 || seq > last {
         return Err(Problem::not_found(format!("the trail of {code} has no record {seq}"))
@@ -63,7 +66,7 @@ async fn inclusion(s: &mut Session<'_>, m: &ArgMatches, seq: i64) -> Result<()> 
             .into());
     }
     let (note, checkpoint) = match m.get_one::<String>("checkpoint").cloned() {
-        Some(path) => checkpoint_of(s, m, &path, &origin(here, tree), true)?,
+        Some(path) => checkpoint_of(s, m, &path, (&logs, tree), true)?,
         None => {
             let stored = checkpoints::of(s.db().await?, tree, Some(seq)).await?.ok_or_else(|| {
                 Problem::not_found(format!("no checkpoint covers record {seq} of {code} yet"))
@@ -116,11 +119,11 @@ fn gone(code: &str) -> Problem {
 /// That the tree of one checkpoint is the beginning of that of another.
 async fn consistency(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let tree = s.org().await?.unwrap_or(LOG);
-    let here = installation(s.db().await?).await?;
+    let logs = logs(s.db().await?).await?;
     let mut ends = Vec::new();
     for name in ["from", "to"] {
         let path = m.get_one::<String>(name).cloned().unwrap_or_default();
-        ends.push(checkpoint_of(s, m, &path, &origin(here, tree), name == "to")?);
+        ends.push(checkpoint_of(s, m, &path, (&logs, tree), name == "to")?);
     }
     let (Some((new_note, new)), Some((old_note, old))) = (ends.pop(), ends.pop()) else { return Ok(()) };
     if old.size > new.size {

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use clap::ArgMatches;
 use serde_json::{Value as Json, json};
+use uuid::Uuid;
 
 use super::checkpoint::remembered;
 use super::keys::{VERIFIER_KEY, own_verifier, signing_path, verifiers};
@@ -13,12 +14,13 @@ use super::offline;
 use crate::crud::gate;
 use crate::crud::session::Session;
 use crate::model::correction::Correction;
+use crate::model::lineage::{Logs, Lost, restored};
 use crate::model::note::{Checkpoint, Note, Verifier};
 use crate::model::problem::{Problem, plain};
 use crate::model::value::{Kind, rfc3339};
-use crate::model::verify::{Expected, Fault, Finding};
-use crate::store::audit::{Asked, Verified, size, verify as prove};
-use crate::store::checkpoints::{LOG, installation, origin, tree_of};
+use crate::model::verify::{Fault, Finding};
+use crate::store::audit::{Asked, Signed, Verified, size, verify as prove};
+use crate::store::checkpoints::{LOG, installation, origin};
 use crate::store::records;
 use crate::ui::format::{Format, Head, Listing, json_pretty};
 use crate::ui::limited;
@@ -54,31 +56,32 @@ pub fn checkpoints_in(path: &str, keys: &[Verifier], ours: impl Fn(&str) -> bool
     Ok(found)
 }
 
+/// The checkpoints of a file that are of this installation, whichever of its logs they are of.
+pub fn signed_in(here: Uuid, path: &str, keys: &[Verifier], says: &str) -> Result<Vec<Signed>> {
+    let found = checkpoints_in(path, keys, |origin| Logs::parse(here, origin).is_some())?.into_iter();
+    let signed = found.filter_map(|(_, checkpoint)| {
+        let (logs, tree) = Logs::parse(here, &checkpoint.origin)?;
+        Some(Signed { logs, tree, checkpoint, says: says.to_owned() })
+    });
+    Ok(signed.collect())
+}
+
 /// What files say that trees of this database must be.
-async fn known(
-    s: &mut Session<'_>,
-    m: &ArgMatches,
-    keys: &[Verifier],
-    only: Option<i32>,
-) -> Result<Vec<(i32, Expected)>> {
+async fn known(s: &mut Session<'_>, m: &ArgMatches, keys: &[Verifier], only: Option<i32>) -> Result<Vec<Signed>> {
     let mut known = Vec::new();
     for path in m.get_many::<String>("checkpoint").into_iter().flatten().cloned().collect::<Vec<_>>() {
         let here = installation(s.db().await?).await?;
         let mut is_about = false;
-        let found = checkpoints_in(&path, keys, |origin| tree_of(here, origin).is_some())?;
+        let found = signed_in(here, &path, keys, &format!("the checkpoint in {path}"))?;
         if found.is_empty() {
             let here = origin(here, LOG);
             return Err(Problem::integrity(format!("{path} holds no checkpoint of this database, which is {here}"))
                 .hint("either the file is of another installation, or the database was made anew")
                 .into());
         }
-        for (_, checkpoint) in found {
-            let Some(tree) = tree_of(here, &checkpoint.origin) else { continue };
-            if only.is_none_or(|only| only == tree) {
-                is_about = true;
-                let says = format!("the checkpoint in {path}");
-                known.push((tree, Expected { size: checkpoint.size, root: checkpoint.root, says }));
-            }
+        for signed in found.into_iter().filter(|s| only.is_none_or(|only| only == s.tree)) {
+            is_about = true;
+            known.push(signed);
         }
         if !is_about {
             return Err(Problem::usage(format!("{path} holds no checkpoint of this organisation")).into());
@@ -89,18 +92,14 @@ async fn known(
 
 /// What was signed on this machine, which is kept beside the signing key: a trail that was cut off together with its
 /// checkpoints is found by it. Only the own key tells whether it was changed.
-async fn signed_here(s: &mut Session<'_>, m: &ArgMatches, only: Option<i32>) -> Result<Vec<(i32, Expected)>> {
+async fn signed_here(s: &mut Session<'_>, m: &ArgMatches, only: Option<i32>) -> Result<Vec<Signed>> {
     let path = remembered(&signing_path(s, m)?);
     let Some(key) = own_verifier(s, m).filter(|_| path.exists()) else { return Ok(Vec::new()) };
     let here = installation(s.db().await?).await?;
     let shown = path.display().to_string();
-    let found = checkpoints_in(&shown, &[key], |origin| tree_of(here, origin).is_some())?.into_iter();
-    let of_trees = found.filter_map(|(_, checkpoint)| {
-        let tree = tree_of(here, &checkpoint.origin).filter(|tree| only.is_none_or(|only| only == *tree))?;
-        let says = "what was signed here".to_owned();
-        Some((tree, Expected { size: checkpoint.size, root: checkpoint.root, says }))
-    });
-    Ok(of_trees.collect())
+    let mut found = signed_in(here, &shown, &[key], "what was signed here")?;
+    found.retain(|s| only.is_none_or(|only| only == s.tree));
+    Ok(found)
 }
 
 /// Recomputes everything and compares. Exit code 8 where anything does not hold.
@@ -118,13 +117,14 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let from_outside = known(s, m, &keys, only).await?;
     let signed_here = signed_here(s, m, only).await?;
-    let (known, signed) = (from_outside.len(), signed_here.len());
+    let here = "what was signed here";
     let asked = Asked {
         only,
         since_checkpoint: m.get_flag("since-checkpoint"),
         deep: m.get_flag("deep"),
-        known: from_outside.into_iter().chain(signed_here).collect(),
+        signed: from_outside.into_iter().chain(signed_here).collect(),
         keys,
+        ..Asked::default()
     };
     let total = size(s.db().await?, only).await?;
     let progress = s.ui.progress();
@@ -133,6 +133,7 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     progress.finish();
     let verified = done?;
     report(s, &verified).await?;
+    tell_lost(s, &verified.lost).await?;
     if verified.unchecked > 0 {
         let n = verified.unchecked;
         s.ui.warn(&format!("{n} signed notes in the database were not checked: give the public key with --key"));
@@ -144,6 +145,11 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let records = counted(verified.records, &format!("audit record{since}"), &format!("audit records{since}"));
     let trees = counted(verified.trees.len(), "tree", "trees");
     s.ui.status(&format!("{records} in {trees} verified: nothing was changed behind orgctl's back"));
+    // Those that the trail does not reach say nothing of what is there.
+    let holds = |s: &&Signed| !verified.beyond.iter().any(|b| b.checkpoint == s.checkpoint);
+    let agreeing = asked.signed.iter().filter(holds);
+    let signed = agreeing.clone().filter(|s| s.says == here).count();
+    let known = agreeing.count() - signed;
     if known > 0 {
         let agree = counted(known, "checkpoint from outside agrees", "checkpoints from outside agree");
         s.ui.status(&format!("{agree}: nothing was cut off or written anew"));
@@ -194,9 +200,34 @@ async fn names(s: &mut Session<'_>, trees: impl Iterator<Item = i32>) -> Result<
 }
 
 async fn report(s: &mut Session<'_>, verified: &Verified) -> Result<()> {
-    let of_corrections = verified.corrections.iter().map(|c| c.tree);
-    let names = names(s, verified.findings.iter().map(|f| f.tree).chain(of_corrections)).await?;
-    report_with(s, verified, &names, None).await
+    let others = verified.corrections.iter().map(|c| c.tree).chain(verified.lost.iter().map(|l| l.tree));
+    let names = names(s, verified.findings.iter().map(|f| f.tree).chain(others)).await?;
+    let lost = verified.lost.iter().map(|l| {
+        json!({
+            "org": names.get(&l.tree),
+            "origin": l.origin,
+            "after": l.after,
+            "upto": l.upto,
+            "backup": l.archive,
+            "restored_at": rfc3339(l.at),
+        })
+    });
+    report_with(s, verified, &names, Some(("lost", lost.collect()))).await
+}
+
+/// What restores lost, each time: that the trail holds does not say that everything is in it.
+pub async fn tell_lost(s: &mut Session<'_>, lost: &[Lost]) -> Result<()> {
+    for l in lost {
+        let (org, after) = (called(s, l.tree).await?, l.after);
+        let thing = if l.tree == LOG { "checkpoint" } else { "record" };
+        let what = match l.upto {
+            Some(upto) if upto == after + 1 => format!("{thing} {upto} of {org} is lost"),
+            Some(upto) => format!("{thing}s {} to {upto} of {org} are lost", after + 1),
+            None => format!("{org} goes on from {thing} {after}; nothing that was signed tells of more that is lost"),
+        };
+        s.ui.status(&format!("{what}: {}", restored(l.archive, l.at)));
+    }
+    Ok(())
 }
 
 /// `more` is what a program is told besides.
@@ -296,7 +327,12 @@ pub fn refusal(findings: &[Finding], names: &BTreeMap<i32, String>, sentence: &s
     };
     let n = findings.len();
     let count = if n == 1 { "1 finding".to_owned() } else { format!("{n} findings") };
-    Problem::integrity(format!("{sentence}: {at} {became}"))
-        .hint(format!("{count} in all; keep everything as it is and look at who could write to it"))
-        .into()
+    let problem = Problem::integrity(format!("{sentence}: {at} {became}"))
+        .hint(format!("{count} in all; keep everything as it is and look at who could write to it"));
+    match findings.iter().any(|f| f.kind == Fault::Restored) {
+        true => problem
+            .hint("was it restored? 'orgctl audit checkpoint --after-restore BACKUP' goes on from there, with the archive")
+            .into(),
+        false => problem.into(),
+    }
 }

@@ -12,13 +12,15 @@ use super::catalogue::{Enter, enter, entry_of, folder, short, stamp, unfinished,
 use crate::crud::gate::{self, in_words};
 use crate::crud::session::Session;
 use crate::model::backup::{BackupStatus, BackupType, Digest32, Entry, FORMAT, HeadEntry, Manifest, TableEntry};
+use crate::model::lineage::Logs;
 use crate::model::note::{Checkpoint, SignerKey};
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::setting::BACKUP_RECIPIENTS;
 use crate::model::value::rfc3339;
-use crate::store::checkpoints::{LOG, installation, log_frontier, origin};
+use crate::store::checkpoints::{LOG, installation, log_frontier};
 use crate::store::dump::{self, Shape};
+use crate::store::lineage;
 use crate::store::migrate;
 use crate::store::schema::Class;
 use crate::ui::format::report;
@@ -267,6 +269,10 @@ async fn write(
         ..Manifest::empty()
     };
     progress.part("proving", None, "records");
+    let chain = lineage::chain(db).await?;
+    let logs = Logs { installation, lineage: chain.current().to_owned() };
+    // Behind a restore that is not stated yet the old logs may have signed other roots of these sizes.
+    let is_open = !lineage::open_claims(db, &chain).await?.is_empty();
     let mut leaves = dump::grown(db).await?;
     for edge in dump::heads(db).await? {
         let grown = leaves.remove(&edge.tree).unwrap_or_default();
@@ -276,15 +282,15 @@ async fn write(
                 .into());
         }
         let (size, root) = (grown.size(), grown.root());
-        if size > 0 {
-            let checkpoint = Checkpoint { origin: origin(installation, edge.tree), size, root };
+        if size > 0 && !is_open {
+            let checkpoint = Checkpoint { origin: logs.origin(edge.tree), size, root };
             manifest.checkpoints.push(key.sign(&checkpoint.text()));
         }
         manifest.heads.push(HeadEntry { tree: edge.tree, size, root: Digest32(root), at: edge.at });
     }
     let log = log_frontier(db).await?;
-    if log.size() > 0 {
-        let checkpoint = Checkpoint { origin: origin(installation, LOG), size: log.size(), root: log.root() };
+    if log.size() > 0 && !is_open {
+        let checkpoint = Checkpoint { origin: logs.origin(LOG), size: log.size(), root: log.root() };
         manifest.checkpoints.push(key.sign(&checkpoint.text()));
     }
     for shape in shapes {

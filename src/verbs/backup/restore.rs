@@ -19,7 +19,6 @@ use super::create::kind_word;
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
-use crate::model::audit::Action;
 use crate::model::backup::{BackupType, Manifest};
 use crate::model::note::Verifier;
 use crate::model::org::SYSTEM;
@@ -30,6 +29,7 @@ use crate::model::verify::Expected;
 use crate::store::audit::{Asked, verify_within};
 use crate::store::db::Db;
 use crate::store::dump::{self, Shape};
+use crate::store::lineage::skipped;
 use crate::store::location::Location;
 use crate::store::migrate::{self, State};
 use crate::store::rebuild;
@@ -192,7 +192,7 @@ impl Verb for Restore {
         if archive.manifest.kind == BackupType::Full {
             prove(tx.db, &archive.manifest, self.keys.clone(), &self.progress).await?;
             tx.lock(&[SYSTEM], &mut |_| {}).await?;
-            tx.event(SYSTEM, Action::BackupRestore, "backup", self.told.clone()).await?;
+            tx.restored(self.told.clone()).await?;
         }
         Ok(Restored { rows, loading, verifying: began.elapsed() })
     }
@@ -274,8 +274,14 @@ fn tell(
             heads.join(", ")
         ));
     }
+    let codes = if manifest.kind == BackupType::Full { skipped() } else { Map::new() };
+    if !codes.is_empty() {
+        let list: Vec<String> = codes.iter().map(|(noun, n)| format!("{n} of {noun}")).collect();
+        s.ui.status(&format!("codes that may have been given since are not given again: {} skipped", list.join(", ")));
+    }
     dry_run_note(s);
     let mut all = json!({
+        "codes_skipped": codes,
         "into": into.url(), "rows": rows,
         "loading_seconds": seconds(done.loading), "verifying_seconds": seconds(done.verifying),
     });

@@ -273,6 +273,12 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "backup", verb: "show", permission: "backups:read", writes: false, about: "Show what a backup holds, to whom it is encrypted and who signed it",
         examples: "orgctl backup show latest\norgctl backup show 1a2b3c4d --from /mnt/backups -o json",
         args: |c| c.arg(backup_key()).arg(text("from", "FOLDER", "Folder to look in")).arg(signing_key()).arg(verifier_key()), run: run!(backup::show::show) },
+    Leaf { noun: "backup", verb: "diff", permission: "backups:restore", writes: false, about: "Show what changed since a backup was made: recorded kinds, the archive against now",
+        examples: "orgctl backup diff latest\norgctl backup diff 1a2b3c4d --record user:asha@sahyadri.example\norgctl backup diff latest --identity backup.key -o json",
+        args: |c| c.arg(backup_key()).arg(text("from", "FOLDER", "Folder to look in"))
+            .arg(text("record", "KIND:KEY", "Only this record, field by field: user:asha@sahyadri.example"))
+            .arg(text("identity", "FILE", "File with the identity (age) that it is encrypted to (can be repeated)").action(ArgAction::Append))
+            .arg(switch("trust-unsigned", "Take it though no trusted key has signed it")).arg(signing_key()).arg(verifier_key()), run: run!(backup::diff::diff) },
     Leaf { noun: "backup", verb: "prune", permission: "backups:delete", writes: true, about: "Remove backups that nothing keeps",
         examples: "orgctl backup prune --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run\norgctl backup prune --keep-last 3 --from /mnt/backups --yes",
         args: |c| keeps(c).arg(text("from", "FOLDER", "Folder to look in, instead of the catalogue"))

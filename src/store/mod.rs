@@ -26,6 +26,7 @@ pub mod invariants;
 pub mod late;
 pub mod lineage;
 mod lines;
+pub mod lines;
 pub mod load;
 pub mod location;
 pub mod migrate;

@@ -142,3 +142,40 @@ fn a_lost_database_still_finds_and_prunes_its_backups() {
         assert_eq!(p.column("backup list", "id").len(), 3);
     });
 }
+
+#[test]
+fn what_changed_since_a_backup_is_shown() {
+    both_with_acme(|p| {
+        let (one, key) = {
+            use age::secrecy::ExposeSecret as _;
+            let key = age::x25519::Identity::generate();
+            (p.write("1.key", format!("{}\n", key.to_string().expose_secret())), key.to_public().to_string())
+        };
+        for n in ["A1", "B1", "C1", "Z1"] {
+            p.run(&format!("branch create --code {n} --name 'Branch {n}'")).ok();
+        }
+        p.run(&format!("backup create --encrypt-to {key}")).ok();
+        let line = format!("backup diff latest --identity {one}");
+        assert!(p.run(&line).err.contains("nothing recorded is different now"));
+        p.run("branch update B1 --name 'Fort\tone'").ok();
+        p.run("branch create --code D1 --name New").ok();
+        p.run("branch delete A1 --yes").ok();
+        p.run("branch purge A1 --yes").ok();
+        let told = |name: &str| p.column(&line, name);
+        let mut all: Vec<String> = told("change")
+            .into_iter()
+            .zip(told("key"))
+            .zip(told("fields"))
+            .map(|((c, k), f)| format!("{c} {k} {f}"))
+            .collect();
+        all.sort();
+        assert_eq!(all, ["added D1 null", "changed B1 name", "removed A1 null"]);
+        assert_eq!(p.column(&format!("{line} --record branch:b1"), "then"), ["Branch B1"]);
+        assert_eq!(p.column(&format!("{line} --record branch:b1"), "field"), ["name"]);
+        assert!(p.run(&format!("{line} --record branch:Z1")).err.contains("nothing recorded is different now"));
+        assert!(p.run(&format!("{line} --record nothing:Z1")).fails(2).contains("kinds: "));
+        // Who lacks the key sees nothing.
+        let said = p.run("backup diff latest");
+        assert!(said.code == 2 && said.err.contains("is encrypted"), "{}", said.err);
+    });
+}

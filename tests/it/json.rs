@@ -125,6 +125,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("backup list", "backup list --from %/backups"),
     ("backup show", "backup show latest --from %/backups"),
     ("backup verify", "backup verify latest --from %/backups"),
+    ("backup diff", "backup diff latest --from %/backups"),
     ("backup hold", "backup hold latest --until 9d --from %/backups"),
     ("backup release", "backup release latest --from %/backups"),
     ("backup prune", "backup prune --keep-last 1 --from %/backups"),

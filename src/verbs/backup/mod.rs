@@ -4,6 +4,7 @@ pub mod archive;
 pub mod catalogue;
 pub mod choice;
 pub mod create;
+pub mod diff;
 pub mod drill;
 pub mod hold;
 pub mod restore;

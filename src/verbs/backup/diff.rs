@@ -1,0 +1,309 @@
+//! What changed since a backup was made: the rows of recorded kinds, the archive against now.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use anyhow::Result;
+use clap::ArgMatches;
+
+use super::archive::{Archive, Identities, MemberReader};
+use super::catalogue::find;
+use super::restore::{require_readable, shapes_of, trust};
+use crate::crud::gate;
+use crate::crud::session::Session;
+use crate::model::backup::BackupType;
+use crate::model::problem::Problem;
+use crate::model::resource::Descriptor;
+use crate::model::value::{Kind, Value};
+use crate::model::{RESOURCES, resource};
+use crate::store::db::Db;
+use crate::store::dump::{self, Shape};
+use crate::store::lines;
+use crate::store::migrate;
+use crate::store::schema::Class;
+use crate::store::settings;
+use crate::ui::format::{Head, Listing};
+
+/// A row that is not the same then and now.
+struct Change<'a> {
+    then: Option<Vec<&'a [u8]>>,
+    now: Option<Vec<&'a [u8]>>,
+}
+
+/// Walks both sides of a table in the order of its key.
+struct Walk<'a> {
+    reader: MemberReader,
+    block: Vec<u8>,
+    at: usize,
+    has_ended: bool,
+    /// Where the parts of the key are in a row then, and now.
+    keys: Vec<(usize, usize, Kind)>,
+    /// Columns that both sides have.
+    columns: Vec<(usize, usize)>,
+    /// The beginning of a line whose end has not come yet.
+    rest: Vec<u8>,
+    each: &'a mut dyn FnMut(Change<'_>) -> Result<()>,
+    failed: Option<anyhow::Error>,
+}
+
+fn order(then: &[u8], now: &[u8], kind: Kind) -> Ordering {
+    let number = |field: &[u8]| std::str::from_utf8(field).ok().and_then(|t| t.parse::<i64>().ok());
+    match kind {
+        Kind::Int => number(then).cmp(&number(now)),
+        _ => then.cmp(now),
+    }
+}
+
+impl Walk<'_> {
+    /// Where the next line of the archive ends; none behind the last.
+    fn ahead(&mut self) -> Result<Option<usize>> {
+        while self.at >= self.block.len() {
+            if self.has_ended || !self.reader.next(&mut self.block)? {
+                self.has_ended = true;
+                return Ok(None);
+            }
+            self.at = 0;
+        }
+        Ok(self.block[self.at..].iter().position(|b| *b == b'\n').map(|n| self.at + n))
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<()> {
+        let now: Vec<&[u8]> = lines::fields(line).collect();
+        while let Some(end) = self.ahead()? {
+            let then: Vec<&[u8]> = lines::fields(&self.block[self.at..end]).collect();
+            let ordered = self.keys.iter().map(|(t, n, kind)| order(then[*t], now[*n], *kind));
+            match ordered.fold(Ordering::Equal, Ordering::then) {
+                Ordering::Greater => break,
+                Ordering::Less => (self.each)(Change { then: Some(then), now: None })?,
+                Ordering::Equal => {
+                    if self.columns.iter().any(|(t, n)| then[*t] != now[*n]) {
+                        (self.each)(Change { then: Some(then), now: Some(now) })?;
+                    }
+                    self.at = end + 1;
+                    return Ok(());
+                }
+            }
+            self.at = end + 1;
+        }
+        (self.each)(Change { then: None, now: Some(now) })
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        while let Some(end) = self.ahead()? {
+            let then = lines::fields(&self.block[self.at..end]).collect();
+            (self.each)(Change { then: Some(then), now: None })?;
+            self.at = end + 1;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Walk<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.rest.extend(bytes);
+        let whole = std::mem::take(&mut self.rest);
+        for line in whole.split_inclusive(|b| *b == b'\n') {
+            match line.strip_suffix(b"\n") {
+                Some(line) => self.line(line).map_err(|e| {
+                    self.failed = Some(e);
+                    io::Error::other("a row could not be compared")
+                })?,
+                None => self.rest.extend(line),
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The record that is asked about.
+struct Asked {
+    desc: &'static Descriptor,
+    key: String,
+}
+
+fn asked(m: &ArgMatches) -> Result<Option<Asked>> {
+    let Some(text) = m.get_one::<String>("record") else { return Ok(None) };
+    let found = text.split_once(':').and_then(|(kind, key)| Some(Asked { desc: resource(kind)?, key: key.to_owned() }));
+    let kinds: Vec<&str> = RESOURCES.iter().map(|d| d.noun).collect();
+    found.map(Some).ok_or_else(|| {
+        Problem::usage("--record names a kind and a key")
+            .hint(format!("write KIND:KEY; kinds: {}", kinds.join(", ")))
+            .into()
+    })
+}
+
+/// Columns that change with every other.
+const ALWAYS: [&str; 3] = ["version", "updated_at", "updated_by"];
+
+fn text(field: &[u8]) -> Option<String> {
+    lines::text(field).ok().flatten().map(std::borrow::Cow::into_owned)
+}
+
+/// A table on both sides.
+struct Sides<'a> {
+    then: &'a Shape,
+    now: &'a Shape,
+    desc: Option<&'static Descriptor>,
+}
+
+impl Sides<'_> {
+    fn noun(&self) -> &str {
+        match self.desc {
+            Some(desc) => desc.noun,
+            None if self.now.name == settings::TABLE => settings::NOUN,
+            None => &self.now.name,
+        }
+    }
+
+    fn get(&self, change: &Change<'_>, column: &str) -> Option<String> {
+        let of = |shape: &Shape, row: &Option<Vec<&[u8]>>| {
+            let at = shape.columns.iter().position(|(c, _)| c == column)?;
+            text(row.as_ref()?.get(at)?)
+        };
+        of(self.now, &change.now).or_else(|| of(self.then, &change.then))
+    }
+
+    fn is(&self, change: &Change<'_>, asked: &Asked) -> bool {
+        let same =
+            |column: &str| self.get(change, column).is_some_and(|v| v.to_lowercase() == asked.key.to_lowercase());
+        self.desc == Some(asked.desc) && (same("id") || asked.desc.keys().any(|f| same(f.column)))
+    }
+
+    /// Columns that differ, with what they held and hold.
+    fn fields(&self, change: &Change<'_>) -> Vec<(String, Option<String>, Option<String>)> {
+        let mut found = Vec::new();
+        for (n, (column, _)) in self.now.columns.iter().enumerate() {
+            let t = self.then.columns.iter().position(|(c, _)| c == column);
+            let then = change.then.as_ref().and_then(|row| text(row.get(t?)?));
+            let now = change.now.as_ref().and_then(|row| text(row.get(n)?));
+            if then != now {
+                found.push((column.clone(), then, now));
+            }
+        }
+        let is_own = |(column, ..): &(String, Option<String>, Option<String>)| !ALWAYS.contains(&column.as_str());
+        if found.iter().any(is_own) {
+            found.retain(is_own);
+        }
+        found
+    }
+}
+
+async fn walk(
+    db: &mut Db,
+    archive: &Archive,
+    identities: &Identities,
+    sides: &Sides<'_>,
+    each: &mut dyn FnMut(Change<'_>) -> Result<()>,
+) -> Result<()> {
+    let Some(member) = archive.manifest.table(&sides.then.name).and_then(|t| t.member.as_ref()) else { return Ok(()) };
+    let mut reader = archive.member(member, identities)?;
+    reader.heading(&sides.then.name)?;
+    let at = |shape: &Shape, column: &str| shape.columns.iter().position(|(c, _)| c == column);
+    let both = |column: &str| Some((at(sides.then, column)?, at(sides.now, column)?));
+    let keys = sides.now.key.iter().filter_map(|k| both(k).map(|(t, n)| (t, n, sides.now.columns[n].1))).collect();
+    let columns = sides.now.columns.iter().filter_map(|(c, _)| both(c)).collect();
+    let (block, rest) = (Vec::new(), Vec::new());
+    let mut walk = Walk { reader, block, at: 0, has_ended: false, keys, columns, rest, each, failed: None };
+    let written = dump::write_table(db, sides.now, &mut walk, &mut |_| {}).await;
+    if let Some(e) = walk.failed.take() {
+        return Err(e);
+    }
+    written?;
+    walk.finish()
+}
+
+pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let asked = asked(m)?;
+    let word = m.get_one::<String>("backup").cloned().unwrap_or_default();
+    let archive = find(s, m, &word).await?;
+    trust(s, m, &archive)?;
+    require_readable(&archive.manifest)?;
+    if archive.manifest.kind != BackupType::Full {
+        return Err(Problem::usage("a backup of the schema alone holds no rows to compare").into());
+    }
+    let paths: Vec<String> = m.get_many::<String>("identity").into_iter().flatten().cloned().collect();
+    let identities = Identities::read(&paths)?;
+    let (then, now) = (shapes_of(&archive.manifest)?, dump::shapes(migrate::latest(s.location.engine())?)?);
+    let heads = match asked {
+        None => ["kind", "change", "key", "org_id", "id", "fields"].map(|n| Head::new(n, Kind::Text)).to_vec(),
+        Some(_) => ["change", "field", "then", "now"].map(|n| Head::new(n, Kind::Text)).to_vec(),
+    };
+    let mut listing = Listing::new(&s.ui, heads, 0);
+    let mut counts: BTreeMap<String, [u64; 3]> = BTreeMap::new();
+    s.db().await?;
+    let Some(mut db) = s.take_db() else { return Err(anyhow::anyhow!("the connection is in use")) };
+    let done: Result<()> = async {
+        dump::open_snapshot(&mut db, &now).await?;
+        for shape in now.iter().filter(|shape| shape.class == Class::Recorded) {
+            let Some(before) = then.iter().find(|t| t.name == shape.name) else { continue };
+            let sides =
+                Sides { then: before, now: shape, desc: RESOURCES.iter().copied().find(|d| d.table == shape.name) };
+            let ui = &mut s.ui;
+            walk(&mut db, &archive, &identities, &sides, &mut |change| {
+                if asked.as_ref().is_some_and(|asked| !sides.is(&change, asked)) {
+                    return Ok(());
+                }
+                let (nth, word) = match (&change.then, &change.now) {
+                    (None, _) => (0, "added"),
+                    (_, Some(_)) => (1, "changed"),
+                    _ => (2, "removed"),
+                };
+                counts.entry(sides.noun().to_owned()).or_default()[nth] += 1;
+                show(ui, &mut listing, &sides, &change, word, asked.is_some())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+    .await;
+    dump::close_snapshot(&mut db).await;
+    s.put_db(db);
+    done?;
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()?;
+    for (noun, [added, changed, removed]) in &counts {
+        s.ui.status(&format!("{noun}: {added} added, {changed} changed, {removed} removed"));
+    }
+    if counts.is_empty() {
+        s.ui.status("nothing recorded is different now");
+    }
+    Ok(())
+}
+
+fn show(
+    ui: &mut crate::ui::Ui,
+    listing: &mut Listing,
+    sides: &Sides<'_>,
+    change: &Change<'_>,
+    word: &str,
+    in_full: bool,
+) -> Result<()> {
+    let fields = sides.fields(change);
+    if in_full {
+        for (column, then, now) in fields {
+            listing.row(ui, vec![word.into(), column.into(), then.into(), now.into()])?;
+        }
+        return Ok(());
+    }
+    let key = match sides.desc {
+        Some(desc) => sides.get(change, desc.key().column),
+        None => sides.get(change, "key"),
+    };
+    let names: Vec<String> = fields.into_iter().map(|(column, ..)| column).collect();
+    let names = if word == "changed" { Value::from(names.join(", ")) } else { Value::Null(Kind::Text) };
+    let row = vec![
+        sides.noun().into(),
+        word.into(),
+        key.into(),
+        sides.get(change, "org_id").into(),
+        sides.get(change, "id").into(),
+        names,
+    ];
+    listing.row(ui, row)
+}

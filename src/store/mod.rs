@@ -25,7 +25,6 @@ mod inet;
 pub mod invariants;
 pub mod late;
 pub mod lineage;
-mod lines;
 pub mod lines;
 pub mod load;
 pub mod location;

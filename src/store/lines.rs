@@ -122,19 +122,23 @@ pub fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|b| *b == b'\t')
 }
 
-/// The text of a field; `None` for NULL, and `Err` for what is no text.
-pub fn text(field: &[u8]) -> Result<Option<Cow<'_, str>>, ()> {
+/// What stands in a field and is no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoText;
+
+/// The text of a field; `None` for NULL.
+pub fn text(field: &[u8]) -> Result<Option<Cow<'_, str>>, NoText> {
     if field == b"\\N" {
         return Ok(None);
     }
     if !field.contains(&b'\\') {
-        return std::str::from_utf8(field).map(|t| Some(Cow::Borrowed(t))).map_err(drop);
+        return std::str::from_utf8(field).map(|t| Some(Cow::Borrowed(t))).map_err(|_| NoText);
     }
     let mut found = Vec::with_capacity(field.len());
     let mut bytes = field.iter();
     while let Some(b) = bytes.next() {
         match b {
-            b'\\' => found.push(match bytes.next().ok_or(())? {
+            b'\\' => found.push(match bytes.next().ok_or(NoText)? {
                 b'\\' => b'\\',
                 b't' => b'\t',
                 b'n' => b'\n',
@@ -142,12 +146,12 @@ pub fn text(field: &[u8]) -> Result<Option<Cow<'_, str>>, ()> {
                 b'b' => 0x08,
                 b'v' => 0x0b,
                 b'f' => 0x0c,
-                _ => return Err(()),
+                _ => return Err(NoText),
             }),
             b => found.push(*b),
         }
     }
-    String::from_utf8(found).map(|t| Some(Cow::Owned(t))).map_err(drop)
+    String::from_utf8(found).map(|t| Some(Cow::Owned(t))).map_err(|_| NoText)
 }
 
 /// A field as SQLite keeps it. `None` where it is not of its kind.

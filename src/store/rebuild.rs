@@ -10,7 +10,7 @@ use super::db::{Conn, Db};
 use super::dump::Shape;
 use super::lines;
 use super::location::Engine;
-use super::migrate;
+use super::migrate::{self, State};
 use super::sql::{Sql, quoted};
 use super::{postgres, sqlite};
 use crate::model::RESOURCES;
@@ -79,6 +79,11 @@ pub async fn begin_scratch(db: &mut Db) -> Result<()> {
 /// Makes the tables of a version of the schema, empty, without what slows a load down. Inside the transaction.
 pub async fn begin(db: &mut Db, version: i64, at: DateTime<Utc>) -> Result<SetAside> {
     migrate::begin(db).await?;
+    // Looked at under the lock: another command may have filled it since it was found empty.
+    if !matches!(migrate::state(db).await?, State::Empty | State::At(0)) {
+        let sentence = format!("{} was filled by another command meanwhile; nothing was changed", db.location.shown());
+        return Err(Problem::conflict(sentence).hint("look at what it did, and name another place").into());
+    }
     for step in migrate::all(db.engine())?.iter().filter(|m| m.version <= version) {
         migrate::apply(db, step, true, at).await?;
     }

@@ -92,9 +92,12 @@ fn leaves(command: &clap::Command, path: &[String], found: &mut Vec<(Vec<String>
 }
 
 /// What names files is tried elsewhere, for it would make them here; `demo` makes a database, and a key file is read.
+/// `backup status` answers by its exit code, 1 where there is no backup.
 fn is_elsewhere(path: &[String], arg: &clap::Arg) -> bool {
+    let of_files = ["FILE", "FOLDER", "PATH", "VKEY", "EXPORT", "URL"];
     let names = arg.get_value_names().unwrap_or_default();
-    path[0] == "demo" || names.iter().any(|n| matches!(n.as_str(), "FILE" | "PATH" | "VKEY" | "EXPORT" | "URL"))
+    let mut words = names.iter().flat_map(|n| n.split('|'));
+    path[0] == "demo" || path.join(" ") == "backup status" || words.any(|n| of_files.contains(&n))
 }
 
 #[test]

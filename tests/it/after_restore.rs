@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use crate::attacks::mend;
 use crate::harness::{Engine, Place, both_with_acme};
 use crate::raw::{disarm, int, texts};
 
@@ -134,9 +135,9 @@ fn a_second_restore_goes_on_as_well() {
         let mut signed = std::collections::BTreeMap::new();
         let text = p.read("c.txt");
         let lines: Vec<&str> = text.lines().collect();
-        for note in lines.windows(3).filter(|note| note[0].starts_with("orgctl/")) {
-            let root = signed.entry((note[0], note[1])).or_insert(note[2]);
-            assert_eq!(*root, note[2], "{}", note[0]);
+        for at in lines.windows(3).filter(|at| at[0].starts_with("orgctl/") && at[1].parse::<u64>().is_ok()) {
+            let root = signed.entry((at[0], at[1])).or_insert(at[2]);
+            assert_eq!(*root, at[2], "{} {}", at[0], at[1]);
         }
         assert!(signed.len() > 10, "{text}");
     });
@@ -215,5 +216,41 @@ fn no_code_is_given_twice() {
         let r = Place::new(p.engine);
         let said = p.json(&format!("backup restore {archive} --into {}", r.url));
         assert_eq!(said["codes_skipped"], json!({ "user": 1_000_000, "dept": 1000 }));
+    });
+}
+
+/// The tail of a trail is cut off, and a record of a restore is planted that would explain it.
+#[test]
+fn a_planted_record_excuses_nothing() {
+    both_with_acme(|p| {
+        let Past { archive, checkpoints: c, key } = prepared(p);
+        // It can't be told through the front door.
+        let line = "audit append --action backup_restore --resource backup --org ACME";
+        p.run(line).fails(6);
+        let manifest = p.json("backup list");
+        let id = manifest[0]["id"].as_str().expect("an id").to_owned();
+        // ACME and SYSTEM as they were when the backup was made, and the claim as the program would have written it.
+        let system = int(p, "select size from audit_heads where tree = 0");
+        let claim = json!({
+            "id": id, "sha256": "00".repeat(32), "heads": [[0, system - 2], [1, 3]], "log": 2, "v": 1,
+        });
+        disarm(p);
+        p.sql(&format!(
+            "delete from audit_records where tree = 1 and seq > 3;
+             delete from audit_requests where tree = 1 and first_seq > 3;
+             update audit_records set action = 'backup_restore', kind = 'backup', payload = '{claim}'
+              where tree = 0 and seq = {system}"
+        ))
+        .expect("planted");
+        mend(p, 1, true);
+        mend(p, 0, true);
+        for line in [format!("audit verify --checkpoint {c} --key {key}"), "audit verify".to_owned()] {
+            let said = p.run(&line);
+            assert_eq!(said.code, 8, "{line}: {}{}", said.out, said.err);
+            assert!(said.out.contains("restored from the backup"), "{line}: {}", said.out);
+        }
+        // Neither does the archive, which is not the one that was claimed.
+        p.run(&format!("audit checkpoint --after-restore {archive}")).fails(8);
+        p.run(&format!("audit verify --checkpoint {c} --key {key}")).fails(8);
     });
 }

@@ -89,31 +89,31 @@ fn literal(p: &Place, bytes: &[u8]) -> String {
     on(p, "x'HEX'", "'\\xHEX'").replace("HEX", &hex)
 }
 
-/// What an attacker with the program's own source would do: makes the leaves and the head of ACME anew, so that the trail
+/// What an attacker with the program's own source would do: makes the leaves and the head of a tree anew, so that the trail
 /// agrees with itself. `heads` false: only the leaves.
-fn mend(p: &Place, heads: bool) {
+pub fn mend(p: &Place, tree: u32, heads: bool) {
     let sql = on(
         p,
         "select cast(r.seq as text), cast(q.at as text), lower(hex(q.request_id)), cast(q.actor_id as text), q.source,
                 lower(hex(q.salt)), q.payload, q.status, r.action, r.kind, lower(hex(r.resource_id)), lower(hex(r.salt)),
                 r.payload, cast(q.first_seq as text)
            from audit_records r join audit_requests q on q.tree = r.tree and r.seq between q.first_seq and q.last_seq
-          where r.tree = 1 order by r.seq",
+          where r.tree = TREE order by r.seq",
         "select r.seq::text, (extract(epoch from q.at) * 1000000)::bigint::text, replace(q.request_id::text, '-', ''),
                 q.actor_id::text, q.source, encode(q.salt, 'hex'), q.payload, q.status, r.action, r.kind,
                 replace(r.resource_id::text, '-', ''), encode(r.salt, 'hex'), r.payload, q.first_seq::text
            from audit_records r join audit_requests q on q.tree = r.tree and r.seq between q.first_seq and q.last_seq
-          where r.tree = 1 order by r.seq",
+          where r.tree = TREE order by r.seq",
     );
     let mut frontier = Frontier::default();
     let mut statements = String::new();
-    let rows = texts(p, sql);
+    let rows = texts(p, &sql.replace("TREE", &tree.to_string()));
     for row in &rows {
         let salted = |salt: &str, payload: &str| commit(&unhex(salt).try_into().expect("16 bytes"), payload);
         let bound = salted(&row[5], &row[6]);
         let digest = request_digest(row[3].parse().expect("a number"), &row[4], &bound);
         let header = Header {
-            tree: 1,
+            tree,
             seq: row[0].parse().expect("a number"),
             at: chrono::DateTime::from_timestamp_micros(row[1].parse().expect("microseconds")).expect("a time"),
             request_id: row[2].parse().expect("a UUID"),
@@ -127,8 +127,8 @@ fn mend(p: &Place, heads: bool) {
         frontier.append(leaf);
         writeln!(
             statements,
-            "update audit_records set leaf = {} where tree = 1 and seq = {};
-             update audit_requests set commitment = {}, digest = {} where tree = 1 and first_seq = {};",
+            "update audit_records set leaf = {} where tree = {tree} and seq = {};
+             update audit_requests set commitment = {}, digest = {} where tree = {tree} and first_seq = {};",
             literal(p, &leaf),
             row[0],
             literal(p, &bound),
@@ -140,10 +140,10 @@ fn mend(p: &Place, heads: bool) {
     if heads {
         let nodes = literal(p, &frontier.to_bytes());
         let pending = on(p, "", ", pending = SIZE").replace("SIZE", &rows.len().to_string());
-        let at = "(select at from audit_requests where tree = 1 order by first_seq desc limit 1)";
+        let at = format!("(select at from audit_requests where tree = {tree} order by first_seq desc limit 1)");
         writeln!(
             statements,
-            "update audit_heads set size = {}, frontier = {nodes}, at = {at}{pending} where tree = 1;",
+            "update audit_heads set size = {}, frontier = {nodes}, at = {at}{pending} where tree = {tree};",
             rows.len()
         )
         .expect("memory");
@@ -181,7 +181,7 @@ const ATTACKS: &[Attack] = &[
         done: "as above, and every leaf is computed anew",
         run: |p| {
             same(p, EDIT);
-            mend(p, false);
+            mend(p, 1, false);
         },
     },
     Attack {
@@ -189,7 +189,7 @@ const ATTACKS: &[Attack] = &[
         done: "as above, and the head is computed anew: the trail agrees with itself",
         run: |p| {
             same(p, EDIT);
-            mend(p, true);
+            mend(p, 1, true);
         },
     },
     Attack {
@@ -210,7 +210,7 @@ const ATTACKS: &[Attack] = &[
                 p,
                 "delete from audit_records where tree = 1 and seq > 14; delete from audit_requests where tree = 1 and first_seq > 14",
             );
-            mend(p, true);
+            mend(p, 1, true);
         },
     },
     Attack {
@@ -235,7 +235,7 @@ const ATTACKS: &[Attack] = &[
         done: "as above, and leaf and head are computed anew",
         run: |p| {
             sql(p, &BACKDATED.replace("DAY", "86400000000"), &BACKDATED.replace("DAY", "interval '1 day'"));
-            mend(p, true);
+            mend(p, 1, true);
         },
     },
     Attack {
@@ -246,7 +246,7 @@ const ATTACKS: &[Attack] = &[
                 p,
                 "update audit_records set payload = replace(payload, 'Pune', 'Nagpur') where tree = 1; delete from audit_checkpoints",
             );
-            mend(p, true);
+            mend(p, 1, true);
         },
     },
     Attack {
@@ -399,7 +399,7 @@ const ATTACKS: &[Attack] = &[
                 "delete from audit_records where tree = 1 and seq > 14; delete from audit_requests where tree = 1 and first_seq > 14;
                  delete from audit_checkpoints",
             );
-            mend(p, true);
+            mend(p, 1, true);
         },
     },
     Attack {

@@ -13,12 +13,13 @@ use uuid::Uuid;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::{find_in, time};
 use crate::crud::session::Session;
-use crate::model::audit::{ACTIONS, CLOCK, KIND, SOURCES, Status, WORD};
+use crate::model::audit::{ACTIONS, Action, CLOCK, KIND, SOURCES, Status, WORD};
 use crate::model::problem::Problem;
 use crate::model::redact::{is_secret_name, typed};
 use crate::model::scalar::{Rules, shorten};
 use crate::model::value::rfc3339;
 use crate::model::{RESOURCES, resource, strict};
+use crate::store::lineage;
 use crate::store::outside::Outside;
 use crate::store::records::{self, Life};
 use crate::store::settings;
@@ -206,6 +207,9 @@ async fn about(
     has_values: bool,
 ) -> Result<Option<Uuid>> {
     let Some(desc) = resource(kind) else {
+        if kind == lineage::KIND && action == Action::BackupRestore.word() {
+            return Err(wrong("action", "can't be backup_restore: orgctl records that itself").into());
+        }
         if matches!(kind, KIND | CLOCK | "database") || kind == settings::NOUN {
             return Err(wrong("resource", &format!("can't be {kind}: orgctl records that itself")).into());
         }

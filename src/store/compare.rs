@@ -8,11 +8,11 @@ use std::io::{self, BufRead as _, BufReader, Seek as _, Write};
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::db::Db;
 use super::dump::{self, Shape};
+use super::hashed::Hashed;
 use super::lines;
 use super::migrate;
 use super::past::Past;
@@ -85,15 +85,17 @@ async fn tables(
     for shape in dump::shapes(migrate::latest(now.engine())?)? {
         let Some((shape, mode)) = asked(shape) else { continue };
         let file = room().context("can't keep rows for the comparison")?;
-        let mut counted = Counted { into: io::BufWriter::new(file), hash: Sha256::new() };
-        let rows = dump::write_table(then, &shape, &mut counted, &mut |n| told(&shape.name, n)).await?;
-        let digest = Digest32(counted.hash.finalize().into());
-        let mut file = counted.into.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let mut hashed = Hashed::new(io::BufWriter::new(file));
+        let rows = dump::write_table(then, &shape, &mut hashed, &mut |n| told(&shape.name, n)).await?;
+        let digest = hashed.digest();
+        let mut file = hashed.inner.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.rewind()?;
-        let mut merge = Merge::new(&shape, mode, BufReader::new(file));
+        let mut merge = Hashed::new(Merge::new(&shape, mode, BufReader::new(file)));
         dump::write_table(now, &shape, &mut merge, &mut |_| {}).await?;
+        let there = merge.digest();
+        let mut merge = merge.inner;
         merge.finish()?;
-        let digests = (mode != Mode::Present).then(|| (digest, Digest32(merge.hash.clone().finalize().into())));
+        let digests = (mode != Mode::Present).then(|| (digest, there));
         let mut compared = Compared {
             table: shape.name.clone(),
             rows,
@@ -178,24 +180,6 @@ async fn is_pruned(now: &mut Db, at: Option<DateTime<Utc>>) -> Result<bool> {
     Ok(oldest.is_some_and(|oldest| oldest >= at))
 }
 
-/// Writes on, and hashes.
-struct Counted<W> {
-    into: W,
-    hash: Sha256,
-}
-
-impl<W: Write> Write for Counted<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.into.write(bytes)?;
-        self.hash.update(&bytes[..n]);
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.into.flush()
-    }
-}
-
 /// A row that is not the same.
 #[derive(Debug)]
 struct Difference {
@@ -219,7 +203,6 @@ struct Merge<'a> {
     next: Option<Vec<u8>>,
     has_begun: bool,
     rest: Vec<u8>,
-    hash: Sha256,
     found: Vec<Difference>,
 }
 
@@ -228,18 +211,7 @@ impl<'a> Merge<'a> {
         let at = |name: &str| shape.columns.iter().position(|(c, _)| c == name);
         let key = shape.key.iter().filter_map(|name| at(name).map(|i| (i, shape.columns[i].1))).collect();
         let org = at("org_id").or_else(|| at("tree"));
-        Merge {
-            shape,
-            mode,
-            key,
-            org,
-            then,
-            next: None,
-            has_begun: false,
-            rest: Vec::new(),
-            hash: Sha256::new(),
-            found: Vec::new(),
-        }
+        Merge { shape, mode, key, org, then, next: None, has_begun: false, rest: Vec::new(), found: Vec::new() }
     }
 
     fn read(&mut self) -> io::Result<()> {
@@ -335,7 +307,6 @@ fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 impl Write for Merge<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.hash.update(bytes);
         for piece in bytes.split_inclusive(|b| *b == b'\n') {
             if self.rest.is_empty() && piece.ends_with(b"\n") {
                 self.line(piece)?;

@@ -18,6 +18,7 @@ pub mod credentials;
 pub mod db;
 pub mod deep;
 pub mod dump;
+pub mod hashed;
 pub mod health;
 pub mod held;
 pub mod hold;

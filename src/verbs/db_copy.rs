@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io::{BufReader, Read as _, Seek as _, Write};
+use std::io::{BufReader, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::audit::verify::counted;
-use super::backup::archive::{self, Digester};
+use super::backup::archive;
 use super::backup::restore::prove;
 use super::backup::scratch::Scratch;
 use crate::crud::gate::{self, Verb};
@@ -25,6 +25,7 @@ use crate::model::problem::{Problem, plain};
 use crate::model::scalar::Rules;
 use crate::store::db::Db;
 use crate::store::dump::{self, Shape};
+use crate::store::hashed::Hashed;
 use crate::store::location::Location;
 use crate::store::migrate::{self, State};
 use crate::store::rebuild;
@@ -89,7 +90,7 @@ impl Copy {
         dump::set_forms(tx.db).await?;
         for (shape, copied) in shapes.iter().zip(&all) {
             self.progress.part(&format!("comparing {}", shape.name), Some(copied.rows), "rows");
-            let mut there = Digester::new();
+            let mut there = Hashed::nothing();
             dump::write_table(tx.db, shape, &mut there, &mut |n| self.progress.set(n)).await?;
             if there.digest() != copied.digest {
                 let sentence = format!("the rows of {} are not those that were copied", shape.name);
@@ -112,11 +113,10 @@ impl Copy {
     async fn table(&self, into: &mut Db, source: &mut Source, shape: &Shape) -> Result<Copied> {
         let full = |e: std::io::Error| Problem::failed(format!("can't keep a table for the copy: {}", plain(&e)));
         self.progress.part(&shape.name, None, "rows");
-        let mut lines =
-            Lines { file: std::io::BufWriter::new(source.scratch.file().map_err(full)?), digest: Digester::new() };
+        let mut lines = Hashed::new(std::io::BufWriter::new(source.scratch.file().map_err(full)?));
         let rows = dump::write_table(&mut source.db, shape, &mut lines, &mut |n| self.progress.set(n)).await?;
-        let digest = lines.digest.digest();
-        let mut file = lines.file.into_inner().map_err(|e| full(e.into_error()))?;
+        let digest = lines.digest();
+        let mut file = lines.inner.into_inner().map_err(|e| full(e.into_error()))?;
         file.rewind().map_err(full)?;
         let mut reader = Blocks { file: BufReader::new(file), rest: Vec::new() };
         self.progress.part(&shape.name, Some(rows), "rows");
@@ -126,23 +126,6 @@ impl Copy {
             return Err(Problem::integrity(format!("{} has {rows} rows, and {loaded} were copied", shape.name)).into());
         }
         Ok(Copied { table: shape.name.clone(), rows, digest })
-    }
-}
-
-/// Writes lines, and hashes them.
-struct Lines {
-    file: std::io::BufWriter<File>,
-    digest: Digester,
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.file.write_all(bytes)?;
-        self.digest.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
     }
 }
 

@@ -10,7 +10,6 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::export::stretch_lines;
@@ -28,9 +27,10 @@ use crate::model::resource::Resource;
 use crate::model::scalar::{Noun, Rules};
 use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
 use crate::model::user::User;
-use crate::model::value::{hex, rfc3339};
+use crate::model::value::rfc3339;
 use crate::store::audit::{Asked, size, verify};
 use crate::store::corrections;
+use crate::store::hashed::Hashed;
 use crate::store::records::{self, Life};
 use crate::store::retention::{self, Span, count};
 use crate::store::system_log::Level;
@@ -69,24 +69,6 @@ impl Verb for Strip {
     }
 }
 
-/// Writes to two places: the file, and the hash of what is in it.
-struct Hashed<W> {
-    into: W,
-    hash: Sha256,
-}
-
-impl<W: Write> Write for Hashed<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.into.write(bytes)?;
-        self.hash.update(&bytes[..n]);
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.into.flush()
-    }
-}
-
 /// Moves payloads older than a day to a compressed export, which is read back and proven before anything is taken out.
 pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
@@ -121,8 +103,7 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     gate::foresee(s, org).await?;
     let (whole, file) = Whole::create(std::path::Path::new(&path)).map_err(failed)?;
-    let mut out =
-        GzEncoder::new(Hashed { into: io::BufWriter::new(file), hash: Sha256::new() }, Compression::default());
+    let mut out = GzEncoder::new(Hashed::new(io::BufWriter::new(file)), Compression::default());
     let progress = s.ui.progress();
     progress.part("writing", u64::try_from(last.saturating_sub(first)).ok(), "records");
     let mut lines = 0;
@@ -134,8 +115,9 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     .await;
     progress.finish();
     written?;
-    let Hashed { into, hash } = out.finish().map_err(failed)?;
-    let mut file = into.into_inner().map_err(|e| failed(e.into_error()))?;
+    let written = out.finish().map_err(failed)?;
+    let checksum = written.digest();
+    let mut file = written.inner.into_inner().map_err(|e| failed(e.into_error()))?;
     file.sync_all().map_err(failed)?;
     // What will be relied on is what can be read back.
     io::Seek::rewind(&mut file).map_err(failed)?;
@@ -150,7 +132,7 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let place = fs::canonicalize(&path).map_or(path.clone(), |p| p.display().to_string());
     let mut details = Map::new();
     details.insert("file".into(), place.into());
-    details.insert("sha256".into(), hex(&hash.finalize()).into());
+    details.insert("sha256".into(), checksum.to_string().into());
     details.insert("before".into(), rfc3339(before).into());
     let told = json!({ "records": n, "file": details["file"], "sha256": details["sha256"] });
     let strip = Strip { org, action: Action::Archive, subject: Uuid::nil(), records: stripped, requests, details };

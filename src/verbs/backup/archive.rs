@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use nix::fcntl::{Flock, FlockArg};
-use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use zstd::stream::read::Decoder;
 use zstd::stream::write::Encoder;
@@ -16,6 +15,7 @@ use zstd::stream::write::Encoder;
 use crate::model::backup::{Digest32, FORMAT, Manifest, Member, signed_text};
 use crate::model::note::{Note, SignerKey, Verifier};
 use crate::model::problem::{Problem, plain};
+use crate::store::hashed::Hashed;
 
 /// Names of the members that are no data.
 const README: &str = "README.txt";
@@ -134,45 +134,6 @@ pub fn running(folder: &Path) -> Vec<(uuid::Uuid, PathBuf)> {
     found
 }
 
-/// Counts and hashes what goes through.
-struct Hashed<T> {
-    inner: T,
-    hash: Sha256,
-    size: u64,
-}
-
-impl<T> Hashed<T> {
-    fn new(inner: T) -> Hashed<T> {
-        Hashed { inner, hash: Sha256::new(), size: 0 }
-    }
-
-    fn digest(&self) -> Digest32 {
-        Digest32(self.hash.clone().finalize().into())
-    }
-}
-
-impl<W: Write> Write for Hashed<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.inner.write(bytes)?;
-        self.hash.update(&bytes[..n]);
-        self.size += n as u64;
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(into)?;
-        self.hash.update(&into[..n]);
-        self.size += n as u64;
-        Ok(n)
-    }
-}
-
 /// An archive being written, under a name that no one takes for a whole one.
 pub struct Writer {
     builder: tar::Builder<File>,
@@ -225,12 +186,12 @@ impl Write for MemberWriter<'_> {
 
 impl MemberWriter<'_> {
     pub fn finish(self) -> io::Result<Member> {
-        let (content_size, content_sha256) = (self.content.size, self.content.digest());
+        let (content_size, content_sha256) = (self.content.size(), self.content.digest());
         let sealed = match self.content.inner.finish()? {
             Into::Clear(sealed) => sealed,
             Into::Age(stream) => stream.finish()?,
         };
-        let (size, sha256) = (sealed.size, sealed.digest());
+        let (size, sha256) = (sealed.size(), sealed.digest());
         sealed.inner.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?;
         let content_sha256 = (!self.is_encrypted).then_some(content_sha256);
         Ok(Member { name: self.name, size, sha256, content_size, content_sha256 })
@@ -629,7 +590,7 @@ pub struct MemberReader {
     /// What stood behind the heading in its block.
     first: Vec<u8>,
     /// Of the lines behind the heading, where somebody asks for it.
-    lines: Option<Sha256>,
+    lines: Option<Hashed<io::Sink>>,
     rest: Vec<u8>,
     has_ended: bool,
 }
@@ -649,7 +610,7 @@ impl MemberReader {
             return Ok(false);
         }
         if let Some(lines) = &mut self.lines {
-            lines.update(&block);
+            lines.write_all(block).map_err(|e| self.wrong(&plain(&e)))?;
         }
         Ok(true)
     }
@@ -729,35 +690,10 @@ impl MemberReader {
 
     /// Reads all lines behind the heading; their SHA-256.
     pub fn lines_digest(&mut self) -> Result<Digest32> {
-        self.lines = Some(Sha256::new());
+        self.lines = Some(Hashed::nothing());
         let mut block = Vec::new();
         while self.next(&mut block)? {}
-        Ok(Digest32(self.lines.take().unwrap_or_default().finalize().into()))
-    }
-}
-
-/// Hashes what is written to it.
-pub struct Digester(Sha256);
-
-impl Digester {
-    #[allow(clippy::new_without_default)] // nothing is a default digest
-    pub fn new() -> Digester {
-        Digester(Sha256::new())
-    }
-
-    pub fn digest(&self) -> Digest32 {
-        Digest32(self.0.clone().finalize().into())
-    }
-}
-
-impl Write for Digester {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        Ok(self.lines.take().unwrap_or_else(Hashed::nothing).digest())
     }
 }
 

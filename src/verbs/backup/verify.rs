@@ -25,6 +25,7 @@ use crate::store::checkpoints::installation;
 use crate::store::compare::{self, Compared};
 use crate::store::db::Db;
 use crate::store::dump;
+use crate::store::hashed::Hashed;
 use crate::store::location::Location;
 use crate::store::migrate;
 use crate::store::rebuild;
@@ -372,7 +373,7 @@ pub async fn compare(db: &mut Db, source: &Source<'_>) -> Result<Vec<Json>> {
         reader.heading(&shape.name)?;
         let lines = reader.lines_digest()?;
         if is_same_schema {
-            let mut there = archive::Digester::new();
+            let mut there = Hashed::nothing();
             dump::write_table(db, &shape, &mut there, &mut |n| source.progress.set(n)).await?;
             if there.digest() != lines {
                 let sentence = format!("the rows of {} are not those of the archive", shape.name);

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{BufReader, Read as _, Seek as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::audit::verify::counted;
-use super::backup::archive;
+use super::backup::place::Place;
 use super::backup::restore::prove;
 use super::backup::scratch::Scratch;
 use crate::crud::gate::{self, Verb};
@@ -27,7 +27,7 @@ use crate::store::db::Db;
 use crate::store::dump::{self, Shape};
 use crate::store::hashed::Hashed;
 use crate::store::location::Location;
-use crate::store::migrate::{self, State};
+use crate::store::migrate;
 use crate::store::rebuild;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
@@ -163,7 +163,7 @@ pub async fn copy(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let done = copy_from(s, m, &from).await;
     // What is to be said of it is recorded where it was copied from.
     s.close().await;
-    (s.location, s.opening.create) = (from, false);
+    s.location = from;
     done
 }
 
@@ -175,9 +175,8 @@ async fn copy_from(s: &mut Session<'_>, m: &ArgMatches, from: &Location) -> Resu
     }
     s.db().await?;
     let mut db = s.take_db().context("the connection is in use")?;
-    s.opening.create = true;
-    s.location = to.clone();
-    require_empty(s, &to).await?;
+    let place = Place::take(s, to, "to").await?;
+    let to = place.location.clone();
     // Beside the place, where there is room for all of it anyway.
     let beside = match &to {
         Location::Sqlite(path) => path.parent().filter(|p| p.is_dir()).map(|p| Location::Sqlite(p.to_owned())),
@@ -190,10 +189,7 @@ async fn copy_from(s: &mut Session<'_>, m: &ArgMatches, from: &Location) -> Resu
     let heads: Vec<HeadEntry> = heads.iter().map(head).collect();
     let progress = s.ui.progress();
     let verb = Copy { source: RefCell::new(Some(Source { db, scratch, heads })), progress: progress.clone() };
-    let done = match &to {
-        Location::Sqlite(path) => into_file(s, &verb, path).await,
-        Location::Postgres(_) => gate::write_unchecked(s, &verb).await,
-    };
+    let done = place.fill(s, &verb).await;
     progress.finish();
     // Only now may others write to it again: what they write is not in the copy.
     if let Some(mut source) = verb.source.take() {
@@ -241,73 +237,4 @@ fn is_same(from: &Location, to: &Location) -> bool {
         }
         (a, b) => a.engine() == b.engine() && a.shown() == b.shown(),
     }
-}
-
-/// Refuses a database that holds anything.
-async fn require_empty(s: &mut Session<'_>, to: &Location) -> Result<()> {
-    let shown = to.shown();
-    if let Location::Sqlite(path) = to {
-        for end in ["-wal", "-journal"] {
-            let beside = PathBuf::from(format!("{}{end}", path.display()));
-            if !path.exists() && fs::metadata(&beside).is_ok_and(|m| m.len() > 0) {
-                let sentence = format!("{} is there, of a database that is not; nothing was changed", beside.display());
-                return Err(Problem::conflict(sentence)
-                    .hint("move it away: it may hold the last that was written")
-                    .into());
-            }
-        }
-        if !path.exists() {
-            return Ok(());
-        }
-    }
-    let db = s.unchecked_db().await?;
-    match migrate::state(db).await? {
-        State::Empty => migrate::require_utf8(db).await?,
-        State::At(_) => {
-            return Err(Problem::conflict(format!("{shown} holds an orgctl database already; nothing was changed"))
-                .hint("name an empty one with --to")
-                .into());
-        }
-        State::Foreign => {
-            return Err(Problem::conflict(format!("{shown} holds tables that orgctl did not make")).into());
-        }
-    }
-    if to.engine() == crate::store::location::Engine::Sqlite {
-        s.close().await;
-    }
-    Ok(())
-}
-
-/// Fills a file of its own beside the place, and moves it there once it is proven.
-async fn into_file(s: &mut Session<'_>, verb: &Copy, path: &Path) -> Result<Vec<Copied>> {
-    let failed = |e: std::io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    archive::make_folder(folder)?;
-    archive::remove_partial(folder);
-    let is_there = path.exists();
-    let scratch = archive::scratch(folder)?;
-    s.location = Location::Sqlite(scratch.path().to_owned());
-    let filled = async {
-        rebuild::loosen(s.unchecked_db().await?).await?;
-        let copied = gate::write_unchecked(s, verb).await?;
-        // Committed in a file that nobody knows yet: a signal may still be heard.
-        s.committing.set(false);
-        rebuild::settle(s.unchecked_db().await?).await?;
-        anyhow::Ok(copied)
-    }
-    .await;
-    s.close().await;
-    s.location = Location::Sqlite(path.to_owned());
-    let copied = filled?;
-    if s.dry_run {
-        return Ok(copied);
-    }
-    File::open(scratch.path()).and_then(|f| f.sync_all()).map_err(failed)?;
-    match is_there {
-        true => scratch.persist(path).map_err(failed)?,
-        false => scratch.persist_noclobber(path).map_err(failed)?,
-    }
-    s.committing.set(true);
-    let _ = File::open(folder).and_then(|f| f.sync_all());
-    Ok(copied)
 }

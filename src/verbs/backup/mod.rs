@@ -7,6 +7,7 @@ pub mod create;
 pub mod diff;
 pub mod drill;
 pub mod hold;
+pub mod place;
 pub mod restore;
 pub mod retention;
 pub mod scratch;

@@ -1,14 +1,11 @@
 //! Bringing a backup back.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::ArgMatches;
-use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
@@ -16,13 +13,14 @@ use super::archive::{Archive, Identities};
 use super::catalogue::short;
 use super::choice::{self, Loss};
 use super::create::kind_word;
+use super::place::Place;
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{BackupType, Manifest};
 use crate::model::note::Verifier;
 use crate::model::org::SYSTEM;
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::Problem;
 use crate::model::scalar::Rules;
 use crate::model::value::rfc3339;
 use crate::model::verify::Expected;
@@ -31,7 +29,7 @@ use crate::store::db::Db;
 use crate::store::dump::{self, Shape};
 use crate::store::lineage::skipped;
 use crate::store::location::Location;
-use crate::store::migrate::{self, State};
+use crate::store::migrate;
 use crate::store::rebuild;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
@@ -201,16 +199,15 @@ impl Verb for Restore {
 pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     // Whatever comes of it is recorded where the command began, and not in what was to be made.
-    let home = (s.location.clone(), s.opening.create);
+    let home = s.location.clone();
     let done = restore_into(s, m).await;
     s.close().await;
-    (s.location, s.opening.create) = home;
+    s.location = home;
     done
 }
 
 async fn restore_into(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let into = Location::parse(m.get_one::<String>("into").map_or("", String::as_str))?;
-    let into = followed(into);
     let installation = match s.db().await {
         Ok(db) => Some(choice::live(db).await?.installation),
         // Where the database is lost, or not made yet, there is none to ask.
@@ -236,14 +233,9 @@ async fn restore_into(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     told.insert("lost".into(), loss.as_ref().map(Loss::json).unwrap_or_default());
     let progress = s.ui.progress();
     let verb = Restore { archive: archive.path.clone(), identities, told, keys, progress: progress.clone() };
-    let done = match into.clone() {
-        Location::Sqlite(path) => restore_file(s, &verb, &archive, &path).await,
-        Location::Postgres(_) => {
-            s.location = into.clone();
-            require_empty(s).await?;
-            gate::write_unchecked(s, &verb).await
-        }
-    };
+    let place = Place::take(s, into, "into").await?;
+    let into = place.location.clone();
+    let done = place.fill(s, &verb).await;
     progress.finish();
     tell(s, &archive, &into, &verb.told, done?, loss)
 }
@@ -294,115 +286,4 @@ fn tell(
 /// To a millisecond.
 fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
-}
-
-/// Where a link leads: the file is put there, and the link stays.
-fn followed(into: Location) -> Location {
-    let Location::Sqlite(path) = into else { return into };
-    let Ok(target) = fs::read_link(&path) else { return Location::Sqlite(path) };
-    Location::Sqlite(fs::canonicalize(&path).unwrap_or_else(|_| path.with_file_name(target)))
-}
-
-/// Refuses a database that holds anything.
-async fn require_empty(s: &mut Session<'_>) -> Result<()> {
-    let at = s.location.shown();
-    let db = s.unchecked_db().await?;
-    match migrate::state(db).await? {
-        State::Empty => migrate::require_utf8(db).await,
-        State::At(_) => Err(Problem::conflict(format!("{at} holds an orgctl database already; nothing was changed"))
-            .hint("name an empty place with --into")
-            .into()),
-        State::Foreign => Err(Problem::conflict(format!("{at} holds tables that orgctl did not make")).into()),
-    }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// What was left of another database would be taken for a part of the new one.
-fn require_no_journal(path: &Path) -> Result<()> {
-    for end in ["-wal", "-journal"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        if fs::metadata(&name).is_ok_and(|m| m.len() > 0) {
-            let name = Path::new(&name).display();
-            return Err(Problem::conflict(format!("{name} is there, of a database that is not; nothing was changed"))
-                .hint("move it away: it may hold the last of what that database was told")
-                .into());
-        }
-    }
-    Ok(())
-}
-
-/// An empty file that is there already, held so that nobody else fills it too.
-fn hold_empty(path: &Path) -> Result<Flock<fs::File>> {
-    let failed = |e: std::io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
-    let taken = || {
-        Problem::conflict(format!("another command fills {} just now; nothing was changed", path.display()))
-            .hint("look at what it did, and name another place with --into")
-    };
-    let file = fs::OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
-    let held = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| taken())?;
-    let (mine, there) = (held.metadata().map_err(failed)?, fs::metadata(path).map_err(failed)?);
-    match (mine.dev(), mine.ino()) == (there.dev(), there.ino()) {
-        true => Ok(held),
-        false => Err(taken().into()),
-    }
-}
-
-/// Loads into a file of its own beside the place, and moves it there once it is proven.
-async fn restore_file(s: &mut Session<'_>, verb: &Restore, archive: &Archive, path: &Path) -> Result<Restored> {
-    let failed = |e: std::io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
-    let held = if path.exists() { Some(hold_empty(path)?) } else { None };
-    match held.is_some() {
-        true => {
-            s.location = Location::Sqlite(path.to_owned());
-            require_empty(s).await?;
-            s.close().await;
-        }
-        false => require_no_journal(path)?,
-    }
-    if s.dry_run {
-        return read_all(archive, verb);
-    }
-    let folder = folder_of(path);
-    super::archive::make_folder(folder)?;
-    super::archive::remove_partial(folder);
-    let scratch = super::archive::scratch(folder)?;
-    s.opening.create = true;
-    s.location = Location::Sqlite(scratch.path().to_owned());
-    let done = fill_scratch(s, verb).await?;
-    s.location = Location::Sqlite(path.to_owned());
-    fs::File::open(scratch.path()).and_then(|f| f.sync_all()).map_err(failed)?;
-    match held.is_some() {
-        true => scratch.persist(path).map_err(failed)?,
-        false => scratch.persist_noclobber(path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                Problem::conflict(format!("{} was made by another command meanwhile; it stays", path.display()))
-                    .hint("name another place with --into")
-            }
-            _ => failed(e),
-        })?,
-    }
-    let _ = fs::File::open(folder).and_then(|f| f.sync_all());
-    Ok(done)
-}
-
-/// Fills the file that the session is at.
-pub async fn fill_scratch(s: &mut Session<'_>, verb: &Restore) -> Result<Restored> {
-    rebuild::loosen(s.unchecked_db().await?).await?;
-    let done = gate::write_unchecked(s, verb).await;
-    if done.is_ok() {
-        rebuild::settle(s.unchecked_db().await?).await?;
-    }
-    s.close().await;
-    done
-}
-
-/// What can be tried without making a file: everything is read, decrypted, and held against its checksums.
-fn read_all(archive: &Archive, verb: &Restore) -> Result<Restored> {
-    let began = Instant::now();
-    super::verify::checksums(archive, &Identities::read(&verb.identities)?, true, &verb.progress)?;
-    Ok(Restored { rows: archive.manifest.rows(), loading: Duration::ZERO, verifying: began.elapsed() })
 }

@@ -296,12 +296,7 @@ async fn look_into(
 }
 
 /// Reads everything and holds it against its checksums; decrypts and decompresses it too, where it can.
-pub fn checksums(
-    archive: &Archive,
-    identities: &Identities,
-    is_readable: bool,
-    progress: &Progress,
-) -> Result<Vec<Json>> {
+fn checksums(archive: &Archive, identities: &Identities, is_readable: bool, progress: &Progress) -> Result<Vec<Json>> {
     let mut block = Vec::new();
     let mut tables = Vec::new();
     for table in &archive.manifest.tables {

@@ -70,3 +70,30 @@ fn latest_is_of_this_database_and_of_no_other() {
         assert!(said.err.contains("2 installations"), "{}", said.err);
     });
 }
+
+/// Whatever verb asks, a word means the same backup.
+#[test]
+fn every_verb_takes_the_same_backup_by_the_same_word() {
+    both_with_acme(|p| {
+        // None of them lies in the folder that is looked into first.
+        let far = p.path("far").display().to_string();
+        let made = p.json(&format!("backup create --to {far}"));
+        let id = made["id"].as_str().expect("an id").to_owned();
+        for word in ["latest", &id, &id[28..], made["file"].as_str().expect("a file")] {
+            assert_eq!(p.json(&format!("backup show {word}"))["id"], id, "{word}");
+            assert_eq!(p.json(&format!("backup verify {word} --quick"))["id"], id, "{word}");
+            assert_eq!(p.json(&format!("backup hold {word} --until 2027-01-01"))["id"], id, "{word}");
+            let other = Place::new(Engine::Sqlite);
+            assert_eq!(p.json(&format!("backup restore {word} --into {}", other.url))["id"], id, "{word}");
+        }
+        // A folder may be named from where one stands, and so may a file.
+        for line in ["backup hold latest --until 2027-02-01 --from far", "backup verify latest --from far --quick"] {
+            let said = p.spawn(line).output().expect("orgctl runs");
+            assert!(said.status.success(), "{line}: {}", String::from_utf8_lossy(&said.stderr));
+        }
+        for verb in ["show", "verify", "restore --into sqlite:///nowhere.db"] {
+            let said = p.run(&format!("backup {verb} nothing-like-it"));
+            assert_eq!(said.code, 3, "{verb}: {}", said.err);
+        }
+    });
+}

@@ -1,8 +1,6 @@
 //! Going on after a restore: the archive that was restored is held against the trail, and a signed statement names what was
 //! left. The record of a restore alone excuses nothing, for whoever can write the database can write it.
 
-use std::path::Path;
-
 use anyhow::Result;
 use clap::ArgMatches;
 
@@ -17,16 +15,12 @@ use crate::store::audit::Signed;
 use crate::store::checkpoints::installation;
 use crate::store::lineage::{self, Stated};
 use crate::store::{records, trail};
-use crate::verbs::backup::archive::Archive;
 use crate::verbs::backup::catalogue::find;
 use crate::verbs::backup::restore::trust;
 
 /// What is to be stated of a restore, if the archive and the trail agree in it.
 pub async fn wanted(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<Lineage> {
-    let archive = match Path::new(word).is_file() {
-        true => Archive::open(Path::new(word))?,
-        false => find(s, m, word).await?,
-    };
+    let archive = find(s, m, word).await?;
     trust(s, m, &archive)?;
     let here = installation(s.db().await?).await?;
     let manifest = &archive.manifest;

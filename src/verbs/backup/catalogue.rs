@@ -1,13 +1,16 @@
 //! Which backups there are: in the database, and beside the archives, where a lost database still finds them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
+use uuid::Uuid;
 
 use super::archive::{Archive, PREFIX};
 use crate::crud::gate::{self, Verb};
@@ -17,7 +20,7 @@ use crate::model::audit::Action;
 use crate::model::backup::{BackupStatus, Entry, Manifest};
 use crate::model::org::SYSTEM;
 use crate::model::problem::{Problem, plain};
-use crate::model::scalar::Rules;
+use crate::model::scalar::{Rules, shorten};
 use crate::model::value::{Kind, rfc3339};
 use crate::store::backups;
 use crate::store::checkpoints::installation;
@@ -98,32 +101,44 @@ pub fn entry_of(manifest: &Manifest, path: &Path, host: &str) -> Entry {
     }
 }
 
+/// The files of a folder that are archives by their names; a folder that is not there has none.
+pub fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
+    let is_archive = |path: &PathBuf| {
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        name.starts_with(PREFIX) && name.ends_with(".tar")
+    };
+    match fs::read_dir(folder) {
+        Ok(files) => {
+            let mut paths: Vec<PathBuf> = files.flatten().map(|f| f.path()).filter(is_archive).collect();
+            paths.sort();
+            Ok(paths)
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(Problem::failed(format!("can't read {}: {}", folder.display(), plain(&e))).into()),
+    }
+}
+
 /// The archives in a folder, the newest first. What can't be read is told as failed.
 pub fn in_folder(s: &Session<'_>, folder: &Path) -> Result<Vec<Entry>> {
-    let mut found = Vec::new();
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(found),
-        Err(e) => return Err(Problem::failed(format!("can't read {}: {}", folder.display(), plain(&e))).into()),
-    };
-    for file in entries.flatten() {
-        let path = file.path();
-        if !file.file_name().to_string_lossy().starts_with(PREFIX) || path.extension().is_none_or(|e| e != "tar") {
-            continue;
-        }
-        found.extend(read_beside(s, &path));
-    }
+    let mut found: Vec<Entry> = archives(folder)?.iter().filter_map(|path| read_beside(s, path)).collect();
     found.sort_by_key(|e| std::cmp::Reverse((e.started_at, e.id)));
     Ok(found)
 }
 
+/// What the file beside an archive tells.
+pub fn told_beside(archive: &Path) -> Option<Entry> {
+    let text = limited::read(&beside(archive), limited::SMALL).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
 /// What an archive says of itself, and the file beside it says more.
 pub fn read_beside(s: &Session<'_>, path: &Path) -> Option<Entry> {
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let of_archive = Archive::open(path).map(|a| entry_of(&a.manifest, path, &s.origin.host));
-    let text = limited::read(&beside(path), limited::SMALL).ok();
-    let told = text.and_then(|text| serde_json::from_str::<Entry>(&text).ok());
-    match (of_archive, told) {
+    match (of_archive, told_beside(path)) {
         (Ok(is), Some(told)) if told.id == is.id => Some(Entry {
+            // A manifest that was damaged since may name another.
+            installation: if told.installation.is_nil() { is.installation } else { told.installation },
             status: told.status,
             checksum: told.checksum,
             finished_at: told.finished_at,
@@ -144,40 +159,34 @@ pub fn read_beside(s: &Session<'_>, path: &Path) -> Option<Entry> {
     }
 }
 
-/// The archive that a word means: a file, `latest`, or the id of a backup or its end.
-pub async fn find(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<Archive> {
+/// Where the archive lies that a word means: a file, `latest`, or the id of a backup or its end.
+pub async fn locate(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<PathBuf> {
     if word.contains('/') || Path::new(word).is_file() {
-        return Archive::open(Path::new(word));
+        return Ok(word.into());
     }
-    let folder = folder(s, m, "from")?;
-    let all = in_folder(s, &folder)?;
-    let found = match word {
-        "latest" => all.iter().find(|e| e.is_whole()),
-        word => {
-            let text = word.to_lowercase();
-            let hits: Vec<&Entry> =
-                all.iter().filter(|e| e.id.to_string().ends_with(&text) && text.len() >= 4).collect();
-            if let [_, _, ..] = hits.as_slice() {
-                return Err(Problem::conflict(format!("several backups end in {text}"))
-                    .hint("give the whole id, as 'orgctl backup list -o json' shows it")
-                    .into());
-            }
-            hits.first().copied()
-        }
-    };
-    match found.and_then(|e| e.location.as_ref()) {
-        Some(path) => Archive::open(Path::new(path)),
+    let known = Known::reachable(s, m).await?;
+    let entry = known.pick(word)?;
+    match entry.location.as_ref().filter(|_| entry.host == s.origin.host) {
+        Some(path) => Ok(path.into()),
         None => {
-            let what = if word == "latest" { "no whole backup".to_owned() } else { format!("no backup '{word}'") };
-            Err(Problem::not_found(format!("there is {what} in {}", folder.display()))
+            let what = match &entry.location {
+                Some(_) => format!("lies on {}", entry.host),
+                None => "never came to be".to_owned(),
+            };
+            Err(Problem::not_found(format!("the archive of the backup {} {what}", short(entry.id)))
                 .hint("'orgctl backup list' shows all; --from names another folder")
                 .into())
         }
     }
 }
 
+/// The archive that a word means, as [`locate`] takes it.
+pub async fn find(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<Archive> {
+    Archive::open(&locate(s, m, word).await?)
+}
+
 /// The last digits of an id: by them archives are named and told apart.
-pub fn short(id: uuid::Uuid) -> String {
+pub fn short(id: Uuid) -> String {
     let text = id.simple().to_string();
     text[text.len() - 8..].to_owned()
 }
@@ -189,57 +198,79 @@ pub struct Known {
     /// The database could be asked. Without it what lies beside the archives is all there is.
     pub has_database: bool,
     /// Whose database it is.
-    pub installation: Option<uuid::Uuid>,
+    pub installation: Option<Uuid>,
+    /// This machine.
+    host: String,
+    /// Where archives were looked for.
+    folder: PathBuf,
 }
 
 impl Known {
     /// As [`Known::load`], of one folder.
     pub async fn in_place(s: &mut Session<'_>, folder: &Path) -> Result<Known> {
-        let all = in_folder(s, folder)?;
-        Known::joined(s, all, folder, true).await
+        let asked = ask(s).await.ok();
+        Known::joined(s, folder, asked, true)
     }
 
     /// Joins what is beside the archives and what the database tells. With `--from` a lost database is no error.
     pub async fn load(s: &mut Session<'_>, m: &ArgMatches) -> Result<Known> {
-        let is_named = m.get_one::<String>("from").is_some();
-        let folder = folder(s, m, "from")?;
-        let all = in_folder(s, &folder)?;
-        Known::joined(s, all, &folder, is_named).await
+        let asked = ask(s).await;
+        let is_named = is_folder_named(m);
+        let asked = if is_named { asked.ok() } else { Some(asked?) };
+        Known::joined(s, &folder(s, m, "from")?, asked, is_named)
     }
 
-    async fn joined(s: &mut Session<'_>, mut all: Vec<Entry>, folder: &Path, is_named: bool) -> Result<Known> {
-        let asked = match s.db().await {
-            Ok(db) => Some((installation(db).await?, backups::all(db).await?)),
-            Err(_) if is_named => None,
-            Err(e) => return Err(e),
-        };
+    /// As [`Known::load`], where a lost database is never an error: what it could tell lies beside the archives.
+    pub async fn reachable(s: &mut Session<'_>, m: &ArgMatches) -> Result<Known> {
+        let asked = ask(s).await.ok();
+        Known::joined(s, &folder(s, m, "from")?, asked, is_folder_named(m))
+    }
+
+    fn joined(s: &Session<'_>, folder: &Path, asked: Option<(Uuid, Vec<Entry>)>, is_folder_all: bool) -> Result<Known> {
+        let mut all = in_folder(s, folder)?;
         all.extend(archives_being_made(s, folder));
         let own = asked.as_ref().map(|(installation, _)| *installation);
         for entry in asked.into_iter().flat_map(|(_, rows)| rows) {
             if let Some(there) = all.iter_mut().find(|e| e.id == entry.id) {
                 join(there, &entry);
-            } else if !is_named {
+            } else if !is_folder_all {
                 all.push(elsewhere(s, entry));
             }
         }
         all.sort_by_key(|e| std::cmp::Reverse((e.started_at, e.id)));
-        Ok(Known { entries: all, has_database: own.is_some(), installation: own })
+        let (host, folder) = (s.origin.host.clone(), folder.to_owned());
+        Ok(Known { entries: all, has_database: own.is_some(), installation: own, host, folder })
     }
 
-    /// The backup that a word means, as [`find`] takes it.
+    /// The newest backup on this machine that everything can be restored from, and that is not later than a time.
+    pub fn newest(&self, not_later: Option<DateTime<Utc>>) -> Result<&Entry> {
+        let here = || self.entries.iter().filter(|e| e.is_whole() && e.host == self.host && self.is_own(e));
+        if self.installation.is_none() {
+            of_one_installation(here(), &self.folder)?;
+        }
+        here().find(|e| not_later.is_none_or(|at| e.started_at <= at)).ok_or_else(|| {
+            let of = if self.installation.is_some() { " of this database" } else { "" };
+            let when = not_later.map(|at| format!(" from {} or before", rfc3339(at))).unwrap_or_default();
+            Problem::not_found(format!("there is no whole backup{of}{when} in {}", self.folder.display()))
+                .hint("'orgctl backup list' shows all; --from names another folder")
+                .into()
+        })
+    }
+
+    /// The backup that a word means: a file, `latest`, or the id of a backup or its end.
     pub fn pick(&self, word: &str) -> Result<Entry> {
-        let there = std::fs::canonicalize(word).unwrap_or_else(|_| word.into());
+        if word == "latest" {
+            return self.newest(None).cloned();
+        }
         let text = word.to_lowercase();
-        let hits: Vec<&Entry> = match word {
-            "latest" => self.entries.iter().filter(|e| e.is_whole() && self.is_own(e)).take(1).collect(),
-            word if word.contains('/') => {
-                self.entries.iter().filter(|e| e.location.as_ref().is_some_and(|l| Path::new(l) == there)).collect()
-            }
-            _ => self.entries.iter().filter(|e| e.id.to_string().ends_with(&text) && text.len() >= 4).collect(),
+        let there = fs::canonicalize(word).ok();
+        let is_meant = |e: &&Entry| match &there {
+            Some(path) => e.location.as_ref().is_some_and(|l| Path::new(l) == path),
+            None => text.len() >= 4 && e.id.to_string().ends_with(&text),
         };
-        match hits.as_slice() {
+        match self.entries.iter().filter(is_meant).collect::<Vec<_>>().as_slice() {
             [one] => Ok((*one).clone()),
-            [] => Err(Problem::not_found(format!("there is no backup '{}'", crate::model::scalar::shorten(word)))
+            [] => Err(Problem::not_found(format!("there is no backup '{}'", shorten(word)))
                 .hint("'orgctl backup list' shows all; --from names another folder")
                 .into()),
             _ => Err(Problem::conflict(format!("several backups end in {text}"))
@@ -254,8 +285,36 @@ impl Known {
     }
 }
 
+/// Whose the database is, and what it tells of backups.
+async fn ask(s: &mut Session<'_>) -> Result<(Uuid, Vec<Entry>)> {
+    let db = s.db().await?;
+    Ok((installation(db).await?, backups::all(db).await?))
+}
+
+fn is_folder_named(m: &ArgMatches) -> bool {
+    m.try_get_one::<String>("from").ok().flatten().is_some()
+}
+
+/// Refuses to take the newest of several databases' backups for the one that is meant.
+fn of_one_installation<'a>(all: impl Iterator<Item = &'a Entry>, folder: &Path) -> Result<()> {
+    let mut newest: BTreeMap<Uuid, &Entry> = BTreeMap::new();
+    for entry in all {
+        newest.entry(entry.installation).or_insert(entry);
+    }
+    if newest.len() < 2 {
+        return Ok(());
+    }
+    let told: Vec<String> = newest
+        .values()
+        .map(|e| format!("{} (newest backup: {} of {})", e.installation, short(e.id), rfc3339(e.started_at)))
+        .collect();
+    Err(Problem::conflict(format!("{} holds backups of {} installations", folder.display(), newest.len()))
+        .hint(format!("name the backup that is meant by its file or its id; the installations are {}", told.join(", ")))
+        .into())
+}
+
 /// What is known of a backup that is not whole, or never came to be.
-pub fn unfinished(s: &Session<'_>, id: uuid::Uuid, status: BackupStatus, at: chrono::DateTime<chrono::Utc>) -> Entry {
+pub fn unfinished(s: &Session<'_>, id: Uuid, status: BackupStatus, at: DateTime<Utc>) -> Entry {
     let manifest = Manifest { id, created_at: at, ..Manifest::empty() };
     Entry {
         status,
@@ -268,11 +327,11 @@ pub fn unfinished(s: &Session<'_>, id: uuid::Uuid, status: BackupStatus, at: chr
 }
 
 fn archives_being_made(s: &Session<'_>, folder: &Path) -> Vec<Entry> {
-    let began = |id: &uuid::Uuid| {
+    let began = |id: &Uuid| {
         let (seconds, nanos) = id.get_timestamp()?.to_unix();
-        chrono::DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+        DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
     };
-    let entry = |(id, path): (uuid::Uuid, PathBuf)| Entry {
+    let entry = |(id, path): (Uuid, PathBuf)| Entry {
         kind: crate::model::backup::BackupType::Full,
         location: Some(path.display().to_string()),
         size: fs::metadata(&path).ok().map(|m| m.len()),
@@ -305,12 +364,6 @@ fn elsewhere(s: &Session<'_>, row: Entry) -> Entry {
         _ if row.is_whole() => Entry { status: BackupStatus::Missing, ..row },
         _ => row,
     }
-}
-
-/// How long the file beside an archive says that it is held.
-pub fn read_held(archive: &Path) -> Option<chrono::DateTime<chrono::Utc>> {
-    let text = limited::read(&beside(archive), limited::SMALL).ok()?;
-    serde_json::from_str::<Entry>(&text).ok()?.hold_until
 }
 
 /// Tells both catalogues, and the trail: whichever there is. Where the database takes no writes, that is said.
@@ -387,6 +440,6 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 }
 
 /// How an instant is written in the name of a file.
-pub fn stamp(at: chrono::DateTime<chrono::Utc>) -> String {
+pub fn stamp(at: DateTime<Utc>) -> String {
     rfc3339(at)[..19].replace(['-', ':'], "") + "Z"
 }

@@ -8,37 +8,25 @@ use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 use serde_json::json;
 
-use super::archive::{Archive, PREFIX};
-use super::catalogue::{folder, short};
-use super::verify::{Plan, known, prove_one};
+use super::catalogue::{archives, folder, read_beside, short};
+use super::verify::{Plan, prove_one};
 use crate::crud::gate;
 use crate::crud::session::Session;
 use crate::model::backup::BackupType;
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::Problem;
 use crate::model::value::rfc3339;
 use crate::ui::format::report;
 use crate::ui::text::size;
 
 /// The newest archive of everything in a folder; one that can't be read is as new as its file.
 fn newest(s: &Session<'_>, folder: &Path) -> Result<PathBuf> {
-    let failed = |e: std::io::Error| Problem::failed(format!("can't read {}: {}", folder.display(), plain(&e)));
     let mut found: Option<(DateTime<Utc>, PathBuf)> = None;
-    let files = match fs::read_dir(folder) {
-        Ok(files) => files.flatten().collect(),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(e) => return Err(failed(e).into()),
-    };
-    for file in files {
-        let (path, name) = (file.path(), file.file_name().to_string_lossy().into_owned());
-        if !name.starts_with(PREFIX) || !name.ends_with(".tar") {
-            continue;
-        }
-        let manifest = Archive::open(&path).ok().map(|a| a.manifest);
-        let told = known(s, &path, manifest.as_ref());
+    for path in archives(folder)? {
+        let told = read_beside(s, &path);
         if told.as_ref().is_some_and(|e| e.kind != BackupType::Full) {
             continue;
         }
-        let of_file = || file.metadata().and_then(|m| m.modified()).map_or(DateTime::UNIX_EPOCH, DateTime::from);
+        let of_file = || fs::metadata(&path).and_then(|m| m.modified()).map_or(DateTime::UNIX_EPOCH, DateTime::from);
         let at = told.map_or_else(of_file, |e| e.started_at);
         if found.as_ref().is_none_or(|(newest, _)| at > *newest) {
             found = Some((at, path));

@@ -208,12 +208,7 @@ pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 
 async fn restore_into(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let into = Location::parse(m.get_one::<String>("into").map_or("", String::as_str))?;
-    let installation = match s.db().await {
-        Ok(db) => Some(choice::live(db).await?.installation),
-        // Where the database is lost, or not made yet, there is none to ask.
-        Err(_) => None,
-    };
-    let archive = choice::choose(s, m, installation).await?;
+    let archive = choice::choose(s, m).await?;
     s.close().await;
     let is_signed = trust(s, m, &archive)?;
     require_readable(&archive.manifest)?;

@@ -11,7 +11,7 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
-use super::catalogue::{Known, beside, read_held, short, unwritable};
+use super::catalogue::{Known, beside, short, told_beside, unwritable};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
@@ -65,7 +65,7 @@ impl Verb for Remove {
 
 /// Refuses to remove what is held, by whichever catalogue says so.
 fn refuse_held(entry: &Entry, row: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<()> {
-    let there = entry.location.as_ref().and_then(|l| read_held(Path::new(l)));
+    let there = entry.location.as_ref().and_then(|l| told_beside(Path::new(l))?.hold_until);
     let until = entry.hold_until.max(row).max(there);
     match until.filter(|until| *until > now) {
         None => Ok(()),

@@ -1,19 +1,16 @@
 //! How it stands with the backups: on one page, and in an exit code.
 
-use std::path::Path;
-
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 
-use super::catalogue::{folder, in_folder, read_beside, short};
+use super::catalogue::{Known, folder, short};
 use crate::crud::gate;
 use crate::crud::input::time;
 use crate::crud::session::Session;
 use crate::model::backup::{BackupStatus, BackupType, Entry};
 use crate::model::problem::Problem;
 use crate::model::value::{Kind, Value, rfc3339};
-use crate::store::backups;
 use crate::ui::format::{Head, record};
 use crate::ui::text::{relative, size};
 
@@ -90,36 +87,13 @@ impl State {
     }
 }
 
-/// Every backup that is known: of the folder, and where none was named of the catalogue in the database too.
+/// Every backup of this database that is known.
 pub async fn all(s: &mut Session<'_>, m: &ArgMatches) -> Result<Vec<Entry>> {
-    let mut all = in_folder(s, &folder(s, m, "from")?)?;
-    if m.try_get_one::<String>("from").ok().flatten().is_some() {
-        return Ok(all);
+    let known = Known::reachable(s, m).await?;
+    if !known.has_database && m.try_get_one::<String>("from").ok().flatten().is_none() {
+        s.ui.warn("the catalogue in the database can't be read; this is what lies in the folder");
     }
-    let told = match s.db().await {
-        Ok(db) => backups::all(db).await,
-        Err(e) => Err(e),
-    };
-    match told {
-        Ok(told) => {
-            for entry in told.into_iter().filter(|e| e.location.is_some()) {
-                if all.iter().any(|e| e.id == entry.id) {
-                    continue;
-                }
-                let location = entry.location.clone().unwrap_or_default();
-                let path = Path::new(&location);
-                match entry.host == s.origin.host {
-                    // Another machine may have looked at it, and told beside it.
-                    true => all.extend(read_beside(s, path).filter(|e| e.id == entry.id)),
-                    false => all.push(entry),
-                }
-            }
-        }
-        Err(e) => {
-            s.ui.warn(&format!("the catalogue in the database can't be read ({e}); this is what lies in the folder"))
-        }
-    }
-    Ok(all)
+    Ok(known.entries.iter().filter(|e| known.is_own(e)).cloned().collect())
 }
 
 /// Where backups are looked for, as it is told.

@@ -9,15 +9,15 @@ use clap::ArgMatches;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
-use super::archive::{self, Archive, Identities};
-use super::catalogue::{Enter, beside, entry_of, find, folder, short, write_beside};
+use super::archive::{Archive, Identities};
+use super::catalogue::{Enter, archives, folder, locate, read_beside, short, write_beside};
 use super::restore::{Source, load, prove, require_readable, shapes_of, trust};
 use super::scratch::Scratch;
 use crate::crud::gate;
 use crate::crud::session::Session;
 use crate::model::backup::{BackupStatus, BackupType, Digest32, Entry, Manifest};
 use crate::model::note::Verifier;
-use crate::model::problem::{Kind as Broken, Problem, plain};
+use crate::model::problem::{Kind as Broken, Problem};
 use crate::model::value::rfc3339;
 use crate::store::audit::frontier_at;
 use crate::store::backups;
@@ -30,7 +30,6 @@ use crate::store::location::Location;
 use crate::store::migrate;
 use crate::store::rebuild;
 use crate::ui::format::report;
-use crate::ui::limited;
 use crate::ui::progress::Progress;
 use crate::verbs::audit::keys::verifiers;
 use crate::verbs::audit::verify::counted;
@@ -131,10 +130,7 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         return all(s, m, &plan).await;
     }
     let word = m.get_one::<String>("backup").cloned().unwrap_or_else(|| "latest".to_owned());
-    let path = match word.contains('/') || Path::new(&word).is_file() {
-        true => PathBuf::from(word),
-        false => find(s, m, &word).await?.path,
-    };
+    let path = locate(s, m, &word).await?;
     let proof = prove_one(s, m, &plan, &path).await?;
     report(&mut s.ui, &proof.json())?;
     if let Some(fault) = proof.fault {
@@ -148,19 +144,8 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 /// Proves every archive in the folder; one that does not hold keeps no other from being looked at.
 async fn all(s: &mut Session<'_>, m: &ArgMatches, plan: &Plan) -> Result<()> {
     let folder = folder(s, m, "from")?;
-    let failed = |e: std::io::Error| Problem::failed(format!("can't read {}: {}", folder.display(), plain(&e)));
-    let is_archive = |p: &PathBuf| {
-        let name = p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        name.starts_with(archive::PREFIX) && name.ends_with(".tar")
-    };
-    let mut paths: Vec<PathBuf> = match fs::read_dir(&folder) {
-        Ok(files) => files.flatten().map(|f| f.path()).filter(is_archive).collect(),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(e) => return Err(failed(e).into()),
-    };
-    paths.sort();
     let mut proofs = Vec::new();
-    for path in paths {
+    for path in archives(&folder)? {
         let proof = prove_one(s, m, plan, &path).await?;
         match proof.fault.is_some() {
             true => s.ui.warn(&proof.words()),
@@ -427,15 +412,6 @@ async fn with_live(
     compare::compare(then, now, (at, &sizes), &|| scratch.file(), &mut |_, n| progress.set(n)).await
 }
 
-/// What is known of an archive: beside it, or from itself.
-pub fn known(s: &Session<'_>, path: &Path, manifest: Option<&Manifest>) -> Option<Entry> {
-    let text = limited::read(&beside(path), limited::SMALL).ok();
-    let told = text.and_then(|text| serde_json::from_str::<Entry>(&text).ok());
-    let told = told.filter(|e| manifest.is_none_or(|m| m.id == e.id));
-    let whole = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    told.or_else(|| manifest.map(|m| entry_of(m, &whole, &s.origin.host)))
-}
-
 /// Marks what came of it, beside the archive and in the catalogue of the database that it is of.
 async fn mark(
     s: &mut Session<'_>,
@@ -444,7 +420,7 @@ async fn mark(
     is_restored: bool,
     fault: Option<&Problem>,
 ) -> Result<()> {
-    let Some(mut entry) = known(s, path, manifest) else { return Ok(()) };
+    let Some(mut entry) = read_beside(s, path) else { return Ok(()) };
     let now = s.clock.micros();
     entry.checked_at = Some(now);
     match fault {

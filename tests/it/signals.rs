@@ -312,6 +312,8 @@ fn a_signal_is_heard_while_a_file_that_is_named_has_nothing_to_give() {
         p.run("audit keygen").ok();
         p.run("audit checkpoint").ok();
         p.run("backup create").ok();
+        p.run("branch create --code NEW --name New").ok();
+        let signed = int(p, "select count(*) from audit_checkpoints");
         pipe(p, "silent");
         for line in [
             "audit verify --checkpoint silent",
@@ -319,6 +321,9 @@ fn a_signal_is_heard_while_a_file_that_is_named_has_nothing_to_give() {
             "audit verify --file silent",
             "audit check-proof silent --key silent",
             "audit checkpoint --signing-key silent",
+            // Nobody reads what would be signed: nothing is.
+            "audit checkpoint --append silent",
+            "audit checkpoint --out silent",
             "backup verify latest --identity silent",
             "backup restore latest --key silent --into sqlite://other.db",
         ] {
@@ -329,6 +334,7 @@ fn a_signal_is_heard_while_a_file_that_is_named_has_nothing_to_give() {
             let said = ends(child);
             assert_eq!(said.code, 143, "{line}: {}", said.err);
         }
+        assert_eq!(int(p, "select count(*) from audit_checkpoints"), signed);
         // A pipe is no archive, and is not waited for.
         assert_eq!(p.run(&format!("backup verify {}", p.path("silent").display())).code, 2);
     });

@@ -1,6 +1,6 @@
 //! Checkpoints: signed statements of how large each trail is and which root it has.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -17,12 +17,12 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::whole::Whole;
 use crate::model::audit::checkpoint_leaf;
-use crate::model::lineage::Logs;
+use crate::model::lineage::{Lineage, Logs};
 use crate::model::note::{Checkpoint, Note, SignerKey, Verifier};
 use crate::model::org::SYSTEM;
 use crate::model::problem::{Kind, Problem, plain};
 use crate::model::scalar::Rules;
-use crate::store::audit::{Asked, Proven, Signed, size, verify};
+use crate::store::audit::{Asked, Proven, Signed, Verified, size, verify};
 use crate::store::checkpoints::{self, LOG, Stored};
 use crate::store::lineage::{Stated, logs};
 use crate::store::system_log::Level;
@@ -96,78 +96,16 @@ const TRIES: u32 = 5;
 pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let key = signer(s, m)?;
-    let only = s.org().await?;
-    let total = size(s.db().await?, only).await?;
-    let progress = s.ui.progress();
-    progress.part("verifying", Some(total), "records");
-    let mut keys = verifiers(s, m)?;
-    if !keys.contains(&key.verifier()) {
-        keys.push(key.verifier());
-    }
-    let signed = signed_before(s, m, &keys, only).await?;
+    let pipe = open_pipe(s, m)?;
     let after = match m.get_one::<String>("after-restore").cloned() {
         Some(word) => Some(lineage::wanted(s, m, &word).await?),
         None => None,
     };
-    let asked = Asked {
-        only,
-        since_checkpoint: after.is_none(),
-        keys,
-        known: after.as_ref().map(lineage::known).unwrap_or_default(),
-        signed,
-        after: after.clone(),
-        ..Asked::default()
-    };
-    let verified = verify(s.db().await?, &asked, &mut |n| progress.set(n)).await;
-    progress.finish();
-    let verified = verified?;
-    if !verified.findings.is_empty() {
-        return Err(refuse(s, &verified.findings, "no checkpoint is made of an audit trail that does not hold").await?);
-    }
+    let verified = prove_before(s, m, &key, after.as_ref()).await?;
     if after.is_none() {
         lineage::warn_of_open(s).await?;
     }
-    let mut tries = 0;
-    let mut statement = None;
-    let made = loop {
-        let stated = match &after {
-            Some(after) => Some(lineage::stated(s, &key, after, &verified.beyond).await?),
-            None => None,
-        };
-        let logs = match &after {
-            Some(after) => after.logs.clone(),
-            None => logs(s.db().await?).await?,
-        };
-        // Behind another restore that is still to be told nothing is signed yet.
-        let rows = match lineage::is_last(s, after.as_ref()).await? {
-            true => grown(s, &key, &logs, &verified.trees).await?,
-            false => Vec::new(),
-        };
-        let made = rows.len();
-        if made == 0 && stated.is_none() {
-            break 0;
-        }
-        let mut signed: Vec<String> = stated.iter().map(|stated| stated.note.clone()).collect();
-        statement = signed.first().cloned();
-        signed.extend(rows.iter().map(|row| row.note.clone()));
-        if let Some(of_log) = rows.last().and_then(|row| row.log_note.clone()) {
-            // Of one log the last is kept.
-            signed.retain(|note| Some(note) != statement.as_ref());
-            signed.push(of_log);
-        }
-        tries += 1;
-        match gate::write(s, &MakeCheckpoints { rows, stated }).await {
-            // Two from cron at once: the second goes on from the first.
-            Err(e) if tries < TRIES && e.downcast_ref::<Problem>().is_some_and(|p| p.kind == Kind::Conflict) => {
-                continue;
-            }
-            other => other?,
-        }
-        if !s.dry_run {
-            remember(s, m, &signed);
-        }
-        break made;
-    };
+    let (made, statement) = sign(s, m, &key, after.as_ref(), &verified).await?;
     if s.dry_run {
         s.ui.status(&format!("dry run: {made} checkpoints would be made; nothing was signed for others to see"));
         return Ok(());
@@ -182,9 +120,10 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         notes.extend(checkpoints::of(s.db().await?, *tree, None).await?.map(|c| c.note));
     }
     let is_json = is_for_programs(&s.ui);
+    let is_to_file = ["out", "append"].iter().any(|flag| m.get_one::<String>(flag).is_some());
     report(&mut s.ui, &json!({ "made": made, "notes": notes }))?;
-    if !is_json || ["out", "append"].iter().any(|flag| m.get_one::<String>(flag).is_some()) {
-        hand_out(s, m, &notes)?;
+    if !is_json || is_to_file {
+        hand_out(s, m, &notes, pipe)?;
     }
     match made {
         0 if after.is_some() => {}
@@ -194,10 +133,100 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if after.is_some() {
         lineage::tell_stated(s, &verified.lost).await?;
     }
-    if m.get_one::<String>("out").is_none() && m.get_one::<String>("append").is_none() {
+    if !is_to_file {
         s.ui.status("keep it where who can write the database can't: --append FILE");
     }
     Ok(())
+}
+
+/// What is no ordinary file and notes are to go to: it may let one wait, so it is opened before anything is signed.
+fn open_pipe(s: &Session<'_>, m: &ArgMatches) -> Result<Option<File>> {
+    let path = ["out", "append"].iter().find_map(|flag| m.get_one::<String>(flag)).filter(|p| *p != "-");
+    let Some(path) = path.filter(|p| !s.dry_run && fs::metadata(p).is_ok_and(|m| !m.is_file())) else {
+        return Ok(None);
+    };
+    let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));
+    Ok(Some(waiting::open_to_write(Path::new(path)).map_err(failed)?))
+}
+
+/// Proves the trail as far as it is new, or behind a restore all of it: nothing is signed of one that does not hold.
+async fn prove_before(
+    s: &mut Session<'_>,
+    m: &ArgMatches,
+    key: &SignerKey,
+    after: Option<&Lineage>,
+) -> Result<Verified> {
+    let only = s.org().await?;
+    let mut keys = verifiers(s, m)?;
+    if !keys.contains(&key.verifier()) {
+        keys.push(key.verifier());
+    }
+    let asked = Asked {
+        only,
+        since_checkpoint: after.is_none(),
+        signed: signed_before(s, m, &keys, only).await?,
+        keys,
+        known: after.map(lineage::known).unwrap_or_default(),
+        after: after.cloned(),
+        ..Asked::default()
+    };
+    let total = size(s.db().await?, only).await?;
+    let progress = s.ui.progress();
+    progress.part("verifying", Some(total), "records");
+    let verified = verify(s.db().await?, &asked, &mut |n| progress.set(n)).await;
+    progress.finish();
+    let verified = verified?;
+    if !verified.findings.is_empty() {
+        return Err(refuse(s, &verified.findings, "no checkpoint is made of an audit trail that does not hold").await?);
+    }
+    Ok(verified)
+}
+
+/// Signs what has grown and, behind a restore, the statement of it; how many checkpoints, and the statement.
+async fn sign(
+    s: &mut Session<'_>,
+    m: &ArgMatches,
+    key: &SignerKey,
+    after: Option<&Lineage>,
+    verified: &Verified,
+) -> Result<(usize, Option<String>)> {
+    let mut tries = 0;
+    loop {
+        let stated = match after {
+            Some(after) => Some(lineage::stated(s, key, after, &verified.beyond).await?),
+            None => None,
+        };
+        let logs = match after {
+            Some(after) => after.logs.clone(),
+            None => logs(s.db().await?).await?,
+        };
+        // Behind another restore that is still to be told nothing is signed yet.
+        let rows = match lineage::is_last(s, after).await? {
+            true => grown(s, key, &logs, &verified.trees).await?,
+            false => Vec::new(),
+        };
+        let made = rows.len();
+        if made == 0 && stated.is_none() {
+            return Ok((0, None));
+        }
+        let statement = stated.as_ref().map(|stated| stated.note.clone());
+        let of_log = rows.last().and_then(|row| row.log_note.clone());
+        // Of one log the last is kept.
+        let mut signed: Vec<String> = statement.iter().filter(|_| of_log.is_none()).cloned().collect();
+        signed.extend(rows.iter().map(|row| row.note.clone()).chain(of_log));
+        tries += 1;
+        match gate::write(s, &MakeCheckpoints { rows, stated }).await {
+            // Two from cron at once: the second goes on from the first.
+            Err(e) if tries < TRIES && e.downcast_ref::<Problem>().is_some_and(|p| p.kind == Kind::Conflict) => {
+                continue;
+            }
+            other => other?,
+        }
+        if !s.dry_run {
+            remember(s, m, &signed);
+        }
+        return Ok((made, statement));
+    }
 }
 
 /// What was signed before and is kept apart from the database: in the file that is appended to, and beside the signing
@@ -231,48 +260,50 @@ pub fn remembered(key: &Path) -> PathBuf {
 /// Keeps what was signed last of each log beside the signing key. Other installations' stay.
 fn remember(s: &mut Session<'_>, m: &ArgMatches, signed: &[String]) {
     let Ok(path) = signing_path(s, m).map(|p| remembered(&p)) else { return };
-    let origin = |note: &str| note.lines().next().unwrap_or_default().to_owned();
-    let kept = Note::parse_all(&limited::read(&path, limited::LARGE).unwrap_or_default()).unwrap_or_default();
-    let mut notes: Vec<String> = kept.iter().map(Note::to_string).collect();
-    notes.retain(|n| signed.iter().all(|new| origin(new) != origin(n)));
-    notes.extend(signed.iter().cloned());
-    let write = || -> std::io::Result<()> {
-        let (whole, mut file) = Whole::create(&path)?;
-        file.write_all(notes.join("\n").as_bytes())?;
-        whole.finish()
-    };
-    if let Err(e) = write() {
-        s.ui.warn(&format!("what was signed could not be kept in {}: {}", path.display(), plain(&e)));
+    if let Err(e) = keep_beside(&path, signed) {
+        s.ui.warn(&format!("what was signed could not be kept in {}: {e}", path.display()));
     }
 }
 
-/// To the file that is asked for, behind what is in it unless it is in it already, or to standard output.
-fn hand_out(s: &mut Session<'_>, m: &ArgMatches, notes: &[String]) -> Result<()> {
-    if let Some(path) = m.get_one::<String>("append") {
-        let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));
-        // What is no ordinary file is written to alone.
-        let (mut file, text) = match fs::metadata(path).is_ok_and(|m| !m.is_file()) {
-            true => (waiting::open_to_write(Path::new(path)).map_err(failed)?, String::new()),
-            false => {
-                let mut options = OpenOptions::new();
-                let mut file = options.read(true).append(true).create(true).mode(0o600).open(path).map_err(failed)?;
-                let text = limited::text(&mut file, limited::LARGE).map_err(failed)?;
-                (file, text)
-            }
-        };
-        let new: Vec<&str> = notes.iter().filter(|n| !text.contains(n.as_str())).map(String::as_str).collect();
-        if new.is_empty() {
-            return Ok(());
-        }
-        let text = format!("{}{}", if text.is_empty() { "" } else { "\n" }, new.join("\n"));
-        file.write_all(text.as_bytes()).map_err(failed)?;
-        match file.sync_all() {
-            // Pipes and terminals have no disk.
-            Err(e) if e.raw_os_error() != Some(nix::errno::Errno::EINVAL as i32) => return Err(failed(e).into()),
-            _ => return Ok(()),
-        }
+/// What can't be read stays as it is: it may hold what others have signed.
+fn keep_beside(path: &Path, signed: &[String]) -> Result<()> {
+    let kept = match limited::read(path, limited::LARGE) {
+        Ok(text) if text.trim().is_empty() => Vec::new(),
+        Ok(text) => Note::parse_all(&text)?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(Problem::failed(plain(&e)).into()),
+    };
+    let origin = |note: &str| note.lines().next().unwrap_or_default().to_owned();
+    let mut notes: Vec<String> = kept.iter().map(Note::to_string).collect();
+    notes.retain(|n| signed.iter().all(|new| origin(new) != origin(n)));
+    notes.extend(signed.iter().cloned());
+    let failed = |e: std::io::Error| Problem::failed(plain(&e));
+    let (whole, mut file) = Whole::create(path).map_err(failed)?;
+    file.write_all(notes.join("\n").as_bytes()).map_err(failed)?;
+    Ok(whole.finish().map_err(failed)?)
+}
+
+/// To what was opened for it; else to the file that is asked for, behind what is in it unless it is in it already, or to
+/// standard output.
+fn hand_out(s: &mut Session<'_>, m: &ArgMatches, notes: &[String], pipe: Option<File>) -> Result<()> {
+    let append = m.get_one::<String>("append");
+    let path = append.or_else(|| m.get_one::<String>("out")).cloned().unwrap_or_default();
+    let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));
+    if let Some(mut file) = pipe {
+        return Ok(file.write_all(notes.join("\n").as_bytes()).map_err(failed)?);
     }
-    to_file_or_stdout(s, m, &notes.join("\n"))
+    if append.is_none() {
+        return to_file_or_stdout(s, m, &notes.join("\n"));
+    }
+    let mut options = OpenOptions::new();
+    let mut file = options.read(true).append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
+    let text = limited::text(&mut file, limited::LARGE).map_err(failed)?;
+    let new: Vec<&str> = notes.iter().filter(|n| !text.contains(n.as_str())).map(String::as_str).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let text = format!("{}{}", if text.is_empty() { "" } else { "\n" }, new.join("\n"));
+    Ok(file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?)
 }
 
 /// Writes a text to the file that `--out` names, whole or not at all, or to standard output.

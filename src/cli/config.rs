@@ -138,6 +138,9 @@ fn default_database(env: &Env) -> Option<String> {
     xdg(env, "XDG_DATA_HOME", ".local/share").map(|p| sqlite_url(&p.join("orgctl/orgctl.db")))
 }
 
+/// The origin of what stands on the command line.
+const FLAG: &str = "flag";
+
 impl Config {
     pub fn resolve(env: &Env, matches: &ArgMatches) -> Result<Config, Problem> {
         let path = path(env);
@@ -156,7 +159,7 @@ impl Config {
             let variable = s.variable();
             let from_env = env.get(&variable).filter(|v| !v.is_empty());
             let (value, origin) = match (from_flag, from_env, file.get(&s.key())) {
-                (Some(v), _, _) => (Some(v), "flag".to_owned()),
+                (Some(v), _, _) => (Some(v), FLAG.to_owned()),
                 (None, Some(v), _) => (Some(v.clone()), format!("environment ({variable})")),
                 (None, None, Some(v)) => (Some(v.clone()), format!("file ({})", shown(path.as_ref()))),
                 (None, None, None) => (default(s.name, env), "default".to_owned()),
@@ -168,6 +171,11 @@ impl Config {
 
     pub fn get(&self, name: &str) -> Option<&str> {
         self.settings.iter().find(|s| s.name == name).and_then(|s| s.value.as_deref())
+    }
+
+    /// Whether it stands on the command line.
+    pub fn is_typed(&self, name: &str) -> bool {
+        self.settings.iter().any(|s| s.name == name && s.origin == FLAG)
     }
 
     pub fn is_given(&self, name: &str) -> bool {
@@ -281,11 +289,15 @@ fn read(path: &std::path::Path, must_exist: bool) -> Result<BTreeMap<String, Str
     Ok(values)
 }
 
+/// What `tests/run` tells the tests of this program.
+const OF_THE_TESTS: &[&str] =
+    &["ORGCTL_TEST_PG", "ORGCTL_TEST_PG_BIN", "ORGCTL_TEST_PG_CERT", "ORGCTL_TEST_PG_SOCKET", "ORGCTL_TEST_PG_SSL"];
+
 /// A mistyped variable would be passed over in silence.
 fn unknown_variables(env: &Env) -> Result<(), Problem> {
     let mut known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
     known.extend(["ORGCTL_CONFIG", SIGNING_KEY, VERIFIER_KEY].map(str::to_owned));
-    for (name, value) in env.iter().filter(|(n, _)| n.starts_with("ORGCTL_") && !n.starts_with("ORGCTL_TEST_")) {
+    for (name, value) in env.iter().filter(|(n, _)| n.starts_with("ORGCTL_") && !OF_THE_TESTS.contains(&n.as_str())) {
         // What stands for bytes that could not be read.
         if value.contains(char::REPLACEMENT_CHARACTER) {
             return Err(Problem::usage(format!("the variable {name} is not UTF-8 text")));

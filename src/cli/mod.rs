@@ -430,6 +430,7 @@ fn plain_style(words: &[String], env: &Env) -> Style {
     Style {
         format: if json { Format::Json } else { Format::Table },
         format_given: json,
+        format_typed: json,
         color: false,
         quiet: false,
         verbose: false,
@@ -448,6 +449,7 @@ fn style(config: &Config, env: &Env, io: &Io) -> Result<Style, Problem> {
     Ok(Style {
         format: format.unwrap_or(if io.stdout_is_terminal { Format::Table } else { Format::Tsv }),
         format_given: format.is_some(),
+        format_typed: config.is_typed("output"),
         color: config.color(env, io.stdout_is_terminal)?,
         quiet: config.flag("quiet")?,
         verbose: config.flag("verbose")?,

@@ -67,6 +67,16 @@ const WITHOUT_COLUMNS: Verbs = &[
     ("config", &["path"]),
 ];
 
+/// What tells what it did, and has no rows or keys to give.
+const WITHOUT_ROWS: Verbs = &[
+    ("", &["init"]),
+    ("*", &["delete", "purge", "exists", "import"]),
+    ("user", &["assign-branch", "unassign-branch"]),
+    ("audit", &["append", "archive", "erase", "correct-clock", "log prune"]),
+    ("backup", &["create", "restore", "verify", "drill", "hold", "release", "forget"]),
+    ("db", &["migrate", "rollback", "reset", "repair", "copy"]),
+];
+
 /// What writes outside the database, and has no steps to tell.
 const WITHOUT_DRY_RUN: Verbs = &[("", &["demo"]), ("audit", &["prove"])];
 
@@ -98,6 +108,13 @@ pub fn check(noun: &str, verb: &str, leaf: &ArgMatches) -> Result<(), Problem> {
     }
     if is_given("columns") && is_among(WITHOUT_COLUMNS, noun, verb) {
         return refuse("columns", "it prints no columns to choose from");
+    }
+    let format = leaf.get_one::<String>("output").filter(|_| is_given("output"));
+    if let Some(format) = format.filter(|f| matches!(f.as_str(), "csv" | "tsv" | "key"))
+        && is_among(WITHOUT_ROWS, noun, verb)
+    {
+        let sentence = format!("'{}' gives no rows: there is nothing that -o {format} could print", command.trim());
+        return Err(Problem::usage(sentence).hint("-o json tells a program what was done"));
     }
     if is_given("dry-run") && is_among(WITHOUT_DRY_RUN, noun, verb) {
         return refuse("dry-run", "what it does is not undone");

@@ -26,7 +26,7 @@ use crate::store::records::{self, Column, Life};
 use crate::store::search::Wanted;
 use crate::store::sql::Row;
 use crate::store::tx::Tx;
-use crate::ui::format::{self, Format, Head, Listing, whole_record};
+use crate::ui::format::{self, Format, Head, Listing, of_export, whole_record};
 use crate::ui::plan::Part;
 
 /// Rows on a terminal where nothing else is asked for.
@@ -496,7 +496,8 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         s.ui.warn("the export holds password hashes: whoever has it can try passwords at leisure");
     }
     past::look_through(s, &mut query).await?;
-    let format = if s.ui.style.format_given { s.ui.style.format } else { Format::Csv };
+    let file = m.get_one::<String>("file");
+    let format = of_export(&s.ui, file, Format::Csv);
     let mut listing = Listing::in_format(format, heads(&query.columns), key_index(desc, &query.columns));
     if m.get_flag("safe-for-spreadsheets") {
         if format != Format::Csv {
@@ -506,7 +507,6 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         }
         listing = listing.safe_for_spreadsheets();
     }
-    let file = m.get_one::<String>("file");
     // Before the first row is out.
     let org = query.org.unwrap_or(SYSTEM);
     let mut exported = Exported::new(desc.noun, org, format, file, with_hashes);

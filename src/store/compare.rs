@@ -95,7 +95,7 @@ async fn tables(
         let there = merge.digest();
         let mut merge = merge.inner;
         merge.finish()?;
-        let digests = (mode != Mode::Present).then(|| (digest, there));
+        let digests = (mode != Mode::Present).then_some((digest, there));
         let mut compared = Compared {
             table: shape.name.clone(),
             rows,

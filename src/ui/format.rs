@@ -315,6 +315,13 @@ pub fn report(ui: &mut Ui, report: &Json) -> Result<()> {
     Ok(())
 }
 
+/// The format of what is handed out. To a file it is the one on the command line, and not what the environment asks of
+/// everything that is printed.
+pub fn of_export(ui: &Ui, file: Option<&String>, default: Format) -> Format {
+    let is_obeyed = ui.style.format_typed || (ui.style.format_given && file.is_none_or(|f| f == "-"));
+    if is_obeyed { ui.style.format } else { default }
+}
+
 /// Whether a format was asked for that tells a program what was done.
 pub fn is_for_programs(ui: &Ui) -> bool {
     ui.style.format_given && matches!(ui.style.format, Format::Json | Format::Ndjson | Format::Yaml)

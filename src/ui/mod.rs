@@ -47,6 +47,8 @@ pub struct Style {
     pub format: Format,
     /// Whether a format was asked for: then a change prints what it changed.
     pub format_given: bool,
+    /// It stands on the command line: a variable speaks to all commands, and not of what goes to a file.
+    pub format_typed: bool,
     pub color: bool,
     pub quiet: bool,
     pub verbose: bool,

@@ -566,8 +566,8 @@ pub async fn dossier(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
     let record = find(s, DESC, &key, Life::Any).await?;
-    if s.ui.style.format_given && !matches!(s.ui.style.format, Format::Json) {
-        return Err(Problem::usage("a dossier is JSON").hint("leave out the other format").into());
+    if s.ui.style.format_typed && !matches!(s.ui.style.format, Format::Json) {
+        return Err(Problem::usage("a dossier is JSON").hint("leave out the other format, or say -o json").into());
     }
     let told = Exported::new(DESC.noun, record.meta.org_id, Format::Json, None, false);
     gate::write(s, &Exported { id: Some(record.meta.id), ..told }).await?;

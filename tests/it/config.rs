@@ -167,3 +167,42 @@ fn a_password_is_never_shown() {
         assert!(!said.out.contains("s3cret"), "{url}: {}", said.out);
     }
 }
+
+/// What the environment asks of all that is printed is not asked of a file, which has a format of its own.
+#[test]
+fn a_file_has_its_own_format_whatever_the_environment_asks() {
+    both_with_acme(|p| {
+        p.run("branch create --code B1 --name One").ok();
+        p.run("user create --user-code AAA222 --name 'Asha Rao' --email a@acme.example").ok();
+        let mut env = p.env.clone();
+        for format in ["table", "key", "tsv"] {
+            env.insert("ORGCTL_OUTPUT".into(), format.into());
+            let (csv, trail) = (p.path("b.csv"), p.path("t.jsonl"));
+            for file in [&csv, &trail] {
+                let _ = std::fs::remove_file(file);
+            }
+            p.run_with_env(&format!("branch export {}", csv.display()), &env, false).ok();
+            assert!(p.read("b.csv").starts_with("code,name,"), "{format}: {}", p.read("b.csv"));
+            p.run_with_env(&format!("audit export {} --org ACME", trail.display()), &env, false).ok();
+            p.run(&format!("audit verify --file {}", trail.display())).ok();
+            let dossier = p.run_with_env("user dossier AAA222", &env, false).ok();
+            assert!(serde_json::from_str::<serde_json::Value>(&dossier).is_ok(), "{format}: {dossier}");
+            // What stands on the command line is meant.
+            p.run_with_env(&format!("branch export {} -o json", csv.display()), &env, false).ok();
+            assert!(p.read("b.csv").starts_with('['), "{format}: {}", p.read("b.csv"));
+        }
+    });
+}
+
+#[test]
+fn a_mistyped_variable_of_the_tests_is_mistyped_too() {
+    both_with_acme(|p| {
+        let mut env = p.env.clone();
+        env.insert("ORGCTL_TEST_PG".into(), "postgres://localhost".into());
+        p.run_with_env("branch list", &env, false).ok();
+        env.insert("ORGCTL_TEST_DATABASE_URL".into(), "x".into());
+        let said = p.run_with_env("branch list", &env, false);
+        assert_eq!(said.code, 2, "{}", said.err);
+        assert!(said.err.contains("ORGCTL_TEST_DATABASE_URL"), "{}", said.err);
+    });
+}

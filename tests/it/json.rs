@@ -254,3 +254,30 @@ fn a_secret_that_nobody_saw_is_undone() {
         assert!(p.run("audit keygen").fails(4).contains("'orgctl audit pubkey' prints its public half"));
     });
 }
+
+/// Rows and keys are given, or refused before anything is done: no command answers with nothing.
+#[test]
+fn a_format_of_rows_is_obeyed_or_refused() {
+    for format in ["csv", "key"] {
+        let p = Place::new(Engine::Sqlite);
+        p.write("more.csv", "code,name\nNEW1,New\n");
+        p.write("orgs-there.csv", "code,name\nACME,Acme\n");
+        p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
+        let mut silent = Vec::new();
+        for (leaf, sample) in SAMPLES {
+            // What goes to a file is there; nothing is wrong, nobody is in the department, and nothing has changed.
+            let is_elsewhere = sample.contains("--out ") || sample.contains(" export %");
+            let is_empty = ["audit verify", "db check", "dept members", "backup diff"].contains(leaf);
+            let line = sample.replace('%', &p.dir.path().display().to_string());
+            let said = p.run(&format!("{line} -o {format}"));
+            if said.code == 2 {
+                assert!(said.err.contains("-o json"), "{line}: {}", said.err);
+                // It was refused before anything was done.
+                p.run(&line).ok();
+            } else if said.out.is_empty() && !is_elsewhere && !is_empty {
+                silent.push(format!("{line} -o {format}: {} {}", said.code, said.err));
+            }
+        }
+        assert!(silent.is_empty(), "{}", silent.join("\n"));
+    }
+}

@@ -302,6 +302,7 @@ fn asks_for_words() {
     let style = Style {
         format: Format::Table,
         format_given: false,
+        format_typed: false,
         color: false,
         quiet: false,
         verbose: false,

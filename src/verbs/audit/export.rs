@@ -21,7 +21,7 @@ use crate::store::db::Db;
 use crate::store::lineage::logs;
 use crate::store::records;
 use crate::store::trail::{Entry, Search, search, trees};
-use crate::ui::format::Format;
+use crate::ui::format::{Format, of_export};
 
 /// A tree and the stretch of it that is handed out.
 struct Stretch {
@@ -32,7 +32,7 @@ struct Stretch {
 
 pub async fn export(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let format = if s.ui.style.format_given { s.ui.style.format } else { Format::Ndjson };
+    let format = of_export(&s.ui, m.get_one::<String>("file"), Format::Ndjson);
     let asked = wanted(s, m).await?;
     let picks = asked != Search { tree: asked.tree, since: asked.since, until: asked.until, ..Search::default() };
     if format == Format::Ndjson && picks {

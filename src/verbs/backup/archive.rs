@@ -109,9 +109,12 @@ fn temporary(folder: &Path, prefix: &str, suffix: &str) -> Result<(NamedTempFile
     let failed = failed(folder, "write into");
     loop {
         let file = tempfile::Builder::new().prefix(prefix).suffix(suffix).tempfile_in(folder).map_err(&failed)?;
-        let lock = Flock::lock(file.reopen().map_err(&failed)?, FlockArg::LockExclusive);
-        let lock = lock.map_err(|(_, e)| failed(e.into()))?;
-        // Another command may have taken it for what a killed one left, before it was locked.
+        // Another command may take it for what a killed one left, before it is locked.
+        let again = match file.reopen() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            again => again.map_err(&failed)?,
+        };
+        let lock = Flock::lock(again, FlockArg::LockExclusive).map_err(|(_, e)| failed(e.into()))?;
         let own = file.as_file().metadata().map_err(&failed)?.ino();
         if fs::metadata(file.path()).is_ok_and(|there| there.ino() == own) {
             return Ok((file, lock));
@@ -722,5 +725,26 @@ impl Scratch {
     /// Moves it into its place, where nothing is.
     pub fn persist_noclobber(self, to: &Path) -> io::Result<()> {
         self.file.persist_noclobber(to).map(drop).map_err(|e| e.error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn what_is_being_made_survives_those_who_clean_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clean = || (0..2000).for_each(|_| remove_partial(folder.path()));
+        thread::scope(|scope| {
+            let cleaners = [scope.spawn(clean), scope.spawn(clean)];
+            while !cleaners.iter().all(thread::ScopedJoinHandle::is_finished) {
+                let (file, _lock) = temporary(folder.path(), PARTIAL, PARTIAL_END).expect("a file of its own");
+                assert!(file.path().exists());
+            }
+        });
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 0);
     }
 }

@@ -1,0 +1,186 @@
+//! Audit records: what every change appends to the tree of its organisation.
+
+use anyhow::Result;
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+use super::{Head, TOGETHER, Tx};
+use crate::model::audit::{self, Action, Payload, Status};
+use crate::model::chance::{Random, bytes};
+use crate::model::merkle::{Frontier, Hash};
+use crate::model::value::{Kind, Value, canonical};
+use crate::store::chain::Chain;
+use crate::store::sql::Sql;
+
+/// The `audit_requests` row that a tree gets at commit.
+#[derive(Clone)]
+pub(super) struct Request {
+    pub(super) first_seq: u64,
+    pub(super) salt: [u8; 16],
+    pub(super) payload: String,
+    pub(super) commitment: Hash,
+    pub(super) digest: Hash,
+}
+
+impl Tx<'_> {
+    /// A number for a new organisation and an empty tree for it. SYSTEM's head must be locked.
+    pub async fn new_org_number(&mut self) -> Result<i32> {
+        // Trees outlive their organisation, so a number is never given twice.
+        let row = self.db.one(Sql::new("select max(tree) + 1 from audit_heads").yields([Kind::Int])).await?;
+        let org = row.org(0)?;
+        let sql = Sql::new("insert into audit_heads (tree, size, frontier, at) values ($1, 0, $2, $3)");
+        self.db.execute(sql.with([org.into(), Value::Bytes(Vec::new()), self.at.into()])).await?;
+        self.heads.insert(org, Head { frontier: Frontier::default(), first: None, lent: false });
+        Ok(org)
+    }
+
+    /// Records an event that is about no single row: an import, a migration, a refused command.
+    pub async fn event(&mut self, org: i32, action: Action, kind: &str, details: Map<String, Json>) -> Result<()> {
+        self.audit(org, action, kind, Uuid::nil(), Payload { details, ..Payload::default() }).await
+    }
+
+    /// As [`Tx::event`], about one record.
+    pub async fn event_about(
+        &mut self,
+        org: i32,
+        action: Action,
+        kind: &str,
+        id: Uuid,
+        details: Map<String, Json>,
+    ) -> Result<()> {
+        self.audit(org, action, kind, id, Payload { details, ..Payload::default() }).await
+    }
+
+    /// Records a refused or failed command under the word of its verb, and what it was about. It stands in a transaction of
+    /// its own, which is marked: by that all who rebuild the past know that it changed nothing.
+    pub async fn refusal(&mut self, org: i32, action: &str, kind: &str, id: Uuid, payload: Payload) -> Result<()> {
+        if self.status == Status::Success || self.records() > 0 {
+            return Err(anyhow::anyhow!("a refusal was to be recorded as a success"));
+        }
+        self.append(org, action, kind, id, payload).await
+    }
+
+    pub(in crate::store) async fn audit(
+        &mut self,
+        org: i32,
+        action: Action,
+        kind: &str,
+        id: Uuid,
+        payload: Payload,
+    ) -> Result<()> {
+        self.append(org, action.word(), kind, id, payload).await
+    }
+
+    pub(super) async fn append(
+        &mut self,
+        org: i32,
+        action: &str,
+        kind: &str,
+        id: Uuid,
+        payload: Payload,
+    ) -> Result<()> {
+        self.prepare(org, action, kind, id, payload).await?;
+        self.flush().await
+    }
+
+    /// As `append`, but the record waits to be written together with others.
+    pub(in crate::store) async fn append_later(
+        &mut self,
+        org: i32,
+        action: &str,
+        kind: &str,
+        id: Uuid,
+        payload: Payload,
+    ) -> Result<()> {
+        self.prepare(org, action, kind, id, payload).await?;
+        if self.waiting_audit.len() >= TOGETHER { self.flush().await } else { Ok(()) }
+    }
+
+    pub(in crate::store) fn random(&self) -> &dyn Random {
+        self.random
+    }
+
+    /// Makes an audit record, which waits to be written.
+    pub(super) async fn prepare(
+        &mut self,
+        org: i32,
+        action: &str,
+        kind: &str,
+        id: Uuid,
+        payload: Payload,
+    ) -> Result<()> {
+        let salt: [u8; 16] = bytes(self.random);
+        let mut chain = self.lend_chain(org).await?;
+        let made = chain.append(action, kind, id, payload, salt);
+        self.take_back(chain)?;
+        self.waiting_audit.push(made?);
+        Ok(())
+    }
+
+    /// Lends the growing end of a locked tree, so that records are made elsewhere while others are written here. Until
+    /// it is taken back nobody else appends to the tree.
+    pub async fn lend_chain(&mut self, org: i32) -> Result<Chain> {
+        let unlocked = || anyhow::anyhow!("a verb wrote to organisation {org} without locking it; nothing was changed");
+        if self.heads.get(&org).filter(|h| !h.lent).ok_or_else(unlocked)?.first.is_none() {
+            let payload = self.request_payload().await?;
+            let salt = bytes(self.random);
+            let commitment = audit::commit(&salt, &payload);
+            let digest = audit::request_digest(self.actor().await?, self.origin.source, &commitment);
+            let head = self.heads.get_mut(&org).ok_or_else(unlocked)?;
+            head.first = Some(Request { first_seq: head.frontier.size() + 1, salt, payload, commitment, digest });
+        }
+        let head = self.heads.get_mut(&org).ok_or_else(unlocked)?;
+        let common = head.first.as_ref().ok_or_else(unlocked)?;
+        head.lent = true;
+        Ok(Chain {
+            tree: org,
+            frontier: std::mem::take(&mut head.frontier),
+            at: self.at,
+            request_id: self.origin.request_id,
+            request_digest: common.digest,
+            status: self.status,
+        })
+    }
+
+    pub fn take_back(&mut self, chain: Chain) -> Result<()> {
+        let head = self.heads.get_mut(&chain.tree).filter(|h| h.lent);
+        let head = head.ok_or_else(|| anyhow::anyhow!("a tree came back that was not lent; nothing was changed"))?;
+        head.lent = false;
+        head.frontier = chain.frontier;
+        Ok(())
+    }
+
+    /// A salt for each of `n` records that are made elsewhere.
+    pub fn salts(&self, n: usize) -> Vec<[u8; 16]> {
+        let mut all = vec![0; n * 16];
+        self.random.fill(&mut all);
+        all.as_chunks::<16>().0.to_vec()
+    }
+
+    /// The canonical text of what all records of this transaction have in common.
+    pub(super) async fn request_payload(&mut self) -> Result<String> {
+        let actor_id = self.actor().await?;
+        let mut m = Map::new();
+        if self.db.is_postgres() {
+            let row = self.db.one(Sql::new("select session_user::text").yields([Kind::Text])).await?;
+            m.insert("database_user".into(), row.text(0)?.into());
+        }
+        let o = self.origin;
+        m.insert("v".into(), audit::SCHEMA.into());
+        m.insert(
+            "actor".into(),
+            json!({ "id": actor_id, "kind": o.actor_kind, "key": o.actor_key, "name": o.actor_name }),
+        );
+        m.insert("source".into(), o.source.into());
+        m.insert("host".into(), o.host.as_str().into());
+        m.insert("command".into(), o.command.clone().into());
+        m.insert("permission".into(), self.permit.permission().into());
+        m.insert("started_at".into(), Value::from(o.started_at).to_json());
+        m.insert("program".into(), concat!("orgctl ", env!("CARGO_PKG_VERSION")).into());
+        if let Some(error) = &self.error {
+            m.insert("error".into(), error.as_str().into());
+        }
+        m.extend(o.details.clone());
+        Ok(canonical(&Json::Object(m))?)
+    }
+}

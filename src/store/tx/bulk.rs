@@ -1,0 +1,311 @@
+//! Many new rows at once, which were made elsewhere.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::Tx;
+use crate::model::chance::bytes;
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Field};
+use crate::model::value::{Kind, Value};
+use crate::store::db::Db;
+use crate::store::late::LateRules;
+use crate::store::load::Loader;
+use crate::store::sql::{Sql, quoted};
+use crate::store::{chain, load, records, search, sqlite};
+
+/// A new record that was made elsewhere: everything that is written of it.
+pub struct Finished {
+    /// A row of another table that goes with it.
+    pub beside: Option<Vec<Value>>,
+    /// Values of [`records::stored_columns`].
+    pub stored: Vec<Value>,
+    /// What search finds it by.
+    pub words: String,
+    /// What [`Chain::append`] made.
+    pub audit: Vec<Value>,
+}
+
+impl Finished {
+    pub fn id(&self) -> Uuid {
+        self.stored[1].as_uuid().unwrap_or_default()
+    }
+}
+
+/// Where the new records of one kind and organisation go.
+pub struct Loaders {
+    desc: &'static Descriptor,
+    org: i32,
+    rows: Loader,
+    words: Option<Loader>,
+    audit: Loader,
+    beside: Option<Loader>,
+    /// So few that the rules across rows are held against these alone, and not against all that are there.
+    are_few: bool,
+}
+
+/// New rows up to which that is quicker (measured: a million rows take a second to go through, a thousand take a tenth).
+const FEW: u64 = 1000;
+
+/// Audit records that one statement of SQLite writes: with the trigger that guards their order, a statement each costs
+/// twice as much (measured).
+const AUDIT_TOGETHER: usize = 50;
+
+impl Loaders {
+    pub async fn new(
+        db: &mut Db,
+        desc: &'static Descriptor,
+        org: i32,
+        beside: Option<Loader>,
+        new_rows: u64,
+    ) -> Result<Loaders> {
+        let mut columns: Vec<String> = records::stored_columns(desc).iter().map(|(name, _)| quoted(name)).collect();
+        let searchable = search::is_searchable(desc);
+        if searchable && db.is_postgres() {
+            columns.push("search".into());
+        }
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let index = format!("{}_search", desc.table);
+        let words = match (searchable, db.is_postgres()) {
+            (false, _) => None,
+            (true, false) => Some(Loader::new(db, &index, &["rowid", "words"], 1).await?),
+            (true, true) => Some(Loader::new(db, desc.table, &["search"], 1).await?),
+        };
+        let audit: Vec<&str> = chain::COLUMNS.iter().map(|(name, _)| *name).collect();
+        Ok(Loaders {
+            desc,
+            org,
+            are_few: new_rows <= FEW,
+            rows: Loader::new(db, desc.table, &columns, 1).await?,
+            words,
+            audit: Loader::new(db, "audit_records", &audit, AUDIT_TOGETHER).await?,
+            beside,
+        })
+    }
+}
+
+/// New rows from which on it is worth to set indexes aside.
+const WORTH_IT: u64 = 10_000;
+
+impl Tx<'_> {
+    /// Tells the engine how many rows there are now, where many are new: it plans by what it knew before. PostgreSQL takes a
+    /// table that has just been filled for an empty one, SQLite takes an organisation for ten rows.
+    pub async fn settle(&mut self, desc: &'static Descriptor, new_rows: u64) -> Result<()> {
+        const FEW: i64 = 50;
+        const SQLITE_FEW: u64 = 1000;
+        self.flush().await?;
+        if !self.db.is_postgres() {
+            if new_rows >= SQLITE_FEW {
+                // A sample of each index is enough, and takes milliseconds.
+                self.db.script(format!("pragma analysis_limit = 400; analyze {}", desc.table)).await?;
+            }
+            return Ok(());
+        }
+        let known = Sql::new("select reltuples::bigint from pg_class where oid = to_regclass($1)");
+        let known = self.db.one(known.with([desc.table.into()]).yields([Kind::Int])).await?.int(0)?;
+        let new_rows = i64::try_from(new_rows)?;
+        if new_rows >= FEW && new_rows >= known / 10 {
+            self.db.script(format!("ANALYZE {}", desc.table)).await?;
+        }
+        Ok(())
+    }
+
+    /// Codes for new records of an organisation, by its counter: none that a record has, and none that `besides`, a query,
+    /// yields. A counter is volatile: its row has no audit record.
+    pub async fn made_codes(
+        &mut self,
+        desc: &'static Descriptor,
+        org: i32,
+        wanted: usize,
+        besides: &str,
+    ) -> Result<Vec<String>> {
+        let Some((field, maker)) = desc.made().filter(|_| wanted > 0) else { return Ok(Vec::new()) };
+        let at = [Value::from(org), desc.noun.into()];
+        let sql = Sql::new("select next, key from code_counters where org_id = $1 and kind = $2");
+        let (first, key) = match self.db.first(sql.with(at.clone()).yields([Kind::Int, Kind::Bytes])).await? {
+            Some(row) => (row.int(0)?, row.bytes(1)?.try_into()?),
+            None => {
+                let key = bytes(self.random);
+                let sql = "insert into code_counters (org_id, kind, next, key) values ($1, $2, 0, $3)";
+                self.db.execute(Sql::new(sql).with(at.clone()).with([key.to_vec().into()])).await?;
+                (0, key)
+            }
+        };
+        let mut next = u64::try_from(first)?;
+        let mut codes: Vec<String> = Vec::with_capacity(wanted);
+        while codes.len() < wanted {
+            let few = (wanted - codes.len()).min(1000);
+            let some: Option<Vec<String>> = (next..).take(few).map(|n| maker.code(n, &key)).collect();
+            let some = some.ok_or_else(|| Problem::conflict(format!("all codes of {} are used up", desc.table)))?;
+            next += few as u64;
+            let mut sql = Sql::bulk("with v (code) as ", self.db.engine());
+            sql.bind_rows(some.iter().map(|c| Value::from(c.as_str())));
+            let column = quoted(field.column);
+            sql.push(&format!(" select v.code from v cross join {} t where t.{column} = v.code", desc.table));
+            sql.push(" and t.deleted_at is null and t.org_id = ").bind(org);
+            if !besides.is_empty() {
+                sql.push(&format!(" union select code from v where code in ({besides})"));
+            }
+            let taken = self.db.all(sql.yields([Kind::Text])).await?;
+            let taken: HashSet<&str> = taken.iter().map(|r| r.text(0)).collect::<Result<_>>()?;
+            codes.extend(some.iter().filter(|c| !taken.contains(c.as_str())).cloned());
+        }
+        let sql = "update code_counters set next = $3 where org_id = $1 and kind = $2";
+        self.db.execute(Sql::new(sql).with(at).with([i64::try_from(next)?.into()])).await?;
+        Ok(codes)
+    }
+
+    /// Drops the indexes of tables that are about to grow to more than twice their size, to be made again when they have:
+    /// sorting once is cheaper than finding each row's place (1.5 times, measured). Inside this transaction nobody sees
+    /// it. On PostgreSQL nothing is done: there it would lock readers out.
+    ///
+    /// The indexes over `forward` stay: while a row waits for another that it refers to, SQLite asks with each new one
+    /// who refers to it, and without the index reads the whole table to find out.
+    pub async fn set_indexes_aside(
+        &mut self,
+        desc: &'static Descriptor,
+        new_rows: u64,
+        forward: &[&Field],
+    ) -> Result<Vec<String>> {
+        let mut made = Vec::new();
+        if self.db.is_postgres() || new_rows < WORTH_IT {
+            return Ok(made);
+        }
+        for table in [desc.table, "audit_records"] {
+            let few = Sql::new(format!("select count(*) from (select 1 from {table} limit $1)"));
+            let there = self.db.one(few.with([i64::try_from(new_rows)?.into()]).yields([Kind::Int])).await?.int(0)?;
+            if there < i64::try_from(new_rows)? {
+                made.extend(load::drop_indexes(self.db, table, forward).await?);
+            }
+        }
+        Ok(made)
+    }
+
+    /// Makes the indexes again that were set aside, by their own text.
+    pub async fn put_indexes_back(&mut self, indexes: Vec<String>) -> Result<()> {
+        if indexes.is_empty() {
+            return Ok(());
+        }
+        // Sorting takes as much memory as the cache may have, and the cache is full.
+        load::empty_cache(self.db).await?;
+        self.db.script("pragma cache_size = -8000".into()).await?;
+        for index in indexes {
+            self.db.script(index).await?;
+        }
+        self.db.script(format!("pragma cache_size = {}", sqlite::CACHE)).await
+    }
+
+    /// Writes new rows of one kind that were made elsewhere, with their audit records and search words. They are there
+    /// once [`Tx::write_loaded`] was called.
+    pub async fn fill(&mut self, loaders: &mut Loaders, rows: Vec<Finished>) -> Result<()> {
+        self.flush().await?;
+        self.are_loading = true;
+        let (mut records, mut words, mut audit) = (Vec::new(), Vec::new(), Vec::new());
+        let mut beside: Vec<Vec<Value>> = Vec::new();
+        for mut row in rows {
+            if loaders.are_few {
+                let id = row.stored[1].as_uuid().unwrap_or_default();
+                self.touched.push((loaders.desc, loaders.org, id));
+            }
+            if self.db.is_postgres() && loaders.words.is_some() {
+                row.stored.push(std::mem::take(&mut row.words).into());
+            }
+            records.push(row.stored);
+            beside.extend(row.beside);
+            words.push(row.words);
+            audit.push(row.audit);
+        }
+        let last = loaders.rows.gather(self.db, &records).await?;
+        if let (Some(loader), false) = (&mut loaders.words, self.db.is_postgres()) {
+            // One statement wrote them one after another, so their numbers follow each other.
+            let first = last - i64::try_from(words.len())? + 1;
+            let rows: Vec<Vec<Value>> =
+                (first..).zip(words).map(|(number, words)| vec![number.into(), words.into()]).collect();
+            loader.gather(self.db, &rows).await?;
+        }
+        loaders.audit.gather(self.db, &audit).await?;
+        if let Some(loader) = &mut loaders.beside {
+            loader.gather(self.db, &beside).await?;
+        }
+        let all = [Some(&loaders.rows), Some(&loaders.audit), loaders.beside.as_ref()];
+        if all.into_iter().flatten().any(Loader::is_full) {
+            self.write_loaded(loaders).await?;
+        }
+        if !loaders.are_few && !self.filled.contains(&(loaders.desc, loaders.org)) {
+            self.filled.push((loaders.desc, loaders.org));
+        }
+        Ok(())
+    }
+
+    /// Writes what loaders have gathered: the rows before those of other tables that refer to them.
+    pub async fn write_loaded(&mut self, loaders: &mut Loaders) -> Result<()> {
+        loaders.rows.flush(self.db).await?;
+        loaders.audit.flush(self.db).await?;
+        if let Some(loader) = &mut loaders.beside {
+            loader.flush(self.db).await?;
+        }
+        self.are_loading = false;
+        Ok(())
+    }
+
+    /// Writes new rows with what goes with each, but without their audit records, to find those that the database
+    /// refuses: halves of what is refused are tried again, down to the row. To be undone by [`Tx::roll_back_to`].
+    pub async fn probe(
+        &mut self,
+        loaders: &mut Loaders,
+        rows: Vec<Finished>,
+        listed: &HashMap<Uuid, Vec<Uuid>>,
+        late: &LateRules,
+    ) -> Result<Vec<(Finished, Problem)>> {
+        let mut refused = Vec::new();
+        let mut waiting = vec![rows];
+        while let Some(mut some) = waiting.pop() {
+            self.db.script("SAVEPOINT probe".into()).await?;
+            let Err(e) = self.try_rows(loaders, &some, listed, late).await else {
+                self.db.script("RELEASE SAVEPOINT probe".into()).await?;
+                continue;
+            };
+            let problem = e.downcast::<Problem>()?;
+            if problem.rule.is_none() {
+                return Err(problem.into());
+            }
+            self.db.script("ROLLBACK TO SAVEPOINT probe; RELEASE SAVEPOINT probe".into()).await?;
+            match some.len() {
+                1 => refused.extend(some.pop().map(|only| (only, problem))),
+                n => {
+                    let half = some.split_off(n / 2);
+                    waiting.extend([half, some]);
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    pub(super) async fn try_rows(
+        &mut self,
+        loaders: &mut Loaders,
+        rows: &[Finished],
+        listed: &HashMap<Uuid, Vec<Uuid>>,
+        late: &LateRules,
+    ) -> Result<()> {
+        let mut written: Vec<Vec<Value>> = rows.iter().map(|row| row.stored.clone()).collect();
+        if self.db.is_postgres() && loaders.words.is_some() {
+            written.iter_mut().zip(rows).for_each(|(stored, row)| stored.push(row.words.as_str().into()));
+        }
+        loaders.rows.gather(self.db, &written).await?;
+        loaders.rows.flush(self.db).await?;
+        if let Some(loader) = &mut loaders.beside {
+            let beside: Vec<Vec<Value>> = rows.iter().filter_map(|row| row.beside.clone()).collect();
+            loader.gather(self.db, &beside).await?;
+            loader.flush(self.db).await?;
+        }
+        for row in rows {
+            for branch in listed.get(&row.id()).into_iter().flatten() {
+                self.put_branch(loaders.org, row.id(), *branch).await?;
+            }
+        }
+        late.check(self.db).await
+    }
+}

@@ -1,0 +1,233 @@
+//! Rows one by one, each with its audit record.
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::{TOGETHER, Tx};
+use crate::model::audit::{self, Action, Payload, Telling};
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Meta, Record};
+use crate::model::search as words;
+use crate::model::value::Value;
+use crate::store::sql::{Sql, quoted};
+use crate::store::{chain, records, search};
+
+impl Tx<'_> {
+    /// Reads a record as it is now, under the lock.
+    pub async fn load(&mut self, desc: &'static Descriptor, org: i32, id: Uuid) -> Result<Option<Record>> {
+        records::load(self.db, desc, org, id).await
+    }
+
+    /// The reserved organisation, once `init` has made it.
+    pub async fn load_system(&mut self) -> Result<Option<Record>> {
+        let desc = <crate::model::org::Org as crate::model::resource::Resource>::DESCRIPTOR;
+        Ok(records::load_where(self.db, desc, "t.org_id = 0", Vec::new()).await?.into_iter().next())
+    }
+
+    /// Writes a new record.
+    pub async fn insert(
+        &mut self,
+        desc: &'static Descriptor,
+        org: i32,
+        id: Uuid,
+        values: Vec<Value>,
+    ) -> Result<Record> {
+        let record = self.insert_later(desc, org, id, values).await?;
+        self.flush().await?;
+        Ok(record)
+    }
+
+    /// As [`Tx::insert`], but the row waits to be written together with others; until then reads don't see it.
+    /// [`Tx::flush`], every other write and the commit write what waits.
+    pub async fn insert_later(
+        &mut self,
+        desc: &'static Descriptor,
+        org: i32,
+        id: Uuid,
+        values: Vec<Value>,
+    ) -> Result<Record> {
+        let by = self.actor().await?;
+        let meta = Meta {
+            org_id: org,
+            id,
+            created_at: self.at,
+            created_by: by,
+            updated_at: self.at,
+            updated_by: by,
+            version: 1,
+            deleted_at: None,
+            deleted_by: None,
+            deletion_id: None,
+        };
+        let record = Record { desc, meta, values };
+        let payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
+        self.prepare(org, Action::Create.word(), desc.noun, id, payload).await?;
+        self.refers(None, &record);
+        self.waiting_rows.push(record.clone());
+        self.touched.push((desc, org, id));
+        if self.waiting_rows.len() >= TOGETHER {
+            self.flush().await?;
+        }
+        Ok(record)
+    }
+
+    /// Writes the rows and audit records that wait.
+    pub async fn flush(&mut self) -> Result<()> {
+        let rows = std::mem::take(&mut self.waiting_rows);
+        for same in rows.chunk_by(|a, b| a.desc == b.desc) {
+            self.put(same).await?;
+        }
+        let records = std::mem::take(&mut self.waiting_audit);
+        for some in records.chunks(TOGETHER) {
+            let columns: Vec<&str> = chain::COLUMNS.iter().map(|(name, _)| *name).collect();
+            let text = format!("insert into audit_records ({}) values ", columns.join(", "));
+            let mut sql = Sql::bulk(text, self.db.engine());
+            for (i, values) in some.iter().enumerate() {
+                sql.push(if i == 0 { "" } else { ", " }).bind_list(values.iter().cloned());
+            }
+            self.db.execute(sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes new rows of one kind and their search words.
+    pub(super) async fn put(&mut self, rows: &[Record]) -> Result<()> {
+        let Some(desc) = rows.first().map(|r| r.desc) else { return Ok(()) };
+        let mut names: Vec<String> = records::stored_columns(desc).iter().map(|(name, _)| quoted(name)).collect();
+        let words_in_row = self.db.is_postgres() && search::is_searchable(desc);
+        if words_in_row {
+            names.push("search".into());
+        }
+        let text = format!("insert into {} ({}) values ", desc.table, names.join(", "));
+        let mut sql = Sql::bulk(text, self.db.engine());
+        for (i, row) in rows.iter().enumerate() {
+            let mut places: Vec<String> = records::stored_values(row.clone()).into_iter().map(|v| sql.arg(v)).collect();
+            if words_in_row {
+                places.push(format!("cast({} as tsvector)", sql.arg(words::of(row))));
+            }
+            sql.push(if i == 0 { "(" } else { ", (" }).push(&places.join(", ")).push(")");
+        }
+        self.db.execute(sql).await?;
+        search::add(self.db, rows).await
+    }
+
+    /// Writes what differs between two states of a record. Nothing differs: nothing is written, and `None`.
+    pub async fn update(
+        &mut self,
+        before: &Record,
+        after: Record,
+        telling: impl Into<Telling>,
+    ) -> Result<Option<Record>> {
+        let Telling { action, details } = telling.into();
+        if !Action::OF_ROWS.contains(&action) {
+            return Err(anyhow::anyhow!("a change of a row was called '{}'; nothing was changed", action.word()));
+        }
+        let (old, new) = audit::changed_fields(before, &after);
+        if new.is_empty() {
+            return Ok(None);
+        }
+        let record = self.replace(before, after).await?;
+        self.refers(Some(before), &record);
+        // The key that the record had: a rename shows it as the old value.
+        let payload = Payload { key: Some(before.key()), old: Some(old), new: Some(new), details };
+        self.audit(record.meta.org_id, action, record.desc.noun, record.meta.id, payload).await?;
+        for list in record.desc.lists {
+            // What has become the first is no further one.
+            let first = record.get(list.first);
+            if let Some(id) = first.as_uuid().filter(|_| first != before.get(list.first)) {
+                self.assign_branches(&record, &[id], false).await?;
+            }
+        }
+        Ok(Some(record))
+    }
+
+    pub(super) async fn replace(&mut self, before: &Record, mut after: Record) -> Result<Record> {
+        self.flush().await?;
+        after.meta.version = before.meta.version + 1;
+        after.meta.updated_at = self.at;
+        after.meta.updated_by = self.actor().await?;
+        let mut sql = Sql::new(format!("update {} set ", after.desc.table));
+        let stored = records::stored_columns(after.desc).into_iter().zip(records::stored_values(after.clone()));
+        let old = records::stored_values(before.clone());
+        let mut comma = "";
+        for (((name, _), value), old) in stored.zip(old) {
+            if value != old {
+                sql.push(&format!("{comma}{} = ", quoted(name))).bind(value);
+                comma = ", ";
+            }
+        }
+        sql.push(" where org_id = ").bind(after.meta.org_id);
+        sql.push(" and id = ").bind(after.meta.id);
+        sql.push(" and version = ").bind(before.meta.version);
+        if self.db.execute(sql).await? != 1 {
+            return Err(stale(before).into());
+        }
+        if words::of(before) != words::of(&after) {
+            search::change(self.db, &after).await?;
+        }
+        self.touched.push((after.desc, after.meta.org_id, after.meta.id));
+        Ok(after)
+    }
+
+    /// Soft delete: the record goes under `deletion`, with all that goes with it.
+    pub async fn delete(&mut self, before: &Record, deletion: Uuid) -> Result<Record> {
+        let by = self.actor().await?;
+        let mut after = before.clone();
+        after.meta.deleted_at = Some(self.at);
+        after.meta.deleted_by = Some(by);
+        after.meta.deletion_id = Some(deletion);
+        let after = self.replace(before, after).await?;
+        let mut payload =
+            Payload { key: Some(before.key()), old: Some(audit::whole_row(before)), ..Payload::default() };
+        payload.details.insert("deletion_id".into(), deletion.to_string().into());
+        self.audit(after.meta.org_id, Action::Delete, after.desc.noun, after.meta.id, payload).await?;
+        Ok(after)
+    }
+
+    /// Brings a soft-deleted record back.
+    pub async fn restore(&mut self, before: &Record) -> Result<Record> {
+        let mut after = before.clone();
+        after.meta.deleted_at = None;
+        after.meta.deleted_by = None;
+        after.meta.deletion_id = None;
+        let after = self.replace(before, after).await?;
+        self.restored.insert(after.meta.id);
+        self.refers(None, &after);
+        let was = audit::whole_row(before);
+        let old =
+            ["deleted_at", "deleted_by", "deletion_id"].map(|k| (k.to_owned(), was[k].clone())).into_iter().collect();
+        let payload = Payload { key: Some(before.key()), old: Some(old), ..Payload::default() };
+        self.audit(after.meta.org_id, Action::Restore, after.desc.noun, after.meta.id, payload).await?;
+        Ok(after)
+    }
+
+    /// Removes a soft-deleted record for good. Its history stays.
+    pub async fn purge(&mut self, record: &Record) -> Result<()> {
+        self.flush().await?;
+        let mut old = audit::whole_row(record);
+        for list in record.desc.lists {
+            // They go with the row, and nothing else would tell of them.
+            let members = records::further_branches(self.db, record).await?;
+            if !members.is_empty() {
+                old.insert(list.name.to_owned(), members.into());
+            }
+        }
+        search::remove(self.db, record).await?;
+        let mut sql = Sql::new(format!("delete from {} where org_id = ", record.desc.table));
+        sql.bind(record.meta.org_id).push(" and id = ").bind(record.meta.id);
+        sql.push(" and deleted_at is not null and version = ").bind(record.meta.version);
+        if self.db.execute(sql).await? != 1 {
+            return Err(stale(record).into());
+        }
+        let payload = Payload { key: Some(record.key()), old: Some(old), ..Payload::default() };
+        self.audit(record.meta.org_id, Action::Purge, record.desc.noun, record.meta.id, payload).await
+    }
+}
+
+pub(super) fn stale(record: &Record) -> Problem {
+    Problem::conflict(format!("{} was changed by somebody else in the meantime", record.title())).hint(format!(
+        "look at it again: orgctl {} show {}",
+        record.desc.noun,
+        record.key()
+    ))
+}

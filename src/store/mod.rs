@@ -51,6 +51,7 @@ pub mod sql;
 pub mod sqlite;
 pub mod stage;
 mod state;
+pub mod swap;
 pub mod system_log;
 pub mod trail;
 pub mod tx;

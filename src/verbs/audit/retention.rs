@@ -189,7 +189,7 @@ const NAMING: &[&str] = &["user_code", "external_id", "email", "mobile", "userna
 const SHORTEST: usize = 4;
 
 /// Texts by which somebody is named in what was recorded, in small letters.
-fn names_of(payload: &str, names: &mut Vec<String>) {
+pub fn names_of(payload: &str, names: &mut Vec<String>) {
     let json: Json = serde_json::from_str(payload).unwrap_or_default();
     let mut add = |text: &str| {
         let text = text.to_lowercase();

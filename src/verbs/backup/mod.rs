@@ -6,6 +6,7 @@ pub mod choice;
 pub mod create;
 pub mod diff;
 pub mod drill;
+pub mod erased;
 pub mod hold;
 pub mod place;
 pub mod restore;

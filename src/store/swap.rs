@@ -1,0 +1,285 @@
+//! Putting a restored database into the place of another: how it is seen that nobody wrote to the old one meanwhile, what of
+//! it the new one must not undo (erasures, codes that were given), and what it keeps (the catalogue of backups).
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::db::Db;
+use super::dump::{self, Shape};
+use super::hashed::Hashed;
+use super::lineage::leaps;
+use super::migrate;
+use super::retention::Span;
+use super::schema::Class;
+use super::settings;
+use super::sql::{Sql, quoted};
+use super::tx::Tx;
+use crate::model::audit::spans_of;
+use crate::model::backup::{Digest32, Entry};
+use crate::model::merkle::Hash;
+use crate::model::problem::Problem;
+use crate::model::resource::Descriptor;
+use crate::model::sequence::Maker;
+use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
+use crate::model::value::Kind;
+
+/// Journals that the heads of the trail stand for: nothing is written to them without a head that moves.
+const IN_TRAIL: [&str; 3] = ["audit_requests", "audit_records", "audit_erased"];
+
+/// What a database held when it was looked at: its heads, and what its journals hold. Volatile tables are not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Of each tree its size and root.
+    pub heads: Vec<(i32, u64, Hash)>,
+    /// Time of the last record.
+    pub last: DateTime<Utc>,
+    /// Of each journal its rows and their SHA-256.
+    journals: Vec<(String, u64, Digest32)>,
+}
+
+fn journals() -> Result<Vec<Shape>> {
+    let mut all = dump::shapes(migrate::latest(super::location::Engine::Sqlite)?)?;
+    all.retain(|s| s.class == Class::Journal && !IN_TRAIL.contains(&s.name.as_str()));
+    Ok(all)
+}
+
+/// Looks at a database of this version of the schema. Inside a transaction that shows one state.
+pub async fn state(db: &mut Db) -> Result<State> {
+    dump::set_forms(db).await?;
+    let edges = dump::heads(db).await?;
+    let mut state = State {
+        last: edges.iter().map(|e| e.at).max().unwrap_or(DateTime::UNIX_EPOCH),
+        heads: edges.iter().map(|e| (e.tree, e.frontier.size(), e.frontier.root())).collect(),
+        journals: Vec::new(),
+    };
+    for shape in journals()? {
+        let mut hashed = Hashed::nothing();
+        let rows = dump::write_table(db, &shape, &mut hashed, &mut |_| {}).await?;
+        state.journals.push((shape.name, rows, hashed.digest()));
+    }
+    Ok(state)
+}
+
+/// As [`state`], in a transaction of its own.
+pub async fn state_now(db: &mut Db) -> Result<State> {
+    dump::open_snapshot(db, &dump::shapes(migrate::latest(db.engine())?)?).await?;
+    let found = state(db).await;
+    dump::close_snapshot(db).await;
+    found
+}
+
+impl State {
+    /// Size of each tree.
+    pub fn sizes(&self) -> Vec<(i32, u64)> {
+        self.heads.iter().map(|(tree, size, _)| (*tree, *size)).collect()
+    }
+
+    /// What is another now; none where nothing is.
+    pub fn moved(&self, now: &State) -> Option<String> {
+        for (tree, size, root) in &now.heads {
+            match self.heads.iter().find(|(t, ..)| t == tree) {
+                None => return Some(format!("the audit tree {tree} is new")),
+                Some((_, n, _)) if n != size => {
+                    return Some(format!("the audit tree {tree} has {size} records, and had {n}"));
+                }
+                Some((.., r)) if r != root => return Some(format!("the audit tree {tree} is another")),
+                Some(_) => {}
+            }
+        }
+        if let Some((tree, ..)) = self.heads.iter().find(|(t, ..)| now.heads.iter().all(|(n, ..)| n != t)) {
+            return Some(format!("the audit tree {tree} is gone"));
+        }
+        let mut journals = self.journals.iter().zip(&now.journals);
+        journals.find(|(a, b)| a != b).map(|(a, b)| match a.1 == b.1 {
+            true => format!("the table {} holds something else", a.0),
+            false => format!("the table {} has {} rows, and had {}", a.0, b.1, a.1),
+        })
+    }
+
+    /// Refuses to go on where somebody wrote since. `shown`: where the database is.
+    pub fn require_same(&self, now: &State, shown: &str) -> Result<()> {
+        let Some(what) = self.moved(now) else { return Ok(()) };
+        let sentence = format!("somebody wrote to {shown} meanwhile: {what}; nothing was replaced");
+        Err(Problem::conflict(sentence).hint("run the command again when nobody else writes").into())
+    }
+}
+
+/// Of each tree, how many records it has in common with the trail of an archive. `next` yields tree, number and leaf of each
+/// record of that one, in order.
+pub async fn common(
+    db: &mut Db,
+    next: &mut dyn FnMut() -> Result<Option<(i32, i64, Hash)>>,
+) -> Result<BTreeMap<i32, u64>> {
+    let mut common: BTreeMap<i32, u64> = BTreeMap::new();
+    let mut theirs = next()?;
+    let sql = Sql::new("select tree, seq, leaf from audit_records order by tree, seq");
+    db.each(sql.yields([Kind::Int, Kind::Int, Kind::Bytes]), |row| {
+        let (tree, seq, leaf) = (row.org(0)?, row.int(1)?, row.hash(2)?);
+        while theirs.is_some_and(|(t, s, _)| (t, s) < (tree, seq)) {
+            theirs = next()?;
+        }
+        let same = common.entry(tree).or_insert(0);
+        // Behind the first that differs nothing is the same any more.
+        if theirs == Some((tree, seq, leaf)) && i64::try_from(*same + 1) == Ok(seq) {
+            *same += 1;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(common)
+}
+
+/// What was erased of a person, as a trail tells: of all erasures together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    pub tree: i32,
+    pub subject: Uuid,
+    /// The last record that tells of it.
+    pub seq: i64,
+    pub reason: Option<String>,
+    /// Records and requests whose payload went.
+    pub records: Vec<Span>,
+    pub requests: Vec<Span>,
+    /// What is younger was kept, by the rule of then; none: nothing was.
+    pub kept_from: Option<DateTime<Utc>>,
+}
+
+/// The erasures that a trail tells of behind what it has in common with an archive.
+pub async fn erasures(db: &mut Db, common: &BTreeMap<i32, u64>) -> Result<Vec<Erasure>> {
+    // The predicate of the partial index is repeated, so that it serves.
+    let sql = Sql::new(
+        "select r.tree, r.seq, r.resource_id, r.payload, q.at from audit_records r
+           join audit_requests q on q.tree = r.tree and q.first_seq <= r.seq and q.last_seq >= r.seq
+          where r.kind = 'audit' and r.action in ('archive', 'erase') and r.action = 'erase' and q.status = 'success'
+          order by r.tree, r.seq",
+    );
+    let rows = db.all(sql.yields([Kind::Int, Kind::Int, Kind::Uuid, Kind::Text, Kind::Time])).await?;
+    let mut found: BTreeMap<(i32, Uuid), Erasure> = BTreeMap::new();
+    for row in rows {
+        let (tree, seq, subject) = (row.org(0)?, row.int(1)?, row.uuid(2)?);
+        // A tree that the archive does not know is not restored.
+        let Some(same) = common.get(&tree) else { continue };
+        if u64::try_from(seq)? <= *same {
+            continue;
+        }
+        let told: Json = row.value(3).as_text().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let erasure = found.entry((tree, subject)).or_insert(Erasure {
+            tree,
+            subject,
+            seq,
+            reason: None,
+            records: Vec::new(),
+            requests: Vec::new(),
+            kept_from: None,
+        });
+        erasure.seq = seq;
+        erasure.reason = told["reason"].as_str().map(str::to_owned);
+        erasure.records.extend(spans_of(&told["records"]));
+        erasure.requests.extend(spans_of(&told["requests"]));
+        erasure.kept_from = match told["kept"].is_null() {
+            true => None,
+            false => {
+                let days = settings::get(db, tree, AUDIT_MIN_RETENTION_DAYS).await?;
+                Some(row.time(4)? - TimeDelta::days(days.into()))
+            }
+        };
+    }
+    Ok(found.into_values().collect())
+}
+
+/// How far the codes of a kind were given in an organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counter {
+    org: i32,
+    kind: String,
+    next: i64,
+    key: Vec<u8>,
+}
+
+/// How far all codes were given.
+pub async fn counters(db: &mut Db) -> Result<Vec<Counter>> {
+    let sql = Sql::new("select org_id, kind, next, key from code_counters order by org_id, kind");
+    let rows = db.all(sql.yields([Kind::Int, Kind::Text, Kind::Int, Kind::Bytes])).await?;
+    let counter = |row: &super::sql::Row| {
+        Ok(Counter { org: row.org(0)?, kind: row.text(1)?.to_owned(), next: row.int(2)?, key: row.bytes(3)?.to_vec() })
+    };
+    rows.iter().map(counter).collect()
+}
+
+impl Tx<'_> {
+    /// Lets codes go on behind those that were given in the database that is replaced.
+    pub async fn raise_counters(&mut self, counters: &[Counter]) -> Result<()> {
+        for old in counters {
+            let at = [old.org.into(), old.kind.as_str().into()];
+            let there = Sql::new("select next, key from code_counters where org_id = $1 and kind = $2");
+            let there = self.db.first(there.with(at.clone()).yields([Kind::Int, Kind::Bytes])).await?;
+            let Some(row) = there else {
+                let org = Sql::new("select 1 from orgs where org_id = $1").with([old.org.into()]);
+                if self.db.first(org.yields([Kind::Int])).await?.is_some() {
+                    let sql = Sql::new("insert into code_counters (org_id, kind, next, key) values ($1, $2, $3, $4)");
+                    self.db.execute(sql.with(at).with([old.next.into(), old.key.clone().into()])).await?;
+                }
+                continue;
+            };
+            // Scattered codes of another key are others.
+            let is_numbered = leaps().any(|(kind, maker)| kind == old.kind && matches!(maker, Maker::Numbered(_)));
+            if row.int(0)? < old.next && (is_numbered || row.bytes(1)? == old.key) {
+                let sql = Sql::new("update code_counters set next = $3 where org_id = $1 and kind = $2");
+                self.db.execute(sql.with(at).with([old.next.into()])).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a catalogue of backups into the place of the one that is there.
+    pub async fn put_catalogue(&mut self, entries: &[Entry]) -> Result<()> {
+        self.db.execute(Sql::new("delete from backups")).await?;
+        for entry in entries {
+            self.put_backup(entry).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what goes with a record that was removed. Only where references are not looked after while a database is
+    /// filled: else the engine has done it.
+    pub async fn remove_hanging(&mut self, desc: &Descriptor, org: i32, id: Uuid) -> Result<()> {
+        if self.db.is_postgres() {
+            return Ok(());
+        }
+        let sql = Sql::new(
+            "select m.name, f.\"from\" from sqlite_schema m, pragma_foreign_key_list(m.name) f
+              where m.type = 'table' and f.\"table\" = $1 and f.\"to\" = 'id' and f.on_delete = 'CASCADE'",
+        );
+        for row in self.db.all(sql.with([desc.table.into()]).yields([Kind::Text, Kind::Text])).await? {
+            let (table, column) = (quoted(row.text(0)?), quoted(row.text(1)?));
+            let sql = Sql::new(format!("delete from {table} where org_id = $1 and {column} = $2"));
+            self.db.execute(sql.with([org.into(), id.into()])).await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses what refers to nothing, where references were not looked after.
+    pub async fn require_references(&mut self) -> Result<()> {
+        let broken = Sql::new("select count(*) from pragma_foreign_key_check").yields([Kind::Int]);
+        if !self.db.is_postgres() && self.db.one(broken).await?.int(0)? > 0 {
+            return Err(Problem::integrity("rows refer to others that are not there").into());
+        }
+        Ok(())
+    }
+
+    /// Numbers of the records about something that have a payload, of those behind a number.
+    pub async fn told_of(&mut self, tree: i32, kind: &str, id: Uuid, behind: i64) -> Result<Vec<Span>> {
+        self.flush().await?;
+        let sql = Sql::new(
+            "select seq from audit_records where resource_id = $1 and tree = $2 and kind = $3 and seq > $4
+                and payload is not null order by seq",
+        );
+        let rows =
+            self.db.all(sql.with([id.into(), tree.into(), kind.into(), behind.into()]).yields([Kind::Int])).await?;
+        rows.iter().map(|r| Ok((r.int(0)?, r.int(0)?))).collect()
+    }
+}

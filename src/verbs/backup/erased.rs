@@ -1,0 +1,118 @@
+//! Erasures that a replaced trail tells of, carried out again: an archive that was made before brings everything back.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde_json::{Map, Value as Json};
+
+use crate::model::audit::{Action, KIND, spans, whole_row};
+use crate::model::pointing_at;
+use crate::model::resource::{Record, Resource};
+use crate::model::scalar::Noun;
+use crate::model::user::User;
+use crate::model::value::{Kind, Value, canonical};
+use crate::store::records;
+use crate::store::retention::{self, Span};
+use crate::store::swap::Erasure;
+use crate::store::tx::Tx;
+use crate::verbs::audit::retention::names_of;
+
+/// Erases again, in what was loaded, whom the replaced trail erased behind what both have in common. Their trees must be
+/// locked. How many people that was.
+pub async fn again(tx: &mut Tx<'_>, erasures: &[Erasure], common: &BTreeMap<i32, u64>) -> Result<u64> {
+    let mut done = 0;
+    for erasure in erasures {
+        let same = common.get(&erasure.tree).map_or(0, |n| i64::try_from(*n).unwrap_or(i64::MAX));
+        done += u64::from(erase(tx, erasure, same).await?);
+    }
+    if done > 0 {
+        tx.require_references().await?;
+    }
+    Ok(done)
+}
+
+/// Whether there was anything of the person.
+async fn erase(tx: &mut Tx<'_>, erasure: &Erasure, same: i64) -> Result<bool> {
+    let (org, id) = (erasure.tree, erasure.subject);
+    let row = tx.load(User::DESCRIPTOR, org, id).await?;
+    let told = retention::about(tx.db, org, User::NOUN, id).await?;
+    let mut names: Vec<String> = vec![id.to_string()];
+    told.iter().for_each(|(_, _, payload)| names_of(payload, &mut names));
+    if let Some(row) = &row {
+        names_of(&canonical(&as_payload(row))?, &mut names);
+    }
+    // What both trails have went there, or was kept there by a rule. What only the archive has is judged by the same rule.
+    let went = |spans: &[Span], seq: i64| spans.iter().any(|(first, last)| (*first..=*last).contains(&seq));
+    let mut records: Vec<Span> = Vec::new();
+    let mut last = 0;
+    for (seq, at, _) in &told {
+        last = *seq;
+        let goes =
+            erasure.kept_from.is_none_or(|from| if *seq <= same { went(&erasure.records, *seq) } else { *at < from });
+        if goes {
+            records.push((*seq, *seq));
+        }
+    }
+    let before = erasure.kept_from.unwrap_or(tx.at() + chrono::TimeDelta::days(1));
+    let (mut requests, _) = retention::requests_naming(tx.db, org, before, &names).await?;
+    requests.extend(
+        erasure.requests.iter().filter(|(first, _)| *first <= same).map(|(first, end)| (*first, (*end).min(same))),
+    );
+    if row.is_none() && records.is_empty() && requests.is_empty() {
+        return Ok(false);
+    }
+    if let Some(row) = row {
+        remove(tx, row).await?;
+    }
+    // What was just recorded of it tells everything once more.
+    records.extend(tx.told_of(org, User::NOUN, id, last).await?);
+    tx.strip(org, &records, &requests).await?;
+    tx.forget_actor(&format!("user:{id}")).await?;
+    let mut details = Map::new();
+    if let Some(reason) = &erasure.reason {
+        details.insert("reason".into(), reason.as_str().into());
+    }
+    details.insert("again".into(), erasure.seq.into());
+    details.insert("records".into(), spans(&joined(records)));
+    details.insert("requests".into(), spans(&joined(requests)));
+    tx.event_about(org, Action::Erase, KIND, id, details).await?;
+    Ok(true)
+}
+
+/// The row as a record of it would tell it.
+fn as_payload(row: &Record) -> Json {
+    serde_json::json!({ "key": row.key(), "old": whole_row(row) })
+}
+
+/// Removes the person's own row for good. What pointed at it points at nothing.
+async fn remove(tx: &mut Tx<'_>, row: Record) -> Result<()> {
+    let (org, id) = row.meta.place();
+    for (desc, field) in pointing_at(User::DESCRIPTOR).into_iter().filter(|(_, f)| !f.ty.required) {
+        for before in records::pointing(tx.db, desc, field, org, id).await? {
+            let mut after = before.clone();
+            after.set(field.column, Value::Null(Kind::Uuid));
+            tx.update(&before, after, Action::Update).await?;
+        }
+    }
+    // Read again: it may have pointed at itself.
+    let Some(mut row) = tx.load(User::DESCRIPTOR, org, id).await? else { return Ok(()) };
+    if row.meta.is_live() {
+        let deletion = tx.new_id();
+        row = tx.delete(&row, deletion).await?;
+    }
+    tx.purge(&row).await?;
+    tx.remove_hanging(User::DESCRIPTOR, org, id).await
+}
+
+/// Spans in order, those that touch as one.
+fn joined(mut all: Vec<Span>) -> Vec<Span> {
+    all.sort_unstable();
+    let mut spans: Vec<Span> = Vec::new();
+    for (first, last) in all {
+        match spans.last_mut() {
+            Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
+            _ => spans.push((first, last)),
+        }
+    }
+    spans
+}

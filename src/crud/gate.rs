@@ -14,6 +14,8 @@ use crate::model::RESOURCES;
 use crate::model::audit::{Payload, Status};
 use crate::model::problem::{Kind, Problem};
 use crate::model::scalar::Rules;
+use crate::store::db::Db;
+use crate::store::partial::refusal;
 use crate::store::postgres::{LockTimeout, NoRight};
 use crate::store::settings;
 use crate::store::sqlite::Busy;
@@ -96,7 +98,7 @@ async fn run<V: Verb>(
     if let [org, ..] = orgs.as_slice() {
         s.about = *org;
     }
-    s.unchecked_db().await?;
+    writable(s.unchecked_db().await?).await?;
     let Some(mut db) = s.take_db() else { return Err(anyhow::anyhow!("the connection is in use")) };
     let mut done = transact(s, &mut db, permit.clone(), &orgs, verb, &mut show).await;
     if let Some(ClockInDoubt(question)) = done.as_ref().err().and_then(|e| e.downcast_ref()) {
@@ -111,6 +113,14 @@ async fn run<V: Verb>(
     }
     s.put_db(db);
     done
+}
+
+/// What holds a part of a backup alone is never written to, whatever the command declares about itself.
+async fn writable(db: &mut Db) -> Result<&mut Db> {
+    match db.partial {
+        Some(_) => Err(refusal(db).await?.into()),
+        None => Ok(db),
+    }
 }
 
 /// A lock that stood in the way anywhere, of a writer or of a reader, in words.
@@ -139,7 +149,7 @@ fn who_has_the_right(verb: &str) -> &'static str {
 
 async fn transact<V: Verb>(
     s: &mut Session<'_>,
-    db: &mut crate::store::db::Db,
+    db: &mut Db,
     permit: Permit,
     orgs: &[i32],
     verb: &V,
@@ -253,7 +263,7 @@ async fn try_log(s: &mut Session<'_>, messages: &[Message]) -> Result<()> {
     let permit = Permit::issue(&s.access.permission);
     let origin = s.origin.clone();
     let (clock, random) = (s.clock, s.random);
-    let db = s.db().await?;
+    let db = writable(s.db().await?).await?;
     let mut tx = Tx::begin(db, permit, &origin, clock, random, &mut |_| {}).await?;
     tx.log(messages).await?;
     tx.commit().await
@@ -277,7 +287,7 @@ async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> R
         None if access.resource() == settings::TABLE => settings::NOUN,
         None => access.resource(),
     };
-    let db = s.db().await?;
+    let db = writable(s.db().await?).await?;
     let mut tx = Tx::begin(db, permit, &origin, clock, random, &mut |_| {}).await?;
     tx.lock(&[org], &mut |_| {}).await?;
     tx.mark(status, &problem.sentence);

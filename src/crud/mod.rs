@@ -7,6 +7,7 @@ pub mod form;
 pub mod gate;
 pub mod import;
 pub mod input;
+pub mod partial;
 pub mod past;
 pub mod prompt;
 pub mod read;

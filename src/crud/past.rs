@@ -32,6 +32,10 @@ pub async fn look_back(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMa
     if m.try_get_one::<bool>("with-hashes").ok().flatten().copied().unwrap_or(false) {
         return Err(Problem::usage("passwords of then are not kept, nor are their hashes").into());
     }
+    if let Some(part) = &s.db().await?.partial {
+        let sentence = format!("what was cannot be told of a part: the database was made of {}", part.told());
+        return Err(part.problem(sentence).into());
+    }
     s.ui.status(&format!("as of {}", rfc3339(at)));
     let past = Past::begin(s.db().await?, at).await?;
     s.past = Some(past);

@@ -105,6 +105,8 @@ pub struct Session<'a> {
     pub log: Vec<Message>,
     /// What a refused command had to say besides its error, for its audit record.
     pub refused: serde_json::Map<String, serde_json::Value>,
+    /// Whether it was said that the database is partial.
+    pub(super) has_told_of_part: bool,
     /// Whether the database was asked for at all.
     has_looked: bool,
     db: Option<Db>,
@@ -148,6 +150,7 @@ impl<'a> Session<'a> {
             log: Vec::new(),
             refused: serde_json::Map::new(),
             committing: Rc::default(),
+            has_told_of_part: false,
             has_looked: false,
             db: None,
             ids: Ids::default(),
@@ -159,8 +162,11 @@ impl<'a> Session<'a> {
         self.has_looked = true;
         if self.db.is_none() {
             let mut db = Db::open(&self.location, &self.opening).await?;
-            migrate::require_current(&mut db).await?;
+            migrate::require_readable(&mut db).await?;
             self.make_private();
+            if let Some(partial) = &db.partial {
+                super::partial::allow(self, partial)?;
+            }
             self.db = Some(db);
         }
         self.unchecked_db().await
@@ -183,7 +189,7 @@ impl<'a> Session<'a> {
             Some(ref mut db) => Ok(db),
             None => {
                 let mut db = Db::open(&self.location, &self.opening).await?;
-                if matches!(migrate::state(&mut db).await, Ok(State::At(_) | State::Empty)) {
+                if matches!(migrate::state(&mut db).await, Ok(State::At(_) | State::Partial(_) | State::Empty)) {
                     self.make_private();
                 }
                 Ok(self.db.insert(db))

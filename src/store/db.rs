@@ -4,6 +4,7 @@ use anyhow::Result;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 
 use super::location::{Engine, Location, Opening};
+use super::partial::Partial;
 use super::sql::{Row, Sql};
 use super::{postgres, sqlite};
 use crate::model::problem::Problem;
@@ -19,6 +20,8 @@ pub struct Db {
     conn: Conn,
     pub location: Location,
     pub opening: Opening,
+    /// What is in it, where that is a part of a backup alone (`migrate::require_readable`).
+    pub partial: Option<Partial>,
 }
 
 impl Db {
@@ -28,7 +31,7 @@ impl Db {
             Location::Sqlite(path) => Conn::Sqlite(Box::new(sqlite::open(path, opening).await?)),
             Location::Postgres(url) => Conn::Postgres(Box::new(postgres::open(url, location, opening).await?)),
         };
-        Ok(Db { conn, location: location.clone(), opening: opening.clone() })
+        Ok(Db { conn, location: location.clone(), opening: opening.clone(), partial: None })
     }
 
     /// Closes in order, so that SQLite can fold its log into the file.

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::db::Db;
 use super::location::Engine;
+use super::partial;
 use super::postgres::SCHEMA;
 use super::sql::{Row, Sql, quoted};
 use super::sqlite::APPLICATION_ID;
@@ -66,6 +67,8 @@ pub enum State {
     /// Something that orgctl did not make.
     Foreign,
     At(i64),
+    /// A part of a backup alone, at this version.
+    Partial(i64),
 }
 
 pub async fn state(db: &mut Db) -> Result<State> {
@@ -91,12 +94,24 @@ pub async fn state(db: &mut Db) -> Result<State> {
         2 => return Err(super::postgres::no_right("permission denied for schema orgctl")),
         _ => {}
     }
-    version(db).await.map(State::At)
+    let version = version(db).await?;
+    Ok(if version > partial::MARK { State::Partial(version - partial::MARK) } else { State::At(version) })
 }
 
 async fn version(db: &mut Db) -> Result<i64> {
     let sql = Sql::new("select coalesce(max(version), 0) from schema_migrations");
     db.one(sql.yields([Kind::Int])).await?.int(0)
+}
+
+/// Refuses a database that this binary can't read. What holds a part of a backup alone can be read, and is known as such from
+/// here on.
+pub async fn require_readable(db: &mut Db) -> Result<()> {
+    let latest = latest(db.engine())?;
+    match version(db).await {
+        Ok(v) if v == latest => Ok(()),
+        Ok(v) if v == latest + partial::MARK => partial::know(db).await,
+        _ => require_current(db).await,
+    }
 }
 
 /// Refuses a database that this binary can't work on.
@@ -116,6 +131,12 @@ pub async fn require_current(db: &mut Db) -> Result<()> {
         State::At(v) => {
             Err(Problem::failed(format!("the database {at} is at version {v}; this orgctl needs {latest}"))
                 .hint("'orgctl db migrate' brings it up to date ('--dry-run' shows what it would do)")
+                .into())
+        }
+        State::Partial(v) if v == latest => Err(partial::refusal(db).await?.into()),
+        State::Partial(v) => {
+            Err(Problem::failed(format!("the database {at} is partial and at version {v}; this orgctl needs {latest}"))
+                .hint("restore that part of the backup once more, with this orgctl")
                 .into())
         }
         State::Foreign => Err(foreign(&at).into()),
@@ -169,7 +190,7 @@ pub async fn status(db: &mut Db) -> Result<Vec<Line>> {
 }
 
 async fn applied(db: &mut Db) -> Result<Vec<Row>> {
-    if !matches!(state(db).await?, State::At(_)) {
+    if !matches!(state(db).await?, State::At(_) | State::Partial(_)) {
         return Ok(Vec::new());
     }
     let sql = Sql::new("select version, name, checksum, applied_at from schema_migrations order by version");
@@ -186,6 +207,9 @@ pub async fn plan(db: &mut Db, to: Option<i64>) -> Result<(i64, Vec<Migration>, 
         State::Empty => 0,
         State::At(v) if v > latest => return Err(newer(v, latest).into()),
         State::At(v) => v,
+        // To be dropped with all that is in it.
+        State::Partial(v) if to == Some(0) && v <= latest => v,
+        State::Partial(_) => return Err(partial::refusal(db).await?.into()),
     };
     let to = to.unwrap_or(latest);
     if to < 0 || to > latest {
@@ -271,7 +295,7 @@ pub async fn begin(db: &mut Db) -> Result<()> {
         State::Empty => require_utf8(db).await?,
         State::Foreign => return Err(foreign(&db.location.shown()).into()),
         // Nothing is made anew: a role that may not make a schema can still look.
-        State::At(_) => return Ok(()),
+        State::At(_) | State::Partial(_) => return Ok(()),
     }
     match db.engine() {
         Engine::Sqlite => {

@@ -33,6 +33,7 @@ pub mod migrate;
 pub mod net;
 mod numeric;
 pub mod outside;
+pub mod partial;
 pub mod past;
 pub mod people;
 pub mod postgres;

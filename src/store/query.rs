@@ -229,10 +229,25 @@ impl Query {
         joins.iter().map(|j| format!(" {j}")).collect()
     }
 
+    /// What is shown of a column. Where what it refers to was left out, its id tells at least that there was something.
+    fn told(&self, column: &Column, db: &Db) -> String {
+        match db.partial {
+            Some(_) => column.or_id(self.desc, db.engine()),
+            None => column.expr.clone(),
+        }
+    }
+
     /// The statement of one page: the query's columns, then the sort keys, then the id.
-    fn select(&self, engine: Engine) -> (Sql, usize) {
+    fn select(&self, db: &Db) -> (Sql, usize) {
+        let engine = db.engine();
         let keys = self.sort_keys();
-        let exprs: Vec<&str> = self.columns.iter().chain(&keys).map(|c| c.expr.as_str()).chain(["t.id"]).collect();
+        let exprs: Vec<String> = self
+            .columns
+            .iter()
+            .map(|c| self.told(c, db))
+            .chain(keys.iter().map(|k| k.expr.clone()))
+            .chain(["t.id".to_owned()])
+            .collect();
         let kinds: Vec<Kind> = self.columns.iter().chain(&keys).map(|c| c.kind).chain([Kind::Uuid]).collect();
         let mut sql = Sql::new(format!("select {} from {} t{}", exprs.join(", "), self.desc.table, self.joins(&keys)))
             .yields(kinds);
@@ -258,7 +273,7 @@ impl Query {
 
     /// One page.
     pub async fn page(&self, db: &mut Db) -> Result<Page> {
-        let (mut sql, keys) = self.select(db.engine());
+        let (mut sql, keys) = self.select(db);
         if let Some(limit) = self.limit {
             // One more than asked for tells whether there is a next page.
             sql.push(" limit ").bind(i64::try_from(limit)?.saturating_add(1));
@@ -283,7 +298,7 @@ impl Query {
 
     /// Every row, handed on as it comes.
     pub async fn each(&self, db: &mut Db, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
-        let (sql, _) = self.select(db.engine());
+        let (sql, _) = self.select(db);
         let wanted = self.columns.len();
         db.each(sql, |mut row| {
             row.0.truncate(wanted);
@@ -307,7 +322,8 @@ impl Query {
         let by = std::slice::from_ref(by);
         let engine = db.engine();
         let bare = Query { columns: Vec::new(), ..self.clone() };
-        let mut sql = Sql::new(format!("select {}, count(*) from {} t{}", by[0].expr, self.desc.table, bare.joins(by)));
+        let expr = self.told(&by[0], db);
+        let mut sql = Sql::new(format!("select {expr}, count(*) from {} t{}", self.desc.table, bare.joins(by)));
         self.conditions(engine, &mut sql);
         sql.push(" group by 1 order by 2 desc, 1 nulls first");
         self.at_its_time(&mut sql, engine);

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::db::Db;
+use super::location::Engine;
 use super::sql::{Row, Sql, quoted};
 use super::state;
 use super::tx::takes_people;
@@ -189,6 +190,9 @@ async fn with_key(
     life: Life,
     rules: &Rules,
 ) -> Result<Vec<Record>> {
+    if let Some(part) = db.partial.as_ref().filter(|part| !part.has(desc.table)) {
+        return Err(part.left_out(&db.location.shown(), desc.table).into());
+    }
     if key.chars().nth(LONGEST_KEY).is_some() {
         // Nobody is called so, and reading it as each kind of key would take its time.
         return Ok(Vec::new());
@@ -642,12 +646,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
                     quoted(field.column)
                 );
                 lists.extend(desc.list_of(field).map(|list| Column {
-                    expr: format!(
-                        "nullif(ltrim(coalesce({first}, '') || coalesce((select ';' || string_agg(m.{key}, ';' order by m.{key})
-                            from {0} l join {1} m on m.org_id = l.org_id and m.id = l.{2}
-                           where l.org_id = t.org_id and l.{3} = t.id), ''), ';'), '')",
-                        list.table, target.table, list.item, list.owner
-                    ),
+                    expr: of_list(list, target.table, "join", &first, &format!("m.{key}")),
                     join: Some(join.clone()),
                     list: Some((list, target.noun)),
                     ..plain(list.name, Kind::Text, true)
@@ -675,6 +674,29 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     columns.push(plain("deleted_at", Kind::Time, true));
     columns.push(actor("deleted_by", true));
     columns
+}
+
+/// The members of a list in one text: the first, and the further ones by what `member` makes of each.
+fn of_list(list: &List, table: &str, join: &str, first: &str, member: &str) -> String {
+    format!(
+        "nullif(ltrim(coalesce({first}, '') || coalesce((select ';' || string_agg({member}, ';' order by {member})
+            from {0} l {join} {table} m on m.org_id = l.org_id and m.id = l.{1}
+           where l.org_id = t.org_id and l.{2} = t.id), ''), ';'), '')",
+        list.table, list.item, list.owner
+    )
+}
+
+/// An expression for an id as it is written.
+fn id_text(engine: Engine, id: &str) -> String {
+    match engine {
+        Engine::Postgres => format!("{id}::text"),
+        Engine::Sqlite => {
+            let part = |from: u32, n: u32| format!("substr(lower(hex({id})), {from}, {n})");
+            // NULL stays so.
+            let parts = [part(1, 8), part(9, 4), part(13, 4), part(17, 4), part(21, 12)].join(" || '-' || ");
+            format!("case when {id} is not null then {parts} end")
+        }
+    }
 }
 
 /// A column for people: where it refers to somebody, the name stands behind the code.
@@ -707,6 +729,25 @@ pub fn password_column() -> Column {
 }
 
 impl Column {
+    /// The expression, which tells the id of what is referred to and is not there.
+    pub fn or_id(&self, desc: &'static Descriptor, engine: Engine) -> String {
+        let id = |field: &Field| id_text(engine, &format!("t.{}", quoted(field.column)));
+        if let Some((list, noun)) = self.list {
+            let field = desc.fields.iter().find(|f| f.column == list.first);
+            let (Some(field), Some(target)) = (field, resource(noun)) else { return self.expr.clone() };
+            let key = quoted(target.key().column);
+            let first = format!("coalesce(r_{}.{key}, {})", field.name(), id(field));
+            let member = format!("coalesce(m.{key}, {})", id_text(engine, &format!("l.{}", list.item)));
+            return of_list(list, target.table, "left join", &first, &member);
+        }
+        match self.field {
+            Some(field) if field.target().is_some() && self.kind == Kind::Text => {
+                format!("coalesce({}, {})", self.expr, id(field))
+            }
+            _ => self.expr.clone(),
+        }
+    }
+
     /// Words of a closed set, where the column has one.
     pub fn choices(&self) -> Option<&'static [&'static str]> {
         match self.field {

@@ -20,6 +20,7 @@ use crate::store::db::Db;
 use crate::store::invariants;
 use crate::store::location::{Engine, Location};
 use crate::store::migrate::{self, State};
+use crate::store::partial;
 use crate::store::records::{self, Life, by_key};
 use crate::store::repair;
 use crate::store::schema::{self, Class};
@@ -61,6 +62,9 @@ impl Verb for Migrate {
         for step in &steps {
             let at = tx.at();
             migrate::apply(tx.db, step, up, at).await?;
+        }
+        if self.to == Some(0) {
+            partial::unmark(tx.db).await?;
         }
         let to = match (steps.last(), up) {
             (None, _) => from,
@@ -128,6 +132,9 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     s.opening.create = true;
     let db = s.unchecked_db().await?;
     let before = migrate::state(db).await?;
+    if let State::Partial(_) = before {
+        return Err(partial::refusal(db).await?.into());
+    }
     if before == State::Empty {
         migrate::require_utf8(db).await?;
     }
@@ -191,6 +198,7 @@ async fn matches_binary(s: &mut Session<'_>) -> Result<()> {
 pub async fn migrate(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let to = m.get_one::<i64>("to").copied();
+    whole(s).await?;
     let (from, steps, up) = migrate::plan(s.unchecked_db().await?, to).await?;
     if !up {
         return Err(Problem::usage(format!("the database is at version {from} already"))
@@ -211,6 +219,15 @@ async fn matches_binary_if_latest(s: &mut Session<'_>, to: Option<i64>) -> Resul
         return Ok(());
     }
     matches_binary(s).await
+}
+
+/// Refuses what holds a part of a backup alone: it stays as it is.
+async fn whole(s: &mut Session<'_>) -> Result<()> {
+    let db = s.unchecked_db().await?;
+    match migrate::state(db).await? {
+        State::Partial(_) => Err(partial::refusal(db).await?.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Copies aside, migrates, tells.
@@ -234,6 +251,7 @@ async fn step(s: &mut Session<'_>, to: Option<i64>, from: i64, done: &str) -> Re
 
 pub async fn rollback(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
+    whole(s).await?;
     let State::At(now) = migrate::state(s.unchecked_db().await?).await? else {
         return Err(Problem::failed("the database is empty").hint("there is nothing to roll back").into());
     };
@@ -279,6 +297,7 @@ pub async fn status(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     for line in lines {
         let state = match (line.applied_at, line.changed) {
             (_, true) => "changed",
+            (Some(_), _) if line.version > partial::MARK => "partial",
             (Some(_), _) if line.version > latest => "newer",
             (Some(_), _) => "applied",
             (None, _) => "pending",
@@ -288,13 +307,18 @@ pub async fn status(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     listing.finish(&mut s.ui)?;
     s.ui.flush()?;
     s.ui.status(&format!("{at} ({} {version})", engine.word()));
-    s.ui.status(&match state {
+    let told = match state {
         State::Empty => "the database is empty; 'orgctl init' fills it".to_owned(),
         State::Foreign => "the database holds tables that orgctl did not make".to_owned(),
         State::At(v) if v == latest => format!("at version {v}, the newest"),
         State::At(v) if v > latest => format!("at version {v}, newer than this orgctl, which knows {latest}"),
         State::At(v) => format!("at version {v} of {latest}; 'orgctl db migrate' brings it up to date"),
-    });
+        State::Partial(v) => {
+            let of = partial::find(s.unchecked_db().await?).await?;
+            format!("at version {v}, and partial: it was made of {}; it takes reads and exports only", of.told())
+        }
+    };
+    s.ui.status(&told);
     Ok(())
 }
 
@@ -332,7 +356,7 @@ pub async fn confirm_by_name(s: &mut Session<'_>, m: &ArgMatches, verb: &str, wa
 
 pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let State::At(_) = migrate::state(s.unchecked_db().await?).await? else {
+    let (State::At(_) | State::Partial(_)) = migrate::state(s.unchecked_db().await?).await? else {
         return Err(Problem::failed("there is no orgctl data in this database")
             .hint("'orgctl init' makes some")
             .into());
@@ -442,12 +466,45 @@ async fn by_themselves(db: &mut Db, today: NaiveDate) -> Result<Vec<String>> {
     Ok(found)
 }
 
+/// Of a part of a backup most rules can't hold: what is left is that its file and its values are sound.
+async fn check_part(s: &mut Session<'_>, partial: &partial::Partial) -> Result<()> {
+    let db = s.db().await?;
+    let mut found = Vec::new();
+    collect(&mut found, schema::file_faults(db).await)?;
+    // What rows refer to may have been left out.
+    found.retain(|fault| !fault.starts_with("foreign_key_check"));
+    collect(&mut found, values::impossible(db).await)?;
+    tell_findings(s, &json!({ "ok": false, "partial": partial.tables, "findings": found }), &found)?;
+    match found.len() {
+        0 => {
+            let sentence = format!(
+                "the database is partial, and what is in it is sound: it was made of {}; the other rules can't be checked",
+                partial.told()
+            );
+            Err(partial.problem(sentence).into())
+        }
+        n => Err(Problem::integrity(format!("the database is partial, and breaks {n} of its rules")).into()),
+    }
+}
+
+fn tell_findings(s: &mut Session<'_>, all: &serde_json::Value, found: &[String]) -> Result<()> {
+    let is_told = is_for_programs(&s.ui);
+    report(&mut s.ui, all)?;
+    for sentence in found.iter().filter(|_| !is_told) {
+        s.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;
+    }
+    s.ui.flush()
+}
+
 /// Everything that must hold: the file, the schema, the rules across rows, and each row by itself.
 pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     // The latest day anywhere: whoever wrote a row may have been east of here.
     let today = (s.clock.now() + TimeDelta::hours(14)).date_naive();
     let db = s.db().await?;
+    if let Some(partial) = db.partial.clone() {
+        return check_part(s, &partial).await;
+    }
     let mut found = Vec::new();
     collect(&mut found, schema::file_faults(db).await)?;
     match migrate::status(db).await {
@@ -470,12 +527,7 @@ pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
         collect(&mut found, invariants::check_all(db).await)?;
         collect(&mut found, by_themselves(db, today).await)?;
     }
-    let is_told = is_for_programs(&s.ui);
-    report(&mut s.ui, &json!({ "ok": found.is_empty(), "findings": found }))?;
-    for sentence in found.iter().filter(|_| !is_told) {
-        s.ui.out(&format!("{}\n", crate::ui::text::visible(sentence)))?;
-    }
-    s.ui.flush()?;
+    tell_findings(s, &json!({ "ok": found.is_empty(), "findings": found }), &found)?;
     match found.len() {
         0 => {
             s.ui.status("the database holds what it should");

@@ -24,6 +24,7 @@ use crate::store::audit::{Asked, verify};
 use crate::store::health::{self, Health};
 use crate::store::location::Location;
 use crate::store::migrate::{self, State};
+use crate::store::partial;
 use crate::store::records;
 use crate::store::schema;
 use crate::store::settings;
@@ -173,10 +174,14 @@ async fn database(s: &mut Session<'_>, page: &mut Page) -> bool {
         let engine = format!("{} {}", db.engine().word(), db.version().await?);
         let lines = migrate::status(db).await?;
         let is_current = state == State::At(latest);
+        let part = match state {
+            State::Partial(_) => Some(partial::find(db).await?),
+            _ => None,
+        };
         let differences = if is_current { schema::differences(db).await? } else { Vec::new() };
-        anyhow::Ok((state, latest, engine, lines, differences))
+        anyhow::Ok((state, latest, engine, lines, differences, part))
     };
-    let (state, latest, engine, lines, differences) = match looked.await {
+    let (state, latest, engine, lines, differences, part) = match looked.await {
         Ok(looked) => looked,
         Err(e) => {
             page.failed("database", &e);
@@ -188,6 +193,11 @@ async fn database(s: &mut Session<'_>, page: &mut Page) -> bool {
         State::Empty | State::At(0) => page.say("schema", Level::Fail, "it is empty", "'orgctl init' fills it"),
         State::Foreign => {
             page.say("schema", Level::Fail, "it holds tables that orgctl did not make", "name another with --database")
+        }
+        State::Partial(_) => {
+            let of = part.map_or_else(String::new, |part| part.told());
+            let what = format!("it is partial, and takes reads and exports only: it was made of {of}");
+            page.say("schema", Level::Fail, what, "work with the whole database: name it with --database");
         }
         State::At(v) if v > latest => {
             let what = format!("it is at version {v}, newer than this orgctl, which knows {latest}");

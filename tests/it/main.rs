@@ -10,6 +10,7 @@ mod backup_choice;
 mod backup_create;
 mod backup_drill;
 mod backup_faults;
+mod backup_only;
 mod backup_restore;
 mod backup_verify;
 mod blocks_that_ended;

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::{PIECE, wanted};
 use crate::crud::gate;
+use crate::crud::partial;
 use crate::crud::read::Exported;
 use crate::crud::session::Session;
 use crate::crud::trail::Entries;
@@ -50,7 +51,7 @@ pub async fn export(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let file = m.get_one::<String>("file");
     let told = Exported::new(audit::KIND, asked.tree.unwrap_or(SYSTEM), format, file, false);
-    gate::write(s, &told).await?;
+    partial::record_export(s, &told).await?;
     let stretches = stretches(s, &asked).await?;
     if s.dry_run {
         let n: i64 =

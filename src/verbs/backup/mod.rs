@@ -8,6 +8,7 @@ pub mod diff;
 pub mod drill;
 pub mod erased;
 pub mod hold;
+pub mod only;
 pub mod place;
 pub mod restore;
 pub mod retention;

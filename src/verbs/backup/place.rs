@@ -69,8 +69,9 @@ impl Place {
         let at = self.location.shown();
         let db = s.unchecked_db().await?;
         let holds = match migrate::state(db).await? {
-            State::Empty => return migrate::require_utf8(db).await,
-            State::At(_) => "an orgctl database already",
+            // The latter was reset.
+            State::Empty | State::At(0) => return migrate::require_utf8(db).await,
+            State::At(_) | State::Partial(_) => "an orgctl database already",
             State::Foreign => "tables that orgctl did not make",
         };
         Err(Problem::conflict(format!("{at} holds {holds}; nothing was changed")).hint(self.elsewhere()).into())

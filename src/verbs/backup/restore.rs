@@ -13,6 +13,7 @@ use super::archive::{Archive, Identities};
 use super::catalogue::short;
 use super::choice::{self, Loss};
 use super::create::kind_word;
+use super::only;
 use super::place::Place;
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
@@ -111,8 +112,21 @@ pub async fn load(db: &mut Db, source: &Source<'_>, at: DateTime<Utc>) -> Result
     let manifest = &source.archive.manifest;
     let shapes = shapes_of(manifest)?;
     let aside = rebuild::begin(db, manifest.schema, at).await?;
-    let mut total = 0;
-    for shape in &shapes {
+    let loaded = load_each(db, source, shapes.iter()).await?;
+    source.progress.part("indexes", None, "");
+    rebuild::finish(db, aside, at, &mut |_| {}).await?;
+    Ok(loaded.iter().map(|(_, rows)| rows).sum())
+}
+
+/// Loads the rows of tables that are there, each held against what the manifest says of it; their numbers.
+pub async fn load_each<'s>(
+    db: &mut Db,
+    source: &Source<'_>,
+    shapes: impl Iterator<Item = &'s Shape>,
+) -> Result<Vec<(String, u64)>> {
+    let manifest = &source.archive.manifest;
+    let mut loaded = Vec::new();
+    for shape in shapes {
         let Some(entry) = manifest.table(&shape.name) else { continue };
         let Some(member) = &entry.member else { continue };
         source.progress.part(&shape.name, Some(entry.rows), "rows");
@@ -124,11 +138,9 @@ pub async fn load(db: &mut Db, source: &Source<'_>, at: DateTime<Utc>) -> Result
             let sentence = format!("{} has {rows} rows, and its manifest says {}", shape.name, entry.rows);
             return Err(Problem::integrity(sentence).into());
         }
-        total += rows;
+        loaded.push((shape.name.clone(), rows));
     }
-    source.progress.part("indexes", None, "");
-    rebuild::finish(db, aside, at, &mut |_| {}).await?;
-    Ok(total)
+    Ok(loaded)
 }
 
 /// Holds the trail that was loaded against the manifest, and every row against the trail.
@@ -213,6 +225,9 @@ async fn restore_into(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let is_signed = trust(s, m, &archive)?;
     require_readable(&archive.manifest)?;
     let identities: Vec<String> = m.get_many::<String>("identity").into_iter().flatten().cloned().collect();
+    if m.contains_id("only") {
+        return only::restore(s, m, into, archive, identities, is_signed).await;
+    }
     let keys = verifiers(s, m)?;
     let manifest = &archive.manifest;
     let (_, checksum) = archive.digest()?;
@@ -279,6 +294,6 @@ fn tell(
 }
 
 /// To a millisecond.
-fn seconds(time: Duration) -> f64 {
+pub fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }

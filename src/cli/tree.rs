@@ -294,14 +294,16 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl backup release 1a2b3c4d\norgctl backup release 1a2b3c4d --until 2026-12-31",
         args: |c| c.arg(backup_key()).arg(text("until", "TIME", "When its hold ends instead: 7d, 2026-12-31 (default: now)"))
             .arg(text("from", "FOLDER", "Folder to look in")), run: run!(backup::hold::release) },
-    Leaf { noun: "backup", verb: "restore", permission: "backups:restore", writes: true, about: "Bring a backup back, into an empty database",
-        examples: "orgctl backup restore latest --into sqlite:///tmp/restored.db\norgctl backup restore /mnt/backups/orgctl-20261128T223000Z-1a2b3c4d.tar --into postgres://admin@db.example/people --key audit.pub\norgctl backup restore latest --only users branches --into sqlite:///tmp/look.db",
+    Leaf { noun: "backup", verb: "restore", permission: "backups:restore", writes: true, about: "Bring a backup back, into an empty database or in place of another",
+        examples: "orgctl backup restore latest --into sqlite:///tmp/restored.db\norgctl backup restore /mnt/backups/orgctl-20261128T223000Z-1a2b3c4d.tar --into postgres://admin@db.example/people --key audit.pub\norgctl backup restore --at 2026-11-21T09:30 --into sqlite:///srv/orgctl/people.db --replace --dry-run\norgctl backup restore latest --only users branches --into sqlite:///tmp/look.db",
         args: |c| c.arg(Arg::new("backup").value_name("BACKUP").required_unless_present("at").help("File, 'latest', or the end of a backup's id"))
             .arg(text("from", "FOLDER", "Folder to look in"))
             .arg(text("at", "TIME", "Take the newest backup that is not later (2026-11-21T09:30, 7d); it holds nothing that came after it"))
             .arg(text("into", "URL", "Database to restore into").required(true))
             .arg(text("only", "TABLE", "Bring these tables back alone; the database is marked as partial, and takes reads and exports only")
                 .num_args(1..).value_delimiter(',').action(ArgAction::Append))
+            .arg(switch("replace", "Replace what is there; a backup of it is made first, and where anybody writes meanwhile nothing is replaced"))
+            .arg(switch("force", "Also a database of another installation").requires("replace"))
             .arg(text("identity", "FILE", "File with the identity (age) that it is encrypted to (can be repeated)").action(ArgAction::Append))
             .arg(switch("trust-unsigned", "Take it though no trusted key has signed it")).arg(signing_key()).arg(verifier_key()), run: run!(backup::restore::restore) },
     Leaf { noun: "backup", verb: "verify", permission: "backups:verify", writes: true, about: "Prove that a backup restores: restore it into a database that is thrown away",

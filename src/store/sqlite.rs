@@ -507,17 +507,34 @@ fn constraint(code: i32, message: &str) -> anyhow::Error {
     problem.rule(message).into()
 }
 
-/// Who holds the write lock, in words, by asking the kernel about the lock byte in the `-shm` file
-/// (<https://sqlite.org/walformat.html#wal_locks>: WAL_WRITE_LOCK is byte 120).
+/// Bytes of the `-shm` file that stand for locks (<https://sqlite.org/walformat.html#wal_locks>): of the one writer, and of
+/// those who read what is there now or was before.
+const WRITER: (i64, i64) = (120, 1);
+const READERS: (i64, i64) = (123, 5);
+
+/// Bytes of the file itself that stand for locks where it keeps no log (<https://sqlite.org/lockingv3.html>, "SHARED").
+const WITHOUT_LOG: (i64, i64) = (0x4000_0000, 512);
+
+/// Who holds the write lock, in words.
 pub fn lock_holder(path: &Path) -> Option<String> {
-    let mut shm = path.as_os_str().to_owned();
-    shm.push("-shm");
-    let file = fs::OpenOptions::new().read(true).write(true).open(shm).ok()?;
+    holder(path, "-shm", WRITER)
+}
+
+/// Who reads what was there before the last write, or a file that keeps no log, in words.
+pub fn reader(path: &Path) -> Option<String> {
+    holder(path, "-shm", READERS).or_else(|| holder(path, "", WITHOUT_LOG))
+}
+
+/// Another process that holds a lock on these bytes, as the kernel tells.
+fn holder(path: &Path, end: &str, (start, length): (i64, i64)) -> Option<String> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    let file = fs::OpenOptions::new().read(true).write(true).open(name).ok()?;
     let mut lock = nix::libc::flock {
         l_type: nix::libc::F_WRLCK as i16,
         l_whence: nix::libc::SEEK_SET as i16,
-        l_start: 120,
-        l_len: 1,
+        l_start: start,
+        l_len: length,
         l_pid: 0,
     };
     let asked = nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_GETLK(&mut lock));

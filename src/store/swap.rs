@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::db::Db;
 use super::dump::{self, Shape};
 use super::hashed::Hashed;
-use super::lineage::leaps;
+use super::lineage::{leaps, next_after};
 use super::migrate;
+use super::repair::far_counters;
 use super::retention::Span;
 use super::schema::Class;
 use super::settings;
@@ -108,7 +109,7 @@ impl State {
     }
 }
 
-/// Of each tree, how many records it has in common with the trail of an archive. `next` yields tree, number and leaf of each
+/// Of each tree, how many records it has in common with the trail of an archive; trees that have none are left out. `next` yields tree, number and leaf of each
 /// record of that one, in order.
 pub async fn common(
     db: &mut Db,
@@ -130,6 +131,7 @@ pub async fn common(
         Ok(())
     })
     .await?;
+    common.retain(|_, same| *same > 0);
     Ok(common)
 }
 
@@ -161,7 +163,7 @@ pub async fn erasures(db: &mut Db, common: &BTreeMap<i32, u64>) -> Result<Vec<Er
     let mut found: BTreeMap<(i32, Uuid), Erasure> = BTreeMap::new();
     for row in rows {
         let (tree, seq, subject) = (row.org(0)?, row.int(1)?, row.uuid(2)?);
-        // A tree that the archive does not know is not restored.
+        // A tree that has nothing in common with the archive is not restored.
         let Some(same) = common.get(&tree) else { continue };
         if u64::try_from(seq)? <= *same {
             continue;
@@ -191,6 +193,22 @@ pub async fn erasures(db: &mut Db, common: &BTreeMap<i32, u64>) -> Result<Vec<Er
     Ok(found.into_values().collect())
 }
 
+/// When the first record was made that is in a trail and not in what it has in common with another; none where there is none.
+pub async fn first_lost(
+    db: &mut Db,
+    sizes: &[(i32, u64)],
+    common: &BTreeMap<i32, u64>,
+) -> Result<Option<DateTime<Utc>>> {
+    let mut first: Option<DateTime<Utc>> = None;
+    for (tree, _) in sizes {
+        let same = common.get(tree).copied().unwrap_or(0);
+        if let Some(at) = next_after(db, *tree, same).await? {
+            first = Some(first.map_or(at, |known| known.min(at)));
+        }
+    }
+    Ok(first)
+}
+
 /// How far the codes of a kind were given in an organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counter {
@@ -200,39 +218,60 @@ pub struct Counter {
     key: Vec<u8>,
 }
 
-/// How far all codes were given.
+/// How far all codes were given. A counter that is further than it can be is told only as far as that.
 pub async fn counters(db: &mut Db) -> Result<Vec<Counter>> {
     let sql = Sql::new("select org_id, kind, next, key from code_counters order by org_id, kind");
     let rows = db.all(sql.yields([Kind::Int, Kind::Text, Kind::Int, Kind::Bytes])).await?;
-    let counter = |row: &super::sql::Row| {
-        Ok(Counter { org: row.org(0)?, kind: row.text(1)?.to_owned(), next: row.int(2)?, key: row.bytes(3)?.to_vec() })
-    };
-    rows.iter().map(counter).collect()
+    let mut all = Vec::new();
+    for row in rows {
+        let (org, kind, next) = (row.org(0)?, row.text(1)?.to_owned(), row.int(2)?);
+        let far = far_counters(db, org).await?.into_iter().find(|(k, ..)| *k == kind);
+        let next = far.map_or(next, |(_, _, most)| most);
+        all.push(Counter { org, kind, next, key: row.bytes(3)?.to_vec() });
+    }
+    Ok(all)
 }
 
 impl Tx<'_> {
-    /// Lets codes go on behind those that were given in the database that is replaced.
-    pub async fn raise_counters(&mut self, counters: &[Counter]) -> Result<()> {
+    /// Lets codes go on behind those that were given in the database that is replaced. By how much, as it is told.
+    pub async fn raise_counters(&mut self, counters: &[Counter]) -> Result<Json> {
+        let mut raised = Vec::new();
         for old in counters {
-            let at = [old.org.into(), old.kind.as_str().into()];
-            let there = Sql::new("select next, key from code_counters where org_id = $1 and kind = $2");
-            let there = self.db.first(there.with(at.clone()).yields([Kind::Int, Kind::Bytes])).await?;
-            let Some(row) = there else {
-                let org = Sql::new("select 1 from orgs where org_id = $1").with([old.org.into()]);
-                if self.db.first(org.yields([Kind::Int])).await?.is_some() {
-                    let sql = Sql::new("insert into code_counters (org_id, kind, next, key) values ($1, $2, $3, $4)");
-                    self.db.execute(sql.with(at).with([old.next.into(), old.key.clone().into()])).await?;
-                }
-                continue;
-            };
-            // Scattered codes of another key are others.
-            let is_numbered = leaps().any(|(kind, maker)| kind == old.kind && matches!(maker, Maker::Numbered(_)));
-            if row.int(0)? < old.next && (is_numbered || row.bytes(1)? == old.key) {
-                let sql = Sql::new("update code_counters set next = $3 where org_id = $1 and kind = $2");
-                self.db.execute(sql.with(at).with([old.next.into()])).await?;
+            let by = self.raise_counter(old).await?;
+            if by > 0 {
+                raised.push(json!([old.org, old.kind, by]));
             }
         }
-        Ok(())
+        Ok(raised.into())
+    }
+
+    async fn raise_counter(&mut self, old: &Counter) -> Result<i64> {
+        let at = [old.org.into(), old.kind.as_str().into()];
+        let sql = "select next, key from code_counters where org_id = $1 and kind = $2";
+        let next = match self.db.first(Sql::new(sql).with(at.clone()).yields([Kind::Int, Kind::Bytes])).await? {
+            Some(row) => {
+                // Scattered codes of another key are others.
+                let is_numbered = |(kind, maker)| kind == old.kind && matches!(maker, Maker::Numbered(_));
+                if row.bytes(1)? != old.key && !leaps().any(is_numbered) {
+                    return Ok(0);
+                }
+                row.int(0)?
+            }
+            None => {
+                let sql = "insert into code_counters (org_id, kind, next, key)
+                           select org_id, $1, 0, $2 from orgs where org_id = $3";
+                let args = [old.kind.as_str().into(), old.key.clone().into(), old.org.into()];
+                if self.db.execute(Sql::new(sql).with(args)).await? == 0 {
+                    return Ok(0);
+                }
+                0
+            }
+        };
+        if old.next > next {
+            let sql = Sql::new("update code_counters set next = $3 where org_id = $1 and kind = $2");
+            self.db.execute(sql.with(at).with([old.next.into()])).await?;
+        }
+        Ok((old.next - next).max(0))
     }
 
     /// Puts a catalogue of backups into the place of the one that is there.

@@ -17,6 +17,7 @@ use self::append::Request;
 pub use self::bulk::{Finished, Loaders};
 pub use self::lock::ClockInDoubt;
 use self::lock::begin_immediate;
+pub(super) use self::lock::until_free;
 use self::out_of_use::Referred;
 pub use self::out_of_use::takes_people;
 use super::db::{Conn, Db};

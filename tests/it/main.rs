@@ -11,6 +11,7 @@ mod backup_create;
 mod backup_drill;
 mod backup_faults;
 mod backup_only;
+mod backup_replace;
 mod backup_restore;
 mod backup_verify;
 mod blocks_that_ended;

@@ -1,5 +1,6 @@
 //! Waiting for the locks of trees, and asking whether the clock is right before anything is written.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -187,21 +188,34 @@ pub(super) fn locked(holder: &str, wait: Duration) -> Problem {
 /// `BEGIN IMMEDIATE`, again and again until `--wait` is over: SQLite has one writer.
 pub(super) async fn begin_immediate(db: &mut Db, waiting: &mut dyn FnMut(&str)) -> Result<()> {
     let Location::Sqlite(path) = db.location.clone() else { return Ok(()) };
+    let wait = db.opening.wait;
+    until_free(&path, wait, waiting, async || match db.script("BEGIN IMMEDIATE".into()).await {
+        Err(e) if e.is::<sqlite::Busy>() => Ok(false),
+        other => other.map(|()| true),
+    })
+    .await
+}
+
+/// Tries again until the write lock of a file was taken, or `wait` is over. `waiting` is told once, after a second, who
+/// holds it.
+pub async fn until_free(
+    path: &Path,
+    wait: Duration,
+    waiting: &mut dyn FnMut(&str),
+    mut takes: impl AsyncFnMut() -> Result<bool>,
+) -> Result<()> {
     let started = Instant::now();
     let mut told = false;
-    loop {
-        match db.script("BEGIN IMMEDIATE".into()).await {
-            Err(e) if e.is::<sqlite::Busy>() => {}
-            other => return other,
-        }
-        let holder = || sqlite::lock_holder(&path).unwrap_or_else(|| "another command".to_owned());
-        if started.elapsed() >= db.opening.wait {
-            return Err(locked(&holder(), db.opening.wait).into());
+    while !takes().await? {
+        let holder = || sqlite::lock_holder(path).unwrap_or_else(|| "another command".to_owned());
+        if started.elapsed() >= wait {
+            return Err(locked(&holder(), wait).into());
         }
         if !told && started.elapsed() >= Duration::from_secs(1) {
-            waiting(&told_of(&holder(), db.opening.wait));
+            waiting(&told_of(&holder(), wait));
             told = true;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    Ok(())
 }

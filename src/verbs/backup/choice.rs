@@ -1,5 +1,6 @@
 //! Which archive is restored, and what is lost by it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -14,6 +15,7 @@ use crate::crud::session::Session;
 use crate::model::backup::Manifest;
 use crate::model::problem::Problem;
 use crate::model::value::rfc3339;
+use crate::store::swap::State;
 
 /// The archive that the words of the command mean.
 pub async fn choose(s: &mut Session<'_>, m: &ArgMatches) -> Result<Archive> {
@@ -71,6 +73,21 @@ impl Loss {
         let tree = |(tree, size): (i32, u64)| (tree, manifest.size_of(tree).unwrap_or(0), size);
         let trees = known.sizes.into_iter().map(tree).filter(|(_, had, known)| known > had).collect();
         Loss { by: known.by, until: known.at, since: manifest.created_at, trees }
+    }
+
+    /// What a database holds that is to be replaced. `first`: when the first was recorded that the archive does not hold.
+    pub fn of_replaced(
+        manifest: &Manifest,
+        by: String,
+        state: &State,
+        common: &BTreeMap<i32, u64>,
+        first: Option<DateTime<Utc>>,
+    ) -> Loss {
+        let tree = |(tree, size): (i32, u64)| (tree, common.get(&tree).copied().unwrap_or(0), size);
+        let trees = state.sizes().into_iter().map(tree).filter(|(_, same, size)| size > same).collect();
+        // An archive of another branch of the trail may be younger than what parts them.
+        let since = first.map_or(manifest.created_at, |first| first.min(manifest.created_at));
+        Loss { by, until: state.last, since, trees }
     }
 
     pub fn records(&self) -> u64 {

@@ -23,6 +23,7 @@ use crate::store::dump::{self, Shape};
 use crate::store::lineage;
 use crate::store::migrate;
 use crate::store::schema::Class;
+use crate::store::swap::{self, State};
 use crate::ui::format::report;
 use crate::verbs::audit::keys::{self, signer, signing_path};
 
@@ -68,8 +69,8 @@ fn recipient(text: &str) -> Result<Recipient> {
 }
 
 /// Those that flags name; else those of the installation.
-async fn recipients(s: &mut Session<'_>, m: &ArgMatches) -> Result<Vec<Recipient>> {
-    match m.get_many::<String>("encrypt-to") {
+pub async fn recipients(s: &mut Session<'_>, m: &ArgMatches) -> Result<Vec<Recipient>> {
+    match m.try_get_many::<String>("encrypt-to").ok().flatten() {
         Some(given) => given.map(|text| recipient(text)).collect(),
         None => s.setting(SYSTEM, BACKUP_RECIPIENTS).await?.iter().map(|text| recipient(text)).collect(),
     }
@@ -137,7 +138,7 @@ pub async fn make(
 ) -> Result<(Entry, PathBuf)> {
     let (id, began) = (s.new_id(), s.clock.micros());
     match make_archive(s, key, (id, kind), recipients, label.clone(), to).await {
-        Ok((entry, path, told)) => {
+        Ok(Made { entry, path, told, .. }) => {
             enter(s, entry.clone(), told).await?;
             Ok((entry, path))
         }
@@ -174,26 +175,36 @@ async fn enter_failed(s: &mut Session<'_>, entry: Entry) {
     }
 }
 
+/// An archive that was made, and is entered nowhere yet.
+pub struct Made {
+    pub entry: Entry,
+    pub path: PathBuf,
+    /// What the trail is told of it.
+    pub told: Map<String, Json>,
+    /// What the database held at that instant.
+    pub state: State,
+}
+
 /// The archive, and what is told of it.
-async fn make_archive(
+pub async fn make_archive(
     s: &mut Session<'_>,
     key: &SignerKey,
     (id, kind): (Uuid, BackupType),
     recipients: Vec<Recipient>,
     label: Option<String>,
     (folder, named): (&Path, Option<PathBuf>),
-) -> Result<(Entry, PathBuf, Map<String, Json>)> {
+) -> Result<Made> {
     let shapes = dump::shapes(migrate::latest(s.location.engine())?)?;
     let began = s.clock.micros();
     let texts: Vec<String> = recipients.iter().map(ToString::to_string).collect();
     let mut writer = Writer::create(folder, id, recipients, began.timestamp())?;
     let opened = dump::open_snapshot(s.db().await?, &shapes).await;
     let written = match opened {
-        Ok(()) => write(s, key, &mut writer, &shapes, kind).await,
+        Ok(()) => write_all(s, key, &mut writer, &shapes, kind).await,
         Err(e) => Err(e),
     };
     dump::close_snapshot(s.db().await?).await;
-    let mut manifest = written?;
+    let (mut manifest, state) = written?;
     (manifest.id, manifest.label, manifest.recipients) = (id, label, texts);
     let at = manifest.created_at;
     let path = named.unwrap_or_else(|| folder.join(format!("{}{}-{}.tar", archive::PREFIX, stamp(at), short(id))));
@@ -211,7 +222,19 @@ async fn make_archive(
     told.insert("sha256".into(), checksum.to_string().into());
     told.insert("rows".into(), manifest.rows().into());
     told.insert("encrypted".into(), entry.encrypted.into());
-    Ok((entry, path, told))
+    Ok(Made { entry, path, told, state })
+}
+
+/// Writes the tables, and looks at what nobody may change before this archive stands for the database.
+async fn write_all(
+    s: &mut Session<'_>,
+    key: &SignerKey,
+    writer: &mut Writer,
+    shapes: &[Shape],
+    kind: BackupType,
+) -> Result<(Manifest, State)> {
+    let manifest = write(s, key, writer, shapes, kind).await?;
+    Ok((manifest, swap::state(s.db().await?).await?))
 }
 
 fn class(class: Class) -> &'static str {

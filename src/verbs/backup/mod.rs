@@ -10,6 +10,7 @@ pub mod erased;
 pub mod hold;
 pub mod only;
 pub mod place;
+pub mod replace;
 pub mod restore;
 pub mod retention;
 pub mod scratch;

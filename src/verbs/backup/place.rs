@@ -26,7 +26,7 @@ pub struct Place {
 }
 
 /// Where a link leads: the file is put there, and the link stays.
-fn followed(location: Location) -> Location {
+pub fn followed(location: Location) -> Location {
     let Location::Sqlite(path) = location else { return location };
     let Ok(target) = fs::read_link(&path) else { return Location::Sqlite(path) };
     Location::Sqlite(fs::canonicalize(&path).unwrap_or_else(|_| path.with_file_name(target)))
@@ -135,7 +135,8 @@ impl Place {
     }
 }
 
-async fn fill_scratch<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
+/// Fills a file that nobody else knows.
+pub async fn fill_scratch<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
     rebuild::loosen(s.unchecked_db().await?).await?;
     let done = gate::write_unchecked(s, verb).await?;
     // Committed in a file that nobody knows yet: a signal may still be heard.

@@ -13,8 +13,10 @@ use super::archive::{Archive, Identities};
 use super::catalogue::short;
 use super::choice::{self, Loss};
 use super::create::kind_word;
+use super::erased::again;
 use super::only;
 use super::place::Place;
+use super::replace::{self, Replaces};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
@@ -174,6 +176,9 @@ pub struct Restore {
     pub keys: Vec<Verifier>,
     #[serde(skip)]
     pub progress: Progress,
+    /// Where it takes the place of another.
+    #[serde(skip)]
+    pub replaces: Option<Replaces>,
 }
 
 /// What a restore did, and how long it took.
@@ -182,6 +187,8 @@ pub struct Restored {
     pub rows: u64,
     pub loading: Duration,
     pub verifying: Duration,
+    /// People whose erasure was carried out again.
+    pub erased: u64,
 }
 
 impl Verb for Restore {
@@ -199,12 +206,31 @@ impl Verb for Restore {
         let (at, began) = (tx.at(), Instant::now());
         let rows = load(tx.db, &source, at).await?;
         let (loading, began) = (began.elapsed(), Instant::now());
+        let mut erased = 0;
         if archive.manifest.kind == BackupType::Full {
             prove(tx.db, &archive.manifest, self.keys.clone(), &self.progress).await?;
-            tx.lock(&[SYSTEM], &mut |_| {}).await?;
-            tx.restored(self.told.clone()).await?;
+            erased = self.record(tx).await?;
         }
-        Ok(Restored { rows, loading, verifying: began.elapsed() })
+        Ok(Restored { rows, loading, verifying: began.elapsed(), erased })
+    }
+}
+
+impl Restore {
+    /// Records it. What it would undo of the database that it replaces is done again; of how many people that was an
+    /// erasure is told.
+    async fn record(&self, tx: &mut Tx<'_>) -> Result<u64> {
+        let Some(replaces) = &self.replaces else {
+            tx.lock(&[SYSTEM], &mut |_| {}).await?;
+            return tx.restored(self.told.clone()).await.map(|()| 0);
+        };
+        tx.lock(&replaces.trees(), &mut |_| {}).await?;
+        let erased = again(tx, &replaces.erasures, &replaces.common).await?;
+        let mut told = self.told.clone();
+        told.insert("given".into(), tx.raise_counters(&replaces.counters).await?);
+        told.insert("erased_again".into(), erased.into());
+        tx.restored(told).await?;
+        tx.put_catalogue(&replaces.catalogue).await?;
+        Ok(erased)
     }
 }
 
@@ -220,6 +246,12 @@ pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 
 async fn restore_into(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let into = Location::parse(m.get_one::<String>("into").map_or("", String::as_str))?;
+    let replaces = m.get_flag("replace");
+    if replaces && m.contains_id("only") {
+        return Err(Problem::usage("--only brings a part back, which can replace nothing")
+            .hint("restore it into an empty place, without --replace")
+            .into());
+    }
     let archive = choice::choose(s, m).await?;
     s.close().await;
     let is_signed = trust(s, m, &archive)?;
@@ -229,9 +261,25 @@ async fn restore_into(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         return only::restore(s, m, into, archive, identities, is_signed).await;
     }
     let keys = verifiers(s, m)?;
+    let loss = choice::known_beside(s, &archive).map(|known| Loss::of(&archive.manifest, known));
+    let told = told_of(&archive, is_signed, loss.as_ref())?;
+    let progress = s.ui.progress();
+    let verb =
+        Restore { archive: archive.path.clone(), identities, told, keys, progress: progress.clone(), replaces: None };
+    if replaces && replace::is_filled(s, &into).await? {
+        return replace::replace(s, m, &archive, verb).await;
+    }
+    let place = Place::take(s, into, "into").await?;
+    let into = place.location.clone();
+    let done = place.fill(s, &verb).await;
+    progress.finish();
+    tell(s, &archive, &into, &verb.told, done?, loss)
+}
+
+/// What the trail is told of a restore.
+fn told_of(archive: &Archive, is_signed: bool, loss: Option<&Loss>) -> Result<Map<String, Json>> {
     let manifest = &archive.manifest;
     let (_, checksum) = archive.digest()?;
-    let loss = choice::known_beside(s, &archive).map(|known| Loss::of(manifest, known));
     let mut told = Map::new();
     told.insert("id".into(), manifest.id.to_string().into());
     told.insert("sha256".into(), checksum.to_string().into());
@@ -240,18 +288,12 @@ async fn restore_into(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     told.insert("heads".into(), manifest.heads.iter().map(|h| json!([h.tree, h.size])).collect());
     // The archive can't tell of them, and there is nothing else to ask.
     told.insert("erasures_unknown_from".into(), told["heads"].clone());
-    told.insert("lost".into(), loss.as_ref().map(Loss::json).unwrap_or_default());
-    let progress = s.ui.progress();
-    let verb = Restore { archive: archive.path.clone(), identities, told, keys, progress: progress.clone() };
-    let place = Place::take(s, into, "into").await?;
-    let into = place.location.clone();
-    let done = place.fill(s, &verb).await;
-    progress.finish();
-    tell(s, &archive, &into, &verb.told, done?, loss)
+    told.insert("lost".into(), loss.map(Loss::json).unwrap_or_default());
+    Ok(told)
 }
 
 /// Says what was done, and what is not there.
-fn tell(
+pub fn tell(
     s: &mut Session<'_>,
     archive: &Archive,
     into: &Location,
@@ -276,6 +318,13 @@ fn tell(
             heads.join(", ")
         ));
     }
+    if let Some(n) = told.get("erased_again").and_then(Json::as_u64).filter(|n| *n > 0) {
+        let who = if n == 1 { "1 person".to_owned() } else { format!("{n} people") };
+        s.ui.status(&format!("erased again: {who} whom the replaced trail tells to be erased"));
+    }
+    if let Some(back) = told.get("way_back").and_then(Json::as_str) {
+        s.ui.status(&format!("the way back: {back}"));
+    }
     let codes = if manifest.kind == BackupType::Full { skipped() } else { Map::new() };
     if !codes.is_empty() {
         let list: Vec<String> = codes.iter().map(|(noun, n)| format!("{n} of {noun}")).collect();
@@ -283,7 +332,7 @@ fn tell(
     }
     dry_run_note(s);
     let mut all = json!({
-        "codes_skipped": codes,
+        "codes_skipped": codes, "erased_again": null, "safety_backup": null, "way_back": null,
         "into": into.url(), "rows": rows,
         "loading_seconds": seconds(done.loading), "verifying_seconds": seconds(done.verifying),
     });

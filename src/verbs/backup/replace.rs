@@ -1,0 +1,316 @@
+//! Putting a backup into the place of a live database: a backup of that one is made first, and where anybody wrote since,
+//! nothing is replaced.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde_json::{Value as Json, json};
+
+use super::archive::{self, Archive, Identities, remove_partial, scratch};
+use super::catalogue::{beside, folder, short, write_beside};
+use super::choice::Loss;
+use super::create::{self, Made};
+use super::place::{fill_scratch, folder_of, followed};
+use super::restore::{Restore, Restored, tell};
+use crate::crud::session::Session;
+use crate::model::backup::{BackupType, Entry};
+use crate::model::merkle::Hash;
+use crate::model::org::SYSTEM;
+use crate::model::problem::{Kind, Problem};
+use crate::model::value::{rfc3339, unhex};
+use crate::store::checkpoints::installation;
+use crate::store::db::Db;
+use crate::store::location::Location;
+use crate::store::migrate::{self, State as Schema};
+use crate::store::retention::wipe;
+use crate::store::swap::{self, Counter, Erasure, State};
+use crate::store::swap_sqlite::{self, Swap};
+use crate::store::{backups, lines, tx};
+use crate::verbs::audit::keys;
+
+/// What of the replaced database the new one keeps, and must not undo.
+pub struct Replaces {
+    /// Of each tree, how many records both trails have in common.
+    pub common: BTreeMap<i32, u64>,
+    pub erasures: Vec<Erasure>,
+    pub counters: Vec<Counter>,
+    pub catalogue: Vec<Entry>,
+}
+
+impl Replaces {
+    /// The trees that are written to while the new database is filled.
+    pub fn trees(&self) -> Vec<i32> {
+        self.erasures.iter().map(|e| e.tree).chain([SYSTEM]).collect()
+    }
+}
+
+/// Whether a place holds a database that would be replaced; leads the session there.
+pub async fn is_filled(s: &mut Session<'_>, into: &Location) -> Result<bool> {
+    let into = followed(into.clone());
+    if matches!(&into, Location::Sqlite(path) if !path.exists()) {
+        return Ok(false);
+    }
+    s.location = into;
+    let found = migrate::state(s.unchecked_db().await?).await;
+    s.close().await;
+    Ok(matches!(found?, Schema::At(version) if version > 0))
+}
+
+/// Restores a backup into the place of the database that the session was led to.
+pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut verb: Restore) -> Result<()> {
+    let into = s.location.clone();
+    let is_own = require_fitting(s, archive).await?;
+    let identities = Identities::read(&verb.identities)?;
+    let (common, loss, before) = compare(s, archive, &identities).await.map_err(unreadable)?;
+    let safety = if s.dry_run { None } else { Some(ask_and_save(s, m, archive, &loss).await?) };
+    let state = safety.as_ref().map_or(&before, |safety| &safety.made.state);
+    let loss = lost(s.db().await?, archive, state, &common).await?;
+    let db = s.db().await?;
+    let mut catalogue = if is_own { backups::all(db).await? } else { Vec::new() };
+    let replaces = Replaces {
+        erasures: swap::erasures(db, &common).await?,
+        counters: if is_own { swap::counters(db).await? } else { Vec::new() },
+        common,
+        catalogue: Vec::new(),
+    };
+    verb.told.insert("lost".into(), loss.json());
+    if is_own {
+        verb.told.remove("erasures_unknown_from");
+    }
+    if let Some(safety) = &safety {
+        verb.told.insert("safety_backup".into(), safety.told());
+        catalogue.push(safety.made.entry.clone());
+    }
+    verb.replaces = Some(Replaces { catalogue, ..replaces });
+    s.close().await;
+    let done = match &into {
+        Location::Sqlite(path) => replace_file(s, &verb, path, state).await,
+        Location::Postgres(_) => {
+            Err(Problem::usage("--replace works on SQLite files as yet").hint("restore into an empty database").into())
+        }
+    };
+    verb.progress.finish();
+    let done = done?;
+    let mut told = verb.told;
+    told.insert("erased_again".into(), done.erased.into());
+    if let Some(safety) = safety {
+        let back = format!("orgctl backup restore {} --into {} --replace", short(safety.made.entry.id), into.shown());
+        told.insert("way_back".into(), back.into());
+        safety.keep();
+    }
+    tell(s, archive, &into, &told, done, Some(loss))
+}
+
+/// Refuses an archive that can't take this database's place. Whether it is one of its own.
+async fn require_fitting(s: &mut Session<'_>, archive: &Archive) -> Result<bool> {
+    let manifest = &archive.manifest;
+    if manifest.kind != BackupType::Full {
+        return Err(Problem::usage(format!("{} holds no rows, and can replace nothing", archive.path.display()))
+            .hint("'orgctl backup list' shows which backups are full")
+            .into());
+    }
+    let at = s.location.shown();
+    let here = installation(s.db().await?).await?;
+    if manifest.installation == here {
+        return Ok(true);
+    }
+    let sentence = format!(
+        "{} is of another installation ({}) than {at} ({here}); nothing was replaced",
+        archive.path.display(),
+        manifest.installation
+    );
+    match s.force {
+        true => Ok(false),
+        false => Err(Problem::conflict(sentence).hint("--force replaces it all the same").into()),
+    }
+}
+
+/// What both trails have in common, what would be lost, and what the database holds now.
+async fn compare(
+    s: &mut Session<'_>,
+    archive: &Archive,
+    identities: &Identities,
+) -> Result<(BTreeMap<i32, u64>, Loss, State)> {
+    let db = s.db().await?;
+    let state = swap::state_now(db).await?;
+    let mut leaves = Leaves::of(archive, identities)?;
+    let common = swap::common(db, &mut || leaves.next()).await?;
+    let loss = lost(db, archive, &state, &common).await?;
+    Ok((common, loss, state))
+}
+
+async fn lost(db: &mut Db, archive: &Archive, state: &State, common: &BTreeMap<i32, u64>) -> Result<Loss> {
+    let first = swap::first_lost(db, &state.sizes(), common).await?;
+    Ok(Loss::of_replaced(&archive.manifest, db.location.shown(), state, common, first))
+}
+
+/// What can't be read can't be backed up, and is not replaced.
+fn unreadable(e: anyhow::Error) -> anyhow::Error {
+    match e.downcast::<Problem>() {
+        Ok(p) if p.kind == Kind::Integrity => {
+            p.hint("a database that does not hold is not replaced: restore into an empty place, and move it there yourself").into()
+        }
+        Ok(p) => p.into(),
+        Err(e) => e,
+    }
+}
+
+/// A backup of what is replaced. It goes again, unless it was replaced.
+struct Safety {
+    made: Made,
+    is_kept: bool,
+}
+
+impl Safety {
+    fn told(&self) -> Json {
+        let name = self.made.path.file_name().map(|n| n.to_string_lossy().into_owned());
+        json!({ "id": self.made.entry.id, "file": name, "sha256": self.made.entry.checksum })
+    }
+
+    fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for Safety {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // Nobody was told of it.
+            let _ = fs::remove_file(beside(&self.made.path));
+            let _ = fs::remove_file(&self.made.path);
+        }
+    }
+}
+
+/// Asks, and makes a backup of what is there. The database is not told of it: nothing may move any more.
+async fn ask_and_save(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, loss: &Loss) -> Result<Safety> {
+    let manifest = &archive.manifest;
+    let question = format!(
+        "replace everything in {} by the backup {} of {}? {} (a backup of it is made first)",
+        s.location.shown(),
+        short(manifest.id),
+        rfc3339(manifest.created_at),
+        loss.told()
+    );
+    s.ui.confirm(&question).await?;
+    let recipients = create::recipients(s, m).await?;
+    let key = match keys::signing_path(s, m)?.exists() {
+        true => keys::signer(s, m)?,
+        false => keys::make(s, m).await?,
+    };
+    let (origin, clock) = (s.origin.clone(), s.clock);
+    // Else the transaction that replaces it would be the first to write there.
+    tx::remember_actor(s.db().await?, &origin, clock).await?;
+    let folder = folder(s, m, "to")?;
+    archive::make_folder(&folder)?;
+    archive::remove_partial(&folder);
+    let (id, label) = (s.new_id(), format!("before restore of {}", short(manifest.id)));
+    let made = create::make_archive(s, &key, (id, BackupType::Full), recipients, Some(label), (&folder, None)).await;
+    let safety = Safety { made: made.map_err(unreadable)?, is_kept: false };
+    write_beside(&safety.made.path, &safety.made.entry)?;
+    s.ui.status(&format!("made the backup {} of what is there: {}", short(id), safety.made.path.display()));
+    Ok(safety)
+}
+
+/// Fills a file beside the live one, and puts its content into that one's place.
+async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &State) -> Result<Restored> {
+    let into = s.location.clone();
+    let folder = folder_of(path);
+    remove_partial(folder);
+    // What is loaded is at least as large as its lines, and lies in the log beside the live file once more.
+    let manifest = &Archive::open(&verb.archive)?.manifest;
+    let size = manifest.tables.iter().filter_map(|t| t.member.as_ref()).map(|m| m.content_size).sum::<u64>();
+    swap_sqlite::require_room(path, size.saturating_add(swap_sqlite::room_needed(path, size)))?;
+    let page_size = swap_sqlite::page_size(s.db().await?).await?;
+    s.close().await;
+    let scratch = scratch(folder)?;
+    s.location = Location::Sqlite(scratch.path().to_owned());
+    let filled = fill(s, verb, page_size).await;
+    s.close().await;
+    s.location = into.clone();
+    let done = filled?;
+    let (location, opening) = (into.clone(), s.opening.clone());
+    let still = async || {
+        let mut db = Db::open(&location, &opening).await?;
+        let now = swap::state_now(&mut db).await;
+        db.close().await;
+        state.require_same(&now?, &location.shown())
+    };
+    if s.dry_run {
+        still().await?;
+        return Ok(done);
+    }
+    swap_sqlite::require_room(
+        path,
+        swap_sqlite::room_needed(path, fs::metadata(scratch.path()).map_or(0, |m| m.len())),
+    )?;
+    verb.progress.part("replacing", None, "");
+    let (ui, is_committing) = (&mut s.ui, s.committing.clone());
+    let swap = Swap {
+        from: scratch.path(),
+        into: path,
+        opening: &opening,
+        waiting: &mut |text| ui.status(text),
+        committing: &mut || is_committing.set(true),
+    };
+    if let Some(reader) = swap_sqlite::sqlite(swap, still).await? {
+        s.ui.warn(&format!(
+            "{reader} still reads what was there before, which stays in the files until that ends: end it, then run 'orgctl db check'"
+        ));
+    }
+    Ok(done)
+}
+
+async fn fill(s: &mut Session<'_>, verb: &Restore, page_size: i64) -> Result<Restored> {
+    swap_sqlite::set_page_size(s.unchecked_db().await?, page_size).await?;
+    let done = fill_scratch(s, verb).await?;
+    if done.erased > 0 && !s.dry_run {
+        wipe(s.unchecked_db().await?).await?;
+    }
+    Ok(done)
+}
+
+/// The leaves of an archive's trail, one after another.
+struct Leaves {
+    reader: archive::MemberReader,
+    /// Where tree, number and leaf stand in a line.
+    columns: [usize; 3],
+    block: Vec<u8>,
+    at: usize,
+}
+
+impl Leaves {
+    fn of(archive: &Archive, identities: &Identities) -> Result<Leaves> {
+        const TABLE: &str = "audit_records";
+        let missing = || Problem::integrity(format!("{} holds no audit trail", archive.path.display()));
+        let table = archive.manifest.table(TABLE).ok_or_else(missing)?;
+        let column = |name: &str| table.columns.iter().position(|(c, _)| c == name).ok_or_else(missing);
+        let columns = [column("tree")?, column("seq")?, column("leaf")?];
+        let mut reader = archive.member(table.member.as_ref().ok_or_else(missing)?, identities)?;
+        reader.heading(TABLE)?;
+        Ok(Leaves { reader, columns, block: Vec::new(), at: 0 })
+    }
+
+    fn next(&mut self) -> Result<Option<(i32, i64, Hash)>> {
+        while self.at >= self.block.len() {
+            if !self.reader.next(&mut self.block)? {
+                return Ok(None);
+            }
+            self.at = 0;
+        }
+        let rest = &self.block[self.at..];
+        let end = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
+        let fields: Vec<&[u8]> = lines::fields(&rest[..end]).collect();
+        self.at += end + 1;
+        let text = |i: usize| lines::text(fields.get(self.columns[i])?).ok().flatten();
+        let read = || {
+            let leaf = unhex(text(2)?.strip_prefix("\\x")?)?;
+            Some((text(0)?.parse().ok()?, text(1)?.parse().ok()?, leaf.try_into().ok()?))
+        };
+        let wrong = || Problem::integrity("what the archive holds of the audit trail is no record of it");
+        Ok(Some(read().ok_or_else(wrong)?))
+    }
+}

@@ -14,10 +14,12 @@ use crate::backup::{fill, told, trail};
 use crate::harness::{Engine, Place, Said};
 use crate::raw::int;
 
+const ENGINES: &[Engine] = &[Engine::Sqlite];
+
 /// A story on each engine that replaces.
 fn each(story: impl Fn(&Place)) {
-    for engine in [Engine::Sqlite] {
-        let p = Place::new(engine);
+    for engine in ENGINES {
+        let p = Place::new(*engine);
         p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
         story(&p);
     }

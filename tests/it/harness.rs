@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::Permissions;
 use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
@@ -109,20 +111,77 @@ pub fn both(story: impl Fn(&Place)) {
 
 /// As [`both`], with the organisation ACME in place.
 pub fn both_with_acme(story: impl Fn(&Place)) {
-    both(|p| {
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
-        story(p);
-    });
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        eprintln!("--- on {engine:?}");
+        story(&Place::with_acme(engine));
+    }
+}
+
+/// What `init` made of a place, once for all stories that begin with it.
+struct Template {
+    database: Option<String>,
+    now: i64,
+    /// Folders come before what is in them, and have no bytes.
+    files: Vec<(PathBuf, Permissions, Option<Vec<u8>>)>,
+}
+
+impl Template {
+    fn of(engine: Engine) -> &'static Template {
+        static ALL: [OnceLock<Template>; 2] = [OnceLock::new(), OnceLock::new()];
+        ALL[usize::from(engine == Engine::Postgres)].get_or_init(|| {
+            let mut p = Place::new(engine);
+            p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+            let mut files = Vec::new();
+            gather(p.dir.path(), Path::new(""), &mut files).expect("the files of a place");
+            // It stays until the server goes.
+            Template { database: p.database.take(), now: p.clock.0.load(Ordering::Relaxed), files }
+        })
+    }
+}
+
+fn gather(root: &Path, under: &Path, files: &mut Vec<(PathBuf, Permissions, Option<Vec<u8>>)>) -> io::Result<()> {
+    for entry in std::fs::read_dir(root.join(under))? {
+        let entry = entry?;
+        let (name, is_folder) = (under.join(entry.file_name()), entry.file_type()?.is_dir());
+        let bytes = if is_folder { None } else { Some(std::fs::read(entry.path())?) };
+        files.push((name.clone(), entry.metadata()?.permissions(), bytes));
+        if is_folder {
+            gather(root, &name, files)?;
+        }
+    }
+    Ok(())
 }
 
 impl Place {
     pub fn new(engine: Engine) -> Place {
+        Place::made(engine, None)
+    }
+
+    /// A place as `init --org-code ACME` leaves it.
+    pub fn with_acme(engine: Engine) -> Place {
+        let template = Template::of(engine);
+        let p = Place::made(engine, template.database.as_deref());
+        for (name, rights, bytes) in &template.files {
+            let path = p.path(&name.to_string_lossy());
+            match bytes {
+                Some(bytes) => std::fs::write(&path, bytes),
+                None => std::fs::create_dir(&path),
+            }
+            .and_then(|()| std::fs::set_permissions(&path, rights.clone()))
+            .expect("a copy of the template");
+        }
+        p.clock.0.store(template.now, Ordering::Relaxed);
+        p
+    }
+
+    fn made(engine: Engine, template: Option<&str>) -> Place {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (url, database) = match engine {
             Engine::Sqlite => (format!("sqlite://{}", dir.path().join("t.db").display()), None),
             Engine::Postgres => {
                 let name = format!("t{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-                psql(&server(), &format!("create database {name}"));
+                let template = template.map(|t| format!(" template {t}")).unwrap_or_default();
+                psql(&server(), &format!("create database {name}{template}"));
                 let mut url = url::Url::parse(&server()).expect("a URL");
                 url.set_path(&name);
                 (url.to_string(), Some(name))

@@ -1,6 +1,7 @@
 //! `--as-of`: the same questions, asked about a time that is gone.
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 
 use super::input::time;
@@ -12,6 +13,7 @@ use crate::model::value::rfc3339;
 use crate::store::db::Db;
 use crate::store::past::Past;
 use crate::store::query::Query;
+use crate::store::records::{self, Life};
 
 /// Lets the connection read what was, where `--as-of` says when.
 pub async fn look_back(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
@@ -74,6 +76,44 @@ pub async fn look_through(s: &mut Session<'_>, query: &mut Query) -> Result<()> 
     let done = past.look_through(s.db().await?, query).await;
     s.past = Some(past);
     done
+}
+
+/// The one who lived under a key at a time that is gone, or all who had it when deleted before that, as far as it can be told.
+/// A connection of its own looks back.
+pub async fn holders(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    at: DateTime<Utc>,
+) -> Result<Vec<Record>> {
+    let present = s.take_db();
+    let found = holders_then(s, desc, org, key, at).await;
+    s.close().await;
+    if let Some(db) = present {
+        s.put_db(db);
+    }
+    found
+}
+
+async fn holders_then(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    at: DateTime<Utc>,
+) -> Result<Vec<Record>> {
+    let rules = s.rules.clone();
+    let db = s.db().await?;
+    let mut past = Past::begin(db, at).await?;
+    past.narrow(db, desc, org).await?;
+    let found = records::by_key(db, desc, org, key, Life::Any, &rules).await?;
+    for record in &found {
+        if past.vouch_for(db, record).await.is_err() {
+            return Ok(Vec::new());
+        }
+    }
+    Ok(found)
 }
 
 /// The connection that reads the past, while something is to be written in the present.

@@ -4,12 +4,14 @@ use std::collections::btree_map;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::gate;
 use super::input::{Gone, find_in, several_gone};
+use super::past;
 use super::session::Session;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource;
@@ -67,7 +69,12 @@ pub async fn called(
     key: &str,
 ) -> Result<(i32, Uuid)> {
     let all = all_called(s, desc, org, key).await?;
-    match all.as_slice() {
+    the_one(desc, key, &all)
+}
+
+/// The only one that a key may mean, and its tree.
+pub fn the_one(desc: &'static Descriptor, key: &str, all: &[Gone]) -> Result<(i32, Uuid)> {
+    match all {
         [one] => Ok((one.org, one.id)),
         several => Err(several_gone(desc, key, several).into()),
     }
@@ -105,6 +112,29 @@ pub async fn all_called(
         s.about = first.org;
     }
     Ok(gone)
+}
+
+/// As [`all_called`], of what was until a time: whoever lived under the key then is meant, else who had
+/// it before.
+pub async fn all_called_until(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    until: Option<DateTime<Utc>>,
+) -> Result<Vec<Gone>> {
+    let then = match until.filter(|_| Uuid::try_parse(key).is_err()) {
+        Some(at) => past::holders(s, desc, org, key, at).await?,
+        None => Vec::new(),
+    };
+    let [first, ..] = then.as_slice() else { return all_called(s, desc, org, key).await };
+    let several_live = then.iter().filter(|r| r.meta.is_live()).count() > 1;
+    if several_live {
+        // Several organisations use the key: that is said as it is said of today.
+        return all_called(s, desc, org, key).await;
+    }
+    s.about = first.meta.org_id;
+    Ok(then.iter().map(Gone::deleted).collect())
 }
 
 /// The purged records that had a key, the latest first.

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::problem::Problem;
 use super::scalar::{shorten, without_midnight};
@@ -146,6 +146,39 @@ impl DateFormat {
         })
     }
 
+    /// The time on the wall that a text means: the beginning of a day, or a day with a time behind it (`09:30`, `9:30 PM`). To
+    /// a spreadsheet the time is the part behind the point.
+    pub fn read_time(&self, text: &str) -> Result<NaiveDateTime, String> {
+        let text = text.trim();
+        let read = match self {
+            DateFormat::Parts(_) => {
+                let behind = text.char_indices().filter(|(_, c)| matches!(c, ' ' | 'T'));
+                let mut split = behind.map(|(at, _)| (&text[..at], &text[at + 1..]));
+                let with_time = split.find_map(|(day, time)| Some((day, time_of_day(time)?)));
+                let (day, time) = with_time.unwrap_or((text, NaiveTime::MIN));
+                self.read(day).ok().map(|day| day.and_time(time))
+            }
+            DateFormat::Excel => {
+                let (days, part) = text.split_once('.').unwrap_or((text, "0"));
+                let seconds = digits(part, 1, 15).filter(|(_, rest)| rest.is_empty());
+                let seconds =
+                    seconds.and_then(|_| format!("0.{part}").parse::<f64>().ok()).map(|n| (n * 86_400.0).round());
+                let day = self.read(days).ok().map(|day| day.and_time(NaiveTime::MIN));
+                #[allow(clippy::cast_possible_truncation, reason = "a day has 86,400 seconds")]
+                day.zip(seconds).and_then(|(day, n)| day.checked_add_signed(TimeDelta::seconds(n as i64)))
+            }
+        };
+        read.ok_or_else(|| match self {
+            DateFormat::Parts(_) => {
+                let said = self.said();
+                format!("must be a day written as {said}, with or without a time behind it, not '{}'", shorten(text))
+            }
+            DateFormat::Excel => {
+                format!("must be a day number of a spreadsheet (61.5 is noon on 1900-03-01), not '{}'", shorten(text))
+            }
+        })
+    }
+
     /// The format as it is given.
     pub fn said(&self) -> String {
         let DateFormat::Parts(parts) = self else { return "excel".into() };
@@ -200,6 +233,12 @@ fn read_parts(parts: &[Part], text: &str) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year, month, day).filter(|_| rest.is_empty())
 }
 
+/// A time of the day, of 24 hours or of twice 12.
+fn time_of_day(text: &str) -> Option<NaiveTime> {
+    let forms = ["%H:%M", "%H:%M:%S", "%H:%M:%S%.f", "%I:%M %p", "%I:%M:%S %p"];
+    forms.iter().find_map(|form| NaiveTime::parse_from_str(text.trim(), form).ok())
+}
+
 /// The 1900 system counts from 1900-01-01 as day 1, and has a 29 February 1900, day 60, that never was.
 fn day_of_serial(text: &str) -> Option<NaiveDate> {
     let (serial, _) = digits(text, 1, 7).filter(|(n, rest)| rest.is_empty() && *n > 0 && *n != 60)?;
@@ -213,11 +252,15 @@ pub type Fitting = u32;
 /// All usual formats.
 pub const ANY: Fitting = (1 << USUAL.len()) - 1;
 
-/// The usual formats by which a text is a day.
-pub fn fitting(text: &str) -> Fitting {
+/// The usual formats by which a text is a day, or a moment.
+pub fn fitting(text: &str, is_moment: bool) -> Fitting {
+    let is_fitting = |format: &DateFormat, text: &str| match is_moment {
+        true => format.read_time(text).is_ok(),
+        false => format.read(text).is_ok(),
+    };
     static FORMATS: LazyLock<Vec<Option<DateFormat>>> =
         LazyLock::new(|| USUAL.iter().map(|(said, _)| DateFormat::of(said).ok()).collect());
-    let fits = |format: &Option<DateFormat>| format.as_ref().is_some_and(|f| f.read(text).is_ok());
+    let fits = |format: &Option<DateFormat>| format.as_ref().is_some_and(|f| is_fitting(f, text));
     FORMATS.iter().enumerate().filter(|(_, format)| fits(format)).fold(0, |set, (i, _)| set | (1 << i))
 }
 
@@ -307,8 +350,40 @@ mod tests {
     }
 
     #[test]
+    fn a_time_may_stand_behind_a_day() {
+        let read = |format, text| DateFormat::of(format).expect("a format").read_time(text).ok().map(|t| t.to_string());
+        for (format, text, time) in [
+            ("DD/MM/YYYY", "03/04/2027", "2027-04-03 00:00:00"),
+            ("DD/MM/YYYY", "03/04/2027 9:30", "2027-04-03 09:30:00"),
+            ("DD/MM/YYYY", "03/04/2027T09:30:15", "2027-04-03 09:30:15"),
+            ("MM/DD/YYYY", "03/04/2027 9:30 PM", "2027-03-04 21:30:00"),
+            ("MM/DD/YYYY", "03/04/2027 12:05:00 AM", "2027-03-04 00:05:00"),
+            ("D MMM YYYY", "3 OCT 2027 23:59", "2027-10-03 23:59:00"),
+            ("DDMMMYYYY", "03OCT2027", "2027-10-03 00:00:00"),
+            ("excel", "61", "1900-03-01 00:00:00"),
+            ("excel", "61.5", "1900-03-01 12:00:00"),
+            // A third of a day is eight hours, as many digits as a spreadsheet writes.
+            ("excel", "61.3333333333333", "1900-03-01 08:00:00"),
+        ] {
+            assert_eq!(read(format, text).as_deref(), Some(time), "{format} {text}");
+        }
+        for (format, text) in [
+            ("DD/MM/YYYY", "03/04/2027 25:00"),
+            ("DD/MM/YYYY", "03/04/2027 soon"),
+            ("DD/MM/YYYY", "09:30"),
+            ("DD/MM/YYYY", "2027-04-03T09:30:00Z"),
+            ("excel", "61.5.5"),
+            ("excel", "61,5"),
+            ("excel", "-1.5"),
+            ("excel", "60.5"),
+        ] {
+            assert_eq!(read(format, text), None, "{format} {text}");
+        }
+    }
+
+    #[test]
     fn usual_formats_are_told_apart() {
-        let of_all = |texts: &[&str]| named(texts.iter().fold(ANY, |set, t| set & fitting(t)));
+        let of_all = |texts: &[&str]| named(texts.iter().fold(ANY, |set, t| set & fitting(t, false)));
         assert_eq!(of_all(&["23/04/1990", "03/04/1990"]), ["DD/MM/YYYY"]);
         assert_eq!(of_all(&["03/04/1990"]), ["DD/MM/YYYY", "MM/DD/YYYY"]);
         assert_eq!(of_all(&["3/4/1990", "4/23/1990"]), ["M/D/YYYY"]);
@@ -361,7 +436,7 @@ mod tests {
                 let _ = format.read(&text);
                 prop_assert_eq!(DateFormat::of(&format.said()), Ok(format));
             }
-            let _ = fitting(&text);
+            let _ = (fitting(&text, false), fitting(&text, true));
         }
     }
 }

@@ -283,6 +283,17 @@ text_scalar! {
     }
 }
 
+text_scalar! {
+    /// The name behind all others. A comma at an end of it is what is left of `Smith, John`; `King, Jr.` is a name.
+    FamilyName[MAX], "TEXT", MAX, |text, rules| {
+        let name = (Line::<MAX>::TYPE.parse)(text, rules)?.to_text();
+        match name.starts_with(is_comma) || name.ends_with(is_comma) {
+            true => Err("must not begin or end with a comma".into()),
+            false => Ok(name),
+        }
+    }
+}
+
 /// A domain in the one spelling that is kept: its labels in Unicode, lower case (UTS 46, ToUnicode). Both `BÜCHER.example`
 /// and `xn--bcher-kva.example` are `bücher.example`. `None` where it is none: labels have letters, digits and hyphens (STD 3)
 /// and at most 63 bytes, and the last is no number, for that would be an address.

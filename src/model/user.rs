@@ -9,8 +9,8 @@ use super::dept::Dept;
 use super::problem::Problem;
 use super::resource::{Check, List};
 use super::scalar::{
-    Address, Date, Details, ExternalId, GivenName, Language, Line, Mailbox, Moment, Note, Phone, Pincode, Ref,
-    Timezone, UserCode, Username, check_pincode,
+    Address, Date, Details, ExternalId, FamilyName, GivenName, Language, Line, Mailbox, Moment, Note, Phone, Pincode,
+    Ref, Timezone, UserCode, Username, check_pincode,
 };
 use super::sequence::Maker;
 
@@ -26,7 +26,7 @@ resource! {
         /// Names between the first and the last
         middle_name: Option<GivenName<200>> [Search, Detail, Part("name")],
         /// Last name
-        last_name: Option<Line<200>> [Search, Detail, Part("name"), Also(&["surname"])],
+        last_name: Option<FamilyName<200>> [Search, Detail, Part("name"), Also(&["surname"])],
         /// E-mail address, unique in the organisation
         email: Option<Mailbox> [Unique, Search, ProvedBy("email_verified")],
         /// Mobile number; a key where nobody else has it

@@ -25,7 +25,7 @@ use crate::crud::gate;
 use crate::crud::input::{in_order, time};
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
-use crate::crud::trail::{Entries, Keys, all_called, with_keys};
+use crate::crud::trail::{Entries, Keys, all_called_until, with_keys};
 use crate::model::problem::Problem;
 use crate::model::resource;
 use crate::model::scalar::shorten;
@@ -79,7 +79,7 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
         match resource(noun) {
             Some(desc) => {
                 let org = if desc.is_org() { None } else { tree };
-                let all = all_called(s, desc, org, &key).await?;
+                let all = all_called_until(s, desc, org, &key, until.filter(|t| *t < now)).await?;
                 let of_one = all.iter().all(|g| g.org == all[0].org);
                 (tree, resources) = (of_one.then_some(all[0].org), Some(all.iter().map(|g| g.id).collect()));
             }

@@ -9,7 +9,7 @@ use super::audit::known;
 use crate::crud::gate;
 use crate::crud::input::time;
 use crate::crud::session::Session;
-use crate::crud::trail::{Keys, called};
+use crate::crud::trail::{Keys, all_called_until, the_one};
 use crate::model::problem::Problem;
 use crate::model::resource;
 use crate::model::resource::List;
@@ -52,7 +52,10 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             Problem::usage("--key names a record of one kind").hint("say which: --resource user --key asha@x.example")
         })?;
         let org = if desc.is_org() { None } else { asked.tree };
-        let (tree, id) = called(s, desc, org, key).await?;
+        // Who had the key at the end of the time that is asked about.
+        let until = m.get_one::<String>("to").map(|_| to).filter(|to| *to < now);
+        let all = all_called_until(s, desc, org, key, until).await?;
+        let (tree, id) = the_one(desc, key, &all)?;
         (asked.tree, asked.id) = (Some(tree), Some(id));
     }
     let mut table = Table::new(s, asked.tree.is_none())?;

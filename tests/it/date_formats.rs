@@ -55,6 +55,47 @@ fn dates_are_read_by_the_format_that_is_said() {
     });
 }
 
+/// Columns of times hold days and moments as spreadsheets write them, by the clocks of the operator. 2027-04-03 is day 46480 of
+/// the 1900 system: 46114 is 2026-04-02, and 366 days later.
+#[test]
+fn times_are_read_by_the_format_that_is_said() {
+    both_with_acme(|p| {
+        let import = |until: &str, more: &str| {
+            let rows = format!("external_id,name,blocked,Until,dob\nE1,A One,yes,{until},03/04/1990\n");
+            p.run_with(&format!("user import - --on-conflict update --map Until=blocked_until {more}"), rows)
+        };
+        for (until, more, time) in [
+            ("03/04/2027", "--date-format DD/MM/YYYY", "2027-04-03T00:00:00"),
+            ("03/04/2027 9:30", "--date-format DD/MM/YYYY", "2027-04-03T09:30:00"),
+            (
+                "04/03/2027 9:30:15 PM",
+                "--date-format dob=DD/MM/YYYY --date-format Until=MM/DD/YYYY",
+                "2027-04-03T21:30:15",
+            ),
+            ("46480.5", "--date-format dob=DD/MM/YYYY --date-format until=excel", "2027-04-03T12:00:00"),
+            ("46480", "--date-format dob=DD/MM/YYYY --date-format blocked_until=excel", "2027-04-03T00:00:00"),
+            // As an export has it.
+            ("2027-04-03T09:30:00+05:30", "--date-format DD/MM/YYYY", "2027-04-03T04:00:00"),
+        ] {
+            import(until, more).ok();
+            let told = p.json("user show E1")["blocked_until"].clone();
+            assert!(told.as_str().expect("a time").starts_with(time), "{until} {more}: {told}");
+            assert!(import(until, more).fails(0).contains("unchanged 1"), "{until}");
+        }
+        let said = import("2027-04-03 09:30", "--date-format DD/MM/YYYY").fails(6);
+        let why = "must be a day written as DD/MM/YYYY, with or without a time behind it, not '2027-04-03 09:30'\n";
+        assert!(said.contains(&format!("rejected line 2: blocked_until {why}")), "{said}");
+        let said = import("03/04/2027 9:30", "").fails(6);
+        let hint = "the dates in blocked_until are ambiguous: --date-format 'blocked_until=DD/MM/YYYY' or 'blocked_until=MM/DD/YYYY' says which is meant\n";
+        assert!(said.contains(hint), "{said}");
+        let said = import("46480.25", "--date-format dob=DD/MM/YYYY").fails(6);
+        assert!(
+            said.contains("hint: --date-format 'blocked_until=excel' reads the dates in blocked_until\n"),
+            "{said}"
+        );
+    });
+}
+
 #[test]
 fn a_format_that_is_none_is_refused() {
     both_with_acme(|p| {

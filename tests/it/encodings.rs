@@ -141,6 +141,32 @@ fn without_a_name_the_text_is_right_or_the_file_is_refused() {
     });
 }
 
+/// The one usual encoding of 7 bits tells itself by its escape sequences; UTF-32 is refused by its name.
+#[test]
+fn what_is_neither_of_8_bits_nor_utf16_is_told() {
+    both_with_acme(|p| {
+        let file = p.write("b.csv", encoded("iso-2022-jp", &branches(JAPANESE)));
+        let said = p.run(&format!("branch import {file}")).fails(0);
+        assert!(said.starts_with(&format!("note: {file} is read as iso-2022-jp, which is a guess")), "{said}");
+        assert_eq!(names(p), JAPANESE);
+        // An escape sequence of a terminal is none of it.
+        let file = p.write("b.csv", "code;name\nX1;\u{1b}[31mred\n");
+        let said = p.run(&format!("branch import {file}")).fails(6);
+        assert!(said.contains("name must not hold control characters; character 1 is (U+001B)\n"), "{said}");
+        let wide =
+            |bytes: fn(u32) -> [u8; 4]| branches(POLISH).chars().flat_map(|c| bytes(c as u32)).collect::<Vec<u8>>();
+        for (mark, text) in [
+            (&[0xff, 0xfe, 0, 0][..], wide(u32::to_le_bytes)),
+            (&[], wide(u32::to_le_bytes)),
+            (&[], wide(u32::to_be_bytes)),
+        ] {
+            let file = p.write("b.csv", [mark, &text].concat());
+            let said = p.run(&format!("branch import {file}")).fails(6);
+            assert_eq!(said, format!("error: {file} is UTF-32, which is not read\nhint: save the file as UTF-8\n"));
+        }
+    });
+}
+
 #[test]
 fn a_name_that_does_not_fit_is_refused() {
     both_with_acme(|p| {

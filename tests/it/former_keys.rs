@@ -142,6 +142,48 @@ fn a_key_means_in_the_past_who_had_it_then() {
     });
 }
 
+/// What is asked of the trail until a time is about who had the key then.
+#[test]
+fn a_search_of_the_past_is_about_who_had_the_key_then() {
+    both_with_acme(|p| {
+        for (noun, create) in [
+            ("user", "user create --email desk@x.example --name"),
+            ("branch", "branch create --code desk@x.example --name"),
+            ("dept", "dept create --code D1 --name"),
+        ] {
+            let create = create.replace("desk@x.example", if noun == "user" { "desk@x.example" } else { "B1" });
+            let key = create.split(' ').nth(3).expect("a key");
+            let run = |line: String| p.run(&line).ok();
+            let then =
+                |ago: &str, flag: &str| ids(p, &format!("audit list --resource {noun} --key {key} {flag} {ago}"));
+            run(format!("{create} 'Ravi Kumar'"));
+            let ravi = id(p, &format!("{noun} show {key}"));
+            p.wait(3600);
+            run(format!("{noun} delete {key} --yes"));
+            p.wait(3600);
+            run(format!("{create} 'Asha Rao'"));
+            let asha = id(p, &format!("{noun} show {key}"));
+            p.wait(60);
+            assert_eq!(then("", ""), [asha.as_str()]);
+            assert_eq!(then("90m", "--until"), [ravi.as_str()]);
+            // Between the two it was his who was deleted; and an id is nobody else's.
+            assert_eq!(then("30m", "--until"), [ravi.as_str()]);
+            assert_eq!(ids(p, &format!("audit list --resource {noun} --key {ravi} --until 90m")), [ravi.as_str()]);
+            let diff = |flags: &str| -> Vec<(Json, Json)> {
+                let told = p.json(&format!("audit diff --resource {noun} --key {key} {flags}"));
+                let told = told.as_array().expect("a list").iter();
+                told.map(|d| (d["resource_id"].clone(), d["change"].clone())).collect()
+            };
+            let one = |id: &str, change: &str| vec![(Json::from(id), Json::from(change))];
+            assert_eq!(diff("--from 3h --to 90m"), one(&ravi, "created"), "{noun}");
+            assert_eq!(diff("--from 90m --to 30m"), one(&ravi, "deleted"), "{noun}");
+            assert_eq!(diff("--from 90m"), one(&asha, "created"), "{noun}");
+            // Nobody had it yet: today's holder is meant, of whom nothing is told.
+            assert_eq!(diff("--from 4h --to 3h"), []);
+        }
+    });
+}
+
 #[test]
 fn of_several_that_are_gone_none_is_guessed() {
     both_with_acme(|p| {

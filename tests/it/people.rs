@@ -556,6 +556,39 @@ fn a_file_is_taken_at_its_word() {
         );
         said.ok();
         assert_eq!(p.column("dept members Sales", "external_id").len(), 3);
+        // By its key too: what can't be a code is a name. A second time it is found by that.
+        let rows = "external_id,name,department\nF1,First,3 - Field Service\nF2,Second,\"Ops, Pune\"\nF3,Third,3 - field service\n";
+        let said = p.run_with("user import - --create-missing", rows).fails(0);
+        assert!(
+            said.starts_with("created dept DEPT-002 (3 - Field Service)\ncreated dept DEPT-003 (Ops, Pune)\n"),
+            "{said}"
+        );
+        let said = p.run_with("user import - --create-missing --on-conflict update", rows).fails(0);
+        assert!(said.contains("unchanged 3,"), "{said}");
+        assert_eq!(p.column("user list --filter department=DEPT-002 --sort external_id", "external_id"), ["F1", "F3"]);
+        // What can't be made is told why; what is not to be made, how it would be.
+        let long = "A".repeat(201);
+        let rows = format!("external_id,name,department,branch\nG1,First,{long},New York\n");
+        let said = p.run_with("user import - --create-missing", &rows).fails(6);
+        assert!(
+            said.contains("... does not exist, and can't be made: name must be 200 characters or fewer, not 201\n"),
+            "{said}"
+        );
+        assert!(
+            said.contains("rejected line 2: branch New York does not exist, and can't be made: code may hold only "),
+            "{said}"
+        );
+        let said = p.run_with("user import - --create-missing --map branch=branch.name", &rows).fails(6);
+        assert!(
+            said.contains("no branch has the name New York, and can't be made: a branch needs a code of its own\n"),
+            "{said}"
+        );
+        let hint = "hint: --create-missing makes departments and branches that are not there\n";
+        let said = p.run_with("user import -", &rows).fails(6);
+        assert!(said.contains("branch New York does not exist\n") && said.contains(hint), "{said}");
+        let said = p.run_with("user import -", "external_id,name,Supervisor\nG1,First,Asha Rao\n").fails(6);
+        assert!(said.contains("hint: --map 'Supervisor=reports_to.name' looks people up by their names\n"), "{said}");
+        assert!(!said.contains(hint), "{said}");
         // A feed about one branch is about nobody else, and need not say so in every row.
         let feed = |rows: &str, more: &str| {
             p.run_with(&format!("user import - --sync --key-field external_id --scope branch=MUM01 {more}"), rows)

@@ -40,20 +40,45 @@ fn rows_of_separators_alone_are_empty_lines() {
 fn a_header_that_comes_again_is_refused() {
     both_with_acme(|p| {
         let rejects = p.path("r.csv").display().to_string();
-        let file = p.write("h.csv", "Code,Name,City\nH1,One,Pune\nCode, Name,City\nH2,Two,Pune\ncode,name,city\n");
+        let file = p.write(
+            "h.csv",
+            "Code,Name,City\nH1,One,Pune\nCode, Name,City\nH2,Two,Pune\ncode,name,city\ncode,name,town\n",
+        );
         let said = p.run(&format!("branch import {file} --keep-going --rejects {rejects} -o json"));
         let report = said.json();
         assert_eq!(said.code, 7);
-        assert_eq!([&report["read"], &report["created"], &report["rejected"]], [4, 3, 1], "{report}");
+        assert_eq!([&report["read"], &report["created"], &report["rejected"]], [5, 3, 2], "{report}");
         assert_eq!(report["rejects"][0]["line"], 3);
         assert_eq!(report["rejects"][0]["code"], "repeated_header");
-        // What only looks like it is a branch: nobody else can tell.
+        // Case is no matter in a header, so not in one that comes again; a row of which one cell differs is a branch.
+        assert_eq!(report["rejects"][1]["line"], 5);
         assert_eq!(codes(p), "CODE H1 H2");
-        let written = "Code,Name,City,reject_line,reject_column,reject_code,reject_reason\nCode, Name,City,3,,repeated_header,the row repeats the header\n";
+        let written = "Code,Name,City,reject_line,reject_column,reject_code,reject_reason\nCode, Name,City,3,,repeated_header,the row repeats the header\n\
+                       code,name,city,5,,repeated_header,the row repeats the header\n";
         assert_eq!(p.read("r.csv"), written);
         // Fed back it is the header still.
         let said = p.run(&format!("branch import {rejects}"));
-        assert_eq!(told(&said), ["2: the row repeats the header", "1 row, rejected 1; nothing was imported"]);
+        assert_eq!(
+            told(&said),
+            [
+                "2: the row repeats the header",
+                "3: the row repeats the header",
+                "2 rows, rejected 2; nothing was imported"
+            ]
+        );
+        // Two exports, each with its byte order mark, one behind the other.
+        let one = "\u{feff}code,name\nM1,One\n";
+        let said = p.run(&format!(
+            "branch import {} --keep-going",
+            p.write("h.csv", one.to_owned() + &one.replace("M1", "M2"))
+        ));
+        assert_eq!(
+            told(&said),
+            ["3: the row repeats the header", "3 rows: created 2, updated 0, unchanged 0, rejected 1"]
+        );
+        // One cell is one cell.
+        let said = p.run(&format!("branch import {}", p.write("h.csv", "code,name\nM3\n")));
+        assert_eq!(told(&said)[0], "2: the row has 1 cell, the header 2");
     });
 }
 

@@ -159,6 +159,17 @@ fn a_state_in_a_file_is_obeyed_or_refused() {
         p.run_with("branch import - --on-conflict update", "code,status\nA,inactive\nB,active\n").ok();
         assert_eq!(p.column("branch list --all --sort code", "status"), ["inactive", "active", "active"]);
         assert_eq!(p.column("branch history A", "action").last().map(String::as_str), Some("deactivate"));
+        // Any word for no, and a word that means none, say that nobody is deleted.
+        let words = "external_id,name,status,is_deleted,deleted_at,password_hash\nW1,A,,N,,\nW2,B,NULL,f,NULL,null\nW3,C,,Off,null,NULL\n";
+        p.run_with("user import - --none NULL", words).ok();
+        assert_eq!(p.column("user list --all", "status"), ["active", "active", "active"]);
+        let said = p.run_with("user import -", words.replace("W2", "W4")).fails(6);
+        assert!(said.contains("rejected line 3: status is none of active, "), "{said}");
+        let said = p.run_with("user import -", "external_id,name,is_deleted\nW5,E,Y\n").fails(6);
+        assert!(said.contains("rejected line 2: is_deleted says that the user is deleted"), "{said}");
+        for key in ["W1", "W2", "W3"] {
+            p.run(&format!("user delete {key} --yes")).ok();
+        }
         // And held against what else says so.
         let said = p
             .run_with(

@@ -197,6 +197,18 @@ fn free_text_is_told_from_rows() {
             ]
         );
         assert_eq!(p.column("dept list", "code"), ["D1", "D3", "D5", "E2", "E4"]);
+        // A column that tells a state is none: two rows of it are told as two, and no word is put together of two lines.
+        let file =
+            p.write("s.csv", "code,name,status\nS1,One,\"act\nive\"\nS2,Two,\"active\nS3,Three,active\"\nS4,Fifth,\n");
+        let said = p.run(&format!("dept import {file} --keep-going --dry-run"));
+        assert_eq!(
+            told(&said).0,
+            [
+                "2: status must be one line; the quote that opens here is closed on line 3",
+                "4: status must be one line; the quote that opens here is closed on line 5",
+                "5, status: a quote stands inside a cell that is not quoted",
+            ]
+        );
         // The row behind it is the one that closes it.
         let file = p.write("d.csv", "code,name,description\nF1,One,\"stray\nF2,Two,closes\"\n");
         let said = p.run(&format!("dept import {file} --keep-going"));

@@ -54,6 +54,15 @@ fn one_comma_in_a_name_stands_behind_the_last_name() {
                 assert!(said.contains(&format!("rejected line 2: {field} {wrong}\n")), "{said}");
             }
         }
+        for (name, field) in [("Rao,", "--last-name"), (",Rao", "--last-name"), ("Rao，", "--last-name")] {
+            let run = |words: &[&str]| p.run_words(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>(), b"");
+            let wrong = "last_name must not begin or end with a comma\n";
+            let said = run(&["user", "update", "a1", field, name]).fails(6);
+            assert_eq!(said, format!("error: {wrong}"));
+            assert!(edit(p, "user update a1 --edit", "last_name", name).fails(6).contains(wrong));
+            let rows = format!("username,first_name,last_name\nz1,Asha,\"{name}\"\n");
+            assert!(p.run_with("user import - --key username", rows).fails(6).contains(wrong));
+        }
         p.run("user create --username k1 --first-name 'Martin Luther' --last-name 'King, Jr.'").ok();
         assert_eq!(parts(p, "k1"), ["Martin Luther", "", "King, Jr.", "Martin Luther King, Jr."]);
         p.run("user delete k1 --yes").ok();
@@ -348,6 +357,23 @@ fn what_a_spreadsheet_writes_for_nothing_is_nobody() {
         assert!(said.contains("rejected line 2, department: no dept has the name 0"), "{said}");
         p.run("dept create --name 0").ok();
         p.run_with(line, rows).ok();
+        // Nor is what other programs write for nothing: it is told, and said to be none.
+        for word in
+            ["0.00", "00", "-", "--", "N/A", "n/a", "NA", "NULL", "(null)", "None", "nan", "\\N", "FALSE", "(blank)"]
+        {
+            let rows = format!("name,email,department\nC Three,c@x.example,{word}\n");
+            let said = p.run_with(line, &rows).fails(6);
+            let told = format!(
+                "no dept has the name {word}, and can't be made: that may mean none; --none '{word}' says so\n"
+            );
+            assert!(said.contains(&told), "{said}");
+            let by_key = "user import - --create-missing";
+            let said = p.run_with(by_key, rows.replace("department", "branch")).fails(6);
+            assert!(said.contains(" does not exist, and can't be made: that may mean none; --none '"), "{said}");
+            assert_eq!(p.run_with(&format!("{line} --dry-run --none '{word}'"), &rows).code, 0);
+        }
+        assert_eq!(p.column("dept list", "name"), ["0"]);
+        assert_eq!(p.run("branch list -o key").ok(), "");
         let rows = "name,email,department,reports_to\nB Two,b@x.example,xx,XX\n";
         p.run_with(&format!("{line} --none XX"), rows).ok();
         assert_eq!(p.column("user list --filter email=b@x.example", "department"), ["null"]);

@@ -72,7 +72,7 @@ impl fmt::Display for What {
             What::HoldsRows(end, row) => {
                 write!(f, "the quote that opens here is closed on line {end}, and line {row} reads as a row of its own")
             }
-            What::Cells(has, header) => write!(f, "the row has {has} cells, the header {header}"),
+            What::Cells(has, header) => write!(f, "the row has {}, the header {header}", cells(*has)),
             What::TooLong => write!(f, "the row is longer than {} MB", LONGEST >> 20),
         }
     }
@@ -557,6 +557,11 @@ impl<R: Read> Records<R> {
         *left = left.map(|n| n.saturating_sub(length));
         Ok(())
     }
+}
+
+/// So many cells, in words.
+pub fn cells(n: usize) -> String {
+    if n == 1 { "1 cell".into() } else { format!("{n} cells") }
 }
 
 /// The first end of line.

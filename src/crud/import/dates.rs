@@ -1,19 +1,20 @@
-//! Dates that a file writes otherwise than ISO 8601: read where a format is said. Where none is, the formats that would
-//! read all values of a column are kept in mind for a hint.
+//! Dates and times that a file writes otherwise than ISO 8601: read where a format is said. Where none is, the formats that
+//! would read all values of a column are kept in mind for a hint.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::Result;
-use chrono::NaiveDate;
+use chrono::DateTime;
 use clap::ArgMatches;
 
 use crate::model::dates::{ANY, DateFormat, fitting, named};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::{shorten, squash};
-use crate::model::value::Kind;
+use crate::model::value::{Kind, Value};
+use crate::model::zone::Zone;
 
-/// The date columns of a file.
+/// The columns of a file that hold dates or times.
 #[derive(Default)]
 pub struct Dates(Vec<Column>);
 
@@ -27,7 +28,7 @@ struct Column {
 impl Dates {
     /// Formats by the names of their fields.
     pub fn new(columns: &[Option<&'static Field>], formats: &[(String, String)]) -> Result<Dates> {
-        let fields = columns.iter().flatten().filter(|f| f.ty.kind == Kind::Date);
+        let fields = columns.iter().flatten().filter(|f| is_dated(f));
         let column = |field: &&'static Field| {
             let said = formats.iter().find(|(name, _)| name == field.name());
             let format = said.map(|(_, said)| DateFormat::of(said)).transpose()?;
@@ -36,16 +37,27 @@ impl Dates {
         Ok(Dates(fields.map(column).collect::<Result<_>>()?))
     }
 
-    /// The day that a cell means by the format of its column; none where the column has no format.
-    pub fn read(&self, field: &Field, text: &str) -> Option<Result<NaiveDate, String>> {
+    /// The day or the moment that a cell means by the format of its column; none where the column has no format. A time that
+    /// says its zone, as an export writes it, needs none.
+    pub fn read(&self, field: &Field, text: &str, zone: Zone) -> Option<Result<Value, String>> {
         let column = self.0.iter().find(|c| c.field.column == field.column)?;
-        if let Some(format) = &column.format {
-            return Some(format.read(text));
+        let is_moment = field.ty.kind == Kind::Time;
+        if is_moment && DateTime::parse_from_rfc3339(text.trim()).is_ok() {
+            column.fitting.store(0, Ordering::Relaxed);
+            return None;
         }
-        if column.fitting.load(Ordering::Relaxed) != 0 {
-            column.fitting.fetch_and(fitting(text), Ordering::Relaxed);
+        let Some(format) = &column.format else {
+            if column.fitting.load(Ordering::Relaxed) != 0 {
+                column.fitting.fetch_and(fitting(text, is_moment), Ordering::Relaxed);
+            }
+            return None;
+        };
+        if !is_moment {
+            return Some(format.read(text).map(Value::Date));
         }
-        None
+        let instant =
+            |wall| zone.instant(wall).map(Value::Time).ok_or_else(|| "is at an end of the calendar".to_owned());
+        Some(format.read_time(text).and_then(instant))
     }
 
     /// Columns that a usual format would read, with those that would.
@@ -68,7 +80,12 @@ pub fn hint(name: &str, formats: &[&str]) -> String {
     }
 }
 
-/// What `--date-format` says: for each date column of the file its format.
+/// Whether a field holds days or moments.
+fn is_dated(field: &Field) -> bool {
+    matches!(field.ty.kind, Kind::Date | Kind::Time)
+}
+
+/// What `--date-format` says: for each column of dates or times in the file its format.
 pub fn formats(
     desc: &'static Descriptor,
     header: &[String],
@@ -77,7 +94,7 @@ pub fn formats(
 ) -> Result<Vec<(String, String)>> {
     let mut formats: Vec<(String, String)> = Vec::new();
     let given: Vec<&String> = m.try_get_many::<String>("date-format").ok().flatten().into_iter().flatten().collect();
-    let is_date = |name: &&str| desc.field(name).is_some_and(|f| f.ty.kind == Kind::Date);
+    let is_date = |name: &&str| desc.field(name).is_some_and(is_dated);
     let dates: Vec<&str> = columns.iter().flatten().map(String::as_str).filter(is_date).collect();
     let mut of_all: Option<&str> = None;
     for text in given {
@@ -109,7 +126,7 @@ pub fn formats(
     if let Some(said) = of_all {
         if dates.is_empty() {
             let sentence = format!("--date-format {}: no column of the file holds dates", shorten(said));
-            return Err(Problem::usage(sentence).hint("times are read as 2026-11-21T09:30:00+05:30").into());
+            return Err(Problem::usage(sentence).hint("leave it out").into());
         }
         let others: Vec<&str> = dates.into_iter().filter(|d| formats.iter().all(|(known, _)| known != d)).collect();
         formats.extend(others.into_iter().map(|d| (d.to_owned(), said.to_owned())));

@@ -16,7 +16,7 @@ use std::io::{self, Read};
 
 use anyhow::Result;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{self as enc, EncoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{self as enc, DecoderResult, EncoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::source::unreadable;
 use crate::model::problem::{Problem, nearest};
@@ -114,6 +114,10 @@ pub fn find<R: Read>(open: impl Fn() -> R, shown: &str, name: Option<&str>) -> R
     let failed = |e: io::Error| unreadable(shown, &e);
     let mut start = Vec::new();
     open().take(4).read_to_end(&mut start).map_err(failed)?;
+    if let [0xff, 0xfe, 0, 0] | [0, 0, 0xfe, 0xff] | [1..=255, 0, 0, 0] | [0, 0, 0, 1..=255] = start[..] {
+        let problem = Problem::invalid(format!("{shown} is UTF-32, which is not read"));
+        return Err(problem.hint("save the file as UTF-8").into());
+    }
     let mark = marked(&start);
     let found = |encoding| Found { encoding, is_damaged: false, is_guess: false };
     if let Some(name) = name {
@@ -140,20 +144,34 @@ pub fn find<R: Read>(open: impl Fn() -> R, shown: &str, name: Option<&str>) -> R
     if let Some(wide) = wide {
         return Ok(found(wide));
     }
-    let (good, bad) = characters(open()).map_err(failed)?;
+    let Characters { good, bad, has_escapes } = characters(open()).map_err(failed)?;
+    if name.is_none() && mark.is_none() && has_escapes && good + bad == 0 && is_iso_2022_jp(open()).map_err(failed)? {
+        return Ok(Found { encoding: enc::ISO_2022_JP, is_damaged: false, is_guess: true });
+    }
     if mark.is_some() || name.is_some() || good >= bad {
         return Ok(Found { is_damaged: bad > 0, ..found(UTF_8) });
     }
     guess(open(), shown)
 }
 
-/// How many characters beyond ASCII a file has as UTF-8, and how many runs of bytes that are none; read once, in pieces.
-fn characters(mut file: impl Read) -> io::Result<(u64, u64)> {
+/// What a file holds as UTF-8.
+struct Characters {
+    /// Characters beyond ASCII.
+    good: u64,
+    /// Runs of bytes that are none.
+    bad: u64,
+    /// The byte that begins the sequences by which encodings of 7 bits change their characters.
+    has_escapes: bool,
+}
+
+/// Counts the characters of a file, read once, in pieces.
+fn characters(mut file: impl Read) -> io::Result<Characters> {
     let mut buffer = vec![0; 1 << 16];
-    let (mut kept, mut good, mut bad) = (0, 0, 0);
+    let (mut kept, mut good, mut bad, mut has_escapes) = (0, 0, 0, false);
     loop {
         let n = file.read(&mut buffer[kept..])?;
         let have = kept + n;
+        has_escapes = has_escapes || buffer[kept..have].contains(&0x1b);
         let mut done = 0;
         kept = 0;
         while done < have {
@@ -176,9 +194,31 @@ fn characters(mut file: impl Read) -> io::Result<(u64, u64)> {
             done += invalid;
         }
         if n == 0 {
-            return Ok((good, bad));
+            return Ok(Characters { good, bad, has_escapes });
         }
         buffer.copy_within(have - kept..have, 0);
+    }
+}
+
+/// Whether a file decodes whole as ISO-2022-JP and has Japanese in it. No other encoding is near: without its sequences of
+/// escape characters, which are in no text, it is ASCII.
+fn is_iso_2022_jp(mut file: impl Read) -> io::Result<bool> {
+    let mut decoder = enc::ISO_2022_JP.new_decoder_without_bom_handling();
+    let (mut bytes, mut text) = (vec![0; 1 << 14], String::with_capacity(1 << 17));
+    let mut has_any = false;
+    loop {
+        let n = file.read(&mut bytes)?;
+        // Room for the longest text that so many bytes are.
+        text.clear();
+        text.reserve(decoder.max_utf8_buffer_length_without_replacement(n).unwrap_or(0));
+        let (result, _) = decoder.decode_to_string_without_replacement(&bytes[..n], &mut text, n == 0);
+        if result != DecoderResult::InputEmpty {
+            return Ok(false);
+        }
+        has_any = has_any || !text.is_ascii();
+        if n == 0 {
+            return Ok(has_any);
+        }
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::rows::Plan;
 use crate::crud::write::{blank, keys_free};
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Field, Record};
-use crate::model::scalar::Rules;
+use crate::model::resource::{Field, Record};
+use crate::model::scalar::{Rules, shorten};
 use crate::model::value::{Kind, Value};
-use crate::store::stage::Stage;
+use crate::store::stage::{Reference, Stage};
 use crate::store::tx::Tx;
 use anyhow::Result;
 
@@ -45,10 +45,6 @@ pub async fn foresee(tx: &mut Tx<'_>, plan: &Plan, stage: &mut Stage, rules: &Ru
             }
         }
         for word in words {
-            if word.bytes().all(|b| b == b'0') {
-                // What a spreadsheet writes of an empty cell that a formula refers to: nobody's department.
-                continue;
-            }
             let folded = word.to_lowercase();
             match known.get(&folded).map(Vec::as_slice) {
                 Some([(id, _)]) => {
@@ -64,7 +60,18 @@ pub async fn foresee(tx: &mut Tx<'_>, plan: &Plan, stage: &mut Stage, rules: &Ru
                 }
                 None => {}
             }
-            let Ok(record) = candidate(tx, target, by, org, &word, rules).await? else { continue };
+            if may_mean_none(&word) {
+                let reason = format!("that may mean none; --none '{}' says so", shorten(&word));
+                stage.cant_be_made(tx.db, i, &word, &reason).await?;
+                continue;
+            }
+            let record = match candidate(tx, &reference, by, org, &word, rules).await? {
+                Ok(record) => record,
+                Err(problem) => {
+                    stage.cant_be_made(tx.db, i, &word, &problem.sentence).await?;
+                    continue;
+                }
+            };
             stage.stands_for(tx.db, i, &word, record.meta.id).await?;
             known.insert(folded, vec![(record.meta.id, record.key())]);
             missing.push(Missing { words: vec![(i, word)], record });
@@ -73,22 +80,50 @@ pub async fn foresee(tx: &mut Tx<'_>, plan: &Plan, stage: &mut Stage, rules: &Ru
     Ok(missing)
 }
 
-/// The record that a word would make, or why it can't.
+/// What programs write where there is nothing: spreadsheets `0` or `0.00` of an empty cell that a formula refers to, people
+/// a dash, databases and scripts a word of theirs. It is nobody's department; one that is called so is made by hand.
+fn may_mean_none(word: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "n/a",
+        "#n/a",
+        "n.a.",
+        "na",
+        "null",
+        "(null)",
+        "<null>",
+        "none",
+        "(none)",
+        "nil",
+        "nan",
+        "<na>",
+        "\\n",
+        "undefined",
+        "(blank)",
+        "(empty)",
+        "false",
+    ];
+    let word = word.trim();
+    !word.contains(|c: char| c.is_alphanumeric() && c != '0') || WORDS.contains(&word.to_lowercase().as_str())
+}
+
+/// The record that a word would make, or why it can't. A word that can't be a code is a name, where codes are made.
 async fn candidate(
     tx: &mut Tx<'_>,
-    target: &'static Descriptor,
+    reference: &Reference,
     by: &'static Field,
     org: i32,
     word: &str,
     rules: &Rules,
 ) -> Result<Result<Record, Problem>> {
-    let id = tx.new_id();
+    let (target, id) = (reference.target, tx.new_id());
     let mut record = blank(tx, target, org, id, rules)?;
     let Some(name) = target.field("name") else { return Ok(Err(Problem::invalid("it has no name"))) };
     for field in [by, name] {
         if record.get(field.column).is_null() {
             match field.parse(word, rules) {
                 Ok(value) => record.set(field.column, value),
+                // A name is a key too, by which it is found again.
+                Err(_) if field.maker().is_some() && reference.by.is_none() => {}
                 Err(p) => return Ok(Err(p)),
             }
         }
@@ -98,7 +133,10 @@ async fn candidate(
         // The code itself is made once it is known that the record is wanted.
         match target.made() {
             Some((_, maker)) => record.set(key, maker.code(0, &[0; 16]).into()),
-            None => return Ok(Err(Problem::invalid("it has no code"))),
+            None => {
+                let why = format!("a {} needs a {} of its own", target.noun, target.key().name());
+                return Ok(Err(Problem::invalid(why)));
+            }
         }
         let checked = record.validate(tx.today());
         record.set(key, Value::Null(Kind::Text));

@@ -24,6 +24,8 @@ use crate::crud::write::dry_run_note;
 use crate::model::problem::plain;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource::Descriptor;
+use crate::model::scalar::{Noun, shorten};
+use crate::model::user::User;
 use crate::store::db::Db;
 use crate::store::stage::{QUOTE, Reject, Stage};
 use crate::ui::format::{self, Format};
@@ -334,6 +336,32 @@ fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) {
     }
 }
 
+/// What helps where rows refer to what is not there.
+fn not_found(desc: &Descriptor, r: &Report, verb: &Import) -> Vec<String> {
+    let target_of = |x: &Reject| desc.field(x.column.as_deref()?)?.target();
+    let missing = || r.rejects.iter().filter(|x| x.code == ProblemKind::NotFound.word());
+    let mut hints = Vec::new();
+    // Only files of people may make what they refer to.
+    if desc.noun == User::NOUN
+        && !verb.create_missing
+        && missing().any(|x| matches!(target_of(x), Some("branch" | "dept")))
+    {
+        hints.push("--create-missing makes departments and branches that are not there".to_owned());
+    }
+    // Words with a blank between letters are what somebody is called, and no key.
+    let is_name = |x: &Reject| {
+        let word = x.reason.strip_prefix("user ").and_then(|rest| rest.strip_suffix(" does not exist"));
+        word.is_some_and(|w| w.contains(' ') && w.contains(char::is_alphabetic))
+    };
+    if let Some(x) = missing().find(|x| target_of(x) == Some(User::NOUN) && is_name(x)) {
+        let name = x.column.as_deref().unwrap_or_default();
+        let at = verb.columns.iter().position(|c| c.as_deref() == Some(name));
+        let header = at.and_then(|at| verb.source.header.get(at)).map_or(name, |h| h.trim());
+        hints.push(format!("--map '{}={name}.name' looks people up by their names", shorten(header)));
+    }
+    hints
+}
+
 /// The error that rejected rows end with, and what helps.
 fn rejected(desc: &Descriptor, r: &Report, verb: &Import, dates: Vec<String>) -> Problem {
     let rejects = match &verb.rejects {
@@ -360,6 +388,7 @@ fn rejected(desc: &Descriptor, r: &Report, verb: &Import, dates: Vec<String>) ->
     if r.rejects.iter().any(|x| x.code == QUOTE) {
         problem = problem.hint(QUOTES);
     }
+    problem = not_found(desc, r, verb).into_iter().fold(problem, Problem::hint);
     // What only the database finds, or another key, is passed over by no flag.
     let is_there = |x: &Reject| {
         x.code == ProblemKind::Conflict.word()

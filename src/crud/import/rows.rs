@@ -18,7 +18,7 @@ use crate::model::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, List, Meta, Record};
-use crate::model::scalar::{Role, Rules, is_blank, shorten};
+use crate::model::scalar::{Role, Rules, is_blank, shorten, squash};
 use crate::model::search;
 use crate::model::value::{Kind, Value};
 use crate::store::chain::Chain;
@@ -177,10 +177,13 @@ impl Plan {
     /// What tells a text of several lines from rows that a stray quote swallows: only free text is written in several
     /// lines, and columns that are passed over may be that.
     fn layout(&self) -> Layout {
-        let is_credential =
-            |at| self.credential.is_some_and(|c| c.at == at) || self.list.is_some_and(|(l, _)| l.at == at);
+        let is_of_one_line = |at| {
+            self.credential.is_some_and(|c| c.at == at)
+                || self.list.is_some_and(|(l, _)| l.at == at)
+                || self.states.iter().any(|s| s.at == at)
+        };
         let columns = self.columns.iter().enumerate();
-        let multiline = columns.map(|(at, f)| f.map_or(!is_credential(at), |f| f.ty.multiline)).collect();
+        let multiline = columns.map(|(at, f)| f.map_or(!is_of_one_line(at), |f| f.ty.multiline)).collect();
         let (key, rules) = (self.key, self.rules.clone());
         let at = self.columns.iter().position(|c| c.is_some_and(|c| c.column == key.column));
         let test = move |text: &str| key.parse(text, &rules).is_ok_and(|v| !v.is_null());
@@ -267,11 +270,16 @@ impl Plan {
         text.and_then(|t| self.key.parse(t, &self.rules).ok()).unwrap_or(Value::Null(self.key.ty.kind))
     }
 
-    /// Whether the row says what the header says, but for the reasons of an earlier time.
+    /// Whether the row says what the header says, but for the reasons of an earlier time. As in the header itself case,
+    /// blanks, `-` and `_` are no matter; a file that was put behind another may still have its byte order mark.
     fn is_header(&self, cells: &csv::ByteRecord) -> bool {
         let header = &self.source.header;
         let is_same = |(cell, name): (&[u8], &String)| {
-            is_reject_column(name.trim()) || cell.trim_ascii() == name.trim_ascii().as_bytes()
+            let is_alike = |cell: &str| squash(cell.trim_start_matches('\u{feff}')) == squash(name);
+            // Most rows are no header by their first cell's first letter: the look is taken at every row.
+            let first = |text: &[u8]| text.trim_ascii_start().first().map(u8::to_ascii_lowercase);
+            let may_be = |cell: &[u8]| first(cell) == first(name.as_bytes()) || !cell.is_ascii() || !name.is_ascii();
+            is_reject_column(name.trim()) || (may_be(cell) && std::str::from_utf8(cell).is_ok_and(is_alike))
         };
         cells.len() == header.len() && cells.iter().zip(header).all(is_same)
     }
@@ -295,7 +303,8 @@ impl Plan {
             return Err(self.reject(row.number, row.line, None, REPEATED_HEADER, reason));
         }
         if row.cells.len() != self.columns.len() {
-            let reason = format!("the row has {} cells, the header {}", row.cells.len(), self.columns.len());
+            let (has, n) = (super::csv_reader::cells(row.cells.len()), self.columns.len());
+            let reason = format!("the row has {has}, the header {n}");
             return Err(self.reject(row.number, row.line, None, "field_count", reason));
         }
         Ok(())
@@ -360,9 +369,9 @@ impl Plan {
             // A new record gets the default or a code of its own, one that is there keeps what it has.
             return Ok(None);
         }
-        let is_date = field.ty.kind == Kind::Date && !is_blank(text) && !text.contains('\0');
-        let value = match is_date.then(|| self.dates.read(field, text)).flatten() {
-            Some(day) => Value::Date(day.map_err(|why| ("invalid", format!("{name} {why}")))?),
+        let is_date = matches!(field.ty.kind, Kind::Date | Kind::Time) && !is_blank(text) && !text.contains('\0');
+        let value = match is_date.then(|| self.dates.read(field, text, self.rules.zone)).flatten() {
+            Some(read) => read.map_err(|why| ("invalid", format!("{name} {why}")))?,
             None => field.parse(text, &self.rules).map_err(|p| ("invalid", p.sentence))?,
         };
         self.tolerance.look_at(field, &value);
@@ -403,7 +412,7 @@ impl Plan {
         };
         let text = std::str::from_utf8(self.source.unmarked(&row.cells[column.at]));
         let text = text.map_err(|_| wrong("is not UTF-8 text".into()))?;
-        if text.is_empty() {
+        if text.is_empty() || self.tolerance.is_none_word(text) {
             return Ok(None);
         }
         if column.is_hash {

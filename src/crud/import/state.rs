@@ -8,7 +8,7 @@ use super::Import;
 use super::rows::{Parsed, Plan, without_reference};
 use super::source;
 use crate::model::resource::{Descriptor, Record};
-use crate::model::scalar::{shorten, squash};
+use crate::model::scalar::{Scalar, shorten, squash};
 use crate::model::value::Value;
 use crate::store::held::{Given, Match};
 use crate::store::records;
@@ -72,10 +72,11 @@ impl Plan {
             };
             let cell = row.cells.get(column.at).map(|cell| self.source.unmarked(cell)).unwrap_or_default();
             let text = String::from_utf8_lossy(cell);
-            let word = squash(&text);
+            let word = if self.tolerance.is_none_word(&text) { String::new() } else { squash(&text) };
+            let is_no = || matches!((<bool as Scalar>::TYPE.parse)(&word, &self.rules), Ok(Value::Bool(false)));
             let is_deleted = match column.is_status() {
                 true => word == "deleted",
-                false => !matches!(word.as_str(), "" | "no" | "false" | "0"),
+                false => !word.is_empty() && !is_no(),
             };
             if is_deleted {
                 let noun = self.desc.noun;

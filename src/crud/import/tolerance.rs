@@ -38,7 +38,12 @@ impl Tolerance {
 
     /// Whether a cell says that there is none: only of what need not be given.
     pub fn is_none(&self, field: &Field, text: &str) -> bool {
-        !self.none.is_empty() && !field.must_be_given() && self.none.contains(&folded(text))
+        !field.must_be_given() && self.is_none_word(text)
+    }
+
+    /// Whether a text is one of the words that mean none.
+    pub fn is_none_word(&self, text: &str) -> bool {
+        !self.none.is_empty() && self.none.contains(&folded(text))
     }
 
     /// Whether a value that can't be read is left blank; it then counts.

@@ -56,6 +56,13 @@ impl Stage {
         db.execute(sql).await.map(drop)
     }
 
+    /// Notes why a text that stands for nothing can't become a record.
+    pub async fn cant_be_made(&self, db: &mut Db, i: usize, word: &str, reason: &str) -> Result<()> {
+        let mut sql = Sql::new("update import_refs set low = ");
+        sql.bind(reason).push(&format!(" where field = {i} and id is null and word = ")).bind(word);
+        db.execute(sql).await.map(drop)
+    }
+
     /// Whether a row that is loaded refers by a text.
     pub async fn is_wanted(&self, db: &mut Db, i: usize, word: &str) -> Result<bool> {
         let mut sql = Sql::new(format!("select 1 from {} where f.word = ", self.rows_and_words(i)));
@@ -272,7 +279,7 @@ impl Stage {
         };
         db.execute(Sql::new(format!(
             "insert into import_rejects (n, line, field, code, reason)
-             select s.n, s.line, '{}', 'not_found', {missing}
+             select s.n, s.line, '{}', 'not_found', {missing} || coalesce(', and can''t be made: ' || f.low, '')
                from {} where f.id is null on conflict do nothing",
             field.name(),
             self.rows_and_words(i)

@@ -233,7 +233,7 @@ async fn look(
 ) -> Result<Vec<(String, String)>> {
     let mut db = Db::open(location, opening).await?;
     records::read_only(&mut db).await?;
-    migrate::require_current(&mut db).await?;
+    migrate::require_readable(&mut db).await?;
     let rules = Rules::default();
     let mut query = Query::new(desc, Scope::All, chrono::DateTime::UNIX_EPOCH);
     let all = std::mem::take(&mut query.columns);

@@ -102,6 +102,15 @@ pub async fn is_read_only(db: &mut Db) -> Result<bool> {
     Ok(db.one(sql.yields([Kind::Bool])).await?.value(0).as_bool().unwrap_or(false))
 }
 
+/// Whether the server follows another.
+pub async fn is_replica(db: &mut Db) -> Result<bool> {
+    if !db.is_postgres() {
+        return Ok(false);
+    }
+    let sql = Sql::new("select pg_is_in_recovery()").yields([Kind::Bool]);
+    Ok(db.one(sql).await?.value(0).as_bool().unwrap_or(false))
+}
+
 /// All backups, the newest first.
 pub async fn all(db: &mut Db) -> Result<Vec<Entry>> {
     let sql = Sql::new(format!("select {} from backups order by started_at desc, id desc", names()));

@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use self::changes::{Change, Changes};
+use super::backups::is_replica;
 use super::db::Db;
 use super::load::Loader;
 use super::query::{Condition, Op, Query};
@@ -83,15 +84,33 @@ impl Past {
     async fn open(db: &mut Db) -> Result<()> {
         // A writer that commits between the reading of the trail and the reading of rows would be undone, or half so.
         let (begin, uuid, packed) = match db.is_postgres() {
-            true => ("BEGIN ISOLATION LEVEL REPEATABLE READ", "uuid", ""),
+            // Also on a server that is set read-only: nothing is made but what goes with the connection.
+            true => ("BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE", "uuid", ""),
             false => ("BEGIN", "blob", " without rowid"),
         };
-        db.script(begin.into()).await?;
-        db.script(format!(
+        let table = format!(
             "create temporary table as_of_changed (org_id integer not null, id {uuid} not null, kind text not null,
                  primary key (org_id, id)){packed}"
-        ))
-        .await
+        );
+        let mut made = db.script(begin.into()).await;
+        if made.is_ok() {
+            made = db.script(table).await;
+        }
+        match made {
+            Ok(()) => Ok(()),
+            Err(e) => {
+                // Where this fails too the connection is gone, and what went wrong first is told.
+                let _ = db.script("ROLLBACK".into()).await;
+                match is_replica(db).await {
+                    Ok(true) => {
+                        Err(Problem::failed("a replica can't tell what was: it can't make the tables for that")
+                            .hint("name the primary server instead")
+                            .into())
+                    }
+                    _ => Err(e),
+                }
+            }
+        }
     }
 
     /// Turns back what is asked of one kind of records, in one organisation or in all: they and what they refer to.

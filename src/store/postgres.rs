@@ -295,7 +295,7 @@ pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
             .into(),
         "42501" => no_right(&message),
         "25006" => Problem::failed("the server takes no writes: it is a replica or set read-only")
-            .hint("name the primary server with --database")
+            .hint("name the primary server instead")
             .into(),
         "53100" => Problem::failed("the server's disk is full; nothing was changed")
             .hint("make room on the server and run the command again")
@@ -309,6 +309,13 @@ pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
             .hint("raise statement_timeout in the database URL")
             .into(),
         "55P03" => anyhow::Error::new(LockTimeout),
+        "40001" if message.contains("recovery") => Problem::failed(
+            "the replica broke off what was being read: it had to take over what the primary server did",
+        )
+        .hint(
+            "run the command again, or have the replica wait longer: max_standby_streaming_delay, hot_standby_feedback",
+        )
+        .into(),
         "40P01" | "40001" => Problem::failed("two commands stood in each other's way; nothing was changed")
             .hint("run the command again")
             .into(),

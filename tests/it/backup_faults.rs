@@ -56,7 +56,7 @@ fn tar_of(file: &Path, members: &[(&str, tar::EntryType, &[u8])]) {
 }
 
 /// The members of an archive, in their order.
-fn members(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+pub fn members(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut tar = tar::Archive::new(bytes);
     let read = |entry: std::io::Result<tar::Entry<'_, &[u8]>>| {
         let mut entry = entry.expect("a member");
@@ -68,7 +68,7 @@ fn members(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     tar.entries().expect("members").map(read).collect()
 }
 
-fn put(file: &Path, members: &[(String, Vec<u8>)]) {
+pub fn put(file: &Path, members: &[(String, Vec<u8>)]) {
     let regular = tar::EntryType::Regular;
     let members: Vec<_> = members.iter().map(|(name, bytes)| (name.as_str(), regular, bytes.as_slice())).collect();
     tar_of(file, &members);

@@ -98,6 +98,7 @@ fn what_refers_to_one_another_comes_together() {
             assert_eq!(history(&other), history(p));
             // What came is whole; the trail is not proven by itself.
             assert!(other.run("audit verify").fails(1).contains("partial, not damaged"));
+            assert_eq!(crate::completion::values(&other, "orgctl branch show "), ["B2", "HQ"]);
             // The tree's own verbs.
             assert_eq!(other.run("branch tree -o json").ok(), p.run("branch tree -o json").ok());
             let err = other.run("user list --as-of 1h").fails(1);
@@ -164,7 +165,12 @@ fn every_writing_verb_is_refused_and_nothing_is_written() {
             assert_eq!(other.run("user list --with-deleted --all -o ndjson").ok(), people);
             // It is not filled further either, and goes when it is told to.
             let again = format!("backup restore {} --trust-unsigned --into {}", file.display(), other.url);
-            assert!(other.run(&again).fails(4).contains("holds an orgctl database already"));
+            for line in [again.clone(), format!("{again} --replace"), format!("{again} --only branches")] {
+                let err = other.run(&line).fails(4);
+                assert!(err.contains("holds a part of a backup already; nothing was changed"), "{err}");
+            }
+            let err = other.run(&format!("{again} --only branches --replace")).fails(2);
+            assert!(err.contains("--only brings a part back, which can replace nothing"), "{err}");
             let name = if engine == Engine::Sqlite { "t.db" } else { other.url.rsplit('/').next().expect("a name") };
             other.run(&format!("db reset --name {}", name.split('?').next().expect("a name"))).ok();
             other.run(&format!("{again} --key {}", key_of(p, &other))).ok();

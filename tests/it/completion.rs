@@ -30,7 +30,7 @@ fn offered(output: Output) -> Vec<String> {
 
 /// Without the flags that are offered where no value is.
 #[track_caller]
-fn values(p: &Place, line: &str) -> Vec<String> {
+pub fn values(p: &Place, line: &str) -> Vec<String> {
     offered(bash(p, line)).into_iter().filter(|c| !c.starts_with("--")).collect()
 }
 

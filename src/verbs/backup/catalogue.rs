@@ -372,13 +372,22 @@ pub async fn enter(s: &mut Session<'_>, entry: Entry, told: Map<String, serde_js
     if let Some(path) = place.filter(|_| !s.dry_run) {
         write_beside(&path, &entry)?;
     }
-    match unwritable(s).await {
-        None => gate::write(s, &Enter { entry, told }).await,
-        Some(why) => {
-            s.ui.status(&format!("note: {why}; this is told beside the archive alone"));
-            Ok(())
+    tell_database(s, &Enter { entry, told }).await
+}
+
+/// Tells the database. Where it takes no writes, or no longer the same, that is said: beside the archive it stands.
+pub async fn tell_database(s: &mut Session<'_>, verb: &Enter) -> Result<()> {
+    let why = match unwritable(s).await {
+        Some(why) => why,
+        None => {
+            let Err(e) = gate::write(s, verb).await else { return Ok(()) };
+            // It may have been migrated just now, which waited for the end of the backup.
+            s.close().await;
+            unwritable(s).await.ok_or(e)?
         }
-    }
+    };
+    s.ui.status(&format!("note: {why}; this is told beside the archive alone"));
+    Ok(())
 }
 
 /// Why the database can't be told; none where it can.

@@ -139,6 +139,8 @@ pub async fn make(
     let (id, began) = (s.new_id(), s.clock.micros());
     match make_archive(s, key, (id, kind), recipients, label.clone(), to).await {
         Ok(Made { entry, path, told, .. }) => {
+            // An SQLite file may have been migrated meanwhile: it is looked at anew.
+            s.close().await;
             enter(s, entry.clone(), told).await?;
             Ok((entry, path))
         }

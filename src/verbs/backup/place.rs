@@ -71,7 +71,8 @@ impl Place {
         let holds = match migrate::state(db).await? {
             // The latter was reset.
             State::Empty | State::At(0) => return migrate::require_utf8(db).await,
-            State::At(_) | State::Partial(_) => "an orgctl database already",
+            State::At(_) => "an orgctl database already",
+            State::Partial(_) => "a part of a backup already",
             State::Foreign => "tables that orgctl did not make",
         };
         Err(Problem::conflict(format!("{at} holds {holds}; nothing was changed")).hint(self.elsewhere()).into())

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::archive::{Archive, Identities};
-use super::catalogue::{Enter, archives, folder, locate, read_beside, short, write_beside};
+use super::catalogue::{Enter, archives, folder, locate, read_beside, short, tell_database, write_beside};
 use super::restore::{Source, load, prove, require_readable, shapes_of, trust};
 use super::scratch::Scratch;
 use crate::crud::gate;
@@ -438,8 +438,9 @@ async fn mark(
     if let Err(e) = write_beside(path, &entry) {
         s.ui.warn(&format!("what came of it is not told beside the archive: {e}"));
     }
+    // It may have been migrated meanwhile: it is looked at anew.
+    s.close().await;
     if let Err(e) = mark_in_catalogue(s, path, manifest, entry, fault).await {
-        // A standby takes no writes; beside the archive it stands.
         let e = gate::in_words(s, e);
         s.ui.warn(&format!("what came of it is not told in the database: {e}"));
     }
@@ -478,5 +479,5 @@ async fn mark_in_catalogue(
     if let Some(p) = fault {
         told.insert("fault".into(), p.sentence.as_str().into());
     }
-    gate::write(s, &Enter { entry: marked, told }).await
+    tell_database(s, &Enter { entry: marked, told }).await
 }

@@ -168,6 +168,7 @@ fn with_session(
     let second = SecondSignal::new().ok();
     let done = runtime.block_on(async {
         let done = until_signal(&mut session, found, leaf, second.as_ref()).await;
+        session.go_home().await;
         let done = done.map_err(|e| gate::in_words(&session, e));
         if let Some(problem) = done.as_ref().err().and_then(|e| e.downcast_ref::<Problem>()).cloned() {
             gate::record_refusal(&mut session, &problem).await;

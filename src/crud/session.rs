@@ -79,6 +79,8 @@ pub struct Session<'a> {
     /// The organisation whose rules they are; none: nothing was looked up.
     rules_of: Option<i32>,
     pub location: Location,
+    /// Where it is recorded what comes of a command that works elsewhere meanwhile.
+    pub home: Option<Location>,
     pub opening: Opening,
     /// `--org`
     pub org_key: Option<String>,
@@ -136,6 +138,7 @@ impl<'a> Session<'a> {
             origin,
             rules_of: None,
             location,
+            home: None,
             opening,
             org_key: None,
             columns: None,
@@ -194,6 +197,14 @@ impl<'a> Session<'a> {
                 }
                 Ok(self.db.insert(db))
             }
+        }
+    }
+
+    /// Goes back to where what comes of the command is recorded, however it ended: a signal may have ended it elsewhere.
+    pub async fn go_home(&mut self) {
+        if let Some(home) = self.home.take() {
+            self.close().await;
+            self.location = home;
         }
     }
 

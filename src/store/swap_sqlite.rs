@@ -128,3 +128,25 @@ fn require_log(into: &Connection, path: &Path) -> rusqlite::Result<Result<()>> {
         Err(e) => Err(e),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_room_nothing_begins() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        assert!(require_room(file.path(), 1).is_ok());
+        let error = require_room(file.path(), u64::MAX).expect_err("no disk is so large");
+        let problem = error.downcast_ref::<Problem>().expect("a sentence");
+        assert!(
+            problem.sentence.contains("there is no room to replace")
+                && problem.sentence.contains("nothing was changed")
+        );
+        assert_eq!(problem.kind.exit_code(), 1);
+        // The log with 24 bytes a page, and what the file grows by.
+        assert!(room_needed(file.path(), 4096) >= 4096 + 24 + 4096);
+        file.as_file().set_len(8192).expect("larger");
+        assert!((4096 + 24..8192).contains(&room_needed(file.path(), 4096)));
+    }
+}

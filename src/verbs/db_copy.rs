@@ -160,11 +160,9 @@ pub async fn copy(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         s.location = Location::parse(from)?;
     }
     let from = s.location.clone();
-    let done = copy_from(s, m, &from).await;
     // What is to be said of it is recorded where it was copied from.
-    s.close().await;
-    s.location = from;
-    done
+    s.home = Some(from.clone());
+    copy_from(s, m, &from).await
 }
 
 async fn copy_from(s: &mut Session<'_>, m: &ArgMatches, from: &Location) -> Result<()> {

@@ -457,6 +457,47 @@ fn whatever_is_killed_leaves_the_old_or_the_new() {
     });
 }
 
+#[test]
+fn of_two_at_once_one_replaces() {
+    each(|p| {
+        fill(p);
+        let (archive, old) = (backup(p), told(p));
+        p.run("branch create --code NEW --name New --org ACME").ok();
+        // Whoever holds the lock lets both come as far as the backup of what is there.
+        let both = crate::harness::held(p, "begin immediate", || {
+            let both = [(); 2].map(|()| start(p, &format!("{} --wait 60", line(p, &archive))));
+            wait_for_archive(p, 2);
+            both
+        });
+        let mut codes = both.map(|child| said(child).code);
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 4]);
+        assert!(told(p) == old);
+        assert_eq!(names(&folder(p)).iter().filter(|n| n.ends_with(".tar")).count(), 2);
+        holds(p);
+    });
+}
+
+#[test]
+fn a_signal_leaves_the_old_and_is_recorded_there() {
+    each(|p| {
+        p.run_with("branch import - --org ACME", crate::raw::branches_csv(5_000)).ok();
+        let archive = backup(p);
+        p.run("branch create --code NEW --name New --org ACME").ok();
+        let (before, files) = (rows(p), names(&folder(p)));
+        let child = start(p, &line(p, &archive));
+        wait_for_archive(p, 1);
+        std::thread::sleep(Duration::from_millis(300));
+        kill(pid(&child), Signal::SIGTERM).expect("sent");
+        let err = said(child).fails(143);
+        assert!(err.contains("nothing was changed") && !err.contains("no audit record"), "{err}");
+        assert!(rows(p) == before);
+        assert_eq!(names(&folder(p)), files);
+        assert_eq!(p.column("audit list --org SYSTEM --limit 1", "status"), ["interrupted"]);
+        holds(p);
+    });
+}
+
 /// What is particular to files.
 mod file {
     use super::*;
@@ -496,8 +537,13 @@ mod file {
         p.sql("pragma journal_mode = delete; pragma page_size = 8192; vacuum").expect("other pages");
         let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(p.file()).expect("a file"));
         let was = inode();
-        p.run("branch create --code NEW --name New --org ACME").ok();
+        p.run("branch create --code NEW --name Zanzibar --org ACME").ok();
         p.run(&line(&p, &archive)).ok();
+        let bytes = std::fs::read(p.file()).expect("the file");
+        assert!(
+            !bytes.windows(8).any(|w| w.eq_ignore_ascii_case(b"zanzibar")),
+            "nothing of what was there is left in it"
+        );
         assert!(told(&p) == before);
         assert_eq!((int(&p, "select page_size from pragma_page_size"), inode()), (8192, was));
         runtime().block_on(async {
@@ -512,6 +558,34 @@ mod file {
         p.run(&format!("backup restore {archive} --into {} --replace --yes", p.path("link.db").display())).ok();
         assert_eq!(inode(), was);
         assert!(std::fs::symlink_metadata(p.path("link.db")).expect("there").is_symlink());
+        holds(&p);
+    }
+
+    #[test]
+    fn killed_while_pages_are_written_it_is_the_old_or_the_new() {
+        let p = Place::new(Engine::Sqlite);
+        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+        p.run_with("branch import - --org ACME", crate::raw::branches_csv(3_000)).ok();
+        let archive = backup(&p);
+        let log = || std::fs::metadata(p.path("t.db-wal")).map_or(0, |m| m.len());
+        for more in [0, 64, 256, 512, 1024] {
+            p.run("branch create --code NEW --name New --org ACME").ok();
+            let mut child = start(&p, &line(&p, &archive));
+            // The log holds nothing before the swap, and every page of the new content at its end.
+            while log() <= more * 1024 && child.try_wait().expect("asked").is_none() {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            let _ = kill(pid(&child), Signal::SIGKILL);
+            said(child);
+            let n = p.column("branch list --all --org ACME", "code").len();
+            assert!(n == 3_000 || n == 3_001, "{more}: {n}");
+            p.run("audit verify --deep").ok();
+            p.run("db check").ok();
+            if n == 3_001 {
+                p.run("branch delete NEW --yes --org ACME").ok();
+            }
+        }
+        p.run(&line(&p, &archive)).ok();
         holds(&p);
     }
 

@@ -97,7 +97,9 @@ pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut
     let mut told = verb.told;
     told.insert("erased_again".into(), done.erased.into());
     if let Some(safety) = safety {
-        let back = format!("orgctl backup restore {} --into {} --replace", short(safety.made.entry.id), into.shown());
+        let entry = &safety.made.entry;
+        let identity = if entry.encrypted { " --identity FILE" } else { "" };
+        let back = format!("orgctl backup restore {} --into {} --replace{identity}", short(entry.id), into.shown());
         told.insert("way_back".into(), back.into());
         safety.keep();
     }

@@ -237,14 +237,7 @@ impl Restore {
 pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     // Whatever comes of it is recorded where the command began, and not in what was to be made.
-    let home = s.location.clone();
-    let done = restore_into(s, m).await;
-    s.close().await;
-    s.location = home;
-    done
-}
-
-async fn restore_into(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
+    s.home = Some(s.location.clone());
     let into = Location::parse(m.get_one::<String>("into").map_or("", String::as_str))?;
     let replaces = m.get_flag("replace");
     if replaces && m.contains_id("only") {

@@ -508,18 +508,21 @@ mod file {
         p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
         fill(&p);
         let archive = backup(&p);
+        p.run(&line(&p, &archive)).ok();
+        let blocks = std::fs::metadata(p.file()).expect("a database").len() / 512;
         p.run("branch create --code NEW --name New --org ACME").ok();
         let before = told(&p);
-        let blocks = std::fs::metadata(p.file()).expect("a database").len() / 512;
-        // Of the archive, of the new file, and of the log beside the live one, which is a little larger than that.
-        for percent in [5, 60, 101] {
+        // For the archive, for the new file, and for the log beside the live one, which is a little larger than that.
+        for (percent, what) in [(9, ".partial"), (60, ".orgctl-backup-"), (100, "writing t.db failed")] {
             let line =
                 format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" {}", blocks * percent / 100, line(&p, &archive));
             let mut sh = std::process::Command::new("sh");
             sh.args(["-c", &line, env!("CARGO_BIN_EXE_orgctl")]).env_clear().envs(&p.env).current_dir(p.dir.path());
             let done = sh.output().expect("an end");
             let err = String::from_utf8_lossy(&done.stderr);
+            let err = err.replace(&format!("{}/", p.dir.path().display()), "");
             assert_eq!(done.status.code(), Some(1), "{percent} %: {err}");
+            assert!(err.contains(what), "{percent} %: {err}");
             assert!(told(&p) == before, "{percent} %");
             p.run("audit verify --deep").ok();
             p.run("db check").ok();

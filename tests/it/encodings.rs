@@ -167,6 +167,24 @@ fn what_is_neither_of_8_bits_nor_utf16_is_told() {
     });
 }
 
+/// What another program has lost is not to be had again, but it is said; and no guess is told that hardly any file is in.
+#[test]
+fn damaged_text_is_said_and_the_guess_is_a_usual_one() {
+    both_with_acme(|p| {
+        let file = p.write("b.csv", "code,name,city\nB1,Jos\u{fffd},Pune\nB2,Asha,M\u{fffd}laga\nB3,Zoé,\n");
+        let note = "note: 2 texts hold U+FFFD, which stands for characters that another program has lost\n";
+        let said = p.run(&format!("branch import {file}")).fails(0);
+        assert!(said.contains(note), "{said}");
+        let report = p.run(&format!("branch import {file} --on-conflict update -o json")).json();
+        assert_eq!([&report["damaged_texts"], &report["unchanged"]], [2, 3]);
+        // Python's name for UTF-8 with a mark.
+        p.run(&format!("branch import {file} --on-conflict update --encoding UTF-8-SIG")).ok();
+        let file = p.write("b.csv", encoded("windows-1252", "code,name\nB4,naïve\n"));
+        let said = p.run(&format!("branch import {file}")).fails(6);
+        assert!(said.contains("hint: --encoding windows-1252 is the best guess\n"), "{said}");
+    });
+}
+
 #[test]
 fn a_name_that_does_not_fit_is_refused() {
     both_with_acme(|p| {

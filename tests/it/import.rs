@@ -68,7 +68,7 @@ fn a_file_is_loaded_and_reported() {
         assert_eq!(
             made,
             json!({
-                "read": 3, "created": 1, "updated": 0, "unchanged": 0, "skipped": 0, "rejected": 2, "written": true, "possible_phones": 0, "names_leaver": 0, "blanked": {},
+                "read": 3, "created": 1, "updated": 0, "unchanged": 0, "skipped": 0, "rejected": 2, "written": true, "possible_phones": 0, "damaged_texts": 0, "names_leaver": 0, "blanked": {},
                 "rejects": [
                     {"line": 2, "column": "phone", "code": "invalid",
                      "reason": "phone must be a phone number like +91 22 2345 6789; '12' can't be one"},
@@ -273,6 +273,18 @@ fn a_file_is_read_as_spreadsheets_write_it() {
                 6,
                 "is a spreadsheet, not CSV\nhint: save it as 'CSV UTF-8' in the spreadsheet program",
             ),
+            // Programs write tables of HTML under the name of a spreadsheet.
+            (
+                "e.xls",
+                b"<html><table>",
+                6,
+                "is HTML or XML, not CSV\nhint: open it in a spreadsheet program and save it as",
+            ),
+            ("e.xls", b"\xef\xbb\xbf<?xml version", 6, "is HTML or XML, not CSV\n"),
+            ("e.pdf", b"%PDF-1.4\n", 6, "is a PDF file, not CSV\n"),
+            ("e.json", b"{\"code\": \"F1\"}\n", 6, "is JSON, not CSV\n"),
+            ("e.json", b"[{\"code\": \"F1\"}]\n", 6, "is JSON, not CSV\n"),
+            ("e.csv.xz", b"\xfd7zXZ\0", 6, "is compressed, not CSV\nhint: unpack it with unxz\n"),
             (
                 "e.csv",
                 b"code,name,city\nF1,One\nF2,Two,Pune,more\n",

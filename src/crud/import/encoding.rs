@@ -94,7 +94,9 @@ const NAMES: &[&str] = &[
 
 /// The encoding that a name means.
 fn named(name: &str) -> Result<&'static Encoding, Problem> {
-    let known = Encoding::for_label_no_replacement(name.as_bytes()).filter(|e| *e != enc::X_USER_DEFINED);
+    // Python's name for UTF-8 with a byte order mark.
+    let label = if squash(name) == "utf8sig" { "utf-8" } else { name };
+    let known = Encoding::for_label_no_replacement(label.as_bytes()).filter(|e| *e != enc::X_USER_DEFINED);
     known.ok_or_else(|| {
         let alike = NAMES.iter().copied().find(|n| squash(n) == squash(name));
         let meant = alike.or_else(|| nearest(&name.trim().to_lowercase(), NAMES.iter().copied()));
@@ -358,7 +360,11 @@ impl Guess {
         };
         let best = guess(&mut self.whole);
         let words = self.words;
-        let Some(own) = self.candidates.iter().find(|c| c.encoding == best) else { return (best, false) };
+        let Some(own) = self.candidates.iter().find(|c| c.encoding == best) else {
+            // What hardly any file is in is no help: the first usual one is that reads it.
+            let likely = self.candidates.iter().find(|c| c.is_possible && !c.has_odd(words, 10));
+            return (likely.map_or(best, |c| c.encoding), false);
+        };
         if !own.is_possible || own.has_odd(words, 2) {
             return (best, false);
         }

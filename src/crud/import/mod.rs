@@ -146,6 +146,8 @@ pub struct Report {
     pub blanked: Vec<(&'static str, u64)>,
     /// Phone numbers that are possible, but not known to be valid.
     pub doubtful: u64,
+    /// Texts with characters that another program has lost.
+    pub lost: u64,
     /// Columns of dates that a usual format would read.
     pub readable: Vec<(&'static str, Vec<&'static str>)>,
     /// The first of them.
@@ -574,7 +576,7 @@ impl Verb for Import {
         let plan = Arc::new(plan);
         let mut report = Report { feed: self.feed.as_ref().map(|_| Came::default()), ..Report::default() };
         self.read(tx, &plan, &mut stage, &mut report).await?;
-        (report.blanked, report.doubtful) = plan.tolerance.counts();
+        (report.blanked, report.doubtful, report.lost) = plan.tolerance.counts();
         report.readable = plan.dates.readable();
         let absent = match (&self.brake, &self.feed) {
             (Some(brake), Some(feed)) => feed.absent(tx, &stage, &settings, self.mode, brake).await?,

@@ -225,7 +225,7 @@ fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) -> Res
     let mut report = json!({
         "read": r.read, "created": r.created, "updated": r.updated, "unchanged": r.unchanged, "skipped": r.skipped,
         "rejected": r.rejected, "rejects": rejects, "written": !r.refused && !s.dry_run, "seconds": (seconds * 1000.0).round() / 1000.0,
-        "rows_per_second": rate, "possible_phones": r.doubtful, "names_leaver": r.names_leaver,
+        "rows_per_second": rate, "possible_phones": r.doubtful, "damaged_texts": r.lost, "names_leaver": r.names_leaver,
         "blanked": r.blanked.iter().map(|(f, n)| ((*f).to_owned(), (*n).into())).collect::<serde_json::Map<_, _>>(),
     });
     if let (Some(feed), Some(left)) = (&r.feed, report.as_object_mut()) {
@@ -251,6 +251,10 @@ fn tell_rows(s: &mut Session<'_>, desc: &Descriptor, r: &Report, verb: &Import) 
     if r.doubtful > 0 {
         let are = if r.doubtful == 1 { "phone number is" } else { "phone numbers are" };
         s.ui.status(&format!("note: {} {are} possible but not known to be valid", r.doubtful));
+    }
+    if r.lost > 0 {
+        let (n, hold) = (r.lost, if r.lost == 1 { "text holds" } else { "texts hold" });
+        s.ui.status(&format!("note: {n} {hold} U+FFFD, which stands for characters that another program has lost"));
     }
     let blanked: Vec<String> = r.blanked.iter().filter(|(_, n)| *n > 0).map(|(f, n)| format!("{f} {n}")).collect();
     if !blanked.is_empty() {

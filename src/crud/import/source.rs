@@ -178,13 +178,25 @@ const DELIMITERS: &[u8] = b",;\t|";
 /// How much of a file is looked at for its delimiter.
 const SAMPLE: u64 = 1 << 20;
 
-/// What begins like this is no text, and how it becomes some.
-const NO_TEXT: &[(&[u8], &str, &str)] = &[
-    (b"PK\x03\x04", "a spreadsheet", "save it as 'CSV UTF-8' in the spreadsheet program"),
-    (b"\xd0\xcf\x11\xe0", "a spreadsheet", "save it as 'CSV UTF-8' in the spreadsheet program"),
+/// What begins like this is no CSV, and how it becomes some. Programs write tables of HTML or XML under names of spreadsheets.
+const NO_CSV: &[(&[u8], &str, &str)] = &[
+    (b"PK\x03\x04", "a spreadsheet", SAVE),
+    (b"\xd0\xcf\x11\xe0", "a spreadsheet", SAVE),
+    (b"<", "HTML or XML", OPEN),
+    (b"\xef\xbb\xbf<", "HTML or XML", OPEN),
+    (b"{\\rt", "RTF", OPEN),
+    (b"%PDF", "a PDF file", "export the table as CSV from the program that made it"),
+    (b"{", "JSON", "export it as CSV from the program that made it"),
+    (b"[{", "JSON", "export it as CSV from the program that made it"),
     (b"\x1f\x8b", "compressed", "unpack it with gunzip"),
     (b"\x28\xb5\x2f\xfd", "compressed", "unpack it with unzstd"),
+    (b"BZh", "compressed", "unpack it with bunzip2"),
+    (b"\xfd7zX", "compressed", "unpack it with unxz"),
 ];
+
+const SAVE: &str = "save it as 'CSV UTF-8' in the spreadsheet program";
+
+const OPEN: &str = "open it in a spreadsheet program and save it as 'CSV UTF-8'";
 
 impl Source {
     /// Finds out how a file is written. What is no CSV at all is refused by name.
@@ -197,7 +209,7 @@ impl Source {
         if start.is_empty() {
             return Err(Problem::invalid(format!("{shown} is empty")).hint("the first line names the columns").into());
         }
-        if let Some((_, what, hint)) = NO_TEXT.iter().find(|(magic, ..)| start.starts_with(magic)) {
+        if let Some((_, what, hint)) = NO_CSV.iter().find(|(magic, ..)| start.starts_with(magic)) {
             return Err(Problem::invalid(format!("{shown} is {what}, not CSV")).hint(*hint).into());
         }
         let from_start = || FromStart { file: Arc::clone(&file), at: Rc::default() };

@@ -1,5 +1,5 @@
-//! What a file may hold that is no value: words for nothing, optional values that can't be read, and phone numbers that are
-//! only possible. What of it was met is counted for the report.
+//! What a file may hold that is no value: words for nothing, optional values that can't be read, phone numbers that are
+//! only possible, and texts that another program has damaged. What of it was met is counted for the report.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -19,6 +19,7 @@ pub struct Tolerance {
     /// Words that mean nothing or nobody, in lower case.
     none: Vec<String>,
     doubtful: AtomicU64,
+    lost: AtomicU64,
     is_counted: AtomicBool,
 }
 
@@ -72,17 +73,23 @@ impl Tolerance {
     }
 
     pub fn look_at(&self, field: &Field, value: &Value) {
-        if !self.is_counted.load(Ordering::Relaxed) && field.ty.is_doubtful(value) {
+        if self.is_counted.load(Ordering::Relaxed) {
+            return;
+        }
+        if field.ty.is_doubtful(value) {
             self.doubtful.fetch_add(1, Ordering::Relaxed);
+        }
+        if value.as_text().is_some_and(|text| text.contains('\u{fffd}')) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// How many values of each field were left blank, and how many phone numbers are only possible. What comes after is not
-    /// counted again.
-    pub fn counts(&self) -> (Vec<(&'static str, u64)>, u64) {
+    /// How many values of each field were left blank, how many phone numbers are only possible, and how many texts lost
+    /// characters before they came into the file. What comes after is not counted again.
+    pub fn counts(&self) -> (Vec<(&'static str, u64)>, u64, u64) {
         self.is_counted.store(true, Ordering::Relaxed);
         let blanked = self.blanked.iter().map(|(f, n)| (f.name(), n.load(Ordering::Relaxed)));
-        (blanked.collect(), self.doubtful.load(Ordering::Relaxed))
+        (blanked.collect(), self.doubtful.load(Ordering::Relaxed), self.lost.load(Ordering::Relaxed))
     }
 }
 

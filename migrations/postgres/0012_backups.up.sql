@@ -20,7 +20,9 @@ CREATE TABLE backups (
     verified_at timestamptz CHECK (verified_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     -- Nothing removes it before.
     hold_until  timestamptz CHECK (hold_until BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
-    error       text        COLLATE "C" CHECK (length(error) <= 2000)
+    error       text        COLLATE "C" CHECK (length(error) <= 2000),
+    -- When it was last held against itself, whatever came of it.
+    checked_at  timestamptz CHECK (checked_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z')
 );
 
 CREATE INDEX backups_started ON backups (started_at, id);

@@ -20,7 +20,9 @@ CREATE TABLE backups (
     verified_at INTEGER CHECK (verified_at BETWEEN -62135596800000000 AND 253402300799999999),
     -- Nothing removes it before.
     hold_until  INTEGER CHECK (hold_until BETWEEN -62135596800000000 AND 253402300799999999),
-    error       TEXT    CHECK (length(error) <= 2000)
+    error       TEXT    CHECK (length(error) <= 2000),
+    -- When it was last held against itself, whatever came of it.
+    checked_at  INTEGER CHECK (checked_at BETWEEN -62135596800000000 AND 253402300799999999)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX backups_started ON backups (started_at, id);

@@ -242,7 +242,7 @@ pub struct Entry {
     pub verified_at: Option<DateTime<Utc>>,
     pub hold_until: Option<DateTime<Utc>>,
     pub error: Option<String>,
-    /// When it was last held against itself, whatever came of it; told beside the archive alone.
+    /// When it was last held against itself, whatever came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked_at: Option<DateTime<Utc>>,
 }

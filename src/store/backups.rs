@@ -11,7 +11,7 @@ use crate::model::backup::{BackupStatus, BackupType, Digest32, Entry};
 use crate::model::problem::Problem;
 use crate::model::value::{Kind, Value};
 
-const COLUMNS: [(&str, Kind); 17] = [
+const COLUMNS: [(&str, Kind); 18] = [
     ("id", Kind::Uuid),
     ("type", Kind::Text),
     ("status", Kind::Text),
@@ -29,6 +29,7 @@ const COLUMNS: [(&str, Kind); 17] = [
     ("verified_at", Kind::Time),
     ("hold_until", Kind::Time),
     ("error", Kind::Text),
+    ("checked_at", Kind::Time),
 ];
 
 fn names() -> String {
@@ -65,7 +66,7 @@ fn entry(row: &Row) -> Result<Entry> {
         verified_at: row.value(14).as_time(),
         hold_until: row.value(15).as_time(),
         error: text(16),
-        checked_at: None,
+        checked_at: row.value(17).as_time(),
     })
 }
 
@@ -89,6 +90,7 @@ fn values(entry: &Entry) -> Result<Vec<Value>> {
         entry.verified_at.into(),
         entry.hold_until.into(),
         entry.error.clone().into(),
+        entry.checked_at.into(),
     ])
 }
 

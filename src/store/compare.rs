@@ -38,6 +38,8 @@ pub struct Compared {
     pub digests: Option<(Digest32, Digest32)>,
     /// Rows that differ as the trail tells.
     pub explained: u64,
+    /// Rows that differ, and nobody can tell how they were: what told it is erased or archived.
+    pub untold: u64,
     /// Rows that differ, and no record says why.
     pub differences: Vec<String>,
     pub unexplained: u64,
@@ -101,11 +103,14 @@ async fn tables(
             rows,
             digests,
             explained: 0,
+            untold: 0,
             differences: Vec::new(),
             unexplained: 0,
         };
         for difference in merge.found {
             match is_explained(now, &shape, mode, &difference, sizes, &untold).await? {
+                // Of what is put back only this is left.
+                true if mode == Mode::Same => compared.untold += 1,
                 true => compared.explained += 1,
                 false => {
                     compared.unexplained += 1;

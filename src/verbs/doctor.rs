@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use clap::ArgMatches;
 use serde_json::json;
 
-use super::audit::keys::signing_path;
+use super::audit::keys::{own_fault, signing_path};
 use super::audit::verify::counted;
 use super::backup::catalogue::folder;
 use super::backup::status::{self, MAX_AGE};
@@ -117,8 +117,9 @@ pub async fn doctor(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         if let Err(e) = settings_at_odds(s, &mut page).await {
             page.failed("settings", &e);
         }
-        backups(s, m, &mut page).await?;
     }
+    // Where the database is lost, that is what matters.
+    backups(s, m, &mut page).await?;
     tell(s, m, &page)
 }
 
@@ -156,7 +157,7 @@ fn tell(s: &mut Session<'_>, m: &ArgMatches, page: &Page) -> Result<()> {
         listing.finish(&mut s.ui)?;
     }
     s.ui.flush()?;
-    let worst = page.0.iter().max_by_key(|l| l.level).filter(|l| l.level >= Level::Fail);
+    let worst = page.0.iter().rev().max_by_key(|l| l.level).filter(|l| l.level >= Level::Fail);
     let Some(worst) = worst.filter(|_| is_check) else { return Ok(()) };
     let more = if fails > 1 { format!(" (and {} more)", fails - 1) } else { String::new() };
     let sentence = format!("{}: {}{more}", worst.check, worst.what);
@@ -296,6 +297,10 @@ fn keys(s: &Session<'_>, m: &ArgMatches, page: &mut Page) {
             );
         }
         Ok(_) => {
+            if let Some(problem) = own_fault(s, m) {
+                page.failed("keys", &problem.into());
+                return;
+            }
             let parent = |p: &Path| fs::canonicalize(p).ok().and_then(|p| p.parent().map(Path::to_owned));
             let is_beside =
                 matches!(&s.location, Location::Sqlite(db) if parent(db).is_some() && parent(db) == parent(&path));
@@ -477,6 +482,9 @@ async fn backups(s: &mut Session<'_>, m: &ArgMatches, page: &mut Page) -> Result
     if state.newest.as_ref().is_some_and(|e| !e.encrypted) {
         let hint = "'orgctl setting set backup.recipients age1...' encrypts every backup, --encrypt-to one";
         page.say("backup", Level::Warn, "the newest is in clear: whoever can read it reads everything", hint);
+    }
+    if let Some(missed) = state.missed() {
+        page.say("backup", Level::Warn, missed, "'orgctl backup forget' takes it out of the catalogue");
     }
     match state.verified.as_ref().and_then(|e| e.verified_at) {
         _ if state.newest.is_none() => {}

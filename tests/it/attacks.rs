@@ -403,6 +403,29 @@ const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        name: "Cut off the end and plant the record of a restore",
+        done: "as above, and the last record of SYSTEM becomes one that claims a backup was restored which held the 14 that are left",
+        run: |p| {
+            let system = int(p, "select size from audit_heads where tree = 0");
+            let claim = format!(
+                "{{\"heads\":[[0,{}],[1,14],[2,2]],\"id\":\"01a00000-0000-7000-8000-0000facade00\",\"log\":0,\"sha256\":\"{}\",\"v\":1}}",
+                system - 1,
+                "00".repeat(32)
+            );
+            same(
+                p,
+                &format!(
+                    "delete from audit_records where tree = 1 and seq > 14; delete from audit_requests where tree = 1 and first_seq > 14;
+                     delete from audit_checkpoints;
+                     update audit_records set action = 'backup_restore', kind = 'backup', payload = '{claim}'
+                      where tree = 0 and seq = {system}"
+                ),
+            );
+            mend(p, 1, true);
+            mend(p, 0, true);
+        },
+    },
+    Attack {
         name: "Drop a tenant",
         done: "everything of BETA is deleted: its rows, its trail and its checkpoints",
         run: |p| {

@@ -273,5 +273,49 @@ fn what_is_forgotten_since_is_no_fault() {
         p.run("audit erase --subject ravi@acme.example --org ACME --yes").ok();
         let proof = p.json("backup verify latest --against-live");
         assert_eq!(proof["ok"], true, "{proof}");
+        // Of whom was erased nobody claims to know how he was.
+        let users = table(&proof, "live", "users");
+        assert_eq!((&users["untold"], &users["explained"]), (&1.into(), &0.into()), "{users}");
+        let said = p.run("backup verify latest --against-live");
+        assert!(said.err.contains("nobody can tell any more"), "{}", said.err);
+    });
+}
+
+/// Nobody hides behind a purge: the record of it holds the row as it was then.
+#[test]
+fn what_was_changed_behind_the_back_is_found_after_a_purge() {
+    both_with_acme(|p| {
+        fill(p);
+        p.run("backup create").ok();
+        for wrong in [
+            "update users set bio = 'x' where user_code = 'ASHA22'",
+            "update departments set description = 'x' where code = 'FIN'",
+            "update branches set phone = '+912025539999' where code = 'B2'",
+        ] {
+            p.sql(wrong).expect("SQL");
+        }
+        for line in [
+            "user unassign-branch ravi@acme.example --branch B2",
+            "user delete ASHA22 --orphan --yes",
+            "user purge ASHA22 --yes",
+            "dept delete FIN --yes",
+            "dept purge FIN --yes",
+            "branch delete B2 --yes",
+            "branch purge B2 --yes",
+        ] {
+            let said = p.run(line);
+            assert_eq!(said.code, 0, "{line}: {}", said.err);
+        }
+        let said = p.run("backup verify latest --against-live -o json");
+        assert_eq!(said.code, 8, "{}", said.err);
+        let proof = said.json();
+        for (name, what) in [
+            ("users", "has another bio"),
+            ("departments", "has another description"),
+            ("branches", "has another phone"),
+        ] {
+            let t = table(&proof, "live", name);
+            assert!(t["differences"][0].as_str().is_some_and(|d| d.contains(what)), "{t}");
+        }
     });
 }

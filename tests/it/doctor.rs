@@ -62,6 +62,16 @@ fn a_page_says_what_is_wrong() {
         chmod(&key, 0o644);
         says(p, "keys", "fail", "others can read the signing key");
         chmod(&key, 0o600);
+        // It is there, and none.
+        let text = std::fs::read(&key).expect("a key");
+        for wrong in ["", "nothing like it\n"] {
+            std::fs::write(&key, wrong).expect("a file");
+            says(p, "keys", "fail", "holds no signing key");
+            p.run("doctor --check").fails(1);
+            let said = p.run("backup verify latest").fails(8);
+            assert!(said.contains("the key of this machine can't be used: "), "{said}");
+        }
+        std::fs::write(&key, text).expect("a key");
         // An organisation that asks for less.
         p.run("setting set password.min_length 12 --org ACME").ok();
         says(p, "settings", "warn", "ACME has password.min_length 12, the installation 15");
@@ -102,5 +112,12 @@ fn a_database_that_is_not_ready_is_told_of() {
         says(p, "schema", "fail", "1 migration is pending");
         let said = p.run("doctor --check").fails(1);
         assert!(said.contains("schema: 1 migration is pending"), "{said}");
+        // What can be restored matters most where the database can't be used.
+        p.run("db migrate").ok();
+        p.run("backup create").ok();
+        p.run("backup drill").ok();
+        p.run("db rollback --yes").ok();
+        says(p, "backup", "ok", "the newest was made");
+        says(p, "drill", "ok", "");
     });
 }

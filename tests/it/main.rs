@@ -5,6 +5,7 @@ mod after_restore;
 mod all_faults;
 mod attacks;
 mod backup;
+mod backup_beside;
 mod backup_catalogue;
 mod backup_choice;
 mod backup_create;

@@ -70,6 +70,12 @@ pub fn own_verifier(s: &Session<'_>, m: &ArgMatches) -> Option<Verifier> {
     read_signer(&path).ok().flatten().as_ref().map(SignerKey::verifier)
 }
 
+/// Why the private key on this machine can't be used; none where there is none, or it can.
+pub fn own_fault(s: &Session<'_>, m: &ArgMatches) -> Option<Problem> {
+    let path = signing_path(s, m).ok()?;
+    read_signer(&path).err()?.downcast().ok()
+}
+
 /// The public keys that checkpoints may be signed with: those that are given, or that of the private key where it can be
 /// read. None where there is none: then signatures tell nothing.
 pub fn verifiers(s: &Session<'_>, m: &ArgMatches) -> Result<Vec<Verifier>> {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::io::{self, BufReader, Read, Write};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use nix::fcntl::{Flock, FlockArg};
@@ -51,8 +52,9 @@ const TAIL_MOST: u64 = 1 << 16;
 /// Most members of an archive.
 const MEMBERS_MOST: usize = 1000;
 
-/// Bytes of lines that are handed on at a time.
+/// Bytes of lines that are handed on at a time, and of those that are only looked at: these stay in the processor's cache.
 const BLOCK: usize = 1 << 20;
+const SKIMMED: usize = 1 << 17;
 
 /// How the names of archives begin, and of those that are not whole yet.
 pub const PREFIX: &str = "orgctl-";
@@ -120,6 +122,17 @@ fn temporary(folder: &Path, prefix: &str, suffix: &str) -> Result<(NamedTempFile
             return Ok((file, lock));
         }
     }
+}
+
+/// Writes a small file as its owner's alone, whole or not at all, in the place of whatever has its name.
+pub fn put_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = failed(path, "write");
+    let (mut file, _lock) = temporary(folder, PARTIAL, ".json")?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(&failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
+    let _ = File::open(folder).and_then(|f| f.sync_all());
+    Ok(())
 }
 
 /// The backups that are being made in a folder: whoever makes one holds a lock on its file.
@@ -276,7 +289,7 @@ impl Writer {
         let failed = failed(to, "write");
         let file = self.builder.into_inner().map_err(&failed)?;
         file.sync_all().map_err(&failed)?;
-        let digest = digest_of(self.temporary.path()).map_err(&failed)?;
+        let digest = File::open(self.temporary.path()).and_then(digest).map_err(&failed)?;
         let size = file.metadata().map_err(&failed)?.len();
         file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(&failed)?;
         // What lies there is another archive, and stays.
@@ -293,9 +306,9 @@ impl Writer {
     }
 }
 
-/// The SHA-256 of a file.
-pub fn digest_of(path: &Path) -> io::Result<Digest32> {
-    let mut hashed = Hashed::new(File::open(path)?);
+/// The SHA-256 of all that can be read.
+fn digest(of: impl Read) -> io::Result<Digest32> {
+    let mut hashed = Hashed::new(of);
     let mut room = vec![0; 1 << 18];
     while hashed.read(&mut room)? > 0 {}
     Ok(hashed.digest())
@@ -315,7 +328,24 @@ pub struct Archive {
     manifest_bytes: Vec<u8>,
     signature: Option<String>,
     places: BTreeMap<String, Place>,
-    file: File,
+    /// Held open: what is read is one archive, whatever becomes of its name meanwhile.
+    file: Arc<File>,
+}
+
+/// A part of a file, from its place to its end. It knows where it is by itself: others read the same file.
+struct Part {
+    file: Arc<File>,
+    at: u64,
+    left: u64,
+}
+
+impl Read for Part {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(into.len());
+        let n = self.file.read_at(&mut into[..most], self.at)?;
+        (self.at, self.left) = (self.at + n as u64, self.left - n as u64);
+        Ok(n)
+    }
 }
 
 fn damaged(path: &Path, why: &str) -> Problem {
@@ -372,7 +402,7 @@ impl Archive {
             signature: None,
             manifest: Manifest::empty(),
             places,
-            file,
+            file: Arc::new(file),
         };
         let bytes = archive.small(MANIFEST)?.ok_or_else(|| damaged(path, "it has no manifest"))?;
         archive.manifest = read_manifest(path, &bytes)?;
@@ -382,11 +412,21 @@ impl Archive {
         Ok(archive)
     }
 
+    /// Opens an archive again whose manifest was looked at, by its SHA-256.
+    pub fn open_again(path: &Path, manifest: Digest32) -> Result<Archive> {
+        let archive = Archive::open(path)?;
+        if archive.manifest_digest() != manifest {
+            let sentence = format!("{} was exchanged for another meanwhile", path.display());
+            return Err(Problem::integrity(sentence).hint("nothing was changed; run the command again").into());
+        }
+        Ok(archive)
+    }
+
     /// Refuses what the manifest does not tell of: in the archive, between its parts, and behind them.
     fn require_nothing_else(&self, end: u64, length: u64) -> Result<()> {
         let read = |offset, size| -> Result<Vec<u8>> {
             let mut bytes = Vec::new();
-            self.part(Place { offset, size })?.read_to_end(&mut bytes).map_err(failed(&self.path, "read"))?;
+            self.part(Place { offset, size }).read_to_end(&mut bytes).map_err(failed(&self.path, "read"))?;
             Ok(bytes)
         };
         let told: Vec<&str> =
@@ -420,15 +460,12 @@ impl Archive {
             return Err(damaged(&self.path, &format!("its {name} is too large")).into());
         }
         let mut bytes = Vec::new();
-        self.part(*place)?.read_to_end(&mut bytes).map_err(failed(&self.path, "read"))?;
+        self.part(*place).read_to_end(&mut bytes).map_err(failed(&self.path, "read"))?;
         Ok(Some(bytes))
     }
 
-    fn part(&self, place: Place) -> Result<io::Take<File>> {
-        // Of its own, for descriptors that were duplicated share where they are.
-        let mut file = File::open(&self.path).map_err(failed(&self.path, "read"))?;
-        file.seek(SeekFrom::Start(place.offset)).map_err(failed(&self.path, "read"))?;
-        Ok(file.take(place.size))
+    fn part(&self, place: Place) -> Part {
+        Part { file: self.file.clone(), at: place.offset, left: place.size }
     }
 
     /// Who of `keys` signed the manifest; nobody where it is not signed by one of them. A signature of theirs that is not
@@ -443,6 +480,16 @@ impl Archive {
         Ok(note.signed_by(keys).map_err(wrong)?)
     }
 
+    /// The SHA-256 of its manifest: by that two looks at one name are told apart.
+    pub fn manifest_digest(&self) -> Digest32 {
+        Digest32::of(&self.manifest_bytes)
+    }
+
+    /// Whether it has no signature that could be one: every archive that was made has.
+    pub fn is_unsigned(&self) -> bool {
+        self.signers().is_empty()
+    }
+
     /// The keys that its signature names; nothing of it is checked.
     pub fn signers(&self) -> Vec<String> {
         self.signature.as_ref().and_then(|text| Note::parse(text).ok()).map_or_else(Vec::new, |note| note.signers())
@@ -451,7 +498,8 @@ impl Archive {
     /// Size and SHA-256 of the whole file.
     pub fn digest(&self) -> Result<(u64, Digest32)> {
         let size = self.file.metadata().map_err(failed(&self.path, "read"))?.len();
-        Ok((size, digest_of(&self.path).map_err(failed(&self.path, "read"))?))
+        let digest = digest(self.part(Place { offset: 0, size })).map_err(failed(&self.path, "read"))?;
+        Ok((size, digest))
     }
 
     /// Opens a data file.
@@ -460,7 +508,7 @@ impl Archive {
         let place = self.places.get(&member.name).filter(|p| p.size == member.size);
         let place =
             place.ok_or_else(|| damaged(&self.path, &format!("{} is missing or was exchanged", member.name)))?;
-        let raw = Hashed::new(BufReader::with_capacity(1 << 17, self.part(*place)?));
+        let raw = Hashed::new(BufReader::with_capacity(1 << 17, self.part(*place)));
         let shared = std::rc::Rc::new(std::cell::RefCell::new(raw));
         let inner: Box<dyn Read> = if self.manifest.is_encrypted() {
             if identities.0.is_empty() {
@@ -505,10 +553,7 @@ impl Archive {
         let place = self.places.get(&member.name).filter(|p| p.size == member.size);
         let place =
             place.ok_or_else(|| damaged(&self.path, &format!("{} is missing or was exchanged", member.name)))?;
-        let mut raw = Hashed::new(self.part(*place)?);
-        let mut room = vec![0; 1 << 18];
-        while raw.read(&mut room).map_err(failed(&self.path, "read"))? > 0 {}
-        match raw.digest() == member.sha256 {
+        match digest(self.part(*place)).map_err(failed(&self.path, "read"))? == member.sha256 {
             true => Ok(()),
             false => Err(damaged(&self.path, &format!("{} is not what its checksum says", member.name)).into()),
         }
@@ -580,7 +625,7 @@ impl<R: Read> Read for Shared<R> {
     }
 }
 
-type Raw = Hashed<BufReader<io::Take<File>>>;
+type Raw = Hashed<BufReader<Part>>;
 
 /// A data file being read: whole lines, held against what the manifest says of them.
 pub struct MemberReader {
@@ -688,6 +733,34 @@ impl MemberReader {
                 Ok(())
             }
             _ => Err(self.wrong(&format!("it is not the table {table}")).into()),
+        }
+    }
+
+    /// Reads what stands behind the heading, and holds it against the manifest: nobody wants the lines themselves.
+    pub fn skim(&mut self, told: &mut dyn FnMut(u64)) -> Result<()> {
+        let mut last = [&self.first, &self.rest].into_iter().rfind(|b| !b.is_empty()).and_then(|b| b.last().copied());
+        self.first.clear();
+        self.rest.clear();
+        let mut room = vec![0; SKIMMED];
+        while !self.has_ended {
+            match self.content.read(&mut room) {
+                Ok(0) => self.has_ended = true,
+                Ok(n) => {
+                    self.size += n as u64;
+                    last = Some(room[n - 1]);
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(self.wrong(&plain(&e)).into()),
+            }
+            if self.size > self.member.content_size {
+                return Err(self.wrong("it holds more than the manifest says").into());
+            }
+            told(self.size);
+        }
+        told(self.size);
+        match last {
+            None | Some(b'\n') => self.end(),
+            Some(_) => Err(self.wrong("it ends within a line").into()),
         }
     }
 

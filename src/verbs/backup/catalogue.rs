@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -12,21 +11,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use uuid::Uuid;
 
-use super::archive::{Archive, PREFIX};
+use super::archive::Archive;
+use super::beside::is_same;
+pub use super::beside::{archives, beside, entry_of, in_folder, read_beside, told_beside, write_beside};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::{Session, xdg};
-use crate::crud::whole::Whole;
 use crate::model::audit::Action;
-use crate::model::backup::{BackupStatus, Entry, Manifest};
+use crate::model::backup::{BackupStatus, BackupType, Entry, Manifest};
 use crate::model::org::SYSTEM;
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::Problem;
 use crate::model::scalar::{Rules, shorten};
 use crate::model::value::{Kind, rfc3339};
 use crate::store::backups;
 use crate::store::checkpoints::installation;
 use crate::store::tx::Tx;
 use crate::ui::format::{Head, Listing};
-use crate::ui::limited;
 
 /// Writes what is known of a backup into the catalogue, and tells the trail.
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,113 +50,21 @@ impl Verb for Enter {
 
 /// The folder where archives are kept, if none is named.
 pub fn folder(s: &Session<'_>, m: &ArgMatches, flag: &str) -> Result<PathBuf> {
-    if let Some(path) = m.try_get_one::<String>(flag).ok().flatten() {
-        return Ok(path.into());
+    match m.try_get_one::<String>(flag).ok().flatten() {
+        // A variable that is not set: what stands here is not what was meant.
+        Some(path) if path.is_empty() => {
+            return Err(Problem::usage(format!("--{flag} names no folder")).hint("it is empty; leave it out").into());
+        }
+        Some(path) => return Ok(path.into()),
+        None => {}
     }
     xdg(s.env, "XDG_DATA_HOME", ".local/share").map(|p| p.join("orgctl/backups")).ok_or_else(|| {
         Problem::usage("there is no home folder to keep backups in").hint(format!("name a folder with --{flag}")).into()
     })
 }
 
-/// The file beside an archive that tells what is known of it.
-pub fn beside(archive: &Path) -> PathBuf {
-    let mut name = archive.as_os_str().to_owned();
-    name.push(".json");
-    name.into()
-}
-
-/// Writes what is known beside the archive.
-pub fn write_beside(archive: &Path, entry: &Entry) -> Result<()> {
-    let path = beside(archive);
-    let failed = |e: std::io::Error| Problem::failed(format!("can't write {}: {}", path.display(), plain(&e)));
-    let (whole, mut file) = Whole::private(&path).map_err(failed)?;
-    let text = format!("{}\n", serde_json::to_string_pretty(entry)?);
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    Ok(whole.finish().map_err(failed)?)
-}
-
-/// What a manifest tells of its archive.
-pub fn entry_of(manifest: &Manifest, path: &Path, host: &str) -> Entry {
-    Entry {
-        id: manifest.id,
-        installation: manifest.installation,
-        kind: manifest.kind,
-        status: BackupStatus::Complete,
-        label: manifest.label.clone(),
-        host: host.to_owned(),
-        location: Some(path.display().to_string()),
-        engine: manifest.engine.clone(),
-        size: fs::metadata(path).ok().map(|m| m.len()),
-        checksum: None,
-        encrypted: manifest.is_encrypted(),
-        rows: Some(manifest.rows()),
-        heads: manifest.heads.iter().map(|h| (h.tree, h.size)).collect(),
-        started_at: manifest.created_at,
-        finished_at: None,
-        verified_at: None,
-        hold_until: None,
-        error: None,
-        checked_at: None,
-    }
-}
-
-/// The files of a folder that are archives by their names; a folder that is not there has none.
-pub fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
-    let is_archive = |path: &PathBuf| {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        name.starts_with(PREFIX) && name.ends_with(".tar")
-    };
-    match fs::read_dir(folder) {
-        Ok(files) => {
-            let mut paths: Vec<PathBuf> = files.flatten().map(|f| f.path()).filter(is_archive).collect();
-            paths.sort();
-            Ok(paths)
-        }
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(e) => Err(Problem::failed(format!("can't read {}: {}", folder.display(), plain(&e))).into()),
-    }
-}
-
-/// The archives in a folder, the newest first. What can't be read is told as failed.
-pub fn in_folder(s: &Session<'_>, folder: &Path) -> Result<Vec<Entry>> {
-    let mut found: Vec<Entry> = archives(folder)?.iter().filter_map(|path| read_beside(s, path)).collect();
-    found.sort_by_key(|e| std::cmp::Reverse((e.started_at, e.id)));
-    Ok(found)
-}
-
-/// What the file beside an archive tells.
-pub fn told_beside(archive: &Path) -> Option<Entry> {
-    let text = limited::read(&beside(archive), limited::SMALL).ok()?;
-    serde_json::from_str(&text).ok()
-}
-
-/// What an archive says of itself, and the file beside it says more.
-pub fn read_beside(s: &Session<'_>, path: &Path) -> Option<Entry> {
-    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let of_archive = Archive::open(path).map(|a| entry_of(&a.manifest, path, &s.origin.host));
-    match (of_archive, told_beside(path)) {
-        (Ok(is), Some(told)) if told.id == is.id => Some(Entry {
-            // A manifest that was damaged since may name another.
-            installation: if told.installation.is_nil() { is.installation } else { told.installation },
-            status: told.status,
-            checksum: told.checksum,
-            finished_at: told.finished_at,
-            verified_at: told.verified_at,
-            hold_until: told.hold_until,
-            error: told.error,
-            checked_at: told.checked_at,
-            ..is
-        }),
-        (Ok(is), _) => Some(is),
-        (Err(e), Some(told)) => Some(Entry {
-            status: BackupStatus::Failed,
-            location: Some(path.display().to_string()),
-            error: Some(e.to_string()),
-            ..told
-        }),
-        (Err(_), None) => None,
-    }
-}
+/// The word for the newest backup.
+const LATEST: &str = "latest";
 
 /// Where the archive lies that a word means: a file, `latest`, or the id of a backup or its end.
 pub async fn locate(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<PathBuf> {
@@ -166,6 +73,25 @@ pub async fn locate(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<P
     }
     let known = Known::reachable(s, m).await?;
     let entry = known.pick(word)?;
+    if word == LATEST {
+        known.tell_passed_over(s, &entry, None);
+    }
+    located(s, &entry)
+}
+
+/// As [`locate`], where it is to be proven: the latest is the newest archive that is there, whatever is thought of it.
+pub async fn locate_any(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<PathBuf> {
+    if word != LATEST || Path::new(word).is_file() {
+        return locate(s, m, word).await;
+    }
+    let known = Known::reachable(s, m).await?;
+    match known.there().find(|e| known.is_own(e)) {
+        Some(newest) if !newest.is_whole() => located(s, newest),
+        _ => located(s, known.newest(None)?),
+    }
+}
+
+fn located(s: &Session<'_>, entry: &Entry) -> Result<PathBuf> {
     match entry.location.as_ref().filter(|_| entry.host == s.origin.host) {
         Some(path) => Ok(path.into()),
         None => {
@@ -214,10 +140,16 @@ impl Known {
 
     /// Joins what is beside the archives and what the database tells. With `--from` a lost database is no error.
     pub async fn load(s: &mut Session<'_>, m: &ArgMatches) -> Result<Known> {
-        let asked = ask(s).await;
+        let folder = folder(s, m, "from")?;
         let is_named = is_folder_named(m);
-        let asked = if is_named { asked.ok() } else { Some(asked?) };
-        Known::joined(s, &folder(s, m, "from")?, asked, is_named)
+        if is_named && !folder.exists() {
+            return Err(Problem::not_found(format!("there is no folder {}", folder.display())).into());
+        }
+        let asked = match ask(s).await {
+            Err(e) if !is_named => return Err(from_folder(e, &folder)),
+            asked => asked.ok(),
+        };
+        Known::joined(s, &folder, asked, is_named)
     }
 
     /// As [`Known::load`], where a lost database is never an error: what it could tell lies beside the archives.
@@ -231,7 +163,7 @@ impl Known {
         all.extend(archives_being_made(s, folder));
         let own = asked.as_ref().map(|(installation, _)| *installation);
         for entry in asked.into_iter().flat_map(|(_, rows)| rows) {
-            if let Some(there) = all.iter_mut().find(|e| e.id == entry.id) {
+            if let Some(there) = all.iter_mut().find(|e| is_same(e, &entry)) {
                 join(there, &entry);
             } else if !is_folder_all {
                 all.push(elsewhere(s, entry));
@@ -248,7 +180,13 @@ impl Known {
         if self.installation.is_none() {
             of_one_installation(here(), &self.folder)?;
         }
-        here().find(|e| not_later.is_none_or(|at| e.started_at <= at)).ok_or_else(|| {
+        let is_meant = |e: &&Entry| not_later.is_none_or(|at| e.started_at <= at);
+        here().find(is_meant).ok_or_else(|| {
+            if let Some(broken) = self.there().filter(|e| self.is_own(e)).find(is_meant) {
+                let why = broken.error.clone().unwrap_or_else(|| "nobody knows why".to_owned());
+                let sentence = format!("the backup {} does not hold, and there is no other: {why}", short(broken.id));
+                return Problem::integrity(sentence).hint("--from names another folder").into();
+            }
             let of = if self.installation.is_some() { " of this database" } else { "" };
             let when = not_later.map(|at| format!(" from {} or before", rfc3339(at))).unwrap_or_default();
             Problem::not_found(format!("there is no whole backup{of}{when} in {}", self.folder.display()))
@@ -257,15 +195,39 @@ impl Known {
         })
     }
 
-    /// The backup that a word means: a file, `latest`, or the id of a backup or its end.
+    /// The archives of everything on this machine, whether they hold or not.
+    fn there(&self) -> impl Iterator<Item = &Entry> {
+        use BackupStatus::{Complete, Failed, Verified};
+        let is_there = |e: &&Entry| {
+            e.location.is_some() && e.host == self.host && matches!(e.status, Complete | Verified | Failed)
+        };
+        self.entries.iter().filter(|e| e.kind == BackupType::Full).filter(is_there)
+    }
+
+    /// Says where a newer backup than the one that is taken is there, and does not hold.
+    pub fn tell_passed_over(&self, s: &mut Session<'_>, taken: &Entry, not_later: Option<DateTime<Utc>>) {
+        let is_newer = |e: &&Entry| {
+            self.is_own(e) && e.started_at > taken.started_at && not_later.is_none_or(|at| e.started_at <= at)
+        };
+        for newer in self.there().filter(is_newer) {
+            let (id, at) = (short(newer.id), rfc3339(newer.started_at));
+            let why = newer.error.as_deref().unwrap_or("nobody knows why");
+            s.ui.warn(&format!("a newer backup, {id} of {at}, is passed over, for it does not hold: {why}"));
+        }
+    }
+
+    /// The backup that a word means: a file, its name, `latest`, or the id of a backup or its end.
     pub fn pick(&self, word: &str) -> Result<Entry> {
-        if word == "latest" {
+        if word == LATEST {
             return self.newest(None).cloned();
         }
         let text = word.to_lowercase();
         let there = fs::canonicalize(word).ok();
         let is_meant = |e: &&Entry| match &there {
             Some(path) => e.location.as_ref().is_some_and(|l| Path::new(l) == path),
+            None if word.ends_with(".tar") => {
+                e.location.as_ref().is_some_and(|l| Path::new(l).file_name() == Some(word.as_ref()))
+            }
             None => text.len() >= 4 && e.id.to_string().ends_with(&text),
         };
         match self.entries.iter().filter(is_meant).collect::<Vec<_>>().as_slice() {
@@ -289,6 +251,14 @@ impl Known {
 async fn ask(s: &mut Session<'_>) -> Result<(Uuid, Vec<Entry>)> {
     let db = s.db().await?;
     Ok((installation(db).await?, backups::all(db).await?))
+}
+
+/// Where the database can't be asked, the archives still can.
+fn from_folder(e: anyhow::Error, folder: &Path) -> anyhow::Error {
+    match e.downcast::<Problem>() {
+        Ok(p) => p.hint(format!("'--from {}' asks what lies beside the archives", folder.display())).into(),
+        Err(e) => e,
+    }
 }
 
 fn is_folder_named(m: &ArgMatches) -> bool {
@@ -332,7 +302,7 @@ fn archives_being_made(s: &Session<'_>, folder: &Path) -> Vec<Entry> {
         DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
     };
     let entry = |(id, path): (Uuid, PathBuf)| Entry {
-        kind: crate::model::backup::BackupType::Full,
+        kind: BackupType::Full,
         location: Some(path.display().to_string()),
         size: fs::metadata(&path).ok().map(|m| m.len()),
         ..unfinished(s, id, BackupStatus::Running, began(&id).unwrap_or(s.clock.now()))
@@ -342,11 +312,21 @@ fn archives_being_made(s: &Session<'_>, folder: &Path) -> Vec<Entry> {
 
 /// The later of both holds, and what either has seen.
 fn join(there: &mut Entry, row: &Entry) {
+    if there.id != row.id {
+        // Nothing but its name could be read: the row knows more.
+        let (error, checked_at, size) = (there.error.take(), there.checked_at, there.size);
+        *there = Entry { status: BackupStatus::Failed, error, checked_at, size, ..row.clone() };
+        return;
+    }
     there.hold_until = there.hold_until.max(row.hold_until);
     there.verified_at = there.verified_at.max(row.verified_at);
     there.checksum = there.checksum.or(row.checksum);
-    if there.status == BackupStatus::Complete && row.status == BackupStatus::Verified {
-        there.status = row.status;
+    // Where nothing could be written beside the archive, the row alone tells what came of the last look at it.
+    let is_later = row.checked_at > there.checked_at;
+    if is_later && row.status == BackupStatus::Failed {
+        (there.status, there.error, there.checked_at) = (row.status, row.error.clone(), row.checked_at);
+    } else if there.status == BackupStatus::Complete && row.status == BackupStatus::Verified {
+        (there.status, there.checked_at) = (row.status, there.checked_at.max(row.checked_at));
     }
 }
 
@@ -357,7 +337,7 @@ fn elsewhere(s: &Session<'_>, row: Entry) -> Entry {
     }
     let Some(path) = row.location.as_ref().map(PathBuf::from) else { return row };
     match read_beside(s, &path) {
-        Some(mut there) if there.id == row.id => {
+        Some(mut there) if is_same(&there, &row) => {
             join(&mut there, &row);
             there
         }
@@ -368,15 +348,21 @@ fn elsewhere(s: &Session<'_>, row: Entry) -> Entry {
 
 /// Tells both catalogues, and the trail: whichever there is. Where the database takes no writes, that is said.
 pub async fn enter(s: &mut Session<'_>, entry: Entry, told: Map<String, serde_json::Value>) -> Result<()> {
+    let verb = Enter { entry: entry.clone(), told };
+    enter_by(s, &entry, &verb).await
+}
+
+/// As [`enter`]; a verb of its own tells the database.
+pub async fn enter_by<V: Verb<Output = ()>>(s: &mut Session<'_>, entry: &Entry, verb: &V) -> Result<()> {
     let place = entry.location.as_ref().map(PathBuf::from).filter(|p| entry.host == s.origin.host && p.exists());
     if let Some(path) = place.filter(|_| !s.dry_run) {
-        write_beside(&path, &entry)?;
+        write_beside(&path, entry)?;
     }
-    tell_database(s, &Enter { entry, told }).await
+    tell_database(s, verb).await
 }
 
 /// Tells the database. Where it takes no writes, or no longer the same, that is said: beside the archive it stands.
-pub async fn tell_database(s: &mut Session<'_>, verb: &Enter) -> Result<()> {
+pub async fn tell_database<V: Verb<Output = ()>>(s: &mut Session<'_>, verb: &V) -> Result<()> {
     let why = match unwritable(s).await {
         Some(why) => why,
         None => {

@@ -28,8 +28,9 @@ pub async fn choose(s: &mut Session<'_>, m: &ArgMatches) -> Result<Archive> {
     }
     let (_, upto) = time(&at, s.clock.now(), s.origin.zone)?;
     let known = Known::reachable(s, m).await?;
-    let location = known.newest(Some(upto))?.location.clone().unwrap_or_default();
-    Archive::open(Path::new(&location))
+    let taken = known.newest(Some(upto))?.clone();
+    known.tell_passed_over(s, &taken, Some(upto));
+    Archive::open(Path::new(&taken.location.unwrap_or_default()))
 }
 
 /// The archives of a folder that everything can be restored from, the newest first.

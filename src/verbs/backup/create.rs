@@ -29,7 +29,10 @@ use crate::verbs::audit::keys::{self, signer, signing_path};
 
 /// Where the archive goes: its folder, and its name if it was given.
 fn place(s: &Session<'_>, m: &ArgMatches) -> Result<(PathBuf, Option<PathBuf>)> {
-    let Some(path) = m.get_one::<String>("to").map(PathBuf::from) else { return Ok((folder(s, m, "to")?, None)) };
+    let path = folder(s, m, "to")?;
+    if m.get_one::<String>("to").is_none() {
+        return Ok((path, None));
+    }
     let shown = path.display();
     let is_file = path.extension().is_some_and(|e| e == "tar") && !path.is_dir();
     match std::fs::metadata(&path) {

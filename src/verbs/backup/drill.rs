@@ -1,38 +1,35 @@
 //! The drill: the newest backup is restored, whatever is thought of it, and what came of it is told.
 
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 use serde_json::json;
+use uuid::Uuid;
 
-use super::catalogue::{archives, folder, read_beside, short};
+use super::catalogue::{folder, in_folder, short};
 use super::verify::{Plan, prove_one};
 use crate::crud::gate;
 use crate::crud::session::Session;
-use crate::model::backup::BackupType;
+use crate::model::backup::{BackupType, Entry};
 use crate::model::problem::Problem;
 use crate::model::value::rfc3339;
 use crate::ui::format::report;
 use crate::ui::text::size;
 
-/// The newest archive of everything in a folder; one that can't be read is as new as its file.
-fn newest(s: &Session<'_>, folder: &Path) -> Result<PathBuf> {
-    let mut found: Option<(DateTime<Utc>, PathBuf)> = None;
-    for path in archives(folder)? {
-        let told = read_beside(s, &path);
-        if told.as_ref().is_some_and(|e| e.kind != BackupType::Full) {
-            continue;
-        }
-        let of_file = || fs::metadata(&path).and_then(|m| m.modified()).map_or(DateTime::UNIX_EPOCH, DateTime::from);
-        let at = told.map_or_else(of_file, |e| e.started_at);
-        if found.as_ref().is_none_or(|(newest, _)| at > *newest) {
-            found = Some((at, path));
-        }
+/// The newest archive of everything in a folder, whether it holds or not. Of those of several installations it is one that
+/// a trusted key is for.
+fn newest(s: &Session<'_>, plan: &Plan, folder: &Path) -> Result<PathBuf> {
+    let all: Vec<Entry> = in_folder(s, folder)?.into_iter().filter(|e| e.kind == BackupType::Full).collect();
+    let installations: BTreeSet<Uuid> = all.iter().map(|e| e.installation).filter(|i| !i.is_nil()).collect();
+    let mut asked = installations.clone();
+    if installations.len() > 1 {
+        asked.retain(|i| all.iter().any(|e| e.installation == *i && plan.trusts(e)));
     }
-    found.map(|(_, path)| path).ok_or_else(|| {
+    let is_asked = |e: &Entry| asked.is_empty() || e.installation.is_nil() || asked.contains(&e.installation);
+    let found = all.into_iter().filter(is_asked).find_map(|e| e.location);
+    found.map(PathBuf::from).ok_or_else(|| {
         Problem::not_found(format!("there is no backup in {}", folder.display()))
             .hint("'orgctl backup create' makes one; --from names another folder")
             .into()
@@ -42,7 +39,7 @@ fn newest(s: &Session<'_>, folder: &Path) -> Result<PathBuf> {
 pub async fn drill(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let plan = Plan::new(s, m)?;
-    let path = newest(s, &folder(s, m, "from")?)?;
+    let path = newest(s, &plan, &folder(s, m, "from")?)?;
     if plan.lacks_identity(&path) {
         return Err(Problem::usage(format!(
             "{} is encrypted: without the identity nothing is restored",

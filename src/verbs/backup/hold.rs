@@ -3,17 +3,66 @@
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::ArgMatches;
-use serde_json::{Map, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
 
-use super::catalogue::{Known, enter, short};
-use crate::crud::gate;
+use super::catalogue::{Known, enter_by, short};
+use crate::crud::gate::{self, Verb};
 use crate::crud::input::time_to_come;
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
+use crate::model::audit::Action;
 use crate::model::backup::Entry;
+use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
+use crate::model::scalar::Rules;
 use crate::model::value::rfc3339;
+use crate::store::backups;
+use crate::store::tx::Tx;
 use crate::ui::format::report;
+
+/// Holds a backup, or ends its hold. Until when it is held is looked at again under the lock: another command may have held
+/// it longer meanwhile.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Hold {
+    pub entry: Entry,
+    /// It may end sooner than it does.
+    pub shortens: bool,
+    pub told: Map<String, Json>,
+}
+
+impl Verb for Hold {
+    type Output = ();
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![SYSTEM]
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+        let row = backups::all(tx.db).await?.into_iter().find(|row| row.id == self.entry.id);
+        if !self.shortens {
+            refuse_shorter(&self.entry, row.as_ref().and_then(|row| row.hold_until))?;
+        }
+        let entry = match row {
+            Some(row) => Entry { hold_until: self.entry.hold_until, ..row },
+            None => self.entry.clone(),
+        };
+        tx.put_backup(&entry).await?;
+        tx.event(SYSTEM, Action::Backup, "backup", self.told.clone()).await
+    }
+}
+
+/// Refuses to hold a backup less long than it is held.
+fn refuse_shorter(entry: &Entry, held: Option<DateTime<Utc>>) -> Result<()> {
+    match held.filter(|held| Some(*held) > entry.hold_until) {
+        None => Ok(()),
+        Some(held) => {
+            Err(Problem::conflict(format!("the backup {} is held until {} already", short(entry.id), rfc3339(held)))
+                .hint("'orgctl backup release' shortens a hold, with a right of its own")
+                .into())
+        }
+    }
+}
 
 /// The backup that is meant.
 async fn meant(s: &mut Session<'_>, m: &ArgMatches) -> Result<Entry> {
@@ -26,14 +75,15 @@ fn until(s: &Session<'_>, m: &ArgMatches) -> Result<Option<DateTime<Utc>>> {
     Ok(text.map(|text| time_to_come(text, s.clock.now(), s.origin.zone)).transpose()?)
 }
 
-async fn set(s: &mut Session<'_>, mut entry: Entry, until: Option<DateTime<Utc>>) -> Result<()> {
+async fn set(s: &mut Session<'_>, mut entry: Entry, until: Option<DateTime<Utc>>, shortens: bool) -> Result<()> {
     let mut told = Map::new();
     told.insert("id".into(), entry.id.to_string().into());
     told.insert("hold_until".into(), until.map(rfc3339).into());
     told.insert("held_before".into(), entry.hold_until.map(rfc3339).into());
     let id = entry.id;
     entry.hold_until = until;
-    enter(s, entry, told).await?;
+    let verb = Hold { entry: entry.clone(), shortens, told };
+    enter_by(s, &entry, &verb).await?;
     match until {
         Some(at) => {
             let zone = s.origin.zone;
@@ -50,13 +100,9 @@ pub async fn hold(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let until = until(s, m)?;
     let entry = meant(s, m).await?;
-    if entry.hold_until > until {
-        let held = entry.hold_until.map(rfc3339).unwrap_or_default();
-        return Err(Problem::conflict(format!("the backup {} is held until {held} already", short(entry.id)))
-            .hint("'orgctl backup release' shortens a hold, with a right of its own")
-            .into());
-    }
-    set(s, entry, until).await
+    let held = entry.hold_until;
+    refuse_shorter(&Entry { hold_until: until, ..entry.clone() }, held)?;
+    set(s, entry, until, false).await
 }
 
 /// Ends a hold, or shortens it.
@@ -72,5 +118,5 @@ pub async fn release(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .hint("'orgctl backup hold' holds it longer")
             .into());
     }
-    set(s, entry, until).await
+    set(s, entry, until, true).await
 }

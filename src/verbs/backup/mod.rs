@@ -1,6 +1,7 @@
 //! Backups: archives that are proven to restore, on either engine.
 
 pub mod archive;
+pub mod beside;
 pub mod catalogue;
 pub mod choice;
 pub mod create;

@@ -16,7 +16,7 @@ use crate::crud::gate::Verb;
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::RESOURCES;
-use crate::model::backup::{BackupType, Manifest};
+use crate::model::backup::{BackupType, Digest32, Manifest};
 use crate::model::problem::{Problem, nearest};
 use crate::model::scalar::{Rules, shorten};
 use crate::model::value::rfc3339;
@@ -68,6 +68,8 @@ fn unknown(word: &str, known: &[&str]) -> Problem {
 #[derive(Serialize, Deserialize)]
 pub struct RestorePart {
     pub archive: PathBuf,
+    /// SHA-256 of its manifest, whose signature was looked at.
+    pub manifest: Digest32,
     pub identities: Vec<String>,
     pub tables: Vec<String>,
     pub is_signed: bool,
@@ -90,7 +92,7 @@ impl Verb for RestorePart {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Loaded> {
-        let archive = Archive::open(&self.archive)?;
+        let archive = Archive::open_again(&self.archive, self.manifest)?;
         let identities = Identities::read(&self.identities)?;
         let source = Source { archive: &archive, identities: &identities, progress: self.progress.clone() };
         let (at, began) = (tx.at(), Instant::now());
@@ -124,7 +126,14 @@ pub async fn restore(
     }
     let tables = tables(manifest, &words)?;
     let progress = s.ui.progress();
-    let verb = RestorePart { archive: archive.path.clone(), identities, tables, is_signed, progress: progress.clone() };
+    let verb = RestorePart {
+        archive: archive.path.clone(),
+        manifest: archive.manifest_digest(),
+        identities,
+        tables,
+        is_signed,
+        progress: progress.clone(),
+    };
     let place = Place::take(s, into, "into").await?;
     let into = place.location.clone();
     let done = place.fill(s, &verb).await;

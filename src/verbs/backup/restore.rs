@@ -20,7 +20,7 @@ use super::replace::{self, Replaces};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
-use crate::model::backup::{BackupType, Manifest};
+use crate::model::backup::{BackupType, Digest32, Manifest};
 use crate::model::note::Verifier;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
@@ -37,7 +37,7 @@ use crate::store::rebuild;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 use crate::ui::progress::Progress;
-use crate::verbs::audit::keys::verifiers;
+use crate::verbs::audit::keys::{own_fault, verifiers};
 
 /// Checks that an archive is signed by somebody who is trusted: by a key from outside of it.
 pub fn trust(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive) -> Result<bool> {
@@ -55,7 +55,9 @@ pub fn trust(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive) -> Result<b
         true => format!("nothing tells who made {path}: there is no public key to check its signature with"),
         false => format!("{path} is not signed by a key that is trusted"),
     };
+    let own = own_fault(s, m).filter(|_| keys.is_empty());
     Err(Problem::integrity(sentence)
+        .hint_maybe(own.map(|p| format!("the key of this machine can't be used: {}", p.sentence)))
         .hint("--key names the public key that 'orgctl audit pubkey' prints where it was made; --trust-unsigned goes without")
         .into())
 }
@@ -169,6 +171,8 @@ pub async fn prove(db: &mut Db, manifest: &Manifest, keys: Vec<Verifier>, progre
 #[derive(Serialize, Deserialize)]
 pub struct Restore {
     pub archive: PathBuf,
+    /// SHA-256 of its manifest, whose signature was looked at.
+    pub manifest: Digest32,
     pub identities: Vec<String>,
     /// Told in the trail.
     pub told: Map<String, Json>,
@@ -200,7 +204,7 @@ impl Verb for Restore {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Restored> {
-        let archive = Archive::open(&self.archive)?;
+        let archive = Archive::open_again(&self.archive, self.manifest)?;
         let identities = Identities::read(&self.identities)?;
         let source = Source { archive: &archive, identities: &identities, progress: self.progress.clone() };
         let (at, began) = (tx.at(), Instant::now());
@@ -257,8 +261,15 @@ pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let loss = choice::known_beside(s, &archive).map(|known| Loss::of(&archive.manifest, known));
     let told = told_of(&archive, is_signed, loss.as_ref())?;
     let progress = s.ui.progress();
-    let verb =
-        Restore { archive: archive.path.clone(), identities, told, keys, progress: progress.clone(), replaces: None };
+    let verb = Restore {
+        archive: archive.path.clone(),
+        manifest: archive.manifest_digest(),
+        identities,
+        told,
+        keys,
+        progress: progress.clone(),
+        replaces: None,
+    };
     if replaces && replace::is_filled(s, &into).await? {
         return replace::replace(s, m, &archive, verb).await;
     }

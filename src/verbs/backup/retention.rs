@@ -11,6 +11,7 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
+use super::archive::Archive;
 use super::catalogue::{Known, beside, short, told_beside, unwritable};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
@@ -18,7 +19,7 @@ use crate::crud::write::dry_run_note;
 use crate::model::audit::Action;
 use crate::model::backup::{BackupStatus, Entry, Fate, Keep, objections, retention};
 use crate::model::org::SYSTEM;
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::{Kind as Broken, Problem, plain};
 use crate::model::scalar::Rules;
 use crate::model::value::{Kind, rfc3339};
 use crate::store::backups;
@@ -49,6 +50,10 @@ impl Verb for Remove {
             refuse_held(entry, row.and_then(|r| r.hold_until), tx.at())?;
         }
         for entry in &self.entries {
+            if !rows.iter().any(|r| r.id == entry.id) && is_gone(entry) {
+                // Another command was quicker, and has told of it.
+                continue;
+            }
             tx.remove_backup(entry.id).await?;
             let mut told = Map::new();
             told.insert("id".into(), entry.id.to_string().into());
@@ -74,6 +79,20 @@ fn refuse_held(entry: &Entry, row: Option<DateTime<Utc>>, now: DateTime<Utc>) ->
                 .hint("nothing removes it before; 'orgctl backup release' ends a hold, with a right of its own")
                 .into())
         }
+    }
+}
+
+/// Whether nothing of a backup lies where it was.
+fn is_gone(entry: &Entry) -> bool {
+    entry.location.as_ref().is_none_or(|l| !Path::new(l).exists() && !beside(Path::new(l)).exists())
+}
+
+/// Whether an archive does not hold: one that this program or this account can't read may be a whole one.
+fn is_damaged(entry: &Entry) -> bool {
+    let opened = entry.location.as_ref().map(|l| Archive::open(Path::new(l)));
+    match opened {
+        Some(Err(e)) => e.downcast_ref::<Problem>().is_none_or(|p| p.kind == Broken::Integrity),
+        _ => true,
     }
 }
 
@@ -135,7 +154,12 @@ fn plan(s: &Session<'_>, known: &Known, keep: &Keep) -> (Vec<(Entry, Fate)>, Vec
     }
     let (mut all, mut objected) = (Vec::new(), Vec::new());
     for entries in groups.into_values() {
-        let fates = retention(&entries, keep, now, zone);
+        let mut fates = retention(&entries, keep, now, zone);
+        for (entry, fate) in entries.iter().zip(&mut fates) {
+            if fate.is_removed() && entry.status == BackupStatus::Failed && !is_damaged(entry) {
+                *fate = Fate::Kept(vec!["unread"]);
+            }
+        }
         objected.extend(objections(&entries, &fates, now));
         all.extend(entries.into_iter().zip(fates));
     }

@@ -29,6 +29,8 @@ pub struct State {
     pub fault: Option<Entry>,
     /// One that could not be made, or can't be read, after the newest.
     pub failed: Option<Entry>,
+    /// Those that the catalogue tells of, and that do not lie there any more.
+    pub missing: Vec<Entry>,
 }
 
 impl State {
@@ -45,12 +47,23 @@ impl State {
         let failed = failed.filter(|e| newest.is_none_or(|n| n.started_at < e.started_at));
         State {
             count: full().filter(|e| e.is_whole()).count(),
-            bytes: all.iter().filter_map(|e| e.size).sum(),
+            bytes: all.iter().filter_map(|e| e.size).fold(0, u64::saturating_add),
             verified: verified.max_by_key(|e| (e.started_at, e.id)).cloned(),
             fault: full().filter(is_bad).max_by_key(|e| e.checked_at).cloned(),
             failed: failed.max_by_key(|e| (e.started_at, e.id)).cloned(),
+            missing: full().filter(|e| e.status == BackupStatus::Missing).cloned().collect(),
             newest: newest.cloned(),
         }
+    }
+
+    /// That archives are gone which nobody removed by a command, if any are.
+    pub fn missed(&self) -> Option<String> {
+        let last = self.missing.iter().max_by_key(|e| (e.started_at, e.id))?;
+        let of = rfc3339(last.started_at);
+        let more =
+            if self.missing.len() > 1 { format!(", nor {} more", self.missing.len() - 1) } else { String::new() };
+        let place = last.location.as_deref().unwrap_or_default();
+        Some(format!("the backup {} of {of} is not at {place} any more{more}", short(last.id)))
     }
 
     /// What is wrong, if anything is.
@@ -123,7 +136,7 @@ pub async fn status(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let fields: Vec<(&str, Kind, Value)> = vec![
         ("status", Kind::Text, word.into()),
         ("backups", Kind::Int, i64::try_from(state.count)?.into()),
-        ("bytes", Kind::Int, i64::try_from(state.bytes)?.into()),
+        ("bytes", Kind::Int, i64::try_from(state.bytes).unwrap_or(i64::MAX).into()),
         ("newest", Kind::Text, text(newest)),
         ("newest_at", Kind::Time, newest.map(|e| e.started_at).into()),
         ("newest_size", Kind::Int, newest.and_then(|e| e.size).and_then(|n| i64::try_from(n).ok()).into()),
@@ -145,6 +158,9 @@ pub async fn status(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     if verified.is_none() && newest.is_some() {
         s.ui.warn("no backup was ever restored to see whether it holds: 'orgctl backup drill' does that");
+    }
+    if let Some(missed) = state.missed() {
+        s.ui.warn(&format!("{missed} ('orgctl backup forget' takes it out of the catalogue)"));
     }
     match problem {
         Some(problem) => Err(problem.into()),

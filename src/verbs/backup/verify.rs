@@ -6,18 +6,22 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use chrono::TimeDelta;
 use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::archive::{Archive, Identities};
-use super::catalogue::{Enter, archives, folder, locate, read_beside, short, tell_database, write_beside};
+use super::catalogue::{archives, folder, locate_any, read_beside, short, tell_database, told_beside, write_beside};
 use super::restore::{Source, load, prove, require_readable, shapes_of, trust};
 use super::scratch::Scratch;
-use crate::crud::gate;
+use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
+use crate::model::audit::Action;
 use crate::model::backup::{BackupStatus, BackupType, Digest32, Entry, Manifest};
 use crate::model::note::Verifier;
+use crate::model::org::SYSTEM;
 use crate::model::problem::{Kind as Broken, Problem};
+use crate::model::scalar::Rules;
 use crate::model::value::rfc3339;
 use crate::store::audit::frontier_at;
 use crate::store::backups;
@@ -29,6 +33,7 @@ use crate::store::hashed::Hashed;
 use crate::store::location::Location;
 use crate::store::migrate;
 use crate::store::rebuild;
+use crate::store::tx::Tx;
 use crate::ui::format::report;
 use crate::ui::progress::Progress;
 use crate::verbs::audit::keys::verifiers;
@@ -59,6 +64,12 @@ impl Plan {
 }
 
 impl Plan {
+    /// Whether a key that is trusted has signed an archive.
+    pub fn trusts(&self, entry: &Entry) -> bool {
+        let archive = entry.location.as_ref().and_then(|l| Archive::open(Path::new(l)).ok());
+        archive.is_some_and(|a| a.signed_by(&self.keys).is_ok_and(|names| !names.is_empty()))
+    }
+
     /// Whether an archive can't be read for want of an identity.
     pub fn lacks_identity(&self, path: &Path) -> bool {
         self.identities.is_empty() && Archive::open(path).is_ok_and(|a| a.manifest.is_encrypted())
@@ -91,7 +102,7 @@ impl Proof {
         let live = self.live.as_ref().map(|all| {
             let of = |c: &Compared| {
                 json!({ "table": c.table, "rows": c.rows, "ok": c.unexplained == 0, "explained": c.explained,
-                        "differences": c.differences, "sha256": c.digests.map(|d| d.0), "live_sha256": c.digests.map(|d| d.1) })
+                        "untold": c.untold, "differences": c.differences, "sha256": c.digests.map(|d| d.0), "live_sha256": c.digests.map(|d| d.1) })
             };
             all.iter().map(of).collect::<Vec<_>>()
         });
@@ -130,7 +141,7 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         return all(s, m, &plan).await;
     }
     let word = m.get_one::<String>("backup").cloned().unwrap_or_else(|| "latest".to_owned());
-    let path = locate(s, m, &word).await?;
+    let path = locate_any(s, m, &word).await?;
     let proof = prove_one(s, m, &plan, &path).await?;
     report(&mut s.ui, &proof.json())?;
     if let Some(fault) = proof.fault {
@@ -144,9 +155,19 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 /// Proves every archive in the folder; one that does not hold keeps no other from being looked at.
 async fn all(s: &mut Session<'_>, m: &ArgMatches, plan: &Plan) -> Result<()> {
     let folder = folder(s, m, "from")?;
-    let mut proofs = Vec::new();
+    let (mut proofs, mut unread) = (Vec::new(), 0);
     for path in archives(&folder)? {
-        let proof = prove_one(s, m, plan, &path).await?;
+        let proof = match prove_one(s, m, plan, &path).await {
+            Ok(proof) => proof,
+            // Another command removed it.
+            Err(_) if !path.exists() => continue,
+            Err(e) if is_of_archive(&e) => {
+                s.ui.warn(&e.to_string());
+                unread += 1;
+                continue;
+            }
+            Err(e) => return Err(e),
+        };
         match proof.fault.is_some() {
             true => s.ui.warn(&proof.words()),
             false => s.ui.status(&proof.words()),
@@ -157,13 +178,16 @@ async fn all(s: &mut Session<'_>, m: &ArgMatches, plan: &Plan) -> Result<()> {
     let faults = proofs.iter().filter(|p| p.fault.is_some()).count();
     report(
         &mut s.ui,
-        &json!({ "ok": faults == 0, "faults": faults, "backups": proofs.iter().map(Proof::json).collect::<Vec<_>>() }),
+        &json!({ "ok": faults + unread == 0, "faults": faults, "unread": unread, "backups": proofs.iter().map(Proof::json).collect::<Vec<_>>() }),
     )?;
     match (proofs.len(), faults) {
-        (0, _) => Err(Problem::not_found(format!("there is no backup in {}", folder.display()))
+        (0, _) if unread == 0 => Err(Problem::not_found(format!("there is no backup in {}", folder.display()))
             .hint("'orgctl backup create' makes one; --from names another folder")
             .into()),
-        (_, 0) => Ok(()),
+        (_, 0) if unread == 0 => Ok(()),
+        (_, 0) => {
+            Err(Problem::failed(format!("{} not be read", counted(unread, "backup could", "backups could"))).into())
+        }
         (n, faults) => {
             Err(Problem::integrity(format!("{faults} of {} hold", counted(n, "backup does not", "backups do not")))
                 .into())
@@ -171,17 +195,30 @@ async fn all(s: &mut Session<'_>, m: &ArgMatches, plan: &Plan) -> Result<()> {
     }
 }
 
+/// What has to do with one archive alone: it may not be read, is of another program, or encrypted to somebody else.
+fn is_of_archive(e: &anyhow::Error) -> bool {
+    e.downcast_ref::<Problem>()
+        .is_some_and(|p| matches!(p.kind, Broken::Failed | Broken::Usage | Broken::NotFound | Broken::Conflict))
+}
+
 fn tell_live(s: &mut Session<'_>, live: &[Compared]) {
     if live.is_empty() {
         return;
     }
     let (rows, explained) = live.iter().fold((0, 0), |(r, e), c| (r + c.rows, e + c.explained));
+    let untold: u64 = live.iter().map(|c| c.untold).sum();
     s.ui.status(&format!(
         "the live database agrees as of then: {} in {}; {} as records since tell",
         counted(rows, "row", "rows"),
         counted(live.len(), "table", "tables"),
         counted(explained, "differs", "differ")
     ));
+    if untold > 0 {
+        s.ui.status(&format!(
+            "of {} nobody can tell any more: the records that told of them are erased or archived",
+            counted(untold, "row that differs", "rows that differ")
+        ));
+    }
 }
 
 /// Proves one archive, and marks it. An error is what has nothing to do with the archive.
@@ -258,7 +295,8 @@ async fn look_into(
     proof: &mut Proof,
     progress: &Progress,
 ) -> Result<()> {
-    proof.is_untrusted = archive.signed_by(&plan.keys)?.is_empty();
+    let is_untrusted = archive.signed_by(&plan.keys)?.is_empty();
+    proof.is_untrusted = is_untrusted && !is_changed(archive)?;
     trust(s, m, archive)?;
     proof.is_untrusted = false;
     require_readable(&archive.manifest)?;
@@ -280,9 +318,21 @@ async fn look_into(
     done
 }
 
+/// Whether an archive that no trusted key has signed was changed since it was made: then that is a fault of its own, and not
+/// of who asks without the key.
+fn is_changed(archive: &Archive) -> Result<bool> {
+    if archive.is_unsigned() {
+        return Ok(true);
+    }
+    let made = told_beside(&archive.path).filter(|told| told.id == archive.manifest.id).and_then(|told| told.checksum);
+    Ok(match made {
+        Some(made) => archive.digest()?.1 != made,
+        None => false,
+    })
+}
+
 /// Reads everything and holds it against its checksums; decrypts and decompresses it too, where it can.
 fn checksums(archive: &Archive, identities: &Identities, is_readable: bool, progress: &Progress) -> Result<Vec<Json>> {
-    let mut block = Vec::new();
     let mut tables = Vec::new();
     for table in &archive.manifest.tables {
         let Some(member) = &table.member else { continue };
@@ -294,11 +344,7 @@ fn checksums(archive: &Archive, identities: &Identities, is_readable: bool, prog
         }
         let mut reader = archive.member(member, identities)?;
         reader.heading(&table.name)?;
-        let mut done = 0;
-        while reader.next(&mut block)? {
-            done += block.len() as u64;
-            progress.set(done);
-        }
+        reader.skim(&mut |n| progress.set(n))?;
         tables.push(told(&table.name, table.rows, None));
     }
     Ok(tables)
@@ -402,6 +448,7 @@ async fn with_live(
                 rows: head.size,
                 digests: None,
                 explained: 0,
+                untold: 0,
                 differences: vec![sentence],
                 unexplained: 1,
             }]);
@@ -440,7 +487,7 @@ async fn mark(
     }
     // It may have been migrated meanwhile: it is looked at anew.
     s.close().await;
-    if let Err(e) = mark_in_catalogue(s, path, manifest, entry, fault).await {
+    if let Err(e) = mark_in_catalogue(s, manifest, entry, fault).await {
         let e = gate::in_words(s, e);
         s.ui.warn(&format!("what came of it is not told in the database: {e}"));
     }
@@ -449,7 +496,6 @@ async fn mark(
 
 async fn mark_in_catalogue(
     s: &mut Session<'_>,
-    path: &Path,
     manifest: Option<&Manifest>,
     entry: Entry,
     fault: Option<&Problem>,
@@ -462,22 +508,56 @@ async fn mark_in_catalogue(
         return Ok(());
     }
     let known = backups::all(s.db().await?).await?.into_iter().find(|e| e.id == entry.id);
-    let here = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
-    let is_copy = known.as_ref().is_some_and(|e| e.host != s.origin.host || e.location.as_ref() != Some(&here));
-    if is_copy && fault.is_some() {
+    if fault.is_some() && known.is_some_and(|known| is_copy(&entry, &known)) {
         // That a copy of it does not hold says nothing of the archive itself.
         return Ok(());
     }
-    let marked = match known {
-        // Where it lies, and until when it is held, is not told by an archive.
-        Some(known) => Entry { status: entry.status, verified_at: entry.verified_at, error: entry.error, ..known },
-        None => entry,
-    };
-    let mut told = Map::new();
-    told.insert("id".into(), marked.id.to_string().into());
-    told.insert("verified".into(), fault.is_none().into());
-    if let Some(p) = fault {
-        told.insert("fault".into(), p.sentence.as_str().into());
+    tell_database(s, &Mark { entry, fault: fault.map(|p| p.sentence.clone()) }).await
+}
+
+/// Whether an archive lies elsewhere than the one that the catalogue knows.
+fn is_copy(entry: &Entry, known: &Entry) -> bool {
+    (&entry.host, &entry.location) != (&known.host, &known.location)
+}
+
+/// Enters what came of a look at an archive. What else the catalogue knows is read under the lock: it may be held by now.
+#[derive(Debug, Serialize, Deserialize)]
+struct Mark {
+    entry: Entry,
+    fault: Option<String>,
+}
+
+impl Verb for Mark {
+    type Output = ();
+
+    fn orgs(&self) -> Vec<i32> {
+        vec![SYSTEM]
     }
-    tell_database(s, &Enter { entry: marked, told }).await
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+        let entry = self.entry.clone();
+        let marked = match backups::all(tx.db).await?.into_iter().find(|e| e.id == entry.id) {
+            // What a copy shows is not what lies there.
+            Some(known) if is_copy(&entry, &known) && known.status != BackupStatus::Complete => {
+                Entry { verified_at: entry.verified_at, ..known }
+            }
+            // Where it lies, and until when it is held, is not told by an archive.
+            Some(known) => Entry {
+                status: entry.status,
+                verified_at: entry.verified_at.or(known.verified_at),
+                error: entry.error,
+                checked_at: entry.checked_at,
+                ..known
+            },
+            None => entry,
+        };
+        let mut told = Map::new();
+        told.insert("id".into(), marked.id.to_string().into());
+        told.insert("verified".into(), self.fault.is_none().into());
+        if let Some(fault) = &self.fault {
+            told.insert("fault".into(), fault.as_str().into());
+        }
+        tx.put_backup(&marked).await?;
+        tx.event(SYSTEM, Action::Backup, "backup", told).await
+    }
 }

@@ -266,5 +266,23 @@ fn a_feed_that_takes_away_too_much_is_stopped() {
             let rows = format!("{header}\n{}", people(n - 1, ""));
             assert_eq!(p.run_with(&line(&format!("--org N{n}")), rows).code, code);
         }
+        // A hash that no password matches shuts out who may sign in; for the others it changes nothing.
+        p.run("org create --code HASH --name Hash").ok();
+        let hash = "{SSHA}2k2Jw9rvHrd1Y1lVbyXAm8GQ6phBoNNc5GpzVw==";
+        let hashed = |gone: usize, login: &str| {
+            let row = |i| format!("E{i},Person N{i},u{i},{login},{}\n", if i < gone { "!gone" } else { hash });
+            format!("{header},can_login,password_hash\n{}", (0..9).map(row).collect::<String>())
+        };
+        let reset = line("--org HASH --reset-passwords");
+        p.run_with(&reset, hashed(0, "yes")).ok();
+        let said = p.run_with(&reset, hashed(2, "yes")).fails(4);
+        assert!(
+            said.starts_with("error: 2 of 9 users lose their access by the file, and at most 1 may leave"),
+            "{said}"
+        );
+        p.run_with(&reset, hashed(1, "yes")).ok();
+        p.run_with(&reset, hashed(2, "yes")).ok();
+        p.run_with(&format!("{reset} --force"), hashed(2, "no")).ok();
+        p.run_with(&reset, hashed(9, "no")).ok();
     });
 }

@@ -193,12 +193,24 @@ pub struct Leaving {
     most: u64,
 }
 
+/// Whether somebody has access to what the organisation has.
+fn has_access(r: &Record, at: DateTime<Utc>) -> bool {
+    let is_blocked = is(r, "blocked") && r.get("blocked_until").as_time().is_none_or(|until| until > at);
+    is(r, "is_active") && !is_blocked
+}
+
+/// Whether somebody may sign in now.
+pub fn may_sign_in(r: &Record, at: DateTime<Utc>) -> bool {
+    has_access(r, at) && is(r, "can_login")
+}
+
 /// Whether somebody who had access to what the organisation has loses it, whatever says so.
 pub fn loses_access(before: &Record, after: &Record, at: DateTime<Utc>) -> bool {
-    let is = |r: &Record, column| r.get(column).as_bool() == Some(true);
-    let is_blocked = |r: &Record| is(r, "blocked") && r.get("blocked_until").as_time().is_none_or(|until| until > at);
-    let has = |r: &Record| is(r, "is_active") && !is_blocked(r);
-    has(before) && (!has(after) || (is(before, "can_login") && !is(after, "can_login")))
+    has_access(before, at) && (!has_access(after, at) || (is(before, "can_login") && !is(after, "can_login")))
+}
+
+fn is(r: &Record, column: &str) -> bool {
+    r.get(column).as_bool() == Some(true)
 }
 
 /// Those whom the brake names.

@@ -6,6 +6,7 @@ use anyhow::Result;
 use tokio::task::spawn_blocking;
 
 use super::Report;
+use super::feed;
 use super::rows::{self, GivenCredential, Plan};
 use crate::model::password::StoredHash;
 use crate::model::resource::Record;
@@ -47,6 +48,14 @@ pub async fn reset_passwords(
             report.updated += 1;
         } else {
             report.unchanged += 1;
+        }
+        // A hash that no password matches shuts its user out.
+        if let GivenCredential::Hash(hash) = &credential
+            && !hash.is_usable()
+            && present.is_some_and(|p| p.is_usable())
+            && feed::may_sign_in(&user, tx.at())
+        {
+            report.losing.push(user.meta.id);
         }
         if !is_same {
             wanted.push((user, credential));

@@ -119,6 +119,11 @@ impl StoredHash {
         tried.iter().fold(typed, |is_right, form| self.matches(form) | is_right)
     }
 
+    /// Whether there is a password that matches: other software stores a mark where an account has none.
+    pub fn is_usable(&self) -> bool {
+        !matches!(self.kdf, Kdf::Unusable)
+    }
+
     /// Whether to hash the password anew, now that the user has typed it: the hash is not an argon2id one of exactly
     /// these costs, with a salt and output as long as ours. (Costs have no order: more passes over less memory is
     /// neither more nor less. So a setting that goes down is followed too.)

@@ -461,15 +461,19 @@ fn command_name(text: &str) -> Result<String, String> {
     Err(format!("there is no such command{meant}"))
 }
 
-/// How many rows may be asked for: no more than anybody has.
+/// How many rows may be asked for: no more than anybody has, and not none, which would say that there are none.
 fn limit(text: &str) -> Result<u64, String> {
+    within(text, 1)
+}
+
+fn within(text: &str, least: u64) -> Result<u64, String> {
     const MOST: u64 = 10_000_000;
-    let n = text.parse::<u64>().ok().filter(|n| *n <= MOST);
-    n.ok_or_else(|| format!("write a whole number up to {MOST}"))
+    let n = text.parse::<u64>().ok().filter(|n| (least..=MOST).contains(n));
+    n.ok_or_else(|| format!("write a whole number from {least} to {MOST}"))
 }
 
 fn depth(text: &str) -> Result<usize, String> {
-    limit(text).and_then(|n| usize::try_from(n).map_err(|e| e.to_string()))
+    within(text, 0).and_then(|n| usize::try_from(n).map_err(|e| e.to_string()))
 }
 
 fn number(name: &'static str, value: &'static str, help: &'static str) -> Arg {
@@ -813,7 +817,11 @@ fn audit_args(c: Command) -> Command {
 
 fn tail_args(c: Command) -> Command {
     audit_filters(c)
-        .arg(number("lines", "N", "Records to begin with (default: 10)").short('n').value_parser(limit))
+        .arg(
+            number("lines", "N", "Records to begin with (default: 10)")
+                .short('n')
+                .value_parser(|text: &str| within(text, 0)),
+        )
         .arg(switch("follow", "Go on with the records that come").short('f'))
 }
 

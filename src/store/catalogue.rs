@@ -57,6 +57,20 @@ select what, def from (
            || ' as ' || p.prosrc
       from pg_proc p join pg_language l on l.oid = p.prolang where p.pronamespace = (select oid from ours)
     union all
+    select 'sequence ' || t.relname,
+           'from ' || q.seqmin || ' to ' || q.seqmax || ' by ' || q.seqincrement || ' starts at ' || q.seqstart
+           || case when q.seqcycle then ' in circles' else '' end
+      from pg_sequence q join rel t on t.oid = q.seqrelid
+    union all
+    select 'operator ' || o.oprname || '(' || format_type(o.oprleft, null) || ', ' || format_type(o.oprright, null) || ')', o.oprcode::text
+      from pg_operator o where o.oprnamespace = (select oid from ours)
+    union all
+    select 'type ' || y.typname, y.typtype::text
+      from pg_type y where y.typnamespace = (select oid from ours) and y.typrelid = 0 and y.typelem = 0
+    union all
+    select 'collation ' || l.collname, coalesce(l.collcollate, '')
+      from pg_collation l where l.collnamespace = (select oid from ours)
+    union all
     select 'rule ' || t.relname || '.' || r.rulename, pg_get_ruledef(r.oid)
       from pg_rewrite r join rel t on t.oid = r.ev_class
     union all

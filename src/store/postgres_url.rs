@@ -3,6 +3,8 @@
 //! sqlx passes over what it does not know, and over what comes twice or can't be read in a variable.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use url::Url;
 
 use super::location::{Opening, is_setting, percent_decode};
 use super::postgres::SCHEMA;
-use crate::model::problem::{Problem, nearest};
+use crate::model::problem::{Problem, nearest, plain};
 use crate::model::redact::secrets;
 
 /// How such a URL is written.
@@ -289,6 +291,41 @@ fn check_certificates(said: &Said, variables: &BTreeMap<String, String>) -> Resu
     Ok(())
 }
 
+/// What lies in a file of a certificate or a key. sqlx would read what a device gives until nothing is left.
+fn pem(setting: &str, path: &str) -> Result<Vec<u8>, Problem> {
+    const MOST: u64 = 4 << 20;
+    let what = if setting == "sslkey" { "key" } else { "certificate" };
+    let failed = |why: String| Problem::failed(format!("can't read the {what} in {setting}: {why}"));
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes))
+        .map_err(|e| failed(plain(&e)).hint(format!("{setting}=FILE names a file in PEM")))?;
+    match bytes.len() as u64 > MOST {
+        true => Err(failed("it is larger than 4 megabytes".into())),
+        false => Ok(bytes),
+    }
+}
+
+/// Hands over the certificates and the key that are named by their files.
+fn with_pem(
+    mut options: PgConnectOptions,
+    said: &Said,
+    variables: &BTreeMap<String, String>,
+) -> Result<PgConnectOptions, Problem> {
+    for (setting, variable) in [("sslrootcert", "PGSSLROOTCERT"), ("sslcert", "PGSSLCERT"), ("sslkey", "PGSSLKEY")] {
+        let given = said.settings.get(setting).or_else(|| variables.get(variable).filter(|v| !v.is_empty()));
+        // The text itself may stand there too.
+        let Some(path) = given.filter(|v| !v.trim_start().starts_with("-----BEGIN")) else { continue };
+        let bytes = pem(setting, path)?;
+        options = match setting {
+            "sslrootcert" => options.ssl_root_cert_from_pem(bytes),
+            "sslcert" => options.ssl_client_cert_from_pem(bytes),
+            _ => options.ssl_client_key_from_pem(bytes),
+        };
+    }
+    Ok(options)
+}
+
 /// How to connect, and how long that may take.
 pub fn options(text: &str, opening: &Opening) -> Result<(PgConnectOptions, Duration), Problem> {
     let said = read(text)?;
@@ -331,7 +368,7 @@ pub fn options(text: &str, opening: &Opening) -> Result<(PgConnectOptions, Durat
         ])
         .log_statements(log::LevelFilter::Off)
         .log_slow_statements(log::LevelFilter::Off, Duration::ZERO);
-    Ok((options, connecting))
+    Ok((with_pem(options, &said, &opening.variables)?, connecting))
 }
 
 /// Without the password.

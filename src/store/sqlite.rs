@@ -59,6 +59,10 @@ fn check_path(path: &Path, opening: &Opening) -> Result<()> {
             let hint = format!("name a file in it: --database {}", path.join("orgctl.db").display());
             Err(Problem::failed(format!("{shown} is a folder, not a database file")).hint(hint).into())
         }
+        // A device or a pipe keeps nothing, and its rights are not ours to change.
+        Ok(m) if !m.is_file() => Err(Problem::failed(format!("{shown} is no file, so no database can be in it"))
+            .hint("name a file: --database sqlite://FILE")
+            .into()),
         Ok(_) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::NotFound && opening.create => create(path),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {

@@ -285,6 +285,12 @@ pub async fn is_recorded(db: &mut Db, column: &str, word: &str) -> Result<bool> 
     Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
 }
 
+/// Whether a command with this id has recorded anything, in any tree.
+pub async fn is_request(db: &mut Db, id: Uuid) -> Result<bool> {
+    let sql = Sql::new("select 1 from audit_requests where request_id = $1 limit 1").with([id.into()]);
+    Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
+}
+
 /// The numbers of actors that are called so.
 async fn actors(db: &mut Db, actor: &str) -> Result<Vec<i64>> {
     let sql = Sql::new("select actor_id from actors where name = $1 or key = $1").with([actor.into()]);

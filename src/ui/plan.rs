@@ -147,7 +147,8 @@ impl Measured {
     /// The least that the column is shown with, where it was not asked for.
     fn need(&self, text: usize) -> usize {
         match self.part {
-            Part::First => self.natural,
+            // A long name in brackets behind a key does not drive out what is told of it.
+            Part::First => self.lead.max(self.natural.min(NAME)).min(self.natural),
             Part::Word => self.lead.max(self.usual.min(NAME)),
             _ if self.has_blanks => self.usual.min(text).max(LEAST),
             _ => self.usual.min(2 * NAME),
@@ -227,18 +228,22 @@ fn beside(
 /// Fits columns into a room: all of them where they were asked for, otherwise those that matter most.
 fn fitted(columns: &[Measured], which: &[usize], room: usize, asked: bool) -> Plan {
     let first: Vec<usize> = which.iter().copied().filter(|i| columns[*i].part == Part::First).collect();
-    let mut used: usize = first.iter().map(|i| columns[*i].natural + GAP).sum::<usize>();
+    let mut used: usize = first.iter().map(|i| columns[*i].need(NAME) + GAP).sum::<usize>();
     if asked || used > room + GAP {
         return squeezed(columns, if asked { which } else { &first }, room);
     }
-    let mut kept: Vec<(usize, usize)> = first.iter().map(|i| (*i, columns[*i].natural)).collect();
+    let mut kept: Vec<(usize, usize)> = first.iter().map(|i| (*i, columns[*i].need(NAME))).collect();
     let classes: [fn(&Measured) -> bool; 3] =
         [|c| c.why.is_none(), |c| matches!(c.why, Some(Why::Same(_))), |c| c.why == Some(Why::Empty)];
     let mut text = NAME;
     for is_of_class in classes {
         let mut is_full = false;
         for i in which.iter().copied().filter(|i| columns[*i].part != Part::First && is_of_class(&columns[*i])) {
-            let need = columns[i].need(text);
+            let mut need = columns[i].need(text);
+            // What a record is called comes before what is only shorter.
+            if text == NAME && columns[i].has_blanks && used + TEXT <= room {
+                need = need.min(room - used);
+            }
             if columns[i].has_blanks {
                 text = TEXT;
             }

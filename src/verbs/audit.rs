@@ -69,6 +69,11 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
         ),
         None => None,
     };
+    // Who follows the trail may wait for a command that is yet to come.
+    let follows = m.try_get_one::<bool>("follow").ok().flatten().is_some_and(|f| *f);
+    if let Some(id) = request_id.filter(|_| !follows) {
+        known::request(s, id).await?;
+    }
     let mut tree = s.org().await?;
     let kind = known::kind(s, text("resource")).await?;
     let mut resources = None;
@@ -230,6 +235,7 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let (now, zone) = (s.clock.now(), s.origin.zone);
     let of = |name: &str| m.get_one::<String>(name).map(|t| time(t, now, zone)).transpose();
     let (since, until) = (of("since")?.map(|(start, _)| start), of("until")?.map(|(_, end)| end));
+    in_order(since, until)?;
     let tree = s.org().await?;
     let by = m.get_one::<String>("by");
     let mut heads =

@@ -18,6 +18,7 @@ use crate::model::value::{Kind, Value, rfc3339};
 use crate::store::net::{Asked, Became, Difference, Net, between};
 use crate::store::records;
 use crate::ui::format::{Format, Head, Listing};
+use crate::ui::plan::Part;
 
 /// The span of time that a flag names, up to now: a moment, or a whole day.
 fn span(s: &Session<'_>, m: &ArgMatches, name: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
@@ -41,7 +42,6 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .hint("write --from EARLIER --to LATER")
             .into());
     }
-    s.ui.status(&format!("from {} to {}", rfc3339(from), rfc3339(to)));
     let mut asked = Asked {
         tree: s.org().await?,
         kind: known::kind(s, m.get_one::<String>("resource").cloned()).await?,
@@ -59,6 +59,7 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         (asked.tree, asked.id) = (Some(tree), Some(id));
     }
     let mut table = Table::new(s, asked.tree.is_none())?;
+    s.ui.status(&format!("from {} to {}", rfc3339(from), rfc3339(to)));
     let mut lost = Vec::new();
     for net in between(s.db().await?, from, to, &asked).await? {
         lost.extend(net.lost.map(|seq| (net.tree, seq)));
@@ -102,6 +103,8 @@ impl Table {
         let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
         let head = |(name, kind): &(&str, Kind)| match *name {
             "old" | "new" => Head::new(*name, *kind).change(),
+            // Without them nobody knows what the change below a row is about.
+            "change" | "field" => Head { part: Part::First, ..Head::new(*name, *kind) },
             name => Head::new(name, *kind),
         };
         let heads: Vec<Head> = COLUMNS.iter().map(head).collect();

@@ -134,6 +134,18 @@ fn whatever_is_not_the_schema_of_postgresql_is_named() {
             "default right of everybody",
             "alter default privileges in schema orgctl revoke select on tables from public".into(),
         ),
+        (
+            "alter sequence actors_actor_id_seq maxvalue 2",
+            "sequence actors_actor_id_seq is not as the migrations make it: it is from 1 to 2 by 1",
+            "alter sequence actors_actor_id_seq no maxvalue".into(),
+        ),
+        (
+            "create function public.never(text, int) returns bool language sql immutable as 'select false';
+             create operator = (leftarg = text, rightarg = int, function = public.never)",
+            "operator =(text, integer) is not one of orgctl's",
+            "drop function public.never cascade".into(),
+        ),
+        ("create domain mine as text", "type mine is not one of orgctl's", "drop domain mine".into()),
         ("create view mine as select 1 as n", "relation mine is not one of orgctl's", "drop view mine".into()),
         (
             "create table public.mine () inherits (orgctl.branches)",

@@ -107,3 +107,38 @@ fn a_database_that_others_can_read_is_made_private() {
         assert_eq!(fs::metadata(&theirs).expect("a file").permissions().mode() & 0o777, 0o644, "{line}");
     }
 }
+
+/// A certificate is read by us: the library would take what a device gives until nothing is left.
+#[test]
+fn a_certificate_ends_at_its_limit() {
+    let p = &Place::new(Engine::Postgres);
+    p.run("init --org-code ACME").ok();
+    let url = p.url.split('?').next().expect("a URL").to_owned();
+    for (query, sentence) in [
+        ("sslmode=verify-full&sslrootcert=/dev/zero", "can't read the certificate in sslrootcert: it is larger than"),
+        (
+            "sslmode=require&sslcert=/dev/zero&sslkey=/dev/zero",
+            "can't read the certificate in sslcert: it is larger than",
+        ),
+        ("sslmode=prefer&sslkey=/dev/zero", "can't read the key in sslkey: it is larger than"),
+        ("sslmode=verify-ca&sslrootcert=/no/such/file", "can't read the certificate in sslrootcert: no such file"),
+    ] {
+        let said = limited(p, &format!("--database '{url}?{query}' branch list"), "/dev/null").fails(1);
+        assert!(said.contains(sentence), "{query}: {said}");
+    }
+}
+
+/// No device becomes a database, and none gets other rights.
+#[test]
+fn a_device_is_no_database() {
+    let p = Place::new(Engine::Sqlite);
+    let mode = |device: &str| fs::metadata(device).expect("a device").permissions().mode();
+    for (line, device) in
+        [("init --org-code ACME", "/dev/full"), ("branch list", "/dev/null"), ("db check", "/dev/zero")]
+    {
+        let before = mode(device);
+        let said = p.run(&format!("--database sqlite://{device} {line}")).fails(1);
+        assert!(said.contains(&format!("{device} is no file, so no database can be in it")), "{said}");
+        assert_eq!(mode(device), before, "{device}");
+    }
+}

@@ -29,12 +29,27 @@ fn words_of_an_audit_search_are_known_ones() {
                 ("--actor nobody-at-all", 3, "there is no actor nobody-at-all", "orgctl audit stats --by actor"),
                 ("--status sucess", 2, "sucess", "one of: success, failed, denied, interrupted"),
                 ("--resource asset --key X", 2, "'asset' is no resource that is known", ""),
+                (
+                    "--request 01a2254c-a523-7027-9321-4a0c68712779",
+                    3,
+                    "no command of the trail has the id 01a2254c-a523-7027-9321-4a0c68712779",
+                    "orgctl audit show SEQ",
+                ),
+                ("--since 2026-11-20 --until 2026-11-01", 2, "--until is before --since", "--since EARLIER"),
             ] {
                 let said = p.run(&format!("audit {verb} {flags}")).fails(code);
                 assert!(said.contains(sentence) && said.contains(hint), "{verb} {flags}: {said}");
             }
         }
-        assert!(p.run("audit diff --from 7d --resource usr").fails(2).contains("did you mean user?"));
+        for line in ["audit stats", "audit log list"] {
+            let said = p.run(&format!("{line} --since 2026-11-20 --until 2026-11-01")).fails(2);
+            assert!(said.contains("--until is before --since"), "{line}: {said}");
+        }
+        // What is asked is looked at before anything is told.
+        let said = p.run("audit diff --from 7d --resource usr").fails(2);
+        assert!(said.starts_with("error: ") && said.contains("did you mean user?"), "{said}");
+        let request = p.json("audit list --limit 1")[0]["request_id"].as_str().expect("an id").to_owned();
+        assert_eq!(p.column(&format!("audit list --request {request}"), "request_id")[0], request);
         let said = p.run("audit log list --source 'audit archve'").fails(2);
         assert!(said.contains("did you mean 'audit archive'?"), "{said}");
         p.run("audit log list --source 'audit archive'").ok();
@@ -193,15 +208,15 @@ fn what_nobody_means_is_a_usage_error_at_once() {
             ),
             (format!("user list --columns {}", many("name", 101, ",")), "--columns names 101, and may name 100"),
             (format!("user list --sort {}", many("name", 17, ",")), "a list is sorted by 16 fields at most"),
-            ("user list --limit 99999999999999999999".to_owned(), "write a whole number up to 10000000"),
-            ("user list --limit 10000001".to_owned(), "write a whole number up to 10000000"),
-            ("user list --limit=-1".to_owned(), "write a whole number up to 10000000"),
-            ("user find asha --limit 10000001".to_owned(), "write a whole number up to 10000000"),
-            ("user history asha --limit 10000001".to_owned(), "write a whole number up to 10000000"),
-            ("audit list --limit 10000001".to_owned(), "write a whole number up to 10000000"),
-            ("audit log list --limit 10000001".to_owned(), "write a whole number up to 10000000"),
-            ("audit tail --lines 99999999999".to_owned(), "write a whole number up to 10000000"),
-            ("branch tree --depth 99999999999".to_owned(), "write a whole number up to 10000000"),
+            ("user list --limit 99999999999999999999".to_owned(), "write a whole number from"),
+            ("user list --limit 10000001".to_owned(), "write a whole number from"),
+            ("user list --limit=-1".to_owned(), "write a whole number from"),
+            ("user find asha --limit 10000001".to_owned(), "write a whole number from"),
+            ("user history asha --limit 10000001".to_owned(), "write a whole number from"),
+            ("audit list --limit 10000001".to_owned(), "write a whole number from"),
+            ("audit log list --limit 10000001".to_owned(), "write a whole number from"),
+            ("audit tail --lines 99999999999".to_owned(), "write a whole number from"),
+            ("branch tree --depth 99999999999".to_owned(), "write a whole number from"),
         ] {
             let said = p.run(&line).fails(2);
             assert!(said.contains(sentence), "{line}: {said}");

@@ -200,6 +200,35 @@ fn keys_and_states_are_whole_and_what_says_nothing_goes_first() {
     });
 }
 
+/// A name that takes the whole width drives out neither what changed nor whose it is.
+#[test]
+fn long_names_leave_room_for_what_is_told_of_them() {
+    both(|p| {
+        p.run("init --org-code ACME").ok();
+        let name = "Wolfeschlegelsteinhausenbergerdorff Maximilian Alexander von und zu";
+        p.run(&format!("user create --user-code WXLF22 --name '{name}' --email w@x.example --mobile 9876543210")).ok();
+        p.run("user create --user-code ASHA22 --name 'Asha Rao' --email a@x.example --mobile 9876543211").ok();
+        p.wait(60);
+        p.run("user update WXLF22 --designation Head --city Pune").ok();
+        for width in [60, 80, 100] {
+            let said = p.run_on_terminal("audit diff --from 30s --color never", width).ok();
+            for (field, change) in [("designation", "none -> Head"), ("city", "none -> Pune")] {
+                let mut lines = said.lines().skip_while(|l| !l.split_whitespace().any(|w| w == field));
+                let row = lines.next().unwrap_or_default();
+                assert!(row.starts_with("WXLF22 (Wolfe") || row.contains(" WXLF22 (Wolfe"), "at {width}:\n{said}");
+                assert!(
+                    row.contains("updated") && lines.next() == Some(&format!("    {change}")),
+                    "at {width}:\n{said}"
+                );
+            }
+        }
+        // Where there is room for one text, it is the name.
+        let said = p.run_on_terminal("user list --color never", 40).ok();
+        assert!(said.starts_with("USER_CODE  NAME"), "{said}");
+        assert!(said.contains("ASHA22     Asha Rao") && said.contains("WXLF22     Wolfeschlegelstein…"), "{said}");
+    });
+}
+
 #[test]
 fn people_are_named_beside_their_codes() {
     both(|p| {

@@ -56,7 +56,7 @@ pub async fn export(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if s.dry_run {
         let n: i64 =
             stretches.iter().map(|t| t.last.saturating_sub(t.first).saturating_add(1)).fold(0, i64::saturating_add);
-        s.ui.status(&format!("dry run: would export of {n} audit records; nothing was handed out"));
+        s.ui.status(&format!("dry run: would export {n} audit records; nothing was handed out"));
         return Ok(());
     }
     let to = Redirected::begin(s, file, false)?;

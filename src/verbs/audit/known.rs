@@ -44,6 +44,16 @@ pub async fn kind(s: &mut Session<'_>, given: Option<String>) -> Result<Option<S
     }
 }
 
+/// Refuses the id of a command that recorded nothing.
+pub async fn request(s: &mut Session<'_>, id: Uuid) -> Result<()> {
+    if trail::is_request(s.db().await?, id).await? {
+        return Ok(());
+    }
+    Err(Problem::not_found(format!("no command of the trail has the id {id}"))
+        .hint("'orgctl audit show SEQ' tells the id of the command that made a record")
+        .into())
+}
+
 /// Whether anything was recorded of an id.
 pub async fn is_told_of(s: &mut Session<'_>, id: Option<Uuid>) -> Result<bool> {
     match id {

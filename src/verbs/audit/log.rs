@@ -47,12 +47,15 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         None if m.get_flag("all") => None,
         None => Some(PAGE),
     };
+    let since = text("since").map(|t| time(&t, now, s.origin.zone)).transpose()?.map(|(start, _)| start);
+    let until = text("until").map(|t| time(&t, now, s.origin.zone)).transpose()?.map(|(_, end)| end);
+    in_order(since, until)?;
     let wanted = Wanted {
         org: s.org().await?,
         level: text("level"),
         source: text("source"),
-        since: text("since").map(|t| time(&t, now, s.origin.zone)).transpose()?.map(|(start, _)| start),
-        until: text("until").map(|t| time(&t, now, s.origin.zone)).transpose()?.map(|(_, end)| end),
+        since,
+        until,
         behind,
         // One more than is shown tells whether there is a next page.
         limit: limit.map(|n| n + 1),

@@ -499,6 +499,11 @@ fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
         let hint = "a password is never an argument: 'orgctl user passwd KEY' asks for it, --password-stdin reads it";
         return end(ui, Err(problem.hint(hint).into()));
     }
+    // What a switch was given may be the secret that it would read elsewhere.
+    if let (ErrorKind::TooManyValues, Some(ContextValue::String(flag))) = (e.kind(), e.get(ContextKind::InvalidArg)) {
+        let flag = flag.split('=').next().unwrap_or_default();
+        sentence = format!("'{flag}' takes no value");
+    }
     let mut problem = Problem::usage(sentence);
     if let (ErrorKind::InvalidValue, Some(ContextValue::Strings(words))) = (e.kind(), e.get(ContextKind::ValidValue)) {
         problem = problem.hint(format!("one of: {}", words.join(", ")));

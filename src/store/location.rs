@@ -159,7 +159,8 @@ fn file_of_url(path: &str) -> Result<Location, Problem> {
     }
     let bytes = percent_decode(path);
     match String::from_utf8(bytes) {
-        Ok(path) => file(&path),
+        // A user and a password that were written for a server would be repeated as the name of a file.
+        Ok(path) => looks_like_an_address(&path).and_then(|()| file(&path)),
         Err(_) => Err(Problem::usage("the database URL names a file by bytes that are no UTF-8 text").hint(FORM)),
     }
 }

@@ -37,6 +37,8 @@ const ADDRESSES: &[&str] = &[
     "rao:s3cret@127.0.0.1:1/people",
     "mysql://rao:s3cret@127.0.0.1/people",
     "sqlite://rao:s3cret@127.0.0.1/people?mode=ro",
+    "sqlite://rao:s3cret@127.0.0.1/people",
+    "sqlite://rao:s3cret@people.db",
 ];
 
 #[track_caller]
@@ -136,6 +138,12 @@ fn a_password_that_is_an_argument_is_not_repeated() {
             let said = p.run(line);
             keeps(SECRET, &said, line);
             assert!(said.fails(2).contains("a password is never an argument"), "{line}");
+        }
+        for line in ["user passwd rao@x.example --password-stdin=s3cret", "user passwd rao@x.example --generate=s3cret"]
+        {
+            let said = p.run(line);
+            keeps(SECRET, &said, line);
+            assert!(said.fails(2).contains("' takes no value"), "{line}");
         }
     });
 }

@@ -315,6 +315,16 @@ pub fn report(ui: &mut Ui, report: &Json) -> Result<()> {
     Ok(())
 }
 
+/// One document for a program: with NDJSON in one line.
+pub fn document(ui: &mut Ui, document: &Json) -> Result<()> {
+    let text = match ui.style.format {
+        Format::Yaml => yaml(document, ui.io.stdout_is_terminal)?,
+        Format::Ndjson => format!("{}\n", json(document)),
+        _ => format!("{}\n", json_pretty(document)),
+    };
+    ui.out(&text)
+}
+
 /// The format of what is handed out. To a file it is the one on the command line, and not what the environment asks of
 /// everything that is printed.
 pub fn of_export(ui: &Ui, file: Option<&String>, default: Format) -> Format {

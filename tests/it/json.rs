@@ -281,3 +281,28 @@ fn a_format_of_rows_is_obeyed_or_refused() {
         assert!(silent.is_empty(), "{}", silent.join("\n"));
     }
 }
+
+/// Each line by itself is a document, also of what stands in several lines as JSON.
+#[test]
+fn ndjson_is_one_document_a_line() {
+    let p = Place::new(Engine::Sqlite);
+    p.write("more.csv", "code,name\nNEW1,New\n");
+    p.write("orgs-there.csv", "code,name\nACME,Acme\n");
+    p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
+    for (leaf, sample) in SAMPLES {
+        let line = sample.replace('%', &p.dir.path().display().to_string());
+        let said = p.run(&format!("{line} -o ndjson"));
+        if said.code == 2 {
+            p.run(&line).ok();
+            continue;
+        }
+        for l in said.out.lines() {
+            assert!(serde_json::from_str::<Value>(l).is_ok(), "{leaf}: {l}");
+        }
+    }
+    // As YAML the same is told.
+    assert!(p.run("audit verify -o yaml").out.contains("unchecked_signatures: "));
+    let more = p.path("more.csv").display().to_string();
+    let said = p.run(&format!("branch import {more} --on-conflict skip --org ACME -o yaml"));
+    assert!(said.out.contains("skipped: 1\n"), "{}{}", said.out, said.err);
+}

@@ -198,7 +198,7 @@ fn rows(n: u64) -> String {
 /// The closing report, and the exit code that goes with it.
 pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: &Import) -> Result<()> {
     let rate = (r.read as f64 / seconds.max(0.001)).round();
-    if matches!(s.ui.style.format, Format::Json | Format::Ndjson) {
+    if matches!(s.ui.style.format, Format::Json | Format::Ndjson | Format::Yaml) {
         tell_program(s, r, seconds, rate)?;
     } else {
         tell_rows(s, desc, r, verb);
@@ -235,7 +235,7 @@ fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) -> Res
         left.insert("leavers".into(), feed.leavers.clone().into());
         left.insert("made".into(), r.made.clone().into());
     }
-    s.ui.out(&format!("{}\n", format::json_pretty(&report)))?;
+    format::document(&mut s.ui, &report)?;
     s.ui.flush()?;
     Ok(())
 }

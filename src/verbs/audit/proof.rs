@@ -22,7 +22,7 @@ use crate::store::audit::{Piece, each, size};
 use crate::store::checkpoints::{self, LOG};
 use crate::store::lineage::logs;
 use crate::store::records;
-use crate::ui::format::{Format, json_pretty};
+use crate::ui::format::{Format, document};
 use crate::ui::limited;
 use crate::ui::text::visible;
 
@@ -199,8 +199,8 @@ pub async fn check_proof(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             (report, sentence)
         }
     };
-    if matches!(s.ui.style.format, Format::Json | Format::Ndjson) {
-        s.ui.out(&format!("{}\n", json_pretty(&report)))?;
+    if matches!(s.ui.style.format, Format::Json | Format::Ndjson | Format::Yaml) {
+        document(&mut s.ui, &report)?;
     } else {
         s.ui.out(&format!("{}\n", visible(&sentence)))?;
     }

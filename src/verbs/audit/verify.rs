@@ -22,7 +22,7 @@ use crate::model::verify::{Fault, Finding};
 use crate::store::audit::{Asked, Signed, Verified, size, verify as prove};
 use crate::store::checkpoints::{LOG, installation, origin};
 use crate::store::records;
-use crate::ui::format::{Format, Head, Listing, json_pretty};
+use crate::ui::format::{Format, Head, Listing, document};
 use crate::ui::limited;
 
 /// The checkpoints of a file whose origin is one of `ours`, their signatures checked.
@@ -240,7 +240,7 @@ pub async fn report_with(
     let name = |tree: i32| names.get(&tree).cloned().unwrap_or_default();
     let findings: Vec<(String, &Finding)> = verified.findings.iter().map(|f| (name(f.tree), f)).collect();
     match s.ui.style.format {
-        Format::Json | Format::Ndjson => {
+        Format::Json | Format::Ndjson | Format::Yaml => {
             let list: Vec<Json> = findings
                 .iter()
                 .map(|(org, f)| json!({ "org": org, "seq": f.seq, "kind": f.kind.word(), "what": f.what }))
@@ -259,7 +259,7 @@ pub async fn report_with(
             if let Some((name, value)) = more {
                 report[name] = value;
             }
-            s.ui.out(&format!("{}\n", json_pretty(&report)))?;
+            document(&mut s.ui, &report)?;
         }
         _ if findings.is_empty() => {}
         _ => {

@@ -13,6 +13,7 @@ use sqlx::{Connection, Executor, Row, SqliteConnection};
 use crate::backup::{fill, told, trail};
 use crate::harness::{Engine, Place, Said};
 use crate::raw::int;
+use crate::terminal::{at_terminal, ends};
 
 const ENGINES: &[Engine] = &[Engine::Sqlite];
 
@@ -255,6 +256,36 @@ fn who_was_erased_stays_erased() {
     });
 }
 
+/// The way back leads into another branch of the trail, which has records that nobody had erased.
+#[test]
+fn who_was_erased_does_not_come_back_by_the_way_back() {
+    each(|p| {
+        p.run("setting set audit.min_retention_days 0 --org ACME").ok();
+        p.run("user create --name 'Ravi Kumar' --email ravi@acme.example --user-code RAVK22 --org ACME").ok();
+        p.run("user create --name 'Mira Shah' --email mira@acme.example --user-code MRAS22 --reports-to RAVK22 --org ACME").ok();
+        let archive = backup(p);
+        p.run("user update RAVK22 --designation Welder").ok();
+        p.run(
+            "user create --name 'Asha Rao' --email asha@acme.example --user-code ASHA22 --reports-to MRAS22 --org ACME",
+        )
+        .ok();
+        let back = p.json(&line(p, &archive))["safety_backup"]["id"].as_str().expect("an id").to_owned();
+        for code in ["RAVK22", "MRAS22"] {
+            p.run(&format!("user delete {code} --orphan --yes")).ok();
+            p.run(&format!("user purge {code} --yes")).ok();
+            p.run(&format!("audit erase --subject {code} --yes")).ok();
+        }
+        let done = p.json(&line(p, &back));
+        assert_eq!(done["erased_again"], 2);
+        assert_eq!(p.column("user list --with-deleted --all --org ACME", "user_code"), ["ASHA22"]);
+        let all = trail(p, "ACME").concat() + &trail(p, "SYSTEM").concat();
+        for word in ["Ravi", "ravi@", "RAVK22", "Mira", "mira@", "MRAS22", "Welder"] {
+            assert!(!all.contains(word), "{word} in {all}");
+        }
+        holds(p);
+    });
+}
+
 /// A rule keeps what is younger than a year; what is recorded of the removal now tells nothing more than that kept.
 #[test]
 fn what_a_rule_kept_is_kept_again() {
@@ -389,6 +420,26 @@ fn what_should_not_be_replaced_is_not() {
         assert_eq!(done["safety_backup"], Json::Null);
         assert!(rows(&third) == before);
         third.run("backup restore latest --into x.db --force").fails(2);
+    });
+}
+
+#[test]
+fn it_asks_and_no_is_an_answer() {
+    each(|p| {
+        let archive = backup(p);
+        p.run("branch create --code NEW --name New --org ACME").ok();
+        let files = names(&folder(p));
+        for (answer, code) in [("n", 1), ("y", 0)] {
+            let line = format!("backup restore {archive} --into {} --replace", p.url);
+            let mut t = at_terminal(p, &line);
+            t.exp_string("replace everything in").expect("a question");
+            t.exp_string("lost are 2 audit records").expect("what is lost");
+            t.send(answer).and_then(|_| t.flush()).expect("an answer");
+            assert_eq!(ends(t), code, "{answer}");
+            assert_eq!(names(&folder(p)) == files, code == 1, "{answer}");
+            assert_eq!(p.column("branch list --org ACME", "code").len(), usize::from(code == 1), "{answer}");
+        }
+        holds(p);
     });
 }
 

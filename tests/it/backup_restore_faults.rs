@@ -51,6 +51,13 @@ fn strays(folder: &Path) -> Vec<String> {
     names
 }
 
+/// On SQLite alone.
+fn with_acme(story: impl Fn(&Place)) {
+    let p = Place::new(Engine::Sqlite);
+    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    story(&p);
+}
+
 fn quiet(command: &mut Command) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a process")
 }
@@ -75,8 +82,9 @@ fn killed(n: u32, start: impl Fn() -> Child, again: impl Fn()) -> Vec<u32> {
 
 #[test]
 fn a_killed_restore_leaves_all_or_nothing() {
-    both_with_acme(|p| {
-        fill(p, 1500);
+    // An archive is the same from either engine.
+    with_acme(|p| {
+        fill(p, 600);
         p.run("backup create").ok();
         let file = archive(p);
         for engine in ENGINES {
@@ -89,7 +97,7 @@ fn a_killed_restore_leaves_all_or_nothing() {
                 // A server takes a moment to notice.
                 let said = other.run("branch stats -o json --wait 30");
                 if said.code == 0 {
-                    assert_eq!(other.column("branch stats", "branches")[0], "1500");
+                    assert_eq!(other.column("branch stats", "branches")[0], "600");
                     **all.borrow_mut() += 1;
                     let name =
                         if engine == Engine::Sqlite { "t.db" } else { other.url.rsplit('/').next().expect("a name") };
@@ -100,11 +108,11 @@ fn a_killed_restore_leaves_all_or_nothing() {
                     **nothing.borrow_mut() += 1;
                 }
             };
-            killed(6, || quiet(&mut other.spawn(&line)), again);
+            killed(5, || quiet(&mut other.spawn(&line)), again);
             assert!(whole >= 1 && none >= 1, "{whole} {none}");
             other.run(&line).ok();
             assert_eq!(strays(other.dir.path()), Vec::<String>::new());
-            assert_eq!(other.column("branch stats", "branches")[0], "1500");
+            assert_eq!(other.column("branch stats", "branches")[0], "600");
             other.run("db check").ok();
         }
     });
@@ -112,8 +120,8 @@ fn a_killed_restore_leaves_all_or_nothing() {
 
 #[test]
 fn what_killed_proofs_leave_is_removed_by_the_next() {
-    both_with_acme(|p| {
-        fill(p, 1500);
+    with_acme(|p| {
+        fill(p, 600);
         p.run("backup create").ok();
         let temporary = p.path("tmp");
         fs::create_dir(&temporary).expect("a folder");
@@ -269,7 +277,8 @@ fn archives_of_earlier_versions_are_restored_and_migrated() {
             p.run(&format!("db rollback --to {version} --yes")).ok();
             let file = older(p, version);
             p.run("db migrate").ok();
-            for engine in ENGINES {
+            // The later one on the other engine alone.
+            for engine in ENGINES.into_iter().filter(|e| version == 8 || *e != p.engine) {
                 let other = Place::new(engine);
                 let vkey = key_of(p, &other);
                 let line = format!("backup restore {} --key {vkey}", file.display());
@@ -287,8 +296,6 @@ fn archives_of_earlier_versions_are_restored_and_migrated() {
                 let part = Place::new(engine);
                 part.run(&format!("{line} --only users --into {}", part.url)).ok();
                 assert_eq!(part.column("user list", "user_code"), ["ASHA22"]);
-                part.run(&format!("{line} --only tokens,credentials --into sqlite://{}", part.path("2.db").display()))
-                    .ok();
             }
         }
     });
@@ -359,6 +366,14 @@ fn what_a_newer_orgctl_made_is_refused_in_words() {
 
 /// A backup that is being made and does not go on before it is told to.
 struct Held(Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Also where the test has failed: one that is stopped would stay for good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 impl Held {
     fn begin(p: &Place) -> Held {
@@ -434,10 +449,10 @@ fn a_backup_that_is_being_made_is_running_and_a_migration_does_not_disturb_it() 
 fn what_was_read_beside_heavy_writes_is_what_the_trail_says_of_then() {
     both_with_acme(|p| {
         p.run("audit keygen").ok();
-        fill(p, 1000);
-        let rows: String = (0..1000).map(|i| format!("K{i:05},New name {i}\n")).collect();
+        fill(p, 500);
+        let rows: String = (0..500).map(|i| format!("K{i:05},New name {i}\n")).collect();
         let file = p.write("new.csv", format!("code,name\n{rows}"));
-        let people: String = (0..300).map(|i| format!("Person N{i},p{i}@acme.example\n")).collect();
+        let people: String = (0..150).map(|i| format!("Person N{i},p{i}@acme.example\n")).collect();
         let users = p.write("users.csv", format!("name,email\n{people}"));
         let mut one = quiet(&mut p.spawn(&format!("branch import {file} --on-conflict update")));
         let mut two = quiet(&mut p.spawn(&format!("user import {users} --wait 60")));
@@ -452,7 +467,7 @@ fn what_was_read_beside_heavy_writes_is_what_the_trail_says_of_then() {
         // Written to once more behind all of them.
         p.run("branch update K00000 --name Last").ok();
         p.run("branch delete K00001 --yes").ok();
-        for status in p.column("backup list", "id").iter().take(3) {
+        for status in p.column("backup list", "id").iter().take(2) {
             p.run(&format!("backup verify {status} --against-live")).ok();
         }
     });

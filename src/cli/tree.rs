@@ -669,11 +669,6 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
                     .default_value("deactivate")
                     .requires("sync"),
             )
-            .arg(text(
-                "max-leavers",
-                "N",
-                "Most who may leave or lose their access at once: 25, or 10% (default: the setting feed.max_leavers_percent)",
-            ))
             .arg(
                 text("reassign-to", "KEY", "Let what leavers lead, and who reports to them, go to this one")
                     .conflicts_with("orphan"),
@@ -682,14 +677,21 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
             .arg(switch("create-missing", "Make departments and branches that rows refer to and that are not there")),
         _ => c,
     };
-    let c = match (desc.noun, refers_to_places(desc)) {
-        ("user", _) => c.arg(switch(
-            "force",
+    let (most, any) = match desc.noun {
+        "user" => (
+            "Most who may leave or lose their access at once: 25, or 10% (default: the setting feed.max_leavers_percent)",
             "Let any number leave or lose their access; put people also where nobody works any more",
-        )),
-        (_, true) => c.arg(force()),
-        _ => c,
+        ),
+        "org" => (
+            "Most organisations that may go out of use at once, and most users who may lose their access with them: 25, or 10% (default: the setting feed.max_leavers_percent)",
+            "Let any number go out of use",
+        ),
+        _ => (
+            "Most that may go out of use at once: 25, or 10% (default: the setting feed.max_leavers_percent)",
+            "Let any number go out of use; also where a branch or department is out of use",
+        ),
     };
+    let c = c.arg(text("max-leavers", "N", most)).arg(switch("force", any));
     c.arg(Arg::new("file").value_name("FILE").required(true).help("CSV file; '-' reads standard input"))
         .arg(text("map", "COLUMN=FIELD", "Which field a column fills; 'Boss=parent.name' looks a reference up by another field (can be repeated)").action(ArgAction::Append))
         .arg(text("set", "FIELD=VALUE", "Value that every row gets (can be repeated)").action(ArgAction::Append))

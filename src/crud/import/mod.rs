@@ -808,6 +808,25 @@ async fn open(s: &mut Session<'_>, name: String, skip: u64, encoding: Option<Str
     opened.await?
 }
 
+/// Refuses what is about records that are there, where a row about such a one changes nothing.
+fn on_those_there(m: &ArgMatches) -> Result<()> {
+    if m.get_one::<String>("on-conflict").is_some_and(|c| c == "update") {
+        return Ok(());
+    }
+    let is_given = |name: &str| {
+        m.try_contains_id(name).is_ok_and(|is| is) && m.value_source(name) == Some(ValueSource::CommandLine)
+    };
+    for option in ["max-leavers", "reset-passwords"] {
+        if is_given(option) {
+            let sentence = format!("--{option} has no use here: no row changes a record that is there");
+            return Err(Problem::usage(sentence)
+                .hint(format!("--on-conflict update lets them; or leave --{option} out"))
+                .into());
+        }
+    }
+    Ok(())
+}
+
 pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
@@ -853,6 +872,9 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         return Err(Problem::usage("--sync changes who is there; --on-conflict can't say otherwise")
             .hint("leave --on-conflict out")
             .into());
+    }
+    if feed.is_none() {
+        on_those_there(m)?;
     }
     let reset_passwords = m.try_get_one::<bool>("reset-passwords").ok().flatten().copied().unwrap_or(false);
     if reset_passwords && credential.is_none() {

@@ -69,6 +69,11 @@ const LATEST: &str = "latest";
 /// Where the archive lies that a word means: a file, `latest`, or the id of a backup or its end.
 pub async fn locate(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<PathBuf> {
     if word.contains('/') || Path::new(word).is_file() {
+        if is_folder_named(m) {
+            return Err(Problem::usage("--from names a folder to look in, and the backup is a file already")
+                .hint("leave --from out, or name the backup by the end of its id")
+                .into());
+        }
         return Ok(word.into());
     }
     let known = Known::reachable(s, m).await?;

@@ -725,7 +725,7 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
 
 /// Only where a file may hold dates.
 fn date_format(desc: &Descriptor) -> Option<Arg> {
-    let help = "How dates are written: DD/MM/YYYY, D MMM YYYY, or excel for the day numbers of spreadsheets; \
+    let help = "How dates and times are written: DD/MM/YYYY, D MMM YYYY, or excel for the day numbers of spreadsheets; \
                 'dob=MM/DD/YYYY' for one column (can be repeated)";
     let has_dates = desc.fields.iter().any(|f| matches!(f.ty.kind, Kind::Date | Kind::Time));
     has_dates.then(|| text("date-format", "FORMAT", help).action(ArgAction::Append))

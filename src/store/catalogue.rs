@@ -113,6 +113,32 @@ pub async fn text(db: &mut Db) -> Result<String> {
     Ok(things(db).await?.iter().map(|(what, def)| format!("{what}\t{def}\n")).collect())
 }
 
+/// What others made in the schema, by kind and name, and tables that they set row security for. Rights are not among it.
+pub async fn added(db: &mut Db) -> Result<Vec<(String, String)>> {
+    let expected: Vec<&str> = EXPECTED.lines().filter_map(|l| l.split_once('\t')).map(|(what, _)| what).collect();
+    let is_made = |what: &str| {
+        [
+            "relation ",
+            "column ",
+            "constraint ",
+            "index ",
+            "trigger ",
+            "function ",
+            "rule ",
+            "policy ",
+            "inheritance of ",
+        ]
+        .iter()
+        .any(|kind| what.starts_with(kind))
+    };
+    let mut all = things(db).await?;
+    all.retain(|(what, def)| {
+        is_made(what) && !expected.contains(&what.as_str())
+            || what.starts_with("relation ") && def.contains(" with row security")
+    });
+    Ok(all)
+}
+
 /// Everything that is not as the migrations make it.
 pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
     let expected: Vec<(&str, &str)> = EXPECTED.lines().filter_map(|l| l.split_once('\t')).collect();

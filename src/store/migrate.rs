@@ -284,13 +284,18 @@ pub(super) fn own_table(engine: Engine) -> String {
     )
 }
 
-/// Takes the lock that makes two migrators serial, and makes the place where migrations are written down. Inside the
-/// transaction.
-pub async fn begin(db: &mut Db) -> Result<()> {
+/// Takes the lock that makes two migrators serial. Inside the transaction.
+pub async fn lock(db: &mut Db) -> Result<()> {
     if db.is_postgres() {
         // A number of our own choosing: "orgctl" read as bytes. SQLite's lock is held already.
         db.script("SELECT pg_advisory_xact_lock(x'6f726763746c'::bigint)".into()).await?;
     }
+    Ok(())
+}
+
+/// Takes the lock, and makes the place where migrations are written down. Inside the transaction.
+pub async fn begin(db: &mut Db) -> Result<()> {
+    lock(db).await?;
     match state(db).await? {
         State::Empty => require_utf8(db).await?,
         State::Foreign => return Err(foreign(&db.location.shown()).into()),

@@ -53,6 +53,7 @@ pub mod sqlite;
 pub mod stage;
 mod state;
 pub mod swap;
+pub mod swap_postgres;
 pub mod swap_sqlite;
 pub mod system_log;
 pub mod trail;

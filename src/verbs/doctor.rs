@@ -12,6 +12,7 @@ use serde_json::json;
 use super::audit::keys::{own_fault, signing_path};
 use super::audit::verify::counted;
 use super::backup::catalogue::folder;
+use super::backup::olds;
 use super::backup::status::{self, MAX_AGE};
 use crate::crud::gate;
 use crate::crud::input::time;
@@ -465,7 +466,7 @@ async fn backups(s: &mut Session<'_>, m: &ArgMatches, page: &mut Page) -> Result
     let now = s.clock.now();
     let (oldest, _) = time(&max_age, now, s.origin.zone)?;
     let state = match status::look(s, m).await {
-        Ok((state, _)) => state,
+        Ok(state) => state,
         Err(e) => {
             page.failed("backup", &e);
             return Ok(());
@@ -485,6 +486,9 @@ async fn backups(s: &mut Session<'_>, m: &ArgMatches, page: &mut Page) -> Result
     }
     if let Some(missed) = state.missed() {
         page.say("backup", Level::Warn, missed, "'orgctl backup forget' takes it out of the catalogue");
+    }
+    for sentence in olds::kept(s).await {
+        page.say("backup", Level::Warn, sentence, olds::HINT);
     }
     match state.verified.as_ref().and_then(|e| e.verified_at) {
         _ if state.newest.is_none() => {}

@@ -13,6 +13,7 @@ mod backup_drill;
 mod backup_faults;
 mod backup_only;
 mod backup_replace;
+mod backup_replace_postgres;
 mod backup_restore;
 mod backup_restore_faults;
 mod backup_verify;

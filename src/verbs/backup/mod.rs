@@ -9,6 +9,7 @@ pub mod diff;
 pub mod drill;
 pub mod erased;
 pub mod hold;
+pub mod olds;
 pub mod only;
 pub mod place;
 pub mod replace;

@@ -13,8 +13,10 @@ use super::archive::{self, Archive, Identities, remove_partial, scratch};
 use super::catalogue::{beside, folder, short, write_beside};
 use super::choice::Loss;
 use super::create::{self, Made};
+use super::olds;
 use super::place::{fill_scratch, folder_of, followed};
 use super::restore::{Restore, Restored, tell};
+use crate::crud::gate;
 use crate::crud::session::Session;
 use crate::model::backup::{BackupType, Entry};
 use crate::model::merkle::Hash;
@@ -27,6 +29,7 @@ use crate::store::location::Location;
 use crate::store::migrate::{self, State as Schema};
 use crate::store::retention::wipe;
 use crate::store::swap::{self, Counter, Erasure, State};
+use crate::store::swap_postgres::{self, Aside};
 use crate::store::swap_sqlite::{self, Swap};
 use crate::store::{backups, lines, tx};
 use crate::verbs::audit::keys;
@@ -38,6 +41,8 @@ pub struct Replaces {
     pub erasures: Vec<Erasure>,
     pub counters: Vec<Counter>,
     pub catalogue: Vec<Entry>,
+    /// On a server: the schema that is replaced.
+    pub aside: Option<Aside>,
 }
 
 impl Replaces {
@@ -63,6 +68,7 @@ pub async fn is_filled(s: &mut Session<'_>, into: &Location) -> Result<bool> {
 pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut verb: Restore) -> Result<()> {
     let into = s.location.clone();
     let is_own = require_fitting(s, archive).await?;
+    let (staying, publications) = require_movable(s).await?;
     let identities = Identities::read(&verb.identities)?;
     let (common, loss, before) = compare(s, archive, &identities).await.map_err(unreadable)?;
     let safety = if s.dry_run { None } else { Some(ask_and_save(s, m, archive, &loss).await?) };
@@ -75,6 +81,7 @@ pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut
         counters: if is_own { swap::counters(db).await? } else { Vec::new() },
         common,
         catalogue: Vec::new(),
+        aside: None,
     };
     verb.told.insert("lost".into(), loss.json());
     if is_own {
@@ -84,17 +91,27 @@ pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut
         verb.told.insert("safety_backup".into(), safety.told());
         catalogue.push(safety.made.entry.clone());
     }
-    verb.replaces = Some(Replaces { catalogue, ..replaces });
+    let aside = match &into {
+        Location::Sqlite(_) => None,
+        Location::Postgres(_) => {
+            // By it the backup of what is in it is found, and the schema by that.
+            let id = safety.as_ref().map_or_else(|| s.new_id(), |safety| safety.made.entry.id);
+            let name = swap_postgres::name(&short(id));
+            verb.told.insert("old_schema".into(), name.as_str().into());
+            verb.told.insert("stays_with_old_schema".into(), json!(staying));
+            Some(Aside { name, state: state.clone(), staying, is_dry: s.dry_run })
+        }
+    };
+    verb.replaces = Some(Replaces { catalogue, aside, ..replaces });
     s.close().await;
     let done = match &into {
         Location::Sqlite(path) => replace_file(s, &verb, path, state).await,
-        Location::Postgres(_) => {
-            Err(Problem::usage("--replace works on SQLite files as yet").hint("restore into an empty database").into())
-        }
+        Location::Postgres(_) => gate::write_unchecked(s, &verb).await,
     };
     verb.progress.finish();
     let done = done?;
     let mut told = verb.told;
+    olds::measure(s, &mut told, &publications).await?;
     told.insert("erased_again".into(), done.erased.into());
     if let Some(safety) = safety {
         let entry = &safety.made.entry;
@@ -104,6 +121,20 @@ pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut
         safety.keep();
     }
     tell(s, archive, &into, &told, done, Some(loss))
+}
+
+/// Refuses a place on a server that can't be replaced, or not without leaving something behind: what that is, and which
+/// publications the tables are in.
+async fn require_movable(s: &mut Session<'_>) -> Result<(Vec<String>, Vec<String>)> {
+    if matches!(s.location, Location::Sqlite(_)) {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let is_forced = s.force;
+    let db = s.db().await?;
+    swap_postgres::require_able(db).await?;
+    let staying = swap_postgres::staying(db).await?;
+    swap_postgres::require_none_staying(&staying, is_forced)?;
+    Ok((staying, swap_postgres::publications(db).await?))
 }
 
 /// Refuses an archive that can't take this database's place. Whether it is one of its own.

@@ -14,6 +14,7 @@ use super::catalogue::short;
 use super::choice::{self, Loss};
 use super::create::kind_word;
 use super::erased::again;
+use super::olds;
 use super::only;
 use super::place::Place;
 use super::replace::{self, Replaces};
@@ -34,6 +35,7 @@ use crate::store::lineage::skipped;
 use crate::store::location::Location;
 use crate::store::migrate;
 use crate::store::rebuild;
+use crate::store::swap_postgres;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 use crate::ui::progress::Progress;
@@ -208,14 +210,26 @@ impl Verb for Restore {
         let identities = Identities::read(&self.identities)?;
         let source = Source { archive: &archive, identities: &identities, progress: self.progress.clone() };
         let (at, began) = (tx.at(), Instant::now());
+        let aside = self.replaces.as_ref().and_then(|r| r.aside.as_ref());
+        if let Some(aside) = aside {
+            swap_postgres::put_aside(tx.db, aside).await?;
+        }
         let rows = load(tx.db, &source, at).await?;
         let (loading, began) = (began.elapsed(), Instant::now());
         let mut erased = 0;
         if archive.manifest.kind == BackupType::Full {
             prove(tx.db, &archive.manifest, self.keys.clone(), &self.progress).await?;
+            if let Some(aside) = aside {
+                swap_postgres::give(tx.db, aside).await?;
+            }
             erased = self.record(tx).await?;
         }
-        Ok(Restored { rows, loading, verifying: began.elapsed(), erased })
+        let verifying = began.elapsed();
+        if let Some(aside) = aside {
+            self.progress.part("replacing", None, "");
+            swap_postgres::take_place(tx.db, aside).await?;
+        }
+        Ok(Restored { rows, loading, verifying, erased })
     }
 }
 
@@ -240,8 +254,14 @@ impl Restore {
 
 pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
+    if s.force && !m.get_flag("replace") && !m.get_flag("drop-old") {
+        return Err(Problem::usage("--force goes with --replace or --drop-old").into());
+    }
     // Whatever comes of it is recorded where the command began, and not in what was to be made.
     s.home = Some(s.location.clone());
+    if m.get_flag("drop-old") {
+        return olds::drop(s, m).await;
+    }
     let into = Location::parse(m.get_one::<String>("into").map_or("", String::as_str))?;
     let replaces = m.get_flag("replace");
     if replaces && m.contains_id("only") {
@@ -326,6 +346,7 @@ pub fn tell(
         let who = if n == 1 { "1 person".to_owned() } else { format!("{n} people") };
         s.ui.status(&format!("erased again: {who} whom the replaced trail tells to be erased"));
     }
+    olds::tell_kept(s, told);
     if let Some(back) = told.get("way_back").and_then(Json::as_str) {
         s.ui.status(&format!("the way back: {back}"));
     }
@@ -337,6 +358,7 @@ pub fn tell(
     dry_run_note(s);
     let mut all = json!({
         "codes_skipped": codes, "erased_again": null, "safety_backup": null, "way_back": null,
+        "old_schema": null, "old_schema_bytes": null, "stays_with_old_schema": null,
         "into": into.url(), "rows": rows,
         "loading_seconds": seconds(done.loading), "verifying_seconds": seconds(done.verifying),
     });

@@ -4,7 +4,8 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 
-use super::catalogue::{Known, folder, is_folder_named, short};
+use super::catalogue::{Known, folder, short};
+use super::olds;
 use crate::crud::gate;
 use crate::crud::input::time;
 use crate::crud::session::Session;
@@ -100,16 +101,22 @@ impl State {
     }
 }
 
+/// Every backup of this database that is known.
+pub async fn all(s: &mut Session<'_>, m: &ArgMatches) -> Result<Vec<Entry>> {
+    let known = Known::reachable(s, m).await?;
+    if !known.has_database && m.try_get_one::<String>("from").ok().flatten().is_none() {
+        s.ui.warn("the catalogue in the database can't be read; this is what lies in the folder");
+    }
+    Ok(known.entries.iter().filter(|e| known.is_own(e)).cloned().collect())
+}
+
 /// Where backups are looked for, as it is told.
 pub fn place(s: &Session<'_>, m: &ArgMatches) -> String {
     folder(s, m, "from").map_or_else(|_| "the catalogue".to_owned(), |f| f.display().to_string())
 }
 
-/// What is known of every backup of this database, and whether that could be asked.
-pub async fn look(s: &mut Session<'_>, m: &ArgMatches) -> Result<(State, bool)> {
-    let known = Known::reachable(s, m).await?;
-    let all: Vec<Entry> = known.entries.iter().filter(|e| known.is_own(e)).cloned().collect();
-    Ok((State::of(&all), known.has_database))
+pub async fn look(s: &mut Session<'_>, m: &ArgMatches) -> Result<State> {
+    Ok(State::of(&all(s, m).await?))
 }
 
 pub async fn status(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
@@ -117,10 +124,7 @@ pub async fn status(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let max_age = m.get_one::<String>("max-age").map_or(MAX_AGE, String::as_str).to_owned();
     let now = s.clock.now();
     let (oldest, _) = time(&max_age, now, s.origin.zone)?;
-    let (state, has_database) = look(s, m).await?;
-    if !has_database && !is_folder_named(m) {
-        s.ui.warn("the catalogue in the database can't be read; this is what lies in the folder");
-    }
+    let state = look(s, m).await?;
     let problem = state.problem(now, oldest, &max_age, &place(s, m));
     let word = match &problem {
         None => "ok",
@@ -158,6 +162,9 @@ pub async fn status(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     if let Some(missed) = state.missed() {
         s.ui.warn(&format!("{missed} ('orgctl backup forget' takes it out of the catalogue)"));
+    }
+    for sentence in olds::kept(s).await {
+        s.ui.status(&format!("note: {sentence}; {}", olds::HINT));
     }
     match problem {
         Some(problem) => Err(problem.into()),

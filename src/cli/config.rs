@@ -9,7 +9,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::crud::session::{Env, xdg};
 use crate::model::problem::{Problem, nearest};
-use crate::model::scalar::squash;
+use crate::model::scalar::{shorten, squash};
+use crate::model::zone;
 use crate::store::location::sqlite_url;
 use crate::ui::format::Format;
 use crate::ui::limited;
@@ -309,5 +310,16 @@ fn unknown_variables(env: &Env) -> Result<(), Problem> {
                 .hint(format!("variables: {}", known.join(", "))));
         }
     }
-    Ok(())
+    time_zone(env.get("TZ").map(String::as_str).unwrap_or_default())
+}
+
+/// The system takes UTC for a name that it does not know, and every day would begin at another hour than was meant.
+fn time_zone(tz: &str) -> Result<(), Problem> {
+    if zone::is_known(tz) {
+        return Ok(());
+    }
+    let meant = nearest(tz, zone::names()).map(|m| format!("did you mean {m}?"));
+    Err(Problem::usage(format!("the environment has TZ, which names no time zone: '{}'", shorten(tz)))
+        .hint_maybe(meant)
+        .hint("write a name like Asia/Kolkata or UTC, or unset it: then the machine's own time zone holds"))
 }

@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::crud::session::{Access, Session};
 use crate::crud::{fill, import, read, remove, trail, write};
-use crate::model::audit::Action;
+use crate::model::audit::{ACTIONS, Action};
 use crate::model::problem::nearest;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
@@ -314,7 +314,7 @@ pub const LEAVES: &[Leaf] = &[
             .arg(switch("all", "Prove every archive in the folder").conflicts_with("backup"))
             .arg(text("from", "FOLDER", "Folder to look in"))
             .arg(text("identity", "FILE", "File with the identity (age) that it is encrypted to (can be repeated)").action(ArgAction::Append))
-            .arg(switch("quick", "Hold it against its checksums alone"))
+            .arg(switch("quick", "Hold it against its checksums alone").conflicts_with_all(["against-live", "scratch"]))
             .arg(switch("against-live", "Hold the live database against it too, as that was then"))
             .arg(text("scratch", "URL", "Server or folder to restore in: a new database there, dropped at the end (default: a file)"))
             .arg(switch("trust-unsigned", "Take it though no trusted key has signed it")).arg(signing_key()).arg(verifier_key()), run: run!(backup::verify::verify) },
@@ -345,7 +345,7 @@ pub const LEAVES: &[Leaf] = &[
             .arg(switch("checkpoints", "Also the right to add checkpoints, for the role that runs 'audit checkpoint'")), run: run!(database::grants) },
     Leaf { noun: "db", verb: "copy", permission: "database:copy", writes: true, about: "Copy everything into an empty database, also of the other engine: ids, audit trail, settings and all",
         examples: "orgctl db copy --to postgres://admin@db.example/people\norgctl db copy --from postgres://admin@db.example/people --to sqlite:///srv/orgctl.db",
-        args: |c| c.arg(text("from", "URL", "Database to copy (default: the one that --database names)"))
+        args: |c| c.arg(text("from", "URL", "Database to copy (default: the one that --database names)").conflicts_with("database"))
             .arg(text("to", "URL", "Database to fill: it must be empty").required(true)), run: run!(db_copy::copy) },
     Leaf { noun: "db", verb: "repair", permission: "database:repair", writes: true, about: "Repair what the audit records themselves prove: heads, rows of no command, counters of codes",
         examples: "orgctl db repair --dry-run\norgctl db repair --name orgctl.db",
@@ -671,11 +671,6 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
                     .default_value("deactivate")
                     .requires("sync"),
             )
-            .arg(text(
-                "max-leavers",
-                "N",
-                "Most who may leave or lose their access at once: 25, or 10% (default: the setting feed.max_leavers_percent)",
-            ))
             .arg(
                 text("reassign-to", "KEY", "Let what leavers lead, and who reports to them, go to this one")
                     .conflicts_with("orphan"),
@@ -684,14 +679,21 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
             .arg(switch("create-missing", "Make departments and branches that rows refer to and that are not there")),
         _ => c,
     };
-    let c = match (desc.noun, refers_to_places(desc)) {
-        ("user", _) => c.arg(switch(
-            "force",
+    let (most, any) = match desc.noun {
+        "user" => (
+            "Most who may leave or lose their access at once: 25, or 10% (default: the setting feed.max_leavers_percent)",
             "Let any number leave or lose their access; put people also where nobody works any more",
-        )),
-        (_, true) => c.arg(force()),
-        _ => c,
+        ),
+        "org" => (
+            "Most organisations that may go out of use at once, and most users who may lose their access with them: 25, or 10% (default: the setting feed.max_leavers_percent)",
+            "Let any number go out of use",
+        ),
+        _ => (
+            "Most that may go out of use at once: 25, or 10% (default: the setting feed.max_leavers_percent)",
+            "Let any number go out of use; also where a branch or department is out of use",
+        ),
     };
+    let c = c.arg(text("max-leavers", "N", most).conflicts_with("force")).arg(switch("force", any));
     c.arg(Arg::new("file").value_name("FILE").required(true).help("CSV file; '-' reads standard input"))
         .arg(text("map", "COLUMN=FIELD", "Which field a column fills; 'Boss=parent.name' looks a reference up by another field (can be repeated)").action(ArgAction::Append))
         .arg(text("set", "FIELD=VALUE", "Value that every row gets (can be repeated)").action(ArgAction::Append))
@@ -725,9 +727,9 @@ fn import_args(c: Command, desc: &'static Descriptor) -> Command {
 
 /// Only where a file may hold dates.
 fn date_format(desc: &Descriptor) -> Option<Arg> {
-    let help = "How dates are written: DD/MM/YYYY, D MMM YYYY, or excel for the day numbers of spreadsheets; \
+    let help = "How dates and times are written: DD/MM/YYYY, D MMM YYYY, or excel for the day numbers of spreadsheets; \
                 'dob=MM/DD/YYYY' for one column (can be repeated)";
-    let has_dates = desc.fields.iter().any(|f| f.ty.kind == Kind::Date);
+    let has_dates = desc.fields.iter().any(|f| matches!(f.ty.kind, Kind::Date | Kind::Time));
     has_dates.then(|| text("date-format", "FORMAT", help).action(ArgAction::Append))
 }
 
@@ -824,7 +826,7 @@ fn tail_args(c: Command) -> Command {
                 .short('n')
                 .value_parser(|text: &str| within(text, 0)),
         )
-        .arg(switch("follow", "Go on with the records that come").short('f'))
+        .arg(switch("follow", "Go on with the records that come").short('f').conflicts_with_all(["until", "on"]))
 }
 
 fn with_examples(c: Command, examples: &str) -> Command {
@@ -987,6 +989,16 @@ const RECORDED: &[(&str, &str, Action)] = &[
     ("backup", "forget", Action::Backup),
     ("backup", "hold", Action::Backup),
     ("backup", "release", Action::Backup),
+    ("backup", "drill", Action::Backup),
+    ("backup", "restore", Action::BackupRestore),
+    // What others did is brought in, under words that may be their own.
+    ("audit", "append", Action::Import),
+    ("audit", "correct-clock", Action::ConfigChange),
+    ("audit", "checkpoint", Action::Create),
+    ("audit", "keygen", Action::Create),
+    ("db", "repair", Action::ConfigChange),
+    ("db", "copy", Action::Migrate),
+    ("db", "reset", Action::Purge),
     ("setting", "set", Action::ConfigChange),
     ("setting", "reset", Action::ConfigChange),
     ("", "init", Action::Migrate),
@@ -995,5 +1007,7 @@ const RECORDED: &[(&str, &str, Action)] = &[
 /// The word under which what a verb does is recorded, and its refusal too.
 fn recorded(noun: &str, verb: &str, permission: &'static str) -> &'static str {
     let of_verb = RECORDED.iter().find(|(n, v, _)| (n.is_empty() || *n == noun) && *v == verb);
-    of_verb.map_or(permission, |(.., action)| action.word())
+    let word = of_verb.map_or(permission, |(.., action)| action.word());
+    // What only looks: `verify`, `prove`, `whoami`.
+    if ACTIONS.contains(&word) { word } else { "read" }
 }

@@ -71,10 +71,26 @@ const WITHOUT_COLUMNS: Verbs = &[
 const WITHOUT_ROWS: Verbs = &[
     ("", &["init"]),
     ("*", &["delete", "purge", "exists", "import"]),
-    ("user", &["assign-branch", "unassign-branch"]),
-    ("audit", &["append", "archive", "erase", "correct-clock", "log prune"]),
+    ("user", &["assign-branch", "unassign-branch", "merge", "passwd", "check-password"]),
+    (
+        "audit",
+        &[
+            "append",
+            "archive",
+            "erase",
+            "correct-clock",
+            "log prune",
+            "verify",
+            "keygen",
+            "pubkey",
+            "checkpoint",
+            "prove",
+            "check-proof",
+        ],
+    ),
     ("backup", &["create", "restore", "verify", "drill", "hold", "release", "forget"]),
-    ("db", &["migrate", "rollback", "reset", "repair", "copy"]),
+    ("db", &["migrate", "rollback", "reset", "repair", "copy", "check", "grants"]),
+    ("config", &["path"]),
 ];
 
 /// What writes outside the database, and has no steps to tell.

@@ -238,6 +238,10 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<
             let hint = format!("{} is not text: compare with = != < >", column.name);
             return Err(Problem::usage(format!("'~' does not work on {}", column.name)).hint(hint).into());
         }
+        let text = match column.field {
+            Some(field) if field.ty.is_phone() => digits(&column, text)?,
+            _ => text.to_owned(),
+        };
         return Ok(vec![one(op, text.into())]);
     }
     if column.kind == Kind::Time && !text.is_empty() {
@@ -264,7 +268,7 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<
     let texts: Vec<&str> = if several { text.split(',').collect() } else { vec![text] };
     let mut values: Vec<Value> = Vec::new();
     for text in texts {
-        let value = value(s, &column, text)?;
+        let value = value(s, &column, op, text)?;
         if !values.contains(&value) {
             values.push(value);
         }
@@ -272,8 +276,20 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<
     Ok(vec![Condition { column, op, values }])
 }
 
+/// A part of a phone number as those are kept, `+` and digits: what has anything else is in none.
+fn digits(column: &Column, text: &str) -> Result<String, Problem> {
+    let kept: String =
+        text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '.' | '(' | ')' | '/')).collect();
+    let is_part = |c: (usize, char)| c.1.is_ascii_digit() || c == (0, '+');
+    if !kept.is_empty() && kept.char_indices().all(is_part) {
+        return Ok(kept);
+    }
+    Err(Problem::usage(format!("no {} has '{}' in it", column.name, shorten(text)))
+        .hint(format!("{0} is kept as + and digits: {0}~98200", column.name)))
+}
+
 /// A filter value, read as the field reads it; so `phone=098200 12345` finds `+919820012345`.
-fn value(s: &Session<'_>, column: &Column, text: &str) -> Result<Value> {
+fn value(s: &Session<'_>, column: &Column, op: Op, text: &str) -> Result<Value> {
     if text.is_empty() {
         return Ok(Value::Null(column.kind));
     }
@@ -285,8 +301,12 @@ fn value(s: &Session<'_>, column: &Column, text: &str) -> Result<Value> {
     if let Some(field) = column.field {
         let compared = |v: Value| if field.parts().is_some() { field.compared(&v).into() } else { v };
         return field.parse(text, &s.rules).map(compared).or_else(|p| match column.choices() {
-            // A text that the field would refuse can still be compared with; a word outside a closed set is a mistake.
-            None if column.kind == Kind::Text => Ok(text.into()),
+            // A text that the field would refuse still stands before and behind others; but no record has it.
+            None if column.kind == Kind::Text && !matches!(op, Op::Is | Op::IsNot) => Ok(text.into()),
+            None if column.kind == Kind::Text => {
+                let part = format!("'{}~...' finds what has a part of it", column.name);
+                Err(Problem { kind: ProblemKind::Usage, ..p }.hint(part).into())
+            }
             _ => Err(Problem { kind: ProblemKind::Usage, ..p }.into()),
         });
     }

@@ -139,12 +139,13 @@ pub fn in_words(s: &Session<'_>, e: anyhow::Error) -> anyhow::Error {
 /// What `db grants` prints is for work with the data, and the rest is the owner's: a hint to it would lead in a circle.
 fn who_has_the_right(verb: &str) -> &'static str {
     match verb {
-        "init" | "backup restore" | "db copy" => {
+        "init" | "backup restore" => {
             "run it as the owner of the database, or let that one grant CREATE on the database"
         }
-        "db migrate" | "db rollback" | "db reset" | "audit archive" | "audit erase" => {
+        "db migrate" | "db rollback" | "db reset" | "db copy" | "audit archive" | "audit erase" => {
             "run it as the owner of orgctl's tables, who ran 'orgctl init'"
         }
+        "audit checkpoint" => "'orgctl db grants --role ROLE --checkpoints' prints what the owner has to grant",
         _ => "'orgctl db grants --role ROLE' prints what the owner has to grant",
     }
 }

@@ -499,6 +499,11 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let file = m.get_one::<String>("file");
     let format = of_export(&s.ui, file, Format::Csv);
     let mut listing = Listing::in_format(format, heads(&query.columns), key_index(desc, &query.columns));
+    if with_hashes && format == Format::Key {
+        return Err(Problem::usage("--with-hashes has no use for -o key, which gives nothing but keys")
+            .hint("leave out the one or the other")
+            .into());
+    }
     if m.get_flag("safe-for-spreadsheets") {
         if format != Format::Csv {
             return Err(Problem::usage("--safe-for-spreadsheets is for CSV")

@@ -18,35 +18,58 @@ use crate::ui::waiting;
 pub struct Whole {
     path: PathBuf,
     temporary: Option<NamedTempFile>,
+    /// What is there has other names too: it stays, and takes what was written.
+    has_other_names: bool,
+}
+
+/// What becomes of a file that is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum There {
+    /// Its rights stay, and all its names (hard links) are names of what is written.
+    Shared,
+    /// Its rights stay; a name that somebody else gave it is one of what it was.
+    Replaced,
+    /// Nothing of it stays.
+    Secret,
 }
 
 impl Whole {
-    /// The file, and the handle to write through. One that is there gives it its rights.
+    /// The file, and the handle to write through. One that is there gives it its rights and its other names: what somebody
+    /// asks for by name is written for whoever reads that file, by whatever name.
     pub fn create(path: &Path) -> io::Result<(Whole, File)> {
-        Whole::begin(path, true)
+        Whole::begin(path, There::Shared)
     }
 
-    /// As [`Whole::create`], but its owner's alone whatever is there: for what may hold secrets.
+    /// As [`Whole::create`], but always a new file: for what the program keeps for itself. There to be whole at any time
+    /// is more than to keep a second name, which a backup by hard links has given it so that it does not change.
+    pub fn kept(path: &Path) -> io::Result<(Whole, File)> {
+        Whole::begin(path, There::Replaced)
+    }
+
+    /// As [`Whole::kept`], and its owner's alone whatever is there: for what may hold secrets. Whoever has the old file open
+    /// or by another name does not get to see them.
     pub fn private(path: &Path) -> io::Result<(Whole, File)> {
-        Whole::begin(path, false)
+        Whole::begin(path, There::Secret)
     }
 
-    fn begin(path: &Path, is_shared: bool) -> io::Result<(Whole, File)> {
+    fn begin(path: &Path, there_is: There) -> io::Result<(Whole, File)> {
         // Through a link to what it names: the link stays.
         let path = named(path)?;
         if std::fs::metadata(&path).is_ok_and(|m| !m.is_file()) {
             let file = waiting::open_to_write(&path)?;
-            return Ok((Whole { path, temporary: None }, file));
+            return Ok((Whole { path, temporary: None, has_other_names: false }, file));
         }
         let temporary = NamedTempFile::new_in(folder(&path)?)?;
+        let mut has_other_names = false;
         if let Ok(there) = std::fs::metadata(&path) {
             can_replace(&path, &there)?;
-            if is_shared {
+            if there_is != There::Secret {
                 keep(temporary.as_file(), &there)?;
             }
+            has_other_names = there_is == There::Shared && there.nlink() > 1;
         }
         let file = temporary.reopen()?;
-        Ok((Whole { path, temporary: Some(temporary) }, file))
+        Ok((Whole { path, temporary: Some(temporary), has_other_names }, file))
     }
 
     /// Puts the file into its place. Without this it is gone as if it had never been.
@@ -55,6 +78,9 @@ impl Whole {
             Some(temporary) => {
                 // On the disk before it takes the place of what was there.
                 temporary.as_file().sync_all()?;
+                if self.has_other_names {
+                    return write_over(&self.path, temporary);
+                }
                 temporary.persist(&self.path).map(drop).map_err(|e| e.error)?;
                 // So that the name is there after a power cut too; some file systems know no such thing.
                 let _ = folder(&self.path).and_then(|folder| File::open(folder)?.sync_all());
@@ -63,6 +89,19 @@ impl Whole {
             None => Ok(()),
         }
     }
+}
+
+/// Writes what is whole already into a file that is there. Where that fails, it is kept and named.
+fn write_over(path: &Path, whole: NamedTempFile) -> io::Result<()> {
+    let copied = File::open(whole.path()).and_then(|mut from| {
+        let mut to = File::options().write(true).truncate(true).open(path)?;
+        io::copy(&mut from, &mut to)?;
+        to.sync_all()
+    });
+    copied.map_err(|e| match whole.keep() {
+        Ok((_, kept)) => io::Error::other(format!("{}; all of it is in {}", plain(&e), kept.display())),
+        Err(lost) => lost.error,
+    })
 }
 
 fn folder(path: &Path) -> io::Result<&Path> {

@@ -331,10 +331,15 @@ pub async fn set_active(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
     let records = targets(s, desc, m).await?;
     let action = if active { Action::Activate } else { Action::Deactivate };
     change(s, desc, &records, None, vec![("is_active".into(), active.into())], action).await?;
-    if active || !takes_people(desc) {
+    if active { Ok(()) } else { note_contents(s, desc, &records).await }
+}
+
+/// Says who and what is in branches and departments that went out of use.
+pub async fn note_contents(s: &mut Session<'_>, desc: &Descriptor, records: &[Record]) -> Result<()> {
+    if !takes_people(desc) {
         return Ok(());
     }
-    for record in &records {
+    for record in &records[..records.len().min(NOTED)] {
         let inside = records::contents(s.db().await?, record).await?;
         if !inside.is_empty() {
             let are = if inside.len() == 1 && inside[0].starts_with("1 ") { "is" } else { "are" };
@@ -356,6 +361,9 @@ pub async fn set_active(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
     }
     Ok(())
 }
+
+/// Of so many records that go out of use it is told who is in them.
+const NOTED: usize = 20;
 
 /// So many branches and departments are named that stay active.
 const NAMED: usize = 5;

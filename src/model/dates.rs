@@ -160,9 +160,9 @@ impl DateFormat {
             }
             DateFormat::Excel => {
                 let (days, part) = text.split_once('.').unwrap_or((text, "0"));
-                let seconds = digits(part, 1, 15).filter(|(_, rest)| rest.is_empty());
-                let seconds =
-                    seconds.and_then(|_| format!("0.{part}").parse::<f64>().ok()).map(|n| (n * 86_400.0).round());
+                let is_part = (1..=15).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+                let fraction = is_part.then(|| format!("0.{part}").parse::<f64>().ok()).flatten();
+                let seconds = fraction.map(|n| (n * 86_400.0).round());
                 let day = self.read(days).ok().map(|day| day.and_time(NaiveTime::MIN));
                 #[allow(clippy::cast_possible_truncation, reason = "a day has 86,400 seconds")]
                 day.zip(seconds).and_then(|(day, n)| day.checked_add_signed(TimeDelta::seconds(n as i64)))

@@ -11,6 +11,7 @@ use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat, Re
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
+use super::password::formats::is_stored;
 use super::problem::Problem;
 use super::value::{Decimal, Kind, Value, canonical};
 use super::zone::Zone;
@@ -57,6 +58,10 @@ impl Type {
     pub fn is_doubtful(&self, value: &Value) -> bool {
         let is_unknown = |text: &str| PHONE_NUMBER_UTIL.parse(text, None::<Region>).is_ok_and(|n| !n.is_valid());
         self.label == <Phone as Scalar>::TYPE.label && value.as_text().is_some_and(is_unknown)
+    }
+
+    pub fn is_phone(&self) -> bool {
+        self.label == <Phone as Scalar>::TYPE.label
     }
 
     /// Whether parsing looks at [`Rules`]: only then are they worth asking the database for.
@@ -508,8 +513,12 @@ impl PostalFormat {
     }
 }
 
-/// Shortens a value for an error message, so that a megabyte cell does not become a megabyte sentence.
+/// Shortens a value for an error message, so that a megabyte cell does not become a megabyte sentence. A hash of a password,
+/// in a column that is none of passwords, is not told at all.
 pub fn shorten(text: &str) -> String {
+    if is_stored(text) {
+        return "***".to_owned();
+    }
     if text.chars().count() <= 60 {
         return text.to_owned();
     }

@@ -348,7 +348,7 @@ settings! {
     CLOCK_MAX_JUMP: u32 = "clock.max_jump", Security, Rule::Whole(Range::of(1, 36_500, "days")), "400", INSTALLATION;
     /// Public keys that every backup is encrypted to; the private keys stay away from this machine
     BACKUP_RECIPIENTS: Vec<String> = "backup.recipients", Security, Rule::AgeKeys, "none", INSTALLATION;
-    /// Share of an organisation's users whose access one file may take away; beyond it nothing is loaded
+    /// Share of users whose access one file may take away, and of other records that it may close; beyond it nothing is loaded
     FEED_MAX_LEAVERS_PERCENT: u32 = "feed.max_leavers_percent", Feed, Rule::Percent, "10", EVERYWHERE;
 }
 

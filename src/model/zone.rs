@@ -15,6 +15,21 @@ pub enum Zone {
 /// The longest gap that a change of the clocks leaves: Samoa left out a whole day in 2011.
 const LONGEST_GAP: TimeDelta = TimeDelta::hours(25);
 
+/// Whether the variable TZ may name a zone: by a name of the IANA database, or in a form that only the system reads (an
+/// offset as in `IST-5:30`, which has digits, a path, or one of its folders).
+pub fn is_known(tz: &str) -> bool {
+    let name = tz.strip_prefix(':').unwrap_or(tz);
+    name.is_empty()
+        || name.parse::<Tz>().is_ok()
+        || name.contains(|c: char| c.is_ascii_digit())
+        || ["/", "posix/", "right/", "localtime", "Factory"].iter().any(|start| name.starts_with(start))
+}
+
+/// The names of the IANA database.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    chrono_tz::TZ_VARIANTS.iter().map(|tz| tz.name())
+}
+
 impl Zone {
     /// The zone that the variable TZ names (POSIX.1-2017, section 8.3: an empty value is UTC); else the machine's. Forms
     /// that are no name, such as `IST-5:30` or a path, are left to the system, which reads the same variable.

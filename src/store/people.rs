@@ -47,6 +47,19 @@ pub async fn assigned(db: &mut Db, branch: &Record) -> Result<Vec<Record>> {
     records::load_where(db, User::DESCRIPTOR, condition, vec![branch.meta.org_id.into(), branch.meta.id.into()]).await
 }
 
+/// How many users are in use in an organisation, or in all that are.
+pub async fn in_use(db: &mut Db, org: Option<i32>) -> Result<u64> {
+    let sql = match org {
+        Some(org) => Sql::new("select count(*) from users where is_active and deleted_at is null and org_id = $1")
+            .with([org.into()]),
+        None => Sql::new(
+            "select count(*) from users u join orgs o on o.org_id = u.org_id
+              where u.is_active and u.deleted_at is null and o.is_active and o.deleted_at is null",
+        ),
+    };
+    Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)
+}
+
 impl Tx<'_> {
     /// Gives a user further branches, or takes them away; whether that changed anything.
     pub async fn assign_branches(&mut self, user: &Record, branches: &[Uuid], assign: bool) -> Result<bool> {

@@ -18,6 +18,7 @@ use super::hold::Holder;
 use super::load::Loader;
 use super::records;
 use super::sql::{Sql, quoted};
+use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Mark};
 use crate::model::scalar::Rules;
@@ -280,10 +281,12 @@ impl Stage {
     /// How many records are in use.
     pub async fn in_use(&self, db: &mut Db) -> Result<u64> {
         let mut sql = Sql::new(format!(
-            "select count(*) from {} t where t.is_active and t.deleted_at is null and t.org_id = ",
-            self.desc.table
+            "select count(*) from {} t where t.is_active and t.deleted_at is null and t.org_id {} ",
+            self.desc.table,
+            // Of organisations all but SYSTEM, which no file takes out of use.
+            if self.org.is_some() { "=" } else { "<>" }
         ));
-        sql.bind(self.org.unwrap_or(0));
+        sql.bind(self.org.unwrap_or(SYSTEM));
         Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)
     }
 

@@ -466,7 +466,7 @@ async fn backups(s: &mut Session<'_>, m: &ArgMatches, page: &mut Page) -> Result
     let now = s.clock.now();
     let (oldest, _) = time(&max_age, now, s.origin.zone)?;
     let state = match status::look(s, m).await {
-        Ok(state) => state,
+        Ok((state, _)) => state,
         Err(e) => {
             page.failed("backup", &e);
             return Ok(());

@@ -174,6 +174,11 @@ fn what_changed_since_a_backup_is_shown() {
         assert_eq!(p.column(&format!("{line} --record branch:b1"), "field"), ["name"]);
         assert!(p.run(&format!("{line} --record branch:Z1")).err.contains("nothing recorded is different now"));
         assert!(p.run(&format!("{line} --record nothing:Z1")).fails(2).contains("kinds: "));
+        // By the key that it had, too.
+        p.run("branch update Z1 --code Y1").ok();
+        for key in ["Z1", "Y1"] {
+            assert_eq!(p.column(&format!("{line} --record branch:{key}"), "then"), ["Z1"], "{key}");
+        }
         // Who lacks the key sees nothing.
         let said = p.run("backup diff latest");
         assert!(said.code == 2 && said.err.contains("is encrypted"), "{}", said.err);

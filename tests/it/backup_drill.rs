@@ -32,6 +32,11 @@ fn the_newest_backup_is_restored_and_told_of() {
         assert_eq!(p.column("backup list", "status"), ["complete", "verified", "complete"]);
         let said = p.run("backup drill");
         assert!(said.err.contains("was restored and holds: "), "{}", said.err);
+        // One that lies elsewhere, as the catalogue knows.
+        p.wait(60);
+        let far = p.json(&format!("backup create --to {}", p.path("far").display()));
+        assert_eq!(p.json("backup drill")["id"], far["id"]);
+        p.run(&format!("backup forget {} --yes", far["id"].as_str().expect("an id"))).ok();
         // The newest does not hold: none other is taken for it, and it says so.
         p.wait(60);
         p.run("backup create").ok();

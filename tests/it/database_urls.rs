@@ -269,6 +269,11 @@ fn grants_are_all_that_a_role_needs() {
     assert!(err.contains("only the owner") && err.contains("'orgctl db grants' never gives this right"), "{err}");
     let err = run("db rollback --yes").fails(1);
     assert!(err.contains("lacks a right") && err.contains("as the owner"), "{err}");
+    let err = run(&format!("db copy --to sqlite://{}", p.path("copy.db").display())).fails(1);
+    assert!(err.contains("lacks a right") && err.contains("as the owner") && !err.contains("db grants"), "{err}");
+    run("audit keygen").ok();
+    let err = run("audit checkpoint").fails(1);
+    assert!(err.contains("lacks a right") && err.contains("'orgctl db grants --role ROLE --checkpoints'"), "{err}");
     p.sql(&format!("drop owned by {role}")).expect("dropped");
     psql(&server(), &format!("drop role {role}"));
     // Who may not make a schema is not sent to what needs one.

@@ -147,3 +147,36 @@ fn a_day_without_a_midnight_is_a_day() {
         run_in(p, "Africa/Cairo", "audit list --since '2026-04-24 00:30'").ok();
     });
 }
+
+/// A name that the system does not know would be UTC to it, and every day another one than was meant.
+#[test]
+fn a_time_zone_that_is_none_is_refused_by_name() {
+    both_with_acme(|p| {
+        for (zone, hint) in [
+            ("Asia/Kolkatta", "did you mean Asia/Kolkata?"),
+            ("asia/kolkata", "did you mean Asia/Kolkata?"),
+            (":Europe/Berln", "did you mean Europe/Berlin?"),
+            ("Nowhere", "write a name like Asia/Kolkata or UTC"),
+        ] {
+            for line in ["branch list --filter 'created>2026-11-01'", "branch create --code B1 --name One"] {
+                let said = run_in(p, zone, line).fails(2);
+                assert!(
+                    said.contains("the environment has TZ, which names no time zone") && said.contains(hint),
+                    "{said}"
+                );
+            }
+        }
+        for zone in [
+            "",
+            ":Asia/Kolkata",
+            "UTC",
+            "IST-5:30",
+            "EST5EDT,M3.2.0,M11.1.0",
+            "<+0530>-5:30",
+            "/etc/localtime",
+            "Etc/GMT+5",
+        ] {
+            run_in(p, zone, "branch list").ok();
+        }
+    });
+}

@@ -119,5 +119,7 @@ fn a_database_that_is_not_ready_is_told_of() {
         p.run("db rollback --yes").ok();
         says(p, "backup", "ok", "the newest was made");
         says(p, "drill", "ok", "");
+        let said = p.run("doctor --check").fails(1);
+        assert!(!said.contains("catalogue"), "{said}");
     });
 }

@@ -229,3 +229,46 @@ fn what_nobody_means_is_a_usage_error_at_once() {
             .ok();
     });
 }
+
+/// What no record can have is not looked for.
+#[test]
+fn a_value_that_nothing_can_have_is_a_mistake() {
+    both_with_acme(|p| {
+        company(p);
+        p.run("user update asha --mobile '+91 98200 12345'").ok();
+        for (noun, filter, sentence) in [
+            ("user", "mobile=abc", "mobile must be a phone number"),
+            ("user", "mobile!=12", "mobile must be a phone number"),
+            ("user", "mobile=9820012345,abc", "mobile must be a phone number"),
+            ("user", "mobile~abc", "no mobile has 'abc' in it"),
+            ("user", "mobile!~98x", "no mobile has '98x' in it"),
+            ("user", "email=foo", "email must be an e-mail address"),
+            ("user", "email!=asha@a_b.com", "email must be an e-mail address"),
+            ("user", "user_code=AB", "user_code must be six letters or digits"),
+            ("user", "language=klingonese1", "language must be a language"),
+            ("user", "timezone=Mars", "timezone must be a time zone"),
+            ("branch", "phone=none", "phone must be a phone number"),
+            ("branch", "email=x", "email must be an e-mail address"),
+            ("org", "contact_phone=x", "contact_phone must be a phone number"),
+        ] {
+            for verb in ["list", "export"] {
+                let said = p.run(&format!("{noun} {verb} --filter '{filter}'")).fails(2);
+                let is_told = said.starts_with(&format!("error: {sentence}")) && said.contains("\nhint: ");
+                assert!(is_told, "{filter}: {said}");
+            }
+        }
+        let names = |filter: &str| p.column(&format!("user list --filter '{filter}' --sort name"), "name");
+        for filter in [
+            "mobile=9820012345",
+            "mobile=\"098200 12345\"",
+            "mobile~\"98200-12\"",
+            "mobile~+91",
+            "email~ASHA@X",
+            "email>a",
+        ] {
+            assert_eq!(names(filter), ["Asha Rao"], "{filter}");
+        }
+        assert_eq!(names("mobile!~98200"), ["Ravi Kumar"]);
+        assert_eq!(names("mobile="), ["Ravi Kumar"]);
+    });
+}

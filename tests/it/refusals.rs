@@ -158,3 +158,26 @@ fn a_refusal_is_no_effect() {
         p.run("db check").ok();
     });
 }
+
+/// Whatever a verb is called, its refusal is recorded under a word that searches know.
+#[test]
+fn refusals_are_recorded_under_words_of_the_closed_list() {
+    use orgctl::cli::tree::{GENERIC, LEAVES, find};
+    use orgctl::model::audit::ACTIONS;
+    let generic = orgctl::model::RESOURCES.iter().flat_map(|d| GENERIC.iter().map(|g| (d.noun, g.verb)));
+    for (noun, verb) in LEAVES.iter().map(|l| (l.noun, l.verb)).chain(generic) {
+        let access = find(noun, verb).access().expect("a leaf");
+        assert!(ACTIONS.contains(&access.recorded), "{noun} {verb}: {}", access.recorded);
+        assert!(!access.writes || access.recorded != "read", "{noun} {verb}");
+    }
+    both_with_acme(|p| {
+        p.run("audit append --action payment --resource invoice:1 --status odd").fails(6);
+        let lines = "{\"action\":\"payment\",\"resource\":\"invoice:1\",\"status\":\"odd\"}\n";
+        assert_ne!(p.run_with("audit append -", lines).code, 0);
+        let failed = p.column("audit list --status failed --org ACME", "action");
+        assert!(!failed.is_empty() && failed.iter().all(|action| action == "import"), "{failed:?}");
+        for action in failed {
+            p.run(&format!("audit list --action {action}")).ok();
+        }
+    });
+}

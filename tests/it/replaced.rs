@@ -108,3 +108,52 @@ fn what_can_not_be_written_whole_is_left_as_it_was() {
         assert!(!fs::metadata("/dev/full").expect("a device").is_file());
     });
 }
+
+/// Whoever reads a file by another of its names reads what is written; but what holds secrets is a new one.
+#[test]
+fn a_file_of_several_names_is_one_still() {
+    both_with_acme(|p| {
+        p.run("branch create --code B1 --name One").ok();
+        let key = p.path("audit.key").display().to_string();
+        p.run(&format!("audit keygen --signing-key {key}")).ok();
+        let linked = |name: &str| {
+            let file = p.write(name, "what was there, and is longer than what comes: ".repeat(2000).as_str());
+            fs::hard_link(&file, p.path(&format!("other-{name}"))).expect("a link");
+            set_mode(p, name, 0o640);
+            file
+        };
+        for (name, line) in [
+            ("e.csv", "branch export"),
+            ("e.json", "branch export -o json"),
+            ("t.jsonl", "audit export"),
+            ("c.txt", &format!("audit checkpoint --signing-key {key} --out")),
+        ] {
+            let file = linked(name);
+            p.run(&format!("{line} {file}")).ok();
+            let (now, other) = (p.read(name), p.read(&format!("other-{name}")));
+            assert!(!now.is_empty() && !now.contains("what was there"), "{name}: {now}");
+            assert_eq!(now, other, "{name}");
+            assert_eq!(fs::metadata(&file).expect("a file").nlink(), 2, "{name}");
+            assert_eq!(mode(p, name), 0o640, "{name}");
+        }
+        // What fails leaves all names as they were.
+        let file = linked("f.csv");
+        p.run(&format!("branch export {file} --filter 'nosuch=1'")).fails(2);
+        assert!(p.read("f.csv").starts_with("what was there") && p.read("other-f.csv").starts_with("what was there"));
+        // Rejected rows may hold passwords: the file by another name may be somebody else's.
+        let bad = p.write("bad.csv", "code,name,email\nB2,Two,no-mail\n");
+        let file = linked("r.csv");
+        p.run(&format!("branch import {bad} --rejects {file}")).fails(6);
+        assert!(p.read("r.csv").contains("no-mail"));
+        assert_eq!(mode(p, "r.csv"), 0o600);
+        assert!(p.read("other-r.csv").starts_with("what was there"));
+        // What the program keeps for itself is as it was in a backup by hard links.
+        p.run(&format!("audit checkpoint --signing-key {key}")).ok();
+        fs::hard_link(p.path("audit.key.last"), p.path("snapshot")).expect("a link");
+        let before = p.read("snapshot");
+        p.run("branch create --code B2 --name Two").ok();
+        p.run(&format!("audit checkpoint --signing-key {key}")).ok();
+        assert_eq!(p.read("snapshot"), before);
+        assert_ne!(p.read("audit.key.last"), before);
+    });
+}

@@ -159,3 +159,33 @@ fn every_scheme_is_in_the_docs() {
         assert!(docs.contains(scheme), "{scheme}");
     }
 }
+
+/// ASP.NET Core Identity's version 3 names no scheme, but tells all of itself. Made with Python's hashlib.
+#[test]
+fn identity_hashes_of_aspnet_are_known_by_their_layout() {
+    both_with_acme(|p| {
+        let password = "monsoon over the western ghats";
+        let hashes = [
+            "AQAAAAEAACcQAAAAEAABAgMEBQYHCAkKCwwNDg+6dRS2YqwDdW8a95AuTJKeFjX+BC97Eu48x2sbesAHwA==",
+            "AQAAAAAAACcQAAAAEAABAgMEBQYHCAkKCwwNDg9ecf3Kg8llMB0XtsuMOGYJWY/ZxbEPfLuX706XHav3lQ==",
+            "AQAAAAIAAYagAAAAEAABAgMEBQYHCAkKCwwNDg/aumyysAJJZT6DgXdX27ZKSaMIUnYHo1nBf+oRvv/ynw==",
+        ];
+        for (i, hash) in hashes.iter().take(2).enumerate() {
+            let rows = |column: &str| format!("name,username,{column}\nA{i} One,a{i},{hash}\n");
+            let said = p.run_with("user import -", rows("password")).fails(6);
+            assert!(said.contains("password_hash") && !said.contains("AQAAAA"), "{said}");
+            p.run_with("user import -", rows("password_hash")).ok();
+            let check = format!("user check-password a{i} --password-stdin");
+            p.run_with(&check, hash).fails(1);
+            p.run_with(&check, password).ok();
+            // By now it is argon2id.
+            p.run_with(&check, password).ok();
+            p.run_with(&format!("user passwd a{i} --password-stdin"), hash).fails(6);
+        }
+        let few = "AQAAAAEAAAOEAAAAEAABAgMEBQYHCAkKCwwNDg/P3ZSNU8KiAsh3T1YNuySBoD7EQVZ4/T2cy9/4r+sNhA==";
+        p.run_with("user import -", format!("name,username,password_hash\nB One,b,{few}\n")).fails(6);
+        // In a column that is none of passwords it is not repeated.
+        let said = p.run_with("user import -", format!("name,username,dob\nC One,c,{}\n", hashes[2])).fails(6);
+        assert!(said.contains("dob must be a date like 1990-04-23, not '***'"), "{said}");
+    });
+}

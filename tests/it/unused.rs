@@ -106,6 +106,12 @@ fn of_two_options_none_wins_silently() {
     both_with_acme(|p| {
         let users = p.write("u.csv", "email,name\nz@x.example,Zed\n");
         let branches = p.write("b.csv", "code,name\nB1,One\n");
+        let passwords = p.write("p.csv", "email,name,password\nz@x.example,Zed,correct horse battery 99\n");
+        let folder = p.path("backups").display().to_string();
+        std::fs::create_dir(&folder).expect("a folder");
+        p.run(&format!("audit keygen --signing-key {folder}.key")).ok();
+        p.run(&format!("backup create --to {folder}/one.tar --signing-key {folder}.key")).ok();
+        let archive = format!("{folder}/one.tar");
         for line in [
             "branch list --deleted --with-deleted".to_owned(),
             "branch export --deleted --with-deleted".to_owned(),
@@ -119,6 +125,25 @@ fn of_two_options_none_wins_silently() {
             "audit append - --comment x".to_owned(),
             "audit append - --at 2026-11-01".to_owned(),
             "audit verify --file x.jsonl --org ACME".to_owned(),
+            // What is there is changed by an update alone.
+            format!("user import {users} --max-leavers 3"),
+            format!("user import {users} --on-conflict skip --max-leavers 3"),
+            format!("branch import {branches} --max-leavers 3"),
+            format!("user import {passwords} --reset-passwords"),
+            format!("user import {passwords} --reset-passwords --on-conflict skip"),
+            format!("user import {users} --on-conflict update --max-leavers 3 --force"),
+            "user export --with-hashes -o key".to_owned(),
+            // The records that come are later than any that have been.
+            "audit tail --follow --until 2026-11-01".to_owned(),
+            "audit tail --follow --on 2026-11-01".to_owned(),
+            "backup verify latest --quick --against-live".to_owned(),
+            "backup verify latest --quick --scratch /tmp".to_owned(),
+            format!("db copy --database {} --from sqlite:///nosuch/x.db --to sqlite:///nosuch/y.db", p.url),
+            // A file lies where it lies.
+            format!("backup show {archive} --from {folder}"),
+            format!("backup verify {archive} --from {folder}"),
+            format!("backup diff {archive} --from {folder}"),
+            format!("backup restore {archive} --from {folder} --into sqlite:///nosuch/x.db"),
         ] {
             let said = p.run(&line);
             assert_eq!(said.code, 2, "{line}: {}{}", said.out, said.err);
@@ -129,4 +154,35 @@ fn of_two_options_none_wins_silently() {
         p.run(&format!("user import {users} --sync --on-conflict update --leavers report")).ok();
         p.run(&format!("branch import {branches} --on-conflict error")).ok();
     });
+}
+
+/// Rows have a header: what ends well with `-o csv` gives one, or says that it has no rows.
+#[test]
+fn a_format_of_rows_gives_rows_or_is_refused() {
+    let p = Place::new(Engine::Sqlite);
+    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    for line in [
+        "branch create --code K --name K",
+        "dept create --code K --name K",
+        "user create --username K --name K --email k@x.example",
+        "user create --username K2 --name K2",
+        "org create --code K --name K",
+    ] {
+        p.run(line).ok();
+    }
+    let mut env = p.env.clone();
+    env.insert("ORGCTL_ORG".into(), "ACME".into());
+    let is_header = |line: &str| line.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_,".contains(c));
+    let (mut without, mut with) = (Vec::new(), 0);
+    for line in commands() {
+        let said = p.run_with_env(&format!("{line} -o csv --yes"), &env, false);
+        if said.code != 0 {
+            continue;
+        }
+        match said.out.lines().next() {
+            Some(first) if is_header(first) => with += 1,
+            first => without.push(format!("{line}: {first:?} {}", said.err)),
+        }
+    }
+    assert!(without.is_empty() && with > 35, "{with} with rows; without:\n{}", without.join("\n"));
 }

@@ -127,3 +127,97 @@ fn any_file_that_takes_access_from_too_many_is_stopped() {
         import("--dry-run", &format!("{header},is_active\n{}", people(5, ",no"))).fails(4);
     });
 }
+
+/// Who takes an organisation out of use takes their access from all that are in it, by whatever column.
+#[test]
+fn a_file_of_organisations_takes_access_from_no_more_than_may_lose_it() {
+    both_with_acme(|p| {
+        let orgs = |n: usize, state: &str| -> String { (1..=n).map(|i| format!("O{i}{state}\n")).collect() };
+        let import = |more: &str, rows: &str| p.run_with(&format!("org import - --on-conflict update {more}"), rows);
+        import("", &format!("code,name\n{}", orgs(9, ",Name"))).ok();
+        for (org, people) in [("ACME", 4), ("O1", 5), ("O2", 1)] {
+            let rows: String = (0..people).map(|i| format!("P{i},Person N{i}\n")).collect();
+            p.run_with(&format!("user import - --key external_id --org {org}"), format!("external_id,name\n{rows}"))
+                .ok();
+        }
+        for (column, off) in [("is_active", ",no"), ("status", ",inactive")] {
+            let header = format!("code,{column}\n");
+            let records = p.audit_records();
+            // Of ten organisations one may go, and of ten people one.
+            let said = import("--dry-run", &format!("{header}{}", orgs(1, off))).fails(4);
+            assert!(
+                said.starts_with(
+                    "error: 5 of 10 users lose their access by the file, with their organisations, and at most 1 may \
+                     leave at once: 5 of org O1\n"
+                ),
+                "{said}"
+            );
+            assert!(said.contains("--max-leavers 25% lets more leave"), "{said}");
+            let said = import("--dry-run", &format!("{header}O3{off}\nO4{off}\n")).fails(4);
+            assert!(
+                said.starts_with(
+                    "error: 2 of 10 organisations go out of use by the file, and at most 1 may at once: org O3, org O4\n"
+                ),
+                "{said}"
+            );
+            assert_eq!(p.audit_records(), records);
+            import("--dry-run", &format!("{header}O2{off}\n")).ok();
+            import("--dry-run", &format!("{header}O2{off}\nO1{off}\n")).fails(4);
+            for more in ["--max-leavers 6", "--max-leavers 60%", "--force"] {
+                import(&format!("--dry-run {more}"), &format!("{header}O1{off}\nO2{off}\n")).ok();
+            }
+            import("--dry-run --max-leavers 0", &format!("{header}O3{off}\n")).fails(4);
+            import("--dry-run --force", &format!("{header}ACME{off}\n{}", orgs(9, off))).ok();
+        }
+        // What is out of use already takes nothing from anybody, and its people count no longer.
+        import("", "code,is_active\nO2,no\n").ok();
+        import("", "code,is_active\nO2,no\nO3,no\n").ok();
+        let said = import("", &format!("code,is_active\n{}", orgs(1, ",no"))).fails(4);
+        assert!(said.starts_with("error: 5 of 9 users "), "{said}");
+        p.run("setting set --system feed.max_leavers_percent 60").ok();
+        import("", &format!("code,is_active\n{}", orgs(1, ",no"))).ok();
+        assert_eq!(p.json("org show O1")["status"], "inactive");
+        p.run("audit verify --deep").ok();
+    });
+}
+
+/// Nobody loses access with a branch or a department; but half a file must not close half the company either.
+#[test]
+fn a_file_closes_no_more_branches_and_departments_than_may_be() {
+    both_with_acme(|p| {
+        p.run("user create --name 'Asha Rao' --external-id A1").ok();
+        for (noun, many, reference) in [("branch", "branches", "branch"), ("dept", "departments", "department")] {
+            let rows =
+                |n: usize, state: &str| -> String { (1..=n).map(|i| format!("X{i},Name {i}{state}\n")).collect() };
+            let import = |more: &str, rows: &str| {
+                let org = if more.contains("--org") { "" } else { "--org ACME" };
+                p.run_with(&format!("{noun} import - --on-conflict update {org} {more}"), rows)
+            };
+            import("", &format!("code,name\n{}", rows(9, ""))).ok();
+            p.run(&format!("user update A1 --org ACME --{reference} X1")).ok();
+            let file = |n: usize| format!("code,name,is_active\n{}", rows(n, ",no"));
+            let records = p.audit_records();
+            let said = import("--dry-run", &file(6)).fails(4);
+            assert!(
+                said.starts_with(&format!(
+                    "error: 6 of 9 {many} go out of use by the file, and at most 1 may at once: {noun} X1, "
+                )) && said.contains(", ...\n"),
+                "{said}"
+            );
+            assert_eq!(p.audit_records(), records);
+            import("--dry-run --max-leavers 6", &file(6)).ok();
+            import("--dry-run --force", &file(9)).ok();
+            import("--max-leavers 0", &file(1)).fails(4);
+            // As by the verb: who is in it stays there, which is said.
+            let said = import("", &file(1)).fails(0);
+            assert!(said.contains(&format!("note: 1 user is in {noun} X1; it takes no new ones")), "{said}");
+            assert_eq!(p.json(&format!("{noun} show X1"))["status"], "inactive");
+            assert_eq!(p.json("user show A1")[reference], "X1");
+            // The only one that there is.
+            p.run("org create --code ONE --name One").ok();
+            import("--org ONE", "code,name\nY1,One\n").ok();
+            import("--org ONE", "code,name,is_active\nY1,One,no\n").ok();
+            p.run("org delete ONE --cascade --yes").ok();
+        }
+    });
+}

@@ -1,13 +1,11 @@
 //! An HR feed: a file that is the whole truth about who is with the organisation. Who is not in it has left.
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::brake::{Brake, Leaving};
 use super::rows::Plan;
 use crate::crud::input::find_in;
 use crate::crud::remove::{self, Mode};
@@ -16,9 +14,8 @@ use crate::model::audit::Action;
 use crate::model::problem::Problem;
 use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Record};
-use crate::model::scalar::{Noun, Rules, shorten};
-use crate::model::setting::{self, Settings};
-use crate::model::user::User;
+use crate::model::scalar::{Rules, shorten};
+use crate::model::setting::Settings;
 use crate::model::value::{Kind, Value};
 use crate::store::held::Given;
 use crate::store::records::{self, Life};
@@ -40,43 +37,6 @@ const BLOCKED_BY_FEED: &str = "not in the HR feed";
 
 fn values(ids: &[Uuid]) -> Vec<Value> {
     ids.iter().map(|id| (*id).into()).collect()
-}
-
-/// How many may leave at once: half a file must not fire half the company.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Most {
-    Percent(u32),
-    Users(u64),
-    /// As the setting says.
-    Setting,
-}
-
-impl Most {
-    fn parse(text: &str) -> Result<Most, Problem> {
-        let wrong = || {
-            Problem::usage(format!("'{}' is no number of leavers", shorten(text)))
-                .hint("write --max-leavers 10% or --max-leavers 25")
-        };
-        match text.trim().strip_suffix('%') {
-            Some(percent) => {
-                let percent = percent.trim().parse().ok().filter(|p| *p <= 100).ok_or_else(wrong)?;
-                Ok(Most::Percent(percent))
-            }
-            None => Ok(Most::Users(text.trim().parse().map_err(|_| wrong())?)),
-        }
-    }
-
-    /// The number of users, of so many.
-    fn of(self, users: u64, settings: &Settings) -> Result<u64> {
-        let percent = match self {
-            Most::Users(n) => return Ok(n),
-            Most::Percent(percent) => percent,
-            Most::Setting => settings.get(setting::FEED_MAX_LEAVERS_PERCENT)?,
-        };
-        // Of nine people one may leave, but never the only one.
-        let least = if percent > 0 { users.saturating_sub(1).min(1) } else { 0 };
-        Ok((users * u64::from(percent) / 100).max(least))
-    }
 }
 
 /// Users with one branch or department.
@@ -121,100 +81,6 @@ pub struct Came {
     pub movers: Vec<String>,
     pub leavers: Vec<String>,
 }
-
-/// What stops a file that takes away the access of too many, by not naming them or by what it says of them.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Brake {
-    most: Most,
-    force: bool,
-}
-
-impl Brake {
-    /// What the flags say; none where the kind has no access to lose.
-    pub fn of(desc: &Descriptor, m: &ArgMatches) -> Result<Option<Brake>> {
-        if desc.noun != User::NOUN {
-            return Ok(None);
-        }
-        let most = m.get_one::<String>("max-leavers").map_or(Ok(Most::Setting), |t| Most::parse(t))?;
-        Ok(Some(Brake { most, force: m.get_flag("force") }))
-    }
-
-    /// How many may lose their access by a file that is not the whole truth. To be asked before anything is written.
-    pub async fn leaving(&self, tx: &mut Tx<'_>, stage: &Stage, settings: &Settings) -> Result<Leaving> {
-        let users = stage.in_use(tx.db).await?;
-        Ok(Leaving { most: self.most.of(users, settings)?, users, absent: Vec::new() })
-    }
-
-    async fn hold(&self, tx: &mut Tx<'_>, stage: &Stage, leaving: &Leaving, who: &[Uuid], lose: &str) -> Result<()> {
-        let (n, Leaving { most, users, .. }) = (who.len() as u64, leaving);
-        if n <= *most || self.force {
-            return Ok(());
-        }
-        let mut names = names(tx, stage.desc(), stage.org(), &who[..who.len().min(TOLD)]).await?;
-        if who.len() > TOLD {
-            names.push("...".into());
-        }
-        Err(Problem::conflict(format!(
-            "{n} of {users} users {lose}, and at most {most} may leave at once: {}",
-            names.join(", ")
-        ))
-        .hint("is the file complete? --dry-run --force shows all that would happen")
-        .hint("--max-leavers 25% lets more leave, --force any number; the setting is feed.max_leavers_percent")
-        .into())
-    }
-
-    /// Once all rows are written: those whose access rows take away count, and those whom a feed does not name, each once.
-    pub async fn hold_all(
-        &self,
-        tx: &mut Tx<'_>,
-        stage: &Stage,
-        leaving: &Leaving,
-        feed: Option<&Feed>,
-        losing: &[Uuid],
-    ) -> Result<()> {
-        if losing.is_empty() {
-            return Ok(());
-        }
-        let mut who: BTreeSet<Uuid> = losing.iter().copied().collect();
-        let mut lose = "lose their access by the file";
-        if feed.is_some_and(|f| f.leavers != Leavers::Report) && !leaving.absent.is_empty() {
-            who.extend(&leaving.absent);
-            lose = "are not in the file or lose their access by it";
-        }
-        self.hold(tx, stage, leaving, &who.into_iter().collect::<Vec<_>>(), lose).await
-    }
-}
-
-/// Who seems to have left, of how many, and how many may at once.
-#[derive(Default)]
-pub struct Leaving {
-    pub absent: Vec<Uuid>,
-    users: u64,
-    most: u64,
-}
-
-/// Whether somebody has access to what the organisation has.
-fn has_access(r: &Record, at: DateTime<Utc>) -> bool {
-    let is_blocked = is(r, "blocked") && r.get("blocked_until").as_time().is_none_or(|until| until > at);
-    is(r, "is_active") && !is_blocked
-}
-
-/// Whether somebody may sign in now.
-pub fn may_sign_in(r: &Record, at: DateTime<Utc>) -> bool {
-    has_access(r, at) && is(r, "can_login")
-}
-
-/// Whether somebody who had access to what the organisation has loses it, whatever says so.
-pub fn loses_access(before: &Record, after: &Record, at: DateTime<Utc>) -> bool {
-    has_access(before, at) && (!has_access(after, at) || (is(before, "can_login") && !is(after, "can_login")))
-}
-
-fn is(r: &Record, column: &str) -> bool {
-    r.get(column).as_bool() == Some(true)
-}
-
-/// Those whom the brake names.
-const TOLD: usize = 5;
 
 /// So many of each are told by name.
 pub const SHOWN: usize = 50;
@@ -285,7 +151,7 @@ impl Feed {
                 .hint("choose somebody who stays")
                 .into());
         }
-        let leaving = Leaving { most: brake.most.of(users, settings)?, users, absent };
+        let leaving = brake.of_users(users, absent, settings)?;
         if self.leavers != Leavers::Report {
             brake.hold(tx, stage, &leaving, &leaving.absent, "are not in the file").await?;
         }
@@ -350,7 +216,12 @@ impl Feed {
 }
 
 /// How some records are called.
-async fn names(tx: &mut Tx<'_>, desc: &'static Descriptor, org: Option<i32>, ids: &[Uuid]) -> Result<Vec<String>> {
+pub(super) async fn names(
+    tx: &mut Tx<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    ids: &[Uuid],
+) -> Result<Vec<String>> {
     let mut names: Vec<String> =
         records::with_ids(tx.db, desc, org, &values(ids)).await?.iter().map(Record::title).collect();
     names.sort();

@@ -5,6 +5,7 @@
 //! ([`crate::store::stage`]): its key, its references, an id. Then all rows are checked against each other, in the
 //! database. The second time the good rows are written. Nothing of it grows with the file but the temporary tables.
 
+mod brake;
 mod csv_reader;
 mod dates;
 mod encoding;
@@ -38,8 +39,9 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use self::brake::{Brake, loses_access};
 use self::csv_reader::What;
-use self::feed::{Brake, Came, Feed, Leavers, Leaving, SHOWN as SHOWN_OF_FEED};
+use self::feed::{Came, Feed, Leavers, SHOWN as SHOWN_OF_FEED};
 use self::mapping::{CredentialColumn, ListColumn, Mapping, constants, map_columns};
 use self::passwords::{reset_passwords, used_before};
 use self::probe::Trial;
@@ -51,15 +53,16 @@ use super::gate::{self, Verb};
 use super::input::not_system;
 use super::remove::{self, Mode};
 use super::session::Session;
-use super::write::{blank, described, not_in_system};
+use super::write::{blank, described, not_in_system, note_contents};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::problem::plain;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Record};
-use crate::model::scalar::{Rules, shorten};
+use crate::model::scalar::{Noun, Rules, shorten};
 use crate::model::setting;
+use crate::model::user::User;
 use crate::model::value::Value;
 use crate::store::credentials;
 use crate::store::held::Given;
@@ -105,7 +108,7 @@ pub struct Import {
     /// The file is the whole truth about who is there.
     pub feed: Option<Feed>,
     /// How many may lose their access by it.
-    pub brake: Option<Brake>,
+    pub brake: Brake,
     /// What becomes of those whom users lead that leave or are taken out of use.
     pub mode: Mode,
     /// Departments and branches that rows refer to are made where they are not there.
@@ -134,7 +137,7 @@ pub struct Report {
     pub rejected: u64,
     /// Who was not in the file that is the whole truth.
     pub feed: Option<Came>,
-    /// Whom rows take out of use.
+    /// What rows take out of use.
     leaving: Vec<Record>,
     /// Whose access rows take away.
     losing: Vec<Uuid>,
@@ -518,7 +521,7 @@ impl Import {
         let action = action_of(before, &after);
         let changed = tx.update(before, after, action).await?;
         let now = changed.as_ref().unwrap_or(before);
-        if self.brake.is_some() && feed::loses_access(before, now, tx.at()) {
+        if loses_access(before, now, tx.at()) {
             report.losing.push(before.meta.id);
         }
         let has_list = plan.list.is_some() && lists::fill(tx, stage, now, verdict.number).await?;
@@ -578,10 +581,9 @@ impl Verb for Import {
         self.read(tx, &plan, &mut stage, &mut report).await?;
         (report.blanked, report.doubtful, report.lost) = plan.tolerance.counts();
         report.readable = plan.dates.readable();
-        let absent = match (&self.brake, &self.feed) {
-            (Some(brake), Some(feed)) => feed.absent(tx, &stage, &settings, self.mode, brake).await?,
-            (Some(brake), None) => brake.leaving(tx, &stage, &settings).await?,
-            (None, _) => Leaving::default(),
+        let absent = match &self.feed {
+            Some(feed) => feed.absent(tx, &stage, &settings, self.mode, &self.brake).await?,
+            None => self.brake.leaving(tx, &stage, &settings).await?,
         };
         let missing = match self.create_missing {
             true => missing::foresee(tx, &plan, &mut stage, rules).await?,
@@ -621,17 +623,17 @@ impl Verb for Import {
             }
         }
         self.write_singly(tx, &plan, &stage, false, &mut report, None).await?;
-        if let Some(brake) = &self.brake {
-            brake.hold_all(tx, &stage, &absent, self.feed.as_ref(), &report.losing).await?;
-        }
+        self.brake.hold_all(tx, &stage, &absent, self.feed.as_ref(), &report.losing).await?;
         if let Mode::Reassign(other) = self.mode
             && let Some(leaving) = report.leaving.iter().find(|r| r.meta.id == other)
         {
             let sentence = format!("{} is to take over, and is not active in the file", leaving.title());
             return Err(Problem::conflict(sentence).hint("choose somebody who stays").into());
         }
-        // Once all rows are written, for they may say who leads instead.
-        remove::release(tx, &std::mem::take(&mut report.leaving), self.mode, "deactivated").await?;
+        if desc.noun == User::NOUN {
+            // Once all rows are written, for they may say who leads instead.
+            remove::release(tx, &std::mem::take(&mut report.leaving), self.mode, "deactivated").await?;
+        }
         // Their rows may say nothing else that is new.
         report.updated += let_in;
         report.unchanged = report.unchanged.saturating_sub(let_in);
@@ -806,6 +808,25 @@ async fn open(s: &mut Session<'_>, name: String, skip: u64, encoding: Option<Str
     opened.await?
 }
 
+/// Refuses what is about records that are there, where a row about such a one changes nothing.
+fn on_those_there(m: &ArgMatches) -> Result<()> {
+    if m.get_one::<String>("on-conflict").is_some_and(|c| c == "update") {
+        return Ok(());
+    }
+    let is_given = |name: &str| {
+        m.try_contains_id(name).is_ok_and(|is| is) && m.value_source(name) == Some(ValueSource::CommandLine)
+    };
+    for option in ["max-leavers", "reset-passwords"] {
+        if is_given(option) {
+            let sentence = format!("--{option} has no use here: no row changes a record that is there");
+            return Err(Problem::usage(sentence)
+                .hint(format!("--on-conflict update lets them; or leave --{option} out"))
+                .into());
+        }
+    }
+    Ok(())
+}
+
 pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
@@ -851,6 +872,9 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         return Err(Problem::usage("--sync changes who is there; --on-conflict can't say otherwise")
             .hint("leave --on-conflict out")
             .into());
+    }
+    if feed.is_none() {
+        on_those_there(m)?;
     }
     let reset_passwords = m.try_get_one::<bool>("reset-passwords").ok().flatten().copied().unwrap_or(false);
     if reset_passwords && credential.is_none() {
@@ -954,7 +978,7 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         states,
         reset_passwords,
         feed,
-        brake: Brake::of(desc, m)?,
+        brake: Brake::of(m)?,
         mode,
         create_missing: m.try_get_one::<bool>("create-missing").ok().flatten().copied().unwrap_or(false),
         on_invalid: tolerance::blanked_fields(desc, m)?,
@@ -1002,5 +1026,6 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             ));
         }
     }
+    note_contents(s, desc, &report.leaving).await?;
     tell(s, desc, &report, started.elapsed().as_secs_f64(), &verb)
 }

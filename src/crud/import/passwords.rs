@@ -6,7 +6,7 @@ use anyhow::Result;
 use tokio::task::spawn_blocking;
 
 use super::Report;
-use super::feed;
+use super::brake;
 use super::rows::{self, GivenCredential, Plan};
 use crate::model::password::StoredHash;
 use crate::model::resource::Record;
@@ -53,7 +53,7 @@ pub async fn reset_passwords(
         if let GivenCredential::Hash(hash) = &credential
             && !hash.is_usable()
             && present.is_some_and(|p| p.is_usable())
-            && feed::may_sign_in(&user, tx.at())
+            && brake::may_sign_in(&user, tx.at())
         {
             report.losing.push(user.meta.id);
         }

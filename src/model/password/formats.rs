@@ -8,6 +8,7 @@
 //! | Django | `pbkdf2_sha256$ pbkdf2_sha1$ argon2$ bcrypt$ bcrypt_sha256$ scrypt$`, and `!` for no password |
 //! | Werkzeug (Flask) | `scrypt:N:r:p$salt$hex`, `pbkdf2:sha256:rounds$salt$hex`, also sha1 and sha512 |
 //! | LDAP servers | `{SSHA} {SSHA256} {SSHA512} {PBKDF2} {PBKDF2-SHA1} {PBKDF2-SHA256} {PBKDF2-SHA512} {ARGON2}` |
+//! | ASP.NET Core Identity | base64 of its version 3: `AQAAAA...`, with digest, rounds and lengths in it |
 //! | Keycloak | a credential of a realm export, as JSON: pbkdf2, pbkdf2-sha256, pbkdf2-sha512, argon2 |
 //!
 //! What is refused by name, and how passwords are compared, stands in `docs/password-hashes.md`.
@@ -105,8 +106,27 @@ fn read_known(text: &str) -> Read {
     match text.split_once('$') {
         Some((method, rest)) if method.contains(':') => werkzeug(method, rest),
         Some((method, rest)) => django(method, rest),
-        None => Err(bare(text)),
+        None => aspnet(text).unwrap_or_else(|| Err(bare(text))),
     }
+}
+
+/// ASP.NET Core Identity, version 3: the base64 of a 1, the digest, the rounds and the length of the salt, each a number of
+/// four bytes with the highest first, then salt and output. It names no scheme, but nothing else is laid out so: none
+/// where a part is not what it must be. Version 2 is a 0 before 48 bytes, which any text of that length may be.
+fn aspnet(text: &str) -> Option<Read> {
+    let bytes = BASE64.decode(text).ok()?;
+    let (version, rest) = bytes.split_first()?;
+    let (numbers, rest) = rest.split_first_chunk::<12>()?;
+    let (numbers, _) = numbers.as_chunks::<4>();
+    let [digest, rounds, salt] = [numbers[0], numbers[1], numbers[2]].map(u32::from_be_bytes);
+    let (scheme, digest) = match (version, digest) {
+        (1, 0) => ("ASP.NET pbkdf2-sha1", Digest::Sha1),
+        (1, 1) => ("ASP.NET pbkdf2-sha256", Digest::Sha256),
+        (1, 2) => ("ASP.NET pbkdf2-sha512", Digest::Sha512),
+        _ => return None,
+    };
+    let (salt, output) = rest.split_at_checked(usize::try_from(salt).ok().filter(|n| OUTPUT.contains(n))?)?;
+    OUTPUT.contains(&output.len()).then(|| pbkdf2(scheme, digest, Some(rounds.into()), salt.into(), output.into()))
 }
 
 /// `$id$...`, the modular crypt format and its heir, the PHC string.
@@ -482,7 +502,7 @@ const SHORTEST: usize = 13;
 /// password may be just that.
 pub fn is_stored(text: &str) -> bool {
     let text = text.trim_matches(|c: char| c.is_whitespace() || is_format(c) || matches!(c, '"' | '\'' | '`'));
-    is_marked(text) || has_scheme(text)
+    is_marked(text) || has_scheme(text) || aspnet(text).is_some()
 }
 
 /// Hashes of a fixed length behind a mark of their maker's.
@@ -749,6 +769,7 @@ ldap {PBKDF2-SHA256} | pw | {PBKDF2-SHA256}1000$5HzPOQdg7J2zVmptjbHWug$nUSYBKUhp
             "\u{feff}$2b$12$abcdefghijklmnopqrstuu",
             "\"$2b$12$abcdefghijklmnopqrstuu\"",
             "'pbkdf2_sha256$1000$seasalt$iIp",
+            "AQAAAAEAACcQAAAAEAABAgMEBQYHCAkKCwwNDg+6dRS2YqwDdW8a95AuTJKeFjX+BC97Eu48x2sbesAHwA==",
         ] {
             assert!(is_stored(text), "{text}");
         }
@@ -784,6 +805,11 @@ ldap {PBKDF2-SHA256} | pw | {PBKDF2-SHA256}1000$5HzPOQdg7J2zVmptjbHWug$nUSYBKUhp
             "a:b:c:d:e:f:g:h:i:j:k:l",
             "dad:$5 please",
             "{\"hash\":\"x\"}",
+            // Base64 of no such layout: cut, with another digest, version 2 of ASP.NET.
+            "AQAAAAEAACcQAAAAEAABAgMEBQYHCAkKCwwNDg+6dRS2YqwDdW8a95AuTJKeFjX+BC97Eu48x2sbesAHw",
+            "AQAAAAcAACcQAAAAEAABAgMEBQYHCAkKCwwNDg+6dRS2YqwDdW8a95AuTJKeFjX+BC97Eu48x2sbesAHwA==",
+            "AAABAgMEBQYHCAkKCwwNDg+a9yxghef7yzj5nEdJh/6vxjKsWNPZPFQ3qVd8e1UD6w==",
+            "AQAAAAIAAYagAAAAEAABAgMEBQYH",
         ] {
             assert!(!is_stored(text), "{text}");
         }

@@ -278,7 +278,7 @@ fn keep_beside(path: &Path, signed: &[String]) -> Result<()> {
     notes.retain(|n| signed.iter().all(|new| origin(new) != origin(n)));
     notes.extend(signed.iter().cloned());
     let failed = |e: std::io::Error| Problem::failed(plain(&e));
-    let (whole, mut file) = Whole::create(path).map_err(failed)?;
+    let (whole, mut file) = Whole::kept(path).map_err(failed)?;
     file.write_all(notes.join("\n").as_bytes()).map_err(failed)?;
     Ok(whole.finish().map_err(failed)?)
 }

@@ -69,6 +69,11 @@ const LATEST: &str = "latest";
 /// Where the archive lies that a word means: a file, `latest`, or the id of a backup or its end.
 pub async fn locate(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<PathBuf> {
     if word.contains('/') || Path::new(word).is_file() {
+        if is_folder_named(m) {
+            return Err(Problem::usage("--from names a folder to look in, and the backup is a file already")
+                .hint("leave --from out, or name the backup by the end of its id")
+                .into());
+        }
         return Ok(word.into());
     }
     let known = Known::reachable(s, m).await?;
@@ -85,7 +90,7 @@ pub async fn locate_any(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Resu
         return locate(s, m, word).await;
     }
     let known = Known::reachable(s, m).await?;
-    match known.there().find(|e| known.is_own(e)) {
+    match known.newest_of_any() {
         Some(newest) if !newest.is_whole() => located(s, newest),
         _ => located(s, known.newest(None)?),
     }
@@ -204,6 +209,11 @@ impl Known {
         self.entries.iter().filter(|e| e.kind == BackupType::Full).filter(is_there)
     }
 
+    /// The newest archive of everything on this machine, whether it holds or not.
+    pub fn newest_of_any(&self) -> Option<&Entry> {
+        self.there().find(|e| self.is_own(e))
+    }
+
     /// Says where a newer backup than the one that is taken is there, and does not hold.
     pub fn tell_passed_over(&self, s: &mut Session<'_>, taken: &Entry, not_later: Option<DateTime<Utc>>) {
         let is_newer = |e: &&Entry| {
@@ -261,7 +271,7 @@ fn from_folder(e: anyhow::Error, folder: &Path) -> anyhow::Error {
     }
 }
 
-fn is_folder_named(m: &ArgMatches) -> bool {
+pub fn is_folder_named(m: &ArgMatches) -> bool {
     m.try_get_one::<String>("from").ok().flatten().is_some()
 }
 

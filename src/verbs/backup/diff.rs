@@ -160,17 +160,24 @@ impl Sides<'_> {
         }
     }
 
-    fn get(&self, change: &Change<'_>, column: &str) -> Option<String> {
+    /// What a column holds now, and held then.
+    fn both(&self, change: &Change<'_>, column: &str) -> [Option<String>; 2] {
         let of = |shape: &Shape, row: &Option<Vec<&[u8]>>| {
             let at = shape.columns.iter().position(|(c, _)| c == column)?;
             text(row.as_ref()?.get(at)?)
         };
-        of(self.now, &change.now).or_else(|| of(self.then, &change.then))
+        [of(self.now, &change.now), of(self.then, &change.then)]
     }
 
+    fn get(&self, change: &Change<'_>, column: &str) -> Option<String> {
+        let [now, then] = self.both(change, column);
+        now.or(then)
+    }
+
+    /// Whether it is the record that is asked for, by a key that it has or had.
     fn is(&self, change: &Change<'_>, asked: &Asked) -> bool {
-        let same =
-            |column: &str| self.get(change, column).is_some_and(|v| v.to_lowercase() == asked.key.to_lowercase());
+        let is_key = |v: String| v.to_lowercase() == asked.key.to_lowercase();
+        let same = |column: &str| self.both(change, column).into_iter().flatten().any(is_key);
         self.desc == Some(asked.desc) && (same("id") || asked.desc.keys().any(|f| same(f.column)))
     }
 

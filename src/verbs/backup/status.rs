@@ -4,7 +4,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 
-use super::catalogue::{Known, folder, short};
+use super::catalogue::{Known, folder, is_folder_named, short};
 use super::olds;
 use crate::crud::gate;
 use crate::crud::input::time;
@@ -101,22 +101,16 @@ impl State {
     }
 }
 
-/// Every backup of this database that is known.
-pub async fn all(s: &mut Session<'_>, m: &ArgMatches) -> Result<Vec<Entry>> {
-    let known = Known::reachable(s, m).await?;
-    if !known.has_database && m.try_get_one::<String>("from").ok().flatten().is_none() {
-        s.ui.warn("the catalogue in the database can't be read; this is what lies in the folder");
-    }
-    Ok(known.entries.iter().filter(|e| known.is_own(e)).cloned().collect())
-}
-
 /// Where backups are looked for, as it is told.
 pub fn place(s: &Session<'_>, m: &ArgMatches) -> String {
     folder(s, m, "from").map_or_else(|_| "the catalogue".to_owned(), |f| f.display().to_string())
 }
 
-pub async fn look(s: &mut Session<'_>, m: &ArgMatches) -> Result<State> {
-    Ok(State::of(&all(s, m).await?))
+/// What is known of every backup of this database, and whether that could be asked.
+pub async fn look(s: &mut Session<'_>, m: &ArgMatches) -> Result<(State, bool)> {
+    let known = Known::reachable(s, m).await?;
+    let all: Vec<Entry> = known.entries.iter().filter(|e| known.is_own(e)).cloned().collect();
+    Ok((State::of(&all), known.has_database))
 }
 
 pub async fn status(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
@@ -124,7 +118,10 @@ pub async fn status(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let max_age = m.get_one::<String>("max-age").map_or(MAX_AGE, String::as_str).to_owned();
     let now = s.clock.now();
     let (oldest, _) = time(&max_age, now, s.origin.zone)?;
-    let state = look(s, m).await?;
+    let (state, has_database) = look(s, m).await?;
+    if !has_database && !is_folder_named(m) {
+        s.ui.warn("the catalogue in the database can't be read; this is what lies in the folder");
+    }
     let problem = state.problem(now, oldest, &max_age, &place(s, m));
     let word = match &problem {
         None => "ok",

@@ -84,7 +84,8 @@ fn no_live_row_points_at_a_deleted_one(
 ) -> [Rule; 2] {
     let (key, column) = (quoted(desc.key().column), quoted(field.column));
     let sentence = format!("{} {{key}} points at a deleted {} ({})", desc.noun, target.noun, field.name());
-    let hint = format!("restore the {0}, or point elsewhere with --{1}", target.noun, field.name());
+    // Flags and files name no deleted one: it is a record that comes back.
+    let hint = format!("restore the {} first: 'orgctl {0} list --deleted' shows it", target.noun);
     let pair = |pointing: &str, gone: &str| {
         format!(
             "select {pointing}.{key} from {} {pointing} join {} {gone} on {gone}.org_id = {pointing}.org_id

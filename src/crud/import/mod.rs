@@ -10,6 +10,7 @@ mod csv_reader;
 mod dates;
 mod encoding;
 mod feed;
+mod flags;
 mod leavers;
 mod lists;
 mod mapping;
@@ -23,45 +24,40 @@ mod source;
 mod state;
 mod tolerance;
 
-use std::fs::File;
-use std::io::{self, IsTerminal};
-use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::ArgMatches;
-use clap::parser::ValueSource;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use self::brake::{Brake, loses_access};
-use self::csv_reader::What;
+use self::brake::{Brake, Leaving, loses_access};
 use self::feed::{Came, Feed, Leavers, SHOWN as SHOWN_OF_FEED};
-use self::mapping::{CredentialColumn, ListColumn, Mapping, constants, map_columns};
+use self::mapping::{CredentialColumn, ListColumn};
+use self::missing::Missing;
 use self::passwords::{reset_passwords, used_before};
 use self::probe::Trial;
 use self::report::tell;
 use self::rows::{GivenCredential, Making, Order, Parsed, Plan, without_reference};
-use self::source::{MOST, MOST_OF_DEVICE, PASS_OVER, Rows, Source, Spool, unreadable};
+use self::source::Source;
 use self::state::StateColumn;
 use super::gate::{self, Verb};
 use super::input::not_system;
 use super::remove::{self, Mode};
 use super::session::Session;
-use super::write::{blank, described, not_in_system, note_contents};
+use super::write::{blank, described, note_contents};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
-use crate::model::problem::plain;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Record};
-use crate::model::scalar::{Noun, Rules, shorten};
-use crate::model::setting;
+use crate::model::scalar::{Noun, Rules};
+use crate::model::setting::{self, Settings};
 use crate::model::user::User;
 use crate::model::value::Value;
 use crate::store::credentials;
@@ -70,7 +66,6 @@ use crate::store::records;
 use crate::store::settings;
 use crate::store::stage::{Reference, Reject, Row, Stage};
 use crate::store::tx::{Loaders, Tx};
-use crate::ui::format::SAFE;
 use crate::ui::progress::Progress;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -557,8 +552,55 @@ impl Verb for Import {
         let desc = described(&self.noun)?;
         let settings = settings::of(tx.db, self.org.unwrap_or(SYSTEM)).await?;
         let rules = &Rules { zone: tx.zone(), ..settings.rules()? };
+        let (plan, mut stage) = self.prepare(tx, desc, &settings, rules).await?;
+        let mut report = Report { feed: self.feed.as_ref().map(|_| Came::default()), ..Report::default() };
+        self.read(tx, &plan, &mut stage, &mut report).await?;
+        (report.blanked, report.doubtful, report.lost) = plan.tolerance.counts();
+        report.readable = plan.dates.readable();
+        let leaving = match &self.feed {
+            Some(feed) => feed.absent(tx, &stage, &settings, self.mode, &self.brake).await?,
+            None => self.brake.leaving(tx, &stage, &settings).await?,
+        };
+        let missing = match self.create_missing {
+            true => missing::foresee(tx, &plan, &mut stage, rules).await?,
+            false => Vec::new(),
+        };
+        self.check(tx, &plan, &mut stage, &missing, &mut report).await?;
+        if report.rejected > 0 && !self.keep_going {
+            report.refused = true;
+            return Err(Refused(report).into());
+        }
+        let let_in = match &self.feed {
+            Some(feed) => feed.let_in(tx, &stage).await?,
+            None => 0,
+        };
+        report.made = missing::make(tx, &stage, missing).await?;
+        self.write(tx, &plan, &stage, &mut report).await?;
+        self.brake.hold_all(tx, &stage, &leaving, self.feed.as_ref(), &report.losing).await?;
+        self.release(tx, desc, &mut report).await?;
+        // Their rows may say nothing else that is new.
+        report.updated += let_in;
+        report.unchanged = report.unchanged.saturating_sub(let_in);
+        self.let_leave(tx, desc, &stage, &leaving, &mut report).await?;
+        self.source.check_unchanged()?;
+        tx.settle(desc, report.created).await?;
+        self.record(tx, desc, &report).await?;
+        Ok(report)
+    }
+}
+
+/// The steps of [`Import::run`].
+impl Import {
+    /// How rows are read, and where they are held against each other and against what is there.
+    async fn prepare(
+        &self,
+        tx: &mut Tx<'_>,
+        desc: &'static Descriptor,
+        settings: &Settings,
+        rules: &Rules,
+    ) -> Result<(Arc<Plan>, Stage)> {
         let mut plan = self.plan(desc, rules)?;
-        plan.params = credentials::params(&settings)?;
+        plan.params = credentials::params(settings)?;
         plan.min_length = usize::try_from(settings.get(setting::PASSWORD_MIN_LENGTH)?)?;
         plan.remembered = settings.get(setting::PASSWORD_HISTORY)?;
         let mut held: Vec<&'static Field> = Vec::new();
@@ -576,54 +618,51 @@ impl Verb for Import {
         plan.mostly_new = !stage.holds();
         plan.at = tx.at();
         plan.today = tx.today();
-        let plan = Arc::new(plan);
-        let mut report = Report { feed: self.feed.as_ref().map(|_| Came::default()), ..Report::default() };
-        self.read(tx, &plan, &mut stage, &mut report).await?;
-        (report.blanked, report.doubtful, report.lost) = plan.tolerance.counts();
-        report.readable = plan.dates.readable();
-        let absent = match &self.feed {
-            Some(feed) => feed.absent(tx, &stage, &settings, self.mode, &self.brake).await?,
-            None => self.brake.leaving(tx, &stage, &settings).await?,
-        };
-        let missing = match self.create_missing {
-            true => missing::foresee(tx, &plan, &mut stage, rules).await?,
-            false => Vec::new(),
-        };
+        Ok((Arc::new(plan), stage))
+    }
+
+    /// All rows against each other and against what is there; what is rejected goes to its file.
+    async fn check(
+        &self,
+        tx: &mut Tx<'_>,
+        plan: &Arc<Plan>,
+        stage: &mut Stage,
+        missing: &[Missing],
+        report: &mut Report,
+    ) -> Result<()> {
         stage.resolve(tx.db).await?;
-        report.names_leaver = self.read_leavers(tx, &mut stage).await?;
+        report.names_leaver = self.read_leavers(tx, stage).await?;
         stage.check(tx.db).await?;
         if self.probes {
-            probe::reject_refused(self, tx, &plan, &mut stage, &missing).await?;
+            probe::reject_refused(self, tx, plan, stage, missing).await?;
         }
         report.rejected = stage.rejected(tx.db).await?;
         report.rejects = stage.first_rejects(tx.db, SHOWN, &|r| plan.place(r)).await?;
-        self.write_rejects(tx.db, &plan, &stage).await?;
-        self.source.check_unchanged()?;
-        if report.rejected > 0 && !self.keep_going {
-            report.refused = true;
-            return Err(Refused(report).into());
-        }
-        let let_in = match &self.feed {
-            Some(feed) => feed.let_in(tx, &stage).await?,
-            None => 0,
-        };
-        report.made = missing::make(tx, &stage, missing).await?;
+        self.write_rejects(tx.db, plan, stage).await?;
+        self.source.check_unchanged()
+    }
+
+    /// The good rows: new ones together, changes one by one.
+    async fn write(&self, tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &Stage, report: &mut Report) -> Result<()> {
         match self.org {
             Some(org) => {
-                report.created = self.create(tx, &plan, &stage, org).await?;
+                report.created = self.create(tx, plan, stage, org).await?;
                 if plan.list.is_some() {
-                    lists::fill_new(tx, &stage, org).await?;
+                    lists::fill_new(tx, stage, org).await?;
                 }
             }
             None => {
                 let mut orgs = stage.orgs(tx.db).await?;
                 orgs.push(SYSTEM);
                 tx.lock(&orgs, &mut |_| {}).await?;
-                self.write_singly(tx, &plan, &stage, true, &mut report, None).await?;
+                self.write_singly(tx, plan, stage, true, report, None).await?;
             }
         }
-        self.write_singly(tx, &plan, &stage, false, &mut report, None).await?;
-        self.brake.hold_all(tx, &stage, &absent, self.feed.as_ref(), &report.losing).await?;
+        self.write_singly(tx, plan, stage, false, report, None).await
+    }
+
+    /// Lets others lead what those led whom rows took out of use; once all rows are written, for they may say who does.
+    async fn release(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, report: &mut Report) -> Result<()> {
         if let Mode::Reassign(other) = self.mode
             && let Some(leaving) = report.leaving.iter().find(|r| r.meta.id == other)
         {
@@ -631,46 +670,55 @@ impl Verb for Import {
             return Err(Problem::conflict(sentence).hint("choose somebody who stays").into());
         }
         if desc.noun == User::NOUN {
-            // Once all rows are written, for they may say who leads instead.
             remove::release(tx, &std::mem::take(&mut report.leaving), self.mode, "deactivated").await?;
         }
-        // Their rows may say nothing else that is new.
-        report.updated += let_in;
-        report.unchanged = report.unchanged.saturating_sub(let_in);
-        if let Some(feed) = &self.feed {
-            // Who could not be read may be one who seems to have left.
-            let absent = if report.rejected > 0 { &[][..] } else { &absent.absent };
-            let came = report.feed.get_or_insert_default();
-            came.left = absent.len() as u64;
-            came.without_key = stage.without_key(tx.db).await?;
-            came.leavers = feed.let_leave(tx, &stage, absent, self.mode).await?;
-            came.joiners = records::made_at(tx.db, desc, stage.org().unwrap_or(SYSTEM), tx.at(), SHOWN_OF_FEED).await?;
-        }
-        self.source.check_unchanged()?;
-        tx.settle(desc, report.created).await?;
-        let left = if self.feed.as_ref().is_some_and(|f| f.leavers != Leavers::Report) {
-            report.feed.as_ref().map_or(0, |f| f.left)
-        } else {
-            0
+        Ok(())
+    }
+
+    /// Lets those leave whom a feed does not name, and tells who came.
+    async fn let_leave(
+        &self,
+        tx: &mut Tx<'_>,
+        desc: &'static Descriptor,
+        stage: &Stage,
+        leaving: &Leaving,
+        report: &mut Report,
+    ) -> Result<()> {
+        let Some(feed) = &self.feed else { return Ok(()) };
+        // Who could not be read may be one who seems to have left.
+        let absent = if report.rejected > 0 { &[][..] } else { &leaving.absent };
+        let came = report.feed.get_or_insert_default();
+        came.left = absent.len() as u64;
+        came.without_key = stage.without_key(tx.db).await?;
+        came.leavers = feed.let_leave(tx, stage, absent, self.mode).await?;
+        came.joiners = records::made_at(tx.db, desc, stage.org().unwrap_or(SYSTEM), tx.at(), SHOWN_OF_FEED).await?;
+        Ok(())
+    }
+
+    /// Records that a file was loaded, where it changed anything.
+    async fn record(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, report: &Report) -> Result<()> {
+        let left = match self.feed.as_ref().is_some_and(|f| f.leavers != Leavers::Report) {
+            true => report.feed.as_ref().map_or(0, |f| f.left),
+            false => 0,
         };
-        if report.created + report.updated + left > 0 {
-            let mut details = Map::new();
-            details.insert("file".into(), self.source.shown.clone().into());
-            for (name, n) in [
-                ("read", report.read),
-                ("created", report.created),
-                ("updated", report.updated),
-                ("rejected", report.rejected),
-                ("left", left),
-            ]
-            .into_iter()
-            .filter(|(name, _)| *name != "left" || self.feed.is_some())
-            {
-                details.insert(name.into(), n.into());
-            }
-            tx.event(self.org.unwrap_or(SYSTEM), Action::Import, desc.noun, details).await?;
+        if report.created + report.updated + left == 0 {
+            return Ok(());
         }
-        Ok(report)
+        let mut details = Map::new();
+        details.insert("file".into(), self.source.shown.clone().into());
+        for (name, n) in [
+            ("read", report.read),
+            ("created", report.created),
+            ("updated", report.updated),
+            ("rejected", report.rejected),
+            ("left", left),
+        ]
+        .into_iter()
+        .filter(|(name, _)| *name != "left" || self.feed.is_some())
+        {
+            details.insert(name.into(), n.into());
+        }
+        tx.event(self.org.unwrap_or(SYSTEM), Action::Import, desc.noun, details).await
     }
 }
 
@@ -721,274 +769,11 @@ impl std::fmt::Display for Refused {
 }
 impl std::error::Error for Refused {}
 
-/// The first row of a file: the names of its columns.
-fn header(rows: &mut Rows) -> Result<Vec<String>> {
-    let Some(row) = rows.read()? else {
-        return Err(Problem::invalid("the file has no header").hint("the first line names the columns").into());
-    };
-    let wrong = |line, what| Problem::invalid(format!("line {line}: {what}")).hint(PASS_OVER);
-    if let Some(fault) = row.fault {
-        let what = match fault.what {
-            What::LineBreak(_) => format!("the name of column {} {}", fault.column + 1, fault.what),
-            what => what.to_string(),
-        };
-        return Err(wrong(fault.line, what).into());
-    }
-    if let Some(at) = row.cells.iter().position(|c| c.contains(&0)) {
-        return Err(wrong(row.line, format!("the name of column {} holds a NUL character", at + 1))
-            .hint("--encoding utf-16le reads UTF-16 that has no byte order mark")
-            .into());
-    }
-    Ok(row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect())
-}
-
-/// The column that gives a name whole, where another gives a part of it.
-fn joint_beside_its_parts(desc: &'static Descriptor, columns: &[Option<String>]) -> Option<(usize, &'static str)> {
-    columns.iter().enumerate().find_map(|(at, name)| {
-        let parts = desc.field(name.as_deref()?)?.parts()?;
-        let part = parts.iter().find(|p| columns.iter().flatten().any(|c| c == *p))?;
-        Some((at, *part))
-    })
-}
-
-/// Rows in which a header is looked for.
-const PREAMBLE: usize = 20;
-
-/// The line of the header, where titles and notes stand before it: the first row of which most cells name a field, if the
-/// file's own first row names none.
-fn header_below(desc: &'static Descriptor, source: &Source) -> Result<Option<u64>> {
-    let named = |cells: &[String]| cells.iter().filter(|c| desc.field_for_header(c.trim()).is_some()).count();
-    let mut rows = source.rows()?;
-    if source.has_separator_line {
-        rows.read()?;
-        return Ok(rows.read()?.map(|row| row.line));
-    }
-    for i in 0..PREAMBLE {
-        let Some(row) = rows.read()? else { break };
-        let cells: Vec<String> = row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
-        if i == 0 && named(&cells) > 0 {
-            break;
-        }
-        if row.fault.is_none() && cells.len() > 1 && named(&cells) * 2 > cells.len() {
-            return Ok(Some(row.line));
-        }
-    }
-    Ok(None)
-}
-
-/// Opens what is to be read. Standard input, a pipe or a device can be read once, and two passes need a file: a nameless
-/// one, so that it goes with the process however that ends.
-async fn open(s: &mut Session<'_>, name: String, skip: u64, encoding: Option<String>) -> Result<Source> {
-    let shown = if name == "-" { "standard input".to_owned() } else { name.clone() };
-    let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", plain(&e)));
-    let spooled = tempfile::tempfile().map_err(failed)?;
-    if name == "-" {
-        s.ui.read_stdin(Spool::new(spooled.try_clone().map_err(failed)?, MOST)).await?;
-    }
-    // On a thread of its own: a pipe may wait for its writer, and a signal is noticed meanwhile.
-    let opened = spawn_blocking(move || {
-        if name == "-" {
-            return Source::open(spooled, &shown, skip, encoding.as_deref());
-        }
-        let failed = |e: io::Error| unreadable(&shown, &e);
-        let mut file = File::open(&name).map_err(failed)?;
-        let kind = file.metadata().map_err(failed)?.file_type();
-        if kind.is_dir() {
-            return Err(Problem::failed(format!("{shown} is a folder, not a file")).into());
-        }
-        if !kind.is_file() {
-            let kept = spooled.try_clone().map_err(failed)?;
-            let is_device = kind.is_char_device() && !file.is_terminal();
-            let most = if is_device { MOST_OF_DEVICE } else { MOST };
-            io::copy(&mut file, &mut Spool::new(kept, most)).map_err(failed)?;
-            file = spooled;
-        }
-        Source::open(file, &shown, skip, encoding.as_deref())
-    });
-    opened.await?
-}
-
-/// Refuses what is about records that are there, where a row about such a one changes nothing.
-fn on_those_there(m: &ArgMatches) -> Result<()> {
-    if m.get_one::<String>("on-conflict").is_some_and(|c| c == "update") {
-        return Ok(());
-    }
-    let is_given = |name: &str| {
-        m.try_contains_id(name).is_ok_and(|is| is) && m.value_source(name) == Some(ValueSource::CommandLine)
-    };
-    for option in ["max-leavers", "reset-passwords"] {
-        if is_given(option) {
-            let sentence = format!("--{option} has no use here: no row changes a record that is there");
-            return Err(Problem::usage(sentence)
-                .hint(format!("--on-conflict update lets them; or leave --{option} out"))
-                .into());
-        }
-    }
-    Ok(())
-}
-
 pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
-    let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
-    if let Some(rejects) = &rejects {
-        // Said before a million rows are read for nothing.
-        report::can_write(rejects)?;
-    }
-    let skip = m.get_one::<u64>("skip-lines").copied().unwrap_or(0);
-    let file = m.get_one::<String>("file").cloned().unwrap_or_default();
-    let source = open(s, file, skip, m.get_one::<String>("encoding").cloned()).await?;
-    if source.is_converted() {
-        let guess = if source.is_guess { ", which is a guess: --encoding names another" } else { "" };
-        s.ui.status(&format!("note: {} is read as {}{guess}", source.shown, source.encoding));
-    }
-    if let Some(rejects) = rejects.as_ref().filter(|r| source.is_at(r)) {
-        let sentence = format!("--rejects would write over {}, which is read", rejects.display());
-        return Err(Problem::usage(sentence).hint("choose another file").into());
-    }
-    if let Some(line) = header_below(desc, &source)? {
-        let sentence = format!("the first line names no column of a {}; line {line} does", desc.noun);
-        return Err(Problem::invalid(sentence)
-            .hint(format!("--skip-lines {} passes over the lines before it", line - 1))
-            .into());
-    }
-    let mut header = header(&mut source.rows()?)?;
-    if let Some(first) = header.first_mut().filter(|_| source.is_safe) {
-        *first = first.trim_start_matches(SAFE).to_owned();
-    }
-    let Mapping { mut columns, lookups, credential, list, states } = map_columns(desc, &header, m)?;
-    let mode = match org {
-        Some(org) => remove::mode_in(s, desc, org, m).await?,
-        None => Mode::Protect,
-    };
-    let feed = match org {
-        Some(org) => Feed::of(s, desc, org, m).await?,
-        None => None,
-    };
-    let on_conflict = m.value_source("on-conflict") != Some(clap::parser::ValueSource::DefaultValue);
-    if let (Some(_), true, Some("error" | "skip")) =
-        (&feed, on_conflict, m.get_one::<String>("on-conflict").map(String::as_str))
-    {
-        return Err(Problem::usage("--sync changes who is there; --on-conflict can't say otherwise")
-            .hint("leave --on-conflict out")
-            .into());
-    }
-    if feed.is_none() {
-        on_those_there(m)?;
-    }
-    let reset_passwords = m.try_get_one::<bool>("reset-passwords").ok().flatten().copied().unwrap_or(false);
-    if reset_passwords && credential.is_none() {
-        return Err(Problem::usage("--reset-passwords: no column of the file holds passwords")
-            .hint("map one with --map 'COLUMN=password', or leave --reset-passwords out")
-            .into());
-    }
-    let chosen =
-        m.get_one::<String>("on-conflict").filter(|_| m.value_source("on-conflict") == Some(ValueSource::CommandLine));
-    if feed.is_some() && chosen.is_some_and(|on_conflict| on_conflict != "update") {
-        return Err(Problem::usage("--sync updates who is there; --on-conflict says something else")
-            .hint("leave --on-conflict out")
-            .into());
-    }
-    if let (Some(_), Some(rejects)) = (credential, &rejects) {
-        s.ui.warn(&format!(
-            "{} will hold passwords of rejected rows: remove it when they are mended",
-            rejects.display()
-        ));
-    }
-    if let Some((at, part)) = joint_beside_its_parts(desc, &columns) {
-        let said = format!("note: the column '{}' is passed over: {part} says more", header[at].trim());
-        s.ui.status(&said);
-        columns[at] = None;
-    }
-    for (at, column) in columns.iter_mut().enumerate() {
-        if column.is_some() && mapping::is_user_code(desc, &header, at, &source, &s.rules)? {
-            *column = Some(desc.key().name().to_owned());
-            s.ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
-        }
-    }
-    let mut constants = constants(desc, m)?;
-    if let Some(Feed { scope: Some(scope), .. }) = &feed
-        && let Some(field) = desc.fields.iter().find(|f| f.column == scope.column).map(Field::name)
-        && !columns.iter().flatten().any(|c| c == field)
-        && !constants.iter().any(|(c, _)| c == field)
-    {
-        // Who the file is about is what it does not say again.
-        constants.push((field.to_owned(), scope.key.clone()));
-    }
-    let says_active = |name: &str| name == "is_active";
-    if feed.is_some()
-        && !columns.iter().flatten().any(|c| says_active(c))
-        && !constants.iter().any(|(c, _)| says_active(c))
-        && !states.iter().any(StateColumn::is_status)
-    {
-        // Who is in the file is with the organisation, and comes back where he or she had left.
-        constants.push(("is_active".into(), "yes".into()));
-    }
-    if let Some((twice, _)) = constants.iter().find(|(c, _)| columns.iter().flatten().any(|f| f == c)) {
-        return Err(Problem::usage(format!("--set {twice}: the file has a column for it"))
-            .hint("leave --set out, or map the column to another field")
-            .into());
-    }
-    let has =
-        |f: &&Field| columns.iter().flatten().any(|c| c == f.name()) || constants.iter().any(|(c, _)| c == f.name());
-    let key = match m.get_one::<String>("key-field") {
-        Some(name) => desc.keys().find(|f| f.name() == name).ok_or_else(|| {
-            let keys: Vec<&str> = desc.keys().map(Field::name).collect();
-            Problem::usage(format!("{} is no key of a {}", shorten(name), desc.noun))
-                .hint(format!("keys: {}", keys.join(", ")))
-        })?,
-        None => columns
-            .iter()
-            .flatten()
-            .chain(constants.iter().map(|(name, _)| name))
-            .find_map(|name| desc.keys().find(|k| k.name() == name))
-            .ok_or_else(|| {
-                let keys: Vec<&str> = desc.keys().map(Field::name).collect();
-                Problem::invalid(format!("no column holds a key of the {}: {}", desc.noun, keys.join(", ")))
-                    .hint(format!("its columns: {}; --map 'COLUMN={}' names the one", mapping::shown(&header), keys[0]))
-            })?,
-    };
-    let on_conflict = match m.get_one::<String>("on-conflict").map(String::as_str) {
-        _ if feed.is_some() => OnConflict::Update,
-        Some("skip") => OnConflict::Skip,
-        Some("update") => OnConflict::Update,
-        _ => OnConflict::Error,
-    };
-    if on_conflict == OnConflict::Error
-        && let Some(missing) = desc.settable().find(|f| f.must_be_given() && !desc.is_given(f, |f| has(&f)))
-    {
-        return Err(Problem::invalid(format!("no column holds the {} of the {}", missing.name(), desc.noun))
-            .hint(format!("--map 'COLUMN={0}' names one; --set {0}=... gives every row the same", missing.name()))
-            .into());
-    }
-    let date_formats = dates::formats(desc, &header, &columns, m)?;
-    let mut verb = Import {
-        noun: desc.noun.into(),
-        org,
-        source,
-        columns,
-        lookups,
-        constants,
-        key: key.name().into(),
-        on_conflict,
-        keep_going: m.get_flag("keep-going"),
-        rejects,
-        credential,
-        list,
-        states,
-        reset_passwords,
-        feed,
-        brake: Brake::of(m)?,
-        mode,
-        create_missing: m.try_get_one::<bool>("create-missing").ok().flatten().copied().unwrap_or(false),
-        on_invalid: tolerance::blanked_fields(desc, m)?,
-        none: tolerance::none_words(m)?,
-        date_formats,
-        probes: false,
-        progress: s.ui.progress(),
-    };
+    let mut verb = flags::resolve(s, desc, m).await?;
     // What is set for every row is wrong for all of them or for none.
-    s.use_rules_of(org.unwrap_or(SYSTEM)).await?;
+    s.use_rules_of(verb.org.unwrap_or(SYSTEM)).await?;
     verb.plan(desc, &s.rules)?;
     let started = std::time::Instant::now();
     let mut done = gate::write(s, &verb).await;
@@ -1009,15 +794,21 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             report
         }
     };
-    if credential.is_some() && !reset_passwords && report.updated + report.unchanged > 0 {
+    note_passwords(s, &verb, &report).await?;
+    note_contents(s, desc, &report.leaving).await?;
+    tell(s, desc, &report, started.elapsed().as_secs_f64(), &verb)
+}
+
+/// Says whose passwords stayed as they were, and how many who may sign in have none.
+async fn note_passwords(s: &mut Session<'_>, verb: &Import, report: &Report) -> Result<()> {
+    if verb.credential.is_some() && !verb.reset_passwords && report.updated + report.unchanged > 0 {
         s.ui.status("note: passwords of users that were there stay as they are; --reset-passwords sets them");
     }
-    let says_login = |name: &str| name == "can_login";
-    if report.created + report.updated > 0
-        && !report.refused
-        && !s.dry_run
-        && let Some(org) = org
-        && (verb.columns.iter().flatten().any(|c| says_login(c)) || verb.constants.iter().any(|(c, _)| says_login(c)))
+    let says_login = |name: &String| name == "can_login";
+    let was_written = report.created + report.updated > 0 && !report.refused && !s.dry_run;
+    if was_written
+        && let Some(org) = verb.org
+        && (verb.columns.iter().flatten().any(says_login) || verb.constants.iter().any(|(c, _)| says_login(c)))
     {
         let n = credentials::without_password(s.db().await?, org, None).await?;
         if n > 0 {
@@ -1026,6 +817,5 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             ));
         }
     }
-    note_contents(s, desc, &report.leaving).await?;
-    tell(s, desc, &report, started.elapsed().as_secs_f64(), &verb)
+    Ok(())
 }

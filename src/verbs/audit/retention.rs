@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, BufReader, Write};
 
 use anyhow::Result;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::ArgMatches;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -23,7 +23,7 @@ use crate::crud::whole::Whole;
 use crate::crud::write::dry_run_note;
 use crate::model::audit::{Action, KIND, spans};
 use crate::model::problem::{Problem, plain};
-use crate::model::resource::Resource;
+use crate::model::resource::{Record, Resource};
 use crate::model::scalar::{Noun, Rules};
 use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
 use crate::model::user::User;
@@ -210,6 +210,47 @@ pub fn names_of(payload: &str, names: &mut Vec<String>) {
     }
 }
 
+/// Why what is recorded of somebody who is there is kept, and who else may be meant.
+async fn still_there(s: &mut Session<'_>, row: &Record, given: Option<i32>, key: &str) -> Result<Problem> {
+    let problem =
+        Problem::conflict(format!("{} is still there; what is recorded of people who are is kept", row.title()))
+            .hint(format!("'orgctl user delete {0}', then 'orgctl user purge {0}', come first", row.key()));
+    let rules = s.rules.clone();
+    let deleted = records::by_key(s.db().await?, User::DESCRIPTOR, given, key, Life::Deleted, &rules).await?;
+    let mut gone: Vec<Gone> = deleted.iter().map(Gone::deleted).collect();
+    gone.extend(once_called(s, User::DESCRIPTOR, given, key).await?);
+    if gone.is_empty() {
+        return Ok(problem);
+    }
+    let all: Vec<String> = gone.iter().take(10).map(Gone::told).collect();
+    Ok(problem.hint(format!("who had the key before is named by the id: {}", all.join(", "))))
+}
+
+/// Numbers that rise, as stretches of those that follow each other.
+fn spans_of(numbers: impl Iterator<Item = i64>) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for seq in numbers {
+        match spans.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(seq) => *last = seq,
+            _ => spans.push((seq, seq)),
+        }
+    }
+    spans
+}
+
+/// Ends an erasure that destroys nothing: because a rule keeps all of it, or because there is nothing.
+fn nothing_to_erase(s: &mut Session<'_>, kept: Option<DateTime<Utc>>, rule: &str) -> Result<()> {
+    match kept {
+        Some(until) => Err(Problem::conflict(format!("nothing can be erased before {}", rfc3339(until)))
+            .hint(format!("{rule}; DPDP Rules 2025, rule 8(3), asks for a year"))
+            .into()),
+        None => {
+            s.ui.status("nothing is recorded of this person that could be erased");
+            Ok(())
+        }
+    }
+}
+
 /// Destroys what is recorded of one person, as far as no rule keeps it.
 pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
@@ -228,38 +269,17 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let row = records::load(s.db().await?, User::DESCRIPTOR, org, id).await?;
     if let Some(row) = row.as_ref().filter(|r| r.meta.is_live()) {
-        let mut problem =
-            Problem::conflict(format!("{} is still there; what is recorded of people who are is kept", row.title()))
-                .hint(format!("'orgctl user delete {0}', then 'orgctl user purge {0}', come first", row.key()));
-        let rules = s.rules.clone();
-        let deleted = records::by_key(s.db().await?, User::DESCRIPTOR, given, &key, Life::Deleted, &rules).await?;
-        let mut gone: Vec<Gone> = deleted.iter().map(Gone::deleted).collect();
-        gone.extend(once_called(s, User::DESCRIPTOR, given, &key).await?);
-        if !gone.is_empty() {
-            let all: Vec<String> = gone.iter().take(10).map(Gone::told).collect();
-            problem = problem.hint(format!("who had the key before is named by the id: {}", all.join(", ")));
-        }
-        return Err(problem.into());
+        return Err(still_there(s, row, given, &key).await?.into());
     }
     let all = retention::about(s.db().await?, org, User::NOUN, id).await?;
     let mut names: Vec<String> = vec![id.to_string()];
     all.iter().for_each(|(_, _, payload)| names_of(payload, &mut names));
     let days = s.setting(org, AUDIT_MIN_RETENTION_DAYS).await?;
     let limit = s.clock.now() - TimeDelta::days(days.into());
-    let mut stripped: Vec<Span> = Vec::new();
-    let mut kept = None;
-    let mut n_kept = 0;
-    for (seq, at, _) in &all {
-        if *at >= limit {
-            kept = Some(*at + TimeDelta::days(days.into()));
-            n_kept += 1;
-            continue;
-        }
-        match stripped.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(*seq) => *last = *seq,
-            _ => stripped.push((*seq, *seq)),
-        }
-    }
+    let stripped = spans_of(all.iter().filter(|(_, at, _)| *at < limit).map(|(seq, ..)| *seq));
+    let too_new: Vec<_> = all.iter().filter(|(_, at, _)| *at >= limit).collect();
+    let kept = too_new.last().map(|(_, at, _)| *at + TimeDelta::days(days.into()));
+    let n_kept = too_new.len();
     let (requests, newer) = retention::requests_naming(s.db().await?, org, limit, &names).await?;
     let (n, commands) = (count(&stripped), count(&requests));
     let rule = format!("setting audit.min_retention_days, {days} days");
@@ -270,15 +290,7 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         s.ui.status(&format!("{newer} command lines that name the person are kept as long ({rule})"));
     }
     if n == 0 && commands == 0 {
-        return match kept {
-            Some(until) => Err(Problem::conflict(format!("nothing can be erased before {}", rfc3339(until)))
-                .hint(format!("{rule}; DPDP Rules 2025, rule 8(3), asks for a year"))
-                .into()),
-            None => {
-                s.ui.status("nothing is recorded of this person that could be erased");
-                Ok(())
-            }
-        };
+        return nothing_to_erase(s, kept, &rule);
     }
     if !s.dry_run {
         let what =

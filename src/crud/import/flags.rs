@@ -1,0 +1,352 @@
+//! What the command line and the header of a file say: an import, complete.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::unix::fs::FileTypeExt;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use tokio::task::spawn_blocking;
+
+use super::brake::Brake;
+use super::csv_reader::What;
+use super::feed::Feed;
+use super::mapping::{CredentialColumn, Mapping, constants, map_columns};
+use super::source::{MOST, MOST_OF_DEVICE, PASS_OVER, Rows, Source, Spool, unreadable};
+use super::state::StateColumn;
+use super::{Import, OnConflict, dates, mapping, report, tolerance};
+use crate::crud::remove::{self, Mode};
+use crate::crud::session::Session;
+use crate::crud::write::not_in_system;
+use crate::model::problem::{Problem, plain};
+use crate::model::resource::{Descriptor, Field};
+use crate::model::scalar::shorten;
+use crate::ui::format::SAFE;
+
+/// A column or constant by the name of its field, with the value of a constant.
+type Constants = Vec<(String, String)>;
+
+fn flag(m: &ArgMatches, name: &str) -> bool {
+    m.try_get_one::<bool>(name).ok().flatten() == Some(&true)
+}
+
+/// What the flags, the header and the first rows say; nothing is written yet.
+pub async fn resolve(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Import> {
+    let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
+    let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
+    let source = opened(s, desc, m, rejects.as_ref()).await?;
+    let header = names(&source)?;
+    let Mapping { columns, lookups, credential, list, states } = map_columns(desc, &header, m)?;
+    let (mode, feed) = match org {
+        Some(org) => (remove::mode_in(s, desc, org, m).await?, Feed::of(s, desc, org, m).await?),
+        None => (Mode::Protect, None),
+    };
+    let on_conflict = on_conflict(m, feed.is_some())?;
+    passwords_agree(s, m, credential, rejects.as_ref())?;
+    let columns = settled(s, desc, &source, &header, columns)?;
+    let constants = all_constants(desc, m, feed.as_ref(), &columns, &states)?;
+    let has =
+        |f: &Field| columns.iter().flatten().any(|c| c == f.name()) || constants.iter().any(|(c, _)| c == f.name());
+    let key = key_field(desc, m, &header, &columns, &constants)?;
+    if on_conflict == OnConflict::Error
+        && let Some(missing) = desc.settable().find(|f| f.must_be_given() && !desc.is_given(f, has))
+    {
+        return Err(Problem::invalid(format!("no column holds the {} of the {}", missing.name(), desc.noun))
+            .hint(format!("--map 'COLUMN={0}' names one; --set {0}=... gives every row the same", missing.name()))
+            .into());
+    }
+    Ok(Import {
+        noun: desc.noun.into(),
+        org,
+        date_formats: dates::formats(desc, &header, &columns, m)?,
+        source,
+        columns,
+        lookups,
+        constants,
+        key: key.name().into(),
+        on_conflict,
+        keep_going: m.get_flag("keep-going"),
+        rejects,
+        credential,
+        list,
+        states,
+        reset_passwords: flag(m, "reset-passwords"),
+        feed,
+        brake: Brake::of(m)?,
+        mode,
+        create_missing: flag(m, "create-missing"),
+        on_invalid: tolerance::blanked_fields(desc, m)?,
+        none: tolerance::none_words(m)?,
+        probes: false,
+        progress: s.ui.progress(),
+    })
+}
+
+/// The file, of which the header is the first line, and that is not the one that rejects go to.
+async fn opened(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    m: &ArgMatches,
+    rejects: Option<&PathBuf>,
+) -> Result<Source> {
+    if let Some(rejects) = rejects {
+        // Said before a million rows are read for nothing.
+        report::can_write(rejects)?;
+    }
+    let skip = m.get_one::<u64>("skip-lines").copied().unwrap_or(0);
+    let file = m.get_one::<String>("file").cloned().unwrap_or_default();
+    let source = open(s, file, skip, m.get_one::<String>("encoding").cloned()).await?;
+    if source.is_converted() {
+        let guess = if source.is_guess { ", which is a guess: --encoding names another" } else { "" };
+        s.ui.status(&format!("note: {} is read as {}{guess}", source.shown, source.encoding));
+    }
+    if let Some(rejects) = rejects.filter(|r| source.is_at(r)) {
+        let sentence = format!("--rejects would write over {}, which is read", rejects.display());
+        return Err(Problem::usage(sentence).hint("choose another file").into());
+    }
+    if let Some(line) = header_below(desc, &source)? {
+        let sentence = format!("the first line names no column of a {}; line {line} does", desc.noun);
+        return Err(Problem::invalid(sentence)
+            .hint(format!("--skip-lines {} passes over the lines before it", line - 1))
+            .into());
+    }
+    Ok(source)
+}
+
+/// The names of a file's columns.
+fn names(source: &Source) -> Result<Vec<String>> {
+    let mut header = header(&mut source.rows()?)?;
+    if let Some(first) = header.first_mut().filter(|_| source.is_safe) {
+        *first = first.trim_start_matches(SAFE).to_owned();
+    }
+    Ok(header)
+}
+
+/// What becomes of records that are there.
+fn on_conflict(m: &ArgMatches, is_feed: bool) -> Result<OnConflict> {
+    let said = m.get_one::<String>("on-conflict").map(String::as_str);
+    if !is_feed {
+        on_those_there(m)?;
+        return Ok(match said {
+            Some("skip") => OnConflict::Skip,
+            Some("update") => OnConflict::Update,
+            _ => OnConflict::Error,
+        });
+    }
+    let is_given = m.value_source("on-conflict") != Some(ValueSource::DefaultValue);
+    if is_given && matches!(said, Some("error" | "skip")) {
+        return Err(Problem::usage("--sync changes who is there; --on-conflict can't say otherwise")
+            .hint("leave --on-conflict out")
+            .into());
+    }
+    Ok(OnConflict::Update)
+}
+
+/// Holds what is said of passwords against the file, and warns of where they would lie.
+fn passwords_agree(
+    s: &mut Session<'_>,
+    m: &ArgMatches,
+    credential: Option<CredentialColumn>,
+    rejects: Option<&PathBuf>,
+) -> Result<()> {
+    if flag(m, "reset-passwords") && credential.is_none() {
+        return Err(Problem::usage("--reset-passwords: no column of the file holds passwords")
+            .hint("map one with --map 'COLUMN=password', or leave --reset-passwords out")
+            .into());
+    }
+    if let (Some(_), Some(rejects)) = (credential, rejects) {
+        s.ui.warn(&format!(
+            "{} will hold passwords of rejected rows: remove it when they are mended",
+            rejects.display()
+        ));
+    }
+    Ok(())
+}
+
+/// The columns, without one that others say in more detail, and with codes that stand under the name of another key.
+fn settled(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    source: &Source,
+    header: &[String],
+    mut columns: Vec<Option<String>>,
+) -> Result<Vec<Option<String>>> {
+    if let Some((at, part)) = joint_beside_its_parts(desc, &columns) {
+        let said = format!("note: the column '{}' is passed over: {part} says more", header[at].trim());
+        s.ui.status(&said);
+        columns[at] = None;
+    }
+    for (at, column) in columns.iter_mut().enumerate() {
+        if column.is_some() && mapping::is_user_code(desc, header, at, source, &s.rules)? {
+            *column = Some(desc.key().name().to_owned());
+            s.ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
+        }
+    }
+    Ok(columns)
+}
+
+/// What every row gets: by `--set`, and by what a feed is about.
+fn all_constants(
+    desc: &'static Descriptor,
+    m: &ArgMatches,
+    feed: Option<&Feed>,
+    columns: &[Option<String>],
+    states: &[StateColumn],
+) -> Result<Constants> {
+    let mut constants = constants(desc, m)?;
+    let is_said = |constants: &Constants, name: &str| {
+        columns.iter().flatten().any(|c| c == name) || constants.iter().any(|(c, _)| c == name)
+    };
+    if let Some(Feed { scope: Some(scope), .. }) = feed
+        && let Some(field) = desc.fields.iter().find(|f| f.column == scope.column).map(Field::name)
+        && !is_said(&constants, field)
+    {
+        // Who the file is about is what it does not say again.
+        constants.push((field.to_owned(), scope.key.clone()));
+    }
+    if feed.is_some() && !is_said(&constants, "is_active") && !states.iter().any(StateColumn::is_status) {
+        // Who is in the file is with the organisation, and comes back where he or she had left.
+        constants.push(("is_active".into(), "yes".into()));
+    }
+    if let Some((twice, _)) = constants.iter().find(|(c, _)| columns.iter().flatten().any(|f| f == c)) {
+        return Err(Problem::usage(format!("--set {twice}: the file has a column for it"))
+            .hint("leave --set out, or map the column to another field")
+            .into());
+    }
+    Ok(constants)
+}
+
+/// The field that tells whether a row is there already: the one that is named, or the first key of the file.
+fn key_field(
+    desc: &'static Descriptor,
+    m: &ArgMatches,
+    header: &[String],
+    columns: &[Option<String>],
+    constants: &Constants,
+) -> Result<&'static Field> {
+    let keys: Vec<&str> = desc.keys().map(Field::name).collect();
+    if let Some(name) = m.get_one::<String>("key-field") {
+        let named = desc.keys().find(|f| f.name() == name).ok_or_else(|| {
+            Problem::usage(format!("{} is no key of a {}", shorten(name), desc.noun))
+                .hint(format!("keys: {}", keys.join(", ")))
+        });
+        return Ok(named?);
+    }
+    let mut given = columns.iter().flatten().chain(constants.iter().map(|(name, _)| name));
+    let first = given.find_map(|name| desc.keys().find(|k| k.name() == name)).ok_or_else(|| {
+        Problem::invalid(format!("no column holds a key of the {}: {}", desc.noun, keys.join(", "))).hint(format!(
+            "its columns: {}; --map 'COLUMN={}' names the one",
+            mapping::shown(header),
+            keys[0]
+        ))
+    });
+    Ok(first?)
+}
+
+/// The first row of a file: the names of its columns.
+fn header(rows: &mut Rows) -> Result<Vec<String>> {
+    let Some(row) = rows.read()? else {
+        return Err(Problem::invalid("the file has no header").hint("the first line names the columns").into());
+    };
+    let wrong = |line, what| Problem::invalid(format!("line {line}: {what}")).hint(PASS_OVER);
+    if let Some(fault) = row.fault {
+        let what = match fault.what {
+            What::LineBreak(_) => format!("the name of column {} {}", fault.column + 1, fault.what),
+            what => what.to_string(),
+        };
+        return Err(wrong(fault.line, what).into());
+    }
+    if let Some(at) = row.cells.iter().position(|c| c.contains(&0)) {
+        return Err(wrong(row.line, format!("the name of column {} holds a NUL character", at + 1))
+            .hint("--encoding utf-16le reads UTF-16 that has no byte order mark")
+            .into());
+    }
+    Ok(row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect())
+}
+
+/// The column that gives a name whole, where another gives a part of it.
+fn joint_beside_its_parts(desc: &'static Descriptor, columns: &[Option<String>]) -> Option<(usize, &'static str)> {
+    columns.iter().enumerate().find_map(|(at, name)| {
+        let parts = desc.field(name.as_deref()?)?.parts()?;
+        let part = parts.iter().find(|p| columns.iter().flatten().any(|c| c == *p))?;
+        Some((at, *part))
+    })
+}
+
+/// Rows in which a header is looked for.
+const PREAMBLE: usize = 20;
+
+/// The line of the header, where titles and notes stand before it: the first row of which most cells name a field, if the
+/// file's own first row names none.
+fn header_below(desc: &'static Descriptor, source: &Source) -> Result<Option<u64>> {
+    let named = |cells: &[String]| cells.iter().filter(|c| desc.field_for_header(c.trim()).is_some()).count();
+    let mut rows = source.rows()?;
+    if source.has_separator_line {
+        rows.read()?;
+        return Ok(rows.read()?.map(|row| row.line));
+    }
+    for i in 0..PREAMBLE {
+        let Some(row) = rows.read()? else { break };
+        let cells: Vec<String> = row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
+        if i == 0 && named(&cells) > 0 {
+            break;
+        }
+        if row.fault.is_none() && cells.len() > 1 && named(&cells) * 2 > cells.len() {
+            return Ok(Some(row.line));
+        }
+    }
+    Ok(None)
+}
+
+/// Opens what is to be read. Standard input, a pipe or a device can be read once, and two passes need a file: a nameless
+/// one, so that it goes with the process however that ends.
+async fn open(s: &mut Session<'_>, name: String, skip: u64, encoding: Option<String>) -> Result<Source> {
+    let shown = if name == "-" { "standard input".to_owned() } else { name.clone() };
+    let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", plain(&e)));
+    let spooled = tempfile::tempfile().map_err(failed)?;
+    if name == "-" {
+        s.ui.read_stdin(Spool::new(spooled.try_clone().map_err(failed)?, MOST)).await?;
+    }
+    // On a thread of its own: a pipe may wait for its writer, and a signal is noticed meanwhile.
+    let opened = spawn_blocking(move || {
+        if name == "-" {
+            return Source::open(spooled, &shown, skip, encoding.as_deref());
+        }
+        let failed = |e: io::Error| unreadable(&shown, &e);
+        let mut file = File::open(&name).map_err(failed)?;
+        let kind = file.metadata().map_err(failed)?.file_type();
+        if kind.is_dir() {
+            return Err(Problem::failed(format!("{shown} is a folder, not a file")).into());
+        }
+        if !kind.is_file() {
+            let kept = spooled.try_clone().map_err(failed)?;
+            let is_device = kind.is_char_device() && !file.is_terminal();
+            let most = if is_device { MOST_OF_DEVICE } else { MOST };
+            io::copy(&mut file, &mut Spool::new(kept, most)).map_err(failed)?;
+            file = spooled;
+        }
+        Source::open(file, &shown, skip, encoding.as_deref())
+    });
+    opened.await?
+}
+
+/// Refuses what is about records that are there, where a row about such a one changes nothing.
+fn on_those_there(m: &ArgMatches) -> Result<()> {
+    if m.get_one::<String>("on-conflict").is_some_and(|c| c == "update") {
+        return Ok(());
+    }
+    let is_given = |name: &str| {
+        m.try_contains_id(name).is_ok_and(|is| is) && m.value_source(name) == Some(ValueSource::CommandLine)
+    };
+    for option in ["max-leavers", "reset-passwords"] {
+        if is_given(option) {
+            let sentence = format!("--{option} has no use here: no row changes a record that is there");
+            return Err(Problem::usage(sentence)
+                .hint(format!("--on-conflict update lets them; or leave --{option} out"))
+                .into());
+        }
+    }
+    Ok(())
+}

@@ -153,6 +153,23 @@ async fn texts(db: &mut Db) -> Result<Vec<(String, String)>> {
     rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned()))).collect()
 }
 
+/// Roles that work with the data (`db grants`) and may not read tables that were made since, with those tables.
+pub async fn without_rights(db: &mut Db) -> Result<Vec<(String, String)>> {
+    if !db.is_postgres() {
+        return Ok(Vec::new());
+    }
+    // Whoever may read the version was let in by the owner.
+    let sql = Sql::new(
+        "select r.rolname::text, string_agg(t.relname, ', ' order by t.relname)
+           from pg_class m, aclexplode(m.relacl) x, pg_roles r, pg_class t
+          where m.oid = 'orgctl.schema_migrations'::regclass and x.privilege_type = 'SELECT' and r.oid = x.grantee
+            and t.relnamespace = m.relnamespace and t.relkind = 'r' and not has_table_privilege(r.oid, t.oid, 'select')
+          group by r.rolname order by 1",
+    );
+    let rows = db.all(sql.yields([Kind::Text, Kind::Text])).await?;
+    rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned()))).collect()
+}
+
 /// What SQLite itself finds wrong with the file and its references; PostgreSQL looks after its own.
 pub async fn file_faults(db: &mut Db) -> Result<Vec<String>> {
     let mut found = Vec::new();

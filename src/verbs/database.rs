@@ -210,6 +210,14 @@ pub async fn migrate(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         return matches_binary_if_latest(s, to).await;
     }
     step(s, to, from, "applied").await?;
+    if !s.dry_run {
+        // What was granted on a table goes with it, and nothing is granted on one that is new.
+        for (role, tables) in schema::without_rights(s.unchecked_db().await?).await? {
+            s.ui.warn(&format!(
+                "the role {role} has no right to {tables}: 'orgctl db grants --role {role}' prints what to grant"
+            ));
+        }
+    }
     matches_binary_if_latest(s, to).await
 }
 

@@ -284,6 +284,27 @@ fn status_tells_version_and_migrations() {
     });
 }
 
+/// A role's rights go with the tables: who migrates again hears whom to grant them anew.
+#[test]
+fn who_was_granted_something_is_named_when_tables_are_made_anew() {
+    let p = Place::with_acme(Engine::Postgres);
+    let (role, reader) = (unique("app"), unique("reader"));
+    p.sql(&format!("create role {role}; create role {reader}")).expect("roles");
+    p.sql(&p.run(&format!("db grants --role {role}")).ok()).expect("granted");
+    // Who reads some tables by the owner's choice is not told of all the others.
+    p.sql(&format!("grant usage on schema orgctl to {reader}; grant select on users to {reader}")).expect("granted");
+    p.run("db rollback --yes").ok();
+    let said = p.run("db migrate");
+    let told = format!("the role {role} has no right to audit_lineages, backups: 'orgctl db grants --role {role}'");
+    assert!(said.err.contains(&told) && !said.err.contains(&reader), "{}", said.err);
+    said.ok();
+    p.sql(&p.run(&format!("db grants --role {role}")).ok()).expect("granted");
+    p.run(&format!("db rollback --to {} --yes", LATEST - 2)).ok();
+    let err = p.run("db migrate").err;
+    assert!(err.contains("no right to audit_lineages, backups, system_log:"), "{err}");
+    p.sql(&format!("drop owned by {role}, {reader}; drop role {role}, {reader}")).expect("gone");
+}
+
 #[test]
 fn granted_roles_work_and_can_not_change_the_trail() {
     let p = Place::new(Engine::Postgres);

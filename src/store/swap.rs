@@ -13,6 +13,7 @@ use super::dump::{self, Shape};
 use super::hashed::Hashed;
 use super::lineage::{leaps, next_after};
 use super::migrate;
+use super::records;
 use super::repair::far_counters;
 use super::retention::Span;
 use super::schema::Class;
@@ -23,9 +24,10 @@ use crate::model::audit::spans_of;
 use crate::model::backup::{Digest32, Entry};
 use crate::model::merkle::Hash;
 use crate::model::problem::Problem;
-use crate::model::resource::Descriptor;
+use crate::model::resource::{Descriptor, Resource};
 use crate::model::sequence::Maker;
 use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
+use crate::model::user::User;
 use crate::model::value::Kind;
 
 /// Journals that the heads of the trail stand for: nothing is written to them without a head that moves.
@@ -148,6 +150,8 @@ pub struct Erasure {
     pub requests: Vec<Span>,
     /// What is younger was kept, by the rule of then; none: nothing was.
     pub kept_from: Option<DateTime<Utc>>,
+    /// The person was brought back after it: what was erased goes, and the person stays.
+    pub is_back: bool,
 }
 
 /// The erasures that a trail tells of behind what it has in common with an archive.
@@ -163,12 +167,12 @@ pub async fn erasures(db: &mut Db, common: &BTreeMap<i32, u64>) -> Result<Vec<Er
     let mut found: BTreeMap<(i32, Uuid), Erasure> = BTreeMap::new();
     for row in rows {
         let (tree, seq, subject) = (row.org(0)?, row.int(1)?, row.uuid(2)?);
-        // A tree that has nothing in common with the archive is not restored.
-        let Some(same) = common.get(&tree) else { continue };
-        if u64::try_from(seq)? <= *same {
+        if u64::try_from(seq)? <= common.get(&tree).copied().unwrap_or(0) {
             continue;
         }
         let told: Json = row.value(3).as_text().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        // What is said of a tree that is not there stands in SYSTEM's.
+        let tree = told["tree"].as_i64().and_then(|n| i32::try_from(n).ok()).unwrap_or(tree);
         let erasure = found.entry((tree, subject)).or_insert(Erasure {
             tree,
             subject,
@@ -177,20 +181,33 @@ pub async fn erasures(db: &mut Db, common: &BTreeMap<i32, u64>) -> Result<Vec<Er
             records: Vec::new(),
             requests: Vec::new(),
             kept_from: None,
+            is_back: false,
         });
         erasure.seq = seq;
         erasure.reason = told["reason"].as_str().map(str::to_owned);
         erasure.records.extend(spans_of(&told["records"]));
         erasure.requests.extend(spans_of(&told["requests"]));
-        erasure.kept_from = match told["kept"].is_null() {
-            true => None,
-            false => {
-                let days = settings::get(db, tree, AUDIT_MIN_RETENTION_DAYS).await?;
-                Some(row.time(4)? - TimeDelta::days(days.into()))
-            }
-        };
+        erasure.kept_from = kept_from(db, tree, &told, row.time(4)?).await?;
+        let row_there = records::load(db, User::DESCRIPTOR, tree, subject).await?;
+        erasure.is_back = told["still_there"] == true || row_there.is_some_and(|r| r.meta.is_live());
+        if erasure.is_back {
+            // What came later is of somebody who is there.
+            erasure.kept_from.get_or_insert(row.time(4)?);
+        }
     }
     Ok(found.into_values().collect())
+}
+
+/// From when on an erasure kept what it found; none where it kept nothing. One that was carried out again tells.
+async fn kept_from(db: &mut Db, tree: i32, told: &Json, at: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+    if let Some(text) = told["kept_from"].as_str() {
+        return Ok(text.parse().ok());
+    }
+    if told["kept"].is_null() {
+        return Ok(None);
+    }
+    let days = settings::get(db, tree, AUDIT_MIN_RETENTION_DAYS).await?;
+    Ok(Some(at - TimeDelta::days(days.into())))
 }
 
 /// When the first record was made that is in a trail and not in what it has in common with another; none where there is none.

@@ -33,6 +33,7 @@ use crate::store::corrections;
 use crate::store::hashed::Hashed;
 use crate::store::records::{self, Life};
 use crate::store::retention::{self, Span, count};
+use crate::store::swap_postgres;
 use crate::store::system_log::Level;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
@@ -182,6 +183,19 @@ async fn holds(s: &mut Session<'_>, org: i32) -> Result<()> {
     Err(refuse(s, &findings, "nothing is taken out of an audit trail that does not hold").await?)
 }
 
+/// What a backup replaced on a server is there until it is dropped, with everything of everybody.
+async fn tell_of_old_schemas(s: &mut Session<'_>) {
+    let Ok(db) = s.db().await else { return };
+    let olds = swap_postgres::olds(db).await.unwrap_or_default();
+    if !olds.is_empty() {
+        let names: Vec<&str> = olds.iter().map(|o| o.name.as_str()).collect();
+        s.ui.warn(&format!(
+            "so may what a backup replaced ({}): 'orgctl backup restore --drop-old' drops it",
+            names.join(", ")
+        ));
+    }
+}
+
 /// Fields that tell who somebody is.
 const NAMING: &[&str] = &["user_code", "external_id", "email", "mobile", "username", "name", "first_name", "last_name"];
 
@@ -319,6 +333,7 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         s.ui.warn("the person's own row is still there, deleted: 'orgctl user purge' removes it");
     }
     s.ui.warn("exports, archives and backups made before still hold what was erased");
+    tell_of_old_schemas(s).await;
     dry_run_note(s);
     Ok(())
 }

@@ -6,24 +6,28 @@ use anyhow::Result;
 use serde_json::{Map, Value as Json};
 
 use crate::model::audit::{Action, KIND, spans, whole_row};
+use crate::model::org::SYSTEM;
 use crate::model::pointing_at;
 use crate::model::resource::{Record, Resource};
 use crate::model::scalar::Noun;
 use crate::model::user::User;
-use crate::model::value::{Kind, Value, canonical};
+use crate::model::value::{Kind, Value, canonical, rfc3339};
 use crate::store::records;
 use crate::store::retention::{self, Span};
 use crate::store::swap::Erasure;
+use crate::store::trail::trees;
 use crate::store::tx::Tx;
 use crate::verbs::audit::retention::names_of;
 
-/// Erases again, in what was loaded, whom the replaced trail erased behind what both have in common. Their trees must be
-/// locked. How many people that was.
+/// Erases again, in what was loaded, whom the replaced trail erased behind what both have in common, and tells of each: what
+/// is restored next may know those who are not there. Their trees and SYSTEM's must be locked. Of how many people there was anything.
 pub async fn again(tx: &mut Tx<'_>, erasures: &[Erasure], common: &BTreeMap<i32, u64>) -> Result<u64> {
     let mut done = 0;
+    let trees = trees(tx.db).await?;
     for erasure in erasures {
         let same = common.get(&erasure.tree).map_or(0, |n| i64::try_from(*n).unwrap_or(i64::MAX));
-        done += u64::from(erase(tx, erasure, same).await?);
+        let is_tree_there = trees.contains(&erasure.tree);
+        done += u64::from(erase(tx, erasure, (same, is_tree_there)).await?);
     }
     if done > 0 {
         tx.require_references().await?;
@@ -32,7 +36,7 @@ pub async fn again(tx: &mut Tx<'_>, erasures: &[Erasure], common: &BTreeMap<i32,
 }
 
 /// Whether there was anything of the person.
-async fn erase(tx: &mut Tx<'_>, erasure: &Erasure, same: i64) -> Result<bool> {
+async fn erase(tx: &mut Tx<'_>, erasure: &Erasure, (same, is_tree_there): (i64, bool)) -> Result<bool> {
     let (org, id) = (erasure.tree, erasure.subject);
     let row = tx.load(User::DESCRIPTOR, org, id).await?;
     let told = retention::about(tx.db, org, User::NOUN, id).await?;
@@ -58,25 +62,41 @@ async fn erase(tx: &mut Tx<'_>, erasure: &Erasure, same: i64) -> Result<bool> {
     requests.extend(
         erasure.requests.iter().filter(|(first, _)| *first <= same).map(|(first, end)| (*first, (*end).min(same))),
     );
-    if row.is_none() && records.is_empty() && requests.is_empty() {
-        return Ok(false);
-    }
+    let row = row.filter(|_| !erasure.is_back);
+    let is_known = row.is_some() || !records.is_empty() || !requests.is_empty();
     if let Some(row) = row {
         remove(tx, row).await?;
+        // What was just recorded of it tells everything once more.
+        records.extend(tx.told_of(org, User::NOUN, id, last).await?);
     }
-    // What was just recorded of it tells everything once more.
-    records.extend(tx.told_of(org, User::NOUN, id, last).await?);
-    tx.strip(org, &records, &requests).await?;
-    tx.forget_actor(&format!("user:{id}")).await?;
+    if is_known {
+        tx.strip(org, &records, &requests).await?;
+        tx.forget_actor(&format!("user:{id}")).await?;
+    }
     let mut details = Map::new();
-    if let Some(reason) = &erasure.reason {
-        details.insert("reason".into(), reason.as_str().into());
-    }
-    details.insert("again".into(), erasure.seq.into());
     details.insert("records".into(), spans(&joined(records)));
     details.insert("requests".into(), spans(&joined(requests)));
-    tx.event_about(org, Action::Erase, KIND, id, details).await?;
-    Ok(true)
+    tell(tx, erasure, details, is_tree_there).await?;
+    Ok(is_known)
+}
+
+/// Records what was erased again, so that a restore of this database in turn finds all that the replaced one told.
+async fn tell(tx: &mut Tx<'_>, erasure: &Erasure, mut told: Map<String, Json>, is_tree_there: bool) -> Result<()> {
+    if let Some(reason) = &erasure.reason {
+        told.insert("reason".into(), reason.as_str().into());
+    }
+    told.insert("again".into(), erasure.seq.into());
+    if let Some(from) = erasure.kept_from {
+        told.insert("kept_from".into(), rfc3339(from).into());
+    }
+    if erasure.is_back {
+        told.insert("still_there".into(), true.into());
+    }
+    if !is_tree_there {
+        told.insert("tree".into(), erasure.tree.into());
+    }
+    let tree = if is_tree_there { erasure.tree } else { SYSTEM };
+    tx.event_about(tree, Action::Erase, KIND, erasure.subject, told).await
 }
 
 /// The row as a record of it would tell it.

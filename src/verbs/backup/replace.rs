@@ -15,12 +15,12 @@ use super::choice::Loss;
 use super::create::{self, Made};
 use super::olds;
 use super::place::{fill_scratch, folder_of, followed};
-use super::restore::{Restore, Restored, tell};
+use super::restore::{Restore, Restored, named, tell};
 use crate::crud::gate;
+use crate::crud::read::quote;
 use crate::crud::session::Session;
 use crate::model::backup::{BackupType, Entry};
 use crate::model::merkle::Hash;
-use crate::model::org::SYSTEM;
 use crate::model::problem::{Kind, Problem};
 use crate::model::value::{rfc3339, unhex};
 use crate::store::checkpoints::installation;
@@ -43,13 +43,6 @@ pub struct Replaces {
     pub catalogue: Vec<Entry>,
     /// On a server: the schema that is replaced.
     pub aside: Option<Aside>,
-}
-
-impl Replaces {
-    /// The trees that are written to while the new database is filled.
-    pub fn trees(&self) -> Vec<i32> {
-        self.erasures.iter().map(|e| e.tree).chain([SYSTEM]).collect()
-    }
 }
 
 /// Whether a place holds a database that would be replaced; leads the session there.
@@ -77,7 +70,7 @@ pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut
     let db = s.db().await?;
     let mut catalogue = if is_own { backups::all(db).await? } else { Vec::new() };
     let replaces = Replaces {
-        erasures: swap::erasures(db, &common).await?,
+        erasures: if is_own { swap::erasures(db, &common).await? } else { Vec::new() },
         counters: if is_own { swap::counters(db).await? } else { Vec::new() },
         common,
         catalogue: Vec::new(),
@@ -106,7 +99,7 @@ pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut
     s.close().await;
     let done = match &into {
         Location::Sqlite(path) => replace_file(s, &verb, path, state).await,
-        Location::Postgres(_) => gate::write_unchecked(s, &verb).await,
+        Location::Postgres(_) => replace_schema(s, &verb).await,
     };
     verb.progress.finish();
     let done = done?;
@@ -114,13 +107,28 @@ pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut
     olds::measure(s, &mut told, &publications).await?;
     told.insert("erased_again".into(), done.erased.into());
     if let Some(safety) = safety {
-        let entry = &safety.made.entry;
-        let identity = if entry.encrypted { " --identity FILE" } else { "" };
-        let back = format!("orgctl backup restore {} --into {} --replace{identity}", short(entry.id), into.shown());
-        told.insert("way_back".into(), back.into());
+        told.insert("way_back".into(), way_back(s, m, &safety.made, is_own).into());
         safety.keep();
     }
     tell(s, archive, &into, &told, done, Some(loss))
+}
+
+/// The command that brings back what was replaced. `is_own`: what is there now is of the same installation.
+fn way_back(s: &Session<'_>, m: &ArgMatches, made: &Made, is_own: bool) -> String {
+    // Elsewhere than where a command looks without being told, it is not found by its id.
+    let is_at_home = s.home.clone().map(followed).as_ref() == Some(&s.location);
+    let backup = if is_at_home { short(made.entry.id) } else { quote(&made.path.display().to_string()) };
+    let mut line = format!("orgctl backup restore {backup} --into {} --replace", quote(&s.location.shown()));
+    if !is_own {
+        line.push_str(" --force");
+    }
+    if let Some(key) = m.get_one::<String>("signing-key") {
+        line.push_str(&format!(" --signing-key {}", quote(key)));
+    }
+    if made.entry.encrypted {
+        line.push_str(" --identity FILE");
+    }
+    line
 }
 
 /// Refuses a place on a server that can't be replaced, or not without leaving something behind: what that is, and which
@@ -224,7 +232,7 @@ async fn ask_and_save(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, lo
     let question = format!(
         "replace everything in {} by the backup {} of {}? {} (a backup of it is made first)",
         s.location.shown(),
-        short(manifest.id),
+        named(manifest),
         rfc3339(manifest.created_at),
         loss.told()
     );
@@ -293,6 +301,15 @@ async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &
         s.ui.warn(&format!(
             "{reader} still reads what was there before, which stays in the files until that ends: end it, then run 'orgctl db check'"
         ));
+    }
+    Ok(done)
+}
+
+/// Fills a new schema, and gives it the name of the live one.
+async fn replace_schema(s: &mut Session<'_>, verb: &Restore) -> Result<Restored> {
+    let done = gate::write_unchecked(s, verb).await?;
+    if done.erased > 0 && !s.dry_run && wipe(s.db().await?).await.is_err() {
+        s.ui.warn("the database's files may hold traces of who was erased again until they are next cleaned (VACUUM)");
     }
     Ok(done)
 }

@@ -36,6 +36,7 @@ use crate::store::location::Location;
 use crate::store::migrate;
 use crate::store::rebuild;
 use crate::store::swap_postgres;
+use crate::store::trail;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 use crate::ui::progress::Progress;
@@ -241,7 +242,9 @@ impl Restore {
             tx.lock(&[SYSTEM], &mut |_| {}).await?;
             return tx.restored(self.told.clone()).await.map(|()| 0);
         };
-        tx.lock(&replaces.trees(), &mut |_| {}).await?;
+        let mut trees = trail::trees(tx.db).await?;
+        trees.retain(|tree| *tree == SYSTEM || replaces.erasures.iter().any(|e| e.tree == *tree));
+        tx.lock(&trees, &mut |_| {}).await?;
         let erased = again(tx, &replaces.erasures, &replaces.common).await?;
         let mut told = self.told.clone();
         told.insert("given".into(), tx.raise_counters(&replaces.counters).await?);
@@ -316,6 +319,12 @@ fn told_of(archive: &Archive, is_signed: bool, loss: Option<&Loss>) -> Result<Ma
     Ok(told)
 }
 
+/// A backup as people know it: what it was made for tells whether it is the one that they mean.
+pub fn named(manifest: &Manifest) -> String {
+    let label = manifest.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default();
+    format!("{}{label}", short(manifest.id))
+}
+
 /// Says what was done, and what is not there.
 pub fn tell(
     s: &mut Session<'_>,
@@ -327,7 +336,7 @@ pub fn tell(
 ) -> Result<()> {
     let (manifest, rows) = (&archive.manifest, done.rows);
     let did = if s.dry_run { "would restore" } else { "restored" };
-    s.ui.status(&format!("{did} {rows} rows of the backup {} into {}", short(manifest.id), into.shown()));
+    s.ui.status(&format!("{did} {rows} rows of the backup {} into {}", named(manifest), into.shown()));
     s.ui.status(&format!(
         "it shows what was there at {}, and nothing that came after it",
         rfc3339(manifest.created_at)

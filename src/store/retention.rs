@@ -19,6 +19,19 @@ use crate::model::value::{Kind, Value};
 /// First and last, both included.
 pub type Span = (i64, i64);
 
+/// Spans in order, those that touch or overlap as one.
+pub fn joined(mut all: Vec<Span>) -> Vec<Span> {
+    all.sort_unstable();
+    let mut spans: Vec<Span> = Vec::new();
+    for (first, last) in all {
+        match spans.last_mut() {
+            Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
+            _ => spans.push((first, last)),
+        }
+    }
+    spans
+}
+
 /// Records read and written at a time.
 const BATCH: i64 = 10_000;
 

@@ -32,7 +32,7 @@ use crate::store::audit::{Asked, size, verify};
 use crate::store::corrections;
 use crate::store::hashed::Hashed;
 use crate::store::records::{self, Life};
-use crate::store::retention::{self, Span, count};
+use crate::store::retention::{self, Span, count, joined};
 use crate::store::swap_postgres;
 use crate::store::system_log::Level;
 use crate::store::tx::Tx;
@@ -240,18 +240,6 @@ async fn still_there(s: &mut Session<'_>, row: &Record, given: Option<i32>, key:
     Ok(problem.hint(format!("who had the key before is named by the id: {}", all.join(", "))))
 }
 
-/// Numbers that rise, as stretches of those that follow each other.
-fn spans_of(numbers: impl Iterator<Item = i64>) -> Vec<Span> {
-    let mut spans: Vec<Span> = Vec::new();
-    for seq in numbers {
-        match spans.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(seq) => *last = seq,
-            _ => spans.push((seq, seq)),
-        }
-    }
-    spans
-}
-
 /// Ends an erasure that destroys nothing: because a rule keeps all of it, or because there is nothing.
 fn nothing_to_erase(s: &mut Session<'_>, kept: Option<DateTime<Utc>>, rule: &str) -> Result<()> {
     match kept {
@@ -290,7 +278,7 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     all.iter().for_each(|(_, _, payload)| names_of(payload, &mut names));
     let days = s.setting(org, AUDIT_MIN_RETENTION_DAYS).await?;
     let limit = s.clock.now() - TimeDelta::days(days.into());
-    let stripped = spans_of(all.iter().filter(|(_, at, _)| *at < limit).map(|(seq, ..)| *seq));
+    let stripped = joined(all.iter().filter(|(_, at, _)| *at < limit).map(|(seq, ..)| (*seq, *seq)).collect());
     let too_new: Vec<_> = all.iter().filter(|(_, at, _)| *at >= limit).collect();
     let kept = too_new.last().map(|(_, at, _)| *at + TimeDelta::days(days.into()));
     let n_kept = too_new.len();

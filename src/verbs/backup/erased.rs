@@ -13,7 +13,7 @@ use crate::model::scalar::Noun;
 use crate::model::user::User;
 use crate::model::value::{Kind, Value, canonical, rfc3339};
 use crate::store::records;
-use crate::store::retention::{self, Span};
+use crate::store::retention::{self, Span, joined};
 use crate::store::swap::Erasure;
 use crate::store::trail::trees;
 use crate::store::tx::Tx;
@@ -122,17 +122,4 @@ async fn remove(tx: &mut Tx<'_>, row: Record) -> Result<()> {
     }
     tx.purge(&row).await?;
     tx.remove_hanging(User::DESCRIPTOR, org, id).await
-}
-
-/// Spans in order, those that touch as one.
-fn joined(mut all: Vec<Span>) -> Vec<Span> {
-    all.sort_unstable();
-    let mut spans: Vec<Span> = Vec::new();
-    for (first, last) in all {
-        match spans.last_mut() {
-            Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
-            _ => spans.push((first, last)),
-        }
-    }
-    spans
 }

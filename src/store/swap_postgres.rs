@@ -252,9 +252,11 @@ pub async fn take_place(db: &mut Db, aside: &Aside) -> Result<()> {
         return Err(Problem::conflict(sentence).hint("run the command again").into());
     }
     carry(db, aside, &[RIGHTS, RIGHTS_TO_COLUMNS, DEFAULT_RIGHTS, COMMENTS]).await?;
-    let published =
-        if has_schemas_published(db).await? { [PUBLISHED, PUBLISHED_SCHEMAS].as_slice() } else { &[PUBLISHED_14] };
-    carry(db, aside, published).await?;
+    let is_15 = has_schemas_published(db).await?;
+    carry(db, aside, &[&published(is_15)]).await?;
+    if is_15 {
+        carry(db, aside, &[PUBLISHED_SCHEMAS]).await?;
+    }
     // Who may read `orgctl` goes on there. What is erased from now on is still in the old one.
     carry(db, aside, &[CLOSED]).await
 }
@@ -384,13 +386,21 @@ select format('COMMENT ON FUNCTION orgctl.%I(%s) IS %L', n.proname, pg_get_funct
  where o.pronamespace = old.oid and n.pronamespace = new.oid";
 
 /// A table stays in its publications when it gets another name. Those of others stay as they are.
-const PUBLISHED: &str = "
+fn published(with_part: bool) -> String {
+    // Before PostgreSQL 15 there were neither columns nor conditions.
+    let part = match with_part {
+        true => {
+            "coalesce((select ' (' || string_agg(quote_ident(a.attname), ', ' order by u.place) || ')'
+                         from unnest(r.prattrs) with ordinality u (n, place)
+                         join pg_attribute a on a.attrelid = r.prrelid and a.attnum = u.n), '')
+             || coalesce(' WHERE (' || pg_get_expr(r.prqual, r.prrelid) || ')', '')"
+        }
+        false => "''",
+    };
+    format!(
+        "
 with published as (
-    select p.pubname, c.relname,
-           coalesce((select ' (' || string_agg(quote_ident(a.attname), ', ' order by u.place) || ')'
-                       from unnest(r.prattrs) with ordinality u (n, place)
-                       join pg_attribute a on a.attrelid = r.prrelid and a.attnum = u.n), '')
-           || coalesce(' WHERE (' || pg_get_expr(r.prqual, r.prrelid) || ')', '') as part
+    select p.pubname, c.relname, {part} as part
       from pg_publication p join pg_publication_rel r on r.prpubid = p.oid join pg_class c on c.oid = r.prrelid
      where c.relnamespace = (select oid from pg_namespace where nspname = $1) and pg_has_role(p.pubowner, 'usage')
        and exists (select from pg_class n where n.relname = c.relname
@@ -398,20 +408,9 @@ with published as (
 statements (place, text) as (
     select 1, format('ALTER PUBLICATION %I DROP TABLE %I.%I', pubname, $1, relname) from published
     union all select 2, format('ALTER PUBLICATION %I ADD TABLE orgctl.%I%s', pubname, relname, part) from published)
-select text from statements order by place, text";
-
-/// As [`PUBLISHED`], before columns and conditions were known.
-const PUBLISHED_14: &str = "
-with published as (
-    select p.pubname, c.relname
-      from pg_publication p join pg_publication_rel r on r.prpubid = p.oid join pg_class c on c.oid = r.prrelid
-     where c.relnamespace = (select oid from pg_namespace where nspname = $1) and pg_has_role(p.pubowner, 'usage')
-       and exists (select from pg_class n where n.relname = c.relname
-                      and n.relnamespace = (select oid from pg_namespace where nspname = 'orgctl'))),
-statements (place, text) as (
-    select 1, format('ALTER PUBLICATION %I DROP TABLE %I.%I', pubname, $1, relname) from published
-    union all select 2, format('ALTER PUBLICATION %I ADD TABLE orgctl.%I', pubname, relname) from published)
-select text from statements order by place, text";
+select text from statements order by place, text"
+    )
+}
 
 const PUBLISHED_SCHEMAS: &str = "
 with published as (

@@ -55,8 +55,17 @@ pub fn size(bytes: u64) -> String {
 pub fn relative(t: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let ahead = t > now;
     let d = if ahead { t - now } else { now - t };
+    match d < TimeDelta::seconds(45) {
+        true => "just now".into(),
+        false if ahead => format!("in {}", lasting(d)),
+        false => format!("{} ago", lasting(d)),
+    }
+}
+
+/// `40 seconds`, `3 hours`, `13 months`: how long, in the unit that says most.
+pub fn lasting(d: TimeDelta) -> String {
     let (n, unit) = if d < TimeDelta::seconds(45) {
-        return "just now".into();
+        (d.num_seconds(), "second")
     } else if d < TimeDelta::minutes(60) {
         (d.num_minutes().max(1), "minute")
     } else if d < TimeDelta::hours(48) {
@@ -69,12 +78,28 @@ pub fn relative(t: DateTime<Utc>, now: DateTime<Utc>) -> String {
         (d.num_days() / 365, "year")
     };
     let s = if n == 1 { "" } else { "s" };
-    if ahead { format!("in {n} {unit}{s}") } else { format!("{n} {unit}{s} ago") }
+    format!("{n} {unit}{s}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_told_in_the_unit_that_says_most() {
+        for (seconds, told) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (44, "44 seconds"),
+            (45, "1 minute"),
+            (3_599, "59 minutes"),
+            (3_600, "1 hour"),
+            (34_560_000, "13 months"),
+            (63_072_000, "2 years"),
+        ] {
+            assert_eq!(lasting(TimeDelta::seconds(seconds)), told);
+        }
+    }
 
     #[test]
     fn bytes_are_told_in_three_digits() {

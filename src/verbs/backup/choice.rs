@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
@@ -16,6 +16,7 @@ use crate::model::backup::Manifest;
 use crate::model::problem::Problem;
 use crate::model::value::rfc3339;
 use crate::store::swap::State;
+use crate::ui::text::lasting;
 
 /// The archive that the words of the command mean.
 pub async fn choose(s: &mut Session<'_>, m: &ArgMatches) -> Result<Archive> {
@@ -114,6 +115,7 @@ impl Loss {
     }
 
     fn span(&self) -> String {
-        format!("what was done from {} to {} ({} s)", rfc3339(self.since), rfc3339(self.until), self.seconds())
+        let lasting = lasting(TimeDelta::seconds(self.seconds()));
+        format!("what was done from {} to {} ({lasting})", rfc3339(self.since), rfc3339(self.until))
     }
 }

@@ -85,10 +85,7 @@ async fn set(s: &mut Session<'_>, mut entry: Entry, until: Option<DateTime<Utc>>
     let verb = Hold { entry: entry.clone(), shortens, told };
     enter_by(s, &entry, &verb).await?;
     match until {
-        Some(at) => {
-            let zone = s.origin.zone;
-            s.ui.status(&format!("the backup {} is held until {}", short(id), zone.to_seconds(at)));
-        }
+        Some(at) => s.ui.status(&format!("the backup {} is held until {}", short(id), rfc3339(at))),
         None => s.ui.status(&format!("the backup {} is no longer held", short(id))),
     }
     dry_run_note(s);

@@ -1,13 +1,17 @@
 //! What is particular to PostgreSQL: opening, values, errors, who holds a lock.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use anyhow::Result;
 use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::TryStreamExt;
-use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::{
     Arguments, AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, PgConnection, Row as _, ValueRef as _,
 };
 
+use super::below::send_at_once;
 use super::held::{Given, Held, Match};
 use super::inet::Inet;
 use super::location::{Location, Opening};
@@ -26,7 +30,7 @@ pub const SCHEMA: &str = "orgctl";
 
 pub async fn open(url: &str, location: &Location, opening: &Opening) -> Result<PgConnection> {
     let (options, time) = postgres_url::options(url, opening)?;
-    let connecting = tokio::time::timeout(time, options.connect());
+    let connecting = tokio::time::timeout(time, connect(&options));
     let conn = match connecting.await {
         Ok(done) => done.map_err(|e| problem(e, location))?,
         Err(_) => return Err(unreachable(location, "it does not answer")),
@@ -38,6 +42,23 @@ pub async fn open(url: &str, location: &Location, opening: &Opening) -> Result<P
         return Err(old.into());
     }
     Ok(conn)
+}
+
+/// Connects; a TCP socket sends at once from its first bytes on.
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    let port = options.get_socket().is_none().then(|| options.get_port());
+    let mut connecting = pin!(options.connect());
+    while let Some(port) = port {
+        tokio::select! {
+            biased;
+            done = &mut connecting => {
+                send_at_once(port);
+                return done;
+            }
+            () = tokio::time::sleep(Duration::from_millis(1)) => if send_at_once(port) { break },
+        }
+    }
+    connecting.await
 }
 
 /// Refuses a server older than PostgreSQL 14, by its `server_version_num`.

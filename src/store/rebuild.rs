@@ -169,7 +169,6 @@ async fn set_aside_postgres(db: &mut Db) -> Result<Vec<String>> {
     }
     let all: Vec<String> = tables.iter().map(|t| quoted(t)).collect();
     db.script(format!("truncate {}", all.join(", "))).await?;
-    db.script("SET LOCAL maintenance_work_mem = '128MB'".into()).await?;
     Ok(again)
 }
 
@@ -246,15 +245,22 @@ pub async fn finish(db: &mut Db, aside: SetAside, at: DateTime<Utc>, done: &mut 
         db.script("update audit_heads set pending = size".into()).await?;
     }
     for (n, statement) in aside.again.into_iter().enumerate() {
+        if db.is_postgres() {
+            // Words are gathered in a tree, which is fastest while the processor's cache holds it: at a million users 64 MB
+            // take 1.7 times as long as 4 MB. Other indexes sort, and have the more of it the better.
+            let memory = if statement.contains(" USING gin ") { "4MB" } else { "128MB" };
+            db.script(format!("SET LOCAL maintenance_work_mem = '{memory}'")).await?;
+        }
         db.script(statement).await?;
         done(n as u64 + 1);
     }
     if db.is_postgres() {
         let next = "select setval(pg_get_serial_sequence('orgctl.actors', 'actor_id'), greatest(max(actor_id), 1)) from actors";
         db.script(next.into()).await?;
-        // What is asked next goes over all rows: a planner that knows nothing of them would take hours for it.
+        // What is asked next goes over all rows: a planner that knows nothing of them would take hours for it. A quarter of
+        // the usual sample tells it enough; autovacuum, to which all of these rows are new, looks again.
         let tables: Vec<String> = tables(db).await?.iter().map(|t| quoted(t)).collect();
-        db.script(format!("ANALYZE {}", tables.join(", "))).await?;
+        db.script(format!("SET LOCAL default_statistics_target = 25; ANALYZE {}", tables.join(", "))).await?;
     } else if !aside.is_part {
         let broken = "select count(*) from pragma_foreign_key_check";
         if db.one(Sql::new(broken).yields([Kind::Int])).await?.int(0)? > 0 {

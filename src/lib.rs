@@ -12,8 +12,9 @@
 //! | [`ui`] | the only terminal: tables, JSON, CSV, prompts, progress |
 //! | [`model`] | what exists: typed structs, scalars, and the macros that declare them |
 //!
-//! A resource is declared once, in its file in `model` ([`model::branch`] shows how), named in [`model::RESOURCES`],
-//! and given a migration for each engine. Flags, prompts, validation, SQL, CSV, tables, JSON, audit records and
+//! A kind of record is declared once, in its file in `model` ([`model::branch`] shows how), named in the list
+//! [`model::kinds::OWN`], and given a migration for each engine. [`run`] is given that list, or another one: nothing knows of
+//! a kind but through it. Flags, prompts, validation, SQL, CSV, tables, JSON, audit records and
 //! completions derive from that. A setting is one entry of the table in [`model::setting`].
 
 pub mod access;
@@ -31,6 +32,7 @@ pub fn run(
     io: ui::Io,
     clock: &dyn model::chance::Clock,
     random: &dyn model::chance::Random,
+    kinds: cli::tree::Program,
 ) -> u8 {
-    cli::run(argv, io, &cli::World { env, clock, random }).0
+    cli::run(argv, io, &cli::World { env, clock, random, program: kinds }).0
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, IsTerminal, stderr, stdin, stdout};
 use std::os::fd::AsFd;
 
+use orgctl::cli::tree::Program;
 use orgctl::crud::session::Env;
 use orgctl::model::chance::{Clock, Random};
 use orgctl::ui::Io;
@@ -71,6 +72,6 @@ fn main() {
         stdout: Box::new(BufWriter::new(stdout())),
         stderr: Box::new(stderr()),
     };
-    let code = orgctl::run(std::env::args_os().collect(), &env, io, &System, &System);
+    let code = orgctl::run(std::env::args_os().collect(), &env, io, &System, &System, Program::default());
     std::process::exit(code.into());
 }

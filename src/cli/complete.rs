@@ -15,8 +15,9 @@ use clap::{Arg, Command, ValueHint};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{EnvCompleter, Shells};
 
+use super::World;
 use super::config::Config;
-use super::tree;
+use super::tree::Program;
 use crate::crud::session::Env;
 use crate::model::org::Org;
 use crate::model::problem::Problem;
@@ -24,7 +25,6 @@ use crate::model::resource::{Descriptor, Resource};
 use crate::model::scalar::{Role, Rules, is_format};
 use crate::model::setting::SETTINGS;
 use crate::model::value::{Kind, Value};
-use crate::model::{RESOURCES, resource};
 use crate::store::db::Db;
 use crate::store::location::{Location, Opening};
 use crate::store::migrate;
@@ -48,7 +48,7 @@ pub fn asked(env: &Env) -> Option<&str> {
 }
 
 /// Answers a shell: its script, or candidates for the word at hand.
-pub fn answer(shell: &str, argv: &[OsString], env: &Env) -> Result<String> {
+pub fn answer(shell: &str, argv: &[OsString], world: &World<'_>) -> Result<String> {
     // `COMPLETE=$SHELL` will do.
     let name = Path::new(shell).file_stem().and_then(OsStr::to_str).unwrap_or_default();
     let shells = Shells::builtins();
@@ -69,7 +69,7 @@ pub fn answer(shell: &str, argv: &[OsString], env: &Env) -> Result<String> {
         };
         return script(completer, &program.to_string_lossy());
     }
-    Ok(candidates(completer, words, here.as_deref(), env).unwrap_or_default())
+    Ok(candidates(completer, words, here.as_deref(), world).unwrap_or_default())
 }
 
 /// What a shell is to run once.
@@ -94,17 +94,23 @@ pub fn script(completer: &dyn EnvCompleter, program: &str) -> Result<String> {
 }
 
 /// `None` where anything is wrong.
-fn candidates(shell: &dyn EnvCompleter, words: Vec<OsString>, here: Option<&Path>, env: &Env) -> Option<String> {
+fn candidates(
+    shell: &dyn EnvCompleter,
+    words: Vec<OsString>,
+    here: Option<&Path>,
+    world: &World<'_>,
+) -> Option<String> {
+    let env = world.env;
     let number = |name: &str| env.get(name).and_then(|n| n.parse::<usize>().ok());
     if !shell.is("bash") {
-        let mut command = command(&Lookup::new(env, &words));
+        let mut command = command(&Lookup::new(world, &words));
         let mut text = Vec::new();
         shell.write_complete(&mut command, words, here, &mut text).ok()?;
         return String::from_utf8(text).ok();
     }
     let at = number("_CLAP_COMPLETE_INDEX")?;
     let Joined { words, at, before } = Joined::new(words, at);
-    let mut command = command(&Lookup::new(env, &words));
+    let mut command = command(&Lookup::new(world, &words));
     let found = clap_complete::engine::complete(&mut command, words, at, here).ok()?;
     let ends = env.get("_CLAP_IFS").map_or("\n", String::as_str);
     let values = found.iter().map(|c| c.get_value().to_string_lossy().into_owned());
@@ -152,13 +158,14 @@ impl Joined {
 /// What candidates are looked up by.
 struct Lookup {
     env: Env,
+    program: Program,
     words: Vec<String>,
 }
 
 impl Lookup {
-    fn new(env: &Env, words: &[OsString]) -> Arc<Lookup> {
+    fn new(world: &World<'_>, words: &[OsString]) -> Arc<Lookup> {
         let words = words.iter().map(|w| w.to_string_lossy().into_owned()).collect();
-        Arc::new(Lookup { env: env.clone(), words })
+        Arc::new(Lookup { env: world.env.clone(), program: world.program, words })
     }
 
     /// The value of a global flag among the words.
@@ -183,13 +190,15 @@ impl Lookup {
             line.extend(self.flag(name).map(|value| format!("--{name}={value}")));
         }
         line.extend(["config", "path"].map(str::to_owned));
-        Config::resolve(&self.env, &tree::command().try_get_matches_from(line).ok()?).ok()
+        Config::resolve(&self.env, &self.program.command().try_get_matches_from(line).ok()?).ok()
     }
 
     /// The resource that the words are about.
     fn noun(&self) -> Option<&'static Descriptor> {
-        let noun = self.words.iter().skip(1).find(|w| RESOURCES.iter().any(|d| d.noun == **w || d.alias == Some(w)))?;
-        RESOURCES.iter().copied().find(|d| d.noun == noun || d.alias == Some(noun))
+        let kinds = self.program.kinds;
+        let noun =
+            self.words.iter().skip(1).find(|w| kinds.resources().any(|d| d.noun == **w || d.alias == Some(w)))?;
+        kinds.resources().find(|d| d.noun == noun || d.alias == Some(noun))
     }
 
     /// Keys that begin so, with names.
@@ -202,7 +211,7 @@ impl Lookup {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
             let application = "orgctl completion".into();
             let variables = super::postgres_variables(&self.env);
-            let opening = Opening { create: false, wait: LOCK, application, variables };
+            let opening = Opening { create: false, wait: LOCK, application, variables, kinds: self.program.kinds };
             let looking = look(&location, &opening, desc, org, life, begun);
             let looked = runtime.block_on(async { tokio::time::timeout(PATIENCE, looking).await });
             // What still waits for a server or a lock is left behind.
@@ -258,8 +267,9 @@ async fn look(
 
 /// The tree, each argument with what can stand there.
 fn command(lookup: &Arc<Lookup>) -> Command {
-    let mut root = tree::command();
-    for noun in RESOURCES {
+    let mut root = lookup.program.command();
+    let kinds = lookup.program.kinds;
+    for noun in kinds.resources() {
         root = root.mut_subcommand(noun.noun, |c| {
             c.mut_subcommands(|leaf| {
                 let verb = leaf.get_name().to_owned();
@@ -269,7 +279,7 @@ fn command(lookup: &Arc<Lookup>) -> Command {
     }
     root = root.mut_subcommand("audit", |c| {
         c.mut_subcommand("list", |c| {
-            c.mut_arg("resource", |a| words(a, RESOURCES.iter().map(|d| d.noun).chain([settings::NOUN]).collect()))
+            c.mut_arg("resource", |a| words(a, kinds.resources().map(|d| d.noun).chain([settings::NOUN]).collect()))
         })
     });
     root = root.mut_subcommand("setting", |c| {
@@ -300,7 +310,7 @@ fn of_resource(arg: Arg, desc: &'static Descriptor, verb: &str, lookup: &Arc<Loo
         _ => {}
     }
     let Some(field) = desc.settable().find(|f| arg.get_id() == f.name()) else { return arg };
-    match (field.ty.role, field.target().and_then(resource)) {
+    match (field.ty.role, field.target()) {
         (_, Some(target)) => keys(arg, target, Life::Live, lookup),
         (Role::Choice(choices), _) => words(arg, choices.to_vec()),
         _ if field.ty.kind == Kind::Bool => words(arg, vec!["yes", "no"]),

@@ -61,7 +61,7 @@ pub fn run_all(ui: &mut Ui, program: &str, world: &World<'_>) -> Result<()> {
     env.retain(|name, _| !name.starts_with("ORGCTL_"));
     env.insert("ORGCTL_DATABASE_URL".into(), format!("sqlite://{DATABASE}"));
     env.insert("ORGCTL_CONFIG".into(), "/dev/null".into());
-    let inner = World { env: &env, clock: world.clock, random: world.random };
+    let inner = World { env: &env, ..*world };
     clean(&inner, ui.style.yes)?;
     write(BRANCHES, BRANCHES_CSV)?;
     write(FAULTS, FAULTS_CSV)?;

@@ -27,7 +27,6 @@ use crate::crud::{gate, input};
 use crate::model::chance::{Clock, Ids, Random};
 use crate::model::problem::{Kind, Problem};
 use crate::model::redact::secrets;
-use crate::model::resource;
 use crate::model::scalar::shorten;
 use crate::model::zone::Zone;
 use crate::store::location::{Location, Opening};
@@ -35,13 +34,15 @@ use crate::store::records::Life;
 use crate::ui::format::{self, Format, Head, Listing, is_for_programs};
 use crate::ui::{Io, Style, Ui, error_of, waiting};
 use config::Config;
-use tree::Found;
+use tree::{Found, Program};
 
 /// Everything that a run depends on, handed in.
 pub struct World<'a> {
     pub env: &'a Env,
     pub clock: &'a dyn Clock,
     pub random: &'a dyn Random,
+    /// The kinds of record that there are, and the verbs.
+    pub program: Program,
 }
 
 /// Runs one command line; its exit code, and the streams back.
@@ -50,16 +51,16 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     let zone = Zone::from_variable(world.env.get("TZ").map(String::as_str));
     let mut ui = Ui::new(io, plain_style(&words, world.env), world.clock.now(), zone);
     if let Some(shell) = complete::asked(world.env) {
-        let done = complete::answer(shell, &argv, world.env).and_then(|text| ui.out(&text));
+        let done = complete::answer(shell, &argv, world).and_then(|text| ui.out(&text));
         return end(ui, done);
     }
     if let Some(word) = argv.iter().find(|w| w.to_str().is_none()) {
         let problem = Problem::usage(format!("'{}' is not UTF-8 text", word.to_string_lossy()));
         return end(ui, Err(problem.into()));
     }
-    let matches = match tree::command().try_get_matches_from(&argv) {
+    let matches = match world.program.command().try_get_matches_from(&argv) {
         Ok(matches) => matches,
-        Err(e) => match asked(&argv, &e, &ui.io) {
+        Err(e) => match asked(world.program, &argv, &e, &ui.io) {
             Some(matches) => matches,
             None => return parse_failed(ui, &e, &words),
         },
@@ -75,10 +76,10 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     let (noun, verb, leaf) = path(&matches);
     // What holds is shown whole, whatever columns the environment asks for.
     let from_elsewhere = leaf.value_source("columns") != Some(clap::parser::ValueSource::CommandLine);
-    if !unused::takes_columns(&noun, &verb) || (noun == "config" && from_elsewhere) {
+    if !unused::takes_columns(world.program.kinds, &noun, &verb) || (noun == "config" && from_elsewhere) {
         (ui.style.columns, ui.style.has_columns) = (None, false);
     }
-    if let Err(problem) = unused::check(&noun, &verb, leaf) {
+    if let Err(problem) = unused::check(world.program.kinds, &noun, &verb, leaf) {
         return end(ui, Err(problem.into()));
     }
     match (noun.as_str(), verb.as_str()) {
@@ -106,7 +107,7 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         let problem = Problem::usage("ocsf is a format of the audit trail").hint("orgctl audit export -o ocsf");
         return end(ui, Err(problem.into()));
     }
-    let found = tree::find(&noun, &verb);
+    let found = world.program.find(&noun, &verb);
     let Some(access) = found.access() else {
         return end(ui, Err(anyhow::anyhow!("'{noun} {verb}' leads nowhere")));
     };
@@ -114,12 +115,12 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
 }
 
 /// On a terminal, what is missing can be asked for; that the help calls it required stays true elsewhere.
-fn asked(argv: &[OsString], e: &clap::Error, io: &Io) -> Option<ArgMatches> {
+fn asked(program: Program, argv: &[OsString], e: &clap::Error, io: &Io) -> Option<ArgMatches> {
     let terminal = io.stdin_is_terminal && io.stderr_is_terminal;
     if e.kind() != ErrorKind::MissingRequiredArgument || !terminal {
         return None;
     }
-    tree::asking().try_get_matches_from(argv).ok()
+    program.asking().try_get_matches_from(argv).ok()
 }
 
 #[allow(clippy::too_many_arguments)] // one call, a few lines above
@@ -145,6 +146,7 @@ fn with_session(
             wait: config.wait()?,
             application: application.trim().to_owned(),
             variables: postgres_variables(world.env),
+            kinds: world.program.kinds,
         };
         let request_id = match config.request_id()? {
             Some(id) => id,
@@ -317,7 +319,7 @@ fn start<'a>(session: &'a mut Session<'_>, found: &Found, leaf: &'a ArgMatches) 
 async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Result<()> {
     let desc = match found {
         Found::Generic(_, desc) => desc,
-        Found::Leaf(l) => resource(l.noun).ok_or_else(|| anyhow::anyhow!("a verb of no resource"))?,
+        Found::Leaf(l) => session.kinds().by_noun(l.noun).ok_or_else(|| anyhow::anyhow!("a verb of no resource"))?,
         Found::Plain => return Ok(()),
     };
     let keys = input::keys(session, desc, Life::Live, leaf).await?;

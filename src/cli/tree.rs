@@ -1,5 +1,6 @@
 //! The command tree: every leaf with its permission, its arguments and the function that runs it.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 
 use anyhow::Result;
@@ -8,11 +9,11 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use crate::crud::session::{Access, Session};
 use crate::crud::{fill, import, read, remove, trail, write};
 use crate::model::audit::{ACTIONS, Action};
+use crate::model::kinds::Kinds;
 use crate::model::problem::nearest;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Role;
 use crate::model::value::Kind;
-use crate::model::{RESOURCES, resource};
 use crate::verbs::{
     audit, backup, branch, database, db_copy, dept, diff, doctor, org, password, repair, revert, setting, user,
 };
@@ -35,7 +36,7 @@ pub struct Leaf {
     pub writes: bool,
     pub about: &'static str,
     pub examples: &'static str,
-    args: fn(Command) -> Command,
+    pub args: fn(Command) -> Command,
     pub run: Run,
 }
 
@@ -44,9 +45,11 @@ pub struct Generic {
     pub verb: &'static str,
     pub action: &'static str,
     pub writes: bool,
+    /// The column without which it means nothing.
+    needs: Option<&'static str>,
     pub about: fn(&Descriptor) -> String,
     pub examples: fn(&Descriptor) -> String,
-    args: fn(Command, &'static Descriptor) -> Command,
+    args: fn(Command, Kinds, &'static Descriptor) -> Command,
     pub run: RunOn,
 }
 
@@ -61,12 +64,8 @@ macro_rules! run_on {
     };
 }
 
-/// Nouns, in the order of help.
+/// Nouns that are no kinds of record, in the order of help: behind those that are.
 const NOUNS: &[(&str, &str)] = &[
-    ("org", "Manage organisations"),
-    ("branch", "Manage branches, the places of an organisation"),
-    ("dept", "Manage departments"),
-    ("user", "Manage users, the people of an organisation"),
     ("setting", "Manage settings, the rules of the installation and its organisations"),
     ("audit", "Look into the audit trail and prove it"),
     ("backup", "Make backups, prove them, and bring them back"),
@@ -253,7 +252,7 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "audit", verb: "log list", permission: "system_log:read", writes: false, about: "List what the program itself had to say, newest first",
         examples: "orgctl audit log list --level warning --since 7d\norgctl audit log list --source 'db migrate' -o json",
         args: |c| c.arg(text("level", "LEVEL", "Only this level and worse: info, warning, error, critical").value_parser(Level::WORDS).hide_possible_values(true))
-            .arg(text("source", "COMMAND", "Only what this command said: 'audit archive'").value_parser(command_name))
+            .arg(text("source", "COMMAND", "Only what this command said: 'audit archive'"))
             .arg(text("since", "TIME", "Only from this time or day on: 7d, 2026-11-01")).arg(text("until", "TIME", "Only up to this time, or to the end of this day"))
             .arg(number("limit", "N", "Most messages to show (default: 50)").value_parser(limit))
             .arg(switch("all", "Show all messages").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
@@ -357,18 +356,18 @@ pub const LEAVES: &[Leaf] = &[
 
 #[rustfmt::skip]
 pub const GENERIC: &[Generic] = &[
-    Generic { verb: "create", action: "create", writes: true, about: |d| format!("Create {}", a(d)),
+    Generic { verb: "create", action: "create", writes: true, needs: None, about: |d| format!("Create {}", a(d)),
         examples: |d| match d.noun { "org" => "orgctl org create --code ACME --name 'Acme Ltd' --type startup".into(),
             "branch" => "orgctl branch create --code MUM09 --name 'Fort' --city Mumbai --parent R-MAH-W\norgctl branch create --edit".into(),
             "dept" => "orgctl dept create --name Finance --branch MUM01 --budget 1250000.50".into(),
             "user" => "orgctl user create --name 'Asha Rao' --email asha@sahyadri.example --branch MUM01\norgctl user create --edit".into(), n => format!("orgctl {n} create") },
-        args: |c, d| forced(fields(c.arg(edit()), d, true), d), run: run_on!(fill::create) },
-    Generic { verb: "list", action: "read", writes: false, about: |d| format!("List {}", plural(d)),
+        args: |c, _, d| forced(fields(c.arg(edit()), d, true), d), run: run_on!(fill::create) },
+    Generic { verb: "list", action: "read", writes: false, needs: None, about: |d| format!("List {}", plural(d)),
         examples: |d| format!("orgctl {0} list --filter 'status=active name~bank' --sort -created_at\norgctl {0} list --all -o json\norgctl {0} list --as-of 7d", d.noun),
-        args: |c, _| listing(c).arg(as_of()).arg(number("limit", "N", "Most rows to show").value_parser(limit))
+        args: |c, _, _| listing(c).arg(as_of()).arg(number("limit", "N", "Most rows to show").value_parser(limit))
             .arg(switch("all", "Show all rows").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
         run: run_on!(read::list) },
-    Generic { verb: "find", action: "read", writes: false, about: |d| format!("Find {} by words of their names, codes, phones and e-mails", plural(d)),
+    Generic { verb: "find", action: "read", writes: false, needs: None, about: |d| format!("Find {} by words of their names, codes, phones and e-mails", plural(d)),
         examples: |d| {
             let (one, two) = match d.noun {
                 "org" => ("finance", "sahyadri retail"),
@@ -378,35 +377,35 @@ pub const GENERIC: &[Generic] = &[
             };
             format!("orgctl {0} find {one}\norgctl {0} find {two} --limit 5", d.noun)
         },
-        args: |c, _| c.arg(Arg::new("words").value_name("WORDS").required(true).num_args(1..).help("Beginnings of words, or last digits of a phone number"))
+        args: |c, _, _| c.arg(Arg::new("words").value_name("WORDS").required(true).num_args(1..).help("Beginnings of words, or last digits of a phone number"))
             .arg(number("limit", "N", "Most rows to show (default: 20)").value_parser(limit)), run: run_on!(read::find_words) },
-    Generic { verb: "show", action: "read", writes: false, about: |d| format!("Show {} with all fields", a(d)),
+    Generic { verb: "show", action: "read", writes: false, needs: None, about: |d| format!("Show {} with all fields", a(d)),
         examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json\norgctl {0} show {1} --as-of 2h", d.noun, sample(d)),
-        args: |c, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")).arg(as_of()), run: run_on!(read::show) },
-    Generic { verb: "update", action: "update", writes: true, about: |d| format!("Change fields of {}", plural(d)),
+        args: |c, _, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")).arg(as_of()), run: run_on!(read::show) },
+    Generic { verb: "update", action: "update", writes: true, needs: None, about: |d| format!("Change fields of {}", plural(d)),
         examples: |d| format!("orgctl {0} update {1} --name 'New name'\norgctl {0} update {1} --name 'New name' --if-version 3\norgctl {0} update {1} --edit", d.noun, sample(d)),
-        args: |c, d| forced(fields(c.arg(keys("Code or id")).arg(if_version()).arg(edit()), d, false), d), run: run_on!(fill::update) },
-    Generic { verb: "delete", action: "delete", writes: true, about: |d| format!("Delete {}; they can be restored", plural(d)),
+        args: |c, _, d| forced(fields(c.arg(keys("Code or id")).arg(if_version()).arg(edit()), d, false), d), run: run_on!(fill::update) },
+    Generic { verb: "delete", action: "delete", writes: true, needs: None, about: |d| format!("Delete {}; they can be restored", plural(d)),
         examples: |d| format!("orgctl {0} delete {1}\norgctl {0} delete {1} --cascade --yes", d.noun, sample(d)),
         args: delete_args, run: run_on!(remove::delete) },
-    Generic { verb: "restore", action: "restore", writes: true, about: |d| format!("Bring back deleted {}", plural(d)),
+    Generic { verb: "restore", action: "restore", writes: true, needs: None, about: |d| format!("Bring back deleted {}", plural(d)),
         examples: |d| format!("orgctl {0} restore {1}\norgctl {0} list --deleted", d.noun, sample(d)),
-        args: |c, d| forced(c.arg(keys("Code or id")), d), run: run_on!(remove::restore) },
-    Generic { verb: "purge", action: "purge", writes: true, about: |d| format!("Remove deleted {} for good", plural(d)),
+        args: |c, _, d| forced(c.arg(keys("Code or id")), d), run: run_on!(remove::restore) },
+    Generic { verb: "purge", action: "purge", writes: true, needs: None, about: |d| format!("Remove deleted {} for good", plural(d)),
         examples: |d| format!("orgctl {0} purge {1}\norgctl {0} purge --deleted-before 2026-01-01 --yes", d.noun, sample(d)),
-        args: |c, _| c.arg(keys("Code or id").required(false))
+        args: |c, _, _| c.arg(keys("Code or id").required(false))
             .arg(text("deleted-before", "TIME", "All that were deleted before this time or day"))
             .group(one_of(["key", "deleted-before"])), run: run_on!(remove::purge) },
-    Generic { verb: "activate", action: "update", writes: true, about: |d| format!("Activate {}", plural(d)),
+    Generic { verb: "activate", action: "update", writes: true, needs: Some("is_active"), about: |d| format!("Activate {}", plural(d)),
         examples: |d| format!("orgctl {} activate {}", d.noun, sample(d)),
-        args: |c, _| c.arg(keys("Code or id")), run: |s, d, m| Box::pin(write::set_active(s, d, m, true)) },
-    Generic { verb: "deactivate", action: "update", writes: true, about: |d| format!("Deactivate {}", plural(d)),
+        args: |c, _, _| c.arg(keys("Code or id")), run: |s, d, m| Box::pin(write::set_active(s, d, m, true)) },
+    Generic { verb: "deactivate", action: "update", writes: true, needs: Some("is_active"), about: |d| format!("Deactivate {}", plural(d)),
         examples: |d| format!("orgctl {} deactivate {}", d.noun, sample(d)),
-        args: |c, _| c.arg(keys("Code or id")), run: |s, d, m| Box::pin(write::set_active(s, d, m, false)) },
-    Generic { verb: "exists", action: "read", writes: false, about: |d| format!("Tell by the exit code whether {} exists", a(d)),
+        args: |c, _, _| c.arg(keys("Code or id")), run: |s, d, m| Box::pin(write::set_active(s, d, m, false)) },
+    Generic { verb: "exists", action: "read", writes: false, needs: None, about: |d| format!("Tell by the exit code whether {} exists", a(d)),
         examples: |d| format!("orgctl {0} exists {1} --quiet && echo yes", d.noun, sample(d)),
-        args: |c, _| c.arg(keys("Code or id")), run: run_on!(read::exists) },
-    Generic { verb: "import", action: "import", writes: true, about: |d| format!("Load {} from a CSV file, all rows or none", plural(d)),
+        args: |c, _, _| c.arg(keys("Code or id")), run: run_on!(read::exists) },
+    Generic { verb: "import", action: "import", writes: true, needs: None, about: |d| format!("Load {} from a CSV file, all rows or none", plural(d)),
         examples: |d| {
             let feed = match d.noun {
                 "user" => "\norgctl user import staff.csv --sync --key external_id --create-missing --dry-run",
@@ -415,13 +414,13 @@ pub const GENERIC: &[Generic] = &[
             format!("orgctl {0} import {1}.csv --dry-run\norgctl {0} import {1}.csv --on-conflict update --rejects rejects.csv --keep-going{feed}", d.noun, d.table)
         },
         args: import_args, run: run_on!(import::import) },
-    Generic { verb: "export", action: "export", writes: false, about: |d| format!("Write {} as CSV, for `import` to read back", plural(d)),
+    Generic { verb: "export", action: "export", writes: false, needs: None, about: |d| format!("Write {} as CSV, for `import` to read back", plural(d)),
         examples: |d| format!("orgctl {0} export {1}.csv\norgctl {0} export --filter status=active -o ndjson", d.noun, d.table),
-        args: |c, d| listing(hashes(c, d).arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)")))
+        args: |c, _, d| listing(hashes(c, d).arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)")))
             .arg(as_of()).arg(switch("safe-for-spreadsheets", "Mark cells that a spreadsheet would run as formulas; `import` takes the marks away")), run: run_on!(read::export) },
-    Generic { verb: "history", action: "read", writes: false, about: |d| format!("Show everything that was done to {}", a(d)),
+    Generic { verb: "history", action: "read", writes: false, needs: None, about: |d| format!("Show everything that was done to {}", a(d)),
         examples: |d| format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", d.noun, sample(d)),
-        args: |c, _| c.arg(Arg::new("key").value_name("KEY").required(true).help("Code or id"))
+        args: |c, _, _| c.arg(Arg::new("key").value_name("KEY").required(true).help("Code or id"))
             .arg(number("limit", "N", "Only the last N records").value_parser(limit)), run: run_on!(trail::history) },
 ];
 
@@ -441,26 +440,13 @@ fn sample(d: &Descriptor) -> &'static str {
         "org" => "SAHYADRI",
         "branch" => "MUM01",
         "dept" => "DEPT-001",
-        _ => "asha@sahyadri.example",
+        "user" => "asha@sahyadri.example",
+        _ => "KEY",
     }
 }
 
 fn text(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).help(help)
-}
-
-/// The name of a command that can have said something.
-fn command_name(text: &str) -> Result<String, String> {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    let own = LEAVES.iter().map(|l| format!("{} {}", l.noun, l.verb).trim_start().to_owned());
-    let generic = RESOURCES.iter().flat_map(|d| GENERIC.iter().map(|g| format!("{} {}", d.noun, g.verb)));
-    let all: Vec<String> = own.chain(generic).collect();
-    if all.contains(&words) {
-        return Ok(words);
-    }
-    let meant =
-        nearest(&words, all.iter().map(String::as_str)).map_or(String::new(), |m| format!("; did you mean '{m}'?"));
-    Err(format!("there is no such command{meant}"))
 }
 
 /// How many rows may be asked for: no more than anybody has, and not none, which would say that there are none.
@@ -558,7 +544,7 @@ fn force() -> Arg {
 
 /// Whether records of a kind are put into branches or departments.
 fn refers_to_places(desc: &Descriptor) -> bool {
-    desc.fields.iter().any(|f| f.target().and_then(resource).is_some_and(takes_people))
+    desc.fields.iter().any(|f| f.target().is_some_and(takes_people))
 }
 
 /// `--force`, where it means something.
@@ -636,9 +622,9 @@ fn listing(c: Command) -> Command {
         .arg(switch("with-deleted", "Deleted ones too"))
 }
 
-fn delete_args(c: Command, desc: &'static Descriptor) -> Command {
+fn delete_args(c: Command, kinds: Kinds, desc: &'static Descriptor) -> Command {
     let mut c = c.arg(keys("Code or id")).arg(switch("cascade", "Delete what depends on them too"));
-    if remove::can_be_pointed_at(desc) {
+    if !kinds.pointing_at(desc).is_empty() {
         c = c
             .arg(
                 text("reassign-to", "KEY", "Let what depends on them depend on this one")
@@ -652,7 +638,7 @@ fn delete_args(c: Command, desc: &'static Descriptor) -> Command {
     c
 }
 
-fn import_args(c: Command, desc: &'static Descriptor) -> Command {
+fn import_args(c: Command, _: Kinds, desc: &'static Descriptor) -> Command {
     let c = match desc.noun {
         "user" => c
             .arg(switch(
@@ -834,54 +820,107 @@ fn with_examples(c: Command, examples: &str) -> Command {
     c.after_help(format!("Examples:\n{}", lines.join("\n")))
 }
 
-/// The whole tree.
-pub fn command() -> Command {
-    let mut root = Command::new("orgctl")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("Administer the people side of a company, straight on its database")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .disable_help_subcommand(true)
-        .max_term_width(100)
-        .after_help("Begin with 'orgctl demo', or 'orgctl init --org-code ACME'. Each command has examples: orgctl NOUN VERB --help");
-    root = config::global_args(root);
-    root = root.subcommand(with_examples(
-        Command::new("demo").about("Make a demo database in this folder and show what orgctl does"),
-        "orgctl demo",
-    ));
-    for leaf in LEAVES.iter().filter(|l| l.noun.is_empty()) {
-        root = root.subcommand(leaf.command());
+/// What a program can do: the kinds of record that it is given, and the verbs. The tree of commands is made of both.
+#[derive(Clone, Copy)]
+pub struct Program {
+    pub kinds: Kinds,
+    leaves: &'static [&'static [Leaf]],
+}
+
+impl Default for Program {
+    /// The program as it is shipped.
+    fn default() -> Program {
+        Program { kinds: Kinds::default(), leaves: &[LEAVES] }
     }
-    for (noun, about) in NOUNS {
-        let mut c = Command::new(*noun)
-            .about(*about)
+}
+
+impl Program {
+    /// The program with other kinds; `leaves` are the verbs that added ones have of their own.
+    pub const fn new(kinds: Kinds, leaves: &'static [&'static [Leaf]]) -> Program {
+        Program { kinds, leaves }
+    }
+
+    /// Verbs that one noun has.
+    pub fn leaves(self) -> impl Iterator<Item = &'static Leaf> + Clone {
+        self.leaves.iter().flat_map(|list| list.iter())
+    }
+
+    /// Verbs that a kind has in common with others. One whose verb differs has one of its own.
+    pub fn generic(self, desc: &'static Descriptor) -> impl Iterator<Item = &'static Generic> {
+        GENERIC.iter().filter(move |g| {
+            let means_something = g.needs.is_none_or(|column| desc.index(column).is_some());
+            means_something && !self.leaves().any(|l| l.noun == desc.noun && l.verb == g.verb)
+        })
+    }
+
+    /// Noun and verb of every leaf that works on a database.
+    pub fn verbs(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let generic = move |d: &'static Descriptor| self.generic(d).map(|g| (d.noun, g.verb));
+        self.leaves().map(|l| (l.noun, l.verb)).chain(self.kinds.resources().flat_map(generic))
+    }
+
+    /// Nouns with what is said of them, in the order of help.
+    fn nouns(self) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
+        let kinds = self.kinds.resources().map(|d| (d.noun, format!("Manage {}", plural(d)).into()));
+        kinds.chain(NOUNS.iter().map(|(noun, about)| (*noun, Cow::Borrowed(*about))))
+    }
+
+    /// The whole tree.
+    pub fn command(self) -> Command {
+        let mut root = Command::new("orgctl")
+            .version(env!("CARGO_PKG_VERSION"))
+            .about("Administer the people side of a company, straight on its database")
             .subcommand_required(true)
             .arg_required_else_help(true)
-            .disable_help_subcommand(true);
-        if let Some(desc) = RESOURCES.iter().copied().find(|d| d.noun == *noun) {
+            .disable_help_subcommand(true)
+            .max_term_width(100)
+            .after_help("Begin with 'orgctl demo', or 'orgctl init --org-code ACME'. Each command has examples: orgctl NOUN VERB --help");
+        root = config::global_args(root);
+        root = root.subcommand(with_examples(
+            Command::new("demo").about("Make a demo database in this folder and show what orgctl does"),
+            "orgctl demo",
+        ));
+        for leaf in self.leaves().filter(|l| l.noun.is_empty()) {
+            root = root.subcommand(leaf.command());
+        }
+        self.nouns().fold(root, |root, (noun, about)| root.subcommand(self.noun(noun, about)))
+    }
+
+    /// A noun with its verbs.
+    fn noun(self, noun: &'static str, about: Cow<'static, str>) -> Command {
+        let group = |word, about: String| {
+            Command::new(word)
+                .about(about)
+                .subcommand_required(true)
+                .arg_required_else_help(true)
+                .disable_help_subcommand(true)
+        };
+        let mut c = group(noun, about.into_owned());
+        if let Some(desc) = self.kinds.by_noun(noun) {
             if let Some(alias) = desc.alias {
                 c = c.alias(alias);
             }
-            // A resource whose verb differs has one of its own.
-            for g in GENERIC.iter().filter(|g| !LEAVES.iter().any(|l| l.noun == *noun && l.verb == g.verb)) {
+            for g in self.generic(desc) {
                 let verb = with_examples(Command::new(g.verb).about((g.about)(desc)), &(g.examples)(desc));
-                let verb = (g.args)(verb, desc);
+                let verb = (g.args)(verb, self.kinds, desc);
                 c = c.subcommand(if g.writes { each_by_itself(verb) } else { verb });
             }
         }
-        for leaf in LEAVES.iter().filter(|l| l.noun == *noun && !l.verb.contains(' ')) {
+        for leaf in self.leaves().filter(|l| l.noun == noun && !l.verb.contains(' ')) {
             c = c.subcommand(leaf.command());
         }
-        for (of, word, about) in GROUPS.iter().filter(|(of, ..)| of == noun) {
-            let group = Command::new(*word)
-                .about(*about)
-                .subcommand_required(true)
-                .arg_required_else_help(true)
-                .disable_help_subcommand(true);
+        for (of, word, about) in GROUPS.iter().filter(|(of, ..)| *of == noun) {
             let in_group = |l: &&Leaf| l.noun == *of && l.verb.split_once(' ').is_some_and(|(first, _)| first == *word);
-            c = c.subcommand(LEAVES.iter().filter(in_group).fold(group, |group, l| group.subcommand(l.command())));
+            let leaves = self.leaves().filter(in_group).map(|leaf| match leaf.verb {
+                // Whose words they are that are asked for, only the whole tree knows.
+                "log list" => {
+                    leaf.command().mut_arg("source", |a| a.value_parser(move |text: &str| self.command_name(text)))
+                }
+                _ => leaf.command(),
+            });
+            c = c.subcommand(leaves.fold(group(word, (*about).to_owned()), Command::subcommand));
         }
-        if *noun == "config" {
+        if noun == "config" {
             c = c
                 .subcommand(with_examples(
                     Command::new("show").about("Show every option and where its value comes from"),
@@ -892,9 +931,44 @@ pub fn command() -> Command {
                     "orgctl config path",
                 ));
         }
-        root = root.subcommand(c);
+        c
     }
-    root
+
+    /// The name of a command that can have said something.
+    fn command_name(self, text: &str) -> Result<String, String> {
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        let all: Vec<String> =
+            self.verbs().map(|(noun, verb)| format!("{noun} {verb}").trim_start().to_owned()).collect();
+        if all.contains(&words) {
+            return Ok(words);
+        }
+        let meant =
+            nearest(&words, all.iter().map(String::as_str)).map_or(String::new(), |m| format!("; did you mean '{m}'?"));
+        Err(format!("there is no such command{meant}"))
+    }
+
+    /// The tree for a terminal: what can be asked for need not be given.
+    pub fn asking(self) -> Command {
+        fn ease(mut c: Command) -> Command {
+            if c.get_arguments().any(|a| a.get_id() == ASKED && a.is_required_set() && a.is_positional()) {
+                c = c.mut_arg(ASKED, |a| a.required(false));
+            }
+            if c.get_groups().any(|g| g.get_id() == ASKED_GROUP) {
+                c = c.mut_group(ASKED_GROUP, |g| g.required(false));
+            }
+            c.mut_subcommands(ease)
+        }
+        ease(self.command())
+    }
+
+    /// Finds the leaf that a noun and a verb name.
+    pub fn find(self, noun: &str, verb: &str) -> Found {
+        if let Some(leaf) = self.leaves().find(|l| l.noun == noun && l.verb == verb) {
+            return Found::Leaf(leaf);
+        }
+        let generic = self.kinds.by_noun(noun).and_then(|d| Some((self.generic(d).find(|g| g.verb == verb)?, d)));
+        generic.map_or(Found::Plain, |(generic, desc)| Found::Generic(generic, desc))
+    }
 }
 
 impl Leaf {
@@ -919,38 +993,12 @@ fn each_by_itself(c: Command) -> Command {
 const ASKED: &str = "key";
 const ASKED_GROUP: &str = "which";
 
-/// The tree for a terminal: what can be asked for need not be given.
-pub fn asking() -> Command {
-    fn ease(mut c: Command) -> Command {
-        if c.get_arguments().any(|a| a.get_id() == ASKED && a.is_required_set() && a.is_positional()) {
-            c = c.mut_arg(ASKED, |a| a.required(false));
-        }
-        if c.get_groups().any(|g| g.get_id() == ASKED_GROUP) {
-            c = c.mut_group(ASKED_GROUP, |g| g.required(false));
-        }
-        c.mut_subcommands(ease)
-    }
-    ease(command())
-}
-
 /// What the words of a command line lead to.
 pub enum Found {
     Leaf(&'static Leaf),
     Generic(&'static Generic, &'static Descriptor),
     /// `demo` and `config`, which need no database of their own.
     Plain,
-}
-
-/// Finds the leaf that a noun and a verb name.
-pub fn find(noun: &str, verb: &str) -> Found {
-    if let Some(leaf) = LEAVES.iter().find(|l| l.noun == noun && l.verb == verb) {
-        return Found::Leaf(leaf);
-    }
-    let desc = RESOURCES.iter().copied().find(|d| d.noun == noun);
-    match (desc, GENERIC.iter().find(|g| g.verb == verb)) {
-        (Some(desc), Some(generic)) => Found::Generic(generic, desc),
-        _ => Found::Plain,
-    }
 }
 
 impl Found {

@@ -5,8 +5,8 @@
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
+use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
-use crate::model::resource;
 
 /// Verbs of one noun, or of every resource where none is named; `*` are all of them.
 type Verbs = &'static [(&'static str, &'static [&'static str])];
@@ -96,43 +96,43 @@ const WITHOUT_ROWS: Verbs = &[
 /// What writes outside the database, and has no steps to tell.
 const WITHOUT_DRY_RUN: Verbs = &[("", &["demo"]), ("audit", &["prove"])];
 
-fn is_among(verbs: Verbs, noun: &str, verb: &str) -> bool {
+fn is_among(kinds: Kinds, verbs: Verbs, noun: &str, verb: &str) -> bool {
     verbs.iter().any(|(n, list)| {
-        let same_noun = *n == noun || (*n == "*" && resource(noun).is_some());
+        let same_noun = *n == noun || (*n == "*" && kinds.by_noun(noun).is_some());
         same_noun && list.iter().any(|v| *v == verb || *v == "*")
     })
 }
 
 /// Whether a command prints columns to choose from.
-pub fn takes_columns(noun: &str, verb: &str) -> bool {
+pub fn takes_columns(kinds: Kinds, noun: &str, verb: &str) -> bool {
     let (noun, verb) = if verb.is_empty() { ("", noun) } else { (noun, verb) };
-    !is_among(WITHOUT_COLUMNS, noun, verb)
+    !is_among(kinds, WITHOUT_COLUMNS, noun, verb)
 }
 
 /// Refuses an option that the command would pass over.
-pub fn check(noun: &str, verb: &str, leaf: &ArgMatches) -> Result<(), Problem> {
+pub fn check(kinds: Kinds, noun: &str, verb: &str, leaf: &ArgMatches) -> Result<(), Problem> {
     let (noun, verb) = if verb.is_empty() { ("", noun) } else { (noun, verb) };
     let is_given = |option: &str| leaf.value_source(option) == Some(ValueSource::CommandLine);
-    let of_orgs = resource(noun).is_some_and(|d| d.is_org()) && !WITH_ORG_OF_ORGS.contains(&verb);
+    let of_orgs = kinds.by_noun(noun).is_some_and(|d| d.is_org()) && !WITH_ORG_OF_ORGS.contains(&verb);
     let command = format!("{noun} {verb}");
     let refuse = |option: &str, why: &str| {
         let sentence = format!("'{}' has no use for --{option}: {why}", command.trim());
         Err(Problem::usage(sentence).hint(format!("leave --{option} out")))
     };
-    if is_given("org") && (of_orgs || is_among(WITHOUT_ORG, noun, verb)) {
+    if is_given("org") && (of_orgs || is_among(kinds, WITHOUT_ORG, noun, verb)) {
         return refuse("org", "it is about no organisation's records");
     }
-    if is_given("columns") && is_among(WITHOUT_COLUMNS, noun, verb) {
+    if is_given("columns") && is_among(kinds, WITHOUT_COLUMNS, noun, verb) {
         return refuse("columns", "it prints no columns to choose from");
     }
     let format = leaf.get_one::<String>("output").filter(|_| is_given("output"));
     if let Some(format) = format.filter(|f| matches!(f.as_str(), "csv" | "tsv" | "key"))
-        && is_among(WITHOUT_ROWS, noun, verb)
+        && is_among(kinds, WITHOUT_ROWS, noun, verb)
     {
         let sentence = format!("'{}' gives no rows: there is nothing that -o {format} could print", command.trim());
         return Err(Problem::usage(sentence).hint("-o json tells a program what was done"));
     }
-    if is_given("dry-run") && is_among(WITHOUT_DRY_RUN, noun, verb) {
+    if is_given("dry-run") && is_among(kinds, WITHOUT_DRY_RUN, noun, verb) {
         return refuse("dry-run", "what it does is not undone");
     }
     Ok(())

@@ -11,7 +11,6 @@ use super::write::{Change, Changed, Create, Target, tell_changed, tell_created};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::store::records;
 use crate::ui::editor::Draft;
@@ -102,7 +101,7 @@ pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, before: &Rec
 /// A field as the form shows it: a reference by the key of what it points at.
 async fn shown(s: &mut Session<'_>, record: &Record, field: &Field) -> Result<String> {
     let value = record.get(field.column);
-    let (Some(target), Some(id)) = (field.target().and_then(resource), value.as_uuid()) else {
+    let (Some(target), Some(id)) = (field.target(), value.as_uuid()) else {
         return Ok(value.to_text());
     };
     let pointed = records::load(s.db().await?, target, record.meta.org_id, id).await?;

@@ -8,7 +8,6 @@ use super::input::{not_found, time};
 use super::session::Session;
 use crate::model::org::{Org, SYSTEM};
 use crate::model::problem::{Kind as ProblemKind, Problem, nearest};
-use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Resource};
 use crate::model::scalar::{shorten, squash};
 use crate::model::value::{Kind, Value};
@@ -56,7 +55,7 @@ fn as_usage(e: anyhow::Error) -> anyhow::Error {
 
 /// What the values of a column are keys of.
 fn target(column: &Column) -> Option<&'static Descriptor> {
-    column.field.and_then(Field::target).or(column.list.map(|(_, noun)| noun)).and_then(resource)
+    column.field.and_then(Field::target).or(column.list.map(|(_, noun)| noun))
 }
 
 fn is_actor(column: &Column) -> bool {

@@ -34,7 +34,7 @@ fn comment(text: &str) -> String {
 /// `CHOICE, required: one of a, b, c (default: a)`, `TEXT of at most 200 characters, optional`
 fn about(field: &Field) -> String {
     let mut about = match field.target() {
-        Some(noun) => format!("{} of a {noun}", field.ty.label),
+        Some(target) => format!("{} of a {}", field.ty.label, target.noun),
         None => field.ty.label.to_owned(),
     };
     if field.ty.max > 0 {

@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::session::Session;
 use crate::access;
-use crate::model::RESOURCES;
 use crate::model::audit::{Payload, Status};
 use crate::model::problem::{Kind, Problem};
 use crate::model::scalar::Rules;
@@ -285,7 +284,7 @@ async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> R
     let mut seen = HashSet::new();
     let mut targets = std::mem::take(&mut s.targets);
     targets.retain(|t| t.org == org && seen.insert((t.noun, t.id, t.key.clone())));
-    let noun = match RESOURCES.iter().find(|d| d.table == access.resource()) {
+    let noun = match s.kinds().by_table(access.resource()) {
         Some(desc) => desc.noun,
         None if access.resource() == settings::TABLE => settings::NOUN,
         None => access.resource(),

@@ -7,13 +7,14 @@ use uuid::Uuid;
 
 use super::prompt;
 use super::session::Session;
+use crate::model::org;
 use crate::model::problem::{Kind, Problem};
+use crate::model::resource::Resource;
 use crate::model::resource::{Descriptor, Field, Mark, Record, YEARS};
-use crate::model::scalar::{Noun, shorten};
+use crate::model::scalar::shorten;
 use crate::model::user::User;
 use crate::model::value::{Value, rfc3339};
 use crate::model::zone::Zone;
-use crate::model::{org, resource};
 use crate::store::records::{self, Life};
 use crate::ui::limited;
 
@@ -227,10 +228,9 @@ pub(super) async fn not_found(
 
 /// The id of the record that a reference field's input names, in the record's own organisation.
 pub async fn find_ref(s: &mut Session<'_>, field: &'static Field, org: i32, key: &str) -> Result<Value> {
-    let target =
-        field.target().and_then(resource).ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
+    let target = field.target().ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
     let found = find_in(s, target, Some(org), key, Life::Live).await?;
-    if field.target() == Some(User::NOUN) && found.get("is_active").as_bool() == Some(false) {
+    if target == User::DESCRIPTOR && found.get("is_active").as_bool() == Some(false) {
         let sentence = format!("{} is not in use, and can't be the {}", found.title(), field.name());
         return Err(Problem::conflict(sentence)
             .hint(format!("choose somebody else, or 'orgctl user activate {}' first", found.key()))

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::gate::{self, Verb};
 use super::session::Session;
+use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::store::partial::Partial;
 use crate::store::system_log;
@@ -12,7 +13,7 @@ use crate::store::system_log;
 const TRAIL: [&str; 2] = ["audit_records", "audit_requests"];
 
 /// The tables that a reading command can't do without.
-fn needed(verb: &str, permission: &str) -> Vec<&'static str> {
+fn needed(kinds: Kinds, verb: &str, permission: &str) -> Vec<&'static str> {
     let (resource, action) = permission.split_once(':').unwrap_or((permission, ""));
     let mut needed = match (resource, verb) {
         (_, "user whoami" | "audit pubkey" | "audit check-proof") | ("database", _) => return Vec::new(),
@@ -23,7 +24,7 @@ fn needed(verb: &str, permission: &str) -> Vec<&'static str> {
         ("backups", _) => vec!["backups"],
         _ => Vec::new(),
     };
-    needed.extend(crate::model::RESOURCES.iter().map(|d| d.table).filter(|table| *table == resource));
+    needed.extend(kinds.resources().map(|d| d.table).filter(|table| *table == resource));
     if verb.ends_with(" history") {
         needed.extend(TRAIL);
     }
@@ -50,7 +51,7 @@ pub fn allow(s: &mut Session<'_>, partial: &Partial) -> Result<(), Problem> {
         };
         return Err(partial.problem(format!("the database {at} {why}: it was made of {}", partial.told())));
     }
-    if let Some(table) = needed(verb, permission).into_iter().find(|t| !partial.has(t)) {
+    if let Some(table) = needed(s.kinds(), verb, permission).into_iter().find(|t| !partial.has(t)) {
         return Err(partial.left_out(&at, table));
     }
     if !s.has_told_of_part && !permission.starts_with("database:") {

@@ -27,7 +27,7 @@ pub async fn value(
     field: &'static Field,
     org: Option<i32>,
 ) -> Result<Value> {
-    if let (Some(target), Some(org)) = (field.target().and_then(crate::model::resource), org) {
+    if let (Some(target), Some(org)) = (field.target(), org) {
         let id = record(s, target, Some(org), Life::Live, &label(field), None).await?;
         return Ok(id.map_or(Value::Null(Kind::Uuid), Value::from));
     }

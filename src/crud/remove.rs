@@ -14,12 +14,12 @@ use super::session::Session;
 use super::write::{Target, described, dry_run_note, keys_free, targets};
 use crate::model::audit::Action;
 use crate::model::branch::Branch;
+use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Record, Resource};
 use crate::model::scalar::{Noun, Rules};
 use crate::model::user::User;
 use crate::model::value::Value;
-use crate::model::{RESOURCES, resource};
 use crate::store::db::Db;
 use crate::store::people;
 use crate::store::query::{Query, column};
@@ -178,7 +178,7 @@ impl Verb for Delete {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Record>> {
-        let desc = described(&self.noun)?;
+        let desc = described(tx, &self.noun)?;
         let mut roots = Vec::new();
         for target in &self.targets {
             roots.push(target.load(tx, desc).await?);
@@ -275,9 +275,9 @@ pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let plan = Plan::make(s.db().await?, roots.clone(), mode).await?;
     let mut shown = None;
     if !s.dry_run {
-        let question = question(&plan);
+        let question = question(s.kinds(), &plan);
         if !s.ui.style.yes {
-            for line in plan_lines(&plan, roots.len()) {
+            for line in plan_lines(s.kinds(), &plan, roots.len()) {
                 s.ui.status(&line);
             }
             shown = Some(plan.versions());
@@ -300,10 +300,10 @@ pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     if is_for_programs(&s.ui) { print_changed(s, desc, &which).await } else { Ok(()) }
 }
 
-fn question(plan: &Plan) -> String {
-    let kinds = |records: &[&Record]| {
+fn question(kinds: Kinds, plan: &Plan) -> String {
+    let of_kinds = |records: &[&Record]| {
         let mut parts: Vec<String> = Vec::new();
-        for desc in RESOURCES.iter().copied() {
+        for desc in kinds.resources() {
             match records.iter().filter(|r| r.desc == desc).collect::<Vec<_>>().as_slice() {
                 [] => {}
                 [one] => parts.push(one.title()),
@@ -312,8 +312,8 @@ fn question(plan: &Plan) -> String {
         }
         parts.join(" and ")
     };
-    let gone = kinds(&plan.gone.iter().collect::<Vec<_>>());
-    match kinds(&plan.repointed.iter().map(|(r, ..)| r).collect::<Vec<_>>()).as_str() {
+    let gone = of_kinds(&plan.gone.iter().collect::<Vec<_>>());
+    match of_kinds(&plan.repointed.iter().map(|(r, ..)| r).collect::<Vec<_>>()).as_str() {
         "" => format!("delete {gone}?"),
         changed => format!("delete {gone}, and change {changed}?"),
     }
@@ -323,7 +323,7 @@ fn question(plan: &Plan) -> String {
 const SHOWN: usize = 20;
 
 /// What is about to happen to records, one by one, or how many of each kind with the first keys.
-fn lines<'a>(verb: &str, records: impl Iterator<Item = &'a Record>, tail: &str) -> Vec<String> {
+fn lines<'a>(kinds: Kinds, verb: &str, records: impl Iterator<Item = &'a Record>, tail: &str) -> Vec<String> {
     let records: Vec<&Record> = records.collect();
     if records.len() <= SHOWN {
         let line = |r: &&Record| match r.called() == r.key() {
@@ -334,7 +334,7 @@ fn lines<'a>(verb: &str, records: impl Iterator<Item = &'a Record>, tail: &str) 
         return records.iter().map(line).collect();
     }
     let mut lines = Vec::new();
-    for desc in RESOURCES.iter().copied() {
+    for desc in kinds.resources() {
         let keys: Vec<String> = records.iter().filter(|r| r.desc == desc).map(|r| r.called()).collect();
         if !keys.is_empty() {
             lines.push(format!("  {verb} {}{tail}: {}", count(keys.len() as u64, desc), first_keys(&keys, keys.len())));
@@ -352,23 +352,23 @@ fn first_keys(keys: &[String], all: usize) -> String {
 const FIRST: usize = 5;
 
 /// What goes, what depends on it and goes too, and what is pointed elsewhere.
-fn plan_lines(plan: &Plan, roots: usize) -> Vec<String> {
+fn plan_lines(kinds: Kinds, plan: &Plan, roots: usize) -> Vec<String> {
     let (named, more) = plan.gone.split_at(roots.min(plan.gone.len()));
-    let mut all = lines("delete", named.iter(), "");
-    all.extend(lines("delete", more.iter(), ""));
+    let mut all = lines(kinds, "delete", named.iter(), "");
+    all.extend(lines(kinds, "delete", more.iter(), ""));
     let columns: BTreeSet<&str> = plan.repointed.iter().map(|(_, column, _)| *column).collect();
     for column in columns {
         let records = plan.repointed.iter().filter(|(_, c, _)| *c == column).map(|(r, ..)| r);
-        all.extend(lines("change", records, &format!(" ({})", column.trim_end_matches("_id"))));
+        all.extend(lines(kinds, "change", records, &format!(" ({})", column.trim_end_matches("_id"))));
     }
     all
 }
 
 /// What goes for good; with an organisation all that was in it.
 async fn purge_lines(s: &mut Session<'_>, records: &[Record]) -> Result<Vec<String>> {
-    let mut all = lines("purge", records.iter(), "");
+    let mut all = lines(s.kinds(), "purge", records.iter(), "");
     for org in records.iter().filter(|r| r.desc.is_org()) {
-        for desc in RESOURCES.iter().copied().filter(|d| !d.is_org()) {
+        for desc in s.kinds().resources().filter(|d| !d.is_org()) {
             let mut query =
                 Query { org: Some(org.meta.org_id), life: Life::Any, ..Query::new(desc, s.scope(), s.clock.now()) };
             let n = usize::try_from(query.count(s.db().await?).await?)?;
@@ -407,7 +407,7 @@ impl Verb for Restore {
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Record>> {
         let mut restored = Vec::new();
         for (org, deletion) in &self.deletions {
-            for desc in RESOURCES.iter().copied() {
+            for desc in tx.kinds().resources() {
                 for record in records::of_deletion(tx.db, desc, *org, *deletion).await? {
                     keys_free(tx, &record, None).await.map_err(|e| taken_meanwhile(e, &record))?;
                     restored.push(tx.restore(&record).await?);
@@ -478,7 +478,7 @@ impl Verb for Purge {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<u64> {
-        let desc = described(&self.noun)?;
+        let desc = described(tx, &self.noun)?;
         let mut records = Vec::new();
         for target in &self.targets {
             let record = target.load(tx, desc).await?;
@@ -512,7 +512,7 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
     let org = record.meta.org_id;
     let mut purged = 0;
     if record.desc.is_org() {
-        for desc in RESOURCES.iter().rev().copied().filter(|d| !d.is_org()) {
+        for desc in tx.kinds().resources().rev().filter(|d| !d.is_org()) {
             for r in records::in_org(tx.db, desc, org).await? {
                 tx.purge(&r).await?;
                 purged += 1;
@@ -524,7 +524,7 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
         }
         return Ok(purged);
     }
-    for (desc, field) in crate::model::pointing_at(record.desc) {
+    for (desc, field) in tx.kinds().pointing_at(record.desc) {
         let pointing = records::pointing(tx.db, desc, field, org, record.meta.id).await?;
         if desc != record.desc && !field.ty.required {
             // A deleted branch and its deleted manager may point at each other: neither could go first.
@@ -592,9 +592,4 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
     }
     dry_run_note(s);
     Ok(())
-}
-
-/// The noun's own descriptor for flags: whether anything can point at it at all.
-pub fn can_be_pointed_at(desc: &Descriptor) -> bool {
-    resource(desc.noun).is_some_and(|d| !crate::model::pointing_at(d).is_empty())
 }

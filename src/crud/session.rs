@@ -13,6 +13,7 @@ use super::input::Gone;
 use super::prompt;
 use crate::access::Subject;
 use crate::model::chance::{Clock, Ids, Random};
+use crate::model::kinds::Kinds;
 use crate::model::org::{Org, SYSTEM};
 use crate::model::problem::{Kind, Problem};
 use crate::model::resource::{Record, Resource};
@@ -258,6 +259,11 @@ impl<'a> Session<'a> {
     /// The time of the question: now, or the time that is asked about.
     pub fn asked_at(&self) -> DateTime<Utc> {
         self.past.as_ref().map_or_else(|| self.clock.now(), |past| past.at)
+    }
+
+    /// The kinds of record that there are.
+    pub fn kinds(&self) -> Kinds {
+        self.opening.kinds
     }
 
     /// What this command may see.

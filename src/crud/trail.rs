@@ -14,7 +14,6 @@ use super::input::{Gone, find_in, several_gone};
 use super::past;
 use super::session::Session;
 use crate::model::problem::{Kind as ProblemKind, Problem};
-use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::Rules;
 use crate::model::value::{Kind, Value, rfc3339};
@@ -196,7 +195,7 @@ impl Keys {
     async fn read_for(&mut self, s: &mut Session<'_>, entries: &[Entry]) -> Result<()> {
         let mut wanted: BTreeMap<&str, (&'static Descriptor, Places)> = BTreeMap::new();
         for e in entries {
-            let Some(desc) = resource(&e.kind) else { continue };
+            let Some(desc) = s.kinds().by_noun(&e.kind) else { continue };
             let mut want = |desc: &'static Descriptor, id| {
                 wanted.entry(desc.noun).or_insert_with(|| (desc, Places::new())).1.insert((e.tree, id));
             };
@@ -204,7 +203,7 @@ impl Keys {
                 want(desc, e.resource_id);
             }
             for field in desc.fields {
-                let Some(target) = field.target().and_then(resource) else { continue };
+                let Some(target) = field.target() else { continue };
                 let sides = ["old", "new"].map(|side| e.payload.as_ref().and_then(|p| uuid(&p[side][field.column])));
                 sides.into_iter().flatten().for_each(|id| want(target, id));
             }
@@ -255,13 +254,13 @@ pub async fn with_keys(s: &mut Session<'_>, known: &mut Keys, entries: &[Entry])
     known.read_for(s, entries).await?;
     let mut readable = entries.to_vec();
     for e in &mut readable {
-        let Some(desc) = resource(&e.kind) else { continue };
+        let Some(desc) = s.kinds().by_noun(&e.kind) else { continue };
         for part in ["old", "new"] {
             let Some(values) = e.payload.as_mut().and_then(|p| p.get_mut(part)).and_then(Json::as_object_mut) else {
                 continue;
             };
             for field in desc.fields {
-                let Some(target) = field.target().and_then(resource) else { continue };
+                let Some(target) = field.target() else { continue };
                 let Some(value) = values.shift_remove(field.column) else { continue };
                 let key = known.of(s, target, e.tree, &value).await?;
                 values.insert(field.name().to_owned(), key.map_or(value, Into::into));
@@ -343,7 +342,7 @@ impl Entries {
             e.action.as_str().into(),
             e.kind.as_str().into(),
         ]);
-        row.push(match (e.key().map(str::to_owned), resource(&e.kind)) {
+        row.push(match (e.key(s.kinds()).map(str::to_owned), s.kinds().by_noun(&e.kind)) {
             (Some(key), Some(desc)) => self.keys.called(s, desc, e.tree, e.resource_id, key).await?.into(),
             (key, _) => key.into(),
         });

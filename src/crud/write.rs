@@ -13,19 +13,19 @@ use super::input::{find, keys, not_system};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use crate::model::audit::Action;
+use crate::model::org;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::scalar::Rules;
 use crate::model::value::Value;
-use crate::model::{org, resource};
 use crate::store::records::{self, Life};
 use crate::store::tx::{Tx, takes_people};
 use crate::store::{credentials, settings};
 
 /// Finds the descriptor that a stored verb names.
-pub fn described(noun: &str) -> Result<&'static Descriptor> {
-    resource(noun).ok_or_else(|| anyhow::anyhow!("there is no resource '{noun}'"))
+pub fn described(tx: &Tx<'_>, noun: &str) -> Result<&'static Descriptor> {
+    tx.kinds().by_noun(noun).ok_or_else(|| anyhow::anyhow!("there is no resource '{noun}'"))
 }
 
 /// Makes one record.
@@ -47,7 +47,7 @@ impl Verb for Create {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Record> {
-        let desc = described(&self.noun)?;
+        let desc = described(tx, &self.noun)?;
         let mut rules = Cow::Borrowed(rules);
         let org = match self.org {
             Some(org) => org,
@@ -208,7 +208,7 @@ impl Verb for Change {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
-        let desc = described(&self.noun)?;
+        let desc = described(tx, &self.noun)?;
         let mut changed = Vec::new();
         for target in &self.targets {
             let before = target.load(tx, desc).await?;

@@ -9,6 +9,7 @@ pub mod dates;
 pub mod dept;
 pub mod export;
 pub mod fold;
+pub mod kinds;
 pub mod lineage;
 pub mod merkle;
 pub mod note;
@@ -29,20 +30,3 @@ pub mod user;
 pub mod value;
 pub mod verify;
 pub mod zone;
-
-use resource::{Descriptor, Resource};
-
-/// Every resource, in the order of help and of dependencies: a resource stands behind what it points at.
-pub const RESOURCES: &[&Descriptor] =
-    &[org::Org::DESCRIPTOR, branch::Branch::DESCRIPTOR, dept::Dept::DESCRIPTOR, user::User::DESCRIPTOR];
-
-/// The resource of a noun.
-pub fn resource(noun: &str) -> Option<&'static Descriptor> {
-    RESOURCES.iter().copied().find(|d| d.noun == noun)
-}
-
-/// Every field of any resource that points at `target`: what protects it from deletion.
-pub fn pointing_at(target: &Descriptor) -> Vec<(&'static Descriptor, &'static resource::Field)> {
-    let fields = RESOURCES.iter().flat_map(|d| d.fields.iter().map(|f| (*d, f)));
-    fields.filter(|(_, f)| f.target() == Some(target.noun)).collect()
-}

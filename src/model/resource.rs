@@ -77,9 +77,9 @@ impl Field {
     pub fn default(&self) -> Option<&'static str> {
         self.marks.iter().find_map(|m| if let Mark::Default(d) = m { Some(*d) } else { None })
     }
-    /// The noun that this field points at.
-    pub fn target(&self) -> Option<&'static str> {
-        if let Role::Ref(noun) = self.ty.role { Some(noun) } else { None }
+    /// The kind that this field points at.
+    pub fn target(&self) -> Option<&'static Descriptor> {
+        if let Role::Ref(target) = self.ty.role { Some(target()) } else { None }
     }
     /// Words that a header may use for this field, besides its name.
     pub fn also(&self) -> &'static [&'static str] {
@@ -257,7 +257,7 @@ impl Descriptor {
     }
     /// The field that makes records of this kind a tree.
     pub fn parent(&self) -> Option<&'static Field> {
-        self.fields.iter().find(|f| f.target() == Some(self.noun))
+        self.fields.iter().find(|f| f.target() == Some(self))
     }
     pub fn is_org(&self) -> bool {
         self.noun == "org"
@@ -529,7 +529,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::RESOURCES;
+    use crate::model::kinds::Kinds;
 
     fn joined(name: &str) -> String {
         split_name(name).expect("a name").into_iter().flatten().collect::<Vec<_>>().join(" ")
@@ -573,7 +573,7 @@ mod tests {
     /// Marks that name other fields name them rightly, from both sides.
     #[test]
     fn marks_agree() {
-        for desc in RESOURCES {
+        for desc in Kinds::default().resources() {
             for field in desc.fields {
                 for mark in field.marks {
                     match mark {

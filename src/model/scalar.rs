@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::password::formats::is_stored;
 use super::problem::Problem;
+use super::resource::{Descriptor, Resource};
 use super::value::{Decimal, Kind, Value, canonical};
 use super::zone::Zone;
 
@@ -70,13 +71,14 @@ impl Type {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Role {
     Plain,
     /// A closed set of words.
     Choice(&'static [&'static str]),
-    /// A reference to a record of this noun; parsed as that record's key, stored as its id.
-    Ref(&'static str),
+    /// A reference to a record of this kind; parsed as that record's key, stored as its id. By a function, for kinds refer
+    /// to each other in circles.
+    Ref(fn() -> &'static Descriptor),
 }
 
 /// A Rust type that a resource's field can have.
@@ -732,7 +734,7 @@ impl Scalar for bool {
     }
 }
 
-/// Names the noun that a reference points at.
+/// Names the noun of a kind.
 pub trait Noun {
     const NOUN: &'static str;
 }
@@ -767,11 +769,11 @@ impl<T> std::fmt::Debug for Ref<T> {
     }
 }
 
-impl<T: Noun> Scalar for Ref<T> {
+impl<T: Resource> Scalar for Ref<T> {
     const TYPE: Type = Type {
         kind: Kind::Uuid,
         required: true,
-        role: Role::Ref(T::NOUN),
+        role: Role::Ref(|| T::DESCRIPTOR),
         label: "KEY",
         max: 0,
         multiline: false,

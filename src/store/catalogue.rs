@@ -8,10 +8,17 @@ use anyhow::Result;
 
 use super::db::Db;
 use super::sql::Sql;
+use crate::model::kinds::Kinds;
 use crate::model::value::Kind;
 
-/// What the migrations make.
+/// What the program's own migrations make.
 const EXPECTED: &str = include_str!("../../docs/postgres-schema.txt");
+
+/// What all migrations make, those of added kinds too.
+fn expected(kinds: Kinds) -> Vec<(&'static str, &'static str)> {
+    let texts = std::iter::once(EXPECTED).chain(kinds.all().map(|kind| kind.catalogue));
+    texts.flat_map(str::lines).filter_map(|l| l.split_once('\t')).collect()
+}
 
 /// One thing a row, by kind and name, and what it is; in a fixed order.
 const QUERY: &str = "
@@ -115,7 +122,7 @@ pub async fn text(db: &mut Db) -> Result<String> {
 
 /// What others made in the schema, by kind and name, and tables that they set row security for. Rights are not among it.
 pub async fn added(db: &mut Db) -> Result<Vec<(String, String)>> {
-    let expected: Vec<&str> = EXPECTED.lines().filter_map(|l| l.split_once('\t')).map(|(what, _)| what).collect();
+    let expected: Vec<&str> = expected(db.kinds()).into_iter().map(|(what, _)| what).collect();
     let is_made = |what: &str| {
         [
             "relation ",
@@ -141,7 +148,7 @@ pub async fn added(db: &mut Db) -> Result<Vec<(String, String)>> {
 
 /// Everything that is not as the migrations make it.
 pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
-    let expected: Vec<(&str, &str)> = EXPECTED.lines().filter_map(|l| l.split_once('\t')).collect();
+    let expected = expected(db.kinds());
     let present = things(db).await?;
     let mut found = Vec::new();
     for (what, def) in &expected {

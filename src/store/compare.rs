@@ -21,8 +21,8 @@ use super::schema::Class;
 use super::settings;
 use super::sql::Sql;
 use super::system_log;
-use crate::model::RESOURCES;
 use crate::model::backup::Digest32;
+use crate::model::kinds::Kinds;
 use crate::model::value::Kind;
 
 /// Most differences of a table that are told one by one.
@@ -84,8 +84,8 @@ async fn tables(
     dump::set_forms(now).await?;
     let untold = past.untold();
     let mut all = Vec::new();
-    for shape in dump::shapes(migrate::latest(now.engine())?)? {
-        let Some((shape, mode)) = asked(shape) else { continue };
+    for shape in dump::shapes(now.kinds(), migrate::latest(now.kinds(), now.engine())?)? {
+        let Some((shape, mode)) = asked(now.kinds(), shape) else { continue };
         let file = room().context("can't keep rows for the comparison")?;
         let mut hashed = Hashed::new(io::BufWriter::new(file));
         let rows = dump::write_table(then, &shape, &mut hashed, &mut |n| told(&shape.name, n)).await?;
@@ -126,16 +126,16 @@ async fn tables(
 }
 
 /// What of a table is compared, and how; nothing of those that keep no history.
-fn asked(shape: Shape) -> Option<(Shape, Mode)> {
+fn asked(kinds: Kinds, shape: Shape) -> Option<(Shape, Mode)> {
     let only = |names: &[&str], shape: Shape| Shape {
         columns: shape.columns.into_iter().filter(|(name, _)| names.contains(&name.as_str())).collect(),
         ..shape
     };
-    if let Some(desc) = RESOURCES.iter().find(|d| d.table == shape.name) {
+    if let Some(desc) = kinds.by_table(&shape.name) {
         let names: Vec<&str> = read_columns(desc).iter().map(|(name, _)| *name).collect();
         return Some((only(&names, shape), Mode::Same));
     }
-    if let Some(list) = RESOURCES.iter().flat_map(|d| d.lists).find(|l| l.table == shape.name) {
+    if let Some(list) = kinds.resources().flat_map(|d| d.lists).find(|l| l.table == shape.name) {
         return Some((only(&["org_id", list.owner, list.item], shape), Mode::Same));
     }
     match shape.class {

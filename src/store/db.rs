@@ -7,6 +7,7 @@ use super::location::{Engine, Location, Opening};
 use super::partial::Partial;
 use super::sql::{Row, Sql};
 use super::{postgres, sqlite};
+use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::value::{Kind, Value};
 
@@ -41,6 +42,11 @@ impl Db {
             Conn::Sqlite(c) => c.close().await,
             Conn::Postgres(c) => c.close().await,
         };
+    }
+
+    /// The kinds of record that are in it.
+    pub fn kinds(&self) -> Kinds {
+        self.opening.kinds
     }
 
     pub fn engine(&self) -> Engine {

@@ -12,7 +12,6 @@ use super::records::{self, read_columns};
 use super::sql::{Row, Sql, quoted};
 use super::trail::took_effect;
 use super::{people, settings};
-use crate::model::RESOURCES;
 use crate::model::audit::same_as_default;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::scalar::Noun;
@@ -71,7 +70,7 @@ pub struct Rows {
 /// Every row of an organisation that differs from its records.
 pub async fn differing(db: &mut Db, org: i32, rows: &mut Rows) -> Result<Vec<Finding>> {
     let mut found = Vec::new();
-    for desc in RESOURCES.iter().copied() {
+    for desc in db.kinds().resources() {
         let differing = rows_of(db, desc, org, rows).await?;
         for (seq, what) in differing.into_iter().chain(missing(db, desc, org).await?) {
             found.push(Finding { tree: org, seq, kind: Fault::RowDiffers, what });

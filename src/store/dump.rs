@@ -14,6 +14,7 @@ use super::schema::{self, Class};
 use super::sql::{Sql, quoted};
 use super::values::tables_at;
 use super::{migrate, postgres, sqlite};
+use crate::model::kinds::Kinds;
 use crate::model::merkle::Frontier;
 use crate::model::problem::Problem;
 use crate::model::value::Kind;
@@ -41,11 +42,11 @@ impl Shape {
 }
 
 /// Every table of a version of the schema, but the one that tells the version.
-pub fn shapes(version: i64) -> Result<Vec<Shape>> {
-    let classes = schema::tables();
-    let sqlite = tables_at(Engine::Sqlite, version)?;
+pub fn shapes(kinds: Kinds, version: i64) -> Result<Vec<Shape>> {
+    let classes = schema::tables(kinds);
+    let sqlite = tables_at(kinds, Engine::Sqlite, version)?;
     let mut shapes = Vec::new();
-    for table in tables_at(Engine::Postgres, version)?.into_iter().filter(|t| t.name != migrate::TABLE) {
+    for table in tables_at(kinds, Engine::Postgres, version)?.into_iter().filter(|t| t.name != migrate::TABLE) {
         let twin = sqlite.iter().find(|t| t.name == table.name);
         let twin = twin.with_context(|| format!("SQLite has no table {}", table.name))?;
         let is_stored = |name: &String| {
@@ -205,11 +206,15 @@ mod tests {
 
     #[test]
     fn every_column_that_both_engines_store_is_in_a_dump() {
-        let shapes = shapes(i64::MAX).expect("shapes");
+        let shapes = shapes(Kinds::default(), i64::MAX).expect("shapes");
         for (engine, own) in
             [(Engine::Sqlite, &["row_id", "name"][..]), (Engine::Postgres, &["search", "name", "pending"][..])]
         {
-            for table in tables_at(engine, i64::MAX).expect("tables").iter().filter(|t| t.name != migrate::TABLE) {
+            for table in tables_at(Kinds::default(), engine, i64::MAX)
+                .expect("tables")
+                .iter()
+                .filter(|t| t.name != migrate::TABLE)
+            {
                 let shape = shapes.iter().find(|s| s.name == table.name).expect("a shape");
                 for (column, _) in &table.columns {
                     let is_computed = column != "name" || table.name == "users";

@@ -42,8 +42,8 @@ impl Held {
     /// row refers to none that is known by its natural key.
     pub(super) fn wanted<'a>(&self, field: &Field, value: &'a Value) -> Cow<'a, Value> {
         match (field.target(), value) {
-            (Some(noun), Value::Text(text)) => {
-                let id = self.ids.get(&(noun, text.clone())).copied().flatten();
+            (Some(target), Value::Text(text)) => {
+                let id = self.ids.get(&(target.noun, text.clone())).copied().flatten();
                 Cow::Owned(Value::Uuid(id.unwrap_or_default()))
             }
             _ => Cow::Borrowed(value),

@@ -10,7 +10,6 @@ use super::db::{Conn, Db};
 use super::held::{Given, Held, Match};
 use super::sql::Sql;
 use super::{postgres, records, search, sqlite};
-use crate::model::resource;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::value::{Kind, Value};
 
@@ -68,7 +67,7 @@ impl Holder {
             held.ids.clear();
         }
         for field in &held.held {
-            let Some(target) = field.target().and_then(resource) else { continue };
+            let Some(target) = field.target() else { continue };
             let given = rows.iter().flat_map(|(_, values)| values).filter(|(f, _)| f.column == field.column);
             let mut unknown: Vec<Value> = Vec::new();
             for (_, value) in given {

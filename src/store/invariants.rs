@@ -11,12 +11,12 @@ use super::db::Db;
 use super::records;
 use super::rings::Graph;
 use super::sql::{Sql, quoted};
+use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::Noun;
 use crate::model::user::User;
 use crate::model::value::Kind;
-use crate::model::{RESOURCES, resource};
 
 /// A record that a transaction touched.
 pub type Touched = (&'static Descriptor, i32, Uuid);
@@ -36,11 +36,11 @@ pub struct Rule {
 }
 
 /// Every rule.
-pub fn rules() -> Vec<Rule> {
+fn rules(kinds: Kinds) -> Vec<Rule> {
     let mut rules = Vec::new();
-    for desc in RESOURCES.iter().copied() {
+    for desc in kinds.resources() {
         for field in desc.fields {
-            if let Some(target) = field.target().and_then(resource) {
+            if let Some(target) = field.target() {
                 rules.push(what_is_pointed_at_exists(desc, field, target));
                 rules.extend(no_live_row_points_at_a_deleted_one(desc, field, target));
             }
@@ -142,8 +142,8 @@ pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {
     if touched.is_empty() {
         return Ok(());
     }
-    let rules = rules();
-    for desc in RESOURCES.iter().copied() {
+    let rules = rules(db.kinds());
+    for desc in db.kinds().resources() {
         let mut rows: Vec<_> = touched.iter().filter(|(of, _, _)| *of == desc).collect();
         rows.sort_by_key(|(_, org, id)| (*org, *id));
         rows.dedup_by_key(|(_, org, id)| (*org, *id));
@@ -173,7 +173,7 @@ pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {
 /// Refuses the transaction if a row breaks a rule of a kind that was filled in bulk.
 pub async fn check_filled(db: &mut Db, filled: &[(&'static Descriptor, i32)]) -> Result<()> {
     for (desc, org) in filled {
-        for rule in rules().iter().filter(|r| r.of == *desc) {
+        for rule in rules(db.kinds()).iter().filter(|r| r.of == *desc) {
             let Some(text) = &rule.filled else { continue };
             let sql = Sql::new(format!("{text} limit 1")).with([(*org).into()]).yields([Kind::Text]);
             if let Some(row) = db.first(sql).await? {
@@ -219,7 +219,7 @@ async fn too_many_users(db: &mut Db, org: i32) -> Result<Option<(String, i64, i6
 
 /// The fields through which records of one kind stand below each other.
 fn own_references(desc: &'static Descriptor) -> impl Iterator<Item = &'static Field> {
-    desc.fields.iter().filter(|f| f.target() == Some(desc.noun))
+    desc.fields.iter().filter(|f| f.target() == Some(desc))
 }
 
 /// What some rows, and all that is above them, stand below.
@@ -287,7 +287,7 @@ fn refuse_ring(found: Option<String>, field: &Field) -> Result<()> {
 /// Every sentence that all rows together call for.
 pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
     let mut found: Vec<String> = Vec::new();
-    for rule in rules() {
+    for rule in rules(db.kinds()) {
         for row in db.all(rule.statement("")).await? {
             let sentence = rule.sentence(row.text(0)?);
             if !found.contains(&sentence) {
@@ -299,7 +299,7 @@ pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
         if let Some((code, most, n)) = too_many_users(db, org).await? {
             found.push(format!("organisation {code} may have {most} users, and has {n}"));
         }
-        for desc in RESOURCES.iter().copied().filter(|d| !d.is_org()) {
+        for desc in db.kinds().resources().filter(|d| !d.is_org()) {
             for field in own_references(desc) {
                 found.extend(find_ring(db, desc, org, all_inner(desc, field, org), &|_| false).await?);
             }

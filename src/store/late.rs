@@ -43,7 +43,8 @@ impl LateRules {
                 known.push((row.text(0)?.to_owned(), row.int(1)?));
             }
         } else {
-            let ours: Vec<String> = values::tables(Engine::Sqlite)?.iter().map(|t| format!("'{}'", t.name)).collect();
+            let ours: Vec<String> =
+                values::tables(db.kinds(), Engine::Sqlite)?.iter().map(|t| format!("'{}'", t.name)).collect();
             let ours = ours.join(", ");
             let sql = Sql::new(format!(
                 "select name, 0 from sqlite_schema s where type = 'table' and name not in ({ours})

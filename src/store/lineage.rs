@@ -10,9 +10,9 @@ use super::checkpoints::{installation, log_frontier, log_frontier_at};
 use super::db::Db;
 use super::sql::Sql;
 use super::tx::Tx;
-use crate::model::RESOURCES;
 use crate::model::audit::Action;
 use crate::model::chance::bytes;
+use crate::model::kinds::Kinds;
 use crate::model::lineage::{Chain, Claim, LOG, Lineage, Logs};
 use crate::model::note::{Note, Verifier};
 use crate::model::org::SYSTEM;
@@ -165,13 +165,13 @@ pub async fn next_after(db: &mut Db, tree: i32, size: u64) -> Result<Option<Date
 }
 
 /// How far the codes of each kind skip with a restore: nothing tells how many were given since the archive was made.
-pub fn leaps() -> impl Iterator<Item = (&'static str, Maker)> {
-    RESOURCES.iter().filter_map(|d| d.made().map(|(_, maker)| (d.noun, maker)))
+pub fn leaps(kinds: Kinds) -> impl Iterator<Item = (&'static str, Maker)> {
+    kinds.resources().filter_map(|d| d.made().map(|(_, maker)| (d.noun, maker)))
 }
 
 /// The same, by the noun of the kind, as it is told.
-pub fn skipped() -> Map<String, Json> {
-    leaps().map(|(noun, maker)| (noun.to_owned(), maker.leap().into())).collect()
+pub fn skipped(kinds: Kinds) -> Map<String, Json> {
+    leaps(kinds).map(|(noun, maker)| (noun.to_owned(), maker.leap().into())).collect()
 }
 
 impl Tx<'_> {
@@ -179,10 +179,10 @@ impl Tx<'_> {
     /// archive and its heads. What the log of checkpoints was like then is told, too.
     pub async fn restored(&mut self, mut told: Map<String, Json>) -> Result<()> {
         told.insert("log".into(), log_frontier(self.db).await?.size().into());
-        for (noun, maker) in leaps() {
+        for (noun, maker) in leaps(self.db.kinds()) {
             self.skip_codes(noun, maker).await?;
         }
-        told.insert("codes".into(), skipped().into());
+        told.insert("codes".into(), skipped(self.db.kinds()).into());
         self.event(SYSTEM, Action::BackupRestore, KIND, told).await
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::postgres_url;
+use crate::model::kinds::Kinds;
 use crate::model::problem::{Problem, nearest};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,4 +219,6 @@ pub struct Opening {
     pub application: String,
     /// The environment's variables for PostgreSQL: PGUSER, PGSSLMODE, ...
     pub variables: BTreeMap<String, String>,
+    /// The kinds of record that are in it.
+    pub kinds: Kinds,
 }

@@ -10,6 +10,7 @@ use super::partial;
 use super::postgres::SCHEMA;
 use super::sql::{Row, Sql, quoted};
 use super::sqlite::APPLICATION_ID;
+use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::value::{Kind, Value};
 
@@ -31,8 +32,19 @@ impl Migration {
     }
 }
 
-/// Every migration in order.
-pub fn all(engine: Engine) -> Result<Vec<Migration>> {
+/// Every migration in order: the program's own, and behind them those of kinds that were added to them.
+pub fn all(kinds: Kinds, engine: Engine) -> Result<Vec<Migration>> {
+    let mut found = own(engine)?;
+    let last = found.last().map_or(0, |m| m.version);
+    found.extend((last + 1..).zip(kinds.migrations()).map(|(version, step)| {
+        let ways = if engine == Engine::Sqlite { step.sqlite } else { step.postgres };
+        Migration { version, name: step.name.to_owned(), up: ways.up, down: ways.down }
+    }));
+    Ok(found)
+}
+
+/// The program's own migrations.
+fn own(engine: Engine) -> Result<Vec<Migration>> {
     let dir = if engine == Engine::Sqlite { &SQLITE } else { &POSTGRES };
     let text = |name: &str| dir.get_file(name).and_then(|f| f.contents_utf8());
     let mut found = Vec::new();
@@ -55,8 +67,8 @@ pub fn all(engine: Engine) -> Result<Vec<Migration>> {
 pub const TABLE: &str = "schema_migrations";
 
 /// The version that this binary works with.
-pub fn latest(engine: Engine) -> Result<i64> {
-    Ok(all(engine)?.last().map_or(0, |m| m.version))
+pub fn latest(kinds: Kinds, engine: Engine) -> Result<i64> {
+    Ok(all(kinds, engine)?.last().map_or(0, |m| m.version))
 }
 
 /// What is found in a database.
@@ -106,7 +118,7 @@ async fn version(db: &mut Db) -> Result<i64> {
 /// Refuses a database that this binary can't read. What holds a part of a backup alone can be read, and is known as such from
 /// here on.
 pub async fn require_readable(db: &mut Db) -> Result<()> {
-    let latest = latest(db.engine())?;
+    let latest = latest(db.kinds(), db.engine())?;
     match version(db).await {
         Ok(v) if v == latest => Ok(()),
         Ok(v) if v == latest + partial::MARK => partial::know(db).await,
@@ -117,7 +129,7 @@ pub async fn require_readable(db: &mut Db) -> Result<()> {
 /// Refuses a database that this binary can't work on.
 pub async fn require_current(db: &mut Db) -> Result<()> {
     let at = db.location.shown();
-    let latest = latest(db.engine())?;
+    let latest = latest(db.kinds(), db.engine())?;
     // Nearly always this is all there is to ask; what else it may be is found out where it is not.
     if version(db).await.is_ok_and(|v| v == latest) {
         return Ok(());
@@ -167,7 +179,7 @@ pub struct Line {
 pub async fn status(db: &mut Db) -> Result<Vec<Line>> {
     let applied = applied(db).await?;
     let mut lines = Vec::new();
-    for m in all(db.engine())? {
+    for m in all(db.kinds(), db.engine())? {
         let row = applied.iter().find(|r| r.int(0).is_ok_and(|v| v == m.version));
         lines.push(Line {
             version: m.version,
@@ -201,7 +213,7 @@ async fn applied(db: &mut Db) -> Result<Vec<Row>> {
 pub async fn plan(db: &mut Db, to: Option<i64>) -> Result<(i64, Vec<Migration>, bool)> {
     let at = db.location.shown();
     let engine = db.engine();
-    let latest = latest(engine)?;
+    let latest = latest(db.kinds(), engine)?;
     let from = match state(db).await? {
         State::Foreign => return Err(foreign(&at).into()),
         State::Empty => 0,
@@ -226,7 +238,7 @@ pub async fn plan(db: &mut Db, to: Option<i64>) -> Result<(i64, Vec<Migration>, 
         .into());
     }
     let up = to >= from;
-    let mut steps: Vec<Migration> = all(engine)?
+    let mut steps: Vec<Migration> = all(db.kinds(), engine)?
         .into_iter()
         .filter(|m| if up { m.version > from && m.version <= to } else { m.version > to && m.version <= from })
         .collect();

@@ -12,9 +12,8 @@ use super::corrections::last_before;
 use super::db::Db;
 use super::sql::Sql;
 use super::trail::{took_effect, trees};
-use crate::model::RESOURCES;
 use crate::model::audit::Action;
-use crate::model::resource;
+use crate::model::kinds::Kinds;
 use crate::model::value::Kind;
 
 /// What became of a record.
@@ -88,7 +87,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, seq: i64, action: &str, kind: &str, payload: Option<&Json>) {
+    fn take(&mut self, kinds: Kinds, seq: i64, action: &str, kind: &str, payload: Option<&Json>) {
         let moves = [
             (Action::Create, State::Absent, State::Live),
             (Action::Delete, State::Live, State::Deleted),
@@ -107,7 +106,7 @@ impl Seen {
             }
             return;
         };
-        let named = resource(kind).and_then(|d| payload["new"][d.key().column].as_str());
+        let named = kinds.by_noun(kind).and_then(|d| payload["new"][d.key().column].as_str());
         if let Some(key) = named.or_else(|| payload["key"].as_str()) {
             self.key = Some(key.to_owned());
         }
@@ -130,7 +129,7 @@ impl Seen {
     }
 
     /// All told; none where nothing is to be told.
-    fn net(mut self, tree: i32, kind: String, id: Uuid) -> Option<Net> {
+    fn net(mut self, kinds: Kinds, tree: i32, kind: String, id: Uuid) -> Option<Net> {
         let became = match (self.first, self.last) {
             (Some(State::Absent), Some(State::Live)) => Some(Became::Created),
             (Some(State::Absent), _) => return None,
@@ -144,7 +143,7 @@ impl Seen {
             self.lost = None;
         }
         self.fields.retain(|d| d.old != d.new);
-        let place = |d: &Difference| resource(&kind).and_then(|desc| desc.index(&d.column)).unwrap_or(usize::MAX);
+        let place = |d: &Difference| kinds.by_noun(&kind).and_then(|desc| desc.index(&d.column)).unwrap_or(usize::MAX);
         self.fields.sort_by_cached_key(|d| (place(d), d.column.clone()));
         let is_any = became.is_some() || !self.fields.is_empty() || self.lost.is_some();
         is_any.then_some(Net { tree, kind, id, key: self.key, became, fields: self.fields, lost: self.lost })
@@ -158,7 +157,7 @@ pub async fn between(db: &mut Db, from: DateTime<Utc>, to: DateTime<Utc>, asked:
         Some(tree) => vec![tree],
         None => trees(db).await?,
     };
-    let mut told = Vec::new();
+    let (kinds, mut told) = (db.kinds(), Vec::new());
     for tree in all {
         let just = TimeDelta::microseconds(1);
         let (after, upto) = (last_before(db, tree, from + just).await?, last_before(db, tree, to + just).await?);
@@ -178,13 +177,13 @@ pub async fn between(db: &mut Db, from: DateTime<Utc>, to: DateTime<Utc>, asked:
             let payload: Option<Json> = row.value(4).as_text().and_then(|text| serde_json::from_str(text).ok());
             let (kind, id) = (row.text(2)?, row.uuid(3)?);
             let of_it = seen.entry((kind.to_owned(), id)).or_default();
-            of_it.take(row.int(0)?, row.text(1)?, kind, payload.as_ref());
+            of_it.take(kinds, row.int(0)?, row.text(1)?, kind, payload.as_ref());
             Ok(())
         })
         .await?;
-        told.extend(seen.into_iter().filter_map(|((kind, id), s)| s.net(tree, kind, id)));
+        told.extend(seen.into_iter().filter_map(|((kind, id), s)| s.net(kinds, tree, kind, id)));
     }
-    let place = |kind: &str| RESOURCES.iter().position(|d| d.noun == kind).unwrap_or(usize::MAX);
+    let place = |kind: &str| kinds.resources().position(|d| d.noun == kind).unwrap_or(usize::MAX);
     told.sort_by_cached_key(|n| (n.tree, place(&n.kind), n.kind.clone(), n.key.clone(), n.id));
     Ok(told)
 }

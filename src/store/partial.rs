@@ -69,7 +69,7 @@ impl Partial {
 
 /// Marks a database in which these tables alone were filled. Inside the transaction.
 pub async fn mark(db: &mut Db, partial: &Partial, at: DateTime<Utc>) -> Result<()> {
-    let version = latest(db.engine())? + MARK;
+    let version = latest(db.kinds(), db.engine())? + MARK;
     let name = if partial.is_signed { NAME } else { UNSIGNED };
     let name = format!("{name}{}", partial.tables.join(" "));
     let args: [Value; 4] = [version.into(), name.into(), partial.backup.as_bytes().to_vec().into(), at.into()];

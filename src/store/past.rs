@@ -24,7 +24,6 @@ use crate::model::org::Org;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, List, Record, Resource};
 use crate::model::value::{Kind, Value, rfc3339};
-use crate::model::{RESOURCES, resource};
 
 /// A connection that reads what was at a time.
 pub struct Past {
@@ -71,7 +70,7 @@ impl Past {
         }
         let mut past = Past { at, trees, shadowed: HashSet::new(), unknown: Vec::new() };
         past.shadow(db, &[Org::DESCRIPTOR]).await?;
-        let others: Vec<_> = RESOURCES.iter().copied().filter(|d| !d.is_org()).collect();
+        let others: Vec<_> = db.kinds().resources().filter(|d| !d.is_org()).collect();
         past.shadow(db, &others).await?;
         Ok(past)
     }
@@ -118,8 +117,8 @@ impl Past {
         let is_asked = |tree: i32| org.is_none_or(|org| org == tree);
         self.trees.retain(|(tree, _)| is_asked(*tree));
         self.unknown.retain(|u| is_asked(u.tree));
-        let is_read = |d: &&Descriptor| *d == desc || desc.fields.iter().any(|f| f.target() == Some(d.noun));
-        let kinds: Vec<_> = RESOURCES.iter().copied().filter(|d| !d.is_org()).filter(is_read).collect();
+        let is_read = |d: &&Descriptor| *d == desc || desc.fields.iter().any(|f| f.target() == Some(*d));
+        let kinds: Vec<_> = db.kinds().resources().filter(|d| !d.is_org()).filter(is_read).collect();
         if kinds.is_empty() {
             return Ok(());
         }
@@ -131,7 +130,7 @@ impl Past {
     /// has not.
     pub async fn look_through(&self, db: &mut Db, query: &mut Query) -> Result<()> {
         for condition in &mut query.filter {
-            let target = condition.column.field.and_then(Field::target).and_then(resource);
+            let target = condition.column.field.and_then(Field::target);
             let Some(target) = target.filter(|t| self.shadowed.contains(t.table)) else { continue };
             if condition.op == Op::Is && condition.values.iter().all(|v| !v.is_null()) {
                 *condition = by_id(db, condition, target).await?;
@@ -147,7 +146,7 @@ impl Past {
     /// Joins what has changed since, and what has not, instead of the view of both.
     fn join_both(&self, db: &Db, desc: &Descriptor, column: &mut Column) {
         let field = column.field.or_else(|| column.list.and_then(|(list, _)| desc.field(list.first)));
-        let Some((field, target)) = field.and_then(|f| Some((f, f.target().and_then(resource)?))) else { return };
+        let Some((field, target)) = field.and_then(|f| Some((f, f.target()?))) else { return };
         if !self.shadowed.contains(target.table) || column.join.is_none() {
             return;
         }
@@ -218,7 +217,7 @@ impl Past {
         let refers = |id: Uuid| record.values.iter().any(|v| v.as_uuid() == Some(id));
         let lists = |kind: &Descriptor| {
             let mut targets = record.desc.lists.iter().filter_map(|l| record.desc.field(l.first)?.target());
-            targets.any(|noun| noun == kind.noun)
+            targets.any(|target| target == kind)
         };
         let is_of_it = |u: &&Unknown| {
             u.tree == record.meta.org_id && (u.id == record.meta.id || u.kind.is_org() || refers(u.id) || lists(u.kind))
@@ -367,5 +366,5 @@ async fn put_list(db: &mut Db, list: &'static List, members: impl Iterator<Item 
 
 /// What the members of a list are.
 fn target(desc: &Descriptor, list: &List) -> Option<&'static Descriptor> {
-    desc.field(list.first).and_then(|f| f.target()).and_then(resource)
+    desc.field(list.first).and_then(|f| f.target())
 }

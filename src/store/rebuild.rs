@@ -13,7 +13,7 @@ use super::location::Engine;
 use super::migrate::{self, State};
 use super::sql::{Sql, quoted};
 use super::{postgres, sqlite};
-use crate::model::RESOURCES;
+use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::Mark;
 use crate::model::search;
@@ -26,8 +26,8 @@ pub struct WordsOf<'a> {
 }
 
 impl WordsOf<'_> {
-    fn new(shape: &Shape) -> Option<WordsOf<'_>> {
-        let desc = RESOURCES.iter().find(|d| d.table == shape.name)?;
+    fn new(kinds: Kinds, shape: &Shape) -> Option<WordsOf<'_>> {
+        let desc = kinds.by_table(&shape.name)?;
         let at = |column: &str| shape.columns.iter().position(|(name, _)| name == column);
         let fields = desc.fields.iter().filter(|f| f.has(Mark::Search));
         let at: Vec<usize> = fields.filter_map(|f| at(f.column)).collect();
@@ -98,7 +98,7 @@ pub async fn begin(db: &mut Db, version: i64, at: DateTime<Utc>) -> Result<SetAs
         let sentence = format!("{} was filled by another command meanwhile; nothing was changed", db.location.shown());
         return Err(Problem::conflict(sentence).hint("look at what it did, and name another place").into());
     }
-    for step in migrate::all(db.engine())?.iter().filter(|m| m.version <= version) {
+    for step in migrate::all(db.kinds(), db.engine())?.iter().filter(|m| m.version <= version) {
         migrate::apply(db, step, true, at).await?;
     }
     let again = match db.engine() {
@@ -179,7 +179,7 @@ pub async fn load_table(
     next: &mut dyn FnMut(&mut Vec<u8>) -> Result<bool>,
     done: &mut dyn FnMut(u64),
 ) -> Result<u64> {
-    let words = WordsOf::new(shape);
+    let words = WordsOf::new(db.kinds(), shape);
     let columns: Vec<String> = shape.columns.iter().map(|(name, _)| quoted(name)).collect();
     let kinds: Vec<Kind> = shape.columns.iter().map(|(_, kind)| *kind).collect();
     let (mut rows, mut block) = (0, Vec::new());
@@ -267,7 +267,7 @@ pub async fn finish(db: &mut Db, aside: SetAside, at: DateTime<Utc>, done: &mut 
             return Err(Problem::integrity("rows refer to others that are not there").into());
         }
     }
-    for step in migrate::all(db.engine())?.iter().filter(|m| m.version > aside.version) {
+    for step in migrate::all(db.kinds(), db.engine())?.iter().filter(|m| m.version > aside.version) {
         migrate::apply(db, step, true, at).await.context("what was restored could not be migrated")?;
     }
     Ok(())

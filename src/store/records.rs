@@ -9,11 +9,11 @@ use super::location::Engine;
 use super::sql::{Row, Sql, quoted};
 use super::state;
 use super::tx::takes_people;
+use crate::model::org;
 use crate::model::problem::{Problem, distance};
 use crate::model::resource::{Descriptor, Field, List, Mark, Meta, Record};
 use crate::model::scalar::{Role, Rules, shorten};
 use crate::model::value::{Kind, Value};
-use crate::model::{RESOURCES, org, pointing_at, resource};
 
 const META_BEFORE: &[(&str, Kind)] = &[("org_id", Kind::Int), ("id", Kind::Uuid)];
 const META_AFTER: &[(&str, Kind)] = &[
@@ -522,12 +522,12 @@ pub async fn dependants(db: &mut Db, target: &Record) -> Result<Vec<Dependants>>
     let org = target.meta.org_id;
     let mut found = Vec::new();
     if target.desc.is_org() {
-        for desc in RESOURCES.iter().copied().filter(|d| !d.is_org()) {
+        for desc in db.kinds().resources().filter(|d| !d.is_org()) {
             let records = load_where(db, desc, "t.org_id = $1 and t.deleted_at is null", vec![org.into()]).await?;
             found.push(Dependants { desc, field: None, records });
         }
     } else {
-        for (desc, field) in pointing_at(target.desc) {
+        for (desc, field) in db.kinds().pointing_at(target.desc) {
             let condition = format!("t.org_id = $1 and t.{} = $2 and t.deleted_at is null", quoted(field.column));
             let records = load_where(db, desc, &condition, vec![org.into(), target.meta.id.into()]).await?;
             found.push(Dependants { desc, field: Some(field), records });
@@ -540,7 +540,7 @@ pub async fn dependants(db: &mut Db, target: &Record) -> Result<Vec<Dependants>>
 /// How many live records of each kind are in one: people and places that refer to it, also through a list.
 pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for (desc, field) in pointing_at(record.desc) {
+    for (desc, field) in db.kinds().pointing_at(record.desc) {
         let mut sql =
             Sql::new(format!("select count(*) from {} t where t.deleted_at is null and t.org_id = ", desc.table));
         sql.bind(record.meta.org_id).push(&format!(" and (t.{} = ", quoted(field.column))).bind(record.meta.id);
@@ -561,7 +561,7 @@ pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {
 /// The branches and departments right below or in a record that are in use, by their keys.
 pub async fn in_use_within(db: &mut Db, record: &Record) -> Result<Vec<Record>> {
     let (mut all, at) = (Vec::new(), [record.meta.id.into()]);
-    for (desc, field) in pointing_at(record.desc).into_iter().filter(|(d, _)| takes_people(d)) {
+    for (desc, field) in db.kinds().pointing_at(record.desc).into_iter().filter(|(d, _)| takes_people(d)) {
         let mut found = with_values(db, desc, Some(record.meta.org_id), field, &at).await?;
         found.retain(|r| r.get("is_active").as_bool() == Some(true));
         found.sort_by_key(Record::key);
@@ -596,8 +596,8 @@ pub struct Column {
     pub field: Option<&'static Field>,
     /// Words that a derived column can be.
     pub words: Option<&'static [&'static str]>,
-    /// The list that the column tells, its members in one text, and the noun of what it lists.
-    pub list: Option<(&'static List, &'static str)>,
+    /// The list that the column tells, its members in one text, and what it lists.
+    pub list: Option<(&'static List, &'static Descriptor)>,
 }
 
 /// Every column that a resource shows, in order.
@@ -632,7 +632,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
         let shown = !field.has(Mark::Detail);
         let base = Column { shown, field: Some(field), ..plain(field.column, field.ty.kind, !field.ty.required) };
         let block = state::of_block(field.column).filter(|_| desc.field("blocked_until").is_some());
-        columns.push(match field.target().and_then(resource) {
+        columns.push(match field.target() {
             None => match block {
                 Some(expr) => Column { expr, ..base },
                 None => base,
@@ -648,7 +648,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
                 lists.extend(desc.list_of(field).map(|list| Column {
                     expr: of_list(list, target.table, "join", &first, &format!("m.{key}")),
                     join: Some(join.clone()),
-                    list: Some((list, target.noun)),
+                    list: Some((list, target)),
                     ..plain(list.name, Kind::Text, true)
                 }));
                 Column {
@@ -701,7 +701,7 @@ fn id_text(engine: Engine, id: &str) -> String {
 
 /// A column for people: where it refers to somebody, the name stands behind the code.
 pub fn for_people(column: Column) -> Column {
-    let target = column.field.and_then(Field::target).and_then(resource);
+    let target = column.field.and_then(Field::target);
     let name = target.and_then(|t| t.fields.iter().find(|f| f.parts().is_some()));
     let (Some(name), Some(field), Some(_)) = (name, column.field, &column.join) else { return column };
     let name = format!("r_{}.{}", field.name(), quoted(name.column));
@@ -732,9 +732,8 @@ impl Column {
     /// The expression, which tells the id of what is referred to and is not there.
     pub fn or_id(&self, desc: &'static Descriptor, engine: Engine) -> String {
         let id = |field: &Field| id_text(engine, &format!("t.{}", quoted(field.column)));
-        if let Some((list, noun)) = self.list {
-            let field = desc.fields.iter().find(|f| f.column == list.first);
-            let (Some(field), Some(target)) = (field, resource(noun)) else { return self.expr.clone() };
+        if let Some((list, target)) = self.list {
+            let Some(field) = desc.fields.iter().find(|f| f.column == list.first) else { return self.expr.clone() };
             let key = quoted(target.key().column);
             let first = format!("coalesce(r_{}.{key}, {})", field.name(), id(field));
             let member = format!("coalesce(m.{key}, {})", id_text(engine, &format!("l.{}", list.item)));

@@ -167,7 +167,7 @@ pub async fn far_counters(db: &mut Db, org: i32) -> Result<Vec<(String, i64, i64
 /// How far restores have let the codes of a kind skip: the same each time, and as far as they were given in a database that
 /// was replaced.
 async fn skipped(db: &mut Db, org: i32, kind: &str) -> Result<i64> {
-    let Some((_, maker)) = leaps().find(|(noun, _)| *noun == kind) else { return Ok(0) };
+    let Some((_, maker)) = leaps(db.kinds()).find(|(noun, _)| *noun == kind) else { return Ok(0) };
     let restores = "select payload from audit_records where tree = $1 and kind = 'backup' and action = 'backup_restore' order by seq";
     let restores = db.all(Sql::new(restores).with([SYSTEM.into()]).yields([Kind::Text])).await?;
     let mut skipped = i64::try_from(restores.len())?.saturating_mul(i64::try_from(maker.leap())?);

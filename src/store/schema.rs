@@ -10,7 +10,7 @@ use super::records::read_columns;
 use super::settings;
 use super::sql::Sql;
 use super::system_log;
-use crate::model::RESOURCES;
+use crate::model::kinds::Kinds;
 use crate::model::resource::Descriptor;
 use crate::model::value::Kind;
 
@@ -26,7 +26,7 @@ pub enum Class {
 }
 
 /// Every table with its class. Resources are recorded.
-pub fn tables() -> Vec<(&'static str, Class)> {
+pub fn tables(kinds: Kinds) -> Vec<(&'static str, Class)> {
     let mut tables = vec![
         ("schema_migrations", Class::Volatile),
         ("actors", Class::Journal),
@@ -47,7 +47,7 @@ pub fn tables() -> Vec<(&'static str, Class)> {
         ("tokens", Class::Volatile),
         (settings::TABLE, Class::Recorded),
     ];
-    tables.extend(RESOURCES.iter().map(|d| (d.table, Class::Recorded)));
+    tables.extend(kinds.resources().map(|d| (d.table, Class::Recorded)));
     tables
 }
 
@@ -66,9 +66,9 @@ fn triggers(engine: Engine) -> Vec<String> {
 }
 
 /// The indexes that the migrations make: the unique ones hold rules, the others speed.
-fn indexes(engine: Engine) -> Result<Vec<&'static str>> {
+fn indexes(kinds: Kinds, engine: Engine) -> Result<Vec<&'static str>> {
     let mut names: Vec<&str> = Vec::new();
-    for migration in migrate::all(engine)? {
+    for migration in migrate::all(kinds, engine)? {
         for line in migration.up.lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
@@ -85,24 +85,24 @@ fn indexes(engine: Engine) -> Result<Vec<&'static str>> {
 pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let present = names(db, "tables").await?;
-    let expected = tables();
+    let expected = tables(db.kinds());
     for (table, _) in &expected {
         if !present.iter().any(|t| t == table) {
             found.push(format!("table {table} is missing"));
         }
     }
     // The search index and what FTS5 keeps it in belong to their table.
-    let is_index = |t: &str| RESOURCES.iter().any(|d| t.starts_with(&format!("{}_search", d.table)));
+    let is_index = |t: &str| db.kinds().resources().any(|d| t.starts_with(&format!("{}_search", d.table)));
     for table in present.iter().filter(|t| expected.iter().all(|(e, _)| e != t) && !is_index(t)) {
         found.push(format!("table {table} is not one of orgctl's"));
     }
-    for (table, columns) in declared_columns() {
+    for (table, columns) in declared_columns(db.kinds()) {
         if present.iter().any(|t| t == table) {
             found.extend(table_differences(db, table, &columns).await?);
         }
     }
     let present = names(db, "indexes").await?;
-    for index in indexes(db.engine())?.iter().filter(|i| !present.iter().any(|p| p == *i)) {
+    for index in indexes(db.kinds(), db.engine())?.iter().filter(|i| !present.iter().any(|p| p == *i)) {
         found.push(format!("index {index} is missing"));
     }
     let present = names(db, "triggers").await?;
@@ -133,7 +133,7 @@ async fn text_differences(db: &mut Db) -> Result<Vec<String>> {
     let file = tempfile::NamedTempFile::new()?;
     let opening = Opening { create: true, ..db.opening.clone() };
     let mut fresh = Db::open(&Location::Sqlite(file.path().to_owned()), &opening).await?;
-    for migration in migrate::all(Engine::Sqlite)? {
+    for migration in migrate::all(db.kinds(), Engine::Sqlite)? {
         fresh.script(migration.up.into()).await?;
     }
     let expected = texts(&mut fresh).await?;
@@ -210,13 +210,13 @@ async fn names(db: &mut Db, what: &str) -> Result<Vec<String>> {
 type Column = (&'static str, Kind, bool);
 
 /// The tables whose columns the program declares, besides the migrations.
-fn declared_columns() -> Vec<(&'static str, Vec<Column>)> {
+fn declared_columns(kinds: Kinds) -> Vec<(&'static str, Vec<Column>)> {
     let required = |desc: &Descriptor, name: &str| match desc.index(name) {
         Some(i) => desc.fields[i].ty.required,
         None => !name.starts_with("delet"),
     };
     let of = |desc: &Descriptor| read_columns(desc).into_iter().map(|(n, k)| (n, k, required(desc, n))).collect();
-    let mut tables: Vec<(&str, Vec<Column>)> = RESOURCES.iter().map(|d| (d.table, of(d))).collect();
+    let mut tables: Vec<(&str, Vec<Column>)> = kinds.resources().map(|d| (d.table, of(d))).collect();
     tables.push((settings::TABLE, settings::COLUMNS.iter().map(|(n, k)| (*n, *k, true)).collect()));
     tables
 }

@@ -22,6 +22,7 @@ use super::sql::{Sql, quoted};
 use super::tx::Tx;
 use crate::model::audit::spans_of;
 use crate::model::backup::{Digest32, Entry};
+use crate::model::kinds::Kinds;
 use crate::model::merkle::Hash;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Resource};
@@ -44,8 +45,8 @@ pub struct State {
     journals: Vec<(String, u64, Digest32)>,
 }
 
-fn journals() -> Result<Vec<Shape>> {
-    let mut all = dump::shapes(migrate::latest(super::location::Engine::Sqlite)?)?;
+fn journals(kinds: Kinds) -> Result<Vec<Shape>> {
+    let mut all = dump::shapes(kinds, migrate::latest(kinds, super::location::Engine::Sqlite)?)?;
     all.retain(|s| s.class == Class::Journal && !IN_TRAIL.contains(&s.name.as_str()));
     Ok(all)
 }
@@ -59,7 +60,7 @@ pub async fn state(db: &mut Db) -> Result<State> {
         heads: edges.iter().map(|e| (e.tree, e.frontier.size(), e.frontier.root())).collect(),
         journals: Vec::new(),
     };
-    for shape in journals()? {
+    for shape in journals(db.kinds())? {
         let mut hashed = Hashed::nothing();
         let rows = dump::write_table(db, &shape, &mut hashed, &mut |_| {}).await?;
         state.journals.push((shape.name, rows, hashed.digest()));
@@ -69,7 +70,7 @@ pub async fn state(db: &mut Db) -> Result<State> {
 
 /// As [`state`], in a transaction of its own.
 pub async fn state_now(db: &mut Db) -> Result<State> {
-    dump::open_snapshot(db, &dump::shapes(migrate::latest(db.engine())?)?).await?;
+    dump::open_snapshot(db, &dump::shapes(db.kinds(), migrate::latest(db.kinds(), db.engine())?)?).await?;
     let found = state(db).await;
     dump::close_snapshot(db).await;
     found
@@ -269,7 +270,7 @@ impl Tx<'_> {
             Some(row) => {
                 // Scattered codes of another key are others.
                 let is_numbered = |(kind, maker)| kind == old.kind && matches!(maker, Maker::Numbered(_));
-                if row.bytes(1)? != old.key && !leaps().any(is_numbered) {
+                if row.bytes(1)? != old.key && !leaps(self.kinds()).any(is_numbered) {
                     return Ok(0);
                 }
                 row.int(0)?

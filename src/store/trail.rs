@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::corrections::{self, Segment, last_before, segment_of, segments};
 use super::db::Db;
 use super::sql::{Row, Sql};
+use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
 use crate::model::value::{Kind, Value, canonical};
@@ -45,9 +46,9 @@ pub struct Entry {
 
 impl Entry {
     /// The natural key at that time: a create record tells it among the new values.
-    pub fn key(&self) -> Option<&str> {
+    pub fn key(&self, kinds: Kinds) -> Option<&str> {
         let payload = self.payload.as_ref()?;
-        payload["key"].as_str().or_else(|| payload["new"][crate::model::resource(&self.kind)?.key().column].as_str())
+        payload["key"].as_str().or_else(|| payload["new"][kinds.by_noun(&self.kind)?.key().column].as_str())
     }
 
     /// Whether it changed a field. What goes keeps all its values, none of which was changed.

@@ -27,6 +27,7 @@ use super::sql::Sql;
 use super::{invariants, sqlite};
 use crate::model::audit::Status;
 use crate::model::chance::{Clock, Drawn, Ids, Random};
+use crate::model::kinds::Kinds;
 use crate::model::merkle::Frontier;
 use crate::model::redact::secrets;
 use crate::model::resource::{Descriptor, Record};
@@ -120,6 +121,11 @@ pub struct Tx<'a> {
 }
 
 impl<'a> Tx<'a> {
+    /// The kinds of record that there are.
+    pub fn kinds(&self) -> Kinds {
+        self.db.kinds()
+    }
+
     /// Opens a transaction; locks nothing yet on PostgreSQL, and the whole database for writing on SQLite, waiting as
     /// long as `--wait` says. `waiting` is told once, after a second, who holds the lock.
     pub async fn begin(

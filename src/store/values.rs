@@ -8,7 +8,7 @@ use super::location::Engine;
 use super::migrate;
 use super::partial::MARK;
 use super::sql::{Sql, quoted};
-use crate::model::RESOURCES;
+use crate::model::kinds::Kinds;
 use crate::model::resource::Descriptor;
 use crate::model::value::{Kind, Value};
 
@@ -35,14 +35,14 @@ pub struct Reference {
 }
 
 /// Every table that the migrations make, besides those of the search index.
-pub fn tables(engine: Engine) -> Result<Vec<Table>> {
-    tables_at(engine, i64::MAX)
+pub fn tables(kinds: Kinds, engine: Engine) -> Result<Vec<Table>> {
+    tables_at(kinds, engine, i64::MAX)
 }
 
 /// As [`tables`], at a version of the schema.
-pub fn tables_at(engine: Engine, version: i64) -> Result<Vec<Table>> {
+pub fn tables_at(kinds: Kinds, engine: Engine, version: i64) -> Result<Vec<Table>> {
     let mut tables: Vec<Table> = Vec::new();
-    for migration in migrate::all(engine)?.into_iter().filter(|m| m.version <= version) {
+    for migration in migrate::all(kinds, engine)?.into_iter().filter(|m| m.version <= version) {
         let lines = migration.up.lines().filter(|l| !l.trim_start().starts_with("--"));
         let text: String = lines.map(|l| format!("{l}\n")).collect();
         for statement in statements(&text) {
@@ -180,7 +180,7 @@ const SHOWN: usize = 20;
 /// Every stored value that can't be: table, row and column.
 pub async fn impossible(db: &mut Db) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for table in tables(db.engine())? {
+    for table in tables(db.kinds(), db.engine())? {
         found.extend(unreadable(db, &table).await?);
         found.extend(against_rules(db, &table).await?);
         // What rows refer to may have been left out.
@@ -211,10 +211,10 @@ async fn unreadable(db: &mut Db, table: &Table) -> Result<Vec<String>> {
     // Those of the trail are read, and their texts proven, by `audit verify`.
     let is_trail = matches!(table.name.as_str(), "audit_records" | "audit_requests");
     let names = called(table);
-    let mut columns: Vec<(&str, Kind)> = names.iter().map(|n| (*n, kind(table, n))).collect();
+    let mut columns: Vec<(&str, Kind)> = names.iter().map(|n| (*n, kind(db.kinds(), table, n))).collect();
     let is_read = |name: &str| !is_trail || name == "at" || name == "request_id" || name == "resource_id";
     let rest = table.columns.iter().filter(|(c, ty)| is_read(c) && !names.contains(&c.as_str()) && ty != "tsvector");
-    columns.extend(rest.map(|(c, _)| (c.as_str(), kind(table, c))));
+    columns.extend(rest.map(|(c, _)| (c.as_str(), kind(db.kinds(), table, c))));
     let list: Vec<String> = columns.iter().map(|(c, _)| quoted(c)).collect();
     let sql = Sql::new(format!("select {} from {}", list.join(", "), table.name));
     let (mut found, mut rows) = (Vec::new(), 0);
@@ -233,9 +233,9 @@ async fn unreadable(db: &mut Db, table: &Table) -> Result<Vec<String>> {
 }
 
 /// What a column holds: as its kind of record says, else as its type does.
-fn kind(table: &Table, column: &str) -> Kind {
+fn kind(kinds: Kinds, table: &Table, column: &str) -> Kind {
     let of = |desc: &&Descriptor| super::records::read_columns(desc).into_iter().find(|(name, _)| *name == column);
-    let declared = RESOURCES.iter().copied().find(|d| d.table == table.name).and_then(|d| of(&d));
+    let declared = kinds.by_table(&table.name).and_then(|d| of(&d));
     let ty = table.columns.iter().find(|(name, _)| name == column).map_or("", |(_, ty)| ty.as_str());
     declared.map(|(_, kind)| kind).unwrap_or(match ty {
         "boolean" => Kind::Bool,
@@ -266,7 +266,7 @@ async fn against_rules(db: &mut Db, table: &Table) -> Result<Vec<String>> {
     list.extend(holds.iter().cloned());
     let sql =
         format!("select {} from {} where not ({}) limit {SHOWN}", list.join(", "), table.name, holds.join(" and "));
-    let kinds = names.iter().map(|n| kind(table, n)).chain(holds.iter().map(|_| Kind::Bool));
+    let kinds = names.iter().map(|n| kind(db.kinds(), table, n)).chain(holds.iter().map(|_| Kind::Bool));
     let mut found = Vec::new();
     db.each_readable(Sql::new(sql).yields(kinds), |values| {
         let row = row_of(table, &names, &values);
@@ -296,7 +296,7 @@ async fn dangling(db: &mut Db, table: &Table, reference: &Reference) -> Result<V
         table.name
     );
     let (mut found, column) = (Vec::new(), reference.columns.last().map_or("", String::as_str));
-    db.each_readable(Sql::new(sql).yields(names.iter().map(|n| kind(table, n))), |values| {
+    db.each_readable(Sql::new(sql).yields(names.iter().map(|n| kind(db.kinds(), table, n))), |values| {
         let row = row_of(table, &names, &values);
         found.push(format!("{row}: the value of {column} can't be (it is that of no row of {target})"));
         Ok(())
@@ -307,7 +307,7 @@ async fn dangling(db: &mut Db, table: &Table, reference: &Reference) -> Result<V
 
 /// Rows of the table of migrations that are not those of the migrations.
 async fn migrations(db: &mut Db) -> Result<Vec<String>> {
-    let (all, is_part) = (migrate::all(db.engine())?, db.partial.is_some());
+    let (all, is_part) = (migrate::all(db.kinds(), db.engine())?, db.partial.is_some());
     let mut found = Vec::new();
     let sql = Sql::new("select version, name, checksum from schema_migrations order by version");
     db.each_readable(sql.yields([Kind::Int, Kind::Text, Kind::Bytes]), |values| {
@@ -340,9 +340,9 @@ mod tests {
     #[test]
     fn the_migrations_are_read() {
         for engine in [Engine::Sqlite, Engine::Postgres] {
-            let tables = tables(engine).expect("tables");
+            let tables = tables(Kinds::default(), engine).expect("tables");
             let names: Vec<&str> = tables.iter().map(|t| t.name.as_str()).collect();
-            for (table, _) in crate::store::schema::tables() {
+            for (table, _) in crate::store::schema::tables(Kinds::default()) {
                 assert!(names.contains(&table), "{table} in {names:?}");
             }
             let branches = tables.iter().find(|t| t.name == "branches").expect("branches");

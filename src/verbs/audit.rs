@@ -27,7 +27,6 @@ use crate::crud::read::next_page;
 use crate::crud::session::Session;
 use crate::crud::trail::{Entries, Keys, all_called_until, with_keys};
 use crate::model::problem::Problem;
-use crate::model::resource;
 use crate::model::scalar::shorten;
 use crate::model::value::{Kind, Value};
 use crate::store::audit::size;
@@ -81,7 +80,7 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
         let noun = kind.as_deref().ok_or_else(|| {
             Problem::usage("--key names a record of one kind").hint("say which: --resource user --key asha@x.example")
         })?;
-        match resource(noun) {
+        match s.kinds().by_noun(noun) {
             Some(desc) => {
                 let org = if desc.is_org() { None } else { tree };
                 let all = all_called_until(s, desc, org, &key, until.filter(|t| *t < now)).await?;
@@ -287,7 +286,7 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         let mut keys = Keys::new(s);
         let readable = with_keys(s, &mut keys, &[entry]).await?;
         for entry in &readable {
-            let key = match (entry.key().map(str::to_owned), resource(&entry.kind)) {
+            let key = match (entry.key(s.kinds()).map(str::to_owned), s.kinds().by_noun(&entry.kind)) {
                 (Some(key), Some(desc)) => Some(keys.called(s, desc, entry.tree, entry.resource_id, key).await?),
                 (key, _) => key,
             };

@@ -81,7 +81,7 @@ impl Verb for Migrate {
                 tx.event(SYSTEM, Action::Migrate, "database", details).await?;
             }
         }
-        if to == migrate::latest(tx.db.engine())? {
+        if to == migrate::latest(tx.db.kinds(), tx.db.engine())? {
             if tx.load_system().await?.is_none() {
                 insert_system(tx, rules).await?;
             }
@@ -124,7 +124,7 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         && !path.exists()
     {
         // A dry run makes no file either.
-        let steps = migrate::all(Engine::Sqlite)?.len();
+        let steps = migrate::all(s.kinds(), Engine::Sqlite)?.len();
         s.ui.status(&format!("would make the database {} with {steps} migrations", path.display()));
         dry_run_note(s);
         return Ok(());
@@ -155,7 +155,7 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if done.steps.is_empty() {
         s.ui.status(&format!("the database {at} is there already"));
     } else {
-        s.ui.status(&format!("made the database {at} (version {})", migrate::latest(s.location.engine())?));
+        s.ui.status(&format!("made the database {at} (version {})", migrate::latest(s.kinds(), s.location.engine())?));
     }
     if let Some(org) = &done.org {
         s.ui.status(&format!("created {org}"));
@@ -222,7 +222,7 @@ pub async fn migrate(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 }
 
 async fn matches_binary_if_latest(s: &mut Session<'_>, to: Option<i64>) -> Result<()> {
-    let latest = migrate::latest(s.location.engine())?;
+    let latest = migrate::latest(s.kinds(), s.location.engine())?;
     if s.dry_run || to.is_some_and(|to| to != latest) {
         return Ok(());
     }
@@ -293,7 +293,7 @@ pub async fn status(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     let db = s.unchecked_db().await?;
     let state = migrate::state(db).await?;
     let lines = migrate::status(db).await?;
-    let latest = migrate::latest(engine)?;
+    let latest = migrate::latest(db.kinds(), engine)?;
     let version = db.version().await?;
     let heads = vec![
         Head::new("version", Kind::Int),
@@ -400,7 +400,7 @@ pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         format!("GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {role};"),
         format!("GRANT USAGE ON SCHEMA orgctl TO {role};"),
     ];
-    for (table, class) in schema::tables() {
+    for (table, class) in schema::tables(s.kinds()) {
         let rights = match (class, table) {
             (_, "schema_migrations") => "SELECT",
             // What is not named, only the triggers move.
@@ -459,7 +459,7 @@ async fn by_themselves(db: &mut Db, today: NaiveDate) -> Result<Vec<String>> {
             found.push(format!("setting {} of {place}: {}", stored.key, fault.sentence));
         }
     }
-    for desc in crate::model::RESOURCES.iter().copied() {
+    for desc in db.kinds().resources() {
         records::each_live(db, desc, |record| {
             for problem in (desc.check)(&record, today) {
                 if found.len() >= SHOWN {

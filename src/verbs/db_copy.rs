@@ -77,10 +77,10 @@ impl Verb for Copy {
 
 impl Copy {
     async fn fill(&self, tx: &mut Tx<'_>, source: &mut Source) -> Result<Vec<Copied>> {
-        let version = migrate::latest(source.db.engine())?;
+        let version = migrate::latest(source.db.kinds(), source.db.engine())?;
         let aside = rebuild::begin(tx.db, version, tx.at()).await?;
         let mut all = Vec::new();
-        let shapes = dump::shapes(version)?;
+        let shapes = dump::shapes(tx.kinds(), version)?;
         for shape in &shapes {
             all.push(self.table(tx.db, source, shape).await?);
         }
@@ -181,7 +181,7 @@ async fn copy_from(s: &mut Session<'_>, m: &ArgMatches, from: &Location) -> Resu
         Location::Postgres(_) => None,
     };
     let scratch = Scratch::create(s, beside.as_ref()).await?;
-    let shapes = dump::shapes(migrate::latest(db.engine())?)?;
+    let shapes = dump::shapes(db.kinds(), migrate::latest(db.kinds(), db.engine())?)?;
     dump::hold_still(&mut db, &shapes).await?;
     let heads = dump::heads(&mut db).await?;
     let heads: Vec<HeadEntry> = heads.iter().map(head).collect();

@@ -11,7 +11,6 @@ use crate::crud::input::time;
 use crate::crud::session::Session;
 use crate::crud::trail::{Keys, all_called_until, the_one};
 use crate::model::problem::Problem;
-use crate::model::resource;
 use crate::model::resource::List;
 use crate::model::scalar::shorten;
 use crate::model::value::{Kind, Value, rfc3339};
@@ -48,7 +47,7 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         ..Asked::default()
     };
     if let Some(key) = m.get_one::<String>("key") {
-        let desc = asked.kind.as_deref().and_then(resource).ok_or_else(|| {
+        let desc = asked.kind.as_deref().and_then(|noun| s.kinds().by_noun(noun)).ok_or_else(|| {
             Problem::usage("--key names a record of one kind").hint("say which: --resource user --key asha@x.example")
         })?;
         let org = if desc.is_org() { None } else { asked.tree };
@@ -124,10 +123,10 @@ impl Table {
     async fn show(&mut self, s: &mut Session<'_>, net: Net) -> Result<()> {
         let org = records::org_code(s.db().await?, net.tree).await?;
         let mut key = net.key.clone();
-        if let (None, Some(desc)) = (&key, resource(&net.kind)) {
+        if let (None, Some(desc)) = (&key, s.kinds().by_noun(&net.kind)) {
             key = records::load(s.db().await?, desc, net.tree, net.id).await?.map(|r| r.key());
         }
-        if let (Some(bare), Some(desc)) = (&key, resource(&net.kind)) {
+        if let (Some(bare), Some(desc)) = (&key, s.kinds().by_noun(&net.kind)) {
             key = Some(self.keys.called(s, desc, net.tree, net.id, bare.clone()).await?);
         }
         let start: [Value; 4] = [org.into(), net.kind.as_str().into(), key.into(), net.id.into()];
@@ -149,8 +148,8 @@ impl Table {
 
     /// For people, a reference is told by the key that it has now.
     async fn field(&mut self, s: &mut Session<'_>, kind: &str, tree: i32, d: Difference) -> Result<[Value; 4]> {
-        let field = resource(kind).and_then(|desc| desc.field(&d.column));
-        let target = field.and_then(|f| f.target()).and_then(resource);
+        let field = s.kinds().by_noun(kind).and_then(|desc| desc.field(&d.column));
+        let target = field.and_then(|f| f.target());
         let mut sides = [d.old, d.new];
         if !self.for_people {
             let [old, new] = sides.map(|v| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v) });

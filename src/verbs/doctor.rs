@@ -171,7 +171,7 @@ async fn database(s: &mut Session<'_>, page: &mut Page) -> bool {
     let at = s.location.shown();
     let looked = async {
         let db = s.unchecked_db().await?;
-        let latest = migrate::latest(db.engine())?;
+        let latest = migrate::latest(db.kinds(), db.engine())?;
         let state = migrate::state(db).await?;
         let engine = format!("{} {}", db.engine().word(), db.version().await?);
         let lines = migrate::status(db).await?;

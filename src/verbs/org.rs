@@ -6,7 +6,6 @@ use clap::ArgMatches;
 use crate::crud::gate;
 use crate::crud::input::{find, keys};
 use crate::crud::session::Session;
-use crate::model::RESOURCES;
 use crate::model::org::Org;
 use crate::model::resource::Resource;
 use crate::model::value::Kind;
@@ -26,7 +25,7 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     } else {
         orgs = records::live_orgs(s.db().await?, i64::MAX).await?.into_iter().map(|(org, _)| org).collect();
     }
-    let counted: Vec<_> = RESOURCES.iter().copied().filter(|d| !d.is_org()).collect();
+    let counted: Vec<_> = s.kinds().resources().filter(|d| !d.is_org()).collect();
     let mut heads = vec![Head::new("org", Kind::Text)];
     heads.extend(counted.iter().map(|d| Head::new(d.table, Kind::Int)));
     heads.push(Head::new("audit_records", Kind::Int));

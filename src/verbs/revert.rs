@@ -13,13 +13,13 @@ use crate::crud::read::print_changed;
 use crate::crud::session::{About, Session};
 use crate::crud::write::{dry_run_note, keys_free, not_its_own_parent};
 use crate::model::audit::{Action, Status, Telling};
+use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, List, Record};
 use crate::model::scalar::{Note, Noun, Rules, Scalar};
 use crate::model::setting::declared;
 use crate::model::user::User;
 use crate::model::value::Value;
-use crate::model::{RESOURCES, resource};
 use crate::store::audit::size;
 use crate::store::people::further_branches;
 use crate::store::records::{self, dependants};
@@ -72,9 +72,9 @@ impl Verb for Revert {
         let name = format!("record {} of {code}", self.seq);
         let mut details = Map::from_iter([("reverts".to_owned(), Value::from(self.seq).to_json())]);
         details.extend(self.comment.clone().map(|c| ("comment".to_owned(), c.into())));
-        let (old, new) = sides(&entry, &name)?;
+        let (old, new) = sides(tx.kinds(), &entry, &name)?;
         let undoing = Undoing { entry: &entry, name, old, new, telling: Telling { action: Action::Revert, details } };
-        match resource(&entry.kind) {
+        match tx.kinds().by_noun(&entry.kind) {
             None => undoing.setting(tx).await,
             Some(desc) => undoing.record(tx, desc).await,
         }
@@ -85,8 +85,8 @@ impl Verb for Revert {
 type Sides = (Map<String, Json>, Map<String, Json>);
 
 /// The values before and after; what has not both can't be undone so.
-fn sides(entry: &Entry, name: &str) -> Result<Sides, Problem> {
-    let key = entry.key().map_or_else(|| entry.resource_id.to_string(), str::to_owned);
+fn sides(kinds: Kinds, entry: &Entry, name: &str) -> Result<Sides, Problem> {
+    let key = entry.key(kinds).map_or_else(|| entry.resource_id.to_string(), str::to_owned);
     let noun = &entry.kind;
     let is = |action: Action| entry.action == action.word();
     if entry.status != Status::Success.word() || entry.resource_id.is_nil() {
@@ -111,7 +111,9 @@ fn sides(entry: &Entry, name: &str) -> Result<Sides, Problem> {
         return Err(Problem::conflict(format!("what {name} changed is not known any more: it is erased or archived")));
     };
     match (payload["old"].as_object(), payload["new"].as_object()) {
-        (Some(old), Some(new)) if resource(noun).is_some() || noun == settings::NOUN => Ok((old.clone(), new.clone())),
+        (Some(old), Some(new)) if kinds.by_noun(noun).is_some() || noun == settings::NOUN => {
+            Ok((old.clone(), new.clone()))
+        }
         _ => Err(Problem::usage(format!("{name} ({} {noun}) changed no field that could be set back", entry.action))),
     }
 }
@@ -119,7 +121,7 @@ fn sides(entry: &Entry, name: &str) -> Result<Sides, Problem> {
 impl Undoing<'_> {
     async fn record(&self, tx: &mut Tx<'_>, desc: &'static Descriptor) -> Result<Reverted> {
         let Some(before) = tx.load(desc, self.entry.tree, self.entry.resource_id).await? else {
-            let key = self.entry.key().unwrap_or_default();
+            let key = self.entry.key(tx.kinds()).unwrap_or_default();
             return Err(Problem::conflict(format!("{} {key} was purged since {}", desc.noun, self.name)).into());
         };
         if !before.meta.is_live() {
@@ -192,7 +194,7 @@ impl Undoing<'_> {
             ..Search::default()
         };
         let by = search(tx.db, &wanted).await?.pop().map_or(String::new(), |e| format!(" (record {})", e.seq));
-        let target = field.target().and_then(resource);
+        let target = field.target();
         let mut words = Vec::new();
         for value in [record.get(field.column), new] {
             let referred = match (target, value.as_uuid()) {
@@ -233,7 +235,7 @@ impl Undoing<'_> {
             let differing = format!("{} are {}, no longer {}", list.name, words(&now), words(&new));
             return Err(self.overtaken(&user.title(), &[differing]).into());
         }
-        let target = user.desc.field(list.first).and_then(Field::target).and_then(resource);
+        let target = user.desc.field(list.first).and_then(Field::target);
         let mut ids: Vec<Uuid> = Vec::new();
         for code in &old {
             let found = match target {
@@ -255,7 +257,7 @@ impl Undoing<'_> {
 
     async fn setting(&self, tx: &mut Tx<'_>) -> Result<Reverted> {
         let org = self.entry.tree;
-        let key = self.entry.key().unwrap_or_default().to_owned();
+        let key = self.entry.key(tx.kinds()).unwrap_or_default().to_owned();
         let all = under_lock(tx, org).await?;
         let there = all.stored(org, &key);
         let value = |side: &Map<String, Json>| side.get("value").and_then(Json::as_str).map(str::to_owned);
@@ -286,7 +288,7 @@ impl Undoing<'_> {
 
 /// Refuses to let a record refer again to what has gone meanwhile.
 async fn can_refer(tx: &mut Tx<'_>, record: &Record, field: &Field, value: &Value) -> Result<()> {
-    let Some((target, id)) = field.target().and_then(resource).zip(value.as_uuid()) else { return Ok(()) };
+    let Some((target, id)) = field.target().zip(value.as_uuid()) else { return Ok(()) };
     let why = match tx.load(target, record.meta.org_id, id).await? {
         None => format!("the {} that it was is purged", target.noun),
         Some(found) if !found.meta.is_live() => format!("{} is deleted", found.title()),
@@ -323,8 +325,8 @@ pub async fn revert(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     };
     let org = s.the_org().await?;
     if let Some(entry) = numbered(s.db().await?, org, seq).await?.filter(|e| !e.resource_id.is_nil()) {
-        let noun = RESOURCES.iter().map(|d| d.noun).chain([settings::NOUN]).find(|noun| *noun == entry.kind);
-        let key = entry.key().map(str::to_owned);
+        let noun = s.kinds().resources().map(|d| d.noun).chain([settings::NOUN]).find(|noun| *noun == entry.kind);
+        let key = entry.key(s.kinds()).map(str::to_owned);
         noun.into_iter().for_each(|noun| s.notes_target(About { noun, org, id: entry.resource_id, key: key.clone() }));
     }
     let done = gate::write(s, &Revert { org, seq, comment }).await?;

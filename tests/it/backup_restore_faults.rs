@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use orgctl::model::backup::{BackupType, Digest32, HeadEntry, Manifest, TableEntry, signed_text};
+use orgctl::model::kinds::Kinds;
 use orgctl::model::note::SignerKey;
 use orgctl::store::db::Db;
 use orgctl::store::location::{Location, Opening};
@@ -205,13 +206,18 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// An archive as an earlier orgctl made it, of a database that is at its version.
 fn older(p: &Place, version: i64) -> PathBuf {
-    let opening =
-        Opening { create: false, wait: Duration::from_secs(5), application: "test".into(), variables: p.env.clone() };
+    let opening = Opening {
+        create: false,
+        wait: Duration::from_secs(5),
+        application: "test".into(),
+        variables: p.env.clone(),
+        kinds: Kinds::default(),
+    };
     let location = Location::parse(&p.url).expect("a location");
     let to = p.path(&format!("orgctl-{version}.tar"));
     runtime().block_on(async {
         let mut db = Db::open(&location, &opening).await.expect("a database");
-        let shapes = dump::shapes(version).expect("shapes");
+        let shapes = dump::shapes(Kinds::default(), version).expect("shapes");
         let at = chrono::DateTime::from_timestamp(1_795_219_200, 0).expect("a time");
         let mut manifest = Manifest {
             kind: BackupType::Full,

@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
+use orgctl::cli::tree::Program;
 use orgctl::model::chance::{Clock, Random};
 use orgctl::ui::Io;
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -84,6 +85,8 @@ pub struct Place {
     pub env: BTreeMap<String, String>,
     pub clock: TestClock,
     pub random: TestRandom,
+    /// The kinds of record that there are, and their verbs.
+    pub program: Program,
     /// Name of the database on the test server.
     database: Option<String>,
 }
@@ -196,7 +199,8 @@ impl Place {
         // 2026-11-21 00:00 UTC
         let clock = TestClock(AtomicI64::new(1_795_219_200_000_000), AtomicBool::new(false));
         let seed = NUMBER.fetch_add(1, Ordering::Relaxed) << 32;
-        Place { engine, dir, url, env, clock, random: TestRandom(AtomicU64::new(seed)), database }
+        let program = Program::default();
+        Place { engine, dir, url, program, env, clock, random: TestRandom(AtomicU64::new(seed)), database }
     }
 
     /// Moves the clock on.
@@ -272,7 +276,7 @@ impl Place {
             width: terminal,
         };
         let argv = std::iter::once("orgctl").chain(words.iter().map(String::as_str)).map(OsString::from).collect();
-        let code = orgctl::run(argv, env, io, &self.clock, &self.random);
+        let code = orgctl::run(argv, env, io, &self.clock, &self.random, self.program);
         Said { code, out: out.text(), err: err.text() }
     }
 

@@ -1,7 +1,7 @@
 //! No text in any option, key, cell, form or setting leads to "integrity broken", to a crash, or to the database's own words.
 
-use orgctl::cli::tree;
-use orgctl::model::RESOURCES;
+use orgctl::cli::tree::Program;
+use orgctl::model::kinds::Kinds;
 use orgctl::model::resource::Descriptor;
 
 use crate::harness::{Engine, Place, Said, both_with_acme};
@@ -103,7 +103,7 @@ fn is_elsewhere(path: &[String], arg: &clap::Arg) -> bool {
 #[test]
 fn no_text_in_an_option_breaks_anything() {
     let mut all = Vec::new();
-    leaves(&tree::command(), &[], &mut all);
+    leaves(&Program::default().command(), &[], &mut all);
     both_with_acme(|p| {
         fill(p);
         let mut n = 0;
@@ -172,7 +172,7 @@ fn cells(desc: &Descriptor) -> String {
 #[test]
 fn no_text_in_a_cell_breaks_anything() {
     both_with_acme(|p| {
-        for desc in RESOURCES {
+        for desc in Kinds::default().resources() {
             let key = if desc.noun == "user" { "external_id" } else { "code" };
             let rows = cells(desc);
             for line in ["--keep-going", "--keep-going --on-conflict update"] {
@@ -196,7 +196,7 @@ fn no_text_in_a_form_breaks_anything() {
             "#!/bin/sh\n{ grep -v \"^$FIELD = \" \"$1\"; cat \"$LINE\"; } > \"$1.new\"; mv \"$1.new\" \"$1\"\n";
         let editor = p.write("editor.sh", script);
         let mut n = 0;
-        for desc in RESOURCES {
+        for desc in Kinds::default().resources() {
             for field in desc.settable() {
                 n += 1;
                 let text = TEXTS[n * 5 % TEXTS.len()];

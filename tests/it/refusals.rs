@@ -162,11 +162,11 @@ fn a_refusal_is_no_effect() {
 /// Whatever a verb is called, its refusal is recorded under a word that searches know.
 #[test]
 fn refusals_are_recorded_under_words_of_the_closed_list() {
-    use orgctl::cli::tree::{GENERIC, LEAVES, find};
+    use orgctl::cli::tree::Program;
     use orgctl::model::audit::ACTIONS;
-    let generic = orgctl::model::RESOURCES.iter().flat_map(|d| GENERIC.iter().map(|g| (d.noun, g.verb)));
-    for (noun, verb) in LEAVES.iter().map(|l| (l.noun, l.verb)).chain(generic) {
-        let access = find(noun, verb).access().expect("a leaf");
+    let program = Program::default();
+    for (noun, verb) in program.verbs() {
+        let access = program.find(noun, verb).access().expect("a leaf");
         assert!(ACTIONS.contains(&access.recorded), "{noun} {verb}: {}", access.recorded);
         assert!(!access.writes || access.recorded != "read", "{noun} {verb}");
     }

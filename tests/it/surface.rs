@@ -5,7 +5,8 @@ use std::path::Path;
 
 use clap_complete::env::Shells;
 use orgctl::cli::complete;
-use orgctl::cli::tree::{self, Found};
+use orgctl::cli::tree::{Found, Program};
+use orgctl::model::kinds::Kinds;
 use orgctl::store::schema;
 
 use crate::harness::{golden, root};
@@ -14,7 +15,7 @@ use crate::harness::{golden, root};
 #[test]
 fn every_verb_names_its_permission() {
     let mut leaves = 0;
-    for noun in tree::command().get_subcommands() {
+    for noun in Program::default().command().get_subcommands() {
         let words = |v: &clap::Command| match v.has_subcommands() {
             true => v.get_subcommands().map(|w| format!("{} {}", v.get_name(), w.get_name())).collect(),
             false => vec![v.get_name().to_owned()],
@@ -25,10 +26,10 @@ fn every_verb_names_its_permission() {
             verbs => verbs.iter().map(|v| (noun.get_name(), v.as_str())).collect(),
         };
         for (noun, verb) in pairs {
-            let access = tree::find(noun, verb).access();
+            let access = Program::default().find(noun, verb).access();
             match (noun, verb) {
                 // These open no database.
-                ("config", _) | ("", "demo") => assert!(matches!(tree::find(noun, verb), Found::Plain)),
+                ("config", _) | ("", "demo") => assert!(matches!(Program::default().find(noun, verb), Found::Plain)),
                 _ => {
                     let permission = access.unwrap_or_else(|| panic!("{noun} {verb} names no permission")).permission;
                     let (resource, action) = permission.split_once(':').expect("resource:action");
@@ -120,7 +121,7 @@ fn what_belongs_to_one_floor_stays_there() {
 /// Every table that a migration makes has a class, on both engines.
 #[test]
 fn every_table_has_a_class() {
-    let known: Vec<&str> = schema::tables().iter().map(|(t, _)| *t).collect();
+    let known: Vec<&str> = schema::tables(Kinds::default()).iter().map(|(t, _)| *t).collect();
     for engine in ["sqlite", "postgres"] {
         let mut made = vec!["schema_migrations".to_owned()];
         for entry in std::fs::read_dir(root().join("migrations").join(engine)).expect("migrations") {
@@ -168,7 +169,7 @@ fn help_is_the_reference() {
             page(text, &[words, &[sub.as_str()]].concat(), below);
         }
     }
-    let mut root = tree::command().term_width(100);
+    let mut root = Program::default().command().term_width(100);
     root.build();
     let mut text =
         "# Reference\n\nEvery command with its help. Made from the program; a test compares it.\n".to_owned();
@@ -211,7 +212,7 @@ fn help_is_worded_as_the_house_words_it() {
             walk(&format!("{name} {}", sub.get_name()), sub);
         }
     }
-    walk("orgctl", &tree::command());
+    walk("orgctl", &Program::default().command());
 }
 
 /// What users install: scripts that call the program back for every Tab.
@@ -233,7 +234,7 @@ fn completions_are_those_of_the_program() {
 #[test]
 fn man_pages_are_those_of_the_tree() {
     let made = tempfile::tempdir().expect("a folder");
-    clap_mangen::generate_to(tree::command(), made.path()).expect("man pages");
+    clap_mangen::generate_to(Program::default().command(), made.path()).expect("man pages");
     let mut names = Vec::new();
     for entry in std::fs::read_dir(made.path()).expect("man pages") {
         let path = entry.expect("an entry").path();
@@ -258,7 +259,13 @@ fn the_schema_of_postgresql_is_kept() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let text = runtime.block_on(async {
         let wait = std::time::Duration::from_secs(5);
-        let opening = Opening { create: false, wait, application: "orgctl test".into(), variables: Default::default() };
+        let opening = Opening {
+            create: false,
+            wait,
+            application: "orgctl test".into(),
+            variables: Default::default(),
+            kinds: Kinds::default(),
+        };
         let location = Location::Postgres(p.url.clone());
         let mut db = orgctl::store::db::Db::open(&location, &opening).await.expect("a connection");
         orgctl::store::catalogue::text(&mut db).await.expect("a catalogue")

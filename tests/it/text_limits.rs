@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orgctl::model::RESOURCES;
+use orgctl::model::kinds::Kinds;
 use orgctl::model::resource::{Descriptor, Field};
 use orgctl::model::scalar::Role;
 use orgctl::model::value::Kind;
@@ -14,12 +14,12 @@ use crate::harness::{Place, both_with_acme};
 
 /// Fields that hold a text of the operator's own words.
 fn texts(desc: &'static Descriptor) -> impl Iterator<Item = &'static Field> {
-    desc.fields.iter().filter(|f| f.ty.kind == Kind::Text && f.ty.role == Role::Plain && f.parts().is_none())
+    desc.fields.iter().filter(|f| f.ty.kind == Kind::Text && matches!(f.ty.role, Role::Plain) && f.parts().is_none())
 }
 
 /// What `length(column) <= 200` says of each column of a table.
 fn limits(engine: Engine, table: &str) -> BTreeMap<String, usize> {
-    let all = tables(engine).expect("the migrations");
+    let all = tables(Kinds::default(), engine).expect("the migrations");
     let table = all.iter().find(|t| t.name == table).expect("a table");
     let of = |(column, _): &(String, String)| {
         let limit = table.checks.iter().find_map(|(_, rule)| {
@@ -35,7 +35,7 @@ fn limits(engine: Engine, table: &str) -> BTreeMap<String, usize> {
 #[test]
 fn the_schema_has_the_limits_of_the_program() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        for desc in RESOURCES {
+        for desc in Kinds::default().resources() {
             let limits = limits(engine, desc.table);
             for field in texts(desc) {
                 assert_eq!(limits.get(field.column), Some(&field.ty.max), "{engine:?} {}.{}", desc.table, field.column);
@@ -164,7 +164,7 @@ fn rejected(p: &Place, line: &str) -> BTreeSet<(String, String)> {
 fn a_text_that_is_too_long_is_told_with_its_row() {
     both_with_acme(|p| {
         p.run("org create --code OTHER --name Other").ok();
-        for desc in RESOURCES {
+        for desc in Kinds::default().resources() {
             let (key, name) = key_and_name(desc);
             let (file, wrong, n) = trial(desc);
             let plain: String = (0..n).map(|i| format!("K{i},Plain {i}\n")).collect();
@@ -193,7 +193,7 @@ fn a_text_that_is_too_long_is_told_of_its_flag() {
         p.run("branch create --code B1 --name One").ok();
         p.run("dept create --code D1 --name One").ok();
         p.run("user create --username u1 --name One").ok();
-        for desc in RESOURCES {
+        for desc in Kinds::default().resources() {
             let key = match desc.noun {
                 "org" => "ACME",
                 "branch" => "B1",

@@ -1,7 +1,6 @@
 //! An option that a command has no use for, or that another one takes the place of, is refused: nothing is passed over.
 
-use orgctl::cli::tree::{GENERIC, LEAVES};
-use orgctl::model::RESOURCES;
+use orgctl::cli::tree::Program;
 
 use crate::harness::{Engine, Place, both_with_acme};
 
@@ -36,8 +35,7 @@ fn commands() -> Vec<String> {
         ("db", "grants") => "--role r",
         _ => "",
     };
-    let generic = RESOURCES.iter().flat_map(|d| GENERIC.iter().map(|g| (d.noun, g.verb)));
-    let all = LEAVES.iter().map(|l| (l.noun, l.verb)).chain(generic).chain([("config", "path")]);
+    let all = Program::default().verbs().chain([("config", "path")]);
     all.map(|(noun, verb)| format!("{noun} {verb} {}", words(noun, verb)).trim().to_owned()).collect()
 }
 

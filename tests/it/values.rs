@@ -383,13 +383,13 @@ fn what_a_spreadsheet_writes_for_nothing_is_nobody() {
 /// No text in any field leads to "integrity broken" or to a crash.
 #[test]
 fn no_input_breaks_integrity() {
-    use orgctl::model::RESOURCES;
+    use orgctl::model::kinds::Kinds;
     let long = "é".repeat(20_000);
     both_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("dept create --code D1 --name One").ok();
         p.run("user create --username u1 --name One").ok();
-        for desc in RESOURCES {
+        for desc in Kinds::default().resources() {
             let key = match desc.noun {
                 "org" => "ACME",
                 "branch" => "B1",

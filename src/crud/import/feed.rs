@@ -12,7 +12,6 @@ use crate::crud::remove::{self, Mode};
 use crate::crud::session::Session;
 use crate::model::audit::Action;
 use crate::model::problem::Problem;
-use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::{Rules, shorten};
 use crate::model::setting::Settings;
@@ -21,6 +20,7 @@ use crate::store::held::Given;
 use crate::store::records::{self, Life};
 use crate::store::stage::{Reference, Reject, Stage};
 use crate::store::tx::Tx;
+use crate::store::tx::takes_people;
 
 /// What becomes of those who are not in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -235,11 +235,10 @@ async fn scoped(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, text: 
             .hint("write --scope branch=MUM01 or --scope dept=DEPT-001")
     };
     let (name, key) = text.split_once('=').ok_or_else(wrong)?;
-    let is_meant = |f: &&Field| {
-        matches!(f.target(), Some("branch" | "dept")) && (f.name() == name.trim() || f.target() == Some(name.trim()))
-    };
+    let is_meant =
+        |f: &&Field| f.target().is_some_and(|t| takes_people(t) && (f.name() == name.trim() || t.noun == name.trim()));
     let field = desc.fields.iter().find(is_meant).ok_or_else(wrong)?;
-    let target = field.target().and_then(resource).ok_or_else(wrong)?;
+    let target = field.target().ok_or_else(wrong)?;
     let record = find_in(s, target, Some(org), key.trim(), Life::Live).await?;
     let texts = target.fields.iter().map(|f| (f.column.to_owned(), record.get(f.column).to_text())).collect();
     Ok(About { column: field.column.to_owned(), id: record.meta.id, key: record.key(), texts })

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::source::Source;
 use super::state::StateColumn;
 use crate::model::problem::{Problem, nearest};
-use crate::model::resource;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::{Noun, Rules, shorten, squash};
 use crate::model::user::User;
@@ -79,7 +78,7 @@ fn named(desc: &'static Descriptor, name: &str) -> Result<&'static Field> {
 
 /// The field by which `--map 'Supervisor=reports_to.name'` looks a reference up: a text, which says something of a record.
 fn looked_up_by(field: &'static Field, by: &str) -> Result<&'static Field> {
-    let target = field.target().and_then(resource).ok_or_else(|| {
+    let target = field.target().ok_or_else(|| {
         Problem::usage(format!("{} refers to nothing, so nothing can be looked up by {}", field.name(), shorten(by)))
     })?;
     let names = |f: &&Field| f.ty.kind == Kind::Text && f.target().is_none();

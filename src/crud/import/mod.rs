@@ -54,7 +54,6 @@ use super::write::{blank, described, note_contents};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::problem::{Kind as ProblemKind, Problem};
-use crate::model::resource;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::{Noun, Rules};
 use crate::model::setting::{self, Settings};
@@ -184,7 +183,7 @@ impl Import {
         plan.states.clone_from(&self.states);
         plan.is_feed = self.feed.is_some();
         if let (Some(list), Some(field)) = (self.list, desc.fields.iter().find(|f| desc.list_of(f).is_some())) {
-            let target = field.target().and_then(resource).ok_or_else(|| anyhow::anyhow!("a list of nothing"))?;
+            let target = field.target().ok_or_else(|| anyhow::anyhow!("a list of nothing"))?;
             plan.list = Some((list, Reference { field, target, by: None }));
         }
         Ok(plan)
@@ -549,7 +548,7 @@ impl Verb for Import {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Report> {
-        let desc = described(&self.noun)?;
+        let desc = described(tx, &self.noun)?;
         let settings = settings::of(tx.db, self.org.unwrap_or(SYSTEM)).await?;
         let rules = &Rules { zone: tx.zone(), ..settings.rules()? };
         let (plan, mut stage) = self.prepare(tx, desc, &settings, rules).await?;

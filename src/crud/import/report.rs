@@ -28,6 +28,7 @@ use crate::model::scalar::{Noun, shorten};
 use crate::model::user::User;
 use crate::store::db::Db;
 use crate::store::stage::{QUOTE, Reject, Stage};
+use crate::store::tx::takes_people;
 use crate::ui::format::{self, Format};
 
 /// Rejects that are read together.
@@ -346,10 +347,7 @@ fn not_found(desc: &Descriptor, r: &Report, verb: &Import) -> Vec<String> {
     let missing = || r.rejects.iter().filter(|x| x.code == ProblemKind::NotFound.word());
     let mut hints = Vec::new();
     // Only files of people may make what they refer to.
-    if desc.noun == User::NOUN
-        && !verb.create_missing
-        && missing().any(|x| matches!(target_of(x), Some("branch" | "dept")))
-    {
+    if desc.noun == User::NOUN && !verb.create_missing && missing().any(|x| target_of(x).is_some_and(takes_people)) {
         hints.push("--create-missing makes departments and branches that are not there".to_owned());
     }
     // Words with a blank between letters are what somebody is called, and no key.
@@ -357,7 +355,7 @@ fn not_found(desc: &Descriptor, r: &Report, verb: &Import) -> Vec<String> {
         let word = x.reason.strip_prefix("user ").and_then(|rest| rest.strip_suffix(" does not exist"));
         word.is_some_and(|w| w.contains(' ') && w.contains(char::is_alphabetic))
     };
-    if let Some(x) = missing().find(|x| target_of(x) == Some(User::NOUN) && is_name(x)) {
+    if let Some(x) = missing().find(|x| target_of(x).is_some_and(|t| t.noun == User::NOUN) && is_name(x)) {
         let name = x.column.as_deref().unwrap_or_default();
         let at = verb.columns.iter().position(|c| c.as_deref() == Some(name));
         let header = at.and_then(|at| verb.source.header.get(at)).map_or(name, |h| h.trim());

@@ -129,7 +129,7 @@ impl Plan {
             .filter(|f| columns.iter().flatten().chain(constants.iter().map(|(c, _)| c)).any(|g| g.column == f.column))
             .collect();
         let references = given.iter().filter_map(|field| {
-            let target = field.target().and_then(crate::model::resource)?;
+            let target = field.target()?;
             let by = lookups.iter().find(|(name, _)| name == field.name()).and_then(|(_, by)| target.field(by));
             Some(Reference { field, target, by })
         });

@@ -12,7 +12,6 @@ use super::members::{Event, members};
 use super::target;
 use crate::model::audit::{Action, from_whole_row};
 use crate::model::problem::Problem;
-use crate::model::resource;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::value::{Kind, Value};
 use crate::store::db::Db;
@@ -178,9 +177,9 @@ impl Changes {
             sql.push(" or r.kind in ").bind_list(listed.iter().map(|d| d.noun));
         }
         sql.push(") order by r.seq desc");
-        let mut events = Vec::new();
+        let (all, mut events) = (db.kinds(), Vec::new());
         db.each(sql.yields([Kind::Int, Kind::Text, Kind::Text, Kind::Uuid, Kind::Text]), |row| {
-            let Some(desc) = resource(row.text(2)?) else { return Ok(()) };
+            let Some(desc) = all.by_noun(row.text(2)?) else { return Ok(()) };
             let payload = row.value(4).as_text().and_then(|text| serde_json::from_str(text).ok());
             let (seq, id) = (row.int(0)?, row.uuid(3)?);
             let done = Done { tree, seq, action: row.text(1)?.to_owned(), desc, id, payload };

@@ -5,7 +5,6 @@ use uuid::Uuid;
 
 use super::Tx;
 use crate::model::problem::Problem;
-use crate::model::resource;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::scalar::Noun;
 use crate::model::user::User;
@@ -43,7 +42,7 @@ impl Tx<'_> {
             return;
         }
         for field in after.desc.fields {
-            let Some(target) = field.target().and_then(resource).filter(|t| takes_people(t)) else { continue };
+            let Some(target) = field.target().filter(|t| takes_people(t)) else { continue };
             let value = after.get(field.column);
             if let Some(id) = value.as_uuid().filter(|_| before.is_none_or(|b| b.get(field.column) != value)) {
                 self.refers_to(target, id, after, field.name());

@@ -17,8 +17,8 @@ use crate::model::audit::{ACTIONS, Action, CLOCK, KIND, SOURCES, Status, WORD};
 use crate::model::problem::Problem;
 use crate::model::redact::{is_secret_name, typed};
 use crate::model::scalar::{Rules, shorten};
+use crate::model::strict;
 use crate::model::value::rfc3339;
-use crate::model::{RESOURCES, resource, strict};
 use crate::store::lineage;
 use crate::store::outside::Outside;
 use crate::store::records::{self, Life};
@@ -206,7 +206,7 @@ async fn about(
     key: Option<&str>,
     has_values: bool,
 ) -> Result<Option<Uuid>> {
-    let Some(desc) = resource(kind) else {
+    let Some(desc) = s.kinds().by_noun(kind) else {
         if kind == lineage::KIND && action == Action::BackupRestore.word() {
             return Err(wrong("action", "can't be backup_restore: orgctl records that itself").into());
         }
@@ -214,7 +214,7 @@ async fn about(
             return Err(wrong("resource", &format!("can't be {kind}: orgctl records that itself")).into());
         }
         let Some(id) = key.and_then(|key| Uuid::try_parse(key).ok()) else { return Ok(None) };
-        for desc in RESOURCES.iter().copied() {
+        for desc in s.kinds().resources() {
             if let Some(record) = records::load(s.db().await?, desc, org, id).await? {
                 return Err(wrong("resource", &format!("can't be {kind}: {id} is {}", record.title())).into());
             }
@@ -222,7 +222,7 @@ async fn about(
         return Ok(Some(id));
     };
     if has_values || (ACTIONS.contains(&action) && !WITHOUT_CHANGE.contains(&action)) {
-        let nouns: Vec<&str> = RESOURCES.iter().map(|d| d.noun).collect();
+        let nouns: Vec<&str> = s.kinds().resources().map(|d| d.noun).collect();
         return Err(wrong("action", &format!("{action} of a {kind} is for orgctl to do, and it records that itself"))
             .hint(format!("what changes {} goes through orgctl", nouns.join(", ")))
             .into());

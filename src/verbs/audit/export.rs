@@ -210,7 +210,7 @@ async fn events(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> R
                     action: &e.action,
                     kind: &e.kind,
                     resource_id: e.resource_id.to_string(),
-                    key: e.key(),
+                    key: e.key(s.kinds()),
                     status: &e.status,
                     source: &e.source,
                     request_id: e.request_id.to_string(),

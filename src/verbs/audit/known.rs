@@ -5,16 +5,14 @@ use uuid::Uuid;
 
 use crate::crud::filter::known_actor;
 use crate::crud::session::Session;
-use crate::model::RESOURCES;
 use crate::model::audit::{ACTIONS, CLOCK, KIND, SOURCES};
 use crate::model::problem::{Problem, nearest};
-use crate::model::resource;
 use crate::model::scalar::{shorten, squash};
 use crate::store::settings;
 use crate::store::trail::{self, Search, search};
 
 /// Kinds of what has no noun of its own.
-const KINDS: &[&str] = &[settings::NOUN, KIND, CLOCK, "database", "system_log"];
+const OTHERS: &[&str] = &[settings::NOUN, KIND, CLOCK, "database", "system_log"];
 
 fn unknown<'a>(flag: &str, word: &str, known: impl Iterator<Item = &'a str>) -> Problem {
     let known: Vec<&str> = known.collect();
@@ -32,9 +30,9 @@ fn of_list<'a>(word: &str, list: &[&'a str]) -> Option<&'a str> {
 /// A kind of record: one of ours, or one that was recorded by another program.
 pub async fn kind(s: &mut Session<'_>, given: Option<String>) -> Result<Option<String>> {
     let Some(word) = given else { return Ok(None) };
-    let nouns: Vec<&str> = RESOURCES.iter().map(|d| d.noun).chain(KINDS.iter().copied()).collect();
+    let nouns: Vec<&str> = s.kinds().resources().map(|d| d.noun).chain(OTHERS.iter().copied()).collect();
     let is_called = |alias: &str| squash(alias) == squash(&word);
-    let ours = RESOURCES.iter().find(|d| is_called(d.table) || d.alias.is_some_and(is_called)).map(|d| d.noun);
+    let ours = s.kinds().resources().find(|d| is_called(d.table) || d.alias.is_some_and(is_called)).map(|d| d.noun);
     if let Some(noun) = of_list(&word, &nouns).or(ours) {
         return Ok(Some(noun.to_owned()));
     }
@@ -90,10 +88,11 @@ const BESIDE: &[&str] = &["password", "value"];
 /// The columns that a field's name stands for, of one kind or of all: a reference is recorded by its column.
 async fn columns(s: &mut Session<'_>, kind: Option<&str>, name: &str) -> Result<Vec<String>> {
     let name = name.trim().replace('-', "_");
-    let kinds = || RESOURCES.iter().copied().filter(|d| kind.is_none_or(|k| k == d.noun));
-    let lists = kinds().flat_map(|d| d.lists.iter().map(|l| l.name));
+    let all = s.kinds();
+    let kinds = || all.resources().filter(|d| kind.is_none_or(|k| k == d.noun));
+    let lists = || kinds().flat_map(|d| d.lists.iter().map(|l| l.name));
     let mut columns: Vec<String> = kinds().filter_map(|d| d.field(&name)).map(|f| f.column.to_owned()).collect();
-    columns.extend(lists.clone().chain(BESIDE.iter().copied()).filter(|l| *l == name).map(str::to_owned));
+    columns.extend(lists().chain(BESIDE.iter().copied()).filter(|l| *l == name).map(str::to_owned));
     columns.sort();
     columns.dedup();
     let parts = |d: &'static crate::model::resource::Descriptor| d.field(&name).and_then(|f| f.parts());
@@ -110,10 +109,10 @@ async fn columns(s: &mut Session<'_>, kind: Option<&str>, name: &str) -> Result<
         ..Search::default()
     };
     // A field of what another program recorded.
-    if kind.is_none_or(|k| resource(k).is_none()) && !search(s.db().await?, &elsewhere).await?.is_empty() {
+    if kind.is_none_or(|k| all.by_noun(k).is_none()) && !search(s.db().await?, &elsewhere).await?.is_empty() {
         return Ok(vec![name]);
     }
-    let known = kinds().flat_map(|d| d.fields).map(|f| f.name()).chain(lists);
+    let known = kinds().flat_map(|d| d.fields).map(|f| f.name()).chain(lists());
     let mut known: Vec<&str> = known.chain(BESIDE.iter().copied()).collect();
     known.sort_unstable();
     known.dedup();

@@ -199,7 +199,7 @@ pub async fn make_archive(
     label: Option<String>,
     (folder, named): (&Path, Option<PathBuf>),
 ) -> Result<Made> {
-    let shapes = dump::shapes(migrate::latest(s.location.engine())?)?;
+    let shapes = dump::shapes(s.kinds(), migrate::latest(s.kinds(), s.location.engine())?)?;
     let began = s.clock.micros();
     let texts: Vec<String> = recipients.iter().map(ToString::to_string).collect();
     let mut writer = Writer::create(folder, id, recipients, began.timestamp())?;
@@ -293,7 +293,7 @@ async fn write(
         engine: engine.word().to_owned(),
         engine_version: db.version().await?,
         installation,
-        schema: migrate::latest(engine)?,
+        schema: migrate::latest(db.kinds(), engine)?,
         ..Manifest::empty()
     };
     progress.part("proving", None, "records");

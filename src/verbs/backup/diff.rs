@@ -13,10 +13,10 @@ use super::restore::{require_readable, shapes_of, trust};
 use crate::crud::gate;
 use crate::crud::session::Session;
 use crate::model::backup::BackupType;
+use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
 use crate::model::value::{Kind, Value};
-use crate::model::{RESOURCES, resource};
 use crate::store::db::Db;
 use crate::store::dump::{self, Shape};
 use crate::store::lines;
@@ -126,13 +126,14 @@ struct Asked {
     key: String,
 }
 
-fn asked(m: &ArgMatches) -> Result<Option<Asked>> {
+fn asked(kinds: Kinds, m: &ArgMatches) -> Result<Option<Asked>> {
     let Some(text) = m.get_one::<String>("record") else { return Ok(None) };
-    let found = text.split_once(':').and_then(|(kind, key)| Some(Asked { desc: resource(kind)?, key: key.to_owned() }));
-    let kinds: Vec<&str> = RESOURCES.iter().map(|d| d.noun).collect();
+    let found =
+        text.split_once(':').and_then(|(kind, key)| Some(Asked { desc: kinds.by_noun(kind)?, key: key.to_owned() }));
+    let nouns: Vec<&str> = kinds.resources().map(|d| d.noun).collect();
     found.map(Some).ok_or_else(|| {
         Problem::usage("--record names a kind and a key")
-            .hint(format!("write KIND:KEY; kinds: {}", kinds.join(", ")))
+            .hint(format!("write KIND:KEY; kinds: {}", nouns.join(", ")))
             .into()
     })
 }
@@ -226,17 +227,20 @@ async fn walk(
 
 pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let asked = asked(m)?;
+    let asked = asked(s.kinds(), m)?;
     let word = m.get_one::<String>("backup").cloned().unwrap_or_default();
     let archive = find(s, m, &word).await?;
     trust(s, m, &archive)?;
-    require_readable(&archive.manifest)?;
+    require_readable(s.kinds(), &archive.manifest)?;
     if archive.manifest.kind != BackupType::Full {
         return Err(Problem::usage("a backup of the schema alone holds no rows to compare").into());
     }
     let paths: Vec<String> = m.get_many::<String>("identity").into_iter().flatten().cloned().collect();
     let identities = Identities::read(&paths)?;
-    let (then, now) = (shapes_of(&archive.manifest)?, dump::shapes(migrate::latest(s.location.engine())?)?);
+    let (then, now) = (
+        shapes_of(s.kinds(), &archive.manifest)?,
+        dump::shapes(s.kinds(), migrate::latest(s.kinds(), s.location.engine())?)?,
+    );
     let heads = match asked {
         None => ["kind", "change", "key", "org_id", "id", "fields"].map(|n| Head::new(n, Kind::Text)).to_vec(),
         Some(_) => ["change", "field", "then", "now"].map(|n| Head::new(n, Kind::Text)).to_vec(),
@@ -249,8 +253,7 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         dump::open_snapshot(&mut db, &now).await?;
         for shape in now.iter().filter(|shape| shape.class == Class::Recorded) {
             let Some(before) = then.iter().find(|t| t.name == shape.name) else { continue };
-            let sides =
-                Sides { then: before, now: shape, desc: RESOURCES.iter().copied().find(|d| d.table == shape.name) };
+            let sides = Sides { then: before, now: shape, desc: s.kinds().by_table(&shape.name) };
             let ui = &mut s.ui;
             walk(&mut db, &archive, &identities, &sides, &mut |change| {
                 if asked.as_ref().is_some_and(|asked| !sides.is(&change, asked)) {

@@ -7,7 +7,6 @@ use serde_json::{Map, Value as Json};
 
 use crate::model::audit::{Action, KIND, spans, whole_row};
 use crate::model::org::SYSTEM;
-use crate::model::pointing_at;
 use crate::model::resource::{Record, Resource};
 use crate::model::scalar::Noun;
 use crate::model::user::User;
@@ -107,7 +106,7 @@ fn as_payload(row: &Record) -> Json {
 /// Removes the person's own row for good. What pointed at it points at nothing.
 async fn remove(tx: &mut Tx<'_>, row: Record) -> Result<()> {
     let (org, id) = row.meta.place();
-    for (desc, field) in pointing_at(User::DESCRIPTOR).into_iter().filter(|(_, f)| !f.ty.required) {
+    for (desc, field) in tx.kinds().pointing_at(User::DESCRIPTOR).into_iter().filter(|(_, f)| !f.ty.required) {
         for before in records::pointing(tx.db, desc, field, org, id).await? {
             let mut after = before.clone();
             after.set(field.column, Value::Null(Kind::Uuid));

@@ -15,8 +15,8 @@ use super::restore::{Source, load_each, seconds, shapes_of};
 use crate::crud::gate::Verb;
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
-use crate::model::RESOURCES;
 use crate::model::backup::{BackupType, Digest32, Manifest};
+use crate::model::kinds::Kinds;
 use crate::model::problem::{Problem, nearest};
 use crate::model::scalar::{Rules, shorten};
 use crate::model::value::rfc3339;
@@ -38,14 +38,14 @@ const TOGETHER: [(&str, &[&str]); 3] = [
 ];
 
 /// The tables that the words of `--only` mean, in the order of the archive, with those that they need.
-fn tables(manifest: &Manifest, words: &[String]) -> Result<Vec<String>> {
+fn tables(kinds: Kinds, manifest: &Manifest, words: &[String]) -> Result<Vec<String>> {
     let known: Vec<&str> = manifest.tables.iter().map(|t| t.name.as_str()).collect();
     let mut wanted: Vec<&str> = ALWAYS.to_vec();
     for word in words.iter().map(|w| w.trim()) {
-        let of_noun = RESOURCES.iter().find(|d| d.noun == word).map(|d| d.table);
+        let of_noun = kinds.resources().find(|d| d.noun == word).map(|d| d.table);
         let table = of_noun.unwrap_or(word);
         if !known.contains(&table) {
-            return Err(unknown(word, &known).into());
+            return Err(unknown(kinds, word, &known).into());
         }
         wanted.push(table);
         wanted.extend(TOGETHER.iter().filter(|(name, _)| *name == table).flat_map(|(_, with)| *with));
@@ -53,8 +53,8 @@ fn tables(manifest: &Manifest, words: &[String]) -> Result<Vec<String>> {
     Ok(known.into_iter().filter(|t| wanted.contains(t)).map(str::to_owned).collect())
 }
 
-fn unknown(word: &str, known: &[&str]) -> Problem {
-    let nouns = RESOURCES.iter().map(|d| (d.noun, d.table));
+fn unknown(kinds: Kinds, word: &str, known: &[&str]) -> Problem {
+    let nouns = kinds.resources().map(|d| (d.noun, d.table));
     let all: Vec<(&str, &str)> = known.iter().map(|t| (*t, *t)).chain(nouns).collect();
     let meant = nearest(word, all.iter().map(|(word, _)| *word));
     let meant = meant.and_then(|near| all.iter().find(|(word, _)| *word == near)).map(|(_, table)| table);
@@ -96,7 +96,7 @@ impl Verb for RestorePart {
         let identities = Identities::read(&self.identities)?;
         let source = Source { archive: &archive, identities: &identities, progress: self.progress.clone() };
         let (at, began) = (tx.at(), Instant::now());
-        let shapes = shapes_of(&archive.manifest)?;
+        let shapes = shapes_of(tx.kinds(), &archive.manifest)?;
         let aside = rebuild::begin(tx.db, archive.manifest.schema, at).await?.of_part();
         let wanted = shapes.iter().filter(|s| self.tables.contains(&s.name));
         let tables = load_each(tx.db, &source, wanted).await?;
@@ -124,7 +124,7 @@ pub async fn restore(
             .hint("'orgctl backup list' shows the others")
             .into());
     }
-    let tables = tables(manifest, &words)?;
+    let tables = tables(s.kinds(), manifest, &words)?;
     let progress = s.ui.progress();
     let verb = RestorePart {
         archive: archive.path.clone(),

@@ -22,6 +22,7 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{BackupType, Digest32, Manifest};
+use crate::model::kinds::Kinds;
 use crate::model::note::Verifier;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
@@ -66,8 +67,8 @@ pub fn trust(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive) -> Result<b
 }
 
 /// The tables of an archive, which must be those of its schema.
-pub fn shapes_of(manifest: &Manifest) -> Result<Vec<Shape>> {
-    let shapes = dump::shapes(manifest.schema)?;
+pub fn shapes_of(kinds: Kinds, manifest: &Manifest) -> Result<Vec<Shape>> {
+    let shapes = dump::shapes(kinds, manifest.schema)?;
     let wrong = |table: &str| {
         Problem::integrity(format!(
             "the archive's table {table} is not as version {} of the schema has it",
@@ -94,8 +95,8 @@ pub fn shapes_of(manifest: &Manifest) -> Result<Vec<Shape>> {
 }
 
 /// Refuses what this program can't read.
-pub fn require_readable(manifest: &Manifest) -> Result<()> {
-    let latest = migrate::latest(crate::store::location::Engine::Sqlite)?;
+pub fn require_readable(kinds: Kinds, manifest: &Manifest) -> Result<()> {
+    let latest = migrate::latest(kinds, crate::store::location::Engine::Sqlite)?;
     if manifest.schema > latest {
         return Err(Problem::failed(format!(
             "the archive is of version {} of the schema, newer than this orgctl, which knows {latest}",
@@ -117,7 +118,7 @@ pub struct Source<'a> {
 /// Fills an empty database inside a transaction.
 pub async fn load(db: &mut Db, source: &Source<'_>, at: DateTime<Utc>) -> Result<u64> {
     let manifest = &source.archive.manifest;
-    let shapes = shapes_of(manifest)?;
+    let shapes = shapes_of(db.kinds(), manifest)?;
     let aside = rebuild::begin(db, manifest.schema, at).await?;
     let loaded = load_each(db, source, shapes.iter()).await?;
     source.progress.part("indexes", None, "");
@@ -275,7 +276,7 @@ pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let archive = choice::choose(s, m).await?;
     s.close().await;
     let is_signed = trust(s, m, &archive)?;
-    require_readable(&archive.manifest)?;
+    require_readable(s.kinds(), &archive.manifest)?;
     let identities: Vec<String> = m.get_many::<String>("identity").into_iter().flatten().cloned().collect();
     if m.contains_id("only") {
         return only::restore(s, m, into, archive, identities, is_signed).await;
@@ -359,7 +360,7 @@ pub fn tell(
     if let Some(back) = told.get("way_back").and_then(Json::as_str) {
         s.ui.status(&format!("the way back: {back}"));
     }
-    let codes = if manifest.kind == BackupType::Full { skipped() } else { Map::new() };
+    let codes = if manifest.kind == BackupType::Full { skipped(s.kinds()) } else { Map::new() };
     if !codes.is_empty() {
         let list: Vec<String> = codes.iter().map(|(noun, n)| format!("{n} of {noun}")).collect();
         s.ui.status(&format!("codes that may have been given since are not given again: {} skipped", list.join(", ")));

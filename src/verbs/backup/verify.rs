@@ -299,8 +299,8 @@ async fn look_into(
     proof.is_untrusted = is_untrusted && !is_changed(archive)?;
     trust(s, m, archive)?;
     proof.is_untrusted = false;
-    require_readable(&archive.manifest)?;
-    shapes_of(&archive.manifest)?;
+    require_readable(s.kinds(), &archive.manifest)?;
+    shapes_of(s.kinds(), &archive.manifest)?;
     let is_readable = !archive.manifest.is_encrypted() || !plan.identities.is_empty();
     if plan.is_quick || !is_readable || archive.manifest.kind != BackupType::Full {
         proof.tables = checksums(archive, &plan.identities, is_readable, progress)?;
@@ -387,10 +387,10 @@ async fn in_scratch(
 pub async fn compare(db: &mut Db, source: &Source<'_>) -> Result<Vec<Json>> {
     let manifest = &source.archive.manifest;
     // Migrations change what they mean to; the trail has been proven.
-    let is_same_schema = manifest.schema == migrate::latest(db.engine())?;
+    let is_same_schema = manifest.schema == migrate::latest(db.kinds(), db.engine())?;
     dump::set_forms(db).await?;
     let mut tables = Vec::new();
-    for shape in shapes_of(manifest)? {
+    for shape in shapes_of(db.kinds(), manifest)? {
         let Some((entry, member)) = manifest.table(&shape.name).and_then(|e| Some((e, e.member.as_ref()?))) else {
             continue;
         };

@@ -11,20 +11,20 @@ use super::db::Db;
 use super::records;
 use super::rings::Graph;
 use super::sql::{Sql, quoted};
+use super::touched::{Columns, DELETED, Rows, Touched};
 use crate::model::kinds::Kinds;
+use crate::model::org::Org;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Field};
-use crate::model::scalar::Noun;
+use crate::model::resource::{Descriptor, Field, Resource};
 use crate::model::user::User;
 use crate::model::value::Kind;
-
-/// A record that a transaction touched.
-pub type Touched = (&'static Descriptor, i32, Uuid);
 
 /// One rule of one resource: a query that yields the keys of rows that break it, and the sentence for them.
 pub struct Rule {
     /// The resource whose touched rows can break the rule, standing as `t` in the query.
     pub of: &'static Descriptor,
+    /// The columns of `t` that it reads: where none of them was written, a row can't have broken it.
+    reads: Columns,
     /// `select key ... where ...`, to which a condition on `t` is put.
     sql: String,
     /// The same over a whole organisation (`$1`), from the side that is quick to go through when a bulk load has filled it;
@@ -46,7 +46,7 @@ fn rules(kinds: Kinds) -> Vec<Rule> {
             }
         }
         if !desc.is_org() {
-            rules.push(no_live_row_in_a_deleted_organisation(desc));
+            rules.extend(no_live_row_in_a_deleted_organisation(desc));
         }
     }
     rules
@@ -60,6 +60,7 @@ fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &
     let (key, column) = (quoted(desc.key().column), quoted(field.column));
     Rule {
         of: desc,
+        reads: Columns::named(desc, [field.column]),
         sql: format!(
             "select t.{key} from {} t where (t.{column} is null) = false and not exists (
                  select 1 from {} x where x.org_id = t.org_id and x.id = t.{column})",
@@ -100,28 +101,38 @@ fn no_live_row_points_at_a_deleted_one(
                join {1} x on x.org_id = $1 and x.id = d.{column} where x.deleted_at is not null)",
         desc.table, target.table
     );
+    let reads = Columns::named(desc, [field.column, DELETED]);
+    let of_target = Columns::named(target, [DELETED]);
+    let (sql, of_row) = (pair("t", "x"), (sentence.clone(), hint.clone()));
     [
-        Rule { of: desc, sql: pair("t", "x"), filled: Some(filled), sentence: sentence.clone(), hint: hint.clone() },
-        Rule { of: target, sql: pair("x", "t"), filled: None, sentence, hint },
+        Rule { of: desc, reads, sql, filled: Some(filled), sentence: of_row.0, hint: of_row.1 },
+        Rule { of: target, reads: of_target, sql: pair("x", "t"), filled: None, sentence, hint },
     ]
 }
 
-fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> Rule {
+/// Broken from either side too.
+fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> [Rule; 2] {
     let key = quoted(desc.key().column);
-    Rule {
-        of: desc,
-        sql: format!(
-            "select t.{key} from {} t join orgs x on x.org_id = t.org_id where t.deleted_at is null and x.deleted_at is not null",
+    let pair = |row: &str, org: &str| {
+        format!(
+            "select {row}.{key} from {} {row} join orgs {org} on {org}.org_id = {row}.org_id
+              where {row}.deleted_at is null and {org}.deleted_at is not null",
             desc.table
-        ),
-        filled: Some(format!(
-            "select t.{key} from orgs x cross join {} t
-              where x.org_id = $1 and x.deleted_at is not null and t.org_id = x.org_id and t.deleted_at is null",
-            desc.table
-        )),
-        sentence: format!("{} {{key}} belongs to a deleted organisation", desc.noun),
-        hint: "restore the organisation first: orgctl org restore".to_owned(),
-    }
+        )
+    };
+    let filled = format!(
+        "select t.{key} from orgs x cross join {} t
+          where x.org_id = $1 and x.deleted_at is not null and t.org_id = x.org_id and t.deleted_at is null",
+        desc.table
+    );
+    let sentence = format!("{} {{key}} belongs to a deleted organisation", desc.noun);
+    let hint = "restore the organisation first: orgctl org restore".to_owned();
+    let (reads, of_org) = (Columns::named(desc, ["org_id", DELETED]), Columns::named(Org::DESCRIPTOR, [DELETED]));
+    let (sql, of_row) = (pair("t", "x"), (sentence.clone(), hint.clone()));
+    [
+        Rule { of: desc, reads, sql, filled: Some(filled), sentence: of_row.0, hint: of_row.1 },
+        Rule { of: Org::DESCRIPTOR, reads: of_org, sql: pair("x", "t"), filled: None, sentence, hint },
+    ]
 }
 
 impl Rule {
@@ -137,37 +148,41 @@ impl Rule {
 /// Rows named in one statement.
 const CHUNK: usize = 400;
 
-/// Refuses the transaction if a touched row breaks a rule.
+/// Refuses the transaction if a touched row breaks a rule that reads what was written of it.
 pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {
     if touched.is_empty() {
         return Ok(());
     }
     let rules = rules(db.kinds());
     for desc in db.kinds().resources() {
-        let mut rows: Vec<_> = touched.iter().filter(|(of, _, _)| *of == desc).collect();
-        rows.sort_by_key(|(_, org, id)| (*org, *id));
-        rows.dedup_by_key(|(_, org, id)| (*org, *id));
-        for same_org in rows.chunk_by(|a, b| a.1 == b.1) {
-            for chunk in same_org.chunks(CHUNK) {
-                let org = chunk[0].1;
-                let mut condition = Sql::default();
-                condition.push(" and t.org_id = ").bind(org).push(" and t.id in ");
-                condition.bind_rows(chunk.iter().map(|(_, _, id)| *id));
-                for rule in rules.iter().filter(|r| r.of == desc) {
-                    let sql = rule.statement(&condition.text).with(condition.args.clone());
-                    if let Some(row) = db.first(sql).await? {
-                        return Err(Problem::conflict(rule.sentence(row.text(0)?)).hint(rule.hint.clone()).into());
-                    }
+        let rows = Rows::of(desc, touched);
+        if rows.is_empty() {
+            continue;
+        }
+        for rule in rules.iter().filter(|r| r.of == desc) {
+            for (org, ids) in rows.with(rule.reads, CHUNK) {
+                let condition = among(org, &ids);
+                let sql = rule.statement(&condition.text).with(condition.args);
+                if let Some(row) = db.first(sql).await? {
+                    return Err(Problem::conflict(rule.sentence(row.text(0)?)).hint(rule.hint.clone()).into());
                 }
-                for field in own_references(desc) {
-                    let sql = climb(desc, field, Sql::new(condition.text.clone()).with(condition.args.clone()));
-                    let is_touched = |id| chunk.iter().any(|(_, _, touched)| *touched == id);
-                    refuse_ring(find_ring(db, desc, org, sql, &is_touched).await?, field)?;
-                }
+            }
+        }
+        for field in own_references(desc) {
+            for (org, ids) in rows.with(Columns::named(desc, [field.column]), CHUNK) {
+                let sql = climb(desc, field, among(org, &ids));
+                refuse_ring(find_ring(db, desc, org, sql, &|id| ids.contains(&id)).await?, field)?;
             }
         }
     }
     Ok(())
+}
+
+/// A condition on `t`: one of some rows of an organisation.
+fn among(org: i32, ids: &[Uuid]) -> Sql {
+    let mut condition = Sql::default();
+    condition.push(" and t.org_id = ").bind(org).push(" and t.id in ").bind_rows(ids.iter().copied());
+    condition
 }
 
 /// Refuses the transaction if a row breaks a rule of a kind that was filled in bulk.
@@ -191,9 +206,15 @@ pub async fn check_filled(db: &mut Db, filled: &[(&'static Descriptor, i32)]) ->
 /// Refuses more users than an organisation may have: all that are with it, invited and blocked ones too (DOMAIN.md,
 /// section 1). Under the organisation's lock nobody else adds one meanwhile.
 pub async fn check_limits(db: &mut Db, touched: &[Touched], filled: &[(&'static Descriptor, i32)]) -> Result<()> {
-    let counts = |desc: &Descriptor| desc.noun == User::NOUN || desc.is_org();
-    let orgs = touched.iter().filter(|(desc, ..)| counts(desc)).map(|(_, org, _)| *org);
-    let orgs: BTreeSet<i32> = orgs.chain(filled.iter().filter(|(desc, _)| counts(desc)).map(|(_, org)| *org)).collect();
+    let read = [
+        (User::DESCRIPTOR, Columns::named(User::DESCRIPTOR, ["is_active", DELETED])),
+        (Org::DESCRIPTOR, Columns::named(Org::DESCRIPTOR, ["max_users"])),
+    ];
+    let counts =
+        |desc: &Descriptor, written: Columns| read.iter().any(|(of, read)| *of == desc && written.meets(*read));
+    let orgs = touched.iter().filter(|t| counts(t.desc, t.columns)).map(|t| t.org);
+    let filled = filled.iter().filter(|(desc, _)| counts(desc, Columns::of_new(desc))).map(|(_, org)| *org);
+    let orgs: BTreeSet<i32> = orgs.chain(filled).collect();
     for org in orgs {
         if let Some((code, most, n)) = too_many_users(db, org).await? {
             return Err(Problem::conflict(format!(
@@ -311,4 +332,33 @@ pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
 async fn all_orgs(db: &mut Db) -> Result<Vec<i32>> {
     let sql = Sql::new("select org_id from orgs order by org_id").yields([Kind::Int]);
     db.all(sql).await?.iter().map(|row| row.org(0)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many rules an update of some columns has to do with.
+    fn held_against(desc: &'static Descriptor, written: &[&str]) -> usize {
+        let written = Columns::named(desc, written.iter().copied());
+        rules(Kinds::default()).iter().filter(|r| r.of == desc && r.reads.meets(written)).count()
+    }
+
+    #[test]
+    fn a_rule_is_held_where_what_it_reads_was_written() {
+        let user = User::DESCRIPTOR;
+        let plain = ["designation", "email", "user_code", "is_active", "version", "updated_at", "updated_by"];
+        assert_eq!(held_against(user, &plain), 0);
+        // Whom it names is there, and is not deleted.
+        assert_eq!(held_against(user, &["branch_id"]), 2);
+        assert_eq!(held_against(user, &["branch_id", "department_id", "reports_to_id"]), 6);
+        // Branch, department and superior live; so do those whom it leads: of branches, of departments, of people; and its
+        // organisation.
+        assert_eq!(held_against(user, &[DELETED]), 3 + 3 + 1);
+        let of_new = |r: &&Rule| r.of == user && r.reads.meets(Columns::of_new(user));
+        assert_eq!(rules(Kinds::default()).iter().filter(of_new).count(), 3 + 3 + 1);
+        assert_eq!(held_against(Org::DESCRIPTOR, &["name", "max_users"]), 0);
+        // Branches, departments and users live in one that does.
+        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 3);
+    }
 }

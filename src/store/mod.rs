@@ -56,6 +56,7 @@ pub mod swap;
 pub mod swap_postgres;
 pub mod swap_sqlite;
 pub mod system_log;
+pub mod touched;
 pub mod trail;
 pub mod tx;
 pub mod values;

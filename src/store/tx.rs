@@ -21,9 +21,9 @@ pub(super) use self::lock::until_free;
 use self::out_of_use::Referred;
 pub use self::out_of_use::takes_people;
 use super::db::{Conn, Db};
-use super::invariants::Touched;
 use super::location::Engine;
 use super::sql::Sql;
+use super::touched::Touched;
 use super::{invariants, sqlite};
 use crate::model::audit::Status;
 use crate::model::chance::{Clock, Drawn, Ids, Random};
@@ -87,6 +87,7 @@ const TOGETHER: usize = 100;
 pub struct Savepoint {
     heads: BTreeMap<i32, Head>,
     touched: usize,
+    referred: usize,
     filled: usize,
     actor_id: Option<i64>,
 }
@@ -228,8 +229,8 @@ impl<'a> Tx<'a> {
     pub async fn savepoint(&mut self) -> Result<Savepoint> {
         self.flush().await?;
         self.db.script("SAVEPOINT part".into()).await?;
-        let (heads, touched, filled) = (self.heads.clone(), self.touched.len(), self.filled.len());
-        Ok(Savepoint { heads, touched, filled, actor_id: self.actor_id })
+        let (touched, referred, filled) = (self.touched.len(), self.referred.len(), self.filled.len());
+        Ok(Savepoint { heads: self.heads.clone(), touched, referred, filled, actor_id: self.actor_id })
     }
 
     /// Keeps what was written since.
@@ -244,6 +245,7 @@ impl<'a> Tx<'a> {
         self.waiting_audit.clear();
         self.heads = savepoint.heads;
         self.touched.truncate(savepoint.touched);
+        self.referred.truncate(savepoint.referred);
         self.filled.truncate(savepoint.filled);
         self.actor_id = savepoint.actor_id;
         self.are_loading = false;

@@ -81,6 +81,7 @@ mod tables;
 mod tamper;
 mod terminal;
 mod text_limits;
+mod touched;
 mod trail;
 mod unproven;
 mod unused;

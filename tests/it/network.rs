@@ -15,6 +15,8 @@ struct Traffic {
     turns: u64,
     /// How often a COPY ended, where the client waits for an acknowledgement besides.
     copies: u64,
+    /// What was asked with arguments.
+    statements: Vec<String>,
     is_clients_turn: bool,
     /// The message that is coming, as far as it has come.
     message: Vec<u8>,
@@ -35,6 +37,11 @@ impl Traffic {
                 return;
             }
             self.copies += u64::from(self.has_started && self.message[0] == b'c');
+            if self.has_started && self.message[0] == b'P' {
+                // Behind its name.
+                let asked = self.message[5..letter + length].split(|b| *b == 0).nth(1).unwrap_or_default();
+                self.statements.push(String::from_utf8_lossy(asked).into_owned());
+            }
             self.has_started = true;
             self.message.drain(..letter + length);
         }
@@ -171,6 +178,40 @@ fn everyday_commands_wait_for_the_server_so_often_and_no_more() {
         assert!(turns <= bound, "{line}: {turns} round trips, {bound} before");
         assert_eq!(copies, 0, "{line}");
     }
+}
+
+/// What an update of plain columns asks about other records: nothing. That grows with the number of kinds otherwise.
+#[test]
+fn rules_are_asked_about_where_what_they_read_was_written() {
+    let p = acme();
+    p.run("branch create --code F1 --name First").ok();
+    p.run("user create --email a@x.example --name 'A B'").ok();
+    p.run("org update ACME --max-users 10").ok();
+    let relay = Relay::new(&p);
+    let rules = |line: &str| {
+        relay.run(&p, line).0.ok();
+        let seen = relay.seen.lock().expect("a count");
+        assert!(seen.statements.iter().any(|s| s.starts_with("update ")), "{:?}", seen.statements);
+        let reads_rows =
+            |s: &&String| s.ends_with(" limit 20") && (s.starts_with("select t.") || s.starts_with("select x."));
+        let counts = |s: &&String| s.contains("count(*) from users");
+        let up = |s: &&String| s.contains("recursive up");
+        let n = |is: &dyn Fn(&&String) -> bool| seen.statements.iter().filter(is).count();
+        (n(&reads_rows), n(&counts), n(&up))
+    };
+    assert_eq!(rules("user update a@x.example --designation Clerk"), (0, 0, 0));
+    assert_eq!(rules("branch update F1 --name Second --city Pune"), (0, 0, 0));
+    // The branch is there, and live.
+    assert_eq!(rules("user update a@x.example --branch F1"), (2, 0, 0));
+    assert_eq!(rules("user create --email b@x.example --name 'B B'"), (7, 1, 1));
+    // And nobody stands in a ring.
+    assert_eq!(rules("user update a@x.example --reports-to b@x.example"), (2, 0, 1));
+    assert_eq!(rules("org update ACME --name Other"), (0, 0, 0));
+    assert_eq!(rules("org update ACME --max-users 20"), (0, 1, 0));
+    assert_eq!(rules("user deactivate a@x.example"), (0, 1, 0));
+    // Three that it refers to, three kinds that refer to it, its organisation.
+    assert_eq!(rules("user delete a@x.example --yes"), (7, 1, 0));
+    assert_eq!(rules("user restore a@x.example"), (7, 1, 0));
 }
 
 /// A server on this machine may be reached by its socket.

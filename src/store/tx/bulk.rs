@@ -14,6 +14,7 @@ use crate::store::db::Db;
 use crate::store::late::LateRules;
 use crate::store::load::Loader;
 use crate::store::sql::{Sql, quoted};
+use crate::store::touched::{Columns, Touched};
 use crate::store::{chain, load, records, search, sqlite};
 
 /// A new record that was made elsewhere: everything that is written of it.
@@ -207,7 +208,12 @@ impl Tx<'_> {
         for mut row in rows {
             if loaders.are_few {
                 let id = row.stored[1].as_uuid().unwrap_or_default();
-                self.touched.push((loaders.desc, loaders.org, id));
+                self.touched.push(Touched {
+                    desc: loaders.desc,
+                    org: loaders.org,
+                    id,
+                    columns: Columns::of_new(loaders.desc),
+                });
             }
             if self.db.is_postgres() && loaders.words.is_some() {
                 row.stored.push(std::mem::take(&mut row.words).into());

@@ -10,6 +10,7 @@ use crate::model::resource::{Descriptor, Meta, Record};
 use crate::model::search as words;
 use crate::model::value::Value;
 use crate::store::sql::{Sql, quoted};
+use crate::store::touched::{Columns, Touched};
 use crate::store::{chain, records, search};
 
 impl Tx<'_> {
@@ -64,7 +65,7 @@ impl Tx<'_> {
         self.prepare(org, Action::Create.word(), desc.noun, id, payload).await?;
         self.refers(None, &record);
         self.waiting_rows.push(record.clone());
-        self.touched.push((desc, org, id));
+        self.touched.push(Touched { desc, org, id, columns: Columns::of_new(desc) });
         if self.waiting_rows.len() >= TOGETHER {
             self.flush().await?;
         }
@@ -149,11 +150,12 @@ impl Tx<'_> {
         let mut sql = Sql::new(format!("update {} set ", after.desc.table));
         let stored = records::stored_columns(after.desc).into_iter().zip(records::stored_values(after.clone()));
         let old = records::stored_values(before.clone());
-        let mut comma = "";
-        for (((name, _), value), old) in stored.zip(old) {
+        let (mut comma, mut columns) = ("", Columns::default());
+        for (place, (((name, _), value), old)) in stored.zip(old).enumerate() {
             if value != old {
                 sql.push(&format!("{comma}{} = ", quoted(name))).bind(value);
                 comma = ", ";
+                columns.add(place);
             }
         }
         sql.push(" where org_id = ").bind(after.meta.org_id);
@@ -165,7 +167,7 @@ impl Tx<'_> {
         if words::of(before) != words::of(&after) {
             search::change(self.db, &after).await?;
         }
-        self.touched.push((after.desc, after.meta.org_id, after.meta.id));
+        self.touched.push(Touched { desc: after.desc, org: after.meta.org_id, id: after.meta.id, columns });
         Ok(after)
     }
 

@@ -230,7 +230,7 @@ pub(super) async fn not_found(
 pub async fn find_ref(s: &mut Session<'_>, field: &'static Field, org: i32, key: &str) -> Result<Value> {
     let target = field.target().ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
     let found = find_in(s, target, Some(org), key, Life::Live).await?;
-    if target == User::DESCRIPTOR && found.get("is_active").as_bool() == Some(false) {
+    if target == User::DESCRIPTOR && !found.is_in_use() {
         let sentence = format!("{} is not in use, and can't be the {}", found.title(), field.name());
         return Err(Problem::conflict(sentence)
             .hint(format!("choose somebody else, or 'orgctl user activate {}' first", found.key()))

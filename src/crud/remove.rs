@@ -87,14 +87,16 @@ pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, done: &str
         let mut depending = dependants(tx.db, record).await?;
         for d in &mut depending {
             // Who no longer serves either may go on pointing at whom he or she served, as long as that one is there.
-            let serves = |r: &Record| done == "deleted" || r.get("is_active").as_bool() != Some(false);
+            let serves = |r: &Record| done == "deleted" || r.is_in_use();
             d.records.retain(|r| serves(r) && records.iter().all(|x| x.meta.id != r.meta.id));
         }
         depending.retain(|d| !d.records.is_empty());
         if depending.is_empty() {
             continue;
         }
-        if !matches!(mode, Mode::Reassign(_) | Mode::Orphan) {
+        let must_refer = depending.iter().any(|d| d.field.is_some_and(|f| f.ty.required));
+        let is_settled = matches!(mode, Mode::Reassign(_)) || (mode == Mode::Orphan && !must_refer);
+        if !is_settled {
             return Err(protected(record, &depending, done).into());
         }
         for d in depending {
@@ -234,7 +236,7 @@ async fn leave_branch(tx: &mut Tx<'_>, branch: &Record, mode: Mode) -> Result<()
 
 /// Refuses a successor who is out of use.
 pub fn in_use(record: &Record) -> Result<(), Problem> {
-    if record.get("is_active").as_bool() == Some(false) {
+    if !record.is_in_use() {
         return Err(Problem::conflict(format!("{} is not in use, and can take over nothing", record.title()))
             .hint(format!("activate it first: orgctl {} activate {}", record.desc.noun, record.key())));
     }
@@ -327,7 +329,12 @@ fn lines<'a>(kinds: Kinds, verb: &str, records: impl Iterator<Item = &'a Record>
     let records: Vec<&Record> = records.collect();
     if records.len() <= SHOWN {
         let line = |r: &&Record| match r.called() == r.key() {
-            true => format!("  {verb} {} {}", r.title(), r.get("name").to_text()).trim_end().to_owned() + tail,
+            true => {
+                format!("  {verb} {} {}", r.title(), r.find("name").map(Value::to_text).unwrap_or_default())
+                    .trim_end()
+                    .to_owned()
+                    + tail
+            }
             // The name is told already.
             false => format!("  {verb} {}{tail}", r.title()),
         };

@@ -60,7 +60,7 @@ impl Verb for Create {
         let id = tx.new_id();
         let mut record = blank(tx, desc, org, id, &rules)?;
         for (column, value) in &self.values {
-            record.set(column, value.clone());
+            record.set(desc.known(column)?.column, value.clone());
         }
         if let Some((field, _)) = desc.made().filter(|(f, _)| record.get(f.column).is_null()) {
             let codes = tx.made_codes(desc, org, 1, "").await?;
@@ -218,7 +218,7 @@ impl Verb for Change {
             not_system(&before)?;
             let mut after = before.clone();
             for (column, value) in &self.set {
-                after.set(column, value.clone());
+                after.set(desc.known(column)?.column, value.clone());
             }
             valid(&after, &self.set, tx.today())?;
             not_its_own_parent(&after)?;
@@ -314,7 +314,7 @@ async fn note_without_password(s: &mut Session<'_>, records: &[&Record]) -> Resu
     if s.dry_run {
         return Ok(());
     }
-    for record in records.iter().filter(|r| r.get("can_login").as_bool() == Some(true)) {
+    for record in records.iter().filter(|r| r.says("can_login")) {
         if credentials::without_password(s.db().await?, record.meta.org_id, Some(&[record.meta.id])).await? > 0 {
             s.ui.status(&format!(
                 "note: {} has no password yet: 'orgctl user passwd {1}', or 'orgctl user invite {1}'",

@@ -210,6 +210,17 @@ impl Descriptor {
     pub fn index(&self, column: &str) -> Option<usize> {
         self.fields.iter().position(|f| f.column == column)
     }
+    /// Where a column is that the kind has. Another one is a mistake of the program, which nothing may pass over: a value
+    /// would be read as none, or not be written. What comes from outside is looked up by [`Descriptor::known`].
+    #[allow(clippy::panic)]
+    fn place(&self, column: &str) -> usize {
+        self.index(column).unwrap_or_else(|| panic!("{} has no column {column}", self.noun))
+    }
+    /// A column by a name that is kept or sent somewhere.
+    pub fn known(&self, column: &str) -> Result<&'static Field, Problem> {
+        let field = self.index(column).map(|i| &self.fields[i]);
+        field.ok_or_else(|| Problem::integrity(format!("{} has no column {column}", self.noun)))
+    }
     /// The list of which a field holds the first.
     pub fn list_of(&self, field: &Field) -> Option<&'static List> {
         self.lists.iter().find(|l| l.first == field.column)
@@ -323,12 +334,24 @@ pub struct Record {
 }
 
 impl Record {
+    /// What a field holds that the kind has.
     pub fn get(&self, column: &str) -> &Value {
-        const NULL: &Value = &Value::Null(Kind::Text);
-        self.desc.index(column).map_or(NULL, |i| &self.values[i])
+        &self.values[self.desc.place(column)]
+    }
+    /// What a field holds that not every kind has.
+    pub fn find(&self, column: &str) -> Option<&Value> {
+        self.desc.index(column).map(|i| &self.values[i])
+    }
+    /// Whether a field that not every kind has says yes.
+    pub fn says(&self, column: &str) -> bool {
+        self.find(column).and_then(Value::as_bool) == Some(true)
+    }
+    /// Whether it is in use: a kind that nobody deactivates always is.
+    pub fn is_in_use(&self) -> bool {
+        self.find("is_active").and_then(Value::as_bool) != Some(false)
     }
     pub fn set(&mut self, column: &str, value: Value) {
-        let Some(i) = self.desc.index(column) else { return };
+        let i = self.desc.place(column);
         let field = &self.desc.fields[i];
         // What is so already stays as it is: of "Asha Devi Rao" nothing tells whether Devi is a first name too.
         if self.values[i] == value {
@@ -351,15 +374,14 @@ impl Record {
     }
     /// Sets a field to what it was, and what is joined of it; nothing else follows from that.
     pub fn put(&mut self, column: &str, value: Value) {
-        let Some(i) = self.desc.index(column) else { return };
+        let i = self.desc.place(column);
         self.values[i] = value;
         if let Some(parts) = self.desc.joint(&self.desc.fields[i]).and_then(|joint| Some((joint, joint.parts()?))) {
             let (joint, parts) = parts;
             let texts: Vec<String> = parts.iter().map(|p| self.get(p).to_text()).filter(|t| !t.is_empty()).collect();
             let joined = (!texts.is_empty()).then(|| texts.join(" "));
-            if let Some(i) = self.desc.index(joint.column) {
-                self.values[i] = joined.into();
-            }
+            let i = self.desc.place(joint.column);
+            self.values[i] = joined.into();
         }
     }
     /// All that is wrong with it by itself. What is held against the rules is what is to be stored: after parsing,
@@ -377,15 +399,14 @@ impl Record {
     }
     /// What its state derives to (DOMAIN.md, section 0), as `store/state.rs` says it in SQL.
     pub fn status(&self, at: DateTime<Utc>) -> &'static str {
-        let is = |column| self.get(column).as_bool() == Some(true);
-        let is_by = |column, then| self.get(column).as_time().is_some_and(|t| t <= then);
+        let is_by = |column, then| self.find(column).and_then(Value::as_time).is_some_and(|t| t <= then);
         if !self.meta.is_live() {
             "deleted"
-        } else if !is("is_active") {
+        } else if !self.is_in_use() {
             "inactive"
-        } else if is("blocked") && !is_by("blocked_until", at) {
+        } else if self.says("blocked") && !is_by("blocked_until", at) {
             "blocked"
-        } else if is_by("invited_at", self.meta.created_at) && self.get("accepted_at").is_null() {
+        } else if is_by("invited_at", self.meta.created_at) && self.find("accepted_at").is_none_or(Value::is_null) {
             "invited"
         } else {
             "active"
@@ -568,6 +589,46 @@ mod tests {
             let turned = format!("{}, {name}", words[0]);
             prop_assert_eq!(joined(&turned), format!("{name} {}", words[0]));
         }
+    }
+
+    fn organisation() -> Record {
+        let desc = crate::model::org::Org::DESCRIPTOR;
+        let at = DateTime::UNIX_EPOCH;
+        let id = Uuid::nil();
+        let meta = Meta {
+            org_id: 1,
+            id,
+            created_at: at,
+            created_by: 0,
+            updated_at: at,
+            updated_by: 0,
+            version: 1,
+            deleted_at: None,
+            deleted_by: None,
+            deletion_id: None,
+        };
+        Record { desc, meta, values: desc.fields.iter().map(|f| Value::Null(f.ty.kind)).collect() }
+    }
+
+    /// A column that a kind does not have reads as none only where that is asked.
+    #[test]
+    fn a_column_that_not_every_kind_has() {
+        let record = organisation();
+        assert_eq!(record.find("blocked"), None);
+        assert!(!record.says("blocked") && record.desc.known("blocked").is_err());
+        assert!(record.desc.known("code").is_ok_and(|f| f.column == "code"));
+    }
+
+    #[test]
+    #[should_panic(expected = "org has no column blocked")]
+    fn a_column_that_there_is_not_is_not_read() {
+        let _ = organisation().get("blocked");
+    }
+
+    #[test]
+    #[should_panic(expected = "org has no column blocked")]
+    fn a_column_that_there_is_not_is_not_set() {
+        organisation().set("blocked", true.into());
     }
 
     /// Marks that name other fields name them rightly, from both sides.

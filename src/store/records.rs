@@ -361,7 +361,8 @@ pub async fn made_at(
     limit: usize,
 ) -> Result<Vec<String>> {
     let condition = format!(
-        "t.org_id = $1 and t.created_at = $2 and t.is_active and t.deleted_at is null order by t.id limit {limit}"
+        "t.org_id = $1 and t.created_at = $2 and {} and t.deleted_at is null order by t.id limit {limit}",
+        state::is_in_use(desc, "t")
     );
     let made = load_where(db, desc, &condition, vec![org.into(), at.into()]).await?;
     Ok(made.iter().map(Record::title).collect())
@@ -563,7 +564,7 @@ pub async fn in_use_within(db: &mut Db, record: &Record) -> Result<Vec<Record>> 
     let (mut all, at) = (Vec::new(), [record.meta.id.into()]);
     for (desc, field) in db.kinds().pointing_at(record.desc).into_iter().filter(|(d, _)| takes_people(d)) {
         let mut found = with_values(db, desc, Some(record.meta.org_id), field, &at).await?;
-        found.retain(|r| r.get("is_active").as_bool() == Some(true));
+        found.retain(Record::is_in_use);
         found.sort_by_key(Record::key);
         all.extend(found);
     }

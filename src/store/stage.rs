@@ -18,6 +18,7 @@ use super::hold::Holder;
 use super::load::Loader;
 use super::records;
 use super::sql::{Sql, quoted};
+use super::state;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Mark};
@@ -255,10 +256,11 @@ impl Stage {
     /// one reference. To be asked before anything is written: then records move.
     pub async fn absent(&self, db: &mut Db, scope: Option<(&str, Uuid)>) -> Result<(Vec<Uuid>, u64)> {
         let mut sql = Sql::new(format!(
-            "select t.id, {} from {} t where t.{} is not null and t.is_active and t.deleted_at is null and t.org_id = ",
+            "select t.id, {} from {} t where t.{} is not null and {} and t.deleted_at is null and t.org_id = ",
             db.place_of_row(super::search::row_number(self.desc)),
             self.desc.table,
-            quoted(self.key.column)
+            quoted(self.key.column),
+            state::is_in_use(self.desc, "t")
         ));
         sql.bind(self.org.unwrap_or(0));
         if let Some((column, id)) = scope {
@@ -281,8 +283,9 @@ impl Stage {
     /// How many records are in use.
     pub async fn in_use(&self, db: &mut Db) -> Result<u64> {
         let mut sql = Sql::new(format!(
-            "select count(*) from {} t where t.is_active and t.deleted_at is null and t.org_id {} ",
+            "select count(*) from {} t where {} and t.deleted_at is null and t.org_id {} ",
             self.desc.table,
+            state::is_in_use(self.desc, "t"),
             // Of organisations all but SYSTEM, which no file takes out of use.
             if self.org.is_some() { "=" } else { "<>" }
         ));
@@ -312,9 +315,10 @@ impl Stage {
     /// How many records in use have no key, so that a file can't tell whether they are in it.
     pub async fn without_key(&self, db: &mut Db) -> Result<u64> {
         let mut sql = Sql::new(format!(
-            "select count(*) from {} t where t.{} is null and t.is_active and t.deleted_at is null and t.org_id = ",
+            "select count(*) from {} t where t.{} is null and {} and t.deleted_at is null and t.org_id = ",
             self.desc.table,
-            quoted(self.key.column)
+            quoted(self.key.column),
+            state::is_in_use(self.desc, "t")
         ));
         sql.bind(self.org.unwrap_or(0));
         Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)

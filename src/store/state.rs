@@ -1,6 +1,7 @@
 //! What a record's state derives to (DOMAIN.md, section 0).
 
 use super::location::Engine;
+use super::sql::quoted;
 use crate::model::resource::Descriptor;
 use crate::model::value::rfc3339;
 use chrono::{DateTime, Utc};
@@ -30,6 +31,11 @@ pub fn of(desc: &Descriptor) -> (String, &'static [&'static str]) {
         if is_person { &of_people } else { "" }
     );
     (expr, if is_person { WORDS_OF_PEOPLE } else { WORDS })
+}
+
+/// Whether the row of an alias is in use: one of a kind that nobody deactivates always is.
+pub fn is_in_use(desc: &Descriptor, alias: &str) -> String {
+    desc.field("is_active").map_or("true".to_owned(), |f| format!("{alias}.{}", quoted(f.column)))
 }
 
 /// Columns that tell of a block, as what holds at the time of the question: one that has ended is none, in every output and

@@ -292,7 +292,7 @@ async fn can_refer(tx: &mut Tx<'_>, record: &Record, field: &Field, value: &Valu
     let why = match tx.load(target, record.meta.org_id, id).await? {
         None => format!("the {} that it was is purged", target.noun),
         Some(found) if !found.meta.is_live() => format!("{} is deleted", found.title()),
-        Some(found) if target.noun == User::NOUN && found.get("is_active").as_bool() == Some(false) => {
+        Some(found) if target.noun == User::NOUN && !found.is_in_use() => {
             format!("{} is not in use", found.title())
         }
         Some(_) => return Ok(()),
@@ -302,7 +302,7 @@ async fn can_refer(tx: &mut Tx<'_>, record: &Record, field: &Field, value: &Valu
 
 /// Who leads something, or has people who report, is not deactivated unnoticed.
 async fn needed_by_nobody(tx: &mut Tx<'_>, user: &Record) -> Result<()> {
-    if user.get("is_active").as_bool() != Some(false) {
+    if user.is_in_use() {
         return Ok(());
     }
     let by: Vec<String> = dependants(tx.db, user).await?.iter().map(records::Dependants::describe).collect();

@@ -55,6 +55,7 @@ mod odd_texts;
 mod org_story;
 mod out_of_use;
 mod output;
+mod own_kinds;
 mod past;
 mod people;
 mod planted;

@@ -100,6 +100,10 @@ impl Brake {
 
     /// How many may go by a file that is not the whole truth. To be asked before anything is written.
     pub async fn leaving(&self, tx: &mut Tx<'_>, stage: &Stage, settings: &Settings) -> Result<Leaving> {
+        if stage.desc().field("is_active").is_none() {
+            // No file takes one of them out of use.
+            return Ok(Leaving::default());
+        }
         let all = stage.in_use(tx.db).await?;
         if stage.desc().noun == User::NOUN {
             return self.of_users(all, Vec::new(), settings);
@@ -203,23 +207,20 @@ fn stopped(sentence: String) -> Problem {
         .hint("--max-leavers 25% lets more leave, --force any number; the setting is feed.max_leavers_percent")
 }
 
-fn is(r: &Record, column: &str) -> bool {
-    r.get(column).as_bool() == Some(true)
-}
-
 /// Whether somebody has access to what the organisation has; whether what is no person is in use.
 fn has_access(r: &Record, at: DateTime<Utc>) -> bool {
-    let is_blocked = is(r, "blocked") && r.get("blocked_until").as_time().is_none_or(|until| until > at);
-    is(r, "is_active") && !is_blocked
+    let is_blocked =
+        r.says("blocked") && r.find("blocked_until").and_then(Value::as_time).is_none_or(|until| until > at);
+    r.is_in_use() && !is_blocked
 }
 
 /// Whether somebody may sign in now.
 pub fn may_sign_in(r: &Record, at: DateTime<Utc>) -> bool {
-    has_access(r, at) && is(r, "can_login")
+    has_access(r, at) && r.says("can_login")
 }
 
 /// Whether somebody who had access to what the organisation has loses it, whatever says so; whether what was in use is no
 /// longer.
 pub fn loses_access(before: &Record, after: &Record, at: DateTime<Utc>) -> bool {
-    has_access(before, at) && (!has_access(after, at) || (is(before, "can_login") && !is(after, "can_login")))
+    has_access(before, at) && (!has_access(after, at) || (before.says("can_login") && !after.says("can_login")))
 }

@@ -104,6 +104,8 @@ impl Import {
             return Ok(Meant::AsSaid);
         }
         match self.mode {
+            // What must refer to somebody can't be without.
+            Mode::Orphan if field.ty.required => Ok(Meant::Rejected(not_in_use)),
             Mode::Orphan => Ok(Meant::Instead(None)),
             Mode::Reassign(other) if other == named.id => {
                 Ok(Meant::Instead(self.above(tx, field, named.whom, other).await?))
@@ -123,10 +125,9 @@ impl Import {
         let (mut at, mut passed) = (left, HashSet::from([other]));
         while passed.insert(at) {
             let Some(record) = records::load(tx.db, User::DESCRIPTOR, org, at).await? else { return Ok(None) };
-            let is_blocked = record.get("blocked").as_bool() == Some(true) && record.get("blocked_until").is_null();
-            let is_out = record.get("is_active").as_bool() == Some(false)
-                || !record.meta.is_live()
-                || (self.hands_over_from_blocked() && is_blocked);
+            let is_blocked = record.says("blocked") && record.get("blocked_until").is_null();
+            let is_out =
+                !record.is_in_use() || !record.meta.is_live() || (self.hands_over_from_blocked() && is_blocked);
             if at != left && !is_out {
                 return Ok(Some(at));
             }

@@ -43,7 +43,7 @@ use self::missing::Missing;
 use self::passwords::{reset_passwords, used_before};
 use self::probe::Trial;
 use self::report::tell;
-use self::rows::{GivenCredential, Making, Order, Parsed, Plan, without_reference};
+use self::rows::{GivenCredential, Making, Order, Parsed, Plan, before_resolved};
 use self::source::Source;
 use self::state::StateColumn;
 use super::gate::{self, Verb};
@@ -316,7 +316,7 @@ impl Import {
             let mut after = before.clone();
             after.meta.updated_at = tx.at();
             for (field, value) in &values {
-                after.set(field.column, without_reference(field, value));
+                after.set(field.column, before_resolved(field, value));
             }
             if let Ok(at) = staged.binary_search_by_key(&number, |row| row.number) {
                 let text = |f: &&Field| Some(after.get(f.column)).filter(|v| !v.is_null()).map(Value::to_text);
@@ -326,7 +326,7 @@ impl Import {
                 Err(p) => rejects.push(plan.broken(number, line, p)),
                 Ok(()) => {
                     plan.tolerance.count(&plan.tolerate(&mut after, Some(before)));
-                    let broken = plan.broken_rules(after, &unread, |_| true);
+                    let broken = plan.broken_rules(after, &unread);
                     rejects.extend(broken.map(|p| plan.broken(number, line, p)));
                 }
             }
@@ -509,7 +509,7 @@ impl Import {
         if says_blocked || says_until {
             settle_ended_block(before, &mut after, says_until, tx.at());
         }
-        if before.get("is_active") != after.get("is_active") && after.get("is_active").as_bool() == Some(false) {
+        if before.is_in_use() && !after.is_in_use() {
             report.leaving.push(before.clone());
         }
         let action = action_of(before, &after);
@@ -725,10 +725,10 @@ impl Import {
 /// that says there is no block, or one that has ended, says nothing new. One that has ended lifts none that holds.
 fn settle_ended_block(before: &Record, after: &mut Record, says_until: bool, now: DateTime<Utc>) {
     let has_ended = |r: &Record| r.get("blocked_until").as_time().is_some_and(|at| at <= now);
-    if before.get("blocked").as_bool() != Some(true) {
+    if !before.says("blocked") {
         return;
     }
-    let is_none = after.get("blocked").as_bool() != Some(true);
+    let is_none = !after.says("blocked");
     let holds = !has_ended(before);
     if holds && (is_none || !says_until || !has_ended(after)) {
         return;
@@ -745,7 +745,7 @@ fn settle_ended_block(before: &Record, after: &mut Record, says_until: bool, now
 /// What a row does to a record that is there: a change of its state has a word of its own.
 fn action_of(before: &Record, after: &Record) -> Action {
     let became = |column: &str| {
-        let (old, new) = (before.get(column).as_bool(), after.get(column).as_bool());
+        let (old, new) = (before.find(column)?.as_bool(), after.find(column)?.as_bool());
         if old == new { None } else { new }
     };
     match (became("is_active"), became("blocked")) {

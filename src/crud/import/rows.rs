@@ -20,7 +20,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, List, Meta, Record};
 use crate::model::scalar::{Role, Rules, is_blank, shorten, squash};
 use crate::model::search;
-use crate::model::value::{Kind, Value};
+use crate::model::value::{Decimal, Kind, Value};
 use crate::store::chain::Chain;
 use crate::store::credentials;
 use crate::store::held::Given;
@@ -439,29 +439,20 @@ impl Plan {
         unread: &[&'static Field],
     ) -> (Vec<Reject>, Vec<&'static Field>) {
         let mut record = self.blank_record();
-        for (field, value) in values.iter().filter(|(f, _)| f.target().is_none()) {
-            record.set(field.column, value.clone());
+        for (field, value) in values {
+            record.set(field.column, before_resolved(field, value));
         }
         if let Some((field, maker)) = self.desc.made().filter(|(f, _)| record.get(f.column).is_null()) {
             // Any code fits its own rule.
             record.set(field.column, maker.code(0, &[0; 16]).into());
         }
         let left = self.tolerate(&mut record, None);
-        // A reference that is given is no id yet.
-        let is_given =
-            |p: &Problem| values.iter().any(|(f, v)| Some(f.name()) == p.field && f.target().is_some() && !v.is_null());
-        let broken =
-            self.broken_rules(record, unread, |p| !is_given(p)).map(|p| self.broken(number, line, p)).collect();
+        let broken = self.broken_rules(record, unread).map(|p| self.broken(number, line, p)).collect();
         (broken, left)
     }
 
     /// Rules that a record breaks, but for those that are about what could not be read.
-    pub fn broken_rules(
-        &self,
-        mut record: Record,
-        unread: &[&'static Field],
-        is_meant: impl Fn(&Problem) -> bool,
-    ) -> impl Iterator<Item = Problem> {
+    pub fn broken_rules(&self, mut record: Record, unread: &[&'static Field]) -> impl Iterator<Item = Problem> {
         for field in unread {
             stand_in(&mut record, field);
         }
@@ -480,7 +471,7 @@ impl Plan {
             faults.extend(more);
         }
         let is_known = |p: &Problem| p.field.is_some_and(|f| names.contains(&f));
-        faults.retain(|p| !is_known(p) && is_meant(p));
+        faults.retain(|p| !is_known(p));
         faults.into_iter()
     }
 
@@ -600,13 +591,26 @@ fn stand_in(record: &mut Record, field: &Field) {
             record.set(field.column, words.first().copied().unwrap_or_default().into())
         }
         (Kind::Text, _) => record.set(field.column, "x".into()),
-        _ => {}
+        (Kind::Uuid, _) => record.set(field.column, Uuid::nil().into()),
+        (Kind::Bool, _) => record.set(field.column, false.into()),
+        (Kind::Int, _) => record.set(field.column, 0_i64.into()),
+        (Kind::Decimal, _) => record.set(field.column, Value::Decimal(Decimal(0))),
+        (Kind::Date, _) => record.set(field.column, Value::Date(NaiveDate::default())),
+        (Kind::Time, _) => record.set(field.column, DateTime::UNIX_EPOCH.into()),
+        (Kind::Json, _) => record.set(field.column, Value::Json(serde_json::Value::Null)),
+        (Kind::Ip, _) => record.set(field.column, Value::Ip(std::net::Ipv4Addr::UNSPECIFIED.into())),
+        (Kind::Bytes, _) => record.set(field.column, Value::Bytes(Vec::new())),
     }
 }
 
-/// A reference does not decide about a rule between fields.
-pub fn without_reference(field: &Field, value: &Value) -> Value {
-    if field.target().is_some() { Value::Null(field.ty.kind) } else { value.clone() }
+/// A value as rules between fields are asked before it is known whom a reference means. That it means somebody or nobody is
+/// known, and that other words mean another one: an id is made of them (FNV-1a).
+pub fn before_resolved(field: &Field, value: &Value) -> Value {
+    let (Some(_), Some(word)) = (field.target(), value.as_text()) else { return value.clone() };
+    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    let id = word.bytes().fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
+    Uuid::from_u128(id).into()
 }
 
 /// Rows that were read, and how many bytes of the file that took.

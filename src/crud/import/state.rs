@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Import;
-use super::rows::{Parsed, Plan, without_reference};
+use super::rows::{Parsed, Plan, before_resolved};
 use super::source;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::scalar::{Scalar, shorten, squash};
@@ -37,7 +37,8 @@ impl StateColumn {
     pub fn of(desc: &Descriptor, at: usize, header: &str, passes_over: bool) -> Option<StateColumn> {
         let header = squash(header);
         let names = |name: &&&str| squash(name) == header.strip_prefix(desc.noun).unwrap_or(&header);
-        let name = std::iter::once(&STATUS).chain(DELETED).find(names)?;
+        let has_status = desc.field("is_active").is_some();
+        let name = Some(&STATUS).filter(|_| has_status).into_iter().chain(DELETED).find(names)?;
         Some(StateColumn { at, name: (*name).to_owned(), passes_over })
     }
 
@@ -107,8 +108,8 @@ impl Plan {
         // A block that ends by itself may have ended since the file was written.
         let may_have_ended = status == "blocked"
             && matches!(is, "active" | "invited")
-            && record.get("blocked").as_bool() == Some(true)
-            && !record.get("blocked_until").is_null();
+            && record.says("blocked")
+            && record.find("blocked_until").is_some_and(|until| !until.is_null());
         if is == status || may_have_ended {
             return None;
         }
@@ -154,7 +155,7 @@ impl Import {
                 None => plan.blank_record(),
             };
             for (field, value) in values {
-                record.set(field.column, without_reference(field, value));
+                record.set(field.column, before_resolved(field, value));
             }
             if let Some(reason) = plan.contradicts(&record, status) {
                 let (number, line) = (row.number, row.line);

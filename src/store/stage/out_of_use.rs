@@ -11,6 +11,7 @@ use crate::model::value::Kind;
 use crate::store::db::Db;
 use crate::store::search;
 use crate::store::sql::{Sql, quoted};
+use crate::store::state;
 use crate::store::tx::takes_people;
 
 /// A row that refers to somebody who is out of use, and whose record does not do so yet.
@@ -98,9 +99,10 @@ impl Stage {
             }
             false => "",
         };
+        let in_use = format!("r.id is not null and {}", state::is_in_use(desc, "r"));
         let sql = Sql::new(format!(
             "select s.n, s.line, s.id, s.is_new, r.{column},
-                    coalesce(s.active, case when r.is_active then 1 when r.id is not null then 0 end, 1), f.word, t.id, {},
+                    coalesce(s.active, case when {in_use} then 1 when r.id is not null then 0 end, 1), f.word, t.id, {},
                     case when t.deleted_at is null then 0 else 1 end, case when t.is_active then 1 else 0 end,
                     case when exists (select 1 from import_rejects e where e.n = s.n) then 1 else 0 end
                from {} join {} t on t.org_id = {org} and t.id = f.id

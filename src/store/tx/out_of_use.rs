@@ -73,7 +73,7 @@ impl Tx<'_> {
                 continue;
             }
             let Some(found) = self.load(r.target, r.org, r.id).await? else { continue };
-            if found.meta.is_live() && found.get("is_active").as_bool() == Some(false) {
+            if found.meta.is_live() && !found.is_in_use() {
                 let (place, verb) = (found.title(), format!("orgctl {} activate {}", r.target.noun, found.key()));
                 return Err(Problem::conflict(format!(
                     "{place} is not in use, and takes no new {}: {} ({})",

@@ -1,0 +1,315 @@
+//! Kinds of record that the program does not ship: it is given a list, and does for them what it does for its own.
+
+use chrono::NaiveDate;
+use orgctl::cli::tree::{LEAVES, Leaf, Program};
+use orgctl::model::kinds::{Kind, Kinds, Migration, OWN, Ways};
+use orgctl::model::problem::Problem;
+use orgctl::model::resource::{Check, Resource};
+use orgctl::model::scalar::{Code, Count, Line, Ref};
+use orgctl::model::sequence::Maker;
+use orgctl::model::user::User;
+use orgctl::resource;
+
+use crate::harness::{Engine, Place, golden};
+
+mod import;
+
+resource! {
+    /// What somebody is good at
+    pub struct Specialty "specialty" in "specialties" {
+        /// Short code, unique in the organisation
+        code: Code<16> [Unique, Search],
+        /// Name
+        name: Line<200> [Search],
+        /// Whether it is in use; changed by `specialty activate` and `specialty deactivate`
+        is_active: bool [Managed, Default("yes"), Detail],
+    }
+}
+
+impl Check for Specialty {}
+
+resource! {
+    /// What somebody asks for
+    pub struct Ticket "ticket" in "tickets" {
+        /// Number, unique in the organisation; made where none is given
+        code: Code<32> [Unique, Search, Generated(Maker::Numbered("T-"))],
+        /// What it is about
+        title: Line<200> [Search],
+        /// User who asks
+        requester_id: Ref<User>,
+        /// What it takes
+        specialty_id: Option<Ref<Specialty>>,
+        /// Ticket that must be done first
+        waits_for_id: Option<Ref<Ticket>>,
+        /// How long it takes
+        minutes: Count [Default("30")],
+        /// Why it takes long
+        reason: Option<Line<200>>,
+    }
+}
+
+impl Check for Ticket {
+    fn check(&self, _: NaiveDate) -> Vec<Problem> {
+        match (self.minutes, &self.reason) {
+            (Count(481..), None) => {
+                vec![Problem::invalid("minutes above 480 need a reason").field("minutes")]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+const SPECIALTIES: &[Migration] = &[Migration {
+    name: "specialties",
+    sqlite: Ways {
+        up: include_str!("specialty.sqlite.sql"),
+        down: "DROP TABLE specialties_search;\nDROP TABLE specialties;",
+    },
+    postgres: Ways { up: include_str!("specialty.postgres.sql"), down: "DROP TABLE specialties;" },
+}];
+
+const TICKETS: &[Migration] = &[Migration {
+    name: "tickets",
+    sqlite: Ways { up: include_str!("ticket.sqlite.sql"), down: "DROP TABLE tickets_search;\nDROP TABLE tickets;" },
+    postgres: Ways { up: include_str!("ticket.postgres.sql"), down: "DROP TABLE tickets;" },
+}];
+
+const ADDED: &[Kind] = &[
+    Kind { desc: Specialty::DESCRIPTOR, migrations: SPECIALTIES, catalogue: include_str!("postgres-schema.txt") },
+    Kind { desc: Ticket::DESCRIPTOR, migrations: TICKETS, catalogue: "" },
+];
+
+const LISTS: &[&[Kind]] = &[OWN, ADDED];
+
+/// A verb of its own.
+const SHIRK: &[Leaf] = &[Leaf {
+    noun: "ticket",
+    verb: "shirk",
+    permission: "tickets:read",
+    writes: false,
+    about: "Say that there is nothing to do",
+    examples: "orgctl ticket shirk",
+    args: |c| c,
+    run: |s, _| Box::pin(async { s.ui.out("nothing to do\n") }),
+}];
+
+pub const PROGRAM: Program = Program::new(Kinds::new(LISTS), &[LEAVES, SHIRK]);
+
+fn place(engine: Engine) -> Place {
+    let mut p = Place::new(engine);
+    p.program = PROGRAM;
+    p
+}
+
+/// Plays a story on both engines, where Asha and Ravi work for ACME.
+pub fn both(story: impl Fn(&Place)) {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        eprintln!("--- on {engine:?}");
+        let p = place(engine);
+        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+        for name in ["asha", "ravi"] {
+            p.run(&format!("user create --name {name} --email {name}@acme.example --username {name}")).ok();
+        }
+        story(&p);
+    }
+}
+
+/// What is right with a database from its schema to its trail.
+fn all_is_well(p: &Place) {
+    p.run("db check").ok();
+    p.run("audit verify --deep").ok();
+}
+
+#[test]
+fn a_kind_of_ones_own_lives_as_others_do() {
+    both(|p| {
+        p.run("specialty create --code PLUMB --name Plumbing").ok();
+        p.run("specialty create --code ELEC --name Electricity").ok();
+        p.run("specialty create --code elec --name Other").fails(4);
+        p.run("ticket create --title 'Leaking tap' --requester asha@acme.example --specialty plumb").ok();
+        p.run("ticket create --title 'No light' --requester ravi --specialty ELEC --waits-for T-001").ok();
+        assert_eq!(p.column("ticket list --sort code", "code"), ["T-001", "T-002"]);
+        assert_eq!(p.column("ticket list --filter specialty=PLUMB", "title"), ["Leaking tap"]);
+        assert_eq!(p.column("ticket list --filter 'requester=ravi minutes=30'", "waits_for"), ["T-001"]);
+        assert_eq!(p.column("ticket find leak", "code"), ["T-001"]);
+        assert_eq!(p.column("specialty list --sort code", "status"), ["active", "active"]);
+
+        p.wait(60);
+        p.run("ticket update T-001 --minutes 500").fails(6);
+        p.run("ticket update T-001 --minutes 45 --requester ravi@acme.example").ok();
+        p.run("ticket update T-001 --requester ''").fails(6);
+        p.run("specialty deactivate ELEC").ok();
+        assert_eq!(p.column("specialty list --sort code", "status"), ["inactive", "active"]);
+        let then = "2026-11-21T00:00:30Z";
+        assert_eq!(p.column(&format!("ticket list --as-of {then} --sort code"), "minutes"), ["30", "30"]);
+        assert_eq!(p.column(&format!("specialty list --as-of {then} --sort code"), "status"), ["active", "active"]);
+
+        // What is referred to is protected; what goes together comes back together.
+        assert!(p.run("specialty delete PLUMB --yes").fails(4).contains("1 ticket"), "protected");
+        p.run("specialty delete PLUMB --cascade --yes").ok();
+        assert_eq!(p.column("ticket list", "code"), Vec::<String>::new());
+        // What is not in use takes nothing new, and a ticket that returns is new to it.
+        p.run("specialty restore PLUMB").fails(4);
+        p.run("specialty activate ELEC").ok();
+        p.run("specialty restore PLUMB").ok();
+        assert_eq!(p.column("ticket list --sort code", "code"), ["T-001", "T-002"]);
+        p.run("ticket delete T-002 --yes").ok();
+        p.run("ticket purge T-002 --yes").ok();
+        let actions = p.column("ticket history T-001", "action");
+        // Two updates were refused, and are told too.
+        assert_eq!(actions, ["create", "update", "update", "update", "delete", "restore"]);
+        all_is_well(p);
+    });
+}
+
+#[test]
+fn a_change_of_it_is_reverted_and_told_as_a_difference() {
+    both(|p| {
+        p.run("ticket create --title 'Leaking tap' --requester asha@acme.example").ok();
+        p.run("ticket update T-001 --requester ravi@acme.example --minutes 45").ok();
+        let seq = p.column("ticket history T-001", "seq");
+        p.run(&format!("audit revert {} --org ACME", seq[1])).ok();
+        let ticket = p.json("ticket show T-001");
+        assert_eq!(
+            (ticket["minutes"].as_i64(), &ticket["requester"]),
+            (Some(30), &p.json("user show asha")["user_code"])
+        );
+        assert_eq!(p.column("audit diff --from 1d --org ACME --resource ticket", "change"), ["created"]);
+        assert!(p.run("audit list --resource ticket --key T-001 -o ndjson").ok().lines().count() == 3);
+        all_is_well(p);
+    });
+}
+
+/// Whoever must be referred to can't leave to nobody.
+#[test]
+fn what_it_must_refer_to_is_not_taken_from_it() {
+    both(|p| {
+        p.run("ticket create --title Tap --requester asha").ok();
+        for line in ["user delete asha --orphan --yes", "user deactivate asha --orphan"] {
+            assert!(p.run(line).fails(4).contains("1 ticket (requester): T-001 depends on it"), "{line}");
+        }
+        p.run("user deactivate asha --reassign-to ravi").ok();
+        assert_eq!(p.column("ticket list", "requester"), ["ravi"].map(|u| user_code(p, u)));
+        let done = p.run_with("ticket import - --on-conflict update", "code,requester\nT-001,asha\n");
+        assert!(done.err.contains("1 row names somebody who has left: nothing changes there"), "{}", done.err);
+        p.run_with("ticket import -", "title,requester\nSink,asha\n").fails(6);
+        p.run("user delete ravi --cascade --yes").ok();
+        all_is_well(p);
+    });
+}
+
+/// What is missing is asked for by its flag.
+#[test]
+fn a_required_reference_is_asked_for() {
+    both(|p| {
+        assert!(p.run("ticket create --title Tap").fails(2).contains("--requester"), "named");
+        assert!(p.run("ticket create --title Tap --requester nobody").fails(3).contains("user nobody"), "not there");
+        p.run("ticket create --title Tap --requester ''").fails(6);
+    });
+}
+
+fn user_code(p: &Place, key: &str) -> String {
+    p.json(&format!("user show {key}"))["user_code"].as_str().expect("a code").to_owned()
+}
+
+#[test]
+fn a_backup_holds_it() {
+    for from in [Engine::Sqlite, Engine::Postgres] {
+        let p = place(from);
+        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+        p.run("user create --name Asha --email asha@acme.example").ok();
+        p.run("ticket create --title 'Leaking tap' --requester asha@acme.example").ok();
+        let file = p.json("backup create")["file"].as_str().expect("a file").to_owned();
+        for into in [Engine::Sqlite, Engine::Postgres] {
+            let other = place(into);
+            let key = other.write("audit.pub", p.run("audit pubkey").ok());
+            other.run(&format!("backup restore {file} --into {} --key {key}", other.url)).ok();
+            assert_eq!(other.column("ticket list --org ACME", "title"), ["Leaking tap"]);
+            assert_eq!(other.column("ticket find leak --org ACME", "code"), ["T-001"]);
+            all_is_well(&other);
+            // Codes that may have been given out since are not given again.
+            other.run("ticket create --org ACME --title Next --requester asha@acme.example").ok();
+            assert!(other.column("ticket list --org ACME", "code").iter().all(|code| code != "T-002"));
+        }
+    }
+}
+
+#[test]
+fn its_schema_goes_forward_and_back() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let mut p = place(engine);
+        p.run("init").ok();
+        p.run("db rollback --yes").ok();
+        assert!(p.run("ticket list").fails(1).contains("version"), "a version behind");
+        p.run("db migrate --yes").ok();
+        p.run("db check").ok();
+        // Without its kinds the database is newer than the program.
+        p.program = Program::default();
+        assert!(p.run("user list").fails(1).contains("newer than this orgctl"), "newer");
+        // With them, one that was made without is behind.
+        let mut plain = Place::new(engine);
+        plain.run("init").ok();
+        plain.program = PROGRAM;
+        assert!(plain.run("user list").fails(1).contains("orgctl db migrate"), "older");
+        plain.run("db migrate --yes").ok();
+        plain.run("db check").ok();
+    }
+}
+
+#[test]
+fn its_commands_are_those_that_mean_something() {
+    let p = place(Engine::Sqlite);
+    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    assert!(p.run("--help").out.contains("  ticket     Manage tickets\n"), "{}", p.run("--help").out);
+    assert_eq!(p.run("ticket shirk").ok(), "nothing to do\n");
+    // Nothing says of a ticket whether it is in use.
+    p.run("ticket activate T-001").fails(2);
+    p.run("ticket deactivate T-001").fails(2);
+    p.run("audit log list --source 'ticket import'").ok();
+    p.run("audit log list --source 'ticket activate'").fails(2);
+    p.run("specialty create --code PLUMB --name Plumbing").ok();
+    p.run("specialty activate PLUMB").ok();
+    Place::new(Engine::Sqlite).run("ticket list").fails(2);
+}
+
+/// A column that a kind does not have is an error wherever it is named.
+#[test]
+fn a_column_that_there_is_not_is_named() {
+    both(|p| {
+        for line in [
+            "ticket list --filter is_active=yes",
+            "ticket list --filter status=active",
+            "ticket list --sort manager",
+            "ticket list --columns code,blocked",
+        ] {
+            p.run(line).fails(2);
+        }
+        assert!(p.run("ticket list --columns code,blocked").err.contains("blocked"), "named");
+    });
+}
+
+/// What PostgreSQL says of the tables, as `db check` holds it against.
+#[test]
+fn what_postgresql_says_of_its_tables_is_kept() {
+    let p = place(Engine::Postgres);
+    // What is not kept yet is refused here, and is there all the same.
+    let _ = p.run("init");
+    let all = catalogue(&p);
+    let own = std::fs::read_to_string(crate::harness::root().join("docs/postgres-schema.txt")).expect("the schema");
+    let added: String = all.lines().filter(|l| own.lines().all(|o| o != *l)).map(|l| format!("{l}\n")).collect();
+    golden("tests/it/own_kinds/postgres-schema.txt", &added);
+}
+
+fn catalogue(p: &Place) -> String {
+    use orgctl::store::db::Db;
+    use orgctl::store::location::{Location, Opening};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let wait = std::time::Duration::from_secs(5);
+        let variables = Default::default();
+        let kinds = PROGRAM.kinds;
+        let opening = Opening { create: false, wait, application: "orgctl test".into(), variables, kinds };
+        let mut db = Db::open(&Location::parse(&p.url).expect("a URL"), &opening).await.expect("a database");
+        orgctl::store::catalogue::text(&mut db).await.expect("a catalogue")
+    })
+}

@@ -143,7 +143,7 @@ impl Subject {
         let (mut columns, mut joins) = (Vec::new(), String::new());
         for field in self.desc.kept() {
             let column = field.column;
-            match field.target().and_then(model::resource) {
+            match field.target() {
                 None => columns.push(format!("t.{column}")),
                 Some(target) => {
                     columns.push(format!("{column}.{}", target.key().column));

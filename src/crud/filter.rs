@@ -154,7 +154,7 @@ fn read(s: &Session<'_>, columns: &[Column], text: &str) -> Result<Vec<Condition
             .into());
     }
     let mut conditions = Vec::new();
-    for (word, quoted) in words {
+    for Word { text: word, quoted, commas } in words {
         const OPS: &[(&str, Op)] = &[
             ("!=", Op::IsNot),
             (">=", Op::AtLeast),
@@ -183,7 +183,9 @@ fn read(s: &Session<'_>, columns: &[Column], text: &str) -> Result<Vec<Condition
                 .hint("write = != > >= < <= ~ or !~")
         })?;
         let column = column(columns, name)?.clone();
-        conditions.extend(condition(s, column, *op, &rest[sign.len()..])?);
+        let value = at + sign.len();
+        let commas: Vec<usize> = commas.iter().filter_map(|comma| comma.checked_sub(value)).collect();
+        conditions.extend(condition(s, column, *op, &word[value..], &commas)?);
     }
     let values: usize = conditions.iter().map(|c| c.values.len()).sum();
     if values > VALUES {
@@ -211,7 +213,8 @@ async fn rules_for_filter(s: &mut Session<'_>, columns: &[Column], text: &str, o
     s.use_rules_of(org).await
 }
 
-fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<Condition>> {
+/// One condition; `commas` is where in its text several values are told apart.
+fn condition(s: &Session<'_>, column: Column, op: Op, text: &str, commas: &[usize]) -> Result<Vec<Condition>> {
     let one = |op, value| Condition { column: column.clone(), op, values: vec![value] };
     if column.list.is_some() && !matches!(op, Op::Is | Op::IsNot) {
         return Err(Problem::usage(format!("{} is a list: compare with = or !=", column.name)).into());
@@ -245,9 +248,9 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<
     }
     if column.kind == Kind::Time && !text.is_empty() {
         // A date names a whole day.
-        if matches!(op, Op::IsNot) || (matches!(op, Op::Is) && text.contains(',')) {
+        if matches!(op, Op::IsNot) || (matches!(op, Op::Is) && !commas.is_empty()) {
             let mut values = Vec::new();
-            for part in text.split(',') {
+            for part in split(text, commas) {
                 let (start, end) = time(part, s.clock.now(), s.origin.zone)?;
                 let end = end.max(start + TimeDelta::microseconds(1));
                 values.extend([Value::from(start), end.into()]);
@@ -263,8 +266,7 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str) -> Result<Vec<
             op => vec![one(op, start.into())],
         });
     }
-    let several = matches!(op, Op::Is | Op::IsNot) && text.contains(',');
-    let texts: Vec<&str> = if several { text.split(',').collect() } else { vec![text] };
+    let texts = if matches!(op, Op::Is | Op::IsNot) { split(text, commas) } else { vec![text] };
     let mut values: Vec<Value> = Vec::new();
     for text in texts {
         let value = value(s, &column, op, text)?;
@@ -322,30 +324,47 @@ fn value(s: &Session<'_>, column: &Column, op: Op, text: &str) -> Result<Value> 
     })
 }
 
-/// Splits at blanks outside quotes; with each word, where in it the first quote was opened.
-fn words(text: &str) -> Result<Vec<(String, Option<usize>)>, Problem> {
-    let (mut words, mut word, mut quote, mut quoted) = (Vec::new(), String::new(), None, None);
+/// The parts of a text between these places.
+fn split<'a>(text: &'a str, at: &[usize]) -> Vec<&'a str> {
+    let starts = std::iter::once(0).chain(at.iter().map(|i| i + 1));
+    starts.zip(at.iter().copied().chain([text.len()])).map(|(from, to)| &text[from..to]).collect()
+}
+
+/// A word of a filter, without its quotes.
+#[derive(Default)]
+struct Word {
+    text: String,
+    /// Where the first quote was opened.
+    quoted: Option<usize>,
+    /// Where commas stand outside quotes: they tell several values apart.
+    commas: Vec<usize>,
+}
+
+/// Splits at blanks outside quotes.
+fn words(text: &str) -> Result<Vec<Word>, Problem> {
+    let (mut words, mut word, mut quote) = (Vec::new(), Word::default(), None);
     for c in text.chars() {
         match (quote, c) {
             (Some(q), c) if c == q => quote = None,
             (None, '"' | '\'') => {
                 quote = Some(c);
-                quoted.get_or_insert(word.len());
+                word.quoted.get_or_insert(word.text.len());
             }
             (None, c) if c.is_whitespace() => {
-                if !word.is_empty() {
-                    words.push((std::mem::take(&mut word), quoted.take()));
-                }
-                quoted = None;
+                let done = std::mem::take(&mut word);
+                words.extend((!done.text.is_empty()).then_some(done));
             }
-            (_, c) => word.push(c),
+            (quote, c) => {
+                if quote.is_none() && c == ',' {
+                    word.commas.push(word.text.len());
+                }
+                word.text.push(c);
+            }
         }
     }
     if quote.is_some() {
         return Err(Problem::usage("a quote in the filter is not closed"));
     }
-    if !word.is_empty() {
-        words.push((word, quoted));
-    }
+    words.extend((!word.text.is_empty()).then_some(word));
     Ok(words)
 }

@@ -123,6 +123,31 @@ fn a_filter_knows_every_comparison() {
     });
 }
 
+/// A comma tells values apart, and in quotes it is part of one.
+#[test]
+fn a_value_in_quotes_may_hold_commas() {
+    both_with_acme(|p| {
+        fill(p);
+        p.run("branch create --code D2 --name Zulu,").ok();
+        for (filter, found) in [
+            ("name='Beta, 100%'", "B1"),
+            ("name=\"Beta, 100%\",Zulu", "B1 D1"),
+            ("name=Zulu,'Beta, 100%'", "B1 D1"),
+            ("name=Zulu','", "D2"),
+            ("name='Zulu,'", "D2"),
+            ("name!='Beta, 100%' city=Mumbai", "A1"),
+            ("name!='Beta, 100%',\"Alpha One\" city=Mumbai", ""),
+            ("code=A1,B1", "A1 B1"),
+            ("created_at='2020-11-21','2020-11-22'", ""),
+        ] {
+            assert_eq!(codes(p, &["--filter", filter]), found, "{filter}");
+        }
+        // What is in quotes is one day, or none.
+        let said = p.run("branch list --filter created_at=\"'2026-11-21,2026-11-22'\"");
+        assert!(said.fails(2).contains("2026-11-21,2026-11-22"));
+    });
+}
+
 #[test]
 fn a_list_is_sorted_as_asked() {
     both_with_acme(|p| {

@@ -22,6 +22,7 @@ mod branch_story;
 mod completion;
 mod concurrency;
 mod config;
+mod conformance;
 mod corrections;
 mod database_rules;
 mod database_urls;

@@ -1,0 +1,381 @@
+//! The conformance story: every kind of record plays every verb that every kind has, on both engines, from the samples of
+//! its types alone. A new kind is in it without a line here.
+//!
+//! What is expected is what was typed, as the type keeps it ([`samples`]), never what the program says elsewhere; what lists
+//! and filters should tell is worked out here from the rows themselves. What a kind does not play follows from its
+//! descriptor, and how often each step was played is counted against it: nothing is skipped in silence.
+
+mod changes;
+mod files;
+mod past;
+mod reading;
+mod samples;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use orgctl::cli::tree::Program;
+use orgctl::model::chance::Clock;
+use orgctl::model::resource::{Descriptor, Field, Mark};
+use orgctl::model::value::rfc3339;
+use orgctl::store::tx::takes_people;
+use serde_json::{Map, Value as Json, json};
+
+use self::samples::{Sample, sample};
+use crate::harness::{Engine, Place, Said};
+use crate::raw::int;
+
+/// What is told of one record, by the names of fields.
+type Kept = Map<String, Json>;
+
+/// A record of the kind that plays.
+#[derive(Clone)]
+struct Row {
+    id: String,
+    key: String,
+    kept: Kept,
+}
+
+/// One kind on one engine.
+struct Story<'a> {
+    /// Makes a place that has ACME.
+    make: &'a dyn Fn() -> Place,
+    p: &'a Place,
+    desc: &'static Descriptor,
+    /// Which samples come next.
+    next: Cell<usize>,
+    /// Keys of records that may be pointed at, in the order in which they were made.
+    targets: RefCell<Vec<(&'static Descriptor, Vec<String>)>>,
+    /// Times, and the list of the kind as it was then.
+    moments: RefCell<Vec<(String, String, String)>>,
+    played: RefCell<BTreeMap<&'static str, usize>>,
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|w| (*w).to_owned()).collect()
+}
+
+impl<'a> Story<'a> {
+    fn new(make: &'a dyn Fn() -> Place, p: &'a Place, desc: &'static Descriptor) -> Story<'a> {
+        let (targets, moments) = (RefCell::default(), RefCell::default());
+        Story { make, p, desc, next: Cell::new(0), targets, moments, played: RefCell::default() }
+    }
+
+    /// The fields of any kind that point at this one.
+    fn pointing_at(&self) -> Vec<(&'static Descriptor, &'static Field)> {
+        self.p.program.kinds.pointing_at(self.desc)
+    }
+
+    fn play(&self, step: &'static str, times: usize) {
+        *self.played.borrow_mut().entry(step).or_default() += times;
+    }
+
+    /// Runs a verb of the kind in the organisation of the story.
+    fn run(&self, verb: &str, args: &[&str]) -> Said {
+        self.run_on(self.desc, verb, args, b"")
+    }
+
+    fn run_on(&self, desc: &Descriptor, verb: &str, args: &[&str], stdin: &[u8]) -> Said {
+        self.run_in(desc, verb, args, "ACME", stdin)
+    }
+
+    fn run_in(&self, desc: &Descriptor, verb: &str, args: &[&str], org: &str, stdin: &[u8]) -> Said {
+        let mut line = words(&[desc.noun, verb]);
+        line.extend(words(args));
+        if !desc.is_org() {
+            line.extend(words(&["--org", org]));
+        }
+        self.p.run_words(&line, stdin)
+    }
+
+    fn records(&self) -> i64 {
+        int(self.p, "select count(*) from audit_records")
+    }
+
+    /// All of the kind, deleted ones too.
+    fn everything(&self) -> String {
+        self.run("list", &["--with-deleted", "--all", "-o", "ndjson"]).ok()
+    }
+
+    /// Does something without doing it, which leaves everything as it is.
+    #[track_caller]
+    fn dry(&self, verb: &str, args: &[&str]) {
+        let before = (self.records(), self.everything());
+        let dry: Vec<&str> = args.iter().copied().chain(["--dry-run"]).collect();
+        self.run(verb, &dry).ok();
+        assert_eq!((self.records(), self.everything()), before, "{verb} --dry-run wrote");
+        self.play("dry run", 1);
+    }
+
+    /// Changes something: first without doing it, then in earnest.
+    #[track_caller]
+    fn change(&self, verb: &str, args: &[&str]) -> String {
+        self.dry(verb, args);
+        let records = self.records();
+        self.p.wait(60);
+        let out = self.run(verb, args).ok();
+        assert!(self.records() > records, "{verb} {args:?} is not recorded");
+        out
+    }
+
+    /// Keeps in mind how everything of the kind is now.
+    fn remember(&self, after: &str) {
+        let at = rfc3339(self.p.clock.now());
+        self.moments.borrow_mut().push((at, after.to_owned(), self.everything()));
+        self.p.wait(60);
+    }
+
+    fn fresh(&self) -> usize {
+        let n = self.next.get();
+        self.next.set(n + 1);
+        n
+    }
+
+    /// The value of a field for the n-th record: a reference names one of the records that may be pointed at.
+    fn value(&self, field: &Field, n: usize) -> Sample {
+        match field.target() {
+            None => sample(field, n),
+            Some(target) => {
+                let all = self.targets.borrow();
+                let keys = &all.iter().find(|(of, _)| *of == target).unwrap_or_else(|| panic!("no {}", target.noun)).1;
+                let key = &keys[n % keys.len()];
+                Sample { input: key.clone(), kept: key.as_str().into() }
+            }
+        }
+    }
+
+    /// What is told of a record to which these fields were given.
+    fn kept(&self, given: &[(&'static Field, Sample)]) -> Kept {
+        let of_default = |field: &Field| match (field.default(), field.ty.label) {
+            (None, _) => Json::Null,
+            (Some(word), "yes|no") => (word == "yes").into(),
+            (Some(word), _) => word.into(),
+        };
+        let mut kept: Kept = self.desc.fields.iter().map(|f| (f.name().to_owned(), of_default(f))).collect();
+        for list in self.desc.lists {
+            kept.insert(list.name.to_owned(), json!([]));
+        }
+        for (field, sample) in given {
+            self.apply(&mut kept, field, sample.kept.clone());
+        }
+        kept
+    }
+
+    /// Sets a field, and what follows from it by its marks.
+    fn apply(&self, kept: &mut Kept, field: &Field, value: Json) {
+        if let Some([first, middle, last]) = field.parts() {
+            let (one, other) = value.as_str().expect("a name").split_once(' ').expect("two words");
+            for (part, text) in [(first, json!(one)), (middle, Json::Null), (last, json!(other))] {
+                kept.insert((*part).to_owned(), text);
+            }
+        }
+        let was = kept.insert(field.name().to_owned(), value.clone());
+        for mark in field.marks {
+            if let Mark::ProvedBy(proof) = mark
+                && was.as_ref() != Some(&value)
+            {
+                kept.insert((*proof).to_owned(), false.into());
+            }
+        }
+        if let Some(list) = self.desc.list_of(field) {
+            kept.insert(list.name.to_owned(), if value.is_null() { json!([]) } else { json!([value]) });
+        }
+        for joint in self.desc.fields.iter().filter(|f| f.parts().is_some()) {
+            let texts = joint.parts().into_iter().flatten().filter_map(|p| kept[*p].as_str().map(str::to_owned));
+            let texts: Vec<String> = texts.collect();
+            kept.insert(joint.name().to_owned(), texts.join(" ").into());
+        }
+    }
+
+    /// Fields that create and update take, those apart that are put together of others.
+    fn settable(&self) -> Vec<&'static Field> {
+        self.desc.settable().filter(|f| f.parts().is_none()).collect()
+    }
+
+    fn given(&self, fields: &[&'static Field], n: usize) -> Vec<(&'static Field, Sample)> {
+        fields.iter().map(|f| (*f, self.value(f, n))).collect()
+    }
+
+    /// Makes a record of the kind with these fields, and finds it told as it was given.
+    #[track_caller]
+    fn create(&self, fields: &[&'static Field]) -> Row {
+        let given = self.given(fields, self.fresh());
+        let flags: Vec<String> = given.iter().map(|(f, s)| flag(f, &s.input)).collect();
+        let args: Vec<&str> = flags.iter().map(String::as_str).chain(["-o", "json"]).collect();
+        if self.played.borrow().get("dry run").is_none() {
+            self.dry("create", &args);
+        }
+        let said = self.run("create", &args);
+        let told = said.json();
+        said.ok();
+        let mut kept = self.kept(&given);
+        for (field, _) in self.desc.made().iter().filter(|(f, _)| !fields.iter().any(|g| g.column == f.column)) {
+            assert!(told[field.name()].as_str().is_some_and(|t| !t.is_empty()), "{} was not made", field.name());
+            kept.insert(field.name().to_owned(), told[field.name()].clone());
+        }
+        let text = |name: &str| told[name].as_str().expect("a text").to_owned();
+        let row = Row { id: text("id"), key: text(self.desc.key().name()), kept };
+        assert_eq!(told["version"], 1);
+        self.is_told(&row);
+        row
+    }
+
+    /// The record is shown with what was given, and nothing else.
+    #[track_caller]
+    fn is_told(&self, row: &Row) {
+        self.tells(&self.shown(&row.id), row);
+    }
+
+    #[track_caller]
+    fn tells(&self, told: &Json, row: &Row) {
+        for (name, value) in &row.kept {
+            assert_eq!(told[name], *value, "{name} of {} {}", self.desc.noun, row.key);
+        }
+    }
+
+    #[track_caller]
+    fn shown(&self, key: &str) -> Json {
+        let said = self.run("show", &[key, "-o", "json"]);
+        let told = said.json();
+        said.ok();
+        told
+    }
+
+    /// A record of any kind with what it must have alone; its key.
+    #[track_caller]
+    fn bare(&self, desc: &'static Descriptor, more: &[(&'static Field, &str)]) -> String {
+        let n = self.fresh();
+        let required =
+            desc.fields.iter().filter(|f| f.must_be_given() && more.iter().all(|(g, _)| g.column != f.column));
+        let mut flags: Vec<String> = required.map(|f| flag(f, &self.value(f, n).input)).collect();
+        flags.extend(more.iter().map(|(f, key)| flag(f, key)));
+        let args: Vec<&str> = flags.iter().map(String::as_str).chain(["-o", "key"]).collect();
+        self.run_on(desc, "create", &args, b"").ok().trim_end().to_owned()
+    }
+
+    /// Makes two records of each kind that this one may point at, and before them of what those must point at.
+    fn make_targets(&self, desc: &'static Descriptor, all: bool) {
+        for field in desc.fields.iter().filter(|f| all || f.ty.required) {
+            let Some(target) = field.target() else { continue };
+            if self.targets.borrow().iter().any(|(of, _)| *of == target) {
+                continue;
+            }
+            if target != desc {
+                self.make_targets(target, false);
+            }
+            let keys = vec![self.bare(target, &[]), self.bare(target, &[])];
+            self.targets.borrow_mut().push((target, keys));
+        }
+    }
+
+    /// The key of a record as it is called in the trail, and the organisation that its trail is of.
+    fn org_of(&self, id: &str) -> String {
+        if self.desc.is_org() { self.shown(id)["code"].as_str().expect("a code").to_owned() } else { "ACME".to_owned() }
+    }
+
+    /// From the first record to the proof that nothing was changed behind orgctl's back.
+    fn tell(&self) {
+        self.remember("nothing");
+        self.make_targets(self.desc, true);
+        self.remember("targets");
+        let required: Vec<&'static Field> = self.settable().into_iter().filter(|f| f.must_be_given()).collect();
+        let bare = self.create(&required);
+        self.remember("create with the required fields");
+        self.play("create", 1);
+        let full: Vec<Row> = (0..4)
+            .map(|_| {
+                self.play("create", 1);
+                self.create(&self.settable())
+            })
+            .collect();
+        self.remember("create with all fields");
+        self.refuse_bad(&bare);
+        let rows = self.import_all();
+        self.remember("import");
+        self.read(&full[1], rows.len());
+        self.export_is_import();
+        self.import_again(&rows);
+        self.update(&full[0], &full[2]);
+        self.activate(&bare);
+        self.come_and_go(&full[1]);
+        self.point();
+        self.take_unused();
+        self.merge();
+        self.pipe();
+        self.look_back();
+        self.prove();
+    }
+}
+
+/// `--address-line1=Fort`
+fn flag(field: &Field, input: &str) -> String {
+    format!("--{}={input}", field.name().replace('_', "-"))
+}
+
+/// How often a kind plays each step, by its descriptor.
+fn expected(program: Program, desc: &'static Descriptor) -> BTreeMap<&'static str, usize> {
+    let settable = || desc.settable();
+    let has_state = desc.field("is_active").is_some();
+    let optional = settable().filter(|f| !f.ty.required && f.parts().is_none()).count();
+    let references = program.kinds.pointing_at(desc);
+    let unused = desc.fields.iter().filter(|f| f.target().is_some_and(takes_people)).count();
+    let merges = usize::from(changes::merges(program, desc));
+    let all: BTreeMap<&'static str, usize> = BTreeMap::from([
+        ("create", 5),
+        ("bad value", settable().count()),
+        ("show", 6),
+        ("filter", desc.fields.len()),
+        ("sort", 2 * desc.fields.len()),
+        ("search", desc.fields.iter().filter(|f| f.has(Mark::Search)).count()),
+        ("page", 2),
+        ("export and import", 2),
+        ("import", 4),
+        ("update", settable().count()),
+        ("clear", optional),
+        ("revert", settable().count() + 1),
+        ("stale version", 1),
+        ("no change", 1),
+        ("activate", usize::from(has_state)),
+        ("delete, restore, purge", 1),
+        ("reference", references.len()),
+        ("out of use", unused),
+        ("merge", merges),
+        ("pipe", 5),
+        ("as of", settable().count() + 8 + 2 * usize::from(has_state)),
+        ("diff", 1),
+        ("column changed", desc.fields.iter().filter(|f| f.parts().is_none()).count()),
+        ("backup", 1),
+        ("dry run", 8 + usize::from(has_state) * 2 + merges),
+    ]);
+    all.into_iter().filter(|(_, n)| *n > 0).collect()
+}
+
+/// Plays the story of one kind, in a place that `make` makes; it has ACME.
+pub fn conforms(make: &dyn Fn() -> Place, desc: &'static Descriptor) {
+    let p = make();
+    let story = Story::new(make, &p, desc);
+    story.tell();
+    assert_eq!(*story.played.borrow(), expected(p.program, desc), "how often {} played each step", desc.noun);
+}
+
+/// Each kind in a thread of its own: they share nothing.
+fn all_conform(engine: Engine) {
+    let play = |desc| conforms(&|| Place::with_acme(engine), desc);
+    std::thread::scope(|scope| {
+        let kinds = Program::default().kinds.resources();
+        let threads: Vec<_> = kinds.map(|desc| (desc.noun, scope.spawn(move || play(desc)))).collect();
+        let failed: Vec<&str> =
+            threads.into_iter().filter_map(|(noun, thread)| thread.join().is_err().then_some(noun)).collect();
+        assert!(failed.is_empty(), "{failed:?} on {engine:?}");
+    });
+}
+
+#[test]
+fn every_kind_conforms_on_sqlite() {
+    all_conform(Engine::Sqlite);
+}
+
+#[test]
+fn every_kind_conforms_on_postgres() {
+    all_conform(Engine::Postgres);
+}

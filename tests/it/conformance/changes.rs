@@ -1,0 +1,298 @@
+//! Changes: update, activate, delete and what protects from it, restore, purge, merge.
+
+use orgctl::cli::tree::Program;
+use orgctl::model::resource::{Descriptor, Field, Mark};
+use orgctl::model::value::Kind;
+use orgctl::store::tx::takes_people;
+use serde_json::{Value as Json, json};
+
+use super::samples::{bad, cell};
+use super::{Row, Story, flag};
+use crate::raw::int;
+
+/// Whether the kind has a verb that makes one record of two.
+pub fn merges(program: Program, desc: &Descriptor) -> bool {
+    program.leaves().any(|l| l.noun == desc.noun && l.verb == "merge")
+}
+
+impl Story<'_> {
+    /// What a field's type refuses is refused with the field's name, and nothing is written.
+    pub fn refuse_bad(&self, row: &Row) {
+        let settable: Vec<&'static Field> = self.desc.settable().collect();
+        let (references, plain): (Vec<&'static Field>, Vec<&'static Field>) =
+            settable.iter().copied().partition(|f| f.target().is_some());
+        for verb in ["create", "update"] {
+            let flags: Vec<String> = plain.iter().filter(|f| f.parts().is_none()).map(|f| flag(f, &bad(f))).collect();
+            let mut args: Vec<&str> = flags.iter().map(String::as_str).collect();
+            args.extend((verb == "update").then_some(row.id.as_str()));
+            let err = self.run(verb, &args).fails(6);
+            for field in plain.iter().filter(|f| f.parts().is_none()) {
+                assert!(err.contains(&format!("{} m", field.name())), "{verb}: {} is not named: {err}", field.name());
+            }
+            for field in plain.iter().filter(|f| f.parts().is_some()) {
+                let args = [flag(field, &bad(field)), row.id.clone()];
+                let args: Vec<&str> = args[..1 + usize::from(verb == "update")].iter().map(String::as_str).collect();
+                assert!(self.run(verb, &args).fails(6).contains(&format!("{} m", field.name())));
+            }
+        }
+        for field in &references {
+            let wrong = bad(field);
+            assert!(self.run("update", &[&row.id, &flag(field, &wrong)]).fails(3).contains(&wrong));
+        }
+        self.play("bad value", settable.len());
+        self.is_told(row);
+        assert_eq!(self.shown(&row.id)["version"], 1);
+        assert_eq!(self.actions(row), ["create"]);
+    }
+
+    /// What was done to a record, as its history tells it.
+    pub fn actions(&self, row: &Row) -> Vec<String> {
+        self.history(row).iter().map(|r| cell(&r["action"])).collect()
+    }
+
+    pub fn history(&self, row: &Row) -> Vec<Json> {
+        let out = self.run("history", &[&row.id, "-o", "ndjson"]).ok();
+        let all = out.lines().map(|l| serde_json::from_str::<Json>(l).expect("JSON"));
+        all.filter(|r| r["status"] == "success").collect()
+    }
+
+    /// Each field by itself; then stale, needless and clearing updates; and all of it undone again.
+    pub fn update(&self, row: &Row, other: &Row) {
+        let fields: Vec<&'static Field> = self.desc.settable().collect();
+        let begun = self.now();
+        let (mut changed, mut shots) = (row.clone(), Vec::new());
+        for field in &fields {
+            let value = loop {
+                let value = self.value(field, self.fresh());
+                if value.kept != changed.kept[field.name()] {
+                    break value;
+                }
+            };
+            let flag = flag(field, &value.input);
+            let args = [row.id.as_str(), &flag, "-o", "json"];
+            let told = if shots.is_empty() { self.change("update", &args) } else { self.run("update", &args).ok() };
+            let told: Json = serde_json::from_str(&told).expect("JSON");
+            self.apply(&mut changed.kept, field, value.kept);
+            self.tells(&told, &changed);
+            shots.push((self.now(), told));
+        }
+        self.is_told(&changed);
+        self.play("update", fields.len());
+        let updates = vec!["update"; fields.len()];
+        assert_eq!(self.actions(row), [vec!["create"], updates].concat());
+        self.differs(row, &changed, &begun);
+        self.update_in_vain(&changed);
+        self.revert(row, fields.len());
+        self.clear(other);
+        for (at, shown) in shots {
+            let told = self.run("show", &[&row.id, "--as-of", &at, "-o", "json"]);
+            assert_eq!(told.json(), shown, "as of {at}");
+            self.play("as of", 1);
+        }
+    }
+
+    fn update_in_vain(&self, row: &Row) {
+        let records = self.records();
+        let fields = self.settable();
+        let flags: Vec<String> = fields.iter().map(|f| flag(f, &cell(&row.kept[f.name()]))).collect();
+        let args: Vec<&str> = [row.id.as_str()].into_iter().chain(flags.iter().map(String::as_str)).collect();
+        assert!(self.run("update", &args).fails(0).contains("is so already"));
+        assert_eq!(self.records(), records);
+        self.play("no change", 1);
+        let value = self.value(self.desc.key(), self.fresh());
+        let stale = self.run("update", &[&row.id, &flag(self.desc.key(), &value.input), "--if-version", "1"]);
+        assert!(stale.fails(4).contains("has version"));
+        self.is_told(row);
+        self.play("stale version", 1);
+    }
+
+    /// Clears what may be empty, and takes that back.
+    fn clear(&self, row: &Row) {
+        let fields = self.settable();
+        let optional: Vec<&&'static Field> = fields.iter().filter(|f| !f.ty.required).collect();
+        let mut cleared = row.clone();
+        let mut flags: Vec<String> = optional.iter().map(|f| flag(f, "")).collect();
+        // What is answered with yes may need what is cleared.
+        for field in fields.iter().filter(|f| f.ty.label == "yes|no") {
+            flags.push(flag(field, "no"));
+            self.apply(&mut cleared.kept, field, false.into());
+        }
+        let args: Vec<&str> = [row.id.as_str()].into_iter().chain(flags.iter().map(String::as_str)).collect();
+        self.run("update", &args).ok();
+        for field in &optional {
+            self.apply(&mut cleared.kept, field, Json::Null);
+        }
+        self.is_told(&cleared);
+        self.play("clear", optional.len());
+        self.revert(row, 1);
+    }
+
+    /// Undoes the last changes of a record, the newest first: it is as it was.
+    fn revert(&self, row: &Row, changes: usize) {
+        let history = self.history(row);
+        for record in history.iter().rev().take(changes) {
+            let line = format!("audit revert {} --org {}", record["seq"], self.org_of(&row.id));
+            if self.played.borrow().get("revert").is_none() {
+                let before = (self.records(), self.everything());
+                self.p.run(&format!("{line} --dry-run")).ok();
+                assert_eq!((self.records(), self.everything()), before);
+                self.play("dry run", 1);
+            }
+            self.p.run(&line).ok();
+            self.play("revert", 1);
+        }
+        self.is_told(row);
+        assert_eq!(self.actions(row)[history.len()..], vec!["revert"; changes]);
+        // What made it is undone by deleting it.
+        let made = format!("audit revert {} --org {}", history[0]["seq"], self.org_of(&row.id));
+        assert!(self.p.run(&made).fails(2).contains(&format!("orgctl {} delete", self.desc.noun)));
+    }
+
+    pub fn activate(&self, row: &Row) {
+        if self.desc.field("is_active").is_none() {
+            return;
+        }
+        for (verb, status) in [("deactivate", "inactive"), ("activate", "active")] {
+            self.change(verb, &[&row.id]);
+            let told = self.shown(&row.id);
+            assert_eq!((&told["status"], &told["is_active"]), (&status.into(), &(status == "active").into()));
+            let listed = self.run("list", &["-o", "key", "--all", "--filter", &format!("status={status}")]).ok();
+            assert!(listed.lines().any(|key| key == row.key), "status={status}");
+            let records = self.records();
+            self.run(verb, &[&row.id]).ok();
+            assert_eq!(self.records(), records, "{verb} twice");
+            self.remember(verb);
+        }
+        self.play("activate", 1);
+    }
+
+    /// Deleted, brought back, deleted again, gone for good.
+    pub fn come_and_go(&self, row: &Row) {
+        let id = row.id.as_str();
+        let lists = |flags: &[&str]| {
+            let args: Vec<&str> = ["--all", "-o", "key"].into_iter().chain(flags.iter().copied()).collect();
+            self.run("list", &args).ok().lines().any(|key| key == row.key)
+        };
+        self.run("exists", &[id]).ok();
+        self.change("delete", &[id, "--yes"]);
+        assert!(!lists(&[]) && lists(&["--deleted"]) && lists(&["--with-deleted"]));
+        for verb in ["exists", "show", "delete"] {
+            assert!(matches!(self.run(verb, &[id, "--yes"]).code, 3 | 4), "{verb} of what is deleted");
+        }
+        assert_eq!(cell(&self.run("show", &[id, "--with-deleted", "-o", "json"]).json()["status"]), "deleted");
+        self.remember("delete");
+        self.change("restore", &[id]);
+        self.is_told(row);
+        assert!(lists(&[]) && !lists(&["--deleted"]));
+        self.run("exists", &[id]).ok();
+        self.run("purge", &[id, "--yes"]).fails(3);
+        self.remember("restore");
+        self.change("delete", &[id, "--yes"]);
+        self.change("purge", &[id, "--yes"]);
+        assert!(!lists(&[]) && !lists(&["--with-deleted"]));
+        for verb in ["exists", "restore"] {
+            self.run(verb, &[id]).fails(3);
+        }
+        assert_eq!(
+            int(self.p, &format!("select count(*) from {} where id = {}", self.desc.table, self.literal(id))),
+            0
+        );
+        assert_eq!(self.actions(row), ["create", "delete", "restore", "delete", "purge"]);
+        self.remember("purge");
+        self.play("delete, restore, purge", 1);
+    }
+
+    /// What a field of any kind points at is protected, unless it is said what becomes of what points there.
+    pub fn point(&self) {
+        for (other, field) in self.pointing_at() {
+            self.make_targets(other, false);
+            let (gone, heir) = (self.bare(self.desc, &[]), self.bare(self.desc, &[]));
+            let key = self.bare(other, &[(field, &gone)]);
+            let points_at = || {
+                let said = self.run_on(other, "show", &[&key, "--with-deleted", "-o", "json"], b"");
+                cell(&said.json()[field.name()])
+            };
+            assert_eq!(points_at(), gone);
+            let err = self.run("delete", &[&gone, "--yes"]).fails(4);
+            assert!(err.contains(&key) && err.contains(field.name()), "{err}");
+            self.run("delete", &[&gone, "--reassign-to", &heir, "--yes"]).ok();
+            assert_eq!(points_at(), heir, "{} of {}", field.name(), other.noun);
+            match field.ty.required {
+                true => drop(self.run("delete", &[&heir, "--orphan", "--yes"]).fails(4)),
+                false => {
+                    self.run("delete", &[&heir, "--orphan", "--yes"]).ok();
+                    assert_eq!(points_at(), "");
+                    self.run("restore", &[&heir]).ok();
+                    self.run_on(other, "update", &[&key, &flag(field, &heir)], b"").ok();
+                }
+            }
+            self.run("delete", &[&heir, "--cascade", "--yes"]).ok();
+            self.run_on(other, "exists", &[&key], b"").fails(3);
+            self.run("restore", &[&heir]).ok();
+            self.run_on(other, "exists", &[&key], b"").ok();
+            assert_eq!(points_at(), heir);
+            self.play("reference", 1);
+        }
+    }
+
+    /// Nothing is put into what is out of use, unless that is said.
+    pub fn take_unused(&self) {
+        for field in self.desc.fields.iter().filter(|f| f.target().is_some_and(takes_people)) {
+            let target = field.target().expect("a reference");
+            let unused = self.bare(target, &[]);
+            self.run_on(target, "deactivate", &[&unused], b"").ok();
+            let key = self.bare(self.desc, &[]);
+            let flag = flag(field, &unused);
+            assert!(self.run("update", &[&key, &flag]).fails(4).contains(&unused));
+            self.run("update", &[&key, &flag, "--force"]).ok();
+            assert_eq!(cell(&self.shown(&key)[field.name()]), unused);
+            self.play("out of use", 1);
+        }
+    }
+
+    /// What pointed at the one points at the other, and the one is gone.
+    pub fn merge(&self) {
+        if !merges(self.p.program, self.desc) {
+            return;
+        }
+        let (gone, stays) = (self.bare(self.desc, &[]), self.bare(self.desc, &[]));
+        let pointing: Vec<(&Descriptor, &Field, String)> =
+            self.pointing_at().into_iter().map(|(d, f)| (d, f, self.bare(d, &[(f, &gone)]))).collect();
+        let id = cell(&self.shown(&gone)["id"]);
+        self.change("merge", &[&gone, &stays, "--yes"]);
+        self.run("exists", &[&id]).fails(3);
+        for (other, field, key) in pointing {
+            let told = self.run_on(other, "show", &[&key, "-o", "json"], b"").json();
+            assert_eq!(told[field.name()], json!(stays), "{} of {}", field.name(), other.noun);
+        }
+        self.play("merge", 1);
+    }
+
+    /// Keys that a list gives are keys that verbs take.
+    pub fn pipe(&self) {
+        let made = [self.bare(self.desc, &[]), self.bare(self.desc, &[])];
+        let filter = format!("{}={}", self.desc.key().name(), made.join(","));
+        let keys = self.run("list", &["--filter", &filter, "-o", "key"]).ok();
+        assert_eq!(keys.lines().count(), 2, "{keys}");
+        let is_free = |f: &&Field| f.ty.kind != Kind::Bool && !f.has(Mark::Unique);
+        let field = self.settable().into_iter().rfind(is_free).expect("a field that two records may share");
+        let given = self.value(field, self.fresh());
+        let set = flag(field, &given.input);
+        for (verb, more) in [
+            ("show", "--quiet"),
+            ("exists", "--quiet"),
+            ("update", set.as_str()),
+            ("delete", "--yes"),
+            ("restore", "--yes"),
+        ] {
+            let said = self.run_on(self.desc, verb, &["-", more, "-o", "json"], keys.as_bytes());
+            let told = said.json();
+            said.ok();
+            assert_eq!(told.as_array().map(Vec::len), Some(2), "{verb} -: {told}");
+            self.play("pipe", 1);
+        }
+        for key in &made {
+            assert_eq!(self.shown(key)[field.name()], given.kept);
+        }
+    }
+}

@@ -5,7 +5,6 @@ use std::io::{BufWriter, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use orgctl::model;
 use orgctl::model::branch::Branch;
 use orgctl::model::resource::{Descriptor, Resource};
 use orgctl::model::search;

@@ -6,6 +6,7 @@
 //! database. The second time the good rows are written. Nothing of it grows with the file but the temporary tables.
 
 mod brake;
+mod compared;
 mod csv_reader;
 mod dates;
 mod encoding;
@@ -326,7 +327,7 @@ impl Import {
                 Err(p) => rejects.push(plan.broken(number, line, p)),
                 Ok(()) => {
                     plan.tolerance.count(&plan.tolerate(&mut after, Some(before)));
-                    let broken = plan.broken_rules(after, &unread);
+                    let broken = plan.surely_broken(after, &unread).into_iter();
                     rejects.extend(broken.map(|p| plan.broken(number, line, p)));
                 }
             }
@@ -632,6 +633,7 @@ impl Import {
         stage.resolve(tx.db).await?;
         report.names_leaver = self.read_leavers(tx, stage).await?;
         stage.check(tx.db).await?;
+        self.reject_compared(tx, plan, stage).await?;
         if self.probes {
             probe::reject_refused(self, tx, plan, stage, missing).await?;
         }

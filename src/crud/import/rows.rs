@@ -442,13 +442,17 @@ impl Plan {
         for (field, value) in values {
             record.set(field.column, before_resolved(field, value));
         }
+        self.stand_in_for_code(&mut record);
+        let left = self.tolerate(&mut record, None);
+        let broken = self.surely_broken(record, unread).into_iter().map(|p| self.broken(number, line, p)).collect();
+        (broken, left)
+    }
+
+    /// Any code fits its own rule.
+    pub fn stand_in_for_code(&self, record: &mut Record) {
         if let Some((field, maker)) = self.desc.made().filter(|(f, _)| record.get(f.column).is_null()) {
-            // Any code fits its own rule.
             record.set(field.column, maker.code(0, &[0; 16]).into());
         }
-        let left = self.tolerate(&mut record, None);
-        let broken = self.broken_rules(record, unread).map(|p| self.broken(number, line, p)).collect();
-        (broken, left)
     }
 
     /// Rules that a record breaks, but for those that are about what could not be read.
@@ -639,7 +643,7 @@ pub fn read_all(plan: &Plan, send: &Sender<Result<Piece>>) {
 }
 
 /// The rows that verdicts are about, further down the file.
-fn pick(plan: &Plan, rows: &mut Rows, numbers: impl ExactSizeIterator<Item = u64>) -> Result<Vec<Parsed>> {
+pub fn pick(plan: &Plan, rows: &mut Rows, numbers: impl ExactSizeIterator<Item = u64>) -> Result<Vec<Parsed>> {
     let mut picked = Vec::with_capacity(numbers.len());
     for number in numbers {
         let parsed = loop {

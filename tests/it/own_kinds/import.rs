@@ -121,3 +121,33 @@ fn an_export_is_loaded() {
         all_is_well(p);
     });
 }
+
+/// Words tell nothing of whether two references mean one person: that is known once they are looked up.
+#[test]
+fn references_of_a_row_are_compared_once_they_are_known() {
+    both(|p| {
+        let text = "code,title,requester,assignee,waits_for\n\
+                    T-1,Tap,asha,asha@acme.example,\n\
+                    T-2,Tap,asha,ravi@acme.example,\n\
+                    T-3,Tap,ravi,ravi,T-1\n\
+                    T-4,Tap,ravi,asha,T-1\n";
+        let told = p.run_with("ticket import - --keep-going", text);
+        assert_eq!(told.code, 7, "{}", told.err);
+        for line in [2, 4] {
+            assert!(
+                told.err.contains(&format!("rejected line {line}: assignee must not be the requester")),
+                "{}",
+                told.err
+            );
+        }
+        assert!(told.err.contains("rejected line 5: waits_for T-1 was rejected (line 2)"), "{}", told.err);
+        assert_eq!(p.column("ticket list", "code"), ["T-2"]);
+        let told = p.run_with("ticket import - --on-conflict update", "code,requester\nT-2,ravi\n");
+        assert!(told.err.contains("rejected line 2: assignee must not be the requester"), "{}", told.err);
+        let told =
+            p.run_with("ticket import - --on-conflict update -o json", "code,requester,assignee\nT-2,ravi,asha\n");
+        assert_eq!(told.json()["updated"].as_u64(), Some(1), "{}", told.err);
+        p.run("ticket update T-2 --assignee ravi").fails(6);
+        all_is_well(p);
+    });
+}

@@ -37,6 +37,8 @@ resource! {
         title: Line<200> [Search],
         /// User who asks
         requester_id: Ref<User>,
+        /// User who does it: somebody else
+        assignee_id: Option<Ref<User>>,
         /// What it takes
         specialty_id: Option<Ref<Specialty>>,
         /// Ticket that must be done first
@@ -50,12 +52,14 @@ resource! {
 
 impl Check for Ticket {
     fn check(&self, _: NaiveDate) -> Vec<Problem> {
-        match (self.minutes, &self.reason) {
-            (Count(481..), None) => {
-                vec![Problem::invalid("minutes above 480 need a reason").field("minutes")]
-            }
-            _ => Vec::new(),
+        let mut faults = Vec::new();
+        if matches!((self.minutes, &self.reason), (Count(481..), None)) {
+            faults.push(Problem::invalid("minutes above 480 need a reason").field("minutes"));
         }
+        if self.assignee_id == Some(self.requester_id) {
+            faults.push(Problem::invalid("assignee must not be the requester").field("assignee"));
+        }
+        faults
     }
 }
 
@@ -219,6 +223,9 @@ fn a_backup_holds_it() {
         p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
         p.run("user create --name Asha --email asha@acme.example").ok();
         p.run("ticket create --title 'Leaking tap' --requester asha@acme.example").ok();
+        let copy = place(from);
+        p.run(&format!("db copy --to {}", copy.url)).ok();
+        assert_eq!(copy.column("ticket list", "title"), ["Leaking tap"]);
         let file = p.json("backup create")["file"].as_str().expect("a file").to_owned();
         for into in [Engine::Sqlite, Engine::Postgres] {
             let other = place(into);
@@ -227,6 +234,9 @@ fn a_backup_holds_it() {
             assert_eq!(other.column("ticket list --org ACME", "title"), ["Leaking tap"]);
             assert_eq!(other.column("ticket find leak --org ACME", "code"), ["T-001"]);
             all_is_well(&other);
+            let part = place(into);
+            part.run(&format!("backup restore {file} --only ticket --into {} --key {key}", part.url)).ok();
+            assert_eq!(part.run("ticket list -o key").ok(), "T-001\n");
             // Codes that may have been given out since are not given again.
             other.run("ticket create --org ACME --title Next --requester asha@acme.example").ok();
             assert!(other.column("ticket list --org ACME", "code").iter().all(|code| code != "T-002"));
@@ -269,6 +279,11 @@ fn its_commands_are_those_that_mean_something() {
     p.run("audit log list --source 'ticket activate'").fails(2);
     p.run("specialty create --code PLUMB --name Plumbing").ok();
     p.run("specialty activate PLUMB").ok();
+    // One of ours must be there.
+    p.run("audit append --action transfer --resource ticket:T-001").fails(3);
+    let env = [("COMPLETE", "bash"), ("_CLAP_COMPLETE_INDEX", "3"), ("_CLAP_IFS", "\n")];
+    let env = p.env.clone().into_iter().chain(env.map(|(n, v)| (n.to_owned(), v.to_owned()))).collect();
+    assert_eq!(p.run_with_env("-- orgctl specialty show PL", &env, false).ok(), "PLUMB");
     Place::new(Engine::Sqlite).run("ticket list").fails(2);
 }
 

@@ -4,6 +4,7 @@ CREATE TABLE tickets (
     code          text COLLATE "C" NOT NULL CHECK (code <> '' AND length(code) <= 32),
     title         text COLLATE "C" NOT NULL CHECK (title <> '' AND length(title) <= 200),
     requester_id  uuid NOT NULL,
+    assignee_id   uuid,
     specialty_id  uuid,
     waits_for_id  uuid,
     minutes       integer NOT NULL CHECK (minutes >= 0),
@@ -21,12 +22,14 @@ CREATE TABLE tickets (
     CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
     PRIMARY KEY (org_id, id),
     FOREIGN KEY (org_id, requester_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED,
+    FOREIGN KEY (org_id, assignee_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED,
     FOREIGN KEY (org_id, specialty_id) REFERENCES specialties (org_id, id),
     FOREIGN KEY (org_id, waits_for_id) REFERENCES tickets (org_id, id) DEFERRABLE INITIALLY DEFERRED
 );
 
 CREATE UNIQUE INDEX tickets_code ON tickets (org_id, code) WHERE deleted_at IS NULL;
 CREATE INDEX tickets_requester ON tickets (org_id, requester_id);
+CREATE INDEX tickets_assignee ON tickets (org_id, assignee_id);
 CREATE INDEX tickets_specialty ON tickets (org_id, specialty_id);
 CREATE INDEX tickets_waits_for ON tickets (org_id, waits_for_id);
 CREATE INDEX tickets_deletion ON tickets (org_id, deletion_id) WHERE deletion_id IS NOT NULL;

@@ -5,6 +5,7 @@ CREATE TABLE tickets (
     code          TEXT    NOT NULL CHECK (code <> '' AND length(code) <= 32),
     title         TEXT    NOT NULL CHECK (title <> '' AND length(title) <= 200),
     requester_id  BLOB    NOT NULL CHECK (length(requester_id) = 16),
+    assignee_id   BLOB    CHECK (length(assignee_id) = 16),
     specialty_id  BLOB    CHECK (length(specialty_id) = 16),
     waits_for_id  BLOB    CHECK (length(waits_for_id) = 16),
     minutes       INTEGER NOT NULL CHECK (minutes BETWEEN 0 AND 2147483647),
@@ -20,12 +21,14 @@ CREATE TABLE tickets (
     CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
     UNIQUE (org_id, id),
     FOREIGN KEY (org_id, requester_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED,
+    FOREIGN KEY (org_id, assignee_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED,
     FOREIGN KEY (org_id, specialty_id) REFERENCES specialties (org_id, id),
     FOREIGN KEY (org_id, waits_for_id) REFERENCES tickets (org_id, id) DEFERRABLE INITIALLY DEFERRED
 ) STRICT;
 
 CREATE UNIQUE INDEX tickets_code ON tickets (org_id, code) WHERE deleted_at IS NULL;
 CREATE INDEX tickets_requester ON tickets (org_id, requester_id);
+CREATE INDEX tickets_assignee ON tickets (org_id, assignee_id);
 CREATE INDEX tickets_specialty ON tickets (org_id, specialty_id);
 CREATE INDEX tickets_waits_for ON tickets (org_id, waits_for_id);
 CREATE INDEX tickets_deletion ON tickets (org_id, deletion_id) WHERE deletion_id IS NOT NULL;

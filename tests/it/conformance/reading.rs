@@ -136,7 +136,11 @@ impl Story<'_> {
         if !field.ty.required {
             only("", &[("=", &[&Json::Null])]);
         }
-        let part = |v: &Json| Json::from(cell(v).chars().skip(1).collect::<String>().to_uppercase());
+        // Without its end, and in the other case: also of letters that are none of ASCII.
+        let part = |v: &Json| {
+            let (text, more) = (cell(v), cell(v).chars().count() - 1);
+            Json::from(text.chars().take(more).collect::<String>().to_uppercase())
+        };
         if kind_of(field) == Kind::Text && field.target().is_none() && !cell(mid).contains('\n') {
             only("", &[("~", &[&part(mid)])]);
             only("-", &[("!~", &[&part(least)])]);

@@ -53,9 +53,9 @@ pub fn sample(field: &Field, n: usize) -> Sample {
         // Decomposed, with more blanks than one: kept composed, with one.
         "TEXT" => {
             let (word, more) = (letters(m), if field.ty.multiline { "\nand more" } else { "" });
-            let kept = format!("\u{c4}ster {tag}{word}{more}");
+            let kept = format!("\u{e4}ster {tag}{word}{more}");
             assert!(field.ty.max == 0 || kept.chars().count() <= field.ty.max, "{} is short", field.column);
-            let input = if field.ty.multiline { kept.clone() } else { format!("A\u{308}ster  {tag}{word} ") };
+            let input = if field.ty.multiline { kept.clone() } else { format!("a\u{308}ster  {tag}{word} ") };
             of(input, &kept)
         }
         "E-MAIL" => of(format!("kx{m:02}.{tag}@Sample.EXAMPLE"), &format!("kx{m:02}.{tag}@sample.example")),

@@ -93,7 +93,7 @@ fn same_sqlite(subject: &Subject, ours: &Path, base: &Path) -> f64 {
     );
     copy(
         &format!("select * from audit_records where tree = 1 and seq > {head} order by seq"),
-        &format!("insert into audit_records values ({})", places(8)),
+        &format!("insert into audit_records values ({})", places(10)),
         &mut |_| {},
     );
     target.execute_batch("commit").unwrap();

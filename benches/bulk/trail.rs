@@ -101,7 +101,7 @@ fn fill(place: &Place, folder: &Path, n: usize) -> Made {
             Sink::Sqlite {
                 db,
                 requests: prepare("audit_requests", "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"),
-                records: prepare("audit_records", "?, 'update', 'branch', ?, ?, ?, ?"),
+                records: prepare("audit_records", "?, 'update', 'update', 'branch', ?, null, ?, ?, ?"),
             }
         }
         None => Sink::Postgres {
@@ -175,8 +175,10 @@ fn fill(place: &Place, folder: &Path, n: usize) -> Made {
                 request_id,
                 request_digest: digest,
                 action: "update",
+                effect: "update",
                 kind: "branch",
                 resource_id: thing,
+                subject_id: Uuid::nil(),
                 status,
             };
             let leaf = header.leaf(&commit(&salt, &payload));
@@ -187,8 +189,13 @@ fn fill(place: &Place, folder: &Path, n: usize) -> Made {
                     records.execute(row).expect("a row");
                 }
                 Sink::Postgres { records, .. } => {
-                    writeln!(records, "1|{seq}|update|branch|{thing}|\\x{}|{payload}|\\x{}", hex(&salt), hex(&leaf))
-                        .expect("written");
+                    writeln!(
+                        records,
+                        "1|{seq}|update|update|branch|{thing}||\\x{}|{payload}|\\x{}",
+                        hex(&salt),
+                        hex(&leaf)
+                    )
+                    .expect("written");
                 }
             }
         }

@@ -58,18 +58,24 @@ CREATE TABLE audit_records (
     tree        integer     NOT NULL,
     seq         bigint      NOT NULL CHECK (seq > 0),
     action      text        COLLATE "C" NOT NULL CHECK (length(action) BETWEEN 1 AND 50),
+    effect      text        COLLATE "C" NOT NULL CHECK (effect IN ('none', 'create', 'update', 'delete', 'restore', 'purge')),
     kind        text        COLLATE "C" NOT NULL CHECK (length(kind) BETWEEN 1 AND 50),
     resource_id uuid        NOT NULL,
+    subject_id  uuid        CHECK (subject_id <> '00000000-0000-0000-0000-000000000000'),
     salt        bytea       CHECK (length(salt) = 16),
     payload     text        COLLATE "C",
     leaf        bytea       NOT NULL CHECK (length(leaf) = 32),
     PRIMARY KEY (tree, seq),
-    CHECK ((salt IS NULL) = (payload IS NULL))
+    CHECK ((salt IS NULL) = (payload IS NULL)),
+    -- What changed a row names it.
+    CHECK (effect = 'none' OR resource_id <> '00000000-0000-0000-0000-000000000000')
 );
 
 CREATE INDEX audit_records_resource ON audit_records (resource_id, seq);
+-- Whose data a record holds, where it is not about that person's own row: those are found by the index above.
+CREATE INDEX audit_records_subject ON audit_records (subject_id, seq) WHERE subject_id <> resource_id;
 -- The history of what is gone is still asked for by its natural key.
-CREATE INDEX audit_records_purged ON audit_records (tree, kind) WHERE action = 'purge';
+CREATE INDEX audit_records_purged ON audit_records (tree, kind) WHERE effect = 'purge';
 -- Where the clock was corrected: from there on earlier times count again.
 CREATE INDEX audit_records_clock ON audit_records (tree, seq) WHERE kind = 'clock' AND action = 'config_change';
 
@@ -90,8 +96,9 @@ END $$;
 
 CREATE TRIGGER audit_records_no_update BEFORE UPDATE ON audit_records FOR EACH ROW
 WHEN (NOT (OLD.payload IS NOT NULL AND NEW.payload IS NULL AND NEW.salt IS NULL
-    AND NEW.tree = OLD.tree AND NEW.seq = OLD.seq AND NEW.action = OLD.action AND NEW.kind = OLD.kind
-    AND NEW.resource_id = OLD.resource_id AND NEW.leaf = OLD.leaf))
+    AND NEW.tree = OLD.tree AND NEW.seq = OLD.seq AND NEW.action = OLD.action AND NEW.effect = OLD.effect
+    AND NEW.kind = OLD.kind AND NEW.resource_id = OLD.resource_id AND NEW.subject_id IS NOT DISTINCT FROM OLD.subject_id
+    AND NEW.leaf = OLD.leaf))
 EXECUTE FUNCTION refuse_change('audit records can not be changed');
 
 CREATE TRIGGER audit_records_no_delete BEFORE DELETE ON audit_records FOR EACH ROW
@@ -137,7 +144,7 @@ CREATE TRIGGER audit_records_append AFTER INSERT ON audit_records REFERENCING NE
 EXECUTE FUNCTION append_records();
 
 -- A command comes behind the last one, accounts for all records since, and is not older, unless its first record corrects
--- the clock, to a time when the program was there.
+-- the clock, to a time when the program was there. What did not succeed changed nothing.
 CREATE FUNCTION append_request() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     head record;
@@ -149,6 +156,10 @@ BEGIN
     IF NEW.at < head.at AND (NEW.status <> 'success' OR NEW.at < '2026-01-01Z' OR NOT EXISTS (SELECT FROM orgctl.audit_records r
             WHERE r.tree = NEW.tree AND r.seq = NEW.first_seq AND r.kind = 'clock' AND r.action = 'config_change')) THEN
         RAISE EXCEPTION 'the times of audit requests run forward';
+    END IF;
+    IF NEW.status <> 'success' AND EXISTS (SELECT FROM orgctl.audit_records r
+            WHERE r.tree = NEW.tree AND r.seq BETWEEN NEW.first_seq AND NEW.last_seq AND r.effect <> 'none') THEN
+        RAISE EXCEPTION 'a command that did not succeed has no effect';
     END IF;
     RETURN NEW;
 END $$;

@@ -55,18 +55,24 @@ CREATE TABLE audit_records (
     tree        INTEGER NOT NULL,
     seq         INTEGER NOT NULL CHECK (seq > 0),
     action      TEXT    NOT NULL CHECK (length(action) BETWEEN 1 AND 50),
+    effect      TEXT    NOT NULL CHECK (effect IN ('none', 'create', 'update', 'delete', 'restore', 'purge')),
     kind        TEXT    NOT NULL CHECK (length(kind) BETWEEN 1 AND 50),
     resource_id BLOB    NOT NULL CHECK (length(resource_id) = 16),
+    subject_id  BLOB    CHECK (length(subject_id) = 16 AND subject_id <> x'00000000000000000000000000000000'),
     salt        BLOB    CHECK (length(salt) = 16),
     payload     TEXT,
     leaf        BLOB    NOT NULL CHECK (length(leaf) = 32),
     PRIMARY KEY (tree, seq),
-    CHECK ((salt IS NULL) = (payload IS NULL))
+    CHECK ((salt IS NULL) = (payload IS NULL)),
+    -- What changed a row names it.
+    CHECK (effect = 'none' OR resource_id <> x'00000000000000000000000000000000')
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX audit_records_resource ON audit_records (resource_id, seq);
+-- Whose data a record holds, where it is not about that person's own row: those are found by the index above.
+CREATE INDEX audit_records_subject ON audit_records (subject_id, seq) WHERE subject_id <> resource_id;
 -- The history of what is gone is still asked for by its natural key.
-CREATE INDEX audit_records_purged ON audit_records (tree, kind) WHERE action = 'purge';
+CREATE INDEX audit_records_purged ON audit_records (tree, kind) WHERE effect = 'purge';
 -- Where the clock was corrected: from there on earlier times count again.
 CREATE INDEX audit_records_clock ON audit_records (tree, seq) WHERE kind = 'clock' AND action = 'config_change';
 
@@ -83,8 +89,9 @@ CREATE TABLE audit_erased (
 -- triggers, hence the triggers BEFORE INSERT.
 CREATE TRIGGER audit_records_no_update BEFORE UPDATE ON audit_records
 WHEN NOT (OLD.payload IS NOT NULL AND NEW.payload IS NULL AND NEW.salt IS NULL
-    AND NEW.tree = OLD.tree AND NEW.seq = OLD.seq AND NEW.action = OLD.action AND NEW.kind = OLD.kind
-    AND NEW.resource_id = OLD.resource_id AND NEW.leaf = OLD.leaf)
+    AND NEW.tree = OLD.tree AND NEW.seq = OLD.seq AND NEW.action = OLD.action AND NEW.effect = OLD.effect
+    AND NEW.kind = OLD.kind AND NEW.resource_id = OLD.resource_id AND NEW.subject_id IS OLD.subject_id
+    AND NEW.leaf = OLD.leaf)
 BEGIN SELECT RAISE(ABORT, 'audit records can not be changed'); END;
 
 CREATE TRIGGER audit_records_no_delete BEFORE DELETE ON audit_records
@@ -109,6 +116,12 @@ CREATE TRIGGER audit_requests_no_replace BEFORE INSERT ON audit_requests
 WHEN NEW.first_seq IS NOT (SELECT size + 1 FROM audit_heads WHERE tree = NEW.tree)
     OR NEW.last_seq IS NOT (SELECT max(seq) FROM audit_records WHERE tree = NEW.tree)
 BEGIN SELECT RAISE(ABORT, 'audit requests can only be appended, each with its records'); END;
+
+-- What did not succeed changed nothing.
+CREATE TRIGGER audit_requests_without_effect BEFORE INSERT ON audit_requests
+WHEN NEW.status <> 'success' AND EXISTS (SELECT 1 FROM audit_records
+         WHERE tree = NEW.tree AND seq BETWEEN NEW.first_seq AND NEW.last_seq AND effect <> 'none')
+BEGIN SELECT RAISE(ABORT, 'a command that did not succeed has no effect'); END;
 
 -- A command is not older than the one before it, unless its first record corrects the clock, to a time when the program was
 -- there.

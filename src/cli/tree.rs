@@ -769,6 +769,7 @@ fn append_args(c: Command) -> Command {
                 "path",
                 "user-agent",
                 "ip",
+                "subject",
                 "old",
                 "new",
                 "details",
@@ -780,6 +781,11 @@ fn append_args(c: Command) -> Command {
             .required_unless_present("lines"),
     )
     .arg(text("resource", "KIND:KEY", "What it was done to: asset:LAP-0042").required_unless_present("lines"))
+    .arg(text(
+        "subject",
+        "USER",
+        "Whose data it holds: 'user history' and 'user dossier' tell it, 'audit erase' erases it",
+    ))
     .arg(text("comment", "TEXT", "Comment"))
     .arg(text("description", "TEXT", "Description"))
     .arg(text("status", "STATUS", "How it ended: success, failed, denied or interrupted (default: success)"))

@@ -14,25 +14,32 @@ use super::input::{Gone, find_in, several_gone};
 use super::past;
 use super::session::Session;
 use crate::model::problem::{Kind as ProblemKind, Problem};
-use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::resource::{Descriptor, Field, Record, Subject};
 use crate::model::scalar::Rules;
 use crate::model::value::{Kind, Value, rfc3339};
 use crate::store::records::{self, Life};
-use crate::store::trail::{Entry, Search, purged, search, tree_of};
+use crate::store::trail::{Entry, Search, merged_ids, purged, search, tree_of};
 use crate::ui::format::{Format, Head, Listing};
+
+/// The records about one: where it is somebody, also those that hold his or her data, and those of duplicates that were merged
+/// into it.
+async fn about(s: &mut Session<'_>, desc: &'static Descriptor, tree: i32, id: Uuid) -> Result<Search> {
+    let is_somebody = desc.subject == Subject::Itself;
+    let ids = if is_somebody { merged_ids(s.db().await?, tree, desc, id).await? } else { vec![id] };
+    let kind = (!is_somebody).then(|| desc.noun.to_owned());
+    Ok(Search { tree: Some(tree), resources: Some(ids), as_subjects: is_somebody, kind, ..Search::default() })
+}
 
 /// Every audit record about one record, oldest first.
 pub async fn history_json(s: &mut Session<'_>, record: &Record) -> Result<Json> {
-    let wanted = Search {
-        tree: Some(record.meta.org_id),
-        resources: Some(vec![record.meta.id]),
-        limit: None,
-        ..Search::default()
-    };
+    let wanted = about(s, record.desc, record.meta.org_id, record.meta.id).await?;
     let mut entries = search(s.db().await?, &wanted).await?;
     entries.reverse();
     let told = entries.into_iter().map(|e| {
-        json!({ "seq": e.seq, "at": rfc3339(e.at), "actor": e.actor, "action": e.action, "status": e.status, "payload": e.payload })
+        json!({
+            "seq": e.seq, "at": rfc3339(e.at), "actor": e.actor, "action": e.action, "effect": e.effect, "resource": e.kind,
+            "resource_id": e.resource_id, "status": e.status, "payload": e.payload,
+        })
     });
     Ok(told.collect())
 }
@@ -43,10 +50,9 @@ pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
     let org = s.org().await?;
     let (tree, id) = called(s, desc, org, &key).await?;
-    let tree = Some(tree);
     let limit = m.get_one::<u64>("limit").copied();
-    let kind = Some(desc.noun.to_owned());
-    let wanted = Search { tree, resources: Some(vec![id]), kind, limit, ..Search::default() };
+    let wanted = Search { limit, ..about(s, desc, tree, id).await? };
+    let are_several = wanted.resources.as_ref().is_some_and(|ids| ids.len() > 1);
     let mut entries = search(s.db().await?, &wanted).await?;
     if entries.is_empty() && limit != Some(0) {
         return Err(
@@ -54,7 +60,7 @@ pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
         );
     }
     entries.reverse();
-    let mut list = Entries::new(s, false, false)?;
+    let mut list = Entries::new(s, false, are_several)?;
     list.show(s, &entries).await?;
     list.finish(s)
 }
@@ -298,7 +304,9 @@ impl Entries {
             heads.push(Head::new("changes", Kind::Text).change());
         } else {
             heads.extend([
+                Head::new("effect", Kind::Text),
                 Head::new("resource_id", Kind::Uuid),
+                Head::new("subject_id", Kind::Uuid),
                 Head::new("old", Kind::Json),
                 Head::new("new", Kind::Json),
                 Head::new("details", Kind::Json),
@@ -353,7 +361,8 @@ impl Entries {
             row.push(changes(e).into());
         } else {
             let part = |v: &Json| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };
-            row.extend([e.resource_id.into(), part(&payload["old"]), part(&payload["new"])]);
+            row.extend([e.effect.as_str().into(), e.resource_id.into(), e.subject_id.into()]);
+            row.extend([part(&payload["old"]), part(&payload["new"])]);
             let known = |name: &str| matches!(name, "v" | "key" | "old" | "new");
             let details: Map<String, Json> = payload
                 .as_object()

@@ -43,8 +43,11 @@ pub enum Line {
 pub struct Owned {
     pub seq: i64,
     pub action: String,
+    pub effect: String,
     pub kind: String,
     pub resource_id: Uuid,
+    /// Nil where the record holds nobody's data.
+    pub subject_id: Uuid,
     pub salt: Option<Vec<u8>>,
     pub payload: Option<String>,
     pub leaf: Hash,
@@ -56,8 +59,10 @@ impl Owned {
         Record {
             seq: self.seq,
             action: &self.action,
+            effect: &self.effect,
             kind: &self.kind,
             resource_id: self.resource_id,
+            subject_id: self.subject_id,
             salt: self.salt.as_deref(),
             payload: self.payload.as_deref(),
             leaf: self.leaf,
@@ -135,8 +140,10 @@ pub fn record_line(r: &Record<'_>) -> Result<String, serde_json::Error> {
         "type": "record",
         "seq": r.seq.to_string(),
         "action": r.action,
+        "effect": r.effect,
         "kind": r.kind,
         "resource_id": r.resource_id.to_string(),
+        "subject_id": (!r.subject_id.is_nil()).then(|| r.subject_id.to_string()),
         "salt": r.salt.map(hex),
         "payload": payload(r.payload),
         "leaf": hex(&r.leaf),
@@ -201,8 +208,13 @@ impl Line {
             "record" => Line::Record(Owned {
                 seq: int("seq")?,
                 action: word("action")?,
+                effect: word("effect")?,
                 kind: word("kind")?,
                 resource_id: Uuid::try_parse(str("resource_id")?).ok()?,
+                subject_id: match &json["subject_id"] {
+                    Json::Null => Uuid::nil(),
+                    id => Uuid::try_parse(id.as_str()?).ok()?,
+                },
                 salt,
                 payload: payload_text(&json["payload"]),
                 leaf: hash("leaf")?,
@@ -223,8 +235,10 @@ mod tests {
         let record = Record {
             seq: 7,
             action: "create",
+            effect: "create",
             kind: "branch",
             resource_id: Uuid::nil(),
+            subject_id: Uuid::nil(),
             salt: Some(&[7; 16]),
             payload: Some(r#"{"new":{"code":"MUM01","name":"Café"},"v":1}"#),
             leaf: [1; 32],

@@ -25,8 +25,11 @@ pub struct Event<'a> {
     /// What the clock said.
     pub recorded_at: DateTime<Utc>,
     pub action: &'a str,
+    pub effect: &'a str,
     pub kind: &'a str,
     pub resource_id: String,
+    /// Whose data the record holds.
+    pub subject_id: Option<String>,
     pub key: Option<&'a str>,
     pub status: &'a str,
     pub source: &'a str,
@@ -119,6 +122,8 @@ impl Event<'_> {
             },
             "unmapped": {
                 "seq": self.seq.to_string(),
+                "effect": self.effect,
+                "subject_id": self.subject_id,
                 "payload": self.payload,
                 "command": self.request["command"],
                 "host": self.request["host"],

@@ -7,7 +7,7 @@ use super::scalar::{Code, Count, Email, Line, Phone, WebUrl};
 
 resource! {
     /// An organisation: the tenant that everything else belongs to
-    pub struct Org "org" in "orgs" {
+    pub struct Org "org" in "orgs" subject(Nobody("a company, no person")) {
         /// Short code, unique in the installation
         code: Code<32> [Unique, Search],
         /// Name

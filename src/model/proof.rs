@@ -51,8 +51,10 @@ impl Sealed {
             request_id: request.request_id,
             request_digest: request.digest,
             action: record.action,
+            effect: record.effect,
             kind: record.kind,
             resource_id: record.resource_id,
+            subject_id: record.subject_id,
             status: &request.status,
         };
         let payload = record.salt.zip(record.payload).map(|(s, p)| (s.to_vec(), p.to_owned()));
@@ -156,8 +158,10 @@ impl Sealed {
             "seq": header.seq,
             "at": rfc3339(header.at),
             "action": header.action,
+            "effect": header.effect,
             "resource": header.kind,
             "resource_id": header.resource_id.to_string(),
+            "subject_id": (!header.subject_id.is_nil()).then(|| header.subject_id.to_string()),
             "status": header.status,
             "request_id": header.request_id.to_string(),
             "source": self.source,
@@ -176,8 +180,10 @@ pub struct Told {
     pub request_id: Uuid,
     pub request_digest: Hash,
     pub action: String,
+    pub effect: String,
     pub kind: String,
     pub resource_id: Uuid,
+    pub subject_id: Uuid,
     pub status: String,
 }
 
@@ -203,8 +209,10 @@ impl Told {
             request_id: Uuid::from_bytes(*take(b)?),
             request_digest: *take(b)?,
             action: text(b)?,
+            effect: text(b)?,
             kind: text(b)?,
             resource_id: Uuid::from_bytes(*take(b)?),
+            subject_id: Uuid::from_bytes(*take(b)?),
             status: text(b)?,
         };
         b.is_empty().then_some(told)

@@ -37,6 +37,18 @@ pub enum Mark {
     ProvedBy(&'static str),
     /// Not in a table's default columns: `show`, `--columns` and machine formats have it.
     Detail,
+    /// A reference to whom the record's data is about.
+    Subject,
+}
+
+/// Whose data the records of a kind hold, where no reference of theirs says it ([`Mark::Subject`]). By it the trail finds
+/// everything that concerns somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// That of the one that the record is.
+    Itself,
+    /// Nobody's, and why.
+    Nobody(&'static str),
 }
 
 /// One stored column of a resource.
@@ -193,6 +205,7 @@ pub struct Descriptor {
     pub help: &'static str,
     pub fields: &'static [Field],
     pub lists: &'static [List],
+    pub subject: Subject,
     /// What breaks the rules that hold between fields of one record.
     pub check: fn(&Record, NaiveDate) -> Vec<Problem>,
 }
@@ -269,6 +282,10 @@ impl Descriptor {
     /// The field that makes records of this kind a tree.
     pub fn parent(&self) -> Option<&'static Field> {
         self.fields.iter().find(|f| f.target() == Some(self))
+    }
+    /// The reference to whom the data of its records is about.
+    pub fn subject_field(&self) -> Option<&'static Field> {
+        self.fields.iter().find(|f| f.has(Mark::Subject))
     }
     pub fn is_org(&self) -> bool {
         self.noun == "org"
@@ -412,6 +429,14 @@ impl Record {
             "active"
         }
     }
+    /// Whose data it holds; nil where it holds nobody's.
+    pub fn subject(&self) -> Uuid {
+        match (self.desc.subject_field(), self.desc.subject) {
+            (Some(field), _) => self.get(field.column).as_uuid().unwrap_or_default(),
+            (None, Subject::Itself) => self.meta.id,
+            (None, Subject::Nobody(_)) => Uuid::nil(),
+        }
+    }
     /// The natural key, as messages name the record.
     pub fn key(&self) -> String {
         self.get(self.desc.key().column).to_text()
@@ -490,7 +515,8 @@ pub trait Check {
 macro_rules! resource {
     (
         $(#[doc = $about:literal])+
-        pub struct $name:ident $noun:literal in $table:literal $(aka $alias:literal)? $(has $lists:path)? {
+        pub struct $name:ident $noun:literal in $table:literal $(aka $alias:literal)? $(subject($subject:expr))?
+            $(has $lists:path)? {
             $( $(#[doc = $help:literal])+ $field:ident : $ty:ty $([ $($mark:expr),* ])? ),* $(,)?
         }
     ) => {
@@ -511,6 +537,13 @@ macro_rules! resource {
                 const ALIAS: Option<&str> = { let mut alias = None; $( alias = Some($alias); )? alias };
                 #[allow(unused_mut, unused_assignments)]
                 const LISTS: &[$crate::model::resource::List] = { let mut lists: &[_] = &[]; $( lists = $lists; )? lists };
+                #[allow(unused_mut, unused_assignments, unused_imports)]
+                const SUBJECT: $crate::model::resource::Subject = {
+                    use $crate::model::resource::Subject::*;
+                    let mut subject = Nobody("");
+                    $( subject = $subject; )?
+                    subject
+                };
                 const FIELDS: &[Field] = &[$( Field {
                     column: $crate::model::resource::plain(stringify!($field)),
                     help: concat!($($help),+).trim_ascii(),
@@ -524,6 +557,7 @@ macro_rules! resource {
                     help: concat!($($about),+).trim_ascii(),
                     fields: FIELDS,
                     lists: LISTS,
+                    subject: SUBJECT,
                     check: |record, today| match $name::from_record(record) {
                         Some(it) => $crate::model::resource::Check::check(&it, today),
                         None => vec![$crate::model::problem::Problem::integrity(format!(
@@ -629,6 +663,24 @@ mod tests {
     #[should_panic(expected = "org has no column blocked")]
     fn a_column_that_there_is_not_is_not_set() {
         organisation().set("blocked", true.into());
+    }
+
+    /// Whose data a kind holds is said once: that there is nobody's, with the reason, or by the one reference to a kind that
+    /// is somebody.
+    #[test]
+    fn each_kind_says_whose_data_it_holds() {
+        for desc in Kinds::default().resources() {
+            let marked: Vec<_> = desc.fields.iter().filter(|f| f.has(Mark::Subject)).collect();
+            match (marked.as_slice(), desc.subject) {
+                ([], Subject::Itself) => {}
+                ([], Subject::Nobody(why)) => assert!(!why.is_empty(), "{}: subject(...) is missing", desc.noun),
+                ([field], Subject::Nobody("")) => {
+                    let target = field.target();
+                    assert!(target.is_some_and(|t| t.subject == Subject::Itself), "{}.{}", desc.noun, field.column);
+                }
+                _ => panic!("{} says it twice", desc.noun),
+            }
+        }
     }
 
     /// Marks that name other fields name them rightly, from both sides.

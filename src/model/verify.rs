@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use super::audit::{self, Header};
+use super::audit::{self, Effect, Header, Status};
 use super::correction::{Correction, Says, Times, is_correction};
 use super::merkle::{Frontier, Hash};
 
@@ -126,8 +126,11 @@ pub struct Names {
 pub struct Record<'a> {
     pub seq: i64,
     pub action: &'a str,
+    pub effect: &'a str,
     pub kind: &'a str,
     pub resource_id: Uuid,
+    /// Nil where it holds nobody's data.
+    pub subject_id: Uuid,
     pub salt: Option<&'a [u8]>,
     pub payload: Option<&'a str>,
     pub leaf: Hash,
@@ -148,8 +151,10 @@ pub struct Expected {
 struct Mismatch {
     seq: i64,
     action: String,
+    effect: String,
     kind: String,
     resource_id: Uuid,
+    subject_id: Uuid,
     commitment: Hash,
     leaf: Hash,
     /// What stands at its place is bound to.
@@ -366,17 +371,27 @@ impl Check {
             return;
         };
         let (is_first, at, last) = (request.first_seq == seq, request.at, request.last_seq);
+        let is_idle = request.status != Status::Success.word() && record.effect != Effect::None.word();
         let corrects = is_correction(record.kind, record.action, is_first, &request.status);
         // Without a commitment nothing tells whether the header is the one that was recorded.
         if let Some(commitment) = commitment {
             let bound = (request.request_id, request.at, request.digest, request.status.as_str());
-            if leaf(self.tree, seq, record.action, record.kind, record.resource_id, bound, &commitment) != record.leaf {
+            let told = Told {
+                action: record.action,
+                effect: record.effect,
+                kind: record.kind,
+                resource_id: record.resource_id,
+                subject_id: record.subject_id,
+            };
+            if leaf(self.tree, seq, told, bound, &commitment) != record.leaf {
                 if self.mismatches.len() < MOVED {
                     self.mismatches.push(Mismatch {
                         seq,
                         action: record.action.to_owned(),
+                        effect: record.effect.to_owned(),
                         kind: record.kind.to_owned(),
                         resource_id: record.resource_id,
+                        subject_id: record.subject_id,
                         commitment,
                         leaf: record.leaf,
                         request: (request.request_id, request.at, request.digest, request.status.clone()),
@@ -385,6 +400,9 @@ impl Check {
                     self.find(Some(seq), Fault::Edited, "it is not what was recorded");
                 }
             }
+        }
+        if is_idle {
+            self.find(Some(seq), Fault::Edited, "it tells of a change, and its command did not succeed");
         }
         if corrects {
             self.hear_of_correction(record, at);
@@ -526,7 +544,14 @@ impl Check {
             all.iter().find(|place| {
                 let (id, at, digest, status) = &place.request;
                 let bound = (*id, *at, *digest, status.as_str());
-                leaf(self.tree, place.seq, &m.action, &m.kind, m.resource_id, bound, &m.commitment) == m.leaf
+                let told = Told {
+                    action: &m.action,
+                    effect: &m.effect,
+                    kind: &m.kind,
+                    resource_id: m.resource_id,
+                    subject_id: m.subject_id,
+                };
+                leaf(self.tree, place.seq, told, bound, &m.commitment) == m.leaf
             })
         };
         let places: Vec<Option<i64>> = all.iter().map(|m| place_of(m).map(|p| p.seq)).collect();
@@ -571,18 +596,27 @@ impl<'a> Sealed<'a> {
     }
 }
 
+/// What a record's own columns tell of its header.
+struct Told<'a> {
+    action: &'a str,
+    effect: &'a str,
+    kind: &'a str,
+    resource_id: Uuid,
+    subject_id: Uuid,
+}
+
 fn leaf(
     tree: i32,
     seq: i64,
-    action: &str,
-    kind: &str,
-    resource_id: Uuid,
+    told: Told<'_>,
     (request_id, at, request_digest, status): (Uuid, DateTime<Utc>, Hash, &str),
     commitment: &Hash,
 ) -> Hash {
     // Neither is negative where the tables' own rules hold; what is anyway does not match.
     let (tree, seq) = (u32::try_from(tree).unwrap_or(u32::MAX), u64::try_from(seq).unwrap_or(u64::MAX));
-    Header { tree, seq, at, request_id, request_digest, action, kind, resource_id, status }.leaf(commitment)
+    let Told { action, effect, kind, resource_id, subject_id } = told;
+    Header { tree, seq, at, request_id, request_digest, action, effect, kind, resource_id, subject_id, status }
+        .leaf(commitment)
 }
 
 /// The first number of a span that none of the others holds.

@@ -426,13 +426,23 @@ async fn requests(db: &mut Db, tree: i32, after: i64, check: &mut Check) -> Resu
     Ok(read)
 }
 
-const RECORD: [Kind; 8] =
-    [Kind::Int, Kind::Text, Kind::Text, Kind::Uuid, Kind::Bytes, Kind::Text, Kind::Bytes, Kind::Bytes];
+const RECORD: [Kind; 10] = [
+    Kind::Int,
+    Kind::Text,
+    Kind::Text,
+    Kind::Text,
+    Kind::Uuid,
+    Kind::Uuid,
+    Kind::Bytes,
+    Kind::Text,
+    Kind::Bytes,
+    Kind::Bytes,
+];
 
 /// The statement for records of a tree, in order; a condition on `r` may follow.
 fn select_records(tree: i32) -> Sql {
     let mut sql = Sql::new(
-        "select r.seq, r.action, r.kind, r.resource_id, r.salt, r.payload, r.leaf, e.commitment
+        "select r.seq, r.action, r.effect, r.kind, r.resource_id, r.subject_id, r.salt, r.payload, r.leaf, e.commitment
            from audit_records r left join audit_erased e on e.tree = r.tree and e.seq = r.seq where r.tree = ",
     );
     sql.bind(tree);
@@ -443,12 +453,14 @@ fn record(row: &Row) -> Result<Record<'_>> {
     Ok(Record {
         seq: row.int(0)?,
         action: row.text(1)?,
-        kind: row.text(2)?,
-        resource_id: row.uuid(3)?,
-        salt: row.value(4).as_bytes(),
-        payload: row.value(5).as_text(),
-        leaf: row.hash(6)?,
-        erased: row.value(7).as_bytes().and_then(|b| b.try_into().ok()),
+        effect: row.text(2)?,
+        kind: row.text(3)?,
+        resource_id: row.uuid(4)?,
+        subject_id: row.value(5).as_uuid().unwrap_or_default(),
+        salt: row.value(6).as_bytes(),
+        payload: row.value(7).as_text(),
+        leaf: row.hash(8)?,
+        erased: row.value(9).as_bytes().and_then(|b| b.try_into().ok()),
     })
 }
 

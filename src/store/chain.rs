@@ -4,7 +4,7 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::model::audit::{self, Header, Payload, Status};
+use crate::model::audit::{self, Event, Header, Payload, Status};
 use crate::model::merkle::{Frontier, Hash};
 use crate::model::problem::Problem;
 use crate::model::value::{Kind, Value, canonical};
@@ -25,8 +25,10 @@ pub const COLUMNS: &[(&str, Kind)] = &[
     ("tree", Kind::Int),
     ("seq", Kind::Int),
     ("action", Kind::Text),
+    ("effect", Kind::Text),
     ("kind", Kind::Text),
     ("resource_id", Kind::Uuid),
+    ("subject_id", Kind::Uuid),
     ("salt", Kind::Bytes),
     ("payload", Kind::Text),
     ("leaf", Kind::Bytes),
@@ -34,14 +36,8 @@ pub const COLUMNS: &[(&str, Kind)] = &[
 
 impl Chain {
     /// Makes the next record and moves the tree on; the record's columns, which must then be written.
-    pub fn append(
-        &mut self,
-        action: &str,
-        kind: &str,
-        id: Uuid,
-        payload: Payload,
-        salt: [u8; 16],
-    ) -> Result<Vec<Value>> {
+    pub fn append(&mut self, event: Event<'_>, payload: Payload, salt: [u8; 16]) -> Result<Vec<Value>> {
+        let Event { action, effect, kind, resource_id, subject_id } = event;
         if action.chars().count() > audit::WORD || kind.chars().count() > audit::WORD {
             return Err(Problem::invalid(format!("actions and kinds have at most {} characters", audit::WORD)).into());
         }
@@ -55,8 +51,10 @@ impl Chain {
             request_id: self.request_id,
             request_digest: self.request_digest,
             action,
+            effect: effect.word(),
             kind,
-            resource_id: id,
+            resource_id,
+            subject_id,
             status: self.status.word(),
         };
         let leaf = header.leaf(&commitment);
@@ -66,8 +64,10 @@ impl Chain {
             self.tree.into(),
             stored_seq.into(),
             action.into(),
+            effect.word().into(),
             kind.into(),
-            id.into(),
+            resource_id.into(),
+            Some(subject_id).filter(|id| !id.is_nil()).into(),
             salt.to_vec().into(),
             text.into(),
             leaf.to_vec().into(),

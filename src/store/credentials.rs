@@ -9,7 +9,7 @@ use super::db::Db;
 use super::load::Loader;
 use super::sql::Sql;
 use super::tx::Tx;
-use crate::model::audit::{Action, Payload};
+use crate::model::audit::{Action, Effect, Event, Payload};
 use crate::model::password::{Params, StoredHash};
 use crate::model::problem::Problem;
 use crate::model::resource::Record;
@@ -170,7 +170,8 @@ impl Tx<'_> {
         details.insert("scheme".into(), password.scheme().into());
         details.insert("must_change".into(), must_change.into());
         let payload = Payload { key: Some(user.key()), details, ..Payload::default() };
-        self.audit(user.meta.org_id, Action::PasswordChange, user.desc.noun, user.meta.id, payload).await
+        // The user's own row stays as it is.
+        self.append(user.meta.org_id, Event::of(user, Action::PasswordChange, Effect::None), payload).await
     }
 
     /// Keeps the same password under a hash of our own, in the place of another's.
@@ -182,7 +183,8 @@ impl Tx<'_> {
         details.insert("password".into(), "hashed anew".into());
         details.insert("scheme".into(), password.scheme().into());
         let payload = Payload { key: Some(user.key()), details, ..Payload::default() };
-        self.audit(user.meta.org_id, Action::PasswordChange, user.desc.noun, user.meta.id, payload).await
+        // The user's own row stays as it is.
+        self.append(user.meta.org_id, Event::of(user, Action::PasswordChange, Effect::None), payload).await
     }
 
     /// Makes an invitation, known by the hash of its token; earlier ones end.

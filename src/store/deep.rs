@@ -10,9 +10,8 @@ use uuid::Uuid;
 use super::db::Db;
 use super::records::{self, read_columns};
 use super::sql::{Row, Sql, quoted};
-use super::trail::took_effect;
 use super::{people, settings};
-use crate::model::audit::same_as_default;
+use crate::model::audit::{Effect, same_as_default, to_payload};
 use crate::model::resource::{Descriptor, Record};
 use crate::model::scalar::Noun;
 use crate::model::user::User;
@@ -33,11 +32,11 @@ struct Told {
 
 impl Told {
     /// Takes the next record; without a payload nothing is known of what it changed.
-    fn hear(&mut self, seq: i64, action: &str, payload: Option<&str>) {
+    fn hear(&mut self, seq: i64, effect: Effect, payload: Option<&str>) {
         self.seq = Some(seq);
-        match action {
-            "create" | "restore" => self.is_live = Some(true),
-            "delete" => self.is_live = Some(false),
+        match effect {
+            Effect::Create | Effect::Restore => self.is_live = Some(true),
+            Effect::Delete => self.is_live = Some(false),
             _ => {}
         }
         let Some(payload) = payload else {
@@ -46,7 +45,7 @@ impl Told {
             return;
         };
         let json: Json = serde_json::from_str(payload).unwrap_or_default();
-        if action == "create" {
+        if effect == Effect::Create {
             self.is_complete = true;
         }
         for (field, value) in json["new"].as_object().into_iter().flatten() {
@@ -90,13 +89,12 @@ async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut R
     // The plus, here and below, keeps a planner that knows nothing off the primary key: it would read the whole tree for
     // each row.
     let mut sql = Sql::new(format!(
-        "select {}, r.seq, r.action, r.payload from {} t
-           left join audit_records r on r.resource_id = t.id and +r.tree = t.org_id and r.kind = '{}' and {}
+        "select {}, r.seq, r.effect, r.payload from {} t
+           left join audit_records r on r.resource_id = t.id and +r.tree = t.org_id and r.kind = '{}' and r.effect <> 'none'
           where t.org_id = ",
         names.join(", "),
         desc.table,
         desc.noun,
-        took_effect("r")
     ));
     sql.bind(org).push(" order by t.id, r.seq");
     let sql = sql.yields(columns.iter().map(|(_, kind)| *kind).chain([Kind::Int, Kind::Text, Kind::Text]));
@@ -133,7 +131,8 @@ async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut R
             now = Some((record, Told::default()));
         }
         if let (Some((_, told)), Some(seq)) = (&mut now, about.value(0).as_int()) {
-            told.hear(seq, about.text(1)?, about.value(2).as_text());
+            let effect = Effect::parse(about.text(1)?).unwrap_or(Effect::None);
+            told.hear(seq, effect, about.value(2).as_text());
         }
         Ok(())
     })
@@ -155,12 +154,11 @@ async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut R
 
 /// Users who have further branches of which nothing was ever recorded.
 async fn unrecorded_branches(db: &mut Db, org: i32) -> Result<Differing> {
-    let sql = Sql::new(format!(
+    let sql = Sql::new(
         "select distinct u.user_id from user_branches u where u.org_id = $1 and not exists (
              select 1 from audit_records r where r.resource_id = u.user_id and +r.tree = u.org_id and r.kind = 'user'
-                and (r.payload is null or r.payload like '%\"branches\":%') and {})",
-        took_effect("r")
-    ));
+                and (r.payload is null or r.payload like '%\"branches\":%') and r.effect <> 'none')",
+    );
     let rows = db.all(sql.with([org.into()]).yields([Kind::Uuid])).await?;
     let mut found = Vec::new();
     for row in rows.iter().take(SHOWN) {
@@ -198,7 +196,7 @@ fn difference(record: &Record, told: &Told) -> Option<String> {
     for field in record.desc.kept() {
         let is = record.get(field.column);
         let agrees = match told.values.get(field.column) {
-            Some(recorded) => *recorded == is.to_json(),
+            Some(recorded) => *recorded == to_payload(field, is),
             None => !told.is_complete || is.is_null() || same_as_default(field, is),
         };
         if !agrees {
@@ -208,7 +206,7 @@ fn difference(record: &Record, told: &Told) -> Option<String> {
                 other => other.to_string(),
             };
             let recorded = told.values.get(field.column).map_or_else(|| "nothing".to_owned(), word);
-            return Some(format!("has {} {}, recorded is {recorded}", field.name(), word(&is.to_json())));
+            return Some(format!("has {} {}, recorded is {recorded}", field.name(), word(&to_payload(field, is))));
         }
     }
     match told.is_live {
@@ -224,17 +222,13 @@ fn difference(record: &Record, told: &Told) -> Option<String> {
 async fn missing(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Differing> {
     let sql = Sql::new(format!(
         "select r.seq, r.resource_id from audit_records r
-          where r.tree = $1 and r.kind = '{0}' and r.action = 'create' and r.resource_id <> $2
+          where r.tree = $1 and r.kind = '{0}' and r.effect = 'create' and r.resource_id <> $2
             and not exists (select 1 from {1} t where t.org_id = r.tree and t.id = r.resource_id)
             and not exists (select 1 from audit_records p
-                             where p.resource_id = r.resource_id and +p.tree = r.tree and p.kind = r.kind and p.action = 'purge'
-                               and {2})
+                             where p.resource_id = r.resource_id and +p.tree = r.tree and p.kind = r.kind and p.effect = 'purge')
           order by r.seq limit {SHOWN}",
-        desc.noun,
-        desc.table,
-        took_effect("p")
+        desc.noun, desc.table,
     ));
-    // A refused command is recorded under the same word, and made none.
     let sql = sql.with([org.into(), Uuid::nil().into()]);
     let rows = db.all(sql.yields([Kind::Int, Kind::Uuid])).await?;
     let told =
@@ -254,11 +248,9 @@ async fn settings_of(db: &mut Db, org: i32, count: &mut Rows) -> Result<Differin
     let mut recorded: HashMap<Uuid, LastSet> = HashMap::new();
     let sql = Sql::new(format!(
         "select r.seq, r.resource_id, r.payload from audit_records r
-          where r.tree = $1 and r.kind = '{}' and r.action in ('config_change', 'revert') and r.resource_id <> $2
-            and {}
+          where r.tree = $1 and r.kind = '{}' and r.effect <> 'none' and r.resource_id <> $2
           order by r.seq",
         settings::NOUN,
-        took_effect("r")
     ));
     let sql = sql.with([org.into(), Uuid::nil().into()]);
     db.each(sql.yields([Kind::Int, Kind::Uuid, Kind::Text]), |row| {

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::corrections::last_before;
 use super::db::Db;
 use super::sql::Sql;
-use super::trail::{took_effect, trees};
-use crate::model::audit::Action;
+use super::trail::trees;
+use crate::model::audit::{Action, Effect};
 use crate::model::kinds::Kinds;
 use crate::model::value::Kind;
 
@@ -87,21 +87,22 @@ struct Seen {
 }
 
 impl Seen {
-    fn take(&mut self, kinds: Kinds, seq: i64, action: &str, kind: &str, payload: Option<&Json>) {
+    fn take(&mut self, kinds: Kinds, seq: i64, effect: Effect, kind: &str, payload: Option<&Json>) {
         let moves = [
-            (Action::Create, State::Absent, State::Live),
-            (Action::Delete, State::Live, State::Deleted),
-            (Action::Restore, State::Deleted, State::Live),
-            (Action::Purge, State::Deleted, State::Absent),
+            (Effect::Create, State::Absent, State::Live),
+            (Effect::Delete, State::Live, State::Deleted),
+            (Effect::Restore, State::Deleted, State::Live),
+            (Effect::Purge, State::Deleted, State::Absent),
         ];
-        let moved = moves.iter().find(|(a, ..)| a.word() == action);
+        // What is no kind of ours, such as a setting, has its default where it has no row: its value changes, whatever becomes
+        // of the row.
+        let moved = moves.iter().find(|(e, ..)| *e == effect).filter(|_| kinds.by_noun(kind).is_some());
         if let Some((_, before, after)) = moved {
             self.first.get_or_insert(*before);
             self.last = Some(*after);
         }
         let Some(payload) = payload else {
-            let changes = Action::OF_ROWS.iter().chain([&Action::ConfigChange]).any(|a| a.word() == action);
-            if moved.is_none() && changes {
+            if moved.is_none() && effect != Effect::None {
                 self.lost = Some(seq);
             }
             return;
@@ -110,8 +111,8 @@ impl Seen {
         if let Some(key) = named.or_else(|| payload["key"].as_str()) {
             self.key = Some(key.to_owned());
         }
-        if action == Action::PasswordChange.word() && payload["password"] == "changed" {
-            // Neither is in the trail.
+        if effect == Effect::None && payload["password"] == "changed" {
+            // It stands beside the row, and neither is in the trail.
             self.set("password", Json::Null, "changed".into());
         }
         if moved.is_none() {
@@ -162,7 +163,7 @@ pub async fn between(db: &mut Db, from: DateTime<Utc>, to: DateTime<Utc>, asked:
         let just = TimeDelta::microseconds(1);
         let (after, upto) = (last_before(db, tree, from + just).await?, last_before(db, tree, to + just).await?);
         let mut seen: BTreeMap<(String, Uuid), Seen> = BTreeMap::new();
-        let mut sql = Sql::new("select r.seq, r.action, r.kind, r.resource_id, r.payload from audit_records r where ");
+        let mut sql = Sql::new("select r.seq, r.effect, r.kind, r.resource_id, r.payload from audit_records r where ");
         match asked.id {
             Some(id) => sql.push("+r.tree = ").bind(tree).push(" and r.resource_id = ").bind(id),
             // What is about no single record changed none.
@@ -172,12 +173,14 @@ pub async fn between(db: &mut Db, from: DateTime<Utc>, to: DateTime<Utc>, asked:
         if let Some(kind) = &asked.kind {
             sql.push(" and r.kind = ").bind(kind.as_str());
         }
-        sql.push(&format!(" and {} order by r.seq", took_effect("r")));
+        sql.push(" and (r.effect <> 'none' or r.action = ").bind(Action::PasswordChange.word());
+        sql.push(") order by r.seq");
         db.each(sql.yields([Kind::Int, Kind::Text, Kind::Text, Kind::Uuid, Kind::Text]), |row| {
             let payload: Option<Json> = row.value(4).as_text().and_then(|text| serde_json::from_str(text).ok());
             let (kind, id) = (row.text(2)?, row.uuid(3)?);
             let of_it = seen.entry((kind.to_owned(), id)).or_default();
-            of_it.take(kinds, row.int(0)?, row.text(1)?, kind, payload.as_ref());
+            let effect = Effect::parse(row.text(1)?).unwrap_or(Effect::None);
+            of_it.take(kinds, row.int(0)?, effect, kind, payload.as_ref());
             Ok(())
         })
         .await?;

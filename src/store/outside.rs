@@ -9,7 +9,7 @@ use uuid::{Builder, Uuid};
 use super::db::Db;
 use super::sql::Sql;
 use super::tx::Tx;
-use crate::model::audit::{KIND, Payload};
+use crate::model::audit::{Event, KIND, Payload};
 use crate::model::chance::bytes;
 use crate::model::value::{Kind, Value};
 
@@ -22,6 +22,8 @@ pub struct Outside {
     pub key: Option<String>,
     /// Its id, where it is one of ours or has one of its own.
     pub id: Option<Uuid>,
+    /// Whose data it holds.
+    pub subject: Option<Uuid>,
     pub old: Option<Map<String, Json>>,
     pub new: Option<Map<String, Json>>,
     pub details: Map<String, Json>,
@@ -63,7 +65,13 @@ impl Tx<'_> {
             let named = o.key.as_deref().map(|name| id_of(&key, &o.kind, name));
             let payload =
                 Payload { key: o.key.clone(), old: o.old.clone(), new: o.new.clone(), details: o.details.clone() };
-            self.append_later(org, &o.action, &o.kind, o.id.or(named).unwrap_or_default(), payload).await?;
+            let id = o.id.or(named).unwrap_or_default();
+            let subject = match o.subject {
+                Some(subject) => subject,
+                None => self.subject_of(org, &o.kind, id).await?,
+            };
+            let event = Event::without_effect(&o.action, &o.kind, id).about(subject);
+            self.append_later(org, event, payload).await?;
         }
         self.flush().await
     }

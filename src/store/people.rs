@@ -11,7 +11,7 @@ use super::records;
 pub use super::records::further_branches;
 use super::sql::Sql;
 use super::tx::Tx;
-use crate::model::audit::{Action, Payload, Telling};
+use crate::model::audit::{Action, Effect, Event, Payload, Telling};
 use crate::model::branch::Branch;
 use crate::model::resource::{Record, Resource};
 use crate::model::user::User;
@@ -154,7 +154,7 @@ impl Tx<'_> {
         let part = |codes: Vec<String>| Some(Map::from_iter([("branches".to_owned(), Json::from(codes))]));
         let Telling { action, details } = telling;
         let payload = Payload { key: Some(user.key()), old: part(before), new: part(after), details };
-        self.audit(user.meta.org_id, action, user.desc.noun, user.meta.id, payload).await?;
+        self.append(user.meta.org_id, Event::of(user, action, Effect::Update), payload).await?;
         Ok(true)
     }
 }

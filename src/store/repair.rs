@@ -153,7 +153,7 @@ pub async fn far_counters(db: &mut Db, org: i32) -> Result<Vec<(String, i64, i64
         if next <= SLACK {
             continue;
         }
-        let made = "select count(*) from audit_records where tree = $1 and kind = $2 and action = 'create'";
+        let made = "select count(*) from audit_records where tree = $1 and kind = $2 and effect = 'create'";
         let made = Sql::new(made).with([org.into(), kind.as_str().into()]).yields([Kind::Int]);
         let most = db.one(made).await?.int(0)?.saturating_mul(2).saturating_add(SLACK);
         let most = most.saturating_add(skipped(db, org, &kind).await?);

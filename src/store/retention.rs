@@ -150,17 +150,26 @@ pub fn count(spans: &[Span]) -> i64 {
     spans.iter().map(|(first, last)| last.saturating_sub(*first).saturating_add(1)).fold(0, i64::saturating_add)
 }
 
-/// The records about one subject that have a payload, in order: number and time.
-pub async fn about(db: &mut Db, tree: i32, kind: &str, id: Uuid) -> Result<Vec<(i64, DateTime<Utc>, String)>> {
-    let sql = Sql::new(format!(
-        "select r.seq, q.at, r.payload from audit_records r
-           join audit_requests q on q.tree = r.tree and q.last_seq >= r.seq
+/// The records in which somebody's data is, under these ids, that have a payload: those about the ids themselves, and those
+/// that say whose data they hold. Each half has an index of its own to go by.
+fn holding(sql: &mut Sql, tree: i32, ids: &[Uuid]) {
+    for (i, by) in ["r.resource_id in ", "r.subject_id <> r.resource_id and r.subject_id in "].iter().enumerate() {
+        sql.push(if i == 0 { "" } else { " union " });
+        sql.push("select r.tree, r.seq, r.payload from audit_records r where ").push(by).bind_list(ids.iter().copied());
+        sql.push(" and +r.tree = ").bind(tree).push(&format!(" and r.payload is not null and r.kind <> '{KIND}'"));
+    }
+}
+
+/// The records in which somebody's data is, in order: number, time and payload.
+pub async fn about(db: &mut Db, tree: i32, ids: &[Uuid]) -> Result<Vec<(i64, DateTime<Utc>, String)>> {
+    let mut sql = Sql::new("select r.seq, q.at, r.payload from (");
+    holding(&mut sql, tree, ids);
+    sql.push(
+        ") r join audit_requests q on q.tree = r.tree and q.last_seq >= r.seq
             and q.first_seq = (select max(f.first_seq) from audit_requests f where f.tree = r.tree and f.first_seq <= r.seq)
-          where r.resource_id = $1 and +r.tree = $2 and r.kind = $3 and r.payload is not null
-            and not (r.kind = '{KIND}') order by r.seq"
-    ));
-    let rows =
-        db.all(sql.with([id.into(), tree.into(), kind.into()]).yields([Kind::Int, Kind::Time, Kind::Text])).await?;
+          order by r.seq",
+    );
+    let rows = db.all(sql.yields([Kind::Int, Kind::Time, Kind::Text])).await?;
     let segments = segments(db, tree).await?;
     let told = |r: &Row| {
         let (seq, at) = (r.int(0)?, r.time(1)?);
@@ -239,6 +248,16 @@ impl Tx<'_> {
             went += self.db.execute(sql.with([tree.into(), (*first).into(), (*last).into()])).await?;
         }
         Ok(went)
+    }
+
+    /// Numbers of the records in which somebody's data is, of those behind a number.
+    pub async fn told_of(&mut self, tree: i32, ids: &[Uuid], behind: i64) -> Result<Vec<Span>> {
+        self.flush().await?;
+        let mut sql = Sql::new("select r.seq from (");
+        holding(&mut sql, tree, ids);
+        sql.push(") r where r.seq > ").bind(behind).push(" order by r.seq");
+        let rows = self.db.all(sql.yields([Kind::Int])).await?;
+        rows.iter().map(|r| Ok((r.int(0)?, r.int(0)?))).collect()
     }
 
     /// Forgets what an actor was called.

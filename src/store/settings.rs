@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::db::Db;
 use super::sql::{Row, Sql, quoted};
 use super::tx::Tx;
-use crate::model::audit::{Payload, Telling};
+use crate::model::audit::{Effect, Event, Payload, Telling};
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::scalar::Rules;
@@ -143,7 +143,8 @@ impl Tx<'_> {
             }
         };
         let old = json!({ "value": before.map(|b| b.value.as_str()) });
-        self.setting_changed(org, id, key, old, value.into(), telling.into()).await
+        let effect = if before.is_some() { Effect::Update } else { Effect::Create };
+        self.setting_changed(org, id, effect, key, old, value.into(), telling.into()).await
     }
 
     /// Takes a row away, so that what is behind it holds again. Its record holds all of it.
@@ -154,7 +155,8 @@ impl Tx<'_> {
         self.one_row(sql, &before.key).await?;
         let whole = COLUMNS.iter().zip(values(before)).filter(|((name, _), _)| !matches!(*name, "org_id" | "id"));
         let old: Map<String, Json> = whole.map(|((name, _), value)| ((*name).to_owned(), value.to_json())).collect();
-        self.setting_changed(before.org, before.id, &before.key, old.into(), Json::Null, telling.into()).await
+        self.setting_changed(before.org, before.id, Effect::Purge, &before.key, old.into(), Json::Null, telling.into())
+            .await
     }
 
     async fn one_row(&mut self, sql: Sql, key: &str) -> Result<()> {
@@ -170,6 +172,7 @@ impl Tx<'_> {
         &mut self,
         org: i32,
         id: Uuid,
+        effect: Effect,
         key: &str,
         old: Json,
         value: Json,
@@ -183,6 +186,7 @@ impl Tx<'_> {
             new: new.as_object().cloned(),
             details,
         };
-        self.audit(org, action, NOUN, id, payload).await
+        let event = Event { effect, ..Event::without_effect(action.word(), NOUN, id) };
+        self.append(org, event, payload).await
     }
 }

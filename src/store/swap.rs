@@ -327,16 +327,4 @@ impl Tx<'_> {
         }
         Ok(())
     }
-
-    /// Numbers of the records about something that have a payload, of those behind a number.
-    pub async fn told_of(&mut self, tree: i32, kind: &str, id: Uuid, behind: i64) -> Result<Vec<Span>> {
-        self.flush().await?;
-        let sql = Sql::new(
-            "select seq from audit_records where resource_id = $1 and tree = $2 and kind = $3 and seq > $4
-                and payload is not null order by seq",
-        );
-        let rows =
-            self.db.all(sql.with([id.into(), tree.into(), kind.into(), behind.into()]).yields([Kind::Int])).await?;
-        rows.iter().map(|r| Ok((r.int(0)?, r.int(0)?))).collect()
-    }
 }

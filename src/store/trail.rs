@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::corrections::{self, Segment, last_before, segment_of, segments};
 use super::db::Db;
 use super::sql::{Row, Sql};
+use crate::model::audit::Effect;
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
@@ -30,8 +31,12 @@ pub struct Entry {
     /// What the clock said.
     pub recorded_at: DateTime<Utc>,
     pub action: String,
+    /// The word of an [`Effect`].
+    pub effect: String,
     pub kind: String,
     pub resource_id: Uuid,
+    /// Whose data it holds.
+    pub subject_id: Option<Uuid>,
     pub status: String,
     pub source: String,
     pub request_id: Uuid,
@@ -51,9 +56,14 @@ impl Entry {
         payload["key"].as_str().or_else(|| payload["new"][kinds.by_noun(&self.kind)?.key().column].as_str())
     }
 
+    /// What it did to the row that it is about.
+    pub fn is(&self, effect: Effect) -> bool {
+        self.effect == effect.word()
+    }
+
     /// Whether it changed a field. What goes keeps all its values, none of which was changed.
     fn changed(&self, field: &str) -> bool {
-        let is_gone = ["delete", "purge"].contains(&self.action.as_str());
+        let is_gone = [Effect::Delete, Effect::Purge].iter().any(|e| self.is(*e));
         // A secret is told of beside them.
         let is_in = |p: &Json| ["old", "new"].iter().any(|part| p[*part].get(field).is_some()) || p[field] == "changed";
         !is_gone && self.payload.as_ref().is_some_and(is_in)
@@ -104,6 +114,8 @@ pub struct Search {
     pub tree: Option<i32>,
     /// Records about one of these.
     pub resources: Option<Vec<Uuid>>,
+    /// Also those that hold their data and are about something else.
+    pub as_subjects: bool,
     pub action: Option<String>,
     pub kind: Option<String>,
     /// The name of an actor, or its key.
@@ -139,8 +151,11 @@ const LEAST: usize = 64;
 const REQUESTS: usize = 256;
 const FEW: i64 = 4000;
 
-/// Number, action, kind, resource, payload and leaf of a record.
-const RECORD: [Kind; 6] = [Kind::Int, Kind::Text, Kind::Text, Kind::Uuid, Kind::Text, Kind::Bytes];
+/// Number, action, effect, kind, resource, subject, payload and leaf of a record.
+const RECORD: [Kind; 8] =
+    [Kind::Int, Kind::Text, Kind::Text, Kind::Text, Kind::Uuid, Kind::Uuid, Kind::Text, Kind::Bytes];
+
+const RECORD_COLUMNS: &str = "r.seq, r.action, r.effect, r.kind, r.resource_id, r.subject_id, r.payload, r.leaf";
 
 /// What a record shares with the others of its command: last number, time, status, source, request id, actor's name and
 /// number, payload.
@@ -168,16 +183,18 @@ fn entry(tree: i32, record: &Row, common: Option<&Row>) -> Result<Entry> {
         at: recorded_at,
         recorded_at,
         action: record.text(1)?.to_owned(),
-        kind: record.text(2)?.to_owned(),
-        resource_id: record.uuid(3)?,
+        effect: record.text(2)?.to_owned(),
+        kind: record.text(3)?.to_owned(),
+        resource_id: record.uuid(4)?,
+        subject_id: record.value(5).as_uuid(),
         status: text(2).unwrap_or(UNKNOWN).to_owned(),
         source: text(3).unwrap_or(UNKNOWN).to_owned(),
         request_id: common.and_then(|c| c.value(4).as_uuid()).unwrap_or_default(),
         actor,
         actor_id: common.and_then(|c| c.value(6).as_int()),
-        payload: json(record.value(4).as_text()),
+        payload: json(record.value(6).as_text()),
         request,
-        leaf: record.hash(5)?,
+        leaf: record.hash(7)?,
     })
 }
 
@@ -250,11 +267,14 @@ pub async fn search(db: &mut Db, search: &Search) -> Result<Vec<Entry>> {
     for (tree, is_corrected) in trees {
         let segments = if is_corrected { segments(db, tree).await? } else { Vec::new() };
         let sides: &[Side] = if search.text.is_some() { &[Side::Record, Side::Request] } else { &[Side::Both] };
-        for side in sides {
+        // Two questions, each with an index of its own.
+        let abouts: &[bool] = if search.as_subjects && search.resources.is_some() { &[false, true] } else { &[false] };
+        for (side, by_subject) in sides.iter().flat_map(|side| abouts.iter().map(move |a| (*side, *a))) {
             let mut reading = Reading {
                 tree,
                 search,
-                side: *side,
+                side,
+                by_subject,
                 actors: actors.as_deref(),
                 is_corrected,
                 limit,
@@ -365,6 +385,8 @@ struct Reading<'a> {
     tree: i32,
     search: &'a Search,
     side: Side,
+    /// The resources are asked for as subjects.
+    by_subject: bool,
     actors: Option<&'a [i64]>,
     /// Its clock was corrected: then times don't run the way the numbers do.
     is_corrected: bool,
@@ -583,11 +605,17 @@ impl Reading<'_> {
     /// A statement of records that are looked for, as far as they tell themselves.
     fn select(&self, sql: &mut Sql, from: &str) {
         let s = self.search;
-        sql.push(&format!("select r.seq, r.action, r.kind, r.resource_id, r.payload, r.leaf from {from} where "));
+        sql.push(&format!("select {RECORD_COLUMNS} from {from} where "));
         // The plus keeps a planner that knows nothing from going through the whole tree for one record's history.
         sql.push(if s.resources.is_some() { "+r.tree = " } else { "r.tree = " }).bind(self.tree);
         if let Some(resources) = &s.resources {
-            sql.push(" and r.resource_id in ").bind_list(resources.iter().copied());
+            // The predicate of the partial index is repeated, so that it serves.
+            sql.push(if self.by_subject {
+                " and r.subject_id <> r.resource_id and r.subject_id in "
+            } else {
+                " and r.resource_id in "
+            });
+            sql.bind_list(resources.iter().copied());
         }
         if let Some(action) = &s.action {
             sql.push(" and r.action = ").bind(action.as_str());
@@ -778,12 +806,11 @@ pub async fn purged(
     };
     let mut found = Vec::new();
     for tree in trees {
-        let sql = Sql::new(format!(
+        let sql = Sql::new(
             "select r.seq, r.resource_id, r.payload from audit_records r
-              where r.tree = $1 and r.kind = $2 and r.action = 'purge' and r.payload is not null and {}
+              where r.tree = $1 and r.kind = $2 and r.effect = 'purge' and r.payload is not null
               order by r.seq desc",
-            took_effect("r")
-        ));
+        );
         let sql = sql.with([tree.into(), desc.noun.into()]).yields([Kind::Int, Kind::Uuid, Kind::Json]);
         let mut of_tree = Vec::new();
         db.each(sql, |row| {
@@ -808,11 +835,26 @@ pub async fn tree_of(db: &mut Db, id: Uuid) -> Result<Option<i32>> {
     db.first(sql.yields([Kind::Int])).await?.map(|row| row.org(0)).transpose()
 }
 
-/// That a record, called `alias` in a statement, had an effect: a command that was refused is recorded under its own action
-/// and about what it was to change, in a transaction of its own, and changed nothing.
-pub(super) fn took_effect(alias: &str) -> String {
-    format!(
-        "not exists (select 1 from audit_requests f
-                      where f.tree = {alias}.tree and f.first_seq = {alias}.seq and f.status <> 'success')"
-    )
+/// Every id under which somebody is told of: his or her own, and those of the duplicates that were merged into it, of which none
+/// was brought back since.
+pub async fn merged_ids(db: &mut Db, tree: i32, desc: &Descriptor, id: Uuid) -> Result<Vec<Uuid>> {
+    let mut ids = vec![id];
+    let mut next = 0;
+    while let Some(into) = ids.get(next).copied() {
+        next += 1;
+        let sql = Sql::new(
+            "select distinct r.resource_id from audit_records r
+              where r.subject_id = $1 and r.subject_id <> r.resource_id and +r.tree = $2 and r.kind = $3 and r.effect = 'delete'
+                and not exists (select 1 from audit_records b where b.resource_id = r.resource_id and +b.tree = r.tree
+                                   and b.kind = r.kind and b.effect = 'restore' and b.seq > r.seq)",
+        );
+        let rows = db.all(sql.with([into.into(), tree.into(), desc.noun.into()]).yields([Kind::Uuid])).await?;
+        for row in &rows {
+            let merged = row.uuid(0)?;
+            if !ids.contains(&merged) {
+                ids.push(merged);
+            }
+        }
+    }
+    Ok(ids)
 }

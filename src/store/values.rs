@@ -212,7 +212,8 @@ async fn unreadable(db: &mut Db, table: &Table) -> Result<Vec<String>> {
     let is_trail = matches!(table.name.as_str(), "audit_records" | "audit_requests");
     let names = called(table);
     let mut columns: Vec<(&str, Kind)> = names.iter().map(|n| (*n, kind(db.kinds(), table, n))).collect();
-    let is_read = |name: &str| !is_trail || name == "at" || name == "request_id" || name == "resource_id";
+    let is_read =
+        |name: &str| !is_trail || name == "at" || name == "request_id" || name == "resource_id" || name == "subject_id";
     let rest = table.columns.iter().filter(|(c, ty)| is_read(c) && !names.contains(&c.as_str()) && ty != "tsvector");
     columns.extend(rest.map(|(c, _)| (c.as_str(), kind(db.kinds(), table, c))));
     let list: Vec<String> = columns.iter().map(|(c, _)| quoted(c)).collect();

@@ -26,6 +26,7 @@ use crate::crud::input::{in_order, time};
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
 use crate::crud::trail::{Entries, Keys, all_called_until, with_keys};
+use crate::model::audit::Effect;
 use crate::model::problem::Problem;
 use crate::model::scalar::shorten;
 use crate::model::value::{Kind, Value};
@@ -302,8 +303,10 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         ("recorded_at", entry.recorded_at.into()),
         ("actor", entry.actor.into()),
         ("action", entry.action.into()),
+        ("effect", entry.effect.into()),
         ("resource", entry.kind.into()),
         ("resource_id", entry.resource_id.into()),
+        ("subject_id", entry.subject_id.into()),
         ("status", entry.status.into()),
         ("source", entry.source.into()),
         ("request_id", entry.request_id.into()),
@@ -343,6 +346,13 @@ fn people(s: &mut Session<'_>, e: &Entry, key: Option<String>, code: &str, gone:
     lines.extend(key.map(|key| ("key", key)));
     if !e.resource_id.is_nil() {
         lines.push(("id", e.resource_id.to_string()));
+    }
+    // Mostly the action says it, and it is the person's own row.
+    if e.effect != e.action && !e.is(Effect::None) {
+        lines.push(("effect", e.effect.clone()));
+    }
+    if let Some(subject) = e.subject_id.filter(|id| *id != e.resource_id) {
+        lines.push(("subject", subject.to_string()));
     }
     lines.push(("status", e.status.clone()));
     lines.push(("request", e.request_id.to_string()));

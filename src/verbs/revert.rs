@@ -12,7 +12,7 @@ use crate::crud::input::not_system;
 use crate::crud::read::print_changed;
 use crate::crud::session::{About, Session};
 use crate::crud::write::{dry_run_note, keys_free, not_its_own_parent};
-use crate::model::audit::{Action, Status, Telling};
+use crate::model::audit::{Action, Effect, Status, Telling, from_payload};
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, List, Record};
@@ -88,22 +88,23 @@ type Sides = (Map<String, Json>, Map<String, Json>);
 fn sides(kinds: Kinds, entry: &Entry, name: &str) -> Result<Sides, Problem> {
     let key = entry.key(kinds).map_or_else(|| entry.resource_id.to_string(), str::to_owned);
     let noun = &entry.kind;
-    let is = |action: Action| entry.action == action.word();
     if entry.status != Status::Success.word() || entry.resource_id.is_nil() {
         return Err(Problem::usage(format!("{name} tells of a command, not of a change of one record"))
             .hint("'orgctl audit list' shows which records changed something"));
     }
     let instead = [
-        (Action::Create, "made", format!("delete it: orgctl {noun} delete {key}")),
-        (Action::Delete, "deleted", format!("bring it back: orgctl {noun} restore {key}")),
-        (Action::Restore, "brought back", format!("delete it again: orgctl {noun} delete {key}")),
-        (Action::Purge, "purged", "what is purged is gone for good; its values stand in the record".to_owned()),
+        (Effect::Create, "made", format!("delete it: orgctl {noun} delete {key}")),
+        (Effect::Delete, "deleted", format!("bring it back: orgctl {noun} restore {key}")),
+        (Effect::Restore, "brought back", format!("delete it again: orgctl {noun} delete {key}")),
+        (Effect::Purge, "purged", "what is purged is gone for good; its values stand in the record".to_owned()),
     ];
-    if let Some((_, done, hint)) = instead.into_iter().find(|(action, ..)| is(*action)) {
+    if let Some((_, done, hint)) =
+        instead.into_iter().find(|(effect, ..)| entry.is(*effect) && kinds.by_noun(noun).is_some())
+    {
         let what = if entry.payload.is_some() { format!("{noun} {key}") } else { format!("a {noun}") };
         return Err(Problem::usage(format!("{name} {done} {what}, which is undone otherwise")).hint(hint));
     }
-    if is(Action::PasswordChange) {
+    if entry.action == Action::PasswordChange.word() {
         return Err(Problem::usage("a password can't be reverted: what it was is kept nowhere")
             .hint(format!("set another one: orgctl {noun} passwd {key}")));
     }
@@ -137,7 +138,7 @@ impl Undoing<'_> {
         for (column, new) in &self.new {
             let read = |json: &Json| {
                 let field = desc.kept().find(|f| f.column == column)?;
-                Some((field, Value::from_json(field.ty.kind, json)?))
+                Some((field, from_payload(field, json)?))
             };
             let (Some((field, new)), Some((_, old))) = (read(new), self.old.get(column).and_then(read)) else {
                 return Err(Problem::conflict(format!(

@@ -473,7 +473,7 @@ impl Verb for Merge {
         moved += tx.move_branches(&duplicate, &into).await?;
         let deletion = tx.new_id();
         let duplicate = self.duplicate.load(tx, DESC).await?;
-        tx.delete(&duplicate, deletion).await?;
+        tx.merge_away(&duplicate, deletion, &into).await?;
         Ok(moved)
     }
 }

@@ -95,13 +95,15 @@ pub fn mend(p: &Place, tree: u32, heads: bool) {
     let sql = on(
         p,
         "select cast(r.seq as text), cast(q.at as text), lower(hex(q.request_id)), cast(q.actor_id as text), q.source,
-                lower(hex(q.salt)), q.payload, q.status, r.action, r.kind, lower(hex(r.resource_id)), lower(hex(r.salt)),
-                r.payload, cast(q.first_seq as text)
+                lower(hex(q.salt)), q.payload, q.status, r.action, r.effect, r.kind, lower(hex(r.resource_id)),
+                coalesce(lower(hex(r.subject_id)), '00000000000000000000000000000000'), lower(hex(r.salt)), r.payload,
+                cast(q.first_seq as text)
            from audit_records r join audit_requests q on q.tree = r.tree and r.seq between q.first_seq and q.last_seq
           where r.tree = TREE order by r.seq",
         "select r.seq::text, (extract(epoch from q.at) * 1000000)::bigint::text, replace(q.request_id::text, '-', ''),
-                q.actor_id::text, q.source, encode(q.salt, 'hex'), q.payload, q.status, r.action, r.kind,
-                replace(r.resource_id::text, '-', ''), encode(r.salt, 'hex'), r.payload, q.first_seq::text
+                q.actor_id::text, q.source, encode(q.salt, 'hex'), q.payload, q.status, r.action, r.effect, r.kind,
+                replace(r.resource_id::text, '-', ''),
+                coalesce(replace(r.subject_id::text, '-', ''), '00000000000000000000000000000000'), encode(r.salt, 'hex'), r.payload, q.first_seq::text
            from audit_records r join audit_requests q on q.tree = r.tree and r.seq between q.first_seq and q.last_seq
           where r.tree = TREE order by r.seq",
     );
@@ -119,11 +121,13 @@ pub fn mend(p: &Place, tree: u32, heads: bool) {
             request_id: row[2].parse().expect("a UUID"),
             request_digest: digest,
             action: &row[8],
-            kind: &row[9],
-            resource_id: row[10].parse().expect("a UUID"),
+            effect: &row[9],
+            kind: &row[10],
+            resource_id: row[11].parse().expect("a UUID"),
+            subject_id: row[12].parse().expect("a UUID"),
             status: &row[7],
         };
-        let leaf = header.leaf(&salted(&row[11], &row[12]));
+        let leaf = header.leaf(&salted(&row[13], &row[14]));
         frontier.append(leaf);
         writeln!(
             statements,
@@ -133,7 +137,7 @@ pub fn mend(p: &Place, tree: u32, heads: bool) {
             row[0],
             literal(p, &bound),
             literal(p, &digest),
-            row[13],
+            row[15],
         )
         .expect("memory");
     }
@@ -171,7 +175,7 @@ const EDIT: &str = "update audit_records set payload = replace(payload, 'Town3',
 const BACKDATED: &str =
     "insert into audit_requests select tree, 23, 23, request_id, at - DAY, actor_id, source, status, salt, payload,
     commitment, digest from audit_requests where tree = 1 and first_seq = 22;
-  insert into audit_records select tree, 23, action, kind, resource_id, salt, payload, leaf from audit_records
+  insert into audit_records select tree, 23, action, effect, kind, resource_id, subject_id, salt, payload, leaf from audit_records
     where tree = 1 and seq = 22";
 
 const ATTACKS: &[Attack] = &[
@@ -319,7 +323,7 @@ const ATTACKS: &[Attack] = &[
         done: "a record of the purge of a branch is given the number -1, which no list asks for",
         run: |p| {
             let unruled = on(p, "pragma ignore_check_constraints = on;", "");
-            let hidden = "insert into audit_records select tree, -1, 'purge', kind, resource_id, salt, payload, leaf
+            let hidden = "insert into audit_records select tree, -1, 'purge', 'purge', kind, resource_id, subject_id, salt, payload, leaf
                  from audit_records where tree = 1 and seq = 9";
             same(p, &format!("{unruled} {hidden}"));
         },
@@ -328,8 +332,8 @@ const ATTACKS: &[Attack] = &[
         name: "INSERT OR REPLACE",
         done: "record 5 is replaced by a copy of record 6 (on PostgreSQL by DELETE and INSERT)",
         run: |p| {
-            let copy = "audit_records (tree, seq, action, kind, resource_id, salt, payload, leaf)
-                 select tree, 5, action, kind, resource_id, salt, payload, leaf from audit_records where tree = 1 and seq = 6";
+            let copy = "audit_records (tree, seq, action, effect, kind, resource_id, subject_id, salt, payload, leaf)
+                 select tree, 5, action, effect, kind, resource_id, subject_id, salt, payload, leaf from audit_records where tree = 1 and seq = 6";
             sql(
                 p,
                 &format!("insert or replace into {copy}"),
@@ -372,13 +376,42 @@ const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        name: "Change the effect of a record",
+        done: "record 17 says that it changed no row, so that whoever rebuilds the past passes it over",
+        run: |p| same(p, "update audit_records set effect = 'none' where tree = 1 and seq = 17"),
+    },
+    Attack {
+        name: "Change the effect of a record, mend its leaf and the head",
+        done: "as above, and leaf and head are computed anew",
+        run: |p| {
+            same(p, "update audit_records set effect = 'none' where tree = 1 and seq = 17");
+            mend(p, 1, true);
+        },
+    },
+    Attack {
+        name: "Let a refused command have changed something",
+        done: "the command of record 17 is told to have failed, and leaf and head are computed anew",
+        run: |p| {
+            same(
+                p,
+                "update audit_requests set status = 'failed' where tree = 1 and first_seq <= 17 and last_seq >= 17",
+            );
+            mend(p, 1, true);
+        },
+    },
+    Attack {
+        name: "Change whom a record is about",
+        done: "record 17, which holds nobody's data, names its branch as the person",
+        run: |p| same(p, "update audit_records set subject_id = resource_id where tree = 1 and seq = 17"),
+    },
+    Attack {
         name: "Plant a record far ahead",
         done: "a copy of record 22 is given the number 1000000, which stands in the way of the next",
         run: |p| {
             same(
                 p,
-                "insert into audit_records (tree, seq, action, kind, resource_id, salt, payload, leaf)
-                 select tree, 1000000, action, kind, resource_id, salt, payload, leaf from audit_records where tree = 1 and seq = 22",
+                "insert into audit_records (tree, seq, action, effect, kind, resource_id, subject_id, salt, payload, leaf)
+                 select tree, 1000000, action, effect, kind, resource_id, subject_id, salt, payload, leaf from audit_records where tree = 1 and seq = 22",
             );
         },
     },

@@ -68,8 +68,10 @@ fn forged(p: &Place, at: DateTime<Utc>, payload: &Json, status: &str) -> String 
         request_id,
         request_digest: hash(&digest[0][0].to_lowercase()),
         action: "config_change",
+        effect: "none",
         kind: "clock",
         resource_id: Uuid::nil(),
+        subject_id: Uuid::nil(),
         status,
     };
     let leaf = header.leaf(&commit(&salt, &payload));
@@ -84,8 +86,8 @@ fn forged(p: &Place, at: DateTime<Utc>, payload: &Json, status: &str) -> String 
     let (nil, id, next) = (uuid(Uuid::nil()), uuid(request_id), size + 1);
     format!(
         "begin;
-         insert into audit_records (tree, seq, action, kind, resource_id, salt, payload, leaf)
-             values (1, {next}, 'config_change', 'clock', {nil}, {salt}, '{payload}', {leaf});
+         insert into audit_records (tree, seq, action, effect, kind, resource_id, salt, payload, leaf)
+             values (1, {next}, 'config_change', 'none', 'clock', {nil}, {salt}, '{payload}', {leaf});
          insert into audit_requests (tree, first_seq, last_seq, request_id, at, actor_id, source, status, salt, payload, commitment, digest)
              select 1, {next}, {next}, {id}, {at}, actor_id, source, '{status}', salt, payload, commitment, digest
                from audit_requests where tree = 1 order by first_seq desc limit 1;

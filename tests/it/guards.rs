@@ -49,8 +49,9 @@ fn whatever_is_not_the_schema_of_postgresql_is_named() {
             "trigger audit_records.audit_records_no_update is not as the migrations make it",
             "create or replace trigger audit_records_no_update before update on audit_records for each row
                 WHEN (NOT (OLD.payload IS NOT NULL AND NEW.payload IS NULL AND NEW.salt IS NULL
-                AND NEW.tree = OLD.tree AND NEW.seq = OLD.seq AND NEW.action = OLD.action AND NEW.kind = OLD.kind
-                AND NEW.resource_id = OLD.resource_id AND NEW.leaf = OLD.leaf))
+                AND NEW.tree = OLD.tree AND NEW.seq = OLD.seq AND NEW.action = OLD.action AND NEW.effect = OLD.effect
+                AND NEW.kind = OLD.kind AND NEW.resource_id = OLD.resource_id AND NEW.subject_id IS NOT DISTINCT FROM OLD.subject_id
+                AND NEW.leaf = OLD.leaf))
                 execute function refuse_change('audit records can not be changed')"
                 .into(),
         ),

@@ -18,7 +18,7 @@ fn plants(p: &Place) -> Vec<(String, &'static str)> {
     let uuid = on(p, "randomblob(16)", "gen_random_uuid()");
     let record = |seq: &str| {
         format!(
-            "insert into audit_records select tree, {seq}, action, kind, resource_id, salt, payload, leaf
+            "insert into audit_records select tree, {seq}, action, effect, kind, resource_id, subject_id, salt, payload, leaf
                from audit_records where tree = 1 and seq = 1"
         )
     };
@@ -156,7 +156,7 @@ fn what_was_planted_is_named_and_repaired() {
         let hash = on(p, "zeroblob(32)", "decode(repeat('00', 32), 'hex')");
         let record = |seq: &str| {
             format!(
-                "insert into audit_records select tree, {seq}, action, kind, resource_id, salt, payload, leaf
+                "insert into audit_records select tree, {seq}, action, effect, kind, resource_id, subject_id, salt, payload, leaf
                    from audit_records where tree = 1 and seq = 1"
             )
         };

@@ -64,7 +64,7 @@ fn verify_names_the_first_bad_record_and_what_became_of_it() {
         let day = on(p, "86400000000", "interval '1 day'");
         let insert = |seq: i64| {
             format!(
-                "insert into audit_records select tree, {seq}, action, kind, resource_id, salt, payload, leaf
+                "insert into audit_records select tree, {seq}, action, effect, kind, resource_id, subject_id, salt, payload, leaf
                    from audit_records where tree = 1 and seq = 20;"
             )
         };

@@ -51,7 +51,7 @@ fn the_database_refuses_to_change_the_trail() {
             "update or replace audit_requests set first_seq = 3 where tree = 1 and first_seq = 2",
             "update or replace audit_heads set tree = 0 where tree = 1",
             "update or replace actors set actor_id = 0 where actor_id <> 0",
-            "insert or replace into audit_records select tree, seq, 'delete', kind, resource_id, salt, payload, leaf
+            "insert or replace into audit_records select tree, seq, 'delete', 'delete', kind, resource_id, subject_id, salt, payload, leaf
                 from audit_records where tree = 1 and seq = 2",
             "insert or replace into audit_requests select * from audit_requests where tree = 1 and first_seq = 2",
             "insert or replace into audit_heads select tree, 0, x'', at from audit_heads where tree = 1",

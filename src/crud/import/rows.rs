@@ -13,7 +13,7 @@ use super::mapping::{CredentialColumn, ListColumn, is_reject_column};
 use super::source::{self, Rows, Source};
 use super::state::StateColumn;
 use super::tolerance::Tolerance;
-use crate::model::audit::{self, Action, Payload};
+use crate::model::audit::{self, Action, Effect, Event, Payload};
 use crate::model::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
 use crate::model::problem::Problem;
@@ -761,7 +761,7 @@ pub fn make(plan: &Plan, making: &mut Making, rows: &mut Rows, orders: Vec<Order
             payload.details.insert("password".into(), "set".into());
             payload.details.insert("scheme".into(), password.scheme().into());
         }
-        let audit = making.chain.append(Action::Create.word(), plan.desc.noun, verdict.id, payload, salt)?;
+        let audit = making.chain.append(Event::of(&record, Action::Create, Effect::Create), payload, salt)?;
         let words = search::of(&record);
         let meta = &record.meta;
         let first =

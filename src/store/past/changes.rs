@@ -10,28 +10,32 @@ use uuid::Uuid;
 
 use super::members::{Event, members};
 use super::target;
-use crate::model::audit::{Action, from_whole_row};
+use crate::model::audit::{Effect, from_payload, from_whole_row};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::value::{Kind, Value};
 use crate::store::db::Db;
 use crate::store::records;
 use crate::store::sql::Sql;
-use crate::store::trail::took_effect;
+
+/// The rules of the table let no other word in.
+fn effect(word: &str) -> Effect {
+    Effect::parse(word).unwrap_or(Effect::None)
+}
 
 /// A record, as far as undoing it needs.
 struct Done {
     tree: i32,
     seq: i64,
-    action: String,
+    effect: Effect,
     desc: &'static Descriptor,
     id: Uuid,
     payload: Option<Json>,
 }
 
 impl Done {
-    fn is(&self, action: Action) -> bool {
-        self.action == action.word()
+    fn is(&self, effect: Effect) -> bool {
+        self.effect == effect
     }
 
     /// The values before it.
@@ -41,10 +45,10 @@ impl Done {
 
     /// Whether it wrote the row, and not only what stands beside it. `None` where that is not known any more.
     fn writes(&self) -> Option<bool> {
-        if !Action::OF_ROWS.iter().any(|a| self.is(*a)) {
+        if self.is(Effect::None) {
             return Some(false);
         }
-        let writes_always = [Action::Create, Action::Delete, Action::Restore].iter().any(|a| self.is(*a));
+        let writes_always = [Effect::Create, Effect::Delete, Effect::Restore].iter().any(|e| self.is(*e));
         match &self.payload {
             _ if writes_always => Some(true),
             Some(payload) => {
@@ -58,8 +62,7 @@ impl Done {
 
     /// Whether it may tell of a list, by its header alone.
     fn may_be_of_a_list(&self) -> bool {
-        let actions = [Action::Update, Action::Merge, Action::Purge, Action::Revert];
-        !self.desc.lists.is_empty() && actions.iter().any(|a| self.is(*a))
+        !self.desc.lists.is_empty() && (self.is(Effect::Update) || self.is(Effect::Purge))
     }
 }
 
@@ -113,26 +116,27 @@ impl Change {
             }
             return;
         };
-        if done.is(Action::Delete) || done.is(Action::Purge) {
+        if done.is(Effect::Delete) || done.is(Effect::Purge) {
             // The whole row, whatever came after.
-            let lost = self.list_lost.filter(|_| !done.is(Action::Purge));
+            let lost = self.list_lost.filter(|_| !done.is(Effect::Purge));
             let row = from_whole_row(self.desc, done.tree, old);
             let row_lost = row.is_none().then_some(done.seq);
             *self = Change { row, row_lost, list_lost: lost, seq: done.seq, ..Change::new(self.desc) };
             return;
         }
-        let mut read = |name: &str, kind: Kind| {
-            let value = old.get(name).map(|json| Value::from_json(kind, json));
+        let mut known = |value: Option<Option<Value>>| {
             if value == Some(None) {
                 self.row_lost.get_or_insert(done.seq);
             }
             value.flatten()
         };
-        if done.is(Action::Restore) {
-            self.deletion = Some(DELETION.map(|(name, kind)| read(name, kind).unwrap_or(Value::Null(kind))));
+        if done.is(Effect::Restore) {
+            self.deletion = Some(DELETION.map(|(name, kind)| {
+                known(old.get(name).map(|json| Value::from_json(kind, json))).unwrap_or(Value::Null(kind))
+            }));
         }
         for field in self.desc.fields {
-            let Some(value) = read(field.column, field.ty.kind) else { continue };
+            let Some(value) = known(old.get(field.column).map(|json| from_payload(field, json))) else { continue };
             match self.fields.iter_mut().find(|(column, _)| *column == field.column) {
                 Some(known) => known.1 = value,
                 None => self.fields.push((field.column, value)),
@@ -164,12 +168,11 @@ impl Changes {
             kinds.iter().flat_map(|d| d.lists.iter().filter_map(|l| target(d, l))).collect();
         let mut sql = Sql::new("insert into as_of_changed (org_id, id, kind) select r.tree, r.resource_id, r.kind");
         since(&mut sql, kinds, tree, after);
-        db.execute(std::mem::take(sql.push(" and r.action = 'create'"))).await?;
-        let mut sql = Sql::new("select r.seq, r.action, r.kind, r.resource_id, r.payload");
+        db.execute(std::mem::take(sql.push(" and r.effect = 'create'"))).await?;
+        let mut sql = Sql::new("select r.seq, r.effect, r.kind, r.resource_id, r.payload");
         since(&mut sql, kinds, tree, after);
-        sql.push(" and r.action in ").bind_list(Action::OF_ROWS.iter().map(|a| a.word()));
         sql.push(
-            " and (r.action <> 'create'
+            " and (r.effect <> 'create'
               and not exists (select 1 from as_of_changed c where c.org_id = r.tree and c.id = r.resource_id)",
         );
         if !listed.is_empty() {
@@ -182,7 +185,7 @@ impl Changes {
             let Some(desc) = all.by_noun(row.text(2)?) else { return Ok(()) };
             let payload = row.value(4).as_text().and_then(|text| serde_json::from_str(text).ok());
             let (seq, id) = (row.int(0)?, row.uuid(3)?);
-            let done = Done { tree, seq, action: row.text(1)?.to_owned(), desc, id, payload };
+            let done = Done { tree, seq, effect: effect(row.text(1)?), desc, id, payload };
             if listed.contains(&desc) {
                 events.push(member_event(&done));
             }
@@ -205,8 +208,8 @@ impl Changes {
     fn undo(&mut self, done: &Done) {
         match self.rows.entry((done.tree, done.id)) {
             // It was not there, whatever became of it.
-            Entry::Occupied(known) if done.is(Action::Create) => drop(known.remove()),
-            Entry::Vacant(_) if done.is(Action::Create) => {}
+            Entry::Occupied(known) if done.is(Effect::Create) => drop(known.remove()),
+            Entry::Vacant(_) if done.is(Effect::Create) => {}
             Entry::Occupied(mut known) => known.get_mut().undo(done),
             Entry::Vacant(new) => new.insert(Change::new(done.desc)).undo(done),
         }
@@ -220,12 +223,12 @@ fn since(sql: &mut Sql, kinds: &[&'static Descriptor], tree: i32, after: i64) {
         // By the index over ids: what else happened in all organisations does not matter.
         sql.push("r.resource_id in (select o.id from orgs o where o.org_id = ").bind(tree);
         sql.push(" union select p.resource_id from audit_records p where p.tree = ").bind(tree);
-        sql.push(" and p.kind = 'org' and p.action = 'purge') and +r.tree = ").bind(tree);
+        sql.push(" and p.kind = 'org' and p.effect = 'purge') and +r.tree = ").bind(tree);
     } else {
         sql.push("r.kind in ").bind_list(kinds.iter().map(|d| d.noun));
         sql.push(" and r.resource_id <> ").bind(Uuid::nil()).push(" and r.tree = ").bind(tree);
     }
-    sql.push(&format!(" and {} and r.seq > ", took_effect("r"))).bind(after);
+    sql.push(" and r.effect <> 'none' and r.seq > ").bind(after);
 }
 
 /// What a record says of what members of lists are called.
@@ -233,11 +236,11 @@ fn member_event(done: &Done) -> Event {
     let key = done.desc.key().column;
     Event::Member {
         id: done.id,
-        was_there: !done.is(Action::Create),
+        was_there: !done.is(Effect::Create),
         code: done.old().and_then(|old| old.get(key)?.as_str()).map(str::to_owned),
         live: match () {
-            () if done.is(Action::Delete) => Some(true),
-            () if done.is(Action::Restore) || done.is(Action::Purge) => Some(false),
+            () if done.is(Effect::Delete) => Some(true),
+            () if done.is(Effect::Restore) || done.is(Effect::Purge) => Some(false),
             () => None,
         },
     }
@@ -251,7 +254,7 @@ fn list_events(done: &Done) -> Vec<Event> {
         let members = match done.old()?.get(list.name) {
             Some(members) => codes(members),
             // What was purged with none of them does not name them.
-            None if done.is(Action::Purge) => Vec::new(),
+            None if done.is(Effect::Purge) => Vec::new(),
             None => return None,
         };
         Some(Event::List { table: list.table, owner: done.id, seq: done.seq, members })
@@ -324,21 +327,20 @@ async fn last_writes(
             sql.bind_list([Value::from(i64::try_from(*i)?), meta.id.into(), meta.org_id.into(), (*upto).into()]);
         }
         sql.push(
-            ") select v.place, r.seq, r.action, r.payload, q.at, q.actor_id
+            ") select v.place, r.seq, r.effect, r.payload, q.at, q.actor_id
                  from v cross join audit_records r
                  join audit_requests q on q.tree = r.tree and q.first_seq = (
                       select max(f.first_seq) from audit_requests f where f.tree = r.tree and f.first_seq <= r.seq)
                 where r.resource_id = v.id and +r.tree = v.tree and r.seq = (
                       select max(x.seq) from audit_records x
-                       where x.resource_id = v.id and x.seq <= v.upto and x.action in ",
+                       where x.resource_id = v.id and x.seq <= v.upto and x.effect <> 'none')",
         );
-        sql.bind_list(Action::OF_ROWS.iter().map(|a| a.word())).push(&format!(" and {})", took_effect("x")));
         let kinds = [Kind::Int, Kind::Int, Kind::Text, Kind::Text, Kind::Time, Kind::Int];
         for row in db.all(sql.yields(kinds)).await? {
             let (i, seq) = (usize::try_from(row.int(0)?)?, row.int(1)?);
             let payload = row.value(3).as_text().and_then(|text| serde_json::from_str(text).ok());
             let meta = &written[i].meta;
-            let done = Done { tree: meta.org_id, seq, action: row.text(2)?.to_owned(), desc, id: meta.id, payload };
+            let done = Done { tree: meta.org_id, seq, effect: effect(row.text(2)?), desc, id: meta.id, payload };
             let writes = match done.writes() {
                 Some(writes) => writes,
                 None => counted(db, &done, meta.version).await?,
@@ -362,17 +364,15 @@ fn set_written(record: &mut Record, at: DateTime<Utc>, by: i64) {
 /// Whether a record that has lost its payload wrote the row. The version tells, as long as all the others that have lost
 /// theirs did likewise.
 async fn counted(db: &mut Db, lost: &Done, version: i64) -> Result<bool> {
-    let sql = Sql::new(format!(
-        "select r.seq, r.action, r.payload from audit_records r
-          where r.resource_id = $1 and r.seq <= $2 and {}",
-        took_effect("r")
-    ));
+    let sql = Sql::new(
+        "select r.seq, r.effect, r.payload from audit_records r
+          where r.resource_id = $1 and r.seq <= $2 and r.effect <> 'none'",
+    );
     let sql = sql.with([lost.id.into(), lost.seq.into()]).yields([Kind::Int, Kind::Text, Kind::Text]);
     let (mut known, mut open) = (0, 0);
     for row in db.all(sql).await? {
         let payload = row.value(2).as_text().and_then(|text| serde_json::from_str(text).ok());
-        let action = row.text(1)?.to_owned();
-        match (Done { seq: row.int(0)?, action, payload, ..*lost }).writes() {
+        match (Done { seq: row.int(0)?, effect: effect(row.text(1)?), payload, ..*lost }).writes() {
             Some(writes) => known += i64::from(writes),
             None => open += 1,
         }

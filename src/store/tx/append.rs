@@ -5,11 +5,13 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::{Head, TOGETHER, Tx};
-use crate::model::audit::{self, Action, Payload, Status};
+use crate::model::audit::{self, Action, Event, Payload, Status};
 use crate::model::chance::{Random, bytes};
 use crate::model::merkle::{Frontier, Hash};
+use crate::model::resource::Subject;
 use crate::model::value::{Kind, Value, canonical};
 use crate::store::chain::Chain;
+use crate::store::records;
 use crate::store::sql::Sql;
 
 /// The `audit_requests` row that a tree gets at commit.
@@ -36,7 +38,7 @@ impl Tx<'_> {
 
     /// Records an event that is about no single row: an import, a migration, a refused command.
     pub async fn event(&mut self, org: i32, action: Action, kind: &str, details: Map<String, Json>) -> Result<()> {
-        self.audit(org, action, kind, Uuid::nil(), Payload { details, ..Payload::default() }).await
+        self.event_about(org, action, kind, Uuid::nil(), details).await
     }
 
     /// As [`Tx::event`], about one record.
@@ -48,7 +50,24 @@ impl Tx<'_> {
         id: Uuid,
         details: Map<String, Json>,
     ) -> Result<()> {
-        self.audit(org, action, kind, id, Payload { details, ..Payload::default() }).await
+        let subject = self.subject_of(org, kind, id).await?;
+        let event = Event::without_effect(action.word(), kind, id).about(subject);
+        self.append(org, event, Payload { details, ..Payload::default() }).await
+    }
+
+    /// Whose data a record of ours holds, by its id; nil where it holds nobody's, or where there is none any more that could
+    /// tell. What the trail tells of itself with an id is about a person.
+    pub(in crate::store) async fn subject_of(&mut self, org: i32, kind: &str, id: Uuid) -> Result<Uuid> {
+        if kind == audit::KIND || id.is_nil() {
+            return Ok(id);
+        }
+        Ok(match self.kinds().by_noun(kind) {
+            Some(desc) if desc.subject == Subject::Itself => id,
+            Some(desc) if desc.subject_field().is_some() => {
+                records::load(self.db, desc, org, id).await?.map(|r| r.subject()).unwrap_or_default()
+            }
+            _ => Uuid::nil(),
+        })
     }
 
     /// Records a refused or failed command under the word of its verb, and what it was about. It stands in a transaction of
@@ -57,42 +76,18 @@ impl Tx<'_> {
         if self.status == Status::Success || self.records() > 0 {
             return Err(anyhow::anyhow!("a refusal was to be recorded as a success"));
         }
-        self.append(org, action, kind, id, payload).await
+        let subject = self.subject_of(org, kind, id).await?;
+        self.append(org, Event::without_effect(action, kind, id).about(subject), payload).await
     }
 
-    pub(in crate::store) async fn audit(
-        &mut self,
-        org: i32,
-        action: Action,
-        kind: &str,
-        id: Uuid,
-        payload: Payload,
-    ) -> Result<()> {
-        self.append(org, action.word(), kind, id, payload).await
-    }
-
-    pub(super) async fn append(
-        &mut self,
-        org: i32,
-        action: &str,
-        kind: &str,
-        id: Uuid,
-        payload: Payload,
-    ) -> Result<()> {
-        self.prepare(org, action, kind, id, payload).await?;
+    pub(in crate::store) async fn append(&mut self, org: i32, event: Event<'_>, payload: Payload) -> Result<()> {
+        self.prepare(org, event, payload).await?;
         self.flush().await
     }
 
     /// As `append`, but the record waits to be written together with others.
-    pub(in crate::store) async fn append_later(
-        &mut self,
-        org: i32,
-        action: &str,
-        kind: &str,
-        id: Uuid,
-        payload: Payload,
-    ) -> Result<()> {
-        self.prepare(org, action, kind, id, payload).await?;
+    pub(in crate::store) async fn append_later(&mut self, org: i32, event: Event<'_>, payload: Payload) -> Result<()> {
+        self.prepare(org, event, payload).await?;
         if self.waiting_audit.len() >= TOGETHER { self.flush().await } else { Ok(()) }
     }
 
@@ -101,17 +96,10 @@ impl Tx<'_> {
     }
 
     /// Makes an audit record, which waits to be written.
-    pub(super) async fn prepare(
-        &mut self,
-        org: i32,
-        action: &str,
-        kind: &str,
-        id: Uuid,
-        payload: Payload,
-    ) -> Result<()> {
+    pub(super) async fn prepare(&mut self, org: i32, event: Event<'_>, payload: Payload) -> Result<()> {
         let salt: [u8; 16] = bytes(self.random);
         let mut chain = self.lend_chain(org).await?;
-        let made = chain.append(action, kind, id, payload, salt);
+        let made = chain.append(event, payload, salt);
         self.take_back(chain)?;
         self.waiting_audit.push(made?);
         Ok(())

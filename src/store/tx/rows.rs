@@ -4,7 +4,7 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use super::{TOGETHER, Tx};
-use crate::model::audit::{self, Action, Payload, Telling};
+use crate::model::audit::{self, Action, Effect, Event, Payload, Telling};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Meta, Record};
 use crate::model::search as words;
@@ -62,7 +62,7 @@ impl Tx<'_> {
         };
         let record = Record { desc, meta, values };
         let payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
-        self.prepare(org, Action::Create.word(), desc.noun, id, payload).await?;
+        self.prepare(org, Event::of(&record, Action::Create, Effect::Create), payload).await?;
         self.refers(None, &record);
         self.waiting_rows.push(record.clone());
         self.touched.push(Touched { desc, org, id, columns: Columns::of_new(desc) });
@@ -120,9 +120,6 @@ impl Tx<'_> {
         telling: impl Into<Telling>,
     ) -> Result<Option<Record>> {
         let Telling { action, details } = telling.into();
-        if !Action::OF_ROWS.contains(&action) {
-            return Err(anyhow::anyhow!("a change of a row was called '{}'; nothing was changed", action.word()));
-        }
         let (old, new) = audit::changed_fields(before, &after);
         if new.is_empty() {
             return Ok(None);
@@ -131,7 +128,7 @@ impl Tx<'_> {
         self.refers(Some(before), &record);
         // The key that the record had: a rename shows it as the old value.
         let payload = Payload { key: Some(before.key()), old: Some(old), new: Some(new), details };
-        self.audit(record.meta.org_id, action, record.desc.noun, record.meta.id, payload).await?;
+        self.append(record.meta.org_id, Event::of(&record, action, Effect::Update), payload).await?;
         for list in record.desc.lists {
             // What has become the first is no further one.
             let first = record.get(list.first);
@@ -173,6 +170,22 @@ impl Tx<'_> {
 
     /// Soft delete: the record goes under `deletion`, with all that goes with it.
     pub async fn delete(&mut self, before: &Record, deletion: Uuid) -> Result<Record> {
+        self.delete_as(before, deletion, Action::Delete, None).await
+    }
+
+    /// Deletes a record whose part another takes from now on. Its own record names that one as the subject, so that all that
+    /// was recorded of the one is found with the other.
+    pub async fn merge_away(&mut self, before: &Record, deletion: Uuid, into: &Record) -> Result<Record> {
+        self.delete_as(before, deletion, Action::Merge, Some(into)).await
+    }
+
+    async fn delete_as(
+        &mut self,
+        before: &Record,
+        deletion: Uuid,
+        action: Action,
+        into: Option<&Record>,
+    ) -> Result<Record> {
         let by = self.actor().await?;
         let mut after = before.clone();
         after.meta.deleted_at = Some(self.at);
@@ -182,7 +195,12 @@ impl Tx<'_> {
         let mut payload =
             Payload { key: Some(before.key()), old: Some(audit::whole_row(before)), ..Payload::default() };
         payload.details.insert("deletion_id".into(), deletion.to_string().into());
-        self.audit(after.meta.org_id, Action::Delete, after.desc.noun, after.meta.id, payload).await?;
+        let mut event = Event::of(&after, action, Effect::Delete);
+        if let Some(into) = into {
+            payload.details.insert("merged_into".into(), into.meta.id.to_string().into());
+            event = event.about(into.subject());
+        }
+        self.append(after.meta.org_id, event, payload).await?;
         Ok(after)
     }
 
@@ -199,7 +217,7 @@ impl Tx<'_> {
         let old =
             ["deleted_at", "deleted_by", "deletion_id"].map(|k| (k.to_owned(), was[k].clone())).into_iter().collect();
         let payload = Payload { key: Some(before.key()), old: Some(old), ..Payload::default() };
-        self.audit(after.meta.org_id, Action::Restore, after.desc.noun, after.meta.id, payload).await?;
+        self.append(after.meta.org_id, Event::of(&after, Action::Restore, Effect::Restore), payload).await?;
         Ok(after)
     }
 
@@ -222,7 +240,7 @@ impl Tx<'_> {
             return Err(stale(record).into());
         }
         let payload = Payload { key: Some(record.key()), old: Some(old), ..Payload::default() };
-        self.audit(record.meta.org_id, Action::Purge, record.desc.noun, record.meta.id, payload).await
+        self.append(record.meta.org_id, Event::of(record, Action::Purge, Effect::Purge), payload).await
     }
 }
 

@@ -16,8 +16,10 @@ use crate::crud::session::Session;
 use crate::model::audit::{ACTIONS, Action, CLOCK, KIND, SOURCES, Status, WORD};
 use crate::model::problem::Problem;
 use crate::model::redact::{is_secret_name, typed};
+use crate::model::resource::Resource;
 use crate::model::scalar::{Rules, shorten};
 use crate::model::strict;
+use crate::model::user::User;
 use crate::model::value::rfc3339;
 use crate::store::lineage;
 use crate::store::outside::Outside;
@@ -139,6 +141,7 @@ async fn read(s: &mut Session<'_>, org: i32, mut members: Map<String, Json>) -> 
             Some(known.ok_or_else(|| wrong("source", &format!("must be one of {}", SOURCES.join(", "))))?)
         }
     };
+    let subject = text("subject")?;
     let mut details = Map::new();
     for (name, longest, _) in TEXTS {
         let Some(text) = text(name)? else { continue };
@@ -165,7 +168,7 @@ async fn read(s: &mut Session<'_>, org: i32, mut members: Map<String, Json>) -> 
     details.extend(object("details")?.map(|d| ("details".to_owned(), Json::Object(d))));
     if let Some(unknown) = members.keys().next() {
         let texts = TEXTS.iter().map(|(name, ..)| *name);
-        let known: Vec<&str> = ["action", "resource", "key", "status", "source", "ip", "at"]
+        let known: Vec<&str> = ["action", "resource", "key", "subject", "status", "source", "ip", "at"]
             .into_iter()
             .chain(texts)
             .chain(OBJECTS.iter().copied())
@@ -177,8 +180,12 @@ async fn read(s: &mut Session<'_>, org: i32, mut members: Map<String, Json>) -> 
     if !ACTIONS.contains(&action.as_str()) {
         details.insert("external".into(), true.into());
     }
+    let subject = match subject {
+        Some(key) => Some(find_in(s, User::DESCRIPTOR, Some(org), &key, Life::Any).await?.meta.id),
+        None => None,
+    };
     let id = about(s, org, &action, &kind, key.as_deref(), old.is_some() || new.is_some()).await?;
-    Ok(Told { status, source, record: Outside { action, kind, key, id, old, new, details } })
+    Ok(Told { status, source, record: Outside { action, kind, key, id, subject, old, new, details } })
 }
 
 /// What can happen to a record of ours without changing it.
@@ -260,7 +267,7 @@ pub async fn append(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         return stream(s, org).await;
     }
     let mut members = Map::new();
-    let flags = ["action", "resource", "status", "source", "ip", "at"].map(|name| (name, name));
+    let flags = ["action", "resource", "subject", "status", "source", "ip", "at"].map(|name| (name, name));
     for (name, flag) in flags.into_iter().chain(TEXTS.iter().map(|(name, _, flag)| (*name, *flag))) {
         if let Some(text) = m.get_one::<String>(flag) {
             members.insert(name.to_owned(), text.as_str().into());

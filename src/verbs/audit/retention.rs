@@ -24,7 +24,7 @@ use crate::crud::write::dry_run_note;
 use crate::model::audit::{Action, KIND, spans};
 use crate::model::problem::{Problem, plain};
 use crate::model::resource::{Record, Resource};
-use crate::model::scalar::{Noun, Rules};
+use crate::model::scalar::Rules;
 use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
 use crate::model::user::User;
 use crate::model::value::rfc3339;
@@ -35,6 +35,7 @@ use crate::store::records::{self, Life};
 use crate::store::retention::{self, Span, count, joined};
 use crate::store::swap_postgres;
 use crate::store::system_log::Level;
+use crate::store::trail::merged_ids;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 
@@ -273,8 +274,9 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if let Some(row) = row.as_ref().filter(|r| r.meta.is_live()) {
         return Err(still_there(s, row, given, &key).await?.into());
     }
-    let all = retention::about(s.db().await?, org, User::NOUN, id).await?;
-    let mut names: Vec<String> = vec![id.to_string()];
+    let ids = merged_ids(s.db().await?, org, User::DESCRIPTOR, id).await?;
+    let all = retention::about(s.db().await?, org, &ids).await?;
+    let mut names: Vec<String> = ids.iter().map(Uuid::to_string).collect();
     all.iter().for_each(|(_, _, payload)| names_of(payload, &mut names));
     let days = s.setting(org, AUDIT_MIN_RETENTION_DAYS).await?;
     let limit = s.clock.now() - TimeDelta::days(days.into());

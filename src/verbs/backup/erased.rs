@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde_json::{Map, Value as Json};
+use uuid::Uuid;
 
 use crate::model::audit::{Action, KIND, spans, whole_row};
 use crate::model::org::SYSTEM;
 use crate::model::resource::{Record, Resource};
-use crate::model::scalar::Noun;
 use crate::model::user::User;
 use crate::model::value::{Kind, Value, canonical, rfc3339};
 use crate::store::records;
 use crate::store::retention::{self, Span, joined};
 use crate::store::swap::Erasure;
-use crate::store::trail::trees;
+use crate::store::trail::{merged_ids, trees};
 use crate::store::tx::Tx;
 use crate::verbs::audit::retention::names_of;
 
@@ -38,8 +38,9 @@ pub async fn again(tx: &mut Tx<'_>, erasures: &[Erasure], common: &BTreeMap<i32,
 async fn erase(tx: &mut Tx<'_>, erasure: &Erasure, (same, is_tree_there): (i64, bool)) -> Result<bool> {
     let (org, id) = (erasure.tree, erasure.subject);
     let row = tx.load(User::DESCRIPTOR, org, id).await?;
-    let told = retention::about(tx.db, org, User::NOUN, id).await?;
-    let mut names: Vec<String> = vec![id.to_string()];
+    let ids = merged_ids(tx.db, org, User::DESCRIPTOR, id).await?;
+    let told = retention::about(tx.db, org, &ids).await?;
+    let mut names: Vec<String> = ids.iter().map(Uuid::to_string).collect();
     told.iter().for_each(|(_, _, payload)| names_of(payload, &mut names));
     if let Some(row) = &row {
         names_of(&canonical(&as_payload(row))?, &mut names);
@@ -66,7 +67,7 @@ async fn erase(tx: &mut Tx<'_>, erasure: &Erasure, (same, is_tree_there): (i64, 
     if let Some(row) = row {
         remove(tx, row).await?;
         // What was just recorded of it tells everything once more.
-        records.extend(tx.told_of(org, User::NOUN, id, last).await?);
+        records.extend(tx.told_of(org, &ids, last).await?);
     }
     if is_known {
         tx.strip(org, &records, &requests).await?;

@@ -475,32 +475,52 @@ mod tests {
         assert_eq!(hex(&bound), of("commitment", "request salt"));
         let request_digest = request_digest(1, "cli", &bound);
         assert_eq!(hex(&request_digest), of("request digest", "request salt"));
+        let branch = "tree 1, seq 7";
         let new = serde_json::json!({ "name": "Café", "code": "MUM01" });
         let payload = Payload { new: new.as_object().cloned(), ..Payload::default() };
         let payload = canonical(&payload.into_json()).expect("JSON");
-        assert_eq!(payload, of("payload", "tree 1, seq 7"));
+        assert_eq!(payload, of("payload", branch));
         let commitment = commit(&ascending(16), &payload);
-        assert_eq!(hex(&commitment), of("commitment", "tree 1, seq 7"));
-        let mut header = Header {
+        assert_eq!(hex(&commitment), of("commitment", branch));
+        let id = |text: &str| -> Uuid { text.parse().expect("a UUID") };
+        let header = Header {
             tree: 1,
             seq: 7,
             at: "2026-11-21T00:00:00.123456Z".parse().expect("a time"),
-            request_id: "01a1fbef-180a-7083-9f2a-d295010d2fdd".parse().expect("a UUID"),
+            request_id: id("01a1fbef-180a-7083-9f2a-d295010d2fdd"),
             request_digest,
             action: "create",
-            effect: "create",
+            effect: Effect::Create.word(),
             kind: "branch",
-            resource_id: "01a1fbef-180b-7abc-8def-000000000001".parse().expect("a UUID"),
+            resource_id: id("01a1fbef-180b-7abc-8def-000000000001"),
             subject_id: Uuid::nil(),
             status: "success",
         };
-        assert_eq!(hex(&header.to_bytes()), of("header", "tree 1, seq 7"));
+        assert_eq!(hex(&header.to_bytes()), of("header", branch));
         let mut tree = super::super::merkle::Frontier::default();
         tree.append(header.leaf(&commitment));
-        assert_eq!(hex(&tree.root()), of("leaf", "tree 1, seq 7"));
-        header.seq = 8;
+        assert_eq!(hex(&tree.root()), of("leaf", branch));
+        let merge = "the same with seq 8";
+        let into = id("01a1fbef-180b-7abc-8def-000000000003");
+        let old = serde_json::json!({ "first_name": "Asha" });
+        let mut payload = Payload { key: Some("3CZH4Y".into()), old: old.as_object().cloned(), ..Payload::default() };
+        payload.details.insert("merged_into".into(), into.to_string().into());
+        let payload = canonical(&payload.into_json()).expect("JSON");
+        assert_eq!(payload, of("payload", merge));
+        let commitment = commit(&ascending(32), &payload);
+        assert_eq!(hex(&commitment), of("commitment", merge));
+        let header = Header {
+            seq: 8,
+            action: "merge",
+            effect: Effect::Delete.word(),
+            kind: "user",
+            resource_id: id("01a1fbef-180b-7abc-8def-000000000002"),
+            subject_id: into,
+            ..header
+        };
+        assert_eq!(hex(&header.to_bytes()), of("header", merge));
         tree.append(header.leaf(&commitment));
-        assert_eq!(hex(&header.leaf(&commitment)), of("leaf", "the same with seq 8"));
-        assert_eq!(hex(&tree.root()), of("root of both", "the same with seq 8"));
+        assert_eq!(hex(&header.leaf(&commitment)), of("leaf", merge));
+        assert_eq!(hex(&tree.root()), of("root of both", merge));
     }
 }

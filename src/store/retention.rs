@@ -160,16 +160,21 @@ fn holding(sql: &mut Sql, tree: i32, ids: &[Uuid]) {
     }
 }
 
-/// The records in which somebody's data is, in order: number, time and payload.
-pub async fn about(db: &mut Db, tree: i32, ids: &[Uuid]) -> Result<Vec<(i64, DateTime<Utc>, String)>> {
-    let mut sql = Sql::new("select r.seq, q.at, r.payload from (");
+/// The statement by which they are read.
+pub fn holding_data(tree: i32, ids: &[Uuid]) -> Sql {
+    let mut sql = Sql::new("select h.seq, q.at, h.payload from (");
     holding(&mut sql, tree, ids);
     sql.push(
-        ") r join audit_requests q on q.tree = r.tree and q.last_seq >= r.seq
-            and q.first_seq = (select max(f.first_seq) from audit_requests f where f.tree = r.tree and f.first_seq <= r.seq)
-          order by r.seq",
+        ") h join audit_requests q on q.tree = h.tree and q.last_seq >= h.seq
+            and q.first_seq = (select max(f.first_seq) from audit_requests f where f.tree = h.tree and f.first_seq <= h.seq)
+          order by h.seq",
     );
-    let rows = db.all(sql.yields([Kind::Int, Kind::Time, Kind::Text])).await?;
+    sql.yields([Kind::Int, Kind::Time, Kind::Text])
+}
+
+/// The records in which somebody's data is, in order: number, time and payload.
+pub async fn about(db: &mut Db, tree: i32, ids: &[Uuid]) -> Result<Vec<(i64, DateTime<Utc>, String)>> {
+    let rows = db.all(holding_data(tree, ids)).await?;
     let segments = segments(db, tree).await?;
     let told = |r: &Row| {
         let (seq, at) = (r.int(0)?, r.time(1)?);
@@ -253,9 +258,9 @@ impl Tx<'_> {
     /// Numbers of the records in which somebody's data is, of those behind a number.
     pub async fn told_of(&mut self, tree: i32, ids: &[Uuid], behind: i64) -> Result<Vec<Span>> {
         self.flush().await?;
-        let mut sql = Sql::new("select r.seq from (");
+        let mut sql = Sql::new("select h.seq from (");
         holding(&mut sql, tree, ids);
-        sql.push(") r where r.seq > ").bind(behind).push(" order by r.seq");
+        sql.push(") h where h.seq > ").bind(behind).push(" order by h.seq");
         let rows = self.db.all(sql.yields([Kind::Int])).await?;
         rows.iter().map(|r| Ok((r.int(0)?, r.int(0)?))).collect()
     }

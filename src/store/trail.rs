@@ -591,15 +591,20 @@ impl Reading<'_> {
     /// Reads a range of records, as far as is wanted.
     async fn range(&mut self, db: &mut Db, low: i64, mut high: i64) -> Result<()> {
         while !self.is_full() && low <= high {
-            let mut sql = Sql::default();
-            self.select(&mut sql, "audit_records r");
-            sql.push(" and r.seq >= ").bind(low).push(" and r.seq <= ").bind(high);
+            let sql = self.within(low, high);
             match self.take(db, sql).await? {
                 Some(last) => high = last.saturating_sub(1),
                 None => break,
             }
         }
         Ok(())
+    }
+
+    fn within(&self, low: i64, high: i64) -> Sql {
+        let mut sql = Sql::default();
+        self.select(&mut sql, "audit_records r");
+        sql.push(" and r.seq >= ").bind(low).push(" and r.seq <= ").bind(high);
+        sql
     }
 
     /// A statement of records that are looked for, as far as they tell themselves.
@@ -642,7 +647,7 @@ impl Reading<'_> {
     /// Runs a statement for a batch and keeps what fits; the number of the last record where there may be more.
     async fn take(&mut self, db: &mut Db, mut sql: Sql) -> Result<Option<i64>> {
         let wanted = (self.limit - self.found.len()).clamp(LEAST, BATCH);
-        sql.push(&format!(" order by r.seq desc limit {wanted}"));
+        sql.push(&newest_first(wanted));
         let rows = db.all(sql.yields(RECORD)).await?;
         let common = common(db, self.tree, &rows).await?;
         for row in &rows {
@@ -654,6 +659,20 @@ impl Reading<'_> {
         let last = rows.last().map(|r| r.int(0)).transpose()?;
         Ok(last.filter(|_| rows.len() == wanted))
     }
+}
+
+fn newest_first(wanted: usize) -> String {
+    format!(" order by r.seq desc limit {wanted}")
+}
+
+/// The statement by which the records about some things are read, or those that hold their data: what a test has the engine
+/// explain.
+pub fn statement(search: &Search, tree: i32, by_subject: bool) -> Sql {
+    let (side, limit, found) = (Side::Both, usize::MAX, Vec::new());
+    let reading = Reading { tree, search, side, by_subject, actors: None, is_corrected: false, limit, found };
+    let mut sql = reading.within(1, i64::MAX);
+    sql.push(&newest_first(BATCH));
+    sql
 }
 
 /// `lower(column) like %text%`, for a text in small letters.
@@ -842,14 +861,7 @@ pub async fn merged_ids(db: &mut Db, tree: i32, desc: &Descriptor, id: Uuid) -> 
     let mut next = 0;
     while let Some(into) = ids.get(next).copied() {
         next += 1;
-        let sql = Sql::new(
-            "select distinct r.resource_id from audit_records r
-              where r.subject_id = $1 and r.subject_id <> r.resource_id and +r.tree = $2 and r.kind = $3 and r.effect = 'delete'
-                and not exists (select 1 from audit_records b where b.resource_id = r.resource_id and +b.tree = r.tree
-                                   and b.kind = r.kind and b.effect = 'restore' and b.seq > r.seq)",
-        );
-        let rows = db.all(sql.with([into.into(), tree.into(), desc.noun.into()]).yields([Kind::Uuid])).await?;
-        for row in &rows {
+        for row in &db.all(merged(tree, desc, into)).await? {
             let merged = row.uuid(0)?;
             if !ids.contains(&merged) {
                 ids.push(merged);
@@ -857,4 +869,15 @@ pub async fn merged_ids(db: &mut Db, tree: i32, desc: &Descriptor, id: Uuid) -> 
         }
     }
     Ok(ids)
+}
+
+/// The statement by which duplicates that were merged into somebody are found.
+pub fn merged(tree: i32, desc: &Descriptor, into: Uuid) -> Sql {
+    let sql = Sql::new(
+        "select distinct r.resource_id from audit_records r
+          where r.subject_id = $1 and r.subject_id <> r.resource_id and +r.tree = $2 and r.kind = $3 and r.effect = 'delete'
+            and not exists (select 1 from audit_records b where b.resource_id = r.resource_id and +b.tree = r.tree
+                               and b.kind = r.kind and b.effect = 'restore' and b.seq > r.seq)",
+    );
+    sql.with([into.into(), tree.into(), desc.noun.into()]).yields([Kind::Uuid])
 }

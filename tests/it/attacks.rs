@@ -96,7 +96,7 @@ pub fn mend(p: &Place, tree: u32, heads: bool) {
         p,
         "select cast(r.seq as text), cast(q.at as text), lower(hex(q.request_id)), cast(q.actor_id as text), q.source,
                 lower(hex(q.salt)), q.payload, q.status, r.action, r.effect, r.kind, lower(hex(r.resource_id)),
-                coalesce(lower(hex(r.subject_id)), '00000000000000000000000000000000'), lower(hex(r.salt)), r.payload,
+                lower(hex(coalesce(r.subject_id, zeroblob(16)))), lower(hex(r.salt)), r.payload,
                 cast(q.first_seq as text)
            from audit_records r join audit_requests q on q.tree = r.tree and r.seq between q.first_seq and q.last_seq
           where r.tree = TREE order by r.seq",

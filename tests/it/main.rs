@@ -78,6 +78,7 @@ mod states;
 mod stored_hashes;
 mod stories;
 mod stray_quotes;
+mod subjects;
 mod surface;
 mod tables;
 mod tamper;

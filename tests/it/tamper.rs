@@ -59,7 +59,7 @@ fn each_case(cases: impl Fn(&Place) -> Vec<(&'static str, String, Option<i64>, &
 fn verify_names_the_first_bad_record_and_what_became_of_it() {
     each_case(|p| {
         let hash = on(p, "zeroblob(32)", "decode(repeat('00', 32), 'hex')");
-        let uuid = on(p, "zeroblob(16)", "gen_random_uuid()");
+        let uuid = on(p, "randomblob(16)", "gen_random_uuid()");
         let nodes = on(p, "zeroblob(64)", "decode(repeat('00', 64), 'hex')");
         let day = on(p, "86400000000", "interval '1 day'");
         let insert = |seq: i64| {
@@ -77,6 +77,10 @@ fn verify_names_the_first_bad_record_and_what_became_of_it() {
             edited("salt", record(&format!("salt = {}", on(p, "zeroblob(16)", "decode(repeat('00', 16), 'hex')")), 5), 5),
             edited("leaf", record(&format!("leaf = {hash}"), 5), 5),
             edited("action", record("action = 'update'", 7), 7),
+            edited("effect", record("effect = 'update'", 7), 7),
+            edited("effect of a change hidden", record("effect = 'none'", 7), 7),
+            edited("subject", record(&format!("subject_id = {uuid}"), 7), 7),
+            edited("subject that is the resource", record("subject_id = resource_id", 7), 7),
             edited("kind", record("kind = 'org'", 7), 7),
             edited("resource", record(&format!("resource_id = {uuid}"), 7), 7),
             edited("two records", format!("{};{}", record("kind = 'org'", 20), record("kind = 'org'", 3)), 3),
@@ -189,11 +193,11 @@ fn an_edit_with_its_hashes_mended_is_found_by_the_head() {
 fn header_of_the_last(p: &Place) -> Vec<u8> {
     let columns = match p.engine {
         Engine::Sqlite => {
-            "hex(q.request_id), hex(q.digest), hex(r.resource_id), cast(q.at as text), r.action, r.kind, q.status"
+            "hex(q.request_id), hex(q.digest), hex(r.resource_id), cast(q.at as text), r.action, r.kind, q.status, r.effect"
         }
         Engine::Postgres => {
             "replace(q.request_id::text, '-', ''), encode(q.digest, 'hex'), replace(r.resource_id::text, '-', ''),
-             (extract(epoch from q.at) * 1000000)::bigint::text, r.action, r.kind, q.status"
+             (extract(epoch from q.at) * 1000000)::bigint::text, r.action, r.kind, q.status, r.effect"
         }
     };
     let sql = format!(
@@ -214,8 +218,11 @@ fn header_of_the_last(p: &Place) -> Vec<u8> {
         unhex(&row[0]),
         unhex(&row[1]),
         word(&row[4]),
+        word(&row[7]),
         word(&row[5]),
         unhex(&row[2]),
+        // A branch is nobody.
+        vec![0; 16],
         word(&row[6]),
     ]
     .concat()

@@ -202,20 +202,25 @@ fn the_trail_can_be_recomputed_by_its_documentation() {
             Engine::Postgres => format!("replace({c}::text, '-', '')"),
         };
         let at = on(p, "q.at", "(extract(epoch from q.at) * 1000000)::bigint");
+        let nobody = "coalesce(r.subject_id, NIL)";
+        let nil = on(p, "zeroblob(16)", "'00000000-0000-0000-0000-000000000000'");
+        let nobody = nobody.replace("NIL", nil);
         let sql = format!(
-            "select cast(r.seq as text), r.action, r.kind, {}, {}, r.payload, {}, {}, cast({at} as text), q.status, {}, {}, q.payload,
+            "select cast(r.seq as text), r.action, r.effect, r.kind, {}, {}, {}, r.payload, {}, {}, cast({at} as text), q.status, {}, {}, q.payload,
                     cast(q.actor_id as text), q.source
                from audit_records r join audit_requests q on q.tree = r.tree and r.seq between q.first_seq and q.last_seq
               where r.tree = 1 order by r.seq",
-            uuid("r.resource_id"), hex("r.salt"), hex("r.leaf"), uuid("q.request_id"), hex("q.digest"), hex("q.salt"),
+            uuid("r.resource_id"), uuid(&nobody), hex("r.salt"), hex("r.leaf"), uuid("q.request_id"), hex("q.digest"), hex("q.salt"),
         );
         let mut leaves = Vec::new();
         for (i, row) in texts(p, &sql).iter().enumerate() {
             let [
                 seq,
                 action,
+                effect,
                 kind,
                 id,
+                subject,
                 salt,
                 payload,
                 leaf,
@@ -229,7 +234,7 @@ fn the_trail_can_be_recomputed_by_its_documentation() {
                 source,
             ] = row.as_slice()
             else {
-                panic!("fifteen columns")
+                panic!("seventeen columns")
             };
             assert_eq!(seq, &(i + 1).to_string(), "no gaps");
             let commitment = sha(&[&unhex(salt), payload.as_bytes()]);
@@ -252,8 +257,10 @@ fn the_trail_can_be_recomputed_by_its_documentation() {
                 unhex(request),
                 unhex(digest),
                 word(action),
+                word(effect),
                 word(kind),
                 unhex(id),
+                unhex(subject),
                 word(status),
             ]
             .concat();

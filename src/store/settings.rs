@@ -144,7 +144,7 @@ impl Tx<'_> {
         };
         let old = json!({ "value": before.map(|b| b.value.as_str()) });
         let effect = if before.is_some() { Effect::Update } else { Effect::Create };
-        self.setting_changed(org, id, effect, key, old, value.into(), telling.into()).await
+        self.setting_changed((org, id, effect), key, old, value.into(), telling.into()).await
     }
 
     /// Takes a row away, so that what is behind it holds again. Its record holds all of it.
@@ -155,8 +155,8 @@ impl Tx<'_> {
         self.one_row(sql, &before.key).await?;
         let whole = COLUMNS.iter().zip(values(before)).filter(|((name, _), _)| !matches!(*name, "org_id" | "id"));
         let old: Map<String, Json> = whole.map(|((name, _), value)| ((*name).to_owned(), value.to_json())).collect();
-        self.setting_changed(before.org, before.id, Effect::Purge, &before.key, old.into(), Json::Null, telling.into())
-            .await
+        let changed = (before.org, before.id, Effect::Purge);
+        self.setting_changed(changed, &before.key, old.into(), Json::Null, telling.into()).await
     }
 
     async fn one_row(&mut self, sql: Sql, key: &str) -> Result<()> {
@@ -170,9 +170,7 @@ impl Tx<'_> {
 
     async fn setting_changed(
         &mut self,
-        org: i32,
-        id: Uuid,
-        effect: Effect,
+        (org, id, effect): (i32, Uuid, Effect),
         key: &str,
         old: Json,
         value: Json,

@@ -173,6 +173,8 @@ fn what_changed_since_a_backup_is_shown() {
         assert_eq!(p.column(&format!("{line} --record branch:b1"), "then"), ["Branch B1"]);
         assert_eq!(p.column(&format!("{line} --record branch:b1"), "field"), ["name"]);
         assert!(p.run(&format!("{line} --record branch:Z1")).err.contains("nothing recorded is different now"));
+        let said = p.run(&format!("{line} --record branch:Z9")).fails(3);
+        assert!(said.contains("branch Z9 is neither in the backup nor in the database"), "{said}");
         assert!(p.run(&format!("{line} --record nothing:Z1")).fails(2).contains("kinds: "));
         // By the key that it had, too.
         p.run("branch update Z1 --code Y1").ok();

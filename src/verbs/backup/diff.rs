@@ -25,10 +25,12 @@ use crate::store::schema::Class;
 use crate::store::settings;
 use crate::ui::format::{Head, Listing};
 
-/// A row that is not the same then and now.
+/// A row then and now.
 struct Change<'a> {
     then: Option<Vec<&'a [u8]>>,
     now: Option<Vec<&'a [u8]>>,
+    /// Nothing of it is different now.
+    is_same: bool,
 }
 
 /// Walks both sides of a table in the order of its key.
@@ -75,24 +77,23 @@ impl Walk<'_> {
             let ordered = self.keys.iter().map(|(t, n, kind)| order(then[*t], now[*n], *kind));
             match ordered.fold(Ordering::Equal, Ordering::then) {
                 Ordering::Greater => break,
-                Ordering::Less => (self.each)(Change { then: Some(then), now: None })?,
+                Ordering::Less => (self.each)(Change { then: Some(then), now: None, is_same: false })?,
                 Ordering::Equal => {
-                    if self.columns.iter().any(|(t, n)| then[*t] != now[*n]) {
-                        (self.each)(Change { then: Some(then), now: Some(now) })?;
-                    }
+                    let is_same = self.columns.iter().all(|(t, n)| then[*t] == now[*n]);
+                    (self.each)(Change { then: Some(then), now: Some(now), is_same })?;
                     self.at = end + 1;
                     return Ok(());
                 }
             }
             self.at = end + 1;
         }
-        (self.each)(Change { then: None, now: Some(now) })
+        (self.each)(Change { then: None, now: Some(now), is_same: false })
     }
 
     fn finish(&mut self) -> Result<()> {
         while let Some(end) = self.ahead()? {
             let then = lines::fields(&self.block[self.at..end]).collect();
-            (self.each)(Change { then: Some(then), now: None })?;
+            (self.each)(Change { then: Some(then), now: None, is_same: false })?;
             self.at = end + 1;
         }
         Ok(())
@@ -247,6 +248,7 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     };
     let mut listing = Listing::new(&s.ui, heads, 0);
     let mut counts: BTreeMap<String, [u64; 3]> = BTreeMap::new();
+    let mut is_known = false;
     s.db().await?;
     let Some(mut db) = s.take_db() else { return Err(anyhow::anyhow!("the connection is in use")) };
     let done: Result<()> = async {
@@ -256,7 +258,11 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             let sides = Sides { then: before, now: shape, desc: s.kinds().by_table(&shape.name) };
             let ui = &mut s.ui;
             walk(&mut db, &archive, &identities, &sides, &mut |change| {
-                if asked.as_ref().is_some_and(|asked| !sides.is(&change, asked)) {
+                if change.is_same && asked.is_none() || asked.as_ref().is_some_and(|asked| !sides.is(&change, asked)) {
+                    return Ok(());
+                }
+                is_known = true;
+                if change.is_same {
                     return Ok(());
                 }
                 let (nth, word) = match (&change.then, &change.now) {
@@ -275,6 +281,10 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     dump::close_snapshot(&mut db).await;
     s.put_db(db);
     done?;
+    if let Some(Asked { desc, key }) = asked.filter(|_| !is_known) {
+        let sentence = format!("{} {key} is neither in the backup nor in the database", desc.noun);
+        return Err(Problem::not_found(sentence).hint("name it by a key that it has or had then, or by its id").into());
+    }
     listing.finish(&mut s.ui)?;
     s.ui.flush()?;
     for (noun, [added, changed, removed]) in &counts {

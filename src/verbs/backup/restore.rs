@@ -345,6 +345,9 @@ pub fn tell(
     if let Some(loss) = &loss {
         s.ui.status(&loss.told());
     }
+    if manifest.kind == BackupType::Full {
+        s.ui.status("passwords, blocks and tokens are those of then: what was revoked since holds again, and is to be revoked again");
+    }
     if told.contains_key("erasures_unknown_from") && manifest.kind == BackupType::Full {
         let heads: Vec<String> = manifest.heads.iter().map(|h| format!("{}: {}", h.tree, h.size)).collect();
         s.ui.status(&format!(

@@ -459,8 +459,7 @@ fn what_should_not_be_replaced_is_not() {
         // An archive of the schema alone, and of somebody else.
         let empty = p.json("backup create --type schema-only")["file"].as_str().expect("a file").to_owned();
         p.run(&line(p, &empty)).fails(2);
-        let other = Place::new(p.engine);
-        other.run("init --org-code ACME --org-name Foreign").ok();
+        let other = Place::after(p.engine, "init --org-code ACME --org-name Foreign");
         let theirs = backup(&other);
         let key = p.write("their.pub", other.run("audit pubkey").ok());
         let err = p.run(&format!("{} --key {key}", line(p, &theirs))).fails(4);
@@ -602,10 +601,15 @@ fn a_signal_leaves_the_old_and_is_recorded_there() {
         let archive = backup(p);
         p.run("branch create --code NEW --name New --org ACME").ok();
         let (before, files) = (rows(p), names(&folder(p)));
-        let child = start(p, &line(p, &archive));
-        wait_for_archive(p, 1);
-        std::thread::sleep(Duration::from_millis(300));
+        // Whoever holds the lock lets it come as far as the backup of what is there. The signal comes as it goes on.
+        let child = held(p, gate(p), || {
+            let child = start(p, &format!("{} --wait 60", line(p, &archive)));
+            wait_for_archive(p, 1);
+            kill(pid(&child), Signal::SIGSTOP).expect("stopped");
+            child
+        });
         kill(pid(&child), Signal::SIGTERM).expect("sent");
+        kill(pid(&child), Signal::SIGCONT).expect("goes on");
         let err = said(child).fails(143);
         assert!(err.contains("nothing was changed") && !err.contains("no audit record"), "{err}");
         assert!(rows(p) == before);
@@ -645,8 +649,7 @@ mod file {
 
     #[test]
     fn a_full_disk_leaves_the_old() {
-        let p = Place::new(Engine::Sqlite);
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+        let p = Place::with_acme(Engine::Sqlite);
         fill(&p);
         let archive = backup(&p);
         p.run(&line(&p, &archive)).ok();
@@ -674,8 +677,7 @@ mod file {
 
     #[test]
     fn pages_and_the_log_stay_as_they_are() {
-        let p = Place::new(Engine::Sqlite);
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+        let p = Place::with_acme(Engine::Sqlite);
         fill(&p);
         let (archive, before) = (backup(&p), told(&p));
         p.sql("pragma journal_mode = delete; pragma page_size = 8192; vacuum").expect("other pages");
@@ -707,8 +709,7 @@ mod file {
 
     #[test]
     fn killed_while_pages_are_written_it_is_the_old_or_the_new() {
-        let p = Place::new(Engine::Sqlite);
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+        let p = Place::with_acme(Engine::Sqlite);
         p.run_with("branch import - --org ACME", crate::raw::branches_csv(3_000)).ok();
         let archive = backup(&p);
         let log = || std::fs::metadata(p.path("t.db-wal")).map_or(0, |m| m.len());
@@ -735,8 +736,7 @@ mod file {
 
     #[test]
     fn who_goes_on_reading_what_was_there_is_named() {
-        let p = Place::new(Engine::Sqlite);
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+        let p = Place::with_acme(Engine::Sqlite);
         let archive = backup(&p);
         p.run_with("branch import - --org ACME", crate::raw::branches_csv(5_000)).ok();
         // Nobody takes what it writes: it waits in the middle of its reading.

@@ -1,6 +1,7 @@
 //! Many writers, held locks, dry runs.
 
-use std::process::Stdio;
+use std::io::Read;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::harness::{Engine, Place, both_with_acme};
@@ -162,16 +163,33 @@ fn a_reader_behind_an_exclusive_lock_is_told() {
     });
 }
 
+/// Reads what a program says for people, up to a line that begins like this.
+#[track_caller]
+fn until_it_says(child: &mut Child, what: &str) {
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    let err = child.stderr.as_mut().expect("piped");
+    while err.read(&mut byte).expect("a pipe") == 1 {
+        line.push(byte[0]);
+        if line.starts_with(what.as_bytes()) {
+            return;
+        }
+        if byte[0] == b'\n' {
+            line.clear();
+        }
+    }
+    panic!("it ended without a word of '{what}'");
+}
+
 #[test]
 fn a_writer_goes_on_once_the_lock_is_free() {
     both_with_acme(|p| {
         let held = Held::new(p);
-        let child = start(&mut p.spawn("--wait 20 branch create --code MUM01 --name 'Mumbai Fort'"), Stdio::null());
-        std::thread::sleep(Duration::from_millis(1500));
+        let mut child = start(&mut p.spawn("--wait 20 branch create --code MUM01 --name 'Mumbai Fort'"), Stdio::null());
+        until_it_says(&mut child, "waiting for");
         drop(held);
         let said = wait(child);
         assert_eq!(said.code, 0, "{}", said.err);
-        assert!(said.err.contains("waiting for") && said.err.contains("created branch MUM01"), "{}", said.err);
+        assert!(said.err.contains("created branch MUM01"), "{}", said.err);
         gap_free(p);
     });
 }
@@ -180,8 +198,8 @@ fn a_writer_goes_on_once_the_lock_is_free() {
 fn a_signal_ends_the_wait_for_a_lock() {
     both_with_acme(|p| {
         let held = Held::new(p);
-        let child = start(&mut p.spawn("branch create --code MUM01 --name 'Mumbai Fort'"), Stdio::null());
-        std::thread::sleep(Duration::from_millis(700));
+        let mut child = start(&mut p.spawn("branch create --code MUM01 --name 'Mumbai Fort'"), Stdio::null());
+        until_it_says(&mut child, "waiting for");
         let started = Instant::now();
         crate::raw::signal(&child, "INT");
         let said = wait(child);

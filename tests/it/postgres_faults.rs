@@ -3,13 +3,11 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Engine, Place, Said, psql, server};
-use crate::raw::{Held, clear, done, int, start, texts, unique, until, until_locked, wait};
+use crate::harness::{Engine, Place, Said, held, psql, server};
+use crate::raw::{Held, clear, done, int, start, texts, unique, until, wait};
 
 fn acme() -> Place {
-    let p = Place::new(Engine::Postgres);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
-    p
+    Place::with_acme(Engine::Postgres)
 }
 
 /// The place's database, with TLS where the server speaks it.
@@ -119,26 +117,29 @@ fn a_missing_or_empty_database_is_told() {
 #[test]
 fn a_connection_lost_in_the_middle_leaves_nothing_half_done() {
     let p = acme();
-    let csv = p.write("b.csv", crate::raw::branches_csv(20_000));
+    let csv = p.write("b.csv", crate::raw::branches_csv(200));
     let before = int(&p, "select count(*) from audit_records");
-    let child = start(&mut p.spawn(&format!("branch import {csv}")), Stdio::null());
-    until_locked(&p);
-    std::thread::sleep(Duration::from_millis(300));
     let kill = "select pg_terminate_backend(pid) from pg_stat_activity
                  where datname = current_database() and application_name = 'orgctl branch import'";
-    p.sql(kill).expect("ended");
-    fails(wait(child), 1, &["the connection to the server was lost", "undone"]);
+    let waits = "select count(*) from pg_stat_activity where datname = current_database()
+                    and application_name = 'orgctl branch import' and wait_event_type = 'Lock'";
+    // It has the lock, and stands before the table that somebody else holds.
+    let said = held(&p, "begin; lock table orgctl.branches in share mode", || {
+        let child = start(&mut p.spawn(&format!("branch import {csv}")), Stdio::null());
+        until("the import to write", || int(&p, waits) == 1 && Held::now(&p).is_none());
+        p.sql(kill).expect("ended");
+        wait(child)
+    });
+    fails(said, 1, &["the connection to the server was lost", "undone"]);
     assert_eq!(int(&p, "select count(*) from branches"), 0);
     assert_eq!(int(&p, "select count(*) from audit_records"), before);
     // While it waits for a lock.
-    let held = Held::new(&p);
+    let lock = Held::new(&p);
     let child = start(&mut p.spawn("branch create --code X --name X"), Stdio::null());
-    let waits = "select count(*) from pg_stat_activity where datname = current_database()
-                    and application_name = 'orgctl branch create' and wait_event_type = 'Lock'";
-    until("the writer to wait", || int(&p, waits) == 1);
+    until("the writer to wait", || int(&p, &waits.replace("import", "create")) == 1);
     p.sql(&kill.replace("import", "create")).expect("ended");
     fails(wait(child), 1, &["the connection to the server was lost"]);
-    drop(held);
+    drop(lock);
     p.run("db check").ok();
     p.run("audit verify --deep").ok();
 }

@@ -1,10 +1,19 @@
 //! Behind orgctl's back: raw reads, a lock held, processes started and signalled.
 
+use std::fs::File;
 use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqliteConnection};
 
 use crate::harness::{Engine, Place, Said};
@@ -164,12 +173,6 @@ impl Drop for Held {
     }
 }
 
-/// Waits until another process holds the lock of organisation 1.
-#[track_caller]
-pub fn until_locked(p: &Place) {
-    until("a writer to hold the lock", || Held::now(p).is_none());
-}
-
 #[track_caller]
 pub fn until(what: &str, mut done: impl FnMut() -> bool) {
     let started = Instant::now();
@@ -206,8 +209,46 @@ pub fn wait(child: Child) -> Said {
 }
 
 pub fn signal(child: &Child, name: &str) {
-    let line = format!("kill -{name} {}", child.id());
-    assert!(Command::new("sh").args(["-c", &line]).status().expect("sh").success());
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process"));
+    kill(pid, Signal::from_str(&format!("SIG{name}")).expect("a signal")).expect("sent");
+}
+
+/// Waits until a process has made itself ready for signals, and does nothing: whatever it waits for does not come.
+#[track_caller]
+pub fn until_waiting(child: &mut Child) {
+    let (proc, mut still) = (PathBuf::from(format!("/proc/{}", child.id())), 0);
+    until("the program to wait", || {
+        assert!(child.try_wait().expect("a child").is_none(), "it has ended");
+        still = if hears(&proc) && sleeps(&proc) { still + 1 } else { 0 };
+        still == 5
+    });
+}
+
+/// Whether TERM is caught.
+fn hears(proc: &Path) -> bool {
+    let status = std::fs::read_to_string(proc.join("status")).unwrap_or_default();
+    let caught = status.lines().find_map(|l| l.strip_prefix("SigCgt:")).unwrap_or("0").trim().to_owned();
+    u64::from_str_radix(&caught, 16).expect("a mask") & 1 << (Signal::SIGTERM as i32 - 1) != 0
+}
+
+/// Whether no thread runs.
+fn sleeps(proc: &Path) -> bool {
+    let state = |task: PathBuf| std::fs::read_to_string(task.join("stat")).unwrap_or_default();
+    let mut tasks = std::fs::read_dir(proc.join("task")).into_iter().flatten().flatten();
+    // The state follows the name, which is in brackets.
+    tasks.all(|t| state(t.path()).rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" S")))
+}
+
+/// The reading end of a pipe that has a name, as soon as somebody has written to it. Who writes more than a pipe holds is
+/// held there until this end is read.
+#[track_caller]
+pub fn until_written(pipe: &Path) -> File {
+    let open = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(pipe).expect("the pipe");
+    until("somebody to write", || {
+        poll(&mut [PollFd::new(open.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO).expect("asked") == 1
+    });
+    fcntl(&open, FcntlArg::F_SETFL(OFlag::empty())).expect("reading waits again");
+    open
 }
 
 /// A CSV of `n` branches, `B00001` and on.

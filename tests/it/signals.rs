@@ -5,11 +5,52 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Place, both_with_acme};
-use crate::raw::{branches_csv, clear, done, int, signal, start, text, until, until_locked, wait};
+use crate::harness::{Engine, Place, both_with_acme, held};
+use crate::raw::{
+    Held, branches_csv, clear, done, int, signal, start, text, until, until_waiting, until_written, wait,
+};
 
 /// Rows that take any machine a while.
 const MANY: usize = 20_000;
+
+/// An import of many rows that holds the lock, has looked at every row and written none: it goes on when what it rejects
+/// is read, which is more than a pipe holds.
+fn begun(p: &Place) -> (Child, File) {
+    if !p.path("rejects").exists() {
+        pipe(p, "rejects");
+        let bad = format!(",{}\n", "x".repeat(100)).repeat(3000);
+        p.write("many.csv", branches_csv(MANY).replacen("code,name,city\n", &format!("code,name,city\n{bad}"), 1));
+    }
+    let line = "branch import many.csv --keep-going --rejects rejects";
+    let child = start(&mut p.spawn(line), Stdio::null());
+    let rejects = until_written(&p.path("rejects"));
+    assert!(Held::now(p).is_none(), "it holds the lock");
+    (child, rejects)
+}
+
+/// An import that has just been let go on to write, with all rows before it.
+fn let_on(p: &Place) -> Child {
+    let (child, rejects) = begun(p);
+    std::io::read_to_string(rejects).expect("text");
+    child
+}
+
+/// Runs something while an import writes. On PostgreSQL it stands in the middle of that for as long as somebody holds the
+/// table; on SQLite it has just been let go on, with all rows before it.
+fn while_it_writes<T>(p: &Place, work: impl FnOnce(Child) -> T) -> T {
+    match p.engine {
+        Engine::Sqlite => work(let_on(p)),
+        Engine::Postgres => held(p, "begin; lock table orgctl.branches in share mode", || {
+            let child = let_on(p);
+            until("it stands before the table", || int(p, WAITING) == 1);
+            work(child)
+        }),
+    }
+}
+
+/// How many imports wait for a lock of the server.
+const WAITING: &str = "select count(*) from pg_stat_activity where datname = current_database()
+    and application_name = 'orgctl branch import' and wait_event_type = 'Lock'";
 
 /// Nothing of the import is there; the trail is whole, and its last record says what happened.
 fn nothing_but_a_record(p: &Place, records: i64) {
@@ -25,17 +66,24 @@ fn nothing_but_a_record(p: &Place, records: i64) {
 #[test]
 fn a_signal_in_the_middle_of_an_import_undoes_it() {
     both_with_acme(|p| {
-        let csv = p.write("b.csv", branches_csv(MANY));
-        for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 143)] {
+        for (name, code, writes) in
+            [("INT", 130, false), ("TERM", 143, false), ("HUP", 143, false), ("INT", 130, true), ("TERM", 143, true)]
+        {
             let records = int(p, "select count(*) from audit_records");
-            let child = start(&mut p.spawn(&format!("branch import {csv}")), Stdio::null());
-            until_locked(p);
-            std::thread::sleep(Duration::from_millis(200));
-            let sent = Instant::now();
-            signal(&child, name);
-            let said = wait(child);
+            let end = |child: Child| {
+                let sent = Instant::now();
+                signal(&child, name);
+                let said = wait(child);
+                assert!(sent.elapsed() < Duration::from_secs(5), "{name}: {:?}", sent.elapsed());
+                said
+            };
+            let said = if writes {
+                end(let_on(p))
+            } else {
+                let (child, _rejects) = begun(p);
+                end(child)
+            };
             assert_eq!(said.code, code, "{name}: {}", said.err);
-            assert!(sent.elapsed() < Duration::from_secs(5), "{name}: {:?}", sent.elapsed());
             clear(&said.err);
             assert!(said.err.contains("interrupted; nothing was changed"), "{name}: {}", said.err);
             assert_eq!(said.out, "");
@@ -60,8 +108,7 @@ fn a_signal_is_heard_while_standard_input_has_nothing_to_give() {
             let mut child = start(command.env("TMPDIR", &spool), Stdio::piped());
             let mut stdin = child.stdin.take().expect("piped");
             stdin.write_all(b"code,name\nX1,One\n").expect("taken");
-            std::thread::sleep(Duration::from_millis(400));
-            assert!(child.try_wait().expect("a child").is_none(), "{line} waits");
+            until_waiting(&mut child);
             signal(&child, name);
             let said = ends(child);
             assert_eq!(said.code, code, "{line} {name}: {}", said.err);
@@ -85,16 +132,20 @@ fn ends(mut child: Child) -> crate::harness::Said {
 #[test]
 fn a_kill_in_the_middle_leaves_all_or_nothing() {
     both_with_acme(|p| {
-        let csv = p.write("b.csv", branches_csv(MANY));
         let records = int(p, "select count(*) from audit_records");
-        for pause in [0, 150, 500] {
-            let mut child = start(&mut p.spawn(&format!("branch import {csv}")), Stdio::null());
-            until_locked(p);
-            std::thread::sleep(Duration::from_millis(pause));
+        let end = |mut child: Child| {
             child.kill().expect("killed");
             child.wait().expect("gone");
+        };
+        for writes in [false, true] {
+            if writes {
+                while_it_writes(p, end);
+            } else {
+                let (child, _rejects) = begun(p);
+                end(child);
+            }
             // The server may take a moment to notice.
-            until("the lock to be free", || crate::raw::Held::now(p).is_some());
+            until("the lock to be free", || Held::now(p).is_some());
             assert_eq!(int(p, "select count(*) from branches"), 0);
             assert_eq!(int(p, "select count(*) from audit_records"), records);
             p.run("audit verify --deep").ok();
@@ -261,8 +312,7 @@ fn an_import_reads_pipes_and_writes_rejects_to_them() {
         let bad = p.write("bad.csv", "code,name\nZ1,One\nZ1,Two\n");
         for line in ["branch import in".to_owned(), format!("branch import {bad} --keep-going --rejects out")] {
             let mut child = start(&mut p.spawn(&line), Stdio::null());
-            std::thread::sleep(Duration::from_millis(400));
-            assert!(child.try_wait().expect("a child").is_none(), "{line} waits");
+            until_waiting(&mut child);
             signal(&child, "TERM");
             assert_eq!(ends(child).code, 143, "{line}");
         }
@@ -284,8 +334,7 @@ fn a_file_that_changes_while_it_is_read_is_refused() {
         {
             let file = p.write("b.csv", &rows);
             let child = start(&mut p.spawn(&format!("branch import {file} --keep-going --rejects out")), Stdio::null());
-            let pipe = File::open(p.path("out")).expect("the pipe");
-            std::thread::sleep(Duration::from_millis(50));
+            let pipe = until_written(&p.path("out"));
             p.write("b.csv", change);
             std::io::read_to_string(pipe).expect("text");
             let said = ends(child);
@@ -327,10 +376,9 @@ fn a_signal_is_heard_while_a_file_that_is_named_has_nothing_to_give() {
             "backup verify latest --identity silent",
             "backup restore latest --key silent --into sqlite://other.db",
         ] {
-            let child = p.spawn(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("orgctl runs");
-            std::thread::sleep(Duration::from_millis(400));
-            let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
-            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("sent");
+            let mut child = p.spawn(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("orgctl runs");
+            until_waiting(&mut child);
+            signal(&child, "TERM");
             let said = ends(child);
             assert_eq!(said.code, 143, "{line}: {}", said.err);
         }

@@ -174,8 +174,7 @@ fn only_the_archive_that_was_restored_is_taken() {
         };
         refused(&later, "", "is not the archive that record");
         // Signed by another's key, and not signed at all by one that is trusted.
-        let other = Place::new(Engine::Sqlite);
-        other.run("init --org-code ACME --org-name Acme").ok();
+        let other = Place::after(Engine::Sqlite, "init --org-code ACME --org-name Acme");
         let foreign = other.json("backup create")["file"].as_str().expect("a file").to_owned();
         refused(&foreign, "", "is not signed by a key that is trusted");
         let theirs = other.run("audit pubkey").ok();

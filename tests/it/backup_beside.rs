@@ -247,8 +247,7 @@ fn no_link_is_followed_and_no_pipe_waited_for() {
 /// As if it was pruned while it is verified or restored.
 #[test]
 fn what_is_removed_while_it_is_read_is_read_to_its_end() {
-    let p = Place::new(Engine::Sqlite);
-    p.run("init --org-code ACME --org-name Acme").ok();
+    let p = Place::after(Engine::Sqlite, "init --org-code ACME --org-name Acme");
     let file = backup(&p);
     let opened = Archive::open(&file).expect("an archive");
     let (size, digest) = opened.digest().expect("a digest");

@@ -1,7 +1,7 @@
 //! Which backup is restored, and what is said to be lost by it.
 
 use crate::backup::{archive, fill};
-use crate::harness::{Engine, Place, both, both_with_acme};
+use crate::harness::{Engine, Place, both_after, both_with_acme};
 
 #[test]
 fn at_picks_the_newest_that_is_not_later() {
@@ -50,8 +50,7 @@ fn a_dry_run_reads_everything_and_makes_nothing() {
 
 #[test]
 fn latest_is_of_this_database_and_of_no_other() {
-    both(|p| {
-        p.run("init --org-code ACME --org-name Acme").ok();
+    both_after("init --org-code ACME --org-name Acme", |p| {
         p.run("backup create --to %/all".replace('%', &p.dir.path().display().to_string()).as_str()).ok();
         p.wait(60);
         let folder = p.path("all").display().to_string();

@@ -206,8 +206,7 @@ fn a_backup_during_heavy_writes_is_one_instant() {
 
 #[test]
 fn a_database_that_takes_no_writes_is_backed_up() {
-    let p = Place::new(Engine::Postgres);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = Place::with_acme(Engine::Postgres);
     p.run("audit keygen").ok();
     let name = p.url.rsplit('/').next().expect("a name").split('?').next().expect("a name").to_owned();
     crate::harness::psql(

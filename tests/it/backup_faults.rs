@@ -136,8 +136,7 @@ fn what_is_not_signed_by_a_trusted_key_is_refused() {
         let (bytes, file) = with_archive(p);
         fs::write(&file, &bytes).expect("a file");
         // An archive of somebody else, who has a key too.
-        let other = Place::new(Engine::Sqlite);
-        other.run("init --org-code ACME --org-name Foreign").ok();
+        let other = Place::after(Engine::Sqlite, "init --org-code ACME --org-name Foreign");
         other.run("backup create").ok();
         let foreign = fs::read(archive(&other)).expect("an archive");
         let theirs = p.path("theirs.tar");
@@ -315,8 +314,7 @@ fn compressed(heading: &str, piece: &[u8], times: usize) -> Vec<u8> {
 
 #[test]
 fn what_swells_is_stopped() {
-    let p = Place::new(Engine::Sqlite);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = Place::with_acme(Engine::Sqlite);
     let (bytes, file) = with_archive(&p);
     let all = members(&bytes);
     let branches = &all.iter().find(|(n, _)| n == "data/branches.tsv.zst").expect("branches").1;
@@ -399,8 +397,7 @@ fn an_age_file_of_another_recipient_is_refused() {
 
 #[test]
 fn no_change_of_bytes_makes_it_fall_over_or_pass() {
-    let p = Place::new(Engine::Sqlite);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = Place::with_acme(Engine::Sqlite);
     let (bytes, file) = with_archive(&p);
     let length = bytes.len();
     let place = RefCell::new(p);

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::backup::{archive, fill};
-use crate::harness::{Engine, Place, both, both_with_acme};
+use crate::harness::{Engine, Place, both_with_acme};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
@@ -258,8 +258,7 @@ fn what_was_not_asked_for_rightly_is_refused_with_the_nearest() {
 
 #[test]
 fn an_encrypted_part_needs_its_identity() {
-    both(|p| {
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    both_with_acme(|p| {
         p.run("user create --name 'Asha Rao' --email asha@acme.example --user-code ASHA22").ok();
         let key = age::x25519::Identity::generate();
         let secret = age::secrecy::ExposeSecret::expose_secret(&key.to_string()).to_owned();

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use crate::backup::archive;
 use crate::backup_faults::{members, put};
-use crate::harness::{Engine, Place, both, both_with_acme, psql, server};
+use crate::harness::{Engine, Place, both_with_acme, psql, server};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
@@ -54,8 +54,7 @@ fn strays(folder: &Path) -> Vec<String> {
 
 /// On SQLite alone.
 fn with_acme(story: impl Fn(&Place)) {
-    let p = Place::new(Engine::Sqlite);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = Place::with_acme(Engine::Sqlite);
     story(&p);
 }
 
@@ -481,8 +480,7 @@ fn what_was_read_beside_heavy_writes_is_what_the_trail_says_of_then() {
 
 #[test]
 fn a_database_that_takes_no_writes_serves_what_reads() {
-    let p = Place::new(Engine::Postgres);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = Place::with_acme(Engine::Postgres);
     p.run("audit keygen").ok();
     p.run("branch create --code HQ --name Head").ok();
     let name = p.url.rsplit('/').next().expect("a name").split('?').next().expect("a name").to_owned();
@@ -516,8 +514,7 @@ fn a_database_that_takes_no_writes_serves_what_reads() {
 
 #[test]
 fn an_empty_place_that_was_reset_is_filled() {
-    both(|p| {
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    both_with_acme(|p| {
         p.run("backup create").ok();
         let file = archive(p);
         let name = if p.engine == Engine::Sqlite { "t.db" } else { p.url.rsplit('/').next().expect("a name") };

@@ -140,8 +140,7 @@ fn a_correction_that_does_not_follow_from_the_trail_is_found() {
             "nothing before it is later",
         ),
     ];
-    both(|p| {
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    both_with_acme(|p| {
         let first = ahead(p);
         let kept = p.path("kept.db");
         let n = int(p, "select size from audit_heads where tree = 1");
@@ -259,8 +258,7 @@ fn only_what_succeeded_corrects() {
 /// As the role that `db grants` makes.
 #[test]
 fn a_working_role_does_not_age_the_trail_unseen() {
-    let p = Place::new(Engine::Postgres);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = Place::with_acme(Engine::Postgres);
     let first = ahead(&p);
     let role = unique("app");
     p.sql(&format!("create role {role} login")).expect("a role");
@@ -448,8 +446,7 @@ fn the_head_of_a_corrected_trail_is_repaired() {
 /// Of a table or a function that belongs to somebody else the guards are his.
 #[test]
 fn another_owner_is_named() {
-    let p = Place::new(Engine::Postgres);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = Place::with_acme(Engine::Postgres);
     let role = unique("other");
     let owner = crate::raw::text(&p, "select current_user::text");
     p.sql(&format!("create role {role}")).expect("a role");

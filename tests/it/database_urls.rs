@@ -150,8 +150,7 @@ fn settings_that_are_known_are_obeyed() {
 /// Variables of libpq's: what can't be obeyed is refused by name, and so is what can't be read.
 #[test]
 fn variables_of_the_server_are_obeyed_or_refused() {
-    let p = Place::new(Engine::Postgres);
-    p.run("init --org-code ACME").ok();
+    let p = Place::after(Engine::Postgres, "init --org-code ACME");
     let url = url::Url::parse(&p.url).expect("a URL");
     let run = |url: &str, variables: &[(&str, &str)]| {
         let mut command = p.spawn("org list -o key");
@@ -217,8 +216,7 @@ fn a_database_that_is_not_utf8_is_refused() {
 /// Where PUBLIC has nothing, what `db grants` prints is all that a role needs for work with the data.
 #[test]
 fn grants_are_all_that_a_role_needs() {
-    let p = Place::new(Engine::Postgres);
-    p.run("init --org-code ACME").ok();
+    let p = Place::after(Engine::Postgres, "init --org-code ACME");
     let role = unique("clerk");
     psql(&server(), &format!("create role {role} login"));
     let name = text(&p, "select current_database()::text");

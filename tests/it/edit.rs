@@ -112,8 +112,7 @@ fn a_form_makes_a_record() {
 
 #[test]
 fn what_is_wrong_is_said() {
-    let p = &Place::new(Engine::Sqlite);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = &Place::with_acme(Engine::Sqlite);
     p.run("branch create --code B1 --name One").ok();
     for (script, code, says) in [
         (

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Place, both, both_with_acme};
+use crate::harness::{Place, both_after, both_with_acme};
 
 /// An organisation with a manager, a successor below him, and three people: one below the manager, one below the
 /// successor, and one who leads a branch and a department.
@@ -36,8 +36,7 @@ fn superiors(p: &Place, org: &str, of: &[&str]) -> Vec<String> {
 /// again writes nothing.
 #[test]
 fn who_has_left_may_still_be_named() {
-    both(|p| {
-        p.run("init").ok();
+    both_after("init", |p| {
         let leavers = ["deactivate", "block", "delete", "report"];
         // With what R1 and S1, the branch and the department are left.
         let modes = [("--reassign-to S1", "S1", "T0"), ("--orphan", "", ""), ("", "M1", "M1")];

@@ -5,8 +5,7 @@ use crate::raw::{clear, text, unique};
 
 #[test]
 fn whatever_is_not_the_schema_of_postgresql_is_named() {
-    let p = Place::new(Engine::Postgres);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = Place::with_acme(Engine::Postgres);
     p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
     p.run("db check").ok();
     let body = |name: &str| text(&p, &format!("select pg_get_functiondef('{name}'::regproc)"));

@@ -8,8 +8,8 @@ use std::io::{self, Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use chrono::{DateTime, Utc};
 use orgctl::cli::tree::Program;
@@ -114,13 +114,21 @@ pub fn both(story: impl Fn(&Place)) {
 
 /// As [`both`], with the organisation ACME in place.
 pub fn both_with_acme(story: impl Fn(&Place)) {
+    both_after(ACME, story);
+}
+
+/// As [`both`], in places as this command line leaves them: see [`Place::after`].
+pub fn both_after(init: &str, story: impl Fn(&Place)) {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         eprintln!("--- on {engine:?}");
-        story(&Place::with_acme(engine));
+        story(&Place::after(engine, init));
     }
 }
 
-/// What `init` made of a place, once for all stories that begin with it.
+/// What almost all stories begin with.
+const ACME: &str = "init --org-code ACME --org-name 'Acme Ltd'";
+
+/// What a command line made of a place, once for all stories that begin with it.
 struct Template {
     database: Option<String>,
     now: i64,
@@ -129,16 +137,46 @@ struct Template {
 }
 
 impl Template {
-    fn of(engine: Engine) -> &'static Template {
-        static ALL: [OnceLock<Template>; 2] = [OnceLock::new(), OnceLock::new()];
-        ALL[usize::from(engine == Engine::Postgres)].get_or_init(|| {
+    /// Made by who comes first; everybody else waits for it, and for no other.
+    fn of(engine: Engine, init: &str) -> &'static Template {
+        type Cell = &'static OnceLock<Template>;
+        static ALL: Mutex<BTreeMap<(bool, String), Cell>> = Mutex::new(BTreeMap::new());
+        let key = (engine == Engine::Postgres, init.to_owned());
+        let cell: Cell = ALL.lock().expect("no maker panics").entry(key).or_insert_with(|| Box::leak(Box::default()));
+        cell.get_or_init(|| {
             let mut p = Place::new(engine);
-            p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+            p.run(init).ok();
             let mut files = Vec::new();
             gather(p.dir.path(), Path::new(""), &mut files).expect("the files of a place");
-            // It stays until the server goes.
+            // It stays until the server goes, or a later run finds that this one has ended.
             Template { database: p.database.take(), now: p.clock.0.load(Ordering::Relaxed), files }
         })
+    }
+}
+
+/// How the server copies a database: by files, where it can be told to, which is half the work for databases this small.
+fn strategy() -> &'static str {
+    static STRATEGY: OnceLock<&str> = OnceLock::new();
+    STRATEGY.get_or_init(|| {
+        sweep();
+        let known = "do $$ begin assert current_setting('server_version_num')::int >= 150000; end $$";
+        sql_on(Engine::Postgres, &server(), known).map_or("", |()| " strategy file_copy")
+    })
+}
+
+/// Removes the databases of runs that have ended: on a server that outlives them, their templates are still there.
+fn sweep() {
+    let names = runtime().block_on(async {
+        let mut c = sqlx::PgConnection::connect(&server()).await.expect("a connection");
+        let names = r"select datname::text from pg_database where datname ~ '^t\d+_\d+$'";
+        sqlx::query_scalar::<_, String>(names).fetch_all(&mut c).await.expect("names")
+    });
+    for name in names {
+        let run = name[1..].split('_').next().expect("a process");
+        if Path::new("/proc/self").exists() && !Path::new("/proc").join(run).exists() {
+            // Another run may be about it too.
+            let _ = sql_on(Engine::Postgres, &server(), &format!("drop database if exists {name}"));
+        }
     }
 }
 
@@ -160,9 +198,15 @@ impl Place {
         Place::made(engine, None)
     }
 
-    /// A place as `init --org-code ACME` leaves it.
+    /// A place as `init --org-code ACME --org-name 'Acme Ltd'` leaves it.
     pub fn with_acme(engine: Engine) -> Place {
-        let template = Template::of(engine);
+        Place::after(engine, ACME)
+    }
+
+    /// A place as this command line leaves an empty one. It is run once, and copied for whoever else begins with it, with
+    /// its keys, ids and installation: what `init` itself does, and what must differ, begins with [`Place::new`].
+    pub fn after(engine: Engine, init: &str) -> Place {
+        let template = Template::of(engine, init);
         let p = Place::made(engine, template.database.as_deref());
         for (name, rights, bytes) in &template.files {
             let path = p.path(&name.to_string_lossy());
@@ -183,8 +227,8 @@ impl Place {
             Engine::Sqlite => (format!("sqlite://{}", dir.path().join("t.db").display()), None),
             Engine::Postgres => {
                 let name = format!("t{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-                let template = template.map(|t| format!(" template {t}")).unwrap_or_default();
-                psql(&server(), &format!("create database {name}{template}"));
+                let template = template.unwrap_or("template1");
+                psql(&server(), &format!("create database {name} template {template}{}", strategy()));
                 let mut url = url::Url::parse(&server()).expect("a URL");
                 url.set_path(&name);
                 (url.to_string(), Some(name))
@@ -367,21 +411,24 @@ fn sql_on(engine: Engine, url: &str, sql: &str) -> Result<(), String> {
 
 /// Runs something while a connection of its own holds what `sql` took.
 pub fn held<T>(p: &Place, sql: &str, work: impl FnOnce() -> T) -> T {
-    let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-    runtime().block_on(async {
-        match p.engine {
-            Engine::Sqlite => {
-                let mut c = sqlx::SqliteConnection::connect(&p.url).await.expect("a connection");
-                c.execute(sql).await.expect("a lock");
-                work()
-            }
-            Engine::Postgres => {
-                let mut c = sqlx::PgConnection::connect(&p.url).await.expect("a connection");
-                c.execute(sql).await.expect("a lock");
-                work()
-            }
+    let (sql, rt) = (sqlx::raw_sql(AssertSqlSafe(sql.to_owned())), runtime());
+    // The work may want a runtime of its own.
+    match p.engine {
+        Engine::Sqlite => {
+            let mut c = rt.block_on(sqlx::SqliteConnection::connect(&p.url)).expect("a connection");
+            rt.block_on(c.execute(sql)).expect("a lock");
+            let done = work();
+            rt.block_on(c.close()).expect("closed");
+            done
         }
-    })
+        Engine::Postgres => {
+            let mut c = rt.block_on(sqlx::PgConnection::connect(&p.url)).expect("a connection");
+            rt.block_on(c.execute(sql)).expect("a lock");
+            let done = work();
+            rt.block_on(c.close()).expect("closed");
+            done
+        }
+    }
 }
 
 /// Runs SQL on the test server.

@@ -61,8 +61,7 @@ fn a_line_of_append_ends_at_its_limit() {
 
 #[test]
 fn a_form_and_a_configuration_end_at_their_limit() {
-    let mut p = Place::new(Engine::Sqlite);
-    p.run("init --org-code ACME").ok();
+    let mut p = Place::after(Engine::Sqlite, "init --org-code ACME");
     p.run("branch create --code B1 --name One").ok();
     let script = p.write("edit.sh", "#!/bin/sh\nhead -c 3000000 /dev/zero | tr '\\0' '#' >> \"$1\"\n");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("a mode");
@@ -77,8 +76,7 @@ fn a_form_and_a_configuration_end_at_their_limit() {
 
 #[test]
 fn a_database_that_others_can_read_is_made_private() {
-    let p = Place::new(Engine::Sqlite);
-    p.run("init --org-code ACME").ok();
+    let p = Place::after(Engine::Sqlite, "init --org-code ACME");
     let file = p.file();
     let mode = || fs::metadata(&file).expect("a file").permissions().mode() & 0o777;
     let set = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("a mode");
@@ -111,8 +109,7 @@ fn a_database_that_others_can_read_is_made_private() {
 /// A certificate is read by us: the library would take what a device gives until nothing is left.
 #[test]
 fn a_certificate_ends_at_its_limit() {
-    let p = &Place::new(Engine::Postgres);
-    p.run("init --org-code ACME").ok();
+    let p = &Place::after(Engine::Postgres, "init --org-code ACME");
     let url = p.url.split('?').next().expect("a URL").to_owned();
     for (query, sentence) in [
         ("sslmode=verify-full&sslrootcert=/dev/zero", "can't read the certificate in sslrootcert: it is larger than"),

@@ -105,9 +105,7 @@ impl Relay {
 }
 
 fn acme() -> Place {
-    let p = Place::new(Engine::Postgres);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
-    p
+    Place::with_acme(Engine::Postgres)
 }
 
 /// The end of a COPY waits up to 40 ms for an acknowledgement, whatever the network: tables are sent whole, or by the

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Place, both, both_with_acme};
+use crate::harness::{Place, both_after, both_with_acme};
 
 /// The message of a command that must be refused, and the field that it names.
 #[track_caller]
@@ -165,8 +165,7 @@ hint: give it with --code CODE
 
 #[test]
 fn an_organisation_lives_through_every_verb() {
-    both(|p| {
-        p.run("init").ok();
+    both_after("init", |p| {
         assert_eq!(p.run("org list -o csv").ok().lines().count(), 1, "SYSTEM is in no list");
         assert_eq!(
             p.transcript("branch list --org NONE"),

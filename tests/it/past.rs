@@ -5,7 +5,7 @@ use orgctl::model::value::rfc3339;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Engine, Place, both, both_with_acme};
+use crate::harness::{Engine, Place, both_with_acme};
 use crate::raw::int;
 
 /// This moment, as `--as-of` takes it; whatever is done from here on is later.
@@ -116,8 +116,7 @@ const LISTS: [&str; 6] = [
 /// Whatever was done, each list of each moment is told again exactly as it was, on both engines.
 #[test]
 fn every_moment_is_told_again() {
-    both(|p| {
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    both_with_acme(|p| {
         p.run("org create --code BETA --name Beta").ok();
         let branches = p.write("branches.csv", "code,name,parent\nB0,Zero,\nB1,One,B0\nB2,Two,B1\nB3,Three,B0\n");
         let users = "username,name,branches,reports_to.username\n";

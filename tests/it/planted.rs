@@ -94,8 +94,7 @@ fn one_statement_does_not_stop_writers() {
 /// The same as the role that `db grants` makes, which has no right to most of it to begin with.
 #[test]
 fn a_working_role_plants_nothing() {
-    let p = Place::new(Engine::Postgres);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = Place::with_acme(Engine::Postgres);
     prepared(&p);
     let role = unique("app");
     p.sql(&format!("create role {role} login")).expect("a role");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Place, both, both_with_acme};
+use crate::harness::{Place, both_with_acme};
 use crate::raw::{int, on, text};
 
 /// The public key of a new pair, and the path of the file that holds it.
@@ -106,8 +106,7 @@ fn checkpoints_of_others_and_forged_ones_are_refused() {
         assert!(verify(&p.write("none.txt", "hello\n"), &key).fails(6).contains("no signed note"));
         assert!(verify(&c, "nonsense+key").fails(2).contains("no public key"));
         // Of another installation.
-        let there = Place::new(p.engine);
-        there.run("init --org-code OTHER --org-name Other").ok();
+        let there = Place::after(p.engine, "init --org-code OTHER --org-name Other");
         let their_key = there.run("audit keygen").ok();
         let foreign = p.write("foreign.txt", there.run("audit checkpoint").ok());
         let said = verify(&foreign, their_key.trim()).fails(8);
@@ -505,8 +504,7 @@ fn what_is_recorded_of_a_person_is_destroyed_as_far_as_no_rule_keeps_it() {
 
 #[test]
 fn the_system_log_tells_what_the_program_had_to_say() {
-    both(|p| {
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    both_with_acme(|p| {
         keys(p);
         p.run("audit checkpoint").ok();
         crate::raw::disarm(p);

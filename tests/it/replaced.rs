@@ -40,8 +40,7 @@ fn a_file_that_is_replaced_keeps_its_rights() {
 
 #[test]
 fn who_owns_a_file_owns_it_still() {
-    let p = Place::new(Engine::Sqlite);
-    p.run("init --org-code ACME").ok();
+    let p = Place::after(Engine::Sqlite, "init --org-code ACME");
     let file = p.write("e.csv", "old");
     // Only root may give files away.
     if std::os::unix::fs::chown(&file, Some(1234), Some(2345)).is_err() {

@@ -8,9 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use crate::harness::{Engine, Place};
 
 fn place(engine: Engine) -> Place {
-    let p = Place::new(engine);
-    p.run("init").ok();
-    p
+    Place::after(engine, "init")
 }
 
 #[test]

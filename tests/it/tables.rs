@@ -3,7 +3,7 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::harness::{Engine, Place, both, golden};
+use crate::harness::{Engine, Place, both, both_after, golden};
 
 /// People and places as they are called: long, in other scripts, with signs made of several.
 fn fill(p: &Place) {
@@ -203,8 +203,7 @@ fn keys_and_states_are_whole_and_what_says_nothing_goes_first() {
 /// A name that takes the whole width drives out neither what changed nor whose it is.
 #[test]
 fn long_names_leave_room_for_what_is_told_of_them() {
-    both(|p| {
-        p.run("init --org-code ACME").ok();
+    both_after("init --org-code ACME", |p| {
         let name = "Wolfeschlegelsteinhausenbergerdorff Maximilian Alexander von und zu";
         p.run(&format!("user create --user-code WXLF22 --name '{name}' --email w@x.example --mobile 9876543210")).ok();
         p.run("user create --user-code ASHA22 --name 'Asha Rao' --email a@x.example --mobile 9876543211").ok();

@@ -42,8 +42,7 @@ fn commands() -> Vec<String> {
 /// There is no such organisation and no such column: a command that succeeds all the same has passed the option over.
 #[test]
 fn no_command_passes_an_option_over() {
-    let p = Place::new(Engine::Sqlite);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = Place::with_acme(Engine::Sqlite);
     for line in [
         "branch create --code K --name K",
         "dept create --code K --name K",
@@ -157,8 +156,7 @@ fn of_two_options_none_wins_silently() {
 /// Rows have a header: what ends well with `-o csv` gives one, or says that it has no rows.
 #[test]
 fn a_format_of_rows_gives_rows_or_is_refused() {
-    let p = Place::new(Engine::Sqlite);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = Place::with_acme(Engine::Sqlite);
     for line in [
         "branch create --code K --name K",
         "dept create --code K --name K",

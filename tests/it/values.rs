@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Place, both, both_with_acme};
+use crate::harness::{Place, both_after, both_with_acme};
 
 /// The parts of the name of the one user with this username.
 #[track_caller]
@@ -250,8 +250,7 @@ fn a_domain_has_one_spelling() {
 
 #[test]
 fn a_moment_beyond_the_calendar_is_a_mistake_of_the_command() {
-    both(|p| {
-        p.run("init --org-code ACME").ok();
+    both_after("init --org-code ACME", |p| {
         p.run("user create --username a1 --name Asha").ok();
         for time in ["96400000d", "4294967295w", "+262142-01-01T00:00:00Z", "0001-01-01", "99999-01-01"] {
             p.run(&format!("user block a1 --reason x --until {time}")).fails(2);

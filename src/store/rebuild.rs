@@ -245,12 +245,15 @@ pub async fn finish(db: &mut Db, aside: SetAside, at: DateTime<Utc>, done: &mut 
         db.script("update audit_heads set pending = size".into()).await?;
     }
     for (n, statement) in aside.again.into_iter().enumerate() {
-        if db.is_postgres() {
+        let statement = match db.engine() {
+            Engine::Sqlite => statement,
             // Words are gathered in a tree, which is fastest while the processor's cache holds it: at a million users 64 MB
             // take 1.7 times as long as 4 MB. Other indexes sort, and have the more of it the better.
-            let memory = if statement.contains(" USING gin ") { "4MB" } else { "128MB" };
-            db.script(format!("SET LOCAL maintenance_work_mem = '{memory}'")).await?;
-        }
+            Engine::Postgres => {
+                let memory = if statement.contains(" USING gin ") { "4MB" } else { "128MB" };
+                format!("SET LOCAL maintenance_work_mem = '{memory}'; {statement}")
+            }
+        };
         db.script(statement).await?;
         done(n as u64 + 1);
     }

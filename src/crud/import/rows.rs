@@ -1,5 +1,6 @@
 //! Rows of a file, read and checked one by one, on a thread of their own: while one piece is written the next is read.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -608,13 +609,12 @@ fn stand_in(record: &mut Record, field: &Field) {
 }
 
 /// A value as rules between fields are asked before it is known whom a reference means. That it means somebody or nobody is
-/// known, and that other words mean another one: an id is made of them (FNV-1a).
+/// known, and that other words mean another one: an id is made of them.
 pub fn before_resolved(field: &Field, value: &Value) -> Value {
     let (Some(_), Some(word)) = (field.target(), value.as_text()) else { return value.clone() };
-    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    let id = word.bytes().fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
-    Uuid::from_u128(id).into()
+    let mut hasher = DefaultHasher::new();
+    word.hash(&mut hasher);
+    Uuid::from_u64_pair(1, hasher.finish()).into()
 }
 
 /// Rows that were read, and how many bytes of the file that took.

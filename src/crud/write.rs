@@ -85,23 +85,7 @@ pub fn blank(tx: &Tx<'_>, desc: &'static Descriptor, org: i32, id: Uuid, rules: 
         Some(default) => Ok(f.parse(&default, rules)?),
         None => Ok(Value::Null(f.ty.kind)),
     });
-    let at = tx.at();
-    Ok(Record {
-        desc,
-        meta: Meta {
-            org_id: org,
-            id,
-            created_at: at,
-            created_by: 0,
-            updated_at: at,
-            updated_by: 0,
-            version: 1,
-            deleted_at: None,
-            deleted_by: None,
-            deletion_id: None,
-        },
-        values: values.collect::<Result<_>>()?,
-    })
+    Ok(Record { desc, meta: Meta::new(org, id, tx.at(), 0), values: values.collect::<Result<_>>()? })
 }
 
 /// Refuses a record whose natural key another live one has. One field may be left out that is known to be free.

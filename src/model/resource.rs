@@ -333,6 +333,21 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// Those of a record that is made at a time, by an actor.
+    pub fn new(org_id: i32, id: Uuid, at: DateTime<Utc>, by: i64) -> Meta {
+        Meta {
+            org_id,
+            id,
+            created_at: at,
+            created_by: by,
+            updated_at: at,
+            updated_by: by,
+            version: 1,
+            deleted_at: None,
+            deleted_by: None,
+            deletion_id: None,
+        }
+    }
     /// The primary key.
     pub fn place(&self) -> (i32, Uuid) {
         (self.org_id, self.id)
@@ -627,20 +642,7 @@ mod tests {
 
     fn organisation() -> Record {
         let desc = crate::model::org::Org::DESCRIPTOR;
-        let at = DateTime::UNIX_EPOCH;
-        let id = Uuid::nil();
-        let meta = Meta {
-            org_id: 1,
-            id,
-            created_at: at,
-            created_by: 0,
-            updated_at: at,
-            updated_by: 0,
-            version: 1,
-            deleted_at: None,
-            deleted_by: None,
-            deletion_id: None,
-        };
+        let meta = Meta::new(1, Uuid::nil(), DateTime::UNIX_EPOCH, 0);
         Record { desc, meta, values: desc.fields.iter().map(|f| Value::Null(f.ty.kind)).collect() }
     }
 

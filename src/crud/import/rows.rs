@@ -522,18 +522,7 @@ impl Plan {
 
     /// What a new record has besides its fields, as far as a rule may ask.
     fn meta(&self) -> Meta {
-        Meta {
-            org_id: SYSTEM,
-            id: Uuid::nil(),
-            created_at: self.at,
-            created_by: 0,
-            updated_at: self.at,
-            updated_by: 0,
-            version: 1,
-            deleted_at: None,
-            deleted_by: None,
-            deletion_id: None,
-        }
+        Meta::new(SYSTEM, Uuid::nil(), self.at, 0)
     }
 }
 

@@ -48,18 +48,7 @@ impl Tx<'_> {
         values: Vec<Value>,
     ) -> Result<Record> {
         let by = self.actor().await?;
-        let meta = Meta {
-            org_id: org,
-            id,
-            created_at: self.at,
-            created_by: by,
-            updated_at: self.at,
-            updated_by: by,
-            version: 1,
-            deleted_at: None,
-            deleted_by: None,
-            deletion_id: None,
-        };
+        let meta = Meta::new(org, id, self.at, by);
         let record = Record { desc, meta, values };
         let payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
         self.prepare(org, Event::of(&record, Action::Create, Effect::Create), payload).await?;

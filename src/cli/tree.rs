@@ -10,9 +10,11 @@ use crate::crud::session::{Access, Session};
 use crate::crud::{fill, import, read, remove, trail, write};
 use crate::model::audit::{ACTIONS, Action};
 use crate::model::kinds::Kinds;
+use crate::model::lifetime::{Effect, Event};
 use crate::model::problem::nearest;
-use crate::model::resource::{Descriptor, Field};
+use crate::model::resource::{Descriptor, Field, Resource};
 use crate::model::scalar::Role;
+use crate::model::user::User;
 use crate::model::value::Kind;
 use crate::verbs::{
     audit, backup, branch, database, db_copy, dept, diff, doctor, org, password, repair, revert, setting, user,
@@ -20,7 +22,6 @@ use crate::verbs::{
 
 use super::config;
 use crate::store::system_log::Level;
-use crate::store::tx::takes_people;
 
 pub type Done<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 /// What a leaf does.
@@ -117,7 +118,7 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl user deactivate ravi@sahyadri.example\norgctl user deactivate ravi@sahyadri.example --reassign-to asha@sahyadri.example",
         args: |c| c.arg(keys("Users who leave"))
             .arg(text("reassign-to", "KEY", "Let what they lead, and who reports to them, go to this one").conflicts_with("orphan"))
-            .arg(switch("orphan", "Let what they lead be led by nobody")), run: run!(user::deactivate) },
+            .arg(switch("orphan", "Let what they lead be led by nobody")), run: |s, m| Box::pin(remove::deactivate(s, User::DESCRIPTOR, m)) },
     Leaf { noun: "user", verb: "move", permission: "users:update", writes: true, about: "Move users to another branch, department or superior",
         examples: "orgctl user move ravi@sahyadri.example --branch MUM02 --reports-to asha@sahyadri.example\norgctl user move ravi@sahyadri.example --department ''",
         args: |c| c.arg(keys("Users to move")).arg(text("branch", "KEY", "Branch; '' for none")).arg(text("department", "KEY", "Department; '' for none"))
@@ -398,10 +399,10 @@ pub const GENERIC: &[Generic] = &[
             .group(one_of(["key", "deleted-before"])), run: run_on!(remove::purge) },
     Generic { verb: "activate", action: "update", writes: true, needs: Some("is_active"), about: |d| format!("Activate {}", plural(d)),
         examples: |d| format!("orgctl {} activate {}", d.noun, sample(d)),
-        args: |c, _, _| c.arg(keys("Code or id")), run: |s, d, m| Box::pin(write::set_active(s, d, m, true)) },
+        args: |c, _, _| c.arg(keys("Code or id")), run: run_on!(write::activate) },
     Generic { verb: "deactivate", action: "update", writes: true, needs: Some("is_active"), about: |d| format!("Deactivate {}", plural(d)),
         examples: |d| format!("orgctl {} deactivate {}", d.noun, sample(d)),
-        args: |c, _, _| c.arg(keys("Code or id")), run: |s, d, m| Box::pin(write::set_active(s, d, m, false)) },
+        args: |c, k, d| handing_over(c.arg(keys("Code or id")), k, d), run: run_on!(remove::deactivate) },
     Generic { verb: "exists", action: "read", writes: false, needs: None, about: |d| format!("Tell by the exit code whether {} exists", a(d)),
         examples: |d| format!("orgctl {0} exists {1} --quiet && echo yes", d.noun, sample(d)),
         args: |c, _, _| c.arg(keys("Code or id")), run: run_on!(read::exists) },
@@ -544,7 +545,7 @@ fn force() -> Arg {
 
 /// Whether records of a kind are put into branches or departments.
 fn refers_to_places(desc: &Descriptor) -> bool {
-    desc.fields.iter().any(|f| f.target().is_some_and(takes_people))
+    desc.fields.iter().any(Field::asks_for_use)
 }
 
 /// `--force`, where it means something.
@@ -622,9 +623,18 @@ fn listing(c: Command) -> Command {
         .arg(switch("with-deleted", "Deleted ones too"))
 }
 
+/// Whom what a record is in charge of goes to when it goes out of use, where a record of the kind can be in charge.
+fn handing_over(c: Command, kinds: Kinds, desc: &Descriptor) -> Command {
+    if !kinds.pointing_at(desc).iter().any(|(_, f)| f.effect(Event::Deactivate) == Effect::Blocks) {
+        return c;
+    }
+    c.arg(text("reassign-to", "KEY", "Let what they are in charge of go to this one").conflicts_with("orphan"))
+        .arg(switch("orphan", "Let nobody be in charge of it"))
+}
+
 fn delete_args(c: Command, kinds: Kinds, desc: &'static Descriptor) -> Command {
     let mut c = c.arg(keys("Code or id")).arg(switch("cascade", "Delete what depends on them too"));
-    if !kinds.pointing_at(desc).is_empty() {
+    if kinds.pointing_at(desc).iter().any(|(_, f)| f.effect(Event::Delete) == Effect::Blocks) {
         c = c
             .arg(
                 text("reassign-to", "KEY", "Let what depends on them depend on this one")

@@ -7,15 +7,15 @@ use uuid::Uuid;
 
 use super::prompt;
 use super::session::Session;
+use crate::model::lifetime::Lifetime;
 use crate::model::org;
 use crate::model::problem::{Kind, Problem};
-use crate::model::resource::Resource;
 use crate::model::resource::{Descriptor, Field, Mark, Record, YEARS};
 use crate::model::scalar::shorten;
-use crate::model::user::User;
 use crate::model::value::{Value, rfc3339};
 use crate::model::zone::Zone;
 use crate::store::records::{self, Life};
+use crate::store::tx::not_in_charge;
 use crate::ui::limited;
 
 /// Finds the one record that a key names, or says which is nearest: what the command is about, and a refusal of it too.
@@ -230,11 +230,8 @@ pub(super) async fn not_found(
 pub async fn find_ref(s: &mut Session<'_>, field: &'static Field, org: i32, key: &str) -> Result<Value> {
     let target = field.target().ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
     let found = find_in(s, target, Some(org), key, Life::Live).await?;
-    if target == User::DESCRIPTOR && !found.is_in_use() {
-        let sentence = format!("{} is not in use, and can't be the {}", found.title(), field.name());
-        return Err(Problem::conflict(sentence)
-            .hint(format!("choose somebody else, or 'orgctl user activate {}' first", found.key()))
-            .into());
+    if field.lifetime() == Lifetime::Duty && !found.is_in_use() {
+        return Err(not_in_charge(&found, field.name()).into());
     }
     Ok(found.meta.id.into())
 }

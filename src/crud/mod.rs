@@ -1,5 +1,6 @@
 //! What every resource can do, generic over its descriptor, and the gate that all changes go through.
 
+pub mod contents;
 pub mod edit;
 pub mod fill;
 pub mod filter;

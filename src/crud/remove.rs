@@ -1,29 +1,31 @@
 //! delete, restore, purge: taking any resource away, and bringing it back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::contents;
 use super::gate::{self, Verb};
-use super::input::{find_deleted, find_in, find_last_deleted, keys, time};
+use super::input::{find_deleted, find_in, find_last_deleted, keys, not_system, time};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
-use super::write::{Target, described, dry_run_note, keys_free, targets};
+use super::write::{Changed, Target, described, dry_run_note, keys_free, note_contents, targets, tell_changed};
 use crate::model::audit::Action;
 use crate::model::branch::Branch;
 use crate::model::kinds::Kinds;
+use crate::model::lifetime::{Effect, Event};
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Record, Resource};
+use crate::model::resource::{Descriptor, IN_USE, Record, Resource};
 use crate::model::scalar::{Noun, Rules};
 use crate::model::user::User;
 use crate::model::value::Value;
 use crate::store::db::Db;
 use crate::store::people;
 use crate::store::query::{Query, column};
-use crate::store::records::{self, Life, count, dependants};
+use crate::store::records::{self, Dependants, Life, blocking, count, dependants};
 use crate::store::settings;
 use crate::store::tx::Tx;
 use crate::ui::format::is_for_programs;
@@ -81,34 +83,63 @@ fn successor(gone: &Record, going: &[Record], record: &Record, column: &str, mod
 
 /// Lets what points at records that stay, but no longer serve, point elsewhere; unless `mode` says how, it is named and
 /// nothing happens. `done` is what can't be done then. How many records were changed.
-pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, done: &str) -> Result<usize> {
+pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, event: Event, done: &str) -> Result<usize> {
     let mut changed = 0;
     for record in records {
-        let mut depending = dependants(tx.db, record).await?;
+        let mut depending = blocking(tx.db, record, event).await?;
         for d in &mut depending {
             // Who no longer serves either may go on pointing at whom he or she served, as long as that one is there.
-            let serves = |r: &Record| done == "deleted" || r.is_in_use();
+            let serves = |r: &Record| event == Event::Delete || r.is_in_use();
             d.records.retain(|r| serves(r) && records.iter().all(|x| x.meta.id != r.meta.id));
         }
         depending.retain(|d| !d.records.is_empty());
         if depending.is_empty() {
             continue;
         }
-        let must_refer = depending.iter().any(|d| d.field.is_some_and(|f| f.ty.required));
-        let is_settled = matches!(mode, Mode::Reassign(_)) || (mode == Mode::Orphan && !must_refer);
-        if !is_settled {
+        if !depending.iter().all(|d| can_hand_over(d, mode)) {
             return Err(protected(record, &depending, done).into());
         }
+        let mut now = Now::default();
         for d in depending {
             let Some(field) = d.field else { continue };
             for before in &d.records {
-                let mut after = before.clone();
-                after.set(field.column, successor(record, records, before, field.column, mode));
-                changed += usize::from(tx.update(before, after, Action::Update).await?.is_some());
+                let value = successor(record, records, before, field.column, mode);
+                changed += usize::from(now.point(tx, before, field.column, value, Action::Update).await?);
             }
         }
     }
     Ok(changed)
+}
+
+/// Whether records can point elsewhere, as is said: where they must point at something, not at nothing.
+fn can_hand_over(d: &Dependants, mode: Mode) -> bool {
+    match (mode, d.field) {
+        (Mode::Reassign(_), Some(_)) => true,
+        (Mode::Orphan, Some(field)) => !field.ty.required,
+        _ => false,
+    }
+}
+
+/// Records that point elsewhere now, as they are: one may have pointed at the same record by several fields.
+#[derive(Default)]
+pub struct Now(HashMap<Uuid, Record>);
+
+impl Now {
+    /// Lets a record point elsewhere; whether that changed it.
+    pub async fn point(
+        &mut self,
+        tx: &mut Tx<'_>,
+        record: &Record,
+        column: &str,
+        value: Value,
+        action: Action,
+    ) -> Result<bool> {
+        let before = self.0.get(&record.meta.id).unwrap_or(record);
+        let mut after = before.clone();
+        after.set(column, value);
+        let changed = tx.update(before, after, action).await?;
+        Ok(changed.map(|record| self.0.insert(record.meta.id, record)).is_some())
+    }
 }
 
 impl Plan {
@@ -121,16 +152,17 @@ impl Plan {
             let mut protecting = Vec::new();
             for mut d in dependants(db, &record).await? {
                 d.records.retain(|r| !seen.contains(&r.meta.id));
-                match (mode, d.field) {
+                // Who takes over from what was named can't do so from another kind that goes with it.
+                let is_named = all.iter().any(|r| r.meta.id == record.meta.id);
+                let can_hand_over = can_hand_over(&d, mode) && (is_named || mode == Mode::Orphan);
+                match (d.effect(Event::Delete), d.field) {
                     _ if d.records.is_empty() => {}
-                    (Mode::Cascade, _) => {
+                    (Effect::Stays, _) => {}
+                    (effect, _) if effect == Effect::Follows || mode == Mode::Cascade => {
                         seen.extend(d.records.iter().map(|r| r.meta.id));
                         queue.extend(d.records);
                     }
-                    (Mode::Reassign(_), Some(f)) => plan.repoint(&record, &all, d.records, f.column, mode),
-                    (Mode::Orphan, Some(f)) if !f.ty.required => {
-                        plan.repoint(&record, &all, d.records, f.column, mode);
-                    }
+                    (_, Some(f)) if can_hand_over => plan.repoint(&record, &all, d.records, f.column, mode),
                     _ => protecting.push(d),
                 }
             }
@@ -156,8 +188,8 @@ impl Plan {
     }
 }
 
-fn protected(record: &Record, by: &[records::Dependants], done: &str) -> Problem {
-    let list: Vec<String> = by.iter().map(records::Dependants::describe).collect();
+fn protected(record: &Record, by: &[Dependants], done: &str) -> Problem {
+    let list: Vec<String> = by.iter().map(Dependants::describe).collect();
     let optional = by.iter().all(|d| d.field.is_some_and(|f| !f.ty.required));
     let pointing = by.iter().all(|d| d.field.is_some());
     let depend = if by.iter().map(|d| d.records.len()).sum::<usize>() == 1 { "depends" } else { "depend" };
@@ -194,10 +226,9 @@ impl Verb for Delete {
                 .hint("run the command again")
                 .into());
         }
+        let mut now = Now::default();
         for (record, column, value) in &plan.repointed {
-            let mut after = record.clone();
-            after.set(column, value.clone());
-            tx.update(record, after, Action::Update).await?;
+            now.point(tx, record, column, value.clone(), Action::Update).await?;
         }
         let deletion = tx.new_id();
         for record in &plan.gone {
@@ -269,6 +300,70 @@ pub async fn mode(s: &mut Session<'_>, desc: &'static Descriptor, records: &[Rec
         return Err(Problem::usage(format!("{} can't take over what it leaves behind itself", other.title())).into());
     }
     Ok(Mode::Reassign(other.meta.id))
+}
+
+/// Takes records out of use: what they are in charge of goes to another one, or to nobody where that is said.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Deactivate {
+    pub noun: String,
+    pub targets: Vec<Target>,
+    pub mode: Mode,
+}
+
+impl Verb for Deactivate {
+    /// And how many records point elsewhere.
+    type Output = (Vec<Changed>, usize);
+
+    fn orgs(&self) -> Vec<i32> {
+        self.targets.iter().map(|t| t.org).collect()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<(Vec<Changed>, usize)> {
+        let desc = described(tx, &self.noun)?;
+        let mut leaving = Vec::new();
+        for target in &self.targets {
+            leaving.push(target.load(tx, desc).await?);
+        }
+        let released = release(tx, &leaving, self.mode, Event::Deactivate, "deactivated").await?;
+        let mut changed = Vec::new();
+        for target in &self.targets {
+            // Read again: they may have been in charge of each other.
+            let before = Target { version: None, ..target.clone() }.load(tx, desc).await?;
+            if !before.meta.is_live() {
+                return Err(Problem::conflict(format!("{} is deleted", before.title())).into());
+            }
+            not_system(&before)?;
+            let fields = if !before.is_in_use() { Vec::new() } else { vec![IN_USE] };
+            let mut after = before.clone();
+            after.set(IN_USE, false.into());
+            let record = tx.update(&before, after, Action::Deactivate).await?.unwrap_or(before);
+            changed.push(Changed { record, fields });
+        }
+        Ok((changed, released))
+    }
+}
+
+pub async fn deactivate(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    let records = targets(s, desc, m).await?;
+    let mode = mode(s, desc, &records, m).await?;
+    known_columns(s, desc)?;
+    let target = |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: None };
+    let verb = Deactivate { noun: desc.noun.into(), targets: records.iter().map(target).collect(), mode };
+    let (changed, released) = gate::write(s, &verb).await?;
+    if released > 0 {
+        let to = match mode {
+            Mode::Reassign(id) => {
+                let org = records.first().map_or(0, |r| r.meta.org_id);
+                let to = records::load(s.db().await?, desc, org, id).await?;
+                to.map_or_else(|| id.to_string(), |r| r.title())
+            }
+            _ => "nobody".to_owned(),
+        };
+        let them = if records.len() == 1 { desc.noun } else { desc.table };
+        s.ui.status(&format!("{released} that depended on the {them} now point at {to}"));
+    }
+    tell_changed(s, desc, &changed, Action::Deactivate).await?;
+    note_contents(s, desc, &records).await
 }
 
 pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
@@ -374,6 +469,15 @@ fn plan_lines(kinds: Kinds, plan: &Plan, roots: usize) -> Vec<String> {
 /// What goes for good; with an organisation all that was in it.
 async fn purge_lines(s: &mut Session<'_>, records: &[Record]) -> Result<Vec<String>> {
     let mut all = lines(s.kinds(), "purge", records.iter(), "");
+    for record in records.iter().filter(|r| !r.desc.is_org()) {
+        for (desc, field) in s.kinds().pointing_at(record.desc) {
+            if field.effect(Event::Purge) == Effect::Follows {
+                let (org, id) = record.meta.place();
+                let within = records::pointing(s.db().await?, desc, field, org, id).await?;
+                all.extend(lines(s.kinds(), "purge", within.iter(), &format!(" of {}", record.title())));
+            }
+        }
+    }
     for org in records.iter().filter(|r| r.desc.is_org()) {
         for desc in s.kinds().resources().filter(|d| !d.is_org()) {
             let mut query =
@@ -414,10 +518,17 @@ impl Verb for Restore {
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Record>> {
         let mut restored = Vec::new();
         for (org, deletion) in &self.deletions {
+            let mut coming = Vec::new();
             for desc in tx.kinds().resources() {
-                for record in records::of_deletion(tx.db, desc, *org, *deletion).await? {
-                    keys_free(tx, &record, None).await.map_err(|e| taken_meanwhile(e, &record))?;
-                    restored.push(tx.restore(&record).await?);
+                coming.extend(records::of_deletion(tx.db, desc, *org, *deletion).await?);
+            }
+            let waiting = contents::waiting(tx, &coming).await?;
+            for record in coming {
+                keys_free(tx, &record, None).await.map_err(|e| taken_meanwhile(e, &record))?;
+                let back = tx.restore(&record).await?;
+                match waiting.get(&back.meta.id) {
+                    Some(other) => drop(tx.delete(&back, *other).await?),
+                    None => restored.push(back),
                 }
             }
         }
@@ -531,7 +642,11 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
         }
         return Ok(purged);
     }
+    purged += purge_contents(tx, record, going).await?;
     for (desc, field) in tx.kinds().pointing_at(record.desc) {
+        if field.effect(Event::Purge) != Effect::Detaches {
+            continue;
+        }
         let pointing = records::pointing(tx.db, desc, field, org, record.meta.id).await?;
         if desc != record.desc && !field.ty.required {
             // A deleted branch and its deleted manager may point at each other: neither could go first.
@@ -554,6 +669,28 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
         }
     }
     Ok(purged)
+}
+
+/// Purges what is within a record that is purged, whoever deleted it. How many records.
+pub async fn purge_contents(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet<Uuid>) -> Result<u64> {
+    let mut purged = 0;
+    for (desc, field) in tx.kinds().pointing_at(record.desc) {
+        if field.effect(Event::Purge) == Effect::Follows {
+            let (org, id) = record.meta.place();
+            for within in records::pointing(tx.db, desc, field, org, id).await? {
+                purged += purge_within(tx, &within, going).await?;
+            }
+        }
+    }
+    Ok(purged)
+}
+
+async fn purge_within(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet<Uuid>) -> Result<u64> {
+    let purged = Box::pin(purge_what_points_at(tx, record, going)).await?;
+    // Read again: what was purged before it may have changed it, or taken it along.
+    let Some(record) = tx.load(record.desc, record.meta.org_id, record.meta.id).await? else { return Ok(purged) };
+    tx.purge(&record).await?;
+    Ok(purged + 1)
 }
 
 pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {

@@ -16,11 +16,11 @@ use crate::model::audit::Action;
 use crate::model::org;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Field, Meta, Record};
+use crate::model::resource::{Descriptor, Field, IN_USE, Meta, Record};
 use crate::model::scalar::Rules;
 use crate::model::value::Value;
 use crate::store::records::{self, Life};
-use crate::store::tx::{Tx, takes_people};
+use crate::store::tx::Tx;
 use crate::store::{credentials, settings};
 
 /// Finds the descriptor that a stored verb names.
@@ -310,17 +310,15 @@ async fn note_without_password(s: &mut Session<'_>, records: &[&Record]) -> Resu
     Ok(())
 }
 
-/// `activate` and `deactivate`.
-pub async fn set_active(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches, active: bool) -> Result<()> {
+/// Puts records into use.
+pub async fn activate(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     let records = targets(s, desc, m).await?;
-    let action = if active { Action::Activate } else { Action::Deactivate };
-    change(s, desc, &records, None, vec![("is_active".into(), active.into())], action).await?;
-    if active { Ok(()) } else { note_contents(s, desc, &records).await }
+    change(s, desc, &records, None, vec![(IN_USE.into(), true.into())], Action::Activate).await
 }
 
 /// Says who and what is in branches and departments that went out of use.
 pub async fn note_contents(s: &mut Session<'_>, desc: &Descriptor, records: &[Record]) -> Result<()> {
-    if !takes_people(desc) {
+    if !s.kinds().takes_records(desc) {
         return Ok(());
     }
     for record in &records[..records.len().min(NOTED)] {

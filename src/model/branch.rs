@@ -35,7 +35,7 @@ resource! {
         /// E-mail address
         email: Option<Email> [Detail, Search],
         /// User who leads it
-        manager_id: Option<Ref<User>> [Detail, Also(&["manager_user_code"])],
+        manager_id: Option<Ref<User>> [Duty, Detail, Also(&["manager_user_code"])],
         /// Name of the manager, where the manager has no account
         manager_name: Option<Line<200>> [Detail],
         /// Branch that this one belongs to

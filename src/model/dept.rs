@@ -24,7 +24,7 @@ resource! {
         /// Branch that it is at; none where it is of the whole organisation
         branch_id: Option<Ref<Branch>> [Also(&["branch_code"])],
         /// User who leads it
-        manager_id: Option<Ref<User>> [Also(&["manager_user_code"])],
+        manager_id: Option<Ref<User>> [Duty, Also(&["manager_user_code"])],
         /// Cost centre that it is charged to
         cost_center: Option<Line<50>> [Also(&["cost_centre"])],
         /// Budget of a year

@@ -68,10 +68,15 @@ impl Kinds {
         self.resources().find(|d| d.table == table)
     }
 
-    /// Every field of any kind that points at `target`: what protects it from deletion.
+    /// Every field of any kind that points at `target`.
     pub fn pointing_at(self, target: &Descriptor) -> Vec<(&'static Descriptor, &'static Field)> {
         let fields = self.resources().flat_map(|d| d.fields.iter().map(move |f| (d, f)));
         fields.filter(|(_, f)| f.target() == Some(target)).collect()
+    }
+
+    /// Whether records are put into those of a kind that are in use: what refers to them protects them.
+    pub fn takes_records(self, target: &Descriptor) -> bool {
+        self.pointing_at(target).iter().any(|(_, f)| f.asks_for_use())
     }
 
     /// The steps of added kinds, in their order.

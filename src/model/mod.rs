@@ -10,6 +10,7 @@ pub mod dept;
 pub mod export;
 pub mod fold;
 pub mod kinds;
+pub mod lifetime;
 pub mod lineage;
 pub mod merkle;
 pub mod note;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::lifetime::{Effect, Event, Lifetime};
 use super::problem::Problem;
 use super::scalar::{Invalid, Role, Rules, Type, at_most, is_blank, is_comma, is_line_break, squash};
 use super::sequence::Maker;
@@ -35,6 +36,14 @@ pub enum Mark {
     Part(&'static str),
     /// The field of this name says whether the value was proved to be right; a new value takes that back.
     ProvedBy(&'static str),
+    /// [`Lifetime::Duty`]: what it refers to is in charge. A reference without one of these three protects.
+    Duty,
+    /// [`Lifetime::Keep`]: history.
+    Keep,
+    /// [`Lifetime::Within`]: the record is a part of what it refers to.
+    Within,
+    /// The person whose it is to work on.
+    Assignee,
     /// Not in a table's default columns: `show`, `--columns` and machine formats have it.
     Detail,
     /// A reference to whom the record's data is about.
@@ -92,6 +101,24 @@ impl Field {
     /// The kind that this field points at.
     pub fn target(&self) -> Option<&'static Descriptor> {
         if let Role::Ref(target) = self.ty.role { Some(target()) } else { None }
+    }
+    /// How a reference lives with what it refers to.
+    pub fn lifetime(&self) -> Lifetime {
+        let said = self.marks.iter().find_map(|mark| match mark {
+            Mark::Duty => Some(Lifetime::Duty),
+            Mark::Keep => Some(Lifetime::Keep),
+            Mark::Within => Some(Lifetime::Within),
+            _ => None,
+        });
+        said.unwrap_or(Lifetime::Protects)
+    }
+    /// What becomes of a row that refers by this field, when something happens to the record that it refers to.
+    pub fn effect(&self, event: Event) -> Effect {
+        self.lifetime().effect(event)
+    }
+    /// Whether a record that is out of use is referred to by it no more, unless that is forced.
+    pub fn asks_for_use(&self) -> bool {
+        self.lifetime() == Lifetime::Protects && self.target().is_some_and(Descriptor::can_be_out_of_use)
     }
     /// Words that a header may use for this field, besides its name.
     pub fn also(&self) -> &'static [&'static str] {
@@ -156,6 +183,9 @@ impl Field {
         fits.map_err(|why: Invalid| Problem::invalid(format!("{} {why}", self.name())).field(self.name()))
     }
 }
+
+/// The column that says whether a record is in use, where a kind has it.
+pub const IN_USE: &str = "is_active";
 
 /// Years that all programs read in the same way: four digits.
 pub const YEARS: std::ops::RangeInclusive<i32> = 1000..=9999;
@@ -287,6 +317,10 @@ impl Descriptor {
     pub fn subject_field(&self) -> Option<&'static Field> {
         self.fields.iter().find(|f| f.has(Mark::Subject))
     }
+    /// Whether its records are in use or not.
+    pub fn can_be_out_of_use(&self) -> bool {
+        self.index(IN_USE).is_some()
+    }
     pub fn is_org(&self) -> bool {
         self.noun == "org"
     }
@@ -380,7 +414,7 @@ impl Record {
     }
     /// Whether it is in use: a kind that nobody deactivates always is.
     pub fn is_in_use(&self) -> bool {
-        self.find("is_active").and_then(Value::as_bool) != Some(false)
+        self.find(IN_USE).and_then(Value::as_bool) != Some(false)
     }
     pub fn set(&mut self, column: &str, value: Value) {
         let i = self.desc.place(column);
@@ -690,12 +724,17 @@ mod tests {
     fn marks_agree() {
         for desc in Kinds::default().resources() {
             for field in desc.fields {
+                let lifetimes = field.marks.iter().filter(|m| matches!(m, Mark::Duty | Mark::Keep | Mark::Within));
+                assert!(lifetimes.count() <= 1, "{}", field.column);
                 for mark in field.marks {
                     match mark {
                         Mark::Joined(parts) => {
                             let is_of_it = |f: &&Field| desc.joint(f).is_some_and(|j| j.column == field.column);
                             let of_it: Vec<_> = desc.fields.iter().filter(is_of_it).map(|f| f.column).collect();
                             assert_eq!(of_it, parts.as_slice());
+                        }
+                        Mark::Duty | Mark::Keep | Mark::Within | Mark::Subject | Mark::Assignee => {
+                            assert!(field.target().is_some(), "{} refers to nothing", field.column);
                         }
                         Mark::Part(name) => assert!(desc.field(name).is_some_and(|f| f.parts().is_some()), "{name}"),
                         Mark::ProvedBy(name) => {

@@ -42,7 +42,7 @@ resource! {
         /// What the person is employed as
         designation: Option<Line<200>> [Also(&["job_title"])],
         /// User who the person reports to
-        reports_to_id: Option<Ref<User>> [Also(&["reportingTo", "supervisor", "manager"])],
+        reports_to_id: Option<Ref<User>> [Duty, Also(&["reportingTo", "supervisor", "manager"])],
         /// Gender
         gender: Option<Gender> [Detail],
         /// Date of birth

@@ -93,7 +93,7 @@ impl Tx<'_> {
         let had = further_ids(self.db, user).await?;
         for branch in branches.iter().filter(|b| Some(**b) != own) {
             if !had.contains(branch) {
-                self.refers_to(Branch::DESCRIPTOR, *branch, user, "branches");
+                self.lists(Branch::DESCRIPTOR, *branch, user, "branches");
             }
             self.put_branch(user.meta.org_id, user.meta.id, *branch).await?;
         }

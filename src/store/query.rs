@@ -17,6 +17,7 @@ use super::search::{self, Wanted};
 use super::sql::{Row, Sql, quoted};
 use super::state;
 use crate::model::fold::{folded, table};
+use crate::model::lifetime::Lifetime;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::{Descriptor, List, Mark};
 use crate::model::scalar::{Email, ExternalId, Line, Mailbox, Scalar, Username, squash};
@@ -229,11 +230,13 @@ impl Query {
         joins.iter().map(|j| format!(" {j}")).collect()
     }
 
-    /// What is shown of a column. Where what it refers to was left out, its id tells at least that there was something.
+    /// What is shown of a column. Where what it refers to was left out or is purged, its id tells at least that there was
+    /// something.
     fn told(&self, column: &Column, db: &Db) -> String {
-        match db.partial {
-            Some(_) => column.or_id(self.desc, db.engine()),
-            None => column.expr.clone(),
+        let is_kept = column.field.is_some_and(|f| f.lifetime() == Lifetime::Keep);
+        match db.partial.is_some() || is_kept {
+            true => column.or_id(self.desc, db.engine()),
+            false => column.expr.clone(),
         }
     }
 

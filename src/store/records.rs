@@ -8,7 +8,7 @@ use super::db::Db;
 use super::location::Engine;
 use super::sql::{Row, Sql, quoted};
 use super::state;
-use super::tx::takes_people;
+use crate::model::lifetime::{Effect, Event};
 use crate::model::org;
 use crate::model::problem::{Problem, distance};
 use crate::model::resource::{Descriptor, Field, List, Mark, Meta, Record};
@@ -492,7 +492,7 @@ pub async fn taken(
     Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
 }
 
-/// Live records that point at a record through one field, and so protect it.
+/// Live records that point at a record through one field.
 pub struct Dependants {
     pub desc: &'static Descriptor,
     /// The field that points; none where belonging to the organisation is what binds.
@@ -501,6 +501,11 @@ pub struct Dependants {
 }
 
 impl Dependants {
+    /// What becomes of them when something happens to the record. What lives in an organisation keeps it.
+    pub fn effect(&self, event: Event) -> Effect {
+        self.field.map_or(Effect::Blocks, |f| f.effect(event))
+    }
+
     /// `3 branches (parent): MUM02, MUM03, MUM04`
     pub fn describe(&self) -> String {
         let n = self.records.len();
@@ -518,8 +523,21 @@ pub fn count(n: u64, desc: &Descriptor) -> String {
     format!("{n} {}", if n == 1 { desc.noun } else { desc.table })
 }
 
-/// What protects a record from deletion: live records that point at it; for an organisation, all that lives in it.
+/// Live records that point at one, whatever binds them to it; for an organisation, all that lives in it.
 pub async fn dependants(db: &mut Db, target: &Record) -> Result<Vec<Dependants>> {
+    dependants_by(db, target, |_| true).await
+}
+
+/// Live records that keep something from happening to one, until they point elsewhere.
+pub async fn blocking(db: &mut Db, target: &Record, event: Event) -> Result<Vec<Dependants>> {
+    match target.desc.is_org() && event != Event::Delete {
+        true => Ok(Vec::new()),
+        false => dependants_by(db, target, |f| f.effect(event) == Effect::Blocks).await,
+    }
+}
+
+/// Live records that point at one by some fields.
+pub async fn dependants_by(db: &mut Db, target: &Record, by: impl Fn(&Field) -> bool) -> Result<Vec<Dependants>> {
     let org = target.meta.org_id;
     let mut found = Vec::new();
     if target.desc.is_org() {
@@ -528,7 +546,7 @@ pub async fn dependants(db: &mut Db, target: &Record) -> Result<Vec<Dependants>>
             found.push(Dependants { desc, field: None, records });
         }
     } else {
-        for (desc, field) in db.kinds().pointing_at(target.desc) {
+        for (desc, field) in db.kinds().pointing_at(target.desc).into_iter().filter(|(_, f)| by(f)) {
             let condition = format!("t.org_id = $1 and t.{} = $2 and t.deleted_at is null", quoted(field.column));
             let records = load_where(db, desc, &condition, vec![org.into(), target.meta.id.into()]).await?;
             found.push(Dependants { desc, field: Some(field), records });
@@ -541,7 +559,7 @@ pub async fn dependants(db: &mut Db, target: &Record) -> Result<Vec<Dependants>>
 /// How many live records of each kind are in one: people and places that refer to it, also through a list.
 pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for (desc, field) in db.kinds().pointing_at(record.desc) {
+    for (desc, field) in db.kinds().pointing_at(record.desc).into_iter().filter(|(_, f)| f.asks_for_use()) {
         let mut sql =
             Sql::new(format!("select count(*) from {} t where t.deleted_at is null and t.org_id = ", desc.table));
         sql.bind(record.meta.org_id).push(&format!(" and (t.{} = ", quoted(field.column))).bind(record.meta.id);
@@ -562,7 +580,9 @@ pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {
 /// The branches and departments right below or in a record that are in use, by their keys.
 pub async fn in_use_within(db: &mut Db, record: &Record) -> Result<Vec<Record>> {
     let (mut all, at) = (Vec::new(), [record.meta.id.into()]);
-    for (desc, field) in db.kinds().pointing_at(record.desc).into_iter().filter(|(d, _)| takes_people(d)) {
+    let kinds = db.kinds();
+    let within = |(d, f): &(&Descriptor, &Field)| f.asks_for_use() && kinds.takes_records(d);
+    for (desc, field) in kinds.pointing_at(record.desc).into_iter().filter(within) {
         let mut found = with_values(db, desc, Some(record.meta.org_id), field, &at).await?;
         found.retain(Record::is_in_use);
         found.sort_by_key(Record::key);

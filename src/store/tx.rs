@@ -19,7 +19,7 @@ pub use self::lock::ClockInDoubt;
 use self::lock::begin_immediate;
 pub(super) use self::lock::until_free;
 use self::out_of_use::Referred;
-pub use self::out_of_use::takes_people;
+pub use self::out_of_use::not_in_charge;
 use super::db::{Conn, Db};
 use super::location::Engine;
 use super::sql::Sql;

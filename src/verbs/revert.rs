@@ -14,15 +14,15 @@ use crate::crud::session::{About, Session};
 use crate::crud::write::{dry_run_note, keys_free, not_its_own_parent};
 use crate::model::audit::{Action, Effect, Status, Telling, from_payload};
 use crate::model::kinds::Kinds;
+use crate::model::lifetime::{Event, Lifetime};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, List, Record};
-use crate::model::scalar::{Note, Noun, Rules, Scalar};
+use crate::model::scalar::{Note, Rules, Scalar};
 use crate::model::setting::declared;
-use crate::model::user::User;
 use crate::model::value::Value;
 use crate::store::audit::size;
 use crate::store::people::further_branches;
-use crate::store::records::{self, dependants};
+use crate::store::records;
 use crate::store::settings;
 use crate::store::trail::{Entry, Search, numbered, search};
 use crate::store::tx::Tx;
@@ -174,7 +174,7 @@ impl Undoing<'_> {
         after.validate(tx.today())?;
         not_its_own_parent(&after)?;
         keys_free(tx, &after, None).await?;
-        if desc.noun == User::NOUN && before.get("is_active") != after.get("is_active") {
+        if !after.is_in_use() && before.is_in_use() {
             needed_by_nobody(tx, &after).await?;
         }
         if fields.iter().any(|(f, ..)| f.column == "invited_at") {
@@ -292,8 +292,10 @@ async fn can_refer(tx: &mut Tx<'_>, record: &Record, field: &Field, value: &Valu
     let Some((target, id)) = field.target().zip(value.as_uuid()) else { return Ok(()) };
     let why = match tx.load(target, record.meta.org_id, id).await? {
         None => format!("the {} that it was is purged", target.noun),
-        Some(found) if !found.meta.is_live() => format!("{} is deleted", found.title()),
-        Some(found) if target.noun == User::NOUN && !found.is_in_use() => {
+        Some(found) if !found.meta.is_live() && field.lifetime() != Lifetime::Keep => {
+            format!("{} is deleted", found.title())
+        }
+        Some(found) if field.lifetime() == Lifetime::Duty && !found.is_in_use() => {
             format!("{} is not in use", found.title())
         }
         Some(_) => return Ok(()),
@@ -301,17 +303,15 @@ async fn can_refer(tx: &mut Tx<'_>, record: &Record, field: &Field, value: &Valu
     Err(Problem::conflict(format!("{} can't get its {} back: {why}", record.title(), field.name())).into())
 }
 
-/// Who leads something, or has people who report, is not deactivated unnoticed.
+/// What is in charge of something is not taken out of use unnoticed.
 async fn needed_by_nobody(tx: &mut Tx<'_>, user: &Record) -> Result<()> {
-    if user.is_in_use() {
-        return Ok(());
-    }
-    let by: Vec<String> = dependants(tx.db, user).await?.iter().map(records::Dependants::describe).collect();
+    let by = records::blocking(tx.db, user, Event::Deactivate).await?;
+    let by: Vec<String> = by.iter().map(records::Dependants::describe).collect();
     if by.is_empty() {
         return Ok(());
     }
     Err(Problem::conflict(format!("{} can't be deactivated again: needed by {}", user.title(), by.join("; ")))
-        .hint(format!("say who takes over: orgctl user deactivate {} --reassign-to KEY", user.key()))
+        .hint(format!("say who takes over: orgctl {} deactivate {} --reassign-to KEY", user.desc.noun, user.key()))
         .into())
 }
 

@@ -13,10 +13,11 @@ use super::tree::{self, Node};
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::{find, find_in, find_ref, time_to_come};
 use crate::crud::read::{Exported, known_columns, print_changed};
-use crate::crud::remove::{self, Mode};
+use crate::crud::remove::{self, Now};
 use crate::crud::session::Session;
 use crate::crud::write::{Changed, Target, change, dry_run_note, targets, tell_changed};
 use crate::model::audit::Action;
+use crate::model::lifetime::{Effect, Event};
 use crate::model::password::Secret;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Record, Resource};
@@ -245,55 +246,6 @@ pub async fn unblock(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     tell_changed(s, DESC, &changed, Action::UserUnblock).await
 }
 
-/// Users who leave: what they lead goes to somebody else, or to nobody where that is said.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Deactivate {
-    pub targets: Vec<Target>,
-    pub mode: Mode,
-}
-
-impl Verb for Deactivate {
-    type Output = (Vec<Changed>, usize);
-
-    fn orgs(&self) -> Vec<i32> {
-        orgs_of(&self.targets)
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<(Vec<Changed>, usize)> {
-        let mut leaving = Vec::new();
-        for target in &self.targets {
-            leaving.push(target.load(tx, DESC).await?);
-        }
-        let released = remove::release(tx, &leaving, self.mode, "deactivated").await?;
-        let targets = as_targets(&leaving);
-        let changed = change_each(tx, &targets, Action::Deactivate, |u| User { is_active: false, ..u }).await?;
-        Ok((changed, released))
-    }
-}
-
-pub async fn deactivate(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, DESC, m).await?;
-    let mode = remove::mode(s, DESC, &records, m).await?;
-    known_columns(s, DESC)?;
-    let (changed, released) = gate::write(s, &Deactivate { targets: as_targets(&records), mode }).await?;
-    if released > 0 {
-        let to = match mode {
-            Mode::Reassign(id) => {
-                let org = records.first().map_or(0, |r| r.meta.org_id);
-                let to = records::load(s.db().await?, DESC, org, id).await?;
-                to.map_or_else(|| id.to_string(), |r| r.title())
-            }
-            _ => "nobody".to_owned(),
-        };
-        s.ui.status(&format!("{released} that depended on {} now point at {to}", them(records.len())));
-    }
-    tell_changed(s, DESC, &changed, Action::Deactivate).await
-}
-
-fn them(n: usize) -> &'static str {
-    if n == 1 { "the user" } else { "the users" }
-}
-
 /// Moves users to another branch, department or superior.
 pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let moved = targets(s, DESC, m).await?;
@@ -462,12 +414,11 @@ impl Verb for Merge {
             after.set("reports_to_id", duplicate.get("reports_to_id").clone());
             moved += usize::from(tx.update(&into, after, Action::Merge).await?.is_some());
         }
+        let mut now = Now::default();
         for d in records::dependants(tx.db, &duplicate).await? {
-            let Some(field) = d.field else { continue };
+            let Some(field) = d.field.filter(|f| f.effect(Event::Merge) == Effect::Repoints) else { continue };
             for before in &d.records {
-                let mut after = before.clone();
-                after.set(field.column, into.meta.id.into());
-                moved += usize::from(tx.update(before, after, Action::Merge).await?.is_some());
+                moved += usize::from(now.point(tx, before, field.column, into.meta.id.into(), Action::Merge).await?);
             }
         }
         moved += tx.move_branches(&duplicate, &into).await?;

@@ -18,7 +18,6 @@ use orgctl::cli::tree::Program;
 use orgctl::model::chance::Clock;
 use orgctl::model::resource::{Descriptor, Field, Mark};
 use orgctl::model::value::rfc3339;
-use orgctl::store::tx::takes_people;
 use serde_json::{Map, Value as Json, json};
 
 use self::samples::{Sample, sample};
@@ -318,7 +317,7 @@ fn expected(program: Program, desc: &'static Descriptor) -> BTreeMap<&'static st
     let has_state = desc.field("is_active").is_some();
     let optional = settable().filter(|f| !f.ty.required && f.parts().is_none()).count();
     let references = program.kinds.pointing_at(desc);
-    let unused = desc.fields.iter().filter(|f| f.target().is_some_and(takes_people)).count();
+    let unused = desc.fields.iter().filter(|f| f.asks_for_use()).count();
     let merges = usize::from(changes::merges(program, desc));
     let all: BTreeMap<&'static str, usize> = BTreeMap::from([
         ("create", 5),

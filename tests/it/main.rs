@@ -64,6 +64,7 @@ mod postgres_faults;
 mod proving;
 mod raw;
 mod readme;
+mod references;
 mod refusals;
 mod replaced;
 mod roundtrip;

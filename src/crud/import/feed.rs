@@ -7,10 +7,12 @@ use uuid::Uuid;
 
 use super::brake::{Brake, Leaving};
 use super::rows::Plan;
+use crate::crud::contents;
 use crate::crud::input::find_in;
 use crate::crud::remove::{self, Mode};
 use crate::crud::session::Session;
 use crate::model::audit::Action;
+use crate::model::lifetime::Event;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::scalar::{Rules, shorten};
@@ -20,7 +22,6 @@ use crate::store::held::Given;
 use crate::store::records::{self, Life};
 use crate::store::stage::{Reference, Reject, Stage};
 use crate::store::tx::Tx;
-use crate::store::tx::takes_people;
 
 /// What becomes of those who are not in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,14 +190,15 @@ impl Feed {
         };
         // Who is blocked goes on leading, unless a flag says who does instead.
         if self.leavers != Leavers::Block || matches!(mode, Mode::Reassign(_) | Mode::Orphan) {
-            remove::release(tx, &leaving, mode, done).await?;
+            let event = if self.leavers == Leavers::Delete { Event::Delete } else { Event::Deactivate };
+            remove::release(tx, &leaving, mode, event, done).await?;
         }
         let deletion = tx.new_id();
         for before in &leaving {
             let mut after = before.clone();
             match self.leavers {
                 Leavers::Delete => {
-                    tx.delete(before, deletion).await?;
+                    contents::delete_with_contents(tx, before, deletion).await?;
                     continue;
                 }
                 Leavers::Block => {
@@ -236,7 +238,7 @@ async fn scoped(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, text: 
     };
     let (name, key) = text.split_once('=').ok_or_else(wrong)?;
     let is_meant =
-        |f: &&Field| f.target().is_some_and(|t| takes_people(t) && (f.name() == name.trim() || t.noun == name.trim()));
+        |f: &&Field| f.target().is_some_and(|t| f.asks_for_use() && (f.name() == name.trim() || t.noun == name.trim()));
     let field = desc.fields.iter().find(is_meant).ok_or_else(wrong)?;
     let target = field.target().ok_or_else(wrong)?;
     let record = find_in(s, target, Some(org), key.trim(), Life::Live).await?;

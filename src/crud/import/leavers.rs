@@ -11,10 +11,11 @@ use uuid::Uuid;
 use super::feed::Leavers;
 use super::{Import, OnConflict};
 use crate::crud::remove::Mode;
+use crate::model::lifetime::Lifetime;
 use crate::model::problem::Kind as ProblemKind;
-use crate::model::resource::{Field, Resource};
-use crate::model::scalar::{Noun, shorten};
-use crate::model::user::User;
+use crate::model::resource::Field;
+use crate::model::scalar::shorten;
+use crate::model::value::Value;
 use crate::store::stage::{Named, Reject, Stage};
 use crate::store::tx::Tx;
 use crate::store::{records, trail};
@@ -37,7 +38,7 @@ impl Import {
     pub(super) async fn read_leavers(&self, tx: &mut Tx<'_>, stage: &mut Stage) -> Result<u64> {
         let mut rows = HashSet::new();
         for (i, reference) in stage.references().into_iter().enumerate() {
-            if reference.target.noun != User::NOUN {
+            if reference.field.lifetime() != Lifetime::Duty {
                 continue;
             }
             if self.feed.is_some() || self.on_conflict == OnConflict::Update {
@@ -88,9 +89,10 @@ impl Import {
             return Ok(Meant::AsSaid);
         }
         let (word, name) = (shorten(&named.word), field.name());
+        let noun = field.target().map_or("", |target| target.noun);
         let not_in_use = match named.is_deleted {
-            true => format!("user {word} does not exist"),
-            false => format!("user {word} is not in use, and can't be the {name}"),
+            true => format!("{noun} {word} does not exist"),
+            false => format!("{noun} {word} is not in use, and can't be the {name}"),
         };
         // Whom the file does not tell of, only a feed says to have left; or the record's own history.
         let was_released = self.feed.is_none()
@@ -113,7 +115,7 @@ impl Import {
             Mode::Reassign(other) => Ok(Meant::Instead(Some(other))),
             Mode::Protect | Mode::Cascade if self.feed.is_none() && !was_released => Ok(Meant::Rejected(not_in_use)),
             Mode::Protect | Mode::Cascade if named.is_new => Ok(Meant::Rejected(format!(
-                "user {word} has left, and can't be the {name}; --reassign-to or --orphan says who is meant"
+                "{noun} {word} has left, and can't be the {name}; --reassign-to or --orphan says who is meant"
             ))),
             Mode::Protect | Mode::Cascade => Ok(Meant::Instead(named.now)),
         }
@@ -124,8 +126,9 @@ impl Import {
         let org = self.org.unwrap_or_default();
         let (mut at, mut passed) = (left, HashSet::from([other]));
         while passed.insert(at) {
-            let Some(record) = records::load(tx.db, User::DESCRIPTOR, org, at).await? else { return Ok(None) };
-            let is_blocked = record.says("blocked") && record.get("blocked_until").is_null();
+            let Some(target) = field.target() else { return Ok(None) };
+            let Some(record) = records::load(tx.db, target, org, at).await? else { return Ok(None) };
+            let is_blocked = record.says("blocked") && record.find("blocked_until").is_none_or(Value::is_null);
             let is_out =
                 !record.is_in_use() || !record.meta.is_live() || (self.hands_over_from_blocked() && is_blocked);
             if at != left && !is_out {

@@ -27,7 +27,7 @@ pub async fn foresee(tx: &mut Tx<'_>, plan: &Plan, stage: &mut Stage, rules: &Ru
     let Some(org) = stage.org() else { return Ok(missing) };
     for (i, reference) in stage.references().into_iter().enumerate() {
         let target = reference.target;
-        if target == plan.desc || !matches!(target.noun, "branch" | "dept") {
+        if target == plan.desc || !reference.field.asks_for_use() {
             continue;
         }
         let by = reference.by.unwrap_or(target.key());

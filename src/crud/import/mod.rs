@@ -53,12 +53,12 @@ use super::remove::{self, Mode};
 use super::session::Session;
 use super::write::{blank, described, note_contents};
 use crate::model::audit::Action;
+use crate::model::lifetime::Event;
 use crate::model::org::SYSTEM;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource::{Descriptor, Field, Record};
-use crate::model::scalar::{Noun, Rules};
+use crate::model::scalar::Rules;
 use crate::model::setting::{self, Settings};
-use crate::model::user::User;
 use crate::model::value::Value;
 use crate::store::credentials;
 use crate::store::held::Given;
@@ -510,7 +510,7 @@ impl Import {
         if says_blocked || says_until {
             settle_ended_block(before, &mut after, says_until, tx.at());
         }
-        if before.is_in_use() && !after.is_in_use() {
+        if !after.is_in_use() && before.is_in_use() {
             report.leaving.push(before.clone());
         }
         let action = action_of(before, &after);
@@ -577,7 +577,7 @@ impl Verb for Import {
         report.made = missing::make(tx, &stage, missing).await?;
         self.write(tx, &plan, &stage, &mut report).await?;
         self.brake.hold_all(tx, &stage, &leaving, self.feed.as_ref(), &report.losing).await?;
-        self.release(tx, desc, &mut report).await?;
+        self.release(tx, &report).await?;
         // Their rows may say nothing else that is new.
         report.updated += let_in;
         report.unchanged = report.unchanged.saturating_sub(let_in);
@@ -663,17 +663,14 @@ impl Import {
     }
 
     /// Lets others lead what those led whom rows took out of use; once all rows are written, for they may say who does.
-    async fn release(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, report: &mut Report) -> Result<()> {
+    async fn release(&self, tx: &mut Tx<'_>, report: &Report) -> Result<()> {
         if let Mode::Reassign(other) = self.mode
             && let Some(leaving) = report.leaving.iter().find(|r| r.meta.id == other)
         {
             let sentence = format!("{} is to take over, and is not active in the file", leaving.title());
             return Err(Problem::conflict(sentence).hint("choose somebody who stays").into());
         }
-        if desc.noun == User::NOUN {
-            remove::release(tx, &std::mem::take(&mut report.leaving), self.mode, "deactivated").await?;
-        }
-        Ok(())
+        remove::release(tx, &report.leaving, self.mode, Event::Deactivate, "deactivated").await.map(drop)
     }
 
     /// Lets those leave whom a feed does not name, and tells who came.

@@ -23,12 +23,11 @@ use crate::crud::whole::Whole;
 use crate::crud::write::dry_run_note;
 use crate::model::problem::plain;
 use crate::model::problem::{Kind as ProblemKind, Problem};
-use crate::model::resource::Descriptor;
+use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::{Noun, shorten};
 use crate::model::user::User;
 use crate::store::db::Db;
 use crate::store::stage::{QUOTE, Reject, Stage};
-use crate::store::tx::takes_people;
 use crate::ui::format::{self, Format};
 
 /// Rejects that are read together.
@@ -343,11 +342,15 @@ fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) {
 
 /// What helps where rows refer to what is not there.
 fn not_found(desc: &Descriptor, r: &Report, verb: &Import) -> Vec<String> {
-    let target_of = |x: &Reject| desc.field(x.column.as_deref()?)?.target();
+    let field_of = |x: &Reject| desc.field(x.column.as_deref()?);
+    let target_of = |x: &Reject| field_of(x)?.target();
     let missing = || r.rejects.iter().filter(|x| x.code == ProblemKind::NotFound.word());
     let mut hints = Vec::new();
     // Only files of people may make what they refer to.
-    if desc.noun == User::NOUN && !verb.create_missing && missing().any(|x| target_of(x).is_some_and(takes_people)) {
+    if desc.noun == User::NOUN
+        && !verb.create_missing
+        && missing().any(|x| field_of(x).is_some_and(Field::asks_for_use))
+    {
         hints.push("--create-missing makes departments and branches that are not there".to_owned());
     }
     // Words with a blank between letters are what somebody is called, and no key.

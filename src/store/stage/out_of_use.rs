@@ -1,4 +1,4 @@
-//! References to people who are out of use: who refers to whom, and what is read in their place.
+//! References to records that are out of use: who refers to whom, and what is read in their place.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,6 @@ use crate::store::db::Db;
 use crate::store::search;
 use crate::store::sql::{Sql, quoted};
 use crate::store::state;
-use crate::store::tx::takes_people;
 
 /// A row that refers to somebody who is out of use, and whose record does not do so yet.
 #[derive(Debug, Clone)]
@@ -81,8 +80,9 @@ impl Stage {
         let Some(reference) = self.reference(i) else { return Ok(Vec::new()) };
         let (desc, column, target) = (self.desc, quoted(reference.field.column), reference.target);
         let org = self.org.unwrap_or(0);
+        let is_active = state::is_in_use(target, "t");
         let blocked = if blocked { " or (t.blocked and t.blocked_until is null)" } else { "" };
-        let out = format!("(not t.is_active or t.deleted_at is not null{blocked})");
+        let out = format!("(not {is_active} or t.deleted_at is not null{blocked})");
         let any = format!(
             "select 1 from import_refs f join {} t on t.org_id = {org} and t.id = f.id
               where f.field = {i} and {out} limit 1",
@@ -103,7 +103,7 @@ impl Stage {
         let sql = Sql::new(format!(
             "select s.n, s.line, s.id, s.is_new, r.{column},
                     coalesce(s.active, case when {in_use} then 1 when r.id is not null then 0 end, 1), f.word, t.id, {},
-                    case when t.deleted_at is null then 0 else 1 end, case when t.is_active then 1 else 0 end,
+                    case when t.deleted_at is null then 0 else 1 end, case when {is_active} then 1 else 0 end,
                     case when exists (select 1 from import_rejects e where e.n = s.n) then 1 else 0 end
                from {} join {} t on t.org_id = {org} and t.id = f.id
                left join {} r on r.org_id = {org} and r.id = s.id and s.is_new = 0
@@ -143,7 +143,7 @@ impl Stage {
     /// who is there stays.
     pub(super) async fn reject_unused(&mut self, db: &mut Db, i: usize) -> Result<()> {
         let Some(Reference { field, target, .. }) = self.reference(i) else { return Ok(()) };
-        if self.takes_unused || !takes_people(target) {
+        if self.takes_unused || !field.asks_for_use() {
             return Ok(());
         }
         let (org, column, desc) = (self.org.unwrap_or(0), quoted(field.column), self.desc);

@@ -1,29 +1,34 @@
-//! What is out of use takes no new people and places.
+//! What is out of use is not referred to anew: it takes no people and places unless that is forced, and is in charge of
+//! nothing.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use anyhow::Result;
 use uuid::Uuid;
 
 use super::Tx;
+use crate::model::lifetime::Lifetime;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Record};
-use crate::model::scalar::Noun;
-use crate::model::user::User;
+use crate::model::resource::{Descriptor, Field, Record};
 
 /// A reference that was set.
 pub(super) struct Referred {
     target: &'static Descriptor,
     org: i32,
     id: Uuid,
-    /// Who refers, and through which field.
-    by: String,
-    noun: &'static str,
-    field: &'static str,
+    lifetime: Lifetime,
+    /// Who refers, and through which field; none where it is by a list.
+    by: (&'static Descriptor, Uuid),
+    field: Option<&'static Field>,
+    name: &'static str,
 }
 
-/// Whether people and places are put into records of a kind: a person who is out of use is refused elsewhere, as one who
-/// could lead nobody.
-pub fn takes_people(target: &Descriptor) -> bool {
-    target.noun != User::NOUN && !target.is_org() && target.field("is_active").is_some()
+/// Why a record that is out of use is not put in charge.
+pub fn not_in_charge(found: &Record, field: &str) -> Problem {
+    let (noun, key) = (found.desc.noun, found.key());
+    Problem::conflict(format!("{} is not in use, and can't be the {field}", found.title()))
+        .hint(format!("choose another one, or 'orgctl {noun} activate {key}' first"))
 }
 
 impl Tx<'_> {
@@ -38,51 +43,66 @@ impl Tx<'_> {
 
     /// Notes what a record refers to and did not before.
     pub(super) fn refers(&mut self, before: Option<&Record>, after: &Record) {
+        self.refers_by(before, after, |lifetime| matches!(lifetime, Lifetime::Protects | Lifetime::Duty));
+    }
+
+    /// Notes what a record that comes back is put into. Who was in charge of it still is: nobody sets that now.
+    pub(super) fn refers_again(&mut self, after: &Record) {
+        self.refers_by(None, after, |lifetime| lifetime == Lifetime::Protects);
+    }
+
+    fn refers_by(&mut self, before: Option<&Record>, after: &Record, counts: impl Fn(Lifetime) -> bool) {
         if !after.meta.is_live() {
             return;
         }
-        for field in after.desc.fields {
-            let Some(target) = field.target().filter(|t| takes_people(t)) else { continue };
+        for field in after.desc.fields.iter().filter(|f| counts(f.lifetime())) {
+            let Some(target) = field.target().filter(|t| t.can_be_out_of_use()) else { continue };
             let value = after.get(field.column);
             if let Some(id) = value.as_uuid().filter(|_| before.is_none_or(|b| b.get(field.column) != value)) {
-                self.refers_to(target, id, after, field.name());
+                let (by, org) = ((after.desc, after.meta.id), after.meta.org_id);
+                let (lifetime, name) = (field.lifetime(), field.name());
+                self.referred.push(Referred { target, org, id, lifetime, by, field: Some(field), name });
             }
         }
     }
 
-    pub(in crate::store) fn refers_to(
-        &mut self,
-        target: &'static Descriptor,
-        id: Uuid,
-        by: &Record,
-        field: &'static str,
-    ) {
-        let known = |r: &Referred| r.id == id && r.org == by.meta.org_id;
-        if !self.referred.iter().any(known) {
-            self.referred.push(Referred { target, org: by.meta.org_id, id, by: by.title(), noun: by.desc.noun, field });
-        }
+    /// Notes a further one of a list.
+    pub(in crate::store) fn lists(&mut self, target: &'static Descriptor, id: Uuid, by: &Record, name: &'static str) {
+        let (by, org) = ((by.desc, by.meta.id), by.meta.org_id);
+        self.referred.push(Referred { target, org, id, lifetime: Lifetime::Protects, by, field: None, name });
     }
 
-    /// Refuses what puts somebody anew where nobody works any more.
+    /// Refuses what refers anew to what is out of use, as it is at the end: both may have changed since.
     pub(super) async fn refuse_unused(&mut self) -> Result<()> {
-        if self.takes_unused {
-            return Ok(());
-        }
+        let mut known: HashMap<(i32, Uuid), Option<Record>> = HashMap::new();
         for r in std::mem::take(&mut self.referred) {
-            if self.restored.contains(&r.id) {
+            if self.restored.contains(&r.id) || (self.takes_unused && r.lifetime == Lifetime::Protects) {
                 continue;
             }
-            let Some(found) = self.load(r.target, r.org, r.id).await? else { continue };
-            if found.meta.is_live() && !found.is_in_use() {
-                let (place, verb) = (found.title(), format!("orgctl {} activate {}", r.target.noun, found.key()));
-                return Err(Problem::conflict(format!(
-                    "{place} is not in use, and takes no new {}: {} ({})",
-                    r.noun, r.by, r.field
-                ))
-                .hint(format!("'{verb}' puts it into use; --force goes ahead all the same"))
-                .into());
+            let place = (r.org, r.id);
+            if let Entry::Vacant(new) = known.entry(place) {
+                let found = self.load(r.target, r.org, r.id).await?;
+                new.insert(found.filter(|found| found.meta.is_live() && !found.is_in_use()));
+            }
+            let Some(Some(found)) = known.get(&place).cloned() else { continue };
+            let Some(by) = self.load(r.by.0, r.org, r.by.1).await? else { continue };
+            let refers = r.field.is_none_or(|f| *by.get(f.column) == r.id.into());
+            // Who is out of use too may go on under whom he or she served.
+            let is_idle = r.lifetime == Lifetime::Duty && !by.is_in_use();
+            if by.meta.is_live() && refers && !is_idle {
+                return Err(refused(&r, &found, &by).into());
             }
         }
         Ok(())
     }
+}
+
+fn refused(r: &Referred, found: &Record, by: &Record) -> Problem {
+    if r.lifetime == Lifetime::Duty {
+        return not_in_charge(found, &format!("{} of {}", r.name, by.title()));
+    }
+    let (place, verb) = (found.title(), format!("orgctl {} activate {}", r.target.noun, found.key()));
+    let (noun, title) = (by.desc.noun, by.title());
+    Problem::conflict(format!("{place} is not in use, and takes no new {noun}: {title} ({})", r.name))
+        .hint(format!("'{verb}' puts it into use; --force goes ahead all the same"))
 }

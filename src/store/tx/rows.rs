@@ -201,7 +201,7 @@ impl Tx<'_> {
         after.meta.deletion_id = None;
         let after = self.replace(before, after).await?;
         self.restored.insert(after.meta.id);
-        self.refers(None, &after);
+        self.refers_again(&after);
         let was = audit::whole_row(before);
         let old =
             ["deleted_at", "deleted_by", "deletion_id"].map(|k| (k.to_owned(), was[k].clone())).into_iter().collect();

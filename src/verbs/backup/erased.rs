@@ -1,14 +1,17 @@
 //! Erasures that a replaced trail tells of, carried out again: an archive that was made before brings everything back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
+use crate::crud::contents;
+use crate::crud::remove::purge_contents;
 use crate::model::audit::{Action, KIND, spans, whole_row};
+use crate::model::lifetime::{Effect, Event};
 use crate::model::org::SYSTEM;
-use crate::model::resource::{Record, Resource};
+use crate::model::resource::{Field, Record, Resource};
 use crate::model::user::User;
 use crate::model::value::{Kind, Value, canonical, rfc3339};
 use crate::store::records;
@@ -107,7 +110,8 @@ fn as_payload(row: &Record) -> Json {
 /// Removes the person's own row for good. What pointed at it points at nothing.
 async fn remove(tx: &mut Tx<'_>, row: Record) -> Result<()> {
     let (org, id) = row.meta.place();
-    for (desc, field) in tx.kinds().pointing_at(User::DESCRIPTOR).into_iter().filter(|(_, f)| !f.ty.required) {
+    let detached = |f: &Field| !f.ty.required && f.effect(Event::Purge) == Effect::Detaches;
+    for (desc, field) in tx.kinds().pointing_at(User::DESCRIPTOR).into_iter().filter(|(_, f)| detached(f)) {
         for before in records::pointing(tx.db, desc, field, org, id).await? {
             let mut after = before.clone();
             after.set(field.column, Value::Null(Kind::Uuid));
@@ -115,11 +119,13 @@ async fn remove(tx: &mut Tx<'_>, row: Record) -> Result<()> {
         }
     }
     // Read again: it may have pointed at itself.
-    let Some(mut row) = tx.load(User::DESCRIPTOR, org, id).await? else { return Ok(()) };
+    let Some(row) = tx.load(User::DESCRIPTOR, org, id).await? else { return Ok(()) };
     if row.meta.is_live() {
         let deletion = tx.new_id();
-        row = tx.delete(&row, deletion).await?;
+        contents::delete_with_contents(tx, &row, deletion).await?;
     }
+    purge_contents(tx, &row, &BTreeSet::new()).await?;
+    let Some(row) = tx.load(User::DESCRIPTOR, org, id).await? else { return Ok(()) };
     tx.purge(&row).await?;
     tx.remove_hanging(User::DESCRIPTOR, org, id).await
 }

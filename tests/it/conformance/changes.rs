@@ -3,7 +3,6 @@
 use orgctl::cli::tree::Program;
 use orgctl::model::resource::{Descriptor, Field, Mark};
 use orgctl::model::value::Kind;
-use orgctl::store::tx::takes_people;
 use serde_json::{Value as Json, json};
 
 use super::samples::{bad, cell};
@@ -237,7 +236,7 @@ impl Story<'_> {
 
     /// Nothing is put into what is out of use, unless that is said.
     pub fn take_unused(&self) {
-        for field in self.desc.fields.iter().filter(|f| f.target().is_some_and(takes_people)) {
+        for field in self.desc.fields.iter().filter(|f| f.asks_for_use()) {
             let target = field.target().expect("a reference");
             let unused = self.bare(target, &[]);
             self.run_on(target, "deactivate", &[&unused], b"").ok();

@@ -1,0 +1,74 @@
+//! What is within a record goes with it and comes back with it (`model::lifetime`).
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use crate::model::lifetime::{Effect, Event};
+use crate::model::resource::{Field, Record};
+use crate::store::records;
+use crate::store::tx::Tx;
+
+/// Deletes a record and all that is within it, in one deletion.
+pub async fn delete_with_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uuid) -> Result<()> {
+    let mut seen = HashSet::from([record.meta.id]);
+    let mut going = vec![record.clone()];
+    let mut next = 0;
+    while let Some(container) = going.get(next).cloned() {
+        for d in records::dependants_by(tx.db, &container, |f| follows(f, Event::Delete)).await? {
+            // An organisation keeps what lives in it.
+            let within = d.records.into_iter().filter(|_| d.field.is_some());
+            going.extend(within.filter(|r| seen.insert(r.meta.id)));
+        }
+        next += 1;
+    }
+    for record in &going {
+        tx.delete(record, deletion).await?;
+    }
+    Ok(())
+}
+
+fn follows(field: &Field, event: Event) -> bool {
+    field.effect(event) == Effect::Follows
+}
+
+/// Of records that one deletion took, those that can't come back with it yet, since another container of theirs is deleted
+/// too: they go over to that one's deletion, and come back with it. What was deleted without a container waits for none: it
+/// is asked for by itself, and refused as long as it has nothing to be in.
+pub async fn waiting(tx: &mut Tx<'_>, coming: &[Record]) -> Result<HashMap<Uuid, Uuid>> {
+    let mut waiting: HashMap<Uuid, Uuid> = HashMap::new();
+    let there: BTreeSet<Uuid> = coming.iter().map(|r| r.meta.id).collect();
+    loop {
+        let known = waiting.len();
+        for record in coming {
+            let containers = containers(record);
+            if waiting.contains_key(&record.meta.id) || !containers.iter().any(|(_, id)| there.contains(id)) {
+                continue;
+            }
+            for (field, id) in containers {
+                let other = match (waiting.get(&id), field.target()) {
+                    (Some(deletion), _) => Some(*deletion),
+                    (None, Some(target)) if !there.contains(&id) => {
+                        tx.load(target, record.meta.org_id, id).await?.and_then(|c| c.meta.deletion_id)
+                    }
+                    _ => None,
+                };
+                if let Some(deletion) = other {
+                    waiting.insert(record.meta.id, deletion);
+                    break;
+                }
+            }
+        }
+        // What is within one that waits, waits too.
+        if waiting.len() == known {
+            return Ok(waiting);
+        }
+    }
+}
+
+/// What a record is within.
+fn containers(record: &Record) -> Vec<(&'static Field, Uuid)> {
+    let within = record.desc.fields.iter().filter(|f| follows(f, Event::Restore));
+    within.filter_map(|f| Some((f, record.get(f.column).as_uuid()?))).collect()
+}

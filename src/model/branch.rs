@@ -11,7 +11,7 @@ use super::user::User;
 
 resource! {
     /// A place where the organisation works
-    pub struct Branch "branch" in "branches" aka "school" subject(Nobody("a place of work")) {
+    pub struct Branch "branch" in "branches" aka("school") subject(Nobody("a place of work")) {
         /// Short code, unique in the organisation
         code: Code<16> [Unique, Search],
         /// Name

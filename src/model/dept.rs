@@ -14,7 +14,7 @@ use super::value::Decimal;
 
 resource! {
     /// A department, of one branch or of the whole organisation
-    pub struct Dept "dept" in "departments" aka "department" subject(Nobody("a part of the organisation")) {
+    pub struct Dept "dept" in "departments" aka("department") subject(Nobody("a part of the organisation")) {
         /// Short code, unique in the organisation; made where none is given
         code: Code<32> [Unique, Search, Generated(Maker::Numbered("DEPT-"))],
         /// Name, unique in the organisation

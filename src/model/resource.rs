@@ -246,6 +246,34 @@ impl PartialEq for Descriptor {
     }
 }
 
+/// The words that a declaration may have behind its table, each given by its name: `aka("school")`, `subject(Itself)`.
+impl Descriptor {
+    /// A kind that says nothing of itself; only declarations begin with it.
+    #[doc(hidden)]
+    pub const PLAIN: Descriptor = Descriptor {
+        noun: "",
+        alias: None,
+        table: "",
+        help: "",
+        fields: &[],
+        lists: &[],
+        subject: Subject::Nobody(""),
+        check: |_, _| Vec::new(),
+    };
+    /// Another noun of earlier systems.
+    pub const fn aka(self, alias: &'static str) -> Descriptor {
+        Descriptor { alias: Some(alias), ..self }
+    }
+    /// Whose data its records hold, where no reference says it.
+    pub const fn subject(self, subject: Subject) -> Descriptor {
+        Descriptor { subject, ..self }
+    }
+    /// The lists that its records have.
+    pub const fn has(self, lists: &'static [List]) -> Descriptor {
+        Descriptor { lists, ..self }
+    }
+}
+
 impl Descriptor {
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.fields.iter().find(|f| f.name() == name || f.column == name)
@@ -564,8 +592,7 @@ pub trait Check {
 macro_rules! resource {
     (
         $(#[doc = $about:literal])+
-        pub struct $name:ident $noun:literal in $table:literal $(aka $alias:literal)? $(subject($subject:expr))?
-            $(has $lists:path)? {
+        pub struct $name:ident $noun:literal in $table:literal $( $word:ident($($said:expr),* $(,)?) )* {
             $( $(#[doc = $help:literal])+ $field:ident : $ty:ty $([ $($mark:expr),* ])? ),* $(,)?
         }
     ) => {
@@ -580,39 +607,29 @@ macro_rules! resource {
         }
         impl $crate::model::resource::Resource for $name {
             const DESCRIPTOR: &'static $crate::model::resource::Descriptor = {
-                use $crate::model::resource::{Descriptor, Field, Mark::*};
+                #[allow(unused_imports)]
+                use $crate::model::resource::{Descriptor, Field, Mark::*, Subject::*};
                 use $crate::model::scalar::Scalar;
-                #[allow(unused_mut, unused_assignments)]
-                const ALIAS: Option<&str> = { let mut alias = None; $( alias = Some($alias); )? alias };
-                #[allow(unused_mut, unused_assignments)]
-                const LISTS: &[$crate::model::resource::List] = { let mut lists: &[_] = &[]; $( lists = $lists; )? lists };
-                #[allow(unused_mut, unused_assignments, unused_imports)]
-                const SUBJECT: $crate::model::resource::Subject = {
-                    use $crate::model::resource::Subject::*;
-                    let mut subject = Nobody("");
-                    $( subject = $subject; )?
-                    subject
-                };
                 const FIELDS: &[Field] = &[$( Field {
                     column: $crate::model::resource::plain(stringify!($field)),
                     help: concat!($($help),+).trim_ascii(),
                     ty: <$ty as Scalar>::TYPE,
                     marks: &[$($($mark),*)?],
                 } ),*];
-                &Descriptor {
+                const PLAIN: Descriptor = Descriptor {
                     noun: $noun,
-                    alias: ALIAS,
                     table: $table,
                     help: concat!($($about),+).trim_ascii(),
                     fields: FIELDS,
-                    lists: LISTS,
-                    subject: SUBJECT,
                     check: |record, today| match $name::from_record(record) {
                         Some(it) => $crate::model::resource::Check::check(&it, today),
                         None => vec![$crate::model::problem::Problem::integrity(format!(
                             "{} does not fit its own type", record.title()))],
                     },
-                }
+                    ..Descriptor::PLAIN
+                };
+                const SAID: Descriptor = PLAIN$( .$word($($said),*) )*;
+                &SAID
             };
             fn from_record(record: &$crate::model::resource::Record) -> Option<Self> {
                 let mut values = record.values.iter();

@@ -190,7 +190,7 @@ impl Lookup {
             line.extend(self.flag(name).map(|value| format!("--{name}={value}")));
         }
         line.extend(["config", "path"].map(str::to_owned));
-        Config::resolve(&self.env, &self.program.command().try_get_matches_from(line).ok()?).ok()
+        Config::resolve(&self.env, &self.program.command_for(&line).try_get_matches_from(&line).ok()?).ok()
     }
 
     /// The resource that the words are about.
@@ -267,25 +267,16 @@ async fn look(
 
 /// The tree, each argument with what can stand there.
 fn command(lookup: &Arc<Lookup>) -> Command {
-    let mut root = lookup.program.command();
+    let root = lookup.program.command_for(&lookup.words);
     let kinds = lookup.program.kinds;
-    for noun in kinds.resources() {
-        root = root.mut_subcommand(noun.noun, |c| {
-            c.mut_subcommands(|leaf| {
-                let verb = leaf.get_name().to_owned();
-                leaf.mut_args(|arg| of_resource(arg, noun, &verb, lookup))
-            })
-        });
-    }
-    root = root.mut_subcommand("audit", |c| {
-        c.mut_subcommand("list", |c| {
-            c.mut_arg("resource", |a| words(a, kinds.resources().map(|d| d.noun).chain([settings::NOUN]).collect()))
-        })
-    });
-    root = root.mut_subcommand("setting", |c| {
-        c.mut_subcommands(|leaf| {
-            leaf.mut_args(|arg| match arg.get_id().as_str() {
-                "setting" | "pairs" => words(arg, SETTINGS.iter().map(|d| d.key).collect()),
+    let mut root = root.mut_subcommands(|noun| {
+        let desc = kinds.by_noun(noun.get_name());
+        noun.mut_subcommands(|leaf| {
+            let verb = leaf.get_name().to_owned();
+            leaf.mut_args(|arg| match (desc, arg.get_id().as_str()) {
+                (Some(desc), _) => of_resource(arg, desc, &verb, lookup),
+                (None, "resource") => words(arg, kinds.resources().map(|d| d.noun).chain([settings::NOUN]).collect()),
+                (None, "setting" | "pairs") => words(arg, SETTINGS.iter().map(|d| d.key).collect()),
                 _ => arg,
             })
         })

@@ -3,6 +3,7 @@
 pub mod complete;
 pub mod config;
 pub mod demo;
+mod examples;
 pub mod operator;
 pub mod tree;
 mod unused;
@@ -58,9 +59,9 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         let problem = Problem::usage(format!("'{}' is not UTF-8 text", word.to_string_lossy()));
         return end(ui, Err(problem.into()));
     }
-    let matches = match world.program.command().try_get_matches_from(&argv) {
+    let matches = match world.program.command_for(&words).try_get_matches_from(&argv) {
         Ok(matches) => matches,
-        Err(e) => match asked(world.program, &argv, &e, &ui.io) {
+        Err(e) => match asked(world.program, &argv, &words, &e, &ui.io) {
             Some(matches) => matches,
             None => return parse_failed(ui, &e, &words),
         },
@@ -83,12 +84,12 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         return end(ui, Err(problem.into()));
     }
     match (noun.as_str(), verb.as_str()) {
-        ("demo", _) if ui.style.format_given && ui.style.format != Format::Table => {
+        ("", "demo") if ui.style.format_given && ui.style.format != Format::Table => {
             let problem = Problem::usage(format!("the demo is for people to read, not {}", ui.style.format.word()))
                 .hint("leave out the format: orgctl demo");
             return end(ui, Err(problem.into()));
         }
-        ("demo", _) => return demo::run_demo(ui, &words, world),
+        ("", "demo") => return demo::run_demo(ui, &words, world),
         ("config", "show") => {
             let done = config_show(&mut ui, &config);
             return end(ui, done);
@@ -108,19 +109,19 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         return end(ui, Err(problem.into()));
     }
     let found = world.program.find(&noun, &verb);
-    let Some(access) = found.access() else {
+    let Some((found, access)) = found.and_then(|found| Some((found, found.access()?))) else {
         return end(ui, Err(anyhow::anyhow!("'{noun} {verb}' leads nowhere")));
     };
     with_session(ui, &config, world, words, access, &found, leaf, format!("orgctl {noun} {verb}"))
 }
 
 /// On a terminal, what is missing can be asked for; that the help calls it required stays true elsewhere.
-fn asked(program: Program, argv: &[OsString], e: &clap::Error, io: &Io) -> Option<ArgMatches> {
+fn asked(program: Program, argv: &[OsString], words: &[String], e: &clap::Error, io: &Io) -> Option<ArgMatches> {
     let terminal = io.stdin_is_terminal && io.stderr_is_terminal;
     if e.kind() != ErrorKind::MissingRequiredArgument || !terminal {
         return None;
     }
-    program.asking().try_get_matches_from(argv).ok()
+    program.asking(words).try_get_matches_from(argv).ok()
 }
 
 #[allow(clippy::too_many_arguments)] // one call, a few lines above
@@ -267,7 +268,7 @@ async fn until_signal(
     let is_each = leaf.try_contains_id("key").unwrap_or(false)
         && leaf.try_get_one::<bool>("keep-going").ok().flatten() == Some(&true);
     let mut work = match (found, is_each) {
-        (Found::Plain, _) => return Ok(()),
+        (Found::Plain(_), _) => return Ok(()),
         (found, true) => Box::pin(each(session, found, leaf)),
         (found, false) => start(session, found, leaf),
     };
@@ -311,7 +312,7 @@ fn start<'a>(session: &'a mut Session<'_>, found: &Found, leaf: &'a ArgMatches) 
     match found {
         Found::Leaf(l) => (l.run)(session, leaf),
         Found::Generic(g, desc) => (g.run)(session, desc, leaf),
-        Found::Plain => Box::pin(async { Ok(()) }),
+        Found::Plain(_) => Box::pin(async { Ok(()) }),
     }
 }
 
@@ -320,7 +321,7 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
     let desc = match found {
         Found::Generic(_, desc) => desc,
         Found::Leaf(l) => session.kinds().by_noun(l.noun).ok_or_else(|| anyhow::anyhow!("a verb of no resource"))?,
-        Found::Plain => return Ok(()),
+        Found::Plain(_) => return Ok(()),
     };
     let keys = input::keys(session, desc, Life::Live, leaf).await?;
     let (mut done, mut failed) = (0_u64, 0_u64);
@@ -464,17 +465,15 @@ fn style(config: &Config, env: &Env, io: &Io) -> Result<Style, Problem> {
     })
 }
 
-/// The noun, the verb and the arguments of the leaf.
+/// The noun, which may have several words or none, the verb, and the arguments of the leaf.
 fn path(matches: &ArgMatches) -> (String, String, &ArgMatches) {
-    let Some((first, below)) = matches.subcommand() else { return (String::new(), String::new(), matches) };
-    match below.subcommand() {
-        Some((second, leaf)) => match leaf.subcommand() {
-            Some((third, leaf)) => (first.to_owned(), format!("{second} {third}"), leaf),
-            None => (first.to_owned(), second.to_owned(), leaf),
-        },
-        None if first == "demo" => (first.to_owned(), String::new(), below),
-        None => (String::new(), first.to_owned(), below),
+    let (mut words, mut leaf) = (Vec::new(), matches);
+    while let Some((word, below)) = leaf.subcommand() {
+        words.push(word);
+        leaf = below;
     }
+    let verb = words.pop().unwrap_or_default().to_owned();
+    (words.join(" "), verb, leaf)
 }
 
 /// Help and version go to standard output; a mistake becomes one sentence and a hint.

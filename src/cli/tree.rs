@@ -9,18 +9,20 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use crate::crud::session::{Access, Session};
 use crate::crud::{fill, import, read, remove, trail, write};
 use crate::model::audit::{ACTIONS, Action};
-use crate::model::kinds::Kinds;
+use crate::model::kinds::{Kinds, OWN};
 use crate::model::lifetime::{Effect, Event};
+use crate::model::org::Org;
 use crate::model::problem::nearest;
 use crate::model::resource::{Descriptor, Field, Resource};
-use crate::model::scalar::Role;
+use crate::model::scalar::{Noun, Role};
 use crate::model::user::User;
 use crate::model::value::Kind;
+use crate::model::verbs::Verb;
 use crate::verbs::{
     audit, backup, branch, database, db_copy, dept, diff, doctor, org, password, repair, revert, setting, user,
 };
 
-use super::config;
+use super::{config, examples};
 use crate::store::system_log::Level;
 
 pub type Done<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
@@ -41,17 +43,31 @@ pub struct Leaf {
     pub run: Run,
 }
 
-/// A verb that every resource has.
+/// A verb that kinds have in common.
 pub struct Generic {
-    pub verb: &'static str,
+    pub verb: Verb,
     pub action: &'static str,
     pub writes: bool,
-    /// The column without which it means nothing.
-    needs: Option<&'static str>,
     pub about: fn(&Descriptor) -> String,
     pub examples: fn(&Descriptor) -> String,
     args: fn(Command, Kinds, &'static Descriptor) -> Command,
     pub run: RunOn,
+}
+
+/// A verb that needs no database.
+pub struct Plain {
+    pub noun: &'static str,
+    pub verb: &'static str,
+    pub about: &'static str,
+    pub examples: &'static str,
+}
+
+/// What a verb that kinds have in common takes besides where it is about one of them.
+struct Extra {
+    noun: &'static str,
+    verb: Verb,
+    examples: &'static str,
+    args: fn(Command) -> Command,
 }
 
 macro_rules! run {
@@ -65,18 +81,38 @@ macro_rules! run_on {
     };
 }
 
-/// Nouns that are no kinds of record, in the order of help: behind those that are.
+/// Nouns that are no kinds of record, in the order of help: behind those that are. One of two words stands below the noun
+/// that is the first.
 const NOUNS: &[(&str, &str)] = &[
     ("setting", "Manage settings, the rules of the installation and its organisations"),
     ("audit", "Look into the audit trail and prove it"),
+    ("audit log", "Look into the system log: what the program itself had to say"),
     ("backup", "Make backups, prove them, and bring them back"),
     ("db", "Manage the database itself"),
     ("config", "Show the options that hold and where they come from"),
 ];
 
-/// Verbs that have verbs of their own, which a leaf names behind them: `log list`.
-const GROUPS: &[(&str, &str, &str)] =
-    &[("audit", "log", "Look into the system log: what the program itself had to say")];
+/// What opens no database: noun, verb, what is said of it, and an example.
+const PLAIN: &[Plain] = &[
+    Plain {
+        noun: "",
+        verb: "demo",
+        about: "Make a demo database in this folder and show what orgctl does",
+        examples: "orgctl demo",
+    },
+    Plain {
+        noun: "config",
+        verb: "show",
+        about: "Show every option and where its value comes from",
+        examples: "orgctl config show",
+    },
+    Plain {
+        noun: "config",
+        verb: "path",
+        about: "Show where the configuration file is looked for",
+        examples: "orgctl config path",
+    },
+];
 
 #[rustfmt::skip]
 pub const LEAVES: &[Leaf] = &[
@@ -250,15 +286,15 @@ pub const LEAVES: &[Leaf] = &[
     Leaf { noun: "audit", verb: "check-proof", permission: "audit:prove", writes: false, about: "Check a proof with nothing but the file and the public key",
         examples: "orgctl audit check-proof record-12.tlog-proof --key audit.pub\norgctl audit check-proof - --key audit.pub -o json",
         args: |c| c.arg(Arg::new("file").value_name("FILE").required(true).help("File that holds the proof; '-' reads standard input")).arg(verifier_key()), run: run!(audit::proof::check_proof) },
-    Leaf { noun: "audit", verb: "log list", permission: "system_log:read", writes: false, about: "List what the program itself had to say, newest first",
+    Leaf { noun: "audit log", verb: "list", permission: "system_log:read", writes: false, about: "List what the program itself had to say, newest first",
         examples: "orgctl audit log list --level warning --since 7d\norgctl audit log list --source 'db migrate' -o json",
         args: |c| c.arg(text("level", "LEVEL", "Only this level and worse: info, warning, error, critical").value_parser(Level::WORDS).hide_possible_values(true))
-            .arg(text("source", "COMMAND", "Only what this command said: 'audit archive'"))
+            .arg(text("source", "COMMAND", "Only what this command said: 'audit archive'").id(COMMAND))
             .arg(text("since", "TIME", "Only from this time or day on: 7d, 2026-11-01")).arg(text("until", "TIME", "Only up to this time, or to the end of this day"))
             .arg(number("limit", "N", "Most messages to show (default: 50)").value_parser(limit))
             .arg(switch("all", "Show all messages").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
         run: run!(audit::log::list) },
-    Leaf { noun: "audit", verb: "log prune", permission: "system_log:delete", writes: true, about: "Remove messages that are past their time",
+    Leaf { noun: "audit log", verb: "prune", permission: "system_log:delete", writes: true, about: "Remove messages that are past their time",
         examples: "orgctl audit log prune\norgctl audit log prune --before 90d --dry-run",
         args: |c| c.arg(text("before", "TIME", "Older than this (default: what the setting log.retention_days says)")), run: run!(audit::log::prune) },
     Leaf { noun: "backup", verb: "create", permission: "backups:create", writes: true, about: "Make a backup",
@@ -357,93 +393,78 @@ pub const LEAVES: &[Leaf] = &[
 
 #[rustfmt::skip]
 pub const GENERIC: &[Generic] = &[
-    Generic { verb: "create", action: "create", writes: true, needs: None, about: |d| format!("Create {}", a(d)),
-        examples: |d| match d.noun { "org" => "orgctl org create --code ACME --name 'Acme Ltd' --type startup".into(),
-            "branch" => "orgctl branch create --code MUM09 --name 'Fort' --city Mumbai --parent R-MAH-W\norgctl branch create --edit".into(),
-            "dept" => "orgctl dept create --name Finance --branch MUM01 --budget 1250000.50".into(),
-            "user" => "orgctl user create --name 'Asha Rao' --email asha@sahyadri.example --branch MUM01\norgctl user create --edit".into(), n => format!("orgctl {n} create") },
+    Generic { verb: Verb::Create, action: "create", writes: true, about: |d| format!("Create {}", a(d)),
+        examples: |d| format!("{}\norgctl {} create --edit", examples::create(d), d.noun),
         args: |c, _, d| forced(fields(c.arg(edit()), d, true), d), run: run_on!(fill::create) },
-    Generic { verb: "list", action: "read", writes: false, needs: None, about: |d| format!("List {}", plural(d)),
-        examples: |d| format!("orgctl {0} list --filter 'status=active name~bank' --sort -created_at\norgctl {0} list --all -o json\norgctl {0} list --as-of 7d", d.noun),
-        args: |c, _, _| listing(c).arg(as_of()).arg(number("limit", "N", "Most rows to show").value_parser(limit))
+    Generic { verb: Verb::List, action: "read", writes: false, about: |d| format!("List {}", d.plural()),
+        examples: |d| format!("orgctl {0} list --filter '{1}' --sort -created_at\norgctl {0} list --all -o json\norgctl {0} list --as-of 7d", d.noun, examples::conditions(d)),
+        args: |c, _, d| listing(c, d).arg(as_of()).arg(number("limit", "N", "Most rows to show").value_parser(limit))
             .arg(switch("all", "Show all rows").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
         run: run_on!(read::list) },
-    Generic { verb: "find", action: "read", writes: false, needs: None, about: |d| format!("Find {} by words of their names, codes, phones and e-mails", plural(d)),
-        examples: |d| {
-            let (one, two) = match d.noun {
-                "org" => ("finance", "sahyadri retail"),
-                "user" => ("asha", "raj kum"),
-                "dept" => ("finance", "human res"),
-                _ => ("fort", "pune road"),
-            };
-            format!("orgctl {0} find {one}\norgctl {0} find {two} --limit 5", d.noun)
-        },
-        args: |c, _, _| c.arg(Arg::new("words").value_name("WORDS").required(true).num_args(1..).help("Beginnings of words, or last digits of a phone number"))
+    Generic { verb: Verb::Find, action: "read", writes: false, about: |d| format!("Find {} by words of their {}", d.plural(), examples::found_by(d)),
+        examples: examples::find,
+        args: |c, _, d| c.arg(Arg::new("words").value_name("WORDS").required(true).num_args(1..).help(examples::words(d)))
             .arg(number("limit", "N", "Most rows to show (default: 20)").value_parser(limit)), run: run_on!(read::find_words) },
-    Generic { verb: "show", action: "read", writes: false, needs: None, about: |d| format!("Show {} with all fields", a(d)),
-        examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json\norgctl {0} show {1} --as-of 2h", d.noun, sample(d)),
-        args: |c, _, _| c.arg(keys("Code or id")).arg(switch("with-deleted", "Look among deleted ones too")).arg(as_of()), run: run_on!(read::show) },
-    Generic { verb: "update", action: "update", writes: true, needs: None, about: |d| format!("Change fields of {}", plural(d)),
-        examples: |d| format!("orgctl {0} update {1} --name 'New name'\norgctl {0} update {1} --name 'New name' --if-version 3\norgctl {0} update {1} --edit", d.noun, sample(d)),
-        args: |c, _, d| forced(fields(c.arg(keys("Code or id")).arg(if_version()).arg(edit()), d, false), d), run: run_on!(fill::update) },
-    Generic { verb: "delete", action: "delete", writes: true, needs: None, about: |d| format!("Delete {}; they can be restored", plural(d)),
-        examples: |d| format!("orgctl {0} delete {1}\norgctl {0} delete {1} --cascade --yes", d.noun, sample(d)),
+    Generic { verb: Verb::Show, action: "read", writes: false, about: |d| format!("Show {} with all fields", a(d)),
+        examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json\norgctl {0} show {1} --as-of 2h", d.noun, examples::key(d)),
+        args: |c, _, d| c.arg(named(d)).arg(switch("with-deleted", "Look among deleted ones too")).arg(as_of()), run: run_on!(read::show) },
+    Generic { verb: Verb::Update, action: "update", writes: true, about: |d| format!("Change fields of {}", d.plural()),
+        examples: |d| format!("orgctl {0} update {1} {2}\norgctl {0} update {1} {2} --if-version 3\norgctl {0} update {1} --edit", d.noun, examples::key(d), examples::change(d)),
+        args: |c, _, d| forced(fields(c.arg(named(d)).arg(if_version()).arg(edit()), d, false), d), run: run_on!(fill::update) },
+    Generic { verb: Verb::Delete, action: "delete", writes: true, about: |d| format!("Delete {}; they can be restored", d.plural()),
+        examples: |d| format!("orgctl {0} delete {1}\norgctl {0} delete {1} --cascade --yes", d.noun, examples::key(d)),
         args: delete_args, run: run_on!(remove::delete) },
-    Generic { verb: "restore", action: "restore", writes: true, needs: None, about: |d| format!("Bring back deleted {}", plural(d)),
-        examples: |d| format!("orgctl {0} restore {1}\norgctl {0} list --deleted", d.noun, sample(d)),
-        args: |c, _, d| forced(c.arg(keys("Code or id")), d), run: run_on!(remove::restore) },
-    Generic { verb: "purge", action: "purge", writes: true, needs: None, about: |d| format!("Remove deleted {} for good", plural(d)),
-        examples: |d| format!("orgctl {0} purge {1}\norgctl {0} purge --deleted-before 2026-01-01 --yes", d.noun, sample(d)),
-        args: |c, _, _| c.arg(keys("Code or id").required(false))
+    Generic { verb: Verb::Restore, action: "restore", writes: true, about: |d| format!("Bring back deleted {}", d.plural()),
+        examples: |d| format!("orgctl {0} restore {1}\norgctl {0} list --deleted", d.noun, examples::key(d)),
+        args: |c, _, d| forced(c.arg(named(d)), d), run: run_on!(remove::restore) },
+    Generic { verb: Verb::Purge, action: "purge", writes: true, about: |d| format!("Remove deleted {} for good", d.plural()),
+        examples: |d| format!("orgctl {0} purge {1}\norgctl {0} purge --deleted-before 2026-01-01 --yes", d.noun, examples::key(d)),
+        args: |c, _, d| c.arg(named(d).required(false))
             .arg(text("deleted-before", "TIME", "All that were deleted before this time or day"))
             .group(one_of(["key", "deleted-before"])), run: run_on!(remove::purge) },
-    Generic { verb: "activate", action: "update", writes: true, needs: Some("is_active"), about: |d| format!("Activate {}", plural(d)),
-        examples: |d| format!("orgctl {} activate {}", d.noun, sample(d)),
-        args: |c, _, _| c.arg(keys("Code or id")), run: run_on!(write::activate) },
-    Generic { verb: "deactivate", action: "update", writes: true, needs: Some("is_active"), about: |d| format!("Deactivate {}", plural(d)),
-        examples: |d| format!("orgctl {} deactivate {}", d.noun, sample(d)),
-        args: |c, k, d| handing_over(c.arg(keys("Code or id")), k, d), run: run_on!(remove::deactivate) },
-    Generic { verb: "exists", action: "read", writes: false, needs: None, about: |d| format!("Tell by the exit code whether {} exists", a(d)),
-        examples: |d| format!("orgctl {0} exists {1} --quiet && echo yes", d.noun, sample(d)),
-        args: |c, _, _| c.arg(keys("Code or id")), run: run_on!(read::exists) },
-    Generic { verb: "import", action: "import", writes: true, needs: None, about: |d| format!("Load {} from a CSV file, all rows or none", plural(d)),
-        examples: |d| {
-            let feed = match d.noun {
-                "user" => "\norgctl user import staff.csv --sync --key external_id --create-missing --dry-run",
-                _ => "",
-            };
-            format!("orgctl {0} import {1}.csv --dry-run\norgctl {0} import {1}.csv --on-conflict update --rejects rejects.csv --keep-going{feed}", d.noun, d.table)
-        },
+    Generic { verb: Verb::Activate, action: "update", writes: true, about: |d| format!("Activate {}", d.plural()),
+        examples: |d| format!("orgctl {} activate {}", d.noun, examples::key(d)),
+        args: |c, _, d| c.arg(named(d)), run: run_on!(write::activate) },
+    Generic { verb: Verb::Deactivate, action: "update", writes: true, about: |d| format!("Deactivate {}", d.plural()),
+        examples: |d| format!("orgctl {} deactivate {}", d.noun, examples::key(d)),
+        args: |c, k, d| handing_over(c.arg(named(d)), k, d), run: run_on!(remove::deactivate) },
+    Generic { verb: Verb::Exists, action: "read", writes: false, about: |d| format!("Tell by the exit code whether {} exists", a(d)),
+        examples: |d| format!("orgctl {0} exists {1} --quiet && echo yes", d.noun, examples::key(d)),
+        args: |c, _, d| c.arg(named(d)), run: run_on!(read::exists) },
+    Generic { verb: Verb::Import, action: "import", writes: true, about: |d| format!("Load {} from a CSV file, all rows or none", d.plural()),
+        examples: |d| format!("orgctl {0} import {1}.csv --dry-run\norgctl {0} import {1}.csv --on-conflict update --rejects rejects.csv --keep-going", d.noun, d.table),
         args: import_args, run: run_on!(import::import) },
-    Generic { verb: "export", action: "export", writes: false, needs: None, about: |d| format!("Write {} as CSV, for `import` to read back", plural(d)),
-        examples: |d| format!("orgctl {0} export {1}.csv\norgctl {0} export --filter status=active -o ndjson", d.noun, d.table),
-        args: |c, _, d| listing(hashes(c, d).arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)")))
+    Generic { verb: Verb::Export, action: "export", writes: false, about: |d| format!("Write {} as CSV, for `import` to read back", d.plural()),
+        examples: |d| format!("orgctl {0} export {1}.csv\norgctl {0} export --filter '{2}' -o ndjson", d.noun, d.table, examples::conditions(d)),
+        args: |c, _, d| listing(c.arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)")), d)
             .arg(as_of()).arg(switch("safe-for-spreadsheets", "Mark cells that a spreadsheet would run as formulas; `import` takes the marks away")), run: run_on!(read::export) },
-    Generic { verb: "history", action: "read", writes: false, needs: None, about: |d| format!("Show everything that was done to {}", a(d)),
-        examples: |d| format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", d.noun, sample(d)),
-        args: |c, _, _| c.arg(Arg::new("key").value_name("KEY").required(true).help("Code or id"))
+    Generic { verb: Verb::History, action: "read", writes: false, about: |d| format!("Show everything that was done to {}", a(d)),
+        examples: |d| format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", d.noun, examples::key(d)),
+        args: |c, _, d| c.arg(Arg::new("key").value_name("KEY").required(true).help(examples::keys(d)))
             .arg(number("limit", "N", "Only the last N records").value_parser(limit)), run: run_on!(trail::history) },
 ];
 
-fn plural(d: &Descriptor) -> String {
-    if d.is_org() { "organisations".into() } else { d.table.replace('_', " ") }
+#[rustfmt::skip]
+const EXTRAS: &[Extra] = &[
+    Extra { noun: Org::NOUN, verb: Verb::Import, examples: "", args: org_import_args },
+    Extra { noun: User::NOUN, verb: Verb::Import, examples: "orgctl user import staff.csv --sync --key external_id --create-missing --dry-run", args: user_import_args },
+    Extra { noun: User::NOUN, verb: Verb::Export, examples: "",
+        args: |c| c.arg(switch("with-hashes", "With the hashes of passwords, for another orgctl; a right of its own, and recorded")) },
+];
+
+/// `an organisation`
+fn a(d: &Descriptor) -> String {
+    with_article(d.singular())
 }
 
-fn a(d: &Descriptor) -> String {
-    let noun = if d.is_org() { "organisation" } else { d.noun };
+fn with_article(noun: &str) -> String {
     let article = if noun.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
     format!("{article} {noun}")
 }
 
-/// A key of the demo data, for examples.
-fn sample(d: &Descriptor) -> &'static str {
-    match d.noun {
-        "org" => "SAHYADRI",
-        "branch" => "MUM01",
-        "dept" => "DEPT-001",
-        "user" => "asha@sahyadri.example",
-        _ => "KEY",
-    }
+/// The records that a verb is about.
+fn named(d: &Descriptor) -> Arg {
+    keys(&examples::keys(d))
 }
 
 fn text(name: &'static str, value: &'static str, help: &'static str) -> Arg {
@@ -473,7 +494,7 @@ fn switch(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
-fn keys(help: &'static str) -> Arg {
+fn keys(help: &str) -> Arg {
     Arg::new("key")
         .value_name("KEY")
         .action(ArgAction::Append)
@@ -539,18 +560,32 @@ fn system(help: &'static str) -> Arg {
     switch("system", help).conflicts_with("org")
 }
 
+/// Of what is put into branches and departments.
 fn force() -> Arg {
     switch("force", "Also where a branch or department is out of use")
 }
 
-/// Whether records of a kind are put into branches or departments.
-fn refers_to_places(desc: &Descriptor) -> bool {
-    desc.fields.iter().any(Field::asks_for_use)
-}
-
 /// `--force`, where it means something.
 fn forced(c: Command, desc: &Descriptor) -> Command {
-    if refers_to_places(desc) { c.arg(force()) } else { c }
+    match out_of_use(desc) {
+        Some(said) => {
+            c.arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help(format!("Also where {said}")))
+        }
+        None => c,
+    }
+}
+
+/// `a branch or department is out of use`: what records of a kind may be put into only where that is in use.
+fn out_of_use(desc: &Descriptor) -> Option<String> {
+    let mut nouns: Vec<&str> = Vec::new();
+    for target in desc.fields.iter().filter(|f| f.asks_for_use()).filter_map(Field::target) {
+        if !nouns.contains(&target.singular()) {
+            nouns.push(target.singular());
+        }
+    }
+    let (last, first) = nouns.split_last()?;
+    let all = if first.is_empty() { (*last).to_owned() } else { format!("{} or {last}", first.join(", ")) };
+    Some(format!("{} is out of use", with_article(&all)))
 }
 
 fn edit() -> Arg {
@@ -604,19 +639,9 @@ fn fields(mut c: Command, desc: &'static Descriptor, creating: bool) -> Command 
     c
 }
 
-/// What a user's export may hold besides.
-fn hashes(c: Command, desc: &'static Descriptor) -> Command {
-    match desc.noun {
-        "user" => c.arg(switch(
-            "with-hashes",
-            "With the hashes of passwords, for another orgctl; a right of its own, and recorded",
-        )),
-        _ => c,
-    }
-}
-
-fn listing(c: Command) -> Command {
-    c.arg(text("filter", "CONDITIONS", "Only rows for which all hold: 'status=active name~raj created>2026-01-01'"))
+fn listing(c: Command, desc: &Descriptor) -> Command {
+    let filter = format!("Only rows for which all hold: '{} created_at>2026-01-01'", examples::conditions(desc));
+    c.arg(Arg::new("filter").long("filter").value_name("CONDITIONS").help(filter))
         .arg(text("search", "WORDS", "Only rows that have words beginning so, in the fields that search knows"))
         .arg(text("sort", "FIELDS", "Fields to sort by; -FIELD for descending").allow_hyphen_values(true))
         .arg(switch("deleted", "Only deleted ones").conflicts_with("with-deleted"))
@@ -649,47 +674,17 @@ fn delete_args(c: Command, kinds: Kinds, desc: &'static Descriptor) -> Command {
 }
 
 fn import_args(c: Command, _: Kinds, desc: &'static Descriptor) -> Command {
-    let c = match desc.noun {
-        "user" => c
-            .arg(switch(
-                "reset-passwords",
-                "Set the passwords of users that are there too; otherwise only new ones get those of the file",
-            ))
-            .arg(switch("sync", "Take the file as the whole truth: who is not in it has left"))
-            .arg(
-                text("scope", "SCOPE", "The whole truth about one branch or department only: branch=MUM01")
-                    .requires("sync"),
-            )
-            .arg(
-                text("leavers", "WHAT", "What becomes of who has left: deactivate, block, delete or report")
-                    .value_parser(["deactivate", "block", "delete", "report"])
-                    .hide_possible_values(true)
-                    .default_value("deactivate")
-                    .requires("sync"),
-            )
-            .arg(
-                text("reassign-to", "KEY", "Let what leavers lead, and who reports to them, go to this one")
-                    .conflicts_with("orphan"),
-            )
-            .arg(switch("orphan", "Let what leavers lead be led by nobody"))
-            .arg(switch("create-missing", "Make departments and branches that rows refer to and that are not there")),
-        _ => c,
+    let mut any = "Let any number go out of use".to_owned();
+    if let Some(said) = out_of_use(desc) {
+        any.push_str(&format!("; also where {said}"));
+    }
+    let most = "Most that may go out of use at once: 25, or 10% (default: the setting feed.max_leavers_percent)";
+    let c = match desc.can_be_out_of_use() {
+        true => c
+            .arg(text("max-leavers", "N", most).conflicts_with("force"))
+            .arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help(any)),
+        false => forced(c, desc),
     };
-    let (most, any) = match desc.noun {
-        "user" => (
-            "Most who may leave or lose their access at once: 25, or 10% (default: the setting feed.max_leavers_percent)",
-            "Let any number leave or lose their access; put people also where nobody works any more",
-        ),
-        "org" => (
-            "Most organisations that may go out of use at once, and most users who may lose their access with them: 25, or 10% (default: the setting feed.max_leavers_percent)",
-            "Let any number go out of use",
-        ),
-        _ => (
-            "Most that may go out of use at once: 25, or 10% (default: the setting feed.max_leavers_percent)",
-            "Let any number go out of use; also where a branch or department is out of use",
-        ),
-    };
-    let c = c.arg(text("max-leavers", "N", most).conflicts_with("force")).arg(switch("force", any));
     c.arg(Arg::new("file").value_name("FILE").required(true).help("CSV file; '-' reads standard input"))
         .arg(text("map", "COLUMN=FIELD", "Which field a column fills; 'Boss=parent.name' looks a reference up by another field (can be repeated)").action(ArgAction::Append))
         .arg(text("set", "FIELD=VALUE", "Value that every row gets (can be repeated)").action(ArgAction::Append))
@@ -727,6 +722,43 @@ fn date_format(desc: &Descriptor) -> Option<Arg> {
                 'dob=MM/DD/YYYY' for one column (can be repeated)";
     let has_dates = desc.fields.iter().any(|f| matches!(f.ty.kind, Kind::Date | Kind::Time));
     has_dates.then(|| text("date-format", "FORMAT", help).action(ArgAction::Append))
+}
+
+/// What an import of organisations says of itself in words of its own.
+fn org_import_args(c: Command) -> Command {
+    let most = "Most organisations that may go out of use at once, and most users who may lose their access with them: 25, or 10% (default: the setting feed.max_leavers_percent)";
+    c.mut_arg("max-leavers", |a| a.help(most))
+}
+
+/// People come with their passwords, and a file may be the whole truth about who is there.
+fn user_import_args(c: Command) -> Command {
+    let most =
+        "Most who may leave or lose their access at once: 25, or 10% (default: the setting feed.max_leavers_percent)";
+    let any = "Let any number leave or lose their access; put people also where nobody works any more";
+    c.mut_arg("max-leavers", |a| a.help(most))
+        .mut_arg("force", |a| a.help(any))
+        .arg(switch(
+            "reset-passwords",
+            "Set the passwords of users that are there too; otherwise only new ones get those of the file",
+        ))
+        .arg(switch("sync", "Take the file as the whole truth: who is not in it has left"))
+        .arg(
+            text("scope", "SCOPE", "The whole truth about one branch or department only: branch=MUM01")
+                .requires("sync"),
+        )
+        .arg(
+            text("leavers", "WHAT", "What becomes of who has left: deactivate, block, delete or report")
+                .value_parser(["deactivate", "block", "delete", "report"])
+                .hide_possible_values(true)
+                .default_value("deactivate")
+                .requires("sync"),
+        )
+        .arg(
+            text("reassign-to", "KEY", "Let what leavers lead, and who reports to them, go to this one")
+                .conflicts_with("orphan"),
+        )
+        .arg(switch("orphan", "Let what leavers lead be led by nobody"))
+        .arg(switch("create-missing", "Make departments and branches that rows refer to and that are not there"))
 }
 
 fn init_args(c: Command) -> Command {
@@ -846,11 +878,14 @@ pub struct Program {
 impl Default for Program {
     /// The program as it is shipped.
     fn default() -> Program {
-        Program { kinds: Kinds::default(), leaves: &[LEAVES] }
+        Program::SHIPPED
     }
 }
 
 impl Program {
+    /// The program as it is shipped.
+    pub const SHIPPED: Program = Program { kinds: Kinds::new(&[OWN]), leaves: &[LEAVES] };
+
     /// The program with other kinds; `leaves` are the verbs that added ones have of their own.
     pub const fn new(kinds: Kinds, leaves: &'static [&'static [Leaf]]) -> Program {
         Program { kinds, leaves }
@@ -862,27 +897,47 @@ impl Program {
     }
 
     /// Verbs that a kind has in common with others. One whose verb differs has one of its own.
-    pub fn generic(self, desc: &'static Descriptor) -> impl Iterator<Item = &'static Generic> {
-        GENERIC.iter().filter(move |g| {
-            let means_something = g.needs.is_none_or(|column| desc.index(column).is_some());
-            means_something && !self.leaves().any(|l| l.noun == desc.noun && l.verb == g.verb)
-        })
+    pub fn generic(self, desc: &'static Descriptor) -> impl Iterator<Item = &'static Generic> + Clone {
+        let has_its_own = move |g: &Generic| self.leaves().any(|l| l.noun == desc.noun && l.verb == g.verb.word());
+        GENERIC.iter().filter(move |g| desc.does(g.verb) && !has_its_own(g))
+    }
+
+    /// All verbs of a noun, in the order of help. Whatever a descriptor declares verbs of is added here, and nowhere else.
+    pub fn of_noun(self, noun: &str) -> impl Iterator<Item = Found> {
+        let desc = self.kinds.by_noun(noun);
+        let generic = desc.into_iter().flat_map(move |d| self.generic(d).map(move |g| Found::Generic(g, d)));
+        let plain = PLAIN.iter().filter(move |p| p.noun == noun).map(Found::Plain);
+        let own = self.leaves().filter(move |l| l.noun == noun).map(Found::Leaf);
+        // `demo` is what somebody new looks for.
+        let (first, last) = if noun.is_empty() { (Some(plain), None) } else { (None, Some(plain)) };
+        first.into_iter().flatten().chain(generic).chain(own).chain(last.into_iter().flatten())
     }
 
     /// Noun and verb of every leaf that works on a database.
     pub fn verbs(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let generic = move |d: &'static Descriptor| self.generic(d).map(|g| (d.noun, g.verb));
+        let generic = move |d: &'static Descriptor| self.generic(d).map(|g| (d.noun, g.verb.word()));
         self.leaves().map(|l| (l.noun, l.verb)).chain(self.kinds.resources().flat_map(generic))
     }
 
     /// Nouns with what is said of them, in the order of help.
     fn nouns(self) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
-        let kinds = self.kinds.resources().map(|d| (d.noun, format!("Manage {}", plural(d)).into()));
+        let kinds = self.kinds.resources().map(|d| (d.noun, format!("Manage {}", d.plural()).into()));
         kinds.chain(NOUNS.iter().map(|(noun, about)| (*noun, Cow::Borrowed(*about))))
     }
 
     /// The whole tree.
     pub fn command(self) -> Command {
+        self.tree(Built::Whole)
+    }
+
+    /// The tree as far as a command line needs it: the verbs of the nouns, and the arguments of the verbs, that are among its
+    /// words; of all others the name and what is said of it. What a command takes to start does not grow with the kinds that
+    /// there are.
+    pub fn command_for(self, words: &[String]) -> Command {
+        self.tree(Built::For(words))
+    }
+
+    fn tree(self, built: Built<'_>) -> Command {
         let mut root = Command::new("orgctl")
             .version(env!("CARGO_PKG_VERSION"))
             .about("Administer the people side of a company, straight on its database")
@@ -892,62 +947,57 @@ impl Program {
             .max_term_width(100)
             .after_help("Begin with 'orgctl demo', or 'orgctl init --org-code ACME'. Each command has examples: orgctl NOUN VERB --help");
         root = config::global_args(root);
-        root = root.subcommand(with_examples(
-            Command::new("demo").about("Make a demo database in this folder and show what orgctl does"),
-            "orgctl demo",
-        ));
-        for leaf in self.leaves().filter(|l| l.noun.is_empty()) {
-            root = root.subcommand(leaf.command());
-        }
-        self.nouns().fold(root, |root, (noun, about)| root.subcommand(self.noun(noun, about)))
+        root = self.of_noun("").fold(root, |root, verb| root.subcommand(self.verb(&verb, built)));
+        let nouns = self.nouns().filter(|(noun, _)| !noun.contains(' '));
+        nouns.fold(root, |root, (noun, about)| root.subcommand(self.noun(noun, about, built)))
     }
 
-    /// A noun with its verbs.
-    fn noun(self, noun: &'static str, about: Cow<'static, str>) -> Command {
-        let group = |word, about: String| {
-            Command::new(word)
-                .about(about)
-                .subcommand_required(true)
-                .arg_required_else_help(true)
-                .disable_help_subcommand(true)
-        };
-        let mut c = group(noun, about.into_owned());
-        if let Some(desc) = self.kinds.by_noun(noun) {
-            if let Some(alias) = desc.alias {
-                c = c.alias(alias);
-            }
-            for g in self.generic(desc) {
-                let verb = with_examples(Command::new(g.verb).about((g.about)(desc)), &(g.examples)(desc));
-                let verb = (g.args)(verb, self.kinds, desc);
-                c = c.subcommand(if g.writes { each_by_itself(verb) } else { verb });
-            }
+    /// A noun with its verbs, and with the nouns below it.
+    fn noun(self, noun: &'static str, about: Cow<'static, str>, built: Built<'_>) -> Command {
+        let word = noun.rsplit(' ').next().unwrap_or(noun);
+        let alias = self.kinds.by_noun(noun).and_then(|d| d.alias);
+        let mut c = Command::new(word)
+            .about(about.into_owned())
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .disable_help_subcommand(true);
+        if let Some(alias) = alias {
+            c = c.alias(alias);
         }
-        for leaf in self.leaves().filter(|l| l.noun == noun && !l.verb.contains(' ')) {
-            c = c.subcommand(leaf.command());
+        if !built.names(word) && !alias.is_some_and(|alias| built.names(alias)) {
+            return c;
         }
-        for (of, word, about) in GROUPS.iter().filter(|(of, ..)| *of == noun) {
-            let in_group = |l: &&Leaf| l.noun == *of && l.verb.split_once(' ').is_some_and(|(first, _)| first == *word);
-            let leaves = self.leaves().filter(in_group).map(|leaf| match leaf.verb {
-                // Whose words they are that are asked for, only the whole tree knows.
-                "log list" => {
-                    leaf.command().mut_arg("source", |a| a.value_parser(move |text: &str| self.command_name(text)))
+        c = self.of_noun(noun).fold(c, |c, verb| c.subcommand(self.verb(&verb, built)));
+        let below = NOUNS.iter().filter(|(n, _)| n.rsplit_once(' ').is_some_and(|(first, _)| first == noun));
+        below.fold(c, |c, (noun, about)| c.subcommand(self.noun(noun, Cow::Borrowed(about), built)))
+    }
+
+    /// A verb with its arguments.
+    fn verb(self, verb: &Found, built: Built<'_>) -> Command {
+        let c = Command::new(verb.word()).about(verb.about());
+        if !built.names(verb.word()) {
+            return c;
+        }
+        let c = match verb {
+            Found::Leaf(leaf) => (leaf.args)(with_examples(c, leaf.examples)),
+            Found::Generic(g, desc) => {
+                let extra = EXTRAS.iter().find(|e| e.noun == desc.noun && e.verb == g.verb);
+                let lines = format!("{}\n{}", (g.examples)(desc), extra.map_or("", |e| e.examples));
+                let c = (g.args)(with_examples(c, lines.trim_end()), self.kinds, desc);
+                match extra {
+                    Some(extra) => (extra.args)(c),
+                    None => c,
                 }
-                _ => leaf.command(),
-            });
-            c = c.subcommand(leaves.fold(group(word, (*about).to_owned()), Command::subcommand));
+            }
+            Found::Plain(plain) => with_examples(c, plain.examples),
+        };
+        let c = if verb.writes() { each_by_itself(c) } else { c };
+        // Whose words they are that are asked for, only the program knows.
+        let asks = c.get_arguments().any(|a| a.get_id() == COMMAND);
+        match asks {
+            true => c.mut_arg(COMMAND, |a| a.value_parser(move |text: &str| self.command_name(text))),
+            false => c,
         }
-        if noun == "config" {
-            c = c
-                .subcommand(with_examples(
-                    Command::new("show").about("Show every option and where its value comes from"),
-                    "orgctl config show",
-                ))
-                .subcommand(with_examples(
-                    Command::new("path").about("Show where the configuration file is looked for"),
-                    "orgctl config path",
-                ));
-        }
-        c
     }
 
     /// The name of a command that can have said something.
@@ -964,7 +1014,7 @@ impl Program {
     }
 
     /// The tree for a terminal: what can be asked for need not be given.
-    pub fn asking(self) -> Command {
+    pub fn asking(self, words: &[String]) -> Command {
         fn ease(mut c: Command) -> Command {
             if c.get_arguments().any(|a| a.get_id() == ASKED && a.is_required_set() && a.is_positional()) {
                 c = c.mut_arg(ASKED, |a| a.required(false));
@@ -974,24 +1024,29 @@ impl Program {
             }
             c.mut_subcommands(ease)
         }
-        ease(self.command())
+        ease(self.command_for(words))
     }
 
-    /// Finds the leaf that a noun and a verb name.
-    pub fn find(self, noun: &str, verb: &str) -> Found {
-        if let Some(leaf) = self.leaves().find(|l| l.noun == noun && l.verb == verb) {
-            return Found::Leaf(leaf);
-        }
-        let generic = self.kinds.by_noun(noun).and_then(|d| Some((self.generic(d).find(|g| g.verb == verb)?, d)));
-        generic.map_or(Found::Plain, |(generic, desc)| Found::Generic(generic, desc))
+    /// Finds the verb that a noun and a word name.
+    pub fn find(self, noun: &str, verb: &str) -> Option<Found> {
+        self.of_noun(noun).find(|found| found.word() == verb)
     }
 }
 
-impl Leaf {
-    fn command(&self) -> Command {
-        let word = self.verb.rsplit(' ').next().unwrap_or(self.verb);
-        let c = (self.args)(with_examples(Command::new(word).about(self.about), self.examples));
-        if self.writes { each_by_itself(c) } else { c }
+/// How far a tree is built.
+#[derive(Clone, Copy)]
+enum Built<'a> {
+    Whole,
+    /// What these words may name.
+    For(&'a [String]),
+}
+
+impl Built<'_> {
+    fn names(self, word: &str) -> bool {
+        match self {
+            Built::Whole => true,
+            Built::For(words) => words.iter().any(|w| w == word),
+        }
     }
 }
 
@@ -1008,16 +1063,46 @@ fn each_by_itself(c: Command) -> Command {
 /// A key, and a group of which one member names a record: asked for on a terminal, where they are missing.
 const ASKED: &str = "key";
 const ASKED_GROUP: &str = "which";
+/// The name of a command, which must be one that can have said something.
+pub const COMMAND: &str = "command";
 
-/// What the words of a command line lead to.
+/// A verb of a noun: what the words of a command line lead to.
+#[derive(Clone, Copy)]
 pub enum Found {
+    /// One that this noun alone has.
     Leaf(&'static Leaf),
+    /// One that kinds have in common.
     Generic(&'static Generic, &'static Descriptor),
-    /// `demo` and `config`, which need no database of their own.
-    Plain,
+    /// One that needs no database.
+    Plain(&'static Plain),
 }
 
 impl Found {
+    /// The verb itself.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Found::Leaf(l) => l.verb,
+            Found::Generic(g, _) => g.verb.word(),
+            Found::Plain(p) => p.verb,
+        }
+    }
+
+    fn about(&self) -> String {
+        match self {
+            Found::Leaf(l) => l.about.to_owned(),
+            Found::Generic(g, d) => (g.about)(d),
+            Found::Plain(p) => p.about.to_owned(),
+        }
+    }
+
+    fn writes(&self) -> bool {
+        match self {
+            Found::Leaf(l) => l.writes,
+            Found::Generic(g, _) => g.writes,
+            Found::Plain(_) => false,
+        }
+    }
+
     /// The permission that the gate asks for; none for what needs no database.
     pub fn access(&self) -> Option<Access> {
         match self {
@@ -1028,10 +1113,10 @@ impl Found {
             }),
             Found::Generic(g, d) => Some(Access {
                 permission: format!("{}:{}", d.table, g.action),
-                recorded: recorded(d.noun, g.verb, g.action),
+                recorded: recorded(d.noun, g.verb.word(), g.action),
                 writes: g.writes,
             }),
-            Found::Plain => None,
+            Found::Plain(_) => None,
         }
     }
 }

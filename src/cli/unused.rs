@@ -15,7 +15,8 @@ type Verbs = &'static [(&'static str, &'static [&'static str])];
 const WITHOUT_ORG: Verbs = &[
     ("", &["init", "doctor", "demo"]),
     ("user", &["whoami"]),
-    ("audit", &["keygen", "pubkey", "check-proof", "log prune"]),
+    ("audit", &["keygen", "pubkey", "check-proof"]),
+    ("audit log", &["prune"]),
     ("backup", &["*"]),
     ("db", &["*"]),
     // `config show` shows them all.
@@ -59,9 +60,9 @@ const WITHOUT_COLUMNS: Verbs = &[
             "checkpoint",
             "prove",
             "check-proof",
-            "log prune",
         ],
     ),
+    ("audit log", &["prune"]),
     ("backup", &["create", "restore", "verify", "drill", "status"]),
     ("db", &["*"]),
     ("config", &["path"]),
@@ -79,7 +80,6 @@ const WITHOUT_ROWS: Verbs = &[
             "archive",
             "erase",
             "correct-clock",
-            "log prune",
             "verify",
             "keygen",
             "pubkey",
@@ -88,6 +88,7 @@ const WITHOUT_ROWS: Verbs = &[
             "check-proof",
         ],
     ),
+    ("audit log", &["prune"]),
     ("backup", &["create", "restore", "verify", "drill", "hold", "release", "forget"]),
     ("db", &["migrate", "rollback", "reset", "repair", "copy", "check", "grants"]),
     ("config", &["path"]),
@@ -105,13 +106,11 @@ fn is_among(kinds: Kinds, verbs: Verbs, noun: &str, verb: &str) -> bool {
 
 /// Whether a command prints columns to choose from.
 pub fn takes_columns(kinds: Kinds, noun: &str, verb: &str) -> bool {
-    let (noun, verb) = if verb.is_empty() { ("", noun) } else { (noun, verb) };
     !is_among(kinds, WITHOUT_COLUMNS, noun, verb)
 }
 
 /// Refuses an option that the command would pass over.
 pub fn check(kinds: Kinds, noun: &str, verb: &str, leaf: &ArgMatches) -> Result<(), Problem> {
-    let (noun, verb) = if verb.is_empty() { ("", noun) } else { (noun, verb) };
     let is_given = |option: &str| leaf.value_source(option) == Some(ValueSource::CommandLine);
     let of_orgs = kinds.by_noun(noun).is_some_and(|d| d.is_org()) && !WITH_ORG_OF_ORGS.contains(&verb);
     let command = format!("{noun} {verb}");

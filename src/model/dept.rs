@@ -14,7 +14,10 @@ use super::value::Decimal;
 
 resource! {
     /// A department, of one branch or of the whole organisation
-    pub struct Dept "dept" in "departments" aka("department") subject(Nobody("a part of the organisation")) {
+    pub struct Dept "dept" in "departments" aka("department") subject(Nobody("a part of the organisation"))
+        called("department", "departments")
+        examples("DEPT-001", &["finance", "human res"], "--name Finance --branch MUM01 --budget 1250000.50")
+     {
         /// Short code, unique in the organisation; made where none is given
         code: Code<32> [Unique, Search, Generated(Maker::Numbered("DEPT-"))],
         /// Name, unique in the organisation

@@ -29,5 +29,6 @@ pub mod strict;
 pub mod token;
 pub mod user;
 pub mod value;
+pub mod verbs;
 pub mod verify;
 pub mod zone;

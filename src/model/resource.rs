@@ -11,6 +11,7 @@ use super::problem::Problem;
 use super::scalar::{Invalid, Role, Rules, Type, at_most, is_blank, is_comma, is_line_break, squash};
 use super::sequence::Maker;
 use super::value::{Kind, Value};
+use super::verbs::Verbs;
 
 /// What a field's type can't say. A new mark must serve two resources; otherwise it is a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,6 +224,17 @@ impl List {
     }
 }
 
+/// Examples of a kind, for its help: they hold for the data of the demo.
+#[derive(Debug, Clone, Copy)]
+pub struct Examples {
+    /// A key.
+    pub key: &'static str,
+    /// Words that find some.
+    pub find: &'static [&'static str],
+    /// The flags of a new one.
+    pub create: &'static str,
+}
+
 /// What generic code knows of a resource.
 #[derive(Debug)]
 pub struct Descriptor {
@@ -236,6 +248,10 @@ pub struct Descriptor {
     pub fields: &'static [Field],
     pub lists: &'static [List],
     pub subject: Subject,
+    /// What one is called, and several, where that is not the noun and the table.
+    pub called: Option<(&'static str, &'static str)>,
+    pub verbs: Verbs,
+    pub examples: Examples,
     /// What breaks the rules that hold between fields of one record.
     pub check: fn(&Record, NaiveDate) -> Vec<Problem>,
 }
@@ -258,6 +274,9 @@ impl Descriptor {
         fields: &[],
         lists: &[],
         subject: Subject::Nobody(""),
+        called: None,
+        verbs: Verbs::All,
+        examples: Examples { key: "", find: &[], create: "" },
         check: |_, _| Vec::new(),
     };
     /// Another noun of earlier systems.
@@ -268,6 +287,18 @@ impl Descriptor {
     pub const fn subject(self, subject: Subject) -> Descriptor {
         Descriptor { subject, ..self }
     }
+    /// What one is called in sentences, and several of them.
+    pub const fn called(self, one: &'static str, several: &'static str) -> Descriptor {
+        Descriptor { called: Some((one, several)), ..self }
+    }
+    /// The verbs that it has of those that kinds have in common; without this word all.
+    pub const fn verbs(self, verbs: Verbs) -> Descriptor {
+        Descriptor { verbs, ..self }
+    }
+    /// A key, words that find some, and the flags of a new one: the help is about these.
+    pub const fn examples(self, key: &'static str, find: &'static [&'static str], create: &'static str) -> Descriptor {
+        Descriptor { examples: Examples { key, find, create }, ..self }
+    }
     /// The lists that its records have.
     pub const fn has(self, lists: &'static [List]) -> Descriptor {
         Descriptor { lists, ..self }
@@ -275,6 +306,18 @@ impl Descriptor {
 }
 
 impl Descriptor {
+    /// What one is called in a sentence.
+    pub fn singular(&self) -> &'static str {
+        self.called.map_or(self.noun, |(one, _)| one)
+    }
+    /// What several are called.
+    pub fn plural(&self) -> Cow<'static, str> {
+        match self.called {
+            Some((_, several)) => several.into(),
+            None if self.table.contains('_') => self.table.replace('_', " ").into(),
+            None => self.table.into(),
+        }
+    }
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.fields.iter().find(|f| f.name() == name || f.column == name)
     }
@@ -609,6 +652,8 @@ macro_rules! resource {
             const DESCRIPTOR: &'static $crate::model::resource::Descriptor = {
                 #[allow(unused_imports)]
                 use $crate::model::resource::{Descriptor, Field, Mark::*, Subject::*};
+                #[allow(unused_imports)]
+                use $crate::model::verbs::Verbs::*;
                 use $crate::model::scalar::Scalar;
                 const FIELDS: &[Field] = &[$( Field {
                     column: $crate::model::resource::plain(stringify!($field)),

@@ -87,6 +87,7 @@ mod terminal;
 mod text_limits;
 mod touched;
 mod trail;
+mod tree;
 mod unproven;
 mod unused;
 mod values;

@@ -166,7 +166,7 @@ fn refusals_are_recorded_under_words_of_the_closed_list() {
     use orgctl::model::audit::ACTIONS;
     let program = Program::default();
     for (noun, verb) in program.verbs() {
-        let access = program.find(noun, verb).access().expect("a leaf");
+        let access = program.find(noun, verb).and_then(|found| found.access()).expect("a leaf");
         assert!(ACTIONS.contains(&access.recorded), "{noun} {verb}: {}", access.recorded);
         assert!(!access.writes || access.recorded != "read", "{noun} {verb}");
     }

@@ -16,22 +16,23 @@ use crate::harness::{golden, root};
 fn every_verb_names_its_permission() {
     let mut leaves = 0;
     for noun in Program::default().command().get_subcommands() {
-        let words = |v: &clap::Command| match v.has_subcommands() {
-            true => v.get_subcommands().map(|w| format!("{} {}", v.get_name(), w.get_name())).collect(),
-            false => vec![v.get_name().to_owned()],
-        };
-        let verbs: Vec<String> = noun.get_subcommands().flat_map(words).collect();
-        let pairs: Vec<(&str, &str)> = match verbs.as_slice() {
-            [] => vec![("", noun.get_name())],
-            verbs => verbs.iter().map(|v| (noun.get_name(), v.as_str())).collect(),
-        };
-        for (noun, verb) in pairs {
-            let access = Program::default().find(noun, verb).access();
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        let mut below = vec![(String::new(), noun)];
+        while let Some((path, c)) = below.pop() {
+            let here = format!("{path} {}", c.get_name()).trim_start().to_owned();
+            below.extend(c.get_subcommands().map(|sub| (here.clone(), sub)));
+            if !c.has_subcommands() {
+                pairs.push((path, c.get_name().to_owned()));
+            }
+        }
+        for (noun, verb) in pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())) {
+            let found = Program::default().find(noun, verb).unwrap_or_else(|| panic!("{noun} {verb} leads nowhere"));
             match (noun, verb) {
                 // These open no database.
-                ("config", _) | ("", "demo") => assert!(matches!(Program::default().find(noun, verb), Found::Plain)),
+                ("config", _) | ("", "demo") => assert!(matches!(found, Found::Plain(_))),
                 _ => {
-                    let permission = access.unwrap_or_else(|| panic!("{noun} {verb} names no permission")).permission;
+                    let permission =
+                        found.access().unwrap_or_else(|| panic!("{noun} {verb} names no permission")).permission;
                     let (resource, action) = permission.split_once(':').expect("resource:action");
                     let word = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_lowercase() || c == '_');
                     assert!(word(resource) && word(action), "{noun} {verb}: {permission}");

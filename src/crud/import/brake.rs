@@ -92,10 +92,11 @@ fn first(mut names: Vec<String>, all: usize) -> String {
 }
 
 impl Brake {
-    /// What the flags say.
+    /// What the flags say, which only the import of a kind has that they mean something for.
     pub fn of(m: &ArgMatches) -> Result<Brake> {
-        let most = m.get_one::<String>("max-leavers").map_or(Ok(Most::Setting), |t| Most::parse(t))?;
-        Ok(Brake { most, force: m.get_flag("force") })
+        let most = m.try_get_one::<String>("max-leavers").ok().flatten();
+        let force = m.try_get_one::<bool>("force").ok().flatten() == Some(&true);
+        Ok(Brake { most: most.map_or(Ok(Most::Setting), |t| Most::parse(t))?, force })
     }
 
     /// How many may go by a file that is not the whole truth. To be asked before anything is written.

@@ -53,7 +53,7 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let wanted = Wanted {
         org: s.org().await?,
         level: text("level"),
-        source: text("source"),
+        source: text("command"),
         since,
         until,
         behind,

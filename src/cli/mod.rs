@@ -3,7 +3,6 @@
 pub mod complete;
 pub mod config;
 pub mod demo;
-mod examples;
 pub mod operator;
 pub mod tree;
 mod unused;

@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use crate::crud::session::{Access, Session};
 use crate::crud::{fill, import, read, remove, trail, write};
 use crate::model::audit::{ACTIONS, Action};
+use crate::model::examples;
 use crate::model::kinds::{Kinds, OWN};
 use crate::model::lifetime::{Effect, Event};
 use crate::model::org::Org;
@@ -22,7 +23,7 @@ use crate::verbs::{
     audit, backup, branch, database, db_copy, dept, diff, doctor, org, password, repair, revert, setting, user,
 };
 
-use super::{config, examples};
+use super::config;
 use crate::store::system_log::Level;
 
 pub type Done<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
@@ -685,8 +686,14 @@ fn import_args(c: Command, _: Kinds, desc: &'static Descriptor) -> Command {
             .arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help(any)),
         false => forced(c, desc),
     };
+    let map = match examples::lookup(desc) {
+        Some(field) => format!(
+            "Which field a column fills; 'COLUMN={field}' looks a reference up by another field (can be repeated)"
+        ),
+        None => "Which field a column fills (can be repeated)".to_owned(),
+    };
     c.arg(Arg::new("file").value_name("FILE").required(true).help("CSV file; '-' reads standard input"))
-        .arg(text("map", "COLUMN=FIELD", "Which field a column fills; 'Boss=parent.name' looks a reference up by another field (can be repeated)").action(ArgAction::Append))
+        .arg(text("map", "COLUMN=FIELD", "").help(map).action(ArgAction::Append))
         .arg(text("set", "FIELD=VALUE", "Value that every row gets (can be repeated)").action(ArgAction::Append))
         .arg(text("key-field", "FIELD", "Field that tells whether a record is there already").visible_alias("key"))
         .arg(
@@ -718,10 +725,13 @@ fn import_args(c: Command, _: Kinds, desc: &'static Descriptor) -> Command {
 
 /// Only where a file may hold dates.
 fn date_format(desc: &Descriptor) -> Option<Arg> {
-    let help = "How dates and times are written: DD/MM/YYYY, D MMM YYYY, or excel for the day numbers of spreadsheets; \
-                'dob=MM/DD/YYYY' for one column (can be repeated)";
-    let has_dates = desc.fields.iter().any(|f| matches!(f.ty.kind, Kind::Date | Kind::Time));
-    has_dates.then(|| text("date-format", "FORMAT", help).action(ArgAction::Append))
+    let field = examples::dated(desc)?;
+    let help = format!(
+        "How dates and times are written: DD/MM/YYYY, D MMM YYYY, or excel for the day numbers of spreadsheets; \
+         '{}=MM/DD/YYYY' for one column (can be repeated)",
+        field.name()
+    );
+    Some(text("date-format", "FORMAT", "").help(help).action(ArgAction::Append))
 }
 
 /// What an import of organisations says of itself in words of its own.

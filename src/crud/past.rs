@@ -6,6 +6,7 @@ use clap::ArgMatches;
 
 use super::input::time;
 use super::session::Session;
+use crate::model::examples;
 use crate::model::problem::{Kind, Problem};
 use crate::model::resource::{Descriptor, Record};
 use crate::model::scalar::shorten;
@@ -28,7 +29,7 @@ pub async fn look_back(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMa
     }
     if m.try_get_one::<String>("search").ok().flatten().is_some() {
         return Err(Problem::usage("--search knows the words of today, not those of then")
-            .hint("look into a field: --filter 'name~raj'")
+            .hint(format!("look into a field: --filter '{}'", examples::conditions(desc)))
             .into());
     }
     if m.try_get_one::<bool>("with-hashes").ok().flatten().copied().unwrap_or(false) {

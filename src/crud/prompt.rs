@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::input::parse;
 use super::session::Session;
+use crate::model::examples;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Mark, Record};
 use crate::model::scalar::{Role, Rules, shorten};
@@ -70,7 +71,7 @@ pub async fn word(ui: &mut Ui, field: &'static Field, rules: &Rules) -> Result<S
 pub async fn key(s: &mut Session<'_>, desc: &'static Descriptor, life: Life) -> Result<String> {
     if !s.ui.style.interactive {
         return Err(Problem::usage("missing: <KEY>...")
-            .hint(format!("say which {} is meant, by its code or id", desc.noun))
+            .hint(format!("say which {} is meant: {}", desc.singular(), examples::keys(desc)))
             .into());
     }
     let org = if desc.is_org() { None } else { Some(s.the_org().await?) };

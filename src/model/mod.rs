@@ -7,6 +7,7 @@ pub mod chance;
 pub mod correction;
 pub mod dates;
 pub mod dept;
+pub mod examples;
 pub mod export;
 pub mod fold;
 pub mod kinds;

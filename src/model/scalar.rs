@@ -48,6 +48,7 @@ pub struct Type {
     pub label: &'static str,
     /// Most characters of a text, 0 where it does not apply. The schema holds the same bound.
     pub max: usize,
+    pub form: Form,
     /// Whether it may be written in several lines. In all others a line break is an error: a stray quote in a file makes
     /// one of what are two rows.
     pub multiline: bool,
@@ -58,17 +59,30 @@ impl Type {
     /// Whether a value was taken though it may be none: a phone number of a possible length that is of no known range.
     pub fn is_doubtful(&self, value: &Value) -> bool {
         let is_unknown = |text: &str| PHONE_NUMBER_UTIL.parse(text, None::<Region>).is_ok_and(|n| !n.is_valid());
-        self.label == <Phone as Scalar>::TYPE.label && value.as_text().is_some_and(is_unknown)
+        self.is_phone() && value.as_text().is_some_and(is_unknown)
     }
 
     pub fn is_phone(&self) -> bool {
-        self.label == <Phone as Scalar>::TYPE.label
+        self.form == Form::Phone
     }
 
     /// Whether parsing looks at [`Rules`]: only then are they worth asking the database for.
     pub fn asks_rules(&self) -> bool {
-        self.label == <Phone as Scalar>::TYPE.label
+        self.is_phone()
     }
+}
+
+/// What kind of text a type's values are, as far as it matters to whoever does not know the type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Kept in one spelling, or no text at all.
+    Exact,
+    /// Words as people write them.
+    Words,
+    /// What somebody is known by to programs: marks on letters tell two of them apart.
+    Identifier,
+    /// A phone number, which is read by the rules of a region.
+    Phone,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -171,7 +185,7 @@ pub fn at_most(text: &str, max: usize) -> Result<(), Invalid> {
 }
 
 macro_rules! text_scalar {
-    ($(#[$doc:meta])* $name:ident $([$max:ident])? $(@ $multiline:ident)?, $label:literal, $limit:expr, $parse:expr) => {
+    ($(#[$doc:meta])* $name:ident $([$max:ident])? $(@ $multiline:ident)? $(is $form:ident)?, $label:literal, $limit:expr, $parse:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name$(<const $max: usize>)?(String);
@@ -187,6 +201,7 @@ macro_rules! text_scalar {
                 role: Role::Plain,
                 label: $label,
                 max: $limit,
+                form: [$(Form::$form,)? Form::Exact][0],
                 multiline: !stringify!($($multiline)?).is_empty(),
                 parse: |text, rules| {
                     let parse: fn(&str, &Rules) -> Result<String, Invalid> = $parse;
@@ -224,7 +239,7 @@ text_scalar! {
 
 text_scalar! {
     /// One line of text: NFC, trimmed, inner runs of blanks folded to one.
-    Line[MAX], "TEXT", MAX, |text, _| {
+    Line[MAX] is Words, "TEXT", MAX, |text, _| {
         if is_plain_line(text) {
             return Ok(text.to_owned());
         }
@@ -269,7 +284,7 @@ pub fn is_comma(c: char) -> bool {
 
 text_scalar! {
     /// A name that stands before the last one. A comma in it shows that it is more than that.
-    GivenName[MAX], "TEXT", MAX, |text, rules| {
+    GivenName[MAX] is Words, "TEXT", MAX, |text, rules| {
         let name = (Line::<MAX>::TYPE.parse)(text, rules)?.to_text();
         let why = "must not hold a comma; where it is all of a name, as 'Smith, John', give that as name";
         if name.contains(is_comma) { Err(why.into()) } else { Ok(name) }
@@ -279,7 +294,7 @@ text_scalar! {
 text_scalar! {
     /// An e-mail address by the syntax of RFC 5321 and RFC 6531, without a display name and without an address in place of
     /// the domain. The domain is kept in one spelling: see [`domain`].
-    Email, "E-MAIL", 254, |text, _| {
+    Email is Identifier, "E-MAIL", 254, |text, _| {
         let text = composed(text.trim());
         let wrong = || format!("must be an e-mail address like name@example.com, not '{}'", shorten(&text));
         let (local, domain) = text.rsplit_once('@').ok_or_else(wrong)?;
@@ -292,7 +307,7 @@ text_scalar! {
 
 text_scalar! {
     /// The name behind all others. A comma at an end of it is what is left of `Smith, John`; `King, Jr.` is a name.
-    FamilyName[MAX], "TEXT", MAX, |text, rules| {
+    FamilyName[MAX] is Words, "TEXT", MAX, |text, rules| {
         let name = (Line::<MAX>::TYPE.parse)(text, rules)?.to_text();
         match name.starts_with(is_comma) || name.ends_with(is_comma) {
             true => Err("must not begin or end with a comma".into()),
@@ -324,7 +339,7 @@ fn domain(text: &str) -> Option<String> {
 text_scalar! {
     /// An e-mail address by which a person is known: kept in lower case, so that no two differ in case alone
     /// (DOMAIN.md, section 0: compared without case).
-    Mailbox, "E-MAIL", 254, |text, rules| {
+    Mailbox is Identifier, "E-MAIL", 254, |text, rules| {
         let address = (Email::TYPE.parse)(text, rules)?.to_text().to_lowercase();
         Ok(composed(&address).into_owned())
     }
@@ -332,7 +347,7 @@ text_scalar! {
 
 text_scalar! {
     /// A name to sign in with: lower case, without blanks.
-    Username, "NAME", 64, |text, _| {
+    Username is Identifier, "NAME", 64, |text, _| {
         let name = compatible(text.trim()).to_lowercase();
         refuse(&name, |c| c.is_alphanumeric() || "-_.@+".contains(c), "may hold only letters, digits, '-', '_', '.', '@' and '+'")?;
         if !name.starts_with(char::is_alphanumeric) {
@@ -344,7 +359,7 @@ text_scalar! {
 
 text_scalar! {
     /// The number of a person in another system, kept as it is but for blanks around it.
-    ExternalId, "ID", 64, |text, _| {
+    ExternalId is Identifier, "ID", 64, |text, _| {
         let id = composed(text.trim()).into_owned();
         refuse(&id, |c| !c.is_control() && !c.is_whitespace() && !is_format(c), "must not hold blanks")?;
         Ok(id)
@@ -395,7 +410,7 @@ text_scalar! {
 
 text_scalar! {
     /// Several lines of text: NFC, without blanks at either end and without control characters.
-    Note[MAX] @multiline, "TEXT", MAX, |text, _| {
+    Note[MAX] @multiline is Words, "TEXT", MAX, |text, _| {
         let text = composed(text.trim()).replace("\r\n", "\n").replace('\r', "\n");
         refuse(&text, |c| c == '\n' || c == '\t' || !c.is_control(), "must not hold control characters")?;
         Ok(text)
@@ -422,7 +437,7 @@ fn has_stray_letter(text: &str) -> bool {
 
 text_scalar! {
     /// A phone number, kept as E.164 (`+` and at most 15 digits, ITU-T E.164 section 6).
-    Phone, "PHONE", 16, |text, rules| {
+    Phone is Phone, "PHONE", 16, |text, rules| {
         let text = compatible(text);
         let wrong = |why: &str| format!("must be a phone number like +91 22 2345 6789; '{}' {why}", shorten(text.trim()));
         if is_rounded(text.trim()) {
@@ -538,6 +553,7 @@ impl Scalar for Count {
         role: Role::Plain,
         label: "NUMBER",
         max: 0,
+        form: Form::Exact,
         multiline: false,
         parse: |text, _| {
             let n: i32 = text.trim().parse().ok().filter(|n| *n >= 0).ok_or_else(|| {
@@ -565,6 +581,7 @@ impl Scalar for Money {
         role: Role::Plain,
         label: "AMOUNT",
         max: 0,
+        form: Form::Exact,
         multiline: false,
         parse: |text, _| {
             let wrong = || {
@@ -603,6 +620,7 @@ impl Scalar for Date {
         role: Role::Plain,
         label: "DATE",
         max: 0,
+        form: Form::Exact,
         multiline: false,
         parse: |text, _| {
             let wrong = || format!("must be a date like 1990-04-23, not '{}'", shorten(text.trim()));
@@ -633,6 +651,7 @@ impl Scalar for Address {
         role: Role::Plain,
         label: "ADDRESS",
         max: 0,
+        form: Form::Exact,
         multiline: false,
         parse: |text, _| {
             let address = text.trim().parse::<IpAddr>();
@@ -660,6 +679,7 @@ impl Scalar for Details {
         role: Role::Plain,
         label: "JSON",
         max: 10_000,
+        form: Form::Exact,
         multiline: true,
         parse: |text, _| {
             let text = text.trim();
@@ -693,6 +713,7 @@ impl Scalar for Moment {
         role: Role::Plain,
         label: "TIME",
         max: 0,
+        form: Form::Exact,
         multiline: false,
         parse: |text, rules| {
             let wrong = || {
@@ -719,6 +740,7 @@ impl Scalar for bool {
         role: Role::Plain,
         label: "yes|no",
         max: 0,
+        form: Form::Exact,
         multiline: false,
         parse: |text, _| match squash(text).as_str() {
             "1" | "yes" | "true" | "y" | "t" | "on" => Ok(Value::Bool(true)),
@@ -776,6 +798,7 @@ impl<T: Resource> Scalar for Ref<T> {
         role: Role::Ref(|| T::DESCRIPTOR),
         label: "KEY",
         max: 0,
+        form: Form::Exact,
         multiline: false,
         parse: |text, _| {
             let key = text.trim();
@@ -814,6 +837,7 @@ macro_rules! choice {
                 role: $crate::model::scalar::Role::Choice($name::WORDS),
                 label: "CHOICE",
                 max: 0,
+                form: $crate::model::scalar::Form::Exact,
                 multiline: false,
                 parse: |text, _| {
                     let forms: &[(&str, &[&str])] = &[$(($word, &[$word $(, $also)*])),+];

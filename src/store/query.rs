@@ -20,7 +20,7 @@ use crate::model::fold::{folded, table};
 use crate::model::lifetime::Lifetime;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::{Descriptor, List, Mark};
-use crate::model::scalar::{Email, ExternalId, Line, Mailbox, Scalar, Username, squash};
+use crate::model::scalar::{Form, squash};
 use crate::model::value::{Kind, Value};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -351,11 +351,9 @@ impl Sameness {
             let without_marks = true;
             return if within { Sameness::Folded { without_marks } } else { Sameness::Exact };
         };
-        let is = |label: &str| field.ty.label == label;
-        let identifies = [Email::TYPE.label, Mailbox::TYPE.label, Username::TYPE.label, ExternalId::TYPE.label];
-        let marks = identifies.iter().any(|label| is(label));
+        let marks = field.ty.form == Form::Identifier;
         // A key that is kept in one spelling is looked up by its index.
-        let is_kept_so = field.has(Mark::Unique) && !is(Line::<200>::TYPE.label);
+        let is_kept_so = field.has(Mark::Unique) && field.ty.form != Form::Words;
         match within || !is_kept_so {
             true => Sameness::Folded { without_marks: !marks },
             false => Sameness::Exact,

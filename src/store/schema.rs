@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 
+use sha2::{Digest, Sha256};
+
 use super::catalogue;
 use super::db::Db;
 use super::location::{Engine, Location, Opening};
@@ -12,7 +14,7 @@ use super::sql::Sql;
 use super::system_log;
 use crate::model::kinds::Kinds;
 use crate::model::resource::Descriptor;
-use crate::model::value::Kind;
+use crate::model::value::{Kind, hex};
 
 /// What a table's rows are to the audit trail (DESIGN.md, "Three classes of table").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,17 +129,17 @@ pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
     Ok(found)
 }
 
+/// What the migrations of the program's own kinds make in an SQLite file, kept under their checksum, so that they need not be
+/// run a second time to be compared with.
+const KEPT: &str = include_str!("../../docs/sqlite-schema.txt");
+
 /// SQLite keeps the text that made each thing: it must be the text of the migrations, so that a trigger that does
 /// nothing or an index that is no longer unique is seen too.
 async fn text_differences(db: &mut Db) -> Result<Vec<String>> {
-    let file = tempfile::NamedTempFile::new()?;
-    let opening = Opening { create: true, ..db.opening.clone() };
-    let mut fresh = Db::open(&Location::Sqlite(file.path().to_owned()), &opening).await?;
-    for migration in migrate::all(db.kinds(), Engine::Sqlite)? {
-        fresh.script(migration.up.into()).await?;
-    }
-    let expected = texts(&mut fresh).await?;
-    fresh.close().await;
+    let expected = match kept(&migrations_line(db.kinds())?) {
+        Some(kept) => kept,
+        None => fresh(db).await?,
+    };
     let present = texts(db).await?;
     let differs = |(name, text): &&(String, String)| !present.iter().any(|(n, t)| n == name && t == text);
     let changed = expected.iter().filter(differs).map(|(name, _)| format!("{name} is not as the migrations make it"));
@@ -145,12 +147,48 @@ async fn text_differences(db: &mut Db) -> Result<Vec<String>> {
     Ok(changed.chain(more.map(|(name, _)| format!("{name} is not one of orgctl's"))).collect())
 }
 
-/// What is in an SQLite file, as `trigger NAME`, with the text that made it.
+/// What is kept of the migrations that the line names; nothing where they are others.
+fn kept(migrations: &str) -> Option<Vec<(String, String)>> {
+    let things = KEPT.strip_prefix(migrations)?.lines();
+    Some(things.filter_map(|l| l.rsplit_once(' ')).map(|(name, digest)| (name.into(), digest.into())).collect())
+}
+
+/// `migrations CHECKSUM`
+fn migrations_line(kinds: Kinds) -> Result<String> {
+    let mut all = Sha256::new();
+    for migration in migrate::all(kinds, Engine::Sqlite)? {
+        all.update(migration.checksum());
+    }
+    Ok(format!("migrations {}\n", hex(&all.finalize())))
+}
+
+/// What the migrations make of an empty file.
+async fn fresh(db: &Db) -> Result<Vec<(String, String)>> {
+    let file = tempfile::NamedTempFile::new()?;
+    let opening = Opening { create: true, ..db.opening.clone() };
+    let mut fresh = Db::open(&Location::Sqlite(file.path().to_owned()), &opening).await?;
+    for migration in migrate::all(db.kinds(), Engine::Sqlite)? {
+        fresh.script(migration.up.into()).await?;
+    }
+    let made = texts(&mut fresh).await?;
+    fresh.close().await;
+    Ok(made)
+}
+
+/// What is to be kept of the migrations, as they make it in an SQLite file.
+pub async fn to_keep(db: &Db) -> Result<String> {
+    let things = fresh(db).await?;
+    let lines: String = things.iter().map(|(name, digest)| format!("{name} {digest}\n")).collect();
+    Ok(migrations_line(db.kinds())? + &lines)
+}
+
+/// What is in an SQLite file, as `trigger NAME`, with a digest of the text that made it.
 async fn texts(db: &mut Db) -> Result<Vec<(String, String)>> {
     let sql = "select type || ' ' || name, sql from sqlite_schema
                 where sql is not null and name not like 'sqlite%' and name <> 'schema_migrations' order by 1";
     let rows = db.all(Sql::new(sql).yields([Kind::Text, Kind::Text])).await?;
-    rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned()))).collect()
+    let digest = |text: &str| hex(&Sha256::digest(text)[..16]);
+    rows.iter().map(|r| Ok((r.text(0)?.to_owned(), digest(r.text(1)?)))).collect()
 }
 
 /// Roles that work with the data (`db grants`) and may not read tables that were made since, with those tables.

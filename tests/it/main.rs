@@ -35,6 +35,7 @@ mod doctor;
 mod dry_run;
 mod edit;
 mod encodings;
+mod examples;
 mod exits;
 mod feed;
 mod former_keys;

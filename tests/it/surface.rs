@@ -158,40 +158,47 @@ fn migrations_come_in_fours() {
     }
 }
 
-/// The whole help, as a reviewed file.
+/// The whole help, as reviewed files: one for each noun, and one that names them.
 #[test]
 fn help_is_the_reference() {
     fn page(text: &mut String, words: &[&str], command: &mut clap::Command) {
         let name = words.join(" ");
-        text.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", command.render_help().to_string().trim_end()));
+        let help = command.render_help().to_string();
+        // The global options are the same everywhere: once is enough.
+        let own =
+            if words.len() == 1 { help.as_str() } else { help.split("\nGlobal options:").next().unwrap_or_default() };
+        let after = help.find("\nExamples:").filter(|_| words.len() > 1).map_or("", |at| &help[at..]);
+        let shown: Vec<&str> = own.lines().chain(after.lines()).map(str::trim_end).collect();
+        text.push_str(&format!(
+            "\n## {name}\n\n```text\n{}\n```\n",
+            shown.join("\n").trim_end().replace("\n\n\n", "\n\n")
+        ));
         let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
-        for sub in names {
-            let below = command.find_subcommand_mut(&sub).expect("a subcommand");
+        for sub in names.iter().filter(|_| words.len() > 1) {
+            let below = command.find_subcommand_mut(sub).expect("a subcommand");
             page(text, &[words, &[sub.as_str()]].concat(), below);
         }
     }
     let mut root = Program::default().command().term_width(100);
     root.build();
-    let mut text =
+    let mut index =
         "# Reference\n\nEvery command with its help. Made from the program; a test compares it.\n".to_owned();
-    page(&mut text, &["orgctl"], &mut root);
-    // The global options are the same everywhere: once is enough.
-    let mut kept = String::new();
-    let mut skip = false;
-    let mut first = true;
-    for line in text.lines() {
-        if line == "Global options:" {
-            skip = !first;
-            first = false;
-        } else if skip && !line.starts_with(' ') && !line.is_empty() {
-            skip = false;
-        }
-        if !skip {
-            kept.push_str(line.trim_end());
-            kept.push('\n');
-        }
+    page(&mut index, &["orgctl"], &mut root);
+    index.push_str("\n## Each command\n\n");
+    let mut names = Vec::new();
+    for noun in root.get_subcommands_mut() {
+        let name = noun.get_name().to_owned();
+        let mut text = format!("# orgctl {name}\n");
+        page(&mut text, &["orgctl", &name], noun);
+        golden(&format!("docs/reference/{name}.md"), &text);
+        index.push_str(&format!("- [{name}](reference/{name}.md)\n"));
+        names.push(format!("{name}.md"));
     }
-    golden("docs/reference.md", &kept.replace("\n\n\n", "\n\n").replace("\n\n```\n", "\n```\n"));
+    golden("docs/reference.md", &index);
+    for entry in std::fs::read_dir(crate::harness::root().join("docs/reference")).expect("a folder") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        assert!(names.contains(&name), "docs/reference/{name} belongs to no command");
+    }
 }
 
 /// Help wording: imperative first line without a full stop, and examples for every leaf.
@@ -272,4 +279,21 @@ fn the_schema_of_postgresql_is_kept() {
         orgctl::store::catalogue::text(&mut db).await.expect("a catalogue")
     });
     golden("docs/postgres-schema.txt", &text);
+}
+
+/// What `db check` and `init` hold an SQLite file against is what the migrations make.
+#[test]
+fn the_schema_of_sqlite_is_kept() {
+    use orgctl::store::db::Db;
+    use orgctl::store::location::{Location, Opening};
+    let p = crate::harness::Place::new(crate::harness::Engine::Sqlite);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let text = runtime.block_on(async {
+        let wait = std::time::Duration::from_secs(5);
+        let (variables, kinds) = (Default::default(), Kinds::default());
+        let opening = Opening { create: true, wait, application: "orgctl test".into(), variables, kinds };
+        let db = Db::open(&Location::Sqlite(p.file()), &opening).await.expect("a file");
+        schema::to_keep(&db).await.expect("what the migrations make")
+    });
+    golden("docs/sqlite-schema.txt", &text);
 }

@@ -103,7 +103,10 @@ pub fn formats(
             DateFormat::of(text)?;
             if of_all.replace(text).is_some() {
                 return Err(wrong("another format is given for all columns".into())
-                    .hint("--date-format 'dob=DD/MM/YYYY' gives one column its own")
+                    .hint(format!(
+                        "--date-format '{}=DD/MM/YYYY' gives one column its own",
+                        dates.first().unwrap_or(&"COLUMN")
+                    ))
                     .into());
             }
             continue;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source::Source;
 use super::state::StateColumn;
+use crate::model::examples;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::{Descriptor, Field};
 use crate::model::scalar::{Noun, Rules, shorten, squash};
@@ -129,7 +130,8 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
     let mut mapped: Vec<Option<&str>> = vec![None; header.len()];
     for map in m.get_many::<String>("map").into_iter().flatten() {
         let (from, to) = map.rsplit_once('=').ok_or_else(|| {
-            Problem::usage(format!("'{}' maps nothing", shorten(map))).hint("write --map 'Emp ID=code'")
+            Problem::usage(format!("'{}' maps nothing", shorten(map)))
+                .hint(format!("write --map 'COLUMN={}'", desc.key().name()))
         })?;
         let column = column(header, from.trim())?;
         if mapped[column].replace(to.trim()).is_some() {
@@ -222,7 +224,8 @@ pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(Strin
     let mut constants: Vec<(String, String)> = Vec::new();
     for set in m.get_many::<String>("set").into_iter().flatten() {
         let (name, value) = set.split_once('=').ok_or_else(|| {
-            Problem::usage(format!("'{}' sets nothing", shorten(set))).hint("write --set country=India")
+            Problem::usage(format!("'{}' sets nothing", shorten(set)))
+                .hint(format!("write --set {}", examples::constant(desc)))
         })?;
         let field = desc.field(name.trim()).ok_or_else(|| {
             let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::model::resource::{Descriptor, Field, Mark};
-use crate::model::scalar::Role;
+use super::resource::{Descriptor, Field, Mark};
+use super::scalar::Role;
+use super::value::Kind;
 
 /// A key.
 pub fn key(d: &Descriptor) -> &'static str {
@@ -113,4 +114,22 @@ pub fn conditions(d: &Descriptor) -> String {
         all.extend(choice.or_else(reference));
     }
     all.join(" ")
+}
+
+/// A field of dates or times.
+pub fn dated(d: &Descriptor) -> Option<&'static Field> {
+    let is_dated = |f: &&Field| matches!(f.ty.kind, Kind::Date | Kind::Time);
+    d.settable().find(is_dated).or_else(|| d.fields.iter().find(is_dated))
+}
+
+/// A field that can be left out, as every row of a file may get the same value of it.
+pub fn constant(d: &Descriptor) -> String {
+    let chosen = d.settable().find(|f| !f.ty.required && !f.has(Mark::Unique) && f.target().is_none());
+    chosen.or(d.settable().next()).map_or_else(|| "FIELD=VALUE".to_owned(), |f| format!("{}={}", f.name(), f.ty.label))
+}
+
+/// A reference by another field of what it refers to: `parent.name`.
+pub fn lookup(d: &Descriptor) -> Option<String> {
+    let by = |target: &Descriptor| searched(target).into_iter().find(|f| f.column != target.key().column);
+    d.settable().find_map(|f| Some(format!("{}.{}", f.name(), by(f.target()?)?.name())))
 }

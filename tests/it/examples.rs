@@ -1,0 +1,81 @@
+//! The help of a kind is about that kind: what it tells to try works, and speaks of no other one.
+
+use clap::Command;
+use orgctl::cli::tree::{Found, Program};
+use orgctl::model::resource::Descriptor;
+
+use crate::harness::{Engine, Place};
+use crate::own_kinds::PROGRAM;
+
+/// The lines that the help of a verb tells to try.
+fn examples(c: &Command) -> Vec<String> {
+    let text = c.get_after_help().map(ToString::to_string).unwrap_or_default();
+    text.lines().filter_map(|l| l.trim().strip_prefix("orgctl ")).map(str::to_owned).collect()
+}
+
+/// The verbs that a kind has in common with others, with their help.
+fn common(program: Program, desc: &Descriptor) -> Vec<Command> {
+    let tree = program.command();
+    let noun = tree.find_subcommand(desc.noun).expect("a noun");
+    let is_common = |c: &&Command| matches!(program.find(desc.noun, c.get_name()), Some(Found::Generic(..)));
+    noun.get_subcommands().filter(is_common).cloned().collect()
+}
+
+fn in_org(desc: &Descriptor) -> &'static str {
+    if desc.is_org() { "" } else { " --org SAHYADRI" }
+}
+
+/// On the data of the demo.
+#[test]
+fn what_the_help_tells_to_try_works() {
+    let p = Place::new(Engine::Sqlite);
+    p.run("init --org-code SAHYADRI --org-name 'Sahyadri Finance'").ok();
+    let branches = crate::harness::root().join("docs/examples/branches.csv");
+    p.run(&format!("branch import {}", branches.display())).ok();
+    for desc in Program::default().kinds.resources() {
+        assert_ne!(desc.examples.key, "", "{}: examples(...) is missing", desc.noun);
+        let create = &examples(&common(p.program, desc)[0])[0];
+        p.run(&format!("{create}{}", in_org(desc))).ok();
+    }
+    p.wait(8 * 86_400);
+    for desc in Program::default().kinds.resources() {
+        let in_org = in_org(desc);
+        p.run(&format!("{} exists {}{in_org}", desc.noun, desc.examples.key)).ok();
+        for verb in common(p.program, desc) {
+            if ["create", "delete", "restore", "purge", "deactivate", "import"].contains(&verb.get_name()) {
+                continue;
+            }
+            for line in examples(&verb) {
+                let (line, _) = line.split_once(" && ").unwrap_or((&line, ""));
+                // A form is filled in, a version is another one, and a file would be made here.
+                if ["--edit", "--if-version", ".csv"].iter().all(|word| !line.contains(word)) {
+                    p.run(&format!("{line}{in_org}")).ok();
+                }
+            }
+        }
+    }
+}
+
+/// Nothing that the program says of a kind of somebody else's is about one of its own.
+#[test]
+fn the_help_of_a_kind_speaks_of_that_kind() {
+    let own: Vec<&str> = Program::default().kinds.resources().map(|d| d.examples.key).collect();
+    for noun in ["ticket", "specialty"] {
+        let desc = PROGRAM.kinds.by_noun(noun).expect("a kind");
+        for mut verb in common(PROGRAM, desc) {
+            for line in examples(&verb) {
+                assert!(
+                    line.starts_with(&format!("{noun} {}", verb.get_name()))
+                        || line == format!("{noun} list --deleted"),
+                    "{line}"
+                );
+            }
+            let help = verb.render_long_help().to_string();
+            let others =
+                own.iter().copied().chain(["asha", "ravi", "raj", "branch", "department", "Emp ID", "dob", "person"]);
+            for word in others {
+                assert!(!help.contains(word), "{noun} {} speaks of {word}:\n{help}", verb.get_name());
+            }
+        }
+    }
+}

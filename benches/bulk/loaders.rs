@@ -154,7 +154,7 @@ fn bare_sqlite(subject: &Subject, ours: &Path, folder: &Path) -> f64 {
 /// `\copy` of the finished rows of every table, and of the resource alone.
 fn postgres(subject: &Subject, ours: &Place, base: &Place, folder: &Path) -> (f64, f64) {
     let file = |name: &str| folder.join(name).display().to_string();
-    let (finished, audit, bare) = (file("finished.txt"), file("audit.txt"), file("bare.txt"));
+    let [finished, audit, request, bare] = ["finished.txt", "audit.txt", "request.txt", "bare.txt"].map(file);
     let table = subject.desc.table;
     // A command of psql's is one line.
     let columns = subject.columns.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -163,11 +163,19 @@ fn postgres(subject: &Subject, ours: &Place, base: &Place, folder: &Path) -> (f6
     let mut script = String::from("set search_path = orgctl;\n");
     writeln!(script, "\\copy (select {columns}, search from {table} order by id) to '{finished}'").unwrap();
     writeln!(script, "\\copy ({records}) to '{audit}'").unwrap();
+    // The database takes no records that are left without their command and their head.
+    let requests = format!("select * from audit_requests where tree = 1 and first_seq > {}", head.trim());
+    writeln!(script, "\\copy ({requests}) to '{request}'").unwrap();
     writeln!(script, "\\copy (select {columns} from {table} order by id) to '{bare}'").unwrap();
     ours.psql(&script);
+    let grown =
+        "select format('update audit_heads set size = %s, frontier = %L, at = %L where tree = 1', size, frontier, at)
+                   from orgctl.audit_heads where tree = 1";
+    let grown = ours.psql(grown);
     let started = Instant::now();
     base.psql(&format!(
-        "set search_path = orgctl;\nbegin;\n\\copy {table} ({columns}, search) from '{finished}'\n\\copy audit_records from '{audit}'\ncommit;"
+        "set search_path = orgctl;\nbegin;\n\\copy {table} ({columns}, search) from '{finished}'\n\\copy audit_records from '{audit}'\n\\copy audit_requests from '{request}'\n{};\ncommit;",
+        grown.trim()
     ));
     let same = started.elapsed().as_secs_f64();
     base.psql(&format!(
@@ -176,7 +184,7 @@ fn postgres(subject: &Subject, ours: &Place, base: &Place, folder: &Path) -> (f6
     let started = Instant::now();
     base.psql(&format!("set search_path = orgctl;\n\\copy bare ({columns}) from '{bare}'"));
     let bare_s = started.elapsed().as_secs_f64();
-    for file in [finished, audit, bare] {
+    for file in [finished, audit, request, bare] {
         let _ = fs::remove_file(file);
     }
     (same, bare_s)

@@ -11,7 +11,7 @@ use super::user::User;
 
 resource! {
     /// A place where the organisation works
-    pub struct Branch "branch" in "branches" aka("school") subject(Nobody("a place of work"))
+    pub struct Branch "branch" in "branches" aka("school") subject(Nobody("a place of work")) rules(&[Tree("parent_id")])
         examples("MUM01", &["fort", "pune road"], "--code MUM09 --name Fort --city Mumbai --parent R-MAH-W")
      {
         /// Short code, unique in the organisation

@@ -22,6 +22,7 @@ pub mod problem;
 pub mod proof;
 pub mod redact;
 pub mod resource;
+pub mod row_rule;
 pub mod scalar;
 pub mod search;
 pub mod sequence;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::lifetime::{Effect, Event, Lifetime};
 use super::problem::Problem;
+use super::row_rule::{self, RowRule};
 use super::scalar::{Invalid, Role, Rules, Type, at_most, is_blank, is_comma, is_line_break, squash};
 use super::sequence::Maker;
 use super::value::{Kind, Value};
@@ -252,6 +253,8 @@ pub struct Descriptor {
     pub called: Option<(&'static str, &'static str)>,
     pub verbs: Verbs,
     pub examples: Examples,
+    /// What its records must keep to, over several fields or records.
+    pub rules: &'static [RowRule],
     /// What breaks the rules that hold between fields of one record.
     pub check: fn(&Record, NaiveDate) -> Vec<Problem>,
 }
@@ -277,6 +280,7 @@ impl Descriptor {
         called: None,
         verbs: Verbs::All,
         examples: Examples { key: "", find: &[], create: "" },
+        rules: &[],
         check: |_, _| Vec::new(),
     };
     /// Another noun of earlier systems.
@@ -298,6 +302,11 @@ impl Descriptor {
     /// A key, words that find some, and the flags of a new one: the help is about these.
     pub const fn examples(self, key: &'static str, find: &'static [&'static str], create: &'static str) -> Descriptor {
         Descriptor { examples: Examples { key, find, create }, ..self }
+    }
+    /// What its records must keep to, over several fields or records.
+    pub const fn rules(self, rules: &'static [RowRule]) -> Descriptor {
+        row_rule::check(self.fields, rules);
+        Descriptor { rules, ..self }
     }
     /// The lists that its records have.
     pub const fn has(self, lists: &'static [List]) -> Descriptor {
@@ -380,9 +389,13 @@ impl Descriptor {
         };
         Problem { sentence, field: Some(whole.name()), ..p }
     }
+    /// The fields by which records of this kind stand below each other.
+    pub fn trees(&self) -> impl Iterator<Item = &'static Field> {
+        self.rules.iter().filter_map(|r| if let RowRule::Tree(column) = r { self.field(column) } else { None })
+    }
     /// The field that makes records of this kind a tree.
     pub fn parent(&self) -> Option<&'static Field> {
-        self.fields.iter().find(|f| f.target() == Some(self))
+        self.trees().next()
     }
     /// The reference to whom the data of its records is about.
     pub fn subject_field(&self) -> Option<&'static Field> {
@@ -528,7 +541,11 @@ impl Record {
         let faults: Vec<Problem> = kept.filter_map(|(f, v)| f.fits(v).err()).collect();
         // A record that lacks something can't be asked for more.
         let is_whole = self.desc.fields.iter().zip(&self.values).all(|(f, v)| !(f.ty.required && v.is_null()));
-        if is_whole { faults.into_iter().chain((self.desc.check)(self, today)).collect() } else { faults }
+        if !is_whole {
+            return faults;
+        }
+        let broken = self.desc.rules.iter().filter_map(|rule| rule.fault(self));
+        faults.into_iter().chain((self.desc.check)(self, today)).chain(broken).collect()
     }
     /// Refuses it with all that is wrong with it by itself.
     pub fn validate(&self, today: NaiveDate) -> Result<(), Problem> {
@@ -653,7 +670,7 @@ macro_rules! resource {
                 #[allow(unused_imports)]
                 use $crate::model::resource::{Descriptor, Field, Mark::*, Subject::*};
                 #[allow(unused_imports)]
-                use $crate::model::verbs::Verbs::*;
+                use $crate::model::{row_rule::RowRule::*, verbs::Verbs::*};
                 use $crate::model::scalar::Scalar;
                 const FIELDS: &[Field] = &[$( Field {
                     column: $crate::model::resource::plain(stringify!($field)),

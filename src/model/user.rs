@@ -16,7 +16,7 @@ use super::sequence::Maker;
 
 resource! {
     /// A person of the organisation
-    pub struct User "user" in "users" subject(Itself) has(BRANCHES)
+    pub struct User "user" in "users" subject(Itself) has(BRANCHES) rules(&[Tree("reports_to_id")])
         examples("asha@sahyadri.example", &["asha", "raj kum"], "--name 'Asha Rao' --email asha@sahyadri.example --branch MUM01")
      {
         /// Six letters or digits, unique in the organisation; made where none are given

@@ -2,6 +2,8 @@
 //! `db check` runs them over all rows. That nothing stands below itself no query says in time that grows with the rows
 //! alone: it is looked for in memory.
 
+mod row_rules;
+
 use std::collections::BTreeSet;
 
 use anyhow::Result;
@@ -10,7 +12,7 @@ use uuid::Uuid;
 use super::db::Db;
 use super::records;
 use super::rings::Graph;
-use super::sql::{Sql, quoted};
+use super::sql::{Row, Sql, quoted};
 use super::touched::{Columns, DELETED, Rows, Touched};
 use crate::model::kinds::Kinds;
 use crate::model::org::Org;
@@ -27,11 +29,19 @@ pub struct Rule {
     reads: Columns,
     /// `select key ... where ...`, to which a condition on `t` is put.
     sql: String,
+    /// What the query's columns, all of them texts, stand for in the sentence.
+    told: &'static [&'static str],
+    /// Another condition, by which a query over all rows tells of two that break the rule together once.
+    once: Option<&'static str>,
     /// The same over a whole organisation (`$1`), from the side that is quick to go through when a bulk load has filled it;
     /// none where new rows alone can't break the rule.
     filled: Option<String>,
     /// Whether it holds at any time, and not only when a row is written: what is kept as history outlives what it names.
     is_lasting: bool,
+    /// The kind declares it: a row of a file may break it, and is rejected by it.
+    is_declared: bool,
+    /// The field at fault, where there is one.
+    field: Option<&'static str>,
     /// With `{key}` in the place of the record.
     sentence: String,
     hint: String,
@@ -49,6 +59,7 @@ fn rules(kinds: Kinds) -> Vec<Rule> {
                 }
             }
         }
+        rules.extend(row_rules::of(desc));
         if !desc.is_org() {
             rules.extend(no_live_row_in_a_deleted_organisation(desc));
         }
@@ -63,15 +74,13 @@ fn rules(kinds: Kinds) -> Vec<Rule> {
 fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &'static Descriptor) -> Rule {
     let (key, column) = (quoted(desc.key().column), quoted(field.column));
     let is_lasting = field.lifetime().has_foreign_key();
+    let sql = format!(
+        "select t.{key} from {} t where (t.{column} is null) = false and not exists (
+             select 1 from {} x where x.org_id = t.org_id and x.id = t.{column})",
+        desc.table, target.table
+    );
     Rule {
-        of: desc,
         is_lasting,
-        reads: Columns::named(desc, [field.column]),
-        sql: format!(
-            "select t.{key} from {} t where (t.{column} is null) = false and not exists (
-                 select 1 from {} x where x.org_id = t.org_id and x.id = t.{column})",
-            desc.table, target.table
-        ),
         // Of rows that came by a file it is known already that what they name is there.
         filled: is_lasting.then(|| {
             format!(
@@ -83,6 +92,7 @@ fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &
         }),
         sentence: format!("{} {{key}} points at a {} that does not exist ({})", desc.noun, target.noun, field.name()),
         hint: format!("point elsewhere with --{}", field.name()),
+        ..Rule::new(desc, Columns::named(desc, [field.column]), sql)
     }
 }
 
@@ -112,11 +122,7 @@ fn no_live_row_points_at_a_deleted_one(
     );
     let reads = Columns::named(desc, [field.column, DELETED]);
     let of_target = Columns::named(target, [DELETED]);
-    let (sql, of_row) = (pair("t", "x"), (sentence.clone(), hint.clone()));
-    [
-        Rule { of: desc, is_lasting: true, reads, sql, filled: Some(filled), sentence: of_row.0, hint: of_row.1 },
-        Rule { of: target, is_lasting: true, reads: of_target, sql: pair("x", "t"), filled: None, sentence, hint },
-    ]
+    broken_from_either_side((desc, reads), (target, of_target), pair, filled, (sentence, hint))
 }
 
 /// Broken from either side too.
@@ -137,29 +143,92 @@ fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> [Rule; 2]
     let sentence = format!("{} {{key}} belongs to a deleted organisation", desc.noun);
     let hint = "restore the organisation first: orgctl org restore".to_owned();
     let (reads, of_org) = (Columns::named(desc, ["org_id", DELETED]), Columns::named(Org::DESCRIPTOR, [DELETED]));
-    let (sql, of_row) = (pair("t", "x"), (sentence.clone(), hint.clone()));
+    broken_from_either_side((desc, reads), (Org::DESCRIPTOR, of_org), pair, filled, (sentence, hint))
+}
+
+fn broken_from_either_side(
+    (desc, reads): (&'static Descriptor, Columns),
+    (other, of_other): (&'static Descriptor, Columns),
+    pair: impl Fn(&str, &str) -> String,
+    filled: String,
+    (sentence, hint): (String, String),
+) -> [Rule; 2] {
     [
-        Rule { of: desc, is_lasting: true, reads, sql, filled: Some(filled), sentence: of_row.0, hint: of_row.1 },
         Rule {
-            of: Org::DESCRIPTOR,
-            is_lasting: true,
-            reads: of_org,
-            sql: pair("x", "t"),
-            filled: None,
-            sentence,
-            hint,
+            filled: Some(filled),
+            sentence: sentence.clone(),
+            hint: hint.clone(),
+            ..Rule::new(desc, reads, pair("t", "x"))
         },
+        Rule { sentence, hint, ..Rule::new(other, of_other, pair("x", "t")) },
     ]
 }
 
 impl Rule {
-    fn statement(&self, touched: &str) -> Sql {
-        Sql::new(format!("{}{touched} limit 20", self.sql)).yields([Kind::Text])
+    /// One that holds at any time, and that tells of one record.
+    fn new(of: &'static Descriptor, reads: Columns, sql: String) -> Rule {
+        Rule {
+            of,
+            reads,
+            sql,
+            told: &["{key}"],
+            once: None,
+            filled: None,
+            is_lasting: true,
+            is_declared: false,
+            field: None,
+            sentence: String::new(),
+            hint: String::new(),
+        }
     }
 
-    fn sentence(&self, key: &str) -> String {
-        self.sentence.replace("{key}", key)
+    fn statement(&self, touched: &str) -> Sql {
+        self.asks(format!("{}{touched} limit 20", self.sql))
     }
+
+    fn asks(&self, text: String) -> Sql {
+        Sql::new(text).yields(self.told.iter().map(|_| Kind::Text))
+    }
+
+    fn sentence(&self, row: &Row) -> Result<String> {
+        let words = self.told.iter().enumerate().map(|(i, word)| Ok((*word, row.text(i)?)));
+        let words: Vec<(&str, &str)> = words.collect::<Result<_>>()?;
+        Ok(words.into_iter().fold(self.sentence.clone(), |sentence, (word, text)| sentence.replace(word, text)))
+    }
+
+    fn broken_by(&self, row: &Row) -> Result<Problem> {
+        let sentence = self.sentence(row)?;
+        let problem = Problem { field: self.field, ..Problem::conflict(&sentence).hint(&self.hint) };
+        // Which row of a file breaks it is looked for by a second run.
+        Ok(if self.is_declared { problem.rule(sentence) } else { problem })
+    }
+}
+
+/// The rows of a file, written and to be undone, that break a rule which their kind declares: by their numbers. Of two that
+/// break it together the later one does.
+pub(super) async fn broken_in_file(db: &mut Db, desc: &'static Descriptor) -> Result<Vec<(u64, Problem)>> {
+    let mut broken = Vec::new();
+    for rule in rules(db.kinds()).iter().filter(|r| r.is_declared && r.of == desc) {
+        if broken.is_empty() {
+            let index = format!("create index if not exists {}import_rows_id on import_rows (id)", db.in_temporary());
+            db.script(index).await?;
+        }
+        let stands = |row: &str| format!("not exists (select 1 from import_rejects e where e.n = {row}.n)");
+        let is_first =
+            format!("not exists (select 1 from import_rows o where o.id = x.id and o.n > s.n and {})", stands("o"));
+        let is_later = rule.once.map_or(String::new(), |_| format!(" and {is_first}"));
+        let sql = format!(
+            "{} and exists (select 1 from import_rows s where s.id = t.id and {}{is_later}) limit 10000",
+            rule.sql.replacen("select ", "select (select s.n from import_rows s where s.id = t.id), ", 1),
+            stands("s")
+        );
+        let kinds = std::iter::once(Kind::Int).chain(rule.told.iter().map(|_| Kind::Text));
+        for mut row in db.all(Sql::new(sql).yields(kinds)).await? {
+            let number = row.0.remove(0).as_int().and_then(|n| u64::try_from(n).ok());
+            broken.push((number.unwrap_or_default(), rule.broken_by(&row)?));
+        }
+    }
+    Ok(broken)
 }
 
 /// Rows named in one statement.
@@ -181,11 +250,11 @@ pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {
                 let condition = among(org, &ids);
                 let sql = rule.statement(&condition.text).with(condition.args);
                 if let Some(row) = db.first(sql).await? {
-                    return Err(Problem::conflict(rule.sentence(row.text(0)?)).hint(rule.hint.clone()).into());
+                    return Err(rule.broken_by(&row)?.into());
                 }
             }
         }
-        for field in own_references(desc) {
+        for field in desc.trees() {
             for (org, ids) in rows.with(Columns::named(desc, [field.column]), CHUNK) {
                 let sql = climb(desc, field, among(org, &ids));
                 refuse_ring(find_ring(db, desc, org, sql, &|id| ids.contains(&id)).await?, field)?;
@@ -207,12 +276,12 @@ pub async fn check_filled(db: &mut Db, filled: &[(&'static Descriptor, i32)]) ->
     for (desc, org) in filled {
         for rule in rules(db.kinds()).iter().filter(|r| r.of == *desc) {
             let Some(text) = &rule.filled else { continue };
-            let sql = Sql::new(format!("{text} limit 1")).with([(*org).into()]).yields([Kind::Text]);
+            let sql = rule.asks(format!("{text} limit 1")).with([(*org).into()]);
             if let Some(row) = db.first(sql).await? {
-                return Err(Problem::conflict(rule.sentence(row.text(0)?)).hint(rule.hint.clone()).into());
+                return Err(rule.broken_by(&row)?.into());
             }
         }
-        for field in own_references(desc) {
+        for field in desc.trees() {
             let found = find_ring(db, desc, *org, all_inner(desc, field, *org), &|_| false).await?;
             refuse_ring(found, field)?;
         }
@@ -253,11 +322,6 @@ async fn too_many_users(db: &mut Db, org: i32) -> Result<Option<(String, i64, i6
     let n = "select count(*) from users where org_id = $1 and is_active and deleted_at is null";
     let n = db.one(Sql::new(n).with([org.into()]).yields([Kind::Int])).await?.int(0)?;
     Ok((n > most).then(|| (row.value(0).to_text(), most, n)))
-}
-
-/// The fields through which records of one kind stand below each other.
-fn own_references(desc: &'static Descriptor) -> impl Iterator<Item = &'static Field> {
-    desc.fields.iter().filter(|f| f.target() == Some(desc))
 }
 
 /// What some rows, and all that is above them, stand below.
@@ -326,8 +390,8 @@ fn refuse_ring(found: Option<String>, field: &Field) -> Result<()> {
 pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
     let mut found: Vec<String> = Vec::new();
     for rule in rules(db.kinds()).iter().filter(|r| r.is_lasting) {
-        for row in db.all(rule.statement("")).await? {
-            let sentence = rule.sentence(row.text(0)?);
+        for row in db.all(rule.statement(rule.once.unwrap_or_default())).await? {
+            let sentence = rule.sentence(&row)?;
             if !found.contains(&sentence) {
                 found.push(sentence);
             }
@@ -338,7 +402,7 @@ pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
             found.push(format!("organisation {code} may have {most} users, and has {n}"));
         }
         for desc in db.kinds().resources().filter(|d| !d.is_org()) {
-            for field in own_references(desc) {
+            for field in desc.trees() {
                 found.extend(find_ring(db, desc, org, all_inner(desc, field, org), &|_| false).await?);
             }
         }

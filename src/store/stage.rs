@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::db::Db;
 use super::held::{Given, Match};
 use super::hold::Holder;
+use super::invariants;
 use super::load::Loader;
 use super::records;
 use super::sql::{Sql, quoted};
@@ -430,6 +431,11 @@ impl Stage {
         db.execute(sql).await.map(drop)
     }
 
+    /// The rows that break a rule which the kind declares; asked once all are written, which is undone then.
+    pub async fn broken(&self, db: &mut Db) -> Result<Vec<(u64, Problem)>> {
+        invariants::broken_in_file(db, self.desc).await
+    }
+
     /// Notes what rows are rejected for. Of each column the first reason stands.
     pub async fn reject(&mut self, db: &mut Db, rejects: &[Reject]) -> Result<()> {
         for some in rejects.chunks(TOGETHER) {
@@ -476,13 +482,17 @@ impl Stage {
             self.reject_unused(db, i).await?;
         }
         let own: Vec<usize> = (0..self.references.len()).filter(|i| self.references[*i].target == self.desc).collect();
+        let is_tree = |i: &usize| self.desc.trees().any(|f| f.column == self.references[*i].field.column);
+        let trees: Vec<usize> = own.iter().copied().filter(is_tree).collect();
         // A row that falls may be referred to through any of the fields, and leaves its record where it was: there a ring
         // may close that the row would have opened.
         let mut before = None;
         while before != Some(self.rejected(db).await?) {
             before = Some(self.rejected(db).await?);
-            for i in &own {
+            for i in &trees {
                 self.reject_rings(db, *i).await?;
+            }
+            for i in &own {
                 self.reject_followers(db, *i).await?;
             }
         }

@@ -51,18 +51,34 @@ pub async fn reject_refused(
     // it does not hold then.
     let late = LateRules::of(tx.db).await?;
     let none = LateRules::default();
-    let (mut refused, is_broken) = attempt(import, tx, plan, stage, missing, (&none, &late)).await?;
-    if is_broken {
-        (refused, _) = attempt(import, tx, plan, stage, missing, (&late, &none)).await?;
+    loop {
+        let (mut refused, mut held) = attempt(import, tx, plan, stage, missing, (&none, &late)).await?;
+        if held == Held::Broken {
+            (refused, held) = attempt(import, tx, plan, stage, missing, (&late, &none)).await?;
+        }
+        for (number, problem) in &refused {
+            let of_rule = || problem.rule.as_deref().and_then(|rule| column_in(plan.desc, rule));
+            stage.refuse(tx.db, *number, problem.field.or_else(of_rule), problem).await?;
+        }
+        stage.check(tx.db).await?;
+        // A row that falls leaves its record as it was: that may break a rule too.
+        if held != Held::ButForRows {
+            return Ok(());
+        }
     }
-    for (number, problem) in &refused {
-        let column = problem.rule.as_deref().and_then(|rule| column_in(plan.desc, rule));
-        stage.refuse(tx.db, *number, column, problem).await?;
-    }
-    stage.check(tx.db).await
 }
 
-/// Writes everything and undoes it: the rows that are refused, and whether the rest breaks a rule at the end.
+/// Whether the rest holds, once the rows are left out that the database refuses.
+#[derive(PartialEq)]
+enum Held {
+    Whole,
+    /// It breaks a rule that others have made and that holds at the end.
+    Broken,
+    /// Rows were left out because they break a rule that their kind declares.
+    ButForRows,
+}
+
+/// Writes everything and undoes it: the rows that are refused, and whether the rest holds.
 async fn attempt(
     import: &Import,
     tx: &mut Tx<'_>,
@@ -70,7 +86,7 @@ async fn attempt(
     stage: &Stage,
     missing: &[Missing],
     (by_row, at_end): (&LateRules, &LateRules),
-) -> Result<(Vec<(u64, Problem)>, bool)> {
+) -> Result<(Vec<(u64, Problem)>, Held)> {
     let savepoint = tx.savepoint().await?;
     missing::make(tx, stage, missing.to_vec()).await?;
     let mut trial = Trial { refused: Vec::new(), late: by_row };
@@ -80,12 +96,17 @@ async fn attempt(
         None => import.write_singly(tx, plan, stage, true, &mut report, Some(&mut trial)).await?,
     }
     import.write_singly(tx, plan, stage, false, &mut report, Some(&mut trial)).await?;
-    let held = at_end.check(tx.db).await;
+    tx.flush().await?;
+    let broken = stage.broken(tx.db).await?;
+    let held = match at_end.check(tx.db).await {
+        Err(e) if !is_about_a_row(&e) => return Err(e),
+        Err(_) => Held::Broken,
+        Ok(()) if broken.is_empty() => Held::Whole,
+        Ok(()) => Held::ButForRows,
+    };
     tx.roll_back_to(savepoint).await?;
-    match held {
-        Err(e) if !is_about_a_row(&e) => Err(e),
-        held => Ok((trial.refused, held.is_err())),
-    }
+    trial.refused.extend(broken);
+    Ok((trial.refused, held))
 }
 
 /// New rows of one organisation that the database refuses.

@@ -12,6 +12,7 @@ use orgctl::resource;
 
 use crate::harness::{Engine, Place, golden};
 
+mod commission;
 mod import;
 
 resource! {
@@ -30,7 +31,7 @@ impl Check for Specialty {}
 
 resource! {
     /// What somebody asks for
-    pub struct Ticket "ticket" in "tickets" {
+    pub struct Ticket "ticket" in "tickets" rules(&[Tree("waits_for_id")]) {
         /// Number, unique in the organisation; made where none is given
         code: Code<32> [Unique, Search, Generated(Maker::Numbered("T-"))],
         /// What it is about
@@ -310,10 +311,14 @@ fn what_postgresql_says_of_its_tables_is_kept() {
     let p = place(Engine::Postgres);
     // What is not kept yet is refused here, and is there all the same.
     let _ = p.run("init");
-    let all = catalogue(&p);
+    golden("tests/it/own_kinds/postgres-schema.txt", &added_to_catalogue(&p));
+}
+
+/// What the catalogue has besides the program's own.
+fn added_to_catalogue(p: &Place) -> String {
+    let all = catalogue(p);
     let own = std::fs::read_to_string(crate::harness::root().join("docs/postgres-schema.txt")).expect("the schema");
-    let added: String = all.lines().filter(|l| own.lines().all(|o| o != *l)).map(|l| format!("{l}\n")).collect();
-    golden("tests/it/own_kinds/postgres-schema.txt", &added);
+    all.lines().filter(|l| own.lines().all(|o| o != *l)).map(|l| format!("{l}\n")).collect()
 }
 
 fn catalogue(p: &Place) -> String {
@@ -323,7 +328,7 @@ fn catalogue(p: &Place) -> String {
     runtime.block_on(async {
         let wait = std::time::Duration::from_secs(5);
         let variables = Default::default();
-        let kinds = PROGRAM.kinds;
+        let kinds = p.program.kinds;
         let opening = Opening { create: false, wait, application: "orgctl test".into(), variables, kinds };
         let mut db = Db::open(&Location::parse(&p.url).expect("a URL"), &opening).await.expect("a database");
         orgctl::store::catalogue::text(&mut db).await.expect("a catalogue")

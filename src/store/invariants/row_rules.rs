@@ -1,0 +1,218 @@
+//! The rules that a kind declares (`model/row_rule`), as SQL. That nothing stands below itself is looked for in memory, by
+//! [`super`].
+
+use super::Rule;
+use crate::model::resource::{Descriptor, Field};
+use crate::model::row_rule::{RowRule, in_words, way};
+use crate::model::value::Kind;
+use crate::store::sql::quoted;
+use crate::store::touched::{Columns, DELETED};
+
+/// The declared rules of a kind.
+pub(super) fn of(desc: &'static Descriptor) -> Vec<Rule> {
+    let rules = desc.rules.iter().flat_map(|rule| match rule {
+        RowRule::OneOf(columns) => vec![one_of(desc, columns)],
+        RowRule::Range(from, to, per) => vec![ends_before_it_begins(desc, from, to), overlap(desc, from, to, per)],
+        RowRule::AtMostOne(flag, per) => vec![two_flagged(desc, flag, per)],
+        RowRule::Same(one, other) => same(desc, one, other),
+        RowRule::Tree(_) => Vec::new(),
+    });
+    rules.map(|rule| Rule { is_declared: true, ..rule }).collect()
+}
+
+/// A rule of live rows of which each is looked at by itself, or beside others of the kind (`x`).
+struct Said<'a> {
+    /// The first is the one at fault.
+    columns: Vec<&'a str>,
+    /// What joins `x`, and what of `t` and `x` breaks the rule.
+    join: String,
+    broken: String,
+    filled: String,
+    sentence: String,
+    hint: String,
+}
+
+fn rule(desc: &'static Descriptor, said: Said<'_>) -> Rule {
+    let key = quoted(desc.key().column);
+    let is_pair = !said.join.is_empty();
+    let other = if is_pair { format!("x.{key}") } else { "''".to_owned() };
+    let sql = format!(
+        "select t.{key}, {other} from {} t {} where t.deleted_at is null and {}",
+        desc.table, said.join, said.broken
+    );
+    Rule {
+        told: &["{key}", "{other}"],
+        once: is_pair.then_some(" and t.id < x.id"),
+        filled: Some(format!("{sql} and t.org_id = $1{}", said.filled)),
+        field: said.columns.first().and_then(|c| desc.field(c)).map(Field::name),
+        sentence: said.sentence,
+        hint: said.hint,
+        ..Rule::new(desc, Columns::named(desc, said.columns.into_iter().chain([DELETED])), sql)
+    }
+}
+
+fn one_of(desc: &'static Descriptor, columns: &[&'static str]) -> Rule {
+    let count = |c: &&str| format!("case when t.{} is null then 0 else 1 end", quoted(c));
+    let all = in_words(desc, columns);
+    rule(
+        desc,
+        Said {
+            columns: columns.to_vec(),
+            join: String::new(),
+            broken: format!("{} <> 1", columns.iter().map(count).collect::<Vec<_>>().join(" + ")),
+            filled: String::new(),
+            sentence: format!("{} {{key}} must have exactly one of {all}", desc.noun),
+            hint: format!("give one of {all}, and none of the others"),
+        },
+    )
+}
+
+/// Whether the second field of a period is its last day, and not the instant at which it has ended.
+fn is_of_days(desc: &Descriptor, to: &str) -> bool {
+    desc.field(to).is_some_and(|f| f.ty.kind == Kind::Date)
+}
+
+fn ends_before_it_begins(desc: &'static Descriptor, from: &str, to: &str) -> Rule {
+    let than = if is_of_days(desc, to) { "<" } else { "<=" };
+    let names = in_words(desc, &[from, to]);
+    rule(
+        desc,
+        Said {
+            columns: vec![from, to],
+            join: String::new(),
+            broken: format!("t.{} {than} t.{}", quoted(to), quoted(from)),
+            filled: String::new(),
+            sentence: format!("{} {{key}} ends before it begins ({names})", desc.noun),
+            hint: format!("change {names}"),
+        },
+    )
+}
+
+/// `x` is another live row that agrees with `t` in some fields; fields that neither gives agree.
+fn beside(desc: &Descriptor, per: &[&str]) -> String {
+    let agrees = per.iter().map(|column| {
+        let c = quoted(column);
+        match desc.field(column).is_some_and(|f| f.ty.required) {
+            true => format!(" and x.{c} = t.{c}"),
+            false => format!(" and (x.{c} = t.{c} or (x.{c} is null and t.{c} is null))"),
+        }
+    });
+    let agrees: String = agrees.collect();
+    format!("join {} x on x.org_id = t.org_id and x.id <> t.id and x.deleted_at is null{agrees}", desc.table)
+}
+
+/// What rows a window puts together: those of one organisation that agree.
+fn window(per: &[&str], order: &str) -> String {
+    let per: String = per.iter().map(|c| format!(", w.{}", quoted(c))).collect();
+    format!("partition by w.org_id{per} order by {order}w.id")
+}
+
+fn per_in_words(desc: &Descriptor, per: &[&str]) -> String {
+    if per.is_empty() { String::new() } else { format!(", per {}", in_words(desc, per)) }
+}
+
+/// Of a filled table the periods are gone through once, in order: one overlaps with an earlier one that has no end, or whose
+/// end is not before it begins. So a row is looked at beside others only once it is known to break the rule.
+fn overlap(desc: &'static Descriptor, from: &str, to: &str, per: &[&'static str]) -> Rule {
+    let (begins, ends, names) = (quoted(from), quoted(to), in_words(desc, &[from, to]));
+    let than = if is_of_days(desc, to) { ">=" } else { ">" };
+    // What is open on a side reaches beyond everything there.
+    let reaches =
+        |a: &str, b: &str| format!("({a}.{ends} is null or {b}.{begins} is null or {a}.{ends} {than} {b}.{begins})");
+    let broken = format!("{} and {}", reaches("t", "x"), reaches("x", "t"));
+    let before = "rows between unbounded preceding and 1 preceding";
+    let of_it = window(per, &format!("w.{begins} nulls first, "));
+    let filled = format!(
+        " and t.id in (select d.id from (
+             select w.id, w.{begins}, max(w.{ends}) over ({of_it} {before}) as latest, count(*) over ({of_it} {before}) as earlier,
+                    max(case when w.{ends} is null then 1 else 0 end) over ({of_it} {before}) as open
+               from {} w where w.org_id = $1 and w.deleted_at is null) d
+              where d.earlier > 0 and (d.open = 1 or d.{begins} is null or d.latest {than} d.{begins}) limit 1)",
+        desc.table
+    );
+    let per_what = per_in_words(desc, per);
+    rule(
+        desc,
+        Said {
+            columns: [from, to].into_iter().chain(per.iter().copied()).collect(),
+            join: beside(desc, per),
+            broken,
+            filled,
+            sentence: format!("{} {{key}} overlaps with {{other}} ({names}{per_what})", desc.noun),
+            hint: format!("change {names} of one of them"),
+        },
+    )
+}
+
+fn two_flagged(desc: &'static Descriptor, flag: &str, per: &[&'static str]) -> Rule {
+    let column = quoted(flag);
+    let filled = format!(
+        " and t.id in (select d.id from (select w.id, row_number() over ({}) as place
+             from {} w where w.org_id = $1 and w.deleted_at is null and w.{column}) d where d.place > 1 limit 1)",
+        window(per, ""),
+        desc.table
+    );
+    let per_what = per_in_words(desc, per);
+    let name = in_words(desc, &[flag]);
+    rule(
+        desc,
+        Said {
+            columns: [flag].into_iter().chain(per.iter().copied()).collect(),
+            join: beside(desc, per),
+            broken: format!("t.{column} and x.{column}"),
+            filled,
+            sentence: format!("{} {{key}} and {{other}} both say {name}; one may{per_what}", desc.noun),
+            hint: format!("take {name} from the other first"),
+        },
+    )
+}
+
+/// A step of a way: the kind, its field, and what the kind's table is called.
+type Step = (&'static Descriptor, &'static Field, String);
+
+/// Broken by a row of the kind, and by one that stands on a way: a rule for each.
+fn same(desc: &'static Descriptor, one: &str, other: &str) -> Vec<Rule> {
+    let (Some(a), Some(b)) = (way(desc, one), way(desc, other)) else { return Vec::new() };
+    let turns = a.len() + b.len() - 1;
+    (0..turns).map(|turn| same_of(desc, (one, &a), (other, &b), turn)).collect()
+}
+
+type Way<'a> = (&'a str, &'a [(&'static Descriptor, &'static Field)]);
+
+/// The rule of the kind that stands at one place of the two ways: 0 is where they begin.
+fn same_of(desc: &'static Descriptor, (one, a): Way<'_>, (other, b): Way<'_>, turn: usize) -> Rule {
+    let alias = |place: usize| if place == turn { "t".to_owned() } else { format!("s{place}") };
+    let steps = |way: &[(&'static Descriptor, &'static Field)], first: usize| -> Vec<Step> {
+        let called = |i: usize| alias(if i == 0 { 0 } else { first + i });
+        way.iter().enumerate().map(|(i, (kind, field))| (*kind, *field, called(i))).collect()
+    };
+    let (a, b) = (steps(a, 0), steps(b, a.len() - 1));
+    let base = alias(0);
+    let mut joins = format!("{} {base}", desc.table);
+    for (way, end) in [(&a, "va"), (&b, "vb")] {
+        let next = way.iter().skip(1).map(|(kind, _, called)| (kind.table, called.as_str()));
+        let last = way.last().and_then(|(_, field, _)| Some((field.target()?.table, end)));
+        for ((_, field, from), (table, to)) in way.iter().zip(next.chain(last)) {
+            let column = quoted(field.column);
+            joins.push_str(&format!(" join {table} {to} on {to}.org_id = {from}.org_id and {to}.id = {from}.{column}"));
+        }
+    }
+    let read = a.iter().chain(&b).filter(|(_, _, called)| called == "t").map(|(_, field, _)| field.column);
+    let of = a.iter().chain(&b).find(|(_, _, called)| called == "t").map_or(desc, |(kind, ..)| *kind);
+    let columns = Columns::named(of, read.chain((turn == 0).then_some(DELETED)));
+    let key = |way: &[Step]| way.last().and_then(|(_, f, _)| f.target()).map_or("id", |t| t.key().column);
+    let sql = format!(
+        "select {base}.{}, va.{}, vb.{} from {joins} where {base}.deleted_at is null and va.id <> vb.id",
+        quoted(desc.key().column),
+        quoted(key(&a)),
+        quoted(key(&b))
+    );
+    Rule {
+        told: &["{key}", "{one}", "{other}"],
+        filled: (turn == 0).then(|| format!("{sql} and {base}.org_id = $1")),
+        field: a.iter().chain(&b).find(|(_, _, called)| called == "t").map(|(_, field, _)| field.name()),
+        sentence: format!("{} {{key}}: {one} is {{one}}, but {other} is {{other}}", desc.noun),
+        hint: format!("{one} and {other} must be the same"),
+        ..Rule::new(of, columns, sql)
+    }
+}

@@ -23,7 +23,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::json;
 
 use crate::crud::session::{Access, Env, Session};
-use crate::crud::{gate, input};
+use crate::crud::{gate, input, transition};
 use crate::model::chance::{Clock, Ids, Random};
 use crate::model::problem::{Kind, Problem};
 use crate::model::redact::secrets;
@@ -311,6 +311,7 @@ fn start<'a>(session: &'a mut Session<'_>, found: &Found, leaf: &'a ArgMatches) 
     match found {
         Found::Leaf(l) => (l.run)(session, leaf),
         Found::Generic(g, desc) => (g.run)(session, desc, leaf),
+        Found::Move(t, desc) => Box::pin(transition::run(session, desc, t, leaf)),
         Found::Plain(_) => Box::pin(async { Ok(()) }),
     }
 }
@@ -318,7 +319,7 @@ fn start<'a>(session: &'a mut Session<'_>, found: &Found, leaf: &'a ArgMatches) 
 /// Runs a leaf for each key by itself: what can't be done for one does not keep the others from being done.
 async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Result<()> {
     let desc = match found {
-        Found::Generic(_, desc) => desc,
+        Found::Generic(_, desc) | Found::Move(_, desc) => desc,
         Found::Leaf(l) => session.kinds().by_noun(l.noun).ok_or_else(|| anyhow::anyhow!("a verb of no resource"))?,
         Found::Plain(_) => return Ok(()),
     };

@@ -16,6 +16,7 @@ use crate::model::org::Org;
 use crate::model::problem::nearest;
 use crate::model::resource::{Descriptor, Field, Resource};
 use crate::model::scalar::{Noun, Role};
+use crate::model::states::Transition;
 use crate::model::user::User;
 use crate::model::value::Kind;
 use crate::model::verbs::Verb;
@@ -429,6 +430,9 @@ pub const GENERIC: &[Generic] = &[
     Generic { verb: Verb::Deactivate, action: "update", writes: true, about: |d| format!("Deactivate {}", d.plural()),
         examples: |d| format!("orgctl {} deactivate {}", d.noun, examples::key(d)),
         args: |c, k, d| handing_over(c.arg(named(d)), k, d), run: run_on!(remove::deactivate) },
+    Generic { verb: Verb::Revoke, action: "update", writes: true, about: |d| format!("End {}; they stay as history", d.plural()),
+        examples: |d| format!("orgctl {0} revoke {1}\norgctl {0} list --filter status=ended", d.noun, examples::key(d)),
+        args: |c, _, d| c.arg(named(d)), run: run_on!(write::revoke) },
     Generic { verb: Verb::Exists, action: "read", writes: false, about: |d| format!("Tell by the exit code whether {} exists", a(d)),
         examples: |d| format!("orgctl {0} exists {1} --quiet && echo yes", d.noun, examples::key(d)),
         args: |c, _, d| c.arg(named(d)), run: run_on!(read::exists) },
@@ -651,7 +655,7 @@ fn listing(c: Command, desc: &Descriptor) -> Command {
 
 /// Whom what a record is in charge of goes to when it goes out of use, where a record of the kind can be in charge.
 fn handing_over(c: Command, kinds: Kinds, desc: &Descriptor) -> Command {
-    if !kinds.pointing_at(desc).iter().any(|(_, f)| f.effect(Event::Deactivate) == Effect::Blocks) {
+    if !kinds.pointing_at(desc).iter().any(|(d, f)| d.effect(f, Event::Deactivate) == Effect::Blocks) {
         return c;
     }
     c.arg(text("reassign-to", "KEY", "Let what they are in charge of go to this one").conflicts_with("orphan"))
@@ -660,7 +664,7 @@ fn handing_over(c: Command, kinds: Kinds, desc: &Descriptor) -> Command {
 
 fn delete_args(c: Command, kinds: Kinds, desc: &'static Descriptor) -> Command {
     let mut c = c.arg(keys("Code or id")).arg(switch("cascade", "Delete what depends on them too"));
-    if kinds.pointing_at(desc).iter().any(|(_, f)| f.effect(Event::Delete) == Effect::Blocks) {
+    if kinds.pointing_at(desc).iter().any(|(d, f)| d.effect(f, Event::Delete) == Effect::Blocks) {
         c = c
             .arg(
                 text("reassign-to", "KEY", "Let what depends on them depend on this one")
@@ -917,15 +921,18 @@ impl Program {
         let desc = self.kinds.by_noun(noun);
         let generic = desc.into_iter().flat_map(move |d| self.generic(d).map(move |g| Found::Generic(g, d)));
         let plain = PLAIN.iter().filter(move |p| p.noun == noun).map(Found::Plain);
+        let moves = desc.into_iter().flat_map(|d| d.transitions().iter().map(move |t| Found::Move(t, d)));
         let own = self.leaves().filter(move |l| l.noun == noun).map(Found::Leaf);
         // `demo` is what somebody new looks for.
         let (first, last) = if noun.is_empty() { (Some(plain), None) } else { (None, Some(plain)) };
-        first.into_iter().flatten().chain(generic).chain(own).chain(last.into_iter().flatten())
+        first.into_iter().flatten().chain(generic).chain(moves).chain(own).chain(last.into_iter().flatten())
     }
 
     /// Noun and verb of every leaf that works on a database.
     pub fn verbs(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let generic = move |d: &'static Descriptor| self.generic(d).map(|g| (d.noun, g.verb.word()));
+        let generic = move |d: &'static Descriptor| {
+            self.generic(d).map(|g| (d.noun, g.verb.word())).chain(d.transitions().iter().map(|t| (d.noun, t.verb)))
+        };
         self.leaves().map(|l| (l.noun, l.verb)).chain(self.kinds.resources().flat_map(generic))
     }
 
@@ -999,6 +1006,7 @@ impl Program {
                     None => c,
                 }
             }
+            Found::Move(t, desc) => with_examples(c, &examples::transition(desc, t)).arg(named(desc)).arg(if_version()),
             Found::Plain(plain) => with_examples(c, plain.examples),
         };
         let c = if verb.writes() { each_by_itself(c) } else { c };
@@ -1083,6 +1091,8 @@ pub enum Found {
     Leaf(&'static Leaf),
     /// One that kinds have in common.
     Generic(&'static Generic, &'static Descriptor),
+    /// From one state of a kind to another.
+    Move(&'static Transition, &'static Descriptor),
     /// One that needs no database.
     Plain(&'static Plain),
 }
@@ -1093,6 +1103,7 @@ impl Found {
         match self {
             Found::Leaf(l) => l.verb,
             Found::Generic(g, _) => g.verb.word(),
+            Found::Move(t, _) => t.verb,
             Found::Plain(p) => p.verb,
         }
     }
@@ -1101,6 +1112,7 @@ impl Found {
         match self {
             Found::Leaf(l) => l.about.to_owned(),
             Found::Generic(g, d) => (g.about)(d),
+            Found::Move(t, _) => t.about.to_owned(),
             Found::Plain(p) => p.about.to_owned(),
         }
     }
@@ -1109,6 +1121,7 @@ impl Found {
         match self {
             Found::Leaf(l) => l.writes,
             Found::Generic(g, _) => g.writes,
+            Found::Move(..) => true,
             Found::Plain(_) => false,
         }
     }
@@ -1125,6 +1138,11 @@ impl Found {
                 permission: format!("{}:{}", d.table, g.action),
                 recorded: recorded(d.noun, g.verb.word(), g.action),
                 writes: g.writes,
+            }),
+            Found::Move(t, d) => Some(Access {
+                permission: format!("{}:{}", d.table, t.permission()),
+                recorded: t.action().word(),
+                writes: true,
             }),
             Found::Plain(_) => None,
         }

@@ -16,7 +16,7 @@ pub async fn delete_with_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uu
     let mut going = vec![record.clone()];
     let mut next = 0;
     while let Some(container) = going.get(next).cloned() {
-        for d in records::dependants_by(tx.db, &container, |f| follows(f, Event::Delete)).await? {
+        for d in records::dependants_by(tx.db, &container, |_, f| follows(f, Event::Delete)).await? {
             // An organisation keeps what lives in it.
             let within = d.records.into_iter().filter(|_| d.field.is_some());
             going.extend(within.filter(|r| seen.insert(r.meta.id)));
@@ -30,7 +30,7 @@ pub async fn delete_with_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uu
 }
 
 fn follows(field: &Field, event: Event) -> bool {
-    field.effect(event) == Effect::Follows
+    field.lifetime().effect(event) == Effect::Follows
 }
 
 /// Of records that one deletion took, those that can't come back with it yet, since another container of theirs is deleted

@@ -7,7 +7,7 @@ use super::form::{self, Line};
 use super::gate;
 use super::input::{mendable, parse};
 use super::session::Session;
-use super::write::{Change, Changed, Create, Target, tell_changed, tell_created};
+use super::write::{Change, Changed, Create, Created, Target, tell_changed, tell_created};
 use crate::model::audit::Action;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
@@ -43,7 +43,7 @@ enum Work<'a> {
 
 /// What came of a form that was handed in.
 enum Handed {
-    Made(Record),
+    Made(Box<Created>),
     Changed(Vec<Changed>),
     /// Nothing differs.
     Same,
@@ -189,9 +189,9 @@ async fn hand_in(s: &mut Session<'_>, desc: &'static Descriptor, work: &Work<'_>
         return Ok(Handed::Wrong(wrong));
     }
     let done = match work {
-        Work::Create { org } => {
-            gate::write(s, &Create { noun: desc.noun.into(), org: *org, values: set }).await.map(Handed::Made)
-        }
+        Work::Create { org } => gate::write(s, &Create { noun: desc.noun.into(), org: *org, values: set })
+            .await
+            .map(|made| Handed::Made(Box::new(made))),
         Work::Update { .. } if set.is_empty() => return Ok(Handed::Same),
         Work::Update { before, .. } => {
             let m = &before.meta;

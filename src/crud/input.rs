@@ -53,7 +53,7 @@ async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &s
     let org = if desc.is_org() { None } else { s.org().await? };
     let rules = s.rules.clone();
     let found = records::holders(s.db().await?, desc, org, key, &rules).await?;
-    let (live, gone): (Vec<Record>, Vec<Record>) = found.into_iter().partition(|r| r.meta.is_live());
+    let (live, gone): (Vec<Record>, Vec<Record>) = found.into_iter().partition(|r| r.is_live());
     if gone.is_empty() {
         return Err(not_found(s, desc, org, key, Life::Deleted).await?.into());
     }
@@ -230,7 +230,10 @@ pub(super) async fn not_found(
 pub async fn find_ref(s: &mut Session<'_>, field: &'static Field, org: i32, key: &str) -> Result<Value> {
     let target = field.target().ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
     let found = find_in(s, target, Some(org), key, Life::Live).await?;
-    if field.lifetime() == Lifetime::Duty && !found.is_in_use() {
+    // Whether the record is open, only the transaction knows: it asks then.
+    let of_states =
+        s.kinds().resources().any(|d| d.states.is_some() && d.fields.iter().any(|f| std::ptr::eq(f, field)));
+    if field.lifetime() == Lifetime::Duty && !found.is_in_use() && !of_states {
         return Err(not_in_charge(&found, field.name()).into());
     }
     Ok(found.meta.id.into())

@@ -15,5 +15,6 @@ pub mod read;
 pub mod remove;
 pub mod session;
 pub mod trail;
+pub mod transition;
 pub mod whole;
 pub mod write;

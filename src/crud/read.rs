@@ -20,6 +20,7 @@ use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource::{Descriptor, Field, Mark, Record};
 use crate::model::scalar::Rules;
 use crate::model::search::words;
+use crate::model::status;
 use crate::model::value::{Value, rfc3339};
 use crate::store::query::{Condition, Cursor, Op, Query, column};
 use crate::store::records::{self, Column, Life};
@@ -91,7 +92,7 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
     let all = query.columns.clone();
     query.org = if desc.is_org() { None } else { s.org().await? };
     let (deleted, with_deleted) = (m.get_flag("deleted"), m.get_flag("with-deleted"));
-    let about_deletion = |c: &Condition| c.column.name == "status" || c.column.name.starts_with("deleted");
+    let about_deletion = |c: &Condition| c.column.status.is_some() || c.column.name.starts_with("deleted");
     let life = |filter: &[Condition]| match (deleted, with_deleted || filter.iter().any(about_deletion)) {
         (true, _) => Life::Deleted,
         (false, true) => Life::Any,
@@ -197,16 +198,17 @@ pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
     query.columns = columns.clone();
     let searched: Vec<Column> = records::columns(desc)
         .into_iter()
-        .filter(|c| c.name == "status" || c.field.is_some_and(|f| f.has(Mark::Search)))
+        .filter(|c| c.status.is_some() || c.field.is_some_and(|f| f.has(Mark::Search)))
         .collect();
     query.columns.extend(searched.iter().cloned());
     query.columns.push(column(&records::columns(desc), "id")?.clone());
     let wanted = words(&text);
     let rank = |row: &Row| {
         let cells = || searched.iter().zip(&row.0[columns.len()..]);
-        let active = cells().any(|(c, v)| c.name == "status" && v.as_text() == Some("active"));
+        let active =
+            cells().any(|(c, v)| c.status.is_some() && v.as_text() == desc.status_words().last().map(|w| w.word));
         let fields: Vec<Vec<String>> =
-            cells().filter(|(c, _)| c.name != "status").map(|(_, v)| words(&v.to_text())).collect();
+            cells().filter(|(c, _)| c.status.is_none()).map(|(_, v)| words(&v.to_text())).collect();
         let called = fields.contains(&wanted);
         let whole = wanted.iter().all(|w| fields.iter().flatten().any(|f| f == w));
         (!called, !whole, !active)
@@ -480,12 +482,12 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             // And who is deleted where such are among them: a file that does not tell would bring them back.
             let is_gone = |c: &Column| query.life != Life::Live && c.name == "deleted_at";
             // Whether a pending invitation is what somebody came by, no field alone tells.
-            let is_state = |c: &Column| is_gone(c) || (c.name == "status" && desc.field("invited_at").is_some());
+            let is_state = |c: &Column| is_gone(c) || (c.status.is_some() && status::tells_more(desc));
             let is_told = |c: &Column| c.list.is_some() || c.field.is_some_and(|f| f.parts().is_none()) || is_state(c);
             query.columns.into_iter().filter(is_told).collect()
         }
     };
-    let tells_state = |c: &Column| c.name == "status" || c.name.starts_with("deleted");
+    let tells_state = |c: &Column| c.status.is_some() || c.name.starts_with("deleted");
     if query.life != Life::Live && !query.columns.iter().any(tells_state) {
         s.ui.status("note: without a column status or deleted_at nothing tells the deleted ones from the others");
     }

@@ -217,8 +217,8 @@ impl Verb for Delete {
         for target in &self.targets {
             roots.push(target.load(tx, desc).await?);
         }
-        if let Some(gone) = roots.iter().find(|r| !r.meta.is_live()) {
-            return Err(Problem::conflict(format!("{} is deleted already", gone.title())).into());
+        if let Some(gone) = roots.iter().find(|r| !r.is_live()) {
+            return Err(Problem::conflict(format!("{} already", gone.why_gone())).into());
         }
         let plan = Plan::make(tx.db, roots, self.mode).await?;
         if self.shown.as_ref().is_some_and(|shown| *shown != plan.versions()) {
@@ -244,7 +244,7 @@ impl Verb for Delete {
 /// Users who have a branch besides their own protect it too; they lose it where it goes all the same, or get another.
 async fn leave_branch(tx: &mut Tx<'_>, branch: &Record, mode: Mode) -> Result<()> {
     let users = people::assigned(tx.db, branch).await?;
-    let live: Vec<String> = users.iter().filter(|u| u.meta.is_live()).map(Record::title).collect();
+    let live: Vec<String> = users.iter().filter(|u| u.is_live()).map(Record::title).collect();
     if !live.is_empty() && mode == Mode::Protect {
         let n = live.len();
         return Err(Problem::conflict(format!(
@@ -329,8 +329,8 @@ impl Verb for Deactivate {
         for target in &self.targets {
             // Read again: they may have been in charge of each other.
             let before = Target { version: None, ..target.clone() }.load(tx, desc).await?;
-            if !before.meta.is_live() {
-                return Err(Problem::conflict(format!("{} is deleted", before.title())).into());
+            if !before.is_live() {
+                return Err(Problem::conflict(before.why_gone()).into());
             }
             not_system(&before)?;
             let fields = if !before.is_in_use() { Vec::new() } else { vec![IN_USE] };
@@ -424,12 +424,7 @@ fn lines<'a>(kinds: Kinds, verb: &str, records: impl Iterator<Item = &'a Record>
     let records: Vec<&Record> = records.collect();
     if records.len() <= SHOWN {
         let line = |r: &&Record| match r.called() == r.key() {
-            true => {
-                format!("  {verb} {} {}", r.title(), r.find("name").map(Value::to_text).unwrap_or_default())
-                    .trim_end()
-                    .to_owned()
-                    + tail
-            }
+            true => format!("  {verb} {} {}", r.title(), r.name()).trim_end().to_owned() + tail,
             // The name is told already.
             false => format!("  {verb} {}{tail}", r.title()),
         };
@@ -471,7 +466,7 @@ async fn purge_lines(s: &mut Session<'_>, records: &[Record]) -> Result<Vec<Stri
     let mut all = lines(s.kinds(), "purge", records.iter(), "");
     for record in records.iter().filter(|r| !r.desc.is_org()) {
         for (desc, field) in s.kinds().pointing_at(record.desc) {
-            if field.effect(Event::Purge) == Effect::Follows {
+            if desc.effect(field, Event::Purge) == Effect::Follows {
                 let (org, id) = record.meta.place();
                 let within = records::pointing(s.db().await?, desc, field, org, id).await?;
                 all.extend(lines(s.kinds(), "purge", within.iter(), &format!(" of {}", record.title())));
@@ -561,6 +556,14 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let mut named = Vec::new();
     for key in keys(s, desc, Life::Deleted, m).await? {
         let record = find_last_deleted(s, desc, &key).await?;
+        if record.has_ended() && record.meta.is_live() {
+            return Err(Problem::conflict(format!("{} has ended, which is no deletion", record.title()))
+                .hint(format!(
+                    "'orgctl {} history {}' shows what ended it, and 'orgctl audit revert' undoes that",
+                    desc.noun, record.meta.id
+                ))
+                .into());
+        }
         let deletion = record.meta.deletion_id.map(|d| (record.meta.org_id, d));
         deletions.extend(deletion.filter(|d| !deletions.contains(d)));
         named.push(record);
@@ -600,7 +603,7 @@ impl Verb for Purge {
         let mut records = Vec::new();
         for target in &self.targets {
             let record = target.load(tx, desc).await?;
-            if record.meta.is_live() {
+            if record.is_live() {
                 return Err(Problem::conflict(format!("{} is not deleted", record.title()))
                     .hint("delete it first")
                     .into());
@@ -644,7 +647,7 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
     }
     purged += purge_contents(tx, record, going).await?;
     for (desc, field) in tx.kinds().pointing_at(record.desc) {
-        if field.effect(Event::Purge) != Effect::Detaches {
+        if desc.effect(field, Event::Purge) != Effect::Detaches {
             continue;
         }
         let pointing = records::pointing(tx.db, desc, field, org, record.meta.id).await?;
@@ -675,7 +678,7 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
 pub async fn purge_contents(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet<Uuid>) -> Result<u64> {
     let mut purged = 0;
     for (desc, field) in tx.kinds().pointing_at(record.desc) {
-        if field.effect(Event::Purge) == Effect::Follows {
+        if desc.effect(field, Event::Purge) == Effect::Follows {
             let (org, id) = record.meta.place();
             for within in records::pointing(tx.db, desc, field, org, id).await? {
                 purged += purge_within(tx, &within, going).await?;

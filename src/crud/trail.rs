@@ -94,7 +94,7 @@ pub async fn all_called(
 ) -> Result<Vec<Gone>> {
     let rules = s.rules.clone();
     let found = records::by_key(s.db().await?, desc, org, key, Life::Any, &rules).await?;
-    if found.iter().any(|r| r.meta.is_live()) {
+    if found.iter().any(|r| r.is_live()) {
         // Says so where several organisations use the key.
         return Ok(vec![Gone::deleted(&find_in(s, desc, org, key, Life::Live).await?)]);
     }
@@ -133,7 +133,7 @@ pub async fn all_called_until(
         None => Vec::new(),
     };
     let [first, ..] = then.as_slice() else { return all_called(s, desc, org, key).await };
-    let several_live = then.iter().filter(|r| r.meta.is_live()).count() > 1;
+    let several_live = then.iter().filter(|r| r.is_live()).count() > 1;
     if several_live {
         // Several organisations use the key: that is said as it is said of today.
         return all_called(s, desc, org, key).await;
@@ -246,7 +246,7 @@ fn uuid(id: &Json) -> Option<Uuid> {
 
 /// Whether records of this kind are people, whose codes tell nobody anything.
 fn has_names(desc: &Descriptor) -> bool {
-    desc.fields.iter().any(|f| f.parts().is_some())
+    desc.title().is_some()
 }
 
 /// What a key could stand for: each key field, and the key as that field has it.

@@ -6,19 +6,22 @@ use anyhow::Result;
 use chrono::NaiveDate;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 use uuid::Uuid;
 
 use super::gate::{self, Verb};
 use super::input::{find, keys, not_system};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
-use crate::model::audit::Action;
+use crate::model::audit::{Action, Telling};
+use crate::model::lifecycle::ENDED;
 use crate::model::org;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, IN_USE, Meta, Record};
 use crate::model::scalar::Rules;
-use crate::model::value::Value;
+use crate::model::user::CAN_LOGIN;
+use crate::model::value::{Value, rfc3339};
 use crate::store::records::{self, Life};
 use crate::store::tx::Tx;
 use crate::store::{credentials, settings};
@@ -38,15 +41,21 @@ pub struct Create {
     pub values: Vec<(String, Value)>,
 }
 
+/// A record that was made, and the one whose place it took.
+pub struct Created {
+    pub record: Record,
+    pub former: Option<Record>,
+}
+
 impl Verb for Create {
-    type Output = Record;
+    type Output = Created;
 
     fn orgs(&self) -> Vec<i32> {
         // A new organisation takes its number under SYSTEM's lock.
         vec![self.org.unwrap_or(SYSTEM)]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Record> {
+    async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Created> {
         let desc = described(tx, &self.noun)?;
         let mut rules = Cow::Borrowed(rules);
         let org = match self.org {
@@ -67,8 +76,11 @@ impl Verb for Create {
             record.set(field.column, codes.into_iter().next().into());
         }
         valid(&record, &self.values, tx.today())?;
+        record.begins(false)?;
+        let former = end_former(tx, &record).await?;
         keys_free(tx, &record, None).await?;
-        tx.insert(desc, org, id, record.values).await
+        let record = tx.insert(desc, org, id, record.values).await?;
+        Ok(Created { record, former })
     }
 }
 
@@ -86,6 +98,70 @@ pub fn blank(tx: &Tx<'_>, desc: &'static Descriptor, org: i32, id: Uuid, rules: 
         None => Ok(Value::Null(f.ty.kind)),
     });
     Ok(Record { desc, meta: Meta::new(org, id, tx.at(), 0), values: values.collect::<Result<_>>()? })
+}
+
+/// Ends the live record whose place a new one of a superseding kind takes: that of the same natural key.
+async fn end_former(tx: &mut Tx<'_>, record: &Record) -> Result<Option<Record>> {
+    let (desc, org) = (record.desc, record.meta.org_id);
+    if !desc.ends() {
+        return Ok(None);
+    }
+    let key = desc.key();
+    let there = records::with_value(tx.db, desc, Some(org), key, record.get(key.column)).await?;
+    let Some(former) = there.into_iter().next() else { return Ok(None) };
+    let mut details = Map::from_iter([("verb".to_owned(), "supersede".into())]);
+    details.insert("by".into(), record.meta.id.to_string().into());
+    end(tx, &former, Telling { action: Action::Update, details }).await.map(Some)
+}
+
+/// Ends a record: it stays as history.
+async fn end(tx: &mut Tx<'_>, before: &Record, telling: Telling) -> Result<Record> {
+    let mut after = before.clone();
+    after.set(ENDED, tx.at().into());
+    Ok(tx.update(before, after, telling).await?.unwrap_or_else(|| before.clone()))
+}
+
+/// Ends records of a superseding kind.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct End {
+    pub noun: String,
+    pub targets: Vec<Target>,
+}
+
+impl Verb for End {
+    type Output = Vec<Record>;
+
+    fn orgs(&self) -> Vec<i32> {
+        self.targets.iter().map(|t| t.org).collect()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Record>> {
+        let desc = described(tx, &self.noun)?;
+        let mut ended = Vec::new();
+        for target in &self.targets {
+            let before = target.load(tx, desc).await?;
+            if !before.is_live() {
+                return Err(Problem::conflict(before.why_gone()).into());
+            }
+            let details = Map::from_iter([("verb".to_owned(), "revoke".into())]);
+            ended.push(end(tx, &before, Telling { action: Action::Update, details }).await?);
+        }
+        Ok(ended)
+    }
+}
+
+/// Ends records that no longer hold, without another one in their place.
+pub async fn revoke(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    let records = targets(s, desc, m).await?;
+    known_columns(s, desc)?;
+    let targets = records.iter().map(|r| Target { org: r.meta.org_id, id: r.meta.id, version: None }).collect();
+    let ended = gate::write(s, &End { noun: desc.noun.into(), targets }).await?;
+    for record in &ended {
+        s.ui.status(&format!("ended {}", record.title()));
+    }
+    dry_run_note(s);
+    let which: Vec<_> = ended.iter().map(|r| r.meta.place()).collect();
+    print_changed(s, desc, &which).await
 }
 
 /// Refuses a record whose natural key another live one has. One field may be left out that is known to be free.
@@ -121,13 +197,16 @@ pub(super) async fn tell_created(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
-    record: &Record,
+    Created { record, former }: &Created,
 ) -> Result<()> {
     let place = match org {
         Some(org) => format!(" in {}", records::org_code(s.db().await?, org).await?),
         None => String::new(),
     };
     s.ui.status(&format!("created {}{place}", record.title()));
+    if let Some(former) = former {
+        s.ui.status(&format!("it takes the place of the one of {}, which has ended", rfc3339(former.meta.created_at)));
+    }
     dry_run_note(s);
     note_without_password(s, &[record]).await?;
     print_changed(s, desc, &[record.meta.place()]).await
@@ -196,8 +275,8 @@ impl Verb for Change {
         let mut changed = Vec::new();
         for target in &self.targets {
             let before = target.load(tx, desc).await?;
-            if !before.meta.is_live() {
-                return Err(Problem::conflict(format!("{} is deleted", before.title())).into());
+            if !before.is_live() {
+                return Err(Problem::conflict(before.why_gone()).into());
             }
             not_system(&before)?;
             let mut after = before.clone();
@@ -287,7 +366,7 @@ pub async fn tell_changed(
         });
     }
     dry_run_note(s);
-    let may_now = |c: &&Changed| c.fields.contains(&"can_login");
+    let may_now = |c: &&Changed| c.fields.contains(&CAN_LOGIN);
     note_without_password(s, &changed.iter().filter(may_now).map(|c| &c.record).collect::<Vec<_>>()).await?;
     let which: Vec<_> = changed.iter().map(|c| c.record.meta.place()).collect();
     print_changed(s, desc, &which).await
@@ -298,7 +377,7 @@ async fn note_without_password(s: &mut Session<'_>, records: &[&Record]) -> Resu
     if s.dry_run {
         return Ok(());
     }
-    for record in records.iter().filter(|r| r.says("can_login")) {
+    for record in records.iter().filter(|r| r.says(CAN_LOGIN)) {
         if credentials::without_password(s.db().await?, record.meta.org_id, Some(&[record.meta.id])).await? > 0 {
             s.ui.status(&format!(
                 "note: {} has no password yet: 'orgctl user passwd {1}', or 'orgctl user invite {1}'",

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::merkle::{Hash, leaf_hash};
 use super::resource::{Descriptor, Field, Meta, Record};
 use super::scalar::Rules;
+use super::states::Transition;
 #[cfg(test)]
 use super::value::canonical;
 use super::value::{Kind, Value};
@@ -325,6 +326,14 @@ pub struct Telling {
 impl From<Action> for Telling {
     fn from(action: Action) -> Telling {
         Telling { action, details: Map::new() }
+    }
+}
+
+impl Telling {
+    /// Of a move from one state to another: the record names the verb.
+    pub fn of_move(transition: &Transition) -> Telling {
+        let details = Map::from_iter([("verb".to_owned(), transition.verb.into())]);
+        Telling { action: transition.action(), details }
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::resource::{Descriptor, Field, Mark};
 use super::scalar::Role;
+use super::states::Transition;
 use super::value::Kind;
 
 /// A key.
@@ -38,6 +39,15 @@ fn given(d: &Descriptor) -> Cow<'static, str> {
 /// A line that creates one.
 pub fn create(d: &Descriptor) -> String {
     format!("orgctl {} create {}", d.noun, given(d)).trim_end().to_owned()
+}
+
+/// A move to another state, of one and of many.
+pub fn transition(d: &Descriptor, t: &Transition) -> String {
+    let (noun, verb, from) = (d.noun, t.verb, t.from.first().copied().unwrap_or_default());
+    format!(
+        "orgctl {noun} {verb} {}\norgctl {noun} list --filter status={from} -o key | orgctl {noun} {verb} -",
+        key(d)
+    )
 }
 
 /// A change: of what a new record is given, the first that does not name it.
@@ -97,8 +107,9 @@ pub fn find(d: &Descriptor) -> String {
 /// Conditions that its records can be filtered by: `status=active name~fort`.
 pub fn conditions(d: &Descriptor) -> String {
     let mut all = Vec::new();
-    if d.can_be_out_of_use() {
-        all.push("status=active".to_owned());
+    if d.has_status() {
+        let usual = d.states.map(|(_, states)| states.first()).or(d.status_words().last().map(|w| w.word));
+        all.extend(usual.map(|word| format!("status={word}")));
     }
     let word = d.examples.find.first().and_then(|words| words.split(' ').next()).unwrap_or("WORD");
     let named = searched(d).into_iter().find(|f| f.column != d.key().column).or(searched(d).first().copied());

@@ -4,6 +4,7 @@ use crate::{choice, resource};
 
 use super::resource::Check;
 use super::scalar::{Code, Count, Email, Line, Phone, WebUrl};
+use super::setting::ORG_DEFAULT_MAX_USERS;
 
 resource! {
     /// An organisation: the tenant that everything else belongs to
@@ -28,7 +29,7 @@ resource! {
         /// Web site
         website: Option<WebUrl> [Detail],
         /// Most users it may have (invited, active and blocked ones); none = unlimited
-        max_users: Option<Count>,
+        max_users: Option<Count> [DefaultSetting(ORG_DEFAULT_MAX_USERS.declared.key)],
         /// Most assets it may have, for the applications that keep them; none = unlimited
         asset_limit: Option<Count> [Detail],
         /// Whether it is in use; changed by `org activate` and `org deactivate`

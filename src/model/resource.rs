@@ -6,11 +6,15 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::audit::Action;
+use super::lifecycle::{self, EXPIRES, Lifecycle};
 use super::lifetime::{Effect, Event, Lifetime};
 use super::problem::Problem;
 use super::row_rule::{self, RowRule};
 use super::scalar::{Invalid, Role, Rules, Type, at_most, is_blank, is_comma, is_line_break, squash};
 use super::sequence::Maker;
+use super::states::States;
+use super::status::{self, Word};
 use super::value::{Kind, Value};
 use super::verbs::Verbs;
 
@@ -50,6 +54,16 @@ pub enum Mark {
     Detail,
     /// A reference to whom the record's data is about.
     Subject,
+    /// Shown behind the key wherever a record is named: of people the code alone tells nobody anything.
+    Title,
+    /// A flag that ends by itself, at the time in the field of this name.
+    Until(&'static str),
+    /// Tells of the flag of this name, and nothing where that says no or has ended.
+    Of(&'static str),
+    /// A flag whose change a file's record tells under a word of its own: that it says yes, and that it says no.
+    Recorded(Action, Action),
+    /// Value of a new record where none is given: what the setting of this key says.
+    DefaultSetting(&'static str),
 }
 
 /// Whose data the records of a kind hold, where no reference of theirs says it ([`Mark::Subject`]). By it the trail finds
@@ -100,6 +114,24 @@ impl Field {
     pub fn default(&self) -> Option<&'static str> {
         self.marks.iter().find_map(|m| if let Mark::Default(d) = m { Some(*d) } else { None })
     }
+    /// The setting that says the value of a new record where none is given.
+    pub fn default_setting(&self) -> Option<&'static str> {
+        self.marks.iter().find_map(|m| if let Mark::DefaultSetting(key) = m { Some(*key) } else { None })
+    }
+    /// Where a flag that ends by itself has its end.
+    pub fn ends(&self) -> Option<&'static str> {
+        self.marks.iter().find_map(|m| if let Mark::Until(end) = m { Some(*end) } else { None })
+    }
+    /// The flag that this field tells of.
+    pub fn tells_of(&self) -> Option<&'static str> {
+        self.marks.iter().find_map(|m| if let Mark::Of(flag) = m { Some(*flag) } else { None })
+    }
+    /// The words under which a file's record tells that the flag says yes, and no.
+    pub fn recorded(&self) -> Option<(Action, Action)> {
+        let declared =
+            self.marks.iter().find_map(|m| if let Mark::Recorded(on, off) = m { Some((*on, *off)) } else { None });
+        declared.or((self.column == IN_USE).then_some((Action::Activate, Action::Deactivate)))
+    }
     /// The kind that this field points at.
     pub fn target(&self) -> Option<&'static Descriptor> {
         if let Role::Ref(target) = self.ty.role { Some(target()) } else { None }
@@ -113,10 +145,6 @@ impl Field {
             _ => None,
         });
         said.unwrap_or(Lifetime::Protects)
-    }
-    /// What becomes of a row that refers by this field, when something happens to the record that it refers to.
-    pub fn effect(&self, event: Event) -> Effect {
-        self.lifetime().effect(event)
     }
     /// Whether a record that is out of use is referred to by it no more, unless that is forced.
     pub fn asks_for_use(&self) -> bool {
@@ -189,6 +217,9 @@ impl Field {
 /// The column that says whether a record is in use, where a kind has it.
 pub const IN_USE: &str = "is_active";
 
+/// The column that holds what people call a record, where a kind has it.
+pub const NAME: &str = "name";
+
 /// Years that all programs read in the same way: four digits.
 pub const YEARS: std::ops::RangeInclusive<i32> = 1000..=9999;
 
@@ -255,6 +286,12 @@ pub struct Descriptor {
     pub examples: Examples,
     /// What its records must keep to, over several fields or records.
     pub rules: &'static [RowRule],
+    /// The words of its status, where it declares them; [`Descriptor::status_words`] says which hold.
+    pub status: &'static [Word],
+    /// How long its records live, and whether they are recorded.
+    pub lifecycle: Lifecycle,
+    /// The field that holds its records' state, and the states there are.
+    pub states: Option<(&'static str, &'static States)>,
     /// What breaks the rules that hold between fields of one record.
     pub check: fn(&Record, NaiveDate) -> Vec<Problem>,
 }
@@ -281,6 +318,9 @@ impl Descriptor {
         verbs: Verbs::All,
         examples: Examples { key: "", find: &[], create: "" },
         rules: &[],
+        status: &[],
+        lifecycle: Lifecycle::SoftDelete,
+        states: None,
         check: |_, _| Vec::new(),
     };
     /// Another noun of earlier systems.
@@ -307,6 +347,18 @@ impl Descriptor {
     pub const fn rules(self, rules: &'static [RowRule]) -> Descriptor {
         row_rule::check(self.fields, rules);
         Descriptor { rules, ..self }
+    }
+    /// The words that the status of its records can be, besides `deleted`, and what makes a record one of them.
+    pub const fn status(self, status: &'static [Word]) -> Descriptor {
+        Descriptor { status, ..self }
+    }
+    /// How long its records live; without this word they are deleted and restored.
+    pub const fn lifecycle(self, lifecycle: Lifecycle) -> Descriptor {
+        Descriptor { lifecycle, ..self }
+    }
+    /// The field that holds its records' state, and the states and moves that there are.
+    pub const fn states(self, column: &'static str, states: &'static States) -> Descriptor {
+        Descriptor { states: Some((column, states)), ..self }
     }
     /// The lists that its records have.
     pub const fn has(self, lists: &'static [List]) -> Descriptor {
@@ -405,15 +457,51 @@ impl Descriptor {
     pub fn can_be_out_of_use(&self) -> bool {
         self.index(IN_USE).is_some()
     }
+    /// The words that the status of its records can be, but for those that are deleted; none where it has no status.
+    pub fn status_words(&self) -> &'static [Word] {
+        match self.status {
+            [] if self.can_be_out_of_use() => status::USE,
+            [] if self.ends() && self.index(EXPIRES).is_some() => lifecycle::COURSE_TO_A_DAY,
+            [] if self.ends() => lifecycle::COURSE,
+            declared => declared,
+        }
+    }
+    /// Whether its records have a status.
+    pub fn has_status(&self) -> bool {
+        self.states.is_some() || !self.status_words().is_empty()
+    }
+    /// What becomes of a row that refers by one of its fields, when something happens to the record that it refers to. Who
+    /// is in charge of what has states is so only while that is open, and the row outlives the record.
+    pub fn effect(&self, field: &Field, event: Event) -> Effect {
+        match event {
+            Event::Purge if !self.has_foreign_key(field) => Effect::Stays,
+            _ => field.lifetime().effect(event),
+        }
+    }
+    /// Whether the database itself holds that what a field refers to is there.
+    pub fn has_foreign_key(&self, field: &Field) -> bool {
+        field.lifetime().has_foreign_key() && !self.is_in_charge_while_open(field)
+    }
+    /// Whether a field says who is in charge of a record, as long as that is open.
+    pub fn is_in_charge_while_open(&self, field: &Field) -> bool {
+        self.states.is_some() && field.lifetime() == Lifetime::Duty
+    }
+    /// The field that stands behind the key wherever a record is named.
+    pub fn title(&self) -> Option<&'static Field> {
+        self.fields.iter().find(|f| f.has(Mark::Title))
+    }
     pub fn is_org(&self) -> bool {
         self.noun == "org"
     }
     /// What a new record gets in a field where nothing is given, in its input form: what is declared, or what a setting
     /// says.
     pub fn default(&self, field: &Field, rules: &Rules) -> Option<Cow<'static, str>> {
-        match field.default() {
-            None if self.is_org() && field.column == "max_users" => rules.org_max_users.map(|n| n.to_string().into()),
-            declared => declared.map(Cow::Borrowed),
+        if let Some((_, states)) = self.states.filter(|(column, _)| *column == field.column) {
+            return Some(Cow::Borrowed(states.first()));
+        }
+        match field.default_setting() {
+            Some(key) => rules.defaults.iter().find(|(k, _)| *k == key).map(|(_, text)| text.clone().into()),
+            None => field.default().map(Cow::Borrowed),
         }
     }
     /// The field that a CSV header names: its name, the names of earlier systems, with or without the noun in front
@@ -545,26 +633,12 @@ impl Record {
             return faults;
         }
         let broken = self.desc.rules.iter().filter_map(|rule| rule.fault(self));
-        faults.into_iter().chain((self.desc.check)(self, today)).chain(broken).collect()
+        let of_check = (self.desc.check)(self, today);
+        faults.into_iter().chain(self.faults_of_state()).chain(of_check).chain(broken).collect()
     }
     /// Refuses it with all that is wrong with it by itself.
     pub fn validate(&self, today: NaiveDate) -> Result<(), Problem> {
         Problem::joined(self.faults(today)).map_or(Ok(()), Err)
-    }
-    /// What its state derives to (DOMAIN.md, section 0), as `store/state.rs` says it in SQL.
-    pub fn status(&self, at: DateTime<Utc>) -> &'static str {
-        let is_by = |column, then| self.find(column).and_then(Value::as_time).is_some_and(|t| t <= then);
-        if !self.meta.is_live() {
-            "deleted"
-        } else if !self.is_in_use() {
-            "inactive"
-        } else if self.says("blocked") && !is_by("blocked_until", at) {
-            "blocked"
-        } else if is_by("invited_at", self.meta.created_at) && self.find("accepted_at").is_none_or(Value::is_null) {
-            "invited"
-        } else {
-            "active"
-        }
     }
     /// Whose data it holds; nil where it holds nobody's.
     pub fn subject(&self) -> Uuid {
@@ -582,9 +656,9 @@ impl Record {
     pub fn title(&self) -> String {
         format!("{} {}", self.desc.noun, self.called())
     }
-    /// `MUM01`; of a person the name too, for the code alone tells nobody anything.
+    /// `MUM01`; of a person the name too.
     pub fn called(&self) -> String {
-        let name = self.desc.fields.iter().find(|f| f.parts().is_some()).map(|f| self.get(f.column).to_text());
+        let name = self.desc.title().map(|f| self.get(f.column).to_text());
         match name.filter(|n| !n.is_empty()) {
             Some(name) => format!("{} ({name})", self.key()),
             None => self.key(),
@@ -668,9 +742,13 @@ macro_rules! resource {
         impl $crate::model::resource::Resource for $name {
             const DESCRIPTOR: &'static $crate::model::resource::Descriptor = {
                 #[allow(unused_imports)]
-                use $crate::model::resource::{Descriptor, Field, Mark::*, Subject::*};
-                #[allow(unused_imports)]
-                use $crate::model::{row_rule::RowRule::*, verbs::Verbs::*};
+                use $crate::model::{
+                    lifecycle::Lifecycle::*,
+                    resource::{Descriptor, Field, Mark::*, Subject::*},
+                    row_rule::RowRule::*,
+                    status::{Test::*, Word},
+                    verbs::Verbs::*,
+                };
                 use $crate::model::scalar::Scalar;
                 const FIELDS: &[Field] = &[$( Field {
                     column: $crate::model::resource::plain(stringify!($field)),
@@ -798,6 +876,42 @@ mod tests {
         }
     }
 
+    /// A status asks what the kind has, and one word holds of whatever no other holds of.
+    #[test]
+    fn a_status_asks_what_there_is() {
+        for desc in Kinds::default().resources() {
+            let words = desc.status_words();
+            for test in words.iter().flat_map(|w| w.when) {
+                assert!(desc.index(test.column()).is_some(), "{}.{}", desc.noun, test.column());
+            }
+            for column in [lifecycle::ENDED, EXPIRES]
+                .into_iter()
+                .filter(|c| desc.ends() && (*c == lifecycle::ENDED || desc.index(c).is_some()))
+            {
+                let kind = desc.field(column).map(|f| (f.ty.kind, f.ty.required));
+                assert_eq!(kind, Some((Kind::Time, false)), "{}.{column}", desc.noun);
+            }
+            if let Some((column, states)) = desc.states {
+                let words: Vec<&str> = states.states.iter().map(|s| s.word).collect();
+                let ty = desc.field(column).map(|f| (f.ty.role, f.is_managed()));
+                assert!(
+                    matches!(ty, Some((Role::Choice(choices), true)) if choices == words),
+                    "{}.{column}",
+                    desc.noun
+                );
+                assert!(states.stamped().iter().all(|c| desc.field(c).is_some_and(Field::is_managed)), "{}", desc.noun);
+                assert!(desc.status.is_empty(), "{}: its status is its state", desc.noun);
+            }
+            let open = words.iter().filter(|w| w.when.is_empty()).count();
+            assert_eq!(open, usize::from(!words.is_empty()), "{}", desc.noun);
+            assert!(
+                words.last().is_none_or(|w| w.when.is_empty()),
+                "{}: the last word is the one for all others",
+                desc.noun
+            );
+        }
+    }
+
     /// Marks that name other fields name them rightly, from both sides.
     #[test]
     fn marks_agree() {
@@ -814,6 +928,21 @@ mod tests {
                         }
                         Mark::Duty | Mark::Keep | Mark::Within | Mark::Subject | Mark::Assignee => {
                             assert!(field.target().is_some(), "{} refers to nothing", field.column);
+                        }
+                        Mark::Until(name) => {
+                            assert!(desc.field(name).is_some_and(|f| f.tells_of() == Some(field.column)), "{name}");
+                            assert_eq!(field.ty.kind, Kind::Bool, "{}", field.column);
+                        }
+                        Mark::Of(name) => {
+                            assert!(desc.field(name).is_some_and(|f| f.ends().is_some()), "{name}");
+                            assert!(!field.ty.required, "{} tells of what ends", field.column);
+                        }
+                        Mark::Recorded(..) => assert_eq!(field.ty.kind, Kind::Bool, "{}", field.column),
+                        Mark::DefaultSetting(key) => {
+                            let fills =
+                                crate::model::setting::SETTINGS.iter().any(|d| d.key == *key && d.fills_records);
+                            assert!(fills, "{key}");
+                            assert!(!field.ty.required && field.default().is_none(), "{}", field.column);
                         }
                         Mark::Part(name) => assert!(desc.field(name).is_some_and(|f| f.parts().is_some()), "{name}"),
                         Mark::ProvedBy(name) => {

@@ -26,15 +26,15 @@ pub type Invalid = String;
 pub struct Rules {
     /// Region of phone numbers written without a country code (ISO 3166-1 alpha-2).
     pub phone_region: Region,
-    /// Most users of a new organisation that is given no number of its own.
-    pub org_max_users: Option<u32>,
+    /// What settings say of fields of new records that are given no value, by the settings' keys, in the input form.
+    pub defaults: Vec<(&'static str, String)>,
     /// The operator's zone, in which days and times without one are meant.
     pub zone: Zone,
 }
 
 impl Default for Rules {
     fn default() -> Rules {
-        Rules { phone_region: Region::IN, org_max_users: None, zone: Zone::Named(chrono_tz::Tz::UTC) }
+        Rules { phone_region: Region::IN, defaults: Vec::new(), zone: Zone::Named(chrono_tz::Tz::UTC) }
     }
 }
 
@@ -826,7 +826,7 @@ macro_rules! choice {
         pub enum $name { $($variant),+ }
         impl $name {
             pub const WORDS: &'static [&'static str] = &[$($word),+];
-            pub fn word(self) -> &'static str {
+            pub const fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
         }

@@ -207,6 +207,8 @@ pub struct Declared {
     pub is_public: bool,
     /// Whether what runs takes it up only when it is started again.
     pub needs_restart: bool,
+    /// Whether it says what a field of a new record gets that is given no value.
+    pub fills_records: bool,
 }
 
 impl Declared {
@@ -303,6 +305,7 @@ macro_rules! settings {
                         scopes: $scopes,
                         is_public: false,
                         needs_restart: false,
+                        fills_records: false,
                     }
                 },
                 typed: PhantomData,
@@ -337,7 +340,7 @@ settings! {
     ARGON2_LANES: u32 = "argon2.lanes", Security, Rule::Whole(Range::of(1, 64, "lanes")), "1", INSTALLATION;
     /// Most users of a new organisation that is given no number of its own; 100 restores the earlier system
     ORG_DEFAULT_MAX_USERS: Option<u32> = "org.default_max_users", Limits,
-        Rule::WholeOrNone(Range::of(1, i32::MAX as u32, "users")), "none", INSTALLATION;
+        Rule::WholeOrNone(Range::of(1, i32::MAX as u32, "users")), "none", INSTALLATION, fills_records;
     /// How long what the trail tells of a person is kept at least; DPDP Rules 2025, rule 8(3), ask for a year
     AUDIT_MIN_RETENTION_DAYS: u32 = "audit.min_retention_days", Retention, Rule::Whole(Range::of(0, 36_500, "days")), "365",
         EVERYWHERE;
@@ -475,13 +478,20 @@ impl Settings {
             .ok_or_else(|| Problem::integrity(format!("{} does not fit its own type", setting.declared.key)))
     }
 
+    /// What fields of new records get that are given no value: the settings' keys, and what they say, where they say
+    /// something.
+    fn of_new_records(&self) -> Result<Vec<(&'static str, String)>, Problem> {
+        let mut defaults = Vec::new();
+        for declared in SETTINGS.iter().filter(|d| d.fills_records) {
+            let value = self.value(declared)?;
+            defaults.extend((!value.is_null()).then(|| (declared.key, value.to_text())));
+        }
+        Ok(defaults)
+    }
+
     /// What parsing and new records depend on.
     pub fn rules(&self) -> Result<Rules, Problem> {
-        Ok(Rules {
-            phone_region: self.get(APP_DEFAULT_REGION)?,
-            org_max_users: self.get(ORG_DEFAULT_MAX_USERS)?,
-            ..Rules::default()
-        })
+        Ok(Rules { phone_region: self.get(APP_DEFAULT_REGION)?, defaults: self.of_new_records()?, ..Rules::default() })
     }
 }
 

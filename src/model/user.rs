@@ -4,25 +4,27 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::{choice, resource};
 
+use super::audit::Action;
 use super::branch::Branch;
 use super::dept::Dept;
 use super::problem::Problem;
-use super::resource::{Check, List};
+use super::resource::{Check, IN_USE, List};
 use super::scalar::{
     Address, Date, Details, ExternalId, FamilyName, GivenName, Language, Line, Mailbox, Moment, Note, Phone, Pincode,
     Ref, Timezone, UserCode, Username, check_pincode,
 };
 use super::sequence::Maker;
+use super::status::{Test, Word};
 
 resource! {
     /// A person of the organisation
-    pub struct User "user" in "users" subject(Itself) has(BRANCHES) rules(&[Tree("reports_to_id")])
+    pub struct User "user" in "users" subject(Itself) has(BRANCHES) status(STATUS) rules(&[Tree("reports_to_id")])
         examples("asha@sahyadri.example", &["asha", "raj kum"], "--name 'Asha Rao' --email asha@sahyadri.example --branch MUM01")
      {
         /// Six letters or digits, unique in the organisation; made where none are given
         user_code: UserCode [Unique, Search, Generated(Maker::Scattered), Also(&["code"])],
         /// Full name; given, it is split into first, middle and last name
-        name: Option<Line<602>> [Joined(&["first_name", "middle_name", "last_name"]), Also(&["full_name", "employee_name"])],
+        name: Option<Line<602>> [Title, Joined(&["first_name", "middle_name", "last_name"]), Also(&["full_name", "employee_name"])],
         /// First name, or the only one
         first_name: GivenName<200> [Search, Detail, Part("name")],
         /// Names between the first and the last
@@ -74,11 +76,11 @@ resource! {
         /// Whether the person is with the organisation; changed by `user activate` and `user deactivate`
         is_active: bool [Managed, Default("yes"), Detail],
         /// Whether the person is blocked; changed by `user block` and `user unblock`
-        blocked: bool [Managed, Default("no"), Detail],
+        blocked: bool [Managed, Default("no"), Detail, Until(BLOCKED_UNTIL), Recorded(Action::UserBlock, Action::UserUnblock)],
         /// When a block ends by itself
-        blocked_until: Option<Moment> [Managed, Detail],
+        blocked_until: Option<Moment> [Managed, Detail, Of(BLOCKED)],
         /// Why the person is blocked
-        block_reason: Option<Line<1000>> [Managed, Detail],
+        block_reason: Option<Line<1000>> [Managed, Detail, Of(BLOCKED)],
         /// When the person was invited
         invited_at: Option<Moment> [Managed, Detail],
         /// When the invitation was accepted
@@ -93,6 +95,21 @@ resource! {
         register_device: Option<Details> [Managed, Detail, Also(&["register_device_info"])],
     }
 }
+
+/// Columns that verbs of people and their feeds know by name.
+pub const BLOCKED: &str = "blocked";
+pub const BLOCKED_UNTIL: &str = "blocked_until";
+pub const BLOCK_REASON: &str = "block_reason";
+pub const CAN_LOGIN: &str = "can_login";
+
+/// Who is blocked or invited is so only while he or she is with the organisation. Who came by an invitation, and has not
+/// accepted it, is invited; who was there before stays what he or she was: the invitation is pending beside that.
+const STATUS: &[Word] = &[
+    Word::of("inactive", &[Test::No(IN_USE)]).out(),
+    Word::of("blocked", &[Test::Yes(BLOCKED)]).rare().out(),
+    Word::of("invited", &[Test::FromTheStart("invited_at"), Test::Missing("accepted_at")]).rare(),
+    Word::otherwise("active"),
+];
 
 /// All branches of a person.
 const BRANCHES: &[List] = &[List {

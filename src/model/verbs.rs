@@ -15,6 +15,7 @@ pub enum Verb {
     Purge,
     Activate,
     Deactivate,
+    Revoke,
     Exists,
     Import,
     Export,
@@ -35,6 +36,7 @@ impl Verb {
             Verb::Purge => "purge",
             Verb::Activate => "activate",
             Verb::Deactivate => "deactivate",
+            Verb::Revoke => "revoke",
             Verb::Exists => "exists",
             Verb::Import => "import",
             Verb::Export => "export",
@@ -78,6 +80,7 @@ impl Descriptor {
             Verb::Find => self.fields.iter().any(|f| f.has(Mark::Search)),
             Verb::Update => self.settable().next().is_some(),
             Verb::Activate | Verb::Deactivate => self.can_be_out_of_use(),
+            Verb::Revoke => self.ends(),
             _ => true,
         };
         self.verbs.declares(verb) && means_something

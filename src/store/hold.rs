@@ -1,6 +1,7 @@
 //! Holding a file's rows against the records that they stand for: which are there, and which say nothing new. Rows that
 //! say nothing new go no further, so that importing a file again costs little more than reading it.
 
+use super::state;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -31,7 +32,7 @@ impl Holder {
         key: &'static Field,
         held: &[&'static Field],
     ) -> Result<Option<Holder>> {
-        let mut sql = Sql::new(format!("select 1 from {} t where t.deleted_at is null", desc.table));
+        let mut sql = Sql::new(format!("select 1 from {} t where {}", desc.table, state::live(desc, "t")));
         if let Some(org) = org {
             sql.push(" and t.org_id = ").bind(org);
         }

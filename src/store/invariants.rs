@@ -13,8 +13,10 @@ use super::db::Db;
 use super::records;
 use super::rings::Graph;
 use super::sql::{Row, Sql, quoted};
+use super::state;
 use super::touched::{Columns, DELETED, Rows, Touched};
 use crate::model::kinds::Kinds;
+use crate::model::lifecycle::ENDED;
 use crate::model::org::Org;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Resource};
@@ -54,6 +56,9 @@ fn rules(kinds: Kinds) -> Vec<Rule> {
         for field in desc.fields {
             if let Some(target) = field.target() {
                 rules.push(what_is_pointed_at_exists(desc, field, target));
+                if desc.is_in_charge_while_open(field) {
+                    rules.push(who_is_in_charge_exists(desc, field, target));
+                }
                 if field.lifetime().has_foreign_key() {
                     rules.extend(no_live_row_points_at_a_deleted_one(desc, field, target));
                 }
@@ -73,7 +78,7 @@ fn rules(kinds: Kinds) -> Vec<Rule> {
 /// The foreign key says so too, but only at the commit: a dry run wants to know before.
 fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &'static Descriptor) -> Rule {
     let (key, column) = (quoted(desc.key().column), quoted(field.column));
-    let is_lasting = field.lifetime().has_foreign_key();
+    let is_lasting = desc.has_foreign_key(field);
     let sql = format!(
         "select t.{key} from {} t where (t.{column} is null) = false and not exists (
              select 1 from {} x where x.org_id = t.org_id and x.id = t.{column})",
@@ -96,6 +101,15 @@ fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &
     }
 }
 
+/// Who is in charge of what is open is there, as long as it is; what is done keeps who did it, though that one is gone.
+fn who_is_in_charge_exists(desc: &'static Descriptor, field: &Field, target: &'static Descriptor) -> Rule {
+    let rule = what_is_pointed_at_exists(desc, field, target);
+    let state = desc.states.map_or("", |(column, _)| column);
+    let open = format!(" and {} and {}", state::live(desc, "t"), state::is_open(desc, field, "t"));
+    let reads = Columns::named(desc, [field.column, state, DELETED, ENDED]);
+    Rule { is_lasting: true, reads, sql: format!("{}{open}", rule.sql), ..rule }
+}
+
 /// Broken from either side: by the row that points, or by the one that goes.
 fn no_live_row_points_at_a_deleted_one(
     desc: &'static Descriptor,
@@ -106,21 +120,29 @@ fn no_live_row_points_at_a_deleted_one(
     let sentence = format!("{} {{key}} points at a deleted {} ({})", desc.noun, target.noun, field.name());
     // Flags and files name no deleted one: it is a record that comes back.
     let hint = format!("restore the {} first: 'orgctl {0} list --deleted' shows it", target.noun);
+    let open = |alias: &str| state::is_open(desc, field, alias);
     let pair = |pointing: &str, gone: &str| {
         format!(
             "select {pointing}.{key} from {} {pointing} join {} {gone} on {gone}.org_id = {pointing}.org_id
                 and {gone}.id = {pointing}.{column}
-              where {pointing}.deleted_at is null and {gone}.deleted_at is not null",
-            desc.table, target.table
+              where {} and {gone}.deleted_at is not null and {}",
+            desc.table,
+            target.table,
+            state::live(desc, pointing),
+            open(pointing)
         )
     };
     let filled = format!(
-        "select t.{key} from {0} t where t.org_id = $1 and t.deleted_at is null and t.{column} in (
+        "select t.{key} from {0} t where t.org_id = $1 and {3} and {2} and t.{column} in (
              select d.{column} from (select distinct {column} from {0} where org_id = $1 and {column} is not null) d
                join {1} x on x.org_id = $1 and x.id = d.{column} where x.deleted_at is not null)",
-        desc.table, target.table
+        desc.table,
+        target.table,
+        open("t"),
+        state::live(desc, "t")
     );
-    let reads = Columns::named(desc, [field.column, DELETED]);
+    let state = desc.states.filter(|_| desc.is_in_charge_while_open(field)).map(|(column, _)| column);
+    let reads = Columns::named(desc, [field.column, DELETED, ENDED].into_iter().chain(state));
     let of_target = Columns::named(target, [DELETED]);
     broken_from_either_side((desc, reads), (target, of_target), pair, filled, (sentence, hint))
 }
@@ -131,18 +153,21 @@ fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> [Rule; 2]
     let pair = |row: &str, org: &str| {
         format!(
             "select {row}.{key} from {} {row} join orgs {org} on {org}.org_id = {row}.org_id
-              where {row}.deleted_at is null and {org}.deleted_at is not null",
-            desc.table
+              where {} and {org}.deleted_at is not null",
+            desc.table,
+            state::live(desc, row)
         )
     };
     let filled = format!(
         "select t.{key} from orgs x cross join {} t
-          where x.org_id = $1 and x.deleted_at is not null and t.org_id = x.org_id and t.deleted_at is null",
-        desc.table
+          where x.org_id = $1 and x.deleted_at is not null and t.org_id = x.org_id and {}",
+        desc.table,
+        state::live(desc, "t")
     );
     let sentence = format!("{} {{key}} belongs to a deleted organisation", desc.noun);
     let hint = "restore the organisation first: orgctl org restore".to_owned();
-    let (reads, of_org) = (Columns::named(desc, ["org_id", DELETED]), Columns::named(Org::DESCRIPTOR, [DELETED]));
+    let (reads, of_org) =
+        (Columns::named(desc, ["org_id", DELETED, ENDED]), Columns::named(Org::DESCRIPTOR, [DELETED]));
     broken_from_either_side((desc, reads), (Org::DESCRIPTOR, of_org), pair, filled, (sentence, hint))
 }
 

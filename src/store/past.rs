@@ -22,7 +22,7 @@ use super::sql::{Sql, quoted};
 use super::trail::{at_of, trees_at};
 use crate::model::org::Org;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Field, List, Record, Resource};
+use crate::model::resource::{Descriptor, Field, List, Mark, Record, Resource};
 use crate::model::value::{Kind, Value, rfc3339};
 
 /// A connection that reads what was at a time.
@@ -160,7 +160,7 @@ impl Past {
             on(&now)
         ));
         // Its key, and the name behind it.
-        let told = target.fields.iter().filter(|f| f.column == target.key().column || f.parts().is_some());
+        let told = target.fields.iter().filter(|f| f.column == target.key().column || f.has(Mark::Title));
         for key in told.map(|f| quoted(f.column)) {
             let either = format!("coalesce({then}.{key}, {now}.{key})");
             column.expr = column.expr.replace(&format!("{now}.{key}"), &either);

@@ -1,5 +1,6 @@
 //! What is particular to PostgreSQL: opening, values, errors, who holds a lock.
 
+use super::state;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -192,10 +193,11 @@ pub async fn hold(
     let text = format!(
         "select u.i, t.ctid::text, t.id, true{same}
            from unnest({arrays}) with ordinality as u (k{columns}, i)
-           join {} t on {} and t.{} = u.k and t.deleted_at is null",
+           join {} t on {} and t.{} = u.k and {}",
         holder.desc.table,
         holder.tenant(),
-        quoted(holder.key.column)
+        quoted(holder.key.column),
+        state::live(holder.desc, "t")
     );
     let kinds = [Kind::Int, Kind::Text, Kind::Uuid, Kind::Bool];
     each(conn, location, text, args, &kinds, |row| {

@@ -17,7 +17,6 @@ use super::search::{self, Wanted};
 use super::sql::{Row, Sql, quoted};
 use super::state;
 use crate::model::fold::{folded, table};
-use crate::model::lifetime::Lifetime;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::{Descriptor, List, Mark};
 use crate::model::scalar::{Form, squash};
@@ -164,7 +163,7 @@ impl Query {
                     join: None,
                     shown: false,
                     field: None,
-                    words: None,
+                    status: None,
                     list: None,
                 },
             );
@@ -188,14 +187,15 @@ impl Query {
     /// Keeps it from going through all records in their order where a state is asked for that few are in.
     fn plus_in_order(&self, engine: Engine) -> &'static str {
         let is_rare = |c: &Condition| {
-            let rare = |v: &Value| matches!(v.as_text(), Some("blocked" | "invited"));
-            c.column.words.is_some() && c.op == Op::Is && c.values.iter().all(rare)
+            let words = c.column.status.map_or(&[][..], Descriptor::status_words);
+            let rare = |v: &Value| words.iter().any(|w| w.is_rare && v.as_text() == Some(w.word));
+            c.column.status.is_some() && c.op == Op::Is && c.values.iter().all(rare)
         };
         if engine == Engine::Sqlite && self.filter.iter().any(is_rare) { "+" } else { self.plus(engine) }
     }
 
     fn conditions(&self, engine: Engine, sql: &mut Sql) {
-        sql.push(&format!(" where {} and {}", self.scope.condition(), self.life.condition()));
+        sql.push(&format!(" where {} and {}", self.scope.condition(), self.life.condition(self.desc, "t")));
         if self.desc.is_org() && !self.with_system {
             sql.push(" and t.org_id <> 0");
         }
@@ -208,7 +208,7 @@ impl Query {
         }
         if let Some(wanted) = &self.search {
             let org = self.org.map_or(String::new(), |org| format!(" and c.org_id = {org}"));
-            let scope = format!("{}{org}", self.life.condition().replace("t.", "c."));
+            let scope = format!("{}{org}", self.life.condition(self.desc, "c"));
             sql.push(" and ");
             search::push_condition(engine, self.desc, wanted, &scope, sql);
         }
@@ -233,7 +233,7 @@ impl Query {
     /// What is shown of a column. Where what it refers to was left out or is purged, its id tells at least that there was
     /// something.
     fn told(&self, column: &Column, db: &Db) -> String {
-        let is_kept = column.field.is_some_and(|f| f.lifetime() == Lifetime::Keep);
+        let is_kept = column.field.is_some_and(|f| f.target().is_some() && !self.desc.has_foreign_key(f));
         match db.partial.is_some() || is_kept {
             true => column.or_id(self.desc, db.engine()),
             false => column.expr.clone(),
@@ -394,8 +394,8 @@ impl Condition {
         if let Some((list, _)) = self.column.list {
             return self.push_of_list(list, sql);
         }
-        if let (Some(words), Op::Is) = (self.column.words, self.op) {
-            let is = |v: &Value| if v.is_null() { "false".to_owned() } else { state::is(&v.to_text(), words) };
+        if let (Some(desc), Op::Is) = (self.column.status, self.op) {
+            let is = |v: &Value| if v.is_null() { "false".to_owned() } else { state::is(desc, &v.to_text()) };
             let any: Vec<String> = self.values.iter().map(|v| format!("({})", is(v))).collect();
             sql.push(&format!("({})", any.join(" or ")));
             return;

@@ -1,5 +1,7 @@
 //! Reading and naming records of any resource: the only SQL that all of them share.
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -13,6 +15,7 @@ use crate::model::org;
 use crate::model::problem::{Problem, distance};
 use crate::model::resource::{Descriptor, Field, List, Mark, Meta, Record};
 use crate::model::scalar::{Role, Rules, shorten};
+use crate::model::status;
 use crate::model::value::{Kind, Value};
 
 const META_BEFORE: &[(&str, Kind)] = &[("org_id", Kind::Int), ("id", Kind::Uuid)];
@@ -43,7 +46,7 @@ impl Scope {
     }
 }
 
-/// Live records, deleted ones, or both.
+/// Live records, those that are deleted or have ended, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
     Live,
@@ -52,11 +55,12 @@ pub enum Life {
 }
 
 impl Life {
-    pub fn condition(self) -> &'static str {
+    /// For the row of an alias. What has ended is as little live as what is deleted.
+    pub fn condition(self, desc: &Descriptor, alias: &str) -> String {
         match self {
-            Life::Live => "t.deleted_at is null",
-            Life::Deleted => "t.deleted_at is not null",
-            Life::Any => "true",
+            Life::Live => state::live(desc, alias),
+            Life::Deleted => state::gone(desc, alias),
+            Life::Any => "true".to_owned(),
         }
     }
 }
@@ -213,7 +217,7 @@ async fn with_key(
         let mut found = load_where(db, desc, &format!("{tenant} and t.id = ${}", args.len()), args).await?;
         // 32 hexadecimal digits may be a code too; but never that of one where they are the id of another, deleted or not.
         if !found.is_empty() {
-            found.retain(|r| life == Life::Any || r.meta.is_live() == (life == Life::Live));
+            found.retain(|r| life == Life::Any || r.is_live() == (life == Life::Live));
             return Ok(found);
         }
     }
@@ -228,7 +232,8 @@ async fn with_key(
         let tenant = tenant(&mut args);
         args.push(value);
         // The predicate of the partial index is repeated, so that it serves.
-        let condition = format!("{tenant} and t.{} = ${} and {}", quoted(field.column), args.len(), life.condition());
+        let condition =
+            format!("{tenant} and t.{} = ${} and {}", quoted(field.column), args.len(), life.condition(desc, "t"));
         let found = load_where(db, desc, &condition, args).await?;
         let Some(first) = found.first() else { continue };
         // A word may be one's code and another's name to sign in with: who is meant, nobody can tell. Of those that are
@@ -305,8 +310,9 @@ pub async fn nearest_key(
     for field in desc.keys() {
         let column = quoted(field.column);
         let mut sql = Sql::new(format!(
-            "select t.{column} from {} t where t.deleted_at is null and t.{column} is not null",
-            desc.table
+            "select t.{column} from {} t where {} and t.{column} is not null",
+            desc.table,
+            state::live(desc, "t")
         ));
         if let (Some(org), false) = (org, desc.is_org()) {
             sql.push(" and t.org_id = ").bind(org);
@@ -341,7 +347,7 @@ pub async fn each_live(
     mut each: impl FnMut(Record) -> Result<()>,
 ) -> Result<()> {
     let mut sql = select(desc);
-    sql.push("t.deleted_at is null");
+    sql.push(&state::live(desc, "t"));
     db.each(sql, |row| each(record(desc, row)?)).await
 }
 
@@ -361,8 +367,9 @@ pub async fn made_at(
     limit: usize,
 ) -> Result<Vec<String>> {
     let condition = format!(
-        "t.org_id = $1 and t.created_at = $2 and {} and t.deleted_at is null order by t.id limit {limit}",
-        state::is_in_use(desc, "t")
+        "t.org_id = $1 and t.created_at = $2 and {} and {} order by t.id limit {limit}",
+        state::is_in_use(desc, "t"),
+        state::live(desc, "t")
     );
     let made = load_where(db, desc, &condition, vec![org.into(), at.into()]).await?;
     Ok(made.iter().map(Record::title).collect())
@@ -404,13 +411,13 @@ pub async fn with_value(
     field: &Field,
     value: &Value,
 ) -> Result<Vec<Record>> {
-    let column = quoted(field.column);
+    let (column, live) = (quoted(field.column), state::live(desc, "t"));
     match org {
         Some(org) => {
-            let condition = format!("t.org_id = $1 and t.{column} = $2 and t.deleted_at is null");
+            let condition = format!("t.org_id = $1 and t.{column} = $2 and {live}");
             load_where(db, desc, &condition, vec![org.into(), value.clone()]).await
         }
-        None => load_where(db, desc, &format!("t.{column} = $1 and t.deleted_at is null"), vec![value.clone()]).await,
+        None => load_where(db, desc, &format!("t.{column} = $1 and {live}"), vec![value.clone()]).await,
     }
 }
 
@@ -469,7 +476,7 @@ async fn live_with(
         Some(org) => sql.push("t.org_id = ").bind(org),
         None => sql.push("true"),
     };
-    sql.push(&format!(" and t.deleted_at is null and t.{} in ", quoted(column)));
+    sql.push(&format!(" and {} and t.{} in ", state::live(desc, "t"), quoted(column)));
     sql.bind_rows(values.iter().cloned());
     db.all(sql).await?.into_iter().map(|row| record(desc, row)).collect()
 }
@@ -483,7 +490,7 @@ pub async fn taken(
     value: &Value,
     except: Uuid,
 ) -> Result<bool> {
-    let mut sql = Sql::new(format!("select 1 from {} t where t.deleted_at is null", desc.table));
+    let mut sql = Sql::new(format!("select 1 from {} t where {}", desc.table, state::live(desc, "t")));
     if !desc.is_org() {
         sql.push(" and t.org_id = ").bind(org);
     }
@@ -503,7 +510,7 @@ pub struct Dependants {
 impl Dependants {
     /// What becomes of them when something happens to the record. What lives in an organisation keeps it.
     pub fn effect(&self, event: Event) -> Effect {
-        self.field.map_or(Effect::Blocks, |f| f.effect(event))
+        self.field.map_or(Effect::Blocks, |f| self.desc.effect(f, event))
     }
 
     /// `3 branches (parent): MUM02, MUM03, MUM04`
@@ -525,29 +532,36 @@ pub fn count(n: u64, desc: &Descriptor) -> String {
 
 /// Live records that point at one, whatever binds them to it; for an organisation, all that lives in it.
 pub async fn dependants(db: &mut Db, target: &Record) -> Result<Vec<Dependants>> {
-    dependants_by(db, target, |_| true).await
+    dependants_by(db, target, |_, _| true).await
 }
 
 /// Live records that keep something from happening to one, until they point elsewhere.
 pub async fn blocking(db: &mut Db, target: &Record, event: Event) -> Result<Vec<Dependants>> {
     match target.desc.is_org() && event != Event::Delete {
         true => Ok(Vec::new()),
-        false => dependants_by(db, target, |f| f.effect(event) == Effect::Blocks).await,
+        false => dependants_by(db, target, |desc, f| desc.effect(f, event) == Effect::Blocks).await,
     }
 }
 
-/// Live records that point at one by some fields.
-pub async fn dependants_by(db: &mut Db, target: &Record, by: impl Fn(&Field) -> bool) -> Result<Vec<Dependants>> {
+/// Live records that point at one by some fields; of those that say who is in charge of what has states, the open ones.
+pub async fn dependants_by(
+    db: &mut Db,
+    target: &Record,
+    by: impl Fn(&Descriptor, &Field) -> bool,
+) -> Result<Vec<Dependants>> {
     let org = target.meta.org_id;
     let mut found = Vec::new();
     if target.desc.is_org() {
         for desc in db.kinds().resources().filter(|d| !d.is_org()) {
-            let records = load_where(db, desc, "t.org_id = $1 and t.deleted_at is null", vec![org.into()]).await?;
+            let records =
+                load_where(db, desc, &format!("t.org_id = $1 and {}", state::live(desc, "t")), vec![org.into()])
+                    .await?;
             found.push(Dependants { desc, field: None, records });
         }
     } else {
-        for (desc, field) in db.kinds().pointing_at(target.desc).into_iter().filter(|(_, f)| by(f)) {
-            let condition = format!("t.org_id = $1 and t.{} = $2 and t.deleted_at is null", quoted(field.column));
+        for (desc, field) in db.kinds().pointing_at(target.desc).into_iter().filter(|(d, f)| by(d, f)) {
+            let (column, open, live) = (quoted(field.column), state::is_open(desc, field, "t"), state::live(desc, "t"));
+            let condition = format!("t.org_id = $1 and t.{column} = $2 and {live} and {open}");
             let records = load_where(db, desc, &condition, vec![org.into(), target.meta.id.into()]).await?;
             found.push(Dependants { desc, field: Some(field), records });
         }
@@ -561,7 +575,7 @@ pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for (desc, field) in db.kinds().pointing_at(record.desc).into_iter().filter(|(_, f)| f.asks_for_use()) {
         let mut sql =
-            Sql::new(format!("select count(*) from {} t where t.deleted_at is null and t.org_id = ", desc.table));
+            Sql::new(format!("select count(*) from {} t where {} and t.org_id = ", desc.table, state::live(desc, "t")));
         sql.bind(record.meta.org_id).push(&format!(" and (t.{} = ", quoted(field.column))).bind(record.meta.id);
         if let Some(list) = desc.list_of(field) {
             let further = format!(" or t.id in (select l.{} from {} l where l.org_id = ", list.owner, list.table);
@@ -615,8 +629,8 @@ pub struct Column {
     pub shown: bool,
     /// How input for a filter is read: by this field, by a choice, or plainly by kind.
     pub field: Option<&'static Field>,
-    /// Words that a derived column can be.
-    pub words: Option<&'static [&'static str]>,
+    /// The kind whose status it tells.
+    pub status: Option<&'static Descriptor>,
     /// The list that the column tells, its members in one text, and what it lists.
     pub list: Option<(&'static List, &'static Descriptor)>,
 }
@@ -631,7 +645,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
         join: None,
         shown: false,
         field: None,
-        words: None,
+        status: None,
         list: None,
     };
     let actor = |name: &str, nullable| Column {
@@ -652,7 +666,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     for field in desc.fields {
         let shown = !field.has(Mark::Detail);
         let base = Column { shown, field: Some(field), ..plain(field.column, field.ty.kind, !field.ty.required) };
-        let block = state::of_block(field.column).filter(|_| desc.field("blocked_until").is_some());
+        let block = state::at_the_time(desc, field);
         columns.push(match field.target() {
             None => match block {
                 Some(expr) => Column { expr, ..base },
@@ -683,9 +697,8 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
         });
     }
     columns.extend(lists);
-    if desc.field("is_active").is_some() {
-        let (expr, words) = state::of(desc);
-        columns.push(Column { expr, shown: true, words: Some(words), ..plain("status", Kind::Text, false) });
+    if let Some(expr) = state::of(desc) {
+        columns.push(Column { expr, shown: true, status: Some(desc), ..plain("status", Kind::Text, false) });
     }
     columns.push(plain("created_at", Kind::Time, false));
     columns.push(actor("created_by", false));
@@ -723,15 +736,10 @@ fn id_text(engine: Engine, id: &str) -> String {
 /// A column for people: where it refers to somebody, the name stands behind the code.
 pub fn for_people(column: Column) -> Column {
     let target = column.field.and_then(Field::target);
-    let name = target.and_then(|t| t.fields.iter().find(|f| f.parts().is_some()));
+    let name = target.and_then(Descriptor::title);
     let (Some(name), Some(field), Some(_)) = (name, column.field, &column.join) else { return column };
     let name = format!("r_{}.{}", field.name(), quoted(name.column));
     Column { expr: format!("{} || coalesce(' (' || {name} || ')', '')", column.expr), kind: Kind::Text, ..column }
-}
-
-/// The words that the status of a kind's records can be.
-pub fn status_words(desc: &Descriptor) -> &'static [&'static str] {
-    state::of(desc).1
 }
 
 /// The hash of a user's password: in no list, and in an export only where it is asked for.
@@ -744,7 +752,7 @@ pub fn password_column() -> Column {
         join: Some("left join credentials c on c.org_id = t.org_id and c.user_id = t.id".into()),
         shown: false,
         field: None,
-        words: None,
+        status: None,
         list: None,
     }
 }
@@ -769,10 +777,12 @@ impl Column {
     }
 
     /// Words of a closed set, where the column has one.
-    pub fn choices(&self) -> Option<&'static [&'static str]> {
+    pub fn choices(&self) -> Option<Cow<'static, [&'static str]>> {
         match self.field {
-            Some(Field { ty: crate::model::scalar::Type { role: Role::Choice(words), .. }, .. }) => Some(words),
-            _ => self.words,
+            Some(Field { ty: crate::model::scalar::Type { role: Role::Choice(words), .. }, .. }) => {
+                Some(Cow::Borrowed(words))
+            }
+            _ => self.status.map(|desc| Cow::Owned(status::words(desc))),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What is particular to SQLite: opening, values, errors, the one write lock.
 
+use super::state;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -303,8 +304,9 @@ pub async fn hold(
     let select = |condition: &str| {
         let more: String = columns.iter().map(|c| format!(", {c}")).collect();
         format!(
-            "select t.{number}, t.id, t.{key}{more} from {} t where {condition} and t.deleted_at is null",
-            holder.desc.table
+            "select t.{number}, t.id, t.{key}{more} from {} t where {condition} and {}",
+            holder.desc.table,
+            state::live(holder.desc, "t")
         )
     };
     // The plus keeps the planner on the table's own order.

@@ -257,11 +257,12 @@ impl Stage {
     /// one reference. To be asked before anything is written: then records move.
     pub async fn absent(&self, db: &mut Db, scope: Option<(&str, Uuid)>) -> Result<(Vec<Uuid>, u64)> {
         let mut sql = Sql::new(format!(
-            "select t.id, {} from {} t where t.{} is not null and {} and t.deleted_at is null and t.org_id = ",
+            "select t.id, {} from {} t where t.{} is not null and {} and {} and t.org_id = ",
             db.place_of_row(super::search::row_number(self.desc)),
             self.desc.table,
             quoted(self.key.column),
-            state::is_in_use(self.desc, "t")
+            state::is_in_use(self.desc, "t"),
+            state::live(self.desc, "t")
         ));
         sql.bind(self.org.unwrap_or(0));
         if let Some((column, id)) = scope {
@@ -284,9 +285,10 @@ impl Stage {
     /// How many records are in use.
     pub async fn in_use(&self, db: &mut Db) -> Result<u64> {
         let mut sql = Sql::new(format!(
-            "select count(*) from {} t where {} and t.deleted_at is null and t.org_id {} ",
+            "select count(*) from {} t where {} and {} and t.org_id {} ",
             self.desc.table,
             state::is_in_use(self.desc, "t"),
+            state::live(self.desc, "t"),
             // Of organisations all but SYSTEM, which no file takes out of use.
             if self.org.is_some() { "=" } else { "<>" }
         ));
@@ -294,13 +296,17 @@ impl Stage {
         Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)
     }
 
-    /// Live records with a text in a field that a row stands for. To be asked before anything is written.
-    pub async fn present(&self, db: &mut Db, column: &str, text: &str) -> Result<Vec<Uuid>> {
+    /// Live records, of which a flag says yes, with a text in a field that a row stands for. To be asked before anything is
+    /// written.
+    pub async fn present(&self, db: &mut Db, flag: &str, column: &str, text: &str) -> Result<Vec<Uuid>> {
         let place = db.place_of_row(super::search::row_number(self.desc));
-        let mut sql =
-            Sql::new(format!("select t.id, {place} from {} t where t.blocked and t.org_id = ", self.desc.table));
+        let mut sql = Sql::new(format!(
+            "select t.id, {place} from {} t where t.{} and t.org_id = ",
+            self.desc.table,
+            quoted(flag)
+        ));
         sql.bind(self.org.unwrap_or(0))
-            .push(&format!(" and t.deleted_at is null and t.{} = ", quoted(column)))
+            .push(&format!(" and {} and t.{} = ", state::live(self.desc, "t"), quoted(column)))
             .bind(text);
         let mut present = Vec::new();
         db.each(sql.yields([Kind::Uuid, Kind::Int]), |row| {
@@ -316,10 +322,11 @@ impl Stage {
     /// How many records in use have no key, so that a file can't tell whether they are in it.
     pub async fn without_key(&self, db: &mut Db) -> Result<u64> {
         let mut sql = Sql::new(format!(
-            "select count(*) from {} t where t.{} is null and {} and t.deleted_at is null and t.org_id = ",
+            "select count(*) from {} t where t.{} is null and {} and {} and t.org_id = ",
             self.desc.table,
             quoted(self.key.column),
-            state::is_in_use(self.desc, "t")
+            state::is_in_use(self.desc, "t"),
+            state::live(self.desc, "t")
         ));
         sql.bind(self.org.unwrap_or(0));
         Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)
@@ -537,12 +544,13 @@ impl Stage {
                 "insert into import_rejects (n, line, field, code, reason)
                  select s.n, s.line, '{0}', 'conflict', '{1} ' || {2} || ' exists already'
                    from import_rows s cross join {3} t
-                  where t.{4} = s.k{i} and t.deleted_at is null and t.id <> s.id and s.k{i} is not null",
+                  where t.{4} = s.k{i} and {5} and t.id <> s.id and s.k{i} is not null",
                 field.name(),
                 self.desc.noun,
                 shortened(&format!("s.k{i}")),
                 self.desc.table,
-                quoted(field.column)
+                quoted(field.column),
+                state::live(self.desc, "t")
             ));
             if let Some(org) = self.org {
                 sql.push(" and t.org_id = ").bind(org);

@@ -190,7 +190,7 @@ pub async fn erasures(db: &mut Db, common: &BTreeMap<i32, u64>) -> Result<Vec<Er
         erasure.requests.extend(spans_of(&told["requests"]));
         erasure.kept_from = kept_from(db, tree, &told, row.time(4)?).await?;
         let row_there = records::load(db, User::DESCRIPTOR, tree, subject).await?;
-        erasure.is_back = told["still_there"] == true || row_there.is_some_and(|r| r.meta.is_live());
+        erasure.is_back = told["still_there"] == true || row_there.is_some_and(|r| r.is_live());
         if erasure.is_back {
             // What came later is of somebody who is there.
             erasure.kept_from.get_or_insert(row.time(4)?);

@@ -17,7 +17,7 @@ use crate::crud::write::{change, targets};
 use crate::model::audit::Action;
 use crate::model::branch::Branch;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Resource};
+use crate::model::resource::{Descriptor, IN_USE, Resource};
 use crate::model::value::{Kind, Value};
 use crate::store::query::{Query, column};
 use crate::store::records::{self, Life};
@@ -62,7 +62,7 @@ async fn children(s: &mut Session<'_>, org: i32) -> Result<HashMap<Option<Uuid>,
         own(&parent),
         column(&all, "code")?.clone(),
         column(&all, "name")?.clone(),
-        column(&all, "is_active")?.clone(),
+        column(&all, IN_USE)?.clone(),
     ];
     let mut children: HashMap<Option<Uuid>, Vec<Node>> = HashMap::new();
     query

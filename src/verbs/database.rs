@@ -106,7 +106,7 @@ impl Migrate {
             return Ok(None);
         }
         let made = Create { noun: desc.noun.into(), org: None, values }.run(tx, rules).await?;
-        Ok(Some(made.title()))
+        Ok(Some(made.record.title()))
     }
 }
 

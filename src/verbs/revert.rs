@@ -169,8 +169,9 @@ impl Undoing<'_> {
             after.put(field.column, old.clone());
         }
         for (field, old, _) in &fields {
-            can_refer(tx, &before, field, old).await?;
+            can_refer(tx, &after, field, old).await?;
         }
+        after.moved_from(&before)?;
         after.validate(tx.today())?;
         not_its_own_parent(&after)?;
         keys_free(tx, &after, None).await?;
@@ -292,7 +293,8 @@ async fn can_refer(tx: &mut Tx<'_>, record: &Record, field: &Field, value: &Valu
     let Some((target, id)) = field.target().zip(value.as_uuid()) else { return Ok(()) };
     let why = match tx.load(target, record.meta.org_id, id).await? {
         None => format!("the {} that it was is purged", target.noun),
-        Some(found) if !found.meta.is_live() && field.lifetime() != Lifetime::Keep => {
+        Some(_) if field.lifetime() == Lifetime::Duty && !record.is_open() => return Ok(()),
+        Some(found) if !found.is_live() && field.lifetime() != Lifetime::Keep => {
             format!("{} is deleted", found.title())
         }
         Some(found) if field.lifetime() == Lifetime::Duty && !found.is_in_use() => {

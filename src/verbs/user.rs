@@ -20,7 +20,7 @@ use crate::model::audit::Action;
 use crate::model::lifetime::{Effect, Event};
 use crate::model::password::Secret;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Field, Record, Resource};
+use crate::model::resource::{Descriptor, Field, IN_USE, Record, Resource};
 use crate::model::scalar::{Line, Rules, Scalar};
 use crate::model::token;
 use crate::model::user::User;
@@ -62,7 +62,7 @@ async fn try_each(
     let mut changed = Vec::new();
     for target in targets {
         let before = target.load(tx, DESC).await?;
-        if !before.meta.is_live() {
+        if !before.is_live() {
             return Err(Problem::conflict(format!("{} is deleted", before.title())).into());
         }
         let after = Record { values: method(user(&before)?)?.into_values(), ..before.clone() };
@@ -328,7 +328,7 @@ pub async fn reports(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         id: r.meta.id,
         code: r.key(),
         name: r.get("name").to_text(),
-        active: r.get("is_active").as_bool().unwrap_or_default(),
+        active: r.get(IN_USE).as_bool().unwrap_or_default(),
     };
     let Some(superior) = DESC.parent() else { return Ok(()) };
     let limit = m.get_one::<usize>("depth").copied().unwrap_or(usize::MAX);
@@ -416,7 +416,7 @@ impl Verb for Merge {
         }
         let mut now = Now::default();
         for d in records::dependants(tx.db, &duplicate).await? {
-            let Some(field) = d.field.filter(|f| f.effect(Event::Merge) == Effect::Repoints) else { continue };
+            let Some(field) = d.field.filter(|_| d.effect(Event::Merge) == Effect::Repoints) else { continue };
             for before in &d.records {
                 moved += usize::from(now.point(tx, before, field.column, into.meta.id.into(), Action::Merge).await?);
             }

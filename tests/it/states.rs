@@ -190,7 +190,7 @@ fn a_state_in_a_file_is_obeyed_or_refused() {
         let said = p.run_with("user import -", rows).fails(6);
         assert!(
             said.contains(
-                "rejected line 2: status is none of active, inactive, deleted, blocked, invited: 'Permanent'\n"
+                "rejected line 2: status is none of active, inactive, blocked, invited, deleted: 'Permanent'\n"
             ),
             "{said}"
         );

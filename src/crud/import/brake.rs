@@ -14,7 +14,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::scalar::{Noun, shorten};
 use crate::model::setting::{self, Settings};
-use crate::model::user::User;
+use crate::model::user::{CAN_LOGIN, User};
 use crate::model::value::Value;
 use crate::store::people;
 use crate::store::records;
@@ -101,7 +101,7 @@ impl Brake {
 
     /// How many may go by a file that is not the whole truth. To be asked before anything is written.
     pub async fn leaving(&self, tx: &mut Tx<'_>, stage: &Stage, settings: &Settings) -> Result<Leaving> {
-        if stage.desc().field("is_active").is_none() {
+        if !stage.desc().can_be_out_of_use() {
             // No file takes one of them out of use.
             return Ok(Leaving::default());
         }
@@ -208,20 +208,13 @@ fn stopped(sentence: String) -> Problem {
         .hint("--max-leavers 25% lets more leave, --force any number; the setting is feed.max_leavers_percent")
 }
 
-/// Whether somebody has access to what the organisation has; whether what is no person is in use.
-fn has_access(r: &Record, at: DateTime<Utc>) -> bool {
-    let is_blocked =
-        r.says("blocked") && r.find("blocked_until").and_then(Value::as_time).is_none_or(|until| until > at);
-    r.is_in_use() && !is_blocked
-}
-
 /// Whether somebody may sign in now.
 pub fn may_sign_in(r: &Record, at: DateTime<Utc>) -> bool {
-    has_access(r, at) && r.says("can_login")
+    r.has_access(at) && r.says(CAN_LOGIN)
 }
 
 /// Whether somebody who had access to what the organisation has loses it, whatever says so; whether what was in use is no
 /// longer.
 pub fn loses_access(before: &Record, after: &Record, at: DateTime<Utc>) -> bool {
-    has_access(before, at) && (!has_access(after, at) || (before.says("can_login") && !after.says("can_login")))
+    before.has_access(at) && (!after.has_access(at) || (before.says(CAN_LOGIN) && !after.says(CAN_LOGIN)))
 }

@@ -63,6 +63,10 @@ impl Import {
                         record.set(field.column, value);
                     }
                     plan.stand_in_for_code(&mut record);
+                    if let Some(before) = before {
+                        // A move that there is not was told when the row was read.
+                        let _ = record.complete_move(before, tx.at());
+                    }
                     plan.tolerate(&mut record, before);
                     let broken = plan.broken_rules(record, &[]);
                     rejects.extend(broken.map(|p| plan.broken(verdict.number, line, p)));

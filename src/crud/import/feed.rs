@@ -14,9 +14,10 @@ use crate::crud::session::Session;
 use crate::model::audit::Action;
 use crate::model::lifetime::Event;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::resource::{Descriptor, Field, IN_USE, Record};
 use crate::model::scalar::{Rules, shorten};
 use crate::model::setting::Settings;
+use crate::model::user::{BLOCK_REASON, BLOCKED, BLOCKED_UNTIL};
 use crate::model::value::{Kind, Value};
 use crate::store::held::Given;
 use crate::store::records::{self, Life};
@@ -140,7 +141,7 @@ impl Feed {
             let mut leaving = Vec::new();
             for some in absent.chunks(500) {
                 let found = records::with_ids(tx.db, stage.desc(), stage.org(), &values(some)).await?;
-                let is_in = |r: &&Record| r.get("blocked").as_bool() != Some(true) || !r.get("blocked_until").is_null();
+                let is_in = |r: &&Record| !r.holds_for_good();
                 leaving.extend(found.iter().filter(is_in).map(|r| r.meta.id));
             }
             absent = leaving;
@@ -162,11 +163,11 @@ impl Feed {
     /// Lets those in again whom an earlier feed shut out and who are in the file now. How many.
     pub async fn let_in(&self, tx: &mut Tx<'_>, stage: &Stage) -> Result<u64> {
         let mut n = 0;
-        for some in stage.present(tx.db, "block_reason", BLOCKED_BY_FEED).await?.chunks(500) {
+        for some in stage.present(tx.db, BLOCKED, BLOCK_REASON, BLOCKED_BY_FEED).await?.chunks(500) {
             for before in records::with_ids(tx.db, stage.desc(), stage.org(), &values(some)).await? {
                 let mut after = before.clone();
-                after.set("blocked", false.into());
-                after.set("block_reason", Value::Null(Kind::Text));
+                after.set(BLOCKED, false.into());
+                after.set(BLOCK_REASON, Value::Null(Kind::Text));
                 n += u64::from(tx.update(&before, after, Action::UserUnblock).await?.is_some());
             }
         }
@@ -202,13 +203,13 @@ impl Feed {
                     continue;
                 }
                 Leavers::Block => {
-                    after.set("blocked", true.into());
-                    after.set("blocked_until", Value::Null(Kind::Time));
-                    after.set("block_reason", BLOCKED_BY_FEED.into());
+                    after.set(BLOCKED, true.into());
+                    after.set(BLOCKED_UNTIL, Value::Null(Kind::Time));
+                    after.set(BLOCK_REASON, BLOCKED_BY_FEED.into());
                     tx.update(before, after, Action::UserBlock).await?;
                 }
                 Leavers::Deactivate | Leavers::Report => {
-                    after.set("is_active", false.into());
+                    after.set(IN_USE, false.into());
                     tx.update(before, after, Action::Deactivate).await?;
                 }
             }

@@ -21,7 +21,7 @@ use crate::crud::remove::{self, Mode};
 use crate::crud::session::Session;
 use crate::crud::write::not_in_system;
 use crate::model::problem::{Problem, plain};
-use crate::model::resource::{Descriptor, Field};
+use crate::model::resource::{Descriptor, Field, IN_USE};
 use crate::model::scalar::shorten;
 use crate::ui::format::SAFE;
 
@@ -206,9 +206,9 @@ fn all_constants(
         // Who the file is about is what it does not say again.
         constants.push((field.to_owned(), scope.key.clone()));
     }
-    if feed.is_some() && !is_said(&constants, "is_active") && !states.iter().any(StateColumn::is_status) {
+    if feed.is_some() && !is_said(&constants, IN_USE) && !states.iter().any(StateColumn::is_status) {
         // Who is in the file is with the organisation, and comes back where he or she had left.
-        constants.push(("is_active".into(), "yes".into()));
+        constants.push((IN_USE.into(), "yes".into()));
     }
     if let Some((twice, _)) = constants.iter().find(|(c, _)| columns.iter().flatten().any(|f| f == c)) {
         return Err(Problem::usage(format!("--set {twice}: the file has a column for it"))

@@ -15,7 +15,6 @@ use crate::model::lifetime::Lifetime;
 use crate::model::problem::Kind as ProblemKind;
 use crate::model::resource::Field;
 use crate::model::scalar::shorten;
-use crate::model::value::Value;
 use crate::store::stage::{Named, Reject, Stage};
 use crate::store::tx::Tx;
 use crate::store::{records, trail};
@@ -51,6 +50,11 @@ impl Import {
                 last = end.number;
                 let (mut instead, mut rejects) = (Vec::new(), Vec::new());
                 for named in some {
+                    // What is done may have been done by somebody who has left since.
+                    let is_history = !named.is_active && stage.desc().is_in_charge_while_open(reference.field);
+                    if is_history && !named.is_deleted {
+                        continue;
+                    }
                     match self.meant(tx, reference.field, &named).await? {
                         Meant::AsSaid => {}
                         Meant::Instead(_) if named.is_rejected => {}
@@ -128,9 +132,8 @@ impl Import {
         while passed.insert(at) {
             let Some(target) = field.target() else { return Ok(None) };
             let Some(record) = records::load(tx.db, target, org, at).await? else { return Ok(None) };
-            let is_blocked = record.says("blocked") && record.find("blocked_until").is_none_or(Value::is_null);
-            let is_out =
-                !record.is_in_use() || !record.meta.is_live() || (self.hands_over_from_blocked() && is_blocked);
+            let is_blocked = record.holds_for_good();
+            let is_out = !record.is_in_use() || !record.is_live() || (self.hands_over_from_blocked() && is_blocked);
             if at != left && !is_out {
                 return Ok(Some(at));
             }

@@ -167,7 +167,7 @@ pub async fn make(tx: &mut Tx<'_>, stage: &Stage, missing: Vec<Missing>) -> Resu
             record.set(target.key().column, tx.made_codes(target, org, 1, "").await?.pop().into());
         }
         let record = tx.insert(target, org, record.meta.id, record.values).await?;
-        made.push(format!("{} ({})", record.title(), record.find("name").map(Value::to_text).unwrap_or_default()));
+        made.push(format!("{} ({})", record.title(), record.name()));
     }
     Ok(made)
 }

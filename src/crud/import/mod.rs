@@ -52,11 +52,11 @@ use super::input::not_system;
 use super::remove::{self, Mode};
 use super::session::Session;
 use super::write::{blank, described, note_contents};
-use crate::model::audit::Action;
+use crate::model::audit::{Action, Telling};
 use crate::model::lifetime::Event;
 use crate::model::org::SYSTEM;
 use crate::model::problem::{Kind as ProblemKind, Problem};
-use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::resource::{Descriptor, Field, IN_USE, Record};
 use crate::model::scalar::Rules;
 use crate::model::setting::{self, Settings};
 use crate::model::value::Value;
@@ -291,7 +291,7 @@ impl Import {
                     .iter()
                     .map(|f| value(f).map(|t| f.compared(&Value::from(t))).or_else(|| joined(f)))
                     .collect(),
-                is_active: values.iter().rfind(|(f, _)| f.column == "is_active").and_then(|(_, v)| v.as_bool()),
+                is_active: serves(plan.desc, &values, found.is_none()),
                 listed: row.listed,
             });
         }
@@ -326,6 +326,10 @@ impl Import {
             match not_system(before) {
                 Err(p) => rejects.push(plan.broken(number, line, p)),
                 Ok(()) => {
+                    if let Err(p) = after.complete_move(before, tx.at()) {
+                        rejects.push(plan.broken(number, line, p));
+                        continue;
+                    }
                     plan.tolerance.count(&plan.tolerate(&mut after, Some(before)));
                     let broken = plan.surely_broken(after, &unread).into_iter();
                     rejects.extend(broken.map(|p| plan.broken(number, line, p)));
@@ -487,7 +491,8 @@ impl Import {
         resets: &mut Vec<(Record, GivenCredential, bool)>,
     ) -> Result<()> {
         let says = |column: &str| values.iter().any(|(f, v)| f.column == column && !v.is_null());
-        let (says_blocked, says_until) = (says("blocked"), says("blocked_until"));
+        let flags = plan.desc.fields.iter().filter_map(|f| Some((f, f.ends()?)));
+        let said: Vec<_> = flags.map(|(f, end)| (f, end, says(f.column), says(end))).collect();
         let set = |record: &mut Record| {
             for (field, value) in values {
                 record.set(field.column, value);
@@ -506,15 +511,16 @@ impl Import {
         let before = before.ok_or_else(|| anyhow::anyhow!("a record went away under the lock"))?;
         let mut after = before.clone();
         set(&mut after);
+        after.complete_move(before, tx.at())?;
         plan.tolerate(&mut after, Some(before));
-        if says_blocked || says_until {
-            settle_ended_block(before, &mut after, says_until, tx.at());
+        for (flag, end, _, says_end) in said.into_iter().filter(|(.., is_said, says_end)| *is_said || *says_end) {
+            settle_ended(before, &mut after, (flag, end), says_end, tx.at());
         }
         if !after.is_in_use() && before.is_in_use() {
             report.leaving.push(before.clone());
         }
-        let action = action_of(before, &after);
-        let changed = tx.update(before, after, action).await?;
+        let telling = telling_of(before, &after)?;
+        let changed = tx.update(before, after, telling).await?;
         let now = changed.as_ref().unwrap_or(before);
         if loses_access(before, now, tx.at()) {
             report.losing.push(before.meta.id);
@@ -607,9 +613,9 @@ impl Import {
         if self.on_conflict == OnConflict::Update {
             let by_key = |f: &&&Field| !plan.references.iter().any(|r| r.by.is_some() && r.field.column == f.column);
             let given = plan.columns.iter().flatten().chain(plan.constants.iter().map(|(f, _)| f));
-            // Whether a record is blocked depends on the time too, which the row alone does not tell.
-            held.extend(given.filter(by_key).filter(|f| f.column != "blocked"));
-            held.extend(desc.field("is_active").filter(|_| plan.status_sets_active()));
+            // Whether a flag still holds depends on the time too, which the row alone does not tell.
+            held.extend(given.filter(by_key).filter(|f| f.ends().is_none()));
+            held.extend(plan.set_by_status());
         }
         let (keys, references) = ((plan.key, plan.others.clone()), plan.references.clone());
         let mut stage = Stage::new(tx.db, desc, self.org, keys, references, &held, rules).await?;
@@ -720,40 +726,56 @@ impl Import {
     }
 }
 
-/// A block that has ended by itself is none. A row that says `blocked` blocks anew, without an end where it names none; one
-/// that says there is no block, or one that has ended, says nothing new. One that has ended lifts none that holds.
-fn settle_ended_block(before: &Record, after: &mut Record, says_until: bool, now: DateTime<Utc>) {
-    let has_ended = |r: &Record| r.get("blocked_until").as_time().is_some_and(|at| at <= now);
-    if !before.says("blocked") {
-        return;
-    }
-    let is_none = !after.says("blocked");
-    let holds = !has_ended(before);
-    if holds && (is_none || !says_until || !has_ended(after)) {
-        return;
-    }
-    if is_none || (says_until && has_ended(after)) {
-        for column in ["blocked", "blocked_until", "block_reason"] {
-            after.set(column, before.get(column).clone());
+/// What a row says of whether somebody in charge of its record is bound by it: it is in use, and open.
+fn serves(desc: &Descriptor, values: &Given, is_new: bool) -> Option<bool> {
+    let given = |column: &str| values.iter().rfind(|(f, _)| f.column == column).map(|(_, v)| v);
+    match desc.states {
+        Some((column, states)) => {
+            let word = given(column).and_then(Value::as_text).or(is_new.then_some(states.first()));
+            word.map(|word| states.is_open(word))
         }
-    } else if !says_until {
-        after.set("blocked_until", Value::Null(crate::model::value::Kind::Time));
+        None => given(IN_USE).and_then(Value::as_bool),
     }
 }
 
-/// What a row does to a record that is there: a change of its state has a word of its own.
-fn action_of(before: &Record, after: &Record) -> Action {
-    let became = |column: &str| {
-        let (old, new) = (before.find(column)?.as_bool(), after.find(column)?.as_bool());
-        if old == new { None } else { new }
-    };
-    match (became("is_active"), became("blocked")) {
-        (Some(true), _) => Action::Activate,
-        (Some(false), _) => Action::Deactivate,
-        (_, Some(true)) => Action::UserBlock,
-        (_, Some(false)) => Action::UserUnblock,
-        _ => Action::Update,
+/// A flag that has ended by itself, such as a block, is none. A row that says `blocked` blocks anew, without an end where it
+/// names none; one that says there is no block, or one that has ended, says nothing new. One that has ended lifts none that
+/// holds.
+fn settle_ended(before: &Record, after: &mut Record, (flag, end): (&Field, &str), says_end: bool, now: DateTime<Utc>) {
+    let has_ended = |r: &Record| r.get(end).as_time().is_some_and(|at| at <= now);
+    if !before.says(flag.column) {
+        return;
     }
+    let is_none = !after.says(flag.column);
+    let holds = !has_ended(before);
+    if holds && (is_none || !says_end || !has_ended(after)) {
+        return;
+    }
+    if is_none || (says_end && has_ended(after)) {
+        let of_flag = |f: &&Field| f.column == flag.column || f.tells_of() == Some(flag.column);
+        for field in before.desc.fields.iter().filter(of_flag) {
+            after.set(field.column, before.get(field.column).clone());
+        }
+    } else if !says_end {
+        after.set(end, Value::Null(crate::model::value::Kind::Time));
+    }
+}
+
+/// What a row does to a record that is there: a change of its state has a word of its own, a move the one that its verb has.
+fn telling_of(before: &Record, after: &Record) -> Result<Telling> {
+    Ok(after.moved_from(before)?.map_or_else(|| action_of(before, after).into(), Telling::of_move))
+}
+
+/// That it is in use or not comes first.
+fn action_of(before: &Record, after: &Record) -> Action {
+    let became = |f: &Field| {
+        let (on, off) = f.recorded()?;
+        let (old, new) = (before.says(f.column), after.says(f.column));
+        (old != new).then_some(if new { on } else { off })
+    };
+    let desc = before.desc;
+    let of_use = desc.field(IN_USE).and_then(became);
+    of_use.or_else(|| desc.fields.iter().find_map(became)).unwrap_or(Action::Update)
 }
 
 /// An import that was undone because of rejected rows.

@@ -445,8 +445,9 @@ impl Plan {
         }
         self.stand_in_for_code(&mut record);
         let left = self.tolerate(&mut record, None);
-        let broken = self.surely_broken(record, unread).into_iter().map(|p| self.broken(number, line, p)).collect();
-        (broken, left)
+        let begins = record.begins(true).err();
+        let broken = self.surely_broken(record, unread).into_iter().chain(begins);
+        (broken.map(|p| self.broken(number, line, p)).collect(), left)
     }
 
     /// Any code fits its own rule.

@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::Import;
 use super::rows::{Parsed, Plan, before_resolved};
 use super::source;
-use crate::model::resource::{Descriptor, Record};
+use crate::model::resource::{Descriptor, Field, IN_USE, Record};
 use crate::model::scalar::{Scalar, shorten, squash};
+use crate::model::status::{self, Test, Word};
 use crate::model::value::Value;
 use crate::store::held::{Given, Match};
 use crate::store::records;
@@ -27,9 +28,6 @@ pub struct StateColumn {
 
 const STATUS: &str = "status";
 
-/// The fields that a record's state derives from.
-const STATE: [&str; 5] = ["is_active", "blocked", "blocked_until", "invited_at", "accepted_at"];
-
 const DELETED: &[&str] = &["deleted_at", "deleted_by", "deleted", "is_deleted"];
 
 impl StateColumn {
@@ -37,7 +35,7 @@ impl StateColumn {
     pub fn of(desc: &Descriptor, at: usize, header: &str, passes_over: bool) -> Option<StateColumn> {
         let header = squash(header);
         let names = |name: &&&str| squash(name) == header.strip_prefix(desc.noun).unwrap_or(&header);
-        let has_status = desc.field("is_active").is_some();
+        let has_status = desc.has_status();
         let name = Some(&STATUS).filter(|_| has_status).into_iter().chain(DELETED).find(names)?;
         Some(StateColumn { at, name: (*name).to_owned(), passes_over })
     }
@@ -47,22 +45,30 @@ impl StateColumn {
     }
 }
 
+/// The word that says that a record is not in use, where no other field says it.
+fn out_of_use(desc: &Descriptor) -> &'static str {
+    let is_it = |w: &&Word| w.when == [Test::No(IN_USE)];
+    desc.status_words().iter().find(is_it).map_or("", |w| w.word)
+}
+
 impl Plan {
     /// Where the column that tells a state stands.
     pub fn state_at(&self, name: &str) -> Option<usize> {
         self.states.iter().find(|c| c.name == name).map(|c| c.at)
     }
 
-    /// Whether the column status says who is in use, for no other column does.
-    pub fn status_sets_active(&self) -> bool {
+    /// The field that the column status sets, for no other column does: who is in use, or the state.
+    pub fn set_by_status(&self) -> Option<&'static Field> {
         let mut given = self.columns.iter().flatten().chain(self.constants.iter().map(|(f, _)| f));
-        self.states.iter().any(StateColumn::is_status) && !given.any(|f| f.column == "is_active")
+        let field = self.desc.state_field().or_else(|| self.desc.field(IN_USE))?;
+        let is_told = self.states.iter().any(StateColumn::is_status) && !given.any(|f| f.column == field.column);
+        is_told.then_some(field)
     }
 
     /// The status that a row says its record to have; whether that is in use goes to its values, where no column of its
     /// own says so.
     pub fn state(&self, row: &source::Row<'_>, values: &mut Given) -> Result<Option<&'static str>, Reject> {
-        let mut status = None;
+        let mut told = None;
         for column in &self.states {
             let reject = |reason: String| Reject {
                 number: row.number,
@@ -87,45 +93,60 @@ impl Plan {
             if !column.is_status() || word.is_empty() {
                 continue;
             }
-            let words = records::status_words(self.desc);
-            status = words.iter().copied().find(|known| squash(known) == word);
-            if status.is_none() && !column.passes_over {
+            let words = status::words(self.desc);
+            told = words.iter().copied().find(|known| squash(known) == word);
+            if told.is_none() && !column.passes_over {
                 return Err(reject(format!("is none of {}: '{}'", words.join(", "), shorten(text.trim()))));
             }
         }
-        if self.status_sets_active()
-            && let Some(field) = self.desc.field("is_active")
-            && (status.is_some() || self.is_feed)
-        {
-            values.push((field, Value::Bool(status != Some("inactive"))));
+        if let Some(field) = self.set_by_status().filter(|_| told.is_some() || self.is_feed) {
+            let value = match (field.column, told) {
+                (IN_USE, _) => Some(Value::Bool(told != Some(out_of_use(self.desc)))),
+                (_, told) => told.map(Value::from),
+            };
+            values.extend(value.map(|v| (field, v)));
         }
-        Ok(status)
+        Ok(told)
     }
 
     /// Why a record can't have the status that a row says, once it has the row's values.
     fn contradicts(&self, record: &Record, status: &str) -> Option<String> {
         let is = record.status(self.at);
         // A block that ends by itself may have ended since the file was written.
-        let may_have_ended = status == "blocked"
-            && matches!(is, "active" | "invited")
-            && record.says("blocked")
-            && record.find("blocked_until").is_some_and(|until| !until.is_null());
+        let words = self.desc.status_words();
+        let tests = words.iter().filter(|w| w.word == status).flat_map(|w| w.when);
+        let mut ends = tests.filter_map(|test| match test {
+            Test::Yes(flag) => Some((*flag, self.desc.field(flag)?.ends()?)),
+            _ => None,
+        });
+        let may_have_ended = ends.any(|(flag, end)| {
+            words.iter().any(|w| w.word == is && !w.is_out) && record.says(flag) && !record.get(end).is_null()
+        });
         if is == status || may_have_ended {
             return None;
         }
         let noun = self.desc.noun;
         let reason = format!("status is {status}, but by what else is known the {noun} is {is}");
         // Who was there before he or she was invited is active beside that; a new one comes by the invitation.
-        let came_later = status == "active" && is == "invited";
-        Some(if came_later { reason + "; leave invited_at empty, and send the invitation again" } else { reason })
+        let is_other = words.last().is_some_and(|w| w.word == status);
+        let came_later = words.iter().filter(|w| w.word == is && is_other).flat_map(|w| w.when).find_map(|t| match t {
+            Test::FromTheStart(column) => Some(*column),
+            _ => None,
+        });
+        Some(match came_later {
+            Some(column) => format!("{reason}; leave {column} empty, and send the invitation again"),
+            None => reason,
+        })
     }
 
     /// Whether a row's own values tell its record's state. A pending invitation means one thing to who came by it, and
     /// another to who was there.
     fn tells_state(&self, values: &Given) -> bool {
         let given = |column: &str| values.iter().rfind(|(f, _)| f.column == column).map(|(_, v)| v);
-        let is_told = STATE.iter().all(|column| self.desc.field(column).is_none() || given(column).is_some());
-        is_told && given("invited_at").is_none_or(Value::is_null)
+        let is_told = status::columns(self.desc).iter().all(|column| given(column).is_some());
+        let tests = self.desc.status_words().iter().flat_map(|w| w.when);
+        let mut came_so = tests.filter(|t| matches!(t, Test::FromTheStart(_)));
+        is_told && came_so.all(|t| given(t.column()).is_none_or(Value::is_null))
     }
 }
 
@@ -147,8 +168,9 @@ impl Import {
         let ids: Vec<Value> = unknown.filter_map(|(_, found)| Some(found.as_ref()?.id.into())).collect();
         let there = records::with_ids(tx.db, plan.desc, self.org, &ids).await?;
         let there: std::collections::HashMap<Uuid, Record> = there.into_iter().map(|r| (r.meta.id, r)).collect();
+        let asked = status::columns(plan.desc);
         for ((row, (_, values)), found) in piece.iter_mut().zip(held).zip(matches) {
-            let is_read = row.unread.iter().all(|f| !STATE.contains(&f.column));
+            let is_read = row.unread.iter().all(|f| !asked.contains(&f.column));
             let Some(status) = row.status.filter(|_| is_read) else { continue };
             let mut record = match found.and_then(|found| there.get(&found.id)) {
                 Some(before) => before.clone(),

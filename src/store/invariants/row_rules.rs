@@ -2,10 +2,12 @@
 //! [`super`].
 
 use super::Rule;
+use crate::model::lifecycle::ENDED;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::row_rule::{RowRule, in_words, way};
 use crate::model::value::Kind;
 use crate::store::sql::quoted;
+use crate::store::state;
 use crate::store::touched::{Columns, DELETED};
 
 /// The declared rules of a kind.
@@ -37,8 +39,11 @@ fn rule(desc: &'static Descriptor, said: Said<'_>) -> Rule {
     let is_pair = !said.join.is_empty();
     let other = if is_pair { format!("x.{key}") } else { "''".to_owned() };
     let sql = format!(
-        "select t.{key}, {other} from {} t {} where t.deleted_at is null and {}",
-        desc.table, said.join, said.broken
+        "select t.{key}, {other} from {} t {} where {} and {}",
+        desc.table,
+        said.join,
+        state::live(desc, "t"),
+        said.broken
     );
     Rule {
         told: &["{key}", "{other}"],
@@ -47,7 +52,7 @@ fn rule(desc: &'static Descriptor, said: Said<'_>) -> Rule {
         field: said.columns.first().and_then(|c| desc.field(c)).map(Field::name),
         sentence: said.sentence,
         hint: said.hint,
-        ..Rule::new(desc, Columns::named(desc, said.columns.into_iter().chain([DELETED])), sql)
+        ..Rule::new(desc, Columns::named(desc, said.columns.into_iter().chain([DELETED, ENDED])), sql)
     }
 }
 
@@ -98,7 +103,8 @@ fn beside(desc: &Descriptor, per: &[&str]) -> String {
         }
     });
     let agrees: String = agrees.collect();
-    format!("join {} x on x.org_id = t.org_id and x.id <> t.id and x.deleted_at is null{agrees}", desc.table)
+    let live = state::live(desc, "x");
+    format!("join {} x on x.org_id = t.org_id and x.id <> t.id and {live}{agrees}", desc.table)
 }
 
 /// What rows a window puts together: those of one organisation that agree.
@@ -126,9 +132,10 @@ fn overlap(desc: &'static Descriptor, from: &str, to: &str, per: &[&'static str]
         " and t.id in (select d.id from (
              select w.id, w.{begins}, max(w.{ends}) over ({of_it} {before}) as latest, count(*) over ({of_it} {before}) as earlier,
                     max(case when w.{ends} is null then 1 else 0 end) over ({of_it} {before}) as open
-               from {} w where w.org_id = $1 and w.deleted_at is null) d
+               from {} w where w.org_id = $1 and {}) d
               where d.earlier > 0 and (d.open = 1 or d.{begins} is null or d.latest {than} d.{begins}) limit 1)",
-        desc.table
+        desc.table,
+        state::live(desc, "w")
     );
     let per_what = per_in_words(desc, per);
     rule(
@@ -148,9 +155,10 @@ fn two_flagged(desc: &'static Descriptor, flag: &str, per: &[&'static str]) -> R
     let column = quoted(flag);
     let filled = format!(
         " and t.id in (select d.id from (select w.id, row_number() over ({}) as place
-             from {} w where w.org_id = $1 and w.deleted_at is null and w.{column}) d where d.place > 1 limit 1)",
+             from {} w where w.org_id = $1 and {} and w.{column}) d where d.place > 1 limit 1)",
         window(per, ""),
-        desc.table
+        desc.table,
+        state::live(desc, "w")
     );
     let per_what = per_in_words(desc, per);
     let name = in_words(desc, &[flag]);
@@ -199,13 +207,14 @@ fn same_of(desc: &'static Descriptor, (one, a): Way<'_>, (other, b): Way<'_>, tu
     }
     let read = a.iter().chain(&b).filter(|(_, _, called)| called == "t").map(|(_, field, _)| field.column);
     let of = a.iter().chain(&b).find(|(_, _, called)| called == "t").map_or(desc, |(kind, ..)| *kind);
-    let columns = Columns::named(of, read.chain((turn == 0).then_some(DELETED)));
+    let columns = Columns::named(of, read.chain((turn == 0).then_some([DELETED, ENDED]).into_iter().flatten()));
     let key = |way: &[Step]| way.last().and_then(|(_, f, _)| f.target()).map_or("id", |t| t.key().column);
     let sql = format!(
-        "select {base}.{}, va.{}, vb.{} from {joins} where {base}.deleted_at is null and va.id <> vb.id",
+        "select {base}.{}, va.{}, vb.{} from {joins} where {} and va.id <> vb.id",
         quoted(desc.key().column),
         quoted(key(&a)),
-        quoted(key(&b))
+        quoted(key(&b)),
+        state::live(desc, &base)
     );
     Rule {
         told: &["{key}", "{one}", "{other}"],

@@ -81,7 +81,8 @@ impl Stage {
         let (desc, column, target) = (self.desc, quoted(reference.field.column), reference.target);
         let org = self.org.unwrap_or(0);
         let is_active = state::is_in_use(target, "t");
-        let blocked = if blocked { " or (t.blocked and t.blocked_until is null)" } else { "" };
+        let blocked =
+            state::holds_for_good(target, "t").filter(|_| blocked).map_or(String::new(), |c| format!(" or {c}"));
         let out = format!("(not {is_active} or t.deleted_at is not null{blocked})");
         let any = format!(
             "select 1 from import_refs f join {} t on t.org_id = {org} and t.id = f.id
@@ -99,7 +100,8 @@ impl Stage {
             }
             false => "",
         };
-        let in_use = format!("r.id is not null and {}", state::is_in_use(desc, "r"));
+        let (used, open) = (state::is_in_use(desc, "r"), state::is_open(desc, reference.field, "r"));
+        let in_use = format!("r.id is not null and {used} and {open}");
         let sql = Sql::new(format!(
             "select s.n, s.line, s.id, s.is_new, r.{column},
                     coalesce(s.active, case when {in_use} then 1 when r.id is not null then 0 end, 1), f.word, t.id, {},

@@ -1,5 +1,6 @@
 //! What rows refer by, and what that stands for: live records, rows of the same file, or records that are still to be made.
 
+use crate::store::state;
 use std::collections::HashMap;
 
 use anyhow::Result;
@@ -81,9 +82,10 @@ impl Stage {
         let mut known: HashMap<String, Vec<(Uuid, String)>> = HashMap::new();
         for field in fields {
             let mut sql = Sql::new(format!(
-                "select t.{}, t.id, t.{key} from {} t where t.deleted_at is null and t.org_id = ",
+                "select t.{}, t.id, t.{key} from {} t where {} and t.org_id = ",
                 quoted(field.column),
-                target.table
+                target.table,
+                state::live(target, "t")
             ));
             sql.bind(self.org.unwrap_or(0));
             db.each(sql.yields([Kind::Text, Kind::Uuid, Kind::Text]), |row| {
@@ -158,10 +160,11 @@ impl Stage {
             found.push(format!(
                 "select f.word as word, x.id as id, cast(null as bigint) as n, x.{} as k, 'id' as how
                    from import_refs f cross join {} x
-                  where f.field = {i} and f.uid is not null and {} and x.id = f.uid and x.deleted_at is null",
+                  where f.field = {i} and f.uid is not null and {} and x.id = f.uid and {}",
                 quoted(reference.target.key().column),
                 reference.target.table,
-                self.tenant(reference.target)
+                self.tenant(reference.target),
+                state::live(reference.target, "x")
             ));
         }
         if found.is_empty() {
@@ -202,10 +205,11 @@ impl Stage {
         };
         format!(
             "select f.word as word, x.id as id, cast(null as bigint) as n, x.{} as k, '{}' as how from {from}
-              where f.field = {i} and f.f{j} is not null and {} and {is_it} and x.deleted_at is null{moved}",
+              where f.field = {i} and f.f{j} is not null and {} and {is_it} and {}{moved}",
             quoted(reference.target.key().column),
             field.name(),
-            self.tenant(reference.target)
+            self.tenant(reference.target),
+            state::live(reference.target, "x")
         )
     }
 

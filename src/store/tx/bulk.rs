@@ -1,5 +1,6 @@
 //! Many new rows at once, which were made elsewhere.
 
+use crate::store::state;
 use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
@@ -145,7 +146,7 @@ impl Tx<'_> {
             sql.bind_rows(some.iter().map(|c| Value::from(c.as_str())));
             let column = quoted(field.column);
             sql.push(&format!(" select v.code from v cross join {} t where t.{column} = v.code", desc.table));
-            sql.push(" and t.deleted_at is null and t.org_id = ").bind(org);
+            sql.push(&format!(" and {} and t.org_id = ", state::live(desc, "t"))).bind(org);
             if !besides.is_empty() {
                 sql.push(&format!(" union select code from v where code in ({besides})"));
             }

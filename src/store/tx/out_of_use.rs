@@ -52,13 +52,16 @@ impl Tx<'_> {
     }
 
     fn refers_by(&mut self, before: Option<&Record>, after: &Record, counts: impl Fn(Lifetime) -> bool) {
-        if !after.meta.is_live() {
+        if !after.is_live() {
             return;
         }
         for field in after.desc.fields.iter().filter(|f| counts(f.lifetime())) {
             let Some(target) = field.target().filter(|t| t.can_be_out_of_use()) else { continue };
             let value = after.get(field.column);
-            if let Some(id) = value.as_uuid().filter(|_| before.is_none_or(|b| b.get(field.column) != value)) {
+            let reopened =
+                field.lifetime() == Lifetime::Duty && before.is_some_and(|b| !b.is_open() && after.is_open());
+            let is_new = before.is_none_or(|b| b.get(field.column) != value) || reopened;
+            if let Some(id) = value.as_uuid().filter(|_| is_new) {
                 let (by, org) = ((after.desc, after.meta.id), after.meta.org_id);
                 let (lifetime, name) = (field.lifetime(), field.name());
                 self.referred.push(Referred { target, org, id, lifetime, by, field: Some(field), name });
@@ -82,14 +85,14 @@ impl Tx<'_> {
             let place = (r.org, r.id);
             if let Entry::Vacant(new) = known.entry(place) {
                 let found = self.load(r.target, r.org, r.id).await?;
-                new.insert(found.filter(|found| found.meta.is_live() && !found.is_in_use()));
+                new.insert(found.filter(|found| found.is_live() && !found.is_in_use()));
             }
             let Some(Some(found)) = known.get(&place).cloned() else { continue };
             let Some(by) = self.load(r.by.0, r.org, r.by.1).await? else { continue };
             let refers = r.field.is_none_or(|f| *by.get(f.column) == r.id.into());
-            // Who is out of use too may go on under whom he or she served.
-            let is_idle = r.lifetime == Lifetime::Duty && !by.is_in_use();
-            if by.meta.is_live() && refers && !is_idle {
+            // Who is out of use too may go on under whom he or she served, and what is done keeps who did it.
+            let is_idle = r.lifetime == Lifetime::Duty && !(by.is_in_use() && by.is_open());
+            if by.is_live() && refers && !is_idle {
                 return Err(refused(&r, &found, &by).into());
             }
         }

@@ -1,5 +1,6 @@
 //! Rows one by one, each with its audit record.
 
+use crate::store::state;
 use anyhow::Result;
 use uuid::Uuid;
 
@@ -50,6 +51,7 @@ impl Tx<'_> {
         let by = self.actor().await?;
         let meta = Meta::new(org, id, self.at, by);
         let record = Record { desc, meta, values };
+        record.begins(true)?;
         let payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
         self.prepare(org, Event::of(&record, Action::Create, Effect::Create), payload).await?;
         self.refers(None, &record);
@@ -113,6 +115,7 @@ impl Tx<'_> {
         if new.is_empty() {
             return Ok(None);
         }
+        after.moved_from(before)?;
         let record = self.replace(before, after).await?;
         self.refers(Some(before), &record);
         // The key that the record had: a rename shows it as the old value.
@@ -224,7 +227,8 @@ impl Tx<'_> {
         search::remove(self.db, record).await?;
         let mut sql = Sql::new(format!("delete from {} where org_id = ", record.desc.table));
         sql.bind(record.meta.org_id).push(" and id = ").bind(record.meta.id);
-        sql.push(" and deleted_at is not null and version = ").bind(record.meta.version);
+        sql.push(&format!(" and {} and version = ", state::gone(record.desc, record.desc.table)))
+            .bind(record.meta.version);
         if self.db.execute(sql).await? != 1 {
             return Err(stale(record).into());
         }

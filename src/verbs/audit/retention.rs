@@ -271,7 +271,7 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         }
     }
     let row = records::load(s.db().await?, User::DESCRIPTOR, org, id).await?;
-    if let Some(row) = row.as_ref().filter(|r| r.meta.is_live()) {
+    if let Some(row) = row.as_ref().filter(|r| r.is_live()) {
         return Err(still_there(s, row, given, &key).await?.into());
     }
     let ids = merged_ids(s.db().await?, org, User::DESCRIPTOR, id).await?;

@@ -11,7 +11,7 @@ use crate::crud::remove::purge_contents;
 use crate::model::audit::{Action, KIND, spans, whole_row};
 use crate::model::lifetime::{Effect, Event};
 use crate::model::org::SYSTEM;
-use crate::model::resource::{Field, Record, Resource};
+use crate::model::resource::{Descriptor, Field, Record, Resource};
 use crate::model::user::User;
 use crate::model::value::{Kind, Value, canonical, rfc3339};
 use crate::store::records;
@@ -110,8 +110,8 @@ fn as_payload(row: &Record) -> Json {
 /// Removes the person's own row for good. What pointed at it points at nothing.
 async fn remove(tx: &mut Tx<'_>, row: Record) -> Result<()> {
     let (org, id) = row.meta.place();
-    let detached = |f: &Field| !f.ty.required && f.effect(Event::Purge) == Effect::Detaches;
-    for (desc, field) in tx.kinds().pointing_at(User::DESCRIPTOR).into_iter().filter(|(_, f)| detached(f)) {
+    let detached = |d: &Descriptor, f: &Field| !f.ty.required && d.effect(f, Event::Purge) == Effect::Detaches;
+    for (desc, field) in tx.kinds().pointing_at(User::DESCRIPTOR).into_iter().filter(|(d, f)| detached(d, f)) {
         for before in records::pointing(tx.db, desc, field, org, id).await? {
             let mut after = before.clone();
             after.set(field.column, Value::Null(Kind::Uuid));
@@ -120,7 +120,7 @@ async fn remove(tx: &mut Tx<'_>, row: Record) -> Result<()> {
     }
     // Read again: it may have pointed at itself.
     let Some(row) = tx.load(User::DESCRIPTOR, org, id).await? else { return Ok(()) };
-    if row.meta.is_live() {
+    if row.is_live() {
         let deletion = tx.new_id();
         contents::delete_with_contents(tx, &row, deletion).await?;
     }

@@ -1,5 +1,6 @@
 //! list, show, exists, export: reading any resource.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use anyhow::Result;
@@ -261,13 +262,14 @@ pub fn next_page(command: &[String], token: &str) -> String {
     words.join(" ")
 }
 
-/// Quotes a word for a shell where it needs it.
+/// Quotes a word for a shell where it needs it; letters of any script and what stands in filters and URLs do not.
 pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:=@,+%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
+        // No argument holds a NUL.
+        shlex::try_quote(word).map_or_else(|_| word.replace('\0', ""), Cow::into_owned)
     }
 }
 

@@ -460,10 +460,6 @@ pub fn changed_fields(before: &Record, after: &Record) -> (Map<String, Json>, Ma
 mod tests {
     use super::*;
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|b| format!("{b:02x}")).collect()
-    }
-
     /// The vectors of docs/audit-format.md, which were made with Python.
     #[test]
     fn bytes_are_those_of_the_document() {
@@ -481,16 +477,16 @@ mod tests {
         let request = request.expect("JSON");
         assert_eq!(request, of("request payload", "request salt"));
         let bound = commit(&ascending(0), &request);
-        assert_eq!(hex(&bound), of("commitment", "request salt"));
+        assert_eq!(crate::model::value::hex(&bound), of("commitment", "request salt"));
         let request_digest = request_digest(1, "cli", &bound);
-        assert_eq!(hex(&request_digest), of("request digest", "request salt"));
+        assert_eq!(crate::model::value::hex(&request_digest), of("request digest", "request salt"));
         let branch = "tree 1, seq 7";
         let new = serde_json::json!({ "name": "Café", "code": "MUM01" });
         let payload = Payload { new: new.as_object().cloned(), ..Payload::default() };
         let payload = canonical(&payload.into_json()).expect("JSON");
         assert_eq!(payload, of("payload", branch));
         let commitment = commit(&ascending(16), &payload);
-        assert_eq!(hex(&commitment), of("commitment", branch));
+        assert_eq!(crate::model::value::hex(&commitment), of("commitment", branch));
         let id = |text: &str| -> Uuid { text.parse().expect("a UUID") };
         let header = Header {
             tree: 1,
@@ -505,10 +501,10 @@ mod tests {
             subject_id: Uuid::nil(),
             status: "success",
         };
-        assert_eq!(hex(&header.to_bytes()), of("header", branch));
+        assert_eq!(crate::model::value::hex(&header.to_bytes()), of("header", branch));
         let mut tree = super::super::merkle::Frontier::default();
         tree.append(header.leaf(&commitment));
-        assert_eq!(hex(&tree.root()), of("leaf", branch));
+        assert_eq!(crate::model::value::hex(&tree.root()), of("leaf", branch));
         let merge = "the same with seq 8";
         let into = id("01a1fbef-180b-7abc-8def-000000000003");
         let old = serde_json::json!({ "first_name": "Asha" });
@@ -517,7 +513,7 @@ mod tests {
         let payload = canonical(&payload.into_json()).expect("JSON");
         assert_eq!(payload, of("payload", merge));
         let commitment = commit(&ascending(32), &payload);
-        assert_eq!(hex(&commitment), of("commitment", merge));
+        assert_eq!(crate::model::value::hex(&commitment), of("commitment", merge));
         let header = Header {
             seq: 8,
             action: "merge",
@@ -527,9 +523,9 @@ mod tests {
             subject_id: into,
             ..header
         };
-        assert_eq!(hex(&header.to_bytes()), of("header", merge));
+        assert_eq!(crate::model::value::hex(&header.to_bytes()), of("header", merge));
         tree.append(header.leaf(&commitment));
-        assert_eq!(hex(&header.leaf(&commitment)), of("leaf", merge));
-        assert_eq!(hex(&tree.root()), of("root of both", merge));
+        assert_eq!(crate::model::value::hex(&header.leaf(&commitment)), of("leaf", merge));
+        assert_eq!(crate::model::value::hex(&tree.root()), of("root of both", merge));
     }
 }

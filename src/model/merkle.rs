@@ -221,10 +221,6 @@ mod tests {
 
     use super::*;
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|b| format!("{b:02x}")).collect()
-    }
-
     /// Leaves and roots of transparency-dev/merkle, `testonly/constants.go`; the empty root is SHA-256 of nothing.
     #[test]
     fn roots_are_those_of_the_reference() {
@@ -250,10 +246,10 @@ mod tests {
             "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
         ];
         let mut tree = Frontier::default();
-        assert_eq!(hex(&tree.root()), roots[0]);
+        assert_eq!(crate::model::value::hex(&tree.root()), roots[0]);
         for (leaf, root) in leaves.iter().zip(&roots[1..]) {
             tree.append(leaf_hash(&[leaf]));
-            assert_eq!(hex(&tree.root()), *root);
+            assert_eq!(crate::model::value::hex(&tree.root()), *root);
             assert_eq!(Frontier::from_bytes(tree.size(), &tree.to_bytes()), Some(tree.clone()));
         }
     }

@@ -175,18 +175,12 @@ impl Value {
 
 /// Two digits for each byte.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, b| {
-        text.extend([b >> 4, b & 15].map(|n| char::from_digit(n.into(), 16).unwrap_or('0')));
-        text
-    })
+    ::hex::encode(bytes)
 }
 
-/// Reads [`hex`] back.
+/// Reads [`hex`] back, and nothing else: small letters only, so that equal bytes are equal texts.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let digit = |b: u8| char::from(b).to_digit(16).filter(|_| !b.is_ascii_uppercase());
-    let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok();
-    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
+    ::hex::decode(text).ok().filter(|_| !text.bytes().any(|b| b.is_ascii_uppercase()))
 }
 
 /// Whether a time or a date is one that people, files and both engines can hold: in the years 1 to 9999.

@@ -81,7 +81,7 @@ fn restored(p: &Place) {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).expect("hex")).collect()
+    hex::decode(text).expect("hexadecimal digits")
 }
 
 fn literal(p: &Place, bytes: &[u8]) -> String {

@@ -183,7 +183,7 @@ fn tree_hash(leaves: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).expect("hex")).collect()
+    hex::decode(text).expect("hexadecimal digits")
 }
 
 /// The trail, rebuilt from the raw rows by the layout that is documented, without any code of orgctl.

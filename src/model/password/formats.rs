@@ -308,7 +308,7 @@ fn django_pbkdf2(scheme: &'static str, digest: Digest, parts: &[&str]) -> Read {
 fn werkzeug(method: &str, rest: &str) -> Read {
     let params: Vec<&str> = method.split(':').collect();
     let salt_and_hash = |scheme| match rest.split_once('$') {
-        Some((salt, hash)) => Ok((salt, unhex(hash).ok_or(malformed(scheme, "its hash is hexadecimal"))?)),
+        Some((salt, hash)) => Ok((salt, hex::decode(hash).ok().ok_or(malformed(scheme, "its hash is hexadecimal"))?)),
         None => Err(malformed(scheme, "it has a salt and a hash")),
     };
     match params[..] {
@@ -607,15 +607,6 @@ pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 pub(super) fn decode(scheme: &'static str, base64: &GeneralPurpose, text: &str) -> Result<Vec<u8>, Refusal> {
     base64.decode(text).map_err(|_| malformed(scheme, "its salt or hash is not base64"))
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |b: u8| char::from(b).to_digit(16);
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    pairs.iter().map(|[a, b]| u8::try_from(digit(*a)? * 16 + digit(*b)?).ok()).collect()
 }
 
 /// Decimal digits without a leading zero.

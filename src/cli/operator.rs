@@ -44,6 +44,7 @@ pub fn origin(world: &World<'_>, io: &Io, request_id: Uuid, mut command: Vec<Str
         actor_key,
         actor_name,
         actor_kind: "operator",
+        user: None,
         source: source(world, io),
         request_id,
         command,

@@ -18,7 +18,7 @@ use crate::model::lifecycle::ENDED;
 use crate::model::org;
 use crate::model::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Field, IN_USE, Meta, Record};
+use crate::model::resource::{Descriptor, Field, IN_USE, Mark, Meta, Record};
 use crate::model::scalar::Rules;
 use crate::model::user::CAN_LOGIN;
 use crate::model::value::{Value, rfc3339};
@@ -75,6 +75,11 @@ impl Verb for Create {
             let codes = tx.made_codes(desc, org, 1, "").await?;
             record.set(field.column, codes.into_iter().next().into());
         }
+        if let Some((field, within)) = desc.counted().filter(|(f, _)| record.get(f.column).is_null())
+            && let Some(container) = record.get(within.column).as_uuid()
+        {
+            record.set(field.column, tx.next_number(desc, org, container).await?.into());
+        }
         valid(&record, &self.values, tx.today())?;
         record.begins(false)?;
         let former = end_former(tx, &record).await?;
@@ -93,8 +98,10 @@ fn valid(record: &Record, given: &[(String, Value)], today: NaiveDate) -> Result
 
 /// A record as it is before anything is given: defaults and nothing.
 pub fn blank(tx: &Tx<'_>, desc: &'static Descriptor, org: i32, id: Uuid, rules: &Rules) -> Result<Record> {
+    let acting = tx.acting_user(org);
     let values = desc.fields.iter().map(|f| match desc.default(f, rules) {
         Some(default) => Ok(f.parse(&default, rules)?),
+        None if f.has(Mark::FromActor) && acting.is_some() => Ok(acting.into()),
         None => Ok(Value::Null(f.ty.kind)),
     });
     Ok(Record { desc, meta: Meta::new(org, id, tx.at(), 0), values: values.collect::<Result<_>>()? })

@@ -50,6 +50,8 @@ pub enum Mark {
     Within,
     /// The person whose it is to work on.
     Assignee,
+    /// The user who acts, where none is given: nobody, where it is the local operator.
+    FromActor,
     /// Not in a table's default columns: `show`, `--columns` and machine formats have it.
     Detail,
     /// A reference to whom the record's data is about.
@@ -420,9 +422,17 @@ impl Descriptor {
     pub fn is_given(&self, field: &Field, given: impl Fn(&Field) -> bool) -> bool {
         given(field) || self.joint(field).is_some_and(given)
     }
-    /// The field that is made where none is given.
+    /// The code that is made where none is given, by a counter of the organisation.
     pub fn made(&self) -> Option<(&'static Field, Maker)> {
-        self.fields.iter().find_map(|f| Some((f, f.maker()?)))
+        let is_code = |maker: &Maker| !matches!(maker, Maker::Counted(_));
+        self.fields.iter().find_map(|f| Some((f, f.maker().filter(is_code)?)))
+    }
+    /// The field that counts the records within another, and the reference to that one.
+    pub fn counted(&self) -> Option<(&'static Field, &'static Field)> {
+        let counted =
+            |f: &'static Field| if let Some(Maker::Counted(within)) = f.maker() { Some((f, within)) } else { None };
+        let (field, within) = self.fields.iter().find_map(counted)?;
+        Some((field, self.field(within)?))
     }
     /// The field that `field` is a part of.
     pub fn joint(&self, field: &Field) -> Option<&'static Field> {

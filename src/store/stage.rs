@@ -89,6 +89,8 @@ pub struct Row {
     pub is_active: Option<bool>,
     /// Further members of its list.
     pub listed: Vec<String>,
+    /// It leaves its number within another record to be made.
+    pub is_counted: bool,
 }
 
 /// What became of a row: to be written, with the ids of what it refers to.
@@ -99,6 +101,8 @@ pub struct Verdict {
     pub references: Vec<Option<Uuid>>,
     /// The row of a new record has no code where one is made then.
     pub wants_code: bool,
+    /// The same of its number within another record.
+    pub wants_number: bool,
 }
 
 /// Where the column of a reject stands in the file.
@@ -190,7 +194,7 @@ impl Stage {
             .chain(columns('b', named.len()))
             .collect();
         let mut script = String::new();
-        for table in ["import_rows", "import_lists", "import_refs", "import_rejects"] {
+        for table in ["import_counts", "import_rows", "import_lists", "import_refs", "import_rejects"] {
             script.push_str(&format!("drop table if exists {}.{table};\n", db.temporary()));
         }
         let more: String = texts.iter().map(|t| format!(", {t} {text}")).collect();
@@ -198,7 +202,7 @@ impl Stage {
         script.push_str(&format!(
             "create temporary table import_rows (
                  n {number} primary key, line {number} not null, id {id} not null, is_new {number} not null,
-                 active {number}{more}){at_end};
+                 active {number}, counted {number} not null{more}){at_end};
              create temporary table import_lists (
                  n {number} not null, word {text} not null, primary key (n, word)){packed}{at_end};
              create temporary table import_refs (
@@ -209,8 +213,10 @@ impl Stage {
                  reason {text} not null, primary key (n, field)){packed}{at_end};"
         ));
         db.script(script).await?;
-        let all: Vec<&str> =
-            ["n", "line", "id", "is_new", "active"].into_iter().chain(texts.iter().map(String::as_str)).collect();
+        let all: Vec<&str> = ["n", "line", "id", "is_new", "active", "counted"]
+            .into_iter()
+            .chain(texts.iter().map(String::as_str))
+            .collect();
         let loader = Loader::new(db, "import_rows", &all, 1).await?;
         let holder = Holder::new(db, desc, org, key, held).await?;
         Ok(Stage {
@@ -377,7 +383,7 @@ impl Stage {
             listed.extend(row.listed.into_iter().map(|member| (number, member)));
             let mut all: Vec<Value> =
                 vec![number.into(), i64::try_from(row.line)?.into(), row.id.into(), i64::from(row.is_new).into()];
-            all.push(row.is_active.map(i64::from).into());
+            all.extend([row.is_active.map(i64::from).into(), i64::from(row.is_counted).into()]);
             all.extend(row.keys.into_iter().chain(row.references).chain(row.named).map(Value::from));
             values.push(all);
         }
@@ -638,11 +644,11 @@ impl Stage {
             (Some(_), Some(i)) => &format!("case when s.k{i} is null then 1 else 0 end"),
         };
         let sql = format!(
-            "select s.n, s.id{ids}, {wants} from import_rows s{joins} where s.n > $1 and s.is_new = $2{not_rejected}
+            "select s.n, s.id{ids}, {wants}, s.counted from import_rows s{joins} where s.n > $1 and s.is_new = $2{not_rejected}
               order by s.n limit $3"
         );
         let args = [Value::from(i64::try_from(after)?), i64::from(is_new).into(), i64::try_from(limit)?.into()];
-        let kinds = [Kind::Int, Kind::Uuid].into_iter().chain(std::iter::repeat_n(Kind::Uuid, n)).chain([Kind::Int]);
+        let kinds = [Kind::Int, Kind::Uuid].into_iter().chain(std::iter::repeat_n(Kind::Uuid, n)).chain([Kind::Int; 2]);
         let rows = db.all(Sql::new(sql).with(args).yields(kinds)).await?;
         rows.iter()
             .map(|row| {
@@ -651,6 +657,7 @@ impl Stage {
                     id: row.uuid(1)?,
                     references: (0..n).map(|i| row.value(2 + i).as_uuid()).collect(),
                     wants_code: is_new && row.int(2 + n)? == 1,
+                    wants_number: is_new && row.int(3 + n)? == 1,
                 })
             })
             .collect()

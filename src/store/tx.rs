@@ -58,6 +58,8 @@ pub struct Origin {
     pub actor_key: String,
     pub actor_name: String,
     pub actor_kind: &'static str,
+    /// The user who acts, and the organisation that the user is of; none where it is the local operator.
+    pub user: Option<(i32, Uuid)>,
     pub source: &'static str,
     pub request_id: Uuid,
     /// The command line, without secrets (they are never in it).
@@ -212,6 +214,11 @@ impl<'a> Tx<'a> {
     /// All records of this transaction are about what ended so elsewhere.
     pub fn tells_of(&mut self, status: Status) {
         self.status = status;
+    }
+
+    /// The user who acts, in an organisation; none where that is somebody else.
+    pub fn acting_user(&self, org: i32) -> Option<Uuid> {
+        self.origin.user.filter(|(of, _)| *of == org).map(|(_, id)| id)
     }
 
     /// The actor's number, made on first use.

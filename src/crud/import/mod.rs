@@ -56,7 +56,7 @@ use crate::model::audit::{Action, Telling};
 use crate::model::lifetime::Event;
 use crate::model::org::SYSTEM;
 use crate::model::problem::{Kind as ProblemKind, Problem};
-use crate::model::resource::{Descriptor, Field, IN_USE, Record};
+use crate::model::resource::{Descriptor, Field, IN_USE, Mark, Record};
 use crate::model::scalar::Rules;
 use crate::model::setting::{self, Settings};
 use crate::model::value::Value;
@@ -64,7 +64,7 @@ use crate::store::credentials;
 use crate::store::held::Given;
 use crate::store::records;
 use crate::store::settings;
-use crate::store::stage::{Reference, Reject, Row, Stage};
+use crate::store::stage::{Reference, Reject, Row, Stage, Verdict};
 use crate::store::tx::{Loaders, Tx};
 use crate::ui::progress::Progress;
 
@@ -293,6 +293,7 @@ impl Import {
                     .collect(),
                 is_active: serves(plan.desc, &values, found.is_none()),
                 listed: row.listed,
+                is_counted: plan.desc.counted().is_some_and(|(f, _)| value(f).is_none()),
             });
         }
         self.check_changed(tx, plan, changed, passwords, &mut staged, &mut rejects).await?;
@@ -388,11 +389,13 @@ impl Import {
                 last = end.number;
                 let without_code = some.iter().filter(|v| v.wants_code).count();
                 let mut codes = tx.made_codes(plan.desc, org, without_code, &stage.given_codes()).await?.into_iter();
+                let mut counted = next_numbers(tx, plan, org, &some).await?.into_iter();
                 let (salts, password_salts) = (tx.salts(some.len()), tx.salts(some.len()));
                 let orders = some.into_iter().zip(salts.into_iter().zip(password_salts));
                 let orders = orders.map(|(verdict, (salt, password_salt))| {
                     let code = if verdict.wants_code { codes.next() } else { None };
-                    Order { verdict, salt, code, password_salt }
+                    let number = if verdict.wants_number { counted.next() } else { None };
+                    Order { verdict, salt, code, number, password_salt }
                 });
                 // Where nobody takes it the worker has failed, and says below why.
                 let _ = to.send(orders.collect()).await;
@@ -546,6 +549,15 @@ impl Import {
     }
 }
 
+/// The numbers of new records that are counted within others, for the rows that give none.
+async fn next_numbers(tx: &mut Tx<'_>, plan: &Plan, org: i32, rows: &[Verdict]) -> Result<Vec<i64>> {
+    let Some((_, within)) = plan.desc.counted() else { return Ok(Vec::new()) };
+    let at = plan.references.iter().position(|r| r.field.column == within.column);
+    let containers = rows.iter().filter(|v| v.wants_number);
+    let containers = containers.map(|v| at.and_then(|i| *v.references.get(i)?).unwrap_or_default());
+    tx.next_numbers(plan.desc, org, &containers.collect::<Vec<_>>()).await
+}
+
 impl Verb for Import {
     type Output = Report;
 
@@ -621,6 +633,10 @@ impl Import {
         let mut stage = Stage::new(tx.db, desc, self.org, keys, references, &held, rules).await?;
         stage = stage.listing(plan.list.as_ref().map(|(_, reference)| *reference)).taking_unused(tx.takes_unused());
         plan.named = stage.named().to_vec();
+        let acting = self.org.and_then(|org| tx.acting_user(org));
+        for (value, _) in plan.blank.iter_mut().zip(desc.fields).filter(|(_, f)| f.has(Mark::FromActor)) {
+            *value = acting.into();
+        }
         plan.mostly_new = !stage.holds();
         plan.at = tx.at();
         plan.today = tx.today();

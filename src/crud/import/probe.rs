@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::missing::{self, Missing};
 use super::rows::{self, Making, Order, Plan};
-use super::{Import, Report, TOGETHER};
+use super::{Import, Report, TOGETHER, next_numbers};
 use crate::crud::write::blank;
 use crate::model::org::SYSTEM;
 use crate::model::password;
@@ -138,10 +138,12 @@ async fn new_rows(tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &Stage, org: i32, tr
         }
         let without_code = some.iter().filter(|v| v.wants_code).count();
         let mut codes = tx.made_codes(plan.desc, org, without_code, &stage.given_codes()).await?.into_iter();
+        let mut counted = next_numbers(tx, plan, org, &some).await?.into_iter();
         let salts = tx.salts(some.len());
         let orders = some.into_iter().zip(salts).map(|(verdict, salt)| {
             let code = if verdict.wants_code { codes.next() } else { None };
-            Order { verdict, salt, code, password_salt: [0; 16] }
+            let number = if verdict.wants_number { counted.next() } else { None };
+            Order { verdict, salt, code, number, password_salt: [0; 16] }
         });
         let made = rows::make(plan, &mut making, &mut file, orders.collect())?;
         let found = tx.probe(&mut loaders, made, &listed, trial.late).await?;

@@ -455,6 +455,9 @@ impl Plan {
         if let Some((field, maker)) = self.desc.made().filter(|(f, _)| record.get(f.column).is_null()) {
             record.set(field.column, maker.code(0, &[0; 16]).into());
         }
+        if let Some((field, _)) = self.desc.counted().filter(|(f, _)| record.get(f.column).is_null()) {
+            record.set(field.column, 1_i64.into());
+        }
     }
 
     /// Rules that a record breaks, but for those that are about what could not be read.
@@ -676,6 +679,8 @@ pub struct Order {
     pub verdict: Verdict,
     pub salt: [u8; 16],
     pub code: Option<String>,
+    /// Its number within another record, where the row gives none.
+    pub number: Option<i64>,
     /// The salt of its password's hash.
     pub password_salt: [u8; 16],
 }
@@ -735,7 +740,7 @@ pub fn make(plan: &Plan, making: &mut Making, rows: &mut Rows, orders: Vec<Order
     }
     let given = picked.iter_mut().zip(&orders).map(|(p, o)| (p.credential.take(), o.password_salt));
     let mut passwords = hash_all(given.collect(), &plan.params).into_iter();
-    for (parsed, Order { verdict, salt, code, .. }) in picked.into_iter().zip(orders) {
+    for (parsed, Order { verdict, salt, code, number, .. }) in picked.into_iter().zip(orders) {
         let password = passwords.next().flatten();
         let meta = Meta { id: verdict.id, ..making.meta.clone() };
         let mut record = Record { desc: plan.desc, meta, values: plan.blank.clone() };
@@ -744,6 +749,9 @@ pub fn make(plan: &Plan, making: &mut Making, rows: &mut Rows, orders: Vec<Order
         }
         if let (Some((field, _)), Some(code)) = (plan.desc.made(), code) {
             record.set(field.column, code.into());
+        }
+        if let (Some((field, _)), Some(number)) = (plan.desc.counted(), number) {
+            record.set(field.column, number.into());
         }
         plan.tolerate(&mut record, None);
         let mut payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };

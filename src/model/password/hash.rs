@@ -198,7 +198,9 @@ impl Before {
         let base64 = |digest: [u8; 32]| BASE64_STANDARD.encode(*Zeroizing::new(digest)).into_bytes();
         Zeroizing::new(match self {
             Before::Nothing => password.to_vec(),
-            Before::HexSha256 => hex::encode(&*Zeroizing::new(<[u8; 32]>::from(Sha256::digest(password)))).into_bytes(),
+            Before::HexSha256 => {
+                hex::encode(Zeroizing::new(<[u8; 32]>::from(Sha256::digest(password))).as_slice()).into_bytes()
+            }
             Before::Base64Sha256 => base64(Sha256::digest(password).into()),
             Before::Base64Hmac(key) => {
                 #[allow(clippy::expect_used)] // a key may have any length
@@ -316,7 +318,7 @@ mod tests {
             let argon2 = Argon2::new_with_secret(&[3; 8], algorithm, Version::V0x13, params).expect("8 bytes");
             let mut tag = [0; 32];
             argon2.hash_password_into(&[1; 32], &[2; 16], &mut tag).expect("the RFC's own");
-            assert_eq!(hex::encode(&tag), expected);
+            assert_eq!(hex::encode(tag), expected);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Many new rows at once, which were made elsewhere.
 
 use crate::store::state;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use uuid::Uuid;
@@ -157,6 +157,58 @@ impl Tx<'_> {
         let sql = "update code_counters set next = $3 where org_id = $1 and kind = $2";
         self.db.execute(Sql::new(sql).with(at).with([i64::try_from(next)?.into()])).await?;
         Ok(codes)
+    }
+
+    /// The next number within a record, for a new one that is counted there.
+    pub async fn next_number(&mut self, desc: &'static Descriptor, org: i32, within: Uuid) -> Result<i64> {
+        self.flush().await?;
+        let counted = desc.counted().ok_or_else(|| anyhow::anyhow!("{} is not counted", desc.noun));
+        let (number, container) = counted.map(|(f, within)| (quoted(f.column), quoted(within.column)))?;
+        let sql =
+            format!("select coalesce(max({number}), 0) from {} where org_id = $1 and {container} = $2", desc.table);
+        let sql = Sql::new(sql).with([org.into(), within.into()]).yields([Kind::Int]);
+        Ok(self.db.one(sql).await?.int(0)? + 1)
+    }
+
+    /// The same for many that are written later. How far each record has been counted stands in a temporary table: what was
+    /// counted before may not be written yet.
+    pub async fn next_numbers(&mut self, desc: &'static Descriptor, org: i32, within: &[Uuid]) -> Result<Vec<i64>> {
+        let Some((field, container)) = desc.counted().filter(|_| !within.is_empty()) else { return Ok(Vec::new()) };
+        let (id, number, at_end) = match self.db.is_postgres() {
+            true => ("uuid", "bigint", " on commit drop"),
+            false => ("blob", "integer", ""),
+        };
+        let table = format!(
+            "create temporary table if not exists import_counts (id {id} primary key, last {number} not null){at_end}"
+        );
+        self.db.script(table).await?;
+        let mut sql = Sql::bulk("with v (id) as ", self.db.engine());
+        sql.bind_rows(within.iter().collect::<BTreeSet<_>>().into_iter().copied());
+        sql.push(&format!(
+            " select v.id, coalesce((select c.last from import_counts c where c.id = v.id), 0),
+                     coalesce((select max(t.{}) from {} t where t.{} = v.id and t.org_id = ",
+            quoted(field.column),
+            desc.table,
+            quoted(container.column)
+        ));
+        sql.bind(org).push("), 0) from v");
+        let mut counted: BTreeMap<Uuid, i64> = BTreeMap::new();
+        for row in self.db.all(sql.yields([Kind::Uuid, Kind::Int, Kind::Int])).await? {
+            counted.insert(row.uuid(0)?, row.int(1)?.max(row.int(2)?));
+        }
+        let mut next = |id: &Uuid| {
+            let last = counted.entry(*id).or_default();
+            *last += 1;
+            *last
+        };
+        let numbers = within.iter().map(&mut next).collect();
+        let mut sql = Sql::bulk("insert into import_counts (id, last) values ", self.db.engine());
+        for (i, (id, last)) in counted.into_iter().enumerate() {
+            sql.push(if i == 0 { "" } else { ", " }).bind_list([Value::from(id), last.into()]);
+        }
+        sql.push(" on conflict (id) do update set last = excluded.last");
+        self.db.execute(sql).await?;
+        Ok(numbers)
     }
 
     /// Drops the indexes of tables that are about to grow to more than twice their size, to be made again when they have:

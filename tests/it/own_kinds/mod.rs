@@ -9,11 +9,14 @@ use orgctl::model::scalar::{Code, Count, Line, Moment, Ref};
 use orgctl::model::sequence::Maker;
 use orgctl::model::user::User;
 use orgctl::resource;
+use orgctl::store::db::Db;
+use orgctl::store::location::{Location, Opening};
 
 use crate::harness::{Engine, Place, golden};
 
 mod commission;
 mod import;
+mod made;
 mod ticket;
 
 use ticket::Progress;
@@ -336,15 +339,19 @@ fn added_to_catalogue(p: &Place) -> String {
 }
 
 fn catalogue(p: &Place) -> String {
-    use orgctl::store::db::Db;
-    use orgctl::store::location::{Location, Opening};
+    with_database(p, async |db| orgctl::store::catalogue::text(db).await.expect("a catalogue"))
+}
+
+/// Does something with a connection to the place's database.
+fn with_database<T>(p: &Place, work: impl AsyncFnOnce(&mut Db) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let wait = std::time::Duration::from_secs(5);
-        let variables = Default::default();
-        let kinds = p.program.kinds;
+        let (variables, kinds) = (Default::default(), p.program.kinds);
         let opening = Opening { create: false, wait, application: "orgctl test".into(), variables, kinds };
         let mut db = Db::open(&Location::parse(&p.url).expect("a URL"), &opening).await.expect("a database");
-        orgctl::store::catalogue::text(&mut db).await.expect("a catalogue")
+        let done = work(&mut db).await;
+        db.close().await;
+        done
     })
 }

@@ -12,7 +12,7 @@
 //! | [`ui`] | the only terminal: tables, JSON, CSV, prompts, progress |
 //! | [`model`] | what exists: typed structs, scalars, and the macros that declare them |
 //!
-//! A kind of record is declared once, in its file in `model` ([`model::branch`] shows how), named in the list
+//! A kind of record is declared once, in its file in `model` ([`model::kinds::branch`] shows how), named in the list
 //! [`model::kinds::OWN`], and given a migration for each engine. [`run`] is given that list, or another one: nothing knows of
 //! a kind but through it. Flags, prompts, validation, SQL, CSV, tables, JSON, audit records and
 //! completions derive from that. A setting is one entry of the table in [`model::setting`].
@@ -30,8 +30,8 @@ pub fn run(
     argv: Vec<std::ffi::OsString>,
     env: &crud::session::Env,
     io: ui::Io,
-    clock: &dyn model::chance::Clock,
-    random: &dyn model::chance::Random,
+    clock: &dyn model::clock::Clock,
+    random: &dyn model::random::Random,
     kinds: cli::tree::Program,
 ) -> u8 {
     cli::run(argv, io, &cli::World { env, clock, random, program: kinds }).0

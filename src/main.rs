@@ -7,9 +7,10 @@ use std::os::fd::AsFd;
 
 use orgctl::cli::tree::Program;
 use orgctl::crud::session::Env;
-use orgctl::model::chance::{Clock, Random};
+use orgctl::model::clock::Clock;
+use orgctl::model::random::Random;
 use orgctl::ui::Io;
-use orgctl::ui::waiting::Waiting;
+use orgctl::ui::interruptible::Waiting;
 
 /// Rows are made on one thread and let go on another, which the system's allocator is slow at.
 #[global_allocator]

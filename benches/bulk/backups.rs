@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::place::{Place, run};
+use crate::database::{Place, run};
 use crate::subject::USERS;
 use crate::{memory_within, ratio, seconds};
 

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use orgctl::model::resource::{Mark, Meta, Record};
 use orgctl::model::search;
-use orgctl::model::value::{Kind, Value};
+use orgctl::model::values::value::{Kind, Value};
 use rusqlite::types::Value as Stored;
 
-use crate::place::{Place, remove, run};
+use crate::database::{Place, remove, run};
 use crate::subject::Subject;
 
 const PRAGMAS: &str =

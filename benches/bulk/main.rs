@@ -13,8 +13,8 @@
 #![allow(clippy::print_stdout, clippy::expect_used, clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod backups;
+mod database;
 mod loaders;
-mod place;
 mod subject;
 mod trail;
 
@@ -23,7 +23,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use place::{Place, Took, median, run};
+use crate::database::{Place, Took, median, run};
 use subject::{BRANCHES, Subject, USERS};
 
 const DJANGO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/django_users.py");

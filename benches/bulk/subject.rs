@@ -5,13 +5,13 @@ use std::io::{BufWriter, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use orgctl::model::branch::Branch;
+use orgctl::model::kinds::branch::Branch;
+use orgctl::model::kinds::user::User;
 use orgctl::model::resource::{Descriptor, Resource};
 use orgctl::model::search;
-use orgctl::model::user::User;
-use orgctl::model::value::Kind;
+use orgctl::model::values::value::Kind;
 
-use crate::place::Place;
+use crate::database::Place;
 
 type Out = BufWriter<File>;
 

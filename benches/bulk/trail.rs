@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use orgctl::model::audit::{Header, commit, request_digest};
-use orgctl::model::merkle::Frontier;
+use orgctl::model::trail::audit::{Header, commit, request_digest};
+use orgctl::model::trail::merkle::Frontier;
 use uuid::Uuid;
 
-use crate::place::{Place, Took, median};
+use crate::database::{Place, Took, median};
 use crate::{memory, milliseconds, seconds};
 
 /// People and programs that act.

@@ -1,11 +1,11 @@
 //! Forty kinds, as large as those that are to come: each with a score of fields, of which some refer to others.
 
 use orgctl::cli::tree::{LEAVES, Program};
-use orgctl::model::branch::Branch;
+use orgctl::model::kinds::branch::Branch;
+use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, OWN, Ways};
 use orgctl::model::resource::{Check, Resource};
-use orgctl::model::scalar::{Code, Count, Date, Email, Line, Money, Note, Phone, Ref};
-use orgctl::model::user::User;
+use orgctl::model::values::scalar::{Code, Count, Date, Email, Line, Money, Note, Phone, Ref};
 use orgctl::resource;
 
 macro_rules! kinds {

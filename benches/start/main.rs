@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use orgctl::cli::tree::Program;
 use orgctl::crud::session::Env;
-use orgctl::model::chance::{Clock, Random};
+use orgctl::model::clock::Clock;
+use orgctl::model::random::Random;
 use orgctl::ui::Io;
 
 /// As the program has it.

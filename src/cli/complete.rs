@@ -19,18 +19,18 @@ use super::World;
 use super::config::Config;
 use super::tree::Program;
 use crate::crud::session::Env;
-use crate::model::org::Org;
+use crate::model::kinds::org::Org;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Resource};
-use crate::model::scalar::{Role, Rules, is_format};
 use crate::model::setting::SETTINGS;
-use crate::model::value::{Kind, Value};
-use crate::store::db::Db;
-use crate::store::location::{Location, Opening};
-use crate::store::migrate;
-use crate::store::query::{Condition, Op, Query, column};
+use crate::model::values::scalar::{Role, Rules, is_format};
+use crate::model::values::value::{Kind, Value};
+use crate::store::engine::db::Db;
+use crate::store::engine::location::{Location, Opening};
+use crate::store::records::query::{Condition, Op, Query, column};
+use crate::store::records::settings;
 use crate::store::records::{self, Life, Scope};
-use crate::store::settings;
+use crate::store::schema::migrate;
 use crate::ui::text::visible;
 
 /// Names the shell; the same for every program that completes so.

@@ -9,11 +9,11 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::crud::session::{Env, xdg};
 use crate::model::problem::{Problem, nearest};
-use crate::model::scalar::{shorten, squash};
-use crate::model::zone;
-use crate::store::location::sqlite_url;
+use crate::model::values::scalar::{shorten, squash};
+use crate::model::values::zone;
+use crate::store::engine::location::sqlite_url;
+use crate::ui::bounded;
 use crate::ui::format::Format;
-use crate::ui::limited;
 use crate::verbs::audit::keys::{SIGNING_KEY, VERIFIER_KEY};
 
 /// A global flag, its variable and its place in the file.
@@ -186,7 +186,7 @@ impl Config {
     fn wrong(&self, name: &str, why: &str) -> Problem {
         let from = self.settings.iter().find(|s| s.name == name).map_or("", |s| s.origin.as_str());
         let value = self.get(name).unwrap_or_default();
-        Problem::usage(format!("{name} is '{}', which is not {why}", crate::model::scalar::shorten(value)))
+        Problem::usage(format!("{name} is '{}', which is not {why}", crate::model::values::scalar::shorten(value)))
             .hint(format!("it comes from: {from}"))
     }
 
@@ -249,7 +249,7 @@ fn default(name: &str, env: &Env) -> Option<String> {
 
 /// Reads the file: flat keys, each known.
 fn read(path: &std::path::Path, must_exist: bool) -> Result<BTreeMap<String, String>, Problem> {
-    let text = match limited::read(path, limited::SMALL) {
+    let text = match bounded::read(path, bounded::SMALL) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !must_exist => return Ok(BTreeMap::new()),
         Err(e) => {

@@ -24,15 +24,16 @@ use serde_json::json;
 
 use crate::crud::session::{Access, Env, Session};
 use crate::crud::{gate, input, transition};
-use crate::model::chance::{Clock, Ids, Random};
+use crate::model::clock::Clock;
 use crate::model::problem::{Kind, Problem};
+use crate::model::random::{Ids, Random};
 use crate::model::redact::secrets;
-use crate::model::scalar::shorten;
-use crate::model::zone::Zone;
-use crate::store::location::{Location, Opening};
+use crate::model::values::scalar::shorten;
+use crate::model::values::zone::Zone;
+use crate::store::engine::location::{Location, Opening};
 use crate::store::records::Life;
 use crate::ui::format::{self, Format, Head, Listing, is_for_programs};
-use crate::ui::{Io, Style, Ui, error_of, waiting};
+use crate::ui::{Io, Style, Ui, error_of, interruptible};
 use config::Config;
 use tree::{Found, Program};
 
@@ -216,7 +217,7 @@ impl SecondSignal {
     fn new() -> Result<SecondSignal> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         use signal_hook::flag;
-        let seen = waiting::signalled();
+        let seen = interruptible::signalled();
         seen.store(false, Ordering::SeqCst);
         let mut ids = Vec::new();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -554,7 +555,7 @@ fn malformed(text: &str) -> String {
 }
 
 fn config_show(ui: &mut Ui, config: &Config) -> Result<()> {
-    use crate::model::value::Kind;
+    use crate::model::values::value::Kind;
     let heads = vec![Head::new("name", Kind::Text), Head::new("value", Kind::Text), Head::new("origin", Kind::Text)];
     let mut listing = Listing::new(ui, heads, 0);
     for s in &config.settings {

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::World;
 use crate::model::redact::typed;
-use crate::model::zone::Zone;
-use crate::store::location::Location;
+use crate::model::values::zone::Zone;
+use crate::store::engine::location::Location;
 use crate::store::tx::Origin;
 use crate::ui::Io;
 
@@ -50,7 +50,7 @@ pub fn origin(world: &World<'_>, io: &Io, request_id: Uuid, mut command: Vec<Str
         command,
         host,
         details,
-        started_at: crate::model::chance::Clock::micros(world.clock),
+        started_at: crate::model::clock::Clock::micros(world.clock),
         clock_is_sure: false,
         zone: Zone::from_variable(world.env.get("TZ").map(String::as_str)),
     }

@@ -7,19 +7,19 @@ use anyhow::Result;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::crud::session::{Access, Session};
-use crate::crud::{fill, import, read, remove, trail, write};
-use crate::model::audit::{ACTIONS, Action};
-use crate::model::examples;
+use crate::crud::{create, history, import, read, remove, write};
+use crate::model::kinds::org::Org;
+use crate::model::kinds::user::User;
 use crate::model::kinds::{Kinds, OWN};
-use crate::model::lifetime::{Effect, Event};
-use crate::model::org::Org;
 use crate::model::problem::nearest;
+use crate::model::resource::examples;
+use crate::model::resource::lifetime::{Effect, Event};
+use crate::model::resource::states::Transition;
+use crate::model::resource::verbs::Verb;
 use crate::model::resource::{Descriptor, Field, Resource};
-use crate::model::scalar::{Noun, Role};
-use crate::model::states::Transition;
-use crate::model::user::User;
-use crate::model::value::Kind;
-use crate::model::verbs::Verb;
+use crate::model::trail::audit::{ACTIONS, Action};
+use crate::model::values::scalar::{Noun, Role};
+use crate::model::values::value::Kind;
 use crate::verbs::{
     audit, backup, branch, database, db_copy, dept, diff, doctor, org, password, repair, revert, setting, user,
 };
@@ -397,7 +397,7 @@ pub const LEAVES: &[Leaf] = &[
 pub const GENERIC: &[Generic] = &[
     Generic { verb: Verb::Create, action: "create", writes: true, about: |d| format!("Create {}", a(d)),
         examples: |d| format!("{}\norgctl {} create --edit", examples::create(d), d.noun),
-        args: |c, _, d| forced(fields(c.arg(edit()), d, true), d), run: run_on!(fill::create) },
+        args: |c, _, d| forced(fields(c.arg(edit()), d, true), d), run: run_on!(create::create) },
     Generic { verb: Verb::List, action: "read", writes: false, about: |d| format!("List {}", d.plural()),
         examples: |d| format!("orgctl {0} list --filter '{1}' --sort -created_at\norgctl {0} list --all -o json\norgctl {0} list --as-of 7d", d.noun, examples::conditions(d)),
         args: |c, _, d| listing(c, d).arg(as_of()).arg(number("limit", "N", "Most rows to show").value_parser(limit))
@@ -412,7 +412,7 @@ pub const GENERIC: &[Generic] = &[
         args: |c, _, d| c.arg(named(d)).arg(switch("with-deleted", "Look among deleted ones too")).arg(as_of()), run: run_on!(read::show) },
     Generic { verb: Verb::Update, action: "update", writes: true, about: |d| format!("Change fields of {}", d.plural()),
         examples: |d| format!("orgctl {0} update {1} {2}\norgctl {0} update {1} {2} --if-version 3\norgctl {0} update {1} --edit", d.noun, examples::key(d), examples::change(d)),
-        args: |c, _, d| forced(fields(c.arg(named(d)).arg(if_version()).arg(edit()), d, false), d), run: run_on!(fill::update) },
+        args: |c, _, d| forced(fields(c.arg(named(d)).arg(if_version()).arg(edit()), d, false), d), run: run_on!(create::update) },
     Generic { verb: Verb::Delete, action: "delete", writes: true, about: |d| format!("Delete {}; they can be restored", d.plural()),
         examples: |d| format!("orgctl {0} delete {1}\norgctl {0} delete {1} --cascade --yes", d.noun, examples::key(d)),
         args: delete_args, run: run_on!(remove::delete) },
@@ -446,7 +446,7 @@ pub const GENERIC: &[Generic] = &[
     Generic { verb: Verb::History, action: "read", writes: false, about: |d| format!("Show everything that was done to {}", a(d)),
         examples: |d| format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", d.noun, examples::key(d)),
         args: |c, _, d| c.arg(Arg::new("key").value_name("KEY").required(true).help(examples::keys(d)))
-            .arg(number("limit", "N", "Only the last N records").value_parser(limit)), run: run_on!(trail::history) },
+            .arg(number("limit", "N", "Only the last N records").value_parser(limit)), run: run_on!(history::history) },
 ];
 
 #[rustfmt::skip]

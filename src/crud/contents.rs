@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use anyhow::Result;
 use uuid::Uuid;
 
-use crate::model::lifetime::{Effect, Event};
+use crate::model::resource::lifetime::{Effect, Event};
 use crate::model::resource::{Field, Record};
 use crate::store::records;
 use crate::store::tx::Tx;

@@ -8,10 +8,10 @@ use super::gate;
 use super::input::{mendable, parse};
 use super::session::Session;
 use super::write::{Change, Changed, Create, Created, Target, tell_changed, tell_created};
-use crate::model::audit::Action;
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::trail::audit::Action;
 use crate::store::records;
 use crate::ui::editor::Draft;
 

@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use super::input::{not_found, time};
 use super::session::Session;
-use crate::model::org::{Org, SYSTEM};
+use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::problem::{Kind as ProblemKind, Problem, nearest};
 use crate::model::resource::{Descriptor, Field, Resource};
-use crate::model::scalar::{shorten, squash};
-use crate::model::value::{Kind, Value};
-use crate::store::query::{Condition, Op, column};
+use crate::model::values::scalar::{shorten, squash};
+use crate::model::values::value::{Kind, Value};
+use crate::store::records::query::{Condition, Op, column};
 use crate::store::records::{self, Column, Life};
 use crate::store::trail;
 
@@ -109,7 +109,7 @@ async fn refer(
     condition.values = values;
     let own = match (&condition.column.list, condition.column.field) {
         (Some(_), _) => return Ok(()),
-        (None, Some(field)) => crate::store::sql::quoted(field.column),
+        (None, Some(field)) => crate::store::engine::sql::quoted(field.column),
         (None, None) => "org_id".to_owned(),
     };
     let kind = if numbers { Kind::Int } else { Kind::Uuid };

@@ -4,8 +4,8 @@ use toml::Value as Toml;
 
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::{Descriptor, Field};
-use crate::model::scalar::{Role, shorten};
-use crate::model::value::Kind;
+use crate::model::values::scalar::{Role, shorten};
+use crate::model::values::value::Kind;
 
 /// A field with its input form; empty where it has nothing.
 pub type Line = (&'static Field, String);

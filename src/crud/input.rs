@@ -7,16 +7,16 @@ use uuid::Uuid;
 
 use super::prompt;
 use super::session::Session;
-use crate::model::lifetime::Lifetime;
-use crate::model::org;
+use crate::model::kinds::org;
 use crate::model::problem::{Kind, Problem};
+use crate::model::resource::lifetime::Lifetime;
 use crate::model::resource::{Descriptor, Field, Mark, Record, YEARS};
-use crate::model::scalar::shorten;
-use crate::model::value::{Value, rfc3339};
-use crate::model::zone::Zone;
+use crate::model::values::scalar::shorten;
+use crate::model::values::value::{Value, rfc3339};
+use crate::model::values::zone::Zone;
 use crate::store::records::{self, Life};
 use crate::store::tx::not_in_charge;
-use crate::ui::limited;
+use crate::ui::bounded;
 
 /// Finds the one record that a key names, or says which is nearest: what the command is about, and a refusal of it too.
 pub async fn find(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, life: Life) -> Result<Record> {
@@ -259,7 +259,7 @@ pub async fn keys(
             keys.push(key);
             continue;
         }
-        let text = s.ui.read_stdin_text(limited::LARGE).await?;
+        let text = s.ui.read_stdin_text(bounded::LARGE).await?;
         // What an editor of Windows puts before a text is none of its first line.
         let text = text.trim_start_matches('\u{feff}');
         keys.extend(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned));

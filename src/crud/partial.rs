@@ -6,7 +6,7 @@ use super::gate::{self, Verb};
 use super::session::Session;
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
-use crate::store::partial::Partial;
+use crate::store::backup::partial::Partial;
 use crate::store::system_log;
 
 /// Tables of the audit trail, without which it can't be read.

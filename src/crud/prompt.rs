@@ -6,14 +6,14 @@ use uuid::Uuid;
 
 use super::input::parse;
 use super::session::Session;
-use crate::model::examples;
 use crate::model::problem::Problem;
+use crate::model::resource::examples;
 use crate::model::resource::{Descriptor, Field, Mark, Record};
-use crate::model::scalar::{Role, Rules, shorten};
-use crate::model::value::{Kind, Value, rfc3339};
-use crate::store::query::{Query, column};
+use crate::model::values::scalar::{Role, Rules, shorten};
+use crate::model::values::value::{Kind, Value, rfc3339};
+use crate::store::records::query::{Query, column};
+use crate::store::records::search::Wanted;
 use crate::store::records::{self, Life};
-use crate::store::search::Wanted;
 use crate::ui::Ui;
 
 /// Records that are shown as one list; beyond that, words are asked for first.
@@ -183,7 +183,7 @@ async fn candidates(
     ];
     query.columns.extend(all.iter().find(|c| c.name == "name").cloned());
     let page = query.page(s.db().await?).await?;
-    let candidate = |row: &crate::store::sql::Row| {
+    let candidate = |row: &crate::store::engine::sql::Row| {
         let name = row.0.get(3).map(Value::to_text).unwrap_or_default();
         Ok(Candidate { id: row.uuid(0)?, key: row.value(1).to_text(), name, deleted_at: row.value(2).as_time() })
     };

@@ -13,23 +13,23 @@ use super::filter::filter;
 use super::gate::{self, Verb};
 use super::input::{find, find_holders, keys};
 use super::session::{Access, Session};
-use super::whole::Redirected;
-use super::{partial, past};
-use crate::model::audit::Action;
-use crate::model::org::SYSTEM;
+use super::{as_of, partial};
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{Kind as ProblemKind, Problem};
+use crate::model::resource::status;
 use crate::model::resource::{Descriptor, Field, Mark, Record};
-use crate::model::scalar::Rules;
 use crate::model::search::words;
-use crate::model::status;
-use crate::model::value::{Value, rfc3339};
-use crate::store::query::{Condition, Cursor, Op, Query, column};
+use crate::model::trail::audit::Action;
+use crate::model::values::scalar::Rules;
+use crate::model::values::value::{Value, rfc3339};
+use crate::store::engine::sql::Row;
+use crate::store::records::query::{Condition, Cursor, Op, Query, column};
+use crate::store::records::search::Wanted;
 use crate::store::records::{self, Column, Life};
-use crate::store::search::Wanted;
-use crate::store::sql::Row;
 use crate::store::tx::Tx;
+use crate::ui::atomic_file::Redirected;
 use crate::ui::format::{self, Format, Head, Listing, of_export, whole_record};
-use crate::ui::plan::Part;
+use crate::ui::layout::Part;
 
 /// Rows on a terminal where nothing else is asked for.
 const PAGE: u64 = 50;
@@ -130,8 +130,8 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
 
 pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    past::look_back(s, desc, m).await?;
-    past::vouch_for_all(s).await?;
+    as_of::look_back(s, desc, m).await?;
+    as_of::vouch_for_all(s).await?;
     let mut query = query(s, desc, m).await?;
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
     query.columns = chosen(s, desc, one_org)?;
@@ -144,7 +144,7 @@ pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     if let Some(token) = m.get_one::<String>("page") {
         query.after = Some(Cursor::decode(token, &query)?);
     }
-    past::look_through(s, &mut query).await?;
+    as_of::look_through(s, &mut query).await?;
     let mut listing = Listing::in_format(s.ui.style.format, heads(&query.columns), key_index(desc, &query.columns));
     if query.limit.is_none() && !table {
         stream(s, &query, &mut listing).await?;
@@ -160,7 +160,7 @@ pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
         s.ui.status(&format!("no {}", desc.table));
     }
     if let Some(next) = page.next {
-        let command = next_page(&past::fixed(s), &next.encode(&query));
+        let command = next_page(&as_of::fixed(s), &next.encode(&query));
         s.ui.status(&format!("{} shown, more follow: {command}", listing.count()));
     }
     Ok(())
@@ -322,7 +322,7 @@ async fn rows_of(
         query.org = Some(*org);
         query.filter = vec![Condition { column: column(&all, "id")?.clone(), op: Op::Is, values: vec![(*id).into()] }];
         let mut query = query.clone();
-        past::look_through(s, &mut query).await?;
+        as_of::look_through(s, &mut query).await?;
         rows.extend(query.page(s.db().await?).await?.rows);
     }
     rows.iter_mut().for_each(|r| r.0.truncate(columns.len()));
@@ -369,7 +369,7 @@ async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[Place]) 
 
 pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    past::look_back(s, desc, m).await?;
+    as_of::look_back(s, desc, m).await?;
     let life = if m.get_flag("with-deleted") { Life::Any } else { Life::Live };
     let mut which = Vec::new();
     for key in keys(s, desc, life, m).await? {
@@ -382,7 +382,7 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
             Ok(all) => {
                 for record in all {
                     let place = record.meta.place();
-                    past::vouch_for(s, desc, &Ok(record)).await?;
+                    as_of::vouch_for(s, desc, &Ok(record)).await?;
                     if !which.contains(&place) {
                         which.push(place);
                     }
@@ -390,7 +390,7 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
             }
             Err(e) => {
                 let found = Err(e);
-                past::vouch_for(s, desc, &found).await?;
+                as_of::vouch_for(s, desc, &found).await?;
                 found?;
             }
         }
@@ -470,8 +470,8 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         };
     }
     gate::allow(s)?;
-    past::look_back(s, desc, m).await?;
-    past::vouch_for_all(s).await?;
+    as_of::look_back(s, desc, m).await?;
+    as_of::vouch_for_all(s).await?;
     let mut query = query(s, desc, m).await?;
     if query.org.is_none() && !desc.is_org() && s.columns.is_none() {
         // Keys are unique within an organisation: an export that can be read back is of one.
@@ -499,7 +499,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         query.org = Some(org);
         s.ui.warn("the export holds password hashes: whoever has it can try passwords at leisure");
     }
-    past::look_through(s, &mut query).await?;
+    as_of::look_through(s, &mut query).await?;
     let file = m.get_one::<String>("file");
     let format = of_export(&s.ui, file, Format::Csv);
     let mut listing = Listing::in_format(format, heads(&query.columns), key_index(desc, &query.columns));
@@ -520,9 +520,9 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let org = query.org.unwrap_or(SYSTEM);
     let mut exported = Exported::new(desc.noun, org, format, file, with_hashes);
     exported.details.extend(s.past.as_ref().map(|past| ("as_of".to_owned(), rfc3339(past.at).into())));
-    let then = past::leave(s);
+    let then = as_of::leave(s);
     let recorded = partial::record_export(s, &exported).await;
-    past::return_to(s, then).await;
+    as_of::return_to(s, then).await;
     recorded?;
     if s.dry_run {
         // What was not recorded is not handed out.

@@ -13,20 +13,20 @@ use super::input::{find_deleted, find_in, find_last_deleted, keys, not_system, t
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{Changed, Target, described, dry_run_note, keys_free, note_contents, targets, tell_changed};
-use crate::model::audit::Action;
-use crate::model::branch::Branch;
 use crate::model::kinds::Kinds;
-use crate::model::lifetime::{Effect, Event};
+use crate::model::kinds::branch::Branch;
+use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
+use crate::model::resource::lifetime::{Effect, Event};
 use crate::model::resource::{Descriptor, IN_USE, Record, Resource};
-use crate::model::scalar::{Noun, Rules};
-use crate::model::user::User;
-use crate::model::value::Value;
-use crate::store::db::Db;
-use crate::store::people;
-use crate::store::query::{Query, column};
+use crate::model::trail::audit::Action;
+use crate::model::values::scalar::{Noun, Rules};
+use crate::model::values::value::Value;
+use crate::store::engine::db::Db;
+use crate::store::records::people;
+use crate::store::records::query::{Query, column};
+use crate::store::records::settings;
 use crate::store::records::{self, Dependants, Life, blocking, count, dependants};
-use crate::store::settings;
 use crate::store::tx::Tx;
 use crate::ui::format::is_for_programs;
 
@@ -74,10 +74,10 @@ fn successor(gone: &Record, going: &[Record], record: &Record, column: &str, mod
                     break;
                 }
             }
-            if above == id.into() { Value::Null(crate::model::value::Kind::Uuid) } else { above }
+            if above == id.into() { Value::Null(crate::model::values::value::Kind::Uuid) } else { above }
         }
         Mode::Reassign(id) => id.into(),
-        _ => Value::Null(crate::model::value::Kind::Uuid),
+        _ => Value::Null(crate::model::values::value::Kind::Uuid),
     }
 }
 
@@ -655,7 +655,7 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
             // A deleted branch and its deleted manager may point at each other: neither could go first.
             for before in pointing {
                 let mut after = before.clone();
-                after.set(field.column, Value::Null(crate::model::value::Kind::Uuid));
+                after.set(field.column, Value::Null(crate::model::values::value::Kind::Uuid));
                 tx.update(&before, after, Action::Update).await?;
             }
             continue;
@@ -700,7 +700,7 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
     let mut records: Vec<Record> = Vec::new();
     if let Some(text) = m.get_one::<String>("deleted-before") {
         let (before, _) = time(text, s.clock.now(), s.origin.zone)?;
-        s.ui.status(&format!("deleted before {}", crate::model::value::rfc3339(before)));
+        s.ui.status(&format!("deleted before {}", crate::model::values::value::rfc3339(before)));
         let org = s.org().await?;
         records = records::deleted_before(s.db().await?, desc, org, before).await?;
         if records.is_empty() {

@@ -12,20 +12,21 @@ use serde_json::{Map, Value as Json};
 use super::input::Gone;
 use super::prompt;
 use crate::access::Subject;
-use crate::model::chance::{Clock, Ids, Random};
+use crate::model::clock::Clock;
 use crate::model::kinds::Kinds;
-use crate::model::org::{Org, SYSTEM};
+use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::problem::{Kind, Problem};
+use crate::model::random::{Ids, Random};
 use crate::model::resource::{Record, Resource};
-use crate::model::scalar::{Rules, shorten};
 use crate::model::setting::{Setting, Typed};
-use crate::store::db::Db;
-use crate::store::location::{Location, Opening};
-use crate::store::migrate::{self, State};
-use crate::store::past::Past;
+use crate::model::values::scalar::{Rules, shorten};
+use crate::store::as_of::Past;
+use crate::store::engine::db::Db;
+use crate::store::engine::location::{Location, Opening};
+use crate::store::engine::sqlite;
+use crate::store::records::settings;
 use crate::store::records::{self, Life, Scope};
-use crate::store::settings;
-use crate::store::sqlite;
+use crate::store::schema::migrate::{self, State};
 use crate::store::system_log::{Level, Message};
 use crate::store::trail;
 use crate::store::tx::Origin;
@@ -311,7 +312,7 @@ impl<'a> Session<'a> {
         }
         let deleted = records::by_key(db, Org::DESCRIPTOR, None, key, Life::Any, &rules).await?;
         let mut gone: Vec<Gone> = deleted.iter().map(Gone::deleted).collect();
-        gone.extend(super::trail::once_called(self, Org::DESCRIPTOR, None, key).await?);
+        gone.extend(super::history::once_called(self, Org::DESCRIPTOR, None, key).await?);
         match gone.as_slice() {
             [] => Ok(None),
             [one] => Ok(Some(one.org)),

@@ -9,11 +9,11 @@ use super::input::not_system;
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{Target, described, dry_run_note, targets};
-use crate::model::audit::Telling;
 use crate::model::problem::Problem;
+use crate::model::resource::states::Transition;
 use crate::model::resource::{Descriptor, Record};
-use crate::model::scalar::Rules;
-use crate::model::states::Transition;
+use crate::model::trail::audit::Telling;
+use crate::model::values::scalar::Rules;
 use crate::store::tx::Tx;
 
 /// Moves records to another state.

@@ -13,18 +13,18 @@ use super::gate::{self, Verb};
 use super::input::{find, keys, not_system};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
-use crate::model::audit::{Action, Telling};
-use crate::model::lifecycle::ENDED;
-use crate::model::org;
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org;
+use crate::model::kinds::org::SYSTEM;
+use crate::model::kinds::user::CAN_LOGIN;
 use crate::model::problem::Problem;
+use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::{Descriptor, Field, IN_USE, Mark, Meta, Record};
-use crate::model::scalar::Rules;
-use crate::model::user::CAN_LOGIN;
-use crate::model::value::{Value, rfc3339};
+use crate::model::trail::audit::{Action, Telling};
+use crate::model::values::scalar::Rules;
+use crate::model::values::value::{Value, rfc3339};
 use crate::store::records::{self, Life};
+use crate::store::records::{credentials, settings};
 use crate::store::tx::Tx;
-use crate::store::{credentials, settings};
 
 /// Finds the descriptor that a stored verb names.
 pub fn described(tx: &Tx<'_>, noun: &str) -> Result<&'static Descriptor> {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::value::hex;
-use super::zone::Zone;
+use super::values::value::hex;
+use super::values::zone::Zone;
 
 /// The version of the archive's format.
 pub const FORMAT: u32 = 1;
@@ -205,7 +205,7 @@ impl Serialize for Digest32 {
 impl<'de> Deserialize<'de> for Digest32 {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Digest32, D::Error> {
         let text = String::deserialize(d)?;
-        let bytes = super::value::unhex(&text).and_then(|b| <[u8; 32]>::try_from(b).ok());
+        let bytes = super::values::value::unhex(&text).and_then(|b| <[u8; 32]>::try_from(b).ok());
         bytes.map(Digest32).ok_or_else(|| serde::de::Error::custom("not a SHA-256 in 64 digits"))
     }
 }

@@ -3,8 +3,8 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::fold::{is_invisible, lower};
 use super::resource::{Mark, Record};
+use super::values::fold::{is_invisible, lower};
 
 /// Most words of a record that are kept, and most characters of a word: hostile text makes no hostile index.
 const WORDS: usize = 200;

@@ -8,10 +8,10 @@ use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::org::SYSTEM;
+use super::kinds::org::SYSTEM;
 use super::problem::{Problem, nearest};
-use super::scalar::{Invalid, Rules, Scalar, choose, shorten, squash};
-use super::value::{Kind, Value};
+use super::values::scalar::{Invalid, Rules, Scalar, choose, shorten, squash};
+use super::values::value::{Kind, Value};
 use crate::choice;
 
 choice! {

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use super::db::Db;
-use super::sql::Sql;
-use crate::model::value::Kind;
+use super::engine::db::Db;
+use super::engine::sql::Sql;
+use crate::model::values::value::Kind;
 
 /// How it stands with the trail and the clocks.
 #[derive(Debug, Default)]

@@ -9,19 +9,19 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::db::Db;
+use super::engine::db::Db;
+use super::engine::sql::{Row, Sql, quoted};
 use super::records;
-use super::rings::Graph;
-use super::sql::{Row, Sql, quoted};
-use super::state;
-use super::touched::{Columns, DELETED, Rows, Touched};
+use super::records::cycles::Graph;
+use super::records::status_sql;
+use super::records::touched::{Columns, DELETED, Rows, Touched};
 use crate::model::kinds::Kinds;
-use crate::model::lifecycle::ENDED;
-use crate::model::org::Org;
+use crate::model::kinds::org::Org;
+use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
+use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::{Descriptor, Field, Resource};
-use crate::model::user::User;
-use crate::model::value::Kind;
+use crate::model::values::value::Kind;
 
 /// One rule of one resource: a query that yields the keys of rows that break it, and the sentence for them.
 pub struct Rule {
@@ -105,7 +105,7 @@ fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &
 fn who_is_in_charge_exists(desc: &'static Descriptor, field: &Field, target: &'static Descriptor) -> Rule {
     let rule = what_is_pointed_at_exists(desc, field, target);
     let state = desc.states.map_or("", |(column, _)| column);
-    let open = format!(" and {} and {}", state::live(desc, "t"), state::is_open(desc, field, "t"));
+    let open = format!(" and {} and {}", status_sql::live(desc, "t"), status_sql::is_open(desc, field, "t"));
     let reads = Columns::named(desc, [field.column, state, DELETED, ENDED]);
     Rule { is_lasting: true, reads, sql: format!("{}{open}", rule.sql), ..rule }
 }
@@ -120,7 +120,7 @@ fn no_live_row_points_at_a_deleted_one(
     let sentence = format!("{} {{key}} points at a deleted {} ({})", desc.noun, target.noun, field.name());
     // Flags and files name no deleted one: it is a record that comes back.
     let hint = format!("restore the {} first: 'orgctl {0} list --deleted' shows it", target.noun);
-    let open = |alias: &str| state::is_open(desc, field, alias);
+    let open = |alias: &str| status_sql::is_open(desc, field, alias);
     let pair = |pointing: &str, gone: &str| {
         format!(
             "select {pointing}.{key} from {} {pointing} join {} {gone} on {gone}.org_id = {pointing}.org_id
@@ -128,7 +128,7 @@ fn no_live_row_points_at_a_deleted_one(
               where {} and {gone}.deleted_at is not null and {}",
             desc.table,
             target.table,
-            state::live(desc, pointing),
+            status_sql::live(desc, pointing),
             open(pointing)
         )
     };
@@ -139,7 +139,7 @@ fn no_live_row_points_at_a_deleted_one(
         desc.table,
         target.table,
         open("t"),
-        state::live(desc, "t")
+        status_sql::live(desc, "t")
     );
     let state = desc.states.filter(|_| desc.is_in_charge_while_open(field)).map(|(column, _)| column);
     let reads = Columns::named(desc, [field.column, DELETED, ENDED].into_iter().chain(state));
@@ -155,14 +155,14 @@ fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> [Rule; 2]
             "select {row}.{key} from {} {row} join orgs {org} on {org}.org_id = {row}.org_id
               where {} and {org}.deleted_at is not null",
             desc.table,
-            state::live(desc, row)
+            status_sql::live(desc, row)
         )
     };
     let filled = format!(
         "select t.{key} from orgs x cross join {} t
           where x.org_id = $1 and x.deleted_at is not null and t.org_id = x.org_id and {}",
         desc.table,
-        state::live(desc, "t")
+        status_sql::live(desc, "t")
     );
     let sentence = format!("{} {{key}} belongs to a deleted organisation", desc.noun);
     let hint = "restore the organisation first: orgctl org restore".to_owned();

@@ -5,14 +5,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::db::Db;
-use super::settings;
-use super::sql::{Row, Sql};
+use super::engine::db::Db;
+use super::engine::sql::{Row, Sql};
+use super::records::settings;
 use super::tx::Tx;
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::redact::redact;
 use crate::model::setting::LOG_RETENTION_DAYS;
-use crate::model::value::{Kind, Value, canonical};
+use crate::model::values::value::{Kind, Value, canonical};
 
 pub const TABLE: &str = "system_log";
 

@@ -2,8 +2,8 @@
 
 mod append;
 mod bulk;
+mod inactive;
 mod lock;
-mod out_of_use;
 mod rows;
 
 use std::collections::{BTreeMap, HashSet};
@@ -15,24 +15,26 @@ use uuid::Uuid;
 
 use self::append::Request;
 pub use self::bulk::{Finished, Loaders};
+use self::inactive::Referred;
+pub use self::inactive::not_in_charge;
 pub use self::lock::ClockInDoubt;
 use self::lock::begin_immediate;
 pub(super) use self::lock::until_free;
-use self::out_of_use::Referred;
-pub use self::out_of_use::not_in_charge;
-use super::db::{Conn, Db};
-use super::location::Engine;
-use super::sql::Sql;
-use super::touched::Touched;
-use super::{invariants, sqlite};
-use crate::model::audit::Status;
-use crate::model::chance::{Clock, Drawn, Ids, Random};
+use super::engine::db::{Conn, Db};
+use super::engine::location::Engine;
+use super::engine::sql::Sql;
+use super::engine::sqlite;
+use super::invariants;
+use super::records::touched::Touched;
+use crate::model::clock::Clock;
 use crate::model::kinds::Kinds;
-use crate::model::merkle::Frontier;
+use crate::model::random::{Drawn, Ids, Random};
 use crate::model::redact::secrets;
 use crate::model::resource::{Descriptor, Record};
-use crate::model::value::{Kind, Value};
-use crate::model::zone::Zone;
+use crate::model::trail::audit::Status;
+use crate::model::trail::merkle::Frontier;
+use crate::model::values::value::{Kind, Value};
+use crate::model::values::zone::Zone;
 
 /// The right to write, for one named permission (`branches:update`). Only the gate issues it (a test holds that), and
 /// without it no transaction opens.

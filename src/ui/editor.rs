@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{Ui, interrupted, limited};
+use super::{Ui, bounded, interrupted};
 use crate::model::problem::{Problem, plain};
 
 /// A text that is being edited: a file of mode 0600 in a folder of its own, where editors put their copies too. It
@@ -115,7 +115,7 @@ impl Ui {
             let sentence = format!("the editor '{command}' {how}; nothing was changed");
             return Err(Problem::failed(sentence).hint(hint).into());
         }
-        match limited::read(&draft.file, limited::SMALL) {
+        match bounded::read(&draft.file, bounded::SMALL) {
             Ok(text) => Ok(text),
             // A file taken away is as good as an emptied one.
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(String::new()),

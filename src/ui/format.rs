@@ -8,13 +8,13 @@ use anyhow::Result;
 use serde_json::{Map, Value as Json};
 
 use super::Ui;
-use super::plan::Part;
+use super::layout::Part;
 use super::table;
 use super::text::{relative, visible};
 use crate::model::problem::Problem;
 use crate::model::resource::List;
-use crate::model::scalar::is_format;
-use crate::model::value::{Kind, Value};
+use crate::model::values::scalar::is_format;
+use crate::model::values::value::{Kind, Value};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {

@@ -1,14 +1,15 @@
 //! The only terminal: data to standard output, everything else to standard error.
 
+pub mod atomic_file;
+pub mod bounded;
 pub mod editor;
 pub mod format;
-pub mod limited;
-pub mod line;
-pub mod plan;
+pub mod interruptible;
+pub mod layout;
+pub mod line_input;
 pub mod progress;
 pub mod table;
 pub mod text;
-pub mod waiting;
 
 use std::io::{self, Read, Write};
 use std::rc::Rc;
@@ -20,7 +21,7 @@ use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use crate::model::password::Secret;
 use crate::model::problem::{Kind, Problem, plain};
 use crate::model::redact::secrets;
-use crate::model::zone::Zone;
+use crate::model::values::zone::Zone;
 use format::Format;
 use progress::{Progress, Shown};
 use text::visible;
@@ -222,7 +223,7 @@ impl Ui {
         check: impl Fn(&str) -> Result<(), String> + Send + 'static,
     ) -> Result<String> {
         let (prompt, default) = (visible(prompt), default.map(str::to_owned));
-        let ask = move || Ok(line::read(&prompt, default.as_deref(), check)?);
+        let ask = move || Ok(line_input::read(&prompt, default.as_deref(), check)?);
         self.wait_for_answer(ask).await?.ok_or_else(interrupted)
     }
 
@@ -300,7 +301,7 @@ impl Ui {
 
     /// All of standard input as a text of at most `most` bytes.
     pub async fn read_stdin_text(&mut self, most: usize) -> Result<String> {
-        let read = self.read_stdin(limited::Limited::new(most)).await?;
+        let read = self.read_stdin(bounded::Limited::new(most)).await?;
         Ok(read.into_text().map_err(|_| Problem::invalid("standard input is not UTF-8 text"))?)
     }
 

@@ -5,7 +5,7 @@ use std::iter;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Row, Table, presets};
 
 use super::Ui;
-use super::plan::{self, Part, Plan, Why, cut, plan, wrapped};
+use super::layout::{self, Part, Plan, Why, cut, plan, wrapped};
 
 /// Columns where a terminal does not say how many it has.
 const USUAL: u16 = 80;
@@ -72,7 +72,7 @@ fn cells_of(plan: &Plan, names: &[&str], row: &[String], room: Option<usize>) ->
     // As a difference is told everywhere: what was, and what is.
     let sides = at("old").zip(at("new"));
     let text_of = |i: usize| row.get(i).map_or("", String::as_str);
-    let is_cut = |i: &usize| plan.width_of(*i).is_none_or(|width| plan::width(text_of(*i)) > width);
+    let is_cut = |i: &usize| plan.width_of(*i).is_none_or(|width| layout::width(text_of(*i)) > width);
     let below: &[usize] = if plan.below.iter().any(is_cut) { &plan.below } else { &[] };
     let cells = plan.shown.iter().map(|(i, width)| {
         let text = if below.contains(i) { "" } else { text_of(*i) };
@@ -109,7 +109,7 @@ fn left_out(ui: &Ui, names: &[&str], plan: &Plan, room: Option<usize>) -> Vec<St
     }
     let told = plan.left_out.iter().map(|(i, why)| match why {
         Why::Empty => format!("{} (empty)", names[*i]),
-        Why::Same(value) if plan::width(value) <= SHORT => format!("{} (all {value})", names[*i]),
+        Why::Same(value) if layout::width(value) <= SHORT => format!("{} (all {value})", names[*i]),
         Why::Same(_) => format!("{} (all the same)", names[*i]),
         Why::NoRoom => names[*i].to_owned(),
     });
@@ -121,11 +121,11 @@ fn left_out(ui: &Ui, names: &[&str], plan: &Plan, room: Option<usize>) -> Vec<St
 
 /// The fields of one record, below each other; long ones wrap.
 pub fn fields(ui: &Ui, fields: &[(String, String)]) -> String {
-    let names = fields.iter().map(|(name, _)| plan::width(name)).max().unwrap_or(0);
+    let names = fields.iter().map(|(name, _)| layout::width(name)).max().unwrap_or(0);
     let room = room(ui);
     // Beside a long name there is no room on a narrow terminal.
-    let beside = room.is_none_or(|room| room >= names + plan::GAP + 2 * INDENT);
-    let left = room.map_or(usize::MAX, |room| if beside { room - names - plan::GAP } else { room.saturating_sub(2) });
+    let beside = room.is_none_or(|room| room >= names + layout::GAP + 2 * INDENT);
+    let left = room.map_or(usize::MAX, |room| if beside { room - names - layout::GAP } else { room.saturating_sub(2) });
     let mut table = plain_table(ui);
     for (name, value) in fields {
         let value = wrapped(value, left).join("\n");
@@ -143,7 +143,7 @@ pub fn fields(ui: &Ui, fields: &[(String, String)]) -> String {
 /// A long line as the terminal has room for it; what goes on is indented.
 pub fn paragraph(ui: &Ui, line: &str) -> Vec<String> {
     match room(ui) {
-        Some(room) if plan::width(line) > room => {
+        Some(room) if layout::width(line) > room => {
             let lines = wrapped(line, room.saturating_sub(2));
             lines.iter().enumerate().map(|(i, l)| if i == 0 { l.clone() } else { format!("  {l}") }).collect()
         }

@@ -5,12 +5,12 @@ pub mod checkpoint;
 pub mod clock;
 pub mod export;
 pub mod keys;
-pub mod known;
 pub mod lineage;
 pub mod log;
 pub mod offline;
 pub mod proof;
 pub mod retention;
+pub mod search_words;
 pub mod verify;
 
 use std::collections::BTreeMap;
@@ -22,17 +22,18 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::crud::gate;
+use crate::crud::history::{Entries, Keys, all_called_until, with_keys};
 use crate::crud::input::{in_order, time};
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
-use crate::crud::trail::{Entries, Keys, all_called_until, with_keys};
-use crate::model::audit::Effect;
 use crate::model::problem::Problem;
-use crate::model::scalar::shorten;
-use crate::model::value::{Kind, Value};
-use crate::store::audit::size;
+use crate::model::trail::audit::Effect;
+use crate::model::values::scalar::shorten;
+use crate::model::values::value::{Kind, Value};
+use crate::store::records;
+use crate::store::trail::verify::size;
+use crate::store::trail::{self, external, retention as stripped};
 use crate::store::trail::{By, Entry, Place, Search, search};
-use crate::store::{outside, records, retention as stripped, trail};
 use crate::ui::format::{Format, Head, Listing, record};
 use crate::ui::table;
 use crate::ui::text::visible;
@@ -72,10 +73,10 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
     // Who follows the trail may wait for a command that is yet to come.
     let follows = m.try_get_one::<bool>("follow").ok().flatten().is_some_and(|f| *f);
     if let Some(id) = request_id.filter(|_| !follows) {
-        known::request(s, id).await?;
+        search_words::request(s, id).await?;
     }
     let mut tree = s.org().await?;
-    let kind = known::kind(s, text("resource")).await?;
+    let kind = search_words::kind(s, text("resource")).await?;
     let mut resources = None;
     if let Some(key) = text("key") {
         let noun = kind.as_deref().ok_or_else(|| {
@@ -92,8 +93,8 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
             None => {
                 let org = s.the_org().await?;
                 let own = Uuid::try_parse(&key).ok();
-                let id = outside::id(s.db().await?, org, noun, &key).await?;
-                if own.is_none() && !known::is_told_of(s, id).await? {
+                let id = external::id(s.db().await?, org, noun, &key).await?;
+                if own.is_none() && !search_words::is_told_of(s, id).await? {
                     let key = shorten(&key);
                     return Err(Problem::not_found(format!("nothing is recorded about {noun} {key}")).into());
                 }
@@ -116,7 +117,7 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
         kind,
         ..Search::default()
     };
-    known::words(s, &mut wanted).await?;
+    search_words::words(s, &mut wanted).await?;
     Ok(wanted)
 }
 

@@ -14,12 +14,12 @@ use crate::crud::input::{find, find_in};
 use crate::crud::prompt;
 use crate::crud::session::Session;
 use crate::crud::write::{change, targets};
-use crate::model::audit::Action;
-use crate::model::branch::Branch;
+use crate::model::kinds::branch::Branch;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, IN_USE, Resource};
-use crate::model::value::{Kind, Value};
-use crate::store::query::{Query, column};
+use crate::model::trail::audit::Action;
+use crate::model::values::value::{Kind, Value};
+use crate::store::records::query::{Query, column};
 use crate::store::records::{self, Life};
 
 const DESC: &Descriptor = Branch::DESCRIPTOR;

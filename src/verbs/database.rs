@@ -9,26 +9,26 @@ use serde_json::{Map, json};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::{Create, dry_run_note, insert_system};
-use crate::model::audit::Action;
-use crate::model::org::{Org, SYSTEM};
+use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::problem::{Kind as Broken, Problem};
 use crate::model::resource::Resource;
-use crate::model::scalar::Rules;
-use crate::model::value::{Kind, Value};
-use crate::store::checkpoints;
-use crate::store::db::Db;
+use crate::model::trail::audit::Action;
+use crate::model::values::scalar::Rules;
+use crate::model::values::value::{Kind, Value};
+use crate::store::backup::partial;
+use crate::store::engine::db::Db;
+use crate::store::engine::location::{Engine, Location};
 use crate::store::invariants;
-use crate::store::location::{Engine, Location};
-use crate::store::migrate::{self, State};
-use crate::store::partial;
+use crate::store::records::settings;
 use crate::store::records::{self, Life, by_key};
-use crate::store::repair;
+use crate::store::schema::migrate::{self, State};
+use crate::store::schema::stored_values;
 use crate::store::schema::{self, Class};
-use crate::store::settings;
 use crate::store::system_log::{self, Level};
+use crate::store::trail::checkpoints;
+use crate::store::trail::repair;
 use crate::store::trail::trees;
 use crate::store::tx::Tx;
-use crate::store::values;
 use crate::ui::format::{Head, Listing, is_for_programs, report};
 
 /// Brings the schema to a version, up or down, and fills a new database.
@@ -481,7 +481,7 @@ async fn check_part(s: &mut Session<'_>, partial: &partial::Partial) -> Result<(
     collect(&mut found, schema::file_faults(db).await)?;
     // What rows refer to may have been left out.
     found.retain(|fault| !fault.starts_with("foreign_key_check"));
-    collect(&mut found, values::impossible(db).await)?;
+    collect(&mut found, stored_values::impossible(db).await)?;
     tell_findings(s, &json!({ "ok": false, "partial": partial.tables, "findings": found }), &found)?;
     match found.len() {
         0 => {
@@ -531,7 +531,7 @@ pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
         !differences.iter().any(|d| is_structure(d) && (d.ends_with("is missing") || d.contains(" has type ")));
     found.extend(differences);
     if is_readable {
-        collect(&mut found, values::impossible(db).await)?;
+        collect(&mut found, stored_values::impossible(db).await)?;
         collect(&mut found, invariants::check_all(db).await)?;
         collect(&mut found, by_themselves(db, today).await)?;
     }

@@ -8,9 +8,9 @@ use crate::crud::gate;
 use crate::crud::input::find;
 use crate::crud::read;
 use crate::crud::session::Session;
-use crate::model::dept::Dept;
+use crate::model::kinds::dept::Dept;
+use crate::model::kinds::user::User;
 use crate::model::resource::{Descriptor, Resource};
-use crate::model::user::User;
 use crate::store::records::Life;
 
 const DESC: &Descriptor = Dept::DESCRIPTOR;

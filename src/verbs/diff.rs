@@ -5,19 +5,19 @@ use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 use serde_json::Value as Json;
 
-use super::audit::known;
+use super::audit::search_words;
 use crate::crud::gate;
+use crate::crud::history::{Keys, all_called_until, the_one};
 use crate::crud::input::time;
 use crate::crud::session::Session;
-use crate::crud::trail::{Keys, all_called_until, the_one};
 use crate::model::problem::Problem;
 use crate::model::resource::List;
-use crate::model::scalar::shorten;
-use crate::model::value::{Kind, Value, rfc3339};
-use crate::store::net::{Asked, Became, Difference, Net, between};
+use crate::model::values::scalar::shorten;
+use crate::model::values::value::{Kind, Value, rfc3339};
 use crate::store::records;
+use crate::store::trail::diff::{Asked, Became, Difference, Net, between};
 use crate::ui::format::{Format, Head, Listing};
-use crate::ui::plan::Part;
+use crate::ui::layout::Part;
 
 /// The span of time that a flag names, up to now: a moment, or a whole day.
 fn span(s: &Session<'_>, m: &ArgMatches, name: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
@@ -43,7 +43,7 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let mut asked = Asked {
         tree: s.org().await?,
-        kind: known::kind(s, m.get_one::<String>("resource").cloned()).await?,
+        kind: search_words::kind(s, m.get_one::<String>("resource").cloned()).await?,
         ..Asked::default()
     };
     if let Some(key) = m.get_one::<String>("key") {

@@ -12,25 +12,25 @@ use serde_json::json;
 use super::audit::keys::{own_fault, signing_path};
 use super::audit::verify::counted;
 use super::backup::catalogue::folder;
-use super::backup::olds;
+use super::backup::replaced_schemas;
 use super::backup::status::{self, MAX_AGE};
 use crate::crud::gate;
 use crate::crud::input::time;
 use crate::crud::session::{Session, xdg};
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{Kind as Broken, Problem};
 use crate::model::setting::{AUDIT_MIN_RETENTION_DAYS, PASSWORD_HISTORY, PASSWORD_MIN_LENGTH};
-use crate::model::value::{Kind, rfc3339};
-use crate::store::audit::{Asked, verify};
+use crate::model::values::value::{Kind, rfc3339};
+use crate::store::backup::partial;
+use crate::store::engine::location::Location;
 use crate::store::health::{self, Health};
-use crate::store::location::Location;
-use crate::store::migrate::{self, State};
-use crate::store::partial;
 use crate::store::records;
+use crate::store::records::settings;
 use crate::store::schema;
-use crate::store::settings;
+use crate::store::schema::migrate::{self, State};
+use crate::store::trail::verify::{Asked, verify};
+use crate::ui::bounded;
 use crate::ui::format::{Format, Head, Listing, is_for_programs, report};
-use crate::ui::limited;
 use crate::ui::text::{relative, size, visible};
 
 /// Less room than this, and the next command may not end.
@@ -246,7 +246,7 @@ fn modes(s: &Session<'_>, m: &ArgMatches, page: &mut Page) {
     let usual = || xdg(s.env, "XDG_CONFIG_HOME", ".config").map(|p| p.join("orgctl/config.toml"));
     if let Some(config) = named.or_else(usual) {
         // It matters where there is a password in it.
-        let text = limited::read(&config, limited::SMALL).unwrap_or_default();
+        let text = bounded::read(&config, bounded::SMALL).unwrap_or_default();
         let has_password =
             text.split("://").skip(1).any(|url| url.split_once('@').is_some_and(|(user, _)| user.contains(':')));
         asked.extend(has_password.then_some(config));
@@ -487,8 +487,8 @@ async fn backups(s: &mut Session<'_>, m: &ArgMatches, page: &mut Page) -> Result
     if let Some(missed) = state.missed() {
         page.say("backup", Level::Warn, missed, "'orgctl backup forget' takes it out of the catalogue");
     }
-    for sentence in olds::kept(s).await {
-        page.say("backup", Level::Warn, sentence, olds::HINT);
+    for sentence in replaced_schemas::kept(s).await {
+        page.say("backup", Level::Warn, sentence, replaced_schemas::HINT);
     }
     match state.verified.as_ref().and_then(|e| e.verified_at) {
         _ if state.newest.is_none() => {}

@@ -6,12 +6,12 @@ use clap::ArgMatches;
 use crate::crud::gate;
 use crate::crud::input::{find, keys};
 use crate::crud::session::Session;
-use crate::model::org::Org;
+use crate::model::kinds::org::Org;
 use crate::model::resource::Resource;
-use crate::model::value::Kind;
-use crate::store::audit;
-use crate::store::query::Query;
+use crate::model::values::value::Kind;
+use crate::store::records::query::Query;
 use crate::store::records::{self, Life};
+use crate::store::trail::verify;
 use crate::ui::format::{Head, Listing};
 
 /// What each organisation holds: live records of every kind, and its audit trail.
@@ -38,7 +38,7 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             let query = Query { org: Some(org), ..Query::new(desc, scope.clone(), now) };
             row.push(query.count(db).await?.into());
         }
-        row.push(i64::try_from(audit::size(db, Some(org)).await?)?.into());
+        row.push(i64::try_from(verify::size(db, Some(org)).await?)?.into());
         listing.row(&mut s.ui, row)?;
     }
     listing.finish(&mut s.ui)?;

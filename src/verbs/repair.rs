@@ -8,8 +8,8 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::problem::Problem;
-use crate::model::scalar::Rules;
-use crate::store::repair::plan;
+use crate::model::values::scalar::Rules;
+use crate::store::trail::repair::plan;
 use crate::store::tx::Tx;
 
 /// Repairs what was shown, and nothing that was not.

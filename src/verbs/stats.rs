@@ -5,8 +5,8 @@ use anyhow::Result;
 use crate::crud::gate;
 use crate::crud::session::Session;
 use crate::model::resource::Descriptor;
-use crate::model::value::Kind;
-use crate::store::query::{Query, column};
+use crate::model::values::value::Kind;
+use crate::store::records::query::{Query, column};
 use crate::store::records::{self, Life};
 use crate::ui::format::{Head, Listing};
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use crate::crud::session::Session;
-use crate::model::value::{Kind, Value};
+use crate::model::values::value::{Kind, Value};
 use crate::ui::format::{Format, Head, Listing};
 use crate::ui::table;
 use crate::ui::text::visible;

@@ -16,18 +16,18 @@ use crate::crud::read::{Exported, known_columns, print_changed};
 use crate::crud::remove::{self, Now};
 use crate::crud::session::Session;
 use crate::crud::write::{Changed, Target, change, dry_run_note, targets, tell_changed};
-use crate::model::audit::Action;
-use crate::model::lifetime::{Effect, Event};
+use crate::model::kinds::user::User;
 use crate::model::password::Secret;
 use crate::model::problem::Problem;
+use crate::model::resource::lifetime::{Effect, Event};
 use crate::model::resource::{Descriptor, Field, IN_USE, Record, Resource};
-use crate::model::scalar::{Line, Rules, Scalar};
 use crate::model::token;
-use crate::model::user::User;
-use crate::model::value::{Kind, Value, rfc3339};
+use crate::model::trail::audit::Action;
+use crate::model::values::scalar::{Line, Rules, Scalar};
+use crate::model::values::value::{Kind, Value, rfc3339};
 use crate::store::records::{self, Life};
+use crate::store::records::{credentials, people};
 use crate::store::tx::Tx;
-use crate::store::{credentials, people};
 use crate::ui::Ui;
 use crate::ui::format::{self, Format, Head, Listing};
 
@@ -539,7 +539,7 @@ pub async fn dossier(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     about.insert("further_branches".into(), branches.into());
     about.insert("credential".into(), credentials::about(s.db().await?, &record).await?);
     about.insert("tokens".into(), credentials::tokens(s.db().await?, &record).await?);
-    about.insert("history".into(), crate::crud::trail::history_json(s, &record).await?);
+    about.insert("history".into(), crate::crud::history::history_json(s, &record).await?);
     s.ui.out(&format!("{}\n", format::json_pretty(&about.into())))?;
     s.ui.flush()
 }

@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
-use orgctl::model::audit::{Header, commit, request_digest};
-use orgctl::model::merkle::Frontier;
+use orgctl::model::trail::audit::{Header, commit, request_digest};
+use orgctl::model::trail::merkle::Frontier;
 
 use crate::harness::{Place, both, golden};
 use crate::raw::{branches_csv, disarm, int, on, texts};

@@ -15,9 +15,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use orgctl::cli::tree::Program;
-use orgctl::model::chance::Clock;
+use orgctl::model::clock::Clock;
 use orgctl::model::resource::{Descriptor, Field, Mark};
-use orgctl::model::value::rfc3339;
+use orgctl::model::values::value::rfc3339;
 use serde_json::{Map, Value as Json, json};
 
 use self::samples::{Sample, sample};

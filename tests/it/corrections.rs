@@ -2,9 +2,9 @@
 //! is, would make every earlier record as old as he likes.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use orgctl::model::audit::{Header, commit};
-use orgctl::model::merkle::{Frontier, Hash};
-use orgctl::model::value::{canonical, hex, rfc3339, unhex};
+use orgctl::model::trail::audit::{Header, commit};
+use orgctl::model::trail::merkle::{Frontier, Hash};
+use orgctl::model::values::value::{canonical, hex, rfc3339, unhex};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 
 use orgctl::crud::form;
-use orgctl::model::branch::Branch;
-use orgctl::model::org::Org;
+use orgctl::model::kinds::branch::Branch;
+use orgctl::model::kinds::org::Org;
 use orgctl::model::problem::Problem;
 use orgctl::model::resource::Resource;
 use proptest::prelude::*;

@@ -13,7 +13,8 @@ use std::sync::{Mutex, OnceLock};
 
 use chrono::{DateTime, Utc};
 use orgctl::cli::tree::Program;
-use orgctl::model::chance::{Clock, Random};
+use orgctl::model::clock::Clock;
+use orgctl::model::random::Random;
 use orgctl::ui::Io;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 

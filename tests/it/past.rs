@@ -1,7 +1,7 @@
 //! The past: records, lists and differences as they were, and changes undone.
 
-use orgctl::model::chance::Clock;
-use orgctl::model::value::rfc3339;
+use orgctl::model::clock::Clock;
+use orgctl::model::values::value::rfc3339;
 
 use serde_json::{Value, json};
 

@@ -253,13 +253,13 @@ fn tls_is_as_the_url_says() {
 #[test]
 fn servers_that_are_too_old_are_refused() {
     for version in [90_600, 120_000, 130_014] {
-        let problem = orgctl::store::postgres::too_old(version).expect("too old");
+        let problem = orgctl::store::engine::postgres::too_old(version).expect("too old");
         assert_eq!(problem.kind.exit_code(), 1);
         assert!(problem.sentence.contains(&format!("PostgreSQL {}", version / 10_000)), "{}", problem.sentence);
         assert!(problem.hints[0].contains("PostgreSQL 14 or later"), "{:?}", problem.hints);
     }
     for version in [140_000, 150_018, 180_000] {
-        assert_eq!(orgctl::store::postgres::too_old(version), None);
+        assert_eq!(orgctl::store::engine::postgres::too_old(version), None);
     }
 }
 

@@ -651,7 +651,7 @@ fn forged_exports_are_refused() {
 }
 
 fn serde_json_canonical(json: &Json) -> String {
-    orgctl::model::value::canonical(json).expect("JSON")
+    orgctl::model::values::value::canonical(json).expect("JSON")
 }
 
 /// A log never signs two histories (c2sp.org/tlog-checkpoint), whatever became of the database.

@@ -2,11 +2,11 @@
 //! of every lifetime.
 
 use orgctl::cli::tree::{LEAVES, Program};
-use orgctl::model::branch::Branch;
+use orgctl::model::kinds::branch::Branch;
+use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, OWN, Ways};
 use orgctl::model::resource::{Check, Resource};
-use orgctl::model::scalar::{Code, Line, Ref};
-use orgctl::model::user::User;
+use orgctl::model::values::scalar::{Code, Line, Ref};
 use orgctl::resource;
 
 use crate::harness::{Engine, Place};

@@ -163,7 +163,7 @@ fn a_refusal_is_no_effect() {
 #[test]
 fn refusals_are_recorded_under_words_of_the_closed_list() {
     use orgctl::cli::tree::Program;
-    use orgctl::model::audit::ACTIONS;
+    use orgctl::model::trail::audit::ACTIONS;
     let program = Program::default();
     for (noun, verb) in program.verbs() {
         let access = program.find(noun, verb).and_then(|found| found.access()).expect("a leaf");

@@ -1,7 +1,7 @@
 //! What goes out comes back the same: export and import, on both engines and between them; and what parsing promises.
 
-use orgctl::model::scalar::{Code, Line, Rules, Scalar};
-use orgctl::model::value::Value;
+use orgctl::model::values::scalar::{Code, Line, Rules, Scalar};
+use orgctl::model::values::value::Value;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 

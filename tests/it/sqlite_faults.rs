@@ -247,7 +247,7 @@ fn sqlites_own_full_is_put_into_words() {
         c.close().await.expect("closed");
         e
     });
-    let problem = orgctl::store::sqlite::problem(error, &p.file());
+    let problem = orgctl::store::engine::sqlite::problem(error, &p.file());
     let problem = problem.downcast_ref::<orgctl::model::problem::Problem>().expect("a sentence");
     assert_eq!(problem.kind.exit_code(), 1);
     assert!(problem.sentence.contains("the disk is full") && problem.sentence.contains("nothing was changed"));

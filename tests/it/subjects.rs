@@ -1,11 +1,11 @@
 //! What a record did to its row, and whose data it holds: who asks for somebody finds everything that concerns him or her, by an
 //! index, also what other programs recorded and what was recorded of duplicates.
 
+use orgctl::model::kinds::user::User;
 use orgctl::model::resource::Resource;
-use orgctl::model::user::User;
-use orgctl::model::value::Value;
-use orgctl::store::retention::holding_data;
-use orgctl::store::sql::Sql;
+use orgctl::model::values::value::Value;
+use orgctl::store::engine::sql::Sql;
+use orgctl::store::trail::retention::holding_data;
 use orgctl::store::trail::{Search, merged, statement};
 use serde_json::Value as Json;
 use uuid::Uuid;

@@ -101,7 +101,7 @@ fn what_belongs_to_one_floor_stays_there() {
     let only: &[(&str, &[&str])] = &[
         ("sqlx::", &["store/"]),
         ("rusqlite::", &["store/"]),
-        ("allow(unsafe_code)", &["store/below.rs"]),
+        ("allow(unsafe_code)", &["store/engine/sqlite_raw.rs"]),
         ("Permit::issue", &["crud/gate.rs"]),
         ("Tx::begin", &["crud/gate.rs"]),
         ("println!", &[]),
@@ -260,7 +260,7 @@ fn man_pages_are_those_of_the_tree() {
 /// What `db check` holds a PostgreSQL database against is what the migrations make.
 #[test]
 fn the_schema_of_postgresql_is_kept() {
-    use orgctl::store::location::{Location, Opening};
+    use orgctl::store::engine::location::{Location, Opening};
     let p = crate::harness::Place::new(crate::harness::Engine::Postgres);
     // Ends with an error while the file is being written anew.
     let _ = p.run("init");
@@ -275,8 +275,8 @@ fn the_schema_of_postgresql_is_kept() {
             kinds: Kinds::default(),
         };
         let location = Location::Postgres(p.url.clone());
-        let mut db = orgctl::store::db::Db::open(&location, &opening).await.expect("a connection");
-        orgctl::store::catalogue::text(&mut db).await.expect("a catalogue")
+        let mut db = orgctl::store::engine::db::Db::open(&location, &opening).await.expect("a connection");
+        orgctl::store::schema::catalogue::text(&mut db).await.expect("a catalogue")
     });
     golden("docs/postgres-schema.txt", &text);
 }
@@ -284,8 +284,8 @@ fn the_schema_of_postgresql_is_kept() {
 /// What `db check` and `init` hold an SQLite file against is what the migrations make.
 #[test]
 fn the_schema_of_sqlite_is_kept() {
-    use orgctl::store::db::Db;
-    use orgctl::store::location::{Location, Opening};
+    use orgctl::store::engine::db::Db;
+    use orgctl::store::engine::location::{Location, Opening};
     let p = crate::harness::Place::new(crate::harness::Engine::Sqlite);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let text = runtime.block_on(async {

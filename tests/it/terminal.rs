@@ -1,10 +1,10 @@
 //! What a person at a terminal is asked, through a real one.
 
 use orgctl::crud::prompt;
-use orgctl::model::org::Org;
+use orgctl::model::kinds::org::Org;
 use orgctl::model::resource::Resource;
-use orgctl::model::scalar::Rules;
-use orgctl::model::zone::Zone;
+use orgctl::model::values::scalar::Rules;
+use orgctl::model::values::zone::Zone;
 use orgctl::ui::format::Format;
 use orgctl::ui::{Io, Style, Ui};
 use rexpect::session::{PtySession, spawn_command};

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use orgctl::model::kinds::Kinds;
 use orgctl::model::resource::{Descriptor, Field};
-use orgctl::model::scalar::Role;
-use orgctl::model::value::Kind;
-use orgctl::store::location::Engine;
-use orgctl::store::values::tables;
+use orgctl::model::values::scalar::Role;
+use orgctl::model::values::value::Kind;
+use orgctl::store::engine::location::Engine;
+use orgctl::store::schema::stored_values::tables;
 
 use crate::harness::{Place, both_with_acme};
 

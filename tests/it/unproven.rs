@@ -1,7 +1,7 @@
 //! What checkpoints don't prove is not said to be proven: other trails in the file, payloads that are gone, notes that
 //! were changed, and a trail that was cut off together with its checkpoints.
 
-use orgctl::model::audit::commit;
+use orgctl::model::trail::audit::commit;
 use serde_json::{Value as Json, json};
 
 use crate::harness::{Engine, Place, both_with_acme};
@@ -18,11 +18,11 @@ fn keygen(p: &Place) -> String {
 }
 
 fn canonical(json: &Json) -> String {
-    orgctl::model::value::canonical(json).expect("a text")
+    orgctl::model::values::value::canonical(json).expect("a text")
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    orgctl::model::value::unhex(text).expect("hexadecimal digits")
+    orgctl::model::values::value::unhex(text).expect("hexadecimal digits")
 }
 
 fn changed(export: &str, line: &str, change: impl Fn(&mut Json)) -> String {

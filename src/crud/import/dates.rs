@@ -7,12 +7,12 @@ use anyhow::Result;
 use chrono::DateTime;
 use clap::ArgMatches;
 
-use crate::model::dates::{ANY, DateFormat, fitting, named};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::scalar::{shorten, squash};
-use crate::model::value::{Kind, Value};
-use crate::model::zone::Zone;
+use crate::model::values::dates::{ANY, DateFormat, fitting, named};
+use crate::model::values::scalar::{shorten, squash};
+use crate::model::values::value::{Kind, Value};
+use crate::model::values::zone::Zone;
 
 /// The columns of a file that hold dates or times.
 #[derive(Default)]

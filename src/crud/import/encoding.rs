@@ -20,7 +20,7 @@ use encoding_rs::{self as enc, DecoderResult, EncoderResult, Encoding, UTF_8, UT
 
 use super::source::unreadable;
 use crate::model::problem::{Problem, nearest};
-use crate::model::scalar::{shorten, squash};
+use crate::model::values::scalar::{shorten, squash};
 
 /// The encoding of a file.
 #[derive(Debug, Clone, Copy)]

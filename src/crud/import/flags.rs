@@ -10,19 +10,19 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 use tokio::task::spawn_blocking;
 
-use super::brake::Brake;
 use super::csv_reader::What;
-use super::feed::Feed;
+use super::leaver_limit::Brake;
 use super::mapping::{CredentialColumn, Mapping, constants, map_columns};
 use super::source::{MOST, MOST_OF_DEVICE, PASS_OVER, Rows, Source, Spool, unreadable};
-use super::state::StateColumn;
+use super::status_columns::StateColumn;
+use super::sync::Feed;
 use super::{Import, OnConflict, dates, mapping, report, tolerance};
 use crate::crud::remove::{self, Mode};
 use crate::crud::session::Session;
 use crate::crud::write::not_in_system;
 use crate::model::problem::{Problem, plain};
 use crate::model::resource::{Descriptor, Field, IN_USE};
-use crate::model::scalar::shorten;
+use crate::model::values::scalar::shorten;
 use crate::ui::format::SAFE;
 
 /// A column or constant by the name of its field, with the value of a constant.

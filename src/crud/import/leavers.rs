@@ -8,14 +8,14 @@ use std::collections::HashSet;
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::feed::Leavers;
+use super::sync::Leavers;
 use super::{Import, OnConflict};
 use crate::crud::remove::Mode;
-use crate::model::lifetime::Lifetime;
 use crate::model::problem::Kind as ProblemKind;
 use crate::model::resource::Field;
-use crate::model::scalar::shorten;
-use crate::store::stage::{Named, Reject, Stage};
+use crate::model::resource::lifetime::Lifetime;
+use crate::model::values::scalar::shorten;
+use crate::store::import::stage::{Named, Reject, Stage};
 use crate::store::tx::Tx;
 use crate::store::{records, trail};
 

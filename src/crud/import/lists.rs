@@ -5,14 +5,14 @@ use uuid::Uuid;
 
 use super::TOGETHER;
 use super::rows::Parsed;
-use crate::model::audit::Action;
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::resource::Record;
-use crate::model::value::Value;
-use crate::store::held::Match;
-use crate::store::stage::Stage;
+use crate::model::trail::audit::Action;
+use crate::model::values::value::Value;
+use crate::store::import::match_target::Match;
+use crate::store::import::stage::Stage;
+use crate::store::records::{self, people};
 use crate::store::tx::Tx;
-use crate::store::{people, records};
 
 /// Holds lists against those that records have which are otherwise as the rows say.
 pub async fn hold(tx: &mut Tx<'_>, org: Option<i32>, rows: Vec<(&mut Match, &Parsed)>) -> Result<()> {

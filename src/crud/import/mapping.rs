@@ -5,13 +5,13 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
 use super::source::Source;
-use super::state::StateColumn;
-use crate::model::examples;
+use super::status_columns::StateColumn;
+use crate::model::kinds::user::User;
 use crate::model::problem::{Problem, nearest};
+use crate::model::resource::examples;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::scalar::{Noun, Rules, shorten, squash};
-use crate::model::user::User;
-use crate::model::value::Kind;
+use crate::model::values::scalar::{Noun, Rules, shorten, squash};
+use crate::model::values::value::Kind;
 
 /// What the header and `--map` say.
 pub struct Mapping {

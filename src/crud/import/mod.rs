@@ -2,27 +2,27 @@
 //!
 //! The file is read twice, by a thread of its own ([`rows`]), while this one talks to the database. The first time each
 //! row is checked by itself and held against the record that it stands for; what it says new is staged
-//! ([`crate::store::stage`]): its key, its references, an id. Then all rows are checked against each other, in the
+//! ([`crate::store::import::stage`]): its key, its references, an id. Then all rows are checked against each other, in the
 //! database. The second time the good rows are written. Nothing of it grows with the file but the temporary tables.
 
-mod brake;
-mod compared;
+mod create_missing;
 mod csv_reader;
 mod dates;
 mod encoding;
-mod feed;
 mod flags;
+mod leaver_limit;
 mod leavers;
 mod lists;
 mod mapping;
-mod missing;
 mod passwords;
 mod probe;
+mod reference_rules;
+mod status_columns;
+mod sync;
 
 mod report;
 mod rows;
 mod source;
-mod state;
 mod tolerance;
 
 use std::path::PathBuf;
@@ -37,34 +37,34 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use self::brake::{Brake, Leaving, loses_access};
-use self::feed::{Came, Feed, Leavers, SHOWN as SHOWN_OF_FEED};
+use self::create_missing::Missing;
+use self::leaver_limit::{Brake, Leaving, loses_access};
 use self::mapping::{CredentialColumn, ListColumn};
-use self::missing::Missing;
 use self::passwords::{reset_passwords, used_before};
 use self::probe::Trial;
 use self::report::tell;
 use self::rows::{GivenCredential, Making, Order, Parsed, Plan, before_resolved};
 use self::source::Source;
-use self::state::StateColumn;
+use self::status_columns::StateColumn;
+use self::sync::{Came, Feed, Leavers, SHOWN as SHOWN_OF_FEED};
 use super::gate::{self, Verb};
 use super::input::not_system;
 use super::remove::{self, Mode};
 use super::session::Session;
 use super::write::{blank, described, note_contents};
-use crate::model::audit::{Action, Telling};
-use crate::model::lifetime::Event;
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{Kind as ProblemKind, Problem};
+use crate::model::resource::lifetime::Event;
 use crate::model::resource::{Descriptor, Field, IN_USE, Mark, Record};
-use crate::model::scalar::Rules;
 use crate::model::setting::{self, Settings};
-use crate::model::value::Value;
-use crate::store::credentials;
-use crate::store::held::Given;
+use crate::model::trail::audit::{Action, Telling};
+use crate::model::values::scalar::Rules;
+use crate::model::values::value::Value;
+use crate::store::import::match_target::Given;
+use crate::store::import::stage::{Reference, Reject, Row, Stage, Verdict};
 use crate::store::records;
-use crate::store::settings;
-use crate::store::stage::{Reference, Reject, Row, Stage, Verdict};
+use crate::store::records::credentials;
+use crate::store::records::settings;
 use crate::store::tx::{Loaders, Tx};
 use crate::ui::progress::Progress;
 
@@ -580,7 +580,7 @@ impl Verb for Import {
             None => self.brake.leaving(tx, &stage, &settings).await?,
         };
         let missing = match self.create_missing {
-            true => missing::foresee(tx, &plan, &mut stage, rules).await?,
+            true => create_missing::foresee(tx, &plan, &mut stage, rules).await?,
             false => Vec::new(),
         };
         self.check(tx, &plan, &mut stage, &missing, &mut report).await?;
@@ -592,7 +592,7 @@ impl Verb for Import {
             Some(feed) => feed.let_in(tx, &stage).await?,
             None => 0,
         };
-        report.made = missing::make(tx, &stage, missing).await?;
+        report.made = create_missing::make(tx, &stage, missing).await?;
         self.write(tx, &plan, &stage, &mut report).await?;
         self.brake.hold_all(tx, &stage, &leaving, self.feed.as_ref(), &report.losing).await?;
         self.release(tx, &report).await?;
@@ -773,7 +773,7 @@ fn settle_ended(before: &Record, after: &mut Record, (flag, end): (&Field, &str)
             after.set(field.column, before.get(field.column).clone());
         }
     } else if !says_end {
-        after.set(end, Value::Null(crate::model::value::Kind::Time));
+        after.set(end, Value::Null(crate::model::values::value::Kind::Time));
     }
 }
 

@@ -6,11 +6,11 @@ use anyhow::Result;
 use tokio::task::spawn_blocking;
 
 use super::Report;
-use super::brake;
+use super::leaver_limit;
 use super::rows::{self, GivenCredential, Plan};
 use crate::model::password::StoredHash;
 use crate::model::resource::Record;
-use crate::store::credentials;
+use crate::store::records::credentials;
 use crate::store::tx::Tx;
 
 /// Whether a password is one that the user had before the present one.
@@ -53,7 +53,7 @@ pub async fn reset_passwords(
         if let GivenCredential::Hash(hash) = &credential
             && !hash.is_usable()
             && present.is_some_and(|p| p.is_usable())
-            && brake::may_sign_in(&user, tx.at())
+            && leaver_limit::may_sign_in(&user, tx.at())
         {
             report.losing.push(user.meta.id);
         }

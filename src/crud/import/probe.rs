@@ -10,17 +10,17 @@ use std::sync::Arc;
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::missing::{self, Missing};
+use super::create_missing::{self, Missing};
 use super::rows::{self, Making, Order, Plan};
 use super::{Import, Report, TOGETHER, next_numbers};
 use crate::crud::write::blank;
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::password;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
-use crate::store::credentials;
-use crate::store::late::LateRules;
-use crate::store::stage::{Stage, Verdict};
+use crate::store::import::stage::{Stage, Verdict};
+use crate::store::records::credentials;
+use crate::store::schema::deferred::LateRules;
 use crate::store::tx::{Loaders, Tx};
 
 /// Whether the database refused something that a row says.
@@ -88,7 +88,7 @@ async fn attempt(
     (by_row, at_end): (&LateRules, &LateRules),
 ) -> Result<(Vec<(u64, Problem)>, Held)> {
     let savepoint = tx.savepoint().await?;
-    missing::make(tx, stage, missing.to_vec()).await?;
+    create_missing::make(tx, stage, missing.to_vec()).await?;
     let mut trial = Trial { refused: Vec::new(), late: by_row };
     let mut report = Report::default();
     match import.org {

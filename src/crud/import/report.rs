@@ -12,22 +12,22 @@ use tokio::task::spawn_blocking;
 
 use super::csv_reader::loose_cells;
 use super::dates;
-use super::feed::Leavers;
 use super::mapping::is_reject_column;
 use super::rows::{ENCODING, Plan};
 use super::source::{Lines, QUOTES, Rows, Source, unreadable};
+use super::sync::Leavers;
 use super::{Import, OnConflict, Report};
 use crate::crud::remove::Mode;
 use crate::crud::session::Session;
-use crate::crud::whole::Whole;
 use crate::crud::write::dry_run_note;
+use crate::model::kinds::user::User;
 use crate::model::problem::plain;
 use crate::model::problem::{Kind as ProblemKind, Problem};
 use crate::model::resource::{Descriptor, Field};
-use crate::model::scalar::{Noun, shorten};
-use crate::model::user::User;
-use crate::store::db::Db;
-use crate::store::stage::{QUOTE, Reject, Stage};
+use crate::model::values::scalar::{Noun, shorten};
+use crate::store::engine::db::Db;
+use crate::store::import::stage::{QUOTE, Reject, Stage};
+use crate::ui::atomic_file::Whole;
 use crate::ui::format::{self, Format};
 
 /// Rejects that are read together.

@@ -8,8 +8,8 @@ use clap::ArgMatches;
 
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::scalar::{is_blank, shorten};
-use crate::model::value::Value;
+use crate::model::values::scalar::{is_blank, shorten};
+use crate::model::values::value::Value;
 
 /// Counts while the file is read for the first time.
 #[derive(Default)]

@@ -28,7 +28,7 @@ use base64::prelude::BASE64_STANDARD_NO_PAD;
 
 use super::hash::{Before, Digest, Kdf};
 use super::keycloak;
-use crate::model::scalar::is_format;
+use crate::model::values::scalar::is_format;
 
 /// Most bytes of a stored hash. A Keycloak credential is the longest, of 400 to 900.
 const TEXT: usize = 2048;

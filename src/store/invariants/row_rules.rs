@@ -2,13 +2,13 @@
 //! [`super`].
 
 use super::Rule;
-use crate::model::lifecycle::ENDED;
+use crate::model::resource::lifecycle::ENDED;
+use crate::model::resource::row_rule::{RowRule, in_words, way};
 use crate::model::resource::{Descriptor, Field};
-use crate::model::row_rule::{RowRule, in_words, way};
-use crate::model::value::Kind;
-use crate::store::sql::quoted;
-use crate::store::state;
-use crate::store::touched::{Columns, DELETED};
+use crate::model::values::value::Kind;
+use crate::store::engine::sql::quoted;
+use crate::store::records::status_sql;
+use crate::store::records::touched::{Columns, DELETED};
 
 /// The declared rules of a kind.
 pub(super) fn of(desc: &'static Descriptor) -> Vec<Rule> {
@@ -42,7 +42,7 @@ fn rule(desc: &'static Descriptor, said: Said<'_>) -> Rule {
         "select t.{key}, {other} from {} t {} where {} and {}",
         desc.table,
         said.join,
-        state::live(desc, "t"),
+        status_sql::live(desc, "t"),
         said.broken
     );
     Rule {
@@ -103,7 +103,7 @@ fn beside(desc: &Descriptor, per: &[&str]) -> String {
         }
     });
     let agrees: String = agrees.collect();
-    let live = state::live(desc, "x");
+    let live = status_sql::live(desc, "x");
     format!("join {} x on x.org_id = t.org_id and x.id <> t.id and {live}{agrees}", desc.table)
 }
 
@@ -135,7 +135,7 @@ fn overlap(desc: &'static Descriptor, from: &str, to: &str, per: &[&'static str]
                from {} w where w.org_id = $1 and {}) d
               where d.earlier > 0 and (d.open = 1 or d.{begins} is null or d.latest {than} d.{begins}) limit 1)",
         desc.table,
-        state::live(desc, "w")
+        status_sql::live(desc, "w")
     );
     let per_what = per_in_words(desc, per);
     rule(
@@ -158,7 +158,7 @@ fn two_flagged(desc: &'static Descriptor, flag: &str, per: &[&'static str]) -> R
              from {} w where w.org_id = $1 and {} and w.{column}) d where d.place > 1 limit 1)",
         window(per, ""),
         desc.table,
-        state::live(desc, "w")
+        status_sql::live(desc, "w")
     );
     let per_what = per_in_words(desc, per);
     let name = in_words(desc, &[flag]);
@@ -214,7 +214,7 @@ fn same_of(desc: &'static Descriptor, (one, a): Way<'_>, (other, b): Way<'_>, tu
         quoted(desc.key().column),
         quoted(key(&a)),
         quoted(key(&b)),
-        state::live(desc, &base)
+        status_sql::live(desc, &base)
     );
     Rule {
         told: &["{key}", "{one}", "{other}"],

@@ -5,14 +5,14 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::{Head, TOGETHER, Tx};
-use crate::model::audit::{self, Action, Event, Payload, Status};
-use crate::model::chance::{Random, bytes};
-use crate::model::merkle::{Frontier, Hash};
+use crate::model::random::{Random, bytes};
 use crate::model::resource::Subject;
-use crate::model::value::{Kind, Value, canonical};
-use crate::store::chain::Chain;
+use crate::model::trail::audit::{self, Action, Event, Payload, Status};
+use crate::model::trail::merkle::{Frontier, Hash};
+use crate::model::values::value::{Kind, Value, canonical};
+use crate::store::engine::sql::Sql;
 use crate::store::records;
-use crate::store::sql::Sql;
+use crate::store::trail::appender::Chain;
 
 /// The `audit_requests` row that a tree gets at commit.
 #[derive(Clone)]

@@ -1,22 +1,24 @@
 //! Many new rows at once, which were made elsewhere.
 
-use crate::store::state;
+use crate::store::records::status_sql;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use uuid::Uuid;
 
 use super::Tx;
-use crate::model::chance::bytes;
 use crate::model::problem::Problem;
+use crate::model::random::bytes;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::value::{Kind, Value};
-use crate::store::db::Db;
-use crate::store::late::LateRules;
-use crate::store::load::Loader;
-use crate::store::sql::{Sql, quoted};
-use crate::store::touched::{Columns, Touched};
-use crate::store::{chain, load, records, search, sqlite};
+use crate::model::values::value::{Kind, Value};
+use crate::store::engine::db::Db;
+use crate::store::engine::load::Loader;
+use crate::store::engine::sql::{Sql, quoted};
+use crate::store::engine::{load, sqlite};
+use crate::store::records::touched::{Columns, Touched};
+use crate::store::records::{self, search};
+use crate::store::schema::deferred::LateRules;
+use crate::store::trail::appender;
 
 /// A new record that was made elsewhere: everything that is written of it.
 pub struct Finished {
@@ -75,7 +77,7 @@ impl Loaders {
             (true, false) => Some(Loader::new(db, &index, &["rowid", "words"], 1).await?),
             (true, true) => Some(Loader::new(db, desc.table, &["search"], 1).await?),
         };
-        let audit: Vec<&str> = chain::COLUMNS.iter().map(|(name, _)| *name).collect();
+        let audit: Vec<&str> = appender::COLUMNS.iter().map(|(name, _)| *name).collect();
         Ok(Loaders {
             desc,
             org,
@@ -146,7 +148,7 @@ impl Tx<'_> {
             sql.bind_rows(some.iter().map(|c| Value::from(c.as_str())));
             let column = quoted(field.column);
             sql.push(&format!(" select v.code from v cross join {} t where t.{column} = v.code", desc.table));
-            sql.push(&format!(" and {} and t.org_id = ", state::live(desc, "t"))).bind(org);
+            sql.push(&format!(" and {} and t.org_id = ", status_sql::live(desc, "t"))).bind(org);
             if !besides.is_empty() {
                 sql.push(&format!(" union select code from v where code in ({besides})"));
             }

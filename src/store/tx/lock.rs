@@ -7,15 +7,17 @@ use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Head, Tx};
-use crate::model::merkle::Frontier;
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::setting::CLOCK_MAX_JUMP;
-use crate::model::value::{Kind, rfc3339};
-use crate::store::db::Db;
-use crate::store::location::Location;
-use crate::store::sql::{Row, Sql};
-use crate::store::{corrections, postgres, settings, sqlite};
+use crate::model::trail::merkle::Frontier;
+use crate::model::values::value::{Kind, rfc3339};
+use crate::store::engine::db::Db;
+use crate::store::engine::location::Location;
+use crate::store::engine::sql::{Row, Sql};
+use crate::store::engine::{postgres, sqlite};
+use crate::store::records::settings;
+use crate::store::trail::corrections;
 
 /// The clock is far from what was recorded last, or from the server's: a question, to be answered before anything is
 /// written.

@@ -1,18 +1,19 @@
 //! Rows one by one, each with its audit record.
 
-use crate::store::state;
+use crate::store::records::status_sql;
 use anyhow::Result;
 use uuid::Uuid;
 
 use super::{TOGETHER, Tx};
-use crate::model::audit::{self, Action, Effect, Event, Payload, Telling};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Meta, Record};
 use crate::model::search as words;
-use crate::model::value::Value;
-use crate::store::sql::{Sql, quoted};
-use crate::store::touched::{Columns, Touched};
-use crate::store::{chain, records, search};
+use crate::model::trail::audit::{self, Action, Effect, Event, Payload, Telling};
+use crate::model::values::value::Value;
+use crate::store::engine::sql::{Sql, quoted};
+use crate::store::records::touched::{Columns, Touched};
+use crate::store::records::{self, search};
+use crate::store::trail::appender;
 
 impl Tx<'_> {
     /// Reads a record as it is now, under the lock.
@@ -22,7 +23,7 @@ impl Tx<'_> {
 
     /// The reserved organisation, once `init` has made it.
     pub async fn load_system(&mut self) -> Result<Option<Record>> {
-        let desc = <crate::model::org::Org as crate::model::resource::Resource>::DESCRIPTOR;
+        let desc = <crate::model::kinds::org::Org as crate::model::resource::Resource>::DESCRIPTOR;
         Ok(records::load_where(self.db, desc, "t.org_id = 0", Vec::new()).await?.into_iter().next())
     }
 
@@ -71,7 +72,7 @@ impl Tx<'_> {
         }
         let records = std::mem::take(&mut self.waiting_audit);
         for some in records.chunks(TOGETHER) {
-            let columns: Vec<&str> = chain::COLUMNS.iter().map(|(name, _)| *name).collect();
+            let columns: Vec<&str> = appender::COLUMNS.iter().map(|(name, _)| *name).collect();
             let text = format!("insert into audit_records ({}) values ", columns.join(", "));
             let mut sql = Sql::bulk(text, self.db.engine());
             for (i, values) in some.iter().enumerate() {
@@ -227,7 +228,7 @@ impl Tx<'_> {
         search::remove(self.db, record).await?;
         let mut sql = Sql::new(format!("delete from {} where org_id = ", record.desc.table));
         sql.bind(record.meta.org_id).push(" and id = ").bind(record.meta.id);
-        sql.push(&format!(" and {} and version = ", state::gone(record.desc, record.desc.table)))
+        sql.push(&format!(" and {} and version = ", status_sql::gone(record.desc, record.desc.table)))
             .bind(record.meta.version);
         if self.db.execute(sql).await? != 1 {
             return Err(stale(record).into());

@@ -13,18 +13,18 @@ use uuid::Uuid;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::{find_in, time};
 use crate::crud::session::Session;
-use crate::model::audit::{ACTIONS, Action, CLOCK, KIND, SOURCES, Status, WORD};
+use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::redact::{is_secret_name, typed};
 use crate::model::resource::Resource;
-use crate::model::scalar::{Rules, shorten};
-use crate::model::strict;
-use crate::model::user::User;
-use crate::model::value::rfc3339;
-use crate::store::lineage;
-use crate::store::outside::Outside;
+use crate::model::strict_json;
+use crate::model::trail::audit::{ACTIONS, Action, CLOCK, KIND, SOURCES, Status, WORD};
+use crate::model::values::scalar::{Rules, shorten};
+use crate::model::values::value::rfc3339;
+use crate::store::records::settings;
 use crate::store::records::{self, Life};
-use crate::store::settings;
+use crate::store::trail::external::Outside;
+use crate::store::trail::lineage;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 
@@ -275,7 +275,8 @@ pub async fn append(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     for name in OBJECTS {
         if let Some(text) = m.get_one::<String>(name) {
-            let json = strict::parse(text).map_err(|e| wrong(name, &format!("is no JSON that can be kept: {e}")))?;
+            let json =
+                strict_json::parse(text).map_err(|e| wrong(name, &format!("is no JSON that can be kept: {e}")))?;
             members.insert((*name).to_owned(), json);
         }
     }
@@ -363,7 +364,7 @@ async fn one(s: &mut Session<'_>, org: i32, line: io::Result<Vec<u8>>) -> Result
     if text.is_empty() {
         return Ok(None);
     }
-    match strict::parse(text) {
+    match strict_json::parse(text) {
         Ok(Json::Object(members)) => read(s, org, members).await.map(Some),
         Ok(_) => Err(Problem::invalid("it is no JSON object").into()),
         Err(e) => Err(Problem::invalid(format!("it is no JSON that can be kept: {e}")).into()),

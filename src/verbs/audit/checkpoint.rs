@@ -15,20 +15,20 @@ use super::lineage;
 use super::verify::{counted, refuse, signed_in};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
-use crate::crud::whole::Whole;
-use crate::model::audit::checkpoint_leaf;
-use crate::model::lineage::{Lineage, Logs};
-use crate::model::note::{Checkpoint, Note, SignerKey, Verifier};
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{Kind, Problem, plain};
-use crate::model::scalar::Rules;
-use crate::store::audit::{Asked, Proven, Signed, Verified, size, verify};
-use crate::store::checkpoints::{self, LOG, Stored};
-use crate::store::lineage::{Stated, logs};
+use crate::model::trail::audit::checkpoint_leaf;
+use crate::model::trail::lineage::{Lineage, Logs};
+use crate::model::trail::note::{Checkpoint, Note, SignerKey, Verifier};
+use crate::model::values::scalar::Rules;
 use crate::store::system_log::Level;
+use crate::store::trail::checkpoints::{self, LOG, Stored};
+use crate::store::trail::lineage::{Stated, logs};
+use crate::store::trail::verify::{Asked, Proven, Signed, Verified, size, verify};
 use crate::store::tx::Tx;
+use crate::ui::atomic_file::Whole;
 use crate::ui::format::{is_for_programs, report};
-use crate::ui::{limited, waiting};
+use crate::ui::{bounded, interruptible};
 
 /// Appends signed checkpoints to the log of the database.
 #[derive(Debug, Serialize, Deserialize)]
@@ -146,7 +146,7 @@ fn open_pipe(s: &Session<'_>, m: &ArgMatches) -> Result<Option<File>> {
         return Ok(None);
     };
     let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));
-    Ok(Some(waiting::open_to_write(Path::new(path)).map_err(failed)?))
+    Ok(Some(interruptible::open_to_write(Path::new(path)).map_err(failed)?))
 }
 
 /// Proves the trail as far as it is new, or behind a restore all of it: nothing is signed of one that does not hold.
@@ -267,7 +267,7 @@ fn remember(s: &mut Session<'_>, m: &ArgMatches, signed: &[String]) {
 
 /// What can't be read stays as it is: it may hold what others have signed.
 fn keep_beside(path: &Path, signed: &[String]) -> Result<()> {
-    let kept = match limited::read(path, limited::LARGE) {
+    let kept = match bounded::read(path, bounded::LARGE) {
         Ok(text) if text.trim().is_empty() => Vec::new(),
         Ok(text) => Note::parse_all(&text)?,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -297,7 +297,7 @@ fn hand_out(s: &mut Session<'_>, m: &ArgMatches, notes: &[String], pipe: Option<
     }
     let mut options = OpenOptions::new();
     let mut file = options.read(true).append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
-    let text = limited::text(&mut file, limited::LARGE).map_err(failed)?;
+    let text = bounded::text(&mut file, bounded::LARGE).map_err(failed)?;
     let new: Vec<&str> = notes.iter().filter(|n| !text.contains(n.as_str())).map(String::as_str).collect();
     if new.is_empty() {
         return Ok(());

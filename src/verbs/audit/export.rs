@@ -6,22 +6,22 @@ use serde_json::Value as Json;
 
 use super::{PIECE, wanted};
 use crate::crud::gate;
+use crate::crud::history::Entries;
 use crate::crud::partial;
 use crate::crud::read::Exported;
 use crate::crud::session::Session;
-use crate::crud::trail::Entries;
-use crate::crud::whole::Redirected;
-use crate::model::audit;
-use crate::model::export::{Trail, end_line, record_line, request_line};
-use crate::model::ocsf::Event;
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::store::audit::{Piece, each, frontier_at, size};
-use crate::store::corrections::last_before;
-use crate::store::db::Db;
-use crate::store::lineage::logs;
+use crate::model::trail::audit;
+use crate::model::trail::export::{Trail, end_line, record_line, request_line};
+use crate::model::trail::ocsf::Event;
+use crate::store::engine::db::Db;
 use crate::store::records;
+use crate::store::trail::corrections::last_before;
+use crate::store::trail::lineage::logs;
+use crate::store::trail::verify::{Piece, each, frontier_at, size};
 use crate::store::trail::{Entry, Search, search, trees};
+use crate::ui::atomic_file::Redirected;
 use crate::ui::format::{Format, of_export};
 
 /// A tree and the stretch of it that is handed out.

@@ -12,13 +12,13 @@ use zeroize::Zeroizing;
 
 use crate::crud::gate;
 use crate::crud::session::{Session, xdg};
-use crate::model::note::{SignerKey, Verifier};
 use crate::model::problem::{Problem, plain};
-use crate::store::checkpoints::{LOG, installation, origin};
-use crate::store::location::Location;
+use crate::model::trail::note::{SignerKey, Verifier};
+use crate::store::engine::location::Location;
+use crate::store::trail::checkpoints::{LOG, installation, origin};
 use crate::ui::Ui;
+use crate::ui::bounded;
 use crate::ui::format::{is_for_programs, report};
-use crate::ui::limited;
 
 /// Where the private key is, if no flag says so.
 pub const SIGNING_KEY: &str = "ORGCTL_SIGNING_KEY";
@@ -59,7 +59,7 @@ fn read_signer(path: &Path) -> Result<Option<SignerKey>> {
             .hint(format!("chmod 600 {}", path.display()))
             .into());
     }
-    let text = Zeroizing::new(limited::read(path, limited::SMALL).map_err(failed)?);
+    let text = Zeroizing::new(bounded::read(path, bounded::SMALL).map_err(failed)?);
     let wrong = || Problem::invalid(format!("{} holds no signing key", path.display()));
     Ok(Some(SignerKey::parse(&text).ok_or_else(wrong)?))
 }
@@ -92,7 +92,7 @@ pub fn verifiers(s: &Session<'_>, m: &ArgMatches) -> Result<Vec<Verifier>> {
             keys.push(text.parse()?);
             continue;
         }
-        let lines = limited::read(Path::new(&text), limited::SMALL)
+        let lines = bounded::read(Path::new(&text), bounded::SMALL)
             .map_err(|e| Problem::failed(format!("can't read the public key {text}: {}", plain(&e))))?;
         for line in lines.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
             keys.push(line.parse()?);

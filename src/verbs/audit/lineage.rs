@@ -7,13 +7,13 @@ use clap::ArgMatches;
 use super::verify::tell_lost;
 use crate::crud::session::Session;
 use crate::model::backup::Manifest;
-use crate::model::lineage::{Claim, LOG, Lineage, Logs, Lost, restored};
-use crate::model::note::{Checkpoint, Note, SignerKey};
 use crate::model::problem::Problem;
-use crate::model::verify::Expected;
-use crate::store::audit::Signed;
-use crate::store::checkpoints::installation;
-use crate::store::lineage::{self, Stated};
+use crate::model::trail::lineage::{Claim, LOG, Lineage, Logs, Lost, restored};
+use crate::model::trail::note::{Checkpoint, Note, SignerKey};
+use crate::model::trail::verify::Expected;
+use crate::store::trail::checkpoints::installation;
+use crate::store::trail::lineage::{self, Stated};
+use crate::store::trail::verify::Signed;
 use crate::store::{records, trail};
 use crate::verbs::backup::catalogue::find;
 use crate::verbs::backup::restore::trust;
@@ -65,7 +65,7 @@ async fn require_same_heads(s: &mut Session<'_>, manifest: &Manifest, claim: &Cl
             .hint("the archive was restored from another trail, or the trail was changed since")
     };
     let before = u64::try_from(claim.seq.saturating_sub(1)).unwrap_or(0);
-    let system = manifest.size_of(crate::model::org::SYSTEM).unwrap_or(0);
+    let system = manifest.size_of(crate::model::kinds::org::SYSTEM).unwrap_or(0);
     if system != before {
         return Err(differs("SYSTEM", format!("had {before} records, the archive has {system}")).into());
     }

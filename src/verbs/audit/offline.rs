@@ -11,11 +11,11 @@ use serde_json::{Value as Json, json};
 use super::keys::verifiers;
 use super::verify::{checkpoints_in, counted, refusal, report_with};
 use crate::crud::session::Session;
-use crate::model::export::{Line, Trail};
 use crate::model::problem::{Problem, plain};
-use crate::model::verify::{Check, Expected, Fault, Finding, Head};
-use crate::store::audit::{Proven, Verified};
-use crate::ui::waiting;
+use crate::model::trail::export::{Line, Trail};
+use crate::model::trail::verify::{Check, Expected, Fault, Finding, Head};
+use crate::store::trail::verify::{Proven, Verified};
+use crate::ui::interruptible;
 
 /// A stretch of one trail, as a file holds it.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches, path: &str) -> Result<(
     known.dedup_by(|(a, x), (b, y)| (a, x.size, x.root) == (b, y.size, y.root));
     let input: Box<dyn io::Read> = match path {
         "-" => Box::new(std::mem::replace(&mut s.ui.io.stdin, Box::new(io::empty()))),
-        path => Box::new(waiting::open(Path::new(path)).map_err(|e| unreadable(path, &e))?),
+        path => Box::new(interruptible::open(Path::new(path)).map_err(|e| unreadable(path, &e))?),
     };
     let progress = s.ui.progress();
     progress.part("verifying", None, "records");

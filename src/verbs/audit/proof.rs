@@ -12,18 +12,18 @@ use super::keys::verifiers;
 use super::verify::checkpoints_in;
 use crate::crud::gate;
 use crate::crud::session::Session;
-use crate::model::lineage::Logs;
-use crate::model::merkle::{Prover, consistency_path, inclusion_path, proves_consistency};
-use crate::model::note::{Checkpoint, Note};
 use crate::model::problem::{Problem, plain};
-use crate::model::proof::{Consistency, Inclusion, Proof, Sealed};
-use crate::model::value::rfc3339;
-use crate::store::audit::{Piece, each, size};
-use crate::store::checkpoints::{self, LOG};
-use crate::store::lineage::logs;
+use crate::model::trail::lineage::Logs;
+use crate::model::trail::merkle::{Prover, consistency_path, inclusion_path, proves_consistency};
+use crate::model::trail::note::{Checkpoint, Note};
+use crate::model::trail::proof::{Consistency, Inclusion, Proof, Sealed};
+use crate::model::values::value::rfc3339;
 use crate::store::records;
+use crate::store::trail::checkpoints::{self, LOG};
+use crate::store::trail::lineage::logs;
+use crate::store::trail::verify::{Piece, each, size};
+use crate::ui::bounded;
 use crate::ui::format::{Format, document};
-use crate::ui::limited;
 use crate::ui::text::visible;
 
 /// Writes the proof that is asked for.
@@ -149,8 +149,8 @@ pub async fn check_proof(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         return Err(Problem::usage("without the public key a proof proves nothing").hint("give it with --key").into());
     }
     let text = match path.as_str() {
-        "-" => s.ui.read_stdin_text(limited::LARGE).await?,
-        path => limited::read(Path::new(path), limited::LARGE)
+        "-" => s.ui.read_stdin_text(bounded::LARGE).await?,
+        path => bounded::read(Path::new(path), bounded::LARGE)
             .map_err(|e| Problem::failed(format!("can't read {path}: {}", plain(&e))))?,
     };
     let signed = |note: &Note| -> Result<(Checkpoint, String)> {

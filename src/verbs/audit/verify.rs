@@ -13,17 +13,17 @@ use super::keys::{VERIFIER_KEY, own_verifier, signing_path, verifiers};
 use super::offline;
 use crate::crud::gate;
 use crate::crud::session::Session;
-use crate::model::correction::Correction;
-use crate::model::lineage::{Logs, Lost, restored};
-use crate::model::note::{Checkpoint, Note, Verifier};
 use crate::model::problem::{Problem, plain};
-use crate::model::value::{Kind, rfc3339};
-use crate::model::verify::{Fault, Finding};
-use crate::store::audit::{Asked, Signed, Verified, size, verify as prove};
-use crate::store::checkpoints::{LOG, installation, origin};
+use crate::model::trail::correction::Correction;
+use crate::model::trail::lineage::{Logs, Lost, restored};
+use crate::model::trail::note::{Checkpoint, Note, Verifier};
+use crate::model::trail::verify::{Fault, Finding};
+use crate::model::values::value::{Kind, rfc3339};
 use crate::store::records;
+use crate::store::trail::checkpoints::{LOG, installation, origin};
+use crate::store::trail::verify::{Asked, Signed, Verified, size, verify as prove};
+use crate::ui::bounded;
 use crate::ui::format::{Format, Head, Listing, document};
-use crate::ui::limited;
 
 /// The checkpoints of a file whose origin is one of `ours`, their signatures checked.
 pub fn checkpoints_in(path: &str, keys: &[Verifier], ours: impl Fn(&str) -> bool) -> Result<Vec<(Note, Checkpoint)>> {
@@ -32,7 +32,7 @@ pub fn checkpoints_in(path: &str, keys: &[Verifier], ours: impl Fn(&str) -> bool
             .hint("give it with --key")
             .into());
     }
-    let text = limited::read(Path::new(path), limited::LARGE)
+    let text = bounded::read(Path::new(path), bounded::LARGE)
         .map_err(|e| Problem::failed(format!("can't read {path}: {}", plain(&e))))?;
     let in_file = |p: Problem| Problem { sentence: format!("{path}: {}", p.sentence), ..p };
     let mut found = Vec::new();

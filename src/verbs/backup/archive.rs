@@ -14,9 +14,9 @@ use zstd::stream::read::Decoder;
 use zstd::stream::write::Encoder;
 
 use crate::model::backup::{Digest32, FORMAT, Manifest, Member, signed_text};
-use crate::model::note::{Note, SignerKey, Verifier};
 use crate::model::problem::{Problem, plain};
-use crate::store::hashed::Hashed;
+use crate::model::trail::note::{Note, SignerKey, Verifier};
+use crate::store::backup::hashed::Hashed;
 
 /// Names of the members that are no data.
 const README: &str = "README.txt";
@@ -594,7 +594,7 @@ impl Identities {
     pub fn read(paths: &[String]) -> Result<Identities> {
         let mut all = Vec::new();
         for path in paths {
-            let text = crate::ui::limited::read(Path::new(path), crate::ui::limited::SMALL)
+            let text = crate::ui::bounded::read(Path::new(path), crate::ui::bounded::SMALL)
                 .map_err(|e| Problem::failed(format!("can't read the identity {path}: {}", plain(&e))))?;
             let text = zeroize::Zeroizing::new(text);
             let wrong = || {

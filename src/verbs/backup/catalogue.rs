@@ -12,18 +12,18 @@ use serde_json::Map;
 use uuid::Uuid;
 
 use super::archive::Archive;
-use super::beside::is_same;
-pub use super::beside::{archives, beside, entry_of, in_folder, read_beside, told_beside, write_beside};
+use super::sidecar::is_same;
+pub use super::sidecar::{archives, beside, entry_of, in_folder, read_beside, told_beside, write_beside};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::{Session, xdg};
-use crate::model::audit::Action;
 use crate::model::backup::{BackupStatus, BackupType, Entry, Manifest};
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::scalar::{Rules, shorten};
-use crate::model::value::{Kind, rfc3339};
-use crate::store::backups;
-use crate::store::checkpoints::installation;
+use crate::model::trail::audit::Action;
+use crate::model::values::scalar::{Rules, shorten};
+use crate::model::values::value::{Kind, rfc3339};
+use crate::store::backup::catalogue;
+use crate::store::trail::checkpoints::installation;
 use crate::store::tx::Tx;
 use crate::ui::format::{Head, Listing};
 
@@ -260,7 +260,7 @@ impl Known {
 /// Whose the database is, and what it tells of backups.
 async fn ask(s: &mut Session<'_>) -> Result<(Uuid, Vec<Entry>)> {
     let db = s.db().await?;
-    Ok((installation(db).await?, backups::all(db).await?))
+    Ok((installation(db).await?, catalogue::all(db).await?))
 }
 
 /// Where the database can't be asked, the archives still can.
@@ -390,7 +390,7 @@ pub async fn tell_database<V: Verb<Output = ()>>(s: &mut Session<'_>, verb: &V) 
 pub async fn unwritable(s: &mut Session<'_>) -> Option<String> {
     match s.db().await {
         Err(e) => Some(format!("the database could not be asked ({e})")),
-        Ok(db) => match backups::is_read_only(db).await {
+        Ok(db) => match catalogue::is_read_only(db).await {
             Ok(true) => Some("the database takes no writes".to_owned()),
             _ => None,
         },

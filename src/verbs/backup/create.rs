@@ -12,18 +12,18 @@ use super::catalogue::{Enter, enter, entry_of, folder, short, stamp, unfinished,
 use crate::crud::gate::{self, in_words};
 use crate::crud::session::Session;
 use crate::model::backup::{BackupStatus, BackupType, Digest32, Entry, FORMAT, HeadEntry, Manifest, TableEntry};
-use crate::model::lineage::Logs;
-use crate::model::note::{Checkpoint, SignerKey};
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::setting::BACKUP_RECIPIENTS;
-use crate::model::value::rfc3339;
-use crate::store::checkpoints::{LOG, installation, log_frontier};
-use crate::store::dump::{self, Shape};
-use crate::store::lineage;
-use crate::store::migrate;
+use crate::model::trail::lineage::Logs;
+use crate::model::trail::note::{Checkpoint, SignerKey};
+use crate::model::values::value::rfc3339;
+use crate::store::backup::dump::{self, Shape};
+use crate::store::backup::swap::{self, State};
 use crate::store::schema::Class;
-use crate::store::swap::{self, State};
+use crate::store::schema::migrate;
+use crate::store::trail::checkpoints::{LOG, installation, log_frontier};
+use crate::store::trail::lineage;
 use crate::ui::format::report;
 use crate::verbs::audit::keys::{self, signer, signing_path};
 
@@ -257,8 +257,8 @@ fn heading(shape: &Shape) -> Json {
 }
 
 /// How a kind of column is called in archives.
-pub fn kind_word(kind: crate::model::value::Kind) -> &'static str {
-    use crate::model::value::Kind as K;
+pub fn kind_word(kind: crate::model::values::value::Kind) -> &'static str {
+    use crate::model::values::value::Kind as K;
     match kind {
         K::Bool => "bool",
         K::Int => "int",

@@ -16,13 +16,13 @@ use crate::model::backup::BackupType;
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
-use crate::model::value::{Kind, Value};
-use crate::store::db::Db;
-use crate::store::dump::{self, Shape};
-use crate::store::lines;
-use crate::store::migrate;
+use crate::model::values::value::{Kind, Value};
+use crate::store::backup::dump::{self, Shape};
+use crate::store::backup::dump_lines;
+use crate::store::engine::db::Db;
+use crate::store::records::settings;
 use crate::store::schema::Class;
-use crate::store::settings;
+use crate::store::schema::migrate;
 use crate::ui::format::{Head, Listing};
 
 /// A row then and now.
@@ -71,9 +71,9 @@ impl Walk<'_> {
     }
 
     fn line(&mut self, line: &[u8]) -> Result<()> {
-        let now: Vec<&[u8]> = lines::fields(line).collect();
+        let now: Vec<&[u8]> = dump_lines::fields(line).collect();
         while let Some(end) = self.ahead()? {
-            let then: Vec<&[u8]> = lines::fields(&self.block[self.at..end]).collect();
+            let then: Vec<&[u8]> = dump_lines::fields(&self.block[self.at..end]).collect();
             let ordered = self.keys.iter().map(|(t, n, kind)| order(then[*t], now[*n], *kind));
             match ordered.fold(Ordering::Equal, Ordering::then) {
                 Ordering::Greater => break,
@@ -92,7 +92,7 @@ impl Walk<'_> {
 
     fn finish(&mut self) -> Result<()> {
         while let Some(end) = self.ahead()? {
-            let then = lines::fields(&self.block[self.at..end]).collect();
+            let then = dump_lines::fields(&self.block[self.at..end]).collect();
             (self.each)(Change { then: Some(then), now: None, is_same: false })?;
             self.at = end + 1;
         }
@@ -143,7 +143,7 @@ fn asked(kinds: Kinds, m: &ArgMatches) -> Result<Option<Asked>> {
 const ALWAYS: [&str; 3] = ["version", "updated_at", "updated_by"];
 
 fn text(field: &[u8]) -> Option<String> {
-    lines::text(field).ok().flatten().map(std::borrow::Cow::into_owned)
+    dump_lines::text(field).ok().flatten().map(std::borrow::Cow::into_owned)
 }
 
 /// A table on both sides.

@@ -14,7 +14,7 @@ use crate::crud::gate;
 use crate::crud::session::Session;
 use crate::model::backup::{BackupType, Entry};
 use crate::model::problem::Problem;
-use crate::model::value::rfc3339;
+use crate::model::values::value::rfc3339;
 use crate::ui::format::report;
 use crate::ui::text::size;
 

@@ -11,13 +11,13 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::input::time_to_come;
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
-use crate::model::audit::Action;
 use crate::model::backup::Entry;
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::scalar::Rules;
-use crate::model::value::rfc3339;
-use crate::store::backups;
+use crate::model::trail::audit::Action;
+use crate::model::values::scalar::Rules;
+use crate::model::values::value::rfc3339;
+use crate::store::backup::catalogue;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 
@@ -39,7 +39,7 @@ impl Verb for Hold {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
-        let row = backups::all(tx.db).await?.into_iter().find(|row| row.id == self.entry.id);
+        let row = catalogue::all(tx.db).await?.into_iter().find(|row| row.id == self.entry.id);
         if !self.shortens {
             refuse_shorter(&self.entry, row.as_ref().and_then(|row| row.hold_until))?;
         }

@@ -11,27 +11,28 @@ use serde_json::{Value as Json, json};
 
 use super::archive::{self, Archive, Identities, remove_partial, scratch};
 use super::catalogue::{beside, folder, short, write_beside};
-use super::choice::Loss;
 use super::create::{self, Made};
-use super::olds;
-use super::place::{fill_scratch, folder_of, followed};
+use super::replaced_schemas;
 use super::restore::{Restore, Restored, named, tell};
+use super::selection::Loss;
+use super::target::{fill_scratch, folder_of, followed};
 use crate::crud::gate;
 use crate::crud::read::quote;
 use crate::crud::session::Session;
 use crate::model::backup::{BackupType, Entry};
-use crate::model::merkle::Hash;
 use crate::model::problem::{Kind, Problem};
-use crate::model::value::{rfc3339, unhex};
-use crate::store::checkpoints::installation;
-use crate::store::db::Db;
-use crate::store::location::Location;
-use crate::store::migrate::{self, State as Schema};
-use crate::store::retention::wipe;
-use crate::store::swap::{self, Counter, Erasure, State};
-use crate::store::swap_postgres::{self, Aside};
-use crate::store::swap_sqlite::{self, Swap};
-use crate::store::{backups, lines, tx};
+use crate::model::trail::merkle::Hash;
+use crate::model::values::value::{rfc3339, unhex};
+use crate::store::backup::swap::{self, Counter, Erasure, State};
+use crate::store::backup::swap_postgres::{self, Aside};
+use crate::store::backup::swap_sqlite::{self, Swap};
+use crate::store::backup::{catalogue, dump_lines};
+use crate::store::engine::db::Db;
+use crate::store::engine::location::Location;
+use crate::store::schema::migrate::{self, State as Schema};
+use crate::store::trail::checkpoints::installation;
+use crate::store::trail::retention::wipe;
+use crate::store::tx;
 use crate::verbs::audit::keys;
 
 /// What of the replaced database the new one keeps, and must not undo.
@@ -68,7 +69,7 @@ pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut
     let state = safety.as_ref().map_or(&before, |safety| &safety.made.state);
     let loss = lost(s.db().await?, archive, state, &common).await?;
     let db = s.db().await?;
-    let mut catalogue = if is_own { backups::all(db).await? } else { Vec::new() };
+    let mut catalogue = if is_own { catalogue::all(db).await? } else { Vec::new() };
     let replaces = Replaces {
         erasures: if is_own { swap::erasures(db, &common).await? } else { Vec::new() },
         counters: if is_own { swap::counters(db).await? } else { Vec::new() },
@@ -104,7 +105,7 @@ pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut
     verb.progress.finish();
     let done = done?;
     let mut told = verb.told;
-    olds::measure(s, &mut told, &publications).await?;
+    replaced_schemas::measure(s, &mut told, &publications).await?;
     told.insert("erased_again".into(), done.erased.into());
     if let Some(safety) = safety {
         told.insert("way_back".into(), way_back(s, m, &safety.made, is_own).into());
@@ -353,9 +354,9 @@ impl Leaves {
         }
         let rest = &self.block[self.at..];
         let end = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
-        let fields: Vec<&[u8]> = lines::fields(&rest[..end]).collect();
+        let fields: Vec<&[u8]> = dump_lines::fields(&rest[..end]).collect();
         self.at += end + 1;
-        let text = |i: usize| lines::text(fields.get(self.columns[i])?).ok().flatten();
+        let text = |i: usize| dump_lines::text(fields.get(self.columns[i])?).ok().flatten();
         let read = || {
             let leaf = unhex(text(2)?.strip_prefix("\\x")?)?;
             Some((text(0)?.parse().ok()?, text(1)?.parse().ok()?, leaf.try_into().ok()?))

@@ -11,33 +11,33 @@ use serde_json::{Map, Value as Json, json};
 
 use super::archive::{Archive, Identities};
 use super::catalogue::short;
-use super::choice::{self, Loss};
 use super::create::kind_word;
-use super::erased::again;
-use super::olds;
-use super::only;
-use super::place::Place;
+use super::erasures::again;
+use super::partial;
 use super::replace::{self, Replaces};
+use super::replaced_schemas;
+use super::selection::{self, Loss};
+use super::target::Place;
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{BackupType, Digest32, Manifest};
 use crate::model::kinds::Kinds;
-use crate::model::note::Verifier;
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::scalar::Rules;
-use crate::model::value::rfc3339;
-use crate::model::verify::Expected;
-use crate::store::audit::{Asked, verify_within};
-use crate::store::db::Db;
-use crate::store::dump::{self, Shape};
-use crate::store::lineage::skipped;
-use crate::store::location::Location;
-use crate::store::migrate;
-use crate::store::rebuild;
-use crate::store::swap_postgres;
+use crate::model::trail::note::Verifier;
+use crate::model::trail::verify::Expected;
+use crate::model::values::scalar::Rules;
+use crate::model::values::value::rfc3339;
+use crate::store::backup::dump::{self, Shape};
+use crate::store::backup::rebuild;
+use crate::store::backup::swap_postgres;
+use crate::store::engine::db::Db;
+use crate::store::engine::location::Location;
+use crate::store::schema::migrate;
 use crate::store::trail;
+use crate::store::trail::lineage::skipped;
+use crate::store::trail::verify::{Asked, verify_within};
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 use crate::ui::progress::Progress;
@@ -96,7 +96,7 @@ pub fn shapes_of(kinds: Kinds, manifest: &Manifest) -> Result<Vec<Shape>> {
 
 /// Refuses what this program can't read.
 pub fn require_readable(kinds: Kinds, manifest: &Manifest) -> Result<()> {
-    let latest = migrate::latest(kinds, crate::store::location::Engine::Sqlite)?;
+    let latest = migrate::latest(kinds, crate::store::engine::location::Engine::Sqlite)?;
     if manifest.schema > latest {
         return Err(Problem::failed(format!(
             "the archive is of version {} of the schema, newer than this orgctl, which knows {latest}",
@@ -264,7 +264,7 @@ pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     // Whatever comes of it is recorded where the command began, and not in what was to be made.
     s.home = Some(s.location.clone());
     if m.get_flag("drop-old") {
-        return olds::drop(s, m).await;
+        return replaced_schemas::drop(s, m).await;
     }
     let into = Location::parse(m.get_one::<String>("into").map_or("", String::as_str))?;
     let replaces = m.get_flag("replace");
@@ -273,16 +273,16 @@ pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .hint("restore it into an empty place, without --replace")
             .into());
     }
-    let archive = choice::choose(s, m).await?;
+    let archive = selection::choose(s, m).await?;
     s.close().await;
     let is_signed = trust(s, m, &archive)?;
     require_readable(s.kinds(), &archive.manifest)?;
     let identities: Vec<String> = m.get_many::<String>("identity").into_iter().flatten().cloned().collect();
     if m.contains_id("only") {
-        return only::restore(s, m, into, archive, identities, is_signed).await;
+        return partial::restore(s, m, into, archive, identities, is_signed).await;
     }
     let keys = verifiers(s, m)?;
-    let loss = choice::known_beside(s, &archive).map(|known| Loss::of(&archive.manifest, known));
+    let loss = selection::known_beside(s, &archive).map(|known| Loss::of(&archive.manifest, known));
     let told = told_of(&archive, is_signed, loss.as_ref())?;
     let progress = s.ui.progress();
     let verb = Restore {
@@ -359,7 +359,7 @@ pub fn tell(
         let who = if n == 1 { "1 person".to_owned() } else { format!("{n} people") };
         s.ui.status(&format!("erased again: {who} whom the replaced trail tells to be erased"));
     }
-    olds::tell_kept(s, told);
+    replaced_schemas::tell_kept(s, told);
     if let Some(back) = told.get("way_back").and_then(Json::as_str) {
         s.ui.status(&format!("the way back: {back}"));
     }

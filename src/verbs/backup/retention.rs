@@ -16,13 +16,13 @@ use super::catalogue::{Known, beside, short, told_beside, unwritable};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
-use crate::model::audit::Action;
 use crate::model::backup::{BackupStatus, Entry, Fate, Keep, objections, retention};
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{Kind as Broken, Problem, plain};
-use crate::model::scalar::Rules;
-use crate::model::value::{Kind, rfc3339};
-use crate::store::backups;
+use crate::model::trail::audit::Action;
+use crate::model::values::scalar::Rules;
+use crate::model::values::value::{Kind, rfc3339};
+use crate::store::backup::catalogue;
 use crate::store::tx::Tx;
 use crate::ui::format::{Head, Listing, report};
 
@@ -44,7 +44,7 @@ impl Verb for Remove {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
-        let rows = backups::all(tx.db).await?;
+        let rows = catalogue::all(tx.db).await?;
         for entry in &self.entries {
             let row = rows.iter().find(|r| r.id == entry.id);
             refuse_held(entry, row.and_then(|r| r.hold_until), tx.at())?;

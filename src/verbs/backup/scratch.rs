@@ -11,9 +11,9 @@ use tempfile::TempDir;
 use super::catalogue::short;
 use crate::crud::session::Session;
 use crate::model::problem::{Problem, plain};
-use crate::store::db::Db;
-use crate::store::location::{Location, Opening};
-use crate::store::scratch::ScratchDatabase;
+use crate::store::backup::scratch::ScratchDatabase;
+use crate::store::engine::db::Db;
+use crate::store::engine::location::{Location, Opening};
 
 /// How the names of its folders begin.
 const PREFIX: &str = "orgctl-scratch-";

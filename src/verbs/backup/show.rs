@@ -9,7 +9,7 @@ use super::catalogue::{Known, find, read_beside};
 use crate::crud::gate;
 use crate::crud::session::Session;
 use crate::model::problem::Problem;
-use crate::model::value::{Kind, Value};
+use crate::model::values::value::{Kind, Value};
 use crate::ui::format::{Format, Head, Listing, record};
 use crate::verbs::audit::keys::verifiers;
 

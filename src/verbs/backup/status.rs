@@ -5,13 +5,13 @@ use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 
 use super::catalogue::{Known, folder, is_folder_named, short};
-use super::olds;
+use super::replaced_schemas;
 use crate::crud::gate;
 use crate::crud::input::time;
 use crate::crud::session::Session;
 use crate::model::backup::{BackupStatus, BackupType, Entry};
 use crate::model::problem::Problem;
-use crate::model::value::{Kind, Value, rfc3339};
+use crate::model::values::value::{Kind, Value, rfc3339};
 use crate::ui::format::{Head, record};
 use crate::ui::text::{relative, size};
 
@@ -160,8 +160,8 @@ pub async fn status(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if let Some(missed) = state.missed() {
         s.ui.warn(&format!("{missed} ('orgctl backup forget' takes it out of the catalogue)"));
     }
-    for sentence in olds::kept(s).await {
-        s.ui.status(&format!("note: {sentence}; {}", olds::HINT));
+    for sentence in replaced_schemas::kept(s).await {
+        s.ui.status(&format!("note: {sentence}; {}", replaced_schemas::HINT));
     }
     match problem {
         Some(problem) => Err(problem.into()),

@@ -16,23 +16,23 @@ use super::restore::{Source, load, prove, require_readable, shapes_of, trust};
 use super::scratch::Scratch;
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
-use crate::model::audit::Action;
 use crate::model::backup::{BackupStatus, BackupType, Digest32, Entry, Manifest};
-use crate::model::note::Verifier;
-use crate::model::org::SYSTEM;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{Kind as Broken, Problem};
-use crate::model::scalar::Rules;
-use crate::model::value::rfc3339;
-use crate::store::audit::frontier_at;
-use crate::store::backups;
-use crate::store::checkpoints::installation;
-use crate::store::compare::{self, Compared};
-use crate::store::db::Db;
-use crate::store::dump;
-use crate::store::hashed::Hashed;
-use crate::store::location::Location;
-use crate::store::migrate;
-use crate::store::rebuild;
+use crate::model::trail::audit::Action;
+use crate::model::trail::note::Verifier;
+use crate::model::values::scalar::Rules;
+use crate::model::values::value::rfc3339;
+use crate::store::backup::catalogue;
+use crate::store::backup::compare::{self, Compared};
+use crate::store::backup::dump;
+use crate::store::backup::hashed::Hashed;
+use crate::store::backup::rebuild;
+use crate::store::engine::db::Db;
+use crate::store::engine::location::Location;
+use crate::store::schema::migrate;
+use crate::store::trail::checkpoints::installation;
+use crate::store::trail::verify::frontier_at;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 use crate::ui::progress::Progress;
@@ -507,7 +507,7 @@ async fn mark_in_catalogue(
     if !is_of_it {
         return Ok(());
     }
-    let known = backups::all(s.db().await?).await?.into_iter().find(|e| e.id == entry.id);
+    let known = catalogue::all(s.db().await?).await?.into_iter().find(|e| e.id == entry.id);
     if fault.is_some() && known.is_some_and(|known| is_copy(&entry, &known)) {
         // That a copy of it does not hold says nothing of the archive itself.
         return Ok(());
@@ -536,7 +536,7 @@ impl Verb for Mark {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
         let entry = self.entry.clone();
-        let marked = match backups::all(tx.db).await?.into_iter().find(|e| e.id == entry.id) {
+        let marked = match catalogue::all(tx.db).await?.into_iter().find(|e| e.id == entry.id) {
             // What a copy shows is not what lies there.
             Some(known) if is_copy(&entry, &known) && known.status != BackupStatus::Complete => {
                 Entry { verified_at: entry.verified_at, ..known }

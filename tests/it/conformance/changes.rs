@@ -2,7 +2,7 @@
 
 use orgctl::cli::tree::Program;
 use orgctl::model::resource::{Descriptor, Field, Mark};
-use orgctl::model::value::Kind;
+use orgctl::model::values::value::Kind;
 use serde_json::{Value as Json, json};
 
 use super::samples::{bad, cell};

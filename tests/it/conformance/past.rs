@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use orgctl::model::chance::Clock;
+use orgctl::model::clock::Clock;
 use orgctl::model::resource::Field;
-use orgctl::model::scalar::Role;
-use orgctl::model::value::{Kind, rfc3339};
+use orgctl::model::values::scalar::Role;
+use orgctl::model::values::value::{Kind, rfc3339};
 use serde_json::Value as Json;
 
 use super::samples::cell;

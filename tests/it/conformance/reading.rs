@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use orgctl::model::resource::{Field, Mark};
-use orgctl::model::scalar::Role;
-use orgctl::model::value::Kind;
+use orgctl::model::values::scalar::Role;
+use orgctl::model::values::value::Kind;
 use serde_json::Value as Json;
 
 use super::samples::cell;

@@ -2,7 +2,7 @@
 //! kind that has fields of these types needs no line here.
 
 use orgctl::model::resource::Field;
-use orgctl::model::scalar::Role;
+use orgctl::model::values::scalar::Role;
 use serde_json::{Value as Json, json};
 
 /// One value: what is typed, and what is told of it afterwards.

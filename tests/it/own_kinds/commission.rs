@@ -2,12 +2,12 @@
 //! the names of records and fields.
 
 use orgctl::cli::tree::{LEAVES, Program};
-use orgctl::model::branch::Branch;
+use orgctl::model::code_generator::Maker;
+use orgctl::model::kinds::branch::Branch;
+use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, OWN, Ways};
 use orgctl::model::resource::{Check, Resource};
-use orgctl::model::scalar::{Code, Count, Date, Line, Ref};
-use orgctl::model::sequence::Maker;
-use orgctl::model::user::User;
+use orgctl::model::values::scalar::{Code, Count, Date, Line, Ref};
 use orgctl::resource;
 
 use crate::harness::{Engine, Place, golden};
@@ -142,7 +142,7 @@ fn all_is_well(p: &Place) {
 
 #[test]
 fn its_rules_are_about_its_fields() {
-    use orgctl::model::row_rule::mistakes;
+    use orgctl::model::resource::row_rule::mistakes;
     assert_eq!(PROGRAM.kinds.resources().flat_map(mistakes).collect::<Vec<_>>(), Vec::<String>::new());
 }
 

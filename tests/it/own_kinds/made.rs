@@ -3,12 +3,12 @@
 use orgctl::cli::tree::{LEAVES, Program};
 use orgctl::crud::gate::Verb;
 use orgctl::crud::write::Create;
-use orgctl::model::chance::Clock;
+use orgctl::model::clock::Clock;
+use orgctl::model::code_generator::Maker;
+use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, OWN, Ways};
 use orgctl::model::resource::{Check, Resource};
-use orgctl::model::scalar::{Code, Count, Line, Ref, Rules};
-use orgctl::model::sequence::Maker;
-use orgctl::model::user::User;
+use orgctl::model::values::scalar::{Code, Count, Line, Ref, Rules};
 use orgctl::resource;
 use orgctl::store::tx::{Origin, Permit, Tx};
 

@@ -2,15 +2,15 @@
 
 use chrono::NaiveDate;
 use orgctl::cli::tree::{LEAVES, Leaf, Program};
+use orgctl::model::code_generator::Maker;
+use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, OWN, Ways};
 use orgctl::model::problem::Problem;
 use orgctl::model::resource::{Check, Resource};
-use orgctl::model::scalar::{Code, Count, Line, Moment, Ref};
-use orgctl::model::sequence::Maker;
-use orgctl::model::user::User;
+use orgctl::model::values::scalar::{Code, Count, Line, Moment, Ref};
 use orgctl::resource;
-use orgctl::store::db::Db;
-use orgctl::store::location::{Location, Opening};
+use orgctl::store::engine::db::Db;
+use orgctl::store::engine::location::{Location, Opening};
 
 use crate::harness::{Engine, Place, golden};
 
@@ -339,7 +339,7 @@ fn added_to_catalogue(p: &Place) -> String {
 }
 
 fn catalogue(p: &Place) -> String {
-    with_database(p, async |db| orgctl::store::catalogue::text(db).await.expect("a catalogue"))
+    with_database(p, async |db| orgctl::store::schema::catalogue::text(db).await.expect("a catalogue"))
 }
 
 /// Does something with a connection to the place's database.

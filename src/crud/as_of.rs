@@ -1,0 +1,152 @@
+//! `--as-of`: the same questions, asked about a time that is gone.
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::ArgMatches;
+
+use super::input::time;
+use super::session::Session;
+use crate::model::problem::{Kind, Problem};
+use crate::model::resource::examples;
+use crate::model::resource::{Descriptor, Record};
+use crate::model::values::scalar::shorten;
+use crate::model::values::value::rfc3339;
+use crate::store::as_of::Past;
+use crate::store::engine::db::Db;
+use crate::store::records::query::Query;
+use crate::store::records::{self, Life};
+
+/// Lets the connection read what was, where `--as-of` says when.
+pub async fn look_back(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    let Some(text) = m.get_one::<String>("as-of") else { return Ok(()) };
+    let now = s.clock.now();
+    // A date means its beginning.
+    let (at, _) = time(text, now, s.origin.zone)?;
+    if at > now {
+        return Err(Problem::usage(format!("'{}' is in the future", shorten(text)))
+            .hint("name a time that is gone: --as-of 2h, --as-of 2026-11-03")
+            .into());
+    }
+    if m.try_get_one::<String>("search").ok().flatten().is_some() {
+        return Err(Problem::usage("--search knows the words of today, not those of then")
+            .hint(format!("look into a field: --filter '{}'", examples::conditions(desc)))
+            .into());
+    }
+    if m.try_get_one::<bool>("with-hashes").ok().flatten().copied().unwrap_or(false) {
+        return Err(Problem::usage("passwords of then are not kept, nor are their hashes").into());
+    }
+    if let Some(part) = &s.db().await?.partial {
+        let sentence = format!("what was cannot be told of a part: the database was made of {}", part.told());
+        return Err(part.problem(sentence).into());
+    }
+    s.ui.status(&format!("as of {}", rfc3339(at)));
+    let past = Past::begin(s.db().await?, at).await?;
+    s.past = Some(past);
+    // An organisation answers to the code that it had then.
+    let org = if desc.is_org() { None } else { s.org().await? };
+    let Some(mut past) = s.past.take() else { return Ok(()) };
+    let done = past.narrow(s.db().await?, desc, org).await;
+    s.past = Some(past);
+    done
+}
+
+/// Refuses a list of which not all can be told.
+pub async fn vouch_for_all(s: &mut Session<'_>) -> Result<()> {
+    let Some(past) = s.past.take() else { return Ok(()) };
+    let done = past.vouch_for_all(s.db().await?).await;
+    s.past = Some(past);
+    done
+}
+
+/// Refuses a record of which not all can be told, and to say that there was none where that can't be told.
+pub async fn vouch_for(s: &mut Session<'_>, desc: &'static Descriptor, found: &Result<Record>) -> Result<()> {
+    let Some(past) = s.past.take() else { return Ok(()) };
+    let absent = |e: &anyhow::Error| e.downcast_ref::<Problem>().is_some_and(|p| p.kind == Kind::NotFound);
+    let done = match found {
+        Ok(record) => past.vouch_for(s.db().await?, record).await,
+        Err(e) if absent(e) => past.vouch_for_absence(s.db().await?, desc).await,
+        Err(_) => Ok(()),
+    };
+    s.past = Some(past);
+    done
+}
+
+/// Fits a query to the past, where that is what is asked about.
+pub async fn look_through(s: &mut Session<'_>, query: &mut Query) -> Result<()> {
+    let Some(past) = s.past.take() else { return Ok(()) };
+    let done = past.look_through(s.db().await?, query).await;
+    s.past = Some(past);
+    done
+}
+
+/// The one who lived under a key at a time that is gone, or all who had it when deleted before that, as far as it can be told.
+/// A connection of its own looks back.
+pub async fn holders(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    at: DateTime<Utc>,
+) -> Result<Vec<Record>> {
+    let present = s.take_db();
+    let found = holders_then(s, desc, org, key, at).await;
+    s.close().await;
+    if let Some(db) = present {
+        s.put_db(db);
+    }
+    found
+}
+
+async fn holders_then(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    at: DateTime<Utc>,
+) -> Result<Vec<Record>> {
+    let rules = s.rules.clone();
+    let db = s.db().await?;
+    let mut past = Past::begin(db, at).await?;
+    past.narrow(db, desc, org).await?;
+    let found = records::by_key(db, desc, org, key, Life::Any, &rules).await?;
+    for record in &found {
+        if past.vouch_for(db, record).await.is_err() {
+            return Ok(Vec::new());
+        }
+    }
+    Ok(found)
+}
+
+/// The connection that reads the past, while something is to be written in the present.
+pub struct Left(Option<(Db, Past)>);
+
+/// Leaves the past for a while: what is written goes over a connection of its own.
+pub fn leave(s: &mut Session<'_>) -> Left {
+    match s.past.take() {
+        Some(past) => Left(s.take_db().map(|db| (db, past))),
+        None => Left(None),
+    }
+}
+
+/// Goes back to the past that was left.
+pub async fn return_to(s: &mut Session<'_>, left: Left) {
+    if let Some((db, past)) = left.0 {
+        s.close().await;
+        s.put_db(db);
+        s.past = Some(past);
+    }
+}
+
+/// The command line, its time fixed: `2h` is another time when the next page is asked for.
+pub fn fixed(s: &Session<'_>) -> Vec<String> {
+    let mut words = s.origin.command.clone();
+    let Some(past) = &s.past else { return words };
+    for i in 0..words.len() {
+        if words[i].starts_with("--as-of=") {
+            words[i] = format!("--as-of={}", rfc3339(past.at));
+        } else if i > 0 && words[i - 1] == "--as-of" {
+            words[i] = rfc3339(past.at);
+        }
+    }
+    words
+}

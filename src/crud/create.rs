@@ -1,0 +1,74 @@
+//! create and update: values from flags, prompts or a form.
+
+use anyhow::Result;
+use clap::ArgMatches;
+
+use super::gate;
+use super::input::given;
+use super::read::known_columns;
+use super::session::Session;
+use super::write::{Create, change, is_version, not_in_system, targets, tell_created};
+use super::{edit, prompt};
+use crate::model::kinds::org::SYSTEM;
+use crate::model::problem::Problem;
+use crate::model::resource::Descriptor;
+use crate::model::trail::audit::Action;
+
+pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    known_columns(s, desc)?;
+    let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
+    if m.get_flag("edit") {
+        return edit::create(s, desc, org, m).await;
+    }
+    let mut values = given(s, desc, org, m).await?;
+    for field in desc.settable().filter(|f| f.must_be_given()) {
+        if desc.is_given(field, |f| values.iter().any(|(c, _)| c == f.column)) {
+            continue;
+        }
+        if !s.ui.style.interactive {
+            return Err(Problem::usage(format!("the {} of the {} is missing", field.name(), desc.noun))
+                .hint(format!("give it with --{} {}", field.name().replace('_', "-"), field.ty.label))
+                .field(field.name())
+                .into());
+        }
+        values.push((field.column.to_owned(), prompt::value(s, desc, field, org).await?));
+    }
+    let record = gate::write(s, &Create { noun: desc.noun.into(), org, values }).await?;
+    tell_created(s, desc, org, &record).await
+}
+
+pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    let records = targets(s, desc, m).await?;
+    let version = m.get_one::<i64>("if-version").copied();
+    if version.is_some() && records.len() > 1 {
+        return Err(Problem::usage("--if-version goes with one record").into());
+    }
+    if m.get_flag("edit") {
+        let [record] = records.as_slice() else {
+            return Err(Problem::usage("--edit goes with one record").into());
+        };
+        is_version(record, version)?;
+        known_columns(s, desc)?;
+        return edit::update(s, desc, record, m).await;
+    }
+    // References are looked up in the organisation of the records, which then must be one.
+    let org = if desc.is_org() { None } else { records.first().map(|r| r.meta.org_id) };
+    if org.is_some() && records.iter().any(|r| Some(r.meta.org_id) != org) {
+        return Err(Problem::usage("the records belong to several organisations")
+            .hint("change those of one at a time")
+            .into());
+    }
+    if desc.is_org() && records.len() > 1 {
+        // One text for several organisations, each with its own region: the installation's is meant.
+        s.about = SYSTEM;
+    }
+    let set = given(s, desc, org, m).await?;
+    if set.is_empty() {
+        let flags: Vec<String> = desc.settable().map(|f| format!("--{}", f.name().replace('_', "-"))).collect();
+        return Err(Problem::usage("there is nothing to change")
+            .hint(format!("say what: {}", flags.join(" ")))
+            .hint("or fill in a form: --edit")
+            .into());
+    }
+    change(s, desc, &records, version, set, Action::Update).await
+}

@@ -1,0 +1,419 @@
+//! history, and audit records as lists.
+
+use std::collections::btree_map;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::ArgMatches;
+use serde_json::{Map, Value as Json, json};
+use uuid::Uuid;
+
+use super::as_of;
+use super::gate;
+use super::input::{Gone, find_in, several_gone};
+use super::session::Session;
+use crate::model::problem::{Kind as ProblemKind, Problem};
+use crate::model::resource::{Descriptor, Field, Record, Subject};
+use crate::model::values::scalar::Rules;
+use crate::model::values::value::{Kind, Value, rfc3339};
+use crate::store::records::{self, Life};
+use crate::store::trail::{Entry, Search, merged_ids, purged, search, tree_of};
+use crate::ui::format::{Format, Head, Listing};
+
+/// The records about one: where it is somebody, also those that hold his or her data, and those of duplicates that were merged
+/// into it.
+async fn about(s: &mut Session<'_>, desc: &'static Descriptor, tree: i32, id: Uuid) -> Result<Search> {
+    let is_somebody = desc.subject == Subject::Itself;
+    let ids = if is_somebody { merged_ids(s.db().await?, tree, desc, id).await? } else { vec![id] };
+    let kind = (!is_somebody).then(|| desc.noun.to_owned());
+    Ok(Search { tree: Some(tree), resources: Some(ids), as_subjects: is_somebody, kind, ..Search::default() })
+}
+
+/// Every audit record about one record, oldest first.
+pub async fn history_json(s: &mut Session<'_>, record: &Record) -> Result<Json> {
+    let wanted = about(s, record.desc, record.meta.org_id, record.meta.id).await?;
+    let mut entries = search(s.db().await?, &wanted).await?;
+    entries.reverse();
+    let told = entries.into_iter().map(|e| {
+        json!({
+            "seq": e.seq, "at": rfc3339(e.at), "actor": e.actor, "action": e.action, "effect": e.effect, "resource": e.kind,
+            "resource_id": e.resource_id, "status": e.status, "payload": e.payload,
+        })
+    });
+    Ok(told.collect())
+}
+
+/// Every audit record about one record, oldest first.
+pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let key = m.get_one::<String>("key").cloned().unwrap_or_default();
+    let org = s.org().await?;
+    let (tree, id) = called(s, desc, org, &key).await?;
+    let limit = m.get_one::<u64>("limit").copied();
+    let wanted = Search { limit, ..about(s, desc, tree, id).await? };
+    let are_several = wanted.resources.as_ref().is_some_and(|ids| ids.len() > 1);
+    let mut entries = search(s.db().await?, &wanted).await?;
+    if entries.is_empty() && limit != Some(0) {
+        return Err(
+            Problem::new(ProblemKind::NotFound, format!("nothing is recorded about {} {key}", desc.noun)).into()
+        );
+    }
+    entries.reverse();
+    let mut list = Entries::new(s, false, are_several)?;
+    list.show(s, &entries).await?;
+    list.finish(s)
+}
+
+/// The record that a key names, and its tree; where nobody lives under it, the one that had it, for one that is gone has a
+/// history too. Of several that had it none can be told to be meant.
+pub async fn called(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+) -> Result<(i32, Uuid)> {
+    let all = all_called(s, desc, org, key).await?;
+    the_one(desc, key, &all)
+}
+
+/// The only one that a key may mean, and its tree.
+pub fn the_one(desc: &'static Descriptor, key: &str, all: &[Gone]) -> Result<(i32, Uuid)> {
+    match all {
+        [one] => Ok((one.org, one.id)),
+        several => Err(several_gone(desc, key, several).into()),
+    }
+}
+
+/// The live record that a key names; where there is none, all that had it: deleted ones and purged ones, under their ids.
+pub async fn all_called(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+) -> Result<Vec<Gone>> {
+    let rules = s.rules.clone();
+    let found = records::by_key(s.db().await?, desc, org, key, Life::Any, &rules).await?;
+    if found.iter().any(|r| r.is_live()) {
+        // Says so where several organisations use the key.
+        return Ok(vec![Gone::deleted(&find_in(s, desc, org, key, Life::Live).await?)]);
+    }
+    let mut gone: Vec<Gone> = found.iter().map(Gone::deleted).collect();
+    gone.extend(once_called(s, desc, org, key).await?);
+    gone.dedup_by_key(|g| (g.org, g.id));
+    if gone.is_empty() {
+        let Ok(id) = Uuid::try_parse(key) else {
+            return find_in(s, desc, org, key, Life::Any).await.map(|r| vec![Gone::deleted(&r)]);
+        };
+        // Of one whose record of the purge is archived only the id is known, and where it was.
+        let known = tree_of(s.db().await?, id).await?;
+        let org = match org.or(known) {
+            Some(org) => org,
+            None => s.the_org().await?,
+        };
+        gone.push(Gone::purged_sometime(org, id));
+    }
+    if let [first, ..] = gone.as_slice() {
+        s.about = first.org;
+    }
+    Ok(gone)
+}
+
+/// As [`all_called`], of what was until a time: whoever lived under the key then is meant, else who had
+/// it before.
+pub async fn all_called_until(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    until: Option<DateTime<Utc>>,
+) -> Result<Vec<Gone>> {
+    let then = match until.filter(|_| Uuid::try_parse(key).is_err()) {
+        Some(at) => as_of::holders(s, desc, org, key, at).await?,
+        None => Vec::new(),
+    };
+    let [first, ..] = then.as_slice() else { return all_called(s, desc, org, key).await };
+    let several_live = then.iter().filter(|r| r.is_live()).count() > 1;
+    if several_live {
+        // Several organisations use the key: that is said as it is said of today.
+        return all_called(s, desc, org, key).await;
+    }
+    s.about = first.meta.org_id;
+    Ok(then.iter().map(Gone::deleted).collect())
+}
+
+/// The purged records that had a key, the latest first.
+pub async fn once_called(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+) -> Result<Vec<Gone>> {
+    let wanted = keys_of(desc, key, &s.rules);
+    let found = purged(s.db().await?, desc, org, &wanted).await?;
+    Ok(found.into_iter().map(|(tree, id, at)| Gone::purged(tree, id, at)).collect())
+}
+
+/// The natural keys, as they are now, of what payloads refer to; on a terminal with the names of people.
+#[derive(Default)]
+pub struct Keys {
+    known: HashMap<Uuid, Option<Record>>,
+    with_names: bool,
+}
+
+impl Keys {
+    pub fn new(s: &Session<'_>) -> Keys {
+        Keys { known: HashMap::new(), with_names: s.ui.style.format == Format::Table }
+    }
+
+    /// The key behind an id; none where nothing is there any more.
+    pub async fn of(
+        &mut self,
+        s: &mut Session<'_>,
+        target: &'static Descriptor,
+        tree: i32,
+        id: &Json,
+    ) -> Result<Option<String>> {
+        let Some(id) = uuid(id) else { return Ok(None) };
+        self.read(s, target, [(tree, id)]).await?;
+        let with_names = self.with_names;
+        Ok(self.known.get(&id).and_then(Option::as_ref).map(|r| if with_names { r.called() } else { r.key() }))
+    }
+
+    /// A key as a record or a payload has it, with the name of the person who is meant, where that one is still there.
+    pub async fn called(
+        &mut self,
+        s: &mut Session<'_>,
+        desc: &'static Descriptor,
+        tree: i32,
+        id: Uuid,
+        key: String,
+    ) -> Result<String> {
+        if !self.with_names || !has_names(desc) {
+            return Ok(key);
+        }
+        self.read(s, desc, [(tree, id)]).await?;
+        let person = self.known.get(&id).and_then(Option::as_ref);
+        Ok(person.and_then(|r| r.called().strip_prefix(&r.key()).map(|name| format!("{key}{name}"))).unwrap_or(key))
+    }
+
+    /// All that some entries are about or refer to, at once.
+    async fn read_for(&mut self, s: &mut Session<'_>, entries: &[Entry]) -> Result<()> {
+        let mut wanted: BTreeMap<&str, (&'static Descriptor, Places)> = BTreeMap::new();
+        for e in entries {
+            let Some(desc) = s.kinds().by_noun(&e.kind) else { continue };
+            let mut want = |desc: &'static Descriptor, id| {
+                wanted.entry(desc.noun).or_insert_with(|| (desc, Places::new())).1.insert((e.tree, id));
+            };
+            if self.with_names && has_names(desc) {
+                want(desc, e.resource_id);
+            }
+            for field in desc.fields {
+                let Some(target) = field.target() else { continue };
+                let sides = ["old", "new"].map(|side| e.payload.as_ref().and_then(|p| uuid(&p[side][field.column])));
+                sides.into_iter().flatten().for_each(|id| want(target, id));
+            }
+        }
+        for (desc, places) in wanted.into_values() {
+            self.read(s, desc, places).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(
+        &mut self,
+        s: &mut Session<'_>,
+        desc: &'static Descriptor,
+        places: impl IntoIterator<Item = (i32, Uuid)>,
+    ) -> Result<()> {
+        let unknown: Vec<(i32, Uuid)> = places.into_iter().filter(|(_, id)| !self.known.contains_key(id)).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        self.known.extend(unknown.iter().map(|(_, id)| (*id, None)));
+        let found = records::with_places(s.db().await?, desc, unknown.into_iter()).await?;
+        self.known.extend(found.into_iter().map(|r| (r.meta.id, Some(r))));
+        Ok(())
+    }
+}
+
+/// Trees and ids.
+type Places = BTreeSet<(i32, Uuid)>;
+
+fn uuid(id: &Json) -> Option<Uuid> {
+    id.as_str().and_then(|t| Uuid::try_parse(t).ok())
+}
+
+/// Whether records of this kind are people, whose codes tell nobody anything.
+fn has_names(desc: &Descriptor) -> bool {
+    desc.title().is_some()
+}
+
+/// What a key could stand for: each key field, and the key as that field has it.
+pub fn keys_of(desc: &'static Descriptor, key: &str, rules: &Rules) -> Vec<(&'static str, String)> {
+    let as_it_is = |f: &Field| f.parse(key, rules).map_or_else(|_| key.to_owned(), |v| v.to_text());
+    desc.keys().map(|f| (f.column, as_it_is(f))).collect()
+}
+
+/// For people, a reference in a payload is told by the natural key that it has now, under the field's name.
+pub async fn with_keys(s: &mut Session<'_>, known: &mut Keys, entries: &[Entry]) -> Result<Vec<Entry>> {
+    known.read_for(s, entries).await?;
+    let mut readable = entries.to_vec();
+    for e in &mut readable {
+        let Some(desc) = s.kinds().by_noun(&e.kind) else { continue };
+        for part in ["old", "new"] {
+            let Some(values) = e.payload.as_mut().and_then(|p| p.get_mut(part)).and_then(Json::as_object_mut) else {
+                continue;
+            };
+            for field in desc.fields {
+                let Some(target) = field.target() else { continue };
+                let Some(value) = values.shift_remove(field.column) else { continue };
+                let key = known.of(s, target, e.tree, &value).await?;
+                values.insert(field.name().to_owned(), key.map_or(value, Into::into));
+            }
+        }
+    }
+    Ok(readable)
+}
+
+/// Audit records as a list, shown piece by piece.
+pub struct Entries {
+    listing: Listing,
+    /// For a person to read, not for a program.
+    for_people: bool,
+    with_org: bool,
+    /// For people too, the id: where several had the key that is asked about.
+    with_id: bool,
+    codes: BTreeMap<i32, String>,
+    keys: Keys,
+}
+
+impl Entries {
+    pub fn new(s: &Session<'_>, with_org: bool, with_id: bool) -> Result<Entries> {
+        let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
+        let mut heads = vec![Head::new("seq", Kind::Int), Head::new("at", Kind::Time), Head::new("actor", Kind::Text)];
+        heads.extend([
+            Head::new("action", Kind::Text),
+            Head::new("resource", Kind::Text),
+            Head::new("key", Kind::Text),
+        ]);
+        if for_people {
+            if with_id {
+                heads.push(Head::new("resource_id", Kind::Uuid));
+            }
+            heads.push(Head::new("changes", Kind::Text).change());
+        } else {
+            heads.extend([
+                Head::new("effect", Kind::Text),
+                Head::new("resource_id", Kind::Uuid),
+                Head::new("subject_id", Kind::Uuid),
+                Head::new("old", Kind::Json),
+                Head::new("new", Kind::Json),
+                Head::new("details", Kind::Json),
+            ]);
+            heads.push(Head::new("source", Kind::Text));
+            heads.push(Head::new("request_id", Kind::Uuid));
+        }
+        heads.push(Head::new("status", Kind::Text));
+        let with_org = with_org || !for_people;
+        if with_org {
+            heads.insert(0, Head::new("org", Kind::Text));
+        }
+        let key = heads.iter().position(|h| h.name == "seq").unwrap_or(0);
+        let listing = Listing::new(&s.ui, heads, key);
+        listing.allowed()?;
+        Ok(Entries { listing, for_people, with_org, with_id, codes: BTreeMap::new(), keys: Keys::new(s) })
+    }
+
+    pub async fn show(&mut self, s: &mut Session<'_>, entries: &[Entry]) -> Result<()> {
+        let readable = if self.for_people { Some(with_keys(s, &mut self.keys, entries).await?) } else { None };
+        for e in readable.as_deref().unwrap_or(entries) {
+            let row = self.row(s, e).await?;
+            self.listing.row(&mut s.ui, row)?;
+        }
+        Ok(())
+    }
+
+    async fn row(&mut self, s: &mut Session<'_>, e: &Entry) -> Result<Vec<Value>> {
+        let payload = e.payload.clone().unwrap_or_default();
+        let mut row: Vec<Value> = Vec::new();
+        if self.with_org {
+            if let btree_map::Entry::Vacant(code) = self.codes.entry(e.tree) {
+                code.insert(records::org_code(s.db().await?, e.tree).await?);
+            }
+            row.push(self.codes[&e.tree].as_str().into());
+        }
+        row.extend([
+            e.seq.into(),
+            e.at.into(),
+            e.actor.as_str().into(),
+            e.action.as_str().into(),
+            e.kind.as_str().into(),
+        ]);
+        row.push(match (e.key(s.kinds()).map(str::to_owned), s.kinds().by_noun(&e.kind)) {
+            (Some(key), Some(desc)) => self.keys.called(s, desc, e.tree, e.resource_id, key).await?.into(),
+            (key, _) => key.into(),
+        });
+        if self.for_people {
+            if self.with_id {
+                row.push(e.resource_id.into());
+            }
+            row.push(changes(e).into());
+        } else {
+            let part = |v: &Json| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };
+            row.extend([e.effect.as_str().into(), e.resource_id.into(), e.subject_id.into()]);
+            row.extend([part(&payload["old"]), part(&payload["new"])]);
+            let known = |name: &str| matches!(name, "v" | "key" | "old" | "new");
+            let details: Map<String, Json> = payload
+                .as_object()
+                .into_iter()
+                .flatten()
+                .filter(|(k, _)| !known(k))
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect();
+            row.push(if details.is_empty() { Value::Null(Kind::Json) } else { Value::Json(details.into()) });
+            row.extend([e.source.as_str().into(), e.request_id.into()]);
+        }
+        row.push(e.status.as_str().into());
+        Ok(row)
+    }
+
+    pub fn count(&self) -> u64 {
+        self.listing.count()
+    }
+
+    pub fn finish(mut self, s: &mut Session<'_>) -> Result<()> {
+        self.listing.finish(&mut s.ui)?;
+        s.ui.flush()?;
+        if self.count() == 0 {
+            s.ui.status("no audit records");
+        }
+        Ok(())
+    }
+}
+
+/// What a record changed, in a few words: `phone: +9122... -> +9198...`.
+fn changes(e: &Entry) -> String {
+    let Some(payload) = &e.payload else { return "(archived or erased)".into() };
+    let word = |v: &Json| match v {
+        Json::Null => "none".to_owned(),
+        Json::String(s) => s.clone(),
+        other => other.to_string(),
+    };
+    match (payload["old"].as_object(), payload["new"].as_object()) {
+        (Some(old), Some(new)) => {
+            let pairs = new.iter().map(|(k, v)| format!("{k}: {} -> {}", word(&old[k]), word(v)));
+            let reverts = payload["reverts"].as_i64().map(|seq| format!("reverts: {seq}"));
+            pairs.chain(reverts).collect::<Vec<_>>().join(", ")
+        }
+        (None, Some(new)) => new.iter().map(|(k, v)| format!("{k}: {}", word(v))).collect::<Vec<_>>().join(", "),
+        (Some(_), None) => String::new(),
+        (None, None) => match e.request.as_ref().and_then(|r| r["error"].as_str()) {
+            Some(error) => error.to_owned(),
+            None => {
+                let details = payload.as_object().into_iter().flatten().filter(|(k, _)| *k != "v" && *k != "key");
+                details.map(|(k, v)| format!("{k}: {}", word(v))).collect::<Vec<_>>().join(", ")
+            }
+        },
+    }
+}

@@ -1,0 +1,189 @@
+//! Columns that tell a record's state: an export has them, and what they say is obeyed or refused.
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Import;
+use super::rows::{Parsed, Plan, before_resolved};
+use super::source;
+use crate::model::resource::status::{self, Test, Word};
+use crate::model::resource::{Descriptor, Field, IN_USE, Record};
+use crate::model::values::scalar::{Scalar, shorten, squash};
+use crate::model::values::value::Value;
+use crate::store::import::match_target::{Given, Match};
+use crate::store::import::stage::Reject;
+use crate::store::records;
+use crate::store::tx::Tx;
+
+/// A column that fills no field, but says in which state the record is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateColumn {
+    pub at: usize,
+    /// As messages call it: `status`, or one that says by what it holds that the record is deleted.
+    name: String,
+    /// Words that are no state are passed over.
+    passes_over: bool,
+}
+
+const STATUS: &str = "status";
+
+const DELETED: &[&str] = &["deleted_at", "deleted_by", "deleted", "is_deleted"];
+
+impl StateColumn {
+    /// The one that a header names, with or without the noun in front.
+    pub fn of(desc: &Descriptor, at: usize, header: &str, passes_over: bool) -> Option<StateColumn> {
+        let header = squash(header);
+        let names = |name: &&&str| squash(name) == header.strip_prefix(desc.noun).unwrap_or(&header);
+        let has_status = desc.has_status();
+        let name = Some(&STATUS).filter(|_| has_status).into_iter().chain(DELETED).find(names)?;
+        Some(StateColumn { at, name: (*name).to_owned(), passes_over })
+    }
+
+    pub fn is_status(&self) -> bool {
+        self.name == STATUS
+    }
+}
+
+/// The word that says that a record is not in use, where no other field says it.
+fn out_of_use(desc: &Descriptor) -> &'static str {
+    let is_it = |w: &&Word| w.when == [Test::No(IN_USE)];
+    desc.status_words().iter().find(is_it).map_or("", |w| w.word)
+}
+
+impl Plan {
+    /// Where the column that tells a state stands.
+    pub fn state_at(&self, name: &str) -> Option<usize> {
+        self.states.iter().find(|c| c.name == name).map(|c| c.at)
+    }
+
+    /// The field that the column status sets, for no other column does: who is in use, or the state.
+    pub fn set_by_status(&self) -> Option<&'static Field> {
+        let mut given = self.columns.iter().flatten().chain(self.constants.iter().map(|(f, _)| f));
+        let field = self.desc.state_field().or_else(|| self.desc.field(IN_USE))?;
+        let is_told = self.states.iter().any(StateColumn::is_status) && !given.any(|f| f.column == field.column);
+        is_told.then_some(field)
+    }
+
+    /// The status that a row says its record to have; whether that is in use goes to its values, where no column of its
+    /// own says so.
+    pub fn state(&self, row: &source::Row<'_>, values: &mut Given) -> Result<Option<&'static str>, Reject> {
+        let mut told = None;
+        for column in &self.states {
+            let reject = |reason: String| Reject {
+                number: row.number,
+                line: row.line,
+                column: Some(column.name.clone()),
+                code: "invalid",
+                reason: format!("{} {reason}", column.name),
+            };
+            let cell = row.cells.get(column.at).map(|cell| self.source.unmarked(cell)).unwrap_or_default();
+            let text = String::from_utf8_lossy(cell);
+            let word = if self.tolerance.is_none_word(&text) { String::new() } else { squash(&text) };
+            let is_no = || matches!((<bool as Scalar>::TYPE.parse)(&word, &self.rules), Ok(Value::Bool(false)));
+            let is_deleted = match column.is_status() {
+                true => word == "deleted",
+                false => !word.is_empty() && !is_no(),
+            };
+            if is_deleted {
+                let noun = self.desc.noun;
+                let wrong = format!("says that the {noun} is deleted, and no file creates or changes such a one");
+                return Err(reject(format!("{wrong}: leave the row out, or restore the {noun} where it is")));
+            }
+            if !column.is_status() || word.is_empty() {
+                continue;
+            }
+            let words = status::words(self.desc);
+            told = words.iter().copied().find(|known| squash(known) == word);
+            if told.is_none() && !column.passes_over {
+                return Err(reject(format!("is none of {}: '{}'", words.join(", "), shorten(text.trim()))));
+            }
+        }
+        if let Some(field) = self.set_by_status().filter(|_| told.is_some() || self.is_feed) {
+            let value = match (field.column, told) {
+                (IN_USE, _) => Some(Value::Bool(told != Some(out_of_use(self.desc)))),
+                (_, told) => told.map(Value::from),
+            };
+            values.extend(value.map(|v| (field, v)));
+        }
+        Ok(told)
+    }
+
+    /// Why a record can't have the status that a row says, once it has the row's values.
+    fn contradicts(&self, record: &Record, status: &str) -> Option<String> {
+        let is = record.status(self.at);
+        // A block that ends by itself may have ended since the file was written.
+        let words = self.desc.status_words();
+        let tests = words.iter().filter(|w| w.word == status).flat_map(|w| w.when);
+        let mut ends = tests.filter_map(|test| match test {
+            Test::Yes(flag) => Some((*flag, self.desc.field(flag)?.ends()?)),
+            _ => None,
+        });
+        let may_have_ended = ends.any(|(flag, end)| {
+            words.iter().any(|w| w.word == is && !w.is_out) && record.says(flag) && !record.get(end).is_null()
+        });
+        if is == status || may_have_ended {
+            return None;
+        }
+        let noun = self.desc.noun;
+        let reason = format!("status is {status}, but by what else is known the {noun} is {is}");
+        // Who was there before he or she was invited is active beside that; a new one comes by the invitation.
+        let is_other = words.last().is_some_and(|w| w.word == status);
+        let came_later = words.iter().filter(|w| w.word == is && is_other).flat_map(|w| w.when).find_map(|t| match t {
+            Test::FromTheStart(column) => Some(*column),
+            _ => None,
+        });
+        Some(match came_later {
+            Some(column) => format!("{reason}; leave {column} empty, and send the invitation again"),
+            None => reason,
+        })
+    }
+
+    /// Whether a row's own values tell its record's state. A pending invitation means one thing to who came by it, and
+    /// another to who was there.
+    fn tells_state(&self, values: &Given) -> bool {
+        let given = |column: &str| values.iter().rfind(|(f, _)| f.column == column).map(|(_, v)| v);
+        let is_told = status::columns(self.desc).iter().all(|column| given(column).is_some());
+        let tests = self.desc.status_words().iter().flat_map(|w| w.when);
+        let mut came_so = tests.filter(|t| matches!(t, Test::FromTheStart(_)));
+        is_told && came_so.all(|t| given(t.column()).is_none_or(Value::is_null))
+    }
+}
+
+impl Import {
+    /// Rejects rows that say another status than their records have, or will have by them.
+    pub(super) async fn check_states(
+        &self,
+        tx: &mut Tx<'_>,
+        plan: &Plan,
+        piece: &mut [Parsed],
+        held: &[(Value, Given)],
+        matches: &[Option<Match>],
+    ) -> Result<()> {
+        if piece.iter().all(|row| row.status.is_none()) {
+            return Ok(());
+        }
+        let rows = piece.iter().zip(held).zip(matches);
+        let unknown = rows.filter(|((row, (_, values)), _)| row.status.is_some() && !plan.tells_state(values));
+        let ids: Vec<Value> = unknown.filter_map(|(_, found)| Some(found.as_ref()?.id.into())).collect();
+        let there = records::with_ids(tx.db, plan.desc, self.org, &ids).await?;
+        let there: std::collections::HashMap<Uuid, Record> = there.into_iter().map(|r| (r.meta.id, r)).collect();
+        let asked = status::columns(plan.desc);
+        for ((row, (_, values)), found) in piece.iter_mut().zip(held).zip(matches) {
+            let is_read = row.unread.iter().all(|f| !asked.contains(&f.column));
+            let Some(status) = row.status.filter(|_| is_read) else { continue };
+            let mut record = match found.and_then(|found| there.get(&found.id)) {
+                Some(before) => before.clone(),
+                None => plan.blank_record(),
+            };
+            for (field, value) in values {
+                record.set(field.column, before_resolved(field, value));
+            }
+            if let Some(reason) = plan.contradicts(&record, status) {
+                let (number, line) = (row.number, row.line);
+                row.faults.push(Reject { number, line, column: Some(STATUS.to_owned()), code: "invalid", reason });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! The kinds of record that there are: a list, which the program is given. Nothing asks for a kind but through it.
+
+pub mod branch;
+pub mod dept;
+pub mod org;
+pub mod user;
+
+use super::resource::{Descriptor, Field, Resource};
+
+/// One kind of record: what describes it, and what makes its tables where those of the program do not.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    pub desc: &'static Descriptor,
+    pub migrations: &'static [Migration],
+    /// What PostgreSQL's catalogue says of what they make, as `docs/postgres-schema.txt` says it of the program's own.
+    pub catalogue: &'static str,
+}
+
+impl Kind {
+    /// A kind whose tables the program's own migrations make.
+    pub const fn of<T: Resource>() -> Kind {
+        Kind { desc: T::DESCRIPTOR, migrations: &[], catalogue: "" }
+    }
+}
+
+/// One step of the schema, for both engines. It has no number of its own: those of added kinds stand behind those of the
+/// program, in the order of the list, so that a list is a schema, and another list another one.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    pub name: &'static str,
+    pub sqlite: Ways,
+    pub postgres: Ways,
+}
+
+/// A step forward, and back.
+#[derive(Debug, Clone, Copy)]
+pub struct Ways {
+    pub up: &'static str,
+    pub down: &'static str,
+}
+
+/// The program's own kinds, in the order of help and of dependencies: a kind stands behind what it points at.
+pub const OWN: &[Kind] =
+    &[Kind::of::<org::Org>(), Kind::of::<branch::Branch>(), Kind::of::<dept::Dept>(), Kind::of::<user::User>()];
+
+/// A list of kinds, handed from one to another.
+#[derive(Clone, Copy)]
+pub struct Kinds(&'static [&'static [Kind]]);
+
+impl Kinds {
+    /// Lists joined, the program's own first: `Kinds::new(&[OWN, &[...]])`.
+    pub const fn new(lists: &'static [&'static [Kind]]) -> Kinds {
+        Kinds(lists)
+    }
+
+    pub fn all(self) -> impl DoubleEndedIterator<Item = &'static Kind> {
+        self.0.iter().flat_map(|list| list.iter())
+    }
+
+    /// What describes them, in their order.
+    pub fn resources(self) -> impl DoubleEndedIterator<Item = &'static Descriptor> {
+        self.all().map(|kind| kind.desc)
+    }
+
+    /// The kind of a noun.
+    pub fn by_noun(self, noun: &str) -> Option<&'static Descriptor> {
+        self.resources().find(|d| d.noun == noun)
+    }
+
+    /// The kind of a table.
+    pub fn by_table(self, table: &str) -> Option<&'static Descriptor> {
+        self.resources().find(|d| d.table == table)
+    }
+
+    /// Every field of any kind that points at `target`.
+    pub fn pointing_at(self, target: &Descriptor) -> Vec<(&'static Descriptor, &'static Field)> {
+        let fields = self.resources().flat_map(|d| d.fields.iter().map(move |f| (d, f)));
+        fields.filter(|(_, f)| f.target() == Some(target)).collect()
+    }
+
+    /// Whether records are put into those of a kind that are in use: what refers to them protects them.
+    pub fn takes_records(self, target: &Descriptor) -> bool {
+        self.pointing_at(target).iter().any(|(_, f)| f.asks_for_use())
+    }
+
+    /// The steps of added kinds, in their order.
+    pub fn migrations(self) -> impl Iterator<Item = &'static Migration> {
+        self.all().flat_map(|kind| kind.migrations)
+    }
+}
+
+impl Default for Kinds {
+    /// The program's own.
+    fn default() -> Kinds {
+        Kinds(&[OWN])
+    }
+}
+
+impl std::fmt::Debug for Kinds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.resources().map(|d| d.noun)).finish()
+    }
+}

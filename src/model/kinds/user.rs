@@ -1,0 +1,190 @@
+//! Users: the people of an organisation.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::{choice, resource};
+
+use super::branch::Branch;
+use super::dept::Dept;
+use crate::model::code_generator::Maker;
+use crate::model::problem::Problem;
+use crate::model::resource::status::{Test, Word};
+use crate::model::resource::{Check, IN_USE, List};
+use crate::model::trail::audit::Action;
+use crate::model::values::scalar::{
+    Address, Date, Details, ExternalId, FamilyName, GivenName, Language, Line, Mailbox, Moment, Note, Phone, Pincode,
+    Ref, Timezone, UserCode, Username, check_pincode,
+};
+
+resource! {
+    /// A person of the organisation
+    pub struct User "user" in "users" subject(Itself) has(BRANCHES) status(STATUS) rules(&[Tree("reports_to_id")])
+        examples("asha@sahyadri.example", &["asha", "raj kum"], "--name 'Asha Rao' --email asha@sahyadri.example --branch MUM01")
+     {
+        /// Six letters or digits, unique in the organisation; made where none are given
+        user_code: UserCode [Unique, Search, Generated(Maker::Scattered), Also(&["code"])],
+        /// Full name; given, it is split into first, middle and last name
+        name: Option<Line<602>> [Title, Joined(&["first_name", "middle_name", "last_name"]), Also(&["full_name", "employee_name"])],
+        /// First name, or the only one
+        first_name: GivenName<200> [Search, Detail, Part("name")],
+        /// Names between the first and the last
+        middle_name: Option<GivenName<200>> [Search, Detail, Part("name")],
+        /// Last name
+        last_name: Option<FamilyName<200>> [Search, Detail, Part("name"), Also(&["surname"])],
+        /// E-mail address, unique in the organisation
+        email: Option<Mailbox> [Unique, Search, ProvedBy("email_verified")],
+        /// Mobile number; a key where nobody else has it
+        mobile: Option<Phone> [MostlyUnique, Search, ProvedBy("mobile_verified"), Also(&["phone"])],
+        /// Name to sign in with, unique in the organisation
+        username: Option<Username> [Unique, Search, Detail],
+        /// Number in the HR system or directory, unique in the organisation
+        external_id: Option<ExternalId> [Unique, Search, Detail, Also(&["userId", "employee_id", "emp_id"])],
+        /// Branch
+        branch_id: Option<Ref<Branch>>,
+        /// Department
+        department_id: Option<Ref<Dept>> [Also(&["dept"])],
+        /// What the person is employed as
+        designation: Option<Line<200>> [Also(&["job_title"])],
+        /// User who the person reports to
+        reports_to_id: Option<Ref<User>> [Duty, Also(&["reportingTo", "supervisor", "manager"])],
+        /// Gender
+        gender: Option<Gender> [Detail],
+        /// Date of birth
+        dob: Option<Date> [Detail, Also(&["date_of_birth"])],
+        /// Street address
+        address_line1: Option<Line<200>> [Detail, Also(&["address"])],
+        /// Street address, second line
+        address_line2: Option<Line<200>> [Detail],
+        /// Street address, third line
+        address_line3: Option<Line<200>> [Detail],
+        /// City or town
+        city: Option<Line<200>> [Detail],
+        /// State or province
+        state: Option<Line<200>> [Detail],
+        /// Country; India where none is given, as far as the postal code is concerned
+        country: Option<Line<200>> [Detail],
+        /// Postal code
+        pincode: Option<Pincode> [Detail],
+        /// What the person says of himself or herself
+        bio: Option<Note<10_000>> [Detail],
+        /// Time zone
+        timezone: Option<Timezone> [Detail],
+        /// Language
+        language: Option<Language> [Detail],
+        /// Whether the person may sign in
+        can_login: bool [Default("no"), Detail],
+        /// Whether the person is with the organisation; changed by `user activate` and `user deactivate`
+        is_active: bool [Managed, Default("yes"), Detail],
+        /// Whether the person is blocked; changed by `user block` and `user unblock`
+        blocked: bool [Managed, Default("no"), Detail, Until(BLOCKED_UNTIL), Recorded(Action::UserBlock, Action::UserUnblock)],
+        /// When a block ends by itself
+        blocked_until: Option<Moment> [Managed, Detail, Of(BLOCKED)],
+        /// Why the person is blocked
+        block_reason: Option<Line<1000>> [Managed, Detail, Of(BLOCKED)],
+        /// When the person was invited
+        invited_at: Option<Moment> [Managed, Detail],
+        /// When the invitation was accepted
+        accepted_at: Option<Moment> [Managed, Detail],
+        /// Whether the e-mail address was proved
+        email_verified: bool [Managed, Default("no"), Detail],
+        /// Whether the mobile number was proved
+        mobile_verified: bool [Managed, Default("no"), Detail],
+        /// Address that the person registered from
+        register_ip: Option<Address> [Managed, Detail, Also(&["register_device_ip"])],
+        /// What the person registered with
+        register_device: Option<Details> [Managed, Detail, Also(&["register_device_info"])],
+    }
+}
+
+/// Columns that verbs of people and their feeds know by name.
+pub const BLOCKED: &str = "blocked";
+pub const BLOCKED_UNTIL: &str = "blocked_until";
+pub const BLOCK_REASON: &str = "block_reason";
+pub const CAN_LOGIN: &str = "can_login";
+
+/// Who is blocked or invited is so only while he or she is with the organisation. Who came by an invitation, and has not
+/// accepted it, is invited; who was there before stays what he or she was: the invitation is pending beside that.
+const STATUS: &[Word] = &[
+    Word::of("inactive", &[Test::No(IN_USE)]).out(),
+    Word::of("blocked", &[Test::Yes(BLOCKED)]).rare().out(),
+    Word::of("invited", &[Test::FromTheStart("invited_at"), Test::Missing("accepted_at")]).rare(),
+    Word::otherwise("active"),
+];
+
+/// All branches of a person.
+const BRANCHES: &[List] = &[List {
+    name: "branches",
+    help: "Branches, the person's own first",
+    also: &["branchId", "branch_code"],
+    first: "branch_id",
+    table: "user_branches",
+    owner: "user_id",
+    item: "branch_id",
+}];
+
+impl Check for User {
+    fn check(&self, today: NaiveDate) -> Vec<Problem> {
+        let mut faults = Vec::new();
+        if self.can_login && self.email.is_none() && self.username.is_none() {
+            faults.push(Problem::invalid("can_login needs a username or an e-mail address").field("can_login"));
+        }
+        if self.dob.is_some_and(|d| d.0 >= today) {
+            faults.push(Problem::invalid("dob must be a day in the past").field("dob"));
+        }
+        let country = self.country.as_ref().map(Line::as_str);
+        faults.extend(self.pincode.iter().filter_map(|p| check_pincode(p.as_str(), country).err()));
+        faults
+    }
+}
+
+impl User {
+    /// Blocks the person, until a time or until somebody lifts the block.
+    #[must_use]
+    pub fn block(self, reason: Line<1000>, until: Option<DateTime<Utc>>) -> User {
+        User { blocked: true, blocked_until: until.map(Moment), block_reason: Some(reason), ..self }
+    }
+
+    /// Asks the person in. Who has left or is blocked is not asked. Who came by an invitation is invited since then; the
+    /// answer of who accepted one stays.
+    pub fn invite(self, at: DateTime<Utc>) -> Result<User, Problem> {
+        let (key, name) = (self.user_code.as_str(), self.name.as_ref().map_or("", Line::as_str));
+        if !self.is_active {
+            return Err(Problem::conflict(format!("user {key} ({name}) has left, and can't be invited"))
+                .hint(format!("who comes back is activated first: orgctl user activate {key}")));
+        }
+        if self.is_blocked(at) {
+            return Err(Problem::conflict(format!("user {key} ({name}) is blocked, and can't be invited"))
+                .hint(format!("lift the block first: orgctl user unblock {key}")));
+        }
+        let came_so = self.invited_at.filter(|m| m.0 <= self.meta.created_at && self.accepted_at.is_none());
+        Ok(User { invited_at: came_so.or(Some(Moment(at))), ..self })
+    }
+
+    /// Takes back an invitation that is not accepted yet.
+    #[must_use]
+    pub fn uninvite(self) -> User {
+        match self.accepted_at {
+            None => User { invited_at: None, ..self },
+            Some(_) => self,
+        }
+    }
+
+    /// Whether the person is blocked at a time: a block ends by itself.
+    pub fn is_blocked(&self, at: DateTime<Utc>) -> bool {
+        self.blocked && self.blocked_until.is_none_or(|until| until.0 > at)
+    }
+
+    #[must_use]
+    pub fn unblock(self) -> User {
+        User { blocked: false, blocked_until: None, block_reason: None, ..self }
+    }
+}
+
+choice! {
+    /// Gender
+    pub enum Gender {
+        Male = "male" | "m",
+        Female = "female" | "f",
+        Other = "other" | "o",
+    }
+}

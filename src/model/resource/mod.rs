@@ -1,0 +1,986 @@
+//! A resource is declared once, as a typed struct; the descriptor that generic code reads derives from it.
+
+pub mod examples;
+pub mod lifecycle;
+pub mod lifetime;
+pub mod row_rule;
+pub mod states;
+pub mod status;
+pub mod verbs;
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::code_generator::Maker;
+use super::problem::Problem;
+use super::trail::audit::Action;
+use super::values::scalar::{Invalid, Role, Rules, Type, at_most, is_blank, is_comma, is_line_break, squash};
+use super::values::value::{Kind, Value};
+use lifecycle::{EXPIRES, Lifecycle};
+use lifetime::{Effect, Event, Lifetime};
+use row_rule::RowRule;
+use states::States;
+use status::Word;
+use verbs::Verbs;
+
+/// What a field's type can't say. A new mark must serve two resources; otherwise it is a verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// A natural key: unique per organisation among live rows. The first one is the key that lists show.
+    Unique,
+    /// Names a record where only one has the value.
+    MostlyUnique,
+    /// Set by a verb of its own, never by create and update.
+    Managed,
+    /// Found by `--search`.
+    Search,
+    /// Value of a new record where none is given, in its input form.
+    Default(&'static str),
+    /// Further headers and spellings of earlier systems.
+    Also(&'static [&'static str]),
+    /// Made by the program where none is given: a code by a counter of the organisation.
+    Generated(Maker),
+    /// The other fields' texts joined by one blank, by the database itself; given, it is split into them: the first word,
+    /// the last word, and the middle between them.
+    Joined(&'static [&'static str; 3]),
+    /// A part of the joined field of this name.
+    Part(&'static str),
+    /// The field of this name says whether the value was proved to be right; a new value takes that back.
+    ProvedBy(&'static str),
+    /// [`Lifetime::Duty`]: what it refers to is in charge. A reference without one of these three protects.
+    Duty,
+    /// [`Lifetime::Keep`]: history.
+    Keep,
+    /// [`Lifetime::Within`]: the record is a part of what it refers to.
+    Within,
+    /// The person whose it is to work on.
+    Assignee,
+    /// The user who acts, where none is given: nobody, where it is the local operator.
+    FromActor,
+    /// Not in a table's default columns: `show`, `--columns` and machine formats have it.
+    Detail,
+    /// A reference to whom the record's data is about.
+    Subject,
+    /// Shown behind the key wherever a record is named: of people the code alone tells nobody anything.
+    Title,
+    /// A flag that ends by itself, at the time in the field of this name.
+    Until(&'static str),
+    /// Tells of the flag of this name, and nothing where that says no or has ended.
+    Of(&'static str),
+    /// A flag whose change a file's record tells under a word of its own: that it says yes, and that it says no.
+    Recorded(Action, Action),
+    /// Value of a new record where none is given: what the setting of this key says.
+    DefaultSetting(&'static str),
+}
+
+/// Whose data the records of a kind hold, where no reference of theirs says it ([`Mark::Subject`]). By it the trail finds
+/// everything that concerns somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// That of the one that the record is.
+    Itself,
+    /// Nobody's, and why.
+    Nobody(&'static str),
+}
+
+/// One stored column of a resource.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    pub column: &'static str,
+    pub help: &'static str,
+    pub ty: Type,
+    pub marks: &'static [Mark],
+}
+
+impl Field {
+    /// The name in flags, headers, columns and JSON: the column's, but a reference drops its `_id`.
+    pub fn name(&self) -> &'static str {
+        match self.ty.role {
+            Role::Ref(_) => self.column.strip_suffix("_id").unwrap_or(self.column),
+            _ => self.column,
+        }
+    }
+    pub fn has(&self, mark: Mark) -> bool {
+        self.marks.contains(&mark)
+    }
+    pub fn is_managed(&self) -> bool {
+        self.has(Mark::Managed)
+    }
+    /// How a value is made where none is given.
+    pub fn maker(&self) -> Option<Maker> {
+        self.marks.iter().find_map(|m| if let Mark::Generated(maker) = m { Some(*maker) } else { None })
+    }
+    /// The fields that this one joins.
+    pub fn parts(&self) -> Option<&'static [&'static str; 3]> {
+        self.marks.iter().find_map(|m| if let Mark::Joined(parts) = m { Some(*parts) } else { None })
+    }
+    /// Whether a record must be given a value: it has to have one, and nobody else makes it.
+    pub fn must_be_given(&self) -> bool {
+        self.ty.required && self.default().is_none() && self.maker().is_none()
+    }
+    pub fn default(&self) -> Option<&'static str> {
+        self.marks.iter().find_map(|m| if let Mark::Default(d) = m { Some(*d) } else { None })
+    }
+    /// The setting that says the value of a new record where none is given.
+    pub fn default_setting(&self) -> Option<&'static str> {
+        self.marks.iter().find_map(|m| if let Mark::DefaultSetting(key) = m { Some(*key) } else { None })
+    }
+    /// Where a flag that ends by itself has its end.
+    pub fn ends(&self) -> Option<&'static str> {
+        self.marks.iter().find_map(|m| if let Mark::Until(end) = m { Some(*end) } else { None })
+    }
+    /// The flag that this field tells of.
+    pub fn tells_of(&self) -> Option<&'static str> {
+        self.marks.iter().find_map(|m| if let Mark::Of(flag) = m { Some(*flag) } else { None })
+    }
+    /// The words under which a file's record tells that the flag says yes, and no.
+    pub fn recorded(&self) -> Option<(Action, Action)> {
+        let declared =
+            self.marks.iter().find_map(|m| if let Mark::Recorded(on, off) = m { Some((*on, *off)) } else { None });
+        declared.or((self.column == IN_USE).then_some((Action::Activate, Action::Deactivate)))
+    }
+    /// The kind that this field points at.
+    pub fn target(&self) -> Option<&'static Descriptor> {
+        if let Role::Ref(target) = self.ty.role { Some(target()) } else { None }
+    }
+    /// How a reference lives with what it refers to.
+    pub fn lifetime(&self) -> Lifetime {
+        let said = self.marks.iter().find_map(|mark| match mark {
+            Mark::Duty => Some(Lifetime::Duty),
+            Mark::Keep => Some(Lifetime::Keep),
+            Mark::Within => Some(Lifetime::Within),
+            _ => None,
+        });
+        said.unwrap_or(Lifetime::Protects)
+    }
+    /// Whether a record that is out of use is referred to by it no more, unless that is forced.
+    pub fn asks_for_use(&self) -> bool {
+        self.lifetime() == Lifetime::Protects && self.target().is_some_and(Descriptor::can_be_out_of_use)
+    }
+    /// Words that a header may use for this field, besides its name.
+    pub fn also(&self) -> &'static [&'static str] {
+        self.marks.iter().find_map(|m| if let Mark::Also(a) = m { Some(*a) } else { None }).unwrap_or(&[])
+    }
+    /// Parses input for this field. Blank input clears an optional field and is refused for a required one.
+    pub fn parse(&self, text: &str, rules: &Rules) -> Result<Value, Problem> {
+        let wrong = |why: String| Problem::invalid(format!("{} {why}", self.name())).field(self.name());
+        if let Some(at) = text.find('\0') {
+            return Err(wrong(format!("must not hold a NUL character (byte {})", at + 1)));
+        }
+        if is_blank(text) {
+            return if self.ty.required {
+                Err(wrong("must not be empty".into()))
+            } else {
+                Ok(Value::Null(self.ty.kind))
+            };
+        }
+        if !self.ty.multiline && text.trim().contains(is_line_break) {
+            return Err(wrong("must be one line".into()));
+        }
+        let unset =
+            !self.ty.required && self.ty.kind == Kind::Int && matches!(squash(text).as_str(), "none" | "unlimited");
+        if unset {
+            return Ok(Value::Null(self.ty.kind));
+        }
+        let value = (self.ty.parse)(text, rules).map_err(wrong)?;
+        if self.parts().is_some() {
+            split_name(&value.to_text()).map_err(wrong)?;
+        }
+        Ok(value)
+    }
+
+    /// Whether it is put together of others of which one must be given.
+    pub fn is_needed_for(&self, desc: &Descriptor) -> bool {
+        self.parts().into_iter().flatten().any(|part| desc.field(part).is_some_and(Field::must_be_given))
+    }
+
+    /// A value as records hold it: a name in parts, joined.
+    pub fn compared(&self, value: &Value) -> String {
+        let text = value.to_text();
+        match self.parts() {
+            Some(_) => {
+                split_name(&text).map_or(text, |parts| parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
+            }
+            None => text,
+        }
+    }
+
+    /// Whether a stored value keeps the field's limits: the same that the database holds it to.
+    fn fits(&self, value: &Value) -> Result<(), Problem> {
+        let fits = match value {
+            Value::Null(_) if self.ty.required => Err("must not be empty".into()),
+            Value::Text(text) if text.is_empty() => Err("must not be empty".into()),
+            Value::Text(text) if self.ty.max > 0 => at_most(text, self.ty.max),
+            Value::Date(day) if !YEARS.contains(&day.year()) => Err("must be a day of the years 1000 to 9999".into()),
+            Value::Time(time) if !YEARS.contains(&time.year()) => {
+                Err("must be a time of the years 1000 to 9999".into())
+            }
+            _ => Ok(()),
+        };
+        fits.map_err(|why: Invalid| Problem::invalid(format!("{} {why}", self.name())).field(self.name()))
+    }
+}
+
+/// The column that says whether a record is in use, where a kind has it.
+pub const IN_USE: &str = "is_active";
+
+/// The column that holds what people call a record, where a kind has it.
+pub const NAME: &str = "name";
+
+/// Years that all programs read in the same way: four digits.
+pub const YEARS: std::ops::RangeInclusive<i32> = 1000..=9999;
+
+/// Records of another kind of which one has several: the first in its own row, further ones in a table of their own.
+/// A file gives them in one cell, with `;` between, and so does an export.
+#[derive(Debug)]
+pub struct List {
+    /// In headers, columns and JSON: `branches`.
+    pub name: &'static str,
+    pub help: &'static str,
+    /// Headers of earlier systems.
+    pub also: &'static [&'static str],
+    /// The field that holds the first.
+    pub first: &'static str,
+    /// Where further ones are kept: `org_id`, these two columns, and who made the row when.
+    pub table: &'static str,
+    pub owner: &'static str,
+    pub item: &'static str,
+}
+
+impl List {
+    /// What stands between the members.
+    pub const BETWEEN: char = ';';
+
+    /// The members that a text names.
+    pub fn members(text: &str) -> impl Iterator<Item = &str> {
+        text.split([List::BETWEEN, ',', '|']).map(str::trim).filter(|m| !m.is_empty())
+    }
+
+    /// Whether a header names the list.
+    pub fn is_named(&self, header: &str) -> bool {
+        let header = squash(header);
+        std::iter::once(&self.name).chain(self.also).any(|name| squash(name) == header)
+    }
+}
+
+/// Examples of a kind, for its help: they hold for the data of the demo.
+#[derive(Debug, Clone, Copy)]
+pub struct Examples {
+    /// A key.
+    pub key: &'static str,
+    /// Words that find some.
+    pub find: &'static [&'static str],
+    /// The flags of a new one.
+    pub create: &'static str,
+}
+
+/// What generic code knows of a resource.
+#[derive(Debug)]
+pub struct Descriptor {
+    /// Singular, as on the command line: `branch`.
+    pub noun: &'static str,
+    /// Another noun of earlier systems (`school`), also accepted as the prefix of headers.
+    pub alias: Option<&'static str>,
+    /// Table, and the resource word of permissions: `branches`.
+    pub table: &'static str,
+    pub help: &'static str,
+    pub fields: &'static [Field],
+    pub lists: &'static [List],
+    pub subject: Subject,
+    /// What one is called, and several, where that is not the noun and the table.
+    pub called: Option<(&'static str, &'static str)>,
+    pub verbs: Verbs,
+    pub examples: Examples,
+    /// What its records must keep to, over several fields or records.
+    pub rules: &'static [RowRule],
+    /// The words of its status, where it declares them; [`Descriptor::status_words`] says which hold.
+    pub status: &'static [Word],
+    /// How long its records live, and whether they are recorded.
+    pub lifecycle: Lifecycle,
+    /// The field that holds its records' state, and the states there are.
+    pub states: Option<(&'static str, &'static States)>,
+    /// What breaks the rules that hold between fields of one record.
+    pub check: fn(&Record, NaiveDate) -> Vec<Problem>,
+}
+
+impl PartialEq for Descriptor {
+    fn eq(&self, other: &Self) -> bool {
+        self.noun == other.noun
+    }
+}
+
+/// The words that a declaration may have behind its table, each given by its name: `aka("school")`, `subject(Itself)`.
+impl Descriptor {
+    /// A kind that says nothing of itself; only declarations begin with it.
+    #[doc(hidden)]
+    pub const PLAIN: Descriptor = Descriptor {
+        noun: "",
+        alias: None,
+        table: "",
+        help: "",
+        fields: &[],
+        lists: &[],
+        subject: Subject::Nobody(""),
+        called: None,
+        verbs: Verbs::All,
+        examples: Examples { key: "", find: &[], create: "" },
+        rules: &[],
+        status: &[],
+        lifecycle: Lifecycle::SoftDelete,
+        states: None,
+        check: |_, _| Vec::new(),
+    };
+    /// Another noun of earlier systems.
+    pub const fn aka(self, alias: &'static str) -> Descriptor {
+        Descriptor { alias: Some(alias), ..self }
+    }
+    /// Whose data its records hold, where no reference says it.
+    pub const fn subject(self, subject: Subject) -> Descriptor {
+        Descriptor { subject, ..self }
+    }
+    /// What one is called in sentences, and several of them.
+    pub const fn called(self, one: &'static str, several: &'static str) -> Descriptor {
+        Descriptor { called: Some((one, several)), ..self }
+    }
+    /// The verbs that it has of those that kinds have in common; without this word all.
+    pub const fn verbs(self, verbs: Verbs) -> Descriptor {
+        Descriptor { verbs, ..self }
+    }
+    /// A key, words that find some, and the flags of a new one: the help is about these.
+    pub const fn examples(self, key: &'static str, find: &'static [&'static str], create: &'static str) -> Descriptor {
+        Descriptor { examples: Examples { key, find, create }, ..self }
+    }
+    /// What its records must keep to, over several fields or records.
+    pub const fn rules(self, rules: &'static [RowRule]) -> Descriptor {
+        row_rule::check(self.fields, rules);
+        Descriptor { rules, ..self }
+    }
+    /// The words that the status of its records can be, besides `deleted`, and what makes a record one of them.
+    pub const fn status(self, status: &'static [Word]) -> Descriptor {
+        Descriptor { status, ..self }
+    }
+    /// How long its records live; without this word they are deleted and restored.
+    pub const fn lifecycle(self, lifecycle: Lifecycle) -> Descriptor {
+        Descriptor { lifecycle, ..self }
+    }
+    /// The field that holds its records' state, and the states and moves that there are.
+    pub const fn states(self, column: &'static str, states: &'static States) -> Descriptor {
+        Descriptor { states: Some((column, states)), ..self }
+    }
+    /// The lists that its records have.
+    pub const fn has(self, lists: &'static [List]) -> Descriptor {
+        Descriptor { lists, ..self }
+    }
+}
+
+impl Descriptor {
+    /// What one is called in a sentence.
+    pub fn singular(&self) -> &'static str {
+        self.called.map_or(self.noun, |(one, _)| one)
+    }
+    /// What several are called.
+    pub fn plural(&self) -> Cow<'static, str> {
+        match self.called {
+            Some((_, several)) => several.into(),
+            None if self.table.contains('_') => self.table.replace('_', " ").into(),
+            None => self.table.into(),
+        }
+    }
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|f| f.name() == name || f.column == name)
+    }
+    pub fn index(&self, column: &str) -> Option<usize> {
+        self.fields.iter().position(|f| f.column == column)
+    }
+    /// Where a column is that the kind has. Another one is a mistake of the program, which nothing may pass over: a value
+    /// would be read as none, or not be written. What comes from outside is looked up by [`Descriptor::known`].
+    #[allow(clippy::panic)]
+    fn place(&self, column: &str) -> usize {
+        self.index(column).unwrap_or_else(|| panic!("{} has no column {column}", self.noun))
+    }
+    /// A column by a name that is kept or sent somewhere.
+    pub fn known(&self, column: &str) -> Result<&'static Field, Problem> {
+        let field = self.index(column).map(|i| &self.fields[i]);
+        field.ok_or_else(|| Problem::integrity(format!("{} has no column {column}", self.noun)))
+    }
+    /// The list of which a field holds the first.
+    pub fn list_of(&self, field: &Field) -> Option<&'static List> {
+        self.lists.iter().find(|l| l.first == field.column)
+    }
+    /// Fields by which a record can be named.
+    pub fn keys(&self) -> impl Iterator<Item = &'static Field> {
+        self.fields.iter().filter(|f| f.has(Mark::Unique))
+    }
+    /// The natural key that lists and messages show.
+    pub fn key(&self) -> &'static Field {
+        self.keys().next().unwrap_or(&self.fields[0])
+    }
+    /// Fields that `create` and `update` may set.
+    pub fn settable(&self) -> impl Iterator<Item = &'static Field> {
+        self.fields.iter().filter(|f| !f.is_managed())
+    }
+    /// Fields that a record keeps: all but those that the database makes of others.
+    pub fn kept(&self) -> impl Iterator<Item = &'static Field> {
+        self.fields.iter().filter(|f| f.parts().is_none())
+    }
+    /// Whether one of the fields with these columns gives `field` a value.
+    pub fn is_given(&self, field: &Field, given: impl Fn(&Field) -> bool) -> bool {
+        given(field) || self.joint(field).is_some_and(given)
+    }
+    /// The code that is made where none is given, by a counter of the organisation.
+    pub fn made(&self) -> Option<(&'static Field, Maker)> {
+        let is_code = |maker: &Maker| !matches!(maker, Maker::Counted(_));
+        self.fields.iter().find_map(|f| Some((f, f.maker().filter(is_code)?)))
+    }
+    /// The field that counts the records within another, and the reference to that one.
+    pub fn counted(&self) -> Option<(&'static Field, &'static Field)> {
+        let counted =
+            |f: &'static Field| if let Some(Maker::Counted(within)) = f.maker() { Some((f, within)) } else { None };
+        let (field, within) = self.fields.iter().find_map(counted)?;
+        Some((field, self.field(within)?))
+    }
+    /// The field that `field` is a part of.
+    pub fn joint(&self, field: &Field) -> Option<&'static Field> {
+        let name = field.marks.iter().find_map(|m| if let Mark::Part(name) = m { Some(*name) } else { None })?;
+        self.field(name)
+    }
+    /// What is wrong with a part, told of the whole where that was given and not the part.
+    pub fn as_given(&self, p: Problem, given: impl Fn(&Field) -> bool) -> Problem {
+        let part = p.field.and_then(|name| self.field(name)).filter(|f| !given(f));
+        let whole = part.and_then(|part| self.joint(part)).filter(|whole| given(whole));
+        let (Some(part), Some(whole)) = (part, whole) else { return p };
+        // Of a name that is empty the first part is not what was asked for.
+        let sentence = match p.sentence == format!("{} must not be empty", part.name()) {
+            true => format!("{} must not be empty", whole.name()),
+            false => format!("{}: {}", whole.name(), p.sentence),
+        };
+        Problem { sentence, field: Some(whole.name()), ..p }
+    }
+    /// The fields by which records of this kind stand below each other.
+    pub fn trees(&self) -> impl Iterator<Item = &'static Field> {
+        self.rules.iter().filter_map(|r| if let RowRule::Tree(column) = r { self.field(column) } else { None })
+    }
+    /// The field that makes records of this kind a tree.
+    pub fn parent(&self) -> Option<&'static Field> {
+        self.trees().next()
+    }
+    /// The reference to whom the data of its records is about.
+    pub fn subject_field(&self) -> Option<&'static Field> {
+        self.fields.iter().find(|f| f.has(Mark::Subject))
+    }
+    /// Whether its records are in use or not.
+    pub fn can_be_out_of_use(&self) -> bool {
+        self.index(IN_USE).is_some()
+    }
+    /// The words that the status of its records can be, but for those that are deleted; none where it has no status.
+    pub fn status_words(&self) -> &'static [Word] {
+        match self.status {
+            [] if self.can_be_out_of_use() => status::USE,
+            [] if self.ends() && self.index(EXPIRES).is_some() => lifecycle::COURSE_TO_A_DAY,
+            [] if self.ends() => lifecycle::COURSE,
+            declared => declared,
+        }
+    }
+    /// Whether its records have a status.
+    pub fn has_status(&self) -> bool {
+        self.states.is_some() || !self.status_words().is_empty()
+    }
+    /// What becomes of a row that refers by one of its fields, when something happens to the record that it refers to. Who
+    /// is in charge of what has states is so only while that is open, and the row outlives the record.
+    pub fn effect(&self, field: &Field, event: Event) -> Effect {
+        match event {
+            Event::Purge if !self.has_foreign_key(field) => Effect::Stays,
+            _ => field.lifetime().effect(event),
+        }
+    }
+    /// Whether the database itself holds that what a field refers to is there.
+    pub fn has_foreign_key(&self, field: &Field) -> bool {
+        field.lifetime().has_foreign_key() && !self.is_in_charge_while_open(field)
+    }
+    /// Whether a field says who is in charge of a record, as long as that is open.
+    pub fn is_in_charge_while_open(&self, field: &Field) -> bool {
+        self.states.is_some() && field.lifetime() == Lifetime::Duty
+    }
+    /// The field that stands behind the key wherever a record is named.
+    pub fn title(&self) -> Option<&'static Field> {
+        self.fields.iter().find(|f| f.has(Mark::Title))
+    }
+    pub fn is_org(&self) -> bool {
+        self.noun == "org"
+    }
+    /// What a new record gets in a field where nothing is given, in its input form: what is declared, or what a setting
+    /// says.
+    pub fn default(&self, field: &Field, rules: &Rules) -> Option<Cow<'static, str>> {
+        if let Some((_, states)) = self.states.filter(|(column, _)| *column == field.column) {
+            return Some(Cow::Borrowed(states.first()));
+        }
+        match field.default_setting() {
+            Some(key) => rules.defaults.iter().find(|(k, _)| *k == key).map(|(_, text)| text.clone().into()),
+            None => field.default().map(Cow::Borrowed),
+        }
+    }
+    /// The field that a CSV header names: its name, the names of earlier systems, with or without the noun in front
+    /// (`branch_name`, `school_name`); case, blanks, `-` and `_` don't count.
+    pub fn field_for_header(&self, header: &str) -> Option<&'static Field> {
+        let wanted = squash(header);
+        let names = |f: &'static Field| {
+            [f.name(), f.column].into_iter().chain(f.also().iter().copied()).map(squash).collect::<Vec<_>>()
+        };
+        let find = |wanted: &str| self.fields.iter().find(|f| names(f).iter().any(|n| n == wanted));
+        find(&wanted).or_else(|| {
+            let nouns = [Some(self.noun), self.alias];
+            nouns.into_iter().flatten().find_map(|noun| wanted.strip_prefix(noun).and_then(find))
+        })
+    }
+}
+
+/// What every record has besides its fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meta {
+    /// Tenant: SYSTEM is 0.
+    pub org_id: i32,
+    pub id: Uuid,
+    pub created_at: DateTime<Utc>,
+    /// Actor number.
+    pub created_by: i64,
+    pub updated_at: DateTime<Utc>,
+    pub updated_by: i64,
+    /// Optimistic lock, from 1.
+    pub version: i64,
+    pub deleted_at: Option<DateTime<Utc>>,
+    pub deleted_by: Option<i64>,
+    /// What one delete took away together comes back together.
+    pub deletion_id: Option<Uuid>,
+}
+
+impl Meta {
+    /// Those of a record that is made at a time, by an actor.
+    pub fn new(org_id: i32, id: Uuid, at: DateTime<Utc>, by: i64) -> Meta {
+        Meta {
+            org_id,
+            id,
+            created_at: at,
+            created_by: by,
+            updated_at: at,
+            updated_by: by,
+            version: 1,
+            deleted_at: None,
+            deleted_by: None,
+            deletion_id: None,
+        }
+    }
+    /// The primary key.
+    pub fn place(&self) -> (i32, Uuid) {
+        (self.org_id, self.id)
+    }
+    pub fn is_live(&self) -> bool {
+        self.deleted_at.is_none()
+    }
+}
+
+/// One record, untyped: the descriptor's fields in their order.
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub desc: &'static Descriptor,
+    pub meta: Meta,
+    pub values: Vec<Value>,
+}
+
+impl Record {
+    /// What a field holds that the kind has.
+    pub fn get(&self, column: &str) -> &Value {
+        &self.values[self.desc.place(column)]
+    }
+    /// What a field holds that not every kind has.
+    pub fn find(&self, column: &str) -> Option<&Value> {
+        self.desc.index(column).map(|i| &self.values[i])
+    }
+    /// Whether a field that not every kind has says yes.
+    pub fn says(&self, column: &str) -> bool {
+        self.find(column).and_then(Value::as_bool) == Some(true)
+    }
+    /// Whether it is in use: a kind that nobody deactivates always is.
+    pub fn is_in_use(&self) -> bool {
+        self.find(IN_USE).and_then(Value::as_bool) != Some(false)
+    }
+    pub fn set(&mut self, column: &str, value: Value) {
+        let i = self.desc.place(column);
+        let field = &self.desc.fields[i];
+        // What is so already stays as it is: of "Asha Devi Rao" nothing tells whether Devi is a first name too.
+        if self.values[i] == value {
+            return;
+        }
+        if let Some(parts) = field.parts() {
+            // What can't be split was refused when it was read.
+            let split = split_name(&value.to_text()).unwrap_or_default();
+            for (part, text) in parts.iter().zip(split) {
+                self.set(part, text.into());
+            }
+            return;
+        }
+        self.put(column, value);
+        for mark in field.marks {
+            if let Mark::ProvedBy(proof) = mark {
+                self.set(proof, false.into());
+            }
+        }
+    }
+    /// Sets a field to what it was, and what is joined of it; nothing else follows from that.
+    pub fn put(&mut self, column: &str, value: Value) {
+        let i = self.desc.place(column);
+        self.values[i] = value;
+        if let Some(parts) = self.desc.joint(&self.desc.fields[i]).and_then(|joint| Some((joint, joint.parts()?))) {
+            let (joint, parts) = parts;
+            let texts: Vec<String> = parts.iter().map(|p| self.get(p).to_text()).filter(|t| !t.is_empty()).collect();
+            let joined = (!texts.is_empty()).then(|| texts.join(" "));
+            let i = self.desc.place(joint.column);
+            self.values[i] = joined.into();
+        }
+    }
+    /// All that is wrong with it by itself. What is held against the rules is what is to be stored: after parsing,
+    /// splitting and defaults.
+    pub fn faults(&self, today: NaiveDate) -> Vec<Problem> {
+        let kept = self.desc.fields.iter().zip(&self.values).filter(|(f, _)| f.parts().is_none());
+        let faults: Vec<Problem> = kept.filter_map(|(f, v)| f.fits(v).err()).collect();
+        // A record that lacks something can't be asked for more.
+        let is_whole = self.desc.fields.iter().zip(&self.values).all(|(f, v)| !(f.ty.required && v.is_null()));
+        if !is_whole {
+            return faults;
+        }
+        let broken = self.desc.rules.iter().filter_map(|rule| rule.fault(self));
+        let of_check = (self.desc.check)(self, today);
+        faults.into_iter().chain(self.faults_of_state()).chain(of_check).chain(broken).collect()
+    }
+    /// Refuses it with all that is wrong with it by itself.
+    pub fn validate(&self, today: NaiveDate) -> Result<(), Problem> {
+        Problem::joined(self.faults(today)).map_or(Ok(()), Err)
+    }
+    /// Whose data it holds; nil where it holds nobody's.
+    pub fn subject(&self) -> Uuid {
+        match (self.desc.subject_field(), self.desc.subject) {
+            (Some(field), _) => self.get(field.column).as_uuid().unwrap_or_default(),
+            (None, Subject::Itself) => self.meta.id,
+            (None, Subject::Nobody(_)) => Uuid::nil(),
+        }
+    }
+    /// The natural key, as messages name the record.
+    pub fn key(&self) -> String {
+        self.get(self.desc.key().column).to_text()
+    }
+    /// `branch MUM01`, `user 3CZH4Y (Asha Rao)`
+    pub fn title(&self) -> String {
+        format!("{} {}", self.desc.noun, self.called())
+    }
+    /// `MUM01`; of a person the name too.
+    pub fn called(&self) -> String {
+        let name = self.desc.title().map(|f| self.get(f.column).to_text());
+        match name.filter(|n| !n.is_empty()) {
+            Some(name) => format!("{} ({name})", self.key()),
+            None => self.key(),
+        }
+    }
+}
+
+/// A name in parts: first, middle, last. With one comma the last name stands before it ("Rao, Asha Devi"), the first word
+/// behind it is the first name, and what is left the middle. Without one, the first word, the last, and the middle between
+/// them; one word is the first.
+pub fn split_name(name: &str) -> Result<[Option<String>; 3], Invalid> {
+    let parts: Vec<&str> = name.split(is_comma).collect();
+    let join = |words: &[&str]| (!words.is_empty()).then(|| words.join(" "));
+    let (words, last) = match parts[..] {
+        [all] => (all.split_whitespace().collect::<Vec<_>>(), None),
+        [last, first] if !is_blank(last) && !is_blank(first) => {
+            let last: Vec<&str> = last.split_whitespace().collect();
+            (first.split_whitespace().collect(), join(&last))
+        }
+        [_, _] => {
+            let why = "has nothing on one side of its comma; write 'Rao, Asha' or 'Asha Rao'";
+            return Err(why.into());
+        }
+        _ => {
+            let why = "has several commas, of which none is sure to stand behind the last name; \
+                       give first_name and last_name instead";
+            return Err(why.into());
+        }
+    };
+    Ok(match (words.as_slice(), last) {
+        ([], last) => [last, None, None],
+        ([first, middle @ ..], Some(last)) => [Some((*first).to_owned()), join(middle), Some(last)],
+        ([first], None) => [Some((*first).to_owned()), None, None],
+        ([first, middle @ .., last], None) => [Some((*first).to_owned()), join(middle), Some((*last).to_owned())],
+    })
+}
+
+/// A typed resource.
+pub trait Resource: Sized + super::values::scalar::Noun {
+    const DESCRIPTOR: &'static Descriptor;
+    /// `None` where the row does not fit the type, which a checked database never gives.
+    fn from_record(record: &Record) -> Option<Self>;
+    /// The descriptor's fields in their order.
+    fn into_values(self) -> Vec<Value>;
+}
+
+/// A field's name without the `r#` that a Rust keyword needs (`r#type`); used by `resource!`.
+pub const fn plain(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => name.split_at(2).1,
+        _ => name,
+    }
+}
+
+/// Rules that hold between the fields of one record; each resource states its own, if only that it has none.
+pub trait Check {
+    /// `today` is the day where the operator is.
+    fn check(&self, _today: NaiveDate) -> Vec<Problem> {
+        Vec::new()
+    }
+}
+
+/// Declares a resource: see `branch.rs`.
+#[macro_export]
+macro_rules! resource {
+    (
+        $(#[doc = $about:literal])+
+        pub struct $name:ident $noun:literal in $table:literal $( $word:ident($($said:expr),* $(,)?) )* {
+            $( $(#[doc = $help:literal])+ $field:ident : $ty:ty $([ $($mark:expr),* ])? ),* $(,)?
+        }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $name {
+            pub meta: $crate::model::resource::Meta,
+            $( $(#[doc = $help])+ pub $field: $ty, )*
+        }
+        impl $crate::model::values::scalar::Noun for $name {
+            const NOUN: &'static str = $noun;
+        }
+        impl $crate::model::resource::Resource for $name {
+            const DESCRIPTOR: &'static $crate::model::resource::Descriptor = {
+                #[allow(unused_imports)]
+                use $crate::model::resource::lifecycle::Lifecycle::*;
+                #[allow(unused_imports)]
+                use $crate::model::resource::{Descriptor, Field};
+                #[allow(unused_imports)]
+                use $crate::model::resource::Mark::*;
+                #[allow(unused_imports)]
+                use $crate::model::resource::Subject::*;
+                #[allow(unused_imports)]
+                use $crate::model::resource::row_rule::RowRule::*;
+                #[allow(unused_imports)]
+                use $crate::model::resource::status::Test::*;
+                #[allow(unused_imports)]
+                use $crate::model::resource::status::Word;
+                #[allow(unused_imports)]
+                use $crate::model::resource::verbs::Verbs::*;
+                use $crate::model::values::scalar::Scalar;
+                const FIELDS: &[Field] = &[$( Field {
+                    column: $crate::model::resource::plain(stringify!($field)),
+                    help: concat!($($help),+).trim_ascii(),
+                    ty: <$ty as Scalar>::TYPE,
+                    marks: &[$($($mark),*)?],
+                } ),*];
+                const PLAIN: Descriptor = Descriptor {
+                    noun: $noun,
+                    table: $table,
+                    help: concat!($($about),+).trim_ascii(),
+                    fields: FIELDS,
+                    check: |record, today| match $name::from_record(record) {
+                        Some(it) => $crate::model::resource::Check::check(&it, today),
+                        None => vec![$crate::model::problem::Problem::integrity(format!(
+                            "{} does not fit its own type", record.title()))],
+                    },
+                    ..Descriptor::PLAIN
+                };
+                const SAID: Descriptor = PLAIN$( .$word($($said),*) )*;
+                &SAID
+            };
+            fn from_record(record: &$crate::model::resource::Record) -> Option<Self> {
+                let mut values = record.values.iter();
+                Some($name {
+                    meta: record.meta.clone(),
+                    $( $field: <$ty as $crate::model::values::scalar::Scalar>::from_value(values.next()?)?, )*
+                })
+            }
+            fn into_values(self) -> Vec<$crate::model::values::value::Value> {
+                vec![$( $crate::model::values::scalar::Scalar::into_value(self.$field) ),*]
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::kinds::Kinds;
+
+    fn joined(name: &str) -> String {
+        split_name(name).expect("a name").into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn names_are_split() {
+        for (name, parts) in [
+            ("Asha", ["Asha", "", ""]),
+            ("Asha Rao", ["Asha", "", "Rao"]),
+            ("Asha Devi Kumari Rao", ["Asha", "Devi Kumari", "Rao"]),
+            ("Rao, Asha", ["Asha", "", "Rao"]),
+            ("Rao,Asha", ["Asha", "", "Rao"]),
+            ("Rao , Asha Devi", ["Asha", "Devi", "Rao"]),
+            ("van der Berg, Jan", ["Jan", "", "van der Berg"]),
+            ("李，明", ["明", "", "李"]),
+            ("山田、花子", ["花子", "", "山田"]),
+            ("راو، آشا", ["آشا", "", "راو"]),
+        ] {
+            let split = split_name(name).map(|parts| parts.map(Option::unwrap_or_default));
+            assert_eq!(split, Ok(parts.map(str::to_owned)), "{name}");
+        }
+        for name in ["King, Martin Luther, Jr.", "Rao,", ",Asha", ",", ", ,", "Rao,\u{200b}", "a，b,c", "a、b，c", "、"]
+        {
+            assert!(split_name(name).is_err(), "{name}");
+        }
+        assert_eq!(joined("Rao, Asha Devi"), "Asha Devi Rao");
+    }
+
+    proptest! {
+        /// Nothing of a name is lost, and one without a comma stays as it is.
+        #[test]
+        fn a_split_name_has_all_words(words in prop::collection::vec("[a-zé]{1,8}", 1..6)) {
+            let name = words.join(" ");
+            prop_assert_eq!(joined(&name), name.clone());
+            let turned = format!("{}, {name}", words[0]);
+            prop_assert_eq!(joined(&turned), format!("{name} {}", words[0]));
+        }
+    }
+
+    fn organisation() -> Record {
+        let desc = crate::model::kinds::org::Org::DESCRIPTOR;
+        let meta = Meta::new(1, Uuid::nil(), DateTime::UNIX_EPOCH, 0);
+        Record { desc, meta, values: desc.fields.iter().map(|f| Value::Null(f.ty.kind)).collect() }
+    }
+
+    /// A column that a kind does not have reads as none only where that is asked.
+    #[test]
+    fn a_column_that_not_every_kind_has() {
+        let record = organisation();
+        assert_eq!(record.find("blocked"), None);
+        assert!(!record.says("blocked") && record.desc.known("blocked").is_err());
+        assert!(record.desc.known("code").is_ok_and(|f| f.column == "code"));
+    }
+
+    #[test]
+    #[should_panic(expected = "org has no column blocked")]
+    fn a_column_that_there_is_not_is_not_read() {
+        let _ = organisation().get("blocked");
+    }
+
+    #[test]
+    #[should_panic(expected = "org has no column blocked")]
+    fn a_column_that_there_is_not_is_not_set() {
+        organisation().set("blocked", true.into());
+    }
+
+    /// Whose data a kind holds is said once: that there is nobody's, with the reason, or by the one reference to a kind that
+    /// is somebody.
+    #[test]
+    fn each_kind_says_whose_data_it_holds() {
+        for desc in Kinds::default().resources() {
+            let marked: Vec<_> = desc.fields.iter().filter(|f| f.has(Mark::Subject)).collect();
+            match (marked.as_slice(), desc.subject) {
+                ([], Subject::Itself) => {}
+                ([], Subject::Nobody(why)) => assert!(!why.is_empty(), "{}: subject(...) is missing", desc.noun),
+                ([field], Subject::Nobody("")) => {
+                    let target = field.target();
+                    assert!(target.is_some_and(|t| t.subject == Subject::Itself), "{}.{}", desc.noun, field.column);
+                }
+                _ => panic!("{} says it twice", desc.noun),
+            }
+        }
+    }
+
+    /// A status asks what the kind has, and one word holds of whatever no other holds of.
+    #[test]
+    fn a_status_asks_what_there_is() {
+        for desc in Kinds::default().resources() {
+            let words = desc.status_words();
+            for test in words.iter().flat_map(|w| w.when) {
+                assert!(desc.index(test.column()).is_some(), "{}.{}", desc.noun, test.column());
+            }
+            for column in [lifecycle::ENDED, EXPIRES]
+                .into_iter()
+                .filter(|c| desc.ends() && (*c == lifecycle::ENDED || desc.index(c).is_some()))
+            {
+                let kind = desc.field(column).map(|f| (f.ty.kind, f.ty.required));
+                assert_eq!(kind, Some((Kind::Time, false)), "{}.{column}", desc.noun);
+            }
+            if let Some((column, states)) = desc.states {
+                let words: Vec<&str> = states.states.iter().map(|s| s.word).collect();
+                let ty = desc.field(column).map(|f| (f.ty.role, f.is_managed()));
+                assert!(
+                    matches!(ty, Some((Role::Choice(choices), true)) if choices == words),
+                    "{}.{column}",
+                    desc.noun
+                );
+                assert!(states.stamped().iter().all(|c| desc.field(c).is_some_and(Field::is_managed)), "{}", desc.noun);
+                assert!(desc.status.is_empty(), "{}: its status is its state", desc.noun);
+            }
+            let open = words.iter().filter(|w| w.when.is_empty()).count();
+            assert_eq!(open, usize::from(!words.is_empty()), "{}", desc.noun);
+            assert!(
+                words.last().is_none_or(|w| w.when.is_empty()),
+                "{}: the last word is the one for all others",
+                desc.noun
+            );
+        }
+    }
+
+    /// Marks that name other fields name them rightly, from both sides.
+    #[test]
+    fn marks_agree() {
+        for desc in Kinds::default().resources() {
+            for field in desc.fields {
+                let lifetimes = field.marks.iter().filter(|m| matches!(m, Mark::Duty | Mark::Keep | Mark::Within));
+                assert!(lifetimes.count() <= 1, "{}", field.column);
+                for mark in field.marks {
+                    match mark {
+                        Mark::Joined(parts) => {
+                            let is_of_it = |f: &&Field| desc.joint(f).is_some_and(|j| j.column == field.column);
+                            let of_it: Vec<_> = desc.fields.iter().filter(is_of_it).map(|f| f.column).collect();
+                            assert_eq!(of_it, parts.as_slice());
+                        }
+                        Mark::Duty | Mark::Keep | Mark::Within | Mark::Subject | Mark::Assignee => {
+                            assert!(field.target().is_some(), "{} refers to nothing", field.column);
+                        }
+                        Mark::Until(name) => {
+                            assert!(desc.field(name).is_some_and(|f| f.tells_of() == Some(field.column)), "{name}");
+                            assert_eq!(field.ty.kind, Kind::Bool, "{}", field.column);
+                        }
+                        Mark::Of(name) => {
+                            assert!(desc.field(name).is_some_and(|f| f.ends().is_some()), "{name}");
+                            assert!(!field.ty.required, "{} tells of what ends", field.column);
+                        }
+                        Mark::Recorded(..) => assert_eq!(field.ty.kind, Kind::Bool, "{}", field.column),
+                        Mark::DefaultSetting(key) => {
+                            let fills =
+                                crate::model::setting::SETTINGS.iter().any(|d| d.key == *key && d.fills_records);
+                            assert!(fills, "{key}");
+                            assert!(!field.ty.required && field.default().is_none(), "{}", field.column);
+                        }
+                        Mark::Part(name) => assert!(desc.field(name).is_some_and(|f| f.parts().is_some()), "{name}"),
+                        Mark::ProvedBy(name) => {
+                            assert!(
+                                desc.field(name).is_some_and(|f| f.ty.kind == Kind::Bool && f.is_managed()),
+                                "{name}"
+                            );
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+}

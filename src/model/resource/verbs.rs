@@ -1,0 +1,88 @@
+//! The verbs that kinds have in common, and which of them a kind has.
+
+use super::{Descriptor, Mark};
+
+/// What can be done with the records of every kind, where it means something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Create,
+    List,
+    Find,
+    Show,
+    Update,
+    Delete,
+    Restore,
+    Purge,
+    Activate,
+    Deactivate,
+    Revoke,
+    Exists,
+    Import,
+    Export,
+    History,
+}
+
+impl Verb {
+    /// As it is written on the command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Verb::Create => "create",
+            Verb::List => "list",
+            Verb::Find => "find",
+            Verb::Show => "show",
+            Verb::Update => "update",
+            Verb::Delete => "delete",
+            Verb::Restore => "restore",
+            Verb::Purge => "purge",
+            Verb::Activate => "activate",
+            Verb::Deactivate => "deactivate",
+            Verb::Revoke => "revoke",
+            Verb::Exists => "exists",
+            Verb::Import => "import",
+            Verb::Export => "export",
+            Verb::History => "history",
+        }
+    }
+}
+
+/// Which of them a kind declares; what means nothing for it is taken from that besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verbs {
+    All,
+    /// Made one by one: a file of them means nothing.
+    NoImport,
+    /// Others write it.
+    ReadOnly,
+    /// Only added to: what was written stays, and is its own history.
+    Journal,
+}
+
+impl Verbs {
+    const fn declares(self, verb: Verb) -> bool {
+        match self {
+            Verbs::All => true,
+            Verbs::NoImport => !matches!(verb, Verb::Import),
+            Verbs::ReadOnly => {
+                matches!(verb, Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::Export | Verb::History)
+            }
+            Verbs::Journal => matches!(
+                verb,
+                Verb::Create | Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::Import | Verb::Export
+            ),
+        }
+    }
+}
+
+impl Descriptor {
+    /// Whether its records have a verb: it is declared, and there is something that it would work on.
+    pub fn does(&self, verb: Verb) -> bool {
+        let means_something = match verb {
+            Verb::Find => self.fields.iter().any(|f| f.has(Mark::Search)),
+            Verb::Update => self.settable().next().is_some(),
+            Verb::Activate | Verb::Deactivate => self.can_be_out_of_use(),
+            Verb::Revoke => self.ends(),
+            _ => true,
+        };
+        self.verbs.declares(verb) && means_something
+    }
+}

@@ -1,0 +1,370 @@
+//! The past, computed backwards: what is, less what audit records say has changed since. Rows that have changed are made
+//! again as they were, in temporary tables; a temporary view under each table's own name holds these and what has not
+//! changed, so that whatever reads the table reads the past. All of it costs as much as has changed since, and not as
+//! much as there is.
+
+mod changes;
+mod members;
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use self::changes::{Change, Changes};
+use super::backup::catalogue::is_replica;
+use super::engine::db::Db;
+use super::engine::load::Loader;
+use super::engine::sql::{Sql, quoted};
+use super::records::query::{Condition, Op, Query};
+use super::records::{self, Column};
+use super::trail::{at_of, trees_at};
+use crate::model::kinds::org::Org;
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Field, List, Mark, Record, Resource};
+use crate::model::values::value::{Kind, Value, rfc3339};
+
+/// A connection that reads what was at a time.
+pub struct Past {
+    pub at: DateTime<Utc>,
+    /// Trees that have grown since, and the last record before that.
+    trees: Vec<(i32, i64)>,
+    /// Tables that temporary ones stand before.
+    shadowed: HashSet<&'static str>,
+    unknown: Vec<Unknown>,
+}
+
+/// Something of which nobody can tell how it was: the payload of a record that changed it is gone.
+#[derive(Debug, Clone, Copy)]
+struct Unknown {
+    tree: i32,
+    /// The last record without which it can't be told.
+    seq: i64,
+    kind: &'static Descriptor,
+    id: Uuid,
+}
+
+impl Past {
+    /// Turns a connection back to a time, as far as organisations are concerned; [`Past::narrow`] does the rest. From here
+    /// on it reads one snapshot, and can no longer write.
+    pub async fn begin(db: &mut Db, at: DateTime<Utc>) -> Result<Past> {
+        Past::open(db).await?;
+        let trees = trees_at(db, at).await?;
+        let mut past = Past { at, trees, shadowed: HashSet::new(), unknown: Vec::new() };
+        past.shadow(db, &[Org::DESCRIPTOR]).await?;
+        Ok(past)
+    }
+
+    /// Turns a connection back to when the trail of each tree was as long as this, all kinds of records.
+    pub async fn begin_behind(db: &mut Db, at: DateTime<Utc>, sizes: &[(i32, i64)]) -> Result<Past> {
+        Past::open(db).await?;
+        let mut trees = Vec::new();
+        let heads = Sql::new("select tree, size from audit_heads order by tree").yields([Kind::Int, Kind::Int]);
+        for row in db.all(heads).await? {
+            let (tree, size) = (row.org(0)?, row.int(1)?);
+            let then = sizes.iter().find(|(t, _)| *t == tree).map_or(0, |(_, size)| *size);
+            if size > then {
+                trees.push((tree, then));
+            }
+        }
+        let mut past = Past { at, trees, shadowed: HashSet::new(), unknown: Vec::new() };
+        past.shadow(db, &[Org::DESCRIPTOR]).await?;
+        let others: Vec<_> = db.kinds().resources().filter(|d| !d.is_org()).collect();
+        past.shadow(db, &others).await?;
+        Ok(past)
+    }
+
+    /// Records of which nobody can tell how they were.
+    pub fn untold(&self) -> HashSet<(i32, Uuid)> {
+        self.unknown.iter().map(|u| (u.tree, u.id)).collect()
+    }
+
+    async fn open(db: &mut Db) -> Result<()> {
+        // A writer that commits between the reading of the trail and the reading of rows would be undone, or half so.
+        let (begin, uuid, packed) = match db.is_postgres() {
+            // Also on a server that is set read-only: nothing is made but what goes with the connection.
+            true => ("BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE", "uuid", ""),
+            false => ("BEGIN", "blob", " without rowid"),
+        };
+        let table = format!(
+            "create temporary table as_of_changed (org_id integer not null, id {uuid} not null, kind text not null,
+                 primary key (org_id, id)){packed}"
+        );
+        let mut made = db.script(begin.into()).await;
+        if made.is_ok() {
+            made = db.script(table).await;
+        }
+        match made {
+            Ok(()) => Ok(()),
+            Err(e) => {
+                // Where this fails too the connection is gone, and what went wrong first is told.
+                let _ = db.script("ROLLBACK".into()).await;
+                match is_replica(db).await {
+                    Ok(true) => {
+                        Err(Problem::failed("a replica can't tell what was: it can't make the tables for that")
+                            .hint("name the primary server instead")
+                            .into())
+                    }
+                    _ => Err(e),
+                }
+            }
+        }
+    }
+
+    /// Turns back what is asked of one kind of records, in one organisation or in all: they and what they refer to.
+    pub async fn narrow(&mut self, db: &mut Db, desc: &'static Descriptor, org: Option<i32>) -> Result<()> {
+        let is_asked = |tree: i32| org.is_none_or(|org| org == tree);
+        self.trees.retain(|(tree, _)| is_asked(*tree));
+        self.unknown.retain(|u| is_asked(u.tree));
+        let is_read = |d: &&Descriptor| *d == desc || desc.fields.iter().any(|f| f.target() == Some(*d));
+        let kinds: Vec<_> = db.kinds().resources().filter(|d| !d.is_org()).filter(is_read).collect();
+        if kinds.is_empty() {
+            return Ok(());
+        }
+        self.shadow(db, &kinds).await
+    }
+
+    /// Lets a query find what rows refer to without going through the views: a view that is joined to others is made in
+    /// full, of all people an organisation has. What a row referred to then is a row that has changed since, or one that
+    /// has not.
+    pub async fn look_through(&self, db: &mut Db, query: &mut Query) -> Result<()> {
+        for condition in &mut query.filter {
+            let target = condition.column.field.and_then(Field::target);
+            let Some(target) = target.filter(|t| self.shadowed.contains(t.table)) else { continue };
+            if condition.op == Op::Is && condition.values.iter().all(|v| !v.is_null()) {
+                *condition = by_id(db, condition, target).await?;
+            }
+        }
+        let filter = query.filter.iter_mut().map(|c| &mut c.column);
+        for column in query.columns.iter_mut().chain(&mut query.sort).chain(filter) {
+            self.join_both(db, query.desc, column);
+        }
+        Ok(())
+    }
+
+    /// Joins what has changed since, and what has not, instead of the view of both.
+    fn join_both(&self, db: &Db, desc: &Descriptor, column: &mut Column) {
+        let field = column.field.or_else(|| column.list.and_then(|(list, _)| desc.field(list.first)));
+        let Some((field, target)) = field.and_then(|f| Some((f, f.target()?))) else { return };
+        if !self.shadowed.contains(target.table) || column.join.is_none() {
+            return;
+        }
+        let (name, table) = (field.name(), target.table);
+        let on = |alias: &str| format!("{alias}.org_id = t.org_id and {alias}.id = t.{}", quoted(field.column));
+        let (then, now) = (format!("p_{name}"), format!("r_{name}"));
+        column.join = Some(format!(
+            "left join as_of_{table} {then} on {} left join {}.{table} {now} on {}",
+            on(&then),
+            db.permanent(),
+            on(&now)
+        ));
+        // Its key, and the name behind it.
+        let told = target.fields.iter().filter(|f| f.column == target.key().column || f.has(Mark::Title));
+        for key in told.map(|f| quoted(f.column)) {
+            let either = format!("coalesce({then}.{key}, {now}.{key})");
+            column.expr = column.expr.replace(&format!("{now}.{key}"), &either);
+        }
+    }
+
+    async fn shadow(&mut self, db: &mut Db, kinds: &[&'static Descriptor]) -> Result<()> {
+        let mut changes = Changes::default();
+        for (tree, after) in &self.trees {
+            changes.read(db, kinds, *tree, *after).await?;
+        }
+        if db.is_postgres() {
+            db.script("ANALYZE as_of_changed".into()).await?;
+        }
+        let made = Sql::new("select distinct kind from as_of_changed").yields([Kind::Text]);
+        let mut changed: HashSet<String> = HashSet::new();
+        for row in db.all(made).await? {
+            changed.insert(row.text(0)?.to_owned());
+        }
+        let Changes { rows, lists } = changes;
+        for desc in kinds.iter().copied() {
+            let of_kind: Vec<(&(i32, Uuid), &Change)> = rows.iter().filter(|(_, c)| c.desc == desc).collect();
+            self.unknown.extend(
+                of_kind.iter().filter_map(|((tree, id), c)| {
+                    c.lost().map(|seq| Unknown { tree: *tree, seq, kind: desc, id: *id })
+                }),
+            );
+            if !of_kind.is_empty() || changed.contains(desc.noun) {
+                put(db, desc, &of_kind, &self.trees).await?;
+                self.shadowed.insert(desc.table);
+            }
+            for list in desc.lists {
+                let of_list: Vec<_> = lists.iter().filter(|((table, ..), _)| *table == list.table).collect();
+                if !of_list.is_empty() {
+                    let members = of_list.into_iter().map(|((_, tree, owner), m)| (*tree, *owner, m.as_slice()));
+                    put_list(db, list, members).await?;
+                }
+            }
+        }
+        if db.is_postgres() && !self.shadowed.is_empty() {
+            // A statement that was prepared before the views were there would go on reading the tables behind them.
+            db.script("DISCARD PLANS".into()).await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a list of which nobody can tell how it was.
+    pub async fn vouch_for_all(&self, db: &mut Db) -> Result<()> {
+        self.refuse(db, &self.unknown.iter().collect::<Vec<_>>()).await
+    }
+
+    /// Refuses a record of which nobody can tell how it was, nor what it referred to.
+    pub async fn vouch_for(&self, db: &mut Db, record: &Record) -> Result<()> {
+        let refers = |id: Uuid| record.values.iter().any(|v| v.as_uuid() == Some(id));
+        let lists = |kind: &Descriptor| {
+            let mut targets = record.desc.lists.iter().filter_map(|l| record.desc.field(l.first)?.target());
+            targets.any(|target| target == kind)
+        };
+        let is_of_it = |u: &&Unknown| {
+            u.tree == record.meta.org_id && (u.id == record.meta.id || u.kind.is_org() || refers(u.id) || lists(u.kind))
+        };
+        self.refuse(db, &self.unknown.iter().filter(is_of_it).collect::<Vec<_>>()).await
+    }
+
+    /// Refuses to say that there was no record of a kind while there may have been.
+    pub async fn vouch_for_absence(&self, db: &mut Db, desc: &Descriptor) -> Result<()> {
+        self.refuse(db, &self.unknown.iter().filter(|u| u.kind == desc).collect::<Vec<_>>()).await
+    }
+
+    async fn refuse(&self, db: &mut Db, unknown: &[&Unknown]) -> Result<()> {
+        // From the last of them on, all can be told; within a tree times run as the records do.
+        let mut last: HashMap<i32, &Unknown> = HashMap::new();
+        for u in unknown {
+            let known = last.entry(u.tree).or_insert(u);
+            *known = if u.seq > known.seq { u } else { known };
+        }
+        let mut newest: Option<(DateTime<Utc>, &Unknown)> = None;
+        for u in last.into_values() {
+            let at = at_of(db, u.tree, u.seq).await?;
+            newest = newest.filter(|(known, _)| *known >= at).or(Some((at, u)));
+        }
+        let Some((at, u)) = newest else { return Ok(()) };
+        let code = records::org_code(db, u.tree).await?;
+        let what = records::load(db, u.kind, u.tree, u.id).await?.map_or_else(|| u.kind.noun.to_owned(), |r| r.title());
+        let more = match unknown.len() {
+            1 => String::new(),
+            n => format!(", and neither can {} more", n - 1),
+        };
+        let at = rfc3339(at);
+        Err(Problem::conflict(format!(
+            "how {what} was then can't be told{more}: record {} of {code}, which changed it at {at}, is erased or archived",
+            u.seq
+        ))
+        .hint(format!("from then on it can be told: --as-of {at}"))
+        .into())
+    }
+}
+
+/// A condition on what rows refer to, as one on its ids: so an index serves.
+async fn by_id(db: &mut Db, condition: &Condition, target: &Descriptor) -> Result<Condition> {
+    let (table, key) = (target.table, quoted(target.key().column));
+    let mut sql = Sql::new(format!("select m.id from {table} m where m.{key} in "));
+    sql.bind_list(condition.values.iter().cloned());
+    let rows = db.all(sql.yields([Kind::Uuid])).await?;
+    let mut values = rows.iter().map(|r| Ok(r.uuid(0)?.into())).collect::<Result<Vec<Value>>>()?;
+    if values.is_empty() {
+        // Nobody's id.
+        values.push(Uuid::nil().into());
+    }
+    let expr = format!("t.{}", quoted(condition.column.field.map_or("id", |f| f.column)));
+    let column = Column { expr, kind: Kind::Uuid, join: None, field: None, ..condition.column.clone() };
+    Ok(Condition { column, op: Op::Is, values })
+}
+
+/// Rows that are read and written together.
+const TOGETHER: usize = 500;
+
+/// Puts rows as they were before those that are there now.
+async fn put(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    changed: &[(&(i32, Uuid), &Change)],
+    trees: &[(i32, i64)],
+) -> Result<()> {
+    let columns: Vec<String> = records::read_columns(desc).iter().map(|(name, _)| quoted(name)).collect();
+    let (table, all, main) = (desc.table, columns.join(", "), db.permanent());
+    // A copy of nothing has the types of the columns and none of their rules: what was may break those of today.
+    db.script(format!(
+        "create temporary table as_of_{table} as select {all} from {main}.{table} where false;
+         create unique index {}as_of_{table}_id on as_of_{table} (org_id, id)",
+        db.in_temporary()
+    ))
+    .await?;
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let mut rows = Loader::new(db, &format!("as_of_{table}"), &columns, 1).await?;
+    let mut ids = Loader::new(db, "as_of_changed", &["org_id", "id", "kind"], 1).await?;
+    for some in changed.chunks(TOGETHER) {
+        let (mut was, mut gone) = (Vec::new(), Vec::new());
+        for record in changes::undone(db, desc, some, trees).await? {
+            was.push(records::read_values(record));
+        }
+        for ((tree, id), _) in some {
+            gone.push(vec![(*tree).into(), (*id).into(), desc.noun.into()]);
+        }
+        rows.load(db, &was).await?;
+        ids.load(db, &gone).await?;
+    }
+    rows.flush(db).await?;
+    ids.flush(db).await?;
+    let is_changed = "exists (select 1 from as_of_changed c where c.org_id = t.org_id and c.id = t.id)";
+    let mut script = match db.is_postgres() {
+        // Each half as it is and the condition upon both: only so the planner reads them in the order of an index.
+        true => format!(
+            "create temporary view {table} as
+             select {all} from (
+                    select {all}, true as is_now from {main}.{table} union all select {all}, false from as_of_{table}) t
+              where not (t.is_now and {is_changed})"
+        ),
+        false => format!(
+            "create temporary view {table} as
+             select {all} from {main}.{table} t where not {is_changed} union all select {all} from as_of_{table}"
+        ),
+    };
+    if db.is_postgres() {
+        script.push_str(&format!("; ANALYZE as_of_{table}; ANALYZE as_of_changed"));
+    }
+    db.script(script).await
+}
+
+/// Puts the members of lists as they were before those that are there now.
+async fn put_list(db: &mut Db, list: &'static List, members: impl Iterator<Item = (i32, Uuid, &[Uuid])>) -> Result<()> {
+    let (table, owner, item, main) = (list.table, quoted(list.owner), quoted(list.item), db.permanent());
+    let index = db.in_temporary();
+    db.script(format!(
+        "create temporary table as_of_{table} as select org_id, {owner}, {item} from {main}.{table} where false;
+         create unique index {index}as_of_{table}_id on as_of_{table} (org_id, {owner}, {item});
+         create temporary table as_of_{table}_of as select org_id, {owner} from {main}.{table} where false;
+         create unique index {index}as_of_{table}_of_id on as_of_{table}_of (org_id, {owner})"
+    ))
+    .await?;
+    let mut rows = Loader::new(db, &format!("as_of_{table}"), &["org_id", &owner, &item], 1).await?;
+    let mut owners = Loader::new(db, &format!("as_of_{table}_of"), &["org_id", &owner], 1).await?;
+    let (mut was, mut of) = (Vec::new(), Vec::new());
+    for (tree, id, members) in members {
+        of.push(vec![tree.into(), id.into()]);
+        was.extend(members.iter().map(|m| vec![tree.into(), id.into(), (*m).into()]));
+    }
+    rows.load(db, &was).await?;
+    owners.load(db, &of).await?;
+    rows.flush(db).await?;
+    owners.flush(db).await?;
+    let mut script = format!(
+        "create temporary view {table} as
+         select org_id, {owner}, {item} from {main}.{table} t
+          where not exists (select 1 from as_of_{table}_of c where c.org_id = t.org_id and c.{owner} = t.{owner})
+          union all select org_id, {owner}, {item} from as_of_{table}"
+    );
+    if db.is_postgres() {
+        script.push_str(&format!("; ANALYZE as_of_{table}; ANALYZE as_of_{table}_of"));
+    }
+    db.script(script).await
+}
+
+/// What the members of a list are.
+fn target(desc: &Descriptor, list: &List) -> Option<&'static Descriptor> {
+    desc.field(list.first).and_then(|f| f.target())
+}

@@ -1,0 +1,174 @@
+//! One connection to one database, of either engine.
+
+use anyhow::Result;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
+
+use super::location::{Engine, Location, Opening};
+use super::sql::{Row, Sql};
+use super::{postgres, sqlite};
+use crate::model::kinds::Kinds;
+use crate::model::problem::Problem;
+use crate::model::values::value::{Kind, Value};
+use crate::store::backup::partial::Partial;
+
+pub(in crate::store) enum Conn {
+    Sqlite(Box<SqliteConnection>),
+    Postgres(Box<PgConnection>),
+}
+
+/// One open connection.
+pub struct Db {
+    conn: Conn,
+    pub location: Location,
+    pub opening: Opening,
+    /// What is in it, where that is a part of a backup alone (`migrate::require_readable`).
+    pub partial: Option<Partial>,
+}
+
+impl Db {
+    /// Opens a database without looking at its schema.
+    pub async fn open(location: &Location, opening: &Opening) -> Result<Db> {
+        let conn = match location {
+            Location::Sqlite(path) => Conn::Sqlite(Box::new(sqlite::open(path, opening).await?)),
+            Location::Postgres(url) => Conn::Postgres(Box::new(postgres::open(url, location, opening).await?)),
+        };
+        Ok(Db { conn, location: location.clone(), opening: opening.clone(), partial: None })
+    }
+
+    /// Closes in order, so that SQLite can fold its log into the file.
+    pub async fn close(self) {
+        // What fails at closing has been committed before or rolled back.
+        let _ = match self.conn {
+            Conn::Sqlite(c) => c.close().await,
+            Conn::Postgres(c) => c.close().await,
+        };
+    }
+
+    /// The kinds of record that are in it.
+    pub fn kinds(&self) -> Kinds {
+        self.opening.kinds
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.location.engine()
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        self.engine() == Engine::Postgres
+    }
+
+    /// Runs a statement; the number of rows it changed.
+    pub(in crate::store) async fn execute(&mut self, sql: Sql) -> Result<u64> {
+        let done = match &mut self.conn {
+            Conn::Sqlite(c) => {
+                let query = sqlx::query_with(AssertSqlSafe(sql.text), sqlite::arguments(sql.args)?);
+                c.execute(query).await.map(|d| d.rows_affected())
+            }
+            Conn::Postgres(c) => {
+                let query = sqlx::query_with(AssertSqlSafe(sql.text), postgres::arguments(sql.args)?);
+                c.execute(query).await.map(|d| d.rows_affected())
+            }
+        };
+        done.map_err(|e| self.problem(e))
+    }
+
+    /// Runs a script of several statements without arguments.
+    pub(in crate::store) async fn script(&mut self, text: String) -> Result<()> {
+        let done = match &mut self.conn {
+            Conn::Sqlite(c) => c.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.map(drop),
+            Conn::Postgres(c) => c.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.map(drop),
+        };
+        done.map_err(|e| self.problem(e))
+    }
+
+    /// Hands each row to `each` as it comes.
+    pub async fn each(&mut self, sql: Sql, each: impl FnMut(Row) -> Result<()>) -> Result<()> {
+        match &mut self.conn {
+            Conn::Sqlite(c) => sqlite::each(c, sql, &self.location, each).await,
+            Conn::Postgres(c) => {
+                let args = postgres::arguments(sql.args)?;
+                postgres::each(c, &self.location, sql.text, args, &sql.kinds, each).await
+            }
+        }
+    }
+
+    /// As [`Db::each`], where a value that can't be read is none instead of an error.
+    pub(in crate::store) async fn each_readable(
+        &mut self,
+        sql: Sql,
+        each: impl FnMut(Vec<Option<Value>>) -> Result<()>,
+    ) -> Result<()> {
+        match &mut self.conn {
+            Conn::Sqlite(c) => sqlite::each_readable(c, sql, &self.location, each).await,
+            Conn::Postgres(c) => {
+                let args = postgres::arguments(sql.args)?;
+                postgres::each_readable(c, &self.location, sql.text, args, &sql.kinds, each).await
+            }
+        }
+    }
+
+    pub async fn all(&mut self, sql: Sql) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        self.each(sql, |row| {
+            rows.push(row);
+            Ok(())
+        })
+        .await?;
+        Ok(rows)
+    }
+
+    /// The first row, if there is one.
+    pub async fn first(&mut self, sql: Sql) -> Result<Option<Row>> {
+        Ok(self.all(sql).await?.into_iter().next())
+    }
+
+    /// The one row that the statement always yields.
+    pub async fn one(&mut self, sql: Sql) -> Result<Row> {
+        self.first(sql).await?.ok_or_else(|| Problem::failed("the database gave no answer where it must").into())
+    }
+
+    /// The schema that temporary tables are in.
+    pub(in crate::store) fn temporary(&self) -> &'static str {
+        if self.is_postgres() { "pg_temp" } else { "temp" }
+    }
+
+    /// The schema that all other tables are in, for where a temporary one has the name too.
+    pub(in crate::store) fn permanent(&self) -> &'static str {
+        if self.is_postgres() { postgres::SCHEMA } else { "main" }
+    }
+
+    /// What stands before the name of an index of a temporary table: PostgreSQL knows by the table.
+    /// An expression for where the row `t` lies in its table, a number of its own until the row is written again.
+    pub(in crate::store) fn place_of_row(&self, row_number: &str) -> String {
+        match self.is_postgres() {
+            // `(block,offset)`: a page of 8 kB has fewer than 2^9 rows.
+            true => "(t.ctid::text::point)[0]::bigint * 512 + (t.ctid::text::point)[1]::bigint".to_owned(),
+            false => format!("t.{row_number}"),
+        }
+    }
+
+    pub(in crate::store) fn in_temporary(&self) -> &'static str {
+        if self.is_postgres() { "" } else { "temp." }
+    }
+
+    /// The connection and where it leads, for what is particular to an engine.
+    pub(in crate::store) fn split(&mut self) -> (&mut Conn, &Location) {
+        (&mut self.conn, &self.location)
+    }
+
+    /// Version of the engine.
+    pub async fn version(&mut self) -> Result<String> {
+        let sql = match self.engine() {
+            Engine::Sqlite => "select sqlite_version()",
+            Engine::Postgres => "select current_setting('server_version')",
+        };
+        Ok(self.one(Sql::new(sql).yields([Kind::Text])).await?.text(0)?.to_owned())
+    }
+
+    fn problem(&self, error: sqlx::Error) -> anyhow::Error {
+        match &self.location {
+            Location::Sqlite(path) => sqlite::problem(error, path),
+            Location::Postgres(_) => postgres::problem(error, &self.location),
+        }
+    }
+}

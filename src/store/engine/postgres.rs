@@ -1,0 +1,410 @@
+//! What is particular to PostgreSQL: opening, values, errors, who holds a lock.
+
+use crate::store::records::status_sql;
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::TryStreamExt;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
+use sqlx::{
+    Arguments, AssertSqlSafe, Column as _, ConnectOptions, Connection, Executor, PgConnection, Row as _, ValueRef as _,
+};
+
+use super::inet::Inet;
+use super::location::{Location, Opening};
+use super::numeric::Numeric;
+use super::postgres_url;
+use super::sql::{Row, quoted, unreadable};
+use super::sqlite_raw::send_at_once;
+use crate::model::problem::Problem;
+use crate::model::problem::plain;
+use crate::model::values::value::{Kind, Value, in_calendar};
+use crate::store::import::match_target::{Given, Held, Match};
+
+/// PostgreSQL 14.
+const OLDEST: i32 = 140_000;
+
+/// Tables live in a schema of our own.
+pub const SCHEMA: &str = "orgctl";
+
+pub async fn open(url: &str, location: &Location, opening: &Opening) -> Result<PgConnection> {
+    let (options, time) = postgres_url::options(url, opening)?;
+    let connecting = tokio::time::timeout(time, connect(&options));
+    let conn = match connecting.await {
+        Ok(done) => done.map_err(|e| problem(e, location))?,
+        Err(_) => return Err(unreachable(location, "it does not answer")),
+    };
+    // The server tells its version when it lets us in.
+    let version = conn.server_version_num().and_then(|v| i32::try_from(v).ok()).unwrap_or(OLDEST);
+    if let Some(old) = too_old(version) {
+        let _ = conn.close().await;
+        return Err(old.into());
+    }
+    Ok(conn)
+}
+
+/// Connects; a TCP socket sends at once from its first bytes on.
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    let port = options.get_socket().is_none().then(|| options.get_port());
+    let mut connecting = pin!(options.connect());
+    while let Some(port) = port {
+        tokio::select! {
+            biased;
+            done = &mut connecting => {
+                send_at_once(port);
+                return done;
+            }
+            () = tokio::time::sleep(Duration::from_millis(1)) => if send_at_once(port) { break },
+        }
+    }
+    connecting.await
+}
+
+/// Refuses a server older than PostgreSQL 14, by its `server_version_num`.
+pub fn too_old(version: i32) -> Option<Problem> {
+    (version < OLDEST).then(|| {
+        Problem::failed(format!("the server runs PostgreSQL {}, which is too old", version / 10_000))
+            .hint(format!("orgctl needs PostgreSQL {} or later", OLDEST / 10_000))
+    })
+}
+
+pub fn arguments(values: Vec<Value>) -> Result<PgArguments> {
+    let mut args = PgArguments::default();
+    for value in values {
+        match value {
+            Value::Null(Kind::Bool) => args.add(None::<bool>),
+            Value::Null(Kind::Int) => args.add(None::<i64>),
+            Value::Null(Kind::Text | Kind::Json) => args.add(None::<String>),
+            Value::Null(Kind::Uuid) => args.add(None::<uuid::Uuid>),
+            Value::Null(Kind::Time) => args.add(None::<chrono::DateTime<chrono::Utc>>),
+            Value::Null(Kind::Date) => args.add(None::<chrono::NaiveDate>),
+            Value::Null(Kind::Decimal) => args.add(None::<Numeric>),
+            Value::Null(Kind::Ip) => args.add(None::<Inet>),
+            Value::Null(Kind::Bytes) => args.add(None::<Vec<u8>>),
+            Value::Bool(b) => args.add(b),
+            Value::Int(n) => args.add(n),
+            Value::Text(s) => args.add(s),
+            Value::Uuid(u) => args.add(u),
+            Value::Time(t) => args.add(t),
+            Value::Date(d) => args.add(d),
+            Value::Decimal(d) => args.add(Numeric(d)),
+            Value::Ip(a) => args.add(Inet(a)),
+            Value::Bytes(b) => args.add(b),
+            json @ Value::Json(_) => args.add(json.to_text()),
+        }
+        .map_err(|_| Problem::invalid("a value is too large for the database"))?;
+    }
+    Ok(args)
+}
+
+/// Hands each row to `each` as it comes.
+pub async fn each(
+    conn: &mut PgConnection,
+    location: &Location,
+    text: String,
+    args: PgArguments,
+    kinds: &[Kind],
+    mut each: impl FnMut(Row) -> Result<()>,
+) -> Result<()> {
+    each_stored(conn, location, text, args, |found| each(row(found, kinds)?)).await
+}
+
+/// As [`each`], where a value that can't be read is none instead of an error.
+pub async fn each_readable(
+    conn: &mut PgConnection,
+    location: &Location,
+    text: String,
+    args: PgArguments,
+    kinds: &[Kind],
+    mut each: impl FnMut(Vec<Option<Value>>) -> Result<()>,
+) -> Result<()> {
+    each_stored(conn, location, text, args, |found| each(values(found, kinds))).await
+}
+
+async fn each_stored(
+    conn: &mut PgConnection,
+    location: &Location,
+    text: String,
+    args: PgArguments,
+    mut each: impl FnMut(&PgRow) -> Result<()>,
+) -> Result<()> {
+    let mut rows = conn.fetch(sqlx::query_with(AssertSqlSafe(text), args));
+    while let Some(found) = rows.try_next().await.map_err(|e| problem(e, location))? {
+        each(&found)?;
+    }
+    Ok(())
+}
+
+/// What a kind is called where a text is cast to it.
+fn type_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bool => "boolean",
+        Kind::Int => "bigint",
+        Kind::Text | Kind::Json => "text",
+        Kind::Uuid => "uuid",
+        Kind::Time => "timestamptz",
+        Kind::Date => "date",
+        Kind::Decimal => "numeric",
+        Kind::Ip => "inet",
+        Kind::Bytes => "bytea",
+    }
+}
+
+/// Holds rows against the records that they stand for: the rows go to the server as arrays, one a column, and only what
+/// came of it comes back.
+pub async fn hold(
+    conn: &mut PgConnection,
+    location: &Location,
+    holder: &Held,
+    rows: &[(Value, Given)],
+) -> Result<Vec<Option<Match>>> {
+    let mut matches = vec![None; rows.len()];
+    let mut args = PgArguments::default();
+    let too_large = |_| Problem::invalid("a value is too large for the database");
+    args.add(rows.iter().map(|(key, _)| key.to_text()).collect::<Vec<_>>()).map_err(too_large)?;
+    let (mut columns, mut same, mut arrays) = (String::new(), String::new(), String::from("$1::text[]"));
+    let mut places = 1;
+    for (i, field) in holder.held.iter().enumerate() {
+        // As text: the server reads each kind's own form, and the arrays are of one type.
+        let (mut values, mut given): (Vec<Option<String>>, Vec<bool>) = (Vec::new(), Vec::new());
+        for (_, row) in rows {
+            let value = row.iter().rfind(|(f, _)| f.column == field.column).map(|(_, v)| holder.wanted(field, v));
+            given.push(value.is_some());
+            values.push(value.filter(|v| !v.is_null()).map(|v| v.to_text()));
+        }
+        let cast = type_name(field.ty.kind);
+        let is_same = format!("t.{} is not distinct from u.c{i}::{cast}", quoted(field.column));
+        places += 1;
+        arrays.push_str(&format!(", ${places}::text[]"));
+        columns.push_str(&format!(", c{i}"));
+        args.add(values).map_err(too_large)?;
+        if given.iter().all(|g| *g) {
+            same.push_str(&format!(" and {is_same}"));
+        } else {
+            places += 1;
+            arrays.push_str(&format!(", ${places}::bool[]"));
+            columns.push_str(&format!(", g{i}"));
+            same.push_str(&format!(" and (not u.g{i} or {is_same})"));
+            args.add(given).map_err(too_large)?;
+        }
+    }
+    let text = format!(
+        "select u.i, t.ctid::text, t.id, true{same}
+           from unnest({arrays}) with ordinality as u (k{columns}, i)
+           join {} t on {} and t.{} = u.k and {}",
+        holder.desc.table,
+        holder.tenant(),
+        quoted(holder.key.column),
+        status_sql::live(holder.desc, "t")
+    );
+    let kinds = [Kind::Int, Kind::Text, Kind::Uuid, Kind::Bool];
+    each(conn, location, text, args, &kinds, |row| {
+        // `(block,offset)`: a page of 8 kB has fewer than 2^9 rows.
+        let place = row.text(1)?.trim_matches(['(', ')']).split_once(',');
+        let place = place.and_then(|(block, at)| Some((block.parse::<u64>().ok()? << 9) | at.parse::<u64>().ok()?));
+        let place = place.ok_or_else(|| anyhow::anyhow!("a row has no place"))?;
+        let i = usize::try_from(row.int(0)? - 1)?;
+        // What is not held against the record, a reference by another field, may be different.
+        let all_held = rows[i].1.iter().all(|(f, _)| holder.held.iter().any(|h| h.column == f.column));
+        let is_same = all_held && row.value(3).as_bool().unwrap_or(false);
+        matches[i] = Some(Match { id: row.uuid(2)?, place, is_same });
+        Ok(())
+    })
+    .await?;
+    Ok(matches)
+}
+
+pub fn row(row: &PgRow, kinds: &[Kind]) -> Result<Row> {
+    let read = kinds.iter().enumerate().map(|(i, kind)| value(row, i, *kind)).collect::<Option<_>>();
+    read.map(Row).ok_or_else(|| {
+        let names: Vec<String> = row.columns().iter().map(|c| c.name().to_owned()).collect();
+        unreadable(&names, &values(row, kinds))
+    })
+}
+
+fn values(row: &PgRow, kinds: &[Kind]) -> Vec<Option<Value>> {
+    kinds.iter().enumerate().map(|(i, kind)| value(row, i, *kind)).collect()
+}
+
+/// Seconds from 1970 to 2000, from which PostgreSQL counts.
+pub(in crate::store) const EPOCH: i64 = 946_684_800;
+
+/// Days from 1970 to 2000.
+const EPOCH_DAYS: i64 = EPOCH / 86_400;
+
+/// `timestamptz_send`: microseconds from 2000 on; the largest and the smallest are the infinities, and none is a time.
+fn time(bytes: &[u8]) -> Option<DateTime<Utc>> {
+    let micros = i64::from_be_bytes(bytes.try_into().ok()?).checked_add(EPOCH * 1_000_000)?;
+    DateTime::from_timestamp_micros(micros).filter(in_calendar)
+}
+
+/// `date_send`: days from 2000 on, with infinities as above.
+fn date(bytes: &[u8]) -> Option<NaiveDate> {
+    let days = i64::from(i32::from_be_bytes(bytes.try_into().ok()?)).checked_add(EPOCH_DAYS)?;
+    Some(DateTime::from_timestamp(days.checked_mul(86_400)?, 0)?.date_naive()).filter(in_calendar)
+}
+
+fn value(row: &PgRow, i: usize, kind: Kind) -> Option<Value> {
+    // Decoded by hand as what our own schema says it is: asking sqlx to compare types for each value costs more than the
+    // value, and sqlx panics at times that chrono does not know.
+    let raw = row.try_get_raw(i).ok()?;
+    if raw.is_null() {
+        return Some(Value::Null(kind));
+    }
+    let bytes = raw.as_bytes().ok()?;
+    Some(match kind {
+        Kind::Text => Value::Text(raw.as_str().ok()?.to_owned()),
+        Kind::Json => Value::Json(serde_json::from_str(raw.as_str().ok()?).ok()?),
+        Kind::Bool => Value::Bool(*bytes.first()? != 0),
+        Kind::Int if bytes.len() == 4 => Value::Int(i32::from_be_bytes(bytes.try_into().ok()?).into()),
+        Kind::Int => Value::Int(i64::from_be_bytes(bytes.try_into().ok()?)),
+        Kind::Uuid => Value::Uuid(uuid::Uuid::from_slice(bytes).ok()?),
+        Kind::Time => Value::Time(time(bytes)?),
+        Kind::Date => Value::Date(date(bytes)?),
+        Kind::Decimal => Value::Decimal(Numeric::read(bytes)?.0),
+        Kind::Ip => Value::Ip(Inet::read(bytes)?.0),
+        Kind::Bytes => Value::Bytes(bytes.to_vec()),
+    })
+}
+
+/// SQLSTATE 55P03: a lock was not to be had in time.
+#[derive(Debug)]
+pub struct LockTimeout;
+
+impl std::fmt::Display for LockTimeout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a lock was not to be had in time")
+    }
+}
+impl std::error::Error for LockTimeout {}
+
+fn unreachable(location: &Location, why: &str) -> anyhow::Error {
+    Problem::failed(format!("can't reach the database server of {}: {why}", location.shown()))
+        .hint("is it running, and are host and port right? 'pg_isready' tells")
+        .into()
+}
+
+/// Turns an error of PostgreSQL into a sentence. Codes: PostgreSQL documentation, appendix A.
+pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
+    let at = location.shown();
+    let e = match error {
+        sqlx::Error::Database(e) => e,
+        sqlx::Error::Io(e) => {
+            use std::io::ErrorKind as K;
+            return match e.kind() {
+                K::UnexpectedEof | K::ConnectionReset | K::BrokenPipe | K::ConnectionAborted => lost(),
+                // What rustls does not accept comes as this.
+                K::InvalidData => insecure(&at, &e.to_string()),
+                _ => unreachable(location, &plain(&e)),
+            };
+        }
+        sqlx::Error::Tls(e) => return insecure(&at, &e.to_string()),
+        sqlx::Error::Configuration(e) => return Problem::usage(format!("the database URL can't be used: {e}")).into(),
+        other => return anyhow::Error::new(other).context("the database could not be used"),
+    };
+    let code = e.code().unwrap_or_default().into_owned();
+    let message = e.message().to_owned();
+    match code.as_str() {
+        "28P01" => Problem::failed(format!("the server refused the password for {at}"))
+            .hint("put the right one into the URL, PGPASSWORD or ~/.pgpass")
+            .into(),
+        "28000" => Problem::failed(format!("the server does not let this user in: {message}"))
+            .hint("the user in the URL must exist and be allowed by pg_hba.conf")
+            .into(),
+        "3D000" => Problem::failed(format!("the server has no such database: {at}"))
+            .hint("make it with 'createdb', then run 'orgctl init'")
+            .into(),
+        "42501" => no_right(&message),
+        "25006" => Problem::failed("the server takes no writes: it is a replica or set read-only")
+            .hint("name the primary server instead")
+            .into(),
+        "53100" => Problem::failed("the server's disk is full; nothing was changed")
+            .hint("make room on the server and run the command again")
+            .into(),
+        "53300" => {
+            Problem::failed("the server has no connection free").hint("try again, or raise max_connections").into()
+        }
+        "57P03" => unreachable(location, "it is starting up or shutting down"),
+        "57P01" | "57P02" | "08006" | "08003" | "25P03" => lost(),
+        "57014" => Problem::failed("the server ended a statement that took too long; nothing was changed")
+            .hint("raise statement_timeout in the database URL")
+            .into(),
+        "55P03" => anyhow::Error::new(LockTimeout),
+        "40001" if message.contains("recovery") => Problem::failed(
+            "the replica broke off what was being read: it had to take over what the primary server did",
+        )
+        .hint(
+            "run the command again, or have the replica wait longer: max_standby_streaming_delay, hot_standby_feedback",
+        )
+        .into(),
+        "40P01" | "40001" => Problem::failed("two commands stood in each other's way; nothing was changed")
+            .hint("run the command again")
+            .into(),
+        "23505" => Problem::conflict("another record already has this key").rule(message).into(),
+        "23503" => {
+            Problem::conflict("a record refers to one that does not exist in its organisation").rule(message).into()
+        }
+        // Raised by our own triggers.
+        "P0001" => Problem::denied(message.clone()).rule(message).into(),
+        // Integrity constraints, data exceptions, and what is too large for an index.
+        _ if ["23", "22", "54"].iter().any(|class| code.starts_with(class)) => {
+            Problem::invalid("a value breaks a rule of the database").rule(message).into()
+        }
+        _ => anyhow::Error::new(sqlx::Error::Database(e)).context("the database refused a statement"),
+    }
+}
+
+/// SQLSTATE 42501: the user of the database lacks a right. What helps depends on the command.
+#[derive(Debug)]
+pub struct NoRight(String);
+
+impl std::fmt::Display for NoRight {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the database user lacks a right: {}", self.0)
+    }
+}
+impl std::error::Error for NoRight {}
+
+pub fn no_right(message: &str) -> anyhow::Error {
+    anyhow::Error::new(NoRight(message.to_owned()))
+}
+
+fn insecure(at: &str, why: &str) -> anyhow::Error {
+    Problem::failed(format!("no secure connection to {at}: {why}"))
+        .hint("sslmode and sslrootcert in the URL say how the server is trusted")
+        .into()
+}
+
+fn lost() -> anyhow::Error {
+    Problem::failed("the connection to the server was lost; what was not yet committed is undone")
+        .hint("'orgctl audit list' shows what was done; run the command again")
+        .into()
+}
+
+/// Who keeps the server process `pid` waiting, in words; asked over a connection of its own. Where that one no longer
+/// waits, who has tree heads locked at all, the longest first.
+pub async fn lock_holder(url: &str, location: &Location, opening: &Opening, pid: i64) -> Option<String> {
+    let mut conn = open(url, location, opening).await.ok()?;
+    let row = sqlx::query(
+        "select a.pid, a.application_name, coalesce(a.usename::text, ''), coalesce(a.client_addr::text, 'local')
+           from pg_stat_activity a
+          where a.pid <> $1 and (a.pid = any(pg_blocking_pids($1)) or exists (
+                    select from pg_locks l
+                     where l.pid = a.pid and l.relation = 'orgctl.audit_heads'::regclass
+                       and l.mode = 'RowShareLock' and l.granted and a.wait_event_type is distinct from 'Lock'))
+          order by a.pid = any(pg_blocking_pids($1)) desc, a.xact_start
+          limit 1",
+    )
+    .bind(i32::try_from(pid).ok()?)
+    .fetch_optional(&mut conn)
+    .await
+    .ok()
+    .flatten();
+    let _ = conn.close().await;
+    let row = row?;
+    let (pid, app, user, from): (i32, String, String, String) =
+        (row.try_get(0).ok()?, row.try_get(1).ok()?, row.try_get(2).ok()?, row.try_get(3).ok()?);
+    Some(format!("server process {pid} ({app}, {user}, {from})"))
+}

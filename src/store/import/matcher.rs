@@ -1,0 +1,90 @@
+//! Holding a file's rows against the records that they stand for: which are there, and which say nothing new. Rows that
+//! say nothing new go no further, so that importing a file again costs little more than reading it.
+
+use crate::store::records::status_sql;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use anyhow::Result;
+
+use super::match_target::{Given, Held, Match};
+use crate::model::resource::{Descriptor, Field};
+use crate::model::values::value::{Kind, Value};
+use crate::store::engine::db::{Conn, Db};
+use crate::store::engine::sql::Sql;
+use crate::store::engine::{postgres, sqlite};
+use crate::store::records::{self, search};
+
+/// How many keys of referred records are remembered.
+const REMEMBERED: usize = 20_000;
+
+/// Keys that are looked up together.
+const TOGETHER: usize = 500;
+
+/// Holds rows against records of one kind.
+pub struct Holder(Held);
+
+impl Holder {
+    /// None where no record is there that a row could stand for.
+    pub async fn new(
+        db: &mut Db,
+        desc: &'static Descriptor,
+        org: Option<i32>,
+        key: &'static Field,
+        held: &[&'static Field],
+    ) -> Result<Option<Holder>> {
+        let mut sql = Sql::new(format!("select 1 from {} t where {}", desc.table, status_sql::live(desc, "t")));
+        if let Some(org) = org {
+            sql.push(" and t.org_id = ").bind(org);
+        }
+        sql.push(" limit 1");
+        if db.first(sql.yields([Kind::Int])).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Holder(Held {
+            desc,
+            org,
+            key,
+            held: held.to_vec(),
+            row_number: search::row_number(desc),
+            ids: HashMap::new(),
+            last: 0,
+            luck: 1,
+        })))
+    }
+
+    /// For each row, its key and values, the record that it stands for.
+    pub async fn hold(&mut self, db: &mut Db, rows: &[(Value, Given)]) -> Result<Vec<Option<Match>>> {
+        self.find_references(db, rows).await?;
+        match db.split() {
+            (Conn::Sqlite(c), location) => sqlite::hold(c, location, &mut self.0, rows).await,
+            (Conn::Postgres(c), location) => postgres::hold(c, location, &self.0, rows).await,
+        }
+    }
+
+    /// Finds what rows refer to, as far as it is not known yet.
+    async fn find_references(&mut self, db: &mut Db, rows: &[(Value, Given)]) -> Result<()> {
+        let held = &mut self.0;
+        if held.ids.len() > REMEMBERED {
+            held.ids.clear();
+        }
+        for field in &held.held {
+            let Some(target) = field.target() else { continue };
+            let given = rows.iter().flat_map(|(_, values)| values).filter(|(f, _)| f.column == field.column);
+            let mut unknown: Vec<Value> = Vec::new();
+            for (_, value) in given {
+                let Value::Text(text) = value else { continue };
+                if let Entry::Vacant(entry) = held.ids.entry((target.noun, text.clone())) {
+                    entry.insert(None);
+                    unknown.push(value.clone());
+                }
+            }
+            for some in unknown.chunks(TOGETHER) {
+                for record in records::with_values(db, target, held.org, target.key(), some).await? {
+                    held.ids.insert((target.noun, record.key()), Some(record.meta.id));
+                }
+            }
+        }
+        Ok(())
+    }
+}

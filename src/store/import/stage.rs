@@ -1,0 +1,707 @@
+//! The staging tables of an import: keys and references of a file's rows, not in memory but in temporary tables, and the
+//! questions that are asked of all rows at once. Rows are known by their number in the file.
+
+mod inactive;
+mod references;
+mod tree;
+
+pub use inactive::Named;
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::match_target::{Given, Match};
+use super::matcher::Holder;
+use crate::model::kinds::org::SYSTEM;
+use crate::model::problem::Problem;
+use crate::model::resource::{Descriptor, Field, Mark};
+use crate::model::values::scalar::Rules;
+use crate::model::values::value::{Kind, Value};
+use crate::store::engine::db::Db;
+use crate::store::engine::load::Loader;
+use crate::store::engine::sql::{Sql, quoted};
+use crate::store::invariants;
+use crate::store::records;
+use crate::store::records::status_sql;
+
+/// A row that is not loaded, and why.
+#[derive(Debug, Clone)]
+pub struct Reject {
+    pub number: u64,
+    pub line: u64,
+    pub column: Option<String>,
+    pub code: &'static str,
+    pub reason: String,
+}
+
+/// A reference that rows give.
+#[derive(Debug, Clone, Copy)]
+pub struct Reference {
+    pub field: &'static Field,
+    pub target: &'static Descriptor,
+    /// The target's field that it is looked up by, where that is not its key.
+    pub by: Option<&'static Field>,
+}
+
+impl Reference {
+    /// The target's fields that a text may be a value of.
+    pub fn fields(&self) -> Vec<&'static Field> {
+        let mostly = self.target.fields.iter().filter(|f| f.has(Mark::MostlyUnique));
+        self.by.map_or_else(|| self.target.keys().chain(mostly).collect(), |by| vec![by])
+    }
+
+    /// A text as it is staged: in the form of the field that it is looked up by. Where it may be a value of several, which
+    /// have forms of their own, as it was written.
+    pub fn word(&self, text: &str, rules: &Rules) -> String {
+        let form = match self.fields().as_slice() {
+            [only] => self.form(only, text, rules),
+            _ => None,
+        };
+        form.unwrap_or_else(|| text.trim().to_owned())
+    }
+
+    /// A text in the form that a field keeps; none where it can't be a value of it.
+    pub fn form(&self, field: &Field, text: &str, rules: &Rules) -> Option<String> {
+        if self.by.is_none() && field.has(Mark::MostlyUnique) && !records::is_number(text) {
+            return None;
+        }
+        field.parse(text, rules).ok().filter(|v| !v.is_null()).map(|v| field.compared(&v))
+    }
+}
+
+/// What is staged of a row.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub number: u64,
+    pub line: u64,
+    /// Of the record that is there, or of the new one.
+    pub id: Uuid,
+    pub is_new: bool,
+    /// Its natural key, then the values of the other unique columns of the file.
+    pub keys: Vec<Option<String>>,
+    /// What its references say, in the form that the target keeps.
+    pub references: Vec<Option<String>>,
+    /// Its values of the fields that references are looked up by; of a record that is there, those that it will have.
+    pub named: Vec<Option<String>>,
+    /// Whether it says that its record is in use.
+    pub is_active: Option<bool>,
+    /// Further members of its list.
+    pub listed: Vec<String>,
+    /// It leaves its number within another record to be made.
+    pub is_counted: bool,
+}
+
+/// What became of a row: to be written, with the ids of what it refers to.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    pub number: u64,
+    pub id: Uuid,
+    pub references: Vec<Option<Uuid>>,
+    /// The row of a new record has no code where one is made then.
+    pub wants_code: bool,
+    /// The same of its number within another record.
+    pub wants_number: bool,
+}
+
+/// Where the column of a reject stands in the file.
+pub type Place<'a> = &'a (dyn Fn(&Reject) -> usize + Sync);
+
+/// Texts of references that are remembered as noted; above this, noting one twice costs a statement and nothing else.
+const REMEMBERED: usize = 20_000;
+
+/// Texts that are looked up together.
+const TOGETHER: usize = 500;
+
+/// Staging for one import into one kind.
+pub struct Stage {
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &'static Field,
+    others: Vec<&'static Field>,
+    references: Vec<Reference>,
+    /// What the members of a list refer to: the reference that comes after all others.
+    listed: Option<Reference>,
+    /// Whether branches and departments that are out of use take new ones.
+    takes_unused: bool,
+    /// References of which it is known what they stand for.
+    found: HashSet<usize>,
+    named: Vec<&'static Field>,
+    rules: Rules,
+    holder: Option<Holder>,
+    loader: Loader,
+    noted: HashSet<(usize, String)>,
+    /// Records that a row of the file stands for already.
+    seen: Bits,
+    last: u64,
+    is_any_there: bool,
+    is_any_rejected: bool,
+}
+
+/// A set of small numbers.
+#[derive(Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    /// Whether it was not in the set before.
+    fn insert(&mut self, n: u64) -> bool {
+        let (word, bit) = (usize::try_from(n / 64).unwrap_or(usize::MAX), 1 << (n % 64));
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        let fresh = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        fresh
+    }
+    fn has(&self, n: u64) -> bool {
+        usize::try_from(n / 64).ok().and_then(|w| self.0.get(w)).is_some_and(|w| w & (1 << (n % 64)) != 0)
+    }
+}
+
+/// A text of SQL in an error message, at most 60 characters long.
+fn shortened(expr: &str) -> String {
+    format!("case when length({expr}) > 60 then substr({expr}, 1, 57) || '...' else {expr} end")
+}
+
+impl Stage {
+    /// Makes the temporary tables. Where rows may stand for records that are there, `held` names the fields that are
+    /// held against them.
+    pub async fn new(
+        db: &mut Db,
+        desc: &'static Descriptor,
+        org: Option<i32>,
+        (key, others): (&'static Field, Vec<&'static Field>),
+        references: Vec<Reference>,
+        held: &[&'static Field],
+        rules: &Rules,
+    ) -> Result<Stage> {
+        let (number, id, text, packed, at_end) = match db.is_postgres() {
+            true => ("bigint", "uuid", "text collate \"C\"", "", " on commit drop"),
+            false => ("integer", "blob", "text", " without rowid", ""),
+        };
+        let mut named: Vec<&'static Field> = Vec::new();
+        for field in references.iter().filter(|r| r.target == desc).flat_map(Reference::fields) {
+            // The keys of rows are staged anyhow.
+            if !field.has(Mark::Unique) && !named.iter().any(|n| n.column == field.column) {
+                named.push(field);
+            }
+        }
+        let forms = references.iter().map(|r| r.fields().len()).max().unwrap_or(1);
+        let columns = |letter: char, n: usize| (0..n).map(move |i| format!("{letter}{i}"));
+        let texts: Vec<String> = columns('k', 1 + others.len())
+            .chain(columns('r', references.len()))
+            .chain(columns('b', named.len()))
+            .collect();
+        let mut script = String::new();
+        for table in ["import_counts", "import_rows", "import_lists", "import_refs", "import_rejects"] {
+            script.push_str(&format!("drop table if exists {}.{table};\n", db.temporary()));
+        }
+        let more: String = texts.iter().map(|t| format!(", {t} {text}")).collect();
+        let forms: String = columns('f', forms).map(|f| format!(", {f} {text}")).collect();
+        script.push_str(&format!(
+            "create temporary table import_rows (
+                 n {number} primary key, line {number} not null, id {id} not null, is_new {number} not null,
+                 active {number}, counted {number} not null{more}){at_end};
+             create temporary table import_lists (
+                 n {number} not null, word {text} not null, primary key (n, word)){packed}{at_end};
+             create temporary table import_refs (
+                 field {number} not null, word {text} not null, first_use {number} not null, id {id}, n {number},
+                 matches {number}, low {text}, high {text}, uid {id}{forms}, primary key (field, word)){packed}{at_end};
+             create temporary table import_rejects (
+                 n {number} not null, line {number} not null, field {text} not null, code {text} not null,
+                 reason {text} not null, primary key (n, field)){packed}{at_end};"
+        ));
+        db.script(script).await?;
+        let all: Vec<&str> = ["n", "line", "id", "is_new", "active", "counted"]
+            .into_iter()
+            .chain(texts.iter().map(String::as_str))
+            .collect();
+        let loader = Loader::new(db, "import_rows", &all, 1).await?;
+        let holder = Holder::new(db, desc, org, key, held).await?;
+        Ok(Stage {
+            desc,
+            org,
+            key,
+            others,
+            references,
+            listed: None,
+            takes_unused: false,
+            found: HashSet::new(),
+            named,
+            rules: rules.clone(),
+            holder,
+            loader,
+            noted: HashSet::new(),
+            seen: Bits::default(),
+            last: 0,
+            is_any_there: false,
+            is_any_rejected: false,
+        })
+    }
+
+    /// Says what the members of rows' lists refer to.
+    #[must_use]
+    pub fn listing(self, listed: Option<Reference>) -> Stage {
+        Stage { listed, ..self }
+    }
+
+    /// Lets branches and departments that are out of use take new ones.
+    pub fn taking_unused(self, takes_unused: bool) -> Stage {
+        Stage { takes_unused, ..self }
+    }
+
+    pub fn desc(&self) -> &'static Descriptor {
+        self.desc
+    }
+
+    pub fn org(&self) -> Option<i32> {
+        self.org
+    }
+
+    /// Records in use that have a key and that no row stands for, and how many in use there are; all of them, or those with
+    /// one reference. To be asked before anything is written: then records move.
+    pub async fn absent(&self, db: &mut Db, scope: Option<(&str, Uuid)>) -> Result<(Vec<Uuid>, u64)> {
+        let mut sql = Sql::new(format!(
+            "select t.id, {} from {} t where t.{} is not null and {} and {} and t.org_id = ",
+            db.place_of_row(crate::store::records::search::row_number(self.desc)),
+            self.desc.table,
+            quoted(self.key.column),
+            status_sql::is_in_use(self.desc, "t"),
+            status_sql::live(self.desc, "t")
+        ));
+        sql.bind(self.org.unwrap_or(0));
+        if let Some((column, id)) = scope {
+            sql.push(&format!(" and t.{} = ", quoted(column))).bind(id);
+        }
+        let (mut absent, mut there) = (Vec::new(), 0);
+        db.each(sql.yields([Kind::Uuid, Kind::Int]), |row| {
+            there += 1;
+            if !self.seen.has(u64::try_from(row.int(1)?)?) {
+                absent.push(row.uuid(0)?);
+            }
+            Ok(())
+        })
+        .await?;
+        // Each engine has an order of its own.
+        absent.sort_unstable();
+        Ok((absent, there))
+    }
+
+    /// How many records are in use.
+    pub async fn in_use(&self, db: &mut Db) -> Result<u64> {
+        let mut sql = Sql::new(format!(
+            "select count(*) from {} t where {} and {} and t.org_id {} ",
+            self.desc.table,
+            status_sql::is_in_use(self.desc, "t"),
+            status_sql::live(self.desc, "t"),
+            // Of organisations all but SYSTEM, which no file takes out of use.
+            if self.org.is_some() { "=" } else { "<>" }
+        ));
+        sql.bind(self.org.unwrap_or(SYSTEM));
+        Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)
+    }
+
+    /// Live records, of which a flag says yes, with a text in a field that a row stands for. To be asked before anything is
+    /// written.
+    pub async fn present(&self, db: &mut Db, flag: &str, column: &str, text: &str) -> Result<Vec<Uuid>> {
+        let place = db.place_of_row(crate::store::records::search::row_number(self.desc));
+        let mut sql = Sql::new(format!(
+            "select t.id, {place} from {} t where t.{} and t.org_id = ",
+            self.desc.table,
+            quoted(flag)
+        ));
+        sql.bind(self.org.unwrap_or(0))
+            .push(&format!(" and {} and t.{} = ", status_sql::live(self.desc, "t"), quoted(column)))
+            .bind(text);
+        let mut present = Vec::new();
+        db.each(sql.yields([Kind::Uuid, Kind::Int]), |row| {
+            if self.seen.has(u64::try_from(row.int(1)?)?) {
+                present.push(row.uuid(0)?);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(present)
+    }
+
+    /// How many records in use have no key, so that a file can't tell whether they are in it.
+    pub async fn without_key(&self, db: &mut Db) -> Result<u64> {
+        let mut sql = Sql::new(format!(
+            "select count(*) from {} t where t.{} is null and {} and {} and t.org_id = ",
+            self.desc.table,
+            quoted(self.key.column),
+            status_sql::is_in_use(self.desc, "t"),
+            status_sql::live(self.desc, "t")
+        ));
+        sql.bind(self.org.unwrap_or(0));
+        Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)
+    }
+
+    /// Whether rows may stand for records that are there.
+    pub fn holds(&self) -> bool {
+        self.holder.is_some()
+    }
+
+    /// The fields that references to the file's own rows are looked up by.
+    pub fn named(&self) -> &[&'static Field] {
+        &self.named
+    }
+
+    /// Finds the records that rows stand for: the row's key and its values of the fields that are held against them.
+    pub async fn hold(&mut self, db: &mut Db, rows: &[(Value, Given)]) -> Result<Vec<Option<Match>>> {
+        match &mut self.holder {
+            Some(holder) => holder.hold(db, rows).await,
+            None => Ok(vec![None; rows.len()]),
+        }
+    }
+
+    /// Whether this is the first row that stands for a record.
+    pub fn is_first(&mut self, found: &Match) -> bool {
+        self.seen.insert(found.place)
+    }
+
+    /// Stages rows.
+    pub async fn add(&mut self, db: &mut Db, rows: Vec<Row>) -> Result<()> {
+        let mut values: Vec<Vec<Value>> = Vec::with_capacity(rows.len());
+        let mut noted: Vec<(usize, String, u64)> = Vec::new();
+        let mut listed: Vec<(i64, String)> = Vec::new();
+        for row in rows {
+            let number = i64::try_from(row.number)?;
+            self.last = self.last.max(row.number);
+            self.is_any_there |= !row.is_new;
+            let members = row.listed.iter().map(|m| (self.references.len(), m));
+            let words = row.references.iter().enumerate().filter_map(|(i, text)| Some((i, text.as_ref()?)));
+            for (i, text) in words.chain(members) {
+                if self.noted.len() >= REMEMBERED {
+                    self.noted.clear();
+                }
+                if self.noted.insert((i, text.clone())) {
+                    noted.push((i, text.clone(), row.number));
+                }
+            }
+            listed.extend(row.listed.into_iter().map(|member| (number, member)));
+            let mut all: Vec<Value> =
+                vec![number.into(), i64::try_from(row.line)?.into(), row.id.into(), i64::from(row.is_new).into()];
+            all.extend([row.is_active.map(i64::from).into(), i64::from(row.is_counted).into()]);
+            all.extend(row.keys.into_iter().chain(row.references).chain(row.named).map(Value::from));
+            values.push(all);
+        }
+        self.loader.load(db, &values).await?;
+        for some in listed.chunks(TOGETHER) {
+            let mut sql = Sql::bulk("insert into import_lists (n, word) values ", db.engine());
+            for (i, (n, member)) in some.iter().enumerate() {
+                sql.push(if i == 0 { "" } else { ", " });
+                sql.bind_list([Value::from(*n), member.as_str().into()]);
+            }
+            db.execute(sql).await?;
+        }
+        self.note(db, &noted).await
+    }
+
+    /// Notes texts of references, each in the forms that the fields keep which it may be a value of.
+    async fn note(&self, db: &mut Db, noted: &[(usize, String, u64)]) -> Result<()> {
+        let references = self.references();
+        for some in noted.chunks(TOGETHER) {
+            for (i, reference) in references.iter().enumerate() {
+                let fields = reference.fields();
+                let of_it: Vec<_> = some.iter().filter(|(field, ..)| *field == i).collect();
+                if of_it.is_empty() {
+                    continue;
+                }
+                let forms: String = (0..fields.len()).map(|j| format!(", f{j}")).collect();
+                let text = format!("insert into import_refs (field, word, first_use, uid{forms}) values ");
+                let mut sql = Sql::bulk(text, db.engine());
+                for (k, (field, word, number)) in of_it.into_iter().enumerate() {
+                    sql.push(if k == 0 { "" } else { ", " });
+                    let uid = Uuid::try_parse(word).ok().filter(|_| reference.by.is_none());
+                    let mut values: Vec<Value> = vec![(*field as i64).into(), word.as_str().into()];
+                    values.extend([Value::from(*number as i64), uid.into()]);
+                    values.extend(fields.iter().map(|f| Value::from(reference.form(f, word, &self.rules))));
+                    sql.bind_list(values);
+                }
+                sql.push(" on conflict do nothing");
+                db.execute(sql).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// To be called once all rows are staged, before anything asks about them.
+    pub async fn flush(&mut self, db: &mut Db) -> Result<()> {
+        self.loader.flush(db).await
+    }
+
+    /// Notes a row that the database refused.
+    pub async fn refuse(&mut self, db: &mut Db, number: u64, column: Option<&str>, problem: &Problem) -> Result<()> {
+        let mut sql = Sql::new("insert into import_rejects (n, line, field, code, reason) select n, line, ");
+        let reason = match &problem.rule {
+            Some(rule) if *rule != problem.sentence => format!("{}: {rule}", problem.sentence),
+            _ => problem.sentence.clone(),
+        };
+        sql.bind(column.unwrap_or_default()).push(", ").bind(problem.kind.word()).push(", ").bind(reason);
+        sql.push(" from import_rows where n = ").bind(i64::try_from(number)?).push(" on conflict do nothing");
+        db.execute(sql).await.map(drop)
+    }
+
+    /// The rows that break a rule which the kind declares; asked once all are written, which is undone then.
+    pub async fn broken(&self, db: &mut Db) -> Result<Vec<(u64, Problem)>> {
+        invariants::broken_in_file(db, self.desc).await
+    }
+
+    /// Notes what rows are rejected for. Of each column the first reason stands.
+    pub async fn reject(&mut self, db: &mut Db, rejects: &[Reject]) -> Result<()> {
+        for some in rejects.chunks(TOGETHER) {
+            let mut sql = Sql::bulk("insert into import_rejects (n, line, field, code, reason) values ", db.engine());
+            for (i, r) in some.iter().enumerate() {
+                sql.push(if i == 0 { "" } else { ", " });
+                sql.bind_list([
+                    Value::from(i64::try_from(r.number)?),
+                    i64::try_from(r.line)?.into(),
+                    r.column.as_deref().unwrap_or_default().into(),
+                    r.code.into(),
+                    // No text of PostgreSQL holds a NUL.
+                    r.reason.replace('\0', "\u{fffd}").into(),
+                ]);
+            }
+            sql.push(" on conflict do nothing");
+            db.execute(sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds what rows refer to, and notes those whose keys or references are not one record's. To be asked before
+    /// [`Stage::check`].
+    pub async fn resolve(&mut self, db: &mut Db) -> Result<()> {
+        // All rows are staged: what was remembered of them, and what they were held with, is needed no more.
+        self.noted = HashSet::new();
+        self.holder = None;
+        if !db.is_postgres() {
+            // A sort may fill as much as the cache.
+            db.script("pragma cache_size = -8000".into()).await?;
+        }
+        self.check_keys(db).await?;
+        for i in 0..self.references().len() {
+            self.find(db, i).await?;
+            self.reject_several(db, i).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks everything else that is asked of all rows at once, and notes what it rejects.
+    pub async fn check(&mut self, db: &mut Db) -> Result<()> {
+        for i in 0..self.references().len() {
+            self.reject_missing(db, i).await?;
+            self.reject_unused(db, i).await?;
+        }
+        let own: Vec<usize> = (0..self.references.len()).filter(|i| self.references[*i].target == self.desc).collect();
+        let is_tree = |i: &usize| self.desc.trees().any(|f| f.column == self.references[*i].field.column);
+        let trees: Vec<usize> = own.iter().copied().filter(is_tree).collect();
+        // A row that falls may be referred to through any of the fields, and leaves its record where it was: there a ring
+        // may close that the row would have opened.
+        let mut before = None;
+        while before != Some(self.rejected(db).await?) {
+            before = Some(self.rejected(db).await?);
+            for i in &trees {
+                self.reject_rings(db, *i).await?;
+            }
+            for i in &own {
+                self.reject_followers(db, *i).await?;
+            }
+        }
+        self.is_any_rejected = before != Some(0);
+        if !db.is_postgres() {
+            // What sorting took is given back before the rows are written.
+            db.script(format!("pragma shrink_memory; pragma cache_size = {}", crate::store::engine::sqlite::CACHE))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// A key that stands in the file twice, or that another record has.
+    async fn check_keys(&mut self, db: &mut Db) -> Result<()> {
+        let mut script = String::new();
+        for i in 0..=self.others.len() {
+            script.push_str(&format!("create index {}import_rows_k{i} on import_rows (k{i}, n);\n", db.in_temporary()));
+        }
+        if self.is_any_there && self.references.iter().any(|r| r.target == self.desc) {
+            script.push_str(&format!("create index {}import_rows_id on import_rows (id);\n", db.in_temporary()));
+        }
+        if db.is_postgres() {
+            script.push_str("analyze import_rows;\nanalyze import_refs;\n");
+        }
+        db.script(script).await?;
+        for (i, field) in std::iter::once(&self.key).chain(&self.others).enumerate() {
+            let shown = shortened(&format!("k{i}"));
+            db.execute(Sql::new(format!(
+                "insert into import_rejects (n, line, field, code, reason)
+                 select n, line, '{0}', 'duplicate', '{0} ' || {shown} || ' stands in the file already, on line ' || first_line
+                   from (select n, line, k{i}, first_value(n) over (partition by k{i} order by n) as first_n,
+                                first_value(line) over (partition by k{i} order by n) as first_line
+                           from import_rows where k{i} is not null) d
+                  where n <> first_n on conflict do nothing",
+                field.name()
+            )))
+            .await?;
+            if i == 0 {
+                // Whether the natural key is there was asked when the row came.
+                continue;
+            }
+            let mut sql = Sql::new(format!(
+                "insert into import_rejects (n, line, field, code, reason)
+                 select s.n, s.line, '{0}', 'conflict', '{1} ' || {2} || ' exists already'
+                   from import_rows s cross join {3} t
+                  where t.{4} = s.k{i} and {5} and t.id <> s.id and s.k{i} is not null",
+                field.name(),
+                self.desc.noun,
+                shortened(&format!("s.k{i}")),
+                self.desc.table,
+                quoted(field.column),
+                status_sql::live(self.desc, "t")
+            ));
+            if let Some(org) = self.org {
+                sql.push(" and t.org_id = ").bind(org);
+            }
+            sql.push(" on conflict do nothing");
+            db.execute(sql).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn rejected(&self, db: &mut Db) -> Result<u64> {
+        let row = db.one(Sql::new("select count(distinct n) from import_rejects").yields([Kind::Int])).await?;
+        Ok(u64::try_from(row.int(0)?)?)
+    }
+
+    /// What the next rejected rows are rejected for, in the order of the file; `place` says where a reject's column stands.
+    pub async fn rejects(&self, db: &mut Db, after: u64, limit: usize, place: Place<'_>) -> Result<Vec<Reject>> {
+        let order = "select n, n as place from import_rejects where n > $1 group by n order by n limit $2";
+        self.rejects_by(order, db, after, limit, place).await
+    }
+
+    /// The same of the first rejected rows; those that only refer to others come last, for mending these mends them.
+    pub async fn first_rejects(&self, db: &mut Db, limit: usize, place: Place<'_>) -> Result<Vec<Reject>> {
+        let order = "select n, min(case code when 'reference_rejected' then 1 else 0 end) as place from import_rejects
+                      where n > $1 group by n order by 2, n limit $2";
+        self.rejects_by(order, db, 0, limit, place).await
+    }
+
+    async fn rejects_by(
+        &self,
+        order: &str,
+        db: &mut Db,
+        after: u64,
+        limit: usize,
+        place: Place<'_>,
+    ) -> Result<Vec<Reject>> {
+        let sql = format!(
+            "select e.n, e.line, e.field, e.code, e.reason from ({order}) o join import_rejects e on e.n = o.n
+              order by o.place, e.n, e.field"
+        );
+        let args = [Value::from(i64::try_from(after)?), i64::try_from(limit)?.into()];
+        let kinds = [Kind::Int, Kind::Int, Kind::Text, Kind::Text, Kind::Text];
+        let rows = db.all(Sql::new(sql).with(args).yields(kinds)).await?;
+        let rejects = rows.iter().map(|r| {
+            let (column, code) = (r.text(2)?, r.text(3)?);
+            Ok(Reject {
+                number: u64::try_from(r.int(0)?)?,
+                line: u64::try_from(r.int(1)?)?,
+                column: (!column.is_empty()).then(|| column.to_owned()),
+                code: CODES.iter().find(|c| **c == code).copied().unwrap_or("invalid"),
+                reason: r.text(4)?.to_owned(),
+            })
+        });
+        let mut rejects = rejects.collect::<Result<Vec<Reject>>>()?;
+        for faults in rejects.chunk_by_mut(|a, b| a.number == b.number) {
+            faults.sort_by_key(place);
+        }
+        Ok(rejects)
+    }
+
+    /// How many rows are to be written, of new records or of such as are there.
+    pub async fn good(&self, db: &mut Db, is_new: bool) -> Result<u64> {
+        let sql = Sql::new(
+            "select count(*) from import_rows s where s.is_new = $1
+                and not exists (select 1 from import_rejects e where e.n = s.n)",
+        );
+        let row = db.one(sql.with([i64::from(is_new).into()]).yields([Kind::Int])).await?;
+        Ok(u64::try_from(row.int(0)?)?)
+    }
+
+    /// The next rows to be written, in the order of the file.
+    pub async fn verdicts(&self, db: &mut Db, is_new: bool, after: u64, limit: usize) -> Result<Vec<Verdict>> {
+        let n = self.references.len();
+        let ids: String = (0..n).map(|i| format!(", f{i}.id")).collect();
+        let joins: String =
+            (0..n).map(|i| format!(" left join import_refs f{i} on f{i}.field = {i} and f{i}.word = s.r{i}")).collect();
+        let not_rejected = match self.is_any_rejected {
+            true => " and not exists (select 1 from import_rejects e where e.n = s.n)",
+            false => "",
+        };
+        let code = self.code();
+        let wants = match (self.desc.made(), code) {
+            (None, _) => "0",
+            (Some(_), None) => "1",
+            (Some(_), Some(i)) => &format!("case when s.k{i} is null then 1 else 0 end"),
+        };
+        let sql = format!(
+            "select s.n, s.id{ids}, {wants}, s.counted from import_rows s{joins} where s.n > $1 and s.is_new = $2{not_rejected}
+              order by s.n limit $3"
+        );
+        let args = [Value::from(i64::try_from(after)?), i64::from(is_new).into(), i64::try_from(limit)?.into()];
+        let kinds = [Kind::Int, Kind::Uuid].into_iter().chain(std::iter::repeat_n(Kind::Uuid, n)).chain([Kind::Int; 2]);
+        let rows = db.all(Sql::new(sql).with(args).yields(kinds)).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Verdict {
+                    number: u64::try_from(row.int(0)?)?,
+                    id: row.uuid(1)?,
+                    references: (0..n).map(|i| row.value(2 + i).as_uuid()).collect(),
+                    wants_code: is_new && row.int(2 + n)? == 1,
+                    wants_number: is_new && row.int(3 + n)? == 1,
+                })
+            })
+            .collect()
+    }
+
+    /// The column of the staged keys that holds a field.
+    fn staged(&self, field: &Field) -> Option<usize> {
+        std::iter::once(&self.key).chain(&self.others).position(|f| f.column == field.column)
+    }
+
+    /// The column of the staged keys that holds the code which is made where a row has none.
+    fn code(&self) -> Option<usize> {
+        self.staged(self.desc.made()?.0)
+    }
+
+    /// A query of the codes that rows give: none of them may be made.
+    pub fn given_codes(&self) -> String {
+        self.code().map_or(String::new(), |i| format!("select k{i} from import_rows where k{i} is not null"))
+    }
+
+    /// Organisations, where these are what is imported, that rows will change.
+    pub async fn orgs(&self, db: &mut Db) -> Result<Vec<i32>> {
+        let sql = "select t.org_id from import_rows s join orgs t on t.id = s.id where s.is_new = 0";
+        db.all(Sql::new(sql).yields([Kind::Int])).await?.iter().map(|r| r.org(0)).collect()
+    }
+}
+
+/// The code of a row with a quote where none may stand: what its cells are is not known.
+pub const QUOTE: &str = "quote";
+
+/// The codes that a reject can have.
+const CODES: &[&str] = &[
+    QUOTE,
+    "field_count",
+    "encoding",
+    "invalid",
+    "required",
+    "duplicate",
+    "conflict",
+    "not_found",
+    "cycle",
+    "reference_rejected",
+    "spreadsheet",
+    "repeated_header",
+    "denied",
+];

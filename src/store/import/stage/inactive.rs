@@ -1,0 +1,217 @@
+//! References to records that are out of use: who refers to whom, and what is read in their place.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{Reference, Stage, TOGETHER, shortened};
+use crate::model::values::value::Kind;
+use crate::store::engine::db::Db;
+use crate::store::engine::sql::{Sql, quoted};
+use crate::store::records::search;
+use crate::store::records::status_sql;
+
+/// A row that refers to somebody who is out of use, and whose record does not do so yet.
+#[derive(Debug, Clone)]
+pub struct Named {
+    pub number: u64,
+    pub line: u64,
+    /// The row's record, and whom it refers to now; a new one to nobody.
+    pub id: Uuid,
+    pub is_new: bool,
+    pub now: Option<Uuid>,
+    /// Whether the row's own record will be in use.
+    pub is_active: bool,
+    /// What the row says, and who that is.
+    pub word: String,
+    pub whom: Uuid,
+    pub is_deleted: bool,
+    pub is_only_blocked: bool,
+    /// Whether a row of the file stands for him or her.
+    pub is_in_file: bool,
+    /// Whether the row is rejected for something else.
+    pub is_rejected: bool,
+}
+
+/// Begins what is put in the place of a row's word: no word begins with a line's end.
+const INSTEAD: char = '\n';
+
+impl Stage {
+    /// Lets texts that stand for nobody who is live stand for the last one who was deleted and had the key.
+    pub async fn find_deleted(&mut self, db: &mut Db, i: usize) -> Result<()> {
+        let Some(reference) = self.reference(i) else { return Ok(()) };
+        let (table, tenant) = (reference.target.table, self.tenant(reference.target));
+        let mut found: HashMap<String, (DateTime<Utc>, Uuid)> = HashMap::new();
+        for (j, field) in reference.fields().into_iter().enumerate() {
+            if !self.has_form(db, i, &format!("f{j}")).await? {
+                continue;
+            }
+            let column = quoted(field.column);
+            let sql = format!(
+                "select f.word, x.id, x.deleted_at from {table} x cross join import_refs f
+                  where {tenant} and x.deleted_at is not null and f.field = {i} and f.id is null and x.{column} = f.f{j}"
+            );
+            db.each(Sql::new(sql).yields([Kind::Text, Kind::Uuid, Kind::Time]), |row| {
+                let last = (row.time(2)?, row.uuid(1)?);
+                let known = found.entry(row.text(0)?.to_owned()).or_insert(last);
+                *known = last.max(*known);
+                Ok(())
+            })
+            .await?;
+        }
+        for (word, (_, id)) in found {
+            self.stands_for(db, i, &word, id).await?;
+        }
+        Ok(())
+    }
+
+    /// The next rows, by their number, that refer through one field to somebody who won't be in use: who is not now, and
+    /// of whom no row says that he or she is again. With `blocked`, also to those who are blocked without an end.
+    pub async fn named_out_of_use(
+        &self,
+        db: &mut Db,
+        i: usize,
+        blocked: bool,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Named>> {
+        let Some(reference) = self.reference(i) else { return Ok(Vec::new()) };
+        let (desc, column, target) = (self.desc, quoted(reference.field.column), reference.target);
+        let org = self.org.unwrap_or(0);
+        let is_active = status_sql::is_in_use(target, "t");
+        let blocked =
+            status_sql::holds_for_good(target, "t").filter(|_| blocked).map_or(String::new(), |c| format!(" or {c}"));
+        let out = format!("(not {is_active} or t.deleted_at is not null{blocked})");
+        let any = format!(
+            "select 1 from import_refs f join {} t on t.org_id = {org} and t.id = f.id
+              where f.field = {i} and {out} limit 1",
+            target.table
+        );
+        if db.first(Sql::new(any).yields([Kind::Int])).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let own = target == desc;
+        let back = match own && self.is_any_there {
+            true => {
+                " and not exists (select 1 from import_rows b where b.id = t.id and b.is_new = 0 and b.active = 1
+                                     and not exists (select 1 from import_rejects e where e.n = b.n))"
+            }
+            false => "",
+        };
+        let (used, open) = (status_sql::is_in_use(desc, "r"), status_sql::is_open(desc, reference.field, "r"));
+        let in_use = format!("r.id is not null and {used} and {open}");
+        let sql = Sql::new(format!(
+            "select s.n, s.line, s.id, s.is_new, r.{column},
+                    coalesce(s.active, case when {in_use} then 1 when r.id is not null then 0 end, 1), f.word, t.id, {},
+                    case when t.deleted_at is null then 0 else 1 end, case when {is_active} then 1 else 0 end,
+                    case when exists (select 1 from import_rejects e where e.n = s.n) then 1 else 0 end
+               from {} join {} t on t.org_id = {org} and t.id = f.id
+               left join {} r on r.org_id = {org} and r.id = s.id and s.is_new = 0
+              where {out} and f.matches = 1 and s.n > $1 and (r.id is null or r.{column} is null or r.{column} <> t.id)
+                    {back}
+              order by s.n limit $2",
+            db.place_of_row(search::row_number(target)),
+            self.rows_and_words(i),
+            target.table,
+            desc.table
+        ));
+        let args = [i64::try_from(after)?.into(), i64::try_from(limit)?.into()];
+        let kinds = [Kind::Int, Kind::Int, Kind::Uuid, Kind::Int, Kind::Uuid, Kind::Int, Kind::Text, Kind::Uuid];
+        let rows = db.all(sql.with(args).yields(kinds.into_iter().chain([Kind::Int; 4]))).await?;
+        rows.iter()
+            .map(|r| {
+                let is_deleted = r.int(9)? == 1;
+                Ok(Named {
+                    number: u64::try_from(r.int(0)?)?,
+                    line: u64::try_from(r.int(1)?)?,
+                    id: r.uuid(2)?,
+                    is_new: r.int(3)? == 1,
+                    now: r.value(4).as_uuid(),
+                    is_active: r.int(5)? == 1,
+                    word: r.text(6)?.to_owned(),
+                    whom: r.uuid(7)?,
+                    is_deleted,
+                    is_only_blocked: !is_deleted && r.int(10)? == 1,
+                    is_in_file: own && !is_deleted && self.seen.has(u64::try_from(r.int(8)?)?),
+                    is_rejected: r.int(11)? == 1,
+                })
+            })
+            .collect()
+    }
+
+    /// Rejects rows that put somebody anew into a branch or department that is not in use, and that no row puts into use;
+    /// who is there stays.
+    pub(super) async fn reject_unused(&mut self, db: &mut Db, i: usize) -> Result<()> {
+        let Some(Reference { field, target, .. }) = self.reference(i) else { return Ok(()) };
+        if self.takes_unused || !field.asks_for_use() {
+            return Ok(());
+        }
+        let (org, column, desc) = (self.org.unwrap_or(0), quoted(field.column), self.desc);
+        let any = format!(
+            "select 1 from import_refs f join {} x on x.org_id = {org} and x.id = f.id
+              where f.field = {i} and not x.is_active limit 1",
+            target.table
+        );
+        if db.first(Sql::new(any).yields([Kind::Int])).await?.is_none() {
+            return Ok(());
+        }
+        // Who has it among several has it already.
+        let listed = desc.list_of(field).map_or(String::new(), |list| {
+            format!(
+                " and not exists (select 1 from {} l where l.org_id = {org} and l.{} = s.id and l.{} = x.id)",
+                list.table, list.owner, list.item
+            )
+        });
+        let back = match target == desc && self.is_any_there {
+            true => {
+                " and not exists (select 1 from import_rows b where b.id = x.id and b.is_new = 0 and b.active = 1
+                                     and not exists (select 1 from import_rejects e where e.n = b.n))"
+            }
+            false => "",
+        };
+        let sql = format!(
+            "insert into import_rejects (n, line, field, code, reason)
+             select s.n, s.line, '{}', 'conflict',
+                    '{} ' || {} || ' is not in use, and takes no new {} without --force'
+               from {} join {} x on x.org_id = {org} and x.id = f.id
+              where not x.is_active and x.deleted_at is null
+                and not exists (select 1 from {} t where t.org_id = {org} and t.id = s.id and t.{column} = x.id){listed}{back}
+              on conflict do nothing",
+            field.name(),
+            target.noun,
+            shortened("f.word"),
+            desc.noun,
+            self.rows_and_words(i),
+            target.table,
+            desc.table
+        );
+        db.execute(Sql::new(sql)).await.map(drop)
+    }
+
+    /// Lets rows refer to others than their words say; to nobody where there is none.
+    pub async fn refer_instead(&mut self, db: &mut Db, i: usize, instead: &[(u64, Option<Uuid>)]) -> Result<()> {
+        for some in instead.chunks(TOGETHER) {
+            let mut others: Vec<Uuid> = some.iter().filter_map(|(_, id)| *id).collect();
+            others.sort_unstable();
+            others.dedup();
+            if !others.is_empty() {
+                let mut sql =
+                    Sql::bulk("insert into import_refs (field, word, first_use, id, matches) values ", db.engine());
+                for (k, id) in others.iter().enumerate() {
+                    sql.push(if k == 0 { "(" } else { ", (" }).push(&format!("{i}, "));
+                    sql.bind(format!("{INSTEAD}{id}")).push(", 0, ").bind(*id).push(", 1)");
+                }
+                sql.push(" on conflict do nothing");
+                db.execute(sql).await?;
+            }
+            for (n, id) in some {
+                let mut sql = Sql::new(format!("update import_rows set r{i} = "));
+                sql.bind(id.map(|id| format!("{INSTEAD}{id}"))).push(" where n = ").bind(i64::try_from(*n)?);
+                db.execute(sql).await?;
+            }
+        }
+        Ok(())
+    }
+}

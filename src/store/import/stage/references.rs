@@ -1,0 +1,294 @@
+//! What rows refer by, and what that stands for: live records, rows of the same file, or records that are still to be made.
+
+use crate::store::records::status_sql;
+use std::collections::HashMap;
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::{Reference, Stage, shortened};
+use crate::model::resource::{Descriptor, Field, Mark};
+use crate::model::values::value::Kind;
+use crate::store::engine::db::Db;
+use crate::store::engine::sql::{Sql, quoted};
+
+impl Stage {
+    /// Everything that rows refer by; the members of a list last.
+    pub fn references(&self) -> Vec<Reference> {
+        self.references.iter().copied().chain(self.listed).collect()
+    }
+
+    pub(super) fn reference(&self, i: usize) -> Option<Reference> {
+        self.references.get(i).copied().or(self.listed)
+    }
+
+    /// Rows (`s`) and what their words stand for through one reference (`f`).
+    pub(super) fn rows_and_words(&self, i: usize) -> String {
+        match i < self.references.len() {
+            true => format!("import_rows s join import_refs f on f.field = {i} and f.word = s.r{i}"),
+            false => format!(
+                "import_lists l join import_rows s on s.n = l.n join import_refs f on f.field = {i} and f.word = l.word"
+            ),
+        }
+    }
+
+    /// The ids of the further members of a row's list.
+    pub async fn listed(&self, db: &mut Db, n: u64) -> Result<Vec<Uuid>> {
+        let words = self.rows_and_words(self.references.len());
+        let sql = Sql::new(format!("select f.id from {words} where l.n = $1 order by 1"));
+        let rows = db.all(sql.with([i64::try_from(n)?.into()]).yields([Kind::Uuid])).await?;
+        rows.iter().map(|r| r.uuid(0)).collect()
+    }
+
+    /// The next new records with a list, by the rows that make them.
+    pub async fn with_list(&self, db: &mut Db, after: u64, limit: usize) -> Result<Vec<(u64, Uuid)>> {
+        let sql = "select s.n, s.id from import_rows s where s.n > $1 and s.is_new = 1
+                      and exists (select 1 from import_lists l where l.n = s.n)
+                      and not exists (select 1 from import_rejects e where e.n = s.n) order by s.n limit $2";
+        let args = [i64::try_from(after)?.into(), i64::try_from(limit)?.into()];
+        let rows = db.all(Sql::new(sql).with(args).yields([Kind::Int, Kind::Uuid])).await?;
+        rows.iter().map(|r| Ok((u64::try_from(r.int(0)?)?, r.uuid(1)?))).collect()
+    }
+
+    /// Lets a text stand for a record that is to be made.
+    pub async fn stands_for(&self, db: &mut Db, i: usize, word: &str, id: Uuid) -> Result<()> {
+        let mut sql = Sql::new("update import_refs set id = ");
+        sql.bind(id).push(&format!(", matches = 1 where field = {i} and word = ")).bind(word);
+        db.execute(sql).await.map(drop)
+    }
+
+    /// Notes why a text that stands for nothing can't become a record.
+    pub async fn cant_be_made(&self, db: &mut Db, i: usize, word: &str, reason: &str) -> Result<()> {
+        let mut sql = Sql::new("update import_refs set low = ");
+        sql.bind(reason).push(&format!(" where field = {i} and id is null and word = ")).bind(word);
+        db.execute(sql).await.map(drop)
+    }
+
+    /// Whether a row that is loaded refers by a text.
+    pub async fn is_wanted(&self, db: &mut Db, i: usize, word: &str) -> Result<bool> {
+        let mut sql = Sql::new(format!("select 1 from {} where f.word = ", self.rows_and_words(i)));
+        sql.bind(word).push(" and not exists (select 1 from import_rejects e where e.n = s.n) limit 1");
+        Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
+    }
+
+    /// The live records of a kind by the texts of some fields without case: their ids, and what they are called.
+    pub async fn folded(
+        &self,
+        db: &mut Db,
+        target: &Descriptor,
+        fields: &[&Field],
+    ) -> Result<HashMap<String, Vec<(Uuid, String)>>> {
+        let key = quoted(target.key().column);
+        let mut known: HashMap<String, Vec<(Uuid, String)>> = HashMap::new();
+        for field in fields {
+            let mut sql = Sql::new(format!(
+                "select t.{}, t.id, t.{key} from {} t where {} and t.org_id = ",
+                quoted(field.column),
+                target.table,
+                status_sql::live(target, "t")
+            ));
+            sql.bind(self.org.unwrap_or(0));
+            db.each(sql.yields([Kind::Text, Kind::Uuid, Kind::Text]), |row| {
+                if let Some(text) = row.value(0).as_text() {
+                    let with_it = known.entry(text.to_lowercase()).or_default();
+                    let record = (row.uuid(1)?, row.text(2)?.to_owned());
+                    if !with_it.contains(&record) {
+                        with_it.push(record);
+                    }
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(known)
+    }
+
+    /// Lets a text stand for several records, so that what refers by it is rejected.
+    pub async fn stands_for_several(
+        &self,
+        db: &mut Db,
+        i: usize,
+        word: &str,
+        several: &[(Uuid, String)],
+    ) -> Result<()> {
+        let mut keys: Vec<&str> = several.iter().map(|(_, key)| key.as_str()).collect();
+        keys.sort_unstable();
+        let [low, .., high] = keys.as_slice() else { return Ok(()) };
+        let mut sql = Sql::new("update import_refs set id = ");
+        sql.bind(several[0].0).push(", matches = ").bind(i64::try_from(keys.len())?);
+        sql.push(", low = ").bind(*low).push(", high = ").bind(*high);
+        sql.push(&format!(" where field = {i} and word = ")).bind(word);
+        db.execute(sql).await.map(drop)
+    }
+
+    /// Texts that one reference stands for nothing by, as they stand in the file's rows.
+    pub async fn missing(&mut self, db: &mut Db, i: usize) -> Result<Vec<String>> {
+        self.find(db, i).await?;
+        let sql = format!("select word from import_refs where field = {i} and id is null order by first_use, word");
+        db.all(Sql::new(sql).yields([Kind::Text])).await?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
+    }
+
+    /// Whether a text of a reference can be a value of a field, the `j`th that it may be looked up by.
+    pub(super) async fn has_form(&self, db: &mut Db, i: usize, column: &str) -> Result<bool> {
+        let sql = format!("select 1 from import_refs where field = {i} and {column} is not null limit 1");
+        Ok(db.first(Sql::new(sql).yields([Kind::Int])).await?.is_some())
+    }
+
+    /// An organisation's records are its own; organisations themselves are no tenant's.
+    pub(super) fn tenant(&self, target: &Descriptor) -> String {
+        match self.org {
+            Some(org) if !target.is_org() => format!("x.org_id = {org}"),
+            _ => "true".to_owned(),
+        }
+    }
+
+    /// Finds what the texts of one reference stand for: live records, and rows of this file. Every field is asked that a
+    /// text may be a value of, each in its own form: a text that is one's code and another's number means neither.
+    pub(super) async fn find(&mut self, db: &mut Db, i: usize) -> Result<()> {
+        let Some(reference) = self.reference(i) else { return Ok(()) };
+        if !self.found.insert(i) {
+            return Ok(());
+        }
+        let mut found = Vec::new();
+        for (j, field) in reference.fields().into_iter().enumerate() {
+            if self.has_form(db, i, &format!("f{j}")).await? {
+                found.push(self.records_by(i, j, &reference, field));
+                found.extend(self.rows_by(i, j, &reference, field));
+            }
+        }
+        if self.has_form(db, i, "uid").await? {
+            found.push(format!(
+                "select f.word as word, x.id as id, cast(null as bigint) as n, x.{} as k, 'id' as how
+                   from import_refs f cross join {} x
+                  where f.field = {i} and f.uid is not null and {} and x.id = f.uid and {}",
+                quoted(reference.target.key().column),
+                reference.target.table,
+                self.tenant(reference.target),
+                status_sql::live(reference.target, "x")
+            ));
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        let label = if reference.by.is_some() { "min(k)" } else { "min(k) || ' has it as ' || min(how)" };
+        let any = if db.is_postgres() { "(array_agg(id))[1]" } else { "min(id)" };
+        db.execute(Sql::new(format!(
+            "insert into import_refs (field, word, first_use, id, n, matches, low, high)
+             select {i}, word, 0, {any}, max(n), count(*), min(label), max(label)
+               from (select word, id, max(n) as n, {label} as label from ({}) d group by word, id) d2
+              where true group by word
+             on conflict (field, word) do update set id = excluded.id, n = excluded.n, matches = excluded.matches,
+                low = excluded.low, high = excluded.high",
+            found.join(" union all ")
+        )))
+        .await
+        .map(drop)
+    }
+
+    /// A query of the live records that texts of a reference mean by one field.
+    fn records_by(&self, i: usize, j: usize, reference: &Reference, field: &Field) -> String {
+        let (table, column) = (reference.target.table, quoted(field.column));
+        // What has an index is asked text by text, anything else is gone through once.
+        let is_key = field.has(Mark::Unique) || field.has(Mark::MostlyUnique);
+        let (from, is_it) = match is_key {
+            true => (format!("import_refs f cross join {table} x"), format!("x.{column} = f.f{j}")),
+            false => (format!("{table} x cross join import_refs f"), format!("f.word = x.{column}")),
+        };
+        // A record that a row changes is what the row makes of it.
+        let is_staged = self.staged(field).is_some() || self.named.iter().any(|n| n.column == field.column);
+        let moved = match reference.target == self.desc && self.is_any_there && is_staged {
+            true => {
+                " and not exists (select 1 from import_rows s where s.id = x.id and s.is_new = 0
+                                     and not exists (select 1 from import_rejects e where e.n = s.n))"
+            }
+            false => "",
+        };
+        format!(
+            "select f.word as word, x.id as id, cast(null as bigint) as n, x.{} as k, '{}' as how from {from}
+              where f.field = {i} and f.f{j} is not null and {} and {is_it} and {}{moved}",
+            quoted(reference.target.key().column),
+            field.name(),
+            self.tenant(reference.target),
+            status_sql::live(reference.target, "x")
+        )
+    }
+
+    /// The same of the file's own rows: those of new records, good or not, and those that change one. Of rows with one key
+    /// the first counts, for the others are rejected; and none with a key that another record has.
+    fn rows_by(&self, i: usize, j: usize, reference: &Reference, field: &Field) -> Option<String> {
+        if reference.target != self.desc {
+            return None;
+        }
+        let name = field.name();
+        let is_other = format!("e.code = 'duplicate' or (e.code = 'conflict' and e.field = '{name}')");
+        let (from, is_it) = match self.staged(field) {
+            Some(k) => (
+                "import_refs f cross join import_rows s",
+                format!("s.k{k} = f.f{j} and s.n = (select min(d.n) from import_rows d where d.k{k} = s.k{k})"),
+            ),
+            None => {
+                let b = self.named.iter().position(|n| n.column == field.column)?;
+                // By one field alone a text is looked up as it stands, and that has an index.
+                let form = if reference.by.is_some() { "word".to_owned() } else { format!("f{j}") };
+                ("import_rows s join import_refs f on true", format!("s.b{b} = f.{form}"))
+            }
+        };
+        // A record is called as it is known, a new one as the file calls it.
+        let there = format!(
+            "(select x.{} from {} x where s.is_new = 0 and {} and x.id = s.id)",
+            quoted(self.desc.key().column),
+            self.desc.table,
+            self.tenant(self.desc)
+        );
+        Some(format!(
+            "select f.word, s.id, s.n, coalesce({there}, s.k0, 'line ' || s.line), '{name}' from {from}
+              where f.field = {i} and f.f{j} is not null and {is_it}
+                and not exists (select 1 from import_rejects e where e.n = s.n and (s.is_new = 0 or {is_other}))"
+        ))
+    }
+
+    /// Rejects rows of which a reference means several.
+    pub(super) async fn reject_several(&mut self, db: &mut Db, i: usize) -> Result<()> {
+        let Some(Reference { field, target, by }) = self.reference(i) else { return Ok(()) };
+        let (word, table) = (shortened("f.word"), target.table);
+        let several = match by {
+            Some(by) => format!("'several {table} have the {} ' || {word}", by.name()),
+            None => {
+                format!("{word} || case when f.matches > 2 then ' means several {table}' else ' means two {table}' end")
+            }
+        };
+        db.execute(Sql::new(format!(
+            "insert into import_rejects (n, line, field, code, reason)
+             select s.n, s.line, '{}', 'conflict',
+                    {several} || ': ' || f.low || case when f.matches > 2 then ', ..., ' else ', ' end || f.high
+               from {} where f.matches > 1 on conflict do nothing",
+            field.name(),
+            self.rows_and_words(i)
+        )))
+        .await
+        .map(drop)
+    }
+
+    /// Rejects rows of which a reference stands for nothing.
+    pub(super) async fn reject_missing(&mut self, db: &mut Db, i: usize) -> Result<()> {
+        let Some(Reference { field, target, by }) = self.reference(i) else { return Ok(()) };
+        let unclear = format!("select count(*) from import_refs where field = {i} and id is null");
+        if db.one(Sql::new(unclear).yields([Kind::Int])).await?.int(0)? == 0 {
+            return Ok(());
+        }
+        let word = shortened("f.word");
+        let missing = match by {
+            None => format!("'{} ' || {word} || ' does not exist'", target.noun),
+            Some(by) => format!("'no {} has the {} ' || {word}", target.noun, by.name()),
+        };
+        db.execute(Sql::new(format!(
+            "insert into import_rejects (n, line, field, code, reason)
+             select s.n, s.line, '{}', 'not_found', {missing} || coalesce(', and can''t be made: ' || f.low, '')
+               from {} where f.id is null on conflict do nothing",
+            field.name(),
+            self.rows_and_words(i)
+        )))
+        .await
+        .map(drop)
+    }
+}

@@ -1,0 +1,846 @@
+//! Reading and naming records of any resource: the only SQL that all of them share.
+
+pub mod credentials;
+pub mod cycles;
+pub mod people;
+pub mod query;
+pub mod search;
+pub mod settings;
+pub(super) mod status_sql;
+pub mod touched;
+
+use std::borrow::Cow;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::engine::db::Db;
+use super::engine::location::Engine;
+use super::engine::sql::{Row, Sql, quoted};
+
+use crate::model::kinds::org;
+use crate::model::problem::{Problem, distance};
+use crate::model::resource::lifetime::{Effect, Event};
+use crate::model::resource::status;
+use crate::model::resource::{Descriptor, Field, List, Mark, Meta, Record};
+use crate::model::values::scalar::{Role, Rules, shorten};
+use crate::model::values::value::{Kind, Value};
+
+const META_BEFORE: &[(&str, Kind)] = &[("org_id", Kind::Int), ("id", Kind::Uuid)];
+const META_AFTER: &[(&str, Kind)] = &[
+    ("created_at", Kind::Time),
+    ("created_by", Kind::Int),
+    ("updated_at", Kind::Time),
+    ("updated_by", Kind::Int),
+    ("version", Kind::Int),
+    ("deleted_at", Kind::Time),
+    ("deleted_by", Kind::Int),
+    ("deletion_id", Kind::Uuid),
+];
+
+/// Which records a reader or a caller may see. Everything, until roles narrow it.
+#[derive(Debug, Clone, Default)]
+pub enum Scope {
+    #[default]
+    All,
+}
+
+impl Scope {
+    /// The condition that a list or count carries, for the row `t`.
+    pub fn condition(&self) -> &'static str {
+        match self {
+            Scope::All => "true",
+        }
+    }
+}
+
+/// Live records, those that are deleted or have ended, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    Live,
+    Deleted,
+    Any,
+}
+
+impl Life {
+    /// For the row of an alias. What has ended is as little live as what is deleted.
+    pub fn condition(self, desc: &Descriptor, alias: &str) -> String {
+        match self {
+            Life::Live => status_sql::live(desc, alias),
+            Life::Deleted => status_sql::gone(desc, alias),
+            Life::Any => "true".to_owned(),
+        }
+    }
+}
+
+/// Every column of a resource that is written, with its kind.
+pub fn stored_columns(desc: &Descriptor) -> Vec<(&'static str, Kind)> {
+    let fields = desc.kept().map(|f| (f.column, f.ty.kind));
+    META_BEFORE.iter().copied().chain(fields).chain(META_AFTER.iter().copied()).collect()
+}
+
+/// Every column that a record is read from: those, and what the database makes of them.
+pub fn read_columns(desc: &Descriptor) -> Vec<(&'static str, Kind)> {
+    let fields = desc.fields.iter().map(|f| (f.column, f.ty.kind));
+    META_BEFORE.iter().copied().chain(fields).chain(META_AFTER.iter().copied()).collect()
+}
+
+/// The values of [`stored_columns`].
+pub fn stored_values(record: Record) -> Vec<Value> {
+    let m = record.meta;
+    let mut values = vec![m.org_id.into(), m.id.into()];
+    values.extend(record.desc.fields.iter().zip(record.values).filter(|(f, _)| f.parts().is_none()).map(|(_, v)| v));
+    values.extend([
+        m.created_at.into(),
+        m.created_by.into(),
+        m.updated_at.into(),
+        m.updated_by.into(),
+        m.version.into(),
+        m.deleted_at.into(),
+        m.deleted_by.into(),
+        m.deletion_id.into(),
+    ]);
+    values
+}
+
+/// The values of [`read_columns`].
+pub fn read_values(record: Record) -> Vec<Value> {
+    let (meta, fields) = (META_BEFORE.len(), record.values.clone());
+    let mut values = stored_values(record);
+    let after = values.split_off(values.len() - META_AFTER.len());
+    values.truncate(meta);
+    values.extend(fields);
+    values.extend(after);
+    values
+}
+
+pub(super) fn record(desc: &'static Descriptor, row: Row) -> Result<Record> {
+    let n = META_BEFORE.len() + desc.fields.len();
+    let meta = Meta {
+        org_id: row.org(0)?,
+        id: row.uuid(1)?,
+        created_at: row.time(n)?,
+        created_by: row.int(n + 1)?,
+        updated_at: row.time(n + 2)?,
+        updated_by: row.int(n + 3)?,
+        version: row.int(n + 4)?,
+        deleted_at: row.value(n + 5).as_time(),
+        deleted_by: row.value(n + 6).as_int(),
+        deletion_id: row.value(n + 7).as_uuid(),
+    };
+    let values = row.0.into_iter().skip(META_BEFORE.len()).take(desc.fields.len()).collect();
+    Ok(Record { desc, meta, values })
+}
+
+/// `select` of all stored columns of `t`, to be followed by conditions.
+fn select(desc: &Descriptor) -> Sql {
+    let columns = read_columns(desc);
+    let names: Vec<String> = columns.iter().map(|(n, _)| format!("t.{}", quoted(n))).collect();
+    Sql::new(format!("select {} from {} t where ", names.join(", "), desc.table))
+        .yields(columns.iter().map(|(_, k)| *k))
+}
+
+/// One record by its id.
+pub async fn load(db: &mut Db, desc: &'static Descriptor, org: i32, id: Uuid) -> Result<Option<Record>> {
+    let mut sql = select(desc);
+    sql.push("t.org_id = ").bind(org).push(" and t.id = ").bind(id);
+    db.first(sql).await?.map(|row| record(desc, row)).transpose()
+}
+
+/// Records by a condition on `t` that is already text with placeholders from `$1`.
+pub(super) async fn load_where(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    condition: &str,
+    args: Vec<Value>,
+) -> Result<Vec<Record>> {
+    let mut sql = select(desc).with(args);
+    sql.push(condition);
+    db.all(sql).await?.into_iter().map(|row| record(desc, row)).collect()
+}
+
+/// Whom a key means. Among live records one alone has it. Of deleted ones several may have had it, one after another, so
+/// they count only where nobody lives under it (`Any`), or where they alone are asked about (`Deleted`); then all of them
+/// are given. More than one live record is found where several organisations use the same key; without `org`, every
+/// organisation of the scope is looked at.
+pub async fn by_key(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    life: Life,
+    rules: &Rules,
+) -> Result<Vec<Record>> {
+    if life != Life::Any {
+        return with_key(db, desc, org, key, life, rules).await;
+    }
+    let live = with_key(db, desc, org, key, Life::Live, rules).await?;
+    if live.is_empty() { with_key(db, desc, org, key, Life::Deleted, rules).await } else { Ok(live) }
+}
+
+/// Everybody who has a key or had it when deleted: the live first, then the deleted, the latest first.
+pub async fn holders(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    rules: &Rules,
+) -> Result<Vec<Record>> {
+    let mut all = with_key(db, desc, org, key, Life::Live, rules).await?;
+    let mut gone = with_key(db, desc, org, key, Life::Deleted, rules).await?;
+    gone.sort_by_key(|r| std::cmp::Reverse(r.meta.deleted_at));
+    all.extend(gone);
+    Ok(all)
+}
+
+/// Records in one state that answer to a key: a full id, or a value of one of the resource's key fields.
+async fn with_key(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    life: Life,
+    rules: &Rules,
+) -> Result<Vec<Record>> {
+    if let Some(part) = db.partial.as_ref().filter(|part| !part.has(desc.table)) {
+        return Err(part.left_out(&db.location.shown(), desc.table).into());
+    }
+    if key.chars().nth(LONGEST_KEY).is_some() {
+        // Nobody is called so, and reading it as each kind of key would take its time.
+        return Ok(Vec::new());
+    }
+    let tenant = |args: &mut Vec<Value>| match org {
+        Some(org) if !desc.is_org() => {
+            args.push(org.into());
+            format!("t.org_id = ${}", args.len())
+        }
+        // Lets the index serve that begins with org_id.
+        None if !desc.is_org() => "t.org_id in (select org_id from orgs)".to_owned(),
+        _ => "true".to_owned(),
+    };
+    if let Ok(id) = Uuid::try_parse(key.trim()) {
+        let mut args = Vec::new();
+        let tenant = tenant(&mut args);
+        args.push(id.into());
+        let mut found = load_where(db, desc, &format!("{tenant} and t.id = ${}", args.len()), args).await?;
+        // 32 hexadecimal digits may be a code too; but never that of one where they are the id of another, deleted or not.
+        if !found.is_empty() {
+            found.retain(|r| life == Life::Any || r.is_live() == (life == Life::Live));
+            return Ok(found);
+        }
+    }
+    let mostly = desc.fields.iter().filter(|f| f.has(Mark::MostlyUnique));
+    let mut all: Vec<(&'static Field, Record)> = Vec::new();
+    for field in desc.keys().chain(mostly.filter(|_| is_number(key))) {
+        let Ok(value) = field.parse(key, rules) else { continue };
+        if value.is_null() {
+            continue;
+        }
+        let mut args = Vec::new();
+        let tenant = tenant(&mut args);
+        args.push(value);
+        // The predicate of the partial index is repeated, so that it serves.
+        let condition =
+            format!("{tenant} and t.{} = ${} and {}", quoted(field.column), args.len(), life.condition(desc, "t"));
+        let found = load_where(db, desc, &condition, args).await?;
+        let Some(first) = found.first() else { continue };
+        // A word may be one's code and another's name to sign in with: who is meant, nobody can tell. Of those that are
+        // gone the caller is given all.
+        let other =
+            |r: &&Record| life == Life::Live && r.meta.org_id == first.meta.org_id && r.meta.id != first.meta.id;
+        if let Some((known_by, known)) = all.iter().find(|(_, r)| other(&r)) {
+            let (word, noun) = (shorten(key), desc.table);
+            let sentence = format!(
+                "{word} means two {noun}: {} has it as {}, {} as {}",
+                known.title(),
+                known_by.name(),
+                first.title(),
+                field.name()
+            );
+            return Err(Problem::conflict(sentence).hint("name the one that is meant by another key").into());
+        }
+        let of_first = found.iter().filter(|r| r.meta.org_id == found[0].meta.org_id);
+        if life == Life::Live && field.has(Mark::MostlyUnique) && of_first.clone().count() > 1 {
+            let titles: Vec<String> = of_first.take(5).map(Record::title).collect();
+            let sentence = format!("several {} have the {} {}", desc.table, field.name(), shorten(key));
+            return Err(Problem::conflict(sentence).hint(format!("name one: {}", titles.join(", "))).into());
+        }
+        let is_known = |r: &Record| all.iter().any(|(_, known)| known.meta.place() == r.meta.place());
+        let more: Vec<_> = found.into_iter().filter(|r| !is_known(r)).map(|r| (field, r)).collect();
+        all.extend(more);
+    }
+    Ok(all.into_iter().map(|(_, record)| record).collect())
+}
+
+/// Whether a record that is there now, deleted or not, has a key: asked by a connection that reads the past.
+pub async fn is_there_now(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    rules: &Rules,
+) -> Result<bool> {
+    for field in desc.keys() {
+        let Some(value) = field.parse(key, rules).ok().filter(|v| !v.is_null()) else { continue };
+        let column = quoted(field.column);
+        let mut sql = Sql::new(format!("select 1 from {}.{} t where t.{column} = ", db.permanent(), desc.table));
+        sql.bind(value);
+        if let (Some(org), false) = (org, desc.is_org()) {
+            sql.push(" and t.org_id = ").bind(org);
+        }
+        if db.first(std::mem::take(sql.push(" limit 1")).yields([Kind::Int])).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// More characters than any key has: an e-mail address has 254 bytes at most, a name 200 characters.
+pub const LONGEST_KEY: usize = 300;
+
+/// Whether a text may be a telephone number rather than a code or an address: reading one takes longer than looking all
+/// other keys up.
+pub fn is_number(key: &str) -> bool {
+    key.bytes().filter(u8::is_ascii_digit).count() >= 7 && !key.contains(char::is_alphabetic)
+}
+
+/// The known key nearest to a mistyped one; none for what is longer than any key.
+pub async fn nearest_key(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+) -> Result<Option<String>> {
+    if key.chars().nth(LONGEST_KEY).is_some() {
+        return Ok(None);
+    }
+    let mut best: Option<(usize, String)> = None;
+    for field in desc.keys() {
+        let column = quoted(field.column);
+        let mut sql = Sql::new(format!(
+            "select t.{column} from {} t where {} and t.{column} is not null",
+            desc.table,
+            status_sql::live(desc, "t")
+        ));
+        if let (Some(org), false) = (org, desc.is_org()) {
+            sql.push(" and t.org_id = ").bind(org);
+        } else {
+            sql.push(" and t.org_id <> 0");
+        }
+        // A bound on what an error may cost.
+        sql.push(" limit 500000");
+        db.each(sql.yields([field.ty.kind]), |row| {
+            let known = row.text(0)?;
+            if let Some(distance) = distance(key, known)
+                && best.as_ref().is_none_or(|(d, k)| (distance, known) < (*d, k))
+            {
+                best = Some((distance, known.to_owned()));
+            }
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(best.map(|(_, key)| key))
+}
+
+/// Everything of one kind in an organisation, deleted or not.
+pub async fn in_org(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Vec<Record>> {
+    load_where(db, desc, "t.org_id = $1", vec![org.into()]).await
+}
+
+/// Hands on every live record of a kind as it comes.
+pub async fn each_live(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    mut each: impl FnMut(Record) -> Result<()>,
+) -> Result<()> {
+    let mut sql = select(desc);
+    sql.push(&status_sql::live(desc, "t"));
+    db.each(sql, |row| each(record(desc, row)?)).await
+}
+
+/// What one delete took away together.
+pub async fn of_deletion(db: &mut Db, desc: &'static Descriptor, org: i32, deletion: Uuid) -> Result<Vec<Record>> {
+    // The predicate of the partial index is repeated, so that it serves.
+    let condition = "t.org_id = $1 and t.deletion_id = $2 and t.deletion_id is not null";
+    load_where(db, desc, condition, vec![org.into(), deletion.into()]).await
+}
+
+/// The first records of an organisation that were made at an instant, as they are called.
+pub async fn made_at(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: i32,
+    at: DateTime<Utc>,
+    limit: usize,
+) -> Result<Vec<String>> {
+    let condition = format!(
+        "t.org_id = $1 and t.created_at = $2 and {} and {} order by t.id limit {limit}",
+        status_sql::is_in_use(desc, "t"),
+        status_sql::live(desc, "t")
+    );
+    let made = load_where(db, desc, &condition, vec![org.into(), at.into()]).await?;
+    Ok(made.iter().map(Record::title).collect())
+}
+
+/// Records that were deleted before an instant, in one organisation or in all.
+pub async fn deleted_before(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    before: DateTime<Utc>,
+) -> Result<Vec<Record>> {
+    let deleted = "t.deleted_at is not null and t.deleted_at < $1";
+    match org.filter(|_| !desc.is_org()) {
+        Some(org) => {
+            load_where(db, desc, &format!("{deleted} and t.org_id = $2"), vec![before.into(), org.into()]).await
+        }
+        None => load_where(db, desc, deleted, vec![before.into()]).await,
+    }
+}
+
+/// Records, deleted or not, that point at `id` through one field.
+pub async fn pointing(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    field: &Field,
+    org: i32,
+    id: Uuid,
+) -> Result<Vec<Record>> {
+    let condition = format!("t.org_id = $1 and t.{} = $2", quoted(field.column));
+    load_where(db, desc, &condition, vec![org.into(), id.into()]).await
+}
+
+/// Live records that have a value in a field: one at most, where it is a key.
+pub async fn with_value(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    field: &Field,
+    value: &Value,
+) -> Result<Vec<Record>> {
+    let (column, live) = (quoted(field.column), status_sql::live(desc, "t"));
+    match org {
+        Some(org) => {
+            let condition = format!("t.org_id = $1 and t.{column} = $2 and {live}");
+            load_where(db, desc, &condition, vec![org.into(), value.clone()]).await
+        }
+        None => load_where(db, desc, &format!("t.{column} = $1 and {live}"), vec![value.clone()]).await,
+    }
+}
+
+/// Live records that have one of several values in a field.
+pub async fn with_values(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    field: &Field,
+    values: &[Value],
+) -> Result<Vec<Record>> {
+    live_with(db, desc, org, field.column, values).await
+}
+
+/// Live records with one of several ids.
+pub async fn with_ids(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, ids: &[Value]) -> Result<Vec<Record>> {
+    live_with(db, desc, org, "id", ids).await
+}
+
+/// Records, deleted or not, of some organisations and ids.
+pub async fn with_places(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    places: impl Iterator<Item = (i32, Uuid)>,
+) -> Result<Vec<Record>> {
+    let places: Vec<(i32, Uuid)> = places.collect();
+    let mut found = Vec::new();
+    for some in places.chunks(500) {
+        let mut sql = Sql { nameless: !db.is_postgres(), ..select(desc) };
+        sql.push("(t.org_id, t.id) in (values ");
+        for (i, (org, id)) in some.iter().enumerate() {
+            sql.push(if i == 0 { "" } else { ", " }).bind_list([Value::from(*org), (*id).into()]);
+        }
+        sql.push(")");
+        db.each(sql, |row| {
+            found.push(record(desc, row)?);
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(found)
+}
+
+async fn live_with(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    column: &str,
+    values: &[Value],
+) -> Result<Vec<Record>> {
+    if values.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql { nameless: !db.is_postgres(), ..select(desc) };
+    match org {
+        Some(org) => sql.push("t.org_id = ").bind(org),
+        None => sql.push("true"),
+    };
+    sql.push(&format!(" and {} and t.{} in ", status_sql::live(desc, "t"), quoted(column)));
+    sql.bind_rows(values.iter().cloned());
+    db.all(sql).await?.into_iter().map(|row| record(desc, row)).collect()
+}
+
+/// Whether a live record other than `except` already has this value in a key field.
+pub async fn taken(
+    db: &mut Db,
+    desc: &Descriptor,
+    org: i32,
+    field: &Field,
+    value: &Value,
+    except: Uuid,
+) -> Result<bool> {
+    let mut sql = Sql::new(format!("select 1 from {} t where {}", desc.table, status_sql::live(desc, "t")));
+    if !desc.is_org() {
+        sql.push(" and t.org_id = ").bind(org);
+    }
+    sql.push(&format!(" and t.{} = ", quoted(field.column))).bind(value.clone());
+    sql.push(" and t.id <> ").bind(except);
+    Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
+}
+
+/// Live records that point at a record through one field.
+pub struct Dependants {
+    pub desc: &'static Descriptor,
+    /// The field that points; none where belonging to the organisation is what binds.
+    pub field: Option<&'static Field>,
+    pub records: Vec<Record>,
+}
+
+impl Dependants {
+    /// What becomes of them when something happens to the record. What lives in an organisation keeps it.
+    pub fn effect(&self, event: Event) -> Effect {
+        self.field.map_or(Effect::Blocks, |f| self.desc.effect(f, event))
+    }
+
+    /// `3 branches (parent): MUM02, MUM03, MUM04`
+    pub fn describe(&self) -> String {
+        let n = self.records.len();
+        let mut keys: Vec<String> = self.records.iter().take(5).map(Record::called).collect();
+        if n > keys.len() {
+            keys.push("...".into());
+        }
+        let through = self.field.map_or(String::new(), |f| format!(" ({})", f.name()));
+        format!("{}{through}: {}", count(n as u64, self.desc), keys.join(", "))
+    }
+}
+
+/// `1 branch`, `2 branches`.
+pub fn count(n: u64, desc: &Descriptor) -> String {
+    format!("{n} {}", if n == 1 { desc.noun } else { desc.table })
+}
+
+/// Live records that point at one, whatever binds them to it; for an organisation, all that lives in it.
+pub async fn dependants(db: &mut Db, target: &Record) -> Result<Vec<Dependants>> {
+    dependants_by(db, target, |_, _| true).await
+}
+
+/// Live records that keep something from happening to one, until they point elsewhere.
+pub async fn blocking(db: &mut Db, target: &Record, event: Event) -> Result<Vec<Dependants>> {
+    match target.desc.is_org() && event != Event::Delete {
+        true => Ok(Vec::new()),
+        false => dependants_by(db, target, |desc, f| desc.effect(f, event) == Effect::Blocks).await,
+    }
+}
+
+/// Live records that point at one by some fields; of those that say who is in charge of what has states, the open ones.
+pub async fn dependants_by(
+    db: &mut Db,
+    target: &Record,
+    by: impl Fn(&Descriptor, &Field) -> bool,
+) -> Result<Vec<Dependants>> {
+    let org = target.meta.org_id;
+    let mut found = Vec::new();
+    if target.desc.is_org() {
+        for desc in db.kinds().resources().filter(|d| !d.is_org()) {
+            let records =
+                load_where(db, desc, &format!("t.org_id = $1 and {}", status_sql::live(desc, "t")), vec![org.into()])
+                    .await?;
+            found.push(Dependants { desc, field: None, records });
+        }
+    } else {
+        for (desc, field) in db.kinds().pointing_at(target.desc).into_iter().filter(|(d, f)| by(d, f)) {
+            let (column, open, live) =
+                (quoted(field.column), status_sql::is_open(desc, field, "t"), status_sql::live(desc, "t"));
+            let condition = format!("t.org_id = $1 and t.{column} = $2 and {live} and {open}");
+            let records = load_where(db, desc, &condition, vec![org.into(), target.meta.id.into()]).await?;
+            found.push(Dependants { desc, field: Some(field), records });
+        }
+    }
+    found.retain(|d| !d.records.is_empty());
+    Ok(found)
+}
+
+/// How many live records of each kind are in one: people and places that refer to it, also through a list.
+pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for (desc, field) in db.kinds().pointing_at(record.desc).into_iter().filter(|(_, f)| f.asks_for_use()) {
+        let mut sql = Sql::new(format!(
+            "select count(*) from {} t where {} and t.org_id = ",
+            desc.table,
+            status_sql::live(desc, "t")
+        ));
+        sql.bind(record.meta.org_id).push(&format!(" and (t.{} = ", quoted(field.column))).bind(record.meta.id);
+        if let Some(list) = desc.list_of(field) {
+            let further = format!(" or t.id in (select l.{} from {} l where l.org_id = ", list.owner, list.table);
+            sql.push(&further).bind(record.meta.org_id);
+            sql.push(&format!(" and l.{} = ", list.item)).bind(record.meta.id).push(")");
+        }
+        sql.push(")");
+        let n = db.one(sql.yields([Kind::Int])).await?.int(0)?;
+        if n > 0 {
+            found.push(count(u64::try_from(n)?, desc));
+        }
+    }
+    Ok(found)
+}
+
+/// The branches and departments right below or in a record that are in use, by their keys.
+pub async fn in_use_within(db: &mut Db, record: &Record) -> Result<Vec<Record>> {
+    let (mut all, at) = (Vec::new(), [record.meta.id.into()]);
+    let kinds = db.kinds();
+    let within = |(d, f): &(&Descriptor, &Field)| f.asks_for_use() && kinds.takes_records(d);
+    for (desc, field) in kinds.pointing_at(record.desc).into_iter().filter(within) {
+        let mut found = with_values(db, desc, Some(record.meta.org_id), field, &at).await?;
+        found.retain(Record::is_in_use);
+        found.sort_by_key(Record::key);
+        all.extend(found);
+    }
+    Ok(all)
+}
+
+/// Codes of the branches that a user has besides his or her own.
+pub async fn further_branches(db: &mut Db, user: &Record) -> Result<Vec<String>> {
+    let sql = Sql::new(
+        "select b.code from user_branches u join branches b on b.org_id = u.org_id and b.id = u.branch_id
+          where u.org_id = $1 and u.user_id = $2 order by b.code",
+    );
+    let rows = db.all(sql.with([user.meta.org_id.into(), user.meta.id.into()]).yields([Kind::Text])).await?;
+    rows.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
+}
+
+/// A column of output, filter and sort.
+#[derive(Debug, Clone)]
+pub struct Column {
+    pub name: String,
+    /// SQL over `t` and the joins.
+    pub expr: String,
+    pub kind: Kind,
+    pub nullable: bool,
+    /// The join that `expr` needs.
+    pub join: Option<String>,
+    /// Among a table's default columns.
+    pub shown: bool,
+    /// How input for a filter is read: by this field, by a choice, or plainly by kind.
+    pub field: Option<&'static Field>,
+    /// The kind whose status it tells.
+    pub status: Option<&'static Descriptor>,
+    /// The list that the column tells, its members in one text, and what it lists.
+    pub list: Option<(&'static List, &'static Descriptor)>,
+}
+
+/// Every column that a resource shows, in order.
+pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
+    let plain = |name: &str, kind, nullable| Column {
+        name: name.to_owned(),
+        expr: format!("t.{}", quoted(name)),
+        kind,
+        nullable,
+        join: None,
+        shown: false,
+        field: None,
+        status: None,
+        list: None,
+    };
+    let actor = |name: &str, nullable| Column {
+        expr: format!("a_{name}.name"),
+        kind: Kind::Text,
+        join: Some(format!("left join actors a_{name} on a_{name}.actor_id = t.{name}")),
+        ..plain(name, Kind::Text, nullable)
+    };
+    let mut columns = vec![plain("id", Kind::Uuid, false)];
+    if !desc.is_org() {
+        columns.push(Column {
+            expr: "o.code".into(),
+            join: Some("join orgs o on o.org_id = t.org_id".into()),
+            ..plain("org", Kind::Text, false)
+        });
+    }
+    let mut lists = Vec::new();
+    for field in desc.fields {
+        let shown = !field.has(Mark::Detail);
+        let base = Column { shown, field: Some(field), ..plain(field.column, field.ty.kind, !field.ty.required) };
+        let block = status_sql::at_the_time(desc, field);
+        columns.push(match field.target() {
+            None => match block {
+                Some(expr) => Column { expr, ..base },
+                None => base,
+            },
+            Some(target) => {
+                let alias = format!("r_{}", field.name());
+                let (first, key) = (format!("{alias}.{}", quoted(target.key().column)), quoted(target.key().column));
+                let join = format!(
+                    "left join {} {alias} on {alias}.org_id = t.org_id and {alias}.id = t.{}",
+                    target.table,
+                    quoted(field.column)
+                );
+                lists.extend(desc.list_of(field).map(|list| Column {
+                    expr: of_list(list, target.table, "join", &first, &format!("m.{key}")),
+                    join: Some(join.clone()),
+                    list: Some((list, target)),
+                    ..plain(list.name, Kind::Text, true)
+                }));
+                Column {
+                    name: field.name().to_owned(),
+                    expr: first,
+                    kind: target.key().ty.kind,
+                    join: Some(join),
+                    ..base
+                }
+            }
+        });
+    }
+    columns.extend(lists);
+    if let Some(expr) = status_sql::of(desc) {
+        columns.push(Column { expr, shown: true, status: Some(desc), ..plain("status", Kind::Text, false) });
+    }
+    columns.push(plain("created_at", Kind::Time, false));
+    columns.push(actor("created_by", false));
+    columns.push(plain("updated_at", Kind::Time, false));
+    columns.push(actor("updated_by", false));
+    columns.push(plain("version", Kind::Int, false));
+    columns.push(plain("deleted_at", Kind::Time, true));
+    columns.push(actor("deleted_by", true));
+    columns
+}
+
+/// The members of a list in one text: the first, and the further ones by what `member` makes of each.
+fn of_list(list: &List, table: &str, join: &str, first: &str, member: &str) -> String {
+    format!(
+        "nullif(ltrim(coalesce({first}, '') || coalesce((select ';' || string_agg({member}, ';' order by {member})
+            from {0} l {join} {table} m on m.org_id = l.org_id and m.id = l.{1}
+           where l.org_id = t.org_id and l.{2} = t.id), ''), ';'), '')",
+        list.table, list.item, list.owner
+    )
+}
+
+/// An expression for an id as it is written.
+fn id_text(engine: Engine, id: &str) -> String {
+    match engine {
+        Engine::Postgres => format!("{id}::text"),
+        Engine::Sqlite => {
+            let part = |from: u32, n: u32| format!("substr(lower(hex({id})), {from}, {n})");
+            // NULL stays so.
+            let parts = [part(1, 8), part(9, 4), part(13, 4), part(17, 4), part(21, 12)].join(" || '-' || ");
+            format!("case when {id} is not null then {parts} end")
+        }
+    }
+}
+
+/// A column for people: where it refers to somebody, the name stands behind the code.
+pub fn for_people(column: Column) -> Column {
+    let target = column.field.and_then(Field::target);
+    let name = target.and_then(Descriptor::title);
+    let (Some(name), Some(field), Some(_)) = (name, column.field, &column.join) else { return column };
+    let name = format!("r_{}.{}", field.name(), quoted(name.column));
+    Column { expr: format!("{} || coalesce(' (' || {name} || ')', '')", column.expr), kind: Kind::Text, ..column }
+}
+
+/// The hash of a user's password: in no list, and in an export only where it is asked for.
+pub fn password_column() -> Column {
+    Column {
+        name: "password_hash".into(),
+        expr: "c.password".into(),
+        kind: Kind::Text,
+        nullable: true,
+        join: Some("left join credentials c on c.org_id = t.org_id and c.user_id = t.id".into()),
+        shown: false,
+        field: None,
+        status: None,
+        list: None,
+    }
+}
+
+impl Column {
+    /// The expression, which tells the id of what is referred to and is not there.
+    pub fn or_id(&self, desc: &'static Descriptor, engine: Engine) -> String {
+        let id = |field: &Field| id_text(engine, &format!("t.{}", quoted(field.column)));
+        if let Some((list, target)) = self.list {
+            let Some(field) = desc.fields.iter().find(|f| f.column == list.first) else { return self.expr.clone() };
+            let key = quoted(target.key().column);
+            let first = format!("coalesce(r_{}.{key}, {})", field.name(), id(field));
+            let member = format!("coalesce(m.{key}, {})", id_text(engine, &format!("l.{}", list.item)));
+            return of_list(list, target.table, "left join", &first, &member);
+        }
+        match self.field {
+            Some(field) if field.target().is_some() && self.kind == Kind::Text => {
+                format!("coalesce({}, {})", self.expr, id(field))
+            }
+            _ => self.expr.clone(),
+        }
+    }
+
+    /// Words of a closed set, where the column has one.
+    pub fn choices(&self) -> Option<Cow<'static, [&'static str]>> {
+        match self.field {
+            Some(Field { ty: crate::model::values::scalar::Type { role: Role::Choice(words), .. }, .. }) => {
+                Some(Cow::Borrowed(words))
+            }
+            _ => self.status.map(|desc| Cow::Owned(status::words(desc))),
+        }
+    }
+}
+
+/// The number of an organisation, by code or id.
+pub async fn org_number(db: &mut Db, key: &str, rules: &Rules) -> Result<i32> {
+    let desc = <org::Org as crate::model::resource::Resource>::DESCRIPTOR;
+    match by_key(db, desc, None, key, Life::Live, rules).await?.first() {
+        Some(found) => Ok(found.meta.org_id),
+        None => {
+            let meant = nearest_key(db, desc, None, key).await?;
+            let hint = match meant {
+                Some(m) => format!("did you mean {m}? 'orgctl org list' shows all"),
+                None => "'orgctl org list' shows all".into(),
+            };
+            let key = shorten(key);
+            Err(Problem::not_found(format!("organisation {key} does not exist")).hint(hint).into())
+        }
+    }
+}
+
+/// The code of an organisation's number, also of a deleted one; its number where it was purged.
+pub async fn org_code(db: &mut Db, org: i32) -> Result<String> {
+    let sql = Sql::new("select code from orgs where org_id = $1").with([org.into()]).yields([Kind::Text]);
+    Ok(match db.first(sql).await? {
+        Some(row) => row.text(0)?.to_owned(),
+        None => format!("#{org}"),
+    })
+}
+
+/// Whether an organisation is there and not deleted.
+pub async fn is_live_org(db: &mut Db, org: i32) -> Result<bool> {
+    let sql = Sql::new("select 1 from orgs where org_id = $1 and deleted_at is null").with([org.into()]);
+    Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
+}
+
+/// Live organisations, without SYSTEM: number and code, at most `limit`.
+pub async fn live_orgs(db: &mut Db, limit: i64) -> Result<Vec<(i32, String)>> {
+    let sql = Sql::new("select org_id, code from orgs where deleted_at is null and org_id <> 0 order by code limit $1");
+    let rows = db.all(sql.with([limit.into()]).yields([Kind::Int, Kind::Text])).await?;
+    rows.iter().map(|r| Ok((r.org(0)?, r.text(1)?.to_owned()))).collect()
+}
+
+/// From here on the connection refuses to write.
+pub async fn read_only(db: &mut Db) -> Result<()> {
+    let sql = if db.is_postgres() { "set default_transaction_read_only = on" } else { "pragma query_only = on" };
+    db.execute(Sql::new(sql)).await.map(drop)
+}

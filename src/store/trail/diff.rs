@@ -1,0 +1,192 @@
+//! What changed between two moments, all told: what was changed and changed back did not change, and what came and went
+//! was never there.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::corrections::last_before;
+use super::trees;
+use crate::model::kinds::Kinds;
+use crate::model::trail::audit::{Action, Effect};
+use crate::model::values::value::Kind;
+use crate::store::engine::db::Db;
+use crate::store::engine::sql::Sql;
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Became {
+    Created,
+    Deleted,
+    Restored,
+    Purged,
+    Updated,
+}
+
+impl Became {
+    pub fn word(self) -> &'static str {
+        match self {
+            Became::Created => "created",
+            Became::Deleted => "deleted",
+            Became::Restored => "restored",
+            Became::Purged => "purged",
+            Became::Updated => "updated",
+        }
+    }
+}
+
+/// A field and its values at both moments.
+#[derive(Debug, Clone)]
+pub struct Difference {
+    pub column: String,
+    pub old: Json,
+    pub new: Json,
+}
+
+/// What changed of one record.
+#[derive(Debug)]
+pub struct Net {
+    pub tree: i32,
+    pub kind: String,
+    pub id: Uuid,
+    /// The natural key at the second moment.
+    pub key: Option<String>,
+    /// What became of it as a whole; none where it was there at both moments.
+    pub became: Option<Became>,
+    pub fields: Vec<Difference>,
+    /// A record that told of more, and is erased or archived.
+    pub lost: Option<i64>,
+}
+
+/// What may be looked at.
+#[derive(Debug, Default)]
+pub struct Asked {
+    pub tree: Option<i32>,
+    pub kind: Option<String>,
+    pub id: Option<Uuid>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Absent,
+    Live,
+    Deleted,
+}
+
+/// What the records about one say, the oldest first.
+#[derive(Default)]
+struct Seen {
+    first: Option<State>,
+    last: Option<State>,
+    key: Option<String>,
+    fields: Vec<Difference>,
+    lost: Option<i64>,
+}
+
+impl Seen {
+    fn take(&mut self, kinds: Kinds, seq: i64, effect: Effect, kind: &str, payload: Option<&Json>) {
+        let moves = [
+            (Effect::Create, State::Absent, State::Live),
+            (Effect::Delete, State::Live, State::Deleted),
+            (Effect::Restore, State::Deleted, State::Live),
+            (Effect::Purge, State::Deleted, State::Absent),
+        ];
+        // What is no kind of ours, such as a setting, has its default where it has no row: its value changes, whatever becomes
+        // of the row.
+        let moved = moves.iter().find(|(e, ..)| *e == effect).filter(|_| kinds.by_noun(kind).is_some());
+        if let Some((_, before, after)) = moved {
+            self.first.get_or_insert(*before);
+            self.last = Some(*after);
+        }
+        let Some(payload) = payload else {
+            if moved.is_none() && effect != Effect::None {
+                self.lost = Some(seq);
+            }
+            return;
+        };
+        let named = kinds.by_noun(kind).and_then(|d| payload["new"][d.key().column].as_str());
+        if let Some(key) = named.or_else(|| payload["key"].as_str()) {
+            self.key = Some(key.to_owned());
+        }
+        if effect == Effect::None && payload["password"] == "changed" {
+            // It stands beside the row, and neither is in the trail.
+            self.set("password", Json::Null, "changed".into());
+        }
+        if moved.is_none() {
+            for (column, new) in payload["new"].as_object().into_iter().flatten() {
+                self.set(column, payload["old"][column].clone(), new.clone());
+            }
+        }
+    }
+
+    fn set(&mut self, column: &str, old: Json, new: Json) {
+        match self.fields.iter_mut().find(|d| d.column == column) {
+            Some(known) => known.new = new,
+            None => self.fields.push(Difference { column: column.to_owned(), old, new }),
+        }
+    }
+
+    /// All told; none where nothing is to be told.
+    fn net(mut self, kinds: Kinds, tree: i32, kind: String, id: Uuid) -> Option<Net> {
+        let became = match (self.first, self.last) {
+            (Some(State::Absent), Some(State::Live)) => Some(Became::Created),
+            (Some(State::Absent), _) => return None,
+            (Some(_), Some(State::Absent)) => Some(Became::Purged),
+            (Some(State::Live), Some(State::Deleted)) => Some(Became::Deleted),
+            (Some(State::Deleted), Some(State::Live)) => Some(Became::Restored),
+            _ => None,
+        };
+        if became.is_some_and(|b| b != Became::Restored) {
+            self.fields.clear();
+            self.lost = None;
+        }
+        self.fields.retain(|d| d.old != d.new);
+        let place = |d: &Difference| kinds.by_noun(&kind).and_then(|desc| desc.index(&d.column)).unwrap_or(usize::MAX);
+        self.fields.sort_by_cached_key(|d| (place(d), d.column.clone()));
+        let is_any = became.is_some() || !self.fields.is_empty() || self.lost.is_some();
+        is_any.then_some(Net { tree, kind, id, key: self.key, became, fields: self.fields, lost: self.lost })
+    }
+}
+
+/// What changed from one moment to another, what happened at each of them included in it; in the order of organisations,
+/// kinds and keys.
+pub async fn between(db: &mut Db, from: DateTime<Utc>, to: DateTime<Utc>, asked: &Asked) -> Result<Vec<Net>> {
+    let all = match asked.tree {
+        Some(tree) => vec![tree],
+        None => trees(db).await?,
+    };
+    let (kinds, mut told) = (db.kinds(), Vec::new());
+    for tree in all {
+        let just = TimeDelta::microseconds(1);
+        let (after, upto) = (last_before(db, tree, from + just).await?, last_before(db, tree, to + just).await?);
+        let mut seen: BTreeMap<(String, Uuid), Seen> = BTreeMap::new();
+        let mut sql = Sql::new("select r.seq, r.effect, r.kind, r.resource_id, r.payload from audit_records r where ");
+        match asked.id {
+            Some(id) => sql.push("+r.tree = ").bind(tree).push(" and r.resource_id = ").bind(id),
+            // What is about no single record changed none.
+            None => sql.push("r.tree = ").bind(tree).push(" and r.resource_id <> ").bind(Uuid::nil()),
+        };
+        sql.push(" and r.seq > ").bind(after).push(" and r.seq <= ").bind(upto);
+        if let Some(kind) = &asked.kind {
+            sql.push(" and r.kind = ").bind(kind.as_str());
+        }
+        sql.push(" and (r.effect <> 'none' or r.action = ").bind(Action::PasswordChange.word());
+        sql.push(") order by r.seq");
+        db.each(sql.yields([Kind::Int, Kind::Text, Kind::Text, Kind::Uuid, Kind::Text]), |row| {
+            let payload: Option<Json> = row.value(4).as_text().and_then(|text| serde_json::from_str(text).ok());
+            let (kind, id) = (row.text(2)?, row.uuid(3)?);
+            let of_it = seen.entry((kind.to_owned(), id)).or_default();
+            let effect = Effect::parse(row.text(1)?).unwrap_or(Effect::None);
+            of_it.take(kinds, row.int(0)?, effect, kind, payload.as_ref());
+            Ok(())
+        })
+        .await?;
+        told.extend(seen.into_iter().filter_map(|((kind, id), s)| s.net(kinds, tree, kind, id)));
+    }
+    let place = |kind: &str| kinds.resources().position(|d| d.noun == kind).unwrap_or(usize::MAX);
+    told.sort_by_cached_key(|n| (n.tree, place(&n.kind), n.kind.clone(), n.key.clone(), n.id));
+    Ok(told)
+}

@@ -1,0 +1,289 @@
+//! Whether the rows that live agree with what is recorded of them: a row that was changed behind the program's back is
+//! found and named.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use crate::model::kinds::user::User;
+use crate::model::resource::{Descriptor, Record};
+use crate::model::trail::audit::{Effect, same_as_default, to_payload};
+use crate::model::trail::verify::{Fault, Finding};
+use crate::model::values::scalar::Noun;
+use crate::model::values::value::Kind;
+use crate::store::engine::db::Db;
+use crate::store::engine::sql::{Row, Sql, quoted};
+use crate::store::records::{self, read_columns};
+use crate::store::records::{people, settings};
+
+/// What the records of one row add up to.
+#[derive(Default)]
+struct Told {
+    /// The last record about it.
+    seq: Option<i64>,
+    /// What fields were given last, by column.
+    values: HashMap<String, Json>,
+    /// All its records are there, from the first on: what they don't tell is as it was born.
+    is_complete: bool,
+    is_live: Option<bool>,
+}
+
+impl Told {
+    /// Takes the next record; without a payload nothing is known of what it changed.
+    fn hear(&mut self, seq: i64, effect: Effect, payload: Option<&str>) {
+        self.seq = Some(seq);
+        match effect {
+            Effect::Create | Effect::Restore => self.is_live = Some(true),
+            Effect::Delete => self.is_live = Some(false),
+            _ => {}
+        }
+        let Some(payload) = payload else {
+            self.values.clear();
+            self.is_complete = false;
+            return;
+        };
+        let json: Json = serde_json::from_str(payload).unwrap_or_default();
+        if effect == Effect::Create {
+            self.is_complete = true;
+        }
+        for (field, value) in json["new"].as_object().into_iter().flatten() {
+            self.values.insert(field.clone(), value.clone());
+        }
+    }
+}
+
+/// Most rows of a kind that are named.
+const SHOWN: usize = 1000;
+
+/// What was gone through.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// Held against everything that was ever recorded of them.
+    pub whole: u64,
+    /// Of these some payloads are archived or erased, and what they told can't be held against anything.
+    pub in_part: u64,
+}
+
+/// Every row of an organisation that differs from its records.
+pub async fn differing(db: &mut Db, org: i32, rows: &mut Rows) -> Result<Vec<Finding>> {
+    let mut found = Vec::new();
+    for desc in db.kinds().resources() {
+        let differing = rows_of(db, desc, org, rows).await?;
+        for (seq, what) in differing.into_iter().chain(missing(db, desc, org).await?) {
+            found.push(Finding { tree: org, seq, kind: Fault::RowDiffers, what });
+        }
+    }
+    for (seq, what) in settings_of(db, org, rows).await? {
+        found.push(Finding { tree: org, seq, kind: Fault::RowDiffers, what });
+    }
+    Ok(found)
+}
+
+type Differing = Vec<(Option<i64>, String)>;
+
+async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut Rows) -> Result<Differing> {
+    let columns = read_columns(desc);
+    let names: Vec<String> = columns.iter().map(|(name, _)| format!("t.{}", quoted(name))).collect();
+    // The plus, here and below, keeps a planner that knows nothing off the primary key: it would read the whole tree for
+    // each row.
+    let mut sql = Sql::new(format!(
+        "select {}, r.seq, r.effect, r.payload from {} t
+           left join audit_records r on r.resource_id = t.id and +r.tree = t.org_id and r.kind = '{}' and r.effect <> 'none'
+          where t.org_id = ",
+        names.join(", "),
+        desc.table,
+        desc.noun,
+    ));
+    sql.bind(org).push(" order by t.id, r.seq");
+    let sql = sql.yields(columns.iter().map(|(_, kind)| *kind).chain([Kind::Int, Kind::Text, Kind::Text]));
+    let mut found = Vec::new();
+    // Users whose further branches have to be looked at.
+    let mut lists: Vec<(Record, Option<i64>, Vec<String>)> = Vec::new();
+    let mut now: Option<(Record, Told)> = None;
+    let mut close = |row: Option<(Record, Told)>, found: &mut Differing| {
+        let Some((record, told)) = row else { return };
+        match told.is_complete || told.seq.is_none() {
+            true => count.whole += 1,
+            false => count.in_part += 1,
+        }
+        if found.len() < SHOWN
+            && let Some(what) = difference(&record, &told)
+        {
+            found.push((told.seq, format!("{} {what}", record.title())));
+        }
+        if desc.noun == User::NOUN && (told.is_complete || told.values.contains_key("branches")) {
+            let codes = told.values.get("branches").and_then(Json::as_array).into_iter().flatten();
+            let codes: Vec<String> = codes.filter_map(Json::as_str).map(str::to_owned).collect();
+            if !codes.is_empty() {
+                lists.push((record, told.seq, codes));
+            }
+        }
+    };
+    let n = columns.len();
+    db.each(sql, |mut row| {
+        let rest = row.0.split_off(n);
+        let about = Row(rest);
+        let record = records::record(desc, row)?;
+        if now.as_ref().is_none_or(|(r, _)| r.meta.id != record.meta.id) {
+            close(now.take(), &mut found);
+            now = Some((record, Told::default()));
+        }
+        if let (Some((_, told)), Some(seq)) = (&mut now, about.value(0).as_int()) {
+            let effect = Effect::parse(about.text(1)?).unwrap_or(Effect::None);
+            told.hear(seq, effect, about.value(2).as_text());
+        }
+        Ok(())
+    })
+    .await?;
+    close(now, &mut found);
+    for (record, seq, recorded) in lists {
+        let have = people::further_branches(db, &record).await?;
+        if have.len() != recorded.len() || !were_called(db, org, &have, &recorded).await? {
+            let what =
+                format!("{} has the branches {}, recorded are {}", record.title(), have.join(";"), recorded.join(";"));
+            found.push((seq, what));
+        }
+    }
+    if desc.noun == User::NOUN {
+        found.extend(unrecorded_branches(db, org).await?);
+    }
+    Ok(found)
+}
+
+/// Users who have further branches of which nothing was ever recorded.
+async fn unrecorded_branches(db: &mut Db, org: i32) -> Result<Differing> {
+    let sql = Sql::new(
+        "select distinct u.user_id from user_branches u where u.org_id = $1 and not exists (
+             select 1 from audit_records r where r.resource_id = u.user_id and +r.tree = u.org_id and r.kind = 'user'
+                and (r.payload is null or r.payload like '%\"branches\":%') and r.effect <> 'none')",
+    );
+    let rows = db.all(sql.with([org.into()]).yields([Kind::Uuid])).await?;
+    let mut found = Vec::new();
+    for row in rows.iter().take(SHOWN) {
+        let user = records::load(db, <User as crate::model::resource::Resource>::DESCRIPTOR, org, row.uuid(0)?).await?;
+        let who = user.map_or_else(|| "a user who is gone".to_owned(), |u| u.title());
+        found.push((None, format!("{who} has further branches that nothing recorded")));
+    }
+    Ok(found)
+}
+
+/// Whether branches are the ones that had these codes, perhaps under another code now.
+async fn were_called(db: &mut Db, org: i32, now: &[String], then: &[String]) -> Result<bool> {
+    for code in now.iter().filter(|code| !then.contains(code)) {
+        let sql = Sql::new(
+            "select r.payload from branches b join audit_records r on r.resource_id = b.id and +r.tree = b.org_id
+              where b.org_id = $1 and b.code = $2 and b.deleted_at is null",
+        );
+        let rows = db.all(sql.with([org.into(), code.as_str().into()]).yields([Kind::Text])).await?;
+        let had = rows.iter().filter_map(|r| r.value(0).as_text()).any(|payload| {
+            let json: Json = serde_json::from_str(payload).unwrap_or_default();
+            ["old", "new"].iter().any(|part| json[*part]["code"].as_str().is_some_and(|c| then.iter().any(|t| t == c)))
+        });
+        if !had {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// What a row says otherwise than its records.
+fn difference(record: &Record, told: &Told) -> Option<String> {
+    if told.seq.is_none() {
+        return Some("is there, but nothing recorded it".to_owned());
+    }
+    for field in record.desc.kept() {
+        let is = record.get(field.column);
+        let agrees = match told.values.get(field.column) {
+            Some(recorded) => *recorded == to_payload(field, is),
+            None => !told.is_complete || is.is_null() || same_as_default(field, is),
+        };
+        if !agrees {
+            let word = |v: &Json| match v {
+                Json::Null => "none".to_owned(),
+                Json::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let recorded = told.values.get(field.column).map_or_else(|| "nothing".to_owned(), word);
+            return Some(format!("has {} {}, recorded is {recorded}", field.name(), word(&to_payload(field, is))));
+        }
+    }
+    match told.is_live {
+        Some(live) if live != record.meta.is_live() => {
+            let word = |live| if live { "live" } else { "deleted" };
+            Some(format!("is {}, recorded is {}", word(record.meta.is_live()), word(live)))
+        }
+        _ => None,
+    }
+}
+
+/// Records of rows that are gone without a purge.
+async fn missing(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Differing> {
+    let sql = Sql::new(format!(
+        "select r.seq, r.resource_id from audit_records r
+          where r.tree = $1 and r.kind = '{0}' and r.effect = 'create' and r.resource_id <> $2
+            and not exists (select 1 from {1} t where t.org_id = r.tree and t.id = r.resource_id)
+            and not exists (select 1 from audit_records p
+                             where p.resource_id = r.resource_id and +p.tree = r.tree and p.kind = r.kind and p.effect = 'purge')
+          order by r.seq limit {SHOWN}",
+        desc.noun, desc.table,
+    ));
+    let sql = sql.with([org.into(), Uuid::nil().into()]);
+    let rows = db.all(sql.yields([Kind::Int, Kind::Uuid])).await?;
+    let told =
+        |r: &Row| Ok((Some(r.int(0)?), format!("{} {} is gone, and no purge is recorded", desc.noun, r.uuid(1)?)));
+    rows.iter().map(told).collect()
+}
+
+/// What was last recorded of a setting: by which record, under which key, and its value. Without a payload nothing is
+/// known but that there is something.
+struct LastSet {
+    seq: i64,
+    told: Option<(String, Option<String>)>,
+}
+
+/// Settings that are not what was set last.
+async fn settings_of(db: &mut Db, org: i32, count: &mut Rows) -> Result<Differing> {
+    let mut recorded: HashMap<Uuid, LastSet> = HashMap::new();
+    let sql = Sql::new(format!(
+        "select r.seq, r.resource_id, r.payload from audit_records r
+          where r.tree = $1 and r.kind = '{}' and r.effect <> 'none' and r.resource_id <> $2
+          order by r.seq",
+        settings::NOUN,
+    ));
+    let sql = sql.with([org.into(), Uuid::nil().into()]);
+    db.each(sql.yields([Kind::Int, Kind::Uuid, Kind::Text]), |row| {
+        let text = |v: &Json| v.as_str().map(str::to_owned);
+        let told = row.value(2).as_text().map(|payload| {
+            let json: Json = serde_json::from_str(payload).unwrap_or_default();
+            (text(&json["key"]).unwrap_or_default(), text(&json["new"]["value"]))
+        });
+        recorded.insert(row.uuid(1)?, LastSet { seq: row.int(0)?, told });
+        Ok(())
+    })
+    .await?;
+    let mut found = Vec::new();
+    for row in settings::rows(db, Some(org)).await? {
+        let last = recorded.remove(&row.id);
+        match matches!(last, Some(LastSet { told: None, .. })) {
+            true => count.in_part += 1,
+            false => count.whole += 1,
+        }
+        match last {
+            Some(LastSet { told: None, .. }) => {}
+            Some(LastSet { told: Some((_, Some(value))), .. }) if value == row.value => {}
+            Some(LastSet { seq, told: Some((_, value)) }) => {
+                let value = value.unwrap_or_else(|| "none".to_owned());
+                found.push((Some(seq), format!("setting {} is {}, recorded is {value}", row.key, row.value)));
+            }
+            None => found.push((None, format!("setting {} is there, but nothing recorded it", row.key))),
+        }
+    }
+    for LastSet { seq, told } in recorded.into_values() {
+        if let Some((key, Some(_))) = told {
+            found.push((Some(seq), format!("setting {key} is gone, and no reset is recorded")));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,111 @@
+//! What is out of use is not referred to anew: it takes no people and places unless that is forced, and is in charge of
+//! nothing.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::Tx;
+use crate::model::problem::Problem;
+use crate::model::resource::lifetime::Lifetime;
+use crate::model::resource::{Descriptor, Field, Record};
+
+/// A reference that was set.
+pub(super) struct Referred {
+    target: &'static Descriptor,
+    org: i32,
+    id: Uuid,
+    lifetime: Lifetime,
+    /// Who refers, and through which field; none where it is by a list.
+    by: (&'static Descriptor, Uuid),
+    field: Option<&'static Field>,
+    name: &'static str,
+}
+
+/// Why a record that is out of use is not put in charge.
+pub fn not_in_charge(found: &Record, field: &str) -> Problem {
+    let (noun, key) = (found.desc.noun, found.key());
+    Problem::conflict(format!("{} is not in use, and can't be the {field}", found.title()))
+        .hint(format!("choose another one, or 'orgctl {noun} activate {key}' first"))
+}
+
+impl Tx<'_> {
+    /// Lets branches and departments that are out of use take new ones, as `--force` says.
+    pub fn take_unused(&mut self, force: bool) {
+        self.takes_unused = force;
+    }
+
+    pub fn takes_unused(&self) -> bool {
+        self.takes_unused
+    }
+
+    /// Notes what a record refers to and did not before.
+    pub(super) fn refers(&mut self, before: Option<&Record>, after: &Record) {
+        self.refers_by(before, after, |lifetime| matches!(lifetime, Lifetime::Protects | Lifetime::Duty));
+    }
+
+    /// Notes what a record that comes back is put into. Who was in charge of it still is: nobody sets that now.
+    pub(super) fn refers_again(&mut self, after: &Record) {
+        self.refers_by(None, after, |lifetime| lifetime == Lifetime::Protects);
+    }
+
+    fn refers_by(&mut self, before: Option<&Record>, after: &Record, counts: impl Fn(Lifetime) -> bool) {
+        if !after.is_live() {
+            return;
+        }
+        for field in after.desc.fields.iter().filter(|f| counts(f.lifetime())) {
+            let Some(target) = field.target().filter(|t| t.can_be_out_of_use()) else { continue };
+            let value = after.get(field.column);
+            let reopened =
+                field.lifetime() == Lifetime::Duty && before.is_some_and(|b| !b.is_open() && after.is_open());
+            let is_new = before.is_none_or(|b| b.get(field.column) != value) || reopened;
+            if let Some(id) = value.as_uuid().filter(|_| is_new) {
+                let (by, org) = ((after.desc, after.meta.id), after.meta.org_id);
+                let (lifetime, name) = (field.lifetime(), field.name());
+                self.referred.push(Referred { target, org, id, lifetime, by, field: Some(field), name });
+            }
+        }
+    }
+
+    /// Notes a further one of a list.
+    pub(in crate::store) fn lists(&mut self, target: &'static Descriptor, id: Uuid, by: &Record, name: &'static str) {
+        let (by, org) = ((by.desc, by.meta.id), by.meta.org_id);
+        self.referred.push(Referred { target, org, id, lifetime: Lifetime::Protects, by, field: None, name });
+    }
+
+    /// Refuses what refers anew to what is out of use, as it is at the end: both may have changed since.
+    pub(super) async fn refuse_unused(&mut self) -> Result<()> {
+        let mut known: HashMap<(i32, Uuid), Option<Record>> = HashMap::new();
+        for r in std::mem::take(&mut self.referred) {
+            if self.restored.contains(&r.id) || (self.takes_unused && r.lifetime == Lifetime::Protects) {
+                continue;
+            }
+            let place = (r.org, r.id);
+            if let Entry::Vacant(new) = known.entry(place) {
+                let found = self.load(r.target, r.org, r.id).await?;
+                new.insert(found.filter(|found| found.is_live() && !found.is_in_use()));
+            }
+            let Some(Some(found)) = known.get(&place).cloned() else { continue };
+            let Some(by) = self.load(r.by.0, r.org, r.by.1).await? else { continue };
+            let refers = r.field.is_none_or(|f| *by.get(f.column) == r.id.into());
+            // Who is out of use too may go on under whom he or she served, and what is done keeps who did it.
+            let is_idle = r.lifetime == Lifetime::Duty && !(by.is_in_use() && by.is_open());
+            if by.is_live() && refers && !is_idle {
+                return Err(refused(&r, &found, &by).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refused(r: &Referred, found: &Record, by: &Record) -> Problem {
+    if r.lifetime == Lifetime::Duty {
+        return not_in_charge(found, &format!("{} of {}", r.name, by.title()));
+    }
+    let (place, verb) = (found.title(), format!("orgctl {} activate {}", r.target.noun, found.key()));
+    let (noun, title) = (by.desc.noun, by.title());
+    Problem::conflict(format!("{place} is not in use, and takes no new {noun}: {title} ({})", r.name))
+        .hint(format!("'{verb}' puts it into use; --force goes ahead all the same"))
+}

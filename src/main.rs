@@ -10,7 +10,7 @@ use orgctl::crud::session::Env;
 use orgctl::model::clock::Clock;
 use orgctl::model::random::Random;
 use orgctl::ui::Io;
-use orgctl::ui::interruptible::Waiting;
+use orgctl::ui::interruptible::Interruptible;
 
 /// Rows are made on one thread and let go on another, which the system's allocator is slow at.
 #[global_allocator]
@@ -67,7 +67,7 @@ fn main() {
         stdout_is_closed: is_closed(),
         // As it is where it can't be had twice.
         stdin: match stdin().as_fd().try_clone_to_owned() {
-            Ok(fd) => Box::new(Waiting::new(File::from(fd))),
+            Ok(fd) => Box::new(Interruptible::new(File::from(fd))),
             Err(_) => Box::new(stdin()),
         },
         stdout: Box::new(BufWriter::new(stdout())),

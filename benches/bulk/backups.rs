@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::database::{Place, run};
+use crate::database::{BenchDatabase, run};
 use crate::subject::USERS;
 use crate::{memory_within, ratio, seconds};
 
@@ -30,7 +30,7 @@ fn size(path: &Path) -> f64 {
 /// All that is measured of `n` users.
 pub fn measure(engine: &str, folder: &Path, n: usize) {
     let csv = USERS.write(folder, "users.csv", 0..n, n, |_| false);
-    let ours = Place::new(engine, folder, "saved");
+    let ours = BenchDatabase::new(engine, folder, "saved");
     USERS.prepare(&ours, folder);
     ours.orgctl(&["user", "import", &csv]);
     let key = folder.join(format!("{engine}-{n}.key")).display().to_string();
@@ -53,7 +53,7 @@ pub fn measure(engine: &str, folder: &Path, n: usize) {
     let verify = ours.orgctl(&["backup", "verify", &file, "--signing-key", &key]);
     seconds("verify, a restore and its proof", verify.seconds(), n);
     memory_within("verify", &verify, MEMORY);
-    let back = Place::empty(engine, folder, "back");
+    let back = BenchDatabase::empty(engine, folder, "back");
     let restore = ["backup", "restore", &file, "--into", &back.url, "--signing-key", &key];
     let took = back.orgctl(&restore);
     memory_within("restore", &took, MEMORY);
@@ -62,7 +62,7 @@ pub fn measure(engine: &str, folder: &Path, n: usize) {
     let load = took.seconds() - deep;
     seconds("restore, without its deep verification", load, n);
     seconds("deep verification", deep, n);
-    let twin = Place::empty(engine, folder, "twin");
+    let twin = BenchDatabase::empty(engine, folder, "twin");
     let restored = match &twin.file {
         Some(db) => shell(&format!("zstd -qdc '{other}' | sqlite3 '{}'", db.display())),
         None => shell(&format!("'{}' -d '{}' '{other}'", bin("pg_restore"), twin.url)),

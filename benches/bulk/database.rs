@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 const ORGCTL: &str = env!("CARGO_BIN_EXE_orgctl");
 
-pub struct Place {
+pub struct BenchDatabase {
     pub url: String,
     /// SQLite's file; none on PostgreSQL.
     pub file: Option<PathBuf>,
@@ -30,47 +30,47 @@ impl Took {
     }
 }
 
-impl Place {
+impl BenchDatabase {
     /// An empty database, without a schema.
-    pub fn empty(engine: &str, folder: &Path, name: &str) -> Place {
+    pub fn empty(engine: &str, folder: &Path, name: &str) -> BenchDatabase {
         if engine == "sqlite" {
             let file = folder.join(format!("{name}.db"));
             remove(&file);
-            return Place { url: format!("sqlite://{}", file.display()), file: Some(file) };
+            return BenchDatabase { url: format!("sqlite://{}", file.display()), file: Some(file) };
         }
-        let place = Place::on_server(name);
-        Place::server().psql(&format!("create database {}", place.name()));
+        let place = BenchDatabase::on_server(name);
+        BenchDatabase::server().psql(&format!("create database {}", place.name()));
         place
     }
 
     /// A database with an organisation.
-    pub fn new(engine: &str, folder: &Path, name: &str) -> Place {
-        let place = Place::empty(engine, folder, name);
+    pub fn new(engine: &str, folder: &Path, name: &str) -> BenchDatabase {
+        let place = BenchDatabase::empty(engine, folder, name);
         place.orgctl(&["init", "--org-code", "ACME", "--org-name", "Acme"]);
         place
     }
 
     /// The same once more.
-    pub fn copy(&self, name: &str) -> Place {
+    pub fn copy(&self, name: &str) -> BenchDatabase {
         let Some(file) = &self.file else {
-            let place = Place::on_server(name);
-            Place::server().psql(&format!("create database {} template {}", place.name(), self.name()));
+            let place = BenchDatabase::on_server(name);
+            BenchDatabase::server().psql(&format!("create database {} template {}", place.name(), self.name()));
             return place;
         };
         let copy = file.with_file_name(format!("{name}.db"));
         remove(&copy);
         assert!(!wal(file).exists(), "a command left the journal of {} behind", file.display());
         fs::copy(file, &copy).expect("a copy");
-        Place { url: format!("sqlite://{}", copy.display()), file: Some(copy) }
+        BenchDatabase { url: format!("sqlite://{}", copy.display()), file: Some(copy) }
     }
 
-    fn server() -> Place {
-        Place { url: std::env::var("ORGCTL_TEST_PG").expect("run this with ./tests/run bench"), file: None }
+    fn server() -> BenchDatabase {
+        BenchDatabase { url: std::env::var("ORGCTL_TEST_PG").expect("run this with ./tests/run bench"), file: None }
     }
 
     /// The same database, reached by the server's socket.
     #[must_use]
-    pub fn by_socket(mut self) -> Place {
+    pub fn by_socket(mut self) -> BenchDatabase {
         let socket = std::env::var("ORGCTL_TEST_PG_SOCKET").expect("run this with ./tests/run bench");
         let mut url = url::Url::parse(&socket).expect("a URL");
         url.set_path(&self.name());
@@ -79,10 +79,10 @@ impl Place {
     }
 
     /// Its name is that of no other run on the same server.
-    fn on_server(name: &str) -> Place {
-        let mut url = url::Url::parse(&Place::server().url).expect("a URL");
+    fn on_server(name: &str) -> BenchDatabase {
+        let mut url = url::Url::parse(&BenchDatabase::server().url).expect("a URL");
         url.set_path(&format!("bench_{name}_{}", std::process::id()));
-        Place { url: url.to_string(), file: None }
+        BenchDatabase { url: url.to_string(), file: None }
     }
 
     /// What PostgreSQL calls it.
@@ -146,13 +146,13 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for BenchDatabase {
     fn drop(&mut self) {
         match &self.file {
             Some(file) => remove(file),
             None if self.name().starts_with("bench_") => {
                 // In a failed run too, whose failure is what should be told.
-                Place::server().try_psql(&format!("drop database if exists {} with (force)", self.name()));
+                BenchDatabase::server().try_psql(&format!("drop database if exists {} with (force)", self.name()));
             }
             None => {}
         }

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use orgctl::model::resource::{Mark, Meta, Record};
+use orgctl::model::resource::{Attr, Meta, Record};
 use orgctl::model::search;
-use orgctl::model::values::value::{Kind, Value};
+use orgctl::model::values::value::{Value, ValueType};
 use rusqlite::types::Value as Stored;
 
-use crate::database::{Place, remove, run};
+use crate::database::{BenchDatabase, remove, run};
 use crate::subject::Subject;
 
 const PRAGMAS: &str =
@@ -19,7 +19,7 @@ const PRAGMAS: &str =
 
 /// Seconds that the finished rows of every table take into a database that lacks them, and those that the rows of the
 /// resource alone take into a bare table.
-pub fn both(subject: &Subject, ours: &Place, base: &Place, folder: &Path) -> (f64, f64) {
+pub fn both(subject: &Subject, ours: &BenchDatabase, base: &BenchDatabase, folder: &Path) -> (f64, f64) {
     match (&ours.file, &base.file) {
         (Some(ours), Some(base)) => (same_sqlite(subject, ours, base), bare_sqlite(subject, ours, folder)),
         _ => postgres(subject, ours, base, folder),
@@ -27,7 +27,7 @@ pub fn both(subject: &Subject, ours: &Place, base: &Place, folder: &Path) -> (f6
 }
 
 /// Bytes with the audit trail and without.
-pub fn sizes(place: &Place) -> (f64, f64) {
+pub fn sizes(place: &BenchDatabase) -> (f64, f64) {
     match &place.file {
         Some(file) => {
             let db = rusqlite::Connection::open(file).expect("our database");
@@ -81,7 +81,7 @@ fn same_sqlite(subject: &Subject, ours: &Path, base: &Path) -> f64 {
         &mut |_| {},
     );
     // The words are finished too: making them is not the loader's work.
-    let found: Vec<&str> = subject.desc.fields.iter().filter(|f| f.has(Mark::Search)).map(|f| f.column).collect();
+    let found: Vec<&str> = subject.desc.fields.iter().filter(|f| f.has(Attr::Search)).map(|f| f.column).collect();
     copy(
         &format!("select row_id, {} from {table} order by row_id", found.join(", ")),
         &format!("insert into {table}_search (rowid, words) values (?, ?)"),
@@ -120,13 +120,13 @@ fn words_of(subject: &Subject, columns: &[&str], values: &[Stored]) -> String {
         deletion_id: None,
     };
     let desc = subject.desc;
-    let mut record = Record { desc, meta, values: vec![Value::Null(Kind::Text); desc.fields.len()] };
+    let mut record = Record { desc, meta, values: vec![Value::Null(ValueType::Text); desc.fields.len()] };
     for (column, value) in columns.iter().zip(values) {
         if let (Some(i), Stored::Text(text)) = (desc.index(column), value) {
             record.values[i] = text.as_str().into();
         }
     }
-    search::of(&record)
+    search::words_of(&record)
 }
 
 /// `.import` of the resource's rows alone.
@@ -152,7 +152,7 @@ fn bare_sqlite(subject: &Subject, ours: &Path, folder: &Path) -> f64 {
 }
 
 /// `\copy` of the finished rows of every table, and of the resource alone.
-fn postgres(subject: &Subject, ours: &Place, base: &Place, folder: &Path) -> (f64, f64) {
+fn postgres(subject: &Subject, ours: &BenchDatabase, base: &BenchDatabase, folder: &Path) -> (f64, f64) {
     let file = |name: &str| folder.join(name).display().to_string();
     let [finished, audit, request, bare] = ["finished.txt", "audit.txt", "request.txt", "bare.txt"].map(file);
     let table = subject.desc.table;

@@ -23,7 +23,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::database::{Place, Took, median, run};
+use crate::database::{BenchDatabase, Took, median, run};
 use subject::{BRANCHES, Subject, USERS};
 
 const DJANGO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/django_users.py");
@@ -105,7 +105,7 @@ fn memory_within(what: &str, took: &Took, bound: f64) {
 /// All that is measured for one engine, kind and size; the seconds of the import.
 fn measure(engine: &str, subject: &Subject, folder: &Path, n: usize) -> f64 {
     let csv = subject.write(folder, "rows.csv", 0..n, n, |_| false);
-    let ours = Place::new(engine, folder, "ours");
+    let ours = BenchDatabase::new(engine, folder, "ours");
     let before = subject.prepare(&ours, folder);
     let base = ours.copy("base");
     let first = import(subject, &ours, &[&csv], &format!("created {n}, updated 0, unchanged 0, rejected 0"));
@@ -141,7 +141,7 @@ fn measure(engine: &str, subject: &Subject, folder: &Path, n: usize) -> f64 {
 }
 
 /// Runs an import, which must come to what is expected: what does less is soon done.
-fn import(subject: &Subject, ours: &Place, words: &[&str], expected: &str) -> Took {
+fn import(subject: &Subject, ours: &BenchDatabase, words: &[&str], expected: &str) -> Took {
     let took = ours.orgctl(&[&[subject.desc.noun, "import"], words].concat());
     assert!(took.said.contains(expected), "import {words:?} should have {expected}, but {}", took.said);
     took
@@ -149,14 +149,14 @@ fn import(subject: &Subject, ours: &Place, words: &[&str], expected: &str) -> To
 
 /// The same import where server and program share a machine.
 fn by_socket(subject: &Subject, folder: &Path, csv: &str, n: usize, by_network: f64) {
-    let near = Place::new("postgres", folder, "near").by_socket();
+    let near = BenchDatabase::new("postgres", folder, "near").by_socket();
     subject.prepare(&near, folder);
     let took = import(subject, &near, &[csv], &format!("created {n}, updated 0, unchanged 0, rejected 0"));
     ratio("import over TCP to the import over the socket", by_network, took.seconds(), 3.0);
 }
 
 /// A file that is the whole truth, of which one row in a hundred is new.
-fn sync(subject: &Subject, ours: &Place, folder: &Path, n: usize, key: &str, first: f64) {
+fn sync(subject: &Subject, ours: &BenchDatabase, folder: &Path, n: usize, key: &str, first: f64) {
     let csv = subject.write(folder, "changed.csv", 0..n, n, |i| i % 100 == 50);
     let (updated, unchanged) = ((n + 49) / 100, n - (n + 49) / 100);
     let expected = format!("created 0, updated {updated}, unchanged {unchanged}, rejected 0, left 0");
@@ -167,7 +167,7 @@ fn sync(subject: &Subject, ours: &Place, folder: &Path, n: usize, key: &str, fir
 }
 
 /// A hundred new rows beside those that are there: the median of several such files, without the start of a process.
-fn few(subject: &Subject, ours: &Place, folder: &Path, n: usize) {
+fn few(subject: &Subject, ours: &BenchDatabase, folder: &Path, n: usize) {
     let start = median(21, || ours.orgctl(&["--version"]).time);
     let mut next = n;
     let time = median(5, || {
@@ -179,7 +179,7 @@ fn few(subject: &Subject, ours: &Place, folder: &Path, n: usize) {
 }
 
 /// Times of an export and of the engine's own.
-fn export(subject: &Subject, ours: &Place, folder: &Path) {
+fn export(subject: &Subject, ours: &BenchDatabase, folder: &Path) {
     let out = folder.join("out.csv");
     let exported = ours.orgctl(&[subject.desc.noun, "export", &out.display().to_string()]);
     let (select, own) = (subject.export(), folder.join("base.csv"));
@@ -199,7 +199,7 @@ fn export(subject: &Subject, ours: &Place, folder: &Path) {
 }
 
 /// Whole processes for one record, one page, one search: the median of several.
-fn single(subject: &Subject, ours: &Place, n: usize) {
+fn single(subject: &Subject, ours: &BenchDatabase, n: usize) {
     let (noun, key) = (subject.desc.noun, (subject.key)(n / 2));
     let of = |words: &[&str]| median(21, || ours.orgctl(words).time);
     let show = of(&[noun, "show", &key]);
@@ -232,7 +232,7 @@ fn django(engine: &str, folder: &Path, csv: &str, before: &[String], n: usize, o
             return;
         }
     }
-    let theirs = Place::empty(engine, folder, "django");
+    let theirs = BenchDatabase::empty(engine, folder, "django");
     let out = Command::new(&python).arg(DJANGO).arg(&theirs.url).args(before).arg(csv).output().expect("python runs");
     assert!(out.status.success(), "Django failed: {}", String::from_utf8_lossy(&out.stderr));
     let time: f64 = String::from_utf8_lossy(&out.stdout).trim().parse().expect("seconds");

@@ -9,9 +9,9 @@ use orgctl::model::kinds::branch::Branch;
 use orgctl::model::kinds::user::User;
 use orgctl::model::resource::{Descriptor, Resource};
 use orgctl::model::search;
-use orgctl::model::values::value::Kind;
+use orgctl::model::values::value::ValueType;
 
-use crate::database::Place;
+use crate::database::BenchDatabase;
 
 type Out = BufWriter<File>;
 
@@ -117,7 +117,7 @@ impl Subject {
     }
 
     /// Writes and imports what rows refer to; the files.
-    pub fn prepare(&self, place: &Place, folder: &Path) -> Vec<String> {
+    pub fn prepare(&self, place: &BenchDatabase, folder: &Path) -> Vec<String> {
         let files = self.before.iter().map(|Before { noun, n, row }| {
             let path = folder.join(format!("{noun}.csv"));
             let rows: String = (0..*n).map(|i| row(i) + "\n").collect();
@@ -133,14 +133,14 @@ impl Subject {
     pub fn select(&self, id: impl Fn(&str) -> String) -> String {
         let columns = self.columns.split(',').map(str::trim);
         let is_id =
-            |c: &str| c == "id" || self.desc.index(c).is_some_and(|i| self.desc.fields[i].ty.kind == Kind::Uuid);
+            |c: &str| c == "id" || self.desc.index(c).is_some_and(|i| self.desc.fields[i].ty.kind == ValueType::Uuid);
         columns.map(|c| if is_id(c) { id(c) } else { c.to_owned() }).collect::<Vec<_>>().join(", ")
     }
 
     /// What an export holds, as SQL.
     pub fn export(&self) -> String {
         let (mut columns, mut joins) = (Vec::new(), String::new());
-        for field in self.desc.kept() {
+        for field in self.desc.stored() {
             let column = field.column;
             match field.target() {
                 None => columns.push(format!("t.{column}")),

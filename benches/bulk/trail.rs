@@ -9,7 +9,7 @@ use orgctl::model::trail::audit::{Header, commit, request_digest};
 use orgctl::model::trail::merkle::Frontier;
 use uuid::Uuid;
 
-use crate::database::{Place, Took, median};
+use crate::database::{BenchDatabase, Took, median};
 use crate::{memory, milliseconds, seconds};
 
 /// People and programs that act.
@@ -67,7 +67,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Makes the trail of organisation 1.
-fn fill(place: &Place, folder: &Path, n: usize) -> Made {
+fn fill(place: &BenchDatabase, folder: &Path, n: usize) -> Made {
     let sql = |text: &str| match &place.file {
         Some(file) => rusqlite::Connection::open(file).expect("a database").execute_batch(text).expect("SQL"),
         None => drop(place.psql(&format!("set search_path = orgctl;\n{text}"))),
@@ -238,7 +238,7 @@ fn fill(place: &Place, folder: &Path, n: usize) -> Made {
 
 /// All that is measured of a trail of `n` records.
 pub fn measure(engine: &str, folder: &Path, n: usize) {
-    let place = Place::new(engine, folder, "trail");
+    let place = BenchDatabase::new(engine, folder, "trail");
     let made = fill(&place, folder, n);
     let verify = place.orgctl(&["audit", "verify"]);
     assert!(verify.said.contains("nothing was changed"), "{}", verify.said);

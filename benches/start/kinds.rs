@@ -3,7 +3,7 @@
 use orgctl::cli::tree::{LEAVES, Program};
 use orgctl::model::kinds::branch::Branch;
 use orgctl::model::kinds::user::User;
-use orgctl::model::kinds::{Kind, Kinds, Migration, OWN, Ways};
+use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
 use orgctl::model::resource::{Check, Resource};
 use orgctl::model::values::scalar::{Code, Count, Date, Email, Line, Money, Note, Phone, Ref};
 use orgctl::resource;
@@ -19,7 +19,7 @@ macro_rules! kinds {
                     /// What it is about
                     title: Line<200> [Search],
                     /// More about it
-                    description: Option<Note<10_000>> [Detail],
+                    description: Option<Note<10_000>> [Hidden],
                     /// User whose it is
                     owner_id: Ref<User>,
                     /// User who helps
@@ -35,21 +35,21 @@ macro_rules! kinds {
                     /// When it ends
                     ends: Option<Date>,
                     /// Where questions go
-                    email: Option<Email> [Detail, Search],
+                    email: Option<Email> [Hidden, Search],
                     /// Where calls go
-                    phone: Option<Phone> [Detail, Search],
+                    phone: Option<Phone> [Hidden, Search],
                     /// Street address
-                    address: Option<Line<200>> [Detail],
+                    address: Option<Line<200>> [Hidden],
                     /// City or town
-                    city: Option<Line<200>> [Detail],
+                    city: Option<Line<200>> [Hidden],
                     /// State or province
-                    state: Option<Line<200>> [Detail],
+                    state: Option<Line<200>> [Hidden],
                     /// Country
-                    country: Option<Line<200>> [Detail],
+                    country: Option<Line<200>> [Hidden],
                     /// What others call it
-                    reference: Option<Line<200>> [Detail],
+                    reference: Option<Line<200>> [Hidden],
                     /// Whether it is in use
-                    is_active: bool [Managed, Default("yes"), Detail],
+                    is_active: bool [Managed, Default("yes"), Hidden],
                 }
             }
             impl Check for $name {}
@@ -58,9 +58,9 @@ macro_rules! kinds {
             desc: $name::DESCRIPTOR,
             migrations: &[Migration {
                 name: $table,
-                sqlite: Ways { up: sqlite!($table), down: concat!("DROP TABLE ", $table, "_search; DROP TABLE ", $table) },
+                sqlite: MigrationScripts { up: sqlite!($table), down: concat!("DROP TABLE ", $table, "_search; DROP TABLE ", $table) },
                 // It is measured on SQLite, where there is no server to wait for.
-                postgres: Ways { up: "", down: "" },
+                postgres: MigrationScripts { up: "", down: "" },
             }],
             catalogue: "",
         }),+];

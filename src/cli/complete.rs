@@ -23,13 +23,13 @@ use crate::model::kinds::org::Org;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Resource};
 use crate::model::setting::SETTINGS;
-use crate::model::values::scalar::{Role, Rules, is_format};
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::scalar::{FieldKind, ParseContext, is_format};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
 use crate::store::records::query::{Condition, Op, Query, column};
 use crate::store::records::settings;
-use crate::store::records::{self, Life, Scope};
+use crate::store::records::{self, Deleted, Scope};
 use crate::store::schema::migrate;
 use crate::ui::text::visible;
 
@@ -109,7 +109,7 @@ fn candidates(
         return String::from_utf8(text).ok();
     }
     let at = number("_CLAP_COMPLETE_INDEX")?;
-    let Joined { words, at, before } = Joined::new(words, at);
+    let TypedWords { words, at, before } = TypedWords::new(words, at);
     let mut command = command(&Lookup::new(world, &words));
     let found = clap_complete::engine::complete(&mut command, words, at, here).ok()?;
     let ends = env.get("_CLAP_IFS").map_or("\n", String::as_str);
@@ -119,16 +119,16 @@ fn candidates(
 }
 
 /// The words as they were typed: bash takes `--org=ACME` and `sqlite://file` apart (COMP_WORDBREAKS).
-struct Joined {
+struct TypedWords {
     words: Vec<OsString>,
     at: usize,
     /// What stands in the word before the part that bash has in hand.
     before: String,
 }
 
-impl Joined {
-    fn new(parts: Vec<OsString>, at: usize) -> Joined {
-        let mut joined = Joined { words: Vec::new(), at, before: String::new() };
+impl TypedWords {
+    fn new(parts: Vec<OsString>, at: usize) -> TypedWords {
+        let mut joined = TypedWords { words: Vec::new(), at, before: String::new() };
         let mut open = false;
         for (i, part) in parts.into_iter().enumerate() {
             let breaks = part.to_str().is_some_and(|p| !p.is_empty() && p.chars().all(|c| matches!(c, '=' | ':')));
@@ -202,7 +202,7 @@ impl Lookup {
     }
 
     /// Keys that begin so, with names.
-    fn keys(&self, desc: &'static Descriptor, life: Life, begun: &OsStr) -> Vec<CompletionCandidate> {
+    fn keys(&self, desc: &'static Descriptor, life: Deleted, begun: &OsStr) -> Vec<CompletionCandidate> {
         let found = || -> Option<Vec<(String, String)>> {
             let begun = begun.to_str()?;
             let config = self.config()?;
@@ -237,23 +237,23 @@ async fn look(
     opening: &Opening,
     desc: &'static Descriptor,
     org: Option<&str>,
-    life: Life,
+    life: Deleted,
     begun: &str,
 ) -> Result<Vec<(String, String)>> {
     let mut db = Db::open(location, opening).await?;
     records::read_only(&mut db).await?;
     migrate::require_readable(&mut db).await?;
-    let rules = Rules::default();
+    let context = ParseContext::default();
     let mut query = Query::new(desc, Scope::All, chrono::DateTime::UNIX_EPOCH);
     let all = std::mem::take(&mut query.columns);
     if let Some(org) = org {
-        query.org = Some(records::org_number(&mut db, org, &rules).await?);
+        query.org = Some(records::org_number(&mut db, org, &context).await?);
     }
     query.life = life;
     query.limit = Some(MOST);
     let key = column(&all, desc.key().name())?.clone();
     // As the key is kept: a code in capitals.
-    let begun = desc.key().parse(begun, &rules).map_or_else(|_| begun.to_owned(), |v| v.to_text());
+    let begun = desc.key().parse(begun, &context).map_or_else(|_| begun.to_owned(), |v| v.to_text());
     if !begun.is_empty() {
         let bound = |op, text: String| Condition { column: key.clone(), op, values: vec![Value::Text(text)] };
         query.filter = vec![bound(Op::AtLeast, begun.clone()), bound(Op::Less, format!("{begun}\u{10ffff}"))];
@@ -281,19 +281,19 @@ fn command(lookup: &Arc<Lookup>) -> Command {
             })
         })
     });
-    root = root.mut_arg("org", |a| keys(a, Org::DESCRIPTOR, Life::Live, lookup));
+    root = root.mut_arg("org", |a| keys(a, Org::DESCRIPTOR, Deleted::Exclude, lookup));
     root.mut_arg("columns", |a| fields(a, lookup, ""))
 }
 
 fn of_resource(arg: Arg, desc: &'static Descriptor, verb: &str, lookup: &Arc<Lookup>) -> Arg {
     let life = match verb {
-        "restore" | "purge" => Life::Deleted,
-        "history" => Life::Any,
-        _ => Life::Live,
+        "restore" | "purge" => Deleted::Only,
+        "history" => Deleted::Include,
+        _ => Deleted::Exclude,
     };
     match arg.get_id().as_str() {
         "key" => return keys(arg, desc, life, lookup),
-        "to" | "reassign-to" => return keys(arg, desc, Life::Live, lookup),
+        "to" | "reassign-to" => return keys(arg, desc, Deleted::Exclude, lookup),
         "file" | "rejects" => return arg.value_hint(ValueHint::FilePath),
         "sort" => return fields(arg, lookup, "-"),
         "filter" => return filters(arg, lookup),
@@ -302,14 +302,14 @@ fn of_resource(arg: Arg, desc: &'static Descriptor, verb: &str, lookup: &Arc<Loo
     }
     let Some(field) = desc.settable().find(|f| arg.get_id() == f.name()) else { return arg };
     match (field.ty.role, field.target()) {
-        (_, Some(target)) => keys(arg, target, Life::Live, lookup),
-        (Role::Choice(choices), _) => words(arg, choices.to_vec()),
-        _ if field.ty.kind == Kind::Bool => words(arg, vec!["yes", "no"]),
+        (_, Some(target)) => keys(arg, target, Deleted::Exclude, lookup),
+        (FieldKind::Choice(choices), _) => words(arg, choices.to_vec()),
+        _ if field.ty.kind == ValueType::Bool => words(arg, vec!["yes", "no"]),
         _ => arg,
     }
 }
 
-fn keys(arg: Arg, desc: &'static Descriptor, life: Life, lookup: &Arc<Lookup>) -> Arg {
+fn keys(arg: Arg, desc: &'static Descriptor, life: Deleted, lookup: &Arc<Lookup>) -> Arg {
     let lookup = Arc::clone(lookup);
     arg.add(ArgValueCompleter::new(move |begun: &OsStr| lookup.keys(desc, life, begun)))
 }

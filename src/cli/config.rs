@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::crud::session::{Env, xdg};
 use crate::model::problem::{Problem, nearest};
-use crate::model::values::scalar::{shorten, squash};
+use crate::model::values::scalar::{fold, truncate};
 use crate::model::values::zone;
 use crate::store::engine::location::sqlite_url;
 use crate::ui::bounded;
@@ -17,7 +17,7 @@ use crate::ui::format::Format;
 use crate::verbs::audit::keys::{SIGNING_KEY, VERIFIER_KEY};
 
 /// A global flag, its variable and its place in the file.
-pub struct Setting {
+pub struct ConfigOption {
     pub name: &'static str,
     pub short: Option<char>,
     /// Name of the value in help; none: a switch.
@@ -28,49 +28,67 @@ pub struct Setting {
 }
 
 /// Every global setting.
-pub const SETTINGS: &[Setting] = &[
-    Setting {
+pub const OPTIONS: &[ConfigOption] = &[
+    ConfigOption {
         name: "database",
         short: None,
         value: Some("URL"),
         help: "Database: sqlite://FILE or postgres://...",
         in_file: true,
     },
-    Setting { name: "org", short: None, value: Some("CODE"), help: "Organisation to work in", in_file: true },
-    Setting {
+    ConfigOption { name: "org", short: None, value: Some("CODE"), help: "Organisation to work in", in_file: true },
+    ConfigOption {
         name: "output",
         short: Some('o'),
         value: Some("FORMAT"),
         help: "Output format: table, json, ndjson, csv, tsv, yaml or key",
         in_file: true,
     },
-    Setting {
+    ConfigOption {
         name: "columns",
         short: None,
         value: Some("A,B"),
         help: "Columns to show, in this order",
         in_file: false,
     },
-    Setting { name: "yes", short: Some('y'), value: None, help: "Answer yes to every question", in_file: false },
-    Setting {
+    ConfigOption { name: "yes", short: Some('y'), value: None, help: "Answer yes to every question", in_file: false },
+    ConfigOption {
         name: "no-input",
         short: None,
         value: None,
         help: "Ask nothing; a missing value is an error",
         in_file: true,
     },
-    Setting { name: "quiet", short: Some('q'), value: None, help: "Say nothing but data and errors", in_file: true },
-    Setting { name: "verbose", short: Some('v'), value: None, help: "Say more", in_file: true },
-    Setting { name: "color", short: None, value: Some("WHEN"), help: "Colours: auto, always or never", in_file: true },
-    Setting { name: "wait", short: None, value: Some("SECONDS"), help: "How long to wait for a lock", in_file: true },
-    Setting {
+    ConfigOption {
+        name: "quiet",
+        short: Some('q'),
+        value: None,
+        help: "Say nothing but data and errors",
+        in_file: true,
+    },
+    ConfigOption { name: "verbose", short: Some('v'), value: None, help: "Say more", in_file: true },
+    ConfigOption {
+        name: "color",
+        short: None,
+        value: Some("WHEN"),
+        help: "Colours: auto, always or never",
+        in_file: true,
+    },
+    ConfigOption {
+        name: "wait",
+        short: None,
+        value: Some("SECONDS"),
+        help: "How long to wait for a lock",
+        in_file: true,
+    },
+    ConfigOption {
         name: "request-id",
         short: None,
         value: Some("UUID"),
         help: "Id of this command in the audit trail",
         in_file: false,
     },
-    Setting {
+    ConfigOption {
         name: "dry-run",
         short: None,
         value: None,
@@ -79,7 +97,7 @@ pub const SETTINGS: &[Setting] = &[
     },
 ];
 
-impl Setting {
+impl ConfigOption {
     pub fn variable(&self) -> String {
         let name = if self.name == "database" { "database_url" } else { self.name };
         format!("ORGCTL_{}", name.to_uppercase().replace('-', "_"))
@@ -92,7 +110,7 @@ impl Setting {
 
 /// Adds the global flags to the root command.
 pub fn global_args(mut root: Command) -> Command {
-    for s in SETTINGS {
+    for s in OPTIONS {
         let mut arg = Arg::new(s.name).long(s.name).global(true).help(s.help).help_heading("Global options");
         if let Some(short) = s.short {
             arg = arg.short(short);
@@ -151,7 +169,7 @@ impl Config {
         };
         unknown_variables(env)?;
         let mut settings = Vec::new();
-        for s in SETTINGS {
+        for s in OPTIONS {
             let from_flag = match (matches.value_source(s.name), s.value) {
                 (Some(ValueSource::CommandLine), Some(_)) => matches.get_one::<String>(s.name).cloned(),
                 (Some(ValueSource::CommandLine), None) => Some("true".to_owned()),
@@ -186,12 +204,12 @@ impl Config {
     fn wrong(&self, name: &str, why: &str) -> Problem {
         let from = self.settings.iter().find(|s| s.name == name).map_or("", |s| s.origin.as_str());
         let value = self.get(name).unwrap_or_default();
-        Problem::usage(format!("{name} is '{}', which is not {why}", crate::model::values::scalar::shorten(value)))
+        Problem::usage(format!("{name} is '{}', which is not {why}", crate::model::values::scalar::truncate(value)))
             .hint(format!("it comes from: {from}"))
     }
 
     pub fn flag(&self, name: &str) -> Result<bool, Problem> {
-        match self.get(name).map(squash).as_deref() {
+        match self.get(name).map(fold).as_deref() {
             None | Some("false" | "0" | "no" | "off") => Ok(false),
             Some("true" | "1" | "yes" | "on") => Ok(true),
             Some(_) => Err(self.wrong(name, "yes or no")),
@@ -256,7 +274,7 @@ fn read(path: &std::path::Path, must_exist: bool) -> Result<BTreeMap<String, Str
             return Err(Problem::usage(format!(
                 "can't read the configuration {}: {}",
                 path.display(),
-                crate::model::problem::plain(&e)
+                crate::model::problem::io_message(&e)
             )));
         }
     };
@@ -265,7 +283,7 @@ fn read(path: &std::path::Path, must_exist: bool) -> Result<BTreeMap<String, Str
         let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         Problem::usage(format!("the configuration {at} can't be read: line {line}: {}", e.message()))
     })?;
-    let known: Vec<String> = SETTINGS.iter().filter(|s| s.in_file).map(Setting::key).collect();
+    let known: Vec<String> = OPTIONS.iter().filter(|s| s.in_file).map(ConfigOption::key).collect();
     let mut values = BTreeMap::new();
     for (key, value) in table {
         if !known.contains(&key) {
@@ -296,7 +314,7 @@ const OF_THE_TESTS: &[&str] =
 
 /// A mistyped variable would be passed over in silence.
 fn unknown_variables(env: &Env) -> Result<(), Problem> {
-    let mut known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
+    let mut known: Vec<String> = OPTIONS.iter().map(ConfigOption::variable).collect();
     known.extend(["ORGCTL_CONFIG", SIGNING_KEY, VERIFIER_KEY].map(str::to_owned));
     for (name, value) in env.iter().filter(|(n, _)| n.starts_with("ORGCTL_") && !OF_THE_TESTS.contains(&n.as_str())) {
         // What stands for bytes that could not be read.
@@ -319,7 +337,7 @@ fn time_zone(tz: &str) -> Result<(), Problem> {
         return Ok(());
     }
     let meant = nearest(tz, zone::names()).map(|m| format!("did you mean {m}?"));
-    Err(Problem::usage(format!("the environment has TZ, which names no time zone: '{}'", shorten(tz)))
+    Err(Problem::usage(format!("the environment has TZ, which names no time zone: '{}'", truncate(tz)))
         .hint_maybe(meant)
         .hint("write a name like Asia/Kolkata or UTC, or unset it: then the machine's own time zone holds"))
 }

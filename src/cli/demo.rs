@@ -12,7 +12,7 @@ use anyhow::Result;
 use super::{World, end, run};
 use crate::crud::read::quote;
 use crate::model::problem::Problem;
-use crate::model::problem::plain;
+use crate::model::problem::io_message;
 use crate::ui::{Io, Ui};
 
 /// The demo's organisation.
@@ -55,7 +55,7 @@ pub const NEXT: &[&[&str]] = &[
 /// Runs the whole show.
 pub fn run_all(ui: &mut Ui, program: &str, world: &World<'_>) -> Result<()> {
     let write = |path: &str, text: &str| {
-        fs::write(path, text).map_err(|e| Problem::failed(format!("can't write {path}: {}", plain(&e))))
+        fs::write(path, text).map_err(|e| Problem::failed(format!("can't write {path}: {}", io_message(&e))))
     };
     let mut env = world.env.clone();
     env.retain(|name, _| !name.starts_with("ORGCTL_"));
@@ -82,8 +82,8 @@ pub fn run_all(ui: &mut Ui, program: &str, world: &World<'_>) -> Result<()> {
             .into());
         }
     }
-    let rejects =
-        fs::read_to_string(REJECTS).map_err(|e| Problem::failed(format!("can't read {REJECTS}: {}", plain(&e))))?;
+    let rejects = fs::read_to_string(REJECTS)
+        .map_err(|e| Problem::failed(format!("can't read {REJECTS}: {}", io_message(&e))))?;
     let header = rejects.lines().next().unwrap_or_default();
     let row =
         rejects.lines().find(|l| l.starts_with("BAD-PHONE")).or_else(|| rejects.lines().nth(1)).unwrap_or_default();
@@ -119,7 +119,9 @@ fn clean(world: &World<'_>, yes: bool) -> Result<()> {
     for name in [DATABASE, BRANCHES, FAULTS, REJECTS, &format!("{DATABASE}-wal"), &format!("{DATABASE}-shm")] {
         match fs::remove_file(name) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(Problem::failed(format!("can't remove {name} of an earlier demo: {}", plain(&e))).into());
+                return Err(
+                    Problem::failed(format!("can't remove {name} of an earlier demo: {}", io_message(&e))).into()
+                );
             }
             _ => {}
         }

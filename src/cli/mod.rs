@@ -19,20 +19,20 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ArgMatches;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind as ClapErrorKind};
 use serde_json::json;
 
 use crate::crud::session::{Access, Env, Session};
 use crate::crud::{gate, input, transition};
 use crate::model::clock::Clock;
-use crate::model::problem::{Kind, Problem};
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::{Ids, Random};
 use crate::model::redact::secrets;
-use crate::model::values::scalar::shorten;
+use crate::model::values::scalar::truncate;
 use crate::model::values::zone::Zone;
 use crate::store::engine::location::{Location, Opening};
-use crate::store::records::Life;
-use crate::ui::format::{self, Format, Head, Listing, is_for_programs};
+use crate::store::records::Deleted;
+use crate::ui::format::{self, Format, Listing, OutputColumn, is_for_programs};
 use crate::ui::{Io, Style, Ui, error_of, interruptible};
 use config::Config;
 use tree::{Found, Program};
@@ -85,7 +85,7 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
     }
     match (noun.as_str(), verb.as_str()) {
         ("", "demo") if ui.style.format_given && ui.style.format != Format::Table => {
-            let problem = Problem::usage(format!("the demo is for people to read, not {}", ui.style.format.word()))
+            let problem = Problem::usage(format!("the demo is for people to read, not {}", ui.style.format.as_str()))
                 .hint("leave out the format: orgctl demo");
             return end(ui, Err(problem.into()));
         }
@@ -118,10 +118,10 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
 /// On a terminal, what is missing can be asked for; that the help calls it required stays true elsewhere.
 fn asked(program: Program, argv: &[OsString], words: &[String], e: &clap::Error, io: &Io) -> Option<ArgMatches> {
     let terminal = io.stdin_is_terminal && io.stderr_is_terminal;
-    if e.kind() != ErrorKind::MissingRequiredArgument || !terminal {
+    if e.kind() != ClapErrorKind::MissingRequiredArgument || !terminal {
         return None;
     }
-    program.asking(words).try_get_matches_from(argv).ok()
+    program.interactive_command(words).try_get_matches_from(argv).ok()
 }
 
 #[allow(clippy::too_many_arguments)] // one call, a few lines above
@@ -196,7 +196,7 @@ fn tell_programs(session: &mut Session<'_>) -> Result<()> {
     {
         return Ok(());
     }
-    let told = std::mem::take(&mut session.ui.told);
+    let told = std::mem::take(&mut session.ui.messages);
     let report_of = json!({ "command": session.verb, "dry_run": session.dry_run, "told": told });
     format::report(&mut session.ui, &report_of)
 }
@@ -277,9 +277,9 @@ async fn until_signal(
         tokio::select! {
             biased;
             // The terminal sends it to the editor too, which knows what to do with it.
-            _ = int.recv() => if editing.runs() { second.inspect(|s| s.disarm()); } else { break Kind::Interrupted },
-            _ = term.recv() => break Kind::Terminated,
-            _ = hup.recv() => break Kind::Terminated,
+            _ = int.recv() => if editing.runs() { second.inspect(|s| s.disarm()); } else { break ErrorKind::Interrupted },
+            _ = term.recv() => break ErrorKind::Terminated,
+            _ = hup.recv() => break ErrorKind::Terminated,
             done = &mut work, if !has_ended => {
                 // It gave up waiting for a file, and the signal is only now on its way to here.
                 if done.is_err() && !committing.get() && second.is_some_and(SecondSignal::has_come) {
@@ -324,7 +324,7 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
         Found::Leaf(l) => session.kinds().by_noun(l.noun).ok_or_else(|| anyhow::anyhow!("a verb of no resource"))?,
         Found::Plain(_) => return Ok(()),
     };
-    let keys = input::keys(session, desc, Life::Live, leaf).await?;
+    let keys = input::keys(session, desc, Deleted::Exclude, leaf).await?;
     let (mut done, mut failed) = (0_u64, 0_u64);
     let format = session.ui.style.format;
     let is_told = is_for_programs(&session.ui);
@@ -333,7 +333,7 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
         session.targets.clear();
         session.only_key = Some(key.clone());
         // One document for all keys, so what is given for each is taken up first.
-        let given = if is_told { Some(Given::begin(&mut session.ui)) } else { None };
+        let given = if is_told { Some(CapturedOutput::begin(&mut session.ui)) } else { None };
         let tried = start(session, found, leaf).await;
         let given = given.map_or_else(Vec::new, |given| given.end(&mut session.ui, format));
         results.extend(given);
@@ -348,7 +348,7 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
                     refused.append(&mut session.targets);
                 }
                 results.push(json!({ "key": key, "error": error_of(&problem) }));
-                session.ui.status(&format!("failed {}: {}", shorten(&key), problem.sentence));
+                session.ui.status(&format!("failed {}: {}", truncate(&key), problem.sentence));
             }
         }
         session.dealt_with.set(done + failed);
@@ -367,22 +367,22 @@ async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Re
     session.targets = refused;
     match failed {
         0 => Ok(()),
-        _ => Err(Problem::new(Kind::Partial, format!("{failed} of {} could not be done", done + failed)).into()),
+        _ => Err(Problem::new(ErrorKind::Partial, format!("{failed} of {} could not be done", done + failed)).into()),
     }
 }
 
 /// Data taken up, as lines of JSON.
-struct Given {
+struct CapturedOutput {
     lines: Rc<RefCell<Vec<u8>>>,
     stdout: Box<dyn io::Write>,
 }
 
-impl Given {
-    fn begin(ui: &mut Ui) -> Given {
+impl CapturedOutput {
+    fn begin(ui: &mut Ui) -> CapturedOutput {
         let lines = Rc::new(RefCell::new(Vec::new()));
-        let stdout = std::mem::replace(&mut ui.io.stdout, Box::new(Taken(Rc::clone(&lines))));
+        let stdout = std::mem::replace(&mut ui.io.stdout, Box::new(CaptureBuffer(Rc::clone(&lines))));
         ui.style.format = Format::Ndjson;
-        Given { lines, stdout }
+        CapturedOutput { lines, stdout }
     }
 
     fn end(self, ui: &mut Ui, format: Format) -> Vec<serde_json::Value> {
@@ -392,9 +392,9 @@ impl Given {
     }
 }
 
-struct Taken(Rc<RefCell<Vec<u8>>>);
+struct CaptureBuffer(Rc<RefCell<Vec<u8>>>);
 
-impl io::Write for Taken {
+impl io::Write for CaptureBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -416,7 +416,7 @@ fn end(mut ui: Ui, done: Result<()>) -> (u8, Io) {
                 let problem = Problem::failed(e.to_string());
                 if ui.style.verbose { problem } else { problem.hint("-v tells more") }
             });
-            if problem.kind != Kind::OutputClosed {
+            if problem.kind != ErrorKind::OutputClosed {
                 ui.error(&problem, &causes);
             }
             problem.kind.exit_code()
@@ -480,7 +480,9 @@ fn path(matches: &ArgMatches) -> (String, String, &ArgMatches) {
 /// Help and version go to standard output; a mistake becomes one sentence and a hint.
 fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
     match e.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+        ClapErrorKind::DisplayHelp
+        | ClapErrorKind::DisplayVersion
+        | ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let done = ui.out(&e.render().to_string());
             return end(ui, done);
         }
@@ -489,11 +491,12 @@ fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
     let text = e.render().to_string();
     let mut lines = text.lines();
     let mut sentence = lines.next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(':').to_owned();
-    if e.kind() == ErrorKind::MissingRequiredArgument {
+    if e.kind() == ClapErrorKind::MissingRequiredArgument {
         let missing: Vec<&str> = text.lines().skip(1).take_while(|l| !l.trim().is_empty()).map(str::trim).collect();
         sentence = format!("missing: {}", missing.join(", "));
     }
-    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) = (e.kind(), e.get(ContextKind::InvalidArg))
+    if let (ClapErrorKind::UnknownArgument, Some(ContextValue::String(word))) =
+        (e.kind(), e.get(ContextKind::InvalidArg))
         && may_be_password(word, words)
     {
         let flag = if word.starts_with('-') { format!(" '{word}'") } else { String::new() };
@@ -502,18 +505,22 @@ fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
         return end(ui, Err(problem.hint(hint).into()));
     }
     // What a switch was given may be the secret that it would read elsewhere.
-    if let (ErrorKind::TooManyValues, Some(ContextValue::String(flag))) = (e.kind(), e.get(ContextKind::InvalidArg)) {
+    if let (ClapErrorKind::TooManyValues, Some(ContextValue::String(flag))) = (e.kind(), e.get(ContextKind::InvalidArg))
+    {
         let flag = flag.split('=').next().unwrap_or_default();
         sentence = format!("'{flag}' takes no value");
     }
     let mut problem = Problem::usage(sentence);
-    if let (ErrorKind::InvalidValue, Some(ContextValue::Strings(words))) = (e.kind(), e.get(ContextKind::ValidValue)) {
+    if let (ClapErrorKind::InvalidValue, Some(ContextValue::Strings(words))) =
+        (e.kind(), e.get(ContextKind::ValidValue))
+    {
         problem = problem.hint(format!("one of: {}", words.join(", ")));
     }
     let mut tips: Vec<String> =
         text.lines().filter_map(|l| l.trim().strip_prefix("tip: ")).map(str::to_owned).collect();
     // A value that begins with a hyphen looks like a flag; clap's own tip makes it a key.
-    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) = (e.kind(), e.get(ContextKind::InvalidArg))
+    if let (ClapErrorKind::UnknownArgument, Some(ContextValue::String(word))) =
+        (e.kind(), e.get(ContextKind::InvalidArg))
         && word.starts_with('-')
         && !word.starts_with("--")
     {
@@ -521,7 +528,7 @@ fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
     }
     if tips.is_empty() && e.get(ContextKind::SuggestedSubcommand).is_none() {
         let wrong = match (e.kind(), e.get(ContextKind::InvalidSubcommand)) {
-            (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) => Some(word.as_str()),
+            (ClapErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) => Some(word.as_str()),
             _ => None,
         };
         let words = words.iter().skip(1).map(String::as_str);
@@ -555,8 +562,12 @@ fn malformed(text: &str) -> String {
 }
 
 fn config_show(ui: &mut Ui, config: &Config) -> Result<()> {
-    use crate::model::values::value::Kind;
-    let heads = vec![Head::new("name", Kind::Text), Head::new("value", Kind::Text), Head::new("origin", Kind::Text)];
+    use crate::model::values::value::ValueType;
+    let heads = vec![
+        OutputColumn::new("name", ValueType::Text),
+        OutputColumn::new("value", ValueType::Text),
+        OutputColumn::new("origin", ValueType::Text),
+    ];
     let mut listing = Listing::new(ui, heads, 0);
     for s in &config.settings {
         // A URL may hold a password, and so may what was meant to be one.

@@ -13,13 +13,13 @@ use crate::model::kinds::user::User;
 use crate::model::kinds::{Kinds, OWN};
 use crate::model::problem::nearest;
 use crate::model::resource::examples;
-use crate::model::resource::lifetime::{Effect, Event};
+use crate::model::resource::lifetime::{Consequence, TargetEvent};
 use crate::model::resource::states::Transition;
 use crate::model::resource::verbs::Verb;
 use crate::model::resource::{Descriptor, Field, Resource};
 use crate::model::trail::audit::{ACTIONS, Action};
-use crate::model::values::scalar::{Noun, Role};
-use crate::model::values::value::Kind;
+use crate::model::values::scalar::{FieldKind, Noun};
+use crate::model::values::value::ValueType;
 use crate::verbs::{
     audit, backup, branch, database, db_copy, dept, diff, doctor, org, password, repair, revert, setting, user,
 };
@@ -567,7 +567,7 @@ fn system(help: &'static str) -> Arg {
 
 /// Of what is put into branches and departments.
 fn force() -> Arg {
-    switch("force", "Also where a branch or department is out of use")
+    switch("force", "Also where a branch or department is inactive")
 }
 
 /// `--force`, where it means something.
@@ -580,17 +580,17 @@ fn forced(c: Command, desc: &Descriptor) -> Command {
     }
 }
 
-/// `a branch or department is out of use`: what records of a kind may be put into only where that is in use.
+/// `a branch or department is inactive`: what records of a kind may be put into only where that is in use.
 fn out_of_use(desc: &Descriptor) -> Option<String> {
     let mut nouns: Vec<&str> = Vec::new();
-    for target in desc.fields.iter().filter(|f| f.asks_for_use()).filter_map(Field::target) {
+    for target in desc.fields.iter().filter(|f| f.requires_active_target()).filter_map(Field::target) {
         if !nouns.contains(&target.singular()) {
             nouns.push(target.singular());
         }
     }
     let (last, first) = nouns.split_last()?;
     let all = if first.is_empty() { (*last).to_owned() } else { format!("{} or {last}", first.join(", ")) };
-    Some(format!("{} is out of use", with_article(&all)))
+    Some(format!("{} is inactive", with_article(&all)))
 }
 
 fn edit() -> Arg {
@@ -615,7 +615,7 @@ fn version_arg(help: &'static str) -> Arg {
 
 fn flag(field: &'static Field) -> Arg {
     let mut help = field.help.to_owned();
-    if let Role::Choice(words) = field.ty.role {
+    if let FieldKind::Choice(words) = field.ty.role {
         help.push_str(&format!(": {}", words.join(", ")));
     }
     if let Some(default) = field.default() {
@@ -625,7 +625,7 @@ fn flag(field: &'static Field) -> Arg {
         .long(field.name().replace('_', "-"))
         .value_name(field.ty.label)
         .help(help)
-        .allow_negative_numbers(field.ty.kind == Kind::Int)
+        .allow_negative_numbers(field.ty.kind == ValueType::Int)
         .action(ArgAction::Set)
 }
 
@@ -653,9 +653,9 @@ fn listing(c: Command, desc: &Descriptor) -> Command {
         .arg(switch("with-deleted", "Deleted ones too"))
 }
 
-/// Whom what a record is in charge of goes to when it goes out of use, where a record of the kind can be in charge.
+/// Whom what a record is in charge of goes to when it is deactivated, where a record of the kind can be in charge.
 fn handing_over(c: Command, kinds: Kinds, desc: &Descriptor) -> Command {
-    if !kinds.pointing_at(desc).iter().any(|(d, f)| d.effect(f, Event::Deactivate) == Effect::Blocks) {
+    if !kinds.referring_to(desc).iter().any(|(d, f)| d.effect(f, TargetEvent::Deactivate) == Consequence::Blocks) {
         return c;
     }
     c.arg(text("reassign-to", "KEY", "Let what they are in charge of go to this one").conflicts_with("orphan"))
@@ -664,7 +664,7 @@ fn handing_over(c: Command, kinds: Kinds, desc: &Descriptor) -> Command {
 
 fn delete_args(c: Command, kinds: Kinds, desc: &'static Descriptor) -> Command {
     let mut c = c.arg(keys("Code or id")).arg(switch("cascade", "Delete what depends on them too"));
-    if kinds.pointing_at(desc).iter().any(|(d, f)| d.effect(f, Event::Delete) == Effect::Blocks) {
+    if kinds.referring_to(desc).iter().any(|(d, f)| d.effect(f, TargetEvent::Delete) == Consequence::Blocks) {
         c = c
             .arg(
                 text("reassign-to", "KEY", "Let what depends on them depend on this one")
@@ -679,12 +679,12 @@ fn delete_args(c: Command, kinds: Kinds, desc: &'static Descriptor) -> Command {
 }
 
 fn import_args(c: Command, _: Kinds, desc: &'static Descriptor) -> Command {
-    let mut any = "Let any number go out of use".to_owned();
+    let mut any = "Let any number be deactivated".to_owned();
     if let Some(said) = out_of_use(desc) {
         any.push_str(&format!("; also where {said}"));
     }
-    let most = "Most that may go out of use at once: 25, or 10% (default: the setting feed.max_leavers_percent)";
-    let c = match desc.can_be_out_of_use() {
+    let most = "Most that may be deactivated at once: 25, or 10% (default: the setting feed.max_leavers_percent)";
+    let c = match desc.can_be_inactive() {
         true => c
             .arg(text("max-leavers", "N", most).conflicts_with("force"))
             .arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help(any)),
@@ -740,7 +740,7 @@ fn date_format(desc: &Descriptor) -> Option<Arg> {
 
 /// What an import of organisations says of itself in words of its own.
 fn org_import_args(c: Command) -> Command {
-    let most = "Most organisations that may go out of use at once, and most users who may lose their access with them: 25, or 10% (default: the setting feed.max_leavers_percent)";
+    let most = "Most organisations that may be deactivated at once, and most users who may lose their access with them: 25, or 10% (default: the setting feed.max_leavers_percent)";
     c.mut_arg("max-leavers", |a| a.help(most))
 }
 
@@ -912,7 +912,7 @@ impl Program {
 
     /// Verbs that a kind has in common with others. One whose verb differs has one of its own.
     pub fn generic(self, desc: &'static Descriptor) -> impl Iterator<Item = &'static Generic> + Clone {
-        let has_its_own = move |g: &Generic| self.leaves().any(|l| l.noun == desc.noun && l.verb == g.verb.word());
+        let has_its_own = move |g: &Generic| self.leaves().any(|l| l.noun == desc.noun && l.verb == g.verb.as_str());
         GENERIC.iter().filter(move |g| desc.does(g.verb) && !has_its_own(g))
     }
 
@@ -931,7 +931,7 @@ impl Program {
     /// Noun and verb of every leaf that works on a database.
     pub fn verbs(self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let generic = move |d: &'static Descriptor| {
-            self.generic(d).map(|g| (d.noun, g.verb.word())).chain(d.transitions().iter().map(|t| (d.noun, t.verb)))
+            self.generic(d).map(|g| (d.noun, g.verb.as_str())).chain(d.transitions().iter().map(|t| (d.noun, t.verb)))
         };
         self.leaves().map(|l| (l.noun, l.verb)).chain(self.kinds.resources().flat_map(generic))
     }
@@ -991,8 +991,8 @@ impl Program {
 
     /// A verb with its arguments.
     fn verb(self, verb: &Found, built: Built<'_>) -> Command {
-        let c = Command::new(verb.word()).about(verb.about());
-        if !built.names(verb.word()) {
+        let c = Command::new(verb.verb_name()).about(verb.about());
+        if !built.names(verb.verb_name()) {
             return c;
         }
         let c = match verb {
@@ -1032,22 +1032,22 @@ impl Program {
     }
 
     /// The tree for a terminal: what can be asked for need not be given.
-    pub fn asking(self, words: &[String]) -> Command {
-        fn ease(mut c: Command) -> Command {
+    pub fn interactive_command(self, words: &[String]) -> Command {
+        fn relax_required(mut c: Command) -> Command {
             if c.get_arguments().any(|a| a.get_id() == ASKED && a.is_required_set() && a.is_positional()) {
                 c = c.mut_arg(ASKED, |a| a.required(false));
             }
             if c.get_groups().any(|g| g.get_id() == ASKED_GROUP) {
                 c = c.mut_group(ASKED_GROUP, |g| g.required(false));
             }
-            c.mut_subcommands(ease)
+            c.mut_subcommands(relax_required)
         }
-        ease(self.command_for(words))
+        relax_required(self.command_for(words))
     }
 
     /// Finds the verb that a noun and a word name.
     pub fn find(self, noun: &str, verb: &str) -> Option<Found> {
-        self.of_noun(noun).find(|found| found.word() == verb)
+        self.of_noun(noun).find(|found| found.verb_name() == verb)
     }
 }
 
@@ -1099,10 +1099,10 @@ pub enum Found {
 
 impl Found {
     /// The verb itself.
-    pub fn word(&self) -> &'static str {
+    pub fn verb_name(&self) -> &'static str {
         match self {
             Found::Leaf(l) => l.verb,
-            Found::Generic(g, _) => g.verb.word(),
+            Found::Generic(g, _) => g.verb.as_str(),
             Found::Move(t, _) => t.verb,
             Found::Plain(p) => p.verb,
         }
@@ -1136,12 +1136,12 @@ impl Found {
             }),
             Found::Generic(g, d) => Some(Access {
                 permission: format!("{}:{}", d.table, g.action),
-                recorded: recorded(d.noun, g.verb.word(), g.action),
+                recorded: recorded(d.noun, g.verb.as_str(), g.action),
                 writes: g.writes,
             }),
             Found::Move(t, d) => Some(Access {
                 permission: format!("{}:{}", d.table, t.permission()),
-                recorded: t.action().word(),
+                recorded: t.action().as_str(),
                 writes: true,
             }),
             Found::Plain(_) => None,
@@ -1184,7 +1184,7 @@ const RECORDED: &[(&str, &str, Action)] = &[
 /// The word under which what a verb does is recorded, and its refusal too.
 fn recorded(noun: &str, verb: &str, permission: &'static str) -> &'static str {
     let of_verb = RECORDED.iter().find(|(n, v, _)| (n.is_empty() || *n == noun) && *v == verb);
-    let word = of_verb.map_or(permission, |(.., action)| action.word());
+    let word = of_verb.map_or(permission, |(.., action)| action.as_str());
     // What only looks: `verify`, `prove`, `whoami`.
     if ACTIONS.contains(&word) { word } else { "read" }
 }

@@ -6,24 +6,24 @@ use clap::ArgMatches;
 
 use super::input::time;
 use super::session::Session;
-use crate::model::problem::{Kind, Problem};
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::examples;
 use crate::model::resource::{Descriptor, Record};
-use crate::model::values::scalar::shorten;
+use crate::model::values::scalar::truncate;
 use crate::model::values::value::rfc3339;
-use crate::store::as_of::Past;
+use crate::store::as_of::AsOf;
 use crate::store::engine::db::Db;
 use crate::store::records::query::Query;
-use crate::store::records::{self, Life};
+use crate::store::records::{self, Deleted};
 
 /// Lets the connection read what was, where `--as-of` says when.
-pub async fn look_back(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     let Some(text) = m.get_one::<String>("as-of") else { return Ok(()) };
     let now = s.clock.now();
     // A date means its beginning.
     let (at, _) = time(text, now, s.origin.zone)?;
     if at > now {
-        return Err(Problem::usage(format!("'{}' is in the future", shorten(text)))
+        return Err(Problem::usage(format!("'{}' is in the future", truncate(text)))
             .hint("name a time that is gone: --as-of 2h, --as-of 2026-11-03")
             .into());
     }
@@ -36,35 +36,35 @@ pub async fn look_back(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMa
         return Err(Problem::usage("passwords of then are not kept, nor are their hashes").into());
     }
     if let Some(part) = &s.db().await?.partial {
-        let sentence = format!("what was cannot be told of a part: the database was made of {}", part.told());
+        let sentence = format!("what was cannot be told of a part: the database was made of {}", part.describe());
         return Err(part.problem(sentence).into());
     }
     s.ui.status(&format!("as of {}", rfc3339(at)));
-    let past = Past::begin(s.db().await?, at).await?;
+    let past = AsOf::begin(s.db().await?, at).await?;
     s.past = Some(past);
     // An organisation answers to the code that it had then.
     let org = if desc.is_org() { None } else { s.org().await? };
     let Some(mut past) = s.past.take() else { return Ok(()) };
-    let done = past.narrow(s.db().await?, desc, org).await;
+    let done = past.restrict_to(s.db().await?, desc, org).await;
     s.past = Some(past);
     done
 }
 
 /// Refuses a list of which not all can be told.
-pub async fn vouch_for_all(s: &mut Session<'_>) -> Result<()> {
+pub async fn ensure_all_known(s: &mut Session<'_>) -> Result<()> {
     let Some(past) = s.past.take() else { return Ok(()) };
-    let done = past.vouch_for_all(s.db().await?).await;
+    let done = past.ensure_all_known(s.db().await?).await;
     s.past = Some(past);
     done
 }
 
 /// Refuses a record of which not all can be told, and to say that there was none where that can't be told.
-pub async fn vouch_for(s: &mut Session<'_>, desc: &'static Descriptor, found: &Result<Record>) -> Result<()> {
+pub async fn ensure_known(s: &mut Session<'_>, desc: &'static Descriptor, found: &Result<Record>) -> Result<()> {
     let Some(past) = s.past.take() else { return Ok(()) };
-    let absent = |e: &anyhow::Error| e.downcast_ref::<Problem>().is_some_and(|p| p.kind == Kind::NotFound);
+    let absent = |e: &anyhow::Error| e.downcast_ref::<Problem>().is_some_and(|p| p.kind == ErrorKind::NotFound);
     let done = match found {
-        Ok(record) => past.vouch_for(s.db().await?, record).await,
-        Err(e) if absent(e) => past.vouch_for_absence(s.db().await?, desc).await,
+        Ok(record) => past.ensure_known(s.db().await?, record).await,
+        Err(e) if absent(e) => past.ensure_absence_known(s.db().await?, desc).await,
         Err(_) => Ok(()),
     };
     s.past = Some(past);
@@ -72,9 +72,9 @@ pub async fn vouch_for(s: &mut Session<'_>, desc: &'static Descriptor, found: &R
 }
 
 /// Fits a query to the past, where that is what is asked about.
-pub async fn look_through(s: &mut Session<'_>, query: &mut Query) -> Result<()> {
+pub async fn rewrite(s: &mut Session<'_>, query: &mut Query) -> Result<()> {
     let Some(past) = s.past.take() else { return Ok(()) };
-    let done = past.look_through(s.db().await?, query).await;
+    let done = past.rewrite(s.db().await?, query).await;
     s.past = Some(past);
     done
 }
@@ -104,13 +104,13 @@ async fn holders_then(
     key: &str,
     at: DateTime<Utc>,
 ) -> Result<Vec<Record>> {
-    let rules = s.rules.clone();
+    let context = s.context.clone();
     let db = s.db().await?;
-    let mut past = Past::begin(db, at).await?;
-    past.narrow(db, desc, org).await?;
-    let found = records::by_key(db, desc, org, key, Life::Any, &rules).await?;
+    let mut past = AsOf::begin(db, at).await?;
+    past.restrict_to(db, desc, org).await?;
+    let found = records::by_key(db, desc, org, key, Deleted::Include, &context).await?;
     for record in &found {
-        if past.vouch_for(db, record).await.is_err() {
+        if past.ensure_known(db, record).await.is_err() {
             return Ok(Vec::new());
         }
     }
@@ -118,18 +118,18 @@ async fn holders_then(
 }
 
 /// The connection that reads the past, while something is to be written in the present.
-pub struct Left(Option<(Db, Past)>);
+pub struct Suspended(Option<(Db, AsOf)>);
 
 /// Leaves the past for a while: what is written goes over a connection of its own.
-pub fn leave(s: &mut Session<'_>) -> Left {
+pub fn suspend(s: &mut Session<'_>) -> Suspended {
     match s.past.take() {
-        Some(past) => Left(s.take_db().map(|db| (db, past))),
-        None => Left(None),
+        Some(past) => Suspended(s.take_db().map(|db| (db, past))),
+        None => Suspended(None),
     }
 }
 
 /// Goes back to the past that was left.
-pub async fn return_to(s: &mut Session<'_>, left: Left) {
+pub async fn resume(s: &mut Session<'_>, left: Suspended) {
     if let Some((db, past)) = left.0 {
         s.close().await;
         s.put_db(db);

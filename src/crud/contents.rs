@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use anyhow::Result;
 use uuid::Uuid;
 
-use crate::model::resource::lifetime::{Effect, Event};
+use crate::model::resource::lifetime::{Consequence, TargetEvent};
 use crate::model::resource::{Field, Record};
 use crate::store::records;
 use crate::store::tx::Tx;
@@ -16,7 +16,7 @@ pub async fn delete_with_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uu
     let mut going = vec![record.clone()];
     let mut next = 0;
     while let Some(container) = going.get(next).cloned() {
-        for d in records::dependants_by(tx.db, &container, |_, f| follows(f, Event::Delete)).await? {
+        for d in records::dependants_by(tx.db, &container, |_, f| follows(f, TargetEvent::Delete)).await? {
             // An organisation keeps what lives in it.
             let within = d.records.into_iter().filter(|_| d.field.is_some());
             going.extend(within.filter(|r| seen.insert(r.meta.id)));
@@ -29,8 +29,8 @@ pub async fn delete_with_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uu
     Ok(())
 }
 
-fn follows(field: &Field, event: Event) -> bool {
-    field.lifetime().effect(event) == Effect::Follows
+fn follows(field: &Field, event: TargetEvent) -> bool {
+    field.lifetime().effect(event) == Consequence::Follows
 }
 
 /// Of records that one deletion took, those that can't come back with it yet, since another container of theirs is deleted
@@ -69,6 +69,6 @@ pub async fn waiting(tx: &mut Tx<'_>, coming: &[Record]) -> Result<HashMap<Uuid,
 
 /// What a record is within.
 fn containers(record: &Record) -> Vec<(&'static Field, Uuid)> {
-    let within = record.desc.fields.iter().filter(|f| follows(f, Event::Restore));
+    let within = record.desc.fields.iter().filter(|f| follows(f, TargetEvent::Restore));
     within.filter_map(|f| Some((f, record.get(f.column).as_uuid()?))).collect()
 }

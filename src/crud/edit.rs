@@ -3,11 +3,11 @@
 use anyhow::Result;
 use clap::ArgMatches;
 
-use super::form::{self, Line};
+use super::form::{self, FormLine};
 use super::gate;
 use super::input::{mendable, parse};
 use super::session::Session;
-use super::write::{Change, Changed, Create, Created, Target, tell_changed, tell_created};
+use super::write::{Change, ChangedRecord, Create, Created, Target, tell_changed, tell_created};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, Record};
@@ -30,21 +30,21 @@ fn editor(s: &Session<'_>) -> Result<String, Problem> {
 }
 
 /// What the form is for.
-enum Work<'a> {
+enum FormPurpose<'a> {
     Create {
         org: Option<i32>,
     },
     /// Bound to the version that the form shows; with the fields as they are.
     Update {
         before: &'a Record,
-        present: Vec<Line>,
+        present: Vec<FormLine>,
     },
 }
 
 /// What came of a form that was handed in.
-enum Handed {
+enum FormOutcome {
     Made(Box<Created>),
-    Changed(Vec<Changed>),
+    Changed(Vec<ChangedRecord>),
     /// Nothing differs.
     Same,
     /// The user can mend it.
@@ -62,15 +62,15 @@ pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, org: Option<
         "Saved as it is, or emptied, nothing is made. Lines that begin with # don't count.".into(),
     ];
     if desc.is_org() {
-        s.use_rules_of(SYSTEM).await?;
+        s.use_context_of(SYSTEM).await?;
     }
     let lines = desc.settable().map(|f| {
         let given = m.get_one::<String>(f.name()).cloned();
-        (f, given.or_else(|| desc.default(f, &s.rules).map(Into::into)).unwrap_or_default())
+        (f, given.or_else(|| desc.default(f, &s.context).map(Into::into)).unwrap_or_default())
     });
     let lines = lines.collect::<Vec<_>>();
-    match fill_in(s, desc, &form::write(&header, &lines), &Work::Create { org }).await? {
-        Some(Handed::Made(record)) => tell_created(s, desc, org, &record).await,
+    match fill_in(s, desc, &form::write(&header, &lines), &FormPurpose::Create { org }).await? {
+        Some(FormOutcome::Made(record)) => tell_created(s, desc, org, &record).await,
         _ => Err(Problem::failed("the form was not filled in; nothing was made").into()),
     }
 }
@@ -87,10 +87,10 @@ pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, before: &Rec
         present.push((field, shown(s, before, field).await?));
     }
     // What flags say is filled in beforehand.
-    let given = |(f, text): &Line| (*f, m.get_one::<String>(f.name()).unwrap_or(text).clone());
+    let given = |(f, text): &FormLine| (*f, m.get_one::<String>(f.name()).unwrap_or(text).clone());
     let lines = present.iter().map(given).collect::<Vec<_>>();
-    match fill_in(s, desc, &form::write(&header, &lines), &Work::Update { before, present }).await? {
-        Some(Handed::Changed(changed)) => tell_changed(s, desc, &changed, Action::Update).await,
+    match fill_in(s, desc, &form::write(&header, &lines), &FormPurpose::Update { before, present }).await? {
+        Some(FormOutcome::Changed(changed)) => tell_changed(s, desc, &changed, Action::Update).await,
         _ => {
             s.ui.status("nothing was changed");
             Ok(())
@@ -113,8 +113,8 @@ async fn fill_in(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     blank: &str,
-    work: &Work<'_>,
-) -> Result<Option<Handed>> {
+    work: &FormPurpose<'_>,
+) -> Result<Option<FormOutcome>> {
     let editor = editor(s)?;
     let draft = Draft::new(&format!("{}.toml", desc.noun))?;
     let mut text = blank.to_owned();
@@ -128,7 +128,7 @@ async fn fill_in(
         }
         text = form::without_problems(&left).to_owned();
         wrong = match hand_in(s, desc, work, &text).await {
-            Ok(Handed::Wrong(problems)) => problems,
+            Ok(FormOutcome::Wrong(problems)) => problems,
             Ok(done) => return Ok(Some(done)),
             // What was typed is not lost to somebody else's change, or to a server that went away.
             Err(e) => return Err(with_hint(gate::in_words(s, e), draft, &text)),
@@ -157,27 +157,32 @@ fn with_hint(e: anyhow::Error, draft: Draft, text: &str) -> anyhow::Error {
 }
 
 /// Reads the form and does what it says, through the gate.
-async fn hand_in(s: &mut Session<'_>, desc: &'static Descriptor, work: &Work<'_>, text: &str) -> Result<Handed> {
+async fn hand_in(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    work: &FormPurpose<'_>,
+    text: &str,
+) -> Result<FormOutcome> {
     let lines = match form::read(desc, text) {
         Ok(lines) => lines,
-        Err(problems) => return Ok(Handed::Wrong(problems)),
+        Err(problems) => return Ok(FormOutcome::Wrong(problems)),
     };
     let org = match work {
-        Work::Create { org } => *org,
-        Work::Update { before, .. } => (!desc.is_org()).then_some(before.meta.org_id),
+        FormPurpose::Create { org } => *org,
+        FormPurpose::Update { before, .. } => (!desc.is_org()).then_some(before.meta.org_id),
     };
     let (mut set, mut wrong) = (Vec::new(), Vec::new());
     for field in desc.settable() {
         let line = lines.iter().find(|(f, _)| f.name() == field.name()).map(|(_, text)| text.as_str());
         let text = match (line, work) {
             // What is not touched is not read: it may be older than a rule.
-            (Some(text), Work::Update { present, .. })
+            (Some(text), FormPurpose::Update { present, .. })
                 if present.iter().any(|(f, t)| f.name() == field.name() && t == text) =>
             {
                 continue;
             }
             (Some(text), _) => text,
-            (None, Work::Create { .. }) if field.must_be_given() => "",
+            (None, FormPurpose::Create { .. }) if field.must_be_given() => "",
             (None, _) => continue,
         };
         match parse(s, field, org, text).await {
@@ -186,29 +191,29 @@ async fn hand_in(s: &mut Session<'_>, desc: &'static Descriptor, work: &Work<'_>
         }
     }
     if !wrong.is_empty() {
-        return Ok(Handed::Wrong(wrong));
+        return Ok(FormOutcome::Wrong(wrong));
     }
     let done = match work {
-        Work::Create { org } => gate::write(s, &Create { noun: desc.noun.into(), org: *org, values: set })
+        FormPurpose::Create { org } => gate::write(s, &Create { noun: desc.noun.into(), org: *org, values: set })
             .await
-            .map(|made| Handed::Made(Box::new(made))),
-        Work::Update { .. } if set.is_empty() => return Ok(Handed::Same),
-        Work::Update { before, .. } => {
+            .map(|made| FormOutcome::Made(Box::new(made))),
+        FormPurpose::Update { .. } if set.is_empty() => return Ok(FormOutcome::Same),
+        FormPurpose::Update { before, .. } => {
             let m = &before.meta;
             let target = Target { org: m.org_id, id: m.id, version: Some(m.version) };
             let change = Change { noun: desc.noun.into(), targets: vec![target], set, action: Action::Update };
-            gate::write(s, &change).await.map(Handed::Changed)
+            gate::write(s, &change).await.map(FormOutcome::Changed)
         }
     };
     let e = match done {
         Ok(done) => return Ok(done),
         Err(e) => e,
     };
-    if let Work::Update { before, .. } = work {
+    if let FormPurpose::Update { before, .. } = work {
         let now = records::load(s.db().await?, desc, before.meta.org_id, before.meta.id).await?;
         if now.is_none_or(|now| now.meta.version != before.meta.version) {
             return Err(e);
         }
     }
-    Ok(Handed::Wrong(vec![mendable(e)?]))
+    Ok(FormOutcome::Wrong(vec![mendable(e)?]))
 }

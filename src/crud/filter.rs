@@ -7,12 +7,12 @@ use uuid::Uuid;
 use super::input::{not_found, time};
 use super::session::Session;
 use crate::model::kinds::org::{Org, SYSTEM};
-use crate::model::problem::{Kind as ProblemKind, Problem, nearest};
+use crate::model::problem::{ErrorKind as ProblemKind, Problem, nearest};
 use crate::model::resource::{Descriptor, Field, Resource};
-use crate::model::values::scalar::{shorten, squash};
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::scalar::{fold, truncate};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::records::query::{Condition, Op, column};
-use crate::store::records::{self, Column, Life};
+use crate::store::records::{self, Column, Deleted};
 use crate::store::trail;
 
 /// Most conditions of a filter, and most values of all of them together.
@@ -26,9 +26,9 @@ pub async fn filter(
     columns: &[Column],
     org: Option<i32>,
     text: &str,
-    life: impl Fn(&[Condition]) -> Life,
+    life: impl Fn(&[Condition]) -> Deleted,
 ) -> Result<Vec<Condition>> {
-    rules_for_filter(s, columns, text, org).await?;
+    context_for_filter(s, columns, text, org).await?;
     let mut conditions = read(s, columns, text)?;
     let life = life(&conditions);
     for condition in conditions.iter_mut().filter(|c| matches!(c.op, Op::Is | Op::IsNot)) {
@@ -69,7 +69,7 @@ pub async fn known_actor(s: &mut Session<'_>, name: &str) -> Result<()> {
         return Ok(());
     }
     let meant = nearest(name, known.iter().map(String::as_str)).map(|m| format!("did you mean {m}?"));
-    Err(Problem::not_found(format!("there is no actor {}", shorten(name)))
+    Err(Problem::not_found(format!("there is no actor {}", truncate(name)))
         .hint_maybe(meant)
         .hint("'orgctl audit stats --by actor' shows all")
         .into())
@@ -81,9 +81,9 @@ async fn refer(
     condition: &mut Condition,
     target: &'static Descriptor,
     org: Option<i32>,
-    life: Life,
+    life: Deleted,
 ) -> Result<()> {
-    let rules = s.rules.clone();
+    let context = s.context.clone();
     let numbers = target.is_org() && condition.column.field.is_none();
     let mut values = Vec::new();
     for value in std::mem::take(&mut condition.values) {
@@ -93,8 +93,8 @@ async fn refer(
         };
         let db = s.db().await?;
         let found = match life {
-            Life::Live => records::by_key(db, target, org, key, Life::Live, &rules).await,
-            _ => records::holders(db, target, org, key, &rules).await,
+            Deleted::Exclude => records::by_key(db, target, org, key, Deleted::Exclude, &context).await,
+            _ => records::holders(db, target, org, key, &context).await,
         };
         let found = found.map_err(as_usage)?;
         if found.is_empty() {
@@ -112,7 +112,7 @@ async fn refer(
         (None, Some(field)) => crate::store::engine::sql::quoted(field.column),
         (None, None) => "org_id".to_owned(),
     };
-    let kind = if numbers { Kind::Int } else { Kind::Uuid };
+    let kind = if numbers { ValueType::Int } else { ValueType::Uuid };
     condition.column = Column { expr: format!("t.{own}"), kind, join: None, field: None, ..condition.column.clone() };
     Ok(())
 }
@@ -120,15 +120,15 @@ async fn refer(
 /// A key that nobody has, but somebody had: nothing that is listed refers to it, which is an answer. One that nobody ever
 /// had is a mistake.
 async fn known_once(s: &mut Session<'_>, target: &'static Descriptor, org: Option<i32>, key: &str) -> Result<()> {
-    let rules = s.rules.clone();
+    let context = s.context.clone();
     let noun = if target.is_org() { "organisation" } else { target.noun };
-    let gone = !records::by_key(s.db().await?, target, org, key, Life::Deleted, &rules).await?.is_empty();
-    if gone || (s.past.is_some() && records::is_there_now(s.db().await?, target, org, key, &rules).await?) {
+    let gone = !records::by_key(s.db().await?, target, org, key, Deleted::Only, &context).await?.is_empty();
+    if gone || (s.past.is_some() && records::exists_now(s.db().await?, target, org, key, &context).await?) {
         let state = if gone { "is deleted" } else { "was not there" };
-        s.ui.status(&format!("note: {noun} {} {state}", shorten(key)));
+        s.ui.status(&format!("note: {noun} {} {state}", truncate(key)));
         return Ok(());
     }
-    let problem = not_found(s, target, org, key, Life::Live).await?;
+    let problem = not_found(s, target, org, key, Deleted::Exclude).await?;
     Err(Problem { kind: ProblemKind::Usage, ..problem }.into())
 }
 
@@ -166,7 +166,7 @@ fn read(s: &Session<'_>, columns: &[Column], text: &str) -> Result<Vec<Condition
             ("~", Op::Contains),
         ];
         let at = word.find(|c: char| "!=<>~".contains(c)).ok_or_else(|| {
-            Problem::usage(format!("'{}' is no condition", shorten(&word)))
+            Problem::usage(format!("'{}' is no condition", truncate(&word)))
                 .hint("write FIELD=VALUE, or with != > >= < <= ~ !~")
         })?;
         let (name, rest) = word.split_at(at);
@@ -174,12 +174,12 @@ fn read(s: &Session<'_>, columns: &[Column], text: &str) -> Result<Vec<Condition
         let unquoted = quoted.map_or(rest, |from| &rest[..from.saturating_sub(at).min(rest.len())]);
         let signs = &unquoted[..unquoted.find(|c: char| !"!=<>~".contains(c)).unwrap_or(unquoted.len())];
         if let Some((_, meant)) = MISTAKEN.iter().find(|(mistaken, _)| *mistaken == signs) {
-            return Err(Problem::usage(format!("'{}' has no comparison that is known", shorten(&word)))
+            return Err(Problem::usage(format!("'{}' has no comparison that is known", truncate(&word)))
                 .hint(format!("did you mean {meant}? A value that begins with such a sign stands in quotes"))
                 .into());
         }
         let (sign, op) = OPS.iter().find(|(sign, _)| rest.starts_with(sign)).ok_or_else(|| {
-            Problem::usage(format!("'{}' has no comparison that is known", shorten(&word)))
+            Problem::usage(format!("'{}' has no comparison that is known", truncate(&word)))
                 .hint("write = != > >= < <= ~ or !~")
         })?;
         let column = column(columns, name)?.clone();
@@ -198,8 +198,8 @@ fn read(s: &Session<'_>, columns: &[Column], text: &str) -> Result<Vec<Condition
 
 /// Before a filter is read: makes the rules those that its values are read by, if any asks for them. Rows of several
 /// organisations are looked for as the installation says.
-async fn rules_for_filter(s: &mut Session<'_>, columns: &[Column], text: &str, org: Option<i32>) -> Result<()> {
-    let asks = |c: &Column| c.field.is_some_and(|f| f.ty.asks_rules()) && text.contains(&c.name);
+async fn context_for_filter(s: &mut Session<'_>, columns: &[Column], text: &str, org: Option<i32>) -> Result<()> {
+    let asks = |c: &Column| c.field.is_some_and(|f| f.ty.needs_context()) && text.contains(&c.name);
     if !columns.iter().any(asks) {
         return Ok(());
     }
@@ -210,7 +210,7 @@ async fn rules_for_filter(s: &mut Session<'_>, columns: &[Column], text: &str, o
             _ => SYSTEM,
         },
     };
-    s.use_rules_of(org).await
+    s.use_context_of(org).await
 }
 
 /// One condition; `commas` is where in its text several values are told apart.
@@ -220,7 +220,7 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str, commas: &[usiz
         return Err(Problem::usage(format!("{} is a list: compare with = or !=", column.name)).into());
     }
     let is_order = matches!(op, Op::More | Op::AtLeast | Op::Less | Op::AtMost);
-    if is_order && (column.choices().is_some() || column.kind == Kind::Bool) {
+    if is_order && (column.choices().is_some() || column.kind == ValueType::Bool) {
         return Err(Problem::usage(format!("{} has values without an order", column.name))
             .hint("compare with = or !=")
             .into());
@@ -232,11 +232,11 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str, commas: &[usiz
     }
     if matches!(op, Op::Contains | Op::ContainsNot) {
         if let Some(words) = column.choices().filter(|words| !words.iter().any(|w| w.contains(&text.to_lowercase()))) {
-            return Err(Problem::usage(format!("no value of {} has '{}' in it", column.name, shorten(text)))
+            return Err(Problem::usage(format!("no value of {} has '{}' in it", column.name, truncate(text)))
                 .hint(format!("{} is one of {}", column.name, words.join(", ")))
                 .into());
         }
-        if column.kind != Kind::Text {
+        if column.kind != ValueType::Text {
             let hint = format!("{} is not text: compare with = != < >", column.name);
             return Err(Problem::usage(format!("'~' does not work on {}", column.name)).hint(hint).into());
         }
@@ -246,7 +246,7 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str, commas: &[usiz
         };
         return Ok(vec![one(op, text.into())]);
     }
-    if column.kind == Kind::Time && !text.is_empty() {
+    if column.kind == ValueType::Time && !text.is_empty() {
         // A date names a whole day.
         if matches!(op, Op::IsNot) || (matches!(op, Op::Is) && !commas.is_empty()) {
             let mut values = Vec::new();
@@ -285,7 +285,7 @@ fn digits(column: &Column, text: &str) -> Result<String, Problem> {
     if !kept.is_empty() && kept.char_indices().all(is_part) {
         return Ok(kept);
     }
-    Err(Problem::usage(format!("no {} has '{}' in it", column.name, shorten(text)))
+    Err(Problem::usage(format!("no {} has '{}' in it", column.name, truncate(text)))
         .hint(format!("{0} is kept as + and digits: {0}~98200", column.name)))
 }
 
@@ -294,17 +294,17 @@ fn value(s: &Session<'_>, column: &Column, op: Op, text: &str) -> Result<Value> 
     if text.is_empty() {
         return Ok(Value::Null(column.kind));
     }
-    let wrong = |why: &str| Problem::usage(format!("'{}' is no value for {}{why}", shorten(text), column.name));
+    let wrong = |why: &str| Problem::usage(format!("'{}' is no value for {}{why}", truncate(text), column.name));
     if target(column).is_some() {
         // A key, which is looked up when all is read.
         return Ok(text.into());
     }
     if let Some(field) = column.field {
-        let compared = |v: Value| if field.parts().is_some() { field.compared(&v).into() } else { v };
-        return field.parse(text, &s.rules).map(compared).or_else(|p| match column.choices() {
+        let compared = |v: Value| if field.parts().is_some() { field.comparable(&v).into() } else { v };
+        return field.parse(text, &s.context).map(compared).or_else(|p| match column.choices() {
             // A text that the field would refuse still stands before and behind others; but no record has it.
-            None if column.kind == Kind::Text && !matches!(op, Op::Is | Op::IsNot) => Ok(text.into()),
-            None if column.kind == Kind::Text => {
+            None if column.kind == ValueType::Text && !matches!(op, Op::Is | Op::IsNot) => Ok(text.into()),
+            None if column.kind == ValueType::Text => {
                 let part = format!("'{}~...' finds what has a part of it", column.name);
                 Err(Problem { kind: ProblemKind::Usage, ..p }.hint(part).into())
             }
@@ -312,10 +312,10 @@ fn value(s: &Session<'_>, column: &Column, op: Op, text: &str) -> Result<Value> 
         });
     }
     Ok(match column.kind {
-        Kind::Uuid => Uuid::try_parse(text).map_err(|_| wrong(": write the full id"))?.into(),
-        Kind::Int => text.parse::<i64>().map_err(|_| wrong(": write a whole number"))?.into(),
+        ValueType::Uuid => Uuid::try_parse(text).map_err(|_| wrong(": write the full id"))?.into(),
+        ValueType::Int => text.parse::<i64>().map_err(|_| wrong(": write a whole number"))?.into(),
         _ => match column.choices() {
-            Some(words) => match words.iter().find(|w| squash(w) == squash(text)) {
+            Some(words) => match words.iter().find(|w| fold(w) == fold(text)) {
                 Some(word) => (*word).into(),
                 None => return Err(wrong("").hint(format!("{} is one of {}", column.name, words.join(", "))).into()),
             },

@@ -4,18 +4,18 @@ use toml::Value as Toml;
 
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::{Descriptor, Field};
-use crate::model::values::scalar::{Role, shorten};
-use crate::model::values::value::Kind;
+use crate::model::values::scalar::{FieldKind, truncate};
+use crate::model::values::value::ValueType;
 
 /// A field with its input form; empty where it has nothing.
-pub type Line = (&'static Field, String);
+pub type FormLine = (&'static Field, String);
 
 /// Marks lines that tell what was wrong; they stand at the top, and go when the form is read.
 const WRONG: &str = "# error:";
 const HINT: &str = "# hint:";
 
 /// Writes the form: the header, then every field below what it is.
-pub fn write(header: &[String], lines: &[Line]) -> String {
+pub fn write(header: &[String], lines: &[FormLine]) -> String {
     let mut text: String = header.iter().map(|l| comment(l)).collect();
     for (field, value) in lines {
         text.push('\n');
@@ -40,12 +40,12 @@ fn about(field: &Field) -> String {
     if field.ty.max > 0 {
         about.push_str(&format!(" of at most {} characters", field.ty.max));
     }
-    about.push_str(match (field.ty.required, field.maker()) {
+    about.push_str(match (field.ty.required, field.generator()) {
         (true, Some(_)) => ", made where none is given",
         (true, None) => ", required",
         (false, _) => ", optional",
     });
-    if let Role::Choice(words) = field.ty.role {
+    if let FieldKind::Choice(words) = field.ty.role {
         about.push_str(&format!(": one of {}", words.join(", ")));
     }
     if let Some(default) = field.default() {
@@ -57,8 +57,8 @@ fn about(field: &Field) -> String {
 /// A value as TOML writes it: numbers and truths bare, all else in quotes.
 fn literal(field: &Field, value: &str) -> String {
     let bare = match field.ty.kind {
-        Kind::Int => value.parse().ok().map(Toml::Integer),
-        Kind::Bool => match value {
+        ValueType::Int => value.parse().ok().map(Toml::Integer),
+        ValueType::Bool => match value {
             "true" | "yes" => Some(Toml::Boolean(true)),
             "false" | "no" => Some(Toml::Boolean(false)),
             _ => None,
@@ -74,7 +74,7 @@ pub fn is_blank(text: &str) -> bool {
 }
 
 /// Reads the form; every line that can't be read, in words.
-pub fn read(desc: &'static Descriptor, text: &str) -> Result<Vec<Line>, Vec<Problem>> {
+pub fn read(desc: &'static Descriptor, text: &str) -> Result<Vec<FormLine>, Vec<Problem>> {
     let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         let hint = "text stands in quotes: name = \"Fort Road\"";
@@ -96,7 +96,7 @@ pub fn read(desc: &'static Descriptor, text: &str) -> Result<Vec<Line>, Vec<Prob
 fn unknown(desc: &'static Descriptor, name: &str) -> Problem {
     let known: Vec<&str> = desc.settable().map(Field::name).collect();
     let meant = nearest(name, known.iter().copied()).map(|m| format!("did you mean {m}?"));
-    Problem::invalid(format!("there is no field '{}' in this form", shorten(name)))
+    Problem::invalid(format!("there is no field '{}' in this form", truncate(name)))
         .hint_maybe(meant)
         .hint(format!("fields: {}", known.join(", ")))
 }
@@ -105,9 +105,9 @@ fn unknown(desc: &'static Descriptor, name: &str) -> Problem {
 fn input(field: &'static Field, value: &Toml) -> Result<String, Problem> {
     match (value, field.ty.kind) {
         (Toml::String(text), _) => Ok(text.clone()),
-        (Toml::Integer(n), Kind::Int) => Ok(n.to_string()),
-        (Toml::Boolean(b), Kind::Bool) => Ok(b.to_string()),
-        (Toml::Datetime(t), Kind::Time) => Ok(t.to_string()),
+        (Toml::Integer(n), ValueType::Int) => Ok(n.to_string()),
+        (Toml::Boolean(b), ValueType::Bool) => Ok(b.to_string()),
+        (Toml::Datetime(t), ValueType::Time) => Ok(t.to_string()),
         _ => {
             Err(Problem::invalid(format!("{0} is not in quotes: write {0} = \"...\"", field.name()))
                 .field(field.name()))

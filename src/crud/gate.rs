@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::session::Session;
 use crate::access;
-use crate::model::problem::{Kind, Problem};
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::trail::audit::{Payload, Status};
-use crate::model::values::scalar::Rules;
+use crate::model::values::scalar::ParseContext;
 use crate::store::backup::partial::refusal;
 use crate::store::engine::db::Db;
 use crate::store::engine::postgres::{LockTimeout, NoRight};
@@ -30,7 +30,7 @@ pub trait Verb: Serialize + DeserializeOwned {
     fn orgs(&self) -> Vec<i32>;
 
     /// Does the work. What it returns is shown after the commit.
-    fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> impl Future<Output = Result<Self::Output>>;
+    fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> impl Future<Output = Result<Self::Output>>;
 }
 
 /// Asks whether the command may be done at all. Reads ask here too.
@@ -56,7 +56,7 @@ pub async fn write_and_show<V: Verb>(
 
 /// Asks what a write to an organisation would ask, and refuses what it would refuse before it begins: for what is done
 /// outside the database first, and would be left there.
-pub async fn foresee(s: &mut Session<'_>, org: i32) -> Result<()> {
+pub async fn preflight(s: &mut Session<'_>, org: i32) -> Result<()> {
     let is_dry = std::mem::replace(&mut s.dry_run, true);
     let foreseen = write(s, &Nothing { org }).await;
     s.dry_run = is_dry;
@@ -76,7 +76,7 @@ impl Verb for Nothing {
         vec![self.org]
     }
 
-    async fn run(&self, _: &mut Tx<'_>, _: &Rules) -> Result<()> {
+    async fn run(&self, _: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
         Ok(())
     }
 }
@@ -159,15 +159,15 @@ async fn transact<V: Verb>(
 ) -> Result<V::Output> {
     let origin = s.origin.clone();
     if !s.dry_run {
-        tx::remember_actor(db, &origin, s.clock).await?;
+        tx::ensure_actor(db, &origin, s.clock).await?;
     }
     let ui = &mut s.ui;
     let mut waiting = |text: &str| ui.status(text);
     let mut tx = Tx::begin(db, permit, &origin, s.clock, s.random, &mut waiting).await?;
-    tx.take_unused(s.force);
+    tx.accept_inactive(s.force);
     let done = async {
         tx.lock(orgs, &mut waiting).await?;
-        let output = verb.run(&mut tx, &s.rules).await?;
+        let output = verb.run(&mut tx, &s.context).await?;
         if s.dry_run || show.is_some() {
             tx.finish().await?;
         }
@@ -194,19 +194,19 @@ async fn transact<V: Verb>(
 }
 
 /// The status under which a command that ended so is recorded; none where it is not.
-fn status_of(s: &Session<'_>, kind: Kind) -> Option<Status> {
+fn status_of(s: &Session<'_>, kind: ErrorKind) -> Option<Status> {
     match kind {
-        Kind::Denied => Some(Status::Denied),
-        Kind::Interrupted | Kind::Terminated => Some(Status::Interrupted),
-        Kind::Conflict | Kind::Invalid | Kind::Integrity => Some(Status::Failed),
+        ErrorKind::Denied => Some(Status::Denied),
+        ErrorKind::Interrupted | ErrorKind::Terminated => Some(Status::Interrupted),
+        ErrorKind::Conflict | ErrorKind::Invalid | ErrorKind::Integrity => Some(Status::Failed),
         // Of many that were dealt with one by one, some were refused.
-        Kind::Partial if !s.targets.is_empty() => Some(Status::Failed),
+        ErrorKind::Partial if !s.targets.is_empty() => Some(Status::Failed),
         _ => None,
     }
 }
 
 /// Whether a refusal of this kind is recorded.
-pub fn is_recorded(s: &Session<'_>, kind: Kind) -> bool {
+pub fn is_recorded(s: &Session<'_>, kind: ErrorKind) -> bool {
     status_of(s, kind).is_some()
 }
 
@@ -292,7 +292,7 @@ async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> R
     let db = writable(s.db().await?).await?;
     let mut tx = Tx::begin(db, permit, &origin, clock, random, &mut |_| {}).await?;
     tx.lock(&[org], &mut |_| {}).await?;
-    tx.mark(status, &problem.sentence);
+    tx.mark_failed(status, &problem.sentence);
     let (noun, id, key) = match targets.as_slice() {
         [] => (noun, Uuid::nil(), None),
         [one] => (one.noun, one.id, one.key.clone()),

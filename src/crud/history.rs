@@ -11,15 +11,15 @@ use uuid::Uuid;
 
 use super::as_of;
 use super::gate;
-use super::input::{Gone, find_in, several_gone};
+use super::input::{GoneRecord, find_in, several_gone};
 use super::session::Session;
-use crate::model::problem::{Kind as ProblemKind, Problem};
+use crate::model::problem::{ErrorKind as ProblemKind, Problem};
 use crate::model::resource::{Descriptor, Field, Record, Subject};
-use crate::model::values::scalar::Rules;
-use crate::model::values::value::{Kind, Value, rfc3339};
-use crate::store::records::{self, Life};
+use crate::model::values::scalar::ParseContext;
+use crate::model::values::value::{Value, ValueType, rfc3339};
+use crate::store::records::{self, Deleted};
 use crate::store::trail::{Entry, Search, merged_ids, purged, search, tree_of};
-use crate::ui::format::{Format, Head, Listing};
+use crate::ui::format::{Format, Listing, OutputColumn};
 
 /// The records about one: where it is somebody, also those that hold his or her data, and those of duplicates that were merged
 /// into it.
@@ -49,7 +49,7 @@ pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     gate::allow(s)?;
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
     let org = s.org().await?;
-    let (tree, id) = called(s, desc, org, &key).await?;
+    let (tree, id) = find_or_past(s, desc, org, &key).await?;
     let limit = m.get_one::<u64>("limit").copied();
     let wanted = Search { limit, ..about(s, desc, tree, id).await? };
     let are_several = wanted.resources.as_ref().is_some_and(|ids| ids.len() > 1);
@@ -60,25 +60,25 @@ pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
         );
     }
     entries.reverse();
-    let mut list = Entries::new(s, false, are_several)?;
+    let mut list = EntryList::new(s, false, are_several)?;
     list.show(s, &entries).await?;
     list.finish(s)
 }
 
 /// The record that a key names, and its tree; where nobody lives under it, the one that had it, for one that is gone has a
 /// history too. Of several that had it none can be told to be meant.
-pub async fn called(
+pub async fn find_or_past(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
 ) -> Result<(i32, Uuid)> {
-    let all = all_called(s, desc, org, key).await?;
+    let all = find_all_or_past(s, desc, org, key).await?;
     the_one(desc, key, &all)
 }
 
 /// The only one that a key may mean, and its tree.
-pub fn the_one(desc: &'static Descriptor, key: &str, all: &[Gone]) -> Result<(i32, Uuid)> {
+pub fn the_one(desc: &'static Descriptor, key: &str, all: &[GoneRecord]) -> Result<(i32, Uuid)> {
     match all {
         [one] => Ok((one.org, one.id)),
         several => Err(several_gone(desc, key, several).into()),
@@ -86,24 +86,24 @@ pub fn the_one(desc: &'static Descriptor, key: &str, all: &[Gone]) -> Result<(i3
 }
 
 /// The live record that a key names; where there is none, all that had it: deleted ones and purged ones, under their ids.
-pub async fn all_called(
+pub async fn find_all_or_past(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
-) -> Result<Vec<Gone>> {
-    let rules = s.rules.clone();
-    let found = records::by_key(s.db().await?, desc, org, key, Life::Any, &rules).await?;
+) -> Result<Vec<GoneRecord>> {
+    let context = s.context.clone();
+    let found = records::by_key(s.db().await?, desc, org, key, Deleted::Include, &context).await?;
     if found.iter().any(|r| r.is_live()) {
         // Says so where several organisations use the key.
-        return Ok(vec![Gone::deleted(&find_in(s, desc, org, key, Life::Live).await?)]);
+        return Ok(vec![GoneRecord::deleted(&find_in(s, desc, org, key, Deleted::Exclude).await?)]);
     }
-    let mut gone: Vec<Gone> = found.iter().map(Gone::deleted).collect();
-    gone.extend(once_called(s, desc, org, key).await?);
+    let mut gone: Vec<GoneRecord> = found.iter().map(GoneRecord::deleted).collect();
+    gone.extend(find_purged(s, desc, org, key).await?);
     gone.dedup_by_key(|g| (g.org, g.id));
     if gone.is_empty() {
         let Ok(id) = Uuid::try_parse(key) else {
-            return find_in(s, desc, org, key, Life::Any).await.map(|r| vec![Gone::deleted(&r)]);
+            return find_in(s, desc, org, key, Deleted::Include).await.map(|r| vec![GoneRecord::deleted(&r)]);
         };
         // Of one whose record of the purge is archived only the id is known, and where it was.
         let known = tree_of(s.db().await?, id).await?;
@@ -111,7 +111,7 @@ pub async fn all_called(
             Some(org) => org,
             None => s.the_org().await?,
         };
-        gone.push(Gone::purged_sometime(org, id));
+        gone.push(GoneRecord::purged_sometime(org, id));
     }
     if let [first, ..] = gone.as_slice() {
         s.about = first.org;
@@ -119,51 +119,51 @@ pub async fn all_called(
     Ok(gone)
 }
 
-/// As [`all_called`], of what was until a time: whoever lived under the key then is meant, else who had
+/// As [`find_all_or_past`], of what was until a time: whoever lived under the key then is meant, else who had
 /// it before.
-pub async fn all_called_until(
+pub async fn find_all_or_past_until(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
     until: Option<DateTime<Utc>>,
-) -> Result<Vec<Gone>> {
+) -> Result<Vec<GoneRecord>> {
     let then = match until.filter(|_| Uuid::try_parse(key).is_err()) {
         Some(at) => as_of::holders(s, desc, org, key, at).await?,
         None => Vec::new(),
     };
-    let [first, ..] = then.as_slice() else { return all_called(s, desc, org, key).await };
+    let [first, ..] = then.as_slice() else { return find_all_or_past(s, desc, org, key).await };
     let several_live = then.iter().filter(|r| r.is_live()).count() > 1;
     if several_live {
         // Several organisations use the key: that is said as it is said of today.
-        return all_called(s, desc, org, key).await;
+        return find_all_or_past(s, desc, org, key).await;
     }
     s.about = first.meta.org_id;
-    Ok(then.iter().map(Gone::deleted).collect())
+    Ok(then.iter().map(GoneRecord::deleted).collect())
 }
 
 /// The purged records that had a key, the latest first.
-pub async fn once_called(
+pub async fn find_purged(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
-) -> Result<Vec<Gone>> {
-    let wanted = keys_of(desc, key, &s.rules);
+) -> Result<Vec<GoneRecord>> {
+    let wanted = key_candidates(desc, key, &s.context);
     let found = purged(s.db().await?, desc, org, &wanted).await?;
-    Ok(found.into_iter().map(|(tree, id, at)| Gone::purged(tree, id, at)).collect())
+    Ok(found.into_iter().map(|(tree, id, at)| GoneRecord::purged(tree, id, at)).collect())
 }
 
 /// The natural keys, as they are now, of what payloads refer to; on a terminal with the names of people.
 #[derive(Default)]
-pub struct Keys {
+pub struct KeyCache {
     known: HashMap<Uuid, Option<Record>>,
     with_names: bool,
 }
 
-impl Keys {
-    pub fn new(s: &Session<'_>) -> Keys {
-        Keys { known: HashMap::new(), with_names: s.ui.style.format == Format::Table }
+impl KeyCache {
+    pub fn new(s: &Session<'_>) -> KeyCache {
+        KeyCache { known: HashMap::new(), with_names: s.ui.style.format == Format::Table }
     }
 
     /// The key behind an id; none where nothing is there any more.
@@ -177,11 +177,11 @@ impl Keys {
         let Some(id) = uuid(id) else { return Ok(None) };
         self.read(s, target, [(tree, id)]).await?;
         let with_names = self.with_names;
-        Ok(self.known.get(&id).and_then(Option::as_ref).map(|r| if with_names { r.called() } else { r.key() }))
+        Ok(self.known.get(&id).and_then(Option::as_ref).map(|r| if with_names { r.label() } else { r.key() }))
     }
 
     /// A key as a record or a payload has it, with the name of the person who is meant, where that one is still there.
-    pub async fn called(
+    pub async fn label(
         &mut self,
         s: &mut Session<'_>,
         desc: &'static Descriptor,
@@ -194,16 +194,16 @@ impl Keys {
         }
         self.read(s, desc, [(tree, id)]).await?;
         let person = self.known.get(&id).and_then(Option::as_ref);
-        Ok(person.and_then(|r| r.called().strip_prefix(&r.key()).map(|name| format!("{key}{name}"))).unwrap_or(key))
+        Ok(person.and_then(|r| r.label().strip_prefix(&r.key()).map(|name| format!("{key}{name}"))).unwrap_or(key))
     }
 
     /// All that some entries are about or refer to, at once.
     async fn read_for(&mut self, s: &mut Session<'_>, entries: &[Entry]) -> Result<()> {
-        let mut wanted: BTreeMap<&str, (&'static Descriptor, Places)> = BTreeMap::new();
+        let mut wanted: BTreeMap<&str, (&'static Descriptor, RecordIds)> = BTreeMap::new();
         for e in entries {
             let Some(desc) = s.kinds().by_noun(&e.kind) else { continue };
             let mut want = |desc: &'static Descriptor, id| {
-                wanted.entry(desc.noun).or_insert_with(|| (desc, Places::new())).1.insert((e.tree, id));
+                wanted.entry(desc.noun).or_insert_with(|| (desc, RecordIds::new())).1.insert((e.tree, id));
             };
             if self.with_names && has_names(desc) {
                 want(desc, e.resource_id);
@@ -231,14 +231,14 @@ impl Keys {
             return Ok(());
         }
         self.known.extend(unknown.iter().map(|(_, id)| (*id, None)));
-        let found = records::with_places(s.db().await?, desc, unknown.into_iter()).await?;
+        let found = records::with_record_ids(s.db().await?, desc, unknown.into_iter()).await?;
         self.known.extend(found.into_iter().map(|r| (r.meta.id, Some(r))));
         Ok(())
     }
 }
 
 /// Trees and ids.
-type Places = BTreeSet<(i32, Uuid)>;
+type RecordIds = BTreeSet<(i32, Uuid)>;
 
 fn uuid(id: &Json) -> Option<Uuid> {
     id.as_str().and_then(|t| Uuid::try_parse(t).ok())
@@ -250,13 +250,13 @@ fn has_names(desc: &Descriptor) -> bool {
 }
 
 /// What a key could stand for: each key field, and the key as that field has it.
-pub fn keys_of(desc: &'static Descriptor, key: &str, rules: &Rules) -> Vec<(&'static str, String)> {
-    let as_it_is = |f: &Field| f.parse(key, rules).map_or_else(|_| key.to_owned(), |v| v.to_text());
+pub fn key_candidates(desc: &'static Descriptor, key: &str, context: &ParseContext) -> Vec<(&'static str, String)> {
+    let as_it_is = |f: &Field| f.parse(key, context).map_or_else(|_| key.to_owned(), |v| v.to_text());
     desc.keys().map(|f| (f.column, as_it_is(f))).collect()
 }
 
 /// For people, a reference in a payload is told by the natural key that it has now, under the field's name.
-pub async fn with_keys(s: &mut Session<'_>, known: &mut Keys, entries: &[Entry]) -> Result<Vec<Entry>> {
+pub async fn resolve_references(s: &mut Session<'_>, known: &mut KeyCache, entries: &[Entry]) -> Result<Vec<Entry>> {
     known.read_for(s, entries).await?;
     let mut readable = entries.to_vec();
     for e in &mut readable {
@@ -277,7 +277,7 @@ pub async fn with_keys(s: &mut Session<'_>, known: &mut Keys, entries: &[Entry])
 }
 
 /// Audit records as a list, shown piece by piece.
-pub struct Entries {
+pub struct EntryList {
     listing: Listing,
     /// For a person to read, not for a program.
     for_people: bool,
@@ -285,48 +285,52 @@ pub struct Entries {
     /// For people too, the id: where several had the key that is asked about.
     with_id: bool,
     codes: BTreeMap<i32, String>,
-    keys: Keys,
+    keys: KeyCache,
 }
 
-impl Entries {
-    pub fn new(s: &Session<'_>, with_org: bool, with_id: bool) -> Result<Entries> {
+impl EntryList {
+    pub fn new(s: &Session<'_>, with_org: bool, with_id: bool) -> Result<EntryList> {
         let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
-        let mut heads = vec![Head::new("seq", Kind::Int), Head::new("at", Kind::Time), Head::new("actor", Kind::Text)];
+        let mut heads = vec![
+            OutputColumn::new("seq", ValueType::Int),
+            OutputColumn::new("at", ValueType::Time),
+            OutputColumn::new("actor", ValueType::Text),
+        ];
         heads.extend([
-            Head::new("action", Kind::Text),
-            Head::new("resource", Kind::Text),
-            Head::new("key", Kind::Text),
+            OutputColumn::new("action", ValueType::Text),
+            OutputColumn::new("resource", ValueType::Text),
+            OutputColumn::new("key", ValueType::Text),
         ]);
         if for_people {
             if with_id {
-                heads.push(Head::new("resource_id", Kind::Uuid));
+                heads.push(OutputColumn::new("resource_id", ValueType::Uuid));
             }
-            heads.push(Head::new("changes", Kind::Text).change());
+            heads.push(OutputColumn::new("changes", ValueType::Text).change());
         } else {
             heads.extend([
-                Head::new("effect", Kind::Text),
-                Head::new("resource_id", Kind::Uuid),
-                Head::new("subject_id", Kind::Uuid),
-                Head::new("old", Kind::Json),
-                Head::new("new", Kind::Json),
-                Head::new("details", Kind::Json),
+                OutputColumn::new("effect", ValueType::Text),
+                OutputColumn::new("resource_id", ValueType::Uuid),
+                OutputColumn::new("subject_id", ValueType::Uuid),
+                OutputColumn::new("old", ValueType::Json),
+                OutputColumn::new("new", ValueType::Json),
+                OutputColumn::new("details", ValueType::Json),
             ]);
-            heads.push(Head::new("source", Kind::Text));
-            heads.push(Head::new("request_id", Kind::Uuid));
+            heads.push(OutputColumn::new("source", ValueType::Text));
+            heads.push(OutputColumn::new("request_id", ValueType::Uuid));
         }
-        heads.push(Head::new("status", Kind::Text));
+        heads.push(OutputColumn::new("status", ValueType::Text));
         let with_org = with_org || !for_people;
         if with_org {
-            heads.insert(0, Head::new("org", Kind::Text));
+            heads.insert(0, OutputColumn::new("org", ValueType::Text));
         }
         let key = heads.iter().position(|h| h.name == "seq").unwrap_or(0);
         let listing = Listing::new(&s.ui, heads, key);
         listing.allowed()?;
-        Ok(Entries { listing, for_people, with_org, with_id, codes: BTreeMap::new(), keys: Keys::new(s) })
+        Ok(EntryList { listing, for_people, with_org, with_id, codes: BTreeMap::new(), keys: KeyCache::new(s) })
     }
 
     pub async fn show(&mut self, s: &mut Session<'_>, entries: &[Entry]) -> Result<()> {
-        let readable = if self.for_people { Some(with_keys(s, &mut self.keys, entries).await?) } else { None };
+        let readable = if self.for_people { Some(resolve_references(s, &mut self.keys, entries).await?) } else { None };
         for e in readable.as_deref().unwrap_or(entries) {
             let row = self.row(s, e).await?;
             self.listing.row(&mut s.ui, row)?;
@@ -351,7 +355,7 @@ impl Entries {
             e.kind.as_str().into(),
         ]);
         row.push(match (e.key(s.kinds()).map(str::to_owned), s.kinds().by_noun(&e.kind)) {
-            (Some(key), Some(desc)) => self.keys.called(s, desc, e.tree, e.resource_id, key).await?.into(),
+            (Some(key), Some(desc)) => self.keys.label(s, desc, e.tree, e.resource_id, key).await?.into(),
             (key, _) => key.into(),
         });
         if self.for_people {
@@ -360,7 +364,7 @@ impl Entries {
             }
             row.push(changes(e).into());
         } else {
-            let part = |v: &Json| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v.clone()) };
+            let part = |v: &Json| if v.is_null() { Value::Null(ValueType::Json) } else { Value::Json(v.clone()) };
             row.extend([e.effect.as_str().into(), e.resource_id.into(), e.subject_id.into()]);
             row.extend([part(&payload["old"]), part(&payload["new"])]);
             let known = |name: &str| matches!(name, "v" | "key" | "old" | "new");
@@ -371,7 +375,7 @@ impl Entries {
                 .filter(|(k, _)| !known(k))
                 .map(|(k, v)| (k.clone(), v.clone()))
                 .collect();
-            row.push(if details.is_empty() { Value::Null(Kind::Json) } else { Value::Json(details.into()) });
+            row.push(if details.is_empty() { Value::Null(ValueType::Json) } else { Value::Json(details.into()) });
             row.extend([e.source.as_str().into(), e.request_id.into()]);
         }
         row.push(e.status.as_str().into());

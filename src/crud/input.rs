@@ -8,18 +8,18 @@ use uuid::Uuid;
 use super::prompt;
 use super::session::Session;
 use crate::model::kinds::org;
-use crate::model::problem::{Kind, Problem};
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::lifetime::Lifetime;
-use crate::model::resource::{Descriptor, Field, Mark, Record, YEARS};
-use crate::model::values::scalar::shorten;
+use crate::model::resource::{Attr, Descriptor, Field, Record, YEARS};
+use crate::model::values::scalar::truncate;
 use crate::model::values::value::{Value, rfc3339};
 use crate::model::values::zone::Zone;
-use crate::store::records::{self, Life};
+use crate::store::records::{self, Deleted};
 use crate::store::tx::not_in_charge;
 use crate::ui::bounded;
 
 /// Finds the one record that a key names, or says which is nearest: what the command is about, and a refusal of it too.
-pub async fn find(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, life: Life) -> Result<Record> {
+pub async fn find(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, life: Deleted) -> Result<Record> {
     let org = if desc.is_org() { None } else { s.org().await? };
     let record = find_in(s, desc, org, key, life).await?;
     s.is_about(&record);
@@ -32,16 +32,16 @@ pub async fn find_in(
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
-    life: Life,
+    life: Deleted,
 ) -> Result<Record> {
-    let rules = s.rules.clone();
-    let found = records::by_key(s.db().await?, desc, org, key, life, &rules).await?;
+    let context = s.context.clone();
+    let found = records::by_key(s.db().await?, desc, org, key, life, &context).await?;
     if found.is_empty() {
         return Err(not_found(s, desc, org, key, life).await?.into());
     }
     of_one_org(s, desc, key, &found).await?;
     let [record] = found.as_slice() else {
-        let gone: Vec<Gone> = found.iter().map(Gone::deleted).collect();
+        let gone: Vec<GoneRecord> = found.iter().map(GoneRecord::deleted).collect();
         return Err(several_gone(desc, key, &gone).into());
     };
     s.about = record.meta.org_id;
@@ -51,17 +51,17 @@ pub async fn find_in(
 /// The deleted records that a key names. Who has the key now is meant before them, and is not deleted.
 async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
     let org = if desc.is_org() { None } else { s.org().await? };
-    let rules = s.rules.clone();
-    let found = records::holders(s.db().await?, desc, org, key, &rules).await?;
+    let context = s.context.clone();
+    let found = records::holders(s.db().await?, desc, org, key, &context).await?;
     let (live, gone): (Vec<Record>, Vec<Record>) = found.into_iter().partition(|r| r.is_live());
     if gone.is_empty() {
-        return Err(not_found(s, desc, org, key, Life::Deleted).await?.into());
+        return Err(not_found(s, desc, org, key, Deleted::Only).await?.into());
     }
     if let Some(live) = live.first() {
         s.about = live.meta.org_id;
         s.is_about(live);
-        let all: Vec<String> = gone.iter().take(10).map(Gone::told_of).collect();
-        return Err(Problem::conflict(format!("{} has the key {}, and is not deleted", live.title(), shorten(key)))
+        let all: Vec<String> = gone.iter().take(10).map(GoneRecord::told_of).collect();
+        return Err(Problem::conflict(format!("{} has the key {}, and is not deleted", live.title(), truncate(key)))
             .hint(format!("the deleted {} is named by the id: {}", desc.noun, all.join(", ")))
             .into());
     }
@@ -73,7 +73,7 @@ async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &s
 pub async fn find_deleted(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Record> {
     let mut found = deleted_holders(s, desc, key).await?;
     if found.len() > 1 {
-        let gone: Vec<Gone> = found.iter().map(Gone::deleted).collect();
+        let gone: Vec<GoneRecord> = found.iter().map(GoneRecord::deleted).collect();
         return Err(several_gone(desc, key, &gone).into());
     }
     let record = found.remove(0);
@@ -88,10 +88,10 @@ pub async fn find_last_deleted(s: &mut Session<'_>, desc: &'static Descriptor, k
     found.sort_by_key(|r| std::cmp::Reverse((r.meta.deleted_at, r.meta.id)));
     let record = found.remove(0);
     if !found.is_empty() {
-        let earlier: Vec<String> = found.iter().map(Gone::told_of).collect();
+        let earlier: Vec<String> = found.iter().map(GoneRecord::told_of).collect();
         s.ui.status(&format!(
             "note: {} was deleted last of those that had the key; before it: {}",
-            Gone::told_of(&record),
+            GoneRecord::told_of(&record),
             earlier.join(", ")
         ));
     }
@@ -103,10 +103,10 @@ pub async fn find_last_deleted(s: &mut Session<'_>, desc: &'static Descriptor, k
 /// Everybody who has a key, and everybody who had it when deleted.
 pub async fn find_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
     let org = if desc.is_org() { None } else { s.org().await? };
-    let rules = s.rules.clone();
-    let found = records::holders(s.db().await?, desc, org, key, &rules).await?;
+    let context = s.context.clone();
+    let found = records::holders(s.db().await?, desc, org, key, &context).await?;
     if found.is_empty() {
-        return Err(not_found(s, desc, org, key, Life::Any).await?.into());
+        return Err(not_found(s, desc, org, key, Deleted::Include).await?.into());
     }
     of_one_org(s, desc, key, &found).await?;
     Ok(found)
@@ -124,40 +124,40 @@ async fn of_one_org(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, f
     for org in orgs {
         codes.push(records::org_code(s.db().await?, org).await?);
     }
-    let sentence = format!("{} {} exists in several organisations: {}", desc.noun, shorten(key), codes.join(", "));
+    let sentence = format!("{} {} exists in several organisations: {}", desc.noun, truncate(key), codes.join(", "));
     Err(Problem::usage(sentence).hint("name the one that is meant with --org").into())
 }
 
 /// A record that had a key, and is deleted or purged.
 #[derive(Debug, Clone)]
-pub struct Gone {
+pub struct GoneRecord {
     pub org: i32,
     pub id: Uuid,
     at: Option<DateTime<Utc>>,
     how: &'static str,
 }
 
-impl Gone {
-    pub fn deleted(record: &Record) -> Gone {
-        Gone { org: record.meta.org_id, id: record.meta.id, at: record.meta.deleted_at, how: "deleted" }
+impl GoneRecord {
+    pub fn deleted(record: &Record) -> GoneRecord {
+        GoneRecord { org: record.meta.org_id, id: record.meta.id, at: record.meta.deleted_at, how: "deleted" }
     }
 
-    /// A deleted record, as [`Gone::told`].
+    /// A deleted record, as [`GoneRecord::describe`].
     fn told_of(record: &Record) -> String {
-        Gone::deleted(record).told()
+        GoneRecord::deleted(record).describe()
     }
 
-    pub fn purged(org: i32, id: Uuid, at: DateTime<Utc>) -> Gone {
-        Gone { org, id, at: Some(at), how: "purged" }
+    pub fn purged(org: i32, id: Uuid, at: DateTime<Utc>) -> GoneRecord {
+        GoneRecord { org, id, at: Some(at), how: "purged" }
     }
 
     /// One of which only the id is known.
-    pub fn purged_sometime(org: i32, id: Uuid) -> Gone {
-        Gone { org, id, at: None, how: "" }
+    pub fn purged_sometime(org: i32, id: Uuid) -> GoneRecord {
+        GoneRecord { org, id, at: None, how: "" }
     }
 
     /// `0195... (deleted 2026-11-03T09:30:00Z)`
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         self.named(&self.id.to_string())
     }
 
@@ -171,10 +171,10 @@ impl Gone {
 }
 
 /// Several that are gone had the key, and nobody can tell which of them is meant.
-pub fn several_gone(desc: &Descriptor, key: &str, gone: &[Gone]) -> Problem {
-    let all: Vec<String> = gone.iter().take(10).map(Gone::told).collect();
+pub fn several_gone(desc: &Descriptor, key: &str, gone: &[GoneRecord]) -> Problem {
+    let all: Vec<String> = gone.iter().take(10).map(GoneRecord::describe).collect();
     let more = if gone.len() > all.len() { ", ..." } else { "" };
-    Problem::conflict(format!("several deleted {} had the key {}", desc.table, shorten(key)))
+    Problem::conflict(format!("several deleted {} had the key {}", desc.table, truncate(key)))
         .hint(format!("name the one that is meant by its id: {}{more}", all.join(", ")))
 }
 
@@ -183,9 +183,9 @@ pub(super) async fn not_found(
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
-    life: Life,
+    life: Deleted,
 ) -> Result<Problem> {
-    let rules = s.rules.clone();
+    let context = s.context.clone();
     let as_of = s.past.as_ref().map(|past| format!(" --as-of {}", rfc3339(past.at)));
     let db = s.db().await?;
     let place = match org {
@@ -193,30 +193,30 @@ pub(super) async fn not_found(
         _ => String::new(),
     };
     let noun = if desc.is_org() { "organisation" } else { desc.noun };
-    let shown = shorten(key);
+    let shown = truncate(key);
     let org_flag = match org {
         Some(org) if !desc.is_org() => format!(" --org {}", records::org_code(db, org).await?),
         _ => String::new(),
     };
-    if life == Life::Live && !records::by_key(db, desc, org, key, Life::Deleted, &rules).await?.is_empty() {
+    if life == Deleted::Exclude && !records::by_key(db, desc, org, key, Deleted::Only, &context).await?.is_empty() {
         return Ok(Problem::not_found(format!("{noun} {shown}{place} is deleted")).hint(match &as_of {
             None => format!("'orgctl {} restore {shown}{org_flag}' brings it back", desc.noun),
             Some(_) => "--with-deleted shows it as it was".to_owned(),
         }));
     }
-    if life == Life::Deleted && !records::by_key(db, desc, org, key, Life::Live, &rules).await?.is_empty() {
+    if life == Deleted::Only && !records::by_key(db, desc, org, key, Deleted::Exclude, &context).await?.is_empty() {
         return Ok(Problem::not_found(format!("{noun} {shown}{place} is not deleted")).hint(format!(
             "'orgctl {} delete {shown}{org_flag}' deletes it; only what is deleted is restored or purged",
             desc.noun
         )));
     }
-    let state = if life == Life::Deleted { "deleted " } else { "" };
+    let state = if life == Deleted::Only { "deleted " } else { "" };
     let org_flag = org_flag + as_of.as_deref().unwrap_or_default();
     let all = match life {
-        Life::Deleted => format!("'orgctl {} list --deleted{org_flag}' shows all", desc.noun),
+        Deleted::Only => format!("'orgctl {} list --deleted{org_flag}' shows all", desc.noun),
         _ => format!("'orgctl {} list{org_flag}' shows all", desc.noun),
     };
-    let meant = if life == Life::Live { records::nearest_key(db, desc, org, key).await? } else { None };
+    let meant = if life == Deleted::Exclude { records::nearest_key(db, desc, org, key).await? } else { None };
     let hint = meant.map_or(all.clone(), |m| format!("did you mean {m}? {all}"));
     let sentence = if state.is_empty() {
         format!("{noun} {shown} does not exist{place}")
@@ -229,11 +229,11 @@ pub(super) async fn not_found(
 /// The id of the record that a reference field's input names, in the record's own organisation.
 pub async fn find_ref(s: &mut Session<'_>, field: &'static Field, org: i32, key: &str) -> Result<Value> {
     let target = field.target().ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
-    let found = find_in(s, target, Some(org), key, Life::Live).await?;
+    let found = find_in(s, target, Some(org), key, Deleted::Exclude).await?;
     // Whether the record is open, only the transaction knows: it asks then.
     let of_states =
         s.kinds().resources().any(|d| d.states.is_some() && d.fields.iter().any(|f| std::ptr::eq(f, field)));
-    if field.lifetime() == Lifetime::Duty && !found.is_in_use() && !of_states {
+    if field.lifetime() == Lifetime::Duty && !found.is_active() && !of_states {
         return Err(not_in_charge(&found, field.name()).into());
     }
     Ok(found.meta.id.into())
@@ -243,7 +243,7 @@ pub async fn find_ref(s: &mut Session<'_>, field: &'static Field, org: i32, key:
 pub async fn keys(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
-    life: Life,
+    life: Deleted,
     matches: &ArgMatches,
 ) -> Result<Vec<String>> {
     if let Some(only) = &s.only_key {
@@ -302,18 +302,18 @@ pub async fn given(
 pub fn mendable(e: anyhow::Error) -> Result<Problem> {
     let problem = e.downcast::<Problem>()?;
     match problem.kind {
-        Kind::Invalid | Kind::Conflict | Kind::NotFound | Kind::Usage => Ok(problem),
+        ErrorKind::Invalid | ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Usage => Ok(problem),
         _ => Err(problem.into()),
     }
 }
 
 /// One value for one field. Says so where a code was normalised.
 pub async fn parse(s: &mut Session<'_>, field: &'static Field, org: Option<i32>, text: &str) -> Result<Value> {
-    if field.ty.asks_rules() {
+    if field.ty.needs_context() {
         // A field of an organisation is read as the organisation itself says; that of a new one as the installation does.
-        s.use_rules_of(org.unwrap_or(s.about)).await?;
+        s.use_context_of(org.unwrap_or(s.about)).await?;
     }
-    let value = field.parse(text, &s.rules)?;
+    let value = field.parse(text, &s.context)?;
     if field.ty.is_doubtful(&value) {
         let (name, number) = (field.name(), value.to_text());
         s.ui.status(&format!("note: {name} {number} is possible, but not known to be valid"));
@@ -324,7 +324,7 @@ pub async fn parse(s: &mut Session<'_>, field: &'static Field, org: Option<i32>,
             find_ref(s, field, org, &key).await
         }
         _ => {
-            if let (true, Value::Text(kept)) = (field.has(Mark::Unique), &value)
+            if let (true, Value::Text(kept)) = (field.has(Attr::Unique), &value)
                 && kept != text.trim()
             {
                 s.ui.status(&format!("note: {} '{}' is kept as '{kept}'", field.name(), text.trim()));
@@ -339,7 +339,7 @@ pub async fn parse(s: &mut Session<'_>, field: &'static Field, org: Option<i32>,
 pub fn time(text: &str, now: DateTime<Utc>, zone: Zone) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
     let text = text.trim();
     let wrong = || {
-        Problem::usage(format!("'{}' is no time", shorten(text)))
+        Problem::usage(format!("'{}' is no time", truncate(text)))
             .hint("write 2026-11-21, 2026-11-21T09:30:00+05:30, 2h or 7d (ago)")
     };
     let (from, to) = time_of_any_year(text, now, zone, wrong)?;
@@ -391,7 +391,7 @@ pub fn time_to_come(text: &str, now: DateTime<Utc>, zone: Zone) -> Result<DateTi
     let is_span = text.trim().ends_with(|c: char| c.is_ascii_alphabetic()) && !text.contains(['T', ':']);
     let meant = if is_span { now + (now - given) } else { given };
     if meant <= now {
-        return Err(Problem::usage(format!("'{}' is in the past", shorten(text))).hint("name a time to come"));
+        return Err(Problem::usage(format!("'{}' is in the past", truncate(text))).hint("name a time to come"));
     }
     Ok(meant)
 }

@@ -49,14 +49,14 @@ pub fn allow(s: &mut Session<'_>, partial: &Partial) -> Result<(), Problem> {
             true => "is partial, and takes reads and exports only".to_owned(),
             false => format!("is partial, not damaged, and {verb} needs the whole"),
         };
-        return Err(partial.problem(format!("the database {at} {why}: it was made of {}", partial.told())));
+        return Err(partial.problem(format!("the database {at} {why}: it was made of {}", partial.describe())));
     }
     if let Some(table) = needed(s.kinds(), verb, permission).into_iter().find(|t| !partial.has(t)) {
         return Err(partial.left_out(&at, table));
     }
     if !s.has_told_of_part && !permission.starts_with("database:") {
         s.has_told_of_part = true;
-        s.ui.status(&format!("note: the database is partial: it was made of {}", partial.told()));
+        s.ui.status(&format!("note: the database is partial: it was made of {}", partial.describe()));
     }
     Ok(())
 }

@@ -8,12 +8,12 @@ use super::input::parse;
 use super::session::Session;
 use crate::model::problem::Problem;
 use crate::model::resource::examples;
-use crate::model::resource::{Descriptor, Field, Mark, Record};
-use crate::model::values::scalar::{Role, Rules, shorten};
-use crate::model::values::value::{Kind, Value, rfc3339};
+use crate::model::resource::{Attr, Descriptor, Field, Record};
+use crate::model::values::scalar::{FieldKind, ParseContext, truncate};
+use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::records::query::{Query, column};
 use crate::store::records::search::Wanted;
-use crate::store::records::{self, Life};
+use crate::store::records::{self, Deleted};
 use crate::ui::Ui;
 
 /// Records that are shown as one list; beyond that, words are asked for first.
@@ -29,18 +29,18 @@ pub async fn value(
     org: Option<i32>,
 ) -> Result<Value> {
     if let (Some(target), Some(org)) = (field.target(), org) {
-        let id = record(s, target, Some(org), Life::Live, &label(field), None).await?;
-        return Ok(id.map_or(Value::Null(Kind::Uuid), Value::from));
+        let id = record(s, target, Some(org), Deleted::Exclude, &label(field), None).await?;
+        return Ok(id.map_or(Value::Null(ValueType::Uuid), Value::from));
     }
-    if field.ty.asks_rules() {
-        s.use_rules_of(org.unwrap_or(s.about)).await?;
+    if field.ty.needs_context() {
+        s.use_context_of(org.unwrap_or(s.about)).await?;
     }
     loop {
-        let rules = s.rules.clone();
-        let text = word(&mut s.ui, field, &rules).await?;
+        let context = s.context.clone();
+        let text = word(&mut s.ui, field, &context).await?;
         let value = parse(s, field, org, &text).await?;
         // Better told now than after the last question.
-        if !field.has(Mark::Unique) || records::with_value(s.db().await?, desc, org, field, &value).await?.is_empty() {
+        if !field.has(Attr::Unique) || records::with_value(s.db().await?, desc, org, field, &value).await?.is_empty() {
             return Ok(value);
         }
         s.ui.warn(&format!("{} {} exists already", desc.noun, value.to_text()));
@@ -52,13 +52,13 @@ fn label(field: &Field) -> String {
 }
 
 /// Asks for a value that needs no database: one of a list where there is one, otherwise a line until it is right.
-pub async fn word(ui: &mut Ui, field: &'static Field, rules: &Rules) -> Result<String> {
+pub async fn word(ui: &mut Ui, field: &'static Field, context: &ParseContext) -> Result<String> {
     let choices = match field.ty.role {
-        Role::Choice(words) => words,
-        _ if field.ty.kind == Kind::Bool => &["yes", "no"],
+        FieldKind::Choice(words) => words,
+        _ if field.ty.kind == ValueType::Bool => &["yes", "no"],
         _ => {
-            let rules = rules.clone();
-            let check = move |t: &str| field.parse(t, &rules).map(drop).map_err(|p| p.sentence);
+            let context = context.clone();
+            let check = move |t: &str| field.parse(t, &context).map(drop).map_err(|p| p.sentence);
             return ui.ask(&label(field), field.default(), check).await;
         }
     };
@@ -68,7 +68,7 @@ pub async fn word(ui: &mut Ui, field: &'static Field, rules: &Rules) -> Result<S
 }
 
 /// The key of the record that a command is about, where the command line names none.
-pub async fn key(s: &mut Session<'_>, desc: &'static Descriptor, life: Life) -> Result<String> {
+pub async fn key(s: &mut Session<'_>, desc: &'static Descriptor, life: Deleted) -> Result<String> {
     if !s.ui.style.interactive {
         return Err(Problem::usage("missing: <KEY>...")
             .hint(format!("say which {} is meant: {}", desc.singular(), examples::keys(desc)))
@@ -91,13 +91,13 @@ pub async fn record(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
-    life: Life,
+    life: Deleted,
     prompt: &str,
     none: Option<&str>,
 ) -> Result<Option<Uuid>> {
     let all = candidates(s, desc, org, life, None, LISTED + 1).await?;
     if all.is_empty() && none.is_none() {
-        let state = if life == Life::Deleted { "deleted " } else { "" };
+        let state = if life == Deleted::Only { "deleted " } else { "" };
         return Err(Problem::not_found(format!("there is no {state}{} to pick", desc.noun)).into());
     }
     if all.len() as u64 <= LISTED {
@@ -114,8 +114,8 @@ pub async fn record(
         if text.trim().is_empty() {
             return Ok(None);
         }
-        let rules = s.rules.clone();
-        let mut named = records::by_key(s.db().await?, desc, org, &text, life, &rules).await?;
+        let context = s.context.clone();
+        let mut named = records::by_key(s.db().await?, desc, org, &text, life, &context).await?;
         if let [record] = named.as_slice() {
             return Ok(Some(record.meta.id));
         }
@@ -125,7 +125,7 @@ pub async fn record(
             false => named.drain(..).map(|r| Candidate::of(&r)).collect(),
         };
         if found.is_empty() {
-            s.ui.warn(&format!("no {} is called '{}'", desc.noun, shorten(&text)));
+            s.ui.warn(&format!("no {} is called '{}'", desc.noun, truncate(&text)));
             continue;
         }
         let more = found.len() as u64 > FOUND;
@@ -166,7 +166,7 @@ async fn candidates(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
-    life: Life,
+    life: Deleted,
     words: Option<&str>,
     limit: u64,
 ) -> Result<Vec<Candidate>> {

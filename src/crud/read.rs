@@ -15,31 +15,35 @@ use super::input::{find, find_holders, keys};
 use super::session::{Access, Session};
 use super::{as_of, partial};
 use crate::model::kinds::org::SYSTEM;
-use crate::model::problem::{Kind as ProblemKind, Problem};
+use crate::model::problem::{ErrorKind as ProblemKind, Problem};
 use crate::model::resource::status;
-use crate::model::resource::{Descriptor, Field, Mark, Record};
+use crate::model::resource::{Attr, Descriptor, Field, Record};
 use crate::model::search::words;
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::Rules;
+use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, rfc3339};
 use crate::store::engine::sql::Row;
 use crate::store::records::query::{Condition, Cursor, Op, Query, column};
 use crate::store::records::search::Wanted;
-use crate::store::records::{self, Column, Life};
+use crate::store::records::{self, Column, Deleted};
 use crate::store::tx::Tx;
-use crate::ui::atomic_file::Redirected;
-use crate::ui::format::{self, Format, Head, Listing, of_export, whole_record};
-use crate::ui::layout::Part;
+use crate::ui::atomic_file::RedirectedOutput;
+use crate::ui::format::{self, Format, Listing, OutputColumn, export_format, whole_record};
+use crate::ui::layout::ColumnRole;
 
 /// Rows on a terminal where nothing else is asked for.
 const PAGE: u64 = 50;
 
-fn heads(columns: &[Column]) -> Vec<Head> {
+fn output_columns(columns: &[Column]) -> Vec<OutputColumn> {
     let head = |c: &Column| {
-        let head = Head { is_list: c.list.is_some(), ..Head::new(c.name.clone(), c.kind) };
+        let head = OutputColumn { is_list: c.list.is_some(), ..OutputColumn::new(c.name.clone(), c.kind) };
         // What names a record, this one or another.
-        let is_typed = |f: &Field| f.target().is_some() || (f.has(Mark::Unique) && f.name() != "name");
-        if c.field.is_some_and(is_typed) && head.part == Part::Text { Head { part: Part::Word, ..head } } else { head }
+        let is_typed = |f: &Field| f.target().is_some() || (f.has(Attr::Unique) && f.name() != "name");
+        if c.field.is_some_and(is_typed) && head.part == ColumnRole::Text {
+            OutputColumn { part: ColumnRole::Word, ..head }
+        } else {
+            head
+        }
     };
     columns.iter().map(head).collect()
 }
@@ -95,9 +99,9 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
     let (deleted, with_deleted) = (m.get_flag("deleted"), m.get_flag("with-deleted"));
     let about_deletion = |c: &Condition| c.column.status.is_some() || c.column.name.starts_with("deleted");
     let life = |filter: &[Condition]| match (deleted, with_deleted || filter.iter().any(about_deletion)) {
-        (true, _) => Life::Deleted,
-        (false, true) => Life::Any,
-        (false, false) => Life::Live,
+        (true, _) => Deleted::Only,
+        (false, true) => Deleted::Include,
+        (false, false) => Deleted::Exclude,
     };
     if let Some(text) = m.get_one::<String>("filter") {
         query.filter = filter(s, desc, &all, query.org, text, life).await?;
@@ -130,8 +134,8 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
 
 pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    as_of::look_back(s, desc, m).await?;
-    as_of::vouch_for_all(s).await?;
+    as_of::begin(s, desc, m).await?;
+    as_of::ensure_all_known(s).await?;
     let mut query = query(s, desc, m).await?;
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
     query.columns = chosen(s, desc, one_org)?;
@@ -144,8 +148,9 @@ pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     if let Some(token) = m.get_one::<String>("page") {
         query.after = Some(Cursor::decode(token, &query)?);
     }
-    as_of::look_through(s, &mut query).await?;
-    let mut listing = Listing::in_format(s.ui.style.format, heads(&query.columns), key_index(desc, &query.columns));
+    as_of::rewrite(s, &mut query).await?;
+    let mut listing =
+        Listing::in_format(s.ui.style.format, output_columns(&query.columns), key_index(desc, &query.columns));
     if query.limit.is_none() && !table {
         stream(s, &query, &mut listing).await?;
         return listing.finish(&mut s.ui);
@@ -199,7 +204,7 @@ pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
     query.columns = columns.clone();
     let searched: Vec<Column> = records::columns(desc)
         .into_iter()
-        .filter(|c| c.status.is_some() || c.field.is_some_and(|f| f.has(Mark::Search)))
+        .filter(|c| c.status.is_some() || c.field.is_some_and(|f| f.has(Attr::Search)))
         .collect();
     query.columns.extend(searched.iter().cloned());
     query.columns.push(column(&records::columns(desc), "id")?.clone());
@@ -230,7 +235,7 @@ pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
     }
     rows.sort_by_cached_key(rank);
     let found = rows.len();
-    let mut listing = Listing::in_format(s.ui.style.format, heads(&columns), key_index(desc, &columns));
+    let mut listing = Listing::in_format(s.ui.style.format, output_columns(&columns), key_index(desc, &columns));
     for mut row in rows.into_iter().take(limit) {
         row.0.truncate(columns.len());
         listing.row(&mut s.ui, row.0)?;
@@ -302,18 +307,18 @@ async fn stream(s: &mut Session<'_>, query: &Query, listing: &mut Listing) -> Re
 }
 
 /// A record: its organisation and its id. Together they are the primary key.
-pub type Place = (i32, Uuid);
+pub type RecordId = (i32, Uuid);
 
 /// Rows of these records, in the order given.
 async fn rows_of(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     columns: &[Column],
-    which: &[Place],
+    which: &[RecordId],
 ) -> Result<Vec<Row>> {
     let all = records::columns(desc);
     let mut query = Query::new(desc, s.scope(), s.asked_at());
-    query.life = Life::Any;
+    query.life = Deleted::Include;
     query.with_system = true;
     query.columns = columns.to_vec();
     query.columns.push(column(&all, "id")?.clone());
@@ -322,7 +327,7 @@ async fn rows_of(
         query.org = Some(*org);
         query.filter = vec![Condition { column: column(&all, "id")?.clone(), op: Op::Is, values: vec![(*id).into()] }];
         let mut query = query.clone();
-        as_of::look_through(s, &mut query).await?;
+        as_of::rewrite(s, &mut query).await?;
         rows.extend(query.page(s.db().await?).await?.rows);
     }
     rows.iter_mut().for_each(|r| r.0.truncate(columns.len()));
@@ -335,19 +340,19 @@ pub fn known_columns(s: &Session<'_>, desc: &'static Descriptor) -> Result<()> {
 }
 
 /// Prints what a change left, where a format was asked for.
-pub async fn print_changed(s: &mut Session<'_>, desc: &'static Descriptor, which: &[Place]) -> Result<()> {
+pub async fn print_changed(s: &mut Session<'_>, desc: &'static Descriptor, which: &[RecordId]) -> Result<()> {
     if !s.ui.style.format_given || s.dry_run {
         return Ok(());
     }
     print(s, desc, which).await
 }
 
-async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[Place]) -> Result<()> {
+async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[RecordId]) -> Result<()> {
     let columns = match (&s.columns, s.ui.style.format) {
         (None, Format::Table) => records::columns(desc).into_iter().map(records::for_people).collect(),
         _ => chosen(s, desc, true)?,
     };
-    let (heads, key) = (heads(&columns), key_index(desc, &columns));
+    let (heads, key) = (output_columns(&columns), key_index(desc, &columns));
     let mut rows = rows_of(s, desc, &columns, which).await?;
     if let ([_], 1) = (which, rows.len()) {
         return whole_record(&mut s.ui, &heads, key, rows.remove(0).0);
@@ -369,20 +374,20 @@ async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[Place]) 
 
 pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    as_of::look_back(s, desc, m).await?;
-    let life = if m.get_flag("with-deleted") { Life::Any } else { Life::Live };
+    as_of::begin(s, desc, m).await?;
+    let life = if m.get_flag("with-deleted") { Deleted::Include } else { Deleted::Exclude };
     let mut which = Vec::new();
     for key in keys(s, desc, life, m).await? {
         // With the deleted ones, everybody who had the key.
         let found = match life {
-            Life::Live => find(s, desc, &key, life).await.map(|r| vec![r]),
+            Deleted::Exclude => find(s, desc, &key, life).await.map(|r| vec![r]),
             _ => find_holders(s, desc, &key).await,
         };
         match found {
             Ok(all) => {
                 for record in all {
-                    let place = record.meta.place();
-                    as_of::vouch_for(s, desc, &Ok(record)).await?;
+                    let place = record.meta.record_id();
+                    as_of::ensure_known(s, desc, &Ok(record)).await?;
                     if !which.contains(&place) {
                         which.push(place);
                     }
@@ -390,7 +395,7 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
             }
             Err(e) => {
                 let found = Err(e);
-                as_of::vouch_for(s, desc, &found).await?;
+                as_of::ensure_known(s, desc, &found).await?;
                 found?;
             }
         }
@@ -403,8 +408,8 @@ pub async fn exists(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     gate::allow(s)?;
     let mut told = Vec::new();
     let mut missing = Ok(());
-    for key in keys(s, desc, Life::Live, m).await? {
-        let found = find(s, desc, &key, Life::Live).await;
+    for key in keys(s, desc, Deleted::Exclude, m).await? {
+        let found = find(s, desc, &key, Deleted::Exclude).await;
         told.push(serde_json::json!({ "key": key, "exists": found.is_ok() }));
         match found {
             Ok(record) => s.ui.status(&format!("{} exists", record.title())),
@@ -435,7 +440,7 @@ pub struct Exported {
 impl Exported {
     pub fn new(noun: &str, org: i32, format: Format, file: Option<&String>, with_hashes: bool) -> Exported {
         let mut details = Map::new();
-        details.insert("format".into(), format.word().into());
+        details.insert("format".into(), format.as_str().into());
         if let Some(file) = file {
             details.insert("file".into(), file.as_str().into());
         }
@@ -453,7 +458,7 @@ impl Verb for Exported {
         vec![self.org]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
         tx.event_about(self.org, Action::Export, &self.noun, self.id.unwrap_or_default(), self.details.clone()).await
     }
 }
@@ -465,13 +470,13 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         // More than the data of an organisation, and a right of its own.
         s.access = Access {
             permission: format!("{}:export_hashes", desc.table),
-            recorded: Action::Export.word(),
+            recorded: Action::Export.as_str(),
             writes: true,
         };
     }
     gate::allow(s)?;
-    as_of::look_back(s, desc, m).await?;
-    as_of::vouch_for_all(s).await?;
+    as_of::begin(s, desc, m).await?;
+    as_of::ensure_all_known(s).await?;
     let mut query = query(s, desc, m).await?;
     if query.org.is_none() && !desc.is_org() && s.columns.is_none() {
         // Keys are unique within an organisation: an export that can be read back is of one.
@@ -482,7 +487,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         // What the database joins of other columns is told by these.
         None => {
             // And who is deleted where such are among them: a file that does not tell would bring them back.
-            let is_gone = |c: &Column| query.life != Life::Live && c.name == "deleted_at";
+            let is_gone = |c: &Column| query.life != Deleted::Exclude && c.name == "deleted_at";
             // Whether a pending invitation is what somebody came by, no field alone tells.
             let is_state = |c: &Column| is_gone(c) || (c.status.is_some() && status::tells_more(desc));
             let is_told = |c: &Column| c.list.is_some() || c.field.is_some_and(|f| f.parts().is_none()) || is_state(c);
@@ -490,7 +495,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         }
     };
     let tells_state = |c: &Column| c.status.is_some() || c.name.starts_with("deleted");
-    if query.life != Life::Live && !query.columns.iter().any(tells_state) {
+    if query.life != Deleted::Exclude && !query.columns.iter().any(tells_state) {
         s.ui.status("note: without a column status or deleted_at nothing tells the deleted ones from the others");
     }
     if with_hashes {
@@ -499,10 +504,10 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         query.org = Some(org);
         s.ui.warn("the export holds password hashes: whoever has it can try passwords at leisure");
     }
-    as_of::look_through(s, &mut query).await?;
+    as_of::rewrite(s, &mut query).await?;
     let file = m.get_one::<String>("file");
-    let format = of_export(&s.ui, file, Format::Csv);
-    let mut listing = Listing::in_format(format, heads(&query.columns), key_index(desc, &query.columns));
+    let format = export_format(&s.ui, file, Format::Csv);
+    let mut listing = Listing::in_format(format, output_columns(&query.columns), key_index(desc, &query.columns));
     if with_hashes && format == Format::Key {
         return Err(Problem::usage("--with-hashes has no use for -o key, which gives nothing but keys")
             .hint("leave out the one or the other")
@@ -520,9 +525,9 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let org = query.org.unwrap_or(SYSTEM);
     let mut exported = Exported::new(desc.noun, org, format, file, with_hashes);
     exported.details.extend(s.past.as_ref().map(|past| ("as_of".to_owned(), rfc3339(past.at).into())));
-    let then = as_of::leave(s);
+    let then = as_of::suspend(s);
     let recorded = partial::record_export(s, &exported).await;
-    as_of::return_to(s, then).await;
+    as_of::resume(s, then).await;
     recorded?;
     if s.dry_run {
         // What was not recorded is not handed out.
@@ -531,13 +536,13 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         s.ui.status(&format!("dry run: would export {n}; nothing was handed out"));
         return Ok(());
     }
-    let to = Redirected::begin(s, file, with_hashes)?;
+    let to = RedirectedOutput::begin(&mut s.ui, file, with_hashes)?;
     let mut done = stream(s, &query, &mut listing).await;
     if done.is_ok() {
         done = listing.finish(&mut s.ui);
     }
     match to {
-        Some(to) => to.end(s, done)?,
+        Some(to) => to.end(&mut s.ui, done)?,
         None => {
             done?;
             return s.ui.flush();
@@ -549,14 +554,15 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
 }
 
 /// Live records that point at one through a field.
-pub async fn list_pointing(s: &mut Session<'_>, desc: &'static Descriptor, field: &str, at: &Record) -> Result<()> {
+pub async fn list_referring(s: &mut Session<'_>, desc: &'static Descriptor, field: &str, at: &Record) -> Result<()> {
     let all = records::columns(desc);
     let mut query = Query::new(desc, s.scope(), s.clock.now());
     query.org = Some(at.meta.org_id);
     query.columns = chosen(s, desc, true)?;
     let key = column(&all, field)?.clone();
     query.filter = vec![Condition { column: key, op: Op::Is, values: vec![at.key().into()] }];
-    let mut listing = Listing::in_format(s.ui.style.format, heads(&query.columns), key_index(desc, &query.columns));
+    let mut listing =
+        Listing::in_format(s.ui.style.format, output_columns(&query.columns), key_index(desc, &query.columns));
     stream(s, &query, &mut listing).await?;
     listing.finish(&mut s.ui)?;
     s.ui.flush()
@@ -565,7 +571,7 @@ pub async fn list_pointing(s: &mut Session<'_>, desc: &'static Descriptor, field
 /// All columns of a record.
 pub async fn record_json(s: &mut Session<'_>, desc: &'static Descriptor, record: &Record) -> Result<Json> {
     let columns = records::columns(desc);
-    let rows = rows_of(s, desc, &columns, &[record.meta.place()]).await?;
+    let rows = rows_of(s, desc, &columns, &[record.meta.record_id()]).await?;
     let row = rows.into_iter().next().map(|r| r.0).unwrap_or_default();
-    Ok(format::object(&heads(&columns), &row))
+    Ok(format::object(&output_columns(&columns), &row))
 }

@@ -12,21 +12,21 @@ use super::gate::{self, Verb};
 use super::input::{find_deleted, find_in, find_last_deleted, keys, not_system, time};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
-use super::write::{Changed, Target, described, dry_run_note, keys_free, note_contents, targets, tell_changed};
+use super::write::{ChangedRecord, Target, described, dry_run_note, keys_free, note_contents, targets, tell_changed};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::branch::Branch;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
-use crate::model::resource::lifetime::{Effect, Event};
-use crate::model::resource::{Descriptor, IN_USE, Record, Resource};
+use crate::model::resource::lifetime::{Consequence, TargetEvent};
+use crate::model::resource::{Descriptor, IS_ACTIVE, Record, Resource};
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::{Noun, Rules};
+use crate::model::values::scalar::{Noun, ParseContext};
 use crate::model::values::value::Value;
 use crate::store::engine::db::Db;
 use crate::store::records::people;
 use crate::store::records::query::{Query, column};
 use crate::store::records::settings;
-use crate::store::records::{self, Dependants, Life, blocking, count, dependants};
+use crate::store::records::{self, Deleted, Dependants, blocking, count, dependants};
 use crate::store::tx::Tx;
 use crate::ui::format::is_for_programs;
 
@@ -55,7 +55,7 @@ pub struct Delete {
 
 /// What a delete takes away and what it points elsewhere.
 #[derive(Default)]
-struct Plan {
+struct DeletePlan {
     gone: Vec<Record>,
     /// Record, the column that pointed at something gone, and what it points at then.
     repointed: Vec<(Record, &'static str, Value)>,
@@ -74,22 +74,22 @@ fn successor(gone: &Record, going: &[Record], record: &Record, column: &str, mod
                     break;
                 }
             }
-            if above == id.into() { Value::Null(crate::model::values::value::Kind::Uuid) } else { above }
+            if above == id.into() { Value::Null(crate::model::values::value::ValueType::Uuid) } else { above }
         }
         Mode::Reassign(id) => id.into(),
-        _ => Value::Null(crate::model::values::value::Kind::Uuid),
+        _ => Value::Null(crate::model::values::value::ValueType::Uuid),
     }
 }
 
 /// Lets what points at records that stay, but no longer serve, point elsewhere; unless `mode` says how, it is named and
 /// nothing happens. `done` is what can't be done then. How many records were changed.
-pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, event: Event, done: &str) -> Result<usize> {
+pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, event: TargetEvent, done: &str) -> Result<usize> {
     let mut changed = 0;
     for record in records {
         let mut depending = blocking(tx.db, record, event).await?;
         for d in &mut depending {
             // Who no longer serves either may go on pointing at whom he or she served, as long as that one is there.
-            let serves = |r: &Record| event == Event::Delete || r.is_in_use();
+            let serves = |r: &Record| event == TargetEvent::Delete || r.is_active();
             d.records.retain(|r| serves(r) && records.iter().all(|x| x.meta.id != r.meta.id));
         }
         depending.retain(|d| !d.records.is_empty());
@@ -99,7 +99,7 @@ pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, event: Eve
         if !depending.iter().all(|d| can_hand_over(d, mode)) {
             return Err(protected(record, &depending, done).into());
         }
-        let mut now = Now::default();
+        let mut now = Repointed::default();
         for d in depending {
             let Some(field) = d.field else { continue };
             for before in &d.records {
@@ -122,9 +122,9 @@ fn can_hand_over(d: &Dependants, mode: Mode) -> bool {
 
 /// Records that point elsewhere now, as they are: one may have pointed at the same record by several fields.
 #[derive(Default)]
-pub struct Now(HashMap<Uuid, Record>);
+pub struct Repointed(HashMap<Uuid, Record>);
 
-impl Now {
+impl Repointed {
     /// Lets a record point elsewhere; whether that changed it.
     pub async fn point(
         &mut self,
@@ -142,10 +142,10 @@ impl Now {
     }
 }
 
-impl Plan {
-    async fn make(db: &mut Db, roots: Vec<Record>, mode: Mode) -> Result<Plan> {
+impl DeletePlan {
+    async fn make(db: &mut Db, roots: Vec<Record>, mode: Mode) -> Result<DeletePlan> {
         let mut seen: BTreeSet<Uuid> = roots.iter().map(|r| r.meta.id).collect();
-        let mut plan = Plan::default();
+        let mut plan = DeletePlan::default();
         let all = roots.clone();
         let mut queue = std::collections::VecDeque::from(roots);
         while let Some(record) = queue.pop_front() {
@@ -155,10 +155,10 @@ impl Plan {
                 // Who takes over from what was named can't do so from another kind that goes with it.
                 let is_named = all.iter().any(|r| r.meta.id == record.meta.id);
                 let can_hand_over = can_hand_over(&d, mode) && (is_named || mode == Mode::Orphan);
-                match (d.effect(Event::Delete), d.field) {
+                match (d.effect(TargetEvent::Delete), d.field) {
                     _ if d.records.is_empty() => {}
-                    (Effect::Stays, _) => {}
-                    (effect, _) if effect == Effect::Follows || mode == Mode::Cascade => {
+                    (Consequence::Stays, _) => {}
+                    (effect, _) if effect == Consequence::Follows || mode == Mode::Cascade => {
                         seen.extend(d.records.iter().map(|r| r.meta.id));
                         queue.extend(d.records);
                     }
@@ -211,7 +211,7 @@ impl Verb for Delete {
         self.targets.iter().map(|t| t.org).collect()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Record>> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
         let desc = described(tx, &self.noun)?;
         let mut roots = Vec::new();
         for target in &self.targets {
@@ -220,13 +220,13 @@ impl Verb for Delete {
         if let Some(gone) = roots.iter().find(|r| !r.is_live()) {
             return Err(Problem::conflict(format!("{} already", gone.why_gone())).into());
         }
-        let plan = Plan::make(tx.db, roots, self.mode).await?;
+        let plan = DeletePlan::make(tx.db, roots, self.mode).await?;
         if self.shown.as_ref().is_some_and(|shown| *shown != plan.versions()) {
             return Err(Problem::conflict("something changed since it was shown; nothing was deleted")
                 .hint("run the command again")
                 .into());
         }
-        let mut now = Now::default();
+        let mut now = Repointed::default();
         for (record, column, value) in &plan.repointed {
             now.point(tx, record, column, value.clone(), Action::Update).await?;
         }
@@ -265,9 +265,9 @@ async fn leave_branch(tx: &mut Tx<'_>, branch: &Record, mode: Mode) -> Result<()
     tx.unassign_branch(branch).await.map(drop)
 }
 
-/// Refuses a successor who is out of use.
+/// Refuses a successor who is inactive.
 pub fn in_use(record: &Record) -> Result<(), Problem> {
-    if !record.is_in_use() {
+    if !record.is_active() {
         return Err(Problem::conflict(format!("{} is not in use, and can take over nothing", record.title()))
             .hint(format!("activate it first: orgctl {} activate {}", record.desc.noun, record.key())));
     }
@@ -277,7 +277,7 @@ pub fn in_use(record: &Record) -> Result<(), Problem> {
 /// What the flags say is to become of what points at records that are not known yet.
 pub async fn mode_in(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, m: &ArgMatches) -> Result<Mode> {
     if let Some(key) = m.try_get_one::<String>("reassign-to").ok().flatten().cloned() {
-        let other = find_in(s, desc, Some(org), &key, Life::Live).await?;
+        let other = find_in(s, desc, Some(org), &key, Deleted::Exclude).await?;
         in_use(&other)?;
         return Ok(Mode::Reassign(other.meta.id));
     }
@@ -294,7 +294,7 @@ pub async fn mode(s: &mut Session<'_>, desc: &'static Descriptor, records: &[Rec
             _ => Mode::Protect,
         });
     };
-    let other = find_in(s, desc, records.first().map(|r| r.meta.org_id), &key, Life::Live).await?;
+    let other = find_in(s, desc, records.first().map(|r| r.meta.org_id), &key, Deleted::Exclude).await?;
     in_use(&other)?;
     if records.iter().any(|r| r.meta.id == other.meta.id || r.meta.org_id != other.meta.org_id) {
         return Err(Problem::usage(format!("{} can't take over what it leaves behind itself", other.title())).into());
@@ -302,7 +302,7 @@ pub async fn mode(s: &mut Session<'_>, desc: &'static Descriptor, records: &[Rec
     Ok(Mode::Reassign(other.meta.id))
 }
 
-/// Takes records out of use: what they are in charge of goes to another one, or to nobody where that is said.
+/// Deactivates records: what they are in charge of goes to another one, or to nobody where that is said.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Deactivate {
     pub noun: String,
@@ -312,19 +312,19 @@ pub struct Deactivate {
 
 impl Verb for Deactivate {
     /// And how many records point elsewhere.
-    type Output = (Vec<Changed>, usize);
+    type Output = (Vec<ChangedRecord>, usize);
 
     fn orgs(&self) -> Vec<i32> {
         self.targets.iter().map(|t| t.org).collect()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<(Vec<Changed>, usize)> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<(Vec<ChangedRecord>, usize)> {
         let desc = described(tx, &self.noun)?;
         let mut leaving = Vec::new();
         for target in &self.targets {
             leaving.push(target.load(tx, desc).await?);
         }
-        let released = release(tx, &leaving, self.mode, Event::Deactivate, "deactivated").await?;
+        let released = release(tx, &leaving, self.mode, TargetEvent::Deactivate, "deactivated").await?;
         let mut changed = Vec::new();
         for target in &self.targets {
             // Read again: they may have been in charge of each other.
@@ -333,11 +333,11 @@ impl Verb for Deactivate {
                 return Err(Problem::conflict(before.why_gone()).into());
             }
             not_system(&before)?;
-            let fields = if !before.is_in_use() { Vec::new() } else { vec![IN_USE] };
+            let fields = if !before.is_active() { Vec::new() } else { vec![IS_ACTIVE] };
             let mut after = before.clone();
-            after.set(IN_USE, false.into());
+            after.set(IS_ACTIVE, false.into());
             let record = tx.update(&before, after, Action::Deactivate).await?.unwrap_or(before);
-            changed.push(Changed { record, fields });
+            changed.push(ChangedRecord { record, fields });
         }
         Ok((changed, released))
     }
@@ -369,7 +369,7 @@ pub async fn deactivate(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
 pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     let roots = targets(s, desc, m).await?;
     let mode = mode(s, desc, &roots, m).await?;
-    let plan = Plan::make(s.db().await?, roots.clone(), mode).await?;
+    let plan = DeletePlan::make(s.db().await?, roots.clone(), mode).await?;
     let mut shown = None;
     if !s.dry_run {
         let question = question(s.kinds(), &plan);
@@ -393,11 +393,11 @@ pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         s.ui.status(&format!("and {more} more that depended on {}", if roots.len() == 1 { "it" } else { "them" }));
     }
     dry_run_note(s);
-    let which: Vec<_> = roots.iter().map(|r| r.meta.place()).collect();
+    let which: Vec<_> = roots.iter().map(|r| r.meta.record_id()).collect();
     if is_for_programs(&s.ui) { print_changed(s, desc, &which).await } else { Ok(()) }
 }
 
-fn question(kinds: Kinds, plan: &Plan) -> String {
+fn question(kinds: Kinds, plan: &DeletePlan) -> String {
     let of_kinds = |records: &[&Record]| {
         let mut parts: Vec<String> = Vec::new();
         for desc in kinds.resources() {
@@ -423,7 +423,7 @@ const SHOWN: usize = 20;
 fn lines<'a>(kinds: Kinds, verb: &str, records: impl Iterator<Item = &'a Record>, tail: &str) -> Vec<String> {
     let records: Vec<&Record> = records.collect();
     if records.len() <= SHOWN {
-        let line = |r: &&Record| match r.called() == r.key() {
+        let line = |r: &&Record| match r.label() == r.key() {
             true => format!("  {verb} {} {}", r.title(), r.name()).trim_end().to_owned() + tail,
             // The name is told already.
             false => format!("  {verb} {}{tail}", r.title()),
@@ -432,7 +432,7 @@ fn lines<'a>(kinds: Kinds, verb: &str, records: impl Iterator<Item = &'a Record>
     }
     let mut lines = Vec::new();
     for desc in kinds.resources() {
-        let keys: Vec<String> = records.iter().filter(|r| r.desc == desc).map(|r| r.called()).collect();
+        let keys: Vec<String> = records.iter().filter(|r| r.desc == desc).map(|r| r.label()).collect();
         if !keys.is_empty() {
             lines.push(format!("  {verb} {}{tail}: {}", count(keys.len() as u64, desc), first_keys(&keys, keys.len())));
         }
@@ -449,7 +449,7 @@ fn first_keys(keys: &[String], all: usize) -> String {
 const FIRST: usize = 5;
 
 /// What goes, what depends on it and goes too, and what is pointed elsewhere.
-fn plan_lines(kinds: Kinds, plan: &Plan, roots: usize) -> Vec<String> {
+fn plan_lines(kinds: Kinds, plan: &DeletePlan, roots: usize) -> Vec<String> {
     let (named, more) = plan.gone.split_at(roots.min(plan.gone.len()));
     let mut all = lines(kinds, "delete", named.iter(), "");
     all.extend(lines(kinds, "delete", more.iter(), ""));
@@ -465,28 +465,31 @@ fn plan_lines(kinds: Kinds, plan: &Plan, roots: usize) -> Vec<String> {
 async fn purge_lines(s: &mut Session<'_>, records: &[Record]) -> Result<Vec<String>> {
     let mut all = lines(s.kinds(), "purge", records.iter(), "");
     for record in records.iter().filter(|r| !r.desc.is_org()) {
-        for (desc, field) in s.kinds().pointing_at(record.desc) {
-            if desc.effect(field, Event::Purge) == Effect::Follows {
-                let (org, id) = record.meta.place();
-                let within = records::pointing(s.db().await?, desc, field, org, id).await?;
+        for (desc, field) in s.kinds().referring_to(record.desc) {
+            if desc.effect(field, TargetEvent::Purge) == Consequence::Follows {
+                let (org, id) = record.meta.record_id();
+                let within = records::referring(s.db().await?, desc, field, org, id).await?;
                 all.extend(lines(s.kinds(), "purge", within.iter(), &format!(" of {}", record.title())));
             }
         }
     }
     for org in records.iter().filter(|r| r.desc.is_org()) {
         for desc in s.kinds().resources().filter(|d| !d.is_org()) {
-            let mut query =
-                Query { org: Some(org.meta.org_id), life: Life::Any, ..Query::new(desc, s.scope(), s.clock.now()) };
+            let mut query = Query {
+                org: Some(org.meta.org_id),
+                life: Deleted::Include,
+                ..Query::new(desc, s.scope(), s.clock.now())
+            };
             let n = usize::try_from(query.count(s.db().await?).await?)?;
             if n > 0 {
                 query.columns = vec![column(&query.columns, "id")?.clone()];
                 query.limit = Some(FIRST as u64);
                 let rows = query.page(s.db().await?).await?.rows;
                 let places: Vec<_> = rows.iter().map(|r| Ok((org.meta.org_id, r.uuid(0)?))).collect::<Result<_>>()?;
-                let mut keys: Vec<String> = records::with_places(s.db().await?, desc, places.into_iter())
+                let mut keys: Vec<String> = records::with_record_ids(s.db().await?, desc, places.into_iter())
                     .await?
                     .iter()
-                    .map(Record::called)
+                    .map(Record::label)
                     .collect();
                 keys.sort();
                 all.push(format!("  with {} of {}: {}", count(n as u64, desc), org.key(), first_keys(&keys, n)));
@@ -510,12 +513,12 @@ impl Verb for Restore {
         self.deletions.iter().map(|(org, _)| *org).collect()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Record>> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
         let mut restored = Vec::new();
         for (org, deletion) in &self.deletions {
             let mut coming = Vec::new();
             for desc in tx.kinds().resources() {
-                coming.extend(records::of_deletion(tx.db, desc, *org, *deletion).await?);
+                coming.extend(records::by_deletion(tx.db, desc, *org, *deletion).await?);
             }
             let waiting = contents::waiting(tx, &coming).await?;
             for record in coming {
@@ -537,7 +540,7 @@ impl Verb for Restore {
 /// A key that another record took is a reason of its own when a record comes back.
 fn taken_meanwhile(e: anyhow::Error, record: &Record) -> anyhow::Error {
     match e.downcast::<Problem>() {
-        Ok(p) if p.kind == crate::model::problem::Kind::Conflict => {
+        Ok(p) if p.kind == crate::model::problem::ErrorKind::Conflict => {
             Problem::conflict(format!("{} can't come back: its key was taken meanwhile", record.title()))
                 .hint(format!(
                     "rename or delete the {0} that has it now, then 'orgctl {0} restore {1}'",
@@ -554,7 +557,7 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     known_columns(s, desc)?;
     let mut deletions: Vec<(i32, Uuid)> = Vec::new();
     let mut named = Vec::new();
-    for key in keys(s, desc, Life::Deleted, m).await? {
+    for key in keys(s, desc, Deleted::Only, m).await? {
         let record = find_last_deleted(s, desc, &key).await?;
         if record.has_ended() && record.meta.is_live() {
             return Err(Problem::conflict(format!("{} has ended, which is no deletion", record.title()))
@@ -580,7 +583,7 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
         ));
     }
     dry_run_note(s);
-    let which: Vec<_> = restored.iter().filter(|r| r.desc == desc).map(|r| r.meta.place()).collect();
+    let which: Vec<_> = restored.iter().filter(|r| r.desc == desc).map(|r| r.meta.record_id()).collect();
     print_changed(s, desc, &which).await
 }
 
@@ -598,7 +601,7 @@ impl Verb for Purge {
         self.targets.iter().map(|t| t.org).collect()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<u64> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<u64> {
         let desc = described(tx, &self.noun)?;
         let mut records = Vec::new();
         for target in &self.targets {
@@ -646,16 +649,16 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
         return Ok(purged);
     }
     purged += purge_contents(tx, record, going).await?;
-    for (desc, field) in tx.kinds().pointing_at(record.desc) {
-        if desc.effect(field, Event::Purge) != Effect::Detaches {
+    for (desc, field) in tx.kinds().referring_to(record.desc) {
+        if desc.effect(field, TargetEvent::Purge) != Consequence::Detaches {
             continue;
         }
-        let pointing = records::pointing(tx.db, desc, field, org, record.meta.id).await?;
+        let pointing = records::referring(tx.db, desc, field, org, record.meta.id).await?;
         if desc != record.desc && !field.ty.required {
             // A deleted branch and its deleted manager may point at each other: neither could go first.
             for before in pointing {
                 let mut after = before.clone();
-                after.set(field.column, Value::Null(crate::model::values::value::Kind::Uuid));
+                after.set(field.column, Value::Null(crate::model::values::value::ValueType::Uuid));
                 tx.update(&before, after, Action::Update).await?;
             }
             continue;
@@ -677,10 +680,10 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
 /// Purges what is within a record that is purged, whoever deleted it. How many records.
 pub async fn purge_contents(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet<Uuid>) -> Result<u64> {
     let mut purged = 0;
-    for (desc, field) in tx.kinds().pointing_at(record.desc) {
-        if desc.effect(field, Event::Purge) == Effect::Follows {
-            let (org, id) = record.meta.place();
-            for within in records::pointing(tx.db, desc, field, org, id).await? {
+    for (desc, field) in tx.kinds().referring_to(record.desc) {
+        if desc.effect(field, TargetEvent::Purge) == Consequence::Follows {
+            let (org, id) = record.meta.record_id();
+            for within in records::referring(tx.db, desc, field, org, id).await? {
                 purged += purge_within(tx, &within, going).await?;
             }
         }
@@ -708,7 +711,7 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
             return Ok(());
         }
     } else {
-        for key in keys(s, desc, Life::Deleted, m).await? {
+        for key in keys(s, desc, Deleted::Only, m).await? {
             records.push(find_deleted(s, desc, &key).await?);
         }
     }

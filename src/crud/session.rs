@@ -9,24 +9,24 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
-use super::input::Gone;
+use super::input::GoneRecord;
 use super::prompt;
 use crate::access::Subject;
 use crate::model::clock::Clock;
 use crate::model::kinds::Kinds;
 use crate::model::kinds::org::{Org, SYSTEM};
-use crate::model::problem::{Kind, Problem};
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::{Ids, Random};
 use crate::model::resource::{Record, Resource};
-use crate::model::setting::{Setting, Typed};
-use crate::model::values::scalar::{Rules, shorten};
-use crate::store::as_of::Past;
+use crate::model::setting::{Setting, SettingValue};
+use crate::model::values::scalar::{ParseContext, truncate};
+use crate::store::as_of::AsOf;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
 use crate::store::engine::sqlite;
 use crate::store::records::settings;
-use crate::store::records::{self, Life, Scope};
-use crate::store::schema::migrate::{self, State};
+use crate::store::records::{self, Deleted, Scope};
+use crate::store::schema::migrate::{self, SchemaState};
 use crate::store::system_log::{Level, Message};
 use crate::store::trail;
 use crate::store::tx::Origin;
@@ -52,7 +52,7 @@ impl Access {
 
 /// A record that a command is to change or to tell of: a refusal names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct About {
+pub struct CommandTarget {
     pub noun: &'static str,
     pub org: i32,
     pub id: uuid::Uuid,
@@ -76,8 +76,8 @@ pub struct Session<'a> {
     pub access: Access,
     pub subject: Subject,
     pub origin: Origin,
-    /// What parsing depends on: see [`Session::use_rules_of`].
-    pub rules: Rules,
+    /// What parsing depends on: see [`Session::use_context_of`].
+    pub context: ParseContext,
     /// The organisation whose rules they are; none: nothing was looked up.
     rules_of: Option<i32>,
     pub location: Location,
@@ -92,13 +92,13 @@ pub struct Session<'a> {
     /// `--force`
     pub force: bool,
     /// What the connection reads instead of the present.
-    pub past: Option<Past>,
+    pub past: Option<AsOf>,
     /// The one key, of all that were given, that it is about now.
     pub only_key: Option<String>,
     /// Keys that were dealt with one by one: what was done for them stays done.
     pub dealt_with: Rc<Cell<u64>>,
     /// The records that it turned out to be about.
-    pub targets: Vec<About>,
+    pub targets: Vec<CommandTarget>,
     /// The organisation that the command turned out to be about: refusals are recorded there.
     pub about: i32,
     /// Set from the commit on: a signal then waits for the end, for what is done can't be called undone.
@@ -136,7 +136,7 @@ impl<'a> Session<'a> {
             random,
             access,
             subject: Subject::LocalOperator,
-            rules: Rules { zone: origin.zone, ..Rules::default() },
+            context: ParseContext { zone: origin.zone, ..ParseContext::default() },
             origin,
             rules_of: None,
             location,
@@ -194,7 +194,10 @@ impl<'a> Session<'a> {
             Some(ref mut db) => Ok(db),
             None => {
                 let mut db = Db::open(&self.location, &self.opening).await?;
-                if matches!(migrate::state(&mut db).await, Ok(State::At(_) | State::Partial(_) | State::Empty)) {
+                if matches!(
+                    migrate::state(&mut db).await,
+                    Ok(SchemaState::At(_) | SchemaState::Partial(_) | SchemaState::Empty)
+                ) {
                     self.make_private();
                 }
                 Ok(self.db.insert(db))
@@ -229,10 +232,10 @@ impl<'a> Session<'a> {
     /// Notes a record that the command is about.
     pub fn is_about(&mut self, record: &Record) {
         let (noun, meta) = (record.desc.noun, &record.meta);
-        self.notes_target(About { noun, org: meta.org_id, id: meta.id, key: Some(record.key()) });
+        self.notes_target(CommandTarget { noun, org: meta.org_id, id: meta.id, key: Some(record.key()) });
     }
 
-    pub fn notes_target(&mut self, about: About) {
+    pub fn notes_target(&mut self, about: CommandTarget) {
         self.targets.push(about);
     }
 
@@ -249,8 +252,8 @@ impl<'a> Session<'a> {
             return;
         }
         let level = match problem.kind {
-            Kind::Failed => Level::Error,
-            Kind::Integrity => Level::Critical,
+            ErrorKind::Failed => Level::Error,
+            ErrorKind::Integrity => Level::Critical,
             _ => return,
         };
         let context = Map::from_iter([("exit_code".to_owned(), problem.kind.exit_code().into())]);
@@ -273,17 +276,17 @@ impl<'a> Session<'a> {
     }
 
     /// Makes `rules` those of an organisation: needed before a value is parsed whose type asks for them.
-    pub async fn use_rules_of(&mut self, org: i32) -> Result<()> {
+    pub async fn use_context_of(&mut self, org: i32) -> Result<()> {
         if self.rules_of != Some(org) {
             let zone = self.origin.zone;
-            self.rules = Rules { zone, ..settings::rules(self.db().await?, org).await? };
+            self.context = ParseContext { zone, ..settings::parse_context(self.db().await?, org).await? };
             self.rules_of = Some(org);
         }
         Ok(())
     }
 
     /// One setting as it holds in an organisation.
-    pub async fn setting<T: Typed>(&mut self, org: i32, setting: Setting<T>) -> Result<T> {
+    pub async fn setting<T: SettingValue>(&mut self, org: i32, setting: Setting<T>) -> Result<T> {
         settings::get(self.db().await?, org, setting).await
     }
 
@@ -294,8 +297,8 @@ impl<'a> Session<'a> {
     /// The organisation that `--org` names, if it was given.
     pub async fn org(&mut self) -> Result<Option<i32>> {
         let Some(key) = self.org_key.clone() else { return Ok(None) };
-        let rules = self.rules.clone();
-        let org = match records::org_number(self.db().await?, &key, &rules).await {
+        let context = self.context.clone();
+        let org = match records::org_number(self.db().await?, &key, &context).await {
             Err(e) if self.verb.starts_with("audit ") => self.gone_org(&key).await?.ok_or(e)?,
             other => other?,
         };
@@ -305,20 +308,20 @@ impl<'a> Session<'a> {
 
     /// An organisation that is deleted or purged: its trail is still there, under the code that it had or as `#2`.
     async fn gone_org(&mut self, key: &str) -> Result<Option<i32>> {
-        let rules = self.rules.clone();
+        let context = self.context.clone();
         let db = self.db().await?;
         if let Some(number) = key.strip_prefix('#').and_then(|n| n.parse().ok()) {
             return Ok(trail::trees(db).await?.contains(&number).then_some(number));
         }
-        let deleted = records::by_key(db, Org::DESCRIPTOR, None, key, Life::Any, &rules).await?;
-        let mut gone: Vec<Gone> = deleted.iter().map(Gone::deleted).collect();
-        gone.extend(super::history::once_called(self, Org::DESCRIPTOR, None, key).await?);
+        let deleted = records::by_key(db, Org::DESCRIPTOR, None, key, Deleted::Include, &context).await?;
+        let mut gone: Vec<GoneRecord> = deleted.iter().map(GoneRecord::deleted).collect();
+        gone.extend(super::history::find_purged(self, Org::DESCRIPTOR, None, key).await?);
         match gone.as_slice() {
             [] => Ok(None),
             [one] => Ok(Some(one.org)),
             several => {
                 let all: Vec<String> = several.iter().take(10).map(|g| g.named(&format!("#{}", g.org))).collect();
-                Err(Problem::conflict(format!("several organisations had the code {}", shorten(key)))
+                Err(Problem::conflict(format!("several organisations had the code {}", truncate(key)))
                     .hint(format!("name the one that is meant by its number: {}", all.join(", ")))
                     .into())
             }
@@ -333,10 +336,11 @@ impl<'a> Session<'a> {
         let orgs = records::live_orgs(self.db().await?, 6).await?;
         match orgs.as_slice() {
             several if several.len() > 1 && self.ui.style.interactive => {
-                let picked = prompt::record(self, Org::DESCRIPTOR, None, Life::Live, "Organisation", None).await?;
+                let picked =
+                    prompt::record(self, Org::DESCRIPTOR, None, Deleted::Exclude, "Organisation", None).await?;
                 let key = picked.map_or_else(String::new, |id| id.to_string());
-                let rules = self.rules.clone();
-                let org = records::org_number(self.db().await?, &key, &rules).await?;
+                let context = self.context.clone();
+                let org = records::org_number(self.db().await?, &key, &context).await?;
                 self.about = org;
                 Ok(org)
             }

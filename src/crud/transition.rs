@@ -12,8 +12,8 @@ use super::write::{Target, described, dry_run_note, targets};
 use crate::model::problem::Problem;
 use crate::model::resource::states::Transition;
 use crate::model::resource::{Descriptor, Record};
-use crate::model::trail::audit::Telling;
-use crate::model::values::scalar::Rules;
+use crate::model::trail::audit::ChangeNote;
+use crate::model::values::scalar::ParseContext;
 use crate::store::tx::Tx;
 
 /// Moves records to another state.
@@ -38,7 +38,7 @@ impl Verb for Move {
         self.targets.iter().map(|t| t.org).collect()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Moved>> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Moved>> {
         let desc = described(tx, &self.noun)?;
         let transition = desc.transitions().iter().find(|t| t.verb == self.verb);
         let transition = transition.ok_or_else(|| anyhow::anyhow!("{} has no verb {}", self.noun, self.verb))?;
@@ -55,7 +55,7 @@ impl Verb for Move {
             };
             after.validate(tx.today())?;
             let from = before.status(tx.at()).to_owned();
-            let record = tx.update(&before, after, Telling::of_move(transition)).await?.unwrap_or(before);
+            let record = tx.update(&before, after, ChangeNote::of_move(transition)).await?.unwrap_or(before);
             moved.push(Moved { record, from: Some(from) });
         }
         Ok(moved)
@@ -83,6 +83,6 @@ pub async fn run(
         });
     }
     dry_run_note(s);
-    let which: Vec<_> = moved.iter().map(|m| m.record.meta.place()).collect();
+    let which: Vec<_> = moved.iter().map(|m| m.record.meta.record_id()).collect();
     print_changed(s, desc, &which).await
 }

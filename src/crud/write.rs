@@ -18,11 +18,11 @@ use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::user::CAN_LOGIN;
 use crate::model::problem::Problem;
 use crate::model::resource::lifecycle::ENDED;
-use crate::model::resource::{Descriptor, Field, IN_USE, Mark, Meta, Record};
-use crate::model::trail::audit::{Action, Telling};
-use crate::model::values::scalar::Rules;
+use crate::model::resource::{Attr, Descriptor, Field, IS_ACTIVE, Meta, Record};
+use crate::model::trail::audit::{Action, ChangeNote};
+use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, rfc3339};
-use crate::store::records::{self, Life};
+use crate::store::records::{self, Deleted};
 use crate::store::records::{credentials, settings};
 use crate::store::tx::Tx;
 
@@ -55,24 +55,24 @@ impl Verb for Create {
         vec![self.org.unwrap_or(SYSTEM)]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Created> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> Result<Created> {
         let desc = described(tx, &self.noun)?;
-        let mut rules = Cow::Borrowed(rules);
+        let mut context = Cow::Borrowed(context);
         let org = match self.org {
             Some(org) => org,
             None => {
                 // What a new organisation begins with is as the installation says now, under its lock.
-                rules = Cow::Owned(Rules { zone: tx.zone(), ..settings::rules(tx.db, SYSTEM).await? });
+                context = Cow::Owned(ParseContext { zone: tx.zone(), ..settings::parse_context(tx.db, SYSTEM).await? });
                 tx.new_org_number().await?
             }
         };
         let id = tx.new_id();
-        let mut record = blank(tx, desc, org, id, &rules)?;
+        let mut record = blank(tx, desc, org, id, &context)?;
         for (column, value) in &self.values {
             record.set(desc.known(column)?.column, value.clone());
         }
-        if let Some((field, _)) = desc.made().filter(|(f, _)| record.get(f.column).is_null()) {
-            let codes = tx.made_codes(desc, org, 1, "").await?;
+        if let Some((field, _)) = desc.generated().filter(|(f, _)| record.get(f.column).is_null()) {
+            let codes = tx.generate_codes(desc, org, 1, "").await?;
             record.set(field.column, codes.into_iter().next().into());
         }
         if let Some((field, within)) = desc.counted().filter(|(f, _)| record.get(f.column).is_null())
@@ -97,11 +97,11 @@ fn valid(record: &Record, given: &[(String, Value)], today: NaiveDate) -> Result
 }
 
 /// A record as it is before anything is given: defaults and nothing.
-pub fn blank(tx: &Tx<'_>, desc: &'static Descriptor, org: i32, id: Uuid, rules: &Rules) -> Result<Record> {
+pub fn blank(tx: &Tx<'_>, desc: &'static Descriptor, org: i32, id: Uuid, context: &ParseContext) -> Result<Record> {
     let acting = tx.acting_user(org);
-    let values = desc.fields.iter().map(|f| match desc.default(f, rules) {
-        Some(default) => Ok(f.parse(&default, rules)?),
-        None if f.has(Mark::FromActor) && acting.is_some() => Ok(acting.into()),
+    let values = desc.fields.iter().map(|f| match desc.default(f, context) {
+        Some(default) => Ok(f.parse(&default, context)?),
+        None if f.has(Attr::FromActor) && acting.is_some() => Ok(acting.into()),
         None => Ok(Value::Null(f.ty.kind)),
     });
     Ok(Record { desc, meta: Meta::new(org, id, tx.at(), 0), values: values.collect::<Result<_>>()? })
@@ -118,11 +118,11 @@ async fn end_former(tx: &mut Tx<'_>, record: &Record) -> Result<Option<Record>> 
     let Some(former) = there.into_iter().next() else { return Ok(None) };
     let mut details = Map::from_iter([("verb".to_owned(), "supersede".into())]);
     details.insert("by".into(), record.meta.id.to_string().into());
-    end(tx, &former, Telling { action: Action::Update, details }).await.map(Some)
+    end(tx, &former, ChangeNote { action: Action::Update, details }).await.map(Some)
 }
 
 /// Ends a record: it stays as history.
-async fn end(tx: &mut Tx<'_>, before: &Record, telling: Telling) -> Result<Record> {
+async fn end(tx: &mut Tx<'_>, before: &Record, telling: ChangeNote) -> Result<Record> {
     let mut after = before.clone();
     after.set(ENDED, tx.at().into());
     Ok(tx.update(before, after, telling).await?.unwrap_or_else(|| before.clone()))
@@ -142,7 +142,7 @@ impl Verb for End {
         self.targets.iter().map(|t| t.org).collect()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Record>> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
         let desc = described(tx, &self.noun)?;
         let mut ended = Vec::new();
         for target in &self.targets {
@@ -151,7 +151,7 @@ impl Verb for End {
                 return Err(Problem::conflict(before.why_gone()).into());
             }
             let details = Map::from_iter([("verb".to_owned(), "revoke".into())]);
-            ended.push(end(tx, &before, Telling { action: Action::Update, details }).await?);
+            ended.push(end(tx, &before, ChangeNote { action: Action::Update, details }).await?);
         }
         Ok(ended)
     }
@@ -167,7 +167,7 @@ pub async fn revoke(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         s.ui.status(&format!("ended {}", record.title()));
     }
     dry_run_note(s);
-    let which: Vec<_> = ended.iter().map(|r| r.meta.place()).collect();
+    let which: Vec<_> = ended.iter().map(|r| r.meta.record_id()).collect();
     print_changed(s, desc, &which).await
 }
 
@@ -176,7 +176,7 @@ pub async fn keys_free(tx: &mut Tx<'_>, record: &Record, known: Option<&str>) ->
     let (desc, meta) = (record.desc, &record.meta);
     for field in desc.keys().filter(|f| Some(f.name()) != known) {
         let value = record.get(field.column).clone();
-        if value.is_null() || !records::taken(tx.db, desc, meta.org_id, field, &value, meta.id).await? {
+        if value.is_null() || !records::is_taken(tx.db, desc, meta.org_id, field, &value, meta.id).await? {
             continue;
         }
         let place =
@@ -216,7 +216,7 @@ pub(super) async fn tell_created(
     }
     dry_run_note(s);
     note_without_password(s, &[record]).await?;
-    print_changed(s, desc, &[record.meta.place()]).await
+    print_changed(s, desc, &[record.meta.record_id()]).await
 }
 
 /// Said at the end of every dry run.
@@ -265,19 +265,19 @@ pub struct Change {
 }
 
 /// A record after a change, and the names of the fields that changed.
-pub struct Changed {
+pub struct ChangedRecord {
     pub record: Record,
     pub fields: Vec<&'static str>,
 }
 
 impl Verb for Change {
-    type Output = Vec<Changed>;
+    type Output = Vec<ChangedRecord>;
 
     fn orgs(&self) -> Vec<i32> {
         self.targets.iter().map(|t| t.org).collect()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedRecord>> {
         let desc = described(tx, &self.noun)?;
         let mut changed = Vec::new();
         for target in &self.targets {
@@ -303,7 +303,7 @@ impl Verb for Change {
                 keys_free(tx, &after, None).await?;
             }
             let record = tx.update(&before, after, self.action).await?.unwrap_or(before);
-            changed.push(Changed { record, fields });
+            changed.push(ChangedRecord { record, fields });
         }
         Ok(changed)
     }
@@ -324,8 +324,8 @@ pub fn not_its_own_parent(record: &Record) -> Result<(), Problem> {
 /// The records that keys name, as targets.
 pub async fn targets(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<Record>> {
     let mut found: Vec<Record> = Vec::new();
-    for key in keys(s, desc, Life::Live, m).await? {
-        let record = find(s, desc, &key, Life::Live).await?;
+    for key in keys(s, desc, Deleted::Exclude, m).await? {
+        let record = find(s, desc, &key, Deleted::Exclude).await?;
         not_system(&record)?;
         if found.iter().all(|r| r.meta.id != record.meta.id) {
             found.push(record);
@@ -353,7 +353,7 @@ pub async fn change(
 pub async fn tell_changed(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
-    changed: &[Changed],
+    changed: &[ChangedRecord],
     action: Action,
 ) -> Result<()> {
     let done = match action {
@@ -373,9 +373,9 @@ pub async fn tell_changed(
         });
     }
     dry_run_note(s);
-    let may_now = |c: &&Changed| c.fields.contains(&CAN_LOGIN);
+    let may_now = |c: &&ChangedRecord| c.fields.contains(&CAN_LOGIN);
     note_without_password(s, &changed.iter().filter(may_now).map(|c| &c.record).collect::<Vec<_>>()).await?;
-    let which: Vec<_> = changed.iter().map(|c| c.record.meta.place()).collect();
+    let which: Vec<_> = changed.iter().map(|c| c.record.meta.record_id()).collect();
     print_changed(s, desc, &which).await
 }
 
@@ -384,7 +384,7 @@ async fn note_without_password(s: &mut Session<'_>, records: &[&Record]) -> Resu
     if s.dry_run {
         return Ok(());
     }
-    for record in records.iter().filter(|r| r.says(CAN_LOGIN)) {
+    for record in records.iter().filter(|r| r.is_true(CAN_LOGIN)) {
         if credentials::without_password(s.db().await?, record.meta.org_id, Some(&[record.meta.id])).await? > 0 {
             s.ui.status(&format!(
                 "note: {} has no password yet: 'orgctl user passwd {1}', or 'orgctl user invite {1}'",
@@ -396,13 +396,13 @@ async fn note_without_password(s: &mut Session<'_>, records: &[&Record]) -> Resu
     Ok(())
 }
 
-/// Puts records into use.
+/// Activates records.
 pub async fn activate(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     let records = targets(s, desc, m).await?;
-    change(s, desc, &records, None, vec![(IN_USE.into(), true.into())], Action::Activate).await
+    change(s, desc, &records, None, vec![(IS_ACTIVE.into(), true.into())], Action::Activate).await
 }
 
-/// Says who and what is in branches and departments that went out of use.
+/// Says who and what is in branches and departments that were deactivated.
 pub async fn note_contents(s: &mut Session<'_>, desc: &Descriptor, records: &[Record]) -> Result<()> {
     if !s.kinds().takes_records(desc) {
         return Ok(());
@@ -414,7 +414,7 @@ pub async fn note_contents(s: &mut Session<'_>, desc: &Descriptor, records: &[Re
             let (title, inside) = (record.title(), in_a_row(&inside));
             s.ui.status(&format!("note: {inside} {are} in {title}; it takes no new ones without --force"));
         }
-        let mut still = records::in_use_within(s.db().await?, record).await?;
+        let mut still = records::active_within(s.db().await?, record).await?;
         // In a dry run they are as they were.
         still.retain(|r| records.iter().all(|gone| gone.meta.id != r.meta.id));
         if !still.is_empty() {
@@ -430,7 +430,7 @@ pub async fn note_contents(s: &mut Session<'_>, desc: &Descriptor, records: &[Re
     Ok(())
 }
 
-/// Of so many records that go out of use it is told who is in them.
+/// Of so many records that are deactivated it is told who is in them.
 const NOTED: usize = 20;
 
 /// So many branches and departments are named that stay active.
@@ -446,10 +446,10 @@ fn in_a_row(parts: &[String]) -> String {
 }
 
 /// SYSTEM as `init` makes it.
-pub async fn insert_system(tx: &mut Tx<'_>, rules: &Rules) -> Result<Record> {
+pub async fn insert_system(tx: &mut Tx<'_>, context: &ParseContext) -> Result<Record> {
     let desc = <org::Org as crate::model::resource::Resource>::DESCRIPTOR;
     let id = tx.new_id();
-    let mut record = blank(tx, desc, SYSTEM, id, rules)?;
+    let mut record = blank(tx, desc, SYSTEM, id, context)?;
     record.set("code", org::SYSTEM_CODE.into());
     record.set("name", "What belongs to the installation".into());
     tx.insert(desc, SYSTEM, id, record.values).await

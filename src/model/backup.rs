@@ -218,7 +218,7 @@ pub fn signed_text(id: Uuid, manifest: &[u8]) -> String {
 
 /// What is known of a backup: a row of the catalogue, and the file that lies beside its archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct BackupEntry {
     pub id: Uuid,
     /// Whose backup it is; nil where only the database tells of it, which is its own.
     #[serde(default)]
@@ -247,7 +247,7 @@ pub struct Entry {
     pub checked_at: Option<DateTime<Utc>>,
 }
 
-impl Entry {
+impl BackupEntry {
     /// Nobody removes it now.
     pub fn is_held(&self, now: DateTime<Utc>) -> bool {
         self.hold_until.is_some_and(|until| until > now)
@@ -262,7 +262,7 @@ impl Entry {
 /// How many archives are kept, as restic means it: the newest of each of the last so many days, weeks, months and years
 /// that have one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Keep {
+pub struct KeepPolicy {
     pub last: u32,
     pub daily: u32,
     pub weekly: u32,
@@ -270,9 +270,9 @@ pub struct Keep {
     pub yearly: u32,
 }
 
-impl Keep {
+impl KeepPolicy {
     pub fn is_empty(&self) -> bool {
-        *self == Keep::default()
+        *self == KeepPolicy::default()
     }
 }
 
@@ -294,17 +294,17 @@ impl Fate {
 pub const YOUNG: TimeDelta = TimeDelta::days(1);
 
 /// The bucket that the nth archive falls into.
-type BucketOf<'a> = dyn Fn(usize, &Entry) -> (i64, i64) + 'a;
+type BucketOf<'a> = dyn Fn(usize, &BackupEntry) -> (i64, i64) + 'a;
 
 /// What becomes of each backup, in their order. Days begin and end by the operator's clocks, weeks on Monday (ISO 8601).
 ///
 /// As in restic, a count that is not used up keeps the oldest too, so that as much of the past is kept as can be. Failed
 /// ones and those of the schema alone take nobody's place: they go once a whole one that is newer is kept.
-pub fn retention(entries: &[Entry], keep: &Keep, now: DateTime<Utc>, zone: Zone) -> Vec<Fate> {
+pub fn retention(entries: &[BackupEntry], keep: &KeepPolicy, now: DateTime<Utc>, zone: Zone) -> Vec<Fate> {
     let mut whole: Vec<usize> = (0..entries.len()).filter(|i| entries[*i].is_whole()).collect();
     whole.sort_by_key(|i| std::cmp::Reverse((entries[*i].started_at, entries[*i].id)));
     let mut why: Vec<Vec<&'static str>> = vec![Vec::new(); entries.len()];
-    let day = |e: &Entry| zone.date(e.started_at);
+    let day = |e: &BackupEntry| zone.date(e.started_at);
     let buckets: [(&'static str, u32, &BucketOf<'_>); 5] = [
         ("last", keep.last, &|nth, _| (i64::try_from(nth).unwrap_or(i64::MAX), 0)),
         ("daily", keep.daily, &|_, e| (day(e).num_days_from_ce().into(), 0)),
@@ -324,7 +324,7 @@ pub fn retention(entries: &[Entry], keep: &Keep, now: DateTime<Utc>, zone: Zone)
         }
     }
     let newest_kept = whole.iter().find(|i| !why[**i].is_empty()).map(|i| entries[*i].started_at);
-    let fate = |(entry, mut why): (&Entry, Vec<&'static str>)| {
+    let fate = |(entry, mut why): (&BackupEntry, Vec<&'static str>)| {
         if entry.is_held(now) {
             why.push("held");
         }
@@ -344,7 +344,7 @@ pub fn retention(entries: &[Entry], keep: &Keep, now: DateTime<Utc>, zone: Zone)
 }
 
 /// Why backups should not be removed so: only `--force` does it then.
-pub fn objections(entries: &[Entry], fates: &[Fate], now: DateTime<Utc>) -> Vec<&'static str> {
+pub fn objections(entries: &[BackupEntry], fates: &[Fate], now: DateTime<Utc>) -> Vec<&'static str> {
     let mut found = Vec::new();
     if !fates.iter().any(Fate::is_removed) {
         return found;
@@ -373,8 +373,8 @@ mod tests {
         text.parse().expect("a time")
     }
 
-    fn at(started_at: DateTime<Utc>) -> Entry {
-        Entry {
+    fn at(started_at: DateTime<Utc>) -> BackupEntry {
+        BackupEntry {
             id: Uuid::from_u128(u128::from(started_at.timestamp().unsigned_abs())),
             installation: Uuid::nil(),
             kind: BackupType::Full,
@@ -397,7 +397,7 @@ mod tests {
         }
     }
 
-    fn entry(text: &str) -> Entry {
+    fn entry(text: &str) -> BackupEntry {
         at(time(text))
     }
 
@@ -406,17 +406,17 @@ mod tests {
     }
 
     /// Why each is kept; empty where it is removed.
-    fn told(entries: &[Entry], keep: Keep, zone: Zone) -> Vec<String> {
+    fn told(entries: &[BackupEntry], keep: KeepPolicy, zone: Zone) -> Vec<String> {
         let now = time("2026-12-31T00:00:00Z");
         let fates = retention(entries, &keep, now, zone);
         fates.iter().map(|f| if let Fate::Kept(why) = f { why.join(" ") } else { String::new() }).collect()
     }
 
-    const NONE: Keep = Keep { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+    const NONE: KeepPolicy = KeepPolicy { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 };
 
     #[test]
     fn the_newest_of_each_day_week_month_and_year_is_kept() {
-        let all: Vec<Entry> = [
+        let all: Vec<BackupEntry> = [
             "2026-11-21T18:00:00Z", // Saturday, week 47
             "2026-11-21T06:00:00Z",
             "2026-11-20T18:00:00Z", // Friday, week 47
@@ -431,27 +431,30 @@ mod tests {
         .map(entry)
         .into();
         let with = |keep| told(&all, keep, utc());
-        assert_eq!(with(Keep { last: 2, ..NONE }), ["last", "last", "", "", "", "", "", "", "", ""]);
-        assert_eq!(with(Keep { daily: 3, ..NONE }), ["daily", "", "daily", "daily", "", "", "", "", "", ""]);
-        assert_eq!(with(Keep { weekly: 2, ..NONE }), ["weekly", "", "", "", "weekly", "", "", "", "", ""]);
-        assert_eq!(with(Keep { monthly: 3, ..NONE }), ["monthly", "", "", "", "", "monthly", "", "monthly", "", ""]);
-        assert_eq!(with(Keep { yearly: 2, ..NONE }), ["yearly", "", "", "", "", "", "", "yearly", "", ""]);
+        assert_eq!(with(KeepPolicy { last: 2, ..NONE }), ["last", "last", "", "", "", "", "", "", "", ""]);
+        assert_eq!(with(KeepPolicy { daily: 3, ..NONE }), ["daily", "", "daily", "daily", "", "", "", "", "", ""]);
+        assert_eq!(with(KeepPolicy { weekly: 2, ..NONE }), ["weekly", "", "", "", "weekly", "", "", "", "", ""]);
+        assert_eq!(
+            with(KeepPolicy { monthly: 3, ..NONE }),
+            ["monthly", "", "", "", "", "monthly", "", "monthly", "", ""]
+        );
+        assert_eq!(with(KeepPolicy { yearly: 2, ..NONE }), ["yearly", "", "", "", "", "", "", "yearly", "", ""]);
         // Five months have one: the oldest is kept for the sixth, and here it is the last of its own month anyway.
-        let six = with(Keep { monthly: 6, ..NONE });
+        let six = with(KeepPolicy { monthly: 6, ..NONE });
         assert_eq!(six, ["monthly", "", "", "", "", "monthly", "", "monthly", "monthly", "monthly"]);
-        let two = with(Keep { last: 1, yearly: 1, ..NONE });
+        let two = with(KeepPolicy { last: 1, yearly: 1, ..NONE });
         assert_eq!(two, ["last yearly", "", "", "", "", "", "", "", "", ""]);
         // Their order is that in which they are given.
         let mut turned = all.clone();
         turned.reverse();
-        assert_eq!(told(&turned, Keep { last: 1, ..NONE }, utc())[9], "last");
+        assert_eq!(told(&turned, KeepPolicy { last: 1, ..NONE }, utc())[9], "last");
     }
 
     #[test]
     fn a_count_that_is_not_used_up_keeps_the_oldest() {
         let all = ["2026-11-21T18:00:00Z", "2026-11-21T12:00:00Z", "2026-11-21T06:00:00Z"].map(entry);
-        assert_eq!(told(&all, Keep { daily: 2, ..NONE }, utc()), ["daily", "", "daily"]);
-        assert_eq!(told(&all, Keep { daily: 1, ..NONE }, utc()), ["daily", "", ""]);
+        assert_eq!(told(&all, KeepPolicy { daily: 2, ..NONE }, utc()), ["daily", "", "daily"]);
+        assert_eq!(told(&all, KeepPolicy { daily: 1, ..NONE }, utc()), ["daily", "", ""]);
     }
 
     #[test]
@@ -459,15 +462,15 @@ mod tests {
         // 23:30 of the 20th and 00:30 of the 21st in India; one day in UTC.
         let all = ["2026-11-20T19:00:00Z", "2026-11-20T18:00:00Z", "2026-11-01T00:00:00Z"].map(entry);
         assert_eq!(
-            told(&all, Keep { daily: 2, ..NONE }, Zone::from_variable(Some("Asia/Kolkata"))),
+            told(&all, KeepPolicy { daily: 2, ..NONE }, Zone::from_variable(Some("Asia/Kolkata"))),
             ["daily", "daily", ""]
         );
-        assert_eq!(told(&all, Keep { daily: 2, ..NONE }, utc()), ["daily", "", "daily"]);
+        assert_eq!(told(&all, KeepPolicy { daily: 2, ..NONE }, utc()), ["daily", "", "daily"]);
     }
 
     #[test]
     fn what_is_held_young_or_running_stays_and_what_is_not_whole_counts_for_nothing() {
-        let mut all: Vec<Entry> = [
+        let mut all: Vec<BackupEntry> = [
             "2026-12-30T12:00:00Z", // 12 hours old
             "2026-12-29T23:00:00Z", // 25 hours old, failed
             "2026-12-29T12:00:00Z",
@@ -485,7 +488,7 @@ mod tests {
         all[5].hold_until = Some(time("2026-12-30T00:00:00Z"));
         all[6].status = BackupStatus::Missing;
         all[7].status = BackupStatus::Running;
-        let keep = Keep { last: 1, ..NONE };
+        let keep = KeepPolicy { last: 1, ..NONE };
         assert_eq!(told(&all, keep, utc()), ["last young", "", "", "", "held", "", "missing", "running"]);
         // With no newer whole one, the failed one is all there is to tell of it.
         assert_eq!(told(&all[1..], keep, utc())[..3], ["newest", "last", ""]);
@@ -496,15 +499,15 @@ mod tests {
         let now = time("2026-12-31T00:00:00Z");
         let days = |n: i64| at(now - TimeDelta::days(n));
         let mut all = vec![days(2), days(3), days(4)];
-        let objected = |all: &[Entry], keep| objections(all, &retention(all, &keep, now, utc()), now).len();
-        assert_eq!(objected(&all, Keep { last: 2, ..NONE }), 0);
-        assert_eq!(objected(&all, Keep { last: 1, ..NONE }), 1);
+        let objected = |all: &[BackupEntry], keep| objections(all, &retention(all, &keep, now, utc()), now).len();
+        assert_eq!(objected(&all, KeepPolicy { last: 2, ..NONE }), 0);
+        assert_eq!(objected(&all, KeepPolicy { last: 1, ..NONE }), 1);
         // The only verified one would go.
         all[2].status = BackupStatus::Verified;
-        assert_eq!(objected(&all, Keep { last: 2, ..NONE }), 1);
-        assert_eq!(objected(&all, Keep { last: 3, ..NONE }), 0);
+        assert_eq!(objected(&all, KeepPolicy { last: 2, ..NONE }), 1);
+        assert_eq!(objected(&all, KeepPolicy { last: 3, ..NONE }), 0);
         all.insert(0, at(now + TimeDelta::hours(1)));
-        assert_eq!(objected(&all, Keep { last: 3, ..NONE }), 2);
+        assert_eq!(objected(&all, KeepPolicy { last: 3, ..NONE }), 2);
     }
 
     proptest! {
@@ -515,17 +518,17 @@ mod tests {
             let mut hours = hours;
             hours.sort_unstable();
             hours.dedup();
-            let all: Vec<Entry> = hours.iter().map(|h| at(now - TimeDelta::hours(*h))).collect();
+            let all: Vec<BackupEntry> = hours.iter().map(|h| at(now - TimeDelta::hours(*h))).collect();
             let mut counts = [0; 5];
             counts[which] = n;
             let [last, daily, weekly, monthly, yearly] = counts;
-            let fates = retention(&all, &Keep { last, daily, weekly, monthly, yearly }, now, utc());
+            let fates = retention(&all, &KeepPolicy { last, daily, weekly, monthly, yearly }, now, utc());
             let kept: Vec<usize> = (0..all.len()).filter(|i| !fates[*i].is_removed()).collect();
             prop_assert!(!kept.is_empty() && kept.len() <= n as usize && kept[0] == 0);
             // More is never kept for less.
             let more = counts.map(|c| if c > 0 { c + 1 } else { 0 });
             let [last, daily, weekly, monthly, yearly] = more;
-            let wider = retention(&all, &Keep { last, daily, weekly, monthly, yearly }, now, utc());
+            let wider = retention(&all, &KeepPolicy { last, daily, weekly, monthly, yearly }, now, utc());
             let oldest = all.len() - 1;
             prop_assert!(kept.iter().all(|i| *i == oldest || !wider[*i].is_removed()));
             if kept.len() < n as usize {

@@ -7,7 +7,7 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
 
     /// Whether it claims to tell the time of the world, and can be held against another clock that does.
-    fn is_of_the_world(&self) -> bool {
+    fn is_real_time(&self) -> bool {
         true
     }
 

@@ -4,14 +4,14 @@ use sha2::{Digest, Sha256};
 
 /// How a code is made of a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Maker {
+pub enum CodeGenerator {
     /// What stands in front, and the number with at least three digits: `DEPT-001`.
     Numbered(&'static str),
     /// The next number within what the reference of this column names: 1, 2, 3. It is the one behind the greatest that a
     /// record there has, a deleted one too, so that none is lost with a change that is undone.
     Counted(&'static str),
     /// Six characters that don't tell how many there are, nor which comes next.
-    Scattered,
+    Permuted,
 }
 
 /// Digits and letters that are not mistaken for each other: without 0 and O, 1 and I.
@@ -27,24 +27,24 @@ const HALF: u32 = 15;
 /// small, so there are more.
 const ROUNDS: u8 = 8;
 
-impl Maker {
+impl CodeGenerator {
     /// How many codes are skipped when a backup is restored. How many were given since it was made can't be known: a
     /// million people can come with one import; what is numbered is made by hand, and its numbers are to stay short.
     pub const fn leap(self) -> u64 {
         match self {
             // What is counted by the records that are there needs no leap.
-            Maker::Counted(_) => 0,
-            Maker::Numbered(_) => 1000,
-            Maker::Scattered => 1_000_000,
+            CodeGenerator::Counted(_) => 0,
+            CodeGenerator::Numbered(_) => 1000,
+            CodeGenerator::Permuted => 1_000_000,
         }
     }
 
     /// The code of a number, counted from 0; none once all are used up.
     pub fn code(self, number: u64, key: &[u8; 16]) -> Option<String> {
         match self {
-            Maker::Counted(_) => Some(number.checked_add(1)?.to_string()),
-            Maker::Numbered(front) => Some(format!("{front}{:03}", number.checked_add(1)?)),
-            Maker::Scattered => {
+            CodeGenerator::Counted(_) => Some(number.checked_add(1)?.to_string()),
+            CodeGenerator::Numbered(front) => Some(format!("{front}{:03}", number.checked_add(1)?)),
+            CodeGenerator::Permuted => {
                 let number = u32::try_from(number).ok().filter(|n| *n < 1 << (2 * HALF))?;
                 let scattered = permuted(number, key);
                 let digit = |i| ALPHABET[(scattered >> (5 * i)) as usize % ALPHABET.len()];
@@ -79,17 +79,17 @@ mod tests {
     #[test]
     fn codes_are_scattered_and_never_repeat() {
         let key = *b"sixteen byte key";
-        let codes: HashSet<String> = (0..20_000).filter_map(|n| Maker::Scattered.code(n, &key)).collect();
+        let codes: HashSet<String> = (0..20_000).filter_map(|n| CodeGenerator::Permuted.code(n, &key)).collect();
         assert_eq!(codes.len(), 20_000);
         assert!(codes.iter().all(|c| c.len() == 6 && c.bytes().all(|b| ALPHABET.contains(&b))));
-        assert_ne!(Maker::Scattered.code(0, &key), Maker::Scattered.code(0, &[0; 16]), "by the key");
-        assert!(Maker::Scattered.code((1 << 30) - 1, &key).is_some());
-        assert_eq!(Maker::Scattered.code(1 << 30, &key), None, "all used up");
+        assert_ne!(CodeGenerator::Permuted.code(0, &key), CodeGenerator::Permuted.code(0, &[0; 16]), "by the key");
+        assert!(CodeGenerator::Permuted.code((1 << 30) - 1, &key).is_some());
+        assert_eq!(CodeGenerator::Permuted.code(1 << 30, &key), None, "all used up");
     }
 
     #[test]
     fn numbers_have_three_digits_or_more() {
-        let code = |n| Maker::Numbered("DEPT-").code(n, &[0; 16]);
+        let code = |n| CodeGenerator::Numbered("DEPT-").code(n, &[0; 16]);
         assert_eq!([code(0), code(998), code(999)], ["DEPT-001", "DEPT-999", "DEPT-1000"].map(|c| Some(c.into())));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Picks the exit code (DESIGN.md, "Errors").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// 1: the work could not be done (server down, disk full, lock held)
     Failed,
     /// 2: the command line is wrong
@@ -31,39 +31,39 @@ pub enum Kind {
     OutputClosed,
 }
 
-impl Kind {
+impl ErrorKind {
     pub fn exit_code(self) -> u8 {
         match self {
-            Kind::OutputClosed => 0,
-            Kind::Failed => 1,
-            Kind::Usage => 2,
-            Kind::NotFound => 3,
-            Kind::Conflict => 4,
-            Kind::Denied => 5,
-            Kind::Invalid => 6,
-            Kind::Partial => 7,
-            Kind::Integrity => 8,
-            Kind::Pending => 10,
-            Kind::Interrupted => 130,
-            Kind::Terminated => 143,
+            ErrorKind::OutputClosed => 0,
+            ErrorKind::Failed => 1,
+            ErrorKind::Usage => 2,
+            ErrorKind::NotFound => 3,
+            ErrorKind::Conflict => 4,
+            ErrorKind::Denied => 5,
+            ErrorKind::Invalid => 6,
+            ErrorKind::Partial => 7,
+            ErrorKind::Integrity => 8,
+            ErrorKind::Pending => 10,
+            ErrorKind::Interrupted => 130,
+            ErrorKind::Terminated => 143,
         }
     }
 
     /// The word in JSON errors and in reject files.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
-            Kind::OutputClosed => "output_closed",
-            Kind::Failed => "failed",
-            Kind::Usage => "usage",
-            Kind::NotFound => "not_found",
-            Kind::Conflict => "conflict",
-            Kind::Denied => "denied",
-            Kind::Invalid => "invalid",
-            Kind::Partial => "partial",
-            Kind::Integrity => "integrity",
-            Kind::Pending => "pending",
-            Kind::Interrupted => "interrupted",
-            Kind::Terminated => "terminated",
+            ErrorKind::OutputClosed => "output_closed",
+            ErrorKind::Failed => "failed",
+            ErrorKind::Usage => "usage",
+            ErrorKind::NotFound => "not_found",
+            ErrorKind::Conflict => "conflict",
+            ErrorKind::Denied => "denied",
+            ErrorKind::Invalid => "invalid",
+            ErrorKind::Partial => "partial",
+            ErrorKind::Integrity => "integrity",
+            ErrorKind::Pending => "pending",
+            ErrorKind::Interrupted => "interrupted",
+            ErrorKind::Terminated => "terminated",
         }
     }
 }
@@ -71,7 +71,7 @@ impl Kind {
 /// An error that the user is meant to read. Everything else is a bug or a surprise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    pub kind: Kind,
+    pub kind: ErrorKind,
     pub sentence: String,
     pub hints: Vec<String>,
     /// The field at fault, where there is one: import reports and JSON errors name it.
@@ -81,29 +81,29 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub fn new(kind: Kind, sentence: impl Into<String>) -> Problem {
+    pub fn new(kind: ErrorKind, sentence: impl Into<String>) -> Problem {
         Problem { kind, sentence: sentence.into(), hints: Vec::new(), field: None, rule: None }
     }
     pub fn failed(s: impl Into<String>) -> Problem {
-        Problem::new(Kind::Failed, s)
+        Problem::new(ErrorKind::Failed, s)
     }
     pub fn usage(s: impl Into<String>) -> Problem {
-        Problem::new(Kind::Usage, s)
+        Problem::new(ErrorKind::Usage, s)
     }
     pub fn not_found(s: impl Into<String>) -> Problem {
-        Problem::new(Kind::NotFound, s)
+        Problem::new(ErrorKind::NotFound, s)
     }
     pub fn conflict(s: impl Into<String>) -> Problem {
-        Problem::new(Kind::Conflict, s)
+        Problem::new(ErrorKind::Conflict, s)
     }
     pub fn denied(s: impl Into<String>) -> Problem {
-        Problem::new(Kind::Denied, s)
+        Problem::new(ErrorKind::Denied, s)
     }
     pub fn invalid(s: impl Into<String>) -> Problem {
-        Problem::new(Kind::Invalid, s)
+        Problem::new(ErrorKind::Invalid, s)
     }
     pub fn integrity(s: impl Into<String>) -> Problem {
-        Problem::new(Kind::Integrity, s)
+        Problem::new(ErrorKind::Integrity, s)
     }
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Problem {
@@ -166,7 +166,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// An I/O error in lower case, without the number.
-pub fn plain(e: &std::io::Error) -> String {
+pub fn io_message(e: &std::io::Error) -> String {
     let text = e.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

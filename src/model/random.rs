@@ -16,20 +16,20 @@ pub fn bytes<const N: usize>(random: &dyn Random) -> [u8; N] {
 }
 
 /// Random bytes drawn beforehand, all at once: each draw by itself asks the kernel.
-pub struct Drawn<'a> {
+pub struct BufferedRandom<'a> {
     source: &'a dyn Random,
     pool: std::sync::Mutex<Vec<u8>>,
 }
 
-impl<'a> Drawn<'a> {
-    pub fn new(source: &'a dyn Random, n: usize) -> Drawn<'a> {
+impl<'a> BufferedRandom<'a> {
+    pub fn new(source: &'a dyn Random, n: usize) -> BufferedRandom<'a> {
         let mut pool = vec![0; n];
         source.fill(&mut pool);
-        Drawn { source, pool: pool.into() }
+        BufferedRandom { source, pool: pool.into() }
     }
 }
 
-impl Random for Drawn<'_> {
+impl Random for BufferedRandom<'_> {
     fn fill(&self, bytes: &mut [u8]) {
         match self.pool.lock() {
             Ok(mut pool) if pool.len() >= bytes.len() => {

@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::resource::{Mark, Record};
+use super::resource::{Attr, Record};
 use super::values::fold::{is_invisible, lower};
 
 /// Most words of a record that are kept, and most characters of a word: hostile text makes no hostile index.
@@ -55,8 +55,8 @@ fn backwards(digits: &str) -> String {
 
 /// What a record is found by: the words of its search fields, without repetition. Numbers of seven digits and more are
 /// found by their end too.
-pub fn of(record: &Record) -> String {
-    let fields = record.desc.fields.iter().zip(&record.values).filter(|(f, _)| f.has(Mark::Search));
+pub fn words_of(record: &Record) -> String {
+    let fields = record.desc.fields.iter().zip(&record.values).filter(|(f, _)| f.has(Attr::Search));
     of_texts(fields.map(|(_, value)| value.to_text()))
 }
 

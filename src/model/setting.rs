@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::kinds::org::SYSTEM;
 use super::problem::{Problem, nearest};
-use super::values::scalar::{Invalid, Rules, Scalar, choose, shorten, squash};
-use super::values::value::{Kind, Value};
+use super::values::scalar::{Invalid, ParseContext, Scalar, choose, fold, truncate};
+use super::values::value::{Value, ValueType};
 use crate::choice;
 
 choice! {
@@ -27,16 +27,16 @@ choice! {
 
 choice! {
     /// Where a setting may be set
-    pub enum Scope {
+    pub enum SettingScope {
         System = "system",
         Org = "org",
     }
 }
 
 /// For the installation, and for an organisation, whose value then wins.
-pub const EVERYWHERE: &[Scope] = &[Scope::System, Scope::Org];
+pub const EVERYWHERE: &[SettingScope] = &[SettingScope::System, SettingScope::Org];
 /// For the installation alone.
-pub const INSTALLATION: &[Scope] = &[Scope::System];
+pub const INSTALLATION: &[SettingScope] = &[SettingScope::System];
 
 /// Whole numbers that may be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct Range {
 
 /// What a setting's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
+pub enum ValueRule {
     Whole(Range),
     /// A whole number, or none
     WholeOrNone(Range),
@@ -95,7 +95,7 @@ impl Range {
     }
 
     fn parse(self, text: &str) -> Result<Value, Invalid> {
-        if self.zero.is_some_and(|word| squash(word) == squash(text)) {
+        if self.zero.is_some_and(|word| fold(word) == fold(text)) {
             return Ok(Value::Int(0));
         }
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -103,8 +103,8 @@ impl Range {
             Ok(n) if digits && (self.from..=self.to).contains(&n) => Ok(Value::Int(n.into())),
             Ok(n) if digits => Err(format!("can't be {n}")),
             // More digits than any range has.
-            Err(_) if digits => Err(format!("can't be {}", shorten(text))),
-            _ => Err(format!("must be a whole number, not '{}'", shorten(text))),
+            Err(_) if digits => Err(format!("can't be {}", truncate(text))),
+            _ => Err(format!("must be a whole number, not '{}'", truncate(text))),
         }
     }
 
@@ -114,27 +114,29 @@ impl Range {
     }
 }
 
-impl Rule {
+impl ValueRule {
     /// Reads a value as people write it.
     pub fn parse(&self, text: &str) -> Result<Value, Invalid> {
         let text = text.trim();
         match self {
-            Rule::Whole(range) => range.parse(text),
-            Rule::WholeOrNone(_) if matches!(squash(text).as_str(), NONE | "unlimited") => Ok(Value::Null(Kind::Int)),
-            Rule::WholeOrNone(range) => range.parse(text),
-            Rule::Percent => PERCENT.parse(text.strip_suffix('%').map_or(text, str::trim_end)),
-            Rule::YesNo => (<bool as Scalar>::TYPE.parse)(text, &Rules::default()),
-            Rule::Choice(words) => {
+            ValueRule::Whole(range) => range.parse(text),
+            ValueRule::WholeOrNone(_) if matches!(fold(text).as_str(), NONE | "unlimited") => {
+                Ok(Value::Null(ValueType::Int))
+            }
+            ValueRule::WholeOrNone(range) => range.parse(text),
+            ValueRule::Percent => PERCENT.parse(text.strip_suffix('%').map_or(text, str::trim_end)),
+            ValueRule::YesNo => (<bool as Scalar>::TYPE.parse)(text, &ParseContext::default()),
+            ValueRule::Choice(words) => {
                 choose(text, &words.iter().map(|w| (*w, std::slice::from_ref(w))).collect::<Vec<_>>())
             }
-            Rule::Region => {
+            ValueRule::Region => {
                 let has_numbers = |r: &Region| PHONE_NUMBER_UTIL.get_country_code_for_region(*r).is_some();
                 let known = region(&text.to_ascii_uppercase()).filter(has_numbers);
-                let known = known.ok_or_else(|| format!("must be a region, not '{}'", shorten(text)))?;
+                let known = known.ok_or_else(|| format!("must be a region, not '{}'", truncate(text)))?;
                 Ok(known.to_string().into())
             }
-            Rule::AgeKeys if squash(text) == NONE => Ok(Value::Null(Kind::Text)),
-            Rule::AgeKeys => age_keys(text),
+            ValueRule::AgeKeys if fold(text) == NONE => Ok(Value::Null(ValueType::Text)),
+            ValueRule::AgeKeys => age_keys(text),
         }
     }
 
@@ -150,26 +152,26 @@ impl Rule {
     /// What kind of value it is.
     pub fn kind(&self) -> &'static str {
         match self {
-            Rule::Whole(_) => "whole number",
-            Rule::WholeOrNone(_) => "whole number or none",
-            Rule::Percent => "percent",
-            Rule::YesNo => "yes or no",
-            Rule::Choice(_) => "choice",
-            Rule::Region => "region",
-            Rule::AgeKeys => "public keys or none",
+            ValueRule::Whole(_) => "whole number",
+            ValueRule::WholeOrNone(_) => "whole number or none",
+            ValueRule::Percent => "percent",
+            ValueRule::YesNo => "yes or no",
+            ValueRule::Choice(_) => "choice",
+            ValueRule::Region => "region",
+            ValueRule::AgeKeys => "public keys or none",
         }
     }
 
     /// Which values it can have.
     pub fn range(&self) -> String {
         match self {
-            Rule::Whole(range) => range.shown(),
-            Rule::WholeOrNone(range) => format!("{}, or {NONE}", range.shown()),
-            Rule::Percent => "0 to 100 %".to_owned(),
-            Rule::YesNo => "yes or no".to_owned(),
-            Rule::Choice(words) => words.join(", "),
-            Rule::Region => "two letters of ISO 3166-1: IN, GB, US ...".to_owned(),
-            Rule::AgeKeys => format!("age1... as 'age-keygen' prints it, several with blanks between, or {NONE}"),
+            ValueRule::Whole(range) => range.shown(),
+            ValueRule::WholeOrNone(range) => format!("{}, or {NONE}", range.shown()),
+            ValueRule::Percent => "0 to 100 %".to_owned(),
+            ValueRule::YesNo => "yes or no".to_owned(),
+            ValueRule::Choice(words) => words.join(", "),
+            ValueRule::Region => "two letters of ISO 3166-1: IN, GB, US ...".to_owned(),
+            ValueRule::AgeKeys => format!("age1... as 'age-keygen' prints it, several with blanks between, or {NONE}"),
         }
     }
 
@@ -177,13 +179,13 @@ impl Rule {
     pub fn schema(&self) -> Json {
         let whole = |kind: Json, range: Range| json!({ "type": kind, "minimum": range.from, "maximum": range.to });
         match self {
-            Rule::Whole(range) => whole("integer".into(), *range),
-            Rule::WholeOrNone(range) => whole(json!(["integer", "null"]), *range),
-            Rule::Percent => whole("integer".into(), PERCENT),
-            Rule::YesNo => json!({ "type": "boolean" }),
-            Rule::Choice(words) => json!({ "enum": words }),
-            Rule::Region => json!({ "type": "string", "pattern": "^[A-Z]{2}$" }),
-            Rule::AgeKeys => json!({ "type": ["string", "null"], "pattern": "^age1[a-z0-9]+( age1[a-z0-9]+)*$" }),
+            ValueRule::Whole(range) => whole("integer".into(), *range),
+            ValueRule::WholeOrNone(range) => whole(json!(["integer", "null"]), *range),
+            ValueRule::Percent => whole("integer".into(), PERCENT),
+            ValueRule::YesNo => json!({ "type": "boolean" }),
+            ValueRule::Choice(words) => json!({ "enum": words }),
+            ValueRule::Region => json!({ "type": "string", "pattern": "^[A-Z]{2}$" }),
+            ValueRule::AgeKeys => json!({ "type": ["string", "null"], "pattern": "^age1[a-z0-9]+( age1[a-z0-9]+)*$" }),
         }
     }
 }
@@ -195,14 +197,14 @@ fn region(text: &str) -> Option<Region> {
 
 /// What is said of a setting.
 #[derive(Debug)]
-pub struct Declared {
+pub struct SettingDef {
     pub key: &'static str,
     pub category: Category,
-    pub rule: Rule,
+    pub rule: ValueRule,
     /// In canonical form.
     pub default: &'static str,
     pub help: &'static str,
-    pub scopes: &'static [Scope],
+    pub scopes: &'static [SettingScope],
     /// Whether those may see it who are not signed in.
     pub is_public: bool,
     /// Whether what runs takes it up only when it is started again.
@@ -211,10 +213,10 @@ pub struct Declared {
     pub fills_records: bool,
 }
 
-impl Declared {
+impl SettingDef {
     /// Reads a value as people write it.
     pub fn parse(&self, text: &str) -> Result<Value, Problem> {
-        let Declared { key, default, .. } = self;
+        let SettingDef { key, default, .. } = self;
         self.rule.parse(text).map_err(|why| {
             Problem::invalid(format!("{key} {why}")).hint(format!("{}; default {default}", self.rule.range()))
         })
@@ -222,23 +224,27 @@ impl Declared {
 
     /// Refuses to be set where it may not be.
     pub fn check_scope(&self, org: i32) -> Result<(), Problem> {
-        let Declared { key, .. } = self;
-        let wanted = if org == SYSTEM { Scope::System } else { Scope::Org };
+        let SettingDef { key, .. } = self;
+        let wanted = if org == SYSTEM { SettingScope::System } else { SettingScope::Org };
         if self.scopes.contains(&wanted) {
             return Ok(());
         }
         Err(match wanted {
-            Scope::Org => Problem::conflict(format!("{key} is set for the installation, not for an organisation"))
-                .hint("set it with --system"),
-            Scope::System => Problem::conflict(format!("{key} is set for an organisation, not for the installation"))
-                .hint("name the organisation with --org"),
+            SettingScope::Org => {
+                Problem::conflict(format!("{key} is set for the installation, not for an organisation"))
+                    .hint("set it with --system")
+            }
+            SettingScope::System => {
+                Problem::conflict(format!("{key} is set for an organisation, not for the installation"))
+                    .hint("name the organisation with --org")
+            }
         })
     }
 }
 
 /// A setting whose values are of type `T`.
 pub struct Setting<T> {
-    pub declared: &'static Declared,
+    pub declared: &'static SettingDef,
     typed: PhantomData<fn() -> T>,
 }
 
@@ -251,35 +257,35 @@ impl<T> Clone for Setting<T> {
 impl<T> Copy for Setting<T> {}
 
 /// A Rust type that a setting's values can have.
-pub trait Typed: Sized {
+pub trait SettingValue: Sized {
     fn from_value(value: &Value) -> Option<Self>;
 }
 
-impl Typed for u32 {
+impl SettingValue for u32 {
     fn from_value(value: &Value) -> Option<Self> {
         value.as_int()?.try_into().ok()
     }
 }
 
-impl Typed for Option<u32> {
+impl SettingValue for Option<u32> {
     fn from_value(value: &Value) -> Option<Self> {
         if value.is_null() { Some(None) } else { u32::from_value(value).map(Some) }
     }
 }
 
-impl Typed for bool {
+impl SettingValue for bool {
     fn from_value(value: &Value) -> Option<Self> {
         value.as_bool()
     }
 }
 
-impl Typed for Region {
+impl SettingValue for Region {
     fn from_value(value: &Value) -> Option<Self> {
         region(value.as_text()?)
     }
 }
 
-impl Typed for Vec<String> {
+impl SettingValue for Vec<String> {
     fn from_value(value: &Value) -> Option<Self> {
         if value.is_null() {
             return Some(Vec::new());
@@ -294,9 +300,9 @@ macro_rules! settings {
         $(
             $(#[doc = $help])+
             pub const $name: Setting<$t> = Setting {
-                declared: &Declared {
+                declared: &SettingDef {
                     $( $mark: true, )*
-                    ..Declared {
+                    ..SettingDef {
                         key: $key,
                         category: Category::$category,
                         rule: $rule,
@@ -312,7 +318,7 @@ macro_rules! settings {
             };
         )+
         /// Every setting, in the order of lists.
-        pub const SETTINGS: &[&Declared] = &[$( $name.declared ),+];
+        pub const SETTINGS: &[&SettingDef] = &[$( $name.declared ),+];
         #[cfg(test)]
         fn defaults() -> Vec<Result<(), Problem>> {
             vec![$( Settings::default().get($name).map(drop) ),+]
@@ -322,55 +328,55 @@ macro_rules! settings {
 
 settings! {
     /// Region of phone numbers that are written without a country code
-    APP_DEFAULT_REGION: Region = "app.default_region", App, Rule::Region, "IN", EVERYWHERE, is_public;
+    APP_DEFAULT_REGION: Region = "app.default_region", App, ValueRule::Region, "IN", EVERYWHERE, is_public;
     /// Fewest characters that a password may have
-    PASSWORD_MIN_LENGTH: u32 = "password.min_length", Security, Rule::Whole(Range::of(8, 64, "characters")), "15",
+    PASSWORD_MIN_LENGTH: u32 = "password.min_length", Security, ValueRule::Whole(Range::of(8, 64, "characters")), "15",
         EVERYWHERE, is_public;
     /// How many of a user's last passwords may not be used again
-    PASSWORD_HISTORY: u32 = "password.history", Security, Rule::Whole(Range::of(0, 24, "passwords")), "5", EVERYWHERE;
+    PASSWORD_HISTORY: u32 = "password.history", Security, ValueRule::Whole(Range::of(0, 24, "passwords")), "5", EVERYWHERE;
     /// Days after which a password must be changed; 90 restores the earlier policy
-    PASSWORD_EXPIRY_DAYS: u32 = "password.expiry_days", Security, Rule::Whole(Range::of(0, 3650, "days").zero("never")),
+    PASSWORD_EXPIRY_DAYS: u32 = "password.expiry_days", Security, ValueRule::Whole(Range::of(0, 3650, "days").zero("never")),
         "0", EVERYWHERE;
     /// Memory that hashing a password takes
-    ARGON2_MEMORY_KIB: u32 = "argon2.memory_kib", Security, Rule::Whole(Range::of(8192, 1_048_576, "KiB")), "19456",
+    ARGON2_MEMORY_KIB: u32 = "argon2.memory_kib", Security, ValueRule::Whole(Range::of(8192, 1_048_576, "KiB")), "19456",
         INSTALLATION;
     /// How often hashing a password goes over that memory
-    ARGON2_PASSES: u32 = "argon2.passes", Security, Rule::Whole(Range::of(1, 64, "passes")), "2", INSTALLATION;
+    ARGON2_PASSES: u32 = "argon2.passes", Security, ValueRule::Whole(Range::of(1, 64, "passes")), "2", INSTALLATION;
     /// Parts of that memory that are worked on side by side
-    ARGON2_LANES: u32 = "argon2.lanes", Security, Rule::Whole(Range::of(1, 64, "lanes")), "1", INSTALLATION;
+    ARGON2_LANES: u32 = "argon2.lanes", Security, ValueRule::Whole(Range::of(1, 64, "lanes")), "1", INSTALLATION;
     /// Most users of a new organisation that is given no number of its own; 100 restores the earlier system
     ORG_DEFAULT_MAX_USERS: Option<u32> = "org.default_max_users", Limits,
-        Rule::WholeOrNone(Range::of(1, i32::MAX as u32, "users")), "none", INSTALLATION, fills_records;
+        ValueRule::WholeOrNone(Range::of(1, i32::MAX as u32, "users")), "none", INSTALLATION, fills_records;
     /// How long what the trail tells of a person is kept at least; DPDP Rules 2025, rule 8(3), ask for a year
-    AUDIT_MIN_RETENTION_DAYS: u32 = "audit.min_retention_days", Retention, Rule::Whole(Range::of(0, 36_500, "days")), "365",
+    AUDIT_MIN_RETENTION_DAYS: u32 = "audit.min_retention_days", Retention, ValueRule::Whole(Range::of(0, 36_500, "days")), "365",
         EVERYWHERE;
     /// How long messages of the system log are kept
-    LOG_RETENTION_DAYS: u32 = "log.retention_days", Retention, Rule::Whole(Range::of(1, 36_500, "days")), "365",
+    LOG_RETENTION_DAYS: u32 = "log.retention_days", Retention, ValueRule::Whole(Range::of(1, 36_500, "days")), "365",
         INSTALLATION;
     /// How far behind this machine's clock the last record may be before a command asks whether the clock is right
-    CLOCK_MAX_JUMP: u32 = "clock.max_jump", Security, Rule::Whole(Range::of(1, 36_500, "days")), "400", INSTALLATION;
+    CLOCK_MAX_JUMP: u32 = "clock.max_jump", Security, ValueRule::Whole(Range::of(1, 36_500, "days")), "400", INSTALLATION;
     /// Public keys that every backup is encrypted to; the private keys stay away from this machine
-    BACKUP_RECIPIENTS: Vec<String> = "backup.recipients", Security, Rule::AgeKeys, "none", INSTALLATION;
+    BACKUP_RECIPIENTS: Vec<String> = "backup.recipients", Security, ValueRule::AgeKeys, "none", INSTALLATION;
     /// Share of users whose access one file may take away, and of other records that it may close; beyond it nothing is loaded
-    FEED_MAX_LEAVERS_PERCENT: u32 = "feed.max_leavers_percent", Feed, Rule::Percent, "10", EVERYWHERE;
+    FEED_MAX_LEAVERS_PERCENT: u32 = "feed.max_leavers_percent", Feed, ValueRule::Percent, "10", EVERYWHERE;
 }
 
 /// The setting that a key names; case, `-` and `_` don't count.
-pub fn declared(key: &str) -> Result<&'static Declared, Problem> {
-    let wanted = squash(key);
-    SETTINGS.iter().copied().find(|d| squash(d.key) == wanted).ok_or_else(|| {
+pub fn declared(key: &str) -> Result<&'static SettingDef, Problem> {
+    let wanted = fold(key);
+    SETTINGS.iter().copied().find(|d| fold(d.key) == wanted).ok_or_else(|| {
         let all = "'orgctl setting list' shows all";
         let hint = match nearest(key.trim(), SETTINGS.iter().map(|d| d.key)) {
             Some(meant) => format!("did you mean {meant}? {all}"),
             None => all.to_owned(),
         };
-        Problem::not_found(format!("there is no setting '{}'", shorten(key.trim()))).hint(hint)
+        Problem::not_found(format!("there is no setting '{}'", truncate(key.trim()))).hint(hint)
     })
 }
 
 /// A row: a value that was set for the installation or for an organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredSetting {
     /// SYSTEM for the installation.
     pub org: i32,
     pub id: Uuid,
@@ -387,7 +393,7 @@ pub struct Stored {
     pub changed_by: Option<String>,
 }
 
-impl Stored {
+impl StoredSetting {
     /// What is wrong with a row that orgctl did not write, or that an older one wrote.
     pub fn fault(&self) -> Option<Problem> {
         let checked = || {
@@ -412,7 +418,7 @@ pub enum Source {
 }
 
 impl Source {
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Source::Default => "default",
             Source::System => "system",
@@ -426,11 +432,11 @@ impl Source {
 pub struct Settings {
     org: i32,
     /// Rows of the organisation and of SYSTEM.
-    stored: Vec<Stored>,
+    stored: Vec<StoredSetting>,
 }
 
 impl Settings {
-    pub fn new(org: i32, stored: Vec<Stored>) -> Settings {
+    pub fn new(org: i32, stored: Vec<StoredSetting>) -> Settings {
         Settings { org, stored }
     }
 
@@ -440,16 +446,16 @@ impl Settings {
     }
 
     /// The row that one scope has for a key.
-    pub fn stored(&self, org: i32, key: &str) -> Option<&Stored> {
+    pub fn stored(&self, org: i32, key: &str) -> Option<&StoredSetting> {
         self.stored.iter().find(|s| s.org == org && s.key == key)
     }
 
     /// The row that holds; none where the default does.
-    pub fn in_force(&self, declared: &Declared) -> Option<&Stored> {
+    pub fn in_force(&self, declared: &SettingDef) -> Option<&StoredSetting> {
         self.stored(self.org, declared.key).or_else(|| self.stored(SYSTEM, declared.key))
     }
 
-    pub fn source(&self, declared: &Declared) -> Source {
+    pub fn source(&self, declared: &SettingDef) -> Source {
         match self.in_force(declared) {
             None => Source::Default,
             Some(stored) if stored.org == SYSTEM => Source::System,
@@ -458,12 +464,12 @@ impl Settings {
     }
 
     /// The value that holds, in canonical form.
-    pub fn text(&self, declared: &Declared) -> String {
+    pub fn text(&self, declared: &SettingDef) -> String {
         self.in_force(declared).map_or(declared.default, |s| &s.value).to_owned()
     }
 
     /// The value that holds.
-    pub fn value(&self, declared: &'static Declared) -> Result<Value, Problem> {
+    pub fn value(&self, declared: &'static SettingDef) -> Result<Value, Problem> {
         declared.parse(&self.text(declared)).map_err(|wrong| {
             let system = if self.source(declared) == Source::System { " --system" } else { "" };
             Problem::integrity(format!("the stored value of a setting does not hold: {}", wrong.sentence))
@@ -472,7 +478,7 @@ impl Settings {
     }
 
     /// The value that holds, by its type.
-    pub fn get<T: Typed>(&self, setting: Setting<T>) -> Result<T, Problem> {
+    pub fn get<T: SettingValue>(&self, setting: Setting<T>) -> Result<T, Problem> {
         let value = self.value(setting.declared)?;
         T::from_value(&value)
             .ok_or_else(|| Problem::integrity(format!("{} does not fit its own type", setting.declared.key)))
@@ -490,8 +496,12 @@ impl Settings {
     }
 
     /// What parsing and new records depend on.
-    pub fn rules(&self) -> Result<Rules, Problem> {
-        Ok(Rules { phone_region: self.get(APP_DEFAULT_REGION)?, defaults: self.of_new_records()?, ..Rules::default() })
+    pub fn rules(&self) -> Result<ParseContext, Problem> {
+        Ok(ParseContext {
+            phone_region: self.get(APP_DEFAULT_REGION)?,
+            defaults: self.of_new_records()?,
+            ..ParseContext::default()
+        })
     }
 }
 
@@ -499,13 +509,13 @@ impl Settings {
 mod tests {
     use super::*;
 
-    fn parsed(rule: Rule, text: &str) -> Result<String, Invalid> {
+    fn parsed(rule: ValueRule, text: &str) -> Result<String, Invalid> {
         rule.parse(text).map(|v| rule.text(&v))
     }
 
-    fn stored(org: i32, key: &str, value: &str) -> Stored {
+    fn stored(org: i32, key: &str, value: &str) -> StoredSetting {
         let at = DateTime::UNIX_EPOCH;
-        Stored {
+        StoredSetting {
             org,
             id: Uuid::nil(),
             key: key.into(),
@@ -547,7 +557,7 @@ mod tests {
     fn none_is_a_value_of_its_own() {
         let rule = ORG_DEFAULT_MAX_USERS.declared.rule;
         for text in ["none", "None", "unlimited"] {
-            assert_eq!(rule.parse(text), Ok(Value::Null(Kind::Int)));
+            assert_eq!(rule.parse(text), Ok(Value::Null(ValueType::Int)));
         }
         assert_eq!(parsed(rule, "unlimited"), Ok("none".into()));
         assert_eq!(parsed(rule, "100"), Ok("100".into()));
@@ -557,21 +567,21 @@ mod tests {
 
     #[test]
     fn other_rules() {
-        assert_eq!(parsed(Rule::Percent, "10 %"), Ok("10".into()));
-        assert_eq!(parsed(Rule::Percent, "0"), Ok("0".into()));
-        assert_eq!(parsed(Rule::Percent, "101"), Err("can't be 101".into()));
-        assert_eq!(parsed(Rule::YesNo, "TRUE"), Ok("yes".into()));
-        assert_eq!(parsed(Rule::YesNo, "0"), Ok("no".into()));
-        assert!(parsed(Rule::YesNo, "maybe").is_err());
-        let choice = Rule::Choice(&["sealed", "reference"]);
+        assert_eq!(parsed(ValueRule::Percent, "10 %"), Ok("10".into()));
+        assert_eq!(parsed(ValueRule::Percent, "0"), Ok("0".into()));
+        assert_eq!(parsed(ValueRule::Percent, "101"), Err("can't be 101".into()));
+        assert_eq!(parsed(ValueRule::YesNo, "TRUE"), Ok("yes".into()));
+        assert_eq!(parsed(ValueRule::YesNo, "0"), Ok("no".into()));
+        assert!(parsed(ValueRule::YesNo, "maybe").is_err());
+        let choice = ValueRule::Choice(&["sealed", "reference"]);
         assert_eq!(parsed(choice, "Sealed"), Ok("sealed".into()));
         assert_eq!(
             parsed(choice, "seald"),
             Err("must be one of sealed, reference, not 'seald'; did you mean sealed?".into())
         );
-        assert_eq!(parsed(Rule::Region, "gb"), Ok("GB".into()));
+        assert_eq!(parsed(ValueRule::Region, "gb"), Ok("GB".into()));
         for text in ["", "XX", "IND", "India", "001", "ZZ"] {
-            assert!(parsed(Rule::Region, text).is_err(), "{text}");
+            assert!(parsed(ValueRule::Region, text).is_err(), "{text}");
         }
     }
 
@@ -584,20 +594,21 @@ mod tests {
             assert_eq!(d.rule.text(&value), d.default, "{}", d.key);
             assert!(d.key.len() <= 100 && d.key.contains('.') && !d.scopes.is_empty(), "{}", d.key);
             assert!(!d.help.ends_with('.') && d.help.starts_with(char::is_uppercase), "{}", d.key);
-            assert_eq!(SETTINGS.iter().filter(|o| squash(o.key) == squash(d.key)).count(), 1, "{}", d.key);
+            assert_eq!(SETTINGS.iter().filter(|o| fold(o.key) == fold(d.key)).count(), 1, "{}", d.key);
         }
         assert!(defaults().iter().all(Result::is_ok));
-        assert_eq!(Settings::default().rules(), Ok(Rules::default()));
+        assert_eq!(Settings::default().rules(), Ok(ParseContext::default()));
     }
 
     /// A type that does not say so is read the same by all rules.
     #[test]
     fn who_asks_the_rules_says_so() {
-        let gb = Rules { phone_region: Region::GB, ..Rules::default() };
+        let gb = ParseContext { phone_region: Region::GB, ..ParseContext::default() };
         for field in crate::model::kinds::Kinds::default().resources().flat_map(|d| d.fields) {
             let texts = ["020 7946 0018", "098200 12345", "110001", "A1", "yes", "a@b.in"];
-            let differs = texts.iter().any(|t| (field.ty.parse)(t, &gb) != (field.ty.parse)(t, &Rules::default()));
-            assert_eq!(differs, field.ty.asks_rules(), "{}", field.column);
+            let differs =
+                texts.iter().any(|t| (field.ty.parse)(t, &gb) != (field.ty.parse)(t, &ParseContext::default()));
+            assert_eq!(differs, field.ty.needs_context(), "{}", field.column);
         }
     }
 

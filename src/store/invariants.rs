@@ -14,17 +14,17 @@ use super::engine::sql::{Row, Sql, quoted};
 use super::records;
 use super::records::cycles::Graph;
 use super::records::status_sql;
-use super::records::touched::{Columns, DELETED, Rows, Touched};
+use super::records::touched::{Columns, DELETED, Touched, TouchedRows};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::org::Org;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::{Descriptor, Field, Resource};
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 
 /// One rule of one resource: a query that yields the keys of rows that break it, and the sentence for them.
-pub struct Rule {
+pub struct Invariant {
     /// The resource whose touched rows can break the rule, standing as `t` in the query.
     pub of: &'static Descriptor,
     /// The columns of `t` that it reads: where none of them was written, a row can't have broken it.
@@ -50,7 +50,7 @@ pub struct Rule {
 }
 
 /// Every rule.
-fn rules(kinds: Kinds) -> Vec<Rule> {
+fn rules(kinds: Kinds) -> Vec<Invariant> {
     let mut rules = Vec::new();
     for desc in kinds.resources() {
         for field in desc.fields {
@@ -76,7 +76,7 @@ fn rules(kinds: Kinds) -> Vec<Rule> {
 /// have one, where a few are asked about by their ids.
 ///
 /// The foreign key says so too, but only at the commit: a dry run wants to know before.
-fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &'static Descriptor) -> Rule {
+fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &'static Descriptor) -> Invariant {
     let (key, column) = (quoted(desc.key().column), quoted(field.column));
     let is_lasting = desc.has_foreign_key(field);
     let sql = format!(
@@ -84,7 +84,7 @@ fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &
              select 1 from {} x where x.org_id = t.org_id and x.id = t.{column})",
         desc.table, target.table
     );
-    Rule {
+    Invariant {
         is_lasting,
         // Of rows that came by a file it is known already that what they name is there.
         filled: is_lasting.then(|| {
@@ -97,17 +97,17 @@ fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &
         }),
         sentence: format!("{} {{key}} points at a {} that does not exist ({})", desc.noun, target.noun, field.name()),
         hint: format!("point elsewhere with --{}", field.name()),
-        ..Rule::new(desc, Columns::named(desc, [field.column]), sql)
+        ..Invariant::new(desc, Columns::by_names(desc, [field.column]), sql)
     }
 }
 
 /// Who is in charge of what is open is there, as long as it is; what is done keeps who did it, though that one is gone.
-fn who_is_in_charge_exists(desc: &'static Descriptor, field: &Field, target: &'static Descriptor) -> Rule {
+fn who_is_in_charge_exists(desc: &'static Descriptor, field: &Field, target: &'static Descriptor) -> Invariant {
     let rule = what_is_pointed_at_exists(desc, field, target);
     let state = desc.states.map_or("", |(column, _)| column);
     let open = format!(" and {} and {}", status_sql::live(desc, "t"), status_sql::is_open(desc, field, "t"));
-    let reads = Columns::named(desc, [field.column, state, DELETED, ENDED]);
-    Rule { is_lasting: true, reads, sql: format!("{}{open}", rule.sql), ..rule }
+    let reads = Columns::by_names(desc, [field.column, state, DELETED, ENDED]);
+    Invariant { is_lasting: true, reads, sql: format!("{}{open}", rule.sql), ..rule }
 }
 
 /// Broken from either side: by the row that points, or by the one that goes.
@@ -115,7 +115,7 @@ fn no_live_row_points_at_a_deleted_one(
     desc: &'static Descriptor,
     field: &Field,
     target: &'static Descriptor,
-) -> [Rule; 2] {
+) -> [Invariant; 2] {
     let (key, column) = (quoted(desc.key().column), quoted(field.column));
     let sentence = format!("{} {{key}} points at a deleted {} ({})", desc.noun, target.noun, field.name());
     // Flags and files name no deleted one: it is a record that comes back.
@@ -142,13 +142,13 @@ fn no_live_row_points_at_a_deleted_one(
         status_sql::live(desc, "t")
     );
     let state = desc.states.filter(|_| desc.is_in_charge_while_open(field)).map(|(column, _)| column);
-    let reads = Columns::named(desc, [field.column, DELETED, ENDED].into_iter().chain(state));
-    let of_target = Columns::named(target, [DELETED]);
+    let reads = Columns::by_names(desc, [field.column, DELETED, ENDED].into_iter().chain(state));
+    let of_target = Columns::by_names(target, [DELETED]);
     broken_from_either_side((desc, reads), (target, of_target), pair, filled, (sentence, hint))
 }
 
 /// Broken from either side too.
-fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> [Rule; 2] {
+fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> [Invariant; 2] {
     let key = quoted(desc.key().column);
     let pair = |row: &str, org: &str| {
         format!(
@@ -167,7 +167,7 @@ fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> [Rule; 2]
     let sentence = format!("{} {{key}} belongs to a deleted organisation", desc.noun);
     let hint = "restore the organisation first: orgctl org restore".to_owned();
     let (reads, of_org) =
-        (Columns::named(desc, ["org_id", DELETED, ENDED]), Columns::named(Org::DESCRIPTOR, [DELETED]));
+        (Columns::by_names(desc, ["org_id", DELETED, ENDED]), Columns::by_names(Org::DESCRIPTOR, [DELETED]));
     broken_from_either_side((desc, reads), (Org::DESCRIPTOR, of_org), pair, filled, (sentence, hint))
 }
 
@@ -177,22 +177,22 @@ fn broken_from_either_side(
     pair: impl Fn(&str, &str) -> String,
     filled: String,
     (sentence, hint): (String, String),
-) -> [Rule; 2] {
+) -> [Invariant; 2] {
     [
-        Rule {
+        Invariant {
             filled: Some(filled),
             sentence: sentence.clone(),
             hint: hint.clone(),
-            ..Rule::new(desc, reads, pair("t", "x"))
+            ..Invariant::new(desc, reads, pair("t", "x"))
         },
-        Rule { sentence, hint, ..Rule::new(other, of_other, pair("x", "t")) },
+        Invariant { sentence, hint, ..Invariant::new(other, of_other, pair("x", "t")) },
     ]
 }
 
-impl Rule {
+impl Invariant {
     /// One that holds at any time, and that tells of one record.
-    fn new(of: &'static Descriptor, reads: Columns, sql: String) -> Rule {
-        Rule {
+    fn new(of: &'static Descriptor, reads: Columns, sql: String) -> Invariant {
+        Invariant {
             of,
             reads,
             sql,
@@ -212,7 +212,7 @@ impl Rule {
     }
 
     fn asks(&self, text: String) -> Sql {
-        Sql::new(text).yields(self.told.iter().map(|_| Kind::Text))
+        Sql::new(text).yields(self.told.iter().map(|_| ValueType::Text))
     }
 
     fn sentence(&self, row: &Row) -> Result<String> {
@@ -235,7 +235,7 @@ pub(super) async fn broken_in_file(db: &mut Db, desc: &'static Descriptor) -> Re
     let mut broken = Vec::new();
     for rule in rules(db.kinds()).iter().filter(|r| r.is_declared && r.of == desc) {
         if broken.is_empty() {
-            let index = format!("create index if not exists {}import_rows_id on import_rows (id)", db.in_temporary());
+            let index = format!("create index if not exists {}import_rows_id on import_rows (id)", db.temp_prefix());
             db.script(index).await?;
         }
         let stands = |row: &str| format!("not exists (select 1 from import_rejects e where e.n = {row}.n)");
@@ -247,7 +247,7 @@ pub(super) async fn broken_in_file(db: &mut Db, desc: &'static Descriptor) -> Re
             rule.sql.replacen("select ", "select (select s.n from import_rows s where s.id = t.id), ", 1),
             stands("s")
         );
-        let kinds = std::iter::once(Kind::Int).chain(rule.told.iter().map(|_| Kind::Text));
+        let kinds = std::iter::once(ValueType::Int).chain(rule.told.iter().map(|_| ValueType::Text));
         for mut row in db.all(Sql::new(sql).yields(kinds)).await? {
             let number = row.0.remove(0).as_int().and_then(|n| u64::try_from(n).ok());
             broken.push((number.unwrap_or_default(), rule.broken_by(&row)?));
@@ -266,7 +266,7 @@ pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {
     }
     let rules = rules(db.kinds());
     for desc in db.kinds().resources() {
-        let rows = Rows::of(desc, touched);
+        let rows = TouchedRows::of(desc, touched);
         if rows.is_empty() {
             continue;
         }
@@ -280,9 +280,9 @@ pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {
             }
         }
         for field in desc.trees() {
-            for (org, ids) in rows.with(Columns::named(desc, [field.column]), CHUNK) {
-                let sql = climb(desc, field, among(org, &ids));
-                refuse_ring(find_ring(db, desc, org, sql, &|id| ids.contains(&id)).await?, field)?;
+            for (org, ids) in rows.with(Columns::by_names(desc, [field.column]), CHUNK) {
+                let sql = ancestors(desc, field, among(org, &ids));
+                refuse_cycle(find_cycle(db, desc, org, sql, &|id| ids.contains(&id)).await?, field)?;
             }
         }
     }
@@ -307,8 +307,8 @@ pub async fn check_filled(db: &mut Db, filled: &[(&'static Descriptor, i32)]) ->
             }
         }
         for field in desc.trees() {
-            let found = find_ring(db, desc, *org, all_inner(desc, field, *org), &|_| false).await?;
-            refuse_ring(found, field)?;
+            let found = find_cycle(db, desc, *org, all_inner(desc, field, *org), &|_| false).await?;
+            refuse_cycle(found, field)?;
         }
     }
     Ok(())
@@ -318,11 +318,11 @@ pub async fn check_filled(db: &mut Db, filled: &[(&'static Descriptor, i32)]) ->
 /// section 1). Under the organisation's lock nobody else adds one meanwhile.
 pub async fn check_limits(db: &mut Db, touched: &[Touched], filled: &[(&'static Descriptor, i32)]) -> Result<()> {
     let read = [
-        (User::DESCRIPTOR, Columns::named(User::DESCRIPTOR, ["is_active", DELETED])),
-        (Org::DESCRIPTOR, Columns::named(Org::DESCRIPTOR, ["max_users"])),
+        (User::DESCRIPTOR, Columns::by_names(User::DESCRIPTOR, ["is_active", DELETED])),
+        (Org::DESCRIPTOR, Columns::by_names(Org::DESCRIPTOR, ["max_users"])),
     ];
     let counts =
-        |desc: &Descriptor, written: Columns| read.iter().any(|(of, read)| *of == desc && written.meets(*read));
+        |desc: &Descriptor, written: Columns| read.iter().any(|(of, read)| *of == desc && written.intersects(*read));
     let orgs = touched.iter().filter(|t| counts(t.desc, t.columns)).map(|t| t.org);
     let filled = filled.iter().filter(|(desc, _)| counts(desc, Columns::of_new(desc))).map(|(_, org)| *org);
     let orgs: BTreeSet<i32> = orgs.chain(filled).collect();
@@ -341,16 +341,16 @@ pub async fn check_limits(db: &mut Db, touched: &[Touched], filled: &[(&'static 
 /// The code of an organisation that has more users than it may, with both numbers.
 async fn too_many_users(db: &mut Db, org: i32) -> Result<Option<(String, i64, i64)>> {
     let sql = "select code, max_users from orgs where org_id = $1 and max_users is not null";
-    let sql = Sql::new(sql).with([org.into()]).yields([Kind::Text, Kind::Int]);
+    let sql = Sql::new(sql).with([org.into()]).yields([ValueType::Text, ValueType::Int]);
     let Some(row) = db.first(sql).await? else { return Ok(None) };
     let most = row.int(1)?;
     let n = "select count(*) from users where org_id = $1 and is_active and deleted_at is null";
-    let n = db.one(Sql::new(n).with([org.into()]).yields([Kind::Int])).await?.int(0)?;
+    let n = db.one(Sql::new(n).with([org.into()]).yields([ValueType::Int])).await?.int(0)?;
     Ok((n > most).then(|| (row.value(0).to_text(), most, n)))
 }
 
 /// What some rows, and all that is above them, stand below.
-fn climb(desc: &'static Descriptor, field: &Field, touched: Sql) -> Sql {
+fn ancestors(desc: &'static Descriptor, field: &Field, touched: Sql) -> Sql {
     let (column, table) = (quoted(field.column), desc.table);
     // UNION, not UNION ALL: a row seen before is not followed again, so that the climb ends in any graph.
     let text = format!(
@@ -379,15 +379,15 @@ pub fn all_inner(desc: &'static Descriptor, field: &Field, org: i32) -> Sql {
 
 /// Notes what rows stand below, as a query of [`all_inner`]'s form says.
 pub async fn note(db: &mut Db, graph: &mut Graph, sql: Sql) -> Result<()> {
-    db.each(sql.yields([Kind::Uuid, Kind::Uuid]), |row| {
-        graph.stands_below(row.uuid(0)?, row.uuid(1)?);
+    db.each(sql.yields([ValueType::Uuid, ValueType::Uuid]), |row| {
+        graph.add_edge(row.uuid(0)?, row.uuid(1)?);
         Ok(())
     })
     .await
 }
 
 /// A record that stands below itself, among those that a query tells of; rather one that was touched.
-async fn find_ring(
+async fn find_cycle(
     db: &mut Db,
     desc: &'static Descriptor,
     org: i32,
@@ -396,13 +396,13 @@ async fn find_ring(
 ) -> Result<Option<String>> {
     let mut graph = Graph::default();
     note(db, &mut graph, sql).await?;
-    let Some(ring) = graph.rings().into_iter().next() else { return Ok(None) };
+    let Some(ring) = graph.find_cycles().into_iter().next() else { return Ok(None) };
     let id = ring.iter().copied().find(|id| touched(*id)).unwrap_or(ring[0]);
     let key = records::load(db, desc, org, id).await?.map_or_else(|| id.to_string(), |r| r.key());
     Ok(Some(format!("{} {key} can't stand below itself", desc.noun)))
 }
 
-fn refuse_ring(found: Option<String>, field: &Field) -> Result<()> {
+fn refuse_cycle(found: Option<String>, field: &Field) -> Result<()> {
     match found {
         Some(sentence) => {
             Err(Problem::conflict(sentence).hint(format!("choose a {} that is not below it", field.name())).into())
@@ -428,7 +428,7 @@ pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
         }
         for desc in db.kinds().resources().filter(|d| !d.is_org()) {
             for field in desc.trees() {
-                found.extend(find_ring(db, desc, org, all_inner(desc, field, org), &|_| false).await?);
+                found.extend(find_cycle(db, desc, org, all_inner(desc, field, org), &|_| false).await?);
             }
         }
     }
@@ -436,7 +436,7 @@ pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
 }
 
 async fn all_orgs(db: &mut Db) -> Result<Vec<i32>> {
-    let sql = Sql::new("select org_id from orgs order by org_id").yields([Kind::Int]);
+    let sql = Sql::new("select org_id from orgs order by org_id").yields([ValueType::Int]);
     db.all(sql).await?.iter().map(|row| row.org(0)).collect()
 }
 
@@ -446,8 +446,8 @@ mod tests {
 
     /// How many rules an update of some columns has to do with.
     fn held_against(desc: &'static Descriptor, written: &[&str]) -> usize {
-        let written = Columns::named(desc, written.iter().copied());
-        rules(Kinds::default()).iter().filter(|r| r.of == desc && r.reads.meets(written)).count()
+        let written = Columns::by_names(desc, written.iter().copied());
+        rules(Kinds::default()).iter().filter(|r| r.of == desc && r.reads.intersects(written)).count()
     }
 
     #[test]
@@ -461,7 +461,7 @@ mod tests {
         // Branch, department and superior live; so do those whom it leads: of branches, of departments, of people; and its
         // organisation.
         assert_eq!(held_against(user, &[DELETED]), 3 + 3 + 1);
-        let of_new = |r: &&Rule| r.of == user && r.reads.meets(Columns::of_new(user));
+        let of_new = |r: &&Invariant| r.of == user && r.reads.intersects(Columns::of_new(user));
         assert_eq!(rules(Kinds::default()).iter().filter(of_new).count(), 3 + 3 + 1);
         assert_eq!(held_against(Org::DESCRIPTOR, &["name", "max_users"]), 0);
         // Branches, departments and users live in one that does.

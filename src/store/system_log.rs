@@ -12,7 +12,7 @@ use super::tx::Tx;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::redact::redact;
 use crate::model::setting::LOG_RETENTION_DAYS;
-use crate::model::values::value::{Kind, Value, canonical};
+use crate::model::values::value::{Value, ValueType, canonical};
 
 pub const TABLE: &str = "system_log";
 
@@ -28,7 +28,7 @@ pub enum Level {
 impl Level {
     pub const WORDS: [&str; 4] = ["info", "warning", "error", "critical"];
 
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         Level::WORDS[self as usize]
     }
 }
@@ -104,8 +104,17 @@ pub async fn list(db: &mut Db, wanted: &Wanted) -> Result<Vec<Logged>> {
     if let Some(limit) = wanted.limit {
         sql.push(&format!(" limit {limit}"));
     }
-    let kinds =
-        [Kind::Text, Kind::Uuid, Kind::Time, Kind::Text, Kind::Text, Kind::Text, Kind::Json, Kind::Text, Kind::Uuid];
+    let kinds = [
+        ValueType::Text,
+        ValueType::Uuid,
+        ValueType::Time,
+        ValueType::Text,
+        ValueType::Text,
+        ValueType::Text,
+        ValueType::Json,
+        ValueType::Text,
+        ValueType::Uuid,
+    ];
     let logged = |row: &Row| -> Result<Logged> {
         Ok(Logged {
             org: row.value(0).as_text().map(str::to_owned),
@@ -148,7 +157,7 @@ impl Tx<'_> {
                 Value::from(m.org),
                 id.into(),
                 at.into(),
-                m.level.word().into(),
+                m.level.as_str().into(),
                 m.source.as_str().into(),
                 message.into(),
                 Some(context).filter(|_| !m.context.is_empty()).into(),

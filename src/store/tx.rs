@@ -14,8 +14,8 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use self::append::Request;
-pub use self::bulk::{Finished, Loaders};
-use self::inactive::Referred;
+pub use self::bulk::{Loaders, PreparedRow};
+use self::inactive::NewReference;
 pub use self::inactive::not_in_charge;
 pub use self::lock::ClockInDoubt;
 use self::lock::begin_immediate;
@@ -28,12 +28,12 @@ use super::invariants;
 use super::records::touched::Touched;
 use crate::model::clock::Clock;
 use crate::model::kinds::Kinds;
-use crate::model::random::{Drawn, Ids, Random};
+use crate::model::random::{BufferedRandom, Ids, Random};
 use crate::model::redact::secrets;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::trail::audit::Status;
 use crate::model::trail::merkle::Frontier;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 use crate::model::values::zone::Zone;
 
 /// The right to write, for one named permission (`branches:update`). Only the gate issues it (a test holds that), and
@@ -77,7 +77,7 @@ pub struct Origin {
 }
 
 #[derive(Clone)]
-struct Head {
+struct LockedHead {
     frontier: Frontier,
     first: Option<Request>,
     /// Somebody else appends to the tree, with [`Tx::lend_chain`].
@@ -85,11 +85,11 @@ struct Head {
 }
 
 /// Rows written by one statement: some thousand arguments.
-const TOGETHER: usize = 100;
+const BATCH: usize = 100;
 
 /// What [`Tx::savepoint`] remembers.
 pub struct Savepoint {
-    heads: BTreeMap<i32, Head>,
+    heads: BTreeMap<i32, LockedHead>,
     touched: usize,
     referred: usize,
     filled: usize,
@@ -107,17 +107,17 @@ pub struct Tx<'a> {
     random: &'a dyn Random,
     at: DateTime<Utc>,
     actor_id: Option<i64>,
-    heads: BTreeMap<i32, Head>,
+    heads: BTreeMap<i32, LockedHead>,
     ids: Ids,
     touched: Vec<Touched>,
     /// Rows and audit records that wait to be written together.
     waiting_rows: Vec<Record>,
     waiting_audit: Vec<Vec<Value>>,
-    /// What records were made to refer to: what is out of use takes none anew.
-    referred: Vec<Referred>,
+    /// What records were made to refer to: what is inactive takes none anew.
+    referred: Vec<NewReference>,
     /// Records that came back: what refers to them came back with them.
     restored: HashSet<Uuid>,
-    /// Whether what is out of use takes new ones all the same.
+    /// Whether what is inactive takes new ones all the same.
     takes_unused: bool,
     /// Kinds that a bulk load filled: their rules are checked over the whole organisation.
     filled: Vec<(&'static Descriptor, i32)>,
@@ -193,7 +193,7 @@ impl<'a> Tx<'a> {
 
     /// How many audit records were written so far.
     pub fn records(&self) -> u64 {
-        let made = |h: &Head| h.first.as_ref().map_or(0, |first| h.frontier.size() + 1 - first.first_seq);
+        let made = |h: &LockedHead| h.first.as_ref().map_or(0, |first| h.frontier.size() + 1 - first.first_seq);
         self.heads.values().map(made).sum()
     }
 
@@ -203,18 +203,18 @@ impl<'a> Tx<'a> {
 
     /// Ids of many new records, with one draw of chance.
     pub fn new_ids(&mut self, n: usize) -> Vec<Uuid> {
-        let drawn = Drawn::new(self.random, n * 4);
+        let drawn = BufferedRandom::new(self.random, n * 4);
         (0..n).map(|_| self.ids.next(self.at, &drawn)).collect()
     }
 
     /// Marks all records of this transaction as those of a command that did not succeed.
-    pub fn mark(&mut self, status: Status, error: &str) {
+    pub fn mark_failed(&mut self, status: Status, error: &str) {
         self.status = status;
         self.error = Some(secrets(error));
     }
 
     /// All records of this transaction are about what ended so elsewhere.
-    pub fn tells_of(&mut self, status: Status) {
+    pub fn set_status(&mut self, status: Status) {
         self.status = status;
     }
 
@@ -291,7 +291,7 @@ impl<'a> Tx<'a> {
         let filled = std::mem::take(&mut self.filled);
         invariants::check_filled(self.db, &filled).await?;
         invariants::check_limits(self.db, &touched, &filled).await?;
-        self.refuse_unused().await?;
+        self.refuse_inactive().await?;
         let actor = if self.records() > 0 { self.actor().await? } else { 0 };
         for (org, head) in std::mem::take(&mut self.heads) {
             let Some(request) = head.first else { continue };
@@ -311,7 +311,7 @@ impl<'a> Tx<'a> {
                 self.at.into(),
                 actor.into(),
                 self.origin.source.into(),
-                self.status.word().into(),
+                self.status.as_str().into(),
                 request.salt.to_vec().into(),
                 request.payload.into(),
                 request.commitment.to_vec().into(),
@@ -341,9 +341,9 @@ impl<'a> Tx<'a> {
 
 /// Writes down a new actor before the transaction begins, where writers don't wait for each other anyway: inside it, an
 /// operator's first import would hold up that operator's work in every other organisation.
-pub async fn remember_actor(db: &mut Db, origin: &Origin, clock: &dyn Clock) -> Result<()> {
+pub async fn ensure_actor(db: &mut Db, origin: &Origin, clock: &dyn Clock) -> Result<()> {
     let schema = Sql::new("select count(*) from pg_tables where schemaname = 'orgctl' and tablename = 'actors'");
-    if !db.is_postgres() || db.one(schema.yields([Kind::Int])).await?.int(0)? == 0 {
+    if !db.is_postgres() || db.one(schema.yields([ValueType::Int])).await?.int(0)? == 0 {
         return Ok(());
     }
     if find_actor(db, origin).await?.is_none() {
@@ -354,7 +354,7 @@ pub async fn remember_actor(db: &mut Db, origin: &Origin, clock: &dyn Clock) -> 
 
 async fn find_actor(db: &mut Db, origin: &Origin) -> Result<Option<i64>> {
     let sql = Sql::new("select actor_id from actors where key = $1").with([origin.actor_key.as_str().into()]);
-    db.first(sql.yields([Kind::Int])).await?.map(|row| row.int(0)).transpose()
+    db.first(sql.yields([ValueType::Int])).await?.map(|row| row.int(0)).transpose()
 }
 
 async fn insert_actor(db: &mut Db, origin: &Origin, at: DateTime<Utc>) -> Result<()> {

@@ -9,13 +9,12 @@ use anyhow::Result;
 use nix::unistd::{AccessFlags, access};
 use tempfile::NamedTempFile;
 
-use crate::crud::session::Session;
-use crate::model::problem::{Problem, plain};
-use crate::ui::interruptible;
+use crate::model::problem::{Problem, io_message};
+use crate::ui::{Ui, interruptible};
 
 /// A file being written beside its place, readable by its owner alone, and moved there at the end. What is no ordinary
 /// file (a pipe, a device) is written to and never replaced: root could put a file in the place of `/dev/null`.
-pub struct Whole {
+pub struct AtomicFile {
     path: PathBuf,
     temporary: Option<NamedTempFile>,
     /// What is there has other names too: it stays, and takes what was written.
@@ -24,7 +23,7 @@ pub struct Whole {
 
 /// What becomes of a file that is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum There {
+enum Existing {
     /// Its rights stay, and all its names (hard links) are names of what is written.
     Shared,
     /// Its rights stay; a name that somebody else gave it is one of what it was.
@@ -33,43 +32,43 @@ enum There {
     Secret,
 }
 
-impl Whole {
+impl AtomicFile {
     /// The file, and the handle to write through. One that is there gives it its rights and its other names: what somebody
     /// asks for by name is written for whoever reads that file, by whatever name.
-    pub fn create(path: &Path) -> io::Result<(Whole, File)> {
-        Whole::begin(path, There::Shared)
+    pub fn create(path: &Path) -> io::Result<(AtomicFile, File)> {
+        AtomicFile::begin(path, Existing::Shared)
     }
 
-    /// As [`Whole::create`], but always a new file: for what the program keeps for itself. There to be whole at any time
+    /// As [`AtomicFile::create`], but always a new file: for what the program keeps for itself. There to be whole at any time
     /// is more than to keep a second name, which a backup by hard links has given it so that it does not change.
-    pub fn kept(path: &Path) -> io::Result<(Whole, File)> {
-        Whole::begin(path, There::Replaced)
+    pub fn create_own(path: &Path) -> io::Result<(AtomicFile, File)> {
+        AtomicFile::begin(path, Existing::Replaced)
     }
 
-    /// As [`Whole::kept`], and its owner's alone whatever is there: for what may hold secrets. Whoever has the old file open
+    /// As [`AtomicFile::kept`], and its owner's alone whatever is there: for what may hold secrets. Whoever has the old file open
     /// or by another name does not get to see them.
-    pub fn private(path: &Path) -> io::Result<(Whole, File)> {
-        Whole::begin(path, There::Secret)
+    pub fn create_private(path: &Path) -> io::Result<(AtomicFile, File)> {
+        AtomicFile::begin(path, Existing::Secret)
     }
 
-    fn begin(path: &Path, there_is: There) -> io::Result<(Whole, File)> {
+    fn begin(path: &Path, there_is: Existing) -> io::Result<(AtomicFile, File)> {
         // Through a link to what it names: the link stays.
-        let path = named(path)?;
+        let path = resolve_links(path)?;
         if std::fs::metadata(&path).is_ok_and(|m| !m.is_file()) {
             let file = interruptible::open_to_write(&path)?;
-            return Ok((Whole { path, temporary: None, has_other_names: false }, file));
+            return Ok((AtomicFile { path, temporary: None, has_other_names: false }, file));
         }
         let temporary = NamedTempFile::new_in(folder(&path)?)?;
         let mut has_other_names = false;
         if let Ok(there) = std::fs::metadata(&path) {
             can_replace(&path, &there)?;
-            if there_is != There::Secret {
-                keep(temporary.as_file(), &there)?;
+            if there_is != Existing::Secret {
+                copy_rights(temporary.as_file(), &there)?;
             }
-            has_other_names = there_is == There::Shared && there.nlink() > 1;
+            has_other_names = there_is == Existing::Shared && there.nlink() > 1;
         }
         let file = temporary.reopen()?;
-        Ok((Whole { path, temporary: Some(temporary), has_other_names }, file))
+        Ok((AtomicFile { path, temporary: Some(temporary), has_other_names }, file))
     }
 
     /// Puts the file into its place. Without this it is gone as if it had never been.
@@ -99,7 +98,7 @@ fn write_over(path: &Path, whole: NamedTempFile) -> io::Result<()> {
         to.sync_all()
     });
     copied.map_err(|e| match whole.keep() {
-        Ok((_, kept)) => io::Error::other(format!("{}; all of it is in {}", plain(&e), kept.display())),
+        Ok((_, kept)) => io::Error::other(format!("{}; all of it is in {}", io_message(&e), kept.display())),
         Err(lost) => lost.error,
     })
 }
@@ -110,7 +109,7 @@ fn folder(path: &Path) -> io::Result<&Path> {
 }
 
 /// Where links lead, also to what is not there yet.
-fn named(path: &Path) -> io::Result<PathBuf> {
+fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     // As many as the kernel follows.
     for _ in 0..40 {
@@ -136,7 +135,7 @@ fn can_replace(path: &Path, there: &Metadata) -> io::Result<()> {
 }
 
 /// Gives a file that takes the place of another the rights of that one: who reads it, reads it still.
-fn keep(file: &File, there: &Metadata) -> io::Result<()> {
+fn copy_rights(file: &File, there: &Metadata) -> io::Result<()> {
     let mode = there.permissions().mode() & 0o777;
     let own = file.metadata()?;
     let other = |there: u32, own: u32| (there != own).then_some(there);
@@ -151,36 +150,37 @@ fn keep(file: &File, there: &Metadata) -> io::Result<()> {
 }
 
 /// What goes to standard output goes to a file meanwhile.
-pub struct Redirected {
+pub struct RedirectedOutput {
     path: String,
-    whole: Whole,
+    whole: AtomicFile,
     stdout: Box<dyn io::Write>,
     terminal: bool,
 }
 
-impl Redirected {
+impl RedirectedOutput {
     /// Begins; `-` is standard output itself, and then there is nothing to do. What is secret is its owner's alone.
-    pub fn begin(s: &mut Session<'_>, path: Option<&String>, is_secret: bool) -> Result<Option<Redirected>> {
+    pub fn begin(ui: &mut Ui, path: Option<&String>, is_secret: bool) -> Result<Option<RedirectedOutput>> {
         let Some(path) = path.filter(|p| *p != "-") else { return Ok(None) };
-        let made = if is_secret { Whole::private(Path::new(path)) } else { Whole::create(Path::new(path)) };
+        let made =
+            if is_secret { AtomicFile::create_private(Path::new(path)) } else { AtomicFile::create(Path::new(path)) };
         let (whole, copy) = made.map_err(|e| unwritten(path, &e))?;
-        let stdout = std::mem::replace(&mut s.ui.io.stdout, Box::new(io::BufWriter::new(copy)));
-        let terminal = std::mem::replace(&mut s.ui.io.stdout_is_terminal, false);
-        Ok(Some(Redirected { path: path.clone(), whole, stdout, terminal }))
+        let stdout = std::mem::replace(&mut ui.io.stdout, Box::new(io::BufWriter::new(copy)));
+        let terminal = std::mem::replace(&mut ui.io.stdout_is_terminal, false);
+        Ok(Some(RedirectedOutput { path: path.clone(), whole, stdout, terminal }))
     }
 
     /// Puts the file into its place where all went well, and gives standard output back.
-    pub fn end(self, s: &mut Session<'_>, done: Result<()>) -> Result<()> {
-        let done = done.and_then(|()| s.ui.flush());
-        s.ui.io.stdout = self.stdout;
-        s.ui.io.stdout_is_terminal = self.terminal;
+    pub fn end(self, ui: &mut Ui, done: Result<()>) -> Result<()> {
+        let done = done.and_then(|()| ui.flush());
+        ui.io.stdout = self.stdout;
+        ui.io.stdout_is_terminal = self.terminal;
         // What is in the file is not what programs are told.
-        s.ui.has_data = false;
+        ui.has_data = false;
         done?;
         Ok(self.whole.finish().map_err(|e| unwritten(&self.path, &e))?)
     }
 }
 
 fn unwritten(path: &str, e: &io::Error) -> Problem {
-    Problem::failed(format!("can't write {path}: {}", plain(e)))
+    Problem::failed(format!("can't write {path}: {}", io_message(e)))
 }

@@ -12,14 +12,14 @@ pub const SMALL: usize = 1 << 20;
 pub const LARGE: usize = 64 << 20;
 
 /// What is written to it, up to a limit.
-pub struct Limited {
+pub struct BoundedText {
     bytes: Vec<u8>,
     most: usize,
 }
 
-impl Limited {
-    pub fn new(most: usize) -> Limited {
-        Limited { bytes: Vec::new(), most }
+impl BoundedText {
+    pub fn new(most: usize) -> BoundedText {
+        BoundedText { bytes: Vec::new(), most }
     }
 
     pub fn into_text(self) -> io::Result<String> {
@@ -27,7 +27,7 @@ impl Limited {
     }
 }
 
-impl Write for Limited {
+impl Write for BoundedText {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // Said at the first one: a device of zeros is not read to the limit.
         if bytes.contains(&0) {
@@ -50,7 +50,7 @@ impl Write for Limited {
 
 /// All of a text, which may have `most` bytes.
 pub fn text(mut from: impl Read, most: usize) -> io::Result<String> {
-    let mut text = Limited::new(most);
+    let mut text = BoundedText::new(most);
     io::copy(&mut from, &mut text)?;
     text.into_text()
 }

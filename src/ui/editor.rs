@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::{Ui, bounded, interrupted};
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::{Problem, io_message};
 
 /// A text that is being edited: a file of mode 0600 in a folder of its own, where editors put their copies too. It
 /// goes with this value, unless it is kept.
@@ -55,7 +55,7 @@ impl Draft {
 }
 
 fn failed(what: &str, e: &io::Error) -> anyhow::Error {
-    Problem::failed(format!("can't {what}: {}", plain(e))).into()
+    Problem::failed(format!("can't {what}: {}", io_message(e))).into()
 }
 
 /// The editor that runs, if one does.
@@ -109,7 +109,7 @@ impl Ui {
         }
         let hint = "VISUAL or EDITOR names the editor";
         let status = ended
-            .map_err(|e| Problem::failed(format!("can't run the editor '{command}': {}", plain(&e))).hint(hint))?;
+            .map_err(|e| Problem::failed(format!("can't run the editor '{command}': {}", io_message(&e))).hint(hint))?;
         if !status.success() {
             let how = status.code().map_or("was ended by a signal".to_owned(), |c| format!("ended with exit code {c}"));
             let sentence = format!("the editor '{command}' {how}; nothing was changed");

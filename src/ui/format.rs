@@ -8,13 +8,13 @@ use anyhow::Result;
 use serde_json::{Map, Value as Json};
 
 use super::Ui;
-use super::layout::Part;
+use super::layout::ColumnRole;
 use super::table;
 use super::text::{relative, visible};
 use crate::model::problem::Problem;
 use crate::model::resource::List;
 use crate::model::values::scalar::is_format;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -33,7 +33,7 @@ impl Format {
     pub const WORDS: &'static [&'static str] =
         &["table", "json", "ndjson", "jsonl", "csv", "tsv", "yaml", "key", "ocsf"];
 
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Format::Table => "table",
             Format::Json => "json",
@@ -63,34 +63,34 @@ impl Format {
 
 /// A column of output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
+pub struct OutputColumn {
     pub name: String,
-    pub kind: Kind,
+    pub kind: ValueType,
     /// The text holds several members, which JSON gives as an array.
     pub is_list: bool,
     /// What the column is to a table.
-    pub part: Part,
+    pub part: ColumnRole,
 }
 
 /// Columns that hold what somebody may have to type, in any list.
 const TYPED: &[&str] = &["code", "key", "org"];
 
-impl Head {
-    pub fn new(name: impl Into<String>, kind: Kind) -> Head {
+impl OutputColumn {
+    pub fn new(name: impl Into<String>, kind: ValueType) -> OutputColumn {
         let name = name.into();
         let part = match kind {
-            _ if name == "status" => Part::First,
-            _ if TYPED.contains(&name.as_str()) => Part::Word,
-            Kind::Text | Kind::Json | Kind::Bytes => Part::Text,
-            _ => Part::Word,
+            _ if name == "status" => ColumnRole::First,
+            _ if TYPED.contains(&name.as_str()) => ColumnRole::Word,
+            ValueType::Text | ValueType::Json | ValueType::Bytes => ColumnRole::Text,
+            _ => ColumnRole::Word,
         };
-        Head { name, kind, is_list: false, part }
+        OutputColumn { name, kind, is_list: false, part }
     }
 
     /// What a record changed.
     #[must_use]
-    pub fn change(self) -> Head {
-        Head { part: Part::Change, ..self }
+    pub fn change(self) -> OutputColumn {
+        OutputColumn { part: ColumnRole::Change, ..self }
     }
 
     fn json(&self, value: &Value) -> Json {
@@ -129,7 +129,7 @@ fn escape(text: &str) -> String {
     safe
 }
 
-pub fn object(heads: &[Head], row: &[Value]) -> Json {
+pub fn object(heads: &[OutputColumn], row: &[Value]) -> Json {
     Json::Object(heads.iter().zip(row).map(|(h, v)| (h.name.clone(), h.json(v))).collect::<Map<_, _>>())
 }
 
@@ -142,7 +142,7 @@ fn yaml(value: &Json, terminal: bool) -> Result<String> {
 /// Prints rows one by one, so that a million of them need no memory; only a table waits for all, to set its widths.
 pub struct Listing {
     format: Format,
-    heads: Vec<Head>,
+    heads: Vec<OutputColumn>,
     /// Which column `-o key` prints.
     key: usize,
     rows: Vec<Vec<Value>>,
@@ -159,7 +159,7 @@ const PIECE: usize = 1 << 15;
 
 impl Listing {
     /// A list of what `--columns` asks for, where it does.
-    pub fn new(ui: &Ui, heads: Vec<Head>, key: usize) -> Listing {
+    pub fn new(ui: &Ui, heads: Vec<OutputColumn>, key: usize) -> Listing {
         let Some(names) = &ui.style.columns else { return Listing::in_format(ui.style.format, heads, key) };
         match picked(&heads, names) {
             Ok(at) => {
@@ -172,7 +172,7 @@ impl Listing {
     }
 
     /// In a format of its own choosing, with columns that are chosen already.
-    pub fn in_format(format: Format, heads: Vec<Head>, key: usize) -> Listing {
+    pub fn in_format(format: Format, heads: Vec<OutputColumn>, key: usize) -> Listing {
         let csv = Csv::new(false);
         Listing { format, heads, key, rows: Vec::new(), count: 0, csv, picked: None, fault: None }
     }
@@ -276,8 +276,9 @@ impl Listing {
                 let cells = |row: &Vec<Value>| row.iter().map(|v| table_cell(v, now)).collect();
                 let rows: Vec<Vec<String>> = self.rows.iter().map(cells).collect();
                 let names: Vec<&str> = self.heads.iter().map(|h| h.name.as_str()).collect();
-                let part = |(i, head): (usize, &Head)| if i == self.key { Part::First } else { head.part };
-                let parts: Vec<Part> = self.heads.iter().enumerate().map(part).collect();
+                let part =
+                    |(i, head): (usize, &OutputColumn)| if i == self.key { ColumnRole::First } else { head.part };
+                let parts: Vec<ColumnRole> = self.heads.iter().enumerate().map(part).collect();
                 let (text, notes) = table::table(ui, &names, &parts, &rows);
                 ui.out(&text)?;
                 if !notes.is_empty() {
@@ -292,7 +293,7 @@ impl Listing {
 }
 
 /// Where the columns stand that `--columns` names.
-pub fn picked(heads: &[Head], names: &[String]) -> Result<Vec<usize>, Problem> {
+pub fn picked(heads: &[OutputColumn], names: &[String]) -> Result<Vec<usize>, Problem> {
     let at = |name: &String| {
         heads.iter().position(|h| h.name == *name).ok_or_else(|| {
             let known: Vec<&str> = heads.iter().map(|h| h.name.as_str()).collect();
@@ -327,7 +328,7 @@ pub fn document(ui: &mut Ui, document: &Json) -> Result<()> {
 
 /// The format of what is handed out. To a file it is the one on the command line, and not what the environment asks of
 /// everything that is printed.
-pub fn of_export(ui: &Ui, file: Option<&String>, default: Format) -> Format {
+pub fn export_format(ui: &Ui, file: Option<&String>, default: Format) -> Format {
     let is_obeyed = ui.style.format_typed || (ui.style.format_given && file.is_none_or(|f| f == "-"));
     if is_obeyed { ui.style.format } else { default }
 }
@@ -338,16 +339,16 @@ pub fn is_for_programs(ui: &Ui) -> bool {
 }
 
 /// One record: its fields below each other for people, an object for machines.
-pub fn record(ui: &mut Ui, heads: &[Head], key: usize, row: Vec<Value>) -> Result<()> {
+pub fn record(ui: &mut Ui, heads: &[OutputColumn], key: usize, row: Vec<Value>) -> Result<()> {
     let Some(names) = ui.style.columns.clone() else { return whole_record(ui, heads, key, row) };
     let at = picked(heads, &names)?;
     let key = at.iter().position(|i| *i == key).unwrap_or(0);
-    let heads: Vec<Head> = at.iter().map(|i| heads[*i].clone()).collect();
+    let heads: Vec<OutputColumn> = at.iter().map(|i| heads[*i].clone()).collect();
     whole_record(ui, &heads, key, at.iter().map(|i| row[*i].clone()).collect())
 }
 
 /// As [`record`], with the fields that are given.
-pub fn whole_record(ui: &mut Ui, heads: &[Head], key: usize, row: Vec<Value>) -> Result<()> {
+pub fn whole_record(ui: &mut Ui, heads: &[OutputColumn], key: usize, row: Vec<Value>) -> Result<()> {
     match ui.style.format {
         Format::Table => {
             let (now, zone) = (ui.now, ui.zone);

@@ -26,7 +26,7 @@ pub fn signalled() -> Arc<AtomicBool> {
 const LOOK: u8 = 50;
 
 /// Not `ErrorKind::Interrupted`, which is tried again by all that reads.
-fn go_on() -> io::Result<()> {
+fn check_signal() -> io::Result<()> {
     match SIGNALLED.load(Ordering::SeqCst) {
         true => Err(io::Error::other("interrupted")),
         false => Ok(()),
@@ -34,18 +34,18 @@ fn go_on() -> io::Result<()> {
 }
 
 /// Reads what is there, and waits for what is not until a signal comes.
-pub struct Waiting<T> {
+pub struct Interruptible<T> {
     inner: T,
 }
 
-impl<T: Read + AsFd> Waiting<T> {
-    pub fn new(inner: T) -> Waiting<T> {
-        Waiting { inner }
+impl<T: Read + AsFd> Interruptible<T> {
+    pub fn new(inner: T) -> Interruptible<T> {
+        Interruptible { inner }
     }
 
     fn wait(&self) -> io::Result<()> {
         loop {
-            go_on()?;
+            check_signal()?;
             let mut fds = [PollFd::new(self.inner.as_fd(), PollFlags::POLLIN)];
             match poll(&mut fds, PollTimeout::from(LOOK)) {
                 Ok(0) | Err(Errno::EINTR) => {}
@@ -56,7 +56,7 @@ impl<T: Read + AsFd> Waiting<T> {
     }
 }
 
-impl<T: Read + AsFd> Read for Waiting<T> {
+impl<T: Read + AsFd> Read for Interruptible<T> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
             self.wait()?;
@@ -70,20 +70,20 @@ impl<T: Read + AsFd> Read for Waiting<T> {
 }
 
 /// Opens a file to be read. A pipe that nobody writes to yet is waited for while reading.
-pub fn open(path: &Path) -> io::Result<Waiting<File>> {
+pub fn open(path: &Path) -> io::Result<Interruptible<File>> {
     let mut options = OpenOptions::new();
     options.read(true);
     // Only there: a file that is leased to somebody would be refused.
     if std::fs::metadata(path)?.is_file() {
-        return options.open(path).map(Waiting::new);
+        return options.open(path).map(Interruptible::new);
     }
-    options.custom_flags(O_NONBLOCK).open(path).map(Waiting::new)
+    options.custom_flags(O_NONBLOCK).open(path).map(Interruptible::new)
 }
 
 /// Opens a pipe or a device to be written to. A pipe that nobody reads yet is waited for.
 pub fn open_to_write(path: &Path) -> io::Result<File> {
     loop {
-        go_on()?;
+        check_signal()?;
         // Writing then waits for the reader, as it does for that of standard output.
         let tried = OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(path).and_then(blocking);
         match tried {

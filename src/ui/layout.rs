@@ -76,7 +76,7 @@ pub fn wrapped(text: &str, room: usize) -> Vec<String> {
 
 /// What a column is to a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum ColumnRole {
     /// Names the row, or says how it stands: always there, and whole.
     First,
     /// A word that somebody may have to type; what follows it in brackets may be cut.
@@ -89,7 +89,7 @@ pub enum Part {
 
 /// Why a column is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
+pub enum OmitReason {
     Empty,
     /// Every row says this.
     Same(String),
@@ -97,16 +97,16 @@ pub enum Why {
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct TableLayout {
     /// Columns and their widths.
     pub shown: Vec<(usize, usize)>,
     pub gap: usize,
-    pub left_out: Vec<(usize, Why)>,
+    pub left_out: Vec<(usize, OmitReason)>,
     /// Columns whose cells stand below their rows where they don't fit.
     pub below: Vec<usize>,
 }
 
-impl Plan {
+impl TableLayout {
     pub fn width_of(&self, column: usize) -> Option<usize> {
         self.shown.iter().find(|(i, _)| *i == column).map(|(_, width)| *width)
     }
@@ -114,18 +114,18 @@ impl Plan {
 
 /// One column with all its cells.
 struct Measured {
-    part: Part,
+    part: ColumnRole,
     natural: usize,
     /// The part of it that is never cut.
     lead: usize,
     /// As wide as all but a few cells need.
     usual: usize,
     has_blanks: bool,
-    why: Option<Why>,
+    why: Option<OmitReason>,
 }
 
 impl Measured {
-    fn new(part: Part, name: &str, cells: &[&str]) -> Measured {
+    fn new(part: ColumnRole, name: &str, cells: &[&str]) -> Measured {
         let head = width(name);
         let mut widths: Vec<usize> = cells.iter().map(|c| width(c)).collect();
         widths.sort_unstable();
@@ -134,9 +134,9 @@ impl Measured {
         let lead = cells.iter().map(|c| lead(c)).max().unwrap_or(0).max(head);
         let why = match cells {
             [] => None,
-            cells if cells.iter().all(|c| c.is_empty()) => Some(Why::Empty),
+            cells if cells.iter().all(|c| c.is_empty()) => Some(OmitReason::Empty),
             [first, rest @ ..] if !rest.is_empty() && rest.iter().all(|c| c == first) => {
-                Some(Why::Same((*first).to_owned()))
+                Some(OmitReason::Same((*first).to_owned()))
             }
             _ => None,
         };
@@ -148,8 +148,8 @@ impl Measured {
     fn need(&self, text: usize) -> usize {
         match self.part {
             // A long name in brackets behind a key does not drive out what is told of it.
-            Part::First => self.lead.max(self.natural.min(NAME)).min(self.natural),
-            Part::Word => self.lead.max(self.usual.min(NAME)),
+            ColumnRole::First => self.lead.max(self.natural.min(NAME)).min(self.natural),
+            ColumnRole::Word => self.lead.max(self.usual.min(NAME)),
             _ if self.has_blanks => self.usual.min(text).max(LEAST),
             _ => self.usual.min(2 * NAME),
         }
@@ -165,7 +165,13 @@ fn lead(cell: &str) -> usize {
 }
 
 /// Plans a table. `room`: columns of the terminal; `asked`: the columns were named, so each of them is shown.
-pub fn plan(names: &[String], parts: &[Part], rows: &[Vec<String>], room: Option<usize>, asked: bool) -> Plan {
+pub fn layout(
+    names: &[String],
+    parts: &[ColumnRole],
+    rows: &[Vec<String>],
+    room: Option<usize>,
+    asked: bool,
+) -> TableLayout {
     let columns: Vec<Measured> = names
         .iter()
         .zip(parts)
@@ -181,9 +187,9 @@ pub fn plan(names: &[String], parts: &[Part], rows: &[Vec<String>], room: Option
     };
     let whole = |which: &[usize]| which.iter().map(|i| (*i, columns[*i].natural)).collect::<Vec<_>>();
     let Some(room) = room.filter(|room| natural(&all) > *room) else {
-        return Plan { shown: whole(&all), gap: GAP, ..Plan::default() };
+        return TableLayout { shown: whole(&all), gap: GAP, ..TableLayout::default() };
     };
-    let changes: Vec<usize> = all.iter().copied().filter(|i| columns[*i].part == Part::Change).collect();
+    let changes: Vec<usize> = all.iter().copied().filter(|i| columns[*i].part == ColumnRole::Change).collect();
     let others: Vec<usize> = all.iter().copied().filter(|i| !changes.contains(i)).collect();
     let mut plan = match (changes.is_empty(), others.is_empty()) {
         (false, false) => beside(&columns, &changes, &others, rows, room, asked)
@@ -194,7 +200,7 @@ pub fn plan(names: &[String], parts: &[Part], rows: &[Vec<String>], room: Option
         plan.below = changes;
     }
     let is_shown = |i: usize| plan.shown.iter().any(|(shown, _)| *shown == i);
-    let why = |i: usize| columns[i].why.clone().unwrap_or(Why::NoRoom);
+    let why = |i: usize| columns[i].why.clone().unwrap_or(OmitReason::NoRoom);
     plan.left_out = others.iter().filter(|i| !is_shown(**i)).map(|i| (*i, why(*i))).collect();
     plan
 }
@@ -207,8 +213,8 @@ fn beside(
     rows: &[Vec<String>],
     room: usize,
     asked: bool,
-) -> Option<Plan> {
-    let is_told = |i: &usize| asked || columns[*i].part == Part::First || columns[*i].why.is_none();
+) -> Option<TableLayout> {
+    let is_told = |i: &usize| asked || columns[*i].part == ColumnRole::First || columns[*i].why.is_none();
     let mut shown: Vec<(usize, usize)> =
         others.iter().copied().filter(is_told).map(|i| (i, columns[i].natural)).collect();
     let used: usize = shown.iter().map(|(_, width)| width + GAP).sum();
@@ -222,23 +228,23 @@ fn beside(
     }
     shown.extend(widths);
     shown.sort_unstable();
-    Some(Plan { shown, gap: GAP, ..Plan::default() })
+    Some(TableLayout { shown, gap: GAP, ..TableLayout::default() })
 }
 
 /// Fits columns into a room: all of them where they were asked for, otherwise those that matter most.
-fn fitted(columns: &[Measured], which: &[usize], room: usize, asked: bool) -> Plan {
-    let first: Vec<usize> = which.iter().copied().filter(|i| columns[*i].part == Part::First).collect();
+fn fitted(columns: &[Measured], which: &[usize], room: usize, asked: bool) -> TableLayout {
+    let first: Vec<usize> = which.iter().copied().filter(|i| columns[*i].part == ColumnRole::First).collect();
     let mut used: usize = first.iter().map(|i| columns[*i].need(NAME) + GAP).sum::<usize>();
     if asked || used > room + GAP {
         return squeezed(columns, if asked { which } else { &first }, room);
     }
     let mut kept: Vec<(usize, usize)> = first.iter().map(|i| (*i, columns[*i].need(NAME))).collect();
     let classes: [fn(&Measured) -> bool; 3] =
-        [|c| c.why.is_none(), |c| matches!(c.why, Some(Why::Same(_))), |c| c.why == Some(Why::Empty)];
+        [|c| c.why.is_none(), |c| matches!(c.why, Some(OmitReason::Same(_))), |c| c.why == Some(OmitReason::Empty)];
     let mut text = NAME;
     for is_of_class in classes {
         let mut is_full = false;
-        for i in which.iter().copied().filter(|i| columns[*i].part != Part::First && is_of_class(&columns[*i])) {
+        for i in which.iter().copied().filter(|i| columns[*i].part != ColumnRole::First && is_of_class(&columns[*i])) {
             let mut need = columns[i].need(text);
             // What a record is called comes before what is only shorter.
             if text == NAME && columns[i].has_blanks && used + TEXT <= room {
@@ -268,11 +274,11 @@ fn fitted(columns: &[Measured], which: &[usize], room: usize, asked: bool) -> Pl
             left -= more;
         }
     }
-    Plan { shown: kept, gap: GAP, ..Plan::default() }
+    TableLayout { shown: kept, gap: GAP, ..TableLayout::default() }
 }
 
 /// Cuts columns as far as needed: texts first, then words down to their beginnings, and keys last.
-fn squeezed(columns: &[Measured], which: &[usize], room: usize) -> Plan {
+fn squeezed(columns: &[Measured], which: &[usize], room: usize) -> TableLayout {
     let mut which = which.to_vec();
     let gap = if which.len() * (LEAST + GAP) <= room + GAP { GAP } else { 1 };
     while which.len() > 1 && which.len() * (1 + gap) > room + gap {
@@ -280,13 +286,13 @@ fn squeezed(columns: &[Measured], which: &[usize], room: usize) -> Plan {
     }
     let room = room.saturating_sub(gap * which.len().saturating_sub(1)).max(which.len());
     let floors: [fn(&Measured) -> usize; 4] = [
-        |c| if c.part == Part::Text { c.natural.min(LEAST) } else { c.natural },
+        |c| if c.part == ColumnRole::Text { c.natural.min(LEAST) } else { c.natural },
         |c| match c.part {
-            Part::First => c.natural,
-            Part::Word => c.lead,
+            ColumnRole::First => c.natural,
+            ColumnRole::Word => c.lead,
             _ => c.natural.min(LEAST),
         },
-        |c| if c.part == Part::First { c.lead } else { c.natural.min(LEAST) },
+        |c| if c.part == ColumnRole::First { c.lead } else { c.natural.min(LEAST) },
         |c| c.natural.min(1),
     ];
     for floor in floors {
@@ -300,10 +306,10 @@ fn squeezed(columns: &[Measured], which: &[usize], room: usize) -> Plan {
                 *width += 1;
                 left -= 1;
             }
-            return Plan { shown, gap, ..Plan::default() };
+            return TableLayout { shown, gap, ..TableLayout::default() };
         }
     }
-    Plan { shown: which.iter().map(|i| (*i, 1)).collect(), gap, ..Plan::default() }
+    TableLayout { shown: which.iter().map(|i| (*i, 1)).collect(), gap, ..TableLayout::default() }
 }
 
 #[cfg(test)]
@@ -344,9 +350,9 @@ mod tests {
             room in 40_usize..200,
             asked: bool,
         ) {
-            let parts = [Part::First, Part::Text, Part::Word, Part::Change, Part::Text, Part::First];
+            let parts = [ColumnRole::First, ColumnRole::Text, ColumnRole::Word, ColumnRole::Change, ColumnRole::Text, ColumnRole::First];
             let names: Vec<String> = ["KEY", "NAME", "CODE", "CHANGES", "CITY", "STATUS"].map(String::from).to_vec();
-            let plan = plan(&names, &parts, &rows, Some(room), asked);
+            let plan = layout(&names, &parts, &rows, Some(room), asked);
             let total: usize = plan.shown.iter().map(|(_, width)| width).sum::<usize>() + plan.gap * (plan.shown.len() - 1);
             prop_assert!(total <= room, "{total} of {room}: {plan:?}");
             // Nothing is dropped without a word.

@@ -11,7 +11,7 @@ const ROOM: usize = 24;
 
 /// What is typed, and where the cursor stands in it.
 #[derive(Default)]
-struct Typed {
+struct LineEditor {
     text: Vec<char>,
     at: usize,
 }
@@ -32,7 +32,7 @@ pub fn read(
         term.write_line(label.trim_end())?;
         label = "> ".into();
     }
-    let mut typed = Typed::default();
+    let mut typed = LineEditor::default();
     loop {
         typed.draw(&term, &label)?;
         match term.read_key()? {
@@ -56,7 +56,7 @@ pub fn read(
     }
 }
 
-impl Typed {
+impl LineEditor {
     fn press(&mut self, key: Key) {
         match key {
             Key::Char('\x15') => {

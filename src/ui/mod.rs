@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 
 use crate::model::password::Secret;
-use crate::model::problem::{Kind, Problem, plain};
+use crate::model::problem::{ErrorKind, Problem, io_message};
 use crate::model::redact::secrets;
 use crate::model::values::zone::Zone;
 use format::Format;
@@ -76,7 +76,7 @@ pub struct Ui {
     /// What was warned of.
     pub warned: Vec<String>,
     /// What people were told was done, for programs that asked for JSON and get nothing else.
-    pub told: Vec<String>,
+    pub messages: Vec<String>,
     /// Whether there was any data.
     pub has_data: bool,
     /// The terminal as a prompt found it.
@@ -97,7 +97,7 @@ impl Ui {
             now,
             zone,
             warned: Vec::new(),
-            told: Vec::new(),
+            messages: Vec::new(),
             has_data: false,
             terminal: None,
             editing: Rc::default(),
@@ -135,7 +135,7 @@ impl Ui {
 
     /// What was done. Not with `--quiet`.
     pub fn status(&mut self, text: &str) {
-        self.told.push(secrets(text).to_string());
+        self.messages.push(secrets(text).to_string());
         if !self.style.quiet {
             self.say(&clean(text));
         }
@@ -276,7 +276,7 @@ impl Ui {
         if e.kind() == io::ErrorKind::Interrupted {
             return Err(interrupted());
         }
-        Err(Problem::failed(format!("can't read the answer: {}", plain(&e))).into())
+        Err(Problem::failed(format!("can't read the answer: {}", io_message(&e))).into())
     }
 
     /// Gives the terminal back after a prompt that a signal cut off.
@@ -294,14 +294,14 @@ impl Ui {
         let mut stdin = std::mem::replace(&mut self.io.stdin, Box::new(io::empty()));
         let copied = tokio::task::spawn_blocking(move || io::copy(&mut stdin, &mut into).map(|_| into)).await?;
         Ok(copied.map_err(|e| {
-            let sentence = format!("can't read standard input: {}", plain(&e));
+            let sentence = format!("can't read standard input: {}", io_message(&e));
             if e.kind() == io::ErrorKind::InvalidData { Problem::invalid(sentence) } else { Problem::failed(sentence) }
         })?)
     }
 
     /// All of standard input as a text of at most `most` bytes.
     pub async fn read_stdin_text(&mut self, most: usize) -> Result<String> {
-        let read = self.read_stdin(bounded::Limited::new(most)).await?;
+        let read = self.read_stdin(bounded::BoundedText::new(most)).await?;
         Ok(read.into_text().map_err(|_| Problem::invalid("standard input is not UTF-8 text"))?)
     }
 
@@ -320,7 +320,7 @@ impl Ui {
 /// An error, for programs.
 pub fn error_of(problem: &Problem) -> serde_json::Value {
     let mut error = serde_json::json!({
-        "kind": problem.kind.word(),
+        "kind": problem.kind.as_str(),
         "exit_code": problem.kind.exit_code(),
         "message": secrets(&problem.sentence),
         "hints": problem.hints.iter().map(|hint| secrets(hint)).collect::<Vec<_>>(),
@@ -336,7 +336,7 @@ const PICK_ROWS: usize = 12;
 
 /// Ctrl-C or Esc at a prompt.
 fn interrupted() -> anyhow::Error {
-    Problem::new(Kind::Interrupted, "interrupted; nothing was changed").into()
+    Problem::new(ErrorKind::Interrupted, "interrupted; nothing was changed").into()
 }
 
 /// A list to pick from hides the cursor, and does not show it again where it is broken off.
@@ -348,7 +348,7 @@ fn show_cursor() {
 /// A failure of standard output: a closed pipe ends the program quietly.
 fn closed(e: io::Error) -> anyhow::Error {
     if e.kind() == io::ErrorKind::BrokenPipe {
-        return Problem::new(Kind::OutputClosed, "the reader of the output went away").into();
+        return Problem::new(ErrorKind::OutputClosed, "the reader of the output went away").into();
     }
-    Problem::failed(format!("can't write the output: {}", plain(&e))).into()
+    Problem::failed(format!("can't write the output: {}", io_message(&e))).into()
 }

@@ -5,7 +5,7 @@ use std::iter;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Row, Table, presets};
 
 use super::Ui;
-use super::layout::{self, Part, Plan, Why, cut, plan, wrapped};
+use super::layout::{self, ColumnRole, OmitReason, TableLayout, cut, layout, wrapped};
 
 /// Columns where a terminal does not say how many it has.
 const USUAL: u16 = 80;
@@ -40,10 +40,10 @@ fn lines(table: &mut Table, gap: u16) -> Vec<String> {
 }
 
 /// A list, and what is to be said of it: which columns it leaves out.
-pub fn table(ui: &Ui, names: &[&str], parts: &[Part], rows: &[Vec<String>]) -> (String, Vec<String>) {
+pub fn table(ui: &Ui, names: &[&str], parts: &[ColumnRole], rows: &[Vec<String>]) -> (String, Vec<String>) {
     let titles: Vec<String> = names.iter().map(|n| n.to_uppercase()).collect();
     let room = room(ui);
-    let plan = plan(&titles, parts, rows, room, ui.style.columns.is_some());
+    let plan = layout(&titles, parts, rows, room, ui.style.columns.is_some());
     let mut table = plain_table(ui);
     let cells = plan.shown.iter().map(|(i, width)| Cell::new(cut(&titles[*i], *width)).add_attribute(Attribute::Bold));
     table.set_header(Row::from(cells.collect::<Vec<_>>()));
@@ -66,7 +66,7 @@ pub fn table(ui: &Ui, names: &[&str], parts: &[Part], rows: &[Vec<String>]) -> (
 }
 
 /// The cells of one row, and what of it stands below.
-fn cells_of(plan: &Plan, names: &[&str], row: &[String], room: Option<usize>) -> (Vec<Cell>, Vec<String>) {
+fn cells_of(plan: &TableLayout, names: &[&str], row: &[String], room: Option<usize>) -> (Vec<Cell>, Vec<String>) {
     let at = |name: &str| names.iter().position(|n| *n == name);
     let status = at("status");
     // As a difference is told everywhere: what was, and what is.
@@ -103,15 +103,15 @@ fn cells_of(plan: &Plan, names: &[&str], row: &[String], room: Option<usize>) ->
 }
 
 /// Which columns are not shown, and how to see them.
-fn left_out(ui: &Ui, names: &[&str], plan: &Plan, room: Option<usize>) -> Vec<String> {
+fn left_out(ui: &Ui, names: &[&str], plan: &TableLayout, room: Option<usize>) -> Vec<String> {
     if plan.left_out.is_empty() {
         return Vec::new();
     }
     let told = plan.left_out.iter().map(|(i, why)| match why {
-        Why::Empty => format!("{} (empty)", names[*i]),
-        Why::Same(value) if layout::width(value) <= SHORT => format!("{} (all {value})", names[*i]),
-        Why::Same(_) => format!("{} (all the same)", names[*i]),
-        Why::NoRoom => names[*i].to_owned(),
+        OmitReason::Empty => format!("{} (empty)", names[*i]),
+        OmitReason::Same(value) if layout::width(value) <= SHORT => format!("{} (all {value})", names[*i]),
+        OmitReason::Same(_) => format!("{} (all the same)", names[*i]),
+        OmitReason::NoRoom => names[*i].to_owned(),
     });
     let told: Vec<String> = told.collect();
     let how = if ui.style.has_columns { "--columns NAMES or -o json" } else { "-o json" };

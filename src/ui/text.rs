@@ -57,13 +57,13 @@ pub fn relative(t: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let d = if ahead { t - now } else { now - t };
     match d < TimeDelta::seconds(45) {
         true => "just now".into(),
-        false if ahead => format!("in {}", lasting(d)),
-        false => format!("{} ago", lasting(d)),
+        false if ahead => format!("in {}", duration(d)),
+        false => format!("{} ago", duration(d)),
     }
 }
 
 /// `40 seconds`, `3 hours`, `13 months`: how long, in the unit that says most.
-pub fn lasting(d: TimeDelta) -> String {
+pub fn duration(d: TimeDelta) -> String {
     let (n, unit) = if d < TimeDelta::seconds(45) {
         (d.num_seconds(), "second")
     } else if d < TimeDelta::minutes(60) {
@@ -97,7 +97,7 @@ mod tests {
             (34_560_000, "13 months"),
             (63_072_000, "2 years"),
         ] {
-            assert_eq!(lasting(TimeDelta::seconds(seconds)), told);
+            assert_eq!(duration(TimeDelta::seconds(seconds)), told);
         }
     }
 

@@ -22,19 +22,19 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::crud::gate;
-use crate::crud::history::{Entries, Keys, all_called_until, with_keys};
+use crate::crud::history::{EntryList, KeyCache, find_all_or_past_until, resolve_references};
 use crate::crud::input::{in_order, time};
 use crate::crud::read::next_page;
 use crate::crud::session::Session;
 use crate::model::problem::Problem;
 use crate::model::trail::audit::Effect;
-use crate::model::values::scalar::shorten;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::scalar::truncate;
+use crate::model::values::value::{Value, ValueType};
 use crate::store::records;
 use crate::store::trail::verify::size;
 use crate::store::trail::{self, external, retention as stripped};
-use crate::store::trail::{By, Entry, Place, Search, search};
-use crate::ui::format::{Format, Head, Listing, record};
+use crate::store::trail::{CountBy, Entry, PageCursor, Search, search};
+use crate::ui::format::{Format, Listing, OutputColumn, record};
 use crate::ui::table;
 use crate::ui::text::visible;
 
@@ -42,7 +42,7 @@ use crate::ui::text::visible;
 const PAGE: u64 = 50;
 
 /// Records that are read at a time.
-const PIECE: u64 = 1000;
+const BATCH: u64 = 1000;
 
 /// Between two looks of `tail --follow`.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -59,7 +59,7 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
     if let Some(day) = text("on") {
         let (start, end) = time(&day, now, zone)?;
         if start == end {
-            return Err(Problem::usage(format!("'{}' is no day", shorten(&day))).hint("write --on 2026-11-03").into());
+            return Err(Problem::usage(format!("'{}' is no day", truncate(&day))).hint("write --on 2026-11-03").into());
         }
         (since, until) = (Some(start), Some(end));
     }
@@ -85,7 +85,7 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
         match s.kinds().by_noun(noun) {
             Some(desc) => {
                 let org = if desc.is_org() { None } else { tree };
-                let all = all_called_until(s, desc, org, &key, until.filter(|t| *t < now)).await?;
+                let all = find_all_or_past_until(s, desc, org, &key, until.filter(|t| *t < now)).await?;
                 let of_one = all.iter().all(|g| g.org == all[0].org);
                 (tree, resources) = (of_one.then_some(all[0].org), Some(all.iter().map(|g| g.id).collect()));
             }
@@ -95,7 +95,7 @@ async fn wanted(s: &mut Session<'_>, m: &ArgMatches) -> Result<Search> {
                 let own = Uuid::try_parse(&key).ok();
                 let id = external::id(s.db().await?, org, noun, &key).await?;
                 if own.is_none() && !search_words::is_told_of(s, id).await? {
-                    let key = shorten(&key);
+                    let key = truncate(&key);
                     return Err(Problem::not_found(format!("nothing is recorded about {noun} {key}")).into());
                 }
                 (tree, resources) = (Some(org), Some(vec![own.or(id).unwrap_or_default()]));
@@ -133,23 +133,23 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if wanted.before.is_some() && wanted.tree.is_none() {
         return Err(Problem::usage("--before counts within one trail").hint("name it with --org").into());
     }
-    wanted.behind = m.get_one::<String>("page").map(|token| Place::decode(token)).transpose()?;
+    wanted.behind = m.get_one::<String>("page").map(|token| PageCursor::decode(token)).transpose()?;
     let limit = match m.get_one::<u64>("limit") {
         Some(n) => Some(*n),
         None if m.get_flag("all") => None,
         None => Some(PAGE),
     };
-    let mut list = Entries::new(s, wanted.tree.is_none(), are_several(&wanted))?;
+    let mut list = EntryList::new(s, wanted.tree.is_none(), are_several(&wanted))?;
     let mut next = None;
     loop {
-        let left = limit.map_or(PIECE, |l| (l - list.count()).min(PIECE));
+        let left = limit.map_or(BATCH, |l| (l - list.count()).min(BATCH));
         // One more than is shown tells whether there is a next page.
         wanted.limit = Some(left + 1);
         let mut entries = search(s.db().await?, &wanted).await?;
         let is_more = entries.len() as u64 > left;
         entries.truncate(usize::try_from(left)?);
         list.show(s, &entries).await?;
-        let last = entries.last().map(Place::of);
+        let last = entries.last().map(PageCursor::of);
         if !is_more || last.is_none() {
             break;
         }
@@ -191,7 +191,7 @@ pub async fn tail(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let mut wanted = wanted(s, m).await?;
     wanted.limit = Some(m.get_one::<u64>("lines").copied().unwrap_or(10));
-    let mut list = Entries::new(s, wanted.tree.is_none(), are_several(&wanted))?;
+    let mut list = EntryList::new(s, wanted.tree.is_none(), are_several(&wanted))?;
     let mut read: BTreeMap<i32, i64> = BTreeMap::new();
     for tree in trees_of(s, wanted.tree).await? {
         let upto = size(s.db().await?, Some(tree)).await?;
@@ -239,18 +239,21 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     in_order(since, until)?;
     let tree = s.org().await?;
     let by = m.get_one::<String>("by");
-    let mut heads =
-        vec![Head::new("group", Kind::Text), Head::new("value", Kind::Text), Head::new("records", Kind::Int)];
+    let mut heads = vec![
+        OutputColumn::new("group", ValueType::Text),
+        OutputColumn::new("value", ValueType::Text),
+        OutputColumn::new("records", ValueType::Int),
+    ];
     let has_chart = s.ui.style.format == Format::Table;
     if has_chart {
-        heads.push(Head::new("chart", Kind::Text));
+        heads.push(OutputColumn::new("chart", ValueType::Text));
     }
     let mut listing = Listing::new(&s.ui, heads, 1);
-    for group in By::ALL.iter().filter(|g| by.is_none_or(|by| by == g.word())) {
+    for group in CountBy::ALL.iter().filter(|g| by.is_none_or(|by| by == g.as_str())) {
         let counts = trail::counts(s.db().await?, tree, *group, zone, since, until).await?;
         let most = counts.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
         for (value, n) in counts {
-            let mut row: Vec<Value> = vec![group.word().into(), value.into(), n.into()];
+            let mut row: Vec<Value> = vec![group.as_str().into(), value.into(), n.into()];
             if has_chart {
                 let width = usize::try_from((n * CHART + most - 1) / most).unwrap_or(0);
                 row.push("\u{2587}".repeat(width).into());
@@ -282,21 +285,21 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     };
     let gone = match entry.payload {
         Some(_) => None,
-        None => stripped::gone(s.db().await?, tree, &[seq]).await?.pop().map(|(_, gone)| gone.told()),
+        None => stripped::gone(s.db().await?, tree, &[seq]).await?.pop().map(|(_, gone)| gone.describe()),
     };
     if s.ui.style.format == Format::Table {
-        let mut keys = Keys::new(s);
-        let readable = with_keys(s, &mut keys, &[entry]).await?;
+        let mut keys = KeyCache::new(s);
+        let readable = resolve_references(s, &mut keys, &[entry]).await?;
         for entry in &readable {
             let key = match (entry.key(s.kinds()).map(str::to_owned), s.kinds().by_noun(&entry.kind)) {
-                (Some(key), Some(desc)) => Some(keys.called(s, desc, entry.tree, entry.resource_id, key).await?),
+                (Some(key), Some(desc)) => Some(keys.label(s, desc, entry.tree, entry.resource_id, key).await?),
                 (key, _) => key,
             };
             people(s, entry, key, &code, gone.as_deref())?;
         }
         return Ok(());
     }
-    let json_or_null = |v: &Option<Json>| v.clone().map_or(Value::Null(Kind::Json), Value::Json);
+    let json_or_null = |v: &Option<Json>| v.clone().map_or(Value::Null(ValueType::Json), Value::Json);
     let columns: Vec<(&str, Value)> = vec![
         ("org", code.into()),
         ("seq", entry.seq.into()),
@@ -316,18 +319,18 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         ("leaf", Value::Bytes(entry.leaf.to_vec())),
         ("gone", gone.into()),
     ];
-    let heads: Vec<Head> = columns.iter().map(|(name, v)| Head::new(*name, kind_of(v))).collect();
+    let heads: Vec<OutputColumn> = columns.iter().map(|(name, v)| OutputColumn::new(*name, kind_of(v))).collect();
     record(&mut s.ui, &heads, 1, columns.into_iter().map(|(_, v)| v).collect())
 }
 
-fn kind_of(value: &Value) -> Kind {
+fn kind_of(value: &Value) -> ValueType {
     match value {
-        Value::Int(_) => Kind::Int,
-        Value::Time(_) => Kind::Time,
-        Value::Uuid(_) => Kind::Uuid,
-        Value::Bytes(_) => Kind::Bytes,
-        Value::Json(_) => Kind::Json,
-        _ => Kind::Text,
+        Value::Int(_) => ValueType::Int,
+        Value::Time(_) => ValueType::Time,
+        Value::Uuid(_) => ValueType::Uuid,
+        Value::Bytes(_) => ValueType::Bytes,
+        Value::Json(_) => ValueType::Json,
+        _ => ValueType::Text,
     }
 }
 
@@ -349,7 +352,7 @@ fn people(s: &mut Session<'_>, e: &Entry, key: Option<String>, code: &str, gone:
         lines.push(("id", e.resource_id.to_string()));
     }
     // Mostly the action says it, and it is the person's own row.
-    if e.effect != e.action && !e.is(Effect::None) {
+    if e.effect != e.action && !e.has_effect(Effect::None) {
         lines.push(("effect", e.effect.clone()));
     }
     if let Some(subject) = e.subject_id.filter(|id| *id != e.resource_id) {

@@ -16,11 +16,11 @@ use crate::crud::session::Session;
 use crate::crud::write::{change, targets};
 use crate::model::kinds::branch::Branch;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, IN_USE, Resource};
+use crate::model::resource::{Descriptor, IS_ACTIVE, Resource};
 use crate::model::trail::audit::Action;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::records::query::{Query, column};
-use crate::store::records::{self, Life};
+use crate::store::records::{self, Deleted};
 
 const DESC: &Descriptor = Branch::DESCRIPTOR;
 
@@ -28,7 +28,7 @@ const DESC: &Descriptor = Branch::DESCRIPTOR;
 pub async fn tree(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let top = match m.get_one::<String>("key") {
-        Some(key) => Some(find(s, DESC, key, Life::Live).await?),
+        Some(key) => Some(find(s, DESC, key, Deleted::Exclude).await?),
         None => None,
     };
     let org = match &top {
@@ -55,14 +55,18 @@ async fn children(s: &mut Session<'_>, org: i32) -> Result<HashMap<Option<Uuid>,
     let mut query = Query::new(DESC, s.scope(), s.clock.now());
     query.org = Some(org);
     let parent = column(&all, "parent")?.clone();
-    let own =
-        |c: &records::Column| records::Column { expr: "t.parent_id".into(), kind: Kind::Uuid, join: None, ..c.clone() };
+    let own = |c: &records::Column| records::Column {
+        expr: "t.parent_id".into(),
+        kind: ValueType::Uuid,
+        join: None,
+        ..c.clone()
+    };
     query.columns = vec![
         column(&all, "id")?.clone(),
         own(&parent),
         column(&all, "code")?.clone(),
         column(&all, "name")?.clone(),
-        column(&all, IN_USE)?.clone(),
+        column(&all, IS_ACTIVE)?.clone(),
     ];
     let mut children: HashMap<Option<Uuid>, Vec<Node>> = HashMap::new();
     query
@@ -86,11 +90,11 @@ pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .into());
     }
     let parent: Value = match m.get_one::<String>("to") {
-        Some(key) => find_in(s, DESC, Some(org), key, Life::Live).await?.meta.id.into(),
-        None if m.get_flag("root") => Value::Null(Kind::Uuid),
+        Some(key) => find_in(s, DESC, Some(org), key, Deleted::Exclude).await?.meta.id.into(),
+        None if m.get_flag("root") => Value::Null(ValueType::Uuid),
         None if s.ui.style.interactive => {
             let below = "Branch to move them below";
-            prompt::record(s, DESC, Some(org), Life::Live, below, Some("(none: they stand by themselves)"))
+            prompt::record(s, DESC, Some(org), Deleted::Exclude, below, Some("(none: they stand by themselves)"))
                 .await?
                 .into()
         }

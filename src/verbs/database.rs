@@ -10,18 +10,18 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::{Create, dry_run_note, insert_system};
 use crate::model::kinds::org::{Org, SYSTEM};
-use crate::model::problem::{Kind as Broken, Problem};
+use crate::model::problem::{ErrorKind as Broken, Problem};
 use crate::model::resource::Resource;
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::Rules;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::scalar::ParseContext;
+use crate::model::values::value::{Value, ValueType};
 use crate::store::backup::partial;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Engine, Location};
 use crate::store::invariants;
 use crate::store::records::settings;
-use crate::store::records::{self, Life, by_key};
-use crate::store::schema::migrate::{self, State};
+use crate::store::records::{self, Deleted, by_key};
+use crate::store::schema::migrate::{self, SchemaState};
 use crate::store::schema::stored_values;
 use crate::store::schema::{self, Class};
 use crate::store::system_log::{self, Level};
@@ -29,7 +29,7 @@ use crate::store::trail::checkpoints;
 use crate::store::trail::repair;
 use crate::store::trail::trees;
 use crate::store::tx::Tx;
-use crate::ui::format::{Head, Listing, is_for_programs, report};
+use crate::ui::format::{Listing, OutputColumn, is_for_programs, report};
 
 /// Brings the schema to a version, up or down, and fills a new database.
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl Verb for Migrate {
         Vec::new()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Migrated> {
+    async fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> Result<Migrated> {
         migrate::begin(tx.db).await?;
         // Planned under the lock: another migrator may have been here meanwhile.
         let (from, steps, up) = migrate::plan(tx.db, self.to).await?;
@@ -83,9 +83,9 @@ impl Verb for Migrate {
         }
         if to == migrate::latest(tx.db.kinds(), tx.db.engine())? {
             if tx.load_system().await?.is_none() {
-                insert_system(tx, rules).await?;
+                insert_system(tx, context).await?;
             }
-            org = self.first_org(tx, rules).await?;
+            org = self.first_org(tx, context).await?;
         }
         let name = |m: &migrate::Migration| format!("{:04}_{}", m.version, m.name);
         Ok(Migrated { from, steps: steps.iter().map(name).collect(), org })
@@ -94,18 +94,18 @@ impl Verb for Migrate {
 
 impl Migrate {
     /// Makes the first organisation, unless it is there already.
-    async fn first_org(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Option<String>> {
+    async fn first_org(&self, tx: &mut Tx<'_>, context: &ParseContext) -> Result<Option<String>> {
         let Some((code, name)) = &self.org else { return Ok(None) };
         let desc = Org::DESCRIPTOR;
         let value = |field: &str, text: &str| -> Result<(String, Value)> {
             let field = desc.field(field).ok_or_else(|| anyhow::anyhow!("org has no {field}"))?;
-            Ok((field.column.to_owned(), field.parse(text, rules)?))
+            Ok((field.column.to_owned(), field.parse(text, context)?))
         };
         let values = vec![value("code", code)?, value("name", name)?];
-        if !by_key(tx.db, desc, None, code, Life::Live, rules).await?.is_empty() {
+        if !by_key(tx.db, desc, None, code, Deleted::Exclude, context).await?.is_empty() {
             return Ok(None);
         }
-        let made = Create { noun: desc.noun.into(), org: None, values }.run(tx, rules).await?;
+        let made = Create { noun: desc.noun.into(), org: None, values }.run(tx, context).await?;
         Ok(Some(made.record.title()))
     }
 }
@@ -117,7 +117,7 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let desc = Org::DESCRIPTOR;
     for (field, text) in [("code", &code), ("name", &name)] {
         if let (Some(field), Some(text)) = (desc.field(field), text) {
-            field.parse(text, &s.rules)?;
+            field.parse(text, &s.context)?;
         }
     }
     if let (Location::Sqlite(path), true) = (&s.location, s.dry_run)
@@ -132,10 +132,10 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     s.opening.create = true;
     let db = s.unchecked_db().await?;
     let before = migrate::state(db).await?;
-    if let State::Partial(_) = before {
+    if let SchemaState::Partial(_) = before {
         return Err(partial::refusal(db).await?.into());
     }
-    if before == State::Empty {
+    if before == SchemaState::Empty {
         migrate::require_utf8(db).await?;
     }
     migrate::prepare(db).await?;
@@ -147,7 +147,7 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
                 .hint("give it with --org-code")
                 .into());
         }
-        (None, None) if before == State::Empty && s.ui.style.interactive => ask_org(s).await?,
+        (None, None) if before == SchemaState::Empty && s.ui.style.interactive => ask_org(s).await?,
         (None, None) => None,
     };
     let done = gate::write_unchecked(s, &Migrate { to: None, org }).await?;
@@ -171,11 +171,11 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 }
 
 async fn ask_org(s: &mut Session<'_>) -> Result<Option<(String, String)>> {
-    let rules = s.rules.clone();
+    let context = s.context.clone();
     let check = |name: &'static str| {
-        let rules = rules.clone();
+        let context = context.clone();
         move |text: &str| match Org::DESCRIPTOR.field(name) {
-            Some(f) => f.parse(text, &rules).map(drop).map_err(|p| p.sentence),
+            Some(f) => f.parse(text, &context).map(drop).map_err(|p| p.sentence),
             None => Ok(()),
         }
     };
@@ -233,7 +233,7 @@ async fn matches_binary_if_latest(s: &mut Session<'_>, to: Option<i64>) -> Resul
 async fn whole(s: &mut Session<'_>) -> Result<()> {
     let db = s.unchecked_db().await?;
     match migrate::state(db).await? {
-        State::Partial(_) => Err(partial::refusal(db).await?.into()),
+        SchemaState::Partial(_) => Err(partial::refusal(db).await?.into()),
         _ => Ok(()),
     }
 }
@@ -260,7 +260,7 @@ async fn step(s: &mut Session<'_>, to: Option<i64>, from: i64, done: &str) -> Re
 pub async fn rollback(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     whole(s).await?;
-    let State::At(now) = migrate::state(s.unchecked_db().await?).await? else {
+    let SchemaState::At(now) = migrate::state(s.unchecked_db().await?).await? else {
         return Err(Problem::failed("the database is empty").hint("there is nothing to roll back").into());
     };
     let to = m.get_one::<i64>("to").copied().unwrap_or(now - 1);
@@ -296,10 +296,10 @@ pub async fn status(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     let latest = migrate::latest(db.kinds(), engine)?;
     let version = db.version().await?;
     let heads = vec![
-        Head::new("version", Kind::Int),
-        Head::new("name", Kind::Text),
-        Head::new("applied_at", Kind::Time),
-        Head::new("state", Kind::Text),
+        OutputColumn::new("version", ValueType::Int),
+        OutputColumn::new("name", ValueType::Text),
+        OutputColumn::new("applied_at", ValueType::Time),
+        OutputColumn::new("state", ValueType::Text),
     ];
     let mut listing = Listing::new(&s.ui, heads, 0);
     for line in lines {
@@ -314,16 +314,16 @@ pub async fn status(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     }
     listing.finish(&mut s.ui)?;
     s.ui.flush()?;
-    s.ui.status(&format!("{at} ({} {version})", engine.word()));
+    s.ui.status(&format!("{at} ({} {version})", engine.as_str()));
     let told = match state {
-        State::Empty => "the database is empty; 'orgctl init' fills it".to_owned(),
-        State::Foreign => "the database holds tables that orgctl did not make".to_owned(),
-        State::At(v) if v == latest => format!("at version {v}, the newest"),
-        State::At(v) if v > latest => format!("at version {v}, newer than this orgctl, which knows {latest}"),
-        State::At(v) => format!("at version {v} of {latest}; 'orgctl db migrate' brings it up to date"),
-        State::Partial(v) => {
+        SchemaState::Empty => "the database is empty; 'orgctl init' fills it".to_owned(),
+        SchemaState::Foreign => "the database holds tables that orgctl did not make".to_owned(),
+        SchemaState::At(v) if v == latest => format!("at version {v}, the newest"),
+        SchemaState::At(v) if v > latest => format!("at version {v}, newer than this orgctl, which knows {latest}"),
+        SchemaState::At(v) => format!("at version {v} of {latest}; 'orgctl db migrate' brings it up to date"),
+        SchemaState::Partial(v) => {
             let of = partial::find(s.unchecked_db().await?).await?;
-            format!("at version {v}, and partial: it was made of {}; it takes reads and exports only", of.told())
+            format!("at version {v}, and partial: it was made of {}; it takes reads and exports only", of.describe())
         }
     };
     s.ui.status(&told);
@@ -364,7 +364,7 @@ pub async fn confirm_by_name(s: &mut Session<'_>, m: &ArgMatches, verb: &str, wa
 
 pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let (State::At(_) | State::Partial(_)) = migrate::state(s.unchecked_db().await?).await? else {
+    let (SchemaState::At(_) | SchemaState::Partial(_)) = migrate::state(s.unchecked_db().await?).await? else {
         return Err(Problem::failed("there is no orgctl data in this database")
             .hint("'orgctl init' makes some")
             .into());
@@ -481,13 +481,13 @@ async fn check_part(s: &mut Session<'_>, partial: &partial::Partial) -> Result<(
     collect(&mut found, schema::file_faults(db).await)?;
     // What rows refer to may have been left out.
     found.retain(|fault| !fault.starts_with("foreign_key_check"));
-    collect(&mut found, stored_values::impossible(db).await)?;
+    collect(&mut found, stored_values::invalid_values(db).await)?;
     tell_findings(s, &json!({ "ok": false, "partial": partial.tables, "findings": found }), &found)?;
     match found.len() {
         0 => {
             let sentence = format!(
                 "the database is partial, and what is in it is sound: it was made of {}; the other rules can't be checked",
-                partial.told()
+                partial.describe()
             );
             Err(partial.problem(sentence).into())
         }
@@ -531,7 +531,7 @@ pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
         !differences.iter().any(|d| is_structure(d) && (d.ends_with("is missing") || d.contains(" has type ")));
     found.extend(differences);
     if is_readable {
-        collect(&mut found, stored_values::impossible(db).await)?;
+        collect(&mut found, stored_values::invalid_values(db).await)?;
         collect(&mut found, invariants::check_all(db).await)?;
         collect(&mut found, by_themselves(db, today).await)?;
     }

@@ -14,15 +14,15 @@ use serde_json::{Map, json};
 use super::audit::verify::counted;
 use super::backup::restore::prove;
 use super::backup::scratch::Scratch;
-use super::backup::target::Place;
+use super::backup::target::EmptyTarget;
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{Digest32, HeadEntry, Manifest};
 use crate::model::kinds::org::SYSTEM;
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::{Problem, io_message};
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::Rules;
+use crate::model::values::scalar::ParseContext;
 use crate::store::backup::dump::{self, Shape};
 use crate::store::backup::hashed::Hashed;
 use crate::store::backup::rebuild;
@@ -67,7 +67,7 @@ impl Verb for Copy {
         Vec::new()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Copied>> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Copied>> {
         let mut source = self.source.borrow_mut().take().context("a copy without a source")?;
         let done = self.fill(tx, &mut source).await;
         *self.source.borrow_mut() = Some(source);
@@ -102,7 +102,7 @@ impl Copy {
         prove(tx.db, &proven, Vec::new(), &self.progress).await?;
         tx.lock(&[SYSTEM], &mut |_| {}).await?;
         let mut told = Map::new();
-        told.insert("copied_from".into(), source.db.engine().word().into());
+        told.insert("copied_from".into(), source.db.engine().as_str().into());
         told.insert("rows".into(), all.iter().map(|c| c.rows).sum::<u64>().into());
         told.insert("heads".into(), source.heads.iter().map(|h| json!([h.tree, h.size])).collect());
         tx.event(SYSTEM, Action::Migrate, "database", told).await?;
@@ -111,7 +111,7 @@ impl Copy {
 
     /// Copies a table: its lines lie in a file without a name in between.
     async fn table(&self, into: &mut Db, source: &mut Source, shape: &Shape) -> Result<Copied> {
-        let full = |e: std::io::Error| Problem::failed(format!("can't keep a table for the copy: {}", plain(&e)));
+        let full = |e: std::io::Error| Problem::failed(format!("can't keep a table for the copy: {}", io_message(&e)));
         self.progress.part(&shape.name, None, "rows");
         let mut lines = Hashed::new(std::io::BufWriter::new(source.scratch.file().map_err(full)?));
         let rows = dump::write_table(&mut source.db, shape, &mut lines, &mut |n| self.progress.set(n)).await?;
@@ -168,12 +168,12 @@ pub async fn copy(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 async fn copy_from(s: &mut Session<'_>, m: &ArgMatches, from: &Location) -> Result<()> {
     let began = s.clock.now();
     let to = Location::parse(m.get_one::<String>("to").map_or("", String::as_str))?;
-    if is_same(from, &to) {
+    if is_same_database(from, &to) {
         return Err(Problem::usage("both databases are the same").hint("name an empty one with --to").into());
     }
     s.db().await?;
     let mut db = s.take_db().context("the connection is in use")?;
-    let place = Place::take(s, to, "to").await?;
+    let place = EmptyTarget::take(s, to, "to").await?;
     let to = place.location.clone();
     // Beside the place, where there is room for all of it anyway.
     let beside = match &to {
@@ -182,7 +182,7 @@ async fn copy_from(s: &mut Session<'_>, m: &ArgMatches, from: &Location) -> Resu
     };
     let scratch = Scratch::create(s, beside.as_ref()).await?;
     let shapes = dump::shapes(db.kinds(), migrate::latest(db.kinds(), db.engine())?)?;
-    dump::hold_still(&mut db, &shapes).await?;
+    dump::open_locked(&mut db, &shapes).await?;
     let heads = dump::heads(&mut db).await?;
     let heads: Vec<HeadEntry> = heads.iter().map(head).collect();
     let progress = s.ui.progress();
@@ -227,7 +227,7 @@ fn tell(s: &mut Session<'_>, from: &Location, to: &Location, copied: &[Copied], 
 }
 
 /// Whether both lead to the same place, as far as that can be told before they are opened.
-fn is_same(from: &Location, to: &Location) -> bool {
+fn is_same_database(from: &Location, to: &Location) -> bool {
     match (from, to) {
         (Location::Sqlite(a), Location::Sqlite(b)) => {
             let real = |p: &Path| fs::canonicalize(p).unwrap_or_else(|_| p.to_owned());

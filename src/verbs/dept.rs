@@ -11,7 +11,7 @@ use crate::crud::session::Session;
 use crate::model::kinds::dept::Dept;
 use crate::model::kinds::user::User;
 use crate::model::resource::{Descriptor, Resource};
-use crate::store::records::Life;
+use crate::store::records::Deleted;
 
 const DESC: &Descriptor = Dept::DESCRIPTOR;
 
@@ -19,8 +19,8 @@ const DESC: &Descriptor = Dept::DESCRIPTOR;
 pub async fn members(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
-    let dept = find(s, DESC, &key, Life::Live).await?;
-    read::list_pointing(s, User::DESCRIPTOR, "department", &dept).await
+    let dept = find(s, DESC, &key, Deleted::Exclude).await?;
+    read::list_referring(s, User::DESCRIPTOR, "department", &dept).await
 }
 
 /// How many departments there are, by state and branch.

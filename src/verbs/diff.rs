@@ -7,24 +7,24 @@ use serde_json::Value as Json;
 
 use super::audit::search_words;
 use crate::crud::gate;
-use crate::crud::history::{Keys, all_called_until, the_one};
+use crate::crud::history::{KeyCache, find_all_or_past_until, the_one};
 use crate::crud::input::time;
 use crate::crud::session::Session;
 use crate::model::problem::Problem;
 use crate::model::resource::List;
-use crate::model::values::scalar::shorten;
-use crate::model::values::value::{Kind, Value, rfc3339};
+use crate::model::values::scalar::truncate;
+use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::records;
-use crate::store::trail::diff::{Asked, Became, Difference, Net, between};
-use crate::ui::format::{Format, Head, Listing};
-use crate::ui::layout::Part;
+use crate::store::trail::diff::{DiffScope, EndState, FieldChange, NetChange, between};
+use crate::ui::format::{Format, Listing, OutputColumn};
+use crate::ui::layout::ColumnRole;
 
 /// The span of time that a flag names, up to now: a moment, or a whole day.
 fn span(s: &Session<'_>, m: &ArgMatches, name: &str, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
     let Some(text) = m.get_one::<String>(name) else { return Ok((now, now)) };
     let (at, end) = time(text, now, s.origin.zone)?;
     if at > now {
-        return Err(Problem::usage(format!("'{}' is in the future", shorten(text)))
+        return Err(Problem::usage(format!("'{}' is in the future", truncate(text)))
             .hint(format!("name a time that is gone: --{name} 7d"))
             .into());
     }
@@ -41,10 +41,10 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .hint("write --from EARLIER --to LATER")
             .into());
     }
-    let mut asked = Asked {
+    let mut asked = DiffScope {
         tree: s.org().await?,
         kind: search_words::kind(s, m.get_one::<String>("resource").cloned()).await?,
-        ..Asked::default()
+        ..DiffScope::default()
     };
     if let Some(key) = m.get_one::<String>("key") {
         let desc = asked.kind.as_deref().and_then(|noun| s.kinds().by_noun(noun)).ok_or_else(|| {
@@ -53,7 +53,7 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         let org = if desc.is_org() { None } else { asked.tree };
         // Who had the key at the end of the time that is asked about.
         let until = m.get_one::<String>("to").map(|_| to).filter(|to| *to < now);
-        let all = all_called_until(s, desc, org, key, until).await?;
+        let all = find_all_or_past_until(s, desc, org, key, until).await?;
         let (tree, id) = the_one(desc, key, &all)?;
         (asked.tree, asked.id) = (Some(tree), Some(id));
     }
@@ -83,56 +83,56 @@ struct Table {
     wanted: Vec<usize>,
     /// For a person to read, not for a program.
     for_people: bool,
-    keys: Keys,
+    keys: KeyCache,
 }
 
-const COLUMNS: &[(&str, Kind)] = &[
-    ("org", Kind::Text),
-    ("resource", Kind::Text),
-    ("key", Kind::Text),
-    ("resource_id", Kind::Uuid),
-    ("change", Kind::Text),
-    ("field", Kind::Text),
-    ("old", Kind::Json),
-    ("new", Kind::Json),
+const COLUMNS: &[(&str, ValueType)] = &[
+    ("org", ValueType::Text),
+    ("resource", ValueType::Text),
+    ("key", ValueType::Text),
+    ("resource_id", ValueType::Uuid),
+    ("change", ValueType::Text),
+    ("field", ValueType::Text),
+    ("old", ValueType::Json),
+    ("new", ValueType::Json),
 ];
 
 impl Table {
     fn new(s: &Session<'_>, with_org: bool) -> Result<Table> {
         let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
-        let head = |(name, kind): &(&str, Kind)| match *name {
-            "old" | "new" => Head::new(*name, *kind).change(),
+        let head = |(name, kind): &(&str, ValueType)| match *name {
+            "old" | "new" => OutputColumn::new(*name, *kind).change(),
             // Without them nobody knows what the change below a row is about.
-            "change" | "field" => Head { part: Part::First, ..Head::new(*name, *kind) },
-            name => Head::new(name, *kind),
+            "change" | "field" => OutputColumn { part: ColumnRole::First, ..OutputColumn::new(*name, *kind) },
+            name => OutputColumn::new(name, *kind),
         };
-        let heads: Vec<Head> = COLUMNS.iter().map(head).collect();
+        let heads: Vec<OutputColumn> = COLUMNS.iter().map(head).collect();
         let is_shown = |name: &str| match name {
             "org" => with_org || !for_people,
             "resource_id" => !for_people,
             _ => true,
         };
         let wanted: Vec<usize> = (0..heads.len()).filter(|i| s.columns.is_some() || is_shown(COLUMNS[*i].0)).collect();
-        let shown: Vec<Head> = wanted.iter().map(|i| heads[*i].clone()).collect();
+        let shown: Vec<OutputColumn> = wanted.iter().map(|i| heads[*i].clone()).collect();
         let key = shown.iter().position(|h| h.name == "key").unwrap_or(0);
         let listing = Listing::new(&s.ui, shown, key);
         listing.allowed()?;
-        Ok(Table { listing, wanted, for_people, keys: Keys::new(s) })
+        Ok(Table { listing, wanted, for_people, keys: KeyCache::new(s) })
     }
 
-    async fn show(&mut self, s: &mut Session<'_>, net: Net) -> Result<()> {
+    async fn show(&mut self, s: &mut Session<'_>, net: NetChange) -> Result<()> {
         let org = records::org_code(s.db().await?, net.tree).await?;
         let mut key = net.key.clone();
         if let (None, Some(desc)) = (&key, s.kinds().by_noun(&net.kind)) {
             key = records::load(s.db().await?, desc, net.tree, net.id).await?.map(|r| r.key());
         }
         if let (Some(bare), Some(desc)) = (&key, s.kinds().by_noun(&net.kind)) {
-            key = Some(self.keys.called(s, desc, net.tree, net.id, bare.clone()).await?);
+            key = Some(self.keys.label(s, desc, net.tree, net.id, bare.clone()).await?);
         }
         let start: [Value; 4] = [org.into(), net.kind.as_str().into(), key.into(), net.id.into()];
         if let Some(became) = net.became {
-            let nothing = || Value::Null(Kind::Json);
-            self.row(s, &start, [became.word().into(), Value::Null(Kind::Text), nothing(), nothing()])?;
+            let nothing = || Value::Null(ValueType::Json);
+            self.row(s, &start, [became.as_str().into(), Value::Null(ValueType::Text), nothing(), nothing()])?;
         }
         for difference in net.fields {
             let rest = self.field(s, &net.kind, net.tree, difference).await?;
@@ -147,13 +147,13 @@ impl Table {
     }
 
     /// For people, a reference is told by the key that it has now.
-    async fn field(&mut self, s: &mut Session<'_>, kind: &str, tree: i32, d: Difference) -> Result<[Value; 4]> {
+    async fn field(&mut self, s: &mut Session<'_>, kind: &str, tree: i32, d: FieldChange) -> Result<[Value; 4]> {
         let field = s.kinds().by_noun(kind).and_then(|desc| desc.field(&d.column));
         let target = field.and_then(|f| f.target());
         let mut sides = [d.old, d.new];
         if !self.for_people {
-            let [old, new] = sides.map(|v| if v.is_null() { Value::Null(Kind::Json) } else { Value::Json(v) });
-            return Ok([Became::Updated.word().into(), d.column.into(), old, new]);
+            let [old, new] = sides.map(|v| if v.is_null() { Value::Null(ValueType::Json) } else { Value::Json(v) });
+            return Ok([EndState::Updated.as_str().into(), d.column.into(), old, new]);
         }
         for side in &mut sides {
             if let Some(target) = target
@@ -164,7 +164,7 @@ impl Table {
         }
         let name = field.map_or(d.column.as_str(), |f| f.name());
         let [old, new] = sides.map(|v| Value::from(text(&v)));
-        Ok([Became::Updated.word().into(), name.into(), old, new])
+        Ok([EndState::Updated.as_str().into(), name.into(), old, new])
     }
 }
 
@@ -175,7 +175,7 @@ fn text(value: &Json) -> Option<String> {
         Json::String(text) => Some(text.clone()),
         Json::Array(members) => {
             let members: Vec<String> = members.iter().filter_map(text).collect();
-            (!members.is_empty()).then(|| members.join(&List::BETWEEN.to_string()))
+            (!members.is_empty()).then(|| members.join(&List::SEPARATOR.to_string()))
         }
         other => Some(other.to_string()),
     }

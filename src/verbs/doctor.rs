@@ -18,19 +18,19 @@ use crate::crud::gate;
 use crate::crud::input::time;
 use crate::crud::session::{Session, xdg};
 use crate::model::kinds::org::SYSTEM;
-use crate::model::problem::{Kind as Broken, Problem};
+use crate::model::problem::{ErrorKind as Broken, Problem};
 use crate::model::setting::{AUDIT_MIN_RETENTION_DAYS, PASSWORD_HISTORY, PASSWORD_MIN_LENGTH};
-use crate::model::values::value::{Kind, rfc3339};
+use crate::model::values::value::{ValueType, rfc3339};
 use crate::store::backup::partial;
 use crate::store::engine::location::Location;
 use crate::store::health::{self, Health};
 use crate::store::records;
 use crate::store::records::settings;
 use crate::store::schema;
-use crate::store::schema::migrate::{self, State};
-use crate::store::trail::verify::{Asked, verify};
+use crate::store::schema::migrate::{self, SchemaState};
+use crate::store::trail::verify::{VerifyRequest, verify};
 use crate::ui::bounded;
-use crate::ui::format::{Format, Head, Listing, is_for_programs, report};
+use crate::ui::format::{Format, Listing, OutputColumn, is_for_programs, report};
 use crate::ui::text::{relative, size, visible};
 
 /// Less room than this, and the next command may not end.
@@ -51,7 +51,7 @@ enum Level {
 }
 
 impl Level {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Level::Ok => "ok",
             Level::Warn => "warn",
@@ -60,7 +60,7 @@ impl Level {
     }
 }
 
-struct Line {
+struct CheckLine {
     check: &'static str,
     level: Level,
     what: String,
@@ -69,12 +69,12 @@ struct Line {
 
 /// The page.
 #[derive(Default)]
-struct Page(Vec<Line>);
+struct Page(Vec<CheckLine>);
 
 impl Page {
     fn say(&mut self, check: &'static str, level: Level, what: impl Into<String>, hint: &str) {
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
-        self.0.push(Line { check, level, what: what.into(), hint });
+        self.0.push(CheckLine { check, level, what: what.into(), hint });
     }
 
     fn ok(&mut self, check: &'static str, what: impl Into<String>) {
@@ -127,9 +127,9 @@ pub async fn doctor(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 /// The page, or one line of it.
 fn tell(s: &mut Session<'_>, m: &ArgMatches, page: &Page) -> Result<()> {
     let is_check = m.get_flag("check");
-    let count = |level: Level| page.0.iter().filter(|l| l.level.word() == level.word()).count();
+    let count = |level: Level| page.0.iter().filter(|l| l.level.as_str() == level.as_str()).count();
     let (fails, warns) = (count(Level::Fail), count(Level::Warn));
-    let line = |l: &Line| json!({ "check": l.check, "status": l.level.word(), "what": l.what, "hint": l.hint });
+    let line = |l: &CheckLine| json!({ "check": l.check, "status": l.level.as_str(), "what": l.what, "hint": l.hint });
     let all: Vec<_> = page.0.iter().map(line).collect();
     let summary =
         format!("{} ({warns} to be warned of)", counted(page.0.len(), "thing was looked at", "things were looked at"));
@@ -142,17 +142,17 @@ fn tell(s: &mut Session<'_>, m: &ArgMatches, page: &Page) -> Result<()> {
     } else if s.ui.style.format == Format::Table {
         for l in &page.0 {
             let colour = ["32", "33", "31", "31"][l.level as usize];
-            let word = s.ui.paint(colour, &format!("{:<5}", l.level.word()));
+            let word = s.ui.paint(colour, &format!("{:<5}", l.level.as_str()));
             s.ui.out(&format!("{word} {:<9} {}\n", l.check, visible(&l.what)))?;
             if let Some(hint) = &l.hint {
                 s.ui.out(&format!("{:16}hint: {}\n", "", visible(hint)))?;
             }
         }
     } else {
-        let heads = ["status", "check", "what", "hint"].map(|n| Head::new(n, Kind::Text)).to_vec();
+        let heads = ["status", "check", "what", "hint"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
         let mut listing = Listing::new(&s.ui, heads, 1);
         for l in &page.0 {
-            let row = vec![l.level.word().into(), l.check.into(), l.what.clone().into(), l.hint.clone().into()];
+            let row = vec![l.level.as_str().into(), l.check.into(), l.what.clone().into(), l.hint.clone().into()];
             listing.row(&mut s.ui, row)?;
         }
         listing.finish(&mut s.ui)?;
@@ -173,11 +173,11 @@ async fn database(s: &mut Session<'_>, page: &mut Page) -> bool {
         let db = s.unchecked_db().await?;
         let latest = migrate::latest(db.kinds(), db.engine())?;
         let state = migrate::state(db).await?;
-        let engine = format!("{} {}", db.engine().word(), db.version().await?);
+        let engine = format!("{} {}", db.engine().as_str(), db.version().await?);
         let lines = migrate::status(db).await?;
-        let is_current = state == State::At(latest);
+        let is_current = state == SchemaState::At(latest);
         let part = match state {
-            State::Partial(_) => Some(partial::find(db).await?),
+            SchemaState::Partial(_) => Some(partial::find(db).await?),
             _ => None,
         };
         let differences = if is_current { schema::differences(db).await? } else { Vec::new() };
@@ -192,27 +192,29 @@ async fn database(s: &mut Session<'_>, page: &mut Page) -> bool {
     };
     page.ok("database", format!("{at} ({engine})"));
     match state {
-        State::Empty | State::At(0) => page.say("schema", Level::Fail, "it is empty", "'orgctl init' fills it"),
-        State::Foreign => {
+        SchemaState::Empty | SchemaState::At(0) => {
+            page.say("schema", Level::Fail, "it is empty", "'orgctl init' fills it")
+        }
+        SchemaState::Foreign => {
             page.say("schema", Level::Fail, "it holds tables that orgctl did not make", "name another with --database")
         }
-        State::Partial(_) => {
-            let of = part.map_or_else(String::new, |part| part.told());
+        SchemaState::Partial(_) => {
+            let of = part.map_or_else(String::new, |part| part.describe());
             let what = format!("it is partial, and takes reads and exports only: it was made of {of}");
             page.say("schema", Level::Fail, what, "work with the whole database: name it with --database");
         }
-        State::At(v) if v > latest => {
+        SchemaState::At(v) if v > latest => {
             let what = format!("it is at version {v}, newer than this orgctl, which knows {latest}");
             page.say("schema", Level::Fail, what, "install the newer orgctl");
         }
-        State::At(v) if v < latest => {
+        SchemaState::At(v) if v < latest => {
             let what = format!(
                 "{} pending: it is at version {v} of {latest}",
                 counted(latest.abs_diff(v), "migration is", "migrations are")
             );
             page.say("schema", Level::Fail, what, "'orgctl db migrate' brings it up to date");
         }
-        State::At(v) => match (lines.iter().find(|l| l.changed), differences.first()) {
+        SchemaState::At(v) => match (lines.iter().find(|l| l.changed), differences.first()) {
             (Some(line), _) => {
                 let what = format!("migration {:04}_{} is not the one that was applied", line.version, line.name);
                 page.say("schema", Level::Broken, what, "'orgctl db check' says more");
@@ -228,7 +230,7 @@ async fn database(s: &mut Session<'_>, page: &mut Page) -> bool {
             (None, None) => page.ok("schema", format!("version {v}, no migration is pending")),
         },
     }
-    state == State::At(latest)
+    state == SchemaState::At(latest)
 }
 
 /// Whether others may read what is its owner's alone.
@@ -367,7 +369,7 @@ fn room(s: &Session<'_>, m: &ArgMatches, page: &mut Page) {
 
 fn clock(s: &Session<'_>, health: &Health, page: &mut Page) {
     let now = s.clock.now();
-    let skew = health.server.filter(|_| s.clock.is_of_the_world()).map(|server| (server - now).abs());
+    let skew = health.server.filter(|_| s.clock.is_real_time()).map(|server| (server - now).abs());
     if let Some(skew) = skew.filter(|skew| *skew > SKEW) {
         let what = format!("this machine's clock and the database server's are {} minutes apart", skew.num_minutes());
         page.say("clock", Level::Fail, what, "set the one that is wrong");
@@ -386,7 +388,7 @@ fn clock(s: &Session<'_>, health: &Health, page: &mut Page) {
 
 async fn audit(s: &mut Session<'_>, health: &Health, page: &mut Page) -> Result<()> {
     let now = s.clock.now();
-    let asked = Asked { since_checkpoint: true, ..Asked::default() };
+    let asked = VerifyRequest { since_checkpoint: true, ..VerifyRequest::default() };
     match verify(s.db().await?, &asked, &mut |_| {}).await {
         Err(e) => page.failed("audit", &e),
         Ok(verified) => match verified.findings.first() {
@@ -438,7 +440,7 @@ async fn settings_at_odds(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
     let asks_less =
         [PASSWORD_MIN_LENGTH.declared.key, PASSWORD_HISTORY.declared.key, AUDIT_MIN_RETENTION_DAYS.declared.key];
     for row in rows.iter().filter(|r| r.org != SYSTEM && asks_less.contains(&r.key.as_str()) && r.fault().is_none()) {
-        let everywhere = settings::of(db, SYSTEM).await?;
+        let everywhere = settings::for_org(db, SYSTEM).await?;
         let number = match row.key.as_str() {
             key if key == asks_less[0] => everywhere.get(PASSWORD_MIN_LENGTH)?,
             key if key == asks_less[1] => everywhere.get(PASSWORD_HISTORY)?,
@@ -472,7 +474,7 @@ async fn backups(s: &mut Session<'_>, m: &ArgMatches, page: &mut Page) -> Result
             return Ok(());
         }
     };
-    match state.problem(now, oldest, &max_age, &status::place(s, m)) {
+    match state.problem(now, oldest, &max_age, &status::search_location(s, m)) {
         Some(problem) => page.failed("backup", &problem.into()),
         None => {
             let newest = state.newest.as_ref();

@@ -16,12 +16,12 @@ use crate::crud::session::Session;
 use crate::crud::write::{Target, dry_run_note};
 use crate::model::kinds::user::User;
 use crate::model::password::{Params, Secret, StoredHash, generate, hash, policy};
-use crate::model::problem::{Kind as ProblemKind, Problem};
+use crate::model::problem::{ErrorKind as ProblemKind, Problem};
 use crate::model::random::bytes;
 use crate::model::resource::{Descriptor, Record, Resource};
 use crate::model::setting::{self, Settings};
-use crate::model::values::scalar::Rules;
-use crate::store::records::{self, Life};
+use crate::model::values::scalar::ParseContext;
+use crate::store::records::{self, Deleted};
 use crate::store::records::{credentials, settings};
 use crate::store::tx::Tx;
 use crate::ui::Ui;
@@ -55,7 +55,7 @@ impl Verb for SetPassword {
         vec![self.target.org]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
         let user = self.target.load(tx, DESC).await?;
         let present = credentials::load(tx.db, &user).await?.map(|c| c.version);
         if present != self.seen {
@@ -153,7 +153,7 @@ fn target(user: &Record) -> Target {
 /// Sets a user's password.
 pub async fn passwd(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
-    let user = find(s, DESC, &key, Life::Live).await?;
+    let user = find(s, DESC, &key, Deleted::Exclude).await?;
     let is_made = m.get_flag("generate");
     let password = Arc::new(if is_made {
         let random = s.random;
@@ -161,7 +161,7 @@ pub async fn passwd(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     } else {
         given(s, m, true).await?
     });
-    let rules = settings::of(s.db().await?, user.meta.org_id).await?;
+    let rules = settings::for_org(s.db().await?, user.meta.org_id).await?;
     check(s, &user, Arc::clone(&password), &rules).await?;
     let seen = credentials::load(s.db().await?, &user).await?.map(|c| c.version);
     let hash = hashed(s, Arc::clone(&password), credentials::params(&rules)?).await?;
@@ -190,7 +190,7 @@ pub async fn passwd(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 /// Tells by the exit code whether a password is a user's. One that other software hashed is hashed anew then.
 pub async fn check_password(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
-    let user = find(s, DESC, &key, Life::Live).await?;
+    let user = find(s, DESC, &key, Deleted::Exclude).await?;
     let password = Arc::new(given(s, m, false).await?);
     gate::allow(s)?;
     let credential = credentials::load(s.db().await?, &user).await?;
@@ -201,7 +201,7 @@ pub async fn check_password(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .hint(format!("set one: orgctl user passwd {}", user.key()))
             .into());
     };
-    let rules = settings::of(s.db().await?, user.meta.org_id).await?;
+    let rules = settings::for_org(s.db().await?, user.meta.org_id).await?;
     let params = credentials::params(&rules)?;
     let (tried, wanted) = (Arc::clone(&password), params.clone());
     let (is_right, is_old, scheme) =

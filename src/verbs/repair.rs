@@ -8,7 +8,7 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::problem::Problem;
-use crate::model::values::scalar::Rules;
+use crate::model::values::scalar::ParseContext;
 use crate::store::trail::repair::plan;
 use crate::store::tx::Tx;
 
@@ -26,7 +26,7 @@ impl Verb for Repair {
         Vec::new()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
         if tx.db.is_postgres() {
             tx.lock_all_heads().await?;
         }

@@ -10,15 +10,15 @@ use super::setting::under_lock;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::not_system;
 use crate::crud::read::print_changed;
-use crate::crud::session::{About, Session};
+use crate::crud::session::{CommandTarget, Session};
 use crate::crud::write::{dry_run_note, keys_free, not_its_own_parent};
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
-use crate::model::resource::lifetime::{Event, Lifetime};
+use crate::model::resource::lifetime::{Lifetime, TargetEvent};
 use crate::model::resource::{Descriptor, Field, List, Record};
 use crate::model::setting::declared;
-use crate::model::trail::audit::{Action, Effect, Status, Telling, from_payload};
-use crate::model::values::scalar::{Note, Rules, Scalar};
+use crate::model::trail::audit::{Action, ChangeNote, Effect, Status, from_payload};
+use crate::model::values::scalar::{Note, ParseContext, Scalar};
 use crate::model::values::value::Value;
 use crate::store::records;
 use crate::store::records::people::further_branches;
@@ -51,7 +51,7 @@ struct Undoing<'a> {
     name: String,
     old: Map<String, Json>,
     new: Map<String, Json>,
-    telling: Telling,
+    telling: ChangeNote,
 }
 
 impl Verb for Revert {
@@ -61,7 +61,7 @@ impl Verb for Revert {
         vec![self.org]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Reverted> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Reverted> {
         let code = records::org_code(tx.db, self.org).await?;
         let Some(entry) = numbered(tx.db, self.org, self.seq).await? else {
             let last = size(tx.db, Some(self.org)).await?;
@@ -73,7 +73,8 @@ impl Verb for Revert {
         let mut details = Map::from_iter([("reverts".to_owned(), Value::from(self.seq).to_json())]);
         details.extend(self.comment.clone().map(|c| ("comment".to_owned(), c.into())));
         let (old, new) = sides(tx.kinds(), &entry, &name)?;
-        let undoing = Undoing { entry: &entry, name, old, new, telling: Telling { action: Action::Revert, details } };
+        let undoing =
+            Undoing { entry: &entry, name, old, new, telling: ChangeNote { action: Action::Revert, details } };
         match tx.kinds().by_noun(&entry.kind) {
             None => undoing.setting(tx).await,
             Some(desc) => undoing.record(tx, desc).await,
@@ -88,7 +89,7 @@ type Sides = (Map<String, Json>, Map<String, Json>);
 fn sides(kinds: Kinds, entry: &Entry, name: &str) -> Result<Sides, Problem> {
     let key = entry.key(kinds).map_or_else(|| entry.resource_id.to_string(), str::to_owned);
     let noun = &entry.kind;
-    if entry.status != Status::Success.word() || entry.resource_id.is_nil() {
+    if entry.status != Status::Success.as_str() || entry.resource_id.is_nil() {
         return Err(Problem::usage(format!("{name} tells of a command, not of a change of one record"))
             .hint("'orgctl audit list' shows which records changed something"));
     }
@@ -99,12 +100,12 @@ fn sides(kinds: Kinds, entry: &Entry, name: &str) -> Result<Sides, Problem> {
         (Effect::Purge, "purged", "what is purged is gone for good; its values stand in the record".to_owned()),
     ];
     if let Some((_, done, hint)) =
-        instead.into_iter().find(|(effect, ..)| entry.is(*effect) && kinds.by_noun(noun).is_some())
+        instead.into_iter().find(|(effect, ..)| entry.has_effect(*effect) && kinds.by_noun(noun).is_some())
     {
         let what = if entry.payload.is_some() { format!("{noun} {key}") } else { format!("a {noun}") };
         return Err(Problem::usage(format!("{name} {done} {what}, which is undone otherwise")).hint(hint));
     }
-    if entry.action == Action::PasswordChange.word() {
+    if entry.action == Action::PasswordChange.as_str() {
         return Err(Problem::usage("a password can't be reverted: what it was is kept nowhere")
             .hint(format!("set another one: orgctl {noun} passwd {key}")));
     }
@@ -137,7 +138,7 @@ impl Undoing<'_> {
         let mut fields = Vec::new();
         for (column, new) in &self.new {
             let read = |json: &Json| {
-                let field = desc.kept().find(|f| f.column == column)?;
+                let field = desc.stored().find(|f| f.column == column)?;
                 Some((field, from_payload(field, json)?))
             };
             let (Some((field, new)), Some((_, old))) = (read(new), self.old.get(column).and_then(read)) else {
@@ -175,7 +176,7 @@ impl Undoing<'_> {
         after.validate(tx.today())?;
         not_its_own_parent(&after)?;
         keys_free(tx, &after, None).await?;
-        if !after.is_in_use() && before.is_in_use() {
+        if !after.is_active() && before.is_active() {
             needed_by_nobody(tx, &after).await?;
         }
         if fields.iter().any(|(f, ..)| f.column == "invited_at") {
@@ -201,7 +202,7 @@ impl Undoing<'_> {
         for value in [record.get(field.column), new] {
             let referred = match (target, value.as_uuid()) {
                 (Some(target), Some(id)) => {
-                    records::load(tx.db, target, record.meta.org_id, id).await?.map(|r| r.called())
+                    records::load(tx.db, target, record.meta.org_id, id).await?.map(|r| r.label())
                 }
                 _ => None,
             };
@@ -297,7 +298,7 @@ async fn can_refer(tx: &mut Tx<'_>, record: &Record, field: &Field, value: &Valu
         Some(found) if !found.is_live() && field.lifetime() != Lifetime::Keep => {
             format!("{} is deleted", found.title())
         }
-        Some(found) if field.lifetime() == Lifetime::Duty && !found.is_in_use() => {
+        Some(found) if field.lifetime() == Lifetime::Duty && !found.is_active() => {
             format!("{} is not in use", found.title())
         }
         Some(_) => return Ok(()),
@@ -305,9 +306,9 @@ async fn can_refer(tx: &mut Tx<'_>, record: &Record, field: &Field, value: &Valu
     Err(Problem::conflict(format!("{} can't get its {} back: {why}", record.title(), field.name())).into())
 }
 
-/// What is in charge of something is not taken out of use unnoticed.
+/// What is in charge of something is not deactivated unnoticed.
 async fn needed_by_nobody(tx: &mut Tx<'_>, user: &Record) -> Result<()> {
-    let by = records::blocking(tx.db, user, Event::Deactivate).await?;
+    let by = records::blocking(tx.db, user, TargetEvent::Deactivate).await?;
     let by: Vec<String> = by.iter().map(records::Dependants::describe).collect();
     if by.is_empty() {
         return Ok(());
@@ -322,7 +323,7 @@ pub async fn revert(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let comment = match m.get_one::<String>("comment") {
         Some(text) => {
             let wrong = |why| Problem::invalid(format!("the comment {why}"));
-            (<Note<10_000> as Scalar>::TYPE.parse)(text, &s.rules).map_err(wrong)?.as_text().map(str::to_owned)
+            (<Note<10_000> as Scalar>::TYPE.parse)(text, &s.context).map_err(wrong)?.as_text().map(str::to_owned)
         }
         None => None,
     };
@@ -330,7 +331,8 @@ pub async fn revert(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if let Some(entry) = numbered(s.db().await?, org, seq).await?.filter(|e| !e.resource_id.is_nil()) {
         let noun = s.kinds().resources().map(|d| d.noun).chain([settings::NOUN]).find(|noun| *noun == entry.kind);
         let key = entry.key(s.kinds()).map(str::to_owned);
-        noun.into_iter().for_each(|noun| s.notes_target(About { noun, org, id: entry.resource_id, key: key.clone() }));
+        noun.into_iter()
+            .for_each(|noun| s.notes_target(CommandTarget { noun, org, id: entry.resource_id, key: key.clone() }));
     }
     let done = gate::write(s, &Revert { org, seq, comment }).await?;
     let code = records::org_code(s.db().await?, org).await?;
@@ -340,7 +342,7 @@ pub async fn revert(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     });
     dry_run_note(s);
     match done.record {
-        Some(record) => print_changed(s, record.desc, &[record.meta.place()]).await,
+        Some(record) => print_changed(s, record.desc, &[record.meta.record_id()]).await,
         None => Ok(()),
     }
 }

@@ -5,18 +5,18 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
-use crate::crud::session::{About, Session};
+use crate::crud::session::{CommandTarget, Session};
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::setting::{Declared, SETTINGS, Settings, Source, declared};
+use crate::model::setting::{SETTINGS, SettingDef, Settings, Source, declared};
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::Rules;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::scalar::ParseContext;
+use crate::model::values::value::{Value, ValueType};
 use crate::store::records;
 use crate::store::records::settings;
 use crate::store::tx::Tx;
-use crate::ui::format::{Format, Head, Listing, record};
+use crate::ui::format::{Format, Listing, OutputColumn, record};
 
 /// The organisation whose settings are meant; SYSTEM stands for the installation.
 async fn scope(s: &mut Session<'_>, m: &ArgMatches) -> Result<i32> {
@@ -33,7 +33,7 @@ async fn scope(s: &mut Session<'_>, m: &ArgMatches) -> Result<i32> {
 }
 
 /// `in ACME`, as messages say it.
-async fn place(s: &mut Session<'_>, org: i32) -> Result<String> {
+async fn scope_phrase(s: &mut Session<'_>, org: i32) -> Result<String> {
     Ok(match org {
         SYSTEM => "for the installation".to_owned(),
         org => format!("in {}", records::org_code(s.db().await?, org).await?),
@@ -55,12 +55,12 @@ impl View {
     async fn load(s: &mut Session<'_>, org: i32, in_full: bool) -> Result<View> {
         let db = s.db().await?;
         let code = if in_full { Some(records::org_code(db, org).await?) } else { None };
-        Ok(View { settings: settings::of(db, org).await?, org: code })
+        Ok(View { settings: settings::for_org(db, org).await?, org: code })
     }
 }
 
 /// The columns of a setting with their values.
-fn columns(format: Format, d: &'static Declared, view: &View) -> Vec<(&'static str, Kind, Value)> {
+fn columns(format: Format, d: &'static SettingDef, view: &View) -> Vec<(&'static str, ValueType, Value)> {
     let settings = &view.settings;
     // People and pipes read the text, programs the type.
     let typed = matches!(format, Format::Json | Format::Ndjson | Format::Yaml);
@@ -70,44 +70,44 @@ fn columns(format: Format, d: &'static Declared, view: &View) -> Vec<(&'static s
         _ => text.into(),
     };
     let mut columns = vec![
-        ("key", Kind::Text, d.key.into()),
-        ("value", Kind::Text, value(&settings.text(d))),
-        ("default", Kind::Text, value(d.default)),
-        ("source", Kind::Text, settings.source(d).word().into()),
-        ("category", Kind::Text, d.category.word().into()),
-        ("help", Kind::Text, d.help.into()),
+        ("key", ValueType::Text, d.key.into()),
+        ("value", ValueType::Text, value(&settings.text(d))),
+        ("default", ValueType::Text, value(d.default)),
+        ("source", ValueType::Text, settings.source(d).as_str().into()),
+        ("category", ValueType::Text, d.category.as_str().into()),
+        ("help", ValueType::Text, d.help.into()),
     ];
     let Some(org) = &view.org else { return columns };
-    let set = |org| settings.stored(org, d.key).map_or(Value::Null(Kind::Text), |stored| value(&stored.value));
-    let own = if settings.org() == SYSTEM { Value::Null(Kind::Text) } else { set(settings.org()) };
+    let set = |org| settings.stored(org, d.key).map_or(Value::Null(ValueType::Text), |stored| value(&stored.value));
+    let own = if settings.org() == SYSTEM { Value::Null(ValueType::Text) } else { set(settings.org()) };
     let in_force = settings.in_force(d);
-    let scopes: Vec<&str> = d.scopes.iter().map(|scope| scope.word()).collect();
+    let scopes: Vec<&str> = d.scopes.iter().map(|scope| scope.as_str()).collect();
     columns.extend([
-        ("type", Kind::Text, d.rule.kind().into()),
-        ("range", Kind::Text, d.rule.range().into()),
-        ("scopes", Kind::Json, if typed { Value::Json(scopes.into()) } else { scopes.join(", ").into() }),
-        ("org", Kind::Text, org.as_str().into()),
-        ("org_value", Kind::Text, own),
-        ("system_value", Kind::Text, set(SYSTEM)),
-        ("changed_at", Kind::Time, in_force.map(|stored| stored.updated_at).into()),
-        ("changed_by", Kind::Text, in_force.and_then(|stored| stored.changed_by.clone()).into()),
-        ("is_public", Kind::Bool, d.is_public.into()),
-        ("needs_restart", Kind::Bool, d.needs_restart.into()),
+        ("type", ValueType::Text, d.rule.kind().into()),
+        ("range", ValueType::Text, d.rule.range().into()),
+        ("scopes", ValueType::Json, if typed { Value::Json(scopes.into()) } else { scopes.join(", ").into() }),
+        ("org", ValueType::Text, org.as_str().into()),
+        ("org_value", ValueType::Text, own),
+        ("system_value", ValueType::Text, set(SYSTEM)),
+        ("changed_at", ValueType::Time, in_force.map(|stored| stored.updated_at).into()),
+        ("changed_by", ValueType::Text, in_force.and_then(|stored| stored.changed_by.clone()).into()),
+        ("is_public", ValueType::Bool, d.is_public.into()),
+        ("needs_restart", ValueType::Bool, d.needs_restart.into()),
     ]);
     if typed {
-        columns.push(("schema", Kind::Json, Value::Json(d.rule.schema())));
+        columns.push(("schema", ValueType::Json, Value::Json(d.rule.schema())));
     }
     columns
 }
 
 /// One setting in full, or the columns that are asked for.
-fn print_one(s: &mut Session<'_>, d: &'static Declared, view: &View) -> Result<()> {
+fn print_one(s: &mut Session<'_>, d: &'static SettingDef, view: &View) -> Result<()> {
     let (heads, row) = row(columns(s.ui.style.format, d, view));
     record(&mut s.ui, &heads, 0, row)?;
     s.ui.flush()
 }
 
-fn print_several(s: &mut Session<'_>, which: &[&'static Declared], view: &View) -> Result<()> {
+fn print_several(s: &mut Session<'_>, which: &[&'static SettingDef], view: &View) -> Result<()> {
     let format = s.ui.style.format;
     let (heads, _) = row(columns(format, SETTINGS[0], view));
     let mut listing = Listing::new(&s.ui, heads, 0);
@@ -119,8 +119,8 @@ fn print_several(s: &mut Session<'_>, which: &[&'static Declared], view: &View) 
     s.ui.flush()
 }
 
-fn row(columns: Vec<(&'static str, Kind, Value)>) -> (Vec<Head>, Vec<Value>) {
-    columns.into_iter().map(|(name, kind, value)| (Head::new(name, kind), value)).unzip()
+fn row(columns: Vec<(&'static str, ValueType, Value)>) -> (Vec<OutputColumn>, Vec<Value>) {
+    columns.into_iter().map(|(name, kind, value)| (OutputColumn::new(name, kind), value)).unzip()
 }
 
 /// Refuses unknown `--columns` before anything is changed.
@@ -136,8 +136,8 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let org = scope(s, m).await?;
     let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv) && s.columns.is_none();
     let view = View::load(s, org, !for_people).await?;
-    let wanted = |d: &&Declared| !m.get_flag("changed") || view.settings.source(d) != Source::Default;
-    let which: Vec<&'static Declared> = SETTINGS.iter().copied().filter(wanted).collect();
+    let wanted = |d: &&SettingDef| !m.get_flag("changed") || view.settings.source(d) != Source::Default;
+    let which: Vec<&'static SettingDef> = SETTINGS.iter().copied().filter(wanted).collect();
     print_several(s, &which, &view)?;
     if which.is_empty() {
         s.ui.status("nothing is set: every setting is at its default");
@@ -178,7 +178,7 @@ pub struct Set {
 }
 
 /// What a change did to one setting.
-pub struct Changed {
+pub struct ChangedSetting {
     pub key: String,
     /// Whether anything was written.
     pub is_written: bool,
@@ -192,17 +192,17 @@ pub(super) async fn under_lock(tx: &mut Tx<'_>, org: i32) -> Result<Settings> {
     if org != SYSTEM && !records::is_live_org(tx.db, org).await? {
         return Err(Problem::conflict("the organisation was deleted by somebody else in the meantime").into());
     }
-    settings::of(tx.db, org).await
+    settings::for_org(tx.db, org).await
 }
 
 impl Verb for Set {
-    type Output = Vec<Changed>;
+    type Output = Vec<ChangedSetting>;
 
     fn orgs(&self) -> Vec<i32> {
         vec![self.org]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedSetting>> {
         let settings = under_lock(tx, self.org).await?;
         let mut changed = Vec::new();
         for (key, value) in &self.values {
@@ -214,7 +214,12 @@ impl Verb for Set {
             if is_written {
                 tx.set_setting(self.org, d.key, &value, there, Action::ConfigChange).await?;
             }
-            changed.push(Changed { key: d.key.into(), is_written, before: told(&settings, d), after: value });
+            changed.push(ChangedSetting {
+                key: d.key.into(),
+                is_written,
+                before: describe(&settings, d),
+                after: value,
+            });
         }
         Ok(changed)
     }
@@ -228,32 +233,32 @@ pub struct Reset {
 }
 
 impl Verb for Reset {
-    type Output = Vec<Changed>;
+    type Output = Vec<ChangedSetting>;
 
     fn orgs(&self) -> Vec<i32> {
         vec![self.org]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedSetting>> {
         let before = under_lock(tx, self.org).await?;
         let own = |key: &String| before.stored(self.org, key);
         for stored in self.keys.iter().filter_map(own) {
             tx.reset_setting(stored, Action::ConfigChange).await?;
         }
-        let after = settings::of(tx.db, self.org).await?;
-        let of = |key: &String| Changed {
+        let after = settings::for_org(tx.db, self.org).await?;
+        let of = |key: &String| ChangedSetting {
             key: key.clone(),
             is_written: own(key).is_some(),
             before: own(key).map_or_else(String::new, |stored| stored.value.clone()),
             // A key that another version of orgctl wrote has nothing behind it.
-            after: declared(key).map_or_else(|_| String::new(), |d| told(&after, d)),
+            after: declared(key).map_or_else(|_| String::new(), |d| describe(&after, d)),
         };
         Ok(self.keys.iter().map(of).collect())
     }
 }
 
 /// `15, the default`: what holds and why.
-fn told(settings: &Settings, d: &Declared) -> String {
+fn describe(settings: &Settings, d: &SettingDef) -> String {
     let value = settings.text(d);
     match settings.source(d) {
         Source::Default => format!("{value}, the default"),
@@ -265,7 +270,7 @@ fn told(settings: &Settings, d: &Declared) -> String {
 /// Notes a setting that the command is about.
 fn is_about(s: &mut Session<'_>, org: i32, key: &str, there: &Settings) {
     let id = there.stored(org, key).map(|stored| stored.id).unwrap_or_default();
-    s.notes_target(About { noun: settings::NOUN, org, id, key: Some(key.to_owned()) });
+    s.notes_target(CommandTarget { noun: settings::NOUN, org, id, key: Some(key.to_owned()) });
 }
 
 pub async fn set(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
@@ -277,7 +282,7 @@ pub async fn set(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .hint("write KEY VALUE, pair by pair")
             .into());
     }
-    let mut found: Vec<(&'static Declared, &str)> = Vec::new();
+    let mut found: Vec<(&'static SettingDef, &str)> = Vec::new();
     for [key, text] in pairs {
         let d = declared(key)?;
         if found.iter().any(|(other, _)| other.key == d.key) {
@@ -287,7 +292,7 @@ pub async fn set(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     // Which organisation a refusal is about is known first.
     let org = scope(s, m).await?;
-    let there = settings::of(s.db().await?, org).await?;
+    let there = settings::for_org(s.db().await?, org).await?;
     for (d, _) in &found {
         is_about(s, org, d.key, &there);
     }
@@ -297,9 +302,9 @@ pub async fn set(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         values.push((d.key.to_owned(), d.rule.text(&d.parse(text)?)));
     }
     let changed = gate::write(s, &Set { org, values }).await?;
-    let place = place(s, org).await?;
+    let place = scope_phrase(s, org).await?;
     for c in &changed {
-        let Changed { key, is_written, before, after } = c;
+        let ChangedSetting { key, is_written, before, after } = c;
         s.ui.status(&match is_written {
             true => format!("set {key} to {after} {place} (was {before})"),
             false => format!("{key} is {after} {place} already; nothing was changed"),
@@ -312,7 +317,7 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     known_columns(s)?;
     let given: Vec<&String> = m.get_many::<String>("setting").into_iter().flatten().collect();
     let org = scope(s, m).await?;
-    let settings = settings::of(s.db().await?, org).await?;
+    let settings = settings::for_org(s.db().await?, org).await?;
     let mut keys: Vec<String> = Vec::new();
     for key in given {
         // A key that is no longer declared can still be taken away.
@@ -328,9 +333,9 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         is_about(s, org, key, &settings);
     }
     let changed = gate::write(s, &Reset { org, keys }).await?;
-    let place = place(s, org).await?;
+    let place = scope_phrase(s, org).await?;
     for c in &changed {
-        let Changed { key, is_written, before, after } = c;
+        let ChangedSetting { key, is_written, before, after } = c;
         s.ui.status(&match (is_written, after.is_empty()) {
             (false, _) => format!("{key} is not set {place}; nothing was changed"),
             (true, true) => format!("reset {key} {place}"),
@@ -341,13 +346,13 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 }
 
 /// The rest of what is said of a change; what it left, where a format was asked for.
-async fn finish(s: &mut Session<'_>, org: i32, changed: &[Changed]) -> Result<()> {
+async fn finish(s: &mut Session<'_>, org: i32, changed: &[ChangedSetting]) -> Result<()> {
     dry_run_note(s);
     if !s.ui.style.format_given || s.dry_run {
         return Ok(());
     }
     let view = View::load(s, org, true).await?;
-    let known: Vec<&'static Declared> = changed.iter().filter_map(|c| declared(&c.key).ok()).collect();
+    let known: Vec<&'static SettingDef> = changed.iter().filter_map(|c| declared(&c.key).ok()).collect();
     match known.as_slice() {
         [one] => print_one(s, one, &view),
         several => print_several(s, several, &view),

@@ -5,22 +5,26 @@ use anyhow::Result;
 use crate::crud::gate;
 use crate::crud::session::Session;
 use crate::model::resource::Descriptor;
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::records::query::{Query, column};
-use crate::store::records::{self, Life};
-use crate::ui::format::{Head, Listing};
+use crate::store::records::{self, Deleted};
+use crate::ui::format::{Listing, OutputColumn};
 
 /// How many records of an organisation there are, by each of some columns; deleted ones count by their state alone.
 pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, by: &[&str]) -> Result<()> {
     gate::allow(s)?;
     let org = s.the_org().await?;
     let all = records::columns(desc);
-    let heads = vec![Head::new("group", Kind::Text), Head::new("value", Kind::Text), Head::new(desc.table, Kind::Int)];
+    let heads = vec![
+        OutputColumn::new("group", ValueType::Text),
+        OutputColumn::new("value", ValueType::Text),
+        OutputColumn::new(desc.table, ValueType::Int),
+    ];
     let mut listing = Listing::new(&s.ui, heads, 1);
     for name in by {
         let mut query = Query::new(desc, s.scope(), s.clock.now());
         query.org = Some(org);
-        query.life = if *name == "status" { Life::Any } else { Life::Live };
+        query.life = if *name == "status" { Deleted::Include } else { Deleted::Exclude };
         for (value, n) in query.counts(s.db().await?, column(&all, name)?).await? {
             listing.row(&mut s.ui, vec![(*name).into(), value.into(), n.into()])?;
         }

@@ -6,8 +6,8 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use crate::crud::session::Session;
-use crate::model::values::value::{Kind, Value};
-use crate::ui::format::{Format, Head, Listing};
+use crate::model::values::value::{Value, ValueType};
+use crate::ui::format::{Format, Listing, OutputColumn};
 use crate::ui::table;
 use crate::ui::text::visible;
 
@@ -31,8 +31,11 @@ pub fn show(
     // Depth first, siblings in the order of their codes; `last` tells for each level whether a line goes on below.
     let mut stack: Vec<(Node, Option<String>, Vec<bool>)> = Vec::new();
     push(&mut stack, roots, None, &[]);
-    let heads = [heads[0], "name", heads[1]].map(|n| Head::new(n, Kind::Text));
-    let heads = heads.into_iter().chain([Head::new("depth", Kind::Int), Head::new("status", Kind::Text)]).collect();
+    let heads = [heads[0], "name", heads[1]].map(|n| OutputColumn::new(n, ValueType::Text));
+    let heads = heads
+        .into_iter()
+        .chain([OutputColumn::new("depth", ValueType::Int), OutputColumn::new("status", ValueType::Text)])
+        .collect();
     let mut listing = Listing::new(&s.ui, heads, 0);
     while let Some((node, parent, last)) = stack.pop() {
         if s.ui.style.format == Format::Table {

@@ -13,23 +13,23 @@ use super::tree::{self, Node};
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::{find, find_in, find_ref, time_to_come};
 use crate::crud::read::{Exported, known_columns, print_changed};
-use crate::crud::remove::{self, Now};
+use crate::crud::remove::{self, Repointed};
 use crate::crud::session::Session;
-use crate::crud::write::{Changed, Target, change, dry_run_note, targets, tell_changed};
+use crate::crud::write::{ChangedRecord, Target, change, dry_run_note, targets, tell_changed};
 use crate::model::kinds::user::User;
 use crate::model::password::Secret;
 use crate::model::problem::Problem;
-use crate::model::resource::lifetime::{Effect, Event};
-use crate::model::resource::{Descriptor, Field, IN_USE, Record, Resource};
+use crate::model::resource::lifetime::{Consequence, TargetEvent};
+use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record, Resource};
 use crate::model::token;
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::{Line, Rules, Scalar};
-use crate::model::values::value::{Kind, Value, rfc3339};
-use crate::store::records::{self, Life};
+use crate::model::values::scalar::{Line, ParseContext, Scalar};
+use crate::model::values::value::{Value, ValueType, rfc3339};
+use crate::store::records::{self, Deleted};
 use crate::store::records::{credentials, people};
 use crate::store::tx::Tx;
 use crate::ui::Ui;
-use crate::ui::format::{self, Format, Head, Listing};
+use crate::ui::format::{self, Format, Listing, OutputColumn};
 
 const DESC: &Descriptor = User::DESCRIPTOR;
 
@@ -48,7 +48,7 @@ async fn change_each(
     targets: &[Target],
     action: Action,
     method: impl Fn(User) -> User,
-) -> Result<Vec<Changed>> {
+) -> Result<Vec<ChangedRecord>> {
     try_each(tx, targets, action, |u| Ok(method(u))).await
 }
 
@@ -58,7 +58,7 @@ async fn try_each(
     targets: &[Target],
     action: Action,
     method: impl Fn(User) -> Result<User, Problem>,
-) -> Result<Vec<Changed>> {
+) -> Result<Vec<ChangedRecord>> {
     let mut changed = Vec::new();
     for target in targets {
         let before = target.load(tx, DESC).await?;
@@ -69,7 +69,7 @@ async fn try_each(
         let fields = DESC.fields.iter().zip(before.values.iter().zip(&after.values));
         let fields = fields.filter(|(_, (b, a))| b != a).map(|(f, _)| f.name()).collect();
         let record = tx.update(&before, after, action).await?.unwrap_or(before);
-        changed.push(Changed { record, fields });
+        changed.push(ChangedRecord { record, fields });
     }
     Ok(changed)
 }
@@ -91,14 +91,14 @@ pub struct Block {
 }
 
 impl Verb for Block {
-    type Output = Vec<Changed>;
+    type Output = Vec<ChangedRecord>;
 
     fn orgs(&self) -> Vec<i32> {
         orgs_of(&self.targets)
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, rules: &Rules) -> Result<Vec<Changed>> {
-        let reason = (<Line<1000> as Scalar>::TYPE.parse)(&self.reason, rules);
+    async fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> Result<Vec<ChangedRecord>> {
+        let reason = (<Line<1000> as Scalar>::TYPE.parse)(&self.reason, context);
         let reason = reason.ok().as_ref().and_then(Line::<1000>::from_value);
         let reason =
             reason.ok_or_else(|| Problem::invalid("the reason must be one line of at most 1000 characters"))?;
@@ -134,13 +134,13 @@ pub struct Invite {
 }
 
 impl Verb for Invite {
-    type Output = Vec<Changed>;
+    type Output = Vec<ChangedRecord>;
 
     fn orgs(&self) -> Vec<i32> {
         orgs_of(&self.targets)
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedRecord>> {
         let at = tx.at();
         let changed = try_each(tx, &self.targets, Action::Update, |u| u.invite(at)).await?;
         for (c, hash) in changed.iter().zip(&self.hashes) {
@@ -162,8 +162,8 @@ pub async fn invite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let random = s.random;
     let tokens: Vec<Secret> = records.iter().map(|_| token::make(&mut |bytes| random.fill(bytes))).collect();
     let verb = Invite { targets: as_targets(&records), hashes: tokens.iter().map(token::hash).collect(), expires_at };
-    let show = |ui: &mut Ui, changed: &Vec<Changed>| {
-        let heads = ["user_code", "email", "token"].map(|n| Head::new(n, Kind::Text)).to_vec();
+    let show = |ui: &mut Ui, changed: &Vec<ChangedRecord>| {
+        let heads = ["user_code", "email", "token"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
         let mut listing = Listing::new(ui, heads, 0);
         for (c, token) in changed.iter().zip(&tokens) {
             let email = c.record.get("email").clone();
@@ -190,13 +190,13 @@ pub struct Uninvite {
 }
 
 impl Verb for Uninvite {
-    type Output = Vec<Changed>;
+    type Output = Vec<ChangedRecord>;
 
     fn orgs(&self) -> Vec<i32> {
         orgs_of(&self.targets)
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedRecord>> {
         let changed = change_each(tx, &self.targets, Action::Update, User::uninvite).await?;
         for c in &changed {
             tx.end_invitations(&c.record).await?;
@@ -217,7 +217,7 @@ pub async fn uninvite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         });
     }
     dry_run_note(s);
-    let which: Vec<_> = changed.iter().map(|c| c.record.meta.place()).collect();
+    let which: Vec<_> = changed.iter().map(|c| c.record.meta.record_id()).collect();
     print_changed(s, DESC, &which).await
 }
 
@@ -228,13 +228,13 @@ pub struct Unblock {
 }
 
 impl Verb for Unblock {
-    type Output = Vec<Changed>;
+    type Output = Vec<ChangedRecord>;
 
     fn orgs(&self) -> Vec<i32> {
         orgs_of(&self.targets)
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Changed>> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedRecord>> {
         change_each(tx, &self.targets, Action::UserUnblock, User::unblock).await
     }
 }
@@ -260,7 +260,7 @@ pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         let Some(key) = m.get_one::<String>(&name.replace('_', "-")) else { continue };
         let Some(field) = DESC.field(name) else { continue };
         let value = match key.trim() {
-            "" => Value::Null(Kind::Uuid),
+            "" => Value::Null(ValueType::Uuid),
             key => find_ref(s, field, org, key).await?,
         };
         set.push((field.column.to_owned(), value));
@@ -284,7 +284,7 @@ impl Verb for AssignBranches {
         orgs_of(&self.targets)
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Record>> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
         let mut changed = Vec::new();
         for target in &self.targets {
             let record = target.load(tx, DESC).await?;
@@ -323,12 +323,12 @@ pub async fn assign_branch(s: &mut Session<'_>, m: &ArgMatches, assign: bool) ->
 pub async fn reports(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
-    let top = find(s, DESC, &key, Life::Live).await?;
+    let top = find(s, DESC, &key, Deleted::Exclude).await?;
     let node = |r: &Record| Node {
         id: r.meta.id,
         code: r.key(),
         name: r.get("name").to_text(),
-        active: r.get(IN_USE).as_bool().unwrap_or_default(),
+        active: r.get(IS_ACTIVE).as_bool().unwrap_or_default(),
     };
     let Some(superior) = DESC.parent() else { return Ok(()) };
     let limit = m.get_one::<usize>("depth").copied().unwrap_or(usize::MAX);
@@ -355,9 +355,9 @@ pub async fn reports(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     tree::show(s, vec![node(&top)], children, ["user_code", "reports_to"], limit)
 }
 
-/// The line of superiors, the nearest first.
+/// The reporting line, the nearest first.
 async fn up(s: &mut Session<'_>, from: &Record, limit: usize) -> Result<()> {
-    let heads = ["user_code", "name", "designation"].map(|n| Head::new(n, Kind::Text)).to_vec();
+    let heads = ["user_code", "name", "designation"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
     let mut listing = Listing::new(&s.ui, heads, 0);
     let mut seen = BTreeSet::from([from.meta.id]);
     let mut at = from.clone();
@@ -384,7 +384,7 @@ pub async fn rename(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         let (Some(text), Some(field)) = (m.get_one::<String>(&name.replace('_', "-")), DESC.field(name)) else {
             continue;
         };
-        set.push((field.column.to_owned(), field.parse(text, &s.rules)?));
+        set.push((field.column.to_owned(), field.parse(text, &s.context)?));
     }
     change(s, DESC, std::slice::from_ref(record), None, set, Action::Update).await
 }
@@ -404,19 +404,21 @@ impl Verb for Merge {
         vec![self.duplicate.org]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<usize> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<usize> {
         let duplicate = self.duplicate.load(tx, DESC).await?;
         let into = self.into.load(tx, DESC).await?;
         let mut moved = 0;
-        if stands_below(tx, &into, duplicate.meta.id).await? {
+        if is_below(tx, &into, duplicate.meta.id).await? {
             // All between them will report to the one who stays: above him or her stands who stood above the duplicate.
             let mut after = into.clone();
             after.set("reports_to_id", duplicate.get("reports_to_id").clone());
             moved += usize::from(tx.update(&into, after, Action::Merge).await?.is_some());
         }
-        let mut now = Now::default();
+        let mut now = Repointed::default();
         for d in records::dependants(tx.db, &duplicate).await? {
-            let Some(field) = d.field.filter(|_| d.effect(Event::Merge) == Effect::Repoints) else { continue };
+            let Some(field) = d.field.filter(|_| d.effect(TargetEvent::Merge) == Consequence::Repoints) else {
+                continue;
+            };
             for before in &d.records {
                 moved += usize::from(now.point(tx, before, field.column, into.meta.id.into(), Action::Merge).await?);
             }
@@ -424,13 +426,13 @@ impl Verb for Merge {
         moved += tx.move_branches(&duplicate, &into).await?;
         let deletion = tx.new_id();
         let duplicate = self.duplicate.load(tx, DESC).await?;
-        tx.merge_away(&duplicate, deletion, &into).await?;
+        tx.delete_merged(&duplicate, deletion, &into).await?;
         Ok(moved)
     }
 }
 
 /// Whether a user reports to another, directly or through others.
-async fn stands_below(tx: &mut Tx<'_>, user: &Record, other: Uuid) -> Result<bool> {
+async fn is_below(tx: &mut Tx<'_>, user: &Record, other: Uuid) -> Result<bool> {
     let mut seen = BTreeSet::from([user.meta.id]);
     let mut above = user.get("reports_to_id").as_uuid();
     while let Some(id) = above.filter(|id| seen.insert(*id)) {
@@ -465,8 +467,8 @@ async fn left_behind(s: &mut Session<'_>, duplicate: &Record, into: &Record) -> 
 
 pub async fn merge(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let key = |name: &str| m.get_one::<String>(name).cloned().unwrap_or_default();
-    let duplicate = find(s, DESC, &key("duplicate"), Life::Live).await?;
-    let into = find_in(s, DESC, Some(duplicate.meta.org_id), &key("into"), Life::Live).await?;
+    let duplicate = find(s, DESC, &key("duplicate"), Deleted::Exclude).await?;
+    let into = find_in(s, DESC, Some(duplicate.meta.org_id), &key("into"), Deleted::Exclude).await?;
     remove::in_use(&into)?;
     if duplicate.meta.id == into.meta.id {
         return Err(Problem::usage("both keys name the same user").into());
@@ -487,7 +489,7 @@ pub async fn merge(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let moved = gate::write(s, &Merge { duplicate: target(&duplicate), into: target(&into) }).await?;
     s.ui.status(&format!("merged {} into {}: {moved} that pointed at it follow", duplicate.title(), into.title()));
     dry_run_note(s);
-    print_changed(s, DESC, &[into.meta.place()]).await
+    print_changed(s, DESC, &[into.meta.record_id()]).await
 }
 
 /// How many users there are, by state, branch and department.
@@ -507,7 +509,7 @@ pub async fn whoami(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
         origin.source.into(),
         "all (an operator of this machine)".into(),
     ];
-    let heads = ["name", "kind", "key", "host", "source", "rights"].map(|n| Head::new(n, Kind::Text));
+    let heads = ["name", "kind", "key", "host", "source", "rights"].map(|n| OutputColumn::new(n, ValueType::Text));
     format::record(&mut s.ui, &heads, 0, row)?;
     s.ui.flush()
 }
@@ -516,7 +518,7 @@ pub async fn whoami(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
 pub async fn dossier(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
-    let record = find(s, DESC, &key, Life::Any).await?;
+    let record = find(s, DESC, &key, Deleted::Include).await?;
     if s.ui.style.format_typed && !matches!(s.ui.style.format, Format::Json) {
         return Err(Problem::usage("a dossier is JSON").hint("leave out the other format, or say -o json").into());
     }

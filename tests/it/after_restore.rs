@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::attacks::mend;
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 use crate::raw::{disarm, int, texts};
 
 /// A place whose trail was signed, backed up, and went on, with what was signed then.
@@ -16,7 +16,7 @@ struct Past {
 }
 
 /// ACME has a branch, a person and a department when the backup is made, one more of each and an organisation more after.
-fn prepared(p: &Place) -> Past {
+fn prepared(p: &TestEnv) -> Past {
     let key = p.run("audit keygen").ok();
     let key = p.write("audit.pub", key);
     let checkpoints = p.path("c.txt").display().to_string();
@@ -33,8 +33,8 @@ fn prepared(p: &Place) -> Past {
 }
 
 /// Restores into an empty place of the same engine; the place, and the flag that names it.
-fn restored(p: &Place, archive: &str) -> (Place, String) {
-    let q = Place::new(p.engine);
+fn restored(p: &TestEnv, archive: &str) -> (TestEnv, String) {
+    let q = TestEnv::new(p.engine);
     p.wait(3600);
     p.run(&format!("backup restore {archive} --into {}", q.url)).ok();
     let at = format!("--database {}", q.url);
@@ -43,7 +43,7 @@ fn restored(p: &Place, archive: &str) -> (Place, String) {
 
 #[test]
 fn a_restored_trail_goes_on_once_it_is_stated() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let Past { archive, checkpoints: c, key } = prepared(p);
         let size = int(p, "select size from audit_heads where tree = 1");
         assert_eq!(size, 5, "init, branch, user; user, dept");
@@ -78,7 +78,7 @@ fn a_restored_trail_goes_on_once_it_is_stated() {
         assert_eq!(of("#2").expect("BETA, which is gone")["upto"], 1);
         assert_eq!((&told["ok"], &told["findings"]), (&json!(true), &json!([])));
         // On a machine that knows nothing but the key.
-        let fresh = Place::new(Engine::Sqlite);
+        let fresh = TestEnv::new(Engine::Sqlite);
         let said = fresh.run(&format!("audit verify --key {key} {at}"));
         assert_eq!(said.code, 0, "{}{}", said.out, said.err);
         assert!(said.err.contains("records 4 to 5 of ACME are lost"), "{}", said.err);
@@ -108,7 +108,7 @@ fn a_restored_trail_goes_on_once_it_is_stated() {
 
 #[test]
 fn a_second_restore_goes_on_as_well() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let Past { archive, checkpoints: c, key } = prepared(p);
         let (_q, at) = restored(p, &archive);
         p.run(&format!("audit checkpoint --after-restore {archive} --append {c} {at}")).ok();
@@ -145,7 +145,7 @@ fn a_second_restore_goes_on_as_well() {
 
 #[test]
 fn restored_twice_before_it_was_stated() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let Past { archive, checkpoints: c, key } = prepared(p);
         let (_q, at) = restored(p, &archive);
         p.run(&format!("branch create --code B2 --name Two --org ACME {at}")).ok();
@@ -164,7 +164,7 @@ fn restored_twice_before_it_was_stated() {
 
 #[test]
 fn only_the_archive_that_was_restored_is_taken() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let Past { archive, checkpoints: c, key } = prepared(p);
         let later = p.json("backup create")["file"].as_str().expect("a file").to_owned();
         let (q, at) = restored(p, &archive);
@@ -174,7 +174,7 @@ fn only_the_archive_that_was_restored_is_taken() {
         };
         refused(&later, "", "is not the archive that record");
         // Signed by another's key, and not signed at all by one that is trusted.
-        let other = Place::after(Engine::Sqlite, "init --org-code ACME --org-name Acme");
+        let other = TestEnv::after(Engine::Sqlite, "init --org-code ACME --org-name Acme");
         let foreign = other.json("backup create")["file"].as_str().expect("a file").to_owned();
         refused(&foreign, "", "is not signed by a key that is trusted");
         let theirs = other.run("audit pubkey").ok();
@@ -200,7 +200,7 @@ fn only_the_archive_that_was_restored_is_taken() {
 
 #[test]
 fn no_code_is_given_twice() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let Past { archive, .. } = prepared(p);
         let held = p.column("user list --org ACME --all", "user_code");
         let (_q, at) = restored(p, &archive);
@@ -212,7 +212,7 @@ fn no_code_is_given_twice() {
         assert_eq!(said.json()["code"], "DEPT-1001");
         p.run(&format!("db check {at}")).ok();
         // The report says it.
-        let r = Place::new(p.engine);
+        let r = TestEnv::new(p.engine);
         let said = p.json(&format!("backup restore {archive} --into {}", r.url));
         assert_eq!(said["codes_skipped"], json!({ "user": 1_000_000, "dept": 1000 }));
     });
@@ -221,7 +221,7 @@ fn no_code_is_given_twice() {
 /// The tail of a trail is cut off, and a record of a restore is planted that would explain it.
 #[test]
 fn a_planted_record_excuses_nothing() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let Past { archive, checkpoints: c, key } = prepared(p);
         // It can't be told through the front door.
         let line = "audit append --action backup_restore --resource backup --org ACME";

@@ -2,24 +2,24 @@
 
 use serde_json::json;
 
-use crate::harness::{Place, Said, both_with_acme};
+use crate::harness::{Output, TestEnv, on_both_engines_with_acme};
 
 /// `line column code` of each fault, in the order of the report.
-fn faults(said: &Said) -> Vec<String> {
+fn faults(said: &Output) -> Vec<String> {
     let report = said.json();
     let word = |v: &serde_json::Value| v.as_str().unwrap_or("-").to_owned();
     let rejects = report["rejects"].as_array().expect("rejects").iter();
     rejects.map(|r| format!("{} {} {}", r["line"], word(&r["column"]), word(&r["code"]))).collect()
 }
 
-fn import(p: &Place, line: &str, rows: &str) -> Said {
+fn import(p: &TestEnv, line: &str, rows: &str) -> Output {
     let file = p.write("f.csv", rows);
     p.run(&format!("{} -o json", line.replace("FILE", &file)))
 }
 
 #[test]
 fn a_row_tells_all_its_faults_and_counts_once() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let rejects = p.path("r.csv").display().to_string();
         let rows = "phone,code,name,email,pincode,parent\n12,B1,,x,000000,NOPE\n,B2,Two,,,\n#N/A,B3,Three,,400001,\n";
         let file = p.write("b.csv", rows);
@@ -59,7 +59,7 @@ fn a_row_tells_all_its_faults_and_counts_once() {
 
 #[test]
 fn faults_of_every_kind_stand_beside_each_other() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code OLD --name Old").ok();
         p.run("branch create --code OUT --name Out").ok();
         p.run("branch deactivate OUT").ok();
@@ -98,7 +98,7 @@ fn faults_of_every_kind_stand_beside_each_other() {
 
 #[test]
 fn changes_and_doubles_tell_all_their_faults() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name 'A One' --external-id E1 --email a@x.in").ok();
         let rows = "external_id,mobile,dob,reports_to\nE1,12,2999-01-01,NOBODY\n";
         assert_eq!(
@@ -136,7 +136,7 @@ fn changes_and_doubles_tell_all_their_faults() {
 
 #[test]
 fn every_member_of_a_list_is_looked_at() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("branch create --code B2 --name Two").ok();
         for word in ["#N/A", "#REF!", "9.87E+11", "a\0b"] {
@@ -162,7 +162,7 @@ fn every_member_of_a_list_is_looked_at() {
 
 #[test]
 fn an_unreadable_value_clears_nothing() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One --phone '+91 22 2345 6789' --email a@x.in").ok();
         let rows = "code,name,phone,email\nB1,Uno,reception,\nB2,Two,reception,b@x.in\n";
         let file = p.write("b.csv", rows);
@@ -181,7 +181,7 @@ fn an_unreadable_value_clears_nothing() {
 
 #[test]
 fn flags_tell_all_their_faults() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name 'A One' --external-id E1 --email a@x.in").ok();
         for line in ["user create --name 'B Two'", "user update E1"] {
             let said = p.run(&format!("{line} --mobile 12 --branch NOPE --dob soon")).fails(6);

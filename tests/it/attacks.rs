@@ -6,14 +6,14 @@ use std::fmt::Write as _;
 use orgctl::model::trail::audit::{Header, commit, request_digest};
 use orgctl::model::trail::merkle::Frontier;
 
-use crate::harness::{Place, both, golden};
+use crate::harness::{TestEnv, golden, on_both_engines};
 use crate::raw::{branches_csv, disarm, int, on, texts};
 
 const TABLES: &[&str] =
     &["audit_records", "audit_requests", "audit_heads", "audit_erased", "audit_checkpoints", "branches"];
 
 /// Twenty records of ACME, two organisations, a checkpoint, and two records more.
-fn prepared(p: &Place) {
+fn prepared(p: &TestEnv) {
     p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
     p.run("org create --code BETA --name 'Beta Ltd'").ok();
     p.run("branch create --code B1 --name One --org BETA").ok();
@@ -47,12 +47,12 @@ fn prepared(p: &Place) {
     }
 }
 
-fn keep(p: &Place, table: &str) -> String {
+fn keep(p: &TestEnv, table: &str) -> String {
     format!("{}{table}", on(p, "keep_", "public.keep_"))
 }
 
 /// The columns of a table that can be written.
-fn columns(p: &Place, table: &str) -> String {
+fn columns(p: &TestEnv, table: &str) -> String {
     let sql = on(
         p,
         "select name from pragma_table_info('TABLE')",
@@ -65,7 +65,7 @@ fn columns(p: &Place, table: &str) -> String {
 }
 
 /// As it was before the attack.
-fn restored(p: &Place) {
+fn restored(p: &TestEnv) {
     for t in TABLES {
         let columns = columns(p, t);
         let rows = match *t {
@@ -84,14 +84,14 @@ fn unhex(text: &str) -> Vec<u8> {
     hex::decode(text).expect("hexadecimal digits")
 }
 
-fn literal(p: &Place, bytes: &[u8]) -> String {
+fn literal(p: &TestEnv, bytes: &[u8]) -> String {
     let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
     on(p, "x'HEX'", "'\\xHEX'").replace("HEX", &hex)
 }
 
 /// What an attacker with the program's own source would do: makes the leaves and the head of a tree anew, so that the trail
 /// agrees with itself. `heads` false: only the leaves.
-pub fn mend(p: &Place, tree: u32, heads: bool) {
+pub fn mend(p: &TestEnv, tree: u32, heads: bool) {
     let sql = on(
         p,
         "select cast(r.seq as text), cast(q.at as text), lower(hex(q.request_id)), cast(q.actor_id as text), q.source,
@@ -159,15 +159,15 @@ pub fn mend(p: &Place, tree: u32, heads: bool) {
 struct Attack {
     name: &'static str,
     done: &'static str,
-    run: fn(&Place),
+    run: fn(&TestEnv),
 }
 
-fn sql(p: &Place, sqlite: &str, postgres: &str) {
+fn sql(p: &TestEnv, sqlite: &str, postgres: &str) {
     let text = on(p, sqlite, postgres);
     p.sql(text).unwrap_or_else(|e| panic!("{e} in {text}"));
 }
 
-fn same(p: &Place, text: &str) {
+fn same(p: &TestEnv, text: &str) {
     sql(p, text, text);
 }
 
@@ -491,7 +491,7 @@ keep them where who can write the database can't.
 
 #[test]
 fn each_attack_is_seen_as_the_document_says() {
-    both(|p| {
+    on_both_engines(|p| {
         prepared(p);
         let c = p.path("c.txt").display().to_string();
         let key = p.path("audit.pub").display().to_string();

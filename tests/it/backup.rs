@@ -3,16 +3,16 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
 /// An empty place of an engine.
-fn empty(engine: Engine) -> Place {
-    Place::new(engine)
+fn empty(engine: Engine) -> TestEnv {
+    TestEnv::new(engine)
 }
 
 /// Records of every kind, with what is hard to carry: line breaks, tabs, marks, addresses, decimals, deleted and erased
 /// ones, secrets, and a signed checkpoint.
-pub fn fill(p: &Place) {
+pub fn fill(p: &TestEnv) {
     for line in [
         "branch create --code HQ --name 'Head \u{930}\u{93e}\u{91c}' --city Pune --phone '+91 20 2553 1234'",
         "branch create --code B2 --name 'Back\\slash' --parent HQ",
@@ -40,7 +40,7 @@ pub fn fill(p: &Place) {
 }
 
 /// Everything that can be asked of a place, in the order of keys.
-pub fn told(p: &Place) -> Vec<String> {
+pub fn told(p: &TestEnv) -> Vec<String> {
     let mut all: Vec<String> = ["org", "branch", "dept", "user"]
         .iter()
         .map(|noun| p.run(&format!("{noun} list --with-deleted --all -o ndjson")).ok())
@@ -51,12 +51,12 @@ pub fn told(p: &Place) -> Vec<String> {
 }
 
 /// The trail of an organisation.
-pub fn trail(p: &Place, org: &str) -> Vec<String> {
+pub fn trail(p: &TestEnv, org: &str) -> Vec<String> {
     p.run(&format!("audit list --all --org {org} -o ndjson")).ok().lines().map(str::to_owned).collect()
 }
 
 /// The one archive that was made.
-pub fn archive(p: &Place) -> PathBuf {
+pub fn archive(p: &TestEnv) -> PathBuf {
     let folder = p.path("home/.local/share/orgctl/backups");
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the folder of backups")
@@ -69,7 +69,7 @@ pub fn archive(p: &Place) -> PathBuf {
 
 #[test]
 fn a_backup_is_restored_on_either_engine() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let (before, acme) = (told(p), trail(p, "ACME"));
         let made = p.json("backup create --label monthly");

@@ -8,10 +8,10 @@ use std::process::Stdio;
 use orgctl::verbs::backup::archive::{Archive, Identities};
 
 use crate::backup::archive;
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
 /// Makes a backup; its archive.
-fn backup(p: &Place) -> PathBuf {
+fn backup(p: &TestEnv) -> PathBuf {
     p.wait(60);
     p.json("backup create")["file"].as_str().expect("a file").into()
 }
@@ -39,13 +39,13 @@ fn cut(file: &Path) {
 
 #[test]
 fn an_archive_of_any_name_is_found_by_what_lies_beside_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let folder = p.path("f").display().to_string();
         fs::create_dir(&folder).expect("a folder");
         p.run(&format!("backup create --to {folder}/nightly.tar")).ok();
         fs::write(p.path("f/other.tar"), "of another program").expect("a file");
         fs::write(p.path("f/other.tar.json"), "{}").expect("a file");
-        let lost = Place::new(Engine::Sqlite);
+        let lost = TestEnv::new(Engine::Sqlite);
         let key = lost.write("audit.pub", p.run("audit pubkey").ok());
         let from = format!("--from {folder}");
         assert_eq!(lost.column(&format!("backup list {from}"), "location"), [format!("{folder}/nightly.tar")]);
@@ -65,7 +65,7 @@ fn an_archive_of_any_name_is_found_by_what_lies_beside_it() {
 
 #[test]
 fn an_archive_that_can_not_be_read_is_told_of() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = backup(p);
         let id = p.column("backup list", "id").remove(0);
         let whole = fs::read(&file).expect("an archive");
@@ -75,7 +75,7 @@ fn an_archive_that_can_not_be_read_is_told_of() {
         assert_eq!(p.column("backup list", "id"), [id.as_str()]);
         assert_eq!(p.column("backup list", "status"), ["failed"]);
         let from = format!("--from {}", file.parent().expect("a folder").display());
-        let other = Place::new(Engine::Sqlite);
+        let other = TestEnv::new(Engine::Sqlite);
         let key = other.write("audit.pub", p.run("audit pubkey").ok());
         let there = other.column(&format!("backup list {from}"), "id");
         assert!(there.len() == 1 && there[0].ends_with(&id[28..]), "{there:?}");
@@ -103,7 +103,7 @@ fn an_archive_that_can_not_be_read_is_told_of() {
 
 #[test]
 fn the_last_look_counts_where_nothing_can_be_written_beside_the_archive() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = backup(p);
         let whole = fs::read(&file).expect("an archive");
         p.run("backup verify latest").ok();
@@ -132,7 +132,7 @@ fn the_last_look_counts_where_nothing_can_be_written_beside_the_archive() {
 
 #[test]
 fn a_signature_that_was_damaged_is_a_fault_of_the_archive() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = backup(p);
         let (whole, told) = (fs::read(&file).expect("an archive"), fs::read(beside(&file)).expect("told"));
         let text = String::from_utf8_lossy(&whole).into_owned();
@@ -149,7 +149,7 @@ fn a_signature_that_was_damaged_is_a_fault_of_the_archive() {
         // To whoever has not the key, one that is as it was made has no fault.
         fs::write(&file, &whole).expect("an archive");
         fs::write(beside(&file), &told).expect("told");
-        let other = Place::new(Engine::Sqlite);
+        let other = TestEnv::new(Engine::Sqlite);
         other.run(&format!("backup verify {}", file.display())).fails(8);
         assert_eq!(fs::read(beside(&file)).expect("told"), told);
         p.run("backup verify latest").ok();
@@ -159,7 +159,7 @@ fn a_signature_that_was_damaged_is_a_fault_of_the_archive() {
 
 #[test]
 fn a_newer_one_that_does_not_hold_is_passed_over_aloud() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name First").ok();
         let first = backup(p);
         p.run("branch create --code B2 --name Second").ok();
@@ -169,7 +169,7 @@ fn a_newer_one_that_does_not_hold_is_passed_over_aloud() {
         assert!(said.contains("is no whole backup"), "{said}");
         p.run("backup verify").fails(8);
         for at in ["latest", "--at 2026-11-22"] {
-            let other = Place::new(Engine::Sqlite);
+            let other = TestEnv::new(Engine::Sqlite);
             let said = p.run(&format!("backup restore {at} --into {}", other.url));
             assert!(
                 said.err.contains("warning: a newer backup, ") && said.err.contains("is passed over"),
@@ -190,7 +190,7 @@ fn a_newer_one_that_does_not_hold_is_passed_over_aloud() {
 
 #[test]
 fn what_is_not_for_this_program_is_neither_a_fault_nor_removed() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let first = backup(p);
         let bytes = fs::read(&first).expect("an archive");
         let second = backup(p);
@@ -222,7 +222,7 @@ fn what_is_not_for_this_program_is_neither_a_fault_nor_removed() {
 
 #[test]
 fn no_link_is_followed_and_no_pipe_waited_for() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = backup(p);
         let victim = p.write("victim", "precious");
         fs::remove_file(beside(&file)).expect("removed");
@@ -247,7 +247,7 @@ fn no_link_is_followed_and_no_pipe_waited_for() {
 /// As if it was pruned while it is verified or restored.
 #[test]
 fn what_is_removed_while_it_is_read_is_read_to_its_end() {
-    let p = Place::after(Engine::Sqlite, "init --org-code ACME --org-name Acme");
+    let p = TestEnv::after(Engine::Sqlite, "init --org-code ACME --org-name Acme");
     let file = backup(&p);
     let opened = Archive::open(&file).expect("an archive");
     let (size, digest) = opened.digest().expect("a digest");
@@ -273,7 +273,7 @@ fn what_is_removed_while_it_is_read_is_read_to_its_end() {
 
 #[test]
 fn the_longest_hold_wins_and_what_is_removed_is_told_once() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("backup create").ok();
         let file = archive(p);
         for _ in 0..2 {
@@ -313,17 +313,17 @@ fn the_longest_hold_wins_and_what_is_removed_is_told_once() {
 
 #[test]
 fn a_drill_takes_the_newest_that_its_keys_are_for() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let folder = p.path("all").display().to_string();
         let made = p.json(&format!("backup create --to {folder}"));
-        let other = Place::new(Engine::Sqlite);
+        let other = TestEnv::new(Engine::Sqlite);
         other.wait(7200);
         other.run("init --org-code OTHER --org-name Other").ok();
         let theirs = other.json(&format!("backup create --to {folder}"));
         p.wait(3600);
         assert_eq!(p.json(&format!("backup drill --from {folder}"))["id"], made["id"]);
         // A machine that has the key of one of them, and a database of its own.
-        let third = Place::new(Engine::Sqlite);
+        let third = TestEnv::new(Engine::Sqlite);
         third.wait(7200);
         third.run("init --org-code THIRD --org-name Third").ok();
         for (of, id) in [(p, &made["id"]), (&other, &theirs["id"])] {
@@ -336,7 +336,7 @@ fn a_drill_takes_the_newest_that_its_keys_are_for() {
 
 #[test]
 fn a_folder_that_is_named_must_be_one() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = backup(p);
         for (verb, flag) in [
             ("backup create", "--to"),
@@ -363,7 +363,7 @@ fn a_folder_that_is_named_must_be_one() {
 
 #[test]
 fn what_is_missing_is_told() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         backup(p);
         let second = backup(p);
         fs::remove_file(&second).expect("removed");

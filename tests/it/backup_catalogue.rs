@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
 const DAY: i64 = 86_400;
 
 /// The archives that are there.
-fn archives(p: &Place) -> Vec<PathBuf> {
+fn archives(p: &TestEnv) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(p.path("home/.local/share/orgctl/backups"))
         .expect("the folder of backups")
         .map(|f| f.expect("a file").path())
@@ -18,7 +18,7 @@ fn archives(p: &Place) -> Vec<PathBuf> {
 }
 
 /// A backup on each of so many days, up to now; their ids, the oldest first.
-fn daily(p: &Place, days: usize) -> Vec<String> {
+fn daily(p: &TestEnv, days: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for _ in 0..days {
         p.wait(DAY);
@@ -29,7 +29,7 @@ fn daily(p: &Place, days: usize) -> Vec<String> {
 
 #[test]
 fn a_backup_is_shown() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         let id = daily(p, 1).remove(0);
         let shown = p.json(&format!("backup show {}", &id[28..]));
@@ -44,7 +44,7 @@ fn a_backup_is_shown() {
             Some(p.run("audit list --all --org ACME -o ndjson").ok().lines().count() as u64)
         );
         // Elsewhere nobody knows the key.
-        let other = Place::new(Engine::Sqlite);
+        let other = TestEnv::new(Engine::Sqlite);
         let file = archives(p).remove(0);
         let there = other.json(&format!("backup show {}", file.display()));
         assert_eq!((there["signature"].as_str(), there["status"].as_str()), (Some("untrusted"), Some("complete")));
@@ -56,7 +56,7 @@ fn a_backup_is_shown() {
 
 #[test]
 fn what_nothing_keeps_is_removed() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let ids = daily(p, 5);
         p.wait(60);
         assert!(p.run("backup prune").fails(2).contains("nothing says what is to be kept"));
@@ -82,7 +82,7 @@ fn what_nothing_keeps_is_removed() {
 
 #[test]
 fn a_clock_that_was_ahead_is_no_reason_to_remove() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         daily(p, 4);
         p.wait(-3600);
         let said = p.run("backup prune --keep-last 2 --yes").fails(4);
@@ -93,7 +93,7 @@ fn a_clock_that_was_ahead_is_no_reason_to_remove() {
 
 #[test]
 fn what_is_held_is_removed_by_nobody() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let ids = daily(p, 3);
         p.wait(DAY * 2);
         let oldest = &ids[0];
@@ -123,7 +123,7 @@ fn what_is_held_is_removed_by_nobody() {
 
 #[test]
 fn a_lost_database_still_finds_and_prunes_its_backups() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let ids = daily(p, 4);
         p.wait(DAY * 2);
         let folder = p.path("home/.local/share/orgctl/backups").display().to_string();
@@ -145,7 +145,7 @@ fn a_lost_database_still_finds_and_prunes_its_backups() {
 
 #[test]
 fn what_changed_since_a_backup_is_shown() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let (one, key) = {
             use age::secrecy::ExposeSecret as _;
             let key = age::x25519::Identity::generate();

@@ -1,11 +1,11 @@
 //! Which backup is restored, and what is said to be lost by it.
 
 use crate::backup::{archive, fill};
-use crate::harness::{Engine, Place, both_after, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_after, on_both_engines_with_acme};
 
 #[test]
 fn at_picks_the_newest_that_is_not_later() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name First").ok();
         p.run("backup create --label first").ok();
         p.wait(86_400);
@@ -13,7 +13,7 @@ fn at_picks_the_newest_that_is_not_later() {
         p.run("backup create --label second").ok();
         p.wait(86_400);
         for (at, codes) in [("2026-11-21T12:00:00Z", vec!["B1"]), ("2026-11-22T12:00:00Z", vec!["B1", "B2"])] {
-            let other = Place::new(Engine::Sqlite);
+            let other = TestEnv::new(Engine::Sqlite);
             let said = p.run(&format!("backup restore --at {at} --into {} -o json", other.url));
             let report = said.json();
             said.ok();
@@ -30,10 +30,10 @@ fn at_picks_the_newest_that_is_not_later() {
 
 #[test]
 fn a_dry_run_reads_everything_and_makes_nothing() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         p.run("backup create").ok();
-        let other = Place::new(Engine::Sqlite);
+        let other = TestEnv::new(Engine::Sqlite);
         p.run(&format!("backup restore latest --into {} --dry-run", other.url)).ok();
         assert!(!other.file().exists());
         // A byte in the middle is not what it was.
@@ -50,20 +50,20 @@ fn a_dry_run_reads_everything_and_makes_nothing() {
 
 #[test]
 fn latest_is_of_this_database_and_of_no_other() {
-    both_after("init --org-code ACME --org-name Acme", |p| {
+    on_both_engines_after("init --org-code ACME --org-name Acme", |p| {
         p.run("backup create --to %/all".replace('%', &p.dir.path().display().to_string()).as_str()).ok();
         p.wait(60);
         let folder = p.path("all").display().to_string();
-        let other = Place::new(Engine::Sqlite);
+        let other = TestEnv::new(Engine::Sqlite);
         other.wait(3600);
         other.run("init --org-code OTHER --org-name Other").ok();
         other.run(&format!("backup create --to {folder}")).ok();
         let key = other.write("both.pub", p.run("audit pubkey").ok() + &other.run("audit pubkey").ok());
-        let target = Place::new(Engine::Sqlite);
+        let target = TestEnv::new(Engine::Sqlite);
         p.run(&format!("backup restore latest --from {folder} --into {} --key {key}", target.url)).ok();
         assert_eq!(target.column("org list", "code"), ["ACME"]);
         // Where there is no database to ask, nobody guesses.
-        let lost = Place::new(Engine::Sqlite);
+        let lost = TestEnv::new(Engine::Sqlite);
         let said = lost.run(&format!("backup restore latest --from {folder} --into {} --key {key}", lost.url));
         assert_eq!(said.code, 4, "{}", said.err);
         assert!(said.err.contains("2 installations"), "{}", said.err);
@@ -73,7 +73,7 @@ fn latest_is_of_this_database_and_of_no_other() {
 /// Whatever verb asks, a word means the same backup.
 #[test]
 fn every_verb_takes_the_same_backup_by_the_same_word() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         // None of them lies in the folder that is looked into first.
         let far = p.path("far").display().to_string();
         let made = p.json(&format!("backup create --to {far}"));
@@ -82,7 +82,7 @@ fn every_verb_takes_the_same_backup_by_the_same_word() {
             assert_eq!(p.json(&format!("backup show {word}"))["id"], id, "{word}");
             assert_eq!(p.json(&format!("backup verify {word} --quick"))["id"], id, "{word}");
             assert_eq!(p.json(&format!("backup hold {word} --until 2027-01-01"))["id"], id, "{word}");
-            let other = Place::new(Engine::Sqlite);
+            let other = TestEnv::new(Engine::Sqlite);
             assert_eq!(p.json(&format!("backup restore {word} --into {}", other.url))["id"], id, "{word}");
         }
         // A folder may be named from where one stands, and so may a file.

@@ -7,33 +7,33 @@ use std::time::Duration;
 
 use age::secrecy::ExposeSecret as _;
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
-fn folder(p: &Place) -> PathBuf {
+fn folder(p: &TestEnv) -> PathBuf {
     p.path("home/.local/share/orgctl/backups")
 }
 
 /// Names in the folder of backups, in order.
-fn names(p: &Place) -> Vec<String> {
+fn names(p: &TestEnv) -> Vec<String> {
     let files = std::fs::read_dir(folder(p)).into_iter().flatten();
     let mut all: Vec<String> = files.map(|f| f.expect("a file").file_name().to_string_lossy().into_owned()).collect();
     all.sort();
     all
 }
 
-fn archives(p: &Place) -> Vec<PathBuf> {
+fn archives(p: &TestEnv) -> Vec<PathBuf> {
     names(p).into_iter().filter(|n| n.ends_with(".tar")).map(|n| folder(p).join(n)).collect()
 }
 
 /// A private key in a file, and its public half.
-fn identity(p: &Place, name: &str) -> (String, String) {
+fn identity(p: &TestEnv, name: &str) -> (String, String) {
     let key = age::x25519::Identity::generate();
     (p.write(name, format!("{}\n", key.to_string().expose_secret())), key.to_public().to_string())
 }
 
 #[test]
 fn a_backup_is_encrypted_to_two_and_opened_by_either_with_public_tools() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name 'Fort Branch'").ok();
         let ((one, key_one), (two, key_two), (third, _)) =
             (identity(p, "1.key"), identity(p, "2.key"), identity(p, "3.key"));
@@ -62,7 +62,7 @@ fn a_backup_is_encrypted_to_two_and_opened_by_either_with_public_tools() {
 
 #[test]
 fn a_setting_encrypts_without_a_flag() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let (one, key) = identity(p, "1.key");
         let said = p.run("setting set backup.recipients age1nonsense --system").fails(6);
         assert!(!said.contains("nonsense"), "{said}");
@@ -79,7 +79,7 @@ fn a_setting_encrypts_without_a_flag() {
 
 #[test]
 fn what_can_not_be_made_is_refused_before_it_begins() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let there = p.write("there.tar", "mine");
         let fifo = p.path("pipe");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).expect("a pipe");
@@ -113,7 +113,7 @@ fn what_can_not_be_made_is_refused_before_it_begins() {
 
 #[test]
 fn what_nothing_keeps_goes_behind_a_new_one() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for _ in 0..4 {
             p.wait(86_400);
             p.run("backup create --keep-last 3").ok();
@@ -127,7 +127,7 @@ fn what_nothing_keeps_goes_behind_a_new_one() {
 
 #[test]
 fn two_at_once_make_two() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("audit keygen").ok();
         let start =
             || p.spawn("backup create").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("orgctl runs");
@@ -145,7 +145,7 @@ fn two_at_once_make_two() {
 
 #[test]
 fn a_killed_one_leaves_nothing_that_looks_whole() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("audit keygen").ok();
         let rows: String = (0..2000).map(|n| format!("K{n:04},Branch {n}\n")).collect();
         p.run_with("branch import -", format!("code,name\n{rows}")).ok();
@@ -168,7 +168,7 @@ fn a_killed_one_leaves_nothing_that_looks_whole() {
 
 #[test]
 fn a_full_disk_leaves_no_archive_and_is_told() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("audit keygen").ok();
         let rows: String = (0..3000).map(|n| format!("F{n:04},Branch number {}\n", n * 7919)).collect();
         p.run_with("branch import -", format!("code,name\n{rows}")).ok();
@@ -189,7 +189,7 @@ fn a_full_disk_leaves_no_archive_and_is_told() {
 
 #[test]
 fn a_backup_during_heavy_writes_is_one_instant() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("audit keygen").ok();
         let csv: String = (0..3000).map(|n| format!("W{n:04},Branch {n}\n")).collect();
         let file = p.write("b.csv", format!("code,name\n{csv}"));
@@ -206,7 +206,7 @@ fn a_backup_during_heavy_writes_is_one_instant() {
 
 #[test]
 fn a_database_that_takes_no_writes_is_backed_up() {
-    let p = Place::with_acme(Engine::Postgres);
+    let p = TestEnv::with_acme(Engine::Postgres);
     p.run("audit keygen").ok();
     let name = p.url.rsplit('/').next().expect("a name").split('?').next().expect("a name").to_owned();
     crate::harness::psql(

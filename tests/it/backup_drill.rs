@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::backup::archive;
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
 /// Spoils an archive in the middle.
 fn spoil(file: &std::path::Path) {
@@ -17,7 +17,7 @@ fn spoil(file: &std::path::Path) {
 
 #[test]
 fn the_newest_backup_is_restored_and_told_of() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let said = p.run("backup drill").fails(3);
         assert!(said.contains("there is no backup in") && said.contains("orgctl backup create"), "{said}");
         p.run("branch create --code HQ --name Head").ok();
@@ -48,7 +48,7 @@ fn the_newest_backup_is_restored_and_told_of() {
 
 #[test]
 fn status_says_whether_there_is_a_backup_that_can_be_relied_on() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let said = p.run("backup status").fails(1);
         assert!(said.contains("there is no whole backup in"), "{said}");
         p.run("backup create").ok();
@@ -102,14 +102,14 @@ fn status_says_whether_there_is_a_backup_that_can_be_relied_on() {
 
 #[test]
 fn another_machine_tells_what_came_of_its_drill() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let identity = age::x25519::Identity::generate();
         let secret = age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_owned();
         let shared = p.path("shared");
         p.run(&format!("backup create --to {} --encrypt-to {}", shared.display(), identity.to_public())).ok();
         let key = p.run("audit pubkey").ok();
         // It has the archives, the identity and the public key, and no database.
-        let other = Place::new(Engine::Sqlite);
+        let other = TestEnv::new(Engine::Sqlite);
         let (key, secret) = (other.write("audit.pub", key), other.write("identity", format!("{secret}\n")));
         let from = format!("--from {}", shared.display());
         let said = other.run(&format!("backup drill {from} --key {key}")).fails(2);

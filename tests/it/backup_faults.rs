@@ -10,10 +10,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::backup::archive;
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
 /// A place with one archive, and the place where others are put.
-fn with_archive(p: &Place) -> (Vec<u8>, PathBuf) {
+fn with_archive(p: &TestEnv) -> (Vec<u8>, PathBuf) {
     p.run("branch create --code HQ --name 'Head office' --city Pune").ok();
     p.run("user create --name 'Asha Rao' --email asha@acme.example --branch HQ").ok();
     p.run("backup create").ok();
@@ -22,7 +22,7 @@ fn with_archive(p: &Place) -> (Vec<u8>, PathBuf) {
 
 /// What a command says of an archive that is none.
 #[track_caller]
-fn refused(p: &Place, file: &Path, code: u8, what: &str) {
+fn refused(p: &TestEnv, file: &Path, code: u8, what: &str) {
     let into = p.path("into.db");
     for line in [
         format!("backup verify {}", file.display()),
@@ -76,7 +76,7 @@ pub fn put(file: &Path, members: &[(String, Vec<u8>)]) {
 
 #[test]
 fn an_archive_that_is_cut_off_is_none() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let (bytes, file) = with_archive(p);
         let length = bytes.len();
         for at in (0..length).step_by(length / 23).chain([
@@ -113,7 +113,7 @@ fn an_archive_that_is_cut_off_is_none() {
 
 #[test]
 fn no_bit_is_changed_unseen() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let (bytes, file) = with_archive(p);
         // The checksum of a header may be written in several ways; all that it stands for is compared.
         let is_free =
@@ -132,11 +132,11 @@ fn no_bit_is_changed_unseen() {
 
 #[test]
 fn what_is_not_signed_by_a_trusted_key_is_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let (bytes, file) = with_archive(p);
         fs::write(&file, &bytes).expect("a file");
         // An archive of somebody else, who has a key too.
-        let other = Place::after(Engine::Sqlite, "init --org-code ACME --org-name Foreign");
+        let other = TestEnv::after(Engine::Sqlite, "init --org-code ACME --org-name Foreign");
         other.run("backup create").ok();
         let foreign = fs::read(archive(&other)).expect("an archive");
         let theirs = p.path("theirs.tar");
@@ -166,7 +166,7 @@ fn what_is_not_signed_by_a_trusted_key_is_refused() {
 
 #[test]
 fn a_manifest_that_was_edited_is_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let (bytes, file) = with_archive(p);
         let all = members(&bytes);
         let edited = |from: &str, to: &str| {
@@ -209,7 +209,7 @@ fn a_manifest_that_was_edited_is_refused() {
 
 #[test]
 fn members_of_another_archive_are_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let (first, file) = with_archive(p);
         p.wait(60);
         p.run("branch update HQ --city Mumbai").ok();
@@ -247,7 +247,7 @@ fn members_of_another_archive_are_refused() {
 
 #[test]
 fn members_that_no_backup_holds_are_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let (bytes, file) = with_archive(p);
         let all = members(&bytes);
         let regular = tar::EntryType::Regular;
@@ -314,7 +314,7 @@ fn compressed(heading: &str, piece: &[u8], times: usize) -> Vec<u8> {
 
 #[test]
 fn what_swells_is_stopped() {
-    let p = Place::with_acme(Engine::Sqlite);
+    let p = TestEnv::with_acme(Engine::Sqlite);
     let (bytes, file) = with_archive(&p);
     let all = members(&bytes);
     let branches = &all.iter().find(|(n, _)| n == "data/branches.tsv.zst").expect("branches").1;
@@ -366,7 +366,7 @@ fn what_swells_is_stopped() {
 
 #[test]
 fn an_age_file_of_another_recipient_is_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code HQ --name Head").ok();
         let identity = age::x25519::Identity::generate();
         let secret = age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_owned();
@@ -397,7 +397,7 @@ fn an_age_file_of_another_recipient_is_refused() {
 
 #[test]
 fn no_change_of_bytes_makes_it_fall_over_or_pass() {
-    let p = Place::with_acme(Engine::Sqlite);
+    let p = TestEnv::with_acme(Engine::Sqlite);
     let (bytes, file) = with_archive(&p);
     let length = bytes.len();
     let place = RefCell::new(p);

@@ -4,18 +4,18 @@
 use std::path::Path;
 
 use crate::backup::{archive, fill};
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
 /// The public key of a place, as a file of another.
-fn key_of(p: &Place, other: &Place) -> String {
+fn key_of(p: &TestEnv, other: &TestEnv) -> String {
     other.write("audit.pub", p.run("audit pubkey").ok())
 }
 
 /// A place of another machine, with tables of the archive in it.
-fn part_of(p: &Place, engine: Engine, file: &Path, only: &str) -> (Place, serde_json::Value) {
-    let other = Place::new(engine);
+fn part_of(p: &TestEnv, engine: Engine, file: &Path, only: &str) -> (TestEnv, serde_json::Value) {
+    let other = TestEnv::new(engine);
     let vkey = key_of(p, &other);
     let told =
         other.json(&format!("backup restore {} --key {vkey} --only {only} --into {}", file.display(), other.url));
@@ -30,7 +30,7 @@ fn came(told: &serde_json::Value) -> Vec<(String, u64)> {
 
 #[test]
 fn a_part_is_restored_on_either_engine() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         p.run("backup create").ok();
         let file = archive(p);
@@ -73,7 +73,7 @@ fn a_part_is_restored_on_either_engine() {
 
 #[test]
 fn what_refers_to_one_another_comes_together() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for line in [
             "branch create --code HQ --name Head",
             "branch create --code B2 --name Two --parent HQ",
@@ -94,7 +94,7 @@ fn what_refers_to_one_another_comes_together() {
                 let line = format!("{noun} list --with-deleted --all -o ndjson");
                 assert_eq!(other.run(&line).ok(), p.run(&line).ok());
             }
-            let history = |place: &Place| place.run("user history ASHA22 -o ndjson").ok();
+            let history = |place: &TestEnv| place.run("user history ASHA22 -o ndjson").ok();
             assert_eq!(history(&other), history(p));
             // What came is whole; the trail is not proven by itself.
             assert!(other.run("audit verify").fails(1).contains("partial, not damaged"));
@@ -109,7 +109,7 @@ fn what_refers_to_one_another_comes_together() {
 
 #[test]
 fn every_writing_verb_is_refused_and_nothing_is_written() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code HQ --name Head").ok();
         p.run("user create --name 'Asha Rao' --email asha@acme.example --branch HQ --user-code ASHA22").ok();
         p.run("backup create").ok();
@@ -118,7 +118,7 @@ fn every_writing_verb_is_refused_and_nothing_is_written() {
             let (other, _) = part_of(p, engine, &file, "users,system_log");
             let rows = other.json("audit log list --all");
             let people = other.run("user list --with-deleted --all -o ndjson").ok();
-            let copy = Place::new(Engine::Sqlite);
+            let copy = TestEnv::new(Engine::Sqlite);
             other.write("u.csv", "name,email\nA B,ab@acme.example\n");
             for line in [
                 "user create --name 'New One' --email new@acme.example",
@@ -181,7 +181,7 @@ fn every_writing_verb_is_refused_and_nothing_is_written() {
 
 #[test]
 fn it_says_that_it_is_partial_rather_than_damaged() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code HQ --name Head").ok();
         p.run("user create --name 'Asha Rao' --email asha@acme.example --branch HQ --user-code ASHA22").ok();
         p.run("backup create").ok();
@@ -219,9 +219,9 @@ fn it_says_that_it_is_partial_rather_than_damaged() {
 
 #[test]
 fn what_was_not_asked_for_rightly_is_refused_with_the_nearest() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("backup create").ok();
-        let (file, other) = (archive(p), Place::new(p.engine));
+        let (file, other) = (archive(p), TestEnv::new(p.engine));
         let line = |only: &str| {
             format!("backup restore {} --trust-unsigned --only {only} --into {}", file.display(), other.url)
         };
@@ -249,7 +249,7 @@ fn what_was_not_asked_for_rightly_is_refused_with_the_nearest() {
         // The rows of a schema alone.
         p.wait(60);
         p.run("backup create --type schema-only").ok();
-        let third = Place::new(p.engine);
+        let third = TestEnv::new(p.engine);
         let line =
             format!("backup restore {} --trust-unsigned --only users --into {}", archive(p).display(), third.url);
         assert!(third.run(&line).fails(2).contains("holds the schema alone"));
@@ -258,12 +258,12 @@ fn what_was_not_asked_for_rightly_is_refused_with_the_nearest() {
 
 #[test]
 fn an_encrypted_part_needs_its_identity() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name 'Asha Rao' --email asha@acme.example --user-code ASHA22").ok();
         let key = age::x25519::Identity::generate();
         let secret = age::secrecy::ExposeSecret::expose_secret(&key.to_string()).to_owned();
         p.run(&format!("backup create --encrypt-to {}", key.to_public())).ok();
-        let (file, other) = (archive(p), Place::new(p.engine));
+        let (file, other) = (archive(p), TestEnv::new(p.engine));
         let vkey = key_of(p, &other);
         let line = format!("backup restore {} --key {vkey} --only users --into {}", file.display(), other.url);
         assert!(other.run(&line).fails(2).contains("is encrypted"));
@@ -275,7 +275,7 @@ fn an_encrypted_part_needs_its_identity() {
 
 #[test]
 fn an_orgctl_that_knows_nothing_of_parts_takes_it_for_newer() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("backup create").ok();
         let (other, _) = part_of(p, p.engine, &archive(p), "users");
         // What each orgctl asks for first.

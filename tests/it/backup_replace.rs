@@ -11,18 +11,18 @@ use serde_json::Value as Json;
 use sqlx::{Connection, Executor, Row, SqliteConnection};
 
 use crate::backup::{fill, told, trail};
-use crate::harness::{Engine, Place, Said, both_with_acme, held};
+use crate::harness::{Engine, Output, TestEnv, on_both_engines_with_acme, with_lock};
 use crate::raw::{int, on};
 use crate::terminal::{at_terminal, ends};
 
 /// Has the restore wait behind the backup of what is there: on SQLite for the write lock, on PostgreSQL for the one that
 /// keeps migrators apart.
-fn gate(p: &Place) -> &'static str {
+fn gate(p: &TestEnv) -> &'static str {
     on(p, "begin immediate", "begin; select pg_advisory_xact_lock(x'6f726763746c'::bigint)")
 }
 
 /// The folder in which a place keeps its archives, and what is in it.
-pub fn folder(p: &Place) -> PathBuf {
+pub fn folder(p: &TestEnv) -> PathBuf {
     p.path("home/.local/share/orgctl/backups")
 }
 
@@ -34,7 +34,7 @@ pub fn names(folder: &Path) -> Vec<String> {
 }
 
 /// Files that a restore might leave beside its place.
-fn strays(p: &Place) -> Vec<String> {
+fn strays(p: &TestEnv) -> Vec<String> {
     let mut all = names(p.dir.path());
     all.extend(names(&folder(p)));
     all.retain(|n| n.starts_with(".orgctl"));
@@ -42,35 +42,35 @@ fn strays(p: &Place) -> Vec<String> {
 }
 
 /// Makes a backup; its file.
-pub fn backup(p: &Place) -> String {
+pub fn backup(p: &TestEnv) -> String {
     p.json("backup create")["file"].as_str().expect("a file").to_owned()
 }
 
 /// The command that replaces a place's database.
-pub fn line(p: &Place, archive: &str) -> String {
+pub fn line(p: &TestEnv, archive: &str) -> String {
     format!("backup restore {archive} --into {} --replace --yes", p.url)
 }
 
 /// The record of the last restore.
-fn record(p: &Place) -> Json {
+fn record(p: &TestEnv) -> Json {
     let line = p.run("audit list --org SYSTEM --action backup_restore --all -o ndjson").ok();
     serde_json::from_str(line.lines().next().expect("a record")).expect("JSON")
 }
 
 /// What a place shows, without a record of that.
-pub fn rows(p: &Place) -> Vec<String> {
+pub fn rows(p: &TestEnv) -> Vec<String> {
     let list = |noun: &&str| p.run(&format!("{noun} list --with-deleted --all -o ndjson")).ok();
     ["org", "branch", "dept", "user"].iter().map(list).collect()
 }
 
-pub fn holds(p: &Place) {
+pub fn holds(p: &TestEnv) {
     p.run("audit verify --deep").ok();
     p.run("db check").ok();
     assert_eq!(strays(p), Vec::<String>::new());
 }
 
 /// Starts a command in a process of its own.
-pub fn start(p: &Place, line: &str) -> Child {
+pub fn start(p: &TestEnv, line: &str) -> Child {
     let mut command = p.spawn(line);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("orgctl runs")
 }
@@ -79,9 +79,9 @@ pub fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).expect("a pid"))
 }
 
-pub fn said(child: Child) -> Said {
+pub fn said(child: Child) -> Output {
     let done = child.wait_with_output().expect("an end");
-    Said {
+    Output {
         code: done.status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(255),
         out: String::from_utf8_lossy(&done.stdout).into_owned(),
         err: String::from_utf8_lossy(&done.stderr).into_owned(),
@@ -89,7 +89,7 @@ pub fn said(child: Child) -> Said {
 }
 
 /// Waits until there is one more archive, whole and told beside it.
-pub fn wait_for_archive(p: &Place, before: usize) {
+pub fn wait_for_archive(p: &TestEnv, before: usize) {
     let began = Instant::now();
     while names(&folder(p)).iter().filter(|n| n.ends_with(".tar.json")).count() <= before {
         assert!(began.elapsed() < Duration::from_secs(60), "no backup was made");
@@ -97,7 +97,7 @@ pub fn wait_for_archive(p: &Place, before: usize) {
     }
 }
 
-fn connect(rt: &tokio::runtime::Runtime, p: &Place) -> SqliteConnection {
+fn connect(rt: &tokio::runtime::Runtime, p: &TestEnv) -> SqliteConnection {
     rt.block_on(SqliteConnection::connect(&p.url)).expect("a connection")
 }
 
@@ -113,7 +113,7 @@ pub fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn what_was_there_is_there_again_and_the_report_says_what_was_lost() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let (archive, before) = (backup(p), told(p));
         p.wait(3600);
@@ -146,7 +146,7 @@ fn what_was_there_is_there_again_and_the_report_says_what_was_lost() {
 
 #[test]
 fn where_somebody_wrote_meanwhile_nothing_is_replaced() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let archive = backup(p);
         p.run("branch create --code NEW --name New --org ACME").ok();
@@ -168,7 +168,7 @@ fn where_somebody_wrote_meanwhile_nothing_is_replaced() {
         ];
         for write in writes {
             // Whoever holds the lock lets it come as far as the backup of what is there.
-            let child = held(p, gate(p), || {
+            let child = with_lock(p, gate(p), || {
                 let child = start(p, &format!("{} --wait 60", line(p, &archive)));
                 wait_for_archive(p, archives.iter().filter(|n| n.ends_with(".tar.json")).count());
                 kill(pid(&child), Signal::SIGSTOP).expect("stopped");
@@ -191,7 +191,7 @@ fn where_somebody_wrote_meanwhile_nothing_is_replaced() {
 
 #[test]
 fn who_was_erased_stays_erased() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("setting set audit.min_retention_days 0 --org ACME").ok();
         p.run("branch create --code HQ --name Head --org ACME").ok();
         p.run("user create --name 'Ravi Kumar' --email ravi@acme.example --user-code RAVK22 --branch HQ --org ACME")
@@ -245,7 +245,7 @@ fn who_was_erased_stays_erased() {
 /// The way back leads into another branch of the trail, which has records that nobody had erased.
 #[test]
 fn who_was_erased_does_not_come_back_by_the_way_back() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("setting set audit.min_retention_days 0 --org ACME").ok();
         p.run("user create --name 'Ravi Kumar' --email ravi@acme.example --user-code RAVK22 --org ACME").ok();
         p.run("user create --name 'Mira Shah' --email mira@acme.example --user-code MRAS22 --reports-to RAVK22 --org ACME").ok();
@@ -275,7 +275,7 @@ fn who_was_erased_does_not_come_back_by_the_way_back() {
 /// A rule keeps what is younger than a year; what is recorded of the removal now tells nothing more than that kept.
 #[test]
 fn what_a_rule_kept_is_kept_again() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name 'Ravi Kumar' --email ravi@acme.example --user-code RAVK22 --org ACME").ok();
         p.wait(300 * 86_400);
         p.run("user update RAVK22 --designation Welder").ok();
@@ -298,7 +298,7 @@ fn what_a_rule_kept_is_kept_again() {
 /// What is restored first knows neither the people nor the organisation of one of them; what is restored then does.
 #[test]
 fn who_was_erased_does_not_come_back_by_a_backup_that_did_not_know_them() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let before = backup(p);
         p.run("org create --code ZED --name 'Zed Ltd'").ok();
         for (org, who) in
@@ -333,7 +333,7 @@ fn who_was_erased_does_not_come_back_by_a_backup_that_did_not_know_them() {
 /// Erased while deleted, and brought back since: nobody who works there goes with what was erased of them.
 #[test]
 fn who_came_back_after_an_erasure_stays() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("setting set audit.min_retention_days 0 --org ACME").ok();
         let before = backup(p);
         p.run("user create --name 'Ravi Kumar' --designation Turner --user-code RAVK22 --org ACME").ok();
@@ -361,7 +361,7 @@ fn who_came_back_after_an_erasure_stays() {
 
 #[test]
 fn no_code_is_given_twice() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("dept create --name First --org ACME").ok();
         p.run("user create --name 'Asha Rao' --email asha@acme.example --org ACME").ok();
         let archive = backup(p);
@@ -370,7 +370,7 @@ fn no_code_is_given_twice() {
         p.run("dept create --name Second --org ACME").ok();
         p.run("user create --name 'Ravi Kumar' --email ravi@acme.example --org ACME").ok();
         let given =
-            |p: &Place| (p.column("dept list --org ACME", "code"), p.column("user list --org ACME", "user_code"));
+            |p: &TestEnv| (p.column("dept list --org ACME", "code"), p.column("user list --org ACME", "user_code"));
         let (depts, users) = given(p);
         assert!(depts.contains(&"DEPT-9001".to_owned()), "{depts:?}");
         p.run(&line(p, &archive)).ok();
@@ -387,7 +387,7 @@ fn no_code_is_given_twice() {
 
 #[test]
 fn a_checkpoint_that_is_ahead_is_told_until_it_is_stated() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let key = p.write("audit.pub", p.run("audit keygen").ok());
         let c = p.path("c.txt").display().to_string();
         p.run("branch create --code B1 --name One --org ACME").ok();
@@ -413,7 +413,7 @@ fn a_checkpoint_that_is_ahead_is_told_until_it_is_stated() {
 
 #[test]
 fn the_way_back_leads_back() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let archive = backup(p);
         p.run("branch create --code NEW --name New --org ACME").ok();
@@ -432,7 +432,7 @@ fn the_way_back_leads_back() {
 
 #[test]
 fn a_dry_run_proves_it_all_and_changes_nothing() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let archive = backup(p);
         p.run("branch create --code NEW --name New --org ACME").ok();
@@ -447,7 +447,7 @@ fn a_dry_run_proves_it_all_and_changes_nothing() {
 
 #[test]
 fn what_should_not_be_replaced_is_not() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let archive = backup(p);
         let before = rows(p);
@@ -459,7 +459,7 @@ fn what_should_not_be_replaced_is_not() {
         // An archive of the schema alone, and of somebody else.
         let empty = p.json("backup create --type schema-only")["file"].as_str().expect("a file").to_owned();
         p.run(&line(p, &empty)).fails(2);
-        let other = Place::after(p.engine, "init --org-code ACME --org-name Foreign");
+        let other = TestEnv::after(p.engine, "init --org-code ACME --org-name Foreign");
         let theirs = backup(&other);
         let key = p.write("their.pub", other.run("audit pubkey").ok());
         let err = p.run(&format!("{} --key {key}", line(p, &theirs))).fails(4);
@@ -475,7 +475,7 @@ fn what_should_not_be_replaced_is_not() {
         p.run(&format!("{} --yes", back.strip_prefix("orgctl ").expect("a command of orgctl"))).ok();
         assert!(rows(p) == before);
         // Where nothing is, it is a restore.
-        let third = Place::new(p.engine);
+        let third = TestEnv::new(p.engine);
         let key = third.write("audit.pub", p.run("audit pubkey").ok());
         let done = third.json(&format!("backup restore {archive} --into {} --replace --key {key}", third.url));
         assert_eq!(done["safety_backup"], Json::Null);
@@ -486,7 +486,7 @@ fn what_should_not_be_replaced_is_not() {
 
 #[test]
 fn it_asks_and_no_is_an_answer() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let archive = backup(p);
         p.run("branch create --code NEW --name New --org ACME").ok();
         let files = names(&folder(p));
@@ -509,7 +509,7 @@ fn it_asks_and_no_is_an_answer() {
 
 #[test]
 fn an_encrypted_backup_replaces_and_what_is_there_is_encrypted_too() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let identity = age::x25519::Identity::generate();
         let secret = age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_owned();
@@ -527,7 +527,7 @@ fn an_encrypted_backup_replaces_and_what_is_there_is_encrypted_too() {
 
 #[test]
 fn a_trail_that_does_not_hold_is_not_replaced() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One --org ACME").ok();
         let archive = backup(p);
         p.run("branch create --code B2 --name Two --org ACME").ok();
@@ -544,7 +544,7 @@ fn a_trail_that_does_not_hold_is_not_replaced() {
 
 #[test]
 fn whatever_is_killed_leaves_the_old_or_the_new() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let (archive, old) = (backup(p), told(p));
         p.run("branch create --code NEW --name New --org ACME").ok();
@@ -575,12 +575,12 @@ fn whatever_is_killed_leaves_the_old_or_the_new() {
 
 #[test]
 fn of_two_at_once_one_replaces() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let (archive, old) = (backup(p), told(p));
         p.run("branch create --code NEW --name New --org ACME").ok();
         // Whoever holds the lock lets both come as far as the backup of what is there.
-        let both = held(p, gate(p), || {
+        let both = with_lock(p, gate(p), || {
             let both = [(); 2].map(|()| start(p, &format!("{} --wait 60", line(p, &archive))));
             wait_for_archive(p, 2);
             both
@@ -596,13 +596,13 @@ fn of_two_at_once_one_replaces() {
 
 #[test]
 fn a_signal_leaves_the_old_and_is_recorded_there() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run_with("branch import - --org ACME", crate::raw::branches_csv(5_000)).ok();
         let archive = backup(p);
         p.run("branch create --code NEW --name New --org ACME").ok();
         let (before, files) = (rows(p), names(&folder(p)));
         // Whoever holds the lock lets it come as far as the backup of what is there. The signal comes as it goes on.
-        let child = held(p, gate(p), || {
+        let child = with_lock(p, gate(p), || {
             let child = start(p, &format!("{} --wait 60", line(p, &archive)));
             wait_for_archive(p, 1);
             kill(pid(&child), Signal::SIGSTOP).expect("stopped");
@@ -625,7 +625,7 @@ mod file {
 
     #[test]
     fn those_who_have_it_open_go_on() {
-        let p = Place::with_acme(Engine::Sqlite);
+        let p = TestEnv::with_acme(Engine::Sqlite);
         fill(&p);
         let archive = backup(&p);
         p.run("branch create --code NEW --name New --org ACME").ok();
@@ -649,7 +649,7 @@ mod file {
 
     #[test]
     fn a_full_disk_leaves_the_old() {
-        let p = Place::with_acme(Engine::Sqlite);
+        let p = TestEnv::with_acme(Engine::Sqlite);
         fill(&p);
         let archive = backup(&p);
         p.run(&line(&p, &archive)).ok();
@@ -677,7 +677,7 @@ mod file {
 
     #[test]
     fn pages_and_the_log_stay_as_they_are() {
-        let p = Place::with_acme(Engine::Sqlite);
+        let p = TestEnv::with_acme(Engine::Sqlite);
         fill(&p);
         let (archive, before) = (backup(&p), told(&p));
         p.sql("pragma journal_mode = delete; pragma page_size = 8192; vacuum").expect("other pages");
@@ -709,7 +709,7 @@ mod file {
 
     #[test]
     fn killed_while_pages_are_written_it_is_the_old_or_the_new() {
-        let p = Place::with_acme(Engine::Sqlite);
+        let p = TestEnv::with_acme(Engine::Sqlite);
         p.run_with("branch import - --org ACME", crate::raw::branches_csv(3_000)).ok();
         let archive = backup(&p);
         let log = || std::fs::metadata(p.path("t.db-wal")).map_or(0, |m| m.len());
@@ -736,7 +736,7 @@ mod file {
 
     #[test]
     fn who_goes_on_reading_what_was_there_is_named() {
-        let p = Place::with_acme(Engine::Sqlite);
+        let p = TestEnv::with_acme(Engine::Sqlite);
         let archive = backup(&p);
         p.run_with("branch import - --org ACME", crate::raw::branches_csv(5_000)).ok();
         // Nobody takes what it writes: it waits in the middle of its reading.

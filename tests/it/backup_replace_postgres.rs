@@ -8,21 +8,21 @@ use sqlx::{Connection, Executor, PgConnection, Row};
 
 use crate::backup::fill;
 use crate::backup_replace::{backup, folder, holds, line, names, pid, rows, runtime, said, start};
-use crate::harness::{Engine, Place, psql, server};
+use crate::harness::{Engine, TestEnv, psql, server};
 use crate::raw::{int, text, texts, unique, until};
 
-fn place() -> Place {
-    Place::with_acme(Engine::Postgres)
+fn test_env() -> TestEnv {
+    TestEnv::with_acme(Engine::Postgres)
 }
 
 /// The names of schemas that were replaced and are there still.
-fn olds(p: &Place) -> Vec<String> {
+fn olds(p: &TestEnv) -> Vec<String> {
     let sql = "select nspname::text from pg_namespace where nspname like 'orgctl\\_old\\_%' order by oid";
     texts(p, sql).into_iter().map(|mut row| row.remove(0)).collect()
 }
 
 /// Whatever is set for the schema and what is in it: owners, rights, settings, comments, publications.
-fn set(p: &Place) -> Vec<Vec<String>> {
+fn set(p: &TestEnv) -> Vec<Vec<String>> {
     texts(
         p,
         "select * from (
@@ -49,14 +49,14 @@ fn set(p: &Place) -> Vec<Vec<String>> {
 }
 
 /// What is kept in a publication of some columns and rows, where the server knows such a thing.
-fn part(p: &Place) -> &'static str {
+fn part(p: &TestEnv) -> &'static str {
     let is_known = int(p, "select current_setting('server_version_num')::bigint") >= 150_000;
     if is_known { " (org_id, id, code) where (org_id > 0)" } else { "" }
 }
 
 #[test]
 fn owners_rights_and_publications_are_as_they_were() {
-    let p = place();
+    let p = test_env();
     let (owner, app, reader) = (unique("owner"), unique("app"), unique("reader"));
     psql(&server(), &format!("create role {owner}; create role {app} login; create role {reader}"));
     let database = text(&p, "select current_database()::text");
@@ -107,7 +107,7 @@ fn owners_rights_and_publications_are_as_they_were() {
     assert_eq!(p.column("branch list --org ACME", "code"), ["B1"]);
     holds(&p);
     // The role goes on working, and finds the old schema closed.
-    let mut q = Place::new(Engine::Postgres);
+    let mut q = TestEnv::new(Engine::Postgres);
     q.env.insert("ORGCTL_DATABASE_URL".into(), p.url.replacen("orgctl_test@", &format!("{app}@"), 1));
     q.run("branch create --code B3 --name Three --org ACME").ok();
     q.run("db check").ok();
@@ -124,7 +124,7 @@ fn owners_rights_and_publications_are_as_they_were() {
 
 #[test]
 fn what_others_made_of_it_is_named_and_stays_with_the_old_schema() {
-    let p = place();
+    let p = test_env();
     p.run("branch create --code B1 --name One --org ACME").ok();
     let archive = backup(&p);
     p.run("branch create --code B2 --name Two --org ACME").ok();
@@ -175,7 +175,7 @@ fn what_others_made_of_it_is_named_and_stays_with_the_old_schema() {
 
 #[test]
 fn the_old_schema_is_told_of_until_it_is_dropped() {
-    let p = place();
+    let p = test_env();
     fill(&p);
     let archive = backup(&p);
     let none = p.run("backup restore --drop-old --yes");
@@ -205,11 +205,11 @@ fn the_old_schema_is_told_of_until_it_is_dropped() {
     assert!(told.contains("\"dropped\"") && kept.iter().all(|name| told.contains(name)), "{told}");
     holds(&p);
     p.run("backup restore latest --drop-old").fails(2);
-    let file = Place::with_acme(Engine::Sqlite);
+    let file = TestEnv::with_acme(Engine::Sqlite);
     file.run("backup restore --drop-old --yes").fails(2);
 }
 
-fn connect(rt: &tokio::runtime::Runtime, p: &Place) -> PgConnection {
+fn connect(rt: &tokio::runtime::Runtime, p: &TestEnv) -> PgConnection {
     rt.block_on(async {
         let mut c = PgConnection::connect(&p.url).await.expect("a connection");
         c.execute("set search_path to orgctl").await.expect("set");
@@ -225,7 +225,7 @@ fn branches(rt: &tokio::runtime::Runtime, c: &mut PgConnection, table: &str) -> 
 
 #[test]
 fn those_who_have_it_open_go_on() {
-    let p = place();
+    let p = test_env();
     fill(&p);
     let archive = backup(&p);
     p.run("branch create --code NEW --name New --org ACME").ok();
@@ -263,7 +263,7 @@ fn those_who_have_it_open_go_on() {
 }
 
 /// Somebody in the middle of a transaction that has read.
-fn reading(p: &Place) -> (tokio::runtime::Runtime, PgConnection) {
+fn reading(p: &TestEnv) -> (tokio::runtime::Runtime, PgConnection) {
     let rt = runtime();
     let mut reader = connect(&rt, p);
     rt.block_on(reader.execute("begin")).expect("begun");
@@ -272,7 +272,7 @@ fn reading(p: &Place) -> (tokio::runtime::Runtime, PgConnection) {
 }
 
 /// Whether a restore is at its last step.
-fn is_locking(p: &Place) -> bool {
+fn is_locking(p: &TestEnv) -> bool {
     int(
         p,
         "select count(*) from pg_stat_activity where datname = current_database()
@@ -282,7 +282,7 @@ fn is_locking(p: &Place) -> bool {
 
 #[test]
 fn who_writes_while_it_is_loaded_is_noticed() {
-    let p = place();
+    let p = test_env();
     p.run("branch create --code B1 --name One --org ACME").ok();
     let archive = backup(&p);
     p.run("branch create --code B2 --name Two --org ACME").ok();
@@ -310,7 +310,7 @@ fn who_writes_while_it_is_loaded_is_noticed() {
 
 #[test]
 fn killed_at_its_last_step_it_leaves_the_old() {
-    let p = place();
+    let p = test_env();
     p.run("branch create --code B1 --name One --org ACME").ok();
     let archive = backup(&p);
     p.run("branch create --code B2 --name Two --org ACME").ok();
@@ -331,7 +331,7 @@ fn killed_at_its_last_step_it_leaves_the_old() {
 
 #[test]
 fn who_may_not_is_told_before_anything_is_made() {
-    let p = place();
+    let p = test_env();
     let archive = backup(&p);
     let files = names(&folder(&p));
     let (app, owner) = (unique("app"), unique("owner"));

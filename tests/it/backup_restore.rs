@@ -3,27 +3,27 @@
 use std::path::{Path, PathBuf};
 
 use crate::backup::{fill, told};
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
 /// The folder in which a place keeps its archives.
-fn folder(p: &Place) -> PathBuf {
+fn folder(p: &TestEnv) -> PathBuf {
     p.path("home/.local/share/orgctl/backups")
 }
 
 /// Makes a backup; its file.
-fn backup(p: &Place) -> PathBuf {
+fn backup(p: &TestEnv) -> PathBuf {
     p.json("backup create")["file"].as_str().expect("a file").into()
 }
 
 /// The public key of a place, as a file of another.
-fn key_of(p: &Place, other: &Place) -> String {
+fn key_of(p: &TestEnv, other: &TestEnv) -> String {
     other.write("audit.pub", p.run("audit pubkey").ok())
 }
 
 /// The details of the last restore, as the trail tells them.
-fn recorded(p: &Place) -> serde_json::Value {
+fn recorded(p: &TestEnv) -> serde_json::Value {
     let line = p.run("audit list --org SYSTEM --action backup_restore --all -o ndjson").ok();
     serde_json::from_str(line.lines().next().expect("a record")).expect("JSON")
 }
@@ -38,7 +38,7 @@ fn strays(folder: &Path) -> Vec<String> {
 
 #[test]
 fn what_is_lost_is_told_and_recorded() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         backup(p);
         // 2026-11-21 at midnight is when the clock began.
         p.wait(3600);
@@ -46,7 +46,7 @@ fn what_is_lost_is_told_and_recorded() {
         p.run("branch create --code B2 --name Two").ok();
         backup(p);
         for engine in ENGINES {
-            let other = Place::new(engine);
+            let other = TestEnv::new(engine);
             let vkey = key_of(p, &other);
             let from = folder(p).display().to_string();
             let line = format!("--from {from} --into {} --key {vkey}", other.url);
@@ -64,7 +64,7 @@ fn what_is_lost_is_told_and_recorded() {
                 assert!(record.contains(word), "{word} in {record}");
             }
             // The newest is the other.
-            let third = Place::new(engine);
+            let third = TestEnv::new(engine);
             let vkey = key_of(p, &third);
             let done = third.json(&format!("backup restore latest --from {from} --into {} --key {vkey}", third.url));
             assert_eq!(done["lost"], serde_json::Value::Null);
@@ -75,9 +75,9 @@ fn what_is_lost_is_told_and_recorded() {
 
 #[test]
 fn a_file_is_put_where_nothing_is_lost_by_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = backup(p);
-        let other = Place::new(Engine::Sqlite);
+        let other = TestEnv::new(Engine::Sqlite);
         let vkey = key_of(p, &other);
         let into = |path: &str| format!("backup restore {} --key {vkey} --into {path}", file.display());
         let path = |name: &str| other.path(name).display().to_string();
@@ -108,10 +108,10 @@ fn a_file_is_put_where_nothing_is_lost_by_it() {
 
 #[test]
 fn other_applications_of_the_database_stay() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let (file, before) = (backup(p), told(p));
-        let other = Place::new(Engine::Postgres);
+        let other = TestEnv::new(Engine::Postgres);
         let vkey = key_of(p, &other);
         other
             .sql(
@@ -128,9 +128,9 @@ fn other_applications_of_the_database_stay() {
 
 #[test]
 fn what_nobody_signed_is_taken_only_where_that_is_said_and_recorded() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = backup(p);
-        let other = Place::new(p.engine);
+        let other = TestEnv::new(p.engine);
         let line = format!("backup restore {} --into {}", file.display(), other.url);
         other.run(&line).fails(8);
         assert_eq!(other.json(&format!("{line} --trust-unsigned"))["signed"], false);
@@ -140,11 +140,11 @@ fn what_nobody_signed_is_taken_only_where_that_is_said_and_recorded() {
 
 #[test]
 fn two_at_once_make_one() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let (file, before) = (backup(p), told(p));
         for engine in ENGINES {
-            let other = Place::new(engine);
+            let other = TestEnv::new(engine);
             let vkey = key_of(p, &other);
             let line = format!("backup restore {} --into {} --key {vkey}", file.display(), other.url);
             let mut running: Vec<_> = (0..2).map(|_| other.spawn(&line).spawn().expect("a process")).collect();

@@ -22,25 +22,25 @@ use serde_json::json;
 
 use crate::backup::archive;
 use crate::backup_faults::{members, put};
-use crate::harness::{Engine, Place, both_with_acme, psql, server};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme, psql, server};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
-fn folder(p: &Place) -> PathBuf {
+fn folder(p: &TestEnv) -> PathBuf {
     p.path("home/.local/share/orgctl/backups")
 }
 
 /// The public key of a place, as a file of another.
-fn key_of(p: &Place, other: &Place) -> String {
+fn key_of(p: &TestEnv, other: &TestEnv) -> String {
     other.write("audit.pub", p.run("audit pubkey").ok())
 }
 
-fn signing_key(p: &Place) -> SignerKey {
+fn signing_key(p: &TestEnv) -> SignerKey {
     SignerKey::parse(&p.read("home/.config/orgctl/audit.key")).expect("a key")
 }
 
 /// So many branches.
-fn fill(p: &Place, n: usize) {
+fn fill(p: &TestEnv, n: usize) {
     let rows: String = (0..n).map(|i| format!("K{i:05},Branch number {}\n", i * 7919)).collect();
     p.run_with("branch import -", format!("code,name\n{rows}")).ok();
 }
@@ -54,8 +54,8 @@ fn strays(folder: &Path) -> Vec<String> {
 }
 
 /// On SQLite alone.
-fn with_acme(story: impl Fn(&Place)) {
-    let p = Place::with_acme(Engine::Sqlite);
+fn with_acme(story: impl Fn(&TestEnv)) {
+    let p = TestEnv::with_acme(Engine::Sqlite);
     story(&p);
 }
 
@@ -89,7 +89,7 @@ fn a_killed_restore_leaves_all_or_nothing() {
         p.run("backup create").ok();
         let file = archive(p);
         for engine in ENGINES {
-            let other = Place::new(engine);
+            let other = TestEnv::new(engine);
             let vkey = key_of(p, &other);
             let line = format!("backup restore {} --key {vkey} --into {}", file.display(), other.url);
             let (mut whole, mut none) = (0, 0);
@@ -148,10 +148,10 @@ fn what_killed_proofs_leave_is_removed_by_the_next() {
 
 #[test]
 fn a_full_disk_leaves_no_database_and_is_told() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p, 3000);
         p.run("backup create").ok();
-        let (file, other) = (archive(p), Place::new(Engine::Sqlite));
+        let (file, other) = (archive(p), TestEnv::new(Engine::Sqlite));
         let vkey = key_of(p, &other);
         let into = other.path("new/t.db");
         for only in ["", " --only branches"] {
@@ -178,14 +178,14 @@ fn a_full_disk_leaves_no_database_and_is_told() {
 
 #[test]
 fn a_clock_that_was_set_back_keeps_nobody_from_restoring() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.wait(30 * 86_400);
         p.run("branch create --code HQ --name Head").ok();
         p.run("backup create").ok();
         let file = archive(p);
         for engine in ENGINES {
             // Its clock is a month behind.
-            let other = Place::new(engine);
+            let other = TestEnv::new(engine);
             let vkey = key_of(p, &other);
             other.run(&format!("backup restore {} --key {vkey} --into {}", file.display(), other.url)).ok();
             assert_eq!(other.column("branch list", "code"), ["HQ"]);
@@ -205,7 +205,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// An archive as an earlier orgctl made it, of a database that is at its version.
-fn older(p: &Place, version: i64) -> PathBuf {
+fn older(p: &TestEnv, version: i64) -> PathBuf {
     let opening = Opening {
         create: false,
         wait: Duration::from_secs(5),
@@ -224,13 +224,13 @@ fn older(p: &Place, version: i64) -> PathBuf {
             id: uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(version.unsigned_abs())),
             created_at: at,
             orgctl: "0.0.1".into(),
-            engine: location.engine().word().into(),
+            engine: location.engine().as_str().into(),
             engine_version: db.version().await.expect("a version"),
             installation: checkpoints::installation(&mut db).await.expect("an id"),
             schema: version,
             ..Manifest::empty()
         };
-        let mut grown = dump::grown(&mut db).await.expect("trees");
+        let mut grown = dump::edges_from_leaves(&mut db).await.expect("trees");
         for edge in dump::heads(&mut db).await.expect("heads") {
             let grown = grown.remove(&edge.tree).unwrap_or_default();
             let root = Digest32(grown.root());
@@ -267,7 +267,7 @@ fn older(p: &Place, version: i64) -> PathBuf {
 
 #[test]
 fn archives_of_earlier_versions_are_restored_and_migrated() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for line in [
             "audit keygen",
             "branch create --code HQ --name Head --city Pune",
@@ -285,7 +285,7 @@ fn archives_of_earlier_versions_are_restored_and_migrated() {
             p.run("db migrate").ok();
             // The later one on the other engine alone.
             for engine in ENGINES.into_iter().filter(|e| version == 8 || *e != p.engine) {
-                let other = Place::new(engine);
+                let other = TestEnv::new(engine);
                 let vkey = key_of(p, &other);
                 let line = format!("backup restore {} --key {vkey}", file.display());
                 other.run(&format!("{line} --into {}", other.url)).ok();
@@ -299,7 +299,7 @@ fn archives_of_earlier_versions_are_restored_and_migrated() {
                 other.run(&format!("audit verify --deep --key {vkey}")).ok();
                 other.run("user create --name 'New One' --email new@acme.example").ok();
                 // A part of it too.
-                let part = Place::new(engine);
+                let part = TestEnv::new(engine);
                 part.run(&format!("{line} --only users --into {}", part.url)).ok();
                 assert_eq!(part.column("user list", "user_code"), ["ASHA22"]);
             }
@@ -308,7 +308,7 @@ fn archives_of_earlier_versions_are_restored_and_migrated() {
 }
 
 /// An archive whose manifest says something else, signed as rightly as before.
-fn changed(p: &Place, name: &str, change: impl Fn(&mut serde_json::Value)) -> String {
+fn changed(p: &TestEnv, name: &str, change: impl Fn(&mut serde_json::Value)) -> String {
     let mut all = members(&fs::read(archive(p)).expect("an archive"));
     let at = |name: &str| all.iter().position(|(n, _)| n == name).expect("a member");
     let (manifest, signature) = (at("manifest.json"), at("manifest.json.sig"));
@@ -324,7 +324,7 @@ fn changed(p: &Place, name: &str, change: impl Fn(&mut serde_json::Value)) -> St
 
 #[test]
 fn what_a_newer_orgctl_made_is_refused_in_words() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("backup create").ok();
         let latest: i64 = p.column("db status", "version").last().expect("a version").parse().expect("a number");
         let newer = changed(p, "newer.tar", |m| m["schema"] = (latest + 1).into());
@@ -382,7 +382,7 @@ impl Drop for Held {
 }
 
 impl Held {
-    fn begin(p: &Place) -> Held {
+    fn begin(p: &TestEnv) -> Held {
         loop {
             let mut child = quiet(&mut p.spawn("backup create"));
             let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process"));
@@ -417,7 +417,7 @@ impl Held {
 
 #[test]
 fn a_backup_that_is_being_made_is_running_and_a_migration_does_not_disturb_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("audit keygen").ok();
         fill(p, 3000);
         let held = Held::begin(p);
@@ -453,7 +453,7 @@ fn a_backup_that_is_being_made_is_running_and_a_migration_does_not_disturb_it() 
 
 #[test]
 fn what_was_read_beside_heavy_writes_is_what_the_trail_says_of_then() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("audit keygen").ok();
         fill(p, 500);
         let rows: String = (0..500).map(|i| format!("K{i:05},New name {i}\n")).collect();
@@ -481,7 +481,7 @@ fn what_was_read_beside_heavy_writes_is_what_the_trail_says_of_then() {
 
 #[test]
 fn a_database_that_takes_no_writes_serves_what_reads() {
-    let p = Place::with_acme(Engine::Postgres);
+    let p = TestEnv::with_acme(Engine::Postgres);
     p.run("audit keygen").ok();
     p.run("branch create --code HQ --name Head").ok();
     let name = p.url.rsplit('/').next().expect("a name").split('?').next().expect("a name").to_owned();
@@ -496,14 +496,14 @@ fn a_database_that_takes_no_writes_serves_what_reads() {
     p.run("backup status").ok();
     p.run("backup show latest").ok();
     for engine in ENGINES {
-        let other = Place::new(engine);
+        let other = TestEnv::new(engine);
         let vkey = key_of(&p, &other);
         p.run(&format!("backup restore latest --key {vkey} --into {}", other.url)).ok();
         assert_eq!(other.column("branch list", "code"), ["HQ"]);
     }
     only("off");
     // Into one that takes none.
-    let other = Place::new(Engine::Postgres);
+    let other = TestEnv::new(Engine::Postgres);
     let name = other.url.rsplit('/').next().expect("a name").split('?').next().expect("a name").to_owned();
     psql(&server(), &format!("alter database {name} set default_transaction_read_only = on"));
     for only in ["", " --only users"] {
@@ -515,7 +515,7 @@ fn a_database_that_takes_no_writes_serves_what_reads() {
 
 #[test]
 fn an_empty_place_that_was_reset_is_filled() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("backup create").ok();
         let file = archive(p);
         let name = if p.engine == Engine::Sqlite { "t.db" } else { p.url.rsplit('/').next().expect("a name") };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::backup::{archive, fill};
-use crate::harness::{Engine, Place, both_with_acme, psql, server};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme, psql, server};
 
 /// What lies in a folder.
 fn names(folder: &Path) -> Vec<String> {
@@ -18,8 +18,8 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// A place whose temporary files are its own.
-fn with_tmp(p: &Place) -> (Place, PathBuf) {
-    let mut other = Place::new(p.engine);
+fn with_tmp(p: &TestEnv) -> (TestEnv, PathBuf) {
+    let mut other = TestEnv::new(p.engine);
     other.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
     let tmp = other.path("tmp");
     std::fs::create_dir(&tmp).expect("a folder");
@@ -34,7 +34,7 @@ fn table<'a>(proof: &'a Value, part: &str, name: &str) -> &'a Value {
 
 #[test]
 fn a_scratch_is_new_and_goes_again() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let (p, tmp) = with_tmp(p);
         p.run("branch create --code HQ --name Head").ok();
         p.run("backup create").ok();
@@ -65,7 +65,7 @@ fn a_scratch_is_new_and_goes_again() {
 
 #[test]
 fn a_scratch_on_a_server_is_a_database_of_its_own() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         p.run("backup create").ok();
         // Left by a killed command: nobody is connected to it.
@@ -86,7 +86,7 @@ fn a_scratch_on_a_server_is_a_database_of_its_own() {
 
 #[test]
 fn the_live_database_is_held_against_a_backup() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         p.run("backup create").ok();
         for line in [
@@ -141,11 +141,11 @@ fn the_live_database_is_held_against_a_backup() {
 
 #[test]
 fn a_trail_that_goes_another_way_is_no_continuation() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code HQ --name Head").ok();
         p.run("backup create").ok();
         let file = archive(p);
-        let other = Place::new(Engine::Sqlite);
+        let other = TestEnv::new(Engine::Sqlite);
         let key = other.write("audit.pub", p.run("audit pubkey").ok());
         other.run("init --org-code ACME --org-name Other").ok();
         let said = other.run(&format!("backup verify {} --against-live --key {key}", file.display())).fails(4);
@@ -158,7 +158,7 @@ fn a_trail_that_goes_another_way_is_no_continuation() {
 
 #[test]
 fn without_the_identity_nothing_is_marked() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code HQ --name Head").ok();
         let identity = age::x25519::Identity::generate();
         let secret = age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_owned();
@@ -184,7 +184,7 @@ fn without_the_identity_nothing_is_marked() {
 
 #[test]
 fn all_are_proven_and_each_fault_is_told() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code HQ --name Head").ok();
         p.run("backup create").ok();
         p.wait(60);
@@ -210,7 +210,7 @@ fn all_are_proven_and_each_fault_is_told() {
 
 #[test]
 fn what_is_known_of_a_backup_outlives_a_look_at_a_copy_of_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code HQ --name Head").ok();
         p.run("backup create --label monthly").ok();
         let file = archive(p);
@@ -239,7 +239,7 @@ fn what_is_known_of_a_backup_outlives_a_look_at_a_copy_of_it() {
 
 #[test]
 fn what_is_forgotten_since_is_no_fault() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         p.run("org create --code BETA --name Beta").ok();
         p.run("user create --name New --email new@beta.example --user-code NEWB22 --org BETA").ok();
@@ -284,7 +284,7 @@ fn what_is_forgotten_since_is_no_fault() {
 /// Nobody hides behind a purge: the record of it holds the row as it was then.
 #[test]
 fn what_was_changed_behind_the_back_is_found_after_a_purge() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         p.run("backup create").ok();
         for wrong in [

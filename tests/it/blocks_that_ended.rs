@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::harness::both_with_acme;
+use crate::harness::on_both_engines_with_acme;
 
 #[test]
 fn an_ended_block_is_none_everywhere() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for name in ["asha", "ravi"] {
             p.run(&format!("user create --name {name} --username {name}")).ok();
         }
@@ -75,7 +75,7 @@ fn an_ended_block_is_none_everywhere() {
 /// Neither a file's end that is past nor an export of a block that has ended since lifts one that holds.
 #[test]
 fn a_block_that_holds_is_not_lifted_by_one_that_has_ended() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name asha --username asha").ok();
         p.run("user block asha --reason lost --until 1h").ok();
         let export = p.run("user export --columns username,blocked,blocked_until").ok();
@@ -94,7 +94,7 @@ fn a_block_that_holds_is_not_lifted_by_one_that_has_ended() {
 
 #[test]
 fn a_day_in_a_filter_is_a_day_with_every_sign() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for code in ["A", "B", "C"] {
             p.run(&format!("branch create --code {code} --name {code}")).ok();
             p.wait(86_400);

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
 /// Branches in their tree: `code>parent`.
-fn tree(p: &Place) -> Vec<String> {
+fn tree(p: &TestEnv) -> Vec<String> {
     let rows = p.run("branch tree -o ndjson").ok();
     let word = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
     rows.lines()
@@ -15,7 +15,7 @@ fn tree(p: &Place) -> Vec<String> {
 }
 
 /// North(N1(N11, N12), N2), South.
-fn plant(p: &Place) {
+fn plant(p: &TestEnv) {
     for (code, parent) in [("N", ""), ("N1", "N"), ("N11", "N1"), ("N12", "N1"), ("N2", "N"), ("S", "")] {
         p.run(&format!("branch create --code {code} --name 'Branch {code}' --parent '{parent}'")).ok();
     }
@@ -23,7 +23,7 @@ fn plant(p: &Place) {
 
 #[test]
 fn a_branch_has_every_field_of_the_dictionary() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code HO --name 'Head Office'").ok();
         let made = p.json(
             "branch create --code 'mum/01' --name 'Fort' --address-line1 '12, Horniman Circle' --address-line2 'Fort' \
@@ -69,7 +69,7 @@ fn a_branch_has_every_field_of_the_dictionary() {
 
 #[test]
 fn every_field_of_a_branch_is_checked() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B --name B").ok();
         // Length: the longest that is taken, and one more.
         let of = |n: usize| "ж".repeat(n);
@@ -135,7 +135,7 @@ fn every_field_of_a_branch_is_checked() {
 
 #[test]
 fn branches_stand_in_a_tree() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         plant(p);
         assert_eq!(tree(p), ["N>-@1", "N1>N@2", "N11>N1@3", "N12>N1@3", "N2>N@2", "S>-@1"]);
         p.run("branch deactivate N12").ok();
@@ -162,7 +162,7 @@ S  Branch S
 
 #[test]
 fn a_branch_moves_with_all_below_it_and_never_below_itself() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         plant(p);
         assert_eq!(p.transcript("branch move N1 --to S"), "$ orgctl branch move N1 --to S\nmoved branch N1\n");
         assert_eq!(tree(p), ["N>-@1", "N2>N@2", "S>-@1", "N1>S@2", "N11>N1@3", "N12>N1@3"]);
@@ -209,7 +209,7 @@ hint: choose a parent that is not below it
 
 #[test]
 fn branches_are_counted() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (code, state) in [("A", "Goa"), ("B", "Goa"), ("C", "Kerala"), ("D", "")] {
             p.run(&format!("branch create --code {code} --name {code} --state '{state}'")).ok();
         }
@@ -232,7 +232,7 @@ country,,3
 
 #[test]
 fn branches_come_with_the_headers_of_earlier_systems() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (i, header) in [
             "school_code,School Name,referred_by,address,PIN CODE,manager-name",
             "Branch Code,branch_name,Parent Code,Address Line1,pincode,managerName",

@@ -3,10 +3,10 @@
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Engine, Place, both_with_acme, held, split};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme, split, with_lock};
 
 /// What bash would be given for the last word of a line; a blank at the end begins a new one.
-fn bash(p: &Place, line: &str) -> Output {
+fn bash(p: &TestEnv, line: &str) -> Output {
     let mut words = split(line);
     if line.ends_with(' ') {
         words.push(String::new());
@@ -14,7 +14,7 @@ fn bash(p: &Place, line: &str) -> Output {
     ask(p, "bash", &words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-fn ask(p: &Place, shell: &str, words: &[&str]) -> Output {
+fn ask(p: &TestEnv, shell: &str, words: &[&str]) -> Output {
     let mut command = p.spawn("--");
     command.args(words).env("COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", (words.len() - 1).to_string());
     command.env("_CLAP_IFS", "\n").output().expect("a process")
@@ -30,11 +30,11 @@ fn offered(output: Output) -> Vec<String> {
 
 /// Without the flags that are offered where no value is.
 #[track_caller]
-pub fn values(p: &Place, line: &str) -> Vec<String> {
+pub fn values(p: &TestEnv, line: &str) -> Vec<String> {
     offered(bash(p, line)).into_iter().filter(|c| !c.starts_with("--")).collect()
 }
 
-fn fill(p: &Place) {
+fn fill(p: &TestEnv) {
     p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
     p.run("branch create --code MUM02 --name 'Mumbai Dadar'").ok();
     p.run("branch create --code PUN01 --name Pune").ok();
@@ -46,7 +46,7 @@ fn fill(p: &Place) {
 
 #[test]
 fn codes_come_from_the_database() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let all = ["MUM01", "MUM02", "MUM77", "PUN01"];
         assert_eq!(values(p, "orgctl branch show "), all);
@@ -75,7 +75,7 @@ fn codes_come_from_the_database() {
 
 #[test]
 fn words_that_bash_takes_apart_are_put_together() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         // COMP_WORDBREAKS has '=' and ':'; what is completed is the part behind them.
         let parts = ["orgctl", "branch", "create", "--parent", "=", "pun"];
@@ -89,7 +89,7 @@ fn words_that_bash_takes_apart_are_put_together() {
         if p.engine == Engine::Sqlite {
             let file = p.file().display().to_string();
             let rest = format!("//{file}");
-            let mut elsewhere = Place::new(Engine::Sqlite);
+            let mut elsewhere = TestEnv::new(Engine::Sqlite);
             elsewhere.env.remove("ORGCTL_DATABASE_URL");
             let parts = ["orgctl", "--database", "=", "sqlite", ":", &rest, "branch", "show", "PU"];
             assert_eq!(offered(ask(&elsewhere, "bash", &parts)), ["PUN01"]);
@@ -99,7 +99,7 @@ fn words_that_bash_takes_apart_are_put_together() {
 
 #[test]
 fn fields_and_words_of_closed_sets_are_offered() {
-    let p = Place::new(Engine::Sqlite);
+    let p = TestEnv::new(Engine::Sqlite);
     assert_eq!(values(&p, "orgctl branch list --columns code,na"), ["code,name"]);
     assert_eq!(values(&p, "orgctl branch list --sort created_a"), ["created_at"]);
     assert_eq!(values(&p, "orgctl branch list --filter stat"), ["state=", "status="]);
@@ -115,7 +115,7 @@ fn fields_and_words_of_closed_sets_are_offered() {
 
 #[test]
 fn names_stand_beside_codes_where_the_shell_shows_them() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         assert_eq!(offered(ask(p, "fish", &["orgctl", "branch", "show", "MUM01"])), ["MUM01\tMumbai Fort"]);
         assert_eq!(offered(ask(p, "zsh", &["orgctl", "branch", "show", "MUM01"])), ["MUM01:Mumbai Fort"]);
@@ -131,7 +131,7 @@ fn names_stand_beside_codes_where_the_shell_shows_them() {
 
 #[test]
 fn at_most_a_hundred_are_offered() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let rows: String = (0..150).map(|n| format!("X{n:03},Name\n")).collect();
         let file = p.write("many.csv", format!("code,name\n{rows}"));
         p.run(&format!("branch import {file}")).ok();
@@ -143,14 +143,14 @@ fn at_most_a_hundred_are_offered() {
 #[test]
 fn without_a_database_nothing_is_said() {
     let none: Vec<String> = Vec::new();
-    let quiet = |p: &Place| {
+    let quiet = |p: &TestEnv| {
         let began = Instant::now();
         assert_eq!(values(p, "orgctl branch show M"), none);
         assert_eq!(values(p, "orgctl branch list --org A"), none);
         assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     };
     // Not there, and not made.
-    let p = Place::new(Engine::Sqlite);
+    let p = TestEnv::new(Engine::Sqlite);
     quiet(&p);
     assert!(!p.file().exists());
     // Empty, damaged, foreign, a folder.
@@ -159,7 +159,7 @@ fn without_a_database_nothing_is_said() {
     assert_eq!(std::fs::metadata(p.file()).expect("a file").len(), 0);
     p.write("t.db", "this is no database, and no database was ever this, or longer than this");
     quiet(&p);
-    let mut p = Place::new(Engine::Sqlite);
+    let mut p = TestEnv::new(Engine::Sqlite);
     p.sql("select 1").err();
     std::fs::create_dir(p.file()).expect("a folder");
     quiet(&p);
@@ -171,7 +171,7 @@ fn without_a_database_nothing_is_said() {
         quiet(&p);
     }
     // No server, one that does not answer, and a database that is empty.
-    let mut p = Place::new(Engine::Postgres);
+    let mut p = TestEnv::new(Engine::Postgres);
     quiet(&p);
     p.env.insert("ORGCTL_DATABASE_URL".into(), "postgres://nobody@127.0.0.1:1/nothing".into());
     quiet(&p);
@@ -183,14 +183,14 @@ fn without_a_database_nothing_is_said() {
 
 #[test]
 fn a_lock_is_not_waited_for() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let lock = match p.engine {
             Engine::Sqlite => "pragma locking_mode = exclusive; begin exclusive; update orgs set name = name",
             Engine::Postgres => "begin; lock table orgctl.branches in access exclusive mode",
         };
         let began = Instant::now();
-        let found = held(p, lock, || values(p, "orgctl branch show PU"));
+        let found = with_lock(p, lock, || values(p, "orgctl branch show PU"));
         assert!(found.is_empty(), "{found:?}");
         assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
         assert_eq!(values(p, "orgctl branch show PU"), ["PUN01"]);
@@ -199,7 +199,7 @@ fn a_lock_is_not_waited_for() {
 
 #[test]
 fn bash_itself_offers_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let script = "source <(COMPLETE=bash orgctl)\n\
             COMP_WORDS=(orgctl branch show mum0) COMP_CWORD=3 COMP_TYPE=9\n\
@@ -223,7 +223,7 @@ fn bash_itself_offers_it() {
 
 #[test]
 fn a_database_in_use_is_read_and_never_written() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         if p.engine == Engine::Sqlite {
             let before = std::fs::read(p.file()).expect("a file");
@@ -242,7 +242,7 @@ fn a_database_in_use_is_read_and_never_written() {
 
 #[test]
 fn each_shell_gets_its_script() {
-    let p = Place::new(Engine::Sqlite);
+    let p = TestEnv::new(Engine::Sqlite);
     for (shell, word) in [
         ("bash", "complete -o nospace"),
         ("/bin/zsh", "compdef"),

@@ -4,11 +4,11 @@ use std::io::Read;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Engine, Place, both_with_acme};
-use crate::raw::{Held, branches_csv, clear, done, int, start, texts, wait};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
+use crate::raw::{HeldLock, branches_csv, clear, done, int, start, texts, wait};
 
 /// No gap in any trail, and every record belongs to one request.
-fn gap_free(p: &Place) {
+fn gap_free(p: &TestEnv) {
     let rows = texts(
         p,
         "select cast(tree as text), cast(count(*) as text), cast(min(seq) as text), cast(max(seq) as text) from audit_records group by tree",
@@ -22,7 +22,7 @@ fn gap_free(p: &Place) {
 
 #[test]
 fn eight_writers_at_once_lose_nothing_and_none_fails() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         const EACH: usize = 6;
         std::thread::scope(|scope| {
             for w in 1..=8 {
@@ -51,7 +51,7 @@ fn eight_writers_at_once_lose_nothing_and_none_fails() {
 
 #[test]
 fn eight_who_set_one_setting_all_succeed() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let all: Vec<_> =
             (0..8).map(|i| start(&mut p.spawn(&format!("setting set password.history {i}")), Stdio::null())).collect();
         for s in all.into_iter().map(wait) {
@@ -64,7 +64,7 @@ fn eight_who_set_one_setting_all_succeed() {
 
 #[test]
 fn one_key_goes_to_one_of_eight() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let all: Vec<_> = (0..8)
             .map(|i| start(&mut p.spawn(&format!("branch create --code SAME --name 'Number {i}'")), Stdio::null()))
             .collect();
@@ -80,7 +80,7 @@ fn one_key_goes_to_one_of_eight() {
 
 #[test]
 fn updates_of_different_fields_both_survive() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
         for round in 0..3 {
             let lines = [
@@ -102,7 +102,7 @@ fn updates_of_different_fields_both_survive() {
 
 #[test]
 fn cycles_made_by_two_at_once_are_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for code in ["A", "B"] {
             p.run(&format!("branch create --code {code} --name {code}")).ok();
         }
@@ -117,8 +117,8 @@ fn cycles_made_by_two_at_once_are_refused() {
 
 #[test]
 fn a_writer_behind_a_lock_says_who_holds_it_and_ends_in_time() {
-    both_with_acme(|p| {
-        let held = Held::new(p);
+    on_both_engines_with_acme(|p| {
+        let held = HeldLock::new(p);
         let started = Instant::now();
         let said = done(&mut p.spawn("--wait 2 branch create --code MUM01 --name 'Mumbai Fort'"));
         let took = started.elapsed();
@@ -149,8 +149,8 @@ fn a_writer_behind_a_lock_says_who_holds_it_and_ends_in_time() {
 /// A reader waits for nobody who writes, only for whoever takes the tables themselves.
 #[test]
 fn a_reader_behind_an_exclusive_lock_is_told() {
-    both_with_acme(|p| {
-        let held = Held::everything(p);
+    on_both_engines_with_acme(|p| {
+        let held = HeldLock::everything(p);
         for line in ["--wait 1 branch list", "--wait 1 audit verify", "--wait 1 branch create --code X --name X"] {
             let started = Instant::now();
             let said = done(&mut p.spawn(line));
@@ -182,8 +182,8 @@ fn until_it_says(child: &mut Child, what: &str) {
 
 #[test]
 fn a_writer_goes_on_once_the_lock_is_free() {
-    both_with_acme(|p| {
-        let held = Held::new(p);
+    on_both_engines_with_acme(|p| {
+        let held = HeldLock::new(p);
         let mut child = start(&mut p.spawn("--wait 20 branch create --code MUM01 --name 'Mumbai Fort'"), Stdio::null());
         until_it_says(&mut child, "waiting for");
         drop(held);
@@ -196,8 +196,8 @@ fn a_writer_goes_on_once_the_lock_is_free() {
 
 #[test]
 fn a_signal_ends_the_wait_for_a_lock() {
-    both_with_acme(|p| {
-        let held = Held::new(p);
+    on_both_engines_with_acme(|p| {
+        let held = HeldLock::new(p);
         let mut child = start(&mut p.spawn("branch create --code MUM01 --name 'Mumbai Fort'"), Stdio::null());
         until_it_says(&mut child, "waiting for");
         let started = Instant::now();
@@ -216,7 +216,7 @@ fn a_signal_ends_the_wait_for_a_lock() {
 
 #[test]
 fn a_dry_run_leaves_nothing() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
         p.run("branch create --code MUM02 --name 'Mumbai Dadar'").ok();
         p.run("branch delete MUM02 --yes").ok();
@@ -254,7 +254,7 @@ fn a_dry_run_leaves_nothing() {
 /// The same file twice at once, and two organisations at once.
 #[test]
 fn two_imports_at_once_are_two_imports_one_after_the_other() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code OTHER --name Other").ok();
         let csv = p.write("b.csv", branches_csv(3000));
         let all = |line: &str, other: &str| -> Vec<_> {
@@ -278,7 +278,7 @@ fn two_imports_at_once_are_two_imports_one_after_the_other() {
 /// Either the import comes first, and what it refers to is protected; or the deletion, and the row is told so.
 #[test]
 fn what_an_import_refers_to_is_not_deleted_meanwhile() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for round in 0..3 {
             p.run(&format!("branch create --code TOP{round} --name Top")).ok();
             let rows: String = (0..2000).map(|i| format!("R{round}-{i},Row,TOP{round}\n")).collect();

@@ -1,23 +1,23 @@
 //! Settings: flag before environment before file before default, and where each came from.
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
 /// Value and origin of a setting.
 #[track_caller]
-fn setting(p: &Place, words: &str, name: &str) -> (String, String) {
+fn setting(p: &TestEnv, words: &str, name: &str) -> (String, String) {
     let rows = p.run(&format!("config show -o json {words}")).json();
     let row = rows.as_array().expect("a list").iter().find(|r| r["name"] == name).expect(name).clone();
     (row["value"].as_str().unwrap_or("-").to_owned(), row["origin"].as_str().unwrap_or("-").to_owned())
 }
 
-fn file(p: &Place, text: &str) -> String {
+fn file(p: &TestEnv, text: &str) -> String {
     std::fs::create_dir_all(p.path("home/.config/orgctl")).expect("a folder");
     p.write("home/.config/orgctl/config.toml", text)
 }
 
 #[test]
 fn flag_before_environment_before_file_before_default() {
-    let mut p = Place::new(Engine::Sqlite);
+    let mut p = TestEnv::new(Engine::Sqlite);
     let path = file(&p, "wait = 7\ncolor = \"never\"\norg = \"FILE\"\nquiet = false\n");
     assert_eq!(p.run("config path").ok(), format!("{path}\n"));
     assert_eq!(setting(&p, "", "wait"), ("7".into(), format!("file ({path})")));
@@ -55,7 +55,7 @@ fn flag_before_environment_before_file_before_default() {
 
 #[test]
 fn settings_do_what_they_say() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code GLOBEX --name Globex").ok();
         p.run("branch create --org GLOBEX --code G --name G").ok();
         let mut env = p.env.clone();
@@ -101,7 +101,7 @@ fn settings_do_what_they_say() {
 
 #[test]
 fn what_is_not_known_is_an_error_with_the_nearest_name() {
-    let mut p = Place::new(Engine::Sqlite);
+    let mut p = TestEnv::new(Engine::Sqlite);
     p.run("init").ok();
     for (text, sentence, hint) in [
         ("wiat = 3\n", "has an unknown key 'wiat'", "did you mean wait?"),
@@ -140,7 +140,7 @@ fn what_is_not_known_is_an_error_with_the_nearest_name() {
 
 #[test]
 fn a_password_is_never_shown() {
-    let mut p = Place::new(Engine::Sqlite);
+    let mut p = TestEnv::new(Engine::Sqlite);
     for url in [
         "postgres://rao:s3cret@127.0.0.1:1/people",
         "postgresql://rao:s3cret@127.0.0.1:1/people?sslmode=disable",
@@ -171,7 +171,7 @@ fn a_password_is_never_shown() {
 /// What the environment asks of all that is printed is not asked of a file, which has a format of its own.
 #[test]
 fn a_file_has_its_own_format_whatever_the_environment_asks() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("user create --user-code AAA222 --name 'Asha Rao' --email a@acme.example").ok();
         let mut env = p.env.clone();
@@ -196,7 +196,7 @@ fn a_file_has_its_own_format_whatever_the_environment_asks() {
 
 #[test]
 fn a_mistyped_variable_of_the_tests_is_mistyped_too() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let mut env = p.env.clone();
         env.insert("ORGCTL_TEST_PG".into(), "postgres://localhost".into());
         p.run_with_env("branch list", &env, false).ok();

@@ -16,12 +16,12 @@ use std::collections::BTreeMap;
 
 use orgctl::cli::tree::Program;
 use orgctl::model::clock::Clock;
-use orgctl::model::resource::{Descriptor, Field, Mark};
+use orgctl::model::resource::{Attr, Descriptor, Field};
 use orgctl::model::values::value::rfc3339;
 use serde_json::{Map, Value as Json, json};
 
 use self::samples::{Sample, sample};
-use crate::harness::{Engine, Place, Said};
+use crate::harness::{Engine, Output, TestEnv};
 use crate::raw::int;
 
 /// What is told of one record, by the names of fields.
@@ -38,8 +38,8 @@ struct Row {
 /// One kind on one engine.
 struct Story<'a> {
     /// Makes a place that has ACME.
-    make: &'a dyn Fn() -> Place,
-    p: &'a Place,
+    make: &'a dyn Fn() -> TestEnv,
+    p: &'a TestEnv,
     desc: &'static Descriptor,
     /// Which samples come next.
     next: Cell<usize>,
@@ -55,14 +55,14 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 impl<'a> Story<'a> {
-    fn new(make: &'a dyn Fn() -> Place, p: &'a Place, desc: &'static Descriptor) -> Story<'a> {
+    fn new(make: &'a dyn Fn() -> TestEnv, p: &'a TestEnv, desc: &'static Descriptor) -> Story<'a> {
         let (targets, moments) = (RefCell::default(), RefCell::default());
         Story { make, p, desc, next: Cell::new(0), targets, moments, played: RefCell::default() }
     }
 
     /// The fields of any kind that point at this one.
     fn pointing_at(&self) -> Vec<(&'static Descriptor, &'static Field)> {
-        self.p.program.kinds.pointing_at(self.desc)
+        self.p.program.kinds.referring_to(self.desc)
     }
 
     fn play(&self, step: &'static str, times: usize) {
@@ -70,15 +70,15 @@ impl<'a> Story<'a> {
     }
 
     /// Runs a verb of the kind in the organisation of the story.
-    fn run(&self, verb: &str, args: &[&str]) -> Said {
+    fn run(&self, verb: &str, args: &[&str]) -> Output {
         self.run_on(self.desc, verb, args, b"")
     }
 
-    fn run_on(&self, desc: &Descriptor, verb: &str, args: &[&str], stdin: &[u8]) -> Said {
+    fn run_on(&self, desc: &Descriptor, verb: &str, args: &[&str], stdin: &[u8]) -> Output {
         self.run_in(desc, verb, args, "ACME", stdin)
     }
 
-    fn run_in(&self, desc: &Descriptor, verb: &str, args: &[&str], org: &str, stdin: &[u8]) -> Said {
+    fn run_in(&self, desc: &Descriptor, verb: &str, args: &[&str], org: &str, stdin: &[u8]) -> Output {
         let mut line = words(&[desc.noun, verb]);
         line.extend(words(args));
         if !desc.is_org() {
@@ -169,8 +169,8 @@ impl<'a> Story<'a> {
             }
         }
         let was = kept.insert(field.name().to_owned(), value.clone());
-        for mark in field.marks {
-            if let Mark::ProvedBy(proof) = mark
+        for mark in field.attrs {
+            if let Attr::VerifiedBy(proof) = mark
                 && was.as_ref() != Some(&value)
             {
                 kept.insert((*proof).to_owned(), false.into());
@@ -208,7 +208,7 @@ impl<'a> Story<'a> {
         let told = said.json();
         said.ok();
         let mut kept = self.kept(&given);
-        for (field, _) in self.desc.made().iter().filter(|(f, _)| !fields.iter().any(|g| g.column == f.column)) {
+        for (field, _) in self.desc.generated().iter().filter(|(f, _)| !fields.iter().any(|g| g.column == f.column)) {
             assert!(told[field.name()].as_str().is_some_and(|t| !t.is_empty()), "{} was not made", field.name());
             kept.insert(field.name().to_owned(), told[field.name()].clone());
         }
@@ -316,8 +316,8 @@ fn expected(program: Program, desc: &'static Descriptor) -> BTreeMap<&'static st
     let settable = || desc.settable();
     let has_state = desc.field("is_active").is_some();
     let optional = settable().filter(|f| !f.ty.required && f.parts().is_none()).count();
-    let references = program.kinds.pointing_at(desc);
-    let unused = desc.fields.iter().filter(|f| f.asks_for_use()).count();
+    let references = program.kinds.referring_to(desc);
+    let unused = desc.fields.iter().filter(|f| f.requires_active_target()).count();
     let merges = usize::from(changes::merges(program, desc));
     let all: BTreeMap<&'static str, usize> = BTreeMap::from([
         ("create", 5),
@@ -325,7 +325,7 @@ fn expected(program: Program, desc: &'static Descriptor) -> BTreeMap<&'static st
         ("show", 6),
         ("filter", desc.fields.len()),
         ("sort", 2 * desc.fields.len()),
-        ("search", desc.fields.iter().filter(|f| f.has(Mark::Search)).count()),
+        ("search", desc.fields.iter().filter(|f| f.has(Attr::Search)).count()),
         ("page", 2),
         ("export and import", 2),
         ("import", 4),
@@ -337,7 +337,7 @@ fn expected(program: Program, desc: &'static Descriptor) -> BTreeMap<&'static st
         ("activate", usize::from(has_state)),
         ("delete, restore, purge", 1),
         ("reference", references.len()),
-        ("out of use", unused),
+        ("inactive", unused),
         ("merge", merges),
         ("pipe", 5),
         ("as of", settable().count() + 8 + 2 * usize::from(has_state)),
@@ -350,7 +350,7 @@ fn expected(program: Program, desc: &'static Descriptor) -> BTreeMap<&'static st
 }
 
 /// Plays the story of one kind, in a place that `make` makes; it has ACME.
-pub fn conforms(make: &dyn Fn() -> Place, desc: &'static Descriptor) {
+pub fn conforms(make: &dyn Fn() -> TestEnv, desc: &'static Descriptor) {
     let p = make();
     let story = Story::new(make, &p, desc);
     story.tell();
@@ -359,7 +359,7 @@ pub fn conforms(make: &dyn Fn() -> Place, desc: &'static Descriptor) {
 
 /// Each kind in a thread of its own: they share nothing.
 fn all_conform(engine: Engine) {
-    let play = |desc| conforms(&|| Place::with_acme(engine), desc);
+    let play = |desc| conforms(&|| TestEnv::with_acme(engine), desc);
     std::thread::scope(|scope| {
         let kinds = Program::default().kinds.resources();
         let threads: Vec<_> = kinds.map(|desc| (desc.noun, scope.spawn(move || play(desc)))).collect();

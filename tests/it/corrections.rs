@@ -8,13 +8,13 @@ use orgctl::model::values::value::{canonical, hex, rfc3339, unhex};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use crate::harness::{Engine, Place, both, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines, on_both_engines_with_acme};
 use crate::raw::{disarm, int, on, texts, unique};
 
 const CENTURY: i64 = 36_525 * 86_400;
 
 /// B1 in 2026, B2 by a clock that says 2126, B3 at the time of B2. The first record that is ahead.
-fn ahead(p: &Place) -> i64 {
+fn ahead(p: &TestEnv) -> i64 {
     p.run("branch create --code B1 --name One").ok();
     let first = int(p, "select size + 1 from audit_heads where tree = 1");
     p.wait(CENTURY);
@@ -29,7 +29,7 @@ fn hash(text: &str) -> Hash {
 }
 
 /// The time of a tree's head.
-fn last(p: &Place) -> DateTime<Utc> {
+fn last(p: &TestEnv) -> DateTime<Utc> {
     let sql = on(
         p,
         "select at from audit_heads where tree = 1",
@@ -40,7 +40,7 @@ fn last(p: &Place) -> DateTime<Utc> {
 
 /// The statements that append such a record to ACME's trail, with all hashes as they should be. What is known of the command
 /// is that of the one before.
-fn forged(p: &Place, at: DateTime<Utc>, payload: &Json, status: &str) -> String {
+fn forged(p: &TestEnv, at: DateTime<Utc>, payload: &Json, status: &str) -> String {
     let head = texts(
         p,
         on(
@@ -140,13 +140,13 @@ fn a_correction_that_does_not_follow_from_the_trail_is_found() {
             "nothing before it is later",
         ),
     ];
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let first = ahead(p);
         let kept = p.path("kept.db");
         let n = int(p, "select size from audit_heads where tree = 1");
         for (forge, why) in cases {
             // Each behind the same trail.
-            let q = Place::new(p.engine);
+            let q = TestEnv::new(p.engine);
             let place = match p.engine {
                 Engine::Sqlite => {
                     std::fs::copy(p.file(), &kept).expect("a copy");
@@ -177,7 +177,7 @@ fn a_correction_that_does_not_follow_from_the_trail_is_found() {
 }
 
 /// The statements that take everything behind a record away again.
-fn undoing(p: &Place, n: i64) -> String {
+fn undoing(p: &TestEnv, n: i64) -> String {
     let head = texts(p, "select encode(frontier, 'hex'), at::text from audit_heads where tree = 1");
     format!(
         "set session_replication_role = replica;
@@ -190,7 +190,7 @@ fn undoing(p: &Place, n: i64) -> String {
 
 #[test]
 fn what_follows_from_the_trail_is_told_all_the_same() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let first = ahead(p);
         let size = int(p, "select size from audit_heads where tree = 1");
         p.run("audit correct-clock --now 2026-11-21T01:00:00Z").ok();
@@ -227,7 +227,7 @@ fn what_follows_from_the_trail_is_told_all_the_same() {
 /// What was refused corrects nothing, nor does the database take one from before there was anything to correct.
 #[test]
 fn only_what_succeeded_corrects() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         ahead(p);
         let old = day("1990-01-01T00:00:00Z");
         let n = int(p, "select size from audit_heads where tree = 1");
@@ -237,7 +237,7 @@ fn only_what_succeeded_corrects() {
             let why = p.sql(sql).expect_err("refused");
             assert!(why.contains("run forward"), "{why}");
         }
-        let times = |p: &Place| p.column("branch history B2", "at");
+        let times = |p: &TestEnv| p.column("branch history B2", "at");
         let before = times(p);
         disarm(p);
         p.sql(&failed).expect("planted");
@@ -245,7 +245,7 @@ fn only_what_succeeded_corrects() {
         let said = p.run("audit verify");
         assert!(said.code == 8 && said.out.contains("time runs backwards"), "{}", said.out);
         assert!(!said.err.contains("corrects the clock"), "{}", said.err);
-        let q = Place::new(p.engine);
+        let q = TestEnv::new(p.engine);
         q.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
         ahead(&q);
         disarm(&q);
@@ -258,13 +258,13 @@ fn only_what_succeeded_corrects() {
 /// As the role that `db grants` makes.
 #[test]
 fn a_working_role_does_not_age_the_trail_unseen() {
-    let p = Place::with_acme(Engine::Postgres);
+    let p = TestEnv::with_acme(Engine::Postgres);
     let first = ahead(&p);
     let role = unique("app");
     p.sql(&format!("create role {role} login")).expect("a role");
     let grants = p.run(&format!("db grants --role {role}")).ok();
     p.sql(&grants).expect("granted");
-    let mut q = Place::new(Engine::Postgres);
+    let mut q = TestEnv::new(Engine::Postgres);
     q.url = p.url.replacen("orgctl_test@", &format!("{role}@"), 1);
     q.env.insert("ORGCTL_DATABASE_URL".into(), q.url.clone());
     let n = int(&p, "select size from audit_heads where tree = 1");
@@ -280,7 +280,7 @@ fn a_working_role_does_not_age_the_trail_unseen() {
 
 #[test]
 fn what_was_typed_must_still_be_the_time() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         ahead(p);
         p.wait(-CENTURY);
         let before = p.audit_records();
@@ -290,14 +290,14 @@ fn what_was_typed_must_still_be_the_time() {
     });
 }
 
-fn keys(p: &Place, line: &str) -> Vec<String> {
+fn keys(p: &TestEnv, line: &str) -> Vec<String> {
     p.column(line, "code")
 }
 
 /// A whole installation that began by a clock that was a hundred years ahead.
 #[test]
 fn what_began_in_the_future_is_corrected_from_its_first_record_on() {
-    both(|p| {
+    on_both_engines(|p| {
         p.wait(CENTURY);
         p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
         p.run("branch create --code B1 --name One").ok();
@@ -319,7 +319,7 @@ fn what_began_in_the_future_is_corrected_from_its_first_record_on() {
 /// What is asked is asked before anything is done, by `--dry-run` too, and a trail can be corrected by itself.
 #[test]
 fn trails_are_corrected_one_by_one_or_all() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.wait(CENTURY);
         for line in [
@@ -355,7 +355,7 @@ fn trails_are_corrected_one_by_one_or_all() {
 /// Checkpoints, erasures and archives across a correction.
 #[test]
 fn a_corrected_trail_is_signed_archived_and_erased_as_any_other() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let public = p.run("audit keygen").ok();
         let key = p.write("audit.pub", public);
         p.run("branch create --code B1 --name One").ok();
@@ -405,7 +405,7 @@ fn a_corrected_trail_is_signed_archived_and_erased_as_any_other() {
 }
 
 /// What `db repair` wants to be told.
-fn name_of(p: &Place) -> String {
+fn name_of(p: &TestEnv) -> String {
     match p.engine {
         Engine::Sqlite => "t.db".to_owned(),
         Engine::Postgres => crate::raw::text(p, "select current_database()::text"),
@@ -416,7 +416,7 @@ fn name_of(p: &Place) -> String {
 /// records prove nothing.
 #[test]
 fn the_head_of_a_corrected_trail_is_repaired() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let first = ahead(p);
         p.run("audit correct-clock --now 2026-11-21T01:00:00Z").ok();
         let before = last(p);
@@ -431,7 +431,7 @@ fn the_head_of_a_corrected_trail_is_repaired() {
         assert_eq!(p.run("db repair").ok(), "");
         assert_eq!(p.run(&format!("db repair --name {name}")).ok(), "");
         p.run("audit verify --deep").ok();
-        let q = Place::new(p.engine);
+        let q = TestEnv::new(p.engine);
         q.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
         ahead(&q);
         let n = int(&q, "select size from audit_heads where tree = 1");
@@ -446,7 +446,7 @@ fn the_head_of_a_corrected_trail_is_repaired() {
 /// Of a table or a function that belongs to somebody else the guards are his.
 #[test]
 fn another_owner_is_named() {
-    let p = Place::with_acme(Engine::Postgres);
+    let p = TestEnv::with_acme(Engine::Postgres);
     let role = unique("other");
     let owner = crate::raw::text(&p, "select current_user::text");
     p.sql(&format!("create role {role}")).expect("a role");

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
 /// A rule behind orgctl's back: no branch and no user is in Atlantis.
-fn refuse_atlantis(p: &Place) {
+fn refuse_atlantis(p: &TestEnv) {
     for table in ["branches", "users"] {
         let sql = match p.engine {
             Engine::Sqlite => ["insert", "update"].map(|verb| {
@@ -24,7 +24,7 @@ fn refuse_atlantis(p: &Place) {
 
 #[test]
 fn a_row_that_the_database_refuses_is_rejected_with_its_line() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         refuse_atlantis(p);
         let before = p.audit_records();
         // Few rows go to PostgreSQL in a statement, many by COPY.
@@ -70,7 +70,7 @@ fn a_row_that_the_database_refuses_is_rejected_with_its_line() {
 
 #[test]
 fn other_rules_and_other_records_are_no_different() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         refuse_atlantis(p);
         p.sql("create unique index no_twins on branches (org_id, name)").expect("an index");
         p.sql("create unique index no_twin_orgs on orgs (name)").expect("an index");
@@ -100,7 +100,7 @@ fn other_rules_and_other_records_are_no_different() {
 /// What goes with a row is of the row: the password, and further branches.
 #[test]
 fn what_goes_with_a_row_is_refused_with_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for code in ["B1", "B2"] {
             p.run(&format!("branch create --code {code} --name {code}")).ok();
         }
@@ -153,7 +153,7 @@ fn what_goes_with_a_row_is_refused_with_it() {
 /// does, whichever stands first in the file.
 #[test]
 fn what_only_the_end_refuses_is_narrowed_to_its_row() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let sql = match p.engine {
             Engine::Sqlite => {
                 "create table cities (name text primary key) strict;

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::harness::{Engine, Place, Said, psql, server};
+use crate::harness::{Engine, Output, TestEnv, psql, server};
 use crate::raw::{done, int, text, unique};
 
-fn on_url(p: &Place, url: &str, line: &str) -> Said {
+fn on_url(p: &TestEnv, url: &str, line: &str) -> Output {
     let words: Vec<String> =
         ["--database".to_owned(), url.to_owned()].into_iter().chain(crate::harness::split(line)).collect();
     p.run_words(&words, b"")
 }
 
 #[track_caller]
-fn refused(said: Said, of: &str, parts: &[&str]) {
+fn refused(said: Output, of: &str, parts: &[&str]) {
     assert_eq!(said.code, 2, "{of}: {}{}", said.out, said.err);
     for part in parts {
         assert!(said.err.contains(part), "{of}: '{part}' is not in:\n{}", said.err);
@@ -22,7 +22,7 @@ fn refused(said: Said, of: &str, parts: &[&str]) {
 
 #[test]
 fn a_file_is_named_whole_or_refused() {
-    let p = Place::new(Engine::Sqlite);
+    let p = TestEnv::new(Engine::Sqlite);
     let dir = p.dir.path().display().to_string();
     for (url, part) in [
         ("sqlite://:memory:", "in memory"),
@@ -62,7 +62,7 @@ fn a_file_is_named_whole_or_refused() {
 
 #[test]
 fn a_setting_that_is_not_known_or_not_meant_is_refused_by_name() {
-    let p = Place::new(Engine::Postgres);
+    let p = TestEnv::new(Engine::Postgres);
     let base = p.url.split('?').next().expect("a URL").to_owned();
     for (query, parts) in [
         ("foo=bar", &["no setting 'foo'", "settings: sslmode"][..]),
@@ -121,7 +121,7 @@ fn a_setting_that_is_not_known_or_not_meant_is_refused_by_name() {
 
 #[test]
 fn settings_that_are_known_are_obeyed() {
-    let p = Place::new(Engine::Postgres);
+    let p = TestEnv::new(Engine::Postgres);
     let base = p.url.split('?').next().expect("a URL").replacen("postgres://", "PostgreSQL://", 1);
     let with = |query: &str, line: &str| on_url(&p, &format!("{base}?sslmode=disable&{query}"), line);
     with(
@@ -150,7 +150,7 @@ fn settings_that_are_known_are_obeyed() {
 /// Variables of libpq's: what can't be obeyed is refused by name, and so is what can't be read.
 #[test]
 fn variables_of_the_server_are_obeyed_or_refused() {
-    let p = Place::after(Engine::Postgres, "init --org-code ACME");
+    let p = TestEnv::after(Engine::Postgres, "init --org-code ACME");
     let url = url::Url::parse(&p.url).expect("a URL");
     let run = |url: &str, variables: &[(&str, &str)]| {
         let mut command = p.spawn("org list -o key");
@@ -190,7 +190,7 @@ fn variables_of_the_server_are_obeyed_or_refused() {
 
 #[test]
 fn a_database_that_is_not_utf8_is_refused() {
-    let p = Place::new(Engine::Postgres);
+    let p = TestEnv::new(Engine::Postgres);
     for encoding in ["SQL_ASCII", "LATIN1"] {
         let name = unique("enc");
         psql(&server(), &format!("create database {name} encoding '{encoding}' locale 'C' template template0"));
@@ -201,7 +201,7 @@ fn a_database_that_is_not_utf8_is_refused() {
             assert!(err.contains(&format!("keeps text as {encoding}")), "{line}: {err}");
             assert!(err.contains(&format!("create database \"{name}\" encoding 'UTF8'")), "{line}: {err}");
         }
-        let mut there = Place::new(Engine::Postgres);
+        let mut there = TestEnv::new(Engine::Postgres);
         let own = std::mem::replace(&mut there.url, url.to_string());
         assert_eq!(
             int(&there, "select count(*) from pg_namespace where nspname = 'orgctl'"),
@@ -216,7 +216,7 @@ fn a_database_that_is_not_utf8_is_refused() {
 /// Where PUBLIC has nothing, what `db grants` prints is all that a role needs for work with the data.
 #[test]
 fn grants_are_all_that_a_role_needs() {
-    let p = Place::after(Engine::Postgres, "init --org-code ACME");
+    let p = TestEnv::after(Engine::Postgres, "init --org-code ACME");
     let role = unique("clerk");
     psql(&server(), &format!("create role {role} login"));
     let name = text(&p, "select current_database()::text");
@@ -275,7 +275,7 @@ fn grants_are_all_that_a_role_needs() {
     p.sql(&format!("drop owned by {role}")).expect("dropped");
     psql(&server(), &format!("drop role {role}"));
     // Who may not make a schema is not sent to what needs one.
-    let q = Place::new(Engine::Postgres);
+    let q = TestEnv::new(Engine::Postgres);
     let poor = unique("poor");
     psql(&server(), &format!("create role {poor} login"));
     let err = on_url(&q, &q.url.replacen("orgctl_test@", &format!("{poor}@"), 1), "init").fails(1);

@@ -1,14 +1,14 @@
 //! Dates in files as spreadsheets and other programs write them.
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
-fn dobs(p: &Place) -> Vec<String> {
+fn dobs(p: &TestEnv) -> Vec<String> {
     p.column("user list --columns external_id,dob --sort external_id", "dob")
 }
 
 #[test]
 fn dates_are_read_by_the_format_that_is_said() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let line = "user import - --on-conflict update";
         for (format, one, two, days) in [
             ("DD/MM/YYYY", "03/04/1990", "29/02/1992", ["1990-04-03", "1992-02-29"]),
@@ -59,7 +59,7 @@ fn dates_are_read_by_the_format_that_is_said() {
 /// the 1900 system: 46114 is 2026-04-02, and 366 days later.
 #[test]
 fn times_are_read_by_the_format_that_is_said() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let import = |until: &str, more: &str| {
             let rows = format!("external_id,name,blocked,Until,dob\nE1,A One,yes,{until},03/04/1990\n");
             p.run_with(&format!("user import - --on-conflict update --map Until=blocked_until {more}"), rows)
@@ -98,7 +98,7 @@ fn times_are_read_by_the_format_that_is_said() {
 
 #[test]
 fn a_format_that_is_none_is_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let rows = "external_id,name,dob\nE1,A One,1990-04-03\n";
         for format in ["dd/mm/yyyy", "DD/MM/YY", "DD/MM", "dob=%d/%m/%Y", "iso", "DMYYYY", "dob="] {
             let said = p.run_with(&format!("user import - --date-format '{format}'"), rows).fails(2);
@@ -123,7 +123,7 @@ fn a_format_that_is_none_is_refused() {
 
 #[test]
 fn the_hint_names_the_format_that_reads_a_column() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let import = |dates: &[&str], more: &str| {
             let rows: String = dates.iter().enumerate().map(|(i, d)| format!("E{i},A One,{d}\n")).collect();
             p.run_with(&format!("user import - --dry-run {more}"), format!("external_id,name,dob\n{rows}"))

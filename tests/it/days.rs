@@ -1,16 +1,16 @@
 //! A day is the same day for everything that asks about one: the operator's, by the time zone of the environment.
 
-use crate::harness::{Place, Said, both_with_acme};
+use crate::harness::{Output, TestEnv, on_both_engines_with_acme};
 
 /// Runs a command where the operator's clock shows this zone.
-fn run_in(p: &Place, zone: &str, line: &str) -> Said {
+fn run_in(p: &TestEnv, zone: &str, line: &str) -> Output {
     let mut env = p.env.clone();
     env.insert("TZ".into(), zone.into());
     p.run_with_env(line, &env, false)
 }
 
 /// The words of one column of what a command says in TSV.
-fn column(p: &Place, zone: &str, line: &str, name: &str) -> Vec<String> {
+fn column(p: &TestEnv, zone: &str, line: &str, name: &str) -> Vec<String> {
     let out = run_in(p, zone, &format!("{line} --columns {name} -o tsv")).ok();
     out.lines().skip(1).map(str::to_owned).collect()
 }
@@ -18,7 +18,7 @@ fn column(p: &Place, zone: &str, line: &str, name: &str) -> Vec<String> {
 const INDIA: &str = "Asia/Kolkata";
 
 /// B1 at 05:30 on 21 November in India, B2 at 01:30 on the 22nd, which is still the 21st in London.
-fn two_days(p: &Place) {
+fn two_days(p: &TestEnv) {
     p.run("branch create --code B1 --name One").ok();
     p.wait(20 * 3600);
     p.run("branch create --code B2 --name Two").ok();
@@ -26,7 +26,7 @@ fn two_days(p: &Place) {
 
 #[test]
 fn every_question_about_a_day_means_the_operators_day() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         two_days(p);
         let created = "audit list --resource branch --action create";
         for (zone, day, codes) in [
@@ -62,7 +62,7 @@ fn every_question_about_a_day_means_the_operators_day() {
 
 #[test]
 fn days_are_counted_as_they_are_asked_about() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         two_days(p);
         let stats = |zone| run_in(p, zone, "audit stats --by day --org ACME -o tsv").ok();
         // ACME's own record, and a branch each.
@@ -75,7 +75,7 @@ fn days_are_counted_as_they_are_asked_about() {
 /// Yesterday in India is a day in the past there; in London it is still today.
 #[test]
 fn today_is_the_operators_today() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         two_days(p);
         run_in(p, INDIA, "user create --name 'Asha Rao' --dob 2026-11-21").ok();
         let err = run_in(p, "UTC", "user create --name 'Ravi Rao' --dob 2026-11-21").fails(6);
@@ -90,7 +90,7 @@ fn today_is_the_operators_today() {
 
 #[test]
 fn times_are_told_in_the_operators_zone() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         let mut env = p.env.clone();
         env.insert("TZ".into(), INDIA.into());
@@ -102,7 +102,7 @@ fn times_are_told_in_the_operators_zone() {
 /// Of a time without a zone the operator's is meant, in a cell as in a flag.
 #[test]
 fn a_cell_means_the_day_that_a_flag_means() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (zone, written, instant) in [
             (INDIA, "2026-12-24", "2026-12-23T18:30:00.000000Z"),
             (INDIA, "2026-12-24 09:30", "2026-12-24T04:00:00.000000Z"),
@@ -141,7 +141,7 @@ fn a_cell_means_the_day_that_a_flag_means() {
 /// Cairo's clocks are set forward at midnight: the day begins at one, and is a day all the same.
 #[test]
 fn a_day_without_a_midnight_is_a_day() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         assert_eq!(column(p, "Africa/Cairo", "audit list --on 2026-04-24", "key"), Vec::<String>::new());
         run_in(p, "Africa/Cairo", "branch list --filter created_at>2026-04-24").ok();
         run_in(p, "Africa/Cairo", "audit list --since '2026-04-24 00:30'").ok();
@@ -151,7 +151,7 @@ fn a_day_without_a_midnight_is_a_day() {
 /// A name that the system does not know would be UTC to it, and every day another one than was meant.
 #[test]
 fn a_time_zone_that_is_none_is_refused_by_name() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (zone, hint) in [
             ("Asia/Kolkatta", "did you mean Asia/Kolkata?"),
             ("asia/kolkata", "did you mean Asia/Kolkata?"),

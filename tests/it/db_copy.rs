@@ -1,20 +1,20 @@
 //! `orgctl db copy`: a live system moved from one engine to the other.
 
 use crate::backup::{fill, told};
-use crate::harness::{Engine, Place, both_with_acme, held};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme, with_lock};
 
-fn trail(p: &Place) -> Vec<String> {
+fn trail(p: &TestEnv) -> Vec<String> {
     p.run("audit list --all -o ndjson").ok().lines().map(str::to_owned).collect()
 }
 
 #[test]
 fn a_live_system_moves_to_another_engine_and_back() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let before = told(p);
         let key = p.run("audit pubkey").ok();
         for engine in [Engine::Sqlite, Engine::Postgres] {
-            let (other, records) = (Place::new(engine), trail(p));
+            let (other, records) = (TestEnv::new(engine), trail(p));
             let report = p.json(&format!("db copy --to {}", other.url));
             assert!(
                 report["rows"].as_u64().is_some_and(|n| n > 50) && report["seconds"].as_f64().is_some_and(|n| n > 0.0)
@@ -39,7 +39,7 @@ fn a_live_system_moves_to_another_engine_and_back() {
             assert_eq!(trail(p), records);
             if engine != p.engine {
                 // Back, from a URL that is named.
-                let back = Place::new(p.engine);
+                let back = TestEnv::new(p.engine);
                 p.run(&format!("db copy --from {} --to {}", other.url, back.url)).ok();
                 assert_eq!(told(&back), told(&other));
                 back.run(&format!("audit verify --deep --key {vkey}")).ok();
@@ -56,14 +56,14 @@ fn a_live_system_moves_to_another_engine_and_back() {
 
 #[test]
 fn a_copy_waits_for_who_writes_and_lets_nobody_in() {
-    both_with_acme(|p| {
-        let other = Place::new(Engine::Sqlite);
+    on_both_engines_with_acme(|p| {
+        let other = TestEnv::new(Engine::Sqlite);
         let hold = match p.engine {
             Engine::Sqlite => "begin immediate",
             Engine::Postgres => "begin; select 1 from orgctl.audit_heads for update",
         };
         let line = format!("db copy --to {} --wait 1", other.url);
-        let done = held(p, hold, || p.spawn(&line).output().expect("orgctl runs"));
+        let done = with_lock(p, hold, || p.spawn(&line).output().expect("orgctl runs"));
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         assert_eq!(done.status.code(), Some(1), "{said}");
         assert!(said.contains("another command holds what this one needs"), "{said}");
@@ -80,14 +80,14 @@ fn a_copy_waits_for_who_writes_and_lets_nobody_in() {
 
 #[test]
 fn what_does_not_hold_is_not_copied() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code HQ --name Head").ok();
         p.sql("update branches set name = 'Tail'").expect("SQL");
-        let other = Place::new(Engine::Sqlite);
+        let other = TestEnv::new(Engine::Sqlite);
         let said = p.run(&format!("db copy --to {}", other.url)).fails(8);
         assert!(said.contains("branch HQ"), "{said}");
         assert!(!other.file().exists());
-        let other = Place::new(Engine::Postgres);
+        let other = TestEnv::new(Engine::Postgres);
         p.run(&format!("db copy --to {}", other.url)).fails(8);
         // Nothing was left there.
         other.run("init --org-code ACME --org-name Acme").ok();

@@ -1,9 +1,9 @@
 //! Delete, restore, purge: what protects a record, what goes with it, and what comes back.
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
 /// N(N1(N11, N12), N2), S.
-fn plant(p: &Place) {
+fn plant(p: &TestEnv) {
     for (code, parent) in [("N", ""), ("N1", "N"), ("N11", "N1"), ("N12", "N1"), ("N2", "N"), ("S", "")] {
         p.run(&format!("branch create --code {code} --name 'Branch {code}' --parent '{parent}'")).ok();
     }
@@ -11,7 +11,7 @@ fn plant(p: &Place) {
 
 #[test]
 fn a_branch_with_sub_branches_is_protected() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         plant(p);
         assert_eq!(
             p.transcript("branch delete N1 --yes"),
@@ -51,7 +51,7 @@ hint: answer it beforehand with --yes
 
 #[test]
 fn what_depends_on_a_branch_can_be_reassigned_or_orphaned() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         plant(p);
         assert_eq!(
             p.transcript("branch delete N1 --reassign-to S --yes"),
@@ -75,7 +75,7 @@ fn what_depends_on_a_branch_can_be_reassigned_or_orphaned() {
 
 #[test]
 fn a_cascade_is_one_deletion_and_comes_back_as_one() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         plant(p);
         // N12 went before, by itself: it is not part of the cascade.
         p.run("branch delete N12 --yes").ok();
@@ -132,7 +132,7 @@ hint: 'orgctl branch restore N1' brings it back
 
 #[test]
 fn a_deleted_code_is_free_and_can_be_missed() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code A --name First").ok();
         let first = p.json("branch show A")["id"].as_str().unwrap_or_default().to_owned();
         p.run("branch delete A --yes").ok();
@@ -172,7 +172,7 @@ fn a_deleted_code_is_free_and_can_be_missed() {
 
 #[test]
 fn purge_is_for_good_and_only_for_what_was_deleted() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         plant(p);
         assert!(p.run("branch purge S --yes").fails(3).contains("branch S is not deleted"));
         p.run("branch purge").fails(2);

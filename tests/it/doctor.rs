@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
-use crate::harness::{Engine, Place, both, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines, on_both_engines_with_acme};
 
 /// What it says of one thing: `ok`, `warn` or `fail`, and the words.
 #[track_caller]
@@ -15,7 +15,7 @@ fn told(page: &Value, check: &str) -> Vec<(String, String)> {
 }
 
 #[track_caller]
-fn says(p: &Place, check: &str, status: &str, what: &str) {
+fn says(p: &TestEnv, check: &str, status: &str, what: &str) {
     let page = p.json("doctor");
     let lines = told(&page, check);
     assert!(lines.iter().any(|(s, w)| s == status && w.contains(what)), "{check} {status} {what} in {page}");
@@ -27,7 +27,7 @@ fn chmod(path: impl AsRef<std::path::Path>, mode: u32) {
 
 #[test]
 fn a_page_says_what_is_wrong() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         says(p, "keys", "warn", "there is no signing key");
         says(p, "checkpoint", "warn", "none was ever signed");
         says(p, "backup", "fail", "there is no whole backup");
@@ -88,7 +88,7 @@ fn a_page_says_what_is_wrong() {
 
 #[test]
 fn what_was_changed_behind_its_back_is_8() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("backup create").ok();
         p.run("doctor --check").ok();
         let index = match p.engine {
@@ -103,7 +103,7 @@ fn what_was_changed_behind_its_back_is_8() {
 
 #[test]
 fn a_database_that_is_not_ready_is_told_of() {
-    both(|p| {
+    on_both_engines(|p| {
         let what = if p.engine == Engine::Sqlite { "database" } else { "schema" };
         assert!(told(&p.json("doctor"), what).iter().any(|(status, _)| status == "fail"));
         p.run("doctor --check").fails(1);

@@ -1,9 +1,9 @@
 //! --dry-run: the whole work is done, told, and undone.
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
 /// All that a reader can see of the data.
-fn everything(p: &Place) -> String {
+fn everything(p: &TestEnv) -> String {
     let orgs = p.run("org list --with-deleted -o ndjson").ok();
     let branches = p.run("branch list --with-deleted -o ndjson").ok();
     format!("{orgs}{branches}{} records", p.audit_records())
@@ -11,7 +11,7 @@ fn everything(p: &Place) -> String {
 
 #[test]
 fn a_dry_run_tells_what_the_run_then_does_and_leaves_nothing() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code A --name A").ok();
         p.run("branch create --code B --name B --parent A").ok();
         p.run("branch create --code Z --name Z").ok();

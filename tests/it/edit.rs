@@ -11,16 +11,16 @@ use orgctl::model::resource::Resource;
 use proptest::prelude::*;
 use rexpect::session::spawn_command;
 
-use crate::harness::{Engine, Place, Said, both_with_acme};
+use crate::harness::{Engine, Output, TestEnv, on_both_engines_with_acme};
 use crate::terminal::ends;
 
 /// An editor that runs this shell script on the file `$1`; what VISUAL says.
-fn editor(p: &Place, name: &str, script: &str) -> String {
+fn editor(p: &TestEnv, name: &str, script: &str) -> String {
     let path = p.write(name, format!("set -eu\nhere={}\n{script}\n", p.dir.path().display()));
     format!("sh {path}")
 }
 
-fn edited(p: &Place, line: &str, script: &str) -> Said {
+fn edited(p: &TestEnv, line: &str, script: &str) -> Output {
     let mut env = p.env.clone();
     env.insert("VISUAL".into(), editor(p, "editor", script));
     env.insert("EDITOR".into(), "false".into());
@@ -28,13 +28,13 @@ fn edited(p: &Place, line: &str, script: &str) -> Said {
 }
 
 /// What is left in the folder for temporary files.
-fn left_behind(p: &Place) -> String {
+fn left_behind(p: &TestEnv) -> String {
     p.read("folder").trim().to_owned()
 }
 
 #[test]
 fn a_form_shows_what_there_is_and_changes_what_is_changed() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code HO --name Head").ok();
         p.run("branch create --code B1 --name 'Fort \"A\" Road' --city Mumbai --parent HO").ok();
         let script =
@@ -69,7 +69,7 @@ fn a_form_shows_what_there_is_and_changes_what_is_changed() {
 
 #[test]
 fn a_form_makes_a_record() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let script =
             "cp \"$1\" $here/shown; sed -i 's/^code = .*/code = \"beta\"/; s/^name = .*/name = \"\"\"\\nBeta\"\"\"/;
             s/^max_users = .*/max_users = 12/' \"$1\"";
@@ -112,7 +112,7 @@ fn a_form_makes_a_record() {
 
 #[test]
 fn what_is_wrong_is_said() {
-    let p = &Place::with_acme(Engine::Sqlite);
+    let p = &TestEnv::with_acme(Engine::Sqlite);
     p.run("branch create --code B1 --name One").ok();
     for (script, code, says) in [
         (
@@ -150,7 +150,7 @@ fn what_is_wrong_is_said() {
 
 #[test]
 fn somebody_elses_change_meanwhile_is_a_conflict_and_the_text_is_kept() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         let other = format!("{} branch update B1 --city Pune", env!("CARGO_BIN_EXE_orgctl"));
         let variables: String = p.env.iter().map(|(k, v)| format!("{k}='{v}' ")).collect();
@@ -169,7 +169,7 @@ fn somebody_elses_change_meanwhile_is_a_conflict_and_the_text_is_kept() {
 
 #[test]
 fn at_a_terminal_it_is_mended_where_it_stands() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         // Wrong twice over the first time; the second time what is said is at the top, and what was typed is there.
         let script = "if [ -e $here/again ]; then cp \"$1\" $here/shown; sed -i 's/12345/022 2345 6789/; s/^nmae = .*//' \"$1\"
@@ -235,7 +235,7 @@ proptest! {
     /// Whatever a text holds, the form gives it back, line breaks and quotes and all.
     #[test]
     fn a_form_gives_back_what_it_was_given(texts in prop::collection::vec("(?s).*|[\"'\\\\\n\r#= ]*", 13), number in 0i64..=2_147_483_647) {
-        let lines: Vec<form::Line> = Branch::DESCRIPTOR.settable().zip(texts).collect();
+        let lines: Vec<form::FormLine> = Branch::DESCRIPTOR.settable().zip(texts).collect();
         let text = form::write(&["A form\nof two lines".to_owned()], &lines);
         prop_assert_eq!(by_name(form::read(Branch::DESCRIPTOR, &text)), by_name(Ok(lines)));
         let lines = vec![(Org::DESCRIPTOR.field("max_users").expect("a field"), number.to_string())];
@@ -244,6 +244,6 @@ proptest! {
     }
 }
 
-fn by_name(read: Result<Vec<form::Line>, Vec<Problem>>) -> BTreeMap<&'static str, String> {
+fn by_name(read: Result<Vec<form::FormLine>, Vec<Problem>>) -> BTreeMap<&'static str, String> {
     read.unwrap_or_else(|wrong| panic!("{wrong:?}")).into_iter().map(|(f, text)| (f.name(), text)).collect()
 }

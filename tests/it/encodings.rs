@@ -2,7 +2,7 @@
 
 use encoding_rs::Encoding;
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
 const POLISH: &str =
     "Łódź|Gdańsk|Kraków|Poznań|Wrocław|Częstochowa|Świętochłowice|Żywiec|Zgorzelec|Źródła|Białystok|Rzeszów";
@@ -40,13 +40,13 @@ fn branches(names: &str) -> String {
     format!("code;name;city\r\n{rows}")
 }
 
-fn names(p: &Place) -> String {
+fn names(p: &TestEnv) -> String {
     p.column("branch list --sort code", "name").join("|")
 }
 
 #[test]
 fn a_file_is_read_in_the_encoding_that_is_named() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (encoding, text) in FILES {
             let file = p.write("b.csv", encoded(encoding, &branches(text)));
             let said = p.run(&format!("branch import {file} --encoding {encoding} --on-conflict update"));
@@ -83,7 +83,7 @@ fn a_file_is_read_in_the_encoding_that_is_named() {
 /// Never rubbish: the right text, or a refusal with the right guess.
 #[test]
 fn without_a_name_the_text_is_right_or_the_file_is_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let first = |text: &str, n: usize| text.split('|').take(n).collect::<Vec<_>>().join("|");
         for (encoding, text) in FILES {
             for n in [1, 2, 12] {
@@ -144,7 +144,7 @@ fn without_a_name_the_text_is_right_or_the_file_is_refused() {
 /// The one usual encoding of 7 bits tells itself by its escape sequences; UTF-32 is refused by its name.
 #[test]
 fn what_is_neither_of_8_bits_nor_utf16_is_told() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write("b.csv", encoded("iso-2022-jp", &branches(JAPANESE)));
         let said = p.run(&format!("branch import {file}")).fails(0);
         assert!(said.starts_with(&format!("note: {file} is read as iso-2022-jp, which is a guess")), "{said}");
@@ -170,7 +170,7 @@ fn what_is_neither_of_8_bits_nor_utf16_is_told() {
 /// What another program has lost is not to be had again, but it is said; and no guess is told that hardly any file is in.
 #[test]
 fn damaged_text_is_said_and_the_guess_is_a_usual_one() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write("b.csv", "code,name,city\nB1,Jos\u{fffd},Pune\nB2,Asha,M\u{fffd}laga\nB3,Zoé,\n");
         let note = "note: 2 texts hold U+FFFD, which stands for characters that another program has lost\n";
         let said = p.run(&format!("branch import {file}")).fails(0);
@@ -187,7 +187,7 @@ fn damaged_text_is_said_and_the_guess_is_a_usual_one() {
 
 #[test]
 fn a_name_that_does_not_fit_is_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write("b.csv", "\u{feff}code;name\nA;Łódź\n");
         for name in ["windows-1250", "utf-16le", "utf-16"] {
             assert_eq!(
@@ -228,7 +228,7 @@ fn a_name_that_does_not_fit_is_refused() {
 /// What an encoding has no meaning for rejects its row; rejects are written as the file was, and come in again.
 #[test]
 fn rejects_are_in_the_encoding_of_the_file() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let rejects = p.path("r.csv").display().to_string();
         for (encoding, name, bad) in [
             ("shift_jis", "東京", &b"\x81\x20"[..]),
@@ -276,7 +276,7 @@ fn rejects_are_in_the_encoding_of_the_file() {
 /// Whatever else is read as text is UTF-8, or refused by name.
 #[test]
 fn other_input_is_utf8_or_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name Zoë --username zoe --email zoë@example.com").ok();
         let latin = encoded("windows-1252", "zoë@example.com\n");
         for line in [

@@ -4,7 +4,7 @@ use clap::Command;
 use orgctl::cli::tree::{Found, Program};
 use orgctl::model::resource::Descriptor;
 
-use crate::harness::{Engine, Place};
+use crate::harness::{Engine, TestEnv};
 use crate::own_kinds::PROGRAM;
 
 /// The lines that the help of a verb tells to try.
@@ -28,7 +28,7 @@ fn in_org(desc: &Descriptor) -> &'static str {
 /// On the data of the demo.
 #[test]
 fn what_the_help_tells_to_try_works() {
-    let p = Place::new(Engine::Sqlite);
+    let p = TestEnv::new(Engine::Sqlite);
     p.run("init --org-code SAHYADRI --org-name 'Sahyadri Finance'").ok();
     let branches = crate::harness::root().join("docs/examples/branches.csv");
     p.run(&format!("branch import {}", branches.display())).ok();

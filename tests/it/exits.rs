@@ -1,10 +1,10 @@
 //! Each exit code, with what stands beside it.
 
-use crate::harness::{both, both_with_acme};
+use crate::harness::{on_both_engines, on_both_engines_with_acme};
 
 #[test]
 fn every_exit_code_has_its_sentence_and_its_hint() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code A --name A").ok();
         p.run("branch create --code B --name B --parent A").ok();
         let file = p.write("b.csv", "code,name\nC,C\nD,\n");
@@ -93,7 +93,7 @@ fn every_exit_code_has_its_sentence_and_its_hint() {
 
 #[test]
 fn a_noun_alone_prints_its_verbs() {
-    both(|p| {
+    on_both_engines(|p| {
         for line in ["org", "branch", "school"] {
             let said = p.run(line).ok();
             for verb in [

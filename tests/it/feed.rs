@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::harness::{Place, both_after, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_after, on_both_engines_with_acme};
 
 /// An organisation with a manager, a successor below him, and three people: one below the manager, one below the
 /// successor, and one who leads a branch and a department.
-fn company(p: &Place, org: &str) {
+fn company(p: &TestEnv, org: &str) {
     p.run(&format!("org create --code {org} --name {org}")).ok();
     p.run(&format!("branch create --org {org} --code HQ --name HQ")).ok();
     p.run(&format!("dept create --org {org} --code D1 --name Works")).ok();
@@ -19,12 +19,12 @@ fn company(p: &Place, org: &str) {
 const HEADER: &str = "external_id,name,reports_to,email\n";
 const STAYING: &str = "S1,Suc Cessor,M1,s@x.in\nR1,Re Port,M1,r@x.in\nR2,Other Port,S1,o@x.in\n";
 
-fn feed(p: &Place, org: &str, rows: &str, more: &str) -> crate::harness::Said {
+fn feed(p: &TestEnv, org: &str, rows: &str, more: &str) -> crate::harness::Output {
     p.run_with(&format!("user import - --sync --key external_id --org {org} --max-leavers 3 {more}"), rows)
 }
 
 /// Whom some report to, all by their numbers in the HR system.
-fn superiors(p: &Place, org: &str, of: &[&str]) -> Vec<String> {
+fn superiors(p: &TestEnv, org: &str, of: &[&str]) -> Vec<String> {
     let csv = p.run(&format!("user list --all --org {org} --columns external_id,user_code,reports_to -o csv")).ok();
     let rows: Vec<Vec<&str>> = csv.lines().map(|l| l.split(',').collect()).collect();
     let find = |at: usize, word: &str| rows.iter().find(|r| r[at] == word);
@@ -36,7 +36,7 @@ fn superiors(p: &Place, org: &str, of: &[&str]) -> Vec<String> {
 /// again writes nothing.
 #[test]
 fn who_has_left_may_still_be_named() {
-    both_after("init", |p| {
+    on_both_engines_after("init", |p| {
         let leavers = ["deactivate", "block", "delete", "report"];
         // With what R1 and S1, the branch and the department are left.
         let modes = [("--reassign-to S1", "S1", "T0"), ("--orphan", "", ""), ("", "M1", "M1")];
@@ -111,7 +111,7 @@ fn who_has_left_may_still_be_named() {
 /// A manager who stands in the file as one who is no longer active, named by name, by e-mail or by a number of the house.
 #[test]
 fn who_leaves_by_a_row_may_still_be_named() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let first = "external_id,email,name,boss,is_active\nM1,m@x.in,Mana Ger,,yes\nR1,r@x.in,Re Port,Mana Ger,yes\nR2,,Re Two,Mana Ger,yes\n";
         let by_name = "--on-conflict update --key external_id --map boss=reports_to.name";
         p.run_with(&format!("user import - {by_name}"), first).ok();
@@ -171,7 +171,7 @@ fn who_leaves_by_a_row_may_still_be_named() {
 /// A flag of the feed is obeyed or refused.
 #[test]
 fn what_a_feed_is_told_is_obeyed_or_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let rows = "external_id,name,reports_to,is_active\nA1,A A,,yes\nB1,B B,A1,yes\nC1,C C,A1,yes\n";
         let line = "user import - --key external_id";
         p.run_with(line, rows).ok();
@@ -194,7 +194,7 @@ fn what_a_feed_is_told_is_obeyed_or_refused() {
 /// Nine people, and ten of a hundred may leave: one. Whoever loses access counts, once, whatever says so.
 #[test]
 fn a_feed_that_takes_away_too_much_is_stopped() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let people =
             |n: usize, state: &str| -> String { (0..n).map(|i| format!("E{i},Person N{i},u{i}{state}\n")).collect() };
         let line = |more: &str| format!("user import - --sync --key external_id {more}");

@@ -2,18 +2,18 @@
 
 use serde_json::Value as Json;
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
-fn id(p: &Place, line: &str) -> String {
+fn id(p: &TestEnv, line: &str) -> String {
     p.json(line)["id"].as_str().expect("an id").to_owned()
 }
 
 /// Ravi is deleted, and Asha gets his address and his name to sign in with; their ids.
-fn ravi_then_asha(p: &Place) -> (String, String) {
+fn ravi_then_asha(p: &TestEnv) -> (String, String) {
     ravi_then_asha_in(p, "ACME")
 }
 
-fn ravi_then_asha_in(p: &Place, org: &str) -> (String, String) {
+fn ravi_then_asha_in(p: &TestEnv, org: &str) -> (String, String) {
     let run = |line: &str| p.run(&format!("{line} --org {org}")).ok();
     run("user create --name 'Ravi Kumar' --email desk@x.example --username desk --designation Clerk");
     let ravi = id(p, &format!("user show desk --org {org}"));
@@ -23,7 +23,7 @@ fn ravi_then_asha_in(p: &Place, org: &str) -> (String, String) {
     (ravi, id(p, &format!("user show desk --org {org}")))
 }
 
-fn ids(p: &Place, line: &str) -> Vec<String> {
+fn ids(p: &TestEnv, line: &str) -> Vec<String> {
     let mut ids = p.column(line, "resource_id");
     ids.dedup();
     ids
@@ -31,7 +31,7 @@ fn ids(p: &Place, line: &str) -> Vec<String> {
 
 #[test]
 fn a_key_used_again_means_who_lives_under_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let (ravi, asha) = ravi_then_asha(p);
         for key in ["desk@x.example", "desk"] {
             assert_eq!(ids(p, &format!("user history {key}")), [asha.as_str()], "{key}");
@@ -69,7 +69,7 @@ fn a_key_used_again_means_who_lives_under_it() {
 /// What is for the deleted alone never takes one where somebody lives under the key, in whatever field he or she has it.
 #[test]
 fn nobody_is_purged_or_restored_by_a_key_that_another_has_now() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code OTHER --name Other").ok();
         let (ravi, asha) = ravi_then_asha_in(p, "ACME");
         p.run("org delete OTHER --yes").ok();
@@ -127,7 +127,7 @@ fn nobody_is_purged_or_restored_by_a_key_that_another_has_now() {
 
 #[test]
 fn a_key_means_in_the_past_who_had_it_then() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name 'Ravi Kumar' --email desk@x.example").ok();
         p.wait(3600);
         p.run("user delete desk@x.example --yes").ok();
@@ -145,7 +145,7 @@ fn a_key_means_in_the_past_who_had_it_then() {
 /// What is asked of the trail until a time is about who had the key then.
 #[test]
 fn a_search_of_the_past_is_about_who_had_the_key_then() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (noun, create) in [
             ("user", "user create --email desk@x.example --name"),
             ("branch", "branch create --code desk@x.example --name"),
@@ -186,7 +186,7 @@ fn a_search_of_the_past_is_about_who_had_the_key_then() {
 
 #[test]
 fn of_several_that_are_gone_none_is_guessed() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let mut gone = Vec::new();
         for name in ["First", "Second"] {
             p.run(&format!("branch create --code X1 --name {name}")).ok();
@@ -229,7 +229,7 @@ fn of_several_that_are_gone_none_is_guessed() {
 
 #[test]
 fn a_former_key_of_a_renamed_record_is_the_new_ones() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name 'Ravi Kumar' --email a@x.example").ok();
         let ravi = id(p, "user show a@x.example");
         p.run("user update a@x.example --email b@x.example").ok();
@@ -245,7 +245,7 @@ fn a_former_key_of_a_renamed_record_is_the_new_ones() {
 
 #[test]
 fn a_code_of_several_dead_organisations_is_named_by_number() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for _ in 0..2 {
             p.run("org create --code OLD --name Old").ok();
             p.run("org delete OLD --yes").ok();

@@ -1,11 +1,11 @@
 //! `db check` of PostgreSQL against every way in which the schema could be made to look right and be something else.
 
-use crate::harness::{Engine, Place, psql, server};
+use crate::harness::{Engine, TestEnv, psql, server};
 use crate::raw::{clear, text, unique};
 
 #[test]
 fn whatever_is_not_the_schema_of_postgresql_is_named() {
-    let p = Place::with_acme(Engine::Postgres);
+    let p = TestEnv::with_acme(Engine::Postgres);
     p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
     p.run("db check").ok();
     let body = |name: &str| text(&p, &format!("select pg_get_functiondef('{name}'::regproc)"));
@@ -179,7 +179,7 @@ fn whatever_is_not_the_schema_of_postgresql_is_named() {
     let role = unique("app");
     p.sql(&format!("create role {role} login")).expect("a role");
     p.sql(&p.run(&format!("db grants --role {role}")).ok()).expect("granted");
-    let mut q = Place::new(Engine::Postgres);
+    let mut q = TestEnv::new(Engine::Postgres);
     q.env.insert("ORGCTL_DATABASE_URL".into(), p.url.replacen("orgctl_test@", &format!("{role}@"), 1));
     q.run("db check").ok();
     p.sql(nothing).expect("replaced");

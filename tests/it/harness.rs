@@ -34,7 +34,7 @@ impl Clock for TestClock {
         DateTime::from_timestamp_micros(micros).expect("a time in range")
     }
 
-    fn is_of_the_world(&self) -> bool {
+    fn is_real_time(&self) -> bool {
         self.1.load(Ordering::Relaxed)
     }
 }
@@ -55,13 +55,13 @@ impl Random for TestRandom {
 
 /// What a command said, and how it ended.
 #[derive(Debug, Clone)]
-pub struct Said {
+pub struct Output {
     pub code: u8,
     pub out: String,
     pub err: String,
 }
 
-impl Said {
+impl Output {
     /// The standard output of a command that must succeed.
     #[track_caller]
     pub fn ok(self) -> String {
@@ -79,7 +79,7 @@ impl Said {
     }
 }
 
-pub struct Place {
+pub struct TestEnv {
     pub engine: Engine,
     pub dir: tempfile::TempDir,
     pub url: String,
@@ -106,23 +106,23 @@ pub fn socket() -> String {
 }
 
 /// Runs a story on both engines.
-pub fn both(story: impl Fn(&Place)) {
+pub fn on_both_engines(story: impl Fn(&TestEnv)) {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         eprintln!("--- on {engine:?}");
-        story(&Place::new(engine));
+        story(&TestEnv::new(engine));
     }
 }
 
-/// As [`both`], with the organisation ACME in place.
-pub fn both_with_acme(story: impl Fn(&Place)) {
-    both_after(ACME, story);
+/// As [`on_both_engines`], with the organisation ACME in place.
+pub fn on_both_engines_with_acme(story: impl Fn(&TestEnv)) {
+    on_both_engines_after(ACME, story);
 }
 
-/// As [`both`], in places as this command line leaves them: see [`Place::after`].
-pub fn both_after(init: &str, story: impl Fn(&Place)) {
+/// As [`on_both_engines`], in places as this command line leaves them: see [`TestEnv::after`].
+pub fn on_both_engines_after(init: &str, story: impl Fn(&TestEnv)) {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         eprintln!("--- on {engine:?}");
-        story(&Place::after(engine, init));
+        story(&TestEnv::after(engine, init));
     }
 }
 
@@ -145,7 +145,7 @@ impl Template {
         let key = (engine == Engine::Postgres, init.to_owned());
         let cell: Cell = ALL.lock().expect("no maker panics").entry(key).or_insert_with(|| Box::leak(Box::default()));
         cell.get_or_init(|| {
-            let mut p = Place::new(engine);
+            let mut p = TestEnv::new(engine);
             p.run(init).ok();
             let mut files = Vec::new();
             gather(p.dir.path(), Path::new(""), &mut files).expect("the files of a place");
@@ -194,21 +194,21 @@ fn gather(root: &Path, under: &Path, files: &mut Vec<(PathBuf, Permissions, Opti
     Ok(())
 }
 
-impl Place {
-    pub fn new(engine: Engine) -> Place {
-        Place::made(engine, None)
+impl TestEnv {
+    pub fn new(engine: Engine) -> TestEnv {
+        TestEnv::made(engine, None)
     }
 
     /// A place as `init --org-code ACME --org-name 'Acme Ltd'` leaves it.
-    pub fn with_acme(engine: Engine) -> Place {
-        Place::after(engine, ACME)
+    pub fn with_acme(engine: Engine) -> TestEnv {
+        TestEnv::after(engine, ACME)
     }
 
     /// A place as this command line leaves an empty one. It is run once, and copied for whoever else begins with it, with
-    /// its keys, ids and installation: what `init` itself does, and what must differ, begins with [`Place::new`].
-    pub fn after(engine: Engine, init: &str) -> Place {
+    /// its keys, ids and installation: what `init` itself does, and what must differ, begins with [`TestEnv::new`].
+    pub fn after(engine: Engine, init: &str) -> TestEnv {
         let template = Template::of(engine, init);
-        let p = Place::made(engine, template.database.as_deref());
+        let p = TestEnv::made(engine, template.database.as_deref());
         for (name, rights, bytes) in &template.files {
             let path = p.path(&name.to_string_lossy());
             match bytes {
@@ -222,7 +222,7 @@ impl Place {
         p
     }
 
-    fn made(engine: Engine, template: Option<&str>) -> Place {
+    fn made(engine: Engine, template: Option<&str>) -> TestEnv {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (url, database) = match engine {
             Engine::Sqlite => (format!("sqlite://{}", dir.path().join("t.db").display()), None),
@@ -245,7 +245,7 @@ impl Place {
         let clock = TestClock(AtomicI64::new(1_795_219_200_000_000), AtomicBool::new(false));
         let seed = NUMBER.fetch_add(1, Ordering::Relaxed) << 32;
         let program = Program::default();
-        Place { engine, dir, url, program, env, clock, random: TestRandom(AtomicU64::new(seed)), database }
+        TestEnv { engine, dir, url, program, env, clock, random: TestRandom(AtomicU64::new(seed)), database }
     }
 
     /// Moves the clock on.
@@ -279,35 +279,35 @@ impl Place {
     }
 
     /// Runs a command line as a shell would split it: blanks separate, quotes hold together.
-    pub fn run(&self, line: &str) -> Said {
+    pub fn run(&self, line: &str) -> Output {
         self.run_words(&split(line), b"")
     }
 
     /// Runs with something on standard input.
-    pub fn run_with(&self, line: &str, stdin: impl AsRef<[u8]>) -> Said {
+    pub fn run_with(&self, line: &str, stdin: impl AsRef<[u8]>) -> Output {
         self.run_words(&split(line), stdin.as_ref())
     }
 
     /// Runs in this process, without a terminal.
-    pub fn run_words(&self, words: &[String], stdin: &[u8]) -> Said {
+    pub fn run_words(&self, words: &[String], stdin: &[u8]) -> Output {
         self.run_in(words, stdin, None)
     }
 
     /// Runs with standard output on a terminal of this width.
-    pub fn run_on_terminal(&self, line: &str, width: u16) -> Said {
+    pub fn run_on_terminal(&self, line: &str, width: u16) -> Output {
         self.run_in(&split(line), b"", Some(width))
     }
 
     /// Runs with another environment, on a terminal or not.
-    pub fn run_with_env(&self, line: &str, env: &BTreeMap<String, String>, terminal: bool) -> Said {
+    pub fn run_with_env(&self, line: &str, env: &BTreeMap<String, String>, terminal: bool) -> Output {
         self.run_as(&split(line), b"", terminal.then_some(120), env)
     }
 
-    fn run_in(&self, words: &[String], stdin: &[u8], terminal: Option<u16>) -> Said {
+    fn run_in(&self, words: &[String], stdin: &[u8], terminal: Option<u16>) -> Output {
         self.run_as(words, stdin, terminal, &self.env)
     }
 
-    fn run_as(&self, words: &[String], stdin: &[u8], terminal: Option<u16>, env: &BTreeMap<String, String>) -> Said {
+    fn run_as(&self, words: &[String], stdin: &[u8], terminal: Option<u16>, env: &BTreeMap<String, String>) -> Output {
         let (out, err) = (Buffer::default(), Buffer::default());
         let io = Io {
             stdin: Box::new(Cursor::new(stdin.to_vec())),
@@ -322,7 +322,7 @@ impl Place {
         };
         let argv = std::iter::once("orgctl").chain(words.iter().map(String::as_str)).map(OsString::from).collect();
         let code = orgctl::run(argv, env, io, &self.clock, &self.random, self.program);
-        Said { code, out: out.text(), err: err.text() }
+        Output { code, out: out.text(), err: err.text() }
     }
 
     /// The one record that a command shows.
@@ -377,7 +377,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TestEnv {
     fn drop(&mut self) {
         if let Some(name) = &self.database {
             psql(&server(), &format!("drop database if exists {name} with (force)"));
@@ -411,7 +411,7 @@ fn sql_on(engine: Engine, url: &str, sql: &str) -> Result<(), String> {
 }
 
 /// Runs something while a connection of its own holds what `sql` took.
-pub fn held<T>(p: &Place, sql: &str, work: impl FnOnce() -> T) -> T {
+pub fn with_lock<T>(p: &TestEnv, sql: &str, work: impl FnOnce() -> T) -> T {
     let (sql, rt) = (sqlx::raw_sql(AssertSqlSafe(sql.to_owned())), runtime());
     // The work may want a runtime of its own.
     match p.engine {

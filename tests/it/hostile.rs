@@ -1,12 +1,12 @@
 //! Input that means harm, or was pasted from somewhere.
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
 /// Text fields of a branch, as flags, with what makes a value of them that is otherwise right.
 const TEXTS: &[&str] = &["name", "address-line1", "address-line2", "address-line3", "city", "state", "manager-name"];
 
 /// Creates a branch with one field set, in the exact words.
-fn create(p: &Place, code: &str, flag: &str, value: &str) -> crate::harness::Said {
+fn create(p: &TestEnv, code: &str, flag: &str, value: &str) -> crate::harness::Output {
     let mut words = vec!["branch".to_owned(), "create".into(), "--org=ACME".into(), format!("--code={code}")];
     if flag != "name" {
         words.push("--name=Plain".into());
@@ -17,7 +17,7 @@ fn create(p: &Place, code: &str, flag: &str, value: &str) -> crate::harness::Sai
 
 #[test]
 fn sql_is_text_and_terminal_codes_are_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let mut n = 0;
         for sql in [
             "'; drop table branches; --",
@@ -87,7 +87,7 @@ fn sql_is_text_and_terminal_codes_are_refused() {
 
 #[test]
 fn what_is_too_long_is_refused_and_not_repeated_in_full() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let long = "x".repeat(100_000);
         for flag in TEXTS.iter().chain(&["email", "pincode", "phone", "parent"]) {
             let said = create(p, "L", flag, &long);
@@ -124,7 +124,7 @@ fn what_is_too_long_is_refused_and_not_repeated_in_full() {
 
 #[test]
 fn codes_that_look_alike_are_made_alike_or_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         // Another form of the same letters is taken as them, and that is said.
         for (typed, kept) in [
             ("ＭＵＭ０１", "MUM01"),

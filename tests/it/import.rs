@@ -2,22 +2,22 @@
 
 use serde_json::json;
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
 /// The report of an import without its timing.
 #[track_caller]
-fn report(p: &Place, line: &str, code: u8) -> String {
+fn report(p: &TestEnv, line: &str, code: u8) -> String {
     let said = p.run(line).fails(code);
     said.lines().map(|l| l.split(" (0.").next().unwrap_or_default().to_owned() + "\n").collect()
 }
 
-fn codes(p: &Place) -> String {
+fn codes(p: &TestEnv) -> String {
     p.run("branch list -o key").ok().lines().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
 fn a_file_is_loaded_and_reported() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         // A row may refer to one further down, in any case of its key.
         let file = p.write("b.csv", "code,name,parent,city\nL1,Leaf one,t1,Pune\nL2,Leaf two,T1,\nT1,Top,,\n");
         assert_eq!(
@@ -89,7 +89,7 @@ fn a_file_is_loaded_and_reported() {
 
 #[test]
 fn all_rows_or_none() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code OLD --name Old").ok();
         let before = p.audit_records();
         let rows: String = (0..30).map(|i| format!("R{i},Row,\n")).collect();
@@ -125,7 +125,7 @@ hint: --on-conflict skip passes over what is there already, update changes it
 
 #[test]
 fn a_ring_in_the_file_is_found_and_named() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write("b.csv", "code,name,parent\nK1,a,K2\nK2,b,K3\nK3,c,K1\nK4,d,K3\nK5,e,k5\nOK,f,\nOK2,g,OK\n");
         let said = report(p, &format!("branch import {file} --keep-going"), 7);
         for line in [2, 3, 4] {
@@ -157,7 +157,7 @@ fn a_ring_in_the_file_is_found_and_named() {
 
 #[test]
 fn a_rejected_change_leaves_its_record_where_it_stood_when_rings_are_looked_for() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write("b.csv", "code,name,parent\nA,a,\nB,b,A\nC,c,\n");
         p.run(&format!("branch import {file}")).ok();
         // B stays below A, so A can't go below B.
@@ -179,7 +179,7 @@ fn a_rejected_change_leaves_its_record_where_it_stood_when_rings_are_looked_for(
 
 #[test]
 fn columns_are_mapped_set_and_ignored() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write("b.csv", "Emp ID,Title,City,Remark\na1,One,Pune,x\na2,Two,,y\n");
         for (flags, code, sentence) in [
             ("", 6, "error: columns that a branch does not have: Emp ID, Title, Remark\n"),
@@ -244,7 +244,7 @@ fn columns_are_mapped_set_and_ignored() {
 
 #[test]
 fn a_file_is_read_as_spreadsheets_write_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (bytes, expected) in [
             ("\u{feff}code;name\r\nD1;\"Semi; colon\"\r\n".as_bytes(), "Semi; colon"),
             ("code\tname\nD1\tTab\n".as_bytes(), "Tab"),
@@ -397,7 +397,7 @@ fn a_file_is_read_as_spreadsheets_write_it() {
 
 #[test]
 fn rejects_are_mended_and_fed_back() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write(
             "b.csv",
             "Code;Branch Name;PIN Code;parent;Remark\nA;Alpha;400001;;first\nB;Beta;12;A;\"se;cond\"\nC;;;B;\nD;Delta;;;\nE;Echo;;\n",
@@ -453,7 +453,7 @@ E;Echo;;;6;;field_count;the row has 4 cells, the header 5
 /// Titles and notes before the header; long numbers that a spreadsheet cut.
 #[test]
 fn a_file_that_a_spreadsheet_had_is_met() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let notes = "Branch list, as of today\n\n\"prepared by: \"\"ops\"\"\"\n";
         let file = p.write("b.csv", format!("{notes}code,name,phone\nP1,One,+919820012345\nP2,Two,9.87E+11\n"));
         assert_eq!(
@@ -504,7 +504,7 @@ fn a_file_that_a_spreadsheet_had_is_met() {
 /// A ring that somebody made behind orgctl's back is found when a load of many rows is checked.
 #[test]
 fn a_load_of_many_rows_is_held_against_the_rules() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code A --name A").ok();
         p.run("branch create --code B --name B --parent A").ok();
         p.sql("update branches set parent_id = (select id from branches b where b.code = 'B') where code = 'A'")
@@ -520,7 +520,7 @@ fn a_load_of_many_rows_is_held_against_the_rules() {
 /// A cell of a megabyte is one reject with one short sentence.
 #[test]
 fn a_megabyte_in_a_cell_is_told_in_a_line() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write("b.csv", format!("code,name\nM1,{}\nM2,Two\n", "x".repeat(1 << 20)));
         let said = p.run(&format!("branch import {file} --keep-going")).fails(7);
         assert!(said.starts_with("rejected line 2: name must be 200 characters or fewer, not 1048576\n"), "{said}");
@@ -533,7 +533,7 @@ fn a_megabyte_in_a_cell_is_told_in_a_line() {
 /// it holds none: what an earlier run left in it would be taken for this one's.
 #[test]
 fn rejects_that_have_no_place_stop_the_import() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let good = p.write("b.csv", "code,name\nA,One\n");
         for rejects in [p.path("no/where.csv"), p.dir.path().to_owned()] {
             let line = format!("branch import {good} --keep-going --rejects {}", rejects.display());
@@ -552,7 +552,7 @@ fn rejects_that_have_no_place_stop_the_import() {
 /// never becomes something that nobody wrote.
 #[test]
 fn rejects_of_broken_form_are_the_rows_as_they_were() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let broken: &[u8] = b"code;name;city\r\nA;5\" pipe;Pune\r\nB;\"He \"said\"\";\r\nC;one;Pune;more\r\nD;two\r\nE;M\xe1laga \xc3\xa9;\r\nF;fine;\r\n";
         let file = p.write("b.csv", broken);
         let rejects = p.path("r.csv").display().to_string();
@@ -587,7 +587,7 @@ fn rejects_of_broken_form_are_the_rows_as_they_were() {
 /// What nobody would look a record up by is refused when the row is read; a database might not be able to look it up.
 #[test]
 fn a_reference_of_a_megabyte_is_a_reject() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write("b.csv", format!("code,name,parent\nA,One,{}\nB,Two,\n", "x".repeat(1 << 20)));
         let said = p.run(&format!("branch import {file} --keep-going")).fails(7);
         assert!(said.starts_with("rejected line 2: parent must be 500 characters or fewer, not 1048576\n"), "{said}");

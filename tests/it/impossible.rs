@@ -1,11 +1,11 @@
 //! Values that no command writes, in every column of every table: no command panics at them, and `db check` or
 //! `audit verify` names them.
 
-use crate::harness::{Engine, Place, both};
+use crate::harness::{Engine, TestEnv, on_both_engines};
 use crate::raw::{int, on, texts};
 
 /// One row at least in every table.
-fn filled(p: &Place) {
+fn filled(p: &TestEnv) {
     p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
     p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
     p.run("branch create --code PUN01 --name Pune --parent MUM01").ok();
@@ -26,7 +26,7 @@ fn filled(p: &Place) {
 }
 
 /// Guards gone: triggers, and on PostgreSQL the rules of columns and the width of numbers.
-fn unguarded(p: &Place) {
+fn unguarded(p: &TestEnv) {
     match p.engine {
         Engine::Sqlite => {
             for row in texts(p, "select name from sqlite_schema where type = 'trigger'") {
@@ -48,7 +48,7 @@ fn unguarded(p: &Place) {
 }
 
 /// Every table with its columns: name and type.
-fn catalogue(p: &Place) -> Vec<(String, Vec<(String, String)>)> {
+fn catalogue(p: &TestEnv) -> Vec<(String, Vec<(String, String)>)> {
     let sql = on(
         p,
         "select m.name, c.name, lower(c.type) from sqlite_schema m, pragma_table_xinfo(m.name) c
@@ -89,16 +89,16 @@ fn values(engine: Engine, ty: &str) -> &'static [&'static str] {
 }
 
 /// Runs as somebody whom no rule binds.
-fn force(p: &Place, sql: &str) -> Result<(), String> {
+fn force(p: &TestEnv, sql: &str) -> Result<(), String> {
     p.sql(&format!("{}{sql}", on(p, "pragma ignore_check_constraints = on; pragma foreign_keys = off; ", "")))
 }
 
-fn keep(p: &Place, table: &str) -> String {
+fn keep(p: &TestEnv, table: &str) -> String {
     format!("{}{table}", on(p, "keep_", "public.keep_"))
 }
 
 /// The newest row of a table is changed.
-fn set(p: &Place, table: &str, changes: &[(String, &str)]) -> Result<(), String> {
+fn set(p: &TestEnv, table: &str, changes: &[(String, &str)]) -> Result<(), String> {
     let changes: Vec<String> = changes.iter().map(|(c, v)| format!("\"{c}\" = {v}")).collect();
     let key = texts(
         p,
@@ -116,7 +116,7 @@ fn set(p: &Place, table: &str, changes: &[(String, &str)]) -> Result<(), String>
     force(p, &format!("update {table} set {} where ({key}) = ({newest})", changes.join(", ")))
 }
 
-fn restore(p: &Place, table: &str, columns: &[(String, String)]) {
+fn restore(p: &TestEnv, table: &str, columns: &[(String, String)]) {
     let list: Vec<String> = columns.iter().map(|(c, _)| format!("\"{c}\"")).collect();
     let (list, kept) = (list.join(", "), keep(p, table));
     force(p, &format!("delete from {table}; insert into {table} ({list}) select {list} from {kept}"))
@@ -163,7 +163,7 @@ const COMMANDS: &[&str] = &[
 const OF_A_RESTORE: &str = "audit_lineages";
 
 /// A copy of each table, to put it back from. Every table has a row, or nothing would be tried in it.
-fn kept(p: &Place) -> Vec<(String, Vec<(String, String)>)> {
+fn kept(p: &TestEnv) -> Vec<(String, Vec<(String, String)>)> {
     let mut tables = catalogue(p);
     tables.retain(|(table, _)| table != OF_A_RESTORE);
     assert!(tables.len() >= 18, "{tables:?}");
@@ -181,7 +181,7 @@ fn is_trail(table: &str) -> bool {
 
 #[test]
 fn no_stored_value_makes_a_command_panic() {
-    both(|p| {
+    on_both_engines(|p| {
         filled(p);
         unguarded(p);
         p.run("audit verify --deep").ok();
@@ -235,7 +235,7 @@ const ACTOR: (&str, &str) = ("actors", "actor_id");
 /// Each column is named with its table and row.
 #[test]
 fn impossible_values_are_named() {
-    both(|p| {
+    on_both_engines(|p| {
         filled(p);
         unguarded(p);
         let clean = p.run("db check").out;
@@ -263,7 +263,7 @@ fn impossible_values_are_named() {
     });
 }
 
-fn named(p: &Place, table: &str, changes: &[(String, &str)], any: &dyn Fn(&str) -> bool) {
+fn named(p: &TestEnv, table: &str, changes: &[(String, &str)], any: &dyn Fn(&str) -> bool) {
     set(p, table, changes).unwrap_or_else(|e| panic!("{table}: {e}"));
     let said = p.run("db check");
     assert_eq!(said.code, 8, "{table}: {}{}", said.out, said.err);

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 use crate::raw::int;
 
 #[test]
 fn an_invitation_leaves_who_is_there_as_he_or_she_is() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for name in ["asha", "ravi", "meena"] {
             p.run(&format!("user create --name {name} --username {name} --email {name}@x.example")).ok();
         }
@@ -58,7 +58,7 @@ fn an_invitation_leaves_who_is_there_as_he_or_she_is() {
     });
 }
 
-fn places(p: &Place) {
+fn places(p: &TestEnv) {
     for (code, name) in [("HQ", "Head office"), ("OLD", "Closed")] {
         p.run(&format!("branch create --code {code} --name '{name}'")).ok();
         p.run(&format!("dept create --code D{code} --name '{name}'")).ok();
@@ -77,7 +77,7 @@ fn places(p: &Place) {
 
 #[test]
 fn what_is_out_of_use_takes_nobody_without_force() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         places(p);
         let said = p.run("branch deactivate OLD").fails(0);
         assert_eq!(
@@ -163,7 +163,7 @@ fn what_is_out_of_use_takes_nobody_without_force() {
 /// Such a refusal comes only with the commit, when everything is known; the next key begins anew all the same.
 #[test]
 fn one_who_is_refused_at_the_end_does_not_keep_the_others_from_being_done() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("branch create --code B2 --name Two").ok();
         for name in ["asha", "ravi", "meena"] {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use orgctl::cli::tree::Program;
 
-use crate::harness::{Engine, Place, both, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines, on_both_engines_with_acme};
 
 /// A command line for every leaf, in an order in which each can be done. `%` stands for the folder of the test.
 const SAMPLES: &[(&str, &str)] = &[
@@ -158,11 +158,11 @@ fn leaves(command: &clap::Command, path: &str, found: &mut BTreeSet<String>) {
 }
 
 #[track_caller]
-fn parses(p: &Place, line: &str) -> Value {
+fn parses(p: &TestEnv, line: &str) -> Value {
     try_parse(p, line).unwrap_or_else(|e| panic!("{e}"))
 }
 
-fn try_parse(p: &Place, line: &str) -> Result<Value, String> {
+fn try_parse(p: &TestEnv, line: &str) -> Result<Value, String> {
     let said = p.run(&format!("{line} -o json"));
     match (said.code, serde_json::from_str(&said.out)) {
         (0, Ok(value)) => Ok(value),
@@ -177,7 +177,7 @@ fn every_command_gives_json() {
     let told: BTreeSet<String> = SAMPLES.iter().map(|(leaf, _)| (*leaf).to_owned()).collect();
     let missing: Vec<&String> = all.iter().filter(|l| !told.contains(*l) && !ELSEWHERE.contains(&l.as_str())).collect();
     assert!(missing.is_empty(), "no sample for {missing:?}");
-    both(|p| {
+    on_both_engines(|p| {
         p.write("more.csv", "code,name\nNEW1,New\n");
         p.write("orgs-there.csv", "code,name\nACME,Acme\n");
         p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
@@ -199,7 +199,7 @@ fn every_command_gives_json() {
 
 #[test]
 fn what_a_command_found_is_in_its_json() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("user create --user-code AAA222 --name 'Asha Rao' --email a@acme.example").ok();
         // Not found is an answer, and an error.
@@ -227,7 +227,7 @@ fn what_a_command_found_is_in_its_json() {
 
 #[test]
 fn a_secret_that_nobody_saw_is_undone() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --user-code AAA222 --name 'Asha Rao' --email a@acme.example").ok();
         let records = p.audit_records();
         let full = || Stdio::from(OpenOptions::new().write(true).open("/dev/full").expect("a device"));
@@ -259,7 +259,7 @@ fn a_secret_that_nobody_saw_is_undone() {
 #[test]
 fn a_format_of_rows_is_obeyed_or_refused() {
     for format in ["csv", "key"] {
-        let p = Place::new(Engine::Sqlite);
+        let p = TestEnv::new(Engine::Sqlite);
         p.write("more.csv", "code,name\nNEW1,New\n");
         p.write("orgs-there.csv", "code,name\nACME,Acme\n");
         p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
@@ -285,7 +285,7 @@ fn a_format_of_rows_is_obeyed_or_refused() {
 /// Each line by itself is a document, also of what stands in several lines as JSON.
 #[test]
 fn ndjson_is_one_document_a_line() {
-    let p = Place::new(Engine::Sqlite);
+    let p = TestEnv::new(Engine::Sqlite);
     p.write("more.csv", "code,name\nNEW1,New\n");
     p.write("orgs-there.csv", "code,name\nACME,Acme\n");
     p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");

@@ -1,20 +1,20 @@
 //! Keys: how records are named, many at once, and what happens when somebody else was faster.
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
-fn branches(p: &Place, codes: &[&str]) {
+fn branches(p: &TestEnv, codes: &[&str]) {
     for code in codes {
         p.run(&format!("branch create --code {code} --name 'Branch {code}'")).ok();
     }
 }
 
-fn id(p: &Place, code: &str) -> String {
+fn id(p: &TestEnv, code: &str) -> String {
     p.json(&format!("branch show {code}"))["id"].as_str().expect("an id").to_owned()
 }
 
 #[test]
 fn a_record_answers_to_its_natural_key_and_to_its_id() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         branches(p, &["MUM01", "MUM02", "PUN01"]);
         let id = id(p, "MUM01");
         for key in ["MUM01", "mum01", " MUM01 ", "ＭＵＭ01", &id, &id.to_uppercase()] {
@@ -64,7 +64,7 @@ fn a_record_answers_to_its_natural_key_and_to_its_id() {
 
 #[test]
 fn a_key_of_several_organisations_asks_which() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code GLOBEX --name Globex").ok();
         p.run("branch create --org ACME --code HO --name 'Head A'").ok();
         p.run("branch create --org GLOBEX --code HO --name 'Head G'").ok();
@@ -100,7 +100,7 @@ hint: name it with --org (ACME, GLOBEX)
 
 #[test]
 fn many_keys_are_one_change() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         branches(p, &["A", "B", "C", "D"]);
         assert_eq!(
             p.transcript("branch deactivate A B a"),
@@ -134,7 +134,7 @@ fn many_keys_are_one_change() {
 
 #[test]
 fn a_stale_version_is_refused_and_other_fields_are_left_alone() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         branches(p, &["A", "B"]);
         p.run("branch update A --city Pune --if-version 1").ok();
         assert_eq!(
@@ -164,7 +164,7 @@ hint: somebody changed it; look at it again: orgctl branch show A
 /// Two processes at once: neither loses what the other wrote.
 #[test]
 fn two_updates_at_once_both_survive() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         branches(p, &["A"]);
         let runs =
             ["--city Pune", "--state Goa", "--country India", "--address-line1 'Fort Road'", "--manager-name Rao"];

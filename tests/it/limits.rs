@@ -5,11 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Engine, Place, both_with_acme, split};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme, split};
 use crate::raw::done;
 
 /// Runs the program with a gigabyte and a half of address space: what keeps all that it reads does not get far.
-fn limited(p: &Place, line: &str, stdin: &str) -> crate::harness::Said {
+fn limited(p: &TestEnv, line: &str, stdin: &str) -> crate::harness::Output {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("ulimit -v 1500000; exec \"$@\" < {stdin}"), "sh", env!("CARGO_BIN_EXE_orgctl")]);
     command.args(split(line)).env_clear().envs(&p.env).current_dir(p.dir.path());
@@ -18,7 +18,7 @@ fn limited(p: &Place, line: &str, stdin: &str) -> crate::harness::Said {
 
 #[test]
 fn no_reader_takes_more_than_it_can_hold() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let key = p.path("audit.key").display().to_string();
         let public = p.write("audit.pub", p.run(&format!("audit keygen --signing-key {key}")).ok());
         let started = Instant::now();
@@ -41,7 +41,7 @@ fn no_reader_takes_more_than_it_can_hold() {
             let is_told = said.err.starts_with("error: ") || said.err.contains("\nerror: ");
             assert!(is_told && said.code == code, "{line} < {stdin}: {} {}{}", said.code, said.out, said.err);
         }
-        let mut q = Place::new(Engine::Sqlite);
+        let mut q = TestEnv::new(Engine::Sqlite);
         q.env.insert("ORGCTL_CONFIG".into(), "/dev/zero".into());
         let said = limited(&q, "config show", "/dev/null");
         assert!(said.clone().fails(2).contains("can't read the configuration /dev/zero"), "{}", said.err);
@@ -51,7 +51,7 @@ fn no_reader_takes_more_than_it_can_hold() {
 
 #[test]
 fn a_line_of_append_ends_at_its_limit() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let long = format!("{{\"action\":\"x\",\"resource\":\"a:b\",\"comment\":\"{}\"}}\n", "y".repeat(2 << 20));
         let whole = "{\"action\":\"x\",\"resource\":\"a:b\"}\n";
         let err = p.run_with("audit append -", format!("{whole}{long}{whole}")).fails(6);
@@ -61,7 +61,7 @@ fn a_line_of_append_ends_at_its_limit() {
 
 #[test]
 fn a_form_and_a_configuration_end_at_their_limit() {
-    let mut p = Place::after(Engine::Sqlite, "init --org-code ACME");
+    let mut p = TestEnv::after(Engine::Sqlite, "init --org-code ACME");
     p.run("branch create --code B1 --name One").ok();
     let script = p.write("edit.sh", "#!/bin/sh\nhead -c 3000000 /dev/zero | tr '\\0' '#' >> \"$1\"\n");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("a mode");
@@ -76,7 +76,7 @@ fn a_form_and_a_configuration_end_at_their_limit() {
 
 #[test]
 fn a_database_that_others_can_read_is_made_private() {
-    let p = Place::after(Engine::Sqlite, "init --org-code ACME");
+    let p = TestEnv::after(Engine::Sqlite, "init --org-code ACME");
     let file = p.file();
     let mode = || fs::metadata(&file).expect("a file").permissions().mode() & 0o777;
     let set = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("a mode");
@@ -109,7 +109,7 @@ fn a_database_that_others_can_read_is_made_private() {
 /// A certificate is read by us: the library would take what a device gives until nothing is left.
 #[test]
 fn a_certificate_ends_at_its_limit() {
-    let p = &Place::after(Engine::Postgres, "init --org-code ACME");
+    let p = &TestEnv::after(Engine::Postgres, "init --org-code ACME");
     let url = p.url.split('?').next().expect("a URL").to_owned();
     for (query, sentence) in [
         ("sslmode=verify-full&sslrootcert=/dev/zero", "can't read the certificate in sslrootcert: it is larger than"),
@@ -128,7 +128,7 @@ fn a_certificate_ends_at_its_limit() {
 /// No device becomes a database, and none gets other rights.
 #[test]
 fn a_device_is_no_database() {
-    let p = Place::new(Engine::Sqlite);
+    let p = TestEnv::new(Engine::Sqlite);
     let mode = |device: &str| fs::metadata(device).expect("a device").permissions().mode();
     for (line, device) in
         [("init --org-code ACME", "/dev/full"), ("branch list", "/dev/null"), ("db check", "/dev/zero")]

@@ -1,9 +1,9 @@
 //! Lists: filters, order, pages.
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
 /// Branches of two days; some have no city, no phone, no parent.
-fn fill(p: &Place) {
+fn fill(p: &TestEnv) {
     p.wait(43_200);
     for (i, flags) in [
         "--code A1 --name 'Alpha One' --city Mumbai --phone '098200 12345' --pincode 400001",
@@ -30,14 +30,14 @@ fn fill(p: &Place) {
 
 /// The codes that a list with these words shows.
 #[track_caller]
-fn codes(p: &Place, words: &[&str]) -> String {
+fn codes(p: &TestEnv, words: &[&str]) -> String {
     let words: Vec<String> = ["branch", "list", "-o", "key"].iter().chain(words).map(|w| (*w).to_owned()).collect();
     p.run_words(&words, b"").ok().lines().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
 fn a_filter_knows_every_comparison() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let id = p.json("branch show C1")["id"].as_str().expect("an id").to_owned();
         let by_id = format!("id={id}");
@@ -126,7 +126,7 @@ fn a_filter_knows_every_comparison() {
 /// A comma tells values apart, and in quotes it is part of one.
 #[test]
 fn a_value_in_quotes_may_hold_commas() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         p.run("branch create --code D2 --name Zulu,").ok();
         for (filter, found) in [
@@ -150,7 +150,7 @@ fn a_value_in_quotes_may_hold_commas() {
 
 #[test]
 fn a_list_is_sorted_as_asked() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         for (sort, expected) in [
             ("code", "A1 A2 B1 B2 C1 C2 D1"),
@@ -180,7 +180,7 @@ fn a_list_is_sorted_as_asked() {
 
 /// Walks a list page by page, with the tokens that are given out.
 #[track_caller]
-fn walk(p: &Place, words: &str, limit: usize) -> Vec<String> {
+fn walk(p: &TestEnv, words: &str, limit: usize) -> Vec<String> {
     let (mut seen, mut page) = (Vec::new(), String::new());
     loop {
         let said = p.run(&format!("branch list {words} --limit {limit} -o ndjson --columns org,code {page}"));
@@ -199,7 +199,7 @@ fn walk(p: &Place, words: &str, limit: usize) -> Vec<String> {
 
 #[test]
 fn pages_together_are_the_whole_list() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         p.run("org create --code GLOBEX --name Globex").ok();
         for code in ["A1", "G1"] {
@@ -259,7 +259,7 @@ fn pages_together_are_the_whole_list() {
 
 #[test]
 fn a_terminal_gets_a_page_and_the_next_ones_command() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let rows: String = (0..60).map(|i| format!("B{i:03},Branch {i}\n")).collect();
         let file = p.write("b.csv", format!("code,name\n{rows}"));
         p.run(&format!("branch import {file}")).ok();

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::harness::both_with_acme;
+use crate::harness::on_both_engines_with_acme;
 
 /// A key is compared with every key field in the form that the field keeps: a number of six characters with small letters
 /// is no user code, for rows of the same file and for people who are there.
 #[test]
 fn a_key_is_compared_in_each_fields_own_form() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = "external_id,name,email,username,mobile,reports_to\n\
                     RD999a,Boss One,Boss@x.in,Big.Boss,098200 12345,\n\
                     Q1,By Number,,,,RD999a\n\
@@ -70,7 +70,7 @@ fn a_key_is_compared_in_each_fields_own_form() {
 /// A word that means two people through two of their keys means neither, as on the command line.
 #[test]
 fn a_word_that_means_two_is_rejected_and_names_both() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name 'A A' --user-code AAAAAA --external-id BBBBBB").ok();
         p.run("user create --name 'B B' --user-code BBBBBB --username 98200-12346").ok();
         p.run("user create --name 'C C' --user-code CCCCCC --mobile '98200 12346'").ok();
@@ -125,11 +125,11 @@ fn a_word_that_means_two_is_rejected_and_names_both() {
     });
 }
 
-/// Two people of one name are nobody's superior, whatever else is asked for; one who is out of use is one of them, one who
+/// Two people of one name are nobody's superior, whatever else is asked for; one who is inactive is one of them, one who
 /// is deleted is not.
 #[test]
 fn a_look_up_is_as_ambiguous_under_every_option() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name 'Ravi Kumar' --user-code AAAAAA --external-id A1").ok();
         p.run("user create --name 'Ravi Kumar' --user-code BBBBBB --external-id B1").ok();
         p.run("user create --name 'Meena Iyer' --user-code CCCCCC --external-id C1 --reports-to A1").ok();
@@ -211,7 +211,7 @@ fn a_look_up_is_as_ambiguous_under_every_option() {
 
 #[test]
 fn a_reference_is_looked_up_by_another_field() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code HO --name 'Head Office'").ok();
         let file = p.write(
             "b.csv",

@@ -2,17 +2,17 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::harness::{Engine, Place, both, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines, on_both_engines_with_acme};
 use crate::raw::{clear, done, int, on, start, text, texts, unique, wait};
 
 const LATEST: i64 = 12;
 
-fn version(p: &Place) -> i64 {
+fn version(p: &TestEnv) -> i64 {
     int(p, "select coalesce(max(version), 0) from schema_migrations")
 }
 
 /// Names of everything that a schema consists of.
-fn objects(p: &Place) -> Vec<Vec<String>> {
+fn objects(p: &TestEnv) -> Vec<Vec<String>> {
     texts(
         p,
         on(
@@ -32,7 +32,7 @@ fn objects(p: &Place) -> Vec<Vec<String>> {
 
 #[test]
 fn the_schema_goes_down_and_up_again_with_data_in_the_tables() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
         p.run("branch create --code MUM02 --name 'Mumbai Dadar' --parent MUM01").ok();
         p.run("branch delete MUM02 --yes").ok();
@@ -77,7 +77,7 @@ fn the_schema_goes_down_and_up_again_with_data_in_the_tables() {
 /// Back to version 1 and up again: the trail of what is gone stays, and its number is not given again.
 #[test]
 fn a_trail_outlives_the_tables_it_tells_of() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
         p.run("db rollback --to 1 --yes").ok();
         p.run("db migrate").ok();
@@ -91,7 +91,7 @@ fn a_trail_outlives_the_tables_it_tells_of() {
 
 #[test]
 fn an_sqlite_file_is_copied_aside_first() {
-    let p = Place::new(Engine::Sqlite);
+    let p = TestEnv::new(Engine::Sqlite);
     p.run("init --org-code ACME").ok();
     p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
     // Twice in the same second: no copy is lost and none stands in the way.
@@ -120,7 +120,7 @@ fn an_sqlite_file_is_copied_aside_first() {
 
 #[test]
 fn a_newer_database_is_refused_and_left_alone() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let (blob, at) = (on(p, "x'00'", "'\\x00'"), on(p, "0", "now()"));
         p.sql(&format!("insert into schema_migrations values (99, 'tomorrow', {blob}, {at})")).expect("a newer one");
         for line in ["branch list", "db migrate", "db rollback --yes", "init", "branch create --code X --name X"] {
@@ -138,7 +138,7 @@ fn a_newer_database_is_refused_and_left_alone() {
 
 #[test]
 fn a_migration_whose_text_changed_is_noticed() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let blob = on(p, "zeroblob(32)", "decode(repeat('00', 32), 'hex')");
         p.sql(&format!("update schema_migrations set checksum = {blob} where version = 2")).expect("edited");
         for line in ["db migrate", "db rollback --yes", "init"] {
@@ -156,7 +156,7 @@ fn a_migration_whose_text_changed_is_noticed() {
 
 #[test]
 fn several_inits_at_once_all_succeed() {
-    both(|p| {
+    on_both_engines(|p| {
         for round in 0..2 {
             let line = "init --org-code ACME --org-name 'Acme Ltd'";
             let all: Vec<_> = (0..6).map(|_| start(&mut p.spawn(line), std::process::Stdio::null())).collect();
@@ -184,7 +184,7 @@ fn several_inits_at_once_all_succeed() {
 
 #[test]
 fn what_is_not_the_schema_is_told() {
-    both(|p| {
+    on_both_engines(|p| {
         let trigger = on(
             p,
             "drop trigger audit_records_no_update",
@@ -205,7 +205,7 @@ fn what_is_not_the_schema_is_told() {
             (gone, if p.engine == Engine::Sqlite { "audit_heads_no_replace" } else { "audit_heads_no_truncate" }),
         ];
         for (sql, what) in cases {
-            let p = Place::new(p.engine);
+            let p = TestEnv::new(p.engine);
             p.run("init --org-code ACME").ok();
             p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
             p.run("db check").ok();
@@ -222,7 +222,7 @@ fn what_is_not_the_schema_is_told() {
 
 #[test]
 fn reset_wants_the_right_name() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let name = match p.engine {
             Engine::Sqlite => "t.db".to_owned(),
             Engine::Postgres => text(p, "select current_database()::text"),
@@ -246,7 +246,7 @@ fn reset_wants_the_right_name() {
 
 #[test]
 fn status_tells_version_and_migrations() {
-    both(|p| {
+    on_both_engines(|p| {
         if p.engine == Engine::Sqlite {
             p.run("db status").fails(1);
             p.write("t.db", "");
@@ -287,7 +287,7 @@ fn status_tells_version_and_migrations() {
 /// A role's rights go with the tables: who migrates again hears whom to grant them anew.
 #[test]
 fn who_was_granted_something_is_named_when_tables_are_made_anew() {
-    let p = Place::with_acme(Engine::Postgres);
+    let p = TestEnv::with_acme(Engine::Postgres);
     let (role, reader) = (unique("app"), unique("reader"));
     p.sql(&format!("create role {role}; create role {reader}")).expect("roles");
     p.sql(&p.run(&format!("db grants --role {role}")).ok()).expect("granted");
@@ -307,14 +307,14 @@ fn who_was_granted_something_is_named_when_tables_are_made_anew() {
 
 #[test]
 fn granted_roles_work_and_can_not_change_the_trail() {
-    let p = Place::new(Engine::Postgres);
+    let p = TestEnv::new(Engine::Postgres);
     p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
     let role = unique("app");
     p.sql(&format!("create role {role} login")).expect("a role");
     let grants = p.run(&format!("db grants --role {role}")).ok();
     p.sql(&grants).expect("the grants are SQL");
     let url = p.url.replacen("orgctl_test@", &format!("{role}@"), 1);
-    let mut q = Place::new(Engine::Postgres);
+    let mut q = TestEnv::new(Engine::Postgres);
     q.env.insert("ORGCTL_DATABASE_URL".into(), url.clone());
     q.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
     q.run("branch update MUM01 --city Mumbai").ok();
@@ -363,7 +363,7 @@ fn granted_roles_work_and_can_not_change_the_trail() {
 /// Under the right name, but not the right thing.
 #[test]
 fn what_only_looks_like_the_schema_is_told() {
-    let p = Place::new(Engine::Sqlite);
+    let p = TestEnv::new(Engine::Sqlite);
     p.run("init --org-code ACME").ok();
     p.run("db check").ok();
     p.sql("drop trigger audit_records_no_delete; create trigger audit_records_no_delete before delete on audit_records begin select 1; end")

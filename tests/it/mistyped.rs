@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
-fn company(p: &Place) {
+fn company(p: &TestEnv) {
     p.run("dept create --code POL --name POLICE").ok();
     p.run("dept create --code FIN --name Finance").ok();
     p.run("branch create --code HQ --name 'Head office'").ok();
@@ -16,7 +16,7 @@ fn company(p: &Place) {
 
 #[test]
 fn words_of_an_audit_search_are_known_ones() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         for verb in ["list", "tail", "export -o csv"] {
             for (flags, code, sentence, hint) in [
@@ -80,7 +80,7 @@ fn words_of_an_audit_search_are_known_ones() {
 
 #[test]
 fn a_reference_in_a_filter_is_named_as_in_create() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         let names = |filter: &str| p.column(&format!("user list --filter '{filter}' --sort name"), "name");
         let id = p.json("dept show POL")["id"].as_str().expect("an id").to_owned();
@@ -128,7 +128,7 @@ fn a_reference_in_a_filter_is_named_as_in_create() {
 
 #[test]
 fn a_comparison_that_nothing_can_meet_is_a_mistake() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         for (list, sentence) in [
             ("user list --filter 'status>active'", "status has values without an order"),
@@ -158,7 +158,7 @@ fn a_comparison_that_nothing_can_meet_is_a_mistake() {
 
 #[test]
 fn a_reference_in_the_past_is_the_record_then() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         p.wait(3600);
         p.run("dept update POL --code SEC --name SECURITY").ok();
@@ -173,7 +173,7 @@ fn a_reference_in_the_past_is_the_record_then() {
 
 #[test]
 fn what_nobody_means_is_a_usage_error_at_once() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         let rows: String =
             (0..3000).map(|n| format!("{n:06},User{n} Name{n},user{n}.of.the.company@some.domain.example\n")).collect();
@@ -233,7 +233,7 @@ fn what_nobody_means_is_a_usage_error_at_once() {
 /// What no record can have is not looked for.
 #[test]
 fn a_value_that_nothing_can_have_is_a_mistake() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         p.run("user update asha --mobile '+91 98200 12345'").ok();
         for (noun, filter, sentence) in [

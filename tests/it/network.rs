@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use crate::harness::{Engine, Place, Said, socket};
+use crate::harness::{Engine, Output, TestEnv, socket};
 use crate::raw::{branches_csv, int};
 
 /// What went from a client to the server.
@@ -67,7 +67,7 @@ fn pump(mut from: TcpStream, mut to: TcpStream, mut seen: impl FnMut(&[u8])) {
 }
 
 impl Relay {
-    fn new(p: &Place) -> Relay {
+    fn new(p: &TestEnv) -> Relay {
         let mut url = url::Url::parse(&p.url).expect("a URL");
         let server = (url.host_str().expect("a host").to_owned(), url.port().expect("a port"));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -97,15 +97,15 @@ impl Relay {
     }
 
     /// Runs a command; what it said, how often it waited for the server, and how often for the end of a COPY.
-    fn run(&self, p: &Place, line: &str) -> (Said, u64, u64) {
+    fn run(&self, p: &TestEnv, line: &str) -> (Output, u64, u64) {
         let said = p.run_with_env(line, &self.env, false);
         let seen = self.seen.lock().expect("a count");
         (said, seen.turns, seen.copies)
     }
 }
 
-fn acme() -> Place {
-    Place::with_acme(Engine::Postgres)
+fn acme() -> TestEnv {
+    TestEnv::with_acme(Engine::Postgres)
 }
 
 /// The end of a COPY waits up to 40 ms for an acknowledgement, whatever the network: tables are sent whole, or by the

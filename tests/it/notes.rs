@@ -1,10 +1,10 @@
 //! What is said beside the work is true of it.
 
-use crate::harness::both_with_acme;
+use crate::harness::on_both_engines_with_acme;
 
 #[test]
 fn what_was_not_done_is_not_told() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name Asha --username asha --can-login yes").ok();
         // All rows are rejected: nobody came or changed.
         let bad = "username,name,can_login,dob\nx1,One,yes,2090-01-01\nx2,Two,yes,2090-01-01\n";
@@ -20,7 +20,7 @@ fn what_was_not_done_is_not_told() {
 
 #[test]
 fn a_column_is_asked_for_by_each_of_its_names() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name 'Asha Rao' --username asha --mobile '98200 12345'").ok();
         let code = p.json("user show asha")["user_code"].clone();
         let code = code.as_str().expect("a code");

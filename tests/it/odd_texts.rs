@@ -4,7 +4,7 @@ use orgctl::cli::tree::Program;
 use orgctl::model::kinds::Kinds;
 use orgctl::model::resource::Descriptor;
 
-use crate::harness::{Engine, Place, Said, both_with_acme};
+use crate::harness::{Engine, Output, TestEnv, on_both_engines_with_acme};
 
 /// Empty, unseen, of several lines, steering the terminal, too long, marks without a letter, replaced, beyond every number and
 /// every calendar, negative, and what other languages would run.
@@ -53,7 +53,7 @@ fn long() -> String {
 
 /// Whether a command ended as one does that was given nonsense.
 #[track_caller]
-fn is_told(said: &Said, what: &str) {
+fn is_told(said: &Output, what: &str) {
     assert!([0, 2, 3, 4, 6, 7].contains(&said.code), "{what}: {} {}", said.code, said.err);
     let err = said.err.to_lowercase();
     for word in ["constraint", "syntax error", "sqlstate", "panicked", "rule of the database", "invalid byte"] {
@@ -77,7 +77,7 @@ fn key(noun: &str) -> &'static str {
     }
 }
 
-fn fill(p: &Place) {
+fn fill(p: &TestEnv) {
     p.run("branch create --code B1 --name One").ok();
     p.run("dept create --code D1 --name One").ok();
     p.run("user create --username u1 --name One").ok();
@@ -104,7 +104,7 @@ fn is_elsewhere(path: &[String], arg: &clap::Arg) -> bool {
 fn no_text_in_an_option_breaks_anything() {
     let mut all = Vec::new();
     leaves(&Program::default().command(), &[], &mut all);
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let mut n = 0;
         for (path, leaf) in &all {
@@ -171,7 +171,7 @@ fn cells(desc: &Descriptor) -> String {
 
 #[test]
 fn no_text_in_a_cell_breaks_anything() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for desc in Kinds::default().resources() {
             let key = if desc.noun == "user" { "external_id" } else { "code" };
             let rows = cells(desc);
@@ -190,7 +190,7 @@ fn no_text_in_a_cell_breaks_anything() {
 
 #[test]
 fn no_text_in_a_form_breaks_anything() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let script =
             "#!/bin/sh\n{ grep -v \"^$FIELD = \" \"$1\"; cat \"$LINE\"; } > \"$1.new\"; mv \"$1.new\" \"$1\"\n";
@@ -224,7 +224,7 @@ fn no_text_in_a_form_breaks_anything() {
 
 #[test]
 fn no_text_breaks_a_setting() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let keys = p.column("setting list", "key");
         for (n, key) in keys.iter().enumerate() {
             for text in TEXTS.iter().skip(n % 6).step_by(6).copied().chain([long().as_str()]) {

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Place, both_after, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_after, on_both_engines_with_acme};
 
 /// The message of a command that must be refused, and the field that it names.
 #[track_caller]
-fn refused(p: &Place, line: &str) -> (String, String) {
+fn refused(p: &TestEnv, line: &str) -> (String, String) {
     let said = p.run(&format!("{line} -o json"));
     let error: Value = serde_json::from_str(said.err.lines().last().unwrap_or_default()).expect(&said.err);
     assert_eq!(said.clone().fails(6), said.err);
@@ -17,7 +17,7 @@ fn refused(p: &Place, line: &str) -> (String, String) {
 
 #[test]
 fn an_organisation_has_every_field_of_the_dictionary() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let made = p.json(
             "org create --code globex --name '  Globex   Corporation ' --type Non-Profit --industry 'E-Commerce' \
              --address ' 1, Fort Road,  Mumbai ' --contact-email Info@Globex.example --contact-phone '(022) 2345 6701' \
@@ -61,7 +61,7 @@ fn an_organisation_has_every_field_of_the_dictionary() {
 
 #[test]
 fn an_enumeration_is_taken_in_any_spelling() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let types = [
             ("CORPORATION", "corporation"),
             ("non profit", "nonprofit"),
@@ -109,7 +109,7 @@ error: industry must be one of general, manufacturing, it, finance, healthcare, 
 
 #[test]
 fn every_field_of_an_organisation_is_checked() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         // Length: the longest that is taken, and one more.
         let long = |n: usize| "é".repeat(n);
         let of = |n: usize| "A".repeat(n);
@@ -165,7 +165,7 @@ hint: give it with --code CODE
 
 #[test]
 fn an_organisation_lives_through_every_verb() {
-    both_after("init", |p| {
+    on_both_engines_after("init", |p| {
         assert_eq!(p.run("org list -o csv").ok().lines().count(), 1, "SYSTEM is in no list");
         assert_eq!(
             p.transcript("branch list --org NONE"),
@@ -227,7 +227,7 @@ hint: change it with 'orgctl org update ACME', or choose another code
 
 #[test]
 fn an_organisation_is_protected_while_anything_in_it_lives() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code A1 --name One").ok();
         p.run("branch create --code A2 --name Two --parent A1").ok();
         let said = p.run("org delete ACME --yes").fails(4);
@@ -264,7 +264,7 @@ fn an_organisation_is_protected_while_anything_in_it_lives() {
 
 #[test]
 fn system_stays_as_it_was_made() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let protected = "error: the reserved organisation SYSTEM can't be changed or deleted\n";
         for line in [
             "org update SYSTEM --name Mine",
@@ -288,7 +288,7 @@ fn system_stays_as_it_was_made() {
 
 #[test]
 fn organisations_come_with_the_headers_of_earlier_systems() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write(
             "orgs.csv",
             "orgCode,Org Name,type,maxUsers,assetLimit,Email,phone,ADDRESS\n\

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::harness::{Place, both_with_acme, golden};
+use crate::harness::{TestEnv, golden, on_both_engines_with_acme};
 
-fn fill(p: &Place) {
+fn fill(p: &TestEnv) {
     p.run("branch create --code A --name 'Alpha, \"the\" first' --city Pune --phone '098200 12345'").ok();
     p.run("branch create --code B --name Beta --parent A").ok();
     p.run("branch deactivate B").ok();
@@ -12,7 +12,7 @@ fn fill(p: &Place) {
 
 #[test]
 fn every_format_says_the_same() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let list = "branch list --columns code,name,city,parent,is_active,version";
         assert_eq!(
@@ -79,7 +79,7 @@ fn every_format_says_the_same() {
 
 #[test]
 fn columns_are_picked_and_ordered() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         assert_eq!(p.run("branch list --columns city,code").ok(), "city\tcode\nPune\tA\n\tB\n");
         assert_eq!(p.run("branch list --columns ' city , code '").ok(), "city\tcode\nPune\tA\n\tB\n");
@@ -111,7 +111,7 @@ hint: fields: id, org, code, name, address_line1, address_line2, address_line3, 
 
 #[test]
 fn a_table_fits_the_terminal() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         p.run("branch update B --name 'A name that is much longer than the terminal on which it is to be shown is wide' --city 'कोल्हापूर'").ok();
         for width in [40, 60, 80, 100] {
@@ -154,7 +154,7 @@ fn strip(line: &str) -> String {
 
 #[test]
 fn colours_are_for_terminals_that_want_them() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let coloured = |line: &str, env: &[(&str, &str)], terminal: bool| {
             let mut place = p.env.clone();
@@ -184,7 +184,7 @@ fn colours_are_for_terminals_that_want_them() {
 
 #[test]
 fn quiet_leaves_data_and_errors() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         for line in [
             "branch update A --city Goa",
@@ -206,7 +206,7 @@ fn quiet_leaves_data_and_errors() {
 
 #[test]
 fn what_a_terminal_would_obey_is_shown_escaped() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         // As somebody could write it who does not go through orgctl.
         p.sql("update branches set name = 'x\u{1b}]0;owned\u{7}\u{202e}evil\u{200b}\u{9b}31m', city = 'a\tb\nc\\d' where code = 'A'")
@@ -248,7 +248,7 @@ fn json_is_frozen() {
         object.as_object().expect("an object").keys().cloned().collect::<Vec<_>>().join(" ")
     };
     let texts = std::cell::RefCell::new(Vec::new());
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         let file = p.write("b.csv", "code,name\nC,C\nC,C\n");
         let mut text = String::new();
@@ -287,7 +287,7 @@ fn json_is_frozen() {
 
 #[test]
 fn errors_are_json_where_that_is_asked_for() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         fill(p);
         for (line, code, kind) in [
             ("branch show A1", 3, "not_found"),

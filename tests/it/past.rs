@@ -5,11 +5,11 @@ use orgctl::model::values::value::rfc3339;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 use crate::raw::int;
 
 /// This moment, as `--as-of` takes it; whatever is done from here on is later.
-fn moment(p: &Place) -> String {
+fn moment(p: &TestEnv) -> String {
     rfc3339(p.clock.now())
 }
 
@@ -42,7 +42,7 @@ impl Dice {
     }
 
     /// A command that may or may not succeed.
-    fn command(&mut self, p: &Place) -> String {
+    fn command(&mut self, p: &TestEnv) -> String {
         let orgs = p.column("org list", "code");
         let org = &orgs[usize::try_from(self.up_to(orgs.len() as u64)).expect("small")];
         let (b, c, u, v, d) = (self.branch(), self.branch(), self.user(), self.user(), self.dept());
@@ -116,7 +116,7 @@ const LISTS: [&str; 6] = [
 /// Whatever was done, each list of each moment is told again exactly as it was, on both engines.
 #[test]
 fn every_moment_is_told_again() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code BETA --name Beta").ok();
         let branches = p.write("branches.csv", "code,name,parent\nB0,Zero,\nB1,One,B0\nB2,Two,B1\nB3,Three,B0\n");
         let users = "username,name,branches,reports_to.username\n";
@@ -161,20 +161,20 @@ fn every_moment_is_told_again() {
 const STEPS: u64 = 120;
 
 /// Lets the payload of a record of ACME go, as erasure and archiving do.
-fn erase(p: &Place, seq: i64) {
+fn erase(p: &TestEnv, seq: i64) {
     p.sql(&format!("update audit_records set salt = null, payload = null where tree = 1 and seq = {seq}"))
         .expect("an erasure");
 }
 
 /// What a record showed at a time: some of its columns.
-fn shown(p: &Place, line: &str, columns: &[&str]) -> Value {
+fn shown(p: &TestEnv, line: &str, columns: &[&str]) -> Value {
     let all = p.json(line);
     columns.iter().map(|c| all[*c].clone()).collect()
 }
 
 #[test]
 fn a_record_is_shown_as_it_was() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let never = moment(p);
         p.wait(60);
         p.run("branch create --code MUM01 --name Fort").ok();
@@ -230,7 +230,7 @@ fn a_record_is_shown_as_it_was() {
 
 #[test]
 fn what_makes_no_sense_of_the_past_is_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         assert!(p.run("branch list --as-of 2099-01-01").fails(2).contains("is in the future"));
         assert!(p.run("branch list --as-of yesterday").fails(2).contains("is no time"));
         assert!(p.run("branch list --as-of 1h --search fort").fails(2).contains("--filter 'name~raj'"));
@@ -243,7 +243,7 @@ fn what_makes_no_sense_of_the_past_is_refused() {
 
 #[test]
 fn lists_are_filtered_and_paged_as_they_were() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for i in 1..=5 {
             p.run(&format!("branch create --code B{i} --name 'Branch {i}' --city Pune")).ok();
         }
@@ -280,7 +280,7 @@ fn lists_are_filtered_and_paged_as_they_were() {
 
 #[test]
 fn what_a_record_referred_to_is_called_as_it_was() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code BETA --name Beta").ok();
         for org in ["ACME", "BETA"] {
             p.run(&format!("branch create --code B1 --name One --org {org}")).ok();
@@ -321,7 +321,7 @@ fn what_a_record_referred_to_is_called_as_it_was() {
 /// A record whose payload is gone is named wherever it would be needed, and only there.
 #[test]
 fn what_can_not_be_told_is_named() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("branch create --code B2 --name Two").ok();
         p.run("dept create --code D1 --name Sales --branch B1").ok();
@@ -373,7 +373,7 @@ fn what_can_not_be_told_is_named() {
 /// Where payloads before a time are gone, who wrote a row last is still known, and so is whether it did.
 #[test]
 fn an_archived_past_does_not_stand_in_the_way() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("user create --name 'Asha Rao' --username asha").ok();
         p.wait(60);
@@ -402,7 +402,7 @@ fn an_archived_past_does_not_stand_in_the_way() {
 
 #[test]
 fn a_difference_is_net() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("branch create --code B2 --name Two").ok();
         p.run("branch create --code B3 --name Three").ok();
@@ -476,7 +476,7 @@ fn a_difference_is_net() {
 
 #[test]
 fn a_change_is_undone_where_nothing_came_after_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let last = || int(p, "select max(seq) from audit_records where tree = 1");
         p.run("branch create --code B1 --name One --city Pune").ok();
         p.run("branch create --code B2 --name Two").ok();
@@ -536,7 +536,7 @@ fn a_change_is_undone_where_nothing_came_after_it() {
 
 #[test]
 fn changes_of_people_and_settings_are_undone() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let last = || int(p, "select max(seq) from audit_records where tree = 1");
         let revert = |seq: i64| p.run(&format!("audit revert {seq}"));
         p.run("branch create --code B1 --name One").ok();
@@ -570,7 +570,7 @@ fn changes_of_people_and_settings_are_undone() {
         assert_eq!(p.json("user show asha")["status"], "active");
         let until = p.json("user dossier asha")["tokens"][0]["expires_at"].clone();
         assert!(until.as_str().expect("a time") < moment(p).as_str(), "{until}");
-        // Who leads somebody is not put out of use unnoticed.
+        // Who leads somebody is not deactivated unnoticed.
         p.run("user deactivate asha --orphan").ok();
         p.run("user activate asha").ok();
         let activated = last();

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 use crate::raw::int;
 
 /// Asha leads Ravi and Meena; Ravi leads Old Timer and the head office.
-fn company(p: &Place) {
+fn company(p: &TestEnv) {
     for (code, name) in [("HQ", "Head office"), ("B2", "Second")] {
         p.run(&format!("branch create --code {code} --name '{name}'")).ok();
     }
@@ -22,7 +22,7 @@ fn company(p: &Place) {
 
 #[test]
 fn departments_have_codes_of_their_own_and_budgets_to_the_paisa() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code HQ --name 'Head office'").ok();
         p.run("dept create --code DEPT-002 --name Legal").ok();
         // A code that somebody gave by hand is passed over.
@@ -61,7 +61,7 @@ fn departments_have_codes_of_their_own_and_budgets_to_the_paisa() {
 
 #[test]
 fn a_user_is_known_by_several_keys_and_has_one_name() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name '  Asha   Kumari Devi  Rao ' --email Asha@X.Example --mobile '098200 12345' --dob 1990-04-23 --timezone asia/kolkata --language EN-in").ok();
         let asha = p.json("user show asha@x.example");
         for (field, value) in [
@@ -126,7 +126,7 @@ fn a_user_is_known_by_several_keys_and_has_one_name() {
 
 #[test]
 fn a_block_ends_by_itself() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         assert!(p.run("user block meena").fails(2).contains("give it with --reason"));
         assert!(p.run("user block meena --reason x --until 2020-01-01").fails(2).contains("in the past"));
@@ -155,7 +155,7 @@ fn a_block_ends_by_itself() {
 
 #[test]
 fn an_invitation_is_a_token_that_is_shown_once() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         p.run("user create --name Nobody --username nobody").ok();
         assert!(p.run("user invite meena nobody").fails(4).contains("has no e-mail address to be invited at"));
@@ -188,7 +188,7 @@ fn an_invitation_is_a_token_that_is_shown_once() {
 
 #[test]
 fn who_leaves_hands_over_first() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         let said = p.run("user deactivate ravi").fails(4);
         assert!(said.contains("can't be deactivated: 1 branch (manager): HQ; 1 user (reports_to): "), "{said}");
@@ -216,7 +216,7 @@ fn who_leaves_hands_over_first() {
 
 #[test]
 fn two_users_become_one() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         p.run("user assign-branch ravi --branch HQ --branch B2").ok();
         p.run("dept create --name Sales --manager ravi").ok();
@@ -246,7 +246,7 @@ fn two_users_become_one() {
 
 #[test]
 fn reporting_lines_are_shown_up_and_down() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         assert_eq!(p.column("user reports asha", "name"), ["Asha Rao", "Meena Iyer", "Ravi Kumar", "Old Timer"]);
         assert_eq!(p.column("user reports asha --depth 2", "name"), ["Asha Rao", "Meena Iyer", "Ravi Kumar"]);
@@ -261,7 +261,7 @@ fn reporting_lines_are_shown_up_and_down() {
 
 #[test]
 fn an_organisation_has_no_more_users_than_it_may() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         assert!(p.run("org update ACME --max-users 3").fails(4).contains("may have 3 users; this would make it 4"));
         p.run("org update ACME --max-users 4").ok();
@@ -287,7 +287,7 @@ fn an_organisation_has_no_more_users_than_it_may() {
 
 #[test]
 fn a_password_is_set_checked_and_never_seen() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         let good = "correct horse battery stable";
         for (password, sentence) in [
@@ -348,7 +348,7 @@ fn a_password_is_set_checked_and_never_seen() {
 /// A directory of another company: full names, superiors by name and further down, codes in part.
 #[test]
 fn a_directory_is_loaded_by_names() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("dept create --name Finance").ok();
         let rows = "Employee Name,Emp ID,E-mail,Supervisor,Dept,User Code,Mobile\n\
                     Madeline Tatum Donaldson,MTD0971,Madeline@dtaa.example,Todd Rajah Peterson,Finance,,\n\
@@ -391,7 +391,7 @@ fn a_directory_is_loaded_by_names() {
 
 #[test]
 fn passwords_come_with_the_file_for_new_users_only() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         // Hash: django/tests/auth_tests/test_hashers.py, "lètmein".
         let django = "pbkdf2_sha256$36000$xIEozuZVAoYm$uW1b35DUKyhvQAf1mBqMvoBDcqSD06juzyO/nmyV0+w=";
         let file = p.write(
@@ -451,9 +451,9 @@ fn passwords_come_with_the_file_for_new_users_only() {
 /// What goes takes nothing unnoticed with it, and two that point at each other can both go.
 #[test]
 fn what_people_stand_in_is_protected_and_can_be_purged() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
-        // Who leads can't be taken out of use by a file either, nor can one who is out of use take over.
+        // Who leads can't be deactivated by a file either, nor can one who is inactive take over.
         let file = p.write("u.csv", "username,is_active\nravi,no\n");
         let said = p.run(&format!("user import {file} --on-conflict update")).fails(4);
         assert!(said.contains("can't be deactivated: 1 branch (manager): HQ"), "{said}");
@@ -461,7 +461,7 @@ fn what_people_stand_in_is_protected_and_can_be_purged() {
         let idle = "is not in use, and can take over nothing";
         assert!(p.run("user deactivate ravi --reassign-to meena").fails(4).contains(idle));
         assert!(p.run("user merge ravi meena --yes").fails(4).contains(idle));
-        // Along a line of superiors, in any order.
+        // Along a reporting line, in any order.
         p.run("user create --name 'Last One' --username last --reports-to old").ok();
         p.run("user deactivate old ravi --reassign-to last").ok();
         assert_eq!(p.json("user show last")["reports_to"], p.json("user show asha")["user_code"]);
@@ -486,7 +486,7 @@ fn what_people_stand_in_is_protected_and_can_be_purged() {
 /// All branches of a person in one cell, his or her own first.
 #[test]
 fn a_list_of_branches_goes_in_and_out() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for code in ["MUM01", "PUN02", "DEL03"] {
             p.run(&format!("branch create --code {code} --name {code}")).ok();
         }
@@ -535,7 +535,7 @@ fn a_list_of_branches_goes_in_and_out() {
 /// What files of other systems mean, and what they leave out.
 #[test]
 fn a_file_is_taken_at_its_word() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (code, name) in [("MUM01", "Mumbai"), ("PUN02", "Pune")] {
             p.run(&format!("branch create --code {code} --name {name}")).ok();
         }
@@ -638,7 +638,7 @@ fn a_file_is_taken_at_its_word() {
 /// A post that reports to none that is there takes all below it along; what is wrong is told before what follows from it.
 #[test]
 fn an_organogram_tells_its_faults_by_line() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let posts = "Post,Name,Unit,Reports To,bio\nA2,Two,Policy,A1,\nA3,Three,Policy,A2,\nA1,One,Policy,XX,\"One\nand Only\"\n\
                      B1,Self,Trade,B1,\nB2,Fine,Trade,,\nB2,Again,Trade,,\n";
         let line = "user import - --map Post=external_id --map Unit=department.name --map 'Reports To=reports_to.external_id' \
@@ -662,7 +662,7 @@ fn an_organogram_tells_its_faults_by_line() {
 /// The staff of a company, month by month.
 #[test]
 fn a_feed_is_the_whole_truth() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let staff = |rows: &str| p.write("staff.csv", format!("name,external_id,dept,superior\n{rows}"));
         let line = |file: &str, more: &str| {
             format!(
@@ -756,7 +756,7 @@ fn a_feed_is_the_whole_truth() {
 /// What a second look at people found: each was wrong once.
 #[test]
 fn nobody_is_mistaken_or_left_with_somebody_who_is_gone() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         // A word that means two people means neither.
         p.run("user create --name 'P P' --username pp --external-id 77").ok();
@@ -836,7 +836,7 @@ fn nobody_is_mistaken_or_left_with_somebody_who_is_gone() {
 /// Several at once: all or none, or each by itself where that is asked for.
 #[test]
 fn many_are_changed_together_or_one_by_one() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         let records = p.audit_records();
         assert!(p.run_with("user block - --reason leak", "asha\nnobody\nold\n").fails(3).contains("nobody"));

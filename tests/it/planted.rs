@@ -2,17 +2,17 @@
 //! stop all writers, or unseen. The database refuses it; what gets past it is named, and repaired where the records prove
 //! what is right.
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 use crate::raw::{clear, disarm, on, text, unique};
 
 /// A department whose code was made, so that there is a counter.
-fn prepared(p: &Place) {
+fn prepared(p: &TestEnv) {
     p.run("dept create --name Finance").ok();
     p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
 }
 
 /// Statements, each of which would stop writers for good or pass unseen.
-fn plants(p: &Place) -> Vec<(String, &'static str)> {
+fn plants(p: &TestEnv) -> Vec<(String, &'static str)> {
     let far = on(p, "253402300799999999", "'9999-12-31'");
     let hash = on(p, "zeroblob(32)", "decode(repeat('00', 32), 'hex')");
     let uuid = on(p, "randomblob(16)", "gen_random_uuid()");
@@ -67,7 +67,7 @@ fn plants(p: &Place) -> Vec<(String, &'static str)> {
 
 #[test]
 fn one_statement_does_not_stop_writers() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         prepared(p);
         for (sql, why) in plants(p) {
             let said = p.sql(&sql).expect_err(&sql);
@@ -94,13 +94,13 @@ fn one_statement_does_not_stop_writers() {
 /// The same as the role that `db grants` makes, which has no right to most of it to begin with.
 #[test]
 fn a_working_role_plants_nothing() {
-    let p = Place::with_acme(Engine::Postgres);
+    let p = TestEnv::with_acme(Engine::Postgres);
     prepared(&p);
     let role = unique("app");
     p.sql(&format!("create role {role} login")).expect("a role");
     let grants = p.run(&format!("db grants --role {role}")).ok();
     p.sql(&grants).expect("granted");
-    let mut q = Place::new(Engine::Postgres);
+    let mut q = TestEnv::new(Engine::Postgres);
     q.url = p.url.replacen("orgctl_test@", &format!("{role}@"), 1);
     for (sql, _) in plants(&q) {
         q.sql(&sql).expect_err(&sql);
@@ -145,7 +145,7 @@ fn a_working_role_plants_nothing() {
 /// The guards gone, as the owner could have them: it is named, repaired, and the repair is recorded.
 #[test]
 fn what_was_planted_is_named_and_repaired() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         prepared(p);
         let name = match p.engine {
             Engine::Sqlite => "t.db".to_owned(),
@@ -224,7 +224,7 @@ fn what_was_planted_is_named_and_repaired() {
 
 #[test]
 fn an_actor_who_was_renamed_is_found() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         prepared(p);
         disarm(p);
         p.run("audit verify").ok();

@@ -3,22 +3,22 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Engine, Place, Said, held, psql, server};
-use crate::raw::{Held, clear, done, int, start, texts, unique, until, wait};
+use crate::harness::{Engine, Output, TestEnv, psql, server, with_lock};
+use crate::raw::{HeldLock, clear, done, int, start, texts, unique, until, wait};
 
-fn acme() -> Place {
-    Place::with_acme(Engine::Postgres)
+fn acme() -> TestEnv {
+    TestEnv::with_acme(Engine::Postgres)
 }
 
 /// The place's database, with TLS where the server speaks it.
-fn tcp(p: &Place) -> url::Url {
+fn tcp(p: &TestEnv) -> url::Url {
     let mut url = url::Url::parse(&p.url).expect("a URL");
     url.set_query(None);
     url
 }
 
 #[track_caller]
-fn fails(said: Said, code: u8, with: &[&str]) {
+fn fails(said: Output, code: u8, with: &[&str]) {
     let err = said.fails(code);
     clear(&err);
     for part in with {
@@ -26,7 +26,7 @@ fn fails(said: Said, code: u8, with: &[&str]) {
     }
 }
 
-fn on_url(p: &Place, url: &str, line: &str) -> Said {
+fn on_url(p: &TestEnv, url: &str, line: &str) -> Output {
     let words: Vec<String> =
         ["--database", url].map(str::to_owned).into_iter().chain(crate::harness::split(line)).collect();
     p.run_words(&words, b"")
@@ -104,7 +104,7 @@ fn a_missing_or_empty_database_is_told() {
     for line in ["branch list", "init", "db status"] {
         fails(on_url(&p, url.as_str(), line), 1, &["no such database", "no_such_database", "createdb"]);
     }
-    let q = Place::new(Engine::Postgres);
+    let q = TestEnv::new(Engine::Postgres);
     fails(q.run("branch list"), 1, &["is empty", "orgctl init"]);
     // Whose maker may not make a schema.
     let role = unique("poor");
@@ -124,9 +124,9 @@ fn a_connection_lost_in_the_middle_leaves_nothing_half_done() {
     let waits = "select count(*) from pg_stat_activity where datname = current_database()
                     and application_name = 'orgctl branch import' and wait_event_type = 'Lock'";
     // It has the lock, and stands before the table that somebody else holds.
-    let said = held(&p, "begin; lock table orgctl.branches in share mode", || {
+    let said = with_lock(&p, "begin; lock table orgctl.branches in share mode", || {
         let child = start(&mut p.spawn(&format!("branch import {csv}")), Stdio::null());
-        until("the import to write", || int(&p, waits) == 1 && Held::now(&p).is_none());
+        until("the import to write", || int(&p, waits) == 1 && HeldLock::now(&p).is_none());
         p.sql(kill).expect("ended");
         wait(child)
     });
@@ -134,7 +134,7 @@ fn a_connection_lost_in_the_middle_leaves_nothing_half_done() {
     assert_eq!(int(&p, "select count(*) from branches"), 0);
     assert_eq!(int(&p, "select count(*) from audit_records"), before);
     // While it waits for a lock.
-    let lock = Held::new(&p);
+    let lock = HeldLock::new(&p);
     let child = start(&mut p.spawn("branch create --code X --name X"), Stdio::null());
     until("the writer to wait", || int(&p, &waits.replace("import", "create")) == 1);
     p.sql(&kill.replace("import", "create")).expect("ended");
@@ -149,7 +149,7 @@ fn timeouts_of_the_url_and_of_the_server_are_told() {
     let p = acme();
     let with = |setting: &str| format!("{}&{setting}", p.url);
     // A statement that takes longer than it may: the head is held, and --wait allows more than the statement.
-    let held = Held::new(&p);
+    let held = HeldLock::new(&p);
     let started = Instant::now();
     let said = on_url(&p, &with("statement_timeout=1"), "--wait 20 branch create --code X --name X");
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
@@ -233,7 +233,7 @@ fn tls_is_as_the_url_says() {
     on_url(&p, &with(&format!("sslmode=verify-full&sslrootcert={cert}")), "branch list").ok();
     on_url(&p, &with(&format!("sslmode=verify-ca&sslrootcert={cert}")), "branch list").ok();
     let ssl = "select ssl::int from pg_stat_ssl where pid = pg_backend_pid()";
-    let mut q = Place::new(Engine::Postgres);
+    let mut q = TestEnv::new(Engine::Postgres);
     q.url = with("sslmode=require");
     assert_eq!(int(&q, ssl), 1);
     // Nobody vouches for this certificate but the file.
@@ -265,7 +265,7 @@ fn servers_that_are_too_old_are_refused() {
 
 #[test]
 fn other_applications_in_the_database_are_left_alone() {
-    let p = Place::new(Engine::Postgres);
+    let p = TestEnv::new(Engine::Postgres);
     let others = "create schema shop; create table shop.branches (code text); insert into shop.branches values ('S1');
                   create table public.orgs (name text); insert into public.orgs values ('theirs');
                   create table public.schema_migrations (version text)";
@@ -289,7 +289,7 @@ fn other_applications_in_the_database_are_left_alone() {
     p.run(&format!("db reset --name {}", crate::raw::text(&p, "select current_database()::text"))).ok();
     assert_eq!(theirs(), before);
     // Tables in our schema that we did not make are another matter.
-    let q = Place::new(Engine::Postgres);
+    let q = TestEnv::new(Engine::Postgres);
     psql(&q.url, "create schema orgctl; create table orgctl.recipes (name text)");
     for line in ["init --org-code ACME", "branch list", "db migrate"] {
         let said = done(&mut q.spawn(line));

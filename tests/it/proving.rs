@@ -2,21 +2,21 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 use crate::raw::{int, on, text};
 
 /// The public key of a new pair, and the path of the file that holds it.
-fn keys(p: &Place) -> String {
+fn keys(p: &TestEnv) -> String {
     let key = p.run("audit keygen").ok();
     p.write("audit.pub", key)
 }
 
-fn path(p: &Place, name: &str) -> String {
+fn path(p: &TestEnv, name: &str) -> String {
     p.path(name).display().to_string()
 }
 
 /// Some of everything.
-fn trail(p: &Place) {
+fn trail(p: &TestEnv) {
     for code in ["MUM01", "PUN01", "GOA01"] {
         p.run(&format!("branch create --code {code} --name {code}")).ok();
     }
@@ -29,7 +29,7 @@ fn trail(p: &Place) {
 
 #[test]
 fn checkpoints_are_signed_kept_and_go_on_from_each_other() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         trail(p);
         let said = p.run("audit checkpoint").fails(3);
         assert!(said.contains("there is no signing key at") && said.contains("orgctl audit keygen"), "{said}");
@@ -89,7 +89,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 /// Files that are not what they should be.
 #[test]
 fn checkpoints_of_others_and_forged_ones_are_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let key = keys(p);
         let good = p.run("audit checkpoint").ok();
         let c = p.write("c.txt", &good);
@@ -106,7 +106,7 @@ fn checkpoints_of_others_and_forged_ones_are_refused() {
         assert!(verify(&p.write("none.txt", "hello\n"), &key).fails(6).contains("no signed note"));
         assert!(verify(&c, "nonsense+key").fails(2).contains("no public key"));
         // Of another installation.
-        let there = Place::after(p.engine, "init --org-code OTHER --org-name Other");
+        let there = TestEnv::after(p.engine, "init --org-code OTHER --org-name Other");
         let their_key = there.run("audit keygen").ok();
         let foreign = p.write("foreign.txt", there.run("audit checkpoint").ok());
         let said = verify(&foreign, their_key.trim()).fails(8);
@@ -125,7 +125,7 @@ fn checkpoints_of_others_and_forged_ones_are_refused() {
     });
 }
 
-fn without_key(p: &Place) -> std::collections::BTreeMap<String, String> {
+fn without_key(p: &TestEnv) -> std::collections::BTreeMap<String, String> {
     let mut env = p.env.clone();
     env.insert("ORGCTL_SIGNING_KEY".into(), path(p, "no.key"));
     env
@@ -134,7 +134,7 @@ fn without_key(p: &Place) -> std::collections::BTreeMap<String, String> {
 /// The database itself refuses to change the log of checkpoints.
 #[test]
 fn checkpoints_can_not_be_changed() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         keys(p);
         p.run("audit checkpoint").ok();
         for sql in [
@@ -154,7 +154,7 @@ fn checkpoints_can_not_be_changed() {
 
 #[test]
 fn proofs_are_checked_with_the_file_and_the_public_key() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         trail(p);
         let key = keys(p);
         let said = p.run("audit prove 3").fails(3);
@@ -230,7 +230,7 @@ fn unbase64(text: &str) -> String {
 /// An auditor who has the export, a checkpoint and the public key, and no database.
 #[test]
 fn an_export_proves_itself() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         trail(p);
         let key = keys(p);
         let (file, c) = (path(p, "e.jsonl"), path(p, "c.txt"));
@@ -300,7 +300,7 @@ fn an_export_proves_itself() {
 
 #[test]
 fn other_programs_share_the_trail() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code MUM01 --name Fort").ok();
         p.run(
             "audit append --action asset_transfer --resource asset:LAP-0042 --comment 'to Pune' --method POST --path /assets \
@@ -372,7 +372,7 @@ fn other_programs_share_the_trail() {
 
 #[test]
 fn old_payloads_go_to_an_archive_that_is_proven_first() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         trail(p);
         let key = keys(p);
         let c = path(p, "c.txt");
@@ -447,7 +447,7 @@ fn gunzip(path: &std::path::Path) -> String {
 
 #[test]
 fn what_is_recorded_of_a_person_is_destroyed_as_far_as_no_rule_keeps_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         trail(p);
         let key = keys(p);
         let c = path(p, "c.txt");
@@ -504,7 +504,7 @@ fn what_is_recorded_of_a_person_is_destroyed_as_far_as_no_rule_keeps_it() {
 
 #[test]
 fn the_system_log_tells_what_the_program_had_to_say() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         keys(p);
         p.run("audit checkpoint").ok();
         crate::raw::disarm(p);
@@ -537,9 +537,9 @@ fn the_system_log_tells_what_the_program_had_to_say() {
 /// Whatever is handed out is recorded first.
 #[test]
 fn exports_are_recorded() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         trail(p);
-        let of = |p: &Place| {
+        let of = |p: &TestEnv| {
             let all = p.json("audit list --action export --all --org ACME");
             let all = all.as_array().expect("a list").iter();
             all.map(|r| r["resource"].as_str().expect("a word").to_owned()).collect::<Vec<_>>()
@@ -561,7 +561,7 @@ fn exports_are_recorded() {
 /// Exports as somebody without the key would forge them: what is told must be what was recorded, and no more is said of it.
 #[test]
 fn forged_exports_are_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         trail(p);
         let key = keys(p);
         p.run(&format!("audit export {} --org ACME", path(p, "e.jsonl"))).ok();
@@ -657,7 +657,7 @@ fn serde_json_canonical(json: &Json) -> String {
 /// A log never signs two histories (c2sp.org/tlog-checkpoint), whatever became of the database.
 #[test]
 fn a_key_never_signs_two_histories() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         keys(p);
         let c = path(p, "c.txt");
         p.run(&format!("audit checkpoint --append {c}")).ok();
@@ -692,7 +692,7 @@ fn a_key_never_signs_two_histories() {
 /// What is gone still has a trail, which is asked for by what it was called.
 #[test]
 fn what_is_gone_is_still_asked_for() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         trail(p);
         p.run("org create --code BETA --name Beta").ok();
         p.run("branch create --code B1 --name One --org BETA").ok();
@@ -722,7 +722,7 @@ fn what_is_gone_is_still_asked_for() {
 /// Only what orgctl does to its records counts as done to them, and an erasure tells of what was.
 #[test]
 fn the_trail_is_not_talked_round() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         trail(p);
         let id = text(
             p,
@@ -755,7 +755,7 @@ fn the_trail_is_not_talked_round() {
 /// does not prove that nobody took the payloads out of the file.
 #[test]
 fn what_was_erased_can_be_archived() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         trail(p);
         let key = keys(p);
         p.run("user delete ASHA77 --yes").ok();

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output as ProcessOutput, Stdio};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,14 +16,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqliteConnection};
 
-use crate::harness::{Engine, Place, Said};
+use crate::harness::{Engine, Output, TestEnv};
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
 /// Rows of text columns.
-pub fn texts(p: &Place, sql: &str) -> Vec<Vec<String>> {
+pub fn texts(p: &TestEnv, sql: &str) -> Vec<Vec<String>> {
     let sql = AssertSqlSafe(sql.to_owned());
     runtime().block_on(async {
         match p.engine {
@@ -45,18 +45,18 @@ pub fn texts(p: &Place, sql: &str) -> Vec<Vec<String>> {
 }
 
 /// The one number that a query yields.
-pub fn int(p: &Place, sql: &str) -> i64 {
+pub fn int(p: &TestEnv, sql: &str) -> i64 {
     let rows = texts(p, &format!("select cast(({sql}) as text)"));
     rows[0][0].parse().expect("a number")
 }
 
 /// The one text that a query yields.
-pub fn text(p: &Place, sql: &str) -> String {
+pub fn text(p: &TestEnv, sql: &str) -> String {
     texts(p, &format!("select cast(({sql}) as text)")).remove(0).remove(0)
 }
 
 /// SQL that is not the same on both engines.
-pub fn on<'a>(p: &Place, sqlite: &'a str, postgres: &'a str) -> &'a str {
+pub fn on<'a>(p: &TestEnv, sqlite: &'a str, postgres: &'a str) -> &'a str {
     match p.engine {
         Engine::Sqlite => sqlite,
         Engine::Postgres => postgres,
@@ -64,7 +64,7 @@ pub fn on<'a>(p: &Place, sqlite: &'a str, postgres: &'a str) -> &'a str {
 }
 
 /// Takes the trail's triggers away, as somebody who owns the database could.
-pub fn disarm(p: &Place) {
+pub fn disarm(p: &TestEnv) {
     let tables = ["audit_records", "audit_requests", "audit_heads", "audit_erased", "code_counters", "actors"];
     match p.engine {
         Engine::Sqlite => {
@@ -86,20 +86,20 @@ enum Conn {
 }
 
 /// The lock that every writer of organisation 1 needs, held by this process until it is dropped.
-pub struct Held {
+pub struct HeldLock {
     runtime: tokio::runtime::Runtime,
     conn: Option<Conn>,
     /// The process (SQLite) or server process (PostgreSQL) that holds it.
     pub pid: u32,
 }
 
-impl Held {
-    pub fn new(p: &Place) -> Held {
-        Held::now(p).expect("the lock is free")
+impl HeldLock {
+    pub fn new(p: &TestEnv) -> HeldLock {
+        HeldLock::now(p).expect("the lock is free")
     }
 
     /// All there is, so that nobody can even read.
-    pub fn everything(p: &Place) -> Held {
+    pub fn everything(p: &TestEnv) -> HeldLock {
         let runtime = runtime();
         let (conn, pid) = runtime.block_on(async {
             match p.engine {
@@ -119,11 +119,11 @@ impl Held {
                 }
             }
         });
-        Held { runtime, conn: Some(conn), pid }
+        HeldLock { runtime, conn: Some(conn), pid }
     }
 
     /// The lock if it is free.
-    pub fn now(p: &Place) -> Option<Held> {
+    pub fn now(p: &TestEnv) -> Option<HeldLock> {
         let runtime = runtime();
         let taken = runtime.block_on(async {
             match p.engine {
@@ -151,11 +151,11 @@ impl Held {
             }
         });
         let (conn, pid) = taken?;
-        Some(Held { runtime, conn: Some(conn), pid })
+        Some(HeldLock { runtime, conn: Some(conn), pid })
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldLock {
     fn drop(&mut self) {
         let Some(conn) = self.conn.take() else { return };
         self.runtime.block_on(async {
@@ -184,17 +184,17 @@ pub fn until(what: &str, mut done: impl FnMut() -> bool) {
 
 /// What a process said, and how it ended. One that a signal killed has no exit code, which no test expects.
 #[track_caller]
-pub fn said(output: Output) -> Said {
+pub fn output_of(output: ProcessOutput) -> Output {
     let text = |b: Vec<u8>| String::from_utf8(b).expect("output is UTF-8");
     let (out, err) = (text(output.stdout), text(output.stderr));
     let code = output.status.code().unwrap_or_else(|| panic!("{}\nstdout:\n{out}\nstderr:\n{err}", output.status));
-    Said { code: u8::try_from(code).expect("a code"), out, err }
+    Output { code: u8::try_from(code).expect("a code"), out, err }
 }
 
 /// Runs a command to its end, with nothing on standard input.
 #[track_caller]
-pub fn done(command: &mut Command) -> Said {
-    said(command.stdin(Stdio::null()).output().expect("it starts"))
+pub fn done(command: &mut Command) -> Output {
+    output_of(command.stdin(Stdio::null()).output().expect("it starts"))
 }
 
 /// Starts a command whose output is kept.
@@ -204,8 +204,8 @@ pub fn start(command: &mut Command, stdin: Stdio) -> Child {
 
 /// Ends of a started command.
 #[track_caller]
-pub fn wait(child: Child) -> Said {
-    said(child.wait_with_output().expect("it ends"))
+pub fn wait(child: Child) -> Output {
+    output_of(child.wait_with_output().expect("it ends"))
 }
 
 pub fn signal(child: &Child, name: &str) {

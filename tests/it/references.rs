@@ -4,12 +4,12 @@
 use orgctl::cli::tree::{LEAVES, Program};
 use orgctl::model::kinds::branch::Branch;
 use orgctl::model::kinds::user::User;
-use orgctl::model::kinds::{Kind, Kinds, Migration, OWN, Ways};
+use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
 use orgctl::model::resource::{Check, Resource};
 use orgctl::model::values::scalar::{Code, Line, Ref};
 use orgctl::resource;
 
-use crate::harness::{Engine, Place};
+use crate::harness::{Engine, TestEnv};
 use crate::raw::{int, text};
 
 resource! {
@@ -28,7 +28,7 @@ resource! {
         /// Where it is
         branch_id: Option<Ref<Branch>>,
         /// Whether it is in use
-        is_active: bool [Managed, Default("yes"), Detail],
+        is_active: bool [Managed, Default("yes"), Hidden],
     }
 }
 
@@ -114,12 +114,12 @@ const KINDS: &[Kind] = &[
         desc: Job::DESCRIPTOR,
         migrations: &[Migration {
             name: "jobs",
-            sqlite: Ways {
+            sqlite: MigrationScripts {
                 up: table!(sqlite "jobs",
                     "requester_id blob, lead_id blob not null, deputy_id blob, branch_id blob, is_active integer not null,"),
                 down: "drop table jobs",
             },
-            postgres: Ways {
+            postgres: MigrationScripts {
                 up: table!(postgres "jobs",
                     "requester_id uuid, lead_id uuid not null, deputy_id uuid, branch_id uuid, is_active boolean not null,
                      foreign key (org_id, lead_id) references users (org_id, id), foreign key (org_id, deputy_id) references users (org_id, id),
@@ -133,8 +133,11 @@ const KINDS: &[Kind] = &[
         desc: Visit::DESCRIPTOR,
         migrations: &[Migration {
             name: "visits",
-            sqlite: Ways { up: table!(sqlite "visits", "job_id blob, user_id blob,"), down: "drop table visits" },
-            postgres: Ways {
+            sqlite: MigrationScripts {
+                up: table!(sqlite "visits", "job_id blob, user_id blob,"),
+                down: "drop table visits",
+            },
+            postgres: MigrationScripts {
                 up: table!(postgres "visits",
                     "job_id uuid, user_id uuid, foreign key (org_id, job_id) references jobs (org_id, id),
                      foreign key (org_id, user_id) references users (org_id, id),"),
@@ -147,8 +150,11 @@ const KINDS: &[Kind] = &[
         desc: Remark::DESCRIPTOR,
         migrations: &[Migration {
             name: "remarks",
-            sqlite: Ways { up: table!(sqlite "remarks", "visit_id blob not null,"), down: "drop table remarks" },
-            postgres: Ways {
+            sqlite: MigrationScripts {
+                up: table!(sqlite "remarks", "visit_id blob not null,"),
+                down: "drop table remarks",
+            },
+            postgres: MigrationScripts {
                 up: table!(postgres "remarks",
                     "visit_id uuid not null, foreign key (org_id, visit_id) references visits (org_id, id),"),
                 down: "drop table remarks",
@@ -159,10 +165,10 @@ const KINDS: &[Kind] = &[
 ];
 
 /// A place with these kinds, the organisation ACME, and three people.
-fn both(story: impl Fn(&Place)) {
+fn on_both_engines(story: impl Fn(&TestEnv)) {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         eprintln!("--- on {engine:?}");
-        let mut p = Place::new(engine);
+        let mut p = TestEnv::new(engine);
         p.program = Program::new(Kinds::new(&[OWN, KINDS]), &[LEAVES]);
         p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
         for (code, name) in [("ASHA22", "Asha"), ("RAV222", "Ravi"), ("DEV222", "Dev")] {
@@ -172,18 +178,18 @@ fn both(story: impl Fn(&Place)) {
     }
 }
 
-fn job(p: &Place, code: &str, more: &str) {
+fn job(p: &TestEnv, code: &str, more: &str) {
     p.run(&format!("job create --code {code} --name {code} {more}")).ok();
 }
 
-fn live(p: &Place, noun: &str) -> Vec<String> {
+fn live(p: &TestEnv, noun: &str) -> Vec<String> {
     p.column(&format!("{noun} list --sort code"), "code")
 }
 
 /// What is in charge must be in use, whoever says so; it hands over when it leaves. History and parts are left alone.
 #[test]
 fn a_duty_is_handed_over_and_never_given_to_who_has_left() {
-    both(|p| {
+    on_both_engines(|p| {
         job(p, "J1", "--lead ASHA22 --deputy ASHA22 --requester ASHA22");
         p.run("visit create --code V1 --name V1 --user ASHA22").ok();
         let said = p.run("user deactivate ASHA22").fails(4);
@@ -217,7 +223,7 @@ fn a_duty_is_handed_over_and_never_given_to_who_has_left() {
 /// Where nobody works any more, what protects is put with `--force` alone.
 #[test]
 fn what_protects_is_put_where_nobody_works_with_force_alone() {
-    both(|p| {
+    on_both_engines(|p| {
         p.run("branch create --code B --name B").ok();
         p.run("branch deactivate B").ok();
         job(p, "J1", "--lead ASHA22");
@@ -234,7 +240,7 @@ fn what_protects_is_put_where_nobody_works_with_force_alone() {
 /// What is within goes along, with what is within it, and comes back if it went along.
 #[test]
 fn what_is_within_goes_and_comes_back_with_its_container() {
-    both(|p| {
+    on_both_engines(|p| {
         job(p, "J1", "--lead RAV222 --requester ASHA22");
         for code in ["V1", "V2"] {
             p.run(&format!("visit create --code {code} --name {code} --job J1 --user ASHA22")).ok();
@@ -279,7 +285,7 @@ fn what_is_within_goes_and_comes_back_with_its_container() {
 /// What is within is purged along; history outlives whom it names, and tells the id.
 #[test]
 fn history_outlives_whom_it_names() {
-    both(|p| {
+    on_both_engines(|p| {
         job(p, "J1", "--lead RAV222 --requester ASHA22 --deputy ASHA22");
         p.run("visit create --code V1 --name V1 --job J1 --user ASHA22").ok();
         p.run("visit create --code V2 --name V2 --user ASHA22").ok();
@@ -312,7 +318,7 @@ fn history_outlives_whom_it_names() {
 /// Of two people one: duties and parts follow, history stays.
 #[test]
 fn a_merge_leaves_history_as_it_was() {
-    both(|p| {
+    on_both_engines(|p| {
         job(p, "J1", "--lead ASHA22 --deputy ASHA22 --requester ASHA22");
         p.run("visit create --code V1 --name V1 --job J1 --user ASHA22").ok();
         p.run("user merge ASHA22 RAV222 --yes").ok();

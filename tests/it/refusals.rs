@@ -2,14 +2,14 @@
 
 use serde_json::Value as Json;
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
-fn last(p: &Place) -> Json {
+fn last(p: &TestEnv) -> Json {
     let list = p.run("audit list --org ACME --limit 1 -o json").json();
     p.json(&format!("audit show {} --org ACME", list[0]["seq"]))
 }
 
-fn company(p: &Place) -> String {
+fn company(p: &TestEnv) -> String {
     p.run("branch create --code HQ --name 'Head office'").ok();
     p.run("user create --name 'Asha Rao' --username asha --email asha@x.example --user-code ASHA22").ok();
     p.run("user create --name 'Ravi Kumar' --username ravi --email ravi@x.example --user-code RAV222").ok();
@@ -20,7 +20,7 @@ fn company(p: &Place) -> String {
 
 #[test]
 fn a_refusal_has_the_action_of_its_verb_and_names_whom_it_was_about() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let asha = company(p);
         for (line, code, action, kind, key) in [
             ("user deactivate asha", 4, "deactivate", "user", "ASHA22"),
@@ -60,7 +60,7 @@ fn a_refusal_has_the_action_of_its_verb_and_names_whom_it_was_about() {
 
 #[test]
 fn a_refusal_about_several_names_those_that_were_found() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         let before = p.audit_records();
         p.run("user delete asha nobody --yes").fails(3);
@@ -82,7 +82,7 @@ fn a_refusal_about_several_names_those_that_were_found() {
 /// What is dealt with one by one is one record of those that were refused; the others have theirs.
 #[test]
 fn those_who_are_refused_among_many_are_one_record() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         p.run("user create --name X --username x --email x@x.example").ok();
         p.run("branch create --code B2 --name Two --manager x").ok();
@@ -123,7 +123,7 @@ fn those_who_are_refused_among_many_are_one_record() {
 /// All that is told of then and of now is the same as if nothing had been asked.
 #[test]
 fn a_refusal_is_no_effect() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         company(p);
         p.run("branch create --code B2 --name Two").ok();
         p.run("user assign-branch ravi --branch B2").ok();
@@ -170,7 +170,7 @@ fn refusals_are_recorded_under_words_of_the_closed_list() {
         assert!(ACTIONS.contains(&access.recorded), "{noun} {verb}: {}", access.recorded);
         assert!(!access.writes || access.recorded != "read", "{noun} {verb}");
     }
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("audit append --action payment --resource invoice:1 --status odd").fails(6);
         let lines = "{\"action\":\"payment\",\"resource\":\"invoice:1\",\"status\":\"odd\"}\n";
         assert_ne!(p.run_with("audit append -", lines).code, 0);

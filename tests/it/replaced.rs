@@ -3,19 +3,19 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
-fn mode(p: &Place, name: &str) -> u32 {
+fn mode(p: &TestEnv, name: &str) -> u32 {
     fs::metadata(p.path(name)).expect("a file").permissions().mode() & 0o777
 }
 
-fn set_mode(p: &Place, name: &str, mode: u32) {
+fn set_mode(p: &TestEnv, name: &str, mode: u32) {
     fs::set_permissions(p.path(name), fs::Permissions::from_mode(mode)).expect("a mode");
 }
 
 #[test]
 fn a_file_that_is_replaced_keeps_its_rights() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         let key = p.path("audit.key").display().to_string();
         p.run(&format!("audit keygen --signing-key {key}")).ok();
@@ -40,7 +40,7 @@ fn a_file_that_is_replaced_keeps_its_rights() {
 
 #[test]
 fn who_owns_a_file_owns_it_still() {
-    let p = Place::after(Engine::Sqlite, "init --org-code ACME");
+    let p = TestEnv::after(Engine::Sqlite, "init --org-code ACME");
     let file = p.write("e.csv", "old");
     // Only root may give files away.
     if std::os::unix::fs::chown(&file, Some(1234), Some(2345)).is_err() {
@@ -54,7 +54,7 @@ fn who_owns_a_file_owns_it_still() {
 
 #[test]
 fn links_stay_and_what_they_name_is_written() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         fs::create_dir(p.path("there")).expect("a folder");
         p.write("there/e.csv", "old");
@@ -83,7 +83,7 @@ fn links_stay_and_what_they_name_is_written() {
 
 #[test]
 fn what_can_not_be_written_whole_is_left_as_it_was() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         let file = p.write("e.csv", "old");
         let left = || -> Vec<String> {
@@ -111,7 +111,7 @@ fn what_can_not_be_written_whole_is_left_as_it_was() {
 /// Whoever reads a file by another of its names reads what is written; but what holds secrets is a new one.
 #[test]
 fn a_file_of_several_names_is_one_still() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         let key = p.path("audit.key").display().to_string();
         p.run(&format!("audit keygen --signing-key {key}")).ok();

@@ -1,19 +1,19 @@
 //! What goes out comes back the same: export and import, on both engines and between them; and what parsing promises.
 
-use orgctl::model::values::scalar::{Code, Line, Rules, Scalar};
+use orgctl::model::values::scalar::{Code, Line, ParseContext, Scalar};
 use orgctl::model::values::value::Value;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::harness::{Engine, Place};
+use crate::harness::{Engine, TestEnv};
 
-fn place(engine: Engine) -> Place {
-    Place::after(engine, "init")
+fn test_env(engine: Engine) -> TestEnv {
+    TestEnv::after(engine, "init")
 }
 
 #[test]
 fn an_export_goes_into_an_empty_database_of_the_other_engine_and_comes_out_the_same() {
-    let (sqlite, postgres) = (place(Engine::Sqlite), place(Engine::Postgres));
+    let (sqlite, postgres) = (test_env(Engine::Sqlite), test_env(Engine::Postgres));
     for (from, to) in [(&sqlite, &postgres), (&postgres, &sqlite)] {
         if from.run("org list -o key").ok().is_empty() {
             from.run("org create --code ACME --name 'Acme, \"Ltd\"' --type non-profit --industry e-commerce --address 'Fort; Mumbai' --max-users 0 --website http://acme.example").ok();
@@ -98,24 +98,24 @@ fn nasty() -> impl Strategy<Value = String> {
 
 #[test]
 fn a_parsed_code_or_line_keeps_its_rules_and_parses_to_itself() {
-    let rules = Rules::default();
+    let context = ParseContext::default();
     runner(3000)
         .run(&nasty(), |text| {
-            if let Ok(Value::Text(code)) = (Code::<16>::TYPE.parse)(&text, &rules) {
+            if let Ok(Value::Text(code)) = (Code::<16>::TYPE.parse)(&text, &context) {
                 prop_assert!((1..=16).contains(&code.len()), "{code}");
                 prop_assert!(
                     code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b"-_./".contains(&b)),
                     "{code}"
                 );
-                prop_assert_eq!((Code::<16>::TYPE.parse)(&code, &rules), Ok(Value::Text(code.clone())));
+                prop_assert_eq!((Code::<16>::TYPE.parse)(&code, &context), Ok(Value::Text(code.clone())));
             }
-            if let Ok(Value::Text(line)) = (Line::<20>::TYPE.parse)(&text, &rules) {
+            if let Ok(Value::Text(line)) = (Line::<20>::TYPE.parse)(&text, &context) {
                 prop_assert!((1..=20).contains(&line.chars().count()));
                 prop_assert!(
                     !line.chars().any(char::is_control) && line == line.trim() && !line.contains("  "),
                     "{line:?}"
                 );
-                prop_assert_eq!((Line::<20>::TYPE.parse)(&line, &rules), Ok(Value::Text(line.clone())));
+                prop_assert_eq!((Line::<20>::TYPE.parse)(&line, &context), Ok(Value::Text(line.clone())));
             }
             Ok(())
         })
@@ -124,7 +124,7 @@ fn a_parsed_code_or_line_keeps_its_rules_and_parses_to_itself() {
 
 #[test]
 fn no_filter_confuses_the_program() {
-    let p = place(Engine::Sqlite);
+    let p = test_env(Engine::Sqlite);
     p.run("org create --code ACME --name Acme").ok();
     p.run("branch create --code A --name A").ok();
     runner(150)
@@ -151,7 +151,7 @@ fn no_filter_confuses_the_program() {
 
 #[test]
 fn an_export_of_nasty_text_comes_back_the_same() {
-    let (from, to) = (place(Engine::Sqlite), place(Engine::Sqlite));
+    let (from, to) = (test_env(Engine::Sqlite), test_env(Engine::Sqlite));
     for p in [&from, &to] {
         p.run("org create --code ACME --name Acme").ok();
     }
@@ -188,7 +188,7 @@ fn an_export_of_nasty_text_comes_back_the_same() {
 /// marked comes back as it was, phone numbers and what begins with the mark itself too.
 #[test]
 fn a_file_made_safe_for_spreadsheets_runs_nothing_and_comes_back() {
-    let (sqlite, postgres) = (place(Engine::Sqlite), place(Engine::Postgres));
+    let (sqlite, postgres) = (test_env(Engine::Sqlite), test_env(Engine::Postgres));
     for (from, to) in [(&sqlite, &postgres), (&postgres, &sqlite)] {
         from.run("org create --code A1 --name Acme").ok();
         to.run("org create --code A2 --name Acme").ok();
@@ -240,7 +240,7 @@ fn a_file_made_safe_for_spreadsheets_runs_nothing_and_comes_back() {
 /// other, so managers come in a second round.
 #[test]
 fn people_go_into_an_empty_database_of_the_other_engine_and_come_out_the_same() {
-    let (sqlite, postgres) = (place(Engine::Sqlite), place(Engine::Postgres));
+    let (sqlite, postgres) = (test_env(Engine::Sqlite), test_env(Engine::Postgres));
     let turns = std::cell::Cell::new(0);
     let made = prop::collection::vec(
         (
@@ -294,7 +294,7 @@ fn people_go_into_an_empty_database_of_the_other_engine_and_come_out_the_same() 
             from.run(&format!("user assign-branch {superior} --branch HQ --branch B2 --org {org}")).ok();
             from.run(&format!("dept update 'Dept 1' --manager {superior} --org {org}")).ok();
             from.run(&format!("branch update HQ --manager {superior} --org {org}")).ok();
-            let export = |p: &Place, noun: &str| p.run(&format!("{noun} export --org {org}")).ok();
+            let export = |p: &TestEnv, noun: &str| p.run(&format!("{noun} export --org {org}")).ok();
             let (branches, depts, users) = (export(from, "branch"), export(from, "dept"), export(from, "user"));
             let without_manager = |csv: &str| {
                 csv.replace(

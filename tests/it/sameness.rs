@@ -1,6 +1,6 @@
 //! What is the same to a person is the same to filters and searches, on both engines.
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
 /// Names as people write them, by their codes.
 const NAMES: &[(&str, &str)] = &[
@@ -20,14 +20,14 @@ const NAMES: &[(&str, &str)] = &[
     ("B5", "Ǆungla"),
 ];
 
-fn codes(p: &Place, filter: &str) -> String {
+fn codes(p: &TestEnv, filter: &str) -> String {
     let words = ["branch", "list", "--all", "-o", "key", "--filter", filter].map(str::to_owned);
     p.run_words(&words, b"").ok().lines().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
 fn case_marks_width_and_ligatures_make_no_difference() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (code, name) in NAMES {
             let words = ["branch", "create", "--code", code, "--name", name, "--city", name].map(str::to_owned);
             p.run_words(&words, b"").ok();
@@ -84,7 +84,7 @@ fn case_marks_width_and_ligatures_make_no_difference() {
 
 #[test]
 fn names_to_sign_in_with_and_numbers_keep_their_marks() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name 'Asha Rao' --username asha --email Asha@X.example --external-id RD999a").ok();
         let names = |filter: &str| p.column(&format!("user list --filter '{filter}'"), "name").len();
         for filter in ["email=ASHA@x.example", "email~SHA@", "username=ASHA", "username~ＳＨ", "external_id~rd999A"] {

@@ -1,15 +1,15 @@
 //! Search: the same words find the same records on both engines.
 
-use crate::harness::both_with_acme;
+use crate::harness::on_both_engines_with_acme;
 
-fn found(p: &crate::harness::Place, words: &str) -> String {
+fn found(p: &crate::harness::TestEnv, words: &str) -> String {
     let out = p.run(&format!("branch find {words} -o key")).ok();
     out.lines().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
 fn words_are_found_by_their_beginnings() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write(
             "b.csv",
             "code,name,city,phone,email\n\
@@ -55,7 +55,7 @@ fn words_are_found_by_their_beginnings() {
 /// The index follows the records: renamed, deleted, restored, purged, undone.
 #[test]
 fn what_is_found_is_what_is_there() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name Alpha").ok();
         p.run("branch update B1 --name Omega").ok();
         assert_eq!((found(p, "alpha"), found(p, "omega")), (String::new(), "B1".to_owned()));

@@ -1,6 +1,6 @@
 //! A password in a wrong place, or in an address that is none, is neither told nor recorded.
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 use crate::raw::texts;
 
 const SECRET: &str = "s3cret";
@@ -42,7 +42,7 @@ const ADDRESSES: &[&str] = &[
 ];
 
 #[track_caller]
-fn keeps(secret: &str, said: &crate::harness::Said, of: &str) {
+fn keeps(secret: &str, said: &crate::harness::Output, of: &str) {
     assert!(!said.out.contains(secret) && !said.err.contains(secret), "{of}:\n{}\n{}", said.out, said.err);
 }
 
@@ -52,7 +52,7 @@ fn words(line: &[&str]) -> Vec<String> {
 
 #[test]
 fn no_address_tells_its_password() {
-    let mut p = Place::new(Engine::Sqlite);
+    let mut p = TestEnv::new(Engine::Sqlite);
     for url in ADDRESSES {
         p.env.insert("ORGCTL_DATABASE_URL".into(), (*url).into());
         for line in ["config show", "config show -o json", "branch list -v", "init -o json", "db status"] {
@@ -85,7 +85,7 @@ fn no_address_tells_its_password() {
 /// Where a command gets as far as the database, its words are kept, and what it said of a failure too.
 #[test]
 fn nothing_that_is_recorded_holds_a_password() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let pairs = "host=127.0.0.1 password=s3cret";
         for line in [
             &["branch", "create", "--code", "B1", "--name", "postgres://rao:s3cret@db/people", "--if-version", "x"][..],
@@ -124,7 +124,7 @@ fn nothing_that_is_recorded_holds_a_password() {
 
 #[test]
 fn a_password_that_is_an_argument_is_not_repeated() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name Rao --email rao@x.example").ok();
         for line in [
             "user passwd rao@x.example s3cret",
@@ -151,7 +151,7 @@ fn a_password_that_is_an_argument_is_not_repeated() {
 /// What programs hand over is looked at by its names: old and new values, at any depth, and what is typed in a comment.
 #[test]
 fn the_trail_takes_no_secret_from_outside() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let secrets = [
             r#"{"new":{"password":"s3cret"}}"#,
             r#"{"old":{"profile":[{"api_key":"s3cret"}]}}"#,

@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Place, both, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines, on_both_engines_with_acme};
 use crate::raw::int;
 
-fn get(p: &Place, line: &str) -> String {
+fn get(p: &TestEnv, line: &str) -> String {
     p.run(&format!("setting get {line}")).ok().trim_end().to_owned()
 }
 
 #[test]
 fn an_organisation_wins_over_the_installation_over_the_default() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code BETA --name Beta").ok();
         let source = |org: &str| p.json(&format!("setting get password.min_length --org {org}"))["source"].clone();
         assert_eq!((get(p, "password.min_length --org ACME").as_str(), source("ACME")), ("15", json!("default")));
@@ -34,7 +34,7 @@ fn an_organisation_wins_over_the_installation_over_the_default() {
 
 #[test]
 fn what_is_said_of_settings() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let said: Vec<String> = [
             "setting set password.min_length 20",
             "setting set password.min_length 020",
@@ -155,7 +155,7 @@ hint: columns: key, value, default, source, category, help, type, range, scopes,
 
 #[test]
 fn a_setting_is_explained() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let fresh = p.json("setting explain password.expiry_days");
         assert_eq!([&fresh["changed_at"], &fresh["changed_by"], &fresh["org_value"]], [&Value::Null; 3]);
         p.run("setting set --system password.expiry_days 365").ok();
@@ -187,7 +187,7 @@ fn a_setting_is_explained() {
 
 #[test]
 fn every_change_is_recorded() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let before = p.audit_records();
         p.run("setting set password.min_length 20").ok();
         p.run("setting set password.min_length 20").ok();
@@ -237,7 +237,7 @@ fn every_change_is_recorded() {
 
 #[test]
 fn phone_numbers_are_read_as_the_organisation_says() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code BETA --name Beta").ok();
         p.run("setting set --org BETA app.default_region gb").ok();
         p.run("branch create --org ACME --code A --name A --phone '022 2345 6789'").ok();
@@ -280,7 +280,7 @@ fn phone_numbers_are_read_as_the_organisation_says() {
 
 #[test]
 fn a_new_organisation_gets_the_default_number_of_users() {
-    both(|p| {
+    on_both_engines(|p| {
         p.run("init").ok();
         let most = |code: &str| p.json(&format!("org show {code}"))["max_users"].clone();
         p.run("org create --code A --name A").ok();
@@ -310,7 +310,7 @@ fn a_new_organisation_gets_the_default_number_of_users() {
 
 #[test]
 fn settings_live_and_go_with_their_organisation() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code BETA --name Beta").ok();
         p.run("setting set --org BETA password.history 3 password.min_length 20").ok();
         let said = p.run("org delete BETA --yes");
@@ -335,7 +335,7 @@ fn settings_live_and_go_with_their_organisation() {
 
 #[test]
 fn what_was_written_behind_our_back_is_told_and_can_be_taken_away() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("setting set --system password.history 3").ok();
         p.run("setting set password.min_length 20").ok();
         p.run("setting set app.default_region GB").ok();
@@ -376,7 +376,7 @@ fn what_was_written_behind_our_back_is_told_and_can_be_taken_away() {
 #[test]
 fn both_engines_say_the_same() {
     let told = std::cell::RefCell::new(Vec::new());
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("setting set --system password.min_length 18 org.default_max_users 100").ok();
         p.run("setting set password.history 3 feed.max_leavers_percent '5 %'").ok();
         let mut all = String::new();

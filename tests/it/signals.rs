@@ -5,9 +5,9 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Engine, Place, both_with_acme, held};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme, with_lock};
 use crate::raw::{
-    Held, branches_csv, clear, done, int, signal, start, text, until, until_waiting, until_written, wait,
+    HeldLock, branches_csv, clear, done, int, signal, start, text, until, until_waiting, until_written, wait,
 };
 
 /// Rows that take any machine a while.
@@ -15,7 +15,7 @@ const MANY: usize = 20_000;
 
 /// An import of many rows that holds the lock, has looked at every row and written none: it goes on when what it rejects
 /// is read, which is more than a pipe holds.
-fn begun(p: &Place) -> (Child, File) {
+fn begun(p: &TestEnv) -> (Child, File) {
     if !p.path("rejects").exists() {
         pipe(p, "rejects");
         let bad = format!(",{}\n", "x".repeat(100)).repeat(3000);
@@ -24,12 +24,12 @@ fn begun(p: &Place) -> (Child, File) {
     let line = "branch import many.csv --keep-going --rejects rejects";
     let child = start(&mut p.spawn(line), Stdio::null());
     let rejects = until_written(&p.path("rejects"));
-    assert!(Held::now(p).is_none(), "it holds the lock");
+    assert!(HeldLock::now(p).is_none(), "it holds the lock");
     (child, rejects)
 }
 
 /// An import that has just been let go on to write, with all rows before it.
-fn let_on(p: &Place) -> Child {
+fn let_on(p: &TestEnv) -> Child {
     let (child, rejects) = begun(p);
     std::io::read_to_string(rejects).expect("text");
     child
@@ -37,10 +37,10 @@ fn let_on(p: &Place) -> Child {
 
 /// Runs something while an import writes. On PostgreSQL it stands in the middle of that for as long as somebody holds the
 /// table; on SQLite it has just been let go on, with all rows before it.
-fn while_it_writes<T>(p: &Place, work: impl FnOnce(Child) -> T) -> T {
+fn while_it_writes<T>(p: &TestEnv, work: impl FnOnce(Child) -> T) -> T {
     match p.engine {
         Engine::Sqlite => work(let_on(p)),
-        Engine::Postgres => held(p, "begin; lock table orgctl.branches in share mode", || {
+        Engine::Postgres => with_lock(p, "begin; lock table orgctl.branches in share mode", || {
             let child = let_on(p);
             until("it stands before the table", || int(p, WAITING) == 1);
             work(child)
@@ -53,7 +53,7 @@ const WAITING: &str = "select count(*) from pg_stat_activity where datname = cur
     and application_name = 'orgctl branch import' and wait_event_type = 'Lock'";
 
 /// Nothing of the import is there; the trail is whole, and its last record says what happened.
-fn nothing_but_a_record(p: &Place, records: i64) {
+fn nothing_but_a_record(p: &TestEnv, records: i64) {
     assert_eq!(int(p, "select count(*) from branches"), 0);
     assert_eq!(int(p, "select count(*) from audit_records"), records + 1);
     let last = p.run("audit list --org ACME --limit 1 -o json").json();
@@ -65,7 +65,7 @@ fn nothing_but_a_record(p: &Place, records: i64) {
 
 #[test]
 fn a_signal_in_the_middle_of_an_import_undoes_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (name, code, writes) in
             [("INT", 130, false), ("TERM", 143, false), ("HUP", 143, false), ("INT", 130, true), ("TERM", 143, true)]
         {
@@ -95,7 +95,7 @@ fn a_signal_in_the_middle_of_an_import_undoes_it() {
 /// Waiting for standard input is no reason to be deaf.
 #[test]
 fn a_signal_is_heard_while_standard_input_has_nothing_to_give() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (line, name, code) in [
             ("branch import -", "INT", 130),
             ("branch import -", "TERM", 143),
@@ -124,14 +124,14 @@ fn a_signal_is_heard_while_standard_input_has_nothing_to_give() {
 
 /// A child that must end by itself soon.
 #[track_caller]
-fn ends(mut child: Child) -> crate::harness::Said {
+fn ends(mut child: Child) -> crate::harness::Output {
     until("the program to end", || child.try_wait().expect("a child").is_some());
     wait(child)
 }
 
 #[test]
 fn a_kill_in_the_middle_leaves_all_or_nothing() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let records = int(p, "select count(*) from audit_records");
         let end = |mut child: Child| {
             child.kill().expect("killed");
@@ -145,7 +145,7 @@ fn a_kill_in_the_middle_leaves_all_or_nothing() {
                 end(child);
             }
             // The server may take a moment to notice.
-            until("the lock to be free", || Held::now(p).is_some());
+            until("the lock to be free", || HeldLock::now(p).is_some());
             assert_eq!(int(p, "select count(*) from branches"), 0);
             assert_eq!(int(p, "select count(*) from audit_records"), records);
             p.run("audit verify --deep").ok();
@@ -160,7 +160,7 @@ fn a_kill_in_the_middle_leaves_all_or_nothing() {
 
 #[test]
 fn a_reader_who_leaves_is_no_error() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let csv = p.write("b.csv", branches_csv(2000));
         p.run(&format!("branch import {csv}")).ok();
         for line in
@@ -191,13 +191,13 @@ fn a_reader_who_leaves_is_no_error() {
 
 #[test]
 fn output_that_can_not_be_written_is_one_sentence() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
         let full = || File::options().write(true).open("/dev/full").expect("/dev/full");
         for line in ["branch list", "branch list -o json", "audit list", "branch export", "--help", "config show"] {
             let output =
                 p.spawn(line).stdin(Stdio::null()).stdout(full()).stderr(Stdio::piped()).output().expect("ran");
-            let said = crate::raw::said(output);
+            let said = crate::raw::output_of(output);
             assert_eq!(said.code, 1, "{line}: {}", said.err);
             let sentence = "can't write the output: no space left on device";
             assert_eq!(said.err.matches(sentence).count(), 1, "{line}: {}", said.err);
@@ -210,7 +210,7 @@ fn output_that_can_not_be_written_is_one_sentence() {
         // A change whose report can't be written is still a change, and the exit code says that something was wrong.
         let mut child = p.spawn("branch create --code MUM02 --name Dadar -o json");
         let output = child.stdin(Stdio::null()).stdout(full()).stderr(Stdio::piped()).output().expect("ran");
-        assert_eq!(crate::raw::said(output).code, 1);
+        assert_eq!(crate::raw::output_of(output).code, 1);
         assert_eq!(int(p, "select count(*) from branches where code = 'MUM02'"), 1);
     });
 }
@@ -218,7 +218,7 @@ fn output_that_can_not_be_written_is_one_sentence() {
 /// An export never leaves half a file, and never takes the place of a pipe or a device.
 #[test]
 fn an_export_to_a_file_is_whole_or_not_there() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let csv = p.write("b.csv", branches_csv(6000));
         p.run(&format!("branch import {csv}")).ok();
         p.write("out.csv", "as it was");
@@ -261,7 +261,7 @@ fn an_export_to_a_file_is_whole_or_not_there() {
 
 #[test]
 fn standard_input_that_ends_early_or_is_closed_is_told() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (stdin, code) in [("", 6), ("code,name\n", 0), ("code,name\nX1,One\nX2,\"Tw", 6)] {
             let said = p.run_with("branch import -", stdin);
             assert_eq!(said.code, code, "{stdin:?}: {}", said.err);
@@ -271,7 +271,7 @@ fn standard_input_that_ends_early_or_is_closed_is_told() {
             let mut sh = Command::new("sh");
             let run = format!("exec \"$0\" {line} <&-");
             sh.args(["-c", &run, env!("CARGO_BIN_EXE_orgctl")]).env_clear().envs(&p.env);
-            let said = crate::raw::said(sh.output().expect("ran"));
+            let said = crate::raw::output_of(sh.output().expect("ran"));
             assert!(said.code == 6 || said.code == 2, "{line}: {} {}", said.code, said.err);
             clear(&said.err);
         }
@@ -285,14 +285,14 @@ fn standard_input_that_ends_early_or_is_closed_is_told() {
     });
 }
 
-fn pipe(p: &Place, name: &str) {
+fn pipe(p: &TestEnv, name: &str) {
     nix::unistd::mkfifo(&p.path(name), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
 }
 
 /// A pipe can be read once, the import reads twice; and while a pipe waits for its other end a signal is heard.
 #[test]
 fn an_import_reads_pipes_and_writes_rejects_to_them() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         pipe(p, "in");
         let child = start(&mut p.spawn("branch import in"), Stdio::null());
         std::fs::write(p.path("in"), branches_csv(2000)).expect("written");
@@ -324,7 +324,7 @@ fn an_import_reads_pipes_and_writes_rejects_to_them() {
 /// The file is read twice: what is written to it in between must not make two halves of one record.
 #[test]
 fn a_file_that_changes_while_it_is_read_is_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         pipe(p, "out");
         // Between its two passes the import waits until somebody reads all its rejects.
         let bad = format!(",{}\n", "x".repeat(100)).repeat(5000);
@@ -356,7 +356,7 @@ fn a_file_that_changes_while_it_is_read_is_refused() {
 /// Files that a command is to read, each a pipe that nobody writes to: the first signal ends the waiting.
 #[test]
 fn a_signal_is_heard_while_a_file_that_is_named_has_nothing_to_give() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("audit keygen").ok();
         p.run("audit checkpoint").ok();
         p.run("backup create").ok();

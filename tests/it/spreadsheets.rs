@@ -2,21 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Place, Said, both_with_acme};
+use crate::harness::{Output, TestEnv, on_both_engines_with_acme};
 
-fn codes(p: &Place) -> String {
+fn codes(p: &TestEnv) -> String {
     p.column("branch list", "code").join(" ")
 }
 
 /// Lines about rejected rows, and the counts.
-fn told(said: &Said) -> Vec<&str> {
+fn told(said: &Output) -> Vec<&str> {
     let lines = said.err.lines().filter_map(|l| l.strip_prefix("rejected line ").or(l.strip_prefix("read ")));
     lines.map(|l| l.split(" (").next().unwrap_or_default()).collect()
 }
 
 #[test]
 fn rows_of_separators_alone_are_empty_lines() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (delimiter, end) in [(",", "\n"), (";", "\r\n"), ("\t", "\r")] {
             let text = ",,,\ncode,name,city\nS1,One,Pune\n,,\n , \"\",  \n\"\",\"\",\"\"\n,,,,,\n\u{a0},,\n\nS2,Two,\n,,\nS3,,Pune\n";
             let file = p.write("s.csv", text.replace(',', delimiter).replace('\n', end));
@@ -38,7 +38,7 @@ fn rows_of_separators_alone_are_empty_lines() {
 
 #[test]
 fn a_header_that_comes_again_is_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let rejects = p.path("r.csv").display().to_string();
         let file = p.write(
             "h.csv",
@@ -84,7 +84,7 @@ fn a_header_that_comes_again_is_refused() {
 
 #[test]
 fn a_line_for_spreadsheets_gets_its_hint() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for first in ["sep=;", "\"sep=;\"", "SEP=;", "\"sep=;\";;", "sep=;;;", " sep=;"] {
             let file = p.write("s.csv", format!("{first}\r\ncode;name;city\r\nP1;One;Pune\r\n"));
             assert_eq!(
@@ -105,7 +105,7 @@ fn a_line_for_spreadsheets_gets_its_hint() {
 /// A fault of form names the column that it stands in, also one that is passed over.
 #[test]
 fn faults_of_form_name_their_column() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write("f.csv", b"code,name,Remark\nF1,a\" b,\nF2,b,c\" d\nF3,9.87E+11,\nF4,M\xe1laga \xc3\xa9,\nF5,\"x\" y,\nF6,ok,\"never\n");
         let said = p.run(&format!("branch import {file} --ignore-unknown -o json"));
         let report = said.json();
@@ -117,7 +117,7 @@ fn faults_of_form_name_their_column() {
 
 #[test]
 fn passing_over_lines_ends_with_the_file() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write("l.csv", "Title\n\ncode,name\nL1,One\n");
         for n in ["4", "5", "1000000000000", "18446744073709551615"] {
             let began = Instant::now();
@@ -136,7 +136,7 @@ fn passing_over_lines_ends_with_the_file() {
 /// What has no end, or no end of line, is left soon.
 #[test]
 fn what_never_ends_is_no_file() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let began = Instant::now();
         let endless = vec![b'x'; 40 << 20];
         let file = p.write("e.csv", &endless);

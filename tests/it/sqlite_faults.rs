@@ -9,17 +9,17 @@ use std::process::Command;
 
 use sqlx::{Connection, Executor, SqliteConnection};
 
-use crate::harness::{Engine, Place, Said};
+use crate::harness::{Engine, Output, TestEnv};
 use crate::raw::{clear, done, text};
 
-fn acme() -> Place {
-    let p = Place::new(Engine::Sqlite);
+fn acme() -> TestEnv {
+    let p = TestEnv::new(Engine::Sqlite);
     p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
     p
 }
 
 #[track_caller]
-fn fails(said: Said, code: u8, with: &[&str]) {
+fn fails(said: Output, code: u8, with: &[&str]) {
     let err = said.fails(code);
     clear(&err);
     for part in with {
@@ -66,7 +66,7 @@ fn init_makes_what_is_missing_and_spares_what_is_foreign() {
     p.run(&format!("--database {empty} init")).ok();
     p.run(&format!("--database {} init", p.path("a/b/c.db").display())).ok();
     assert_eq!(fs::metadata(p.path("a/b")).expect("made").permissions().mode() & 0o777, 0o700);
-    let other = Place::new(Engine::Sqlite);
+    let other = TestEnv::new(Engine::Sqlite);
     other.write("t.db", "");
     other.sql("create table recipes (name text); insert into recipes values ('dal')").expect("a file of another");
     let before = fs::read(other.file()).expect("bytes");
@@ -88,7 +88,7 @@ fn a_new_file_is_its_owners_alone_and_keeps_a_log() {
     assert_eq!(fs::metadata(p.file()).expect("the file").permissions().mode() & 0o777, 0o600);
     assert_eq!(text(&p, "select journal_mode from pragma_journal_mode"), "wal");
     // Its log is no more open than itself.
-    let keep = crate::raw::Held::new(&p);
+    let keep = crate::raw::HeldLock::new(&p);
     for beside in ["t.db-wal", "t.db-shm"] {
         let mode = fs::metadata(p.path(beside)).expect(beside).permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{beside}");
@@ -127,7 +127,7 @@ fn a_damaged_file_is_told_with_exit_8() {
 }
 
 /// The program as somebody whom the modes of files bind: root starts it as another user.
-fn as_somebody(p: &Place, line: &str) -> Command {
+fn as_somebody(p: &TestEnv, line: &str) -> Command {
     let mut command = p.spawn(line);
     if nix::unistd::getuid().is_root() {
         // The built program may lie where nobody else may go.

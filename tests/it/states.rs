@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
 /// A state: in use or not, deleted or not; of a person also blocked (until when), invited, accepted, with proved addresses.
 type State = (bool, bool, Option<u8>, bool, bool, bool, bool);
@@ -38,7 +38,7 @@ fn rows(noun: &str, code: &str, states: &[State]) -> String {
 
 #[test]
 fn every_state_comes_back_or_is_refused_by_line() {
-    let (sqlite, postgres) = (Place::new(Engine::Sqlite), Place::new(Engine::Postgres));
+    let (sqlite, postgres) = (TestEnv::new(Engine::Sqlite), TestEnv::new(Engine::Postgres));
     for p in [&sqlite, &postgres] {
         p.run("init").ok();
     }
@@ -79,11 +79,12 @@ fn every_state_comes_back_or_is_refused_by_line() {
                 if gone > 0 {
                     from.run_with(&format!("{noun} delete - --yes {h}"), &deleted).ok();
                 }
-                let list = |p: &Place, within: &str| {
+                let list = |p: &TestEnv, within: &str| {
                     p.run(&format!("{noun} list --all --columns {key},status {within} {only} --sort {key} -o csv")).ok()
                 };
-                let told =
-                    |said: &crate::harness::Said| said.err.lines().filter(|l| l.starts_with("rejected line ")).count();
+                let told = |said: &crate::harness::Output| {
+                    said.err.lines().filter(|l| l.starts_with("rejected line ")).count()
+                };
                 for format in ["csv", "tsv"] {
                     let all = from.run(&format!("{noun} export --with-deleted {h} {only} -o {format}")).ok();
                     prop_assert_eq!(all.lines().count(), states.len() + 1);
@@ -131,7 +132,7 @@ fn every_state_comes_back_or_is_refused_by_line() {
 
 #[test]
 fn a_state_in_a_file_is_obeyed_or_refused() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code OLD --name Old").ok();
         p.run("branch delete OLD --yes").ok();
         // The deleted one in every form that says so, with every option.

@@ -1,6 +1,6 @@
 //! Hashes of other software: refused where a password is set, verified where they are kept.
 
-use crate::harness::{both_with_acme, root};
+use crate::harness::{on_both_engines_with_acme, root};
 use crate::terminal::{at_terminal, ends};
 
 /// One of each scheme's name.
@@ -25,7 +25,7 @@ const STORED: &[&str] = &[
 
 #[test]
 fn a_stored_hash_is_no_password() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name 'Asha Rao' --username asha").ok();
         let refused =
             "must not be a stored hash, which would itself sign in; hashes are imported in a column password_hash";
@@ -63,7 +63,7 @@ fn a_stored_hash_is_no_password() {
 /// passlib 1.7.4, and Python's bcrypt 3.2.2 below it; "café ₹500" but where it says otherwise.
 #[test]
 fn hashes_of_passlib_sign_in_and_become_our_own() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let long = "long ".repeat(30);
         let given = [
             ("$pbkdf2-sha256$1000$c2Vhc2FsdDE$9gsE4qSWzk7V8KvI/LEl58PgJkEA.NVWfTHJscAwYYE", "café ₹500"),
@@ -97,7 +97,7 @@ fn hashes_of_passlib_sign_in_and_become_our_own() {
 /// The same hashes with a name before them: Spring's and Dovecot's, and what is written for several hashers side by side.
 #[test]
 fn a_name_before_a_hash_is_read() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let bcrypt = "$2b$04$abcdefghijklmnopqrstuuIAle5L4ue5XyAG2HTzAX6K2n8ZK1yhi";
         let rows: String = ["{bcrypt}", "{BLF-CRYPT}", "bcrypt:"]
             .iter()
@@ -113,7 +113,7 @@ fn a_name_before_a_hash_is_read() {
 
 #[test]
 fn what_cant_be_verified_is_refused_by_name() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (hash, sentence) in [
             ("$P$5kn5/0wqNXS/G7u.IYlNwjFLDcJnNW/", "password_hash must not be phpass"),
             ("$H$9zYcEBOTkC5iSf3T3EDWoZ5lj3C1fQ.", "password_hash must not be phpass"),
@@ -163,7 +163,7 @@ fn every_scheme_is_in_the_docs() {
 /// ASP.NET Core Identity's version 3 names no scheme, but tells all of itself. Made with Python's hashlib.
 #[test]
 fn identity_hashes_of_aspnet_are_known_by_their_layout() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let password = "monsoon over the western ghats";
         let hashes = [
             "AQAAAAEAACcQAAAAEAABAgMEBQYHCAkKCwwNDg+6dRS2YqwDdW8a95AuTJKeFjX+BC97Eu48x2sbesAHwA==",

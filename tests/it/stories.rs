@@ -1,10 +1,10 @@
 //! One story per resource.
 
-use crate::harness::both_with_acme;
+use crate::harness::on_both_engines_with_acme;
 
 #[test]
 fn a_branch_lives_and_is_remembered() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         assert_eq!(
             p.transcript("branch create --code mum01 --name '  Mumbai   Fort ' --phone '022 2345 6701'"),
             "\
@@ -45,7 +45,7 @@ hint: did you mean MUM01? 'orgctl branch list' shows all
 /// What is gone for good is still remembered under the key that it had.
 #[test]
 fn a_purged_branch_has_a_history_under_its_key() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("branch delete B1 --yes").ok();
         p.run("branch purge B1 --yes").ok();
@@ -60,7 +60,7 @@ fn a_purged_branch_has_a_history_under_its_key() {
 /// SYSTEM owns what belongs to the installation, and no branches.
 #[test]
 fn system_has_no_branches() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let said = p.run("branch create --org SYSTEM --code B1 --name One").fails(4);
         assert!(said.starts_with("error: a branch belongs to an organisation, not to SYSTEM\n"), "{said}");
         let file = p.write("b.csv", "code,name\nB1,One\n");
@@ -72,7 +72,7 @@ fn system_has_no_branches() {
 /// A blank cell of a field that has a default leaves a record that is there as it is.
 #[test]
 fn a_blank_cell_does_not_bring_a_branch_back_into_use() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("branch deactivate B1").ok();
         let file = p.write("b.csv", "code,name,is_active\nB1,Eins,\nB2,Zwei,\nB3,Drei,no\n");
@@ -89,7 +89,7 @@ fn a_blank_cell_does_not_bring_a_branch_back_into_use() {
 /// A refused import leaves one record, which counts.
 #[test]
 fn a_refused_import_is_recorded_with_its_counts() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = p.write("b.csv", "code,name\nB1,One\nB2,\n");
         p.run(&format!("branch import {file}")).fails(6);
         let list = p.run("audit list --org ACME --status failed -o json").json();

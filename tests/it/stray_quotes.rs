@@ -2,23 +2,23 @@
 
 use serde_json::json;
 
-use crate::harness::{Place, Said, both_with_acme};
+use crate::harness::{Output, TestEnv, on_both_engines_with_acme};
 
 /// What an import tells of rejected rows, and the line of its counts.
-fn told(said: &Said) -> (Vec<String>, String) {
+fn told(said: &Output) -> (Vec<String>, String) {
     let rejected = said.err.lines().filter_map(|l| l.strip_prefix("rejected line ")).map(str::to_owned).collect();
     let read = said.err.lines().find(|l| l.starts_with("read ")).unwrap_or_default();
     (rejected, read.split(" (").next().unwrap_or_default().to_owned())
 }
 
-fn codes(p: &Place) -> String {
+fn codes(p: &TestEnv) -> String {
     p.column("branch list", "code").join(" ")
 }
 
 /// The sample that hurts: two stray quotes, with people between them, in a file that is the whole truth.
 #[test]
 fn nobody_leaves_because_of_a_stray_quote() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let people: String = (1..=9).map(|i| format!("P{i},Given{i},Clerk,note\n")).collect();
         let all = format!("external_id,name,designation,remark\n{people}");
         p.run_with("user import - --sync --key external_id --ignore-unknown", &all).ok();
@@ -66,7 +66,7 @@ fn nobody_leaves_because_of_a_stray_quote() {
 /// Who refers to a row with a stray quote is told so.
 #[test]
 fn rows_that_refer_to_a_broken_one_name_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let file = "external_id,name,boss\nA,Ann,\"\nB,Bob,A\nC,Cy,\n";
         let said = p.run_with("user import - --keep-going --map boss=reports_to.external_id", file);
         assert_eq!(
@@ -80,7 +80,7 @@ fn rows_that_refer_to_a_broken_one_name_it() {
 /// Whatever delimits the cells, ends the lines and encodes the characters.
 #[test]
 fn a_quote_is_told_at_the_line_where_it_opens() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let text = "code,name,city\nQ1,One,Pune\nQ2,\"Two,Pune\nQ3,Three,Pune\nQ4,\"Four\",Pune\nQ5,Five\",Pune\nQ6,Six,Pune\nQ7,\"Se\nven\",Pune\nQ8,Eight,\"Pune\nQ9,Nine,Pune\n";
         let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
             std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(bytes).collect()
@@ -118,7 +118,7 @@ fn a_quote_is_told_at_the_line_where_it_opens() {
 /// A row goes out as it is written, can be mended, and comes in again.
 #[test]
 fn the_opening_line_is_mended_and_fed_back() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let text = "code;name;city\r\nM1;\"One;Pune\r\nM2;Two;Pune\r\nM3;Three\";Pune\r\nM4;\"Fo\r\nur\";Pune\r\nM5;Fivé;\"Pune\r\n";
         let utf16: Vec<u8> = std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
         for (bytes, is_wide) in [(text.as_bytes().to_vec(), false), (utf16, true)] {
@@ -171,7 +171,7 @@ M5;Fivé;\"Pune;7;city;quote;a quote is opened and never closed
 /// Free text may have several lines; other rows it may not have.
 #[test]
 fn free_text_is_told_from_rows() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let text = "code,name,description\nD1,One,\"First line,\nsecond \"\"line\"\", here\n\nlast\"\nD2,Two,\"a stray quote\nD3,Three,fine\nD4,Four,closes\" here\nD5,Five,\n";
         let file = p.write("d.csv", text);
         let said = p.run(&format!("dept import {file} --keep-going"));
@@ -226,7 +226,7 @@ fn free_text_is_told_from_rows() {
 /// behind it is read.
 #[test]
 fn a_row_without_end_is_left_before_it_fills_the_memory() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let filler = format!("{}\n", "x".repeat(1 << 20)).repeat(17);
         let file = p.write("b.csv", format!("code,name\nA,One\nC,\"open\n{filler}B,Two\n"));
         let said = p.run(&format!("branch import {file} --keep-going"));
@@ -242,7 +242,7 @@ fn a_row_without_end_is_left_before_it_fills_the_memory() {
 
 #[test]
 fn a_header_with_a_broken_quote_is_told() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (text, sentence) in [
             ("code,\"name\nA,One\nB,Two\n", "error: line 1: a quote is opened and never closed\n"),
             (
@@ -271,7 +271,7 @@ fn a_header_with_a_broken_quote_is_told() {
 /// A line break in a field of one line is refused whichever way it comes.
 #[test]
 fn one_line_is_one_line_everywhere() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let words = |line: &[&str]| line.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
         for field in ["name", "city", "pincode", "phone", "email", "code", "status", "parent"] {
             let flag = format!("--{field}");

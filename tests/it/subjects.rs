@@ -11,15 +11,15 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use crate::attacks::mend;
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 use crate::raw::texts;
 
-fn id(p: &Place, key: &str) -> String {
+fn id(p: &TestEnv, key: &str) -> String {
     p.json(&format!("user show {key} --org ACME"))["id"].as_str().expect("an id").to_owned()
 }
 
 /// Asha, her duplicate Asha Two, and Ravi, with a laptop of each of them.
-fn people(p: &Place) -> [String; 3] {
+fn people(p: &TestEnv) -> [String; 3] {
     p.run("setting set audit.min_retention_days 0 --org ACME").ok();
     p.run("branch create --code PUN01 --name Pune --org ACME").ok();
     let made = [("ASHA22", "LAP-1"), ("ASHB22", "LAP-2"), ("RAVK22", "LAP-3")].map(|(code, laptop)| {
@@ -33,7 +33,7 @@ fn people(p: &Place) -> [String; 3] {
 }
 
 /// Action, effect and resource of each record, as a line shows them.
-fn told(p: &Place, line: &str) -> Vec<String> {
+fn told(p: &TestEnv, line: &str) -> Vec<String> {
     let rows = p.run(&format!("{line} -o json")).json();
     let word = |r: &Json, name: &str| r[name].as_str().unwrap_or_default().to_owned();
     let rows = rows.as_array().expect("a list").iter();
@@ -42,7 +42,7 @@ fn told(p: &Place, line: &str) -> Vec<String> {
 
 #[test]
 fn each_record_tells_its_effect_and_its_subject() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let [asha, ..] = people(p);
         p.run("branch update PUN01 --city Pune --org ACME").ok();
         p.run("branch deactivate PUN01 --yes --org ACME").ok();
@@ -99,7 +99,7 @@ fn each_record_tells_its_effect_and_its_subject() {
 
 #[test]
 fn what_other_programs_recorded_of_a_person_is_told_with_the_person() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let [asha, ..] = people(p);
         p.run("user dossier ASHA22").ok();
         let dossier = p.run("user dossier ASHA22").json();
@@ -119,7 +119,7 @@ fn what_other_programs_recorded_of_a_person_is_told_with_the_person() {
 
 #[test]
 fn a_merged_person_is_asked_for_under_all_ids() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let [asha, double, _] = people(p);
         p.wait(3600);
         p.run("user merge ASHB22 ASHA22 --yes --org ACME").ok();
@@ -148,7 +148,7 @@ fn a_merged_person_is_asked_for_under_all_ids() {
 
 #[test]
 fn who_is_erased_goes_from_all_of_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         people(p);
         p.run("user merge ASHB22 ASHA22 --yes --org ACME").ok();
         for code in ["ASHB22", "ASHA22"] {
@@ -170,7 +170,7 @@ fn who_is_erased_goes_from_all_of_it() {
 }
 
 /// A statement with its values in it.
-fn with_values(p: &Place, sql: &Sql) -> String {
+fn with_values(p: &TestEnv, sql: &Sql) -> String {
     let mut text = sql.text.clone();
     for (i, value) in sql.args.iter().enumerate().rev() {
         let literal = match (value, p.engine) {
@@ -184,7 +184,7 @@ fn with_values(p: &Place, sql: &Sql) -> String {
 }
 
 /// How the engine would go about a statement, in lines.
-fn plan(p: &Place, sql: &Sql) -> Vec<String> {
+fn plan(p: &TestEnv, sql: &Sql) -> Vec<String> {
     let text = with_values(p, sql);
     match p.engine {
         Engine::Postgres => texts(p, &format!("explain {text}")).concat(),
@@ -199,7 +199,7 @@ fn plan(p: &Place, sql: &Sql) -> Vec<String> {
 
 #[test]
 fn somebody_is_found_by_indexes_alone() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let [asha, double, _] = people(p);
         if p.engine == Engine::Postgres {
             // So few rows are read from one end to the other, if that is allowed.
@@ -234,7 +234,7 @@ fn somebody_is_found_by_indexes_alone() {
 /// Records that hold no data of anybody's but the row's own are in no subject index.
 #[test]
 fn the_index_of_subjects_holds_only_what_the_other_does_not() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let [asha, ..] = people(p);
         let n = texts(p, "select cast(count(*) as text) from audit_records where subject_id <> resource_id");
         assert_eq!(n.concat(), ["3"], "the laptops");
@@ -258,7 +258,7 @@ fn the_index_of_subjects_holds_only_what_the_other_does_not() {
 /// An export is held against its leaves like the trail itself.
 #[test]
 fn an_export_with_another_effect_or_subject_is_found() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         people(p);
         let file = p.path("trail.jsonl").display().to_string();
         p.run(&format!("audit export {file} --org ACME")).ok();

@@ -261,7 +261,7 @@ fn man_pages_are_those_of_the_tree() {
 #[test]
 fn the_schema_of_postgresql_is_kept() {
     use orgctl::store::engine::location::{Location, Opening};
-    let p = crate::harness::Place::new(crate::harness::Engine::Postgres);
+    let p = crate::harness::TestEnv::new(crate::harness::Engine::Postgres);
     // Ends with an error while the file is being written anew.
     let _ = p.run("init");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -286,7 +286,7 @@ fn the_schema_of_postgresql_is_kept() {
 fn the_schema_of_sqlite_is_kept() {
     use orgctl::store::engine::db::Db;
     use orgctl::store::engine::location::{Location, Opening};
-    let p = crate::harness::Place::new(crate::harness::Engine::Sqlite);
+    let p = crate::harness::TestEnv::new(crate::harness::Engine::Sqlite);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let text = runtime.block_on(async {
         let wait = std::time::Duration::from_secs(5);

@@ -3,10 +3,10 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::harness::{Engine, Place, both, both_after, golden};
+use crate::harness::{Engine, TestEnv, golden, on_both_engines, on_both_engines_after};
 
 /// People and places as they are called: long, in other scripts, with signs made of several.
-fn fill(p: &Place) {
+fn fill(p: &TestEnv) {
     p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
     p.run("org create --code TIRU --name 'Thiruvananthapuram Cooperative Wholesale and Retail Society of Kerala' --industry retail").ok();
     let org = "--org ACME";
@@ -98,7 +98,7 @@ const LISTS: &[&str] = &[
 ];
 
 /// The operator has another name on another machine: one that is as long.
-fn steady(text: &str, p: &Place) -> String {
+fn steady(text: &str, p: &TestEnv) -> String {
     let name = p.json("user whoami")["name"].as_str().expect("a name").to_owned();
     text.replace(&name, &"root".chars().chain(std::iter::repeat('.')).take(name.len()).collect::<String>())
 }
@@ -111,7 +111,7 @@ fn fits(text: &str, width: usize, line: &str) {
 
 #[test]
 fn tables_are_as_reviewed() {
-    let p = Place::new(Engine::Sqlite);
+    let p = TestEnv::new(Engine::Sqlite);
     fill(&p);
     // Whose machine it is, is told by commands that are left out here.
     let told: Vec<&&str> = LISTS.iter().filter(|l| !["user whoami", "config show"].contains(l)).collect();
@@ -134,7 +134,7 @@ fn tables_are_as_reviewed() {
 
 #[test]
 fn no_line_is_wider_than_the_terminal() {
-    both(|p| {
+    on_both_engines(|p| {
         fill(p);
         // One cell that is larger than any terminal.
         p.run(&format!(
@@ -160,7 +160,7 @@ fn no_line_is_wider_than_the_terminal() {
 
 #[test]
 fn keys_and_states_are_whole_and_what_says_nothing_goes_first() {
-    both(|p| {
+    on_both_engines(|p| {
         fill(p);
         for (line, whole) in [
             ("user list", &["3CZH4Y", "7K2MPA", "9XY3QT", "B4D6FG", "C5E7GH", "active"][..]),
@@ -203,7 +203,7 @@ fn keys_and_states_are_whole_and_what_says_nothing_goes_first() {
 /// A name that takes the whole width drives out neither what changed nor whose it is.
 #[test]
 fn long_names_leave_room_for_what_is_told_of_them() {
-    both_after("init --org-code ACME", |p| {
+    on_both_engines_after("init --org-code ACME", |p| {
         let name = "Wolfeschlegelsteinhausenbergerdorff Maximilian Alexander von und zu";
         p.run(&format!("user create --user-code WXLF22 --name '{name}' --email w@x.example --mobile 9876543210")).ok();
         p.run("user create --user-code ASHA22 --name 'Asha Rao' --email a@x.example --mobile 9876543211").ok();
@@ -230,7 +230,7 @@ fn long_names_leave_room_for_what_is_told_of_them() {
 
 #[test]
 fn people_are_named_beside_their_codes() {
-    both(|p| {
+    on_both_engines(|p| {
         fill(p);
         let wide = |line: &str| p.run_on_terminal(&format!("{line} --org ACME --color never"), 400).ok();
         for (line, told) in [

@@ -2,12 +2,12 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 use crate::raw::{branches_csv, disarm, int, on};
 
 /// What `audit verify` says first: record and kind.
 #[track_caller]
-fn verdict(p: &Place) -> (Option<i64>, String) {
+fn verdict(p: &TestEnv) -> (Option<i64>, String) {
     let said = p.run("audit verify -o json");
     assert_eq!(said.code, 8, "{}{}", said.out, said.err);
     let first = &said.json()["findings"][0];
@@ -22,7 +22,7 @@ fn verdict(p: &Place) -> (Option<i64>, String) {
 }
 
 /// ACME: 1 organisation, 2..13 branches by one import and 14 its own record, 15..20 updates.
-fn trail(p: &Place) {
+fn trail(p: &TestEnv) {
     let csv = p.write("b.csv", branches_csv(12));
     p.run(&format!("branch import {csv}")).ok();
     for i in 1..=6 {
@@ -35,8 +35,8 @@ fn trail(p: &Place) {
 const TABLES: [&str; 3] = ["audit_records", "audit_requests", "audit_heads"];
 
 /// A place whose triggers are gone and whose trail is kept aside; each case begins with the trail as it was.
-fn each_case(cases: impl Fn(&Place) -> Vec<(&'static str, String, Option<i64>, &'static str)>) {
-    both_with_acme(|p| {
+fn each_case(cases: impl Fn(&TestEnv) -> Vec<(&'static str, String, Option<i64>, &'static str)>) {
+    on_both_engines_with_acme(|p| {
         trail(p);
         disarm(p);
         let keep = |t: &str| format!("{}{t}", on(p, "keep_", "public.keep_"));
@@ -150,10 +150,10 @@ fn verify_names_the_first_bad_record_and_what_became_of_it() {
 /// The actors stand in a table of their own; commands bind whom they name.
 #[test]
 fn an_actor_who_became_somebody_else_is_found() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         trail(p);
         disarm(p);
-        let name = |p: &Place| p.run("audit list --org ACME --limit 1 -o json").json()[0]["actor"].clone();
+        let name = |p: &TestEnv| p.run("audit list --org ACME --limit 1 -o json").json()[0]["actor"].clone();
         let was = name(p);
         p.sql("update actors set name = 'mallory' where actor_id <> 0").expect("edited");
         assert_eq!(name(p), was, "a record tells the name of its time");
@@ -166,7 +166,7 @@ fn an_actor_who_became_somebody_else_is_found() {
 /// Who edits a record and makes it agree with itself again still doesn't get past the head.
 #[test]
 fn an_edit_with_its_hashes_mended_is_found_by_the_head() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         trail(p);
         disarm(p);
         // The last record: its leaf is in the frontier's perfect subtree of 4.
@@ -190,7 +190,7 @@ fn an_edit_with_its_hashes_mended_is_found_by_the_head() {
     });
 }
 
-fn header_of_the_last(p: &Place) -> Vec<u8> {
+fn header_of_the_last(p: &TestEnv) -> Vec<u8> {
     let columns = match p.engine {
         Engine::Sqlite => {
             "hex(q.request_id), hex(q.digest), hex(r.resource_id), cast(q.at as text), r.action, r.kind, q.status, r.effect"

@@ -3,15 +3,15 @@
 use orgctl::crud::prompt;
 use orgctl::model::kinds::org::Org;
 use orgctl::model::resource::Resource;
-use orgctl::model::values::scalar::Rules;
+use orgctl::model::values::scalar::ParseContext;
 use orgctl::model::values::zone::Zone;
 use orgctl::ui::format::Format;
 use orgctl::ui::{Io, Style, Ui};
 use rexpect::session::{PtySession, spawn_command};
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
-pub fn at_terminal(p: &Place, line: &str) -> PtySession {
+pub fn at_terminal(p: &TestEnv, line: &str) -> PtySession {
     spawn_command(p.spawn(line), Some(10_000)).expect("a terminal")
 }
 
@@ -31,7 +31,7 @@ pub fn ends(mut session: PtySession) -> i32 {
 
 #[test]
 fn what_is_missing_is_asked_for_until_it_is_right() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let mut t = at_terminal(p, "branch create --code B1");
         t.exp_string("Name (name):").expect("the question");
         // Nothing is no answer.
@@ -67,7 +67,7 @@ fn what_is_missing_is_asked_for_until_it_is_right() {
 
 #[test]
 fn what_goes_is_shown_and_asked_about() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code HO --name Head").ok();
         p.run("branch create --code B1 --name One --parent HO").ok();
         // No is the default.
@@ -102,7 +102,7 @@ fn what_goes_is_shown_and_asked_about() {
 
 #[test]
 fn one_of_several_organisations_is_picked() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code BETA --name Beta").ok();
         p.run("org create --code GAMMA --name Gamma").ok();
         let mut t = at_terminal(p, "branch create --code B1 --name One");
@@ -118,7 +118,7 @@ fn one_of_several_organisations_is_picked() {
 #[test]
 fn init_asks_for_the_first_organisation() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let p = Place::new(engine);
+        let p = TestEnv::new(engine);
         let mut t = at_terminal(&p, "init");
         t.exp_string("Code of the first organisation").expect("the question");
         t.send_line("ac me").expect("typed");
@@ -137,7 +137,7 @@ fn init_asks_for_the_first_organisation() {
 
 #[test]
 fn a_key_that_is_taken_is_asked_for_again() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         let mut t = at_terminal(p, "branch create --name Two");
         t.exp_string("(code):").expect("the question");
@@ -158,7 +158,7 @@ fn a_key_that_is_taken_is_asked_for_again() {
 
 #[test]
 fn the_record_that_is_meant_is_picked() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (code, name) in [("B1", "Fort Road"), ("B2", "Hill Road"), ("B3", "Dadar West")] {
             p.run(&format!("branch create --code {code} --name '{name}'")).ok();
         }
@@ -211,7 +211,7 @@ fn the_record_that_is_meant_is_picked() {
 
 #[test]
 fn nothing_is_asked_where_nobody_can_answer() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         for (line, says) in [
             ("branch show", "missing: <KEY>..."),
@@ -240,7 +240,7 @@ fn nothing_is_asked_where_nobody_can_answer() {
 
 #[test]
 fn of_very_many_records_words_are_asked_for_first() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let rows: String = (0..2100).map(|n| format!("X{n:04},Ordinary\n")).collect();
         let file = p.write("many.csv", format!("code,name\n{rows}Z1,Zebra Crossing\nZ2,Zebra Stripe\n"));
         p.run(&format!("branch import {file}")).ok();
@@ -266,7 +266,7 @@ fn of_very_many_records_words_are_asked_for_first() {
 
 #[test]
 fn what_is_purged_is_shown() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("branch create --code B2 --name Two").ok();
         p.run("branch delete B1 --yes").ok();
@@ -316,7 +316,7 @@ fn asks_for_words() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     for name in ["industry", "is_active", "max_users"] {
         let field = Org::DESCRIPTOR.field(name).expect("a field");
-        let word = runtime.block_on(prompt::word(&mut ui, field, &Rules::default())).expect("an answer");
+        let word = runtime.block_on(prompt::word(&mut ui, field, &ParseContext::default())).expect("an answer");
         eprintln!("[{name} is {word}]");
     }
 }

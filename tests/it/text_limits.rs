@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use orgctl::model::kinds::Kinds;
 use orgctl::model::resource::{Descriptor, Field};
-use orgctl::model::values::scalar::Role;
-use orgctl::model::values::value::Kind;
+use orgctl::model::values::scalar::FieldKind;
+use orgctl::model::values::value::ValueType;
 use orgctl::store::engine::location::Engine;
 use orgctl::store::schema::stored_values::tables;
 
-use crate::harness::{Place, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_with_acme};
 
 /// Fields that hold a text of the operator's own words.
 fn texts(desc: &'static Descriptor) -> impl Iterator<Item = &'static Field> {
-    desc.fields.iter().filter(|f| f.ty.kind == Kind::Text && matches!(f.ty.role, Role::Plain) && f.parts().is_none())
+    desc.fields
+        .iter()
+        .filter(|f| f.ty.kind == ValueType::Text && matches!(f.ty.role, FieldKind::Plain) && f.parts().is_none())
 }
 
 /// What `length(column) <= 200` says of each column of a table.
@@ -149,7 +151,7 @@ fn trial(desc: &'static Descriptor) -> (String, BTreeSet<(String, String)>, usiz
 }
 
 /// Runs an import of which some rows are rejected, and tells which.
-fn rejected(p: &Place, line: &str) -> BTreeSet<(String, String)> {
+fn rejected(p: &TestEnv, line: &str) -> BTreeSet<(String, String)> {
     let rejects = p.path("rejects.csv").display().to_string();
     let said = p.run(&format!("{line} --keep-going --rejects {rejects}"));
     assert!(!said.err.contains("rule of the database"), "{line}: {}", said.err);
@@ -162,7 +164,7 @@ fn rejected(p: &Place, line: &str) -> BTreeSet<(String, String)> {
 
 #[test]
 fn a_text_that_is_too_long_is_told_with_its_row() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code OTHER --name Other").ok();
         for desc in Kinds::default().resources() {
             let (key, name) = key_and_name(desc);
@@ -189,7 +191,7 @@ fn a_text_that_is_too_long_is_told_with_its_row() {
 
 #[test]
 fn a_text_that_is_too_long_is_told_of_its_flag() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("dept create --code D1 --name One").ok();
         p.run("user create --username u1 --name One").ok();

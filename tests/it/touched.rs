@@ -1,11 +1,11 @@
 //! Rules across records are held against what was written, and against nothing else: what somebody broke from outside stops
 //! nobody's other work, and is told by `db check`.
 
-use crate::harness::both_with_acme;
+use crate::harness::on_both_engines_with_acme;
 
 #[test]
 fn what_was_broken_from_outside_does_not_stop_other_work() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code OLD --name Old").ok();
         p.run("branch create --code NEW --name New").ok();
         p.run("dept create --code D --name Dept").ok();
@@ -35,7 +35,7 @@ fn what_was_broken_from_outside_does_not_stop_other_work() {
 /// What each way of changing records could break is refused still.
 #[test]
 fn each_way_of_changing_records_is_held_to_the_rules() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for code in ["A", "B"] {
             p.run(&format!("branch create --code {code} --name {code}")).ok();
         }

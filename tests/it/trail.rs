@@ -2,11 +2,11 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 use crate::raw::{int, on, text, texts};
 
 /// Two branches and an update: records in several transactions of ACME's trail.
-fn small(p: &Place) {
+fn small(p: &TestEnv) {
     p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
     p.run("branch create --code MUM02 --name 'Mumbai Dadar' --parent MUM01").ok();
     p.run("branch update MUM01 --city Mumbai").ok();
@@ -14,7 +14,7 @@ fn small(p: &Place) {
 
 #[test]
 fn the_database_refuses_to_change_the_trail() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         small(p);
         let changes = [
             "update audit_records set payload = '{}' where tree = 1 and seq = 2",
@@ -89,7 +89,7 @@ fn the_database_refuses_to_change_the_trail() {
 /// Erasure and archiving need one change: salt and payload become NULL and nothing else moves.
 #[test]
 fn the_database_lets_an_erasure_through() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         small(p);
         p.sql("update audit_records set salt = null, payload = null where tree = 1 and seq = 2").expect("an erasure");
         p.sql("update audit_requests set salt = null, payload = null where tree = 1 and first_seq = 3")
@@ -109,7 +109,7 @@ fn the_database_lets_an_erasure_through() {
 /// DOMAIN.md, section 5: what is recorded of failures.
 #[test]
 fn refused_commands_leave_one_record_and_mistakes_leave_none() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         small(p);
         p.write("bad.csv", "code,name\nX1,One\nX1,Two\nX2,\n");
         p.write("half.csv", "code,name\nY1,One\nY1,Two\n");
@@ -189,7 +189,7 @@ fn unhex(text: &str) -> Vec<u8> {
 /// The trail, rebuilt from the raw rows by the layout that is documented, without any code of orgctl.
 #[test]
 fn the_trail_can_be_recomputed_by_its_documentation() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         small(p);
         p.run("branch create --code MUM01 --name Again").fails(4);
         p.run("branch delete MUM02 --yes").ok();
@@ -286,7 +286,7 @@ fn the_trail_can_be_recomputed_by_its_documentation() {
 /// The trail is asked in many ways, and answers the newest first, page by page, over all organisations.
 #[test]
 fn the_trail_is_searched() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code BETA --name Beta").ok();
         for i in 1..=3 {
             p.wait(1);

@@ -4,15 +4,15 @@
 use orgctl::model::trail::audit::commit;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 use crate::raw::{disarm, int};
 
-fn path(p: &Place, name: &str) -> String {
+fn path(p: &TestEnv, name: &str) -> String {
     p.path(name).display().to_string()
 }
 
 /// A signing key on this machine, and the path of the file with its public half.
-fn keygen(p: &Place) -> String {
+fn keygen(p: &TestEnv) -> String {
     let key = p.run("audit keygen").ok();
     p.write("audit.pub", key)
 }
@@ -33,7 +33,7 @@ fn changed(export: &str, line: &str, change: impl Fn(&mut Json)) -> String {
 
 #[test]
 fn a_trail_that_no_checkpoint_proves_is_not_proven_by_those_of_others() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code BETA --name Beta").ok();
         let key = keygen(p);
         let (e, c) = (path(p, "e.jsonl"), path(p, "c.txt"));
@@ -58,7 +58,7 @@ fn a_trail_that_no_checkpoint_proves_is_not_proven_by_those_of_others() {
 
 #[test]
 fn payloads_that_are_gone_without_a_reason_are_missed() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("branch update B1 --city Goa").ok();
         let key = keygen(p);
@@ -97,7 +97,7 @@ fn payloads_that_are_gone_without_a_reason_are_missed() {
 
 #[test]
 fn a_note_with_another_first_line_is_not_passed_over() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("org create --code BETA --name Beta").ok();
         let key = keygen(p);
         let (e, c) = (path(p, "e.jsonl"), path(p, "c.txt"));
@@ -133,7 +133,7 @@ fn a_note_with_another_first_line_is_not_passed_over() {
 /// Everything that was recorded of the last change is gone, in the database: its rows, and the checkpoint that told of it.
 #[test]
 fn the_machine_that_signed_remembers_what_it_signed() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         let key = keygen(p);
         p.run("audit checkpoint").ok();

@@ -2,7 +2,7 @@
 
 use orgctl::cli::tree::Program;
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
 /// Every command of the tree, with what it cannot do without.
 fn commands() -> Vec<String> {
@@ -42,7 +42,7 @@ fn commands() -> Vec<String> {
 /// There is no such organisation and no such column: a command that succeeds all the same has passed the option over.
 #[test]
 fn no_command_passes_an_option_over() {
-    let p = Place::with_acme(Engine::Sqlite);
+    let p = TestEnv::with_acme(Engine::Sqlite);
     for line in [
         "branch create --code K --name K",
         "dept create --code K --name K",
@@ -71,7 +71,7 @@ fn no_command_passes_an_option_over() {
 
 #[test]
 fn what_a_command_has_no_use_for_is_refused_by_name() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for (line, sentence) in [
             ("db check --org ACME", "'db check' has no use for --org"),
             ("org list --org ACME", "'org list' has no use for --org"),
@@ -100,7 +100,7 @@ fn what_a_command_has_no_use_for_is_refused_by_name() {
 
 #[test]
 fn of_two_options_none_wins_silently() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let users = p.write("u.csv", "email,name\nz@x.example,Zed\n");
         let branches = p.write("b.csv", "code,name\nB1,One\n");
         let passwords = p.write("p.csv", "email,name,password\nz@x.example,Zed,correct horse battery 99\n");
@@ -156,7 +156,7 @@ fn of_two_options_none_wins_silently() {
 /// Rows have a header: what ends well with `-o csv` gives one, or says that it has no rows.
 #[test]
 fn a_format_of_rows_gives_rows_or_is_refused() {
-    let p = Place::with_acme(Engine::Sqlite);
+    let p = TestEnv::with_acme(Engine::Sqlite);
     for line in [
         "branch create --code K --name K",
         "dept create --code K --name K",

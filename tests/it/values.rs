@@ -2,17 +2,17 @@
 
 use serde_json::json;
 
-use crate::harness::{Place, both_after, both_with_acme};
+use crate::harness::{TestEnv, on_both_engines_after, on_both_engines_with_acme};
 
 /// The parts of the name of the one user with this username.
 #[track_caller]
-fn parts(p: &Place, username: &str) -> [String; 4] {
+fn parts(p: &TestEnv, username: &str) -> [String; 4] {
     let user = p.json(&format!("user show {username}"));
     ["first_name", "middle_name", "last_name", "name"].map(|f| user[f].as_str().unwrap_or_default().to_owned())
 }
 
 /// What an editor would do: set one line of the form.
-fn edit(p: &Place, line: &str, field: &str, text: &str) -> crate::harness::Said {
+fn edit(p: &TestEnv, line: &str, field: &str, text: &str) -> crate::harness::Output {
     let editor = p.write("editor.sh", format!("#!/bin/sh\nsed -i 's|^{field} = .*|{field} = \"{text}\"|' \"$1\"\n"));
     let mut env = p.env.clone();
     env.insert("EDITOR".into(), format!("sh {editor}"));
@@ -21,7 +21,7 @@ fn edit(p: &Place, line: &str, field: &str, text: &str) -> crate::harness::Said 
 
 #[test]
 fn one_comma_in_a_name_stands_behind_the_last_name() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --username a1 --name 'Rao, Asha Devi'").ok();
         assert_eq!(parts(p, "a1"), ["Asha", "Devi", "Rao", "Asha Devi Rao"]);
         edit(p, "user update a1 --edit", "name", "van der Berg, Jan").ok();
@@ -84,7 +84,7 @@ fn one_comma_in_a_name_stands_behind_the_last_name() {
 
 #[test]
 fn text_of_which_nothing_is_seen_is_empty() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One --city Pune").ok();
         p.run("user create --username a1 --name Asha").ok();
         for blank in
@@ -116,7 +116,7 @@ fn text_of_which_nothing_is_seen_is_empty() {
 
 #[test]
 fn a_part_of_a_name_keeps_its_limit() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let (long, longer) = ("x".repeat(200), "x".repeat(201));
         p.run(&format!("user create --username a1 --name '{long} {long} {long}'")).ok();
         assert!(
@@ -146,7 +146,7 @@ fn a_part_of_a_name_keeps_its_limit() {
 
 #[test]
 fn a_phone_number_that_is_possible_is_taken_with_a_note() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         // No region of the North American plan has the code 555.
         let said = p.run("branch create --code B1 --name One --phone +15551234567");
         assert_eq!(p.json("branch show B1")["phone"], "+15551234567");
@@ -188,7 +188,7 @@ fn a_phone_number_that_is_possible_is_taken_with_a_note() {
 
 #[test]
 fn a_domain_has_one_spelling() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --username a1 --name Asha --email Asha@BÜCHER.example").ok();
         assert_eq!(p.json("user show a1")["email"], "asha@bücher.example");
         for same in [
@@ -250,7 +250,7 @@ fn a_domain_has_one_spelling() {
 
 #[test]
 fn a_moment_beyond_the_calendar_is_a_mistake_of_the_command() {
-    both_after("init --org-code ACME", |p| {
+    on_both_engines_after("init --org-code ACME", |p| {
         p.run("user create --username a1 --name Asha").ok();
         for time in ["96400000d", "4294967295w", "+262142-01-01T00:00:00Z", "0001-01-01", "99999-01-01"] {
             p.run(&format!("user block a1 --reason x --until {time}")).fails(2);
@@ -262,7 +262,7 @@ fn a_moment_beyond_the_calendar_is_a_mistake_of_the_command() {
 
 #[test]
 fn what_cant_be_read_in_a_file_is_left_blank_where_that_is_said() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let rows = "code,name,phone,city,email\nB1,One,+1 555 123 4567,Pune,x\nB2,Two,reception,XX,b@x.example\nB3,Three,12,-,\n";
         let file = p.write("b.csv", rows);
         p.run(&format!("branch import {file}")).fails(6);
@@ -290,7 +290,7 @@ fn what_cant_be_read_in_a_file_is_left_blank_where_that_is_said() {
 /// A value may be read and yet be none: a postal code of another country, a day of birth to come, a budget below nothing.
 #[test]
 fn what_breaks_a_rule_between_fields_is_left_blank_too() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let rows = "username,name,dob,country,pincode\na1,A One,2999-01-01,India,400001\na2,B Two,1990-04-23,India,0000\n\
                     a3,C Three,1990-04-23,Germany,80331\n";
         p.run_with("user import - --key username", rows).fails(6);
@@ -319,7 +319,7 @@ fn what_breaks_a_rule_between_fields_is_left_blank_too() {
 
 #[test]
 fn what_a_spreadsheet_writes_for_nothing_is_nobody() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         for word in [
             "#N/A",
             "#REF!",
@@ -384,7 +384,7 @@ fn what_a_spreadsheet_writes_for_nothing_is_nobody() {
 fn no_input_breaks_integrity() {
     use orgctl::model::kinds::Kinds;
     let long = "é".repeat(20_000);
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("branch create --code B1 --name One").ok();
         p.run("dept create --code D1 --name One").ok();
         p.run("user create --username u1 --name One").ok();
@@ -401,7 +401,7 @@ fn no_input_breaks_integrity() {
                     let words = [desc.noun, "update", key, &flag, text].map(str::to_owned);
                     let said = p.run_words(&words, b"");
                     assert!([0, 2, 3, 4, 6].contains(&said.code), "{words:?} {} {}", said.code, said.err);
-                    if said.code == 0 && field.has(orgctl::model::resource::Mark::Unique) {
+                    if said.code == 0 && field.has(orgctl::model::resource::Attr::Unique) {
                         // The record is to be found again by what it was called.
                         let back = [desc.noun, "update", text, &flag, key].map(str::to_owned);
                         p.run_words(&back, b"");

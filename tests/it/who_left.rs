@@ -3,11 +3,11 @@
 
 use serde_json::json;
 
-use crate::harness::both_with_acme;
+use crate::harness::on_both_engines_with_acme;
 
 #[test]
 fn a_monthly_file_may_name_a_manager_who_left() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run_with(
             "user import - --key external_id",
             "external_id,name,email\nM1,Mana Ger,m@x.in\nS1,Suc Cessor,s@x.in\nX1,Ex Ample,x@x.in\n",
@@ -80,7 +80,7 @@ fn a_monthly_file_may_name_a_manager_who_left() {
 /// The brake is not only a feed's: any file that takes their access away from more than may lose it at once is stopped.
 #[test]
 fn any_file_that_takes_access_from_too_many_is_stopped() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let people =
             |n: usize, state: &str| -> String { (0..n).map(|i| format!("E{i},Person N{i},u{i}{state}\n")).collect() };
         let header = "external_id,name,username";
@@ -128,10 +128,10 @@ fn any_file_that_takes_access_from_too_many_is_stopped() {
     });
 }
 
-/// Who takes an organisation out of use takes their access from all that are in it, by whatever column.
+/// Who deactivates an organisation takes their access from all that are in it, by whatever column.
 #[test]
 fn a_file_of_organisations_takes_access_from_no_more_than_may_lose_it() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         let orgs = |n: usize, state: &str| -> String { (1..=n).map(|i| format!("O{i}{state}\n")).collect() };
         let import = |more: &str, rows: &str| p.run_with(&format!("org import - --on-conflict update {more}"), rows);
         import("", &format!("code,name\n{}", orgs(9, ",Name"))).ok();
@@ -156,7 +156,7 @@ fn a_file_of_organisations_takes_access_from_no_more_than_may_lose_it() {
             let said = import("--dry-run", &format!("{header}O3{off}\nO4{off}\n")).fails(4);
             assert!(
                 said.starts_with(
-                    "error: 2 of 10 organisations go out of use by the file, and at most 1 may at once: org O3, org O4\n"
+                    "error: 2 of 10 organisations are deactivated by the file, and at most 1 may at once: org O3, org O4\n"
                 ),
                 "{said}"
             );
@@ -169,7 +169,7 @@ fn a_file_of_organisations_takes_access_from_no_more_than_may_lose_it() {
             import("--dry-run --max-leavers 0", &format!("{header}O3{off}\n")).fails(4);
             import("--dry-run --force", &format!("{header}ACME{off}\n{}", orgs(9, off))).ok();
         }
-        // What is out of use already takes nothing from anybody, and its people count no longer.
+        // What is inactive already takes nothing from anybody, and its people count no longer.
         import("", "code,is_active\nO2,no\n").ok();
         import("", "code,is_active\nO2,no\nO3,no\n").ok();
         let said = import("", &format!("code,is_active\n{}", orgs(1, ",no"))).fails(4);
@@ -184,7 +184,7 @@ fn a_file_of_organisations_takes_access_from_no_more_than_may_lose_it() {
 /// Nobody loses access with a branch or a department; but half a file must not close half the company either.
 #[test]
 fn a_file_closes_no_more_branches_and_departments_than_may_be() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.run("user create --name 'Asha Rao' --external-id A1").ok();
         for (noun, many, reference) in [("branch", "branches", "branch"), ("dept", "departments", "department")] {
             let rows =
@@ -200,7 +200,7 @@ fn a_file_closes_no_more_branches_and_departments_than_may_be() {
             let said = import("--dry-run", &file(6)).fails(4);
             assert!(
                 said.starts_with(&format!(
-                    "error: 6 of 9 {many} go out of use by the file, and at most 1 may at once: {noun} X1, "
+                    "error: 6 of 9 {many} are deactivated by the file, and at most 1 may at once: {noun} X1, "
                 )) && said.contains(", ...\n"),
                 "{said}"
             );

@@ -2,18 +2,18 @@
 
 use serde_json::json;
 
-use crate::harness::{Engine, Place, both_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 
 const CENTURY: i64 = 36_525 * 86_400;
 
-fn keys(p: &Place, line: &str) -> Vec<String> {
+fn keys(p: &TestEnv, line: &str) -> Vec<String> {
     let mut keys = p.column(&format!("{line} --all"), "key");
     keys.reverse();
     keys
 }
 
 /// B1 in 2026, B2 by a clock that says 2126, B3 in 2026 again, at the time of B2 for there is no going back.
-fn ahead(p: &Place) {
+fn ahead(p: &TestEnv) {
     p.run("branch create --code B1 --name One").ok();
     p.wait(3600);
     p.wait(CENTURY);
@@ -27,7 +27,7 @@ fn ahead(p: &Place) {
 
 #[test]
 fn a_clock_that_has_jumped_is_asked_about_before_it_is_believed() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         p.wait(399 * 86_400);
         p.run("branch create --code B1 --name One").ok();
         p.wait(401 * 86_400);
@@ -55,7 +55,7 @@ fn a_clock_that_has_jumped_is_asked_about_before_it_is_believed() {
 
 #[test]
 fn the_trail_is_corrected_after_a_wrong_clock() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         ahead(p);
         let seq = |code: &str| {
             let key = p.column("audit list --resource branch --action create --all", "key");
@@ -104,7 +104,7 @@ fn the_trail_is_corrected_after_a_wrong_clock() {
 /// The pages of a list go on from each other across a correction, and a second one counts as much as the first.
 #[test]
 fn pages_go_on_across_corrections() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         ahead(p);
         p.run("audit correct-clock --now '2026-11-21T02:00:00Z'").ok();
         p.wait(3600);
@@ -138,7 +138,7 @@ fn pages_go_on_across_corrections() {
 
 #[test]
 fn the_time_of_now_is_typed_and_held_against_the_clock() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         ahead(p);
         let before = p.audit_records();
         for (given, why) in [
@@ -165,7 +165,7 @@ fn the_time_of_now_is_typed_and_held_against_the_clock() {
 /// A server has a clock of its own.
 #[test]
 fn this_machines_clock_is_held_against_the_servers() {
-    both_with_acme(|p| {
+    on_both_engines_with_acme(|p| {
         if p.engine == Engine::Sqlite {
             // There is no other clock to be held against.
             p.claim_the_worlds_time(true);

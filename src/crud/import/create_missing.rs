@@ -2,19 +2,19 @@
 
 use std::collections::HashMap;
 
-use super::rows::Plan;
+use super::rows::ImportPlan;
 use crate::crud::write::{blank, keys_free};
 use crate::model::problem::Problem;
 use crate::model::resource::{Field, Record};
-use crate::model::values::scalar::{Rules, shorten};
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::scalar::{ParseContext, truncate};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::import::stage::{Reference, Stage};
 use crate::store::tx::Tx;
 use anyhow::Result;
 
 /// A record to be made, if a row that is loaded refers to it.
 #[derive(Clone)]
-pub struct Missing {
+pub struct MissingRecord {
     /// The references that mean it: which, and the word that they give.
     words: Vec<(usize, String)>,
     record: Record,
@@ -22,23 +22,28 @@ pub struct Missing {
 
 /// Finds what rows refer to and is not there, and lets the references stand for records to come. To be asked before rows
 /// are checked against each other; a word that can't become a record stands for nothing and rejects its rows.
-pub async fn foresee(tx: &mut Tx<'_>, plan: &Plan, stage: &mut Stage, rules: &Rules) -> Result<Vec<Missing>> {
-    let mut missing: Vec<Missing> = Vec::new();
+pub async fn plan(
+    tx: &mut Tx<'_>,
+    plan: &ImportPlan,
+    stage: &mut Stage,
+    context: &ParseContext,
+) -> Result<Vec<MissingRecord>> {
+    let mut missing: Vec<MissingRecord> = Vec::new();
     let Some(org) = stage.org() else { return Ok(missing) };
     for (i, reference) in stage.references().into_iter().enumerate() {
         let target = reference.target;
-        if target == plan.desc || !reference.field.asks_for_use() {
+        if target == plan.desc || !reference.field.requires_active_target() {
             continue;
         }
         let by = reference.by.unwrap_or(target.key());
         // Sales and SALES are one department: nobody means to have both. Where both are there, nobody can tell which is meant.
         let fields = reference.fields();
-        let words = stage.missing(tx.db, i).await?;
+        let words = stage.missing_texts(tx.db, i).await?;
         let mut known = match words.is_empty() {
             true => HashMap::new(),
             false => stage.folded(tx.db, target, &fields).await?,
         };
-        for Missing { record, .. } in missing.iter().filter(|m| m.record.desc == target) {
+        for MissingRecord { record, .. } in missing.iter().filter(|m| m.record.desc == target) {
             for field in &fields {
                 let text = record.get(field.column).to_text().to_lowercase();
                 known.insert(text, vec![(record.meta.id, record.key())]);
@@ -48,33 +53,33 @@ pub async fn foresee(tx: &mut Tx<'_>, plan: &Plan, stage: &mut Stage, rules: &Ru
             let folded = word.to_lowercase();
             match known.get(&folded).map(Vec::as_slice) {
                 Some([(id, _)]) => {
-                    stage.stands_for(tx.db, i, &word, *id).await?;
+                    stage.resolve_to(tx.db, i, &word, *id).await?;
                     if let Some(other) = missing.iter_mut().find(|m| m.record.meta.id == *id) {
                         other.words.push((i, word));
                     }
                     continue;
                 }
                 Some(several) => {
-                    stage.stands_for_several(tx.db, i, &word, several).await?;
+                    stage.mark_ambiguous(tx.db, i, &word, several).await?;
                     continue;
                 }
                 None => {}
             }
             if may_mean_none(&word) {
-                let reason = format!("that may mean none; --none '{}' says so", shorten(&word));
-                stage.cant_be_made(tx.db, i, &word, &reason).await?;
+                let reason = format!("that may mean none; --none '{}' says so", truncate(&word));
+                stage.mark_uncreatable(tx.db, i, &word, &reason).await?;
                 continue;
             }
-            let record = match candidate(tx, &reference, by, org, &word, rules).await? {
+            let record = match candidate(tx, &reference, by, org, &word, context).await? {
                 Ok(record) => record,
                 Err(problem) => {
-                    stage.cant_be_made(tx.db, i, &word, &problem.sentence).await?;
+                    stage.mark_uncreatable(tx.db, i, &word, &problem.sentence).await?;
                     continue;
                 }
             };
-            stage.stands_for(tx.db, i, &word, record.meta.id).await?;
+            stage.resolve_to(tx.db, i, &word, record.meta.id).await?;
             known.insert(folded, vec![(record.meta.id, record.key())]);
-            missing.push(Missing { words: vec![(i, word)], record });
+            missing.push(MissingRecord { words: vec![(i, word)], record });
         }
     }
     Ok(missing)
@@ -113,17 +118,17 @@ async fn candidate(
     by: &'static Field,
     org: i32,
     word: &str,
-    rules: &Rules,
+    context: &ParseContext,
 ) -> Result<Result<Record, Problem>> {
     let (target, id) = (reference.target, tx.new_id());
-    let mut record = blank(tx, target, org, id, rules)?;
+    let mut record = blank(tx, target, org, id, context)?;
     let Some(name) = target.field("name") else { return Ok(Err(Problem::invalid("it has no name"))) };
     for field in [by, name] {
         if record.get(field.column).is_null() {
-            match field.parse(word, rules) {
+            match field.parse(word, context) {
                 Ok(value) => record.set(field.column, value),
                 // A name is a key too, by which it is found again.
-                Err(_) if field.maker().is_some() && reference.by.is_none() => {}
+                Err(_) if field.generator().is_some() && reference.by.is_none() => {}
                 Err(p) => return Ok(Err(p)),
             }
         }
@@ -131,7 +136,7 @@ async fn candidate(
     let key = target.key().column;
     if record.get(key).is_null() {
         // The code itself is made once it is known that the record is wanted.
-        match target.made() {
+        match target.generated() {
             Some((_, maker)) => record.set(key, maker.code(0, &[0; 16]).into()),
             None => {
                 let why = format!("a {} needs a {} of its own", target.noun, target.key().name());
@@ -139,7 +144,7 @@ async fn candidate(
             }
         }
         let checked = record.validate(tx.today());
-        record.set(key, Value::Null(Kind::Text));
+        record.set(key, Value::Null(ValueType::Text));
         return Ok(checked.map(|()| record));
     }
     if let Err(p) = record.validate(tx.today()) {
@@ -152,9 +157,9 @@ async fn candidate(
 }
 
 /// Makes those to which a row refers that is loaded. What they are called.
-pub async fn make(tx: &mut Tx<'_>, stage: &Stage, missing: Vec<Missing>) -> Result<Vec<String>> {
+pub async fn create(tx: &mut Tx<'_>, stage: &Stage, missing: Vec<MissingRecord>) -> Result<Vec<String>> {
     let mut made = Vec::new();
-    for Missing { words, mut record } in missing {
+    for MissingRecord { words, mut record } in missing {
         let mut is_wanted = false;
         for (i, word) in &words {
             is_wanted = is_wanted || stage.is_wanted(tx.db, *i, word).await?;
@@ -164,7 +169,7 @@ pub async fn make(tx: &mut Tx<'_>, stage: &Stage, missing: Vec<Missing>) -> Resu
         }
         let (target, org) = (record.desc, record.meta.org_id);
         if record.get(target.key().column).is_null() {
-            record.set(target.key().column, tx.made_codes(target, org, 1, "").await?.pop().into());
+            record.set(target.key().column, tx.generate_codes(target, org, 1, "").await?.pop().into());
         }
         let record = tx.insert(target, org, record.meta.id, record.values).await?;
         made.push(format!("{} ({})", record.title(), record.name()));

@@ -171,7 +171,7 @@ impl<R: Read> Records<R> {
             let runs_on = blamed.is_some();
             let fault = match blamed {
                 None => {
-                    let fault = scan.fault.map(|(column, what)| self.told(column, what));
+                    let fault = scan.fault.map(|(column, what)| self.fault(column, what));
                     self.hand_out(cells, self.cells.len());
                     let breaks: u64 = self.cells.iter().map(|c| c.breaks).sum();
                     self.at += scan.length;
@@ -180,9 +180,9 @@ impl<R: Read> Records<R> {
                 }
                 Some((column, what)) => {
                     self.hand_out(cells, column);
-                    let fault = self.told(column, what);
+                    let fault = self.fault(column, what);
                     let first = scan.fault.clone().filter(|(other, _)| *other < column);
-                    let fault = first.map_or(fault, |(column, what)| self.told(column, what));
+                    let fault = first.map_or(fault, |(column, what)| self.fault(column, what));
                     self.go_on_behind(column, &scan)?;
                     Some(fault)
                 }
@@ -193,7 +193,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    fn told(&self, column: usize, what: What) -> Fault {
+    fn fault(&self, column: usize, what: What) -> Fault {
         let line = self.line + self.cells.get(column).map_or(0, |c| c.line);
         Fault { line, column, what }
     }

@@ -9,9 +9,9 @@ use clap::ArgMatches;
 
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::values::dates::{ANY, DateFormat, fitting, named};
-use crate::model::values::scalar::{shorten, squash};
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::dates::{ANY, DateFormat, format_names, matching_formats};
+use crate::model::values::scalar::{fold, truncate};
+use crate::model::values::value::{Value, ValueType};
 use crate::model::values::zone::Zone;
 
 /// The columns of a file that hold dates or times.
@@ -41,14 +41,14 @@ impl Dates {
     /// says its zone, as an export writes it, needs none.
     pub fn read(&self, field: &Field, text: &str, zone: Zone) -> Option<Result<Value, String>> {
         let column = self.0.iter().find(|c| c.field.column == field.column)?;
-        let is_moment = field.ty.kind == Kind::Time;
+        let is_moment = field.ty.kind == ValueType::Time;
         if is_moment && DateTime::parse_from_rfc3339(text.trim()).is_ok() {
             column.fitting.store(0, Ordering::Relaxed);
             return None;
         }
         let Some(format) = &column.format else {
             if column.fitting.load(Ordering::Relaxed) != 0 {
-                column.fitting.fetch_and(fitting(text, is_moment), Ordering::Relaxed);
+                column.fitting.fetch_and(matching_formats(text, is_moment), Ordering::Relaxed);
             }
             return None;
         };
@@ -63,7 +63,7 @@ impl Dates {
     /// Columns that a usual format would read, with those that would.
     pub fn readable(&self) -> Vec<(&'static str, Vec<&'static str>)> {
         let fitting =
-            |c: &Column| Some(c.fitting.load(Ordering::Relaxed)).filter(|f| *f != ANY).map_or(Vec::new(), named);
+            |c: &Column| Some(c.fitting.load(Ordering::Relaxed)).filter(|f| *f != ANY).map_or(Vec::new(), format_names);
         let columns = self.0.iter().filter(|c| c.format.is_none()).map(|c| (c.field.name(), fitting(c)));
         columns.filter(|(_, formats)| !formats.is_empty()).collect()
     }
@@ -82,7 +82,7 @@ pub fn hint(name: &str, formats: &[&str]) -> String {
 
 /// Whether a field holds days or moments.
 fn is_dated(field: &Field) -> bool {
-    matches!(field.ty.kind, Kind::Date | Kind::Time)
+    matches!(field.ty.kind, ValueType::Date | ValueType::Time)
 }
 
 /// What `--date-format` says: for each column of dates or times in the file its format.
@@ -98,7 +98,7 @@ pub fn formats(
     let dates: Vec<&str> = columns.iter().flatten().map(String::as_str).filter(is_date).collect();
     let mut of_all: Option<&str> = None;
     for text in given {
-        let wrong = |why: String| Problem::usage(format!("--date-format {}: {why}", shorten(text)));
+        let wrong = |why: String| Problem::usage(format!("--date-format {}: {why}", truncate(text)));
         let Some((name, said)) = text.split_once('=') else {
             DateFormat::of(text)?;
             if of_all.replace(text).is_some() {
@@ -111,12 +111,12 @@ pub fn formats(
             }
             continue;
         };
-        let is_headed = |at: &usize| squash(&header[*at]) == squash(name);
+        let is_headed = |at: &usize| fold(&header[*at]) == fold(name);
         let in_file = (0..header.len()).find(is_headed).and_then(|at| columns.get(at)?.as_deref());
         let field = in_file.or_else(|| desc.field_for_header(name.trim()).map(Field::name));
         let Some(field) = field.filter(|f| dates.contains(f)) else {
             let known = if dates.is_empty() { "none".to_owned() } else { dates.join(", ") };
-            return Err(wrong(format!("the file has no dates in '{}'", shorten(name.trim())))
+            return Err(wrong(format!("the file has no dates in '{}'", truncate(name.trim())))
                 .hint(format!("columns of dates: {known}"))
                 .into());
         };
@@ -128,7 +128,7 @@ pub fn formats(
     }
     if let Some(said) = of_all {
         if dates.is_empty() {
-            let sentence = format!("--date-format {}: no column of the file holds dates", shorten(said));
+            let sentence = format!("--date-format {}: no column of the file holds dates", truncate(said));
             return Err(Problem::usage(sentence).hint("leave it out").into());
         }
         let others: Vec<&str> = dates.into_iter().filter(|d| formats.iter().all(|(known, _)| known != d)).collect();

@@ -20,7 +20,7 @@ use encoding_rs::{self as enc, DecoderResult, EncoderResult, Encoding, UTF_8, UT
 
 use super::source::unreadable;
 use crate::model::problem::{Problem, nearest};
-use crate::model::values::scalar::{shorten, squash};
+use crate::model::values::scalar::{fold, truncate};
 
 /// The encoding of a file.
 #[derive(Debug, Clone, Copy)]
@@ -95,12 +95,12 @@ const NAMES: &[&str] = &[
 /// The encoding that a name means.
 fn named(name: &str) -> Result<&'static Encoding, Problem> {
     // Python's name for UTF-8 with a byte order mark.
-    let label = if squash(name) == "utf8sig" { "utf-8" } else { name };
+    let label = if fold(name) == "utf8sig" { "utf-8" } else { name };
     let known = Encoding::for_label_no_replacement(label.as_bytes()).filter(|e| *e != enc::X_USER_DEFINED);
     known.ok_or_else(|| {
-        let alike = NAMES.iter().copied().find(|n| squash(n) == squash(name));
+        let alike = NAMES.iter().copied().find(|n| fold(n) == fold(name));
         let meant = alike.or_else(|| nearest(&name.trim().to_lowercase(), NAMES.iter().copied()));
-        Problem::usage(format!("--encoding {} is no encoding that is known", shorten(name)))
+        Problem::usage(format!("--encoding {} is no encoding that is known", truncate(name)))
             .hint_maybe(meant.map(|m| format!("did you mean {m}?")))
             .hint(format!("encodings: {}", NAMES.join(", ")))
     })
@@ -125,10 +125,10 @@ pub fn find<R: Read>(open: impl Fn() -> R, shown: &str, name: Option<&str>) -> R
     if let Some(name) = name {
         let encoding = named(name)?;
         // The name without an end leaves the order to the mark (RFC 2781, section 3.3).
-        let is_open = squash(name) == "utf16" && mark.is_some_and(|m| m != UTF_8);
+        let is_open = fold(name) == "utf16" && mark.is_some_and(|m| m != UTF_8);
         match mark.filter(|m| *m != encoding && !is_open) {
             Some(mark) => {
-                let (mark, name) = (mark.name().to_lowercase(), shorten(name.trim()));
+                let (mark, name) = (mark.name().to_lowercase(), truncate(name.trim()));
                 let sentence = format!("{shown} begins with the byte order mark of {mark}, and --encoding says {name}");
                 return Err(Problem::usage(sentence).hint("leave --encoding out").into());
             }

@@ -11,18 +11,18 @@ use clap::parser::ValueSource;
 use tokio::task::spawn_blocking;
 
 use super::csv_reader::What;
-use super::leaver_limit::Brake;
+use super::leaver_limit::LeaverLimit;
 use super::mapping::{CredentialColumn, Mapping, constants, map_columns};
-use super::source::{MOST, MOST_OF_DEVICE, PASS_OVER, Rows, Source, Spool, unreadable};
-use super::status_columns::StateColumn;
+use super::source::{CsvRows, MOST, MOST_OF_DEVICE, PASS_OVER, Source, Spool, unreadable};
+use super::status_columns::StatusColumn;
 use super::sync::Feed;
 use super::{Import, OnConflict, dates, mapping, report, tolerance};
 use crate::crud::remove::{self, Mode};
 use crate::crud::session::Session;
 use crate::crud::write::not_in_system;
-use crate::model::problem::{Problem, plain};
-use crate::model::resource::{Descriptor, Field, IN_USE};
-use crate::model::values::scalar::shorten;
+use crate::model::problem::{Problem, io_message};
+use crate::model::resource::{Descriptor, Field, IS_ACTIVE};
+use crate::model::values::scalar::truncate;
 use crate::ui::format::SAFE;
 
 /// A column or constant by the name of its field, with the value of a constant.
@@ -74,7 +74,7 @@ pub async fn resolve(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
         states,
         reset_passwords: flag(m, "reset-passwords"),
         feed,
-        brake: Brake::of(m)?,
+        leaver_limit: LeaverLimit::of(m)?,
         mode,
         create_missing: flag(m, "create-missing"),
         on_invalid: tolerance::blanked_fields(desc, m)?,
@@ -179,7 +179,7 @@ fn settled(
         columns[at] = None;
     }
     for (at, column) in columns.iter_mut().enumerate() {
-        if column.is_some() && mapping::is_user_code(desc, header, at, source, &s.rules)? {
+        if column.is_some() && mapping::is_user_code(desc, header, at, source, &s.context)? {
             *column = Some(desc.key().name().to_owned());
             s.ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
         }
@@ -193,7 +193,7 @@ fn all_constants(
     m: &ArgMatches,
     feed: Option<&Feed>,
     columns: &[Option<String>],
-    states: &[StateColumn],
+    states: &[StatusColumn],
 ) -> Result<Constants> {
     let mut constants = constants(desc, m)?;
     let is_said = |constants: &Constants, name: &str| {
@@ -206,9 +206,9 @@ fn all_constants(
         // Who the file is about is what it does not say again.
         constants.push((field.to_owned(), scope.key.clone()));
     }
-    if feed.is_some() && !is_said(&constants, IN_USE) && !states.iter().any(StateColumn::is_status) {
+    if feed.is_some() && !is_said(&constants, IS_ACTIVE) && !states.iter().any(StatusColumn::is_status) {
         // Who is in the file is with the organisation, and comes back where he or she had left.
-        constants.push((IN_USE.into(), "yes".into()));
+        constants.push((IS_ACTIVE.into(), "yes".into()));
     }
     if let Some((twice, _)) = constants.iter().find(|(c, _)| columns.iter().flatten().any(|f| f == c)) {
         return Err(Problem::usage(format!("--set {twice}: the file has a column for it"))
@@ -229,7 +229,7 @@ fn key_field(
     let keys: Vec<&str> = desc.keys().map(Field::name).collect();
     if let Some(name) = m.get_one::<String>("key-field") {
         let named = desc.keys().find(|f| f.name() == name).ok_or_else(|| {
-            Problem::usage(format!("{} is no key of a {}", shorten(name), desc.noun))
+            Problem::usage(format!("{} is no key of a {}", truncate(name), desc.noun))
                 .hint(format!("keys: {}", keys.join(", ")))
         });
         return Ok(named?);
@@ -246,7 +246,7 @@ fn key_field(
 }
 
 /// The first row of a file: the names of its columns.
-fn header(rows: &mut Rows) -> Result<Vec<String>> {
+fn header(rows: &mut CsvRows) -> Result<Vec<String>> {
     let Some(row) = rows.read()? else {
         return Err(Problem::invalid("the file has no header").hint("the first line names the columns").into());
     };
@@ -304,7 +304,7 @@ fn header_below(desc: &'static Descriptor, source: &Source) -> Result<Option<u64
 /// one, so that it goes with the process however that ends.
 async fn open(s: &mut Session<'_>, name: String, skip: u64, encoding: Option<String>) -> Result<Source> {
     let shown = if name == "-" { "standard input".to_owned() } else { name.clone() };
-    let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", plain(&e)));
+    let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", io_message(&e)));
     let spooled = tempfile::tempfile().map_err(failed)?;
     if name == "-" {
         s.ui.read_stdin(Spool::new(spooled.try_clone().map_err(failed)?, MOST)).await?;

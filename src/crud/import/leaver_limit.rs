@@ -1,5 +1,5 @@
 //! The brake: what stops a file that takes away the access of too many, by not naming them or by what it says of them.
-//! Who takes an organisation out of use takes away the access of everybody in it.
+//! Who deactivates an organisation takes away the access of everybody in it.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::model::kinds::user::{CAN_LOGIN, User};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::setting::{self, Settings};
-use crate::model::values::scalar::{Noun, shorten};
+use crate::model::values::scalar::{Noun, truncate};
 use crate::model::values::value::Value;
 use crate::store::import::stage::Stage;
 use crate::store::records;
@@ -23,34 +23,34 @@ use crate::store::tx::Tx;
 
 /// How many may leave at once: half a file must not fire half the company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Most {
+enum MaxLeavers {
     Percent(u32),
     Number(u64),
     /// As the setting says.
     Setting,
 }
 
-impl Most {
-    fn parse(text: &str) -> Result<Most, Problem> {
+impl MaxLeavers {
+    fn parse(text: &str) -> Result<MaxLeavers, Problem> {
         let wrong = || {
-            Problem::usage(format!("'{}' is no number of leavers", shorten(text)))
+            Problem::usage(format!("'{}' is no number of leavers", truncate(text)))
                 .hint("write --max-leavers 10% or --max-leavers 25")
         };
         match text.trim().strip_suffix('%') {
             Some(percent) => {
                 let percent = percent.trim().parse().ok().filter(|p| *p <= 100).ok_or_else(wrong)?;
-                Ok(Most::Percent(percent))
+                Ok(MaxLeavers::Percent(percent))
             }
-            None => Ok(Most::Number(text.trim().parse().map_err(|_| wrong())?)),
+            None => Ok(MaxLeavers::Number(text.trim().parse().map_err(|_| wrong())?)),
         }
     }
 
     /// The number, of so many. However small a share is, `least` may go, unless none may.
     fn of(self, all: u64, least: u64, settings: &Settings) -> Result<u64> {
         let percent = match self {
-            Most::Number(n) => return Ok(n),
-            Most::Percent(percent) => percent,
-            Most::Setting => settings.get(setting::FEED_MAX_LEAVERS_PERCENT)?,
+            MaxLeavers::Number(n) => return Ok(n),
+            MaxLeavers::Percent(percent) => percent,
+            MaxLeavers::Setting => settings.get(setting::FEED_MAX_LEAVERS_PERCENT)?,
         };
         let least = if percent > 0 { least } else { 0 };
         Ok((all * u64::from(percent) / 100).max(least))
@@ -64,18 +64,18 @@ impl Most {
 
 /// What stops a file.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Brake {
-    most: Most,
+pub struct LeaverLimit {
+    most: MaxLeavers,
     force: bool,
 }
 
 /// Who seems to have left, of how many, and how many may at once.
 #[derive(Default)]
-pub struct Leaving {
+pub struct Absentees {
     pub absent: Vec<Uuid>,
     all: u64,
     most: u64,
-    /// The same of the users in organisations that go out of use.
+    /// The same of the users in organisations that are deactivated.
     users: u64,
     most_users: u64,
 }
@@ -91,19 +91,19 @@ fn first(mut names: Vec<String>, all: usize) -> String {
     names.join(", ")
 }
 
-impl Brake {
+impl LeaverLimit {
     /// What the flags say, which only the import of a kind has that they mean something for.
-    pub fn of(m: &ArgMatches) -> Result<Brake> {
+    pub fn of(m: &ArgMatches) -> Result<LeaverLimit> {
         let most = m.try_get_one::<String>("max-leavers").ok().flatten();
         let force = m.try_get_one::<bool>("force").ok().flatten() == Some(&true);
-        Ok(Brake { most: most.map_or(Ok(Most::Setting), |t| Most::parse(t))?, force })
+        Ok(LeaverLimit { most: most.map_or(Ok(MaxLeavers::Setting), |t| MaxLeavers::parse(t))?, force })
     }
 
     /// How many may go by a file that is not the whole truth. To be asked before anything is written.
-    pub async fn leaving(&self, tx: &mut Tx<'_>, stage: &Stage, settings: &Settings) -> Result<Leaving> {
-        if !stage.desc().can_be_out_of_use() {
-            // No file takes one of them out of use.
-            return Ok(Leaving::default());
+    pub async fn leaving(&self, tx: &mut Tx<'_>, stage: &Stage, settings: &Settings) -> Result<Absentees> {
+        if !stage.desc().can_be_inactive() {
+            // No file deactivates one of them.
+            return Ok(Absentees::default());
         }
         let all = stage.in_use(tx.db).await?;
         if stage.desc().noun == User::NOUN {
@@ -111,27 +111,27 @@ impl Brake {
         }
         // One branch is never too many: it is what somebody meant.
         let most = self.most.of(all, 1, settings)?;
-        let users = if stage.desc().is_org() { people::in_use(tx.db, None).await? } else { 0 };
+        let users = if stage.desc().is_org() { people::count_active(tx.db, None).await? } else { 0 };
         let most_users = self.most.of_users(users, settings)?;
-        Ok(Leaving { absent: Vec::new(), all, most, users, most_users })
+        Ok(Absentees { absent: Vec::new(), all, most, users, most_users })
     }
 
     /// How many of so many users may leave, where some seem to have.
-    pub fn of_users(&self, users: u64, absent: Vec<Uuid>, settings: &Settings) -> Result<Leaving> {
+    pub fn of_users(&self, users: u64, absent: Vec<Uuid>, settings: &Settings) -> Result<Absentees> {
         let most = self.most.of_users(users, settings)?;
-        Ok(Leaving { absent, all: users, most, ..Leaving::default() })
+        Ok(Absentees { absent, all: users, most, ..Absentees::default() })
     }
 
     /// Stops where more users than may lose their access.
-    pub async fn hold(
+    pub async fn enforce_leaver_limit(
         &self,
         tx: &mut Tx<'_>,
         stage: &Stage,
-        leaving: &Leaving,
+        leaving: &Absentees,
         who: &[Uuid],
         lose: &str,
     ) -> Result<()> {
-        let (n, Leaving { most, all, .. }) = (who.len() as u64, leaving);
+        let (n, Absentees { most, all, .. }) = (who.len() as u64, leaving);
         if n <= *most || self.force {
             return Ok(());
         }
@@ -141,18 +141,18 @@ impl Brake {
             true => format!("{n} of {all} users {lose}, and at most {most} may leave at once: {names}"),
             false => {
                 let table = plural(stage.desc());
-                format!("{n} of {all} {table} go out of use by the file, and at most {most} may at once: {names}")
+                format!("{n} of {all} {table} are deactivated by the file, and at most {most} may at once: {names}")
             }
         };
         Err(stopped(sentence).into())
     }
 
     /// Once all rows are written: those whose access rows take away count, and those whom a feed does not name, each once.
-    pub async fn hold_all(
+    pub async fn enforce_after_write(
         &self,
         tx: &mut Tx<'_>,
         stage: &Stage,
-        leaving: &Leaving,
+        leaving: &Absentees,
         feed: Option<&Feed>,
         losing: &[Uuid],
     ) -> Result<()> {
@@ -167,22 +167,22 @@ impl Brake {
         }
         let who: Vec<Uuid> = who.into_iter().collect();
         if stage.desc().is_org() {
-            self.hold_people(tx, stage, leaving, &who).await?;
+            self.enforce_for_orgs(tx, stage, leaving, &who).await?;
         }
-        self.hold(tx, stage, leaving, &who, lose).await
+        self.enforce_leaver_limit(tx, stage, leaving, &who, lose).await
     }
 
-    /// Stops where too many people are in the organisations that go out of use.
-    async fn hold_people(&self, tx: &mut Tx<'_>, stage: &Stage, leaving: &Leaving, orgs: &[Uuid]) -> Result<()> {
+    /// Stops where too many people are in the organisations that are deactivated.
+    async fn enforce_for_orgs(&self, tx: &mut Tx<'_>, stage: &Stage, leaving: &Absentees, orgs: &[Uuid]) -> Result<()> {
         let ids: Vec<Value> = orgs.iter().map(|id| (*id).into()).collect();
         let mut going: Vec<(u64, String)> = Vec::new();
         for org in records::with_ids(tx.db, stage.desc(), None, &ids).await? {
-            let users = people::in_use(tx.db, Some(org.meta.org_id)).await?;
+            let users = people::count_active(tx.db, Some(org.meta.org_id)).await?;
             if users > 0 {
                 going.push((users, org.title()));
             }
         }
-        let (n, Leaving { users, most_users, .. }) = (going.iter().map(|(users, _)| users).sum::<u64>(), leaving);
+        let (n, Absentees { users, most_users, .. }) = (going.iter().map(|(users, _)| users).sum::<u64>(), leaving);
         if n <= *most_users || self.force {
             return Ok(());
         }
@@ -210,11 +210,11 @@ fn stopped(sentence: String) -> Problem {
 
 /// Whether somebody may sign in now.
 pub fn may_sign_in(r: &Record, at: DateTime<Utc>) -> bool {
-    r.has_access(at) && r.says(CAN_LOGIN)
+    r.has_access(at) && r.is_true(CAN_LOGIN)
 }
 
 /// Whether somebody who had access to what the organisation has loses it, whatever says so; whether what was in use is no
 /// longer.
 pub fn loses_access(before: &Record, after: &Record, at: DateTime<Utc>) -> bool {
-    before.has_access(at) && (!after.has_access(at) || (before.says(CAN_LOGIN) && !after.says(CAN_LOGIN)))
+    before.has_access(at) && (!after.has_access(at) || (before.is_true(CAN_LOGIN) && !after.is_true(CAN_LOGIN)))
 }

@@ -11,15 +11,15 @@ use uuid::Uuid;
 use super::sync::Leavers;
 use super::{Import, OnConflict};
 use crate::crud::remove::Mode;
-use crate::model::problem::Kind as ProblemKind;
+use crate::model::problem::ErrorKind as ProblemKind;
 use crate::model::resource::Field;
 use crate::model::resource::lifetime::Lifetime;
-use crate::model::values::scalar::shorten;
-use crate::store::import::stage::{Named, Reject, Stage};
+use crate::model::values::scalar::truncate;
+use crate::store::import::stage::{InactiveReference, Reject, Stage};
 use crate::store::tx::Tx;
 use crate::store::{records, trail};
 
-/// What is read where a row names somebody who is out of use.
+/// What is read where a row names somebody who is inactive.
 enum Meant {
     /// Him or her all the same.
     AsSaid,
@@ -30,10 +30,10 @@ enum Meant {
 }
 
 /// Rows that are looked at together.
-const TOGETHER: usize = 500;
+const BATCH: usize = 500;
 
 impl Import {
-    /// Reads references to people who are out of use as the flags say; how many rows have one.
+    /// Reads references to people who are inactive as the flags say; how many rows have one.
     pub(super) async fn read_leavers(&self, tx: &mut Tx<'_>, stage: &mut Stage) -> Result<u64> {
         let mut rows = HashSet::new();
         for (i, reference) in stage.references().into_iter().enumerate() {
@@ -45,7 +45,7 @@ impl Import {
             }
             let mut last = 0;
             loop {
-                let some = stage.named_out_of_use(tx.db, i, self.hands_over_from_blocked(), last, TOGETHER).await?;
+                let some = stage.inactive_references(tx.db, i, self.hands_over_from_blocked(), last, BATCH).await?;
                 let Some(end) = some.last() else { break };
                 last = end.number;
                 let (mut instead, mut rejects) = (Vec::new(), Vec::new());
@@ -69,13 +69,13 @@ impl Import {
                                 number: named.number,
                                 line: named.line,
                                 column: Some(reference.field.name().to_owned()),
-                                code: kind.word(),
+                                code: kind.as_str(),
                                 reason,
                             });
                         }
                     }
                 }
-                stage.refer_instead(tx.db, i, &instead).await?;
+                stage.replace_references(tx.db, i, &instead).await?;
                 stage.reject(tx.db, &rejects).await?;
             }
         }
@@ -88,11 +88,11 @@ impl Import {
         is_blocking && matches!(self.mode, Mode::Reassign(_) | Mode::Orphan)
     }
 
-    async fn meant(&self, tx: &mut Tx<'_>, field: &'static Field, named: &Named) -> Result<Meant> {
+    async fn meant(&self, tx: &mut Tx<'_>, field: &'static Field, named: &InactiveReference) -> Result<Meant> {
         if named.is_in_file && named.is_only_blocked {
             return Ok(Meant::AsSaid);
         }
-        let (word, name) = (shorten(&named.word), field.name());
+        let (word, name) = (truncate(&named.word), field.name());
         let noun = field.target().map_or("", |target| target.noun);
         let not_in_use = match named.is_deleted {
             true => format!("{noun} {word} does not exist"),
@@ -105,7 +105,7 @@ impl Import {
         if self.feed.is_none() && !named.is_in_file && !was_released {
             return Ok(Meant::Rejected(not_in_use));
         }
-        // Who is out of use too may go on pointing at whom he or she served, as long as that one is there.
+        // Who is inactive too may go on pointing at whom he or she served, as long as that one is there.
         if !named.is_active && !named.is_deleted {
             return Ok(Meant::AsSaid);
         }
@@ -133,7 +133,7 @@ impl Import {
             let Some(target) = field.target() else { return Ok(None) };
             let Some(record) = records::load(tx.db, target, org, at).await? else { return Ok(None) };
             let is_blocked = record.holds_for_good();
-            let is_out = !record.is_in_use() || !record.is_live() || (self.hands_over_from_blocked() && is_blocked);
+            let is_out = !record.is_active() || !record.is_live() || (self.hands_over_from_blocked() && is_blocked);
             if at != left && !is_out {
                 return Ok(Some(at));
             }

@@ -5,13 +5,13 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
 use super::source::Source;
-use super::status_columns::StateColumn;
+use super::status_columns::StatusColumn;
 use crate::model::kinds::user::User;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::examples;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::values::scalar::{Noun, Rules, shorten, squash};
-use crate::model::values::value::Kind;
+use crate::model::values::scalar::{Noun, ParseContext, fold, truncate};
+use crate::model::values::value::ValueType;
 
 /// What the header and `--map` say.
 pub struct Mapping {
@@ -24,7 +24,7 @@ pub struct Mapping {
     /// The column that gives several records of another kind.
     pub list: Option<ListColumn>,
     /// Columns that tell the state of records.
-    pub states: Vec<StateColumn>,
+    pub states: Vec<StatusColumn>,
 }
 
 /// A column that gives several records of another kind.
@@ -50,7 +50,7 @@ impl CredentialColumn {
 
     /// Whether a header names one, of a record that has a credential.
     fn of(desc: &Descriptor, at: usize, header: &str) -> Option<CredentialColumn> {
-        let header = squash(header);
+        let header = fold(header);
         let is_hash = match header.strip_prefix(desc.noun).unwrap_or(&header) {
             "password" => false,
             "passwordhash" | "hashedpassword" => true,
@@ -66,11 +66,11 @@ pub fn is_reject_column(header: &str) -> bool {
 }
 
 /// A field that `--map` names.
-fn named(desc: &'static Descriptor, name: &str) -> Result<&'static Field> {
+fn mapped_field(desc: &'static Descriptor, name: &str) -> Result<&'static Field> {
     desc.field(name).ok_or_else(|| {
         let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
         let meant = nearest(name, known.iter().copied()).map(|m| format!("did you mean {m}?"));
-        Problem::usage(format!("--map names a field that a {} does not have: {}", desc.noun, shorten(name)))
+        Problem::usage(format!("--map names a field that a {} does not have: {}", desc.noun, truncate(name)))
             .hint_maybe(meant)
             .hint(format!("fields: {}", known.join(", ")))
             .into()
@@ -80,12 +80,12 @@ fn named(desc: &'static Descriptor, name: &str) -> Result<&'static Field> {
 /// The field by which `--map 'Supervisor=reports_to.name'` looks a reference up: a text, which says something of a record.
 fn looked_up_by(field: &'static Field, by: &str) -> Result<&'static Field> {
     let target = field.target().ok_or_else(|| {
-        Problem::usage(format!("{} refers to nothing, so nothing can be looked up by {}", field.name(), shorten(by)))
+        Problem::usage(format!("{} refers to nothing, so nothing can be looked up by {}", field.name(), truncate(by)))
     })?;
-    let names = |f: &&Field| f.ty.kind == Kind::Text && f.target().is_none();
-    Some(named(target, by)?).filter(names).ok_or_else(|| {
+    let names = |f: &&Field| f.ty.kind == ValueType::Text && f.target().is_none();
+    Some(mapped_field(target, by)?).filter(names).ok_or_else(|| {
         let known: Vec<&str> = target.fields.iter().filter(names).map(Field::name).collect();
-        Problem::usage(format!("no {} is looked up by its {}", target.noun, shorten(by)))
+        Problem::usage(format!("no {} is looked up by its {}", target.noun, truncate(by)))
             .hint(format!("fields that name one: {}", known.join(", ")))
             .into()
     })
@@ -96,19 +96,19 @@ fn column(header: &[String], from: &str) -> Result<usize> {
     if let Some(exact) = header.iter().position(|h| h.trim() == from) {
         return Ok(exact);
     }
-    let mut alike = (0..header.len()).filter(|i| squash(&header[*i]) == squash(from));
+    let mut alike = (0..header.len()).filter(|i| fold(&header[*i]) == fold(from));
     match (alike.next(), alike.next()) {
         (Some(one), None) => Ok(one),
         (Some(one), Some(other)) => Err(Problem::usage(format!(
             "--map '{}' means two columns: '{}' and '{}'",
-            shorten(from),
-            shorten(&header[one]),
-            shorten(&header[other])
+            truncate(from),
+            truncate(&header[one]),
+            truncate(&header[other])
         ))
         .into()),
-        _ => Err(Problem::usage(format!("the file has no column '{}'", shorten(from)))
+        _ => Err(Problem::usage(format!("the file has no column '{}'", truncate(from)))
             .hint_maybe(
-                nearest(from, header.iter().map(String::as_str)).map(|m| format!("did you mean '{}'?", shorten(m))),
+                nearest(from, header.iter().map(String::as_str)).map(|m| format!("did you mean '{}'?", truncate(m))),
             )
             .hint(format!("its columns: {}", shown(header)))
             .into()),
@@ -118,7 +118,7 @@ fn column(header: &[String], from: &str) -> Result<usize> {
 /// The names in a header, as far as a reader wants to read.
 pub fn shown(header: &[String]) -> String {
     const MANY: usize = 40;
-    let mut names: Vec<String> = header.iter().take(MANY).map(|h| shorten(h.trim())).collect();
+    let mut names: Vec<String> = header.iter().take(MANY).map(|h| truncate(h.trim())).collect();
     if header.len() > MANY {
         names.push(format!("and {} more", header.len() - MANY));
     }
@@ -130,12 +130,12 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
     let mut mapped: Vec<Option<&str>> = vec![None; header.len()];
     for map in m.get_many::<String>("map").into_iter().flatten() {
         let (from, to) = map.rsplit_once('=').ok_or_else(|| {
-            Problem::usage(format!("'{}' maps nothing", shorten(map)))
+            Problem::usage(format!("'{}' maps nothing", truncate(map)))
                 .hint(format!("write --map 'COLUMN={}'", desc.key().name()))
         })?;
         let column = column(header, from.trim())?;
         if mapped[column].replace(to.trim()).is_some() {
-            return Err(Problem::usage(format!("--map names the column '{}' twice", shorten(from.trim()))).into());
+            return Err(Problem::usage(format!("--map names the column '{}' twice", truncate(from.trim()))).into());
         }
     }
     let mut columns: Vec<Option<String>> = Vec::new();
@@ -162,7 +162,7 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
             columns.push(None);
             continue;
         }
-        if let Some(state) = StateColumn::of(desc, i, mapped[i].unwrap_or(name), m.get_flag("ignore-unknown")) {
+        if let Some(state) = StatusColumn::of(desc, i, mapped[i].unwrap_or(name), m.get_flag("ignore-unknown")) {
             states.push(state);
             columns.push(None);
             continue;
@@ -170,7 +170,7 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
         let field = match mapped[i] {
             Some(to) => {
                 let (to, by) = to.split_once('.').map_or((to, None), |(to, by)| (to, Some(by)));
-                let field = named(desc, to)?;
+                let field = mapped_field(desc, to)?;
                 if let Some(by) = by {
                     lookups.push((field.name().to_owned(), looked_up_by(field, by)?.name().to_owned()));
                 }
@@ -189,8 +189,8 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
             return Err(Problem::invalid(format!(
                 "two columns of the file fill {}: '{}' and '{}' (columns {} and {})",
                 field.map_or("", Field::name),
-                shorten(header[first].trim()),
-                shorten(name),
+                truncate(header[first].trim()),
+                truncate(name),
                 first + 1,
                 i + 1
             ))
@@ -203,7 +203,7 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
         let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
         let meant = unknown
             .iter()
-            .find_map(|u| nearest(u, known.iter().copied()).map(|k| format!("did you mean {k} by '{}'?", shorten(u))));
+            .find_map(|u| nearest(u, known.iter().copied()).map(|k| format!("did you mean {k} by '{}'?", truncate(u))));
         return Err(Problem::invalid(format!("columns that a {} does not have: {}", desc.noun, shown(&unknown)))
             .hint_maybe(meant)
             .hint("--map 'COLUMN=FIELD' says what one is; --ignore-unknown passes over them")
@@ -224,12 +224,12 @@ pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(Strin
     let mut constants: Vec<(String, String)> = Vec::new();
     for set in m.get_many::<String>("set").into_iter().flatten() {
         let (name, value) = set.split_once('=').ok_or_else(|| {
-            Problem::usage(format!("'{}' sets nothing", shorten(set)))
+            Problem::usage(format!("'{}' sets nothing", truncate(set)))
                 .hint(format!("write --set {}", examples::constant(desc)))
         })?;
         let field = desc.field(name.trim()).ok_or_else(|| {
             let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
-            Problem::usage(format!("a {} has no field '{}'", desc.noun, shorten(name)))
+            Problem::usage(format!("a {} has no field '{}'", desc.noun, truncate(name)))
                 .hint(format!("fields: {}", known.join(", ")))
         })?;
         if constants.iter().any(|(there, _)| there == field.name()) {
@@ -246,8 +246,14 @@ pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(Strin
 const LOOKED_AT: usize = 100;
 
 /// Earlier systems call two things `userId`: of six characters it is the user code, else the number in the directory.
-pub fn is_user_code(desc: &Descriptor, header: &[String], at: usize, source: &Source, rules: &Rules) -> Result<bool> {
-    if desc.noun != User::NOUN || squash(&header[at]) != "userid" {
+pub fn is_user_code(
+    desc: &Descriptor,
+    header: &[String],
+    at: usize,
+    source: &Source,
+    context: &ParseContext,
+) -> Result<bool> {
+    if desc.noun != User::NOUN || fold(&header[at]) != "userid" {
         return Ok(false);
     }
     let code = desc.key();
@@ -261,7 +267,7 @@ pub fn is_user_code(desc: &Descriptor, header: &[String], at: usize, source: &So
             continue;
         }
         // A code has no small letters: what has some is a number of the directory, where they tell two apart.
-        if text.chars().count() != 6 || code.parse(text, rules).ok().is_none_or(|code| code.to_text() != text) {
+        if text.chars().count() != 6 || code.parse(text, context).ok().is_none_or(|code| code.to_text() != text) {
             return Ok(false);
         }
         is_any = true;

@@ -37,31 +37,31 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use self::create_missing::Missing;
-use self::leaver_limit::{Brake, Leaving, loses_access};
+use self::create_missing::MissingRecord;
+use self::leaver_limit::{Absentees, LeaverLimit, loses_access};
 use self::mapping::{CredentialColumn, ListColumn};
 use self::passwords::{reset_passwords, used_before};
 use self::probe::Trial;
 use self::report::tell;
-use self::rows::{GivenCredential, Making, Order, Parsed, Plan, before_resolved};
+use self::rows::{BuildOrder, GivenCredential, ImportPlan, Parsed, RowBuilder, before_resolved};
 use self::source::Source;
-use self::status_columns::StateColumn;
-use self::sync::{Came, Feed, Leavers, SHOWN as SHOWN_OF_FEED};
+use self::status_columns::StatusColumn;
+use self::sync::{Feed, Leavers, SHOWN as SHOWN_OF_FEED, SyncReport};
 use super::gate::{self, Verb};
 use super::input::not_system;
 use super::remove::{self, Mode};
 use super::session::Session;
 use super::write::{blank, described, note_contents};
 use crate::model::kinds::org::SYSTEM;
-use crate::model::problem::{Kind as ProblemKind, Problem};
-use crate::model::resource::lifetime::Event;
-use crate::model::resource::{Descriptor, Field, IN_USE, Mark, Record};
+use crate::model::problem::{ErrorKind as ProblemKind, Problem};
+use crate::model::resource::lifetime::TargetEvent;
+use crate::model::resource::{Attr, Descriptor, Field, IS_ACTIVE, Record};
 use crate::model::setting::{self, Settings};
-use crate::model::trail::audit::{Action, Telling};
-use crate::model::values::scalar::Rules;
+use crate::model::trail::audit::{Action, ChangeNote};
+use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
 use crate::store::import::match_target::Given;
-use crate::store::import::stage::{Reference, Reject, Row, Stage, Verdict};
+use crate::store::import::stage::{Reference, Reject, ResolvedRow, Stage, StagedRow};
 use crate::store::records;
 use crate::store::records::credentials;
 use crate::store::records::settings;
@@ -97,14 +97,14 @@ pub struct Import {
     /// The column that gives several records of another kind.
     pub list: Option<ListColumn>,
     /// Columns that tell the state of records.
-    pub states: Vec<StateColumn>,
+    pub states: Vec<StatusColumn>,
     /// Users that are there get the passwords of the file too.
     pub reset_passwords: bool,
     /// The file is the whole truth about who is there.
     pub feed: Option<Feed>,
     /// How many may lose their access by it.
-    pub brake: Brake,
-    /// What becomes of those whom users lead that leave or are taken out of use.
+    pub leaver_limit: LeaverLimit,
+    /// What becomes of those whom users lead that leave or are deactivated.
     pub mode: Mode,
     /// Departments and branches that rows refer to are made where they are not there.
     pub create_missing: bool,
@@ -131,15 +131,15 @@ pub struct Report {
     pub skipped: u64,
     pub rejected: u64,
     /// Who was not in the file that is the whole truth.
-    pub feed: Option<Came>,
-    /// What rows take out of use.
+    pub feed: Option<SyncReport>,
+    /// What rows deactivate.
     leaving: Vec<Record>,
     /// Whose access rows take away.
     losing: Vec<Uuid>,
     /// Rows that name somebody who has left: they are read otherwise.
     pub names_leaver: u64,
     /// What was made because rows refer to it.
-    pub made: Vec<String>,
+    pub created_records: Vec<String>,
     /// Values that could not be read and were left blank, by field.
     pub blanked: Vec<(&'static str, u64)>,
     /// Phone numbers that are possible, but not known to be valid.
@@ -158,26 +158,26 @@ pub struct Report {
 const SHOWN: usize = 20;
 
 /// Rows that are written together.
-const TOGETHER: usize = 250;
+const BATCH: usize = 250;
 
 /// The same where each row's password is hashed.
-const HASHED_TOGETHER: usize = 32;
+const HASHED_BATCH: usize = 32;
 
 /// Pieces of work that wait for the other thread.
-const AHEAD: usize = 2;
+const CHANNEL_DEPTH: usize = 2;
 
 impl Import {
-    fn plan(&self, desc: &'static Descriptor, rules: &Rules) -> Result<Plan> {
+    fn plan(&self, desc: &'static Descriptor, context: &ParseContext) -> Result<ImportPlan> {
         let field = |name: &str| desc.field(name).ok_or_else(|| anyhow::anyhow!("a {} has no {name}", desc.noun));
         let columns: Vec<Option<&'static Field>> =
             self.columns.iter().map(|c| c.as_deref().map(field).transpose()).collect::<Result<_>>()?;
         let mut constants = Vec::new();
         for (name, text) in &self.constants {
             let field = field(name)?;
-            constants.push((field, field.parse(text, rules)?));
+            constants.push((field, field.parse(text, context)?));
         }
         let key = field(&self.key)?;
-        let mut plan = Plan::new(desc, self.source.clone(), columns, constants, key, &self.lookups, rules)?;
+        let mut plan = ImportPlan::new(desc, self.source.clone(), columns, constants, key, &self.lookups, context)?;
         plan.credential = self.credential;
         plan.tolerance = tolerance::Tolerance::new(desc, &self.on_invalid, &self.none);
         plan.dates = dates::Dates::new(&plan.columns, &self.date_formats)?;
@@ -191,9 +191,15 @@ impl Import {
     }
 
     /// The first time through the file: each row by itself, and against the record that it stands for.
-    async fn read(&self, tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &mut Stage, report: &mut Report) -> Result<()> {
+    async fn read(
+        &self,
+        tx: &mut Tx<'_>,
+        plan: &Arc<ImportPlan>,
+        stage: &mut Stage,
+        report: &mut Report,
+    ) -> Result<()> {
         self.progress.part("checking", Some(self.source.size()), "bytes");
-        let (send, mut receive) = mpsc::channel(AHEAD);
+        let (send, mut receive) = mpsc::channel(CHANNEL_DEPTH);
         let reading = Arc::clone(plan);
         let reader = spawn_blocking(move || rows::read_all(&reading, &send));
         while let Some(piece) = receive.recv().await {
@@ -208,7 +214,7 @@ impl Import {
     async fn stage(
         &self,
         tx: &mut Tx<'_>,
-        plan: &Plan,
+        plan: &ImportPlan,
         stage: &mut Stage,
         report: &mut Report,
         piece: Vec<Parsed>,
@@ -216,10 +222,10 @@ impl Import {
         report.read += piece.len() as u64;
         let mut piece = piece;
         let held: Vec<_> = piece.iter_mut().map(|p| (p.key.clone(), std::mem::take(&mut p.values))).collect();
-        let mut matches = stage.hold(tx.db, &held).await?;
+        let mut matches = stage.match_rows(tx.db, &held).await?;
         if plan.list.is_some() {
             let is_same = matches.iter_mut().zip(&piece).filter_map(|(m, p)| Some((m.as_mut()?, p)));
-            lists::hold(tx, stage.org(), is_same.filter(|(m, _)| m.is_same).collect()).await?;
+            lists::match_lists(tx, stage.org(), is_same.filter(|(m, _)| m.is_unchanged).collect()).await?;
         }
         self.check_states(tx, plan, &mut piece, &held, &matches).await?;
         let mut ids = tx.new_ids(matches.iter().filter(|m| m.is_none()).count()).into_iter();
@@ -243,7 +249,7 @@ impl Import {
                 match self.on_conflict {
                     OnConflict::Error => {
                         let reason = format!("{} {} exists already", plan.desc.noun, key.to_text());
-                        rejects.extend(faults.into_iter().chain([reject(ProblemKind::Conflict.word(), reason)]));
+                        rejects.extend(faults.into_iter().chain([reject(ProblemKind::Conflict.as_str(), reason)]));
                         continue;
                     }
                     _ if !faults.is_empty() => {}
@@ -251,7 +257,7 @@ impl Import {
                         report.skipped += 1;
                         continue;
                     }
-                    OnConflict::Update if found.is_same && !(self.reset_passwords && credential.is_some()) => {
+                    OnConflict::Update if found.is_unchanged && !(self.reset_passwords && credential.is_some()) => {
                         report.unchanged += 1;
                         continue;
                     }
@@ -279,20 +285,20 @@ impl Import {
                 }
                 changed.push((row.number, row.line, key.clone(), values.clone(), row.unread));
             }
-            staged.push(Row {
+            staged.push(StagedRow {
                 number: row.number,
                 line: row.line,
                 id: found.map(|m| m.id).or_else(|| ids.next()).unwrap_or_default(),
                 is_new: found.is_none(),
                 keys: std::iter::once((!key.is_null()).then(|| key.to_text())).chain(others).collect(),
-                references: plan.references.iter().map(|r| value(r.field).map(|t| r.word(&t, &plan.rules))).collect(),
-                named: plan
+                references: plan.references.iter().map(|r| value(r.field).map(|t| r.text(&t, &plan.context))).collect(),
+                lookup_values: plan
                     .named
                     .iter()
-                    .map(|f| value(f).map(|t| f.compared(&Value::from(t))).or_else(|| joined(f)))
+                    .map(|f| value(f).map(|t| f.comparable(&Value::from(t))).or_else(|| joined(f)))
                     .collect(),
                 is_active: serves(plan.desc, &values, found.is_none()),
-                listed: row.listed,
+                list_members: row.list_members,
                 is_counted: plan.desc.counted().is_some_and(|(f, _)| value(f).is_none()),
             });
         }
@@ -305,10 +311,10 @@ impl Import {
     async fn check_changed(
         &self,
         tx: &mut Tx<'_>,
-        plan: &Plan,
+        plan: &ImportPlan,
         changed: Vec<(u64, u64, Value, Given, Vec<&'static Field>)>,
         passwords: Vec<(u64, u64, Value, GivenCredential)>,
-        staged: &mut [Row],
+        staged: &mut [StagedRow],
         rejects: &mut Vec<Reject>,
     ) -> Result<()> {
         let keys: Vec<Value> = changed.iter().map(|(_, _, key, ..)| key.clone()).collect();
@@ -322,7 +328,7 @@ impl Import {
             }
             if let Ok(at) = staged.binary_search_by_key(&number, |row| row.number) {
                 let text = |f: &&Field| Some(after.get(f.column)).filter(|v| !v.is_null()).map(Value::to_text);
-                staged[at].named = plan.named.iter().map(text).collect();
+                staged[at].lookup_values = plan.named.iter().map(text).collect();
             }
             match not_system(before) {
                 Err(p) => rejects.push(plan.broken(number, line, p)),
@@ -348,54 +354,55 @@ impl Import {
     }
 
     /// The second time through the file, for the new rows of one organisation.
-    async fn create(&self, tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &Stage, org: i32) -> Result<u64> {
-        let total = stage.good(tx.db, true).await?;
+    async fn create(&self, tx: &mut Tx<'_>, plan: &Arc<ImportPlan>, stage: &Stage, org: i32) -> Result<u64> {
+        let total = stage.accepted(tx.db, true).await?;
         if total == 0 {
             return Ok(0);
         }
         let (doing, together) = match self.credential {
             // Hashing is slow by design: progress is told in steps that a person can watch.
-            Some(c) if !c.is_hash => ("hashing and writing", HASHED_TOGETHER),
-            _ => ("writing", TOGETHER),
+            Some(c) if !c.is_hash => ("hashing and writing", HASHED_BATCH),
+            _ => ("writing", BATCH),
         };
         self.progress.part(doing, Some(total), "rows");
         let mut needed = stage.forward(tx.db).await?;
         // Codes that are made are looked up meanwhile; a file that is keyed by them gives them.
-        needed.extend(plan.desc.made().map(|(field, _)| field).filter(|field| field.column != plan.key.column));
-        let aside = tx.set_indexes_aside(plan.desc, total, &needed).await?;
+        needed.extend(plan.desc.generated().map(|(field, _)| field).filter(|field| field.column != plan.key.column));
+        let aside = tx.drop_indexes(plan.desc, total, &needed).await?;
         let beside = match plan.credential {
             Some(_) => Some(credentials::loader(tx.db).await?),
             None => None,
         };
         let mut loaders = Loaders::new(tx.db, plan.desc, org, beside, total).await?;
-        let (send, mut verdicts) = mpsc::channel(AHEAD);
-        let (made, mut receive) = mpsc::channel(AHEAD);
-        let mut meta = blank(tx, plan.desc, org, uuid::Uuid::nil(), &plan.rules)?.meta;
+        let (send, mut verdicts) = mpsc::channel(CHANNEL_DEPTH);
+        let (made, mut receive) = mpsc::channel(CHANNEL_DEPTH);
+        let mut meta = blank(tx, plan.desc, org, uuid::Uuid::nil(), &plan.context)?.meta;
         meta.created_by = tx.actor().await?;
         meta.updated_by = meta.created_by;
-        let making = Making { meta, chain: tx.lend_chain(org).await?, trial: None };
+        let making = RowBuilder { meta, chain: tx.detach(org).await?, trial: None };
         let worker = {
             let plan = Arc::clone(plan);
-            spawn_blocking(move || rows::make_all(&plan, making, &mut verdicts, &made))
+            spawn_blocking(move || rows::build_all(&plan, making, &mut verdicts, &made))
         };
         let (mut send, mut last, mut waiting, mut done) = (Some(send), 0, 0, 0);
         loop {
-            while let (Some(to), true) = (&send, waiting < AHEAD) {
-                let some = stage.verdicts(tx.db, true, last, together).await?;
+            while let (Some(to), true) = (&send, waiting < CHANNEL_DEPTH) {
+                let some = stage.resolved_rows(tx.db, true, last, together).await?;
                 let Some(end) = some.last() else {
                     send = None;
                     break;
                 };
                 last = end.number;
                 let without_code = some.iter().filter(|v| v.wants_code).count();
-                let mut codes = tx.made_codes(plan.desc, org, without_code, &stage.given_codes()).await?.into_iter();
+                let mut codes =
+                    tx.generate_codes(plan.desc, org, without_code, &stage.given_codes()).await?.into_iter();
                 let mut counted = next_numbers(tx, plan, org, &some).await?.into_iter();
                 let (salts, password_salts) = (tx.salts(some.len()), tx.salts(some.len()));
                 let orders = some.into_iter().zip(salts.into_iter().zip(password_salts));
                 let orders = orders.map(|(verdict, (salt, password_salt))| {
                     let code = if verdict.wants_code { codes.next() } else { None };
                     let number = if verdict.wants_number { counted.next() } else { None };
-                    Order { verdict, salt, code, number, password_salt }
+                    BuildOrder { verdict, salt, code, number, password_salt }
                 });
                 // Where nobody takes it the worker has failed, and says below why.
                 let _ = to.send(orders.collect()).await;
@@ -407,14 +414,14 @@ impl Import {
             let Some(rows) = receive.recv().await else { break };
             waiting -= 1;
             done += rows.len() as u64;
-            tx.fill(&mut loaders, rows).await?;
+            tx.write_batch(&mut loaders, rows).await?;
             self.progress.set(done);
         }
         drop(send);
-        tx.take_back(worker.await??)?;
+        tx.attach(worker.await??)?;
         self.progress.part("finishing", None, "rows");
         tx.write_loaded(&mut loaders).await?;
-        tx.put_indexes_back(aside).await?;
+        tx.recreate_indexes(aside).await?;
         Ok(total)
     }
 
@@ -422,26 +429,26 @@ impl Import {
     async fn write_singly(
         &self,
         tx: &mut Tx<'_>,
-        plan: &Arc<Plan>,
+        plan: &Arc<ImportPlan>,
         stage: &Stage,
         are_new: bool,
         report: &mut Report,
         mut trial: Option<&mut Trial<'_>>,
     ) -> Result<()> {
-        let total = stage.good(tx.db, are_new).await?;
+        let total = stage.accepted(tx.db, are_new).await?;
         if total == 0 {
             return Ok(());
         }
         self.progress.part("writing", Some(total), "rows");
-        let (send, mut verdicts) = mpsc::channel(AHEAD);
-        let (picked, mut receive) = mpsc::channel(AHEAD);
+        let (send, mut verdicts) = mpsc::channel(CHANNEL_DEPTH);
+        let (picked, mut receive) = mpsc::channel(CHANNEL_DEPTH);
         let worker = {
             let plan = Arc::clone(plan);
             spawn_blocking(move || rows::read_picked(&plan, &mut verdicts, &picked))
         };
         let (mut last, mut done) = (0, 0);
         loop {
-            let some = stage.verdicts(tx.db, are_new, last, rows::PIECE).await?;
+            let some = stage.resolved_rows(tx.db, are_new, last, rows::BATCH).await?;
             let Some(end) = some.last() else { break };
             last = end.number;
             let ids: Vec<Value> = some.iter().map(|v| v.id.into()).collect();
@@ -486,7 +493,7 @@ impl Import {
     async fn write_row(
         &self,
         tx: &mut Tx<'_>,
-        plan: &Plan,
+        plan: &ImportPlan,
         stage: &Stage,
         report: &mut Report,
         there: &[Record],
@@ -503,7 +510,7 @@ impl Import {
         };
         if self.org.is_none() && there.iter().all(|r| r.meta.id != verdict.id) {
             let org = tx.new_org_number().await?;
-            let mut record = blank(tx, plan.desc, org, verdict.id, &plan.rules)?;
+            let mut record = blank(tx, plan.desc, org, verdict.id, &plan.context)?;
             set(&mut record);
             plan.tolerate(&mut record, None);
             tx.insert_later(plan.desc, org, verdict.id, record.values).await?;
@@ -519,7 +526,7 @@ impl Import {
         for (flag, end, _, says_end) in said.into_iter().filter(|(.., is_said, says_end)| *is_said || *says_end) {
             settle_ended(before, &mut after, (flag, end), says_end, tx.at());
         }
-        if !after.is_in_use() && before.is_in_use() {
+        if !after.is_active() && before.is_active() {
             report.leaving.push(before.clone());
         }
         let telling = telling_of(before, &after)?;
@@ -528,7 +535,7 @@ impl Import {
         if loses_access(before, now, tx.at()) {
             report.losing.push(before.meta.id);
         }
-        let has_list = plan.list.is_some() && lists::fill(tx, stage, now, verdict.number).await?;
+        let has_list = plan.list.is_some() && lists::set_members(tx, stage, now, verdict.number).await?;
         let changed = changed.or_else(|| has_list.then(|| before.clone()));
         if let (Some(feed), Some(changed)) = (&mut report.feed, &changed)
             && feed.movers.len() < SHOWN_OF_FEED
@@ -550,7 +557,7 @@ impl Import {
 }
 
 /// The numbers of new records that are counted within others, for the rows that give none.
-async fn next_numbers(tx: &mut Tx<'_>, plan: &Plan, org: i32, rows: &[Verdict]) -> Result<Vec<i64>> {
+async fn next_numbers(tx: &mut Tx<'_>, plan: &ImportPlan, org: i32, rows: &[ResolvedRow]) -> Result<Vec<i64>> {
     let Some((_, within)) = plan.desc.counted() else { return Ok(Vec::new()) };
     let at = plan.references.iter().position(|r| r.field.column == within.column);
     let containers = rows.iter().filter(|v| v.wants_number);
@@ -566,21 +573,21 @@ impl Verb for Import {
         self.org.into_iter().collect()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Report> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Report> {
         let desc = described(tx, &self.noun)?;
-        let settings = settings::of(tx.db, self.org.unwrap_or(SYSTEM)).await?;
-        let rules = &Rules { zone: tx.zone(), ..settings.rules()? };
-        let (plan, mut stage) = self.prepare(tx, desc, &settings, rules).await?;
-        let mut report = Report { feed: self.feed.as_ref().map(|_| Came::default()), ..Report::default() };
+        let settings = settings::for_org(tx.db, self.org.unwrap_or(SYSTEM)).await?;
+        let context = &ParseContext { zone: tx.zone(), ..settings.rules()? };
+        let (plan, mut stage) = self.prepare(tx, desc, &settings, context).await?;
+        let mut report = Report { feed: self.feed.as_ref().map(|_| SyncReport::default()), ..Report::default() };
         self.read(tx, &plan, &mut stage, &mut report).await?;
         (report.blanked, report.doubtful, report.lost) = plan.tolerance.counts();
         report.readable = plan.dates.readable();
         let leaving = match &self.feed {
-            Some(feed) => feed.absent(tx, &stage, &settings, self.mode, &self.brake).await?,
-            None => self.brake.leaving(tx, &stage, &settings).await?,
+            Some(feed) => feed.absent(tx, &stage, &settings, self.mode, &self.leaver_limit).await?,
+            None => self.leaver_limit.leaving(tx, &stage, &settings).await?,
         };
         let missing = match self.create_missing {
-            true => create_missing::foresee(tx, &plan, &mut stage, rules).await?,
+            true => create_missing::plan(tx, &plan, &mut stage, context).await?,
             false => Vec::new(),
         };
         self.check(tx, &plan, &mut stage, &missing, &mut report).await?;
@@ -589,19 +596,19 @@ impl Verb for Import {
             return Err(Refused(report).into());
         }
         let let_in = match &self.feed {
-            Some(feed) => feed.let_in(tx, &stage).await?,
+            Some(feed) => feed.reinstate(tx, &stage).await?,
             None => 0,
         };
-        report.made = create_missing::make(tx, &stage, missing).await?;
+        report.created_records = create_missing::create(tx, &stage, missing).await?;
         self.write(tx, &plan, &stage, &mut report).await?;
-        self.brake.hold_all(tx, &stage, &leaving, self.feed.as_ref(), &report.losing).await?;
+        self.leaver_limit.enforce_after_write(tx, &stage, &leaving, self.feed.as_ref(), &report.losing).await?;
         self.release(tx, &report).await?;
         // Their rows may say nothing else that is new.
         report.updated += let_in;
         report.unchanged = report.unchanged.saturating_sub(let_in);
-        self.let_leave(tx, desc, &stage, &leaving, &mut report).await?;
+        self.process_leavers(tx, desc, &stage, &leaving, &mut report).await?;
         self.source.check_unchanged()?;
-        tx.settle(desc, report.created).await?;
+        tx.analyze(desc, report.created).await?;
         self.record(tx, desc, &report).await?;
         Ok(report)
     }
@@ -615,9 +622,9 @@ impl Import {
         tx: &mut Tx<'_>,
         desc: &'static Descriptor,
         settings: &Settings,
-        rules: &Rules,
-    ) -> Result<(Arc<Plan>, Stage)> {
-        let mut plan = self.plan(desc, rules)?;
+        context: &ParseContext,
+    ) -> Result<(Arc<ImportPlan>, Stage)> {
+        let mut plan = self.plan(desc, context)?;
         plan.params = credentials::params(settings)?;
         plan.min_length = usize::try_from(settings.get(setting::PASSWORD_MIN_LENGTH)?)?;
         plan.remembered = settings.get(setting::PASSWORD_HISTORY)?;
@@ -630,14 +637,16 @@ impl Import {
             held.extend(plan.set_by_status());
         }
         let (keys, references) = ((plan.key, plan.others.clone()), plan.references.clone());
-        let mut stage = Stage::new(tx.db, desc, self.org, keys, references, &held, rules).await?;
-        stage = stage.listing(plan.list.as_ref().map(|(_, reference)| *reference)).taking_unused(tx.takes_unused());
-        plan.named = stage.named().to_vec();
+        let mut stage = Stage::new(tx.db, desc, self.org, keys, references, &held, context).await?;
+        stage = stage
+            .listing(plan.list.as_ref().map(|(_, reference)| *reference))
+            .accepting_inactive(tx.accepts_inactive());
+        plan.named = stage.lookup_fields().to_vec();
         let acting = self.org.and_then(|org| tx.acting_user(org));
-        for (value, _) in plan.blank.iter_mut().zip(desc.fields).filter(|(_, f)| f.has(Mark::FromActor)) {
+        for (value, _) in plan.blank.iter_mut().zip(desc.fields).filter(|(_, f)| f.has(Attr::FromActor)) {
             *value = acting.into();
         }
-        plan.mostly_new = !stage.holds();
+        plan.mostly_new = !stage.matches_records();
         plan.at = tx.at();
         plan.today = tx.today();
         Ok((Arc::new(plan), stage))
@@ -647,9 +656,9 @@ impl Import {
     async fn check(
         &self,
         tx: &mut Tx<'_>,
-        plan: &Arc<Plan>,
+        plan: &Arc<ImportPlan>,
         stage: &mut Stage,
-        missing: &[Missing],
+        missing: &[MissingRecord],
         report: &mut Report,
     ) -> Result<()> {
         stage.resolve(tx.db).await?;
@@ -660,18 +669,18 @@ impl Import {
             probe::reject_refused(self, tx, plan, stage, missing).await?;
         }
         report.rejected = stage.rejected(tx.db).await?;
-        report.rejects = stage.first_rejects(tx.db, SHOWN, &|r| plan.place(r)).await?;
+        report.rejects = stage.first_rejects(tx.db, SHOWN, &|r| plan.reject_position(r)).await?;
         self.write_rejects(tx.db, plan, stage).await?;
         self.source.check_unchanged()
     }
 
     /// The good rows: new ones together, changes one by one.
-    async fn write(&self, tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &Stage, report: &mut Report) -> Result<()> {
+    async fn write(&self, tx: &mut Tx<'_>, plan: &Arc<ImportPlan>, stage: &Stage, report: &mut Report) -> Result<()> {
         match self.org {
             Some(org) => {
                 report.created = self.create(tx, plan, stage, org).await?;
                 if plan.list.is_some() {
-                    lists::fill_new(tx, stage, org).await?;
+                    lists::set_new_members(tx, stage, org).await?;
                 }
             }
             None => {
@@ -684,7 +693,7 @@ impl Import {
         self.write_singly(tx, plan, stage, false, report, None).await
     }
 
-    /// Lets others lead what those led whom rows took out of use; once all rows are written, for they may say who does.
+    /// Lets others lead what those led whom rows deactivated; once all rows are written, for they may say who does.
     async fn release(&self, tx: &mut Tx<'_>, report: &Report) -> Result<()> {
         if let Mode::Reassign(other) = self.mode
             && let Some(leaving) = report.leaving.iter().find(|r| r.meta.id == other)
@@ -692,16 +701,16 @@ impl Import {
             let sentence = format!("{} is to take over, and is not active in the file", leaving.title());
             return Err(Problem::conflict(sentence).hint("choose somebody who stays").into());
         }
-        remove::release(tx, &report.leaving, self.mode, Event::Deactivate, "deactivated").await.map(drop)
+        remove::release(tx, &report.leaving, self.mode, TargetEvent::Deactivate, "deactivated").await.map(drop)
     }
 
     /// Lets those leave whom a feed does not name, and tells who came.
-    async fn let_leave(
+    async fn process_leavers(
         &self,
         tx: &mut Tx<'_>,
         desc: &'static Descriptor,
         stage: &Stage,
-        leaving: &Leaving,
+        leaving: &Absentees,
         report: &mut Report,
     ) -> Result<()> {
         let Some(feed) = &self.feed else { return Ok(()) };
@@ -710,8 +719,9 @@ impl Import {
         let came = report.feed.get_or_insert_default();
         came.left = absent.len() as u64;
         came.without_key = stage.without_key(tx.db).await?;
-        came.leavers = feed.let_leave(tx, stage, absent, self.mode).await?;
-        came.joiners = records::made_at(tx.db, desc, stage.org().unwrap_or(SYSTEM), tx.at(), SHOWN_OF_FEED).await?;
+        came.leavers = feed.process_leavers(tx, stage, absent, self.mode).await?;
+        came.joiners =
+            records::created_at_instant(tx.db, desc, stage.org().unwrap_or(SYSTEM), tx.at(), SHOWN_OF_FEED).await?;
         Ok(())
     }
 
@@ -750,7 +760,7 @@ fn serves(desc: &Descriptor, values: &Given, is_new: bool) -> Option<bool> {
             let word = given(column).and_then(Value::as_text).or(is_new.then_some(states.first()));
             word.map(|word| states.is_open(word))
         }
-        None => given(IN_USE).and_then(Value::as_bool),
+        None => given(IS_ACTIVE).and_then(Value::as_bool),
     }
 }
 
@@ -759,10 +769,10 @@ fn serves(desc: &Descriptor, values: &Given, is_new: bool) -> Option<bool> {
 /// holds.
 fn settle_ended(before: &Record, after: &mut Record, (flag, end): (&Field, &str), says_end: bool, now: DateTime<Utc>) {
     let has_ended = |r: &Record| r.get(end).as_time().is_some_and(|at| at <= now);
-    if !before.says(flag.column) {
+    if !before.is_true(flag.column) {
         return;
     }
-    let is_none = !after.says(flag.column);
+    let is_none = !after.is_true(flag.column);
     let holds = !has_ended(before);
     if holds && (is_none || !says_end || !has_ended(after)) {
         return;
@@ -773,24 +783,24 @@ fn settle_ended(before: &Record, after: &mut Record, (flag, end): (&Field, &str)
             after.set(field.column, before.get(field.column).clone());
         }
     } else if !says_end {
-        after.set(end, Value::Null(crate::model::values::value::Kind::Time));
+        after.set(end, Value::Null(crate::model::values::value::ValueType::Time));
     }
 }
 
 /// What a row does to a record that is there: a change of its state has a word of its own, a move the one that its verb has.
-fn telling_of(before: &Record, after: &Record) -> Result<Telling> {
-    Ok(after.moved_from(before)?.map_or_else(|| action_of(before, after).into(), Telling::of_move))
+fn telling_of(before: &Record, after: &Record) -> Result<ChangeNote> {
+    Ok(after.moved_from(before)?.map_or_else(|| action_of(before, after).into(), ChangeNote::of_move))
 }
 
 /// That it is in use or not comes first.
 fn action_of(before: &Record, after: &Record) -> Action {
     let became = |f: &Field| {
         let (on, off) = f.recorded()?;
-        let (old, new) = (before.says(f.column), after.says(f.column));
+        let (old, new) = (before.is_true(f.column), after.is_true(f.column));
         (old != new).then_some(if new { on } else { off })
     };
     let desc = before.desc;
-    let of_use = desc.field(IN_USE).and_then(became);
+    let of_use = desc.field(IS_ACTIVE).and_then(became);
     of_use.or_else(|| desc.fields.iter().find_map(became)).unwrap_or(Action::Update)
 }
 
@@ -809,8 +819,8 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     gate::allow(s)?;
     let mut verb = flags::resolve(s, desc, m).await?;
     // What is set for every row is wrong for all of them or for none.
-    s.use_rules_of(verb.org.unwrap_or(SYSTEM)).await?;
-    verb.plan(desc, &s.rules)?;
+    s.use_context_of(verb.org.unwrap_or(SYSTEM)).await?;
+    verb.plan(desc, &s.context)?;
     let started = std::time::Instant::now();
     let mut done = gate::write(s, &verb).await;
     if done.as_ref().is_err_and(probe::is_about_a_row) {

@@ -7,14 +7,14 @@ use tokio::task::spawn_blocking;
 
 use super::Report;
 use super::leaver_limit;
-use super::rows::{self, GivenCredential, Plan};
+use super::rows::{self, GivenCredential, ImportPlan};
 use crate::model::password::StoredHash;
 use crate::model::resource::Record;
 use crate::store::records::credentials;
 use crate::store::tx::Tx;
 
 /// Whether a password is one that the user had before the present one.
-pub async fn used_before(tx: &mut Tx<'_>, plan: &Plan, user: &Record, given: GivenCredential) -> Result<bool> {
+pub async fn used_before(tx: &mut Tx<'_>, plan: &ImportPlan, user: &Record, given: GivenCredential) -> Result<bool> {
     let GivenCredential::Password(password) = given else { return Ok(false) };
     let most = usize::try_from(plan.remembered)?;
     let earlier: Vec<StoredHash> = credentials::history(tx.db, user).await?.into_iter().take(most).collect();
@@ -32,7 +32,7 @@ pub async fn used_before(tx: &mut Tx<'_>, plan: &Plan, user: &Record, given: Giv
 /// Sets the passwords of users that are there, where the file says others than they have.
 pub async fn reset_passwords(
     tx: &mut Tx<'_>,
-    plan: &Arc<Plan>,
+    plan: &Arc<ImportPlan>,
     resets: Vec<(Record, GivenCredential, bool)>,
     report: &mut Report,
 ) -> Result<()> {

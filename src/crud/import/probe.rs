@@ -10,17 +10,17 @@ use std::sync::Arc;
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::create_missing::{self, Missing};
-use super::rows::{self, Making, Order, Plan};
-use super::{Import, Report, TOGETHER, next_numbers};
+use super::create_missing::{self, MissingRecord};
+use super::rows::{self, BuildOrder, ImportPlan, RowBuilder};
+use super::{BATCH, Import, Report, next_numbers};
 use crate::crud::write::blank;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::password;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
-use crate::store::import::stage::{Stage, Verdict};
+use crate::store::import::stage::{ResolvedRow, Stage};
 use crate::store::records::credentials;
-use crate::store::schema::deferred::LateRules;
+use crate::store::schema::deferred::DeferredConstraints;
 use crate::store::tx::{Loaders, Tx};
 
 /// Whether the database refused something that a row says.
@@ -31,16 +31,16 @@ pub fn is_about_a_row(e: &anyhow::Error) -> bool {
 /// A run whose writes are undone: the rows that the database refuses, by number, and the rules that are held row by row.
 pub struct Trial<'a> {
     pub refused: Vec<(u64, Problem)>,
-    pub late: &'a LateRules,
+    pub late: &'a DeferredConstraints,
 }
 
 /// Finds the rows that the database refuses, and rejects them and whoever refers to them.
 pub async fn reject_refused(
     import: &Import,
     tx: &mut Tx<'_>,
-    plan: &Arc<Plan>,
+    plan: &Arc<ImportPlan>,
     stage: &mut Stage,
-    missing: &[Missing],
+    missing: &[MissingRecord],
 ) -> Result<()> {
     if import.org.is_none() {
         let mut orgs = stage.orgs(tx.db).await?;
@@ -49,8 +49,8 @@ pub async fn reject_refused(
     }
     // What holds at the end may hold of a row only with those below it. So it is asked at the end, and row by row only where
     // it does not hold then.
-    let late = LateRules::of(tx.db).await?;
-    let none = LateRules::default();
+    let late = DeferredConstraints::find(tx.db).await?;
+    let none = DeferredConstraints::default();
     loop {
         let (mut refused, mut held) = attempt(import, tx, plan, stage, missing, (&none, &late)).await?;
         if held == Held::Broken {
@@ -82,13 +82,13 @@ enum Held {
 async fn attempt(
     import: &Import,
     tx: &mut Tx<'_>,
-    plan: &Arc<Plan>,
+    plan: &Arc<ImportPlan>,
     stage: &Stage,
-    missing: &[Missing],
-    (by_row, at_end): (&LateRules, &LateRules),
+    missing: &[MissingRecord],
+    (by_row, at_end): (&DeferredConstraints, &DeferredConstraints),
 ) -> Result<(Vec<(u64, Problem)>, Held)> {
     let savepoint = tx.savepoint().await?;
-    create_missing::make(tx, stage, missing.to_vec()).await?;
+    create_missing::create(tx, stage, missing.to_vec()).await?;
     let mut trial = Trial { refused: Vec::new(), late: by_row };
     let mut report = Report::default();
     match import.org {
@@ -110,24 +110,30 @@ async fn attempt(
 }
 
 /// New rows of one organisation that the database refuses.
-async fn new_rows(tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &Stage, org: i32, trial: &mut Trial<'_>) -> Result<()> {
-    let total = stage.good(tx.db, true).await?;
+async fn new_rows(
+    tx: &mut Tx<'_>,
+    plan: &Arc<ImportPlan>,
+    stage: &Stage,
+    org: i32,
+    trial: &mut Trial<'_>,
+) -> Result<()> {
+    let total = stage.accepted(tx.db, true).await?;
     let beside = match plan.credential {
         Some(_) => Some(credentials::loader(tx.db).await?),
         None => None,
     };
     let mut loaders = Loaders::new(tx.db, plan.desc, org, beside, total).await?;
-    let mut meta = blank(tx, plan.desc, org, Uuid::nil(), &plan.rules)?.meta;
+    let mut meta = blank(tx, plan.desc, org, Uuid::nil(), &plan.context)?.meta;
     meta.created_by = tx.actor().await?;
     meta.updated_by = meta.created_by;
     let savepoint = tx.savepoint().await?;
     let hash = plan.credential.map(|_| password::hash(&password::Secret::new("a trial".into()), &plan.params, [0; 16]));
-    let mut making = Making { meta, chain: tx.lend_chain(org).await?, trial: Some(hash.unwrap_or_default()) };
+    let mut making = RowBuilder { meta, chain: tx.detach(org).await?, trial: Some(hash.unwrap_or_default()) };
     let (mut file, mut last) = (plan.rows()?, 0);
     let (mut numbers, mut listed): (HashMap<Uuid, u64>, HashMap<Uuid, Vec<Uuid>>) = Default::default();
     let mut waiting = Vec::new();
     loop {
-        let some = stage.verdicts(tx.db, true, last, TOGETHER).await?;
+        let some = stage.resolved_rows(tx.db, true, last, BATCH).await?;
         let Some(end) = some.last() else { break };
         last = end.number;
         let pieces: HashMap<Uuid, u64> = some.iter().map(|v| (v.id, v.number)).collect();
@@ -137,15 +143,15 @@ async fn new_rows(tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &Stage, org: i32, tr
             }
         }
         let without_code = some.iter().filter(|v| v.wants_code).count();
-        let mut codes = tx.made_codes(plan.desc, org, without_code, &stage.given_codes()).await?.into_iter();
+        let mut codes = tx.generate_codes(plan.desc, org, without_code, &stage.given_codes()).await?.into_iter();
         let mut counted = next_numbers(tx, plan, org, &some).await?.into_iter();
         let salts = tx.salts(some.len());
         let orders = some.into_iter().zip(salts).map(|(verdict, salt)| {
             let code = if verdict.wants_code { codes.next() } else { None };
             let number = if verdict.wants_number { counted.next() } else { None };
-            Order { verdict, salt, code, number, password_salt: [0; 16] }
+            BuildOrder { verdict, salt, code, number, password_salt: [0; 16] }
         });
-        let made = rows::make(plan, &mut making, &mut file, orders.collect())?;
+        let made = rows::build(plan, &mut making, &mut file, orders.collect())?;
         let found = tx.probe(&mut loaders, made, &listed, trial.late).await?;
         listed.retain(|id, _| found.iter().any(|(row, _)| row.id() == *id) || numbers.contains_key(id));
         numbers.extend(found.iter().filter_map(|(row, _)| Some((row.id(), *pieces.get(&row.id())?))));
@@ -169,8 +175,8 @@ async fn new_rows(tx: &mut Tx<'_>, plan: &Arc<Plan>, stage: &Stage, org: i32, tr
 }
 
 /// The further members of a new record's list; its own branch is none.
-async fn further(tx: &mut Tx<'_>, plan: &Plan, stage: &Stage, verdict: &Verdict) -> Result<Vec<Uuid>> {
-    let mut members = stage.listed(tx.db, verdict.number).await?;
+async fn further(tx: &mut Tx<'_>, plan: &ImportPlan, stage: &Stage, verdict: &ResolvedRow) -> Result<Vec<Uuid>> {
+    let mut members = stage.list_member_ids(tx.db, verdict.number).await?;
     let own = plan.references.iter().position(|r| r.field.column == "branch_id");
     let own = own.and_then(|i| verdict.references.get(i).copied().flatten());
     members.retain(|id| Some(*id) != own);

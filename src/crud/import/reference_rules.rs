@@ -3,8 +3,8 @@
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::rows::{Plan, pick, resolved};
-use super::{Import, TOGETHER};
+use super::rows::{ImportPlan, pick, resolved};
+use super::{BATCH, Import};
 use crate::model::problem::Problem;
 use crate::model::resource::{Field, Record};
 use crate::model::values::value::Value;
@@ -12,7 +12,7 @@ use crate::store::import::stage::{Reject, Stage};
 use crate::store::records;
 use crate::store::tx::Tx;
 
-impl Plan {
+impl ImportPlan {
     /// Whether a rule may compare references: two that mean records of one kind.
     fn may_compare(&self) -> bool {
         let targets = || self.desc.fields.iter().filter_map(Field::target);
@@ -37,7 +37,7 @@ impl Plan {
 
 impl Import {
     /// Rejects rows that break a rule by whom their references mean, and whoever refers to them.
-    pub(super) async fn reject_compared(&self, tx: &mut Tx<'_>, plan: &Plan, stage: &mut Stage) -> Result<()> {
+    pub(super) async fn reject_compared(&self, tx: &mut Tx<'_>, plan: &ImportPlan, stage: &mut Stage) -> Result<()> {
         if !plan.may_compare() {
             return Ok(());
         }
@@ -45,7 +45,7 @@ impl Import {
         for is_new in [true, false] {
             let (mut file, mut last) = (plan.rows()?, 0);
             loop {
-                let some = stage.verdicts(tx.db, is_new, last, TOGETHER).await?;
+                let some = stage.resolved_rows(tx.db, is_new, last, BATCH).await?;
                 let Some(end) = some.last() else { break };
                 last = end.number;
                 let ids: Vec<Value> = some.iter().map(|v| v.id.into()).collect();

@@ -13,28 +13,28 @@ use tokio::task::spawn_blocking;
 use super::csv_reader::loose_cells;
 use super::dates;
 use super::mapping::is_reject_column;
-use super::rows::{ENCODING, Plan};
-use super::source::{Lines, QUOTES, Rows, Source, unreadable};
+use super::rows::{ENCODING, ImportPlan};
+use super::source::{CsvRows, Lines, QUOTES, Source, unreadable};
 use super::sync::Leavers;
 use super::{Import, OnConflict, Report};
 use crate::crud::remove::Mode;
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::user::User;
-use crate::model::problem::plain;
-use crate::model::problem::{Kind as ProblemKind, Problem};
+use crate::model::problem::io_message;
+use crate::model::problem::{ErrorKind as ProblemKind, Problem};
 use crate::model::resource::{Descriptor, Field};
-use crate::model::values::scalar::{Noun, shorten};
+use crate::model::values::scalar::{Noun, truncate};
 use crate::store::engine::db::Db;
 use crate::store::import::stage::{QUOTE, Reject, Stage};
-use crate::ui::atomic_file::Whole;
+use crate::ui::atomic_file::AtomicFile;
 use crate::ui::format::{self, Format};
 
 /// Rejects that are read together.
-const TOGETHER: usize = 500;
+const BATCH: usize = 500;
 
 fn unwritable(path: &Path, e: &io::Error) -> Problem {
-    Problem::failed(format!("can't write {}: {}", path.display(), plain(e)))
+    Problem::failed(format!("can't write {}: {}", path.display(), io_message(e)))
         .hint("--rejects names the file of rejected rows")
 }
 
@@ -48,7 +48,7 @@ pub fn can_write(path: &Path) -> Result<()> {
         // What is no ordinary file is only opened once: a pipe's reader would take that for the end.
         Ok(m) if !m.is_file() => Ok(()),
         // Dropped unfinished, it leaves nothing.
-        _ => Whole::private(path).map(drop).map_err(|e| unwritable(path, &e).into()),
+        _ => AtomicFile::create_private(path).map(drop).map_err(|e| unwritable(path, &e).into()),
     }
 }
 
@@ -66,7 +66,7 @@ fn ends_in_reasons(cells: &[&[u8]]) -> bool {
 struct Rejects<'a> {
     path: &'a Path,
     source: &'a Source,
-    rows: Rows,
+    rows: CsvRows,
     lines: Lines,
     /// For each column of the file whether it is its own: one that was fed back in has reasons of an earlier time.
     own: Vec<bool>,
@@ -75,7 +75,7 @@ struct Rejects<'a> {
 
 impl<'a> Rejects<'a> {
     /// Begins with the header.
-    fn new(path: &'a Path, plan: &'a Plan, file: File) -> Result<Rejects<'a>> {
+    fn new(path: &'a Path, plan: &'a ImportPlan, file: File) -> Result<Rejects<'a>> {
         let source = &plan.source;
         let (rows, lines) = (plan.rows()?, source.lines()?);
         let mut rejects = Rejects { path, source, rows, lines, own: Vec::new(), file: BufWriter::new(file) };
@@ -154,8 +154,8 @@ impl<'a> Rejects<'a> {
 }
 
 /// Writes rejected rows as they come, on a thread of its own: opening and writing wait where the file is a pipe.
-fn write_all(path: &Path, plan: &Plan, rejects: &mut Receiver<Vec<Reject>>) -> Result<()> {
-    let (whole, file) = Whole::private(path).map_err(|e| unwritable(path, &e))?;
+fn write_all(path: &Path, plan: &ImportPlan, rejects: &mut Receiver<Vec<Reject>>) -> Result<()> {
+    let (whole, file) = AtomicFile::create_private(path).map_err(|e| unwritable(path, &e))?;
     let mut rejected = Rejects::new(path, plan, file)?;
     while let Some(some) = rejects.blocking_recv() {
         for faults in some.chunk_by(|a, b| a.number == b.number) {
@@ -168,14 +168,14 @@ fn write_all(path: &Path, plan: &Plan, rejects: &mut Receiver<Vec<Reject>>) -> R
 
 impl Import {
     /// The original rows with line, column, code and reason: to be mended and fed back in.
-    pub(super) async fn write_rejects(&self, db: &mut Db, plan: &Arc<Plan>, stage: &Stage) -> Result<()> {
+    pub(super) async fn write_rejects(&self, db: &mut Db, plan: &Arc<ImportPlan>, stage: &Stage) -> Result<()> {
         let Some(path) = self.rejects.clone() else { return Ok(()) };
         let (send, mut receive) = mpsc::channel(1);
         let (plan, placing) = (Arc::clone(plan), plan);
         let writer = spawn_blocking(move || write_all(&path, &plan, &mut receive));
         let mut last = 0;
         loop {
-            let rejects = stage.rejects(db, last, TOGETHER, &|r| placing.place(r)).await?;
+            let rejects = stage.rejects(db, last, BATCH, &|r| placing.reject_position(r)).await?;
             let Some(end) = rejects.last() else { break };
             last = end.number;
             // Where nobody takes them the writer has failed, and says below why.
@@ -233,7 +233,7 @@ fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) -> Res
         left.insert("joiners".into(), feed.joiners.clone().into());
         left.insert("movers".into(), feed.movers.clone().into());
         left.insert("leavers".into(), feed.leavers.clone().into());
-        left.insert("made".into(), r.made.clone().into());
+        left.insert("made".into(), r.created_records.clone().into());
     }
     format::document(&mut s.ui, &report)?;
     s.ui.flush()?;
@@ -261,7 +261,7 @@ fn tell_rows(s: &mut Session<'_>, desc: &Descriptor, r: &Report, verb: &Import) 
         let left = if verb.on_conflict == OnConflict::Update { "left blank, or as they were" } else { "left blank" };
         s.ui.status(&format!("{left}, for they can't be read: {}", blanked.join(", ")));
     }
-    for made in &r.made {
+    for made in &r.created_records {
         s.ui.status(&format!("created {made}"));
     }
     if r.names_leaver > 0 {
@@ -344,12 +344,12 @@ fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) {
 fn not_found(desc: &Descriptor, r: &Report, verb: &Import) -> Vec<String> {
     let field_of = |x: &Reject| desc.field(x.column.as_deref()?);
     let target_of = |x: &Reject| field_of(x)?.target();
-    let missing = || r.rejects.iter().filter(|x| x.code == ProblemKind::NotFound.word());
+    let missing = || r.rejects.iter().filter(|x| x.code == ProblemKind::NotFound.as_str());
     let mut hints = Vec::new();
     // Only files of people may make what they refer to.
     if desc.noun == User::NOUN
         && !verb.create_missing
-        && missing().any(|x| field_of(x).is_some_and(Field::asks_for_use))
+        && missing().any(|x| field_of(x).is_some_and(Field::requires_active_target))
     {
         hints.push("--create-missing makes departments and branches that are not there".to_owned());
     }
@@ -362,7 +362,7 @@ fn not_found(desc: &Descriptor, r: &Report, verb: &Import) -> Vec<String> {
         let name = x.column.as_deref().unwrap_or_default();
         let at = verb.columns.iter().position(|c| c.as_deref() == Some(name));
         let header = at.and_then(|at| verb.source.header.get(at)).map_or(name, |h| h.trim());
-        hints.push(format!("--map '{}={name}.name' looks people up by their names", shorten(header)));
+        hints.push(format!("--map '{}={name}.name' looks people up by their names", truncate(header)));
     }
     hints
 }
@@ -396,7 +396,7 @@ fn rejected(desc: &Descriptor, r: &Report, verb: &Import, dates: Vec<String>) ->
     problem = not_found(desc, r, verb).into_iter().fold(problem, Problem::hint);
     // What only the database finds, or another key, is passed over by no flag.
     let is_there = |x: &Reject| {
-        x.code == ProblemKind::Conflict.word()
+        x.code == ProblemKind::Conflict.as_str()
             && x.column.as_ref() == Some(&verb.key)
             && x.reason.ends_with(" exists already")
     };

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::csv_reader::{KeyTest, Layout, What};
 use super::dates::Dates;
 use super::mapping::{CredentialColumn, ListColumn, is_reject_column};
-use super::source::{self, Rows, Source};
-use super::status_columns::StateColumn;
+use super::source::{self, CsvRows, Source};
+use super::status_columns::StatusColumn;
 use super::tolerance::Tolerance;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
@@ -20,17 +20,17 @@ use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field, List, Meta, Record};
 use crate::model::search;
 use crate::model::trail::audit::{self, Action, Effect, Event, Payload};
-use crate::model::values::scalar::{Role, Rules, is_blank, shorten, squash};
-use crate::model::values::value::{Decimal, Kind, Value};
+use crate::model::values::scalar::{FieldKind, ParseContext, fold, is_blank, truncate};
+use crate::model::values::value::{Decimal, Value, ValueType};
 use crate::store::import::match_target::Given;
-use crate::store::import::stage::{QUOTE, Reference, Reject, Verdict};
+use crate::store::import::stage::{QUOTE, Reference, Reject, ResolvedRow};
 use crate::store::records::credentials;
 use crate::store::records::stored_values;
-use crate::store::trail::appender::Chain;
-use crate::store::tx::Finished;
+use crate::store::trail::appender::TreeAppender;
+use crate::store::tx::PreparedRow;
 
 /// Rows that travel together.
-pub const PIECE: usize = 1000;
+pub const BATCH: usize = 1000;
 
 /// The code of a row with a cell that is no text in the file's encoding.
 pub const ENCODING: &str = "encoding";
@@ -39,7 +39,7 @@ pub const ENCODING: &str = "encoding";
 pub const REPEATED_HEADER: &str = "repeated_header";
 
 /// How a file's rows become records.
-pub struct Plan {
+pub struct ImportPlan {
     pub desc: &'static Descriptor,
     pub source: Source,
     /// For each column of the file, the field that it fills; none where it is passed over.
@@ -58,7 +58,7 @@ pub struct Plan {
     /// Fields of rows that references of others are looked up by.
     pub named: Vec<&'static Field>,
     /// Columns that tell the state of records.
-    pub states: Vec<StateColumn>,
+    pub states: Vec<StatusColumn>,
     /// The file is the whole truth about who is there.
     pub is_feed: bool,
     /// A new record before anything is given: its defaults.
@@ -77,7 +77,7 @@ pub struct Plan {
     pub at: DateTime<Utc>,
     /// The same as a day, where the operator is.
     pub today: NaiveDate,
-    pub rules: Rules,
+    pub context: ParseContext,
     /// What is let pass that is no value.
     pub tolerance: Tolerance,
     /// How dates are written.
@@ -103,7 +103,7 @@ pub struct Parsed {
     /// What the record is to sign in with.
     pub credential: Option<GivenCredential>,
     /// Members of its list besides the first, as the target's key keeps them.
-    pub listed: Vec<String>,
+    pub list_members: Vec<String>,
     /// The status that it says its record to have.
     pub status: Option<&'static str>,
 }
@@ -114,7 +114,7 @@ pub enum GivenCredential {
     Hash(StoredHash),
 }
 
-impl Plan {
+impl ImportPlan {
     pub fn new(
         desc: &'static Descriptor,
         source: Source,
@@ -122,8 +122,8 @@ impl Plan {
         constants: Given,
         key: &'static Field,
         lookups: &[(String, String)],
-        rules: &Rules,
-    ) -> Result<Plan> {
+        context: &ParseContext,
+    ) -> Result<ImportPlan> {
         let given: Vec<&'static Field> = desc
             .fields
             .iter()
@@ -134,13 +134,13 @@ impl Plan {
             let by = lookups.iter().find(|(name, _)| name == field.name()).and_then(|(_, by)| target.field(by));
             Some(Reference { field, target, by })
         });
-        let blank = desc.fields.iter().map(|f| match desc.default(f, rules) {
-            Some(default) => Ok(f.parse(&default, rules)?),
+        let blank = desc.fields.iter().map(|f| match desc.default(f, context) {
+            Some(default) => Ok(f.parse(&default, context)?),
             None => Ok(Value::Null(f.ty.kind)),
         });
         let mut in_order: Vec<_> = columns.iter().enumerate().filter_map(|(i, f)| Some((i, (*f)?))).collect();
         in_order.sort_by_key(|(_, f)| desc.index(f.column));
-        Ok(Plan {
+        Ok(ImportPlan {
             desc,
             source,
             in_order,
@@ -164,14 +164,14 @@ impl Plan {
             mostly_new: true,
             at: DateTime::UNIX_EPOCH,
             today: NaiveDate::default(),
-            rules: rules.clone(),
+            context: context.clone(),
             tolerance: Tolerance::default(),
             dates: Dates::default(),
         })
     }
 
     /// The rows behind the header.
-    pub fn rows(&self) -> Result<Rows> {
+    pub fn rows(&self) -> Result<CsvRows> {
         self.source.rows()?.behind_header(self.layout())
     }
 
@@ -185,7 +185,7 @@ impl Plan {
         };
         let columns = self.columns.iter().enumerate();
         let multiline = columns.map(|(at, f)| f.map_or(!is_of_one_line(at), |f| f.ty.multiline)).collect();
-        let (key, rules) = (self.key, self.rules.clone());
+        let (key, rules) = (self.key, self.context.clone());
         let at = self.columns.iter().position(|c| c.is_some_and(|c| c.column == key.column));
         let test = move |text: &str| key.parse(text, &rules).is_ok_and(|v| !v.is_null());
         Layout::new(multiline, at.map(|at| (at, Arc::new(test) as KeyTest)))
@@ -198,7 +198,7 @@ impl Plan {
     }
 
     /// Where the column of a reject stands in the file; behind all where it has none.
-    pub fn place(&self, reject: &Reject) -> usize {
+    pub fn reject_position(&self, reject: &Reject) -> usize {
         let Some(name) = &reject.column else { return usize::MAX };
         let by_name = (0..self.columns.len()).find(|at| self.column_name(*at) == Some(name));
         let credential = self.credential.filter(|c| c.name() == name).map(|c| c.at);
@@ -207,7 +207,7 @@ impl Plan {
     }
 
     /// Reads and checks one row.
-    fn parse(&self, row: &source::Row<'_>) -> Parsed {
+    fn parse(&self, row: &source::CsvRow<'_>) -> Parsed {
         let mut parsed = Parsed {
             number: row.number,
             line: row.line,
@@ -218,7 +218,7 @@ impl Plan {
             is_row: true,
             unread: Vec::new(),
             credential: None,
-            listed: Vec::new(),
+            list_members: Vec::new(),
             status: None,
         };
         // What its cells are is the question: nothing else can be said of it.
@@ -237,8 +237,8 @@ impl Plan {
             Ok(credential) => parsed.credential = credential,
             Err(fault) => parsed.faults.push(fault),
         }
-        match self.listed(row, &parsed.values) {
-            Ok(listed) => parsed.listed = listed,
+        match self.list_members(row, &parsed.values) {
+            Ok(listed) => parsed.list_members = listed,
             Err(fault) => parsed.faults.push(fault),
         }
         if parsed.key.is_null() && parsed.unread.iter().all(|f| f.column != self.key.column) {
@@ -257,7 +257,7 @@ impl Plan {
     }
 
     /// The key of a row, also where something else is wrong with it: who refers to it is then told so.
-    fn key_of(&self, row: &source::Row<'_>) -> Value {
+    fn key_of(&self, row: &source::CsvRow<'_>) -> Value {
         if self.is_header(row.cells) {
             return Value::Null(self.key.ty.kind);
         }
@@ -268,7 +268,7 @@ impl Plan {
         let text = column.and_then(|c| row.cells.get(c)).map(|cell| self.source.unmarked(cell));
         let text = text.and_then(|cell| std::str::from_utf8(cell).ok());
         let text = text.filter(|t| !self.tolerance.is_none(self.key, t));
-        text.and_then(|t| self.key.parse(t, &self.rules).ok()).unwrap_or(Value::Null(self.key.ty.kind))
+        text.and_then(|t| self.key.parse(t, &self.context).ok()).unwrap_or(Value::Null(self.key.ty.kind))
     }
 
     /// Whether the row says what the header says, but for the reasons of an earlier time. As in the header itself case,
@@ -276,7 +276,7 @@ impl Plan {
     fn is_header(&self, cells: &csv::ByteRecord) -> bool {
         let header = &self.source.header;
         let is_same = |(cell, name): (&[u8], &String)| {
-            let is_alike = |cell: &str| squash(cell.trim_start_matches('\u{feff}')) == squash(name);
+            let is_alike = |cell: &str| fold(cell.trim_start_matches('\u{feff}')) == fold(name);
             // Most rows are no header by their first cell's first letter: the look is taken at every row.
             let first = |text: &[u8]| text.trim_ascii_start().first().map(u8::to_ascii_lowercase);
             let may_be = |cell: &[u8]| first(cell) == first(name.as_bytes()) || !cell.is_ascii() || !name.is_ascii();
@@ -286,11 +286,11 @@ impl Plan {
     }
 
     /// Whether a row has the form of one: as many cells as the header has, and quotes where they may stand.
-    fn form(&self, row: &source::Row<'_>) -> Result<(), Reject> {
+    fn form(&self, row: &source::CsvRow<'_>) -> Result<(), Reject> {
         if let Some(fault) = &row.fault {
             let name = self.column_name(fault.column);
             let reason = match (&fault.what, name) {
-                (What::LineBreak(_), Some(name)) => format!("{} {}", shorten(name), fault.what),
+                (What::LineBreak(_), Some(name)) => format!("{} {}", truncate(name), fault.what),
                 (what, _) => what.to_string(),
             };
             if let What::Cells(..) = fault.what {
@@ -312,7 +312,7 @@ impl Plan {
     }
 
     /// The text of a cell; what is none in the file's encoding is at fault.
-    fn text<'a>(&self, row: &source::Row<'a>, at: usize, name: &str) -> Result<&'a str, Reject> {
+    fn text<'a>(&self, row: &source::CsvRow<'a>, at: usize, name: &str) -> Result<&'a str, Reject> {
         let wrong = |reason: String| {
             let reject = self.reject(row.number, row.line, None, ENCODING, reason);
             Reject { column: Some(name.to_owned()), ..reject }
@@ -327,7 +327,7 @@ impl Plan {
     }
 
     /// The values that a row gives, parsed, and what can't be; references still as keys.
-    fn values(&self, row: &source::Row<'_>, parsed: &mut Parsed) -> Result<(), Reject> {
+    fn values(&self, row: &source::CsvRow<'_>, parsed: &mut Parsed) -> Result<(), Reject> {
         parsed.values.reserve(self.columns.len() + self.constants.len());
         for (at, field) in &self.in_order {
             let field = *field;
@@ -357,7 +357,7 @@ impl Plan {
             let reason = format!("{name} holds {}, which a spreadsheet writes where a formula has failed", text.trim());
             return Err(("spreadsheet", reason));
         }
-        if (field.ty.kind == Kind::Text || field.target().is_some()) && is_cut_number(text) {
+        if (field.ty.kind == ValueType::Text || field.target().is_some()) && is_cut_number(text) {
             let reason = format!(
                 "{name} holds {}: a spreadsheet has cut the number; format its column as text and save the file again",
                 text.trim()
@@ -365,22 +365,23 @@ impl Plan {
             return Err(("spreadsheet", reason));
         }
         let text = if self.tolerance.is_none(field, text) { "" } else { text };
-        let is_made = field.maker().is_some() || self.desc.default(field, &self.rules).is_some();
+        let is_made = field.generator().is_some() || self.desc.default(field, &self.context).is_some();
         if is_made && text.trim().is_empty() {
             // A new record gets the default or a code of its own, one that is there keeps what it has.
             return Ok(None);
         }
-        let is_date = matches!(field.ty.kind, Kind::Date | Kind::Time) && !is_blank(text) && !text.contains('\0');
-        let value = match is_date.then(|| self.dates.read(field, text, self.rules.zone)).flatten() {
+        let is_date =
+            matches!(field.ty.kind, ValueType::Date | ValueType::Time) && !is_blank(text) && !text.contains('\0');
+        let value = match is_date.then(|| self.dates.read(field, text, self.context.zone)).flatten() {
             Some(read) => read.map_err(|why| ("invalid", format!("{name} {why}")))?,
-            None => field.parse(text, &self.rules).map_err(|p| ("invalid", p.sentence))?,
+            None => field.parse(text, &self.context).map_err(|p| ("invalid", p.sentence))?,
         };
         self.tolerance.look_at(field, &value);
         Ok(Some(value))
     }
 
     /// The further members of a row's list: without the first, which its own field holds.
-    fn listed(&self, row: &source::Row<'_>, values: &Given) -> Result<Vec<String>, Reject> {
+    fn list_members(&self, row: &source::CsvRow<'_>, values: &Given) -> Result<Vec<String>, Reject> {
         let Some((list, reference)) = &self.list else { return Ok(Vec::new()) };
         let name = self.column_name(list.at).unwrap_or(reference.field.name());
         let text = self.text(row, list.at, name)?;
@@ -392,9 +393,9 @@ impl Plan {
             }
         }
         let first = values.iter().rfind(|(f, _)| f.column == reference.field.column).map(|(_, v)| v.to_text());
-        let first = first.map(|text| reference.word(&text, &self.rules));
+        let first = first.map(|text| reference.text(&text, &self.context));
         let members = List::members(text).filter(|m| !self.tolerance.is_none(reference.field, m));
-        let mut members: Vec<String> = members.map(|m| reference.word(m, &self.rules)).collect();
+        let mut members: Vec<String> = members.map(|m| reference.text(m, &self.context)).collect();
         members.retain(|m| Some(m) != first.as_ref());
         members.sort();
         members.dedup();
@@ -402,7 +403,7 @@ impl Plan {
     }
 
     /// What the row says of its record's credential, if it says anything.
-    fn credential(&self, row: &source::Row<'_>, values: &Given) -> Result<Option<GivenCredential>, Reject> {
+    fn credential(&self, row: &source::CsvRow<'_>, values: &Given) -> Result<Option<GivenCredential>, Reject> {
         let Some(column) = self.credential else { return Ok(None) };
         let wrong = |why: String| Reject {
             number: row.number,
@@ -452,7 +453,7 @@ impl Plan {
 
     /// Any code fits its own rule.
     pub fn stand_in_for_code(&self, record: &mut Record) {
-        if let Some((field, maker)) = self.desc.made().filter(|(f, _)| record.get(f.column).is_null()) {
+        if let Some((field, maker)) = self.desc.generated().filter(|(f, _)| record.get(f.column).is_null()) {
             record.set(field.column, maker.code(0, &[0; 16]).into());
         }
         if let Some((field, _)) = self.desc.counted().filter(|(f, _)| record.get(f.column).is_null()) {
@@ -509,14 +510,14 @@ impl Plan {
     pub fn broken(&self, number: u64, line: u64, p: Problem) -> Reject {
         let field = p.field.and_then(|name| self.desc.field(name));
         let gives = |f: &Field| self.columns.iter().flatten().any(|c| c.column == f.column);
-        let whole = field.filter(|f| !gives(f)).and_then(|f| self.desc.joint(f)).filter(|f| gives(f));
+        let whole = field.filter(|f| !gives(f)).and_then(|f| self.desc.concat_of(f)).filter(|f| gives(f));
         let column = whole.or(field).unwrap_or(self.key);
         let is_missing = p.sentence.ends_with(" must not be empty");
         let sentence = match is_missing {
             true => format!("{} must not be empty", column.name()),
             false => p.sentence,
         };
-        self.reject(number, line, Some(column), if is_missing { "required" } else { p.kind.word() }, sentence)
+        self.reject(number, line, Some(column), if is_missing { "required" } else { p.kind.as_str() }, sentence)
     }
 
     /// A new record before anything is given.
@@ -585,19 +586,19 @@ fn is_cut_number(text: &str) -> bool {
 /// Puts something in the place of what could not be read, so that the rules between the other fields can be asked.
 fn stand_in(record: &mut Record, field: &Field) {
     match (field.ty.kind, field.ty.role) {
-        (Kind::Text, Role::Choice(words)) => {
+        (ValueType::Text, FieldKind::Choice(words)) => {
             record.set(field.column, words.first().copied().unwrap_or_default().into())
         }
-        (Kind::Text, _) => record.set(field.column, "x".into()),
-        (Kind::Uuid, _) => record.set(field.column, Uuid::nil().into()),
-        (Kind::Bool, _) => record.set(field.column, false.into()),
-        (Kind::Int, _) => record.set(field.column, 0_i64.into()),
-        (Kind::Decimal, _) => record.set(field.column, Value::Decimal(Decimal(0))),
-        (Kind::Date, _) => record.set(field.column, Value::Date(NaiveDate::default())),
-        (Kind::Time, _) => record.set(field.column, DateTime::UNIX_EPOCH.into()),
-        (Kind::Json, _) => record.set(field.column, Value::Json(serde_json::Value::Null)),
-        (Kind::Ip, _) => record.set(field.column, Value::Ip(std::net::Ipv4Addr::UNSPECIFIED.into())),
-        (Kind::Bytes, _) => record.set(field.column, Value::Bytes(Vec::new())),
+        (ValueType::Text, _) => record.set(field.column, "x".into()),
+        (ValueType::Uuid, _) => record.set(field.column, Uuid::nil().into()),
+        (ValueType::Bool, _) => record.set(field.column, false.into()),
+        (ValueType::Int, _) => record.set(field.column, 0_i64.into()),
+        (ValueType::Decimal, _) => record.set(field.column, Value::Decimal(Decimal(0))),
+        (ValueType::Date, _) => record.set(field.column, Value::Date(NaiveDate::default())),
+        (ValueType::Time, _) => record.set(field.column, DateTime::UNIX_EPOCH.into()),
+        (ValueType::Json, _) => record.set(field.column, Value::Json(serde_json::Value::Null)),
+        (ValueType::Ip, _) => record.set(field.column, Value::Ip(std::net::Ipv4Addr::UNSPECIFIED.into())),
+        (ValueType::Bytes, _) => record.set(field.column, Value::Bytes(Vec::new())),
     }
 }
 
@@ -611,15 +612,15 @@ pub fn before_resolved(field: &Field, value: &Value) -> Value {
 }
 
 /// Rows that were read, and how many bytes of the file that took.
-pub type Piece = (Vec<Parsed>, u64);
+pub type Batch = (Vec<Parsed>, u64);
 
 /// Reads all rows, until nobody wants more.
-pub fn read_all(plan: &Plan, send: &Sender<Result<Piece>>) {
+pub fn read_all(plan: &ImportPlan, send: &Sender<Result<Batch>>) {
     let read = || -> Result<()> {
         let mut rows = plan.rows()?;
         loop {
-            let mut piece = Vec::with_capacity(PIECE);
-            while piece.len() < PIECE
+            let mut piece = Vec::with_capacity(BATCH);
+            while piece.len() < BATCH
                 && let Some(row) = rows.read()?
             {
                 piece.push(plan.parse(&row));
@@ -636,7 +637,7 @@ pub fn read_all(plan: &Plan, send: &Sender<Result<Piece>>) {
 }
 
 /// The rows that verdicts are about, further down the file.
-pub fn pick(plan: &Plan, rows: &mut Rows, numbers: impl ExactSizeIterator<Item = u64>) -> Result<Vec<Parsed>> {
+pub fn pick(plan: &ImportPlan, rows: &mut CsvRows, numbers: impl ExactSizeIterator<Item = u64>) -> Result<Vec<Parsed>> {
     let mut picked = Vec::with_capacity(numbers.len());
     for number in numbers {
         let parsed = loop {
@@ -654,7 +655,7 @@ pub fn pick(plan: &Plan, rows: &mut Rows, numbers: impl ExactSizeIterator<Item =
 }
 
 /// The values of a row, its references as ids.
-pub fn resolved(plan: &Plan, verdict: &Verdict, parsed: Parsed) -> Given {
+pub fn resolved(plan: &ImportPlan, verdict: &ResolvedRow, parsed: Parsed) -> Given {
     let mut values = parsed.values;
     for (reference, id) in plan.references.iter().zip(&verdict.references) {
         for (_, value) in values.iter_mut().filter(|(f, _)| f.column == reference.field.column) {
@@ -667,16 +668,16 @@ pub fn resolved(plan: &Plan, verdict: &Verdict, parsed: Parsed) -> Given {
 }
 
 /// What a new record needs besides its row: who makes it, and when.
-pub struct Making {
+pub struct RowBuilder {
     pub meta: Meta,
-    pub chain: Chain,
+    pub chain: TreeAppender,
     /// What is made will be undone: this hash does for all passwords.
     pub trial: Option<String>,
 }
 
 /// A new record that is to be made: the salt of its audit record, and its code where the row has none.
-pub struct Order {
-    pub verdict: Verdict,
+pub struct BuildOrder {
+    pub verdict: ResolvedRow,
     pub salt: [u8; 16],
     pub code: Option<String>,
     /// Its number within another record, where the row gives none.
@@ -711,15 +712,15 @@ pub fn hash_all(given: Vec<(Option<GivenCredential>, [u8; 16])>, params: &Params
 }
 
 /// Makes new records of rows, with their audit records, as verdicts come in; the tree's new end.
-pub fn make_all(
-    plan: &Plan,
-    mut making: Making,
-    orders: &mut Receiver<Vec<Order>>,
-    send: &Sender<Vec<Finished>>,
-) -> Result<Chain> {
+pub fn build_all(
+    plan: &ImportPlan,
+    mut making: RowBuilder,
+    orders: &mut Receiver<Vec<BuildOrder>>,
+    send: &Sender<Vec<PreparedRow>>,
+) -> Result<TreeAppender> {
     let mut rows = plan.rows()?;
     while let Some(orders) = orders.blocking_recv() {
-        let finished = make(plan, &mut making, &mut rows, orders)?;
+        let finished = build(plan, &mut making, &mut rows, orders)?;
         if send.blocking_send(finished).is_err() {
             break;
         }
@@ -728,7 +729,12 @@ pub fn make_all(
 }
 
 /// Makes the new records of some rows, further down the file than those before.
-pub fn make(plan: &Plan, making: &mut Making, rows: &mut Rows, orders: Vec<Order>) -> Result<Vec<Finished>> {
+pub fn build(
+    plan: &ImportPlan,
+    making: &mut RowBuilder,
+    rows: &mut CsvRows,
+    orders: Vec<BuildOrder>,
+) -> Result<Vec<PreparedRow>> {
     let mut finished = Vec::with_capacity(orders.len());
     let mut picked = pick(plan, rows, orders.iter().map(|o| o.verdict.number))?;
     if let Some(hash) = &making.trial {
@@ -740,14 +746,14 @@ pub fn make(plan: &Plan, making: &mut Making, rows: &mut Rows, orders: Vec<Order
     }
     let given = picked.iter_mut().zip(&orders).map(|(p, o)| (p.credential.take(), o.password_salt));
     let mut passwords = hash_all(given.collect(), &plan.params).into_iter();
-    for (parsed, Order { verdict, salt, code, number, .. }) in picked.into_iter().zip(orders) {
+    for (parsed, BuildOrder { verdict, salt, code, number, .. }) in picked.into_iter().zip(orders) {
         let password = passwords.next().flatten();
         let meta = Meta { id: verdict.id, ..making.meta.clone() };
         let mut record = Record { desc: plan.desc, meta, values: plan.blank.clone() };
         for (field, value) in resolved(plan, &verdict, parsed) {
             record.set(field.column, value);
         }
-        if let (Some((field, _)), Some(code)) = (plan.desc.made(), code) {
+        if let (Some((field, _)), Some(code)) = (plan.desc.generated(), code) {
             record.set(field.column, code.into());
         }
         if let (Some((field, _)), Some(number)) = (plan.desc.counted(), number) {
@@ -760,21 +766,25 @@ pub fn make(plan: &Plan, making: &mut Making, rows: &mut Rows, orders: Vec<Order
             payload.details.insert("scheme".into(), password.scheme().into());
         }
         let audit = making.chain.append(Event::of(&record, Action::Create, Effect::Create), payload, salt)?;
-        let words = search::of(&record);
+        let words = search::words_of(&record);
         let meta = &record.meta;
         let first =
             |p: StoredHash| credentials::first(meta.org_id, meta.id, p.text(), meta.created_at, meta.created_by);
         let beside = password.map(first);
-        finished.push(Finished { stored: stored_values(record), words, audit, beside });
+        finished.push(PreparedRow { stored: stored_values(record), words, audit, companion_rows: beside });
     }
     Ok(finished)
 }
 
 /// A row of a record that is there: what became of it, its values, and what it says of a credential.
-pub type Picked = (Verdict, Given, Option<GivenCredential>);
+pub type Picked = (ResolvedRow, Given, Option<GivenCredential>);
 
 /// Hands on the values of rows as verdicts come in.
-pub fn read_picked(plan: &Plan, verdicts: &mut Receiver<Vec<Verdict>>, send: &Sender<Vec<Picked>>) -> Result<()> {
+pub fn read_picked(
+    plan: &ImportPlan,
+    verdicts: &mut Receiver<Vec<ResolvedRow>>,
+    send: &Sender<Vec<Picked>>,
+) -> Result<()> {
     let mut rows = plan.rows()?;
     while let Some(verdicts) = verdicts.blocking_recv() {
         let picked = pick(plan, &mut rows, verdicts.iter().map(|v| v.number))?;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::csv_reader::{Fault, LONGEST, Layout, Records};
 use super::encoding;
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::{Problem, io_message};
 use crate::ui::format::{SAFE, is_formula};
 
 /// How a file is written.
@@ -141,7 +141,7 @@ impl Write for Spool {
             .ok_or_else(|| io::Error::other("it has no end that is in sight; a long file is read by its name"))?;
         self.file
             .write_all(bytes)
-            .map_err(|e| io::Error::new(e.kind(), format!("can't keep it in a temporary file: {}", plain(&e))))?;
+            .map_err(|e| io::Error::new(e.kind(), format!("can't keep it in a temporary file: {}", io_message(&e))))?;
         Ok(bytes.len())
     }
     fn flush(&mut self) -> io::Result<()> {
@@ -151,7 +151,7 @@ impl Write for Spool {
 
 /// Where in a cell a byte stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum QuoteState {
     FieldStart,
     Bare,
     Quoted,
@@ -159,15 +159,15 @@ enum State {
     QuoteInQuoted,
 }
 
-impl State {
+impl QuoteState {
     /// The state behind a byte that does, or does not, end a cell outside quotes.
-    fn behind(self, byte: u8, is_end: bool) -> State {
+    fn behind(self, byte: u8, is_end: bool) -> QuoteState {
         match (self, byte) {
-            (State::Quoted, b'"') => State::QuoteInQuoted,
-            (State::Quoted, _) | (State::QuoteInQuoted, b'"') => State::Quoted,
-            _ if is_end => State::FieldStart,
-            (State::FieldStart, b'"') => State::Quoted,
-            _ => State::Bare,
+            (QuoteState::Quoted, b'"') => QuoteState::QuoteInQuoted,
+            (QuoteState::Quoted, _) | (QuoteState::QuoteInQuoted, b'"') => QuoteState::Quoted,
+            _ if is_end => QuoteState::FieldStart,
+            (QuoteState::FieldStart, b'"') => QuoteState::Quoted,
+            _ => QuoteState::Bare,
         }
     }
 }
@@ -353,7 +353,7 @@ impl Source {
 
     /// The delimiter that the header has most of, outside quotes.
     fn find_delimiter(&self) -> Result<u8> {
-        let mut state = State::FieldStart;
+        let mut state = QuoteState::FieldStart;
         let mut counts = [0_usize; 4];
         let mut is_blank = true;
         let mut reader = self.decoded()?.0;
@@ -365,10 +365,10 @@ impl Source {
             let delimiter = DELIMITERS.iter().position(|d| *d == byte);
             let ends_line = byte == b'\n' || byte == b'\r';
             state = state.behind(byte, delimiter.is_some() || ends_line);
-            if let (State::FieldStart, Some(i)) = (state, delimiter) {
+            if let (QuoteState::FieldStart, Some(i)) = (state, delimiter) {
                 counts[i] += 1;
             }
-            if ends_line && state == State::FieldStart && !is_blank {
+            if ends_line && state == QuoteState::FieldStart && !is_blank {
                 break;
             }
             is_blank &= ends_line;
@@ -378,10 +378,10 @@ impl Source {
     }
 
     /// The header, and then, where no more is known of the columns, the rows behind it as their quotes have them.
-    pub fn rows(&self) -> Result<Rows> {
+    pub fn rows(&self) -> Result<CsvRows> {
         let (decoded, bytes) = self.decoded()?;
         let records = Records::new(decoded, self.delimiter, 1 + self.skip, Layout::default());
-        Ok(Rows { shown: self.shown.clone(), records, cells: csv::ByteRecord::new(), number: 0, bytes })
+        Ok(CsvRows { shown: self.shown.clone(), records, cells: csv::ByteRecord::new(), number: 0, bytes })
     }
 
     /// For reading lines as they are written, one after another.
@@ -463,7 +463,7 @@ impl Lines {
 }
 
 /// Rows of a file, one by one.
-pub struct Rows {
+pub struct CsvRows {
     shown: String,
     records: Records<Decoded>,
     cells: csv::ByteRecord,
@@ -473,7 +473,7 @@ pub struct Rows {
 
 /// One row: its cells as far as they are known, its number (the header is 0), the line it is told by, and what is wrong
 /// with its quotes.
-pub struct Row<'a> {
+pub struct CsvRow<'a> {
     pub cells: &'a csv::ByteRecord,
     pub number: u64,
     pub line: u64,
@@ -482,27 +482,27 @@ pub struct Row<'a> {
     pub fault: Option<Fault>,
 }
 
-impl Rows {
+impl CsvRows {
     /// Bytes of the file that were read.
     pub fn bytes(&self) -> u64 {
         self.bytes.get()
     }
 
     /// Passes over the header, and says what the rows behind it may hold.
-    pub fn behind_header(mut self, layout: Layout) -> Result<Rows> {
+    pub fn behind_header(mut self, layout: Layout) -> Result<CsvRows> {
         self.read()?;
         self.records.set_layout(layout);
         Ok(self)
     }
 
     /// The next row that is not blank.
-    pub fn read(&mut self) -> Result<Option<Row<'_>>> {
+    pub fn read(&mut self) -> Result<Option<CsvRow<'_>>> {
         let record = self.records.read(&mut self.cells).map_err(|e| unreadable(&self.shown, &e))?;
         let Some(record) = record else { return Ok(None) };
         let number = self.number;
         self.number += 1;
         let line = record.fault.as_ref().map_or(record.lines.0, |f| f.line);
-        Ok(Some(Row { cells: &self.cells, number, line, lines: record.lines, fault: record.fault }))
+        Ok(Some(CsvRow { cells: &self.cells, number, line, lines: record.lines, fault: record.fault }))
     }
 }
 
@@ -514,7 +514,7 @@ pub const QUOTES: &str = "is the file complete? in a quoted cell each quote is w
 
 pub fn unreadable(shown: &str, e: &io::Error) -> Problem {
     let missing = (e.kind() == io::ErrorKind::NotFound).then_some("FILE is a CSV file, or - for standard input");
-    Problem::failed(format!("can't read {shown}: {}", plain(e))).hint_maybe(missing.map(str::to_owned))
+    Problem::failed(format!("can't read {shown}: {}", io_message(e))).hint_maybe(missing.map(str::to_owned))
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Import;
-use super::rows::{Parsed, Plan, before_resolved};
+use super::rows::{ImportPlan, Parsed, before_resolved};
 use super::source;
 use crate::model::resource::status::{self, Test, Word};
-use crate::model::resource::{Descriptor, Field, IN_USE, Record};
-use crate::model::values::scalar::{Scalar, shorten, squash};
+use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record};
+use crate::model::values::scalar::{Scalar, fold, truncate};
 use crate::model::values::value::Value;
 use crate::store::import::match_target::{Given, Match};
 use crate::store::import::stage::Reject;
@@ -18,7 +18,7 @@ use crate::store::tx::Tx;
 
 /// A column that fills no field, but says in which state the record is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StateColumn {
+pub struct StatusColumn {
     pub at: usize,
     /// As messages call it: `status`, or one that says by what it holds that the record is deleted.
     name: String,
@@ -30,14 +30,14 @@ const STATUS: &str = "status";
 
 const DELETED: &[&str] = &["deleted_at", "deleted_by", "deleted", "is_deleted"];
 
-impl StateColumn {
+impl StatusColumn {
     /// The one that a header names, with or without the noun in front.
-    pub fn of(desc: &Descriptor, at: usize, header: &str, passes_over: bool) -> Option<StateColumn> {
-        let header = squash(header);
-        let names = |name: &&&str| squash(name) == header.strip_prefix(desc.noun).unwrap_or(&header);
+    pub fn of(desc: &Descriptor, at: usize, header: &str, passes_over: bool) -> Option<StatusColumn> {
+        let header = fold(header);
+        let names = |name: &&&str| fold(name) == header.strip_prefix(desc.noun).unwrap_or(&header);
         let has_status = desc.has_status();
         let name = Some(&STATUS).filter(|_| has_status).into_iter().chain(DELETED).find(names)?;
-        Some(StateColumn { at, name: (*name).to_owned(), passes_over })
+        Some(StatusColumn { at, name: (*name).to_owned(), passes_over })
     }
 
     pub fn is_status(&self) -> bool {
@@ -47,11 +47,11 @@ impl StateColumn {
 
 /// The word that says that a record is not in use, where no other field says it.
 fn out_of_use(desc: &Descriptor) -> &'static str {
-    let is_it = |w: &&Word| w.when == [Test::No(IN_USE)];
+    let is_it = |w: &&Word| w.when == [Test::No(IS_ACTIVE)];
     desc.status_words().iter().find(is_it).map_or("", |w| w.word)
 }
 
-impl Plan {
+impl ImportPlan {
     /// Where the column that tells a state stands.
     pub fn state_at(&self, name: &str) -> Option<usize> {
         self.states.iter().find(|c| c.name == name).map(|c| c.at)
@@ -60,14 +60,14 @@ impl Plan {
     /// The field that the column status sets, for no other column does: who is in use, or the state.
     pub fn set_by_status(&self) -> Option<&'static Field> {
         let mut given = self.columns.iter().flatten().chain(self.constants.iter().map(|(f, _)| f));
-        let field = self.desc.state_field().or_else(|| self.desc.field(IN_USE))?;
-        let is_told = self.states.iter().any(StateColumn::is_status) && !given.any(|f| f.column == field.column);
+        let field = self.desc.state_field().or_else(|| self.desc.field(IS_ACTIVE))?;
+        let is_told = self.states.iter().any(StatusColumn::is_status) && !given.any(|f| f.column == field.column);
         is_told.then_some(field)
     }
 
     /// The status that a row says its record to have; whether that is in use goes to its values, where no column of its
     /// own says so.
-    pub fn state(&self, row: &source::Row<'_>, values: &mut Given) -> Result<Option<&'static str>, Reject> {
+    pub fn state(&self, row: &source::CsvRow<'_>, values: &mut Given) -> Result<Option<&'static str>, Reject> {
         let mut told = None;
         for column in &self.states {
             let reject = |reason: String| Reject {
@@ -79,8 +79,8 @@ impl Plan {
             };
             let cell = row.cells.get(column.at).map(|cell| self.source.unmarked(cell)).unwrap_or_default();
             let text = String::from_utf8_lossy(cell);
-            let word = if self.tolerance.is_none_word(&text) { String::new() } else { squash(&text) };
-            let is_no = || matches!((<bool as Scalar>::TYPE.parse)(&word, &self.rules), Ok(Value::Bool(false)));
+            let word = if self.tolerance.is_none_word(&text) { String::new() } else { fold(&text) };
+            let is_no = || matches!((<bool as Scalar>::TYPE.parse)(&word, &self.context), Ok(Value::Bool(false)));
             let is_deleted = match column.is_status() {
                 true => word == "deleted",
                 false => !word.is_empty() && !is_no(),
@@ -94,14 +94,14 @@ impl Plan {
                 continue;
             }
             let words = status::words(self.desc);
-            told = words.iter().copied().find(|known| squash(known) == word);
+            told = words.iter().copied().find(|known| fold(known) == word);
             if told.is_none() && !column.passes_over {
-                return Err(reject(format!("is none of {}: '{}'", words.join(", "), shorten(text.trim()))));
+                return Err(reject(format!("is none of {}: '{}'", words.join(", "), truncate(text.trim()))));
             }
         }
         if let Some(field) = self.set_by_status().filter(|_| told.is_some() || self.is_feed) {
             let value = match (field.column, told) {
-                (IN_USE, _) => Some(Value::Bool(told != Some(out_of_use(self.desc)))),
+                (IS_ACTIVE, _) => Some(Value::Bool(told != Some(out_of_use(self.desc)))),
                 (_, told) => told.map(Value::from),
             };
             values.extend(value.map(|v| (field, v)));
@@ -120,7 +120,7 @@ impl Plan {
             _ => None,
         });
         let may_have_ended = ends.any(|(flag, end)| {
-            words.iter().any(|w| w.word == is && !w.is_out) && record.says(flag) && !record.get(end).is_null()
+            words.iter().any(|w| w.word == is && !w.is_out) && record.is_true(flag) && !record.get(end).is_null()
         });
         if is == status || may_have_ended {
             return None;
@@ -155,7 +155,7 @@ impl Import {
     pub(super) async fn check_states(
         &self,
         tx: &mut Tx<'_>,
-        plan: &Plan,
+        plan: &ImportPlan,
         piece: &mut [Parsed],
         held: &[(Value, Given)],
         matches: &[Option<Match>],

@@ -5,23 +5,23 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::leaver_limit::{Brake, Leaving};
-use super::rows::Plan;
+use super::leaver_limit::{Absentees, LeaverLimit};
+use super::rows::ImportPlan;
 use crate::crud::contents;
 use crate::crud::input::find_in;
 use crate::crud::remove::{self, Mode};
 use crate::crud::session::Session;
 use crate::model::kinds::user::{BLOCK_REASON, BLOCKED, BLOCKED_UNTIL};
 use crate::model::problem::Problem;
-use crate::model::resource::lifetime::Event;
-use crate::model::resource::{Descriptor, Field, IN_USE, Record};
+use crate::model::resource::lifetime::TargetEvent;
+use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record};
 use crate::model::setting::Settings;
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::{Rules, shorten};
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::scalar::{ParseContext, truncate};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::import::match_target::Given;
 use crate::store::import::stage::{Reference, Reject, Stage};
-use crate::store::records::{self, Life};
+use crate::store::records::{self, Deleted};
 use crate::store::tx::Tx;
 
 /// What becomes of those who are not in the file.
@@ -43,7 +43,7 @@ fn values(ids: &[Uuid]) -> Vec<Value> {
 
 /// Users with one branch or department.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct About {
+pub struct FeedScope {
     pub column: String,
     id: Uuid,
     /// What the branch or department is called.
@@ -52,11 +52,11 @@ pub struct About {
     texts: Vec<(String, String)>,
 }
 
-impl About {
+impl FeedScope {
     /// Whether a row's text means the branch or department.
-    fn is_meant(&self, reference: &Reference, text: &str, rules: &Rules) -> bool {
+    fn is_meant(&self, reference: &Reference, text: &str, context: &ParseContext) -> bool {
         let is_value = |field: &&Field| {
-            let form = reference.form(field, text, rules);
+            let form = reference.form(field, text, context);
             self.texts.iter().any(|(column, known)| *column == field.column && form.as_ref() == Some(known))
         };
         let is_id = reference.by.is_none() && Uuid::try_parse(text.trim()).is_ok_and(|id| id == self.id);
@@ -68,13 +68,13 @@ impl About {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Feed {
     /// Whom the file is the truth about; none: all users.
-    pub scope: Option<About>,
+    pub scope: Option<FeedScope>,
     pub leavers: Leavers,
 }
 
 /// What a feed came to, besides what any import tells: how many left, and the first of all, as they are called.
 #[derive(Debug, Default)]
-pub struct Came {
+pub struct SyncReport {
     pub left: u64,
     /// Users of whom the file can't tell whether they are in it.
     pub without_key: u64,
@@ -111,16 +111,16 @@ impl Feed {
     }
 
     /// A row that is about nobody of whom the feed is the truth.
-    pub fn out_of_scope(&self, plan: &Plan, number: u64, line: u64, values: &Given) -> Option<Reject> {
+    pub fn out_of_scope(&self, plan: &ImportPlan, number: u64, line: u64, values: &Given) -> Option<Reject> {
         let scope = self.scope.as_ref()?;
         let reference = plan.references.iter().find(|r| r.field.column == scope.column)?;
         let (_, value) = values.iter().rfind(|(f, _)| f.column == scope.column)?;
         let text = value.to_text();
-        if scope.is_meant(reference, &text, &plan.rules) {
+        if scope.is_meant(reference, &text, &plan.context) {
             return None;
         }
         let name = reference.field.name();
-        let (key, is) = (&scope.key, if value.is_null() { "empty".to_owned() } else { shorten(&text) });
+        let (key, is) = (&scope.key, if value.is_null() { "empty".to_owned() } else { truncate(&text) });
         let reason = format!("{name} is {is}, and the file is about {name} {key}");
         Some(Reject { number, line, column: Some(name.to_owned()), code: "invalid", reason })
     }
@@ -132,8 +132,8 @@ impl Feed {
         stage: &Stage,
         settings: &Settings,
         mode: Mode,
-        brake: &Brake,
-    ) -> Result<Leaving> {
+        brake: &LeaverLimit,
+    ) -> Result<Absentees> {
         let scope = self.scope.as_ref().map(|about| (about.column.as_str(), about.id));
         let (mut absent, users) = stage.absent(tx.db, scope).await?;
         if self.leavers == Leavers::Block {
@@ -155,19 +155,19 @@ impl Feed {
         }
         let leaving = brake.of_users(users, absent, settings)?;
         if self.leavers != Leavers::Report {
-            brake.hold(tx, stage, &leaving, &leaving.absent, "are not in the file").await?;
+            brake.enforce_leaver_limit(tx, stage, &leaving, &leaving.absent, "are not in the file").await?;
         }
         Ok(leaving)
     }
 
-    /// Lets those in again whom an earlier feed shut out and who are in the file now. How many.
-    pub async fn let_in(&self, tx: &mut Tx<'_>, stage: &Stage) -> Result<u64> {
+    /// Unblocks those whom an earlier feed blocked and who are in the file now. How many.
+    pub async fn reinstate(&self, tx: &mut Tx<'_>, stage: &Stage) -> Result<u64> {
         let mut n = 0;
         for some in stage.present(tx.db, BLOCKED, BLOCK_REASON, BLOCKED_BY_FEED).await?.chunks(500) {
             for before in records::with_ids(tx.db, stage.desc(), stage.org(), &values(some)).await? {
                 let mut after = before.clone();
                 after.set(BLOCKED, false.into());
-                after.set(BLOCK_REASON, Value::Null(Kind::Text));
+                after.set(BLOCK_REASON, Value::Null(ValueType::Text));
                 n += u64::from(tx.update(&before, after, Action::UserUnblock).await?.is_some());
             }
         }
@@ -175,7 +175,13 @@ impl Feed {
     }
 
     /// Lets them leave.
-    pub async fn let_leave(&self, tx: &mut Tx<'_>, stage: &Stage, absent: &[Uuid], mode: Mode) -> Result<Vec<String>> {
+    pub async fn process_leavers(
+        &self,
+        tx: &mut Tx<'_>,
+        stage: &Stage,
+        absent: &[Uuid],
+        mode: Mode,
+    ) -> Result<Vec<String>> {
         let names = names(tx, stage.desc(), stage.org(), &absent[..absent.len().min(SHOWN)]).await?;
         if self.leavers == Leavers::Report || absent.is_empty() {
             return Ok(names);
@@ -191,7 +197,7 @@ impl Feed {
         };
         // Who is blocked goes on leading, unless a flag says who does instead.
         if self.leavers != Leavers::Block || matches!(mode, Mode::Reassign(_) | Mode::Orphan) {
-            let event = if self.leavers == Leavers::Delete { Event::Delete } else { Event::Deactivate };
+            let event = if self.leavers == Leavers::Delete { TargetEvent::Delete } else { TargetEvent::Deactivate };
             remove::release(tx, &leaving, mode, event, done).await?;
         }
         let deletion = tx.new_id();
@@ -204,12 +210,12 @@ impl Feed {
                 }
                 Leavers::Block => {
                     after.set(BLOCKED, true.into());
-                    after.set(BLOCKED_UNTIL, Value::Null(Kind::Time));
+                    after.set(BLOCKED_UNTIL, Value::Null(ValueType::Time));
                     after.set(BLOCK_REASON, BLOCKED_BY_FEED.into());
                     tx.update(before, after, Action::UserBlock).await?;
                 }
                 Leavers::Deactivate | Leavers::Report => {
-                    after.set(IN_USE, false.into());
+                    after.set(IS_ACTIVE, false.into());
                     tx.update(before, after, Action::Deactivate).await?;
                 }
             }
@@ -232,17 +238,18 @@ pub(super) async fn names(
 }
 
 /// Reads `branch=MUM01` or `dept=DEPT-001`.
-async fn scoped(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, text: &str) -> Result<About> {
+async fn scoped(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, text: &str) -> Result<FeedScope> {
     let wrong = || {
-        Problem::usage(format!("'{}' is no scope", shorten(text)))
+        Problem::usage(format!("'{}' is no scope", truncate(text)))
             .hint("write --scope branch=MUM01 or --scope dept=DEPT-001")
     };
     let (name, key) = text.split_once('=').ok_or_else(wrong)?;
-    let is_meant =
-        |f: &&Field| f.target().is_some_and(|t| f.asks_for_use() && (f.name() == name.trim() || t.noun == name.trim()));
+    let is_meant = |f: &&Field| {
+        f.target().is_some_and(|t| f.requires_active_target() && (f.name() == name.trim() || t.noun == name.trim()))
+    };
     let field = desc.fields.iter().find(is_meant).ok_or_else(wrong)?;
     let target = field.target().ok_or_else(wrong)?;
-    let record = find_in(s, target, Some(org), key.trim(), Life::Live).await?;
+    let record = find_in(s, target, Some(org), key.trim(), Deleted::Exclude).await?;
     let texts = target.fields.iter().map(|f| (f.column.to_owned(), record.get(f.column).to_text())).collect();
-    Ok(About { column: field.column.to_owned(), id: record.meta.id, key: record.key(), texts })
+    Ok(FeedScope { column: field.column.to_owned(), id: record.meta.id, key: record.key(), texts })
 }

@@ -8,7 +8,7 @@ use clap::ArgMatches;
 
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::values::scalar::{is_blank, shorten};
+use crate::model::values::scalar::{is_blank, truncate};
 use crate::model::values::value::Value;
 
 /// Counts while the file is read for the first time.
@@ -97,7 +97,7 @@ impl Tolerance {
 pub fn blanked_fields(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<String>> {
     let mut fields = Vec::new();
     for text in m.get_many::<String>("on-invalid").into_iter().flatten() {
-        let wrong = |why: String| Problem::usage(format!("--on-invalid {}: {why}", shorten(text)));
+        let wrong = |why: String| Problem::usage(format!("--on-invalid {}: {why}", truncate(text)));
         let Some((name, "blank")) = text.split_once('=').map(|(n, what)| (n.trim(), what.trim())) else {
             return Err(wrong("write FIELD=blank".into()).into());
         };

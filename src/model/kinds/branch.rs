@@ -19,31 +19,31 @@ resource! {
         /// Name
         name: Line<200> [Search],
         /// Street address
-        address_line1: Option<Line<200>> [Detail, Also(&["address"])],
+        address_line1: Option<Line<200>> [Hidden, Alias(&["address"])],
         /// Street address, second line
-        address_line2: Option<Line<200>> [Detail],
+        address_line2: Option<Line<200>> [Hidden],
         /// Street address, third line
-        address_line3: Option<Line<200>> [Detail],
+        address_line3: Option<Line<200>> [Hidden],
         /// City or town
         city: Option<Line<200>> [Search],
         /// State or province
         state: Option<Line<200>>,
         /// Country; India where none is given, as far as the postal code is concerned
-        country: Option<Line<200>> [Detail],
+        country: Option<Line<200>> [Hidden],
         /// Postal code
         pincode: Option<Pincode>,
         /// Phone number
         phone: Option<Phone> [Search],
         /// E-mail address
-        email: Option<Email> [Detail, Search],
+        email: Option<Email> [Hidden, Search],
         /// User who leads it
-        manager_id: Option<Ref<User>> [Duty, Detail, Also(&["manager_user_code"])],
+        manager_id: Option<Ref<User>> [Duty, Hidden, Alias(&["manager_user_code"])],
         /// Name of the manager, where the manager has no account
-        manager_name: Option<Line<200>> [Detail],
+        manager_name: Option<Line<200>> [Hidden],
         /// Branch that this one belongs to
-        parent_id: Option<Ref<Branch>> [Also(&["referred_by", "parent_code"])],
+        parent_id: Option<Ref<Branch>> [Alias(&["referred_by", "parent_code"])],
         /// Whether it is in use; changed by `branch activate` and `branch deactivate`
-        is_active: bool [Managed, Default("yes"), Detail],
+        is_active: bool [Managed, Default("yes"), Hidden],
     }
 }
 

@@ -6,7 +6,7 @@ use crate::resource;
 
 use super::branch::Branch;
 use super::user::User;
-use crate::model::code_generator::Maker;
+use crate::model::code_generator::CodeGenerator;
 use crate::model::problem::Problem;
 use crate::model::resource::Check;
 use crate::model::values::scalar::{Code, Line, Money, Note, Ref};
@@ -19,21 +19,21 @@ resource! {
         examples("DEPT-001", &["finance", "human res"], "--name Finance --branch MUM01 --budget 1250000.50")
      {
         /// Short code, unique in the organisation; made where none is given
-        code: Code<32> [Unique, Search, Generated(Maker::Numbered("DEPT-"))],
+        code: Code<32> [Unique, Search, Generated(CodeGenerator::Numbered("DEPT-"))],
         /// Name, unique in the organisation
         name: Line<200> [Unique, Search],
         /// What it does
-        description: Option<Note<10_000>> [Detail],
+        description: Option<Note<10_000>> [Hidden],
         /// Branch that it is at; none where it is of the whole organisation
-        branch_id: Option<Ref<Branch>> [Also(&["branch_code"])],
+        branch_id: Option<Ref<Branch>> [Alias(&["branch_code"])],
         /// User who leads it
-        manager_id: Option<Ref<User>> [Duty, Also(&["manager_user_code"])],
+        manager_id: Option<Ref<User>> [Duty, Alias(&["manager_user_code"])],
         /// Cost centre that it is charged to
-        cost_center: Option<Line<50>> [Also(&["cost_centre"])],
+        cost_center: Option<Line<50>> [Alias(&["cost_centre"])],
         /// Budget of a year
         budget: Option<Money>,
         /// Whether it is in use; changed by `dept activate` and `dept deactivate`
-        is_active: bool [Managed, Default("yes"), Detail],
+        is_active: bool [Managed, Default("yes"), Hidden],
     }
 }
 

@@ -28,13 +28,13 @@ impl Kind {
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
     pub name: &'static str,
-    pub sqlite: Ways,
-    pub postgres: Ways,
+    pub sqlite: MigrationScripts,
+    pub postgres: MigrationScripts,
 }
 
 /// A step forward, and back.
 #[derive(Debug, Clone, Copy)]
-pub struct Ways {
+pub struct MigrationScripts {
     pub up: &'static str,
     pub down: &'static str,
 }
@@ -73,14 +73,14 @@ impl Kinds {
     }
 
     /// Every field of any kind that points at `target`.
-    pub fn pointing_at(self, target: &Descriptor) -> Vec<(&'static Descriptor, &'static Field)> {
+    pub fn referring_to(self, target: &Descriptor) -> Vec<(&'static Descriptor, &'static Field)> {
         let fields = self.resources().flat_map(|d| d.fields.iter().map(move |f| (d, f)));
         fields.filter(|(_, f)| f.target() == Some(target)).collect()
     }
 
     /// Whether records are put into those of a kind that are in use: what refers to them protects them.
     pub fn takes_records(self, target: &Descriptor) -> bool {
-        self.pointing_at(target).iter().any(|(_, f)| f.asks_for_use())
+        self.referring_to(target).iter().any(|(_, f)| f.requires_active_target())
     }
 
     /// The steps of added kinds, in their order.

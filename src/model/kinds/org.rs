@@ -21,19 +21,19 @@ resource! {
         /// Line of business
         industry: Industry [Default("general")],
         /// Postal address, on one line
-        address: Option<Line<1000>> [Detail],
+        address: Option<Line<1000>> [Hidden],
         /// E-mail address for questions about the organisation
-        contact_email: Option<Email> [Detail, Also(&["email"])],
+        contact_email: Option<Email> [Hidden, Alias(&["email"])],
         /// Phone number for questions about the organisation
-        contact_phone: Option<Phone> [Detail, Also(&["phone"])],
+        contact_phone: Option<Phone> [Hidden, Alias(&["phone"])],
         /// Web site
-        website: Option<WebUrl> [Detail],
+        website: Option<WebUrl> [Hidden],
         /// Most users it may have (invited, active and blocked ones); none = unlimited
         max_users: Option<Count> [DefaultSetting(ORG_DEFAULT_MAX_USERS.declared.key)],
         /// Most assets it may have, for the applications that keep them; none = unlimited
-        asset_limit: Option<Count> [Detail],
+        asset_limit: Option<Count> [Hidden],
         /// Whether it is in use; changed by `org activate` and `org deactivate`
-        is_active: bool [Managed, Default("yes"), Detail],
+        is_active: bool [Managed, Default("yes"), Hidden],
     }
 }
 

@@ -6,10 +6,10 @@ use crate::{choice, resource};
 
 use super::branch::Branch;
 use super::dept::Dept;
-use crate::model::code_generator::Maker;
+use crate::model::code_generator::CodeGenerator;
 use crate::model::problem::Problem;
 use crate::model::resource::status::{Test, Word};
-use crate::model::resource::{Check, IN_USE, List};
+use crate::model::resource::{Check, IS_ACTIVE, List};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{
     Address, Date, Details, ExternalId, FamilyName, GivenName, Language, Line, Mailbox, Moment, Note, Phone, Pincode,
@@ -22,77 +22,77 @@ resource! {
         examples("asha@sahyadri.example", &["asha", "raj kum"], "--name 'Asha Rao' --email asha@sahyadri.example --branch MUM01")
      {
         /// Six letters or digits, unique in the organisation; made where none are given
-        user_code: UserCode [Unique, Search, Generated(Maker::Scattered), Also(&["code"])],
+        user_code: UserCode [Unique, Search, Generated(CodeGenerator::Permuted), Alias(&["code"])],
         /// Full name; given, it is split into first, middle and last name
-        name: Option<Line<602>> [Title, Joined(&["first_name", "middle_name", "last_name"]), Also(&["full_name", "employee_name"])],
+        name: Option<Line<602>> [Title, Concat(&["first_name", "middle_name", "last_name"]), Alias(&["full_name", "employee_name"])],
         /// First name, or the only one
-        first_name: GivenName<200> [Search, Detail, Part("name")],
+        first_name: GivenName<200> [Search, Hidden, PartOf("name")],
         /// Names between the first and the last
-        middle_name: Option<GivenName<200>> [Search, Detail, Part("name")],
+        middle_name: Option<GivenName<200>> [Search, Hidden, PartOf("name")],
         /// Last name
-        last_name: Option<FamilyName<200>> [Search, Detail, Part("name"), Also(&["surname"])],
+        last_name: Option<FamilyName<200>> [Search, Hidden, PartOf("name"), Alias(&["surname"])],
         /// E-mail address, unique in the organisation
-        email: Option<Mailbox> [Unique, Search, ProvedBy("email_verified")],
+        email: Option<Mailbox> [Unique, Search, VerifiedBy("email_verified")],
         /// Mobile number; a key where nobody else has it
-        mobile: Option<Phone> [MostlyUnique, Search, ProvedBy("mobile_verified"), Also(&["phone"])],
+        mobile: Option<Phone> [LookupKey, Search, VerifiedBy("mobile_verified"), Alias(&["phone"])],
         /// Name to sign in with, unique in the organisation
-        username: Option<Username> [Unique, Search, Detail],
+        username: Option<Username> [Unique, Search, Hidden],
         /// Number in the HR system or directory, unique in the organisation
-        external_id: Option<ExternalId> [Unique, Search, Detail, Also(&["userId", "employee_id", "emp_id"])],
+        external_id: Option<ExternalId> [Unique, Search, Hidden, Alias(&["userId", "employee_id", "emp_id"])],
         /// Branch
         branch_id: Option<Ref<Branch>>,
         /// Department
-        department_id: Option<Ref<Dept>> [Also(&["dept"])],
+        department_id: Option<Ref<Dept>> [Alias(&["dept"])],
         /// What the person is employed as
-        designation: Option<Line<200>> [Also(&["job_title"])],
+        designation: Option<Line<200>> [Alias(&["job_title"])],
         /// User who the person reports to
-        reports_to_id: Option<Ref<User>> [Duty, Also(&["reportingTo", "supervisor", "manager"])],
+        reports_to_id: Option<Ref<User>> [Duty, Alias(&["reportingTo", "supervisor", "manager"])],
         /// Gender
-        gender: Option<Gender> [Detail],
+        gender: Option<Gender> [Hidden],
         /// Date of birth
-        dob: Option<Date> [Detail, Also(&["date_of_birth"])],
+        dob: Option<Date> [Hidden, Alias(&["date_of_birth"])],
         /// Street address
-        address_line1: Option<Line<200>> [Detail, Also(&["address"])],
+        address_line1: Option<Line<200>> [Hidden, Alias(&["address"])],
         /// Street address, second line
-        address_line2: Option<Line<200>> [Detail],
+        address_line2: Option<Line<200>> [Hidden],
         /// Street address, third line
-        address_line3: Option<Line<200>> [Detail],
+        address_line3: Option<Line<200>> [Hidden],
         /// City or town
-        city: Option<Line<200>> [Detail],
+        city: Option<Line<200>> [Hidden],
         /// State or province
-        state: Option<Line<200>> [Detail],
+        state: Option<Line<200>> [Hidden],
         /// Country; India where none is given, as far as the postal code is concerned
-        country: Option<Line<200>> [Detail],
+        country: Option<Line<200>> [Hidden],
         /// Postal code
-        pincode: Option<Pincode> [Detail],
+        pincode: Option<Pincode> [Hidden],
         /// What the person says of himself or herself
-        bio: Option<Note<10_000>> [Detail],
+        bio: Option<Note<10_000>> [Hidden],
         /// Time zone
-        timezone: Option<Timezone> [Detail],
+        timezone: Option<Timezone> [Hidden],
         /// Language
-        language: Option<Language> [Detail],
+        language: Option<Language> [Hidden],
         /// Whether the person may sign in
-        can_login: bool [Default("no"), Detail],
+        can_login: bool [Default("no"), Hidden],
         /// Whether the person is with the organisation; changed by `user activate` and `user deactivate`
-        is_active: bool [Managed, Default("yes"), Detail],
+        is_active: bool [Managed, Default("yes"), Hidden],
         /// Whether the person is blocked; changed by `user block` and `user unblock`
-        blocked: bool [Managed, Default("no"), Detail, Until(BLOCKED_UNTIL), Recorded(Action::UserBlock, Action::UserUnblock)],
+        blocked: bool [Managed, Default("no"), Hidden, Until(BLOCKED_UNTIL), Recorded(Action::UserBlock, Action::UserUnblock)],
         /// When a block ends by itself
-        blocked_until: Option<Moment> [Managed, Detail, Of(BLOCKED)],
+        blocked_until: Option<Moment> [Managed, Hidden, Of(BLOCKED)],
         /// Why the person is blocked
-        block_reason: Option<Line<1000>> [Managed, Detail, Of(BLOCKED)],
+        block_reason: Option<Line<1000>> [Managed, Hidden, Of(BLOCKED)],
         /// When the person was invited
-        invited_at: Option<Moment> [Managed, Detail],
+        invited_at: Option<Moment> [Managed, Hidden],
         /// When the invitation was accepted
-        accepted_at: Option<Moment> [Managed, Detail],
+        accepted_at: Option<Moment> [Managed, Hidden],
         /// Whether the e-mail address was proved
-        email_verified: bool [Managed, Default("no"), Detail],
+        email_verified: bool [Managed, Default("no"), Hidden],
         /// Whether the mobile number was proved
-        mobile_verified: bool [Managed, Default("no"), Detail],
+        mobile_verified: bool [Managed, Default("no"), Hidden],
         /// Address that the person registered from
-        register_ip: Option<Address> [Managed, Detail, Also(&["register_device_ip"])],
+        register_ip: Option<Address> [Managed, Hidden, Alias(&["register_device_ip"])],
         /// What the person registered with
-        register_device: Option<Details> [Managed, Detail, Also(&["register_device_info"])],
+        register_device: Option<Details> [Managed, Hidden, Alias(&["register_device_info"])],
     }
 }
 
@@ -105,7 +105,7 @@ pub const CAN_LOGIN: &str = "can_login";
 /// Who is blocked or invited is so only while he or she is with the organisation. Who came by an invitation, and has not
 /// accepted it, is invited; who was there before stays what he or she was: the invitation is pending beside that.
 const STATUS: &[Word] = &[
-    Word::of("inactive", &[Test::No(IN_USE)]).out(),
+    Word::of("inactive", &[Test::No(IS_ACTIVE)]).out(),
     Word::of("blocked", &[Test::Yes(BLOCKED)]).rare().out(),
     Word::of("invited", &[Test::FromTheStart("invited_at"), Test::Missing("accepted_at")]).rare(),
     Word::otherwise("active"),
@@ -115,7 +115,7 @@ const STATUS: &[Word] = &[
 const BRANCHES: &[List] = &[List {
     name: "branches",
     help: "Branches, the person's own first",
-    also: &["branchId", "branch_code"],
+    aliases: &["branchId", "branch_code"],
     first: "branch_id",
     table: "user_branches",
     owner: "user_id",

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::states::Transition;
-use super::{Descriptor, Field, Mark};
-use crate::model::values::scalar::Role;
-use crate::model::values::value::Kind;
+use super::{Attr, Descriptor, Field};
+use crate::model::values::scalar::FieldKind;
+use crate::model::values::value::ValueType;
 
 /// A key.
 pub fn key(d: &Descriptor) -> &'static str {
@@ -55,7 +55,7 @@ pub fn change(d: &Descriptor) -> String {
     let given = given(d);
     let flags: Vec<&str> = given.split("--").map(str::trim).filter(|flag| !flag.is_empty()).collect();
     let field = |flag: &str| flag.split([' ', '=']).next().and_then(|name| d.field(&name.replace('-', "_")));
-    let names_it = |flag: &str| field(flag).is_none_or(|f| f.has(Mark::Unique));
+    let names_it = |flag: &str| field(flag).is_none_or(|f| f.has(Attr::Unique));
     let chosen = flags.iter().find(|flag| !names_it(flag)).or(flags.first());
     chosen.map_or_else(|| "--edit".to_owned(), |flag| format!("--{flag}"))
 }
@@ -63,8 +63,8 @@ pub fn change(d: &Descriptor) -> String {
 /// The fields that `find` looks into, without the parts of one that is there as a whole.
 fn searched(d: &Descriptor) -> Vec<&'static Field> {
     let mut fields: Vec<&'static Field> = Vec::new();
-    for field in d.fields.iter().filter(|f| f.has(Mark::Search)) {
-        let field = d.joint(field).unwrap_or(field);
+    for field in d.fields.iter().filter(|f| f.has(Attr::Search)) {
+        let field = d.concat_of(field).unwrap_or(field);
         if fields.iter().all(|f| f.column != field.column) {
             fields.push(field);
         }
@@ -118,7 +118,7 @@ pub fn conditions(d: &Descriptor) -> String {
     }
     if all.is_empty() {
         let choice = d.fields.iter().find_map(|f| match f.ty.role {
-            Role::Choice([first, ..]) => Some(format!("{}={first}", f.name())),
+            FieldKind::Choice([first, ..]) => Some(format!("{}={first}", f.name())),
             _ => None,
         });
         let reference = || d.fields.iter().find_map(|f| f.target().map(|t| format!("{}={}", f.name(), key(t))));
@@ -129,13 +129,13 @@ pub fn conditions(d: &Descriptor) -> String {
 
 /// A field of dates or times.
 pub fn dated(d: &Descriptor) -> Option<&'static Field> {
-    let is_dated = |f: &&Field| matches!(f.ty.kind, Kind::Date | Kind::Time);
+    let is_dated = |f: &&Field| matches!(f.ty.kind, ValueType::Date | ValueType::Time);
     d.settable().find(is_dated).or_else(|| d.fields.iter().find(is_dated))
 }
 
 /// A field that can be left out, as every row of a file may get the same value of it.
 pub fn constant(d: &Descriptor) -> String {
-    let chosen = d.settable().find(|f| !f.ty.required && !f.has(Mark::Unique) && f.target().is_none());
+    let chosen = d.settable().find(|f| !f.ty.required && !f.has(Attr::Unique) && f.target().is_none());
     chosen.or(d.settable().next()).map_or_else(|| "FIELD=VALUE".to_owned(), |f| format!("{}={}", f.name(), f.ty.label))
 }
 

@@ -11,7 +11,7 @@
 /// What binds a row to the record that it refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lifetime {
-    /// The record can't go while the row is there. A record that is out of use is not referred to anew, unless that is forced.
+    /// The record can't go while the row is there. A record that is inactive is not referred to anew, unless that is forced.
     Protects,
     /// The record, a person as a rule, is in charge: it must be in use, and hands the row over when it leaves.
     Duty,
@@ -24,7 +24,7 @@ pub enum Lifetime {
 
 /// What happens to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Event {
+pub enum TargetEvent {
     Deactivate,
     Delete,
     Restore,
@@ -35,7 +35,7 @@ pub enum Event {
 
 /// What becomes of a row that refers to the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Effect {
+pub enum Consequence {
     /// Nothing.
     Stays,
     /// It stops the event, until it refers to another record, or to none where it may.
@@ -52,8 +52,8 @@ impl Lifetime {
     pub const ALL: [Lifetime; 4] = [Lifetime::Protects, Lifetime::Duty, Lifetime::Keep, Lifetime::Within];
 
     /// The table.
-    pub const fn effect(self, event: Event) -> Effect {
-        use {Effect as Row, Event as On, Lifetime as Of};
+    pub const fn effect(self, event: TargetEvent) -> Consequence {
+        use {Consequence as Row, Lifetime as Of, TargetEvent as On};
         match (self, event) {
             (Of::Keep, _) => Row::Stays,
             (Of::Duty, On::Deactivate) | (Of::Protects | Of::Duty, On::Delete) => Row::Blocks,
@@ -77,8 +77,14 @@ mod tests {
     /// Every cell, as the design has it.
     #[test]
     fn each_lifetime_has_its_effect() {
-        use Effect::{Blocks, Detaches, Follows, Repoints, Stays};
-        let events = [Event::Deactivate, Event::Delete, Event::Restore, Event::Purge, Event::Merge];
+        use Consequence::{Blocks, Detaches, Follows, Repoints, Stays};
+        let events = [
+            TargetEvent::Deactivate,
+            TargetEvent::Delete,
+            TargetEvent::Restore,
+            TargetEvent::Purge,
+            TargetEvent::Merge,
+        ];
         let table = [
             (Lifetime::Protects, [Stays, Blocks, Stays, Detaches, Repoints]),
             (Lifetime::Duty, [Blocks, Blocks, Stays, Detaches, Repoints]),
@@ -99,7 +105,13 @@ mod tests {
             .skip(2)
             .map(|row| row.split('|').map(|cell| cell.trim().to_owned()).filter(|cell| !cell.is_empty()).collect())
             .collect();
-        let events = [Event::Deactivate, Event::Delete, Event::Restore, Event::Purge, Event::Merge];
+        let events = [
+            TargetEvent::Deactivate,
+            TargetEvent::Delete,
+            TargetEvent::Restore,
+            TargetEvent::Purge,
+            TargetEvent::Merge,
+        ];
         let word = |it: &dyn std::fmt::Debug| format!("{it:?}").to_lowercase();
         let holds: Vec<Vec<String>> = Lifetime::ALL
             .iter()

@@ -14,13 +14,13 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::code_generator::Maker;
+use super::code_generator::CodeGenerator;
 use super::problem::Problem;
 use super::trail::audit::Action;
-use super::values::scalar::{Invalid, Role, Rules, Type, at_most, is_blank, is_comma, is_line_break, squash};
-use super::values::value::{Kind, Value};
+use super::values::scalar::{FieldKind, Invalid, ParseContext, Type, at_most, fold, is_blank, is_comma, is_line_break};
+use super::values::value::{Value, ValueType};
 use lifecycle::{EXPIRES, Lifecycle};
-use lifetime::{Effect, Event, Lifetime};
+use lifetime::{Consequence, Lifetime, TargetEvent};
 use row_rule::RowRule;
 use states::States;
 use status::Word;
@@ -28,11 +28,11 @@ use verbs::Verbs;
 
 /// What a field's type can't say. A new mark must serve two resources; otherwise it is a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+pub enum Attr {
     /// A natural key: unique per organisation among live rows. The first one is the key that lists show.
     Unique,
     /// Names a record where only one has the value.
-    MostlyUnique,
+    LookupKey,
     /// Set by a verb of its own, never by create and update.
     Managed,
     /// Found by `--search`.
@@ -40,16 +40,16 @@ pub enum Mark {
     /// Value of a new record where none is given, in its input form.
     Default(&'static str),
     /// Further headers and spellings of earlier systems.
-    Also(&'static [&'static str]),
+    Alias(&'static [&'static str]),
     /// Made by the program where none is given: a code by a counter of the organisation.
-    Generated(Maker),
+    Generated(CodeGenerator),
     /// The other fields' texts joined by one blank, by the database itself; given, it is split into them: the first word,
     /// the last word, and the middle between them.
-    Joined(&'static [&'static str; 3]),
+    Concat(&'static [&'static str; 3]),
     /// A part of the joined field of this name.
-    Part(&'static str),
+    PartOf(&'static str),
     /// The field of this name says whether the value was proved to be right; a new value takes that back.
-    ProvedBy(&'static str),
+    VerifiedBy(&'static str),
     /// [`Lifetime::Duty`]: what it refers to is in charge. A reference without one of these three protects.
     Duty,
     /// [`Lifetime::Keep`]: history.
@@ -61,7 +61,7 @@ pub enum Mark {
     /// The user who acts, where none is given: nobody, where it is the local operator.
     FromActor,
     /// Not in a table's default columns: `show`, `--columns` and machine formats have it.
-    Detail,
+    Hidden,
     /// A reference to whom the record's data is about.
     Subject,
     /// Shown behind the key wherever a record is named: of people the code alone tells nobody anything.
@@ -76,7 +76,7 @@ pub enum Mark {
     DefaultSetting(&'static str),
 }
 
-/// Whose data the records of a kind hold, where no reference of theirs says it ([`Mark::Subject`]). By it the trail finds
+/// Whose data the records of a kind hold, where no reference of theirs says it ([`Attr::Subject`]). By it the trail finds
 /// everything that concerns somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
@@ -92,80 +92,80 @@ pub struct Field {
     pub column: &'static str,
     pub help: &'static str,
     pub ty: Type,
-    pub marks: &'static [Mark],
+    pub attrs: &'static [Attr],
 }
 
 impl Field {
     /// The name in flags, headers, columns and JSON: the column's, but a reference drops its `_id`.
     pub fn name(&self) -> &'static str {
         match self.ty.role {
-            Role::Ref(_) => self.column.strip_suffix("_id").unwrap_or(self.column),
+            FieldKind::Ref(_) => self.column.strip_suffix("_id").unwrap_or(self.column),
             _ => self.column,
         }
     }
-    pub fn has(&self, mark: Mark) -> bool {
-        self.marks.contains(&mark)
+    pub fn has(&self, mark: Attr) -> bool {
+        self.attrs.contains(&mark)
     }
     pub fn is_managed(&self) -> bool {
-        self.has(Mark::Managed)
+        self.has(Attr::Managed)
     }
     /// How a value is made where none is given.
-    pub fn maker(&self) -> Option<Maker> {
-        self.marks.iter().find_map(|m| if let Mark::Generated(maker) = m { Some(*maker) } else { None })
+    pub fn generator(&self) -> Option<CodeGenerator> {
+        self.attrs.iter().find_map(|m| if let Attr::Generated(maker) = m { Some(*maker) } else { None })
     }
     /// The fields that this one joins.
     pub fn parts(&self) -> Option<&'static [&'static str; 3]> {
-        self.marks.iter().find_map(|m| if let Mark::Joined(parts) = m { Some(*parts) } else { None })
+        self.attrs.iter().find_map(|m| if let Attr::Concat(parts) = m { Some(*parts) } else { None })
     }
     /// Whether a record must be given a value: it has to have one, and nobody else makes it.
     pub fn must_be_given(&self) -> bool {
-        self.ty.required && self.default().is_none() && self.maker().is_none()
+        self.ty.required && self.default().is_none() && self.generator().is_none()
     }
     pub fn default(&self) -> Option<&'static str> {
-        self.marks.iter().find_map(|m| if let Mark::Default(d) = m { Some(*d) } else { None })
+        self.attrs.iter().find_map(|m| if let Attr::Default(d) = m { Some(*d) } else { None })
     }
     /// The setting that says the value of a new record where none is given.
     pub fn default_setting(&self) -> Option<&'static str> {
-        self.marks.iter().find_map(|m| if let Mark::DefaultSetting(key) = m { Some(*key) } else { None })
+        self.attrs.iter().find_map(|m| if let Attr::DefaultSetting(key) = m { Some(*key) } else { None })
     }
     /// Where a flag that ends by itself has its end.
     pub fn ends(&self) -> Option<&'static str> {
-        self.marks.iter().find_map(|m| if let Mark::Until(end) = m { Some(*end) } else { None })
+        self.attrs.iter().find_map(|m| if let Attr::Until(end) = m { Some(*end) } else { None })
     }
     /// The flag that this field tells of.
     pub fn tells_of(&self) -> Option<&'static str> {
-        self.marks.iter().find_map(|m| if let Mark::Of(flag) = m { Some(*flag) } else { None })
+        self.attrs.iter().find_map(|m| if let Attr::Of(flag) = m { Some(*flag) } else { None })
     }
     /// The words under which a file's record tells that the flag says yes, and no.
     pub fn recorded(&self) -> Option<(Action, Action)> {
         let declared =
-            self.marks.iter().find_map(|m| if let Mark::Recorded(on, off) = m { Some((*on, *off)) } else { None });
-        declared.or((self.column == IN_USE).then_some((Action::Activate, Action::Deactivate)))
+            self.attrs.iter().find_map(|m| if let Attr::Recorded(on, off) = m { Some((*on, *off)) } else { None });
+        declared.or((self.column == IS_ACTIVE).then_some((Action::Activate, Action::Deactivate)))
     }
     /// The kind that this field points at.
     pub fn target(&self) -> Option<&'static Descriptor> {
-        if let Role::Ref(target) = self.ty.role { Some(target()) } else { None }
+        if let FieldKind::Ref(target) = self.ty.role { Some(target()) } else { None }
     }
     /// How a reference lives with what it refers to.
     pub fn lifetime(&self) -> Lifetime {
-        let said = self.marks.iter().find_map(|mark| match mark {
-            Mark::Duty => Some(Lifetime::Duty),
-            Mark::Keep => Some(Lifetime::Keep),
-            Mark::Within => Some(Lifetime::Within),
+        let said = self.attrs.iter().find_map(|mark| match mark {
+            Attr::Duty => Some(Lifetime::Duty),
+            Attr::Keep => Some(Lifetime::Keep),
+            Attr::Within => Some(Lifetime::Within),
             _ => None,
         });
         said.unwrap_or(Lifetime::Protects)
     }
-    /// Whether a record that is out of use is referred to by it no more, unless that is forced.
-    pub fn asks_for_use(&self) -> bool {
-        self.lifetime() == Lifetime::Protects && self.target().is_some_and(Descriptor::can_be_out_of_use)
+    /// Whether a record that is inactive is referred to by it no more, unless that is forced.
+    pub fn requires_active_target(&self) -> bool {
+        self.lifetime() == Lifetime::Protects && self.target().is_some_and(Descriptor::can_be_inactive)
     }
     /// Words that a header may use for this field, besides its name.
-    pub fn also(&self) -> &'static [&'static str] {
-        self.marks.iter().find_map(|m| if let Mark::Also(a) = m { Some(*a) } else { None }).unwrap_or(&[])
+    pub fn aliases(&self) -> &'static [&'static str] {
+        self.attrs.iter().find_map(|m| if let Attr::Alias(a) = m { Some(*a) } else { None }).unwrap_or(&[])
     }
     /// Parses input for this field. Blank input clears an optional field and is refused for a required one.
-    pub fn parse(&self, text: &str, rules: &Rules) -> Result<Value, Problem> {
+    pub fn parse(&self, text: &str, context: &ParseContext) -> Result<Value, Problem> {
         let wrong = |why: String| Problem::invalid(format!("{} {why}", self.name())).field(self.name());
         if let Some(at) = text.find('\0') {
             return Err(wrong(format!("must not hold a NUL character (byte {})", at + 1)));
@@ -181,11 +181,11 @@ impl Field {
             return Err(wrong("must be one line".into()));
         }
         let unset =
-            !self.ty.required && self.ty.kind == Kind::Int && matches!(squash(text).as_str(), "none" | "unlimited");
+            !self.ty.required && self.ty.kind == ValueType::Int && matches!(fold(text).as_str(), "none" | "unlimited");
         if unset {
             return Ok(Value::Null(self.ty.kind));
         }
-        let value = (self.ty.parse)(text, rules).map_err(wrong)?;
+        let value = (self.ty.parse)(text, context).map_err(wrong)?;
         if self.parts().is_some() {
             split_name(&value.to_text()).map_err(wrong)?;
         }
@@ -198,7 +198,7 @@ impl Field {
     }
 
     /// A value as records hold it: a name in parts, joined.
-    pub fn compared(&self, value: &Value) -> String {
+    pub fn comparable(&self, value: &Value) -> String {
         let text = value.to_text();
         match self.parts() {
             Some(_) => {
@@ -225,7 +225,7 @@ impl Field {
 }
 
 /// The column that says whether a record is in use, where a kind has it.
-pub const IN_USE: &str = "is_active";
+pub const IS_ACTIVE: &str = "is_active";
 
 /// The column that holds what people call a record, where a kind has it.
 pub const NAME: &str = "name";
@@ -241,7 +241,7 @@ pub struct List {
     pub name: &'static str,
     pub help: &'static str,
     /// Headers of earlier systems.
-    pub also: &'static [&'static str],
+    pub aliases: &'static [&'static str],
     /// The field that holds the first.
     pub first: &'static str,
     /// Where further ones are kept: `org_id`, these two columns, and who made the row when.
@@ -252,17 +252,17 @@ pub struct List {
 
 impl List {
     /// What stands between the members.
-    pub const BETWEEN: char = ';';
+    pub const SEPARATOR: char = ';';
 
     /// The members that a text names.
     pub fn members(text: &str) -> impl Iterator<Item = &str> {
-        text.split([List::BETWEEN, ',', '|']).map(str::trim).filter(|m| !m.is_empty())
+        text.split([List::SEPARATOR, ',', '|']).map(str::trim).filter(|m| !m.is_empty())
     }
 
     /// Whether a header names the list.
     pub fn is_named(&self, header: &str) -> bool {
-        let header = squash(header);
-        std::iter::once(&self.name).chain(self.also).any(|name| squash(name) == header)
+        let header = fold(header);
+        std::iter::once(&self.name).chain(self.aliases).any(|name| fold(name) == header)
     }
 }
 
@@ -398,7 +398,7 @@ impl Descriptor {
     /// Where a column is that the kind has. Another one is a mistake of the program, which nothing may pass over: a value
     /// would be read as none, or not be written. What comes from outside is looked up by [`Descriptor::known`].
     #[allow(clippy::panic)]
-    fn place(&self, column: &str) -> usize {
+    fn position(&self, column: &str) -> usize {
         self.index(column).unwrap_or_else(|| panic!("{} has no column {column}", self.noun))
     }
     /// A column by a name that is kept or sent somewhere.
@@ -412,7 +412,7 @@ impl Descriptor {
     }
     /// Fields by which a record can be named.
     pub fn keys(&self) -> impl Iterator<Item = &'static Field> {
-        self.fields.iter().filter(|f| f.has(Mark::Unique))
+        self.fields.iter().filter(|f| f.has(Attr::Unique))
     }
     /// The natural key that lists and messages show.
     pub fn key(&self) -> &'static Field {
@@ -423,34 +423,35 @@ impl Descriptor {
         self.fields.iter().filter(|f| !f.is_managed())
     }
     /// Fields that a record keeps: all but those that the database makes of others.
-    pub fn kept(&self) -> impl Iterator<Item = &'static Field> {
+    pub fn stored(&self) -> impl Iterator<Item = &'static Field> {
         self.fields.iter().filter(|f| f.parts().is_none())
     }
     /// Whether one of the fields with these columns gives `field` a value.
     pub fn is_given(&self, field: &Field, given: impl Fn(&Field) -> bool) -> bool {
-        given(field) || self.joint(field).is_some_and(given)
+        given(field) || self.concat_of(field).is_some_and(given)
     }
     /// The code that is made where none is given, by a counter of the organisation.
-    pub fn made(&self) -> Option<(&'static Field, Maker)> {
-        let is_code = |maker: &Maker| !matches!(maker, Maker::Counted(_));
-        self.fields.iter().find_map(|f| Some((f, f.maker().filter(is_code)?)))
+    pub fn generated(&self) -> Option<(&'static Field, CodeGenerator)> {
+        let is_code = |maker: &CodeGenerator| !matches!(maker, CodeGenerator::Counted(_));
+        self.fields.iter().find_map(|f| Some((f, f.generator().filter(is_code)?)))
     }
     /// The field that counts the records within another, and the reference to that one.
     pub fn counted(&self) -> Option<(&'static Field, &'static Field)> {
-        let counted =
-            |f: &'static Field| if let Some(Maker::Counted(within)) = f.maker() { Some((f, within)) } else { None };
+        let counted = |f: &'static Field| {
+            if let Some(CodeGenerator::Counted(within)) = f.generator() { Some((f, within)) } else { None }
+        };
         let (field, within) = self.fields.iter().find_map(counted)?;
         Some((field, self.field(within)?))
     }
     /// The field that `field` is a part of.
-    pub fn joint(&self, field: &Field) -> Option<&'static Field> {
-        let name = field.marks.iter().find_map(|m| if let Mark::Part(name) = m { Some(*name) } else { None })?;
+    pub fn concat_of(&self, field: &Field) -> Option<&'static Field> {
+        let name = field.attrs.iter().find_map(|m| if let Attr::PartOf(name) = m { Some(*name) } else { None })?;
         self.field(name)
     }
     /// What is wrong with a part, told of the whole where that was given and not the part.
     pub fn as_given(&self, p: Problem, given: impl Fn(&Field) -> bool) -> Problem {
         let part = p.field.and_then(|name| self.field(name)).filter(|f| !given(f));
-        let whole = part.and_then(|part| self.joint(part)).filter(|whole| given(whole));
+        let whole = part.and_then(|part| self.concat_of(part)).filter(|whole| given(whole));
         let (Some(part), Some(whole)) = (part, whole) else { return p };
         // Of a name that is empty the first part is not what was asked for.
         let sentence = match p.sentence == format!("{} must not be empty", part.name()) {
@@ -469,16 +470,16 @@ impl Descriptor {
     }
     /// The reference to whom the data of its records is about.
     pub fn subject_field(&self) -> Option<&'static Field> {
-        self.fields.iter().find(|f| f.has(Mark::Subject))
+        self.fields.iter().find(|f| f.has(Attr::Subject))
     }
     /// Whether its records are in use or not.
-    pub fn can_be_out_of_use(&self) -> bool {
-        self.index(IN_USE).is_some()
+    pub fn can_be_inactive(&self) -> bool {
+        self.index(IS_ACTIVE).is_some()
     }
     /// The words that the status of its records can be, but for those that are deleted; none where it has no status.
     pub fn status_words(&self) -> &'static [Word] {
         match self.status {
-            [] if self.can_be_out_of_use() => status::USE,
+            [] if self.can_be_inactive() => status::USE,
             [] if self.ends() && self.index(EXPIRES).is_some() => lifecycle::COURSE_TO_A_DAY,
             [] if self.ends() => lifecycle::COURSE,
             declared => declared,
@@ -490,9 +491,9 @@ impl Descriptor {
     }
     /// What becomes of a row that refers by one of its fields, when something happens to the record that it refers to. Who
     /// is in charge of what has states is so only while that is open, and the row outlives the record.
-    pub fn effect(&self, field: &Field, event: Event) -> Effect {
+    pub fn effect(&self, field: &Field, event: TargetEvent) -> Consequence {
         match event {
-            Event::Purge if !self.has_foreign_key(field) => Effect::Stays,
+            TargetEvent::Purge if !self.has_foreign_key(field) => Consequence::Stays,
             _ => field.lifetime().effect(event),
         }
     }
@@ -506,28 +507,28 @@ impl Descriptor {
     }
     /// The field that stands behind the key wherever a record is named.
     pub fn title(&self) -> Option<&'static Field> {
-        self.fields.iter().find(|f| f.has(Mark::Title))
+        self.fields.iter().find(|f| f.has(Attr::Title))
     }
     pub fn is_org(&self) -> bool {
         self.noun == "org"
     }
     /// What a new record gets in a field where nothing is given, in its input form: what is declared, or what a setting
     /// says.
-    pub fn default(&self, field: &Field, rules: &Rules) -> Option<Cow<'static, str>> {
+    pub fn default(&self, field: &Field, context: &ParseContext) -> Option<Cow<'static, str>> {
         if let Some((_, states)) = self.states.filter(|(column, _)| *column == field.column) {
             return Some(Cow::Borrowed(states.first()));
         }
         match field.default_setting() {
-            Some(key) => rules.defaults.iter().find(|(k, _)| *k == key).map(|(_, text)| text.clone().into()),
+            Some(key) => context.defaults.iter().find(|(k, _)| *k == key).map(|(_, text)| text.clone().into()),
             None => field.default().map(Cow::Borrowed),
         }
     }
     /// The field that a CSV header names: its name, the names of earlier systems, with or without the noun in front
     /// (`branch_name`, `school_name`); case, blanks, `-` and `_` don't count.
     pub fn field_for_header(&self, header: &str) -> Option<&'static Field> {
-        let wanted = squash(header);
+        let wanted = fold(header);
         let names = |f: &'static Field| {
-            [f.name(), f.column].into_iter().chain(f.also().iter().copied()).map(squash).collect::<Vec<_>>()
+            [f.name(), f.column].into_iter().chain(f.aliases().iter().copied()).map(fold).collect::<Vec<_>>()
         };
         let find = |wanted: &str| self.fields.iter().find(|f| names(f).iter().any(|n| n == wanted));
         find(&wanted).or_else(|| {
@@ -573,7 +574,7 @@ impl Meta {
         }
     }
     /// The primary key.
-    pub fn place(&self) -> (i32, Uuid) {
+    pub fn record_id(&self) -> (i32, Uuid) {
         (self.org_id, self.id)
     }
     pub fn is_live(&self) -> bool {
@@ -592,22 +593,22 @@ pub struct Record {
 impl Record {
     /// What a field holds that the kind has.
     pub fn get(&self, column: &str) -> &Value {
-        &self.values[self.desc.place(column)]
+        &self.values[self.desc.position(column)]
     }
     /// What a field holds that not every kind has.
     pub fn find(&self, column: &str) -> Option<&Value> {
         self.desc.index(column).map(|i| &self.values[i])
     }
     /// Whether a field that not every kind has says yes.
-    pub fn says(&self, column: &str) -> bool {
+    pub fn is_true(&self, column: &str) -> bool {
         self.find(column).and_then(Value::as_bool) == Some(true)
     }
     /// Whether it is in use: a kind that nobody deactivates always is.
-    pub fn is_in_use(&self) -> bool {
-        self.find(IN_USE).and_then(Value::as_bool) != Some(false)
+    pub fn is_active(&self) -> bool {
+        self.find(IS_ACTIVE).and_then(Value::as_bool) != Some(false)
     }
     pub fn set(&mut self, column: &str, value: Value) {
-        let i = self.desc.place(column);
+        let i = self.desc.position(column);
         let field = &self.desc.fields[i];
         // What is so already stays as it is: of "Asha Devi Rao" nothing tells whether Devi is a first name too.
         if self.values[i] == value {
@@ -622,21 +623,21 @@ impl Record {
             return;
         }
         self.put(column, value);
-        for mark in field.marks {
-            if let Mark::ProvedBy(proof) = mark {
+        for mark in field.attrs {
+            if let Attr::VerifiedBy(proof) = mark {
                 self.set(proof, false.into());
             }
         }
     }
     /// Sets a field to what it was, and what is joined of it; nothing else follows from that.
     pub fn put(&mut self, column: &str, value: Value) {
-        let i = self.desc.place(column);
+        let i = self.desc.position(column);
         self.values[i] = value;
-        if let Some(parts) = self.desc.joint(&self.desc.fields[i]).and_then(|joint| Some((joint, joint.parts()?))) {
+        if let Some(parts) = self.desc.concat_of(&self.desc.fields[i]).and_then(|joint| Some((joint, joint.parts()?))) {
             let (joint, parts) = parts;
             let texts: Vec<String> = parts.iter().map(|p| self.get(p).to_text()).filter(|t| !t.is_empty()).collect();
             let joined = (!texts.is_empty()).then(|| texts.join(" "));
-            let i = self.desc.place(joint.column);
+            let i = self.desc.position(joint.column);
             self.values[i] = joined.into();
         }
     }
@@ -672,10 +673,10 @@ impl Record {
     }
     /// `branch MUM01`, `user 3CZH4Y (Asha Rao)`
     pub fn title(&self) -> String {
-        format!("{} {}", self.desc.noun, self.called())
+        format!("{} {}", self.desc.noun, self.label())
     }
     /// `MUM01`; of a person the name too.
-    pub fn called(&self) -> String {
+    pub fn label(&self) -> String {
         let name = self.desc.title().map(|f| self.get(f.column).to_text());
         match name.filter(|n| !n.is_empty()) {
             Some(name) => format!("{} ({name})", self.key()),
@@ -745,7 +746,7 @@ macro_rules! resource {
     (
         $(#[doc = $about:literal])+
         pub struct $name:ident $noun:literal in $table:literal $( $word:ident($($said:expr),* $(,)?) )* {
-            $( $(#[doc = $help:literal])+ $field:ident : $ty:ty $([ $($mark:expr),* ])? ),* $(,)?
+            $( $(#[doc = $help:literal])+ $field:ident : $ty:ty $([ $($attr:expr),* ])? ),* $(,)?
         }
     ) => {
         $(#[doc = $about])+
@@ -764,7 +765,7 @@ macro_rules! resource {
                 #[allow(unused_imports)]
                 use $crate::model::resource::{Descriptor, Field};
                 #[allow(unused_imports)]
-                use $crate::model::resource::Mark::*;
+                use $crate::model::resource::Attr::*;
                 #[allow(unused_imports)]
                 use $crate::model::resource::Subject::*;
                 #[allow(unused_imports)]
@@ -780,7 +781,7 @@ macro_rules! resource {
                     column: $crate::model::resource::plain(stringify!($field)),
                     help: concat!($($help),+).trim_ascii(),
                     ty: <$ty as Scalar>::TYPE,
-                    marks: &[$($($mark),*)?],
+                    attrs: &[$($($attr),*)?],
                 } ),*];
                 const PLAIN: Descriptor = Descriptor {
                     noun: $noun,
@@ -868,7 +869,7 @@ mod tests {
     fn a_column_that_not_every_kind_has() {
         let record = organisation();
         assert_eq!(record.find("blocked"), None);
-        assert!(!record.says("blocked") && record.desc.known("blocked").is_err());
+        assert!(!record.is_true("blocked") && record.desc.known("blocked").is_err());
         assert!(record.desc.known("code").is_ok_and(|f| f.column == "code"));
     }
 
@@ -889,7 +890,7 @@ mod tests {
     #[test]
     fn each_kind_says_whose_data_it_holds() {
         for desc in Kinds::default().resources() {
-            let marked: Vec<_> = desc.fields.iter().filter(|f| f.has(Mark::Subject)).collect();
+            let marked: Vec<_> = desc.fields.iter().filter(|f| f.has(Attr::Subject)).collect();
             match (marked.as_slice(), desc.subject) {
                 ([], Subject::Itself) => {}
                 ([], Subject::Nobody(why)) => assert!(!why.is_empty(), "{}: subject(...) is missing", desc.noun),
@@ -915,13 +916,13 @@ mod tests {
                 .filter(|c| desc.ends() && (*c == lifecycle::ENDED || desc.index(c).is_some()))
             {
                 let kind = desc.field(column).map(|f| (f.ty.kind, f.ty.required));
-                assert_eq!(kind, Some((Kind::Time, false)), "{}.{column}", desc.noun);
+                assert_eq!(kind, Some((ValueType::Time, false)), "{}.{column}", desc.noun);
             }
             if let Some((column, states)) = desc.states {
                 let words: Vec<&str> = states.states.iter().map(|s| s.word).collect();
                 let ty = desc.field(column).map(|f| (f.ty.role, f.is_managed()));
                 assert!(
-                    matches!(ty, Some((Role::Choice(choices), true)) if choices == words),
+                    matches!(ty, Some((FieldKind::Choice(choices), true)) if choices == words),
                     "{}.{column}",
                     desc.noun
                 );
@@ -943,37 +944,37 @@ mod tests {
     fn marks_agree() {
         for desc in Kinds::default().resources() {
             for field in desc.fields {
-                let lifetimes = field.marks.iter().filter(|m| matches!(m, Mark::Duty | Mark::Keep | Mark::Within));
+                let lifetimes = field.attrs.iter().filter(|m| matches!(m, Attr::Duty | Attr::Keep | Attr::Within));
                 assert!(lifetimes.count() <= 1, "{}", field.column);
-                for mark in field.marks {
+                for mark in field.attrs {
                     match mark {
-                        Mark::Joined(parts) => {
-                            let is_of_it = |f: &&Field| desc.joint(f).is_some_and(|j| j.column == field.column);
+                        Attr::Concat(parts) => {
+                            let is_of_it = |f: &&Field| desc.concat_of(f).is_some_and(|j| j.column == field.column);
                             let of_it: Vec<_> = desc.fields.iter().filter(is_of_it).map(|f| f.column).collect();
                             assert_eq!(of_it, parts.as_slice());
                         }
-                        Mark::Duty | Mark::Keep | Mark::Within | Mark::Subject | Mark::Assignee => {
+                        Attr::Duty | Attr::Keep | Attr::Within | Attr::Subject | Attr::Assignee => {
                             assert!(field.target().is_some(), "{} refers to nothing", field.column);
                         }
-                        Mark::Until(name) => {
+                        Attr::Until(name) => {
                             assert!(desc.field(name).is_some_and(|f| f.tells_of() == Some(field.column)), "{name}");
-                            assert_eq!(field.ty.kind, Kind::Bool, "{}", field.column);
+                            assert_eq!(field.ty.kind, ValueType::Bool, "{}", field.column);
                         }
-                        Mark::Of(name) => {
+                        Attr::Of(name) => {
                             assert!(desc.field(name).is_some_and(|f| f.ends().is_some()), "{name}");
                             assert!(!field.ty.required, "{} tells of what ends", field.column);
                         }
-                        Mark::Recorded(..) => assert_eq!(field.ty.kind, Kind::Bool, "{}", field.column),
-                        Mark::DefaultSetting(key) => {
+                        Attr::Recorded(..) => assert_eq!(field.ty.kind, ValueType::Bool, "{}", field.column),
+                        Attr::DefaultSetting(key) => {
                             let fills =
                                 crate::model::setting::SETTINGS.iter().any(|d| d.key == *key && d.fills_records);
                             assert!(fills, "{key}");
                             assert!(!field.ty.required && field.default().is_none(), "{}", field.column);
                         }
-                        Mark::Part(name) => assert!(desc.field(name).is_some_and(|f| f.parts().is_some()), "{name}"),
-                        Mark::ProvedBy(name) => {
+                        Attr::PartOf(name) => assert!(desc.field(name).is_some_and(|f| f.parts().is_some()), "{name}"),
+                        Attr::VerifiedBy(name) => {
                             assert!(
-                                desc.field(name).is_some_and(|f| f.ty.kind == Kind::Bool && f.is_managed()),
+                                desc.field(name).is_some_and(|f| f.ty.kind == ValueType::Bool && f.is_managed()),
                                 "{name}"
                             );
                         }

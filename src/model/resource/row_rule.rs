@@ -4,7 +4,7 @@
 
 use super::{Descriptor, Field, Record};
 use crate::model::problem::Problem;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 
 /// What records must keep to besides what their types say. Fields are named by their columns, and a declaration that names
 /// one which is not there does not compile.
@@ -138,16 +138,16 @@ fn period(record: &Record, from: &'static str, to: &'static str) -> Option<Probl
 
 /// What is wrong with the rules of a kind that the compiler does not see; for tests.
 pub fn mistakes(desc: &'static Descriptor) -> Vec<String> {
-    let is = |column: &str, kinds: &[Kind]| desc.field(column).is_some_and(|f| kinds.contains(&f.ty.kind));
+    let is = |column: &str, kinds: &[ValueType]| desc.field(column).is_some_and(|f| kinds.contains(&f.ty.kind));
     let is_right = |rule: &RowRule| match rule {
         RowRule::OneOf(columns) => {
             columns.len() > 1 && columns.iter().all(|c| desc.field(c).is_some_and(|f| !f.ty.required))
         }
         RowRule::Range(from, to, _) => {
-            is(from, &[Kind::Date, Kind::Time])
+            is(from, &[ValueType::Date, ValueType::Time])
                 && desc.field(from).map(|f| f.ty.kind) == desc.field(to).map(|f| f.ty.kind)
         }
-        RowRule::AtMostOne(flag, _) => is(flag, &[Kind::Bool]),
+        RowRule::AtMostOne(flag, _) => is(flag, &[ValueType::Bool]),
         RowRule::Same(one, other) => {
             let end = |path| way(desc, path)?.last()?.1.target();
             end(one).is_some() && end(one) == end(other)

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::{Descriptor, Field, Record};
 use crate::model::problem::Problem;
 use crate::model::trail::audit::Action;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 
 /// The states of a kind: a record begins in the first.
 #[derive(Debug)]
@@ -238,7 +238,7 @@ impl Record {
     }
 
     fn clear(&mut self, column: &str) {
-        let kind = self.desc.field(column).map_or(Kind::Text, |f| f.ty.kind);
+        let kind = self.desc.field(column).map_or(ValueType::Text, |f| f.ty.kind);
         self.set(column, Value::Null(kind));
     }
 
@@ -331,8 +331,8 @@ macro_rules! states {
                     transitions: &[$( Transition {
                         verb: $verb,
                         about: concat!($($about),+).trim_ascii(),
-                        from: &[$( Self::$from.word() ),+],
-                        to: Self::$to.word(),
+                        from: &[$( Self::$from.as_str() ),+],
+                        to: Self::$to.as_str(),
                         how: &[$($($how),*)?],
                     } ),+],
                 }

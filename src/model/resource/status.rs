@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Descriptor, Field, IN_USE, Record};
+use super::{Descriptor, Field, IS_ACTIVE, Record};
 use crate::model::values::value::Value;
 
 /// What the status of a deleted record is, whatever its kind.
@@ -69,7 +69,7 @@ impl Word {
 }
 
 /// Of kinds that say nothing else: whether it is in use.
-pub const USE: &[Word] = &[Word::of("inactive", &[Test::No(IN_USE)]).out(), Word::otherwise("active")];
+pub const USE: &[Word] = &[Word::of("inactive", &[Test::No(IS_ACTIVE)]).out(), Word::otherwise("active")];
 
 /// Names the declared words of a status, that of what is deleted last.
 pub fn words(desc: &Descriptor) -> Vec<&'static str> {
@@ -125,7 +125,7 @@ impl Record {
     fn passes(&self, test: Test, at: DateTime<Utc>) -> bool {
         match test {
             Test::Yes(column) => self.holds(column, at),
-            Test::No(column) => !self.says(column),
+            Test::No(column) => !self.is_true(column),
             Test::Missing(column) => self.get(column).is_null(),
             Test::Given(column) => !self.get(column).is_null(),
             Test::Passed(column) => self.get(column).as_time().is_some_and(|t| t <= at),
@@ -136,12 +136,12 @@ impl Record {
     /// Whether a flag says yes at a time: one that ends by itself does so no more from its end on.
     pub fn holds(&self, flag: &str, at: DateTime<Utc>) -> bool {
         let end = self.desc.field(flag).and_then(Field::ends).and_then(|end| self.get(end).as_time());
-        self.says(flag) && end.is_none_or(|end| end > at)
+        self.is_true(flag) && end.is_none_or(|end| end > at)
     }
 
     /// Whether a flag that can end by itself says yes without an end.
     pub fn holds_for_good(&self) -> bool {
-        let endless = |f: &&Field| f.ends().is_some_and(|end| self.says(f.column) && self.get(end).is_null());
+        let endless = |f: &&Field| f.ends().is_some_and(|end| self.is_true(f.column) && self.get(end).is_null());
         self.desc.fields.iter().any(|f| endless(&f))
     }
 

@@ -1,6 +1,6 @@
 //! The verbs that kinds have in common, and which of them a kind has.
 
-use super::{Descriptor, Mark};
+use super::{Attr, Descriptor};
 
 /// What can be done with the records of every kind, where it means something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Verb {
 
 impl Verb {
     /// As it is written on the command line.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Verb::Create => "create",
             Verb::List => "list",
@@ -77,9 +77,9 @@ impl Descriptor {
     /// Whether its records have a verb: it is declared, and there is something that it would work on.
     pub fn does(&self, verb: Verb) -> bool {
         let means_something = match verb {
-            Verb::Find => self.fields.iter().any(|f| f.has(Mark::Search)),
+            Verb::Find => self.fields.iter().any(|f| f.has(Attr::Search)),
             Verb::Update => self.settable().next().is_some(),
-            Verb::Activate | Verb::Deactivate => self.can_be_out_of_use(),
+            Verb::Activate | Verb::Deactivate => self.can_be_inactive(),
             Verb::Revoke => self.ends(),
             _ => true,
         };

@@ -10,10 +10,10 @@ use uuid::Uuid;
 use super::merkle::{Hash, leaf_hash};
 use crate::model::resource::states::Transition;
 use crate::model::resource::{Descriptor, Field, Meta, Record};
-use crate::model::values::scalar::Rules;
+use crate::model::values::scalar::ParseContext;
 #[cfg(test)]
 use crate::model::values::value::canonical;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 
 /// What records are about that are about the trail itself.
 pub const KIND: &str = "audit";
@@ -53,7 +53,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Action::Create => "create",
             Action::Update => "update",
@@ -144,10 +144,10 @@ impl Status {
     pub const ALL: &[Status] = &[Status::Success, Status::Failed, Status::Denied, Status::Interrupted];
 
     pub fn parse(word: &str) -> Option<Status> {
-        Status::ALL.iter().copied().find(|s| s.word() == word)
+        Status::ALL.iter().copied().find(|s| s.as_str() == word)
     }
 
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Status::Success => "success",
             Status::Failed => "failed",
@@ -178,10 +178,10 @@ impl Effect {
         &[Effect::None, Effect::Create, Effect::Update, Effect::Delete, Effect::Restore, Effect::Purge];
 
     pub fn parse(word: &str) -> Option<Effect> {
-        Effect::ALL.iter().copied().find(|e| e.word() == word)
+        Effect::ALL.iter().copied().find(|e| e.as_str() == word)
     }
 
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Effect::None => "none",
             Effect::Create => "create",
@@ -209,7 +209,7 @@ impl<'a> Event<'a> {
     /// A change of a row.
     pub fn of(record: &Record, action: Action, effect: Effect) -> Event<'a> {
         Event {
-            action: action.word(),
+            action: action.as_str(),
             effect,
             kind: record.desc.noun,
             resource_id: record.meta.id,
@@ -318,22 +318,22 @@ pub struct Payload {
 
 /// Under which word a change is recorded, and what its record says besides the values.
 #[derive(Debug, Clone)]
-pub struct Telling {
+pub struct ChangeNote {
     pub action: Action,
     pub details: Map<String, Json>,
 }
 
-impl From<Action> for Telling {
-    fn from(action: Action) -> Telling {
-        Telling { action, details: Map::new() }
+impl From<Action> for ChangeNote {
+    fn from(action: Action) -> ChangeNote {
+        ChangeNote { action, details: Map::new() }
     }
 }
 
-impl Telling {
+impl ChangeNote {
     /// Of a move from one state to another: the record names the verb.
-    pub fn of_move(transition: &Transition) -> Telling {
+    pub fn of_move(transition: &Transition) -> ChangeNote {
         let details = Map::from_iter([("verb".to_owned(), transition.verb.into())]);
-        Telling { action: transition.action(), details }
+        ChangeNote { action: transition.action(), details }
     }
 }
 
@@ -361,7 +361,7 @@ pub fn spans(spans: &[(i64, i64)]) -> Json {
 
 /// Reads [`spans`] back; what is none is passed over.
 pub fn spans_of(json: &Json) -> impl Iterator<Item = (i64, i64)> {
-    let int = |v: &Json| Value::from_json(Kind::Int, v).and_then(|v| v.as_int());
+    let int = |v: &Json| Value::from_json(ValueType::Int, v).and_then(|v| v.as_int());
     json.as_array().into_iter().flatten().filter_map(move |pair| Some((int(&pair[0])?, int(&pair[1])?)))
 }
 
@@ -385,7 +385,7 @@ fn kept(record: &Record) -> impl Iterator<Item = (&'static Field, &Value)> {
 /// Whether a value is the one that a new record gets where none is given: a create record does not tell it.
 pub fn same_as_default(field: &Field, value: &Value) -> bool {
     // Most values are the default's own text, which saves parsing it.
-    let is = |d: &str| value.to_text() == d || (field.ty.parse)(d, &Rules::default()).as_ref() == Ok(value);
+    let is = |d: &str| value.to_text() == d || (field.ty.parse)(d, &ParseContext::default()).as_ref() == Ok(value);
     field.default().is_some_and(is)
 }
 
@@ -416,28 +416,28 @@ pub fn whole_row(record: &Record) -> Map<String, Json> {
 /// The record of a whole row. What the row does not tell, since its column is younger, has its default; `None` where a
 /// value is not of its kind.
 pub fn from_whole_row(desc: &'static Descriptor, org: i32, row: &Map<String, Json>) -> Option<Record> {
-    let of = |kind: Kind, name: &str| Value::from_json(kind, row.get(name).unwrap_or(&Json::Null));
+    let of = |kind: ValueType, name: &str| Value::from_json(kind, row.get(name).unwrap_or(&Json::Null));
     let mut values = Vec::with_capacity(desc.fields.len());
     for field in desc.fields {
         values.push(match (row.get(field.column), field.default()) {
-            (None, Some(default)) => (field.ty.parse)(default, &Rules::default()).ok()?,
+            (None, Some(default)) => (field.ty.parse)(default, &ParseContext::default()).ok()?,
             (json, _) => from_payload(field, json.unwrap_or(&Json::Null))?,
         });
     }
     let meta = Meta {
         org_id: org,
-        id: of(Kind::Uuid, "id")?.as_uuid()?,
-        created_at: of(Kind::Time, "created_at")?.as_time()?,
-        created_by: of(Kind::Int, "created_by")?.as_int()?,
-        updated_at: of(Kind::Time, "updated_at")?.as_time()?,
-        updated_by: of(Kind::Int, "updated_by")?.as_int()?,
-        version: of(Kind::Int, "version")?.as_int()?,
-        deleted_at: of(Kind::Time, "deleted_at")?.as_time(),
-        deleted_by: of(Kind::Int, "deleted_by")?.as_int(),
-        deletion_id: of(Kind::Uuid, "deletion_id")?.as_uuid(),
+        id: of(ValueType::Uuid, "id")?.as_uuid()?,
+        created_at: of(ValueType::Time, "created_at")?.as_time()?,
+        created_by: of(ValueType::Int, "created_by")?.as_int()?,
+        updated_at: of(ValueType::Time, "updated_at")?.as_time()?,
+        updated_by: of(ValueType::Int, "updated_by")?.as_int()?,
+        version: of(ValueType::Int, "version")?.as_int()?,
+        deleted_at: of(ValueType::Time, "deleted_at")?.as_time(),
+        deleted_by: of(ValueType::Int, "deleted_by")?.as_int(),
+        deletion_id: of(ValueType::Uuid, "deletion_id")?.as_uuid(),
     };
     let mut record = Record { desc, meta, values };
-    for field in desc.kept().filter(|f| desc.joint(f).is_some()) {
+    for field in desc.stored().filter(|f| desc.concat_of(f).is_some()) {
         // What the database joins of its parts is in no payload.
         record.put(field.column, record.get(field.column).clone());
     }
@@ -495,7 +495,7 @@ mod tests {
             request_id: id("01a1fbef-180a-7083-9f2a-d295010d2fdd"),
             request_digest,
             action: "create",
-            effect: Effect::Create.word(),
+            effect: Effect::Create.as_str(),
             kind: "branch",
             resource_id: id("01a1fbef-180b-7abc-8def-000000000001"),
             subject_id: Uuid::nil(),
@@ -517,7 +517,7 @@ mod tests {
         let header = Header {
             seq: 8,
             action: "merge",
-            effect: Effect::Delete.word(),
+            effect: Effect::Delete.as_str(),
             kind: "user",
             resource_id: id("01a1fbef-180b-7abc-8def-000000000002"),
             subject_id: into,

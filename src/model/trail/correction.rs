@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value as Json;
 
 use super::audit::{Action, CLOCK, Status};
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 
 /// How far the time that was typed may be from the record's own.
 pub const CLOSE: TimeDelta = TimeDelta::minutes(10);
@@ -16,7 +16,7 @@ pub const EARLIEST: i64 = 1_767_225_600_000_000;
 /// Whether a record is one. The header, which is hashed in clear, says so; one that was refused corrects nothing, and in the
 /// midst of a command nothing can.
 pub fn is_correction(kind: &str, action: &str, is_first: bool, status: &str) -> bool {
-    is_first && kind == CLOCK && action == Action::ConfigChange.word() && status == Status::Success.word()
+    is_first && kind == CLOCK && action == Action::ConfigChange.as_str() && status == Status::Success.as_str()
 }
 
 /// One of a trail.
@@ -26,12 +26,12 @@ pub struct Correction {
     pub seq: i64,
     pub at: DateTime<Utc>,
     /// What it says of itself; none where its payload is gone.
-    pub says: Option<Says>,
+    pub says: Option<CorrectionPayload>,
 }
 
 /// The payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Says {
+pub struct CorrectionPayload {
     /// What the operator typed.
     pub now: DateTime<Utc>,
     /// The time of the record before it.
@@ -41,10 +41,10 @@ pub struct Says {
     pub records: i64,
 }
 
-impl Says {
-    pub fn read(payload: &Json) -> Option<Says> {
-        let time = |name: &str| Value::from_json(Kind::Time, &payload[name])?.as_time();
-        Some(Says {
+impl CorrectionPayload {
+    pub fn read(payload: &Json) -> Option<CorrectionPayload> {
+        let time = |name: &str| Value::from_json(ValueType::Time, &payload[name])?.as_time();
+        Some(CorrectionPayload {
             now: time("now")?,
             last: time("last")?,
             first: payload["first"].as_i64()?,
@@ -54,7 +54,7 @@ impl Says {
 }
 
 /// A command: when it counts as made, and its last record.
-type Mark = (DateTime<Utc>, i64);
+type TimeMark = (DateTime<Utc>, i64);
 
 /// Most commands that are kept. Of a longer trail one in two, in four, and so on is, all over its length, and what is known
 /// is known less exactly.
@@ -64,7 +64,7 @@ const MOST: usize = 1 << 16;
 #[derive(Debug)]
 pub struct Times {
     /// In order: times run forward, and a correction makes one of all that were later.
-    marks: Vec<Mark>,
+    marks: Vec<TimeMark>,
     most: usize,
     /// One in so many commands is kept.
     stride: usize,
@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn correction(seq: i64, time: i64, (now, last, first, records): (i64, i64, i64, i64)) -> Correction {
-        let says = Says { now: at(now), last: at(last), first, records };
+        let says = CorrectionPayload { now: at(now), last: at(last), first, records };
         Correction { tree: 1, seq, at: at(time), says: Some(says) }
     }
 

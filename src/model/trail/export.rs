@@ -7,14 +7,14 @@ use uuid::Uuid;
 
 use super::merkle::{Frontier, Hash};
 use super::verify::{Record, Request};
-use crate::model::values::value::{Kind, Value, canonical, hex, rfc3339, unhex};
+use crate::model::values::value::{Value, ValueType, canonical, hex, rfc3339, unhex};
 
 /// Version of the lines.
 pub const VERSION: u8 = 1;
 
 /// What stands in front of a tree's lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trail {
+pub struct TrailHeader {
     pub tree: i32,
     /// Names the log in checkpoints.
     pub origin: String,
@@ -27,10 +27,10 @@ pub struct Trail {
 
 /// One line, read.
 #[derive(Debug)]
-pub enum Line {
-    Trail(Trail),
+pub enum ExportLine {
+    Trail(TrailHeader),
     Request(Request),
-    Record(Owned),
+    Record(OwnedRecord),
     /// How many records there are up to here, and the root of all.
     End {
         size: i64,
@@ -40,7 +40,7 @@ pub enum Line {
 
 /// A record that holds its own texts.
 #[derive(Debug, Clone)]
-pub struct Owned {
+pub struct OwnedRecord {
     pub seq: i64,
     pub action: String,
     pub effect: String,
@@ -54,7 +54,7 @@ pub struct Owned {
     pub erased: Option<Hash>,
 }
 
-impl Owned {
+impl OwnedRecord {
     pub fn as_record(&self) -> Record<'_> {
         Record {
             seq: self.seq,
@@ -95,7 +95,7 @@ fn line(json: &Json) -> Result<String, serde_json::Error> {
     Ok(line)
 }
 
-impl Trail {
+impl TrailHeader {
     pub fn to_line(&self) -> Result<String, serde_json::Error> {
         line(&json!({
             "type": "trail",
@@ -154,24 +154,24 @@ pub fn record_line(r: &Record<'_>) -> Result<String, serde_json::Error> {
     line(&json)
 }
 
-impl Line {
+impl ExportLine {
     /// Reads a line without its end. None for anything that is not exactly as it is written here: written again it must
     /// be the same text. A member twice or too many, a blank and a number written otherwise all make another.
-    pub fn parse(text: &str) -> Option<Line> {
-        let line = Line::read(text)?;
+    pub fn parse(text: &str) -> Option<ExportLine> {
+        let line = ExportLine::read(text)?;
         (line.to_line().ok()?.strip_suffix('\n')? == text).then_some(line)
     }
 
     fn to_line(&self) -> Result<String, serde_json::Error> {
         match self {
-            Line::Trail(trail) => trail.to_line(),
-            Line::Request(request) => request_line(request),
-            Line::Record(record) => record_line(&record.as_record()),
-            Line::End { size, root } => end_of(*size, root),
+            ExportLine::Trail(trail) => trail.to_line(),
+            ExportLine::Request(request) => request_line(request),
+            ExportLine::Record(record) => record_line(&record.as_record()),
+            ExportLine::End { size, root } => end_of(*size, root),
         }
     }
 
-    fn read(text: &str) -> Option<Line> {
+    fn read(text: &str) -> Option<ExportLine> {
         let json: Json = serde_json::from_str(text).ok()?;
         let str = |name: &str| json[name].as_str();
         // Numbers that can't be a record's are none.
@@ -182,16 +182,16 @@ impl Line {
             Json::Null => None,
             salt => Some(unhex(salt.as_str()?).filter(|salt| salt.len() == 16)?),
         };
-        let time = |name: &str| -> Option<DateTime<Utc>> { Value::from_json(Kind::Time, &json[name])?.as_time() };
+        let time = |name: &str| -> Option<DateTime<Utc>> { Value::from_json(ValueType::Time, &json[name])?.as_time() };
         Some(match str("type")? {
             "trail" => {
                 (json["v"] == VERSION).then_some(())?;
                 let from = int("from").filter(|from| *from > 0)?;
                 let frontier = Frontier::from_bytes(u64::try_from(from - 1).ok()?, &unhex(str("frontier")?)?)?;
                 let tree = i32::try_from(json["tree"].as_i64()?).ok()?;
-                Line::Trail(Trail { tree, origin: word("origin")?, org: word("org")?, from, frontier })
+                ExportLine::Trail(TrailHeader { tree, origin: word("origin")?, org: word("org")?, from, frontier })
             }
-            "request" => Line::Request(Request {
+            "request" => ExportLine::Request(Request {
                 first_seq: int("first")?,
                 last_seq: int("last")?,
                 request_id: Uuid::try_parse(str("request_id")?).ok()?,
@@ -205,7 +205,7 @@ impl Line {
                 digest: hash("digest")?,
                 actor: None,
             }),
-            "record" => Line::Record(Owned {
+            "record" => ExportLine::Record(OwnedRecord {
                 seq: int("seq")?,
                 action: word("action")?,
                 effect: word("effect")?,
@@ -220,7 +220,7 @@ impl Line {
                 leaf: hash("leaf")?,
                 erased: hash("commitment"),
             }),
-            "end" => Line::End { size: int("size")?, root: hash("root")? },
+            "end" => ExportLine::End { size: int("size")?, root: hash("root")? },
             _ => return None,
         })
     }
@@ -247,7 +247,7 @@ mod tests {
         let text = record_line(&record).expect("a line");
         let text = text.trim_end();
         assert!(text.contains(r#""payload":{"new":{"code":"MUM01","name":"Café"},"v":1}"#), "{text}");
-        let Some(Line::Record(read)) = Line::parse(text) else { panic!("{text}") };
+        let Some(ExportLine::Record(read)) = ExportLine::parse(text) else { panic!("{text}") };
         assert_eq!(format!("{:?}", read.as_record()), format!("{record:?}"));
         for bent in [
             text.replace(r#""v":1"#, r#""v": 1"#),
@@ -262,7 +262,7 @@ mod tests {
             text.replace(r#""payload":{"new":{"code":"MUM01","name":"Café"},"v":1}"#, r#""payload":"{\"v\":1}""#),
             String::new(),
         ] {
-            assert!(Line::parse(&bent).is_none(), "{bent}");
+            assert!(ExportLine::parse(&bent).is_none(), "{bent}");
         }
         // A payload that is not canonical was not made by us, and is told as it is.
         let forged = Record { payload: Some(r#"{"v": 1}"#), ..record };

@@ -135,10 +135,10 @@ pub fn proves_inclusion(leaf: &Hash, index: u64, size: u64, proof: &[Hash], root
 }
 
 /// A size and a root.
-pub type TreeHead<'a> = (u64, &'a Hash);
+pub type SizeAndRoot<'a> = (u64, &'a Hash);
 
 /// Whether `proof` shows one tree to be the beginning of another (RFC 9162, section 2.1.4.2).
-pub fn proves_consistency((old, old_root): TreeHead<'_>, (new, new_root): TreeHead<'_>, proof: &[Hash]) -> bool {
+pub fn proves_consistency((old, old_root): SizeAndRoot<'_>, (new, new_root): SizeAndRoot<'_>, proof: &[Hash]) -> bool {
     if old > new || (old == 0 && *old_root != Frontier::default().root()) {
         return false;
     }

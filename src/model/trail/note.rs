@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::merkle::Hash;
 use crate::model::problem::Problem;
-use crate::model::values::scalar::shorten;
+use crate::model::values::scalar::truncate;
 
 /// The byte that names Ed25519 in keys and key ids.
 const ED25519: u8 = 1;
@@ -74,7 +74,7 @@ impl FromStr for Verifier {
 
     fn from_str(text: &str) -> Result<Verifier, Problem> {
         let wrong = || {
-            Problem::usage(format!("'{}' is no public key of signed notes", shorten(text.trim())))
+            Problem::usage(format!("'{}' is no public key of signed notes", truncate(text.trim())))
                 .hint("it looks like NAME+0123abcd+AQ..., as 'orgctl audit keygen' prints it")
         };
         let (name, id, bytes) = key_parts(text).ok_or_else(wrong)?;

@@ -30,7 +30,7 @@ fn unproven(why: &str) -> Problem {
 
 /// A record as its leaf binds it, and what it was committed to, as far as that is told.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sealed {
+pub struct SealedRecord {
     header: Vec<u8>,
     commitment: Hash,
     /// Salt and payload of the record, and of its command with the actor's number and the source.
@@ -41,9 +41,9 @@ pub struct Sealed {
     request_commitment: Hash,
 }
 
-impl Sealed {
+impl SealedRecord {
     /// None where neither the payload nor what it was committed to is there.
-    pub fn new(tree: i32, request: &Request, record: &Record<'_>) -> Option<Sealed> {
+    pub fn new(tree: i32, request: &Request, record: &Record<'_>) -> Option<SealedRecord> {
         let header = Header {
             tree: u32::try_from(tree).ok()?,
             seq: u64::try_from(record.seq).ok()?,
@@ -62,7 +62,7 @@ impl Sealed {
             Some((salt, text)) => audit::commit(salt.as_slice().try_into().ok()?, text),
             None => record.erased?,
         };
-        Some(Sealed {
+        Some(SealedRecord {
             header: header.to_bytes(),
             commitment,
             payload,
@@ -75,8 +75,8 @@ impl Sealed {
 
     /// The same, telling that the record is there and not what it says.
     #[must_use]
-    pub fn without_payload(self) -> Sealed {
-        Sealed { payload: None, request: None, ..self }
+    pub fn without_payload(self) -> SealedRecord {
+        SealedRecord { payload: None, request: None, ..self }
     }
 
     pub fn leaf(&self) -> Hash {
@@ -84,8 +84,8 @@ impl Sealed {
     }
 
     /// The header's fields.
-    pub fn header(&self) -> Result<Told, Problem> {
-        Told::read(&self.header).ok_or_else(|| wrong("its record is damaged"))
+    pub fn header(&self) -> Result<DecodedHeader, Problem> {
+        DecodedHeader::read(&self.header).ok_or_else(|| wrong("its record is damaged"))
     }
 
     /// For the proof's `extra`: canonical JSON.
@@ -107,23 +107,23 @@ impl Sealed {
     }
 
     /// Reads what is exactly as it is written here: written again it must be the same text.
-    fn read(text: &str) -> Option<Sealed> {
-        let sealed = Sealed::from_json(&serde_json::from_str(text).ok()?)?;
+    fn read(text: &str) -> Option<SealedRecord> {
+        let sealed = SealedRecord::from_json(&serde_json::from_str(text).ok()?)?;
         (canonical(&sealed.to_json()).ok()? == text).then_some(sealed)
     }
 
-    fn from_json(json: &Json) -> Option<Sealed> {
+    fn from_json(json: &Json) -> Option<SealedRecord> {
         let opened = |json: &Json| match json {
             Json::Null => Some(None),
             json => Some(Some((unhex(json["salt"].as_str()?)?, json["payload"].as_str()?.to_owned()))),
         };
         let hash = |json: &Json| unhex(json.as_str()?)?.try_into().ok();
-        Some(Sealed {
+        Some(SealedRecord {
             header: unhex(json["header"].as_str()?)?,
             commitment: hash(&json["commitment"])?,
             payload: opened(&json["record"])?,
             request: opened(&json["request"])?,
-            actor: Value::from_json(crate::model::values::value::Kind::Int, &json["actor"])?.as_int()?,
+            actor: Value::from_json(crate::model::values::value::ValueType::Int, &json["actor"])?.as_int()?,
             source: json["source"].as_str()?.to_owned(),
             request_commitment: hash(&json["request_commitment"])?,
         })
@@ -148,7 +148,7 @@ impl Sealed {
     }
 
     /// What a reader learns.
-    pub fn told(&self) -> Json {
+    pub fn describe(&self) -> Json {
         let opened = |sealed: &Option<(Vec<u8>, String)>| match sealed {
             Some((_, payload)) => serde_json::from_str(payload).unwrap_or(Json::Null),
             None => Json::Null,
@@ -173,7 +173,7 @@ impl Sealed {
 
 /// A header, read back from its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct DecodedHeader {
     pub tree: u32,
     pub seq: u64,
     pub at: DateTime<chrono::Utc>,
@@ -187,8 +187,8 @@ pub struct Told {
     pub status: String,
 }
 
-impl Told {
-    fn read(mut bytes: &[u8]) -> Option<Told> {
+impl DecodedHeader {
+    fn read(mut bytes: &[u8]) -> Option<DecodedHeader> {
         fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
             let (first, rest) = bytes.split_first_chunk()?;
             *bytes = rest;
@@ -202,7 +202,7 @@ impl Told {
         }
         let b = &mut bytes;
         (*take::<1>(b)? == [FORMAT]).then_some(())?;
-        let told = Told {
+        let told = DecodedHeader {
             tree: u32::from_be_bytes(*take(b)?),
             seq: u64::from_be_bytes(*take(b)?),
             at: DateTime::from_timestamp_micros(i64::from_be_bytes(*take(b)?))?,
@@ -222,7 +222,7 @@ impl Told {
 /// That a record is in the tree of a checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inclusion {
-    pub sealed: Sealed,
+    pub sealed: SealedRecord,
     /// From 0.
     pub index: u64,
     pub hashes: Vec<Hash>,
@@ -306,7 +306,8 @@ impl Proof {
                 let extra =
                     lines.next().and_then(|l| l.strip_prefix("extra ")).ok_or_else(|| wrong("it has no record"))?;
                 let extra = STANDARD.decode(extra).ok().and_then(|b| String::from_utf8(b).ok());
-                let sealed = extra.as_deref().and_then(Sealed::read).ok_or_else(|| wrong("its record is damaged"))?;
+                let sealed =
+                    extra.as_deref().and_then(SealedRecord::read).ok_or_else(|| wrong("its record is damaged"))?;
                 let index = lines.next().and_then(|l| l.strip_prefix("index ")?.parse().ok());
                 let index = index.ok_or_else(|| wrong("it has no index"))?;
                 Ok(Proof::Inclusion(Inclusion { sealed, index, hashes: hashes(lines)?, note: Note::parse(rest)? }))

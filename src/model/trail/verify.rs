@@ -1,4 +1,4 @@
-//! Proving a trail: what a tree's requests and records must agree in, whoever reads them to [`Check`], from a database or
+//! Proving a trail: what a tree's requests and records must agree in, whoever reads them to [`TreeCheck`], from a database or
 //! from an export.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::audit::{self, Effect, Header, Status};
-use super::correction::{Correction, Says, Times, is_correction};
+use super::correction::{Correction, CorrectionPayload, Times, is_correction};
 use super::merkle::{Frontier, Hash};
 
 /// Something that does not hold, and where.
@@ -45,7 +45,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Fault::Edited => "edited",
             Fault::Deleted => "deleted",
@@ -65,7 +65,7 @@ impl Fault {
     }
 
     /// As the end of a sentence about a record: `record 7 of ACME was edited`.
-    pub fn became(self) -> String {
+    pub fn predicate(self) -> String {
         match self {
             Fault::HeadChanged => "has a head that does not agree with it".to_owned(),
             Fault::RunsBackwards => "is older than the one in front of it".to_owned(),
@@ -75,7 +75,7 @@ impl Fault {
             Fault::Checkpoint => "has a checkpoint that does not hold".to_owned(),
             Fault::Unproven => "is proven by no checkpoint that was given".to_owned(),
             Fault::Correction => "corrects the clock, and does not follow from the records before it".to_owned(),
-            kind => format!("was {}", kind.word()),
+            kind => format!("was {}", kind.as_str()),
         }
     }
 }
@@ -110,7 +110,7 @@ pub struct Actor {
 
 /// What commands say of an actor's name, over all trees.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub struct ActorNames {
     /// As the table of actors has it.
     pub stored: Option<String>,
     /// As commands tell it; an account may be renamed.
@@ -140,7 +140,7 @@ pub struct Record<'a> {
 
 /// A root that a tree must have had, and who says so.
 #[derive(Debug, Clone)]
-pub struct Expected {
+pub struct ExpectedRoot {
     pub size: u64,
     pub root: Hash,
     /// `the checkpoint in c.txt`
@@ -171,22 +171,22 @@ pub const PLANTED: &str = "an erasure of it is kept, but its payload is there";
 type Span = (i64, i64);
 
 /// Goes through one tree: all its requests and records, in order, each request before its records.
-pub struct Check {
+pub struct TreeCheck {
     tree: i32,
     /// Whether requests tell the actor's key as the table of actors has it.
     pub knows_actors: bool,
-    head: Head,
+    head: TreeHead,
     expected_seq: i64,
     /// Requests whose records are still to come.
     requests: VecDeque<Request>,
     last_request: Option<Span>,
     times: Times,
     corrections: Vec<Correction>,
-    actors: BTreeMap<i64, Names>,
+    actors: BTreeMap<i64, ActorNames>,
     frontier: Frontier,
     /// A leaf is missing, so no root can be computed any more.
     is_broken: bool,
-    expected: VecDeque<Expected>,
+    expected: VecDeque<ExpectedRoot>,
     mismatches: Vec<Mismatch>,
     /// The last record in front of where it begins.
     begins: i64,
@@ -198,7 +198,7 @@ pub struct Check {
 }
 
 /// What came of it.
-pub struct Checked {
+pub struct TreeResult {
     pub findings: Vec<Finding>,
     pub size: i64,
     /// The right edge of the tree, as far as no leaf is missing.
@@ -206,9 +206,9 @@ pub struct Checked {
     /// Where stretches of an export begin whose payloads are gone, and nothing in it tells why.
     pub untold: Vec<i64>,
     /// Roots that it must have had, if it went on further than it does.
-    pub beyond: Vec<Expected>,
+    pub beyond: Vec<ExpectedRoot>,
     /// What its commands say of actors.
-    pub actors: BTreeMap<i64, Names>,
+    pub actors: BTreeMap<i64, ActorNames>,
     /// Where its clock was corrected.
     pub corrections: Vec<Correction>,
 }
@@ -220,11 +220,11 @@ fn add(spans: &mut Vec<Span>, seq: i64) {
     }
 }
 
-impl Check {
+impl TreeCheck {
     /// Behind `frontier`, which was proven before; an empty one begins with the first record.
-    pub fn new(tree: i32, head: Head, frontier: Frontier, mut expected: Vec<Expected>) -> Check {
+    pub fn new(tree: i32, head: TreeHead, frontier: Frontier, mut expected: Vec<ExpectedRoot>) -> TreeCheck {
         expected.sort_by_key(|e| e.size);
-        let mut check = Check {
+        let mut check = TreeCheck {
             tree,
             head,
             knows_actors: true,
@@ -244,7 +244,7 @@ impl Check {
             expected: expected.into_iter().skip_while(|e| e.size < frontier.size()).collect(),
             frontier,
         };
-        check.hold_against_expected();
+        check.compare_with_expected();
         check
     }
 
@@ -254,7 +254,7 @@ impl Check {
     }
 
     /// Rows that have the number of none, or of another: nothing that goes by number tells of them.
-    pub fn hear_of_strays(&mut self, what: &str, n: i64) {
+    pub fn note_strays(&mut self, what: &str, n: i64) {
         if n > 0 {
             self.find(None, Fault::Inserted, format!("{n} {what} have a number that is no record's, or another's"));
         }
@@ -282,22 +282,22 @@ impl Check {
         self.last_request = Some((first, request.last_seq));
         let digest = audit::request_digest(request.actor_id, &request.source, &request.commitment);
         let mut is_right = digest == request.digest;
-        match Sealed::of(request.salt.as_deref(), request.payload.as_deref()) {
-            Sealed::Payload(commitment, payload) => {
+        match StoredPayload::of(request.salt.as_deref(), request.payload.as_deref()) {
+            StoredPayload::Payload(commitment, payload) => {
                 is_right &= commitment == request.commitment;
                 if self.knows_actors {
                     let json: Json = serde_json::from_str(payload).unwrap_or_default();
                     let says = &json["actor"];
                     is_right &=
                         request.actor.as_ref().is_some_and(|a| says["key"] == *a.key && says["kind"] == *a.kind);
-                    self.hear_of_actor(&request, says["name"].as_str());
+                    self.note_actor(&request, says["name"].as_str());
                 }
             }
-            Sealed::Gone => {
+            StoredPayload::Gone => {
                 add(&mut self.erased[1], first);
-                self.hear_of_actor(&request, None);
+                self.note_actor(&request, None);
             }
-            Sealed::Forged => is_right = false,
+            StoredPayload::Forged => is_right = false,
         }
         if !is_right {
             self.find(
@@ -309,10 +309,11 @@ impl Check {
         self.requests.push_back(request);
     }
 
-    fn hear_of_actor(&mut self, request: &Request, name: Option<&str>) {
+    fn note_actor(&mut self, request: &Request, name: Option<&str>) {
         let Some(actor) = &request.actor else { return };
         let first = (self.tree, request.first_seq);
-        let names = self.actors.entry(request.actor_id).or_insert_with(|| Names { first, ..Names::default() });
+        let names =
+            self.actors.entry(request.actor_id).or_insert_with(|| ActorNames { first, ..ActorNames::default() });
         names.stored = actor.name.clone();
         match name {
             Some(name) => drop(names.told.insert(name.to_owned())),
@@ -334,7 +335,7 @@ impl Check {
             self.is_broken = true;
         }
         self.expected_seq = seq.saturating_add(1);
-        if let Head::Is(size, ..) = self.head
+        if let TreeHead::Is(size, ..) = self.head
             && seq > size
         {
             self.find(Some(seq), Fault::Inserted, format!("the head tells of {size} records"));
@@ -343,24 +344,24 @@ impl Check {
         while self.requests.front().is_some_and(|r| r.last_seq < seq) {
             self.requests.pop_front();
         }
-        let commitment = match Sealed::of(record.salt, record.payload) {
-            Sealed::Payload(commitment, payload) => {
+        let commitment = match StoredPayload::of(record.salt, record.payload) {
+            StoredPayload::Payload(commitment, payload) => {
                 if record.kind == audit::KIND && matches!(record.action, "archive" | "erase") {
-                    self.hear_of_erasures(seq, payload);
+                    self.note_erasures(seq, payload);
                 }
                 if record.erased.is_some() {
                     self.find(Some(seq), Fault::Erased, PLANTED);
                 }
                 Some(commitment)
             }
-            Sealed::Gone => {
+            StoredPayload::Gone => {
                 add(&mut self.erased[0], seq);
                 if record.erased.is_none() {
                     self.find(Some(seq), Fault::Erased, "its payload is gone, and nothing tells what it was");
                 }
                 record.erased
             }
-            Sealed::Forged => {
+            StoredPayload::Forged => {
                 self.find(Some(seq), Fault::Edited, "its salt and its payload are not what was recorded");
                 None
             }
@@ -371,12 +372,12 @@ impl Check {
             return;
         };
         let (is_first, at, last) = (request.first_seq == seq, request.at, request.last_seq);
-        let is_idle = request.status != Status::Success.word() && record.effect != Effect::None.word();
+        let is_idle = request.status != Status::Success.as_str() && record.effect != Effect::None.as_str();
         let corrects = is_correction(record.kind, record.action, is_first, &request.status);
         // Without a commitment nothing tells whether the header is the one that was recorded.
         if let Some(commitment) = commitment {
             let bound = (request.request_id, request.at, request.digest, request.status.as_str());
-            let told = Told {
+            let told = HeaderFields {
                 action: record.action,
                 effect: record.effect,
                 kind: record.kind,
@@ -405,7 +406,7 @@ impl Check {
             self.find(Some(seq), Fault::Edited, "it tells of a change, and its command did not succeed");
         }
         if corrects {
-            self.hear_of_correction(record, at);
+            self.note_correction(record, at);
             self.times.correct(at, last);
         } else if is_first {
             if self.times.run_backwards_at(at) {
@@ -417,8 +418,8 @@ impl Check {
     }
 
     /// What it lets count must follow from what was before it, or it is a forgery, well-formed as it may be.
-    fn hear_of_correction(&mut self, record: &Record<'_>, at: DateTime<Utc>) {
-        let says = record.payload.map(|text| Says::read(&serde_json::from_str(text).unwrap_or_default()));
+    fn note_correction(&mut self, record: &Record<'_>, at: DateTime<Utc>) {
+        let says = record.payload.map(|text| CorrectionPayload::read(&serde_json::from_str(text).unwrap_or_default()));
         if let Some(None) = says {
             self.find(Some(record.seq), Fault::Correction, "it does not tell what it corrects");
         }
@@ -431,10 +432,10 @@ impl Check {
 
     fn append(&mut self, leaf: Hash) {
         self.frontier.append(leaf);
-        self.hold_against_expected();
+        self.compare_with_expected();
     }
 
-    fn hold_against_expected(&mut self) {
+    fn compare_with_expected(&mut self) {
         while let Some(e) = self.expected.pop_front_if(|e| e.size == self.frontier.size()) {
             if !self.is_broken && self.frontier.root() != e.root {
                 let what = format!("{} tells of another tree of {} records", e.says, e.size);
@@ -445,7 +446,7 @@ impl Check {
 
     /// What an erasure or an archive says is gone: `records` and `requests`, as lists of first and last. It can tell only
     /// of what came before it, and only if it was done.
-    fn hear_of_erasures(&mut self, seq: i64, payload: &str) {
+    fn note_erasures(&mut self, seq: i64, payload: &str) {
         if self.requests.front().is_none_or(|r| r.status != "success") {
             return;
         }
@@ -465,14 +466,14 @@ impl Check {
     }
 
     /// At the end of the tree.
-    pub fn finish(mut self) -> Checked {
-        self.tell_what_moved();
+    pub fn finish(mut self) -> TreeResult {
+        self.report_moved();
         for (spans, told, what) in [
             (&self.erased[0], &self.told[0], "its payload is gone, and no record tells of an erasure"),
             (&self.erased[1], &self.told[1], "what is known of its command is gone, and no record tells of an erasure"),
         ] {
             let uncovered: Vec<i64> = spans.iter().filter_map(|span| uncovered(*span, told)).collect();
-            if matches!(self.head, Head::Unasked) {
+            if matches!(self.head, TreeHead::Unasked) {
                 // What tells of it may stand behind the end of the file.
                 self.untold.extend(uncovered);
                 continue;
@@ -485,17 +486,17 @@ impl Check {
             }));
         }
         let have = self.expected_seq - 1;
-        let is_export = matches!(self.head, Head::Unasked);
-        match std::mem::replace(&mut self.head, Head::Unasked) {
-            Head::Unasked => {
+        let is_export = matches!(self.head, TreeHead::Unasked);
+        match std::mem::replace(&mut self.head, TreeHead::Unasked) {
+            TreeHead::Unasked => {
                 if let Some((first, last)) = self.last_request
                     && last > have
                 {
                     self.find(Some(first), Fault::Edited, "its command claims records that are not there");
                 }
             }
-            Head::Gone => self.find(None, Fault::HeadChanged, "the tree has no head"),
-            Head::Is(size, frontier, other) => {
+            TreeHead::Gone => self.find(None, Fault::HeadChanged, "the tree has no head"),
+            TreeHead::Is(size, frontier, other) => {
                 if let Some(what) = other {
                     self.find(None, Fault::HeadChanged, what);
                 }
@@ -520,13 +521,13 @@ impl Check {
                 }
             }
         }
-        let beyond: Vec<Expected> = std::mem::take(&mut self.expected).into();
+        let beyond: Vec<ExpectedRoot> = std::mem::take(&mut self.expected).into();
         for e in beyond.iter().filter(|_| !is_export) {
             let what = format!("{} tells of {} records, {have} are there", e.says, e.size);
             self.find(Some(have + 1), Fault::Truncated, what);
         }
         self.findings.sort_by_key(|f| f.seq.unwrap_or(i64::MAX));
-        Checked {
+        TreeResult {
             findings: self.findings,
             size: have,
             frontier: self.frontier,
@@ -538,13 +539,13 @@ impl Check {
     }
 
     /// Whether records that are not what was recorded at their places are what was recorded at others.
-    fn tell_what_moved(&mut self) {
+    fn report_moved(&mut self) {
         let all = std::mem::take(&mut self.mismatches);
         let place_of = |m: &Mismatch| {
             all.iter().find(|place| {
                 let (id, at, digest, status) = &place.request;
                 let bound = (*id, *at, *digest, status.as_str());
-                let told = Told {
+                let told = HeaderFields {
                     action: &m.action,
                     effect: &m.effect,
                     kind: &m.kind,
@@ -570,7 +571,7 @@ impl Check {
 }
 
 /// What a tree's head says.
-pub enum Head {
+pub enum TreeHead {
     /// Size and frontier, and what else of it is wrong.
     Is(i64, Vec<u8>, Option<&'static str>),
     Gone,
@@ -579,25 +580,25 @@ pub enum Head {
 }
 
 /// A salt and a payload as they are stored: both, or neither. Anything else was not made by the program.
-enum Sealed<'a> {
+enum StoredPayload<'a> {
     /// What they commit to, and the payload.
     Payload(Hash, &'a str),
     Gone,
     Forged,
 }
 
-impl<'a> Sealed<'a> {
-    fn of(salt: Option<&[u8]>, payload: Option<&'a str>) -> Sealed<'a> {
+impl<'a> StoredPayload<'a> {
+    fn of(salt: Option<&[u8]>, payload: Option<&'a str>) -> StoredPayload<'a> {
         match (salt.map(<&[u8; 16]>::try_from), payload) {
-            (Some(Ok(salt)), Some(payload)) => Sealed::Payload(audit::commit(salt, payload), payload),
-            (None, None) => Sealed::Gone,
-            _ => Sealed::Forged,
+            (Some(Ok(salt)), Some(payload)) => StoredPayload::Payload(audit::commit(salt, payload), payload),
+            (None, None) => StoredPayload::Gone,
+            _ => StoredPayload::Forged,
         }
     }
 }
 
 /// What a record's own columns tell of its header.
-struct Told<'a> {
+struct HeaderFields<'a> {
     action: &'a str,
     effect: &'a str,
     kind: &'a str,
@@ -608,13 +609,13 @@ struct Told<'a> {
 fn leaf(
     tree: i32,
     seq: i64,
-    told: Told<'_>,
+    told: HeaderFields<'_>,
     (request_id, at, request_digest, status): (Uuid, DateTime<Utc>, Hash, &str),
     commitment: &Hash,
 ) -> Hash {
     // Neither is negative where the tables' own rules hold; what is anyway does not match.
     let (tree, seq) = (u32::try_from(tree).unwrap_or(u32::MAX), u64::try_from(seq).unwrap_or(u64::MAX));
-    let Told { action, effect, kind, resource_id, subject_id } = told;
+    let HeaderFields { action, effect, kind, resource_id, subject_id } = told;
     Header { tree, seq, at, request_id, request_digest, action, effect, kind, resource_id, subject_id, status }
         .leaf(commitment)
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
-use super::scalar::{shorten, without_midnight};
+use super::scalar::{truncate, without_midnight};
 use crate::model::problem::Problem;
 
 /// How a date is written.
@@ -25,7 +25,7 @@ pub enum Part {
     },
     /// A month or a day by its number.
     Number {
-        of: Of,
+        of: Element,
         is_padded: bool,
     },
     /// What stands between, as written.
@@ -33,7 +33,7 @@ pub enum Part {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Of {
+pub enum Element {
     Month,
     Day,
 }
@@ -89,7 +89,7 @@ impl DateFormat {
     /// Reads a format: `DD/MM/YYYY`.
     pub fn of(text: &str) -> Result<DateFormat, Problem> {
         let wrong = |why: String| {
-            Problem::usage(format!("--date-format {}: {why}", shorten(text)))
+            Problem::usage(format!("--date-format {}: {why}", truncate(text)))
                 .hint(format!("a format is made of {TOKENS}"))
         };
         let text = text.trim();
@@ -108,18 +108,18 @@ impl DateFormat {
                 "YYYY" => Part::Year,
                 "YY" => return Err(wrong("a year has four digits: nothing tells the century of two".into())),
                 "MMMM" | "MMM" => Part::MonthName { is_full: token.len() == 4 },
-                "MM" | "M" => Part::Number { of: Of::Month, is_padded: token.len() == 2 },
-                "DD" | "D" => Part::Number { of: Of::Day, is_padded: token.len() == 2 },
+                "MM" | "M" => Part::Number { of: Element::Month, is_padded: token.len() == 2 },
+                "DD" | "D" => Part::Number { of: Element::Day, is_padded: token.len() == 2 },
                 _ if c.is_alphanumeric() || c.is_control() || c == '=' => {
-                    return Err(wrong(format!("'{}' is no part of a date", shorten(token))));
+                    return Err(wrong(format!("'{}' is no part of a date", truncate(token))));
                 }
                 _ => Part::Between(c),
             });
             rest = behind;
         }
         let count = |is: fn(&Part) -> bool| parts.iter().filter(|p| is(p)).count();
-        let is_month = |p: &Part| matches!(p, Part::MonthName { .. } | Part::Number { of: Of::Month, .. });
-        let is_day = |p: &Part| matches!(p, Part::Number { of: Of::Day, .. });
+        let is_month = |p: &Part| matches!(p, Part::MonthName { .. } | Part::Number { of: Element::Month, .. });
+        let is_day = |p: &Part| matches!(p, Part::Number { of: Element::Day, .. });
         if [count(|p| *p == Part::Year), count(is_month), count(is_day)] != [1; 3] {
             return Err(wrong("it has to name one year, one month and one day".into()));
         }
@@ -139,9 +139,9 @@ impl DateFormat {
             DateFormat::Excel => day_of_serial(text),
         };
         day.filter(|d| (1000..=9999).contains(&d.year())).ok_or_else(|| match self {
-            DateFormat::Parts(_) => format!("must be a day written as {}, not '{}'", self.said(), shorten(text)),
+            DateFormat::Parts(_) => format!("must be a day written as {}, not '{}'", self.to_text(), truncate(text)),
             DateFormat::Excel => {
-                format!("must be a whole day number of a spreadsheet (61 is 1900-03-01), not '{}'", shorten(text))
+                format!("must be a whole day number of a spreadsheet (61 is 1900-03-01), not '{}'", truncate(text))
             }
         })
     }
@@ -170,23 +170,23 @@ impl DateFormat {
         };
         read.ok_or_else(|| match self {
             DateFormat::Parts(_) => {
-                let said = self.said();
-                format!("must be a day written as {said}, with or without a time behind it, not '{}'", shorten(text))
+                let said = self.to_text();
+                format!("must be a day written as {said}, with or without a time behind it, not '{}'", truncate(text))
             }
             DateFormat::Excel => {
-                format!("must be a day number of a spreadsheet (61.5 is noon on 1900-03-01), not '{}'", shorten(text))
+                format!("must be a day number of a spreadsheet (61.5 is noon on 1900-03-01), not '{}'", truncate(text))
             }
         })
     }
 
     /// The format as it is given.
-    pub fn said(&self) -> String {
+    pub fn to_text(&self) -> String {
         let DateFormat::Parts(parts) = self else { return "excel".into() };
         let token = |p: &Part| match p {
             Part::Year => "YYYY".into(),
             Part::MonthName { is_full } => if *is_full { "MMMM" } else { "MMM" }.into(),
             Part::Number { of, is_padded } => {
-                let letter = if *of == Of::Day { "D" } else { "M" };
+                let letter = if *of == Element::Day { "D" } else { "M" };
                 letter.repeat(1 + usize::from(*is_padded))
             }
             Part::Between(c) => c.to_string(),
@@ -225,8 +225,8 @@ fn read_parts(parts: &[Part], text: &str) -> Option<NaiveDate> {
         match part {
             Part::Between(_) => {}
             Part::Year => year = i32::try_from(number).ok()?,
-            Part::Number { of: Of::Day, .. } => day = number,
-            Part::MonthName { .. } | Part::Number { of: Of::Month, .. } => month = number,
+            Part::Number { of: Element::Day, .. } => day = number,
+            Part::MonthName { .. } | Part::Number { of: Element::Month, .. } => month = number,
         }
         rest = behind;
     }
@@ -247,13 +247,13 @@ fn day_of_serial(text: &str) -> Option<NaiveDate> {
 }
 
 /// A set of usual formats, for a column of which the values are seen one by one.
-pub type Fitting = u32;
+pub type FormatSet = u32;
 
 /// All usual formats.
-pub const ANY: Fitting = (1 << USUAL.len()) - 1;
+pub const ANY: FormatSet = (1 << USUAL.len()) - 1;
 
 /// The usual formats by which a text is a day, or a moment.
-pub fn fitting(text: &str, is_moment: bool) -> Fitting {
+pub fn matching_formats(text: &str, is_moment: bool) -> FormatSet {
     let is_fitting = |format: &DateFormat, text: &str| match is_moment {
         true => format.read_time(text).is_ok(),
         false => format.read(text).is_ok(),
@@ -265,7 +265,7 @@ pub fn fitting(text: &str, is_moment: bool) -> Fitting {
 }
 
 /// The formats of a set, without those that only say less strictly what another says.
-pub fn named(set: Fitting) -> Vec<&'static str> {
+pub fn format_names(set: FormatSet) -> Vec<&'static str> {
     let fits = |said: &str| USUAL.iter().enumerate().any(|(i, (s, _))| *s == said && set & (1 << i) != 0);
     USUAL.iter().filter(|(said, strict)| fits(said) && strict.is_none_or(|s| !fits(s))).map(|(said, _)| *said).collect()
 }
@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     fn usual_formats_are_told_apart() {
-        let of_all = |texts: &[&str]| named(texts.iter().fold(ANY, |set, t| set & fitting(t, false)));
+        let of_all = |texts: &[&str]| format_names(texts.iter().fold(ANY, |set, t| set & matching_formats(t, false)));
         assert_eq!(of_all(&["23/04/1990", "03/04/1990"]), ["DD/MM/YYYY"]);
         assert_eq!(of_all(&["03/04/1990"]), ["DD/MM/YYYY", "MM/DD/YYYY"]);
         assert_eq!(of_all(&["3/4/1990", "4/23/1990"]), ["M/D/YYYY"]);
@@ -408,7 +408,7 @@ mod tests {
                 if *is_full { name.to_owned() } else { name[..3].to_owned() }
             }
             Part::Number { of, is_padded } => {
-                let n = if *of == Of::Day { day.day() } else { day.month() };
+                let n = if *of == Element::Day { day.day() } else { day.month() };
                 if *is_padded { format!("{n:02}") } else { n.to_string() }
             }
             Part::Between(c) => c.to_string(),
@@ -434,9 +434,9 @@ mod tests {
         fn no_text_breaks_the_reader(format in "\\PC{0,12}|[DMY/ =]{0,12}", text in "\\PC{0,16}") {
             if let Ok(format) = DateFormat::of(&format) {
                 let _ = format.read(&text);
-                prop_assert_eq!(DateFormat::of(&format.said()), Ok(format));
+                prop_assert_eq!(DateFormat::of(&format.to_text()), Ok(format));
             }
-            let _ = (fitting(&text, false), fitting(&text, true));
+            let _ = (matching_formats(&text, false), matching_formats(&text, true));
         }
     }
 }

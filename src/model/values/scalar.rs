@@ -11,7 +11,7 @@ use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat, Re
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
-use super::value::{Decimal, Kind, Value, canonical};
+use super::value::{Decimal, Value, ValueType, canonical};
 use super::zone::Zone;
 use crate::model::password::formats::is_stored;
 use crate::model::problem::Problem;
@@ -23,7 +23,7 @@ pub type Invalid = String;
 
 /// What parsing and new records depend on besides what is given: settings of the organisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
+pub struct ParseContext {
     /// Region of phone numbers written without a country code (ISO 3166-1 alpha-2).
     pub phone_region: Region,
     /// What settings say of fields of new records that are given no value, by the settings' keys, in the input form.
@@ -32,18 +32,18 @@ pub struct Rules {
     pub zone: Zone,
 }
 
-impl Default for Rules {
-    fn default() -> Rules {
-        Rules { phone_region: Region::IN, defaults: Vec::new(), zone: Zone::Named(chrono_tz::Tz::UTC) }
+impl Default for ParseContext {
+    fn default() -> ParseContext {
+        ParseContext { phone_region: Region::IN, defaults: Vec::new(), zone: Zone::Named(chrono_tz::Tz::UTC) }
     }
 }
 
 /// What a field's Rust type tells the generic code.
 #[derive(Debug, Clone, Copy)]
 pub struct Type {
-    pub kind: Kind,
+    pub kind: ValueType,
     pub required: bool,
-    pub role: Role,
+    pub role: FieldKind,
     /// How the type is called in help: `CODE`, `TEXT`, `E-MAIL`.
     pub label: &'static str,
     /// Most characters of a text, 0 where it does not apply. The schema holds the same bound.
@@ -52,7 +52,7 @@ pub struct Type {
     /// Whether it may be written in several lines. In all others a line break is an error: a stray quote in a file makes
     /// one of what are two rows.
     pub multiline: bool,
-    pub parse: fn(&str, &Rules) -> Result<Value, Invalid>,
+    pub parse: fn(&str, &ParseContext) -> Result<Value, Invalid>,
 }
 
 impl Type {
@@ -66,8 +66,8 @@ impl Type {
         self.form == Form::Phone
     }
 
-    /// Whether parsing looks at [`Rules`]: only then are they worth asking the database for.
-    pub fn asks_rules(&self) -> bool {
+    /// Whether parsing looks at [`ParseContext`]: only then are they worth asking the database for.
+    pub fn needs_context(&self) -> bool {
         self.is_phone()
     }
 }
@@ -86,7 +86,7 @@ pub enum Form {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub enum Role {
+pub enum FieldKind {
     Plain,
     /// A closed set of words.
     Choice(&'static [&'static str]),
@@ -114,7 +114,7 @@ impl<T: Scalar> Scalar for Option<T> {
 }
 
 /// Folds a word for comparison: compatibility forms, case, blanks, `-` and `_` do not count (DOMAIN.md, section 0).
-pub fn squash(text: &str) -> String {
+pub fn fold(text: &str) -> String {
     text.nfkc().flat_map(char::to_lowercase).filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_')).collect()
 }
 
@@ -196,15 +196,15 @@ macro_rules! text_scalar {
         }
         impl$(<const $max: usize>)? Scalar for $name$(<$max>)? {
             const TYPE: Type = Type {
-                kind: Kind::Text,
+                kind: ValueType::Text,
                 required: true,
-                role: Role::Plain,
+                role: FieldKind::Plain,
                 label: $label,
                 max: $limit,
                 form: [$(Form::$form,)? Form::Exact][0],
                 multiline: !stringify!($($multiline)?).is_empty(),
                 parse: |text, rules| {
-                    let parse: fn(&str, &Rules) -> Result<String, Invalid> = $parse;
+                    let parse: fn(&str, &ParseContext) -> Result<String, Invalid> = $parse;
                     let parsed = parse(text, rules)?;
                     at_most(&parsed, $limit)?;
                     Ok(Value::Text(parsed))
@@ -296,7 +296,7 @@ text_scalar! {
     /// the domain. The domain is kept in one spelling: see [`domain`].
     Email is Identifier, "E-MAIL", 254, |text, _| {
         let text = composed(text.trim());
-        let wrong = || format!("must be an e-mail address like name@example.com, not '{}'", shorten(&text));
+        let wrong = || format!("must be an e-mail address like name@example.com, not '{}'", truncate(&text));
         let (local, domain) = text.rsplit_once('@').ok_or_else(wrong)?;
         let options = email_address::Options::default().without_display_text();
         email_address::EmailAddress::parse_with_options(&format!("{local}@example.com"), options).map_err(|_| wrong())?;
@@ -372,7 +372,7 @@ text_scalar! {
     UserCode, "CODE", 6, |text, _| {
         let code = compatible(text.trim()).to_ascii_uppercase();
         if code.len() != 6 || !code.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return Err(format!("must be six letters or digits, not '{}'", shorten(text.trim())));
+            return Err(format!("must be six letters or digits, not '{}'", truncate(text.trim())));
         }
         Ok(code)
     }
@@ -381,7 +381,7 @@ text_scalar! {
 text_scalar! {
     /// A language as BCP 47 writes it (RFC 5646, section 2.1: language, script, region), in the case it recommends.
     Language, "LANGUAGE", 11, |text, _| {
-        let wrong = || format!("must be a language like en, hi or pt-BR, not '{}'", shorten(text.trim()));
+        let wrong = || format!("must be a language like en, hi or pt-BR, not '{}'", truncate(text.trim()));
         let mut parts = Vec::new();
         for (i, part) in text.trim().split(['-', '_']).enumerate() {
             let is_alpha = part.bytes().all(|b| b.is_ascii_alphabetic());
@@ -403,7 +403,7 @@ text_scalar! {
         let name = text.trim();
         let known = name.parse::<chrono_tz::Tz>().ok();
         let zone = known.or_else(|| chrono_tz::TZ_VARIANTS.iter().find(|z| z.name().eq_ignore_ascii_case(name)).copied());
-        let zone = zone.ok_or_else(|| format!("must be a time zone like Asia/Kolkata, not '{}'", shorten(name)))?;
+        let zone = zone.ok_or_else(|| format!("must be a time zone like Asia/Kolkata, not '{}'", truncate(name)))?;
         Ok(zone.name().to_owned())
     }
 }
@@ -439,7 +439,7 @@ text_scalar! {
     /// A phone number, kept as E.164 (`+` and at most 15 digits, ITU-T E.164 section 6).
     Phone is Phone, "PHONE", 16, |text, rules| {
         let text = compatible(text);
-        let wrong = |why: &str| format!("must be a phone number like +91 22 2345 6789; '{}' {why}", shorten(text.trim()));
+        let wrong = |why: &str| format!("must be a phone number like +91 22 2345 6789; '{}' {why}", truncate(text.trim()));
         if is_rounded(text.trim()) {
             return Err(wrong("is a number that a spreadsheet made of one"));
         }
@@ -462,7 +462,7 @@ text_scalar! {
 text_scalar! {
     /// A web address: http or https with a host.
     WebUrl, "URL", 2000, |text, _| {
-        let wrong = || format!("must be a web address like https://example.com, not '{}'", shorten(text.trim()));
+        let wrong = || format!("must be a web address like https://example.com, not '{}'", truncate(text.trim()));
         let url = url::Url::parse(text.trim()).map_err(|_| wrong())?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
             return Err(wrong());
@@ -498,7 +498,7 @@ pub fn check_pincode(pincode: &str, country: Option<&str>) -> Result<(), Problem
             return Ok(());
         }
         let rule = if *india { " (six digits, the first 1 to 9)" } else { "" };
-        let why = format!("pincode '{}' is no postal code of {country}{rule}", shorten(pincode));
+        let why = format!("pincode '{}' is no postal code of {country}{rule}", truncate(pincode));
         Err(Problem::invalid(why).field("pincode"))
     })
 }
@@ -532,7 +532,7 @@ impl PostalFormat {
 
 /// Shortens a value for an error message, so that a megabyte cell does not become a megabyte sentence. A hash of a password,
 /// in a column that is none of passwords, is not told at all.
-pub fn shorten(text: &str) -> String {
+pub fn truncate(text: &str) -> String {
     if is_stored(text) {
         return "***".to_owned();
     }
@@ -548,16 +548,16 @@ pub struct Count(pub u32);
 
 impl Scalar for Count {
     const TYPE: Type = Type {
-        kind: Kind::Int,
+        kind: ValueType::Int,
         required: true,
-        role: Role::Plain,
+        role: FieldKind::Plain,
         label: "NUMBER",
         max: 0,
         form: Form::Exact,
         multiline: false,
         parse: |text, _| {
             let n: i32 = text.trim().parse().ok().filter(|n| *n >= 0).ok_or_else(|| {
-                format!("must be a whole number from 0 to {}, not '{}'", i32::MAX, shorten(text.trim()))
+                format!("must be a whole number from 0 to {}, not '{}'", i32::MAX, truncate(text.trim()))
             })?;
             Ok(Value::Int(n.into()))
         },
@@ -576,9 +576,9 @@ pub struct Money(pub Decimal);
 
 impl Scalar for Money {
     const TYPE: Type = Type {
-        kind: Kind::Decimal,
+        kind: ValueType::Decimal,
         required: true,
-        role: Role::Plain,
+        role: FieldKind::Plain,
         label: "AMOUNT",
         max: 0,
         form: Form::Exact,
@@ -587,7 +587,7 @@ impl Scalar for Money {
             let wrong = || {
                 format!(
                     "must be an amount like 1250000.50, with at most 14 digits and 4 places, not '{}'",
-                    shorten(text.trim())
+                    truncate(text.trim())
                 )
             };
             Decimal::parse(text.trim()).map(Value::Decimal).ok_or_else(wrong)
@@ -615,15 +615,15 @@ pub struct Date(pub NaiveDate);
 
 impl Scalar for Date {
     const TYPE: Type = Type {
-        kind: Kind::Date,
+        kind: ValueType::Date,
         required: true,
-        role: Role::Plain,
+        role: FieldKind::Plain,
         label: "DATE",
         max: 0,
         form: Form::Exact,
         multiline: false,
         parse: |text, _| {
-            let wrong = || format!("must be a date like 1990-04-23, not '{}'", shorten(text.trim()));
+            let wrong = || format!("must be a date like 1990-04-23, not '{}'", truncate(text.trim()));
             // Days first or months first? Nothing tells: only the order of ISO 8601 is sure.
             let date = NaiveDate::parse_from_str(without_midnight(text.trim()), "%Y-%m-%d")
                 .ok()
@@ -646,9 +646,9 @@ pub struct Address(pub IpAddr);
 
 impl Scalar for Address {
     const TYPE: Type = Type {
-        kind: Kind::Ip,
+        kind: ValueType::Ip,
         required: true,
-        role: Role::Plain,
+        role: FieldKind::Plain,
         label: "ADDRESS",
         max: 0,
         form: Form::Exact,
@@ -656,7 +656,7 @@ impl Scalar for Address {
         parse: |text, _| {
             let address = text.trim().parse::<IpAddr>();
             let wrong =
-                |_| format!("must be an address like 203.0.113.7 or 2001:db8::1, not '{}'", shorten(text.trim()));
+                |_| format!("must be an address like 203.0.113.7 or 2001:db8::1, not '{}'", truncate(text.trim()));
             address.map(|a| Value::Ip(a.to_canonical())).map_err(wrong)
         },
     };
@@ -674,9 +674,9 @@ pub struct Details(pub serde_json::Value);
 
 impl Scalar for Details {
     const TYPE: Type = Type {
-        kind: Kind::Json,
+        kind: ValueType::Json,
         required: true,
-        role: Role::Plain,
+        role: FieldKind::Plain,
         label: "JSON",
         max: 10_000,
         form: Form::Exact,
@@ -708,9 +708,9 @@ pub struct Moment(pub DateTime<Utc>);
 
 impl Scalar for Moment {
     const TYPE: Type = Type {
-        kind: Kind::Time,
+        kind: ValueType::Time,
         required: true,
-        role: Role::Plain,
+        role: FieldKind::Plain,
         label: "TIME",
         max: 0,
         form: Form::Exact,
@@ -718,7 +718,7 @@ impl Scalar for Moment {
         parse: |text, rules| {
             let wrong = || {
                 let form = "must be a time like 2026-11-21, 2026-11-21 09:30 or 2026-11-21T09:30:00+05:30";
-                format!("{form}, not '{}'", shorten(text.trim()))
+                format!("{form}, not '{}'", truncate(text.trim()))
             };
             let (time, _) = rules.zone.read(text.trim()).ok_or_else(wrong)?;
             // Kept to the microsecond.
@@ -735,17 +735,17 @@ impl Scalar for Moment {
 
 impl Scalar for bool {
     const TYPE: Type = Type {
-        kind: Kind::Bool,
+        kind: ValueType::Bool,
         required: true,
-        role: Role::Plain,
+        role: FieldKind::Plain,
         label: "yes|no",
         max: 0,
         form: Form::Exact,
         multiline: false,
-        parse: |text, _| match squash(text).as_str() {
+        parse: |text, _| match fold(text).as_str() {
             "1" | "yes" | "true" | "y" | "t" | "on" => Ok(Value::Bool(true)),
             "0" | "no" | "false" | "n" | "f" | "off" => Ok(Value::Bool(false)),
-            _ => Err(format!("must be yes or no, not '{}'", shorten(text.trim()))),
+            _ => Err(format!("must be yes or no, not '{}'", truncate(text.trim()))),
         },
     };
     fn into_value(self) -> Value {
@@ -793,9 +793,9 @@ impl<T> std::fmt::Debug for Ref<T> {
 
 impl<T: Resource> Scalar for Ref<T> {
     const TYPE: Type = Type {
-        kind: Kind::Uuid,
+        kind: ValueType::Uuid,
         required: true,
-        role: Role::Ref(|| T::DESCRIPTOR),
+        role: FieldKind::Ref(|| T::DESCRIPTOR),
         label: "KEY",
         max: 0,
         form: Form::Exact,
@@ -826,15 +826,15 @@ macro_rules! choice {
         pub enum $name { $($variant),+ }
         impl $name {
             pub const WORDS: &'static [&'static str] = &[$($word),+];
-            pub const fn word(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
         }
         impl $crate::model::values::scalar::Scalar for $name {
             const TYPE: $crate::model::values::scalar::Type = $crate::model::values::scalar::Type {
-                kind: $crate::model::values::value::Kind::Text,
+                kind: $crate::model::values::value::ValueType::Text,
                 required: true,
-                role: $crate::model::values::scalar::Role::Choice($name::WORDS),
+                role: $crate::model::values::scalar::FieldKind::Choice($name::WORDS),
                 label: "CHOICE",
                 max: 0,
                 form: $crate::model::values::scalar::Form::Exact,
@@ -845,7 +845,7 @@ macro_rules! choice {
                 },
             };
             fn into_value(self) -> $crate::model::values::value::Value {
-                self.word().into()
+                self.as_str().into()
             }
             fn from_value(value: &$crate::model::values::value::Value) -> Option<Self> {
                 match value.as_text()? { $($word => Some(Self::$variant),)+ _ => None }
@@ -856,12 +856,12 @@ macro_rules! choice {
 
 /// Finds the word that `text` spells; used by `choice!`.
 pub fn choose(text: &str, forms: &[(&'static str, &[&str])]) -> Result<Value, Invalid> {
-    let wanted = squash(text);
-    if let Some((word, _)) = forms.iter().find(|(_, spellings)| spellings.iter().any(|s| squash(s) == wanted)) {
+    let wanted = fold(text);
+    if let Some((word, _)) = forms.iter().find(|(_, spellings)| spellings.iter().any(|s| fold(s) == wanted)) {
         return Ok((*word).into());
     }
     let words: Vec<&str> = forms.iter().map(|(w, _)| *w).collect();
     let meant = crate::model::problem::nearest(text.trim(), words.iter().copied());
     let meant = meant.map_or(String::new(), |m| format!("; did you mean {m}?"));
-    Err(format!("must be one of {}, not '{}'{meant}", words.join(", "), shorten(text.trim())))
+    Err(format!("must be one of {}, not '{}'{meant}", words.join(", "), truncate(text.trim())))
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 /// How a value is stored. A typed NULL carries it, because PostgreSQL wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
+pub enum ValueType {
     Bool,
     Int,
     Text,
@@ -31,7 +31,7 @@ pub enum Kind {
 /// One value of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
-    Null(Kind),
+    Null(ValueType),
     Bool(bool),
     Int(i64),
     Text(String),
@@ -105,22 +105,22 @@ impl Value {
     }
 
     /// Reads [`Value::to_json`] back, where the kind is known. `None` where it is not of that kind.
-    pub fn from_json(kind: Kind, json: &serde_json::Value) -> Option<Value> {
+    pub fn from_json(kind: ValueType, json: &serde_json::Value) -> Option<Value> {
         let text = || json.as_str();
         if json.is_null() {
             return Some(Value::Null(kind));
         }
         Some(match kind {
-            Kind::Bool => Value::Bool(json.as_bool()?),
-            Kind::Int => Value::Int(json.as_i64().or_else(|| text()?.parse().ok())?),
-            Kind::Text => Value::Text(text()?.to_owned()),
-            Kind::Uuid => Value::Uuid(Uuid::try_parse(text()?).ok()?),
-            Kind::Time => Value::Time(DateTime::parse_from_rfc3339(text()?).ok()?.to_utc()),
-            Kind::Date => Value::Date(text()?.parse().ok()?),
-            Kind::Decimal => Value::Decimal(Decimal::parse(text()?)?),
-            Kind::Ip => Value::Ip(text()?.parse().ok()?),
-            Kind::Json => Value::Json(json.clone()),
-            Kind::Bytes => return None,
+            ValueType::Bool => Value::Bool(json.as_bool()?),
+            ValueType::Int => Value::Int(json.as_i64().or_else(|| text()?.parse().ok())?),
+            ValueType::Text => Value::Text(text()?.to_owned()),
+            ValueType::Uuid => Value::Uuid(Uuid::try_parse(text()?).ok()?),
+            ValueType::Time => Value::Time(DateTime::parse_from_rfc3339(text()?).ok()?.to_utc()),
+            ValueType::Date => Value::Date(text()?.parse().ok()?),
+            ValueType::Decimal => Value::Decimal(Decimal::parse(text()?)?),
+            ValueType::Ip => Value::Ip(text()?.parse().ok()?),
+            ValueType::Json => Value::Json(json.clone()),
+            ValueType::Bytes => return None,
         })
     }
 
@@ -262,7 +262,7 @@ macro_rules! from {
             fn from(v: $t) -> Value { Value::$v(v.into()) }
         }
         impl From<Option<$t>> for Value {
-            fn from(v: Option<$t>) -> Value { v.map_or(Value::Null(Kind::$k), Value::from) }
+            fn from(v: Option<$t>) -> Value { v.map_or(Value::Null(ValueType::$k), Value::from) }
         }
     )*};
 }

@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::members::{Event, members};
+use super::members::{MemberEvent, members};
 use super::target;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::trail::audit::{Effect, from_payload, from_whole_row};
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::records;
@@ -24,7 +24,7 @@ fn effect(word: &str) -> Effect {
 }
 
 /// A record, as far as undoing it needs.
-struct Done {
+struct UndoRecord {
     tree: i32,
     seq: i64,
     effect: Effect,
@@ -33,7 +33,7 @@ struct Done {
     payload: Option<Json>,
 }
 
-impl Done {
+impl UndoRecord {
     fn is(&self, effect: Effect) -> bool {
         self.effect == effect
     }
@@ -83,8 +83,8 @@ pub(super) struct Change {
     seq: i64,
 }
 
-const DELETION: [(&str, Kind); 3] =
-    [("deleted_at", Kind::Time), ("deleted_by", Kind::Int), ("deletion_id", Kind::Uuid)];
+const DELETION: [(&str, ValueType); 3] =
+    [("deleted_at", ValueType::Time), ("deleted_by", ValueType::Int), ("deletion_id", ValueType::Uuid)];
 
 impl Change {
     fn new(desc: &'static Descriptor) -> Change {
@@ -105,7 +105,7 @@ impl Change {
         self.row_lost.max(self.list_lost)
     }
 
-    fn undo(&mut self, done: &Done) {
+    fn undo(&mut self, done: &UndoRecord) {
         self.seq = done.seq;
         let Some(old) = done.old() else {
             if done.payload.is_none() {
@@ -181,20 +181,23 @@ impl Changes {
         }
         sql.push(") order by r.seq desc");
         let (all, mut events) = (db.kinds(), Vec::new());
-        db.each(sql.yields([Kind::Int, Kind::Text, Kind::Text, Kind::Uuid, Kind::Text]), |row| {
-            let Some(desc) = all.by_noun(row.text(2)?) else { return Ok(()) };
-            let payload = row.value(4).as_text().and_then(|text| serde_json::from_str(text).ok());
-            let (seq, id) = (row.int(0)?, row.uuid(3)?);
-            let done = Done { tree, seq, effect: effect(row.text(1)?), desc, id, payload };
-            if listed.contains(&desc) {
-                events.push(member_event(&done));
-            }
-            events.extend(list_events(&done));
-            self.undo(&done);
-            Ok(())
-        })
+        db.each(
+            sql.yields([ValueType::Int, ValueType::Text, ValueType::Text, ValueType::Uuid, ValueType::Text]),
+            |row| {
+                let Some(desc) = all.by_noun(row.text(2)?) else { return Ok(()) };
+                let payload = row.value(4).as_text().and_then(|text| serde_json::from_str(text).ok());
+                let (seq, id) = (row.int(0)?, row.uuid(3)?);
+                let done = UndoRecord { tree, seq, effect: effect(row.text(1)?), desc, id, payload };
+                if listed.contains(&desc) {
+                    events.push(member_event(&done));
+                }
+                events.extend(list_events(&done));
+                self.undo(&done);
+                Ok(())
+            },
+        )
         .await?;
-        if events.iter().any(|e| matches!(e, Event::List { .. })) {
+        if events.iter().any(|e| matches!(e, MemberEvent::List { .. })) {
             for (owner, seq, ids) in members(db, &listed, tree, events).await? {
                 if let (None, Some(change)) = (&ids, self.rows.get_mut(&(tree, owner.1))) {
                     change.list_lost = Some(seq);
@@ -205,7 +208,7 @@ impl Changes {
         Ok(())
     }
 
-    fn undo(&mut self, done: &Done) {
+    fn undo(&mut self, done: &UndoRecord) {
         match self.rows.entry((done.tree, done.id)) {
             // It was not there, whatever became of it.
             Entry::Occupied(known) if done.is(Effect::Create) => drop(known.remove()),
@@ -232,9 +235,9 @@ fn since(sql: &mut Sql, kinds: &[&'static Descriptor], tree: i32, after: i64) {
 }
 
 /// What a record says of what members of lists are called.
-fn member_event(done: &Done) -> Event {
+fn member_event(done: &UndoRecord) -> MemberEvent {
     let key = done.desc.key().column;
-    Event::Member {
+    MemberEvent::Member {
         id: done.id,
         was_there: !done.is(Effect::Create),
         code: done.old().and_then(|old| old.get(key)?.as_str()).map(str::to_owned),
@@ -247,7 +250,7 @@ fn member_event(done: &Done) -> Event {
 }
 
 /// What a record says of lists.
-fn list_events(done: &Done) -> Vec<Event> {
+fn list_events(done: &UndoRecord) -> Vec<MemberEvent> {
     let codes =
         |json: &Json| json.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect();
     let of = |list: &'static crate::model::resource::List| {
@@ -257,7 +260,7 @@ fn list_events(done: &Done) -> Vec<Event> {
             None if done.is(Effect::Purge) => Vec::new(),
             None => return None,
         };
-        Some(Event::List { table: list.table, owner: done.id, seq: done.seq, members })
+        Some(MemberEvent::List { table: list.table, owner: done.id, seq: done.seq, members })
     };
     done.desc.lists.iter().filter_map(of).collect()
 }
@@ -271,9 +274,9 @@ pub(super) async fn undone(
 ) -> Result<Vec<Record>> {
     let mut present: HashMap<(i32, Uuid), Record> = HashMap::new();
     for record in
-        records::with_places(db, desc, changes.iter().filter(|(_, c)| c.row.is_none()).map(|(p, _)| **p)).await?
+        records::with_record_ids(db, desc, changes.iter().filter(|(_, c)| c.row.is_none()).map(|(p, _)| **p)).await?
     {
-        present.insert(record.meta.place(), record);
+        present.insert(record.meta.record_id(), record);
     }
     let mut written: Vec<Record> = Vec::new();
     let mut was: Vec<Record> = Vec::new();
@@ -335,12 +338,12 @@ async fn last_writes(
                       select max(x.seq) from audit_records x
                        where x.resource_id = v.id and x.seq <= v.upto and x.effect <> 'none')",
         );
-        let kinds = [Kind::Int, Kind::Int, Kind::Text, Kind::Text, Kind::Time, Kind::Int];
+        let kinds = [ValueType::Int, ValueType::Int, ValueType::Text, ValueType::Text, ValueType::Time, ValueType::Int];
         for row in db.all(sql.yields(kinds)).await? {
             let (i, seq) = (usize::try_from(row.int(0)?)?, row.int(1)?);
             let payload = row.value(3).as_text().and_then(|text| serde_json::from_str(text).ok());
             let meta = &written[i].meta;
-            let done = Done { tree: meta.org_id, seq, effect: effect(row.text(2)?), desc, id: meta.id, payload };
+            let done = UndoRecord { tree: meta.org_id, seq, effect: effect(row.text(2)?), desc, id: meta.id, payload };
             let writes = match done.writes() {
                 Some(writes) => writes,
                 None => counted(db, &done, meta.version).await?,
@@ -363,16 +366,16 @@ fn set_written(record: &mut Record, at: DateTime<Utc>, by: i64) {
 
 /// Whether a record that has lost its payload wrote the row. The version tells, as long as all the others that have lost
 /// theirs did likewise.
-async fn counted(db: &mut Db, lost: &Done, version: i64) -> Result<bool> {
+async fn counted(db: &mut Db, lost: &UndoRecord, version: i64) -> Result<bool> {
     let sql = Sql::new(
         "select r.seq, r.effect, r.payload from audit_records r
           where r.resource_id = $1 and r.seq <= $2 and r.effect <> 'none'",
     );
-    let sql = sql.with([lost.id.into(), lost.seq.into()]).yields([Kind::Int, Kind::Text, Kind::Text]);
+    let sql = sql.with([lost.id.into(), lost.seq.into()]).yields([ValueType::Int, ValueType::Text, ValueType::Text]);
     let (mut known, mut open) = (0, 0);
     for row in db.all(sql).await? {
         let payload = row.value(2).as_text().and_then(|text| serde_json::from_str(text).ok());
-        match (Done { seq: row.int(0)?, effect: effect(row.text(1)?), payload, ..*lost }).writes() {
+        match (UndoRecord { seq: row.int(0)?, effect: effect(row.text(1)?), payload, ..*lost }).writes() {
             Some(writes) => known += i64::from(writes),
             None => open += 1,
         }

@@ -10,7 +10,7 @@ use crate::store::engine::db::Db;
 use crate::store::records;
 
 /// What happened, told backwards.
-pub(super) enum Event {
+pub(super) enum MemberEvent {
     /// What may be a member was something else before.
     Member { id: Uuid, was_there: bool, code: Option<String>, live: Option<bool> },
     /// A list had these members before.
@@ -18,17 +18,17 @@ pub(super) enum Event {
 }
 
 /// A list: its table and its owner.
-type Of = (&'static str, Uuid);
+type ListOwner = (&'static str, Uuid);
 
 /// What the codes of live records stand for, while time runs backwards.
 #[derive(Default)]
-struct Called {
+struct CodeHolders {
     /// Code and whether it is live, of all that has changed since.
     changed: HashMap<Uuid, (String, bool)>,
     live: HashMap<String, Uuid>,
 }
 
-impl Called {
+impl CodeHolders {
     fn set(&mut self, id: Uuid, code: Option<String>, live: Option<bool>) {
         let entry = self.changed.entry(id).or_default();
         if self.live.get(&entry.0) == Some(&id) {
@@ -47,24 +47,24 @@ pub(super) async fn members(
     db: &mut Db,
     targets: &[&'static Descriptor],
     tree: i32,
-    events: Vec<Event>,
-) -> Result<Vec<(Of, i64, Option<Vec<Uuid>>)>> {
-    let mut called = Called::default();
+    events: Vec<MemberEvent>,
+) -> Result<Vec<(ListOwner, i64, Option<Vec<Uuid>>)>> {
+    let mut called = CodeHolders::default();
     let mut touched: HashSet<Uuid> = HashSet::new();
-    touched.extend(events.iter().filter_map(|e| if let Event::Member { id, .. } = e { Some(*id) } else { None }));
+    touched.extend(events.iter().filter_map(|e| if let MemberEvent::Member { id, .. } = e { Some(*id) } else { None }));
     for desc in targets.iter().copied() {
-        for record in records::with_places(db, desc, touched.iter().map(|id| (tree, *id))).await? {
+        for record in records::with_record_ids(db, desc, touched.iter().map(|id| (tree, *id))).await? {
             called.set(record.meta.id, Some(record.key()), Some(record.meta.is_live()));
         }
     }
     // What has not changed since is called as it is now.
     let mut now: HashMap<String, Option<Uuid>> = HashMap::new();
-    let mut found: HashMap<Of, (i64, Option<Vec<Uuid>>)> = HashMap::new();
+    let mut found: HashMap<ListOwner, (i64, Option<Vec<Uuid>>)> = HashMap::new();
     for event in events {
         match event {
-            Event::Member { id, was_there: false, .. } => called.set(id, None, Some(false)),
-            Event::Member { id, code, live, .. } => called.set(id, code, live),
-            Event::List { table, owner, seq, members } => {
+            MemberEvent::Member { id, was_there: false, .. } => called.set(id, None, Some(false)),
+            MemberEvent::Member { id, code, live, .. } => called.set(id, code, live),
+            MemberEvent::List { table, owner, seq, members } => {
                 let mut ids = Some(Vec::new());
                 for code in members {
                     let mut id = called.live.get(&code).copied();

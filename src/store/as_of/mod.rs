@@ -19,14 +19,14 @@ use super::engine::load::Loader;
 use super::engine::sql::{Sql, quoted};
 use super::records::query::{Condition, Op, Query};
 use super::records::{self, Column};
-use super::trail::{at_of, trees_at};
+use super::trail::{time_of, trees_at};
 use crate::model::kinds::org::Org;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Field, List, Mark, Record, Resource};
-use crate::model::values::value::{Kind, Value, rfc3339};
+use crate::model::resource::{Attr, Descriptor, Field, List, Record, Resource};
+use crate::model::values::value::{Value, ValueType, rfc3339};
 
 /// A connection that reads what was at a time.
-pub struct Past {
+pub struct AsOf {
     pub at: DateTime<Utc>,
     /// Trees that have grown since, and the last record before that.
     trees: Vec<(i32, i64)>,
@@ -45,22 +45,23 @@ struct Unknown {
     id: Uuid,
 }
 
-impl Past {
-    /// Turns a connection back to a time, as far as organisations are concerned; [`Past::narrow`] does the rest. From here
+impl AsOf {
+    /// Turns a connection back to a time, as far as organisations are concerned; [`AsOf::restrict_to`] does the rest. From here
     /// on it reads one snapshot, and can no longer write.
-    pub async fn begin(db: &mut Db, at: DateTime<Utc>) -> Result<Past> {
-        Past::open(db).await?;
+    pub async fn begin(db: &mut Db, at: DateTime<Utc>) -> Result<AsOf> {
+        AsOf::open(db).await?;
         let trees = trees_at(db, at).await?;
-        let mut past = Past { at, trees, shadowed: HashSet::new(), unknown: Vec::new() };
+        let mut past = AsOf { at, trees, shadowed: HashSet::new(), unknown: Vec::new() };
         past.shadow(db, &[Org::DESCRIPTOR]).await?;
         Ok(past)
     }
 
     /// Turns a connection back to when the trail of each tree was as long as this, all kinds of records.
-    pub async fn begin_behind(db: &mut Db, at: DateTime<Utc>, sizes: &[(i32, i64)]) -> Result<Past> {
-        Past::open(db).await?;
+    pub async fn begin_at_sizes(db: &mut Db, at: DateTime<Utc>, sizes: &[(i32, i64)]) -> Result<AsOf> {
+        AsOf::open(db).await?;
         let mut trees = Vec::new();
-        let heads = Sql::new("select tree, size from audit_heads order by tree").yields([Kind::Int, Kind::Int]);
+        let heads =
+            Sql::new("select tree, size from audit_heads order by tree").yields([ValueType::Int, ValueType::Int]);
         for row in db.all(heads).await? {
             let (tree, size) = (row.org(0)?, row.int(1)?);
             let then = sizes.iter().find(|(t, _)| *t == tree).map_or(0, |(_, size)| *size);
@@ -68,7 +69,7 @@ impl Past {
                 trees.push((tree, then));
             }
         }
-        let mut past = Past { at, trees, shadowed: HashSet::new(), unknown: Vec::new() };
+        let mut past = AsOf { at, trees, shadowed: HashSet::new(), unknown: Vec::new() };
         past.shadow(db, &[Org::DESCRIPTOR]).await?;
         let others: Vec<_> = db.kinds().resources().filter(|d| !d.is_org()).collect();
         past.shadow(db, &others).await?;
@@ -76,7 +77,7 @@ impl Past {
     }
 
     /// Records of which nobody can tell how they were.
-    pub fn untold(&self) -> HashSet<(i32, Uuid)> {
+    pub fn unknown_records(&self) -> HashSet<(i32, Uuid)> {
         self.unknown.iter().map(|u| (u.tree, u.id)).collect()
     }
 
@@ -113,7 +114,7 @@ impl Past {
     }
 
     /// Turns back what is asked of one kind of records, in one organisation or in all: they and what they refer to.
-    pub async fn narrow(&mut self, db: &mut Db, desc: &'static Descriptor, org: Option<i32>) -> Result<()> {
+    pub async fn restrict_to(&mut self, db: &mut Db, desc: &'static Descriptor, org: Option<i32>) -> Result<()> {
         let is_asked = |tree: i32| org.is_none_or(|org| org == tree);
         self.trees.retain(|(tree, _)| is_asked(*tree));
         self.unknown.retain(|u| is_asked(u.tree));
@@ -128,7 +129,7 @@ impl Past {
     /// Lets a query find what rows refer to without going through the views: a view that is joined to others is made in
     /// full, of all people an organisation has. What a row referred to then is a row that has changed since, or one that
     /// has not.
-    pub async fn look_through(&self, db: &mut Db, query: &mut Query) -> Result<()> {
+    pub async fn rewrite(&self, db: &mut Db, query: &mut Query) -> Result<()> {
         for condition in &mut query.filter {
             let target = condition.column.field.and_then(Field::target);
             let Some(target) = target.filter(|t| self.shadowed.contains(t.table)) else { continue };
@@ -156,11 +157,11 @@ impl Past {
         column.join = Some(format!(
             "left join as_of_{table} {then} on {} left join {}.{table} {now} on {}",
             on(&then),
-            db.permanent(),
+            db.main_schema(),
             on(&now)
         ));
         // Its key, and the name behind it.
-        let told = target.fields.iter().filter(|f| f.column == target.key().column || f.has(Mark::Title));
+        let told = target.fields.iter().filter(|f| f.column == target.key().column || f.has(Attr::Title));
         for key in told.map(|f| quoted(f.column)) {
             let either = format!("coalesce({then}.{key}, {now}.{key})");
             column.expr = column.expr.replace(&format!("{now}.{key}"), &either);
@@ -175,7 +176,7 @@ impl Past {
         if db.is_postgres() {
             db.script("ANALYZE as_of_changed".into()).await?;
         }
-        let made = Sql::new("select distinct kind from as_of_changed").yields([Kind::Text]);
+        let made = Sql::new("select distinct kind from as_of_changed").yields([ValueType::Text]);
         let mut changed: HashSet<String> = HashSet::new();
         for row in db.all(made).await? {
             changed.insert(row.text(0)?.to_owned());
@@ -189,14 +190,14 @@ impl Past {
                 }),
             );
             if !of_kind.is_empty() || changed.contains(desc.noun) {
-                put(db, desc, &of_kind, &self.trees).await?;
+                write_past_rows(db, desc, &of_kind, &self.trees).await?;
                 self.shadowed.insert(desc.table);
             }
             for list in desc.lists {
                 let of_list: Vec<_> = lists.iter().filter(|((table, ..), _)| *table == list.table).collect();
                 if !of_list.is_empty() {
                     let members = of_list.into_iter().map(|((_, tree, owner), m)| (*tree, *owner, m.as_slice()));
-                    put_list(db, list, members).await?;
+                    write_past_list(db, list, members).await?;
                 }
             }
         }
@@ -208,12 +209,12 @@ impl Past {
     }
 
     /// Refuses a list of which nobody can tell how it was.
-    pub async fn vouch_for_all(&self, db: &mut Db) -> Result<()> {
+    pub async fn ensure_all_known(&self, db: &mut Db) -> Result<()> {
         self.refuse(db, &self.unknown.iter().collect::<Vec<_>>()).await
     }
 
     /// Refuses a record of which nobody can tell how it was, nor what it referred to.
-    pub async fn vouch_for(&self, db: &mut Db, record: &Record) -> Result<()> {
+    pub async fn ensure_known(&self, db: &mut Db, record: &Record) -> Result<()> {
         let refers = |id: Uuid| record.values.iter().any(|v| v.as_uuid() == Some(id));
         let lists = |kind: &Descriptor| {
             let mut targets = record.desc.lists.iter().filter_map(|l| record.desc.field(l.first)?.target());
@@ -226,7 +227,7 @@ impl Past {
     }
 
     /// Refuses to say that there was no record of a kind while there may have been.
-    pub async fn vouch_for_absence(&self, db: &mut Db, desc: &Descriptor) -> Result<()> {
+    pub async fn ensure_absence_known(&self, db: &mut Db, desc: &Descriptor) -> Result<()> {
         self.refuse(db, &self.unknown.iter().filter(|u| u.kind == desc).collect::<Vec<_>>()).await
     }
 
@@ -239,7 +240,7 @@ impl Past {
         }
         let mut newest: Option<(DateTime<Utc>, &Unknown)> = None;
         for u in last.into_values() {
-            let at = at_of(db, u.tree, u.seq).await?;
+            let at = time_of(db, u.tree, u.seq).await?;
             newest = newest.filter(|(known, _)| *known >= at).or(Some((at, u)));
         }
         let Some((at, u)) = newest else { return Ok(()) };
@@ -264,40 +265,40 @@ async fn by_id(db: &mut Db, condition: &Condition, target: &Descriptor) -> Resul
     let (table, key) = (target.table, quoted(target.key().column));
     let mut sql = Sql::new(format!("select m.id from {table} m where m.{key} in "));
     sql.bind_list(condition.values.iter().cloned());
-    let rows = db.all(sql.yields([Kind::Uuid])).await?;
+    let rows = db.all(sql.yields([ValueType::Uuid])).await?;
     let mut values = rows.iter().map(|r| Ok(r.uuid(0)?.into())).collect::<Result<Vec<Value>>>()?;
     if values.is_empty() {
         // Nobody's id.
         values.push(Uuid::nil().into());
     }
     let expr = format!("t.{}", quoted(condition.column.field.map_or("id", |f| f.column)));
-    let column = Column { expr, kind: Kind::Uuid, join: None, field: None, ..condition.column.clone() };
+    let column = Column { expr, kind: ValueType::Uuid, join: None, field: None, ..condition.column.clone() };
     Ok(Condition { column, op: Op::Is, values })
 }
 
 /// Rows that are read and written together.
-const TOGETHER: usize = 500;
+const BATCH: usize = 500;
 
 /// Puts rows as they were before those that are there now.
-async fn put(
+async fn write_past_rows(
     db: &mut Db,
     desc: &'static Descriptor,
     changed: &[(&(i32, Uuid), &Change)],
     trees: &[(i32, i64)],
 ) -> Result<()> {
     let columns: Vec<String> = records::read_columns(desc).iter().map(|(name, _)| quoted(name)).collect();
-    let (table, all, main) = (desc.table, columns.join(", "), db.permanent());
+    let (table, all, main) = (desc.table, columns.join(", "), db.main_schema());
     // A copy of nothing has the types of the columns and none of their rules: what was may break those of today.
     db.script(format!(
         "create temporary table as_of_{table} as select {all} from {main}.{table} where false;
          create unique index {}as_of_{table}_id on as_of_{table} (org_id, id)",
-        db.in_temporary()
+        db.temp_prefix()
     ))
     .await?;
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let mut rows = Loader::new(db, &format!("as_of_{table}"), &columns, 1).await?;
     let mut ids = Loader::new(db, "as_of_changed", &["org_id", "id", "kind"], 1).await?;
-    for some in changed.chunks(TOGETHER) {
+    for some in changed.chunks(BATCH) {
         let (mut was, mut gone) = (Vec::new(), Vec::new());
         for record in changes::undone(db, desc, some, trees).await? {
             was.push(records::read_values(record));
@@ -331,9 +332,13 @@ async fn put(
 }
 
 /// Puts the members of lists as they were before those that are there now.
-async fn put_list(db: &mut Db, list: &'static List, members: impl Iterator<Item = (i32, Uuid, &[Uuid])>) -> Result<()> {
-    let (table, owner, item, main) = (list.table, quoted(list.owner), quoted(list.item), db.permanent());
-    let index = db.in_temporary();
+async fn write_past_list(
+    db: &mut Db,
+    list: &'static List,
+    members: impl Iterator<Item = (i32, Uuid, &[Uuid])>,
+) -> Result<()> {
+    let (table, owner, item, main) = (list.table, quoted(list.owner), quoted(list.item), db.main_schema());
+    let index = db.temp_prefix();
     db.script(format!(
         "create temporary table as_of_{table} as select org_id, {owner}, {item} from {main}.{table} where false;
          create unique index {index}as_of_{table}_id on as_of_{table} (org_id, {owner}, {item});

@@ -3,44 +3,44 @@
 use anyhow::Result;
 use uuid::Uuid;
 
-use crate::model::backup::{BackupStatus, BackupType, Digest32, Entry};
+use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Digest32};
 use crate::model::problem::Problem;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::{Conn, Db};
 use crate::store::engine::sql::{Row, Sql};
-use crate::store::engine::sqlite_raw::Below;
+use crate::store::engine::sqlite_raw::RawSqlite;
 use crate::store::tx::Tx;
 
-const COLUMNS: [(&str, Kind); 18] = [
-    ("id", Kind::Uuid),
-    ("type", Kind::Text),
-    ("status", Kind::Text),
-    ("label", Kind::Text),
-    ("host", Kind::Text),
-    ("location", Kind::Text),
-    ("engine", Kind::Text),
-    ("size", Kind::Int),
-    ("checksum", Kind::Bytes),
-    ("encrypted", Kind::Bool),
-    ("rows", Kind::Int),
-    ("heads", Kind::Text),
-    ("started_at", Kind::Time),
-    ("finished_at", Kind::Time),
-    ("verified_at", Kind::Time),
-    ("hold_until", Kind::Time),
-    ("error", Kind::Text),
-    ("checked_at", Kind::Time),
+const COLUMNS: [(&str, ValueType); 18] = [
+    ("id", ValueType::Uuid),
+    ("type", ValueType::Text),
+    ("status", ValueType::Text),
+    ("label", ValueType::Text),
+    ("host", ValueType::Text),
+    ("location", ValueType::Text),
+    ("engine", ValueType::Text),
+    ("size", ValueType::Int),
+    ("checksum", ValueType::Bytes),
+    ("encrypted", ValueType::Bool),
+    ("rows", ValueType::Int),
+    ("heads", ValueType::Text),
+    ("started_at", ValueType::Time),
+    ("finished_at", ValueType::Time),
+    ("verified_at", ValueType::Time),
+    ("hold_until", ValueType::Time),
+    ("error", ValueType::Text),
+    ("checked_at", ValueType::Time),
 ];
 
 fn names() -> String {
     COLUMNS.map(|(name, _)| name).join(", ")
 }
 
-fn entry(row: &Row) -> Result<Entry> {
+fn entry(row: &Row) -> Result<BackupEntry> {
     let wrong = |what: &str| Problem::integrity(format!("the catalogue of backups holds {what} that can't be"));
     let text = |i: usize| row.value(i).as_text().map(str::to_owned);
     let count = |i: usize| row.value(i).as_int().and_then(|n| u64::try_from(n).ok());
-    Ok(Entry {
+    Ok(BackupEntry {
         id: row.uuid(0)?,
         installation: Uuid::nil(),
         kind: match row.text(1)? {
@@ -70,7 +70,7 @@ fn entry(row: &Row) -> Result<Entry> {
     })
 }
 
-fn values(entry: &Entry) -> Result<Vec<Value>> {
+fn values(entry: &BackupEntry) -> Result<Vec<Value>> {
     let count = |n: Option<u64>| Value::from(n.and_then(|n| i64::try_from(n).ok()));
     Ok(vec![
         entry.id.into(),
@@ -97,11 +97,11 @@ fn values(entry: &Entry) -> Result<Vec<Value>> {
 /// Whether the database takes no writes: a replica, a server set so, or a file that may only be read.
 pub async fn is_read_only(db: &mut Db) -> Result<bool> {
     if let (Conn::Sqlite(c), _) = db.split() {
-        let below = Below::sqlx(c).await?;
+        let below = RawSqlite::sqlx(c).await?;
         return Ok(below.is_readonly("main")?);
     }
     let sql = Sql::new("select current_setting('transaction_read_only') = 'on' or pg_is_in_recovery()");
-    Ok(db.one(sql.yields([Kind::Bool])).await?.value(0).as_bool().unwrap_or(false))
+    Ok(db.one(sql.yields([ValueType::Bool])).await?.value(0).as_bool().unwrap_or(false))
 }
 
 /// Whether the server follows another.
@@ -109,19 +109,19 @@ pub async fn is_replica(db: &mut Db) -> Result<bool> {
     if !db.is_postgres() {
         return Ok(false);
     }
-    let sql = Sql::new("select pg_is_in_recovery()").yields([Kind::Bool]);
+    let sql = Sql::new("select pg_is_in_recovery()").yields([ValueType::Bool]);
     Ok(db.one(sql).await?.value(0).as_bool().unwrap_or(false))
 }
 
 /// All backups, the newest first.
-pub async fn all(db: &mut Db) -> Result<Vec<Entry>> {
+pub async fn all(db: &mut Db) -> Result<Vec<BackupEntry>> {
     let sql = Sql::new(format!("select {} from backups order by started_at desc, id desc", names()));
     db.all(sql.yields(COLUMNS.map(|(_, kind)| kind))).await?.iter().map(entry).collect()
 }
 
 impl Tx<'_> {
     /// Writes what is known of a backup, new or changed.
-    pub async fn put_backup(&mut self, entry: &Entry) -> Result<()> {
+    pub async fn put_backup(&mut self, entry: &BackupEntry) -> Result<()> {
         self.remove_backup(entry.id).await?;
         let mut sql = Sql::new(format!("insert into backups ({}) values ", names()));
         sql.bind_list(values(entry)?);

@@ -15,8 +15,8 @@ use super::dump_lines;
 use super::hashed::Hashed;
 use crate::model::backup::Digest32;
 use crate::model::kinds::Kinds;
-use crate::model::values::value::Kind;
-use crate::store::as_of::Past;
+use crate::model::values::value::ValueType;
+use crate::store::as_of::AsOf;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::records::read_columns;
@@ -65,7 +65,7 @@ pub async fn compare(
     room: &dyn Fn() -> io::Result<File>,
     told: &mut dyn FnMut(&str, u64),
 ) -> Result<Vec<Compared>> {
-    let past = Past::begin_behind(now, at, sizes).await?;
+    let past = AsOf::begin_at_sizes(now, at, sizes).await?;
     let done = tables(then, now, &past, sizes, room, told).await;
     // Nothing but what is temporary was written; where this fails the connection is gone.
     let _ = now.script("ROLLBACK".into()).await;
@@ -75,14 +75,14 @@ pub async fn compare(
 async fn tables(
     then: &mut Db,
     now: &mut Db,
-    past: &Past,
+    past: &AsOf,
     sizes: &[(i32, i64)],
     room: &dyn Fn() -> io::Result<File>,
     told: &mut dyn FnMut(&str, u64),
 ) -> Result<Vec<Compared>> {
     dump::set_forms(then).await?;
     dump::set_forms(now).await?;
-    let untold = past.untold();
+    let untold = past.unknown_records();
     let mut all = Vec::new();
     for shape in dump::shapes(now.kinds(), migrate::latest(now.kinds(), now.engine())?)? {
         let Some((shape, mode)) = asked(now.kinds(), shape) else { continue };
@@ -174,14 +174,14 @@ async fn is_explained(
     if shape.name == settings::TABLE {
         sql.push(" and r.kind = ").bind(settings::NOUN);
     }
-    Ok(now.one(sql.yields([Kind::Int])).await?.int(0)? > 0)
+    Ok(now.one(sql.yields([ValueType::Int])).await?.int(0)? > 0)
 }
 
 /// Messages go with time, the oldest first: one that is gone has none before it that is there.
 async fn is_pruned(now: &mut Db, at: Option<DateTime<Utc>>) -> Result<bool> {
     let Some(at) = at else { return Ok(false) };
     let sql = format!("select min(at) from {}", system_log::TABLE);
-    let oldest = now.one(Sql::new(sql).yields([Kind::Time])).await?.value(0).as_time();
+    let oldest = now.one(Sql::new(sql).yields([ValueType::Time])).await?.value(0).as_time();
     Ok(oldest.is_some_and(|oldest| oldest >= at))
 }
 
@@ -202,7 +202,7 @@ struct Difference {
 struct Merge<'a> {
     shape: &'a Shape,
     mode: Mode,
-    key: Vec<(usize, Kind)>,
+    key: Vec<(usize, ValueType)>,
     org: Option<usize>,
     then: BufReader<File>,
     next: Option<Vec<u8>>,
@@ -273,7 +273,7 @@ impl<'a> Merge<'a> {
         for (i, kind) in &self.key {
             let (a, b) = (field(&a, *i), field(&b, *i));
             let number = |t: &Option<String>| t.as_ref().and_then(|t| t.parse::<i64>().ok());
-            let order = if *kind == Kind::Int { number(&a).cmp(&number(&b)) } else { a.cmp(&b) };
+            let order = if *kind == ValueType::Int { number(&a).cmp(&number(&b)) } else { a.cmp(&b) };
             if order != Ordering::Equal {
                 return order;
             }
@@ -286,7 +286,7 @@ impl<'a> Merge<'a> {
         let text = |i: usize| String::from_utf8_lossy(fields.get(i).copied().unwrap_or_default()).into_owned();
         let key: Vec<String> = self.key.iter().map(|(i, _)| text(*i)).collect();
         let org = self.org.and_then(|i| text(i).parse().ok()).unwrap_or_default();
-        let kinds = self.shape.columns.iter().enumerate().filter(|(_, (_, kind))| *kind == Kind::Uuid);
+        let kinds = self.shape.columns.iter().enumerate().filter(|(_, (_, kind))| *kind == ValueType::Uuid);
         let ids = kinds.filter_map(|(i, _)| Uuid::try_parse(&text(i)).ok()).collect();
         let at = self.shape.columns.iter().position(|(name, _)| name == "at");
         let at = at.and_then(|i| DateTime::from_timestamp_micros(dump_lines::micros(&text(i))?));

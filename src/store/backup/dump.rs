@@ -11,7 +11,7 @@ use futures_util::TryStreamExt as _;
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::trail::merkle::Frontier;
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::{Conn, Db};
 use crate::store::engine::location::Engine;
 use crate::store::engine::sql::{Sql, quoted};
@@ -26,7 +26,7 @@ pub struct Shape {
     pub name: String,
     pub class: Class,
     /// Columns that both engines store; what each makes of them (search words, row numbers) is not among them.
-    pub columns: Vec<(String, Kind)>,
+    pub columns: Vec<(String, ValueType)>,
     /// By which its rows are in order.
     pub key: Vec<String>,
 }
@@ -66,17 +66,17 @@ pub fn shapes(kinds: Kinds, version: i64) -> Result<Vec<Shape>> {
 }
 
 /// What a column of PostgreSQL holds, by its type.
-fn kind(ty: &str) -> Kind {
+fn kind(ty: &str) -> ValueType {
     match ty {
-        "boolean" => Kind::Bool,
-        "uuid" => Kind::Uuid,
-        "timestamptz" => Kind::Time,
-        "date" => Kind::Date,
-        "inet" => Kind::Ip,
-        "bytea" => Kind::Bytes,
-        "integer" | "bigint" => Kind::Int,
-        ty if ty.starts_with("numeric") => Kind::Decimal,
-        _ => Kind::Text,
+        "boolean" => ValueType::Bool,
+        "uuid" => ValueType::Uuid,
+        "timestamptz" => ValueType::Time,
+        "date" => ValueType::Date,
+        "inet" => ValueType::Ip,
+        "bytea" => ValueType::Bytes,
+        "integer" | "bigint" => ValueType::Int,
+        ty if ty.starts_with("numeric") => ValueType::Decimal,
+        _ => ValueType::Text,
     }
 }
 
@@ -101,7 +101,7 @@ pub async fn open_snapshot(db: &mut Db, shapes: &[Shape]) -> Result<()> {
 }
 
 /// Opens a view of the database that is all there is: nobody writes until it is closed. Who writes is waited for.
-pub async fn hold_still(db: &mut Db, shapes: &[Shape]) -> Result<()> {
+pub async fn open_locked(db: &mut Db, shapes: &[Shape]) -> Result<()> {
     if !db.is_postgres() {
         db.script("BEGIN IMMEDIATE".into()).await?;
         return migrate::require_current(db).await;
@@ -142,7 +142,7 @@ pub async fn close_snapshot(db: &mut Db) {
 /// Writes the rows of a table in the order of its key, one a line; their number. `done` hears of it meanwhile.
 pub async fn write_table(db: &mut Db, shape: &Shape, into: &mut dyn Write, done: &mut dyn FnMut(u64)) -> Result<u64> {
     let mut rows = 0;
-    let kinds: Vec<Kind> = shape.columns.iter().map(|(_, kind)| *kind).collect();
+    let kinds: Vec<ValueType> = shape.columns.iter().map(|(_, kind)| *kind).collect();
     match db.split() {
         (Conn::Sqlite(c), location) => {
             let mut line = Vec::new();
@@ -179,7 +179,7 @@ pub struct Edge {
 /// The heads of all trees.
 pub async fn heads(db: &mut Db) -> Result<Vec<Edge>> {
     let sql = Sql::new("select tree, size, frontier, at from audit_heads order by tree");
-    let rows = db.all(sql.yields([Kind::Int, Kind::Int, Kind::Bytes, Kind::Time])).await?;
+    let rows = db.all(sql.yields([ValueType::Int, ValueType::Int, ValueType::Bytes, ValueType::Time])).await?;
     let edge = |row: &crate::store::engine::sql::Row| -> Result<Edge> {
         let tree = row.org(0)?;
         let frontier = u64::try_from(row.int(1)?).ok().and_then(|size| Frontier::from_bytes(size, row.bytes(2).ok()?));
@@ -190,9 +190,10 @@ pub async fn heads(db: &mut Db) -> Result<Vec<Edge>> {
 }
 
 /// The right edge of each tree, of the leaves that are there.
-pub async fn grown(db: &mut Db) -> Result<BTreeMap<i32, Frontier>> {
+pub async fn edges_from_leaves(db: &mut Db) -> Result<BTreeMap<i32, Frontier>> {
     let mut trees: BTreeMap<i32, Frontier> = BTreeMap::new();
-    let sql = Sql::new("select tree, leaf from audit_records order by tree, seq").yields([Kind::Int, Kind::Bytes]);
+    let sql =
+        Sql::new("select tree, leaf from audit_records order by tree, seq").yields([ValueType::Int, ValueType::Bytes]);
     db.each(sql, |row| {
         trees.entry(row.org(0)?).or_default().append(row.hash(1)?);
         Ok(())

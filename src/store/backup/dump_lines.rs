@@ -11,39 +11,39 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike};
 use rusqlite::types::{ToSqlOutput, Value as Stored, ValueRef};
 use uuid::Uuid;
 
-use crate::model::values::value::{Decimal, Kind, in_calendar, unhex};
+use crate::model::values::value::{Decimal, ValueType, in_calendar, unhex};
 
 /// Appends a stored value of SQLite's. False where it is not of its kind.
-pub fn push(line: &mut Vec<u8>, stored: ValueRef<'_>, kind: Kind) -> bool {
+pub fn push(line: &mut Vec<u8>, stored: ValueRef<'_>, kind: ValueType) -> bool {
     push_some(line, stored, kind).is_some()
 }
 
-fn push_some(line: &mut Vec<u8>, stored: ValueRef<'_>, kind: Kind) -> Option<()> {
+fn push_some(line: &mut Vec<u8>, stored: ValueRef<'_>, kind: ValueType) -> Option<()> {
     if stored == ValueRef::Null {
         line.extend(b"\\N");
         return Some(());
     }
     match kind {
-        Kind::Bool => line.push(if stored.as_i64().ok()? != 0 { b't' } else { b'f' }),
-        Kind::Int => write!(line, "{}", stored.as_i64().ok()?).ok()?,
-        Kind::Text | Kind::Json => push_text(line, stored.as_str().ok()?),
-        Kind::Uuid => {
+        ValueType::Bool => line.push(if stored.as_i64().ok()? != 0 { b't' } else { b'f' }),
+        ValueType::Int => write!(line, "{}", stored.as_i64().ok()?).ok()?,
+        ValueType::Text | ValueType::Json => push_text(line, stored.as_str().ok()?),
+        ValueType::Uuid => {
             let id = Uuid::from_slice(stored.as_blob().ok()?).ok()?;
             line.extend(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
         }
-        Kind::Time => push_time(line, DateTime::from_timestamp_micros(stored.as_i64().ok()?).filter(in_calendar)?),
-        Kind::Date => {
+        ValueType::Time => push_time(line, DateTime::from_timestamp_micros(stored.as_i64().ok()?).filter(in_calendar)?),
+        ValueType::Date => {
             let date: NaiveDate = stored.as_str().ok()?.parse().ok().filter(in_calendar)?;
             write!(line, "{date}").ok()?;
         }
-        Kind::Decimal => {
+        ValueType::Decimal => {
             let n = stored.as_i64().ok()?;
             let sign = if n < 0 { "-" } else { "" };
             let (n, one) = (n.unsigned_abs(), Decimal::ONE.unsigned_abs());
             write!(line, "{sign}{}.{:04}", n / one, n % one).ok()?;
         }
-        Kind::Ip => push_ip(line, stored.as_str().ok()?.parse().ok()?),
-        Kind::Bytes => {
+        ValueType::Ip => push_ip(line, stored.as_str().ok()?.parse().ok()?),
+        ValueType::Bytes => {
             line.extend(b"\\\\x");
             push_hex(line, stored.as_blob().ok()?);
         }
@@ -155,32 +155,32 @@ pub fn text(field: &[u8]) -> Result<Option<Cow<'_, str>>, NoText> {
 }
 
 /// A field as SQLite keeps it. `None` where it is not of its kind.
-pub fn bound(field: &[u8], kind: Kind) -> Option<ToSqlOutput<'_>> {
+pub fn bound(field: &[u8], kind: ValueType) -> Option<ToSqlOutput<'_>> {
     let owned = |value: Stored| Some(ToSqlOutput::Owned(value));
     let text = match text(field).ok()? {
         None => return Some(ToSqlOutput::Borrowed(ValueRef::Null)),
         Some(text) => text,
     };
     match kind {
-        Kind::Text | Kind::Json => match text {
+        ValueType::Text | ValueType::Json => match text {
             Cow::Borrowed(text) => Some(ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes()))),
             Cow::Owned(text) => owned(Stored::Text(text)),
         },
-        Kind::Bool => owned(Stored::Integer(match &*text {
+        ValueType::Bool => owned(Stored::Integer(match &*text {
             "t" => 1,
             "f" => 0,
             _ => return None,
         })),
-        Kind::Int => owned(Stored::Integer(text.parse().ok()?)),
-        Kind::Uuid => owned(Stored::Blob(Uuid::try_parse(&text).ok()?.as_bytes().to_vec())),
-        Kind::Time => owned(Stored::Integer(micros(&text)?)),
-        Kind::Date => {
+        ValueType::Int => owned(Stored::Integer(text.parse().ok()?)),
+        ValueType::Uuid => owned(Stored::Blob(Uuid::try_parse(&text).ok()?.as_bytes().to_vec())),
+        ValueType::Time => owned(Stored::Integer(micros(&text)?)),
+        ValueType::Date => {
             let date: NaiveDate = text.parse().ok().filter(in_calendar)?;
             owned(Stored::Text(date.to_string()))
         }
-        Kind::Decimal => owned(Stored::Integer(Decimal::parse(&text)?.0)),
-        Kind::Ip => owned(Stored::Text(text.parse::<IpAddr>().ok()?.to_string())),
-        Kind::Bytes => owned(Stored::Blob(unhex(text.strip_prefix("\\x")?)?)),
+        ValueType::Decimal => owned(Stored::Integer(Decimal::parse(&text)?.0)),
+        ValueType::Ip => owned(Stored::Text(text.parse::<IpAddr>().ok()?.to_string())),
+        ValueType::Bytes => owned(Stored::Blob(unhex(text.strip_prefix("\\x")?)?)),
     }
 }
 
@@ -196,7 +196,7 @@ mod tests {
 
     use super::*;
 
-    fn line(stored: ValueRef<'_>, kind: Kind) -> String {
+    fn line(stored: ValueRef<'_>, kind: ValueType) -> String {
         let mut line = Vec::new();
         assert!(push(&mut line, stored, kind), "{stored:?}");
         String::from_utf8(line).expect("text")
@@ -205,43 +205,46 @@ mod tests {
     /// As `psql -c "copy (select ...) to stdout"` of PostgreSQL 15 with timezone UTC prints them.
     #[test]
     fn values_are_printed_as_postgresql_prints_them() {
-        let time = |micros| line(ValueRef::Integer(micros), Kind::Time);
+        let time = |micros| line(ValueRef::Integer(micros), ValueType::Time);
         assert_eq!(time(0), "1970-01-01 00:00:00+00");
         assert_eq!(time(1_500_000), "1970-01-01 00:00:01.5+00");
         assert_eq!(time(-62_135_596_800_000_000), "0001-01-01 00:00:00+00");
         assert_eq!(time(253_402_300_799_999_999), "9999-12-31 23:59:59.999999+00");
-        let ip = |text: &str| line(ValueRef::Text(text.as_bytes()), Kind::Ip);
+        let ip = |text: &str| line(ValueRef::Text(text.as_bytes()), ValueType::Ip);
         for same in ["10.0.0.1", "::1", "::", "::ffff:1.2.3.4", "2001:db8::1", "1:0:0:2::3", "fe80::1:0:0:1"] {
             assert_eq!(ip(same), same);
         }
         assert_eq!(ip("::102:304"), "::1.2.3.4");
-        assert_eq!(line(ValueRef::Blob(b"\x00\xff"), Kind::Bytes), "\\\\x00ff");
-        assert_eq!(line(ValueRef::Integer(-1), Kind::Decimal), "-0.0001");
-        assert_eq!(line(ValueRef::Integer(125_000), Kind::Decimal), "12.5000");
-        assert_eq!(line(ValueRef::Integer(1), Kind::Bool), "t");
-        assert_eq!(line(ValueRef::Null, Kind::Text), "\\N");
-        assert_eq!(line(ValueRef::Text(b"\\N"), Kind::Text), "\\\\N");
-        assert_eq!(line(ValueRef::Text("a\tb\nc\r\x08\x0b\x0cü".as_bytes()), Kind::Text), "a\\tb\\nc\\r\\b\\v\\fü");
+        assert_eq!(line(ValueRef::Blob(b"\x00\xff"), ValueType::Bytes), "\\\\x00ff");
+        assert_eq!(line(ValueRef::Integer(-1), ValueType::Decimal), "-0.0001");
+        assert_eq!(line(ValueRef::Integer(125_000), ValueType::Decimal), "12.5000");
+        assert_eq!(line(ValueRef::Integer(1), ValueType::Bool), "t");
+        assert_eq!(line(ValueRef::Null, ValueType::Text), "\\N");
+        assert_eq!(line(ValueRef::Text(b"\\N"), ValueType::Text), "\\\\N");
+        assert_eq!(
+            line(ValueRef::Text("a\tb\nc\r\x08\x0b\x0cü".as_bytes()), ValueType::Text),
+            "a\\tb\\nc\\r\\b\\v\\fü"
+        );
     }
 
     #[test]
     fn what_is_no_value_is_refused() {
         for (field, kind) in [
-            ("x", Kind::Int),
-            ("true", Kind::Bool),
-            ("a\\", Kind::Text),
-            ("a\\x", Kind::Text),
-            ("2026-01-01", Kind::Time),
-            ("infinity", Kind::Time),
-            ("10000-01-01 00:00:00+00", Kind::Time),
-            ("infinity", Kind::Date),
-            ("1e3", Kind::Decimal),
-            ("1.2.3.4/8", Kind::Ip),
-            ("\\\\x0", Kind::Bytes),
+            ("x", ValueType::Int),
+            ("true", ValueType::Bool),
+            ("a\\", ValueType::Text),
+            ("a\\x", ValueType::Text),
+            ("2026-01-01", ValueType::Time),
+            ("infinity", ValueType::Time),
+            ("10000-01-01 00:00:00+00", ValueType::Time),
+            ("infinity", ValueType::Date),
+            ("1e3", ValueType::Decimal),
+            ("1.2.3.4/8", ValueType::Ip),
+            ("\\\\x0", ValueType::Bytes),
         ] {
             assert!(bound(field.as_bytes(), kind).is_none(), "{field}");
         }
-        assert!(bound(b"\xff", Kind::Text).is_none());
+        assert!(bound(b"\xff", ValueType::Text).is_none());
     }
 
     proptest! {
@@ -257,10 +260,10 @@ mod tests {
         #[test]
         fn stored_values_are_read_back(n in any::<i64>(), micros in -62_135_596_800_000_000_i64..253_402_300_800_000_000, bytes in any::<Vec<u8>>()) {
             for (stored, kind) in [
-                (Stored::Integer(n), Kind::Int),
-                (Stored::Integer(micros), Kind::Time),
-                (Stored::Integer(n % 1_000_000_000_000_000_000), Kind::Decimal),
-                (Stored::Blob(bytes), Kind::Bytes),
+                (Stored::Integer(n), ValueType::Int),
+                (Stored::Integer(micros), ValueType::Time),
+                (Stored::Integer(n % 1_000_000_000_000_000_000), ValueType::Decimal),
+                (Stored::Blob(bytes), ValueType::Bytes),
             ] {
                 let mut line = Vec::new();
                 prop_assert!(push(&mut line, (&stored).into(), kind));

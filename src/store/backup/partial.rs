@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::model::problem::Problem;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::schema::migrate::latest;
@@ -35,7 +35,7 @@ impl Partial {
     }
 
     /// `the backup 1a2b3c4d, of which it holds orgs, users`
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         let unsigned = if self.is_signed { "" } else { "unsigned " };
         format!("the {unsigned}backup {}, of which it holds {}", self.short(), self.tables.join(", "))
     }
@@ -50,7 +50,7 @@ impl Partial {
     pub fn left_out(&self, at: &str, table: &str) -> Problem {
         Problem::failed(format!(
             "the database {at} is partial, and the table {table} was left out: it was made of {}",
-            self.told()
+            self.describe()
         ))
         .hint(format!(
             "'orgctl backup restore {} --only {table} --into URL' brings it back, into another place",
@@ -86,7 +86,7 @@ pub async fn unmark(db: &mut Db) -> Result<()> {
 /// What is in a database that is marked.
 pub async fn find(db: &mut Db) -> Result<Partial> {
     let sql = Sql::new("select name, checksum from schema_migrations where version > $1").with([Value::Int(MARK)]);
-    let row = db.one(sql.yields([Kind::Text, Kind::Bytes])).await?;
+    let row = db.one(sql.yields([ValueType::Text, ValueType::Bytes])).await?;
     let (name, backup) = (row.text(0)?, Uuid::from_slice(row.bytes(1)?).unwrap_or_default());
     let of_unsigned = name.strip_prefix(UNSIGNED);
     let tables = of_unsigned.or(name.strip_prefix(NAME)).unwrap_or(name);
@@ -95,7 +95,7 @@ pub async fn find(db: &mut Db) -> Result<Partial> {
 }
 
 /// Has the connection know that it leads to such a database.
-pub async fn know(db: &mut Db) -> Result<()> {
+pub async fn load_mark(db: &mut Db) -> Result<()> {
     db.partial = Some(find(db).await?);
     Ok(())
 }
@@ -106,6 +106,6 @@ pub async fn refusal(db: &mut Db) -> Result<Problem> {
     let at = db.location.shown();
     Ok(partial.problem(format!(
         "the database {at} is partial, and takes reads and exports only: it was made of {}",
-        partial.told()
+        partial.describe()
     )))
 }

@@ -10,14 +10,14 @@ use super::dump::Shape;
 use super::dump_lines;
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
-use crate::model::resource::Mark;
+use crate::model::resource::Attr;
 use crate::model::search;
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::{Conn, Db};
 use crate::store::engine::location::Engine;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::engine::{postgres, sqlite};
-use crate::store::schema::migrate::{self, State};
+use crate::store::schema::migrate::{self, SchemaState};
 
 /// What a row is found by: the words of these fields of its line.
 pub struct WordsOf<'a> {
@@ -29,7 +29,7 @@ impl WordsOf<'_> {
     fn new(kinds: Kinds, shape: &Shape) -> Option<WordsOf<'_>> {
         let desc = kinds.by_table(&shape.name)?;
         let at = |column: &str| shape.columns.iter().position(|(name, _)| name == column);
-        let fields = desc.fields.iter().filter(|f| f.has(Mark::Search));
+        let fields = desc.fields.iter().filter(|f| f.has(Attr::Search));
         let at: Vec<usize> = fields.filter_map(|f| at(f.column)).collect();
         (!at.is_empty()).then_some(WordsOf { at, shape })
     }
@@ -47,16 +47,16 @@ impl WordsOf<'_> {
 }
 
 /// What was set aside, as the statements that make it again.
-pub struct SetAside {
+pub struct DroppedObjects {
     again: Vec<String>,
     version: i64,
     /// References may lead to what is not there.
     is_part: bool,
 }
 
-impl SetAside {
+impl DroppedObjects {
     /// Expects a part of the rows alone: what they refer to may have been left out.
-    pub fn of_part(mut self) -> SetAside {
+    pub fn of_part(mut self) -> DroppedObjects {
         self.is_part = true;
         // They are there as the migrations make them, and are not held against the rows.
         for statement in self.again.iter_mut().filter(|s| s.contains(" FOREIGN KEY ")) {
@@ -68,7 +68,7 @@ impl SetAside {
 
 /// Prepares the connection to an SQLite file that is thrown away where anything fails, and is moved into its place, or
 /// copied, at the end. Outside a transaction.
-pub async fn loosen(db: &mut Db) -> Result<()> {
+pub async fn relax_durability(db: &mut Db) -> Result<()> {
     match db.engine() {
         Engine::Sqlite => {
             db.script("PRAGMA foreign_keys = OFF; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF".into()).await
@@ -78,7 +78,7 @@ pub async fn loosen(db: &mut Db) -> Result<()> {
 }
 
 /// Puts a file that was filled into the state in which databases are kept.
-pub async fn settle(db: &mut Db) -> Result<()> {
+pub async fn restore_durability(db: &mut Db) -> Result<()> {
     match db.engine() {
         Engine::Sqlite => db.script("PRAGMA journal_mode = WAL".into()).await,
         Engine::Postgres => Ok(()),
@@ -91,10 +91,10 @@ pub async fn begin_scratch(db: &mut Db) -> Result<()> {
 }
 
 /// Makes the tables of a version of the schema, empty, without what slows a load down. Inside the transaction.
-pub async fn begin(db: &mut Db, version: i64, at: DateTime<Utc>) -> Result<SetAside> {
+pub async fn begin(db: &mut Db, version: i64, at: DateTime<Utc>) -> Result<DroppedObjects> {
     migrate::begin(db).await?;
     // Looked at under the lock: another command may have filled it since it was found empty.
-    if !matches!(migrate::state(db).await?, State::Empty | State::At(0)) {
+    if !matches!(migrate::state(db).await?, SchemaState::Empty | SchemaState::At(0)) {
         let sentence = format!("{} was filled by another command meanwhile; nothing was changed", db.location.shown());
         return Err(Problem::conflict(sentence).hint("look at what it did, and name another place").into());
     }
@@ -102,16 +102,16 @@ pub async fn begin(db: &mut Db, version: i64, at: DateTime<Utc>) -> Result<SetAs
         migrate::apply(db, step, true, at).await?;
     }
     let again = match db.engine() {
-        Engine::Sqlite => set_aside_sqlite(db).await?,
-        Engine::Postgres => set_aside_postgres(db).await?,
+        Engine::Sqlite => drop_objects_sqlite(db).await?,
+        Engine::Postgres => drop_objects_postgres(db).await?,
     };
-    Ok(SetAside { again, version, is_part: false })
+    Ok(DroppedObjects { again, version, is_part: false })
 }
 
-async fn set_aside_sqlite(db: &mut Db) -> Result<Vec<String>> {
+async fn drop_objects_sqlite(db: &mut Db) -> Result<Vec<String>> {
     let sql = "select type, name, sql from sqlite_schema
                 where type in ('index', 'trigger') and sql is not null order by type, rowid";
-    let rows = db.all(Sql::new(sql).yields([Kind::Text, Kind::Text, Kind::Text])).await?;
+    let rows = db.all(Sql::new(sql).yields([ValueType::Text, ValueType::Text, ValueType::Text])).await?;
     let mut again = Vec::new();
     for row in rows {
         db.script(format!("drop {} {}", row.text(0)?, quoted(row.text(1)?))).await?;
@@ -136,17 +136,20 @@ async fn tables(db: &mut Db) -> Result<Vec<String>> {
             "select tablename::text from pg_tables where schemaname = 'orgctl' and tablename <> 'schema_migrations' order by 1"
         }
     };
-    db.all(Sql::new(sql).yields([Kind::Text])).await?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
+    db.all(Sql::new(sql).yields([ValueType::Text])).await?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
 }
 
-async fn set_aside_postgres(db: &mut Db) -> Result<Vec<String>> {
+async fn drop_objects_postgres(db: &mut Db) -> Result<Vec<String>> {
     let constraints = "select conrelid::regclass::text, conname::text, contype::text, pg_get_constraintdef(oid)
            from pg_constraint
           where connamespace = 'orgctl'::regnamespace and contype in ('f', 'p', 'u')
             and conrelid <> 'orgctl.schema_migrations'::regclass
           order by contype = 'f' desc, oid";
     let (mut keys, mut references) = (Vec::new(), Vec::new());
-    for row in db.all(Sql::new(constraints).yields([Kind::Text, Kind::Text, Kind::Text, Kind::Text])).await? {
+    for row in db
+        .all(Sql::new(constraints).yields([ValueType::Text, ValueType::Text, ValueType::Text, ValueType::Text]))
+        .await?
+    {
         let (table, name, definition) = (row.text(0)?, quoted(row.text(1)?), row.text(3)?);
         db.script(format!("alter table {table} drop constraint {name}")).await?;
         let again = format!("alter table {table} add constraint {name} {definition}");
@@ -157,7 +160,7 @@ async fn set_aside_postgres(db: &mut Db) -> Result<Vec<String>> {
           where c.relnamespace = 'orgctl'::regnamespace and i.indrelid <> 'orgctl.schema_migrations'::regclass
             and not exists (select from pg_constraint where conindid = c.oid) order by c.oid";
     let mut again = keys;
-    for row in db.all(Sql::new(indexes).yields([Kind::Text, Kind::Text])).await? {
+    for row in db.all(Sql::new(indexes).yields([ValueType::Text, ValueType::Text])).await? {
         db.script(format!("drop index {}", row.text(0)?)).await?;
         again.push(row.text(1)?.to_owned());
     }
@@ -181,7 +184,7 @@ pub async fn load_table(
 ) -> Result<u64> {
     let words = WordsOf::new(db.kinds(), shape);
     let columns: Vec<String> = shape.columns.iter().map(|(name, _)| quoted(name)).collect();
-    let kinds: Vec<Kind> = shape.columns.iter().map(|(_, kind)| *kind).collect();
+    let kinds: Vec<ValueType> = shape.columns.iter().map(|(_, kind)| *kind).collect();
     let (mut rows, mut block) = (0, Vec::new());
     match db.split() {
         (Conn::Sqlite(c), location) => {
@@ -239,7 +242,7 @@ fn add_words(words: &WordsOf<'_>, block: &[u8], into: &mut Vec<u8>) -> Result<()
 }
 
 /// Makes again what was set aside, and brings the schema to the version of this program. Inside the transaction.
-pub async fn finish(db: &mut Db, aside: SetAside, at: DateTime<Utc>, done: &mut dyn FnMut(u64)) -> Result<()> {
+pub async fn finish(db: &mut Db, aside: DroppedObjects, at: DateTime<Utc>, done: &mut dyn FnMut(u64)) -> Result<()> {
     if db.is_postgres() {
         // What only this engine keeps.
         db.script("update audit_heads set pending = size".into()).await?;
@@ -266,7 +269,7 @@ pub async fn finish(db: &mut Db, aside: SetAside, at: DateTime<Utc>, done: &mut 
         db.script(format!("SET LOCAL default_statistics_target = 25; ANALYZE {}", tables.join(", "))).await?;
     } else if !aside.is_part {
         let broken = "select count(*) from pragma_foreign_key_check";
-        if db.one(Sql::new(broken).yields([Kind::Int])).await?.int(0)? > 0 {
+        if db.one(Sql::new(broken).yields([ValueType::Int])).await?.int(0)? > 0 {
             return Err(Problem::integrity("rows refer to others that are not there").into());
         }
     }

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 
 use crate::model::problem::Problem;
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
 use crate::store::engine::sql::{Sql, quoted};
@@ -24,9 +24,9 @@ impl ScratchDatabase {
         let name = format!("{PREFIX}{id}");
         let location = base.on_same_server(&name)?.context("a file has no server")?;
         let mut server = Db::open(base, opening).await?;
-        remove_left(&mut server).await?;
+        remove_leftovers(&mut server).await?;
         let locked = Sql::new("select pg_try_advisory_lock(hashtextextended($1, 0))");
-        let locked = server.one(locked.with([name.as_str().into()]).yields([Kind::Bool])).await?;
+        let locked = server.one(locked.with([name.as_str().into()]).yields([ValueType::Bool])).await?;
         if locked.value(0).as_bool() != Some(true) {
             return Err(Problem::conflict(format!("another command is making the database {name}")).into());
         }
@@ -46,14 +46,14 @@ impl ScratchDatabase {
 }
 
 /// Drops what commands left that were killed: nobody holds the lock on its name, and nobody is connected to it.
-async fn remove_left(server: &mut Db) -> Result<()> {
+async fn remove_leftovers(server: &mut Db) -> Result<()> {
     let left = Sql::new(
         "select datname::text from pg_database d where datname like 'orgctl\\_scratch\\_%' and pg_has_role(datdba, 'usage')
             and not exists (select from pg_stat_activity a where a.datid = d.oid)",
     );
-    for row in server.all(left.yields([Kind::Text])).await? {
+    for row in server.all(left.yields([ValueType::Text])).await? {
         let name = row.text(0)?.to_owned();
-        let with_name = |sql: &str| Sql::new(sql).with([name.as_str().into()]).yields([Kind::Bool]);
+        let with_name = |sql: &str| Sql::new(sql).with([name.as_str().into()]).yields([ValueType::Bool]);
         let lock = server.one(with_name("select pg_try_advisory_lock(hashtextextended($1, 0))")).await?;
         if lock.value(0).as_bool() == Some(true) {
             // One that somebody has come to meanwhile stays.

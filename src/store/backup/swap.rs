@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::dump::{self, Shape};
 use super::hashed::Hashed;
-use crate::model::backup::{Digest32, Entry};
-use crate::model::code_generator::Maker;
+use crate::model::backup::{BackupEntry, Digest32};
+use crate::model::code_generator::CodeGenerator;
 use crate::model::kinds::Kinds;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
@@ -19,14 +19,14 @@ use crate::model::resource::{Descriptor, Resource};
 use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
 use crate::model::trail::audit::spans_of;
 use crate::model::trail::merkle::Hash;
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::records;
 use crate::store::records::settings;
 use crate::store::schema::Class;
 use crate::store::schema::migrate;
-use crate::store::trail::lineage::{leaps, next_after};
+use crate::store::trail::lineage::{code_skips, next_after};
 use crate::store::trail::repair::far_counters;
 use crate::store::trail::retention::Span;
 use crate::store::tx::Tx;
@@ -36,7 +36,7 @@ const IN_TRAIL: [&str; 3] = ["audit_requests", "audit_records", "audit_erased"];
 
 /// What a database held when it was looked at: its heads, and what its journals hold. Volatile tables are not in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
+pub struct DatabaseState {
     /// Of each tree its size and root.
     pub heads: Vec<(i32, u64, Hash)>,
     /// Time of the last record.
@@ -52,10 +52,10 @@ fn journals(kinds: Kinds) -> Result<Vec<Shape>> {
 }
 
 /// Looks at a database of this version of the schema. Inside a transaction that shows one state.
-pub async fn state(db: &mut Db) -> Result<State> {
+pub async fn state(db: &mut Db) -> Result<DatabaseState> {
     dump::set_forms(db).await?;
     let edges = dump::heads(db).await?;
-    let mut state = State {
+    let mut state = DatabaseState {
         last: edges.iter().map(|e| e.at).max().unwrap_or(DateTime::UNIX_EPOCH),
         heads: edges.iter().map(|e| (e.tree, e.frontier.size(), e.frontier.root())).collect(),
         journals: Vec::new(),
@@ -69,21 +69,21 @@ pub async fn state(db: &mut Db) -> Result<State> {
 }
 
 /// As [`state`], in a transaction of its own.
-pub async fn state_now(db: &mut Db) -> Result<State> {
+pub async fn state_now(db: &mut Db) -> Result<DatabaseState> {
     dump::open_snapshot(db, &dump::shapes(db.kinds(), migrate::latest(db.kinds(), db.engine())?)?).await?;
     let found = state(db).await;
     dump::close_snapshot(db).await;
     found
 }
 
-impl State {
+impl DatabaseState {
     /// Size of each tree.
     pub fn sizes(&self) -> Vec<(i32, u64)> {
         self.heads.iter().map(|(tree, size, _)| (*tree, *size)).collect()
     }
 
     /// What is another now; none where nothing is.
-    pub fn moved(&self, now: &State) -> Option<String> {
+    pub fn moved(&self, now: &DatabaseState) -> Option<String> {
         for (tree, size, root) in &now.heads {
             match self.heads.iter().find(|(t, ..)| t == tree) {
                 None => return Some(format!("the audit tree {tree} is new")),
@@ -105,7 +105,7 @@ impl State {
     }
 
     /// Refuses to go on where somebody wrote since. `shown`: where the database is.
-    pub fn require_same(&self, now: &State, shown: &str) -> Result<()> {
+    pub fn require_same(&self, now: &DatabaseState, shown: &str) -> Result<()> {
         let Some(what) = self.moved(now) else { return Ok(()) };
         let sentence = format!("somebody wrote to {shown} meanwhile: {what}; nothing was replaced");
         Err(Problem::conflict(sentence).hint("run the command again when nobody else writes").into())
@@ -121,7 +121,7 @@ pub async fn common(
     let mut common: BTreeMap<i32, u64> = BTreeMap::new();
     let mut theirs = next()?;
     let sql = Sql::new("select tree, seq, leaf from audit_records order by tree, seq");
-    db.each(sql.yields([Kind::Int, Kind::Int, Kind::Bytes]), |row| {
+    db.each(sql.yields([ValueType::Int, ValueType::Int, ValueType::Bytes]), |row| {
         let (tree, seq, leaf) = (row.org(0)?, row.int(1)?, row.hash(2)?);
         while theirs.is_some_and(|(t, s, _)| (t, s) < (tree, seq)) {
             theirs = next()?;
@@ -164,7 +164,8 @@ pub async fn erasures(db: &mut Db, common: &BTreeMap<i32, u64>) -> Result<Vec<Er
           where r.kind = 'audit' and r.action in ('archive', 'erase') and r.action = 'erase' and q.status = 'success'
           order by r.tree, r.seq",
     );
-    let rows = db.all(sql.yields([Kind::Int, Kind::Int, Kind::Uuid, Kind::Text, Kind::Time])).await?;
+    let rows =
+        db.all(sql.yields([ValueType::Int, ValueType::Int, ValueType::Uuid, ValueType::Text, ValueType::Time])).await?;
     let mut found: BTreeMap<(i32, Uuid), Erasure> = BTreeMap::new();
     for row in rows {
         let (tree, seq, subject) = (row.org(0)?, row.int(1)?, row.uuid(2)?);
@@ -239,7 +240,7 @@ pub struct Counter {
 /// How far all codes were given. A counter that is further than it can be is told only as far as that.
 pub async fn counters(db: &mut Db) -> Result<Vec<Counter>> {
     let sql = Sql::new("select org_id, kind, next, key from code_counters order by org_id, kind");
-    let rows = db.all(sql.yields([Kind::Int, Kind::Text, Kind::Int, Kind::Bytes])).await?;
+    let rows = db.all(sql.yields([ValueType::Int, ValueType::Text, ValueType::Int, ValueType::Bytes])).await?;
     let mut all = Vec::new();
     for row in rows {
         let (org, kind, next) = (row.org(0)?, row.text(1)?.to_owned(), row.int(2)?);
@@ -266,25 +267,26 @@ impl Tx<'_> {
     async fn raise_counter(&mut self, old: &Counter) -> Result<i64> {
         let at = [old.org.into(), old.kind.as_str().into()];
         let sql = "select next, key from code_counters where org_id = $1 and kind = $2";
-        let next = match self.db.first(Sql::new(sql).with(at.clone()).yields([Kind::Int, Kind::Bytes])).await? {
-            Some(row) => {
-                // Scattered codes of another key are others.
-                let is_numbered = |(kind, maker)| kind == old.kind && matches!(maker, Maker::Numbered(_));
-                if row.bytes(1)? != old.key && !leaps(self.kinds()).any(is_numbered) {
-                    return Ok(0);
+        let next =
+            match self.db.first(Sql::new(sql).with(at.clone()).yields([ValueType::Int, ValueType::Bytes])).await? {
+                Some(row) => {
+                    // Scattered codes of another key are others.
+                    let is_numbered = |(kind, maker)| kind == old.kind && matches!(maker, CodeGenerator::Numbered(_));
+                    if row.bytes(1)? != old.key && !code_skips(self.kinds()).any(is_numbered) {
+                        return Ok(0);
+                    }
+                    row.int(0)?
                 }
-                row.int(0)?
-            }
-            None => {
-                let sql = "insert into code_counters (org_id, kind, next, key)
+                None => {
+                    let sql = "insert into code_counters (org_id, kind, next, key)
                            select org_id, $1, 0, $2 from orgs where org_id = $3";
-                let args = [old.kind.as_str().into(), old.key.clone().into(), old.org.into()];
-                if self.db.execute(Sql::new(sql).with(args)).await? == 0 {
-                    return Ok(0);
+                    let args = [old.kind.as_str().into(), old.key.clone().into(), old.org.into()];
+                    if self.db.execute(Sql::new(sql).with(args)).await? == 0 {
+                        return Ok(0);
+                    }
+                    0
                 }
-                0
-            }
-        };
+            };
         if old.next > next {
             let sql = Sql::new("update code_counters set next = $3 where org_id = $1 and kind = $2");
             self.db.execute(sql.with(at).with([old.next.into()])).await?;
@@ -293,7 +295,7 @@ impl Tx<'_> {
     }
 
     /// Puts a catalogue of backups into the place of the one that is there.
-    pub async fn put_catalogue(&mut self, entries: &[Entry]) -> Result<()> {
+    pub async fn put_catalogue(&mut self, entries: &[BackupEntry]) -> Result<()> {
         self.db.execute(Sql::new("delete from backups")).await?;
         for entry in entries {
             self.put_backup(entry).await?;
@@ -303,7 +305,7 @@ impl Tx<'_> {
 
     /// Removes what goes with a record that was removed. Only where references are not looked after while a database is
     /// filled: else the engine has done it.
-    pub async fn remove_hanging(&mut self, desc: &Descriptor, org: i32, id: Uuid) -> Result<()> {
+    pub async fn remove_orphans(&mut self, desc: &Descriptor, org: i32, id: Uuid) -> Result<()> {
         if self.db.is_postgres() {
             return Ok(());
         }
@@ -311,7 +313,7 @@ impl Tx<'_> {
             "select m.name, f.\"from\" from sqlite_schema m, pragma_foreign_key_list(m.name) f
               where m.type = 'table' and f.\"table\" = $1 and f.\"to\" = 'id' and f.on_delete = 'CASCADE'",
         );
-        for row in self.db.all(sql.with([desc.table.into()]).yields([Kind::Text, Kind::Text])).await? {
+        for row in self.db.all(sql.with([desc.table.into()]).yields([ValueType::Text, ValueType::Text])).await? {
             let (table, column) = (quoted(row.text(0)?), quoted(row.text(1)?));
             let sql = Sql::new(format!("delete from {table} where org_id = $1 and {column} = $2"));
             self.db.execute(sql.with([org.into(), id.into()])).await?;
@@ -321,7 +323,7 @@ impl Tx<'_> {
 
     /// Refuses what refers to nothing, where references were not looked after.
     pub async fn require_references(&mut self) -> Result<()> {
-        let broken = Sql::new("select count(*) from pragma_foreign_key_check").yields([Kind::Int]);
+        let broken = Sql::new("select count(*) from pragma_foreign_key_check").yields([ValueType::Int]);
         if !self.db.is_postgres() && self.db.one(broken).await?.int(0)? > 0 {
             return Err(Problem::integrity("rows refer to others that are not there").into());
         }

@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::swap::{self, State};
+use super::swap::{self, DatabaseState};
 use crate::model::problem::Problem;
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::postgres::{LockTimeout, SCHEMA};
 use crate::store::engine::sql::Sql;
@@ -33,11 +33,11 @@ const ATTEMPT: Duration = Duration::from_millis(400);
 
 /// What is replaced, and how.
 #[derive(Debug, Clone)]
-pub struct Aside {
+pub struct Replacement {
     /// Name that the old schema gets.
     pub name: String,
     /// What was in it when it was backed up.
-    pub state: State,
+    pub state: DatabaseState,
     /// What stays with it, as it was told.
     pub staying: Vec<String>,
     /// Nothing is kept of it: nobody has to wait.
@@ -51,7 +51,7 @@ pub fn name(id: &str) -> String {
 
 /// A schema that was replaced, and is there still.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Old {
+pub struct ReplacedSchema {
     pub name: String,
     pub bytes: u64,
 }
@@ -69,7 +69,15 @@ pub async fn require_able(db: &mut Db) -> Result<()> {
                   where not pg_has_role(o, 'member'))
            from pg_namespace n where n.nspname = 'orgctl'",
     );
-    let kinds = [Kind::Bool, Kind::Bool, Kind::Bool, Kind::Text, Kind::Text, Kind::Text, Kind::Text];
+    let kinds = [
+        ValueType::Bool,
+        ValueType::Bool,
+        ValueType::Bool,
+        ValueType::Text,
+        ValueType::Text,
+        ValueType::Text,
+        ValueType::Text,
+    ];
     let Some(row) = db.first(sql.yields(kinds)).await? else { return Ok(()) };
     let is = |i| row.value(i).as_bool() == Some(true);
     let (owner, user, database) = (row.text(3)?, row.text(4)?, row.text(5)?);
@@ -139,7 +147,7 @@ select distinct case when classid = 'pg_rewrite'::regclass
  order by 1";
 
 async fn depending(db: &mut Db, schema: &str) -> Result<Vec<String>> {
-    let rows = db.all(Sql::new(DEPENDING).with([schema.into()]).yields([Kind::Text])).await?;
+    let rows = db.all(Sql::new(DEPENDING).with([schema.into()]).yields([ValueType::Text])).await?;
     rows.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
 }
 
@@ -182,7 +190,7 @@ async fn staying_with(db: &mut Db, schema: &str) -> Result<Vec<String>> {
         asked.push(OF_SCHEMA);
     }
     for sql in asked {
-        for row in db.all(Sql::new(sql).with([schema.into()]).yields([Kind::Text])).await? {
+        for row in db.all(Sql::new(sql).with([schema.into()]).yields([ValueType::Text])).await? {
             found.push(row.text(0)?.to_owned());
         }
     }
@@ -191,7 +199,7 @@ async fn staying_with(db: &mut Db, schema: &str) -> Result<Vec<String>> {
 
 /// PostgreSQL 15 can publish schemas, columns and rows of a condition.
 async fn has_schemas_published(db: &mut Db) -> Result<bool> {
-    let sql = Sql::new("select current_setting('server_version_num')::int >= 150000").yields([Kind::Bool]);
+    let sql = Sql::new("select current_setting('server_version_num')::int >= 150000").yields([ValueType::Bool]);
     Ok(db.one(sql).await?.value(0).as_bool() == Some(true))
 }
 
@@ -210,7 +218,7 @@ pub fn require_none_staying(staying: &[String], is_forced: bool) -> Result<()> {
 }
 
 /// Begins to replace: from here on `orgctl` is, for this transaction alone, an empty place.
-pub async fn put_aside(db: &mut Db, aside: &Aside) -> Result<()> {
+pub async fn put_aside(db: &mut Db, aside: &Replacement) -> Result<()> {
     migrate::lock(db).await?;
     // Somebody may have replaced or migrated it while this one waited; a later look, under the lock, is the one that counts.
     let shown = db.location.shown();
@@ -219,7 +227,7 @@ pub async fn put_aside(db: &mut Db, aside: &Aside) -> Result<()> {
 }
 
 /// What is in a schema now.
-async fn state_of(db: &mut Db, schema: &str) -> Result<State> {
+async fn state_of(db: &mut Db, schema: &str) -> Result<DatabaseState> {
     // What is set for it goes with the savepoint.
     db.script(format!("SAVEPOINT looks; SET LOCAL search_path = {schema}")).await?;
     let found = swap::state(db).await?;
@@ -229,13 +237,13 @@ async fn state_of(db: &mut Db, schema: &str) -> Result<State> {
 
 /// Gives the new tables to the owners of the old ones, and what was set for them. Before anything is recorded: a table
 /// whose constraints wait for the commit can't be altered.
-pub async fn give(db: &mut Db, aside: &Aside) -> Result<()> {
+pub async fn transfer_ownership(db: &mut Db, aside: &Replacement) -> Result<()> {
     carry(db, aside, &[OWNER_OF_SCHEMA, OWNERS, STORAGE]).await
 }
 
 /// Takes the place: waits until nobody reads or writes, looks whether anybody wrote, and carries over who may do what. The
 /// commit is all that is left.
-pub async fn take_place(db: &mut Db, aside: &Aside) -> Result<()> {
+pub async fn take_place(db: &mut Db, aside: &Replacement) -> Result<()> {
     let shown = db.location.shown();
     if !aside.is_dry {
         lock(db, &aside.name).await?;
@@ -261,9 +269,9 @@ pub async fn take_place(db: &mut Db, aside: &Aside) -> Result<()> {
     carry(db, aside, &[CLOSED]).await
 }
 
-async fn carry(db: &mut Db, aside: &Aside, queries: &[&str]) -> Result<()> {
+async fn carry(db: &mut Db, aside: &Replacement, queries: &[&str]) -> Result<()> {
     for query in queries {
-        let rows = db.all(Sql::new(*query).with([aside.name.as_str().into()]).yields([Kind::Text])).await?;
+        let rows = db.all(Sql::new(*query).with([aside.name.as_str().into()]).yields([ValueType::Text])).await?;
         let statements: Vec<String> = rows.iter().map(|r| Ok(r.text(0)?.to_owned())).collect::<Result<_>>()?;
         if !statements.is_empty() {
             db.script(statements.join(";\n")).await?;
@@ -431,7 +439,7 @@ select distinct format('REVOKE ALL ON SCHEMA %I FROM %s', $1,
 pub async fn publications(db: &mut Db) -> Result<Vec<String>> {
     let sql =
         Sql::new("select distinct pubname::text from pg_publication_tables where schemaname = 'orgctl' order by 1");
-    let rows = db.all(sql.yields([Kind::Text])).await?;
+    let rows = db.all(sql.yields([ValueType::Text])).await?;
     rows.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
 }
 
@@ -444,7 +452,7 @@ async fn lock(db: &mut Db, schema: &str) -> Result<()> {
         "select string_agg(format('%I.%I', n.nspname, c.relname), ', ' order by c.relname <> 'audit_heads', c.relname)
            from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relkind in ('r', 'p')",
     );
-    let row = db.one(sql.with([schema.into()]).yields([Kind::Text])).await?;
+    let row = db.one(sql.with([schema.into()]).yields([ValueType::Text])).await?;
     let tables = row.text(0)?;
     loop {
         db.script(format!("SAVEPOINT locks; SET LOCAL lock_timeout = '{}ms'", attempt.as_millis())).await?;
@@ -464,14 +472,14 @@ async fn lock(db: &mut Db, schema: &str) -> Result<()> {
         // Here they are let go of.
         db.script("ROLLBACK TO SAVEPOINT locks; RELEASE SAVEPOINT locks".into()).await?;
         if began.elapsed() >= wait {
-            return Err(held(db, schema, wait).await.into());
+            return Err(lock_holders(db, schema, wait).await.into());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
 /// Who still reads or writes, in words.
-async fn held(db: &mut Db, schema: &str, wait: Duration) -> Problem {
+async fn lock_holders(db: &mut Db, schema: &str, wait: Duration) -> Problem {
     let sql = Sql::new(
         "select format('server process %s (%s, %s, %s)', a.pid, a.application_name, coalesce(a.usename, ''),
                        coalesce(a.client_addr::text, 'local'))
@@ -481,7 +489,7 @@ async fn held(db: &mut Db, schema: &str, wait: Duration) -> Problem {
             and l.database = (select oid from pg_database where datname = current_database())
           order by a.xact_start limit 1",
     );
-    let row = db.first(sql.with([schema.into()]).yields([Kind::Text])).await.ok().flatten();
+    let row = db.first(sql.with([schema.into()]).yields([ValueType::Text])).await.ok().flatten();
     let holder = row.and_then(|r| r.text(0).ok().map(str::to_owned)).unwrap_or_else(|| "another command".to_owned());
     let sentence =
         format!("{holder} is in the middle of a transaction with what would be replaced; waited {} s", wait.as_secs());
@@ -490,7 +498,7 @@ async fn held(db: &mut Db, schema: &str, wait: Duration) -> Problem {
 }
 
 /// The schemas that were replaced and are there still, with their size; the oldest first.
-pub async fn olds(db: &mut Db) -> Result<Vec<Old>> {
+pub async fn list_replaced(db: &mut Db) -> Result<Vec<ReplacedSchema>> {
     if !db.is_postgres() {
         return Ok(Vec::new());
     }
@@ -501,12 +509,14 @@ pub async fn olds(db: &mut Db) -> Result<Vec<Old>> {
             and exists (select from pg_class h where h.relnamespace = n.oid and h.relname = 'audit_heads')
           group by n.oid, n.nspname order by n.oid",
     );
-    let rows = db.all(sql.yields([Kind::Text, Kind::Int])).await?;
-    rows.iter().map(|r| Ok(Old { name: r.text(0)?.to_owned(), bytes: r.int(1)?.try_into().unwrap_or(0) })).collect()
+    let rows = db.all(sql.yields([ValueType::Text, ValueType::Int])).await?;
+    rows.iter()
+        .map(|r| Ok(ReplacedSchema { name: r.text(0)?.to_owned(), bytes: r.int(1)?.try_into().unwrap_or(0) }))
+        .collect()
 }
 
 /// What would go with old schemas, because it stayed with them.
-pub async fn goes_with(db: &mut Db, olds: &[Old]) -> Result<Vec<String>> {
+pub async fn goes_with(db: &mut Db, olds: &[ReplacedSchema]) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for old in olds {
         found.extend(depending(db, &old.name).await?);
@@ -515,8 +525,8 @@ pub async fn goes_with(db: &mut Db, olds: &[Old]) -> Result<Vec<String>> {
 }
 
 /// Drops old schemas. Inside a transaction; `known`: what may go with them.
-pub async fn drop_olds(db: &mut Db, olds: &[Old], known: &[String]) -> Result<()> {
-    let now = self::olds(db).await?;
+pub async fn drop_replaced(db: &mut Db, olds: &[ReplacedSchema], known: &[String]) -> Result<()> {
+    let now = self::list_replaced(db).await?;
     for old in olds {
         // Another command may have done it.
         if now.iter().all(|n| n.name != old.name) {

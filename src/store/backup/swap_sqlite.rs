@@ -11,7 +11,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::model::problem::Problem;
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
 use crate::store::engine::sql::Sql;
@@ -39,7 +39,7 @@ pub struct Swap<'a> {
 
 /// Bytes of a page, in which files must agree.
 pub async fn page_size(db: &mut Db) -> Result<i64> {
-    db.one(Sql::new("select page_size from pragma_page_size").yields([Kind::Int])).await?.int(0)
+    db.one(Sql::new("select page_size from pragma_page_size").yields([ValueType::Int])).await?.int(0)
 }
 
 /// Gives a file that is empty yet pages of this size.

@@ -9,7 +9,7 @@ use super::location::Location;
 use super::numeric::Numeric;
 use super::postgres::{EPOCH, arguments, each, problem};
 use crate::model::problem::Problem;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 
 /// A column's type, as far as the binary form of COPY tells them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub async fn column_types(
 ) -> Result<Vec<ColumnType>> {
     let sql = "select attname::text, format_type(atttypid, null) from pg_attribute
                 where attrelid = to_regclass($1) and attnum > 0";
-    let (args, kinds, mut rows) = (arguments(vec![table.into()])?, [Kind::Text, Kind::Text], Vec::new());
+    let (args, kinds, mut rows) = (arguments(vec![table.into()])?, [ValueType::Text, ValueType::Text], Vec::new());
     each(conn, location, sql.into(), args, &kinds, |row| {
         rows.push(row);
         Ok(())

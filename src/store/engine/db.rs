@@ -8,7 +8,7 @@ use super::sql::{Row, Sql};
 use super::{postgres, sqlite};
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::backup::partial::Partial;
 
 pub(in crate::store) enum Conn {
@@ -128,18 +128,18 @@ impl Db {
     }
 
     /// The schema that temporary tables are in.
-    pub(in crate::store) fn temporary(&self) -> &'static str {
+    pub(in crate::store) fn temp_schema(&self) -> &'static str {
         if self.is_postgres() { "pg_temp" } else { "temp" }
     }
 
     /// The schema that all other tables are in, for where a temporary one has the name too.
-    pub(in crate::store) fn permanent(&self) -> &'static str {
+    pub(in crate::store) fn main_schema(&self) -> &'static str {
         if self.is_postgres() { postgres::SCHEMA } else { "main" }
     }
 
     /// What stands before the name of an index of a temporary table: PostgreSQL knows by the table.
     /// An expression for where the row `t` lies in its table, a number of its own until the row is written again.
-    pub(in crate::store) fn place_of_row(&self, row_number: &str) -> String {
+    pub(in crate::store) fn row_position(&self, row_number: &str) -> String {
         match self.is_postgres() {
             // `(block,offset)`: a page of 8 kB has fewer than 2^9 rows.
             true => "(t.ctid::text::point)[0]::bigint * 512 + (t.ctid::text::point)[1]::bigint".to_owned(),
@@ -147,7 +147,7 @@ impl Db {
         }
     }
 
-    pub(in crate::store) fn in_temporary(&self) -> &'static str {
+    pub(in crate::store) fn temp_prefix(&self) -> &'static str {
         if self.is_postgres() { "" } else { "temp." }
     }
 
@@ -162,7 +162,7 @@ impl Db {
             Engine::Sqlite => "select sqlite_version()",
             Engine::Postgres => "select current_setting('server_version')",
         };
-        Ok(self.one(Sql::new(sql).yields([Kind::Text])).await?.text(0)?.to_owned())
+        Ok(self.one(Sql::new(sql).yields([ValueType::Text])).await?.text(0)?.to_owned())
     }
 
     fn problem(&self, error: sqlx::Error) -> anyhow::Error {

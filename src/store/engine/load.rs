@@ -6,7 +6,7 @@ use super::db::{Conn, Db};
 use super::sql::{Sql, quoted};
 use super::{copy_binary, sqlite};
 use crate::model::resource::Field;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 
 /// Bytes of rows that are gathered before they are sent to PostgreSQL.
 const GATHERED: usize = 4 << 20;
@@ -21,7 +21,7 @@ pub struct Loader {
     table: String,
     columns: Vec<String>,
     /// Rows that one statement of SQLite writes: more than one pays where a trigger makes each statement dear.
-    together: usize,
+    batch_size: usize,
     /// Types of the columns, which PostgreSQL's binary form must be told in.
     types: Vec<copy_binary::ColumnType>,
     /// The first rows that wait.
@@ -37,7 +37,14 @@ impl Loader {
             (Conn::Sqlite(_), _) => Vec::new(),
         };
         let columns = columns.iter().map(|c| (*c).to_owned()).collect();
-        Ok(Loader { table: table.to_owned(), columns, together, types, few: Vec::new(), gathered: Vec::new() })
+        Ok(Loader {
+            table: table.to_owned(),
+            columns,
+            batch_size: together,
+            types,
+            few: Vec::new(),
+            gathered: Vec::new(),
+        })
     }
 
     /// Writes rows; on SQLite, the number of the last one (they are numbered one after another).
@@ -55,7 +62,7 @@ impl Loader {
             return Ok(0);
         }
         if let (Conn::Sqlite(c), location) = db.split() {
-            return sqlite::load(c, location, &self.table, &self.columns, self.together, rows).await;
+            return sqlite::load(c, location, &self.table, &self.columns, self.batch_size, rows).await;
         }
         if self.gathered.is_empty() && self.few.len() + rows.len() <= FEW {
             self.few.extend_from_slice(rows);
@@ -109,7 +116,7 @@ pub async fn drop_indexes(db: &mut Db, table: &str, keep: &[&Field]) -> Result<V
         "select s.name, s.sql, (select group_concat(name) from pragma_index_info(s.name)) from sqlite_schema s
           where s.type = 'index' and s.tbl_name = $1 and s.sql is not null order by s.name",
     );
-    let rows = db.all(sql.with([table.into()]).yields([Kind::Text, Kind::Text, Kind::Text])).await?;
+    let rows = db.all(sql.with([table.into()]).yields([ValueType::Text, ValueType::Text, ValueType::Text])).await?;
     let mut made = Vec::new();
     for row in rows {
         if row.text(2)?.split(',').any(|column| keep.iter().any(|f| f.column == column)) {

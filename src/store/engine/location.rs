@@ -15,7 +15,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Engine::Sqlite => "sqlite",
             Engine::Postgres => "postgres",

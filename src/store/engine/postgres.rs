@@ -17,11 +17,11 @@ use super::location::{Location, Opening};
 use super::numeric::Numeric;
 use super::postgres_url;
 use super::sql::{Row, quoted, unreadable};
-use super::sqlite_raw::send_at_once;
+use super::sqlite_raw::set_nodelay;
 use crate::model::problem::Problem;
-use crate::model::problem::plain;
-use crate::model::values::value::{Kind, Value, in_calendar};
-use crate::store::import::match_target::{Given, Held, Match};
+use crate::model::problem::io_message;
+use crate::model::values::value::{Value, ValueType, in_calendar};
+use crate::store::import::match_target::{Given, Match, MatchTarget};
 
 /// PostgreSQL 14.
 const OLDEST: i32 = 140_000;
@@ -53,10 +53,10 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error
         tokio::select! {
             biased;
             done = &mut connecting => {
-                send_at_once(port);
+                set_nodelay(port);
                 return done;
             }
-            () = tokio::time::sleep(Duration::from_millis(1)) => if send_at_once(port) { break },
+            () = tokio::time::sleep(Duration::from_millis(1)) => if set_nodelay(port) { break },
         }
     }
     connecting.await
@@ -74,15 +74,15 @@ pub fn arguments(values: Vec<Value>) -> Result<PgArguments> {
     let mut args = PgArguments::default();
     for value in values {
         match value {
-            Value::Null(Kind::Bool) => args.add(None::<bool>),
-            Value::Null(Kind::Int) => args.add(None::<i64>),
-            Value::Null(Kind::Text | Kind::Json) => args.add(None::<String>),
-            Value::Null(Kind::Uuid) => args.add(None::<uuid::Uuid>),
-            Value::Null(Kind::Time) => args.add(None::<chrono::DateTime<chrono::Utc>>),
-            Value::Null(Kind::Date) => args.add(None::<chrono::NaiveDate>),
-            Value::Null(Kind::Decimal) => args.add(None::<Numeric>),
-            Value::Null(Kind::Ip) => args.add(None::<Inet>),
-            Value::Null(Kind::Bytes) => args.add(None::<Vec<u8>>),
+            Value::Null(ValueType::Bool) => args.add(None::<bool>),
+            Value::Null(ValueType::Int) => args.add(None::<i64>),
+            Value::Null(ValueType::Text | ValueType::Json) => args.add(None::<String>),
+            Value::Null(ValueType::Uuid) => args.add(None::<uuid::Uuid>),
+            Value::Null(ValueType::Time) => args.add(None::<chrono::DateTime<chrono::Utc>>),
+            Value::Null(ValueType::Date) => args.add(None::<chrono::NaiveDate>),
+            Value::Null(ValueType::Decimal) => args.add(None::<Numeric>),
+            Value::Null(ValueType::Ip) => args.add(None::<Inet>),
+            Value::Null(ValueType::Bytes) => args.add(None::<Vec<u8>>),
             Value::Bool(b) => args.add(b),
             Value::Int(n) => args.add(n),
             Value::Text(s) => args.add(s),
@@ -105,7 +105,7 @@ pub async fn each(
     location: &Location,
     text: String,
     args: PgArguments,
-    kinds: &[Kind],
+    kinds: &[ValueType],
     mut each: impl FnMut(Row) -> Result<()>,
 ) -> Result<()> {
     each_stored(conn, location, text, args, |found| each(row(found, kinds)?)).await
@@ -117,7 +117,7 @@ pub async fn each_readable(
     location: &Location,
     text: String,
     args: PgArguments,
-    kinds: &[Kind],
+    kinds: &[ValueType],
     mut each: impl FnMut(Vec<Option<Value>>) -> Result<()>,
 ) -> Result<()> {
     each_stored(conn, location, text, args, |found| each(values(found, kinds))).await
@@ -138,26 +138,26 @@ async fn each_stored(
 }
 
 /// What a kind is called where a text is cast to it.
-fn type_name(kind: Kind) -> &'static str {
+fn type_name(kind: ValueType) -> &'static str {
     match kind {
-        Kind::Bool => "boolean",
-        Kind::Int => "bigint",
-        Kind::Text | Kind::Json => "text",
-        Kind::Uuid => "uuid",
-        Kind::Time => "timestamptz",
-        Kind::Date => "date",
-        Kind::Decimal => "numeric",
-        Kind::Ip => "inet",
-        Kind::Bytes => "bytea",
+        ValueType::Bool => "boolean",
+        ValueType::Int => "bigint",
+        ValueType::Text | ValueType::Json => "text",
+        ValueType::Uuid => "uuid",
+        ValueType::Time => "timestamptz",
+        ValueType::Date => "date",
+        ValueType::Decimal => "numeric",
+        ValueType::Ip => "inet",
+        ValueType::Bytes => "bytea",
     }
 }
 
 /// Holds rows against the records that they stand for: the rows go to the server as arrays, one a column, and only what
 /// came of it comes back.
-pub async fn hold(
+pub async fn match_rows(
     conn: &mut PgConnection,
     location: &Location,
-    holder: &Held,
+    holder: &MatchTarget,
     rows: &[(Value, Given)],
 ) -> Result<Vec<Option<Match>>> {
     let mut matches = vec![None; rows.len()];
@@ -166,7 +166,7 @@ pub async fn hold(
     args.add(rows.iter().map(|(key, _)| key.to_text()).collect::<Vec<_>>()).map_err(too_large)?;
     let (mut columns, mut same, mut arrays) = (String::new(), String::new(), String::from("$1::text[]"));
     let mut places = 1;
-    for (i, field) in holder.held.iter().enumerate() {
+    for (i, field) in holder.compared.iter().enumerate() {
         // As text: the server reads each kind's own form, and the arrays are of one type.
         let (mut values, mut given): (Vec<Option<String>>, Vec<bool>) = (Vec::new(), Vec::new());
         for (_, row) in rows {
@@ -199,7 +199,7 @@ pub async fn hold(
         quoted(holder.key.column),
         status_sql::live(holder.desc, "t")
     );
-    let kinds = [Kind::Int, Kind::Text, Kind::Uuid, Kind::Bool];
+    let kinds = [ValueType::Int, ValueType::Text, ValueType::Uuid, ValueType::Bool];
     each(conn, location, text, args, &kinds, |row| {
         // `(block,offset)`: a page of 8 kB has fewer than 2^9 rows.
         let place = row.text(1)?.trim_matches(['(', ')']).split_once(',');
@@ -207,16 +207,16 @@ pub async fn hold(
         let place = place.ok_or_else(|| anyhow::anyhow!("a row has no place"))?;
         let i = usize::try_from(row.int(0)? - 1)?;
         // What is not held against the record, a reference by another field, may be different.
-        let all_held = rows[i].1.iter().all(|(f, _)| holder.held.iter().any(|h| h.column == f.column));
+        let all_held = rows[i].1.iter().all(|(f, _)| holder.compared.iter().any(|h| h.column == f.column));
         let is_same = all_held && row.value(3).as_bool().unwrap_or(false);
-        matches[i] = Some(Match { id: row.uuid(2)?, place, is_same });
+        matches[i] = Some(Match { id: row.uuid(2)?, row_position: place, is_unchanged: is_same });
         Ok(())
     })
     .await?;
     Ok(matches)
 }
 
-pub fn row(row: &PgRow, kinds: &[Kind]) -> Result<Row> {
+pub fn row(row: &PgRow, kinds: &[ValueType]) -> Result<Row> {
     let read = kinds.iter().enumerate().map(|(i, kind)| value(row, i, *kind)).collect::<Option<_>>();
     read.map(Row).ok_or_else(|| {
         let names: Vec<String> = row.columns().iter().map(|c| c.name().to_owned()).collect();
@@ -224,7 +224,7 @@ pub fn row(row: &PgRow, kinds: &[Kind]) -> Result<Row> {
     })
 }
 
-fn values(row: &PgRow, kinds: &[Kind]) -> Vec<Option<Value>> {
+fn values(row: &PgRow, kinds: &[ValueType]) -> Vec<Option<Value>> {
     kinds.iter().enumerate().map(|(i, kind)| value(row, i, *kind)).collect()
 }
 
@@ -246,7 +246,7 @@ fn date(bytes: &[u8]) -> Option<NaiveDate> {
     Some(DateTime::from_timestamp(days.checked_mul(86_400)?, 0)?.date_naive()).filter(in_calendar)
 }
 
-fn value(row: &PgRow, i: usize, kind: Kind) -> Option<Value> {
+fn value(row: &PgRow, i: usize, kind: ValueType) -> Option<Value> {
     // Decoded by hand as what our own schema says it is: asking sqlx to compare types for each value costs more than the
     // value, and sqlx panics at times that chrono does not know.
     let raw = row.try_get_raw(i).ok()?;
@@ -255,17 +255,17 @@ fn value(row: &PgRow, i: usize, kind: Kind) -> Option<Value> {
     }
     let bytes = raw.as_bytes().ok()?;
     Some(match kind {
-        Kind::Text => Value::Text(raw.as_str().ok()?.to_owned()),
-        Kind::Json => Value::Json(serde_json::from_str(raw.as_str().ok()?).ok()?),
-        Kind::Bool => Value::Bool(*bytes.first()? != 0),
-        Kind::Int if bytes.len() == 4 => Value::Int(i32::from_be_bytes(bytes.try_into().ok()?).into()),
-        Kind::Int => Value::Int(i64::from_be_bytes(bytes.try_into().ok()?)),
-        Kind::Uuid => Value::Uuid(uuid::Uuid::from_slice(bytes).ok()?),
-        Kind::Time => Value::Time(time(bytes)?),
-        Kind::Date => Value::Date(date(bytes)?),
-        Kind::Decimal => Value::Decimal(Numeric::read(bytes)?.0),
-        Kind::Ip => Value::Ip(Inet::read(bytes)?.0),
-        Kind::Bytes => Value::Bytes(bytes.to_vec()),
+        ValueType::Text => Value::Text(raw.as_str().ok()?.to_owned()),
+        ValueType::Json => Value::Json(serde_json::from_str(raw.as_str().ok()?).ok()?),
+        ValueType::Bool => Value::Bool(*bytes.first()? != 0),
+        ValueType::Int if bytes.len() == 4 => Value::Int(i32::from_be_bytes(bytes.try_into().ok()?).into()),
+        ValueType::Int => Value::Int(i64::from_be_bytes(bytes.try_into().ok()?)),
+        ValueType::Uuid => Value::Uuid(uuid::Uuid::from_slice(bytes).ok()?),
+        ValueType::Time => Value::Time(time(bytes)?),
+        ValueType::Date => Value::Date(date(bytes)?),
+        ValueType::Decimal => Value::Decimal(Numeric::read(bytes)?.0),
+        ValueType::Ip => Value::Ip(Inet::read(bytes)?.0),
+        ValueType::Bytes => Value::Bytes(bytes.to_vec()),
     })
 }
 
@@ -297,7 +297,7 @@ pub fn problem(error: sqlx::Error, location: &Location) -> anyhow::Error {
                 K::UnexpectedEof | K::ConnectionReset | K::BrokenPipe | K::ConnectionAborted => lost(),
                 // What rustls does not accept comes as this.
                 K::InvalidData => insecure(&at, &e.to_string()),
-                _ => unreachable(location, &plain(&e)),
+                _ => unreachable(location, &io_message(&e)),
             };
         }
         sqlx::Error::Tls(e) => return insecure(&at, &e.to_string()),

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::location::{Opening, is_setting, percent_decode};
 use super::postgres::SCHEMA;
-use crate::model::problem::{Problem, nearest, plain};
+use crate::model::problem::{Problem, io_message, nearest};
 use crate::model::redact::secrets;
 
 /// How such a URL is written.
@@ -84,7 +84,7 @@ fn wrong(why: impl std::fmt::Display) -> Problem {
 }
 
 /// The URL, each setting that it makes once.
-struct Said {
+struct ParsedUrl {
     url: Url,
     settings: BTreeMap<&'static str, String>,
     /// Settings of the session: `options[work_mem]=...`
@@ -109,13 +109,13 @@ pub fn with_database(text: &str, name: &str) -> Result<String, Problem> {
     Ok(url.into())
 }
 
-fn read(text: &str) -> Result<Said, Problem> {
+fn read(text: &str) -> Result<ParsedUrl, Problem> {
     // Neither the error nor the hint repeats the text.
     let url = Url::parse(text).map_err(|e| wrong(e).hint(FORM))?;
     if url.fragment().is_some() {
         return Err(wrong("it has a part behind a #").hint(FORM));
     }
-    let mut said = Said { settings: BTreeMap::new(), session: Vec::new(), url: url.clone() };
+    let mut said = ParsedUrl { settings: BTreeMap::new(), session: Vec::new(), url: url.clone() };
     let path = url.path().trim_start_matches('/');
     let database = String::from_utf8_lossy(&percent_decode(path)).into_owned();
     if path.contains(['@', '/']) {
@@ -135,14 +135,14 @@ fn read(text: &str) -> Result<Said, Problem> {
         }
     }
     for (key, value) in url.query_pairs() {
-        said.take(&key, &value)?;
+        said.add_setting(&key, &value)?;
     }
     said.check()?;
     Ok(said)
 }
 
-impl Said {
-    fn take(&mut self, key: &str, value: &str) -> Result<(), Problem> {
+impl ParsedUrl {
+    fn add_setting(&mut self, key: &str, value: &str) -> Result<(), Problem> {
         if let Some(name) = key.strip_prefix("options[") {
             let name = name
                 .strip_suffix(']')
@@ -273,7 +273,7 @@ fn check_variables(variables: &BTreeMap<String, String>) -> Result<(), Problem> 
 }
 
 /// Certificates are looked at in some modes only; in the others they would be passed over.
-fn check_certificates(said: &Said, variables: &BTreeMap<String, String>) -> Result<(), Problem> {
+fn check_certificates(said: &ParsedUrl, variables: &BTreeMap<String, String>) -> Result<(), Problem> {
     let given = |setting: &str, variable: &str| {
         said.settings.get(setting).or_else(|| variables.get(variable).filter(|v| !v.is_empty()))
     };
@@ -299,7 +299,7 @@ fn pem(setting: &str, path: &str) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes))
-        .map_err(|e| failed(plain(&e)).hint(format!("{setting}=FILE names a file in PEM")))?;
+        .map_err(|e| failed(io_message(&e)).hint(format!("{setting}=FILE names a file in PEM")))?;
     match bytes.len() as u64 > MOST {
         true => Err(failed("it is larger than 4 megabytes".into())),
         false => Ok(bytes),
@@ -309,7 +309,7 @@ fn pem(setting: &str, path: &str) -> Result<Vec<u8>, Problem> {
 /// Hands over the certificates and the key that are named by their files.
 fn with_pem(
     mut options: PgConnectOptions,
-    said: &Said,
+    said: &ParsedUrl,
     variables: &BTreeMap<String, String>,
 ) -> Result<PgConnectOptions, Problem> {
     for (setting, variable) in [("sslrootcert", "PGSSLROOTCERT"), ("sslcert", "PGSSLCERT"), ("sslkey", "PGSSLKEY")] {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::location::Engine;
 use crate::model::problem::Problem;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 
 /// SQL with `$1` placeholders, the same for both engines. Values are always arguments; identifiers come from
 /// descriptors, never from input.
@@ -15,7 +15,7 @@ pub struct Sql {
     pub text: String,
     pub args: Vec<Value>,
     /// Kinds of the columns it yields.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<ValueType>,
     /// Write `?` for `$1`: SQLite looks a named place up among all the others, which tells at thousands of them.
     pub nameless: bool,
 }
@@ -75,7 +75,7 @@ impl Sql {
 
     /// Says what kinds the columns have that it yields.
     #[must_use]
-    pub fn yields(mut self, kinds: impl IntoIterator<Item = Kind>) -> Sql {
+    pub fn yields(mut self, kinds: impl IntoIterator<Item = ValueType>) -> Sql {
         self.kinds = kinds.into_iter().collect();
         self
     }
@@ -114,7 +114,7 @@ pub fn unreadable(columns: &[String], values: &[Option<Value>]) -> anyhow::Error
 
 impl Row {
     pub fn value(&self, i: usize) -> &Value {
-        self.0.get(i).unwrap_or(&Value::Null(Kind::Text))
+        self.0.get(i).unwrap_or(&Value::Null(ValueType::Text))
     }
     pub fn int(&self, i: usize) -> Result<i64> {
         self.value(i).as_int().ok_or_else(|| unfit(i))

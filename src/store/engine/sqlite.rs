@@ -15,12 +15,12 @@ use uuid::Uuid;
 
 use super::location::{Location, Opening};
 use super::sql::{Row, Sql, quoted, unreadable};
-use super::sqlite_raw::Below;
-use crate::model::problem::{Problem, plain};
-use crate::model::values::value::{Decimal, Kind, Value, in_calendar};
+use super::sqlite_raw::RawSqlite;
+use crate::model::problem::{Problem, io_message};
+use crate::model::values::value::{Decimal, Value, ValueType, in_calendar};
 use crate::store::backup::dump_lines;
 use crate::store::backup::rebuild::WordsOf;
-use crate::store::import::match_target::{Given, Held, Match};
+use crate::store::import::match_target::{Given, Match, MatchTarget};
 
 /// Marks the file as ours (`PRAGMA application_id`): "orgc".
 pub const APPLICATION_ID: i32 = 0x6f72_6763;
@@ -43,7 +43,7 @@ pub async fn open(path: &Path, opening: &Opening) -> Result<SqliteConnection> {
         .log_statements(log::LevelFilter::Off)
         .log_slow_statements(log::LevelFilter::Off, std::time::Duration::ZERO);
     let mut conn = options.connect().await.map_err(|e| problem(e, path))?;
-    Below::sqlx(&mut conn).await.and_then(|below| below.teach()).map_err(|e| problem(e, path))?;
+    RawSqlite::sqlx(&mut conn).await.and_then(|below| below.register_functions()).map_err(|e| problem(e, path))?;
     Ok(conn)
 }
 
@@ -71,7 +71,7 @@ fn check_path(path: &Path, opening: &Opening) -> Result<()> {
                 .hint("'orgctl init' makes one; --database or ORGCTL_DATABASE_URL names another")
                 .into())
         }
-        Err(e) => Err(Problem::failed(format!("can't look at {shown}: {}", plain(&e))).into()),
+        Err(e) => Err(Problem::failed(format!("can't look at {shown}: {}", io_message(&e))).into()),
     }
 }
 
@@ -92,14 +92,14 @@ pub fn make_private(path: &Path) -> Option<std::result::Result<String, String>> 
         let shown = file.display();
         match fs::set_permissions(&file, fs::Permissions::from_mode(mode & 0o700)) {
             Ok(()) => done = done.or(Some(Ok(format!("{shown} had the mode {mode:04o}; it is yours alone now")))),
-            Err(e) => return Some(Err(format!("others may read {shown} (mode {mode:04o}): {}", plain(&e)))),
+            Err(e) => return Some(Err(format!("others may read {shown} (mode {mode:04o}): {}", io_message(&e)))),
         }
     }
     done
 }
 
 fn create(path: &Path) -> Result<()> {
-    let failed = |e: io::Error| Problem::failed(format!("can't make {}: {}", path.display(), plain(&e)));
+    let failed = |e: io::Error| Problem::failed(format!("can't make {}: {}", path.display(), io_message(&e)));
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         use std::os::unix::fs::DirBuilderExt;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
@@ -160,10 +160,10 @@ async fn each_stored(
     conn: &mut SqliteConnection,
     sql: Sql,
     location: &Location,
-    mut each: impl FnMut(&rusqlite::Row<'_>, &[Kind]) -> Result<()>,
+    mut each: impl FnMut(&rusqlite::Row<'_>, &[ValueType]) -> Result<()>,
 ) -> Result<()> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
-    let below = Below::sqlx(conn).await?;
+    let below = RawSqlite::sqlx(conn).await?;
     let mut statement = below.prepare(&sql.text).map_err(failed)?;
     for (i, value) in sql.args.iter().enumerate() {
         statement.raw_bind_parameter(i + 1, bound(value)).map_err(failed)?;
@@ -208,14 +208,14 @@ pub async fn each_line(
 pub async fn load_lines(
     conn: &mut SqliteConnection,
     location: &Location,
-    (table, columns, kinds): (&str, &[String], &[Kind]),
+    (table, columns, kinds): (&str, &[String], &[ValueType]),
     words: Option<&WordsOf<'_>>,
     block: &[u8],
 ) -> Result<u64> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
     let unfit =
         |line: u64| Problem::integrity(format!("line {line} of what is to be loaded into {table} is no row of it"));
-    let below = Below::sqlx(conn).await?;
+    let below = RawSqlite::sqlx(conn).await?;
     let places = vec!["?"; columns.len()].join(", ");
     let text = format!("insert into {table} ({}) values ({places})", columns.join(", "));
     let mut statement = below.prepare(&text).map_err(failed)?;
@@ -257,7 +257,7 @@ pub async fn load(
     rows: &[Vec<Value>],
 ) -> Result<i64> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
-    let below = Below::sqlx(conn).await?;
+    let below = RawSqlite::sqlx(conn).await?;
     let one = format!("({})", vec!["?"; columns.len()].join(", "));
     let columns = columns.join(", ");
     let text = |n: usize| format!("insert into {table} ({columns}) values {}", vec![&*one; n].join(", "));
@@ -278,12 +278,12 @@ pub async fn load(
 
 /// Writes the changed pages of the cache to the log, so that none need be kept.
 pub async fn flush_cache(conn: &mut SqliteConnection, location: &Location) -> Result<()> {
-    Below::sqlx(conn).await?.cache_flush().map_err(|e| bulk_problem(e, location))
+    RawSqlite::sqlx(conn).await?.cache_flush().map_err(|e| bulk_problem(e, location))
 }
 
 /// Refuses what a commit would refuse because something refers to nothing.
 pub async fn check_references(conn: &mut SqliteConnection) -> Result<()> {
-    match Below::sqlx(conn).await?.references_hold() {
+    match RawSqlite::sqlx(conn).await?.references_hold() {
         true => Ok(()),
         false => Err(constraint(787, "FOREIGN KEY constraint failed")),
     }
@@ -291,14 +291,14 @@ pub async fn check_references(conn: &mut SqliteConnection) -> Result<()> {
 
 /// Holds rows against the records that they stand for. A file that was imported before mostly has its rows in the order
 /// of the table: then the next row of the table is the one looked for, and none needs to be looked up.
-pub async fn hold(
+pub async fn match_rows(
     conn: &mut SqliteConnection,
     location: &Location,
-    holder: &mut Held,
+    holder: &mut MatchTarget,
     rows: &[(Value, Given)],
 ) -> Result<Vec<Option<Match>>> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
-    let below = Below::sqlx(conn).await?;
+    let below = RawSqlite::sqlx(conn).await?;
     let (number, tenant, columns) = (holder.row_number, holder.tenant(), holder.columns());
     let key = quoted(holder.key.column);
     let select = |condition: &str| {
@@ -318,12 +318,12 @@ pub async fn hold(
     while rows.peek().is_some() {
         in_order.raw_bind_parameter(1, holder.last).map_err(failed)?;
         let mut next = in_order.raw_query();
-        while holder.luck > 0
+        while holder.sequential_hits > 0
             && let Some((wanted, values)) = rows.peek()
         {
             let found = next.next().map_err(failed)?;
             let Some(found) = found.filter(|r| r.get_ref(2).is_ok_and(|k| k == bound_ref(wanted))) else {
-                holder.luck = -LUCK;
+                holder.sequential_hits = -SEQUENTIAL_RUN;
                 break;
             };
             holder.last = found.get(0).map_err(failed)?;
@@ -340,7 +340,7 @@ pub async fn hold(
         };
         let at: i64 = found.get(0).map_err(failed)?;
         // After some rows that follow each other it is worth trying again.
-        holder.luck = if at == holder.last + 1 { holder.luck + 1 } else { -LUCK };
+        holder.sequential_hits = if at == holder.last + 1 { holder.sequential_hits + 1 } else { -SEQUENTIAL_RUN };
         holder.last = at;
         matches.push(Some(compare(found, holder, values).map_err(failed)?));
     }
@@ -348,14 +348,14 @@ pub async fn hold(
 }
 
 /// Rows that must follow each other before the order of the table is trusted again.
-const LUCK: i32 = 3;
+const SEQUENTIAL_RUN: i32 = 3;
 
-fn compare(found: &rusqlite::Row<'_>, holder: &Held, values: &Given) -> rusqlite::Result<Match> {
+fn compare(found: &rusqlite::Row<'_>, holder: &MatchTarget, values: &Given) -> rusqlite::Result<Match> {
     let place = found.get::<_, i64>(0)?.unsigned_abs();
     let id = found.get_ref(1)?.as_blob().ok().and_then(|b| Uuid::from_slice(b).ok()).unwrap_or_default();
     let mut is_same = true;
     for (field, value) in values {
-        let at = holder.held.iter().position(|h| h.column == field.column);
+        let at = holder.compared.iter().position(|h| h.column == field.column);
         is_same = match at.map(|at| found.get_ref(3 + at)).transpose()? {
             None => false,
             Some(stored) => match holder.wanted(field, value).as_ref() {
@@ -367,7 +367,7 @@ fn compare(found: &rusqlite::Row<'_>, holder: &Held, values: &Given) -> rusqlite
             break;
         }
     }
-    Ok(Match { id, place, is_same })
+    Ok(Match { id, row_position: place, is_unchanged: is_same })
 }
 
 /// A value as SQLite keeps it, where it is kept as it is; JSON and dates are not.
@@ -394,7 +394,7 @@ pub fn bound(value: &Value) -> ToSqlOutput<'_> {
     ToSqlOutput::Borrowed(borrowed)
 }
 
-fn row(row: &rusqlite::Row<'_>, kinds: &[Kind], names: &std::cell::OnceCell<Vec<String>>) -> Result<Row> {
+fn row(row: &rusqlite::Row<'_>, kinds: &[ValueType], names: &std::cell::OnceCell<Vec<String>>) -> Result<Row> {
     let read = kinds.iter().enumerate().map(|(i, kind)| value(row.get_ref(i).ok()?, *kind)).collect::<Option<_>>();
     if let Some(read) = read {
         return Ok(Row(read));
@@ -403,26 +403,26 @@ fn row(row: &rusqlite::Row<'_>, kinds: &[Kind], names: &std::cell::OnceCell<Vec<
     Err(unreadable(names, &values(row, kinds)))
 }
 
-fn values(row: &rusqlite::Row<'_>, kinds: &[Kind]) -> Vec<Option<Value>> {
+fn values(row: &rusqlite::Row<'_>, kinds: &[ValueType]) -> Vec<Option<Value>> {
     kinds.iter().enumerate().map(|(i, kind)| value(row.get_ref(i).ok()?, *kind)).collect()
 }
 
 /// A stored value as what it should be; `None` where it is not that.
-pub fn value(stored: ValueRef<'_>, kind: Kind) -> Option<Value> {
+pub fn value(stored: ValueRef<'_>, kind: ValueType) -> Option<Value> {
     if stored == ValueRef::Null {
         return Some(Value::Null(kind));
     }
     Some(match kind {
-        Kind::Bool => Value::Bool(stored.as_i64().ok()? != 0),
-        Kind::Int => Value::Int(stored.as_i64().ok()?),
-        Kind::Text => Value::Text(stored.as_str().ok()?.to_owned()),
-        Kind::Uuid => Value::Uuid(Uuid::from_slice(stored.as_blob().ok()?).ok()?),
-        Kind::Time => Value::Time(DateTime::from_timestamp_micros(stored.as_i64().ok()?).filter(in_calendar)?),
-        Kind::Date => Value::Date(stored.as_str().ok()?.parse().ok().filter(in_calendar)?),
-        Kind::Decimal => Value::Decimal(Decimal(stored.as_i64().ok()?)),
-        Kind::Ip => Value::Ip(stored.as_str().ok()?.parse().ok()?),
-        Kind::Bytes => Value::Bytes(stored.as_blob().ok()?.to_vec()),
-        Kind::Json => Value::Json(serde_json::from_str(stored.as_str().ok()?).ok()?),
+        ValueType::Bool => Value::Bool(stored.as_i64().ok()? != 0),
+        ValueType::Int => Value::Int(stored.as_i64().ok()?),
+        ValueType::Text => Value::Text(stored.as_str().ok()?.to_owned()),
+        ValueType::Uuid => Value::Uuid(Uuid::from_slice(stored.as_blob().ok()?).ok()?),
+        ValueType::Time => Value::Time(DateTime::from_timestamp_micros(stored.as_i64().ok()?).filter(in_calendar)?),
+        ValueType::Date => Value::Date(stored.as_str().ok()?.parse().ok().filter(in_calendar)?),
+        ValueType::Decimal => Value::Decimal(Decimal(stored.as_i64().ok()?)),
+        ValueType::Ip => Value::Ip(stored.as_str().ok()?.parse().ok()?),
+        ValueType::Bytes => Value::Bytes(stored.as_blob().ok()?.to_vec()),
+        ValueType::Json => Value::Json(serde_json::from_str(stored.as_str().ok()?).ok()?),
     })
 }
 
@@ -442,27 +442,28 @@ pub fn problem(error: sqlx::Error, path: &Path) -> anyhow::Error {
     let shown = path.display();
     let sqlx::Error::Database(e) = &error else {
         return match error {
-            sqlx::Error::Io(e) => Problem::failed(format!("can't use {shown}: {}", plain(&e))).into(),
+            sqlx::Error::Io(e) => Problem::failed(format!("can't use {shown}: {}", io_message(&e))).into(),
             other => anyhow::Error::new(other).context("the database could not be used"),
         };
     };
     let code: i32 = e.code().and_then(|c| c.parse().ok()).unwrap_or(1);
     let message = e.message().to_owned();
-    said(code, &message, path).unwrap_or_else(|| anyhow::Error::new(error).context("the database refused a statement"))
+    sentence_of_code(code, &message, path)
+        .unwrap_or_else(|| anyhow::Error::new(error).context("the database refused a statement"))
 }
 
 /// As [`problem`], where the work went below sqlx.
 pub fn bulk_problem(error: rusqlite::Error, location: &Location) -> anyhow::Error {
     let code = error.sqlite_error().map(|e| e.extended_code);
     let known = match (location, code) {
-        (Location::Sqlite(path), Some(code)) => said(code, &error.to_string(), path),
+        (Location::Sqlite(path), Some(code)) => sentence_of_code(code, &error.to_string(), path),
         _ => None,
     };
     known.unwrap_or_else(|| anyhow::Error::new(error).context("the database refused a statement"))
 }
 
 /// What a result code means, where it has a sentence of its own.
-fn said(code: i32, message: &str, path: &Path) -> Option<anyhow::Error> {
+fn sentence_of_code(code: i32, message: &str, path: &Path) -> Option<anyhow::Error> {
     let shown = path.display();
     Some(match code & 0xff {
         5 | 6 => anyhow::Error::new(Busy),

@@ -18,15 +18,15 @@ use sqlx::{Connection as _, SqliteConnection};
 use crate::model::values::fold::folded;
 
 /// sqlx's connection, held still, as rusqlite sees it. While it lives, sqlx's worker does nothing on the connection.
-pub struct Below<'a> {
+pub struct RawSqlite<'a> {
     // Fields are dropped in this order: first the view, which does not close what it did not open, then the lock.
     connection: Connection,
     _locked: LockedSqliteHandle<'a>,
 }
 
-impl<'a> Below<'a> {
+impl<'a> RawSqlite<'a> {
     /// Waits until sqlx's worker has finished what it does, and takes its place.
-    pub async fn sqlx(conn: &'a mut SqliteConnection) -> Result<Below<'a>, sqlx::Error> {
+    pub async fn sqlx(conn: &'a mut SqliteConnection) -> Result<RawSqlite<'a>, sqlx::Error> {
         // Each time, sqlx queues a command by which the worker lets go of the lock and takes it again. A worker that is
         // slow between the two leaves the lock to us, again and again, until the queue (50 commands) is full: then we
         // wait for room in it with the lock in our hands, and the worker for the lock. So it is heard first that the
@@ -40,13 +40,13 @@ impl<'a> Below<'a> {
         // and settings of the connection are left as they are.
         let connection = unsafe { Connection::from_handle(handle.as_ptr().cast()) };
         let connection = connection.map_err(|e| sqlx::Error::Protocol(e.to_string()))?;
-        Ok(Below { connection, _locked: locked })
+        Ok(RawSqlite { connection, _locked: locked })
     }
 }
 
-impl Below<'_> {
+impl RawSqlite<'_> {
     /// Teaches the connection `orgctl_fold(text, without_marks)`: SQLite itself folds letters A to Z alone.
-    pub fn teach(&self) -> Result<(), sqlx::Error> {
+    pub fn register_functions(&self) -> Result<(), sqlx::Error> {
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
         let made = self.connection.create_scalar_function("orgctl_fold", 2, flags, |args| {
             let text: Option<String> = args.get(0)?;
@@ -57,7 +57,7 @@ impl Below<'_> {
     }
 }
 
-impl Below<'_> {
+impl RawSqlite<'_> {
     /// Whether all references lead somewhere, also those that are asked only at the end of the transaction.
     pub fn references_hold(&self) -> bool {
         let (mut waiting, mut most) = (0, 0);
@@ -70,7 +70,7 @@ impl Below<'_> {
     }
 }
 
-impl Deref for Below<'_> {
+impl Deref for RawSqlite<'_> {
     type Target = Connection;
     fn deref(&self) -> &Connection {
         &self.connection
@@ -80,7 +80,7 @@ impl Deref for Below<'_> {
 /// Sets TCP_NODELAY on this process's connections to a port of other machines; whether there is one. Without it, what is
 /// sent behind something small waits until the server's kernel confirms that, which takes it up to 40 ms: the end of each
 /// COPY. libpq always sets it; sqlx 0.9.0 stopped to (its pull request 4336 brings it back: then this can go).
-pub fn send_at_once(port: u16) -> bool {
+pub fn set_nodelay(port: u16) -> bool {
     let Ok(own) = std::fs::read_dir("/dev/fd") else { return true };
     let numbers: Vec<RawFd> = own.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
     let set = numbers.into_iter().filter(|fd| {
@@ -103,10 +103,10 @@ mod tests {
     fn a_socket_is_told_by_its_port() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        assert!(!send_at_once(port));
+        assert!(!set_nodelay(port));
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
         assert!(!stream.nodelay().expect("an answer"));
-        assert!(send_at_once(port));
+        assert!(set_nodelay(port));
         assert!(stream.nodelay().expect("an answer"));
     }
 
@@ -118,7 +118,7 @@ mod tests {
             runtime.block_on(async {
                 let mut conn = SqliteConnection::connect("sqlite::memory:").await.expect("a database");
                 for _ in 0..4000 {
-                    let turn = tokio::time::timeout(Duration::from_secs(60), Below::sqlx(&mut conn)).await;
+                    let turn = tokio::time::timeout(Duration::from_secs(60), RawSqlite::sqlx(&mut conn)).await;
                     drop(turn.expect("a turn within a minute").expect("a view"));
                 }
             });

@@ -14,30 +14,30 @@ use crate::store::engine::sql::quoted;
 pub struct Match {
     pub id: Uuid,
     /// Where the record lies in its table: a number of its own while the organisation is locked.
-    pub place: u64,
+    pub row_position: u64,
     /// Whether the row says what the record says.
-    pub is_same: bool,
+    pub is_unchanged: bool,
 }
 
 /// Fields with values.
 pub type Given = Vec<(&'static Field, Value)>;
 
 /// What rows are held against: records of one kind, by one key, in some fields.
-pub struct Held {
+pub struct MatchTarget {
     pub(in crate::store) desc: &'static Descriptor,
     pub(in crate::store) org: Option<i32>,
     pub(in crate::store) key: &'static Field,
-    pub(in crate::store) held: Vec<&'static Field>,
+    pub(in crate::store) compared: Vec<&'static Field>,
     /// The column that numbers the rows of SQLite's table.
     pub(in crate::store) row_number: &'static str,
     /// Ids of live records that rows refer to, by noun and natural key.
     pub(in crate::store) ids: HashMap<(&'static str, String), Option<Uuid>>,
     /// Number of the row of SQLite's table that was found last, and how often the next one was the one looked for.
     pub(in crate::store) last: i64,
-    pub(in crate::store) luck: i32,
+    pub(in crate::store) sequential_hits: i32,
 }
 
-impl Held {
+impl MatchTarget {
     /// What a field must hold for a row to say the same: of a reference, the id. Nil, which no record has, where the
     /// row refers to none that is known by its natural key.
     pub(in crate::store) fn wanted<'a>(&self, field: &Field, value: &'a Value) -> Cow<'a, Value> {
@@ -57,6 +57,6 @@ impl Held {
 
     /// The columns that a row is held against: of a reference, the id.
     pub(in crate::store) fn columns(&self) -> Vec<String> {
-        self.held.iter().map(|f| format!("t.{}", quoted(f.column))).collect()
+        self.compared.iter().map(|f| format!("t.{}", quoted(f.column))).collect()
     }
 }

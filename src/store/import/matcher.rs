@@ -7,9 +7,9 @@ use std::collections::hash_map::Entry;
 
 use anyhow::Result;
 
-use super::match_target::{Given, Held, Match};
+use super::match_target::{Given, Match, MatchTarget};
 use crate::model::resource::{Descriptor, Field};
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::{Conn, Db};
 use crate::store::engine::sql::Sql;
 use crate::store::engine::{postgres, sqlite};
@@ -19,12 +19,12 @@ use crate::store::records::{self, search};
 const REMEMBERED: usize = 20_000;
 
 /// Keys that are looked up together.
-const TOGETHER: usize = 500;
+const BATCH: usize = 500;
 
 /// Holds rows against records of one kind.
-pub struct Holder(Held);
+pub struct RowMatcher(MatchTarget);
 
-impl Holder {
+impl RowMatcher {
     /// None where no record is there that a row could stand for.
     pub async fn new(
         db: &mut Db,
@@ -32,33 +32,33 @@ impl Holder {
         org: Option<i32>,
         key: &'static Field,
         held: &[&'static Field],
-    ) -> Result<Option<Holder>> {
+    ) -> Result<Option<RowMatcher>> {
         let mut sql = Sql::new(format!("select 1 from {} t where {}", desc.table, status_sql::live(desc, "t")));
         if let Some(org) = org {
             sql.push(" and t.org_id = ").bind(org);
         }
         sql.push(" limit 1");
-        if db.first(sql.yields([Kind::Int])).await?.is_none() {
+        if db.first(sql.yields([ValueType::Int])).await?.is_none() {
             return Ok(None);
         }
-        Ok(Some(Holder(Held {
+        Ok(Some(RowMatcher(MatchTarget {
             desc,
             org,
             key,
-            held: held.to_vec(),
+            compared: held.to_vec(),
             row_number: search::row_number(desc),
             ids: HashMap::new(),
             last: 0,
-            luck: 1,
+            sequential_hits: 1,
         })))
     }
 
     /// For each row, its key and values, the record that it stands for.
-    pub async fn hold(&mut self, db: &mut Db, rows: &[(Value, Given)]) -> Result<Vec<Option<Match>>> {
+    pub async fn match_rows(&mut self, db: &mut Db, rows: &[(Value, Given)]) -> Result<Vec<Option<Match>>> {
         self.find_references(db, rows).await?;
         match db.split() {
-            (Conn::Sqlite(c), location) => sqlite::hold(c, location, &mut self.0, rows).await,
-            (Conn::Postgres(c), location) => postgres::hold(c, location, &self.0, rows).await,
+            (Conn::Sqlite(c), location) => sqlite::match_rows(c, location, &mut self.0, rows).await,
+            (Conn::Postgres(c), location) => postgres::match_rows(c, location, &self.0, rows).await,
         }
     }
 
@@ -68,7 +68,7 @@ impl Holder {
         if held.ids.len() > REMEMBERED {
             held.ids.clear();
         }
-        for field in &held.held {
+        for field in &held.compared {
             let Some(target) = field.target() else { continue };
             let given = rows.iter().flat_map(|(_, values)| values).filter(|(f, _)| f.column == field.column);
             let mut unknown: Vec<Value> = Vec::new();
@@ -79,7 +79,7 @@ impl Holder {
                     unknown.push(value.clone());
                 }
             }
-            for some in unknown.chunks(TOGETHER) {
+            for some in unknown.chunks(BATCH) {
                 for record in records::with_values(db, target, held.org, target.key(), some).await? {
                     held.ids.insert((target.noun, record.key()), Some(record.meta.id));
                 }

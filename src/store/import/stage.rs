@@ -5,7 +5,7 @@ mod inactive;
 mod references;
 mod tree;
 
-pub use inactive::Named;
+pub use inactive::InactiveReference;
 
 use std::collections::HashSet;
 
@@ -13,12 +13,12 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use super::match_target::{Given, Match};
-use super::matcher::Holder;
+use super::matcher::RowMatcher;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Field, Mark};
-use crate::model::values::scalar::Rules;
-use crate::model::values::value::{Kind, Value};
+use crate::model::resource::{Attr, Descriptor, Field};
+use crate::model::values::scalar::ParseContext;
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::load::Loader;
 use crate::store::engine::sql::{Sql, quoted};
@@ -48,32 +48,32 @@ pub struct Reference {
 impl Reference {
     /// The target's fields that a text may be a value of.
     pub fn fields(&self) -> Vec<&'static Field> {
-        let mostly = self.target.fields.iter().filter(|f| f.has(Mark::MostlyUnique));
+        let mostly = self.target.fields.iter().filter(|f| f.has(Attr::LookupKey));
         self.by.map_or_else(|| self.target.keys().chain(mostly).collect(), |by| vec![by])
     }
 
     /// A text as it is staged: in the form of the field that it is looked up by. Where it may be a value of several, which
     /// have forms of their own, as it was written.
-    pub fn word(&self, text: &str, rules: &Rules) -> String {
+    pub fn text(&self, text: &str, context: &ParseContext) -> String {
         let form = match self.fields().as_slice() {
-            [only] => self.form(only, text, rules),
+            [only] => self.form(only, text, context),
             _ => None,
         };
         form.unwrap_or_else(|| text.trim().to_owned())
     }
 
     /// A text in the form that a field keeps; none where it can't be a value of it.
-    pub fn form(&self, field: &Field, text: &str, rules: &Rules) -> Option<String> {
-        if self.by.is_none() && field.has(Mark::MostlyUnique) && !records::is_number(text) {
+    pub fn form(&self, field: &Field, text: &str, context: &ParseContext) -> Option<String> {
+        if self.by.is_none() && field.has(Attr::LookupKey) && !records::is_number(text) {
             return None;
         }
-        field.parse(text, rules).ok().filter(|v| !v.is_null()).map(|v| field.compared(&v))
+        field.parse(text, context).ok().filter(|v| !v.is_null()).map(|v| field.comparable(&v))
     }
 }
 
 /// What is staged of a row.
 #[derive(Debug, Clone)]
-pub struct Row {
+pub struct StagedRow {
     pub number: u64,
     pub line: u64,
     /// Of the record that is there, or of the new one.
@@ -84,18 +84,18 @@ pub struct Row {
     /// What its references say, in the form that the target keeps.
     pub references: Vec<Option<String>>,
     /// Its values of the fields that references are looked up by; of a record that is there, those that it will have.
-    pub named: Vec<Option<String>>,
+    pub lookup_values: Vec<Option<String>>,
     /// Whether it says that its record is in use.
     pub is_active: Option<bool>,
     /// Further members of its list.
-    pub listed: Vec<String>,
+    pub list_members: Vec<String>,
     /// It leaves its number within another record to be made.
     pub is_counted: bool,
 }
 
 /// What became of a row: to be written, with the ids of what it refers to.
 #[derive(Debug, Clone)]
-pub struct Verdict {
+pub struct ResolvedRow {
     pub number: u64,
     pub id: Uuid,
     pub references: Vec<Option<Uuid>>,
@@ -106,13 +106,13 @@ pub struct Verdict {
 }
 
 /// Where the column of a reject stands in the file.
-pub type Place<'a> = &'a (dyn Fn(&Reject) -> usize + Sync);
+pub type RejectPosition<'a> = &'a (dyn Fn(&Reject) -> usize + Sync);
 
 /// Texts of references that are remembered as noted; above this, noting one twice costs a statement and nothing else.
 const REMEMBERED: usize = 20_000;
 
 /// Texts that are looked up together.
-const TOGETHER: usize = 500;
+const BATCH: usize = 500;
 
 /// Staging for one import into one kind.
 pub struct Stage {
@@ -122,14 +122,14 @@ pub struct Stage {
     others: Vec<&'static Field>,
     references: Vec<Reference>,
     /// What the members of a list refer to: the reference that comes after all others.
-    listed: Option<Reference>,
-    /// Whether branches and departments that are out of use take new ones.
+    list_members: Option<Reference>,
+    /// Whether branches and departments that are inactive take new ones.
     takes_unused: bool,
     /// References of which it is known what they stand for.
     found: HashSet<usize>,
-    named: Vec<&'static Field>,
-    rules: Rules,
-    holder: Option<Holder>,
+    lookup_fields: Vec<&'static Field>,
+    context: ParseContext,
+    holder: Option<RowMatcher>,
     loader: Loader,
     noted: HashSet<(usize, String)>,
     /// Records that a row of the file stands for already.
@@ -174,7 +174,7 @@ impl Stage {
         (key, others): (&'static Field, Vec<&'static Field>),
         references: Vec<Reference>,
         held: &[&'static Field],
-        rules: &Rules,
+        context: &ParseContext,
     ) -> Result<Stage> {
         let (number, id, text, packed, at_end) = match db.is_postgres() {
             true => ("bigint", "uuid", "text collate \"C\"", "", " on commit drop"),
@@ -183,7 +183,7 @@ impl Stage {
         let mut named: Vec<&'static Field> = Vec::new();
         for field in references.iter().filter(|r| r.target == desc).flat_map(Reference::fields) {
             // The keys of rows are staged anyhow.
-            if !field.has(Mark::Unique) && !named.iter().any(|n| n.column == field.column) {
+            if !field.has(Attr::Unique) && !named.iter().any(|n| n.column == field.column) {
                 named.push(field);
             }
         }
@@ -195,7 +195,7 @@ impl Stage {
             .collect();
         let mut script = String::new();
         for table in ["import_counts", "import_rows", "import_lists", "import_refs", "import_rejects"] {
-            script.push_str(&format!("drop table if exists {}.{table};\n", db.temporary()));
+            script.push_str(&format!("drop table if exists {}.{table};\n", db.temp_schema()));
         }
         let more: String = texts.iter().map(|t| format!(", {t} {text}")).collect();
         let forms: String = columns('f', forms).map(|f| format!(", {f} {text}")).collect();
@@ -218,18 +218,18 @@ impl Stage {
             .chain(texts.iter().map(String::as_str))
             .collect();
         let loader = Loader::new(db, "import_rows", &all, 1).await?;
-        let holder = Holder::new(db, desc, org, key, held).await?;
+        let holder = RowMatcher::new(db, desc, org, key, held).await?;
         Ok(Stage {
             desc,
             org,
             key,
             others,
             references,
-            listed: None,
+            list_members: None,
             takes_unused: false,
             found: HashSet::new(),
-            named,
-            rules: rules.clone(),
+            lookup_fields: named,
+            context: context.clone(),
             holder,
             loader,
             noted: HashSet::new(),
@@ -243,11 +243,11 @@ impl Stage {
     /// Says what the members of rows' lists refer to.
     #[must_use]
     pub fn listing(self, listed: Option<Reference>) -> Stage {
-        Stage { listed, ..self }
+        Stage { list_members: listed, ..self }
     }
 
-    /// Lets branches and departments that are out of use take new ones.
-    pub fn taking_unused(self, takes_unused: bool) -> Stage {
+    /// Lets branches and departments that are inactive take new ones.
+    pub fn accepting_inactive(self, takes_unused: bool) -> Stage {
         Stage { takes_unused, ..self }
     }
 
@@ -264,10 +264,10 @@ impl Stage {
     pub async fn absent(&self, db: &mut Db, scope: Option<(&str, Uuid)>) -> Result<(Vec<Uuid>, u64)> {
         let mut sql = Sql::new(format!(
             "select t.id, {} from {} t where t.{} is not null and {} and {} and t.org_id = ",
-            db.place_of_row(crate::store::records::search::row_number(self.desc)),
+            db.row_position(crate::store::records::search::row_number(self.desc)),
             self.desc.table,
             quoted(self.key.column),
-            status_sql::is_in_use(self.desc, "t"),
+            status_sql::active_condition(self.desc, "t"),
             status_sql::live(self.desc, "t")
         ));
         sql.bind(self.org.unwrap_or(0));
@@ -275,7 +275,7 @@ impl Stage {
             sql.push(&format!(" and t.{} = ", quoted(column))).bind(id);
         }
         let (mut absent, mut there) = (Vec::new(), 0);
-        db.each(sql.yields([Kind::Uuid, Kind::Int]), |row| {
+        db.each(sql.yields([ValueType::Uuid, ValueType::Int]), |row| {
             there += 1;
             if !self.seen.has(u64::try_from(row.int(1)?)?) {
                 absent.push(row.uuid(0)?);
@@ -293,19 +293,19 @@ impl Stage {
         let mut sql = Sql::new(format!(
             "select count(*) from {} t where {} and {} and t.org_id {} ",
             self.desc.table,
-            status_sql::is_in_use(self.desc, "t"),
+            status_sql::active_condition(self.desc, "t"),
             status_sql::live(self.desc, "t"),
-            // Of organisations all but SYSTEM, which no file takes out of use.
+            // Of organisations all but SYSTEM, which no file deactivates.
             if self.org.is_some() { "=" } else { "<>" }
         ));
         sql.bind(self.org.unwrap_or(SYSTEM));
-        Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)
+        Ok(u64::try_from(db.one(sql.yields([ValueType::Int])).await?.int(0)?)?)
     }
 
     /// Live records, of which a flag says yes, with a text in a field that a row stands for. To be asked before anything is
     /// written.
     pub async fn present(&self, db: &mut Db, flag: &str, column: &str, text: &str) -> Result<Vec<Uuid>> {
-        let place = db.place_of_row(crate::store::records::search::row_number(self.desc));
+        let place = db.row_position(crate::store::records::search::row_number(self.desc));
         let mut sql = Sql::new(format!(
             "select t.id, {place} from {} t where t.{} and t.org_id = ",
             self.desc.table,
@@ -315,7 +315,7 @@ impl Stage {
             .push(&format!(" and {} and t.{} = ", status_sql::live(self.desc, "t"), quoted(column)))
             .bind(text);
         let mut present = Vec::new();
-        db.each(sql.yields([Kind::Uuid, Kind::Int]), |row| {
+        db.each(sql.yields([ValueType::Uuid, ValueType::Int]), |row| {
             if self.seen.has(u64::try_from(row.int(1)?)?) {
                 present.push(row.uuid(0)?);
             }
@@ -331,38 +331,38 @@ impl Stage {
             "select count(*) from {} t where t.{} is null and {} and {} and t.org_id = ",
             self.desc.table,
             quoted(self.key.column),
-            status_sql::is_in_use(self.desc, "t"),
+            status_sql::active_condition(self.desc, "t"),
             status_sql::live(self.desc, "t")
         ));
         sql.bind(self.org.unwrap_or(0));
-        Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)
+        Ok(u64::try_from(db.one(sql.yields([ValueType::Int])).await?.int(0)?)?)
     }
 
     /// Whether rows may stand for records that are there.
-    pub fn holds(&self) -> bool {
+    pub fn matches_records(&self) -> bool {
         self.holder.is_some()
     }
 
     /// The fields that references to the file's own rows are looked up by.
-    pub fn named(&self) -> &[&'static Field] {
-        &self.named
+    pub fn lookup_fields(&self) -> &[&'static Field] {
+        &self.lookup_fields
     }
 
     /// Finds the records that rows stand for: the row's key and its values of the fields that are held against them.
-    pub async fn hold(&mut self, db: &mut Db, rows: &[(Value, Given)]) -> Result<Vec<Option<Match>>> {
+    pub async fn match_rows(&mut self, db: &mut Db, rows: &[(Value, Given)]) -> Result<Vec<Option<Match>>> {
         match &mut self.holder {
-            Some(holder) => holder.hold(db, rows).await,
+            Some(holder) => holder.match_rows(db, rows).await,
             None => Ok(vec![None; rows.len()]),
         }
     }
 
     /// Whether this is the first row that stands for a record.
     pub fn is_first(&mut self, found: &Match) -> bool {
-        self.seen.insert(found.place)
+        self.seen.insert(found.row_position)
     }
 
     /// Stages rows.
-    pub async fn add(&mut self, db: &mut Db, rows: Vec<Row>) -> Result<()> {
+    pub async fn add(&mut self, db: &mut Db, rows: Vec<StagedRow>) -> Result<()> {
         let mut values: Vec<Vec<Value>> = Vec::with_capacity(rows.len());
         let mut noted: Vec<(usize, String, u64)> = Vec::new();
         let mut listed: Vec<(i64, String)> = Vec::new();
@@ -370,7 +370,7 @@ impl Stage {
             let number = i64::try_from(row.number)?;
             self.last = self.last.max(row.number);
             self.is_any_there |= !row.is_new;
-            let members = row.listed.iter().map(|m| (self.references.len(), m));
+            let members = row.list_members.iter().map(|m| (self.references.len(), m));
             let words = row.references.iter().enumerate().filter_map(|(i, text)| Some((i, text.as_ref()?)));
             for (i, text) in words.chain(members) {
                 if self.noted.len() >= REMEMBERED {
@@ -380,15 +380,15 @@ impl Stage {
                     noted.push((i, text.clone(), row.number));
                 }
             }
-            listed.extend(row.listed.into_iter().map(|member| (number, member)));
+            listed.extend(row.list_members.into_iter().map(|member| (number, member)));
             let mut all: Vec<Value> =
                 vec![number.into(), i64::try_from(row.line)?.into(), row.id.into(), i64::from(row.is_new).into()];
             all.extend([row.is_active.map(i64::from).into(), i64::from(row.is_counted).into()]);
-            all.extend(row.keys.into_iter().chain(row.references).chain(row.named).map(Value::from));
+            all.extend(row.keys.into_iter().chain(row.references).chain(row.lookup_values).map(Value::from));
             values.push(all);
         }
         self.loader.load(db, &values).await?;
-        for some in listed.chunks(TOGETHER) {
+        for some in listed.chunks(BATCH) {
             let mut sql = Sql::bulk("insert into import_lists (n, word) values ", db.engine());
             for (i, (n, member)) in some.iter().enumerate() {
                 sql.push(if i == 0 { "" } else { ", " });
@@ -396,13 +396,13 @@ impl Stage {
             }
             db.execute(sql).await?;
         }
-        self.note(db, &noted).await
+        self.note_references(db, &noted).await
     }
 
     /// Notes texts of references, each in the forms that the fields keep which it may be a value of.
-    async fn note(&self, db: &mut Db, noted: &[(usize, String, u64)]) -> Result<()> {
+    async fn note_references(&self, db: &mut Db, noted: &[(usize, String, u64)]) -> Result<()> {
         let references = self.references();
-        for some in noted.chunks(TOGETHER) {
+        for some in noted.chunks(BATCH) {
             for (i, reference) in references.iter().enumerate() {
                 let fields = reference.fields();
                 let of_it: Vec<_> = some.iter().filter(|(field, ..)| *field == i).collect();
@@ -417,7 +417,7 @@ impl Stage {
                     let uid = Uuid::try_parse(word).ok().filter(|_| reference.by.is_none());
                     let mut values: Vec<Value> = vec![(*field as i64).into(), word.as_str().into()];
                     values.extend([Value::from(*number as i64), uid.into()]);
-                    values.extend(fields.iter().map(|f| Value::from(reference.form(f, word, &self.rules))));
+                    values.extend(fields.iter().map(|f| Value::from(reference.form(f, word, &self.context))));
                     sql.bind_list(values);
                 }
                 sql.push(" on conflict do nothing");
@@ -439,7 +439,7 @@ impl Stage {
             Some(rule) if *rule != problem.sentence => format!("{}: {rule}", problem.sentence),
             _ => problem.sentence.clone(),
         };
-        sql.bind(column.unwrap_or_default()).push(", ").bind(problem.kind.word()).push(", ").bind(reason);
+        sql.bind(column.unwrap_or_default()).push(", ").bind(problem.kind.as_str()).push(", ").bind(reason);
         sql.push(" from import_rows where n = ").bind(i64::try_from(number)?).push(" on conflict do nothing");
         db.execute(sql).await.map(drop)
     }
@@ -451,7 +451,7 @@ impl Stage {
 
     /// Notes what rows are rejected for. Of each column the first reason stands.
     pub async fn reject(&mut self, db: &mut Db, rejects: &[Reject]) -> Result<()> {
-        for some in rejects.chunks(TOGETHER) {
+        for some in rejects.chunks(BATCH) {
             let mut sql = Sql::bulk("insert into import_rejects (n, line, field, code, reason) values ", db.engine());
             for (i, r) in some.iter().enumerate() {
                 sql.push(if i == 0 { "" } else { ", " });
@@ -492,7 +492,7 @@ impl Stage {
     pub async fn check(&mut self, db: &mut Db) -> Result<()> {
         for i in 0..self.references().len() {
             self.reject_missing(db, i).await?;
-            self.reject_unused(db, i).await?;
+            self.reject_inactive(db, i).await?;
         }
         let own: Vec<usize> = (0..self.references.len()).filter(|i| self.references[*i].target == self.desc).collect();
         let is_tree = |i: &usize| self.desc.trees().any(|f| f.column == self.references[*i].field.column);
@@ -503,10 +503,10 @@ impl Stage {
         while before != Some(self.rejected(db).await?) {
             before = Some(self.rejected(db).await?);
             for i in &trees {
-                self.reject_rings(db, *i).await?;
+                self.reject_cycles(db, *i).await?;
             }
             for i in &own {
-                self.reject_followers(db, *i).await?;
+                self.reject_dependents(db, *i).await?;
             }
         }
         self.is_any_rejected = before != Some(0);
@@ -522,10 +522,10 @@ impl Stage {
     async fn check_keys(&mut self, db: &mut Db) -> Result<()> {
         let mut script = String::new();
         for i in 0..=self.others.len() {
-            script.push_str(&format!("create index {}import_rows_k{i} on import_rows (k{i}, n);\n", db.in_temporary()));
+            script.push_str(&format!("create index {}import_rows_k{i} on import_rows (k{i}, n);\n", db.temp_prefix()));
         }
         if self.is_any_there && self.references.iter().any(|r| r.target == self.desc) {
-            script.push_str(&format!("create index {}import_rows_id on import_rows (id);\n", db.in_temporary()));
+            script.push_str(&format!("create index {}import_rows_id on import_rows (id);\n", db.temp_prefix()));
         }
         if db.is_postgres() {
             script.push_str("analyze import_rows;\nanalyze import_refs;\n");
@@ -569,18 +569,24 @@ impl Stage {
     }
 
     pub async fn rejected(&self, db: &mut Db) -> Result<u64> {
-        let row = db.one(Sql::new("select count(distinct n) from import_rejects").yields([Kind::Int])).await?;
+        let row = db.one(Sql::new("select count(distinct n) from import_rejects").yields([ValueType::Int])).await?;
         Ok(u64::try_from(row.int(0)?)?)
     }
 
     /// What the next rejected rows are rejected for, in the order of the file; `place` says where a reject's column stands.
-    pub async fn rejects(&self, db: &mut Db, after: u64, limit: usize, place: Place<'_>) -> Result<Vec<Reject>> {
+    pub async fn rejects(
+        &self,
+        db: &mut Db,
+        after: u64,
+        limit: usize,
+        place: RejectPosition<'_>,
+    ) -> Result<Vec<Reject>> {
         let order = "select n, n as place from import_rejects where n > $1 group by n order by n limit $2";
         self.rejects_by(order, db, after, limit, place).await
     }
 
     /// The same of the first rejected rows; those that only refer to others come last, for mending these mends them.
-    pub async fn first_rejects(&self, db: &mut Db, limit: usize, place: Place<'_>) -> Result<Vec<Reject>> {
+    pub async fn first_rejects(&self, db: &mut Db, limit: usize, place: RejectPosition<'_>) -> Result<Vec<Reject>> {
         let order = "select n, min(case code when 'reference_rejected' then 1 else 0 end) as place from import_rejects
                       where n > $1 group by n order by 2, n limit $2";
         self.rejects_by(order, db, 0, limit, place).await
@@ -592,14 +598,14 @@ impl Stage {
         db: &mut Db,
         after: u64,
         limit: usize,
-        place: Place<'_>,
+        place: RejectPosition<'_>,
     ) -> Result<Vec<Reject>> {
         let sql = format!(
             "select e.n, e.line, e.field, e.code, e.reason from ({order}) o join import_rejects e on e.n = o.n
               order by o.place, e.n, e.field"
         );
         let args = [Value::from(i64::try_from(after)?), i64::try_from(limit)?.into()];
-        let kinds = [Kind::Int, Kind::Int, Kind::Text, Kind::Text, Kind::Text];
+        let kinds = [ValueType::Int, ValueType::Int, ValueType::Text, ValueType::Text, ValueType::Text];
         let rows = db.all(Sql::new(sql).with(args).yields(kinds)).await?;
         let rejects = rows.iter().map(|r| {
             let (column, code) = (r.text(2)?, r.text(3)?);
@@ -619,17 +625,17 @@ impl Stage {
     }
 
     /// How many rows are to be written, of new records or of such as are there.
-    pub async fn good(&self, db: &mut Db, is_new: bool) -> Result<u64> {
+    pub async fn accepted(&self, db: &mut Db, is_new: bool) -> Result<u64> {
         let sql = Sql::new(
             "select count(*) from import_rows s where s.is_new = $1
                 and not exists (select 1 from import_rejects e where e.n = s.n)",
         );
-        let row = db.one(sql.with([i64::from(is_new).into()]).yields([Kind::Int])).await?;
+        let row = db.one(sql.with([i64::from(is_new).into()]).yields([ValueType::Int])).await?;
         Ok(u64::try_from(row.int(0)?)?)
     }
 
     /// The next rows to be written, in the order of the file.
-    pub async fn verdicts(&self, db: &mut Db, is_new: bool, after: u64, limit: usize) -> Result<Vec<Verdict>> {
+    pub async fn resolved_rows(&self, db: &mut Db, is_new: bool, after: u64, limit: usize) -> Result<Vec<ResolvedRow>> {
         let n = self.references.len();
         let ids: String = (0..n).map(|i| format!(", f{i}.id")).collect();
         let joins: String =
@@ -639,7 +645,7 @@ impl Stage {
             false => "",
         };
         let code = self.code();
-        let wants = match (self.desc.made(), code) {
+        let wants = match (self.desc.generated(), code) {
             (None, _) => "0",
             (Some(_), None) => "1",
             (Some(_), Some(i)) => &format!("case when s.k{i} is null then 1 else 0 end"),
@@ -649,11 +655,14 @@ impl Stage {
               order by s.n limit $3"
         );
         let args = [Value::from(i64::try_from(after)?), i64::from(is_new).into(), i64::try_from(limit)?.into()];
-        let kinds = [Kind::Int, Kind::Uuid].into_iter().chain(std::iter::repeat_n(Kind::Uuid, n)).chain([Kind::Int; 2]);
+        let kinds = [ValueType::Int, ValueType::Uuid]
+            .into_iter()
+            .chain(std::iter::repeat_n(ValueType::Uuid, n))
+            .chain([ValueType::Int; 2]);
         let rows = db.all(Sql::new(sql).with(args).yields(kinds)).await?;
         rows.iter()
             .map(|row| {
-                Ok(Verdict {
+                Ok(ResolvedRow {
                     number: u64::try_from(row.int(0)?)?,
                     id: row.uuid(1)?,
                     references: (0..n).map(|i| row.value(2 + i).as_uuid()).collect(),
@@ -671,7 +680,7 @@ impl Stage {
 
     /// The column of the staged keys that holds the code which is made where a row has none.
     fn code(&self) -> Option<usize> {
-        self.staged(self.desc.made()?.0)
+        self.staged(self.desc.generated()?.0)
     }
 
     /// A query of the codes that rows give: none of them may be made.
@@ -682,7 +691,7 @@ impl Stage {
     /// Organisations, where these are what is imported, that rows will change.
     pub async fn orgs(&self, db: &mut Db) -> Result<Vec<i32>> {
         let sql = "select t.org_id from import_rows s join orgs t on t.id = s.id where s.is_new = 0";
-        db.all(Sql::new(sql).yields([Kind::Int])).await?.iter().map(|r| r.org(0)).collect()
+        db.all(Sql::new(sql).yields([ValueType::Int])).await?.iter().map(|r| r.org(0)).collect()
     }
 }
 

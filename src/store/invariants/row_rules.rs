@@ -1,17 +1,17 @@
 //! The rules that a kind declares (`model/row_rule`), as SQL. That nothing stands below itself is looked for in memory, by
 //! [`super`].
 
-use super::Rule;
+use super::Invariant;
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::row_rule::{RowRule, in_words, way};
 use crate::model::resource::{Descriptor, Field};
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::sql::quoted;
 use crate::store::records::status_sql;
 use crate::store::records::touched::{Columns, DELETED};
 
 /// The declared rules of a kind.
-pub(super) fn of(desc: &'static Descriptor) -> Vec<Rule> {
+pub(super) fn of(desc: &'static Descriptor) -> Vec<Invariant> {
     let rules = desc.rules.iter().flat_map(|rule| match rule {
         RowRule::OneOf(columns) => vec![one_of(desc, columns)],
         RowRule::Range(from, to, per) => vec![ends_before_it_begins(desc, from, to), overlap(desc, from, to, per)],
@@ -19,7 +19,7 @@ pub(super) fn of(desc: &'static Descriptor) -> Vec<Rule> {
         RowRule::Same(one, other) => same(desc, one, other),
         RowRule::Tree(_) => Vec::new(),
     });
-    rules.map(|rule| Rule { is_declared: true, ..rule }).collect()
+    rules.map(|rule| Invariant { is_declared: true, ..rule }).collect()
 }
 
 /// A rule of live rows of which each is looked at by itself, or beside others of the kind (`x`).
@@ -34,7 +34,7 @@ struct Said<'a> {
     hint: String,
 }
 
-fn rule(desc: &'static Descriptor, said: Said<'_>) -> Rule {
+fn rule(desc: &'static Descriptor, said: Said<'_>) -> Invariant {
     let key = quoted(desc.key().column);
     let is_pair = !said.join.is_empty();
     let other = if is_pair { format!("x.{key}") } else { "''".to_owned() };
@@ -45,18 +45,18 @@ fn rule(desc: &'static Descriptor, said: Said<'_>) -> Rule {
         status_sql::live(desc, "t"),
         said.broken
     );
-    Rule {
+    Invariant {
         told: &["{key}", "{other}"],
         once: is_pair.then_some(" and t.id < x.id"),
         filled: Some(format!("{sql} and t.org_id = $1{}", said.filled)),
         field: said.columns.first().and_then(|c| desc.field(c)).map(Field::name),
         sentence: said.sentence,
         hint: said.hint,
-        ..Rule::new(desc, Columns::named(desc, said.columns.into_iter().chain([DELETED, ENDED])), sql)
+        ..Invariant::new(desc, Columns::by_names(desc, said.columns.into_iter().chain([DELETED, ENDED])), sql)
     }
 }
 
-fn one_of(desc: &'static Descriptor, columns: &[&'static str]) -> Rule {
+fn one_of(desc: &'static Descriptor, columns: &[&'static str]) -> Invariant {
     let count = |c: &&str| format!("case when t.{} is null then 0 else 1 end", quoted(c));
     let all = in_words(desc, columns);
     rule(
@@ -74,10 +74,10 @@ fn one_of(desc: &'static Descriptor, columns: &[&'static str]) -> Rule {
 
 /// Whether the second field of a period is its last day, and not the instant at which it has ended.
 fn is_of_days(desc: &Descriptor, to: &str) -> bool {
-    desc.field(to).is_some_and(|f| f.ty.kind == Kind::Date)
+    desc.field(to).is_some_and(|f| f.ty.kind == ValueType::Date)
 }
 
-fn ends_before_it_begins(desc: &'static Descriptor, from: &str, to: &str) -> Rule {
+fn ends_before_it_begins(desc: &'static Descriptor, from: &str, to: &str) -> Invariant {
     let than = if is_of_days(desc, to) { "<" } else { "<=" };
     let names = in_words(desc, &[from, to]);
     rule(
@@ -119,7 +119,7 @@ fn per_in_words(desc: &Descriptor, per: &[&str]) -> String {
 
 /// Of a filled table the periods are gone through once, in order: one overlaps with an earlier one that has no end, or whose
 /// end is not before it begins. So a row is looked at beside others only once it is known to break the rule.
-fn overlap(desc: &'static Descriptor, from: &str, to: &str, per: &[&'static str]) -> Rule {
+fn overlap(desc: &'static Descriptor, from: &str, to: &str, per: &[&'static str]) -> Invariant {
     let (begins, ends, names) = (quoted(from), quoted(to), in_words(desc, &[from, to]));
     let than = if is_of_days(desc, to) { ">=" } else { ">" };
     // What is open on a side reaches beyond everything there.
@@ -151,7 +151,7 @@ fn overlap(desc: &'static Descriptor, from: &str, to: &str, per: &[&'static str]
     )
 }
 
-fn two_flagged(desc: &'static Descriptor, flag: &str, per: &[&'static str]) -> Rule {
+fn two_flagged(desc: &'static Descriptor, flag: &str, per: &[&'static str]) -> Invariant {
     let column = quoted(flag);
     let filled = format!(
         " and t.id in (select d.id from (select w.id, row_number() over ({}) as place
@@ -179,7 +179,7 @@ fn two_flagged(desc: &'static Descriptor, flag: &str, per: &[&'static str]) -> R
 type Step = (&'static Descriptor, &'static Field, String);
 
 /// Broken by a row of the kind, and by one that stands on a way: a rule for each.
-fn same(desc: &'static Descriptor, one: &str, other: &str) -> Vec<Rule> {
+fn same(desc: &'static Descriptor, one: &str, other: &str) -> Vec<Invariant> {
     let (Some(a), Some(b)) = (way(desc, one), way(desc, other)) else { return Vec::new() };
     let turns = a.len() + b.len() - 1;
     (0..turns).map(|turn| same_of(desc, (one, &a), (other, &b), turn)).collect()
@@ -188,7 +188,7 @@ fn same(desc: &'static Descriptor, one: &str, other: &str) -> Vec<Rule> {
 type Way<'a> = (&'a str, &'a [(&'static Descriptor, &'static Field)]);
 
 /// The rule of the kind that stands at one place of the two ways: 0 is where they begin.
-fn same_of(desc: &'static Descriptor, (one, a): Way<'_>, (other, b): Way<'_>, turn: usize) -> Rule {
+fn same_of(desc: &'static Descriptor, (one, a): Way<'_>, (other, b): Way<'_>, turn: usize) -> Invariant {
     let alias = |place: usize| if place == turn { "t".to_owned() } else { format!("s{place}") };
     let steps = |way: &[(&'static Descriptor, &'static Field)], first: usize| -> Vec<Step> {
         let called = |i: usize| alias(if i == 0 { 0 } else { first + i });
@@ -207,7 +207,7 @@ fn same_of(desc: &'static Descriptor, (one, a): Way<'_>, (other, b): Way<'_>, tu
     }
     let read = a.iter().chain(&b).filter(|(_, _, called)| called == "t").map(|(_, field, _)| field.column);
     let of = a.iter().chain(&b).find(|(_, _, called)| called == "t").map_or(desc, |(kind, ..)| *kind);
-    let columns = Columns::named(of, read.chain((turn == 0).then_some([DELETED, ENDED]).into_iter().flatten()));
+    let columns = Columns::by_names(of, read.chain((turn == 0).then_some([DELETED, ENDED]).into_iter().flatten()));
     let key = |way: &[Step]| way.last().and_then(|(_, f, _)| f.target()).map_or("id", |t| t.key().column);
     let sql = format!(
         "select {base}.{}, va.{}, vb.{} from {joins} where {} and va.id <> vb.id",
@@ -216,12 +216,12 @@ fn same_of(desc: &'static Descriptor, (one, a): Way<'_>, (other, b): Way<'_>, tu
         quoted(key(&b)),
         status_sql::live(desc, &base)
     );
-    Rule {
+    Invariant {
         told: &["{key}", "{one}", "{other}"],
         filled: (turn == 0).then(|| format!("{sql} and {base}.org_id = $1")),
         field: a.iter().chain(&b).find(|(_, _, called)| called == "t").map(|(_, field, _)| field.name()),
         sentence: format!("{} {{key}}: {one} is {{one}}, but {other} is {{other}}", desc.noun),
         hint: format!("{one} and {other} must be the same"),
-        ..Rule::new(of, columns, sql)
+        ..Invariant::new(of, columns, sql)
     }
 }

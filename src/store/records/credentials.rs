@@ -10,7 +10,7 @@ use crate::model::problem::Problem;
 use crate::model::resource::Record;
 use crate::model::setting::{self, Settings};
 use crate::model::trail::audit::{Action, Effect, Event, Payload};
-use crate::model::values::value::{Kind, Value, rfc3339};
+use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::engine::db::Db;
 use crate::store::engine::load::Loader;
 use crate::store::engine::sql::Sql;
@@ -68,7 +68,7 @@ pub fn first(org: i32, user: Uuid, hash: &str, at: DateTime<Utc>, by: i64) -> Ve
 }
 
 /// The columns of a user: organisation and id.
-fn place(user: &Record) -> [Value; 2] {
+fn user_id_values(user: &Record) -> [Value; 2] {
     [user.meta.org_id.into(), user.meta.id.into()]
 }
 
@@ -81,7 +81,12 @@ fn stored(text: &str) -> Result<StoredHash> {
 /// A user's credential; none where there never was one.
 pub async fn load(db: &mut Db, user: &Record) -> Result<Option<Credential>> {
     let sql = "select password, changed_at, must_change, version from credentials where org_id = $1 and user_id = $2";
-    let sql = Sql::new(sql).with(place(user)).yields([Kind::Text, Kind::Time, Kind::Bool, Kind::Int]);
+    let sql = Sql::new(sql).with(user_id_values(user)).yields([
+        ValueType::Text,
+        ValueType::Time,
+        ValueType::Bool,
+        ValueType::Int,
+    ]);
     let Some(row) = db.first(sql).await? else { return Ok(None) };
     Ok(Some(Credential {
         password: row.value(0).as_text().map(stored).transpose()?,
@@ -102,13 +107,13 @@ pub async fn without_password(db: &mut Db, org: i32, users: Option<&[Uuid]>) -> 
     if let Some(users) = users {
         sql.push(" and t.id in ").bind_list(users.iter().copied());
     }
-    Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)
+    Ok(u64::try_from(db.one(sql.yields([ValueType::Int])).await?.int(0)?)?)
 }
 
 /// Hashes that a user had before, the newest first.
 pub async fn history(db: &mut Db, user: &Record) -> Result<Vec<StoredHash>> {
     let sql = "select password from password_history where org_id = $1 and user_id = $2 order by number desc";
-    let rows = db.all(Sql::new(sql).with(place(user)).yields([Kind::Text])).await?;
+    let rows = db.all(Sql::new(sql).with(user_id_values(user)).yields([ValueType::Text])).await?;
     rows.iter().map(|r| stored(r.text(0)?)).collect()
 }
 
@@ -129,8 +134,8 @@ pub async fn about(db: &mut Db, user: &Record) -> Result<Json> {
 pub async fn tokens(db: &mut Db, user: &Record) -> Result<Json> {
     let sql = "select purpose, created_at, expires_at, used_at from tokens where org_id = $1 and user_id = $2
                 order by created_at, id";
-    let kinds = [Kind::Text, Kind::Time, Kind::Time, Kind::Time];
-    let rows = db.all(Sql::new(sql).with(place(user)).yields(kinds)).await?;
+    let kinds = [ValueType::Text, ValueType::Time, ValueType::Time, ValueType::Time];
+    let rows = db.all(Sql::new(sql).with(user_id_values(user)).yields(kinds)).await?;
     rows.iter()
         .map(|r| {
             Ok(json!({
@@ -158,11 +163,11 @@ impl Tx<'_> {
                        select $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5 from password_history
                         where org_id = $1 and user_id = $2";
             let args = [old.text().into(), self.at().into(), self.actor().await?.into()];
-            self.db.execute(Sql::new(sql).with(place(user)).with(args)).await?;
+            self.db.execute(Sql::new(sql).with(user_id_values(user)).with(args)).await?;
         }
         let sql = "delete from password_history where org_id = $1 and user_id = $2 and number <= (
                        select max(number) - $3 from password_history where org_id = $1 and user_id = $2)";
-        self.db.execute(Sql::new(sql).with(place(user)).with([i64::from(keep).into()])).await?;
+        self.db.execute(Sql::new(sql).with(user_id_values(user)).with([i64::from(keep).into()])).await?;
         let at = self.at();
         self.put_password(user, password, must_change, at).await?;
         let mut details = Map::new();
@@ -194,7 +199,7 @@ impl Tx<'_> {
         let sql = "insert into tokens (org_id, user_id, id, purpose, hash, created_at, expires_at)
                    values ($1, $2, $3, 'invitation', $4, $5, $6)";
         let args = [Value::from(id), hash.to_vec().into(), at.into(), expires_at.into()];
-        self.db.execute(Sql::new(sql).with(place(user)).with(args)).await.map(drop)
+        self.db.execute(Sql::new(sql).with(user_id_values(user)).with(args)).await.map(drop)
     }
 
     /// Lets no token of an invitation serve any more.
@@ -202,7 +207,7 @@ impl Tx<'_> {
         let sql = "update tokens set expires_at = $3 where org_id = $1 and user_id = $2 and purpose = 'invitation'
                       and used_at is null and expires_at > $3";
         let at = self.at();
-        self.db.execute(Sql::new(sql).with(place(user)).with([at.into()])).await.map(drop)
+        self.db.execute(Sql::new(sql).with(user_id_values(user)).with([at.into()])).await.map(drop)
     }
 
     async fn put_password(

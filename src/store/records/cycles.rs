@@ -20,7 +20,7 @@ impl Default for Graph {
 }
 
 impl Graph {
-    fn place(&mut self, id: Uuid) -> u32 {
+    fn node(&mut self, id: Uuid) -> u32 {
         match self.places.entry(id) {
             Entry::Occupied(found) => *found.get(),
             Entry::Vacant(free) => {
@@ -33,22 +33,22 @@ impl Graph {
     }
 
     /// Notes what a record stands below. What was noted first stands.
-    pub fn stands_below(&mut self, id: Uuid, above: Uuid) {
-        let (place, above) = (self.place(id), self.place(above));
+    pub fn add_edge(&mut self, id: Uuid, above: Uuid) {
+        let (place, above) = (self.node(id), self.node(above));
         if self.above[place as usize] == 0 {
             self.above[place as usize] = above;
         }
     }
 
     /// The rings, each from the record that was noted first.
-    pub fn rings(&self) -> Vec<Vec<Uuid>> {
+    pub fn find_cycles(&self) -> Vec<Vec<Uuid>> {
         let ids = |ring: Vec<u32>| ring.into_iter().map(|n| self.ids[n as usize]).collect();
-        rings(&self.above).into_iter().map(ids).collect()
+        find_cycles(&self.above).into_iter().map(ids).collect()
     }
 }
 
 /// The rings of a graph of nodes from 1, by what each points at; 0: at none.
-pub fn rings(above: &[u32]) -> Vec<Vec<u32>> {
+pub fn find_cycles(above: &[u32]) -> Vec<Vec<u32>> {
     let mut rings = Vec::new();
     // 0: not seen; 1: on the present path; 2: done.
     let mut state = vec![0_u8; above.len()];

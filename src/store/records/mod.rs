@@ -21,22 +21,22 @@ use super::engine::sql::{Row, Sql, quoted};
 
 use crate::model::kinds::org;
 use crate::model::problem::{Problem, distance};
-use crate::model::resource::lifetime::{Effect, Event};
+use crate::model::resource::lifetime::{Consequence, TargetEvent};
 use crate::model::resource::status;
-use crate::model::resource::{Descriptor, Field, List, Mark, Meta, Record};
-use crate::model::values::scalar::{Role, Rules, shorten};
-use crate::model::values::value::{Kind, Value};
+use crate::model::resource::{Attr, Descriptor, Field, List, Meta, Record};
+use crate::model::values::scalar::{FieldKind, ParseContext, truncate};
+use crate::model::values::value::{Value, ValueType};
 
-const META_BEFORE: &[(&str, Kind)] = &[("org_id", Kind::Int), ("id", Kind::Uuid)];
-const META_AFTER: &[(&str, Kind)] = &[
-    ("created_at", Kind::Time),
-    ("created_by", Kind::Int),
-    ("updated_at", Kind::Time),
-    ("updated_by", Kind::Int),
-    ("version", Kind::Int),
-    ("deleted_at", Kind::Time),
-    ("deleted_by", Kind::Int),
-    ("deletion_id", Kind::Uuid),
+const META_BEFORE: &[(&str, ValueType)] = &[("org_id", ValueType::Int), ("id", ValueType::Uuid)];
+const META_AFTER: &[(&str, ValueType)] = &[
+    ("created_at", ValueType::Time),
+    ("created_by", ValueType::Int),
+    ("updated_at", ValueType::Time),
+    ("updated_by", ValueType::Int),
+    ("version", ValueType::Int),
+    ("deleted_at", ValueType::Time),
+    ("deleted_by", ValueType::Int),
+    ("deletion_id", ValueType::Uuid),
 ];
 
 /// Which records a reader or a caller may see. Everything, until roles narrow it.
@@ -57,31 +57,31 @@ impl Scope {
 
 /// Live records, those that are deleted or have ended, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Life {
-    Live,
-    Deleted,
-    Any,
+pub enum Deleted {
+    Exclude,
+    Only,
+    Include,
 }
 
-impl Life {
+impl Deleted {
     /// For the row of an alias. What has ended is as little live as what is deleted.
     pub fn condition(self, desc: &Descriptor, alias: &str) -> String {
         match self {
-            Life::Live => status_sql::live(desc, alias),
-            Life::Deleted => status_sql::gone(desc, alias),
-            Life::Any => "true".to_owned(),
+            Deleted::Exclude => status_sql::live(desc, alias),
+            Deleted::Only => status_sql::gone(desc, alias),
+            Deleted::Include => "true".to_owned(),
         }
     }
 }
 
 /// Every column of a resource that is written, with its kind.
-pub fn stored_columns(desc: &Descriptor) -> Vec<(&'static str, Kind)> {
-    let fields = desc.kept().map(|f| (f.column, f.ty.kind));
+pub fn stored_columns(desc: &Descriptor) -> Vec<(&'static str, ValueType)> {
+    let fields = desc.stored().map(|f| (f.column, f.ty.kind));
     META_BEFORE.iter().copied().chain(fields).chain(META_AFTER.iter().copied()).collect()
 }
 
 /// Every column that a record is read from: those, and what the database makes of them.
-pub fn read_columns(desc: &Descriptor) -> Vec<(&'static str, Kind)> {
+pub fn read_columns(desc: &Descriptor) -> Vec<(&'static str, ValueType)> {
     let fields = desc.fields.iter().map(|f| (f.column, f.ty.kind));
     META_BEFORE.iter().copied().chain(fields).chain(META_AFTER.iter().copied()).collect()
 }
@@ -161,7 +161,7 @@ pub(super) async fn load_where(
 }
 
 /// Whom a key means. Among live records one alone has it. Of deleted ones several may have had it, one after another, so
-/// they count only where nobody lives under it (`Any`), or where they alone are asked about (`Deleted`); then all of them
+/// they count only where nobody lives under it (`Include`), or where they alone are asked about (`Deleted`); then all of them
 /// are given. More than one live record is found where several organisations use the same key; without `org`, every
 /// organisation of the scope is looked at.
 pub async fn by_key(
@@ -169,14 +169,14 @@ pub async fn by_key(
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
-    life: Life,
-    rules: &Rules,
+    life: Deleted,
+    context: &ParseContext,
 ) -> Result<Vec<Record>> {
-    if life != Life::Any {
-        return with_key(db, desc, org, key, life, rules).await;
+    if life != Deleted::Include {
+        return with_key(db, desc, org, key, life, context).await;
     }
-    let live = with_key(db, desc, org, key, Life::Live, rules).await?;
-    if live.is_empty() { with_key(db, desc, org, key, Life::Deleted, rules).await } else { Ok(live) }
+    let live = with_key(db, desc, org, key, Deleted::Exclude, context).await?;
+    if live.is_empty() { with_key(db, desc, org, key, Deleted::Only, context).await } else { Ok(live) }
 }
 
 /// Everybody who has a key or had it when deleted: the live first, then the deleted, the latest first.
@@ -185,10 +185,10 @@ pub async fn holders(
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
-    rules: &Rules,
+    context: &ParseContext,
 ) -> Result<Vec<Record>> {
-    let mut all = with_key(db, desc, org, key, Life::Live, rules).await?;
-    let mut gone = with_key(db, desc, org, key, Life::Deleted, rules).await?;
+    let mut all = with_key(db, desc, org, key, Deleted::Exclude, context).await?;
+    let mut gone = with_key(db, desc, org, key, Deleted::Only, context).await?;
     gone.sort_by_key(|r| std::cmp::Reverse(r.meta.deleted_at));
     all.extend(gone);
     Ok(all)
@@ -200,8 +200,8 @@ async fn with_key(
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
-    life: Life,
-    rules: &Rules,
+    life: Deleted,
+    context: &ParseContext,
 ) -> Result<Vec<Record>> {
     if let Some(part) = db.partial.as_ref().filter(|part| !part.has(desc.table)) {
         return Err(part.left_out(&db.location.shown(), desc.table).into());
@@ -226,14 +226,14 @@ async fn with_key(
         let mut found = load_where(db, desc, &format!("{tenant} and t.id = ${}", args.len()), args).await?;
         // 32 hexadecimal digits may be a code too; but never that of one where they are the id of another, deleted or not.
         if !found.is_empty() {
-            found.retain(|r| life == Life::Any || r.is_live() == (life == Life::Live));
+            found.retain(|r| life == Deleted::Include || r.is_live() == (life == Deleted::Exclude));
             return Ok(found);
         }
     }
-    let mostly = desc.fields.iter().filter(|f| f.has(Mark::MostlyUnique));
+    let mostly = desc.fields.iter().filter(|f| f.has(Attr::LookupKey));
     let mut all: Vec<(&'static Field, Record)> = Vec::new();
     for field in desc.keys().chain(mostly.filter(|_| is_number(key))) {
-        let Ok(value) = field.parse(key, rules) else { continue };
+        let Ok(value) = field.parse(key, context) else { continue };
         if value.is_null() {
             continue;
         }
@@ -248,9 +248,9 @@ async fn with_key(
         // A word may be one's code and another's name to sign in with: who is meant, nobody can tell. Of those that are
         // gone the caller is given all.
         let other =
-            |r: &&Record| life == Life::Live && r.meta.org_id == first.meta.org_id && r.meta.id != first.meta.id;
+            |r: &&Record| life == Deleted::Exclude && r.meta.org_id == first.meta.org_id && r.meta.id != first.meta.id;
         if let Some((known_by, known)) = all.iter().find(|(_, r)| other(&r)) {
-            let (word, noun) = (shorten(key), desc.table);
+            let (word, noun) = (truncate(key), desc.table);
             let sentence = format!(
                 "{word} means two {noun}: {} has it as {}, {} as {}",
                 known.title(),
@@ -261,12 +261,12 @@ async fn with_key(
             return Err(Problem::conflict(sentence).hint("name the one that is meant by another key").into());
         }
         let of_first = found.iter().filter(|r| r.meta.org_id == found[0].meta.org_id);
-        if life == Life::Live && field.has(Mark::MostlyUnique) && of_first.clone().count() > 1 {
+        if life == Deleted::Exclude && field.has(Attr::LookupKey) && of_first.clone().count() > 1 {
             let titles: Vec<String> = of_first.take(5).map(Record::title).collect();
-            let sentence = format!("several {} have the {} {}", desc.table, field.name(), shorten(key));
+            let sentence = format!("several {} have the {} {}", desc.table, field.name(), truncate(key));
             return Err(Problem::conflict(sentence).hint(format!("name one: {}", titles.join(", "))).into());
         }
-        let is_known = |r: &Record| all.iter().any(|(_, known)| known.meta.place() == r.meta.place());
+        let is_known = |r: &Record| all.iter().any(|(_, known)| known.meta.record_id() == r.meta.record_id());
         let more: Vec<_> = found.into_iter().filter(|r| !is_known(r)).map(|r| (field, r)).collect();
         all.extend(more);
     }
@@ -274,22 +274,22 @@ async fn with_key(
 }
 
 /// Whether a record that is there now, deleted or not, has a key: asked by a connection that reads the past.
-pub async fn is_there_now(
+pub async fn exists_now(
     db: &mut Db,
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
-    rules: &Rules,
+    context: &ParseContext,
 ) -> Result<bool> {
     for field in desc.keys() {
-        let Some(value) = field.parse(key, rules).ok().filter(|v| !v.is_null()) else { continue };
+        let Some(value) = field.parse(key, context).ok().filter(|v| !v.is_null()) else { continue };
         let column = quoted(field.column);
-        let mut sql = Sql::new(format!("select 1 from {}.{} t where t.{column} = ", db.permanent(), desc.table));
+        let mut sql = Sql::new(format!("select 1 from {}.{} t where t.{column} = ", db.main_schema(), desc.table));
         sql.bind(value);
         if let (Some(org), false) = (org, desc.is_org()) {
             sql.push(" and t.org_id = ").bind(org);
         }
-        if db.first(std::mem::take(sql.push(" limit 1")).yields([Kind::Int])).await?.is_some() {
+        if db.first(std::mem::take(sql.push(" limit 1")).yields([ValueType::Int])).await?.is_some() {
             return Ok(true);
         }
     }
@@ -361,14 +361,14 @@ pub async fn each_live(
 }
 
 /// What one delete took away together.
-pub async fn of_deletion(db: &mut Db, desc: &'static Descriptor, org: i32, deletion: Uuid) -> Result<Vec<Record>> {
+pub async fn by_deletion(db: &mut Db, desc: &'static Descriptor, org: i32, deletion: Uuid) -> Result<Vec<Record>> {
     // The predicate of the partial index is repeated, so that it serves.
     let condition = "t.org_id = $1 and t.deletion_id = $2 and t.deletion_id is not null";
     load_where(db, desc, condition, vec![org.into(), deletion.into()]).await
 }
 
 /// The first records of an organisation that were made at an instant, as they are called.
-pub async fn made_at(
+pub async fn created_at_instant(
     db: &mut Db,
     desc: &'static Descriptor,
     org: i32,
@@ -377,7 +377,7 @@ pub async fn made_at(
 ) -> Result<Vec<String>> {
     let condition = format!(
         "t.org_id = $1 and t.created_at = $2 and {} and {} order by t.id limit {limit}",
-        status_sql::is_in_use(desc, "t"),
+        status_sql::active_condition(desc, "t"),
         status_sql::live(desc, "t")
     );
     let made = load_where(db, desc, &condition, vec![org.into(), at.into()]).await?;
@@ -401,7 +401,7 @@ pub async fn deleted_before(
 }
 
 /// Records, deleted or not, that point at `id` through one field.
-pub async fn pointing(
+pub async fn referring(
     db: &mut Db,
     desc: &'static Descriptor,
     field: &Field,
@@ -447,7 +447,7 @@ pub async fn with_ids(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, 
 }
 
 /// Records, deleted or not, of some organisations and ids.
-pub async fn with_places(
+pub async fn with_record_ids(
     db: &mut Db,
     desc: &'static Descriptor,
     places: impl Iterator<Item = (i32, Uuid)>,
@@ -491,7 +491,7 @@ async fn live_with(
 }
 
 /// Whether a live record other than `except` already has this value in a key field.
-pub async fn taken(
+pub async fn is_taken(
     db: &mut Db,
     desc: &Descriptor,
     org: i32,
@@ -505,7 +505,7 @@ pub async fn taken(
     }
     sql.push(&format!(" and t.{} = ", quoted(field.column))).bind(value.clone());
     sql.push(" and t.id <> ").bind(except);
-    Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
+    Ok(db.first(sql.yields([ValueType::Int])).await?.is_some())
 }
 
 /// Live records that point at a record through one field.
@@ -518,14 +518,14 @@ pub struct Dependants {
 
 impl Dependants {
     /// What becomes of them when something happens to the record. What lives in an organisation keeps it.
-    pub fn effect(&self, event: Event) -> Effect {
-        self.field.map_or(Effect::Blocks, |f| self.desc.effect(f, event))
+    pub fn effect(&self, event: TargetEvent) -> Consequence {
+        self.field.map_or(Consequence::Blocks, |f| self.desc.effect(f, event))
     }
 
     /// `3 branches (parent): MUM02, MUM03, MUM04`
     pub fn describe(&self) -> String {
         let n = self.records.len();
-        let mut keys: Vec<String> = self.records.iter().take(5).map(Record::called).collect();
+        let mut keys: Vec<String> = self.records.iter().take(5).map(Record::label).collect();
         if n > keys.len() {
             keys.push("...".into());
         }
@@ -545,10 +545,10 @@ pub async fn dependants(db: &mut Db, target: &Record) -> Result<Vec<Dependants>>
 }
 
 /// Live records that keep something from happening to one, until they point elsewhere.
-pub async fn blocking(db: &mut Db, target: &Record, event: Event) -> Result<Vec<Dependants>> {
-    match target.desc.is_org() && event != Event::Delete {
+pub async fn blocking(db: &mut Db, target: &Record, event: TargetEvent) -> Result<Vec<Dependants>> {
+    match target.desc.is_org() && event != TargetEvent::Delete {
         true => Ok(Vec::new()),
-        false => dependants_by(db, target, |desc, f| desc.effect(f, event) == Effect::Blocks).await,
+        false => dependants_by(db, target, |desc, f| desc.effect(f, event) == Consequence::Blocks).await,
     }
 }
 
@@ -568,7 +568,7 @@ pub async fn dependants_by(
             found.push(Dependants { desc, field: None, records });
         }
     } else {
-        for (desc, field) in db.kinds().pointing_at(target.desc).into_iter().filter(|(d, f)| by(d, f)) {
+        for (desc, field) in db.kinds().referring_to(target.desc).into_iter().filter(|(d, f)| by(d, f)) {
             let (column, open, live) =
                 (quoted(field.column), status_sql::is_open(desc, field, "t"), status_sql::live(desc, "t"));
             let condition = format!("t.org_id = $1 and t.{column} = $2 and {live} and {open}");
@@ -583,7 +583,7 @@ pub async fn dependants_by(
 /// How many live records of each kind are in one: people and places that refer to it, also through a list.
 pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for (desc, field) in db.kinds().pointing_at(record.desc).into_iter().filter(|(_, f)| f.asks_for_use()) {
+    for (desc, field) in db.kinds().referring_to(record.desc).into_iter().filter(|(_, f)| f.requires_active_target()) {
         let mut sql = Sql::new(format!(
             "select count(*) from {} t where {} and t.org_id = ",
             desc.table,
@@ -596,7 +596,7 @@ pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {
             sql.push(&format!(" and l.{} = ", list.item)).bind(record.meta.id).push(")");
         }
         sql.push(")");
-        let n = db.one(sql.yields([Kind::Int])).await?.int(0)?;
+        let n = db.one(sql.yields([ValueType::Int])).await?.int(0)?;
         if n > 0 {
             found.push(count(u64::try_from(n)?, desc));
         }
@@ -605,13 +605,13 @@ pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {
 }
 
 /// The branches and departments right below or in a record that are in use, by their keys.
-pub async fn in_use_within(db: &mut Db, record: &Record) -> Result<Vec<Record>> {
+pub async fn active_within(db: &mut Db, record: &Record) -> Result<Vec<Record>> {
     let (mut all, at) = (Vec::new(), [record.meta.id.into()]);
     let kinds = db.kinds();
-    let within = |(d, f): &(&Descriptor, &Field)| f.asks_for_use() && kinds.takes_records(d);
-    for (desc, field) in kinds.pointing_at(record.desc).into_iter().filter(within) {
+    let within = |(d, f): &(&Descriptor, &Field)| f.requires_active_target() && kinds.takes_records(d);
+    for (desc, field) in kinds.referring_to(record.desc).into_iter().filter(within) {
         let mut found = with_values(db, desc, Some(record.meta.org_id), field, &at).await?;
-        found.retain(Record::is_in_use);
+        found.retain(Record::is_active);
         found.sort_by_key(Record::key);
         all.extend(found);
     }
@@ -624,7 +624,7 @@ pub async fn further_branches(db: &mut Db, user: &Record) -> Result<Vec<String>>
         "select b.code from user_branches u join branches b on b.org_id = u.org_id and b.id = u.branch_id
           where u.org_id = $1 and u.user_id = $2 order by b.code",
     );
-    let rows = db.all(sql.with([user.meta.org_id.into(), user.meta.id.into()]).yields([Kind::Text])).await?;
+    let rows = db.all(sql.with([user.meta.org_id.into(), user.meta.id.into()]).yields([ValueType::Text])).await?;
     rows.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
 }
 
@@ -634,7 +634,7 @@ pub struct Column {
     pub name: String,
     /// SQL over `t` and the joins.
     pub expr: String,
-    pub kind: Kind,
+    pub kind: ValueType,
     pub nullable: bool,
     /// The join that `expr` needs.
     pub join: Option<String>,
@@ -663,21 +663,21 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     };
     let actor = |name: &str, nullable| Column {
         expr: format!("a_{name}.name"),
-        kind: Kind::Text,
+        kind: ValueType::Text,
         join: Some(format!("left join actors a_{name} on a_{name}.actor_id = t.{name}")),
-        ..plain(name, Kind::Text, nullable)
+        ..plain(name, ValueType::Text, nullable)
     };
-    let mut columns = vec![plain("id", Kind::Uuid, false)];
+    let mut columns = vec![plain("id", ValueType::Uuid, false)];
     if !desc.is_org() {
         columns.push(Column {
             expr: "o.code".into(),
             join: Some("join orgs o on o.org_id = t.org_id".into()),
-            ..plain("org", Kind::Text, false)
+            ..plain("org", ValueType::Text, false)
         });
     }
     let mut lists = Vec::new();
     for field in desc.fields {
-        let shown = !field.has(Mark::Detail);
+        let shown = !field.has(Attr::Hidden);
         let base = Column { shown, field: Some(field), ..plain(field.column, field.ty.kind, !field.ty.required) };
         let block = status_sql::at_the_time(desc, field);
         columns.push(match field.target() {
@@ -697,7 +697,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
                     expr: of_list(list, target.table, "join", &first, &format!("m.{key}")),
                     join: Some(join.clone()),
                     list: Some((list, target)),
-                    ..plain(list.name, Kind::Text, true)
+                    ..plain(list.name, ValueType::Text, true)
                 }));
                 Column {
                     name: field.name().to_owned(),
@@ -710,15 +710,15 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
         });
     }
     columns.extend(lists);
-    if let Some(expr) = status_sql::of(desc) {
-        columns.push(Column { expr, shown: true, status: Some(desc), ..plain("status", Kind::Text, false) });
+    if let Some(expr) = status_sql::status_expr(desc) {
+        columns.push(Column { expr, shown: true, status: Some(desc), ..plain("status", ValueType::Text, false) });
     }
-    columns.push(plain("created_at", Kind::Time, false));
+    columns.push(plain("created_at", ValueType::Time, false));
     columns.push(actor("created_by", false));
-    columns.push(plain("updated_at", Kind::Time, false));
+    columns.push(plain("updated_at", ValueType::Time, false));
     columns.push(actor("updated_by", false));
-    columns.push(plain("version", Kind::Int, false));
-    columns.push(plain("deleted_at", Kind::Time, true));
+    columns.push(plain("version", ValueType::Int, false));
+    columns.push(plain("deleted_at", ValueType::Time, true));
     columns.push(actor("deleted_by", true));
     columns
 }
@@ -752,7 +752,7 @@ pub fn for_people(column: Column) -> Column {
     let name = target.and_then(Descriptor::title);
     let (Some(name), Some(field), Some(_)) = (name, column.field, &column.join) else { return column };
     let name = format!("r_{}.{}", field.name(), quoted(name.column));
-    Column { expr: format!("{} || coalesce(' (' || {name} || ')', '')", column.expr), kind: Kind::Text, ..column }
+    Column { expr: format!("{} || coalesce(' (' || {name} || ')', '')", column.expr), kind: ValueType::Text, ..column }
 }
 
 /// The hash of a user's password: in no list, and in an export only where it is asked for.
@@ -760,7 +760,7 @@ pub fn password_column() -> Column {
     Column {
         name: "password_hash".into(),
         expr: "c.password".into(),
-        kind: Kind::Text,
+        kind: ValueType::Text,
         nullable: true,
         join: Some("left join credentials c on c.org_id = t.org_id and c.user_id = t.id".into()),
         shown: false,
@@ -782,7 +782,7 @@ impl Column {
             return of_list(list, target.table, "left join", &first, &member);
         }
         match self.field {
-            Some(field) if field.target().is_some() && self.kind == Kind::Text => {
+            Some(field) if field.target().is_some() && self.kind == ValueType::Text => {
                 format!("coalesce({}, {})", self.expr, id(field))
             }
             _ => self.expr.clone(),
@@ -792,7 +792,7 @@ impl Column {
     /// Words of a closed set, where the column has one.
     pub fn choices(&self) -> Option<Cow<'static, [&'static str]>> {
         match self.field {
-            Some(Field { ty: crate::model::values::scalar::Type { role: Role::Choice(words), .. }, .. }) => {
+            Some(Field { ty: crate::model::values::scalar::Type { role: FieldKind::Choice(words), .. }, .. }) => {
                 Some(Cow::Borrowed(words))
             }
             _ => self.status.map(|desc| Cow::Owned(status::words(desc))),
@@ -801,9 +801,9 @@ impl Column {
 }
 
 /// The number of an organisation, by code or id.
-pub async fn org_number(db: &mut Db, key: &str, rules: &Rules) -> Result<i32> {
+pub async fn org_number(db: &mut Db, key: &str, context: &ParseContext) -> Result<i32> {
     let desc = <org::Org as crate::model::resource::Resource>::DESCRIPTOR;
-    match by_key(db, desc, None, key, Life::Live, rules).await?.first() {
+    match by_key(db, desc, None, key, Deleted::Exclude, context).await?.first() {
         Some(found) => Ok(found.meta.org_id),
         None => {
             let meant = nearest_key(db, desc, None, key).await?;
@@ -811,7 +811,7 @@ pub async fn org_number(db: &mut Db, key: &str, rules: &Rules) -> Result<i32> {
                 Some(m) => format!("did you mean {m}? 'orgctl org list' shows all"),
                 None => "'orgctl org list' shows all".into(),
             };
-            let key = shorten(key);
+            let key = truncate(key);
             Err(Problem::not_found(format!("organisation {key} does not exist")).hint(hint).into())
         }
     }
@@ -819,7 +819,7 @@ pub async fn org_number(db: &mut Db, key: &str, rules: &Rules) -> Result<i32> {
 
 /// The code of an organisation's number, also of a deleted one; its number where it was purged.
 pub async fn org_code(db: &mut Db, org: i32) -> Result<String> {
-    let sql = Sql::new("select code from orgs where org_id = $1").with([org.into()]).yields([Kind::Text]);
+    let sql = Sql::new("select code from orgs where org_id = $1").with([org.into()]).yields([ValueType::Text]);
     Ok(match db.first(sql).await? {
         Some(row) => row.text(0)?.to_owned(),
         None => format!("#{org}"),
@@ -829,13 +829,13 @@ pub async fn org_code(db: &mut Db, org: i32) -> Result<String> {
 /// Whether an organisation is there and not deleted.
 pub async fn is_live_org(db: &mut Db, org: i32) -> Result<bool> {
     let sql = Sql::new("select 1 from orgs where org_id = $1 and deleted_at is null").with([org.into()]);
-    Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
+    Ok(db.first(sql.yields([ValueType::Int])).await?.is_some())
 }
 
 /// Live organisations, without SYSTEM: number and code, at most `limit`.
 pub async fn live_orgs(db: &mut Db, limit: i64) -> Result<Vec<(i32, String)>> {
     let sql = Sql::new("select org_id, code from orgs where deleted_at is null and org_id <> 0 order by code limit $1");
-    let rows = db.all(sql.with([limit.into()]).yields([Kind::Int, Kind::Text])).await?;
+    let rows = db.all(sql.with([limit.into()]).yields([ValueType::Int, ValueType::Text])).await?;
     rows.iter().map(|r| Ok((r.org(0)?, r.text(1)?.to_owned()))).collect()
 }
 

@@ -10,8 +10,8 @@ pub use super::further_branches;
 use crate::model::kinds::branch::Branch;
 use crate::model::kinds::user::User;
 use crate::model::resource::{Record, Resource};
-use crate::model::trail::audit::{Action, Effect, Event, Payload, Telling};
-use crate::model::values::value::{Kind, Value};
+use crate::model::trail::audit::{Action, ChangeNote, Effect, Event, Payload};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::records;
@@ -27,7 +27,7 @@ pub async fn further_branches_of(db: &mut Db, org: i32, users: &[Uuid]) -> Resul
             db.engine(),
         );
         sql.bind(org).push(" and u.user_id in ").bind_rows(some.iter().copied()).push(" order by 1, 2");
-        for row in db.all(sql.yields([Kind::Uuid, Kind::Text])).await? {
+        for row in db.all(sql.yields([ValueType::Uuid, ValueType::Text])).await? {
             found.entry(row.uuid(0)?).or_default().push(row.text(1)?.to_owned());
         }
     }
@@ -36,7 +36,7 @@ pub async fn further_branches_of(db: &mut Db, org: i32, users: &[Uuid]) -> Resul
 
 async fn further_ids(db: &mut Db, user: &Record) -> Result<Vec<Uuid>> {
     let sql = Sql::new("select branch_id from user_branches where org_id = $1 and user_id = $2");
-    let rows = db.all(sql.with([user.meta.org_id.into(), user.meta.id.into()]).yields([Kind::Uuid])).await?;
+    let rows = db.all(sql.with([user.meta.org_id.into(), user.meta.id.into()]).yields([ValueType::Uuid])).await?;
     rows.iter().map(|r| r.uuid(0)).collect()
 }
 
@@ -48,7 +48,7 @@ pub async fn assigned(db: &mut Db, branch: &Record) -> Result<Vec<Record>> {
 }
 
 /// How many users are in use in an organisation, or in all that are.
-pub async fn in_use(db: &mut Db, org: Option<i32>) -> Result<u64> {
+pub async fn count_active(db: &mut Db, org: Option<i32>) -> Result<u64> {
     let sql = match org {
         Some(org) => Sql::new("select count(*) from users where is_active and deleted_at is null and org_id = $1")
             .with([org.into()]),
@@ -57,7 +57,7 @@ pub async fn in_use(db: &mut Db, org: Option<i32>) -> Result<u64> {
               where u.is_active and u.deleted_at is null and o.is_active and o.deleted_at is null",
         ),
     };
-    Ok(u64::try_from(db.one(sql.yields([Kind::Int])).await?.int(0)?)?)
+    Ok(u64::try_from(db.one(sql.yields([ValueType::Int])).await?.int(0)?)?)
 }
 
 impl Tx<'_> {
@@ -69,7 +69,7 @@ impl Tx<'_> {
         } else if !branches.is_empty() {
             self.drop_branches(user, "in", branches).await?;
         }
-        self.tell_branches(user, before, Action::Update.into()).await
+        self.record_branch_changes(user, before, Action::Update.into()).await
     }
 
     /// Gives a user these further branches and no others; whether that changed anything.
@@ -77,14 +77,14 @@ impl Tx<'_> {
         &mut self,
         user: &Record,
         branches: &[Uuid],
-        telling: impl Into<Telling>,
+        telling: impl Into<ChangeNote>,
     ) -> Result<bool> {
         let before = further_branches(self.db, user).await?;
         // The nil id is no branch's: with none to keep, all go.
         let kept: Vec<Uuid> = branches.iter().copied().chain([Uuid::nil()]).collect();
         self.drop_branches(user, "not in", &kept).await?;
         self.add_branches(user, branches).await?;
-        self.tell_branches(user, before, telling.into()).await
+        self.record_branch_changes(user, before, telling.into()).await
     }
 
     /// The own branch is no further one.
@@ -93,7 +93,7 @@ impl Tx<'_> {
         let had = further_ids(self.db, user).await?;
         for branch in branches.iter().filter(|b| Some(**b) != own) {
             if !had.contains(branch) {
-                self.lists(Branch::DESCRIPTOR, *branch, user, "branches");
+                self.note_list_member(Branch::DESCRIPTOR, *branch, user, "branches");
             }
             self.put_branch(user.meta.org_id, user.meta.id, *branch).await?;
         }
@@ -131,8 +131,8 @@ impl Tx<'_> {
         let gone = "delete from user_branches where org_id = $1 and user_id = $2";
         self.db.execute(Sql::new(gone).with([from.meta.org_id.into(), from.meta.id.into()])).await?;
         let moved = had.len();
-        self.tell_branches(from, had, Action::Merge.into()).await?;
-        self.tell_branches(to, has, Action::Merge.into()).await?;
+        self.record_branch_changes(from, had, Action::Merge.into()).await?;
+        self.record_branch_changes(to, has, Action::Merge.into()).await?;
         Ok(moved)
     }
 
@@ -146,13 +146,13 @@ impl Tx<'_> {
     }
 
     /// Records how a user's further branches changed, if they did.
-    async fn tell_branches(&mut self, user: &Record, before: Vec<String>, telling: Telling) -> Result<bool> {
+    async fn record_branch_changes(&mut self, user: &Record, before: Vec<String>, telling: ChangeNote) -> Result<bool> {
         let after = further_branches(self.db, user).await?;
         if before == after {
             return Ok(false);
         }
         let part = |codes: Vec<String>| Some(Map::from_iter([("branches".to_owned(), Json::from(codes))]));
-        let Telling { action, details } = telling;
+        let ChangeNote { action, details } = telling;
         let payload = Payload { key: Some(user.key()), old: part(before), new: part(after), details };
         self.append(user.meta.org_id, Event::of(user, action, Effect::Update), payload).await?;
         Ok(true)

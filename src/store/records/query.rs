@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use super::search::{self, Wanted};
 use super::status_sql;
-use super::{Column, Life, Scope};
+use super::{Column, Deleted, Scope};
 use crate::model::problem::{Problem, nearest};
-use crate::model::resource::{Descriptor, List, Mark};
+use crate::model::resource::{Attr, Descriptor, List};
 use crate::model::values::fold::{folded, table};
-use crate::model::values::scalar::{Form, squash};
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::scalar::{Form, fold};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
 use crate::store::engine::sql::{Row, Sql, quoted};
@@ -68,7 +68,7 @@ pub struct Query {
     pub desc: &'static Descriptor,
     pub org: Option<i32>,
     pub scope: Scope,
-    pub life: Life,
+    pub life: Deleted,
     pub filter: Vec<Condition>,
     pub columns: Vec<Column>,
     /// Columns to sort by, all in the same direction. None: organisation and natural key.
@@ -131,7 +131,7 @@ impl Query {
             desc,
             org: None,
             scope,
-            life: Life::Live,
+            life: Deleted::Exclude,
             filter: Vec::new(),
             columns: records::columns(desc),
             sort: Vec::new(),
@@ -159,7 +159,7 @@ impl Query {
                 Column {
                     name: "org_id".into(),
                     expr: "t.org_id".into(),
-                    kind: Kind::Int,
+                    kind: ValueType::Int,
                     nullable: false,
                     join: None,
                     shown: false,
@@ -216,8 +216,8 @@ impl Query {
     }
 
     /// Puts the time of the question into a statement that asks for it.
-    fn at_its_time(&self, sql: &mut Sql, engine: Engine) {
-        sql.text = status_sql::spelled(&sql.text, engine, self.now);
+    fn bind_time(&self, sql: &mut Sql, engine: Engine) {
+        sql.text = status_sql::render(&sql.text, engine, self.now);
     }
 
     fn joins(&self, more: &[Column]) -> String {
@@ -233,7 +233,7 @@ impl Query {
 
     /// What is shown of a column. Where what it refers to was left out or is purged, its id tells at least that there was
     /// something.
-    fn told(&self, column: &Column, db: &Db) -> String {
+    fn shown_expr(&self, column: &Column, db: &Db) -> String {
         let is_kept = column.field.is_some_and(|f| f.target().is_some() && !self.desc.has_foreign_key(f));
         match db.partial.is_some() || is_kept {
             true => column.or_id(self.desc, db.engine()),
@@ -248,11 +248,11 @@ impl Query {
         let exprs: Vec<String> = self
             .columns
             .iter()
-            .map(|c| self.told(c, db))
+            .map(|c| self.shown_expr(c, db))
             .chain(keys.iter().map(|k| k.expr.clone()))
             .chain(["t.id".to_owned()])
             .collect();
-        let kinds: Vec<Kind> = self.columns.iter().chain(&keys).map(|c| c.kind).chain([Kind::Uuid]).collect();
+        let kinds: Vec<ValueType> = self.columns.iter().chain(&keys).map(|c| c.kind).chain([ValueType::Uuid]).collect();
         let mut sql = Sql::new(format!("select {} from {} t{}", exprs.join(", "), self.desc.table, self.joins(&keys)))
             .yields(kinds);
         self.conditions(engine, &mut sql);
@@ -271,7 +271,7 @@ impl Query {
             .chain([format!("t.id {direction}")])
             .collect();
         sql.push(&format!(" order by {}", order.join(", ")));
-        self.at_its_time(&mut sql, engine);
+        self.bind_time(&mut sql, engine);
         (sql, keys.len())
     }
 
@@ -317,8 +317,8 @@ impl Query {
         let bare = Query { columns: Vec::new(), ..self.clone() };
         let mut sql = Sql::new(format!("select count(*) from {} t{}", self.desc.table, bare.joins(&[])));
         self.conditions(engine, &mut sql);
-        self.at_its_time(&mut sql, engine);
-        db.one(sql.yields([Kind::Int])).await?.int(0)
+        self.bind_time(&mut sql, engine);
+        db.one(sql.yields([ValueType::Int])).await?.int(0)
     }
 
     /// How many rows there are, grouped by one column's text, most first.
@@ -326,44 +326,44 @@ impl Query {
         let by = std::slice::from_ref(by);
         let engine = db.engine();
         let bare = Query { columns: Vec::new(), ..self.clone() };
-        let expr = self.told(&by[0], db);
+        let expr = self.shown_expr(&by[0], db);
         let mut sql = Sql::new(format!("select {expr}, count(*) from {} t{}", self.desc.table, bare.joins(by)));
         self.conditions(engine, &mut sql);
         sql.push(" group by 1 order by 2 desc, 1 nulls first");
-        self.at_its_time(&mut sql, engine);
-        let rows = db.all(sql.yields([by[0].kind, Kind::Int])).await?;
+        self.bind_time(&mut sql, engine);
+        let rows = db.all(sql.yields([by[0].kind, ValueType::Int])).await?;
         rows.iter().map(|r| Ok(((!r.value(0).is_null()).then(|| r.value(0).to_text()), r.int(1)?))).collect()
     }
 }
 
 /// How values of a column are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sameness {
+enum Comparison {
     /// As they are: what is kept in one spelling, and what is no text.
     Exact,
     /// Case, width and what can't be seen make no difference; without marks they don't either.
     Folded { without_marks: bool },
 }
 
-impl Sameness {
+impl Comparison {
     /// Of the values of a column; `within` where a part of them is looked for.
-    fn of(column: &Column, within: bool) -> Sameness {
-        let Some(field) = column.field.filter(|_| column.kind == Kind::Text && column.choices().is_none()) else {
+    fn of(column: &Column, within: bool) -> Comparison {
+        let Some(field) = column.field.filter(|_| column.kind == ValueType::Text && column.choices().is_none()) else {
             let without_marks = true;
-            return if within { Sameness::Folded { without_marks } } else { Sameness::Exact };
+            return if within { Comparison::Folded { without_marks } } else { Comparison::Exact };
         };
         let marks = field.ty.form == Form::Identifier;
         // A key that is kept in one spelling is looked up by its index.
-        let is_kept_so = field.has(Mark::Unique) && field.ty.form != Form::Words;
+        let is_kept_so = field.has(Attr::Unique) && field.ty.form != Form::Words;
         match within || !is_kept_so {
-            true => Sameness::Folded { without_marks: !marks },
-            false => Sameness::Exact,
+            true => Comparison::Folded { without_marks: !marks },
+            false => Comparison::Exact,
         }
     }
 
     /// A column's text as it is compared.
     fn column(self, engine: Engine, expr: &str) -> String {
-        let Sameness::Folded { without_marks } = self else { return expr.to_owned() };
+        let Comparison::Folded { without_marks } = self else { return expr.to_owned() };
         match engine {
             Engine::Sqlite => format!("orgctl_fold({expr}, {})", u8::from(without_marks)),
             Engine::Postgres => {
@@ -381,8 +381,8 @@ impl Sameness {
 
     fn value(self, text: &str) -> String {
         match self {
-            Sameness::Exact => text.to_owned(),
-            Sameness::Folded { without_marks } => folded(text, without_marks),
+            Comparison::Exact => text.to_owned(),
+            Comparison::Folded { without_marks } => folded(text, without_marks),
         }
     }
 }
@@ -396,7 +396,9 @@ impl Condition {
             return self.push_of_list(list, sql);
         }
         if let (Some(desc), Op::Is) = (self.column.status, self.op) {
-            let is = |v: &Value| if v.is_null() { "false".to_owned() } else { status_sql::is(desc, &v.to_text()) };
+            let is = |v: &Value| {
+                if v.is_null() { "false".to_owned() } else { status_sql::status_condition(desc, &v.to_text()) }
+            };
             let any: Vec<String> = self.values.iter().map(|v| format!("({})", is(v))).collect();
             sql.push(&format!("({})", any.join(" or ")));
             return;
@@ -413,7 +415,7 @@ impl Condition {
         }
         let within = matches!(self.op, Op::Contains | Op::ContainsNot);
         let compared = within || matches!(self.op, Op::Is | Op::IsNot);
-        let sameness = if compared { Sameness::of(&self.column, within) } else { Sameness::Exact };
+        let sameness = if compared { Comparison::of(&self.column, within) } else { Comparison::Exact };
         let expr = &sameness.column(engine, &self.column.expr);
         if matches!(self.op, Op::Is | Op::IsNot) && self.values.len() > 1 {
             return self.push_one_of(expr, sameness, sql);
@@ -457,7 +459,7 @@ impl Condition {
     }
 
     /// Whether a column has one of several values, or none of them.
-    fn push_one_of(&self, expr: &str, sameness: Sameness, sql: &mut Sql) {
+    fn push_one_of(&self, expr: &str, sameness: Comparison, sql: &mut Sql) {
         let plain = &self.column.expr;
         let folded = |v: &Value| match v {
             Value::Text(text) => sameness.value(text).into(),
@@ -538,7 +540,7 @@ fn push_after(sql: &mut Sql, keys: &[Column], cursor: &Cursor, descending: bool)
 /// Finds a column by the name a user gives; `created` stands for `created_at`.
 pub fn column<'a>(columns: &'a [Column], name: &str) -> Result<&'a Column, Problem> {
     let name = name.trim();
-    let also = |c: &&Column| c.field.is_some_and(|f| f.also().iter().any(|a| squash(a) == squash(name)));
+    let also = |c: &&Column| c.field.is_some_and(|f| f.aliases().iter().any(|a| fold(a) == fold(name)));
     let found = columns.iter().find(|c| c.name == name).or_else(|| columns.iter().find(also)).or_else(|| {
         let long = format!("{name}_at");
         columns.iter().find(|c| c.name == long)
@@ -546,7 +548,7 @@ pub fn column<'a>(columns: &'a [Column], name: &str) -> Result<&'a Column, Probl
     found.ok_or_else(|| {
         let known: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
         let meant = nearest(name, known.iter().copied()).map(|m| format!("did you mean {m}?"));
-        Problem::usage(format!("there is no field '{}'", crate::model::values::scalar::shorten(name)))
+        Problem::usage(format!("there is no field '{}'", crate::model::values::scalar::truncate(name)))
             .hint_maybe(meant)
             .hint(format!("fields: {}", known.join(", ")))
     })

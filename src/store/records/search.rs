@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use crate::model::resource::{Descriptor, Mark, Record};
+use crate::model::resource::{Attr, Descriptor, Record};
 use crate::model::search;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
@@ -11,7 +11,7 @@ use crate::store::engine::sql::Sql;
 
 /// Whether records of this kind can be searched for.
 pub fn is_searchable(desc: &Descriptor) -> bool {
-    desc.fields.iter().any(|f| f.has(Mark::Search))
+    desc.fields.iter().any(|f| f.has(Attr::Search))
 }
 
 /// The column by which SQLite's index names a row.
@@ -35,7 +35,7 @@ pub async fn add(db: &mut Db, rows: &[Record]) -> Result<()> {
     for (i, row) in rows.iter().enumerate() {
         sql.push(if i == 0 { "(" } else { ", (" });
         row_of(desc, row, &mut sql);
-        sql.push(", ").bind(search::of(row)).push(")");
+        sql.push(", ").bind(search::words_of(row)).push(")");
     }
     db.execute(sql).await.map(drop)
 }
@@ -49,13 +49,13 @@ pub async fn change(db: &mut Db, record: &Record) -> Result<()> {
     let sql = match db.engine() {
         Engine::Sqlite => {
             let mut sql = Sql::new(format!("update {}_search set words = ", desc.table));
-            sql.bind(search::of(record)).push(" where rowid = ");
+            sql.bind(search::words_of(record)).push(" where rowid = ");
             row_of(desc, record, &mut sql);
             sql
         }
         Engine::Postgres => {
             let mut sql = Sql::new(format!("update {} set search = cast(", desc.table));
-            sql.bind(search::of(record)).push(" as tsvector) where org_id = ").bind(record.meta.org_id);
+            sql.bind(search::words_of(record)).push(" as tsvector) where org_id = ").bind(record.meta.org_id);
             sql.push(" and id = ").bind(record.meta.id);
             sql
         }

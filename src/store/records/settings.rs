@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::setting::{Setting, Settings, Stored, Typed};
-use crate::model::trail::audit::{Effect, Event, Payload, Telling};
-use crate::model::values::scalar::Rules;
-use crate::model::values::value::{Kind, Value};
+use crate::model::setting::{Setting, SettingValue, Settings, StoredSetting};
+use crate::model::trail::audit::{ChangeNote, Effect, Event, Payload};
+use crate::model::values::scalar::ParseContext;
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Row, Sql, quoted};
 use crate::store::tx::Tx;
@@ -19,16 +19,16 @@ pub const TABLE: &str = "settings";
 pub const NOUN: &str = "setting";
 
 /// Every column of the table.
-pub const COLUMNS: &[(&str, Kind)] = &[
-    ("org_id", Kind::Int),
-    ("id", Kind::Uuid),
-    ("key", Kind::Text),
-    ("value", Kind::Text),
-    ("created_at", Kind::Time),
-    ("created_by", Kind::Int),
-    ("updated_at", Kind::Time),
-    ("updated_by", Kind::Int),
-    ("version", Kind::Int),
+pub const COLUMNS: &[(&str, ValueType)] = &[
+    ("org_id", ValueType::Int),
+    ("id", ValueType::Uuid),
+    ("key", ValueType::Text),
+    ("value", ValueType::Text),
+    ("created_at", ValueType::Time),
+    ("created_by", ValueType::Int),
+    ("updated_at", ValueType::Time),
+    ("updated_by", ValueType::Int),
+    ("version", ValueType::Int),
 ];
 
 fn columns() -> String {
@@ -41,11 +41,11 @@ fn select() -> Sql {
         "select {}, a.name from {TABLE} t left join actors a on a.actor_id = t.updated_by ",
         columns.join(", ")
     );
-    Sql::new(text).yields(COLUMNS.iter().map(|(_, kind)| *kind).chain([Kind::Text]))
+    Sql::new(text).yields(COLUMNS.iter().map(|(_, kind)| *kind).chain([ValueType::Text]))
 }
 
-fn stored(row: &Row) -> Result<Stored> {
-    Ok(Stored {
+fn stored(row: &Row) -> Result<StoredSetting> {
+    Ok(StoredSetting {
         org: row.org(0)?,
         id: row.uuid(1)?,
         key: row.text(2)?.to_owned(),
@@ -60,7 +60,7 @@ fn stored(row: &Row) -> Result<Stored> {
 }
 
 /// The values of [`COLUMNS`].
-fn values(stored: &Stored) -> Vec<Value> {
+fn values(stored: &StoredSetting) -> Vec<Value> {
     vec![
         stored.org.into(),
         stored.id.into(),
@@ -75,25 +75,25 @@ fn values(stored: &Stored) -> Vec<Value> {
 }
 
 /// All settings that hold in an organisation, or in the installation (SYSTEM). Inside a transaction and outside.
-pub async fn of(db: &mut Db, org: i32) -> Result<Settings> {
+pub async fn for_org(db: &mut Db, org: i32) -> Result<Settings> {
     let mut sql = select();
     sql.push("where t.org_id in (").bind(SYSTEM).push(", ").bind(org).push(") order by t.org_id, t.key");
     let rows = db.all(sql).await?;
     Ok(Settings::new(org, rows.iter().map(stored).collect::<Result<_>>()?))
 }
 
-/// One setting as it holds in an organisation. Where several are wanted, [`of`] asks once.
-pub async fn get<T: Typed>(db: &mut Db, org: i32, setting: Setting<T>) -> Result<T> {
-    Ok(of(db, org).await?.get(setting)?)
+/// One setting as it holds in an organisation. Where several are wanted, [`for_org`] asks once.
+pub async fn get<T: SettingValue>(db: &mut Db, org: i32, setting: Setting<T>) -> Result<T> {
+    Ok(for_org(db, org).await?.get(setting)?)
 }
 
 /// What parsing and new records depend on in an organisation.
-pub async fn rules(db: &mut Db, org: i32) -> Result<Rules> {
-    Ok(of(db, org).await?.rules()?)
+pub async fn parse_context(db: &mut Db, org: i32) -> Result<ParseContext> {
+    Ok(for_org(db, org).await?.rules()?)
 }
 
 /// Every row of every organisation, or those of one.
-pub async fn rows(db: &mut Db, org: Option<i32>) -> Result<Vec<Stored>> {
+pub async fn rows(db: &mut Db, org: Option<i32>) -> Result<Vec<StoredSetting>> {
     let mut sql = select();
     if let Some(org) = org {
         sql.push("where t.org_id = ").bind(org);
@@ -109,8 +109,8 @@ impl Tx<'_> {
         org: i32,
         key: &str,
         value: &str,
-        before: Option<&Stored>,
-        telling: impl Into<Telling>,
+        before: Option<&StoredSetting>,
+        telling: impl Into<ChangeNote>,
     ) -> Result<()> {
         self.flush().await?;
         let (at, by) = (self.at(), self.actor().await?);
@@ -124,7 +124,7 @@ impl Tx<'_> {
                 before.id
             }
             None => {
-                let row = Stored {
+                let row = StoredSetting {
                     org,
                     id: self.new_id(),
                     key: key.to_owned(),
@@ -148,7 +148,7 @@ impl Tx<'_> {
     }
 
     /// Takes a row away, so that what is behind it holds again. Its record holds all of it.
-    pub async fn reset_setting(&mut self, before: &Stored, telling: impl Into<Telling>) -> Result<()> {
+    pub async fn reset_setting(&mut self, before: &StoredSetting, telling: impl Into<ChangeNote>) -> Result<()> {
         self.flush().await?;
         let mut sql = Sql::new(format!("delete from {TABLE} where org_id = "));
         sql.bind(before.org).push(" and id = ").bind(before.id).push(" and version = ").bind(before.version);
@@ -174,9 +174,9 @@ impl Tx<'_> {
         key: &str,
         old: Json,
         value: Json,
-        telling: Telling,
+        telling: ChangeNote,
     ) -> Result<()> {
-        let Telling { action, details } = telling;
+        let ChangeNote { action, details } = telling;
         let new = json!({ "value": value });
         let payload = Payload {
             key: Some(key.to_owned()),
@@ -184,7 +184,7 @@ impl Tx<'_> {
             new: new.as_object().cloned(),
             details,
         };
-        let event = Event { effect, ..Event::without_effect(action.word(), NOUN, id) };
+        let event = Event { effect, ..Event::without_effect(action.as_str(), NOUN, id) };
         self.append(org, event, payload).await
     }
 }

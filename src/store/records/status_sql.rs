@@ -2,7 +2,7 @@
 
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::status::{DELETED, Test, Word};
-use crate::model::resource::{Descriptor, Field, IN_USE};
+use crate::model::resource::{Descriptor, Field, IS_ACTIVE};
 use crate::model::values::value::rfc3339;
 use crate::store::engine::location::Engine;
 use crate::store::engine::sql::quoted;
@@ -15,7 +15,7 @@ const YES: &str = "{yes}";
 const NO: &str = "{no}";
 
 /// The state of the row `t`; nothing where the kind has none.
-pub fn of(desc: &Descriptor) -> Option<String> {
+pub fn status_expr(desc: &Descriptor) -> Option<String> {
     if let Some((column, _)) = desc.states {
         return Some(format!("case when t.deleted_at is not null then '{DELETED}' else t.{} end", quoted(column)));
     }
@@ -43,8 +43,8 @@ pub fn gone(desc: &Descriptor, alias: &str) -> String {
 }
 
 /// Whether the row of an alias is in use: one of a kind that nobody deactivates always is.
-pub fn is_in_use(desc: &Descriptor, alias: &str) -> String {
-    desc.field(IN_USE).map_or("true".to_owned(), |f| format!("{alias}.{}", quoted(f.column)))
+pub fn active_condition(desc: &Descriptor, alias: &str) -> String {
+    desc.field(IS_ACTIVE).map_or("true".to_owned(), |f| format!("{alias}.{}", quoted(f.column)))
 }
 
 /// A column that tells of a flag with an end, as what holds at the time of the question: one that has ended is none, in
@@ -115,7 +115,7 @@ fn none(desc: &Descriptor, word: &Word) -> String {
 }
 
 /// Whether the row `t` is in one state, in terms that indexes know.
-pub fn is(desc: &Descriptor, word: &str) -> String {
+pub fn status_condition(desc: &Descriptor, word: &str) -> String {
     if word == DELETED {
         return "t.deleted_at is not null".to_owned();
     }
@@ -133,7 +133,7 @@ pub fn is(desc: &Descriptor, word: &str) -> String {
 }
 
 /// Writes a text as an engine reads it, at a time.
-pub fn spelled(text: &str, engine: Engine, now: DateTime<Utc>) -> String {
+pub fn render(text: &str, engine: Engine, now: DateTime<Utc>) -> String {
     let (now, yes, no) = match engine {
         Engine::Sqlite => (now.timestamp_micros().to_string(), "1", "0"),
         Engine::Postgres => (format!("timestamptz '{}'", rfc3339(now)), "true", "false"),

@@ -18,11 +18,11 @@ pub struct Columns(u128);
 impl Columns {
     /// Those that a new row has been given: all but what tells that it is deleted.
     pub fn of_new(desc: &Descriptor) -> Columns {
-        Columns(!Columns::named(desc, [DELETED]).0)
+        Columns(!Columns::by_names(desc, [DELETED]).0)
     }
 
     /// Columns by their names; one that is not stored can't be written.
-    pub fn named<'a>(desc: &Descriptor, names: impl IntoIterator<Item = &'a str>) -> Columns {
+    pub fn by_names<'a>(desc: &Descriptor, names: impl IntoIterator<Item = &'a str>) -> Columns {
         let stored = records::stored_columns(desc);
         let mut columns = Columns::default();
         for name in names {
@@ -38,7 +38,7 @@ impl Columns {
         self.0 |= 1 << place.min(127);
     }
 
-    pub fn meets(self, other: Columns) -> bool {
+    pub fn intersects(self, other: Columns) -> bool {
         self.0 & other.0 != 0
     }
 }
@@ -53,15 +53,15 @@ pub struct Touched {
 }
 
 /// The rows of one kind that were written, each once, with all columns that were.
-pub struct Rows(BTreeMap<(i32, Uuid), Columns>);
+pub struct TouchedRows(BTreeMap<(i32, Uuid), Columns>);
 
-impl Rows {
-    pub fn of(desc: &Descriptor, touched: &[Touched]) -> Rows {
+impl TouchedRows {
+    pub fn of(desc: &Descriptor, touched: &[Touched]) -> TouchedRows {
         let mut rows: BTreeMap<(i32, Uuid), Columns> = BTreeMap::new();
         for t in touched.iter().filter(|t| t.desc == desc) {
             rows.entry((t.org, t.id)).or_default().0 |= t.columns.0;
         }
-        Rows(rows)
+        TouchedRows(rows)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -71,7 +71,7 @@ impl Rows {
     /// Those of which one of some columns was written, by organisation, at most `most` together.
     pub fn with(&self, columns: Columns, most: usize) -> Vec<(i32, Vec<Uuid>)> {
         let places: Vec<(i32, Uuid)> =
-            self.0.iter().filter(|(_, written)| written.meets(columns)).map(|(place, _)| *place).collect();
+            self.0.iter().filter(|(_, written)| written.intersects(columns)).map(|(place, _)| *place).collect();
         let of_org = places.chunk_by(|a, b| a.0 == b.0).flat_map(|same| same.chunks(most));
         of_org.map(|some| (some[0].0, some.iter().map(|(_, id)| *id).collect())).collect()
     }
@@ -88,8 +88,8 @@ mod tests {
         let desc = Branch::DESCRIPTOR;
         let [a, b, c] = [1, 2, 3].map(Uuid::from_u128);
         let wrote = |org, id, columns| Touched { desc, org, id, columns };
-        let (name, city) = (Columns::named(desc, ["name"]), Columns::named(desc, ["city", "no column"]));
-        let rows = Rows::of(
+        let (name, city) = (Columns::by_names(desc, ["name"]), Columns::by_names(desc, ["city", "no column"]));
+        let rows = TouchedRows::of(
             desc,
             &[wrote(2, a, name), wrote(1, b, city), wrote(2, a, city), wrote(1, c, Columns::of_new(desc))],
         );
@@ -100,9 +100,9 @@ mod tests {
         let (mut far, mut farther) = (Columns::default(), Columns::default());
         far.add(300);
         farther.add(301);
-        assert!(far.meets(farther) && far.meets(Columns::of_new(desc)) && !far.meets(name));
+        assert!(far.intersects(farther) && far.intersects(Columns::of_new(desc)) && !far.intersects(name));
         // A new row is in its organisation, and not deleted.
-        assert!(Columns::of_new(desc).meets(Columns::named(desc, ["org_id"])));
-        assert!(!Columns::of_new(desc).meets(Columns::named(desc, [DELETED])));
+        assert!(Columns::of_new(desc).intersects(Columns::by_names(desc, ["org_id"])));
+        assert!(!Columns::of_new(desc).intersects(Columns::by_names(desc, [DELETED])));
     }
 }

@@ -7,7 +7,7 @@
 use anyhow::Result;
 
 use crate::model::kinds::Kinds;
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 
@@ -110,7 +110,7 @@ select what, def from (
 
 /// Every thing in the schema: kind and name, and what it is.
 pub async fn things(db: &mut Db) -> Result<Vec<(String, String)>> {
-    let rows = db.all(Sql::new(QUERY).yields([Kind::Text, Kind::Text])).await?;
+    let rows = db.all(Sql::new(QUERY).yields([ValueType::Text, ValueType::Text])).await?;
     let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     rows.iter().map(|r| Ok((plain(r.text(0)?), plain(r.text(1)?)))).collect()
 }

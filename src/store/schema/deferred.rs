@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use super::stored_values;
 use crate::model::problem::Problem;
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
 use crate::store::engine::postgres::SCHEMA;
@@ -23,14 +23,14 @@ const OURS: [&str; 5] = [
 
 /// Rules that others have made and that hold at the end.
 #[derive(Default)]
-pub struct LateRules {
+pub struct DeferredConstraints {
     /// PostgreSQL: the names of constraints. SQLite: tables that are not ours, with the rows whose references were broken
     /// before.
     known: Vec<(String, i64)>,
 }
 
-impl LateRules {
-    pub async fn of(db: &mut Db) -> Result<LateRules> {
+impl DeferredConstraints {
+    pub async fn find(db: &mut Db) -> Result<DeferredConstraints> {
         let mut known = Vec::new();
         if db.is_postgres() {
             let ours = OURS.map(|name| format!("'{name}'")).join(", ");
@@ -39,7 +39,7 @@ impl LateRules {
                    from pg_constraint c join pg_namespace n on n.oid = c.connamespace
                   where c.condeferred and not (n.nspname = '{SCHEMA}' and c.conname in ({ours})) order by 1"
             ));
-            for row in db.all(sql.yields([Kind::Text, Kind::Int])).await? {
+            for row in db.all(sql.yields([ValueType::Text, ValueType::Int])).await? {
                 known.push((row.text(0)?.to_owned(), row.int(1)?));
             }
         } else {
@@ -50,14 +50,14 @@ impl LateRules {
                 "select name, 0 from sqlite_schema s where type = 'table' and name not in ({ours})
                     and exists (select 1 from pragma_foreign_key_list(s.name)) order by 1"
             ));
-            for row in db.all(sql.yields([Kind::Text, Kind::Int])).await? {
+            for row in db.all(sql.yields([ValueType::Text, ValueType::Int])).await? {
                 known.push((row.text(0)?.to_owned(), 0));
             }
             for (table, before) in &mut known {
                 *before = broken(db, table).await?;
             }
         }
-        Ok(LateRules { known })
+        Ok(DeferredConstraints { known })
     }
 
     pub fn is_none(&self) -> bool {
@@ -87,5 +87,5 @@ impl LateRules {
 /// SQLite: rows of a table that refer to nothing.
 async fn broken(db: &mut Db, table: &str) -> Result<i64> {
     let sql = Sql::new("select count(*) from pragma_foreign_key_check($1)").with([table.into()]);
-    db.one(sql.yields([Kind::Int])).await?.int(0)
+    db.one(sql.yields([ValueType::Int])).await?.int(0)
 }

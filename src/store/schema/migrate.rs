@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::backup::partial;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
@@ -73,7 +73,7 @@ pub fn latest(kinds: Kinds, engine: Engine) -> Result<i64> {
 
 /// What is found in a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum SchemaState {
     /// Nothing yet.
     Empty,
     /// Something that orgctl did not make.
@@ -83,7 +83,7 @@ pub enum State {
     Partial(i64),
 }
 
-pub async fn state(db: &mut Db) -> Result<State> {
+pub async fn state(db: &mut Db) -> Result<SchemaState> {
     let (ours, others) = match db.engine() {
         Engine::Sqlite => (
             "select count(*) from sqlite_schema where name = 'schema_migrations'",
@@ -97,22 +97,22 @@ pub async fn state(db: &mut Db) -> Result<State> {
             "select count(*) from pg_tables where schemaname = 'orgctl'",
         ),
     };
-    match db.one(Sql::new(ours).yields([Kind::Int])).await?.int(0)? {
+    match db.one(Sql::new(ours).yields([ValueType::Int])).await?.int(0)? {
         0 => {
-            let n = db.one(Sql::new(others).yields([Kind::Int])).await?.int(0)?;
-            return Ok(if n == 0 { State::Empty } else { State::Foreign });
+            let n = db.one(Sql::new(others).yields([ValueType::Int])).await?.int(0)?;
+            return Ok(if n == 0 { SchemaState::Empty } else { SchemaState::Foreign });
         }
         // PostgreSQL passes over a schema that it does not let in, and would say that no such table exists.
         2 => return Err(crate::store::engine::postgres::no_right("permission denied for schema orgctl")),
         _ => {}
     }
     let version = version(db).await?;
-    Ok(if version > partial::MARK { State::Partial(version - partial::MARK) } else { State::At(version) })
+    Ok(if version > partial::MARK { SchemaState::Partial(version - partial::MARK) } else { SchemaState::At(version) })
 }
 
 async fn version(db: &mut Db) -> Result<i64> {
     let sql = Sql::new("select coalesce(max(version), 0) from schema_migrations");
-    db.one(sql.yields([Kind::Int])).await?.int(0)
+    db.one(sql.yields([ValueType::Int])).await?.int(0)
 }
 
 /// Refuses a database that this binary can't read. What holds a part of a backup alone can be read, and is known as such from
@@ -121,7 +121,7 @@ pub async fn require_readable(db: &mut Db) -> Result<()> {
     let latest = latest(db.kinds(), db.engine())?;
     match version(db).await {
         Ok(v) if v == latest => Ok(()),
-        Ok(v) if v == latest + partial::MARK => partial::know(db).await,
+        Ok(v) if v == latest + partial::MARK => partial::load_mark(db).await,
         _ => require_current(db).await,
     }
 }
@@ -135,23 +135,23 @@ pub async fn require_current(db: &mut Db) -> Result<()> {
         return Ok(());
     }
     match state(db).await? {
-        State::At(v) if v == latest => Ok(()),
-        State::At(v) if v > latest => Err(newer(v, latest).into()),
-        State::At(0) | State::Empty => {
+        SchemaState::At(v) if v == latest => Ok(()),
+        SchemaState::At(v) if v > latest => Err(newer(v, latest).into()),
+        SchemaState::At(0) | SchemaState::Empty => {
             Err(Problem::failed(format!("the database {at} is empty")).hint("'orgctl init' fills it").into())
         }
-        State::At(v) => {
+        SchemaState::At(v) => {
             Err(Problem::failed(format!("the database {at} is at version {v}; this orgctl needs {latest}"))
                 .hint("'orgctl db migrate' brings it up to date ('--dry-run' shows what it would do)")
                 .into())
         }
-        State::Partial(v) if v == latest => Err(partial::refusal(db).await?.into()),
-        State::Partial(v) => {
+        SchemaState::Partial(v) if v == latest => Err(partial::refusal(db).await?.into()),
+        SchemaState::Partial(v) => {
             Err(Problem::failed(format!("the database {at} is partial and at version {v}; this orgctl needs {latest}"))
                 .hint("restore that part of the backup once more, with this orgctl")
                 .into())
         }
-        State::Foreign => Err(foreign(&at).into()),
+        SchemaState::Foreign => Err(foreign(&at).into()),
     }
 }
 
@@ -167,7 +167,7 @@ fn foreign(at: &str) -> Problem {
 
 /// One line of `db status`.
 #[derive(Debug, Clone)]
-pub struct Line {
+pub struct MigrationLine {
     pub version: i64,
     pub name: String,
     pub applied_at: Option<chrono::DateTime<chrono::Utc>>,
@@ -176,12 +176,12 @@ pub struct Line {
 }
 
 /// Every migration and whether it has been applied.
-pub async fn status(db: &mut Db) -> Result<Vec<Line>> {
+pub async fn status(db: &mut Db) -> Result<Vec<MigrationLine>> {
     let applied = applied(db).await?;
     let mut lines = Vec::new();
     for m in all(db.kinds(), db.engine())? {
         let row = applied.iter().find(|r| r.int(0).is_ok_and(|v| v == m.version));
-        lines.push(Line {
+        lines.push(MigrationLine {
             version: m.version,
             name: m.name.clone(),
             applied_at: row.map(|r| r.time(3)).transpose()?,
@@ -190,7 +190,7 @@ pub async fn status(db: &mut Db) -> Result<Vec<Line>> {
     }
     for row in &applied {
         if lines.iter().all(|l| row.int(0).is_ok_and(|v| v != l.version)) {
-            lines.push(Line {
+            lines.push(MigrationLine {
                 version: row.int(0)?,
                 name: row.text(1)?.to_owned(),
                 applied_at: Some(row.time(3)?),
@@ -202,11 +202,11 @@ pub async fn status(db: &mut Db) -> Result<Vec<Line>> {
 }
 
 async fn applied(db: &mut Db) -> Result<Vec<Row>> {
-    if !matches!(state(db).await?, State::At(_) | State::Partial(_)) {
+    if !matches!(state(db).await?, SchemaState::At(_) | SchemaState::Partial(_)) {
         return Ok(Vec::new());
     }
     let sql = Sql::new("select version, name, checksum, applied_at from schema_migrations order by version");
-    db.all(sql.yields([Kind::Int, Kind::Text, Kind::Bytes, Kind::Time])).await
+    db.all(sql.yields([ValueType::Int, ValueType::Text, ValueType::Bytes, ValueType::Time])).await
 }
 
 /// The migrations that would lead from the database's version to `to`, up or down, in their order.
@@ -215,13 +215,13 @@ pub async fn plan(db: &mut Db, to: Option<i64>) -> Result<(i64, Vec<Migration>, 
     let engine = db.engine();
     let latest = latest(db.kinds(), engine)?;
     let from = match state(db).await? {
-        State::Foreign => return Err(foreign(&at).into()),
-        State::Empty => 0,
-        State::At(v) if v > latest => return Err(newer(v, latest).into()),
-        State::At(v) => v,
+        SchemaState::Foreign => return Err(foreign(&at).into()),
+        SchemaState::Empty => 0,
+        SchemaState::At(v) if v > latest => return Err(newer(v, latest).into()),
+        SchemaState::At(v) => v,
         // To be dropped with all that is in it.
-        State::Partial(v) if to == Some(0) && v <= latest => v,
-        State::Partial(_) => return Err(partial::refusal(db).await?.into()),
+        SchemaState::Partial(v) if to == Some(0) && v <= latest => v,
+        SchemaState::Partial(_) => return Err(partial::refusal(db).await?.into()),
     };
     let to = to.unwrap_or(latest);
     if to < 0 || to > latest {
@@ -250,7 +250,7 @@ pub async fn plan(db: &mut Db, to: Option<i64>) -> Result<(i64, Vec<Migration>, 
 
 /// Prepares an empty database: what can't be done inside a transaction.
 pub async fn prepare(db: &mut Db) -> Result<()> {
-    if db.engine() == Engine::Sqlite && state(db).await? == State::Empty {
+    if db.engine() == Engine::Sqlite && state(db).await? == SchemaState::Empty {
         // Kept in the file. Readers don't wait for writers, and a commit is one append.
         db.script("PRAGMA journal_mode = WAL".into()).await?;
     }
@@ -259,7 +259,7 @@ pub async fn prepare(db: &mut Db) -> Result<()> {
 
 /// What PostgreSQL calls the database.
 pub async fn database_name(db: &mut Db) -> Result<String> {
-    Ok(db.one(Sql::new("select current_database()::text").yields([Kind::Text])).await?.text(0)?.to_owned())
+    Ok(db.one(Sql::new("select current_database()::text").yields([ValueType::Text])).await?.text(0)?.to_owned())
 }
 
 /// Refuses a database that does not keep text as UTF-8: what is written would come back changed, or not at all.
@@ -268,7 +268,7 @@ pub async fn require_utf8(db: &mut Db) -> Result<()> {
         return Ok(());
     }
     let sql = Sql::new("select current_setting('server_encoding'), current_database()::text");
-    let row = db.one(sql.yields([Kind::Text, Kind::Text])).await?;
+    let row = db.one(sql.yields([ValueType::Text, ValueType::Text])).await?;
     match row.text(0)? {
         "UTF8" => Ok(()),
         other => {
@@ -309,10 +309,10 @@ pub async fn lock(db: &mut Db) -> Result<()> {
 pub async fn begin(db: &mut Db) -> Result<()> {
     lock(db).await?;
     match state(db).await? {
-        State::Empty => require_utf8(db).await?,
-        State::Foreign => return Err(foreign(&db.location.shown()).into()),
+        SchemaState::Empty => require_utf8(db).await?,
+        SchemaState::Foreign => return Err(foreign(&db.location.shown()).into()),
         // Nothing is made anew: a role that may not make a schema can still look.
-        State::At(_) | State::Partial(_) => return Ok(()),
+        SchemaState::At(_) | SchemaState::Partial(_) => return Ok(()),
     }
     match db.engine() {
         Engine::Sqlite => {
@@ -364,7 +364,7 @@ pub async fn copy_aside(
                 copy = next.into();
             }
             Err(e) => {
-                let why = crate::model::problem::plain(&e);
+                let why = crate::model::problem::io_message(&e);
                 return Err(Problem::failed(format!("can't make the copy {}: {why}", copy.display())).into());
             }
         }

@@ -18,7 +18,7 @@ use super::records::settings;
 use super::system_log;
 use crate::model::kinds::Kinds;
 use crate::model::resource::Descriptor;
-use crate::model::values::value::{Kind, hex};
+use crate::model::values::value::{ValueType, hex};
 
 /// What a table's rows are to the audit trail (DESIGN.md, "Three classes of table").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,7 +190,7 @@ pub async fn to_keep(db: &Db) -> Result<String> {
 async fn texts(db: &mut Db) -> Result<Vec<(String, String)>> {
     let sql = "select type || ' ' || name, sql from sqlite_schema
                 where sql is not null and name not like 'sqlite%' and name <> 'schema_migrations' order by 1";
-    let rows = db.all(Sql::new(sql).yields([Kind::Text, Kind::Text])).await?;
+    let rows = db.all(Sql::new(sql).yields([ValueType::Text, ValueType::Text])).await?;
     let digest = |text: &str| hex(&Sha256::digest(text)[..16]);
     rows.iter().map(|r| Ok((r.text(0)?.to_owned(), digest(r.text(1)?)))).collect()
 }
@@ -208,7 +208,7 @@ pub async fn without_rights(db: &mut Db) -> Result<Vec<(String, String)>> {
             and t.relnamespace = m.relnamespace and t.relkind = 'r' and not has_table_privilege(r.oid, t.oid, 'select')
           group by r.rolname order by 1",
     );
-    let rows = db.all(sql.yields([Kind::Text, Kind::Text])).await?;
+    let rows = db.all(sql.yields([ValueType::Text, ValueType::Text])).await?;
     rows.iter().map(|r| Ok((r.text(0)?.to_owned(), r.text(1)?.to_owned()))).collect()
 }
 
@@ -217,7 +217,7 @@ pub async fn file_faults(db: &mut Db) -> Result<Vec<String>> {
     let mut found = Vec::new();
     if db.engine() == Engine::Sqlite {
         for pragma in ["integrity_check", "foreign_key_check"] {
-            for row in db.all(Sql::new(format!("PRAGMA {pragma}")).yields([Kind::Text])).await? {
+            for row in db.all(Sql::new(format!("PRAGMA {pragma}")).yields([ValueType::Text])).await? {
                 let said = row.value(0).to_text();
                 if said != "ok" && found.len() < 20 {
                     found.push(format!("{pragma}: {said}"));
@@ -245,11 +245,11 @@ async fn names(db: &mut Db, what: &str) -> Result<Vec<String>> {
               where n.nspname = 'orgctl' and not t.tgisinternal and t.tgenabled = 'O' order by 1"
         }
     };
-    db.all(Sql::new(sql).yields([Kind::Text])).await?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
+    db.all(Sql::new(sql).yields([ValueType::Text])).await?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
 }
 
 /// A column as (name, kind, required).
-type Column = (&'static str, Kind, bool);
+type Column = (&'static str, ValueType, bool);
 
 /// The tables whose columns the program declares, besides the migrations.
 fn declared_columns(kinds: Kinds) -> Vec<(&'static str, Vec<Column>)> {
@@ -273,7 +273,8 @@ async fn table_differences(db: &mut Db, table: &str, columns: &[Column]) -> Resu
                from information_schema.columns where table_schema = 'orgctl' and table_name = $1 order by ordinal_position"
         }
     };
-    let rows = db.all(Sql::new(sql).with([table.into()]).yields([Kind::Text, Kind::Text, Kind::Int])).await?;
+    let rows =
+        db.all(Sql::new(sql).with([table.into()]).yields([ValueType::Text, ValueType::Text, ValueType::Int])).await?;
     let mut found = Vec::new();
     let mut expected: Vec<&str> = Vec::new();
     for &(name, kind, required) in columns {
@@ -302,19 +303,19 @@ async fn table_differences(db: &mut Db, table: &str, columns: &[Column]) -> Resu
     Ok(found)
 }
 
-fn types(engine: Engine, kind: Kind) -> &'static [&'static str] {
+fn types(engine: Engine, kind: ValueType) -> &'static [&'static str] {
     match (engine, kind) {
-        (Engine::Sqlite, Kind::Bool | Kind::Int | Kind::Time | Kind::Decimal) => &["integer"],
-        (Engine::Sqlite, Kind::Text | Kind::Json | Kind::Date | Kind::Ip) => &["text"],
-        (Engine::Sqlite, Kind::Uuid | Kind::Bytes) => &["blob"],
-        (Engine::Postgres, Kind::Bool) => &["boolean"],
-        (Engine::Postgres, Kind::Int) => &["bigint", "integer"],
-        (Engine::Postgres, Kind::Time) => &["timestamp with time zone"],
-        (Engine::Postgres, Kind::Date) => &["date"],
-        (Engine::Postgres, Kind::Decimal) => &["numeric"],
-        (Engine::Postgres, Kind::Text | Kind::Json) => &["text"],
-        (Engine::Postgres, Kind::Uuid) => &["uuid"],
-        (Engine::Postgres, Kind::Ip) => &["inet"],
-        (Engine::Postgres, Kind::Bytes) => &["bytea"],
+        (Engine::Sqlite, ValueType::Bool | ValueType::Int | ValueType::Time | ValueType::Decimal) => &["integer"],
+        (Engine::Sqlite, ValueType::Text | ValueType::Json | ValueType::Date | ValueType::Ip) => &["text"],
+        (Engine::Sqlite, ValueType::Uuid | ValueType::Bytes) => &["blob"],
+        (Engine::Postgres, ValueType::Bool) => &["boolean"],
+        (Engine::Postgres, ValueType::Int) => &["bigint", "integer"],
+        (Engine::Postgres, ValueType::Time) => &["timestamp with time zone"],
+        (Engine::Postgres, ValueType::Date) => &["date"],
+        (Engine::Postgres, ValueType::Decimal) => &["numeric"],
+        (Engine::Postgres, ValueType::Text | ValueType::Json) => &["text"],
+        (Engine::Postgres, ValueType::Uuid) => &["uuid"],
+        (Engine::Postgres, ValueType::Ip) => &["inet"],
+        (Engine::Postgres, ValueType::Bytes) => &["bytea"],
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use super::migrate;
 use crate::model::kinds::Kinds;
 use crate::model::resource::Descriptor;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::backup::partial::MARK;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
@@ -178,7 +178,7 @@ fn statements(text: &str) -> impl Iterator<Item = &str> {
 const SHOWN: usize = 20;
 
 /// Every stored value that can't be: table, row and column.
-pub async fn impossible(db: &mut Db) -> Result<Vec<String>> {
+pub async fn invalid_values(db: &mut Db) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for table in tables(db.kinds(), db.engine())? {
         found.extend(unreadable(db, &table).await?);
@@ -194,7 +194,7 @@ pub async fn impossible(db: &mut Db) -> Result<Vec<String>> {
 }
 
 /// How a row is called: its id where it has one, else its key.
-fn called(table: &Table) -> Vec<&str> {
+fn row_key(table: &Table) -> Vec<&str> {
     let has = |name: &str| table.columns.iter().any(|(c, _)| c == name);
     let key: Vec<&str> = table.key.iter().map(String::as_str).collect();
     if has("id") && has("org_id") { vec!["org_id", "id"] } else { key }
@@ -210,8 +210,8 @@ fn row_of(table: &Table, names: &[&str], values: &[Option<Value>]) -> String {
 async fn unreadable(db: &mut Db, table: &Table) -> Result<Vec<String>> {
     // Those of the trail are read, and their texts proven, by `audit verify`.
     let is_trail = matches!(table.name.as_str(), "audit_records" | "audit_requests");
-    let names = called(table);
-    let mut columns: Vec<(&str, Kind)> = names.iter().map(|n| (*n, kind(db.kinds(), table, n))).collect();
+    let names = row_key(table);
+    let mut columns: Vec<(&str, ValueType)> = names.iter().map(|n| (*n, kind(db.kinds(), table, n))).collect();
     let is_read =
         |name: &str| !is_trail || name == "at" || name == "request_id" || name == "resource_id" || name == "subject_id";
     let rest = table.columns.iter().filter(|(c, ty)| is_read(c) && !names.contains(&c.as_str()) && ty != "tsvector");
@@ -234,25 +234,25 @@ async fn unreadable(db: &mut Db, table: &Table) -> Result<Vec<String>> {
 }
 
 /// What a column holds: as its kind of record says, else as its type does.
-fn kind(kinds: Kinds, table: &Table, column: &str) -> Kind {
+fn kind(kinds: Kinds, table: &Table, column: &str) -> ValueType {
     let of =
         |desc: &&Descriptor| crate::store::records::read_columns(desc).into_iter().find(|(name, _)| *name == column);
     let declared = kinds.by_table(&table.name).and_then(|d| of(&d));
     let ty = table.columns.iter().find(|(name, _)| name == column).map_or("", |(_, ty)| ty.as_str());
     declared.map(|(_, kind)| kind).unwrap_or(match ty {
-        "boolean" => Kind::Bool,
-        "text" if column.ends_with("_ip") || column == "ip" => Kind::Ip,
-        "text" if column == "context" || (table.name == "backups" && column == "heads") => Kind::Json,
-        "text" => Kind::Text,
-        "uuid" => Kind::Uuid,
-        "timestamptz" => Kind::Time,
-        "date" => Kind::Date,
-        "inet" => Kind::Ip,
-        "blob" if column == "id" || column.ends_with("_id") => Kind::Uuid,
-        "bytea" | "blob" => Kind::Bytes,
-        ty if ty.starts_with("numeric") => Kind::Decimal,
-        "integer" if column == "at" || column.ends_with("_at") => Kind::Time,
-        _ => Kind::Int,
+        "boolean" => ValueType::Bool,
+        "text" if column.ends_with("_ip") || column == "ip" => ValueType::Ip,
+        "text" if column == "context" || (table.name == "backups" && column == "heads") => ValueType::Json,
+        "text" => ValueType::Text,
+        "uuid" => ValueType::Uuid,
+        "timestamptz" => ValueType::Time,
+        "date" => ValueType::Date,
+        "inet" => ValueType::Ip,
+        "blob" if column == "id" || column.ends_with("_id") => ValueType::Uuid,
+        "bytea" | "blob" => ValueType::Bytes,
+        ty if ty.starts_with("numeric") => ValueType::Decimal,
+        "integer" if column == "at" || column.ends_with("_at") => ValueType::Time,
+        _ => ValueType::Int,
     })
 }
 
@@ -261,14 +261,14 @@ async fn against_rules(db: &mut Db, table: &Table) -> Result<Vec<String>> {
     if table.checks.is_empty() {
         return Ok(Vec::new());
     }
-    let names = called(table);
+    let names = row_key(table);
     let mut list: Vec<String> = names.iter().map(|n| quoted(n)).collect();
     // A rule that says nothing of NULL holds.
     let holds: Vec<String> = table.checks.iter().map(|(_, rule)| format!("coalesce(({rule}), true)")).collect();
     list.extend(holds.iter().cloned());
     let sql =
         format!("select {} from {} where not ({}) limit {SHOWN}", list.join(", "), table.name, holds.join(" and "));
-    let kinds = names.iter().map(|n| kind(db.kinds(), table, n)).chain(holds.iter().map(|_| Kind::Bool));
+    let kinds = names.iter().map(|n| kind(db.kinds(), table, n)).chain(holds.iter().map(|_| ValueType::Bool));
     let mut found = Vec::new();
     db.each_readable(Sql::new(sql).yields(kinds), |values| {
         let row = row_of(table, &names, &values);
@@ -287,7 +287,7 @@ async fn against_rules(db: &mut Db, table: &Table) -> Result<Vec<String>> {
 
 /// Values that refer to what is not there: a constraint may be gone, or have been passed over.
 async fn dangling(db: &mut Db, table: &Table, reference: &Reference) -> Result<Vec<String>> {
-    let names = called(table);
+    let names = row_key(table);
     let list: Vec<String> = names.iter().map(|n| format!("t.{}", quoted(n))).collect();
     let given: Vec<String> = reference.columns.iter().map(|c| format!("t.{} is not null", quoted(c))).collect();
     let pairs = reference.columns.iter().zip(&reference.keys);
@@ -312,7 +312,7 @@ async fn migrations(db: &mut Db) -> Result<Vec<String>> {
     let (all, is_part) = (migrate::all(db.kinds(), db.engine())?, db.partial.is_some());
     let mut found = Vec::new();
     let sql = Sql::new("select version, name, checksum from schema_migrations order by version");
-    db.each_readable(sql.yields([Kind::Int, Kind::Text, Kind::Bytes]), |values| {
+    db.each_readable(sql.yields([ValueType::Int, ValueType::Text, ValueType::Bytes]), |values| {
         let version = values.first().and_then(Option::as_ref).and_then(Value::as_int).unwrap_or_default();
         let Some(is) = all.iter().find(|m| m.version == version) else {
             if is_part && version > MARK {

@@ -7,11 +7,11 @@ use uuid::Uuid;
 use crate::model::problem::Problem;
 use crate::model::trail::audit::{self, Event, Header, Payload, Status};
 use crate::model::trail::merkle::{Frontier, Hash};
-use crate::model::values::value::{Kind, Value, canonical};
+use crate::model::values::value::{Value, ValueType, canonical};
 
 /// Appends records to one tree, all of one transaction. Lent by [`crate::store::tx::Tx::lend_chain`], which lets nobody else
 /// append meanwhile.
-pub struct Chain {
+pub struct TreeAppender {
     pub(in crate::store) tree: i32,
     pub(in crate::store) frontier: Frontier,
     pub(in crate::store) at: DateTime<Utc>,
@@ -20,21 +20,21 @@ pub struct Chain {
     pub(in crate::store) status: Status,
 }
 
-/// Columns of an audit record, as [`Chain::append`] gives their values.
-pub const COLUMNS: &[(&str, Kind)] = &[
-    ("tree", Kind::Int),
-    ("seq", Kind::Int),
-    ("action", Kind::Text),
-    ("effect", Kind::Text),
-    ("kind", Kind::Text),
-    ("resource_id", Kind::Uuid),
-    ("subject_id", Kind::Uuid),
-    ("salt", Kind::Bytes),
-    ("payload", Kind::Text),
-    ("leaf", Kind::Bytes),
+/// Columns of an audit record, as [`TreeAppender::append`] gives their values.
+pub const COLUMNS: &[(&str, ValueType)] = &[
+    ("tree", ValueType::Int),
+    ("seq", ValueType::Int),
+    ("action", ValueType::Text),
+    ("effect", ValueType::Text),
+    ("kind", ValueType::Text),
+    ("resource_id", ValueType::Uuid),
+    ("subject_id", ValueType::Uuid),
+    ("salt", ValueType::Bytes),
+    ("payload", ValueType::Text),
+    ("leaf", ValueType::Bytes),
 ];
 
-impl Chain {
+impl TreeAppender {
     /// Makes the next record and moves the tree on; the record's columns, which must then be written.
     pub fn append(&mut self, event: Event<'_>, payload: Payload, salt: [u8; 16]) -> Result<Vec<Value>> {
         let Event { action, effect, kind, resource_id, subject_id } = event;
@@ -51,11 +51,11 @@ impl Chain {
             request_id: self.request_id,
             request_digest: self.request_digest,
             action,
-            effect: effect.word(),
+            effect: effect.as_str(),
             kind,
             resource_id,
             subject_id,
-            status: self.status.word(),
+            status: self.status.as_str(),
         };
         let leaf = header.leaf(&commitment);
         let stored_seq = i64::try_from(seq)?;
@@ -64,7 +64,7 @@ impl Chain {
             self.tree.into(),
             stored_seq.into(),
             action.into(),
-            effect.word().into(),
+            effect.as_str().into(),
             kind.into(),
             resource_id.into(),
             Some(subject_id).filter(|id| !id.is_nil()).into(),

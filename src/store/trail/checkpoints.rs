@@ -11,8 +11,8 @@ use crate::model::trail::audit::checkpoint_leaf;
 use crate::model::trail::lineage::{Chain, Logs};
 use crate::model::trail::merkle::{Frontier, Hash, Prover};
 use crate::model::trail::note::{Checkpoint, Note, Verifier};
-use crate::model::trail::verify::{Expected, Fault, Finding};
-use crate::model::values::value::Kind;
+use crate::model::trail::verify::{ExpectedRoot, Fault, Finding};
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Row, Sql};
 use crate::store::tx::Tx;
@@ -21,7 +21,7 @@ pub use crate::model::trail::lineage::LOG;
 
 /// A row of the log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Stored {
+pub struct StoredCheckpoint {
     /// From 1; the index of the leaf is one less.
     pub seq: i64,
     pub tree: i32,
@@ -37,7 +37,7 @@ pub struct Stored {
     pub log_note: Option<String>,
 }
 
-impl Stored {
+impl StoredCheckpoint {
     fn hash(&self) -> Hash {
         checkpoint_leaf(self.tree, self.size, self.at, &self.root)
     }
@@ -50,11 +50,20 @@ impl Stored {
 }
 
 const COLUMNS: &str = "seq, tree, size, at, root, frontier, leaf, note, log_note";
-const KINDS: [Kind; 9] =
-    [Kind::Int, Kind::Int, Kind::Int, Kind::Time, Kind::Bytes, Kind::Bytes, Kind::Bytes, Kind::Text, Kind::Text];
+const KINDS: [ValueType; 9] = [
+    ValueType::Int,
+    ValueType::Int,
+    ValueType::Int,
+    ValueType::Time,
+    ValueType::Bytes,
+    ValueType::Bytes,
+    ValueType::Bytes,
+    ValueType::Text,
+    ValueType::Text,
+];
 
-fn stored(row: &Row) -> Result<Stored> {
-    Ok(Stored {
+fn stored(row: &Row) -> Result<StoredCheckpoint> {
+    Ok(StoredCheckpoint {
         seq: row.int(0)?,
         tree: row.org(1)?,
         size: row.int(2)?,
@@ -68,7 +77,7 @@ fn stored(row: &Row) -> Result<Stored> {
 }
 
 /// The latest checkpoint of a tree, or the first that covers a record.
-pub async fn of(db: &mut Db, tree: i32, covering: Option<i64>) -> Result<Option<Stored>> {
+pub async fn find(db: &mut Db, tree: i32, covering: Option<i64>) -> Result<Option<StoredCheckpoint>> {
     let mut sql = Sql::new(format!("select {COLUMNS} from audit_checkpoints where tree = "));
     sql.bind(tree);
     match covering {
@@ -79,12 +88,12 @@ pub async fn of(db: &mut Db, tree: i32, covering: Option<i64>) -> Result<Option<
 }
 
 /// Every checkpoint of a tree, as what its roots must be.
-pub async fn expected(db: &mut Db, tree: i32) -> Result<Vec<Expected>> {
+pub async fn expected(db: &mut Db, tree: i32) -> Result<Vec<ExpectedRoot>> {
     let sql =
         Sql::new("select seq, size, root from audit_checkpoints where tree = $1 order by size").with([tree.into()]);
-    let rows = db.all(sql.yields([Kind::Int, Kind::Int, Kind::Bytes])).await?;
-    let expected = |r: &Row| -> Result<Expected> {
-        Ok(Expected {
+    let rows = db.all(sql.yields([ValueType::Int, ValueType::Int, ValueType::Bytes])).await?;
+    let expected = |r: &Row| -> Result<ExpectedRoot> {
+        Ok(ExpectedRoot {
             size: u64::try_from(r.int(1)?).unwrap_or(0),
             root: r.hash(2)?,
             says: format!("checkpoint {} of the database", r.int(0)?),
@@ -102,22 +111,22 @@ pub async fn count(db: &mut Db, table: &str) -> Result<i64> {
         true => "select count(*) from pg_tables where schemaname = 'orgctl' and tablename = $1",
         false => "select count(*) from sqlite_schema where type = 'table' and name = $1",
     };
-    if db.one(Sql::new(there).with([table.into()]).yields([Kind::Int])).await?.int(0)? == 0 {
+    if db.one(Sql::new(there).with([table.into()]).yields([ValueType::Int])).await?.int(0)? == 0 {
         return Ok(0);
     }
-    db.one(Sql::new(format!("select count(*) from {table}")).yields([Kind::Int])).await?.int(0)
+    db.one(Sql::new(format!("select count(*) from {table}")).yields([ValueType::Int])).await?.int(0)
 }
 
 /// Trees that have ever had a checkpoint.
 pub async fn trees(db: &mut Db) -> Result<Vec<i32>> {
-    let sql = Sql::new("select distinct tree from audit_checkpoints order by tree").yields([Kind::Int]);
+    let sql = Sql::new("select distinct tree from audit_checkpoints order by tree").yields([ValueType::Int]);
     db.all(sql).await?.iter().map(|r| r.org(0)).collect()
 }
 
 /// The signed checkpoint of the log, the latest.
 pub async fn log_note(db: &mut Db) -> Result<Option<String>> {
     let sql = "select log_note from audit_checkpoints where log_note is not null order by seq desc limit 1";
-    let row = db.first(Sql::new(sql).yields([Kind::Text])).await?;
+    let row = db.first(Sql::new(sql).yields([ValueType::Text])).await?;
     row.map(|r| Ok(r.text(0)?.to_owned())).transpose()
 }
 
@@ -130,7 +139,7 @@ pub async fn log_frontier(db: &mut Db) -> Result<Frontier> {
 pub async fn log_frontier_at(db: &mut Db, size: u64) -> Result<Frontier> {
     let mut frontier = Frontier::default();
     let sql = Sql::new("select leaf from audit_checkpoints where seq <= $1 order by seq");
-    db.each(sql.with([i64::try_from(size)?.into()]).yields([Kind::Bytes]), |row| {
+    db.each(sql.with([i64::try_from(size)?.into()]).yields([ValueType::Bytes]), |row| {
         frontier.append(row.hash(0)?);
         Ok(())
     })
@@ -140,7 +149,7 @@ pub async fn log_frontier_at(db: &mut Db, size: u64) -> Result<Frontier> {
 
 /// Names the installation in the origins of its logs: SYSTEM's id, made with the database.
 pub async fn installation(db: &mut Db) -> Result<Uuid> {
-    let row = db.first(Sql::new("select id from orgs where org_id = 0").yields([Kind::Uuid])).await?;
+    let row = db.first(Sql::new("select id from orgs where org_id = 0").yields([ValueType::Uuid])).await?;
     row.ok_or_else(|| Problem::integrity("the reserved organisation SYSTEM is gone"))?.uuid(0)
 }
 
@@ -151,7 +160,7 @@ pub fn origin(installation: Uuid, tree: i32) -> String {
 
 /// What went through the log, and what does not hold in it.
 #[derive(Debug, Default)]
-pub struct Log {
+pub struct LogCheck {
     pub rows: u64,
     /// Notes that no given key has signed.
     pub unchecked: u64,
@@ -159,9 +168,9 @@ pub struct Log {
 }
 
 /// Goes through the whole log: its leaves, its notes and their signatures, and what is known of it from outside.
-pub async fn verify(db: &mut Db, chain: &Chain, keys: &[Verifier], expected: Vec<Expected>) -> Result<Log> {
+pub async fn verify(db: &mut Db, chain: &Chain, keys: &[Verifier], expected: Vec<ExpectedRoot>) -> Result<LogCheck> {
     let installation = installation(db).await?;
-    let mut log = Log::default();
+    let mut log = LogCheck::default();
     let mut frontier = Frontier::default();
     let mut expected = expected;
     let sql = Sql::new(format!("select {COLUMNS} from audit_checkpoints order by seq")).yields(KINDS);
@@ -230,7 +239,7 @@ pub async fn prove(db: &mut Db, tree: i32, mut prover: Prover) -> Result<Option<
         tree => Sql::new("select seq, leaf from audit_records where tree = $1 and seq <= $2 order by seq")
             .with([tree.into(), upto.into()]),
     };
-    db.each(sql.yields([Kind::Int, Kind::Bytes]), |row| {
+    db.each(sql.yields([ValueType::Int, ValueType::Bytes]), |row| {
         prover.leaf(u64::try_from(row.int(0)?.saturating_sub(1))?, row.hash(1)?);
         Ok(())
     })
@@ -240,8 +249,8 @@ pub async fn prove(db: &mut Db, tree: i32, mut prover: Prover) -> Result<Option<
 
 impl Tx<'_> {
     /// Appends rows to the log, which must go on from where they were made.
-    pub async fn append_checkpoints(&mut self, rows: &[Stored]) -> Result<()> {
-        let last = Sql::new("select coalesce(max(seq), 0) from audit_checkpoints").yields([Kind::Int]);
+    pub async fn append_checkpoints(&mut self, rows: &[StoredCheckpoint]) -> Result<()> {
+        let last = Sql::new("select coalesce(max(seq), 0) from audit_checkpoints").yields([ValueType::Int]);
         let last = self.db.one(last).await?.int(0)?;
         if rows.first().is_some_and(|first| first.seq.checked_sub(1) != Some(last)) {
             return Err(Problem::conflict("another checkpoint was made in the meantime; none was made here")

@@ -6,7 +6,7 @@ use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::trail::audit::{Action, CLOCK, Status};
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 
@@ -29,7 +29,7 @@ impl Segment {
 /// [`is_correction`](crate::model::trail::correction::is_correction) of a record `r`; the first half is the predicate of a partial
 /// index.
 pub(in crate::store) fn is_correction() -> String {
-    let (action, success) = (Action::ConfigChange.word(), Status::Success.word());
+    let (action, success) = (Action::ConfigChange.as_str(), Status::Success.as_str());
     format!(
         "r.kind = '{CLOCK}' and r.action = '{action}' and exists (select 1 from audit_requests f
           where f.tree = r.tree and f.first_seq = r.seq and f.status = '{success}')"
@@ -40,7 +40,7 @@ pub(in crate::store) fn is_correction() -> String {
 pub async fn corrected(db: &mut Db) -> Result<Vec<i32>> {
     let is_correction = is_correction();
     let sql = Sql::new(format!("select distinct r.tree from audit_records r where {is_correction} order by r.tree"));
-    db.all(sql.yields([Kind::Int])).await?.iter().map(|row| row.org(0)).collect()
+    db.all(sql.yields([ValueType::Int])).await?.iter().map(|row| row.org(0)).collect()
 }
 
 /// The stretches of a tree, in order; one where the clock was never corrected.
@@ -50,7 +50,7 @@ pub async fn segments(db: &mut Db, tree: i32) -> Result<Vec<Segment>> {
         "select r.seq, q.at from audit_records r join audit_requests q on q.tree = r.tree and q.first_seq = r.seq
           where r.tree = $1 and {is_correction} order by r.seq"
     ));
-    let rows = db.all(sql.with([tree.into()]).yields([Kind::Int, Kind::Time])).await?;
+    let rows = db.all(sql.with([tree.into()]).yields([ValueType::Int, ValueType::Time])).await?;
     let mut segments = vec![Segment { first: 1, last: i64::MAX, cap: None }];
     for row in rows {
         let (seq, at) = (row.int(0)?, row.time(1)?);
@@ -82,7 +82,7 @@ pub async fn last_before(db: &mut Db, tree: i32, at: DateTime<Utc>) -> Result<i6
             sql.push(" and first_seq between ").bind(segment.first).push(" and ").bind(segment.last);
         }
         sql.push(" order by at desc, first_seq desc limit 1");
-        if let Some(row) = db.first(sql.yields([Kind::Int])).await? {
+        if let Some(row) = db.first(sql.yields([ValueType::Int])).await? {
             return row.int(0);
         }
     }
@@ -108,7 +108,7 @@ pub struct Ahead {
 /// Trails that are ahead of a time.
 pub async fn ahead_of(db: &mut Db, at: DateTime<Utc>) -> Result<Vec<Ahead>> {
     let sql = Sql::new("select tree, size, at from audit_heads where at > $1 order by tree").with([at.into()]);
-    let heads = db.all(sql.yields([Kind::Int, Kind::Int, Kind::Time])).await?;
+    let heads = db.all(sql.yields([ValueType::Int, ValueType::Int, ValueType::Time])).await?;
     let mut found = Vec::new();
     for head in heads {
         let tree = head.org(0)?;
@@ -126,5 +126,5 @@ pub async fn ahead_of(db: &mut Db, at: DateTime<Utc>) -> Result<Vec<Ahead>> {
 /// The time of the last record of any trail; none where nothing is recorded yet.
 pub async fn last_recorded(db: &mut Db) -> Result<Option<DateTime<Utc>>> {
     let sql = Sql::new("select max(at) from audit_heads where size > 0");
-    Ok(db.one(sql.yields([Kind::Time])).await?.value(0).as_time())
+    Ok(db.one(sql.yields([ValueType::Time])).await?.value(0).as_time())
 }

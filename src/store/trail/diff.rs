@@ -12,13 +12,13 @@ use super::corrections::last_before;
 use super::trees;
 use crate::model::kinds::Kinds;
 use crate::model::trail::audit::{Action, Effect};
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Became {
+pub enum EndState {
     Created,
     Deleted,
     Restored,
@@ -26,21 +26,21 @@ pub enum Became {
     Updated,
 }
 
-impl Became {
-    pub fn word(self) -> &'static str {
+impl EndState {
+    pub fn as_str(self) -> &'static str {
         match self {
-            Became::Created => "created",
-            Became::Deleted => "deleted",
-            Became::Restored => "restored",
-            Became::Purged => "purged",
-            Became::Updated => "updated",
+            EndState::Created => "created",
+            EndState::Deleted => "deleted",
+            EndState::Restored => "restored",
+            EndState::Purged => "purged",
+            EndState::Updated => "updated",
         }
     }
 }
 
 /// A field and its values at both moments.
 #[derive(Debug, Clone)]
-pub struct Difference {
+pub struct FieldChange {
     pub column: String,
     pub old: Json,
     pub new: Json,
@@ -48,29 +48,29 @@ pub struct Difference {
 
 /// What changed of one record.
 #[derive(Debug)]
-pub struct Net {
+pub struct NetChange {
     pub tree: i32,
     pub kind: String,
     pub id: Uuid,
     /// The natural key at the second moment.
     pub key: Option<String>,
     /// What became of it as a whole; none where it was there at both moments.
-    pub became: Option<Became>,
-    pub fields: Vec<Difference>,
+    pub became: Option<EndState>,
+    pub fields: Vec<FieldChange>,
     /// A record that told of more, and is erased or archived.
     pub lost: Option<i64>,
 }
 
 /// What may be looked at.
 #[derive(Debug, Default)]
-pub struct Asked {
+pub struct DiffScope {
     pub tree: Option<i32>,
     pub kind: Option<String>,
     pub id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum Presence {
     Absent,
     Live,
     Deleted,
@@ -78,21 +78,21 @@ enum State {
 
 /// What the records about one say, the oldest first.
 #[derive(Default)]
-struct Seen {
-    first: Option<State>,
-    last: Option<State>,
+struct Accumulator {
+    first: Option<Presence>,
+    last: Option<Presence>,
     key: Option<String>,
-    fields: Vec<Difference>,
+    fields: Vec<FieldChange>,
     lost: Option<i64>,
 }
 
-impl Seen {
-    fn take(&mut self, kinds: Kinds, seq: i64, effect: Effect, kind: &str, payload: Option<&Json>) {
+impl Accumulator {
+    fn add(&mut self, kinds: Kinds, seq: i64, effect: Effect, kind: &str, payload: Option<&Json>) {
         let moves = [
-            (Effect::Create, State::Absent, State::Live),
-            (Effect::Delete, State::Live, State::Deleted),
-            (Effect::Restore, State::Deleted, State::Live),
-            (Effect::Purge, State::Deleted, State::Absent),
+            (Effect::Create, Presence::Absent, Presence::Live),
+            (Effect::Delete, Presence::Live, Presence::Deleted),
+            (Effect::Restore, Presence::Deleted, Presence::Live),
+            (Effect::Purge, Presence::Deleted, Presence::Absent),
         ];
         // What is no kind of ours, such as a setting, has its default where it has no row: its value changes, whatever becomes
         // of the row.
@@ -125,35 +125,35 @@ impl Seen {
     fn set(&mut self, column: &str, old: Json, new: Json) {
         match self.fields.iter_mut().find(|d| d.column == column) {
             Some(known) => known.new = new,
-            None => self.fields.push(Difference { column: column.to_owned(), old, new }),
+            None => self.fields.push(FieldChange { column: column.to_owned(), old, new }),
         }
     }
 
     /// All told; none where nothing is to be told.
-    fn net(mut self, kinds: Kinds, tree: i32, kind: String, id: Uuid) -> Option<Net> {
+    fn net_change(mut self, kinds: Kinds, tree: i32, kind: String, id: Uuid) -> Option<NetChange> {
         let became = match (self.first, self.last) {
-            (Some(State::Absent), Some(State::Live)) => Some(Became::Created),
-            (Some(State::Absent), _) => return None,
-            (Some(_), Some(State::Absent)) => Some(Became::Purged),
-            (Some(State::Live), Some(State::Deleted)) => Some(Became::Deleted),
-            (Some(State::Deleted), Some(State::Live)) => Some(Became::Restored),
+            (Some(Presence::Absent), Some(Presence::Live)) => Some(EndState::Created),
+            (Some(Presence::Absent), _) => return None,
+            (Some(_), Some(Presence::Absent)) => Some(EndState::Purged),
+            (Some(Presence::Live), Some(Presence::Deleted)) => Some(EndState::Deleted),
+            (Some(Presence::Deleted), Some(Presence::Live)) => Some(EndState::Restored),
             _ => None,
         };
-        if became.is_some_and(|b| b != Became::Restored) {
+        if became.is_some_and(|b| b != EndState::Restored) {
             self.fields.clear();
             self.lost = None;
         }
         self.fields.retain(|d| d.old != d.new);
-        let place = |d: &Difference| kinds.by_noun(&kind).and_then(|desc| desc.index(&d.column)).unwrap_or(usize::MAX);
+        let place = |d: &FieldChange| kinds.by_noun(&kind).and_then(|desc| desc.index(&d.column)).unwrap_or(usize::MAX);
         self.fields.sort_by_cached_key(|d| (place(d), d.column.clone()));
         let is_any = became.is_some() || !self.fields.is_empty() || self.lost.is_some();
-        is_any.then_some(Net { tree, kind, id, key: self.key, became, fields: self.fields, lost: self.lost })
+        is_any.then_some(NetChange { tree, kind, id, key: self.key, became, fields: self.fields, lost: self.lost })
     }
 }
 
 /// What changed from one moment to another, what happened at each of them included in it; in the order of organisations,
 /// kinds and keys.
-pub async fn between(db: &mut Db, from: DateTime<Utc>, to: DateTime<Utc>, asked: &Asked) -> Result<Vec<Net>> {
+pub async fn between(db: &mut Db, from: DateTime<Utc>, to: DateTime<Utc>, asked: &DiffScope) -> Result<Vec<NetChange>> {
     let all = match asked.tree {
         Some(tree) => vec![tree],
         None => trees(db).await?,
@@ -162,7 +162,7 @@ pub async fn between(db: &mut Db, from: DateTime<Utc>, to: DateTime<Utc>, asked:
     for tree in all {
         let just = TimeDelta::microseconds(1);
         let (after, upto) = (last_before(db, tree, from + just).await?, last_before(db, tree, to + just).await?);
-        let mut seen: BTreeMap<(String, Uuid), Seen> = BTreeMap::new();
+        let mut seen: BTreeMap<(String, Uuid), Accumulator> = BTreeMap::new();
         let mut sql = Sql::new("select r.seq, r.effect, r.kind, r.resource_id, r.payload from audit_records r where ");
         match asked.id {
             Some(id) => sql.push("+r.tree = ").bind(tree).push(" and r.resource_id = ").bind(id),
@@ -173,18 +173,21 @@ pub async fn between(db: &mut Db, from: DateTime<Utc>, to: DateTime<Utc>, asked:
         if let Some(kind) = &asked.kind {
             sql.push(" and r.kind = ").bind(kind.as_str());
         }
-        sql.push(" and (r.effect <> 'none' or r.action = ").bind(Action::PasswordChange.word());
+        sql.push(" and (r.effect <> 'none' or r.action = ").bind(Action::PasswordChange.as_str());
         sql.push(") order by r.seq");
-        db.each(sql.yields([Kind::Int, Kind::Text, Kind::Text, Kind::Uuid, Kind::Text]), |row| {
-            let payload: Option<Json> = row.value(4).as_text().and_then(|text| serde_json::from_str(text).ok());
-            let (kind, id) = (row.text(2)?, row.uuid(3)?);
-            let of_it = seen.entry((kind.to_owned(), id)).or_default();
-            let effect = Effect::parse(row.text(1)?).unwrap_or(Effect::None);
-            of_it.take(kinds, row.int(0)?, effect, kind, payload.as_ref());
-            Ok(())
-        })
+        db.each(
+            sql.yields([ValueType::Int, ValueType::Text, ValueType::Text, ValueType::Uuid, ValueType::Text]),
+            |row| {
+                let payload: Option<Json> = row.value(4).as_text().and_then(|text| serde_json::from_str(text).ok());
+                let (kind, id) = (row.text(2)?, row.uuid(3)?);
+                let of_it = seen.entry((kind.to_owned(), id)).or_default();
+                let effect = Effect::parse(row.text(1)?).unwrap_or(Effect::None);
+                of_it.add(kinds, row.int(0)?, effect, kind, payload.as_ref());
+                Ok(())
+            },
+        )
         .await?;
-        told.extend(seen.into_iter().filter_map(|((kind, id), s)| s.net(kinds, tree, kind, id)));
+        told.extend(seen.into_iter().filter_map(|((kind, id), s)| s.net_change(kinds, tree, kind, id)));
     }
     let place = |kind: &str| kinds.resources().position(|d| d.noun == kind).unwrap_or(usize::MAX);
     told.sort_by_cached_key(|n| (n.tree, place(&n.kind), n.kind.clone(), n.key.clone(), n.id));

@@ -8,14 +8,14 @@ use uuid::{Builder, Uuid};
 
 use crate::model::random::bytes;
 use crate::model::trail::audit::{Event, KIND, Payload};
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::tx::Tx;
 
 /// What is to be recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Outside {
+pub struct ExternalEvent {
     pub action: String,
     pub kind: String,
     /// Which thing of that kind, by the name that its own application has for it.
@@ -41,7 +41,7 @@ fn id_of(key: &[u8], kind: &str, name: &str) -> Uuid {
 /// The key of an organisation for such ids; none before the first.
 async fn key_of(db: &mut Db, org: i32) -> Result<Option<Vec<u8>>> {
     let sql = Sql::new("select key from code_counters where org_id = $1 and kind = $2").with([org.into(), KIND.into()]);
-    db.first(sql.yields([Kind::Bytes])).await?.map(|row| Ok(row.bytes(0)?.to_vec())).transpose()
+    db.first(sql.yields([ValueType::Bytes])).await?.map(|row| Ok(row.bytes(0)?.to_vec())).transpose()
 }
 
 /// The id that a thing of another application has in the trail; none where nothing was ever recorded so.
@@ -51,7 +51,7 @@ pub async fn id(db: &mut Db, org: i32, kind: &str, name: &str) -> Result<Option<
 
 impl Tx<'_> {
     /// Appends what another program has to say.
-    pub async fn append_outside(&mut self, org: i32, all: &[Outside]) -> Result<()> {
+    pub async fn append_external(&mut self, org: i32, all: &[ExternalEvent]) -> Result<()> {
         let key = match key_of(self.db, org).await? {
             Some(key) => key,
             None => {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::checkpoints::{installation, log_frontier, log_frontier_at};
-use crate::model::code_generator::Maker;
+use crate::model::code_generator::CodeGenerator;
 use crate::model::kinds::Kinds;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
@@ -15,8 +15,8 @@ use crate::model::random::bytes;
 use crate::model::trail::audit::Action;
 use crate::model::trail::lineage::{Chain, Claim, LOG, Lineage, Logs};
 use crate::model::trail::note::{Note, Verifier};
-use crate::model::trail::verify::{Expected, Fault, Finding};
-use crate::model::values::value::Kind;
+use crate::model::trail::verify::{ExpectedRoot, Fault, Finding};
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::tx::Tx;
@@ -36,13 +36,13 @@ pub struct Stated {
 
 /// The signed statements, the oldest first.
 pub async fn notes(db: &mut Db) -> Result<Vec<String>> {
-    let sql = Sql::new("select note from audit_lineages order by seq").yields([Kind::Text]);
+    let sql = Sql::new("select note from audit_lineages order by seq").yields([ValueType::Text]);
     db.all(sql).await?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
 }
 
 /// How many statements there are.
 pub async fn count(db: &mut Db) -> Result<i64> {
-    db.one(Sql::new("select count(*) from audit_lineages").yields([Kind::Int])).await?.int(0)
+    db.one(Sql::new("select count(*) from audit_lineages").yields([ValueType::Int])).await?.int(0)
 }
 
 /// The restores that the logs went through, as the statements tell, which are not checked.
@@ -72,7 +72,7 @@ pub async fn claims(db: &mut Db) -> Result<Vec<Claim>> {
            join audit_requests q on q.tree = r.tree and q.first_seq <= r.seq and q.last_seq >= r.seq
           where r.tree = $1 and r.kind = 'backup' and r.action = 'backup_restore' and q.status = 'success' order by r.seq",
     );
-    let sql = sql.with([SYSTEM.into()]).yields([Kind::Int, Kind::Bytes, Kind::Text, Kind::Time]);
+    let sql = sql.with([SYSTEM.into()]).yields([ValueType::Int, ValueType::Bytes, ValueType::Text, ValueType::Time]);
     let mut claims = Vec::new();
     for row in db.all(sql).await? {
         let payload: Json = row.value(2).as_text().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -95,7 +95,7 @@ pub struct Statements {
     /// Notes that no given key has signed.
     pub unchecked: u64,
     /// What trees, and the log of checkpoints, must have been.
-    pub expected: Vec<(i32, Expected)>,
+    pub expected: Vec<(i32, ExpectedRoot)>,
     pub findings: Vec<Finding>,
 }
 
@@ -121,7 +121,7 @@ pub async fn verify(db: &mut Db, keys: &[Verifier]) -> Result<Statements> {
                     faults.push("does not go on from the one in front of it".into());
                 }
                 let leaf = Sql::new("select leaf from audit_records where tree = $1 and seq = $2");
-                let leaf = leaf.with([SYSTEM.into(), lineage.seq.into()]).yields([Kind::Bytes]);
+                let leaf = leaf.with([SYSTEM.into(), lineage.seq.into()]).yields([ValueType::Bytes]);
                 let leaf = db.first(leaf).await?.map(|r| r.hash(0)).transpose()?;
                 let before = lineage.seq.checked_sub(1).and_then(|n| u64::try_from(n).ok());
                 if leaf != Some(lineage.leaf) || Some(lineage.size_of(SYSTEM)) != before {
@@ -131,7 +131,8 @@ pub async fn verify(db: &mut Db, keys: &[Verifier]) -> Result<Statements> {
                 heads.push((LOG, lineage.log.0, lineage.log.1));
                 heads.retain(|(_, size, _)| *size > 0);
                 let says = || says.clone();
-                let heads = heads.into_iter().map(|(tree, size, root)| (tree, Expected { size, root, says: says() }));
+                let heads =
+                    heads.into_iter().map(|(tree, size, root)| (tree, ExpectedRoot { size, root, says: says() }));
                 told.expected.extend(heads);
                 told.chain.all.push(lineage);
             }
@@ -160,40 +161,40 @@ pub async fn next_after(db: &mut Db, tree: i32, size: u64) -> Result<Option<Date
              select 1 from audit_records r where r.tree = q.tree and r.seq = q.first_seq and r.kind = 'clock')
           order by q.first_seq limit 1",
     );
-    let sql = sql.with([tree.into(), i64::try_from(size)?.into()]).yields([Kind::Time]);
+    let sql = sql.with([tree.into(), i64::try_from(size)?.into()]).yields([ValueType::Time]);
     db.first(sql).await?.map(|r| r.time(0)).transpose()
 }
 
 /// How far the codes of each kind skip with a restore: nothing tells how many were given since the archive was made.
-pub fn leaps(kinds: Kinds) -> impl Iterator<Item = (&'static str, Maker)> {
-    kinds.resources().filter_map(|d| d.made().map(|(_, maker)| (d.noun, maker)))
+pub fn code_skips(kinds: Kinds) -> impl Iterator<Item = (&'static str, CodeGenerator)> {
+    kinds.resources().filter_map(|d| d.generated().map(|(_, maker)| (d.noun, maker)))
 }
 
 /// The same, by the noun of the kind, as it is told.
 pub fn skipped(kinds: Kinds) -> Map<String, Json> {
-    leaps(kinds).map(|(noun, maker)| (noun.to_owned(), maker.leap().into())).collect()
+    code_skips(kinds).map(|(noun, maker)| (noun.to_owned(), maker.leap().into())).collect()
 }
 
 impl Tx<'_> {
     /// Records that what is here was restored, and lets codes skip those that may have been given since. `told` names the
     /// archive and its heads. What the log of checkpoints was like then is told, too.
-    pub async fn restored(&mut self, mut told: Map<String, Json>) -> Result<()> {
+    pub async fn record_restore(&mut self, mut told: Map<String, Json>) -> Result<()> {
         told.insert("log".into(), log_frontier(self.db).await?.size().into());
-        for (noun, maker) in leaps(self.db.kinds()) {
+        for (noun, maker) in code_skips(self.db.kinds()) {
             self.skip_codes(noun, maker).await?;
         }
         told.insert("codes".into(), skipped(self.db.kinds()).into());
         self.event(SYSTEM, Action::BackupRestore, KIND, told).await
     }
 
-    async fn skip_codes(&mut self, noun: &str, maker: Maker) -> Result<()> {
-        if matches!(maker, Maker::Numbered(_)) {
+    async fn skip_codes(&mut self, noun: &str, maker: CodeGenerator) -> Result<()> {
+        if matches!(maker, CodeGenerator::Numbered(_)) {
             // Where none was made yet, the first may have been made since. Scattered ones come of a new key.
             let none = Sql::new(
                 "select o.org_id from orgs o where o.org_id > 0
                     and not exists (select 1 from code_counters c where c.org_id = o.org_id and c.kind = $1)",
             );
-            for row in self.db.all(none.with([noun.into()]).yields([Kind::Int])).await? {
+            for row in self.db.all(none.with([noun.into()]).yields([ValueType::Int])).await? {
                 let key: [u8; 16] = bytes(self.random());
                 let sql = Sql::new("insert into code_counters (org_id, kind, next, key) values ($1, $2, 0, $3)");
                 self.db.execute(sql.with([row.org(0)?.into(), noun.into(), key.to_vec().into()])).await?;

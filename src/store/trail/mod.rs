@@ -28,7 +28,7 @@ use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
 use crate::model::trail::audit::Effect;
-use crate::model::values::value::{Kind, Value, canonical};
+use crate::model::values::value::{Value, ValueType, canonical};
 use crate::model::values::zone::Zone;
 use corrections::{Segment, last_before, segment_of, segments};
 
@@ -68,13 +68,13 @@ impl Entry {
     }
 
     /// What it did to the row that it is about.
-    pub fn is(&self, effect: Effect) -> bool {
-        self.effect == effect.word()
+    pub fn has_effect(&self, effect: Effect) -> bool {
+        self.effect == effect.as_str()
     }
 
     /// Whether it changed a field. What goes keeps all its values, none of which was changed.
     fn changed(&self, field: &str) -> bool {
-        let is_gone = [Effect::Delete, Effect::Purge].iter().any(|e| self.is(*e));
+        let is_gone = [Effect::Delete, Effect::Purge].iter().any(|e| self.has_effect(*e));
         // A secret is told of beside them.
         let is_in = |p: &Json| ["old", "new"].iter().any(|part| p[*part].get(field).is_some()) || p[field] == "changed";
         !is_gone && self.payload.as_ref().is_some_and(is_in)
@@ -83,15 +83,15 @@ impl Entry {
 
 /// A record that a page ended with: the next one goes on behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct PageCursor {
     pub at: DateTime<Utc>,
     pub tree: i32,
     pub seq: i64,
 }
 
-impl Place {
-    pub fn of(entry: &Entry) -> Place {
-        Place { at: entry.at, tree: entry.tree, seq: entry.seq }
+impl PageCursor {
+    pub fn of(entry: &Entry) -> PageCursor {
+        PageCursor { at: entry.at, tree: entry.tree, seq: entry.seq }
     }
 
     /// The token of the next page.
@@ -100,12 +100,12 @@ impl Place {
         URL_SAFE_NO_PAD.encode(bytes.concat())
     }
 
-    pub fn decode(token: &str) -> Result<Place, Problem> {
+    pub fn decode(token: &str) -> Result<PageCursor, Problem> {
         let read = || {
             let bytes: [u8; 20] = URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
             let (at, rest) = bytes.split_first_chunk::<8>()?;
             let (tree, rest) = rest.split_first_chunk::<4>()?;
-            Some(Place {
+            Some(PageCursor {
                 at: DateTime::from_timestamp_micros(i64::from_be_bytes(*at))?,
                 tree: i32::from_be_bytes(*tree),
                 seq: i64::from_be_bytes(rest.try_into().ok()?),
@@ -146,7 +146,7 @@ pub struct Search {
     /// Only records behind this number.
     pub after: Option<i64>,
     /// Only records older than this one.
-    pub behind: Option<Place>,
+    pub behind: Option<PageCursor>,
     pub limit: Option<u64>,
 }
 
@@ -163,15 +163,31 @@ const REQUESTS: usize = 256;
 const FEW: i64 = 4000;
 
 /// Number, action, effect, kind, resource, subject, payload and leaf of a record.
-const RECORD: [Kind; 8] =
-    [Kind::Int, Kind::Text, Kind::Text, Kind::Text, Kind::Uuid, Kind::Uuid, Kind::Text, Kind::Bytes];
+const RECORD: [ValueType; 8] = [
+    ValueType::Int,
+    ValueType::Text,
+    ValueType::Text,
+    ValueType::Text,
+    ValueType::Uuid,
+    ValueType::Uuid,
+    ValueType::Text,
+    ValueType::Bytes,
+];
 
 const RECORD_COLUMNS: &str = "r.seq, r.action, r.effect, r.kind, r.resource_id, r.subject_id, r.payload, r.leaf";
 
 /// What a record shares with the others of its command: last number, time, status, source, request id, actor's name and
 /// number, payload.
-const COMMON: [Kind; 8] =
-    [Kind::Int, Kind::Time, Kind::Text, Kind::Text, Kind::Uuid, Kind::Text, Kind::Int, Kind::Text];
+const COMMON: [ValueType; 8] = [
+    ValueType::Int,
+    ValueType::Time,
+    ValueType::Text,
+    ValueType::Text,
+    ValueType::Uuid,
+    ValueType::Text,
+    ValueType::Int,
+    ValueType::Text,
+];
 
 fn json(text: Option<&str>) -> Option<Json> {
     text.and_then(|t| serde_json::from_str(t).ok())
@@ -235,7 +251,7 @@ async fn common(db: &mut Db, tree: i32, records: &[Row]) -> Result<HashMap<i64, 
                left join actors a on a.actor_id = q.actor_id"
         ),
     };
-    let sql = Sql::new(sql).yields(COMMON.into_iter().chain([Kind::Int]));
+    let sql = Sql::new(sql).yields(COMMON.into_iter().chain([ValueType::Int]));
     for row in db.all(sql).await? {
         found.insert(row.int(COMMON.len())?, row);
     }
@@ -252,13 +268,13 @@ async fn searched(db: &mut Db, only: Option<i32>) -> Result<Vec<(i32, bool)>> {
         sql.push(" where h.tree = ").bind(tree);
     }
     sql.push(" order by h.tree");
-    let rows = db.all(sql.yields([Kind::Int, Kind::Bool])).await?;
+    let rows = db.all(sql.yields([ValueType::Int, ValueType::Bool])).await?;
     rows.iter().map(|r| Ok((r.org(0)?, r.value(1).as_bool() == Some(true)))).collect()
 }
 
 /// Trees that have a head, in order.
 pub async fn trees(db: &mut Db) -> Result<Vec<i32>> {
-    let rows = db.all(Sql::new("select tree from audit_heads order by tree").yields([Kind::Int])).await?;
+    let rows = db.all(Sql::new("select tree from audit_heads order by tree").yields([ValueType::Int])).await?;
     rows.iter().map(|r| r.org(0)).collect()
 }
 
@@ -281,7 +297,7 @@ pub async fn search(db: &mut Db, search: &Search) -> Result<Vec<Entry>> {
         // Two questions, each with an index of its own.
         let abouts: &[bool] = if search.as_subjects && search.resources.is_some() { &[false, true] } else { &[false] };
         for (side, by_subject) in sides.iter().flat_map(|side| abouts.iter().map(move |a| (*side, *a))) {
-            let mut reading = Reading {
+            let mut reading = TreeReader {
                 tree,
                 search,
                 side,
@@ -306,7 +322,7 @@ pub async fn search(db: &mut Db, search: &Search) -> Result<Vec<Entry>> {
 
 /// What actors are called, and the keys by which they are known.
 pub async fn actor_names(db: &mut Db) -> Result<Vec<String>> {
-    let rows = db.all(Sql::new("select name, key from actors").yields([Kind::Text, Kind::Text])).await?;
+    let rows = db.all(Sql::new("select name, key from actors").yields([ValueType::Text, ValueType::Text])).await?;
     let both = rows.iter().flat_map(|r| [r.value(0).as_text(), r.value(1).as_text()]);
     Ok(both.flatten().map(str::to_owned).collect())
 }
@@ -314,19 +330,19 @@ pub async fn actor_names(db: &mut Db) -> Result<Vec<String>> {
 /// Whether a record in any tree has a word as its action or its kind.
 pub async fn is_recorded(db: &mut Db, column: &str, word: &str) -> Result<bool> {
     let sql = Sql::new(format!("select 1 from audit_records where {column} = $1 limit 1")).with([word.into()]);
-    Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
+    Ok(db.first(sql.yields([ValueType::Int])).await?.is_some())
 }
 
 /// Whether a command with this id has recorded anything, in any tree.
 pub async fn is_request(db: &mut Db, id: Uuid) -> Result<bool> {
     let sql = Sql::new("select 1 from audit_requests where request_id = $1 limit 1").with([id.into()]);
-    Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
+    Ok(db.first(sql.yields([ValueType::Int])).await?.is_some())
 }
 
 /// The numbers of actors that are called so.
 async fn actors(db: &mut Db, actor: &str) -> Result<Vec<i64>> {
     let sql = Sql::new("select actor_id from actors where name = $1 or key = $1").with([actor.into()]);
-    db.all(sql.yields([Kind::Int])).await?.iter().map(|r| r.int(0)).collect()
+    db.all(sql.yields([ValueType::Int])).await?.iter().map(|r| r.int(0)).collect()
 }
 
 /// Whether a record's history tells that a field of it once was another record.
@@ -335,7 +351,7 @@ pub async fn had(db: &mut Db, tree: i32, id: Uuid, column: &str, whom: Uuid) -> 
         "select payload from audit_records where tree = $1 and resource_id = $2 and payload is not null order by seq desc",
     );
     let (mut had, whom) = (false, whom.to_string());
-    db.each(sql.with([tree.into(), id.into()]).yields([Kind::Text]), |row| {
+    db.each(sql.with([tree.into(), id.into()]).yields([ValueType::Text]), |row| {
         if !had {
             let payload: Json = serde_json::from_str(row.text(0)?)?;
             had = payload["old"][column].as_str() == Some(whom.as_str());
@@ -360,12 +376,12 @@ pub(super) async fn trees_at(db: &mut Db, at: DateTime<Utc>) -> Result<Vec<(i32,
                     order by q.at desc, q.first_seq desc limit 1), 0) as seq from audit_heads a) h
           where h.size > h.seq order by h.tree",
     );
-    let rows = db.all(sql.with([at.into()]).yields([Kind::Int, Kind::Int])).await?;
+    let rows = db.all(sql.with([at.into()]).yields([ValueType::Int, ValueType::Int])).await?;
     let mut trees: Vec<(i32, i64)> = rows.iter().map(|r| Ok((r.org(0)?, r.int(1)?))).collect::<Result<_>>()?;
     for tree in corrections::corrected(db).await? {
         trees.retain(|(t, _)| *t != tree);
         let size = Sql::new("select size from audit_heads where tree = $1").with([tree.into()]);
-        let size = db.one(size.yields([Kind::Int])).await?.int(0)?;
+        let size = db.one(size.yields([ValueType::Int])).await?.int(0)?;
         let last = corrections::last_up_to(db, tree, at).await?;
         if size > last {
             trees.push((tree, last));
@@ -376,9 +392,9 @@ pub(super) async fn trees_at(db: &mut Db, at: DateTime<Utc>) -> Result<Vec<(i32,
 }
 
 /// When a record was made, as far as can be told: no later than a correction of the clock behind it.
-pub(super) async fn at_of(db: &mut Db, tree: i32, seq: i64) -> Result<DateTime<Utc>> {
+pub(super) async fn time_of(db: &mut Db, tree: i32, seq: i64) -> Result<DateTime<Utc>> {
     let sql = "select at from audit_requests where tree = $1 and first_seq <= $2 order by first_seq desc limit 1";
-    let recorded = db.one(Sql::new(sql).with([tree.into(), seq.into()]).yields([Kind::Time])).await?.time(0)?;
+    let recorded = db.one(Sql::new(sql).with([tree.into(), seq.into()]).yields([ValueType::Time])).await?.time(0)?;
     Ok(segment_of(&segments(db, tree).await?, seq).at(recorded))
 }
 
@@ -392,7 +408,7 @@ enum Side {
 }
 
 /// Records of one tree that are looked for, from the newest on.
-struct Reading<'a> {
+struct TreeReader<'a> {
     tree: i32,
     search: &'a Search,
     side: Side,
@@ -405,7 +421,7 @@ struct Reading<'a> {
     found: Vec<Entry>,
 }
 
-impl Reading<'_> {
+impl TreeReader<'_> {
     /// First and last number that times and places leave.
     async fn bounds(&self, db: &mut Db) -> Result<(i64, i64)> {
         let s = self.search;
@@ -489,7 +505,7 @@ impl Reading<'_> {
                 sql.push(" and q.first_seq < ").bind(first);
             }
             sql.push(&format!(" order by q.first_seq desc limit {most}"));
-            return sql.yields([Kind::Int, Kind::Int, Kind::Time]);
+            return sql.yields([ValueType::Int, ValueType::Int, ValueType::Time]);
         }
         // Times too, for the indexes end in them.
         if let Some(since) = s.since {
@@ -502,7 +518,7 @@ impl Reading<'_> {
             sql.push(" and q.at <= ").bind(at).push(" and +q.first_seq < ").bind(first);
         }
         sql.push(&format!(" order by q.at desc, q.first_seq desc limit {most}"));
-        sql.yields([Kind::Int, Kind::Int, Kind::Time])
+        sql.yields([ValueType::Int, ValueType::Int, ValueType::Time])
     }
 
     fn push_of_request(&self, sql: &mut Sql) {
@@ -680,7 +696,7 @@ fn newest_first(wanted: usize) -> String {
 /// explain.
 pub fn statement(search: &Search, tree: i32, by_subject: bool) -> Sql {
     let (side, limit, found) = (Side::Both, usize::MAX, Vec::new());
-    let reading = Reading { tree, search, side, by_subject, actors: None, is_corrected: false, limit, found };
+    let reading = TreeReader { tree, search, side, by_subject, actors: None, is_corrected: false, limit, found };
     let mut sql = reading.within(1, i64::MAX);
     sql.push(&newest_first(BATCH));
     sql
@@ -694,7 +710,7 @@ fn contains(sql: &mut Sql, column: &str, text: &str) {
 
 /// How many records there are between two times, by one thing that they have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum CountBy {
     Actor,
     Source,
     Status,
@@ -704,17 +720,18 @@ pub enum By {
     Resource,
 }
 
-impl By {
-    pub const ALL: &[By] = &[By::Action, By::Resource, By::Actor, By::Source, By::Status, By::Day];
+impl CountBy {
+    pub const ALL: &[CountBy] =
+        &[CountBy::Action, CountBy::Resource, CountBy::Actor, CountBy::Source, CountBy::Status, CountBy::Day];
 
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
-            By::Actor => "actor",
-            By::Source => "source",
-            By::Status => "status",
-            By::Day => "day",
-            By::Action => "action",
-            By::Resource => "resource",
+            CountBy::Actor => "actor",
+            CountBy::Source => "source",
+            CountBy::Status => "status",
+            CountBy::Day => "day",
+            CountBy::Action => "action",
+            CountBy::Resource => "resource",
         }
     }
 }
@@ -726,7 +743,7 @@ const QUARTER: i64 = 15 * 60 * 1_000_000;
 pub async fn counts(
     db: &mut Db,
     tree: Option<i32>,
-    by: By,
+    by: CountBy,
     zone: Zone,
     since: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,
@@ -748,12 +765,12 @@ pub async fn counts(
     }
     for (within, segment) in parts {
         let sql = count(db.is_postgres(), by, &within, segment, since, until);
-        for row in db.all(sql.yields([Kind::Text, Kind::Int])).await? {
+        for row in db.all(sql.yields([ValueType::Text, ValueType::Int])).await? {
             *counted.entry(row.text(0)?.to_owned()).or_default() += row.int(1)?;
         }
     }
     let mut counted: Vec<(String, i64)> = counted.into_iter().collect();
-    if by == By::Day {
+    if by == CountBy::Day {
         return by_day(&counted, zone);
     }
     counted.sort_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
@@ -763,7 +780,7 @@ pub async fn counts(
 /// Counts requests, of one stretch of a tree or of whole trees.
 fn count(
     is_postgres: bool,
-    by: By,
+    by: CountBy,
     within: &str,
     segment: Option<Segment>,
     since: Option<DateTime<Utc>>,
@@ -780,15 +797,15 @@ fn count(
         (false, Some(cap)) => format!("cast(min(q.at, {}) / {QUARTER} as text)", cap.timestamp_micros()),
     };
     let what = match by {
-        By::Actor => "coalesce(a.name, a.key)",
-        By::Source => "q.source",
-        By::Status => "q.status",
-        By::Day => &quarter,
-        By::Action => "r.action",
-        By::Resource => "r.kind",
+        CountBy::Actor => "coalesce(a.name, a.key)",
+        CountBy::Source => "q.source",
+        CountBy::Status => "q.status",
+        CountBy::Day => &quarter,
+        CountBy::Action => "r.action",
+        CountBy::Resource => "r.kind",
     };
     let mut sql = match by {
-        By::Action | By::Resource => Sql::new(format!(
+        CountBy::Action | CountBy::Resource => Sql::new(format!(
             "select {what}, count(*) from audit_requests q
                join audit_records r on r.tree = q.tree and r.seq between q.first_seq and q.last_seq where {within}"
         )),
@@ -841,7 +858,7 @@ pub async fn purged(
               where r.tree = $1 and r.kind = $2 and r.effect = 'purge' and r.payload is not null
               order by r.seq desc",
         );
-        let sql = sql.with([tree.into(), desc.noun.into()]).yields([Kind::Int, Kind::Uuid, Kind::Json]);
+        let sql = sql.with([tree.into(), desc.noun.into()]).yields([ValueType::Int, ValueType::Uuid, ValueType::Json]);
         let mut of_tree = Vec::new();
         db.each(sql, |row| {
             if let Value::Json(payload) = row.value(2)
@@ -853,7 +870,7 @@ pub async fn purged(
         })
         .await?;
         for (seq, id) in of_tree {
-            found.push((tree, id, at_of(db, tree, seq).await?));
+            found.push((tree, id, time_of(db, tree, seq).await?));
         }
     }
     Ok(found)
@@ -862,7 +879,7 @@ pub async fn purged(
 /// The tree in which an id was told of.
 pub async fn tree_of(db: &mut Db, id: Uuid) -> Result<Option<i32>> {
     let sql = Sql::new("select tree from audit_records where resource_id = $1 limit 1").with([id.into()]);
-    db.first(sql.yields([Kind::Int])).await?.map(|row| row.org(0)).transpose()
+    db.first(sql.yields([ValueType::Int])).await?.map(|row| row.org(0)).transpose()
 }
 
 /// Every id under which somebody is told of: his or her own, and those of the duplicates that were merged into it, of which none
@@ -890,5 +907,5 @@ pub fn merged(tree: i32, desc: &Descriptor, into: Uuid) -> Sql {
             and not exists (select 1 from audit_records b where b.resource_id = r.resource_id and +b.tree = r.tree
                                and b.kind = r.kind and b.effect = 'restore' and b.seq > r.seq)",
     );
-    sql.with([into.into(), tree.into(), desc.noun.into()]).yields([Kind::Uuid])
+    sql.with([into.into(), tree.into(), desc.noun.into()]).yields([ValueType::Uuid])
 }

@@ -4,13 +4,13 @@
 use anyhow::Result;
 use serde_json::{Map, Value as Json, json};
 
-use super::lineage::leaps;
+use super::lineage::code_skips;
 use super::verify::{head_of, proven};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::trail::audit::Action;
 use crate::model::trail::merkle::Frontier;
-use crate::model::trail::verify::Head;
-use crate::model::values::value::{Kind, hex};
+use crate::model::trail::verify::TreeHead;
+use crate::model::values::value::{ValueType, hex};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Row, Sql};
 use crate::store::records;
@@ -22,7 +22,7 @@ const GUARDED: [&str; 5] = ["audit_records", "audit_requests", "audit_heads", "a
 
 /// What is wrong with one tree and can be repaired.
 #[derive(Debug, Clone, Default)]
-pub struct Plan {
+pub struct RepairPlan {
     pub tree: i32,
     /// Sentences for people.
     pub wrong: Vec<String>,
@@ -37,11 +37,11 @@ pub struct Plan {
 }
 
 /// What can be repaired, tree by tree.
-pub async fn plan(db: &mut Db) -> Result<Vec<Plan>> {
+pub async fn plan(db: &mut Db) -> Result<Vec<RepairPlan>> {
     let mut trees = trail::trees(db).await?;
     let without_head =
         "select distinct tree from audit_requests where tree not in (select tree from audit_heads) order by 1";
-    for row in db.all(Sql::new(without_head).yields([Kind::Int])).await? {
+    for row in db.all(Sql::new(without_head).yields([ValueType::Int])).await? {
         trees.push(row.org(0)?);
     }
     let mut plans = Vec::new();
@@ -54,16 +54,16 @@ pub async fn plan(db: &mut Db) -> Result<Vec<Plan>> {
     Ok(plans)
 }
 
-async fn plan_of(db: &mut Db, tree: i32) -> Result<Plan> {
-    let mut plan = Plan { tree, ..Plan::default() };
+async fn plan_of(db: &mut Db, tree: i32) -> Result<RepairPlan> {
+    let mut plan = RepairPlan { tree, ..RepairPlan::default() };
     let code = records::org_code(db, tree).await?;
     let head = head_of(db, tree).await?;
     let known = match &head {
-        Head::Is(size, frontier, _) => Some((*size, frontier.clone())),
+        TreeHead::Is(size, frontier, _) => Some((*size, frontier.clone())),
         _ => None,
     };
     let last = Sql::new("select coalesce(max(last_seq), 0) from audit_requests where tree = $1").with([tree.into()]);
-    let last = db.one(last.yields([Kind::Int])).await?.int(0)?;
+    let last = db.one(last.yields([ValueType::Int])).await?.int(0)?;
     // What the head tells of, if its right edge is that of the records; else all that commands account for.
     let size = match &known {
         Some((size, frontier)) if edge_at(db, tree, *size).await?.is_some_and(|f| f == *frontier) => *size,
@@ -84,12 +84,16 @@ async fn plan_of(db: &mut Db, tree: i32) -> Result<Plan> {
         plan.stays = Some(format!("the records of {code} prove nothing: {at}{}", finding.what));
         return Ok(plan);
     }
-    let is_right = matches!(&head, Head::Is(n, frontier, None) if *n == size && *frontier == edge);
+    let is_right = matches!(&head, TreeHead::Is(n, frontier, None) if *n == size && *frontier == edge);
     if !is_right {
         let what = match &head {
-            Head::Is(n, _, _) if *n != size => format!("the head of {code} tells of {n} records, {size} are proven"),
-            Head::Is(_, frontier, _) if *frontier != edge => format!("the head of {code} is not that of its records"),
-            Head::Is(_, _, Some(what)) => format!("{code}: {what}"),
+            TreeHead::Is(n, _, _) if *n != size => {
+                format!("the head of {code} tells of {n} records, {size} are proven")
+            }
+            TreeHead::Is(_, frontier, _) if *frontier != edge => {
+                format!("the head of {code} is not that of its records")
+            }
+            TreeHead::Is(_, _, Some(what)) => format!("{code}: {what}"),
             _ => format!("{code} has no head"),
         };
         plan.wrong.push(what);
@@ -104,7 +108,7 @@ async fn plan_of(db: &mut Db, tree: i32) -> Result<Plan> {
 async fn edge_at(db: &mut Db, tree: i32, size: i64) -> Result<Option<Vec<u8>>> {
     let mut frontier = Frontier::default();
     let sql = Sql::new("select leaf from audit_records where tree = $1 and seq >= 1 and seq <= $2 order by seq");
-    db.each(sql.with([tree.into(), size.into()]).yields([Kind::Bytes]), |row| {
+    db.each(sql.with([tree.into(), size.into()]).yields([ValueType::Bytes]), |row| {
         frontier.append(row.hash(0)?);
         Ok(())
     })
@@ -113,16 +117,16 @@ async fn edge_at(db: &mut Db, tree: i32, size: i64) -> Result<Option<Vec<u8>>> {
 }
 
 /// What stands behind the head and no command accounts for, and erasures of what is not gone.
-async fn behind(db: &mut Db, code: &str, size: i64, plan: &mut Plan) -> Result<()> {
+async fn behind(db: &mut Db, code: &str, size: i64, plan: &mut RepairPlan) -> Result<()> {
     let sql = Sql::new("select seq, leaf from audit_records where tree = $1 and (seq > $2 or seq < 1) order by seq");
-    let rows = db.all(sql.with([plan.tree.into(), size.into()]).yields([Kind::Int, Kind::Bytes])).await?;
+    let rows = db.all(sql.with([plan.tree.into(), size.into()]).yields([ValueType::Int, ValueType::Bytes])).await?;
     plan.strays = rows.iter().map(|r| Ok((r.int(0)?, hex(r.bytes(1)?)))).collect::<Result<_>>()?;
     if let Some((first, _)) = plan.strays.first() {
         let n = plan.strays.len();
         plan.wrong.push(format!("{n} records of {code} belong to no command, the first is {first}"));
     }
     let sql = Sql::new(format!("select count(*) from audit_erased where tree = $1 and {PLANTED}"));
-    plan.erasures = db.one(sql.with([plan.tree.into(), size.into()]).yields([Kind::Int])).await?.int(0)?;
+    plan.erasures = db.one(sql.with([plan.tree.into(), size.into()]).yields([ValueType::Int])).await?.int(0)?;
     if plan.erasures > 0 {
         plan.wrong.push(format!("{} erasures of {code} are of records whose payload is there", plan.erasures));
     }
@@ -136,7 +140,7 @@ const PLANTED: &str = "(seq > $2 or not exists (select 1 from audit_records r
 const SLACK: i64 = 10_000;
 
 /// Counters that are further than all creations can have brought them.
-async fn counters(db: &mut Db, code: &str, plan: &mut Plan) -> Result<()> {
+async fn counters(db: &mut Db, code: &str, plan: &mut RepairPlan) -> Result<()> {
     for (kind, next, most) in far_counters(db, plan.tree).await? {
         plan.wrong.push(format!("the codes of {code} for new records of kind {kind} are counted up to {next}"));
         plan.counters.push((kind, most));
@@ -148,13 +152,13 @@ async fn counters(db: &mut Db, code: &str, plan: &mut Plan) -> Result<()> {
 pub async fn far_counters(db: &mut Db, org: i32) -> Result<Vec<(String, i64, i64)>> {
     let sql = Sql::new("select kind, next from code_counters where org_id = $1").with([org.into()]);
     let mut found = Vec::new();
-    for row in db.all(sql.yields([Kind::Text, Kind::Int])).await? {
+    for row in db.all(sql.yields([ValueType::Text, ValueType::Int])).await? {
         let (kind, next) = (row.text(0)?.to_owned(), row.int(1)?);
         if next <= SLACK {
             continue;
         }
         let made = "select count(*) from audit_records where tree = $1 and kind = $2 and effect = 'create'";
-        let made = Sql::new(made).with([org.into(), kind.as_str().into()]).yields([Kind::Int]);
+        let made = Sql::new(made).with([org.into(), kind.as_str().into()]).yields([ValueType::Int]);
         let most = db.one(made).await?.int(0)?.saturating_mul(2).saturating_add(SLACK);
         let most = most.saturating_add(skipped(db, org, &kind).await?);
         if next > most {
@@ -167,9 +171,9 @@ pub async fn far_counters(db: &mut Db, org: i32) -> Result<Vec<(String, i64, i64
 /// How far restores have let the codes of a kind skip: the same each time, and as far as they were given in a database that
 /// was replaced.
 async fn skipped(db: &mut Db, org: i32, kind: &str) -> Result<i64> {
-    let Some((_, maker)) = leaps(db.kinds()).find(|(noun, _)| *noun == kind) else { return Ok(0) };
+    let Some((_, maker)) = code_skips(db.kinds()).find(|(noun, _)| *noun == kind) else { return Ok(0) };
     let restores = "select payload from audit_records where tree = $1 and kind = 'backup' and action = 'backup_restore' order by seq";
-    let restores = db.all(Sql::new(restores).with([SYSTEM.into()]).yields([Kind::Text])).await?;
+    let restores = db.all(Sql::new(restores).with([SYSTEM.into()]).yields([ValueType::Text])).await?;
     let mut skipped = i64::try_from(restores.len())?.saturating_mul(i64::try_from(maker.leap())?);
     for row in &restores {
         let told: Json = row.value(0).as_text().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -182,7 +186,7 @@ async fn skipped(db: &mut Db, org: i32, kind: &str) -> Result<i64> {
 
 impl Tx<'_> {
     /// Repairs what is planned and records it, each in its tree. Only the owner of the tables can.
-    pub async fn repair(&mut self, plans: &[Plan]) -> Result<()> {
+    pub async fn repair(&mut self, plans: &[RepairPlan]) -> Result<()> {
         let put_back = self.set_guards_aside().await?;
         for plan in plans.iter().filter(|p| !p.wrong.is_empty()) {
             self.apply(plan).await?;
@@ -207,7 +211,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    async fn apply(&mut self, plan: &Plan) -> Result<()> {
+    async fn apply(&mut self, plan: &RepairPlan) -> Result<()> {
         let tree = plan.tree;
         for (seq, _) in &plan.strays {
             let sql = Sql::new("delete from audit_records where tree = $1 and seq = $2");
@@ -215,7 +219,7 @@ impl Tx<'_> {
         }
         if plan.erasures > 0 {
             let upto = "select coalesce(max(seq), 0) from audit_records where tree = $1";
-            let upto = self.db.one(Sql::new(upto).with([tree.into()]).yields([Kind::Int])).await?.int(0)?;
+            let upto = self.db.one(Sql::new(upto).with([tree.into()]).yields([ValueType::Int])).await?.int(0)?;
             let sql = Sql::new(format!("delete from audit_erased where tree = $1 and {PLANTED}"));
             self.db.execute(sql.with([tree.into(), upto.into()])).await?;
         }
@@ -245,7 +249,7 @@ impl Tx<'_> {
         }
         let tables = GUARDED.map(|t| format!("'{t}'")).join(", ");
         let sql = format!("select name, sql from sqlite_schema where type = 'trigger' and tbl_name in ({tables})");
-        let triggers: Vec<Row> = self.db.all(Sql::new(sql).yields([Kind::Text, Kind::Text])).await?;
+        let triggers: Vec<Row> = self.db.all(Sql::new(sql).yields([ValueType::Text, ValueType::Text])).await?;
         let mut put_back = String::new();
         for row in &triggers {
             self.db.script(format!("drop trigger {}", crate::store::engine::sql::quoted(row.text(0)?))).await?;

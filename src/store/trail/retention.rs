@@ -10,7 +10,7 @@ use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::Resource;
 use crate::model::trail::audit::{KIND, commit, spans_of};
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::load::Loader;
 use crate::store::engine::sql::{Row, Sql};
@@ -40,16 +40,16 @@ const TELLS: &str = "(kind = 'audit' and action in ('archive', 'erase'))";
 
 /// Why a payload is not there.
 #[derive(Debug, Clone)]
-pub struct Gone {
+pub struct MissingPayload {
     /// The record that tells of it, and its time.
     pub seq: i64,
     pub action: String,
     pub details: Json,
 }
 
-impl Gone {
+impl MissingPayload {
     /// For people: where it is, or that it is nowhere.
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         match self.details["file"].as_str() {
             Some(file) => {
                 let hash = self.details["sha256"].as_str().unwrap_or_default();
@@ -61,20 +61,20 @@ impl Gone {
 }
 
 /// Which record tells of payloads that went, of those given.
-pub async fn gone(db: &mut Db, tree: i32, seqs: &[i64]) -> Result<Vec<(i64, Gone)>> {
+pub async fn gone(db: &mut Db, tree: i32, seqs: &[i64]) -> Result<Vec<(i64, MissingPayload)>> {
     let mut found = Vec::new();
     // The predicate of the partial index is repeated, so that it serves.
     let sql = Sql::new(
         "select seq, action, payload from audit_records
           where tree = $1 and kind = 'audit' and action in ('archive', 'erase') order by seq",
     );
-    db.each(sql.with([tree.into()]).yields([Kind::Int, Kind::Text, Kind::Text]), |row| {
+    db.each(sql.with([tree.into()]).yields([ValueType::Int, ValueType::Text, ValueType::Text]), |row| {
         let details: Json = row.value(2).as_text().and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
         let spans: Vec<Span> = spans_of(&details["records"]).collect();
         for seq in seqs.iter().copied().filter(|seq| spans.iter().any(|(a, b)| (*a..=*b).contains(seq))) {
-            if !found.iter().any(|(known, _): &(i64, Gone)| *known == seq) {
+            if !found.iter().any(|(known, _): &(i64, MissingPayload)| *known == seq) {
                 let (by, action) = (row.int(0)?, row.text(1)?.to_owned());
-                found.push((seq, Gone { seq: by, action, details: details.clone() }));
+                found.push((seq, MissingPayload { seq: by, action, details: details.clone() }));
             }
         }
         Ok(())
@@ -89,7 +89,7 @@ pub async fn first_with_payload(db: &mut Db, tree: i32, last: i64) -> Result<Opt
         "select seq from audit_records where tree = $1 and seq <= $2 and payload is not null and not {TELLS}
           order by seq limit 1"
     ));
-    let row = db.first(sql.with([tree.into(), last.into()]).yields([Kind::Int])).await?;
+    let row = db.first(sql.with([tree.into(), last.into()]).yields([ValueType::Int])).await?;
     row.map(|r| r.int(0)).transpose()
 }
 
@@ -97,7 +97,7 @@ pub async fn first_with_payload(db: &mut Db, tree: i32, last: i64) -> Result<Opt
 pub async fn begin_of(db: &mut Db, tree: i32, seq: i64) -> Result<i64> {
     let sql = "select coalesce(max(first_seq), $1) from audit_requests where tree = $2 and first_seq <= $3";
     let sql = Sql::new(sql).with([seq.into(), tree.into(), seq.into()]);
-    db.one(sql.yields([Kind::Int])).await?.int(0)
+    db.one(sql.yields([ValueType::Int])).await?.int(0)
 }
 
 /// The records of a stretch whose payload is there and may go, as spans.
@@ -123,7 +123,7 @@ pub async fn requests_with_payload(db: &mut Db, tree: i32, (first, last): Span) 
 
 async fn numbers(db: &mut Db, sql: Sql) -> Result<Vec<Span>> {
     let mut spans: Vec<Span> = Vec::new();
-    db.each(sql.yields([Kind::Int]), |row| {
+    db.each(sql.yields([ValueType::Int]), |row| {
         let n = row.int(0)?;
         match spans.last_mut() {
             Some((_, last)) if last.checked_add(1) == Some(n) => *last = n,
@@ -142,7 +142,7 @@ pub async fn may_strip(db: &mut Db) -> Result<bool> {
         return Ok(true);
     }
     let sql = "select has_table_privilege('orgctl.audit_records', 'UPDATE') and has_table_privilege('orgctl.audit_requests', 'UPDATE')";
-    Ok(db.one(Sql::new(sql).yields([Kind::Bool])).await?.value(0).as_bool() == Some(true))
+    Ok(db.one(Sql::new(sql).yields([ValueType::Bool])).await?.value(0).as_bool() == Some(true))
 }
 
 /// How many numbers there are in spans.
@@ -169,7 +169,7 @@ pub fn holding_data(tree: i32, ids: &[Uuid]) -> Sql {
             and q.first_seq = (select max(f.first_seq) from audit_requests f where f.tree = h.tree and f.first_seq <= h.seq)
           order by h.seq",
     );
-    sql.yields([Kind::Int, Kind::Time, Kind::Text])
+    sql.yields([ValueType::Int, ValueType::Time, ValueType::Text])
 }
 
 /// The records in which somebody's data is, in order: number, time and payload.
@@ -194,7 +194,7 @@ pub async fn requests_naming(
     let sql = Sql::new(
         "select first_seq, at, payload from audit_requests where tree = $1 and payload is not null order by first_seq",
     );
-    db.each(sql.with([tree.into()]).yields([Kind::Int, Kind::Time, Kind::Text]), |row| {
+    db.each(sql.with([tree.into()]).yields([ValueType::Int, ValueType::Time, ValueType::Text]), |row| {
         let payload = row.text(2)?.to_lowercase();
         if texts.iter().any(|text| payload.contains(text)) {
             let n = row.int(0)?;
@@ -227,7 +227,7 @@ impl Tx<'_> {
                 let mut rows: Vec<Vec<Value>> = Vec::new();
                 let sql = sql.with([tree.into(), from.into(), upto.into()]);
                 self.db
-                    .each(sql.yields([Kind::Int, Kind::Bytes, Kind::Text]), |row| {
+                    .each(sql.yields([ValueType::Int, ValueType::Bytes, ValueType::Text]), |row| {
                         let salt = row.bytes(1)?.try_into().map_err(|_| damaged())?;
                         let commitment = commit(salt, row.text(2)?);
                         rows.push(vec![tree.into(), row.int(0)?.into(), commitment.to_vec().into()]);
@@ -261,7 +261,7 @@ impl Tx<'_> {
         let mut sql = Sql::new("select h.seq from (");
         holding(&mut sql, tree, ids);
         sql.push(") h where h.seq > ").bind(behind).push(" order by h.seq");
-        let rows = self.db.all(sql.yields([Kind::Int])).await?;
+        let rows = self.db.all(sql.yields([ValueType::Int])).await?;
         rows.iter().map(|r| Ok((r.int(0)?, r.int(0)?))).collect()
     }
 

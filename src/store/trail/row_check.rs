@@ -12,7 +12,7 @@ use crate::model::resource::{Descriptor, Record};
 use crate::model::trail::audit::{Effect, same_as_default, to_payload};
 use crate::model::trail::verify::{Fault, Finding};
 use crate::model::values::scalar::Noun;
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Row, Sql, quoted};
 use crate::store::records::{self, read_columns};
@@ -20,7 +20,7 @@ use crate::store::records::{people, settings};
 
 /// What the records of one row add up to.
 #[derive(Default)]
-struct Told {
+struct ReplayedState {
     /// The last record about it.
     seq: Option<i64>,
     /// What fields were given last, by column.
@@ -30,9 +30,9 @@ struct Told {
     is_live: Option<bool>,
 }
 
-impl Told {
+impl ReplayedState {
     /// Takes the next record; without a payload nothing is known of what it changed.
-    fn hear(&mut self, seq: i64, effect: Effect, payload: Option<&str>) {
+    fn apply(&mut self, seq: i64, effect: Effect, payload: Option<&str>) {
         self.seq = Some(seq);
         match effect {
             Effect::Create | Effect::Restore => self.is_live = Some(true),
@@ -59,7 +59,7 @@ const SHOWN: usize = 1000;
 
 /// What was gone through.
 #[derive(Debug, Default)]
-pub struct Rows {
+pub struct CheckedRows {
     /// Held against everything that was ever recorded of them.
     pub whole: u64,
     /// Of these some payloads are archived or erased, and what they told can't be held against anything.
@@ -67,11 +67,11 @@ pub struct Rows {
 }
 
 /// Every row of an organisation that differs from its records.
-pub async fn differing(db: &mut Db, org: i32, rows: &mut Rows) -> Result<Vec<Finding>> {
+pub async fn find_mismatches(db: &mut Db, org: i32, rows: &mut CheckedRows) -> Result<Vec<Finding>> {
     let mut found = Vec::new();
     for desc in db.kinds().resources() {
-        let differing = rows_of(db, desc, org, rows).await?;
-        for (seq, what) in differing.into_iter().chain(missing(db, desc, org).await?) {
+        let differing = check_kind(db, desc, org, rows).await?;
+        for (seq, what) in differing.into_iter().chain(missing_rows(db, desc, org).await?) {
             found.push(Finding { tree: org, seq, kind: Fault::RowDiffers, what });
         }
     }
@@ -81,9 +81,9 @@ pub async fn differing(db: &mut Db, org: i32, rows: &mut Rows) -> Result<Vec<Fin
     Ok(found)
 }
 
-type Differing = Vec<(Option<i64>, String)>;
+type Mismatches = Vec<(Option<i64>, String)>;
 
-async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut Rows) -> Result<Differing> {
+async fn check_kind(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut CheckedRows) -> Result<Mismatches> {
     let columns = read_columns(desc);
     let names: Vec<String> = columns.iter().map(|(name, _)| format!("t.{}", quoted(name))).collect();
     // The plus, here and below, keeps a planner that knows nothing off the primary key: it would read the whole tree for
@@ -97,19 +97,20 @@ async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut R
         desc.noun,
     ));
     sql.bind(org).push(" order by t.id, r.seq");
-    let sql = sql.yields(columns.iter().map(|(_, kind)| *kind).chain([Kind::Int, Kind::Text, Kind::Text]));
+    let sql =
+        sql.yields(columns.iter().map(|(_, kind)| *kind).chain([ValueType::Int, ValueType::Text, ValueType::Text]));
     let mut found = Vec::new();
     // Users whose further branches have to be looked at.
     let mut lists: Vec<(Record, Option<i64>, Vec<String>)> = Vec::new();
-    let mut now: Option<(Record, Told)> = None;
-    let mut close = |row: Option<(Record, Told)>, found: &mut Differing| {
+    let mut now: Option<(Record, ReplayedState)> = None;
+    let mut close = |row: Option<(Record, ReplayedState)>, found: &mut Mismatches| {
         let Some((record, told)) = row else { return };
         match told.is_complete || told.seq.is_none() {
             true => count.whole += 1,
             false => count.in_part += 1,
         }
         if found.len() < SHOWN
-            && let Some(what) = difference(&record, &told)
+            && let Some(what) = mismatch(&record, &told)
         {
             found.push((told.seq, format!("{} {what}", record.title())));
         }
@@ -128,11 +129,11 @@ async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut R
         let record = records::record(desc, row)?;
         if now.as_ref().is_none_or(|(r, _)| r.meta.id != record.meta.id) {
             close(now.take(), &mut found);
-            now = Some((record, Told::default()));
+            now = Some((record, ReplayedState::default()));
         }
         if let (Some((_, told)), Some(seq)) = (&mut now, about.value(0).as_int()) {
             let effect = Effect::parse(about.text(1)?).unwrap_or(Effect::None);
-            told.hear(seq, effect, about.value(2).as_text());
+            told.apply(seq, effect, about.value(2).as_text());
         }
         Ok(())
     })
@@ -140,7 +141,7 @@ async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut R
     close(now, &mut found);
     for (record, seq, recorded) in lists {
         let have = people::further_branches(db, &record).await?;
-        if have.len() != recorded.len() || !were_called(db, org, &have, &recorded).await? {
+        if have.len() != recorded.len() || !had_codes(db, org, &have, &recorded).await? {
             let what =
                 format!("{} has the branches {}, recorded are {}", record.title(), have.join(";"), recorded.join(";"));
             found.push((seq, what));
@@ -153,13 +154,13 @@ async fn rows_of(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut R
 }
 
 /// Users who have further branches of which nothing was ever recorded.
-async fn unrecorded_branches(db: &mut Db, org: i32) -> Result<Differing> {
+async fn unrecorded_branches(db: &mut Db, org: i32) -> Result<Mismatches> {
     let sql = Sql::new(
         "select distinct u.user_id from user_branches u where u.org_id = $1 and not exists (
              select 1 from audit_records r where r.resource_id = u.user_id and +r.tree = u.org_id and r.kind = 'user'
                 and (r.payload is null or r.payload like '%\"branches\":%') and r.effect <> 'none')",
     );
-    let rows = db.all(sql.with([org.into()]).yields([Kind::Uuid])).await?;
+    let rows = db.all(sql.with([org.into()]).yields([ValueType::Uuid])).await?;
     let mut found = Vec::new();
     for row in rows.iter().take(SHOWN) {
         let user = records::load(db, <User as crate::model::resource::Resource>::DESCRIPTOR, org, row.uuid(0)?).await?;
@@ -170,13 +171,13 @@ async fn unrecorded_branches(db: &mut Db, org: i32) -> Result<Differing> {
 }
 
 /// Whether branches are the ones that had these codes, perhaps under another code now.
-async fn were_called(db: &mut Db, org: i32, now: &[String], then: &[String]) -> Result<bool> {
+async fn had_codes(db: &mut Db, org: i32, now: &[String], then: &[String]) -> Result<bool> {
     for code in now.iter().filter(|code| !then.contains(code)) {
         let sql = Sql::new(
             "select r.payload from branches b join audit_records r on r.resource_id = b.id and +r.tree = b.org_id
               where b.org_id = $1 and b.code = $2 and b.deleted_at is null",
         );
-        let rows = db.all(sql.with([org.into(), code.as_str().into()]).yields([Kind::Text])).await?;
+        let rows = db.all(sql.with([org.into(), code.as_str().into()]).yields([ValueType::Text])).await?;
         let had = rows.iter().filter_map(|r| r.value(0).as_text()).any(|payload| {
             let json: Json = serde_json::from_str(payload).unwrap_or_default();
             ["old", "new"].iter().any(|part| json[*part]["code"].as_str().is_some_and(|c| then.iter().any(|t| t == c)))
@@ -189,11 +190,11 @@ async fn were_called(db: &mut Db, org: i32, now: &[String], then: &[String]) -> 
 }
 
 /// What a row says otherwise than its records.
-fn difference(record: &Record, told: &Told) -> Option<String> {
+fn mismatch(record: &Record, told: &ReplayedState) -> Option<String> {
     if told.seq.is_none() {
         return Some("is there, but nothing recorded it".to_owned());
     }
-    for field in record.desc.kept() {
+    for field in record.desc.stored() {
         let is = record.get(field.column);
         let agrees = match told.values.get(field.column) {
             Some(recorded) => *recorded == to_payload(field, is),
@@ -219,7 +220,7 @@ fn difference(record: &Record, told: &Told) -> Option<String> {
 }
 
 /// Records of rows that are gone without a purge.
-async fn missing(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Differing> {
+async fn missing_rows(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Mismatches> {
     let sql = Sql::new(format!(
         "select r.seq, r.resource_id from audit_records r
           where r.tree = $1 and r.kind = '{0}' and r.effect = 'create' and r.resource_id <> $2
@@ -230,7 +231,7 @@ async fn missing(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Dif
         desc.noun, desc.table,
     ));
     let sql = sql.with([org.into(), Uuid::nil().into()]);
-    let rows = db.all(sql.yields([Kind::Int, Kind::Uuid])).await?;
+    let rows = db.all(sql.yields([ValueType::Int, ValueType::Uuid])).await?;
     let told =
         |r: &Row| Ok((Some(r.int(0)?), format!("{} {} is gone, and no purge is recorded", desc.noun, r.uuid(1)?)));
     rows.iter().map(told).collect()
@@ -244,7 +245,7 @@ struct LastSet {
 }
 
 /// Settings that are not what was set last.
-async fn settings_of(db: &mut Db, org: i32, count: &mut Rows) -> Result<Differing> {
+async fn settings_of(db: &mut Db, org: i32, count: &mut CheckedRows) -> Result<Mismatches> {
     let mut recorded: HashMap<Uuid, LastSet> = HashMap::new();
     let sql = Sql::new(format!(
         "select r.seq, r.resource_id, r.payload from audit_records r
@@ -253,7 +254,7 @@ async fn settings_of(db: &mut Db, org: i32, count: &mut Rows) -> Result<Differin
         settings::NOUN,
     ));
     let sql = sql.with([org.into(), Uuid::nil().into()]);
-    db.each(sql.yields([Kind::Int, Kind::Uuid, Kind::Text]), |row| {
+    db.each(sql.yields([ValueType::Int, ValueType::Uuid, ValueType::Text]), |row| {
         let text = |v: &Json| v.as_str().map(str::to_owned);
         let told = row.value(2).as_text().map(|payload| {
             let json: Json = serde_json::from_str(payload).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Proving the audit trail: everything is read from the database and handed to [`Check`].
+//! Proving the audit trail: everything is read from the database and handed to [`TreeCheck`].
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,15 @@ use crate::model::trail::lineage::{Chain, Claim, Lineage, Logs, Lost, Standing, 
 use crate::model::trail::merkle::Frontier;
 use crate::model::trail::note::{Checkpoint, Verifier};
 use crate::model::trail::verify::{
-    Actor, Check, Checked, Expected, Fault, Finding, Head, Names, PLANTED, Record, Request,
+    Actor, ActorNames, ExpectedRoot, Fault, Finding, PLANTED, Record, Request, TreeCheck, TreeHead, TreeResult,
 };
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Row, Sql};
 
 /// What is to be proven.
 #[derive(Debug, Clone, Default)]
-pub struct Asked {
+pub struct VerifyRequest {
     /// One tree; none: all of them, and the log of checkpoints.
     pub only: Option<i32>,
     /// Only what came after each tree's latest checkpoint.
@@ -31,16 +31,16 @@ pub struct Asked {
     /// Public keys that checkpoints may be signed with.
     pub keys: Vec<Verifier>,
     /// What is known from outside: of a tree, or of the log.
-    pub known: Vec<(i32, Expected)>,
+    pub known: Vec<(i32, ExpectedRoot)>,
     /// Checkpoints of this installation from outside, of whichever of its logs.
-    pub signed: Vec<Signed>,
+    pub signed: Vec<ExternalCheckpoint>,
     /// A restore that is to be stated: taken for stated already.
     pub after: Option<Lineage>,
 }
 
 /// A checkpoint from outside.
 #[derive(Debug, Clone)]
-pub struct Signed {
+pub struct ExternalCheckpoint {
     pub logs: Logs,
     pub tree: i32,
     pub checkpoint: Checkpoint,
@@ -49,7 +49,7 @@ pub struct Signed {
 }
 
 /// A tree as it was proven.
-pub struct Proven {
+pub struct ProvenTree {
     pub tree: i32,
     /// Its right edge.
     pub frontier: Frontier,
@@ -58,19 +58,19 @@ pub struct Proven {
 /// What `verify` went through.
 #[derive(Default)]
 pub struct Verified {
-    pub trees: Vec<Proven>,
+    pub trees: Vec<ProvenTree>,
     pub records: u64,
     pub checkpoints: u64,
     /// Signed notes in the database that no given key has signed.
     pub unchecked: u64,
     /// Rows that were held against their records.
-    pub rows: row_check::Rows,
+    pub rows: row_check::CheckedRows,
     /// Where clocks were corrected.
     pub corrections: Vec<Correction>,
     /// What was lost with restores that are stated.
     pub lost: Vec<Lost>,
     /// Of the checkpoints from outside those that the trail does not reach, with a stated reason.
-    pub beyond: Vec<Signed>,
+    pub beyond: Vec<ExternalCheckpoint>,
     pub findings: Vec<Finding>,
 }
 
@@ -78,7 +78,7 @@ pub struct Verified {
 const BATCH: i64 = 1000;
 
 /// Recomputes every commitment, every leaf and every tree, and compares. `done` hears how many records have been read.
-pub async fn verify(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) -> Result<Verified> {
+pub async fn verify(db: &mut Db, asked: &VerifyRequest, done: &mut dyn FnMut(u64)) -> Result<Verified> {
     // One snapshot: a writer that commits meanwhile is not taken for somebody who forges.
     let begin = if db.is_postgres() { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "BEGIN" };
     db.script(begin.into()).await?;
@@ -89,11 +89,11 @@ pub async fn verify(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) -> Re
 }
 
 /// As [`verify`], inside a transaction.
-pub async fn verify_within(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) -> Result<Verified> {
+pub async fn verify_within(db: &mut Db, asked: &VerifyRequest, done: &mut dyn FnMut(u64)) -> Result<Verified> {
     verify_snapshot(db, asked, done).await
 }
 
-async fn verify_snapshot(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) -> Result<Verified> {
+async fn verify_snapshot(db: &mut Db, asked: &VerifyRequest, done: &mut dyn FnMut(u64)) -> Result<Verified> {
     let mut verified = Verified::default();
     let mut statements = lineage::verify(db, &asked.keys).await?;
     statements.chain.all.extend(asked.after.clone());
@@ -102,7 +102,7 @@ async fn verify_snapshot(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) 
     expected.append(&mut statements.expected);
     let open = lineage::open_claims(db, chain).await?;
     verified.findings.append(&mut statements.findings);
-    expected.extend(outside(chain, &open, asked, &mut verified));
+    expected.extend(external_expectations(chain, &open, asked, &mut verified));
     verified.lost = lost(chain, asked.only, &verified.beyond);
     let known = |tree: i32| expected.iter().filter(move |(t, _)| *t == tree).map(|(_, e)| e.clone());
     let all = match asked.only {
@@ -115,20 +115,20 @@ async fn verify_snapshot(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) 
             all
         }
     };
-    let mut actors: BTreeMap<i64, Names> = BTreeMap::new();
+    let mut actors: BTreeMap<i64, ActorNames> = BTreeMap::new();
     for tree in all {
         let checked = tree_of(db, tree, asked, known(tree).collect(), &mut verified.records, done).await?;
         verified.findings.extend(checked.findings);
         verified.corrections.extend(checked.corrections);
         for (id, names) in checked.actors {
-            let known = actors.entry(id).or_insert_with(|| Names { first: names.first, ..Names::default() });
+            let known = actors.entry(id).or_insert_with(|| ActorNames { first: names.first, ..ActorNames::default() });
             known.stored = names.stored;
             known.told.extend(names.told);
             known.is_in_part |= names.is_in_part;
         }
-        verified.trees.push(Proven { tree, frontier: checked.frontier });
+        verified.trees.push(ProvenTree { tree, frontier: checked.frontier });
         if asked.deep {
-            let differing = row_check::differing(db, tree, &mut verified.rows).await?;
+            let differing = row_check::find_mismatches(db, tree, &mut verified.rows).await?;
             verified.findings.extend(differing);
         }
     }
@@ -145,15 +145,20 @@ async fn verify_snapshot(db: &mut Db, asked: &Asked, done: &mut dyn FnMut(u64)) 
 
 /// What the checkpoints from outside say that trees must be. Those that stated restores excuse are kept apart; those of
 /// logs that this trail does not go on from are findings.
-fn outside(chain: &Chain, open: &[Claim], asked: &Asked, verified: &mut Verified) -> Vec<(i32, Expected)> {
+fn external_expectations(
+    chain: &Chain,
+    open: &[Claim],
+    asked: &VerifyRequest,
+    verified: &mut Verified,
+) -> Vec<(i32, ExpectedRoot)> {
     let mut expected = Vec::new();
     for signed in asked.signed.iter().filter(|s| s.tree == LOG || asked.only.is_none_or(|only| only == s.tree)) {
-        let Signed { logs, tree, checkpoint, says } = signed;
+        let ExternalCheckpoint { logs, tree, checkpoint, says } = signed;
         match chain.standing(&logs.lineage, *tree, checkpoint.size) {
             Standing::Upto(upto, _) if checkpoint.size > upto => verified.beyond.push(signed.clone()),
             Standing::Here | Standing::Upto(..) => {
                 let (size, root) = (checkpoint.size, checkpoint.root);
-                expected.push((*tree, Expected { size, root, says: says.clone() }));
+                expected.push((*tree, ExpectedRoot { size, root, says: says.clone() }));
             }
             Standing::Aside(_) => verified.beyond.push(signed.clone()),
             Standing::Unknown if asked.after.is_some() => verified.beyond.push(signed.clone()),
@@ -177,7 +182,7 @@ fn claimed(claim: &Claim) -> String {
 }
 
 /// What each stated restore lost of each tree.
-fn lost(chain: &Chain, only: Option<i32>, beyond: &[Signed]) -> Vec<Lost> {
+fn lost(chain: &Chain, only: Option<i32>, beyond: &[ExternalCheckpoint]) -> Vec<Lost> {
     let mut all: Vec<Lost> = Vec::new();
     for (n, l) in chain.all.iter().enumerate() {
         let old = Logs { lineage: l.from.clone(), ..l.logs.clone() };
@@ -206,9 +211,9 @@ fn lost(chain: &Chain, only: Option<i32>, beyond: &[Signed]) -> Vec<Lost> {
 
 /// Where a trail does not reach what was signed, and claims to have been restored from an archive that did not either, that
 /// is said; it excuses nothing.
-fn tell_restores(findings: &mut [Finding], open: &[Claim], expected: &[(i32, Expected)]) {
+fn tell_restores(findings: &mut [Finding], open: &[Claim], expected: &[(i32, ExpectedRoot)]) {
     for f in findings.iter_mut().filter(|f| matches!(f.kind, Fault::Truncated | Fault::Rewritten | Fault::Checkpoint)) {
-        let is_of = |e: &Expected| {
+        let is_of = |e: &ExpectedRoot| {
             f.what.starts_with(&format!("{} tells of ", e.says)) && f.what.contains(&format!(" of {} ", e.size))
         };
         let Some((_, e)) = expected.iter().find(|(tree, e)| *tree == f.tree && is_of(e)) else { continue };
@@ -222,7 +227,7 @@ fn tell_restores(findings: &mut [Finding], open: &[Claim], expected: &[(i32, Exp
 }
 
 /// Actors whose name in their table is none that any of their commands tells.
-fn misnamed(actors: BTreeMap<i64, Names>) -> impl Iterator<Item = Finding> {
+fn misnamed(actors: BTreeMap<i64, ActorNames>) -> impl Iterator<Item = Finding> {
     actors.into_values().filter(|n| !n.is_in_part).filter_map(|n| {
         let stored = n.stored.filter(|name| !n.told.contains(name))?;
         let (tree, seq) = n.first;
@@ -242,7 +247,7 @@ async fn traces(db: &mut Db) -> Result<Vec<i32>> {
         "select min(org_id) from orgs where org_id > $1",
     ] {
         let mut last = -1;
-        while let Some(row) = db.first(Sql::new(sql).with([last.into()]).yields([Kind::Int])).await? {
+        while let Some(row) = db.first(Sql::new(sql).with([last.into()]).yields([ValueType::Int])).await? {
             if row.value(0).is_null() {
                 break;
             }
@@ -262,29 +267,29 @@ pub async fn size(db: &mut Db, only: Option<i32>) -> Result<u64> {
     if let Some(tree) = only {
         sql.push(" where tree = ").bind(tree);
     }
-    let sizes = db.all(sql.yields([Kind::Int])).await?;
+    let sizes = db.all(sql.yields([ValueType::Int])).await?;
     sizes.iter().try_fold(0u64, |sum, r| Ok(sum.saturating_add(u64::try_from(r.int(0)?).unwrap_or(0))))
 }
 
 async fn tree_of(
     db: &mut Db,
     tree: i32,
-    asked: &Asked,
-    known: Vec<Expected>,
+    asked: &VerifyRequest,
+    known: Vec<ExpectedRoot>,
     count: &mut u64,
     done: &mut dyn FnMut(u64),
-) -> Result<Checked> {
+) -> Result<TreeResult> {
     let head = head_of(db, tree).await?;
     let mut expected = checkpoints::expected(db, tree).await?;
     expected.extend(known);
     let proven = match asked.since_checkpoint {
-        true => checkpoints::of(db, tree, None).await?.and_then(|c| c.frontier()),
+        true => checkpoints::find(db, tree, None).await?.and_then(|c| c.frontier()),
         false => None,
     };
     // What is not gone through again was signed then: it must have been the same.
     let before = proven.as_ref().map_or(0, Frontier::size);
     let stored = checkpoints::expected(db, tree).await?;
-    let differs = |e: &&Expected| e.size < before && stored.iter().any(|s| s.size == e.size && s.root != e.root);
+    let differs = |e: &&ExpectedRoot| e.size < before && stored.iter().any(|s| s.size == e.size && s.root != e.root);
     let rewritten: Vec<Finding> = expected
         .iter()
         .filter(differs)
@@ -295,7 +300,7 @@ async fn tree_of(
             what: format!("{} tells of another tree of {} records", e.says, e.size),
         })
         .collect();
-    let mut check = Check::new(tree, head, proven.unwrap_or_default(), expected);
+    let mut check = TreeCheck::new(tree, head, proven.unwrap_or_default(), expected);
     let mut from = check.size();
     loop {
         let upto = requests(db, tree, from, &mut check).await?;
@@ -307,14 +312,14 @@ async fn tree_of(
     records(db, tree, None, &mut check, count, done).await?;
     for (table, number, what) in [("audit_records", "seq", "records"), ("audit_requests", "first_seq", "commands")] {
         let below = Sql::new(format!("select count(*) from {table} where tree = $1 and {number} < 1"));
-        let below = db.one(below.with([tree.into()]).yields([Kind::Int])).await?.int(0)?;
-        check.hear_of_strays(what, below);
+        let below = db.one(below.with([tree.into()]).yields([ValueType::Int])).await?.int(0)?;
+        check.note_strays(what, below);
     }
     let stray = Sql::new(
         "select count(*) from audit_erased e where e.tree = $1 and not exists (
              select 1 from audit_records r where r.tree = e.tree and r.seq = e.seq)",
     );
-    check.hear_of_strays("erasures", db.one(stray.with([tree.into()]).yields([Kind::Int])).await?.int(0)?);
+    check.note_strays("erasures", db.one(stray.with([tree.into()]).yields([ValueType::Int])).await?.int(0)?);
     let mut checked = check.finish();
     checked.findings.extend(rewritten);
     Ok(checked)
@@ -323,7 +328,7 @@ async fn tree_of(
 /// The first thing that does not hold in the records up to a size, whatever the head says, nor in the checkpoints of them.
 pub(in crate::store) async fn proven(db: &mut Db, tree: i32, size: i64, edge: &[u8]) -> Result<Option<Finding>> {
     let expected = checkpoints::expected(db, tree).await?;
-    let mut check = Check::new(tree, Head::Is(size, edge.to_vec(), None), Frontier::default(), expected);
+    let mut check = TreeCheck::new(tree, TreeHead::Is(size, edge.to_vec(), None), Frontier::default(), expected);
     let mut count = 0;
     let mut from = 0;
     while let Some((last, upto)) = requests(db, tree, from, &mut check).await? {
@@ -336,38 +341,38 @@ pub(in crate::store) async fn proven(db: &mut Db, tree: i32, size: i64, edge: &[
 }
 
 /// A tree's head. Its time is compared by the database, for it may be one that can't be read.
-pub(in crate::store) async fn head_of(db: &mut Db, tree: i32) -> Result<Head> {
+pub(in crate::store) async fn head_of(db: &mut Db, tree: i32) -> Result<TreeHead> {
     let pending = if db.is_postgres() { "h.pending" } else { "h.size" };
     let sql = Sql::new(format!(
         "select h.size, h.frontier, {pending}, h.at = (select q.at from audit_requests q where q.tree = h.tree
                  and q.first_seq = (select max(f.first_seq) from audit_requests f where f.tree = h.tree and f.first_seq <= h.size))
            from audit_heads h where h.tree = $1"
     ));
-    let sql = sql.with([tree.into()]).yields([Kind::Int, Kind::Bytes, Kind::Int, Kind::Bool]);
-    let Some(row) = db.first(sql).await? else { return Ok(Head::Gone) };
+    let sql = sql.with([tree.into()]).yields([ValueType::Int, ValueType::Bytes, ValueType::Int, ValueType::Bool]);
+    let Some(row) = db.first(sql).await? else { return Ok(TreeHead::Gone) };
     let other = match (row.int(0)? == row.int(2)?, row.value(3).as_bool()) {
         (false, _) => Some("its head waits for records that are not there"),
         (true, Some(false)) => Some("the time of its head is not that of the last command"),
         _ => None,
     };
-    Ok(Head::Is(row.int(0)?, row.bytes(1)?.to_vec(), other))
+    Ok(TreeHead::Is(row.int(0)?, row.bytes(1)?.to_vec(), other))
 }
 
-const REQUEST: [Kind; 14] = [
-    Kind::Int,
-    Kind::Int,
-    Kind::Uuid,
-    Kind::Time,
-    Kind::Int,
-    Kind::Text,
-    Kind::Text,
-    Kind::Bytes,
-    Kind::Text,
-    Kind::Bytes,
-    Kind::Bytes,
-    Kind::Text,
-    Kind::Text,
-    Kind::Text,
+const REQUEST: [ValueType; 14] = [
+    ValueType::Int,
+    ValueType::Int,
+    ValueType::Uuid,
+    ValueType::Time,
+    ValueType::Int,
+    ValueType::Text,
+    ValueType::Text,
+    ValueType::Bytes,
+    ValueType::Text,
+    ValueType::Bytes,
+    ValueType::Bytes,
+    ValueType::Text,
+    ValueType::Text,
+    ValueType::Text,
 ];
 
 fn request(row: &Row) -> Result<Request> {
@@ -408,7 +413,7 @@ fn select_requests(db: &Db, tree: i32) -> Sql {
 }
 
 /// Hands on a batch of requests behind a record; the first number of the last, and the highest number of all.
-async fn requests(db: &mut Db, tree: i32, after: i64, check: &mut Check) -> Result<Option<(i64, i64)>> {
+async fn requests(db: &mut Db, tree: i32, after: i64, check: &mut TreeCheck) -> Result<Option<(i64, i64)>> {
     let mut sql = select_requests(db, tree);
     sql.push(" and q.first_seq > ").bind(after).push(&format!(" order by q.first_seq limit {BATCH}"));
     let mut read: Option<(i64, i64)> = None;
@@ -422,23 +427,23 @@ async fn requests(db: &mut Db, tree: i32, after: i64, check: &mut Check) -> Resu
     if let Some((last, _)) = read {
         // Of one number there is one; another could stand where one batch ends and the next begins.
         let same = Sql::new("select count(*) from audit_requests where tree = $1 and first_seq = $2");
-        let same = db.one(same.with([tree.into(), last.into()]).yields([Kind::Int])).await?.int(0)?;
-        check.hear_of_strays("commands", same - of_last);
+        let same = db.one(same.with([tree.into(), last.into()]).yields([ValueType::Int])).await?.int(0)?;
+        check.note_strays("commands", same - of_last);
     }
     Ok(read)
 }
 
-const RECORD: [Kind; 10] = [
-    Kind::Int,
-    Kind::Text,
-    Kind::Text,
-    Kind::Text,
-    Kind::Uuid,
-    Kind::Uuid,
-    Kind::Bytes,
-    Kind::Text,
-    Kind::Bytes,
-    Kind::Bytes,
+const RECORD: [ValueType; 10] = [
+    ValueType::Int,
+    ValueType::Text,
+    ValueType::Text,
+    ValueType::Text,
+    ValueType::Uuid,
+    ValueType::Uuid,
+    ValueType::Bytes,
+    ValueType::Text,
+    ValueType::Bytes,
+    ValueType::Bytes,
 ];
 
 /// The statement for records of a tree, in order; a condition on `r` may follow.
@@ -471,7 +476,7 @@ async fn records(
     db: &mut Db,
     tree: i32,
     upto: Option<i64>,
-    check: &mut Check,
+    check: &mut TreeCheck,
     count: &mut u64,
     done: &mut dyn FnMut(u64),
 ) -> Result<()> {
@@ -493,7 +498,7 @@ async fn records(
 }
 
 /// One thing of a stretch of a tree.
-pub enum Piece<'a> {
+pub enum TrailItem<'a> {
     Request(Request),
     Record(Record<'a>),
 }
@@ -505,7 +510,7 @@ pub async fn each(
     tree: i32,
     first: i64,
     last: i64,
-    mut each: impl FnMut(Piece<'_>) -> Result<()>,
+    mut each: impl FnMut(TrailItem<'_>) -> Result<()>,
 ) -> Result<()> {
     let mut at = first;
     while at <= last {
@@ -519,11 +524,11 @@ pub async fn each(
         for row in &rows {
             let request = request(row)?;
             upto = request.last_seq.min(last);
-            each(Piece::Request(request))?;
+            each(TrailItem::Request(request))?;
         }
         let mut sql = select_records(tree);
         sql.push(" and r.seq >= ").bind(at).push(" and r.seq <= ").bind(upto).push(" order by r.seq");
-        db.each(sql, |row| each(Piece::Record(record(&row)?))).await?;
+        db.each(sql, |row| each(TrailItem::Record(record(&row)?))).await?;
         if rows.is_empty() {
             break;
         }
@@ -538,7 +543,7 @@ pub async fn frontier_at(db: &mut Db, tree: i32, size: i64) -> Result<Frontier> 
     let known = Sql::new(
         "select size, frontier from audit_checkpoints where tree = $1 and size <= $2 order by size desc limit 1",
     );
-    let known = known.with([tree.into(), size.into()]).yields([Kind::Int, Kind::Bytes]);
+    let known = known.with([tree.into(), size.into()]).yields([ValueType::Int, ValueType::Bytes]);
     let mut frontier = Frontier::default();
     if let Some(row) = db.first(known).await? {
         let size = u64::try_from(row.int(0)?).unwrap_or(0);
@@ -546,7 +551,7 @@ pub async fn frontier_at(db: &mut Db, tree: i32, size: i64) -> Result<Frontier> 
     }
     let from = i64::try_from(frontier.size())?;
     let sql = Sql::new("select leaf from audit_records where tree = $1 and seq > $2 and seq <= $3 order by seq");
-    db.each(sql.with([tree.into(), from.into(), size.into()]).yields([Kind::Bytes]), |row| {
+    db.each(sql.with([tree.into(), from.into(), size.into()]).yields([ValueType::Bytes]), |row| {
         frontier.append(row.hash(0)?);
         Ok(())
     })

@@ -4,15 +4,15 @@ use anyhow::Result;
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
-use super::{Head, TOGETHER, Tx};
+use super::{BATCH, LockedHead, Tx};
 use crate::model::random::{Random, bytes};
 use crate::model::resource::Subject;
 use crate::model::trail::audit::{self, Action, Event, Payload, Status};
 use crate::model::trail::merkle::{Frontier, Hash};
-use crate::model::values::value::{Kind, Value, canonical};
+use crate::model::values::value::{Value, ValueType, canonical};
 use crate::store::engine::sql::Sql;
 use crate::store::records;
-use crate::store::trail::appender::Chain;
+use crate::store::trail::appender::TreeAppender;
 
 /// The `audit_requests` row that a tree gets at commit.
 #[derive(Clone)]
@@ -28,11 +28,11 @@ impl Tx<'_> {
     /// A number for a new organisation and an empty tree for it. SYSTEM's head must be locked.
     pub async fn new_org_number(&mut self) -> Result<i32> {
         // Trees outlive their organisation, so a number is never given twice.
-        let row = self.db.one(Sql::new("select max(tree) + 1 from audit_heads").yields([Kind::Int])).await?;
+        let row = self.db.one(Sql::new("select max(tree) + 1 from audit_heads").yields([ValueType::Int])).await?;
         let org = row.org(0)?;
         let sql = Sql::new("insert into audit_heads (tree, size, frontier, at) values ($1, 0, $2, $3)");
         self.db.execute(sql.with([org.into(), Value::Bytes(Vec::new()), self.at.into()])).await?;
-        self.heads.insert(org, Head { frontier: Frontier::default(), first: None, lent: false });
+        self.heads.insert(org, LockedHead { frontier: Frontier::default(), first: None, lent: false });
         Ok(org)
     }
 
@@ -51,7 +51,7 @@ impl Tx<'_> {
         details: Map<String, Json>,
     ) -> Result<()> {
         let subject = self.subject_of(org, kind, id).await?;
-        let event = Event::without_effect(action.word(), kind, id).about(subject);
+        let event = Event::without_effect(action.as_str(), kind, id).about(subject);
         self.append(org, event, Payload { details, ..Payload::default() }).await
     }
 
@@ -88,7 +88,7 @@ impl Tx<'_> {
     /// As `append`, but the record waits to be written together with others.
     pub(in crate::store) async fn append_later(&mut self, org: i32, event: Event<'_>, payload: Payload) -> Result<()> {
         self.prepare(org, event, payload).await?;
-        if self.waiting_audit.len() >= TOGETHER { self.flush().await } else { Ok(()) }
+        if self.waiting_audit.len() >= BATCH { self.flush().await } else { Ok(()) }
     }
 
     pub(in crate::store) fn random(&self) -> &dyn Random {
@@ -98,16 +98,16 @@ impl Tx<'_> {
     /// Makes an audit record, which waits to be written.
     pub(super) async fn prepare(&mut self, org: i32, event: Event<'_>, payload: Payload) -> Result<()> {
         let salt: [u8; 16] = bytes(self.random);
-        let mut chain = self.lend_chain(org).await?;
+        let mut chain = self.detach(org).await?;
         let made = chain.append(event, payload, salt);
-        self.take_back(chain)?;
+        self.attach(chain)?;
         self.waiting_audit.push(made?);
         Ok(())
     }
 
     /// Lends the growing end of a locked tree, so that records are made elsewhere while others are written here. Until
     /// it is taken back nobody else appends to the tree.
-    pub async fn lend_chain(&mut self, org: i32) -> Result<Chain> {
+    pub async fn detach(&mut self, org: i32) -> Result<TreeAppender> {
         let unlocked = || anyhow::anyhow!("a verb wrote to organisation {org} without locking it; nothing was changed");
         if self.heads.get(&org).filter(|h| !h.lent).ok_or_else(unlocked)?.first.is_none() {
             let payload = self.request_payload().await?;
@@ -120,7 +120,7 @@ impl Tx<'_> {
         let head = self.heads.get_mut(&org).ok_or_else(unlocked)?;
         let common = head.first.as_ref().ok_or_else(unlocked)?;
         head.lent = true;
-        Ok(Chain {
+        Ok(TreeAppender {
             tree: org,
             frontier: std::mem::take(&mut head.frontier),
             at: self.at,
@@ -130,7 +130,7 @@ impl Tx<'_> {
         })
     }
 
-    pub fn take_back(&mut self, chain: Chain) -> Result<()> {
+    pub fn attach(&mut self, chain: TreeAppender) -> Result<()> {
         let head = self.heads.get_mut(&chain.tree).filter(|h| h.lent);
         let head = head.ok_or_else(|| anyhow::anyhow!("a tree came back that was not lent; nothing was changed"))?;
         head.lent = false;
@@ -150,7 +150,7 @@ impl Tx<'_> {
         let actor_id = self.actor().await?;
         let mut m = Map::new();
         if self.db.is_postgres() {
-            let row = self.db.one(Sql::new("select session_user::text").yields([Kind::Text])).await?;
+            let row = self.db.one(Sql::new("select session_user::text").yields([ValueType::Text])).await?;
             m.insert("database_user".into(), row.text(0)?.into());
         }
         let o = self.origin;

@@ -10,20 +10,20 @@ use super::Tx;
 use crate::model::problem::Problem;
 use crate::model::random::bytes;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::load::Loader;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::engine::{load, sqlite};
 use crate::store::records::touched::{Columns, Touched};
 use crate::store::records::{self, search};
-use crate::store::schema::deferred::LateRules;
+use crate::store::schema::deferred::DeferredConstraints;
 use crate::store::trail::appender;
 
 /// A new record that was made elsewhere: everything that is written of it.
-pub struct Finished {
+pub struct PreparedRow {
     /// A row of another table that goes with it.
-    pub beside: Option<Vec<Value>>,
+    pub companion_rows: Option<Vec<Value>>,
     /// Values of [`records::stored_columns`].
     pub stored: Vec<Value>,
     /// What search finds it by.
@@ -32,7 +32,7 @@ pub struct Finished {
     pub audit: Vec<Value>,
 }
 
-impl Finished {
+impl PreparedRow {
     pub fn id(&self) -> Uuid {
         self.stored[1].as_uuid().unwrap_or_default()
     }
@@ -45,7 +45,7 @@ pub struct Loaders {
     rows: Loader,
     words: Option<Loader>,
     audit: Loader,
-    beside: Option<Loader>,
+    companion_rows: Option<Loader>,
     /// So few that the rules across rows are held against these alone, and not against all that are there.
     are_few: bool,
 }
@@ -55,7 +55,7 @@ const FEW: u64 = 1000;
 
 /// Audit records that one statement of SQLite writes: with the trigger that guards their order, a statement each costs
 /// twice as much (measured).
-const AUDIT_TOGETHER: usize = 50;
+const AUDIT_BATCH: usize = 50;
 
 impl Loaders {
     pub async fn new(
@@ -84,8 +84,8 @@ impl Loaders {
             are_few: new_rows <= FEW,
             rows: Loader::new(db, desc.table, &columns, 1).await?,
             words,
-            audit: Loader::new(db, "audit_records", &audit, AUDIT_TOGETHER).await?,
-            beside,
+            audit: Loader::new(db, "audit_records", &audit, AUDIT_BATCH).await?,
+            companion_rows: beside,
         })
     }
 }
@@ -96,7 +96,7 @@ const WORTH_IT: u64 = 10_000;
 impl Tx<'_> {
     /// Tells the engine how many rows there are now, where many are new: it plans by what it knew before. PostgreSQL takes a
     /// table that has just been filled for an empty one, SQLite takes an organisation for ten rows.
-    pub async fn settle(&mut self, desc: &'static Descriptor, new_rows: u64) -> Result<()> {
+    pub async fn analyze(&mut self, desc: &'static Descriptor, new_rows: u64) -> Result<()> {
         const FEW: i64 = 50;
         const SQLITE_FEW: u64 = 1000;
         self.flush().await?;
@@ -108,7 +108,7 @@ impl Tx<'_> {
             return Ok(());
         }
         let known = Sql::new("select reltuples::bigint from pg_class where oid = to_regclass($1)");
-        let known = self.db.one(known.with([desc.table.into()]).yields([Kind::Int])).await?.int(0)?;
+        let known = self.db.one(known.with([desc.table.into()]).yields([ValueType::Int])).await?.int(0)?;
         let new_rows = i64::try_from(new_rows)?;
         if new_rows >= FEW && new_rows >= known / 10 {
             self.db.script(format!("ANALYZE {}", desc.table)).await?;
@@ -118,17 +118,17 @@ impl Tx<'_> {
 
     /// Codes for new records of an organisation, by its counter: none that a record has, and none that `besides`, a query,
     /// yields. A counter is volatile: its row has no audit record.
-    pub async fn made_codes(
+    pub async fn generate_codes(
         &mut self,
         desc: &'static Descriptor,
         org: i32,
         wanted: usize,
         besides: &str,
     ) -> Result<Vec<String>> {
-        let Some((field, maker)) = desc.made().filter(|_| wanted > 0) else { return Ok(Vec::new()) };
+        let Some((field, maker)) = desc.generated().filter(|_| wanted > 0) else { return Ok(Vec::new()) };
         let at = [Value::from(org), desc.noun.into()];
         let sql = Sql::new("select next, key from code_counters where org_id = $1 and kind = $2");
-        let (first, key) = match self.db.first(sql.with(at.clone()).yields([Kind::Int, Kind::Bytes])).await? {
+        let (first, key) = match self.db.first(sql.with(at.clone()).yields([ValueType::Int, ValueType::Bytes])).await? {
             Some(row) => (row.int(0)?, row.bytes(1)?.try_into()?),
             None => {
                 let key = bytes(self.random);
@@ -152,7 +152,7 @@ impl Tx<'_> {
             if !besides.is_empty() {
                 sql.push(&format!(" union select code from v where code in ({besides})"));
             }
-            let taken = self.db.all(sql.yields([Kind::Text])).await?;
+            let taken = self.db.all(sql.yields([ValueType::Text])).await?;
             let taken: HashSet<&str> = taken.iter().map(|r| r.text(0)).collect::<Result<_>>()?;
             codes.extend(some.iter().filter(|c| !taken.contains(c.as_str())).cloned());
         }
@@ -168,7 +168,7 @@ impl Tx<'_> {
         let (number, container) = counted.map(|(f, within)| (quoted(f.column), quoted(within.column)))?;
         let sql =
             format!("select coalesce(max({number}), 0) from {} where org_id = $1 and {container} = $2", desc.table);
-        let sql = Sql::new(sql).with([org.into(), within.into()]).yields([Kind::Int]);
+        let sql = Sql::new(sql).with([org.into(), within.into()]).yields([ValueType::Int]);
         Ok(self.db.one(sql).await?.int(0)? + 1)
     }
 
@@ -195,7 +195,7 @@ impl Tx<'_> {
         ));
         sql.bind(org).push("), 0) from v");
         let mut counted: BTreeMap<Uuid, i64> = BTreeMap::new();
-        for row in self.db.all(sql.yields([Kind::Uuid, Kind::Int, Kind::Int])).await? {
+        for row in self.db.all(sql.yields([ValueType::Uuid, ValueType::Int, ValueType::Int])).await? {
             counted.insert(row.uuid(0)?, row.int(1)?.max(row.int(2)?));
         }
         let mut next = |id: &Uuid| {
@@ -219,7 +219,7 @@ impl Tx<'_> {
     ///
     /// The indexes over `forward` stay: while a row waits for another that it refers to, SQLite asks with each new one
     /// who refers to it, and without the index reads the whole table to find out.
-    pub async fn set_indexes_aside(
+    pub async fn drop_indexes(
         &mut self,
         desc: &'static Descriptor,
         new_rows: u64,
@@ -231,7 +231,8 @@ impl Tx<'_> {
         }
         for table in [desc.table, "audit_records"] {
             let few = Sql::new(format!("select count(*) from (select 1 from {table} limit $1)"));
-            let there = self.db.one(few.with([i64::try_from(new_rows)?.into()]).yields([Kind::Int])).await?.int(0)?;
+            let there =
+                self.db.one(few.with([i64::try_from(new_rows)?.into()]).yields([ValueType::Int])).await?.int(0)?;
             if there < i64::try_from(new_rows)? {
                 made.extend(load::drop_indexes(self.db, table, forward).await?);
             }
@@ -240,7 +241,7 @@ impl Tx<'_> {
     }
 
     /// Makes the indexes again that were set aside, by their own text.
-    pub async fn put_indexes_back(&mut self, indexes: Vec<String>) -> Result<()> {
+    pub async fn recreate_indexes(&mut self, indexes: Vec<String>) -> Result<()> {
         if indexes.is_empty() {
             return Ok(());
         }
@@ -255,7 +256,7 @@ impl Tx<'_> {
 
     /// Writes new rows of one kind that were made elsewhere, with their audit records and search words. They are there
     /// once [`Tx::write_loaded`] was called.
-    pub async fn fill(&mut self, loaders: &mut Loaders, rows: Vec<Finished>) -> Result<()> {
+    pub async fn write_batch(&mut self, loaders: &mut Loaders, rows: Vec<PreparedRow>) -> Result<()> {
         self.flush().await?;
         self.are_loading = true;
         let (mut records, mut words, mut audit) = (Vec::new(), Vec::new(), Vec::new());
@@ -274,7 +275,7 @@ impl Tx<'_> {
                 row.stored.push(std::mem::take(&mut row.words).into());
             }
             records.push(row.stored);
-            beside.extend(row.beside);
+            beside.extend(row.companion_rows);
             words.push(row.words);
             audit.push(row.audit);
         }
@@ -287,10 +288,10 @@ impl Tx<'_> {
             loader.gather(self.db, &rows).await?;
         }
         loaders.audit.gather(self.db, &audit).await?;
-        if let Some(loader) = &mut loaders.beside {
+        if let Some(loader) = &mut loaders.companion_rows {
             loader.gather(self.db, &beside).await?;
         }
-        let all = [Some(&loaders.rows), Some(&loaders.audit), loaders.beside.as_ref()];
+        let all = [Some(&loaders.rows), Some(&loaders.audit), loaders.companion_rows.as_ref()];
         if all.into_iter().flatten().any(Loader::is_full) {
             self.write_loaded(loaders).await?;
         }
@@ -304,7 +305,7 @@ impl Tx<'_> {
     pub async fn write_loaded(&mut self, loaders: &mut Loaders) -> Result<()> {
         loaders.rows.flush(self.db).await?;
         loaders.audit.flush(self.db).await?;
-        if let Some(loader) = &mut loaders.beside {
+        if let Some(loader) = &mut loaders.companion_rows {
             loader.flush(self.db).await?;
         }
         self.are_loading = false;
@@ -316,10 +317,10 @@ impl Tx<'_> {
     pub async fn probe(
         &mut self,
         loaders: &mut Loaders,
-        rows: Vec<Finished>,
+        rows: Vec<PreparedRow>,
         listed: &HashMap<Uuid, Vec<Uuid>>,
-        late: &LateRules,
-    ) -> Result<Vec<(Finished, Problem)>> {
+        late: &DeferredConstraints,
+    ) -> Result<Vec<(PreparedRow, Problem)>> {
         let mut refused = Vec::new();
         let mut waiting = vec![rows];
         while let Some(mut some) = waiting.pop() {
@@ -347,9 +348,9 @@ impl Tx<'_> {
     pub(super) async fn try_rows(
         &mut self,
         loaders: &mut Loaders,
-        rows: &[Finished],
+        rows: &[PreparedRow],
         listed: &HashMap<Uuid, Vec<Uuid>>,
-        late: &LateRules,
+        late: &DeferredConstraints,
     ) -> Result<()> {
         let mut written: Vec<Vec<Value>> = rows.iter().map(|row| row.stored.clone()).collect();
         if self.db.is_postgres() && loaders.words.is_some() {
@@ -357,8 +358,8 @@ impl Tx<'_> {
         }
         loaders.rows.gather(self.db, &written).await?;
         loaders.rows.flush(self.db).await?;
-        if let Some(loader) = &mut loaders.beside {
-            let beside: Vec<Vec<Value>> = rows.iter().filter_map(|row| row.beside.clone()).collect();
+        if let Some(loader) = &mut loaders.companion_rows {
+            let beside: Vec<Vec<Value>> = rows.iter().filter_map(|row| row.companion_rows.clone()).collect();
             loader.gather(self.db, &beside).await?;
             loader.flush(self.db).await?;
         }

@@ -1,4 +1,4 @@
-//! What is out of use is not referred to anew: it takes no people and places unless that is forced, and is in charge of
+//! What is inactive is not referred to anew: it takes no people and places unless that is forced, and is in charge of
 //! nothing.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use crate::model::resource::lifetime::Lifetime;
 use crate::model::resource::{Descriptor, Field, Record};
 
 /// A reference that was set.
-pub(super) struct Referred {
+pub(super) struct NewReference {
     target: &'static Descriptor,
     org: i32,
     id: Uuid,
@@ -24,7 +24,7 @@ pub(super) struct Referred {
     name: &'static str,
 }
 
-/// Why a record that is out of use is not put in charge.
+/// Why a record that is inactive is not put in charge.
 pub fn not_in_charge(found: &Record, field: &str) -> Problem {
     let (noun, key) = (found.desc.noun, found.key());
     Problem::conflict(format!("{} is not in use, and can't be the {field}", found.title()))
@@ -32,22 +32,22 @@ pub fn not_in_charge(found: &Record, field: &str) -> Problem {
 }
 
 impl Tx<'_> {
-    /// Lets branches and departments that are out of use take new ones, as `--force` says.
-    pub fn take_unused(&mut self, force: bool) {
+    /// Lets branches and departments that are inactive take new ones, as `--force` says.
+    pub fn accept_inactive(&mut self, force: bool) {
         self.takes_unused = force;
     }
 
-    pub fn takes_unused(&self) -> bool {
+    pub fn accepts_inactive(&self) -> bool {
         self.takes_unused
     }
 
     /// Notes what a record refers to and did not before.
-    pub(super) fn refers(&mut self, before: Option<&Record>, after: &Record) {
+    pub(super) fn note_references(&mut self, before: Option<&Record>, after: &Record) {
         self.refers_by(before, after, |lifetime| matches!(lifetime, Lifetime::Protects | Lifetime::Duty));
     }
 
     /// Notes what a record that comes back is put into. Who was in charge of it still is: nobody sets that now.
-    pub(super) fn refers_again(&mut self, after: &Record) {
+    pub(super) fn note_restored(&mut self, after: &Record) {
         self.refers_by(None, after, |lifetime| lifetime == Lifetime::Protects);
     }
 
@@ -56,7 +56,7 @@ impl Tx<'_> {
             return;
         }
         for field in after.desc.fields.iter().filter(|f| counts(f.lifetime())) {
-            let Some(target) = field.target().filter(|t| t.can_be_out_of_use()) else { continue };
+            let Some(target) = field.target().filter(|t| t.can_be_inactive()) else { continue };
             let value = after.get(field.column);
             let reopened =
                 field.lifetime() == Lifetime::Duty && before.is_some_and(|b| !b.is_open() && after.is_open());
@@ -64,19 +64,25 @@ impl Tx<'_> {
             if let Some(id) = value.as_uuid().filter(|_| is_new) {
                 let (by, org) = ((after.desc, after.meta.id), after.meta.org_id);
                 let (lifetime, name) = (field.lifetime(), field.name());
-                self.referred.push(Referred { target, org, id, lifetime, by, field: Some(field), name });
+                self.referred.push(NewReference { target, org, id, lifetime, by, field: Some(field), name });
             }
         }
     }
 
     /// Notes a further one of a list.
-    pub(in crate::store) fn lists(&mut self, target: &'static Descriptor, id: Uuid, by: &Record, name: &'static str) {
+    pub(in crate::store) fn note_list_member(
+        &mut self,
+        target: &'static Descriptor,
+        id: Uuid,
+        by: &Record,
+        name: &'static str,
+    ) {
         let (by, org) = ((by.desc, by.meta.id), by.meta.org_id);
-        self.referred.push(Referred { target, org, id, lifetime: Lifetime::Protects, by, field: None, name });
+        self.referred.push(NewReference { target, org, id, lifetime: Lifetime::Protects, by, field: None, name });
     }
 
-    /// Refuses what refers anew to what is out of use, as it is at the end: both may have changed since.
-    pub(super) async fn refuse_unused(&mut self) -> Result<()> {
+    /// Refuses what refers anew to what is inactive, as it is at the end: both may have changed since.
+    pub(super) async fn refuse_inactive(&mut self) -> Result<()> {
         let mut known: HashMap<(i32, Uuid), Option<Record>> = HashMap::new();
         for r in std::mem::take(&mut self.referred) {
             if self.restored.contains(&r.id) || (self.takes_unused && r.lifetime == Lifetime::Protects) {
@@ -85,13 +91,13 @@ impl Tx<'_> {
             let place = (r.org, r.id);
             if let Entry::Vacant(new) = known.entry(place) {
                 let found = self.load(r.target, r.org, r.id).await?;
-                new.insert(found.filter(|found| found.is_live() && !found.is_in_use()));
+                new.insert(found.filter(|found| found.is_live() && !found.is_active()));
             }
             let Some(Some(found)) = known.get(&place).cloned() else { continue };
             let Some(by) = self.load(r.by.0, r.org, r.by.1).await? else { continue };
             let refers = r.field.is_none_or(|f| *by.get(f.column) == r.id.into());
-            // Who is out of use too may go on under whom he or she served, and what is done keeps who did it.
-            let is_idle = r.lifetime == Lifetime::Duty && !(by.is_in_use() && by.is_open());
+            // Who is inactive too may go on under whom he or she served, and what is done keeps who did it.
+            let is_idle = r.lifetime == Lifetime::Duty && !(by.is_active() && by.is_open());
             if by.is_live() && refers && !is_idle {
                 return Err(refused(&r, &found, &by).into());
             }
@@ -100,12 +106,12 @@ impl Tx<'_> {
     }
 }
 
-fn refused(r: &Referred, found: &Record, by: &Record) -> Problem {
+fn refused(r: &NewReference, found: &Record, by: &Record) -> Problem {
     if r.lifetime == Lifetime::Duty {
         return not_in_charge(found, &format!("{} of {}", r.name, by.title()));
     }
     let (place, verb) = (found.title(), format!("orgctl {} activate {}", r.target.noun, found.key()));
     let (noun, title) = (by.desc.noun, by.title());
     Problem::conflict(format!("{place} is not in use, and takes no new {noun}: {title} ({})", r.name))
-        .hint(format!("'{verb}' puts it into use; --force goes ahead all the same"))
+        .hint(format!("'{verb}' activates it; --force goes ahead all the same"))
 }

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Head, Tx};
+use super::{LockedHead, Tx};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::setting::CLOCK_MAX_JUMP;
 use crate::model::trail::merkle::Frontier;
-use crate::model::values::value::{Kind, rfc3339};
+use crate::model::values::value::{ValueType, rfc3339};
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Location;
 use crate::store::engine::sql::{Row, Sql};
@@ -80,7 +80,7 @@ impl Tx<'_> {
             })?;
             // Read after the wait for the lock, and never before the last record: times run the way the records do.
             let (now, last) = (self.clock.micros(), row.time(2)?);
-            self.doubt_the_clock((asked, now), last, row.value(3).as_time(), corrects).await?;
+            self.check_clock((asked, now), last, row.value(3).as_time(), corrects).await?;
             if last > now + TimeDelta::minutes(5) && !corrects {
                 waiting(&format!(
                     "warning: the audit trail is ahead of this machine's clock ({}); one of them is wrong: \
@@ -89,7 +89,7 @@ impl Tx<'_> {
                 ));
             }
             self.at = if corrects { self.at.max(now) } else { self.at.max(now).max(last) };
-            self.heads.insert(org, Head { frontier, first: None, lent: false });
+            self.heads.insert(org, LockedHead { frontier, first: None, lent: false });
         }
         Ok(())
     }
@@ -103,20 +103,19 @@ impl Tx<'_> {
     pub(super) async fn head(&mut self, org: i32, suffix: &str) -> Result<Option<Row>> {
         let server = if self.db.is_postgres() { "clock_timestamp()" } else { "null" };
         let sql = format!("select size, frontier, at, {server} from audit_heads where tree = $1{suffix}");
-        let kinds = [Kind::Int, Kind::Bytes, Kind::Time, Kind::Time];
+        let kinds = [ValueType::Int, ValueType::Bytes, ValueType::Time, ValueType::Time];
         self.db.first(Sql::new(sql).with([org.into()]).yields(kinds)).await
     }
 
     /// Asks whether the clock is right, before its time is recorded and every later record must be later still.
-    pub(super) async fn doubt_the_clock(
+    pub(super) async fn check_clock(
         &mut self,
         (asked, now): (DateTime<Utc>, DateTime<Utc>),
         last: DateTime<Utc>,
         server: Option<DateTime<Utc>>,
         corrects: bool,
     ) -> Result<()> {
-        if let Some(server) =
-            server.filter(|_| self.clock.is_of_the_world() && (corrects || !self.origin.clock_is_sure))
+        if let Some(server) = server.filter(|_| self.clock.is_real_time() && (corrects || !self.origin.clock_is_sure))
             && (server > now + MAX_SKEW || server < asked - MAX_SKEW)
         {
             let (now, server) = (rfc3339(now), rfc3339(server));
@@ -152,7 +151,7 @@ impl Tx<'_> {
         }
         let Location::Postgres(url) = self.db.location.clone() else { return Ok(None) };
         let (location, opening) = (self.db.location.clone(), self.db.opening.clone());
-        let pid = self.db.one(Sql::new("select pg_backend_pid()").yields([Kind::Int])).await?.int(0)?;
+        let pid = self.db.one(Sql::new("select pg_backend_pid()").yields([ValueType::Int])).await?.int(0)?;
         let mut holder = None;
         let locked_row = {
             let mut lock = std::pin::pin!(self.head(org, " for update"));

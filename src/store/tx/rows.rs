@@ -4,11 +4,11 @@ use crate::store::records::status_sql;
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::{TOGETHER, Tx};
+use super::{BATCH, Tx};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Meta, Record};
 use crate::model::search as words;
-use crate::model::trail::audit::{self, Action, Effect, Event, Payload, Telling};
+use crate::model::trail::audit::{self, Action, ChangeNote, Effect, Event, Payload};
 use crate::model::values::value::Value;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::records::touched::{Columns, Touched};
@@ -55,10 +55,10 @@ impl Tx<'_> {
         record.begins(true)?;
         let payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
         self.prepare(org, Event::of(&record, Action::Create, Effect::Create), payload).await?;
-        self.refers(None, &record);
+        self.note_references(None, &record);
         self.waiting_rows.push(record.clone());
         self.touched.push(Touched { desc, org, id, columns: Columns::of_new(desc) });
-        if self.waiting_rows.len() >= TOGETHER {
+        if self.waiting_rows.len() >= BATCH {
             self.flush().await?;
         }
         Ok(record)
@@ -68,10 +68,10 @@ impl Tx<'_> {
     pub async fn flush(&mut self) -> Result<()> {
         let rows = std::mem::take(&mut self.waiting_rows);
         for same in rows.chunk_by(|a, b| a.desc == b.desc) {
-            self.put(same).await?;
+            self.write_rows(same).await?;
         }
         let records = std::mem::take(&mut self.waiting_audit);
-        for some in records.chunks(TOGETHER) {
+        for some in records.chunks(BATCH) {
             let columns: Vec<&str> = appender::COLUMNS.iter().map(|(name, _)| *name).collect();
             let text = format!("insert into audit_records ({}) values ", columns.join(", "));
             let mut sql = Sql::bulk(text, self.db.engine());
@@ -84,7 +84,7 @@ impl Tx<'_> {
     }
 
     /// Writes new rows of one kind and their search words.
-    pub(super) async fn put(&mut self, rows: &[Record]) -> Result<()> {
+    pub(super) async fn write_rows(&mut self, rows: &[Record]) -> Result<()> {
         let Some(desc) = rows.first().map(|r| r.desc) else { return Ok(()) };
         let mut names: Vec<String> = records::stored_columns(desc).iter().map(|(name, _)| quoted(name)).collect();
         let words_in_row = self.db.is_postgres() && search::is_searchable(desc);
@@ -96,7 +96,7 @@ impl Tx<'_> {
         for (i, row) in rows.iter().enumerate() {
             let mut places: Vec<String> = records::stored_values(row.clone()).into_iter().map(|v| sql.arg(v)).collect();
             if words_in_row {
-                places.push(format!("cast({} as tsvector)", sql.arg(words::of(row))));
+                places.push(format!("cast({} as tsvector)", sql.arg(words::words_of(row))));
             }
             sql.push(if i == 0 { "(" } else { ", (" }).push(&places.join(", ")).push(")");
         }
@@ -109,16 +109,16 @@ impl Tx<'_> {
         &mut self,
         before: &Record,
         after: Record,
-        telling: impl Into<Telling>,
+        telling: impl Into<ChangeNote>,
     ) -> Result<Option<Record>> {
-        let Telling { action, details } = telling.into();
+        let ChangeNote { action, details } = telling.into();
         let (old, new) = audit::changed_fields(before, &after);
         if new.is_empty() {
             return Ok(None);
         }
         after.moved_from(before)?;
         let record = self.replace(before, after).await?;
-        self.refers(Some(before), &record);
+        self.note_references(Some(before), &record);
         // The key that the record had: a rename shows it as the old value.
         let payload = Payload { key: Some(before.key()), old: Some(old), new: Some(new), details };
         self.append(record.meta.org_id, Event::of(&record, action, Effect::Update), payload).await?;
@@ -154,7 +154,7 @@ impl Tx<'_> {
         if self.db.execute(sql).await? != 1 {
             return Err(stale(before).into());
         }
-        if words::of(before) != words::of(&after) {
+        if words::words_of(before) != words::words_of(&after) {
             search::change(self.db, &after).await?;
         }
         self.touched.push(Touched { desc: after.desc, org: after.meta.org_id, id: after.meta.id, columns });
@@ -168,7 +168,7 @@ impl Tx<'_> {
 
     /// Deletes a record whose part another takes from now on. Its own record names that one as the subject, so that all that
     /// was recorded of the one is found with the other.
-    pub async fn merge_away(&mut self, before: &Record, deletion: Uuid, into: &Record) -> Result<Record> {
+    pub async fn delete_merged(&mut self, before: &Record, deletion: Uuid, into: &Record) -> Result<Record> {
         self.delete_as(before, deletion, Action::Merge, Some(into)).await
     }
 
@@ -205,7 +205,7 @@ impl Tx<'_> {
         after.meta.deletion_id = None;
         let after = self.replace(before, after).await?;
         self.restored.insert(after.meta.id);
-        self.refers_again(&after);
+        self.note_restored(&after);
         let was = audit::whole_row(before);
         let old =
             ["deleted_at", "deleted_by", "deletion_id"].map(|k| (k.to_owned(), was[k].clone())).into_iter().collect();

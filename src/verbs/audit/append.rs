@@ -19,11 +19,11 @@ use crate::model::redact::{is_secret_name, typed};
 use crate::model::resource::Resource;
 use crate::model::strict_json;
 use crate::model::trail::audit::{ACTIONS, Action, CLOCK, KIND, SOURCES, Status, WORD};
-use crate::model::values::scalar::{Rules, shorten};
+use crate::model::values::scalar::{ParseContext, truncate};
 use crate::model::values::value::rfc3339;
 use crate::store::records::settings;
-use crate::store::records::{self, Life};
-use crate::store::trail::external::Outside;
+use crate::store::records::{self, Deleted};
+use crate::store::trail::external::ExternalEvent;
 use crate::store::trail::lineage;
 use crate::store::tx::Tx;
 use crate::ui::format::report;
@@ -33,7 +33,7 @@ use crate::ui::format::report;
 pub struct Append {
     pub org: i32,
     pub status: Status,
-    pub records: Vec<Outside>,
+    pub records: Vec<ExternalEvent>,
 }
 
 impl Verb for Append {
@@ -43,14 +43,14 @@ impl Verb for Append {
         vec![self.org]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
-        tx.tells_of(self.status);
-        tx.append_outside(self.org, &self.records).await
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
+        tx.set_status(self.status);
+        tx.append_external(self.org, &self.records).await
     }
 }
 
 /// Most records of one transaction, and most lines that wait to be written.
-const TOGETHER: usize = 4000;
+const BATCH: usize = 4000;
 
 /// Longest line that is read.
 const LONGEST: usize = 1 << 20;
@@ -82,7 +82,7 @@ fn holds_no_secret(at: &str, value: &Json) -> Result<(), Problem> {
             let at = format!("{at}.{name}");
             let is_told = !matches!(value, Json::Null | Json::Bool(_) | Json::Object(_) | Json::Array(_));
             match is_told && is_secret_name(name) {
-                true => Err(wrong(&shorten(&at), "is a secret, which no record may hold")
+                true => Err(wrong(&truncate(&at), "is a secret, which no record may hold")
                     .hint("leave it out, or give true for one that was changed")),
                 false => holds_no_secret(&at, value),
             }
@@ -100,14 +100,14 @@ fn is_word(text: &str) -> bool {
 }
 
 /// One record with what its transaction must have.
-struct Told {
+struct AppendedRecord {
     status: Status,
     source: Option<&'static str>,
-    record: Outside,
+    record: ExternalEvent,
 }
 
 /// Reads the members of one record.
-async fn read(s: &mut Session<'_>, org: i32, mut members: Map<String, Json>) -> Result<Told> {
+async fn read(s: &mut Session<'_>, org: i32, mut members: Map<String, Json>) -> Result<AppendedRecord> {
     let mut text = |name: &str| match members.remove(name) {
         None | Some(Json::Null) => Ok(None),
         Some(Json::String(text)) if !text.is_empty() => Ok(Some(text)),
@@ -121,7 +121,8 @@ async fn read(s: &mut Session<'_>, org: i32, mut members: Map<String, Json>) -> 
     };
     for (member, word) in [("action", &action), ("resource", &kind)] {
         if !is_word(word) {
-            let why = format!("must be a word of small letters, digits and _, at most {WORD}: not '{}'", shorten(word));
+            let why =
+                format!("must be a word of small letters, digits and _, at most {WORD}: not '{}'", truncate(word));
             return Err(wrong(member, &why).into());
         }
     }
@@ -173,7 +174,7 @@ async fn read(s: &mut Session<'_>, org: i32, mut members: Map<String, Json>) -> 
             .chain(texts)
             .chain(OBJECTS.iter().copied())
             .collect();
-        return Err(wrong(&shorten(unknown), "is not known; what else there is to say goes into details")
+        return Err(wrong(&truncate(unknown), "is not known; what else there is to say goes into details")
             .hint(format!("members: {}", known.join(", ")))
             .into());
     }
@@ -181,11 +182,11 @@ async fn read(s: &mut Session<'_>, org: i32, mut members: Map<String, Json>) -> 
         details.insert("external".into(), true.into());
     }
     let subject = match subject {
-        Some(key) => Some(find_in(s, User::DESCRIPTOR, Some(org), &key, Life::Any).await?.meta.id),
+        Some(key) => Some(find_in(s, User::DESCRIPTOR, Some(org), &key, Deleted::Include).await?.meta.id),
         None => None,
     };
     let id = about(s, org, &action, &kind, key.as_deref(), old.is_some() || new.is_some()).await?;
-    Ok(Told { status, source, record: Outside { action, kind, key, id, subject, old, new, details } })
+    Ok(AppendedRecord { status, source, record: ExternalEvent { action, kind, key, id, subject, old, new, details } })
 }
 
 /// What can happen to a record of ours without changing it.
@@ -214,7 +215,7 @@ async fn about(
     has_values: bool,
 ) -> Result<Option<Uuid>> {
     let Some(desc) = s.kinds().by_noun(kind) else {
-        if kind == lineage::KIND && action == Action::BackupRestore.word() {
+        if kind == lineage::KIND && action == Action::BackupRestore.as_str() {
             return Err(wrong("action", "can't be backup_restore: orgctl records that itself").into());
         }
         if matches!(kind, KIND | CLOCK | "database") || kind == settings::NOUN {
@@ -235,13 +236,13 @@ async fn about(
             .into());
     }
     match key {
-        Some(key) => Ok(Some(find_in(s, desc, Some(org), key, Life::Any).await?.meta.id)),
+        Some(key) => Ok(Some(find_in(s, desc, Some(org), key, Deleted::Include).await?.meta.id)),
         None => Ok(None),
     }
 }
 
 /// Writes records of one outcome and one source; how many.
-async fn write(s: &mut Session<'_>, org: i32, told: Vec<Told>) -> Result<usize> {
+async fn write(s: &mut Session<'_>, org: i32, told: Vec<AppendedRecord>) -> Result<usize> {
     let own = s.origin.source;
     let mut n = 0;
     let mut told = told.into_iter().peekable();
@@ -292,7 +293,7 @@ pub async fn append(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 /// Lines of JSON from standard input, written as they come: what is there is written together, and nothing waits for what
 /// is not. A line that is wrong ends it; what came before it stays recorded, and is counted.
 async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
-    let (lines, mut come) = mpsc::channel::<io::Result<Vec<u8>>>(TOGETHER);
+    let (lines, mut come) = mpsc::channel::<io::Result<Vec<u8>>>(BATCH);
     let stdin = std::mem::replace(&mut s.ui.io.stdin, Box::new(io::empty()));
     tokio::task::spawn_blocking(move || {
         let mut stdin = BufReader::with_capacity(1 << 16, stdin);
@@ -326,7 +327,7 @@ async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
                     break;
                 }
             }
-            if told.len() < TOGETHER {
+            if told.len() < BATCH {
                 line = come.try_recv().ok();
             }
         }
@@ -340,7 +341,7 @@ async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
         let problem = e.downcast::<Problem>()?;
         let stays = if written > 0 { format!("; the {written} records before it are recorded") } else { String::new() };
         let kind = match problem.kind {
-            crate::model::problem::Kind::Usage => crate::model::problem::Kind::Invalid,
+            crate::model::problem::ErrorKind::Usage => crate::model::problem::ErrorKind::Invalid,
             kind => kind,
         };
         return Err(Problem { sentence: format!("line {number}: {}{stays}", problem.sentence), kind, ..problem }.into());
@@ -352,9 +353,10 @@ async fn stream(s: &mut Session<'_>, org: i32) -> Result<()> {
 }
 
 /// One line; nothing where it is blank.
-async fn one(s: &mut Session<'_>, org: i32, line: io::Result<Vec<u8>>) -> Result<Option<Told>> {
-    let line =
-        line.map_err(|e| Problem::failed(format!("can't read standard input: {}", crate::model::problem::plain(&e))))?;
+async fn one(s: &mut Session<'_>, org: i32, line: io::Result<Vec<u8>>) -> Result<Option<AppendedRecord>> {
+    let line = line.map_err(|e| {
+        Problem::failed(format!("can't read standard input: {}", crate::model::problem::io_message(&e)))
+    })?;
     if line.len() > LONGEST {
         return Err(Problem::invalid("it is longer than a megabyte").into());
     }

@@ -16,24 +16,24 @@ use super::verify::{counted, refuse, signed_in};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::model::kinds::org::SYSTEM;
-use crate::model::problem::{Kind, Problem, plain};
+use crate::model::problem::{ErrorKind, Problem, io_message};
 use crate::model::trail::audit::checkpoint_leaf;
 use crate::model::trail::lineage::{Lineage, Logs};
 use crate::model::trail::note::{Checkpoint, Note, SignerKey, Verifier};
-use crate::model::values::scalar::Rules;
+use crate::model::values::scalar::ParseContext;
 use crate::store::system_log::Level;
-use crate::store::trail::checkpoints::{self, LOG, Stored};
+use crate::store::trail::checkpoints::{self, LOG, StoredCheckpoint};
 use crate::store::trail::lineage::{Stated, logs};
-use crate::store::trail::verify::{Asked, Proven, Signed, Verified, size, verify};
+use crate::store::trail::verify::{ExternalCheckpoint, ProvenTree, Verified, VerifyRequest, size, verify};
 use crate::store::tx::Tx;
-use crate::ui::atomic_file::Whole;
+use crate::ui::atomic_file::AtomicFile;
 use crate::ui::format::{is_for_programs, report};
 use crate::ui::{bounded, interruptible};
 
 /// Appends signed checkpoints to the log of the database.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct MakeCheckpoints {
-    pub rows: Vec<Stored>,
+    pub rows: Vec<StoredCheckpoint>,
     /// The restore that they go on from.
     pub stated: Option<Stated>,
 }
@@ -46,7 +46,7 @@ impl Verb for MakeCheckpoints {
         vec![SYSTEM]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
         if let Some(stated) = &self.stated {
             tx.append_lineage(stated).await?;
         }
@@ -55,22 +55,27 @@ impl Verb for MakeCheckpoints {
 }
 
 /// Rows for the trees that have grown since their last checkpoint.
-async fn grown(s: &mut Session<'_>, key: &SignerKey, logs: &Logs, trees: &[Proven]) -> Result<Vec<Stored>> {
+async fn grown(
+    s: &mut Session<'_>,
+    key: &SignerKey,
+    logs: &Logs,
+    trees: &[ProvenTree],
+) -> Result<Vec<StoredCheckpoint>> {
     let at = s.clock.micros();
     let db = s.db().await?;
     let mut log = checkpoints::log_frontier(db).await?;
-    let mut rows: Vec<Stored> = Vec::new();
-    for Proven { tree, frontier } in trees {
+    let mut rows: Vec<StoredCheckpoint> = Vec::new();
+    for ProvenTree { tree, frontier } in trees {
         let size = i64::try_from(frontier.size())?;
         // Larger where another command has signed more in the meantime.
-        if size <= checkpoints::of(db, *tree, None).await?.map_or(0, |c| c.size) {
+        if size <= checkpoints::find(db, *tree, None).await?.map_or(0, |c| c.size) {
             continue;
         }
         let root = frontier.root();
         let leaf = checkpoint_leaf(*tree, size, at, &root);
         log.append(leaf);
         let checkpoint = Checkpoint { origin: logs.origin(*tree), size: frontier.size(), root };
-        rows.push(Stored {
+        rows.push(StoredCheckpoint {
             seq: i64::try_from(log.size())?,
             tree: *tree,
             size,
@@ -116,8 +121,8 @@ pub async fn checkpoint(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let mut notes: Vec<String> = statement.into_iter().collect();
     notes.extend(checkpoints::log_note(s.db().await?).await?);
-    for Proven { tree, .. } in &verified.trees {
-        notes.extend(checkpoints::of(s.db().await?, *tree, None).await?.map(|c| c.note));
+    for ProvenTree { tree, .. } in &verified.trees {
+        notes.extend(checkpoints::find(s.db().await?, *tree, None).await?.map(|c| c.note));
     }
     let is_json = is_for_programs(&s.ui);
     let is_to_file = ["out", "append"].iter().any(|flag| m.get_one::<String>(flag).is_some());
@@ -145,7 +150,7 @@ fn open_pipe(s: &Session<'_>, m: &ArgMatches) -> Result<Option<File>> {
     let Some(path) = path.filter(|p| !s.dry_run && fs::metadata(p).is_ok_and(|m| !m.is_file())) else {
         return Ok(None);
     };
-    let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));
+    let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
     Ok(Some(interruptible::open_to_write(Path::new(path)).map_err(failed)?))
 }
 
@@ -161,14 +166,14 @@ async fn prove_before(
     if !keys.contains(&key.verifier()) {
         keys.push(key.verifier());
     }
-    let asked = Asked {
+    let asked = VerifyRequest {
         only,
         since_checkpoint: after.is_none(),
         signed: signed_before(s, m, &keys, only).await?,
         keys,
         known: after.map(lineage::known).unwrap_or_default(),
         after: after.cloned(),
-        ..Asked::default()
+        ..VerifyRequest::default()
     };
     let total = size(s.db().await?, only).await?;
     let progress = s.ui.progress();
@@ -217,7 +222,7 @@ async fn sign(
         tries += 1;
         match gate::write(s, &MakeCheckpoints { rows, stated }).await {
             // Two from cron at once: the second goes on from the first.
-            Err(e) if tries < TRIES && e.downcast_ref::<Problem>().is_some_and(|p| p.kind == Kind::Conflict) => {
+            Err(e) if tries < TRIES && e.downcast_ref::<Problem>().is_some_and(|p| p.kind == ErrorKind::Conflict) => {
                 continue;
             }
             other => other?,
@@ -236,7 +241,7 @@ async fn signed_before(
     m: &ArgMatches,
     keys: &[Verifier],
     only: Option<i32>,
-) -> Result<Vec<Signed>> {
+) -> Result<Vec<ExternalCheckpoint>> {
     let here = checkpoints::installation(s.db().await?).await?;
     let beside = remembered(&signing_path(s, m)?);
     let appended = m.get_one::<String>("append").map(PathBuf::from);
@@ -271,14 +276,14 @@ fn keep_beside(path: &Path, signed: &[String]) -> Result<()> {
         Ok(text) if text.trim().is_empty() => Vec::new(),
         Ok(text) => Note::parse_all(&text)?,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(e) => return Err(Problem::failed(plain(&e)).into()),
+        Err(e) => return Err(Problem::failed(io_message(&e)).into()),
     };
     let origin = |note: &str| note.lines().next().unwrap_or_default().to_owned();
     let mut notes: Vec<String> = kept.iter().map(Note::to_string).collect();
     notes.retain(|n| signed.iter().all(|new| origin(new) != origin(n)));
     notes.extend(signed.iter().cloned());
-    let failed = |e: std::io::Error| Problem::failed(plain(&e));
-    let (whole, mut file) = Whole::kept(path).map_err(failed)?;
+    let failed = |e: std::io::Error| Problem::failed(io_message(&e));
+    let (whole, mut file) = AtomicFile::create_own(path).map_err(failed)?;
     file.write_all(notes.join("\n").as_bytes()).map_err(failed)?;
     Ok(whole.finish().map_err(failed)?)
 }
@@ -288,7 +293,7 @@ fn keep_beside(path: &Path, signed: &[String]) -> Result<()> {
 fn hand_out(s: &mut Session<'_>, m: &ArgMatches, notes: &[String], pipe: Option<File>) -> Result<()> {
     let append = m.get_one::<String>("append");
     let path = append.or_else(|| m.get_one::<String>("out")).cloned().unwrap_or_default();
-    let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));
+    let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
     if let Some(mut file) = pipe {
         return Ok(file.write_all(notes.join("\n").as_bytes()).map_err(failed)?);
     }
@@ -315,12 +320,12 @@ pub fn to_file_or_stdout(s: &mut Session<'_>, m: &ArgMatches, text: &str) -> Res
         }
         return s.ui.flush();
     };
-    let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));
+    let failed = |e: std::io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
     if s.dry_run {
         s.ui.status(&format!("dry run: would write {path}"));
         return Ok(());
     }
-    let (whole, mut file) = Whole::create(Path::new(path)).map_err(failed)?;
+    let (whole, mut file) = AtomicFile::create(Path::new(path)).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     whole.finish().map_err(failed)?;
     Ok(())

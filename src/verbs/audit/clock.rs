@@ -14,7 +14,7 @@ use crate::crud::write::dry_run_note;
 use crate::model::problem::Problem;
 use crate::model::trail::audit::{Action, CLOCK};
 use crate::model::trail::correction::{CLOSE, EARLIEST};
-use crate::model::values::scalar::{Rules, shorten};
+use crate::model::values::scalar::{ParseContext, truncate};
 use crate::model::values::value::rfc3339;
 use crate::store::records;
 use crate::store::system_log::Level;
@@ -38,7 +38,7 @@ impl Verb for CorrectClock {
         Vec::new()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Vec<Corrected>> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Corrected>> {
         let ahead = ahead_of(tx.db, self.now + CLOSE).await?.into_iter().map(|a| a.tree);
         let trees: Vec<i32> = ahead.filter(|tree| self.only.is_none_or(|only| only == *tree)).collect();
         if trees.is_empty() {
@@ -93,7 +93,7 @@ async fn typed(s: &mut Session<'_>, m: &ArgMatches) -> Result<DateTime<Utc>> {
     let is_instant = text.contains(':');
     let (now, _) = time(&text, clock, s.origin.zone)?;
     if !is_instant {
-        return Err(Problem::usage(format!("'{}' is no time of day", shorten(&text)))
+        return Err(Problem::usage(format!("'{}' is no time of day", truncate(&text)))
             .hint("write --now '2026-11-28 09:30', in your zone, or 2026-11-28T04:00:00Z")
             .into());
     }

@@ -4,25 +4,25 @@ use anyhow::Result;
 use clap::ArgMatches;
 use serde_json::Value as Json;
 
-use super::{PIECE, wanted};
+use super::{BATCH, wanted};
 use crate::crud::gate;
-use crate::crud::history::Entries;
+use crate::crud::history::EntryList;
 use crate::crud::partial;
 use crate::crud::read::Exported;
 use crate::crud::session::Session;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::trail::audit;
-use crate::model::trail::export::{Trail, end_line, record_line, request_line};
+use crate::model::trail::export::{TrailHeader, end_line, record_line, request_line};
 use crate::model::trail::ocsf::Event;
 use crate::store::engine::db::Db;
 use crate::store::records;
 use crate::store::trail::corrections::last_before;
 use crate::store::trail::lineage::logs;
-use crate::store::trail::verify::{Piece, each, frontier_at, size};
+use crate::store::trail::verify::{TrailItem, each, frontier_at, size};
 use crate::store::trail::{Entry, Search, search, trees};
-use crate::ui::atomic_file::Redirected;
-use crate::ui::format::{Format, of_export};
+use crate::ui::atomic_file::RedirectedOutput;
+use crate::ui::format::{Format, export_format};
 
 /// A tree and the stretch of it that is handed out.
 struct Stretch {
@@ -33,7 +33,7 @@ struct Stretch {
 
 pub async fn export(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let format = of_export(&s.ui, m.get_one::<String>("file"), Format::Ndjson);
+    let format = export_format(&s.ui, m.get_one::<String>("file"), Format::Ndjson);
     let asked = wanted(s, m).await?;
     let picks = asked != Search { tree: asked.tree, since: asked.since, until: asked.until, ..Search::default() };
     if format == Format::Ndjson && picks {
@@ -59,7 +59,7 @@ pub async fn export(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         s.ui.status(&format!("dry run: would export {n} audit records; nothing was handed out"));
         return Ok(());
     }
-    let to = Redirected::begin(s, file, false)?;
+    let to = RedirectedOutput::begin(&mut s.ui, file, false)?;
     s.ui.style.format = format;
     let done = match format {
         Format::Ndjson => lines(s, &stretches).await,
@@ -67,7 +67,7 @@ pub async fn export(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         _ => table(s, &asked, &stretches).await,
     };
     match to {
-        Some(to) => to.end(s, done)?,
+        Some(to) => to.end(&mut s.ui, done)?,
         None => {
             done?;
             s.ui.flush()?;
@@ -110,7 +110,7 @@ pub async fn stretch_lines(
     (first, last): (i64, i64),
     mut out: impl FnMut(&str) -> Result<()>,
 ) -> Result<()> {
-    let trail = Trail {
+    let trail = TrailHeader {
         tree,
         origin: logs(db).await?.origin(tree),
         org: records::org_code(db, tree).await?,
@@ -120,8 +120,8 @@ pub async fn stretch_lines(
     out(&trail.to_line()?)?;
     let mut frontier = trail.frontier;
     each(db, tree, first, last, |piece| match piece {
-        Piece::Request(request) => out(&request_line(&request)?),
-        Piece::Record(record) => {
+        TrailItem::Request(request) => out(&request_line(&request)?),
+        TrailItem::Record(record) => {
             frontier.append(record.leaf);
             out(&record_line(&record)?)
         }
@@ -165,7 +165,7 @@ async fn pieces(
     stretch: &Stretch,
     mut take: impl AsyncFnMut(&mut Session<'_>, Vec<Entry>) -> Result<()>,
 ) -> Result<()> {
-    let step = i64::try_from(PIECE)?;
+    let step = i64::try_from(BATCH)?;
     let mut after = stretch.first - 1;
     while after < stretch.last {
         let before = after.saturating_add(step).min(stretch.last).saturating_add(1);
@@ -187,7 +187,7 @@ async fn pieces(
 }
 
 async fn table(s: &mut Session<'_>, asked: &Search, stretches: &[Stretch]) -> Result<()> {
-    let mut list = Entries::new(s, true, false)?;
+    let mut list = EntryList::new(s, true, false)?;
     for stretch in stretches {
         pieces(s, asked, stretch, async |s, entries| list.show(s, &entries).await).await?;
     }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::crud::gate;
 use crate::crud::session::{Session, xdg};
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::{Problem, io_message};
 use crate::model::trail::note::{SignerKey, Verifier};
 use crate::store::engine::location::Location;
 use crate::store::trail::checkpoints::{LOG, installation, origin};
@@ -49,7 +49,7 @@ pub fn signer(s: &Session<'_>, m: &ArgMatches) -> Result<SignerKey> {
 }
 
 fn read_signer(path: &Path) -> Result<Option<SignerKey>> {
-    let failed = |e: io::Error| Problem::failed(format!("can't read {}: {}", path.display(), plain(&e)));
+    let failed = |e: io::Error| Problem::failed(format!("can't read {}: {}", path.display(), io_message(&e)));
     let meta = match fs::metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(failed)?,
@@ -93,7 +93,7 @@ pub fn verifiers(s: &Session<'_>, m: &ArgMatches) -> Result<Vec<Verifier>> {
             continue;
         }
         let lines = bounded::read(Path::new(&text), bounded::SMALL)
-            .map_err(|e| Problem::failed(format!("can't read the public key {text}: {}", plain(&e))))?;
+            .map_err(|e| Problem::failed(format!("can't read the public key {text}: {}", io_message(&e))))?;
         for line in lines.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
             keys.push(line.parse()?);
         }
@@ -132,7 +132,7 @@ pub async fn keygen(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let key = generate(s, &path, &name)?;
     if let Err(e) = s.ui.show_once(|ui| print_public(ui, &key, &path)) {
         // As if it had never been made.
-        let failed = |e: io::Error| Problem::failed(format!("can't remove {}: {}", path.display(), plain(&e)));
+        let failed = |e: io::Error| Problem::failed(format!("can't remove {}: {}", path.display(), io_message(&e)));
         fs::remove_file(&path).map_err(failed)?;
         return Err(e);
     }
@@ -163,7 +163,7 @@ fn generate(s: &Session<'_>, path: &Path, name: &str) -> Result<SignerKey> {
             Problem::conflict(format!("{} is there already; it was left as it is", path.display()))
                 .hint("'orgctl audit pubkey' prints its public half; --signing-key names another file")
         }
-        _ => Problem::failed(format!("can't write {}: {}", path.display(), plain(&e))),
+        _ => Problem::failed(format!("can't write {}: {}", path.display(), io_message(&e))),
     };
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;

@@ -10,10 +10,10 @@ use crate::model::backup::Manifest;
 use crate::model::problem::Problem;
 use crate::model::trail::lineage::{Claim, LOG, Lineage, Logs, Lost, restored};
 use crate::model::trail::note::{Checkpoint, Note, SignerKey};
-use crate::model::trail::verify::Expected;
+use crate::model::trail::verify::ExpectedRoot;
 use crate::store::trail::checkpoints::installation;
 use crate::store::trail::lineage::{self, Stated};
-use crate::store::trail::verify::Signed;
+use crate::store::trail::verify::ExternalCheckpoint;
 use crate::store::{records, trail};
 use crate::verbs::backup::catalogue::find;
 use crate::verbs::backup::restore::trust;
@@ -98,9 +98,9 @@ fn require_same_log(manifest: &Manifest, (size, root): (u64, [u8; 32])) -> Resul
 }
 
 /// What the trees must have been, as the archive has it.
-pub fn known(after: &Lineage) -> Vec<(i32, Expected)> {
+pub fn known(after: &Lineage) -> Vec<(i32, ExpectedRoot)> {
     let head = |(tree, size, root): &(i32, u64, [u8; 32])| {
-        (*tree, Expected { size: *size, root: *root, says: "the archive".to_owned() })
+        (*tree, ExpectedRoot { size: *size, root: *root, says: "the archive".to_owned() })
     };
     after.heads.iter().filter(|(_, size, _)| *size > 0).map(head).collect()
 }
@@ -113,12 +113,17 @@ pub async fn is_last(s: &mut Session<'_>, after: Option<&Lineage>) -> Result<boo
 }
 
 /// The signed statement. It names what was signed before and is known: the trail does not reach it.
-pub async fn stated(s: &mut Session<'_>, key: &SignerKey, after: &Lineage, beyond: &[Signed]) -> Result<Stated> {
+pub async fn stated(
+    s: &mut Session<'_>,
+    key: &SignerKey,
+    after: &Lineage,
+    beyond: &[ExternalCheckpoint],
+) -> Result<Stated> {
     let at = s.clock.micros();
     let db = s.db().await?;
     let (_, log) = lineage::log_at(db, 0).await?;
     let mut left: Vec<Checkpoint> = Vec::new();
-    for Signed { checkpoint, .. } in beyond {
+    for ExternalCheckpoint { checkpoint, .. } in beyond {
         match left.iter_mut().find(|c| c.origin == checkpoint.origin) {
             Some(c) if c.size < checkpoint.size => *c = checkpoint.clone(),
             Some(_) => {}

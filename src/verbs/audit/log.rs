@@ -15,11 +15,11 @@ use crate::crud::read::next_page;
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::problem::Problem;
-use crate::model::values::scalar::Rules;
-use crate::model::values::value::{Kind, Value, rfc3339};
+use crate::model::values::scalar::ParseContext;
+use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::system_log::{self, Level, Wanted};
 use crate::store::tx::Tx;
-use crate::ui::format::{Format, Head, Listing, report};
+use crate::ui::format::{Format, Listing, OutputColumn, report};
 
 /// Rows where nothing else is asked for.
 const PAGE: u64 = 50;
@@ -28,7 +28,7 @@ fn token(at: DateTime<Utc>, id: Uuid) -> String {
     URL_SAFE_NO_PAD.encode([&at.timestamp_micros().to_be_bytes()[..], id.as_bytes()].concat())
 }
 
-fn place(token: &str) -> Option<(DateTime<Utc>, Uuid)> {
+fn parse_token(token: &str) -> Option<(DateTime<Utc>, Uuid)> {
     let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
     let (at, id) = bytes.split_first_chunk::<8>()?;
     Some((DateTime::from_timestamp_micros(i64::from_be_bytes(*at))?, Uuid::from_slice(id).ok()?))
@@ -39,7 +39,7 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let now = s.clock.now();
     let text = |name: &str| m.get_one::<String>(name).cloned();
     let behind = match text("page") {
-        Some(token) => Some(place(&token).ok_or_else(|| Problem::usage("the page token can't be used here"))?),
+        Some(token) => Some(parse_token(&token).ok_or_else(|| Problem::usage("the page token can't be used here"))?),
         None => None,
     };
     let limit = match m.get_one::<u64>("limit") {
@@ -68,18 +68,18 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv);
     let mut heads = vec![
-        Head::new("at", Kind::Time),
-        Head::new("level", Kind::Text),
-        Head::new("source", Kind::Text),
-        Head::new("message", Kind::Text).change(),
-        Head::new("org", Kind::Text),
-        Head::new("actor", Kind::Text),
+        OutputColumn::new("at", ValueType::Time),
+        OutputColumn::new("level", ValueType::Text),
+        OutputColumn::new("source", ValueType::Text),
+        OutputColumn::new("message", ValueType::Text).change(),
+        OutputColumn::new("org", ValueType::Text),
+        OutputColumn::new("actor", ValueType::Text),
     ];
     if !for_people {
         heads.extend([
-            Head::new("request_id", Kind::Uuid),
-            Head::new("context", Kind::Json),
-            Head::new("id", Kind::Uuid),
+            OutputColumn::new("request_id", ValueType::Uuid),
+            OutputColumn::new("context", ValueType::Json),
+            OutputColumn::new("id", ValueType::Uuid),
         ]);
     }
     let width = heads.len();
@@ -125,7 +125,7 @@ impl Verb for Prune {
         Vec::new()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<u64> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<u64> {
         tx.prune_log(self.before, None).await
     }
 }

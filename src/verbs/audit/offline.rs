@@ -11,15 +11,15 @@ use serde_json::{Value as Json, json};
 use super::keys::verifiers;
 use super::verify::{checkpoints_in, counted, refusal, report_with};
 use crate::crud::session::Session;
-use crate::model::problem::{Problem, plain};
-use crate::model::trail::export::{Line, Trail};
-use crate::model::trail::verify::{Check, Expected, Fault, Finding, Head};
-use crate::store::trail::verify::{Proven, Verified};
+use crate::model::problem::{Problem, io_message};
+use crate::model::trail::export::{ExportLine, TrailHeader};
+use crate::model::trail::verify::{ExpectedRoot, Fault, Finding, TreeCheck, TreeHead};
+use crate::store::trail::verify::{ProvenTree, Verified};
 use crate::ui::interruptible;
 
 /// A stretch of one trail, as a file holds it.
 #[derive(Debug, Clone)]
-pub struct Stretch {
+pub struct ProvenStretch {
     tree: i32,
     /// What the file calls the organisation, which nothing proves.
     org: String,
@@ -38,21 +38,21 @@ pub struct Stretch {
 
 /// What went through a file.
 #[derive(Default)]
-pub struct Read {
+pub struct OfflineResult {
     pub verified: Verified,
     /// What the file calls the organisations, by the number of their trees.
     names: BTreeMap<i32, String>,
-    stretches: Vec<Stretch>,
+    stretches: Vec<ProvenStretch>,
 }
 
 /// Proves an export by itself.
 pub async fn verify(s: &mut Session<'_>, m: &ArgMatches, path: &str) -> Result<()> {
     let keys = verifiers(s, m)?;
-    let mut known: Vec<(String, Expected)> = Vec::new();
+    let mut known: Vec<(String, ExpectedRoot)> = Vec::new();
     for checkpoints in m.get_many::<String>("checkpoint").into_iter().flatten() {
         let says = format!("the checkpoint in {checkpoints}");
         let all = checkpoints_in(checkpoints, &keys, |_| true)?.into_iter();
-        known.extend(all.map(|(_, c)| (c.origin, Expected { size: c.size, root: c.root, says: says.clone() })));
+        known.extend(all.map(|(_, c)| (c.origin, ExpectedRoot { size: c.size, root: c.root, says: says.clone() })));
     }
     // The same one, given twice, is one.
     known.sort_by(|(a, x), (b, y)| (a, x.size, x.root).cmp(&(b, y.size, y.root)));
@@ -68,10 +68,10 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches, path: &str) -> Result<(
     let mut read = done?;
     let agrees_with_itself = read.verified.findings.is_empty();
     if !known.is_empty() {
-        let unproven: Vec<Finding> = read.stretches.iter().flat_map(Stretch::unproven).collect();
+        let unproven: Vec<Finding> = read.stretches.iter().flat_map(ProvenStretch::unproven).collect();
         read.verified.findings.extend(unproven);
     }
-    let told: Vec<Json> = read.stretches.iter().map(Stretch::to_json).collect();
+    let told: Vec<Json> = read.stretches.iter().map(ProvenStretch::to_json).collect();
     report_with(s, &read.verified, &read.names, Some(("trails", told.into()))).await?;
     if agrees_with_itself && !known.is_empty() && read.stretches.iter().all(|t| t.agreeing == 0) {
         return Err(Problem::integrity(format!("no checkpoint that was given tells of what is in {path}"))
@@ -84,7 +84,7 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches, path: &str) -> Result<(
     conclude(s, &known, &read.stretches)
 }
 
-impl Stretch {
+impl ProvenStretch {
     fn to_json(&self) -> Json {
         json!({
             "origin": self.origin,
@@ -111,7 +111,7 @@ impl Stretch {
     }
 
     /// `records 1 to 12 of orgctl/.../1 (ACME)`
-    fn told(&self) -> String {
+    fn describe(&self) -> String {
         let records = match self.to - self.from {
             -1 => "no records".to_owned(),
             0 => format!("record {}", self.from),
@@ -122,11 +122,11 @@ impl Stretch {
 }
 
 /// Says what was proven, and what was not.
-fn conclude(s: &mut Session<'_>, known: &[(String, Expected)], stretches: &[Stretch]) -> Result<()> {
+fn conclude(s: &mut Session<'_>, known: &[(String, ExpectedRoot)], stretches: &[ProvenStretch]) -> Result<()> {
     let agreeing: usize = stretches.iter().map(|t| t.agreeing).sum();
     let mut is_all = true;
     for t in stretches {
-        s.ui.status(&format!("{}: they agree with themselves", t.told()));
+        s.ui.status(&format!("{}: they agree with themselves", t.describe()));
         if t.from > 1 {
             is_all = false;
             s.ui.status(&format!("what was recorded before record {} is not in the file", t.from));
@@ -171,7 +171,7 @@ fn unreadable(path: &str, e: &io::Error) -> Problem {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
             Problem::integrity(format!("{path} is cut off or damaged"))
         }
-        _ => Problem::failed(format!("can't read {path}: {}", plain(e))),
+        _ => Problem::failed(format!("can't read {path}: {}", io_message(e))),
     }
 }
 
@@ -179,29 +179,30 @@ fn unreadable(path: &str, e: &io::Error) -> Problem {
 const LONGEST: u64 = 64 << 20;
 
 /// A trail that is being read.
-struct Open {
-    trail: Trail,
-    check: Check,
+struct OpenTrail {
+    trail: TrailHeader,
+    check: TreeCheck,
     agreeing: usize,
     /// Of the checkpoints of it.
     sizes: Vec<i64>,
 }
 
-impl Open {
-    fn new(trail: Trail, known: &[(String, Expected)]) -> Open {
+impl OpenTrail {
+    fn new(trail: TrailHeader, known: &[(String, ExpectedRoot)]) -> OpenTrail {
         let of_it = known.iter().filter(|(origin, _)| *origin == trail.origin).map(|(_, e)| e.clone());
         // One that ends in front of what is here says nothing of it, and can't be held against it.
-        let expected: Vec<Expected> = of_it.filter(|e| i64::try_from(e.size).is_ok_and(|n| n >= trail.from)).collect();
+        let expected: Vec<ExpectedRoot> =
+            of_it.filter(|e| i64::try_from(e.size).is_ok_and(|n| n >= trail.from)).collect();
         let sizes: Vec<i64> = expected.iter().filter_map(|e| i64::try_from(e.size).ok()).collect();
         let agreeing = expected.len();
-        let mut check = Check::new(trail.tree, Head::Unasked, trail.frontier.clone(), expected);
+        let mut check = TreeCheck::new(trail.tree, TreeHead::Unasked, trail.frontier.clone(), expected);
         check.knows_actors = false;
-        Open { trail, check, agreeing, sizes }
+        OpenTrail { trail, check, agreeing, sizes }
     }
 
     /// `end` is what the last line tells of; none where the file ends without it.
-    fn close(self, end: Option<(i64, [u8; 32])>, read: &mut Read) {
-        let Open { trail, check, agreeing, sizes } = self;
+    fn close(self, end: Option<(i64, [u8; 32])>, read: &mut OfflineResult) {
+        let OpenTrail { trail, check, agreeing, sizes } = self;
         let checked = check.finish();
         let goes_on = checked.beyond.iter().map(|e| e.size).max();
         let proven = sizes.into_iter().filter(|n| *n <= checked.size).max().unwrap_or(0);
@@ -223,8 +224,8 @@ impl Open {
             find(Some(checked.size + 1), Fault::Truncated, &what);
         }
         read.verified.findings.extend(findings);
-        read.verified.trees.push(Proven { tree: trail.tree, frontier: checked.frontier });
-        read.stretches.push(Stretch {
+        read.verified.trees.push(ProvenTree { tree: trail.tree, frontier: checked.frontier });
+        read.stretches.push(ProvenStretch {
             tree: trail.tree,
             org: trail.org,
             origin: trail.origin,
@@ -242,16 +243,16 @@ impl Open {
 pub fn read_export(
     mut input: impl BufRead,
     path: &str,
-    known: &[(String, Expected)],
+    known: &[(String, ExpectedRoot)],
     done: &mut dyn FnMut(u64),
-) -> Result<Read> {
+) -> Result<OfflineResult> {
     let is_gzip = input.fill_buf().map_err(|e| unreadable(path, &e))?.starts_with(&[0x1f, 0x8b]);
     let mut input: Box<dyn BufRead> = match is_gzip {
         true => Box::new(BufReader::new(flate2::bufread::MultiGzDecoder::new(input))),
         false => Box::new(input),
     };
-    let mut read = Read::default();
-    let mut open: Option<Open> = None;
+    let mut read = OfflineResult::default();
+    let mut open: Option<OpenTrail> = None;
     let mut text = String::new();
     for number in 1_u64.. {
         text.clear();
@@ -265,9 +266,9 @@ pub fn read_export(
             ))
             .hint("it was changed, or written by something else: take the file as orgctl made it")
         };
-        let line = Line::parse(text.strip_suffix('\n').ok_or_else(damaged)?).ok_or_else(damaged)?;
+        let line = ExportLine::parse(text.strip_suffix('\n').ok_or_else(damaged)?).ok_or_else(damaged)?;
         match (line, &mut open) {
-            (Line::Trail(trail), None) => {
+            (ExportLine::Trail(trail), None) => {
                 // The origin names the tree that headers bind; and each trail stands once in a file.
                 let is_its_own = trail.origin.rsplit('/').next() == Some(trail.tree.to_string().as_str());
                 let is_new =
@@ -276,17 +277,17 @@ pub fn read_export(
                     return Err(damaged().into());
                 }
                 read.names.insert(trail.tree, trail.org.clone());
-                open = Some(Open::new(trail, known));
+                open = Some(OpenTrail::new(trail, known));
             }
-            (Line::Request(request), Some(open)) => open.check.request(request),
-            (Line::Record(record), Some(open)) => {
+            (ExportLine::Request(request), Some(open)) => open.check.request(request),
+            (ExportLine::Record(record), Some(open)) => {
                 open.check.record(&record.as_record());
                 read.verified.records += 1;
                 if read.verified.records.is_multiple_of(1024) {
                     done(read.verified.records);
                 }
             }
-            (Line::End { size, root }, Some(_)) => {
+            (ExportLine::End { size, root }, Some(_)) => {
                 if let Some(open) = open.take() {
                     open.close(Some((size, root)), &mut read);
                 }

@@ -12,16 +12,16 @@ use super::keys::verifiers;
 use super::verify::checkpoints_in;
 use crate::crud::gate;
 use crate::crud::session::Session;
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::{Problem, io_message};
 use crate::model::trail::lineage::Logs;
 use crate::model::trail::merkle::{Prover, consistency_path, inclusion_path, proves_consistency};
 use crate::model::trail::note::{Checkpoint, Note};
-use crate::model::trail::proof::{Consistency, Inclusion, Proof, Sealed};
+use crate::model::trail::proof::{Consistency, Inclusion, Proof, SealedRecord};
 use crate::model::values::value::rfc3339;
 use crate::store::records;
 use crate::store::trail::checkpoints::{self, LOG};
 use crate::store::trail::lineage::logs;
-use crate::store::trail::verify::{Piece, each, size};
+use crate::store::trail::verify::{TrailItem, each, size};
 use crate::ui::bounded;
 use crate::ui::format::{Format, document};
 use crate::ui::text::visible;
@@ -68,7 +68,7 @@ async fn inclusion(s: &mut Session<'_>, m: &ArgMatches, seq: i64) -> Result<()> 
     let (note, checkpoint) = match m.get_one::<String>("checkpoint").cloned() {
         Some(path) => checkpoint_of(s, m, &path, (&logs, tree), true)?,
         None => {
-            let stored = checkpoints::of(s.db().await?, tree, Some(seq)).await?.ok_or_else(|| {
+            let stored = checkpoints::find(s.db().await?, tree, Some(seq)).await?.ok_or_else(|| {
                 Problem::not_found(format!("no checkpoint covers record {seq} of {code} yet"))
                     .hint("make one: orgctl audit checkpoint")
             })?;
@@ -92,8 +92,8 @@ async fn inclusion(s: &mut Session<'_>, m: &ArgMatches, seq: i64) -> Result<()> 
     let mut sealed = None;
     each(db, tree, seq, seq, |piece| {
         match piece {
-            Piece::Request(r) => request = Some(r),
-            Piece::Record(r) => sealed = request.take().and_then(|request| Sealed::new(tree, &request, &r)),
+            TrailItem::Request(r) => request = Some(r),
+            TrailItem::Record(r) => sealed = request.take().and_then(|request| SealedRecord::new(tree, &request, &r)),
         }
         Ok(())
     })
@@ -151,7 +151,7 @@ pub async fn check_proof(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let text = match path.as_str() {
         "-" => s.ui.read_stdin_text(bounded::LARGE).await?,
         path => bounded::read(Path::new(path), bounded::LARGE)
-            .map_err(|e| Problem::failed(format!("can't read {path}: {}", plain(&e))))?,
+            .map_err(|e| Problem::failed(format!("can't read {path}: {}", io_message(&e))))?,
     };
     let signed = |note: &Note| -> Result<(Checkpoint, String)> {
         let by = note.signed_by(&keys)?;
@@ -166,7 +166,7 @@ pub async fn check_proof(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             let (checkpoint, by) = signed(&proof.note)?;
             proof.check(&checkpoint)?;
             let header = proof.sealed.header()?;
-            let record = proof.sealed.told();
+            let record = proof.sealed.describe();
             let key =
                 record["payload"]["key"].as_str().or(record["payload"]["new"]["code"].as_str()).unwrap_or_default();
             let what = format!(

@@ -16,27 +16,27 @@ use super::export::stretch_lines;
 use super::offline::read_export;
 use super::verify::refuse;
 use crate::crud::gate::{self, Verb};
-use crate::crud::history::{called, once_called};
-use crate::crud::input::{Gone, time};
-use crate::crud::session::{About, Session};
+use crate::crud::history::{find_or_past, find_purged};
+use crate::crud::input::{GoneRecord, time};
+use crate::crud::session::{CommandTarget, Session};
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::user::User;
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::{Problem, io_message};
 use crate::model::resource::{Record, Resource};
 use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
 use crate::model::trail::audit::{Action, KIND, spans};
-use crate::model::values::scalar::Rules;
+use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::rfc3339;
 use crate::store::backup::hashed::Hashed;
 use crate::store::backup::swap_postgres;
-use crate::store::records::{self, Life};
+use crate::store::records::{self, Deleted};
 use crate::store::system_log::Level;
 use crate::store::trail::corrections;
 use crate::store::trail::merged_ids;
 use crate::store::trail::retention::{self, Span, count, joined};
-use crate::store::trail::verify::{Asked, size, verify};
+use crate::store::trail::verify::{VerifyRequest, size, verify};
 use crate::store::tx::Tx;
-use crate::ui::atomic_file::Whole;
+use crate::ui::atomic_file::AtomicFile;
 use crate::ui::format::report;
 
 /// Takes payloads out of a tree, once they are elsewhere or to be nowhere, and records that.
@@ -58,7 +58,7 @@ impl Verb for Strip {
         vec![self.org]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<u64> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<u64> {
         let went = tx.strip(self.org, &self.records, &self.requests).await?;
         if !self.subject.is_nil() {
             tx.forget_actor(&format!("user:{}", self.subject)).await?;
@@ -80,7 +80,7 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let text = m.get_one::<String>("before").cloned().unwrap_or_default();
     let (before, _) = time(&text, s.clock.now(), s.origin.zone)?;
     let path = m.get_one::<String>("out").cloned().unwrap_or_default();
-    let failed = |e: io::Error| Problem::failed(format!("can't write {path}: {}", plain(&e)));
+    let failed = |e: io::Error| Problem::failed(format!("can't write {path}: {}", io_message(&e)));
     if fs::symlink_metadata(&path).is_ok() {
         return Err(Problem::conflict(format!("{path} is there already; an archive is never overwritten"))
             .hint("name another file with --out")
@@ -103,8 +103,8 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         ));
         return Ok(());
     }
-    gate::foresee(s, org).await?;
-    let (whole, file) = Whole::create(std::path::Path::new(&path)).map_err(failed)?;
+    gate::preflight(s, org).await?;
+    let (whole, file) = AtomicFile::create(std::path::Path::new(&path)).map_err(failed)?;
     let mut out = GzEncoder::new(Hashed::new(io::BufWriter::new(file)), Compression::default());
     let progress = s.ui.progress();
     progress.part("writing", u64::try_from(last.saturating_sub(first)).ok(), "records");
@@ -174,7 +174,7 @@ async fn holds(s: &mut Session<'_>, org: i32) -> Result<()> {
     let total = size(s.db().await?, Some(org)).await?;
     let progress = s.ui.progress();
     progress.part("verifying", Some(total), "records");
-    let asked = Asked { only: Some(org), ..Asked::default() };
+    let asked = VerifyRequest { only: Some(org), ..VerifyRequest::default() };
     let verified = verify(s.db().await?, &asked, &mut |n| progress.set(n)).await;
     progress.finish();
     let findings = verified?.findings;
@@ -187,7 +187,7 @@ async fn holds(s: &mut Session<'_>, org: i32) -> Result<()> {
 /// What a backup replaced on a server is there until it is dropped, with everything of everybody.
 async fn tell_of_old_schemas(s: &mut Session<'_>) {
     let Ok(db) = s.db().await else { return };
-    let olds = swap_postgres::olds(db).await.unwrap_or_default();
+    let olds = swap_postgres::list_replaced(db).await.unwrap_or_default();
     if !olds.is_empty() {
         let names: Vec<&str> = olds.iter().map(|o| o.name.as_str()).collect();
         s.ui.warn(&format!(
@@ -230,14 +230,14 @@ async fn still_there(s: &mut Session<'_>, row: &Record, given: Option<i32>, key:
     let problem =
         Problem::conflict(format!("{} is still there; what is recorded of people who are is kept", row.title()))
             .hint(format!("'orgctl user delete {0}', then 'orgctl user purge {0}', come first", row.key()));
-    let rules = s.rules.clone();
-    let deleted = records::by_key(s.db().await?, User::DESCRIPTOR, given, key, Life::Deleted, &rules).await?;
-    let mut gone: Vec<Gone> = deleted.iter().map(Gone::deleted).collect();
-    gone.extend(once_called(s, User::DESCRIPTOR, given, key).await?);
+    let context = s.context.clone();
+    let deleted = records::by_key(s.db().await?, User::DESCRIPTOR, given, key, Deleted::Only, &context).await?;
+    let mut gone: Vec<GoneRecord> = deleted.iter().map(GoneRecord::deleted).collect();
+    gone.extend(find_purged(s, User::DESCRIPTOR, given, key).await?);
     if gone.is_empty() {
         return Ok(problem);
     }
-    let all: Vec<String> = gone.iter().take(10).map(Gone::told).collect();
+    let all: Vec<String> = gone.iter().take(10).map(GoneRecord::describe).collect();
     Ok(problem.hint(format!("who had the key before is named by the id: {}", all.join(", "))))
 }
 
@@ -261,9 +261,9 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let key = m.get_one::<String>("subject").cloned().unwrap_or_default();
     let org = s.org().await?;
     let given = org;
-    let (org, id) = called(s, User::DESCRIPTOR, org, &key).await?;
+    let (org, id) = find_or_past(s, User::DESCRIPTOR, org, &key).await?;
     s.about = org;
-    s.notes_target(About { noun: KIND, org, id, key: None });
+    s.notes_target(CommandTarget { noun: KIND, org, id, key: None });
     // The command line is recorded, and must not tell what is to be forgotten.
     for word in &mut s.origin.command {
         if word.contains(&key) {

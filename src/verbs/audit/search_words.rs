@@ -7,7 +7,7 @@ use crate::crud::filter::known_actor;
 use crate::crud::session::Session;
 use crate::model::problem::{Problem, nearest};
 use crate::model::trail::audit::{ACTIONS, CLOCK, KIND, SOURCES};
-use crate::model::values::scalar::{shorten, squash};
+use crate::model::values::scalar::{fold, truncate};
 use crate::store::records::settings;
 use crate::store::trail::{self, Search, search};
 
@@ -17,21 +17,21 @@ const OTHERS: &[&str] = &[settings::NOUN, KIND, CLOCK, "database", "system_log"]
 fn unknown<'a>(flag: &str, word: &str, known: impl Iterator<Item = &'a str>) -> Problem {
     let known: Vec<&str> = known.collect();
     let meant = nearest(word, known.iter().copied()).map(|m| format!("did you mean {m}?"));
-    Problem::usage(format!("'{}' is no {flag} that is known", shorten(word)))
+    Problem::usage(format!("'{}' is no {flag} that is known", truncate(word)))
         .hint_maybe(meant)
         .hint(format!("{flag}: {}", known.join(", ")))
 }
 
 /// A word of a list, however it is spelled.
 fn of_list<'a>(word: &str, list: &[&'a str]) -> Option<&'a str> {
-    list.iter().copied().find(|w| squash(w) == squash(word))
+    list.iter().copied().find(|w| fold(w) == fold(word))
 }
 
 /// A kind of record: one of ours, or one that was recorded by another program.
 pub async fn kind(s: &mut Session<'_>, given: Option<String>) -> Result<Option<String>> {
     let Some(word) = given else { return Ok(None) };
     let nouns: Vec<&str> = s.kinds().resources().map(|d| d.noun).chain(OTHERS.iter().copied()).collect();
-    let is_called = |alias: &str| squash(alias) == squash(&word);
+    let is_called = |alias: &str| fold(alias) == fold(&word);
     let ours = s.kinds().resources().find(|d| is_called(d.table) || d.alias.is_some_and(is_called)).map(|d| d.noun);
     if let Some(noun) = of_list(&word, &nouns).or(ours) {
         return Ok(Some(noun.to_owned()));

@@ -13,17 +13,17 @@ use super::keys::{VERIFIER_KEY, own_verifier, signing_path, verifiers};
 use super::offline;
 use crate::crud::gate;
 use crate::crud::session::Session;
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::{Problem, io_message};
 use crate::model::trail::correction::Correction;
 use crate::model::trail::lineage::{Logs, Lost, restored};
 use crate::model::trail::note::{Checkpoint, Note, Verifier};
 use crate::model::trail::verify::{Fault, Finding};
-use crate::model::values::value::{Kind, rfc3339};
+use crate::model::values::value::{ValueType, rfc3339};
 use crate::store::records;
 use crate::store::trail::checkpoints::{LOG, installation, origin};
-use crate::store::trail::verify::{Asked, Signed, Verified, size, verify as prove};
+use crate::store::trail::verify::{ExternalCheckpoint, Verified, VerifyRequest, size, verify as prove};
 use crate::ui::bounded;
-use crate::ui::format::{Format, Head, Listing, document};
+use crate::ui::format::{Format, Listing, OutputColumn, document};
 
 /// The checkpoints of a file whose origin is one of `ours`, their signatures checked.
 pub fn checkpoints_in(path: &str, keys: &[Verifier], ours: impl Fn(&str) -> bool) -> Result<Vec<(Note, Checkpoint)>> {
@@ -33,7 +33,7 @@ pub fn checkpoints_in(path: &str, keys: &[Verifier], ours: impl Fn(&str) -> bool
             .into());
     }
     let text = bounded::read(Path::new(path), bounded::LARGE)
-        .map_err(|e| Problem::failed(format!("can't read {path}: {}", plain(&e))))?;
+        .map_err(|e| Problem::failed(format!("can't read {path}: {}", io_message(&e))))?;
     let in_file = |p: Problem| Problem { sentence: format!("{path}: {}", p.sentence), ..p };
     let mut found = Vec::new();
     for note in Note::parse_all(&text).map_err(in_file)? {
@@ -57,17 +57,22 @@ pub fn checkpoints_in(path: &str, keys: &[Verifier], ours: impl Fn(&str) -> bool
 }
 
 /// The checkpoints of a file that are of this installation, whichever of its logs they are of.
-pub fn signed_in(here: Uuid, path: &str, keys: &[Verifier], says: &str) -> Result<Vec<Signed>> {
+pub fn signed_in(here: Uuid, path: &str, keys: &[Verifier], says: &str) -> Result<Vec<ExternalCheckpoint>> {
     let found = checkpoints_in(path, keys, |origin| Logs::parse(here, origin).is_some())?.into_iter();
     let signed = found.filter_map(|(_, checkpoint)| {
         let (logs, tree) = Logs::parse(here, &checkpoint.origin)?;
-        Some(Signed { logs, tree, checkpoint, says: says.to_owned() })
+        Some(ExternalCheckpoint { logs, tree, checkpoint, says: says.to_owned() })
     });
     Ok(signed.collect())
 }
 
 /// What files say that trees of this database must be.
-async fn known(s: &mut Session<'_>, m: &ArgMatches, keys: &[Verifier], only: Option<i32>) -> Result<Vec<Signed>> {
+async fn known(
+    s: &mut Session<'_>,
+    m: &ArgMatches,
+    keys: &[Verifier],
+    only: Option<i32>,
+) -> Result<Vec<ExternalCheckpoint>> {
     let mut known = Vec::new();
     for path in m.get_many::<String>("checkpoint").into_iter().flatten().cloned().collect::<Vec<_>>() {
         let here = installation(s.db().await?).await?;
@@ -92,7 +97,7 @@ async fn known(s: &mut Session<'_>, m: &ArgMatches, keys: &[Verifier], only: Opt
 
 /// What was signed on this machine, which is kept beside the signing key: a trail that was cut off together with its
 /// checkpoints is found by it. Only the own key tells whether it was changed.
-async fn signed_here(s: &mut Session<'_>, m: &ArgMatches, only: Option<i32>) -> Result<Vec<Signed>> {
+async fn signed_here(s: &mut Session<'_>, m: &ArgMatches, only: Option<i32>) -> Result<Vec<ExternalCheckpoint>> {
     let path = remembered(&signing_path(s, m)?);
     let Some(key) = own_verifier(s, m).filter(|_| path.exists()) else { return Ok(Vec::new()) };
     let here = installation(s.db().await?).await?;
@@ -118,13 +123,13 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let from_outside = known(s, m, &keys, only).await?;
     let signed_here = signed_here(s, m, only).await?;
     let here = "what was signed here";
-    let asked = Asked {
+    let asked = VerifyRequest {
         only,
         since_checkpoint: m.get_flag("since-checkpoint"),
         deep: m.get_flag("deep"),
         signed: from_outside.into_iter().chain(signed_here).collect(),
         keys,
-        ..Asked::default()
+        ..VerifyRequest::default()
     };
     let total = size(s.db().await?, only).await?;
     let progress = s.ui.progress();
@@ -146,7 +151,7 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let trees = counted(verified.trees.len(), "tree", "trees");
     s.ui.status(&format!("{records} in {trees} verified: nothing was changed behind orgctl's back"));
     // Those that the trail does not reach say nothing of what is there.
-    let holds = |s: &&Signed| !verified.beyond.iter().any(|b| b.checkpoint == s.checkpoint);
+    let holds = |s: &&ExternalCheckpoint| !verified.beyond.iter().any(|b| b.checkpoint == s.checkpoint);
     let agreeing = asked.signed.iter().filter(holds);
     let signed = agreeing.clone().filter(|s| s.says == here).count();
     let known = agreeing.count() - signed;
@@ -181,7 +186,7 @@ pub fn counted(n: impl TryInto<u64>, one: &str, several: &str) -> String {
 }
 
 /// How a tree is called: the code of its organisation.
-async fn called(s: &mut Session<'_>, tree: i32) -> Result<String> {
+async fn tree_name(s: &mut Session<'_>, tree: i32) -> Result<String> {
     if tree == LOG {
         return Ok("(checkpoints)".to_owned());
     }
@@ -193,7 +198,7 @@ async fn names(s: &mut Session<'_>, trees: impl Iterator<Item = i32>) -> Result<
     let mut names = BTreeMap::new();
     for tree in trees {
         if let btree_map::Entry::Vacant(name) = names.entry(tree) {
-            name.insert(called(s, tree).await?);
+            name.insert(tree_name(s, tree).await?);
         }
     }
     Ok(names)
@@ -218,7 +223,7 @@ async fn report(s: &mut Session<'_>, verified: &Verified) -> Result<()> {
 /// What restores lost, each time: that the trail holds does not say that everything is in it.
 pub async fn tell_lost(s: &mut Session<'_>, lost: &[Lost]) -> Result<()> {
     for l in lost {
-        let (org, after) = (called(s, l.tree).await?, l.after);
+        let (org, after) = (tree_name(s, l.tree).await?, l.after);
         let thing = if l.tree == LOG { "checkpoint" } else { "record" };
         let what = match l.upto {
             Some(upto) if upto == after + 1 => format!("{thing} {upto} of {org} is lost"),
@@ -243,7 +248,7 @@ pub async fn report_with(
         Format::Json | Format::Ndjson | Format::Yaml => {
             let list: Vec<Json> = findings
                 .iter()
-                .map(|(org, f)| json!({ "org": org, "seq": f.seq, "kind": f.kind.word(), "what": f.what }))
+                .map(|(org, f)| json!({ "org": org, "seq": f.seq, "kind": f.kind.as_str(), "what": f.what }))
                 .collect();
             let mut report = json!({
                 "trees": verified.trees.len(),
@@ -263,10 +268,10 @@ pub async fn report_with(
         }
         _ if findings.is_empty() => {}
         _ => {
-            let heads = ["org", "seq", "kind", "what"].map(|n| Head::new(n, Kind::Text)).to_vec();
+            let heads = ["org", "seq", "kind", "what"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
             let mut listing = Listing::new(&s.ui, heads, 1);
             for (org, f) in findings {
-                let row = vec![org.into(), f.seq.into(), f.kind.word().into(), f.what.as_str().into()];
+                let row = vec![org.into(), f.seq.into(), f.kind.as_str().into(), f.what.as_str().into()];
                 listing.row(&mut s.ui, row)?;
             }
             listing.finish(&mut s.ui)?;
@@ -323,7 +328,7 @@ pub fn refusal(findings: &[Finding], names: &BTreeMap<i32, String>, sentence: &s
     };
     let became = match first.seq {
         None if first.kind == Fault::Inserted => "holds what was never recorded".to_owned(),
-        _ => first.kind.became(),
+        _ => first.kind.predicate(),
     };
     let n = findings.len();
     let count = if n == 1 { "1 finding".to_owned() } else { format!("{n} findings") };

@@ -14,7 +14,7 @@ use zstd::stream::read::Decoder;
 use zstd::stream::write::Encoder;
 
 use crate::model::backup::{Digest32, FORMAT, Manifest, Member, signed_text};
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::{Problem, io_message};
 use crate::model::trail::note::{Note, SignerKey, Verifier};
 use crate::store::backup::hashed::Hashed;
 
@@ -68,7 +68,7 @@ fn failed(path: &Path, what: &str) -> impl Fn(io::Error) -> Problem {
     let text = format!("can't {what} {}", path.display());
     move |e| {
         let full = e.kind() == io::ErrorKind::StorageFull || e.kind() == io::ErrorKind::QuotaExceeded;
-        let problem = Problem::failed(format!("{text}: {}", plain(&e)));
+        let problem = Problem::failed(format!("{text}: {}", io_message(&e)));
         if full { problem.hint("make room ('df -h') and run the command again; no archive was left") } else { problem }
     }
 }
@@ -125,7 +125,7 @@ fn temporary(folder: &Path, prefix: &str, suffix: &str) -> Result<(NamedTempFile
 }
 
 /// Writes a small file as its owner's alone, whole or not at all, in the place of whatever has its name.
-pub fn put_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = failed(path, "write");
     let (mut file, _lock) = temporary(folder, PARTIAL, ".json")?;
@@ -316,7 +316,7 @@ fn digest(of: impl Read) -> io::Result<Digest32> {
 
 /// Where a member lies in the archive.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct MemberPosition {
     offset: u64,
     size: u64,
 }
@@ -327,7 +327,7 @@ pub struct Archive {
     pub manifest: Manifest,
     manifest_bytes: Vec<u8>,
     signature: Option<String>,
-    places: BTreeMap<String, Place>,
+    places: BTreeMap<String, MemberPosition>,
     /// Held open: what is read is one archive, whatever becomes of its name meanwhile.
     file: Arc<File>,
 }
@@ -372,10 +372,10 @@ impl Archive {
         let mut tar = tar::Archive::new(BufReader::new(&file));
         let mut end = 0;
         // As it lies there: of the long names and attributes that other programs write none is ours, nor read into memory.
-        for entry in tar.entries_with_seek().map_err(|e| damaged(path, &plain(&e)))?.raw(true) {
-            let entry = entry.map_err(|e| damaged(path, &plain(&e)))?;
+        for entry in tar.entries_with_seek().map_err(|e| damaged(path, &io_message(&e)))?.raw(true) {
+            let entry = entry.map_err(|e| damaged(path, &io_message(&e)))?;
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            let place = Place { offset: entry.raw_file_position(), size: entry.size() };
+            let place = MemberPosition { offset: entry.raw_file_position(), size: entry.size() };
             let is_name = [README, MANIFEST, SIGNATURE].contains(&name.as_str())
                 || name.strip_prefix("data/").is_some_and(|n| {
                     !n.is_empty()
@@ -426,7 +426,7 @@ impl Archive {
     fn require_nothing_else(&self, end: u64, length: u64) -> Result<()> {
         let read = |offset, size| -> Result<Vec<u8>> {
             let mut bytes = Vec::new();
-            self.part(Place { offset, size }).read_to_end(&mut bytes).map_err(failed(&self.path, "read"))?;
+            self.part(MemberPosition { offset, size }).read_to_end(&mut bytes).map_err(failed(&self.path, "read"))?;
             Ok(bytes)
         };
         let told: Vec<&str> =
@@ -464,7 +464,7 @@ impl Archive {
         Ok(Some(bytes))
     }
 
-    fn part(&self, place: Place) -> Part {
+    fn part(&self, place: MemberPosition) -> Part {
         Part { file: self.file.clone(), at: place.offset, left: place.size }
     }
 
@@ -498,7 +498,7 @@ impl Archive {
     /// Size and SHA-256 of the whole file.
     pub fn digest(&self) -> Result<(u64, Digest32)> {
         let size = self.file.metadata().map_err(failed(&self.path, "read"))?.len();
-        let digest = digest(self.part(Place { offset: 0, size })).map_err(failed(&self.path, "read"))?;
+        let digest = digest(self.part(MemberPosition { offset: 0, size })).map_err(failed(&self.path, "read"))?;
         Ok((size, digest))
     }
 
@@ -595,7 +595,7 @@ impl Identities {
         let mut all = Vec::new();
         for path in paths {
             let text = crate::ui::bounded::read(Path::new(path), crate::ui::bounded::SMALL)
-                .map_err(|e| Problem::failed(format!("can't read the identity {path}: {}", plain(&e))))?;
+                .map_err(|e| Problem::failed(format!("can't read the identity {path}: {}", io_message(&e))))?;
             let text = zeroize::Zeroizing::new(text);
             let wrong = || {
                 Problem::invalid(format!("{path} holds no identity of age"))
@@ -658,7 +658,7 @@ impl MemberReader {
             return Ok(false);
         }
         if let Some(lines) = &mut self.lines {
-            lines.write_all(block).map_err(|e| self.wrong(&plain(&e)))?;
+            lines.write_all(block).map_err(|e| self.wrong(&io_message(&e)))?;
         }
         Ok(true)
     }
@@ -701,7 +701,7 @@ impl MemberReader {
                     self.size += n as u64;
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(self.wrong(&plain(&e)).into()),
+                Err(e) => return Err(self.wrong(&io_message(&e)).into()),
             }
             if self.size > self.member.content_size {
                 return Err(self.wrong("it holds more than the manifest says").into());
@@ -715,7 +715,7 @@ impl MemberReader {
         // What stands behind the end of the compressed data counts for its checksum.
         let mut raw = self.raw.borrow_mut();
         let mut room = [0; 4096];
-        while raw.read(&mut room).map_err(|e| self.wrong(&plain(&e)))? > 0 {}
+        while raw.read(&mut room).map_err(|e| self.wrong(&io_message(&e)))? > 0 {}
         match self.size == self.member.content_size && raw.digest() == self.member.sha256 {
             true => Ok(()),
             false => Err(self.wrong("it is not what its checksum says").into()),
@@ -750,7 +750,7 @@ impl MemberReader {
                     last = Some(room[n - 1]);
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(self.wrong(&plain(&e)).into()),
+                Err(e) => return Err(self.wrong(&io_message(&e)).into()),
             }
             if self.size > self.member.content_size {
                 return Err(self.wrong("it holds more than the manifest says").into());

@@ -12,37 +12,37 @@ use serde_json::Map;
 use uuid::Uuid;
 
 use super::archive::Archive;
-use super::sidecar::is_same;
-pub use super::sidecar::{archives, beside, entry_of, in_folder, read_beside, told_beside, write_beside};
+use super::sidecar::is_same_backup;
+pub use super::sidecar::{archives, entry_of, in_folder, read_entry, read_sidecar, sidecar_path, write_sidecar};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::{Session, xdg};
-use crate::model::backup::{BackupStatus, BackupType, Entry, Manifest};
+use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Manifest};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::{Rules, shorten};
-use crate::model::values::value::{Kind, rfc3339};
+use crate::model::values::scalar::{ParseContext, truncate};
+use crate::model::values::value::{ValueType, rfc3339};
 use crate::store::backup::catalogue;
 use crate::store::trail::checkpoints::installation;
 use crate::store::tx::Tx;
-use crate::ui::format::{Head, Listing};
+use crate::ui::format::{Listing, OutputColumn};
 
 /// Writes what is known of a backup into the catalogue, and tells the trail.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Enter {
-    pub entry: Entry,
+pub struct CatalogueUpdate {
+    pub entry: BackupEntry,
     /// Told in the trail: what was done to the backup, and how.
     pub told: Map<String, serde_json::Value>,
 }
 
-impl Verb for Enter {
+impl Verb for CatalogueUpdate {
     type Output = ();
 
     fn orgs(&self) -> Vec<i32> {
         vec![SYSTEM]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
         tx.put_backup(&self.entry).await?;
         tx.event(SYSTEM, Action::Backup, "backup", self.told.clone()).await
     }
@@ -76,7 +76,7 @@ pub async fn locate(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Result<P
         }
         return Ok(word.into());
     }
-    let known = Known::reachable(s, m).await?;
+    let known = KnownBackups::reachable(s, m).await?;
     let entry = known.pick(word)?;
     if word == LATEST {
         known.tell_passed_over(s, &entry, None);
@@ -89,14 +89,14 @@ pub async fn locate_any(s: &mut Session<'_>, m: &ArgMatches, word: &str) -> Resu
     if word != LATEST || Path::new(word).is_file() {
         return locate(s, m, word).await;
     }
-    let known = Known::reachable(s, m).await?;
+    let known = KnownBackups::reachable(s, m).await?;
     match known.newest_of_any() {
         Some(newest) if !newest.is_whole() => located(s, newest),
         _ => located(s, known.newest(None)?),
     }
 }
 
-fn located(s: &Session<'_>, entry: &Entry) -> Result<PathBuf> {
+fn located(s: &Session<'_>, entry: &BackupEntry) -> Result<PathBuf> {
     match entry.location.as_ref().filter(|_| entry.host == s.origin.host) {
         Some(path) => Ok(path.into()),
         None => {
@@ -123,9 +123,9 @@ pub fn short(id: Uuid) -> String {
 }
 
 /// What is known of backups, from both catalogues.
-pub struct Known {
+pub struct KnownBackups {
     /// The newest first.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<BackupEntry>,
     /// The database could be asked. Without it what lies beside the archives is all there is.
     pub has_database: bool,
     /// Whose database it is.
@@ -136,15 +136,15 @@ pub struct Known {
     folder: PathBuf,
 }
 
-impl Known {
-    /// As [`Known::load`], of one folder.
-    pub async fn in_place(s: &mut Session<'_>, folder: &Path) -> Result<Known> {
+impl KnownBackups {
+    /// As [`KnownBackups::load`], of one folder.
+    pub async fn in_place(s: &mut Session<'_>, folder: &Path) -> Result<KnownBackups> {
         let asked = ask(s).await.ok();
-        Known::joined(s, folder, asked, true)
+        KnownBackups::joined(s, folder, asked, true)
     }
 
     /// Joins what is beside the archives and what the database tells. With `--from` a lost database is no error.
-    pub async fn load(s: &mut Session<'_>, m: &ArgMatches) -> Result<Known> {
+    pub async fn load(s: &mut Session<'_>, m: &ArgMatches) -> Result<KnownBackups> {
         let folder = folder(s, m, "from")?;
         let is_named = is_folder_named(m);
         if is_named && !folder.exists() {
@@ -154,21 +154,26 @@ impl Known {
             Err(e) if !is_named => return Err(from_folder(e, &folder)),
             asked => asked.ok(),
         };
-        Known::joined(s, &folder, asked, is_named)
+        KnownBackups::joined(s, &folder, asked, is_named)
     }
 
-    /// As [`Known::load`], where a lost database is never an error: what it could tell lies beside the archives.
-    pub async fn reachable(s: &mut Session<'_>, m: &ArgMatches) -> Result<Known> {
+    /// As [`KnownBackups::load`], where a lost database is never an error: what it could tell lies beside the archives.
+    pub async fn reachable(s: &mut Session<'_>, m: &ArgMatches) -> Result<KnownBackups> {
         let asked = ask(s).await.ok();
-        Known::joined(s, &folder(s, m, "from")?, asked, is_folder_named(m))
+        KnownBackups::joined(s, &folder(s, m, "from")?, asked, is_folder_named(m))
     }
 
-    fn joined(s: &Session<'_>, folder: &Path, asked: Option<(Uuid, Vec<Entry>)>, is_folder_all: bool) -> Result<Known> {
+    fn joined(
+        s: &Session<'_>,
+        folder: &Path,
+        asked: Option<(Uuid, Vec<BackupEntry>)>,
+        is_folder_all: bool,
+    ) -> Result<KnownBackups> {
         let mut all = in_folder(s, folder)?;
         all.extend(archives_being_made(s, folder));
         let own = asked.as_ref().map(|(installation, _)| *installation);
         for entry in asked.into_iter().flat_map(|(_, rows)| rows) {
-            if let Some(there) = all.iter_mut().find(|e| is_same(e, &entry)) {
+            if let Some(there) = all.iter_mut().find(|e| is_same_backup(e, &entry)) {
                 join(there, &entry);
             } else if !is_folder_all {
                 all.push(elsewhere(s, entry));
@@ -176,16 +181,16 @@ impl Known {
         }
         all.sort_by_key(|e| std::cmp::Reverse((e.started_at, e.id)));
         let (host, folder) = (s.origin.host.clone(), folder.to_owned());
-        Ok(Known { entries: all, has_database: own.is_some(), installation: own, host, folder })
+        Ok(KnownBackups { entries: all, has_database: own.is_some(), installation: own, host, folder })
     }
 
     /// The newest backup on this machine that everything can be restored from, and that is not later than a time.
-    pub fn newest(&self, not_later: Option<DateTime<Utc>>) -> Result<&Entry> {
+    pub fn newest(&self, not_later: Option<DateTime<Utc>>) -> Result<&BackupEntry> {
         let here = || self.entries.iter().filter(|e| e.is_whole() && e.host == self.host && self.is_own(e));
         if self.installation.is_none() {
             of_one_installation(here(), &self.folder)?;
         }
-        let is_meant = |e: &&Entry| not_later.is_none_or(|at| e.started_at <= at);
+        let is_meant = |e: &&BackupEntry| not_later.is_none_or(|at| e.started_at <= at);
         here().find(is_meant).ok_or_else(|| {
             if let Some(broken) = self.there().filter(|e| self.is_own(e)).find(is_meant) {
                 let why = broken.error.clone().unwrap_or_else(|| "nobody knows why".to_owned());
@@ -201,22 +206,22 @@ impl Known {
     }
 
     /// The archives of everything on this machine, whether they hold or not.
-    fn there(&self) -> impl Iterator<Item = &Entry> {
+    fn there(&self) -> impl Iterator<Item = &BackupEntry> {
         use BackupStatus::{Complete, Failed, Verified};
-        let is_there = |e: &&Entry| {
+        let is_there = |e: &&BackupEntry| {
             e.location.is_some() && e.host == self.host && matches!(e.status, Complete | Verified | Failed)
         };
         self.entries.iter().filter(|e| e.kind == BackupType::Full).filter(is_there)
     }
 
     /// The newest archive of everything on this machine, whether it holds or not.
-    pub fn newest_of_any(&self) -> Option<&Entry> {
+    pub fn newest_of_any(&self) -> Option<&BackupEntry> {
         self.there().find(|e| self.is_own(e))
     }
 
     /// Says where a newer backup than the one that is taken is there, and does not hold.
-    pub fn tell_passed_over(&self, s: &mut Session<'_>, taken: &Entry, not_later: Option<DateTime<Utc>>) {
-        let is_newer = |e: &&Entry| {
+    pub fn tell_passed_over(&self, s: &mut Session<'_>, taken: &BackupEntry, not_later: Option<DateTime<Utc>>) {
+        let is_newer = |e: &&BackupEntry| {
             self.is_own(e) && e.started_at > taken.started_at && not_later.is_none_or(|at| e.started_at <= at)
         };
         for newer in self.there().filter(is_newer) {
@@ -227,13 +232,13 @@ impl Known {
     }
 
     /// The backup that a word means: a file, its name, `latest`, or the id of a backup or its end.
-    pub fn pick(&self, word: &str) -> Result<Entry> {
+    pub fn pick(&self, word: &str) -> Result<BackupEntry> {
         if word == LATEST {
             return self.newest(None).cloned();
         }
         let text = word.to_lowercase();
         let there = fs::canonicalize(word).ok();
-        let is_meant = |e: &&Entry| match &there {
+        let is_meant = |e: &&BackupEntry| match &there {
             Some(path) => e.location.as_ref().is_some_and(|l| Path::new(l) == path),
             None if word.ends_with(".tar") => {
                 e.location.as_ref().is_some_and(|l| Path::new(l).file_name() == Some(word.as_ref()))
@@ -242,7 +247,7 @@ impl Known {
         };
         match self.entries.iter().filter(is_meant).collect::<Vec<_>>().as_slice() {
             [one] => Ok((*one).clone()),
-            [] => Err(Problem::not_found(format!("there is no backup '{}'", shorten(word)))
+            [] => Err(Problem::not_found(format!("there is no backup '{}'", truncate(word)))
                 .hint("'orgctl backup list' shows all; --from names another folder")
                 .into()),
             _ => Err(Problem::conflict(format!("several backups end in {text}"))
@@ -252,13 +257,13 @@ impl Known {
     }
 
     /// Whether it is a backup of the database that was asked; of any where none could be.
-    pub fn is_own(&self, entry: &Entry) -> bool {
+    pub fn is_own(&self, entry: &BackupEntry) -> bool {
         entry.installation.is_nil() || self.installation.is_none_or(|own| own == entry.installation)
     }
 }
 
 /// Whose the database is, and what it tells of backups.
-async fn ask(s: &mut Session<'_>) -> Result<(Uuid, Vec<Entry>)> {
+async fn ask(s: &mut Session<'_>) -> Result<(Uuid, Vec<BackupEntry>)> {
     let db = s.db().await?;
     Ok((installation(db).await?, catalogue::all(db).await?))
 }
@@ -276,8 +281,8 @@ pub fn is_folder_named(m: &ArgMatches) -> bool {
 }
 
 /// Refuses to take the newest of several databases' backups for the one that is meant.
-fn of_one_installation<'a>(all: impl Iterator<Item = &'a Entry>, folder: &Path) -> Result<()> {
-    let mut newest: BTreeMap<Uuid, &Entry> = BTreeMap::new();
+fn of_one_installation<'a>(all: impl Iterator<Item = &'a BackupEntry>, folder: &Path) -> Result<()> {
+    let mut newest: BTreeMap<Uuid, &BackupEntry> = BTreeMap::new();
     for entry in all {
         newest.entry(entry.installation).or_insert(entry);
     }
@@ -294,11 +299,11 @@ fn of_one_installation<'a>(all: impl Iterator<Item = &'a Entry>, folder: &Path) 
 }
 
 /// What is known of a backup that is not whole, or never came to be.
-pub fn unfinished(s: &Session<'_>, id: Uuid, status: BackupStatus, at: DateTime<Utc>) -> Entry {
+pub fn unfinished(s: &Session<'_>, id: Uuid, status: BackupStatus, at: DateTime<Utc>) -> BackupEntry {
     let manifest = Manifest { id, created_at: at, ..Manifest::empty() };
-    Entry {
+    BackupEntry {
         status,
-        engine: s.location.engine().word().to_owned(),
+        engine: s.location.engine().as_str().to_owned(),
         location: None,
         rows: None,
         size: None,
@@ -306,12 +311,12 @@ pub fn unfinished(s: &Session<'_>, id: Uuid, status: BackupStatus, at: DateTime<
     }
 }
 
-fn archives_being_made(s: &Session<'_>, folder: &Path) -> Vec<Entry> {
+fn archives_being_made(s: &Session<'_>, folder: &Path) -> Vec<BackupEntry> {
     let began = |id: &Uuid| {
         let (seconds, nanos) = id.get_timestamp()?.to_unix();
         DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
     };
-    let entry = |(id, path): (Uuid, PathBuf)| Entry {
+    let entry = |(id, path): (Uuid, PathBuf)| BackupEntry {
         kind: BackupType::Full,
         location: Some(path.display().to_string()),
         size: fs::metadata(&path).ok().map(|m| m.len()),
@@ -321,11 +326,11 @@ fn archives_being_made(s: &Session<'_>, folder: &Path) -> Vec<Entry> {
 }
 
 /// The later of both holds, and what either has seen.
-fn join(there: &mut Entry, row: &Entry) {
+fn join(there: &mut BackupEntry, row: &BackupEntry) {
     if there.id != row.id {
         // Nothing but its name could be read: the row knows more.
         let (error, checked_at, size) = (there.error.take(), there.checked_at, there.size);
-        *there = Entry { status: BackupStatus::Failed, error, checked_at, size, ..row.clone() };
+        *there = BackupEntry { status: BackupStatus::Failed, error, checked_at, size, ..row.clone() };
         return;
     }
     there.hold_until = there.hold_until.max(row.hold_until);
@@ -341,32 +346,32 @@ fn join(there: &mut Entry, row: &Entry) {
 }
 
 /// A backup that only the database tells of: it may lie in another folder, and may be gone.
-fn elsewhere(s: &Session<'_>, row: Entry) -> Entry {
+fn elsewhere(s: &Session<'_>, row: BackupEntry) -> BackupEntry {
     if row.host != s.origin.host {
         return row;
     }
     let Some(path) = row.location.as_ref().map(PathBuf::from) else { return row };
-    match read_beside(s, &path) {
-        Some(mut there) if is_same(&there, &row) => {
+    match read_entry(s, &path) {
+        Some(mut there) if is_same_backup(&there, &row) => {
             join(&mut there, &row);
             there
         }
-        _ if row.is_whole() => Entry { status: BackupStatus::Missing, ..row },
+        _ if row.is_whole() => BackupEntry { status: BackupStatus::Missing, ..row },
         _ => row,
     }
 }
 
 /// Tells both catalogues, and the trail: whichever there is. Where the database takes no writes, that is said.
-pub async fn enter(s: &mut Session<'_>, entry: Entry, told: Map<String, serde_json::Value>) -> Result<()> {
-    let verb = Enter { entry: entry.clone(), told };
+pub async fn enter(s: &mut Session<'_>, entry: BackupEntry, told: Map<String, serde_json::Value>) -> Result<()> {
+    let verb = CatalogueUpdate { entry: entry.clone(), told };
     enter_by(s, &entry, &verb).await
 }
 
 /// As [`enter`]; a verb of its own tells the database.
-pub async fn enter_by<V: Verb<Output = ()>>(s: &mut Session<'_>, entry: &Entry, verb: &V) -> Result<()> {
+pub async fn enter_by<V: Verb<Output = ()>>(s: &mut Session<'_>, entry: &BackupEntry, verb: &V) -> Result<()> {
     let place = entry.location.as_ref().map(PathBuf::from).filter(|p| entry.host == s.origin.host && p.exists());
     if let Some(path) = place.filter(|_| !s.dry_run) {
-        write_beside(&path, entry)?;
+        write_sidecar(&path, entry)?;
     }
     tell_database(s, verb).await
 }
@@ -399,20 +404,20 @@ pub async fn unwritable(s: &mut Session<'_>) -> Option<String> {
 
 pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let all = Known::load(s, m).await?.entries;
+    let all = KnownBackups::load(s, m).await?.entries;
     let heads = vec![
-        Head::new("id", Kind::Text),
-        Head::new("started_at", Kind::Time),
-        Head::new("type", Kind::Text),
-        Head::new("status", Kind::Text),
-        Head::new("encrypted", Kind::Bool),
-        Head::new("size", Kind::Int),
-        Head::new("rows", Kind::Int),
-        Head::new("label", Kind::Text),
-        Head::new("verified_at", Kind::Time),
-        Head::new("hold_until", Kind::Time),
-        Head::new("location", Kind::Text),
-        Head::new("error", Kind::Text),
+        OutputColumn::new("id", ValueType::Text),
+        OutputColumn::new("started_at", ValueType::Time),
+        OutputColumn::new("type", ValueType::Text),
+        OutputColumn::new("status", ValueType::Text),
+        OutputColumn::new("encrypted", ValueType::Bool),
+        OutputColumn::new("size", ValueType::Int),
+        OutputColumn::new("rows", ValueType::Int),
+        OutputColumn::new("label", ValueType::Text),
+        OutputColumn::new("verified_at", ValueType::Time),
+        OutputColumn::new("hold_until", ValueType::Time),
+        OutputColumn::new("location", ValueType::Text),
+        OutputColumn::new("error", ValueType::Text),
     ];
     let mut listing = Listing::new(&s.ui, heads, 0);
     let int = |n: Option<u64>| n.and_then(|n| i64::try_from(n).ok());

@@ -8,10 +8,10 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::archive::{self, Recipient, Writer};
-use super::catalogue::{Enter, enter, entry_of, folder, short, stamp, unfinished, unwritable};
+use super::catalogue::{CatalogueUpdate, enter, entry_of, folder, short, stamp, unfinished, unwritable};
 use crate::crud::gate::{self, in_words};
 use crate::crud::session::Session;
-use crate::model::backup::{BackupStatus, BackupType, Digest32, Entry, FORMAT, HeadEntry, Manifest, TableEntry};
+use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Digest32, FORMAT, HeadEntry, Manifest, TableEntry};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::setting::BACKUP_RECIPIENTS;
@@ -19,7 +19,7 @@ use crate::model::trail::lineage::Logs;
 use crate::model::trail::note::{Checkpoint, SignerKey};
 use crate::model::values::value::rfc3339;
 use crate::store::backup::dump::{self, Shape};
-use crate::store::backup::swap::{self, State};
+use crate::store::backup::swap::{self, DatabaseState};
 use crate::store::schema::Class;
 use crate::store::schema::migrate;
 use crate::store::trail::checkpoints::{LOG, installation, log_frontier};
@@ -28,7 +28,7 @@ use crate::ui::format::report;
 use crate::verbs::audit::keys::{self, signer, signing_path};
 
 /// Where the archive goes: its folder, and its name if it was given.
-fn place(s: &Session<'_>, m: &ArgMatches) -> Result<(PathBuf, Option<PathBuf>)> {
+fn destination(s: &Session<'_>, m: &ArgMatches) -> Result<(PathBuf, Option<PathBuf>)> {
     let path = folder(s, m, "to")?;
     if m.get_one::<String>("to").is_none() {
         return Ok((path, None));
@@ -94,7 +94,7 @@ fn label(m: &ArgMatches) -> Result<Option<String>> {
 
 pub async fn create(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let (folder, named) = place(s, m)?;
+    let (folder, named) = destination(s, m)?;
     let kind = match m.get_one::<String>("type").map(String::as_str) {
         Some("schema-only") => BackupType::SchemaOnly,
         _ => BackupType::Full,
@@ -104,7 +104,7 @@ pub async fn create(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let recipients = recipients(s, m).await?;
     let signing = signing_path(s, m)?;
     if s.dry_run {
-        return foretell(s, &folder, &recipients, &signing);
+        return describe_steps(s, &folder, &recipients, &signing);
     }
     let key = match signing.exists() {
         true => signer(s, m)?,
@@ -118,7 +118,7 @@ pub async fn create(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 }
 
 /// The steps that a backup would take.
-fn foretell(s: &mut Session<'_>, folder: &Path, recipients: &[Recipient], signing: &Path) -> Result<()> {
+fn describe_steps(s: &mut Session<'_>, folder: &Path, recipients: &[Recipient], signing: &Path) -> Result<()> {
     s.ui.status(&format!("dry run: would write an archive into {}, and tell the catalogue", folder.display()));
     if !signing.exists() {
         s.ui.status(&format!("dry run: would make a signing key in {}", signing.display()));
@@ -138,7 +138,7 @@ pub async fn make(
     recipients: Vec<Recipient>,
     label: Option<String>,
     to: (&Path, Option<PathBuf>),
-) -> Result<(Entry, PathBuf)> {
+) -> Result<(BackupEntry, PathBuf)> {
     let (id, began) = (s.new_id(), s.clock.micros());
     match make_archive(s, key, (id, kind), recipients, label.clone(), to).await {
         Ok(Made { entry, path, told, .. }) => {
@@ -149,7 +149,7 @@ pub async fn make(
         }
         Err(e) => {
             let e = in_words(s, e);
-            let entry = Entry {
+            let entry = BackupEntry {
                 kind,
                 label,
                 finished_at: Some(s.clock.micros()),
@@ -163,7 +163,7 @@ pub async fn make(
 }
 
 /// Tells the database of a backup that came to nothing. What went wrong there matters more than whether that can be told.
-async fn enter_failed(s: &mut Session<'_>, entry: Entry) {
+async fn enter_failed(s: &mut Session<'_>, entry: BackupEntry) {
     // The connection may be in the middle of something.
     s.close().await;
     let told = Map::from_iter([
@@ -172,7 +172,7 @@ async fn enter_failed(s: &mut Session<'_>, entry: Entry) {
         ("error".to_owned(), entry.error.clone().into()),
     ]);
     let done = match unwritable(s).await {
-        None => gate::write(s, &Enter { entry, told }).await,
+        None => gate::write(s, &CatalogueUpdate { entry, told }).await,
         Some(why) => Err(anyhow::anyhow!(why)),
     };
     if let Err(e) = done {
@@ -182,12 +182,12 @@ async fn enter_failed(s: &mut Session<'_>, entry: Entry) {
 
 /// An archive that was made, and is entered nowhere yet.
 pub struct Made {
-    pub entry: Entry,
+    pub entry: BackupEntry,
     pub path: PathBuf,
     /// What the trail is told of it.
     pub told: Map<String, Json>,
     /// What the database held at that instant.
-    pub state: State,
+    pub state: DatabaseState,
 }
 
 /// The archive, and what is told of it.
@@ -215,7 +215,7 @@ pub async fn make_archive(
     let path = named.unwrap_or_else(|| folder.join(format!("{}{}-{}.tar", archive::PREFIX, stamp(at), short(id))));
     let (size, checksum) = writer.finish(&manifest, key, &path)?;
     let path = std::fs::canonicalize(&path).unwrap_or(path);
-    let entry = Entry {
+    let entry = BackupEntry {
         size: Some(size),
         checksum: Some(checksum),
         finished_at: Some(s.clock.micros()),
@@ -237,7 +237,7 @@ async fn write_all(
     writer: &mut Writer,
     shapes: &[Shape],
     kind: BackupType,
-) -> Result<(Manifest, State)> {
+) -> Result<(Manifest, DatabaseState)> {
     let manifest = write(s, key, writer, shapes, kind).await?;
     Ok((manifest, swap::state(s.db().await?).await?))
 }
@@ -257,8 +257,8 @@ fn heading(shape: &Shape) -> Json {
 }
 
 /// How a kind of column is called in archives.
-pub fn kind_word(kind: crate::model::values::value::Kind) -> &'static str {
-    use crate::model::values::value::Kind as K;
+pub fn kind_word(kind: crate::model::values::value::ValueType) -> &'static str {
+    use crate::model::values::value::ValueType as K;
     match kind {
         K::Bool => "bool",
         K::Int => "int",
@@ -290,7 +290,7 @@ async fn write(
         kind,
         created_at: at,
         orgctl: env!("CARGO_PKG_VERSION").to_owned(),
-        engine: engine.word().to_owned(),
+        engine: engine.as_str().to_owned(),
         engine_version: db.version().await?,
         installation,
         schema: migrate::latest(db.kinds(), engine)?,
@@ -301,7 +301,7 @@ async fn write(
     let logs = Logs { installation, lineage: chain.current().to_owned() };
     // Behind a restore that is not stated yet the old logs may have signed other roots of these sizes.
     let is_open = !lineage::open_claims(db, &chain).await?.is_empty();
-    let mut leaves = dump::grown(db).await?;
+    let mut leaves = dump::edges_from_leaves(db).await?;
     for edge in dump::heads(db).await? {
         let grown = leaves.remove(&edge.tree).unwrap_or_default();
         if (grown.size(), grown.root()) != (edge.frontier.size(), edge.frontier.root()) {
@@ -348,7 +348,7 @@ async fn write(
     Ok(manifest)
 }
 
-async fn tell(s: &mut Session<'_>, entry: &Entry, path: &Path, pruned: Vec<Json>) -> Result<()> {
+async fn tell(s: &mut Session<'_>, entry: &BackupEntry, path: &Path, pruned: Vec<Json>) -> Result<()> {
     s.ui.status(&format!(
         "made the backup {} of {} rows ({} bytes): {}",
         short(entry.id),

@@ -16,14 +16,14 @@ use crate::model::backup::BackupType;
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
-use crate::model::values::value::{Kind, Value};
+use crate::model::values::value::{Value, ValueType};
 use crate::store::backup::dump::{self, Shape};
 use crate::store::backup::dump_lines;
 use crate::store::engine::db::Db;
 use crate::store::records::settings;
 use crate::store::schema::Class;
 use crate::store::schema::migrate;
-use crate::ui::format::{Head, Listing};
+use crate::ui::format::{Listing, OutputColumn};
 
 /// A row then and now.
 struct Change<'a> {
@@ -40,7 +40,7 @@ struct Walk<'a> {
     at: usize,
     has_ended: bool,
     /// Where the parts of the key are in a row then, and now.
-    keys: Vec<(usize, usize, Kind)>,
+    keys: Vec<(usize, usize, ValueType)>,
     /// Columns that both sides have.
     columns: Vec<(usize, usize)>,
     /// The beginning of a line whose end has not come yet.
@@ -49,10 +49,10 @@ struct Walk<'a> {
     failed: Option<anyhow::Error>,
 }
 
-fn order(then: &[u8], now: &[u8], kind: Kind) -> Ordering {
+fn order(then: &[u8], now: &[u8], kind: ValueType) -> Ordering {
     let number = |field: &[u8]| std::str::from_utf8(field).ok().and_then(|t| t.parse::<i64>().ok());
     match kind {
-        Kind::Int => number(then).cmp(&number(now)),
+        ValueType::Int => number(then).cmp(&number(now)),
         _ => then.cmp(now),
     }
 }
@@ -243,8 +243,10 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         dump::shapes(s.kinds(), migrate::latest(s.kinds(), s.location.engine())?)?,
     );
     let heads = match asked {
-        None => ["kind", "change", "key", "org_id", "id", "fields"].map(|n| Head::new(n, Kind::Text)).to_vec(),
-        Some(_) => ["change", "field", "then", "now"].map(|n| Head::new(n, Kind::Text)).to_vec(),
+        None => {
+            ["kind", "change", "key", "org_id", "id", "fields"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec()
+        }
+        Some(_) => ["change", "field", "then", "now"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec(),
     };
     let mut listing = Listing::new(&s.ui, heads, 0);
     let mut counts: BTreeMap<String, [u64; 3]> = BTreeMap::new();
@@ -316,7 +318,7 @@ fn show(
         None => sides.get(change, "key"),
     };
     let names: Vec<String> = fields.into_iter().map(|(column, ..)| column).collect();
-    let names = if word == "changed" { Value::from(names.join(", ")) } else { Value::Null(Kind::Text) };
+    let names = if word == "changed" { Value::from(names.join(", ")) } else { Value::Null(ValueType::Text) };
     let row = vec![
         sides.noun().into(),
         word.into(),

@@ -8,22 +8,22 @@ use clap::ArgMatches;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::catalogue::{Known, folder, in_folder, is_folder_named, short};
-use super::verify::{Plan, prove_one};
+use super::catalogue::{KnownBackups, folder, in_folder, is_folder_named, short};
+use super::verify::{VerifyPlan, prove_one};
 use crate::crud::gate;
 use crate::crud::session::Session;
-use crate::model::backup::{BackupType, Entry};
+use crate::model::backup::{BackupEntry, BackupType};
 use crate::model::problem::Problem;
 use crate::model::values::value::rfc3339;
 use crate::ui::format::report;
 use crate::ui::text::size;
 
 /// The newest archive of everything, whether it holds or not: in a folder that is named, or as the catalogue knows it.
-async fn newest(s: &mut Session<'_>, m: &ArgMatches, plan: &Plan) -> Result<PathBuf> {
+async fn newest(s: &mut Session<'_>, m: &ArgMatches, plan: &VerifyPlan) -> Result<PathBuf> {
     let folder = folder(s, m, "from")?;
     let found = match is_folder_named(m) {
         true => newest_in(s, plan, &folder)?,
-        false => Known::reachable(s, m).await?.newest_of_any().and_then(|e| e.location.clone()),
+        false => KnownBackups::reachable(s, m).await?.newest_of_any().and_then(|e| e.location.clone()),
     };
     found.map(PathBuf::from).ok_or_else(|| {
         Problem::not_found(format!("there is no backup in {}", folder.display()))
@@ -33,20 +33,20 @@ async fn newest(s: &mut Session<'_>, m: &ArgMatches, plan: &Plan) -> Result<Path
 }
 
 /// Of those of several installations it is one that a trusted key is for.
-fn newest_in(s: &Session<'_>, plan: &Plan, folder: &Path) -> Result<Option<String>> {
-    let all: Vec<Entry> = in_folder(s, folder)?.into_iter().filter(|e| e.kind == BackupType::Full).collect();
+fn newest_in(s: &Session<'_>, plan: &VerifyPlan, folder: &Path) -> Result<Option<String>> {
+    let all: Vec<BackupEntry> = in_folder(s, folder)?.into_iter().filter(|e| e.kind == BackupType::Full).collect();
     let installations: BTreeSet<Uuid> = all.iter().map(|e| e.installation).filter(|i| !i.is_nil()).collect();
     let mut asked = installations.clone();
     if installations.len() > 1 {
         asked.retain(|i| all.iter().any(|e| e.installation == *i && plan.trusts(e)));
     }
-    let is_asked = |e: &Entry| asked.is_empty() || e.installation.is_nil() || asked.contains(&e.installation);
+    let is_asked = |e: &BackupEntry| asked.is_empty() || e.installation.is_nil() || asked.contains(&e.installation);
     Ok(all.into_iter().filter(is_asked).find_map(|e| e.location))
 }
 
 pub async fn drill(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let plan = Plan::new(s, m)?;
+    let plan = VerifyPlan::new(s, m)?;
     let path = newest(s, m, &plan).await?;
     if plan.lacks_identity(&path) {
         return Err(Problem::usage(format!(

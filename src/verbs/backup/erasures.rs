@@ -10,10 +10,10 @@ use crate::crud::contents;
 use crate::crud::remove::purge_contents;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::user::User;
-use crate::model::resource::lifetime::{Effect, Event};
+use crate::model::resource::lifetime::{Consequence, TargetEvent};
 use crate::model::resource::{Descriptor, Field, Record, Resource};
 use crate::model::trail::audit::{Action, KIND, spans, whole_row};
-use crate::model::values::value::{Kind, Value, canonical, rfc3339};
+use crate::model::values::value::{Value, ValueType, canonical, rfc3339};
 use crate::store::backup::swap::Erasure;
 use crate::store::records;
 use crate::store::trail::retention::{self, Span, joined};
@@ -23,7 +23,7 @@ use crate::verbs::audit::retention::names_of;
 
 /// Erases again, in what was loaded, whom the replaced trail erased behind what both have in common, and tells of each: what
 /// is restored next may know those who are not there. Their trees and SYSTEM's must be locked. Of how many people there was anything.
-pub async fn again(tx: &mut Tx<'_>, erasures: &[Erasure], common: &BTreeMap<i32, u64>) -> Result<u64> {
+pub async fn reapply(tx: &mut Tx<'_>, erasures: &[Erasure], common: &BTreeMap<i32, u64>) -> Result<u64> {
     let mut done = 0;
     let trees = trees(tx.db).await?;
     for erasure in erasures {
@@ -109,12 +109,13 @@ fn as_payload(row: &Record) -> Json {
 
 /// Removes the person's own row for good. What pointed at it points at nothing.
 async fn remove(tx: &mut Tx<'_>, row: Record) -> Result<()> {
-    let (org, id) = row.meta.place();
-    let detached = |d: &Descriptor, f: &Field| !f.ty.required && d.effect(f, Event::Purge) == Effect::Detaches;
-    for (desc, field) in tx.kinds().pointing_at(User::DESCRIPTOR).into_iter().filter(|(d, f)| detached(d, f)) {
-        for before in records::pointing(tx.db, desc, field, org, id).await? {
+    let (org, id) = row.meta.record_id();
+    let detached =
+        |d: &Descriptor, f: &Field| !f.ty.required && d.effect(f, TargetEvent::Purge) == Consequence::Detaches;
+    for (desc, field) in tx.kinds().referring_to(User::DESCRIPTOR).into_iter().filter(|(d, f)| detached(d, f)) {
+        for before in records::referring(tx.db, desc, field, org, id).await? {
             let mut after = before.clone();
-            after.set(field.column, Value::Null(Kind::Uuid));
+            after.set(field.column, Value::Null(ValueType::Uuid));
             tx.update(&before, after, Action::Update).await?;
         }
     }
@@ -127,5 +128,5 @@ async fn remove(tx: &mut Tx<'_>, row: Record) -> Result<()> {
     purge_contents(tx, &row, &BTreeSet::new()).await?;
     let Some(row) = tx.load(User::DESCRIPTOR, org, id).await? else { return Ok(()) };
     tx.purge(&row).await?;
-    tx.remove_hanging(User::DESCRIPTOR, org, id).await
+    tx.remove_orphans(User::DESCRIPTOR, org, id).await
 }

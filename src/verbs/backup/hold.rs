@@ -6,16 +6,16 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
-use super::catalogue::{Known, enter_by, short};
+use super::catalogue::{KnownBackups, enter_by, short};
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::time_to_come;
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
-use crate::model::backup::Entry;
+use crate::model::backup::BackupEntry;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::Rules;
+use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::rfc3339;
 use crate::store::backup::catalogue;
 use crate::store::tx::Tx;
@@ -25,7 +25,7 @@ use crate::ui::format::report;
 /// it longer meanwhile.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Hold {
-    pub entry: Entry,
+    pub entry: BackupEntry,
     /// It may end sooner than it does.
     pub shortens: bool,
     pub told: Map<String, Json>,
@@ -38,13 +38,13 @@ impl Verb for Hold {
         vec![SYSTEM]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
         let row = catalogue::all(tx.db).await?.into_iter().find(|row| row.id == self.entry.id);
         if !self.shortens {
             refuse_shorter(&self.entry, row.as_ref().and_then(|row| row.hold_until))?;
         }
         let entry = match row {
-            Some(row) => Entry { hold_until: self.entry.hold_until, ..row },
+            Some(row) => BackupEntry { hold_until: self.entry.hold_until, ..row },
             None => self.entry.clone(),
         };
         tx.put_backup(&entry).await?;
@@ -53,7 +53,7 @@ impl Verb for Hold {
 }
 
 /// Refuses to hold a backup less long than it is held.
-fn refuse_shorter(entry: &Entry, held: Option<DateTime<Utc>>) -> Result<()> {
+fn refuse_shorter(entry: &BackupEntry, held: Option<DateTime<Utc>>) -> Result<()> {
     match held.filter(|held| Some(*held) > entry.hold_until) {
         None => Ok(()),
         Some(held) => {
@@ -65,8 +65,8 @@ fn refuse_shorter(entry: &Entry, held: Option<DateTime<Utc>>) -> Result<()> {
 }
 
 /// The backup that is meant.
-async fn meant(s: &mut Session<'_>, m: &ArgMatches) -> Result<Entry> {
-    let known = Known::load(s, m).await?;
+async fn meant(s: &mut Session<'_>, m: &ArgMatches) -> Result<BackupEntry> {
+    let known = KnownBackups::load(s, m).await?;
     known.pick(m.get_one::<String>("backup").map_or("", String::as_str))
 }
 
@@ -75,7 +75,7 @@ fn until(s: &Session<'_>, m: &ArgMatches) -> Result<Option<DateTime<Utc>>> {
     Ok(text.map(|text| time_to_come(text, s.clock.now(), s.origin.zone)).transpose()?)
 }
 
-async fn set(s: &mut Session<'_>, mut entry: Entry, until: Option<DateTime<Utc>>, shortens: bool) -> Result<()> {
+async fn set(s: &mut Session<'_>, mut entry: BackupEntry, until: Option<DateTime<Utc>>, shortens: bool) -> Result<()> {
     let mut told = Map::new();
     told.insert("id".into(), entry.id.to_string().into());
     told.insert("hold_until".into(), until.map(rfc3339).into());
@@ -98,7 +98,7 @@ pub async fn hold(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let until = until(s, m)?;
     let entry = meant(s, m).await?;
     let held = entry.hold_until;
-    refuse_shorter(&Entry { hold_until: until, ..entry.clone() }, held)?;
+    refuse_shorter(&BackupEntry { hold_until: until, ..entry.clone() }, held)?;
     set(s, entry, until, false).await
 }
 

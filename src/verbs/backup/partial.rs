@@ -11,14 +11,14 @@ use serde_json::json;
 use super::archive::{Archive, Identities};
 use super::catalogue::short;
 use super::restore::{Source, load_each, seconds, shapes_of};
-use super::target::Place;
+use super::target::EmptyTarget;
 use crate::crud::gate::Verb;
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{BackupType, Digest32, Manifest};
 use crate::model::kinds::Kinds;
 use crate::model::problem::{Problem, nearest};
-use crate::model::values::scalar::{Rules, shorten};
+use crate::model::values::scalar::{ParseContext, truncate};
 use crate::model::values::value::rfc3339;
 use crate::store::backup::partial::{self, Partial};
 use crate::store::backup::rebuild;
@@ -58,7 +58,7 @@ fn unknown(kinds: Kinds, word: &str, known: &[&str]) -> Problem {
     let all: Vec<(&str, &str)> = known.iter().map(|t| (*t, *t)).chain(nouns).collect();
     let meant = nearest(word, all.iter().map(|(word, _)| *word));
     let meant = meant.and_then(|near| all.iter().find(|(word, _)| *word == near)).map(|(_, table)| table);
-    Problem::usage(format!("the backup has no table '{}'", shorten(word))).hint(match meant {
+    Problem::usage(format!("the backup has no table '{}'", truncate(word))).hint(match meant {
         Some(table) => format!("did you mean {table}?"),
         None => format!("it has {}", known.join(", ")),
     })
@@ -91,7 +91,7 @@ impl Verb for RestorePart {
         Vec::new()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Loaded> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Loaded> {
         let archive = Archive::open_again(&self.archive, self.manifest)?;
         let identities = Identities::read(&self.identities)?;
         let source = Source { archive: &archive, identities: &identities, progress: self.progress.clone() };
@@ -134,7 +134,7 @@ pub async fn restore(
         is_signed,
         progress: progress.clone(),
     };
-    let place = Place::take(s, into, "into").await?;
+    let place = EmptyTarget::take(s, into, "into").await?;
     let into = place.location.clone();
     let done = place.fill(s, &verb).await;
     progress.finish();

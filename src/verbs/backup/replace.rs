@@ -10,7 +10,7 @@ use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
 use super::archive::{self, Archive, Identities, remove_partial, scratch};
-use super::catalogue::{beside, folder, short, write_beside};
+use super::catalogue::{folder, short, sidecar_path, write_sidecar};
 use super::create::{self, Made};
 use super::replaced_schemas;
 use super::restore::{Restore, Restored, named, tell};
@@ -19,17 +19,17 @@ use super::target::{fill_scratch, folder_of, followed};
 use crate::crud::gate;
 use crate::crud::read::quote;
 use crate::crud::session::Session;
-use crate::model::backup::{BackupType, Entry};
-use crate::model::problem::{Kind, Problem};
+use crate::model::backup::{BackupEntry, BackupType};
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::trail::merkle::Hash;
 use crate::model::values::value::{rfc3339, unhex};
-use crate::store::backup::swap::{self, Counter, Erasure, State};
-use crate::store::backup::swap_postgres::{self, Aside};
+use crate::store::backup::swap::{self, Counter, DatabaseState, Erasure};
+use crate::store::backup::swap_postgres::{self, Replacement};
 use crate::store::backup::swap_sqlite::{self, Swap};
 use crate::store::backup::{catalogue, dump_lines};
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Location;
-use crate::store::schema::migrate::{self, State as Schema};
+use crate::store::schema::migrate::{self, SchemaState as Schema};
 use crate::store::trail::checkpoints::installation;
 use crate::store::trail::retention::wipe;
 use crate::store::tx;
@@ -41,9 +41,9 @@ pub struct Replaces {
     pub common: BTreeMap<i32, u64>,
     pub erasures: Vec<Erasure>,
     pub counters: Vec<Counter>,
-    pub catalogue: Vec<Entry>,
+    pub catalogue: Vec<BackupEntry>,
     /// On a server: the schema that is replaced.
-    pub aside: Option<Aside>,
+    pub aside: Option<Replacement>,
 }
 
 /// Whether a place holds a database that would be replaced; leads the session there.
@@ -82,7 +82,7 @@ pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut
         verb.told.remove("erasures_unknown_from");
     }
     if let Some(safety) = &safety {
-        verb.told.insert("safety_backup".into(), safety.told());
+        verb.told.insert("safety_backup".into(), safety.to_json());
         catalogue.push(safety.made.entry.clone());
     }
     let aside = match &into {
@@ -93,7 +93,7 @@ pub async fn replace(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, mut
             let name = swap_postgres::name(&short(id));
             verb.told.insert("old_schema".into(), name.as_str().into());
             verb.told.insert("stays_with_old_schema".into(), json!(staying));
-            Some(Aside { name, state: state.clone(), staying, is_dry: s.dry_run })
+            Some(Replacement { name, state: state.clone(), staying, is_dry: s.dry_run })
         }
     };
     verb.replaces = Some(Replaces { catalogue, aside, ..replaces });
@@ -175,7 +175,7 @@ async fn compare(
     s: &mut Session<'_>,
     archive: &Archive,
     identities: &Identities,
-) -> Result<(BTreeMap<i32, u64>, Loss, State)> {
+) -> Result<(BTreeMap<i32, u64>, Loss, DatabaseState)> {
     let db = s.db().await?;
     let state = swap::state_now(db).await?;
     let mut leaves = Leaves::of(archive, identities)?;
@@ -184,7 +184,7 @@ async fn compare(
     Ok((common, loss, state))
 }
 
-async fn lost(db: &mut Db, archive: &Archive, state: &State, common: &BTreeMap<i32, u64>) -> Result<Loss> {
+async fn lost(db: &mut Db, archive: &Archive, state: &DatabaseState, common: &BTreeMap<i32, u64>) -> Result<Loss> {
     let first = swap::first_lost(db, &state.sizes(), common).await?;
     Ok(Loss::of_replaced(&archive.manifest, db.location.shown(), state, common, first))
 }
@@ -192,7 +192,7 @@ async fn lost(db: &mut Db, archive: &Archive, state: &State, common: &BTreeMap<i
 /// What can't be read can't be backed up, and is not replaced.
 fn unreadable(e: anyhow::Error) -> anyhow::Error {
     match e.downcast::<Problem>() {
-        Ok(p) if p.kind == Kind::Integrity => {
+        Ok(p) if p.kind == ErrorKind::Integrity => {
             p.hint("a database that does not hold is not replaced: restore into an empty place, and move it there yourself").into()
         }
         Ok(p) => p.into(),
@@ -207,7 +207,7 @@ struct Safety {
 }
 
 impl Safety {
-    fn told(&self) -> Json {
+    fn to_json(&self) -> Json {
         let name = self.made.path.file_name().map(|n| n.to_string_lossy().into_owned());
         json!({ "id": self.made.entry.id, "file": name, "sha256": self.made.entry.checksum })
     }
@@ -221,7 +221,7 @@ impl Drop for Safety {
     fn drop(&mut self) {
         if !self.is_kept {
             // Nobody was told of it.
-            let _ = fs::remove_file(beside(&self.made.path));
+            let _ = fs::remove_file(sidecar_path(&self.made.path));
             let _ = fs::remove_file(&self.made.path);
         }
     }
@@ -235,7 +235,7 @@ async fn ask_and_save(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, lo
         s.location.shown(),
         named(manifest),
         rfc3339(manifest.created_at),
-        loss.told()
+        loss.describe()
     );
     s.ui.confirm(&question).await?;
     let recipients = create::recipients(s, m).await?;
@@ -245,20 +245,20 @@ async fn ask_and_save(s: &mut Session<'_>, m: &ArgMatches, archive: &Archive, lo
     };
     let (origin, clock) = (s.origin.clone(), s.clock);
     // Else the transaction that replaces it would be the first to write there.
-    tx::remember_actor(s.db().await?, &origin, clock).await?;
+    tx::ensure_actor(s.db().await?, &origin, clock).await?;
     let folder = folder(s, m, "to")?;
     archive::make_folder(&folder)?;
     archive::remove_partial(&folder);
     let (id, label) = (s.new_id(), format!("before restore of {}", short(manifest.id)));
     let made = create::make_archive(s, &key, (id, BackupType::Full), recipients, Some(label), (&folder, None)).await;
     let safety = Safety { made: made.map_err(unreadable)?, is_kept: false };
-    write_beside(&safety.made.path, &safety.made.entry)?;
+    write_sidecar(&safety.made.path, &safety.made.entry)?;
     s.ui.status(&format!("made the backup {} of what is there: {}", short(id), safety.made.path.display()));
     Ok(safety)
 }
 
 /// Fills a file beside the live one, and puts its content into that one's place.
-async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &State) -> Result<Restored> {
+async fn replace_file(s: &mut Session<'_>, verb: &Restore, path: &Path, state: &DatabaseState) -> Result<Restored> {
     let into = s.location.clone();
     let folder = folder_of(path);
     remove_partial(folder);

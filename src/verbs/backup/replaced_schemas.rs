@@ -11,12 +11,12 @@ use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::Rules;
-use crate::model::values::value::Kind;
-use crate::store::backup::swap_postgres::{self, Old};
+use crate::model::values::scalar::ParseContext;
+use crate::model::values::value::ValueType;
+use crate::store::backup::swap_postgres::{self, ReplacedSchema};
 use crate::store::engine::location::Location;
 use crate::store::tx::Tx;
-use crate::ui::format::{Head, Listing, is_for_programs, report};
+use crate::ui::format::{Listing, OutputColumn, is_for_programs, report};
 use crate::ui::text::size;
 
 /// How it is dropped.
@@ -28,7 +28,7 @@ pub async fn measure(s: &mut Session<'_>, told: &mut Map<String, Json>, publicat
     if s.dry_run {
         return Ok(());
     }
-    let olds = swap_postgres::olds(s.db().await?).await?;
+    let olds = swap_postgres::list_replaced(s.db().await?).await?;
     if let Some(old) = olds.iter().find(|o| o.name == name) {
         told.insert("old_schema_bytes".into(), old.bytes.into());
     }
@@ -64,16 +64,17 @@ pub async fn kept(s: &mut Session<'_>) -> Vec<String> {
     }
     // Whoever looks hears of it where that can be asked; nothing else depends on it.
     let Ok(db) = s.unchecked_db().await else { return Vec::new() };
-    let olds = swap_postgres::olds(db).await.unwrap_or_default();
-    let sentence =
-        |o: &Old| format!("the schema {}, which a backup replaced, is there still ({})", o.name, size(o.bytes));
+    let olds = swap_postgres::list_replaced(db).await.unwrap_or_default();
+    let sentence = |o: &ReplacedSchema| {
+        format!("the schema {}, which a backup replaced, is there still ({})", o.name, size(o.bytes))
+    };
     olds.iter().map(sentence).collect()
 }
 
 /// Drops schemas that were replaced, and tells the trail.
 #[derive(Debug, Serialize, Deserialize)]
 struct DropOld {
-    olds: Vec<Old>,
+    olds: Vec<ReplacedSchema>,
     /// What goes with them.
     with: Vec<String>,
 }
@@ -85,8 +86,8 @@ impl Verb for DropOld {
         vec![SYSTEM]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
-        swap_postgres::drop_olds(tx.db, &self.olds, &self.with).await?;
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
+        swap_postgres::drop_replaced(tx.db, &self.olds, &self.with).await?;
         let mut told = Map::new();
         told.insert("dropped".into(), self.olds.iter().map(|o| o.name.as_str()).collect());
         told.insert("with".into(), json!(self.with));
@@ -107,7 +108,7 @@ pub async fn drop(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     let db = s.db().await?;
     swap_postgres::require_able(db).await?;
-    let olds = swap_postgres::olds(db).await?;
+    let olds = swap_postgres::list_replaced(db).await?;
     let with = swap_postgres::goes_with(db, &olds).await?;
     show(s, &olds, &with)?;
     if olds.is_empty() {
@@ -133,12 +134,12 @@ pub async fn drop(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     Ok(())
 }
 
-fn show(s: &mut Session<'_>, olds: &[Old], with: &[String]) -> Result<()> {
+fn show(s: &mut Session<'_>, olds: &[ReplacedSchema], with: &[String]) -> Result<()> {
     if is_for_programs(&s.ui) {
         let list: Vec<Json> = olds.iter().map(|o| json!({ "schema": o.name, "bytes": o.bytes })).collect();
         return report(&mut s.ui, &json!({ "old_schemas": list, "with": with, "dry_run": s.dry_run }));
     }
-    let heads = vec![Head::new("schema", Kind::Text), Head::new("bytes", Kind::Int)];
+    let heads = vec![OutputColumn::new("schema", ValueType::Text), OutputColumn::new("bytes", ValueType::Int)];
     let mut listing = Listing::new(&s.ui, heads, 0);
     for old in olds {
         let row = vec![old.name.clone().into(), i64::try_from(old.bytes).unwrap_or(i64::MAX).into()];

@@ -12,12 +12,12 @@ use serde_json::{Map, Value as Json, json};
 use super::archive::{Archive, Identities};
 use super::catalogue::short;
 use super::create::kind_word;
-use super::erasures::again;
+use super::erasures::reapply;
 use super::partial;
 use super::replace::{self, Replaces};
 use super::replaced_schemas;
 use super::selection::{self, Loss};
-use super::target::Place;
+use super::target::EmptyTarget;
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
@@ -26,8 +26,8 @@ use crate::model::kinds::Kinds;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::trail::note::Verifier;
-use crate::model::trail::verify::Expected;
-use crate::model::values::scalar::Rules;
+use crate::model::trail::verify::ExpectedRoot;
+use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::rfc3339;
 use crate::store::backup::dump::{self, Shape};
 use crate::store::backup::rebuild;
@@ -37,7 +37,7 @@ use crate::store::engine::location::Location;
 use crate::store::schema::migrate;
 use crate::store::trail;
 use crate::store::trail::lineage::skipped;
-use crate::store::trail::verify::{Asked, verify_within};
+use crate::store::trail::verify::{VerifyRequest, verify_within};
 use crate::store::tx::Tx;
 use crate::ui::format::report;
 use crate::ui::progress::Progress;
@@ -155,10 +155,10 @@ pub async fn load_each<'s>(
 pub async fn prove(db: &mut Db, manifest: &Manifest, keys: Vec<Verifier>, progress: &Progress) -> Result<()> {
     let expected = |h: &crate::model::backup::HeadEntry| {
         let says = "the manifest of the archive".to_owned();
-        (h.tree, Expected { size: h.size, root: h.root.0, says })
+        (h.tree, ExpectedRoot { size: h.size, root: h.root.0, says })
     };
     let known = manifest.heads.iter().filter(|h| h.size > 0).map(expected).collect();
-    let asked = Asked { deep: true, known, keys, ..Asked::default() };
+    let asked = VerifyRequest { deep: true, known, keys, ..VerifyRequest::default() };
     progress.part("verifying", Some(manifest.heads.iter().map(|h| h.size).sum()), "records");
     let verified = verify_within(db, &asked, &mut |n| progress.set(n)).await?;
     match verified.findings.first() {
@@ -207,7 +207,7 @@ impl Verb for Restore {
         Vec::new()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<Restored> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Restored> {
         let archive = Archive::open_again(&self.archive, self.manifest)?;
         let identities = Identities::read(&self.identities)?;
         let source = Source { archive: &archive, identities: &identities, progress: self.progress.clone() };
@@ -222,7 +222,7 @@ impl Verb for Restore {
         if archive.manifest.kind == BackupType::Full {
             prove(tx.db, &archive.manifest, self.keys.clone(), &self.progress).await?;
             if let Some(aside) = aside {
-                swap_postgres::give(tx.db, aside).await?;
+                swap_postgres::transfer_ownership(tx.db, aside).await?;
             }
             erased = self.record(tx).await?;
         }
@@ -241,16 +241,16 @@ impl Restore {
     async fn record(&self, tx: &mut Tx<'_>) -> Result<u64> {
         let Some(replaces) = &self.replaces else {
             tx.lock(&[SYSTEM], &mut |_| {}).await?;
-            return tx.restored(self.told.clone()).await.map(|()| 0);
+            return tx.record_restore(self.told.clone()).await.map(|()| 0);
         };
         let mut trees = trail::trees(tx.db).await?;
         trees.retain(|tree| *tree == SYSTEM || replaces.erasures.iter().any(|e| e.tree == *tree));
         tx.lock(&trees, &mut |_| {}).await?;
-        let erased = again(tx, &replaces.erasures, &replaces.common).await?;
+        let erased = reapply(tx, &replaces.erasures, &replaces.common).await?;
         let mut told = self.told.clone();
         told.insert("given".into(), tx.raise_counters(&replaces.counters).await?);
         told.insert("erased_again".into(), erased.into());
-        tx.restored(told).await?;
+        tx.record_restore(told).await?;
         tx.put_catalogue(&replaces.catalogue).await?;
         Ok(erased)
     }
@@ -282,7 +282,7 @@ pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         return partial::restore(s, m, into, archive, identities, is_signed).await;
     }
     let keys = verifiers(s, m)?;
-    let loss = selection::known_beside(s, &archive).map(|known| Loss::of(&archive.manifest, known));
+    let loss = selection::known_in_folder(s, &archive).map(|known| Loss::of(&archive.manifest, known));
     let told = told_of(&archive, is_signed, loss.as_ref())?;
     let progress = s.ui.progress();
     let verb = Restore {
@@ -297,7 +297,7 @@ pub async fn restore(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if replaces && replace::is_filled(s, &into).await? {
         return replace::replace(s, m, &archive, verb).await;
     }
-    let place = Place::take(s, into, "into").await?;
+    let place = EmptyTarget::take(s, into, "into").await?;
     let into = place.location.clone();
     let done = place.fill(s, &verb).await;
     progress.finish();
@@ -343,7 +343,7 @@ pub fn tell(
         rfc3339(manifest.created_at)
     ));
     if let Some(loss) = &loss {
-        s.ui.status(&loss.told());
+        s.ui.status(&loss.describe());
     }
     if manifest.kind == BackupType::Full {
         s.ui.status("passwords, blocks and tokens are those of then: what was revoked since holds again, and is to be revoked again");

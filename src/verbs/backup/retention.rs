@@ -12,24 +12,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::archive::Archive;
-use super::catalogue::{Known, beside, short, told_beside, unwritable};
+use super::catalogue::{KnownBackups, read_sidecar, short, sidecar_path, unwritable};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
-use crate::model::backup::{BackupStatus, Entry, Fate, Keep, objections, retention};
+use crate::model::backup::{BackupEntry, BackupStatus, Fate, KeepPolicy, objections, retention};
 use crate::model::kinds::org::SYSTEM;
-use crate::model::problem::{Kind as Broken, Problem, plain};
+use crate::model::problem::{ErrorKind as Broken, Problem, io_message};
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::Rules;
-use crate::model::values::value::{Kind, rfc3339};
+use crate::model::values::scalar::ParseContext;
+use crate::model::values::value::{ValueType, rfc3339};
 use crate::store::backup::catalogue;
 use crate::store::tx::Tx;
-use crate::ui::format::{Head, Listing, report};
+use crate::ui::format::{Listing, OutputColumn, report};
 
 /// Removes backups, and tells the trail. What is held is looked at again under the lock that holding takes too.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Remove {
-    pub entries: Vec<Entry>,
+    pub entries: Vec<BackupEntry>,
     /// The verb that removes them, as the trail tells it.
     pub by: String,
     /// This machine: archives on others stay.
@@ -43,7 +43,7 @@ impl Verb for Remove {
         vec![SYSTEM]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
         let rows = catalogue::all(tx.db).await?;
         for entry in &self.entries {
             let row = rows.iter().find(|r| r.id == entry.id);
@@ -69,8 +69,8 @@ impl Verb for Remove {
 }
 
 /// Refuses to remove what is held, by whichever catalogue says so.
-fn refuse_held(entry: &Entry, row: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<()> {
-    let there = entry.location.as_ref().and_then(|l| told_beside(Path::new(l))?.hold_until);
+fn refuse_held(entry: &BackupEntry, row: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<()> {
+    let there = entry.location.as_ref().and_then(|l| read_sidecar(Path::new(l))?.hold_until);
     let until = entry.hold_until.max(row).max(there);
     match until.filter(|until| *until > now) {
         None => Ok(()),
@@ -83,12 +83,12 @@ fn refuse_held(entry: &Entry, row: Option<DateTime<Utc>>, now: DateTime<Utc>) ->
 }
 
 /// Whether nothing of a backup lies where it was.
-fn is_gone(entry: &Entry) -> bool {
-    entry.location.as_ref().is_none_or(|l| !Path::new(l).exists() && !beside(Path::new(l)).exists())
+fn is_gone(entry: &BackupEntry) -> bool {
+    entry.location.as_ref().is_none_or(|l| !Path::new(l).exists() && !sidecar_path(Path::new(l)).exists())
 }
 
 /// Whether an archive does not hold: one that this program or this account can't read may be a whole one.
-fn is_damaged(entry: &Entry) -> bool {
+fn is_damaged(entry: &BackupEntry) -> bool {
     let opened = entry.location.as_ref().map(|l| Archive::open(Path::new(l)));
     match opened {
         Some(Err(e)) => e.downcast_ref::<Problem>().is_none_or(|p| p.kind == Broken::Integrity),
@@ -96,13 +96,13 @@ fn is_damaged(entry: &Entry) -> bool {
     }
 }
 
-fn remove_files(entries: &[Entry], host: &str) -> Result<()> {
+fn remove_files(entries: &[BackupEntry], host: &str) -> Result<()> {
     for entry in entries.iter().filter(|e| e.host == host) {
         let Some(path) = entry.location.as_ref().map(PathBuf::from) else { continue };
-        for file in [&path, &beside(&path)] {
+        for file in [&path, &sidecar_path(&path)] {
             match fs::remove_file(file) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                    return Err(Problem::failed(format!("can't remove {}: {}", file.display(), plain(&e))).into());
+                    return Err(Problem::failed(format!("can't remove {}: {}", file.display(), io_message(&e))).into());
                 }
                 _ => {}
             }
@@ -111,7 +111,7 @@ fn remove_files(entries: &[Entry], host: &str) -> Result<()> {
     Ok(())
 }
 
-async fn remove(s: &mut Session<'_>, entries: Vec<Entry>, by: &str) -> Result<()> {
+async fn remove(s: &mut Session<'_>, entries: Vec<BackupEntry>, by: &str) -> Result<()> {
     let (host, now) = (s.origin.host.clone(), s.clock.now());
     match unwritable(s).await {
         None => gate::write(s, &Remove { entries, by: by.to_owned(), host }).await,
@@ -127,9 +127,9 @@ async fn remove(s: &mut Session<'_>, entries: Vec<Entry>, by: &str) -> Result<()
 }
 
 /// What is to be kept, as flags say it.
-pub fn keep(m: &ArgMatches) -> Keep {
+pub fn keep(m: &ArgMatches) -> KeepPolicy {
     let count = |name| m.get_one::<u32>(name).copied().unwrap_or_default();
-    Keep {
+    KeepPolicy {
         last: count("keep-last"),
         daily: count("keep-daily"),
         weekly: count("keep-weekly"),
@@ -140,11 +140,11 @@ pub fn keep(m: &ArgMatches) -> Keep {
 
 /// What becomes of each backup on this machine. Those of other installations are left alone, and each folder is for
 /// itself: a second copy elsewhere takes nobody's place here.
-fn plan(s: &Session<'_>, known: &Known, keep: &Keep) -> (Vec<(Entry, Fate)>, Vec<&'static str>) {
+fn plan(s: &Session<'_>, known: &KnownBackups, keep: &KeepPolicy) -> (Vec<(BackupEntry, Fate)>, Vec<&'static str>) {
     let (now, zone) = (s.clock.now(), s.origin.zone);
-    let mut groups: BTreeMap<(PathBuf, uuid::Uuid), Vec<Entry>> = BTreeMap::new();
+    let mut groups: BTreeMap<(PathBuf, uuid::Uuid), Vec<BackupEntry>> = BTreeMap::new();
     let here = known.entries.iter().filter(|e| e.host == s.origin.host && known.is_own(e));
-    let folder_of = |e: &Entry| e.location.as_ref().and_then(|l| Path::new(l).parent()).map(Path::to_owned);
+    let folder_of = |e: &BackupEntry| e.location.as_ref().and_then(|l| Path::new(l).parent()).map(Path::to_owned);
     // Failed ones lie nowhere: they go with the newest that lies somewhere.
     let home = here.clone().find_map(folder_of).unwrap_or_default();
     for entry in here {
@@ -185,10 +185,10 @@ pub async fn prune(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             .hint("say it with --keep-last, --keep-daily, --keep-weekly, --keep-monthly or --keep-yearly")
             .into());
     }
-    let known = Known::load(s, m).await?;
+    let known = KnownBackups::load(s, m).await?;
     let (all, objected) = plan(s, &known, &keep);
     show(s, &all)?;
-    let gone: Vec<Entry> = all.iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e.clone()).collect();
+    let gone: Vec<BackupEntry> = all.iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e.clone()).collect();
     if s.dry_run {
         for objection in objected {
             s.ui.warn(&format!("it would be refused without --force: {objection}"));
@@ -210,17 +210,17 @@ pub async fn prune(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     Ok(())
 }
 
-fn show(s: &mut Session<'_>, all: &[(Entry, Fate)]) -> Result<()> {
+fn show(s: &mut Session<'_>, all: &[(BackupEntry, Fate)]) -> Result<()> {
     let heads = vec![
-        Head::new("id", Kind::Text),
-        Head::new("started_at", Kind::Time),
-        Head::new("type", Kind::Text),
-        Head::new("status", Kind::Text),
-        Head::new("fate", Kind::Text),
-        Head::new("kept_as", Kind::Text),
-        Head::new("hold_until", Kind::Time),
-        Head::new("size", Kind::Int),
-        Head::new("location", Kind::Text),
+        OutputColumn::new("id", ValueType::Text),
+        OutputColumn::new("started_at", ValueType::Time),
+        OutputColumn::new("type", ValueType::Text),
+        OutputColumn::new("status", ValueType::Text),
+        OutputColumn::new("fate", ValueType::Text),
+        OutputColumn::new("kept_as", ValueType::Text),
+        OutputColumn::new("hold_until", ValueType::Time),
+        OutputColumn::new("size", ValueType::Int),
+        OutputColumn::new("location", ValueType::Text),
     ];
     let mut listing = Listing::new(&s.ui, heads, 0);
     for (e, fate) in all {
@@ -252,14 +252,14 @@ pub async fn prune_behind(s: &mut Session<'_>, m: &ArgMatches, folder: &Path) ->
     if keep.is_empty() {
         return Ok(Vec::new());
     }
-    let mut known = Known::in_place(s, folder).await?;
+    let mut known = KnownBackups::in_place(s, folder).await?;
     let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-    let is_in = |e: &Entry| {
+    let is_in = |e: &BackupEntry| {
         e.location.as_ref().and_then(|l| fs::canonicalize(l).ok()).is_some_and(|l| l.parent() == Some(&folder))
     };
     known.entries.retain(is_in);
     let (all, objected) = plan(s, &known, &keep);
-    let gone: Vec<Entry> = all.into_iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e).collect();
+    let gone: Vec<BackupEntry> = all.into_iter().filter(|(_, fate)| fate.is_removed()).map(|(e, _)| e).collect();
     if !objected.is_empty() {
         s.ui.warn(&format!("no backup was pruned: {}; 'orgctl backup prune --force' does it", objected.join("; ")));
         return Ok(Vec::new());
@@ -274,7 +274,7 @@ pub async fn prune_behind(s: &mut Session<'_>, m: &ArgMatches, folder: &Path) ->
 
 pub async fn forget(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let known = Known::load(s, m).await?;
+    let known = KnownBackups::load(s, m).await?;
     let entry = known.pick(m.get_one::<String>("backup").map_or("", String::as_str))?;
     refuse_held(&entry, None, s.clock.now())?;
     if entry.status == BackupStatus::Running {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::catalogue::short;
 use crate::crud::session::Session;
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::{Problem, io_message};
 use crate::store::backup::scratch::ScratchDatabase;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
@@ -37,9 +37,9 @@ impl Scratch {
             }
             _ => s.env.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from),
         };
-        remove_left(&parent);
+        remove_leftovers(&parent);
         let failed =
-            |e: std::io::Error| Problem::failed(format!("can't write into {}: {}", parent.display(), plain(&e)));
+            |e: std::io::Error| Problem::failed(format!("can't write into {}: {}", parent.display(), io_message(&e)));
         let made =
             tempfile::Builder::new().prefix(PREFIX).permissions(Permissions::from_mode(0o700)).tempdir_in(&parent);
         let folder = made.map_err(failed)?;
@@ -82,7 +82,7 @@ impl Scratch {
 }
 
 /// Removes the folders of commands that were killed. Whoever uses one holds a lock on it.
-fn remove_left(parent: &Path) {
+fn remove_leftovers(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;

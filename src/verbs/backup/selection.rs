@@ -9,14 +9,14 @@ use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
 use super::archive::Archive;
-use super::catalogue::{Known, find, in_folder, short};
+use super::catalogue::{KnownBackups, find, in_folder, short};
 use crate::crud::input::time;
 use crate::crud::session::Session;
 use crate::model::backup::Manifest;
 use crate::model::problem::Problem;
 use crate::model::values::value::rfc3339;
-use crate::store::backup::swap::State;
-use crate::ui::text::lasting;
+use crate::store::backup::swap::DatabaseState;
+use crate::ui::text::duration;
 
 /// The archive that the words of the command mean.
 pub async fn choose(s: &mut Session<'_>, m: &ArgMatches) -> Result<Archive> {
@@ -28,7 +28,7 @@ pub async fn choose(s: &mut Session<'_>, m: &ArgMatches) -> Result<Archive> {
             .into());
     }
     let (_, upto) = time(&at, s.clock.now(), s.origin.zone)?;
-    let known = Known::reachable(s, m).await?;
+    let known = KnownBackups::reachable(s, m).await?;
     let taken = known.newest(Some(upto))?.clone();
     known.tell_passed_over(s, &taken, Some(upto));
     Archive::open(Path::new(&taken.location.unwrap_or_default()))
@@ -49,7 +49,7 @@ pub struct LastKnown {
 }
 
 /// The last state that another archive beside this one shows, where it is a later one.
-pub fn known_beside(s: &Session<'_>, archive: &Archive) -> Option<LastKnown> {
+pub fn known_in_folder(s: &Session<'_>, archive: &Archive) -> Option<LastKnown> {
     let folder = archive.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let is_later =
         |m: &Manifest| m.installation == archive.manifest.installation && m.created_at > archive.manifest.created_at;
@@ -81,7 +81,7 @@ impl Loss {
     pub fn of_replaced(
         manifest: &Manifest,
         by: String,
-        state: &State,
+        state: &DatabaseState,
         common: &BTreeMap<i32, u64>,
         first: Option<DateTime<Utc>>,
     ) -> Loss {
@@ -106,7 +106,7 @@ impl Loss {
     }
 
     /// For people.
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         match self.records() {
             0 => format!("nothing is lost of what {} shows", self.by),
             1 => format!("lost is 1 audit record that {} shows: {}", self.by, self.span()),
@@ -115,7 +115,7 @@ impl Loss {
     }
 
     fn span(&self) -> String {
-        let lasting = lasting(TimeDelta::seconds(self.seconds()));
+        let lasting = duration(TimeDelta::seconds(self.seconds()));
         format!("what was done from {} to {} ({lasting})", rfc3339(self.since), rfc3339(self.until))
     }
 }

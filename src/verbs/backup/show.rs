@@ -5,12 +5,12 @@ use clap::ArgMatches;
 use serde_json::{Value as Json, json};
 
 use super::archive::Archive;
-use super::catalogue::{Known, find, read_beside};
+use super::catalogue::{KnownBackups, find, read_entry};
 use crate::crud::gate;
 use crate::crud::session::Session;
 use crate::model::problem::Problem;
-use crate::model::values::value::{Kind, Value};
-use crate::ui::format::{Format, Head, Listing, record};
+use crate::model::values::value::{Value, ValueType};
+use crate::ui::format::{Format, Listing, OutputColumn, record};
 use crate::verbs::audit::keys::verifiers;
 
 /// Whether the signature of an archive can be relied on, in a word.
@@ -29,46 +29,47 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let word = m.get_one::<String>("backup").cloned().unwrap_or_default();
     let archive = find(s, m, &word).await?;
     let (signature, broken) = signature(s, m, &archive)?;
-    let known = Known::load(s, m).await.ok().and_then(|k| k.entries.into_iter().find(|e| e.id == archive.manifest.id));
-    let entry = known.or_else(|| read_beside(s, &archive.path));
+    let known =
+        KnownBackups::load(s, m).await.ok().and_then(|k| k.entries.into_iter().find(|e| e.id == archive.manifest.id));
+    let entry = known.or_else(|| read_entry(s, &archive.path));
     let manifest = &archive.manifest;
     let for_people = s.ui.style.format == Format::Table && s.columns.is_none();
     let int = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let list = |all: &[String]| match all.is_empty() {
-        true if for_people => Value::Null(Kind::Json),
+        true if for_people => Value::Null(ValueType::Json),
         _ => Value::Json(all.into()),
     };
     let tables: Vec<Json> =
         manifest.tables.iter().map(|t| json!({ "name": t.name, "class": t.class, "rows": t.rows })).collect();
     let heads: Vec<Json> =
         manifest.heads.iter().map(|h| json!({ "tree": h.tree, "size": h.size, "root": h.root })).collect();
-    let mut fields: Vec<(&str, Kind, Value)> = vec![
-        ("id", Kind::Text, manifest.id.to_string().into()),
-        ("type", Kind::Text, manifest.kind.as_str().into()),
-        ("status", Kind::Text, entry.as_ref().map(|e| e.status.as_str().to_owned()).into()),
-        ("label", Kind::Text, manifest.label.clone().into()),
-        ("created_at", Kind::Time, manifest.created_at.into()),
-        ("location", Kind::Text, archive.path.display().to_string().into()),
-        ("size", Kind::Int, entry.as_ref().and_then(|e| e.size).map(int).into()),
-        ("rows", Kind::Int, int(manifest.rows()).into()),
-        ("encrypted", Kind::Bool, manifest.is_encrypted().into()),
-        ("recipients", Kind::Json, list(&manifest.recipients)),
-        ("signature", Kind::Text, signature.into()),
-        ("signed_by", Kind::Json, list(&archive.signers())),
-        ("verified_at", Kind::Time, entry.as_ref().and_then(|e| e.verified_at).into()),
-        ("hold_until", Kind::Time, entry.as_ref().and_then(|e| e.hold_until).into()),
-        ("error", Kind::Text, entry.as_ref().and_then(|e| e.error.clone()).into()),
-        ("orgctl", Kind::Text, manifest.orgctl.as_str().into()),
-        ("engine", Kind::Text, format!("{} {}", manifest.engine, manifest.engine_version).into()),
-        ("schema", Kind::Int, manifest.schema.into()),
-        ("installation", Kind::Text, manifest.installation.to_string().into()),
+    let mut fields: Vec<(&str, ValueType, Value)> = vec![
+        ("id", ValueType::Text, manifest.id.to_string().into()),
+        ("type", ValueType::Text, manifest.kind.as_str().into()),
+        ("status", ValueType::Text, entry.as_ref().map(|e| e.status.as_str().to_owned()).into()),
+        ("label", ValueType::Text, manifest.label.clone().into()),
+        ("created_at", ValueType::Time, manifest.created_at.into()),
+        ("location", ValueType::Text, archive.path.display().to_string().into()),
+        ("size", ValueType::Int, entry.as_ref().and_then(|e| e.size).map(int).into()),
+        ("rows", ValueType::Int, int(manifest.rows()).into()),
+        ("encrypted", ValueType::Bool, manifest.is_encrypted().into()),
+        ("recipients", ValueType::Json, list(&manifest.recipients)),
+        ("signature", ValueType::Text, signature.into()),
+        ("signed_by", ValueType::Json, list(&archive.signers())),
+        ("verified_at", ValueType::Time, entry.as_ref().and_then(|e| e.verified_at).into()),
+        ("hold_until", ValueType::Time, entry.as_ref().and_then(|e| e.hold_until).into()),
+        ("error", ValueType::Text, entry.as_ref().and_then(|e| e.error.clone()).into()),
+        ("orgctl", ValueType::Text, manifest.orgctl.as_str().into()),
+        ("engine", ValueType::Text, format!("{} {}", manifest.engine, manifest.engine_version).into()),
+        ("schema", ValueType::Int, manifest.schema.into()),
+        ("installation", ValueType::Text, manifest.installation.to_string().into()),
     ];
     if !for_people {
-        fields.push(("tables", Kind::Json, Value::Json(tables.into())));
-        fields.push(("heads", Kind::Json, Value::Json(heads.into())));
+        fields.push(("tables", ValueType::Json, Value::Json(tables.into())));
+        fields.push(("heads", ValueType::Json, Value::Json(heads.into())));
     }
     let (columns, row) =
-        fields.into_iter().map(|(name, kind, value)| (Head::new(name, kind), value)).unzip::<_, _, Vec<_>, _>();
+        fields.into_iter().map(|(name, kind, value)| (OutputColumn::new(name, kind), value)).unzip::<_, _, Vec<_>, _>();
     record(&mut s.ui, &columns, 0, row)?;
     if for_people {
         print_tables(s, &archive)?;
@@ -82,7 +83,11 @@ pub async fn show(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 
 fn print_tables(s: &mut Session<'_>, archive: &Archive) -> Result<()> {
     s.ui.out("\n")?;
-    let heads = vec![Head::new("table", Kind::Text), Head::new("class", Kind::Text), Head::new("rows", Kind::Int)];
+    let heads = vec![
+        OutputColumn::new("table", ValueType::Text),
+        OutputColumn::new("class", ValueType::Text),
+        OutputColumn::new("rows", ValueType::Int),
+    ];
     let mut listing = Listing::new(&s.ui, heads, 0);
     for t in &archive.manifest.tables {
         let rows = i64::try_from(t.rows).unwrap_or(i64::MAX);
@@ -90,7 +95,11 @@ fn print_tables(s: &mut Session<'_>, archive: &Archive) -> Result<()> {
     }
     listing.finish(&mut s.ui)?;
     s.ui.out("\n")?;
-    let heads = vec![Head::new("tree", Kind::Int), Head::new("records", Kind::Int), Head::new("root", Kind::Text)];
+    let heads = vec![
+        OutputColumn::new("tree", ValueType::Int),
+        OutputColumn::new("records", ValueType::Int),
+        OutputColumn::new("root", ValueType::Text),
+    ];
     let mut listing = Listing::new(&s.ui, heads, 0);
     for h in &archive.manifest.heads {
         let size = i64::try_from(h.size).unwrap_or(i64::MAX);

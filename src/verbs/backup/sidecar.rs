@@ -8,15 +8,15 @@ use anyhow::Result;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use uuid::Uuid;
 
-use super::archive::{Archive, PREFIX, put_whole};
+use super::archive::{Archive, PREFIX, write_atomically};
 use super::catalogue::short;
 use crate::crud::session::Session;
-use crate::model::backup::{BackupStatus, BackupType, Digest32, Entry, Manifest};
-use crate::model::problem::{Problem, plain};
+use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Digest32, Manifest};
+use crate::model::problem::{Problem, io_message};
 use crate::ui::bounded;
 
 /// The file beside an archive that tells what is known of it.
-pub fn beside(archive: &Path) -> PathBuf {
+pub fn sidecar_path(archive: &Path) -> PathBuf {
     let mut name = archive.as_os_str().to_owned();
     name.push(".json");
     name.into()
@@ -24,24 +24,24 @@ pub fn beside(archive: &Path) -> PathBuf {
 
 /// Writes what is known beside the archive. What a link there leads to stays as it is: who may write the folder could have
 /// put it there.
-pub fn write_beside(archive: &Path, entry: &Entry) -> Result<()> {
-    let path = beside(archive);
+pub fn write_sidecar(archive: &Path, entry: &BackupEntry) -> Result<()> {
+    let path = sidecar_path(archive);
     let text = format!("{}\n", serde_json::to_string_pretty(entry)?);
-    put_whole(&path, text.as_bytes())?;
+    write_atomically(&path, text.as_bytes())?;
     // What root tells is for whoever owns the archive.
     if let Ok(there) = fs::metadata(archive)
         && nix::unistd::Uid::effective().is_root()
         && there.uid() != 0
     {
         chown(&path, Some(there.uid()), Some(there.gid()))
-            .map_err(|e| Problem::failed(format!("can't give {} its owner: {}", path.display(), plain(&e))))?;
+            .map_err(|e| Problem::failed(format!("can't give {} its owner: {}", path.display(), io_message(&e))))?;
     }
     Ok(())
 }
 
 /// What the file beside an archive tells.
-pub fn told_beside(archive: &Path) -> Option<Entry> {
-    let path = beside(archive);
+pub fn read_sidecar(archive: &Path) -> Option<BackupEntry> {
+    let path = sidecar_path(archive);
     // A pipe would wait for its writer.
     fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
     let text = bounded::read(&path, bounded::SMALL).ok()?;
@@ -49,8 +49,8 @@ pub fn told_beside(archive: &Path) -> Option<Entry> {
 }
 
 /// What a manifest tells of its archive.
-pub fn entry_of(manifest: &Manifest, path: &Path, host: &str) -> Entry {
-    Entry {
+pub fn entry_of(manifest: &Manifest, path: &Path, host: &str) -> BackupEntry {
+    BackupEntry {
         id: manifest.id,
         installation: manifest.installation,
         kind: manifest.kind,
@@ -75,7 +75,7 @@ pub fn entry_of(manifest: &Manifest, path: &Path, host: &str) -> Entry {
 
 /// What the name of an archive tells, where it can't be read and nothing lies beside it: when it was made, and the end of
 /// its id.
-fn told_by_name(s: &Session<'_>, path: &Path) -> Option<Entry> {
+fn entry_from_name(s: &Session<'_>, path: &Path) -> Option<BackupEntry> {
     let name = path.file_name()?.to_str()?;
     let rest = name.strip_prefix(PREFIX)?.strip_suffix(".tar")?;
     let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
@@ -86,17 +86,17 @@ fn told_by_name(s: &Session<'_>, path: &Path) -> Option<Entry> {
     let of_file = || meta.modified().map_or(DateTime::UNIX_EPOCH, DateTime::<Utc>::from);
     let manifest =
         Manifest { id: Uuid::from_u128(id.into()), created_at: made.unwrap_or_else(of_file), ..Manifest::empty() };
-    let engine = s.location.engine().word().to_owned();
-    Some(Entry { kind: BackupType::Full, rows: None, engine, ..entry_of(&manifest, path, &s.origin.host) })
+    let engine = s.location.engine().as_str().to_owned();
+    Some(BackupEntry { kind: BackupType::Full, rows: None, engine, ..entry_of(&manifest, path, &s.origin.host) })
 }
 
 /// Whether no more is known of a backup than the name of its archive tells.
-pub fn is_name_alone(entry: &Entry) -> bool {
+pub fn is_name_alone(entry: &BackupEntry) -> bool {
     entry.id.as_u128() <= u128::from(u32::MAX)
 }
 
 /// Whether both tell of one backup. Of an archive that can't be read there may be no more than its name.
-pub fn is_same(there: &Entry, row: &Entry) -> bool {
+pub fn is_same_backup(there: &BackupEntry, row: &BackupEntry) -> bool {
     there.id == row.id
         || (is_name_alone(there)
             && short(there.id) == short(row.id)
@@ -108,7 +108,7 @@ pub fn is_same(there: &Entry, row: &Entry) -> bool {
 pub fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
     let is_archive = |path: &PathBuf| {
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        name.ends_with(".tar") && (name.starts_with(PREFIX) || told_beside(path).is_some())
+        name.ends_with(".tar") && (name.starts_with(PREFIX) || read_sidecar(path).is_some())
     };
     match fs::read_dir(folder) {
         Ok(files) => {
@@ -117,23 +117,23 @@ pub fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
             Ok(paths)
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(e) => Err(Problem::failed(format!("can't read {}: {}", folder.display(), plain(&e))).into()),
+        Err(e) => Err(Problem::failed(format!("can't read {}: {}", folder.display(), io_message(&e))).into()),
     }
 }
 
 /// The archives in a folder, the newest first. What can't be read is told as failed.
-pub fn in_folder(s: &Session<'_>, folder: &Path) -> Result<Vec<Entry>> {
-    let mut found: Vec<Entry> = archives(folder)?.iter().filter_map(|path| read_beside(s, path)).collect();
+pub fn in_folder(s: &Session<'_>, folder: &Path) -> Result<Vec<BackupEntry>> {
+    let mut found: Vec<BackupEntry> = archives(folder)?.iter().filter_map(|path| read_entry(s, path)).collect();
     found.sort_by_key(|e| std::cmp::Reverse((e.started_at, e.id)));
     Ok(found)
 }
 
 /// What an archive says of itself, and the file beside it says more.
-pub fn read_beside(s: &Session<'_>, path: &Path) -> Option<Entry> {
+pub fn read_entry(s: &Session<'_>, path: &Path) -> Option<BackupEntry> {
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let of_archive = Archive::open(path).map(|a| entry_of(&a.manifest, path, &s.origin.host));
-    match (of_archive, told_beside(path)) {
-        (Ok(is), Some(told)) if told.id == is.id => Some(Entry {
+    match (of_archive, read_sidecar(path)) {
+        (Ok(is), Some(told)) if told.id == is.id => Some(BackupEntry {
             // A manifest that was damaged since may name another.
             installation: if told.installation.is_nil() { is.installation } else { told.installation },
             status: match told.status {
@@ -150,13 +150,13 @@ pub fn read_beside(s: &Session<'_>, path: &Path) -> Option<Entry> {
             ..is
         }),
         (Ok(is), _) => Some(is),
-        (Err(e), told) => Some(Entry {
+        (Err(e), told) => Some(BackupEntry {
             status: BackupStatus::Failed,
             host: s.origin.host.clone(),
             location: Some(path.display().to_string()),
             size: fs::metadata(path).ok().map(|m| m.len()),
             error: Some(e.to_string()),
-            ..told.or_else(|| told_by_name(s, path))?
+            ..told.or_else(|| entry_from_name(s, path))?
         }),
     }
 }

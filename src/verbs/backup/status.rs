@@ -4,49 +4,49 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::ArgMatches;
 
-use super::catalogue::{Known, folder, is_folder_named, short};
+use super::catalogue::{KnownBackups, folder, is_folder_named, short};
 use super::replaced_schemas;
 use crate::crud::gate;
 use crate::crud::input::time;
 use crate::crud::session::Session;
-use crate::model::backup::{BackupStatus, BackupType, Entry};
+use crate::model::backup::{BackupEntry, BackupStatus, BackupType};
 use crate::model::problem::Problem;
-use crate::model::values::value::{Kind, Value, rfc3339};
-use crate::ui::format::{Head, record};
+use crate::model::values::value::{Value, ValueType, rfc3339};
+use crate::ui::format::{OutputColumn, record};
 use crate::ui::text::{relative, size};
 
 /// How old the newest backup may be, if nothing else is said: a day, and time to make one.
 pub const MAX_AGE: &str = "26h";
 
 /// What is known of the backups, in short.
-pub struct State {
+pub struct BackupHealth {
     pub count: usize,
     pub bytes: u64,
     /// The newest from which everything can be restored.
-    pub newest: Option<Entry>,
+    pub newest: Option<BackupEntry>,
     /// The newest that was restored once, and held.
-    pub verified: Option<Entry>,
+    pub verified: Option<BackupEntry>,
     /// The last that did not hold when it was looked at, where no later look at it or at a newer one has healed that.
-    pub fault: Option<Entry>,
+    pub fault: Option<BackupEntry>,
     /// One that could not be made, or can't be read, after the newest.
-    pub failed: Option<Entry>,
+    pub failed: Option<BackupEntry>,
     /// Those that the catalogue tells of, and that do not lie there any more.
-    pub missing: Vec<Entry>,
+    pub missing: Vec<BackupEntry>,
 }
 
-impl State {
-    fn of(all: &[Entry]) -> State {
+impl BackupHealth {
+    fn of(all: &[BackupEntry]) -> BackupHealth {
         let full = || all.iter().filter(|e| e.kind == BackupType::Full);
         let newest = full().filter(|e| e.is_whole()).max_by_key(|e| (e.started_at, e.id));
         let verified = full().filter(|e| e.status == BackupStatus::Verified);
-        let heals = |bad: &Entry| {
+        let heals = |bad: &BackupEntry| {
             let mut good = full().filter(|e| e.status == BackupStatus::Verified && e.started_at >= bad.started_at);
             good.any(|e| e.verified_at >= bad.checked_at)
         };
-        let is_bad = |e: &&Entry| e.status == BackupStatus::Failed && e.checked_at.is_some() && !heals(e);
+        let is_bad = |e: &&BackupEntry| e.status == BackupStatus::Failed && e.checked_at.is_some() && !heals(e);
         let failed = full().filter(|e| e.status == BackupStatus::Failed);
         let failed = failed.filter(|e| newest.is_none_or(|n| n.started_at < e.started_at));
-        State {
+        BackupHealth {
             count: full().filter(|e| e.is_whole()).count(),
             bytes: all.iter().filter_map(|e| e.size).fold(0, u64::saturating_add),
             verified: verified.max_by_key(|e| (e.started_at, e.id)).cloned(),
@@ -69,7 +69,7 @@ impl State {
 
     /// What is wrong, if anything is.
     pub fn problem(&self, now: DateTime<Utc>, oldest: DateTime<Utc>, max_age: &str, place: &str) -> Option<Problem> {
-        let error = |e: &Entry| e.error.clone().unwrap_or_else(|| "nobody knows why".to_owned());
+        let error = |e: &BackupEntry| e.error.clone().unwrap_or_else(|| "nobody knows why".to_owned());
         if let Some(bad) = &self.fault {
             let sentence = format!("the last verify of the backup {} failed: {}", short(bad.id), error(bad));
             return Some(
@@ -102,15 +102,15 @@ impl State {
 }
 
 /// Where backups are looked for, as it is told.
-pub fn place(s: &Session<'_>, m: &ArgMatches) -> String {
+pub fn search_location(s: &Session<'_>, m: &ArgMatches) -> String {
     folder(s, m, "from").map_or_else(|_| "the catalogue".to_owned(), |f| f.display().to_string())
 }
 
 /// What is known of every backup of this database, and whether that could be asked.
-pub async fn look(s: &mut Session<'_>, m: &ArgMatches) -> Result<(State, bool)> {
-    let known = Known::reachable(s, m).await?;
-    let all: Vec<Entry> = known.entries.iter().filter(|e| known.is_own(e)).cloned().collect();
-    Ok((State::of(&all), known.has_database))
+pub async fn look(s: &mut Session<'_>, m: &ArgMatches) -> Result<(BackupHealth, bool)> {
+    let known = KnownBackups::reachable(s, m).await?;
+    let all: Vec<BackupEntry> = known.entries.iter().filter(|e| known.is_own(e)).cloned().collect();
+    Ok((BackupHealth::of(&all), known.has_database))
 }
 
 pub async fn status(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
@@ -122,33 +122,33 @@ pub async fn status(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if !has_database && !is_folder_named(m) {
         s.ui.warn("the catalogue in the database can't be read; this is what lies in the folder");
     }
-    let problem = state.problem(now, oldest, &max_age, &place(s, m));
+    let problem = state.problem(now, oldest, &max_age, &search_location(s, m));
     let word = match &problem {
         None => "ok",
-        Some(p) if p.kind == crate::model::problem::Kind::Integrity => "broken",
+        Some(p) if p.kind == crate::model::problem::ErrorKind::Integrity => "broken",
         Some(_) => "warning",
     };
     let newest = state.newest.as_ref();
     let (verified, fault) = (state.verified.as_ref(), state.fault.as_ref());
-    let text = |e: Option<&Entry>| Value::from(e.map(|e| e.id.to_string()));
-    let fields: Vec<(&str, Kind, Value)> = vec![
-        ("status", Kind::Text, word.into()),
-        ("backups", Kind::Int, i64::try_from(state.count)?.into()),
-        ("bytes", Kind::Int, i64::try_from(state.bytes).unwrap_or(i64::MAX).into()),
-        ("newest", Kind::Text, text(newest)),
-        ("newest_at", Kind::Time, newest.map(|e| e.started_at).into()),
-        ("newest_size", Kind::Int, newest.and_then(|e| e.size).and_then(|n| i64::try_from(n).ok()).into()),
-        ("newest_status", Kind::Text, newest.map(|e| e.status.as_str().to_owned()).into()),
-        ("encrypted", Kind::Bool, newest.map_or(Value::Null(Kind::Bool), |e| e.encrypted.into())),
-        ("label", Kind::Text, newest.and_then(|e| e.label.clone()).into()),
-        ("location", Kind::Text, newest.and_then(|e| e.location.clone()).into()),
-        ("verified", Kind::Text, text(verified)),
-        ("verified_at", Kind::Time, verified.and_then(|e| e.verified_at).into()),
-        ("fault", Kind::Text, text(fault)),
-        ("fault_at", Kind::Time, fault.and_then(|e| e.checked_at).into()),
-        ("error", Kind::Text, problem.as_ref().map(|p| p.sentence.clone()).into()),
+    let text = |e: Option<&BackupEntry>| Value::from(e.map(|e| e.id.to_string()));
+    let fields: Vec<(&str, ValueType, Value)> = vec![
+        ("status", ValueType::Text, word.into()),
+        ("backups", ValueType::Int, i64::try_from(state.count)?.into()),
+        ("bytes", ValueType::Int, i64::try_from(state.bytes).unwrap_or(i64::MAX).into()),
+        ("newest", ValueType::Text, text(newest)),
+        ("newest_at", ValueType::Time, newest.map(|e| e.started_at).into()),
+        ("newest_size", ValueType::Int, newest.and_then(|e| e.size).and_then(|n| i64::try_from(n).ok()).into()),
+        ("newest_status", ValueType::Text, newest.map(|e| e.status.as_str().to_owned()).into()),
+        ("encrypted", ValueType::Bool, newest.map_or(Value::Null(ValueType::Bool), |e| e.encrypted.into())),
+        ("label", ValueType::Text, newest.and_then(|e| e.label.clone()).into()),
+        ("location", ValueType::Text, newest.and_then(|e| e.location.clone()).into()),
+        ("verified", ValueType::Text, text(verified)),
+        ("verified_at", ValueType::Time, verified.and_then(|e| e.verified_at).into()),
+        ("fault", ValueType::Text, text(fault)),
+        ("fault_at", ValueType::Time, fault.and_then(|e| e.checked_at).into()),
+        ("error", ValueType::Text, problem.as_ref().map(|p| p.sentence.clone()).into()),
     ];
-    let heads: Vec<Head> = fields.iter().map(|(name, kind, _)| Head::new(*name, *kind)).collect();
+    let heads: Vec<OutputColumn> = fields.iter().map(|(name, kind, _)| OutputColumn::new(*name, *kind)).collect();
     record(&mut s.ui, &heads, 3, fields.into_iter().map(|(.., value)| value).collect())?;
     s.ui.flush()?;
     if newest.is_some_and(|e| !e.encrypted) {
@@ -181,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    fn entry(started: i64, status: BackupStatus, looked: Option<i64>) -> Entry {
+    fn entry(started: i64, status: BackupStatus, looked: Option<i64>) -> BackupEntry {
         let at = |n: i64| DateTime::from_timestamp(n, 0).expect("a time");
         let text = serde_json::json!({
             "id": Uuid::from_u128(u128::from(started.unsigned_abs())), "type": "full", "status": status, "label": null, "host": "h",
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn a_later_look_at_the_same_or_a_newer_one_heals() {
         use BackupStatus::{Complete, Failed, Verified};
-        let fault = |all: &[Entry]| State::of(all).fault.is_some();
+        let fault = |all: &[BackupEntry]| BackupHealth::of(all).fault.is_some();
         let bad = || entry(10, Failed, Some(50));
         assert!(fault(&[bad()]));
         assert!(fault(&[bad(), entry(20, Complete, None)]));
@@ -206,7 +206,7 @@ mod tests {
         assert!(fault(&[bad(), entry(5, Verified, Some(60))]));
         // One that could not be made was never looked at.
         assert!(!fault(&[entry(10, Failed, None)]));
-        assert!(State::of(&[entry(10, Failed, None), entry(5, Complete, None)]).failed.is_some());
-        assert!(State::of(&[entry(10, Failed, None), entry(15, Complete, None)]).failed.is_none());
+        assert!(BackupHealth::of(&[entry(10, Failed, None), entry(5, Complete, None)]).failed.is_some());
+        assert!(BackupHealth::of(&[entry(10, Failed, None), entry(15, Complete, None)]).failed.is_none());
     }
 }

@@ -11,13 +11,13 @@ use nix::fcntl::{Flock, FlockArg};
 use super::archive::{make_folder, remove_partial, scratch};
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
-use crate::model::problem::{Problem, plain};
+use crate::model::problem::{Problem, io_message};
 use crate::store::backup::rebuild;
 use crate::store::engine::location::Location;
-use crate::store::schema::migrate::{self, State};
+use crate::store::schema::migrate::{self, SchemaState};
 
 /// A place that was found empty.
-pub struct Place {
+pub struct EmptyTarget {
     pub location: Location,
     /// An empty file that is there already, held so that nobody else fills it too.
     held: Option<Flock<File>>,
@@ -39,13 +39,13 @@ pub fn folder_of(path: &Path) -> &Path {
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> Problem {
     let shown = path.display().to_string();
-    move |e| Problem::failed(format!("can't write {shown}: {}", plain(&e)))
+    move |e| Problem::failed(format!("can't write {shown}: {}", io_message(&e)))
 }
 
-impl Place {
+impl EmptyTarget {
     /// Takes a place, and leads the session there. One that holds anything is refused.
-    pub async fn take(s: &mut Session<'_>, location: Location, flag: &'static str) -> Result<Place> {
-        let mut place = Place { location: followed(location), held: None, flag };
+    pub async fn take(s: &mut Session<'_>, location: Location, flag: &'static str) -> Result<EmptyTarget> {
+        let mut place = EmptyTarget { location: followed(location), held: None, flag };
         s.location = place.location.clone();
         let Location::Sqlite(path) = &place.location else {
             place.require_empty(s).await?;
@@ -70,10 +70,10 @@ impl Place {
         let db = s.unchecked_db().await?;
         let holds = match migrate::state(db).await? {
             // The latter was reset.
-            State::Empty | State::At(0) => return migrate::require_utf8(db).await,
-            State::At(_) => "an orgctl database already",
-            State::Partial(_) => "a part of a backup already",
-            State::Foreign => "tables that orgctl did not make",
+            SchemaState::Empty | SchemaState::At(0) => return migrate::require_utf8(db).await,
+            SchemaState::At(_) => "an orgctl database already",
+            SchemaState::Partial(_) => "a part of a backup already",
+            SchemaState::Foreign => "tables that orgctl did not make",
         };
         Err(Problem::conflict(format!("{at} holds {holds}; nothing was changed")).hint(self.elsewhere()).into())
     }
@@ -138,11 +138,11 @@ impl Place {
 
 /// Fills a file that nobody else knows.
 pub async fn fill_scratch<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
-    rebuild::loosen(s.unchecked_db().await?).await?;
+    rebuild::relax_durability(s.unchecked_db().await?).await?;
     let done = gate::write_unchecked(s, verb).await?;
     // Committed in a file that nobody knows yet: a signal may still be heard.
     s.committing.set(false);
-    rebuild::settle(s.unchecked_db().await?).await?;
+    rebuild::restore_durability(s.unchecked_db().await?).await?;
     Ok(done)
 }
 

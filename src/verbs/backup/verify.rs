@@ -11,17 +11,17 @@ use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use super::archive::{Archive, Identities};
-use super::catalogue::{archives, folder, locate_any, read_beside, short, tell_database, told_beside, write_beside};
+use super::catalogue::{archives, folder, locate_any, read_entry, read_sidecar, short, tell_database, write_sidecar};
 use super::restore::{Source, load, prove, require_readable, shapes_of, trust};
 use super::scratch::Scratch;
 use crate::crud::gate::{self, Verb};
 use crate::crud::session::Session;
-use crate::model::backup::{BackupStatus, BackupType, Digest32, Entry, Manifest};
+use crate::model::backup::{BackupEntry, BackupStatus, BackupType, Digest32, Manifest};
 use crate::model::kinds::org::SYSTEM;
-use crate::model::problem::{Kind as Broken, Problem};
+use crate::model::problem::{ErrorKind as Broken, Problem};
 use crate::model::trail::audit::Action;
 use crate::model::trail::note::Verifier;
-use crate::model::values::scalar::Rules;
+use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::rfc3339;
 use crate::store::backup::catalogue;
 use crate::store::backup::compare::{self, Compared};
@@ -40,7 +40,7 @@ use crate::verbs::audit::keys::verifiers;
 use crate::verbs::audit::verify::counted;
 
 /// How a backup is to be proven.
-pub struct Plan {
+pub struct VerifyPlan {
     identities: Identities,
     keys: Vec<Verifier>,
     is_quick: bool,
@@ -48,12 +48,12 @@ pub struct Plan {
     scratch: Option<Location>,
 }
 
-impl Plan {
-    pub fn new(s: &Session<'_>, m: &ArgMatches) -> Result<Plan> {
+impl VerifyPlan {
+    pub fn new(s: &Session<'_>, m: &ArgMatches) -> Result<VerifyPlan> {
         let paths: Vec<String> = m.get_many::<String>("identity").into_iter().flatten().cloned().collect();
         let is_on = |name: &str| m.try_get_one::<bool>(name).ok().flatten() == Some(&true);
         let scratch = m.try_get_one::<String>("scratch").ok().flatten();
-        Ok(Plan {
+        Ok(VerifyPlan {
             identities: Identities::read(&paths)?,
             keys: verifiers(s, m)?,
             is_quick: is_on("quick"),
@@ -63,9 +63,9 @@ impl Plan {
     }
 }
 
-impl Plan {
+impl VerifyPlan {
     /// Whether a key that is trusted has signed an archive.
-    pub fn trusts(&self, entry: &Entry) -> bool {
+    pub fn trusts(&self, entry: &BackupEntry) -> bool {
         let archive = entry.location.as_ref().and_then(|l| Archive::open(Path::new(l)).ok());
         archive.is_some_and(|a| a.signed_by(&self.keys).is_ok_and(|names| !names.is_empty()))
     }
@@ -133,7 +133,7 @@ impl Proof {
 
 pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
-    let plan = Plan::new(s, m)?;
+    let plan = VerifyPlan::new(s, m)?;
     if plan.against_live {
         s.db().await?;
     }
@@ -153,7 +153,7 @@ pub async fn verify(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 }
 
 /// Proves every archive in the folder; one that does not hold keeps no other from being looked at.
-async fn all(s: &mut Session<'_>, m: &ArgMatches, plan: &Plan) -> Result<()> {
+async fn all(s: &mut Session<'_>, m: &ArgMatches, plan: &VerifyPlan) -> Result<()> {
     let folder = folder(s, m, "from")?;
     let (mut proofs, mut unread) = (Vec::new(), 0);
     for path in archives(&folder)? {
@@ -222,7 +222,7 @@ fn tell_live(s: &mut Session<'_>, live: &[Compared]) {
 }
 
 /// Proves one archive, and marks it. An error is what has nothing to do with the archive.
-pub async fn prove_one(s: &mut Session<'_>, m: &ArgMatches, plan: &Plan, path: &Path) -> Result<Proof> {
+pub async fn prove_one(s: &mut Session<'_>, m: &ArgMatches, plan: &VerifyPlan, path: &Path) -> Result<Proof> {
     let began = s.clock.now();
     let mut proof = Proof {
         id: None,
@@ -290,7 +290,7 @@ fn of_live(live: &[Compared]) -> Option<Problem> {
 async fn look_into(
     s: &mut Session<'_>,
     m: &ArgMatches,
-    plan: &Plan,
+    plan: &VerifyPlan,
     archive: &Archive,
     proof: &mut Proof,
     progress: &Progress,
@@ -324,7 +324,7 @@ fn is_changed(archive: &Archive) -> Result<bool> {
     if archive.is_unsigned() {
         return Ok(true);
     }
-    let made = told_beside(&archive.path).filter(|told| told.id == archive.manifest.id).and_then(|told| told.checksum);
+    let made = read_sidecar(&archive.path).filter(|told| told.id == archive.manifest.id).and_then(|told| told.checksum);
     Ok(match made {
         Some(made) => archive.digest()?.1 != made,
         None => false,
@@ -339,25 +339,25 @@ fn checksums(archive: &Archive, identities: &Identities, is_readable: bool, prog
         progress.part(&table.name, Some(member.content_size), "bytes");
         if !is_readable {
             archive.check(member)?;
-            tables.push(told(&table.name, table.rows, None));
+            tables.push(table_json(&table.name, table.rows, None));
             continue;
         }
         let mut reader = archive.member(member, identities)?;
         reader.heading(&table.name)?;
         reader.skim(&mut |n| progress.set(n))?;
-        tables.push(told(&table.name, table.rows, None));
+        tables.push(table_json(&table.name, table.rows, None));
     }
     Ok(tables)
 }
 
-fn told(table: &str, rows: u64, digest: Option<Digest32>) -> Json {
+fn table_json(table: &str, rows: u64, digest: Option<Digest32>) -> Json {
     json!({ "table": table, "rows": rows, "sha256": digest })
 }
 
 /// Restores it into a database that is thrown away, proves that, and compares each table with what the archive holds.
 async fn in_scratch(
     s: &mut Session<'_>,
-    plan: &Plan,
+    plan: &VerifyPlan,
     archive: &Archive,
     scratch: &Scratch,
     proof: &mut Proof,
@@ -367,7 +367,7 @@ async fn in_scratch(
     let at = s.clock.micros();
     let source = Source { archive, identities: &plan.identities, progress: progress.clone() };
     let done = async {
-        rebuild::loosen(&mut db).await?;
+        rebuild::relax_durability(&mut db).await?;
         rebuild::begin_scratch(&mut db).await?;
         load(&mut db, &source, at).await?;
         prove(&mut db, &archive.manifest, plan.keys.clone(), progress).await?;
@@ -406,7 +406,7 @@ pub async fn compare(db: &mut Db, source: &Source<'_>) -> Result<Vec<Json>> {
                 return Err(Problem::integrity(sentence).into());
             }
         }
-        tables.push(told(&shape.name, entry.rows, Some(lines)));
+        tables.push(table_json(&shape.name, entry.rows, Some(lines)));
     }
     Ok(tables)
 }
@@ -467,7 +467,7 @@ async fn mark(
     is_restored: bool,
     fault: Option<&Problem>,
 ) -> Result<()> {
-    let Some(mut entry) = read_beside(s, path) else { return Ok(()) };
+    let Some(mut entry) = read_entry(s, path) else { return Ok(()) };
     let now = s.clock.micros();
     entry.checked_at = Some(now);
     match fault {
@@ -482,7 +482,7 @@ async fn mark(
     if s.dry_run {
         return Ok(());
     }
-    if let Err(e) = write_beside(path, &entry) {
+    if let Err(e) = write_sidecar(path, &entry) {
         s.ui.warn(&format!("what came of it is not told beside the archive: {e}"));
     }
     // It may have been migrated meanwhile: it is looked at anew.
@@ -497,7 +497,7 @@ async fn mark(
 async fn mark_in_catalogue(
     s: &mut Session<'_>,
     manifest: Option<&Manifest>,
-    entry: Entry,
+    entry: BackupEntry,
     fault: Option<&Problem>,
 ) -> Result<()> {
     let is_of_it = match (s.db().await.is_ok(), manifest) {
@@ -512,37 +512,37 @@ async fn mark_in_catalogue(
         // That a copy of it does not hold says nothing of the archive itself.
         return Ok(());
     }
-    tell_database(s, &Mark { entry, fault: fault.map(|p| p.sentence.clone()) }).await
+    tell_database(s, &RecordOutcome { entry, fault: fault.map(|p| p.sentence.clone()) }).await
 }
 
 /// Whether an archive lies elsewhere than the one that the catalogue knows.
-fn is_copy(entry: &Entry, known: &Entry) -> bool {
+fn is_copy(entry: &BackupEntry, known: &BackupEntry) -> bool {
     (&entry.host, &entry.location) != (&known.host, &known.location)
 }
 
 /// Enters what came of a look at an archive. What else the catalogue knows is read under the lock: it may be held by now.
 #[derive(Debug, Serialize, Deserialize)]
-struct Mark {
-    entry: Entry,
+struct RecordOutcome {
+    entry: BackupEntry,
     fault: Option<String>,
 }
 
-impl Verb for Mark {
+impl Verb for RecordOutcome {
     type Output = ();
 
     fn orgs(&self) -> Vec<i32> {
         vec![SYSTEM]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &Rules) -> Result<()> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
         let entry = self.entry.clone();
         let marked = match catalogue::all(tx.db).await?.into_iter().find(|e| e.id == entry.id) {
             // What a copy shows is not what lies there.
             Some(known) if is_copy(&entry, &known) && known.status != BackupStatus::Complete => {
-                Entry { verified_at: entry.verified_at, ..known }
+                BackupEntry { verified_at: entry.verified_at, ..known }
             }
             // Where it lies, and until when it is held, is not told by an archive.
-            Some(known) => Entry {
+            Some(known) => BackupEntry {
                 status: entry.status,
                 verified_at: entry.verified_at.or(known.verified_at),
                 error: entry.error,

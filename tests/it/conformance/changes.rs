@@ -1,8 +1,8 @@
 //! Changes: update, activate, delete and what protects from it, restore, purge, merge.
 
 use orgctl::cli::tree::Program;
-use orgctl::model::resource::{Descriptor, Field, Mark};
-use orgctl::model::values::value::Kind;
+use orgctl::model::resource::{Attr, Descriptor, Field};
+use orgctl::model::values::value::ValueType;
 use serde_json::{Value as Json, json};
 
 use super::samples::{bad, cell};
@@ -234,9 +234,9 @@ impl Story<'_> {
         }
     }
 
-    /// Nothing is put into what is out of use, unless that is said.
+    /// Nothing is put into what is inactive, unless that is said.
     pub fn take_unused(&self) {
-        for field in self.desc.fields.iter().filter(|f| f.asks_for_use()) {
+        for field in self.desc.fields.iter().filter(|f| f.requires_active_target()) {
             let target = field.target().expect("a reference");
             let unused = self.bare(target, &[]);
             self.run_on(target, "deactivate", &[&unused], b"").ok();
@@ -245,7 +245,7 @@ impl Story<'_> {
             assert!(self.run("update", &[&key, &flag]).fails(4).contains(&unused));
             self.run("update", &[&key, &flag, "--force"]).ok();
             assert_eq!(cell(&self.shown(&key)[field.name()]), unused);
-            self.play("out of use", 1);
+            self.play("inactive", 1);
         }
     }
 
@@ -273,7 +273,7 @@ impl Story<'_> {
         let filter = format!("{}={}", self.desc.key().name(), made.join(","));
         let keys = self.run("list", &["--filter", &filter, "-o", "key"]).ok();
         assert_eq!(keys.lines().count(), 2, "{keys}");
-        let is_free = |f: &&Field| f.ty.kind != Kind::Bool && !f.has(Mark::Unique);
+        let is_free = |f: &&Field| f.ty.kind != ValueType::Bool && !f.has(Attr::Unique);
         let field = self.settable().into_iter().rfind(is_free).expect("a field that two records may share");
         let given = self.value(field, self.fresh());
         let set = flag(field, &given.input);

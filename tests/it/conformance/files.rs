@@ -19,7 +19,7 @@ impl Story<'_> {
     /// and one that is nothing of it, and lacks what verbs would tell of that.
     pub fn import_all(&self) -> Vec<Row> {
         self.play("import", 1);
-        let fields: Vec<&'static Field> = self.desc.kept().collect();
+        let fields: Vec<&'static Field> = self.desc.stored().collect();
         let even = std::iter::repeat_with(|| self.fresh()).find(|n| n.is_multiple_of(2)).expect("a number");
         let mut given = [self.given(&fields, even), self.given(&fields, self.fresh())];
         for (_, sample) in given[1].iter_mut().filter(|(f, _)| f.is_managed() && !f.ty.required) {
@@ -44,7 +44,7 @@ impl Story<'_> {
         let whole = self.run("export", &[]).ok();
         let told = self.rows_as_told();
         let (head, rows) = records(&whole);
-        for field in self.desc.kept() {
+        for field in self.desc.stored() {
             let at = head.iter().position(|h| h == field.name());
             let at = at.unwrap_or_else(|| panic!("{} is not exported", field.name()));
             let cells: Vec<&String> = rows.iter().map(|r| &r[at]).collect();
@@ -55,7 +55,7 @@ impl Story<'_> {
         assert_eq!(lines.lines().count(), told.len());
         for (line, told) in lines.lines().zip(&told) {
             let line: Json = serde_json::from_str(line).expect("JSON");
-            for field in self.desc.kept() {
+            for field in self.desc.stored() {
                 assert_eq!(line[field.name()], told[field.name()], "{} as exported in JSON", field.name());
             }
         }

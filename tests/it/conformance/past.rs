@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use orgctl::model::clock::Clock;
 use orgctl::model::resource::Field;
-use orgctl::model::values::scalar::Role;
-use orgctl::model::values::value::{Kind, rfc3339};
+use orgctl::model::values::scalar::FieldKind;
+use orgctl::model::values::value::{ValueType, rfc3339};
 use serde_json::Value as Json;
 
 use super::samples::cell;
@@ -64,7 +64,7 @@ impl Story<'_> {
         // Those that have everything: in others another value might break a rule that the database holds itself.
         let has_all = |r: &Json| self.settable().iter().all(|f| !r[f.name()].is_null());
         let ids: Vec<String> = self.rows_as_told().iter().filter(|r| has_all(r)).map(|r| cell(&r["id"])).collect();
-        let fields: Vec<&Field> = self.desc.kept().collect();
+        let fields: Vec<&Field> = self.desc.stored().collect();
         // Of one row only the first difference is told: each column is changed in a row of its own.
         for some in fields.chunks(ids.len()) {
             self.change_behind(&some.iter().copied().zip(ids.iter().map(String::as_str)).collect::<Vec<_>>());
@@ -107,19 +107,19 @@ impl Story<'_> {
             );
         }
         match (field.ty.role, field.ty.kind) {
-            (Role::Choice(words), _) => {
+            (FieldKind::Choice(words), _) => {
                 format!("case when {column} = '{0}' then '{1}' else '{0}' end", words[0], words[1])
             }
-            (_, Kind::Text) => format!("coalesce(substr({column}, 1, length({column}) - 1), '') || 'Z'"),
-            (_, Kind::Bool) => on(&format!("1 - {column}"), &format!("not {column}")),
-            (_, Kind::Int | Kind::Decimal) => format!("coalesce({column}, 0) + 1"),
-            (_, Kind::Date) => "'1970-01-01'".into(),
-            (_, Kind::Time) => on(
+            (_, ValueType::Text) => format!("coalesce(substr({column}, 1, length({column}) - 1), '') || 'Z'"),
+            (_, ValueType::Bool) => on(&format!("1 - {column}"), &format!("not {column}")),
+            (_, ValueType::Int | ValueType::Decimal) => format!("coalesce({column}, 0) + 1"),
+            (_, ValueType::Date) => "'1970-01-01'".into(),
+            (_, ValueType::Time) => on(
                 &format!("coalesce({column}, 0) + 1000000"),
                 &format!("coalesce({column}, '2026-01-01Z') + interval '1 second'"),
             ),
-            (_, Kind::Ip) => "'192.0.2.250'".into(),
-            (_, Kind::Json) => r#"'{"z":9}'"#.into(),
+            (_, ValueType::Ip) => "'192.0.2.250'".into(),
+            (_, ValueType::Json) => r#"'{"z":9}'"#.into(),
             (_, other) => panic!("{column}: no other value of {other:?}; give it one here"),
         }
     }

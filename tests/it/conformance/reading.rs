@@ -2,16 +2,16 @@
 
 use std::cmp::Ordering;
 
-use orgctl::model::resource::{Field, Mark};
-use orgctl::model::values::scalar::Role;
-use orgctl::model::values::value::Kind;
+use orgctl::model::resource::{Attr, Field};
+use orgctl::model::values::scalar::FieldKind;
+use orgctl::model::values::value::ValueType;
 use serde_json::Value as Json;
 
 use super::samples::cell;
 use super::{Row, Story};
 
 /// In which order two values stand: what is none first, text by its bytes, the rest by what it is.
-fn order(kind: Kind, a: &Json, b: &Json) -> Ordering {
+fn order(kind: ValueType, a: &Json, b: &Json) -> Ordering {
     let amount = |v: &Json| {
         let text = v.as_str().expect("an amount");
         let (whole, places) = text.split_once('.').unwrap_or((text, ""));
@@ -22,16 +22,16 @@ fn order(kind: Kind, a: &Json, b: &Json) -> Ordering {
         (true, false) => Ordering::Less,
         (false, true) => Ordering::Greater,
         _ => match kind {
-            Kind::Decimal => amount(a).cmp(&amount(b)),
-            Kind::Int => a.as_i64().cmp(&b.as_i64()),
-            Kind::Bool => a.as_bool().cmp(&b.as_bool()),
+            ValueType::Decimal => amount(a).cmp(&amount(b)),
+            ValueType::Int => a.as_i64().cmp(&b.as_i64()),
+            ValueType::Bool => a.as_bool().cmp(&b.as_bool()),
             _ => cell(a).as_bytes().cmp(cell(b).as_bytes()),
         },
     }
 }
 
 /// Whether a condition holds, as docs say it: what is none is neither more nor less than anything, and is not any value.
-fn holds(kind: Kind, op: &str, told: &Json, value: &Json) -> bool {
+fn holds(kind: ValueType, op: &str, told: &Json, value: &Json) -> bool {
     let (fold, is_there) = (|v: &Json| cell(v).to_lowercase(), !told.is_null());
     let order = order(kind, told, value);
     match op {
@@ -51,13 +51,13 @@ fn holds(kind: Kind, op: &str, told: &Json, value: &Json) -> bool {
 type Condition<'a> = (&'a Field, &'static str, Vec<Json>);
 
 /// A reference is told, compared and sorted by its key.
-fn kind_of(field: &Field) -> Kind {
-    if field.target().is_some() { Kind::Text } else { field.ty.kind }
+fn kind_of(field: &Field) -> ValueType {
+    if field.target().is_some() { ValueType::Text } else { field.ty.kind }
 }
 
 fn is_ordered(field: &Field) -> bool {
-    let has_words = field.target().is_some() || matches!(field.ty.role, Role::Choice(_));
-    !has_words && !matches!(field.ty.kind, Kind::Bool | Kind::Json)
+    let has_words = field.target().is_some() || matches!(field.ty.role, FieldKind::Choice(_));
+    !has_words && !matches!(field.ty.kind, ValueType::Bool | ValueType::Json)
 }
 
 /// The values that the rows have in a field, each once, in order.
@@ -84,7 +84,7 @@ impl Story<'_> {
             self.filter(field, &rows);
         }
         self.borders(&rows);
-        for field in self.desc.fields.iter().filter(|f| f.has(Mark::Search)) {
+        for field in self.desc.fields.iter().filter(|f| f.has(Attr::Search)) {
             self.search(field, full, &rows);
         }
         let optional = self.desc.fields.iter().find(|f| !f.ty.required);
@@ -141,7 +141,7 @@ impl Story<'_> {
             let (text, more) = (cell(v), cell(v).chars().count() - 1);
             Json::from(text.chars().take(more).collect::<String>().to_uppercase())
         };
-        if kind_of(field) == Kind::Text && field.target().is_none() && !cell(mid).contains('\n') {
+        if kind_of(field) == ValueType::Text && field.target().is_none() && !cell(mid).contains('\n') {
             only("", &[("~", &[&part(mid)])]);
             only("-", &[("!~", &[&part(least)])]);
         } else {
@@ -193,7 +193,7 @@ impl Story<'_> {
         self.play("search", 1);
         let words = cell(&full.kept[field.name()]).to_uppercase();
         let has = |r: &Json, word: &str| {
-            let known = self.desc.fields.iter().filter(|f| f.has(Mark::Search));
+            let known = self.desc.fields.iter().filter(|f| f.has(Attr::Search));
             known.map(|f| cell(&r[f.name()]).to_uppercase()).any(|text| text.contains(word))
         };
         let fits = |r: &&Json| words.split(' ').all(|word| has(r, word));

@@ -2,7 +2,7 @@
 //! kind that has fields of these types needs no line here.
 
 use orgctl::model::resource::Field;
-use orgctl::model::values::scalar::Role;
+use orgctl::model::values::scalar::FieldKind;
 use serde_json::{Value as Json, json};
 
 /// One value: what is typed, and what is told of it afterwards.
@@ -44,7 +44,7 @@ pub fn sample(field: &Field, n: usize) -> Sample {
     let m = place(field.column, n);
     let tag = field.column.replace('_', "");
     let of = |input: String, kept: &str| Sample { input, kept: kept.into() };
-    if let Role::Choice(words) = field.ty.role {
+    if let FieldKind::Choice(words) = field.ty.role {
         let word = words[n % words.len()];
         return of(word.to_uppercase().replace('_', "-"), word);
     }

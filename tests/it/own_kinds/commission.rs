@@ -2,15 +2,15 @@
 //! the names of records and fields.
 
 use orgctl::cli::tree::{LEAVES, Program};
-use orgctl::model::code_generator::Maker;
+use orgctl::model::code_generator::CodeGenerator;
 use orgctl::model::kinds::branch::Branch;
 use orgctl::model::kinds::user::User;
-use orgctl::model::kinds::{Kind, Kinds, Migration, OWN, Ways};
+use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
 use orgctl::model::resource::{Check, Resource};
 use orgctl::model::values::scalar::{Code, Count, Date, Line, Ref};
 use orgctl::resource;
 
-use crate::harness::{Engine, Place, golden};
+use crate::harness::{Engine, TestEnv, golden};
 
 resource! {
     /// Something that is done for customers
@@ -44,7 +44,7 @@ resource! {
         ])
     {
         /// Number
-        code: Code<32> [Unique, Generated(Maker::Numbered("COM-"))],
+        code: Code<32> [Unique, Generated(CodeGenerator::Numbered("COM-"))],
         /// Who gets it
         user_id: Ref<User>,
         /// Of which service
@@ -73,11 +73,11 @@ const KINDS: &[Kind] = &[
         desc: Service::DESCRIPTOR,
         migrations: &[Migration {
             name: "commissions",
-            sqlite: Ways {
+            sqlite: MigrationScripts {
                 up: include_str!("commission.sqlite.sql"),
                 down: "drop table commissions; drop table products; drop table services;",
             },
-            postgres: Ways {
+            postgres: MigrationScripts {
                 up: include_str!("commission.postgres.sql"),
                 down: "drop table commissions; drop table products; drop table services;",
             },
@@ -92,14 +92,14 @@ const LISTS: &[&[Kind]] = &[OWN, KINDS];
 
 pub const PROGRAM: Program = Program::new(Kinds::new(LISTS), &[LEAVES]);
 
-fn place(engine: Engine) -> Place {
-    let mut p = Place::new(engine);
+fn place(engine: Engine) -> TestEnv {
+    let mut p = TestEnv::new(engine);
     p.program = PROGRAM;
     p
 }
 
 /// Where Asha and Ravi sell haircuts and shampoo in Mumbai, and there is a branch in Pune too.
-fn both(story: impl Fn(&Place)) {
+fn both(story: impl Fn(&TestEnv)) {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         eprintln!("--- on {engine:?}");
         let p = place(engine);
@@ -123,19 +123,19 @@ fn line(user: &str, from: &str, until: &str) -> String {
     format!("commission create --user {user} --service CUT --valid-from 2026-{from} --valid-until '{until}'")
 }
 
-fn until(p: &Place, code: &str) -> String {
+fn until(p: &TestEnv, code: &str) -> String {
     p.json(&format!("commission show {code}"))["valid_until"].to_string()
 }
 
 /// What `db check` finds.
-fn broken(p: &Place) -> String {
+fn broken(p: &TestEnv) -> String {
     let said = p.run("db check");
     let found = said.out.clone();
     said.fails(8);
     found
 }
 
-fn all_is_well(p: &Place) {
+fn all_is_well(p: &TestEnv) {
     p.run("db check").ok();
     p.run("audit verify --deep").ok();
 }

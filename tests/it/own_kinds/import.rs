@@ -1,10 +1,10 @@
 //! Files of kinds that must refer to something.
 
-use super::{all_is_well, both};
+use super::{all_is_well, on_both_engines};
 
 #[test]
 fn a_file_of_a_kind_with_a_required_reference_is_loaded() {
-    both(|p| {
+    on_both_engines(|p| {
         p.run("specialty create --code PLUMB --name Plumbing").ok();
         // A ticket further down the file is waited for.
         let file = p.write(
@@ -30,7 +30,7 @@ fn a_file_of_a_kind_with_a_required_reference_is_loaded() {
 
 #[test]
 fn a_required_reference_is_changed_by_a_file() {
-    both(|p| {
+    on_both_engines(|p| {
         p.run("ticket create --code T-11 --title Tap --requester asha@acme.example").ok();
         let update = |text: &str| p.run_with("ticket import - --on-conflict update -o json", text);
         // A file that tells nothing of the reference leaves it, and one that tells it anew sets it.
@@ -59,7 +59,7 @@ fn a_required_reference_is_changed_by_a_file() {
 
 #[test]
 fn rules_between_fields_are_held_against_rows_whose_references_are_not_known_yet() {
-    both(|p| {
+    on_both_engines(|p| {
         let told = p.run_with(
             "ticket import - -o json",
             "code,title,requester,minutes,reason\n\
@@ -103,7 +103,7 @@ fn rules_between_fields_are_held_against_rows_whose_references_are_not_known_yet
 
 #[test]
 fn an_export_is_loaded() {
-    both(|p| {
+    on_both_engines(|p| {
         p.run("ticket create --code T-2 --title Main --requester ravi").ok();
         p.run("ticket create --code T-1 --title Tap --requester asha --waits-for T-2").ok();
         let export = p.run("ticket export -o csv").ok();
@@ -125,7 +125,7 @@ fn an_export_is_loaded() {
 /// Words tell nothing of whether two references mean one person: that is known once they are looked up.
 #[test]
 fn references_of_a_row_are_compared_once_they_are_known() {
-    both(|p| {
+    on_both_engines(|p| {
         let text = "code,title,requester,assignee,waits_for\n\
                     T-1,Tap,asha,asha@acme.example,\n\
                     T-2,Tap,asha,ravi@acme.example,\n\

@@ -4,15 +4,15 @@ use orgctl::cli::tree::{LEAVES, Program};
 use orgctl::crud::gate::Verb;
 use orgctl::crud::write::Create;
 use orgctl::model::clock::Clock;
-use orgctl::model::code_generator::Maker;
+use orgctl::model::code_generator::CodeGenerator;
 use orgctl::model::kinds::user::User;
-use orgctl::model::kinds::{Kind, Kinds, Migration, OWN, Ways};
+use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
 use orgctl::model::resource::{Check, Resource};
-use orgctl::model::values::scalar::{Code, Count, Line, Ref, Rules};
+use orgctl::model::values::scalar::{Code, Count, Line, ParseContext, Ref};
 use orgctl::resource;
 use orgctl::store::tx::{Origin, Permit, Tx};
 
-use crate::harness::{Engine, Place, golden};
+use crate::harness::{Engine, TestEnv, golden};
 
 resource! {
     /// A book in which is written
@@ -30,7 +30,7 @@ resource! {
         /// Book that it is a page of
         book_id: Ref<Book> [Within],
         /// Which page of it, from 1
-        number: Count [Generated(Maker::Counted("book_id"))],
+        number: Count [Generated(CodeGenerator::Counted("book_id"))],
         /// Who has written it
         writer_id: Option<Ref<User>> [FromActor],
         /// What is written
@@ -46,8 +46,14 @@ const KINDS: &[Kind] = &[
         desc: Book::DESCRIPTOR,
         migrations: &[Migration {
             name: "books",
-            sqlite: Ways { up: include_str!("made.sqlite.sql"), down: "drop table pages; drop table books;" },
-            postgres: Ways { up: include_str!("made.postgres.sql"), down: "drop table pages; drop table books;" },
+            sqlite: MigrationScripts {
+                up: include_str!("made.sqlite.sql"),
+                down: "drop table pages; drop table books;",
+            },
+            postgres: MigrationScripts {
+                up: include_str!("made.postgres.sql"),
+                down: "drop table pages; drop table books;",
+            },
         }],
         catalogue: include_str!("made.schema.txt"),
     },
@@ -58,13 +64,13 @@ const LISTS: &[&[Kind]] = &[OWN, KINDS];
 
 const PROGRAM: Program = Program::new(Kinds::new(LISTS), &[LEAVES]);
 
-fn place(engine: Engine) -> Place {
-    let mut p = Place::new(engine);
+fn place(engine: Engine) -> TestEnv {
+    let mut p = TestEnv::new(engine);
     p.program = PROGRAM;
     p
 }
 
-fn both(story: impl Fn(&Place)) {
+fn both(story: impl Fn(&TestEnv)) {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         eprintln!("--- on {engine:?}");
         let p = place(engine);
@@ -81,7 +87,7 @@ fn both(story: impl Fn(&Place)) {
 }
 
 /// The numbers of a book's pages, in the order of their codes.
-fn numbers(p: &Place, book: &str) -> Vec<String> {
+fn numbers(p: &TestEnv, book: &str) -> Vec<String> {
     p.column(&format!("page list --sort code --all --filter book={book}"), "number")
 }
 
@@ -157,7 +163,7 @@ fn the_operator_is_no_user() {
 }
 
 /// Writes a page of RED as a user of some organisation would, who signed in.
-fn written_by(p: &Place, code: &str, user: (i32, uuid::Uuid)) {
+fn written_by(p: &TestEnv, code: &str, user: (i32, uuid::Uuid)) {
     let origin = Origin {
         actor_key: format!("user:{}", user.1),
         actor_name: "Asha".into(),
@@ -169,7 +175,7 @@ fn written_by(p: &Place, code: &str, user: (i32, uuid::Uuid)) {
         host: "here".into(),
         details: serde_json::Map::new(),
         started_at: p.clock.now(),
-        zone: Rules::default().zone,
+        zone: ParseContext::default().zone,
         clock_is_sure: false,
     };
     let book = p.json("book show RED")["id"].as_str().and_then(|id| id.parse::<uuid::Uuid>().ok()).expect("an id");
@@ -179,7 +185,7 @@ fn written_by(p: &Place, code: &str, user: (i32, uuid::Uuid)) {
         let permit = Permit::issue("pages:create");
         let mut tx = Tx::begin(db, permit, &origin, &p.clock, &p.random, &mut |_| {}).await.expect("a transaction");
         tx.lock(&[1], &mut |_| {}).await.expect("a lock");
-        verb.run(&mut tx, &Rules::default()).await.expect("a page");
+        verb.run(&mut tx, &ParseContext::default()).await.expect("a page");
         tx.commit().await.expect("a commit");
     });
 }

@@ -2,9 +2,9 @@
 
 use chrono::NaiveDate;
 use orgctl::cli::tree::{LEAVES, Leaf, Program};
-use orgctl::model::code_generator::Maker;
+use orgctl::model::code_generator::CodeGenerator;
 use orgctl::model::kinds::user::User;
-use orgctl::model::kinds::{Kind, Kinds, Migration, OWN, Ways};
+use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
 use orgctl::model::problem::Problem;
 use orgctl::model::resource::{Check, Resource};
 use orgctl::model::values::scalar::{Code, Count, Line, Moment, Ref};
@@ -12,7 +12,7 @@ use orgctl::resource;
 use orgctl::store::engine::db::Db;
 use orgctl::store::engine::location::{Location, Opening};
 
-use crate::harness::{Engine, Place, golden};
+use crate::harness::{Engine, TestEnv, golden};
 
 mod commission;
 mod import;
@@ -29,7 +29,7 @@ resource! {
         /// Name
         name: Line<200> [Search],
         /// Whether it is in use; changed by `specialty activate` and `specialty deactivate`
-        is_active: bool [Managed, Default("yes"), Detail],
+        is_active: bool [Managed, Default("yes"), Hidden],
     }
 }
 
@@ -39,7 +39,7 @@ resource! {
     /// What somebody asks for
     pub struct Ticket "ticket" in "tickets" states("state", Progress::STATES) rules(&[Tree("waits_for_id")]) {
         /// Number, unique in the organisation; made where none is given
-        code: Code<32> [Unique, Search, Generated(Maker::Numbered("T-"))],
+        code: Code<32> [Unique, Search, Generated(CodeGenerator::Numbered("T-"))],
         /// What it is about
         title: Line<200> [Search],
         /// User who asks
@@ -55,13 +55,13 @@ resource! {
         /// Why it takes long
         reason: Option<Line<200>>,
         /// How far it is
-        state: Progress [Managed, Detail],
+        state: Progress [Managed, Hidden],
         /// When the work began
-        started_at: Option<Moment> [Managed, Detail],
+        started_at: Option<Moment> [Managed, Hidden],
         /// When it was done
-        done_at: Option<Moment> [Managed, Detail],
+        done_at: Option<Moment> [Managed, Hidden],
         /// When it was given up
-        closed_at: Option<Moment> [Managed, Detail],
+        closed_at: Option<Moment> [Managed, Hidden],
     }
 }
 
@@ -80,17 +80,20 @@ impl Check for Ticket {
 
 const SPECIALTIES: &[Migration] = &[Migration {
     name: "specialties",
-    sqlite: Ways {
+    sqlite: MigrationScripts {
         up: include_str!("specialty.sqlite.sql"),
         down: "DROP TABLE specialties_search;\nDROP TABLE specialties;",
     },
-    postgres: Ways { up: include_str!("specialty.postgres.sql"), down: "DROP TABLE specialties;" },
+    postgres: MigrationScripts { up: include_str!("specialty.postgres.sql"), down: "DROP TABLE specialties;" },
 }];
 
 const TICKETS: &[Migration] = &[Migration {
     name: "tickets",
-    sqlite: Ways { up: include_str!("ticket.sqlite.sql"), down: "DROP TABLE tickets_search;\nDROP TABLE tickets;" },
-    postgres: Ways { up: include_str!("ticket.postgres.sql"), down: "DROP TABLE tickets;" },
+    sqlite: MigrationScripts {
+        up: include_str!("ticket.sqlite.sql"),
+        down: "DROP TABLE tickets_search;\nDROP TABLE tickets;",
+    },
+    postgres: MigrationScripts { up: include_str!("ticket.postgres.sql"), down: "DROP TABLE tickets;" },
 }];
 
 const ADDED: &[Kind] = &[
@@ -114,17 +117,17 @@ const SHIRK: &[Leaf] = &[Leaf {
 
 pub const PROGRAM: Program = Program::new(Kinds::new(LISTS), &[LEAVES, SHIRK]);
 
-fn place(engine: Engine) -> Place {
-    let mut p = Place::new(engine);
+fn test_env(engine: Engine) -> TestEnv {
+    let mut p = TestEnv::new(engine);
     p.program = PROGRAM;
     p
 }
 
 /// Plays a story on both engines, where Asha and Ravi work for ACME.
-pub fn both(story: impl Fn(&Place)) {
+pub fn on_both_engines(story: impl Fn(&TestEnv)) {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         eprintln!("--- on {engine:?}");
-        let p = place(engine);
+        let p = test_env(engine);
         p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
         for name in ["asha", "ravi"] {
             p.run(&format!("user create --name {name} --email {name}@acme.example --username {name}")).ok();
@@ -134,14 +137,14 @@ pub fn both(story: impl Fn(&Place)) {
 }
 
 /// What is right with a database from its schema to its trail.
-fn all_is_well(p: &Place) {
+fn all_is_well(p: &TestEnv) {
     p.run("db check").ok();
     p.run("audit verify --deep").ok();
 }
 
 #[test]
 fn a_kind_of_ones_own_lives_as_others_do() {
-    both(|p| {
+    on_both_engines(|p| {
         p.run("specialty create --code PLUMB --name Plumbing").ok();
         p.run("specialty create --code ELEC --name Electricity").ok();
         p.run("specialty create --code elec --name Other").fails(4);
@@ -183,7 +186,7 @@ fn a_kind_of_ones_own_lives_as_others_do() {
 
 #[test]
 fn a_change_of_it_is_reverted_and_told_as_a_difference() {
-    both(|p| {
+    on_both_engines(|p| {
         p.run("ticket create --title 'Leaking tap' --requester asha@acme.example").ok();
         p.run("ticket update T-001 --requester ravi@acme.example --minutes 45").ok();
         let seq = p.column("ticket history T-001", "seq");
@@ -202,7 +205,7 @@ fn a_change_of_it_is_reverted_and_told_as_a_difference() {
 /// Who has left gets nothing new to do by a file, but may have done what is done.
 #[test]
 fn who_has_left_is_given_nothing_to_do() {
-    both(|p| {
+    on_both_engines(|p| {
         p.run("user create --name Meena --username meena").ok();
         p.run("ticket create --title Tap --requester ravi --assignee asha").ok();
         for line in ["user delete asha --yes", "user deactivate asha"] {
@@ -224,36 +227,36 @@ fn who_has_left_is_given_nothing_to_do() {
 /// What is missing is asked for by its flag.
 #[test]
 fn a_required_reference_is_asked_for() {
-    both(|p| {
+    on_both_engines(|p| {
         assert!(p.run("ticket create --title Tap").fails(2).contains("--requester"), "named");
         assert!(p.run("ticket create --title Tap --requester nobody").fails(3).contains("user nobody"), "not there");
         p.run("ticket create --title Tap --requester ''").fails(6);
     });
 }
 
-fn user_code(p: &Place, key: &str) -> String {
+fn user_code(p: &TestEnv, key: &str) -> String {
     p.json(&format!("user show {key}"))["user_code"].as_str().expect("a code").to_owned()
 }
 
 #[test]
 fn a_backup_holds_it() {
     for from in [Engine::Sqlite, Engine::Postgres] {
-        let p = place(from);
+        let p = test_env(from);
         p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
         p.run("user create --name Asha --email asha@acme.example").ok();
         p.run("ticket create --title 'Leaking tap' --requester asha@acme.example").ok();
-        let copy = place(from);
+        let copy = test_env(from);
         p.run(&format!("db copy --to {}", copy.url)).ok();
         assert_eq!(copy.column("ticket list", "title"), ["Leaking tap"]);
         let file = p.json("backup create")["file"].as_str().expect("a file").to_owned();
         for into in [Engine::Sqlite, Engine::Postgres] {
-            let other = place(into);
+            let other = test_env(into);
             let key = other.write("audit.pub", p.run("audit pubkey").ok());
             other.run(&format!("backup restore {file} --into {} --key {key}", other.url)).ok();
             assert_eq!(other.column("ticket list --org ACME", "title"), ["Leaking tap"]);
             assert_eq!(other.column("ticket find leak --org ACME", "code"), ["T-001"]);
             all_is_well(&other);
-            let part = place(into);
+            let part = test_env(into);
             part.run(&format!("backup restore {file} --only ticket --into {} --key {key}", part.url)).ok();
             assert_eq!(part.run("ticket list -o key").ok(), "T-001\n");
             // Codes that may have been given out since are not given again.
@@ -266,7 +269,7 @@ fn a_backup_holds_it() {
 #[test]
 fn its_schema_goes_forward_and_back() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let mut p = place(engine);
+        let mut p = test_env(engine);
         p.run("init").ok();
         p.run("db rollback --yes").ok();
         assert!(p.run("ticket list").fails(1).contains("version"), "a version behind");
@@ -276,7 +279,7 @@ fn its_schema_goes_forward_and_back() {
         p.program = Program::default();
         assert!(p.run("user list").fails(1).contains("newer than this orgctl"), "newer");
         // With them, one that was made without is behind.
-        let mut plain = Place::new(engine);
+        let mut plain = TestEnv::new(engine);
         plain.run("init").ok();
         plain.program = PROGRAM;
         assert!(plain.run("user list").fails(1).contains("orgctl db migrate"), "older");
@@ -287,7 +290,7 @@ fn its_schema_goes_forward_and_back() {
 
 #[test]
 fn its_commands_are_those_that_mean_something() {
-    let p = place(Engine::Sqlite);
+    let p = test_env(Engine::Sqlite);
     p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
     assert!(p.run("--help").out.contains("  ticket     Manage tickets\n"), "{}", p.run("--help").out);
     assert_eq!(p.run("ticket shirk").ok(), "nothing to do\n");
@@ -303,13 +306,13 @@ fn its_commands_are_those_that_mean_something() {
     let env = [("COMPLETE", "bash"), ("_CLAP_COMPLETE_INDEX", "3"), ("_CLAP_IFS", "\n")];
     let env = p.env.clone().into_iter().chain(env.map(|(n, v)| (n.to_owned(), v.to_owned()))).collect();
     assert_eq!(p.run_with_env("-- orgctl specialty show PL", &env, false).ok(), "PLUMB");
-    Place::new(Engine::Sqlite).run("ticket list").fails(2);
+    TestEnv::new(Engine::Sqlite).run("ticket list").fails(2);
 }
 
 /// A column that a kind does not have is an error wherever it is named.
 #[test]
 fn a_column_that_there_is_not_is_named() {
-    both(|p| {
+    on_both_engines(|p| {
         for line in [
             "ticket list --filter is_active=yes",
             "ticket list --filter status=active",
@@ -325,25 +328,25 @@ fn a_column_that_there_is_not_is_named() {
 /// What PostgreSQL says of the tables, as `db check` holds it against.
 #[test]
 fn what_postgresql_says_of_its_tables_is_kept() {
-    let p = place(Engine::Postgres);
+    let p = test_env(Engine::Postgres);
     // What is not kept yet is refused here, and is there all the same.
     let _ = p.run("init");
     golden("tests/it/own_kinds/postgres-schema.txt", &added_to_catalogue(&p));
 }
 
 /// What the catalogue has besides the program's own.
-fn added_to_catalogue(p: &Place) -> String {
+fn added_to_catalogue(p: &TestEnv) -> String {
     let all = catalogue(p);
     let own = std::fs::read_to_string(crate::harness::root().join("docs/postgres-schema.txt")).expect("the schema");
     all.lines().filter(|l| own.lines().all(|o| o != *l)).map(|l| format!("{l}\n")).collect()
 }
 
-fn catalogue(p: &Place) -> String {
+fn catalogue(p: &TestEnv) -> String {
     with_database(p, async |db| orgctl::store::schema::catalogue::text(db).await.expect("a catalogue"))
 }
 
 /// Does something with a connection to the place's database.
-fn with_database<T>(p: &Place, work: impl AsyncFnOnce(&mut Db) -> T) -> T {
+fn with_database<T>(p: &TestEnv, work: impl AsyncFnOnce(&mut Db) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let wait = std::time::Duration::from_secs(5);

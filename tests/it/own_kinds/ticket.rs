@@ -2,8 +2,8 @@
 
 use orgctl::states;
 
-use super::{all_is_well, both};
-use crate::harness::Place;
+use super::{all_is_well, on_both_engines};
+use crate::harness::TestEnv;
 
 states! {
     /// How far a ticket is
@@ -23,7 +23,7 @@ states! {
     "close": [Open, Started] => Closed [Stamps(&["closed_at"]), Told(Action::Archive)];
 }
 
-fn ticket(p: &Place, title: &str, assignee: &str) -> String {
+fn ticket(p: &TestEnv, title: &str, assignee: &str) -> String {
     p.run(&format!("ticket create --title {title} --requester asha --assignee {assignee} -o key"))
         .ok()
         .trim()
@@ -35,13 +35,13 @@ fn minute(time: &serde_json::Value) -> &str {
 }
 
 /// A third one, to whom work can go.
-fn meena(p: &Place) {
+fn meena(p: &TestEnv) {
     p.run("user create --name Meena --username meena").ok();
 }
 
 #[test]
 fn a_ticket_goes_from_state_to_state() {
-    both(|p| {
+    on_both_engines(|p| {
         let key = ticket(p, "Tap", "ravi");
         let told = p.json(&format!("ticket show {key}"));
         assert_eq!(
@@ -99,7 +99,7 @@ fn a_ticket_goes_from_state_to_state() {
 /// No flag, form or filter sets a state by itself; several move at once, or none.
 #[test]
 fn a_state_is_changed_by_its_verbs_alone() {
-    both(|p| {
+    on_both_engines(|p| {
         ticket(p, "Tap", "ravi");
         ticket(p, "Sink", "ravi");
         p.run("ticket update T-001 --state done").fails(2);
@@ -121,10 +121,10 @@ fn a_state_is_changed_by_its_verbs_alone() {
 /// Undoing a move takes the move back, where there is one.
 #[test]
 fn a_move_is_reverted_by_the_one_that_leads_back() {
-    both(|p| {
+    on_both_engines(|p| {
         ticket(p, "Tap", "ravi");
         p.run("ticket close T-001").ok();
-        let of = |p: &Place| p.column("ticket history T-001", "seq").pop().expect("a record");
+        let of = |p: &TestEnv| p.column("ticket history T-001", "seq").pop().expect("a record");
         p.run(&format!("audit revert {} --org ACME", of(p))).ok();
         let told = p.json("ticket show T-001");
         assert_eq!((&told["status"], &told["closed_at"]), (&"open".into(), &().into()));
@@ -138,7 +138,7 @@ fn a_move_is_reverted_by_the_one_that_leads_back() {
 /// Who is to do something does not leave before it is done, and what is done keeps who did it.
 #[test]
 fn who_is_in_charge_is_so_while_it_is_open() {
-    both(|p| {
+    on_both_engines(|p| {
         meena(p);
         ticket(p, "Tap", "ravi");
         ticket(p, "Sink", "ravi");
@@ -174,7 +174,7 @@ fn who_is_in_charge_is_so_while_it_is_open() {
 /// A file's new rows begin where all begin, or in a state that may be brought, with its stamps.
 #[test]
 fn a_file_brings_what_may_be_brought() {
-    both(|p| {
+    on_both_engines(|p| {
         let import = |text: &str| p.run_with("ticket import - --on-conflict update", text);
         let head = "code,title,requester,state,started_at,done_at\n";
         let done = "2026-11-20T10:00:00Z,2026-11-20T12:00:00Z";
@@ -213,7 +213,7 @@ fn a_file_brings_what_may_be_brought() {
 /// The database itself holds a row to what its state says.
 #[test]
 fn the_table_says_the_same() {
-    both(|p| {
+    on_both_engines(|p| {
         ticket(p, "Tap", "ravi");
         p.sql("update tickets set done_at = created_at").expect_err("a stamp of another state");
         p.sql("update tickets set state = 'lost'").expect_err("no state");

@@ -1,4 +1,4 @@
-//! References to records that are out of use: who refers to whom, and what is read in their place.
+//! References to records that are inactive: who refers to whom, and what is read in their place.
 
 use std::collections::HashMap;
 
@@ -6,16 +6,16 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Reference, Stage, TOGETHER, shortened};
-use crate::model::values::value::Kind;
+use super::{BATCH, Reference, Stage, shortened};
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::records::search;
 use crate::store::records::status_sql;
 
-/// A row that refers to somebody who is out of use, and whose record does not do so yet.
+/// A row that refers to somebody who is inactive, and whose record does not do so yet.
 #[derive(Debug, Clone)]
-pub struct Named {
+pub struct InactiveReference {
     pub number: u64,
     pub line: u64,
     /// The row's record, and whom it refers to now; a new one to nobody.
@@ -53,7 +53,7 @@ impl Stage {
                 "select f.word, x.id, x.deleted_at from {table} x cross join import_refs f
                   where {tenant} and x.deleted_at is not null and f.field = {i} and f.id is null and x.{column} = f.f{j}"
             );
-            db.each(Sql::new(sql).yields([Kind::Text, Kind::Uuid, Kind::Time]), |row| {
+            db.each(Sql::new(sql).yields([ValueType::Text, ValueType::Uuid, ValueType::Time]), |row| {
                 let last = (row.time(2)?, row.uuid(1)?);
                 let known = found.entry(row.text(0)?.to_owned()).or_insert(last);
                 *known = last.max(*known);
@@ -62,25 +62,25 @@ impl Stage {
             .await?;
         }
         for (word, (_, id)) in found {
-            self.stands_for(db, i, &word, id).await?;
+            self.resolve_to(db, i, &word, id).await?;
         }
         Ok(())
     }
 
     /// The next rows, by their number, that refer through one field to somebody who won't be in use: who is not now, and
     /// of whom no row says that he or she is again. With `blocked`, also to those who are blocked without an end.
-    pub async fn named_out_of_use(
+    pub async fn inactive_references(
         &self,
         db: &mut Db,
         i: usize,
         blocked: bool,
         after: u64,
         limit: usize,
-    ) -> Result<Vec<Named>> {
+    ) -> Result<Vec<InactiveReference>> {
         let Some(reference) = self.reference(i) else { return Ok(Vec::new()) };
         let (desc, column, target) = (self.desc, quoted(reference.field.column), reference.target);
         let org = self.org.unwrap_or(0);
-        let is_active = status_sql::is_in_use(target, "t");
+        let is_active = status_sql::active_condition(target, "t");
         let blocked =
             status_sql::holds_for_good(target, "t").filter(|_| blocked).map_or(String::new(), |c| format!(" or {c}"));
         let out = format!("(not {is_active} or t.deleted_at is not null{blocked})");
@@ -89,7 +89,7 @@ impl Stage {
               where f.field = {i} and {out} limit 1",
             target.table
         );
-        if db.first(Sql::new(any).yields([Kind::Int])).await?.is_none() {
+        if db.first(Sql::new(any).yields([ValueType::Int])).await?.is_none() {
             return Ok(Vec::new());
         }
         let own = target == desc;
@@ -100,7 +100,7 @@ impl Stage {
             }
             false => "",
         };
-        let (used, open) = (status_sql::is_in_use(desc, "r"), status_sql::is_open(desc, reference.field, "r"));
+        let (used, open) = (status_sql::active_condition(desc, "r"), status_sql::is_open(desc, reference.field, "r"));
         let in_use = format!("r.id is not null and {used} and {open}");
         let sql = Sql::new(format!(
             "select s.n, s.line, s.id, s.is_new, r.{column},
@@ -112,18 +112,27 @@ impl Stage {
               where {out} and f.matches = 1 and s.n > $1 and (r.id is null or r.{column} is null or r.{column} <> t.id)
                     {back}
               order by s.n limit $2",
-            db.place_of_row(search::row_number(target)),
+            db.row_position(search::row_number(target)),
             self.rows_and_words(i),
             target.table,
             desc.table
         ));
         let args = [i64::try_from(after)?.into(), i64::try_from(limit)?.into()];
-        let kinds = [Kind::Int, Kind::Int, Kind::Uuid, Kind::Int, Kind::Uuid, Kind::Int, Kind::Text, Kind::Uuid];
-        let rows = db.all(sql.with(args).yields(kinds.into_iter().chain([Kind::Int; 4]))).await?;
+        let kinds = [
+            ValueType::Int,
+            ValueType::Int,
+            ValueType::Uuid,
+            ValueType::Int,
+            ValueType::Uuid,
+            ValueType::Int,
+            ValueType::Text,
+            ValueType::Uuid,
+        ];
+        let rows = db.all(sql.with(args).yields(kinds.into_iter().chain([ValueType::Int; 4]))).await?;
         rows.iter()
             .map(|r| {
                 let is_deleted = r.int(9)? == 1;
-                Ok(Named {
+                Ok(InactiveReference {
                     number: u64::try_from(r.int(0)?)?,
                     line: u64::try_from(r.int(1)?)?,
                     id: r.uuid(2)?,
@@ -141,11 +150,11 @@ impl Stage {
             .collect()
     }
 
-    /// Rejects rows that put somebody anew into a branch or department that is not in use, and that no row puts into use;
+    /// Rejects rows that put somebody anew into a branch or department that is not in use, and that no row activates;
     /// who is there stays.
-    pub(super) async fn reject_unused(&mut self, db: &mut Db, i: usize) -> Result<()> {
+    pub(super) async fn reject_inactive(&mut self, db: &mut Db, i: usize) -> Result<()> {
         let Some(Reference { field, target, .. }) = self.reference(i) else { return Ok(()) };
-        if self.takes_unused || !field.asks_for_use() {
+        if self.takes_unused || !field.requires_active_target() {
             return Ok(());
         }
         let (org, column, desc) = (self.org.unwrap_or(0), quoted(field.column), self.desc);
@@ -154,7 +163,7 @@ impl Stage {
               where f.field = {i} and not x.is_active limit 1",
             target.table
         );
-        if db.first(Sql::new(any).yields([Kind::Int])).await?.is_none() {
+        if db.first(Sql::new(any).yields([ValueType::Int])).await?.is_none() {
             return Ok(());
         }
         // Who has it among several has it already.
@@ -191,8 +200,8 @@ impl Stage {
     }
 
     /// Lets rows refer to others than their words say; to nobody where there is none.
-    pub async fn refer_instead(&mut self, db: &mut Db, i: usize, instead: &[(u64, Option<Uuid>)]) -> Result<()> {
-        for some in instead.chunks(TOGETHER) {
+    pub async fn replace_references(&mut self, db: &mut Db, i: usize, instead: &[(u64, Option<Uuid>)]) -> Result<()> {
+        for some in instead.chunks(BATCH) {
             let mut others: Vec<Uuid> = some.iter().filter_map(|(_, id)| *id).collect();
             others.sort_unstable();
             others.dedup();

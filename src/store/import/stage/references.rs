@@ -7,19 +7,19 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use super::{Reference, Stage, shortened};
-use crate::model::resource::{Descriptor, Field, Mark};
-use crate::model::values::value::Kind;
+use crate::model::resource::{Attr, Descriptor, Field};
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 
 impl Stage {
     /// Everything that rows refer by; the members of a list last.
     pub fn references(&self) -> Vec<Reference> {
-        self.references.iter().copied().chain(self.listed).collect()
+        self.references.iter().copied().chain(self.list_members).collect()
     }
 
     pub(super) fn reference(&self, i: usize) -> Option<Reference> {
-        self.references.get(i).copied().or(self.listed)
+        self.references.get(i).copied().or(self.list_members)
     }
 
     /// Rows (`s`) and what their words stand for through one reference (`f`).
@@ -33,10 +33,10 @@ impl Stage {
     }
 
     /// The ids of the further members of a row's list.
-    pub async fn listed(&self, db: &mut Db, n: u64) -> Result<Vec<Uuid>> {
+    pub async fn list_member_ids(&self, db: &mut Db, n: u64) -> Result<Vec<Uuid>> {
         let words = self.rows_and_words(self.references.len());
         let sql = Sql::new(format!("select f.id from {words} where l.n = $1 order by 1"));
-        let rows = db.all(sql.with([i64::try_from(n)?.into()]).yields([Kind::Uuid])).await?;
+        let rows = db.all(sql.with([i64::try_from(n)?.into()]).yields([ValueType::Uuid])).await?;
         rows.iter().map(|r| r.uuid(0)).collect()
     }
 
@@ -46,19 +46,19 @@ impl Stage {
                       and exists (select 1 from import_lists l where l.n = s.n)
                       and not exists (select 1 from import_rejects e where e.n = s.n) order by s.n limit $2";
         let args = [i64::try_from(after)?.into(), i64::try_from(limit)?.into()];
-        let rows = db.all(Sql::new(sql).with(args).yields([Kind::Int, Kind::Uuid])).await?;
+        let rows = db.all(Sql::new(sql).with(args).yields([ValueType::Int, ValueType::Uuid])).await?;
         rows.iter().map(|r| Ok((u64::try_from(r.int(0)?)?, r.uuid(1)?))).collect()
     }
 
     /// Lets a text stand for a record that is to be made.
-    pub async fn stands_for(&self, db: &mut Db, i: usize, word: &str, id: Uuid) -> Result<()> {
+    pub async fn resolve_to(&self, db: &mut Db, i: usize, word: &str, id: Uuid) -> Result<()> {
         let mut sql = Sql::new("update import_refs set id = ");
         sql.bind(id).push(&format!(", matches = 1 where field = {i} and word = ")).bind(word);
         db.execute(sql).await.map(drop)
     }
 
     /// Notes why a text that stands for nothing can't become a record.
-    pub async fn cant_be_made(&self, db: &mut Db, i: usize, word: &str, reason: &str) -> Result<()> {
+    pub async fn mark_uncreatable(&self, db: &mut Db, i: usize, word: &str, reason: &str) -> Result<()> {
         let mut sql = Sql::new("update import_refs set low = ");
         sql.bind(reason).push(&format!(" where field = {i} and id is null and word = ")).bind(word);
         db.execute(sql).await.map(drop)
@@ -68,7 +68,7 @@ impl Stage {
     pub async fn is_wanted(&self, db: &mut Db, i: usize, word: &str) -> Result<bool> {
         let mut sql = Sql::new(format!("select 1 from {} where f.word = ", self.rows_and_words(i)));
         sql.bind(word).push(" and not exists (select 1 from import_rejects e where e.n = s.n) limit 1");
-        Ok(db.first(sql.yields([Kind::Int])).await?.is_some())
+        Ok(db.first(sql.yields([ValueType::Int])).await?.is_some())
     }
 
     /// The live records of a kind by the texts of some fields without case: their ids, and what they are called.
@@ -88,7 +88,7 @@ impl Stage {
                 status_sql::live(target, "t")
             ));
             sql.bind(self.org.unwrap_or(0));
-            db.each(sql.yields([Kind::Text, Kind::Uuid, Kind::Text]), |row| {
+            db.each(sql.yields([ValueType::Text, ValueType::Uuid, ValueType::Text]), |row| {
                 if let Some(text) = row.value(0).as_text() {
                     let with_it = known.entry(text.to_lowercase()).or_default();
                     let record = (row.uuid(1)?, row.text(2)?.to_owned());
@@ -104,13 +104,7 @@ impl Stage {
     }
 
     /// Lets a text stand for several records, so that what refers by it is rejected.
-    pub async fn stands_for_several(
-        &self,
-        db: &mut Db,
-        i: usize,
-        word: &str,
-        several: &[(Uuid, String)],
-    ) -> Result<()> {
+    pub async fn mark_ambiguous(&self, db: &mut Db, i: usize, word: &str, several: &[(Uuid, String)]) -> Result<()> {
         let mut keys: Vec<&str> = several.iter().map(|(_, key)| key.as_str()).collect();
         keys.sort_unstable();
         let [low, .., high] = keys.as_slice() else { return Ok(()) };
@@ -122,16 +116,16 @@ impl Stage {
     }
 
     /// Texts that one reference stands for nothing by, as they stand in the file's rows.
-    pub async fn missing(&mut self, db: &mut Db, i: usize) -> Result<Vec<String>> {
+    pub async fn missing_texts(&mut self, db: &mut Db, i: usize) -> Result<Vec<String>> {
         self.find(db, i).await?;
         let sql = format!("select word from import_refs where field = {i} and id is null order by first_use, word");
-        db.all(Sql::new(sql).yields([Kind::Text])).await?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
+        db.all(Sql::new(sql).yields([ValueType::Text])).await?.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
     }
 
     /// Whether a text of a reference can be a value of a field, the `j`th that it may be looked up by.
     pub(super) async fn has_form(&self, db: &mut Db, i: usize, column: &str) -> Result<bool> {
         let sql = format!("select 1 from import_refs where field = {i} and {column} is not null limit 1");
-        Ok(db.first(Sql::new(sql).yields([Kind::Int])).await?.is_some())
+        Ok(db.first(Sql::new(sql).yields([ValueType::Int])).await?.is_some())
     }
 
     /// An organisation's records are its own; organisations themselves are no tenant's.
@@ -189,13 +183,13 @@ impl Stage {
     fn records_by(&self, i: usize, j: usize, reference: &Reference, field: &Field) -> String {
         let (table, column) = (reference.target.table, quoted(field.column));
         // What has an index is asked text by text, anything else is gone through once.
-        let is_key = field.has(Mark::Unique) || field.has(Mark::MostlyUnique);
+        let is_key = field.has(Attr::Unique) || field.has(Attr::LookupKey);
         let (from, is_it) = match is_key {
             true => (format!("import_refs f cross join {table} x"), format!("x.{column} = f.f{j}")),
             false => (format!("{table} x cross join import_refs f"), format!("f.word = x.{column}")),
         };
         // A record that a row changes is what the row makes of it.
-        let is_staged = self.staged(field).is_some() || self.named.iter().any(|n| n.column == field.column);
+        let is_staged = self.staged(field).is_some() || self.lookup_fields.iter().any(|n| n.column == field.column);
         let moved = match reference.target == self.desc && self.is_any_there && is_staged {
             true => {
                 " and not exists (select 1 from import_rows s where s.id = x.id and s.is_new = 0
@@ -227,7 +221,7 @@ impl Stage {
                 format!("s.k{k} = f.f{j} and s.n = (select min(d.n) from import_rows d where d.k{k} = s.k{k})"),
             ),
             None => {
-                let b = self.named.iter().position(|n| n.column == field.column)?;
+                let b = self.lookup_fields.iter().position(|n| n.column == field.column)?;
                 // By one field alone a text is looked up as it stands, and that has an index.
                 let form = if reference.by.is_some() { "word".to_owned() } else { format!("f{j}") };
                 ("import_rows s join import_refs f on true", format!("s.b{b} = f.{form}"))
@@ -273,7 +267,7 @@ impl Stage {
     pub(super) async fn reject_missing(&mut self, db: &mut Db, i: usize) -> Result<()> {
         let Some(Reference { field, target, by }) = self.reference(i) else { return Ok(()) };
         let unclear = format!("select count(*) from import_refs where field = {i} and id is null");
-        if db.one(Sql::new(unclear).yields([Kind::Int])).await?.int(0)? == 0 {
+        if db.one(Sql::new(unclear).yields([ValueType::Int])).await?.int(0)? == 0 {
             return Ok(());
         }
         let word = shortened("f.word");

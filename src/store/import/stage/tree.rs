@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::{Bits, Stage, TOGETHER, shortened};
+use super::{BATCH, Bits, Stage, shortened};
 use crate::model::resource::Field;
-use crate::model::values::value::Kind;
+use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::records::cycles::{self, Graph};
@@ -18,7 +18,7 @@ impl Stage {
     async fn refers_forward(&self, db: &mut Db, i: usize) -> Result<bool> {
         let forward =
             format!("select count(*) from import_refs where field = {i} and n is not null and n >= first_use");
-        Ok(db.one(Sql::new(forward).yields([Kind::Int])).await?.int(0)? > 0)
+        Ok(db.one(Sql::new(forward).yields([ValueType::Int])).await?.int(0)? > 0)
     }
 
     /// Fields by which rows refer to others further down, which are not there yet when the row is written.
@@ -38,7 +38,7 @@ impl Stage {
         let sql = format!(
             "select s.n, f.n from import_rows s join import_refs f on f.field = {i} and f.word = s.r{i} where f.n is not null"
         );
-        db.each(Sql::new(sql).yields([Kind::Int, Kind::Int]), |row| {
+        db.each(Sql::new(sql).yields([ValueType::Int, ValueType::Int]), |row| {
             parents[usize::try_from(row.int(0)?)?] = u32::try_from(row.int(1)?)?;
             Ok(())
         })
@@ -48,16 +48,16 @@ impl Stage {
 
     /// Rejects the rows that stand below themselves, be it by way of records that the file leaves as they are. A record
     /// of which the row was rejected stands where it stood.
-    pub(super) async fn reject_rings(&mut self, db: &mut Db, i: usize) -> Result<()> {
+    pub(super) async fn reject_cycles(&mut self, db: &mut Db, i: usize) -> Result<()> {
         // A ring closes by a row that refers to one further down, or by a record that moves.
         if !self.is_any_there && !self.refers_forward(db, i).await? {
             return Ok(());
         }
         let field = self.references[i].field;
         let rings = match self.is_any_there {
-            true => self.rings_with_records(db, i).await?,
+            true => self.cycles_with_records(db, i).await?,
             false => {
-                let rings = cycles::rings(&self.parents(db, i).await?);
+                let rings = cycles::find_cycles(&self.parents(db, i).await?);
                 rings.into_iter().map(|ring| ring.into_iter().map(Node::Row).collect()).collect()
             }
         };
@@ -77,7 +77,7 @@ impl Stage {
                 Node::Row(n) => Some(format!("({n})")),
                 Node::Record(_) => None,
             });
-            for some in rows.collect::<Vec<_>>().chunks(TOGETHER) {
+            for some in rows.collect::<Vec<_>>().chunks(BATCH) {
                 let mut sql = Sql::new(format!("with v (n) as (values {}) ", some.join(", ")));
                 sql.push("insert into import_rejects (n, line, field, code, reason) select s.n, s.line, ");
                 sql.bind(field.name()).push(", 'cycle', ").bind(format!("stands below itself: {path}"));
@@ -90,7 +90,7 @@ impl Stage {
 
     /// The rings that rows and the records around them make. Only who is pointed at can stand in one: of a tree's records
     /// few are, and these alone are held in memory.
-    async fn rings_with_records(&self, db: &mut Db, i: usize) -> Result<Vec<Vec<Node>>> {
+    async fn cycles_with_records(&self, db: &mut Db, i: usize) -> Result<Vec<Vec<Node>>> {
         let field = self.references[i].field;
         let org = self.org.unwrap_or(0);
         let mut graph = Graph::default();
@@ -106,11 +106,11 @@ impl Stage {
             table = self.desc.table,
         );
         let mut to_the_top: HashSet<Uuid> = HashSet::new();
-        db.each(Sql::new(moved).yields([Kind::Uuid, Kind::Uuid, Kind::Int]), |row| {
+        db.each(Sql::new(moved).yields([ValueType::Uuid, ValueType::Uuid, ValueType::Int]), |row| {
             let id = row.uuid(0)?;
             match row.value(1).as_uuid() {
                 Some(above) => {
-                    graph.stands_below(id, above);
+                    graph.add_edge(id, above);
                     numbers.insert(id, u32::try_from(row.int(2)?)?);
                 }
                 None => drop(to_the_top.insert(id)),
@@ -127,17 +127,17 @@ impl Stage {
                 table = self.desc.table,
             )),
         ] {
-            db.each(sql.yields([Kind::Uuid, Kind::Uuid]), |row| {
+            db.each(sql.yields([ValueType::Uuid, ValueType::Uuid]), |row| {
                 let id = row.uuid(0)?;
                 if !to_the_top.contains(&id) {
-                    graph.stands_below(id, row.uuid(1)?);
+                    graph.add_edge(id, row.uuid(1)?);
                 }
                 Ok(())
             })
             .await?;
         }
         let node = |id: Uuid| numbers.get(&id).map_or(Node::Record(id), |n| Node::Row(*n));
-        Ok(graph.rings().into_iter().map(|ring| ring.into_iter().map(node).collect()).collect())
+        Ok(graph.find_cycles().into_iter().map(|ring| ring.into_iter().map(node).collect()).collect())
     }
 
     async fn key_of(&self, db: &mut Db, id: Uuid) -> Result<String> {
@@ -147,18 +147,18 @@ impl Stage {
 
     async fn key_of_row(&self, db: &mut Db, n: u32) -> Result<String> {
         let sql = Sql::new("select coalesce(k0, '') from import_rows where n = $1").with([i64::from(n).into()]);
-        Ok(db.one(sql.yields([Kind::Text])).await?.text(0)?.to_owned())
+        Ok(db.one(sql.yields([ValueType::Text])).await?.text(0)?.to_owned())
     }
 
     /// Who refers to a new row that was rejected is rejected, and who refers to that one.
-    pub(super) async fn reject_followers(&mut self, db: &mut Db, i: usize) -> Result<()> {
+    pub(super) async fn reject_dependents(&mut self, db: &mut Db, i: usize) -> Result<()> {
         let field = self.references[i].field;
         if self.rejected(db).await? == 0 {
             return Ok(());
         }
         let mut fallen = Bits::default();
         let sql = "select e.n from import_rejects e join import_rows s on s.n = e.n where s.is_new = 1";
-        db.each(Sql::new(sql).yields([Kind::Int]), |row| {
+        db.each(Sql::new(sql).yields([ValueType::Int]), |row| {
             fallen.insert(u64::try_from(row.int(0)?)?);
             Ok(())
         })
@@ -181,7 +181,7 @@ impl Stage {
                 }
             }
         }
-        for some in falling.chunks(TOGETHER) {
+        for some in falling.chunks(BATCH) {
             let mut sql = Sql::new("with v (n, p) as ");
             let rows: Vec<String> = some.iter().map(|(n, p)| format!("({n}, {p})")).collect();
             sql.push(&format!(

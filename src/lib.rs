@@ -12,7 +12,7 @@
 //! | [`ui`] | the only terminal: tables, JSON, CSV, prompts, progress |
 //! | [`model`] | what exists: typed structs, scalars, and the macros that declare them |
 //!
-//! A kind of record is declared once, in its file in `model` ([`model::kinds::branch`] shows how), named in the list
+//! A kind of record is declared once, in its file in [`model::kinds`] ([`model::kinds::branch`] shows how), named in the list
 //! [`model::kinds::OWN`], and given a migration for each engine. [`run`] is given that list, or another one: nothing knows of
 //! a kind but through it. Flags, prompts, validation, SQL, CSV, tables, JSON, audit records and
 //! completions derive from that. A setting is one entry of the table in [`model::setting`].

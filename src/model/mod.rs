@@ -1,4 +1,12 @@
 //! What exists: plain typed structs, scalars and the macros that declare them. No I/O, no async, no clock.
+//!
+//! | room | what is in it |
+//! | --- | --- |
+//! | [`kinds`] | the kinds of record, a file for each, and the list of them |
+//! | [`resource`] | what a kind can say of itself: fields, attributes, lifetimes of references, states, status, verbs |
+//! | [`values`] | untyped values, and the types that parse them |
+//! | [`trail`] | audit records, their tree, and what proves it to others |
+//! | [`password`] | hashing, policy, and the hashes of other software |
 
 pub mod backup;
 pub mod clock;

@@ -1,9 +1,15 @@
 //! The only SQL, and the only place that knows `sqlx`.
 //!
-//! [`engine::db::Db`] is a connection, [`tx::Tx`] the one way to write: it takes a [`tx::Permit`], writes rows together with
-//! their audit records, and checks [`invariants`] before it commits. [`records`] and [`query`] read any resource,
-//! [`settings`] what was set; [`past`] lets them read what was at a time; [`audit`] reads and proves the trail, [`migrate`]
-//! and [`schema`] keep the tables what the binary expects.
+//! | room | what is in it |
+//! | --- | --- |
+//! | [`engine`] | connections, statements, values on the wire; what differs between SQLite and PostgreSQL |
+//! | [`tx`] | the one way to write: takes a [`tx::Permit`], writes rows with their audit records, checks [`invariants`] |
+//! | [`records`] | reading any resource: by key, lists ([`records::query`]), search, status, settings, credentials |
+//! | [`as_of`] | the same reads, as of an earlier time |
+//! | [`trail`] | the audit trail: looked up, verified, checkpointed, repaired, retained |
+//! | [`import`] | staging tables, and matching a file's rows with existing records |
+//! | [`schema`] | migrations, and the schema that is there against the one that is expected |
+//! | [`backup`] | whole databases: dumped, rebuilt, compared, put in the place of another |
 
 pub mod as_of;
 pub mod backup;

@@ -80,7 +80,7 @@ pub struct Origin {
 struct LockedHead {
     frontier: Frontier,
     first: Option<Request>,
-    /// Somebody else appends to the tree, with [`Tx::lend_chain`].
+    /// Somebody else appends to the tree, with [`Tx::detach`].
     lent: bool,
 }
 

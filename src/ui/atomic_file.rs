@@ -45,7 +45,7 @@ impl AtomicFile {
         AtomicFile::begin(path, Existing::Replaced)
     }
 
-    /// As [`AtomicFile::kept`], and its owner's alone whatever is there: for what may hold secrets. Whoever has the old file open
+    /// As [`AtomicFile::create_own`], and its owner's alone whatever is there: for what may hold secrets. Whoever has the old file open
     /// or by another name does not get to see them.
     pub fn create_private(path: &Path) -> io::Result<(AtomicFile, File)> {
         AtomicFile::begin(path, Existing::Secret)

@@ -12,7 +12,7 @@ pub const DELETED: &str = "deleted";
 /// Something that holds of a record or does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Test {
-    /// A flag says yes, and has not ended ([`Mark::Until`](super::Mark::Until)).
+    /// A flag says yes, and has not ended ([`Mark::Until`](super::Attr::Until)).
     Yes(&'static str),
     /// A flag says no.
     No(&'static str),

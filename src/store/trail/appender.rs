@@ -9,7 +9,7 @@ use crate::model::trail::audit::{self, Event, Header, Payload, Status};
 use crate::model::trail::merkle::{Frontier, Hash};
 use crate::model::values::value::{Value, ValueType, canonical};
 
-/// Appends records to one tree, all of one transaction. Lent by [`crate::store::tx::Tx::lend_chain`], which lets nobody else
+/// Appends records to one tree, all of one transaction. Lent by [`crate::store::tx::Tx::detach`], which lets nobody else
 /// append meanwhile.
 pub struct TreeAppender {
     pub(in crate::store) tree: i32,

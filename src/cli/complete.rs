@@ -207,7 +207,7 @@ impl Lookup {
             let begun = begun.to_str()?;
             let config = self.config()?;
             let location = Location::parse(config.get("database")?).ok()?;
-            let org = config.get("org").filter(|_| !desc.is_org());
+            let org = config.get("org").filter(|_| !desc.is_org() && !desc.is_of_the_installation());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
             let application = "orgctl completion".into();
             let variables = super::postgres_variables(&self.env);

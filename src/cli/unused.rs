@@ -118,6 +118,9 @@ pub fn check(kinds: Kinds, noun: &str, verb: &str, leaf: &ArgMatches) -> Result<
         let sentence = format!("'{}' has no use for --{option}: {why}", command.trim());
         Err(Problem::usage(sentence).hint(format!("leave --{option} out")))
     };
+    if is_given("org") && kinds.by_noun(noun).is_some_and(|d| d.is_of_the_installation()) {
+        return refuse("org", "its records belong to the installation");
+    }
     if is_given("org") && (of_orgs || is_among(kinds, WITHOUT_ORG, noun, verb)) {
         return refuse("org", "it is about no organisation's records");
     }

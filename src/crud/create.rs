@@ -16,7 +16,10 @@ use crate::model::trail::audit::Action;
 
 pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     known_columns(s, desc)?;
-    let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
+    let org = match s.the_org_of(desc).await? {
+        Some(org) => Some(not_in_system(desc, org)?),
+        None => None,
+    };
     if m.get_flag("edit") {
         return edit::create(s, desc, org, m).await;
     }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::session::Session;
 use crate::access;
 use crate::model::problem::{ErrorKind, Problem};
+use crate::model::resource::Descriptor;
 use crate::model::trail::audit::{Payload, Status};
 use crate::model::values::scalar::ParseContext;
 use crate::store::backup::partial::refusal;
@@ -28,6 +29,11 @@ pub trait Verb: Serialize + DeserializeOwned {
 
     /// The organisations whose trees it writes to.
     fn orgs(&self) -> Vec<i32>;
+
+    /// The kind whose records alone it writes: those of one that is not recorded wait for no lock.
+    fn noun(&self) -> Option<&str> {
+        None
+    }
 
     /// Does the work. What it returns is shown after the commit.
     fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> impl Future<Output = Result<Self::Output>>;
@@ -166,7 +172,8 @@ async fn transact<V: Verb>(
     let mut tx = Tx::begin(db, permit, &origin, s.clock, s.random, &mut waiting).await?;
     tx.accept_inactive(s.force);
     let done = async {
-        tx.lock(orgs, &mut waiting).await?;
+        let is_recorded = verb.noun().and_then(|noun| tx.kinds().by_noun(noun)).is_none_or(Descriptor::is_recorded);
+        tx.lock(if is_recorded { orgs } else { &[] }, &mut waiting).await?;
         let output = verb.run(&mut tx, &s.context).await?;
         if s.dry_run || show.is_some() {
             tx.finish().await?;

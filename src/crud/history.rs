@@ -48,7 +48,7 @@ pub async fn history_json(s: &mut Session<'_>, record: &Record) -> Result<Json> 
 pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
-    let org = s.org().await?;
+    let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
     let (tree, id) = find_or_past(s, desc, org, &key).await?;
     let limit = m.get_one::<u64>("limit").copied();
     let wanted = Search { limit, ..about(s, desc, tree, id).await? };

@@ -20,7 +20,7 @@ use crate::ui::bounded;
 
 /// Finds the one record that a key names, or says which is nearest: what the command is about, and a refusal of it too.
 pub async fn find(s: &mut Session<'_>, desc: &'static Descriptor, key: &str, life: Deleted) -> Result<Record> {
-    let org = if desc.is_org() { None } else { s.org().await? };
+    let org = s.org_of(desc).await?;
     let record = find_in(s, desc, org, key, life).await?;
     s.is_about(&record);
     Ok(record)
@@ -50,7 +50,7 @@ pub async fn find_in(
 
 /// The deleted records that a key names. Who has the key now is meant before them, and is not deleted.
 async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
-    let org = if desc.is_org() { None } else { s.org().await? };
+    let org = s.org_of(desc).await?;
     let context = s.context.clone();
     let found = records::holders(s.db().await?, desc, org, key, &context).await?;
     let (live, gone): (Vec<Record>, Vec<Record>) = found.into_iter().partition(|r| r.is_live());
@@ -102,7 +102,7 @@ pub async fn find_last_deleted(s: &mut Session<'_>, desc: &'static Descriptor, k
 
 /// Everybody who has a key, and everybody who had it when deleted.
 pub async fn find_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
-    let org = if desc.is_org() { None } else { s.org().await? };
+    let org = s.org_of(desc).await?;
     let context = s.context.clone();
     let found = records::holders(s.db().await?, desc, org, key, &context).await?;
     if found.is_empty() {

@@ -74,7 +74,7 @@ pub async fn key(s: &mut Session<'_>, desc: &'static Descriptor, life: Deleted) 
             .hint(format!("say which {} is meant: {}", desc.singular(), examples::keys(desc)))
             .into());
     }
-    let org = if desc.is_org() { None } else { Some(s.the_org().await?) };
+    let org = s.the_org_of(desc).await?;
     let id = record(s, desc, org, life, &title(desc), None).await?;
     Ok(id.map_or_else(String::new, |id| id.to_string()))
 }

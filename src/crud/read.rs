@@ -95,7 +95,7 @@ fn bare(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec
 async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Query> {
     let mut query = Query::new(desc, s.scope(), s.asked_at());
     let all = query.columns.clone();
-    query.org = if desc.is_org() { None } else { s.org().await? };
+    query.org = s.org_of(desc).await?;
     let (deleted, with_deleted) = (m.get_flag("deleted"), m.get_flag("with-deleted"));
     let about_deletion = |c: &Condition| c.column.status.is_some() || c.column.name.starts_with("deleted");
     let life = |filter: &[Condition]| match (deleted, with_deleted || filter.iter().any(about_deletion)) {
@@ -198,7 +198,7 @@ pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
     let text = m.get_many::<String>("words").into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
     few_words(&text)?;
     let mut query = Query::new(desc, s.scope(), s.clock.now());
-    query.org = if desc.is_org() { None } else { s.org().await? };
+    query.org = s.org_of(desc).await?;
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
     let columns = chosen(s, desc, one_org)?;
     query.columns = columns.clone();
@@ -480,7 +480,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let mut query = query(s, desc, m).await?;
     if query.org.is_none() && !desc.is_org() && s.columns.is_none() {
         // Keys are unique within an organisation: an export that can be read back is of one.
-        query.org = Some(s.the_org().await?);
+        query.org = s.the_org_of(desc).await?;
     }
     query.columns = match &s.columns {
         Some(_) => chosen(s, desc, true)?,

@@ -704,7 +704,7 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
     if let Some(text) = m.get_one::<String>("deleted-before") {
         let (before, _) = time(text, s.clock.now(), s.origin.zone)?;
         s.ui.status(&format!("deleted before {}", crate::model::values::value::rfc3339(before)));
-        let org = s.org().await?;
+        let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
         records = records::deleted_before(s.db().await?, desc, org, before).await?;
         if records.is_empty() {
             s.ui.status(&format!("no {} to purge", desc.table));

@@ -17,7 +17,7 @@ use crate::model::kinds::Kinds;
 use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::{Ids, Random};
-use crate::model::resource::{Record, Resource};
+use crate::model::resource::{Descriptor, Record, Resource};
 use crate::model::setting::{Setting, SettingValue};
 use crate::model::values::scalar::{ParseContext, truncate};
 use crate::store::as_of::AsOf;
@@ -304,6 +304,27 @@ impl<'a> Session<'a> {
         };
         self.about = org;
         Ok(Some(org))
+    }
+
+    /// The organisation that records of a kind are looked for in: none for organisations themselves, SYSTEM for what belongs
+    /// to the installation, else the one that `--org` names, if it was given.
+    pub async fn org_of(&mut self, desc: &Descriptor) -> Result<Option<i32>> {
+        match (desc.is_org(), desc.is_of_the_installation()) {
+            (true, _) => Ok(None),
+            (_, true) => {
+                self.about = SYSTEM;
+                Ok(Some(SYSTEM))
+            }
+            _ => self.org().await,
+        }
+    }
+
+    /// The organisation that a new record of a kind belongs to; none where it is one.
+    pub async fn the_org_of(&mut self, desc: &Descriptor) -> Result<Option<i32>> {
+        match desc.is_org() || desc.is_of_the_installation() {
+            true => self.org_of(desc).await,
+            false => self.the_org().await.map(Some),
+        }
     }
 
     /// An organisation that is deleted or purged: its trail is still there, under the code that it had or as `#2`.

@@ -55,6 +55,10 @@ impl Verb for Create {
         vec![self.org.unwrap_or(SYSTEM)]
     }
 
+    fn noun(&self) -> Option<&str> {
+        Some(&self.noun)
+    }
+
     async fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> Result<Created> {
         let desc = described(tx, &self.noun)?;
         let mut context = Cow::Borrowed(context);
@@ -116,13 +120,13 @@ async fn end_former(tx: &mut Tx<'_>, record: &Record) -> Result<Option<Record>> 
     let key = desc.key();
     let there = records::with_value(tx.db, desc, Some(org), key, record.get(key.column)).await?;
     let Some(former) = there.into_iter().next() else { return Ok(None) };
-    let mut details = Map::from_iter([("verb".to_owned(), "supersede".into())]);
-    details.insert("by".into(), record.meta.id.to_string().into());
-    end(tx, &former, ChangeNote { action: Action::Update, details }).await.map(Some)
+    end(tx, &former, if former.has_expired(tx.at()) { "expire" } else { "supersede" }).await.map(Some)
 }
 
-/// Ends a record: it stays as history.
-async fn end(tx: &mut Tx<'_>, before: &Record, telling: ChangeNote) -> Result<Record> {
+/// Ends a record: it stays as history. `verb` says why.
+pub async fn end(tx: &mut Tx<'_>, before: &Record, verb: &str) -> Result<Record> {
+    let details = Map::from_iter([("verb".to_owned(), verb.into())]);
+    let telling = ChangeNote { action: Action::Update, details };
     let mut after = before.clone();
     after.set(ENDED, tx.at().into());
     Ok(tx.update(before, after, telling).await?.unwrap_or_else(|| before.clone()))
@@ -150,8 +154,7 @@ impl Verb for End {
             if !before.is_live() {
                 return Err(Problem::conflict(before.why_gone()).into());
             }
-            let details = Map::from_iter([("verb".to_owned(), "revoke".into())]);
-            ended.push(end(tx, &before, ChangeNote { action: Action::Update, details }).await?);
+            ended.push(end(tx, &before, "revoke").await?);
         }
         Ok(ended)
     }
@@ -192,7 +195,7 @@ pub async fn keys_free(tx: &mut Tx<'_>, record: &Record, known: Option<&str>) ->
 
 /// SYSTEM owns what belongs to the installation; records of this kind belong to an organisation.
 pub fn not_in_system(desc: &Descriptor, org: i32) -> Result<i32, Problem> {
-    if org == SYSTEM {
+    if org == SYSTEM && !desc.may_be_in_system() {
         return Err(Problem::conflict(format!("a {} belongs to an organisation, not to SYSTEM", desc.noun))
             .hint("name the organisation with --org"));
     }
@@ -275,6 +278,10 @@ impl Verb for Change {
 
     fn orgs(&self) -> Vec<i32> {
         self.targets.iter().map(|t| t.org).collect()
+    }
+
+    fn noun(&self) -> Option<&str> {
+        Some(&self.noun)
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedRecord>> {

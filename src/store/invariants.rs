@@ -59,13 +59,13 @@ fn rules(kinds: Kinds) -> Vec<Invariant> {
                 if desc.is_in_charge_while_open(field) {
                     rules.push(who_is_in_charge_exists(desc, field, target));
                 }
-                if field.lifetime().has_foreign_key() {
+                if field.lifetime().has_foreign_key() && !desc.stays() {
                     rules.extend(no_live_row_points_at_a_deleted_one(desc, field, target));
                 }
             }
         }
         rules.extend(row_rules::of(desc));
-        if !desc.is_org() {
+        if !desc.is_org() && !desc.stays() {
             rules.extend(no_live_row_in_a_deleted_organisation(desc));
         }
     }

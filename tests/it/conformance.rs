@@ -6,6 +6,7 @@
 //! descriptor, and how often each step was played is counted against it: nothing is skipped in silence.
 
 mod changes;
+mod courses;
 mod files;
 mod past;
 mod reading;
@@ -146,8 +147,9 @@ impl<'a> Story<'a> {
     /// What is told of a record to which these fields were given.
     fn kept(&self, given: &[(&'static Field, Sample)]) -> Kept {
         let of_default = |field: &Field| match (field.default(), field.ty.label) {
-            (None, _) => Json::Null,
+            (None, _) => self.first_state(field).map_or(Json::Null, Json::from),
             (Some(word), "yes|no") => (word == "yes").into(),
+            (Some(word), "NUMBER") => word.parse::<i64>().expect("a number").into(),
             (Some(word), _) => word.into(),
         };
         let mut kept: Kept = self.desc.fields.iter().map(|f| (f.name().to_owned(), of_default(f))).collect();
@@ -158,6 +160,11 @@ impl<'a> Story<'a> {
             self.apply(&mut kept, field, sample.kept.clone());
         }
         kept
+    }
+
+    /// The state that a new record is in, where the field holds that.
+    fn first_state(&self, field: &Field) -> Option<&'static str> {
+        self.desc.states.filter(|(column, _)| *column == field.column).map(|(_, states)| states.first())
     }
 
     /// Sets a field, and what follows from it by its marks.
@@ -296,6 +303,8 @@ impl<'a> Story<'a> {
         self.import_again(&rows);
         self.update(&full[0], &full[2]);
         self.activate(&bare);
+        self.go_from_state_to_state();
+        self.end_and_follow();
         self.come_and_go(&full[1]);
         self.point();
         self.take_unused();
@@ -318,6 +327,7 @@ fn expected(program: Program, desc: &'static Descriptor) -> BTreeMap<&'static st
     let optional = settable().filter(|f| !f.ty.required && f.parts().is_none()).count();
     let references = program.kinds.referring_to(desc);
     let unused = desc.fields.iter().filter(|f| f.requires_active_target()).count();
+    let courses = desc.transitions().len() + 2 * usize::from(desc.ends());
     let merges = usize::from(changes::merges(program, desc));
     let all: BTreeMap<&'static str, usize> = BTreeMap::from([
         ("create", 5),
@@ -335,16 +345,18 @@ fn expected(program: Program, desc: &'static Descriptor) -> BTreeMap<&'static st
         ("stale version", 1),
         ("no change", 1),
         ("activate", usize::from(has_state)),
+        ("move", desc.transitions().len()),
+        ("end", usize::from(desc.ends())),
         ("delete, restore, purge", 1),
         ("reference", references.len()),
         ("inactive", unused),
         ("merge", merges),
         ("pipe", 5),
-        ("as of", settable().count() + 8 + 2 * usize::from(has_state)),
+        ("as of", settable().count() + 8 + 2 * usize::from(has_state) + courses),
         ("diff", 1),
         ("column changed", desc.fields.iter().filter(|f| f.parts().is_none()).count()),
         ("backup", 1),
-        ("dry run", 8 + usize::from(has_state) * 2 + merges),
+        ("dry run", 8 + usize::from(has_state) * 2 + merges + courses),
     ]);
     all.into_iter().filter(|(_, n)| *n > 0).collect()
 }

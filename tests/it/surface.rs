@@ -158,6 +158,12 @@ fn migrations_come_in_fours() {
     }
 }
 
+/// What the reference of a kind with states draws of them.
+pub fn states_of(program: Program, noun: &str) -> String {
+    let states = program.kinds.by_noun(noun).and_then(|d| d.states);
+    states.map_or(String::new(), |(_, states)| format!("\n## States\n\n```mermaid\n{}```\n", states.diagram()))
+}
+
 /// The whole help, as reviewed files: one for each noun, and one that names them.
 #[test]
 fn help_is_the_reference() {
@@ -190,6 +196,7 @@ fn help_is_the_reference() {
         let name = noun.get_name().to_owned();
         let mut text = format!("# orgctl {name}\n");
         page(&mut text, &["orgctl", &name], noun);
+        text.push_str(&states_of(Program::default(), &name));
         golden(&format!("docs/reference/{name}.md"), &text);
         index.push_str(&format!("- [{name}](reference/{name}.md)\n"));
         names.push(format!("{name}.md"));

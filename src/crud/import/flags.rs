@@ -34,7 +34,10 @@ fn flag(m: &ArgMatches, name: &str) -> bool {
 
 /// What the flags, the header and the first rows say; nothing is written yet.
 pub async fn resolve(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Import> {
-    let org = if desc.is_org() { None } else { Some(not_in_system(desc, s.the_org().await?)?) };
+    let org = match s.the_org_of(desc).await? {
+        Some(org) => Some(not_in_system(desc, org)?),
+        None => None,
+    };
     let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
     let source = opened(s, desc, m, rejects.as_ref()).await?;
     let header = names(&source)?;

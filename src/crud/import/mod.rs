@@ -51,7 +51,7 @@ use super::gate::{self, Verb};
 use super::input::not_system;
 use super::remove::{self, Mode};
 use super::session::Session;
-use super::write::{blank, described, note_contents};
+use super::write::{blank, described, end, note_contents};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{ErrorKind as ProblemKind, Problem};
 use crate::model::resource::lifetime::TargetEvent;
@@ -60,7 +60,7 @@ use crate::model::setting::{self, Settings};
 use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
-use crate::store::import::match_target::Given;
+use crate::store::import::match_target::{Given, Match};
 use crate::store::import::stage::{Reference, Reject, ResolvedRow, Stage, StagedRow};
 use crate::store::records;
 use crate::store::records::credentials;
@@ -136,6 +136,8 @@ pub struct Report {
     leaving: Vec<Record>,
     /// Whose access rows take away.
     losing: Vec<Uuid>,
+    /// Those that hold no more, and whose places rows take.
+    expired: Vec<Record>,
     /// Rows that name somebody who has left: they are read otherwise.
     pub names_leaver: u64,
     /// What was made because rows refer to it.
@@ -223,6 +225,7 @@ impl Import {
         let mut piece = piece;
         let held: Vec<_> = piece.iter_mut().map(|p| (p.key.clone(), std::mem::take(&mut p.values))).collect();
         let mut matches = stage.match_rows(tx.db, &held).await?;
+        pass_over_expired(tx, plan, &mut matches, report).await?;
         if plan.list.is_some() {
             let is_same = matches.iter_mut().zip(&piece).filter_map(|(m, p)| Some((m.as_mut()?, p)));
             lists::match_lists(tx, stage.org(), is_same.filter(|(m, _)| m.is_unchanged).collect()).await?;
@@ -590,6 +593,9 @@ impl Verb for Import {
             true => create_missing::plan(tx, &plan, &mut stage, context).await?,
             false => Vec::new(),
         };
+        for expired in std::mem::take(&mut report.expired) {
+            end(tx, &expired, "expire").await?;
+        }
         self.check(tx, &plan, &mut stage, &missing, &mut report).await?;
         if report.rejected > 0 && !self.keep_going {
             report.refused = true;
@@ -750,6 +756,27 @@ impl Import {
         }
         tx.event(self.org.unwrap_or(SYSTEM), Action::Import, desc.noun, details).await
     }
+}
+
+/// A record that holds no more, since its time has passed, is none that a row stands for: it ends, and the row's takes its
+/// place.
+async fn pass_over_expired(
+    tx: &mut Tx<'_>,
+    plan: &ImportPlan,
+    matches: &mut [Option<Match>],
+    report: &mut Report,
+) -> Result<()> {
+    if !plan.desc.ends() {
+        return Ok(());
+    }
+    let ids: Vec<Value> = matches.iter().flatten().map(|found| found.id.into()).collect();
+    for record in records::with_ids(tx.db, plan.desc, None, &ids).await? {
+        if record.has_expired(tx.at()) {
+            matches.iter_mut().filter(|m| m.as_ref().is_some_and(|m| m.id == record.meta.id)).for_each(|m| *m = None);
+            report.expired.push(record);
+        }
+    }
+    Ok(())
 }
 
 /// What a row says of whether somebody in charge of its record is bound by it: it is in use, and open.

@@ -5,6 +5,9 @@ pub mod dept;
 pub mod org;
 pub mod user;
 
+use super::resource::derived;
+use super::resource::lifecycle::ENDED;
+use super::resource::tenancy::Tenancy;
 use super::resource::{Descriptor, Field, Resource};
 
 /// One kind of record: what describes it, and what makes its tables where those of the program do not.
@@ -76,6 +79,23 @@ impl Kinds {
     pub fn referring_to(self, target: &Descriptor) -> Vec<(&'static Descriptor, &'static Field)> {
         let fields = self.resources().flat_map(|d| d.fields.iter().map(move |f| (d, f)));
         fields.filter(|(_, f)| f.target() == Some(target)).collect()
+    }
+
+    /// What is wrong with the declarations: a program with such kinds would promise what it can't keep.
+    pub fn faults(self) -> Vec<String> {
+        let mut faults: Vec<String> = self.resources().flat_map(derived::faults).collect();
+        for desc in self.resources().filter(|d| d.tenancy == Tenancy::Either) {
+            let pointing = self.referring_to(desc);
+            faults.extend(
+                pointing.iter().map(|(d, f)| format!("{}.{} points at what may be anywhere", d.noun, f.column)),
+            );
+        }
+        let ends = self.resources().filter(|d| d.ends() && d.index(ENDED).is_none());
+        faults.extend(ends.map(|d| format!("{} ends, and has no {ENDED}", d.noun)));
+        let stay = self.resources().filter(|d| d.stays());
+        let changing = stay.flat_map(|d| d.fields.iter().filter(|f| f.is_managed()).map(move |f| (d, f)));
+        faults.extend(changing.map(|(d, f)| format!("{}.{} could never change", d.noun, f.column)));
+        faults
     }
 
     /// Whether records are put into those of a kind that are in use: what refers to them protects them.

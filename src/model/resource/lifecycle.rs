@@ -59,6 +59,10 @@ impl Descriptor {
     pub fn ends(&self) -> bool {
         self.lifecycle == Lifecycle::Supersede
     }
+    /// Whether its records stay as they were written, until what they are within is purged.
+    pub fn stays(&self) -> bool {
+        self.lifecycle == Lifecycle::AppendOnly
+    }
     /// Whether every change of its records has an audit record.
     pub fn is_recorded(&self) -> bool {
         self.lifecycle.class() == Class::Recorded

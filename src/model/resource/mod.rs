@@ -1,11 +1,13 @@
 //! A resource is declared once, as a typed struct; the descriptor that generic code reads derives from it.
 
+pub mod derived;
 pub mod examples;
 pub mod lifecycle;
 pub mod lifetime;
 pub mod row_rule;
 pub mod states;
 pub mod status;
+pub mod tenancy;
 pub mod verbs;
 
 use std::borrow::Cow;
@@ -19,11 +21,13 @@ use super::problem::Problem;
 use super::trail::audit::Action;
 use super::values::scalar::{FieldKind, Invalid, ParseContext, Type, at_most, fold, is_blank, is_comma, is_line_break};
 use super::values::value::{Value, ValueType};
+use derived::Derived;
 use lifecycle::{EXPIRES, Lifecycle};
 use lifetime::{Consequence, Lifetime, TargetEvent};
 use row_rule::RowRule;
 use states::States;
 use status::Word;
+use tenancy::Tenancy;
 use verbs::Verbs;
 
 /// What a field's type can't say. A new mark must serve two resources; otherwise it is a verb.
@@ -119,7 +123,7 @@ impl Field {
     }
     /// Whether a record must be given a value: it has to have one, and nobody else makes it.
     pub fn must_be_given(&self) -> bool {
-        self.ty.required && self.default().is_none() && self.generator().is_none()
+        self.ty.required && !self.is_managed() && self.default().is_none() && self.generator().is_none()
     }
     pub fn default(&self) -> Option<&'static str> {
         self.attrs.iter().find_map(|m| if let Attr::Default(d) = m { Some(*d) } else { None })
@@ -300,6 +304,9 @@ pub struct Descriptor {
     pub status: &'static [Word],
     /// How long its records live, and whether they are recorded.
     pub lifecycle: Lifecycle,
+    pub tenancy: Tenancy,
+    /// Columns that are never stored.
+    pub derived: &'static [Derived],
     /// The field that holds its records' state, and the states there are.
     pub states: Option<(&'static str, &'static States)>,
     /// What breaks the rules that hold between fields of one record.
@@ -330,6 +337,8 @@ impl Descriptor {
         rules: &[],
         status: &[],
         lifecycle: Lifecycle::SoftDelete,
+        tenancy: Tenancy::Org,
+        derived: &[],
         states: None,
         check: |_, _| Vec::new(),
     };
@@ -365,6 +374,14 @@ impl Descriptor {
     /// How long its records live; without this word they are deleted and restored.
     pub const fn lifecycle(self, lifecycle: Lifecycle) -> Descriptor {
         Descriptor { lifecycle, ..self }
+    }
+    /// Whose its records are; without this word each is an organisation's.
+    pub const fn tenancy(self, tenancy: Tenancy) -> Descriptor {
+        Descriptor { tenancy, ..self }
+    }
+    /// Columns that are made of what is within its records.
+    pub const fn derived(self, derived: &'static [Derived]) -> Descriptor {
+        Descriptor { derived, ..self }
     }
     /// The field that holds its records' state, and the states and moves that there are.
     pub const fn states(self, column: &'static str, states: &'static States) -> Descriptor {
@@ -774,6 +791,8 @@ macro_rules! resource {
                 use $crate::model::resource::status::Test::*;
                 #[allow(unused_imports)]
                 use $crate::model::resource::status::Word;
+                #[allow(unused_imports)]
+                use $crate::model::resource::tenancy::Tenancy;
                 #[allow(unused_imports)]
                 use $crate::model::resource::verbs::Verbs::*;
                 use $crate::model::values::scalar::Scalar;

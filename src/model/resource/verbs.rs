@@ -81,8 +81,12 @@ impl Descriptor {
             Verb::Update => self.settable().next().is_some(),
             Verb::Activate | Verb::Deactivate => self.can_be_inactive(),
             Verb::Revoke => self.ends(),
+            // What is not recorded is neither deleted by itself nor brought by a file, and has no history.
+            Verb::Delete | Verb::Restore | Verb::Purge | Verb::Import | Verb::History => self.is_recorded(),
             _ => true,
         };
+        let means_something =
+            means_something && !(self.stays() && matches!(verb, Verb::Update | Verb::Activate | Verb::Deactivate));
         self.verbs.declares(verb) && means_something
     }
 }

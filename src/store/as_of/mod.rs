@@ -71,7 +71,7 @@ impl AsOf {
         }
         let mut past = AsOf { at, trees, shadowed: HashSet::new(), unknown: Vec::new() };
         past.shadow(db, &[Org::DESCRIPTOR]).await?;
-        let others: Vec<_> = db.kinds().resources().filter(|d| !d.is_org()).collect();
+        let others: Vec<_> = db.kinds().resources().filter(|d| !d.is_org() && d.is_recorded()).collect();
         past.shadow(db, &others).await?;
         Ok(past)
     }
@@ -118,8 +118,10 @@ impl AsOf {
         let is_asked = |tree: i32| org.is_none_or(|org| org == tree);
         self.trees.retain(|(tree, _)| is_asked(*tree));
         self.unknown.retain(|u| is_asked(u.tree));
-        let is_read = |d: &&Descriptor| *d == desc || desc.fields.iter().any(|f| f.target() == Some(*d));
-        let kinds: Vec<_> = db.kinds().resources().filter(|d| !d.is_org()).filter(is_read).collect();
+        let is_made_of = |d: &Descriptor| desc.derived.iter().any(|x| (x.of)() == d);
+        let is_read =
+            |d: &&Descriptor| *d == desc || desc.fields.iter().any(|f| f.target() == Some(*d)) || is_made_of(d);
+        let kinds: Vec<_> = db.kinds().resources().filter(|d| !d.is_org() && d.is_recorded()).filter(is_read).collect();
         if kinds.is_empty() {
             return Ok(());
         }

@@ -21,6 +21,7 @@ use super::engine::sql::{Row, Sql, quoted};
 
 use crate::model::kinds::org;
 use crate::model::problem::{Problem, distance};
+use crate::model::resource::derived::{Derived, What};
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
 use crate::model::resource::status;
 use crate::model::resource::{Attr, Descriptor, Field, List, Meta, Record};
@@ -552,7 +553,7 @@ pub async fn blocking(db: &mut Db, target: &Record, event: TargetEvent) -> Resul
     }
 }
 
-/// Live records that point at one by some fields; of those that say who is in charge of what has states, the open ones.
+/// Live records that point at one by some fields, without those of journals, which stay whatever becomes of it; of those that say who is in charge of what has states, the open ones.
 pub async fn dependants_by(
     db: &mut Db,
     target: &Record,
@@ -561,14 +562,14 @@ pub async fn dependants_by(
     let org = target.meta.org_id;
     let mut found = Vec::new();
     if target.desc.is_org() {
-        for desc in db.kinds().resources().filter(|d| !d.is_org()) {
+        for desc in db.kinds().resources().filter(|d| !d.is_org() && !d.stays()) {
             let records =
                 load_where(db, desc, &format!("t.org_id = $1 and {}", status_sql::live(desc, "t")), vec![org.into()])
                     .await?;
             found.push(Dependants { desc, field: None, records });
         }
     } else {
-        for (desc, field) in db.kinds().referring_to(target.desc).into_iter().filter(|(d, f)| by(d, f)) {
+        for (desc, field) in db.kinds().referring_to(target.desc).into_iter().filter(|(d, f)| !d.stays() && by(d, f)) {
             let (column, open, live) =
                 (quoted(field.column), status_sql::is_open(desc, field, "t"), status_sql::live(desc, "t"));
             let condition = format!("t.org_id = $1 and t.{column} = $2 and {live} and {open}");
@@ -710,6 +711,10 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
         });
     }
     columns.extend(lists);
+    columns.extend(desc.derived.iter().map(|derived| {
+        let (kind, nullable) = derived.kind();
+        Column { expr: of_contents(derived), shown: true, ..plain(derived.name, kind, nullable) }
+    }));
     if let Some(expr) = status_sql::status_expr(desc) {
         columns.push(Column { expr, shown: true, status: Some(desc), ..plain("status", ValueType::Text, false) });
     }
@@ -721,6 +726,19 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     columns.push(plain("deleted_at", ValueType::Time, true));
     columns.push(actor("deleted_by", true));
     columns
+}
+
+/// What the live records within the row `t` come to.
+fn of_contents(derived: &Derived) -> String {
+    let of = (derived.of)();
+    let what = match derived.what {
+        What::Count => "count(*)".to_owned(),
+        What::Sum(column) => format!("cast(coalesce(sum(w.{}), 0) as bigint)", quoted(column)),
+        What::Latest(column) => format!("max(w.{})", quoted(column)),
+    };
+    let (table, by, live) =
+        (of.table, of.field(derived.by).map_or(derived.by, |f| f.column), status_sql::live(of, "w"));
+    format!("(select {what} from {table} w where w.org_id = t.org_id and w.{} = t.id and {live})", quoted(by))
 }
 
 /// The members of a list in one text: the first, and the further ones by what `member` makes of each.

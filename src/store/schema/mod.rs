@@ -18,20 +18,11 @@ use super::records::settings;
 use super::system_log;
 use crate::model::kinds::Kinds;
 use crate::model::resource::Descriptor;
+pub use crate::model::resource::lifecycle::Class;
 use crate::model::values::value::{ValueType, hex};
 
-/// What a table's rows are to the audit trail (DESIGN.md, "Three classes of table").
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// Every row change has an audit record.
-    Recorded,
-    /// Append-only, is its own record.
-    Journal,
-    /// Counters and last-seen fields; here also what the trail itself keeps.
-    Volatile,
-}
-
-/// Every table with its class. Resources are recorded.
+/// Every table with its class (DESIGN.md, "Three classes of table"): that of a kind is declared by it. What the trail itself
+/// keeps and changes is volatile.
 pub fn tables(kinds: Kinds) -> Vec<(&'static str, Class)> {
     let mut tables = vec![
         ("schema_migrations", Class::Volatile),
@@ -53,7 +44,7 @@ pub fn tables(kinds: Kinds) -> Vec<(&'static str, Class)> {
         ("tokens", Class::Volatile),
         (settings::TABLE, Class::Recorded),
     ];
-    tables.extend(kinds.resources().map(|d| (d.table, Class::Recorded)));
+    tables.extend(kinds.resources().map(|d| (d.table, d.lifecycle.class())));
     tables
 }
 

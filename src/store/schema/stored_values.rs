@@ -189,7 +189,24 @@ pub async fn invalid_values(db: &mut Db) -> Result<Vec<String>> {
             found.extend(dangling(db, &table, reference).await?);
         }
     }
+    found.extend(undeclared(db.kinds(), db.engine())?);
     found.extend(migrations(db).await?);
+    Ok(found)
+}
+
+/// Rules that the declarations of kinds ask for and their migrations don't make.
+fn undeclared(kinds: Kinds, engine: Engine) -> Result<Vec<String>> {
+    let plain = |rule: &str| rule.split_whitespace().collect::<Vec<_>>().join(" ");
+    let tables = tables(kinds, engine)?;
+    let mut found = Vec::new();
+    for (desc, (column, states)) in kinds.resources().filter_map(|d| Some((d, d.states?))) {
+        let made: Vec<String> = match tables.iter().find(|t| t.name == desc.table) {
+            Some(table) => table.checks.iter().map(|(_, rule)| plain(rule)).collect(),
+            None => Vec::new(),
+        };
+        let lacking = states.checks(column).into_iter().filter(|rule| !made.contains(rule));
+        found.extend(lacking.map(|rule| format!("table {}: its migrations lack CHECK ({rule})", desc.table)));
+    }
     Ok(found)
 }
 

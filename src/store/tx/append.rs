@@ -95,8 +95,12 @@ impl Tx<'_> {
         self.random
     }
 
-    /// Makes an audit record, which waits to be written.
+    /// Makes an audit record, which waits to be written, of what is recorded.
     pub(super) async fn prepare(&mut self, org: i32, event: Event<'_>, payload: Payload) -> Result<()> {
+        // A journal is its own record, and what is volatile has none.
+        if self.kinds().by_noun(event.kind).is_some_and(|d| !d.is_recorded()) {
+            return Ok(());
+        }
         let salt: [u8; 16] = bytes(self.random);
         let mut chain = self.detach(org).await?;
         let made = chain.append(event, payload, salt);

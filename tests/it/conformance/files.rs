@@ -25,6 +25,7 @@ impl Story<'_> {
         for (_, sample) in given[1].iter_mut().filter(|(f, _)| f.is_managed() && !f.ty.required) {
             *sample = Sample { input: String::new(), kept: Json::Null };
         }
+        self.begin(&mut given);
         let rows = given.each_ref().map(|g| g.iter().map(|(_, s)| s.input.clone()).collect());
         let file = self.p.write("all.csv", csv(&fields, &rows));
         let report: Json = serde_json::from_str(&self.change("import", &[&file, "-o", "json"])).expect("a report");

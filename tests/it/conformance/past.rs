@@ -64,7 +64,15 @@ impl Story<'_> {
         // Those that have everything: in others another value might break a rule that the database holds itself.
         let has_all = |r: &Json| self.settable().iter().all(|f| !r[f.name()].is_null());
         let ids: Vec<String> = self.rows_as_told().iter().filter(|r| has_all(r)).map(|r| cell(&r["id"])).collect();
-        let fields: Vec<&Field> = self.desc.stored().collect();
+        // The database itself holds a state and what is stamped with it to each other.
+        let (bound, fields): (Vec<&Field>, Vec<&Field>) = self.desc.stored().partition(|f| self.is_bound_to_state(f));
+        for field in bound {
+            if self.desc.state_field().is_some_and(|f| f.column == field.column) {
+                let wrong = format!("update {} set {} = 'no state'", self.desc.table, field.column);
+                self.p.sql(&wrong).expect_err("no state");
+            }
+            self.play("column changed", 1);
+        }
         // Of one row only the first difference is told: each column is changed in a row of its own.
         for some in fields.chunks(ids.len()) {
             self.change_behind(&some.iter().copied().zip(ids.iter().map(String::as_str)).collect::<Vec<_>>());

@@ -15,6 +15,7 @@ use orgctl::store::engine::location::{Location, Opening};
 use crate::harness::{Engine, TestEnv, golden};
 
 mod commission;
+mod course;
 mod import;
 mod made;
 mod ticket;

@@ -210,6 +210,14 @@ fn a_file_brings_what_may_be_brought() {
     });
 }
 
+/// The reference draws the states.
+#[test]
+fn its_states_are_drawn() {
+    let drawn = crate::surface::states_of(super::PROGRAM, "ticket");
+    assert!(drawn.contains("stateDiagram-v2\n    [*] --> open\n    open --> in_progress: start\n"), "{drawn}");
+    assert!(drawn.contains("    closed --> open: reopen\n"), "{drawn}");
+}
+
 /// The database itself holds a row to what its state says.
 #[test]
 fn the_table_says_the_same() {

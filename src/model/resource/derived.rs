@@ -1,0 +1,60 @@
+//! Columns that are never stored: what the records within a record come to.
+
+use super::{Descriptor, Field};
+use crate::model::values::value::ValueType;
+
+/// A column that is told, filtered and sorted by, and set by nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Derived {
+    pub name: &'static str,
+    pub help: &'static str,
+    /// The kind whose live records it is made of, and its reference to what they are within.
+    pub of: fn() -> &'static Descriptor,
+    pub by: &'static str,
+    pub what: What,
+}
+
+/// What is made of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// How many there are.
+    Count,
+    /// The sum of a field of whole numbers; none are nought.
+    Sum(&'static str),
+    /// The greatest value of a field, the latest of a time; nothing where there are none.
+    Latest(&'static str),
+}
+
+impl Derived {
+    /// What it holds, and whether it may be nothing.
+    pub fn kind(&self) -> (ValueType, bool) {
+        match self.what {
+            What::Count | What::Sum(_) => (ValueType::Int, false),
+            What::Latest(column) => ((self.of)().field(column).map_or(ValueType::Text, |f| f.ty.kind), true),
+        }
+    }
+
+    /// What is wrong with its declaration by a kind.
+    fn fault(&self, desc: &Descriptor) -> Option<String> {
+        let of = (self.of)();
+        let wrong = |why: &str| Some(format!("{}.{}: {why}", desc.noun, self.name));
+        let by = of.field(self.by);
+        if by.and_then(Field::target) != Some(desc) || by.is_some_and(|f| !f.has(super::Attr::Within)) {
+            return wrong("it is not made of what is within the record");
+        }
+        if !of.is_recorded() {
+            return wrong("of what is not recorded nobody could tell what it was");
+        }
+        let known = match self.what {
+            What::Count => true,
+            What::Sum(column) => of.field(column).is_some_and(|f| f.ty.kind == ValueType::Int),
+            What::Latest(column) => of.index(column).is_some(),
+        };
+        if known { None } else { wrong("there is no such field to make it of") }
+    }
+}
+
+/// What is wrong with the derived columns that a kind declares.
+pub fn faults(desc: &Descriptor) -> Vec<String> {
+    desc.derived.iter().filter_map(|d| d.fault(desc)).collect()
+}

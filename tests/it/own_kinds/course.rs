@@ -1,0 +1,430 @@
+//! Kinds of every course of life: licences that end and are followed by others, readings that stay as they were written,
+//! counters that nobody records; and kinds of the installation.
+
+use orgctl::cli::tree::{LEAVES, Program};
+use orgctl::model::code_generator::CodeGenerator;
+use orgctl::model::kinds::user::User;
+use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
+use orgctl::model::resource::derived::{Derived, What};
+use orgctl::model::resource::lifecycle::Class;
+use orgctl::model::resource::{Check, Resource};
+use orgctl::model::values::scalar::{Code, Count, Line, Moment, Ref};
+use orgctl::resource;
+use orgctl::store::schema;
+
+use super::ticket::Progress;
+use crate::conformance::conforms;
+use crate::harness::{Engine, TestEnv, golden};
+use crate::raw::int;
+
+resource! {
+    /// What somebody may do for a time
+    pub struct Licence "licence" in "licences" lifecycle(Supersede) derived(OF_SEATS) {
+        /// Number
+        code: Code<32> [Unique],
+        /// Who has it
+        user_id: Ref<User> [Within, Subject],
+        /// When it ends to hold
+        expires_at: Option<Moment>,
+        /// When it ended, or another one took its place
+        ended_at: Option<Moment> [Managed, Hidden],
+    }
+}
+
+/// What the seats of a licence come to.
+const OF_SEATS: &[Derived] = &[
+    Derived {
+        name: "seats",
+        help: "How many seats it has",
+        of: || Seat::DESCRIPTOR,
+        by: "licence_id",
+        what: What::Count,
+    },
+    Derived {
+        name: "minutes",
+        help: "How long they were taken",
+        of: || Seat::DESCRIPTOR,
+        by: "licence_id",
+        what: What::Sum("minutes"),
+    },
+    Derived {
+        name: "last_taken",
+        help: "When one was taken last",
+        of: || Seat::DESCRIPTOR,
+        by: "licence_id",
+        what: What::Latest("taken_at"),
+    },
+];
+
+resource! {
+    /// A seat that a licence gives
+    pub struct Seat "seat" in "seats" subject(Nobody("a thing")) {
+        /// Number
+        code: Code<32> [Unique],
+        /// The licence
+        licence_id: Ref<Licence> [Within],
+        /// How long it was taken
+        minutes: Count [Default("0")],
+        /// When it was taken last
+        taken_at: Option<Moment>,
+    }
+}
+
+resource! {
+    /// What a meter said
+    pub struct Reading "reading" in "readings" subject(Nobody("a thing")) lifecycle(AppendOnly) {
+        /// Number
+        code: Code<32> [Unique, Generated(CodeGenerator::Numbered("R-"))],
+        /// The licence
+        licence_id: Ref<Licence> [Within],
+        /// Minutes
+        minutes: Count,
+    }
+}
+
+resource! {
+    /// What is counted
+    pub struct Pulse "pulse" in "pulses" subject(Nobody("a thing")) lifecycle(Volatile) {
+        /// Short code
+        code: Code<32> [Unique],
+        /// How often
+        beats: Count [Default("0")],
+    }
+}
+
+resource! {
+    /// What the installation offers
+    pub struct Plan "plan" in "plans" subject(Nobody("a thing")) tenancy(Tenancy::System) {
+        /// Short code
+        code: Code<32> [Unique],
+        /// Name
+        name: Line<200>,
+    }
+}
+
+resource! {
+    /// What is announced, here or everywhere
+    pub struct Notice "notice" in "notices" subject(Nobody("a text")) tenancy(Tenancy::Either) {
+        /// Short code
+        code: Code<32> [Unique],
+        /// What it says
+        name: Line<200>,
+    }
+}
+
+resource! {
+    /// Something to be done
+    pub struct Errand "errand" in "errands" subject(Nobody("a thing")) states("state", Progress::STATES) {
+        /// Number
+        code: Code<32> [Unique],
+        /// What
+        name: Line<200>,
+        /// Who asks
+        asked_by_id: Option<Ref<User>> [Keep],
+        /// Who does it
+        assignee_id: Option<Ref<User>> [Duty],
+        /// How far it is
+        state: Progress [Managed, Hidden],
+        /// When the work began
+        started_at: Option<Moment> [Managed, Hidden],
+        /// When it was done
+        done_at: Option<Moment> [Managed, Hidden],
+        /// When it was given up
+        closed_at: Option<Moment> [Managed, Hidden],
+    }
+}
+
+impl Check for Errand {}
+impl Check for Licence {}
+impl Check for Seat {}
+impl Check for Reading {}
+impl Check for Pulse {}
+impl Check for Plan {}
+impl Check for Notice {}
+
+const DOWN: &str = "DROP TABLE errands;\nDROP TABLE notices;\nDROP TABLE plans;\nDROP TABLE pulses;\nDROP TABLE readings;\nDROP TABLE seats;\n\
+                    DROP TABLE licences;";
+
+const KINDS: &[Kind] = &[
+    Kind {
+        desc: Licence::DESCRIPTOR,
+        migrations: &[Migration {
+            name: "course",
+            sqlite: MigrationScripts { up: include_str!("course.sqlite.sql"), down: DOWN },
+            postgres: MigrationScripts { up: include_str!("course.postgres.sql"), down: DOWN },
+        }],
+        catalogue: include_str!("course.schema.txt"),
+    },
+    Kind { desc: Seat::DESCRIPTOR, migrations: &[], catalogue: "" },
+    Kind { desc: Reading::DESCRIPTOR, migrations: &[], catalogue: "" },
+    Kind { desc: Pulse::DESCRIPTOR, migrations: &[], catalogue: "" },
+    Kind { desc: Plan::DESCRIPTOR, migrations: &[], catalogue: "" },
+    Kind { desc: Notice::DESCRIPTOR, migrations: &[], catalogue: "" },
+    Kind { desc: Errand::DESCRIPTOR, migrations: &[], catalogue: "" },
+];
+
+const LISTS: &[&[Kind]] = &[OWN, KINDS];
+
+pub const PROGRAM: Program = Program::new(Kinds::new(LISTS), &[LEAVES]);
+
+fn place(engine: Engine) -> TestEnv {
+    let mut p = TestEnv::new(engine);
+    p.program = PROGRAM;
+    p
+}
+
+/// Where Asha and Ravi work for ACME.
+fn both(story: impl Fn(&TestEnv)) {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        eprintln!("--- on {engine:?}");
+        let p = place(engine);
+        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+        for name in ["asha", "ravi"] {
+            p.run(&format!("user create --name {name} --username {name}")).ok();
+        }
+        story(&p);
+    }
+}
+
+fn all_is_well(p: &TestEnv) {
+    p.run("db check").ok();
+    p.run("audit verify --deep").ok();
+}
+
+fn records(p: &TestEnv) -> i64 {
+    int(p, "select count(*) from audit_records")
+}
+
+#[test]
+fn nothing_is_declared_that_can_t_be_kept() {
+    assert_eq!(PROGRAM.kinds.faults(), Vec::<String>::new());
+    assert_eq!(super::PROGRAM.kinds.faults(), Vec::<String>::new());
+    assert_eq!(Kinds::default().faults(), Vec::<String>::new());
+    let classes = schema::tables(PROGRAM.kinds);
+    let of = |table: &str| classes.iter().find(|(t, _)| *t == table).map(|(_, class)| *class);
+    assert_eq!(
+        ["licences", "seats", "readings", "pulses", "plans"].map(of),
+        [Class::Recorded, Class::Recorded, Class::Journal, Class::Volatile, Class::Recorded].map(Some)
+    );
+}
+
+#[test]
+fn what_postgresql_says_of_these_tables_is_kept() {
+    let p = place(Engine::Postgres);
+    let _ = p.run("init");
+    golden("tests/it/own_kinds/course.schema.txt", &super::added_to_catalogue(&p));
+}
+
+/// A licence of the same number takes the place of the former, which stays as history.
+#[test]
+fn a_successor_ends_the_former() {
+    both(|p| {
+        let create = |more: &str| p.run(&format!("licence create --code L-1 --user asha {more}"));
+        create("--expires-at 2027-01-01").ok();
+        p.wait(60);
+        let made = create("--expires-at 2028-01-01");
+        assert!(made.err.contains("it takes the place of the one of 2026-11-21T00:00:"), "{}", made.err);
+        made.ok();
+        assert_eq!(p.column("licence list", "code"), ["L-1"]);
+        assert_eq!(p.json("licence show L-1")["status"], "active");
+        assert_eq!(p.column("licence list --filter status=ended", "code"), ["L-1"]);
+        assert_eq!(p.column("licence list --with-deleted --sort created_at", "status"), ["ended", "active"]);
+        // What was then is told by what ended since.
+        let then = p.column("licence list --as-of 2026-11-21T00:00:30Z", "expires_at");
+        assert!(then[0].starts_with("2027-01-01") || then[0].starts_with("2026-12-31"), "{then:?}");
+        let ended = p.column("licence list --filter status=ended", "id").pop().expect("an id");
+        let last = p.column(&format!("licence history {ended}"), "seq").pop().expect("a record");
+        let told = p.json(&format!("audit show {last} --org ACME"));
+        assert_eq!((&told["payload"]["verb"], &told["effect"]), (&"supersede".into(), &"update".into()));
+        // It does not come back beside its successor, is changed no more, and can go for good.
+        let refused = p.run(&format!("audit revert {last} --org ACME")).fails(4);
+        assert!(refused.contains("licence L-1 exists already"), "{refused}");
+        p.run(&format!("licence update {ended} --expires-at 2029-01-01")).fails(3);
+        assert!(
+            p.run(&format!("licence restore {ended}")).fails(4).contains("has ended, which is no deletion"),
+            "no deletion"
+        );
+        p.run(&format!("licence purge {ended} --yes")).ok();
+        assert_eq!(p.column("licence list --with-deleted", "status"), ["active"]);
+        all_is_well(p);
+    });
+}
+
+#[test]
+fn a_licence_is_revoked_and_given_again() {
+    both(|p| {
+        p.run("licence create --code L-1 --user asha").ok();
+        let done = p.run("licence revoke L-1");
+        assert!(done.err.contains("ended licence L-1"), "{}", done.err);
+        done.ok();
+        p.run("licence exists L-1").fails(3);
+        p.run("licence revoke L-1").fails(3);
+        assert_eq!(p.column("licence list", "code"), Vec::<String>::new());
+        // A mistake is undone as long as nothing took its place.
+        let seq = p.column("licence history L-1", "seq").pop().expect("a record");
+        p.run(&format!("audit revert {seq} --org ACME")).ok();
+        assert_eq!(p.json("licence show L-1")["status"], "active");
+        p.run("licence revoke L-1").ok();
+        p.run("licence create --code L-1 --user ravi").ok();
+        assert_eq!(p.column("licence list", "code"), ["L-1"]);
+        // One whose time has passed holds no more, and makes room.
+        p.run("licence create --code L-2 --user ravi --expires-at 2026-11-21T01:00:00Z").ok();
+        assert_eq!(p.json("licence show L-2")["status"], "active");
+        p.wait(7200);
+        assert_eq!(p.json("licence show L-2")["status"], "expired");
+        assert_eq!(p.column("licence list --filter status=expired", "code"), ["L-2"]);
+        p.run_with("licence import -", "code,user\nL-2,asha\n").ok();
+        assert_eq!(
+            p.column("licence list --filter code=L-2 --with-deleted --sort created_at", "status"),
+            ["ended", "active"]
+        );
+        // What holds is not overrun by a file.
+        let said = p.run_with("licence import -", "code,user\nL-2,ravi\n").fails(6);
+        assert!(said.contains("L-2 exists already"), "{said}");
+        all_is_well(p);
+    });
+}
+
+/// What ended before its container went does not come back with it.
+#[test]
+fn what_ended_stays_so() {
+    both(|p| {
+        p.run("licence create --code L-1 --user asha").ok();
+        p.run("licence create --code L-1 --user asha").ok();
+        p.run("licence create --code L-2 --user asha").ok();
+        p.run("licence delete L-2 --yes").ok();
+        p.run("user delete asha --yes").ok();
+        assert_eq!(p.column("licence list", "code"), Vec::<String>::new());
+        p.run("user restore asha").ok();
+        assert_eq!(p.column("licence list", "code"), ["L-1"]);
+        assert_eq!(p.column("licence list --filter status=ended", "code"), ["L-1"]);
+        assert_eq!(p.column("licence list --filter status=deleted", "code"), ["L-2"]);
+        p.run("user delete asha --yes").ok();
+        p.run("user purge asha --yes").ok();
+        assert_eq!(int(p, "select count(*) from licences"), 0);
+        all_is_well(p);
+    });
+}
+
+/// A journal is added to, and that is all.
+#[test]
+fn a_journal_is_its_own_record() {
+    both(|p| {
+        p.run("licence create --code L-1 --user asha").ok();
+        let before = records(p);
+        p.run("reading create --licence L-1 --minutes 12").ok();
+        p.run("reading create --licence L-1 --minutes 30").ok();
+        assert_eq!(records(p), before, "it is recorded");
+        assert_eq!(p.column("reading list --sort code", "minutes"), ["12", "30"]);
+        for verb in [
+            "update R-001 --minutes 3",
+            "delete R-001",
+            "restore R-001",
+            "purge R-001",
+            "history R-001",
+            "import x.csv",
+        ] {
+            p.run(&format!("reading {verb}")).fails(2);
+        }
+        let refused = p.run("reading list --as-of 1h").fails(2);
+        assert!(refused.contains("readings stay as they were written"), "{refused}");
+        // It stays whatever becomes of what it is of, until that is gone for good.
+        p.run("licence delete L-1 --yes").ok();
+        assert_eq!(p.column("reading list", "code").len(), 2);
+        all_is_well(p);
+        p.run("licence purge L-1 --yes").ok();
+        assert_eq!(p.column("reading list", "code"), Vec::<String>::new());
+        all_is_well(p);
+    });
+}
+
+#[test]
+fn what_is_volatile_is_not_recorded() {
+    both(|p| {
+        let before = records(p);
+        p.run("pulse create --code P1").ok();
+        p.run("pulse update P1 --beats 7").ok();
+        assert_eq!(records(p), before);
+        assert_eq!(p.json("pulse show P1")["beats"], 7);
+        p.run("pulse history P1").fails(2);
+        assert!(p.run("pulse show P1 --as-of 1h").fails(2).contains("what pulses were is recorded nowhere"), "refused");
+        all_is_well(p);
+    });
+}
+
+/// What belongs to the installation is asked for without an organisation; what may be either, with one.
+#[test]
+fn some_belongs_to_the_installation() {
+    both(|p| {
+        p.run("org create --code ZEN --name Zen").ok();
+        p.run("plan create --code BASIC --name Basic").ok();
+        p.run("plan create --code BASIC --name Again").fails(4);
+        assert_eq!(p.column("plan list", "org"), ["SYSTEM"]);
+        p.run("plan update BASIC --name Simple").ok();
+        assert!(p.run("plan list --org ACME").fails(2).contains("its records belong to the installation"), "no --org");
+        assert_eq!(p.column("plan history BASIC", "action"), ["create", "update"]);
+        p.run_with("plan import -", "code,name\nMORE,More\n").ok();
+        assert_eq!(p.column("plan list --sort code", "name"), ["Simple", "More"]);
+        assert_eq!(p.column("plan list --as-of 2026-11-21", "code"), Vec::<String>::new());
+        p.run("plan delete MORE --yes").ok();
+        p.run("plan restore MORE").ok();
+        p.run("notice create --code N1 --name Here --org ACME").ok();
+        p.run("notice create --code N1 --name Everywhere --org SYSTEM").ok();
+        assert_eq!(p.column("notice list --sort name", "org"), ["SYSTEM", "ACME"]);
+        assert_eq!(p.json("notice show N1 --org SYSTEM")["name"], "Everywhere");
+        p.run("notice show N1").fails(2);
+        // A licence belongs to an organisation.
+        p.run("licence create --code L-1 --user asha --org SYSTEM").fails(4);
+        all_is_well(p);
+    });
+}
+
+/// What a licence's seats come to is told of now and of then, and stored nowhere.
+#[test]
+fn a_derived_column_is_told_filtered_and_sorted_by() {
+    both(|p| {
+        p.run("licence create --code L-1 --user asha").ok();
+        p.run("licence create --code L-2 --user ravi").ok();
+        p.run("seat create --code S-1 --licence L-1 --minutes 20 --taken-at 2026-11-01T10:00:00Z").ok();
+        p.run("seat create --code S-2 --licence L-1 --minutes 40 --taken-at 2026-11-02T10:00:00Z").ok();
+        let told = p.json("licence show L-1");
+        assert_eq!((&told["seats"], &told["minutes"]), (&2.into(), &60.into()));
+        assert!(told["last_taken"].as_str().is_some_and(|t| t.starts_with("2026-11-02T")), "{told}");
+        let none = p.json("licence show L-2");
+        assert_eq!((&none["seats"], &none["minutes"], &none["last_taken"]), (&0.into(), &0.into(), &().into()));
+        assert_eq!(p.column("licence list --filter 'minutes>50'", "code"), ["L-1"]);
+        assert_eq!(p.column("licence list --filter seats=0", "code"), ["L-2"]);
+        assert_eq!(p.column("licence list --sort=-minutes", "code"), ["L-1", "L-2"]);
+        p.wait(3600);
+        p.run("seat update S-1 --minutes 100").ok();
+        p.run("seat delete S-2 --yes").ok();
+        assert_eq!(p.column("licence list --sort code", "minutes"), ["100", "0"]);
+        let then = "--as-of 2026-11-21T00:30:00Z";
+        assert_eq!(p.column(&format!("licence list --sort code {then}"), "minutes"), ["60", "0"]);
+        assert_eq!(p.column(&format!("licence list --filter seats=2 {then}"), "code"), ["L-1"]);
+        p.run("licence create --code L-3 --user asha --minutes 4").fails(2);
+        let out = p.run("licence export").ok();
+        assert!(!out.contains("minutes"), "it is stored nowhere: {out}");
+        all_is_well(p);
+    });
+}
+
+/// What all kinds do, these do too: each in a thread of its own.
+#[test]
+fn licences_seats_and_errands_conform() {
+    let play = |engine, desc| {
+        let make = || {
+            let p = place(engine);
+            p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+            p
+        };
+        conforms(&make, desc);
+    };
+    std::thread::scope(|scope| {
+        for engine in [Engine::Sqlite, Engine::Postgres] {
+            for desc in [Licence::DESCRIPTOR, Seat::DESCRIPTOR, Errand::DESCRIPTOR] {
+                scope.spawn(move || play(engine, desc));
+            }
+        }
+    });
+}

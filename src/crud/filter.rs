@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::input::{not_found, time};
 use super::session::Session;
 use crate::model::kinds::org::{Org, SYSTEM};
-use crate::model::problem::{ErrorKind as ProblemKind, Problem, nearest};
+use crate::model::problem::{ErrorKind, Problem, nearest};
 use crate::model::resource::{Descriptor, Field, Resource};
 use crate::model::values::scalar::{fold, truncate};
 use crate::model::values::value::{Value, ValueType};
@@ -48,7 +48,7 @@ pub async fn filter(
 /// A mistake in a filter is one of the command line, whatever it is about.
 fn as_usage(e: anyhow::Error) -> anyhow::Error {
     match e.downcast::<Problem>() {
-        Ok(problem) => Problem { kind: ProblemKind::Usage, ..problem }.into(),
+        Ok(problem) => Problem { kind: ErrorKind::Usage, ..problem }.into(),
         Err(e) => e,
     }
 }
@@ -129,7 +129,7 @@ async fn known_once(s: &mut Session<'_>, target: &'static Descriptor, org: Optio
         return Ok(());
     }
     let problem = not_found(s, target, org, key, Deleted::Exclude).await?;
-    Err(Problem { kind: ProblemKind::Usage, ..problem }.into())
+    Err(Problem { kind: ErrorKind::Usage, ..problem }.into())
 }
 
 /// Comparisons of other languages, and what they are here.
@@ -306,9 +306,9 @@ fn value(s: &Session<'_>, column: &Column, op: Op, text: &str) -> Result<Value> 
             None if column.kind == ValueType::Text && !matches!(op, Op::Is | Op::IsNot) => Ok(text.into()),
             None if column.kind == ValueType::Text => {
                 let part = format!("'{}~...' finds what has a part of it", column.name);
-                Err(Problem { kind: ProblemKind::Usage, ..p }.hint(part).into())
+                Err(Problem { kind: ErrorKind::Usage, ..p }.hint(part).into())
             }
-            _ => Err(Problem { kind: ProblemKind::Usage, ..p }.into()),
+            _ => Err(Problem { kind: ErrorKind::Usage, ..p }.into()),
         });
     }
     Ok(match column.kind {

@@ -87,7 +87,7 @@ impl Verb for Nothing {
     }
 }
 
-/// As [`write`], on a database whose schema is still to be made: `init` and `db migrate`.
+/// As [`write()`], on a database whose schema is still to be made: `init` and `db migrate`.
 pub async fn write_unchecked<V: Verb>(s: &mut Session<'_>, verb: &V) -> Result<V::Output> {
     run(s, verb, None::<fn(&mut Ui, &V::Output) -> Result<()>>).await
 }

@@ -13,7 +13,7 @@ use super::as_of;
 use super::gate;
 use super::input::{GoneRecord, find_in, several_gone};
 use super::session::Session;
-use crate::model::problem::{ErrorKind as ProblemKind, Problem};
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::{Descriptor, Field, Record, Subject};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType, rfc3339};
@@ -55,9 +55,7 @@ pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let are_several = wanted.resources.as_ref().is_some_and(|ids| ids.len() > 1);
     let mut entries = search(s.db().await?, &wanted).await?;
     if entries.is_empty() && limit != Some(0) {
-        return Err(
-            Problem::new(ProblemKind::NotFound, format!("nothing is recorded about {} {key}", desc.noun)).into()
-        );
+        return Err(Problem::new(ErrorKind::NotFound, format!("nothing is recorded about {} {key}", desc.noun)).into());
     }
     entries.reverse();
     let mut list = EntryList::new(s, false, are_several)?;

@@ -15,7 +15,7 @@ use super::input::{find, find_holders, keys};
 use super::session::{Access, Session};
 use super::{as_of, partial};
 use crate::model::kinds::org::SYSTEM;
-use crate::model::problem::{ErrorKind as ProblemKind, Problem};
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::status;
 use crate::model::resource::{Attr, Descriptor, Field, Record};
 use crate::model::search::words;
@@ -413,7 +413,7 @@ pub async fn exists(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         told.push(serde_json::json!({ "key": key, "exists": found.is_ok() }));
         match found {
             Ok(record) => s.ui.status(&format!("{} exists", record.title())),
-            Err(e) if e.downcast_ref::<Problem>().is_some_and(|p| p.kind == ProblemKind::NotFound) => {
+            Err(e) if e.downcast_ref::<Problem>().is_some_and(|p| p.kind == ErrorKind::NotFound) => {
                 missing = Err(e);
                 break;
             }

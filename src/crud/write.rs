@@ -31,7 +31,7 @@ pub fn described(tx: &Tx<'_>, noun: &str) -> Result<&'static Descriptor> {
     tx.kinds().by_noun(noun).ok_or_else(|| anyhow::anyhow!("there is no resource '{noun}'"))
 }
 
-/// Makes one record.
+/// Creates one record.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Create {
     pub noun: String,
@@ -316,7 +316,7 @@ impl Verb for Change {
     }
 }
 
-/// The shortest ring, which the database's own rule would refuse in fewer words than `invariants`.
+/// The shortest cycle, which the database's own rule would refuse in fewer words than `invariants`.
 pub fn not_its_own_parent(record: &Record) -> Result<(), Problem> {
     match record.desc.parent() {
         Some(f) if *record.get(f.column) == record.meta.id.into() => {

@@ -366,7 +366,7 @@ fn ancestors(desc: &'static Descriptor, field: &Field, touched: Sql) -> Sql {
     Sql::new(text).with(touched.args)
 }
 
-/// What the rows of an organisation stand below that are pointed at: who stands in a ring is, and of a tree's rows few are.
+/// What the rows of an organisation stand below that are pointed at: who stands in a cycle is, and of a tree's rows few are.
 pub fn all_inner(desc: &'static Descriptor, field: &Field, org: i32) -> Sql {
     let (column, table) = (quoted(field.column), desc.table);
     let text = format!(
@@ -396,8 +396,8 @@ async fn find_cycle(
 ) -> Result<Option<String>> {
     let mut graph = Graph::default();
     note(db, &mut graph, sql).await?;
-    let Some(ring) = graph.find_cycles().into_iter().next() else { return Ok(None) };
-    let id = ring.iter().copied().find(|id| touched(*id)).unwrap_or(ring[0]);
+    let Some(cycle) = graph.find_cycles().into_iter().next() else { return Ok(None) };
+    let id = cycle.iter().copied().find(|id| touched(*id)).unwrap_or(cycle[0]);
     let key = records::load(db, desc, org, id).await?.map_or_else(|| id.to_string(), |r| r.key());
     Ok(Some(format!("{} {key} can't stand below itself", desc.noun)))
 }

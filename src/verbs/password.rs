@@ -16,7 +16,7 @@ use crate::crud::session::Session;
 use crate::crud::write::{Target, dry_run_note};
 use crate::model::kinds::user::User;
 use crate::model::password::{Params, Secret, StoredHash, generate, hash, policy};
-use crate::model::problem::{ErrorKind as ProblemKind, Problem};
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::bytes;
 use crate::model::resource::{Descriptor, Record, Resource};
 use crate::model::setting::{self, Settings};
@@ -208,7 +208,7 @@ pub async fn check_password(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         spawn_blocking(move || (stored.verify(&tried), stored.needs_rehash(&wanted), stored.scheme())).await?;
     report(&mut s.ui, &json!({ "user_code": user.key(), "id": user.meta.id, "is_right": is_right }))?;
     if !is_right {
-        return Err(Problem::new(ProblemKind::Failed, format!("this is not the password of {}", user.title())).into());
+        return Err(Problem::new(ErrorKind::Failed, format!("this is not the password of {}", user.title())).into());
     }
     s.ui.status(&format!("this is the password of {}", user.title()));
     if is_old {

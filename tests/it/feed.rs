@@ -1,4 +1,4 @@
-//! An HR feed run after run: who has left may still be named, the brake, and whom a word means.
+//! An HR feed run after run: who has left may still be named, the limit of leavers, and whom a word means.
 
 use serde_json::json;
 

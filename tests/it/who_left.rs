@@ -77,7 +77,7 @@ fn a_monthly_file_may_name_a_manager_who_left() {
     });
 }
 
-/// The brake is not only a feed's: any file that takes their access away from more than may lose it at once is stopped.
+/// The limit of leavers is not only a feed's: any file that takes their access away from more than may lose it at once is stopped.
 #[test]
 fn any_file_that_takes_access_from_too_many_is_stopped() {
     on_both_engines_with_acme(|p| {

@@ -1,4 +1,4 @@
-//! The brake: what stops a file that takes away the access of too many, by not naming them or by what it says of them.
+//! The limit of leavers: it stops a file that takes away the access of too many, by not naming them or by what it says of them.
 //! Who deactivates an organisation takes away the access of everybody in it.
 
 use std::collections::BTreeSet;
@@ -80,7 +80,7 @@ pub struct Absentees {
     most_users: u64,
 }
 
-/// Those whom the brake names.
+/// Those whom the message names.
 const TOLD: usize = 5;
 
 /// The first of some names.

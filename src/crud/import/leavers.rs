@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::sync::Leavers;
 use super::{Import, OnConflict};
 use crate::crud::remove::Mode;
-use crate::model::problem::ErrorKind as ProblemKind;
+use crate::model::problem::ErrorKind;
 use crate::model::resource::Field;
 use crate::model::resource::lifetime::Lifetime;
 use crate::model::values::scalar::truncate;
@@ -64,7 +64,7 @@ impl Import {
                         }
                         Meant::Rejected(reason) => {
                             let is_unknown = self.feed.is_none() && named.is_deleted;
-                            let kind = if is_unknown { ProblemKind::NotFound } else { ProblemKind::Conflict };
+                            let kind = if is_unknown { ErrorKind::NotFound } else { ErrorKind::Conflict };
                             rejects.push(Reject {
                                 number: named.number,
                                 line: named.line,

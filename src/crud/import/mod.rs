@@ -53,7 +53,7 @@ use super::remove::{self, Mode};
 use super::session::Session;
 use super::write::{blank, described, end, note_contents};
 use crate::model::kinds::org::SYSTEM;
-use crate::model::problem::{ErrorKind as ProblemKind, Problem};
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::lifetime::TargetEvent;
 use crate::model::resource::{Attr, Descriptor, Field, IS_ACTIVE, Record};
 use crate::model::setting::{self, Settings};
@@ -252,7 +252,7 @@ impl Import {
                 match self.on_conflict {
                     OnConflict::Error => {
                         let reason = format!("{} {} exists already", plan.desc.noun, key.to_text());
-                        rejects.extend(faults.into_iter().chain([reject(ProblemKind::Conflict.as_str(), reason)]));
+                        rejects.extend(faults.into_iter().chain([reject(ErrorKind::Conflict.as_str(), reason)]));
                         continue;
                     }
                     _ if !faults.is_empty() => {}

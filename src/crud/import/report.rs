@@ -22,7 +22,7 @@ use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::user::User;
 use crate::model::problem::io_message;
-use crate::model::problem::{ErrorKind as ProblemKind, Problem};
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::{Descriptor, Field};
 use crate::model::values::scalar::{Noun, truncate};
 use crate::store::engine::db::Db;
@@ -344,7 +344,7 @@ fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) {
 fn not_found(desc: &Descriptor, r: &Report, verb: &Import) -> Vec<String> {
     let field_of = |x: &Reject| desc.field(x.column.as_deref()?);
     let target_of = |x: &Reject| field_of(x)?.target();
-    let missing = || r.rejects.iter().filter(|x| x.code == ProblemKind::NotFound.as_str());
+    let missing = || r.rejects.iter().filter(|x| x.code == ErrorKind::NotFound.as_str());
     let mut hints = Vec::new();
     // Only files of people may make what they refer to.
     if desc.noun == User::NOUN
@@ -384,7 +384,7 @@ fn rejected(desc: &Descriptor, r: &Report, verb: &Import, dates: Vec<String>) ->
         format!("{} of {} {} rejected", r.rejected, rows(r.read), if r.rejected == 1 { "was" } else { "were" });
     let mut problem = match r.refused {
         true => Problem::invalid(format!("{sentence}; nothing was imported")).hint(rejects),
-        false => Problem::new(ProblemKind::Partial, sentence).hint(rejects),
+        false => Problem::new(ErrorKind::Partial, sentence).hint(rejects),
     };
     if r.refused && r.rejected < r.read {
         problem = problem.hint(format!("--keep-going imports the other {}", desc.table));
@@ -396,7 +396,7 @@ fn rejected(desc: &Descriptor, r: &Report, verb: &Import, dates: Vec<String>) ->
     problem = not_found(desc, r, verb).into_iter().fold(problem, Problem::hint);
     // What only the database finds, or another key, is passed over by no flag.
     let is_there = |x: &Reject| {
-        x.code == ProblemKind::Conflict.as_str()
+        x.code == ErrorKind::Conflict.as_str()
             && x.column.as_ref() == Some(&verb.key)
             && x.reason.ends_with(" exists already")
     };

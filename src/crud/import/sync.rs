@@ -132,7 +132,7 @@ impl Feed {
         stage: &Stage,
         settings: &Settings,
         mode: Mode,
-        brake: &LeaverLimit,
+        limit: &LeaverLimit,
     ) -> Result<Absentees> {
         let scope = self.scope.as_ref().map(|about| (about.column.as_str(), about.id));
         let (mut absent, users) = stage.absent(tx.db, scope).await?;
@@ -153,9 +153,9 @@ impl Feed {
                 .hint("choose somebody who stays")
                 .into());
         }
-        let leaving = brake.of_users(users, absent, settings)?;
+        let leaving = limit.of_users(users, absent, settings)?;
         if self.leavers != Leavers::Report {
-            brake.enforce_leaver_limit(tx, stage, &leaving, &leaving.absent, "are not in the file").await?;
+            limit.enforce_leaver_limit(tx, stage, &leaving, &leaving.absent, "are not in the file").await?;
         }
         Ok(leaving)
     }

@@ -1,5 +1,5 @@
 //! The word that a record's state derives to (DOMAIN.md, section 0). A kind declares once which words there are and what
-//! makes a record one of them; here it is asked of a record, in `store::state` of rows.
+//! makes a record one of them; here it is asked of a record, in `store::records::status_sql` of rows.
 
 use chrono::{DateTime, Utc};
 
@@ -100,7 +100,7 @@ pub fn tells_more(desc: &Descriptor) -> bool {
 }
 
 impl Record {
-    /// What its state derives to, as `store::state` says it in SQL; nothing where the kind has none.
+    /// What its state derives to, as `store::records::status_sql` says it in SQL; nothing where the kind has none.
     pub fn status(&self, at: DateTime<Utc>) -> &'static str {
         if !self.meta.is_live() {
             return DELETED;

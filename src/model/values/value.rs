@@ -178,7 +178,7 @@ pub fn hex(bytes: &[u8]) -> String {
     ::hex::encode(bytes)
 }
 
-/// Reads [`hex`] back, and nothing else: small letters only, so that equal bytes are equal texts.
+/// Reads [`hex()`] back, and nothing else: small letters only, so that equal bytes are equal texts.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     ::hex::decode(text).ok().filter(|_| !text.bytes().any(|b| b.is_ascii_uppercase()))
 }

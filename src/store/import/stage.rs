@@ -497,7 +497,7 @@ impl Stage {
         let own: Vec<usize> = (0..self.references.len()).filter(|i| self.references[*i].target == self.desc).collect();
         let is_tree = |i: &usize| self.desc.trees().any(|f| f.column == self.references[*i].field.column);
         let trees: Vec<usize> = own.iter().copied().filter(is_tree).collect();
-        // A row that falls may be referred to through any of the fields, and leaves its record where it was: there a ring
+        // A row that falls may be referred to through any of the fields, and leaves its record where it was: there a cycle
         // may close that the row would have opened.
         let mut before = None;
         while before != Some(self.rejected(db).await?) {

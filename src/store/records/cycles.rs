@@ -1,4 +1,4 @@
-//! Rings in a graph in which each node points at one other at most: records that stand below themselves.
+//! Cycles in a graph in which each node points at one other at most: records that stand below themselves.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -40,16 +40,16 @@ impl Graph {
         }
     }
 
-    /// The rings, each from the record that was noted first.
+    /// The cycles, each from the record that was noted first.
     pub fn find_cycles(&self) -> Vec<Vec<Uuid>> {
-        let ids = |ring: Vec<u32>| ring.into_iter().map(|n| self.ids[n as usize]).collect();
+        let ids = |cycle: Vec<u32>| cycle.into_iter().map(|n| self.ids[n as usize]).collect();
         find_cycles(&self.above).into_iter().map(ids).collect()
     }
 }
 
-/// The rings of a graph of nodes from 1, by what each points at; 0: at none.
+/// The cycles of a graph of nodes from 1, by what each points at; 0: at none.
 pub fn find_cycles(above: &[u32]) -> Vec<Vec<u32>> {
-    let mut rings = Vec::new();
+    let mut cycles = Vec::new();
     // 0: not seen; 1: on the present path; 2: done.
     let mut state = vec![0_u8; above.len()];
     for start in 1..above.len() {
@@ -61,11 +61,11 @@ pub fn find_cycles(above: &[u32]) -> Vec<Vec<u32>> {
         }
         if at != 0 && state[at] == 1 {
             let from = path.iter().position(|n| *n == at).unwrap_or(0);
-            rings.push(path[from..].iter().map(|n| *n as u32).collect());
+            cycles.push(path[from..].iter().map(|n| *n as u32).collect());
         }
         for n in path {
             state[n] = 2;
         }
     }
-    rings
+    cycles
 }

@@ -102,9 +102,9 @@ impl Tx<'_> {
             return Ok(());
         }
         let salt: [u8; 16] = bytes(self.random);
-        let mut chain = self.detach(org).await?;
-        let made = chain.append(event, payload, salt);
-        self.attach(chain)?;
+        let mut appender = self.detach(org).await?;
+        let made = appender.append(event, payload, salt);
+        self.attach(appender)?;
         self.waiting_audit.push(made?);
         Ok(())
     }
@@ -134,11 +134,11 @@ impl Tx<'_> {
         })
     }
 
-    pub fn attach(&mut self, chain: TreeAppender) -> Result<()> {
-        let head = self.heads.get_mut(&chain.tree).filter(|h| h.lent);
+    pub fn attach(&mut self, appender: TreeAppender) -> Result<()> {
+        let head = self.heads.get_mut(&appender.tree).filter(|h| h.lent);
         let head = head.ok_or_else(|| anyhow::anyhow!("a tree came back that was not lent; nothing was changed"))?;
         head.lent = false;
-        head.frontier = chain.frontier;
+        head.frontier = appender.frontier;
         Ok(())
     }
 

@@ -28,7 +28,7 @@ pub struct PreparedRow {
     pub stored: Vec<Value>,
     /// What search finds it by.
     pub words: String,
-    /// What [`TreeAppender::append`] made.
+    /// What [`TreeAppender::append`](crate::store::trail::appender::TreeAppender::append) made.
     pub audit: Vec<Value>,
 }
 

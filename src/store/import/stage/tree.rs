@@ -49,31 +49,31 @@ impl Stage {
     /// Rejects the rows that stand below themselves, be it by way of records that the file leaves as they are. A record
     /// of which the row was rejected stands where it stood.
     pub(super) async fn reject_cycles(&mut self, db: &mut Db, i: usize) -> Result<()> {
-        // A ring closes by a row that refers to one further down, or by a record that moves.
+        // A cycle closes by a row that refers to one further down, or by a record that moves.
         if !self.is_any_there && !self.refers_forward(db, i).await? {
             return Ok(());
         }
         let field = self.references[i].field;
-        let rings = match self.is_any_there {
+        let cycles = match self.is_any_there {
             true => self.cycles_with_records(db, i).await?,
             false => {
-                let rings = cycles::find_cycles(&self.parents(db, i).await?);
-                rings.into_iter().map(|ring| ring.into_iter().map(Node::Row).collect()).collect()
+                let cycles = cycles::find_cycles(&self.parents(db, i).await?);
+                cycles.into_iter().map(|cycle| cycle.into_iter().map(Node::Row).collect()).collect()
             }
         };
-        for ring in rings {
+        for cycle in cycles {
             let mut shown: Vec<String> = Vec::new();
-            for node in ring.iter().take(SHOWN) {
+            for node in cycle.iter().take(SHOWN) {
                 shown.push(match node {
                     Node::Row(n) => self.key_of_row(db, *n).await?,
                     Node::Record(id) => self.key_of(db, *id).await?,
                 });
             }
-            let path = match ring.len() > SHOWN {
+            let path = match cycle.len() > SHOWN {
                 true => format!("{} > ...", shown.join(" > ")),
                 false => format!("{} > {}", shown.join(" > "), shown[0]),
             };
-            let rows = ring.iter().filter_map(|node| match node {
+            let rows = cycle.iter().filter_map(|node| match node {
                 Node::Row(n) => Some(format!("({n})")),
                 Node::Record(_) => None,
             });
@@ -88,7 +88,7 @@ impl Stage {
         Ok(())
     }
 
-    /// The rings that rows and the records around them make. Only who is pointed at can stand in one: of a tree's records
+    /// The cycles that rows and the records around them make. Only who is pointed at can stand in one: of a tree's records
     /// few are, and these alone are held in memory.
     async fn cycles_with_records(&self, db: &mut Db, i: usize) -> Result<Vec<Vec<Node>>> {
         let field = self.references[i].field;
@@ -137,7 +137,7 @@ impl Stage {
             .await?;
         }
         let node = |id: Uuid| numbers.get(&id).map_or(Node::Record(id), |n| Node::Row(*n));
-        Ok(graph.find_cycles().into_iter().map(|ring| ring.into_iter().map(node).collect()).collect())
+        Ok(graph.find_cycles().into_iter().map(|cycle| cycle.into_iter().map(node).collect()).collect())
     }
 
     async fn key_of(&self, db: &mut Db, id: Uuid) -> Result<String> {
@@ -200,11 +200,11 @@ impl Stage {
     }
 }
 
-/// A member of a ring: a row of the file by its number, or a record that the file leaves as it is.
+/// A member of a cycle: a row of the file by its number, or a record that the file leaves as it is.
 enum Node {
     Row(u32),
     Record(Uuid),
 }
 
-/// Keys of a ring that its message names.
+/// Keys of a cycle that its message names.
 const SHOWN: usize = 10;

@@ -12,6 +12,7 @@ use super::session::Session;
 use crate::access;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::Descriptor;
+use crate::model::resource::states::Transition;
 use crate::model::trail::audit::{Payload, Status};
 use crate::model::values::scalar::ParseContext;
 use crate::store::backup::partial::refusal;
@@ -42,6 +43,11 @@ pub trait Verb: Serialize + DeserializeOwned {
 /// Asks whether the command may be done at all. Reads ask here too.
 pub fn allow(s: &Session<'_>) -> Result<()> {
     Ok(access::decide(&s.subject, &s.access.permission)?)
+}
+
+/// Asks whether a move may be made, of a command that makes it under another permission: a file, a revert.
+pub fn allow_move(s: &Session<'_>, desc: &Descriptor, transition: &Transition) -> Result<()> {
+    Ok(access::decide(&s.subject, &format!("{}:{}", desc.table, transition.permission()))?)
 }
 
 /// Runs a verb: everything of it, or nothing.

@@ -318,6 +318,16 @@ async fn needed_by_nobody(tx: &mut Tx<'_>, user: &Record) -> Result<()> {
         .into())
 }
 
+/// What takes a move back is a move itself, with a permission of its own.
+async fn may_move_back(s: &mut Session<'_>, org: i32, seq: i64) -> Result<()> {
+    let Some(entry) = numbered(s.db().await?, org, seq).await? else { return Ok(()) };
+    let Some(desc) = s.kinds().by_noun(&entry.kind) else { return Ok(()) };
+    let (Some((column, states)), Some(payload)) = (desc.states, &entry.payload) else { return Ok(()) };
+    let (from, to) = (payload["new"][column].as_str(), payload["old"][column].as_str());
+    let back = from.zip(to).and_then(|(from, to)| states.between(from, to));
+    back.map_or(Ok(()), |back| gate::allow_move(s, desc, back))
+}
+
 pub async fn revert(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let seq = m.get_one::<i64>("seq").copied().unwrap_or_default();
     let comment = match m.get_one::<String>("comment") {
@@ -334,6 +344,7 @@ pub async fn revert(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         noun.into_iter()
             .for_each(|noun| s.notes_target(CommandTarget { noun, org, id: entry.resource_id, key: key.clone() }));
     }
+    may_move_back(s, org, seq).await?;
     let done = gate::write(s, &Revert { org, seq, comment }).await?;
     let code = records::org_code(s.db().await?, org).await?;
     s.ui.status(&match done.fields.as_slice() {

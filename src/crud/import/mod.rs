@@ -847,7 +847,14 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let mut verb = flags::resolve(s, desc, m).await?;
     // What is set for every row is wrong for all of them or for none.
     s.use_context_of(verb.org.unwrap_or(SYSTEM)).await?;
-    verb.plan(desc, &s.context)?;
+    let plan = verb.plan(desc, &s.context)?;
+    let mut given = plan.columns.iter().flatten().chain(plan.constants.iter().map(|(f, _)| f));
+    // Which moves a file makes, only its rows tell.
+    if let Some(state) = desc.state_field()
+        && (plan.set_by_status().is_some() || given.any(|f| f.column == state.column))
+    {
+        desc.transitions().iter().try_for_each(|t| gate::allow_move(s, desc, t))?;
+    }
     let started = std::time::Instant::now();
     let mut done = gate::write(s, &verb).await;
     if done.as_ref().is_err_and(probe::is_about_a_row) {

@@ -58,6 +58,9 @@ fn failed(what: &str, e: &io::Error) -> anyhow::Error {
     Problem::failed(format!("can't {what}: {}", io_message(e))).into()
 }
 
+/// How long after the editor a signal may come that was meant for it.
+const LATE: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// The editor that runs, if one does.
 #[derive(Debug, Default)]
 pub struct Editing {
@@ -93,6 +96,8 @@ impl Ui {
             Ok(mut child) => {
                 self.editing.pid.set(child.id());
                 let ended = child.wait().await;
+                // A Ctrl-C that the editor took for its last is heard here only now, and was meant for it.
+                tokio::time::sleep(LATE).await;
                 self.editing.pid.set(None);
                 ended
             }

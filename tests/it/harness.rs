@@ -18,6 +18,8 @@ use orgctl::model::random::Random;
 use orgctl::ui::Io;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
+use crate::pool;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
@@ -150,7 +152,9 @@ impl Template {
             let mut files = Vec::new();
             gather(p.dir.path(), Path::new(""), &mut files).expect("the files of a place");
             // It stays until the server goes, or a later run finds that this one has ended.
-            Template { database: p.database.take(), now: p.clock.0.load(Ordering::Relaxed), files }
+            let database = p.database.take();
+            database.iter().for_each(|name| pool::close(name));
+            Template { database, now: p.clock.0.load(Ordering::Relaxed), files }
         })
     }
 }
@@ -232,7 +236,8 @@ impl TestEnv {
                 psql(&server(), &format!("create database {name} template {template}{}", strategy()));
                 let mut url = url::Url::parse(&server()).expect("a URL");
                 url.set_path(&name);
-                (url.to_string(), Some(name))
+                let url = url.to_string();
+                (if looks_at_sessions() { url } else { pool::pooled(&url) }, Some(name))
             }
         };
         let home = dir.path().join("home").display().to_string();
@@ -380,9 +385,27 @@ impl TestEnv {
 impl Drop for TestEnv {
     fn drop(&mut self) {
         if let Some(name) = &self.database {
+            pool::close(name);
             psql(&server(), &format!("drop database if exists {name} with (force)"));
         }
     }
+}
+
+/// Tests of what the server tells of sessions, of how a connection comes about and of how it ends: they have their own.
+fn looks_at_sessions() -> bool {
+    const MODULES: [&str; 8] = [
+        "backup_replace",
+        "backup_replace_postgres",
+        "backup_restore_faults",
+        "concurrency",
+        "database_urls",
+        "network",
+        "postgres_faults",
+        "signals",
+    ];
+    let thread = std::thread::current();
+    let module = thread.name().and_then(|name| name.split("::").next()).unwrap_or_default();
+    MODULES.contains(&module)
 }
 
 fn runtime() -> tokio::runtime::Runtime {

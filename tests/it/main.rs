@@ -65,6 +65,7 @@ mod own_kinds;
 mod past;
 mod people;
 mod planted;
+mod pool;
 mod postgres_faults;
 mod proving;
 mod raw;

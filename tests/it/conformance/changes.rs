@@ -15,6 +15,15 @@ pub fn merges(program: Program, desc: &Descriptor) -> bool {
     program.leaves().any(|l| l.noun == desc.noun && l.verb == "merge")
 }
 
+/// The fields that one update gives, of all updates: each field once, few together, so that one which is lost is missed where
+/// it was given, as of then, and when it is taken back. What is put together of others is given alone.
+pub fn together(desc: &'static Descriptor) -> Vec<Vec<&'static Field>> {
+    const FEW: usize = 4;
+    let (joined, plain): (Vec<&'static Field>, Vec<&'static Field>) =
+        desc.settable().partition(|f| f.parts().is_some());
+    joined.into_iter().map(|f| vec![f]).chain(plain.chunks(FEW).map(<[_]>::to_vec)).collect()
+}
+
 impl Story<'_> {
     /// What a field's type refuses is refused with the field's name, and nothing is written.
     pub fn refuse_bad(&self, row: &Row) {
@@ -56,33 +65,38 @@ impl Story<'_> {
         all.filter(|r| r["status"] == "success").collect()
     }
 
-    /// Each field by itself; then stale, needless and clearing updates; and all of it undone again.
+    /// Every field, some together; then stale, needless and clearing updates; and all of it undone again.
     pub fn update(&self, row: &Row, other: &Row) {
-        let fields: Vec<&'static Field> = self.desc.settable().collect();
+        let updates = together(self.desc);
         let begun = self.now();
         let (mut changed, mut shots) = (row.clone(), Vec::new());
-        for field in &fields {
-            let value = loop {
-                let value = self.value(field, self.fresh());
-                if value.kept != changed.kept[field.name()] {
-                    break value;
-                }
-            };
-            let flag = flag(field, &value.input);
-            let args = [row.id.as_str(), &flag, "-o", "json"];
+        for fields in &updates {
+            let mut flags = Vec::new();
+            for field in fields {
+                let value = loop {
+                    let value = self.value(field, self.fresh());
+                    if value.kept != changed.kept[field.name()] {
+                        break value;
+                    }
+                };
+                flags.push(flag(field, &value.input));
+                self.apply(&mut changed.kept, field, value.kept);
+            }
+            let more = flags.iter().map(String::as_str).chain(["-o", "json"]);
+            let args: Vec<&str> = [row.id.as_str()].into_iter().chain(more).collect();
             let told = if shots.is_empty() { self.change("update", &args) } else { self.run("update", &args).ok() };
             let told: Json = serde_json::from_str(&told).expect("JSON");
-            self.apply(&mut changed.kept, field, value.kept);
             self.tells(&told, &changed);
             shots.push((self.now(), told));
         }
         self.is_told(&changed);
-        self.play("update", fields.len());
-        let updates = vec!["update"; fields.len()];
+        self.play("update", updates.len());
+        let count = updates.len();
+        let updates = vec!["update"; count];
         assert_eq!(self.actions(row), [vec!["create"], updates].concat());
         self.differs(row, &changed, &begun);
         self.update_in_vain(&changed);
-        self.revert(row, fields.len());
+        self.revert(row, count);
         self.clear(other);
         for (at, shown) in shots {
             let told = self.run("show", &[&row.id, "--as-of", &at, "-o", "json"]);

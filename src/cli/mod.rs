@@ -59,7 +59,7 @@ pub fn run(argv: Vec<OsString>, io: Io, world: &World<'_>) -> (u8, Io) {
         let problem = Problem::usage(format!("'{}' is not UTF-8 text", word.to_string_lossy()));
         return end(ui, Err(problem.into()));
     }
-    let matches = match world.program.command_for(&words).try_get_matches_from(&argv) {
+    let matches = match world.program.read(&argv, &words) {
         Ok(matches) => matches,
         Err(e) => match asked(world.program, &argv, &words, &e, &ui.io) {
             Some(matches) => matches,

@@ -1,9 +1,11 @@
 //! The command tree: every leaf with its permission, its arguments and the function that runs it.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::pin::Pin;
 
 use anyhow::Result;
+use clap::error::ErrorKind as ClapErrorKind;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::crud::session::{Access, Session};
@@ -663,7 +665,7 @@ fn handing_over(c: Command, kinds: Kinds, desc: &Descriptor) -> Command {
 }
 
 fn delete_args(c: Command, kinds: Kinds, desc: &'static Descriptor) -> Command {
-    let mut c = c.arg(keys("Code or id")).arg(switch("cascade", "Delete what depends on them too"));
+    let mut c = c.arg(named(desc)).arg(switch("cascade", "Delete what depends on them too"));
     if kinds.referring_to(desc).iter().any(|(d, f)| d.effect(f, TargetEvent::Delete) == Consequence::Blocks) {
         c = c
             .arg(
@@ -936,10 +938,13 @@ impl Program {
         self.leaves().map(|l| (l.noun, l.verb)).chain(self.kinds.resources().flat_map(generic))
     }
 
-    /// Nouns with what is said of them, in the order of help.
-    fn nouns(self) -> impl Iterator<Item = (&'static str, Cow<'static, str>)> {
-        let kinds = self.kinds.resources().map(|d| (d.noun, format!("Manage {}", d.plural()).into()));
-        kinds.chain(NOUNS.iter().map(|(noun, about)| (*noun, Cow::Borrowed(*about))))
+    /// Nouns with another word for them and what is said of them, in the order of help.
+    fn nouns(self, built: Built<'_>) -> impl Iterator<Item = (&'static str, Option<&'static str>, Cow<'static, str>)> {
+        let is_listed = move |d: &&Descriptor| built.lists(d.noun) || d.alias.is_some_and(|alias| built.lists(alias));
+        let kinds = self.kinds.resources().filter(is_listed);
+        let kinds = kinds.map(|d| (d.noun, d.alias, format!("Manage {}", d.plural()).into()));
+        let others = NOUNS.iter().filter(move |(noun, _)| !noun.contains(' ') && built.lists(noun));
+        kinds.chain(others.map(|(noun, about)| (*noun, None, Cow::Borrowed(*about))))
     }
 
     /// The whole tree.
@@ -954,6 +959,15 @@ impl Program {
         self.tree(Built::For(words))
     }
 
+    /// Reads a command line. Nearly always what its words name is all that it takes; where it is not, the tree that has every
+    /// name tells what was meant, or helps.
+    pub fn read(self, argv: &[OsString], words: &[String]) -> Result<ArgMatches, clap::Error> {
+        match self.tree(Built::Named(words)).try_get_matches_from(argv) {
+            Err(e) if e.kind() != ClapErrorKind::DisplayVersion => self.command_for(words).try_get_matches_from(argv),
+            read => read,
+        }
+    }
+
     fn tree(self, built: Built<'_>) -> Command {
         let mut root = Command::new("orgctl")
             .version(env!("CARGO_PKG_VERSION"))
@@ -964,15 +978,18 @@ impl Program {
             .max_term_width(100)
             .after_help("Begin with 'orgctl demo', or 'orgctl init --org-code ACME'. Each command has examples: orgctl NOUN VERB --help");
         root = config::global_args(root);
-        root = self.of_noun("").fold(root, |root, verb| root.subcommand(self.verb(&verb, built)));
-        let nouns = self.nouns().filter(|(noun, _)| !noun.contains(' '));
-        nouns.fold(root, |root, (noun, about)| root.subcommand(self.noun(noun, about, built)))
+        let verbs = self.of_noun("").filter(|verb| built.lists(verb.verb_name()));
+        root = verbs.fold(root, |root, verb| root.subcommand(self.verb(&verb, built)));
+        self.nouns(built).fold(root, |root, noun| root.subcommand(self.noun(noun, built)))
     }
 
     /// A noun with its verbs, and with the nouns below it.
-    fn noun(self, noun: &'static str, about: Cow<'static, str>, built: Built<'_>) -> Command {
-        let word = noun.rsplit(' ').next().unwrap_or(noun);
-        let alias = self.kinds.by_noun(noun).and_then(|d| d.alias);
+    fn noun(
+        self,
+        (noun, alias, about): (&'static str, Option<&'static str>, Cow<'static, str>),
+        built: Built<'_>,
+    ) -> Command {
+        let word = last_word(noun);
         let mut c = Command::new(word)
             .about(about.into_owned())
             .subcommand_required(true)
@@ -984,9 +1001,11 @@ impl Program {
         if !built.names(word) && !alias.is_some_and(|alias| built.names(alias)) {
             return c;
         }
-        c = self.of_noun(noun).fold(c, |c, verb| c.subcommand(self.verb(&verb, built)));
-        let below = NOUNS.iter().filter(|(n, _)| n.rsplit_once(' ').is_some_and(|(first, _)| first == noun));
-        below.fold(c, |c, (noun, about)| c.subcommand(self.noun(noun, Cow::Borrowed(about), built)))
+        let verbs = self.of_noun(noun).filter(|verb| built.lists(verb.verb_name()));
+        c = verbs.fold(c, |c, verb| c.subcommand(self.verb(&verb, built)));
+        let is_below = |n: &str| n.rsplit_once(' ').is_some_and(|(first, _)| first == noun);
+        let below = NOUNS.iter().filter(|(n, _)| is_below(n) && built.lists(last_word(n)));
+        below.fold(c, |c, (noun, about)| c.subcommand(self.noun((noun, None, Cow::Borrowed(about)), built)))
     }
 
     /// A verb with its arguments.
@@ -1051,20 +1070,31 @@ impl Program {
     }
 }
 
+fn last_word(noun: &str) -> &str {
+    noun.rsplit(' ').next().unwrap_or(noun)
+}
+
 /// How far a tree is built.
 #[derive(Clone, Copy)]
 enum Built<'a> {
     Whole,
-    /// What these words may name.
+    /// What these words may name, and the names of all else.
     For(&'a [String]),
+    /// What these words may name alone.
+    Named(&'a [String]),
 }
 
 impl Built<'_> {
     fn names(self, word: &str) -> bool {
         match self {
             Built::Whole => true,
-            Built::For(words) => words.iter().any(|w| w == word),
+            Built::For(words) | Built::Named(words) => words.iter().any(|w| w == word),
         }
+    }
+
+    /// Whether a name is in it.
+    fn lists(self, word: &str) -> bool {
+        !matches!(self, Built::Named(_)) || self.names(word)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::user::CAN_LOGIN;
 use crate::model::problem::Problem;
 use crate::model::resource::lifecycle::ENDED;
+use crate::model::resource::verbs;
 use crate::model::resource::{Attr, Descriptor, Field, IS_ACTIVE, Meta, Record};
 use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::ParseContext;
@@ -186,7 +187,12 @@ pub async fn keys_free(tx: &mut Tx<'_>, record: &Record, known: Option<&str>) ->
             if desc.is_org() { String::new() } else { format!(" in {}", records::org_code(tx.db, meta.org_id).await?) };
         let key = value.to_text();
         return Err(Problem::conflict(format!("{} {key} exists already{place}", desc.noun))
-            .hint(format!("change it with 'orgctl {} update {key}', or choose another {}", desc.noun, field.name()))
+            .hint(match desc.does(verbs::Verb::Update) {
+                true => {
+                    format!("change it with 'orgctl {} update {key}', or choose another {}", desc.noun, field.name())
+                }
+                false => format!("choose another {}", field.name()),
+            })
             .field(field.name())
             .into());
     }

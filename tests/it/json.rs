@@ -7,10 +7,13 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use orgctl::cli::tree::Program;
+use orgctl::model::resource::Descriptor;
+use orgctl::model::resource::examples;
+use orgctl::model::resource::verbs::Verb;
 
 use crate::harness::{Engine, TestEnv, on_both_engines, on_both_engines_with_acme};
 
-/// A command line for every leaf, in an order in which each can be done. `%` stands for the folder of the test.
+/// A command line for every leaf that is not among [`common`], in an order in which each can be done. `%` stands for the folder of the test.
 const SAMPLES: &[(&str, &str)] = &[
     ("init", "init --org-code ACME --org-name Acme"),
     ("config show", "config show"),
@@ -157,6 +160,46 @@ fn leaves(command: &clap::Command, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
+/// A command line for each verb that kinds have in common, of the kinds of which nothing is said among the samples: made of
+/// their own examples.
+fn common(desc: &Descriptor) -> Vec<(String, String)> {
+    let (noun, key) = (desc.noun, desc.examples.key);
+    let change = examples::change(desc);
+    let verbs = [
+        (Verb::Create, desc.examples.create.to_owned()),
+        (Verb::Update, format!("{key} {change}")),
+        (Verb::List, String::new()),
+        (Verb::Find, desc.examples.find.first().copied().unwrap_or_default().to_owned()),
+        (Verb::Show, key.to_owned()),
+        (Verb::Exists, key.to_owned()),
+        (Verb::History, key.to_owned()),
+        (Verb::Export, format!("%/{noun}.csv")),
+        (Verb::Import, "%/more.csv --on-conflict skip".to_owned()),
+        (Verb::Deactivate, key.to_owned()),
+        (Verb::Activate, key.to_owned()),
+        (Verb::Delete, format!("{key} --yes")),
+        (Verb::Restore, key.to_owned()),
+        (Verb::Delete, format!("{key} --yes")),
+        (Verb::Purge, format!("{key} --yes")),
+    ];
+    let line = |(verb, args): (Verb, String)| {
+        let leaf = format!("{noun} {}", verb.as_str());
+        (leaf.clone(), format!("{leaf} {args}").trim_end().to_owned())
+    };
+    verbs.into_iter().filter(|(verb, _)| desc.does(*verb)).map(line).collect()
+}
+
+/// A command line for every leaf, in an order in which each can be done.
+fn samples() -> Vec<(String, String)> {
+    let said = SAMPLES.iter().map(|(leaf, line)| ((*leaf).to_owned(), (*line).to_owned()));
+    let is_said = |d: &&Descriptor| SAMPLES.iter().any(|(leaf, _)| leaf.starts_with(&format!("{} ", d.noun)));
+    let kinds = Program::default().kinds.resources().filter(|d| !is_said(d)).flat_map(common);
+    // What comes last looks at all of it, or drops it.
+    let (first, last): (Vec<_>, Vec<_>) =
+        said.partition(|(leaf, _)| !["audit", "backup", "db"].iter().any(|n| leaf.starts_with(n)));
+    first.into_iter().chain(kinds).chain(last).collect()
+}
+
 #[track_caller]
 fn parses(p: &TestEnv, line: &str) -> Value {
     try_parse(p, line).unwrap_or_else(|e| panic!("{e}"))
@@ -174,7 +217,7 @@ fn try_parse(p: &TestEnv, line: &str) -> Result<Value, String> {
 fn every_command_gives_json() {
     let mut all = BTreeSet::new();
     leaves(&Program::default().command(), "", &mut all);
-    let told: BTreeSet<String> = SAMPLES.iter().map(|(leaf, _)| (*leaf).to_owned()).collect();
+    let told: BTreeSet<String> = samples().into_iter().map(|(leaf, _)| leaf).collect();
     let missing: Vec<&String> = all.iter().filter(|l| !told.contains(*l) && !ELSEWHERE.contains(&l.as_str())).collect();
     assert!(missing.is_empty(), "no sample for {missing:?}");
     on_both_engines(|p| {
@@ -182,7 +225,7 @@ fn every_command_gives_json() {
         p.write("orgs-there.csv", "code,name\nACME,Acme\n");
         p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
         let mut wrong = Vec::new();
-        for (_, line) in SAMPLES {
+        for (_, line) in &samples() {
             let line = line.replace('%', &p.dir.path().display().to_string());
             // Done dry first, then in earnest.
             if !line.contains("--dry-run") && !line.starts_with("audit prove") && !line.starts_with("init") {
@@ -264,10 +307,10 @@ fn a_format_of_rows_is_obeyed_or_refused() {
         p.write("orgs-there.csv", "code,name\nACME,Acme\n");
         p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
         let mut silent = Vec::new();
-        for (leaf, sample) in SAMPLES {
+        for (leaf, sample) in &samples() {
             // What goes to a file is there; nothing is wrong, nobody is in the department, and nothing has changed.
             let is_elsewhere = sample.contains("--out ") || sample.contains(" export %");
-            let is_empty = ["audit verify", "db check", "dept members", "backup diff"].contains(leaf);
+            let is_empty = ["audit verify", "db check", "dept members", "backup diff"].contains(&leaf.as_str());
             let line = sample.replace('%', &p.dir.path().display().to_string());
             let said = p.run(&format!("{line} -o {format}"));
             if said.code == 2 {
@@ -289,7 +332,7 @@ fn ndjson_is_one_document_a_line() {
     p.write("more.csv", "code,name\nNEW1,New\n");
     p.write("orgs-there.csv", "code,name\nACME,Acme\n");
     p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
-    for (leaf, sample) in SAMPLES {
+    for (leaf, sample) in &samples() {
         let line = sample.replace('%', &p.dir.path().display().to_string());
         let said = p.run(&format!("{line} -o ndjson"));
         if said.code == 2 {

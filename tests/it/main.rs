@@ -51,6 +51,7 @@ mod impossible;
 mod inactive;
 mod json;
 mod keys;
+mod kind_verbs;
 mod limits;
 mod lists;
 mod lookups;

@@ -72,6 +72,7 @@ fn key(noun: &str) -> &'static str {
         "org" => "ACME",
         "branch" => "B1",
         "dept" => "D1",
+        "specialty" => "S1",
         "user" => "u1",
         _ => "password.min_length",
     }
@@ -80,6 +81,7 @@ fn key(noun: &str) -> &'static str {
 fn fill(p: &TestEnv) {
     p.run("branch create --code B1 --name One").ok();
     p.run("dept create --code D1 --name One").ok();
+    p.run("specialty create --code S1 --name One").ok();
     p.run("user create --username u1 --name One").ok();
 }
 

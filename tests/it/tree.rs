@@ -1,22 +1,34 @@
 //! The tree of commands that a line is read by: no more of it is built than the line names, and nobody can tell.
 
-use clap::Command;
+use std::ffi::OsString;
+
+use clap::{ArgMatches, Command};
 use orgctl::cli::tree::Program;
 
 use crate::own_kinds::PROGRAM;
 
 /// What a tree makes of a line: the arguments as they were read, or what is said of it.
-fn read(tree: Command, words: &[String]) -> String {
-    match tree.try_get_matches_from(words) {
-        Ok(matches) => format!("{matches:#?}"),
-        Err(e) => format!("{:?}\n{}", e.kind(), e.render()),
+fn told(read: Result<ArgMatches, clap::Error>) -> String {
+    fn walk(matches: &ArgMatches) -> String {
+        let mut args: Vec<String> = matches
+            .ids()
+            .map(|id| {
+                let given = matches.get_raw(id.as_str()).map(Iterator::collect::<Vec<_>>);
+                format!("{id}: {:?} {given:?}\n", matches.value_source(id.as_str()))
+            })
+            .collect();
+        args.sort();
+        let below = matches.subcommand().map_or(String::new(), |(word, below)| format!("{word}\n{}", walk(below)));
+        args.concat() + &below
     }
+    read.map_or_else(|e| format!("{:?}\n{}", e.kind(), e.render()), |matches| walk(&matches))
 }
 
 fn is_read_alike(program: Program, whole: &Command, line: &str) {
     let words: Vec<String> = std::iter::once("orgctl").chain(line.split_whitespace()).map(str::to_owned).collect();
-    let (whole, part) = (read(whole.clone(), &words), read(program.command_for(&words), &words));
-    assert_eq!(whole, part, "{line}");
+    let argv: Vec<OsString> = words.iter().map(OsString::from).collect();
+    let whole = told(whole.clone().try_get_matches_from(&words));
+    assert_eq!(whole, told(program.read(&argv, &words)), "{line}");
 }
 
 #[test]

@@ -46,6 +46,7 @@ fn no_command_passes_an_option_over() {
     for line in [
         "branch create --code K --name K",
         "dept create --code K --name K",
+        "specialty create --code K --name K",
         "user create --username K --name K",
         "user create --username K2 --name K2",
         "org create --code K --name K",
@@ -160,6 +161,7 @@ fn a_format_of_rows_gives_rows_or_is_refused() {
     for line in [
         "branch create --code K --name K",
         "dept create --code K --name K",
+        "specialty create --code K --name K",
         "user create --username K --name K --email k@x.example",
         "user create --username K2 --name K2",
         "org create --code K --name K",

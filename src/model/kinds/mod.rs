@@ -9,6 +9,7 @@ use super::resource::derived;
 use super::resource::lifecycle::ENDED;
 use super::resource::tenancy::Tenancy;
 use super::resource::{Descriptor, Field, Resource};
+use super::specialty;
 
 /// One kind of record: what describes it, and what makes its tables where those of the program do not.
 #[derive(Debug, Clone, Copy)]
@@ -43,8 +44,13 @@ pub struct MigrationScripts {
 }
 
 /// The program's own kinds, in the order of help and of dependencies: a kind stands behind what it points at.
-pub const OWN: &[Kind] =
-    &[Kind::of::<org::Org>(), Kind::of::<branch::Branch>(), Kind::of::<dept::Dept>(), Kind::of::<user::User>()];
+pub const OWN: &[Kind] = &[
+    Kind::of::<org::Org>(),
+    Kind::of::<branch::Branch>(),
+    Kind::of::<dept::Dept>(),
+    Kind::of::<user::User>(),
+    Kind::of::<specialty::Specialty>(),
+];
 
 /// A list of kinds, handed from one to another.
 #[derive(Clone, Copy)]

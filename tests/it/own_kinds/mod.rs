@@ -7,6 +7,7 @@ use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
 use orgctl::model::problem::Problem;
 use orgctl::model::resource::{Check, Resource};
+use orgctl::model::specialty::Specialty;
 use orgctl::model::values::scalar::{Code, Count, Line, Moment, Ref};
 use orgctl::resource;
 use orgctl::store::engine::db::Db;
@@ -21,20 +22,6 @@ mod made;
 mod ticket;
 
 use ticket::Progress;
-
-resource! {
-    /// What somebody is good at
-    pub struct Specialty "specialty" in "specialties" {
-        /// Short code, unique in the organisation
-        code: Code<16> [Unique, Search],
-        /// Name
-        name: Line<200> [Search],
-        /// Whether it is in use; changed by `specialty activate` and `specialty deactivate`
-        is_active: bool [Managed, Default("yes"), Hidden],
-    }
-}
-
-impl Check for Specialty {}
 
 resource! {
     /// What somebody asks for
@@ -79,15 +66,6 @@ impl Check for Ticket {
     }
 }
 
-const SPECIALTIES: &[Migration] = &[Migration {
-    name: "specialties",
-    sqlite: MigrationScripts {
-        up: include_str!("specialty.sqlite.sql"),
-        down: "DROP TABLE specialties_search;\nDROP TABLE specialties;",
-    },
-    postgres: MigrationScripts { up: include_str!("specialty.postgres.sql"), down: "DROP TABLE specialties;" },
-}];
-
 const TICKETS: &[Migration] = &[Migration {
     name: "tickets",
     sqlite: MigrationScripts {
@@ -97,10 +75,8 @@ const TICKETS: &[Migration] = &[Migration {
     postgres: MigrationScripts { up: include_str!("ticket.postgres.sql"), down: "DROP TABLE tickets;" },
 }];
 
-const ADDED: &[Kind] = &[
-    Kind { desc: Specialty::DESCRIPTOR, migrations: SPECIALTIES, catalogue: include_str!("postgres-schema.txt") },
-    Kind { desc: Ticket::DESCRIPTOR, migrations: TICKETS, catalogue: "" },
-];
+const ADDED: &[Kind] =
+    &[Kind { desc: Ticket::DESCRIPTOR, migrations: TICKETS, catalogue: include_str!("postgres-schema.txt") }];
 
 const LISTS: &[&[Kind]] = &[OWN, ADDED];
 

@@ -1,9 +1,12 @@
+-- What consultants know about.
+
 CREATE TABLE specialties (
     row_id        INTEGER PRIMARY KEY,
     org_id        INTEGER NOT NULL REFERENCES orgs (org_id),
     id            BLOB    NOT NULL CHECK (length(id) = 16),
     code          TEXT    NOT NULL CHECK (code <> '' AND length(code) <= 16),
     name          TEXT    NOT NULL CHECK (name <> '' AND length(name) <= 200),
+    description   TEXT    CHECK (length(description) <= 10000),
     is_active     INTEGER NOT NULL CHECK (is_active IN (0, 1)),
     created_at    INTEGER NOT NULL CHECK (created_at BETWEEN -62135596800000000 AND 253402300799999999),
     created_by    INTEGER NOT NULL REFERENCES actors (actor_id),

@@ -1,8 +1,11 @@
+-- What consultants know about.
+
 CREATE TABLE specialties (
     org_id        integer NOT NULL REFERENCES orgs (org_id),
     id            uuid NOT NULL,
     code          text COLLATE "C" NOT NULL CHECK (code <> '' AND length(code) <= 16),
     name          text COLLATE "C" NOT NULL CHECK (name <> '' AND length(name) <= 200),
+    description   text COLLATE "C" CHECK (length(description) <= 10000),
     is_active     boolean NOT NULL,
     created_at    timestamptz NOT NULL CHECK (created_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     created_by    bigint NOT NULL REFERENCES actors (actor_id),

@@ -1,0 +1,2 @@
+DROP TABLE specialties_search;
+DROP TABLE specialties;

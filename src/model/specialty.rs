@@ -1,0 +1,24 @@
+//! Specialties: what a consultant knows about.
+
+use crate::resource;
+
+use super::resource::Check;
+use super::values::scalar::{Code, Line, Note};
+
+resource! {
+    /// A field that a consultant knows about
+    pub struct Specialty "specialty" in "specialties" subject(Nobody("a field of knowledge"))
+        examples("ECON", &["economic", "fin"], "--code ECON --name Economic")
+    {
+        /// Short code, unique in the organisation
+        code: Code<16> [Unique, Search],
+        /// Name
+        name: Line<200> [Search],
+        /// What belongs to it
+        description: Option<Note<10_000>> [Hidden],
+        /// Whether it is in use; changed by `specialty activate` and `specialty deactivate`
+        is_active: bool [Managed, Default("yes"), Hidden],
+    }
+}
+
+impl Check for Specialty {}

@@ -1,0 +1,110 @@
+//! Each kind has the verbs that it declares, as far as they mean something for it, and no others.
+
+use orgctl::cli::tree::{LEAVES, Program};
+use orgctl::model::kinds::{Kind, Kinds, OWN};
+use orgctl::model::resource::Check;
+use orgctl::model::values::scalar::{Code, Line};
+use orgctl::resource;
+
+use crate::harness::{Engine, TestEnv};
+
+resource! {
+    /// What is typed in one by one
+    pub struct Voucher "voucher" in "vouchers" subject(Nobody("paper")) verbs(NoImport) {
+        /// Short code
+        code: Code<16> [Unique, Search],
+        /// Whether it is in use
+        is_active: bool [Managed, Default("yes")],
+    }
+}
+resource! {
+    /// What others write
+    pub struct Meter "meter" in "meters" subject(Nobody("a thing")) verbs(ReadOnly) {
+        /// Short code
+        code: Code<16> [Unique],
+        /// Whether it is in use
+        is_active: bool [Managed, Default("yes")],
+    }
+}
+resource! {
+    /// What was read off
+    pub struct Reading "reading" in "readings" subject(Nobody("a number")) verbs(Journal) {
+        /// Short code
+        code: Code<16> [Unique],
+        /// What it says
+        text: Line<200> [Search],
+    }
+}
+resource! {
+    /// What nobody can change, for there is nothing to set
+    pub struct Mark "mark" in "marks" subject(Nobody("a number")) {
+        /// Short code
+        code: Code<16> [Unique, Managed],
+    }
+}
+
+impl Check for Voucher {}
+impl Check for Meter {}
+impl Check for Reading {}
+impl Check for Mark {}
+
+const SHAPES: &[Kind] = &[Kind::of::<Voucher>(), Kind::of::<Meter>(), Kind::of::<Reading>(), Kind::of::<Mark>()];
+const PROGRAM: Program = Program::new(Kinds::new(&[OWN, SHAPES]), &[LEAVES]);
+
+fn verbs(noun: &str) -> Vec<&'static str> {
+    PROGRAM.verbs().filter(|(n, _)| *n == noun).map(|(_, verb)| verb).collect()
+}
+
+#[test]
+fn a_kind_has_the_verbs_that_it_declares() {
+    assert_eq!(
+        verbs("voucher"),
+        [
+            "create",
+            "list",
+            "find",
+            "show",
+            "update",
+            "delete",
+            "restore",
+            "purge",
+            "activate",
+            "deactivate",
+            "exists",
+            "export",
+            "history"
+        ]
+    );
+    // Nobody searches it, and that it can be inactive changes nothing where others write it.
+    assert_eq!(verbs("meter"), ["list", "show", "exists", "export", "history"]);
+    assert_eq!(verbs("reading"), ["create", "list", "find", "show", "exists", "import", "export"]);
+    // There is nothing to set, to find by, or to take inactive.
+    assert_eq!(
+        verbs("mark"),
+        ["create", "list", "show", "delete", "restore", "purge", "exists", "import", "export", "history"]
+    );
+}
+
+#[test]
+fn what_a_kind_does_not_declare_is_no_command() {
+    let mut p = TestEnv::new(Engine::Sqlite);
+    p.program = PROGRAM;
+    for line in ["voucher import f.csv", "meter create --code A", "meter activate A", "reading update A", "mark find a"]
+    {
+        let err = p.run(line).fails(2);
+        assert!(err.contains("unrecognized subcommand"), "{line}: {err}");
+        let source = line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        assert!(p.run(&format!("audit log list --source '{source}'")).fails(2).contains("there is no such command"));
+    }
+    for (noun, verb, permission) in [
+        ("voucher", "create", "vouchers:create"),
+        ("voucher", "deactivate", "vouchers:update"),
+        ("meter", "history", "meters:read"),
+        ("reading", "import", "readings:import"),
+    ] {
+        let access = PROGRAM.find(noun, verb).and_then(|found| found.access()).expect("a verb");
+        assert_eq!(access.permission, permission);
+    }
+    let help = p.run("meter --help").ok();
+    assert!(help.contains("List meters") && !help.contains("Create"), "{help}");
+}

@@ -12,6 +12,22 @@ use crate::store::tx::Tx;
 
 /// Deletes a record and all that is within it, in one deletion.
 pub async fn delete_with_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uuid) -> Result<()> {
+    for record in &with_contents(tx, record).await? {
+        tx.delete(record, deletion).await?;
+    }
+    Ok(())
+}
+
+/// Deletes all that is within a record that is gone otherwise, in one deletion.
+pub async fn delete_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uuid) -> Result<()> {
+    for record in with_contents(tx, record).await?.iter().skip(1) {
+        tx.delete(record, deletion).await?;
+    }
+    Ok(())
+}
+
+/// A record, and all live ones that are within it, the containers first.
+async fn with_contents(tx: &mut Tx<'_>, record: &Record) -> Result<Vec<Record>> {
     let mut seen = HashSet::from([record.meta.id]);
     let mut going = vec![record.clone()];
     let mut next = 0;
@@ -23,10 +39,7 @@ pub async fn delete_with_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uu
         }
         next += 1;
     }
-    for record in &going {
-        tx.delete(record, deletion).await?;
-    }
-    Ok(())
+    Ok(going)
 }
 
 fn follows(field: &Field, event: TargetEvent) -> bool {

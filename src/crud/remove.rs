@@ -125,7 +125,7 @@ fn can_hand_over(d: &Dependants, mode: Mode) -> bool {
 pub struct Repointed(HashMap<Uuid, Record>);
 
 impl Repointed {
-    /// Lets a record point elsewhere; whether that changed it.
+    /// Lets a record point elsewhere; whether that changed it. The rules between its own fields hold then too.
     pub async fn point(
         &mut self,
         tx: &mut Tx<'_>,
@@ -137,6 +137,11 @@ impl Repointed {
         let before = self.0.get(&record.meta.id).unwrap_or(record);
         let mut after = before.clone();
         after.set(column, value);
+        if let Some(fault) = Problem::joined(after.faults(tx.today())).filter(|_| before.faults(tx.today()).is_empty())
+        {
+            let sentence = format!("{} can't point elsewhere: {}", before.title(), fault.sentence);
+            return Err(Problem { sentence, ..fault }.into());
+        }
         let changed = tx.update(before, after, action).await?;
         Ok(changed.map(|record| self.0.insert(record.meta.id, record)).is_some())
     }
@@ -614,8 +619,11 @@ impl Verb for Purge {
             records.push(record);
         }
         let going: BTreeSet<Uuid> = records.iter().map(|r| r.meta.id).collect();
-        let mut purged = 0;
+        let (mut purged, deletion) = (0, tx.new_id());
         for record in &records {
+            if record.meta.deleted_at.is_none() {
+                delete_before_purge(tx, record, deletion).await?;
+            }
             purged += purge_what_points_at(tx, record, &going).await?;
         }
         for target in &self.targets {
@@ -629,6 +637,18 @@ impl Verb for Purge {
         }
         Ok(purged)
     }
+}
+
+/// What has ended was never deleted: what its deletion asks for is asked for now.
+async fn delete_before_purge(tx: &mut Tx<'_>, ended: &Record, deletion: Uuid) -> Result<()> {
+    let blocking = blocking(tx.db, ended, TargetEvent::Delete).await?;
+    if blocking.iter().any(|d| !d.records.is_empty()) {
+        let by: Vec<Dependants> = blocking.into_iter().filter(|d| !d.records.is_empty()).collect();
+        let list: Vec<String> = by.iter().map(Dependants::describe).collect();
+        let sentence = format!("{} can't be purged: {} depend on it", ended.title(), list.join("; "));
+        return Err(Problem::conflict(sentence).hint("let them point at another one first, or delete them").into());
+    }
+    contents::delete_contents(tx, ended, deletion).await
 }
 
 /// With an organisation goes all that was in it. Another record that is still pointed at, by deleted ones, stays.

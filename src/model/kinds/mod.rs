@@ -7,6 +7,7 @@ pub mod user;
 
 use super::resource::derived;
 use super::resource::lifecycle::ENDED;
+use super::resource::lifetime::Lifetime;
 use super::resource::tenancy::Tenancy;
 use super::resource::{Descriptor, Field, Resource};
 use super::specialty;
@@ -100,6 +101,11 @@ impl Kinds {
         faults.extend(ends.map(|d| format!("{} ends, and has no {ENDED}", d.noun)));
         let stay = self.resources().filter(|d| d.stays());
         let changing = stay.flat_map(|d| d.fields.iter().filter(|f| f.is_managed()).map(move |f| (d, f)));
+        let stay = self.resources().filter(|d| d.stays());
+        let bound = stay.flat_map(|d| d.fields.iter().map(move |f| (d, f)));
+        let bound =
+            bound.filter(|(_, f)| f.target().is_some() && !matches!(f.lifetime(), Lifetime::Keep | Lifetime::Within));
+        faults.extend(bound.map(|(d, f)| format!("{}.{} would change with what it refers to", d.noun, f.column)));
         faults.extend(changing.map(|(d, f)| format!("{}.{} could never change", d.noun, f.column)));
         faults
     }

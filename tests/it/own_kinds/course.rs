@@ -306,6 +306,23 @@ fn what_ended_stays_so() {
     });
 }
 
+/// What has ended is purged with what is within it, though nobody deleted that.
+#[test]
+fn what_ended_is_purged_with_what_is_within_it() {
+    both(|p| {
+        p.run("licence create --code L-1 --user asha").ok();
+        p.run("seat create --code S-1 --licence L-1").ok();
+        p.run("reading create --licence L-1 --minutes 5").ok();
+        let id = p.json("licence show L-1")["id"].as_str().expect("an id").to_owned();
+        p.run("licence revoke L-1").ok();
+        p.run(&format!("licence purge {id} --yes")).ok();
+        for table in ["licences", "seats", "readings"] {
+            assert_eq!(int(p, &format!("select count(*) from {table}")), 0, "{table}");
+        }
+        all_is_well(p);
+    });
+}
+
 /// A journal is added to, and that is all.
 #[test]
 fn a_journal_is_its_own_record() {

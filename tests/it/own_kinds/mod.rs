@@ -188,6 +188,10 @@ fn who_has_left_is_given_nothing_to_do() {
         for line in ["user delete asha --yes", "user deactivate asha"] {
             assert!(p.run(line).fails(4).contains("1 ticket (assignee): T-001 depends on it"), "{line}");
         }
+        // Whoever takes over, the rules between the fields of what is handed over hold.
+        for line in ["user deactivate asha --reassign-to ravi", "user delete asha --reassign-to ravi --yes"] {
+            assert!(p.run(line).fails(6).contains("T-001 can't point elsewhere: assignee must not be the requester"));
+        }
         p.run("user deactivate asha --reassign-to meena").ok();
         assert_eq!(p.column("ticket list", "assignee"), ["meena"].map(|u| user_code(p, u)));
         let done = p.run_with("ticket import - --on-conflict update", "code,assignee\nT-001,asha\n");

@@ -21,12 +21,14 @@ use super::tree::Program;
 use crate::crud::session::Env;
 use crate::model::kinds::org::Org;
 use crate::model::problem::Problem;
+use crate::model::resource::key::BETWEEN;
 use crate::model::resource::{Descriptor, Resource};
 use crate::model::setting::SETTINGS;
 use crate::model::values::scalar::{FieldKind, ParseContext, is_format};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
+use crate::store::records::keys::{self, Among};
 use crate::store::records::query::{Condition, Op, Query, column};
 use crate::store::records::settings;
 use crate::store::records::{self, Deleted, Scope};
@@ -220,7 +222,7 @@ impl Lookup {
         };
         let mut found = found().unwrap_or_default();
         // A key that a shell would read as more than a word was not made by orgctl.
-        found.retain(|(key, _)| key.chars().all(|c| (c.is_alphanumeric() || "-_./@+".contains(c)) && !is_format(c)));
+        found.retain(|(key, _)| key.chars().all(|c| (c.is_alphanumeric() || "-_./@+:".contains(c)) && !is_format(c)));
         found.sort();
         found.dedup_by(|a, b| a.0 == b.0);
         let candidate = |(key, name): (String, String)| {
@@ -251,10 +253,13 @@ async fn look(
     }
     query.life = life;
     query.limit = Some(MOST);
-    let key = column(&all, desc.key().name())?.clone();
+    let key = column(&all, desc.key_column())?.clone();
     // As the key is kept: a code in capitals.
-    let begun = desc.key().parse(begun, &context).map_or_else(|_| begun.to_owned(), |v| v.to_text());
-    if !begun.is_empty() {
+    let parsed = desc.key_field().and_then(|f| f.parse(begun, &context).ok());
+    let begun = parsed.map_or_else(|| begun.to_owned(), |v| v.to_text());
+    if desc.key_field().is_none() {
+        query.filter.extend(begun_group(&mut db, desc, query.org, begun.as_str()).await?);
+    } else if !begun.is_empty() {
         let bound = |op, text: String| Condition { column: key.clone(), op, values: vec![Value::Text(text)] };
         query.filter = vec![bound(Op::AtLeast, begun.clone()), bound(Op::Less, format!("{begun}\u{10ffff}"))];
     }
@@ -262,8 +267,41 @@ async fn look(
     query.columns.extend(all.iter().find(|c| c.name == "name").cloned());
     let rows = query.page(&mut db).await?.rows;
     db.close().await;
-    Ok(rows.iter().map(|r| (r.value(0).to_text(), r.value(1).to_text())).collect())
+    let found = rows.iter().map(|r| (r.value(0).to_text(), r.value(1).to_text()));
+    let is_begun = |key: &str| desc.key_field().is_some() || key.to_lowercase().starts_with(&begun.to_lowercase());
+    Ok(found.filter(|(key, _)| is_begun(key)).collect())
 }
+
+/// Keys of several parts begin with the key of what the first one refers to: by those that are whole, else by some that begin
+/// so, and never through all.
+async fn begun_group(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, begun: &str) -> Result<Vec<Condition>> {
+    let Some((first, target)) = desc.key().references().next() else { return Ok(Vec::new()) };
+    let context = ParseContext::default();
+    let among = Among { org, life: Deleted::Exclude, now: false, context: &context };
+    let pieces: Vec<&str> = begun.match_indices(BETWEEN).map(|(at, _)| &begun[..at]).take(PIECES).collect();
+    let mut ids: Vec<Value> =
+        keys::ids(db, target, among, &pieces).await?.into_values().flatten().map(Value::from).collect();
+    if ids.is_empty() && !begun.is_empty() {
+        let mut query = Query::new(target, Scope::All, chrono::DateTime::UNIX_EPOCH);
+        let all = std::mem::take(&mut query.columns);
+        query.org = org;
+        query.limit = Some(MOST);
+        if let Some(field) = target.key_field() {
+            let key = column(&all, field.name())?.clone();
+            let begun = field.parse(begun, &context).map_or_else(|_| begun.to_owned(), |v| v.to_text());
+            let bound = |op, text: String| Condition { column: key.clone(), op, values: vec![Value::Text(text)] };
+            query.filter = vec![bound(Op::AtLeast, begun.clone()), bound(Op::Less, format!("{begun}\u{10ffff}"))];
+        }
+        query.columns = vec![column(&all, "id")?.clone()];
+        ids = query.page(db).await?.rows.iter().map(|row| row.value(0).clone()).collect();
+        ids.push(uuid::Uuid::nil().into());
+    }
+    let column = records::of_row(desc, first);
+    Ok(if ids.is_empty() { Vec::new() } else { vec![Condition { column, op: Op::Is, values: ids }] })
+}
+
+/// Pieces of a word that are looked up as the first part of a key.
+const PIECES: usize = 3;
 
 /// The tree, each argument with what can stand there.
 fn command(lookup: &Arc<Lookup>) -> Command {
@@ -297,7 +335,7 @@ fn of_resource(arg: Arg, desc: &'static Descriptor, verb: &str, lookup: &Arc<Loo
         "file" | "rejects" => return arg.value_hint(ValueHint::FilePath),
         "sort" => return fields(arg, lookup, "-"),
         "filter" => return filters(arg, lookup),
-        "key-field" => return words(arg, desc.keys().map(|f| f.name()).collect()),
+        "key-field" => return words(arg, desc.key_fields().map(|f| f.name()).collect()),
         _ => {}
     }
     let Some(field) = desc.settable().find(|f| arg.get_id() == f.name()) else { return arg };

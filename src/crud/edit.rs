@@ -185,7 +185,7 @@ async fn hand_in(
             (None, FormPurpose::Create { .. }) if field.must_be_given() => "",
             (None, _) => continue,
         };
-        match parse(s, field, org, text).await {
+        match parse(s, desc, field, org, text).await {
             Ok(value) => set.push((field.column.to_owned(), value)),
             Err(e) => wrong.push(mendable(e)?),
         }

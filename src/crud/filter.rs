@@ -32,7 +32,8 @@ pub async fn filter(
     let mut conditions = read(s, columns, text)?;
     let life = life(&conditions);
     for condition in conditions.iter_mut().filter(|c| matches!(c.op, Op::Is | Op::IsNot)) {
-        if let Some(target) = target(&condition.column) {
+        let names_itself = condition.column.is_key && condition.column.field.is_none();
+        if let Some(target) = target(&condition.column).or(names_itself.then_some(desc)) {
             refer(s, condition, target, org, life).await?;
         } else if condition.column.name == "org" && !desc.is_org() {
             refer(s, condition, Org::DESCRIPTOR, None, life).await?;
@@ -84,7 +85,7 @@ async fn refer(
     life: Deleted,
 ) -> Result<()> {
     let context = s.context.clone();
-    let numbers = target.is_org() && condition.column.field.is_none();
+    let numbers = target.is_org() && condition.column.field.is_none() && !condition.column.is_key;
     let mut values = Vec::new();
     for value in std::mem::take(&mut condition.values) {
         let Some(key) = value.as_text() else {
@@ -110,6 +111,7 @@ async fn refer(
     let own = match (&condition.column.list, condition.column.field) {
         (Some(_), _) => return Ok(()),
         (None, Some(field)) => crate::store::engine::sql::quoted(field.column),
+        (None, None) if condition.column.is_key => "id".to_owned(),
         (None, None) => "org_id".to_owned(),
     };
     let kind = if numbers { ValueType::Int } else { ValueType::Uuid };

@@ -14,9 +14,10 @@ use super::gate;
 use super::input::{GoneRecord, find_in, several_gone};
 use super::session::Session;
 use crate::model::problem::{ErrorKind, Problem};
+use crate::model::resource::key::Part;
 use crate::model::resource::{Descriptor, Field, Record, Subject};
-use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType, rfc3339};
+use crate::store::records::keys::{self, Among};
 use crate::store::records::{self, Deleted};
 use crate::store::trail::{Entry, Search, merged_ids, purged, search, tree_of};
 use crate::ui::format::{Format, Listing, OutputColumn};
@@ -147,7 +148,7 @@ pub async fn find_purged(
     org: Option<i32>,
     key: &str,
 ) -> Result<Vec<GoneRecord>> {
-    let wanted = key_candidates(desc, key, &s.context);
+    let wanted = key_candidates(s, desc, org, key).await?;
     let found = purged(s.db().await?, desc, org, &wanted).await?;
     Ok(found.into_iter().map(|(tree, id, at)| GoneRecord::purged(tree, id, at)).collect())
 }
@@ -247,10 +248,37 @@ fn has_names(desc: &Descriptor) -> bool {
     desc.title().is_some()
 }
 
-/// What a key could stand for: each key field, and the key as that field has it.
-pub fn key_candidates(desc: &'static Descriptor, key: &str, context: &ParseContext) -> Vec<(&'static str, String)> {
-    let as_it_is = |f: &Field| f.parse(key, context).map_or_else(|_| key.to_owned(), |v| v.to_text());
-    desc.keys().map(|f| (f.column, as_it_is(f))).collect()
+/// What a key could stand for: what columns of a record held that had it, one of some values each. What a part of it refers to
+/// may be gone too.
+async fn key_candidates(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+) -> Result<Vec<Vec<(&'static str, Vec<Json>)>>> {
+    let context = s.context.clone();
+    let as_it_is = |f: &Field| f.parse(key, &context).map_or_else(|_| key.to_owned(), |v| v.to_text());
+    let mut wanted: Vec<_> = desc.key_fields().map(|f| vec![(f.column, vec![as_it_is(f).into()])]).collect();
+    for group in desc.key_groups() {
+        for reading in group.readings(key, &context) {
+            let mut held = Vec::new();
+            for (field, part) in group.parts().zip(reading) {
+                let values = match part {
+                    Part::Value(value) => vec![value.to_json()],
+                    Part::Of(target, text) => {
+                        let among = Among { org, life: Deleted::Include, now: false, context: &context };
+                        let found = keys::ids(s.db().await?, target, among, &[&text]).await?;
+                        let gone = Box::pin(find_purged(s, target, org, &text)).await?;
+                        let ids = found.into_values().flatten().chain(gone.into_iter().map(|g| g.id));
+                        ids.map(|id| Json::from(id.to_string())).collect()
+                    }
+                };
+                held.push((field.column, values));
+            }
+            wanted.push(held);
+        }
+    }
+    Ok(wanted)
 }
 
 /// For people, a reference in a payload is told by the natural key that it has now, under the field's name.

@@ -10,7 +10,7 @@ use super::session::Session;
 use crate::model::kinds::org;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::lifetime::Lifetime;
-use crate::model::resource::{Attr, Descriptor, Field, Record, YEARS};
+use crate::model::resource::{Descriptor, Field, Record, YEARS};
 use crate::model::values::scalar::truncate;
 use crate::model::values::value::{Value, rfc3339};
 use crate::model::values::zone::Zone;
@@ -216,7 +216,7 @@ pub(super) async fn not_found(
         Deleted::Only => format!("'orgctl {} list --deleted{org_flag}' shows all", desc.noun),
         _ => format!("'orgctl {} list{org_flag}' shows all", desc.noun),
     };
-    let meant = if life == Deleted::Exclude { records::nearest_key(db, desc, org, key).await? } else { None };
+    let meant = if life == Deleted::Exclude { records::nearest_key(db, desc, org, key, &context).await? } else { None };
     let hint = meant.map_or(all.clone(), |m| format!("did you mean {m}? {all}"));
     let sentence = if state.is_empty() {
         format!("{noun} {shown} does not exist{place}")
@@ -289,7 +289,7 @@ pub async fn given(
                 .hint(format!("leave out --{whole}: it is split into its parts"))
                 .into());
         }
-        match parse(s, field, org, text).await {
+        match parse(s, desc, field, org, text).await {
             Ok(value) => values.push((field.column.to_owned(), value)),
             // All that can't be read is told at once.
             Err(e) => wrong.push(mendable(e)?),
@@ -308,7 +308,13 @@ pub fn mendable(e: anyhow::Error) -> Result<Problem> {
 }
 
 /// One value for one field. Says so where a code was normalised.
-pub async fn parse(s: &mut Session<'_>, field: &'static Field, org: Option<i32>, text: &str) -> Result<Value> {
+pub async fn parse(
+    s: &mut Session<'_>,
+    desc: &Descriptor,
+    field: &'static Field,
+    org: Option<i32>,
+    text: &str,
+) -> Result<Value> {
     if field.ty.needs_context() {
         // A field of an organisation is read as the organisation itself says; that of a new one as the installation does.
         s.use_context_of(org.unwrap_or(s.about)).await?;
@@ -324,7 +330,7 @@ pub async fn parse(s: &mut Session<'_>, field: &'static Field, org: Option<i32>,
             find_ref(s, field, org, &key).await
         }
         _ => {
-            if let (true, Value::Text(kept)) = (field.has(Attr::Unique), &value)
+            if let (true, Value::Text(kept)) = (desc.is_key(field), &value)
                 && kept != text.trim()
             {
                 s.ui.status(&format!("note: {} '{}' is kept as '{kept}'", field.name(), text.trim()));

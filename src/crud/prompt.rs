@@ -8,7 +8,7 @@ use super::input::parse;
 use super::session::Session;
 use crate::model::problem::Problem;
 use crate::model::resource::examples;
-use crate::model::resource::{Attr, Descriptor, Field, Record};
+use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::values::scalar::{FieldKind, ParseContext, truncate};
 use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::records::query::{Query, column};
@@ -38,9 +38,9 @@ pub async fn value(
     loop {
         let context = s.context.clone();
         let text = word(&mut s.ui, field, &context).await?;
-        let value = parse(s, field, org, &text).await?;
+        let value = parse(s, desc, field, org, &text).await?;
         // Better told now than after the last question.
-        if !field.has(Attr::Unique) || records::with_value(s.db().await?, desc, org, field, &value).await?.is_empty() {
+        if !desc.is_key(field) || records::with_value(s.db().await?, desc, org, field, &value).await?.is_empty() {
             return Ok(value);
         }
         s.ui.warn(&format!("{} {} exists already", desc.noun, value.to_text()));
@@ -178,7 +178,7 @@ async fn candidates(
     query.search = words.map(|text| Wanted { text: text.to_owned(), whole: false, among: None });
     query.columns = vec![
         column(&all, "id")?.clone(),
-        column(&all, desc.key().name())?.clone(),
+        column(&all, desc.key_column())?.clone(),
         column(&all, "deleted_at")?.clone(),
     ];
     query.columns.extend(all.iter().find(|c| c.name == "name").cloned());

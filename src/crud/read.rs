@@ -38,8 +38,8 @@ fn output_columns(columns: &[Column]) -> Vec<OutputColumn> {
     let head = |c: &Column| {
         let head = OutputColumn { is_list: c.list.is_some(), ..OutputColumn::new(c.name.clone(), c.kind) };
         // What names a record, this one or another.
-        let is_typed = |f: &Field| f.target().is_some() || (f.has(Attr::Unique) && f.name() != "name");
-        if c.field.is_some_and(is_typed) && head.part == ColumnRole::Text {
+        let is_typed = |f: &Field| f.target().is_some() || (c.is_key && f.name() != "name");
+        if (c.field.is_some_and(is_typed) || (c.is_key && c.field.is_none())) && head.part == ColumnRole::Text {
             OutputColumn { part: ColumnRole::Word, ..head }
         } else {
             head
@@ -50,7 +50,7 @@ fn output_columns(columns: &[Column]) -> Vec<OutputColumn> {
 
 /// Where the natural key stands, which `-o key` prints.
 fn key_index(desc: &Descriptor, columns: &[Column]) -> usize {
-    columns.iter().position(|c| c.name == desc.key().name()).unwrap_or(0)
+    columns.iter().position(|c| c.name == desc.key_column()).unwrap_or(0)
 }
 
 /// Most fields that a list is sorted by.
@@ -86,7 +86,7 @@ fn bare(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec
             let org = s.ui.style.format == Format::Tsv || !one_org;
             all.into_iter().filter(|c| c.shown || (org && c.name == "org")).collect()
         }
-        Format::Key => all.into_iter().filter(|c| c.name == desc.key().name()).collect(),
+        Format::Key => all.into_iter().filter(|c| c.name == desc.key_column()).collect(),
         _ => all,
     })
 }

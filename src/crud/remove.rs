@@ -125,6 +125,11 @@ fn can_hand_over(d: &Dependants, mode: Mode) -> bool {
 pub struct Repointed(HashMap<Uuid, Record>);
 
 impl Repointed {
+    /// A record as it is now.
+    pub fn of<'r>(&'r self, record: &'r Record) -> &'r Record {
+        self.0.get(&record.meta.id).unwrap_or(record)
+    }
+
     /// Lets a record point elsewhere; whether that changed it. The rules between its own fields hold then too.
     pub async fn point(
         &mut self,
@@ -134,13 +139,16 @@ impl Repointed {
         value: Value,
         action: Action,
     ) -> Result<bool> {
-        let before = self.0.get(&record.meta.id).unwrap_or(record);
+        let before = self.of(record);
         let mut after = before.clone();
         after.set(column, value);
         if let Some(fault) = Problem::joined(after.faults(tx.today())).filter(|_| before.faults(tx.today()).is_empty())
         {
             let sentence = format!("{} can't point elsewhere: {}", before.title(), fault.sentence);
             return Err(Problem { sentence, ..fault }.into());
+        }
+        if after.desc.all_keys().any(|key| key.parts().any(|f| f.column == column)) {
+            keys_free(tx, &after, None).await?;
         }
         let changed = tx.update(before, after, action).await?;
         Ok(changed.map(|record| self.0.insert(record.meta.id, record)).is_some())

@@ -17,12 +17,14 @@ use crate::model::kinds::org;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::user::CAN_LOGIN;
 use crate::model::problem::Problem;
+use crate::model::resource::key::joined;
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::verbs;
 use crate::model::resource::{Attr, Descriptor, Field, IS_ACTIVE, Meta, Record};
 use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, rfc3339};
+use crate::store::records::keys as store_keys;
 use crate::store::records::{self, Deleted};
 use crate::store::records::{credentials, settings};
 use crate::store::tx::Tx;
@@ -109,7 +111,7 @@ pub fn blank(tx: &Tx<'_>, desc: &'static Descriptor, org: i32, id: Uuid, context
         None if f.has(Attr::FromActor) && acting.is_some() => Ok(acting.into()),
         None => Ok(Value::Null(f.ty.kind)),
     });
-    Ok(Record { desc, meta: Meta::new(org, id, tx.at(), 0), values: values.collect::<Result<_>>()? })
+    Ok(Record::new(desc, Meta::new(org, id, tx.at(), 0), values.collect::<Result<_>>()?))
 }
 
 /// Ends the live record whose place a new one of a superseding kind takes: that of the same natural key.
@@ -119,8 +121,8 @@ async fn end_former(tx: &mut Tx<'_>, record: &Record) -> Result<Option<Record>> 
         return Ok(None);
     }
     let key = desc.key();
-    let there = records::with_value(tx.db, desc, Some(org), key, record.get(key.column)).await?;
-    let Some(former) = there.into_iter().next() else { return Ok(None) };
+    let there = store_keys::holder(tx.db, desc, org, key, &store_keys::parts_of(record, key)).await?;
+    let Some(former) = there else { return Ok(None) };
     end(tx, &former, if former.has_expired(tx.at()) { "expire" } else { "supersede" }).await.map(Some)
 }
 
@@ -178,25 +180,39 @@ pub async fn revoke(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
 /// Refuses a record whose natural key another live one has. One field may be left out that is known to be free.
 pub async fn keys_free(tx: &mut Tx<'_>, record: &Record, known: Option<&str>) -> Result<()> {
     let (desc, meta) = (record.desc, &record.meta);
-    for field in desc.keys().filter(|f| Some(f.name()) != known) {
+    for field in desc.key_fields().filter(|f| Some(f.name()) != known) {
         let value = record.get(field.column).clone();
         if value.is_null() || !records::is_taken(tx.db, desc, meta.org_id, field, &value, meta.id).await? {
             continue;
         }
-        let place =
-            if desc.is_org() { String::new() } else { format!(" in {}", records::org_code(tx.db, meta.org_id).await?) };
         let key = value.to_text();
-        return Err(Problem::conflict(format!("{} {key} exists already{place}", desc.noun))
-            .hint(match desc.does(verbs::Verb::Update) {
-                true => {
-                    format!("change it with 'orgctl {} update {key}', or choose another {}", desc.noun, field.name())
-                }
-                false => format!("choose another {}", field.name()),
-            })
-            .field(field.name())
-            .into());
+        return Err(taken(tx, record, &key, field.name()).await?.field(field.name()).into());
+    }
+    for key in desc.key_groups() {
+        let parts = store_keys::parts_of(record, key);
+        if !store_keys::is_whole(key, &parts)
+            || !store_keys::taken(tx.db, desc, meta.org_id, key, &parts, meta.id).await?
+        {
+            continue;
+        }
+        let mut named = record.clone();
+        store_keys::tell(tx.db, std::slice::from_mut(&mut named)).await?;
+        let words: Vec<String> = key.parts().map(|f| named.part(f)).collect();
+        return Err(taken(tx, record, &joined(&words), &key.name()).await?.into());
     }
     Ok(())
+}
+
+/// A key that another live record has.
+async fn taken(tx: &mut Tx<'_>, record: &Record, key: &str, name: &str) -> Result<Problem> {
+    let (desc, org) = (record.desc, record.meta.org_id);
+    let place = if desc.is_org() { String::new() } else { format!(" in {}", records::org_code(tx.db, org).await?) };
+    Ok(Problem::conflict(format!("{} {key} exists already{place}", desc.noun)).hint(
+        match desc.does(verbs::Verb::Update) {
+            true => format!("change it with 'orgctl {} update {key}', or choose another {name}", desc.noun),
+            false => format!("choose another {name}"),
+        },
+    ))
 }
 
 /// SYSTEM owns what belongs to the installation; records of this kind belong to an organisation.
@@ -312,7 +328,7 @@ impl Verb for Change {
                 .filter(|(_, (b, a))| a != b)
                 .map(|(f, _)| f.name())
                 .collect();
-            if desc.keys().any(|k| fields.contains(&k.name())) {
+            if desc.all_keys().any(|key| key.parts().any(|f| fields.contains(&f.name()))) {
                 keys_free(tx, &after, None).await?;
             }
             let record = tx.update(&before, after, self.action).await?.unwrap_or(before);

@@ -7,11 +7,11 @@ use super::values::scalar::{Code, Line, Note};
 
 resource! {
     /// A field that a consultant knows about
-    pub struct Specialty "specialty" in "specialties" subject(Nobody("a field of knowledge"))
+    pub struct Specialty "specialty" in "specialties" keys(&[&["code"]]) subject(Nobody("a field of knowledge"))
         examples("ECON", &["economic", "fin"], "--code ECON --name Economic")
     {
         /// Short code, unique in the organisation
-        code: Code<16> [Unique, Search],
+        code: Code<16> [Search],
         /// Name
         name: Line<200> [Search],
         /// What belongs to it

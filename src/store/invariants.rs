@@ -13,6 +13,7 @@ use super::engine::db::Db;
 use super::engine::sql::{Row, Sql, quoted};
 use super::records;
 use super::records::cycles::Graph;
+use super::records::keys;
 use super::records::status_sql;
 use super::records::touched::{Columns, DELETED, Touched, TouchedRows};
 use crate::model::kinds::Kinds;
@@ -77,10 +78,10 @@ fn rules(kinds: Kinds) -> Vec<Invariant> {
 ///
 /// The foreign key says so too, but only at the commit: a dry run wants to know before.
 fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &'static Descriptor) -> Invariant {
-    let (key, column) = (quoted(desc.key().column), quoted(field.column));
+    let (key, column) = (keys::words(desc, "t"), quoted(field.column));
     let is_lasting = desc.has_foreign_key(field);
     let sql = format!(
-        "select t.{key} from {} t where (t.{column} is null) = false and not exists (
+        "select {key} from {} t where (t.{column} is null) = false and not exists (
              select 1 from {} x where x.org_id = t.org_id and x.id = t.{column})",
         desc.table, target.table
     );
@@ -89,7 +90,7 @@ fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &
         // Of rows that came by a file it is known already that what they name is there.
         filled: is_lasting.then(|| {
             format!(
-                "select t.{key} from {0} t where t.org_id = $1 and t.{column} in (
+                "select {key} from {0} t where t.org_id = $1 and t.{column} in (
                      select d.{column} from (select distinct {column} from {0} where org_id = $1 and {column} is not null) d
                       where not exists (select 1 from {1} x where x.org_id = $1 and x.id = d.{column}))",
                 desc.table, target.table
@@ -116,16 +117,17 @@ fn no_live_row_points_at_a_deleted_one(
     field: &Field,
     target: &'static Descriptor,
 ) -> [Invariant; 2] {
-    let (key, column) = (quoted(desc.key().column), quoted(field.column));
+    let column = quoted(field.column);
     let sentence = format!("{} {{key}} points at a deleted {} ({})", desc.noun, target.noun, field.name());
     // Flags and files name no deleted one: it is a record that comes back.
     let hint = format!("restore the {} first: 'orgctl {0} list --deleted' shows it", target.noun);
     let open = |alias: &str| status_sql::is_open(desc, field, alias);
     let pair = |pointing: &str, gone: &str| {
         format!(
-            "select {pointing}.{key} from {} {pointing} join {} {gone} on {gone}.org_id = {pointing}.org_id
+            "select {} from {} {pointing} join {} {gone} on {gone}.org_id = {pointing}.org_id
                 and {gone}.id = {pointing}.{column}
               where {} and {gone}.deleted_at is not null and {}",
+            keys::words(desc, pointing),
             desc.table,
             target.table,
             status_sql::live(desc, pointing),
@@ -133,13 +135,14 @@ fn no_live_row_points_at_a_deleted_one(
         )
     };
     let filled = format!(
-        "select t.{key} from {0} t where t.org_id = $1 and {3} and {2} and t.{column} in (
+        "select {4} from {0} t where t.org_id = $1 and {3} and {2} and t.{column} in (
              select d.{column} from (select distinct {column} from {0} where org_id = $1 and {column} is not null) d
                join {1} x on x.org_id = $1 and x.id = d.{column} where x.deleted_at is not null)",
         desc.table,
         target.table,
         open("t"),
-        status_sql::live(desc, "t")
+        status_sql::live(desc, "t"),
+        keys::words(desc, "t")
     );
     let state = desc.states.filter(|_| desc.is_in_charge_while_open(field)).map(|(column, _)| column);
     let reads = Columns::by_names(desc, [field.column, DELETED, ENDED].into_iter().chain(state));
@@ -149,17 +152,18 @@ fn no_live_row_points_at_a_deleted_one(
 
 /// Broken from either side too.
 fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> [Invariant; 2] {
-    let key = quoted(desc.key().column);
+    let key = keys::words(desc, "t");
     let pair = |row: &str, org: &str| {
         format!(
-            "select {row}.{key} from {} {row} join orgs {org} on {org}.org_id = {row}.org_id
+            "select {} from {} {row} join orgs {org} on {org}.org_id = {row}.org_id
               where {} and {org}.deleted_at is not null",
+            keys::words(desc, row),
             desc.table,
             status_sql::live(desc, row)
         )
     };
     let filled = format!(
-        "select t.{key} from orgs x cross join {} t
+        "select {key} from orgs x cross join {} t
           where x.org_id = $1 and x.deleted_at is not null and t.org_id = x.org_id and {}",
         desc.table,
         status_sql::live(desc, "t")

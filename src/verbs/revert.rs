@@ -241,10 +241,9 @@ impl Undoing<'_> {
         let target = user.desc.field(list.first).and_then(Field::target);
         let mut ids: Vec<Uuid> = Vec::new();
         for code in &old {
-            let found = match target {
-                Some(target) => {
-                    records::with_value(tx.db, target, Some(user.meta.org_id), target.key(), &code.as_str().into())
-                        .await?
+            let found = match target.and_then(|t| Some((t, t.key_field()?))) {
+                Some((target, key)) => {
+                    records::with_value(tx.db, target, Some(user.meta.org_id), key, &code.as_str().into()).await?
                 }
                 None => Vec::new(),
             };

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::stats;
 use super::tree::{self, Node};
+use crate::crud::contents::delete_with_contents;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::{find, find_in, find_ref, time_to_come};
 use crate::crud::read::{Exported, known_columns, print_changed};
@@ -25,6 +26,7 @@ use crate::model::token;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{Line, ParseContext, Scalar};
 use crate::model::values::value::{Value, ValueType, rfc3339};
+use crate::store::records::keys as store_keys;
 use crate::store::records::{self, Deleted};
 use crate::store::records::{credentials, people};
 use crate::store::tx::Tx;
@@ -397,14 +399,14 @@ pub struct Merge {
 }
 
 impl Verb for Merge {
-    /// Records that point elsewhere now.
-    type Output = usize;
+    /// Records that point elsewhere now, and such as went with the duplicate, for who stays has one under the key.
+    type Output = (usize, usize);
 
     fn orgs(&self) -> Vec<i32> {
         vec![self.duplicate.org]
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<usize> {
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<(usize, usize)> {
         let duplicate = self.duplicate.load(tx, DESC).await?;
         let into = self.into.load(tx, DESC).await?;
         let mut moved = 0;
@@ -414,21 +416,44 @@ impl Verb for Merge {
             after.set("reports_to_id", duplicate.get("reports_to_id").clone());
             moved += usize::from(tx.update(&into, after, Action::Merge).await?.is_some());
         }
-        let mut now = Repointed::default();
+        let (mut now, deletion) = (Repointed::default(), tx.new_id());
+        let mut gone: BTreeSet<Uuid> = BTreeSet::new();
         for d in records::dependants(tx.db, &duplicate).await? {
             let Some(field) = d.field.filter(|_| d.effect(TargetEvent::Merge) == Consequence::Repoints) else {
                 continue;
             };
             for before in &d.records {
+                let mut after = now.of(before).clone();
+                after.set(field.column, into.meta.id.into());
+                if gone.contains(&before.meta.id) {
+                    continue;
+                }
+                if is_taken(tx, &after).await? {
+                    // Who stays has one of his or her own: that one stays, and this goes with the duplicate.
+                    delete_with_contents(tx, now.of(before), deletion).await?;
+                    gone.insert(before.meta.id);
+                    continue;
+                }
                 moved += usize::from(now.point(tx, before, field.column, into.meta.id.into(), Action::Merge).await?);
             }
         }
         moved += tx.move_branches(&duplicate, &into).await?;
-        let deletion = tx.new_id();
         let duplicate = self.duplicate.load(tx, DESC).await?;
         tx.delete_merged(&duplicate, deletion, &into).await?;
-        Ok(moved)
+        Ok((moved, gone.len()))
     }
+}
+
+/// Whether another live record has a key of this one.
+async fn is_taken(tx: &mut Tx<'_>, record: &Record) -> Result<bool> {
+    for key in record.desc.all_keys() {
+        let parts = store_keys::parts_of(record, key);
+        let (org, id) = record.meta.record_id();
+        if store_keys::is_whole(key, &parts) && store_keys::taken(tx.db, record.desc, org, key, &parts, id).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether a user reports to another, directly or through others.
@@ -486,8 +511,12 @@ pub async fn merge(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         s.ui.confirm(&format!("merge {} into {}, and delete the first?", duplicate.title(), into.title())).await?;
     }
     let target = |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: Some(r.meta.version) };
-    let moved = gate::write(s, &Merge { duplicate: target(&duplicate), into: target(&into) }).await?;
+    let (moved, gone) = gate::write(s, &Merge { duplicate: target(&duplicate), into: target(&into) }).await?;
     s.ui.status(&format!("merged {} into {}: {moved} that pointed at it follow", duplicate.title(), into.title()));
+    if gone > 0 {
+        let had = if gone == 1 { "1 that" } else { &format!("{gone} that") };
+        s.ui.status(&format!("{had} {} has too went with {}", into.title(), duplicate.title()));
+    }
     dry_run_note(s);
     print_changed(s, DESC, &[into.meta.record_id()]).await
 }

@@ -10,36 +10,36 @@ use crate::harness::{Engine, TestEnv};
 
 resource! {
     /// What is typed in one by one
-    pub struct Voucher "voucher" in "vouchers" subject(Nobody("paper")) verbs(NoImport) {
+    pub struct Voucher "voucher" in "vouchers" keys(&[&["code"]]) subject(Nobody("paper")) verbs(NoImport) {
         /// Short code
-        code: Code<16> [Unique, Search],
+        code: Code<16> [Search],
         /// Whether it is in use
         is_active: bool [Managed, Default("yes")],
     }
 }
 resource! {
     /// What others write
-    pub struct Meter "meter" in "meters" subject(Nobody("a thing")) verbs(ReadOnly) {
+    pub struct Meter "meter" in "meters" keys(&[&["code"]]) subject(Nobody("a thing")) verbs(ReadOnly) {
         /// Short code
-        code: Code<16> [Unique],
+        code: Code<16>,
         /// Whether it is in use
         is_active: bool [Managed, Default("yes")],
     }
 }
 resource! {
     /// What was read off
-    pub struct Reading "reading" in "readings" subject(Nobody("a number")) verbs(Journal) {
+    pub struct Reading "reading" in "readings" keys(&[&["code"]]) subject(Nobody("a number")) verbs(Journal) {
         /// Short code
-        code: Code<16> [Unique],
+        code: Code<16>,
         /// What it says
         text: Line<200> [Search],
     }
 }
 resource! {
     /// What nobody can change, for there is nothing to set
-    pub struct Mark "mark" in "marks" subject(Nobody("a number")) {
+    pub struct Mark "mark" in "marks" keys(&[&["code"]]) subject(Nobody("a number")) {
         /// Short code
-        code: Code<16> [Unique, Managed],
+        code: Code<16> [Managed],
     }
 }
 

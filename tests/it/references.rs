@@ -14,9 +14,9 @@ use crate::raw::{int, text};
 
 resource! {
     /// A thing to be done
-    pub struct Job "job" in "jobs" {
+    pub struct Job "job" in "jobs" keys(&[&["code"]]) {
         /// Code
-        code: Code<16> [Unique],
+        code: Code<16>,
         /// Name
         name: Line<200>,
         /// Who asked for it
@@ -34,9 +34,9 @@ resource! {
 
 resource! {
     /// A visit, of a person for a job
-    pub struct Visit "visit" in "visits" {
+    pub struct Visit "visit" in "visits" keys(&[&["code"]]) {
         /// Code
-        code: Code<16> [Unique],
+        code: Code<16>,
         /// Name
         name: Line<200>,
         /// Job that it is a part of
@@ -48,9 +48,9 @@ resource! {
 
 resource! {
     /// A remark on a visit
-    pub struct Remark "remark" in "remarks" {
+    pub struct Remark "remark" in "remarks" keys(&[&["code"]]) {
         /// Code
-        code: Code<16> [Unique],
+        code: Code<16>,
         /// Name
         name: Line<200>,
         /// Visit that it is a part of

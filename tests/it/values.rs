@@ -401,7 +401,7 @@ fn no_input_breaks_integrity() {
                     let words = [desc.noun, "update", key, &flag, text].map(str::to_owned);
                     let said = p.run_words(&words, b"");
                     assert!([0, 2, 3, 4, 6].contains(&said.code), "{words:?} {} {}", said.code, said.err);
-                    if said.code == 0 && field.has(orgctl::model::resource::Attr::Unique) {
+                    if said.code == 0 && desc.is_key(field) {
                         // The record is to be found again by what it was called.
                         let back = [desc.noun, "update", text, &flag, key].map(str::to_owned);
                         p.run_words(&back, b"");

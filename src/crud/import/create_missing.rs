@@ -35,7 +35,7 @@ pub async fn plan(
         if target == plan.desc || !reference.field.requires_active_target() {
             continue;
         }
-        let by = reference.by.unwrap_or(target.key());
+        let Some(by) = reference.by.or(target.key_field()) else { continue };
         // Sales and SALES are one department: nobody means to have both. Where both are there, nobody can tell which is meant.
         let fields = reference.fields();
         let words = stage.missing_texts(tx.db, i).await?;
@@ -133,13 +133,15 @@ async fn candidate(
             }
         }
     }
-    let key = target.key().column;
+    // What is called by more than a word is not made of one.
+    let Some(field) = target.key_field() else { return Ok(Err(Problem::invalid("a word alone does not name it"))) };
+    let key = field.column;
     if record.get(key).is_null() {
         // The code itself is made once it is known that the record is wanted.
         match target.generated() {
             Some((_, maker)) => record.set(key, maker.code(0, &[0; 16]).into()),
             None => {
-                let why = format!("a {} needs a {} of its own", target.noun, target.key().name());
+                let why = format!("a {} needs a {} of its own", target.noun, field.name());
                 return Ok(Err(Problem::invalid(why)));
             }
         }
@@ -168,8 +170,8 @@ pub async fn create(tx: &mut Tx<'_>, stage: &Stage, missing: Vec<MissingRecord>)
             continue;
         }
         let (target, org) = (record.desc, record.meta.org_id);
-        if record.get(target.key().column).is_null() {
-            record.set(target.key().column, tx.generate_codes(target, org, 1, "").await?.pop().into());
+        if let Some((field, _)) = target.generated().filter(|(f, _)| record.get(f.column).is_null()) {
+            record.set(field.column, tx.generate_codes(target, org, 1, "").await?.pop().into());
         }
         let record = tx.insert(target, org, record.meta.id, record.values).await?;
         made.push(format!("{} ({})", record.title(), record.name()));

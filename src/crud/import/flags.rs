@@ -21,6 +21,7 @@ use crate::crud::remove::{self, Mode};
 use crate::crud::session::Session;
 use crate::crud::write::not_in_system;
 use crate::model::problem::{Problem, io_message};
+use crate::model::resource::key::Key;
 use crate::model::resource::{Descriptor, Field, IS_ACTIVE};
 use crate::model::values::scalar::truncate;
 use crate::ui::format::SAFE;
@@ -52,7 +53,7 @@ pub async fn resolve(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let constants = all_constants(desc, m, feed.as_ref(), &columns, &states)?;
     let has =
         |f: &Field| columns.iter().flatten().any(|c| c == f.name()) || constants.iter().any(|(c, _)| c == f.name());
-    let key = key_field(desc, m, &header, &columns, &constants)?;
+    let key = key_of(desc, m, &header, &columns, &constants)?;
     if on_conflict == OnConflict::Error
         && let Some(missing) = desc.settable().find(|f| f.must_be_given() && !desc.is_given(f, has))
     {
@@ -68,7 +69,7 @@ pub async fn resolve(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
         columns,
         lookups,
         constants,
-        key: key.name().into(),
+        key: key.name(),
         on_conflict,
         keep_going: m.get_flag("keep-going"),
         rejects,
@@ -183,7 +184,7 @@ fn settled(
     }
     for (at, column) in columns.iter_mut().enumerate() {
         if column.is_some() && mapping::is_user_code(desc, header, at, source, &s.context)? {
-            *column = Some(desc.key().name().to_owned());
+            *column = Some(desc.key().name());
             s.ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
         }
     }
@@ -221,31 +222,35 @@ fn all_constants(
     Ok(constants)
 }
 
-/// The field that tells whether a row is there already: the one that is named, or the first key of the file.
-fn key_field(
+/// The key that tells whether a row is there already: the one that is named, or the first that is whole in the file.
+fn key_of(
     desc: &'static Descriptor,
     m: &ArgMatches,
     header: &[String],
     columns: &[Option<String>],
     constants: &Constants,
-) -> Result<&'static Field> {
-    let keys: Vec<&str> = desc.keys().map(Field::name).collect();
+) -> Result<Key> {
+    let keys: Vec<String> = desc.all_keys().map(|key| key.name()).collect();
     if let Some(name) = m.get_one::<String>("key-field") {
-        let named = desc.keys().find(|f| f.name() == name).ok_or_else(|| {
+        let named = desc.all_keys().find(|key| key.is_named(name)).ok_or_else(|| {
             Problem::usage(format!("{} is no key of a {}", truncate(name), desc.noun))
                 .hint(format!("keys: {}", keys.join(", ")))
         });
         return Ok(named?);
     }
-    let mut given = columns.iter().flatten().chain(constants.iter().map(|(name, _)| name));
-    let first = given.find_map(|name| desc.keys().find(|k| k.name() == name)).ok_or_else(|| {
-        Problem::invalid(format!("no column holds a key of the {}: {}", desc.noun, keys.join(", "))).hint(format!(
-            "its columns: {}; --map 'COLUMN={}' names the one",
-            mapping::shown(header),
-            keys[0]
-        ))
-    });
-    Ok(first?)
+    let given: Vec<&String> = columns.iter().flatten().chain(constants.iter().map(|(name, _)| name)).collect();
+    let place = |field: &Field| given.iter().position(|name| *name == field.name());
+    // A key is there once the last of its parts is.
+    let whole = |key: &Key| {
+        let must = key.parts().filter(|f| key.alone().is_some() || (f.ty.required && f.generator().is_none()));
+        must.map(place).try_fold(0, |last, at| Some(last.max(at?)))
+    };
+    let first = desc.all_keys().filter_map(|key| Some((whole(&key)?, key))).min_by_key(|(at, _)| *at);
+    let missing = desc.key().parts().find(|f| place(f).is_none()).map_or("", Field::name);
+    Ok(first.map(|(_, key)| key).ok_or_else(|| {
+        Problem::invalid(format!("no column holds a key of the {}: {}", desc.noun, keys.join(", ")))
+            .hint(format!("its columns: {}; --map 'COLUMN={missing}' names the one", mapping::shown(header)))
+    })?)
 }
 
 /// The first row of a file: the names of its columns.

@@ -256,7 +256,7 @@ pub fn is_user_code(
     if desc.noun != User::NOUN || fold(&header[at]) != "userid" {
         return Ok(false);
     }
-    let code = desc.key();
+    let Some(code) = desc.key_field() else { return Ok(false) };
     let mut rows = source.rows()?;
     rows.read()?;
     let mut is_any = false;

@@ -25,6 +25,7 @@ mod rows;
 mod source;
 mod tolerance;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -87,7 +88,7 @@ pub struct Import {
     pub lookups: Vec<(String, String)>,
     /// Values that every row gets.
     pub constants: Vec<(String, String)>,
-    /// The field that tells whether a row is there already.
+    /// The key that tells whether a row is there already.
     pub key: String,
     pub on_conflict: OnConflict,
     pub keep_going: bool,
@@ -178,7 +179,8 @@ impl Import {
             let field = field(name)?;
             constants.push((field, field.parse(text, context)?));
         }
-        let key = field(&self.key)?;
+        let key = desc.all_keys().find(|key| key.name() == self.key);
+        let key = key.ok_or_else(|| anyhow::anyhow!("{} is no key of a {}", self.key, desc.noun))?;
         let mut plan = ImportPlan::new(desc, self.source.clone(), columns, constants, key, &self.lookups, context)?;
         plan.credential = self.credential;
         plan.tolerance = tolerance::Tolerance::new(desc, &self.on_invalid, &self.none);
@@ -223,7 +225,10 @@ impl Import {
     ) -> Result<()> {
         report.read += piece.len() as u64;
         let mut piece = piece;
-        let held: Vec<_> = piece.iter_mut().map(|p| (p.key.clone(), std::mem::take(&mut p.values))).collect();
+        let keyed = stage.keyed(tx.db, &piece.iter().map(|p| p.key.as_slice()).collect::<Vec<_>>()).await?;
+        let (parts, texts): (Vec<_>, Vec<_>) = keyed.into_iter().map(|k| (k.parts, k.text)).unzip();
+        let held: Vec<_> =
+            parts.into_iter().zip(&mut piece).map(|(parts, p)| (parts, std::mem::take(&mut p.values))).collect();
         let mut matches = stage.match_rows(tx.db, &held).await?;
         pass_over_expired(tx, plan, &mut matches, report).await?;
         if plan.list.is_some() {
@@ -233,25 +238,26 @@ impl Import {
         self.check_states(tx, plan, &mut piece, &held, &matches).await?;
         let mut ids = tx.new_ids(matches.iter().filter(|m| m.is_none()).count()).into_iter();
         let (mut rejects, mut staged, mut changed, mut passwords) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for ((row, found), (key, values)) in piece.into_iter().zip(matches).zip(held) {
+        for (((row, found), (_, values)), key) in piece.into_iter().zip(matches).zip(held).zip(texts) {
             let (mut faults, credential) = (row.faults, row.credential);
+            let words = plan.key_in_words(&row.key);
             faults.extend(self.feed.as_ref().and_then(|f| f.out_of_scope(plan, row.number, row.line, &values)));
             let reject = |code, reason: String| Reject {
                 number: row.number,
                 line: row.line,
-                column: Some(plan.key.name().to_owned()),
+                column: plan.key_column().map(|f| f.name().to_owned()),
                 code,
                 reason,
             };
             if let Some(found) = &found {
                 if !stage.is_first(found) {
-                    let reason = format!("{} {} stands in the file already", plan.key.name(), key.to_text());
+                    let reason = format!("{} {words} stands in the file already", plan.key.name());
                     rejects.extend(faults.into_iter().chain([reject("duplicate", reason)]));
                     continue;
                 }
                 match self.on_conflict {
                     OnConflict::Error => {
-                        let reason = format!("{} {} exists already", plan.desc.noun, key.to_text());
+                        let reason = format!("{} {words} exists already", plan.desc.noun);
                         rejects.extend(faults.into_iter().chain([reject(ErrorKind::Conflict.as_str(), reason)]));
                         continue;
                     }
@@ -283,17 +289,19 @@ impl Import {
             };
             let others = plan.others.iter().map(|f| value(f));
             if found.is_some() && row.is_row {
+                let id = found.map(|m| m.id).unwrap_or_default();
                 if let (true, Some(credential)) = (self.reset_passwords, credential) {
-                    passwords.push((row.number, row.line, key.clone(), credential));
+                    passwords.push((row.number, row.line, id, credential));
                 }
-                changed.push((row.number, row.line, key.clone(), values.clone(), row.unread));
+                changed.push((row.number, row.line, id, values.clone(), row.unread));
             }
             staged.push(StagedRow {
                 number: row.number,
                 line: row.line,
                 id: found.map(|m| m.id).or_else(|| ids.next()).unwrap_or_default(),
                 is_new: found.is_none(),
-                keys: std::iter::once((!key.is_null()).then(|| key.to_text())).chain(others).collect(),
+                keys: std::iter::once(key).chain(others).collect(),
+                shown: Some(words),
                 references: plan.references.iter().map(|r| value(r.field).map(|t| r.text(&t, &plan.context))).collect(),
                 lookup_values: plan
                     .named
@@ -315,15 +323,16 @@ impl Import {
         &self,
         tx: &mut Tx<'_>,
         plan: &ImportPlan,
-        changed: Vec<(u64, u64, Value, Given, Vec<&'static Field>)>,
-        passwords: Vec<(u64, u64, Value, GivenCredential)>,
+        changed: Vec<(u64, u64, Uuid, Given, Vec<&'static Field>)>,
+        passwords: Vec<(u64, u64, Uuid, GivenCredential)>,
         staged: &mut [StagedRow],
         rejects: &mut Vec<Reject>,
     ) -> Result<()> {
-        let keys: Vec<Value> = changed.iter().map(|(_, _, key, ..)| key.clone()).collect();
-        let there = records::with_values(tx.db, plan.desc, self.org, plan.key, &keys).await?;
-        for (number, line, key, values, unread) in changed {
-            let Some(before) = there.iter().find(|r| *r.get(plan.key.column) == key) else { continue };
+        let ids: Vec<Value> = changed.iter().map(|(_, _, id, ..)| (*id).into()).collect();
+        let there = records::with_ids(tx.db, plan.desc, self.org, &ids).await?;
+        let there: HashMap<Uuid, Record> = there.into_iter().map(|r| (r.meta.id, r)).collect();
+        for (number, line, id, values, unread) in changed {
+            let Some(before) = there.get(&id) else { continue };
             let mut after = before.clone();
             after.meta.updated_at = tx.at();
             for (field, value) in &values {
@@ -346,8 +355,8 @@ impl Import {
                 }
             }
         }
-        for (number, line, key, given) in passwords {
-            let Some(user) = there.iter().find(|r| *r.get(plan.key.column) == key) else { continue };
+        for (number, line, id, given) in passwords {
+            let Some(user) = there.get(&id) else { continue };
             if used_before(tx, plan, user, given).await? {
                 let reason = "password must not be one that the user had before".to_owned();
                 rejects.push(Reject { number, line, column: Some("password".into()), code: "invalid", reason });
@@ -370,7 +379,7 @@ impl Import {
         self.progress.part(doing, Some(total), "rows");
         let mut needed = stage.forward(tx.db).await?;
         // Codes that are made are looked up meanwhile; a file that is keyed by them gives them.
-        needed.extend(plan.desc.generated().map(|(field, _)| field).filter(|field| field.column != plan.key.column));
+        needed.extend(plan.desc.generated().map(|(field, _)| field).filter(|field| !plan.key.has(field)));
         let aside = tx.drop_indexes(plan.desc, total, &needed).await?;
         let beside = match plan.credential {
             Some(_) => Some(credentials::loader(tx.db).await?),

@@ -17,6 +17,7 @@ use super::tolerance::Tolerance;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
 use crate::model::problem::Problem;
+use crate::model::resource::key::{Key, joined};
 use crate::model::resource::{Descriptor, Field, List, Meta, Record};
 use crate::model::search;
 use crate::model::trail::audit::{self, Action, Effect, Event, Payload};
@@ -48,8 +49,8 @@ pub struct ImportPlan {
     in_order: Vec<(usize, &'static Field)>,
     /// Values that every row gets.
     pub constants: Given,
-    /// The field that tells whether a row is there already.
-    pub key: &'static Field,
+    /// The key that tells whether a row is there already.
+    pub key: Key,
     /// Further unique fields that rows give.
     pub others: Vec<&'static Field>,
     pub references: Vec<Reference>,
@@ -88,8 +89,8 @@ pub struct ImportPlan {
 pub struct Parsed {
     pub number: u64,
     pub line: u64,
-    /// NULL where it has none that can be read.
-    pub key: Value,
+    /// The parts of its key, references still as keys; NULL where there is none that can be read.
+    pub key: Vec<Value>,
     /// References still as keys.
     pub values: Given,
     /// All that is wrong with it by itself.
@@ -120,7 +121,7 @@ impl ImportPlan {
         source: Source,
         columns: Vec<Option<&'static Field>>,
         constants: Given,
-        key: &'static Field,
+        key: Key,
         lookups: &[(String, String)],
         context: &ParseContext,
     ) -> Result<ImportPlan> {
@@ -148,8 +149,11 @@ impl ImportPlan {
             constants,
             key,
             others: desc
-                .keys()
-                .filter(|f| f.column != key.column && given.iter().any(|g| g.column == f.column))
+                .key_fields()
+                .filter(|f| {
+                    let is_it = key.alone().is_some_and(|key| key.column == f.column);
+                    !is_it && given.iter().any(|g| g.column == f.column)
+                })
                 .collect(),
             references: references.collect(),
             list: None,
@@ -185,10 +189,20 @@ impl ImportPlan {
         };
         let columns = self.columns.iter().enumerate();
         let multiline = columns.map(|(at, f)| f.map_or(!is_of_one_line(at), |f| f.ty.multiline)).collect();
-        let (key, rules) = (self.key, self.context.clone());
-        let at = self.columns.iter().position(|c| c.is_some_and(|c| c.column == key.column));
-        let test = move |text: &str| key.parse(text, &rules).is_ok_and(|v| !v.is_null());
+        let (key, rules) = (self.key.parts().last(), self.context.clone());
+        let at = self.columns.iter().position(|c| c.zip(key).is_some_and(|(c, key)| c.column == key.column));
+        let test = move |text: &str| key.is_some_and(|k| k.parse(text, &rules).is_ok_and(|v| !v.is_null()));
         Layout::new(multiline, at.map(|at| (at, Arc::new(test) as KeyTest)))
+    }
+
+    /// The column that a fault of the key as a whole is told of.
+    pub fn key_column(&self) -> Option<&'static Field> {
+        self.key.parts().last()
+    }
+
+    /// The key of a row in words.
+    pub fn key_in_words(&self, key: &[Value]) -> String {
+        joined(&key.iter().map(Value::to_text).collect::<Vec<_>>())
     }
 
     /// What the column is called in messages: the field, or what the header says.
@@ -211,7 +225,7 @@ impl ImportPlan {
         let mut parsed = Parsed {
             number: row.number,
             line: row.line,
-            key: self.key_of(row),
+            key: self.key.parts().map(|part| self.key_of(row, part)).collect(),
             values: Vec::new(),
             faults: Vec::new(),
             as_new: Default::default(),
@@ -241,10 +255,15 @@ impl ImportPlan {
             Ok(listed) => parsed.list_members = listed,
             Err(fault) => parsed.faults.push(fault),
         }
-        if parsed.key.is_null() && parsed.unread.iter().all(|f| f.column != self.key.column) {
-            let reason = format!("{} must not be empty", self.key.name());
-            parsed.faults.push(self.reject(row.number, row.line, Some(self.key), "required", reason));
-            parsed.unread.push(self.key);
+        let alone = self.key.alone().is_some();
+        for (part, value) in self.key.parts().zip(&parsed.key) {
+            // What is made where none is given names nobody yet.
+            let may_lack = !alone && (!part.ty.required || part.generator().is_some());
+            if value.is_null() && !may_lack && parsed.unread.iter().all(|f| f.column != part.column) {
+                let reason = format!("{} must not be empty", part.name());
+                parsed.faults.push(self.reject(row.number, row.line, Some(part), "required", reason));
+                parsed.unread.push(part);
+            }
         }
         if self.mostly_new {
             parsed.as_new = self.check_new(row.number, row.line, &parsed.values, &parsed.unread);
@@ -256,19 +275,19 @@ impl ImportPlan {
         Reject { number, line, column: field.map(|f| f.name().to_owned()), code, reason }
     }
 
-    /// The key of a row, also where something else is wrong with it: who refers to it is then told so.
-    fn key_of(&self, row: &source::CsvRow<'_>) -> Value {
+    /// A part of the key of a row, also where something else is wrong with it: who refers to it is then told so.
+    fn key_of(&self, row: &source::CsvRow<'_>, part: &'static Field) -> Value {
         if self.is_header(row.cells) {
-            return Value::Null(self.key.ty.kind);
+            return Value::Null(part.ty.kind);
         }
-        if let Some((_, value)) = self.constants.iter().rfind(|(f, _)| f.column == self.key.column) {
+        if let Some((_, value)) = self.constants.iter().rfind(|(f, _)| f.column == part.column) {
             return value.clone();
         }
-        let column = self.columns.iter().position(|c| c.is_some_and(|c| c.column == self.key.column));
+        let column = self.columns.iter().position(|c| c.is_some_and(|c| c.column == part.column));
         let text = column.and_then(|c| row.cells.get(c)).map(|cell| self.source.unmarked(cell));
         let text = text.and_then(|cell| std::str::from_utf8(cell).ok());
-        let text = text.filter(|t| !self.tolerance.is_none(self.key, t));
-        text.and_then(|t| self.key.parse(t, &self.context).ok()).unwrap_or(Value::Null(self.key.ty.kind))
+        let text = text.filter(|t| !self.tolerance.is_none(part, t));
+        text.and_then(|t| part.parse(t, &self.context).ok()).unwrap_or(Value::Null(part.ty.kind))
     }
 
     /// Whether the row says what the header says, but for the reasons of an earlier time. As in the header itself case,
@@ -511,18 +530,18 @@ impl ImportPlan {
         let field = p.field.and_then(|name| self.desc.field(name));
         let gives = |f: &Field| self.columns.iter().flatten().any(|c| c.column == f.column);
         let whole = field.filter(|f| !gives(f)).and_then(|f| self.desc.concat_of(f)).filter(|f| gives(f));
-        let column = whole.or(field).unwrap_or(self.key);
+        let column = whole.or(field).or(self.key_column());
         let is_missing = p.sentence.ends_with(" must not be empty");
-        let sentence = match is_missing {
-            true => format!("{} must not be empty", column.name()),
-            false => p.sentence,
+        let sentence = match (is_missing, column) {
+            (true, Some(column)) => format!("{} must not be empty", column.name()),
+            _ => p.sentence,
         };
-        self.reject(number, line, Some(column), if is_missing { "required" } else { p.kind.as_str() }, sentence)
+        self.reject(number, line, column, if is_missing { "required" } else { p.kind.as_str() }, sentence)
     }
 
     /// A new record before anything is given.
     pub fn blank_record(&self) -> Record {
-        Record { desc: self.desc, meta: self.meta(), values: self.blank.clone() }
+        Record::new(self.desc, self.meta(), self.blank.clone())
     }
 
     /// What a new record has besides its fields, as far as a rule may ask.
@@ -749,7 +768,7 @@ pub fn build(
     for (parsed, BuildOrder { verdict, salt, code, number, .. }) in picked.into_iter().zip(orders) {
         let password = passwords.next().flatten();
         let meta = Meta { id: verdict.id, ..making.meta.clone() };
-        let mut record = Record { desc: plan.desc, meta, values: plan.blank.clone() };
+        let mut record = Record::new(plan.desc, meta, plan.blank.clone());
         for (field, value) in resolved(plan, &verdict, parsed) {
             record.set(field.column, value);
         }
@@ -760,7 +779,10 @@ pub fn build(
             record.set(field.column, number.into());
         }
         plan.tolerate(&mut record, None);
-        let mut payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
+        record.referred = verdict.referred;
+        // As in `Tx::insert`: what is named by others does not tell its key among its own values.
+        let key = plan.desc.key_field().is_none().then(|| record.key());
+        let mut payload = Payload { key, new: Some(audit::set_fields(&record)), ..Payload::default() };
         if let Some(password) = &password {
             payload.details.insert("password".into(), "set".into());
             payload.details.insert("scheme".into(), password.scheme().into());

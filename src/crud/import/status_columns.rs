@@ -11,7 +11,7 @@ use crate::model::resource::status::{self, Test, Word};
 use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record};
 use crate::model::values::scalar::{Scalar, fold, truncate};
 use crate::model::values::value::Value;
-use crate::store::import::match_target::{Given, Match};
+use crate::store::import::match_target::{Given, HeldRow, Match};
 use crate::store::import::stage::Reject;
 use crate::store::records;
 use crate::store::tx::Tx;
@@ -157,7 +157,7 @@ impl Import {
         tx: &mut Tx<'_>,
         plan: &ImportPlan,
         piece: &mut [Parsed],
-        held: &[(Value, Given)],
+        held: &[HeldRow],
         matches: &[Option<Match>],
     ) -> Result<()> {
         if piece.iter().all(|row| row.status.is_none()) {

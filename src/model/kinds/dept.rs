@@ -14,14 +14,14 @@ use crate::model::values::value::Decimal;
 
 resource! {
     /// A department, of one branch or of the whole organisation
-    pub struct Dept "dept" in "departments" aka("department") subject(Nobody("a part of the organisation"))
+    pub struct Dept "dept" in "departments" aka("department") keys(&[&["code"], &["name"]]) subject(Nobody("a part of the organisation"))
         called("department", "departments")
         examples("DEPT-001", &["finance", "human res"], "--name Finance --branch MUM01 --budget 1250000.50")
      {
         /// Short code, unique in the organisation; made where none is given
-        code: Code<32> [Unique, Search, Generated(CodeGenerator::Numbered("DEPT-"))],
+        code: Code<32> [Search, Generated(CodeGenerator::Numbered("DEPT-"))],
         /// Name, unique in the organisation
-        name: Line<200> [Unique, Search],
+        name: Line<200> [Search],
         /// What it does
         description: Option<Note<10_000>> [Hidden],
         /// Branch that it is at; none where it is of the whole organisation

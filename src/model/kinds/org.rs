@@ -8,12 +8,12 @@ use crate::model::values::scalar::{Code, Count, Email, Line, Phone, WebUrl};
 
 resource! {
     /// An organisation: the tenant that everything else belongs to
-    pub struct Org "org" in "orgs" subject(Nobody("a company, no person"))
+    pub struct Org "org" in "orgs" keys(&[&["code"]]) subject(Nobody("a company, no person"))
         called("organisation", "organisations")
         examples("SAHYADRI", &["finance", "sahyadri retail"], "--code ACME --name 'Acme Ltd' --type startup")
      {
         /// Short code, unique in the installation
-        code: Code<32> [Unique, Search],
+        code: Code<32> [Search],
         /// Name
         name: Line<200> [Search],
         /// Legal form

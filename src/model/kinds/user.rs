@@ -18,11 +18,16 @@ use crate::model::values::scalar::{
 
 resource! {
     /// A person of the organisation
-    pub struct User "user" in "users" subject(Itself) has(BRANCHES) status(STATUS) rules(&[Tree("reports_to_id")])
+    pub struct User "user" in "users"
+        keys(&[&["user_code"], &["email"], &["username"], &["external_id"]])
+        subject(Itself)
+        has(BRANCHES)
+        status(STATUS)
+        rules(&[Tree("reports_to_id")])
         examples("asha@sahyadri.example", &["asha", "raj kum"], "--name 'Asha Rao' --email asha@sahyadri.example --branch MUM01")
      {
         /// Six letters or digits, unique in the organisation; made where none are given
-        user_code: UserCode [Unique, Search, Generated(CodeGenerator::Permuted), Alias(&["code"])],
+        user_code: UserCode [Search, Generated(CodeGenerator::Permuted), Alias(&["code"])],
         /// Full name; given, it is split into first, middle and last name
         name: Option<Line<602>> [Title, Concat(&["first_name", "middle_name", "last_name"]), Alias(&["full_name", "employee_name"])],
         /// First name, or the only one
@@ -32,13 +37,13 @@ resource! {
         /// Last name
         last_name: Option<FamilyName<200>> [Search, Hidden, PartOf("name"), Alias(&["surname"])],
         /// E-mail address, unique in the organisation
-        email: Option<Mailbox> [Unique, Search, VerifiedBy("email_verified")],
+        email: Option<Mailbox> [Search, VerifiedBy("email_verified")],
         /// Mobile number; a key where nobody else has it
         mobile: Option<Phone> [LookupKey, Search, VerifiedBy("mobile_verified"), Alias(&["phone"])],
         /// Name to sign in with, unique in the organisation
-        username: Option<Username> [Unique, Search, Hidden],
+        username: Option<Username> [Search, Hidden],
         /// Number in the HR system or directory, unique in the organisation
-        external_id: Option<ExternalId> [Unique, Search, Hidden, Alias(&["userId", "employee_id", "emp_id"])],
+        external_id: Option<ExternalId> [Search, Hidden, Alias(&["userId", "employee_id", "emp_id"])],
         /// Branch
         branch_id: Option<Ref<Branch>>,
         /// Department

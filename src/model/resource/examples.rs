@@ -14,7 +14,7 @@ pub fn key(d: &Descriptor) -> &'static str {
 
 /// What names a record: `Code or id`, `User code, e-mail, username, external id or id`.
 pub fn keys(d: &Descriptor) -> String {
-    let mut words: Vec<String> = d.keys().map(|f| f.name().replace('_', " ")).collect();
+    let mut words: Vec<String> = d.all_keys().map(|key| key.name().replace('_', " ")).collect();
     words.dedup();
     let mut said = match words.as_slice() {
         [] => "id".to_owned(),
@@ -55,7 +55,7 @@ pub fn change(d: &Descriptor) -> String {
     let given = given(d);
     let flags: Vec<&str> = given.split("--").map(str::trim).filter(|flag| !flag.is_empty()).collect();
     let field = |flag: &str| flag.split([' ', '=']).next().and_then(|name| d.field(&name.replace('-', "_")));
-    let names_it = |flag: &str| field(flag).is_none_or(|f| f.has(Attr::Unique));
+    let names_it = |flag: &str| field(flag).is_none_or(|f| d.all_keys().any(|key| key.has(f)));
     let chosen = flags.iter().find(|flag| !names_it(flag)).or(flags.first());
     chosen.map_or_else(|| "--edit".to_owned(), |flag| format!("--{flag}"))
 }
@@ -112,7 +112,7 @@ pub fn conditions(d: &Descriptor) -> String {
         all.extend(usual.map(|word| format!("status={word}")));
     }
     let word = d.examples.find.first().and_then(|words| words.split(' ').next()).unwrap_or("WORD");
-    let named = searched(d).into_iter().find(|f| f.column != d.key().column).or(searched(d).first().copied());
+    let named = searched(d).into_iter().find(|f| !d.key().has(f)).or(searched(d).first().copied());
     if let Some(field) = named {
         all.push(format!("{}~{word}", field.name()));
     }
@@ -135,12 +135,12 @@ pub fn dated(d: &Descriptor) -> Option<&'static Field> {
 
 /// A field that can be left out, as every row of a file may get the same value of it.
 pub fn constant(d: &Descriptor) -> String {
-    let chosen = d.settable().find(|f| !f.ty.required && !f.has(Attr::Unique) && f.target().is_none());
+    let chosen = d.settable().find(|f| !f.ty.required && !d.is_key(f) && f.target().is_none());
     chosen.or(d.settable().next()).map_or_else(|| "FIELD=VALUE".to_owned(), |f| format!("{}={}", f.name(), f.ty.label))
 }
 
 /// A reference by another field of what it refers to: `parent.name`.
 pub fn lookup(d: &Descriptor) -> Option<String> {
-    let by = |target: &Descriptor| searched(target).into_iter().find(|f| f.column != target.key().column);
+    let by = |target: &Descriptor| searched(target).into_iter().find(|f| !target.key().has(f));
     d.settable().find_map(|f| Some(format!("{}.{}", f.name(), by(f.target()?)?.name())))
 }

@@ -2,6 +2,7 @@
 
 pub mod derived;
 pub mod examples;
+pub mod key;
 pub mod lifecycle;
 pub mod lifetime;
 pub mod row_rule;
@@ -22,6 +23,7 @@ use super::trail::audit::Action;
 use super::values::scalar::{FieldKind, Invalid, ParseContext, Type, at_most, fold, is_blank, is_comma, is_line_break};
 use super::values::value::{Value, ValueType};
 use derived::Derived;
+use key::Key;
 use lifecycle::{EXPIRES, Lifecycle};
 use lifetime::{Consequence, Lifetime, TargetEvent};
 use row_rule::RowRule;
@@ -33,8 +35,6 @@ use verbs::Verbs;
 /// What a field's type can't say. A new mark must serve two resources; otherwise it is a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attr {
-    /// A natural key: unique per organisation among live rows. The first one is the key that lists show.
-    Unique,
     /// Names a record where only one has the value.
     LookupKey,
     /// Set by a verb of its own, never by create and update.
@@ -293,6 +293,8 @@ pub struct Descriptor {
     pub help: &'static str,
     pub fields: &'static [Field],
     pub lists: &'static [List],
+    /// The names of the fields of each key ([`Descriptor::key`]); the first key is the one that is shown.
+    pub keys: &'static [&'static [&'static str]],
     pub subject: Subject,
     /// What one is called, and several, where that is not the noun and the table.
     pub called: Option<(&'static str, &'static str)>,
@@ -330,6 +332,7 @@ impl Descriptor {
         help: "",
         fields: &[],
         lists: &[],
+        keys: &[],
         subject: Subject::Nobody(""),
         called: None,
         verbs: Verbs::All,
@@ -387,6 +390,10 @@ impl Descriptor {
     pub const fn states(self, column: &'static str, states: &'static States) -> Descriptor {
         Descriptor { states: Some((column, states)), ..self }
     }
+    /// What names its records: for each key the names of its fields, the one that is shown first.
+    pub const fn keys(self, keys: &'static [&'static [&'static str]]) -> Descriptor {
+        Descriptor { keys, ..self }
+    }
     /// The lists that its records have.
     pub const fn has(self, lists: &'static [List]) -> Descriptor {
         Descriptor { lists, ..self }
@@ -427,13 +434,38 @@ impl Descriptor {
     pub fn list_of(&self, field: &Field) -> Option<&'static List> {
         self.lists.iter().find(|l| l.first == field.column)
     }
-    /// Fields by which a record can be named.
-    pub fn keys(&self) -> impl Iterator<Item = &'static Field> {
-        self.fields.iter().filter(|f| f.has(Attr::Unique))
+    /// Everything that names a record, in its order.
+    pub fn all_keys(&self) -> impl Iterator<Item = Key> + use<> {
+        let fields = self.fields;
+        self.keys.iter().map(move |names| Key::new(fields, names))
     }
     /// The natural key that lists and messages show.
-    pub fn key(&self) -> &'static Field {
-        self.keys().next().unwrap_or(&self.fields[0])
+    pub fn key(&self) -> Key {
+        Key::new(self.fields, self.keys.first().copied().unwrap_or_default())
+    }
+    /// Fields that are a key each, and no reference: their texts name records.
+    pub fn key_fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
+        self.all_keys().filter_map(|key| key.alone())
+    }
+    /// Keys that are read part by part: of several fields, or a reference.
+    pub fn key_groups(&self) -> impl Iterator<Item = Key> + use<> {
+        self.all_keys().filter(|key| key.alone().is_none())
+    }
+    /// The field whose text is the natural key, where it is one.
+    pub fn key_field(&self) -> Option<&'static Field> {
+        self.key().alone()
+    }
+    /// The name of the column that tells the natural key.
+    pub fn key_column(&self) -> &'static str {
+        match (self.key().only(), self.keys) {
+            (Some(field), _) => field.name(),
+            (None, []) => "id",
+            (None, _) => "key",
+        }
+    }
+    /// Whether a field is a key by itself.
+    pub fn is_key(&self, field: &Field) -> bool {
+        self.all_keys().any(|key| key.only().is_some_and(|f| f.column == field.column))
     }
     /// Fields that `create` and `update` may set.
     pub fn settable(&self) -> impl Iterator<Item = &'static Field> {
@@ -605,9 +637,15 @@ pub struct Record {
     pub desc: &'static Descriptor,
     pub meta: Meta,
     pub values: Vec<Value>,
+    /// The keys of what the references in its natural key refer to, in their order, as they were when it was read. Empty
+    /// where nothing is known of it.
+    pub referred: Vec<String>,
 }
 
 impl Record {
+    pub fn new(desc: &'static Descriptor, meta: Meta, values: Vec<Value>) -> Record {
+        Record { desc, meta, values, referred: Vec::new() }
+    }
     /// What a field holds that the kind has.
     pub fn get(&self, column: &str) -> &Value {
         &self.values[self.desc.position(column)]
@@ -649,7 +687,12 @@ impl Record {
     /// Sets a field to what it was, and what is joined of it; nothing else follows from that.
     pub fn put(&mut self, column: &str, value: Value) {
         let i = self.desc.position(column);
+        let is_changed = self.values[i] != value;
         self.values[i] = value;
+        if is_changed && let Some(at) = self.desc.key().references().position(|(f, _)| f.column == column) {
+            // What it is called now is not known here.
+            self.referred.iter_mut().skip(at).take(1).for_each(String::clear);
+        }
         if let Some(parts) = self.desc.concat_of(&self.desc.fields[i]).and_then(|joint| Some((joint, joint.parts()?))) {
             let (joint, parts) = parts;
             let texts: Vec<String> = parts.iter().map(|p| self.get(p).to_text()).filter(|t| !t.is_empty()).collect();
@@ -686,7 +729,28 @@ impl Record {
     }
     /// The natural key, as messages name the record.
     pub fn key(&self) -> String {
-        self.get(self.desc.key().column).to_text()
+        if let Some(field) = self.desc.key_field() {
+            return self.get(field.column).to_text();
+        }
+        match self.desc.keys {
+            [] => self.meta.id.to_string(),
+            _ => key::joined(&self.desc.key().parts().map(|f| self.part(f)).collect::<Vec<_>>()),
+        }
+    }
+    /// A part of a key in words: of a reference the key, where that is known, else the id.
+    pub fn part(&self, field: &Field) -> String {
+        let value = self.get(field.column);
+        let at = self.desc.key().references().position(|(f, _)| f.column == field.column);
+        let known = at.and_then(|at| self.referred.get(at)).filter(|key| !value.is_null() && !key.is_empty());
+        known.cloned().unwrap_or_else(|| value.to_text())
+    }
+    /// Whether all that its key tells of others is known.
+    pub fn is_called(&self) -> bool {
+        let mut referred = self.referred.iter();
+        self.desc.key().references().all(|(field, _)| {
+            let known = referred.next().is_some_and(|key| !key.is_empty());
+            known || self.get(field.column).is_null()
+        })
     }
     /// `branch MUM01`, `user 3CZH4Y (Asha Rao)`
     pub fn title(&self) -> String {
@@ -880,7 +944,7 @@ mod tests {
     fn organisation() -> Record {
         let desc = crate::model::kinds::org::Org::DESCRIPTOR;
         let meta = Meta::new(1, Uuid::nil(), DateTime::UNIX_EPOCH, 0);
-        Record { desc, meta, values: desc.fields.iter().map(|f| Value::Null(f.ty.kind)).collect() }
+        Record::new(desc, meta, desc.fields.iter().map(|f| Value::Null(f.ty.kind)).collect())
     }
 
     /// A column that a kind does not have reads as none only where that is asked.
@@ -955,6 +1019,24 @@ mod tests {
                 "{}: the last word is the one for all others",
                 desc.noun
             );
+        }
+    }
+
+    /// Keys name fields, of kinds that can be compared and told in one spelling.
+    #[test]
+    fn each_kind_is_named_by_its_fields() {
+        for desc in Kinds::default().resources() {
+            assert!(!desc.keys.is_empty(), "{} has no key", desc.noun);
+            for (names, key) in desc.keys.iter().zip(desc.all_keys()) {
+                assert_eq!(key.parts().count(), names.len(), "{}: {}", desc.noun, key.name());
+                for field in key.parts() {
+                    let kinds = [ValueType::Text, ValueType::Int, ValueType::Date, ValueType::Uuid];
+                    assert!(kinds.contains(&field.ty.kind), "{}.{}", desc.noun, field.column);
+                    // Of what may be missing only these have a value that stands for it in an index.
+                    let may_lack = key.alone().is_some() || matches!(field.ty.kind, ValueType::Text | ValueType::Uuid);
+                    assert!(field.ty.required || may_lack, "{}.{}", desc.noun, field.column);
+                }
+            }
         }
     }
 

@@ -436,7 +436,7 @@ pub fn from_whole_row(desc: &'static Descriptor, org: i32, row: &Map<String, Jso
         deleted_by: of(ValueType::Int, "deleted_by")?.as_int(),
         deletion_id: of(ValueType::Uuid, "deletion_id")?.as_uuid(),
     };
-    let mut record = Record { desc, meta, values };
+    let mut record = Record::new(desc, meta, values);
     for field in desc.stored().filter(|f| desc.concat_of(f).is_some()) {
         // What the database joins of its parts is in no payload.
         record.put(field.column, record.get(field.column).clone());

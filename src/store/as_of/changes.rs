@@ -236,7 +236,7 @@ fn since(sql: &mut Sql, kinds: &[&'static Descriptor], tree: i32, after: i64) {
 
 /// What a record says of what members of lists are called.
 fn member_event(done: &UndoRecord) -> MemberEvent {
-    let key = done.desc.key().column;
+    let key = done.desc.key_field().map_or("", |f| f.column);
     MemberEvent::Member {
         id: done.id,
         was_there: !done.is(Effect::Create),

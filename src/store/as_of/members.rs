@@ -89,7 +89,8 @@ pub(super) async fn members(
 /// The live record that is called so now.
 async fn present(db: &mut Db, targets: &[&'static Descriptor], tree: i32, code: &str) -> Result<Option<Uuid>> {
     for desc in targets {
-        let found = records::with_value(db, desc, Some(tree), desc.key(), &code.into()).await?;
+        let Some(key) = desc.key_field() else { continue };
+        let found = records::with_value(db, desc, Some(tree), key, &code.into()).await?;
         if let Some(record) = found.first() {
             return Ok(Some(record.meta.id));
         }

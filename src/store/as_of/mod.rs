@@ -118,10 +118,19 @@ impl AsOf {
         let is_asked = |tree: i32| org.is_none_or(|org| org == tree);
         self.trees.retain(|(tree, _)| is_asked(*tree));
         self.unknown.retain(|u| is_asked(u.tree));
-        let is_made_of = |d: &Descriptor| desc.derived.iter().any(|x| (x.of)() == d);
-        let is_read =
-            |d: &&Descriptor| *d == desc || desc.fields.iter().any(|f| f.target() == Some(*d)) || is_made_of(d);
-        let kinds: Vec<_> = db.kinds().resources().filter(|d| !d.is_org() && d.is_recorded()).filter(is_read).collect();
+        let made_of = desc.derived.iter().map(|x| (x.of)());
+        let referred = desc.fields.iter().filter_map(|f| f.target());
+        let mut read: Vec<&Descriptor> = referred.chain(made_of).chain([desc]).collect();
+        let mut next = 0;
+        while let Some(kind) = read.get(next) {
+            // The key of what is referred to may be told by that of others.
+            let more: Vec<_> =
+                kind.key().references().map(|(_, target)| target).filter(|t| !read.contains(t)).collect();
+            read.extend(more);
+            next += 1;
+        }
+        let kinds: Vec<_> =
+            db.kinds().resources().filter(|d| !d.is_org() && d.is_recorded()).filter(|d| read.contains(d)).collect();
         if kinds.is_empty() {
             return Ok(());
         }
@@ -135,8 +144,9 @@ impl AsOf {
         for condition in &mut query.filter {
             let target = condition.column.field.and_then(Field::target);
             let Some(target) = target.filter(|t| self.shadowed.contains(t.table)) else { continue };
+            let Some(key) = target.key_field() else { continue };
             if condition.op == Op::Is && condition.values.iter().all(|v| !v.is_null()) {
-                *condition = by_id(db, condition, target).await?;
+                *condition = by_id(db, condition, target, key).await?;
             }
         }
         let filter = query.filter.iter_mut().map(|c| &mut c.column);
@@ -150,6 +160,8 @@ impl AsOf {
     fn join_both(&self, db: &Db, desc: &Descriptor, column: &mut Column) {
         let field = column.field.or_else(|| column.list.and_then(|(list, _)| desc.field(list.first)));
         let Some((field, target)) = field.and_then(|f| Some((f, f.target()?))) else { return };
+        // A key that is told by that of others is read through their views.
+        let Some(key) = target.key_field() else { return };
         if !self.shadowed.contains(target.table) || column.join.is_none() {
             return;
         }
@@ -163,7 +175,7 @@ impl AsOf {
             on(&now)
         ));
         // Its key, and the name behind it.
-        let told = target.fields.iter().filter(|f| f.column == target.key().column || f.has(Attr::Title));
+        let told = target.fields.iter().filter(|f| f.column == key.column || f.has(Attr::Title));
         for key in told.map(|f| quoted(f.column)) {
             let either = format!("coalesce({then}.{key}, {now}.{key})");
             column.expr = column.expr.replace(&format!("{now}.{key}"), &either);
@@ -263,8 +275,8 @@ impl AsOf {
 }
 
 /// A condition on what rows refer to, as one on its ids: so an index serves.
-async fn by_id(db: &mut Db, condition: &Condition, target: &Descriptor) -> Result<Condition> {
-    let (table, key) = (target.table, quoted(target.key().column));
+async fn by_id(db: &mut Db, condition: &Condition, target: &Descriptor, key: &Field) -> Result<Condition> {
+    let (table, key) = (target.table, quoted(key.column));
     let mut sql = Sql::new(format!("select m.id from {table} m where m.{key} in "));
     sql.bind_list(condition.values.iter().cloned());
     let rows = db.all(sql.yields([ValueType::Uuid])).await?;

@@ -13,15 +13,17 @@ use sqlx::{
 };
 
 use super::inet::Inet;
-use super::location::{Location, Opening};
+use super::location::{Engine, Location, Opening};
 use super::numeric::Numeric;
 use super::postgres_url;
 use super::sql::{Row, quoted, unreadable};
 use super::sqlite_raw::set_nodelay;
 use crate::model::problem::Problem;
 use crate::model::problem::io_message;
+use crate::model::resource::Field;
 use crate::model::values::value::{Value, ValueType, in_calendar};
-use crate::store::import::match_target::{Given, Match, MatchTarget};
+use crate::store::import::match_target::{HeldRow, Match, MatchTarget};
+use crate::store::records::keys;
 
 /// PostgreSQL 14.
 const OLDEST: i32 = 140_000;
@@ -158,14 +160,20 @@ pub async fn match_rows(
     conn: &mut PgConnection,
     location: &Location,
     holder: &MatchTarget,
-    rows: &[(Value, Given)],
+    rows: &[HeldRow],
 ) -> Result<Vec<Option<Match>>> {
     let mut matches = vec![None; rows.len()];
     let mut args = PgArguments::default();
     let too_large = |_| Problem::invalid("a value is too large for the database");
-    args.add(rows.iter().map(|(key, _)| key.to_text()).collect::<Vec<_>>()).map_err(too_large)?;
-    let (mut columns, mut same, mut arrays) = (String::new(), String::new(), String::from("$1::text[]"));
-    let mut places = 1;
+    let (mut columns, mut same, mut arrays) = (Vec::new(), String::new(), Vec::new());
+    let mut places = 0;
+    for (i, field) in holder.key.parts().enumerate() {
+        let part = |(parts, _): &HeldRow| parts.get(i).map(|value| keys::part_in_index(field, value).to_text());
+        args.add(rows.iter().map(part).collect::<Vec<_>>()).map_err(too_large)?;
+        places += 1;
+        arrays.push(format!("${places}::text[]"));
+        columns.push(format!("k{i}"));
+    }
     for (i, field) in holder.compared.iter().enumerate() {
         // As text: the server reads each kind's own form, and the arrays are of one type.
         let (mut values, mut given): (Vec<Option<String>>, Vec<bool>) = (Vec::new(), Vec::new());
@@ -177,26 +185,33 @@ pub async fn match_rows(
         let cast = type_name(field.ty.kind);
         let is_same = format!("t.{} is not distinct from u.c{i}::{cast}", quoted(field.column));
         places += 1;
-        arrays.push_str(&format!(", ${places}::text[]"));
-        columns.push_str(&format!(", c{i}"));
+        arrays.push(format!("${places}::text[]"));
+        columns.push(format!("c{i}"));
         args.add(values).map_err(too_large)?;
         if given.iter().all(|g| *g) {
             same.push_str(&format!(" and {is_same}"));
         } else {
             places += 1;
-            arrays.push_str(&format!(", ${places}::bool[]"));
-            columns.push_str(&format!(", g{i}"));
+            arrays.push(format!("${places}::bool[]"));
+            columns.push(format!("g{i}"));
             same.push_str(&format!(" and (not u.g{i} or {is_same})"));
             args.add(given).map_err(too_large)?;
         }
     }
+    let part = |(i, field): (usize, &'static Field)| {
+        let cast =
+            if field.ty.kind == ValueType::Text { String::new() } else { format!("::{}", type_name(field.ty.kind)) };
+        format!("{} = u.k{i}{cast}", keys::part_of_index(Engine::Postgres, field, "t"))
+    };
     let text = format!(
         "select u.i, t.ctid::text, t.id, true{same}
-           from unnest({arrays}) with ordinality as u (k{columns}, i)
-           join {} t on {} and t.{} = u.k and {}",
+           from unnest({}) with ordinality as u ({}, i)
+           join {} t on {} and {} and {}",
+        arrays.join(", "),
+        columns.join(", "),
         holder.desc.table,
         holder.tenant(),
-        quoted(holder.key.column),
+        holder.key.parts().enumerate().map(part).collect::<Vec<_>>().join(" and "),
         status_sql::live(holder.desc, "t")
     );
     let kinds = [ValueType::Int, ValueType::Text, ValueType::Uuid, ValueType::Bool];

@@ -13,14 +13,15 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{Arguments, ConnectOptions, SqliteConnection};
 use uuid::Uuid;
 
-use super::location::{Location, Opening};
+use super::location::{Engine, Location, Opening};
 use super::sql::{Row, Sql, quoted, unreadable};
 use super::sqlite_raw::RawSqlite;
 use crate::model::problem::{Problem, io_message};
 use crate::model::values::value::{Decimal, Value, ValueType, in_calendar};
 use crate::store::backup::dump_lines;
 use crate::store::backup::rebuild::WordsOf;
-use crate::store::import::match_target::{Given, Match, MatchTarget};
+use crate::store::import::match_target::{Given, HeldRow, Match, MatchTarget};
+use crate::store::records::keys;
 
 /// Marks the file as ours (`PRAGMA application_id`): "orgc".
 pub const APPLICATION_ID: i32 = 0x6f72_6763;
@@ -295,16 +296,18 @@ pub async fn match_rows(
     conn: &mut SqliteConnection,
     location: &Location,
     holder: &mut MatchTarget,
-    rows: &[(Value, Given)],
+    rows: &[HeldRow],
 ) -> Result<Vec<Option<Match>>> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
     let below = RawSqlite::sqlx(conn).await?;
     let (number, tenant, columns) = (holder.row_number, holder.tenant(), holder.columns());
-    let key = quoted(holder.key.column);
+    let key = holder.key;
+    let keys: Vec<String> = key.parts().map(|f| format!("t.{}", quoted(f.column))).collect();
     let select = |condition: &str| {
         let more: String = columns.iter().map(|c| format!(", {c}")).collect();
         format!(
-            "select t.{number}, t.id, t.{key}{more} from {} t where {condition} and {}",
+            "select t.{number}, t.id, {}{more} from {} t where {condition} and {}",
+            keys.join(", "),
             holder.desc.table,
             status_sql::live(holder.desc, "t")
         )
@@ -312,7 +315,8 @@ pub async fn match_rows(
     // The plus keeps the planner on the table's own order.
     let in_order = select(&format!("t.{number} > ?1 and +{tenant}")) + &format!(" order by t.{number}");
     let mut in_order = below.prepare(&in_order).map_err(failed)?;
-    let mut by_key = below.prepare(&select(&format!("{tenant} and t.{key} = ?1"))).map_err(failed)?;
+    let is_it = keys::condition_on_row(Engine::Sqlite, key);
+    let mut by_key = below.prepare(&select(&format!("{tenant} and {is_it}"))).map_err(failed)?;
     let mut matches = Vec::with_capacity(rows.len());
     let mut rows = rows.iter().peekable();
     while rows.peek().is_some() {
@@ -322,7 +326,7 @@ pub async fn match_rows(
             && let Some((wanted, values)) = rows.peek()
         {
             let found = next.next().map_err(failed)?;
-            let Some(found) = found.filter(|r| r.get_ref(2).is_ok_and(|k| k == bound_ref(wanted))) else {
+            let Some(found) = found.filter(|r| has_key(r, wanted)) else {
                 holder.sequential_hits = -SEQUENTIAL_RUN;
                 break;
             };
@@ -332,7 +336,13 @@ pub async fn match_rows(
         }
         drop(next);
         let Some((wanted, values)) = rows.next() else { break };
-        by_key.raw_bind_parameter(1, bound(wanted)).map_err(failed)?;
+        if wanted.is_empty() {
+            matches.push(None);
+            continue;
+        }
+        for (i, value) in keys::in_index(key, wanted).iter().enumerate() {
+            by_key.raw_bind_parameter(i + 1, bound(value)).map_err(failed)?;
+        }
         let mut found = by_key.raw_query();
         let Some(found) = found.next().map_err(failed)? else {
             matches.push(None);
@@ -350,18 +360,30 @@ pub async fn match_rows(
 /// Rows that must follow each other before the order of the table is trusted again.
 const SEQUENTIAL_RUN: i32 = 3;
 
+/// Whether a row that was read has what is looked for as the parts of its key.
+fn has_key(found: &rusqlite::Row<'_>, wanted: &[Value]) -> bool {
+    let mut parts = wanted.iter().enumerate();
+    !wanted.is_empty() && parts.all(|(i, value)| found.get_ref(2 + i).is_ok_and(|held| is_held(held, value)))
+}
+
+/// Whether SQLite holds a value so.
+fn is_held(held: ValueRef<'_>, value: &Value) -> bool {
+    match value {
+        text @ (Value::Json(_) | Value::Date(_) | Value::Ip(_)) => held == ValueRef::from(&*text.to_text()),
+        value => held == bound_ref(value),
+    }
+}
+
 fn compare(found: &rusqlite::Row<'_>, holder: &MatchTarget, values: &Given) -> rusqlite::Result<Match> {
     let place = found.get::<_, i64>(0)?.unsigned_abs();
     let id = found.get_ref(1)?.as_blob().ok().and_then(|b| Uuid::from_slice(b).ok()).unwrap_or_default();
     let mut is_same = true;
+    let first = 2 + holder.key.parts().count();
     for (field, value) in values {
         let at = holder.compared.iter().position(|h| h.column == field.column);
-        is_same = match at.map(|at| found.get_ref(3 + at)).transpose()? {
+        is_same = match at.map(|at| found.get_ref(first + at)).transpose()? {
             None => false,
-            Some(stored) => match holder.wanted(field, value).as_ref() {
-                text @ (Value::Json(_) | Value::Date(_) | Value::Ip(_)) => stored == ValueRef::from(&*text.to_text()),
-                value => stored == bound_ref(value),
-            },
+            Some(stored) => is_held(stored, holder.wanted(field, value).as_ref()),
         };
         if !is_same {
             break;

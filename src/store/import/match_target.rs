@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use crate::model::resource::key::Key;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::values::value::Value;
 use crate::store::engine::sql::quoted;
@@ -22,11 +23,14 @@ pub struct Match {
 /// Fields with values.
 pub type Given = Vec<(&'static Field, Value)>;
 
+/// A row: what it has as the parts of its key, references as ids, and its values. Without parts it stands for no record.
+pub type HeldRow = (Vec<Value>, Given);
+
 /// What rows are held against: records of one kind, by one key, in some fields.
 pub struct MatchTarget {
     pub(in crate::store) desc: &'static Descriptor,
     pub(in crate::store) org: Option<i32>,
-    pub(in crate::store) key: &'static Field,
+    pub(in crate::store) key: Key,
     pub(in crate::store) compared: Vec<&'static Field>,
     /// The column that numbers the rows of SQLite's table.
     pub(in crate::store) row_number: &'static str,

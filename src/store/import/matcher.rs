@@ -7,12 +7,16 @@ use std::collections::hash_map::Entry;
 
 use anyhow::Result;
 
-use super::match_target::{Given, Match, MatchTarget};
+use super::match_target::{HeldRow, Match, MatchTarget};
+use crate::model::resource::key::Key;
 use crate::model::resource::{Descriptor, Field};
+use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::{Conn, Db};
 use crate::store::engine::sql::Sql;
 use crate::store::engine::{postgres, sqlite};
+use crate::store::records::Deleted;
+use crate::store::records::keys::{self, Among};
 use crate::store::records::{self, search};
 
 /// How many keys of referred records are remembered.
@@ -30,7 +34,7 @@ impl RowMatcher {
         db: &mut Db,
         desc: &'static Descriptor,
         org: Option<i32>,
-        key: &'static Field,
+        key: Key,
         held: &[&'static Field],
     ) -> Result<Option<RowMatcher>> {
         let mut sql = Sql::new(format!("select 1 from {} t where {}", desc.table, status_sql::live(desc, "t")));
@@ -54,8 +58,13 @@ impl RowMatcher {
     }
 
     /// For each row, its key and values, the record that it stands for.
-    pub async fn match_rows(&mut self, db: &mut Db, rows: &[(Value, Given)]) -> Result<Vec<Option<Match>>> {
-        self.find_references(db, rows).await?;
+    pub async fn match_rows(
+        &mut self,
+        db: &mut Db,
+        rows: &[HeldRow],
+        context: &ParseContext,
+    ) -> Result<Vec<Option<Match>>> {
+        self.find_references(db, rows, context).await?;
         match db.split() {
             (Conn::Sqlite(c), location) => sqlite::match_rows(c, location, &mut self.0, rows).await,
             (Conn::Postgres(c), location) => postgres::match_rows(c, location, &self.0, rows).await,
@@ -63,7 +72,7 @@ impl RowMatcher {
     }
 
     /// Finds what rows refer to, as far as it is not known yet.
-    async fn find_references(&mut self, db: &mut Db, rows: &[(Value, Given)]) -> Result<()> {
+    async fn find_references(&mut self, db: &mut Db, rows: &[HeldRow], context: &ParseContext) -> Result<()> {
         let held = &mut self.0;
         if held.ids.len() > REMEMBERED {
             held.ids.clear();
@@ -79,8 +88,17 @@ impl RowMatcher {
                     unknown.push(value.clone());
                 }
             }
+            let Some(key) = target.key_field() else {
+                let among = Among { org: held.org, life: Deleted::Exclude, now: false, context };
+                let texts: Vec<&str> = unknown.iter().filter_map(Value::as_text).collect();
+                for (text, ids) in keys::ids(db, target, among, &texts).await? {
+                    let id = Some(ids[0]).filter(|_| ids.len() == 1);
+                    held.ids.insert((target.noun, text), id);
+                }
+                continue;
+            };
             for some in unknown.chunks(BATCH) {
-                for record in records::with_values(db, target, held.org, target.key(), some).await? {
+                for record in records::with_values(db, target, held.org, key, some).await? {
                     held.ids.insert((target.noun, record.key()), Some(record.meta.id));
                 }
             }

@@ -2,20 +2,23 @@
 //! questions that are asked of all rows at once. Rows are known by their number in the file.
 
 mod inactive;
+mod keyed;
 mod references;
 mod tree;
 
 pub use inactive::InactiveReference;
+pub use keyed::Keyed;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::match_target::{Given, Match};
+use super::match_target::{HeldRow, Match};
 use super::matcher::RowMatcher;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
+use crate::model::resource::key::Key;
 use crate::model::resource::{Attr, Descriptor, Field};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
@@ -49,7 +52,7 @@ impl Reference {
     /// The target's fields that a text may be a value of.
     pub fn fields(&self) -> Vec<&'static Field> {
         let mostly = self.target.fields.iter().filter(|f| f.has(Attr::LookupKey));
-        self.by.map_or_else(|| self.target.keys().chain(mostly).collect(), |by| vec![by])
+        self.by.map_or_else(|| self.target.key_fields().chain(mostly).collect(), |by| vec![by])
     }
 
     /// A text as it is staged: in the form of the field that it is looked up by. Where it may be a value of several, which
@@ -79,8 +82,10 @@ pub struct StagedRow {
     /// Of the record that is there, or of the new one.
     pub id: Uuid,
     pub is_new: bool,
-    /// Its natural key, then the values of the other unique columns of the file.
+    /// Its natural key as it is compared, then the values of the other unique columns of the file.
     pub keys: Vec<Option<String>>,
+    /// Its natural key as messages tell it, where that is another text.
+    pub shown: Option<String>,
     /// What its references say, in the form that the target keeps.
     pub references: Vec<Option<String>>,
     /// Its values of the fields that references are looked up by; of a record that is there, those that it will have.
@@ -99,6 +104,10 @@ pub struct ResolvedRow {
     pub number: u64,
     pub id: Uuid,
     pub references: Vec<Option<Uuid>>,
+    /// The keys of what the key of a new record refers to ([`Record::referred`]).
+    ///
+    /// [`Record::referred`]: crate::model::resource::Record::referred
+    pub referred: Vec<String>,
     /// The row of a new record has no code where one is made then.
     pub wants_code: bool,
     /// The same of its number within another record.
@@ -118,7 +127,9 @@ const BATCH: usize = 500;
 pub struct Stage {
     desc: &'static Descriptor,
     org: Option<i32>,
-    key: &'static Field,
+    key: Key,
+    /// What the words of references in the key stand for, as far as it is remembered.
+    parts: HashMap<(&'static str, String), Option<Uuid>>,
     others: Vec<&'static Field>,
     references: Vec<Reference>,
     /// What the members of a list refer to: the reference that comes after all others.
@@ -171,7 +182,7 @@ impl Stage {
         db: &mut Db,
         desc: &'static Descriptor,
         org: Option<i32>,
-        (key, others): (&'static Field, Vec<&'static Field>),
+        (key, others): (Key, Vec<&'static Field>),
         references: Vec<Reference>,
         held: &[&'static Field],
         context: &ParseContext,
@@ -183,7 +194,7 @@ impl Stage {
         let mut named: Vec<&'static Field> = Vec::new();
         for field in references.iter().filter(|r| r.target == desc).flat_map(Reference::fields) {
             // The keys of rows are staged anyhow.
-            if !field.has(Attr::Unique) && !named.iter().any(|n| n.column == field.column) {
+            if !desc.is_key(field) && !named.iter().any(|n| n.column == field.column) {
                 named.push(field);
             }
         }
@@ -192,6 +203,7 @@ impl Stage {
         let texts: Vec<String> = columns('k', 1 + others.len())
             .chain(columns('r', references.len()))
             .chain(columns('b', named.len()))
+            .chain(key.alone().is_none().then(|| "shown".to_owned()))
             .collect();
         let mut script = String::new();
         for table in ["import_counts", "import_rows", "import_lists", "import_refs", "import_rejects"] {
@@ -223,6 +235,7 @@ impl Stage {
             desc,
             org,
             key,
+            parts: HashMap::new(),
             others,
             references,
             list_members: None,
@@ -263,10 +276,10 @@ impl Stage {
     /// one reference. To be asked before anything is written: then records move.
     pub async fn absent(&self, db: &mut Db, scope: Option<(&str, Uuid)>) -> Result<(Vec<Uuid>, u64)> {
         let mut sql = Sql::new(format!(
-            "select t.id, {} from {} t where t.{} is not null and {} and {} and t.org_id = ",
+            "select t.id, {} from {} t where {} and {} and {} and t.org_id = ",
             db.row_position(crate::store::records::search::row_number(self.desc)),
             self.desc.table,
-            quoted(self.key.column),
+            self.has_key(),
             status_sql::active_condition(self.desc, "t"),
             status_sql::live(self.desc, "t")
         ));
@@ -328,14 +341,24 @@ impl Stage {
     /// How many records in use have no key, so that a file can't tell whether they are in it.
     pub async fn without_key(&self, db: &mut Db) -> Result<u64> {
         let mut sql = Sql::new(format!(
-            "select count(*) from {} t where t.{} is null and {} and {} and t.org_id = ",
+            "select count(*) from {} t where not ({}) and {} and {} and t.org_id = ",
             self.desc.table,
-            quoted(self.key.column),
+            self.has_key(),
             status_sql::active_condition(self.desc, "t"),
             status_sql::live(self.desc, "t")
         ));
         sql.bind(self.org.unwrap_or(0));
         Ok(u64::try_from(db.one(sql.yields([ValueType::Int])).await?.int(0)?)?)
+    }
+
+    /// The condition that the row `t` has the key that rows are known by.
+    fn has_key(&self) -> String {
+        let parts = self.key.parts().filter(|f| !f.ty.required || self.key.alone().is_some());
+        let given: Vec<String> = match self.key.alone() {
+            Some(_) => parts.map(|f| format!("t.{} is not null", quoted(f.column))).collect(),
+            None => Vec::new(),
+        };
+        if given.is_empty() { "true".to_owned() } else { given.join(" and ") }
     }
 
     /// Whether rows may stand for records that are there.
@@ -349,9 +372,9 @@ impl Stage {
     }
 
     /// Finds the records that rows stand for: the row's key and its values of the fields that are held against them.
-    pub async fn match_rows(&mut self, db: &mut Db, rows: &[(Value, Given)]) -> Result<Vec<Option<Match>>> {
+    pub async fn match_rows(&mut self, db: &mut Db, rows: &[HeldRow]) -> Result<Vec<Option<Match>>> {
         match &mut self.holder {
-            Some(holder) => holder.match_rows(db, rows).await,
+            Some(holder) => holder.match_rows(db, rows, &self.context).await,
             None => Ok(vec![None; rows.len()]),
         }
     }
@@ -385,6 +408,7 @@ impl Stage {
                 vec![number.into(), i64::try_from(row.line)?.into(), row.id.into(), i64::from(row.is_new).into()];
             all.extend([row.is_active.map(i64::from).into(), i64::from(row.is_counted).into()]);
             all.extend(row.keys.into_iter().chain(row.references).chain(row.lookup_values).map(Value::from));
+            all.extend(self.key.alone().is_none().then(|| Value::from(row.shown)));
             values.push(all);
         }
         self.loader.load(db, &values).await?;
@@ -531,12 +555,16 @@ impl Stage {
             script.push_str("analyze import_rows;\nanalyze import_refs;\n");
         }
         db.script(script).await?;
-        for (i, field) in std::iter::once(&self.key).chain(&self.others).enumerate() {
-            let shown = shortened(&format!("k{i}"));
+        let key = self.key.parts().last().map(|field| (self.key.name(), field));
+        let others: Vec<_> = self.others.iter().map(|field| (field.name().to_owned(), *field)).collect();
+        for (i, (name, field)) in key.into_iter().chain(others).enumerate() {
+            let is_group = i == 0 && self.key.alone().is_none();
+            let text = if is_group { "shown".to_owned() } else { format!("k{i}") };
+            let shown = shortened(&text);
             db.execute(Sql::new(format!(
                 "insert into import_rejects (n, line, field, code, reason)
-                 select n, line, '{0}', 'duplicate', '{0} ' || {shown} || ' stands in the file already, on line ' || first_line
-                   from (select n, line, k{i}, first_value(n) over (partition by k{i} order by n) as first_n,
+                 select n, line, '{0}', 'duplicate', '{name} ' || {shown} || ' stands in the file already, on line ' || first_line
+                   from (select n, line, {text}, first_value(n) over (partition by k{i} order by n) as first_n,
                                 first_value(line) over (partition by k{i} order by n) as first_line
                            from import_rows where k{i} is not null) d
                   where n <> first_n on conflict do nothing",
@@ -644,6 +672,8 @@ impl Stage {
             true => " and not exists (select 1 from import_rejects e where e.n = s.n)",
             false => "",
         };
+        let referred = self.referred();
+        let told: String = referred.iter().map(|key| format!(", {key}")).collect();
         let code = self.code();
         let wants = match (self.desc.generated(), code) {
             (None, _) => "0",
@@ -651,14 +681,13 @@ impl Stage {
             (Some(_), Some(i)) => &format!("case when s.k{i} is null then 1 else 0 end"),
         };
         let sql = format!(
-            "select s.n, s.id{ids}, {wants}, s.counted from import_rows s{joins} where s.n > $1 and s.is_new = $2{not_rejected}
+            "select s.n, s.id{ids}{told}, {wants}, s.counted from import_rows s{joins} where s.n > $1 and s.is_new = $2{not_rejected}
               order by s.n limit $3"
         );
         let args = [Value::from(i64::try_from(after)?), i64::from(is_new).into(), i64::try_from(limit)?.into()];
-        let kinds = [ValueType::Int, ValueType::Uuid]
-            .into_iter()
-            .chain(std::iter::repeat_n(ValueType::Uuid, n))
-            .chain([ValueType::Int; 2]);
+        let kinds = [ValueType::Int, ValueType::Uuid].into_iter().chain(std::iter::repeat_n(ValueType::Uuid, n));
+        let kinds = kinds.chain(referred.iter().map(|_| ValueType::Text)).chain([ValueType::Int; 2]);
+        let last = 2 + n + referred.len();
         let rows = db.all(Sql::new(sql).with(args).yields(kinds)).await?;
         rows.iter()
             .map(|row| {
@@ -666,8 +695,9 @@ impl Stage {
                     number: u64::try_from(row.int(0)?)?,
                     id: row.uuid(1)?,
                     references: (0..n).map(|i| row.value(2 + i).as_uuid()).collect(),
-                    wants_code: is_new && row.int(2 + n)? == 1,
-                    wants_number: is_new && row.int(3 + n)? == 1,
+                    referred: (2 + n..last).map(|i| row.value(i).to_text()).collect(),
+                    wants_code: is_new && row.int(last)? == 1,
+                    wants_number: is_new && row.int(last + 1)? == 1,
                 })
             })
             .collect()
@@ -675,7 +705,8 @@ impl Stage {
 
     /// The column of the staged keys that holds a field.
     fn staged(&self, field: &Field) -> Option<usize> {
-        std::iter::once(&self.key).chain(&self.others).position(|f| f.column == field.column)
+        let others = self.others.iter().map(|f| Some(*f));
+        std::iter::once(self.key.alone()).chain(others).position(|f| f.is_some_and(|f| f.column == field.column))
     }
 
     /// The column of the staged keys that holds the code which is made where a row has none.

@@ -7,6 +7,7 @@ use crate::model::resource::row_rule::{RowRule, in_words, way};
 use crate::model::resource::{Descriptor, Field};
 use crate::model::values::value::ValueType;
 use crate::store::engine::sql::quoted;
+use crate::store::records::keys;
 use crate::store::records::status_sql;
 use crate::store::records::touched::{Columns, DELETED};
 
@@ -35,11 +36,11 @@ struct Said<'a> {
 }
 
 fn rule(desc: &'static Descriptor, said: Said<'_>) -> Invariant {
-    let key = quoted(desc.key().column);
+    let key = keys::words(desc, "t");
     let is_pair = !said.join.is_empty();
-    let other = if is_pair { format!("x.{key}") } else { "''".to_owned() };
+    let other = if is_pair { keys::words(desc, "x") } else { "''".to_owned() };
     let sql = format!(
-        "select t.{key}, {other} from {} t {} where {} and {}",
+        "select {key}, {other} from {} t {} where {} and {}",
         desc.table,
         said.join,
         status_sql::live(desc, "t"),
@@ -208,12 +209,15 @@ fn same_of(desc: &'static Descriptor, (one, a): Way<'_>, (other, b): Way<'_>, tu
     let read = a.iter().chain(&b).filter(|(_, _, called)| called == "t").map(|(_, field, _)| field.column);
     let of = a.iter().chain(&b).find(|(_, _, called)| called == "t").map_or(desc, |(kind, ..)| *kind);
     let columns = Columns::by_names(of, read.chain((turn == 0).then_some([DELETED, ENDED]).into_iter().flatten()));
-    let key = |way: &[Step]| way.last().and_then(|(_, f, _)| f.target()).map_or("id", |t| t.key().column);
+    let key = |way: &[Step], end: &str| {
+        let target = way.last().and_then(|(_, f, _)| f.target());
+        target.map_or_else(|| format!("{end}.id"), |target| keys::words(target, end))
+    };
     let sql = format!(
-        "select {base}.{}, va.{}, vb.{} from {joins} where {} and va.id <> vb.id",
-        quoted(desc.key().column),
-        quoted(key(&a)),
-        quoted(key(&b)),
+        "select {}, {}, {} from {joins} where {} and va.id <> vb.id",
+        keys::words(desc, &base),
+        key(&a, "va"),
+        key(&b, "vb"),
         status_sql::live(desc, &base)
     );
     Invariant {

@@ -2,6 +2,7 @@
 
 pub mod credentials;
 pub mod cycles;
+pub mod keys;
 pub mod people;
 pub mod query;
 pub mod search;
@@ -18,10 +19,12 @@ use uuid::Uuid;
 use super::engine::db::Db;
 use super::engine::location::Engine;
 use super::engine::sql::{Row, Sql, quoted};
+use keys::Among;
 
 use crate::model::kinds::org;
-use crate::model::problem::{Problem, distance};
+use crate::model::problem::{Problem, distance, nearest};
 use crate::model::resource::derived::{Derived, What};
+use crate::model::resource::key::BETWEEN;
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
 use crate::model::resource::status;
 use crate::model::resource::{Attr, Descriptor, Field, List, Meta, Record};
@@ -130,16 +133,18 @@ pub(super) fn record(desc: &'static Descriptor, row: Row) -> Result<Record> {
         deleted_by: row.value(n + 6).as_int(),
         deletion_id: row.value(n + 7).as_uuid(),
     };
-    let values = row.0.into_iter().skip(META_BEFORE.len()).take(desc.fields.len()).collect();
-    Ok(Record { desc, meta, values })
+    let mut row = row.0.into_iter().skip(META_BEFORE.len());
+    let values = row.by_ref().take(desc.fields.len()).collect();
+    let referred = row.skip(META_AFTER.len()).map(|key| key.to_text()).collect();
+    Ok(Record { referred, ..Record::new(desc, meta, values) })
 }
 
-/// `select` of all stored columns of `t`, to be followed by conditions.
+/// `select` of all stored columns of `t`, and of what its key tells of others, to be followed by conditions.
 fn select(desc: &Descriptor) -> Sql {
-    let columns = read_columns(desc);
-    let names: Vec<String> = columns.iter().map(|(n, _)| format!("t.{}", quoted(n))).collect();
-    Sql::new(format!("select {} from {} t where ", names.join(", "), desc.table))
-        .yields(columns.iter().map(|(_, k)| *k))
+    let (columns, referred) = (read_columns(desc), keys::referred(desc, "t"));
+    let names: Vec<String> = columns.iter().map(|(n, _)| format!("t.{}", quoted(n))).chain(referred.clone()).collect();
+    let kinds = columns.iter().map(|(_, k)| *k).chain(referred.iter().map(|_| ValueType::Text));
+    Sql::new(format!("select {} from {} t where ", names.join(", "), desc.table)).yields(kinds)
 }
 
 /// One record by its id.
@@ -195,7 +200,15 @@ pub async fn holders(
     Ok(all)
 }
 
-/// Records in one state that answer to a key: a full id, or a value of one of the resource's key fields.
+/// Refuses to look for what a part of a database was made without.
+pub(super) fn is_there(db: &Db, desc: &Descriptor) -> Result<(), Problem> {
+    match db.partial.as_ref().filter(|part| !part.has(desc.table)) {
+        Some(part) => Err(part.left_out(&db.location.shown(), desc.table)),
+        None => Ok(()),
+    }
+}
+
+/// Records in one state that answer to a key: a full id, or one of the resource's keys.
 async fn with_key(
     db: &mut Db,
     desc: &'static Descriptor,
@@ -204,9 +217,7 @@ async fn with_key(
     life: Deleted,
     context: &ParseContext,
 ) -> Result<Vec<Record>> {
-    if let Some(part) = db.partial.as_ref().filter(|part| !part.has(desc.table)) {
-        return Err(part.left_out(&db.location.shown(), desc.table).into());
-    }
+    is_there(db, desc)?;
     if key.chars().nth(LONGEST_KEY).is_some() {
         // Nobody is called so, and reading it as each kind of key would take its time.
         return Ok(Vec::new());
@@ -232,8 +243,8 @@ async fn with_key(
         }
     }
     let mostly = desc.fields.iter().filter(|f| f.has(Attr::LookupKey));
-    let mut all: Vec<(&'static Field, Record)> = Vec::new();
-    for field in desc.keys().chain(mostly.filter(|_| is_number(key))) {
+    let mut all: Vec<(String, Record)> = Vec::new();
+    for field in desc.key_fields().chain(mostly.filter(|_| is_number(key))) {
         let Ok(value) = field.parse(key, context) else { continue };
         if value.is_null() {
             continue;
@@ -246,32 +257,84 @@ async fn with_key(
             format!("{tenant} and t.{} = ${} and {}", quoted(field.column), args.len(), life.condition(desc, "t"));
         let found = load_where(db, desc, &condition, args).await?;
         let Some(first) = found.first() else { continue };
-        // A word may be one's code and another's name to sign in with: who is meant, nobody can tell. Of those that are
-        // gone the caller is given all.
-        let other =
-            |r: &&Record| life == Deleted::Exclude && r.meta.org_id == first.meta.org_id && r.meta.id != first.meta.id;
-        if let Some((known_by, known)) = all.iter().find(|(_, r)| other(&r)) {
-            let (word, noun) = (truncate(key), desc.table);
-            let sentence = format!(
-                "{word} means two {noun}: {} has it as {}, {} as {}",
-                known.title(),
-                known_by.name(),
-                first.title(),
-                field.name()
-            );
-            return Err(Problem::conflict(sentence).hint("name the one that is meant by another key").into());
-        }
+        means_one(key, &all, field.name(), first, life)?;
         let of_first = found.iter().filter(|r| r.meta.org_id == found[0].meta.org_id);
         if life == Deleted::Exclude && field.has(Attr::LookupKey) && of_first.clone().count() > 1 {
             let titles: Vec<String> = of_first.take(5).map(Record::title).collect();
             let sentence = format!("several {} have the {} {}", desc.table, field.name(), truncate(key));
             return Err(Problem::conflict(sentence).hint(format!("name one: {}", titles.join(", "))).into());
         }
-        let is_known = |r: &Record| all.iter().any(|(_, known)| known.meta.record_id() == r.meta.record_id());
-        let more: Vec<_> = found.into_iter().filter(|r| !is_known(r)).map(|r| (field, r)).collect();
-        all.extend(more);
+        also(&mut all, field.name(), found);
+    }
+    if desc.key_groups().next().is_some() {
+        // What its parts are told by may be gone; those that are there are meant first.
+        for parts in [Deleted::Exclude, Deleted::Include] {
+            if all.is_empty() {
+                with_group(db, desc, Among { org, life: parts, now: false, context }, key, life, &mut all).await?;
+            }
+        }
     }
     Ok(all.into_iter().map(|(_, record)| record).collect())
+}
+
+/// Adds the records that have a key which is read part by part; `among` says where its parts are looked for.
+async fn with_group(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    among: Among<'_>,
+    key: &str,
+    life: Deleted,
+    all: &mut Vec<(String, Record)>,
+) -> Result<()> {
+    let meanings = keys::meanings(db, desc, among, &[key]).await?;
+    for meaning in meanings.into_values().flatten() {
+        let mut args = Vec::new();
+        let tenant = match among.org {
+            Some(org) => {
+                args.push(org.into());
+                "t.org_id = $1"
+            }
+            None => "t.org_id in (select org_id from orgs)",
+        };
+        let is_it = keys::condition(db.engine(), meaning.key, &meaning.parts, &mut args);
+        let found =
+            load_where(db, desc, &format!("{tenant} and {is_it} and {}", life.condition(desc, "t")), args).await?;
+        let Some(first) = found.first() else { continue };
+        let given = meaning.key.parts().filter(|f| !first.get(f.column).is_null());
+        let how = given.map(|f| format!("{} {}", f.name(), first.part(f))).collect::<Vec<_>>().join(" and ");
+        means_one(key, all, &how, first, life)?;
+        also(all, &how, found);
+    }
+    Ok(())
+}
+
+/// A word may be one's code and another's name to sign in with: who is meant, nobody can tell. Of those that are gone the
+/// caller is given all.
+fn means_one(key: &str, all: &[(String, Record)], how: &str, found: &Record, life: Deleted) -> Result<(), Problem> {
+    let other =
+        |r: &Record| life == Deleted::Exclude && r.meta.org_id == found.meta.org_id && r.meta.id != found.meta.id;
+    let Some((known_by, known)) = all.iter().find(|(_, r)| other(r)) else { return Ok(()) };
+    let sentence = format!(
+        "{} means two {}: {} has it as {known_by}, {} as {how}",
+        truncate(key),
+        found.desc.table,
+        known.title(),
+        found.title()
+    );
+    let problem = Problem::conflict(sentence);
+    Err(match known.title() == found.title() {
+        true => problem.hint(format!("name the one that is meant by its id: {}, {}", known.meta.id, found.meta.id)),
+        false => problem.hint("name the one that is meant by another key"),
+    })
+}
+
+/// Adds records that are not among those that are known.
+fn also(all: &mut Vec<(String, Record)>, how: &str, found: Vec<Record>) {
+    for record in found {
+        if all.iter().all(|(_, known)| known.meta.record_id() != record.meta.record_id()) {
+            all.push((how.to_owned(), record));
+        }
+    }
 }
 
 /// Whether a record that is there now, deleted or not, has a key: asked by a connection that reads the past.
@@ -282,7 +345,11 @@ pub async fn exists_now(
     key: &str,
     context: &ParseContext,
 ) -> Result<bool> {
-    for field in desc.keys() {
+    if desc.key_groups().next().is_some() {
+        let among = Among { org, life: Deleted::Include, now: true, context };
+        return Ok(!keys::ids(db, desc, among, &[key]).await?.is_empty());
+    }
+    for field in desc.key_fields() {
         let Some(value) = field.parse(key, context).ok().filter(|v| !v.is_null()) else { continue };
         let column = quoted(field.column);
         let mut sql = Sql::new(format!("select 1 from {}.{} t where t.{column} = ", db.main_schema(), desc.table));
@@ -312,12 +379,13 @@ pub async fn nearest_key(
     desc: &'static Descriptor,
     org: Option<i32>,
     key: &str,
+    context: &ParseContext,
 ) -> Result<Option<String>> {
     if key.chars().nth(LONGEST_KEY).is_some() {
         return Ok(None);
     }
     let mut best: Option<(usize, String)> = None;
-    for field in desc.keys() {
+    for field in desc.key_fields() {
         let column = quoted(field.column);
         let mut sql = Sql::new(format!(
             "select t.{column} from {} t where {} and t.{column} is not null",
@@ -342,8 +410,58 @@ pub async fn nearest_key(
         })
         .await?;
     }
-    Ok(best.map(|(_, key)| key))
+    match best {
+        Some((_, key)) => Ok(Some(key)),
+        None => nearest_group(db, desc, org, key, context).await,
+    }
 }
+
+/// The key nearest to a mistyped one that is read part by part: among those that have its first part; where nothing has
+/// that, with the first part that is nearest. Never among all.
+async fn nearest_group(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    context: &ParseContext,
+) -> Result<Option<String>> {
+    let among = Among { org, life: Deleted::Exclude, now: false, context };
+    let Some(Some(first)) = desc.key_groups().next().map(|k| k.parts().next()) else { return Ok(None) };
+    let cuts: Vec<usize> = key.match_indices(BETWEEN).map(|(at, _)| at).chain([key.len()]).take(CUTS).collect();
+    for cut in cuts {
+        let (piece, rest) = key.split_at(cut);
+        let Some(target) = first.target() else { continue };
+        let ids = keys::ids(db, target, among, &[piece]).await?.remove(piece).unwrap_or_default();
+        for id in &ids {
+            let words = keys::words(desc, "t");
+            let live = status_sql::live(desc, "t");
+            let mut sql = Sql::new(format!("select {words} from {} t where {live} and ", desc.table));
+            match org {
+                Some(org) => sql.push("t.org_id = ").bind(org),
+                None => sql.push("t.org_id in (select org_id from orgs)"),
+            };
+            sql.push(&format!(" and t.{} = ", quoted(first.column))).bind(*id).push(&format!(" limit {NEAR}"));
+            let known = db.all(sql.yields([ValueType::Text])).await?;
+            let known: Vec<&str> = known.iter().map(|row| row.text(0)).collect::<Result<_>>()?;
+            if let Some(near) = nearest(key, known.into_iter()) {
+                return Ok(Some(near.to_owned()));
+            }
+        }
+        if ids.is_empty()
+            && let Some(near) = Box::pin(nearest_key(db, target, org, piece, context)).await?
+        {
+            let meant = format!("{near}{rest}");
+            if !with_key(db, desc, org, &meant, Deleted::Exclude, context).await?.is_empty() {
+                return Ok(Some(meant));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Places at which a mistyped key is split, and keys in one record that it is held against.
+const CUTS: usize = 3;
+const NEAR: usize = 10_000;
 
 /// Everything of one kind in an organisation, deleted or not.
 pub async fn in_org(db: &mut Db, desc: &'static Descriptor, org: i32) -> Result<Vec<Record>> {
@@ -647,6 +765,8 @@ pub struct Column {
     pub status: Option<&'static Descriptor>,
     /// The list that the column tells, its members in one text, and what it lists.
     pub list: Option<(&'static List, &'static Descriptor)>,
+    /// Whether its text names a record of the kind.
+    pub is_key: bool,
 }
 
 /// Every column that a resource shows, in order.
@@ -661,6 +781,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
         field: None,
         status: None,
         list: None,
+        is_key: false,
     };
     let actor = |name: &str, nullable| Column {
         expr: format!("a_{name}.name"),
@@ -676,10 +797,17 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
             ..plain("org", ValueType::Text, false)
         });
     }
+    if desc.key_column() == "key" {
+        let key =
+            Column { expr: keys::words(desc, "t"), shown: true, is_key: true, ..plain("key", ValueType::Text, false) };
+        columns.push(key);
+    }
     let mut lists = Vec::new();
     for field in desc.fields {
         let shown = !field.has(Attr::Hidden);
-        let base = Column { shown, field: Some(field), ..plain(field.column, field.ty.kind, !field.ty.required) };
+        let is_key = desc.is_key(field);
+        let base =
+            Column { shown, field: Some(field), is_key, ..plain(field.column, field.ty.kind, !field.ty.required) };
         let block = status_sql::at_the_time(desc, field);
         columns.push(match field.target() {
             None => match block {
@@ -688,25 +816,19 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
             },
             Some(target) => {
                 let alias = format!("r_{}", field.name());
-                let (first, key) = (format!("{alias}.{}", quoted(target.key().column)), quoted(target.key().column));
+                let first = keys::words(target, &alias);
                 let join = format!(
                     "left join {} {alias} on {alias}.org_id = t.org_id and {alias}.id = t.{}",
                     target.table,
                     quoted(field.column)
                 );
                 lists.extend(desc.list_of(field).map(|list| Column {
-                    expr: of_list(list, target.table, "join", &first, &format!("m.{key}")),
+                    expr: of_list(list, target.table, "join", &first, &keys::words(target, "m")),
                     join: Some(join.clone()),
                     list: Some((list, target)),
                     ..plain(list.name, ValueType::Text, true)
                 }));
-                Column {
-                    name: field.name().to_owned(),
-                    expr: first,
-                    kind: target.key().ty.kind,
-                    join: Some(join),
-                    ..base
-                }
+                Column { name: field.name().to_owned(), expr: first, kind: ValueType::Text, join: Some(join), ..base }
             }
         });
     }
@@ -739,6 +861,23 @@ fn of_contents(derived: &Derived) -> String {
     let (table, by, live) =
         (of.table, of.field(derived.by).map_or(derived.by, |f| f.column), status_sql::live(of, "w"));
     format!("(select {what} from {table} w where w.org_id = t.org_id and w.{} = t.id and {live})", quoted(by))
+}
+
+/// A part of a kind's key as the row itself holds it: of a reference the id.
+pub fn of_row(desc: &'static Descriptor, field: &'static Field) -> Column {
+    let expr = format!("t.{}", quoted(field.column));
+    Column {
+        name: field.column.to_owned(),
+        expr,
+        kind: field.ty.kind,
+        nullable: !field.ty.required,
+        join: None,
+        shown: false,
+        field: None,
+        status: None,
+        list: None,
+        is_key: desc.is_key(field),
+    }
 }
 
 /// The members of a list in one text: the first, and the further ones by what `member` makes of each.
@@ -785,6 +924,7 @@ pub fn password_column() -> Column {
         field: None,
         status: None,
         list: None,
+        is_key: false,
     }
 }
 
@@ -794,9 +934,10 @@ impl Column {
         let id = |field: &Field| id_text(engine, &format!("t.{}", quoted(field.column)));
         if let Some((list, target)) = self.list {
             let Some(field) = desc.fields.iter().find(|f| f.column == list.first) else { return self.expr.clone() };
-            let key = quoted(target.key().column);
-            let first = format!("coalesce(r_{}.{key}, {})", field.name(), id(field));
-            let member = format!("coalesce(m.{key}, {})", id_text(engine, &format!("l.{}", list.item)));
+            let key = keys::words(target, &format!("r_{}", field.name()));
+            let first = format!("coalesce({key}, {})", id(field));
+            let id_of_member = id_text(engine, &format!("l.{}", list.item));
+            let member = format!("coalesce({}, {id_of_member})", keys::words(target, "m"));
             return of_list(list, target.table, "left join", &first, &member);
         }
         match self.field {
@@ -824,7 +965,7 @@ pub async fn org_number(db: &mut Db, key: &str, context: &ParseContext) -> Resul
     match by_key(db, desc, None, key, Deleted::Exclude, context).await?.first() {
         Some(found) => Ok(found.meta.org_id),
         None => {
-            let meant = nearest_key(db, desc, None, key).await?;
+            let meant = nearest_key(db, desc, None, key, context).await?;
             let hint = match meant {
                 Some(m) => format!("did you mean {m}? 'orgctl org list' shows all"),
                 None => "'orgctl org list' shows all".into(),

@@ -14,7 +14,7 @@ use super::search::{self, Wanted};
 use super::status_sql;
 use super::{Column, Deleted, Scope};
 use crate::model::problem::{Problem, nearest};
-use crate::model::resource::{Attr, Descriptor, List};
+use crate::model::resource::{Descriptor, List};
 use crate::model::values::fold::{folded, table};
 use crate::model::values::scalar::{Form, fold};
 use crate::model::values::value::{Value, ValueType};
@@ -149,9 +149,11 @@ impl Query {
         if !self.sort.is_empty() {
             return self.sort.clone();
         }
-        let all = records::columns(self.desc);
-        let key = all.iter().find(|c| c.name == self.desc.key().name()).cloned();
-        let mut keys: Vec<Column> = key.into_iter().collect();
+        let mut keys: Vec<Column> = match self.desc.key_field() {
+            Some(field) => records::columns(self.desc).into_iter().filter(|c| c.name == field.name()).collect(),
+            // By what rows hold themselves: that is the order of the key's index.
+            None => self.desc.key().parts().map(|field| records::of_row(self.desc, field)).collect(),
+        };
         if !self.desc.is_org() {
             // By the tenant's number first: one index serves all organisations or one.
             keys.insert(
@@ -166,6 +168,7 @@ impl Query {
                     field: None,
                     status: None,
                     list: None,
+                    is_key: false,
                 },
             );
         }
@@ -354,7 +357,7 @@ impl Comparison {
         };
         let marks = field.ty.form == Form::Identifier;
         // A key that is kept in one spelling is looked up by its index.
-        let is_kept_so = field.has(Attr::Unique) && field.ty.form != Form::Words;
+        let is_kept_so = column.is_key && field.target().is_none() && field.ty.form != Form::Words;
         match within || !is_kept_so {
             true => Comparison::Folded { without_marks: !marks },
             false => Comparison::Exact,

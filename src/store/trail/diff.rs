@@ -107,7 +107,7 @@ impl Accumulator {
             }
             return;
         };
-        let named = kinds.by_noun(kind).and_then(|d| payload["new"][d.key().column].as_str());
+        let named = kinds.by_noun(kind).and_then(|d| payload["new"][d.key_field()?.column].as_str());
         if let Some(key) = named.or_else(|| payload["key"].as_str()) {
             self.key = Some(key.to_owned());
         }

@@ -64,7 +64,7 @@ impl Entry {
     /// The natural key at that time: a create record tells it among the new values.
     pub fn key(&self, kinds: Kinds) -> Option<&str> {
         let payload = self.payload.as_ref()?;
-        payload["key"].as_str().or_else(|| payload["new"][kinds.by_noun(&self.kind)?.key().column].as_str())
+        payload["key"].as_str().or_else(|| payload["new"][kinds.by_noun(&self.kind)?.key_field()?.column].as_str())
     }
 
     /// What it did to the row that it is about.
@@ -845,7 +845,7 @@ pub async fn purged(
     db: &mut Db,
     desc: &Descriptor,
     tree: Option<i32>,
-    wanted: &[(&str, String)],
+    wanted: &[Vec<(&str, Vec<Json>)>],
 ) -> Result<Vec<(i32, Uuid, DateTime<Utc>)>> {
     let trees = match tree {
         Some(tree) => vec![tree],
@@ -862,7 +862,7 @@ pub async fn purged(
         let mut of_tree = Vec::new();
         db.each(sql, |row| {
             if let Value::Json(payload) = row.value(2)
-                && wanted.iter().any(|(column, text)| payload["old"][*column] == *text)
+                && wanted.iter().any(|key| key.iter().all(|(column, held)| held.contains(&payload["old"][*column])))
             {
                 of_tree.push((row.int(0)?, row.uuid(1)?));
             }

@@ -12,7 +12,7 @@ use crate::model::trail::audit::{self, Action, ChangeNote, Effect, Event, Payloa
 use crate::model::values::value::Value;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::records::touched::{Columns, Touched};
-use crate::store::records::{self, search};
+use crate::store::records::{self, keys, search};
 use crate::store::trail::appender;
 
 impl Tx<'_> {
@@ -51,9 +51,12 @@ impl Tx<'_> {
     ) -> Result<Record> {
         let by = self.actor().await?;
         let meta = Meta::new(org, id, self.at, by);
-        let record = Record { desc, meta, values };
+        let record = Record::new(desc, meta, values);
         record.begins(true)?;
-        let payload = Payload { new: Some(audit::set_fields(&record)), ..Payload::default() };
+        let record = self.called(record).await?;
+        // What is named by others does not tell its key among its own values.
+        let key = desc.key_field().is_none().then(|| record.key());
+        let payload = Payload { key, new: Some(audit::set_fields(&record)), ..Payload::default() };
         self.prepare(org, Event::of(&record, Action::Create, Effect::Create), payload).await?;
         self.note_references(None, &record);
         self.waiting_rows.push(record.clone());
@@ -61,6 +64,17 @@ impl Tx<'_> {
         if self.waiting_rows.len() >= BATCH {
             self.flush().await?;
         }
+        Ok(record)
+    }
+
+    /// Finds what a record is called by others, where that is not known.
+    async fn called(&mut self, record: Record) -> Result<Record> {
+        if record.is_called() {
+            return Ok(record);
+        }
+        self.flush().await?;
+        let mut record = record;
+        keys::tell(self.db, std::slice::from_mut(&mut record)).await?;
         Ok(record)
     }
 
@@ -118,6 +132,7 @@ impl Tx<'_> {
         }
         after.moved_from(before)?;
         let record = self.replace(before, after).await?;
+        let record = self.called(record).await?;
         self.note_references(Some(before), &record);
         // The key that the record had: a rename shows it as the old value.
         let payload = Payload { key: Some(before.key()), old: Some(old), new: Some(new), details };

@@ -180,7 +180,7 @@ impl Sides<'_> {
     fn is(&self, change: &Change<'_>, asked: &Asked) -> bool {
         let is_key = |v: String| v.to_lowercase() == asked.key.to_lowercase();
         let same = |column: &str| self.both(change, column).into_iter().flatten().any(is_key);
-        self.desc == Some(asked.desc) && (same("id") || asked.desc.keys().any(|f| same(f.column)))
+        self.desc == Some(asked.desc) && (same("id") || asked.desc.key_fields().any(|f| same(f.column)))
     }
 
     /// Columns that differ, with what they held and hold.
@@ -314,7 +314,11 @@ fn show(
         return Ok(());
     }
     let key = match sides.desc {
-        Some(desc) => sides.get(change, desc.key().column),
+        // What it refers to is told by the id: the two sides may call that otherwise.
+        Some(desc) => {
+            let parts = desc.key().parts().map(|f| sides.get(change, f.column).unwrap_or_default());
+            Some(crate::model::resource::key::joined(&parts.collect::<Vec<_>>()))
+        }
         None => sides.get(change, "key"),
     };
     let names: Vec<String> = fields.into_iter().map(|(column, ..)| column).collect();

@@ -9,7 +9,7 @@ use orgctl::model::values::value::{ValueType, rfc3339};
 use serde_json::Value as Json;
 
 use super::samples::cell;
-use super::{Row, Story};
+use super::{Row, Story, tells_apart};
 use crate::raw::on;
 
 impl Story<'_> {
@@ -108,10 +108,15 @@ impl Story<'_> {
     fn other(&self, field: &Field, column: &str, id: &str) -> String {
         let on = |sqlite: &str, postgres: &str| on(self.p, sqlite, postgres).to_owned();
         if let Some(target) = field.target() {
+            // What alone tells a record from others may be taken.
+            let free = match tells_apart(self.desc, field) {
+                true => format!(" and not exists (select 1 from {} r where r.{column} = o.id)", self.desc.table),
+                false => String::new(),
+            };
             let (target, column) = (target.table, format!("{}.{column}", self.desc.table));
             return format!(
                 "(select o.id from {target} o where o.org_id = 1 and o.id <> {id} and o.deleted_at is null \
-                 and ({column} is null or o.id <> {column}) limit 1)"
+                 and ({column} is null or o.id <> {column}){free} limit 1)"
             );
         }
         match (field.ty.role, field.ty.kind) {

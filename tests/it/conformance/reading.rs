@@ -88,8 +88,8 @@ impl Story<'_> {
             self.search(field, full, &rows);
         }
         let optional = self.desc.fields.iter().find(|f| !f.ty.required);
-        self.pages(&format!("--sort={}", self.desc.key().name()), &rows);
-        self.pages(&format!("--sort=-{}", optional.unwrap_or(self.desc.key()).name()), &rows);
+        self.pages(&format!("--sort={}", self.desc.key_column()), &rows);
+        self.pages(&format!("--sort=-{}", optional.unwrap_or(self.key_part()).name()), &rows);
     }
 
     /// A list of these conditions, sorted by the field one way or the other, has the rows for which they hold, in order.
@@ -113,7 +113,7 @@ impl Story<'_> {
         if sign == "-" {
             hoped.reverse();
         }
-        let key = self.desc.key().name();
+        let key = self.desc.key_column();
         let hoped: String = hoped.iter().map(|r| cell(&r[key]) + "\n").collect();
         assert_eq!(told, hoped, "--filter {filter} {by}");
     }
@@ -168,7 +168,7 @@ impl Story<'_> {
             .collect();
         // So many conditions a list takes.
         for some in borders.chunks(64) {
-            self.filtered(("", self.desc.key()), rows, some);
+            self.filtered(("", self.key_part()), rows, some);
         }
     }
 
@@ -202,7 +202,7 @@ impl Story<'_> {
             known.map(|f| cell(&r[f.name()]).to_uppercase()).any(|text| text.contains(word))
         };
         let fits = |r: &&Json| words.split(' ').all(|word| has(r, word));
-        let key = self.desc.key().name();
+        let key = self.desc.key_column();
         let hoped: String = rows.iter().filter(fits).map(|r| cell(&r[key]) + "\n").collect();
         assert_eq!(self.run("list", &["--all", "-o", "key", "--search", &words]).ok(), hoped, "--search {words}");
         assert!(self.run("find", &[&words, "-o", "key"]).ok().contains(&full.key), "find {words}");

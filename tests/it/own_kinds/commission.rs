@@ -14,9 +14,9 @@ use crate::harness::{Engine, TestEnv, golden};
 
 resource! {
     /// Something that is done for customers
-    pub struct Service "service" in "services" subject(Nobody("a thing")) {
+    pub struct Service "service" in "services" keys(&[&["code"]]) subject(Nobody("a thing")) {
         /// Short code
-        code: Code<16> [Unique],
+        code: Code<16> ,
         /// Name
         name: Line<200>,
     }
@@ -24,9 +24,9 @@ resource! {
 
 resource! {
     /// Something that customers buy
-    pub struct Product "product" in "products" subject(Nobody("a thing")) {
+    pub struct Product "product" in "products" keys(&[&["code"]]) subject(Nobody("a thing")) {
         /// Short code
-        code: Code<16> [Unique],
+        code: Code<16> ,
         /// Name
         name: Line<200>,
     }
@@ -35,6 +35,7 @@ resource! {
 resource! {
     /// What somebody gets of what is sold
     pub struct Commission "commission" in "commissions"
+        keys(&[&["code"]])
         subject(Nobody("what is paid for a thing"))
         rules(&[
             OneOf(&["service_id", "product_id"]),
@@ -44,7 +45,7 @@ resource! {
         ])
     {
         /// Number
-        code: Code<32> [Unique, Generated(CodeGenerator::Numbered("COM-"))],
+        code: Code<32> [Generated(CodeGenerator::Numbered("COM-"))],
         /// Who gets it
         user_id: Ref<User>,
         /// Of which service

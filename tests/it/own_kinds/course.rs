@@ -19,9 +19,9 @@ use crate::raw::int;
 
 resource! {
     /// What somebody may do for a time
-    pub struct Licence "licence" in "licences" lifecycle(Supersede) derived(OF_SEATS) {
+    pub struct Licence "licence" in "licences" keys(&[&["code"]]) lifecycle(Supersede) derived(OF_SEATS) {
         /// Number
-        code: Code<32> [Unique],
+        code: Code<32>,
         /// Who has it
         user_id: Ref<User> [Within, Subject],
         /// When it ends to hold
@@ -58,9 +58,9 @@ const OF_SEATS: &[Derived] = &[
 
 resource! {
     /// A seat that a licence gives
-    pub struct Seat "seat" in "seats" subject(Nobody("a thing")) {
+    pub struct Seat "seat" in "seats" keys(&[&["code"]]) subject(Nobody("a thing")) {
         /// Number
-        code: Code<32> [Unique],
+        code: Code<32>,
         /// The licence
         licence_id: Ref<Licence> [Within],
         /// How long it was taken
@@ -72,9 +72,9 @@ resource! {
 
 resource! {
     /// What a meter said
-    pub struct Reading "reading" in "readings" subject(Nobody("a thing")) lifecycle(AppendOnly) {
+    pub struct Reading "reading" in "readings" keys(&[&["code"]]) subject(Nobody("a thing")) lifecycle(AppendOnly) {
         /// Number
-        code: Code<32> [Unique, Generated(CodeGenerator::Numbered("R-"))],
+        code: Code<32> [Generated(CodeGenerator::Numbered("R-"))],
         /// The licence
         licence_id: Ref<Licence> [Within],
         /// Minutes
@@ -84,9 +84,9 @@ resource! {
 
 resource! {
     /// What is counted
-    pub struct Pulse "pulse" in "pulses" subject(Nobody("a thing")) lifecycle(Volatile) {
+    pub struct Pulse "pulse" in "pulses" keys(&[&["code"]]) subject(Nobody("a thing")) lifecycle(Volatile) {
         /// Short code
-        code: Code<32> [Unique],
+        code: Code<32>,
         /// How often
         beats: Count [Default("0")],
     }
@@ -94,9 +94,9 @@ resource! {
 
 resource! {
     /// What the installation offers
-    pub struct Plan "plan" in "plans" subject(Nobody("a thing")) tenancy(Tenancy::System) {
+    pub struct Plan "plan" in "plans" keys(&[&["code"]]) subject(Nobody("a thing")) tenancy(Tenancy::System) {
         /// Short code
-        code: Code<32> [Unique],
+        code: Code<32>,
         /// Name
         name: Line<200>,
     }
@@ -104,9 +104,9 @@ resource! {
 
 resource! {
     /// What is announced, here or everywhere
-    pub struct Notice "notice" in "notices" subject(Nobody("a text")) tenancy(Tenancy::Either) {
+    pub struct Notice "notice" in "notices" keys(&[&["code"]]) subject(Nobody("a text")) tenancy(Tenancy::Either) {
         /// Short code
-        code: Code<32> [Unique],
+        code: Code<32>,
         /// What it says
         name: Line<200>,
     }
@@ -114,9 +114,9 @@ resource! {
 
 resource! {
     /// Something to be done
-    pub struct Errand "errand" in "errands" subject(Nobody("a thing")) states("state", Progress::STATES) {
+    pub struct Errand "errand" in "errands" keys(&[&["code"]]) subject(Nobody("a thing")) states("state", Progress::STATES) {
         /// Number
-        code: Code<32> [Unique],
+        code: Code<32>,
         /// What
         name: Line<200>,
         /// Who asks

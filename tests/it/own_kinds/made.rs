@@ -16,17 +16,17 @@ use crate::harness::{Engine, TestEnv, golden};
 
 resource! {
     /// A book in which is written
-    pub struct Book "book" in "books" subject(Nobody("a thing")) {
+    pub struct Book "book" in "books" keys(&[&["code"]]) subject(Nobody("a thing")) {
         /// Short code
-        code: Code<16> [Unique],
+        code: Code<16>,
     }
 }
 
 resource! {
     /// A page of a book
-    pub struct Page "page" in "pages" subject(Nobody("a thing")) {
+    pub struct Page "page" in "pages" keys(&[&["code"]]) subject(Nobody("a thing")) {
         /// Short code
-        code: Code<16> [Unique],
+        code: Code<16>,
         /// Book that it is a page of
         book_id: Ref<Book> [Within],
         /// Which page of it, from 1

@@ -16,6 +16,7 @@ use orgctl::store::engine::location::{Location, Opening};
 use crate::harness::{Engine, TestEnv, golden};
 
 mod commission;
+mod composite;
 mod course;
 mod import;
 mod made;
@@ -25,9 +26,9 @@ use ticket::Progress;
 
 resource! {
     /// What somebody asks for
-    pub struct Ticket "ticket" in "tickets" states("state", Progress::STATES) rules(&[Tree("waits_for_id")]) {
+    pub struct Ticket "ticket" in "tickets" keys(&[&["code"]]) states("state", Progress::STATES) rules(&[Tree("waits_for_id")]) {
         /// Number, unique in the organisation; made where none is given
-        code: Code<32> [Unique, Search, Generated(CodeGenerator::Numbered("T-"))],
+        code: Code<32> [Search, Generated(CodeGenerator::Numbered("T-"))],
         /// What it is about
         title: Line<200> [Search],
         /// User who asks

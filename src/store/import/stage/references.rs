@@ -6,11 +6,14 @@ use std::collections::HashMap;
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::{Reference, Stage, shortened};
+use super::{BATCH, Reference, Stage, shortened};
+use crate::model::resource::key::BETWEEN;
 use crate::model::resource::{Attr, Descriptor, Field};
-use crate::model::values::value::ValueType;
+use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
+use crate::store::records::keys::{self, Among};
+use crate::store::records::{self, Deleted};
 
 impl Stage {
     /// Everything that rows refer by; the members of a list last.
@@ -78,11 +81,11 @@ impl Stage {
         target: &Descriptor,
         fields: &[&Field],
     ) -> Result<HashMap<String, Vec<(Uuid, String)>>> {
-        let key = quoted(target.key().column);
+        let key = keys::words(target, "t");
         let mut known: HashMap<String, Vec<(Uuid, String)>> = HashMap::new();
         for field in fields {
             let mut sql = Sql::new(format!(
-                "select t.{}, t.id, t.{key} from {} t where {} and t.org_id = ",
+                "select t.{}, t.id, {key} from {} t where {} and t.org_id = ",
                 quoted(field.column),
                 target.table,
                 status_sql::live(target, "t")
@@ -152,17 +155,17 @@ impl Stage {
         }
         if self.has_form(db, i, "uid").await? {
             found.push(format!(
-                "select f.word as word, x.id as id, cast(null as bigint) as n, x.{} as k, 'id' as how
+                "select f.word as word, x.id as id, cast(null as bigint) as n, {} as k, 'id' as how
                    from import_refs f cross join {} x
                   where f.field = {i} and f.uid is not null and {} and x.id = f.uid and {}",
-                quoted(reference.target.key().column),
+                keys::words(reference.target, "x"),
                 reference.target.table,
                 self.tenant(reference.target),
                 status_sql::live(reference.target, "x")
             ));
         }
         if found.is_empty() {
-            return Ok(());
+            return self.find_groups(db, i, reference).await;
         }
         let label = if reference.by.is_some() { "min(k)" } else { "min(k) || ' has it as ' || min(how)" };
         let any = if db.is_postgres() { "(array_agg(id))[1]" } else { "min(id)" };
@@ -175,15 +178,95 @@ impl Stage {
                 low = excluded.low, high = excluded.high",
             found.join(" union all ")
         )))
-        .await
-        .map(drop)
+        .await?;
+        self.find_groups(db, i, reference).await
+    }
+
+    /// Finds what texts stand for as keys that are read part by part: live records, and rows of this file.
+    async fn find_groups(&mut self, db: &mut Db, i: usize, reference: Reference) -> Result<()> {
+        if reference.by.is_some() || reference.target.key_groups().next().is_none() {
+            return Ok(());
+        }
+        let (target, mut after) = (reference.target, String::new());
+        let context = self.context.clone();
+        loop {
+            let sql =
+                format!("select word, id from import_refs where field = {i} and word > $1 order by word limit {BATCH}");
+            let sql = Sql::new(sql).with([after.as_str().into()]).yields([ValueType::Text, ValueType::Uuid]);
+            let some: Vec<(String, Option<Uuid>)> = db
+                .all(sql)
+                .await?
+                .iter()
+                .map(|r| Ok((r.text(0)?.to_owned(), r.value(1).as_uuid())))
+                .collect::<Result<_>>()?;
+            let Some((last, _)) = some.last() else { return Ok(()) };
+            after.clone_from(last);
+            let texts: Vec<&str> = some.iter().map(|(word, _)| word.as_str()).collect();
+            let among = Among { org: self.org, life: Deleted::Exclude, now: false, context: &context };
+            let mut found = keys::ids(db, target, among, &texts).await?;
+            let mut rows = match target == self.desc {
+                true => self.rows_by_group(db, among, &texts).await?,
+                false => HashMap::new(),
+            };
+            for (word, known) in &some {
+                let mut ids = found.remove(word).unwrap_or_default();
+                ids.extend(known.filter(|id| !ids.contains(id)));
+                let row = rows.remove(word);
+                ids.extend(row.map(|(_, id)| id).filter(|id| !ids.contains(id)));
+                match ids.as_slice() {
+                    [] => {}
+                    [id] => self.stands_for_row(db, i, word, *id, row.map(|(n, _)| n)).await?,
+                    several => {
+                        let several: Vec<Value> = several.iter().map(|id| (*id).into()).collect();
+                        let all = records::with_ids(db, target, self.org, &several).await?;
+                        let labels: Vec<_> = all.iter().map(|r| (r.meta.id, r.key())).collect();
+                        self.mark_ambiguous(db, i, word, &labels).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The rows of this file that texts mean by the key that its rows are known by: number and id.
+    async fn rows_by_group(
+        &self,
+        db: &mut Db,
+        among: Among<'_>,
+        texts: &[&str],
+    ) -> Result<HashMap<String, (i64, Uuid)>> {
+        let mut found = HashMap::new();
+        if self.key.alone().is_some() {
+            return Ok(found);
+        }
+        for (word, meanings) in keys::meanings(db, self.desc, among, texts).await? {
+            for meaning in meanings.iter().filter(|m| m.key.name() == self.key.name()) {
+                let parts: Vec<String> = meaning.parts.iter().map(Value::to_text).collect();
+                let mut sql = Sql::new("select s.n, s.id from import_rows s where s.k0 = ");
+                sql.bind(parts.join(&BETWEEN.to_string())).push(
+                    " and not exists (select 1 from import_rejects e where e.n = s.n and (s.is_new = 0 or e.code = 'duplicate'))
+                     order by s.n limit 1",
+                );
+                if let Some(row) = db.first(sql.yields([ValueType::Int, ValueType::Uuid])).await? {
+                    found.insert(word.clone(), (row.int(0)?, row.uuid(1)?));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Lets a text stand for a record, and for the row of this file that is about it.
+    async fn stands_for_row(&self, db: &mut Db, i: usize, word: &str, id: Uuid, n: Option<i64>) -> Result<()> {
+        let mut sql = Sql::new("update import_refs set matches = 1, id = ");
+        sql.bind(id).push(", n = coalesce(n, ").bind(Value::from(n));
+        sql.push(&format!(") where field = {i} and word = ")).bind(word);
+        db.execute(sql).await.map(drop)
     }
 
     /// A query of the live records that texts of a reference mean by one field.
     fn records_by(&self, i: usize, j: usize, reference: &Reference, field: &Field) -> String {
         let (table, column) = (reference.target.table, quoted(field.column));
         // What has an index is asked text by text, anything else is gone through once.
-        let is_key = field.has(Attr::Unique) || field.has(Attr::LookupKey);
+        let is_key = reference.target.is_key(field) || field.has(Attr::LookupKey);
         let (from, is_it) = match is_key {
             true => (format!("import_refs f cross join {table} x"), format!("x.{column} = f.f{j}")),
             false => (format!("{table} x cross join import_refs f"), format!("f.word = x.{column}")),
@@ -198,9 +281,9 @@ impl Stage {
             false => "",
         };
         format!(
-            "select f.word as word, x.id as id, cast(null as bigint) as n, x.{} as k, '{}' as how from {from}
+            "select f.word as word, x.id as id, cast(null as bigint) as n, {} as k, '{}' as how from {from}
               where f.field = {i} and f.f{j} is not null and {} and {is_it} and {}{moved}",
-            quoted(reference.target.key().column),
+            keys::words(reference.target, "x"),
             field.name(),
             self.tenant(reference.target),
             status_sql::live(reference.target, "x")
@@ -229,13 +312,14 @@ impl Stage {
         };
         // A record is called as it is known, a new one as the file calls it.
         let there = format!(
-            "(select x.{} from {} x where s.is_new = 0 and {} and x.id = s.id)",
-            quoted(self.desc.key().column),
+            "(select {} from {} x where s.is_new = 0 and {} and x.id = s.id)",
+            keys::words(self.desc, "x"),
             self.desc.table,
             self.tenant(self.desc)
         );
+        let own = if self.key.alone().is_some() { "k0" } else { "shown" };
         Some(format!(
-            "select f.word, s.id, s.n, coalesce({there}, s.k0, 'line ' || s.line), '{name}' from {from}
+            "select f.word, s.id, s.n, coalesce({there}, s.{own}, 'line ' || s.line), '{name}' from {from}
               where f.field = {i} and f.f{j} is not null and {is_it}
                 and not exists (select 1 from import_rejects e where e.n = s.n and (s.is_new = 0 or {is_other}))"
         ))

@@ -120,7 +120,7 @@ fn words_of(subject: &Subject, columns: &[&str], values: &[Stored]) -> String {
         deletion_id: None,
     };
     let desc = subject.desc;
-    let mut record = Record { desc, meta, values: vec![Value::Null(ValueType::Text); desc.fields.len()] };
+    let mut record = Record::new(desc, meta, vec![Value::Null(ValueType::Text); desc.fields.len()]);
     for (column, value) in columns.iter().zip(values) {
         if let (Some(i), Stored::Text(text)) = (desc.index(column), value) {
             record.values[i] = text.as_str().into();

@@ -204,7 +204,7 @@ fn single(subject: &Subject, ours: &BenchDatabase, n: usize) {
     let of = |words: &[&str]| median(21, || ours.orgctl(words).time);
     let show = of(&[noun, "show", &key]);
     if let Some(file) = &ours.file {
-        let (table, column) = (subject.desc.table, subject.desc.key().column);
+        let (table, column) = (subject.desc.table, subject.desc.key_field().map_or("id", |f| f.column));
         let sql = format!("select * from {table} where org_id = 1 and {column} = '{key}' and deleted_at is null");
         let own = median(21, || {
             let started = Instant::now();

@@ -145,13 +145,13 @@ impl Subject {
             match field.target() {
                 None => columns.push(format!("t.{column}")),
                 Some(target) => {
-                    columns.push(format!("{column}.{}", target.key().column));
+                    columns.push(format!("{column}.{}", target.key_field().map_or("id", |f| f.column)));
                     let on = format!("{column}.org_id = t.org_id and {column}.id = t.{column}");
                     joins += &format!(" left join {} {column} on {on}", target.table);
                 }
             }
         }
-        let (table, key) = (self.desc.table, self.desc.key().column);
+        let (table, key) = (self.desc.table, self.desc.key_field().map_or("id", |f| f.column));
         let live = "t.org_id = 1 and t.deleted_at is null";
         format!("select {} from {table} t{joins} where {live} order by t.{key}", columns.join(", "))
     }

@@ -13,9 +13,9 @@ macro_rules! kinds {
         $(
             resource! {
                 /// A record like many others
-                pub struct $name $noun in $table subject(Nobody("it is measured alone")) {
+                pub struct $name $noun in $table keys(&[&["code"]]) subject(Nobody("it is measured alone")) {
                     /// Short code, unique in the organisation
-                    code: Code<16> [Unique, Search],
+                    code: Code<16> [Search],
                     /// What it is about
                     title: Line<200> [Search],
                     /// More about it

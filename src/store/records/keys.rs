@@ -17,6 +17,9 @@ use crate::store::engine::location::Engine;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::records;
 
+/// What is asked of several kinds.
+type ByNoun<T> = BTreeMap<&'static str, (&'static Descriptor, T)>;
+
 /// Texts that are looked up together.
 const TOGETHER: usize = 500;
 
@@ -71,7 +74,7 @@ pub fn referred(desc: &Descriptor, alias: &str) -> Vec<String> {
 
 /// Finds the keys of what records refer to by their own keys, where that is not known.
 pub async fn tell(db: &mut Db, all: &mut [Record]) -> Result<()> {
-    let mut wanted: BTreeMap<&str, (&'static Descriptor, Vec<(i32, Uuid)>)> = BTreeMap::new();
+    let mut wanted: ByNoun<Vec<(i32, Uuid)>> = BTreeMap::new();
     for record in all.iter().filter(|r| !r.is_called()) {
         for (field, target) in record.desc.key().references() {
             if let Some(id) = record.get(field.column).as_uuid() {
@@ -271,7 +274,7 @@ async fn ids_in(
     let mostly = desc.fields.iter().filter(|f| f.has(Attr::LookupKey));
     for field in desc.key_fields().chain(mostly) {
         let can_be = |t: &&&str| !field.has(Attr::LookupKey) || is_number(t);
-        let read = |t: &&str| Some(field.parse(t, among.context).ok().filter(|v| !v.is_null())?);
+        let read = |t: &&str| field.parse(t, among.context).ok().filter(|v| !v.is_null());
         let values: Vec<(&str, Value)> = texts.iter().filter(can_be).filter_map(|t| Some((*t, read(t)?))).collect();
         for (text, id) in with_values(db, desc, among, field.column, field.ty.kind, &values).await? {
             add(text, id);

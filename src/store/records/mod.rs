@@ -443,7 +443,7 @@ async fn nearest_group(
             sql.push(&format!(" and t.{} = ", quoted(first.column))).bind(*id).push(&format!(" limit {NEAR}"));
             let known = db.all(sql.yields([ValueType::Text])).await?;
             let known: Vec<&str> = known.iter().map(|row| row.text(0)).collect::<Result<_>>()?;
-            if let Some(near) = nearest(key, known.into_iter()) {
+            if let Some(near) = nearest(key, known) {
                 return Ok(Some(near.to_owned()));
             }
         }

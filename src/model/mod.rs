@@ -19,7 +19,6 @@ pub mod redact;
 pub mod resource;
 pub mod search;
 pub mod setting;
-pub mod specialty;
 pub mod strict_json;
 pub mod token;
 pub mod trail;

@@ -468,7 +468,7 @@ mod tests {
         let of_new = |r: &&Invariant| r.of == user && r.reads.intersects(Columns::of_new(user));
         assert_eq!(rules(Kinds::default()).iter().filter(of_new).count(), 3 + 3 + 1);
         assert_eq!(held_against(Org::DESCRIPTOR, &["name", "max_users"]), 0);
-        // Branches, departments and users live in one that does.
-        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 3);
+        // Branches, departments, specialties and users live in one that does.
+        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 4);
     }
 }

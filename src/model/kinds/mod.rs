@@ -3,6 +3,7 @@
 pub mod branch;
 pub mod dept;
 pub mod org;
+pub mod specialty;
 pub mod user;
 
 use super::resource::derived;
@@ -10,7 +11,6 @@ use super::resource::lifecycle::ENDED;
 use super::resource::lifetime::Lifetime;
 use super::resource::tenancy::Tenancy;
 use super::resource::{Descriptor, Field, Resource};
-use super::specialty;
 
 /// One kind of record: what describes it, and what makes its tables where those of the program do not.
 #[derive(Debug, Clone, Copy)]

@@ -1,9 +1,8 @@
 //! Specialties: what a consultant knows about.
 
+use crate::model::resource::Check;
+use crate::model::values::scalar::{Code, Line, Note};
 use crate::resource;
-
-use super::resource::Check;
-use super::values::scalar::{Code, Line, Note};
 
 resource! {
     /// A field that a consultant knows about

@@ -391,17 +391,21 @@ impl Drop for TestEnv {
     }
 }
 
-/// Tests of what the server tells of sessions, of how a connection comes about and of how it ends: they have their own.
+/// Tests of what the server tells of sessions, of what a database says for new ones, of how a connection comes about and of
+/// how it ends: they have their own.
 fn looks_at_sessions() -> bool {
-    const MODULES: [&str; 8] = [
+    const MODULES: [&str; 11] = [
+        "backup_create",
         "backup_replace",
         "backup_replace_postgres",
         "backup_restore_faults",
         "concurrency",
         "database_urls",
+        "guards",
         "network",
         "postgres_faults",
         "signals",
+        "subjects",
     ];
     let thread = std::thread::current();
     let module = thread.name().and_then(|name| name.split("::").next()).unwrap_or_default();

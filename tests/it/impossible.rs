@@ -10,6 +10,7 @@ fn filled(p: &TestEnv) {
     p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
     p.run("branch create --code PUN01 --name Pune --parent MUM01").ok();
     p.run("dept create --name Finance --budget 100 --branch MUM01").ok();
+    p.run("specialty create --code ECON --name Economics --description 'How money moves'").ok();
     p.run("user create --name 'Asha Rao' --email asha@acme.example --branch MUM01 --dob 1990-02-03").ok();
     p.run("user assign-branch asha@acme.example --branch PUN01").ok();
     p.run("user invite asha@acme.example").ok();
@@ -128,6 +129,8 @@ const COMMANDS: &[&str] = &[
     "user list --all -o json",
     "branch list --all --with-deleted -o csv",
     "dept list --all",
+    "specialty list --all --with-deleted -o json",
+    "specialty show ECON",
     "org list --all -o json",
     "user show asha@acme.example -o json",
     "branch show MUM01",

@@ -129,8 +129,6 @@ const COMMANDS: &[&str] = &[
     "user list --all -o json",
     "branch list --all --with-deleted -o csv",
     "dept list --all",
-    "specialty list --all --with-deleted -o json",
-    "specialty show ECON",
     "org list --all -o json",
     "user show asha@acme.example -o json",
     "branch show MUM01",
@@ -228,6 +226,7 @@ const ANY: &[(&str, &str, &str)] = &[
     ("orgs", "id", "verify"),
     ("branches", "id", "verify"),
     ("departments", "id", "verify"),
+    ("specialties", "id", "verify"),
     ("users", "id", "verify"),
     ("settings", "id", "verify"),
 ];

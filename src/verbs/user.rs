@@ -20,7 +20,7 @@ use crate::crud::write::{ChangedRecord, Target, change, dry_run_note, targets, t
 use crate::model::kinds::user::User;
 use crate::model::password::Secret;
 use crate::model::problem::Problem;
-use crate::model::resource::lifetime::{Consequence, TargetEvent};
+use crate::model::resource::lifetime::{Consequence, Lifetime, TargetEvent};
 use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record, Resource};
 use crate::model::token;
 use crate::model::trail::audit::Action;
@@ -437,11 +437,31 @@ impl Verb for Merge {
                 moved += usize::from(now.point(tx, before, field.column, into.meta.id.into(), Action::Merge).await?);
             }
         }
+        moved += point_removed(tx, &duplicate, &into, &mut now).await?;
         moved += tx.move_branches(&duplicate, &into).await?;
         let duplicate = self.duplicate.load(tx, DESC).await?;
         tx.delete_merged(&duplicate, deletion, &into).await?;
         Ok((moved, gone.len()))
     }
+}
+
+/// Lets what is deleted or has ended point at who stays, too: it may come back, and is nothing of the duplicate any more.
+/// How many records were changed.
+async fn point_removed(tx: &mut Tx<'_>, duplicate: &Record, into: &Record, now: &mut Repointed) -> Result<usize> {
+    let (org, id) = duplicate.meta.record_id();
+    let mut moved = 0;
+    for (desc, field) in tx.kinds().referring_to(DESC) {
+        if desc.stays() || desc.effect(field, TargetEvent::Merge) != Consequence::Repoints {
+            continue;
+        }
+        let removed = records::referring(tx.db, desc, field, org, id).await?;
+        // Who has done what is done is told as it was.
+        let counts = |r: &&Record| !r.is_live() && (r.is_open() || field.lifetime() != Lifetime::Duty);
+        for before in removed.iter().filter(counts) {
+            moved += usize::from(now.point(tx, before, field.column, into.meta.id.into(), Action::Merge).await?);
+        }
+    }
+    Ok(moved)
 }
 
 /// Whether another live record has a key of this one.

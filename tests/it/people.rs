@@ -220,6 +220,8 @@ fn two_users_become_one() {
         company(p);
         p.run("user assign-branch ravi --branch HQ --branch B2").ok();
         p.run("dept create --name Sales --manager ravi").ok();
+        p.run("branch create --code OLD --name Old --manager ravi").ok();
+        p.run("branch delete OLD --yes").ok();
         assert!(p.run("user merge ravi ravi --yes").fails(2).contains("the same user"));
         p.run("user merge ravi old").fails(2);
         p.run("user merge ravi old --yes").ok();
@@ -227,6 +229,9 @@ fn two_users_become_one() {
         assert_eq!(old["reports_to"], asha["user_code"], "not himself");
         assert_eq!(p.json("dept show Sales")["manager"], old["user_code"]);
         assert_eq!(p.json("branch show HQ")["manager"], old["user_code"]);
+        // What was deleted is led by who stays once it comes back.
+        p.run("branch restore OLD").ok();
+        assert_eq!(p.json("branch show OLD")["manager"], old["user_code"]);
         let about: serde_json::Value = p.run("user dossier old").json();
         assert_eq!(about["further_branches"], json!(["B2"]), "his own branch was no further one");
         assert!(p.run("user show ravi").fails(3).contains("is deleted"));

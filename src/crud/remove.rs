@@ -130,7 +130,8 @@ impl Repointed {
         self.0.get(&record.meta.id).unwrap_or(record)
     }
 
-    /// Lets a record point elsewhere; whether that changed it. The rules between its own fields hold then too.
+    /// Lets a record point elsewhere; whether that changed it. Of one that is live the rules between its own fields hold then
+    /// too, and its keys are its own; what is gone is asked for that when it comes back.
     pub async fn point(
         &mut self,
         tx: &mut Tx<'_>,
@@ -142,16 +143,23 @@ impl Repointed {
         let before = self.of(record);
         let mut after = before.clone();
         after.set(column, value);
-        if let Some(fault) = Problem::joined(after.faults(tx.today())).filter(|_| before.faults(tx.today()).is_empty())
-        {
-            let sentence = format!("{} can't point elsewhere: {}", before.title(), fault.sentence);
-            return Err(Problem { sentence, ..fault }.into());
-        }
-        if after.desc.all_keys().any(|key| key.parts().any(|f| f.column == column)) {
-            keys_free(tx, &after, None).await?;
+        if after.is_live() {
+            stands(tx, before, &after, column).await?;
         }
         let changed = tx.update(before, after, action).await?;
         Ok(changed.map(|record| self.0.insert(record.meta.id, record)).is_some())
+    }
+}
+
+/// Refuses a live record that would break by what it points at now.
+async fn stands(tx: &mut Tx<'_>, before: &Record, after: &Record, column: &str) -> Result<()> {
+    if let Some(fault) = Problem::joined(after.faults(tx.today())).filter(|_| before.faults(tx.today()).is_empty()) {
+        let sentence = format!("{} can't point elsewhere: {}", before.title(), fault.sentence);
+        return Err(Problem { sentence, ..fault }.into());
+    }
+    match after.desc.all_keys().any(|key| key.parts().any(|f| f.column == column)) {
+        true => keys_free(tx, after).await,
+        false => Ok(()),
     }
 }
 
@@ -535,7 +543,7 @@ impl Verb for Restore {
             }
             let waiting = contents::waiting(tx, &coming).await?;
             for record in coming {
-                keys_free(tx, &record, None).await.map_err(|e| taken_meanwhile(e, &record))?;
+                keys_free(tx, &record).await.map_err(|e| taken_meanwhile(e, &record))?;
                 let back = tx.restore(&record).await?;
                 match waiting.get(&back.meta.id) {
                     Some(other) => drop(tx.delete(&back, *other).await?),

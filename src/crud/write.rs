@@ -90,7 +90,7 @@ impl Verb for Create {
         valid(&record, &self.values, tx.today())?;
         record.begins(false)?;
         let former = end_former(tx, &record).await?;
-        keys_free(tx, &record, None).await?;
+        keys_free(tx, &record).await?;
         let record = tx.insert(desc, org, id, record.values).await?;
         Ok(Created { record, former })
     }
@@ -177,30 +177,18 @@ pub async fn revoke(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     print_changed(s, desc, &which).await
 }
 
-/// Refuses a record whose natural key another live one has. One field may be left out that is known to be free.
-pub async fn keys_free(tx: &mut Tx<'_>, record: &Record, known: Option<&str>) -> Result<()> {
-    let (desc, meta) = (record.desc, &record.meta);
-    for field in desc.key_fields().filter(|f| Some(f.name()) != known) {
-        let value = record.get(field.column).clone();
-        if value.is_null() || !records::is_taken(tx.db, desc, meta.org_id, field, &value, meta.id).await? {
-            continue;
-        }
-        let key = value.to_text();
-        return Err(taken(tx, record, &key, field.name()).await?.field(field.name()).into());
+/// Refuses a record of which another live one has a key.
+pub async fn keys_free(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
+    let Some(key) = store_keys::taken(tx.db, record, record.desc.all_keys()).await? else { return Ok(()) };
+    let mut named = record.clone();
+    store_keys::tell(tx.db, std::slice::from_mut(&mut named)).await?;
+    let words: Vec<String> = key.parts().map(|f| named.part(f)).collect();
+    let p = taken(tx, record, &joined(&words), &key.name()).await?;
+    Err(match key.alone() {
+        Some(field) => p.field(field.name()),
+        None => p,
     }
-    for key in desc.key_groups() {
-        let parts = store_keys::parts_of(record, key);
-        if !store_keys::is_whole(key, &parts)
-            || !store_keys::taken(tx.db, desc, meta.org_id, key, &parts, meta.id).await?
-        {
-            continue;
-        }
-        let mut named = record.clone();
-        store_keys::tell(tx.db, std::slice::from_mut(&mut named)).await?;
-        let words: Vec<String> = key.parts().map(|f| named.part(f)).collect();
-        return Err(taken(tx, record, &joined(&words), &key.name()).await?.into());
-    }
-    Ok(())
+    .into())
 }
 
 /// A key that another live record has.
@@ -329,7 +317,7 @@ impl Verb for Change {
                 .map(|(f, _)| f.name())
                 .collect();
             if desc.all_keys().any(|key| key.parts().any(|f| fields.contains(&f.name()))) {
-                keys_free(tx, &after, None).await?;
+                keys_free(tx, &after).await?;
             }
             let record = tx.update(&before, after, self.action).await?.unwrap_or(before);
             changed.push(ChangedRecord { record, fields });

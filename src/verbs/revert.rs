@@ -175,7 +175,7 @@ impl Undoing<'_> {
         after.moved_from(&before)?;
         after.validate(tx.today())?;
         not_its_own_parent(&after)?;
-        keys_free(tx, &after, None).await?;
+        keys_free(tx, &after).await?;
         if !after.is_active() && before.is_active() {
             needed_by_nobody(tx, &after).await?;
         }

@@ -29,6 +29,7 @@ use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::records::keys as store_keys;
 use crate::store::records::{self, Deleted};
 use crate::store::records::{credentials, people};
+use crate::store::trail::merged_ids;
 use crate::store::tx::Tx;
 use crate::ui::Ui;
 use crate::ui::format::{self, Format, Listing, OutputColumn};
@@ -428,7 +429,9 @@ impl Verb for Merge {
                 if gone.contains(&before.meta.id) {
                     continue;
                 }
-                if is_taken(tx, &after).await? {
+                // A key that does not tell of the one who goes is as free as before.
+                let keys = after.desc.all_keys().filter(|key| key.has(field));
+                if store_keys::taken(tx.db, &after, keys).await?.is_some() {
                     // Who stays has one of his or her own: that one stays, and this goes with the duplicate.
                     delete_with_contents(tx, now.of(before), deletion).await?;
                     gone.insert(before.meta.id);
@@ -437,7 +440,7 @@ impl Verb for Merge {
                 moved += usize::from(now.point(tx, before, field.column, into.meta.id.into(), Action::Merge).await?);
             }
         }
-        moved += point_removed(tx, &duplicate, &into, &mut now).await?;
+        moved += point_removed(tx, &duplicate, &into, deletion, &mut now).await?;
         moved += tx.move_branches(&duplicate, &into).await?;
         let duplicate = self.duplicate.load(tx, DESC).await?;
         tx.delete_merged(&duplicate, deletion, &into).await?;
@@ -447,7 +450,13 @@ impl Verb for Merge {
 
 /// Lets what is deleted or has ended point at who stays, too: it may come back, and is nothing of the duplicate any more.
 /// How many records were changed.
-async fn point_removed(tx: &mut Tx<'_>, duplicate: &Record, into: &Record, now: &mut Repointed) -> Result<usize> {
+async fn point_removed(
+    tx: &mut Tx<'_>,
+    duplicate: &Record,
+    into: &Record,
+    deletion: Uuid,
+    now: &mut Repointed,
+) -> Result<usize> {
     let (org, id) = duplicate.meta.record_id();
     let mut moved = 0;
     for (desc, field) in tx.kinds().referring_to(DESC) {
@@ -455,25 +464,15 @@ async fn point_removed(tx: &mut Tx<'_>, duplicate: &Record, into: &Record, now: 
             continue;
         }
         let removed = records::referring(tx.db, desc, field, org, id).await?;
-        // Who has done what is done is told as it was.
-        let counts = |r: &&Record| !r.is_live() && (r.is_open() || field.lifetime() != Lifetime::Duty);
+        // What goes with the duplicate stays with it; who has done what is done is told as it was.
+        let counts = |r: &&Record| {
+            !r.is_live() && r.meta.deletion_id != Some(deletion) && (r.is_open() || field.lifetime() != Lifetime::Duty)
+        };
         for before in removed.iter().filter(counts) {
             moved += usize::from(now.point(tx, before, field.column, into.meta.id.into(), Action::Merge).await?);
         }
     }
     Ok(moved)
-}
-
-/// Whether another live record has a key of this one.
-async fn is_taken(tx: &mut Tx<'_>, record: &Record) -> Result<bool> {
-    for key in record.desc.all_keys() {
-        let parts = store_keys::parts_of(record, key);
-        let (org, id) = record.meta.record_id();
-        if store_keys::is_whole(key, &parts) && store_keys::taken(tx.db, record.desc, org, key, &parts, id).await? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Whether a user reports to another, directly or through others.
@@ -563,6 +562,27 @@ pub async fn whoami(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     s.ui.flush()
 }
 
+/// All records of other kinds that hold a person's data, whole, by the kinds' tables: live, ended and deleted ones, those of
+/// journals, and those of duplicates that were merged into the person.
+async fn records_about(s: &mut Session<'_>, user: &Record) -> Result<serde_json::Map<String, serde_json::Value>> {
+    let (org, id) = user.meta.record_id();
+    let ids = merged_ids(s.db().await?, org, DESC, id).await?;
+    let mut all = serde_json::Map::new();
+    for desc in s.kinds().resources() {
+        let Some(field) = desc.subject_field().filter(|f| f.target() == Some(DESC)) else { continue };
+        let mut rows = Vec::new();
+        for id in &ids {
+            for record in records::referring(s.db().await?, desc, field, org, *id).await? {
+                rows.push(crate::crud::read::record_json(s, desc, &record).await?);
+            }
+        }
+        if !rows.is_empty() {
+            all.insert(desc.table.to_owned(), rows.into());
+        }
+    }
+    Ok(all)
+}
+
 /// Everything that is held about one person, as JSON.
 pub async fn dossier(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
@@ -585,6 +605,7 @@ pub async fn dossier(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         pointing.insert(format!("{} ({})", d.desc.table, d.field.map_or("", |f| f.name())), keys.into());
     }
     about.insert("pointed_at_by".into(), pointing.into());
+    about.insert("records".into(), records_about(s, &record).await?.into());
     let branches: Vec<serde_json::Value> =
         people::further_branches(s.db().await?, &record).await?.into_iter().map(Into::into).collect();
     about.insert("further_branches".into(), branches.into());

@@ -24,7 +24,7 @@ use serde_json::{Map, Value as Json, json};
 
 use self::samples::{Sample, sample};
 use crate::harness::{Engine, Output, TestEnv};
-use crate::raw::int;
+use crate::raw::{int, texts};
 
 /// What is told of one record, by the names of fields.
 type Kept = Map<String, Json>;
@@ -404,9 +404,55 @@ fn expected(program: Program, desc: &'static Descriptor) -> BTreeMap<&'static st
     all.into_iter().filter(|(_, n)| *n > 0).collect()
 }
 
+/// Whether the database itself lets no two live rows have a key: the story alone can't tell, for orgctl asks before it writes.
+fn is_indexed(p: &TestEnv, desc: &Descriptor, key: Key) -> bool {
+    let table = desc.table;
+    let sql = match p.engine {
+        Engine::Sqlite => {
+            format!("select sql, '' from sqlite_schema where type = 'index' and tbl_name = '{table}' and sql <> ''")
+        }
+        Engine::Postgres => {
+            format!("select indexdef, '' from pg_indexes where schemaname = 'orgctl' and tablename = '{table}'")
+        }
+    };
+    let live = if desc.ends() { vec!["deleted_at is null", "ended_at is null"] } else { vec!["deleted_at is null"] };
+    texts(p, &sql).iter().map(|row| row[0].to_lowercase().replace('"', "")).any(|index| {
+        let over: Vec<String> = columns_of(&index);
+        let part = |field: &Field| match field.ty.required || key.alone().is_some() {
+            true => field.column.to_owned(),
+            false => format!("coalesce({}", field.column),
+        };
+        let tenant = if desc.is_org() { None } else { Some("org_id".to_owned()) };
+        let wanted: Vec<String> = tenant.into_iter().chain(key.parts().map(part)).collect();
+        index.contains("unique index")
+            && live.iter().all(|condition| index.contains(condition))
+            && over.len() == wanted.len()
+            && over.iter().zip(&wanted).all(|(has, wanted)| has.split(',').next() == Some(wanted))
+    })
+}
+
+/// What an index is over, as its definition says it.
+fn columns_of(index: &str) -> Vec<String> {
+    let (mut depth, mut columns) = (0, vec![String::new()]);
+    for c in index.chars().skip_while(|c| *c != '(') {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        match (c, depth) {
+            (_, 0) => break,
+            ('(', 1) | (' ', 1) => {}
+            (',', 1) => columns.push(String::new()),
+            (c, _) => columns.last_mut().expect("one").push(c),
+        }
+    }
+    columns
+}
+
 /// Plays the story of one kind, in a place that `make` makes; it has ACME.
 pub fn conforms(make: &dyn Fn() -> TestEnv, desc: &'static Descriptor) {
     let p = make();
+    assert_eq!(p.program.kinds.faults(), Vec::<String>::new());
+    let indexed: Vec<String> =
+        desc.all_keys().filter(|key| !is_indexed(&p, desc, *key)).map(|key| key.name()).collect();
+    assert_eq!(indexed, Vec::<String>::new(), "keys of {} without a unique index over live rows", desc.noun);
     let story = Story::new(make, &p, desc);
     story.tell();
     assert_eq!(*story.played.borrow(), expected(p.program, desc), "how often {} played each step", desc.noun);

@@ -152,7 +152,7 @@ async fn candidate(
     if let Err(p) = record.validate(tx.today()) {
         return Ok(Err(p));
     }
-    match keys_free(tx, &record, None).await {
+    match keys_free(tx, &record).await {
         Ok(()) => Ok(Ok(record)),
         Err(e) => e.downcast::<Problem>().map(Err),
     }

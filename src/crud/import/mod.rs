@@ -25,7 +25,7 @@ mod rows;
 mod source;
 mod tolerance;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -138,7 +138,7 @@ pub struct Report {
     /// Whose access rows take away.
     losing: Vec<Uuid>,
     /// Those that hold no more, and whose places rows take.
-    expired: Vec<Record>,
+    expired: BTreeMap<(i32, Uuid), Record>,
     /// Rows that name somebody who has left: they are read otherwise.
     pub names_leaver: u64,
     /// What was made because rows refer to it.
@@ -602,7 +602,7 @@ impl Verb for Import {
             true => create_missing::plan(tx, &plan, &mut stage, context).await?,
             false => Vec::new(),
         };
-        for expired in std::mem::take(&mut report.expired) {
+        for expired in std::mem::take(&mut report.expired).into_values() {
             end(tx, &expired, "expire").await?;
         }
         self.check(tx, &plan, &mut stage, &missing, &mut report).await?;
@@ -782,7 +782,7 @@ async fn pass_over_expired(
     for record in records::with_ids(tx.db, plan.desc, None, &ids).await? {
         if record.has_expired(tx.at()) {
             matches.iter_mut().filter(|m| m.as_ref().is_some_and(|m| m.id == record.meta.id)).for_each(|m| *m = None);
-            report.expired.push(record);
+            report.expired.insert(record.meta.record_id(), record);
         }
     }
     Ok(())

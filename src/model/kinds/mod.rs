@@ -7,6 +7,7 @@ pub mod specialty;
 pub mod user;
 
 use super::resource::derived;
+use super::resource::key;
 use super::resource::lifecycle::ENDED;
 use super::resource::lifetime::Lifetime;
 use super::resource::tenancy::Tenancy;
@@ -91,6 +92,7 @@ impl Kinds {
     /// What is wrong with the declarations: a program with such kinds would promise what it can't keep.
     pub fn faults(self) -> Vec<String> {
         let mut faults: Vec<String> = self.resources().flat_map(derived::faults).collect();
+        faults.extend(self.resources().flat_map(key::faults));
         for desc in self.resources().filter(|d| d.tenancy == Tenancy::Either) {
             let pointing = self.referring_to(desc);
             faults.extend(

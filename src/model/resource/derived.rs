@@ -38,6 +38,9 @@ impl Derived {
     fn fault(&self, desc: &Descriptor) -> Option<String> {
         let of = (self.of)();
         let wrong = |why: &str| Some(format!("{}.{}: {why}", desc.noun, self.name));
+        if desc.field(self.name).is_some() || desc.lists.iter().any(|list| list.name == self.name) {
+            return wrong("it is called like a field");
+        }
         let by = of.field(self.by);
         if by.and_then(Field::target) != Some(desc) || by.is_some_and(|f| !f.has(super::Attr::Within)) {
             return wrong("it is not made of what is within the record");

@@ -1,6 +1,7 @@
 //! What names a record of a kind: one or more of its fields, which no two live records share. A part may be a reference;
 //! then it is told, and read, by the key of what it refers to. In words the parts stand behind each other with `:` between.
 
+use super::lifetime::Lifetime;
 use super::{Descriptor, Field};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
@@ -84,6 +85,36 @@ impl Key {
         }
         found
     }
+}
+
+/// What is wrong with the keys that a kind declares.
+pub fn faults(desc: &'static Descriptor) -> Vec<String> {
+    let noun = desc.noun;
+    let mut faults = Vec::new();
+    if desc.keys.is_empty() {
+        faults.push(format!("{noun} has no key: nothing could name its records to people"));
+    }
+    for key in desc.all_keys() {
+        if key.parts().count() != key.names.len() {
+            faults.push(format!("{noun} has not all fields of its key {}", key.name()));
+        }
+        let outlives = key.references().filter(|(field, _)| field.lifetime() == Lifetime::Keep);
+        faults.extend(
+            outlives.map(|(f, _)| format!("{noun}.{} is part of a key, and may outlive what it tells", f.column)),
+        );
+    }
+    if tells_of_itself(desc, desc.noun, &mut Vec::new()) {
+        faults.push(format!("the key of {noun} tells of itself"));
+    }
+    faults
+}
+
+/// Whether what the natural key of a kind refers to is called, in the end, by a record of the kind `of`.
+fn tells_of_itself(desc: &'static Descriptor, of: &str, seen: &mut Vec<&'static str>) -> bool {
+    seen.push(desc.noun);
+    desc.key()
+        .references()
+        .any(|(_, target)| target.noun == of || (!seen.contains(&target.noun) && tells_of_itself(target, of, seen)))
 }
 
 /// A text that is split in each way that there is.
@@ -178,6 +209,29 @@ mod tests {
         for text in ["", "7", "T-1", "T-1:", ":7", "T-1:x", "T-1:7:x"] {
             assert_eq!(read(&["user", "number"], text), Vec::<String>::new(), "{text}");
         }
+    }
+
+    crate::resource! {
+        /// Something wrong
+        pub struct Ring "ring" in "rings" keys(&[&["parent"], &["user", "nothing"]]) {
+            /// Another
+            parent_id: Option<Ref<Ring>>,
+            /// Somebody
+            user_id: Option<Ref<User>> [Keep],
+        }
+    }
+    impl crate::model::resource::Check for Ring {}
+
+    #[test]
+    fn a_key_that_can_t_be_told_is_a_fault() {
+        use crate::model::resource::Resource;
+        assert_eq!(faults(User::DESCRIPTOR), Vec::<String>::new());
+        let wrong = [
+            "ring has not all fields of its key user:nothing",
+            "ring.user_id is part of a key, and may outlive what it tells",
+            "the key of ring tells of itself",
+        ];
+        assert_eq!(faults(Ring::DESCRIPTOR), wrong);
     }
 
     #[test]

@@ -201,7 +201,7 @@ pub async fn match_rows(
     let part = |(i, field): (usize, &'static Field)| {
         let cast =
             if field.ty.kind == ValueType::Text { String::new() } else { format!("::{}", type_name(field.ty.kind)) };
-        format!("{} = u.k{i}{cast}", keys::part_of_index(Engine::Postgres, field, "t"))
+        format!("{} = u.k{i}{cast}", keys::part_of_index(Engine::Postgres, holder.key, field, "t"))
     };
     let text = format!(
         "select u.i, t.ctid::text, t.id, true{same}

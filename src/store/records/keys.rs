@@ -32,14 +32,23 @@ fn words_at(desc: &Descriptor, alias: &str, depth: usize) -> String {
     if let Some(field) = desc.key_field() {
         return text_of(field, alias);
     }
-    let parts: Vec<&'static Field> = desc.key().parts().collect();
-    let between = format!(" || '{BETWEEN}' || ");
-    let told: Vec<String> = parts.iter().map(|field| part_in_words(field, alias, depth)).collect();
-    match (told.as_slice(), parts.last()) {
-        ([], _) => format!("cast({alias}.id as text)"),
-        // Parts that are left out are not told.
-        ([_, _, ..], Some(last)) if !last.ty.required => format!("rtrim({}, '{BETWEEN}')", told.join(&between)),
-        _ => told.join(&between),
+    let parts: Vec<(&'static Field, String)> =
+        desc.key().parts().map(|field| (field, part_in_words(field, alias, depth))).collect();
+    match parts.as_slice() {
+        [] => format!("cast({alias}.id as text)"),
+        parts => joined_in_words(parts),
+    }
+}
+
+/// Parts in words as one, as [`key::joined`](crate::model::resource::key::joined): what is left out at the end is not told.
+fn joined_in_words(parts: &[(&'static Field, String)]) -> String {
+    let told: Vec<&str> = parts.iter().map(|(_, text)| text.as_str()).collect();
+    let all = told.join(&format!(" || '{BETWEEN}' || "));
+    match parts.split_last() {
+        Some(((last, text), before)) if !last.ty.required && !before.is_empty() => {
+            format!("case when {text} = '' then {} else {all} end", joined_in_words(before))
+        }
+        _ => all,
     }
 }
 
@@ -99,10 +108,11 @@ pub async fn tell(db: &mut Db, all: &mut [Record]) -> Result<()> {
     Ok(())
 }
 
-/// The expression of a part that its unique index is over: NULL is a value of its own there.
-pub fn part_of_index(engine: Engine, field: &Field, alias: &str) -> String {
+/// The expression of a part that its unique index is over. NULL is a value of its own there; where one
+/// field is the whole key, the index is over the column, and rows without the key are not held against each other.
+pub fn part_of_index(engine: Engine, key: Key, field: &Field, alias: &str) -> String {
     let column = format!("{alias}.{}", quoted(field.column));
-    match (field.ty.required, field.ty.kind, engine) {
+    match (field.ty.required || key.alone().is_some(), field.ty.kind, engine) {
         (true, ..) => column,
         (false, ValueType::Uuid, Engine::Sqlite) => format!("coalesce({column}, x'00000000000000000000000000000000')"),
         (false, ValueType::Uuid, Engine::Postgres) => format!("coalesce({column}, '{}')", Uuid::nil()),
@@ -126,7 +136,7 @@ pub fn in_index(key: Key, parts: &[Value]) -> Vec<Value> {
 
 /// The condition that the row `t` has a key whose parts are the first arguments.
 pub fn condition_on_row(engine: Engine, key: Key) -> String {
-    let part = |(i, field): (usize, &'static Field)| format!("{} = ?{}", part_of_index(engine, field, "t"), i + 1);
+    let part = |(i, field): (usize, &'static Field)| format!("{} = ?{}", part_of_index(engine, key, field, "t"), i + 1);
     key.parts().enumerate().map(part).collect::<Vec<_>>().join(" and ")
 }
 
@@ -146,7 +156,7 @@ pub fn condition(engine: Engine, key: Key, parts: &[Value], args: &mut Vec<Value
     let mut conditions = Vec::new();
     for (field, value) in key.parts().zip(parts) {
         args.push(part_in_index(field, value));
-        conditions.push(format!("{} = ${}", part_of_index(engine, field, "t"), args.len()));
+        conditions.push(format!("{} = ${}", part_of_index(engine, key, field, "t"), args.len()));
     }
     conditions.join(" and ")
 }
@@ -345,7 +355,7 @@ async fn with_parts<'t>(
         sql.push(&format!(") select v.n, t.id from v cross join {} t where ", among.table(db, desc)));
         among.push_condition(desc, &mut sql);
         for (column, field) in columns.iter().zip(key.parts()) {
-            sql.push(&format!(" and {} = v.{column}", part_of_index(db.engine(), field, "t")));
+            sql.push(&format!(" and {} = v.{column}", part_of_index(db.engine(), key, field, "t")));
         }
         for row in db.all(sql.yields([ValueType::Int, ValueType::Uuid])).await? {
             found.push((some[usize::try_from(row.int(0)?)?].0, row.uuid(1)?));
@@ -354,8 +364,19 @@ async fn with_parts<'t>(
     Ok(found)
 }
 
-/// Whether a live record other than `except` has a key.
-pub async fn taken(db: &mut Db, desc: &Descriptor, org: i32, key: Key, parts: &[Value], except: Uuid) -> Result<bool> {
+/// The first of some keys of a record that another live record has.
+pub async fn taken(db: &mut Db, record: &Record, keys: impl Iterator<Item = Key>) -> Result<Option<Key>> {
+    for key in keys {
+        let parts = parts_of(record, key);
+        if is_whole(key, &parts) && is_taken(db, record, key, &parts).await? {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
+}
+
+async fn is_taken(db: &mut Db, record: &Record, key: Key, parts: &[Value]) -> Result<bool> {
+    let (desc, (org, except)) = (record.desc, record.meta.record_id());
     let mut args = Vec::new();
     let mut text = format!("select 1 from {} t where {}", desc.table, status_sql::live(desc, "t"));
     if !desc.is_org() {

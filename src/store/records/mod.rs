@@ -609,24 +609,6 @@ async fn live_with(
     db.all(sql).await?.into_iter().map(|row| record(desc, row)).collect()
 }
 
-/// Whether a live record other than `except` already has this value in a key field.
-pub async fn is_taken(
-    db: &mut Db,
-    desc: &Descriptor,
-    org: i32,
-    field: &Field,
-    value: &Value,
-    except: Uuid,
-) -> Result<bool> {
-    let mut sql = Sql::new(format!("select 1 from {} t where {}", desc.table, status_sql::live(desc, "t")));
-    if !desc.is_org() {
-        sql.push(" and t.org_id = ").bind(org);
-    }
-    sql.push(&format!(" and t.{} = ", quoted(field.column))).bind(value.clone());
-    sql.push(" and t.id <> ").bind(except);
-    Ok(db.first(sql.yields([ValueType::Int])).await?.is_some())
-}
-
 /// Live records that point at a record through one field.
 pub struct Dependants {
     pub desc: &'static Descriptor,

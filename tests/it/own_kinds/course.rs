@@ -323,6 +323,34 @@ fn what_ended_is_purged_with_what_is_within_it() {
     });
 }
 
+/// What a person has is told whole: what holds, what has ended, what was deleted, and what came from a duplicate.
+#[test]
+fn a_dossier_tells_all_records_of_a_person() {
+    both(|p| {
+        for line in ["create --code L-1", "create --code L-2", "revoke L-2", "create --code L-3", "delete L-3 --yes"] {
+            let user = if line.starts_with("create") { " --user asha" } else { "" };
+            p.run(&format!("licence {line}{user}")).ok();
+        }
+        p.run("user create --name Asha --username asha2").ok();
+        p.run("licence create --code L-4 --user asha2").ok();
+        p.run("licence create --code L-5 --user ravi").ok();
+        p.run("user merge asha2 asha --yes").ok();
+        let told = p.run("user dossier asha").json();
+        let mut licences: Vec<(String, String)> = told["records"]["licences"]
+            .as_array()
+            .expect("licences")
+            .iter()
+            .map(|l| {
+                (l["code"].as_str().unwrap_or_default().to_owned(), l["status"].as_str().unwrap_or_default().to_owned())
+            })
+            .collect();
+        licences.sort();
+        let wanted = [("L-1", "active"), ("L-2", "ended"), ("L-3", "deleted"), ("L-4", "active")];
+        assert_eq!(licences, wanted.map(|(code, status)| (code.to_owned(), status.to_owned())));
+        assert_eq!(told["records"].as_object().map(serde_json::Map::len), Some(1));
+    });
+}
+
 /// A journal is added to, and that is all.
 #[test]
 fn a_journal_is_its_own_record() {

@@ -21,6 +21,11 @@ pub struct Keyed {
     pub text: Option<String>,
 }
 
+/// Parts of a key as one text, which no other parts make: each stands behind its length.
+pub(super) fn as_one(parts: &[String]) -> String {
+    parts.iter().map(|part| format!("{}{BETWEEN}{part}", part.len())).collect()
+}
+
 impl Stage {
     /// What rows are known by, whose keys are given in words.
     pub async fn keyed(&mut self, db: &mut Db, rows: &[&[Value]]) -> Result<Vec<Keyed>> {
@@ -93,10 +98,7 @@ impl Stage {
             None => format!("?{}", word.to_text()),
         };
         let texts: Vec<String> = resolved.iter().zip(row).map(text).collect();
-        Keyed {
-            parts: resolved.into_iter().collect::<Option<_>>().unwrap_or_default(),
-            text: Some(texts.join(&BETWEEN.to_string())),
-        }
+        Keyed { parts: resolved.into_iter().collect::<Option<_>>().unwrap_or_default(), text: Some(as_one(&texts)) }
     }
 
     /// For each reference in the natural key of a new record, the key of what it refers to; of a row of this file what the
@@ -113,5 +115,19 @@ impl Stage {
             format!("coalesce((select {words} from {} x where {tenant} and x.id = f{i}.id), s.r{i}, '')", target.table)
         };
         self.desc.key().references().map(|(f, t)| told((f, t))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_one;
+
+    #[test]
+    fn other_parts_make_another_text() {
+        let of = |parts: &[&str]| as_one(&parts.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>());
+        assert_ne!(of(&["a", "b:c"]), of(&["a:b", "c"]));
+        assert_ne!(of(&["a", ""]), of(&["a"]));
+        assert_ne!(of(&["1:a", "b"]), of(&["", "1:a1:b"]));
+        assert_eq!(of(&["a", "b"]), of(&["a", "b"]));
     }
 }

@@ -1,19 +1,18 @@
 //! What rows refer by, and what that stands for: live records, rows of the same file, or records that are still to be made.
 
-use crate::store::records::status_sql;
 use std::collections::HashMap;
 
 use anyhow::Result;
 use uuid::Uuid;
 
+use super::keyed::as_one;
 use super::{BATCH, Reference, Stage, shortened};
-use crate::model::resource::key::BETWEEN;
 use crate::model::resource::{Attr, Descriptor, Field};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::records::keys::{self, Among};
-use crate::store::records::{self, Deleted};
+use crate::store::records::{self, Deleted, status_sql};
 
 impl Stage {
     /// Everything that rows refer by; the members of a list last.
@@ -242,7 +241,7 @@ impl Stage {
             for meaning in meanings.iter().filter(|m| m.key.name() == self.key.name()) {
                 let parts: Vec<String> = meaning.parts.iter().map(Value::to_text).collect();
                 let mut sql = Sql::new("select s.n, s.id from import_rows s where s.k0 = ");
-                sql.bind(parts.join(&BETWEEN.to_string())).push(
+                sql.bind(as_one(&parts)).push(
                     " and not exists (select 1 from import_rejects e where e.n = s.n and (s.is_new = 0 or e.code = 'duplicate'))
                      order by s.n limit 1",
                 );

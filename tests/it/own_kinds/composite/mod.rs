@@ -253,17 +253,27 @@ fn a_merge_leaves_one_of_each_key() {
         p.run("preference create --user asha --scheme light").ok();
         p.run("preference create --user ravi --scheme dark").ok();
         p.run("stint create --user ravi --stand-in asha").ok();
+        // One that was deleted before is the other's from then on, though it can't come back beside what he or she has.
+        p.run("ticket create --code T-3 --title Gone --requester asha").ok();
+        for user in ["ravi", "asha"] {
+            p.run(&format!("watcher create --ticket T-3 --user {user}")).ok();
+        }
+        let gone = p.json("watcher show T-3:ravi")["id"].to_string();
+        p.run("watcher delete T-3:ravi --yes").ok();
         let said = p.run("user merge ravi asha --yes");
         assert!(said.err.contains("2 that user ASHA22 (asha) has too went with user RAV222 (ravi)"), "{}", said.err);
         said.ok();
-        assert_eq!(p.column("watcher list --sort key", "key"), ["T-1:ASHA22", "T-2:ASHA22"]);
+        assert_eq!(p.column("watcher list --sort key", "key"), ["T-1:ASHA22", "T-2:ASHA22", "T-3:ASHA22"]);
+        assert_eq!(p.column("watcher list --with-deleted --filter ticket=T-3", "key"), ["T-3:ASHA22"; 2]);
+        assert!(p.run(&format!("watcher restore {gone}")).fails(4).contains("its key was taken meanwhile"));
         assert_eq!(p.json("watcher show T-1:asha")["reason"], "T-1 --user asha");
         assert_eq!(p.json("watcher show T-2:asha")["reason"], "T-2 --user ravi");
         assert_eq!(p.column("preference list", "scheme"), ["light"]);
         assert_eq!(p.run("stint list -o key").ok(), "ASHA22:ASHA22\n");
         all_is_well(p);
         p.run("user restore ravi").ok();
-        assert_eq!(p.column("watcher list --sort key", "key"), ["T-1:ASHA22", "T-1:RAV222", "T-2:ASHA22"]);
+        let keys = ["T-1:ASHA22", "T-1:RAV222", "T-2:ASHA22", "T-3:ASHA22"];
+        assert_eq!(p.column("watcher list --sort key", "key"), keys);
         assert_eq!(p.column("preference list --sort user", "scheme"), ["light", "dark"]);
         all_is_well(p);
     });

@@ -17,7 +17,7 @@ fn needed(kinds: Kinds, verb: &str, permission: &str) -> Vec<&'static str> {
     let (resource, action) = permission.split_once(':').unwrap_or((permission, ""));
     let mut needed = match (resource, verb) {
         (_, "user whoami" | "audit pubkey" | "audit check-proof") | ("database", _) => return Vec::new(),
-        (_, "org stats") => vec!["users", "branches", "departments"],
+        (_, "org stats") => kinds.resources().filter(|d| !d.is_org()).map(|d| d.table).collect(),
         (_, "dept members") => vec!["departments"],
         ("audit", _) => TRAIL.to_vec(),
         ("system_log", _) => vec![system_log::TABLE],

@@ -17,7 +17,7 @@ use crate::model::kinds::Kinds;
 use crate::model::kinds::branch::Branch;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
-use crate::model::resource::lifetime::{Consequence, TargetEvent};
+use crate::model::resource::lifetime::{Consequence, Lifetime, TargetEvent};
 use crate::model::resource::{Descriptor, IS_ACTIVE, Record, Resource};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{Noun, ParseContext};
@@ -543,12 +543,12 @@ impl Verb for Restore {
             }
             let waiting = contents::waiting(tx, &coming).await?;
             for record in coming {
-                keys_free(tx, &record).await.map_err(|e| taken_meanwhile(e, &record))?;
-                let back = tx.restore(&record).await?;
-                match waiting.get(&back.meta.id) {
-                    Some(other) => drop(tx.delete(&back, *other).await?),
-                    None => restored.push(back),
+                if let Some(other) = waiting.get(&record.meta.id) {
+                    tx.defer_restore(&record, *other).await?;
+                    continue;
                 }
+                keys_free(tx, &record).await.map_err(|e| taken_meanwhile(e, &record))?;
+                restored.push(tx.restore(&record).await?);
             }
         }
         if restored.is_empty() {
@@ -596,6 +596,7 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     for record in &named {
         s.ui.status(&format!("restored {}", record.title()));
     }
+    warn_of_the_unused(s, &restored).await?;
     let more = restored.iter().filter(|r| named.iter().all(|n| n.meta.id != r.meta.id)).count();
     if more > 0 {
         s.ui.status(&format!(
@@ -606,6 +607,28 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     dry_run_note(s);
     let which: Vec<_> = restored.iter().filter(|r| r.desc == desc).map(|r| r.meta.record_id()).collect();
     print_changed(s, desc, &which).await
+}
+
+/// Who was in charge of what comes back still is, though he or she may have been put out of use meanwhile: that is said.
+async fn warn_of_the_unused(s: &mut Session<'_>, restored: &[Record]) -> Result<()> {
+    for record in restored.iter().filter(|r| r.is_active() && r.is_open()) {
+        for field in record.desc.fields.iter().filter(|f| f.lifetime() == Lifetime::Duty) {
+            let (Some(target), Some(id)) = (field.target(), record.get(field.column).as_uuid()) else { continue };
+            let Some(found) = records::load(s.db().await?, target, record.meta.org_id, id).await? else { continue };
+            if !found.is_active() {
+                s.ui.warn(&format!(
+                    "{} ({} of {}) is not in use: 'orgctl {} update {} --{} KEY' puts another one in charge",
+                    found.title(),
+                    field.name(),
+                    record.title(),
+                    record.desc.noun,
+                    record.key(),
+                    field.name().replace('_', "-")
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Removes deleted records for good. Their history stays.
@@ -686,10 +709,13 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
     }
     purged += purge_contents(tx, record, going).await?;
     for (desc, field) in tx.kinds().referring_to(record.desc) {
-        if desc.effect(field, TargetEvent::Purge) != Consequence::Detaches {
+        // Who is in charge of what is open is in no foreign key, and yet not there any more when that comes back.
+        let while_open = desc.is_in_charge_while_open(field);
+        if desc.effect(field, TargetEvent::Purge) != Consequence::Detaches && !while_open {
             continue;
         }
-        let pointing = records::referring(tx.db, desc, field, org, record.meta.id).await?;
+        let mut pointing = records::referring(tx.db, desc, field, org, record.meta.id).await?;
+        pointing.retain(|r| !while_open || r.is_open());
         if desc != record.desc && !field.ty.required {
             // A deleted branch and its deleted manager may point at each other: neither could go first.
             for before in pointing {

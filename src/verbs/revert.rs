@@ -14,6 +14,7 @@ use crate::crud::session::{CommandTarget, Session};
 use crate::crud::write::{dry_run_note, keys_free, not_its_own_parent};
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
+use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::lifetime::{Lifetime, TargetEvent};
 use crate::model::resource::{Descriptor, Field, List, Record};
 use crate::model::setting::declared;
@@ -129,6 +130,11 @@ impl Undoing<'_> {
         if !before.meta.is_live() {
             return Err(Problem::conflict(format!("{} is deleted", before.title()))
                 .hint(format!("bring it back first: orgctl {} restore {}", desc.noun, before.key()))
+                .into());
+        }
+        if before.has_ended() && !self.new.contains_key(ENDED) {
+            return Err(Problem::conflict(format!("{} has ended, and stays as it was", before.title()))
+                .hint(format!("'orgctl {} history {}' shows what ended it", desc.noun, before.meta.id))
                 .into());
         }
         not_system(&before)?;

@@ -395,6 +395,11 @@ pub fn set_fields(record: &Record) -> Map<String, Json> {
     told.map(|(f, v)| (f.column.to_owned(), to_payload(f, v))).collect()
 }
 
+/// Whether a whole row, as a payload has it, was deleted.
+pub fn is_of_deleted(row: &Map<String, Json>) -> bool {
+    row.get("deleted_at").is_some_and(|at| !at.is_null())
+}
+
 /// The whole row, from which the past can be rebuilt once the row is gone.
 pub fn whole_row(record: &Record) -> Map<String, Json> {
     let mut row: Map<String, Json> = kept(record).map(|(f, v)| (f.column.to_owned(), to_payload(f, v))).collect();

@@ -12,7 +12,7 @@ use super::members::{MemberEvent, members};
 use super::target;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Record};
-use crate::model::trail::audit::{Effect, from_payload, from_whole_row};
+use crate::model::trail::audit::{self, Effect, from_payload, from_whole_row};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
@@ -242,7 +242,7 @@ fn member_event(done: &UndoRecord) -> MemberEvent {
         was_there: !done.is(Effect::Create),
         code: done.old().and_then(|old| old.get(key)?.as_str()).map(str::to_owned),
         live: match () {
-            () if done.is(Effect::Delete) => Some(true),
+            () if done.is(Effect::Delete) => Some(!done.old().is_some_and(audit::is_of_deleted)),
             () if done.is(Effect::Restore) || done.is(Effect::Purge) => Some(false),
             () => None,
         },

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::corrections::last_before;
 use super::trees;
 use crate::model::kinds::Kinds;
-use crate::model::trail::audit::{Action, Effect};
+use crate::model::trail::audit::{self, Action, Effect};
 use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
@@ -98,7 +98,10 @@ impl Accumulator {
         // of the row.
         let moved = moves.iter().find(|(e, ..)| *e == effect).filter(|_| kinds.by_noun(kind).is_some());
         if let Some((_, before, after)) = moved {
-            self.first.get_or_insert(*before);
+            // What was deleted already may go over to another deletion.
+            let was_deleted = effect == Effect::Delete
+                && payload.and_then(|p| p["old"].as_object()).is_some_and(audit::is_of_deleted);
+            self.first.get_or_insert(if was_deleted { Presence::Deleted } else { *before });
             self.last = Some(*after);
         }
         let Some(payload) = payload else {

@@ -132,8 +132,11 @@ async fn verify_snapshot(db: &mut Db, asked: &VerifyRequest, done: &mut dyn FnMu
             verified.findings.extend(differing);
         }
     }
-    if asked.only.is_none() && !asked.since_checkpoint {
-        verified.findings.extend(misnamed(actors));
+    if asked.only.is_none() {
+        verified.findings.extend(below_all_trees(db).await?);
+        if !asked.since_checkpoint {
+            verified.findings.extend(misnamed(actors));
+        }
     }
     let log = checkpoints::verify(db, chain, &asked.keys, known(LOG).collect()).await?;
     verified.checkpoints = log.rows;
@@ -236,18 +239,32 @@ fn misnamed(actors: BTreeMap<i64, ActorNames>) -> impl Iterator<Item = Finding> 
     })
 }
 
+/// Columns that name a tree; a head does, too.
+const TRACES: [(&str, &str); 4] =
+    [("tree", "audit_records"), ("tree", "audit_requests"), ("tree", "audit_erased"), ("org_id", "orgs")];
+
+/// Rows of trees that there can't be: the first is 0, SYSTEM's.
+async fn below_all_trees(db: &mut Db) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (tree, table) in TRACES.into_iter().chain([("tree", "audit_heads"), ("tree", "audit_checkpoints")]) {
+        let sql = Sql::new(format!("select count(*) from {table} where {tree} < 0"));
+        let n = db.one(sql.yields([ValueType::Int])).await?.int(0)?;
+        if n > 0 {
+            let what = format!("{n} rows of {table} are of a tree that there can't be");
+            findings.push(Finding { tree: 0, seq: None, kind: Fault::Inserted, what });
+        }
+    }
+    Ok(findings)
+}
+
 /// Trees that there is any trace of: every organisation must have one, and whose head is gone may still have records.
 async fn traces(db: &mut Db) -> Result<Vec<i32>> {
     let mut all = trees(db).await?;
     all.extend(checkpoints::trees(db).await?);
-    for sql in [
-        "select min(tree) from audit_records where tree > $1",
-        "select min(tree) from audit_requests where tree > $1",
-        "select min(tree) from audit_erased where tree > $1",
-        "select min(org_id) from orgs where org_id > $1",
-    ] {
+    for (tree, table) in TRACES {
+        let sql = format!("select min({tree}) from {table} where {tree} > $1");
         let mut last = -1;
-        while let Some(row) = db.first(Sql::new(sql).with([last.into()]).yields([ValueType::Int])).await? {
+        while let Some(row) = db.first(Sql::new(sql.as_str()).with([last.into()]).yields([ValueType::Int])).await? {
             if row.value(0).is_null() {
                 break;
             }

@@ -187,6 +187,11 @@ impl Tx<'_> {
         self.delete_as(before, deletion, Action::Merge, Some(into)).await
     }
 
+    /// Puts what is deleted under another deletion, with which it comes back; it stays deleted, when and by whom it was.
+    pub async fn defer_restore(&mut self, before: &Record, deletion: Uuid) -> Result<Record> {
+        self.delete_as(before, deletion, Action::Delete, None).await
+    }
+
     async fn delete_as(
         &mut self,
         before: &Record,
@@ -196,8 +201,8 @@ impl Tx<'_> {
     ) -> Result<Record> {
         let by = self.actor().await?;
         let mut after = before.clone();
-        after.meta.deleted_at = Some(self.at);
-        after.meta.deleted_by = Some(by);
+        after.meta.deleted_at = before.meta.deleted_at.or(Some(self.at));
+        after.meta.deleted_by = before.meta.deleted_by.or(Some(by));
         after.meta.deletion_id = Some(deletion);
         let after = self.replace(before, after).await?;
         let mut payload =

@@ -254,6 +254,7 @@ fn a_successor_ends_the_former() {
 fn a_licence_is_revoked_and_given_again() {
     both(|p| {
         p.run("licence create --code L-1 --user asha").ok();
+        p.run("licence update L-1 --expires-at 2028-01-01").ok();
         let done = p.run("licence revoke L-1");
         assert!(done.err.contains("ended licence L-1"), "{}", done.err);
         done.ok();
@@ -262,6 +263,12 @@ fn a_licence_is_revoked_and_given_again() {
         assert_eq!(p.column("licence list", "code"), Vec::<String>::new());
         // A mistake is undone as long as nothing took its place.
         let seq = p.column("licence history L-1", "seq").pop().expect("a record");
+        // What it said before is history now.
+        let update = p.column("licence history L-1", "seq").remove(1);
+        assert!(
+            p.run(&format!("audit revert {update} --org ACME")).fails(4).contains("has ended, and stays"),
+            "history"
+        );
         p.run(&format!("audit revert {seq} --org ACME")).ok();
         assert_eq!(p.json("licence show L-1")["status"], "active");
         p.run("licence revoke L-1").ok();

@@ -171,6 +171,48 @@ fn who_is_in_charge_is_so_while_it_is_open() {
     });
 }
 
+/// Who was to do something that is deleted may go for good: it comes back with nobody in charge.
+#[test]
+fn what_was_deleted_comes_back_without_who_is_gone() {
+    on_both_engines(|p| {
+        for title in ["Tap", "Sink"] {
+            ticket(p, title, "ravi");
+        }
+        p.run("ticket start T-002").ok();
+        p.run("ticket finish T-002").ok();
+        p.run("ticket delete T-001 T-002 --yes").ok();
+        p.run("user delete ravi --yes").ok();
+        p.run("user purge ravi --yes").ok();
+        p.run("ticket restore T-001 T-002").ok();
+        assert_eq!(p.json("ticket show T-001")["assignee"], serde_json::Value::Null);
+        assert_ne!(p.json("ticket show T-002")["assignee"], serde_json::Value::Null, "what is done keeps who did it");
+        all_is_well(p);
+    });
+}
+
+/// Who was in charge of what comes back still is; where he or she is out of use that is said.
+#[test]
+fn one_out_of_use_who_is_in_charge_again_is_told() {
+    on_both_engines(|p| {
+        ticket(p, "Tap", "ravi");
+        p.run("branch create --code B2 --name Pune --manager ravi").ok();
+        p.run("ticket delete T-001 --yes").ok();
+        p.run("branch delete B2 --yes").ok();
+        p.run("user deactivate ravi").ok();
+        let said = p.run("ticket restore T-001");
+        assert!(
+            said.err.contains("(assignee of ticket T-001) is not in use: 'orgctl ticket update T-001 --assignee KEY'"),
+            "{}",
+            said.err
+        );
+        said.ok();
+        let said = p.run("branch restore B2");
+        assert!(said.err.contains("(manager of branch B2) is not in use"), "{}", said.err);
+        said.ok();
+        all_is_well(p);
+    });
+}
+
 /// A file's new rows begin where all begin, or in a state that may be brought, with its stamps.
 #[test]
 fn a_file_brings_what_may_be_brought() {

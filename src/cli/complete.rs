@@ -17,7 +17,8 @@ use clap_complete::env::{EnvCompleter, Shells};
 
 use super::World;
 use super::config::Config;
-use super::tree::Program;
+use super::tree::{Found, Program};
+use crate::crud::link::ITEM;
 use crate::crud::session::Env;
 use crate::model::kinds::org::Org;
 use crate::model::problem::Problem;
@@ -311,10 +312,20 @@ fn command(lookup: &Arc<Lookup>) -> Command {
         let desc = kinds.by_noun(noun.get_name());
         noun.mut_subcommands(|leaf| {
             let verb = leaf.get_name().to_owned();
-            leaf.mut_args(|arg| match (desc, arg.get_id().as_str()) {
-                (Some(desc), _) => of_resource(arg, desc, &verb, lookup),
-                (None, "resource") => words(arg, kinds.resources().map(|d| d.noun).chain([settings::NOUN]).collect()),
-                (None, "setting" | "pairs") => words(arg, SETTINGS.iter().map(|d| d.key).collect()),
+            // A link stands at the noun of its item, and names others.
+            let link = desc.and_then(|d| match lookup.program.find(d.noun, &verb) {
+                Some(Found::Link(_, link)) => Some(link),
+                _ => None,
+            });
+            leaf.mut_args(|arg| match (link, desc, arg.get_id().as_str()) {
+                (Some(link), _, ITEM) => keys(arg, link.item.1, Deleted::Exclude, lookup),
+                (Some(link), _, "key") => keys(arg, link.other.1, Deleted::Exclude, lookup),
+                (Some(link), ..) => of_resource(arg, link.desc, &verb, lookup),
+                (_, Some(desc), _) => of_resource(arg, desc, &verb, lookup),
+                (_, None, "resource") => {
+                    words(arg, kinds.resources().map(|d| d.noun).chain([settings::NOUN]).collect())
+                }
+                (_, None, "setting" | "pairs") => words(arg, SETTINGS.iter().map(|d| d.key).collect()),
                 _ => arg,
             })
         })

@@ -22,8 +22,9 @@ use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind as ClapErrorKind};
 use serde_json::json;
 
+use crate::crud::link::Linking;
 use crate::crud::session::{Access, Env, Session};
-use crate::crud::{gate, input, transition};
+use crate::crud::{gate, input, link, transition};
 use crate::model::clock::Clock;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::{Ids, Random};
@@ -313,6 +314,8 @@ fn start<'a>(session: &'a mut Session<'_>, found: &Found, leaf: &'a ArgMatches) 
         Found::Leaf(l) => (l.run)(session, leaf),
         Found::Generic(g, desc) => (g.run)(session, desc, leaf),
         Found::Move(t, desc) => Box::pin(transition::run(session, desc, t, leaf)),
+        Found::Link(Linking::Assign, with) => Box::pin(link::assign(session, *with, leaf)),
+        Found::Link(Linking::Unassign, with) => Box::pin(link::unassign(session, *with, leaf)),
         Found::Plain(_) => Box::pin(async { Ok(()) }),
     }
 }
@@ -321,6 +324,7 @@ fn start<'a>(session: &'a mut Session<'_>, found: &Found, leaf: &'a ArgMatches) 
 async fn each(session: &mut Session<'_>, found: &Found, leaf: &ArgMatches) -> Result<()> {
     let desc = match found {
         Found::Generic(_, desc) | Found::Move(_, desc) => desc,
+        Found::Link(_, link) => link.other.1,
         Found::Leaf(l) => session.kinds().by_noun(l.noun).ok_or_else(|| anyhow::anyhow!("a verb of no resource"))?,
         Found::Plain(_) => return Ok(()),
     };

@@ -8,6 +8,8 @@ use anyhow::Result;
 use clap::error::ErrorKind as ClapErrorKind;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
+use crate::crud::link::{ITEM, Linking};
+use crate::crud::read::quote;
 use crate::crud::session::{Access, Session};
 use crate::crud::{create, history, import, read, remove, write};
 use crate::model::kinds::org::Org;
@@ -17,7 +19,7 @@ use crate::model::problem::nearest;
 use crate::model::resource::examples;
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
 use crate::model::resource::states::Transition;
-use crate::model::resource::verbs::Verb;
+use crate::model::resource::verbs::{Link, Verb};
 use crate::model::resource::{Descriptor, Field, Resource};
 use crate::model::trail::audit::{ACTIONS, Action};
 use crate::model::values::scalar::{FieldKind, Noun};
@@ -469,6 +471,12 @@ fn with_article(noun: &str) -> String {
     format!("{article} {noun}")
 }
 
+/// `Assign`
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// The records that a verb is about.
 fn named(d: &Descriptor) -> Arg {
     keys(&examples::keys(d))
@@ -631,19 +639,45 @@ fn flag(field: &'static Field) -> Arg {
         .action(ArgAction::Set)
 }
 
+/// The flag for a field of a new record.
+fn flag_of_new(field: &'static Field) -> Arg {
+    match field.must_be_given() {
+        true => flag(field).help(format!("{} (required)", field.help)),
+        false => flag(field),
+    }
+}
+
 /// A flag for every field that a user may set.
 fn fields(mut c: Command, desc: &'static Descriptor, creating: bool) -> Command {
     for field in desc.settable() {
-        let mut arg = flag(field);
-        if creating && field.must_be_given() {
-            arg = arg.help(format!("{} (required)", field.help));
-        }
+        let mut arg = if creating { flag_of_new(field) } else { flag(field) };
         if !creating && !field.ty.required {
             arg = arg.help(format!("{}; '' clears it", field.help));
         }
         c = c.arg(arg);
     }
     c
+}
+
+/// The item, those that it is given to or taken from, and what the link says besides.
+fn link_args(c: Command, kinds: Kinds, linking: Linking, link: Link) -> Command {
+    let (desc, (_, item), (_, other)) = (link.desc, link.item, link.other);
+    let is_new = linking == Linking::Assign;
+    let verb = if is_new { link.assign } else { link.unassign };
+    let (line, of) = (format!("orgctl {} {verb} {}", item.noun, examples::key(item)), examples::conditions(other));
+    let many = format!("orgctl {} list --filter {} -o key | {line} -", other.noun, quote(&of));
+    let name = |d: &Descriptor| d.noun.to_uppercase().replace('-', "_");
+    let c = with_examples(c, &format!("{line} {}\n{many}", examples::key(other)))
+        .arg(Arg::new(ITEM).value_name(name(item)).required(true).help(examples::keys(item)))
+        .arg(named(other).value_name(name(other)));
+    if is_new {
+        return forced(link.further().fold(c, |c, field| c.arg(flag_of_new(field))), desc);
+    }
+    let c = link.named_by().fold(c, |c, field| c.arg(flag(field)));
+    match kinds.referring_to(desc).is_empty() || desc.ends() {
+        true => c,
+        false => c.arg(switch("cascade", "Delete what depends on them too")),
+    }
 }
 
 fn listing(c: Command, desc: &Descriptor) -> Command {
@@ -924,18 +958,27 @@ impl Program {
         let generic = desc.into_iter().flat_map(move |d| self.generic(d).map(move |g| Found::Generic(g, d)));
         let plain = PLAIN.iter().filter(move |p| p.noun == noun).map(Found::Plain);
         let moves = desc.into_iter().flat_map(|d| d.transitions().iter().map(move |t| Found::Move(t, d)));
+        let links = desc.into_iter().flat_map(move |d| self.kinds.links_at(d)).flat_map(Found::of_link);
         let own = self.leaves().filter(move |l| l.noun == noun).map(Found::Leaf);
         // `demo` is what somebody new looks for.
         let (first, last) = if noun.is_empty() { (Some(plain), None) } else { (None, Some(plain)) };
-        first.into_iter().flatten().chain(generic).chain(moves).chain(own).chain(last.into_iter().flatten())
+        first
+            .into_iter()
+            .flatten()
+            .chain(generic)
+            .chain(moves)
+            .chain(links)
+            .chain(own)
+            .chain(last.into_iter().flatten())
     }
 
     /// Noun and verb of every leaf that works on a database.
     pub fn verbs(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let generic = move |d: &'static Descriptor| {
-            self.generic(d).map(|g| (d.noun, g.verb.as_str())).chain(d.transitions().iter().map(|t| (d.noun, t.verb)))
+        let of_kind = move |d: &'static Descriptor| {
+            let of_kind = self.of_noun(d.noun).filter(|found| !matches!(found, Found::Leaf(_)));
+            of_kind.map(move |found| (d.noun, found.verb_name()))
         };
-        self.leaves().map(|l| (l.noun, l.verb)).chain(self.kinds.resources().flat_map(generic))
+        self.leaves().map(|l| (l.noun, l.verb)).chain(self.kinds.resources().flat_map(of_kind))
     }
 
     /// Nouns with another word for them and what is said of them, in the order of help.
@@ -1026,6 +1069,7 @@ impl Program {
                 }
             }
             Found::Move(t, desc) => with_examples(c, &examples::transition(desc, t)).arg(named(desc)).arg(if_version()),
+            Found::Link(linking, link) => link_args(c, self.kinds, *linking, *link),
             Found::Plain(plain) => with_examples(c, plain.examples),
         };
         let c = if verb.writes() { each_by_itself(c) } else { c };
@@ -1053,8 +1097,10 @@ impl Program {
     /// The tree for a terminal: what can be asked for need not be given.
     pub fn interactive_command(self, words: &[String]) -> Command {
         fn relax_required(mut c: Command) -> Command {
-            if c.get_arguments().any(|a| a.get_id() == ASKED && a.is_required_set() && a.is_positional()) {
-                c = c.mut_arg(ASKED, |a| a.required(false));
+            for asked in [ITEM, ASKED] {
+                if c.get_arguments().any(|a| a.get_id() == asked && a.is_required_set() && a.is_positional()) {
+                    c = c.mut_arg(asked, |a| a.required(false));
+                }
             }
             if c.get_groups().any(|g| g.get_id() == ASKED_GROUP) {
                 c = c.mut_group(ASKED_GROUP, |g| g.required(false));
@@ -1123,17 +1169,25 @@ pub enum Found {
     Generic(&'static Generic, &'static Descriptor),
     /// From one state of a kind to another.
     Move(&'static Transition, &'static Descriptor),
+    /// One that gives a record of a kind to others, or takes it back.
+    Link(Linking, Link),
     /// One that needs no database.
     Plain(&'static Plain),
 }
 
 impl Found {
+    fn of_link(link: Link) -> [Found; 2] {
+        [Found::Link(Linking::Assign, link), Found::Link(Linking::Unassign, link)]
+    }
+
     /// The verb itself.
     pub fn verb_name(&self) -> &'static str {
         match self {
             Found::Leaf(l) => l.verb,
             Found::Generic(g, _) => g.verb.as_str(),
             Found::Move(t, _) => t.verb,
+            Found::Link(Linking::Assign, link) => link.assign,
+            Found::Link(Linking::Unassign, link) => link.unassign,
             Found::Plain(p) => p.verb,
         }
     }
@@ -1143,6 +1197,11 @@ impl Found {
             Found::Leaf(l) => l.about.to_owned(),
             Found::Generic(g, d) => (g.about)(d),
             Found::Move(t, _) => t.about.to_owned(),
+            Found::Link(linking, link) => {
+                let between = if *linking == Linking::Assign { "to" } else { "from" };
+                let verb = capital(self.verb_name());
+                format!("{verb} {} {between} {}", link.other.1.plural(), a(link.item.1))
+            }
             Found::Plain(p) => p.about.to_owned(),
         }
     }
@@ -1151,7 +1210,7 @@ impl Found {
         match self {
             Found::Leaf(l) => l.writes,
             Found::Generic(g, _) => g.writes,
-            Found::Move(..) => true,
+            Found::Move(..) | Found::Link(..) => true,
             Found::Plain(_) => false,
         }
     }
@@ -1174,6 +1233,15 @@ impl Found {
                 recorded: t.action().as_str(),
                 writes: true,
             }),
+            Found::Link(linking, link) => {
+                let action = match (linking, link.desc.ends()) {
+                    (Linking::Assign, _) => Action::Create.as_str(),
+                    (Linking::Unassign, true) => Action::Update.as_str(),
+                    (Linking::Unassign, false) => Action::Delete.as_str(),
+                };
+                let permission = format!("{}:{action}", link.desc.table);
+                Some(Access { permission, recorded: action, writes: true })
+            }
             Found::Plain(_) => None,
         }
     }

@@ -11,8 +11,9 @@ use super::write::{Create, change, is_version, not_in_system, targets, tell_crea
 use super::{edit, prompt};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
-use crate::model::resource::Descriptor;
+use crate::model::resource::{Descriptor, Field};
 use crate::model::trail::audit::Action;
+use crate::model::values::value::Value;
 
 pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     known_columns(s, desc)?;
@@ -24,7 +25,20 @@ pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         return edit::create(s, desc, org, m).await;
     }
     let mut values = given(s, desc, org, m).await?;
-    for field in desc.settable().filter(|f| f.must_be_given()) {
+    ask_missing(s, desc, desc.settable(), org, &mut values).await?;
+    let record = gate::write(s, &Create { noun: desc.noun.into(), org, values }).await?;
+    tell_created(s, desc, org, &record).await
+}
+
+/// Asks for what a new record must have, of some fields, and was not given.
+pub(super) async fn ask_missing(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    fields: impl Iterator<Item = &'static Field>,
+    org: Option<i32>,
+    values: &mut Vec<(String, Value)>,
+) -> Result<()> {
+    for field in fields.filter(|f| f.must_be_given()) {
         if desc.is_given(field, |f| values.iter().any(|(c, _)| c == f.column)) {
             continue;
         }
@@ -36,8 +50,7 @@ pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         }
         values.push((field.column.to_owned(), prompt::value(s, desc, field, org).await?));
     }
-    let record = gate::write(s, &Create { noun: desc.noun.into(), org, values }).await?;
-    tell_created(s, desc, org, &record).await
+    Ok(())
 }
 
 pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {

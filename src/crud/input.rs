@@ -174,7 +174,7 @@ impl GoneRecord {
 pub fn several_gone(desc: &Descriptor, key: &str, gone: &[GoneRecord]) -> Problem {
     let all: Vec<String> = gone.iter().take(10).map(GoneRecord::describe).collect();
     let more = if gone.len() > all.len() { ", ..." } else { "" };
-    Problem::conflict(format!("several deleted {} had the key {}", desc.table, truncate(key)))
+    Problem::conflict(format!("several deleted {} had the key {}", desc.plural(), truncate(key)))
         .hint(format!("name the one that is meant by its id: {}{more}", all.join(", ")))
 }
 
@@ -227,13 +227,17 @@ pub(super) async fn not_found(
 }
 
 /// The id of the record that a reference field's input names, in the record's own organisation.
-pub async fn find_ref(s: &mut Session<'_>, field: &'static Field, org: i32, key: &str) -> Result<Value> {
+pub async fn find_ref(
+    s: &mut Session<'_>,
+    desc: &Descriptor,
+    field: &'static Field,
+    org: i32,
+    key: &str,
+) -> Result<Value> {
     let target = field.target().ok_or_else(|| anyhow::anyhow!("{} is no reference", field.column))?;
     let found = find_in(s, target, Some(org), key, Deleted::Exclude).await?;
     // Whether the record is open, only the transaction knows: it asks then.
-    let of_states =
-        s.kinds().resources().any(|d| d.states.is_some() && d.fields.iter().any(|f| std::ptr::eq(f, field)));
-    if field.lifetime() == Lifetime::Duty && !found.is_active() && !of_states {
+    if field.lifetime() == Lifetime::Duty && !found.is_active() && !desc.is_in_charge_while_open(field) {
         return Err(not_in_charge(&found, field.name()).into());
     }
     Ok(found.meta.id.into())
@@ -278,8 +282,19 @@ pub async fn given(
     org: Option<i32>,
     matches: &ArgMatches,
 ) -> Result<Vec<(String, Value)>> {
+    given_of(s, desc, desc.settable(), org, matches).await
+}
+
+/// As [`given`], of some fields.
+pub async fn given_of(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    fields: impl Iterator<Item = &'static Field>,
+    org: Option<i32>,
+    matches: &ArgMatches,
+) -> Result<Vec<(String, Value)>> {
     let (mut values, mut wrong) = (Vec::new(), Vec::new());
-    for field in desc.settable() {
+    for field in fields {
         let Some(text) = matches.get_one::<String>(field.name()) else { continue };
         if let Some(part) =
             field.parts().and_then(|parts| parts.iter().find(|p| matches.get_one::<String>(p).is_some()))
@@ -327,7 +342,7 @@ pub async fn parse(
     match (field.target(), org, &value) {
         (Some(_), Some(org), Value::Text(key)) => {
             let key = key.clone();
-            find_ref(s, field, org, &key).await
+            find_ref(s, desc, field, org, &key).await
         }
         _ => {
             if let (true, Value::Text(kept)) = (desc.is_key(field), &value)

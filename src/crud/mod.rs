@@ -10,6 +10,7 @@ pub mod gate;
 pub mod history;
 pub mod import;
 pub mod input;
+pub mod link;
 pub mod partial;
 pub mod prompt;
 pub mod read;

@@ -389,8 +389,20 @@ pub async fn deactivate(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
 
 pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     let roots = targets(s, desc, m).await?;
-    let mode = mode(s, desc, &roots, m).await?;
-    let plan = DeletePlan::make(s.db().await?, roots.clone(), mode).await?;
+    delete_records(s, desc, &roots, m).await?;
+    let which: Vec<_> = roots.iter().map(|r| r.meta.record_id()).collect();
+    if is_for_programs(&s.ui) { print_changed(s, desc, &which).await } else { Ok(()) }
+}
+
+/// Deletes records, once that is confirmed, and says what went.
+pub async fn delete_records(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    roots: &[Record],
+    m: &ArgMatches,
+) -> Result<()> {
+    let mode = mode(s, desc, roots, m).await?;
+    let plan = DeletePlan::make(s.db().await?, roots.to_vec(), mode).await?;
     let mut shown = None;
     if !s.dry_run {
         let question = question(s.kinds(), &plan);
@@ -407,15 +419,14 @@ pub async fn delete(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let targets = roots.iter().map(target).collect();
     let gone = gate::write(s, &Delete { noun: desc.noun.into(), targets, mode, shown }).await?;
     let more = gone.len() - roots.len();
-    for root in &roots {
+    for root in roots {
         s.ui.status(&format!("deleted {}", root.title()));
     }
     if more > 0 {
         s.ui.status(&format!("and {more} more that depended on {}", if roots.len() == 1 { "it" } else { "them" }));
     }
     dry_run_note(s);
-    let which: Vec<_> = roots.iter().map(|r| r.meta.record_id()).collect();
-    if is_for_programs(&s.ui) { print_changed(s, desc, &which).await } else { Ok(()) }
+    Ok(())
 }
 
 fn question(kinds: Kinds, plan: &DeletePlan) -> String {

@@ -73,27 +73,45 @@ impl Verb for Create {
                 tx.new_org_number().await?
             }
         };
-        let id = tx.new_id();
-        let mut record = blank(tx, desc, org, id, &context)?;
-        for (column, value) in &self.values {
-            record.set(desc.known(column)?.column, value.clone());
-        }
-        if let Some((field, _)) = desc.generated().filter(|(f, _)| record.get(f.column).is_null()) {
-            let codes = tx.generate_codes(desc, org, 1, "").await?;
-            record.set(field.column, codes.into_iter().next().into());
-        }
-        if let Some((field, within)) = desc.counted().filter(|(f, _)| record.get(f.column).is_null())
-            && let Some(container) = record.get(within.column).as_uuid()
-        {
-            record.set(field.column, tx.next_number(desc, org, container).await?.into());
-        }
-        valid(&record, &self.values, tx.today())?;
-        record.begins(false)?;
-        let former = end_former(tx, &record).await?;
-        keys_free(tx, &record).await?;
-        let record = tx.insert(desc, org, id, record.values).await?;
-        Ok(Created { record, former })
+        let record = begun(tx, desc, org, &self.values, &context)?;
+        create(tx, record, &self.values).await
     }
+}
+
+/// A record as it is with what is given, before anything is made that was not.
+pub fn begun(
+    tx: &mut Tx<'_>,
+    desc: &'static Descriptor,
+    org: i32,
+    given: &[(String, Value)],
+    context: &ParseContext,
+) -> Result<Record> {
+    let id = tx.new_id();
+    let mut record = blank(tx, desc, org, id, context)?;
+    for (column, value) in given {
+        record.set(desc.known(column)?.column, value.clone());
+    }
+    Ok(record)
+}
+
+/// Writes a new record, with what is made where it was not given; one of a superseding kind ends the one before it.
+pub async fn create(tx: &mut Tx<'_>, mut record: Record, given: &[(String, Value)]) -> Result<Created> {
+    let (desc, (org, id)) = (record.desc, record.meta.record_id());
+    if let Some((field, _)) = desc.generated().filter(|(f, _)| record.get(f.column).is_null()) {
+        let codes = tx.generate_codes(desc, org, 1, "").await?;
+        record.set(field.column, codes.into_iter().next().into());
+    }
+    if let Some((field, within)) = desc.counted().filter(|(f, _)| record.get(f.column).is_null())
+        && let Some(container) = record.get(within.column).as_uuid()
+    {
+        record.set(field.column, tx.next_number(desc, org, container).await?.into());
+    }
+    valid(&record, given, tx.today())?;
+    record.begins(false)?;
+    let former = end_former(tx, &record).await?;
+    keys_free(tx, &record).await?;
+    let record = tx.insert(desc, org, id, record.values).await?;
+    Ok(Created { record, former })
 }
 
 /// Refuses a record with all that is wrong with it by itself, told of the fields that were given.
@@ -217,19 +235,25 @@ pub(super) async fn tell_created(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     org: Option<i32>,
-    Created { record, former }: &Created,
+    created: &Created,
 ) -> Result<()> {
+    let record = &created.record;
     let place = match org {
         Some(org) => format!(" in {}", records::org_code(s.db().await?, org).await?),
         None => String::new(),
     };
     s.ui.status(&format!("created {}{place}", record.title()));
-    if let Some(former) = former {
-        s.ui.status(&format!("it takes the place of the one of {}, which has ended", rfc3339(former.meta.created_at)));
-    }
+    tell_former(s, created);
     dry_run_note(s);
     note_without_password(s, &[record]).await?;
     print_changed(s, desc, &[record.meta.record_id()]).await
+}
+
+/// Says whose place a new record took.
+pub(super) fn tell_former(s: &mut Session<'_>, created: &Created) {
+    if let Some(former) = &created.former {
+        s.ui.status(&format!("it takes the place of the one of {}, which has ended", rfc3339(former.meta.created_at)));
+    }
 }
 
 /// Said at the end of every dry run.

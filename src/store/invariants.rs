@@ -462,13 +462,13 @@ mod tests {
         // Whom it names is there, and is not deleted.
         assert_eq!(held_against(user, &["branch_id"]), 2);
         assert_eq!(held_against(user, &["branch_id", "department_id", "reports_to_id"]), 6);
-        // Branch, department and superior live; so do those whom it leads: of branches, of departments, of people; and its
-        // organisation.
-        assert_eq!(held_against(user, &[DELETED]), 3 + 3 + 1);
+        // Branch, department and superior live; so do those whom it leads: of branches, of departments, of people; what he
+        // or she knows about; and the organisation.
+        assert_eq!(held_against(user, &[DELETED]), 3 + 3 + 1 + 1);
         let of_new = |r: &&Invariant| r.of == user && r.reads.intersects(Columns::of_new(user));
         assert_eq!(rules(Kinds::default()).iter().filter(of_new).count(), 3 + 3 + 1);
         assert_eq!(held_against(Org::DESCRIPTOR, &["name", "max_users"]), 0);
-        // Branches, departments, specialties and users live in one that does.
-        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 4);
+        // Branches, departments, specialties, who has them, and users live in one that does.
+        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 5);
     }
 }

@@ -264,7 +264,7 @@ pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         let Some(field) = DESC.field(name) else { continue };
         let value = match key.trim() {
             "" => Value::Null(ValueType::Uuid),
-            key => find_ref(s, field, org, key).await?,
+            key => find_ref(s, DESC, field, org, key).await?,
         };
         set.push((field.column.to_owned(), value));
     }
@@ -305,7 +305,7 @@ pub async fn assign_branch(s: &mut Session<'_>, m: &ArgMatches, assign: bool) ->
     let Some(branch) = DESC.field("branch") else { return Ok(()) };
     let mut branches = Vec::new();
     for key in m.get_many::<String>("branch").into_iter().flatten() {
-        branches.extend(find_ref(s, branch, org, key).await?.as_uuid());
+        branches.extend(find_ref(s, DESC, branch, org, key).await?.as_uuid());
     }
     let verb = AssignBranches { targets: as_targets(&records), branches, assign };
     let changed = gate::write(s, &verb).await?;

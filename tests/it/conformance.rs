@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use orgctl::cli::tree::Program;
 use orgctl::model::clock::Clock;
 use orgctl::model::resource::key::Key;
+use orgctl::model::resource::verbs::Link;
 use orgctl::model::resource::{Attr, Descriptor, Field};
 use orgctl::model::values::value::rfc3339;
 use serde_json::{Map, Value as Json, json};
@@ -86,13 +87,15 @@ impl<'a> Story<'a> {
         self.run_on(self.desc, verb, args, b"")
     }
 
-    fn run_on(&self, desc: &Descriptor, verb: &str, args: &[&str], stdin: &[u8]) -> Output {
+    fn run_on(&self, desc: &'static Descriptor, verb: &str, args: &[&str], stdin: &[u8]) -> Output {
         self.run_in(desc, verb, args, "ACME", stdin)
     }
 
-    fn run_in(&self, desc: &Descriptor, verb: &str, args: &[&str], org: &str, stdin: &[u8]) -> Output {
-        let mut line = words(&[desc.noun, verb]);
-        line.extend(words(args));
+    fn run_in(&self, desc: &'static Descriptor, verb: &str, args: &[&str], org: &str, stdin: &[u8]) -> Output {
+        let mut line = match desc.link().filter(|_| verb == "create") {
+            Some(link) => linking(link, args),
+            None => [words(&[desc.noun, verb]), words(args)].concat(),
+        };
         if !desc.is_org() {
             line.extend(words(&["--org", org]));
         }
@@ -352,6 +355,15 @@ impl<'a> Story<'a> {
     }
 }
 
+/// How a link is made: at the noun of its item, which stands first.
+fn linking(link: Link, args: &[&str]) -> Vec<String> {
+    let ends = [link.item.0, link.other.0].map(|field| flag(field, ""));
+    let end = |flag: &String| args.iter().find_map(|arg| arg.strip_prefix(flag.as_str())).expect("what it joins");
+    let further = args.iter().filter(|arg| ends.iter().all(|flag| !arg.starts_with(flag.as_str())));
+    let line = [link.item.1.noun, link.assign, end(&ends[0]), end(&ends[1])];
+    line.into_iter().chain(further.copied()).map(str::to_owned).collect()
+}
+
 /// Whether only what a field refers to tells a record from others: it comes first in a key of nothing but references.
 fn tells_apart(desc: &Descriptor, field: &Field) -> bool {
     let first = |key: &Key| key.parts().next().is_some_and(|first| first.column == field.column);
@@ -394,7 +406,7 @@ fn expected(program: Program, desc: &'static Descriptor) -> BTreeMap<&'static st
         ("reference", references.len()),
         ("inactive", unused),
         ("merge", merges),
-        ("pipe", 5),
+        ("pipe", 4 + usize::from(changes::shared(desc).is_some())),
         ("as of", changes::together(desc).len() + 8 + 2 * usize::from(has_state) + courses),
         ("diff", 1),
         ("column changed", desc.fields.iter().filter(|f| f.parts().is_none()).count()),

@@ -34,8 +34,11 @@ fn what_the_help_tells_to_try_works() {
     p.run(&format!("branch import {}", branches.display())).ok();
     for desc in Program::default().kinds.resources() {
         assert_ne!(desc.examples.key, "", "{}: examples(...) is missing", desc.noun);
-        let create = &examples(&common(p.program, desc)[0])[0];
-        p.run(&format!("{create}{}", in_org(desc))).ok();
+        // A link is made at the noun of its item.
+        let tree = p.program.command();
+        let (noun, verb) = desc.link().map_or((desc.noun, "create"), |link| (link.item.1.noun, link.assign));
+        let verb = tree.find_subcommand(noun).and_then(|noun| noun.find_subcommand(verb)).expect("a verb");
+        p.run(&format!("{}{}", examples(verb)[0], in_org(desc))).ok();
     }
     p.wait(8 * 86_400);
     for desc in Program::default().kinds.resources() {

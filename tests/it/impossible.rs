@@ -12,6 +12,7 @@ fn filled(p: &TestEnv) {
     p.run("dept create --name Finance --budget 100 --branch MUM01").ok();
     p.run("specialty create --code ECON --name Economics --description 'How money moves'").ok();
     p.run("user create --name 'Asha Rao' --email asha@acme.example --branch MUM01 --dob 1990-02-03").ok();
+    p.run("specialty assign ECON asha@acme.example").ok();
     p.run("user assign-branch asha@acme.example --branch PUN01").ok();
     p.run("user invite asha@acme.example").ok();
     for word in ["tumbling-violet-harbour-19", "quiet-copper-lantern-84"] {
@@ -234,6 +235,7 @@ const ANY: &[(&str, &str, &str)] = &[
     ("branches", "id", "verify"),
     ("departments", "id", "verify"),
     ("specialties", "id", "verify"),
+    ("consultant_specialties", "id", "verify"),
     ("users", "id", "verify"),
     ("settings", "id", "verify"),
 ];

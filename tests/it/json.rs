@@ -101,6 +101,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("user restore", "user restore BBB222"),
     ("user delete", "user delete BBB222 --yes"),
     ("user purge", "user purge BBB222 --yes"),
+    // Whom the examples of other kinds are about.
+    ("user create", "user create --name 'Asha Rao' --email asha@sahyadri.example"),
     ("setting list", "setting list"),
     ("setting set", "setting set password.history 3"),
     ("setting get", "setting get password.history"),
@@ -160,9 +162,9 @@ fn leaves(command: &clap::Command, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// A command line for each verb that kinds have in common, of the kinds of which nothing is said among the samples: made of
-/// their own examples.
-fn common(desc: &Descriptor) -> Vec<(String, String)> {
+/// A command line for each verb that kinds have in common, of the kinds of which nothing is said among the samples, made of
+/// their own examples: what makes records and looks at them, and what takes them away.
+fn common(desc: &'static Descriptor) -> [Vec<(String, String)>; 2] {
     let (noun, key) = (desc.noun, desc.examples.key);
     let change = examples::change(desc);
     let verbs = [
@@ -174,9 +176,14 @@ fn common(desc: &Descriptor) -> Vec<(String, String)> {
         (Verb::Exists, key.to_owned()),
         (Verb::History, key.to_owned()),
         (Verb::Export, format!("%/{noun}.csv")),
-        (Verb::Import, "%/more.csv --on-conflict skip".to_owned()),
+        (
+            Verb::Import,
+            format!("%/{} --on-conflict skip", if desc.link().is_some() { "links.csv" } else { "more.csv" }),
+        ),
         (Verb::Deactivate, key.to_owned()),
         (Verb::Activate, key.to_owned()),
+    ];
+    let gone = [
         (Verb::Delete, format!("{key} --yes")),
         (Verb::Restore, key.to_owned()),
         (Verb::Delete, format!("{key} --yes")),
@@ -186,14 +193,30 @@ fn common(desc: &Descriptor) -> Vec<(String, String)> {
         let leaf = format!("{noun} {}", verb.as_str());
         (leaf.clone(), format!("{leaf} {args}").trim_end().to_owned())
     };
-    verbs.into_iter().filter(|(verb, _)| desc.does(*verb)).map(line).collect()
+    let [mut made, mut taken] = [verbs.to_vec(), gone.to_vec()]
+        .map(|verbs| verbs.into_iter().filter(|(verb, _)| desc.does(*verb)).map(line).collect::<Vec<_>>());
+    if let Some(link) = desc.link() {
+        let (item, other) = (link.item.1, link.other.1);
+        let line = |verb: &str, more: &str| {
+            let leaf = format!("{} {verb}", item.noun);
+            (leaf.clone(), format!("{leaf} {} {}{more}", item.examples.key, other.examples.key))
+        };
+        made.insert(0, line(link.assign, ""));
+        // In place of the second time.
+        let again = taken.iter().rposition(|(leaf, _)| leaf.ends_with(" delete")).expect("a delete");
+        taken[again] = line(link.unassign, " --yes");
+    }
+    [made, taken]
 }
 
 /// A command line for every leaf, in an order in which each can be done.
 fn samples() -> Vec<(String, String)> {
     let said = SAMPLES.iter().map(|(leaf, line)| ((*leaf).to_owned(), (*line).to_owned()));
     let is_said = |d: &&Descriptor| SAMPLES.iter().any(|(leaf, _)| leaf.starts_with(&format!("{} ", d.noun)));
-    let kinds = Program::default().kinds.resources().filter(|d| !is_said(d)).flat_map(common);
+    let of_kinds: Vec<_> = Program::default().kinds.resources().filter(|d| !is_said(d)).map(common).collect();
+    // What refers to others goes before those do.
+    let taken: Vec<_> = of_kinds.iter().rev().flat_map(|[_, taken]| taken.clone()).collect();
+    let kinds = of_kinds.into_iter().flat_map(|[made, _]| made).chain(taken);
     // What comes last looks at all of it, or drops it.
     let (first, last): (Vec<_>, Vec<_>) =
         said.partition(|(leaf, _)| !["audit", "backup", "db"].iter().any(|n| leaf.starts_with(n)));
@@ -222,6 +245,7 @@ fn every_command_gives_json() {
     assert!(missing.is_empty(), "no sample for {missing:?}");
     on_both_engines(|p| {
         p.write("more.csv", "code,name\nNEW1,New\n");
+        p.write("links.csv", "specialty,user\nECON,asha@sahyadri.example\n");
         p.write("orgs-there.csv", "code,name\nACME,Acme\n");
         p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
         let mut wrong = Vec::new();
@@ -304,6 +328,7 @@ fn a_format_of_rows_is_obeyed_or_refused() {
     for format in ["csv", "key"] {
         let p = TestEnv::new(Engine::Sqlite);
         p.write("more.csv", "code,name\nNEW1,New\n");
+        p.write("links.csv", "specialty,user\nECON,asha@sahyadri.example\n");
         p.write("orgs-there.csv", "code,name\nACME,Acme\n");
         p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
         let mut silent = Vec::new();
@@ -330,6 +355,7 @@ fn a_format_of_rows_is_obeyed_or_refused() {
 fn ndjson_is_one_document_a_line() {
     let p = TestEnv::new(Engine::Sqlite);
     p.write("more.csv", "code,name\nNEW1,New\n");
+    p.write("links.csv", "specialty,user\nECON,asha@sahyadri.example\n");
     p.write("orgs-there.csv", "code,name\nACME,Acme\n");
     p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
     for (leaf, sample) in &samples() {

@@ -53,6 +53,7 @@ mod json;
 mod keys;
 mod kind_verbs;
 mod limits;
+mod links;
 mod lists;
 mod lookups;
 mod migrations;

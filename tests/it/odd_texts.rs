@@ -73,6 +73,7 @@ fn key(noun: &str) -> &'static str {
         "branch" => "B1",
         "dept" => "D1",
         "specialty" => "S1",
+        "consultant-specialty" => "S1:u1",
         "user" => "u1",
         _ => "password.min_length",
     }
@@ -83,6 +84,7 @@ fn fill(p: &TestEnv) {
     p.run("dept create --code D1 --name One").ok();
     p.run("specialty create --code S1 --name One").ok();
     p.run("user create --username u1 --name One").ok();
+    p.run("specialty assign S1 u1").ok();
 }
 
 /// Every leaf of the command tree with its path.

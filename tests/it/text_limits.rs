@@ -196,12 +196,14 @@ fn a_text_that_is_too_long_is_told_of_its_flag() {
         p.run("dept create --code D1 --name One").ok();
         p.run("specialty create --code S1 --name One").ok();
         p.run("user create --username u1 --name One").ok();
+        p.run("specialty assign S1 u1").ok();
         for desc in Kinds::default().resources() {
             let key = match desc.noun {
                 "org" => "ACME",
                 "branch" => "B1",
                 "dept" => "D1",
                 "specialty" => "S1",
+                "consultant-specialty" => "S1:u1",
                 _ => "u1",
             };
             for field in texts(desc).filter(|f| !f.is_managed()) {

@@ -1,6 +1,7 @@
 //! The kinds of record that there are: a list, which the program is given. Nothing asks for a kind but through it.
 
 pub mod branch;
+pub mod consultant_specialty;
 pub mod dept;
 pub mod org;
 pub mod specialty;
@@ -11,6 +12,7 @@ use super::resource::key;
 use super::resource::lifecycle::ENDED;
 use super::resource::lifetime::Lifetime;
 use super::resource::tenancy::Tenancy;
+use super::resource::verbs::{Link, Verb, Verbs};
 use super::resource::{Descriptor, Field, Resource};
 
 /// One kind of record: what describes it, and what makes its tables where those of the program do not.
@@ -52,6 +54,7 @@ pub const OWN: &[Kind] = &[
     Kind::of::<dept::Dept>(),
     Kind::of::<user::User>(),
     Kind::of::<specialty::Specialty>(),
+    Kind::of::<consultant_specialty::ConsultantSpecialty>(),
 ];
 
 /// A list of kinds, handed from one to another.
@@ -109,6 +112,31 @@ impl Kinds {
             bound.filter(|(_, f)| f.target().is_some() && !matches!(f.lifetime(), Lifetime::Keep | Lifetime::Within));
         faults.extend(bound.map(|(d, f)| format!("{}.{} would change with what it refers to", d.noun, f.column)));
         faults.extend(changing.map(|(d, f)| format!("{}.{} could never change", d.noun, f.column)));
+        faults.extend(self.faults_of_links());
+        faults
+    }
+
+    /// The links whose item is of a kind: it has their verbs.
+    pub fn links_at(self, item: &Descriptor) -> impl Iterator<Item = Link> + use<'_> {
+        self.resources().filter_map(Descriptor::link).filter(move |link| link.item.1 == item)
+    }
+
+    /// Links that join nothing, and such as have a verb that is taken.
+    fn faults_of_links(self) -> Vec<String> {
+        let is_link = |d: &&'static Descriptor| matches!(d.verbs, Verbs::Link(..));
+        let loose = self.resources().filter(is_link).filter(|d| d.link().is_none());
+        let mut faults: Vec<String> =
+            loose.map(|d| format!("the key of {} does not begin with what it joins", d.noun)).collect();
+        for item in self.resources() {
+            let mut taken: Vec<&str> = Verb::ALL.into_iter().map(Verb::as_str).collect();
+            taken.extend(item.transitions().iter().map(|t| t.verb));
+            for (link, word) in self.links_at(item).flat_map(|l| [(l, l.assign), (l, l.unassign)]) {
+                if taken.contains(&word) {
+                    faults.push(format!("{} has a verb {word} already, beside that of {}", item.noun, link.desc.noun));
+                }
+                taken.push(word);
+            }
+        }
         faults
     }
 

@@ -582,7 +582,7 @@ impl Descriptor {
         let find = |wanted: &str| self.fields.iter().find(|f| names(f).iter().any(|n| n == wanted));
         find(&wanted).or_else(|| {
             let nouns = [Some(self.noun), self.alias];
-            nouns.into_iter().flatten().find_map(|noun| wanted.strip_prefix(noun).and_then(find))
+            nouns.into_iter().flatten().find_map(|noun| wanted.strip_prefix(&fold(noun)).and_then(find))
         })
     }
 }

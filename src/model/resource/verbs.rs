@@ -1,6 +1,6 @@
 //! The verbs that kinds have in common, and which of them a kind has.
 
-use super::{Attr, Descriptor};
+use super::{Attr, Descriptor, Field};
 
 /// What can be done with the records of every kind, where it means something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,24 @@ pub enum Verb {
 }
 
 impl Verb {
+    pub const ALL: [Verb; 15] = [
+        Verb::Create,
+        Verb::List,
+        Verb::Find,
+        Verb::Show,
+        Verb::Update,
+        Verb::Delete,
+        Verb::Restore,
+        Verb::Purge,
+        Verb::Activate,
+        Verb::Deactivate,
+        Verb::Revoke,
+        Verb::Exists,
+        Verb::Import,
+        Verb::Export,
+        Verb::History,
+    ];
+
     /// As it is written on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -55,6 +73,33 @@ pub enum Verbs {
     ReadOnly,
     /// Only added to: what was written stays, and is its own history.
     Journal,
+    /// Each joins two records, of the kinds that its key begins with: it is made and taken away by these two words, at the noun
+    /// of the first.
+    Link(&'static str, &'static str),
+}
+
+/// A kind whose records join two others, of which the first is the item that the second gets.
+#[derive(Debug, Clone, Copy)]
+pub struct Link {
+    pub desc: &'static Descriptor,
+    /// The reference to the item, and the kind of that.
+    pub item: (&'static Field, &'static Descriptor),
+    /// The reference to who or what gets it.
+    pub other: (&'static Field, &'static Descriptor),
+    pub assign: &'static str,
+    pub unassign: &'static str,
+}
+
+impl Link {
+    /// The parts of its key besides what it joins, which tell it from others between the same two.
+    pub fn named_by(self) -> impl Iterator<Item = &'static Field> {
+        self.further().filter(move |f| self.desc.key().has(f))
+    }
+
+    /// The fields of a link besides what it joins, of those that are set.
+    pub fn further(self) -> impl Iterator<Item = &'static Field> {
+        self.desc.settable().filter(move |f| f.column != self.item.0.column && f.column != self.other.0.column)
+    }
 }
 
 impl Verbs {
@@ -62,6 +107,7 @@ impl Verbs {
         match self {
             Verbs::All => true,
             Verbs::NoImport => !matches!(verb, Verb::Import),
+            Verbs::Link(..) => !matches!(verb, Verb::Create),
             Verbs::ReadOnly => {
                 matches!(verb, Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::Export | Verb::History)
             }
@@ -74,6 +120,13 @@ impl Verbs {
 }
 
 impl Descriptor {
+    /// What its records join, where it is a link.
+    pub fn link(&'static self) -> Option<Link> {
+        let Verbs::Link(assign, unassign) = self.verbs else { return None };
+        let mut parts = self.key().parts().map(|f| f.target().filter(|_| f.ty.required).map(|target| (f, target)));
+        Some(Link { desc: self, item: parts.next()??, other: parts.next()??, assign, unassign })
+    }
+
     /// Whether its records have a verb: it is declared, and there is something that it would work on.
     pub fn does(&self, verb: Verb) -> bool {
         let means_something = match verb {

@@ -24,6 +24,12 @@ pub fn together(desc: &'static Descriptor) -> Vec<Vec<&'static Field>> {
     joined.into_iter().map(|f| vec![f]).chain(plain.chunks(FEW).map(<[_]>::to_vec)).collect()
 }
 
+/// A field that two records may share the value of.
+pub fn shared(desc: &'static Descriptor) -> Option<&'static Field> {
+    let is_free = |f: &&Field| f.ty.kind != ValueType::Bool && !desc.all_keys().any(|key| key.has(f));
+    desc.settable().filter(|f| f.parts().is_none()).filter(is_free).last()
+}
+
 impl Story<'_> {
     /// What a field's type refuses is refused with the field's name, and nothing is written.
     pub fn refuse_bad(&self, row: &Row) {
@@ -32,8 +38,15 @@ impl Story<'_> {
             settable.iter().copied().partition(|f| f.target().is_some());
         for verb in ["create", "update"] {
             let flags: Vec<String> = plain.iter().filter(|f| f.parts().is_none()).map(|f| flag(f, &bad(f))).collect();
+            let ends = self.ends_of(row);
             let mut args: Vec<&str> = flags.iter().map(String::as_str).collect();
-            args.extend((verb == "update").then_some(row.id.as_str()));
+            match verb {
+                "update" => args.push(&row.id),
+                _ => args.extend(ends.iter().map(String::as_str)),
+            }
+            if plain.is_empty() {
+                continue;
+            }
             let err = self.run(verb, &args).fails(6);
             for field in plain.iter().filter(|f| f.parts().is_none()) {
                 assert!(err.contains(&format!("{} m", field.name())), "{verb}: {} is not named: {err}", field.name());
@@ -52,6 +65,12 @@ impl Story<'_> {
         self.is_told(row);
         assert_eq!(self.shown(&row.id)["version"], 1);
         assert_eq!(self.actions(row), ["create"]);
+    }
+
+    /// What a link joins, as flags; without that nothing else is asked of it.
+    fn ends_of(&self, row: &Row) -> Vec<String> {
+        let ends = self.desc.link().map_or_else(Vec::new, |link| vec![link.item.0, link.other.0]);
+        ends.into_iter().map(|f| flag(f, &cell(&row.kept[f.name()]))).collect()
     }
 
     /// What was done to a record, as its history tells it.
@@ -226,8 +245,10 @@ impl Story<'_> {
             self.make_targets(other, false);
             let (gone, heir) = (self.bare(self.desc, &[]), self.bare(self.desc, &[]));
             let key = self.bare(other, &[(field, &gone)]);
+            // What it points at may be a part of its key.
+            let id = self.id_of(other, &key);
             let points_at = || {
-                let said = self.run_on(other, "show", &[&key, "--with-deleted", "-o", "json"], b"");
+                let said = self.run_on(other, "show", &[&id, "--with-deleted", "-o", "json"], b"");
                 cell(&said.json()[field.name()])
             };
             assert_eq!(points_at(), gone);
@@ -236,16 +257,16 @@ impl Story<'_> {
                 Consequence::Blocks => {}
                 Consequence::Follows if !other.stays() => {
                     self.run("delete", &[&gone, "--yes"]).ok();
-                    self.run_on(other, "exists", &[&key], b"").fails(3);
+                    self.run_on(other, "exists", &[&id], b"").fails(3);
                     self.run("restore", &[&gone]).ok();
-                    self.run_on(other, "exists", &[&key], b"").ok();
+                    self.run_on(other, "exists", &[&id], b"").ok();
                     assert_eq!(points_at(), gone);
                     continue;
                 }
                 // History, and a journal, outlive it.
                 _ => {
                     self.run("delete", &[&gone, "--yes"]).ok();
-                    self.run_on(other, "exists", &[&key], b"").ok();
+                    self.run_on(other, "exists", &[&id], b"").ok();
                     self.run("restore", &[&gone]).ok();
                     assert_eq!(points_at(), gone);
                     continue;
@@ -261,15 +282,19 @@ impl Story<'_> {
                     self.run("delete", &[&heir, "--orphan", "--yes"]).ok();
                     assert_eq!(points_at(), "");
                     self.run("restore", &[&heir]).ok();
-                    self.run_on(other, "update", &[&key, &flag(field, &heir)], b"").ok();
+                    self.run_on(other, "update", &[&id, &flag(field, &heir)], b"").ok();
                 }
             }
             self.run("delete", &[&heir, "--cascade", "--yes"]).ok();
-            self.run_on(other, "exists", &[&key], b"").fails(3);
+            self.run_on(other, "exists", &[&id], b"").fails(3);
             self.run("restore", &[&heir]).ok();
-            self.run_on(other, "exists", &[&key], b"").ok();
+            self.run_on(other, "exists", &[&id], b"").ok();
             assert_eq!(points_at(), heir);
         }
+    }
+
+    fn id_of(&self, desc: &'static Descriptor, key: &str) -> String {
+        cell(&self.run_on(desc, "show", &[key, "-o", "json"], b"").json()["id"])
     }
 
     /// Nothing is put into what is inactive, unless that is said.
@@ -278,7 +303,7 @@ impl Story<'_> {
             let target = field.target().expect("a reference");
             let unused = self.bare(target, &[]);
             self.run_on(target, "deactivate", &[&unused], b"").ok();
-            let key = self.bare(self.desc, &[]);
+            let key = self.id_of(self.desc, &self.bare(self.desc, &[]));
             let flag = flag(field, &unused);
             assert!(self.run("update", &[&key, &flag]).fails(4).contains(&unused));
             self.run("update", &[&key, &flag, "--force"]).ok();
@@ -293,8 +318,9 @@ impl Story<'_> {
             return;
         }
         let (gone, stays) = (self.bare(self.desc, &[]), self.bare(self.desc, &[]));
-        let pointing: Vec<(&Descriptor, &Field, String)> =
-            self.pointing_at().into_iter().map(|(d, f)| (d, f, self.bare(d, &[(f, &gone)]))).collect();
+        let made = |d, f| self.id_of(d, &self.bare(d, &[(f, &gone)]));
+        let pointing: Vec<(&'static Descriptor, &Field, String)> =
+            self.pointing_at().into_iter().map(|(d, f)| (d, f, made(d, f))).collect();
         let id = cell(&self.shown(&gone)["id"]);
         self.change("merge", &[&gone, &stays, "--yes"]);
         self.run("exists", &[&id]).fails(3);
@@ -311,24 +337,23 @@ impl Story<'_> {
         let filter = format!("{}={}", self.desc.key_column(), made.join(","));
         let keys = self.run("list", &["--filter", &filter, "-o", "key"]).ok();
         assert_eq!(keys.lines().count(), 2, "{keys}");
-        let is_free = |f: &&Field| f.ty.kind != ValueType::Bool && !self.desc.all_keys().any(|key| key.has(f));
-        let field = self.settable().into_iter().rfind(is_free).expect("a field that two records may share");
-        let given = self.value(field, self.fresh());
-        let set = flag(field, &given.input);
+        let shared = shared(self.desc).map(|field| (field, self.value(field, self.fresh())));
+        let set = shared.as_ref().map(|(field, given)| flag(field, &given.input));
         for (verb, more) in [
-            ("show", "--quiet"),
-            ("exists", "--quiet"),
-            ("update", set.as_str()),
-            ("delete", "--yes"),
-            ("restore", "--yes"),
+            ("show", Some("--quiet")),
+            ("exists", Some("--quiet")),
+            ("update", set.as_deref()),
+            ("delete", Some("--yes")),
+            ("restore", Some("--yes")),
         ] {
+            let Some(more) = more else { continue };
             let said = self.run_on(self.desc, verb, &["-", more, "-o", "json"], keys.as_bytes());
             let told = said.json();
             said.ok();
             assert_eq!(told.as_array().map(Vec::len), Some(2), "{verb} -: {told}");
             self.play("pipe", 1);
         }
-        for key in &made {
+        for (key, (field, given)) in made.iter().flat_map(|key| shared.as_ref().map(|s| (key, s))) {
             assert_eq!(self.shown(key)[field.name()], given.kept);
         }
     }

@@ -77,16 +77,22 @@ fn a_child_is_named_by_its_container_and_its_number() {
 #[test]
 fn a_link_is_named_by_what_it_joins() {
     both(|p| {
-        p.run("watcher create --ticket T-1 --user asha --reason 'Is near'").ok();
+        p.run("ticket watch T-1 asha --reason 'Is near'").ok();
         for key in ["T-1:ASHA22", "t-1:asha", "T-1:asha@acme.example"] {
             assert_eq!(p.json(&format!("watcher show {key}"))["reason"], "Is near", "{key}");
         }
         let ticket = p.json("ticket show T-1")["id"].as_str().expect("an id").to_owned();
         p.run(&format!("watcher exists {ticket}:ravi")).fails(3);
         p.run(&format!("watcher exists {ticket}:asha")).ok();
-        assert!(
-            p.run("watcher create --ticket T-1 --user asha").fails(4).contains("watcher T-1:ASHA22 exists already")
-        );
+        let there = p.run("ticket watch T-1 asha");
+        assert!(there.err.contains("watcher T-1:ASHA22 is there already; nothing was changed"), "{}", there.err);
+        there.ok();
+        let other = p.run("ticket watch T-1 ravi asha --reason 'Is far'").fails(4);
+        assert!(other.contains("watcher T-1:ASHA22 is there already, with another reason"), "{other}");
+        assert!(other.contains("change it: orgctl watcher update T-1:ASHA22"), "{other}");
+        p.run("watcher exists T-1:ravi").fails(3);
+        p.run("ticket watch T-1 asha --reason 'Is near'").ok();
+        assert_eq!(p.json("watcher show T-1:asha")["version"], 1);
         p.run("preference create --user ravi --scheme dark").ok();
         assert_eq!(p.run("preference list -o key").ok(), "RAV222\n");
         assert_eq!(p.json("preference show ravi@acme.example")["scheme"], "dark");
@@ -115,7 +121,7 @@ fn a_link_is_named_by_what_it_joins() {
         assert_eq!(p.column("reaction list --filter comment=T-1:8", "user"), Vec::<String>::new());
         p.run("reaction list --filter comment=T-1:9").fails(2);
         p.run("watcher delete T-1:asha --yes").ok();
-        p.run("watcher create --ticket T-1 --user asha").ok();
+        p.run("ticket watch T-1 asha").ok();
         assert_eq!(p.column("watcher history T-1:ASHA22", "key"), ["T-1:ASHA22"]);
         all_is_well(p);
     });
@@ -128,7 +134,7 @@ fn a_key_that_nobody_has_is_answered_with_the_nearest() {
         for number in [7, 12] {
             p.run(&format!("comment create --ticket T-1 --number {number} --body x")).ok();
         }
-        p.run("watcher create --ticket T-1 --user asha").ok();
+        p.run("ticket watch T-1 asha").ok();
         p.run("preference create --user asha").ok();
         for (line, near) in [
             ("comment show T-1:17", "did you mean T-1:7? 'orgctl comment list --org ACME' shows all"),
@@ -247,8 +253,8 @@ fn links_and_children_come_by_files() {
 #[test]
 fn a_merge_leaves_one_of_each_key() {
     both(|p| {
-        for key in ["T-1 --user asha", "T-1 --user ravi", "T-2 --user ravi"] {
-            p.run(&format!("watcher create --ticket {key} --reason '{key}'")).ok();
+        for key in ["T-1 asha", "T-1 ravi", "T-2 ravi"] {
+            p.run(&format!("ticket watch {key} --reason '{key}'")).ok();
         }
         p.run("preference create --user asha --scheme light").ok();
         p.run("preference create --user ravi --scheme dark").ok();
@@ -256,7 +262,7 @@ fn a_merge_leaves_one_of_each_key() {
         // One that was deleted before is the other's from then on, though it can't come back beside what he or she has.
         p.run("ticket create --code T-3 --title Gone --requester asha").ok();
         for user in ["ravi", "asha"] {
-            p.run(&format!("watcher create --ticket T-3 --user {user}")).ok();
+            p.run(&format!("ticket watch T-3 {user}")).ok();
         }
         let gone = p.json("watcher show T-3:ravi")["id"].to_string();
         p.run("watcher delete T-3:ravi --yes").ok();
@@ -266,8 +272,8 @@ fn a_merge_leaves_one_of_each_key() {
         assert_eq!(p.column("watcher list --sort key", "key"), ["T-1:ASHA22", "T-2:ASHA22", "T-3:ASHA22"]);
         assert_eq!(p.column("watcher list --with-deleted --filter ticket=T-3", "key"), ["T-3:ASHA22"; 2]);
         assert!(p.run(&format!("watcher restore {gone}")).fails(4).contains("its key was taken meanwhile"));
-        assert_eq!(p.json("watcher show T-1:asha")["reason"], "T-1 --user asha");
-        assert_eq!(p.json("watcher show T-2:asha")["reason"], "T-2 --user ravi");
+        assert_eq!(p.json("watcher show T-1:asha")["reason"], "T-1 asha");
+        assert_eq!(p.json("watcher show T-2:asha")["reason"], "T-2 ravi");
         assert_eq!(p.column("preference list", "scheme"), ["light"]);
         assert_eq!(p.run("stint list -o key").ok(), "ASHA22:ASHA22\n");
         all_is_well(p);

@@ -10,7 +10,7 @@ use super::super::Ticket;
 
 resource! {
     /// Somebody who is told of a ticket
-    pub struct Watcher "watcher" in "watchers" keys(&[&["ticket", "user"]])
+    pub struct Watcher "watcher" in "watchers" keys(&[&["ticket", "user"]]) verbs(Link("watch", "unwatch"))
         examples("T-1:ASHA22", &[], "--ticket T-1 --user ASHA22")
     {
         /// Ticket

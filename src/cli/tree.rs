@@ -682,8 +682,9 @@ fn link_args(c: Command, kinds: Kinds, linking: Linking, link: Link) -> Command 
 
 fn listing(c: Command, desc: &Descriptor) -> Command {
     let filter = format!("Only rows for which all hold: '{} created_at>2026-01-01'", examples::conditions(desc));
+    let search = text("search", "WORDS", "Only rows that have words beginning so, in the fields that search knows");
     c.arg(Arg::new("filter").long("filter").value_name("CONDITIONS").help(filter))
-        .arg(text("search", "WORDS", "Only rows that have words beginning so, in the fields that search knows"))
+        .args(desc.is_searchable().then_some(search))
         .arg(text("sort", "FIELDS", "Fields to sort by; -FIELD for descending").allow_hyphen_values(true))
         .arg(switch("deleted", "Only deleted ones").conflicts_with("with-deleted"))
         .arg(switch("with-deleted", "Deleted ones too"))

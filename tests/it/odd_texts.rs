@@ -177,7 +177,7 @@ fn cells(desc: &Descriptor) -> String {
 fn no_text_in_a_cell_breaks_anything() {
     on_both_engines_with_acme(|p| {
         for desc in Kinds::default().resources() {
-            let key = if desc.noun == "user" { "external_id" } else { "code" };
+            let key = if desc.noun == "user" { "external_id".to_owned() } else { desc.key().name() };
             let rows = cells(desc);
             for line in ["--keep-going", "--keep-going --on-conflict update"] {
                 let org = if desc.is_org() { "" } else { "--org ACME" };

@@ -127,10 +127,15 @@ impl Descriptor {
         Some(Link { desc: self, item: parts.next()??, other: parts.next()??, assign, unassign })
     }
 
+    /// Whether its records are found by words.
+    pub fn is_searchable(&self) -> bool {
+        self.fields.iter().any(|f| f.has(Attr::Search))
+    }
+
     /// Whether its records have a verb: it is declared, and there is something that it would work on.
     pub fn does(&self, verb: Verb) -> bool {
         let means_something = match verb {
-            Verb::Find => self.fields.iter().any(|f| f.has(Attr::Search)),
+            Verb::Find => self.is_searchable(),
             Verb::Update => self.settable().next().is_some(),
             Verb::Activate | Verb::Deactivate => self.can_be_inactive(),
             Verb::Revoke => self.ends(),

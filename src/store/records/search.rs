@@ -3,16 +3,11 @@
 
 use anyhow::Result;
 
-use crate::model::resource::{Attr, Descriptor, Record};
+use crate::model::resource::{Descriptor, Record};
 use crate::model::search;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
 use crate::store::engine::sql::Sql;
-
-/// Whether records of this kind can be searched for.
-pub fn is_searchable(desc: &Descriptor) -> bool {
-    desc.fields.iter().any(|f| f.has(Attr::Search))
-}
 
 /// The column by which SQLite's index names a row.
 pub(in crate::store) fn row_number(desc: &Descriptor) -> &'static str {
@@ -27,7 +22,7 @@ fn row_of(desc: &Descriptor, record: &Record, sql: &mut Sql) {
 
 /// Puts the words of new records of one kind into SQLite's index; on PostgreSQL they came with the rows.
 pub async fn add(db: &mut Db, rows: &[Record]) -> Result<()> {
-    let Some(desc) = rows.first().map(|r| r.desc).filter(|d| is_searchable(d)) else { return Ok(()) };
+    let Some(desc) = rows.first().map(|r| r.desc).filter(|d| d.is_searchable()) else { return Ok(()) };
     if db.engine() == Engine::Postgres {
         return Ok(());
     }
@@ -43,7 +38,7 @@ pub async fn add(db: &mut Db, rows: &[Record]) -> Result<()> {
 /// Writes the words of a record that has changed.
 pub async fn change(db: &mut Db, record: &Record) -> Result<()> {
     let desc = record.desc;
-    if !is_searchable(desc) {
+    if !desc.is_searchable() {
         return Ok(());
     }
     let sql = match db.engine() {
@@ -65,7 +60,7 @@ pub async fn change(db: &mut Db, record: &Record) -> Result<()> {
 
 /// Takes a record out of the index, before its row goes.
 pub async fn remove(db: &mut Db, record: &Record) -> Result<()> {
-    if db.engine() == Engine::Postgres || !is_searchable(record.desc) {
+    if db.engine() == Engine::Postgres || !record.desc.is_searchable() {
         return Ok(());
     }
     let mut sql = Sql::new(format!("delete from {}_search where rowid = ", record.desc.table));

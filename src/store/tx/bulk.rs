@@ -15,8 +15,8 @@ use crate::store::engine::db::Db;
 use crate::store::engine::load::Loader;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::engine::{load, sqlite};
+use crate::store::records;
 use crate::store::records::touched::{Columns, Touched};
-use crate::store::records::{self, search};
 use crate::store::schema::deferred::DeferredConstraints;
 use crate::store::trail::appender;
 
@@ -66,7 +66,7 @@ impl Loaders {
         new_rows: u64,
     ) -> Result<Loaders> {
         let mut columns: Vec<String> = records::stored_columns(desc).iter().map(|(name, _)| quoted(name)).collect();
-        let searchable = search::is_searchable(desc);
+        let searchable = desc.is_searchable();
         if searchable && db.is_postgres() {
             columns.push("search".into());
         }

@@ -101,7 +101,7 @@ impl Tx<'_> {
     pub(super) async fn write_rows(&mut self, rows: &[Record]) -> Result<()> {
         let Some(desc) = rows.first().map(|r| r.desc) else { return Ok(()) };
         let mut names: Vec<String> = records::stored_columns(desc).iter().map(|(name, _)| quoted(name)).collect();
-        let words_in_row = self.db.is_postgres() && search::is_searchable(desc);
+        let words_in_row = self.db.is_postgres() && desc.is_searchable();
         if words_in_row {
             names.push("search".into());
         }

@@ -122,7 +122,12 @@ impl Story<'_> {
         let cells = vec![given.iter().map(|(_, s)| s.input.clone()).collect()];
         let file = self.p.write("changed.csv", csv(&fields, &cells));
         let report = self.report(&file, &["--on-conflict", "update", "--key", &key.name()], 0);
-        assert_eq!((&report["created"], &report["updated"], &report["rejected"]), (&0.into(), &1.into(), &0.into()));
+        // Where the key is all that there is, nothing is left to change.
+        let changed = usize::from(fields.iter().any(|f| !key.has(f)));
+        assert_eq!(
+            (&report["created"], &report["updated"], &report["rejected"]),
+            (&0.into(), &changed.into(), &0.into())
+        );
         self.is_told(&row);
         self.reject(&fields);
     }

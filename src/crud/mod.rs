@@ -16,5 +16,6 @@ pub mod prompt;
 pub mod read;
 pub mod remove;
 pub mod session;
+pub mod subjects;
 pub mod transition;
 pub mod write;

@@ -140,6 +140,13 @@ async fn end_former(tx: &mut Tx<'_>, record: &Record) -> Result<Option<Record>> 
     }
     let key = desc.key();
     let there = store_keys::holder(tx.db, desc, org, key, &store_keys::parts_of(record, key)).await?;
+    for other in desc.all_keys().skip(1) {
+        let holder = store_keys::holder(tx.db, desc, org, other, &store_keys::parts_of(record, other)).await?;
+        let is_former = |r: &Record| there.as_ref().is_some_and(|there| there.meta.id == r.meta.id);
+        if let Some(expired) = holder.filter(|r| r.has_expired(tx.at()) && !is_former(r)) {
+            end(tx, &expired, "expire").await?;
+        }
+    }
     let Some(former) = there else { return Ok(None) };
     end(tx, &former, if former.has_expired(tx.at()) { "expire" } else { "supersede" }).await.map(Some)
 }

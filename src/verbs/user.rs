@@ -1,6 +1,6 @@
 //! What only users can do: block, move, reports, merge and the like.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -16,6 +16,7 @@ use crate::crud::input::{find, find_in, find_ref, time_to_come};
 use crate::crud::read::{Exported, known_columns, print_changed};
 use crate::crud::remove::{self, Repointed};
 use crate::crud::session::Session;
+use crate::crud::subjects::records_of;
 use crate::crud::write::{ChangedRecord, Target, change, dry_run_note, targets, tell_changed};
 use crate::model::kinds::user::User;
 use crate::model::password::Secret;
@@ -562,25 +563,18 @@ pub async fn whoami(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
     s.ui.flush()
 }
 
-/// All records of other kinds that hold a person's data, whole, by the kinds' tables: live, ended and deleted ones, those of
-/// journals, and those of duplicates that were merged into the person.
+/// All records of other kinds that hold a person's data, whole, by the kinds' tables; those of duplicates that were merged
+/// into the person, too.
 async fn records_about(s: &mut Session<'_>, user: &Record) -> Result<serde_json::Map<String, serde_json::Value>> {
     let (org, id) = user.meta.record_id();
     let ids = merged_ids(s.db().await?, org, DESC, id).await?;
-    let mut all = serde_json::Map::new();
-    for desc in s.kinds().resources() {
-        let Some(field) = desc.subject_field().filter(|f| f.target() == Some(DESC)) else { continue };
-        let mut rows = Vec::new();
-        for id in &ids {
-            for record in records::referring(s.db().await?, desc, field, org, *id).await? {
-                rows.push(crate::crud::read::record_json(s, desc, &record).await?);
-            }
-        }
-        if !rows.is_empty() {
-            all.insert(desc.table.to_owned(), rows.into());
-        }
+    let kinds = s.kinds();
+    let mut rows: BTreeMap<&str, Vec<serde_json::Value>> = BTreeMap::new();
+    for record in records_of(s.db().await?, kinds, DESC, org, &ids).await? {
+        let told = crate::crud::read::record_json(s, record.desc, &record).await?;
+        rows.entry(record.desc.table).or_default().push(told);
     }
-    Ok(all)
+    Ok(rows.into_iter().map(|(table, rows)| (table.to_owned(), rows.into())).collect())
 }
 
 /// Everything that is held about one person, as JSON.

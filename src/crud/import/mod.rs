@@ -138,7 +138,7 @@ pub struct Report {
     /// Whose access rows take away.
     losing: Vec<Uuid>,
     /// Those that hold no more, and whose places rows take.
-    expired: BTreeMap<(i32, Uuid), Record>,
+    expired: BTreeMap<(i32, Uuid), Expired>,
     /// Rows that name somebody who has left: they are read otherwise.
     pub names_leaver: u64,
     /// What was made because rows refer to it.
@@ -230,7 +230,7 @@ impl Import {
         let held: Vec<_> =
             parts.into_iter().zip(&mut piece).map(|(parts, p)| (parts, std::mem::take(&mut p.values))).collect();
         let mut matches = stage.match_rows(tx.db, &held).await?;
-        pass_over_expired(tx, plan, &mut matches, report).await?;
+        pass_over_expired(tx, plan, (&piece, &mut matches), report).await?;
         if plan.list.is_some() {
             let is_same = matches.iter_mut().zip(&piece).filter_map(|(m, p)| Some((m.as_mut()?, p)));
             lists::match_lists(tx, stage.org(), is_same.filter(|(m, _)| m.is_unchanged).collect()).await?;
@@ -295,6 +295,7 @@ impl Import {
                 }
                 changed.push((row.number, row.line, id, values.clone(), row.unread));
             }
+            let counted = plan.desc.counted().map(|(f, _)| f);
             staged.push(StagedRow {
                 number: row.number,
                 line: row.line,
@@ -310,7 +311,8 @@ impl Import {
                     .collect(),
                 is_active: serves(plan.desc, &values, found.is_none()),
                 list_members: row.list_members,
-                is_counted: plan.desc.counted().is_some_and(|(f, _)| value(f).is_none()),
+                is_counted: counted.is_some_and(|f| value(f).is_none()),
+                given_number: counted.and_then(|f| value(f)?.parse().ok()),
             });
         }
         self.check_changed(tx, plan, changed, passwords, &mut staged, &mut rejects).await?;
@@ -377,6 +379,7 @@ impl Import {
             _ => ("writing", BATCH),
         };
         self.progress.part(doing, Some(total), "rows");
+        stage.count_given(tx.db).await?;
         let mut needed = stage.forward(tx.db).await?;
         // Codes that are made are looked up meanwhile; a file that is keyed by them gives them.
         needed.extend(plan.desc.generated().map(|(field, _)| field).filter(|field| !plan.key.has(field)));
@@ -602,14 +605,12 @@ impl Verb for Import {
             true => create_missing::plan(tx, &plan, &mut stage, context).await?,
             false => Vec::new(),
         };
-        for expired in std::mem::take(&mut report.expired).into_values() {
-            end(tx, &expired, "expire").await?;
-        }
         self.check(tx, &plan, &mut stage, &missing, &mut report).await?;
         if report.rejected > 0 && !self.keep_going {
             report.refused = true;
             return Err(Refused(report).into());
         }
+        end_expired(tx, &stage, &report.expired).await?;
         let let_in = match &self.feed {
             Some(feed) => feed.reinstate(tx, &stage).await?,
             None => 0,
@@ -681,7 +682,7 @@ impl Import {
         stage.check(tx.db).await?;
         self.reject_compared(tx, plan, stage).await?;
         if self.probes {
-            probe::reject_refused(self, tx, plan, stage, missing).await?;
+            probe::reject_refused(self, tx, plan, stage, (missing, &report.expired)).await?;
         }
         report.rejected = stage.rejected(tx.db).await?;
         report.rejects = stage.first_rejects(tx.db, SHOWN, &|r| plan.reject_position(r)).await?;
@@ -767,12 +768,19 @@ impl Import {
     }
 }
 
-/// A record that holds no more, since its time has passed, is none that a row stands for: it ends, and the row's takes its
-/// place.
+/// A record that holds no more, since its time has passed.
+#[derive(Debug)]
+struct Expired {
+    record: Record,
+    /// The rows that take its place.
+    rows: Vec<u64>,
+}
+
+/// What holds no more is none that a row stands for: it ends, and the row's takes its place.
 async fn pass_over_expired(
     tx: &mut Tx<'_>,
     plan: &ImportPlan,
-    matches: &mut [Option<Match>],
+    (rows, matches): (&[Parsed], &mut [Option<Match>]),
     report: &mut Report,
 ) -> Result<()> {
     if !plan.desc.ends() {
@@ -781,8 +789,21 @@ async fn pass_over_expired(
     let ids: Vec<Value> = matches.iter().flatten().map(|found| found.id.into()).collect();
     for record in records::with_ids(tx.db, plan.desc, None, &ids).await? {
         if record.has_expired(tx.at()) {
-            matches.iter_mut().filter(|m| m.as_ref().is_some_and(|m| m.id == record.meta.id)).for_each(|m| *m = None);
-            report.expired.insert(record.meta.record_id(), record);
+            let id = record.meta.id;
+            let of_it = matches.iter_mut().zip(rows).filter(|(m, _)| m.as_ref().is_some_and(|m| m.id == id));
+            let numbers: Vec<u64> = of_it.map(|(m, row)| (*m = None, row.number).1).collect();
+            let known = report.expired.entry(record.meta.record_id());
+            known.or_insert(Expired { record, rows: Vec::new() }).rows.extend(numbers);
+        }
+    }
+    Ok(())
+}
+
+/// Ends what holds no more, where a row that is not rejected takes its place.
+async fn end_expired(tx: &mut Tx<'_>, stage: &Stage, expired: &BTreeMap<(i32, Uuid), Expired>) -> Result<()> {
+    for it in expired.values() {
+        if !stage.are_rejected(tx.db, &it.rows).await? {
+            end(tx, &it.record, "expire").await?;
         }
     }
     Ok(())

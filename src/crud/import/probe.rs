@@ -4,7 +4,7 @@
 //! An import that meets such a row is undone and run again, with this before anything is written for good: all rows are
 //! written, those that are refused noted, and all undone. So the first run pays nothing for it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::create_missing::{self, MissingRecord};
 use super::rows::{self, BuildOrder, ImportPlan, RowBuilder};
-use super::{BATCH, Import, Report, next_numbers};
+use super::{BATCH, Expired, Import, Report, end_expired, next_numbers};
 use crate::crud::write::blank;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::password;
@@ -34,13 +34,16 @@ pub struct Trial<'a> {
     pub late: &'a DeferredConstraints,
 }
 
+/// What is written besides rows: what they refer to and is made, and what ends since they take its place.
+type Beside<'a> = (&'a [MissingRecord], &'a BTreeMap<(i32, Uuid), Expired>);
+
 /// Finds the rows that the database refuses, and rejects them and whoever refers to them.
 pub async fn reject_refused(
     import: &Import,
     tx: &mut Tx<'_>,
     plan: &Arc<ImportPlan>,
     stage: &mut Stage,
-    missing: &[MissingRecord],
+    beside: Beside<'_>,
 ) -> Result<()> {
     if import.org.is_none() {
         let mut orgs = stage.orgs(tx.db).await?;
@@ -52,9 +55,9 @@ pub async fn reject_refused(
     let late = DeferredConstraints::find(tx.db).await?;
     let none = DeferredConstraints::default();
     loop {
-        let (mut refused, mut held) = attempt(import, tx, plan, stage, missing, (&none, &late)).await?;
+        let (mut refused, mut held) = attempt(import, tx, plan, stage, beside, (&none, &late)).await?;
         if held == Held::Broken {
-            (refused, held) = attempt(import, tx, plan, stage, missing, (&late, &none)).await?;
+            (refused, held) = attempt(import, tx, plan, stage, beside, (&late, &none)).await?;
         }
         for (number, problem) in &refused {
             let of_rule = || problem.rule.as_deref().and_then(|rule| column_in(plan.desc, rule));
@@ -84,10 +87,11 @@ async fn attempt(
     tx: &mut Tx<'_>,
     plan: &Arc<ImportPlan>,
     stage: &Stage,
-    missing: &[MissingRecord],
+    (missing, expired): Beside<'_>,
     (by_row, at_end): (&DeferredConstraints, &DeferredConstraints),
 ) -> Result<(Vec<(u64, Problem)>, Held)> {
     let savepoint = tx.savepoint().await?;
+    end_expired(tx, stage, expired).await?;
     create_missing::create(tx, stage, missing.to_vec()).await?;
     let mut trial = Trial { refused: Vec::new(), late: by_row };
     let mut report = Report::default();
@@ -127,6 +131,7 @@ async fn new_rows(
     meta.created_by = tx.actor().await?;
     meta.updated_by = meta.created_by;
     let savepoint = tx.savepoint().await?;
+    stage.count_given(tx.db).await?;
     let hash = plan.credential.map(|_| password::hash(&password::Secret::new("a trial".into()), &plan.params, [0; 16]));
     let mut making = RowBuilder { meta, chain: tx.detach(org).await?, trial: Some(hash.unwrap_or_default()) };
     let (mut file, mut last) = (plan.rows()?, 0);

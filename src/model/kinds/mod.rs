@@ -13,7 +13,7 @@ use super::resource::lifecycle::ENDED;
 use super::resource::lifetime::Lifetime;
 use super::resource::tenancy::Tenancy;
 use super::resource::verbs::{Link, Verb, Verbs};
-use super::resource::{Descriptor, Field, Resource};
+use super::resource::{Descriptor, Field, Resource, Subject};
 
 /// One kind of record: what describes it, and what makes its tables where those of the program do not.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +57,18 @@ pub const OWN: &[Kind] = &[
     Kind::of::<consultant_specialty::ConsultantSpecialty>(),
 ];
 
+/// Fields of a kind that stays as it was written which would change all the same.
+fn changing(desc: &'static Descriptor) -> impl Iterator<Item = String> {
+    desc.fields.iter().filter_map(|f| {
+        let outlives = matches!(f.lifetime(), Lifetime::Keep | Lifetime::Within);
+        match f.target() {
+            Some(_) if !outlives => Some(format!("{}.{} would change with what it refers to", desc.noun, f.column)),
+            _ if f.is_managed() => Some(format!("{}.{} could never change", desc.noun, f.column)),
+            _ => None,
+        }
+    })
+}
+
 /// A list of kinds, handed from one to another.
 #[derive(Clone, Copy)]
 pub struct Kinds(&'static [&'static [Kind]]);
@@ -96,22 +108,23 @@ impl Kinds {
     pub fn faults(self) -> Vec<String> {
         let mut faults: Vec<String> = self.resources().flat_map(derived::faults).collect();
         faults.extend(self.resources().flat_map(key::faults));
-        for desc in self.resources().filter(|d| d.tenancy == Tenancy::Either) {
-            let pointing = self.referring_to(desc);
+        for desc in self.resources() {
+            faults.extend(self.misplaced(desc));
+            if desc.ends() && desc.index(ENDED).is_none() {
+                faults.push(format!("{} ends, and has no {ENDED}", desc.noun));
+            }
+            if desc.stays() {
+                faults.extend(changing(desc));
+            }
+            let subject = desc.subject_field().and_then(Field::target).filter(|t| t.subject != Subject::Itself);
+            faults.extend(subject.map(|t| format!("{}: its subject is a {}, which is nobody", desc.noun, t.noun)));
+            // Their rows, and what is recorded of them, are those of users in their branches.
+            let others =
+                desc.lists.iter().filter(|l| l.first != "branch_id" || desc.noun != user::User::DESCRIPTOR.noun);
             faults.extend(
-                pointing.iter().map(|(d, f)| format!("{}.{} points at what may be anywhere", d.noun, f.column)),
+                others.map(|l| format!("{}.{} is a list, which a kind of link does better", desc.noun, l.name)),
             );
         }
-        let ends = self.resources().filter(|d| d.ends() && d.index(ENDED).is_none());
-        faults.extend(ends.map(|d| format!("{} ends, and has no {ENDED}", d.noun)));
-        let stay = self.resources().filter(|d| d.stays());
-        let changing = stay.flat_map(|d| d.fields.iter().filter(|f| f.is_managed()).map(move |f| (d, f)));
-        let stay = self.resources().filter(|d| d.stays());
-        let bound = stay.flat_map(|d| d.fields.iter().map(move |f| (d, f)));
-        let bound =
-            bound.filter(|(_, f)| f.target().is_some() && !matches!(f.lifetime(), Lifetime::Keep | Lifetime::Within));
-        faults.extend(bound.map(|(d, f)| format!("{}.{} would change with what it refers to", d.noun, f.column)));
-        faults.extend(changing.map(|(d, f)| format!("{}.{} could never change", d.noun, f.column)));
         faults.extend(self.faults_of_links());
         faults
     }
@@ -138,6 +151,18 @@ impl Kinds {
             }
         }
         faults
+    }
+
+    /// References that no record could hold, since it and what it refers to are never of one organisation.
+    fn misplaced(self, desc: &Descriptor) -> impl Iterator<Item = String> {
+        let pointing = self.referring_to(desc).into_iter();
+        pointing.filter_map(|(d, f)| match (d.tenancy, desc.tenancy) {
+            (_, Tenancy::Either) => Some(format!("{}.{} points at what may be anywhere", d.noun, f.column)),
+            (Tenancy::Org, Tenancy::System) | (Tenancy::System, Tenancy::Org) | (Tenancy::Either, _) => {
+                Some(format!("{}.{} points at what another organisation has", d.noun, f.column))
+            }
+            _ => None,
+        })
     }
 
     /// Whether records are put into those of a kind that are in use: what refers to them protects them.

@@ -14,6 +14,7 @@ use std::collections::{HashMap, HashSet};
 use anyhow::Result;
 use uuid::Uuid;
 
+use super::counts;
 use super::match_target::{HeldRow, Match};
 use super::matcher::RowMatcher;
 use crate::model::kinds::org::SYSTEM;
@@ -96,6 +97,8 @@ pub struct StagedRow {
     pub list_members: Vec<String>,
     /// It leaves its number within another record to be made.
     pub is_counted: bool,
+    /// The number within another record that it gives itself.
+    pub given_number: Option<i64>,
 }
 
 /// What became of a row: to be written, with the ids of what it refers to.
@@ -214,7 +217,7 @@ impl Stage {
         script.push_str(&format!(
             "create temporary table import_rows (
                  n {number} primary key, line {number} not null, id {id} not null, is_new {number} not null,
-                 active {number}, counted {number} not null{more}){at_end};
+                 active {number}, counted {number} not null, given {number}{more}){at_end};
              create temporary table import_lists (
                  n {number} not null, word {text} not null, primary key (n, word)){packed}{at_end};
              create temporary table import_refs (
@@ -225,7 +228,7 @@ impl Stage {
                  reason {text} not null, primary key (n, field)){packed}{at_end};"
         ));
         db.script(script).await?;
-        let all: Vec<&str> = ["n", "line", "id", "is_new", "active", "counted"]
+        let all: Vec<&str> = ["n", "line", "id", "is_new", "active", "counted", "given"]
             .into_iter()
             .chain(texts.iter().map(String::as_str))
             .collect();
@@ -407,6 +410,7 @@ impl Stage {
             let mut all: Vec<Value> =
                 vec![number.into(), i64::try_from(row.line)?.into(), row.id.into(), i64::from(row.is_new).into()];
             all.extend([row.is_active.map(i64::from).into(), i64::from(row.is_counted).into()]);
+            all.push(row.given_number.into());
             all.extend(row.keys.into_iter().chain(row.references).chain(row.lookup_values).map(Value::from));
             all.extend(self.key.alone().is_none().then(|| Value::from(row.shown)));
             values.push(all);
@@ -717,6 +721,30 @@ impl Stage {
     /// A query of the codes that rows give: none of them may be made.
     pub fn given_codes(&self) -> String {
         self.code().map_or(String::new(), |i| format!("select k{i} from import_rows where k{i} is not null"))
+    }
+
+    /// Lets numbers that are made within others come behind those that rows give.
+    pub async fn count_given(&self, db: &mut Db) -> Result<()> {
+        let counted = self
+            .desc
+            .counted()
+            .and_then(|(_, within)| self.references.iter().position(|r| r.field.column == within.column));
+        match counted {
+            Some(i) => counts::note_given(db, i).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether every one of some rows is rejected.
+    pub async fn are_rejected(&self, db: &mut Db, rows: &[u64]) -> Result<bool> {
+        for number in rows {
+            let sql = Sql::new("select 1 from import_rejects where n = $1 limit 1");
+            let sql = sql.with([i64::try_from(*number)?.into()]).yields([ValueType::Int]);
+            if db.first(sql).await?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Organisations, where these are what is imported, that rows will change.

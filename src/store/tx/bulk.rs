@@ -15,6 +15,7 @@ use crate::store::engine::db::Db;
 use crate::store::engine::load::Loader;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::engine::{load, sqlite};
+use crate::store::import::counts;
 use crate::store::records;
 use crate::store::records::touched::{Columns, Touched};
 use crate::store::schema::deferred::DeferredConstraints;
@@ -90,6 +91,18 @@ impl Loaders {
     }
 }
 
+/// Locks a row that is read, against others who count.
+const ROW_LOCK: &str = " for no key update";
+
+/// A number within a record, as long as there are any.
+fn numbered(desc: &Descriptor, number: i64) -> Result<i64, Problem> {
+    match number <= i64::from(i32::MAX) {
+        true => Ok(number),
+        false => Err(Problem::conflict(format!("all numbers of {} there are used up", desc.table))
+            .hint("one of them has the highest number that there is: give it another, or the new one a number")),
+    }
+}
+
 /// New rows from which on it is worth to set indexes aside.
 const WORTH_IT: u64 = 10_000;
 
@@ -127,16 +140,7 @@ impl Tx<'_> {
     ) -> Result<Vec<String>> {
         let Some((field, maker)) = desc.generated().filter(|_| wanted > 0) else { return Ok(Vec::new()) };
         let at = [Value::from(org), desc.noun.into()];
-        let sql = Sql::new("select next, key from code_counters where org_id = $1 and kind = $2");
-        let (first, key) = match self.db.first(sql.with(at.clone()).yields([ValueType::Int, ValueType::Bytes])).await? {
-            Some(row) => (row.int(0)?, row.bytes(1)?.try_into()?),
-            None => {
-                let key = bytes(self.random);
-                let sql = "insert into code_counters (org_id, kind, next, key) values ($1, $2, 0, $3)";
-                self.db.execute(Sql::new(sql).with(at.clone()).with([key.to_vec().into()])).await?;
-                (0, key)
-            }
-        };
+        let (first, key) = self.counter(desc, org).await?;
         let mut next = u64::try_from(first)?;
         let mut codes: Vec<String> = Vec::with_capacity(wanted);
         while codes.len() < wanted {
@@ -161,29 +165,48 @@ impl Tx<'_> {
         Ok(codes)
     }
 
+    /// How far codes of a kind have been made, and their key. What is not recorded is written without the organisation's
+    /// lock: its counter is locked by itself.
+    async fn counter(&mut self, desc: &'static Descriptor, org: i32) -> Result<(i64, [u8; 16])> {
+        let at = [Value::from(org), desc.noun.into()];
+        let lock = if self.locks_rows(desc) { ROW_LOCK } else { "" };
+        let sql = format!("select next, key from code_counters where org_id = $1 and kind = $2{lock}");
+        let sql = Sql::new(sql).with(at.clone()).yields([ValueType::Int, ValueType::Bytes]);
+        if let Some(row) = self.db.first(sql.clone()).await? {
+            return Ok((row.int(0)?, row.bytes(1)?.try_into()?));
+        }
+        let key: [u8; 16] = bytes(self.random);
+        let new = "insert into code_counters (org_id, kind, next, key) values ($1, $2, 0, $3) on conflict do nothing";
+        self.db.execute(Sql::new(new).with(at).with([key.to_vec().into()])).await?;
+        let row = self.db.one(sql).await?;
+        Ok((row.int(0)?, row.bytes(1)?.try_into()?))
+    }
+
+    /// Whether what is counted is locked by itself, as the organisation is not. SQLite has one writer anyway.
+    fn locks_rows(&self, desc: &Descriptor) -> bool {
+        self.db.is_postgres() && !desc.is_recorded()
+    }
+
     /// The next number within a record, for a new one that is counted there.
     pub async fn next_number(&mut self, desc: &'static Descriptor, org: i32, within: Uuid) -> Result<i64> {
         self.flush().await?;
         let counted = desc.counted().ok_or_else(|| anyhow::anyhow!("{} is not counted", desc.noun));
-        let (number, container) = counted.map(|(f, within)| (quoted(f.column), quoted(within.column)))?;
+        let (counted, container) = counted?;
+        if let Some(target) = container.target().filter(|_| self.locks_rows(desc)) {
+            let sql = format!("select 1 from {} where org_id = $1 and id = $2{ROW_LOCK}", target.table);
+            self.db.first(Sql::new(sql).with([org.into(), within.into()]).yields([ValueType::Int])).await?;
+        }
+        let (number, container) = (quoted(counted.column), quoted(container.column));
         let sql =
             format!("select coalesce(max({number}), 0) from {} where org_id = $1 and {container} = $2", desc.table);
         let sql = Sql::new(sql).with([org.into(), within.into()]).yields([ValueType::Int]);
-        Ok(self.db.one(sql).await?.int(0)? + 1)
+        Ok(numbered(desc, self.db.one(sql).await?.int(0)?.saturating_add(1))?)
     }
 
-    /// The same for many that are written later. How far each record has been counted stands in a temporary table: what was
-    /// counted before may not be written yet.
+    /// The same for many that are written later.
     pub async fn next_numbers(&mut self, desc: &'static Descriptor, org: i32, within: &[Uuid]) -> Result<Vec<i64>> {
         let Some((field, container)) = desc.counted().filter(|_| !within.is_empty()) else { return Ok(Vec::new()) };
-        let (id, number, at_end) = match self.db.is_postgres() {
-            true => ("uuid", "bigint", " on commit drop"),
-            false => ("blob", "integer", ""),
-        };
-        let table = format!(
-            "create temporary table if not exists import_counts (id {id} primary key, last {number} not null){at_end}"
-        );
-        self.db.script(table).await?;
+        counts::create(self.db).await?;
         let mut sql = Sql::bulk("with v (id) as ", self.db.engine());
         sql.bind_rows(within.iter().collect::<BTreeSet<_>>().into_iter().copied());
         sql.push(&format!(
@@ -201,9 +224,9 @@ impl Tx<'_> {
         let mut next = |id: &Uuid| {
             let last = counted.entry(*id).or_default();
             *last += 1;
-            *last
+            numbered(desc, *last)
         };
-        let numbers = within.iter().map(&mut next).collect();
+        let numbers = within.iter().map(&mut next).collect::<Result<_, Problem>>()?;
         let mut sql = Sql::bulk("insert into import_counts (id, last) values ", self.db.engine());
         for (i, (id, last)) in counted.into_iter().enumerate() {
             sql.push(if i == 0 { "" } else { ", " }).bind_list([Value::from(id), last.into()]);

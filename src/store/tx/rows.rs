@@ -248,8 +248,9 @@ impl Tx<'_> {
         search::remove(self.db, record).await?;
         let mut sql = Sql::new(format!("delete from {} where org_id = ", record.desc.table));
         sql.bind(record.meta.org_id).push(" and id = ").bind(record.meta.id);
-        // A journal's rows go with what they are within, as they are.
-        let gone = if record.desc.stays() { "true".into() } else { status_sql::gone(record.desc, record.desc.table) };
+        // What nothing is recorded of goes as it is.
+        let gone =
+            if !record.desc.is_recorded() { "true".into() } else { status_sql::gone(record.desc, record.desc.table) };
         sql.push(&format!(" and {gone} and version = ")).bind(record.meta.version);
         if self.db.execute(sql).await? != 1 {
             return Err(stale(record).into());

@@ -19,7 +19,8 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::history::{find_or_past, find_purged};
 use crate::crud::input::{GoneRecord, time};
 use crate::crud::session::{CommandTarget, Session};
-use crate::crud::write::dry_run_note;
+use crate::crud::subjects::records_of;
+use crate::crud::write::{described, dry_run_note};
 use crate::model::kinds::user::User;
 use crate::model::problem::{Problem, io_message};
 use crate::model::resource::{Record, Resource};
@@ -48,6 +49,8 @@ pub struct Strip {
     pub subject: Uuid,
     pub records: Vec<Span>,
     pub requests: Vec<Span>,
+    /// Rows that nothing is recorded of, by noun and id: they go, too.
+    pub unrecorded: Vec<(String, Uuid)>,
     pub details: Map<String, Json>,
 }
 
@@ -63,7 +66,16 @@ impl Verb for Strip {
         if !self.subject.is_nil() {
             tx.forget_actor(&format!("user:{}", self.subject)).await?;
         }
+        for (noun, id) in &self.unrecorded {
+            let desc = described(tx, noun)?;
+            if let Some(row) = tx.load(desc, self.org, *id).await? {
+                tx.purge(&row).await?;
+            }
+        }
         let mut details = self.details.clone();
+        if !self.unrecorded.is_empty() {
+            details.insert("rows".into(), self.unrecorded.len().into());
+        }
         details.insert("records".into(), spans(&self.records));
         details.insert("requests".into(), spans(&self.requests));
         tx.event_about(self.org, self.action, KIND, self.subject, details).await?;
@@ -137,7 +149,15 @@ pub async fn archive(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     details.insert("sha256".into(), checksum.to_string().into());
     details.insert("before".into(), rfc3339(before).into());
     let told = json!({ "records": n, "file": details["file"], "sha256": details["sha256"] });
-    let strip = Strip { org, action: Action::Archive, subject: Uuid::nil(), records: stripped, requests, details };
+    let strip = Strip {
+        org,
+        action: Action::Archive,
+        subject: Uuid::nil(),
+        records: stripped,
+        requests,
+        unrecorded: Vec::new(),
+        details,
+    };
     gate::write(s, &strip).await?;
     wipe(s).await;
     report(&mut s.ui, &told)?;
@@ -254,6 +274,22 @@ fn nothing_to_erase(s: &mut Session<'_>, kept: Option<DateTime<Utc>>, rule: &str
     }
 }
 
+/// Says which records of a person an erasure leaves, since they are no history.
+fn warn_of_what_is_there(s: &mut Session<'_>, records: &[Record]) {
+    for desc in s.kinds().resources() {
+        let there: Vec<&Record> = records.iter().filter(|r| r.desc == desc).collect();
+        if let [first, ..] = there.as_slice() {
+            s.ui.warn(&format!(
+                "{} {} of the person are still there, such as {}: 'orgctl {} purge' removes them",
+                there.len(),
+                desc.table,
+                first.meta.id,
+                desc.noun
+            ));
+        }
+    }
+}
+
 /// Destroys what is recorded of one person, as far as no rule keeps it.
 pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
@@ -283,7 +319,18 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let stripped = joined(all.iter().filter(|(_, at, _)| *at < limit).map(|(seq, ..)| (*seq, *seq)).collect());
     let too_new: Vec<_> = all.iter().filter(|(_, at, _)| *at >= limit).collect();
     let kept = too_new.last().map(|(_, at, _)| *at + TimeDelta::days(days.into()));
-    let n_kept = too_new.len();
+    let kinds = s.kinds();
+    let (recorded, unrecorded): (Vec<Record>, Vec<Record>) =
+        records_of(s.db().await?, kinds, User::DESCRIPTOR, org, &ids)
+            .await?
+            .into_iter()
+            .partition(|r| r.desc.is_recorded());
+    let (young, old): (Vec<Record>, Vec<Record>) = unrecorded.into_iter().partition(|r| r.meta.created_at >= limit);
+    let unrecorded: Vec<_> = old.iter().map(|r| (r.desc.noun.to_owned(), r.meta.id)).collect();
+    let kept = kept.max(young.iter().map(|r| r.meta.created_at + TimeDelta::days(days.into())).max());
+    let n_kept = too_new.len() + young.len();
+    let rows = unrecorded.len();
+    let of_rows = if rows > 0 { format!(", and {rows} rows of journals") } else { String::new() };
     let (requests, newer) = retention::requests_naming(s.db().await?, org, limit, &names).await?;
     let (n, commands) = (count(&stripped), count(&requests));
     let rule = format!("setting audit.min_retention_days, {days} days");
@@ -293,12 +340,13 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if newer > 0 {
         s.ui.status(&format!("{newer} command lines that name the person are kept as long ({rule})"));
     }
-    if n == 0 && commands == 0 {
+    if n == 0 && commands == 0 && rows == 0 {
         return nothing_to_erase(s, kept, &rule);
     }
     if !s.dry_run {
-        let what =
-            format!("destroy what {n} records and {commands} command lines tell of this person? It can't be undone");
+        let what = format!(
+            "destroy what {n} records and {commands} command lines tell of this person{of_rows}? It can't be undone"
+        );
         s.ui.confirm(&what).await?;
     }
     holds(s, org).await?;
@@ -310,18 +358,23 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         details.insert("kept".into(), n_kept.into());
         details.insert("kept_until".into(), rfc3339(until).into());
     }
-    let strip = Strip { org, action: Action::Erase, subject: id, records: stripped, requests, details };
+    let strip = Strip { org, action: Action::Erase, subject: id, records: stripped, requests, unrecorded, details };
     gate::write(s, &strip).await?;
     if !s.dry_run {
         wipe(s).await;
     }
     let until = kept.map(rfc3339);
-    report(&mut s.ui, &json!({ "records": n, "commands": commands, "kept": n_kept, "kept_until": until }))?;
-    s.log(Level::Info, &format!("erased {n} records and {commands} command lines"), Map::new());
-    s.ui.status(&format!("erased {n} records and {commands} command lines; the trail proves as before"));
+    report(
+        &mut s.ui,
+        &json!({ "records": n, "commands": commands, "rows": rows, "kept": n_kept, "kept_until": until }),
+    )?;
+    let erased = format!("erased {n} records and {commands} command lines{of_rows}");
+    s.log(Level::Info, &erased, Map::new());
+    s.ui.status(&format!("{erased}; the trail proves as before"));
     if row.is_some() {
         s.ui.warn("the person's own row is still there, deleted: 'orgctl user purge' removes it");
     }
+    warn_of_what_is_there(s, &recorded);
     s.ui.warn("exports, archives and backups made before still hold what was erased");
     tell_of_old_schemas(s).await;
     dry_run_note(s);

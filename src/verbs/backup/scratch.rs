@@ -38,13 +38,8 @@ impl Scratch {
             _ => s.env.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from),
         };
         remove_leftovers(&parent);
-        let failed =
-            |e: std::io::Error| Problem::failed(format!("can't write into {}: {}", parent.display(), io_message(&e)));
-        let made =
-            tempfile::Builder::new().prefix(PREFIX).permissions(Permissions::from_mode(0o700)).tempdir_in(&parent);
-        let folder = made.map_err(failed)?;
-        let lock = Flock::lock(File::open(folder.path()).map_err(failed)?, FlockArg::LockExclusiveNonblock);
-        let lock = lock.map_err(|(_, e)| failed(e.into()))?;
+        let (folder, lock) = locked_folder(&parent)
+            .map_err(|e| Problem::failed(format!("can't write into {}: {}", parent.display(), io_message(&e))))?;
         let server = match asked {
             Some(base @ Location::Postgres(_)) => {
                 // The number of the process tells those apart that count from the same time.
@@ -81,6 +76,23 @@ impl Scratch {
     }
 }
 
+/// A folder of its owner's alone, locked. Until it is locked another command may take it for a leftover, and remove it: then
+/// another is made.
+fn locked_folder(parent: &Path) -> std::io::Result<(TempDir, Flock<File>)> {
+    let mut tries = 0..100;
+    loop {
+        let permissions = Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix(PREFIX).permissions(permissions).tempdir_in(parent)?;
+        let lock = File::open(folder.path())
+            .and_then(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, e)| e.into()));
+        match lock {
+            Ok(lock) if folder.path().exists() => return Ok((folder, lock)),
+            Err(e) if tries.next().is_none() => return Err(e),
+            _ => {}
+        }
+    }
+}
+
 /// Removes the folders of commands that were killed. Whoever uses one holds a lock on it.
 fn remove_leftovers(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
@@ -91,9 +103,32 @@ fn remove_leftovers(parent: &Path) {
         let flags = OFlag::O_NOFOLLOW | OFlag::O_DIRECTORY;
         let Ok(file) = OpenOptions::new().read(true).custom_flags(flags.bits()).open(entry.path()) else { continue };
         let is_ours = file.metadata().is_ok_and(|m| m.uid() == nix::unistd::Uid::effective().as_raw());
-        if is_ours && Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok() {
+        let lock = is_ours.then(|| Flock::lock(file, FlockArg::LockExclusiveNonblock));
+        if let Some(Ok(_lock)) = lock {
             // Somebody else may have removed it in the meantime.
             let _ = fs::remove_dir_all(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Many at once, each of which takes away what others have left: none takes away what another has just made.
+    #[test]
+    fn none_takes_anothers_for_a_leftover() {
+        let parent = tempfile::tempdir().expect("a folder");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        remove_leftovers(parent.path());
+                        let (folder, _lock) = locked_folder(parent.path()).expect("a folder of its own");
+                        assert!(folder.path().exists());
+                    }
+                });
+            }
+        });
     }
 }

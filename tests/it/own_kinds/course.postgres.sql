@@ -66,6 +66,26 @@ CREATE UNIQUE INDEX readings_code ON readings (org_id, code) WHERE deleted_at IS
 CREATE INDEX readings_deletion ON readings (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
 CREATE INDEX readings_licence ON readings (org_id, licence_id);
 
+CREATE TABLE visits (
+    org_id        integer NOT NULL REFERENCES orgs (org_id),
+    id            uuid NOT NULL,
+    code          text COLLATE "C" NOT NULL CHECK (code <> '' AND length(code) <= 32),
+    user_id       uuid NOT NULL,
+    created_at    timestamptz NOT NULL,
+    created_by    bigint NOT NULL REFERENCES actors (actor_id),
+    updated_at    timestamptz NOT NULL,
+    updated_by    bigint NOT NULL REFERENCES actors (actor_id),
+    version       bigint NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+    deleted_at    timestamptz,
+    deleted_by    bigint REFERENCES actors (actor_id),
+    deletion_id   uuid,
+    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
+    PRIMARY KEY (org_id, id)
+);
+CREATE UNIQUE INDEX visits_code ON visits (org_id, code) WHERE deleted_at IS NULL;
+CREATE INDEX visits_deletion ON visits (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+CREATE INDEX visits_user ON visits (org_id, user_id);
+
 CREATE TABLE pulses (
     org_id        integer NOT NULL REFERENCES orgs (org_id),
     id            uuid NOT NULL,

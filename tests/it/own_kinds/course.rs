@@ -83,6 +83,16 @@ resource! {
 }
 
 resource! {
+    /// When somebody came
+    pub struct Visit "visit" in "visits" keys(&[&["code"]]) lifecycle(AppendOnly) {
+        /// Number
+        code: Code<32> [Generated(CodeGenerator::Numbered("V-"))],
+        /// Who came
+        user_id: Ref<User> [Keep, Subject],
+    }
+}
+
+resource! {
     /// What is counted
     pub struct Pulse "pulse" in "pulses" keys(&[&["code"]]) subject(Nobody("a thing")) lifecycle(Volatile) {
         /// Short code
@@ -139,10 +149,11 @@ impl Check for Licence {}
 impl Check for Seat {}
 impl Check for Reading {}
 impl Check for Pulse {}
+impl Check for Visit {}
 impl Check for Plan {}
 impl Check for Notice {}
 
-const DOWN: &str = "DROP TABLE errands;\nDROP TABLE notices;\nDROP TABLE plans;\nDROP TABLE pulses;\nDROP TABLE readings;\nDROP TABLE seats;\n\
+const DOWN: &str = "DROP TABLE errands;\nDROP TABLE notices;\nDROP TABLE plans;\nDROP TABLE pulses;\nDROP TABLE visits;\nDROP TABLE readings;\nDROP TABLE seats;\n\
                     DROP TABLE licences;";
 
 const KINDS: &[Kind] = &[
@@ -157,6 +168,7 @@ const KINDS: &[Kind] = &[
     },
     Kind { desc: Seat::DESCRIPTOR, migrations: &[], catalogue: "" },
     Kind { desc: Reading::DESCRIPTOR, migrations: &[], catalogue: "" },
+    Kind { desc: Visit::DESCRIPTOR, migrations: &[], catalogue: "" },
     Kind { desc: Pulse::DESCRIPTOR, migrations: &[], catalogue: "" },
     Kind { desc: Plan::DESCRIPTOR, migrations: &[], catalogue: "" },
     Kind { desc: Notice::DESCRIPTOR, migrations: &[], catalogue: "" },
@@ -285,6 +297,16 @@ fn a_licence_is_revoked_and_given_again() {
             p.column("licence list --filter code=L-2 --with-deleted --sort created_at", "status"),
             ["ended", "active"]
         );
+        // One whose row falls stays as it is, and holds no more.
+        p.run("licence create --code L-3 --user ravi --expires-at 2026-11-21T03:00:00Z").ok();
+        p.run("licence create --code L-4 --user ravi --expires-at 2026-11-21T03:00:00Z").ok();
+        p.wait(7200);
+        p.run_with("licence import - --keep-going", "code,user\nL-3,nobody\nL-4,asha\n").fails(7);
+        assert_eq!(p.column("licence list --filter code=L-3 --with-deleted", "status"), ["expired"]);
+        assert_eq!(
+            p.column("licence list --filter code=L-4 --with-deleted --sort created_at", "status"),
+            ["ended", "active"]
+        );
         // What holds is not overrun by a file.
         let said = p.run_with("licence import -", "code,user\nL-2,ravi\n").fails(6);
         assert!(said.contains("L-2 exists already"), "{said}");
@@ -355,6 +377,27 @@ fn a_dossier_tells_all_records_of_a_person() {
         let wanted = [("L-1", "active"), ("L-2", "ended"), ("L-3", "deleted"), ("L-4", "active")];
         assert_eq!(licences, wanted.map(|(code, status)| (code.to_owned(), status.to_owned())));
         assert_eq!(told["records"].as_object().map(serde_json::Map::len), Some(1));
+    });
+}
+
+/// What journals tell of a person who is gone is destroyed with what is recorded, once it may be.
+#[test]
+fn an_erasure_takes_what_journals_tell() {
+    both(|p| {
+        p.run("visit create --user asha").ok();
+        p.run("visit create --user ravi").ok();
+        p.wait(370 * 86_400);
+        p.run("visit create --user asha").ok();
+        assert_eq!(p.run("user dossier asha").json()["records"]["visits"].as_array().map(Vec::len), Some(2));
+        p.run("user delete asha --yes").ok();
+        p.run("user purge asha --yes").ok();
+        // They outlive the person, until they are asked for.
+        assert_eq!(p.column("visit list --sort code", "code"), ["V-001", "V-002", "V-003"]);
+        let said = p.run("audit erase --subject asha --org ACME --yes -o json");
+        assert!(said.err.contains("1 rows of journals; the trail proves as before"), "{}", said.err);
+        assert_eq!(said.json()["rows"], 1);
+        assert_eq!(p.column("visit list --sort code", "code"), ["V-002", "V-003"], "the last one is too new");
+        all_is_well(p);
     });
 }
 

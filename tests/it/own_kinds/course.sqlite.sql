@@ -69,6 +69,27 @@ CREATE UNIQUE INDEX readings_code ON readings (org_id, code) WHERE deleted_at IS
 CREATE INDEX readings_deletion ON readings (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
 CREATE INDEX readings_licence ON readings (org_id, licence_id);
 
+CREATE TABLE visits (
+    row_id        INTEGER PRIMARY KEY,
+    org_id        INTEGER NOT NULL REFERENCES orgs (org_id),
+    id            BLOB    NOT NULL CHECK (length(id) = 16),
+    code          TEXT    NOT NULL CHECK (code <> '' AND length(code) <= 32),
+    user_id       BLOB    NOT NULL CHECK (length(user_id) = 16),
+    created_at    INTEGER NOT NULL CHECK (created_at BETWEEN -62135596800000000 AND 253402300799999999),
+    created_by    INTEGER NOT NULL REFERENCES actors (actor_id),
+    updated_at    INTEGER NOT NULL CHECK (updated_at BETWEEN -62135596800000000 AND 253402300799999999),
+    updated_by    INTEGER NOT NULL REFERENCES actors (actor_id),
+    version       INTEGER NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+    deleted_at    INTEGER CHECK (deleted_at BETWEEN -62135596800000000 AND 253402300799999999),
+    deleted_by    INTEGER REFERENCES actors (actor_id),
+    deletion_id   BLOB    CHECK (length(deletion_id) = 16),
+    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
+    UNIQUE (org_id, id)
+) STRICT;
+CREATE UNIQUE INDEX visits_code ON visits (org_id, code) WHERE deleted_at IS NULL;
+CREATE INDEX visits_deletion ON visits (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+CREATE INDEX visits_user ON visits (org_id, user_id);
+
 CREATE TABLE pulses (
     row_id        INTEGER PRIMARY KEY,
     org_id        INTEGER NOT NULL REFERENCES orgs (org_id),

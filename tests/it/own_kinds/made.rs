@@ -138,6 +138,15 @@ fn a_file_is_counted_on() {
         assert_eq!(numbers(p, "BLUE"), blue);
         let red = numbers(p, "RED");
         assert_eq!((red.len(), red.last().map(String::as_str)), (606, Some("606")));
+        // Those that a file gives are passed over by those that it leaves to be made, wherever they stand in it.
+        p.run("book create --code GREEN").ok();
+        p.run_with("page import -", "code,book,number\nG1,GREEN,\nG2,GREEN,1\nG3,GREEN,4\nG4,GREEN,\n").ok();
+        assert_eq!(numbers(p, "GREEN"), ["5", "1", "4", "6"]);
+        p.run_with("page import -", "code,book,number\nG5,GREEN,2147483647\n").ok();
+        let said = p.run("page create --code G6 --book GREEN").fails(4);
+        assert!(said.contains("all numbers of pages there are used up"), "{said}");
+        p.run("book delete GREEN --yes").ok();
+        p.run("book purge GREEN --yes").ok();
         // What goes out comes in as it was.
         let out = p.run("page export -o csv").ok();
         let other = place(p.engine);

@@ -341,7 +341,11 @@ fn of_resource(arg: Arg, desc: &'static Descriptor, verb: &str, lookup: &Arc<Loo
         _ => Deleted::Exclude,
     };
     match arg.get_id().as_str() {
-        "key" => return keys(arg, desc, life, lookup),
+        "key" => {
+            // An owner without a record has the defaults.
+            let owner = desc.owner().filter(|_| matches!(verb, "show" | "update"));
+            return keys(arg, owner.map_or(desc, |(_, kind)| kind), life, lookup);
+        }
         "to" | "reassign-to" => return keys(arg, desc, Deleted::Exclude, lookup),
         "file" | "rejects" => return arg.value_hint(ValueHint::FilePath),
         "sort" => return fields(arg, lookup, "-"),

@@ -659,6 +659,16 @@ fn fields(mut c: Command, desc: &'static Descriptor, creating: bool) -> Command 
     c
 }
 
+/// The records that are moved, and what the move is told.
+fn move_args(c: Command, t: &Transition, desc: &'static Descriptor) -> Command {
+    let c = with_examples(c, &examples::transition(desc, t)).arg(named(desc)).arg(if_version());
+    let needs: Vec<&str> = t.needs().collect();
+    desc.told_to(t).fold(c, |c, field| match needs.contains(&field.column) {
+        true => c.arg(flag(field).help(format!("{} (required)", field.help))),
+        false => c.arg(flag(field)),
+    })
+}
+
 /// The item, those that it is given to or taken from, and what the link says besides.
 fn link_args(c: Command, kinds: Kinds, linking: Linking, link: Link) -> Command {
     let (desc, (_, item), (_, other)) = (link.desc, link.item, link.other);
@@ -1069,7 +1079,7 @@ impl Program {
                     None => c,
                 }
             }
-            Found::Move(t, desc) => with_examples(c, &examples::transition(desc, t)).arg(named(desc)).arg(if_version()),
+            Found::Move(t, desc) => move_args(c, t, desc),
             Found::Link(linking, link) => link_args(c, self.kinds, *linking, *link),
             Found::Plain(plain) => with_examples(c, plain.examples),
         };

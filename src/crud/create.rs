@@ -7,8 +7,8 @@ use super::gate;
 use super::input::given;
 use super::read::known_columns;
 use super::session::Session;
-use super::write::{Create, change, is_version, not_in_system, targets, tell_created};
-use super::{edit, prompt};
+use super::write::{Change, Create, Target, change, is_version, not_in_system, tell_created};
+use super::{edit, owned, prompt};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Field};
@@ -22,15 +22,15 @@ pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         None => None,
     };
     if m.get_flag("edit") {
-        return edit::create(s, desc, org, m).await;
+        return edit::create(s, desc, org, None, m).await;
     }
     let mut values = given(s, desc, org, m).await?;
-    ask_missing(s, desc, desc.settable(), org, &mut values).await?;
+    ask_missing(s, desc, desc.settable().filter(|f| f.must_be_given()), org, &mut values).await?;
     let record = gate::write(s, &Create { noun: desc.noun.into(), org, values }).await?;
     tell_created(s, desc, org, &record).await
 }
 
-/// Asks for what a new record must have, of some fields, and was not given.
+/// Asks for fields that were not given.
 pub(super) async fn ask_missing(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
@@ -38,7 +38,7 @@ pub(super) async fn ask_missing(
     org: Option<i32>,
     values: &mut Vec<(String, Value)>,
 ) -> Result<()> {
-    for field in fields.filter(|f| f.must_be_given()) {
+    for field in fields {
         if desc.is_given(field, |f| values.iter().any(|(c, _)| c == f.column)) {
             continue;
         }
@@ -54,22 +54,30 @@ pub(super) async fn ask_missing(
 }
 
 pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let records = targets(s, desc, m).await?;
+    let (records, owners) = owned::targets(s, desc, m).await?;
+    let count = records.len() + owners.len();
     let version = m.get_one::<i64>("if-version").copied();
-    if version.is_some() && records.len() > 1 {
+    if version.is_some() && count > 1 {
         return Err(Problem::usage("--if-version goes with one record").into());
     }
     if m.get_flag("edit") {
-        let [record] = records.as_slice() else {
-            return Err(Problem::usage("--edit goes with one record").into());
+        return match (records.as_slice(), owners.as_slice()) {
+            ([record], []) => {
+                is_version(record, version)?;
+                known_columns(s, desc)?;
+                edit::update(s, desc, record, m).await
+            }
+            ([], [owner]) => edit::create(s, desc, Some(owner.meta.org_id), Some(owner), m).await,
+            _ => Err(Problem::usage("--edit goes with one record").into()),
         };
-        is_version(record, version)?;
-        known_columns(s, desc)?;
-        return edit::update(s, desc, record, m).await;
+    }
+    if let (Some(version), [owner]) = (version, owners.as_slice()) {
+        let sentence = format!("nothing is stored for {}, and nothing has version {version}", owner.title());
+        return Err(Problem::conflict(sentence).into());
     }
     // References are looked up in the organisation of the records, which then must be one.
-    let org = if desc.is_org() { None } else { records.first().map(|r| r.meta.org_id) };
-    if org.is_some() && records.iter().any(|r| Some(r.meta.org_id) != org) {
+    let org = if desc.is_org() { None } else { records.iter().chain(&owners).next().map(|r| r.meta.org_id) };
+    if org.is_some() && records.iter().chain(&owners).any(|r| Some(r.meta.org_id) != org) {
         return Err(Problem::usage("the records belong to several organisations")
             .hint("change those of one at a time")
             .into());
@@ -86,5 +94,11 @@ pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             .hint("or fill in a form: --edit")
             .into());
     }
-    change(s, desc, &records, version, set, Action::Update).await
+    if owners.is_empty() {
+        return change(s, desc, &records, version, set, Action::Update).await;
+    }
+    known_columns(s, desc)?;
+    let targets = records.iter().map(|r| Target { org: r.meta.org_id, id: r.meta.id, version: None }).collect();
+    let change = Change { noun: desc.noun.into(), targets, set, action: Action::Update };
+    owned::keep(s, desc, change, &owners).await
 }

@@ -51,8 +51,14 @@ enum FormOutcome {
     Wrong(Vec<Problem>),
 }
 
-/// `create --edit`.
-pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, org: Option<i32>, m: &ArgMatches) -> Result<()> {
+/// `create --edit`, and of what is one per owner `update --edit` where nothing is stored.
+pub async fn create(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    owner: Option<&Record>,
+    m: &ArgMatches,
+) -> Result<()> {
     let place = match org {
         Some(org) => format!(" in {}", records::org_code(s.db().await?, org).await?),
         None => String::new(),
@@ -65,7 +71,9 @@ pub async fn create(s: &mut Session<'_>, desc: &'static Descriptor, org: Option<
         s.use_context_of(SYSTEM).await?;
     }
     let lines = desc.settable().map(|f| {
-        let given = m.get_one::<String>(f.name()).cloned();
+        let is_owner = desc.owner().is_some_and(|(field, _)| field.column == f.column);
+        let owner = owner.filter(|_| is_owner).map(Record::key);
+        let given = owner.or_else(|| m.get_one::<String>(f.name()).cloned());
         (f, given.or_else(|| desc.default(f, &s.context).map(Into::into)).unwrap_or_default())
     });
     let lines = lines.collect::<Vec<_>>();

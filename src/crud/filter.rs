@@ -9,7 +9,7 @@ use super::session::Session;
 use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::problem::{ErrorKind, Problem, nearest};
 use crate::model::resource::{Descriptor, Field, Resource};
-use crate::model::values::scalar::{fold, truncate};
+use crate::model::values::scalar::{Scalar, fold, truncate};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::records::query::{Condition, Op, column};
 use crate::store::records::{self, Column, Deleted};
@@ -316,6 +316,9 @@ fn value(s: &Session<'_>, column: &Column, op: Op, text: &str) -> Result<Value> 
     Ok(match column.kind {
         ValueType::Uuid => Uuid::try_parse(text).map_err(|_| wrong(": write the full id"))?.into(),
         ValueType::Int => text.parse::<i64>().map_err(|_| wrong(": write a whole number"))?.into(),
+        ValueType::Bool => {
+            (<bool as Scalar>::TYPE.parse)(text, &s.context).map_err(|why| wrong(&format!(": it {why}")))?
+        }
         _ => match column.choices() {
             Some(words) => match words.iter().find(|w| fold(w) == fold(text)) {
                 Some(word) => (*word).into(),

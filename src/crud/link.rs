@@ -136,7 +136,7 @@ pub async fn assign(s: &mut Session<'_>, link: Link, m: &ArgMatches) -> Result<(
     let (item, others) = ends(s, link, m).await?;
     let org = item.meta.org_id;
     let mut values = given_of(s, desc, link.further(), Some(org), m).await?;
-    ask_missing(s, desc, link.further(), Some(org), &mut values).await?;
+    ask_missing(s, desc, link.further().filter(|f| f.must_be_given()), Some(org), &mut values).await?;
     let others: Vec<Uuid> = others.iter().map(|r| r.meta.id).collect();
     let verb = Assign { noun: desc.noun.into(), org, item: item.meta.id, others, values };
     let assigned = gate::write(s, &verb).await?;

@@ -11,6 +11,7 @@ pub mod history;
 pub mod import;
 pub mod input;
 pub mod link;
+pub mod owned;
 pub mod partial;
 pub mod prompt;
 pub mod read;

@@ -13,7 +13,7 @@ use super::filter::filter;
 use super::gate::{self, Verb};
 use super::input::{find, find_holders, keys};
 use super::session::{Access, Session};
-use super::{as_of, partial};
+use super::{as_of, owned, partial};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::status;
@@ -348,13 +348,29 @@ pub async fn print_changed(s: &mut Session<'_>, desc: &'static Descriptor, which
 }
 
 async fn print(s: &mut Session<'_>, desc: &'static Descriptor, which: &[RecordId]) -> Result<()> {
-    let columns = match (&s.columns, s.ui.style.format) {
-        (None, Format::Table) => records::columns(desc).into_iter().map(records::for_people).collect(),
-        _ => chosen(s, desc, true)?,
-    };
-    let (heads, key) = (output_columns(&columns), key_index(desc, &columns));
-    let mut rows = rows_of(s, desc, &columns, which).await?;
-    if let ([_], 1) = (which, rows.len()) {
+    let columns = shown(s, desc)?;
+    let rows = rows_of(s, desc, &columns, which).await?;
+    print_rows(s, desc, &columns, which.len(), rows)
+}
+
+/// The columns of records that are shown one by one.
+fn shown(s: &Session<'_>, desc: &'static Descriptor) -> Result<Vec<Column>> {
+    match (&s.columns, s.ui.style.format) {
+        (None, Format::Table) => Ok(records::columns(desc).into_iter().map(records::for_people).collect()),
+        _ => chosen(s, desc, true),
+    }
+}
+
+/// One that was asked for is told with all its fields, in a document of its own.
+fn print_rows(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    columns: &[Column],
+    asked: usize,
+    mut rows: Vec<Row>,
+) -> Result<()> {
+    let (heads, key) = (output_columns(columns), key_index(desc, columns));
+    if (asked, rows.len()) == (1, 1) {
         return whole_record(&mut s.ui, &heads, key, rows.remove(0).0);
     }
     if (&s.columns, s.ui.style.format) == (&None, Format::Table) {
@@ -376,8 +392,9 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     gate::allow(s)?;
     as_of::begin(s, desc, m).await?;
     let life = if m.get_flag("with-deleted") { Deleted::Include } else { Deleted::Exclude };
-    let mut which = Vec::new();
-    for key in keys(s, desc, life, m).await? {
+    let (mut which, mut defaults) = (Vec::new(), Vec::new());
+    let picked = desc.owner().map_or(desc, |(_, kind)| kind);
+    for key in keys(s, picked, life, m).await? {
         // With the deleted ones, everybody who had the key.
         let found = match life {
             Deleted::Exclude => find(s, desc, &key, life).await.map(|r| vec![r]),
@@ -396,11 +413,21 @@ pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
             Err(e) => {
                 let found = Err(e);
                 as_of::ensure_known(s, desc, &found).await?;
-                found?;
+                if let Err(e) = found {
+                    defaults.push(owned::owner_of(s, desc, &key, e).await?);
+                }
             }
         }
     }
-    print(s, desc, &which).await
+    let columns = shown(s, desc)?;
+    let asked = which.len() + defaults.len();
+    let mut rows = rows_of(s, desc, &columns, &which).await?;
+    for owner in defaults {
+        let record = owned::default_of(s, desc, &owner).await?;
+        s.ui.status(&format!("nothing is stored for {}: these are the defaults", owner.title()));
+        rows.push(Row(owned::cells(s, &record, &owner, &columns).await?));
+    }
+    print_rows(s, desc, &columns, asked, rows)
 }
 
 /// Exit code 0 or 3, and a word only for people.

@@ -4,8 +4,9 @@ use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
+use super::create::ask_missing;
 use super::gate::{self, Verb};
-use super::input::not_system;
+use super::input::{given_of, not_system};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
 use super::write::{Target, described, dry_run_note, targets};
@@ -14,6 +15,7 @@ use crate::model::resource::states::Transition;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::trail::audit::ChangeNote;
 use crate::model::values::scalar::ParseContext;
+use crate::model::values::value::Value;
 use crate::store::tx::Tx;
 
 /// Moves records to another state.
@@ -23,6 +25,8 @@ pub struct Move {
     /// The word of the transition.
     pub verb: String,
     pub targets: Vec<Target>,
+    /// Column and value of what the move is told.
+    pub told: Vec<(String, Value)>,
 }
 
 /// A record after a move, and the state that it was in; none where it was there already.
@@ -49,10 +53,16 @@ impl Verb for Move {
                 return Err(Problem::conflict(before.why_gone()).into());
             }
             not_system(&before)?;
-            let Some(after) = transition.apply(&before, tx.at())? else {
+            let Some(mut after) = transition.apply(&before, tx.at())? else {
+                if self.told.iter().any(|(column, value)| before.get(column) != value) {
+                    return Err(says_other(&before, transition, &self.told).into());
+                }
                 moved.push(Moved { record: before, from: None });
                 continue;
             };
+            for (column, value) in &self.told {
+                after.set(desc.known(column)?.column, value.clone());
+            }
             after.validate(tx.today())?;
             let from = before.status(tx.at()).to_owned();
             let record = tx.update(&before, after, ChangeNote::of_move(transition)).await?.unwrap_or(before);
@@ -60,6 +70,38 @@ impl Verb for Move {
         }
         Ok(moved)
     }
+}
+
+/// What is in that state already is not changed on the way.
+fn says_other(record: &Record, transition: &Transition, told: &[(String, Value)]) -> Problem {
+    let other = told.iter().filter(|(column, value)| record.get(column) != value);
+    let fields: Vec<&str> = other.filter_map(|(column, _)| Some(record.desc.field(column)?.name())).collect();
+    Problem::conflict(format!("{} is {} already, with another {}", record.title(), transition.to, fields.join(" and ")))
+}
+
+/// What a move is told by flags, or where somebody sits there by questions.
+async fn told(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    transition: &'static Transition,
+    records: &[Record],
+    m: &ArgMatches,
+) -> Result<Vec<(String, Value)>> {
+    let org = if desc.is_org() { None } else { records.first().map(|r| r.meta.org_id) };
+    let fields = || desc.told_to(transition);
+    if fields().next().is_some() && org.is_some() && records.iter().any(|r| Some(r.meta.org_id) != org) {
+        return Err(Problem::usage("the records belong to several organisations")
+            .hint("move those of one at a time")
+            .into());
+    }
+    let mut told = given_of(s, desc, fields(), org, m).await?;
+    let needs: Vec<&str> = transition.needs().collect();
+    ask_missing(s, desc, fields().filter(|f| needs.contains(&f.column)), org, &mut told).await?;
+    if let Some((column, _)) = told.iter().find(|(column, value)| needs.contains(&column.as_str()) && value.is_null()) {
+        let name = desc.known(column)?.name();
+        return Err(Problem::invalid(format!("{name} must not be empty")).field(name).into());
+    }
+    Ok(told)
 }
 
 /// Runs the verb of a transition.
@@ -72,8 +114,9 @@ pub async fn run(
     let records = targets(s, desc, m).await?;
     known_columns(s, desc)?;
     let version = m.get_one::<i64>("if-version").copied();
+    let told = told(s, desc, transition, &records, m).await?;
     let targets = records.iter().map(|r| Target { org: r.meta.org_id, id: r.meta.id, version }).collect();
-    let verb = Move { noun: desc.noun.into(), verb: transition.verb.into(), targets };
+    let verb = Move { noun: desc.noun.into(), verb: transition.verb.into(), targets, told };
     let moved = gate::write(s, &verb).await?;
     for Moved { record, from } in &moved {
         let title = record.title();

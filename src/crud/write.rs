@@ -121,15 +121,26 @@ fn valid(record: &Record, given: &[(String, Value)], today: NaiveDate) -> Result
     Problem::joined(faults).map_or(Ok(()), Err)
 }
 
-/// A record as it is before anything is given: defaults and nothing.
+/// A record as it is before anything is given: defaults, who acts, and nothing.
 pub fn blank(tx: &Tx<'_>, desc: &'static Descriptor, org: i32, id: Uuid, context: &ParseContext) -> Result<Record> {
-    let acting = tx.acting_user(org);
+    let mut record = of_defaults(desc, Meta::new(org, id, tx.at(), 0), context)?;
+    if let Some(acting) = tx.acting_user(org) {
+        for (field, value) in desc.fields.iter().zip(&mut record.values) {
+            if field.has(Attr::FromActor) && value.is_null() {
+                *value = acting.into();
+            }
+        }
+    }
+    Ok(record)
+}
+
+/// A record of nothing but defaults.
+pub fn of_defaults(desc: &'static Descriptor, meta: Meta, context: &ParseContext) -> Result<Record, Problem> {
     let values = desc.fields.iter().map(|f| match desc.default(f, context) {
-        Some(default) => Ok(f.parse(&default, context)?),
-        None if f.has(Attr::FromActor) && acting.is_some() => Ok(acting.into()),
+        Some(default) => f.parse(&default, context),
         None => Ok(Value::Null(f.ty.kind)),
     });
-    Ok(Record::new(desc, Meta::new(org, id, tx.at(), 0), values.collect::<Result<_>>()?))
+    Ok(Record::new(desc, meta, values.collect::<Result<_, _>>()?))
 }
 
 /// Ends the live record whose place a new one of a superseding kind takes: that of the same natural key.
@@ -404,6 +415,16 @@ pub async fn tell_changed(
     changed: &[ChangedRecord],
     action: Action,
 ) -> Result<()> {
+    say_changed(s, changed, action);
+    dry_run_note(s);
+    let may_now = |c: &&ChangedRecord| c.fields.contains(&CAN_LOGIN);
+    note_without_password(s, &changed.iter().filter(may_now).map(|c| &c.record).collect::<Vec<_>>()).await?;
+    let which: Vec<_> = changed.iter().map(|c| c.record.meta.record_id()).collect();
+    print_changed(s, desc, &which).await
+}
+
+/// Says what was changed.
+pub(super) fn say_changed(s: &mut Session<'_>, changed: &[ChangedRecord], action: Action) {
     let done = match action {
         Action::Activate => "activated",
         Action::Deactivate => "deactivated",
@@ -420,11 +441,6 @@ pub async fn tell_changed(
             (false, _) => format!("{done} {title}"),
         });
     }
-    dry_run_note(s);
-    let may_now = |c: &&ChangedRecord| c.fields.contains(&CAN_LOGIN);
-    note_without_password(s, &changed.iter().filter(may_now).map(|c| &c.record).collect::<Vec<_>>()).await?;
-    let which: Vec<_> = changed.iter().map(|c| c.record.meta.record_id()).collect();
-    print_changed(s, desc, &which).await
 }
 
 /// Says who may sign in and has nothing to sign in with.

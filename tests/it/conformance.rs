@@ -173,7 +173,9 @@ impl<'a> Story<'a> {
             Some(target) => {
                 let all = self.targets.borrow();
                 let keys = &all.iter().find(|(of, _)| *of == target).unwrap_or_else(|| panic!("no {}", target.noun)).1;
-                let key = &keys[n % keys.len()];
+                // References to one kind name different ones, as rules between them may ask.
+                let before = desc.fields.iter().take_while(|f| f.column != field.column);
+                let key = &keys[(n + before.filter(|f| f.target() == Some(target)).count()) % keys.len()];
                 Sample { input: key.clone(), kept: key.as_str().into() }
             }
         }

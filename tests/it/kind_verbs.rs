@@ -3,7 +3,7 @@
 use orgctl::cli::tree::{LEAVES, Program};
 use orgctl::model::kinds::{Kind, Kinds, OWN};
 use orgctl::model::resource::Check;
-use orgctl::model::values::scalar::{Code, Line};
+use orgctl::model::values::scalar::{Code, Line, Ref};
 use orgctl::resource;
 
 use crate::harness::{Engine, TestEnv};
@@ -43,6 +43,47 @@ resource! {
     }
 }
 
+resource! {
+    /// What joins nothing
+    pub struct Loose "loose" in "loose_ends" keys(&[&["code", "voucher"]]) subject(Nobody("a thing")) verbs(Link("tie", "untie")) {
+        /// Short code
+        code: Code<16>,
+        /// Voucher
+        voucher_id: Ref<Voucher>,
+    }
+}
+resource! {
+    /// What joins two, by a word that is taken
+    pub struct Knot "knot" in "knots" keys(&[&["voucher", "mark"]]) subject(Nobody("a thing")) verbs(Link("tie", "delete")) {
+        /// Voucher
+        voucher_id: Ref<Voucher>,
+        /// Mark
+        mark_id: Ref<Mark>,
+    }
+}
+resource! {
+    /// What each voucher has one of, and must be told more of
+    pub struct Stamp "stamp" in "stamps" keys(&[&["voucher"]]) subject(Nobody("a thing")) has_defaults() {
+        /// Voucher
+        voucher_id: Ref<Voucher>,
+        /// Colour
+        colour: Line<20>,
+    }
+}
+resource! {
+    /// What is nobody's
+    pub struct Stray "stray" in "strays" keys(&[&["voucher", "mark"]]) subject(Nobody("a thing")) has_defaults() {
+        /// Voucher
+        voucher_id: Ref<Voucher>,
+        /// Mark
+        mark_id: Ref<Mark>,
+    }
+}
+
+impl Check for Loose {}
+impl Check for Knot {}
+impl Check for Stamp {}
+impl Check for Stray {}
 impl Check for Voucher {}
 impl Check for Meter {}
 impl Check for Reading {}
@@ -107,4 +148,19 @@ fn what_a_kind_does_not_declare_is_no_command() {
     }
     let help = p.run("meter --help").ok();
     assert!(help.contains("List meters") && !help.contains("Create"), "{help}");
+}
+
+/// A declaration that the program could not keep is told.
+#[test]
+fn what_could_not_be_kept_is_a_fault() {
+    const WRONG: &[Kind] = &[Kind::of::<Loose>(), Kind::of::<Knot>(), Kind::of::<Stamp>(), Kind::of::<Stray>()];
+    assert_eq!(
+        Kinds::new(&[OWN, SHAPES, WRONG]).faults(),
+        [
+            "the key of loose does not begin with what it joins",
+            "voucher has a verb delete already, beside that of knot",
+            "stamp has defaults, and none for colour",
+            "stray has defaults, and its key is not its owner alone",
+        ]
+    );
 }

@@ -9,8 +9,9 @@ pub mod user;
 
 use super::resource::derived;
 use super::resource::key;
-use super::resource::lifecycle::ENDED;
+use super::resource::lifecycle::{ENDED, Lifecycle};
 use super::resource::lifetime::Lifetime;
+use super::resource::states;
 use super::resource::tenancy::Tenancy;
 use super::resource::verbs::{Link, Verb, Verbs};
 use super::resource::{Descriptor, Field, Resource, Subject};
@@ -108,6 +109,7 @@ impl Kinds {
     pub fn faults(self) -> Vec<String> {
         let mut faults: Vec<String> = self.resources().flat_map(derived::faults).collect();
         faults.extend(self.resources().flat_map(key::faults));
+        faults.extend(self.resources().flat_map(states::faults));
         for desc in self.resources() {
             faults.extend(self.misplaced(desc));
             if desc.ends() && desc.index(ENDED).is_none() {
@@ -126,6 +128,7 @@ impl Kinds {
             );
         }
         faults.extend(self.faults_of_links());
+        faults.extend(self.resources().filter(|d| d.has_defaults).filter_map(faults_of_defaults));
         faults
     }
 
@@ -174,6 +177,20 @@ impl Kinds {
     pub fn migrations(self) -> impl Iterator<Item = &'static Migration> {
         self.all().flat_map(|kind| kind.migrations)
     }
+}
+
+/// What keeps an owner without a record from having the defaults.
+fn faults_of_defaults(desc: &'static Descriptor) -> Option<String> {
+    let noun = desc.noun;
+    let Some((owner, _)) = desc.owner().filter(|(owner, _)| owner.ty.required && desc.keys.len() == 1) else {
+        return Some(format!("{noun} has defaults, and its key is not its owner alone"));
+    };
+    if desc.is_org() || desc.states.is_some() || desc.lifecycle != Lifecycle::SoftDelete {
+        return Some(format!("{noun} has defaults, and its records do not come and go as others do"));
+    }
+    let mut others = desc.fields.iter().filter(|f| f.column != owner.column);
+    let lacking = others.find(|f| f.generator().is_some() || (f.ty.required && f.default().is_none()))?;
+    Some(format!("{noun} has defaults, and none for {}", lacking.name()))
 }
 
 impl Default for Kinds {

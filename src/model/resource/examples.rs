@@ -44,8 +44,10 @@ pub fn create(d: &Descriptor) -> String {
 /// A move to another state, of one and of many.
 pub fn transition(d: &Descriptor, t: &Transition) -> String {
     let (noun, verb, from) = (d.noun, t.verb, t.from.first().copied().unwrap_or_default());
+    let needs = t.needs().filter_map(|name| d.field(name));
+    let told: String = needs.map(|f| format!(" --{} {}", f.name().replace('_', "-"), f.ty.label)).collect();
     format!(
-        "orgctl {noun} {verb} {}\norgctl {noun} list --filter status={from} -o key | orgctl {noun} {verb} -",
+        "orgctl {noun} {verb} {}{told}\norgctl {noun} list --filter status={from} -o key | orgctl {noun} {verb} -{told}",
         key(d)
     )
 }

@@ -309,6 +309,8 @@ pub struct Descriptor {
     pub tenancy: Tenancy,
     /// Columns that are never stored.
     pub derived: &'static [Derived],
+    /// Whether who has no record of the kind is told of as if one with the defaults were stored: of what each owner has one of.
+    pub has_defaults: bool,
     /// The field that holds its records' state, and the states there are.
     pub states: Option<(&'static str, &'static States)>,
     /// What breaks the rules that hold between fields of one record.
@@ -342,6 +344,7 @@ impl Descriptor {
         lifecycle: Lifecycle::SoftDelete,
         tenancy: Tenancy::Org,
         derived: &[],
+        has_defaults: false,
         states: None,
         check: |_, _| Vec::new(),
     };
@@ -385,6 +388,10 @@ impl Descriptor {
     /// Columns that are made of what is within its records.
     pub const fn derived(self, derived: &'static [Derived]) -> Descriptor {
         Descriptor { derived, ..self }
+    }
+    /// An owner without a record has the defaults: the kind's key is the owner alone.
+    pub const fn has_defaults(self) -> Descriptor {
+        Descriptor { has_defaults: true, ..self }
     }
     /// The field that holds its records' state, and the states and moves that there are.
     pub const fn states(self, column: &'static str, states: &'static States) -> Descriptor {
@@ -520,6 +527,11 @@ impl Descriptor {
     /// The reference to whom the data of its records is about.
     pub fn subject_field(&self) -> Option<&'static Field> {
         self.fields.iter().find(|f| f.has(Attr::Subject))
+    }
+    /// The reference to the owner of a record, and the kind of that, where an owner without one has the defaults.
+    pub fn owner(&self) -> Option<(&'static Field, &'static Descriptor)> {
+        let field = self.key().only().filter(|_| self.has_defaults)?;
+        Some((field, field.target()?))
     }
     /// Whether its records are in use or not.
     pub fn can_be_inactive(&self) -> bool {

@@ -49,6 +49,10 @@ pub enum How {
     Stamps(&'static [&'static str]),
     /// Takes these fields their values.
     Clears(&'static [&'static str]),
+    /// May be told these fields: `--minutes 30`.
+    Takes(&'static [&'static str]),
+    /// Must be told these fields: nobody is turned away without a reason.
+    Needs(&'static [&'static str]),
     /// The permission that it needs, instead of that of an update: `tickets:close`.
     Permission(&'static str),
     /// The word under which it is recorded, instead of `update`.
@@ -80,6 +84,18 @@ impl Transition {
     /// Fields that lose their values.
     pub fn clears(&self) -> impl Iterator<Item = &'static str> {
         self.how.iter().flat_map(|how| if let How::Clears(columns) = how { *columns } else { &[] }).copied()
+    }
+    /// Fields that it must be told.
+    pub fn needs(&self) -> impl Iterator<Item = &'static str> {
+        self.how.iter().flat_map(|how| if let How::Needs(columns) = how { *columns } else { &[] }).copied()
+    }
+    /// Fields that it may or must be told.
+    pub fn takes(&self) -> impl Iterator<Item = &'static str> {
+        let all = self.how.iter().flat_map(|how| match how {
+            How::Takes(columns) | How::Needs(columns) => *columns,
+            _ => &[],
+        });
+        all.copied()
     }
     /// The last part of its permission.
     pub fn permission(&self) -> &'static str {
@@ -218,7 +234,26 @@ impl States {
     }
 }
 
+/// What is wrong with the moves that a kind declares.
+pub(in crate::model) fn faults(desc: &'static Descriptor) -> Vec<String> {
+    let Some((column, states)) = desc.states else { return Vec::new() };
+    let is_bound = |name: &str| name == column || states.stamped().contains(&name);
+    let told = states.transitions.iter().flat_map(|t| t.takes().map(move |name| (t, name)));
+    told.filter(|(_, name)| desc.index(name).is_none() || is_bound(name))
+        .map(|(t, name)| format!("{} {} can't be told {name}", desc.noun, t.verb))
+        .collect()
+}
+
 impl Descriptor {
+    /// The fields that a move may be told.
+    pub fn told_to(&self, transition: &Transition) -> impl Iterator<Item = &'static Field> + use<> {
+        let fields = self.fields;
+        transition
+            .takes()
+            .filter_map(move |name| fields.iter().find(|f| f.column == name))
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
     /// The moves between its records' states: verbs that it has.
     pub fn transitions(&self) -> &'static [Transition] {
         self.states.map_or(&[], |(_, states)| states.transitions)
@@ -291,6 +326,11 @@ impl Record {
             Some(t) => {
                 let unchanged: Vec<&str> = t.stamps().filter(|c| self.get(c) == before.get(c)).collect();
                 unchanged.into_iter().for_each(|stamp| self.set(stamp, at.into()));
+                if let Some(missing) = t.needs().find(|c| self.get(c).is_null()) {
+                    let name = self.desc.known(missing)?.name();
+                    let why = format!("{name} must be given where {} becomes {}", before.title(), t.to);
+                    return Err(Problem::invalid(why).field(name));
+                }
                 t.clears().for_each(|cleared| self.clear(cleared));
                 Ok(())
             }

@@ -819,6 +819,10 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
         let (kind, nullable) = derived.kind();
         Column { expr: of_contents(derived), shown: true, ..plain(derived.name, kind, nullable) }
     }));
+    if desc.has_defaults {
+        // What an owner without a row is told of has not.
+        columns.push(Column { expr: "(1 = 1)".into(), ..plain(STORED, ValueType::Bool, false) });
+    }
     if let Some(expr) = status_sql::status_expr(desc) {
         columns.push(Column { expr, shown: true, status: Some(desc), ..plain("status", ValueType::Text, false) });
     }
@@ -831,6 +835,9 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     columns.push(actor("deleted_by", true));
     columns
 }
+
+/// Whether there is a row, of kinds that have defaults where there is none.
+pub const STORED: &str = "stored";
 
 /// What the live records within the row `t` come to.
 fn of_contents(derived: &Derived) -> String {

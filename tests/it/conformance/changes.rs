@@ -7,7 +7,7 @@ use orgctl::model::values::value::ValueType;
 use serde_json::{Value as Json, json};
 
 use super::samples::{bad, cell};
-use super::{Row, Story, flag};
+use super::{Row, Story, flag, tells_apart};
 use crate::raw::int;
 
 /// Whether the kind has a verb that makes one record of two.
@@ -91,13 +91,20 @@ impl Story<'_> {
         let (mut changed, mut shots) = (row.clone(), Vec::new());
         for fields in &updates {
             let mut flags = Vec::new();
-            for field in fields {
-                let value = loop {
-                    let value = self.value(field, self.fresh());
-                    if value.kept != changed.kept[field.name()] {
-                        break value;
+            // References change together, as they were given.
+            let (together, alone): (Vec<&Field>, Vec<&Field>) =
+                fields.iter().copied().partition(|f| f.target().is_some() && !tells_apart(self.desc, f));
+            let groups = alone.into_iter().map(|f| vec![f]).chain([together]).filter(|group| !group.is_empty());
+            let values = groups.flat_map(|group| {
+                loop {
+                    let n = self.fresh();
+                    let values: Vec<_> = group.iter().map(|f| (*f, self.value(f, n))).collect();
+                    if values.iter().all(|(f, value)| value.kept != changed.kept[f.name()]) {
+                        break values;
                     }
-                };
+                }
+            });
+            for (field, value) in values.collect::<Vec<_>>() {
                 flags.push(flag(field, &value.input));
                 self.apply(&mut changed.kept, field, value.kept);
             }

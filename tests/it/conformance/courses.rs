@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::Story;
 use super::samples::{Sample, cell};
+use crate::harness::Output;
 
 impl Story<'_> {
     /// Lets rows of a file begin as rows may: in the first state or in one that may be brought, with the stamps of that, and
@@ -49,11 +50,15 @@ impl Story<'_> {
         for t in states.transitions {
             for from in t.from.iter().skip(1) {
                 let id = self.in_state(from);
-                self.run(t.verb, &[&id]).ok();
+                self.moves(t, &id).ok();
             }
             let id = self.in_state(t.from[0]);
             let before = self.shown(&id);
-            self.change(t.verb, &[&id]);
+            let told = self.told(t);
+            self.change(
+                t.verb,
+                &[&[id.as_str()], told.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat(),
+            );
             let after = self.shown(&id);
             assert_eq!((&after["status"], &after[column]), (&t.to.into(), &t.to.into()), "{}", t.verb);
             for stamp in states.stamped() {
@@ -91,17 +96,28 @@ impl Story<'_> {
         let id = self.create(&required).id;
         for t in way {
             self.p.wait(60);
-            self.run(t.verb, &[&id]).ok();
+            self.moves(t, &id).ok();
         }
         self.p.wait(60);
         id
+    }
+
+    /// What a move must be told.
+    fn told(&self, t: &Transition) -> Vec<String> {
+        t.needs().filter_map(|name| self.desc.field(name)).map(|f| super::flag(f, &self.value(f, 1).input)).collect()
+    }
+
+    fn moves(&self, t: &Transition, id: &str) -> Output {
+        let told = self.told(t);
+        let args: Vec<&str> = [id].into_iter().chain(told.iter().map(String::as_str)).collect();
+        self.run(t.verb, &args)
     }
 
     fn refuse_moves(&self, id: &str, word: &str) {
         let Some((_, states)) = self.desc.states else { return };
         let before = self.shown(id);
         for t in states.transitions.iter().filter(|t| !t.from.contains(&word)) {
-            let said = self.run(t.verb, &[id]);
+            let said = self.moves(t, id);
             match t.to == word {
                 true => {
                     assert!(said.err.contains("already"), "{}", said.err);

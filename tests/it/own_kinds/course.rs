@@ -9,13 +9,30 @@ use orgctl::model::resource::derived::{Derived, What};
 use orgctl::model::resource::lifecycle::Class;
 use orgctl::model::resource::{Check, Resource};
 use orgctl::model::values::scalar::{Code, Count, Line, Moment, Ref};
-use orgctl::resource;
 use orgctl::store::schema;
+use orgctl::{resource, states};
 
-use super::ticket::Progress;
 use crate::conformance::conforms;
 use crate::harness::{Engine, TestEnv, golden};
 use crate::raw::int;
+
+states! {
+    /// How far an errand is
+    pub enum Progress {
+        Open = "open" [Open],
+        Started = "in_progress" [Open],
+        Done = "done" [Importable],
+        Closed = "closed",
+    }
+    /// Begin errands
+    "start": [Open] => Started [Stamps(&["started_at"])];
+    /// Tell that errands are done
+    "finish": [Started] => Done [Stamps(&["done_at"])];
+    /// Take up errands again
+    "reopen": [Done, Closed] => Open [Clears(&["done_at", "closed_at"]), Permission("reopen")];
+    /// Give errands up
+    "close": [Open, Started] => Closed [Stamps(&["closed_at"]), Told(Action::Archive)];
+}
 
 resource! {
     /// What somebody may do for a time

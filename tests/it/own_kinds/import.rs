@@ -63,10 +63,10 @@ fn rules_between_fields_are_held_against_rows_whose_references_are_not_known_yet
         let told = p.run_with(
             "ticket import - -o json",
             "code,title,requester,minutes,reason\n\
-             T-1,Tap,asha,481,\n\
-             T-2,Tap,asha,481,old house\n\
+             T-1,Tap,asha,701,\n\
+             T-2,Tap,asha,701,old house\n\
              T-3,Tap,,20,\n\
-             T-4,,nobody,481,\n\
+             T-4,,nobody,701,\n\
              T-5,Tap,ravi,many,\n",
         );
         let json = told.json();
@@ -79,10 +79,10 @@ fn rules_between_fields_are_held_against_rows_whose_references_are_not_known_yet
         let all = faults.join("\n");
         assert_eq!(json["rejected"].as_u64(), Some(4), "{all}");
         for fault in [
-            "2 minutes above 480 need a reason",
+            "2 minutes above 700 need a reason",
             "4 requester must not be empty",
             "5 title must not be empty",
-            "5 minutes above 480 need a reason",
+            "5 minutes above 700 need a reason",
             "5 user nobody does not exist",
         ] {
             assert!(all.contains(fault), "{fault} in:\n{all}");
@@ -91,8 +91,8 @@ fn rules_between_fields_are_held_against_rows_whose_references_are_not_known_yet
         assert!(!all.contains("fit its own type"), "{all}");
         // The change of one that is there is held to the same.
         p.run("ticket create --code T-1 --title Tap --requester asha").ok();
-        let told = p.run_with("ticket import - --on-conflict update", "code,requester,minutes\nT-1,ravi,481\n");
-        assert!(told.err.contains("minutes above 480 need a reason"), "{}", told.err);
+        let told = p.run_with("ticket import - --on-conflict update", "code,requester,minutes\nT-1,ravi,701\n");
+        assert!(told.err.contains("minutes above 700 need a reason"), "{}", told.err);
         let told = p.run_with(
             "ticket import - --on-conflict update --on-invalid reason=blank",
             "code,requester,minutes\nT-1,ravi,90\n",

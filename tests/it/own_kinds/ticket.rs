@@ -16,11 +16,11 @@ states! {
     /// Begin to work on tickets
     "start": [Open] => Started [Stamps(&["started_at"])];
     /// Tell that tickets are done
-    "finish": [Started] => Done [Stamps(&["done_at"])];
+    "finish": [Started] => Done [Stamps(&["done_at"]), Takes(&["minutes"])];
     /// Take up tickets again
     "reopen": [Done, Closed] => Open [Clears(&["done_at", "closed_at"]), Permission("reopen")];
     /// Give tickets up
-    "close": [Open, Started] => Closed [Stamps(&["closed_at"]), Told(Action::Archive)];
+    "close": [Open, Started] => Closed [Stamps(&["closed_at"]), Needs(&["reason"]), Told(Action::Archive)];
 }
 
 fn ticket(p: &TestEnv, title: &str, assignee: &str) -> String {
@@ -83,7 +83,7 @@ fn a_ticket_goes_from_state_to_state() {
         let told = p.json("ticket show T-001");
         assert_eq!((&told["status"], &told["done_at"]), (&"open".into(), &().into()));
         assert_eq!(minute(&told["started_at"]), "2026-11-21T00:01", "it was begun once");
-        p.run("ticket close T-001").ok();
+        p.run("ticket close T-001 --reason void").ok();
         // What was refused is told too.
         let actions = p.column("ticket history T-001", "action");
         assert_eq!(actions, ["create", "update", "update", "update", "update", "archive"]);
@@ -92,6 +92,44 @@ fn a_ticket_goes_from_state_to_state() {
         p.run("ticket delete T-001 --yes").ok();
         assert_eq!(p.column("ticket list --deleted", "status"), ["deleted"]);
         p.run("ticket start T-001").fails(3);
+        all_is_well(p);
+    });
+}
+
+/// A move may be told more, and one that must be asks for it; nobody is told that nothing was said.
+#[test]
+fn a_move_is_told_what_belongs_to_it() {
+    on_both_engines(|p| {
+        ticket(p, "Tap", "ravi");
+        ticket(p, "Sink", "ravi");
+        p.run("ticket start T-001 T-002").ok();
+        p.run("ticket start T-001 --minutes 5").fails(2);
+        p.run("ticket finish T-001 --minutes 95").ok();
+        let seq = p.column("ticket history T-001", "seq").pop().expect("a record");
+        let payload = p.json(&format!("audit show {seq} --org ACME"))["payload"].clone();
+        assert_eq!(
+            (&payload["verb"], &payload["new"]["minutes"], &payload["new"]["state"]),
+            (&"finish".into(), &95.into(), &"done".into())
+        );
+        // Said again it is no change, said otherwise it is none that this verb makes.
+        p.run("ticket finish T-001 --minutes 95").ok();
+        let said = p.run("ticket finish T-001 --minutes 90").fails(4);
+        assert!(said.contains("ticket T-001 is done already, with another minutes"), "{said}");
+        p.run("ticket finish T-002 --minutes x").fails(6);
+
+        let said = p.run("ticket close T-002").fails(2);
+        assert!(said.contains("the reason of the ticket is missing") && said.contains("--reason"), "{said}");
+        p.run("ticket close T-002 --reason ''").fails(6);
+        p.run("ticket close T-002 --reason 'No water'").ok();
+        assert_eq!(p.json("ticket show T-002")["reason"], "No water");
+        assert!(p.run("ticket close --help").ok().contains("orgctl ticket close KEY --reason TEXT"), "help");
+        // A file that moves is asked for it too.
+        ticket(p, "Roof", "ravi");
+        let file = "code,state\nT-003,closed\n";
+        let said = p.run_with("ticket import - --on-conflict update", file).fails(6);
+        assert!(said.contains("reason must be given where ticket T-003 becomes closed"), "{said}");
+        p.run_with("ticket import - --on-conflict update", "code,state,reason\nT-003,closed,dry\n").ok();
+        assert_eq!(p.json("ticket show T-003")["status"], "closed");
         all_is_well(p);
     });
 }
@@ -110,7 +148,7 @@ fn a_state_is_changed_by_its_verbs_alone() {
         p.run("ticket start T-001 --if-version 9").fails(4);
         p.run("ticket start T-001 --dry-run").ok();
         assert_eq!(p.json("ticket show T-001")["status"], "open");
-        p.run_with("ticket close -", "T-001\nT-002\n").ok();
+        p.run_with("ticket close - --reason void", "T-001\nT-002\n").ok();
         assert_eq!(p.column("ticket list --filter state=closed --sort code", "code"), ["T-001", "T-002"]);
         p.run("ticket list --filter status=active").fails(2);
         assert!(p.run("ticket --help").out.contains("Tell that tickets are done\n"), "{}", p.run("ticket --help").out);
@@ -123,7 +161,7 @@ fn a_state_is_changed_by_its_verbs_alone() {
 fn a_move_is_reverted_by_the_one_that_leads_back() {
     on_both_engines(|p| {
         ticket(p, "Tap", "ravi");
-        p.run("ticket close T-001").ok();
+        p.run("ticket close T-001 --reason void").ok();
         let of = |p: &TestEnv| p.column("ticket history T-001", "seq").pop().expect("a record");
         p.run(&format!("audit revert {} --org ACME", of(p))).ok();
         let told = p.json("ticket show T-001");

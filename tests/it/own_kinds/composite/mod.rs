@@ -127,6 +127,59 @@ fn a_link_is_named_by_what_it_joins() {
     });
 }
 
+/// An owner without a row has the defaults: they are told as such, and the first update makes the row.
+#[test]
+fn an_owner_without_a_row_has_the_defaults() {
+    both(|p| {
+        let told = p.run("preference show asha -o json");
+        assert!(told.err.contains("nothing is stored for user ASHA22 (asha): these are the defaults"), "{}", told.err);
+        let told = told.json();
+        let said = ["stored", "user", "scheme", "mails", "id", "version", "org"].map(|name| told[name].clone());
+        assert_eq!(serde_json::json!(said), serde_json::json!([false, "ASHA22", "light", true, null, null, "ACME"]));
+        let table = p.run("preference show ASHA22 -o table").ok();
+        assert!(table.contains("ASHA22 (asha)") && table.contains("light"), "{table}");
+        // It is in no list and no file, and does not exist.
+        p.run("preference exists asha").fails(3);
+        assert_eq!(p.run("preference list -o key").ok(), "");
+        assert_eq!(p.run("preference export -o csv").ok().lines().count(), 1);
+        p.run("preference delete asha --yes").fails(3);
+        assert!(p.run("preference show nobody").fails(3).contains("preference nobody does not exist"));
+        p.run("preference update asha --scheme dark --if-version 1").fails(4);
+        p.run("preference update asha").fails(2);
+        p.run("preference update asha --user ravi").fails(3);
+        let records = p.audit_records();
+        p.run("preference update asha --scheme dark --dry-run").ok();
+        assert_eq!(p.audit_records(), records);
+
+        p.wait(60);
+        let made = p.run("preference update asha --scheme dark -o json");
+        assert!(made.err.contains("created preference ASHA22 in ACME"), "{}", made.err);
+        let made = made.json();
+        assert_eq!((&made["stored"], &made["scheme"], &made["mails"]), (&true.into(), &"dark".into(), &true.into()));
+        p.run("preference exists asha").ok();
+        assert_eq!(p.column("preference history asha", "action"), ["create"]);
+        assert_eq!(p.column("preference list --filter stored=yes", "scheme"), ["dark"]);
+        // Of several some may have one.
+        let both = p.run("preference update asha ravi --mails no -o json");
+        assert!(
+            both.err.contains("created preference RAV222") && both.err.contains("updated preference ASHA22: mails")
+        );
+        assert_eq!(both.json().as_array().map(Vec::len), Some(2));
+        assert_eq!(p.column("preference list --sort user", "scheme"), ["dark", "light"]);
+        // Before it was stored, the defaults held; and they hold again when it is gone.
+        let then = p.run("preference show asha --as-of 2026-11-21T00:00:30Z -o json").json();
+        assert_eq!((&then["stored"], &then["scheme"]), (&false.into(), &"light".into()));
+        p.run("preference show asha --as-of 2026-11-20").fails(3);
+        p.run("preference delete asha --yes").ok();
+        let several = p.run("preference show asha ravi -o json").json();
+        let stored: Vec<_> = several.as_array().expect("two").iter().map(|r| (&r["user"], &r["stored"])).collect();
+        assert_eq!(stored, [(&"RAV222".into(), &true.into()), (&"ASHA22".into(), &false.into())]);
+        p.run("preference restore asha").ok();
+        assert_eq!(p.json("preference show asha")["scheme"], "dark");
+        all_is_well(p);
+    });
+}
+
 /// What is mistyped is answered with what is near; what is nobody's with the list.
 #[test]
 fn a_key_that_nobody_has_is_answered_with_the_nearest() {

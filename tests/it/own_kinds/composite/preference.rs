@@ -8,7 +8,7 @@ use orgctl::resource;
 
 resource! {
     /// What somebody likes
-    pub struct Preference "preference" in "preferences" keys(&[&["user"]])
+    pub struct Preference "preference" in "preferences" keys(&[&["user"]]) has_defaults()
         examples("ASHA22", &[], "--user ASHA22 --scheme dark")
     {
         /// User

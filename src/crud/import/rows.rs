@@ -779,6 +779,7 @@ pub fn build(
             record.set(field.column, number.into());
         }
         plan.tolerate(&mut record, None);
+        let subject = verdict.subject;
         record.referred = verdict.referred;
         // As in `Tx::insert`: what is named by others does not tell its key among its own values.
         let key = plan.desc.key_field().is_none().then(|| record.key());
@@ -787,7 +788,9 @@ pub fn build(
             payload.details.insert("password".into(), "set".into());
             payload.details.insert("scheme".into(), password.scheme().into());
         }
-        let audit = making.chain.append(Event::of(&record, Action::Create, Effect::Create), payload, salt)?;
+        let event = Event::of(&record, Action::Create, Effect::Create);
+        let event = subject.map_or(event, |subject| event.about(subject));
+        let audit = making.chain.append(event, payload, salt)?;
         let words = search::words_of(&record);
         let meta = &record.meta;
         let first =

@@ -118,7 +118,8 @@ impl Kinds {
             if desc.stays() {
                 faults.extend(changing(desc));
             }
-            let subject = desc.subject_field().and_then(Field::target).filter(|t| t.subject != Subject::Itself);
+            let tells = |t: &&Descriptor| t.subject == Subject::Itself || t.subject_field().is_some();
+            let subject = desc.subject_field().and_then(Field::target).filter(|t| !tells(t));
             faults.extend(subject.map(|t| format!("{}: its subject is a {}, which is nobody", desc.noun, t.noun)));
             // Their rows, and what is recorded of them, are those of users in their branches.
             let others =

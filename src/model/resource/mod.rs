@@ -533,6 +533,18 @@ impl Descriptor {
         let field = self.key().only().filter(|_| self.has_defaults)?;
         Some((field, field.target()?))
     }
+    /// The kind that tells whose data its records hold, where that is not somebody but has a subject itself.
+    pub fn subject_holder(&self) -> Option<(&'static Field, &'static Descriptor)> {
+        let field = self.subject_field()?;
+        field.target().filter(|t| t.subject_field().is_some()).map(|t| (field, t))
+    }
+    /// Whether its records hold the data of records of `person`, by themselves or through others.
+    pub fn is_about(&self, person: &Descriptor) -> bool {
+        match self.subject_holder() {
+            Some((_, holder)) => holder.is_about(person),
+            None => self.subject_field().and_then(Field::target) == Some(person),
+        }
+    }
     /// Whether its records are in use or not.
     pub fn can_be_inactive(&self) -> bool {
         self.index(IS_ACTIVE).is_some()
@@ -731,7 +743,7 @@ impl Record {
     pub fn validate(&self, today: NaiveDate) -> Result<(), Problem> {
         Problem::joined(self.faults(today)).map_or(Ok(()), Err)
     }
-    /// Whose data it holds; nil where it holds nobody's.
+    /// Whose data it holds, as far as it tells by itself ([`Descriptor::subject_holder`]); nil where it holds nobody's.
     pub fn subject(&self) -> Uuid {
         match (self.desc.subject_field(), self.desc.subject) {
             (Some(field), _) => self.get(field.column).as_uuid().unwrap_or_default(),
@@ -991,7 +1003,8 @@ mod tests {
                 ([], Subject::Nobody(why)) => assert!(!why.is_empty(), "{}: subject(...) is missing", desc.noun),
                 ([field], Subject::Nobody("")) => {
                     let target = field.target();
-                    assert!(target.is_some_and(|t| t.subject == Subject::Itself), "{}.{}", desc.noun, field.column);
+                    let tells = |t: &Descriptor| t.subject == Subject::Itself || t.subject_field().is_some();
+                    assert!(target.is_some_and(tells), "{}.{}", desc.noun, field.column);
                 }
                 _ => panic!("{} says it twice", desc.noun),
             }

@@ -29,6 +29,7 @@ use crate::store::engine::sql::{Sql, quoted};
 use crate::store::invariants;
 use crate::store::records;
 use crate::store::records::status_sql;
+use crate::store::records::subjects;
 
 /// A row that is not loaded, and why.
 #[derive(Debug, Clone)]
@@ -111,6 +112,8 @@ pub struct ResolvedRow {
     ///
     /// [`Record::referred`]: crate::model::resource::Record::referred
     pub referred: Vec<String>,
+    /// Whose data it holds, where it tells that through what it refers to.
+    pub subject: Option<Uuid>,
     /// The row of a new record has no code where one is made then.
     pub wants_code: bool,
     /// The same of its number within another record.
@@ -693,9 +696,11 @@ impl Stage {
         let kinds = kinds.chain(referred.iter().map(|_| ValueType::Text)).chain([ValueType::Int; 2]);
         let last = 2 + n + referred.len();
         let rows = db.all(Sql::new(sql).with(args).yields(kinds)).await?;
-        rows.iter()
+        let rows = rows
+            .iter()
             .map(|row| {
                 Ok(ResolvedRow {
+                    subject: None,
                     number: u64::try_from(row.int(0)?)?,
                     id: row.uuid(1)?,
                     references: (0..n).map(|i| row.value(2 + i).as_uuid()).collect(),
@@ -704,7 +709,20 @@ impl Stage {
                     wants_number: is_new && row.int(last + 1)? == 1,
                 })
             })
-            .collect()
+            .collect::<Result<Vec<ResolvedRow>>>()?;
+        self.with_subjects(db, rows).await
+    }
+
+    /// Finds whose data rows hold that tell it through others.
+    async fn with_subjects(&self, db: &mut Db, mut rows: Vec<ResolvedRow>) -> Result<Vec<ResolvedRow>> {
+        let Some((field, holder)) = self.desc.subject_holder() else { return Ok(rows) };
+        let Some(i) = self.references.iter().position(|r| r.field.column == field.column) else { return Ok(rows) };
+        let held = |row: &ResolvedRow| row.references.get(i).copied().flatten();
+        let known = subjects::of(db, holder, self.org.unwrap_or(SYSTEM), rows.iter().filter_map(held)).await?;
+        for row in &mut rows {
+            row.subject = held(row).and_then(|id| known.get(&id).copied());
+        }
+        Ok(rows)
     }
 
     /// The column of the staged keys that holds a field.

@@ -8,6 +8,7 @@ pub mod query;
 pub mod search;
 pub mod settings;
 pub(super) mod status_sql;
+pub mod subjects;
 pub mod touched;
 
 use std::borrow::Cow;

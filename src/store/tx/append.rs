@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use super::{BATCH, LockedHead, Tx};
 use crate::model::random::{Random, bytes};
-use crate::model::resource::Subject;
-use crate::model::trail::audit::{self, Action, Event, Payload, Status};
+use crate::model::resource::{Record, Subject};
+use crate::model::trail::audit::{self, Action, Effect, Event, Payload, Status};
 use crate::model::trail::merkle::{Frontier, Hash};
 use crate::model::values::value::{Value, ValueType, canonical};
 use crate::store::engine::sql::Sql;
-use crate::store::records;
+use crate::store::records::subjects;
 use crate::store::trail::appender::TreeAppender;
 
 /// The `audit_requests` row that a tree gets at commit.
@@ -64,10 +64,19 @@ impl Tx<'_> {
         Ok(match self.kinds().by_noun(kind) {
             Some(desc) if desc.subject == Subject::Itself => id,
             Some(desc) if desc.subject_field().is_some() => {
-                records::load(self.db, desc, org, id).await?.map(|r| r.subject()).unwrap_or_default()
+                subjects::of(self.db, desc, org, std::iter::once(id)).await?.remove(&id).unwrap_or_default()
             }
             _ => Uuid::nil(),
         })
+    }
+
+    /// What is recorded of a change of a row.
+    pub(super) async fn event_of<'e>(&mut self, record: &Record, action: Action, effect: Effect) -> Result<Event<'e>> {
+        let event = Event::of(record, action, effect);
+        let Some((field, holder)) = record.desc.subject_holder() else { return Ok(event) };
+        let id = record.get(field.column).as_uuid().unwrap_or_default();
+        let subject = self.subject_of(record.meta.org_id, holder.noun, id).await?;
+        Ok(event.about(subject))
     }
 
     /// Records a refused or failed command under the word of its verb, and what it was about. It stands in a transaction of

@@ -8,7 +8,7 @@ use super::{BATCH, Tx};
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Meta, Record};
 use crate::model::search as words;
-use crate::model::trail::audit::{self, Action, ChangeNote, Effect, Event, Payload};
+use crate::model::trail::audit::{self, Action, ChangeNote, Effect, Payload};
 use crate::model::values::value::Value;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::records::touched::{Columns, Touched};
@@ -57,7 +57,8 @@ impl Tx<'_> {
         // What is named by others does not tell its key among its own values.
         let key = desc.key_field().is_none().then(|| record.key());
         let payload = Payload { key, new: Some(audit::set_fields(&record)), ..Payload::default() };
-        self.prepare(org, Event::of(&record, Action::Create, Effect::Create), payload).await?;
+        let event = self.event_of(&record, Action::Create, Effect::Create).await?;
+        self.prepare(org, event, payload).await?;
         self.note_references(None, &record);
         self.waiting_rows.push(record.clone());
         self.touched.push(Touched { desc, org, id, columns: Columns::of_new(desc) });
@@ -136,7 +137,8 @@ impl Tx<'_> {
         self.note_references(Some(before), &record);
         // The key that the record had: a rename shows it as the old value.
         let payload = Payload { key: Some(before.key()), old: Some(old), new: Some(new), details };
-        self.append(record.meta.org_id, Event::of(&record, action, Effect::Update), payload).await?;
+        let event = self.event_of(&record, action, Effect::Update).await?;
+        self.append(record.meta.org_id, event, payload).await?;
         for list in record.desc.lists {
             // What has become the first is no further one.
             let first = record.get(list.first);
@@ -208,7 +210,7 @@ impl Tx<'_> {
         let mut payload =
             Payload { key: Some(before.key()), old: Some(audit::whole_row(before)), ..Payload::default() };
         payload.details.insert("deletion_id".into(), deletion.to_string().into());
-        let mut event = Event::of(&after, action, Effect::Delete);
+        let mut event = self.event_of(&after, action, Effect::Delete).await?;
         if let Some(into) = into {
             payload.details.insert("merged_into".into(), into.meta.id.to_string().into());
             event = event.about(into.subject());
@@ -230,7 +232,8 @@ impl Tx<'_> {
         let old =
             ["deleted_at", "deleted_by", "deletion_id"].map(|k| (k.to_owned(), was[k].clone())).into_iter().collect();
         let payload = Payload { key: Some(before.key()), old: Some(old), ..Payload::default() };
-        self.append(after.meta.org_id, Event::of(&after, Action::Restore, Effect::Restore), payload).await?;
+        let event = self.event_of(&after, Action::Restore, Effect::Restore).await?;
+        self.append(after.meta.org_id, event, payload).await?;
         Ok(after)
     }
 
@@ -256,7 +259,8 @@ impl Tx<'_> {
             return Err(stale(record).into());
         }
         let payload = Payload { key: Some(record.key()), old: Some(old), ..Payload::default() };
-        self.append(record.meta.org_id, Event::of(record, Action::Purge, Effect::Purge), payload).await
+        let event = self.event_of(record, Action::Purge, Effect::Purge).await?;
+        self.append(record.meta.org_id, event, payload).await
     }
 }
 

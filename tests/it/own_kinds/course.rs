@@ -75,11 +75,11 @@ const OF_SEATS: &[Derived] = &[
 
 resource! {
     /// A seat that a licence gives
-    pub struct Seat "seat" in "seats" keys(&[&["code"]]) subject(Nobody("a thing")) {
+    pub struct Seat "seat" in "seats" keys(&[&["code"]]) {
         /// Number
         code: Code<32>,
         /// The licence
-        licence_id: Ref<Licence> [Within],
+        licence_id: Ref<Licence> [Within, Subject],
         /// How long it was taken
         minutes: Count [Default("0")],
         /// When it was taken last
@@ -394,6 +394,36 @@ fn a_dossier_tells_all_records_of_a_person() {
         let wanted = [("L-1", "active"), ("L-2", "ended"), ("L-3", "deleted"), ("L-4", "active")];
         assert_eq!(licences, wanted.map(|(code, status)| (code.to_owned(), status.to_owned())));
         assert_eq!(told["records"].as_object().map(serde_json::Map::len), Some(1));
+    });
+}
+
+/// What is within somebody's record is that one's data, too: it is in the history, the dossier and the erasure.
+#[test]
+fn what_is_within_a_record_of_somebody_is_about_somebody() {
+    both(|p| {
+        p.run("licence create --code L-1 --user asha").ok();
+        p.run("licence create --code L-2 --user ravi").ok();
+        p.run("seat create --code S-1 --licence L-1").ok();
+        p.run_with("seat import -", "code,licence\nS-2,L-1\nS-3,L-2\n").ok();
+        p.run("seat update S-1 --minutes 5").ok();
+        let told = |user: &str| {
+            let mut keys = p.column(&format!("user history {user}"), "key");
+            keys.retain(|key| key.starts_with("S-"));
+            keys
+        };
+        assert_eq!((told("asha"), told("ravi")), (vec!["S-1".into(), "S-2".into(), "S-1".into()], vec!["S-3".into()]));
+        let of =
+            |user: &str| p.run(&format!("user dossier {user}")).json()["records"]["seats"].as_array().map(Vec::len);
+        assert_eq!((of("asha"), of("ravi")), (Some(2), Some(1)));
+        p.run("user delete asha --yes").ok();
+        p.run("user purge asha --yes").ok();
+        p.wait(370 * 86_400);
+        let before = int(p, "select count(*) from audit_records where kind = 'seat' and payload is not null");
+        p.run("audit erase --subject asha --org ACME --yes").ok();
+        let after = int(p, "select count(*) from audit_records where kind = 'seat' and payload is not null");
+        // Made, made by a file, changed, deleted twice, purged twice.
+        assert_eq!(before - after, 7);
+        all_is_well(p);
     });
 }
 

@@ -393,7 +393,8 @@ fn filters(arg: Arg, lookup: &Arc<Lookup>) -> Arg {
     let lookup = Arc::clone(lookup);
     arg.add(ArgValueCompleter::new(move |begun: &OsStr| {
         let (Some(begun), Some(desc)) = (begun.to_str(), lookup.noun()) else { return Vec::new() };
-        let columns = records::columns(desc);
+        let mut columns = records::columns(desc);
+        columns.extend(records::place::columns(desc));
         let Some((name, _)) = begun.split_once('=') else {
             return beginning(columns.into_iter().map(|c| format!("{}=", c.name)), begun);
         };

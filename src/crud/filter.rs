@@ -11,6 +11,7 @@ use crate::model::problem::{ErrorKind, Problem, nearest};
 use crate::model::resource::{Descriptor, Field, Resource};
 use crate::model::values::scalar::{Scalar, fold, truncate};
 use crate::model::values::value::{Value, ValueType};
+use crate::store::records::place;
 use crate::store::records::query::{Condition, Op, column};
 use crate::store::records::{self, Column, Deleted};
 use crate::store::trail;
@@ -28,6 +29,7 @@ pub async fn filter(
     text: &str,
     life: impl Fn(&[Condition]) -> Deleted,
 ) -> Result<Vec<Condition>> {
+    let columns = &[columns, &place::columns(desc)].concat();
     context_for_filter(s, columns, text, org).await?;
     let mut conditions = read(s, columns, text)?;
     let life = life(&conditions);
@@ -56,7 +58,8 @@ fn as_usage(e: anyhow::Error) -> anyhow::Error {
 
 /// What the values of a column are keys of.
 fn target(column: &Column) -> Option<&'static Descriptor> {
-    column.field.and_then(Field::target).or(column.list.map(|(_, noun)| noun))
+    let belongs_to = column.place.and_then(|(desc, place)| desc.place(place));
+    column.field.and_then(Field::target).or(column.list.map(|(_, noun)| noun)).or(belongs_to)
 }
 
 fn is_actor(column: &Column) -> bool {
@@ -101,7 +104,15 @@ async fn refer(
         if found.is_empty() {
             known_once(s, target, org, key).await?;
         }
-        values.extend(found.iter().map(|r| if numbers { r.meta.org_id.into() } else { Value::from(r.meta.id) }));
+        let is_place = condition.column.place.is_some();
+        for record in &found {
+            values.extend((numbers || is_place).then_some(Value::from(record.meta.org_id)));
+            values.extend((!numbers).then_some(Value::from(record.meta.id)));
+        }
+    }
+    if condition.column.place.is_some() {
+        condition.values = values;
+        return Ok(());
     }
     if values.is_empty() {
         // Nobody's.
@@ -220,6 +231,11 @@ fn condition(s: &Session<'_>, column: Column, op: Op, text: &str, commas: &[usiz
     let one = |op, value| Condition { column: column.clone(), op, values: vec![value] };
     if column.list.is_some() && !matches!(op, Op::Is | Op::IsNot) {
         return Err(Problem::usage(format!("{} is a list: compare with = or !=", column.name)).into());
+    }
+    if column.place.is_some() && (text.is_empty() || !matches!(op, Op::Is | Op::IsNot)) {
+        return Err(
+            Problem::usage(format!("{} asks where a record belongs: name that with = or !=", column.name)).into()
+        );
     }
     let is_order = matches!(op, Op::More | Op::AtLeast | Op::Less | Op::AtMost);
     if is_order && (column.choices().is_some() || column.kind == ValueType::Bool) {

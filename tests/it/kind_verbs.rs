@@ -80,6 +80,19 @@ resource! {
     }
 }
 
+resource! {
+    /// What leads nowhere
+    pub struct Lost "lost" in "losts" keys(&[&["code"]]) subject(Nobody("a thing")) path(&["voucher"], &["next"]) {
+        /// Short code
+        code: Code<16>,
+        /// Voucher
+        voucher_id: Ref<Voucher>,
+        /// The next one
+        next_id: Option<Ref<Lost>>,
+    }
+}
+
+impl Check for Lost {}
 impl Check for Loose {}
 impl Check for Knot {}
 impl Check for Stamp {}
@@ -153,10 +166,13 @@ fn what_a_kind_does_not_declare_is_no_command() {
 /// A declaration that the program could not keep is told.
 #[test]
 fn what_could_not_be_kept_is_a_fault() {
-    const WRONG: &[Kind] = &[Kind::of::<Loose>(), Kind::of::<Knot>(), Kind::of::<Stamp>(), Kind::of::<Stray>()];
+    const WRONG: &[Kind] =
+        &[Kind::of::<Loose>(), Kind::of::<Knot>(), Kind::of::<Stamp>(), Kind::of::<Stray>(), Kind::of::<Lost>()];
     assert_eq!(
         Kinds::new(&[OWN, SHAPES, WRONG]).faults(),
         [
+            "lost: in_branch by voucher leads nowhere",
+            "lost: in_department leads round in a circle",
             "the key of loose does not begin with what it joins",
             "voucher has a verb delete already, beside that of knot",
             "stamp has defaults, and none for colour",

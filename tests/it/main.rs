@@ -66,6 +66,7 @@ mod output;
 mod own_kinds;
 mod past;
 mod people;
+mod places;
 mod planted;
 mod pool;
 mod postgres_faults;

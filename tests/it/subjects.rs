@@ -184,7 +184,7 @@ fn with_values(p: &TestEnv, sql: &Sql) -> String {
 }
 
 /// How the engine would go about a statement, in lines.
-fn plan(p: &TestEnv, sql: &Sql) -> Vec<String> {
+pub fn plan(p: &TestEnv, sql: &Sql) -> Vec<String> {
     let text = with_values(p, sql);
     match p.engine {
         Engine::Postgres => texts(p, &format!("explain {text}")).concat(),

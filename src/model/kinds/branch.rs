@@ -11,7 +11,7 @@ use crate::model::values::scalar::{Code, Email, Line, Phone, Pincode, Ref, check
 
 resource! {
     /// A place where the organisation works
-    pub struct Branch "branch" in "branches" aka("school") keys(&[&["code"]]) subject(Nobody("a place of work")) rules(&[Tree("parent_id")])
+    pub struct Branch "branch" in "branches" aka("school") keys(&[&["code"]]) path(&["id"], &[]) subject(Nobody("a place of work")) rules(&[Tree("parent_id")])
         examples("MUM01", &["fort", "pune road"], "--code MUM09 --name Fort --city Mumbai --parent R-MAH-W")
      {
         /// Short code, unique in the organisation

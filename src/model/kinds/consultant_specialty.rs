@@ -8,7 +8,7 @@ use crate::resource;
 
 resource! {
     /// A specialty that a consultant has
-    pub struct ConsultantSpecialty "consultant-specialty" in "consultant_specialties" keys(&[&["specialty", "user"]])
+    pub struct ConsultantSpecialty "consultant-specialty" in "consultant_specialties" keys(&[&["specialty", "user"]]) path(&["user"], &["user"])
         verbs(Link("assign", "unassign")) called("consultant specialty", "consultant specialties")
         examples("ECON:asha@sahyadri.example", &[], "--specialty ECON --user asha@sahyadri.example")
     {

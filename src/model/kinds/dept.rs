@@ -14,7 +14,7 @@ use crate::model::values::value::Decimal;
 
 resource! {
     /// A department, of one branch or of the whole organisation
-    pub struct Dept "dept" in "departments" aka("department") keys(&[&["code"], &["name"]]) subject(Nobody("a part of the organisation"))
+    pub struct Dept "dept" in "departments" aka("department") keys(&[&["code"], &["name"]]) path(&["branch"], &["id"]) subject(Nobody("a part of the organisation"))
         called("department", "departments")
         examples("DEPT-001", &["finance", "human res"], "--name Finance --branch MUM01 --budget 1250000.50")
      {

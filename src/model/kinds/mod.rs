@@ -11,6 +11,7 @@ use super::resource::derived;
 use super::resource::key;
 use super::resource::lifecycle::{ENDED, Lifecycle};
 use super::resource::lifetime::Lifetime;
+use super::resource::path;
 use super::resource::states;
 use super::resource::tenancy::Tenancy;
 use super::resource::verbs::{Link, Verb, Verbs};
@@ -110,6 +111,7 @@ impl Kinds {
         let mut faults: Vec<String> = self.resources().flat_map(derived::faults).collect();
         faults.extend(self.resources().flat_map(key::faults));
         faults.extend(self.resources().flat_map(states::faults));
+        faults.extend(self.resources().flat_map(path::faults));
         for desc in self.resources() {
             faults.extend(self.misplaced(desc));
             if desc.ends() && desc.index(ENDED).is_none() {

@@ -19,7 +19,7 @@ use crate::model::values::scalar::{
 resource! {
     /// A person of the organisation
     pub struct User "user" in "users"
-        keys(&[&["user_code"], &["email"], &["username"], &["external_id"]])
+        keys(&[&["user_code"], &["email"], &["username"], &["external_id"]]) path(&["branch"], &["department"])
         subject(Itself)
         has(BRANCHES)
         status(STATUS)

@@ -5,6 +5,7 @@ pub mod examples;
 pub mod key;
 pub mod lifecycle;
 pub mod lifetime;
+pub mod path;
 pub mod row_rule;
 pub mod states;
 pub mod status;
@@ -26,6 +27,7 @@ use derived::Derived;
 use key::Key;
 use lifecycle::{EXPIRES, Lifecycle};
 use lifetime::{Consequence, Lifetime, TargetEvent};
+use path::Path;
 use row_rule::RowRule;
 use states::States;
 use status::Word;
@@ -307,6 +309,8 @@ pub struct Descriptor {
     /// How long its records live, and whether they are recorded.
     pub lifecycle: Lifecycle,
     pub tenancy: Tenancy,
+    /// The ways to the branches and departments that its records belong to.
+    pub path: Path,
     /// Columns that are never stored.
     pub derived: &'static [Derived],
     /// Whether who has no record of the kind is told of as if one with the defaults were stored: of what each owner has one of.
@@ -343,6 +347,7 @@ impl Descriptor {
         status: &[],
         lifecycle: Lifecycle::SoftDelete,
         tenancy: Tenancy::Org,
+        path: Path { branch: &[], department: &[] },
         derived: &[],
         has_defaults: false,
         states: None,

@@ -22,6 +22,7 @@ use super::records::{self, Column};
 use super::trail::{time_of, trees_at};
 use crate::model::kinds::org::Org;
 use crate::model::problem::Problem;
+use crate::model::resource::path::Place;
 use crate::model::resource::{Attr, Descriptor, Field, List, Record, Resource};
 use crate::model::values::value::{Value, ValueType, rfc3339};
 
@@ -120,7 +121,8 @@ impl AsOf {
         self.unknown.retain(|u| is_asked(u.tree));
         let made_of = desc.derived.iter().map(|x| (x.of)());
         let referred = desc.fields.iter().filter_map(|f| f.target());
-        let mut read: Vec<&Descriptor> = referred.chain(made_of).chain([desc]).collect();
+        let on_the_way = Place::ALL.into_iter().flat_map(|place| desc.on_the_way(place));
+        let mut read: Vec<&Descriptor> = referred.chain(made_of).chain(on_the_way).collect();
         let mut next = 0;
         while let Some(kind) = read.get(next) {
             // The key of what is referred to may be told by that of others.

@@ -4,6 +4,7 @@ pub mod credentials;
 pub mod cycles;
 pub mod keys;
 pub mod people;
+pub mod place;
 pub mod query;
 pub mod search;
 pub mod settings;
@@ -27,6 +28,7 @@ use crate::model::problem::{Problem, distance, nearest};
 use crate::model::resource::derived::{Derived, What};
 use crate::model::resource::key::BETWEEN;
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
+use crate::model::resource::path::Place;
 use crate::model::resource::status;
 use crate::model::resource::{Attr, Descriptor, Field, List, Meta, Record};
 use crate::model::values::scalar::{FieldKind, ParseContext, truncate};
@@ -750,6 +752,8 @@ pub struct Column {
     pub list: Option<(&'static List, &'static Descriptor)>,
     /// Whether its text names a record of the kind.
     pub is_key: bool,
+    /// The kind whose records it is asked of where they belong: only a filter knows it.
+    pub place: Option<(&'static Descriptor, Place)>,
 }
 
 /// Every column that a resource shows, in order.
@@ -765,6 +769,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
         status: None,
         list: None,
         is_key: false,
+        place: None,
     };
     let actor = |name: &str, nullable| Column {
         expr: format!("a_{name}.name"),
@@ -867,6 +872,7 @@ pub fn of_row(desc: &'static Descriptor, field: &'static Field) -> Column {
         status: None,
         list: None,
         is_key: desc.is_key(field),
+        place: None,
     }
 }
 
@@ -915,6 +921,7 @@ pub fn password_column() -> Column {
         status: None,
         list: None,
         is_key: false,
+        place: None,
     }
 }
 

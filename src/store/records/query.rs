@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::place;
 use super::search::{self, Wanted};
 use super::status_sql;
 use super::{Column, Deleted, Scope};
@@ -169,6 +170,7 @@ impl Query {
                     status: None,
                     list: None,
                     is_key: false,
+                    place: None,
                 },
             );
         }
@@ -395,6 +397,9 @@ static TABLES: LazyLock<[(String, String); 2]> = LazyLock::new(|| [table(false),
 
 impl Condition {
     fn push(&self, engine: Engine, sql: &mut Sql) {
+        if let Some((desc, place)) = self.column.place {
+            return place::push_condition(desc, place, &self.values, self.op == Op::IsNot, engine, sql);
+        }
         if let Some((list, _)) = self.column.list {
             return self.push_of_list(list, sql);
         }

@@ -26,7 +26,8 @@ use ticket::Progress;
 
 resource! {
     /// What somebody asks for
-    pub struct Ticket "ticket" in "tickets" keys(&[&["code"]]) states("state", Progress::STATES) rules(&[Tree("waits_for_id")]) {
+    pub struct Ticket "ticket" in "tickets" keys(&[&["code"]])
+        path(&["assignee", "requester"], &["assignee"]) states("state", Progress::STATES) rules(&[Tree("waits_for_id")]) {
         /// Number, unique in the organisation; made where none is given
         code: Code<32> [Search, Generated(CodeGenerator::Numbered("T-"))],
         /// What it is about

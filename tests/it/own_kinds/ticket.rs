@@ -134,6 +134,36 @@ fn a_move_is_told_what_belongs_to_it() {
     });
 }
 
+/// A ticket belongs where its assignee works; who works nowhere leads nowhere, and then it is the requester who counts.
+#[test]
+fn a_ticket_belongs_where_its_assignee_works() {
+    on_both_engines(|p| {
+        meena(p);
+        for line in [
+            "branch create --code WEST --name West",
+            "branch create --code MUM --name Mumbai --parent WEST",
+            "branch create --code DEL --name Delhi",
+            "user move asha --branch MUM",
+            "user move ravi --branch DEL",
+        ] {
+            p.run(line).ok();
+        }
+        ticket(p, "Tap", "ravi");
+        ticket(p, "Sink", "meena");
+        p.run("ticket create --title Roof --requester asha").ok();
+        p.run("ticket create --title Door --requester meena").ok();
+        let west = "ticket list --filter in_branch=WEST --sort code";
+        assert_eq!(p.column(west, "title"), ["Sink", "Roof"]);
+        assert_eq!(p.column("ticket list --filter in_branch=DEL", "title"), ["Tap"]);
+        assert_eq!(p.column("ticket list --filter in_branch!=WEST --sort code", "title"), ["Tap", "Door"]);
+        p.wait(60);
+        p.run("user move meena --branch DEL").ok();
+        assert_eq!(p.column(west, "title"), ["Roof"]);
+        assert_eq!(p.column(&format!("{west} --as-of 2026-11-21T00:00:30Z"), "title"), ["Sink", "Roof"]);
+        all_is_well(p);
+    });
+}
+
 /// No flag, form or filter sets a state by itself; several move at once, or none.
 #[test]
 fn a_state_is_changed_by_its_verbs_alone() {

@@ -1,0 +1,147 @@
+//! Where records belong, in SQL: those of a branch with all below it, or of a department, by the ways that kinds declare
+//! ([`Place`]). Each step is looked up by an index of its own, from the place to the records, and reads what it finds under a
+//! table's name: the past, where that stands there.
+
+use uuid::Uuid;
+
+use super::Column;
+use crate::model::resource::path::{Place, steps};
+use crate::model::resource::{Descriptor, Field};
+use crate::model::values::value::{Value, ValueType};
+use crate::store::engine::location::Engine;
+use crate::store::engine::sql::{Sql, quoted};
+
+/// The columns that are there to filter by alone: what a record belongs to.
+pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
+    let places = Place::ALL.into_iter().filter(|place| desc.place(*place).is_some());
+    let column = |place: Place| Column {
+        name: place.name().to_owned(),
+        expr: "t.id".into(),
+        kind: ValueType::Uuid,
+        nullable: false,
+        join: None,
+        shown: false,
+        field: None,
+        status: None,
+        list: None,
+        is_key: false,
+        place: Some((desc, place)),
+    };
+    places.map(column).collect()
+}
+
+/// Adds the condition that the row `t` belongs to one of some places, each an organisation and an id.
+pub fn push_condition(
+    desc: &'static Descriptor,
+    place: Place,
+    places: &[Value],
+    negated: bool,
+    engine: Engine,
+    sql: &mut Sql,
+) {
+    let mut any = Vec::new();
+    for pair in places.chunks_exact(2) {
+        if let (Some(org), Some(id)) = (pair[0].as_int(), pair[1].as_uuid()) {
+            any.push(format!("(t.org_id = {org} and t.id in ({}))", within(desc, place, org, &literal(engine, id))));
+        }
+    }
+    let any = if any.is_empty() { "false".to_owned() } else { any.join(" or ") };
+    sql.push(&format!("{}({any})", if negated { "not " } else { "" }));
+}
+
+/// Asks for the ids of all that belong to a place.
+pub fn ids(desc: &'static Descriptor, place: Place, org: i32, id: Uuid, engine: Engine) -> Sql {
+    Sql::new(within(desc, place, i64::from(org), &literal(engine, id))).yields([ValueType::Uuid])
+}
+
+/// An id as a statement says it: it stands there several times.
+fn literal(engine: Engine, id: Uuid) -> String {
+    match engine {
+        Engine::Sqlite => format!("x'{}'", id.simple()),
+        Engine::Postgres => format!("'{id}'::uuid"),
+    }
+}
+
+/// The ids of the records of a kind that belong to the place whose id stands in `id`.
+fn within(desc: &'static Descriptor, place: Place, org: i64, id: &str) -> String {
+    if desc.is_place(place) {
+        return with_all_below(desc, org, id);
+    }
+    let ways: Vec<_> = desc.ways(place).iter().filter_map(|path| steps(desc, path)).collect();
+    let mut found = Vec::new();
+    for (i, (steps, end)) in ways.iter().enumerate() {
+        let mut ids = within(end, place, org, id);
+        for (kind, field) in steps.iter().rev() {
+            let by = format!("select x.id from {} x where x.org_id = {org}", kind.table);
+            let of_list = kind.list_of(field).map(|list| {
+                let (owner, item) = (quoted(list.owner), quoted(list.item));
+                format!(
+                    " union all select l.{owner} from {} l where l.org_id = {org} and l.{item} in ({ids})",
+                    list.table
+                )
+            });
+            ids = format!("{by} and x.{} in ({ids}){}", quoted(field.column), of_list.unwrap_or_default());
+        }
+        // Only of those whom no way before it leads anywhere.
+        let before: Vec<String> = ways[..i].iter().map(|(steps, end)| leads(steps, end, place, "y", 0)).collect();
+        found.push(match before.is_empty() {
+            true => ids,
+            false => format!(
+                "select y.id from {} y where y.org_id = {org} and y.id in ({ids}) and not ({})",
+                desc.table,
+                before.join(" or ")
+            ),
+        });
+    }
+    found.join(" union all ")
+}
+
+/// A place, and those below it.
+fn with_all_below(desc: &Descriptor, org: i64, id: &str) -> String {
+    let (table, own) =
+        (desc.table, format!("select b.id from {} b where b.org_id = {org} and b.id = {id}", desc.table));
+    match desc.parent() {
+        None => own,
+        Some(parent) => format!(
+            "with recursive below (id) as ({own} union select c.id from {table} c join below on c.{} = below.id
+              where c.org_id = {org}) select id from below",
+            quoted(parent.column)
+        ),
+    }
+}
+
+/// Whether a way leads from the row `alias` anywhere at all.
+fn leads(
+    steps: &[(&'static Descriptor, &'static Field)],
+    end: &'static Descriptor,
+    place: Place,
+    alias: &str,
+    depth: usize,
+) -> String {
+    let Some(((kind, field), rest)) = steps.split_first() else {
+        if end.is_place(place) {
+            return "true".into();
+        }
+        let ways = end.ways(place).iter().filter_map(|path| self::steps(end, path));
+        let any: Vec<String> = ways.map(|(steps, end)| leads(&steps, end, place, alias, depth)).collect();
+        return format!("({})", any.join(" or "));
+    };
+    let (next, column) = (format!("w{depth}"), quoted(field.column));
+    let target = field.target().unwrap_or(end);
+    let on = leads(rest, end, place, &next, depth + 1);
+    let one = match on.as_str() {
+        "true" => format!("{alias}.{column} is not null"),
+        on => format!(
+            "exists (select 1 from {} {next} where {next}.org_id = {alias}.org_id and {next}.id = {alias}.{column} and {on})",
+            target.table
+        ),
+    };
+    match kind.list_of(field) {
+        None => one,
+        Some(list) => format!(
+            "({one} or exists (select 1 from {} l where l.org_id = {alias}.org_id and l.{} = {alias}.id))",
+            list.table,
+            quoted(list.owner)
+        ),
+    }
+}

@@ -26,37 +26,55 @@ pub fn redact(text: &str) -> String {
     PATTERNS.iter().fold(secrets(text), |text, (pattern, word)| pattern.replace_all(&text, *word).into_owned())
 }
 
+/// A pattern, what stands in the place of what it finds, and what is in every text that it finds something in (lower case):
+/// making a pattern ready takes longer than all else that a short command does.
+struct Pattern {
+    regex: LazyLock<Regex>,
+    word: &'static str,
+    needs: &'static [&'static str],
+}
+
+impl Pattern {
+    fn may_find(&self, lower: &str) -> bool {
+        self.needs.iter().all(|part| lower.contains(part))
+    }
+}
+
+macro_rules! patterns {
+    ($(#[doc = $note:literal] $pattern:literal => $word:literal, needs $needs:expr;)*) => {
+        [$(Pattern {
+            regex: LazyLock::new(|| Regex::new($pattern).expect("a constant pattern")),
+            word: $word,
+            needs: &$needs,
+        }),*]
+    };
+}
+
 /// Where a password stands in the address of a database, however badly that is written.
 #[allow(clippy::expect_used)] // the patterns are constants, and a test uses each
-static SECRETS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
-    [
-        // `postgres://USER:PASSWORD@`: the password may hold anything, a blank or another @ too, and slashes may be missing.
-        (r"(?i)(\bpostgres(?:ql)?[a-z0-9+]*(?::/{0,3}|/{2,3})[^\s:@/]*):[^\n]*@", "$1:***@"),
-        // The same that has lost its host: what follows the colon is no port.
-        (r"(?i)(\bpostgres(?:ql)?[a-z0-9+]*(?::/{1,3}|/{2,3})[^\s:@/]*):[0-9]*[^\s0-9/@?#'\x22*:,;][^\s/@]*", "$1:***"),
-        // A setting without a value is none.
-        (r"(?i)(\bpostgres(?:ql)?[a-z0-9+]*:/\S*?[?&])[^\s=&'\x22]+($|[\s&'\x22])", "$1***$2"),
-        (r"(?i)(\b[a-z][a-z0-9+.-]*:/{1,3}[^\s:@/]*):[^\s]*@", "$1:***@"),
-        // One that has lost its scheme, as far as the path of its database shows what it is.
-        (r"([^\s:/@=?&'\x22]+):[^\s:/@'\x22]+@([A-Za-z0-9.-]+(?::[0-9]+)?/)", "$1:***@$2"),
-        // `password=...`, in a URL, in the pairs of libpq, in those of ODBC.
-        (
-            r"(?i)\b((?:ssl)?(?:password|passwd|pwd))(\s*=\s*)(?:'(?:[^'\\]|\\.)*'|\x22[^\x22]*\x22|[^\s&;'\x22]+)",
-            "$1$2***",
-        ),
-        // The same in JSON.
-        (
-            r#"(?i)("[a-z0-9_ -]*(?:password|passwd|pwd|passphrase|secret|token|otp|api_?key|private_?key)(?:_hash)?"\s*:\s*)(?:"(?:[^"\\]|\\.)*"|[0-9][^\s,}\]]*)"#,
-            "$1\"***\"",
-        ),
-        // Private keys of signed notes and of age.
-        (r"(PRIVATE\+KEY\+)[^\s'\x22]*[^\s'\x22*]", "$1***"),
-        (r"(?i)(AGE-SECRET-KEY-)[^\s'\x22]*[^\s'\x22*]", "$1***"),
-    ]
-    .into_iter()
-    .map(|(pattern, word)| (Regex::new(pattern).expect("a constant pattern"), word))
-    .collect()
-});
+static SECRETS: [Pattern; 9] = patterns! {
+    /// `postgres://USER:PASSWORD@`: the password may hold anything, a blank or another @ too, and slashes may be missing.
+    r"(?i)(\bpostgres(?:ql)?[a-z0-9+]*(?::/{0,3}|/{2,3})[^\s:@/]*):[^\n]*@" => "$1:***@", needs ["postgres", "@"];
+    /// The same that has lost its host: what follows the colon is no port.
+    r"(?i)(\bpostgres(?:ql)?[a-z0-9+]*(?::/{1,3}|/{2,3})[^\s:@/]*):[0-9]*[^\s0-9/@?#'\x22*:,;][^\s/@]*" => "$1:***",
+        needs ["postgres", "/"];
+    /// A setting without a value is none.
+    r"(?i)(\bpostgres(?:ql)?[a-z0-9+]*:/\S*?[?&])[^\s=&'\x22]+($|[\s&'\x22])" => "$1***$2", needs ["postgres", ":/"];
+    /// Of any scheme.
+    r"(?i)(\b[a-z][a-z0-9+.-]*:/{1,3}[^\s:@/]*):[^\s]*@" => "$1:***@", needs [":/", "@"];
+    /// One that has lost its scheme, as far as the path of its database shows what it is.
+    r"([^\s:/@=?&'\x22]+):[^\s:/@'\x22]+@([A-Za-z0-9.-]+(?::[0-9]+)?/)" => "$1:***@$2", needs [":", "@", "/"];
+    /// `password=...`, in a URL, in the pairs of libpq, in those of ODBC.
+    r"(?i)\b((?:ssl)?(?:password|passwd|pwd))(\s*=\s*)(?:'(?:[^'\\]|\\.)*'|\x22[^\x22]*\x22|[^\s&;'\x22]+)" => "$1$2***",
+        needs ["p", "w", "d", "="];
+    /// The same in JSON.
+    r#"(?i)("[a-z0-9_ -]*(?:password|passwd|pwd|passphrase|secret|token|otp|api_?key|private_?key)(?:_hash)?"\s*:\s*)(?:"(?:[^"\\]|\\.)*"|[0-9][^\s,}\]]*)"#
+        => "$1\"***\"", needs ["\"", ":"];
+    /// Private keys of signed notes.
+    r"(PRIVATE\+KEY\+)[^\s'\x22]*[^\s'\x22*]" => "$1***", needs ["private+key+"];
+    /// And of age.
+    r"(?i)(AGE-SECRET-KEY-)[^\s'\x22]*[^\s'\x22*]" => "$1***", needs ["age-secret-key-"];
+};
 
 /// `password: ...`, as people write it; in messages the word may stand before what is said of it.
 #[allow(clippy::expect_used)] // a constant pattern, which a test uses
@@ -84,16 +102,43 @@ pub fn is_secret_name(name: &str) -> bool {
 
 /// Takes passwords and private keys out.
 pub fn secrets(text: &str) -> String {
-    // Most texts hold neither.
-    if !text.contains([':', '=']) && !text.contains("//") && !text.contains("KEY") && !text.contains("key") {
-        return text.to_owned();
-    }
-    SECRETS.iter().fold(text.to_owned(), |text, (pattern, word)| pattern.replace_all(&text, *word).into_owned())
+    let lower = text.to_ascii_lowercase();
+    SECRETS
+        .iter()
+        .filter(|pattern| pattern.may_find(&lower))
+        .fold(text.to_owned(), |text, Pattern { regex, word, .. }| regex.replace_all(&text, *word).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whatever a pattern finds has what it needs: else it would not be asked.
+    #[test]
+    fn a_pattern_is_made_ready_where_it_may_find_something() {
+        let ready = |text: &str| SECRETS.iter().filter(|p| p.may_find(&text.to_ascii_lowercase())).count();
+        assert_eq!(
+            ["made branch MUM01 in ACME", "error: no such file: /tmp/a", "sqlite:///tmp/t.db"].map(ready),
+            [0; 3]
+        );
+        for (i, text) in [
+            "POSTGRES:u:s3cret@h",
+            "postgres://u:s3cret",
+            "Postgres://h/d?s3cret",
+            "mysql://u:s3cret@h",
+            "u:s3cret@h/d",
+            "PWD=s3cret",
+            "\"otp\": \"s3cret\"",
+            "PRIVATE+KEY+s3cret",
+            "age-secret-key-s3cret",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert!(SECRETS[i].regex.is_match(text) && SECRETS[i].may_find(&text.to_ascii_lowercase()), "{text}");
+            assert!(!secrets(text).contains("s3cret"), "{text}");
+        }
+    }
 
     #[test]
     fn what_is_typed_after_the_word_password_is_taken_out() {

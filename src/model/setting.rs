@@ -130,7 +130,11 @@ impl ValueRule {
                 choose(text, &words.iter().map(|w| (*w, std::slice::from_ref(w))).collect::<Vec<_>>())
             }
             ValueRule::Region => {
-                let has_numbers = |r: &Region| PHONE_NUMBER_UTIL.get_country_code_for_region(*r).is_some();
+                // Of the default it is known: the library's tables take longer to read than most commands.
+                let has_numbers = |r: &Region| {
+                    *r == ParseContext::default().phone_region
+                        || PHONE_NUMBER_UTIL.get_country_code_for_region(*r).is_some()
+                };
                 let known = region(&text.to_ascii_uppercase()).filter(has_numbers);
                 let known = known.ok_or_else(|| format!("must be a region, not '{}'", truncate(text)))?;
                 Ok(known.to_string().into())

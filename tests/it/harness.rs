@@ -16,6 +16,7 @@ use orgctl::cli::tree::Program;
 use orgctl::model::clock::Clock;
 use orgctl::model::random::Random;
 use orgctl::ui::Io;
+use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::pool;
@@ -94,12 +95,22 @@ pub struct TestEnv {
     database: Option<String>,
 }
 
-static NUMBER: AtomicU64 = AtomicU64::new(1);
+/// A number that nobody else has.
+fn next() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
+}
 
 /// The server that tests/run started. No engine is skipped silently.
 pub fn server() -> String {
     std::env::var("ORGCTL_TEST_PG")
         .expect("ORGCTL_TEST_PG is not set: run the tests with ./tests/run, which starts PostgreSQL")
+}
+
+/// The same server by a connection that is there already.
+fn on_server() -> &'static str {
+    static URL: OnceLock<String> = OnceLock::new();
+    URL.get_or_init(|| pool::pooled(&server()))
 }
 
 /// The same server by its socket.
@@ -122,16 +133,21 @@ pub fn on_both_engines_with_acme(story: impl Fn(&TestEnv)) {
 
 /// As [`on_both_engines`], in places as this command line leaves them: see [`TestEnv::after`].
 pub fn on_both_engines_after(init: &str, story: impl Fn(&TestEnv)) {
+    on_both_engines_with(Program::default(), &[init], story);
+}
+
+/// As [`on_both_engines`], with other kinds of record, in places as these command lines leave them.
+pub fn on_both_engines_with(program: Program, lines: &[&str], story: impl Fn(&TestEnv)) {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         eprintln!("--- on {engine:?}");
-        story(&TestEnv::after(engine, init));
+        story(&TestEnv::prepared(engine, program, lines));
     }
 }
 
 /// What almost all stories begin with.
 const ACME: &str = "init --org-code ACME --org-name 'Acme Ltd'";
 
-/// What a command line made of a place, once for all stories that begin with it.
+/// What command lines made of a place, once in a run for all stories that begin with them.
 struct Template {
     database: Option<String>,
     now: i64,
@@ -140,15 +156,17 @@ struct Template {
 }
 
 impl Template {
-    /// Made by who comes first; everybody else waits for it, and for no other.
-    fn of(engine: Engine, init: &str) -> &'static Template {
+    /// Made by who comes first, under a lock; everybody else waits for it, and for no other.
+    fn of(engine: Engine, program: Program, lines: &[&str]) -> &'static Template {
         type Cell = &'static OnceLock<Template>;
-        static ALL: Mutex<BTreeMap<(bool, String), Cell>> = Mutex::new(BTreeMap::new());
-        let key = (engine == Engine::Postgres, init.to_owned());
-        let cell: Cell = ALL.lock().expect("no maker panics").entry(key).or_insert_with(|| Box::leak(Box::default()));
+        static ALL: Mutex<BTreeMap<String, Cell>> = Mutex::new(BTreeMap::new());
+        let checksum = checksum(engine, program, lines);
+        let cell: Cell =
+            ALL.lock().expect("no maker panics").entry(checksum.clone()).or_insert_with(|| Box::leak(Box::default()));
         cell.get_or_init(|| {
-            let mut p = TestEnv::new(engine);
-            p.run(init).ok();
+            let mut p = TestEnv::made(engine, None, &checksum);
+            p.program = program;
+            lines.iter().for_each(|line| drop(p.run(line).ok()));
             let mut files = Vec::new();
             gather(p.dir.path(), Path::new(""), &mut files).expect("the files of a place");
             // It stays until the server goes, or a later run finds that this one has ended.
@@ -157,6 +175,18 @@ impl Template {
             Template { database, now: p.clock.0.load(Ordering::Relaxed), files }
         })
     }
+}
+
+/// What a template depends on: the migrations, the kinds that they are of, and what was run.
+fn checksum(engine: Engine, program: Program, lines: &[&str]) -> String {
+    let of = match engine {
+        Engine::Sqlite => orgctl::store::engine::location::Engine::Sqlite,
+        Engine::Postgres => orgctl::store::engine::location::Engine::Postgres,
+    };
+    let migrations = orgctl::store::schema::migrate::all(program.kinds, of).expect("migrations");
+    let migrations: Vec<String> = migrations.iter().map(|m| hex::encode(m.checksum())).collect();
+    let all = format!("{engine:?} {:?} {migrations:?} {lines:?}", program.kinds);
+    hex::encode(&Sha256::digest(all)[..12])
 }
 
 /// How the server copies a database: by files, where it can be told to, which is half the work for databases this small.
@@ -173,7 +203,7 @@ fn strategy() -> &'static str {
 fn sweep() {
     let names = runtime().block_on(async {
         let mut c = sqlx::PgConnection::connect(&server()).await.expect("a connection");
-        let names = r"select datname::text from pg_database where datname ~ '^t\d+_\d+$'";
+        let names = r"select datname::text from pg_database where datname ~ '^t\d+_[0-9a-f]+$'";
         sqlx::query_scalar::<_, String>(names).fetch_all(&mut c).await.expect("names")
     });
     for name in names {
@@ -200,7 +230,7 @@ fn gather(root: &Path, under: &Path, files: &mut Vec<(PathBuf, Permissions, Opti
 
 impl TestEnv {
     pub fn new(engine: Engine) -> TestEnv {
-        TestEnv::made(engine, None)
+        TestEnv::made(engine, None, &next().to_string())
     }
 
     /// A place as `init --org-code ACME --org-name 'Acme Ltd'` leaves it.
@@ -208,11 +238,23 @@ impl TestEnv {
         TestEnv::after(engine, ACME)
     }
 
-    /// A place as this command line leaves an empty one. It is run once, and copied for whoever else begins with it, with
-    /// its keys, ids and installation: what `init` itself does, and what must differ, begins with [`TestEnv::new`].
+    /// As [`TestEnv::with_acme`], with other kinds of record.
+    pub fn with_acme_and(engine: Engine, program: Program) -> TestEnv {
+        TestEnv::prepared(engine, program, &[ACME])
+    }
+
+    /// A place as this command line leaves an empty one: see [`TestEnv::prepared`].
     pub fn after(engine: Engine, init: &str) -> TestEnv {
-        let template = Template::of(engine, init);
-        let p = TestEnv::made(engine, template.database.as_deref());
+        TestEnv::prepared(engine, Program::default(), &[init])
+    }
+
+    /// A place as these command lines leave an empty one. They are run once, and what they made is copied for whoever else
+    /// begins with them, with its keys, ids and installation: what `init` itself does, and what must differ, begins with
+    /// [`TestEnv::new`].
+    pub fn prepared(engine: Engine, program: Program, lines: &[&str]) -> TestEnv {
+        let template = Template::of(engine, program, lines);
+        let mut p = TestEnv::made(engine, template.database.as_deref(), &next().to_string());
+        p.program = program;
         for (name, rights, bytes) in &template.files {
             let path = p.path(&name.to_string_lossy());
             match bytes {
@@ -226,14 +268,15 @@ impl TestEnv {
         p
     }
 
-    fn made(engine: Engine, template: Option<&str>) -> TestEnv {
+    /// `word` tells its database from the others of this run.
+    fn made(engine: Engine, template: Option<&str>, word: &str) -> TestEnv {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (url, database) = match engine {
             Engine::Sqlite => (format!("sqlite://{}", dir.path().join("t.db").display()), None),
             Engine::Postgres => {
-                let name = format!("t{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+                let name = format!("t{}_{word}", std::process::id());
                 let template = template.unwrap_or("template1");
-                psql(&server(), &format!("create database {name} template {template}{}", strategy()));
+                psql(on_server(), &format!("create database {name} template {template}{}", strategy()));
                 let mut url = url::Url::parse(&server()).expect("a URL");
                 url.set_path(&name);
                 let url = url.to_string();
@@ -248,7 +291,7 @@ impl TestEnv {
         ]);
         // 2026-11-21 00:00 UTC
         let clock = TestClock(AtomicI64::new(1_795_219_200_000_000), AtomicBool::new(false));
-        let seed = NUMBER.fetch_add(1, Ordering::Relaxed) << 32;
+        let seed = next() << 32;
         let program = Program::default();
         TestEnv { engine, dir, url, program, env, clock, random: TestRandom(AtomicU64::new(seed)), database }
     }
@@ -386,7 +429,7 @@ impl Drop for TestEnv {
     fn drop(&mut self) {
         if let Some(name) = &self.database {
             pool::close(name);
-            psql(&server(), &format!("drop database if exists {name} with (force)"));
+            psql(on_server(), &format!("drop database if exists {name} with (force)"));
         }
     }
 }

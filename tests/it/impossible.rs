@@ -1,12 +1,11 @@
 //! Values that no command writes, in every column of every table: no command panics at them, and `db check` or
 //! `audit verify` names them.
 
-use crate::harness::{Engine, TestEnv, on_both_engines};
+use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 use crate::raw::{int, on, texts};
 
 /// One row at least in every table.
 fn filled(p: &TestEnv) {
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
     p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
     p.run("branch create --code PUN01 --name Pune --parent MUM01").ok();
     p.run("dept create --name Finance --budget 100 --branch MUM01").ok();
@@ -185,7 +184,7 @@ fn is_trail(table: &str) -> bool {
 
 #[test]
 fn no_stored_value_makes_a_command_panic() {
-    on_both_engines(|p| {
+    on_both_engines_with_acme(|p| {
         filled(p);
         unguarded(p);
         p.run("audit verify --deep").ok();
@@ -246,7 +245,7 @@ const ACTOR: (&str, &str) = ("actors", "actor_id");
 /// Each column is named with its table and row.
 #[test]
 fn impossible_values_are_named() {
-    on_both_engines(|p| {
+    on_both_engines_with_acme(|p| {
         filled(p);
         unguarded(p);
         let clean = p.run("db check").out;

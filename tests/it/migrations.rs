@@ -205,8 +205,7 @@ fn what_is_not_the_schema_is_told() {
             (gone, if p.engine == Engine::Sqlite { "audit_heads_no_replace" } else { "audit_heads_no_truncate" }),
         ];
         for (sql, what) in cases {
-            let p = TestEnv::new(p.engine);
-            p.run("init --org-code ACME").ok();
+            let p = TestEnv::after(p.engine, "init --org-code ACME");
             p.run("branch create --code MUM01 --name 'Mumbai Fort'").ok();
             p.run("db check").ok();
             p.sql(sql).expect(sql);

@@ -5,15 +5,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::os::fd::AsFd;
 
 /// A connection, and what the server said when it began.
 struct Session {
-    stream: TcpStream,
+    stream: UnixStream,
     greeting: Vec<u8>,
 }
 
@@ -33,8 +35,8 @@ const CANCEL: u32 = 80_877_102;
 pub fn pooled(url: &str) -> String {
     static PORT: OnceLock<u16> = OnceLock::new();
     let mut url = url::Url::parse(url).expect("a URL");
-    let server = (url.host_str().expect("a host").to_owned(), url.port().expect("a port"));
     let port = *PORT.get_or_init(|| {
+        let server = socket();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         thread::spawn(move || {
@@ -101,12 +103,19 @@ impl Frames {
     }
 }
 
-fn serve(mut client: TcpStream, server: &(String, u16)) -> io::Result<()> {
+/// The server's socket: what the program says to the pool over TCP takes half the work from there on.
+fn socket() -> PathBuf {
+    let url = url::Url::parse(&crate::harness::socket()).expect("a URL");
+    let (_, folder) = url.query_pairs().find(|(name, _)| name == "host").expect("a folder");
+    Path::new(&*folder).join(format!(".s.PGSQL.{}", url.port().expect("a port")))
+}
+
+fn serve(mut client: TcpStream, server: &Path) -> io::Result<()> {
     client.set_nodelay(true)?;
     let start = packet(&mut client)?;
     let code = u32::from_be_bytes([start[4], start[5], start[6], start[7]]);
     if code == CANCEL {
-        let mut to = TcpStream::connect((server.0.as_str(), server.1))?;
+        let mut to = UnixStream::connect(server)?;
         to.write_all(&start)?;
         // The server answers by closing.
         return to.read(&mut [0]).map(drop);
@@ -163,9 +172,8 @@ fn take(asked: &[(String, String)], name: &str) -> Option<Session> {
 }
 
 /// A new connection; what the server refuses is told to the client.
-fn begin(start: &[u8], client: &mut TcpStream, server: &(String, u16)) -> io::Result<Session> {
-    let mut stream = TcpStream::connect((server.0.as_str(), server.1))?;
-    stream.set_nodelay(true)?;
+fn begin(start: &[u8], client: &mut TcpStream, server: &Path) -> io::Result<Session> {
+    let mut stream = UnixStream::connect(server)?;
     stream.write_all(start)?;
     let mut greeting = Vec::new();
     loop {
@@ -192,7 +200,7 @@ fn begin(start: &[u8], client: &mut TcpStream, server: &(String, u16)) -> io::Re
 }
 
 /// Runs a statement; an error where it is refused, or the connection is gone.
-fn query(server: &mut TcpStream, sql: &str) -> io::Result<()> {
+fn query(server: &mut UnixStream, sql: &str) -> io::Result<()> {
     let mut message = vec![b'Q'];
     message.extend(u32::try_from(sql.len() + 5).expect("short").to_be_bytes());
     message.extend(sql.as_bytes());
@@ -213,7 +221,7 @@ fn query(server: &mut TcpStream, sql: &str) -> io::Result<()> {
 }
 
 /// Hands everything on until one of them ends; whether the client took its leave and left nothing open.
-fn relay(client: &mut TcpStream, server: &mut TcpStream) -> io::Result<bool> {
+fn relay(client: &mut TcpStream, server: &mut UnixStream) -> io::Result<bool> {
     let (mut from_client, mut from_server) = (Frames::default(), Frames::default());
     let (mut asked, mut answered, mut is_idle) = (0_usize, 0_usize, true);
     let mut bytes = vec![0; 1 << 16];

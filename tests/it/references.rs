@@ -9,7 +9,7 @@ use orgctl::model::resource::{Check, Resource};
 use orgctl::model::values::scalar::{Code, Line, Ref};
 use orgctl::resource;
 
-use crate::harness::{Engine, TestEnv};
+use crate::harness::{TestEnv, on_both_engines_with};
 use crate::raw::{int, text};
 
 resource! {
@@ -166,16 +166,13 @@ const KINDS: &[Kind] = &[
 
 /// A place with these kinds, the organisation ACME, and three people.
 fn on_both_engines(story: impl Fn(&TestEnv)) {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        eprintln!("--- on {engine:?}");
-        let mut p = TestEnv::new(engine);
-        p.program = Program::new(Kinds::new(&[OWN, KINDS]), &[LEAVES]);
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
-        for (code, name) in [("ASHA22", "Asha"), ("RAV222", "Ravi"), ("DEV222", "Dev")] {
-            p.run(&format!("user create --user-code {code} --name {name}")).ok();
-        }
-        story(&p);
-    }
+    let lines = [
+        "init --org-code ACME --org-name 'Acme Ltd'",
+        "user create --user-code ASHA22 --name Asha",
+        "user create --user-code RAV222 --name Ravi",
+        "user create --user-code DEV222 --name Dev",
+    ];
+    on_both_engines_with(Program::new(Kinds::new(&[OWN, KINDS]), &[LEAVES]), &lines, story);
 }
 
 fn job(p: &TestEnv, code: &str, more: &str) {

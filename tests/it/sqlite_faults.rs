@@ -13,9 +13,7 @@ use crate::harness::{Engine, Output, TestEnv};
 use crate::raw::{clear, done, text};
 
 fn acme() -> TestEnv {
-    let p = TestEnv::new(Engine::Sqlite);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
-    p
+    TestEnv::with_acme(Engine::Sqlite)
 }
 
 #[track_caller]

@@ -38,10 +38,7 @@ fn rows(noun: &str, code: &str, states: &[State]) -> String {
 
 #[test]
 fn every_state_comes_back_or_is_refused_by_line() {
-    let (sqlite, postgres) = (TestEnv::new(Engine::Sqlite), TestEnv::new(Engine::Postgres));
-    for p in [&sqlite, &postgres] {
-        p.run("init").ok();
-    }
+    let [sqlite, postgres] = [Engine::Sqlite, Engine::Postgres].map(|engine| TestEnv::after(engine, "init"));
     let state = (
         any::<bool>(),
         prop::bool::weighted(0.3),

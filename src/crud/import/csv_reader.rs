@@ -214,7 +214,9 @@ impl<R: Read> Records<R> {
         }
         if self.buffer.len() - self.filled < CHUNK {
             let size = (self.buffer.len() * 2).max(self.filled + CHUNK);
-            self.buffer.resize(size, 0);
+            let mut larger = vec![0; size];
+            larger[..self.filled].copy_from_slice(&self.buffer[..self.filled]);
+            self.buffer = larger;
         } else if self.buffer.len() > 4 * CHUNK && self.filled < CHUNK {
             // What a long record took is given back.
             self.buffer.truncate(2 * CHUNK);

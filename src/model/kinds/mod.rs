@@ -81,6 +81,11 @@ impl Kinds {
         Kinds(lists)
     }
 
+    /// Whether it is the same list, not only an equal one.
+    pub fn is(self, other: Kinds) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+
     pub fn all(self) -> impl DoubleEndedIterator<Item = &'static Kind> {
         self.0.iter().flat_map(|list| list.iter())
     }

@@ -47,7 +47,7 @@ pub fn shapes(kinds: Kinds, version: i64) -> Result<Vec<Shape>> {
     let classes = schema::tables(kinds);
     let sqlite = tables_at(kinds, Engine::Sqlite, version)?;
     let mut shapes = Vec::new();
-    for table in tables_at(kinds, Engine::Postgres, version)?.into_iter().filter(|t| t.name != migrate::TABLE) {
+    for table in tables_at(kinds, Engine::Postgres, version)?.iter().filter(|t| t.name != migrate::TABLE) {
         let twin = sqlite.iter().find(|t| t.name == table.name);
         let twin = twin.with_context(|| format!("SQLite has no table {}", table.name))?;
         let is_stored = |name: &String| {
@@ -58,8 +58,8 @@ pub fn shapes(kinds: Kinds, version: i64) -> Result<Vec<Shape>> {
         shapes.push(Shape {
             class: classes.iter().find(|(name, _)| *name == table.name).map_or(Class::Volatile, |(_, class)| *class),
             columns: table.columns.iter().filter(|(c, _)| is_stored(c)).map(|(c, ty)| (c.clone(), kind(ty))).collect(),
-            name: table.name,
-            key: table.key,
+            name: table.name.clone(),
+            key: table.key.clone(),
         });
     }
     Ok(shapes)

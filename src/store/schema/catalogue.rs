@@ -4,6 +4,8 @@
 //! The server's version is not part of it: the text has been the same since PostgreSQL 14, and NOT NULL, which PostgreSQL 18
 //! keeps as a constraint too, is read from the columns.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::Result;
 
 use crate::model::kinds::Kinds;
@@ -122,7 +124,7 @@ pub async fn text(db: &mut Db) -> Result<String> {
 
 /// What others made in the schema, by kind and name, and tables that they set row security for. Rights are not among it.
 pub async fn added(db: &mut Db) -> Result<Vec<(String, String)>> {
-    let expected: Vec<&str> = expected(db.kinds()).into_iter().map(|(what, _)| what).collect();
+    let expected: BTreeSet<&str> = expected(db.kinds()).into_iter().map(|(what, _)| what).collect();
     let is_made = |what: &str| {
         [
             "relation ",
@@ -140,7 +142,7 @@ pub async fn added(db: &mut Db) -> Result<Vec<(String, String)>> {
     };
     let mut all = things(db).await?;
     all.retain(|(what, def)| {
-        is_made(what) && !expected.contains(&what.as_str())
+        is_made(what) && !expected.contains(what.as_str())
             || what.starts_with("relation ") && def.contains(" with row security")
     });
     Ok(all)
@@ -148,20 +150,23 @@ pub async fn added(db: &mut Db) -> Result<Vec<(String, String)>> {
 
 /// Everything that is not as the migrations make it.
 pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
-    let expected = expected(db.kinds());
+    let expected: Vec<(&str, &str)> = expected(db.kinds());
     let present = things(db).await?;
+    // Once where a thing is told twice.
+    let of: BTreeMap<&str, &str> = present.iter().rev().map(|(what, def)| (what.as_str(), def.as_str())).collect();
+    let known: BTreeSet<&str> = expected.iter().map(|(what, _)| *what).collect();
     let mut found = Vec::new();
     for (what, def) in &expected {
-        match present.iter().find(|(w, _)| w == what) {
+        match of.get(what) {
             None => found.push(format!("{what} is missing")),
-            Some((_, is)) if is != def => {
+            Some(is) if is != def => {
                 let is = if is.len() > 200 { String::new() } else { format!(": it is {is}") };
                 found.push(format!("{what} is not as the migrations make it{is}"));
             }
             Some(_) => {}
         }
     }
-    for (what, def) in present.iter().filter(|(w, _)| expected.iter().all(|(e, _)| e != w)) {
+    for (what, def) in present.iter().filter(|(what, _)| !known.contains(what.as_str())) {
         let def = if def.len() > 200 { "" } else { def };
         found.push(format!("{what} is not one of orgctl's: {def}"));
     }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::engine::db::Db;
 use super::engine::location::{Engine, Location, Opening};
 
-use super::engine::sql::Sql;
+use super::engine::sql::{Row, Sql};
 use super::records::read_columns;
 use super::records::settings;
 use super::system_log;
@@ -93,9 +93,12 @@ pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
     for table in present.iter().filter(|t| expected.iter().all(|(e, _)| e != t) && !is_index(t)) {
         found.push(format!("table {table} is not one of orgctl's"));
     }
-    for (table, columns) in declared_columns(db.kinds()) {
+    let declared = declared_columns(db.kinds());
+    let stored = stored_columns(db, &declared).await?;
+    for (table, columns) in declared {
         if present.iter().any(|t| t == table) {
-            found.extend(table_differences(db, table, &columns).await?);
+            let stored = stored.iter().filter(|c| c.table == table);
+            found.extend(table_differences(db.engine(), table, &columns, &stored.collect::<Vec<_>>()));
         }
     }
     let present = names(db, "indexes").await?;
@@ -254,29 +257,50 @@ fn declared_columns(kinds: Kinds) -> Vec<(&'static str, Vec<Column>)> {
     tables
 }
 
-async fn table_differences(db: &mut Db, table: &str, columns: &[Column]) -> Result<Vec<String>> {
+/// A column as the database has it.
+struct StoredColumn {
+    table: String,
+    name: String,
+    ty: String,
+    is_required: bool,
+}
+
+/// Those of all tables at once: PostgreSQL takes longer to plan this than to answer it.
+async fn stored_columns(db: &mut Db, of: &[(&str, Vec<Column>)]) -> Result<Vec<StoredColumn>> {
+    let of: Vec<String> = of.iter().map(|(table, _)| format!("'{table}'")).collect();
+    let of = of.join(", ");
     let sql = match db.engine() {
-        Engine::Sqlite => {
-            "select name, lower(type), case when \"notnull\" = 1 or pk > 0 then 1 else 0 end from pragma_table_xinfo($1) order by cid"
-        }
-        Engine::Postgres => {
-            "select column_name::text, data_type::text, case when is_nullable = 'NO' then 1 else 0 end
-               from information_schema.columns where table_schema = 'orgctl' and table_name = $1 order by ordinal_position"
-        }
+        Engine::Sqlite => format!(
+            "select t.name, c.name, lower(c.type), case when c.\"notnull\" = 1 or c.pk > 0 then 1 else 0 end
+               from sqlite_schema t, pragma_table_xinfo(t.name) c
+              where t.type = 'table' and t.name in ({of}) order by t.name, c.cid"
+        ),
+        Engine::Postgres => format!(
+            "select table_name::text, column_name::text, data_type::text, case when is_nullable = 'NO' then 1 else 0 end
+               from information_schema.columns
+              where table_schema = 'orgctl' and table_name in ({of}) order by table_name, ordinal_position"
+        ),
     };
-    let rows =
-        db.all(Sql::new(sql).with([table.into()]).yields([ValueType::Text, ValueType::Text, ValueType::Int])).await?;
+    let kinds = [ValueType::Text, ValueType::Text, ValueType::Text, ValueType::Int];
+    let column = |row: &Row| {
+        let (table, name, ty) = (row.text(0)?.to_owned(), row.text(1)?.to_owned(), row.text(2)?.to_owned());
+        Ok(StoredColumn { table, name, ty, is_required: row.int(3)? == 1 })
+    };
+    db.all(Sql::new(sql).yields(kinds)).await?.iter().map(column).collect()
+}
+
+fn table_differences(engine: Engine, table: &str, columns: &[Column], stored: &[&StoredColumn]) -> Vec<String> {
     let mut found = Vec::new();
     let mut expected: Vec<&str> = Vec::new();
     for &(name, kind, required) in columns {
         expected.push(name);
-        let Some(row) = rows.iter().find(|r| r.text(0).is_ok_and(|n| n == name)) else {
+        let Some(StoredColumn { ty, is_required, .. }) = stored.iter().find(|c| c.name == name) else {
             found.push(format!("column {table}.{name} is missing"));
             continue;
         };
-        let (ty, is_required) = (row.text(1)?, row.int(2)? == 1);
-        if !types(db.engine(), kind).contains(&ty) {
-            found.push(format!("column {table}.{name} has type {ty}, not {}", types(db.engine(), kind)[0]));
+        let is_required = *is_required;
+        if !types(engine, kind).contains(&ty.as_str()) {
+            found.push(format!("column {table}.{name} has type {ty}, not {}", types(engine, kind)[0]));
         }
         if is_required != required {
             let (is, should) = if is_required { ("NOT NULL", "nullable") } else { ("nullable", "NOT NULL") };
@@ -285,13 +309,12 @@ async fn table_differences(db: &mut Db, table: &str, columns: &[Column]) -> Resu
     }
     // SQLite's row number and PostgreSQL's search words are the engines' own affair.
     expected.extend(["row_id", "search"]);
-    for row in &rows {
-        let name = row.text(0)?;
-        if !expected.contains(&name) {
+    for StoredColumn { name, .. } in stored {
+        if !expected.contains(&name.as_str()) {
             found.push(format!("column {table}.{name} is unknown to this orgctl"));
         }
     }
-    Ok(found)
+    found
 }
 
 fn types(engine: Engine, kind: ValueType) -> &'static [&'static str] {

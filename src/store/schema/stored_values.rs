@@ -1,6 +1,8 @@
 //! Stored values that can't be: what a column's own rules exclude, and what can't be read. Both are looked for in every
 //! table, from the text of the migrations, and not from what is in the database, whose rules may be gone.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use anyhow::Result;
 
 use super::migrate;
@@ -35,12 +37,24 @@ pub struct Reference {
 }
 
 /// Every table that the migrations make, besides those of the search index.
-pub fn tables(kinds: Kinds, engine: Engine) -> Result<Vec<Table>> {
+pub fn tables(kinds: Kinds, engine: Engine) -> Result<Arc<[Table]>> {
     tables_at(kinds, engine, i64::MAX)
 }
 
-/// As [`tables`], at a version of the schema.
-pub fn tables_at(kinds: Kinds, engine: Engine, version: i64) -> Result<Vec<Table>> {
+/// As [`tables`], at a version of the schema. Each is read once: a check asks for them several times.
+pub fn tables_at(kinds: Kinds, engine: Engine, version: i64) -> Result<Arc<[Table]>> {
+    type Known = (Kinds, Engine, i64, Arc<[Table]>);
+    static KNOWN: Mutex<Vec<Known>> = Mutex::new(Vec::new());
+    let is_it = |(k, e, v, _): &&Known| k.is(kinds) && (*e, *v) == (engine, version);
+    if let Some((.., tables)) = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).iter().find(is_it) {
+        return Ok(tables.clone());
+    }
+    let tables: Arc<[Table]> = read(kinds, engine, version)?.into();
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).push((kinds, engine, version, tables.clone()));
+    Ok(tables)
+}
+
+fn read(kinds: Kinds, engine: Engine, version: i64) -> Result<Vec<Table>> {
     let mut tables: Vec<Table> = Vec::new();
     for migration in migrate::all(kinds, engine)?.into_iter().filter(|m| m.version <= version) {
         let lines = migration.up.lines().filter(|l| !l.trim_start().starts_with("--"));
@@ -180,13 +194,13 @@ const SHOWN: usize = 20;
 /// Every stored value that can't be: table, row and column.
 pub async fn invalid_values(db: &mut Db) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for table in tables(db.kinds(), db.engine())? {
-        found.extend(unreadable(db, &table).await?);
-        found.extend(against_rules(db, &table).await?);
+    for table in tables(db.kinds(), db.engine())?.iter() {
+        found.extend(unreadable(db, table).await?);
+        found.extend(against_rules(db, table).await?);
         // What rows refer to may have been left out.
         let is_there = |r: &&Reference| db.partial.as_ref().is_none_or(|part| part.has(&r.target));
         for reference in table.references.iter().filter(is_there).collect::<Vec<_>>() {
-            found.extend(dangling(db, &table, reference).await?);
+            found.extend(dangling(db, table, reference).await?);
         }
     }
     found.extend(undeclared(db.kinds(), db.engine())?);
@@ -372,7 +386,7 @@ mod tests {
             for target in ["orgs", "actors", "branches", "users"] {
                 assert!(targets.contains(&target), "{target} in {:?}", branches.references);
             }
-            for table in &tables {
+            for table in tables.iter() {
                 for r in &table.references {
                     let target = tables.iter().find(|t| t.name == r.target).expect("a table");
                     let has = |t: &Table, names: &[String]| names.iter().all(|n| t.columns.iter().any(|(c, _)| c == n));

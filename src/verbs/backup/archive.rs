@@ -687,27 +687,14 @@ impl MemberReader {
     }
 
     fn fill(&mut self, block: &mut Vec<u8>) -> Result<()> {
-        let from = block.len();
-        block.resize(from + BLOCK, 0);
-        let mut filled = from;
-        while filled < block.len() {
-            match self.content.read(&mut block[filled..]) {
-                Ok(0) => {
-                    self.has_ended = true;
-                    break;
-                }
-                Ok(n) => {
-                    filled += n;
-                    self.size += n as u64;
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(self.wrong(&io_message(&e)).into()),
-            }
-            if self.size > self.member.content_size {
-                return Err(self.wrong("it holds more than the manifest says").into());
-            }
+        // A byte more than there should be, to see that it is not there.
+        let room = (self.member.content_size - self.size).saturating_add(1).min(BLOCK as u64);
+        let read = self.content.by_ref().take(room).read_to_end(block).map_err(|e| self.wrong(&io_message(&e)))?;
+        self.size += read as u64;
+        if self.size > self.member.content_size {
+            return Err(self.wrong("it holds more than the manifest says").into());
         }
-        block.truncate(filled);
+        self.has_ended = (read as u64) < room;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use orgctl::model::resource::{Check, Resource};
 use orgctl::model::values::scalar::{Code, Count, Date, Line, Ref};
 use orgctl::resource;
 
-use crate::harness::{Engine, TestEnv, golden};
+use crate::harness::{Engine, TestEnv, golden, on_both_engines_with};
 
 resource! {
     /// Something that is done for customers
@@ -93,30 +93,18 @@ const LISTS: &[&[Kind]] = &[OWN, KINDS];
 
 pub const PROGRAM: Program = Program::new(Kinds::new(LISTS), &[LEAVES]);
 
-fn place(engine: Engine) -> TestEnv {
-    let mut p = TestEnv::new(engine);
-    p.program = PROGRAM;
-    p
-}
-
 /// Where Asha and Ravi sell haircuts and shampoo in Mumbai, and there is a branch in Pune too.
 fn both(story: impl Fn(&TestEnv)) {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        eprintln!("--- on {engine:?}");
-        let p = place(engine);
-        for line in [
-            "init --org-code ACME --org-name 'Acme Ltd'",
-            "branch create --code MUM --name Mumbai",
-            "branch create --code PUN --name Pune",
-            "user create --user-code ASHA22 --name Asha --branch MUM",
-            "user create --user-code RAV222 --name Ravi --branch MUM",
-            "service create --code CUT --name Haircut",
-            "product create --code SHAM --name Shampoo",
-        ] {
-            p.run(line).ok();
-        }
-        story(&p);
-    }
+    let lines = [
+        "init --org-code ACME --org-name 'Acme Ltd'",
+        "branch create --code MUM --name Mumbai",
+        "branch create --code PUN --name Pune",
+        "user create --user-code ASHA22 --name Asha --branch MUM",
+        "user create --user-code RAV222 --name Ravi --branch MUM",
+        "service create --code CUT --name Haircut",
+        "product create --code SHAM --name Shampoo",
+    ];
+    on_both_engines_with(PROGRAM, &lines, story);
 }
 
 /// A commission of somebody for haircuts, from a day to another.
@@ -333,7 +321,8 @@ fn two_ways_lead_to_the_same() {
 /// What PostgreSQL says of the tables, as `db check` holds it against.
 #[test]
 fn what_postgresql_says_of_its_tables_is_kept() {
-    let p = place(Engine::Postgres);
+    let mut p = TestEnv::new(Engine::Postgres);
+    p.program = PROGRAM;
     let _ = p.run("init");
     golden("tests/it/own_kinds/commission.schema.txt", &super::added_to_catalogue(&p));
 }

@@ -13,7 +13,7 @@ use orgctl::store::schema;
 use orgctl::{resource, states};
 
 use crate::conformance::conforms;
-use crate::harness::{Engine, TestEnv, golden};
+use crate::harness::{Engine, TestEnv, golden, on_both_engines_with};
 use crate::raw::int;
 
 states! {
@@ -196,23 +196,14 @@ const LISTS: &[&[Kind]] = &[OWN, KINDS];
 
 pub const PROGRAM: Program = Program::new(Kinds::new(LISTS), &[LEAVES]);
 
-fn place(engine: Engine) -> TestEnv {
-    let mut p = TestEnv::new(engine);
-    p.program = PROGRAM;
-    p
-}
-
 /// Where Asha and Ravi work for ACME.
 fn both(story: impl Fn(&TestEnv)) {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        eprintln!("--- on {engine:?}");
-        let p = place(engine);
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
-        for name in ["asha", "ravi"] {
-            p.run(&format!("user create --name {name} --username {name}")).ok();
-        }
-        story(&p);
-    }
+    let lines = [
+        "init --org-code ACME --org-name 'Acme Ltd'",
+        "user create --name asha --username asha",
+        "user create --name ravi --username ravi",
+    ];
+    on_both_engines_with(PROGRAM, &lines, story);
 }
 
 fn all_is_well(p: &TestEnv) {
@@ -239,7 +230,8 @@ fn nothing_is_declared_that_can_t_be_kept() {
 
 #[test]
 fn what_postgresql_says_of_these_tables_is_kept() {
-    let p = place(Engine::Postgres);
+    let mut p = TestEnv::new(Engine::Postgres);
+    p.program = PROGRAM;
     let _ = p.run("init");
     golden("tests/it/own_kinds/course.schema.txt", &super::added_to_catalogue(&p));
 }
@@ -555,12 +547,7 @@ fn a_derived_column_is_told_filtered_and_sorted_by() {
 #[test]
 fn licences_seats_and_errands_conform() {
     let play = |engine, desc| {
-        let make = || {
-            let p = place(engine);
-            p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
-            p
-        };
-        conforms(&make, desc);
+        conforms(&|| TestEnv::with_acme_and(engine, PROGRAM), desc);
     };
     std::thread::scope(|scope| {
         for engine in [Engine::Sqlite, Engine::Postgres] {

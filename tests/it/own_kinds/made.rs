@@ -12,7 +12,7 @@ use orgctl::model::values::scalar::{Code, Count, Line, ParseContext, Ref};
 use orgctl::resource;
 use orgctl::store::tx::{Origin, Permit, Tx};
 
-use crate::harness::{Engine, TestEnv, golden};
+use crate::harness::{Engine, TestEnv, golden, on_both_engines_with};
 
 resource! {
     /// A book in which is written
@@ -64,26 +64,14 @@ const LISTS: &[&[Kind]] = &[OWN, KINDS];
 
 const PROGRAM: Program = Program::new(Kinds::new(LISTS), &[LEAVES]);
 
-fn place(engine: Engine) -> TestEnv {
-    let mut p = TestEnv::new(engine);
-    p.program = PROGRAM;
-    p
-}
-
 fn both(story: impl Fn(&TestEnv)) {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        eprintln!("--- on {engine:?}");
-        let p = place(engine);
-        for line in [
-            "init --org-code ACME --org-name 'Acme Ltd'",
-            "user create --user-code ASHA22 --name Asha",
-            "book create --code RED",
-            "book create --code BLUE",
-        ] {
-            p.run(line).ok();
-        }
-        story(&p);
-    }
+    let lines = [
+        "init --org-code ACME --org-name 'Acme Ltd'",
+        "user create --user-code ASHA22 --name Asha",
+        "book create --code RED",
+        "book create --code BLUE",
+    ];
+    on_both_engines_with(PROGRAM, &lines, story);
 }
 
 /// The numbers of a book's pages, in the order of their codes.
@@ -149,9 +137,8 @@ fn a_file_is_counted_on() {
         p.run("book purge GREEN --yes").ok();
         // What goes out comes in as it was.
         let out = p.run("page export -o csv").ok();
-        let other = place(p.engine);
-        for line in ["init --org-code ACME --org-name 'Acme Ltd'", "book create --code RED", "book create --code BLUE"]
-        {
+        let other = TestEnv::with_acme_and(p.engine, PROGRAM);
+        for line in ["book create --code RED", "book create --code BLUE"] {
             other.run(line).ok();
         }
         other.run_with("page import -", &out).ok();
@@ -215,7 +202,8 @@ fn a_user_who_acts_is_named() {
 
 #[test]
 fn what_postgresql_says_of_its_tables_is_kept() {
-    let p = place(Engine::Postgres);
+    let mut p = TestEnv::new(Engine::Postgres);
+    p.program = PROGRAM;
     let _ = p.run("init");
     golden("tests/it/own_kinds/made.schema.txt", &super::added_to_catalogue(&p));
 }

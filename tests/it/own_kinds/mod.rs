@@ -13,7 +13,7 @@ use orgctl::resource;
 use orgctl::store::engine::db::Db;
 use orgctl::store::engine::location::{Location, Opening};
 
-use crate::harness::{Engine, TestEnv, golden};
+use crate::harness::{Engine, TestEnv, golden, on_both_engines_with};
 
 mod commission;
 mod composite;
@@ -104,15 +104,12 @@ fn test_env(engine: Engine) -> TestEnv {
 
 /// Plays a story on both engines, where Asha and Ravi work for ACME.
 pub fn on_both_engines(story: impl Fn(&TestEnv)) {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        eprintln!("--- on {engine:?}");
-        let p = test_env(engine);
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
-        for name in ["asha", "ravi"] {
-            p.run(&format!("user create --name {name} --email {name}@acme.example --username {name}")).ok();
-        }
-        story(&p);
-    }
+    let lines = [
+        "init --org-code ACME --org-name 'Acme Ltd'",
+        "user create --name asha --email asha@acme.example --username asha",
+        "user create --name ravi --email ravi@acme.example --username ravi",
+    ];
+    on_both_engines_with(PROGRAM, &lines, story);
 }
 
 /// What is right with a database from its schema to its trail.
@@ -244,8 +241,7 @@ fn user_code(p: &TestEnv, key: &str) -> String {
 #[test]
 fn a_backup_holds_it() {
     for from in [Engine::Sqlite, Engine::Postgres] {
-        let p = test_env(from);
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+        let p = TestEnv::with_acme_and(from, PROGRAM);
         p.run("user create --name Asha --email asha@acme.example").ok();
         p.run("ticket create --title 'Leaking tap' --requester asha@acme.example").ok();
         let copy = test_env(from);
@@ -272,8 +268,7 @@ fn a_backup_holds_it() {
 #[test]
 fn its_schema_goes_forward_and_back() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let mut p = test_env(engine);
-        p.run("init").ok();
+        let mut p = TestEnv::prepared(engine, PROGRAM, &["init"]);
         p.run("db rollback --yes").ok();
         assert!(p.run("ticket list").fails(1).contains("version"), "a version behind");
         p.run("db migrate --yes").ok();
@@ -282,8 +277,7 @@ fn its_schema_goes_forward_and_back() {
         p.program = Program::default();
         assert!(p.run("user list").fails(1).contains("newer than this orgctl"), "newer");
         // With them, one that was made without is behind.
-        let mut plain = TestEnv::new(engine);
-        plain.run("init").ok();
+        let mut plain = TestEnv::after(engine, "init");
         plain.program = PROGRAM;
         assert!(plain.run("user list").fails(1).contains("orgctl db migrate"), "older");
         plain.run("db migrate --yes").ok();
@@ -293,8 +287,7 @@ fn its_schema_goes_forward_and_back() {
 
 #[test]
 fn its_commands_are_those_that_mean_something() {
-    let p = test_env(Engine::Sqlite);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = TestEnv::with_acme_and(Engine::Sqlite, PROGRAM);
     let help = p.run("--help").ok();
     assert!(help.lines().any(|l| l.split_whitespace().eq(["ticket", "Manage", "tickets"])), "{help}");
     assert_eq!(p.run("ticket shirk").ok(), "nothing to do\n");

@@ -12,7 +12,7 @@ use orgctl::cli::tree::{LEAVES, Program};
 use orgctl::model::kinds::{Kind, Kinds, OWN};
 
 use super::{ADDED, catalogue};
-use crate::harness::{Engine, TestEnv, golden};
+use crate::harness::{Engine, TestEnv, golden, on_both_engines_with};
 
 const KEYED: &[Kind] = &[comment::COMMENT, watcher::WATCHER, preference::PREFERENCE, reaction::REACTION, stint::STINT];
 
@@ -26,21 +26,14 @@ fn place(engine: Engine) -> TestEnv {
 
 /// Plays a story on both engines: ACME has Asha and Ravi, and Asha's tickets T-1 and T-2.
 fn both(story: impl Fn(&TestEnv)) {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        eprintln!("--- on {engine:?}");
-        let p = place(engine);
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
-        for (code, name) in [("ASHA22", "asha"), ("RAV222", "ravi")] {
-            p.run(&format!(
-                "user create --user-code {code} --name {name} --email {name}@acme.example --username {name}"
-            ))
-            .ok();
-        }
-        for code in ["T-1", "T-2"] {
-            p.run(&format!("ticket create --code {code} --title 'About {code}' --requester asha")).ok();
-        }
-        story(&p);
-    }
+    let lines = [
+        "init --org-code ACME --org-name 'Acme Ltd'",
+        "user create --user-code ASHA22 --name asha --email asha@acme.example --username asha",
+        "user create --user-code RAV222 --name ravi --email ravi@acme.example --username ravi",
+        "ticket create --code T-1 --title 'About T-1' --requester asha",
+        "ticket create --code T-2 --title 'About T-2' --requester asha",
+    ];
+    on_both_engines_with(PROGRAM, &lines, story);
 }
 
 /// What is right with a database from its schema to its trail.
@@ -415,8 +408,7 @@ fn a_key_changes_and_changes_back() {
 
 #[test]
 fn keys_of_several_parts_are_completed() {
-    let p = place(Engine::Sqlite);
-    p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
+    let p = TestEnv::with_acme_and(Engine::Sqlite, PROGRAM);
     p.run("user create --user-code ASHA22 --name asha").ok();
     p.run("ticket create --code T-1 --title x --requester ASHA22").ok();
     p.run("ticket create --code U-1 --title x --requester ASHA22").ok();
@@ -435,11 +427,7 @@ fn keys_of_several_parts_are_completed() {
 
 /// Every shape plays what every kind plays.
 fn all_conform(engine: Engine) {
-    let make = || {
-        let p = place(engine);
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
-        p
-    };
+    let make = || TestEnv::with_acme_and(engine, PROGRAM);
     std::thread::scope(|scope| {
         let threads: Vec<_> = KEYED
             .iter()

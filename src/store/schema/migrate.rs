@@ -1,5 +1,7 @@
 //! Migrations: hand-written SQL, the same names for both engines, embedded in the binary, each with its way back.
 
+use std::sync::OnceLock;
+
 use anyhow::{Context, Result};
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
@@ -34,7 +36,7 @@ impl Migration {
 
 /// Every migration in order: the program's own, and behind them those of kinds that were added to them.
 pub fn all(kinds: Kinds, engine: Engine) -> Result<Vec<Migration>> {
-    let mut found = own(engine)?;
+    let mut found = own(engine)?.to_vec();
     let last = found.last().map_or(0, |m| m.version);
     found.extend((last + 1..).zip(kinds.migrations()).map(|(version, step)| {
         let ways = if engine == Engine::Sqlite { step.sqlite } else { step.postgres };
@@ -43,8 +45,20 @@ pub fn all(kinds: Kinds, engine: Engine) -> Result<Vec<Migration>> {
     Ok(found)
 }
 
-/// The program's own migrations.
-fn own(engine: Engine) -> Result<Vec<Migration>> {
+/// The program's own migrations, put in order once: every command asks for the last.
+fn own(engine: Engine) -> Result<&'static [Migration]> {
+    static KNOWN: [OnceLock<Vec<Migration>>; 2] = [OnceLock::new(), OnceLock::new()];
+    let known = &KNOWN[usize::from(engine == Engine::Postgres)];
+    match known.get() {
+        Some(known) => Ok(known),
+        None => {
+            let read = read_own(engine)?;
+            Ok(known.get_or_init(|| read))
+        }
+    }
+}
+
+fn read_own(engine: Engine) -> Result<Vec<Migration>> {
     let dir = if engine == Engine::Sqlite { &SQLITE } else { &POSTGRES };
     let text = |name: &str| dir.get_file(name).and_then(|f| f.contents_utf8());
     let mut found = Vec::new();
@@ -68,7 +82,8 @@ pub const TABLE: &str = "schema_migrations";
 
 /// The version that this binary works with.
 pub fn latest(kinds: Kinds, engine: Engine) -> Result<i64> {
-    Ok(all(kinds, engine)?.last().map_or(0, |m| m.version))
+    let last = own(engine)?.last().map_or(0, |m| m.version);
+    Ok((last + 1..).zip(kinds.migrations()).last().map_or(last, |(version, _)| version))
 }
 
 /// What is found in a database.

@@ -66,7 +66,7 @@ fn triggers(engine: Engine) -> Vec<String> {
 fn indexes(kinds: Kinds, engine: Engine) -> Result<Vec<&'static str>> {
     let mut names: Vec<&str> = Vec::new();
     for migration in migrate::all(kinds, engine)? {
-        for line in migration.up.lines() {
+        for line in migration.up.lines().filter(|l| l.starts_with(['C', 'D'])) {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
                 ["CREATE", "INDEX", name, ..] | ["CREATE", "UNIQUE", "INDEX", name, ..] => names.push(name),

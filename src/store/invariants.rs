@@ -66,7 +66,7 @@ fn rules(kinds: Kinds) -> Vec<Invariant> {
             }
         }
         rules.extend(row_rules::of(desc));
-        if !desc.is_org() && !desc.stays() {
+        if !desc.is_org() && desc.is_recorded() {
             rules.extend(no_live_row_in_a_deleted_organisation(desc));
         }
     }

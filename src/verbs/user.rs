@@ -438,6 +438,10 @@ impl Verb for Merge {
                     gone.insert(before.meta.id);
                     continue;
                 }
+                // What only one of a person's may be, that of who stays is.
+                for flag in records::doubled_flags(tx.db, &after, field).await? {
+                    now.point(tx, before, flag, false.into(), Action::Merge).await?;
+                }
                 moved += usize::from(now.point(tx, before, field.column, into.meta.id.into(), Action::Merge).await?);
             }
         }

@@ -18,7 +18,7 @@ use crate::model::kinds::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
 use crate::model::problem::Problem;
 use crate::model::resource::key::{Key, joined};
-use crate::model::resource::{Descriptor, Field, List, Meta, Record};
+use crate::model::resource::{Attr, Descriptor, Field, List, Meta, Record};
 use crate::model::search;
 use crate::model::trail::audit::{self, Action, Effect, Event, Payload};
 use crate::model::values::scalar::{FieldKind, ParseContext, fold, is_blank, truncate};
@@ -384,7 +384,8 @@ impl ImportPlan {
             return Err(("spreadsheet", reason));
         }
         let text = if self.tolerance.is_none(field, text) { "" } else { text };
-        let is_made = field.generator().is_some() || self.desc.default(field, &self.context).is_some();
+        let has_default = || self.desc.default(field, &self.context).is_some();
+        let is_made = field.generator().is_some() || field.has(Attr::FromActor) || has_default();
         if is_made && text.trim().is_empty() {
             // A new record gets the default or a code of its own, one that is there keeps what it has.
             return Ok(None);

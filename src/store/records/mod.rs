@@ -29,6 +29,7 @@ use crate::model::resource::derived::{Derived, What};
 use crate::model::resource::key::BETWEEN;
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
 use crate::model::resource::path::Place;
+use crate::model::resource::row_rule::RowRule;
 use crate::model::resource::status;
 use crate::model::resource::{Attr, Descriptor, Field, List, Meta, Record};
 use crate::model::values::scalar::{FieldKind, ParseContext, truncate};
@@ -656,6 +657,34 @@ pub async fn blocking(db: &mut Db, target: &Record, event: TargetEvent) -> Resul
     }
 }
 
+/// The flags of a record that another live one has too, where only one may have them: by the rules of its kind that are told
+/// by a field.
+pub async fn doubled_flags(db: &mut Db, record: &Record, by: &Field) -> Result<Vec<&'static str>> {
+    let mut doubled = Vec::new();
+    for rule in record.desc.rules {
+        let RowRule::AtMostOne(flag, per) = rule else { continue };
+        if !record.is_true(flag) || !per.contains(&by.column) {
+            continue;
+        }
+        let (org, id) = record.meta.record_id();
+        let live = status_sql::live(record.desc, "t");
+        let mut condition = format!("t.org_id = $1 and t.id <> $2 and t.{} and {live}", quoted(flag));
+        let mut args: Vec<Value> = vec![org.into(), id.into()];
+        for column in *per {
+            let value = record.get(column).clone();
+            match value.is_null() {
+                true => condition.push_str(&format!(" and t.{} is null", quoted(column))),
+                false => {
+                    args.push(value);
+                    condition.push_str(&format!(" and t.{} = ${}", quoted(column), args.len()));
+                }
+            }
+        }
+        doubled.extend((!load_where(db, record.desc, &condition, args).await?.is_empty()).then_some(*flag));
+    }
+    Ok(doubled)
+}
+
 /// Live records that point at one by some fields, without those of journals, which stay whatever becomes of it; of those that say who is in charge of what has states, the open ones.
 pub async fn dependants_by(
     db: &mut Db,
@@ -665,7 +694,8 @@ pub async fn dependants_by(
     let org = target.meta.org_id;
     let mut found = Vec::new();
     if target.desc.is_org() {
-        for desc in db.kinds().resources().filter(|d| !d.is_org() && !d.stays()) {
+        // What is not recorded keeps nothing from going: nobody could put it away before.
+        for desc in db.kinds().resources().filter(|d| !d.is_org() && d.is_recorded()) {
             let records =
                 load_where(db, desc, &format!("t.org_id = $1 and {}", status_sql::live(desc, "t")), vec![org.into()])
                     .await?;

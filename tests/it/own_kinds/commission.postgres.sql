@@ -19,7 +19,7 @@ create unique index products_code on products (org_id, code) where deleted_at is
 create table commissions (
     org_id integer not null references orgs (org_id), id uuid not null,
     code text not null, user_id uuid not null, service_id uuid, product_id uuid, branch_id uuid,
-    valid_from date not null, valid_until date, is_main boolean not null, percent integer not null,
+    valid_from date not null, valid_until date, is_main boolean not null, is_first boolean not null, percent integer not null,
     created_at timestamptz not null, created_by bigint not null, updated_at timestamptz not null, updated_by bigint not null,
     version bigint not null, deleted_at timestamptz, deleted_by bigint, deletion_id uuid,
     unique (org_id, id),

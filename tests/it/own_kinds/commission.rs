@@ -41,6 +41,7 @@ resource! {
             OneOf(&["service_id", "product_id"]),
             Range("valid_from", "valid_until", &["user_id"]),
             AtMostOne("is_main", &["branch_id"]),
+            AtMostOne("is_first", &["user_id"]),
             Same("user.branch", "branch"),
         ])
     {
@@ -60,6 +61,8 @@ resource! {
         valid_until: Option<Date>,
         /// Whether it is the one that others are measured by
         is_main: bool [Default("no")],
+        /// Whether it is the one that its user was promised first
+        is_first: bool [Default("no")],
         /// How much of it
         percent: Count [Default("10")],
     }
@@ -319,6 +322,27 @@ fn two_ways_lead_to_the_same() {
 }
 
 /// What PostgreSQL says of the tables, as `db check` holds it against.
+/// Who stays keeps what is the first, and what comes from the other is that no more.
+#[test]
+fn a_merge_keeps_the_flag_of_who_stays() {
+    both(|p| {
+        for (user, year) in [("ASHA22", 2026), ("RAV222", 2027), ("RAV222", 2028)] {
+            let span = format!("--valid-from {year}-01-01 --valid-until {year}-12-31");
+            let first = if year == 2028 { "no" } else { "yes" };
+            p.run(&format!("commission create --user {user} --service CUT {span} --is-first {first}")).ok();
+        }
+        p.run("user merge RAV222 ASHA22 --yes").ok();
+        assert_eq!(p.column("commission list --sort valid_from", "user"), ["ASHA22"; 3]);
+        assert_eq!(p.column("commission list --sort valid_from", "is_first"), ["true", "false", "false"]);
+        // Who has none takes that of the other.
+        p.run("user create --user-code NEW222 --name Nia --branch MUM").ok();
+        p.run("user merge ASHA22 NEW222 --yes").ok();
+        assert_eq!(p.column("commission list --sort valid_from", "is_first"), ["true", "false", "false"]);
+        p.run("db check").ok();
+        p.run("audit verify --deep").ok();
+    });
+}
+
 #[test]
 fn what_postgresql_says_of_its_tables_is_kept() {
     let mut p = TestEnv::new(Engine::Postgres);

@@ -19,7 +19,7 @@ create unique index products_code on products (org_id, code) where deleted_at is
 create table commissions (
     row_id integer primary key, org_id integer not null references orgs (org_id), id blob not null,
     code text not null, user_id blob not null, service_id blob, product_id blob, branch_id blob,
-    valid_from text not null, valid_until text, is_main integer not null, percent integer not null,
+    valid_from text not null, valid_until text, is_main integer not null, is_first integer not null, percent integer not null,
     created_at integer not null, created_by integer not null, updated_at integer not null, updated_by integer not null,
     version integer not null, deleted_at integer, deleted_by integer, deletion_id blob,
     unique (org_id, id),

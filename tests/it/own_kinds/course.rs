@@ -472,6 +472,23 @@ fn a_journal_is_its_own_record() {
     });
 }
 
+/// It keeps no organisation from going, for nothing puts it away before.
+#[test]
+fn what_is_volatile_goes_with_its_organisation() {
+    both(|p| {
+        p.run("org create --code GONE --name Gone").ok();
+        p.run("pulse create --code P1 --org GONE").ok();
+        p.run("org delete GONE --yes").ok();
+        p.run("db check").ok();
+        p.run("org restore GONE").ok();
+        p.run("pulse exists P1 --org GONE").ok();
+        p.run("org delete GONE --yes").ok();
+        p.run("org purge GONE --yes").ok();
+        p.run("db check").ok();
+        p.run("pulse exists P1").fails(3);
+    });
+}
+
 #[test]
 fn what_is_volatile_is_not_recorded() {
     both(|p| {

@@ -192,6 +192,12 @@ fn a_user_who_acts_is_named() {
         let id = p.json("user show ASHA22")["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
         written_by(p, "A", (1, id));
         assert_eq!(p.json("page show A")["writer"], "ASHA22");
+        // A blank cell of a file takes nothing away.
+        p.run_with("page import - --on-conflict update", "code,writer,text\nA,,red\n").ok();
+        assert_eq!(
+            (&p.json("page show A")["writer"], &p.json("page show A")["text"]),
+            (&"ASHA22".into(), &"red".into())
+        );
         // Somebody of another organisation is nobody here.
         written_by(p, "B", (2, id));
         assert_eq!(p.json("page show B")["writer"], serde_json::Value::Null);

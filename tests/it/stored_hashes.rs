@@ -1,7 +1,7 @@
 //! Hashes of other software: refused where a password is set, verified where they are kept.
 
 use crate::harness::{on_both_engines_with_acme, root};
-use crate::terminal::{at_terminal, ends};
+use crate::terminal::{answers_unseen, at_terminal, ends};
 
 /// One of each scheme's name.
 const STORED: &[&str] = &[
@@ -40,8 +40,7 @@ fn a_stored_hash_is_no_password() {
         }
         let mut t = at_terminal(p, "user passwd asha");
         for question in ["Password", "The same again"] {
-            t.exp_string(question).expect("the question");
-            t.send_line(STORED[3]).expect("typed");
+            answers_unseen(&mut t, question, STORED[3]);
         }
         t.exp_string("must not be a stored hash").expect("the refusal");
         assert_eq!(ends(t), 6);

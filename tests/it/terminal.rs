@@ -1,5 +1,6 @@
 //! What a person at a terminal is asked, through a real one.
 
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use orgctl::crud::prompt;
 use orgctl::model::kinds::org::Org;
 use orgctl::model::resource::Resource;
@@ -10,9 +11,20 @@ use orgctl::ui::{Io, Style, Ui};
 use rexpect::session::{PtySession, spawn_command};
 
 use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
+use crate::raw::until;
 
 pub fn at_terminal(p: &TestEnv, line: &str) -> PtySession {
     spawn_command(p.spawn(line), Some(10_000)).expect("a terminal")
+}
+
+/// Answers a question whose answer is not shown, once the terminal shows nothing: what is typed before that is thrown away.
+pub fn answers_unseen(session: &mut PtySession, question: &str, answer: &str) {
+    session.exp_string(question).expect("the question");
+    let terminal = session.process().get_file_handle().expect("the terminal");
+    until("the terminal to show nothing", || {
+        !tcgetattr(&terminal).expect("its settings").local_flags.contains(LocalFlags::ECHO)
+    });
+    session.send_line(answer).expect("typed");
 }
 
 /// Types without Enter.

@@ -216,12 +216,7 @@ fn a_required_reference_is_asked_for() {
 
 /// It plays what every kind plays, on an engine.
 fn conforms(engine: Engine) {
-    let make = || {
-        let p = test_env(engine);
-        p.run("init --org-code ACME --org-name 'Acme Ltd'").ok();
-        p
-    };
-    crate::conformance::conforms(&make, Ticket::DESCRIPTOR);
+    crate::conformance::conforms(&|| TestEnv::with_acme_and(engine, PROGRAM), Ticket::DESCRIPTOR);
 }
 
 #[test]

@@ -19,6 +19,8 @@ CREATE TABLE departments (
     deleted_at    timestamptz CHECK (deleted_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     deleted_by    bigint REFERENCES actors (actor_id),
     deletion_id   uuid,
+    -- What the name is compared by (model/values/fold.rs).
+    name_folded   text COLLATE "C" NOT NULL,
     -- Folded words (model/search.rs), found by their beginnings.
     search        tsvector NOT NULL DEFAULT '',
     CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
@@ -27,7 +29,7 @@ CREATE TABLE departments (
 );
 
 CREATE UNIQUE INDEX departments_code ON departments (org_id, code) WHERE deleted_at IS NULL;
-CREATE UNIQUE INDEX departments_name ON departments (org_id, name) WHERE deleted_at IS NULL;
+CREATE UNIQUE INDEX departments_name ON departments (org_id, name_folded) WHERE deleted_at IS NULL;
 CREATE INDEX departments_branch ON departments (org_id, branch_id) WHERE branch_id IS NOT NULL;
 CREATE INDEX departments_manager ON departments (org_id, manager_id) WHERE manager_id IS NOT NULL;
 CREATE INDEX departments_active ON departments (org_id, is_active, created_at);
@@ -81,6 +83,8 @@ CREATE TABLE users (
     deleted_at    timestamptz CHECK (deleted_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     deleted_by    bigint REFERENCES actors (actor_id),
     deletion_id   uuid,
+    -- What the number is compared by.
+    external_id_folded text COLLATE "C",
     -- Folded words (model/search.rs), found by their beginnings.
     search        tsvector NOT NULL DEFAULT '',
     CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
@@ -94,7 +98,8 @@ CREATE TABLE users (
 CREATE UNIQUE INDEX users_user_code ON users (org_id, user_code) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX users_email ON users (org_id, email) WHERE deleted_at IS NULL AND email IS NOT NULL;
 CREATE UNIQUE INDEX users_username ON users (org_id, username) WHERE deleted_at IS NULL AND username IS NOT NULL;
-CREATE UNIQUE INDEX users_external_id ON users (org_id, external_id) WHERE deleted_at IS NULL AND external_id IS NOT NULL;
+CREATE UNIQUE INDEX users_external_id ON users (org_id, external_id_folded)
+    WHERE deleted_at IS NULL AND external_id_folded IS NOT NULL;
 CREATE INDEX users_name ON users (org_id, name);
 CREATE INDEX users_mobile ON users (org_id, mobile) WHERE mobile IS NOT NULL;
 CREATE INDEX users_branch ON users (org_id, branch_id, created_at) WHERE branch_id IS NOT NULL;

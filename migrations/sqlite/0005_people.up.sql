@@ -22,6 +22,8 @@ CREATE TABLE departments (
     deleted_at    INTEGER CHECK (deleted_at BETWEEN -62135596800000000 AND 253402300799999999),
     deleted_by    INTEGER REFERENCES actors (actor_id),
     deletion_id   BLOB    CHECK (length(deletion_id) = 16),
+    -- What the name is compared by (model/values/fold.rs).
+    name_folded   TEXT NOT NULL,
     CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
     UNIQUE (org_id, id),
     FOREIGN KEY (org_id, branch_id) REFERENCES branches (org_id, id),
@@ -29,7 +31,7 @@ CREATE TABLE departments (
 ) STRICT;
 
 CREATE UNIQUE INDEX departments_code ON departments (org_id, code) WHERE deleted_at IS NULL;
-CREATE UNIQUE INDEX departments_name ON departments (org_id, name) WHERE deleted_at IS NULL;
+CREATE UNIQUE INDEX departments_name ON departments (org_id, name_folded) WHERE deleted_at IS NULL;
 CREATE INDEX departments_branch ON departments (org_id, branch_id) WHERE branch_id IS NOT NULL;
 CREATE INDEX departments_manager ON departments (org_id, manager_id) WHERE manager_id IS NOT NULL;
 CREATE INDEX departments_active ON departments (org_id, is_active, created_at);
@@ -87,6 +89,8 @@ CREATE TABLE users (
     deleted_at    INTEGER CHECK (deleted_at BETWEEN -62135596800000000 AND 253402300799999999),
     deleted_by    INTEGER REFERENCES actors (actor_id),
     deletion_id   BLOB    CHECK (length(deletion_id) = 16),
+    -- What the number is compared by.
+    external_id_folded TEXT,
     CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
     CHECK (can_login = 0 OR email IS NOT NULL OR username IS NOT NULL),
     UNIQUE (org_id, id),
@@ -98,7 +102,8 @@ CREATE TABLE users (
 CREATE UNIQUE INDEX users_user_code ON users (org_id, user_code) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX users_email ON users (org_id, email) WHERE deleted_at IS NULL AND email IS NOT NULL;
 CREATE UNIQUE INDEX users_username ON users (org_id, username) WHERE deleted_at IS NULL AND username IS NOT NULL;
-CREATE UNIQUE INDEX users_external_id ON users (org_id, external_id) WHERE deleted_at IS NULL AND external_id IS NOT NULL;
+CREATE UNIQUE INDEX users_external_id ON users (org_id, external_id_folded)
+    WHERE deleted_at IS NULL AND external_id_folded IS NOT NULL;
 CREATE INDEX users_name ON users (org_id, name);
 CREATE INDEX users_mobile ON users (org_id, mobile) WHERE mobile IS NOT NULL;
 CREATE INDEX users_branch ON users (org_id, branch_id, created_at) WHERE branch_id IS NOT NULL;

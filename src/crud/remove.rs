@@ -140,11 +140,31 @@ impl Repointed {
         value: Value,
         action: Action,
     ) -> Result<bool> {
+        let mut after = self.of(record).clone();
+        after.set(column, value.clone());
+        if after.is_live() {
+            stands(tx, self.of(record), &after)?;
+            if after.desc.all_keys().any(|key| key.parts().any(|f| f.column == column)) {
+                keys_free(tx, &after).await?;
+            }
+        }
+        self.point_free(tx, record, column, value, action).await
+    }
+
+    /// The same, where its keys are known to be its own.
+    pub async fn point_free(
+        &mut self,
+        tx: &mut Tx<'_>,
+        record: &Record,
+        column: &str,
+        value: Value,
+        action: Action,
+    ) -> Result<bool> {
         let before = self.of(record);
         let mut after = before.clone();
         after.set(column, value);
         if after.is_live() {
-            stands(tx, before, &after, column).await?;
+            stands(tx, before, &after)?;
         }
         let changed = tx.update(before, after, action).await?;
         Ok(changed.map(|record| self.0.insert(record.meta.id, record)).is_some())
@@ -152,15 +172,12 @@ impl Repointed {
 }
 
 /// Refuses a live record that would break by what it points at now.
-async fn stands(tx: &mut Tx<'_>, before: &Record, after: &Record, column: &str) -> Result<()> {
+fn stands(tx: &Tx<'_>, before: &Record, after: &Record) -> Result<()> {
     if let Some(fault) = Problem::joined(after.faults(tx.today())).filter(|_| before.faults(tx.today()).is_empty()) {
         let sentence = format!("{} can't point elsewhere: {}", before.title(), fault.sentence);
         return Err(Problem { sentence, ..fault }.into());
     }
-    match after.desc.all_keys().any(|key| key.parts().any(|f| f.column == column)) {
-        true => keys_free(tx, after).await,
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 impl DeletePlan {

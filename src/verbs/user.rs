@@ -442,7 +442,8 @@ impl Verb for Merge {
                 for flag in records::doubled_flags(tx.db, &after, field).await? {
                     now.point(tx, before, flag, false.into(), Action::Merge).await?;
                 }
-                moved += usize::from(now.point(tx, before, field.column, into.meta.id.into(), Action::Merge).await?);
+                let to = into.meta.id.into();
+                moved += usize::from(now.point_free(tx, before, field.column, to, Action::Merge).await?);
             }
         }
         moved += point_removed(tx, &duplicate, &into, deletion, &mut now).await?;

@@ -433,8 +433,8 @@ fn is_indexed(p: &TestEnv, desc: &Descriptor, key: Key) -> bool {
     texts(p, &sql).iter().map(|row| row[0].to_lowercase().replace('"', "")).any(|index| {
         let over: Vec<String> = columns_of(&index);
         let part = |field: &Field| match field.ty.required || key.alone().is_some() {
-            true => field.column.to_owned(),
-            false => format!("coalesce({}", field.column),
+            true => field.key_column().to_owned(),
+            false => format!("coalesce({}", field.key_column()),
         };
         let tenant = if desc.is_org() { None } else { Some("org_id".to_owned()) };
         let wanted: Vec<String> = tenant.into_iter().chain(key.parts().map(part)).collect();

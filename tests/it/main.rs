@@ -42,6 +42,7 @@ mod encodings;
 mod examples;
 mod exits;
 mod feed;
+mod folded_keys;
 mod former_keys;
 mod guards;
 mod harness;

@@ -6,6 +6,7 @@ use super::rows::ImportPlan;
 use crate::crud::write::{blank, keys_free};
 use crate::model::problem::Problem;
 use crate::model::resource::{Field, Record};
+use crate::model::values::fold;
 use crate::model::values::scalar::{ParseContext, truncate};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::import::stage::{Reference, Stage};
@@ -45,12 +46,12 @@ pub async fn plan(
         };
         for MissingRecord { record, .. } in missing.iter().filter(|m| m.record.desc == target) {
             for field in &fields {
-                let text = record.get(field.column).to_text().to_lowercase();
+                let text = fold::key(&record.get(field.column).to_text(), true);
                 known.insert(text, vec![(record.meta.id, record.key())]);
             }
         }
         for word in words {
-            let folded = word.to_lowercase();
+            let folded = fold::key(&word, true);
             match known.get(&folded).map(Vec::as_slice) {
                 Some([(id, _)]) => {
                     stage.resolve_to(tx.db, i, &word, *id).await?;

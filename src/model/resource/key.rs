@@ -14,6 +14,26 @@ pub const BETWEEN: char = ':';
 const READINGS: usize = 500;
 const PIECES: usize = 20_000;
 
+/// More characters than one part of a key has: an e-mail address has 254 bytes at most, a name 200 characters.
+pub const LONGEST_PART: usize = 300;
+
+/// How far it is followed what the parts of a key are told by.
+const DEEPEST: usize = 4;
+
+/// More characters than any key of a kind has: of each part as many as one has, or as a key has of what it refers to.
+pub fn longest(desc: &Descriptor) -> usize {
+    longest_at(desc, 0)
+}
+
+fn longest_at(desc: &Descriptor, depth: usize) -> usize {
+    let part = |field: &'static Field| match field.target().filter(|_| depth < DEEPEST) {
+        Some(target) => longest_at(target, depth + 1),
+        None => LONGEST_PART,
+    };
+    let of_key = |key: Key| key.parts().map(|f| part(f) + BETWEEN.len_utf8()).sum::<usize>().saturating_sub(1);
+    desc.all_keys().map(of_key).max().unwrap_or_default().max(LONGEST_PART)
+}
+
 /// One key of a kind.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
@@ -177,7 +197,7 @@ mod tests {
     use crate::model::values::scalar::{Code, Count, Line, Ref, Scalar, Type};
 
     const fn field(column: &'static str, ty: Type) -> Field {
-        Field { column, help: "", ty, attrs: &[] }
+        Field { column, folded: "", help: "", ty, attrs: &[] }
     }
 
     const FIELDS: &[Field] = &[
@@ -239,6 +259,16 @@ mod tests {
         let text = "a:".repeat(149) + "a";
         assert!(read(&["user", "place", "place"], &text).len() <= READINGS);
         assert_eq!(read(&["user", "place", "place", "number"], &text), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_part_may_be_as_long_as_one_is() {
+        use crate::model::kinds::consultant_specialty::ConsultantSpecialty;
+        use crate::model::resource::Resource;
+        assert_eq!(longest(User::DESCRIPTOR), LONGEST_PART);
+        assert_eq!(longest(ConsultantSpecialty::DESCRIPTOR), 2 * LONGEST_PART + 1);
+        // What tells of itself has an end too.
+        assert!(longest(Ring::DESCRIPTOR) < 20 * LONGEST_PART);
     }
 
     #[test]

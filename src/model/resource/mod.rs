@@ -96,6 +96,8 @@ pub enum Subject {
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     pub column: &'static str,
+    /// The column of what it is compared by as a part of a key, where that is not what it holds ([`Field::folds`]).
+    pub folded: &'static str,
     pub help: &'static str,
     pub ty: Type,
     pub attrs: &'static [Attr],
@@ -114,6 +116,21 @@ impl Field {
     }
     pub fn is_managed(&self) -> bool {
         self.has(Attr::Managed)
+    }
+    /// Whether it is compared in another form than it is kept in, where it is a part of a key: then it has a column for that.
+    pub fn folds(&self) -> bool {
+        self.ty.folds() && self.ty.kind == ValueType::Text && self.target().is_none() && self.parts().is_none()
+    }
+    /// As a part of a key: the column that is compared.
+    pub fn key_column(&self) -> &'static str {
+        if self.folds() { self.folded } else { self.column }
+    }
+    /// As a part of a key: a value as that column holds it.
+    pub fn key_value(&self, value: &Value) -> Value {
+        match value {
+            Value::Text(text) if self.folds() => self.ty.fold(text).into_owned().into(),
+            value => value.clone(),
+        }
     }
     /// How a value is made where none is given.
     pub fn generator(&self) -> Option<CodeGenerator> {
@@ -478,6 +495,23 @@ impl Descriptor {
     /// Whether a field is a key by itself.
     pub fn is_key(&self, field: &Field) -> bool {
         self.all_keys().any(|key| key.only().is_some_and(|f| f.column == field.column))
+    }
+    /// Whether a field is a part of a key, and compared there in another form than it is kept in.
+    pub fn is_folded(&self, field: &Field) -> bool {
+        field.folds() && self.keys.iter().copied().flatten().any(|name| *name == field.name())
+    }
+    /// Those fields, each with a column for that form.
+    pub fn folded(&self) -> impl Iterator<Item = &'static Field> + use<'_> {
+        let fields = self.fields;
+        fields.iter().filter(|f| self.is_folded(f))
+    }
+    /// The column by which a value of a field is looked up.
+    pub fn compared_column(&self, field: &Field) -> &'static str {
+        if self.is_folded(field) { field.folded } else { field.column }
+    }
+    /// A value as that column holds it.
+    pub fn compared(&self, field: &Field, value: &Value) -> Value {
+        if self.is_folded(field) { field.key_value(value) } else { value.clone() }
     }
     /// Fields that `create` and `update` may set.
     pub fn settable(&self) -> impl Iterator<Item = &'static Field> {
@@ -891,6 +925,7 @@ macro_rules! resource {
                 use $crate::model::values::scalar::Scalar;
                 const FIELDS: &[Field] = &[$( Field {
                     column: $crate::model::resource::plain(stringify!($field)),
+                    folded: $crate::model::resource::plain(concat!(stringify!($field), "_folded")),
                     help: concat!($($help),+).trim_ascii(),
                     ty: <$ty as Scalar>::TYPE,
                     attrs: &[$($($attr),*)?],

@@ -1,5 +1,5 @@
 //! What is the same to a person: case, width, ligatures and invisible characters make no difference, and in names and codes
-//! neither do the marks of Latin, Greek and Cyrillic letters (DOMAIN.md, "Sameness"). One function for search and filters.
+//! neither do the marks of Latin, Greek and Cyrillic letters (DOMAIN.md, "Sameness"). One function for search, filters and keys.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -52,6 +52,17 @@ pub fn folded(text: &str, without_marks: bool) -> String {
         }
     }
     folded
+}
+
+/// A text as keys of its kind are compared: as it is [`folded`], runs of blanks as one, in the shortest form. Never nothing:
+/// of what folds to nothing the text itself.
+pub fn key(text: &str, without_marks: bool) -> String {
+    if text.is_ascii() && !text.contains("  ") {
+        return text.to_ascii_lowercase();
+    }
+    let folded: String = folded(text, without_marks).nfkc().collect();
+    let words: Vec<&str> = folded.split_whitespace().collect();
+    if words.is_empty() { text.to_owned() } else { words.join(" ") }
 }
 
 /// What [`folded`] does to single characters of a text in normalisation form KD, as two lists: each character of the first

@@ -11,6 +11,7 @@ use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat, Re
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
+use super::fold as folding;
 use super::value::{Decimal, Value, ValueType, canonical};
 use super::zone::Zone;
 use crate::model::password::formats::is_stored;
@@ -66,6 +67,20 @@ impl Type {
         self.form == Form::Phone
     }
 
+    /// Whether two texts that are kept in several spellings may be the same key.
+    pub fn folds(&self) -> bool {
+        matches!(self.form, Form::Words | Form::Identifier)
+    }
+
+    /// A text as it is compared with others as a key: what is kept in one spelling, as it stands.
+    pub fn fold<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.form {
+            Form::Words => folding::key(text, true).into(),
+            Form::Identifier => folding::key(text, false).into(),
+            Form::Exact | Form::LowerCase | Form::Phone => text.into(),
+        }
+    }
+
     /// Whether parsing looks at [`ParseContext`]: only then are they worth asking the database for.
     pub fn needs_context(&self) -> bool {
         self.is_phone()
@@ -81,6 +96,8 @@ pub enum Form {
     Words,
     /// What somebody is known by to programs: marks on letters tell two of them apart.
     Identifier,
+    /// The same, kept in small letters.
+    LowerCase,
     /// A phone number, which is read by the rules of a region.
     Phone,
 }
@@ -339,7 +356,7 @@ fn domain(text: &str) -> Option<String> {
 text_scalar! {
     /// An e-mail address by which a person is known: kept in lower case, so that no two differ in case alone
     /// (DOMAIN.md, section 0: compared without case).
-    Mailbox is Identifier, "E-MAIL", 254, |text, rules| {
+    Mailbox is LowerCase, "E-MAIL", 254, |text, rules| {
         let address = (Email::TYPE.parse)(text, rules)?.to_text().to_lowercase();
         Ok(composed(&address).into_owned())
     }
@@ -347,7 +364,7 @@ text_scalar! {
 
 text_scalar! {
     /// A name to sign in with: lower case, without blanks.
-    Username is Identifier, "NAME", 64, |text, _| {
+    Username is LowerCase, "NAME", 64, |text, _| {
         let name = compatible(text.trim()).to_lowercase();
         refuse(&name, |c| c.is_alphanumeric() || "-_.@+".contains(c), "may hold only letters, digits, '-', '_', '.', '@' and '+'")?;
         if !name.starts_with(char::is_alphanumeric) {

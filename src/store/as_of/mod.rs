@@ -277,10 +277,10 @@ impl AsOf {
 }
 
 /// A condition on what rows refer to, as one on its ids: so an index serves.
-async fn by_id(db: &mut Db, condition: &Condition, target: &Descriptor, key: &Field) -> Result<Condition> {
-    let (table, key) = (target.table, quoted(key.column));
+async fn by_id(db: &mut Db, condition: &Condition, target: &Descriptor, field: &Field) -> Result<Condition> {
+    let (table, key) = (target.table, quoted(target.compared_column(field)));
     let mut sql = Sql::new(format!("select m.id from {table} m where m.{key} in "));
-    sql.bind_list(condition.values.iter().cloned());
+    sql.bind_list(condition.values.iter().map(|v| target.compared(field, v)));
     let rows = db.all(sql.yields([ValueType::Uuid])).await?;
     let mut values = rows.iter().map(|r| Ok(r.uuid(0)?.into())).collect::<Result<Vec<Value>>>()?;
     if values.is_empty() {
@@ -302,7 +302,8 @@ async fn write_past_rows(
     changed: &[(&(i32, Uuid), &Change)],
     trees: &[(i32, i64)],
 ) -> Result<()> {
-    let columns: Vec<String> = records::read_columns(desc).iter().map(|(name, _)| quoted(name)).collect();
+    let columns = records::read_columns(desc).into_iter().chain(records::folded_columns(desc));
+    let columns: Vec<String> = columns.map(|(name, _)| quoted(name)).collect();
     let (table, all, main) = (desc.table, columns.join(", "), db.main_schema());
     // A copy of nothing has the types of the columns and none of their rules: what was may break those of today.
     db.script(format!(
@@ -317,7 +318,8 @@ async fn write_past_rows(
     for some in changed.chunks(BATCH) {
         let (mut was, mut gone) = (Vec::new(), Vec::new());
         for record in changes::undone(db, desc, some, trees).await? {
-            was.push(records::read_values(record));
+            let folded = records::folded_values(&record);
+            was.push(records::read_values(record).into_iter().chain(folded).collect());
         }
         for ((tree, id), _) in some {
             gone.push(vec![(*tree).into(), (*id).into(), desc.noun.into()]);

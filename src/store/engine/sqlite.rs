@@ -302,7 +302,7 @@ pub async fn match_rows(
     let below = RawSqlite::sqlx(conn).await?;
     let (number, tenant, columns) = (holder.row_number, holder.tenant(), holder.columns());
     let key = holder.key;
-    let keys: Vec<String> = key.parts().map(|f| format!("t.{}", quoted(f.column))).collect();
+    let keys: Vec<String> = key.parts().map(|f| format!("t.{}", quoted(f.key_column()))).collect();
     let select = |condition: &str| {
         let more: String = columns.iter().map(|c| format!(", {c}")).collect();
         format!(

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use anyhow::Result;
+use uuid::Uuid;
 
 use super::match_target::{HeldRow, Match, MatchTarget};
 use crate::model::resource::key::Key;
@@ -98,8 +99,12 @@ impl RowMatcher {
                 continue;
             };
             for some in unknown.chunks(BATCH) {
-                for record in records::with_values(db, target, held.org, key, some).await? {
-                    held.ids.insert((target.noun, record.key()), Some(record.meta.id));
+                let found = records::with_values(db, target, held.org, key, some).await?;
+                let held_as = |record: &crate::model::resource::Record| key.key_value(record.get(key.column));
+                let known: HashMap<String, Uuid> = found.iter().map(|r| (held_as(r).to_text(), r.meta.id)).collect();
+                for text in some {
+                    let id = known.get(&key.key_value(text).to_text()).copied();
+                    held.ids.insert((target.noun, text.to_text()), id);
                 }
             }
         }

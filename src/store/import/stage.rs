@@ -84,9 +84,9 @@ pub struct StagedRow {
     /// Of the record that is there, or of the new one.
     pub id: Uuid,
     pub is_new: bool,
-    /// Its natural key as it is compared, then the values of the other unique columns of the file.
+    /// Its natural key as it is compared, then the values of the other unique columns of the file as they stand.
     pub keys: Vec<Option<String>>,
-    /// Its natural key as messages tell it, where that is another text.
+    /// Its natural key as messages tell it.
     pub shown: Option<String>,
     /// What its references say, in the form that the target keeps.
     pub references: Vec<Option<String>>,
@@ -176,6 +176,14 @@ impl Bits {
     }
 }
 
+/// Whether the texts of a staged key, the natural one or one of the others, are told otherwise than they are compared.
+fn is_told_apart(key: Key, others: &[&'static Field], i: usize) -> bool {
+    match i.checked_sub(1) {
+        None => key.alone().is_none_or(Field::folds),
+        Some(i) => others.get(i).is_some_and(|f| f.folds()),
+    }
+}
+
 /// A text of SQL in an error message, at most 60 characters long.
 fn shortened(expr: &str) -> String {
     format!("case when length({expr}) > 60 then substr({expr}, 1, 57) || '...' else {expr} end")
@@ -209,7 +217,7 @@ impl Stage {
         let texts: Vec<String> = columns('k', 1 + others.len())
             .chain(columns('r', references.len()))
             .chain(columns('b', named.len()))
-            .chain(key.alone().is_none().then(|| "shown".to_owned()))
+            .chain((0..=others.len()).filter(|i| is_told_apart(key, &others, *i)).map(|i| format!("t{i}")))
             .collect();
         let mut script = String::new();
         for table in ["import_counts", "import_rows", "import_lists", "import_refs", "import_rejects"] {
@@ -361,7 +369,7 @@ impl Stage {
     fn has_key(&self) -> String {
         let parts = self.key.parts().filter(|f| !f.ty.required || self.key.alone().is_some());
         let given: Vec<String> = match self.key.alone() {
-            Some(_) => parts.map(|f| format!("t.{} is not null", quoted(f.column))).collect(),
+            Some(_) => parts.map(|f| format!("t.{} is not null", quoted(f.key_column()))).collect(),
             None => Vec::new(),
         };
         if given.is_empty() { "true".to_owned() } else { given.join(" and ") }
@@ -414,8 +422,16 @@ impl Stage {
                 vec![number.into(), i64::try_from(row.line)?.into(), row.id.into(), i64::from(row.is_new).into()];
             all.extend([row.is_active.map(i64::from).into(), i64::from(row.is_counted).into()]);
             all.push(row.given_number.into());
-            all.extend(row.keys.into_iter().chain(row.references).chain(row.lookup_values).map(Value::from));
-            all.extend(self.key.alone().is_none().then(|| Value::from(row.shown)));
+            let (mut keys, mut shown) = (row.keys, vec![row.shown]);
+            for (field, key) in self.others.iter().zip(keys.iter_mut().skip(1)) {
+                let compared = key
+                    .as_ref()
+                    .map(|text| if field.folds() { field.ty.fold(text).into_owned() } else { text.clone() });
+                shown.push(std::mem::replace(key, compared));
+            }
+            all.extend(keys.into_iter().chain(row.references).chain(row.lookup_values).map(Value::from));
+            let told = shown.into_iter().enumerate().filter(|(i, _)| is_told_apart(self.key, &self.others, *i));
+            all.extend(told.map(|(_, text)| Value::from(text)));
             values.push(all);
         }
         self.loader.load(db, &values).await?;
@@ -448,7 +464,10 @@ impl Stage {
                     let uid = Uuid::try_parse(word).ok().filter(|_| reference.by.is_none());
                     let mut values: Vec<Value> = vec![(*field as i64).into(), word.as_str().into()];
                     values.extend([Value::from(*number as i64), uid.into()]);
-                    values.extend(fields.iter().map(|f| Value::from(reference.form(f, word, &self.context))));
+                    values.extend(fields.iter().map(|f| {
+                        let form = reference.form(f, word, &self.context);
+                        reference.target.compared(f, &Value::from(form))
+                    }));
                     sql.bind_list(values);
                 }
                 sql.push(" on conflict do nothing");
@@ -565,8 +584,7 @@ impl Stage {
         let key = self.key.parts().last().map(|field| (self.key.name(), field));
         let others: Vec<_> = self.others.iter().map(|field| (field.name().to_owned(), *field)).collect();
         for (i, (name, field)) in key.into_iter().chain(others).enumerate() {
-            let is_group = i == 0 && self.key.alone().is_none();
-            let text = if is_group { "shown".to_owned() } else { format!("k{i}") };
+            let text = self.shown(i);
             let shown = shortened(&text);
             db.execute(Sql::new(format!(
                 "insert into import_rejects (n, line, field, code, reason)
@@ -589,9 +607,9 @@ impl Stage {
                   where t.{4} = s.k{i} and {5} and t.id <> s.id and s.k{i} is not null",
                 field.name(),
                 self.desc.noun,
-                shortened(&format!("s.k{i}")),
+                shortened(&format!("s.{text}")),
                 self.desc.table,
-                quoted(field.column),
+                quoted(field.key_column()),
                 status_sql::live(self.desc, "t")
             ));
             if let Some(org) = self.org {
@@ -723,6 +741,12 @@ impl Stage {
             row.subject = held(row).and_then(|id| known.get(&id).copied());
         }
         Ok(rows)
+    }
+
+    /// The column that tells the texts of a staged key.
+    fn shown(&self, i: usize) -> String {
+        let letter = if is_told_apart(self.key, &self.others, i) { 't' } else { 'k' };
+        format!("{letter}{i}")
     }
 
     /// The column of the staged keys that holds a field.

@@ -7,8 +7,8 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use super::status_sql;
-use super::{Deleted, LONGEST_KEY, is_number};
-use crate::model::resource::key::{BETWEEN, Key, Part};
+use super::{Deleted, is_number};
+use crate::model::resource::key::{self, BETWEEN, Key, Part};
 use crate::model::resource::{Attr, Descriptor, Field, Record};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
@@ -111,7 +111,7 @@ pub async fn tell(db: &mut Db, all: &mut [Record]) -> Result<()> {
 /// The expression of a part that its unique index is over. NULL is a value of its own there; where one
 /// field is the whole key, the index is over the column, and rows without the key are not held against each other.
 pub fn part_of_index(engine: Engine, key: Key, field: &Field, alias: &str) -> String {
-    let column = format!("{alias}.{}", quoted(field.column));
+    let column = format!("{alias}.{}", quoted(field.key_column()));
     match (field.ty.required || key.alone().is_some(), field.ty.kind, engine) {
         (true, ..) => column,
         (false, ValueType::Uuid, Engine::Sqlite) => format!("coalesce({column}, x'00000000000000000000000000000000')"),
@@ -123,7 +123,7 @@ pub fn part_of_index(engine: Engine, key: Key, field: &Field, alias: &str) -> St
 /// The value of a part as the index has it.
 pub fn part_in_index(field: &Field, value: &Value) -> Value {
     match (value.is_null(), field.ty.kind) {
-        (false, _) => value.clone(),
+        (false, _) => field.key_value(value),
         (true, ValueType::Uuid) => Uuid::nil().into(),
         (true, _) => "".into(),
     }
@@ -206,8 +206,9 @@ pub async fn meanings(
 ) -> Result<HashMap<String, Vec<Meaning>>> {
     let mut readings: Vec<(&str, Key, Vec<Part>)> = Vec::new();
     let mut wanted: BTreeMap<&str, (&'static Descriptor, Vec<&str>)> = BTreeMap::new();
+    let longest = key::longest(desc);
     for key in desc.key_groups() {
-        for text in texts.iter().filter(|t| t.chars().nth(LONGEST_KEY).is_none()) {
+        for text in texts.iter().filter(|t| t.chars().nth(longest).is_none()) {
             readings.extend(key.readings(text, among.context).into_iter().map(|parts| (*text, key, parts)));
         }
     }
@@ -276,7 +277,8 @@ async fn ids_in(
             ids.push(id);
         }
     };
-    let texts: Vec<&str> = texts.iter().copied().filter(|t| t.chars().nth(LONGEST_KEY).is_none()).collect();
+    let longest = key::longest(desc);
+    let texts: Vec<&str> = texts.iter().copied().filter(|t| t.chars().nth(longest).is_none()).collect();
     let as_ids = texts.iter().filter_map(|t| Some((*t, Value::from(Uuid::try_parse(t.trim()).ok()?))));
     for (text, id) in with_values(db, desc, among, "id", ValueType::Uuid, &as_ids.collect::<Vec<_>>()).await? {
         add(text, id);
@@ -285,8 +287,10 @@ async fn ids_in(
     for field in desc.key_fields().chain(mostly) {
         let can_be = |t: &&&str| !field.has(Attr::LookupKey) || is_number(t);
         let read = |t: &&str| field.parse(t, among.context).ok().filter(|v| !v.is_null());
-        let values: Vec<(&str, Value)> = texts.iter().filter(can_be).filter_map(|t| Some((*t, read(t)?))).collect();
-        for (text, id) in with_values(db, desc, among, field.column, field.ty.kind, &values).await? {
+        let values: Vec<(&str, Value)> =
+            texts.iter().filter(can_be).filter_map(|t| Some((*t, desc.compared(field, &read(t)?)))).collect();
+        let column = desc.compared_column(field);
+        for (text, id) in with_values(db, desc, among, column, field.ty.kind, &values).await? {
             add(text, id);
         }
     }

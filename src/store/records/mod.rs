@@ -26,7 +26,7 @@ use keys::Among;
 use crate::model::kinds::org;
 use crate::model::problem::{Problem, distance, nearest};
 use crate::model::resource::derived::{Derived, What};
-use crate::model::resource::key::BETWEEN;
+use crate::model::resource::key::{self, BETWEEN};
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
 use crate::model::resource::path::Place;
 use crate::model::resource::row_rule::RowRule;
@@ -82,10 +82,22 @@ impl Deleted {
     }
 }
 
-/// Every column of a resource that is written, with its kind.
+/// Every column of a resource that is written, with its kind; those of folded keys come last.
 pub fn stored_columns(desc: &Descriptor) -> Vec<(&'static str, ValueType)> {
     let fields = desc.stored().map(|f| (f.column, f.ty.kind));
-    META_BEFORE.iter().copied().chain(fields).chain(META_AFTER.iter().copied()).collect()
+    META_BEFORE.iter().copied().chain(fields).chain(META_AFTER.iter().copied()).chain(folded_columns(desc)).collect()
+}
+
+/// The columns of what keys are compared by, where that is not what is kept.
+pub fn folded_columns(desc: &Descriptor) -> impl Iterator<Item = (&'static str, ValueType)> + use<'_> {
+    desc.folded().map(|f| (f.folded, f.ty.kind))
+}
+
+/// The values of [`folded_columns`].
+pub fn folded_values(record: &Record) -> Vec<Value> {
+    let desc = record.desc;
+    let of_fields = desc.fields.iter().zip(&record.values);
+    of_fields.filter(|(f, _)| desc.is_folded(f)).map(|(f, value)| f.key_value(value)).collect()
 }
 
 /// Every column that a record is read from: those, and what the database makes of them.
@@ -96,6 +108,14 @@ pub fn read_columns(desc: &Descriptor) -> Vec<(&'static str, ValueType)> {
 
 /// The values of [`stored_columns`].
 pub fn stored_values(record: Record) -> Vec<Value> {
+    let folded = folded_values(&record);
+    let mut values = kept_values(record);
+    values.extend(folded);
+    values
+}
+
+/// Those of them that a record is read from.
+fn kept_values(record: Record) -> Vec<Value> {
     let m = record.meta;
     let mut values = vec![m.org_id.into(), m.id.into()];
     values.extend(record.desc.fields.iter().zip(record.values).filter(|(f, _)| f.parts().is_none()).map(|(_, v)| v));
@@ -115,7 +135,7 @@ pub fn stored_values(record: Record) -> Vec<Value> {
 /// The values of [`read_columns`].
 pub fn read_values(record: Record) -> Vec<Value> {
     let (meta, fields) = (META_BEFORE.len(), record.values.clone());
-    let mut values = stored_values(record);
+    let mut values = kept_values(record);
     let after = values.split_off(values.len() - META_AFTER.len());
     values.truncate(meta);
     values.extend(fields);
@@ -222,7 +242,7 @@ async fn with_key(
     context: &ParseContext,
 ) -> Result<Vec<Record>> {
     is_there(db, desc)?;
-    if key.chars().nth(LONGEST_KEY).is_some() {
+    if key.chars().nth(key::longest(desc)).is_some() {
         // Nobody is called so, and reading it as each kind of key would take its time.
         return Ok(Vec::new());
     }
@@ -255,10 +275,10 @@ async fn with_key(
         }
         let mut args = Vec::new();
         let tenant = tenant(&mut args);
-        args.push(value);
+        args.push(desc.compared(field, &value));
         // The predicate of the partial index is repeated, so that it serves.
-        let condition =
-            format!("{tenant} and t.{} = ${} and {}", quoted(field.column), args.len(), life.condition(desc, "t"));
+        let column = quoted(desc.compared_column(field));
+        let condition = format!("{tenant} and t.{column} = ${} and {}", args.len(), life.condition(desc, "t"));
         let found = load_where(db, desc, &condition, args).await?;
         let Some(first) = found.first() else { continue };
         means_one(key, &all, field.name(), first, life)?;
@@ -355,9 +375,9 @@ pub async fn exists_now(
     }
     for field in desc.key_fields() {
         let Some(value) = field.parse(key, context).ok().filter(|v| !v.is_null()) else { continue };
-        let column = quoted(field.column);
+        let column = quoted(desc.compared_column(field));
         let mut sql = Sql::new(format!("select 1 from {}.{} t where t.{column} = ", db.main_schema(), desc.table));
-        sql.bind(value);
+        sql.bind(desc.compared(field, &value));
         if let (Some(org), false) = (org, desc.is_org()) {
             sql.push(" and t.org_id = ").bind(org);
         }
@@ -367,9 +387,6 @@ pub async fn exists_now(
     }
     Ok(false)
 }
-
-/// More characters than any key has: an e-mail address has 254 bytes at most, a name 200 characters.
-pub const LONGEST_KEY: usize = 300;
 
 /// Whether a text may be a telephone number rather than a code or an address: reading one takes longer than looking all
 /// other keys up.
@@ -385,7 +402,7 @@ pub async fn nearest_key(
     key: &str,
     context: &ParseContext,
 ) -> Result<Option<String>> {
-    if key.chars().nth(LONGEST_KEY).is_some() {
+    if key.chars().nth(key::longest(desc)).is_some() {
         return Ok(None);
     }
     let mut best: Option<(usize, String)> = None;
@@ -543,13 +560,14 @@ pub async fn with_value(
     field: &Field,
     value: &Value,
 ) -> Result<Vec<Record>> {
-    let (column, live) = (quoted(field.column), status_sql::live(desc, "t"));
+    let (column, live) = (quoted(desc.compared_column(field)), status_sql::live(desc, "t"));
+    let value = desc.compared(field, value);
     match org {
         Some(org) => {
             let condition = format!("t.org_id = $1 and t.{column} = $2 and {live}");
-            load_where(db, desc, &condition, vec![org.into(), value.clone()]).await
+            load_where(db, desc, &condition, vec![org.into(), value]).await
         }
-        None => load_where(db, desc, &format!("t.{column} = $1 and {live}"), vec![value.clone()]).await,
+        None => load_where(db, desc, &format!("t.{column} = $1 and {live}"), vec![value]).await,
     }
 }
 
@@ -561,7 +579,8 @@ pub async fn with_values(
     field: &Field,
     values: &[Value],
 ) -> Result<Vec<Record>> {
-    live_with(db, desc, org, field.column, values).await
+    let values: Vec<Value> = values.iter().map(|v| desc.compared(field, v)).collect();
+    live_with(db, desc, org, desc.compared_column(field), &values).await
 }
 
 /// Live records with one of several ids.

@@ -15,7 +15,7 @@ use super::search::{self, Wanted};
 use super::status_sql;
 use super::{Column, Deleted, Scope};
 use crate::model::problem::{Problem, nearest};
-use crate::model::resource::{Descriptor, List};
+use crate::model::resource::{Descriptor, Field, List};
 use crate::model::values::fold::{folded, table};
 use crate::model::values::scalar::{Form, fold};
 use crate::model::values::value::{Value, ValueType};
@@ -342,12 +342,14 @@ impl Query {
 }
 
 /// How values of a column are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Comparison {
     /// As they are: what is kept in one spelling, and what is no text.
     Exact,
     /// Case, width and what can't be seen make no difference; without marks they don't either.
     Folded { without_marks: bool },
+    /// As a key, whose column holds the texts folded.
+    Key(&'static Field),
 }
 
 impl Comparison {
@@ -357,18 +359,22 @@ impl Comparison {
             let without_marks = true;
             return if within { Comparison::Folded { without_marks } } else { Comparison::Exact };
         };
-        let marks = field.ty.form == Form::Identifier;
-        // A key that is kept in one spelling is looked up by its index.
-        let is_kept_so = column.is_key && field.target().is_none() && field.ty.form != Form::Words;
-        match within || !is_kept_so {
+        let marks = matches!(field.ty.form, Form::Identifier | Form::LowerCase);
+        // A key is looked up by its index.
+        match within || !column.is_key || field.target().is_some() {
             true => Comparison::Folded { without_marks: !marks },
+            false if field.folds() => Comparison::Key(field),
             false => Comparison::Exact,
         }
     }
 
     /// A column's text as it is compared.
     fn column(self, engine: Engine, expr: &str) -> String {
-        let Comparison::Folded { without_marks } = self else { return expr.to_owned() };
+        let without_marks = match self {
+            Comparison::Folded { without_marks } => without_marks,
+            Comparison::Exact => return expr.to_owned(),
+            Comparison::Key(field) => return format!("t.{}", quoted(field.folded)),
+        };
         match engine {
             Engine::Sqlite => format!("orgctl_fold({expr}, {})", u8::from(without_marks)),
             Engine::Postgres => {
@@ -387,6 +393,7 @@ impl Comparison {
     fn value(self, text: &str) -> String {
         match self {
             Comparison::Exact => text.to_owned(),
+            Comparison::Key(field) => field.ty.fold(text).into_owned(),
             Comparison::Folded { without_marks } => folded(text, without_marks),
         }
     }

@@ -251,7 +251,10 @@ fn declared_columns(kinds: Kinds) -> Vec<(&'static str, Vec<Column>)> {
         Some(i) => desc.fields[i].ty.required,
         None => !name.starts_with("delet"),
     };
-    let of = |desc: &Descriptor| read_columns(desc).into_iter().map(|(n, k)| (n, k, required(desc, n))).collect();
+    let of = |desc: &Descriptor| {
+        let folded = desc.folded().map(|f| (f.folded, f.ty.kind, f.ty.required));
+        read_columns(desc).into_iter().map(|(n, k)| (n, k, required(desc, n))).chain(folded).collect()
+    };
     let mut tables: Vec<(&str, Vec<Column>)> = kinds.resources().map(|d| (d.table, of(d))).collect();
     tables.push((settings::TABLE, settings::COLUMNS.iter().map(|(n, k)| (*n, *k, true)).collect()));
     tables

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::migrate;
 use crate::model::kinds::Kinds;
-use crate::model::resource::Descriptor;
+use crate::model::resource::{Descriptor, Field};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::backup::partial::MARK;
 use crate::store::engine::db::Db;
@@ -203,6 +203,11 @@ pub async fn invalid_values(db: &mut Db) -> Result<Vec<String>> {
             found.extend(dangling(db, table, reference).await?);
         }
     }
+    for desc in db.kinds().resources().filter(|d| d.folded().next().is_some()) {
+        if db.partial.as_ref().is_none_or(|part| part.has(desc.table)) {
+            found.extend(folded_otherwise(db, desc).await?);
+        }
+    }
     found.extend(undeclared(db.kinds(), db.engine())?);
     found.extend(migrations(db).await?);
     Ok(found)
@@ -308,6 +313,34 @@ async fn against_rules(db: &mut Db, table: &Table) -> Result<Vec<String>> {
                 let rule = rule.split_whitespace().collect::<Vec<_>>().join(" ");
                 let what = column.as_ref().map_or_else(|| "its values".to_owned(), |c| format!("the value of {c}"));
                 found.push(format!("{row}: {what} can't be ({rule})"));
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(found)
+}
+
+/// What keys are compared by, where it is not what their texts fold to: two records could have one key, or one be found by
+/// none.
+async fn folded_otherwise(db: &mut Db, desc: &'static Descriptor) -> Result<Vec<String>> {
+    let fields: Vec<&Field> = desc.folded().collect();
+    let columns: Vec<String> = fields.iter().flat_map(|f| [f.column, f.folded]).map(quoted).collect();
+    let sql = Sql::new(format!("select org_id, id, {} from {}", columns.join(", "), desc.table));
+    let kinds = [ValueType::Int, ValueType::Uuid].into_iter();
+    let mut found = Vec::new();
+    db.each_readable(sql.yields(kinds.chain(columns.iter().map(|_| ValueType::Text))), |values| {
+        for (field, pair) in fields.iter().zip(values[2..].as_chunks::<2>().0) {
+            // What can't be read is told of elsewhere.
+            let [Some(text), Some(folded)] = pair else { continue };
+            if field.key_value(text) != *folded && found.len() < SHOWN {
+                let word = |v: &Option<Value>| v.as_ref().map_or_else(|| "?".to_owned(), Value::to_text);
+                let (org, id) = (word(&values[0]), word(&values[1]));
+                let row = format!("table {}, row with org_id {org}, id {id}", desc.table);
+                found.push(format!(
+                    "{row}: the value of {} can't be (it is not what {} folds to)",
+                    field.folded, field.column
+                ));
             }
         }
         Ok(())

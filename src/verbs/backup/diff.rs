@@ -1,11 +1,12 @@
 //! What changed since a backup was made: the rows of recorded kinds, the archive against now.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 
 use anyhow::Result;
 use clap::ArgMatches;
+use uuid::Uuid;
 
 use super::archive::{Archive, Identities, MemberReader};
 use super::catalogue::find;
@@ -15,12 +16,12 @@ use crate::crud::session::Session;
 use crate::model::backup::BackupType;
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
-use crate::model::resource::Descriptor;
+use crate::model::resource::{Descriptor, Field, key};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::backup::dump::{self, Shape};
 use crate::store::backup::dump_lines;
 use crate::store::engine::db::Db;
-use crate::store::records::settings;
+use crate::store::records::{self, keys, settings};
 use crate::store::schema::Class;
 use crate::store::schema::migrate;
 use crate::ui::format::{Listing, OutputColumn};
@@ -178,9 +179,24 @@ impl Sides<'_> {
 
     /// Whether it is the record that is asked for, by a key that it has or had.
     fn is(&self, change: &Change<'_>, asked: &Asked) -> bool {
-        let is_key = |v: String| v.to_lowercase() == asked.key.to_lowercase();
-        let same = |column: &str| self.both(change, column).into_iter().flatten().any(is_key);
-        self.desc == Some(asked.desc) && (same("id") || asked.desc.key_fields().any(|f| same(f.column)))
+        let both = |column: &str| self.both(change, column).into_iter().flatten();
+        let is_same = |text: String| text.to_lowercase() == asked.key.to_lowercase();
+        let is_key = |f: &Field, text: String| f.ty.fold(&text) == f.ty.fold(&asked.key) || is_same(text);
+        self.desc == Some(asked.desc)
+            && (both("id").any(is_same) || asked.desc.key_fields().any(|f| both(f.column).any(|text| is_key(f, text))))
+    }
+
+    /// The parts of its key: what it refers to by the id.
+    fn key_parts(&self, change: &Change<'_>, desc: &Descriptor) -> Vec<String> {
+        desc.key().parts().map(|f| self.get(change, f.column).unwrap_or_default()).collect()
+    }
+
+    /// A row of the list, with the parts of its key.
+    fn row(&self, change: &Change<'_>, word: &str, parts: Vec<String>) -> Told {
+        let names: Vec<String> = self.fields(change).into_iter().map(|(column, ..)| column).collect();
+        let fields = if word == "changed" { Value::from(names.join(", ")) } else { Value::Null(ValueType::Text) };
+        let (org, id) = (self.get(change, "org_id"), self.get(change, "id"));
+        Told { noun: self.noun().to_owned(), change: word.to_owned(), parts, org, id, fields }
     }
 
     /// Columns that differ, with what they held and hold.
@@ -194,6 +210,9 @@ impl Sides<'_> {
                 found.push((column.clone(), then, now));
             }
         }
+        // What keys are compared by is not told: it follows from what is.
+        let is_folded = |column: &str| self.desc.is_some_and(|d| d.folded().any(|f| f.folded == column));
+        found.retain(|(column, ..)| !is_folded(column));
         let is_own = |(column, ..): &(String, Option<String>, Option<String>)| !ALWAYS.contains(&column.as_str());
         if found.iter().any(is_own) {
             found.retain(is_own);
@@ -259,6 +278,7 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             let Some(before) = then.iter().find(|t| t.name == shape.name) else { continue };
             let sides = Sides { then: before, now: shape, desc: s.kinds().by_table(&shape.name) };
             let ui = &mut s.ui;
+            let mut waiting = Vec::new();
             walk(&mut db, &archive, &identities, &sides, &mut |change| {
                 if change.is_same && asked.is_none() || asked.as_ref().is_some_and(|asked| !sides.is(&change, asked)) {
                     return Ok(());
@@ -273,9 +293,18 @@ pub async fn diff(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
                     _ => (2, "removed"),
                 };
                 counts.entry(sides.noun().to_owned()).or_default()[nth] += 1;
-                show(ui, &mut listing, &sides, &change, word, asked.is_some())
+                match sides.desc.filter(|d| asked.is_none() && d.key().references().next().is_some()) {
+                    Some(desc) => waiting.push(sides.row(&change, word, sides.key_parts(&change, desc))),
+                    None => show(ui, &mut listing, &sides, &change, word, asked.is_some())?,
+                }
+                Ok(())
             })
             .await?;
+            if let Some(desc) = sides.desc {
+                for row in in_words(&mut db, desc, waiting).await? {
+                    listing.row(&mut s.ui, row)?;
+                }
+            }
         }
         Ok(())
     }
@@ -306,30 +335,50 @@ fn show(
     word: &str,
     in_full: bool,
 ) -> Result<()> {
-    let fields = sides.fields(change);
     if in_full {
-        for (column, then, now) in fields {
+        for (column, then, now) in sides.fields(change) {
             listing.row(ui, vec![word.into(), column.into(), then.into(), now.into()])?;
         }
         return Ok(());
     }
     let key = match sides.desc {
-        // What it refers to is told by the id: the two sides may call that otherwise.
-        Some(desc) => {
-            let parts = desc.key().parts().map(|f| sides.get(change, f.column).unwrap_or_default());
-            Some(crate::model::resource::key::joined(&parts.collect::<Vec<_>>()))
-        }
+        Some(desc) => Some(key::joined(&sides.key_parts(change, desc))),
         None => sides.get(change, "key"),
     };
-    let names: Vec<String> = fields.into_iter().map(|(column, ..)| column).collect();
-    let names = if word == "changed" { Value::from(names.join(", ")) } else { Value::Null(ValueType::Text) };
-    let row = vec![
-        sides.noun().into(),
-        word.into(),
-        key.into(),
-        sides.get(change, "org_id").into(),
-        sides.get(change, "id").into(),
-        names,
-    ];
-    listing.row(ui, row)
+    listing.row(ui, sides.row(change, word, key.into_iter().collect()).told())
+}
+
+/// A row of the list, before what its key refers to is named.
+struct Told {
+    noun: String,
+    change: String,
+    parts: Vec<String>,
+    org: Option<String>,
+    id: Option<String>,
+    fields: Value,
+}
+
+impl Told {
+    fn told(self) -> Vec<Value> {
+        let key = (!self.parts.is_empty()).then(|| key::joined(&self.parts));
+        vec![self.noun.into(), self.change.into(), key.into(), self.org.into(), self.id.into(), self.fields]
+    }
+}
+
+/// Rows with their keys in words: what those refer to is told as it is called now, and by its id where it is no more.
+async fn in_words(db: &mut Db, desc: &'static Descriptor, mut rows: Vec<Told>) -> Result<Vec<Vec<Value>>> {
+    for (at, field) in desc.key().parts().enumerate() {
+        let Some(target) = field.target() else { continue };
+        let place = |row: &Told| Some((row.org.as_ref()?.parse().ok()?, Uuid::parse_str(row.parts.get(at)?).ok()?));
+        let places: BTreeSet<(i32, Uuid)> = rows.iter().filter_map(place).collect();
+        let mut found = records::with_record_ids(db, target, places.into_iter()).await?;
+        keys::tell(db, &mut found).await?;
+        let known: HashMap<(i32, Uuid), String> = found.iter().map(|r| (r.meta.record_id(), r.key())).collect();
+        for row in &mut rows {
+            if let Some(key) = place(row).and_then(|place| known.get(&place)) {
+                row.parts[at].clone_from(key);
+            }
+        }
+    }
+    Ok(rows.into_iter().map(Told::told).collect())
 }

@@ -341,7 +341,10 @@ impl Story<'_> {
     /// Keys that a list gives are keys that verbs take.
     pub fn pipe(&self) {
         let made = [self.bare(self.desc, &[]), self.bare(self.desc, &[])];
-        let filter = format!("{}={}", self.desc.key_column(), made.join(","));
+        // A key in words may have blanks.
+        let quoted = |key: &String| if key.contains(' ') { format!("\"{key}\"") } else { key.clone() };
+        let asked = made.iter().map(quoted).collect::<Vec<_>>().join(",");
+        let filter = format!("{}={asked}", self.desc.key_column());
         let keys = self.run("list", &["--filter", &filter, "-o", "key"]).ok();
         assert_eq!(keys.lines().count(), 2, "{keys}");
         let shared = shared(self.desc).map(|field| (field, self.value(field, self.fresh())));

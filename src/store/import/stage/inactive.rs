@@ -48,7 +48,7 @@ impl Stage {
             if !self.has_form(db, i, &format!("f{j}")).await? {
                 continue;
             }
-            let column = quoted(field.column);
+            let column = quoted(reference.target.compared_column(field));
             let sql = format!(
                 "select f.word, x.id, x.deleted_at from {table} x cross join import_refs f
                   where {tenant} and x.deleted_at is not null and f.field = {i} and f.id is null and x.{column} = f.f{j}"

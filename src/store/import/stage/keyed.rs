@@ -15,7 +15,7 @@ use crate::store::records::{self, Deleted};
 /// What a row is known by.
 #[derive(Debug, Clone, Default)]
 pub struct Keyed {
-    /// The parts of its key as records hold them; none where a part is missing, or refers to nothing that is there yet.
+    /// The parts of its key as they are compared; none where a part is missing, or refers to nothing that is there yet.
     pub parts: Vec<Value>,
     /// The key as one text, the same where it is the same key; none where the row has none.
     pub text: Option<String>,
@@ -30,10 +30,11 @@ impl Stage {
     /// What rows are known by, whose keys are given in words.
     pub async fn keyed(&mut self, db: &mut Db, rows: &[&[Value]]) -> Result<Vec<Keyed>> {
         if self.key.alone().is_some() {
-            let alone = |row: &&[Value]| match row.first().filter(|value| !value.is_null()) {
-                Some(value) => Keyed { parts: vec![value.clone()], text: Some(value.to_text()) },
-                None => Keyed::default(),
+            let known_by = |row: &&[Value]| {
+                let value = self.key.alone()?.key_value(row.first().filter(|value| !value.is_null())?);
+                Some(Keyed { text: Some(value.to_text()), parts: vec![value] })
             };
+            let alone = |row| known_by(row).unwrap_or_default();
             return Ok(rows.iter().map(alone).collect());
         }
         if self.parts.len() > REMEMBERED {
@@ -86,7 +87,7 @@ impl Stage {
     fn known_by(&self, row: &[Value]) -> Keyed {
         let part = |(field, value): (&Field, &Value)| match value.as_text().filter(|_| field.target().is_some()) {
             Some(word) => self.parts.get(&(field.column, word.to_owned())).copied().flatten().map(Value::from),
-            None => Some(value.clone()),
+            None => Some(field.key_value(value)),
         };
         let resolved: Vec<Option<Value>> = self.key.parts().zip(row).map(part).collect();
         if !keys::is_whole(self.key, row) {

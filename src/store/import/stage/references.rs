@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::keyed::as_one;
 use super::{BATCH, Reference, Stage, shortened};
 use crate::model::resource::{Attr, Descriptor, Field};
+use crate::model::values::fold;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
@@ -73,7 +74,7 @@ impl Stage {
         Ok(db.first(sql.yields([ValueType::Int])).await?.is_some())
     }
 
-    /// The live records of a kind by the texts of some fields without case: their ids, and what they are called.
+    /// The live records of a kind by the texts of some fields, folded as names are: their ids, and what they are called.
     pub async fn folded(
         &self,
         db: &mut Db,
@@ -92,7 +93,7 @@ impl Stage {
             sql.bind(self.org.unwrap_or(0));
             db.each(sql.yields([ValueType::Text, ValueType::Uuid, ValueType::Text]), |row| {
                 if let Some(text) = row.value(0).as_text() {
-                    let with_it = known.entry(text.to_lowercase()).or_default();
+                    let with_it = known.entry(fold::key(text, true)).or_default();
                     let record = (row.uuid(1)?, row.text(2)?.to_owned());
                     if !with_it.contains(&record) {
                         with_it.push(record);
@@ -239,7 +240,8 @@ impl Stage {
         }
         for (word, meanings) in keys::meanings(db, self.desc, among, texts).await? {
             for meaning in meanings.iter().filter(|m| m.key.name() == self.key.name()) {
-                let parts: Vec<String> = meaning.parts.iter().map(Value::to_text).collect();
+                let parts = meaning.key.parts().zip(&meaning.parts).map(|(f, v)| f.key_value(v).to_text());
+                let parts: Vec<String> = parts.collect();
                 let mut sql = Sql::new("select s.n, s.id from import_rows s where s.k0 = ");
                 sql.bind(as_one(&parts)).push(
                     " and not exists (select 1 from import_rejects e where e.n = s.n and (s.is_new = 0 or e.code = 'duplicate'))
@@ -263,7 +265,7 @@ impl Stage {
 
     /// A query of the live records that texts of a reference mean by one field.
     fn records_by(&self, i: usize, j: usize, reference: &Reference, field: &Field) -> String {
-        let (table, column) = (reference.target.table, quoted(field.column));
+        let (table, column) = (reference.target.table, quoted(reference.target.compared_column(field)));
         // What has an index is asked text by text, anything else is gone through once.
         let is_key = reference.target.is_key(field) || field.has(Attr::LookupKey);
         let (from, is_it) = match is_key {
@@ -316,7 +318,7 @@ impl Stage {
             self.desc.table,
             self.tenant(self.desc)
         );
-        let own = if self.key.alone().is_some() { "k0" } else { "shown" };
+        let own = self.shown(0);
         Some(format!(
             "select f.word, s.id, s.n, coalesce({there}, s.{own}, 'line ' || s.line), '{name}' from {from}
               where f.field = {i} and f.f{j} is not null and {is_it}

@@ -146,7 +146,7 @@ impl Stage {
     }
 
     async fn key_of_row(&self, db: &mut Db, n: u32) -> Result<String> {
-        let key = if self.key.alone().is_some() { "k0" } else { "shown" };
+        let key = self.shown(0);
         let sql = format!("select coalesce({key}, '') from import_rows where n = $1");
         let sql = Sql::new(sql).with([i64::from(n).into()]);
         Ok(db.one(sql.yields([ValueType::Text])).await?.text(0)?.to_owned())

@@ -6,6 +6,7 @@ mod comment;
 mod preference;
 mod reaction;
 mod stint;
+mod topic;
 mod watcher;
 
 use orgctl::cli::tree::{LEAVES, Program};
@@ -14,7 +15,8 @@ use orgctl::model::kinds::{Kind, Kinds, OWN};
 use super::{ADDED, catalogue};
 use crate::harness::{Engine, TestEnv, golden, on_both_engines_with};
 
-const KEYED: &[Kind] = &[comment::COMMENT, watcher::WATCHER, preference::PREFERENCE, reaction::REACTION, stint::STINT];
+const KEYED: &[Kind] =
+    &[comment::COMMENT, watcher::WATCHER, preference::PREFERENCE, reaction::REACTION, stint::STINT, topic::TOPIC];
 
 pub const PROGRAM: Program = Program::new(Kinds::new(&[OWN, ADDED, KEYED]), &[LEAVES]);
 
@@ -459,4 +461,82 @@ fn what_postgresql_says_of_keyed_tables_is_kept() {
     let added = catalogue(&p);
     let added: String = added.lines().filter(|l| known.lines().all(|o| o != *l)).map(|l| format!("{l}\n")).collect();
     golden("tests/it/own_kinds/composite/postgres-schema.txt", &added);
+}
+
+/// A part in words is compared as names are: on every path one title is one topic.
+#[test]
+fn a_part_in_words_is_folded() {
+    both(|p| {
+        p.run("topic create --ticket T-1 --title Café --weight high").ok();
+        for title in ["CAFE", "cafe\u{301}", "ＣＡＦＥ"] {
+            let said = p.run(&format!("topic create --ticket T-1 --title {title}")).fails(4);
+            assert!(said.contains(" exists already in ACME"), "{said}");
+            assert_eq!(p.json(&format!("topic show t-1:{title}"))["title"], "Café", "{title}");
+        }
+        p.run("topic create --ticket T-2 --title CAFE").ok();
+        assert_eq!(p.column("topic list --sort key", "key"), ["T-1:Café", "T-2:CAFE"]);
+        // In files: rows of one file, and what is there.
+        let said = p.run_with("topic import -", "ticket,title\nT-1,Roof\nt-1,ROOF\nT-2,cafe\n").fails(6);
+        assert!(
+            said.contains("rejected line 3, title: ticket:title t-1:ROOF stands in the file already, on line 2\n"),
+            "{said}"
+        );
+        assert!(said.contains("rejected line 4, title: topic T-2:cafe exists already\n"), "{said}");
+        let said = p.run_with("topic import - --on-conflict update", "ticket,title,weight\nT-1,CAFÉ,low\n").fails(0);
+        assert!(said.contains("created 0, updated 1"), "{said}");
+        let told = p.json("topic show T-1:cafe");
+        assert_eq!((&told["title"], &told["weight"]), (&"CAFÉ".into(), &"low".into()));
+        // What moves or comes back to a title that is taken is refused.
+        p.run("topic update T-2:cafe --ticket T-1").fails(4);
+        p.run("topic delete T-1:cafe --yes").ok();
+        p.run("topic create --ticket T-1 --title cafe").ok();
+        let said = p.run("topic restore T-1:CAFÉ");
+        assert!(said.err.contains("T-1:"), "{}", said.err);
+        assert_ne!(said.code, 0, "{}", said.err);
+        all_is_well(p);
+    });
+}
+
+/// A key is as long as its parts together, and each may be as long as one is.
+#[test]
+fn a_key_is_as_long_as_its_parts() {
+    both(|p| {
+        let (local, label) = ("a".repeat(60), "b".repeat(60));
+        let email = format!("{local}@{label}.{label}.{label}.example");
+        p.run(&format!("user create --user-code LNG222 --name Long --email {email}")).ok();
+        p.run("ticket watch T-1 LNG222 --reason 'Is far'").ok();
+        p.run(&format!("stint create --user {email} --stand-in {email}")).ok();
+        // More than three hundred characters.
+        assert_eq!(p.json(&format!("stint show {email}:{email}"))["key"], "LNG222:LNG222");
+        assert_eq!(p.json(&format!("watcher show T-1:{email}"))["reason"], "Is far");
+        let said = p.run(&format!("stint show {0}:{0}", "x".repeat(600))).fails(3);
+        assert!(said.contains("stint"), "{said}");
+    });
+}
+
+/// What was changed since a backup is told by what it is called, and not by ids.
+#[test]
+fn a_backup_tells_keys_in_words() {
+    both(|p| {
+        for user in ["asha", "ravi"] {
+            p.run(&format!("ticket watch T-1 {user} --reason Near")).ok();
+        }
+        p.run("backup create").ok();
+        p.run("watcher update T-1:asha --reason Far").ok();
+        p.run("ticket watch T-2 asha").ok();
+        p.run("watcher delete T-1:ravi --yes").ok();
+        p.run("watcher purge T-1:ravi --yes").ok();
+        p.run("topic create --ticket T-1 --title Roof").ok();
+        let told = |name: &str| p.column("backup diff latest --trust-unsigned", name);
+        let mut all: Vec<String> = told("change")
+            .into_iter()
+            .zip(told("key"))
+            .zip(told("fields"))
+            .map(|((c, k), f)| format!("{c} {k} {f}"))
+            .collect();
+        all.sort();
+        let wanted =
+            ["added T-1:Roof null", "added T-2:ASHA22 null", "changed T-1:ASHA22 reason", "removed T-1:RAV222 null"];
+        assert_eq!(all, wanted);
+    });
 }

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use orgctl::cli::tree::Program;
 use orgctl::model::clock::Clock;
 use orgctl::model::resource::key::Key;
+use orgctl::model::resource::row_rule::RowRule;
 use orgctl::model::resource::verbs::Link;
 use orgctl::model::resource::{Attr, Descriptor, Field};
 use orgctl::model::values::value::rfc3339;
@@ -156,6 +157,17 @@ impl<'a> Story<'a> {
         parts.join(":").trim_end_matches(':').to_owned()
     }
 
+    /// Fields whose values rules bind to each other, as every record of the story has them: they are given when it is made, and
+    /// left as they are. What becomes of them otherwise is a story of the rules.
+    fn bound(desc: &'static Descriptor) -> Vec<&'static Field> {
+        let columns = desc.rules.iter().flat_map(|rule| match rule {
+            RowRule::OneOf(all) => all.to_vec(),
+            RowRule::Range(from, to, _) => vec![*from, *to],
+            _ => Vec::new(),
+        });
+        columns.filter_map(|column| desc.field(column)).collect()
+    }
+
     fn value(&self, field: &Field, n: usize) -> Sample {
         self.value_of(self.desc, field, n)
     }
@@ -164,6 +176,7 @@ impl<'a> Story<'a> {
     /// each time, where only that tells the record from others.
     fn value_of(&self, desc: &'static Descriptor, field: &Field, n: usize) -> Sample {
         match field.target() {
+            None if free(desc).all(|f| f.column != field.column) && field.ty.label == "DATE" => period(desc, field, n),
             None => sample(field, n),
             Some(target) if tells_apart(desc, field) => {
                 self.last.set(self.last.get() - 1);
@@ -232,17 +245,25 @@ impl<'a> Story<'a> {
 
     /// Fields that create and update take, those apart that are put together of others.
     fn settable(&self) -> Vec<&'static Field> {
-        self.desc.settable().filter(|f| f.parts().is_none()).collect()
+        free(self.desc).filter(|f| f.parts().is_none()).collect()
+    }
+
+    /// Those that a new record has beside fields that are bound by rules.
+    fn with_bound(&self, fields: &[&'static Field]) -> Vec<&'static Field> {
+        let is_given = |f: &&'static Field| fields.iter().all(|g| g.column != f.column);
+        fields.iter().copied().chain(Story::bound(self.desc).into_iter().filter(is_given)).collect()
     }
 
     fn given(&self, fields: &[&'static Field], n: usize) -> Vec<(&'static Field, Sample)> {
-        fields.iter().map(|f| (*f, self.value(f, n))).collect()
+        let nothing = || Sample { input: String::new(), kept: Json::Null };
+        let value = |f: &Field| if is_left_out(self.desc, f, n) { nothing() } else { self.value(f, n) };
+        fields.iter().map(|f| (*f, value(f))).collect()
     }
 
     /// Makes a record of the kind with these fields, and finds it told as it was given.
     #[track_caller]
     fn create(&self, fields: &[&'static Field]) -> Row {
-        let given = self.given(fields, self.fresh());
+        let given = self.given(&self.with_bound(fields), self.fresh());
         let flags: Vec<String> = given.iter().map(|(f, s)| flag(f, &s.input)).collect();
         let args: Vec<&str> = flags.iter().map(String::as_str).chain(["-o", "json"]).collect();
         if self.played.borrow().get("dry run").is_none() {
@@ -294,7 +315,10 @@ impl<'a> Story<'a> {
 
     #[track_caller]
     fn bare_of(&self, desc: &'static Descriptor, more: &[(&'static Field, &str)], n: usize) -> String {
-        let required = desc.settable().filter(|f| f.must_be_given() && more.iter().all(|(g, _)| g.column != f.column));
+        let required = free(desc).filter(|f| f.must_be_given()).chain(Story::bound(desc));
+        let is_free = |f: &&Field| more.iter().all(|(g, _)| g.column != f.column && !excludes(desc, g, f));
+        let is_chosen = |f: &&Field| more.iter().any(|(g, _)| excludes(desc, g, f)) || !is_left_out(desc, f, n);
+        let required = required.filter(is_free).filter(is_chosen);
         let mut flags: Vec<String> = required.map(|f| flag(f, &self.value_of(desc, f, n).input)).collect();
         flags.extend(more.iter().map(|(f, key)| flag(f, key)));
         let args: Vec<&str> = flags.iter().map(String::as_str).chain(["-o", "key"]).collect();
@@ -303,7 +327,9 @@ impl<'a> Story<'a> {
 
     /// Makes two records of each kind that this one may point at, and before them of what those must point at.
     fn make_targets(&self, desc: &'static Descriptor, all: bool) {
-        for field in desc.fields.iter().filter(|f| all || f.ty.required) {
+        let bound = Story::bound(desc);
+        let is_bound = |f: &Field| bound.iter().any(|b| b.column == f.column);
+        for field in desc.fields.iter().filter(|f| all || f.ty.required || is_bound(f)) {
             let Some(target) = field.target() else { continue };
             if self.targets.borrow().iter().any(|(of, _)| *of == target) {
                 continue;
@@ -366,6 +392,42 @@ fn linking(link: Link, args: &[&str]) -> Vec<String> {
     line.into_iter().chain(further.copied()).map(str::to_owned).collect()
 }
 
+/// Fields that create and update take, and that no rule binds to others.
+fn free(desc: &'static Descriptor) -> impl Iterator<Item = &'static Field> {
+    let is_bound = |f: &Field| {
+        desc.rules.iter().any(|rule| match rule {
+            RowRule::OneOf(columns) => columns.contains(&f.column),
+            RowRule::Range(from, to, _) => [*from, *to].contains(&f.column),
+            RowRule::AtMostOne(flag, _) => *flag == f.column,
+            RowRule::Same(..) | RowRule::Tree(_) => false,
+        })
+    };
+    desc.settable().filter(move |f| !is_bound(f))
+}
+
+/// Whether of two fields one alone may be given.
+fn excludes(desc: &Descriptor, one: &Field, other: &Field) -> bool {
+    desc.rules.iter().any(|rule| match rule {
+        RowRule::OneOf(columns) => columns.contains(&one.column) && columns.contains(&other.column),
+        _ => false,
+    })
+}
+
+/// Whether it is another field, of those of which one is given, that the n-th record has.
+fn is_left_out(desc: &Descriptor, field: &Field, n: usize) -> bool {
+    desc.rules.iter().any(|rule| match rule {
+        RowRule::OneOf(columns) => columns.contains(&field.column) && columns[n % columns.len()] != field.column,
+        _ => false,
+    })
+}
+
+/// The first or last day of the n-th period: none overlaps another.
+fn period(desc: &Descriptor, field: &Field, n: usize) -> Sample {
+    let is_last = desc.rules.iter().any(|rule| matches!(rule, RowRule::Range(_, to, _) if *to == field.column));
+    let day = format!("{}-0{}-{}", 2000 + n, 1 + n % 9, if is_last { 20 } else { 10 });
+    Sample { input: day.clone(), kept: day.into() }
+}
+
 /// Whether only what a field refers to tells a record from others: it comes first in a key of nothing but references.
 fn tells_apart(desc: &Descriptor, field: &Field) -> bool {
     let first = |key: &Key| key.parts().next().is_some_and(|first| first.column == field.column);
@@ -379,7 +441,7 @@ fn flag(field: &Field, input: &str) -> String {
 
 /// How often a kind plays each step, by its descriptor.
 fn expected(program: Program, desc: &'static Descriptor) -> BTreeMap<&'static str, usize> {
-    let settable = || desc.settable();
+    let settable = || free(desc);
     let has_state = desc.field("is_active").is_some();
     let optional = settable().filter(|f| !f.ty.required && f.parts().is_none()).count();
     let references = program.kinds.referring_to(desc);

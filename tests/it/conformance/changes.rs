@@ -7,7 +7,7 @@ use orgctl::model::values::value::ValueType;
 use serde_json::{Value as Json, json};
 
 use super::samples::{bad, cell};
-use super::{Row, Story, flag, tells_apart};
+use super::{Row, Story, flag, free, tells_apart};
 use crate::raw::int;
 
 /// Whether the kind has a verb that makes one record of two.
@@ -19,21 +19,20 @@ pub fn merges(program: Program, desc: &Descriptor) -> bool {
 /// it was given, as of then, and when it is taken back. What is put together of others is given alone.
 pub fn together(desc: &'static Descriptor) -> Vec<Vec<&'static Field>> {
     const FEW: usize = 4;
-    let (joined, plain): (Vec<&'static Field>, Vec<&'static Field>) =
-        desc.settable().partition(|f| f.parts().is_some());
+    let (joined, plain): (Vec<&'static Field>, Vec<&'static Field>) = free(desc).partition(|f| f.parts().is_some());
     joined.into_iter().map(|f| vec![f]).chain(plain.chunks(FEW).map(<[_]>::to_vec)).collect()
 }
 
 /// A field that two records may share the value of.
 pub fn shared(desc: &'static Descriptor) -> Option<&'static Field> {
     let is_free = |f: &&Field| f.ty.kind != ValueType::Bool && !desc.all_keys().any(|key| key.has(f));
-    desc.settable().filter(|f| f.parts().is_none()).filter(is_free).last()
+    free(desc).filter(|f| f.parts().is_none()).filter(is_free).last()
 }
 
 impl Story<'_> {
     /// What a field's type refuses is refused with the field's name, and nothing is written.
     pub fn refuse_bad(&self, row: &Row) {
-        let settable: Vec<&'static Field> = self.desc.settable().collect();
+        let settable: Vec<&'static Field> = free(self.desc).collect();
         let (references, plain): (Vec<&'static Field>, Vec<&'static Field>) =
             settable.iter().copied().partition(|f| f.target().is_some());
         for verb in ["create", "update"] {

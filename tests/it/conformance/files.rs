@@ -19,7 +19,10 @@ impl Story<'_> {
     /// and one that is nothing of it, and lacks what verbs would tell of that.
     pub fn import_all(&self) -> Vec<Row> {
         self.play("import", 1);
-        let fields: Vec<&'static Field> = self.desc.stored().collect();
+        // Those that rules bind are given as the rules have it.
+        let is_free = |f: &&'static Field| self.desc.settable().all(|s| s.column != f.column);
+        let others: Vec<&'static Field> = self.desc.stored().filter(is_free).collect();
+        let fields = self.with_bound(&[self.settable(), others].concat());
         let even = std::iter::repeat_with(|| self.fresh()).find(|n| n.is_multiple_of(2)).expect("a number");
         let mut given = [self.given(&fields, even), self.given(&fields, self.fresh())];
         for (_, sample) in given[1].iter_mut().filter(|(f, _)| f.is_managed() && !f.ty.required) {
@@ -129,7 +132,7 @@ impl Story<'_> {
             (&0.into(), &changed.into(), &0.into())
         );
         self.is_told(&row);
-        self.reject(&fields);
+        self.reject(&self.with_bound(&fields));
     }
 
     /// A row of bad values is rejected with each of them named; the good one beside it comes in where that is asked for.

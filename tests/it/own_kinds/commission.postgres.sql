@@ -1,35 +1,35 @@
-create table services (
-    org_id integer not null references orgs (org_id), id uuid not null,
-    code text not null, name text not null,
-    created_at timestamptz not null, created_by bigint not null, updated_at timestamptz not null, updated_by bigint not null,
-    version bigint not null, deleted_at timestamptz, deleted_by bigint, deletion_id uuid,
-    unique (org_id, id)
+CREATE TABLE services (
+    org_id integer NOT NULL REFERENCES orgs (org_id), id uuid NOT NULL,
+    code text NOT NULL, name text NOT NULL,
+    created_at timestamptz NOT NULL, created_by bigint NOT NULL, updated_at timestamptz NOT NULL, updated_by bigint NOT NULL,
+    version bigint NOT NULL, deleted_at timestamptz, deleted_by bigint, deletion_id uuid,
+    PRIMARY KEY (org_id, id)
 );
-create unique index services_code on services (org_id, code) where deleted_at is null;
+CREATE UNIQUE INDEX services_code ON services (org_id, code) WHERE deleted_at IS NULL;
 
-create table products (
-    org_id integer not null references orgs (org_id), id uuid not null,
-    code text not null, name text not null,
-    created_at timestamptz not null, created_by bigint not null, updated_at timestamptz not null, updated_by bigint not null,
-    version bigint not null, deleted_at timestamptz, deleted_by bigint, deletion_id uuid,
-    unique (org_id, id)
+CREATE TABLE products (
+    org_id integer NOT NULL REFERENCES orgs (org_id), id uuid NOT NULL,
+    code text NOT NULL, name text NOT NULL,
+    created_at timestamptz NOT NULL, created_by bigint NOT NULL, updated_at timestamptz NOT NULL, updated_by bigint NOT NULL,
+    version bigint NOT NULL, deleted_at timestamptz, deleted_by bigint, deletion_id uuid,
+    PRIMARY KEY (org_id, id)
 );
-create unique index products_code on products (org_id, code) where deleted_at is null;
+CREATE UNIQUE INDEX products_code ON products (org_id, code) WHERE deleted_at IS NULL;
 
-create table commissions (
-    org_id integer not null references orgs (org_id), id uuid not null,
-    code text not null, user_id uuid not null, service_id uuid, product_id uuid, branch_id uuid,
-    valid_from date not null, valid_until date, is_main boolean not null, is_first boolean not null, percent integer not null,
-    created_at timestamptz not null, created_by bigint not null, updated_at timestamptz not null, updated_by bigint not null,
-    version bigint not null, deleted_at timestamptz, deleted_by bigint, deletion_id uuid,
-    unique (org_id, id),
-    foreign key (org_id, user_id) references users (org_id, id) deferrable initially deferred,
-    foreign key (org_id, service_id) references services (org_id, id),
-    foreign key (org_id, product_id) references products (org_id, id),
-    foreign key (org_id, branch_id) references branches (org_id, id)
+CREATE TABLE commissions (
+    org_id integer NOT NULL REFERENCES orgs (org_id), id uuid NOT NULL,
+    code text NOT NULL, user_id uuid NOT NULL, service_id uuid, product_id uuid, branch_id uuid,
+    valid_from date NOT NULL, valid_until date, is_main boolean NOT NULL, is_first boolean NOT NULL, percent integer NOT NULL,
+    created_at timestamptz NOT NULL, created_by bigint NOT NULL, updated_at timestamptz NOT NULL, updated_by bigint NOT NULL,
+    version bigint NOT NULL, deleted_at timestamptz, deleted_by bigint, deletion_id uuid,
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED,
+    FOREIGN KEY (org_id, service_id) REFERENCES services (org_id, id),
+    FOREIGN KEY (org_id, product_id) REFERENCES products (org_id, id),
+    FOREIGN KEY (org_id, branch_id) REFERENCES branches (org_id, id)
 );
-create unique index commissions_code on commissions (org_id, code) where deleted_at is null;
-create index commissions_user on commissions (org_id, user_id);
-create index commissions_service on commissions (org_id, service_id);
-create index commissions_product on commissions (org_id, product_id);
-create index commissions_branch on commissions (org_id, branch_id);
+CREATE UNIQUE INDEX commissions_code ON commissions (org_id, code) WHERE deleted_at IS NULL;
+CREATE INDEX commissions_user ON commissions (org_id, user_id);
+CREATE INDEX commissions_service ON commissions (org_id, service_id);
+CREATE INDEX commissions_product ON commissions (org_id, product_id);
+CREATE INDEX commissions_branch ON commissions (org_id, branch_id);

@@ -350,3 +350,11 @@ fn what_postgresql_says_of_its_tables_is_kept() {
     let _ = p.run("init");
     golden("tests/it/own_kinds/commission.schema.txt", &super::added_to_catalogue(&p));
 }
+
+/// It plays what every kind plays: what rules bind is given as the rules have it.
+#[test]
+fn commissions_conform() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        crate::conformance::conforms(&|| TestEnv::with_acme_and(engine, PROGRAM), Commission::DESCRIPTOR);
+    }
+}

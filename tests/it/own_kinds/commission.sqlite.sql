@@ -1,35 +1,35 @@
-create table services (
-    row_id integer primary key, org_id integer not null references orgs (org_id), id blob not null,
-    code text not null, name text not null,
-    created_at integer not null, created_by integer not null, updated_at integer not null, updated_by integer not null,
-    version integer not null, deleted_at integer, deleted_by integer, deletion_id blob,
-    unique (org_id, id)
-) strict;
-create unique index services_code on services (org_id, code) where deleted_at is null;
+CREATE TABLE services (
+    row_id INTEGER PRIMARY KEY, org_id INTEGER NOT NULL REFERENCES orgs (org_id), id BLOB NOT NULL,
+    code TEXT NOT NULL, name TEXT NOT NULL,
+    created_at INTEGER NOT NULL, created_by INTEGER NOT NULL, updated_at INTEGER NOT NULL, updated_by INTEGER NOT NULL,
+    version INTEGER NOT NULL, deleted_at INTEGER, deleted_by INTEGER, deletion_id BLOB,
+    UNIQUE (org_id, id)
+) STRICT;
+CREATE UNIQUE INDEX services_code ON services (org_id, code) WHERE deleted_at IS NULL;
 
-create table products (
-    row_id integer primary key, org_id integer not null references orgs (org_id), id blob not null,
-    code text not null, name text not null,
-    created_at integer not null, created_by integer not null, updated_at integer not null, updated_by integer not null,
-    version integer not null, deleted_at integer, deleted_by integer, deletion_id blob,
-    unique (org_id, id)
-) strict;
-create unique index products_code on products (org_id, code) where deleted_at is null;
+CREATE TABLE products (
+    row_id INTEGER PRIMARY KEY, org_id INTEGER NOT NULL REFERENCES orgs (org_id), id BLOB NOT NULL,
+    code TEXT NOT NULL, name TEXT NOT NULL,
+    created_at INTEGER NOT NULL, created_by INTEGER NOT NULL, updated_at INTEGER NOT NULL, updated_by INTEGER NOT NULL,
+    version INTEGER NOT NULL, deleted_at INTEGER, deleted_by INTEGER, deletion_id BLOB,
+    UNIQUE (org_id, id)
+) STRICT;
+CREATE UNIQUE INDEX products_code ON products (org_id, code) WHERE deleted_at IS NULL;
 
-create table commissions (
-    row_id integer primary key, org_id integer not null references orgs (org_id), id blob not null,
-    code text not null, user_id blob not null, service_id blob, product_id blob, branch_id blob,
-    valid_from text not null, valid_until text, is_main integer not null, is_first integer not null, percent integer not null,
-    created_at integer not null, created_by integer not null, updated_at integer not null, updated_by integer not null,
-    version integer not null, deleted_at integer, deleted_by integer, deletion_id blob,
-    unique (org_id, id),
-    foreign key (org_id, user_id) references users (org_id, id) deferrable initially deferred,
-    foreign key (org_id, service_id) references services (org_id, id),
-    foreign key (org_id, product_id) references products (org_id, id),
-    foreign key (org_id, branch_id) references branches (org_id, id)
-) strict;
-create unique index commissions_code on commissions (org_id, code) where deleted_at is null;
-create index commissions_user on commissions (org_id, user_id);
-create index commissions_service on commissions (org_id, service_id);
-create index commissions_product on commissions (org_id, product_id);
-create index commissions_branch on commissions (org_id, branch_id);
+CREATE TABLE commissions (
+    row_id INTEGER PRIMARY KEY, org_id INTEGER NOT NULL REFERENCES orgs (org_id), id BLOB NOT NULL,
+    code TEXT NOT NULL, user_id BLOB NOT NULL, service_id BLOB, product_id BLOB, branch_id BLOB,
+    valid_from TEXT NOT NULL, valid_until TEXT, is_main INTEGER NOT NULL, is_first INTEGER NOT NULL, percent INTEGER NOT NULL,
+    created_at INTEGER NOT NULL, created_by INTEGER NOT NULL, updated_at INTEGER NOT NULL, updated_by INTEGER NOT NULL,
+    version INTEGER NOT NULL, deleted_at INTEGER, deleted_by INTEGER, deletion_id BLOB,
+    UNIQUE (org_id, id),
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED,
+    FOREIGN KEY (org_id, service_id) REFERENCES services (org_id, id),
+    FOREIGN KEY (org_id, product_id) REFERENCES products (org_id, id),
+    FOREIGN KEY (org_id, branch_id) REFERENCES branches (org_id, id)
+) STRICT;
+CREATE UNIQUE INDEX commissions_code ON commissions (org_id, code) WHERE deleted_at IS NULL;
+CREATE INDEX commissions_user ON commissions (org_id, user_id);
+CREATE INDEX commissions_service ON commissions (org_id, service_id);
+CREATE INDEX commissions_product ON commissions (org_id, product_id);
+CREATE INDEX commissions_branch ON commissions (org_id, branch_id);

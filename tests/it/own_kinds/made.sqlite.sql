@@ -1,20 +1,20 @@
-create table books (
-    row_id integer primary key, org_id integer not null references orgs (org_id), id blob not null, code text not null,
-    created_at integer not null, created_by integer not null, updated_at integer not null, updated_by integer not null,
-    version integer not null, deleted_at integer, deleted_by integer, deletion_id blob,
-    unique (org_id, id)
-) strict;
-create unique index books_code on books (org_id, code) where deleted_at is null;
+CREATE TABLE books (
+    row_id INTEGER PRIMARY KEY, org_id INTEGER NOT NULL REFERENCES orgs (org_id), id BLOB NOT NULL, code TEXT NOT NULL,
+    created_at INTEGER NOT NULL, created_by INTEGER NOT NULL, updated_at INTEGER NOT NULL, updated_by INTEGER NOT NULL,
+    version INTEGER NOT NULL, deleted_at INTEGER, deleted_by INTEGER, deletion_id BLOB,
+    UNIQUE (org_id, id)
+) STRICT;
+CREATE UNIQUE INDEX books_code ON books (org_id, code) WHERE deleted_at IS NULL;
 
-create table pages (
-    row_id integer primary key, org_id integer not null references orgs (org_id), id blob not null, code text not null,
-    book_id blob not null, number integer not null, writer_id blob, text text,
-    created_at integer not null, created_by integer not null, updated_at integer not null, updated_by integer not null,
-    version integer not null, deleted_at integer, deleted_by integer, deletion_id blob,
-    unique (org_id, id),
-    foreign key (org_id, book_id) references books (org_id, id),
-    foreign key (org_id, writer_id) references users (org_id, id)
-) strict;
-create unique index pages_code on pages (org_id, code) where deleted_at is null;
-create unique index pages_number on pages (org_id, book_id, number) where deleted_at is null;
-create index pages_writer on pages (org_id, writer_id);
+CREATE TABLE pages (
+    row_id INTEGER PRIMARY KEY, org_id INTEGER NOT NULL REFERENCES orgs (org_id), id BLOB NOT NULL, code TEXT NOT NULL,
+    book_id BLOB NOT NULL, number INTEGER NOT NULL, writer_id BLOB, text TEXT,
+    created_at INTEGER NOT NULL, created_by INTEGER NOT NULL, updated_at INTEGER NOT NULL, updated_by INTEGER NOT NULL,
+    version INTEGER NOT NULL, deleted_at INTEGER, deleted_by INTEGER, deletion_id BLOB,
+    UNIQUE (org_id, id),
+    FOREIGN KEY (org_id, book_id) REFERENCES books (org_id, id),
+    FOREIGN KEY (org_id, writer_id) REFERENCES users (org_id, id)
+) STRICT;
+CREATE UNIQUE INDEX pages_code ON pages (org_id, code) WHERE deleted_at IS NULL;
+CREATE UNIQUE INDEX pages_number ON pages (org_id, book_id, number) WHERE deleted_at IS NULL;
+CREATE INDEX pages_writer ON pages (org_id, writer_id);

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use anyhow::Result;
 use uuid::Uuid;
 
-use crate::model::resource::lifetime::{Consequence, TargetEvent};
+use crate::model::resource::lifetime::{Consequence, Lifetime, TargetEvent};
 use crate::model::resource::{Field, Record};
 use crate::store::records;
 use crate::store::tx::Tx;
@@ -46,16 +46,16 @@ fn follows(field: &Field, event: TargetEvent) -> bool {
     field.lifetime().effect(event) == Consequence::Follows
 }
 
-/// Of records that one deletion took, those that can't come back with it yet, since another container of theirs is deleted
-/// too: they go over to that one's deletion, and come back with it. What was deleted without a container waits for none: it
-/// is asked for by itself, and refused as long as it has nothing to be in.
+/// Of records that one deletion took, those that can't come back with it yet, since something else that they need is deleted
+/// too: they go over to that one's deletion, and come back with it. What was deleted by itself waits for nothing: it is asked
+/// for by itself, and refused as long as it has nothing to be in.
 pub async fn waiting(tx: &mut Tx<'_>, coming: &[Record]) -> Result<HashMap<Uuid, Uuid>> {
     let mut waiting: HashMap<Uuid, Uuid> = HashMap::new();
     let there: BTreeSet<Uuid> = coming.iter().map(|r| r.meta.id).collect();
     loop {
         let known = waiting.len();
         for record in coming {
-            let containers = containers(record);
+            let containers = went_with(record);
             if waiting.contains_key(&record.meta.id) || !containers.iter().any(|(_, id)| there.contains(id)) {
                 continue;
             }
@@ -80,8 +80,9 @@ pub async fn waiting(tx: &mut Tx<'_>, coming: &[Record]) -> Result<HashMap<Uuid,
     }
 }
 
-/// What a record is within.
-fn containers(record: &Record) -> Vec<(&'static Field, Uuid)> {
-    let within = record.desc.fields.iter().filter(|f| follows(f, TargetEvent::Restore));
-    within.filter_map(|f| Some((f, record.get(f.column).as_uuid()?))).collect()
+/// What a record goes with: what it is within, and what it could not be without.
+fn went_with(record: &Record) -> Vec<(&'static Field, Uuid)> {
+    let binds = |f: &&Field| matches!(f.lifetime(), Lifetime::Within | Lifetime::Protects) && f.target().is_some();
+    let binding = record.desc.fields.iter().filter(binds);
+    binding.filter_map(|f| Some((f, record.get(f.column).as_uuid()?))).collect()
 }

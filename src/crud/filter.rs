@@ -92,6 +92,11 @@ async fn refer(
     let mut values = Vec::new();
     for value in std::mem::take(&mut condition.values) {
         let Some(key) = value.as_text() else {
+            if condition.column.place.is_some() {
+                let sentence =
+                    format!("{} wants a {}, and one of those given is empty", condition.column.name, target.noun);
+                return Err(Problem::usage(sentence).into());
+            }
             values.push(value);
             continue;
         };

@@ -162,7 +162,7 @@ pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches
     listing.finish(&mut s.ui)?;
     s.ui.flush()?;
     if listing.count() == 0 {
-        s.ui.status(&format!("no {}", desc.table));
+        s.ui.status(&format!("no {}", desc.plural()));
     }
     if let Some(next) = page.next {
         let command = next_page(&as_of::fixed(s), &next.encode(&query));
@@ -243,7 +243,7 @@ pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
     listing.finish(&mut s.ui)?;
     s.ui.flush()?;
     if found == 0 {
-        s.ui.status(&format!("no {} found", desc.table));
+        s.ui.status(&format!("no {} found", desc.plural()));
     } else if found > limit {
         s.ui.status(&format!("{limit} shown, more are found: say more words, or --limit N"));
     }

@@ -397,7 +397,7 @@ pub async fn deactivate(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
             }
             _ => "nobody".to_owned(),
         };
-        let them = if records.len() == 1 { desc.noun } else { desc.table };
+        let them = if records.len() == 1 { desc.noun.into() } else { desc.plural() };
         s.ui.status(&format!("{released} that depended on the {them} now point at {to}"));
     }
     tell_changed(s, desc, &changed, Action::Deactivate).await?;
@@ -797,7 +797,7 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
         let org = if desc.is_org() { s.org().await? } else { s.org_of(desc).await? };
         records = records::deleted_before(s.db().await?, desc, org, before).await?;
         if records.is_empty() {
-            s.ui.status(&format!("no {} to purge", desc.table));
+            s.ui.status(&format!("no {} to purge", desc.plural()));
             return Ok(());
         }
     } else {

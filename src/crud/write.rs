@@ -350,6 +350,7 @@ impl Verb for Change {
                 after.set(desc.known(column)?.column, value.clone());
             }
             valid(&after, &self.set, tx.today())?;
+            after.stays_about(&before)?;
             not_its_own_parent(&after)?;
             let fields: Vec<&str> = desc
                 .fields

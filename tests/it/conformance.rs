@@ -443,7 +443,8 @@ fn flag(field: &Field, input: &str) -> String {
 fn expected(program: Program, desc: &'static Descriptor) -> BTreeMap<&'static str, usize> {
     let settable = || free(desc);
     let has_state = desc.field("is_active").is_some();
-    let optional = settable().filter(|f| !f.ty.required && f.parts().is_none()).count();
+    let is_cleared = |f: &&Field| !f.ty.required && f.parts().is_none() && !f.has(Attr::Subject);
+    let optional = settable().filter(is_cleared).count();
     let references = program.kinds.referring_to(desc);
     let unused = desc.fields.iter().filter(|f| f.requires_active_target()).count();
     let courses = desc.transitions().len() + 2 * usize::from(desc.ends());

@@ -139,6 +139,44 @@ fn a_link_lives_with_what_it_joins() {
     });
 }
 
+/// Whose a link is does not change: what was recorded of it would be about two people.
+#[test]
+fn a_link_stays_with_whom_it_is_about() {
+    both(|p| {
+        filled(p);
+        p.run("specialty assign ECON asha").ok();
+        let said = p.run("consultant-specialty update ECON:asha --user ravi").fails(4);
+        assert!(said.contains("the user of consultant-specialty ECON:ASHA22 can't change"), "{said}");
+        p.run("consultant-specialty update ECON:asha --specialty TAX").ok();
+        all_is_well(p);
+    });
+}
+
+/// What went with one end waits for the other, where that went too, and keeps nobody else from coming back.
+#[test]
+fn a_link_waits_for_both_ends() {
+    both(|p| {
+        filled(p);
+        p.run("specialty assign ECON asha ravi").ok();
+        p.run("specialty delete ECON --cascade --yes").ok();
+        p.run("user delete asha --yes").ok();
+        p.run("specialty restore ECON").ok();
+        let keys = || p.run("consultant-specialty list --sort key -o key").ok();
+        assert_eq!(keys(), "ECON:RAV222\n");
+        p.run("user restore asha").ok();
+        assert_eq!(keys(), "ECON:ASHA22\nECON:RAV222\n");
+        all_is_well(p);
+        // The other way round.
+        p.run("user delete ravi --yes").ok();
+        p.run("specialty delete ECON --cascade --yes").ok();
+        p.run("user restore ravi").ok();
+        assert_eq!(keys(), "");
+        p.run("specialty restore ECON").ok();
+        assert_eq!(keys(), "ECON:ASHA22\nECON:RAV222\n");
+        all_is_well(p);
+    });
+}
+
 #[test]
 fn a_file_brings_links_and_takes_them_along() {
     both(|p| {
@@ -149,13 +187,16 @@ fn a_file_brings_links_and_takes_them_along() {
         let csv = p.run("consultant-specialty export --sort key -o csv").ok();
         assert_eq!(csv.lines().count(), 4, "{csv}");
         p.run("consultant-specialty create").fails(2);
-        p.run("consultant-specialty update TAX:asha --user meena").ok();
+        p.run("consultant-specialty delete TAX:asha --yes").ok();
+        p.run("consultant-specialty update ECON:asha --specialty TAX").ok();
+        p.run("specialty assign ECON asha").ok();
         assert_eq!(
             p.column("consultant-specialty list --sort key", "key"),
-            ["ECON:ASHA22", "TAX:MEE222", "TAX:RAV222"]
+            ["ECON:ASHA22", "TAX:ASHA22", "TAX:RAV222"]
         );
         assert_eq!(p.column("consultant-specialty list --as-of 0s --sort key", "key").len(), 3);
-        assert_eq!(p.column("audit list --resource consultant-specialty --key ECON:ASHA22", "action"), ["create"]);
+        let told = p.column("audit list --resource consultant-specialty --key TAX:RAV222", "action");
+        assert_eq!(told, ["create"]);
         assert_eq!(p.column("audit diff --from 1d --resource consultant-specialty", "change").len(), 3);
         all_is_well(p);
     });

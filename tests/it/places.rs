@@ -46,6 +46,14 @@ fn records_are_listed_by_where_they_belong() {
         assert_eq!(keys("user", "in_branch=del"), ["RAV222"]);
         assert_eq!(keys("user", "in_branch=MUM,DEL"), ["ASHA22", "RAV222"]);
         assert_eq!(keys("user", "in_branch!=WEST"), ["MEE222", "RAV222"]);
+        for filter in ["in_branch=,DEL", "in_branch=MUM,,DEL", "in_branch!=,DEL", "in_department=,FIN"] {
+            let said = p.run(&format!("user list --filter '{filter}'")).fails(2);
+            assert!(said.contains("one of those given is empty"), "{said}");
+        }
+        let many: Vec<String> = (0..900).map(|n| format!("N{n:03}")).collect();
+        let rows: String = many.iter().map(|code| format!("{code},{code}\n")).collect();
+        p.run_with("branch import -", format!("code,name\n{rows}")).ok();
+        assert_eq!(keys("user", &format!("in_branch={},DEL", many.join(","))), ["RAV222"], "many at once");
         assert_eq!(keys("user", "in_department=FIN"), ["ASHA22"]);
         assert_eq!(keys("user", "in_branch=WEST in_department=HR"), none);
         assert_eq!(keys("branch", "in_branch=WEST"), ["MUM", "PUN", "WEST"]);

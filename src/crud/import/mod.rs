@@ -536,6 +536,7 @@ impl Import {
         let before = before.ok_or_else(|| anyhow::anyhow!("a record went away under the lock"))?;
         let mut after = before.clone();
         set(&mut after);
+        after.stays_about(before)?;
         after.complete_move(before, tx.at())?;
         plan.tolerate(&mut after, Some(before));
         for (flag, end, _, says_end) in said.into_iter().filter(|(.., is_said, says_end)| *is_said || *says_end) {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use super::rows::{ImportPlan, pick, resolved};
-use super::{BATCH, Import};
+use super::{BATCH, Import, OnConflict};
 use crate::model::problem::Problem;
 use crate::model::resource::{Field, Record};
 use crate::model::values::value::Value;
@@ -38,7 +38,10 @@ impl ImportPlan {
 impl Import {
     /// Rejects rows that break a rule by whom their references mean, and whoever refers to them.
     pub(super) async fn reject_compared(&self, tx: &mut Tx<'_>, plan: &ImportPlan, stage: &mut Stage) -> Result<()> {
-        if !plan.may_compare() {
+        let subject = plan.desc.subject_field().map(|f| f.column);
+        let says_whose = plan.references.iter().any(|r| Some(r.field.column) == subject);
+        let may_go_over = self.on_conflict == OnConflict::Update && says_whose;
+        if !plan.may_compare() && !may_go_over {
             return Ok(());
         }
         let mut rejects: Vec<Reject> = Vec::new();
@@ -64,6 +67,8 @@ impl Import {
                     }
                     plan.stand_in_for_code(&mut record);
                     if let Some(before) = before {
+                        let other = record.stays_about(before).err();
+                        rejects.extend(other.map(|p| plan.broken(verdict.number, line, p)));
                         // A move that there is not was told when the row was read.
                         let _ = record.complete_move(before, tx.at());
                     }

@@ -387,7 +387,7 @@ fn rejected(desc: &Descriptor, r: &Report, verb: &Import, dates: Vec<String>) ->
         false => Problem::new(ErrorKind::Partial, sentence).hint(rejects),
     };
     if r.refused && r.rejected < r.read {
-        problem = problem.hint(format!("--keep-going imports the other {}", desc.table));
+        problem = problem.hint(format!("--keep-going imports the other {}", desc.plural()));
     }
     problem = dates.into_iter().fold(problem, Problem::hint);
     if r.rejects.iter().any(|x| x.code == QUOTE) {

@@ -790,6 +790,19 @@ impl Record {
             (None, Subject::Nobody(_)) => Uuid::nil(),
         }
     }
+    /// Refuses that a record becomes somebody else's: what was recorded of it would be about both, and could be erased of
+    /// neither alone. Only a merge lets it go over, to the person that the other one is.
+    pub fn stays_about(&self, before: &Record) -> Result<(), Problem> {
+        match self.desc.subject_field() {
+            Some(field) if self.get(field.column) != before.get(field.column) => {
+                let name = field.name();
+                Err(Problem::conflict(format!("the {name} of {} can't change: it tells of one {name}", before.title()))
+                    .hint(format!("make one of the other {name} instead, and end or delete this one"))
+                    .field(name))
+            }
+            _ => Ok(()),
+        }
+    }
     /// The natural key, as messages name the record.
     pub fn key(&self) -> String {
         if let Some(field) = self.desc.key_field() {

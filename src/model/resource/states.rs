@@ -326,9 +326,12 @@ impl Record {
             Some(t) => {
                 let unchanged: Vec<&str> = t.stamps().filter(|c| self.get(c) == before.get(c)).collect();
                 unchanged.into_iter().for_each(|stamp| self.set(stamp, at.into()));
-                if let Some(missing) = t.needs().find(|c| self.get(c).is_null()) {
+                // What was told of an earlier move is not told of this one.
+                let is_told = |c: &&str| !self.get(c).is_null() && self.get(c) != before.get(c);
+                if let Some(missing) = t.needs().find(|c| !is_told(c)) {
                     let name = self.desc.known(missing)?.name();
-                    let why = format!("{name} must be given where {} becomes {}", before.title(), t.to);
+                    let anew = if self.get(missing).is_null() { "" } else { " anew" };
+                    let why = format!("{name} must be given{anew} where {} becomes {}", before.title(), t.to);
                     return Err(Problem::invalid(why).field(name));
                 }
                 t.clears().for_each(|cleared| self.clear(cleared));

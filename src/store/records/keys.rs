@@ -57,7 +57,12 @@ fn part_in_words(field: &Field, alias: &str, depth: usize) -> String {
         None => text_of(field, alias),
         Some(target) => key_behind(field, target, alias, depth),
     };
-    if field.ty.required { text } else { format!("coalesce({text}, '')") }
+    match (field.ty.required, field.target()) {
+        (true, None) => text,
+        // What it is called nobody can tell any more.
+        (true, Some(_)) => format!("coalesce({text}, '?')"),
+        (false, _) => format!("coalesce({text}, '')"),
+    }
 }
 
 fn text_of(field: &Field, alias: &str) -> String {

@@ -2,6 +2,8 @@
 //! ([`Place`]). Each step is looked up by an index of its own, from the place to the records, and reads what it finds under a
 //! table's name: the past, where that stands there.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::Column;
@@ -39,12 +41,17 @@ pub fn push_condition(
     engine: Engine,
     sql: &mut Sql,
 ) {
-    let mut any = Vec::new();
+    let mut by_org: BTreeMap<i64, Vec<String>> = BTreeMap::new();
     for pair in places.chunks_exact(2) {
         if let (Some(org), Some(id)) = (pair[0].as_int(), pair[1].as_uuid()) {
-            any.push(format!("(t.org_id = {org} and t.id in ({}))", within(desc, place, org, &literal(engine, id))));
+            by_org.entry(org).or_default().push(literal(engine, id));
         }
     }
+    // All of an organisation are asked for at once.
+    let within = |(org, ids): (i64, Vec<String>)| {
+        format!("(t.org_id = {org} and t.id in ({}))", within(desc, place, org, &ids.join(", ")))
+    };
+    let any: Vec<String> = by_org.into_iter().map(within).collect();
     let any = if any.is_empty() { "false".to_owned() } else { any.join(" or ") };
     sql.push(&format!("{}({any})", if negated { "not " } else { "" }));
 }
@@ -62,32 +69,32 @@ fn literal(engine: Engine, id: Uuid) -> String {
     }
 }
 
-/// The ids of the records of a kind that belong to the place whose id stands in `id`.
-fn within(desc: &'static Descriptor, place: Place, org: i64, id: &str) -> String {
+/// The ids of the records of a kind that belong to one of the places whose ids are listed.
+fn within(desc: &'static Descriptor, place: Place, org: i64, ids: &str) -> String {
     if desc.is_place(place) {
-        return with_all_below(desc, org, id);
+        return with_all_below(desc, org, ids);
     }
     let ways: Vec<_> = desc.ways(place).iter().filter_map(|path| steps(desc, path)).collect();
     let mut found = Vec::new();
     for (i, (steps, end)) in ways.iter().enumerate() {
-        let mut ids = within(end, place, org, id);
+        let mut found_ids = within(end, place, org, ids);
         for (kind, field) in steps.iter().rev() {
             let by = format!("select x.id from {} x where x.org_id = {org}", kind.table);
             let of_list = kind.list_of(field).map(|list| {
                 let (owner, item) = (quoted(list.owner), quoted(list.item));
                 format!(
-                    " union all select l.{owner} from {} l where l.org_id = {org} and l.{item} in ({ids})",
+                    " union all select l.{owner} from {} l where l.org_id = {org} and l.{item} in ({found_ids})",
                     list.table
                 )
             });
-            ids = format!("{by} and x.{} in ({ids}){}", quoted(field.column), of_list.unwrap_or_default());
+            found_ids = format!("{by} and x.{} in ({found_ids}){}", quoted(field.column), of_list.unwrap_or_default());
         }
         // Only of those whom no way before it leads anywhere.
         let before: Vec<String> = ways[..i].iter().map(|(steps, end)| leads(steps, end, place, "y", 0)).collect();
         found.push(match before.is_empty() {
-            true => ids,
+            true => found_ids,
             false => format!(
-                "select y.id from {} y where y.org_id = {org} and y.id in ({ids}) and not ({})",
+                "select y.id from {} y where y.org_id = {org} and y.id in ({found_ids}) and not ({})",
                 desc.table,
                 before.join(" or ")
             ),
@@ -96,10 +103,10 @@ fn within(desc: &'static Descriptor, place: Place, org: i64, id: &str) -> String
     found.join(" union all ")
 }
 
-/// A place, and those below it.
-fn with_all_below(desc: &Descriptor, org: i64, id: &str) -> String {
+/// Places, and those below them.
+fn with_all_below(desc: &Descriptor, org: i64, ids: &str) -> String {
     let (table, own) =
-        (desc.table, format!("select b.id from {} b where b.org_id = {org} and b.id = {id}", desc.table));
+        (desc.table, format!("select b.id from {} b where b.org_id = {org} and b.id in ({ids})", desc.table));
     match desc.parent() {
         None => own,
         Some(parent) => format!(

@@ -2,7 +2,7 @@
 
 use orgctl::cli::tree::Program;
 use orgctl::model::resource::lifetime::{Consequence, TargetEvent};
-use orgctl::model::resource::{Descriptor, Field};
+use orgctl::model::resource::{Attr, Descriptor, Field};
 use orgctl::model::values::value::ValueType;
 use serde_json::{Value as Json, json};
 
@@ -19,14 +19,19 @@ pub fn merges(program: Program, desc: &Descriptor) -> bool {
 /// it was given, as of then, and when it is taken back. What is put together of others is given alone.
 pub fn together(desc: &'static Descriptor) -> Vec<Vec<&'static Field>> {
     const FEW: usize = 4;
-    let (joined, plain): (Vec<&'static Field>, Vec<&'static Field>) = free(desc).partition(|f| f.parts().is_some());
+    let (joined, plain): (Vec<&'static Field>, Vec<&'static Field>) = changing(desc).partition(|f| f.parts().is_some());
     joined.into_iter().map(|f| vec![f]).chain(plain.chunks(FEW).map(<[_]>::to_vec)).collect()
+}
+
+/// The fields that change: whose data a record holds does not.
+pub fn changing(desc: &'static Descriptor) -> impl Iterator<Item = &'static Field> {
+    free(desc).filter(|f| !f.has(Attr::Subject))
 }
 
 /// A field that two records may share the value of.
 pub fn shared(desc: &'static Descriptor) -> Option<&'static Field> {
     let is_free = |f: &&Field| f.ty.kind != ValueType::Bool && !desc.all_keys().any(|key| key.has(f));
-    free(desc).filter(|f| f.parts().is_none()).filter(is_free).last()
+    changing(desc).filter(|f| f.parts().is_none()).filter(is_free).last()
 }
 
 impl Story<'_> {
@@ -148,7 +153,8 @@ impl Story<'_> {
     /// Clears what may be empty, and takes that back.
     fn clear(&self, row: &Row) {
         let fields = self.settable();
-        let optional: Vec<&&'static Field> = fields.iter().filter(|f| !f.ty.required).collect();
+        let optional: Vec<&&'static Field> =
+            fields.iter().filter(|f| !f.ty.required && !f.has(Attr::Subject)).collect();
         if optional.is_empty() {
             return;
         }

@@ -312,6 +312,11 @@ fn a_file_brings_what_may_be_brought() {
         assert_eq!(p.json("ticket show T-2")["status"], "done");
         let last = p.column("ticket history T-2", "seq").pop().expect("a record");
         assert_eq!(p.json(&format!("audit show {last} --org ACME"))["payload"]["verb"], "finish");
+        // What was told of an earlier move is not told of the next.
+        import("code,state,reason\nT-3,closed,no pipe\n").ok();
+        p.run("ticket reopen T-3").ok();
+        let said = import("code,state\nT-3,closed\n").fails(6);
+        assert!(said.contains("reason must be given anew where ticket T-3 becomes closed"), "{said}");
         // The same once more says nothing new.
         let out = p.run("ticket export").ok();
         let done = p.run_with("ticket import - --on-conflict update -o json", &out).json();

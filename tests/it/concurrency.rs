@@ -137,7 +137,8 @@ fn a_writer_behind_a_lock_says_who_holds_it_and_ends_in_time() {
         let started = Instant::now();
         let said = done(&mut p.spawn("--wait 0 branch create --code MUM01 --name 'Mumbai Fort'"));
         assert_eq!(said.code, 1, "{}", said.err);
-        assert!(started.elapsed() < Duration::from_secs(5) && said.err.contains(&who), "{}", said.err);
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(10) && said.err.contains(&who), "{took:?}, {who}: {}", said.err);
         // Readers don't wait.
         assert_eq!(done(&mut p.spawn("--wait 0 branch list")).code, 0);
         assert_eq!(done(&mut p.spawn("--wait 0 audit verify")).code, 0);

@@ -805,21 +805,28 @@ pub struct Column {
     pub place: Option<(&'static Descriptor, Place)>,
 }
 
+impl Column {
+    /// A column of the table itself that is no field, and stands in no table of people.
+    pub(super) fn plain(name: &str, kind: ValueType, nullable: bool) -> Column {
+        Column {
+            name: name.to_owned(),
+            expr: format!("t.{}", quoted(name)),
+            kind,
+            nullable,
+            join: None,
+            shown: false,
+            field: None,
+            status: None,
+            list: None,
+            is_key: false,
+            place: None,
+        }
+    }
+}
+
 /// Every column that a resource shows, in order.
 pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
-    let plain = |name: &str, kind, nullable| Column {
-        name: name.to_owned(),
-        expr: format!("t.{}", quoted(name)),
-        kind,
-        nullable,
-        join: None,
-        shown: false,
-        field: None,
-        status: None,
-        list: None,
-        is_key: false,
-        place: None,
-    };
+    let plain = Column::plain;
     let actor = |name: &str, nullable| Column {
         expr: format!("a_{name}.name"),
         kind: ValueType::Text,

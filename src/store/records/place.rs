@@ -18,16 +18,8 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     let places = Place::ALL.into_iter().filter(|place| desc.place(*place).is_some());
     let column = |place: Place| Column {
         name: place.name().to_owned(),
-        expr: "t.id".into(),
-        kind: ValueType::Uuid,
-        nullable: false,
-        join: None,
-        shown: false,
-        field: None,
-        status: None,
-        list: None,
-        is_key: false,
         place: Some((desc, place)),
+        ..Column::plain("id", ValueType::Uuid, false)
     };
     places.map(column).collect()
 }

@@ -157,22 +157,7 @@ impl Query {
         };
         if !self.desc.is_org() {
             // By the tenant's number first: one index serves all organisations or one.
-            keys.insert(
-                0,
-                Column {
-                    name: "org_id".into(),
-                    expr: "t.org_id".into(),
-                    kind: ValueType::Int,
-                    nullable: false,
-                    join: None,
-                    shown: false,
-                    field: None,
-                    status: None,
-                    list: None,
-                    is_key: false,
-                    place: None,
-                },
-            );
+            keys.insert(0, Column::plain("org_id", ValueType::Int, false));
         }
         keys
     }

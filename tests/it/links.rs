@@ -158,6 +158,8 @@ fn a_link_waits_for_both_ends() {
     both(|p| {
         filled(p);
         p.run("specialty assign ECON asha ravi").ok();
+        let said = p.run("specialty delete ECON --yes").fails(4);
+        assert!(said.contains("2 consultant specialties (specialty): ECON:ASHA22, ECON:RAV222 depend on it"), "{said}");
         p.run("specialty delete ECON --cascade --yes").ok();
         p.run("user delete asha --yes").ok();
         p.run("specialty restore ECON").ok();

@@ -285,7 +285,7 @@ async fn with_key(
         let of_first = found.iter().filter(|r| r.meta.org_id == found[0].meta.org_id);
         if life == Deleted::Exclude && field.has(Attr::LookupKey) && of_first.clone().count() > 1 {
             let titles: Vec<String> = of_first.take(5).map(Record::title).collect();
-            let sentence = format!("several {} have the {} {}", desc.table, field.name(), truncate(key));
+            let sentence = format!("several {} have the {} {}", desc.plural(), field.name(), truncate(key));
             return Err(Problem::conflict(sentence).hint(format!("name one: {}", titles.join(", "))).into());
         }
         also(&mut all, field.name(), found);
@@ -660,7 +660,7 @@ impl Dependants {
 
 /// `1 branch`, `2 branches`.
 pub fn count(n: u64, desc: &Descriptor) -> String {
-    format!("{n} {}", if n == 1 { desc.noun } else { desc.table })
+    format!("{n} {}", if n == 1 { desc.noun.into() } else { desc.plural() })
 }
 
 /// Live records that point at one, whatever binds them to it; for an organisation, all that lives in it.

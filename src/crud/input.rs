@@ -10,6 +10,7 @@ use super::session::Session;
 use crate::model::kinds::org;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::lifetime::Lifetime;
+use crate::model::resource::verbs::Verb;
 use crate::model::resource::{Descriptor, Field, Record, YEARS};
 use crate::model::values::scalar::truncate;
 use crate::model::values::value::{Value, rfc3339};
@@ -52,7 +53,8 @@ pub async fn find_in(
 async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
     let org = s.org_of(desc).await?;
     let context = s.context.clone();
-    let found = records::holders(s.db().await?, desc, org, key, &context).await?;
+    // A duplicate that was merged is named by what it was called, though that means another one now.
+    let found = records::own_holders(s.db().await?, desc, org, key, &context).await?;
     let (live, gone): (Vec<Record>, Vec<Record>) = found.into_iter().partition(|r| r.is_live());
     if gone.is_empty() {
         return Err(not_found(s, desc, org, key, Deleted::Only).await?.into());
@@ -200,6 +202,7 @@ pub(super) async fn not_found(
     };
     if life == Deleted::Exclude && !records::by_key(db, desc, org, key, Deleted::Only, &context).await?.is_empty() {
         return Ok(Problem::not_found(format!("{noun} {shown}{place} is deleted")).hint(match &as_of {
+            None if !desc.does(Verb::Restore) => "--with-deleted shows it as it was".to_owned(),
             None => format!("'orgctl {} restore {shown}{org_flag}' brings it back", desc.noun),
             Some(_) => "--with-deleted shows it as it was".to_owned(),
         }));

@@ -6,6 +6,7 @@ pub mod create;
 pub mod edit;
 pub mod filter;
 pub mod form;
+pub mod former;
 pub mod gate;
 pub mod history;
 pub mod import;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::contents;
+use super::former;
 use super::gate::{self, Verb};
 use super::input::{find_deleted, find_in, find_last_deleted, keys, not_system, time};
 use super::read::{known_columns, print_changed};
@@ -575,6 +576,8 @@ impl Verb for Restore {
                     tx.defer_restore(&record, *other).await?;
                     continue;
                 }
+                former::take_back(tx, &record).await?;
+                former::keys_free(tx, &record).await.map_err(|e| formerly_taken(e, &record))?;
                 keys_free(tx, &record).await.map_err(|e| taken_meanwhile(e, &record))?;
                 restored.push(tx.restore(&record).await?);
             }
@@ -583,6 +586,14 @@ impl Verb for Restore {
             return Err(Problem::conflict("it was restored or purged by somebody else in the meantime").into());
         }
         Ok(restored)
+    }
+}
+
+/// The same of a key that means another record since a merge: whom it means is said.
+fn formerly_taken(e: anyhow::Error, record: &Record) -> anyhow::Error {
+    match e.downcast::<Problem>() {
+        Ok(p) => Problem { sentence: format!("{} can't come back: {}", record.title(), p.sentence), ..p }.into(),
+        Err(e) => e,
     }
 }
 

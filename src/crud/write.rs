@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use uuid::Uuid;
 
+use super::former;
 use super::gate::{self, Verb};
 use super::input::{find, keys, not_system};
 use super::read::{known_columns, print_changed};
@@ -213,9 +214,11 @@ pub async fn revoke(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     print_changed(s, desc, &which).await
 }
 
-/// Refuses a record of which another live one has a key.
+/// Refuses a record of which another live one has a key, or had it when it was merged.
 pub async fn keys_free(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
-    let Some(key) = store_keys::taken(tx.db, record, record.desc.all_keys()).await? else { return Ok(()) };
+    let Some(key) = store_keys::taken(tx.db, record, record.desc.all_keys()).await? else {
+        return former::keys_free(tx, record).await;
+    };
     let mut named = record.clone();
     store_keys::tell(tx.db, std::slice::from_mut(&mut named)).await?;
     let words: Vec<String> = key.parts().map(|f| named.part(f)).collect();

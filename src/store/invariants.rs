@@ -66,6 +66,7 @@ fn rules(kinds: Kinds) -> Vec<Invariant> {
             }
         }
         rules.extend(row_rules::of(desc));
+        rules.extend(no_former_key_is_a_live_one(desc));
         if !desc.is_org() && desc.is_recorded() {
             rules.extend(no_live_row_in_a_deleted_organisation(desc));
         }
@@ -148,6 +149,46 @@ fn no_live_row_points_at_a_deleted_one(
     let reads = Columns::by_names(desc, [field.column, DELETED, ENDED].into_iter().chain(state));
     let of_target = Columns::by_names(target, [DELETED]);
     broken_from_either_side((desc, reads), (target, of_target), pair, filled, (sentence, hint))
+}
+
+/// A key that means somebody since a merge is nobody's live one: broken from either side, for each key of the kind.
+fn no_former_key_is_a_live_one(desc: &'static Descriptor) -> Vec<Invariant> {
+    let Some(former) = desc.former() else { return Vec::new() };
+    let [field, value] = [former.field, former.value].map(|f| quoted(f.column));
+    let of_key = |key: &'static Field| {
+        let column = quoted(desc.compared_column(key));
+        let pair = |kept: &str, live: &str| {
+            format!(
+                "select {}, {} from {} {kept} join {} {live} on {live}.org_id = {kept}.org_id
+                    and {live}.{column} = {kept}.{value}
+                  where {kept}.{field} = '{}' and {} and {}",
+                keys::words(former.desc, kept),
+                keys::words(desc, live),
+                former.desc.table,
+                desc.table,
+                key.name(),
+                status_sql::live(former.desc, kept),
+                status_sql::live(desc, live)
+            )
+        };
+        let filled = format!("{} and t.org_id = $1", pair("t", "x"));
+        let rule = |of, reads, sql| Invariant {
+            told: &["{key}", "{other}"],
+            filled: Some(filled.clone()),
+            sentence: format!("{} {{key}} is a key that {} {{other}} has", former.desc.noun, desc.noun),
+            hint: format!(
+                "give that {} another key, or 'orgctl {} delete' the former one",
+                desc.noun, former.desc.noun
+            ),
+            ..Invariant::new(of, reads, sql)
+        };
+        let of_kept = [former.field.column, former.value.column, DELETED];
+        [
+            rule(former.desc, Columns::by_names(former.desc, of_kept), pair("t", "x")),
+            rule(desc, Columns::by_names(desc, [key.column, DELETED, ENDED]), pair("x", "t")),
+        ]
+    };
+    desc.key_fields().flat_map(of_key).collect()
 }
 
 /// Broken from either side too.

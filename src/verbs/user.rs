@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::stats;
 use super::tree::{self, Node};
 use crate::crud::contents::delete_with_contents;
+use crate::crud::former;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::{find, find_in, find_ref, time_to_come};
 use crate::crud::read::{Exported, known_columns, print_changed};
@@ -450,6 +451,7 @@ impl Verb for Merge {
         moved += tx.move_branches(&duplicate, &into).await?;
         let duplicate = self.duplicate.load(tx, DESC).await?;
         tx.delete_merged(&duplicate, deletion, &into).await?;
+        former::keep(tx, &duplicate, &into).await?;
         Ok((moved, gone.len()))
     }
 }

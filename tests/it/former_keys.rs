@@ -258,3 +258,190 @@ fn a_code_of_several_dead_organisations_is_named_by_number() {
         assert_eq!(p.column("org history OLD", "action"), ["create"]);
     });
 }
+
+/// A user and a duplicate that was merged into her, with keys of its own.
+fn merged(p: &TestEnv) {
+    p.run("user create --user-code ASHA22 --name 'Asha Rao' --email asha@x.example --username asha").ok();
+    p.run("user create --user-code DUPL22 --name 'A Rao' --email a.rao@x.example --username arao --external-id EMP7")
+        .ok();
+    p.run("user merge DUPL22 ASHA22 --yes").ok();
+}
+
+const FORMER: [&str; 4] = ["email:a.rao@x.example", "external_id:emp7", "user_code:DUPL22", "username:arao"];
+
+fn all_is_well(p: &TestEnv) {
+    p.run("db check").ok();
+    p.run("audit verify --deep").ok();
+}
+
+#[test]
+fn what_a_duplicate_was_called_means_who_stays() {
+    on_both_engines_with_acme(|p| {
+        merged(p);
+        assert_eq!(p.column("former-key list --sort key", "key"), FORMER);
+        for key in ["DUPL22", "a.rao@x.example", "ARAO", "emp7"] {
+            assert_eq!(p.json(&format!("user show {key}"))["user_code"], "ASHA22", "{key}");
+        }
+        // Whoever is asked for by it is she, in references, filters and history too.
+        p.run("dept create --name Sales --manager arao").ok();
+        assert_eq!(p.json("dept show Sales")["manager"], "ASHA22");
+        assert_eq!(p.column("dept list --filter manager=EMP7", "name"), ["Sales"]);
+        p.run("user update a.rao@x.example --designation Clerk").ok();
+        assert_eq!(p.json("user show asha")["designation"], "Clerk");
+        let history = p.run("user history emp7 -o ndjson").ok();
+        assert!(history.contains("former-key") && history.contains("Clerk"), "{history}");
+        let csv = p.write("depts.csv", "name,manager\nTax,arao\n");
+        p.run(&format!("dept import {csv}")).ok();
+        assert_eq!(p.json("dept show Tax")["manager"], "ASHA22");
+        // The duplicate is there, among the deleted.
+        assert_eq!(p.column("user list --deleted", "user_code"), ["DUPL22"]);
+        let one = p.json("former-key show user_code:dupl22");
+        assert_eq!(
+            (&one["user"], &one["field"], &one["value"]),
+            (&"ASHA22".into(), &"user_code".into(), &"DUPL22".into())
+        );
+        all_is_well(p);
+    });
+}
+
+#[test]
+fn a_former_key_is_taken_until_it_is_deleted() {
+    on_both_engines_with_acme(|p| {
+        merged(p);
+        p.run("user create --user-code RAV222 --name Ravi --username ravi").ok();
+        for (flag, value, key) in [
+            ("user-code", "DUPL22", "user_code:DUPL22"),
+            ("email", "A.Rao@x.example", "email:a.rao@x.example"),
+            ("username", "arao", "username:arao"),
+            ("external-id", "Emp7", "external_id:emp7"),
+        ] {
+            for line in [
+                format!("user create --name Other --{flag} {value}"),
+                format!("user create --name Other --{flag} {value} --dry-run"),
+                format!("user update ravi --{flag} {value}"),
+            ] {
+                let said = p.run(&line).fails(4);
+                assert!(said.contains("merged into user ASHA22 (Asha Rao)"), "{line}: {said}");
+                assert!(said.contains(&format!("'orgctl former-key delete {key}'")), "{line}: {said}");
+            }
+        }
+        let column = p.write("new.csv", "user_code,name,username\nNEW222,New,arao\n");
+        let said = p.run(&format!("user import {column}")).fails(6);
+        assert!(said.contains("merged into user ASHA22") && said.contains("former-key delete username:arao"), "{said}");
+        // As the key that rows are known by, it stands for her, who keeps her own.
+        for (column, value) in [("user_code", "dupl22"), ("external_id", "EMP7"), ("username", "ARAO")] {
+            let again = p.write("again.csv", format!("{column},name,designation\n{value},Asha Rao,{column}\n"));
+            let line = format!("user import {again} --key {column}");
+            assert!(p.run(&line).fails(6).contains("exists already"), "{column}");
+            p.run(&format!("{line} --on-conflict update")).ok();
+            let now = p.json("user show ASHA22");
+            assert_eq!((&now["designation"], &now["username"]), (&column.into(), &"asha".into()));
+            assert_eq!(now["external_id"], Json::Null);
+        }
+        let twice = p.write("twice.csv", "user_code,name\nASHA22,Asha Rao\nDUPL22,A Rao\n");
+        let said = p.run(&format!("user import {twice} --on-conflict update")).fails(6);
+        assert!(said.contains("line 3") && said.contains("stands in the file already"), "{said}");
+        assert_eq!(p.column("former-key list --sort key", "key"), FORMER);
+        // Freed, it is anybody's; it asks first.
+        p.run("former-key delete username:arao").fails(2);
+        p.run("former-key delete username:arao --yes").ok();
+        p.run("user show arao").fails(3);
+        p.run("user update ravi --username arao").ok();
+        assert_eq!(p.json("user show arao")["user_code"], "RAV222");
+        assert_eq!(p.column("former-key list --sort key", "key"), FORMER[..3]);
+        all_is_well(p);
+    });
+}
+
+/// Nobody makes or changes one by hand.
+#[test]
+fn former_keys_are_made_by_merges_alone() {
+    on_both_engines_with_acme(|p| {
+        merged(p);
+        for line in ["create", "update username:arao", "import x.csv", "restore username:arao", "purge username:arao"] {
+            p.run(&format!("former-key {line}")).fails(2);
+        }
+        assert_eq!(p.column("former-key history username:arao", "action"), ["create"]);
+        assert!(p.run("former-key export -o csv").ok().contains("arao"));
+    });
+}
+
+#[test]
+fn a_duplicate_that_comes_back_has_its_keys_again() {
+    on_both_engines_with_acme(|p| {
+        merged(p);
+        p.run("user create --user-code LAST22 --name 'Last Rao' --username last").ok();
+        p.run("user merge ASHA22 LAST22 --yes").ok();
+        // What the first duplicate was called is carried on.
+        for key in ["arao", "asha", "EMP7", "ASHA22"] {
+            assert_eq!(p.json(&format!("user show {key}"))["user_code"], "LAST22", "{key}");
+        }
+        p.run("user restore ASHA22").ok();
+        assert_eq!(p.column("former-key list --sort key --filter user=ASHA22", "key"), FORMER);
+        assert_eq!(p.column("former-key list --filter user=LAST22", "key"), Vec::<String>::new());
+        assert_eq!(p.json("user show asha")["user_code"], "ASHA22");
+        assert_eq!(p.json("user show arao")["user_code"], "ASHA22");
+        p.run("user restore DUPL22").ok();
+        assert_eq!(p.column("former-key list", "key"), Vec::<String>::new());
+        assert_eq!(p.json("user show arao")["user_code"], "DUPL22");
+        all_is_well(p);
+        // And again, by hand.
+        p.run("user merge DUPL22 ASHA22 --yes").ok();
+        assert_eq!(p.column("former-key list --sort key", "key"), FORMER);
+        all_is_well(p);
+    });
+}
+
+/// They go with their person, and return with him or her where nobody has them meanwhile.
+#[test]
+fn former_keys_go_with_their_person() {
+    on_both_engines_with_acme(|p| {
+        merged(p);
+        p.run("user delete ASHA22 --yes").ok();
+        assert_eq!(p.column("former-key list", "key"), Vec::<String>::new());
+        p.run("user create --user-code NEW222 --name New --username arao").ok();
+        let said = p.run("user restore ASHA22").fails(4);
+        assert!(said.contains("username:arao") && said.contains("user NEW222 (New)"), "{said}");
+        p.run("user update NEW222 --username other").ok();
+        p.run("user restore ASHA22").ok();
+        assert_eq!(p.column("former-key list --sort key", "key"), FORMER);
+        assert!(p.run("user update NEW222 --username arao").fails(4).contains("user ASHA22 (Asha Rao)"));
+        // Neither does undoing take it.
+        let seq = p.column("user history NEW222", "seq");
+        let said = p.run(&format!("audit revert {} --yes", seq[1])).fails(4);
+        assert!(said.contains("merged into user ASHA22 (Asha Rao)"), "{said}");
+        all_is_well(p);
+        p.run("user delete ASHA22 --yes").ok();
+        p.run("user purge ASHA22 --yes").ok();
+        assert_eq!(p.column("former-key list --with-deleted", "key"), Vec::<String>::new());
+        all_is_well(p);
+    });
+}
+
+#[test]
+fn a_check_finds_a_live_key_that_is_a_former_one() {
+    on_both_engines_with_acme(|p| {
+        merged(p);
+        p.run("user create --user-code RAV222 --name Ravi --username ravi").ok();
+        p.sql("update users set username = 'arao' where user_code = 'RAV222'").expect("an update");
+        let said = p.run("db check");
+        assert_eq!(said.code, 8, "{}", said.err);
+        assert_eq!(said.out, "former-key username:arao is a key that user RAV222 has\n");
+    });
+}
+
+#[test]
+fn a_former_key_means_in_the_past_who_had_it_then() {
+    on_both_engines_with_acme(|p| {
+        p.run("user create --user-code DUPL22 --name 'A Rao' --username arao").ok();
+        p.run("user create --user-code ASHA22 --name 'Asha Rao' --username asha").ok();
+        p.wait(3600);
+        p.run("user merge DUPL22 ASHA22 --yes").ok();
+        p.wait(3600);
+        p.run("former-key delete username:arao --yes").ok();
+        p.wait(60);
+        assert_eq!(p.json("user show arao --as-of 90m")["user_code"], "DUPL22");
+        assert_eq!(p.json("user show arao --as-of 30m")["user_code"], "ASHA22");
+        p.run("user show arao").fails(3);
+    });
+}

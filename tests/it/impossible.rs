@@ -12,6 +12,8 @@ fn filled(p: &TestEnv) {
     p.run("specialty create --code ECON --name Economics --description 'How money moves'").ok();
     p.run("user create --name 'Asha Rao' --email asha@acme.example --branch MUM01 --dob 1990-02-03").ok();
     p.run("specialty assign ECON asha@acme.example").ok();
+    p.run("user create --name 'A Rao' --email a.rao@acme.example").ok();
+    p.run("user merge a.rao@acme.example asha@acme.example --yes").ok();
     p.run("user assign-branch asha@acme.example --branch PUN01").ok();
     p.run("user invite asha@acme.example").ok();
     for word in ["tumbling-violet-harbour-19", "quiet-copper-lantern-84"] {
@@ -235,6 +237,8 @@ const ANY: &[(&str, &str, &str)] = &[
     ("departments", "id", "verify"),
     ("specialties", "id", "verify"),
     ("consultant_specialties", "id", "verify"),
+    ("former_keys", "id", "verify"),
+    ("former_keys", "former_id", "verify"),
     ("users", "id", "verify"),
     ("settings", "id", "verify"),
 ];

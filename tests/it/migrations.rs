@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::harness::{Engine, TestEnv, on_both_engines, on_both_engines_with_acme};
 use crate::raw::{clear, done, int, on, start, text, texts, unique, wait};
 
-const LATEST: i64 = 14;
+const LATEST: i64 = 15;
 
 fn version(p: &TestEnv) -> i64 {
     int(p, "select coalesce(max(version), 0) from schema_migrations")
@@ -44,7 +44,7 @@ fn the_schema_goes_down_and_up_again_with_data_in_the_tables() {
         assert_eq!(version(p), LATEST);
         let planned = p.run("db rollback --dry-run");
         assert_eq!((planned.code, version(p)), (0, LATEST), "{}", planned.err);
-        assert!(planned.err.contains("0014_consultant_specialties"), "{}", planned.err);
+        assert!(planned.err.contains("0015_former_keys"), "{}", planned.err);
         for left in (0..LATEST).rev() {
             p.wait(1);
             let said = p.run("db rollback --yes");
@@ -274,7 +274,8 @@ fn status_tells_version_and_migrations() {
                 "system_log",
                 "backups",
                 "specialties",
-                "consultant_specialties"
+                "consultant_specialties",
+                "former_keys"
             ]
         );
         assert!(status.err.contains(&format!("at version {LATEST}, the newest")), "{}", status.err);
@@ -297,7 +298,7 @@ fn who_was_granted_something_is_named_when_tables_are_made_anew() {
     p.run("db rollback --to 11 --yes").ok();
     let said = p.run("db migrate");
     let told = format!(
-        "the role {role} has no right to audit_lineages, backups, consultant_specialties, specialties: 'orgctl db grants --role {role}'"
+        "the role {role} has no right to audit_lineages, backups, consultant_specialties, former_keys, specialties: 'orgctl db grants --role {role}'"
     );
     assert!(said.err.contains(&told) && !said.err.contains(&reader), "{}", said.err);
     said.ok();
@@ -305,7 +306,9 @@ fn who_was_granted_something_is_named_when_tables_are_made_anew() {
     p.run("db rollback --to 10 --yes").ok();
     let err = p.run("db migrate").err;
     assert!(
-        err.contains("no right to audit_lineages, backups, consultant_specialties, specialties, system_log:"),
+        err.contains(
+            "no right to audit_lineages, backups, consultant_specialties, former_keys, specialties, system_log:"
+        ),
         "{err}"
     );
     p.sql(&format!("drop owned by {role}, {reader}; drop role {role}, {reader}")).expect("gone");

@@ -124,8 +124,11 @@ fn a_merged_person_is_asked_for_under_all_ids() {
         p.wait(3600);
         p.run("user merge ASHB22 ASHA22 --yes --org ACME").ok();
         let both = ["create create user", "asset_assign none asset", "create create user", "asset_assign none asset"];
-        assert_eq!(told(p, "user history ASHA22"), [&both[..], &["merge delete user"]].concat());
-        assert_eq!(p.run("user dossier ASHA22").json()["history"].as_array().expect("a list").len(), 5 + 1);
+        assert_eq!(
+            told(p, "user history ASHA22"),
+            [&both[..], &["merge delete user", "create create former-key"]].concat()
+        );
+        assert_eq!(p.run("user dossier ASHA22").json()["history"].as_array().expect("a list").len(), 6 + 1);
         // The action is a word: what became of the row is that it was deleted.
         let codes = |line: &str| p.column(&format!("{line} --sort user_code --org ACME"), "user_code");
         assert_eq!(codes("user list"), ["ASHA22", "RAVK22"]);
@@ -142,7 +145,14 @@ fn a_merged_person_is_asked_for_under_all_ids() {
         p.run("audit verify --deep").ok();
         // Brought back, they are two again.
         p.run("user restore ASHB22 --org ACME").ok();
-        assert_eq!(told(p, "user history ASHA22"), [&both[..2], &["merge delete user", "export none user"]].concat());
+        assert_eq!(
+            told(p, "user history ASHA22"),
+            [
+                &both[..2],
+                &["merge delete user", "create create former-key", "export none user", "delete delete former-key"],
+            ]
+            .concat()
+        );
     });
 }
 
@@ -157,9 +167,9 @@ fn who_is_erased_goes_from_all_of_it() {
             }
             p.run(&format!("user purge {code} --yes --org ACME")).ok();
         }
-        // Five of her own (create, delete, purge, and a laptop), and as many of the duplicate.
+        // Four of her own (create, delete, purge, and a laptop), as many of the duplicate, and three of what that was called.
         let done = p.json("audit erase --subject ASHA22 --yes --org ACME");
-        assert_eq!(done["records"], 8, "{done}");
+        assert_eq!(done["records"], 11, "{done}");
         let left = texts(p, "select payload from audit_records where payload is not null").concat().concat();
         for word in ["ASHA22", "ASHB22", "LAP-1", "LAP-2"] {
             assert!(!left.contains(word), "{word}: {left}");

@@ -337,7 +337,7 @@ impl Import {
             let Some(before) = there.get(&id) else { continue };
             let mut after = before.clone();
             after.meta.updated_at = tx.at();
-            for (field, value) in &values {
+            for (field, value) in values.iter().filter(|(f, v)| !plan.is_former_key(before, f, v)) {
                 after.set(field.column, before_resolved(field, value));
             }
             if let Ok(at) = staged.binary_search_by_key(&number, |row| row.number) {
@@ -518,15 +518,16 @@ impl Import {
         let says = |column: &str| values.iter().any(|(f, v)| f.column == column && !v.is_null());
         let flags = plan.desc.fields.iter().filter_map(|f| Some((f, f.ends()?)));
         let said: Vec<_> = flags.map(|(f, end)| (f, end, says(f.column), says(end))).collect();
-        let set = |record: &mut Record| {
-            for (field, value) in values {
+        let set = |record: &mut Record, before: Option<&Record>| {
+            let is_former = |f: &Field, v: &Value| before.is_some_and(|before| plan.is_former_key(before, f, v));
+            for (field, value) in values.into_iter().filter(|(f, v)| !is_former(f, v)) {
                 record.set(field.column, value);
             }
         };
         if self.org.is_none() && there.iter().all(|r| r.meta.id != verdict.id) {
             let org = tx.new_org_number().await?;
             let mut record = blank(tx, plan.desc, org, verdict.id, &plan.context)?;
-            set(&mut record);
+            set(&mut record, None);
             plan.tolerate(&mut record, None);
             tx.insert_later(plan.desc, org, verdict.id, record.values).await?;
             report.created += 1;
@@ -535,7 +536,7 @@ impl Import {
         let before = there.iter().find(|r| r.meta.id == verdict.id);
         let before = before.ok_or_else(|| anyhow::anyhow!("a record went away under the lock"))?;
         let mut after = before.clone();
-        set(&mut after);
+        set(&mut after, Some(before));
         after.stays_about(before)?;
         after.complete_move(before, tx.at())?;
         plan.tolerate(&mut after, Some(before));

@@ -200,6 +200,14 @@ impl ImportPlan {
         self.key.parts().last()
     }
 
+    /// Whether the key of a row is one that its record was found by since a merge: the record keeps its own.
+    pub fn is_former_key(&self, before: &Record, field: &Field, value: &Value) -> bool {
+        let desc = self.desc;
+        desc.former_keys.is_some()
+            && self.key.alone().is_some_and(|key| key.column == field.column)
+            && desc.compared(field, value) != desc.compared(field, before.get(field.column))
+    }
+
     /// The key of a row in words.
     pub fn key_in_words(&self, key: &[Value]) -> String {
         joined(&key.iter().map(Value::to_text).collect::<Vec<_>>())

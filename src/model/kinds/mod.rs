@@ -3,11 +3,13 @@
 pub mod branch;
 pub mod consultant_specialty;
 pub mod dept;
+pub mod former_key;
 pub mod org;
 pub mod specialty;
 pub mod user;
 
 use super::resource::derived;
+use super::resource::former;
 use super::resource::key;
 use super::resource::lifecycle::{ENDED, Lifecycle};
 use super::resource::lifetime::Lifetime;
@@ -55,6 +57,7 @@ pub const OWN: &[Kind] = &[
     Kind::of::<branch::Branch>(),
     Kind::of::<dept::Dept>(),
     Kind::of::<user::User>(),
+    Kind::of::<former_key::FormerKey>(),
     Kind::of::<specialty::Specialty>(),
     Kind::of::<consultant_specialty::ConsultantSpecialty>(),
 ];
@@ -135,6 +138,7 @@ impl Kinds {
                 others.map(|l| format!("{}.{} is a list, which a kind of link does better", desc.noun, l.name)),
             );
         }
+        faults.extend(self.resources().flat_map(former::faults));
         faults.extend(self.faults_of_links());
         faults.extend(self.resources().filter(|d| d.has_defaults).filter_map(faults_of_defaults));
         faults

@@ -6,10 +6,11 @@ use crate::{choice, resource};
 
 use super::branch::Branch;
 use super::dept::Dept;
+use super::former_key::FormerKey;
 use crate::model::code_generator::CodeGenerator;
 use crate::model::problem::Problem;
 use crate::model::resource::status::{Test, Word};
-use crate::model::resource::{Check, IS_ACTIVE, List};
+use crate::model::resource::{Check, Descriptor, IS_ACTIVE, List, Resource};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{
     Address, Date, Details, ExternalId, FamilyName, GivenName, Language, Line, Mailbox, Moment, Note, Phone, Pincode,
@@ -24,6 +25,7 @@ resource! {
         has(BRANCHES)
         status(STATUS)
         rules(&[Tree("reports_to_id")])
+        has_former_keys(former_keys)
         examples("asha@sahyadri.example", &["asha", "raj kum"], "--name 'Asha Rao' --email asha@sahyadri.example --branch MUM01")
      {
         /// Six letters or digits, unique in the organisation; made where none are given
@@ -99,6 +101,10 @@ resource! {
         /// What the person registered with
         register_device: Option<Details> [Managed, Hidden, Alias(&["register_device_info"])],
     }
+}
+
+fn former_keys() -> &'static Descriptor {
+    FormerKey::DESCRIPTOR
 }
 
 /// Columns that verbs of people and their feeds know by name.

@@ -2,6 +2,7 @@
 
 pub mod derived;
 pub mod examples;
+pub mod former;
 pub mod key;
 pub mod lifecycle;
 pub mod lifetime;
@@ -334,6 +335,8 @@ pub struct Descriptor {
     pub has_defaults: bool,
     /// The field that holds its records' state, and the states there are.
     pub states: Option<(&'static str, &'static States)>,
+    /// The kind whose records are former keys of its own ([`former`]).
+    pub former_keys: Option<fn() -> &'static Descriptor>,
     /// What breaks the rules that hold between fields of one record.
     pub check: fn(&Record, NaiveDate) -> Vec<Problem>,
 }
@@ -368,6 +371,7 @@ impl Descriptor {
         derived: &[],
         has_defaults: false,
         states: None,
+        former_keys: None,
         check: |_, _| Vec::new(),
     };
     /// Another noun of earlier systems.
@@ -418,6 +422,10 @@ impl Descriptor {
     /// The field that holds its records' state, and the states and moves that there are.
     pub const fn states(self, column: &'static str, states: &'static States) -> Descriptor {
         Descriptor { states: Some((column, states)), ..self }
+    }
+    /// The kind that holds what its records were called before a merge. By a function, for that kind refers to this one.
+    pub const fn has_former_keys(self, kind: fn() -> &'static Descriptor) -> Descriptor {
+        Descriptor { former_keys: Some(kind), ..self }
     }
     /// What names its records: for each key the names of its fields, the one that is shown first.
     pub const fn keys(self, keys: &'static [&'static [&'static str]]) -> Descriptor {

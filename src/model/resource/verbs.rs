@@ -71,6 +71,8 @@ pub enum Verbs {
     NoImport,
     /// Others write it.
     ReadOnly,
+    /// The program makes its records; people look at them, and take them away.
+    Made,
     /// Only added to: what was written stays, and is its own history.
     Journal,
     /// Each joins two records, of the kinds that its key begins with: it is made and taken away by these two words, at the noun
@@ -111,6 +113,10 @@ impl Verbs {
             Verbs::ReadOnly => {
                 matches!(verb, Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::Export | Verb::History)
             }
+            Verbs::Made => matches!(
+                verb,
+                Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::Export | Verb::History | Verb::Delete
+            ),
             Verbs::Journal => matches!(
                 verb,
                 Verb::Create | Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::Import | Verb::Export

@@ -384,6 +384,13 @@ text_scalar! {
 }
 
 text_scalar! {
+    /// A key of any kind, in the form in which keys are compared.
+    ComparedKey is Identifier, "KEY", 300, |text, _| {
+        Ok(composed(text.trim()).into_owned())
+    }
+}
+
+text_scalar! {
     /// The short code of a person: six letters or digits in upper case. Those made here have none that are easily
     /// mistaken for another (`model/code_generator.rs`).
     UserCode, "CODE", 6, |text, _| {

@@ -131,6 +131,10 @@ impl AsOf {
             read.extend(more);
             next += 1;
         }
+        // What they were called formerly then.
+        let former: Vec<_> =
+            read.iter().copied().chain([desc]).filter_map(|kind| Some((kind.former_keys?)())).collect();
+        read.extend(former);
         let kinds: Vec<_> =
             db.kinds().resources().filter(|d| !d.is_org() && d.is_recorded()).filter(|d| read.contains(d)).collect();
         if kinds.is_empty() {

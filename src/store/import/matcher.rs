@@ -18,7 +18,7 @@ use crate::store::engine::sql::Sql;
 use crate::store::engine::{postgres, sqlite};
 use crate::store::records::Deleted;
 use crate::store::records::keys::{self, Among};
-use crate::store::records::{self, search};
+use crate::store::records::{self, former, search};
 
 /// How many keys of referred records are remembered.
 const REMEMBERED: usize = 20_000;
@@ -66,10 +66,48 @@ impl RowMatcher {
         context: &ParseContext,
     ) -> Result<Vec<Option<Match>>> {
         self.find_references(db, rows, context).await?;
-        match db.split() {
-            (Conn::Sqlite(c), location) => sqlite::match_rows(c, location, &mut self.0, rows).await,
-            (Conn::Postgres(c), location) => postgres::match_rows(c, location, &self.0, rows).await,
+        let mut matches = match db.split() {
+            (Conn::Sqlite(c), location) => sqlite::match_rows(c, location, &mut self.0, rows).await?,
+            (Conn::Postgres(c), location) => postgres::match_rows(c, location, &self.0, rows).await?,
+        };
+        self.match_formerly(db, rows, context, &mut matches).await?;
+        Ok(matches)
+    }
+
+    /// Lets rows whose key means a record since a merge stand for that one.
+    async fn match_formerly(
+        &self,
+        db: &mut Db,
+        rows: &[HeldRow],
+        context: &ParseContext,
+        matches: &mut [Option<Match>],
+    ) -> Result<()> {
+        let held = &self.0;
+        let Some(field) = held.key.alone().filter(|_| held.desc.former_keys.is_some()) else { return Ok(()) };
+        let open = rows.iter().enumerate().filter(|(i, _)| matches[*i].is_none());
+        let (places, asked): (Vec<usize>, Vec<_>) =
+            open.filter_map(|(i, (parts, _))| Some((i, (field, parts.first()?.clone())))).unzip();
+        let among = Among { org: held.org, life: Deleted::Exclude, now: false, context };
+        let known = former::known(db, held.desc, among, &asked).await?;
+        if known.is_empty() {
+            return Ok(());
         }
+        let position = db.row_position(held.row_number);
+        let live = status_sql::live(held.desc, "t");
+        let text = format!(
+            "select t.id, {position} from {} t where {} and {live} and t.id in ",
+            held.desc.table,
+            held.tenant()
+        );
+        let mut sql = Sql::bulk(text, db.engine());
+        sql.bind_rows(known.iter().map(|k| Value::from(k.owner)));
+        for row in db.all(sql.yields([ValueType::Uuid, ValueType::Int])).await? {
+            let (id, row_position) = (row.uuid(0)?, u64::try_from(row.int(1)?)?);
+            for k in known.iter().filter(|k| k.owner == id) {
+                matches[places[k.asked]] = Some(Match { id, row_position, is_unchanged: false });
+            }
+        }
+        Ok(())
     }
 
     /// Finds what rows refer to, as far as it is not known yet.

@@ -28,6 +28,7 @@ use crate::store::engine::load::Loader;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::invariants;
 use crate::store::records;
+use crate::store::records::keys;
 use crate::store::records::status_sql;
 use crate::store::records::subjects;
 
@@ -596,6 +597,7 @@ impl Stage {
                 field.name()
             )))
             .await?;
+            self.reject_former(db, i, field).await?;
             if i == 0 {
                 // Whether the natural key is there was asked when the row came.
                 continue;
@@ -619,6 +621,35 @@ impl Stage {
             db.execute(sql).await?;
         }
         Ok(())
+    }
+
+    /// A key that means another record since a merge.
+    async fn reject_former(&self, db: &mut Db, i: usize, field: &'static Field) -> Result<()> {
+        let Some(former) = self.desc.former().filter(|_| i > 0 || self.key.alone().is_some()) else { return Ok(()) };
+        let [owner, name, value] = [former.owner, former.field, former.value].map(|f| quoted(f.column));
+        let shown = shortened(&format!("s.{}", self.shown(i)));
+        let mut sql = Sql::new(format!(
+            "insert into import_rejects (n, line, field, code, reason)
+             select s.n, s.line, '{0}', 'conflict', '{0} ' || {shown} || ' was that of a duplicate that was merged into {1} '
+                    || {2} || ', and means that one: ''orgctl {3} delete {0}:' || f.{value} || ''' frees it'
+               from import_rows s join {4} f on f.{value} = s.k{i} and f.{name} = '{0}' and {5}
+               join {6} x on x.org_id = f.org_id and x.id = f.{owner}
+              where s.k{i} is not null{7}",
+            field.name(),
+            self.desc.noun,
+            keys::words(self.desc, "x"),
+            former.desc.noun,
+            former.desc.table,
+            status_sql::live(former.desc, "f"),
+            self.desc.table,
+            // One that its key means so stands for that record already.
+            if i == 0 { " and s.is_new = 1" } else { "" },
+        ));
+        if let Some(org) = self.org {
+            sql.push(" and f.org_id = ").bind(org);
+        }
+        sql.push(" on conflict do nothing");
+        db.execute(sql).await.map(drop)
     }
 
     pub async fn rejected(&self, db: &mut Db) -> Result<u64> {

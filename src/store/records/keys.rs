@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::Result;
 use uuid::Uuid;
 
+use super::former;
 use super::status_sql;
 use super::{Deleted, is_number};
 use crate::model::resource::key::{self, BETWEEN, Key, Part};
@@ -179,11 +180,11 @@ pub struct Among<'a> {
 
 impl Among<'_> {
     /// The table of a kind.
-    fn table(&self, db: &Db, desc: &Descriptor) -> String {
+    pub(super) fn table(&self, db: &Db, desc: &Descriptor) -> String {
         if self.now { format!("{}.{}", db.main_schema(), desc.table) } else { desc.table.to_owned() }
     }
 
-    fn push_condition(&self, desc: &Descriptor, sql: &mut Sql) {
+    pub(super) fn push_condition(&self, desc: &Descriptor, sql: &mut Sql) {
         match self.org {
             Some(org) if !desc.is_org() => drop(sql.push("t.org_id = ").bind(org)),
             // Lets the index serve that begins with org_id.
@@ -268,6 +269,35 @@ pub async fn ids(
     Ok(found)
 }
 
+/// Those of them that mean records since a merge: nobody lives under one, nor has its id.
+async fn former_ids(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    among: Among<'_>,
+    texts: &[&str],
+    found: &mut HashMap<String, Vec<Uuid>>,
+) -> Result<()> {
+    if among.life != Deleted::Exclude || desc.former_keys.is_none() {
+        return Ok(());
+    }
+    let (mut of, mut asked) = (Vec::new(), Vec::new());
+    for text in texts.iter().filter(|t| !found.contains_key(**t)) {
+        for field in desc.key_fields() {
+            if let Some(value) = field.parse(text, among.context).ok().filter(|v| !v.is_null()) {
+                of.push(*text);
+                asked.push((field, desc.compared(field, &value)));
+            }
+        }
+    }
+    for known in former::known(db, desc, among, &asked).await? {
+        let ids = found.entry(of[known.asked].to_owned()).or_default();
+        if !ids.contains(&known.owner) {
+            ids.push(known.owner);
+        }
+    }
+    Ok(())
+}
+
 async fn ids_in(
     db: &mut Db,
     desc: &'static Descriptor,
@@ -314,6 +344,7 @@ async fn ids_in(
             }
         }
     }
+    former_ids(db, desc, among, &texts, &mut found).await?;
     Ok(found)
 }
 

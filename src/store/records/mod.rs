@@ -2,6 +2,7 @@
 
 pub mod credentials;
 pub mod cycles;
+pub mod former;
 pub mod keys;
 pub mod people;
 pub mod place;
@@ -202,15 +203,60 @@ pub async fn by_key(
     life: Deleted,
     context: &ParseContext,
 ) -> Result<Vec<Record>> {
-    if life != Deleted::Include {
+    if life == Deleted::Only {
         return with_key(db, desc, org, key, life, context).await;
     }
-    let live = with_key(db, desc, org, key, Deleted::Exclude, context).await?;
-    if live.is_empty() { with_key(db, desc, org, key, Deleted::Only, context).await } else { Ok(live) }
+    let live = live_with_key(db, desc, org, key, context).await?;
+    if life == Deleted::Include && live.is_empty() {
+        with_key(db, desc, org, key, Deleted::Only, context).await
+    } else {
+        Ok(live)
+    }
 }
 
-/// Everybody who has a key or had it when deleted: the live first, then the deleted, the latest first.
+/// The live records that answer to a key; where none has it, those that it means since a merge.
+async fn live_with_key(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    context: &ParseContext,
+) -> Result<Vec<Record>> {
+    let live = with_key(db, desc, org, key, Deleted::Exclude, context).await?;
+    if !live.is_empty() || desc.former_keys.is_none() || key.chars().nth(key::longest(desc)).is_some() {
+        return Ok(live);
+    }
+    let read = |field: &'static Field| Some((field, field.parse(key, context).ok().filter(|v| !v.is_null())?));
+    let asked: Vec<(&'static Field, Value)> =
+        desc.key_fields().filter_map(read).map(|(field, value)| (field, desc.compared(field, &value))).collect();
+    let among = Among { org, life: Deleted::Exclude, now: false, context };
+    let mut all: Vec<(String, Record)> = Vec::new();
+    for (i, record) in former::holders(db, desc, among, &asked).await? {
+        let how = format!("former {}", asked[i].0.name());
+        means_one(key, &all, &how, &record, Deleted::Exclude)?;
+        also(&mut all, &how, vec![record]);
+    }
+    Ok(all.into_iter().map(|(_, record)| record).collect())
+}
+
+/// Everybody whom a key means, or who had it when deleted: the live first, then the deleted, the latest first.
 pub async fn holders(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    key: &str,
+    context: &ParseContext,
+) -> Result<Vec<Record>> {
+    let mut all = live_with_key(db, desc, org, key, context).await?;
+    let had = own_holders(db, desc, org, key, context).await?;
+    let is_known = |r: &Record| all.iter().any(|known| known.meta.record_id() == r.meta.record_id());
+    let had: Vec<Record> = had.into_iter().filter(|r| !is_known(r)).collect();
+    all.extend(had);
+    Ok(all)
+}
+
+/// Everybody who has a key, or had it when deleted, in that order: whom it means since a merge is none of them.
+pub async fn own_holders(
     db: &mut Db,
     desc: &'static Descriptor,
     org: Option<i32>,

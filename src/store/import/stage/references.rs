@@ -164,8 +164,42 @@ impl Stage {
                 status_sql::live(reference.target, "x")
             ));
         }
+        self.stand_for(db, i, &reference, &found).await?;
+        let former = self.records_formerly(db, i, &reference).await?;
+        self.stand_for(db, i, &reference, &former).await?;
+        self.find_groups(db, i, reference).await
+    }
+
+    /// Queries of the records that texts which stand for nothing mean since a merge.
+    async fn records_formerly(&self, db: &mut Db, i: usize, reference: &Reference) -> Result<Vec<String>> {
+        let target = reference.target;
+        let Some(former) = target.former() else { return Ok(Vec::new()) };
+        let [owner, name, value] = [former.owner, former.field, former.value].map(|f| quoted(f.column));
+        let mut found = Vec::new();
+        for (j, field) in reference.fields().into_iter().enumerate().filter(|(_, f)| target.is_key(f)) {
+            if self.has_form(db, i, &format!("f{j}")).await? {
+                found.push(format!(
+                    "select f.word as word, x.id as id, cast(null as bigint) as n, {} as k, 'former {2}' as how
+                       from import_refs f cross join {1} o join {3} x on x.org_id = o.org_id and x.id = o.{owner}
+                      where f.field = {i} and f.id is null and o.{name} = '{2}' and o.{value} = f.f{j}
+                        and {4} and {5} and {6}",
+                    keys::words(target, "x"),
+                    former.desc.table,
+                    field.name(),
+                    target.table,
+                    self.tenant(target),
+                    status_sql::live(former.desc, "o"),
+                    status_sql::live(target, "x"),
+                ));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Notes what texts of one reference stand for, by some queries.
+    async fn stand_for(&self, db: &mut Db, i: usize, reference: &Reference, found: &[String]) -> Result<()> {
         if found.is_empty() {
-            return self.find_groups(db, i, reference).await;
+            return Ok(());
         }
         let label = if reference.by.is_some() { "min(k)" } else { "min(k) || ' has it as ' || min(how)" };
         let any = if db.is_postgres() { "(array_agg(id))[1]" } else { "min(id)" };
@@ -178,8 +212,8 @@ impl Stage {
                 low = excluded.low, high = excluded.high",
             found.join(" union all ")
         )))
-        .await?;
-        self.find_groups(db, i, reference).await
+        .await
+        .map(drop)
     }
 
     /// Finds what texts stand for as keys that are read part by part: live records, and rows of this file.

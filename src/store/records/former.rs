@@ -1,0 +1,118 @@
+//! Former keys in SQL (`model::resource::former`): whom they mean, and whether a key is one.
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::keys::Among;
+use super::status_sql;
+use super::{Deleted, load_where, with_record_ids};
+use crate::model::resource::former::FormerKeys;
+use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::values::value::{Value, ValueType};
+use crate::store::engine::db::Db;
+use crate::store::engine::sql::{Sql, quoted};
+
+/// Keys that are looked up together.
+const TOGETHER: usize = 300;
+
+/// A live former key, and whom it means.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The place of what was asked for.
+    pub asked: usize,
+    pub org: i32,
+    pub owner: Uuid,
+}
+
+/// Which of some keys of a kind are former ones: each a field, and a value as keys are compared.
+pub async fn known(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    among: Among<'_>,
+    asked: &[(&'static Field, Value)],
+) -> Result<Vec<Known>> {
+    let Some(former) = desc.former().filter(|former| has_table(db, former.desc)) else { return Ok(Vec::new()) };
+    let [owner, field, value] = [former.owner, former.field, former.value].map(|f| quoted(f.column));
+    let mut found = Vec::new();
+    for (n, some) in asked.chunks(TOGETHER).enumerate() {
+        let table = among.table(db, former.desc);
+        let text = format!("select t.{field}, t.{value}, t.org_id, t.{owner} from {table} t where ");
+        let mut sql = Sql::bulk(text, db.engine());
+        Among { life: Deleted::Exclude, ..among }.push_condition(former.desc, &mut sql);
+        sql.push(&format!(" and (t.{field}, t.{value}) in (values "));
+        for (i, (field, value)) in some.iter().enumerate() {
+            sql.push(if i == 0 { "" } else { ", " }).bind_list([Value::from(field.name()), value.clone()]);
+        }
+        sql.push(")");
+        for row in db.all(sql.yields([ValueType::Text, ValueType::Text, ValueType::Int, ValueType::Uuid])).await? {
+            let (name, org, owner) = (row.text(0)?.to_owned(), row.org(2)?, row.uuid(3)?);
+            let is_it = |(f, v): &&(&'static Field, Value)| f.name() == name && v == row.value(1);
+            let places = some.iter().enumerate().filter(|(_, a)| is_it(a)).map(|(i, _)| n * TOGETHER + i);
+            found.extend(places.map(|asked| Known { asked, org, owner }));
+        }
+    }
+    Ok(found)
+}
+
+/// A part of a backup, as a database of its own, need not hold them.
+fn has_table(db: &Db, desc: &Descriptor) -> bool {
+    db.partial.as_ref().is_none_or(|part| part.has(desc.table))
+}
+
+/// The live records that some former keys mean, each with what was asked for it.
+pub async fn holders(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    among: Among<'_>,
+    asked: &[(&'static Field, Value)],
+) -> Result<Vec<(usize, Record)>> {
+    let known = known(db, desc, among, asked).await?;
+    let mut places: Vec<(i32, Uuid)> = known.iter().map(|k| (k.org, k.owner)).collect();
+    places.sort_unstable();
+    places.dedup();
+    let mut holders = with_record_ids(db, desc, places.into_iter()).await?;
+    holders.retain(Record::is_live);
+    let holder = |k: &Known| holders.iter().find(|r| r.meta.record_id() == (k.org, k.owner)).cloned();
+    Ok(known.iter().filter_map(|k| Some((k.asked, holder(k)?))).collect())
+}
+
+/// The keys of a record that are one text each, as they are compared.
+fn own(record: &Record) -> Vec<(&'static Field, Value)> {
+    let given = record.desc.key_fields().filter(|f| !record.get(f.column).is_null());
+    given.map(|f| (f, record.desc.compared(f, record.get(f.column)))).collect()
+}
+
+/// The first key of a record that is a former one of another, or of its own: the field, the value and whom it means.
+pub async fn taken(db: &mut Db, record: &Record) -> Result<Option<(&'static Field, Value, Record)>> {
+    if record.desc.former_keys.is_none() {
+        return Ok(None);
+    }
+    let asked = own(record);
+    let context = Default::default();
+    let among = Among { org: Some(record.meta.org_id), life: Deleted::Exclude, now: false, context: &context };
+    let mut found = holders(db, record.desc, among, &asked).await?;
+    found.sort_by_key(|(asked, _)| *asked);
+    let Some((i, holder)) = found.into_iter().next() else { return Ok(None) };
+    Ok(asked.into_iter().nth(i).map(|(field, value)| (field, value, holder)))
+}
+
+/// The live record that has as a key what a former key holds.
+pub async fn live_holder(db: &mut Db, record: &Record) -> Result<Option<Record>> {
+    let Some((owner, former)) = record.desc.formerly_of() else { return Ok(None) };
+    let Some(field) = record.get(former.field.column).as_text().and_then(|name| owner.field(name)) else {
+        return Ok(None);
+    };
+    let found = super::with_value(db, owner, Some(record.meta.org_id), field, record.get(former.value.column)).await?;
+    Ok(found.into_iter().next())
+}
+
+/// The live former keys that some records left.
+pub async fn left_by(db: &mut Db, former: FormerKeys, org: i32, ids: &[Uuid]) -> Result<Vec<Record>> {
+    let mut found = Vec::new();
+    for id in ids {
+        let live = status_sql::live(former.desc, "t");
+        let condition = format!("t.org_id = $1 and t.{} = $2 and {live}", quoted(former.former.column));
+        found.extend(load_where(db, former.desc, &condition, vec![org.into(), (*id).into()]).await?);
+    }
+    Ok(found)
+}

@@ -443,7 +443,7 @@ pub const GENERIC: &[Generic] = &[
     Generic { verb: Verb::Import, action: "import", writes: true, about: |d| format!("Load {} from a CSV file, all rows or none", d.plural()),
         examples: |d| format!("orgctl {0} import {1}.csv --dry-run\norgctl {0} import {1}.csv --on-conflict update --rejects rejects.csv --keep-going", d.noun, d.table),
         args: import_args, run: run_on!(import::import) },
-    Generic { verb: Verb::Export, action: "export", writes: false, about: |d| format!("Write {} as CSV, for `import` to read back", d.plural()),
+    Generic { verb: Verb::Export, action: "export", writes: false, about: |d| format!("Write {} as CSV{}", d.plural(), if d.does(Verb::Import) { ", for `import` to read back" } else { "" }),
         examples: |d| format!("orgctl {0} export {1}.csv\norgctl {0} export --filter '{2}' -o ndjson", d.noun, d.table, examples::conditions(d)),
         args: |c, _, d| listing(c.arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)")), d)
             .arg(as_of()).arg(switch("safe-for-spreadsheets", "Mark cells that a spreadsheet would run as formulas; `import` takes the marks away")), run: run_on!(read::export) },
@@ -1055,7 +1055,9 @@ impl Program {
         if !built.names(word) && !alias.is_some_and(|alias| built.names(alias)) {
             return c;
         }
-        let verbs = self.of_noun(noun).filter(|verb| built.lists(verb.verb_name()));
+        let is_listed =
+            |verb: &Found| built.lists(verb.verb_name()) || verb.other_word().is_some_and(|w| built.lists(w));
+        let verbs = self.of_noun(noun).filter(is_listed);
         c = verbs.fold(c, |c, verb| c.subcommand(self.verb(&verb, built)));
         let is_below = |n: &str| n.rsplit_once(' ').is_some_and(|(first, _)| first == noun);
         let below = NOUNS.iter().filter(|(n, _)| is_below(n) && built.lists(last_word(n)));
@@ -1064,8 +1066,11 @@ impl Program {
 
     /// A verb with its arguments.
     fn verb(self, verb: &Found, built: Built<'_>) -> Command {
-        let c = Command::new(verb.verb_name()).about(verb.about());
-        if !built.names(verb.verb_name()) {
+        let mut c = Command::new(verb.verb_name()).about(verb.about());
+        if let Some(word) = verb.other_word() {
+            c = c.visible_alias(word);
+        }
+        if !built.names(verb.verb_name()) && !verb.other_word().is_some_and(|word| built.names(word)) {
             return c;
         }
         let c = match verb {
@@ -1200,6 +1205,14 @@ impl Found {
             Found::Link(Linking::Assign, link) => link.assign,
             Found::Link(Linking::Unassign, link) => link.unassign,
             Found::Plain(p) => p.verb,
+        }
+    }
+
+    /// Another word for it.
+    pub fn other_word(&self) -> Option<&'static str> {
+        match self {
+            Found::Generic(g, desc) => desc.other_word(g.verb),
+            _ => None,
         }
     }
 

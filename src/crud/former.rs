@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use crate::model::problem::Problem;
 use crate::model::resource::Record;
-use crate::model::resource::former::FormerKeys;
 use crate::model::trail::audit::Action;
-use crate::store::records::{former, keys};
+use crate::store::records::former::{self, Had};
+use crate::store::records::keys;
 use crate::store::trail::merged_ids;
 use crate::store::tx::Tx;
 
@@ -28,8 +28,9 @@ pub async fn keep(tx: &mut Tx<'_>, duplicate: &Record, into: &Record) -> Result<
 pub async fn take_back(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
     let Some(kind) = record.desc.former() else { return Ok(()) };
     let (org, id) = record.meta.record_id();
-    let deletion = tx.new_id();
     for own in former::left_by(tx.db, kind, org, &[id]).await? {
+        // Each by itself: one may be brought back without the others.
+        let deletion = tx.new_id();
         tx.delete(&own, deletion).await?;
     }
     let mut merged = merged_ids(tx.db, org, record.desc, id).await?;
@@ -42,27 +43,65 @@ pub async fn take_back(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a record of which a key is a former one, and a former key that a live record has.
-pub async fn keys_free(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
-    if let Some((field, value, holder)) = former::taken(tx.db, record).await? {
-        let words = FormerKeys::words(field, &value);
-        let kind = record.desc.former().map_or("", |former| former.desc.noun);
-        return Err(Problem::conflict(format!(
-            "{} {} was that of a duplicate that was merged into {}, and means that one",
-            field.name(),
-            record.get(field.column).to_text(),
-            holder.title()
-        ))
-        .hint(format!("choose another {}, or free it: 'orgctl {kind} delete {words}'", field.name()))
-        .field(field.name())
-        .into());
+/// Refuses a record of which a key means another one since a merge.
+pub async fn means_another(tx: &mut Tx<'_>, record: &Record, had: &[Had]) -> Result<Option<Problem>> {
+    let Some(had) = had.iter().find(|had| had.owner != record.meta.id) else { return Ok(None) };
+    let (desc, org, field) = (record.desc, record.meta.org_id, had.field);
+    let Some(kind) = desc.former() else { return Ok(None) };
+    let owner = tx.load(desc, org, had.owner).await?.map_or_else(|| had.owner.to_string(), |r| r.title());
+    let former = tx.load(kind.desc, org, had.id).await?.map_or_else(|| had.id.to_string(), |r| r.key());
+    let sentence = format!(
+        "{} {} was that of a duplicate that was merged into {owner}, and means that one",
+        field.name(),
+        record.get(field.column).to_text()
+    );
+    let hint = format!("choose another {}, or free it: 'orgctl {} remove {former}'", field.name(), kind.desc.noun);
+    Ok(Some(Problem::conflict(sentence).hint(hint).field(field.name())))
+}
+
+/// The same for a record that a row of a file changes, of whose keys it is known already that nobody else has them.
+pub async fn taken_again(tx: &mut Tx<'_>, before: &Record, after: &Record) -> Result<()> {
+    let desc = after.desc;
+    if desc.former_keys.is_none() || desc.key_fields().all(|f| before.get(f.column) == after.get(f.column)) {
+        return Ok(());
     }
-    if let Some(holder) = former::live_holder(tx.db, record).await? {
-        let mut named = record.clone();
-        keys::tell(tx.db, std::slice::from_mut(&mut named)).await?;
-        return Err(Problem::conflict(format!("{} is a key of {}", named.key(), holder.title()))
-            .hint("give that one another key first")
-            .into());
+    let had = keys::holders(tx.db, after).await?.former;
+    own_again(tx, &had, after).await
+}
+
+/// Takes away the former keys that the one whom they mean has as keys again.
+pub async fn own_again(tx: &mut Tx<'_>, had: &[Had], record: &Record) -> Result<()> {
+    let Some(kind) = record.desc.former().filter(|_| !had.is_empty()) else { return Ok(()) };
+    for had in had {
+        if let Some(former) = tx.load(kind.desc, record.meta.org_id, had.id).await? {
+            let deletion = tx.new_id();
+            tx.delete(&former, deletion).await?;
+        }
     }
     Ok(())
+}
+
+/// Refuses a former key that a live record has, or whose duplicate is back.
+pub async fn not_to_be_back(tx: &mut Tx<'_>, record: &Record) -> Result<Option<Problem>> {
+    let refused = |p: Problem| Ok(Some(p));
+    if let Some(holder) = former::live_holder(tx.db, record).await? {
+        return refused(
+            Problem::conflict(format!("{} is a key of {}", record.key(), holder.title()))
+                .hint("give that one another key first"),
+        );
+    }
+    match has_gone_back(tx, record).await? {
+        Some(duplicate) => refused(
+            Problem::conflict(format!("{} was a key of {}, who is back", record.key(), duplicate.title()))
+                .hint(format!("'orgctl {} merge' makes one of two again", duplicate.desc.noun)),
+        ),
+        None => Ok(None),
+    }
+}
+
+/// The duplicate that had a former key, where it is a record of its own again.
+pub async fn has_gone_back(tx: &mut Tx<'_>, record: &Record) -> Result<Option<Record>> {
+    let Some((owner, former)) = record.desc.formerly_of() else { return Ok(None) };
+    let Some(id) = record.get(former.former.column).as_uuid() else { return Ok(None) };
+    Ok(tx.load(owner, record.meta.org_id, id).await?.filter(Record::is_live))
 }

@@ -13,7 +13,9 @@ use super::gate::{self, Verb};
 use super::input::{find_deleted, find_in, find_last_deleted, keys, not_system, time};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
-use super::write::{ChangedRecord, Target, described, dry_run_note, keys_free, note_contents, targets, tell_changed};
+use super::write::{
+    ChangedRecord, Holder, Target, described, dry_run_note, holder, keys_free, note_contents, targets, tell_changed,
+};
 use crate::model::kinds::Kinds;
 use crate::model::kinds::branch::Branch;
 use crate::model::kinds::user::User;
@@ -564,7 +566,7 @@ impl Verb for Restore {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
-        let mut restored = Vec::new();
+        let (mut restored, mut stays) = (Vec::new(), None);
         for (org, deletion) in &self.deletions {
             let mut coming = Vec::new();
             for desc in tx.kinds().resources() {
@@ -576,41 +578,39 @@ impl Verb for Restore {
                     tx.defer_restore(&record, *other).await?;
                     continue;
                 }
+                if former::has_gone_back(tx, &record).await?.is_some() {
+                    // It is that one's own key again, and stays away.
+                    stays = former::not_to_be_back(tx, &record).await?.map(|p| formerly_taken(p, &record)).or(stays);
+                    continue;
+                }
                 former::take_back(tx, &record).await?;
-                former::keys_free(tx, &record).await.map_err(|e| formerly_taken(e, &record))?;
-                keys_free(tx, &record).await.map_err(|e| taken_meanwhile(e, &record))?;
+                match holder(tx, &record).await? {
+                    None => {}
+                    Some(Holder::Live(_)) => return Err(taken_meanwhile(&record).into()),
+                    Some(Holder::Formerly(p)) => return Err(formerly_taken(p, &record).into()),
+                }
                 restored.push(tx.restore(&record).await?);
             }
         }
         if restored.is_empty() {
-            return Err(Problem::conflict("it was restored or purged by somebody else in the meantime").into());
+            let why = || Problem::conflict("it was restored or purged by somebody else in the meantime");
+            return Err(stays.unwrap_or_else(why).into());
         }
         Ok(restored)
     }
 }
 
 /// The same of a key that means another record since a merge: whom it means is said.
-fn formerly_taken(e: anyhow::Error, record: &Record) -> anyhow::Error {
-    match e.downcast::<Problem>() {
-        Ok(p) => Problem { sentence: format!("{} can't come back: {}", record.title(), p.sentence), ..p }.into(),
-        Err(e) => e,
-    }
+fn formerly_taken(p: Problem, record: &Record) -> Problem {
+    Problem { sentence: format!("{} can't come back: {}", record.title(), p.sentence), ..p }
 }
 
 /// A key that another record took is a reason of its own when a record comes back.
-fn taken_meanwhile(e: anyhow::Error, record: &Record) -> anyhow::Error {
-    match e.downcast::<Problem>() {
-        Ok(p) if p.kind == crate::model::problem::ErrorKind::Conflict => {
-            Problem::conflict(format!("{} can't come back: its key was taken meanwhile", record.title()))
-                .hint(format!(
-                    "rename or delete the {0} that has it now, then 'orgctl {0} restore {1}'",
-                    record.desc.noun, record.meta.id
-                ))
-                .into()
-        }
-        Ok(p) => p.into(),
-        Err(e) => e,
-    }
+fn taken_meanwhile(record: &Record) -> Problem {
+    Problem::conflict(format!("{} can't come back: its key was taken meanwhile", record.title())).hint(format!(
+        "rename or delete the {0} that has it now, then 'orgctl {0} restore {1}'",
+        record.desc.noun, record.meta.id
+    ))
 }
 
 pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {

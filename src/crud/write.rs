@@ -214,20 +214,44 @@ pub async fn revoke(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     print_changed(s, desc, &which).await
 }
 
-/// Refuses a record of which another live one has a key, or had it when it was merged.
+/// Who has a key that a record wants.
+pub enum Holder {
+    /// Another live record.
+    Live(Problem),
+    /// One that it means since a merge; or it is a former key itself, and somebody lives under it.
+    Formerly(Problem),
+}
+
+/// Refuses a record of which another live one has a key, or had it when it was merged. What was a former key of the record
+/// itself is its own again from now on.
 pub async fn keys_free(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
-    let Some(key) = store_keys::taken(tx.db, record, record.desc.all_keys()).await? else {
-        return former::keys_free(tx, record).await;
+    match holder(tx, record).await? {
+        Some(Holder::Live(p) | Holder::Formerly(p)) => Err(p.into()),
+        None => Ok(()),
+    }
+}
+
+/// The same, for whoever tells otherwise of the one than of the other.
+pub async fn holder(tx: &mut Tx<'_>, record: &Record) -> Result<Option<Holder>> {
+    let holders = store_keys::holders(tx.db, record).await?;
+    let Some(key) = holders.live else {
+        let formerly = match former::means_another(tx, record, &holders.former).await? {
+            None => former::not_to_be_back(tx, record).await?,
+            another => another,
+        };
+        if formerly.is_none() {
+            former::own_again(tx, &holders.former, record).await?;
+        }
+        return Ok(formerly.map(Holder::Formerly));
     };
     let mut named = record.clone();
     store_keys::tell(tx.db, std::slice::from_mut(&mut named)).await?;
     let words: Vec<String> = key.parts().map(|f| named.part(f)).collect();
     let p = taken(tx, record, &joined(&words), &key.name()).await?;
-    Err(match key.alone() {
+    Ok(Some(Holder::Live(match key.alone() {
         Some(field) => p.field(field.name()),
         None => p,
-    }
-    .into())
+    })))
 }
 
 /// A key that another live record has.

@@ -20,6 +20,7 @@ use crate::model::kinds::Kinds;
 use crate::model::kinds::org::Org;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
+use crate::model::resource::former::FormerKeys;
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::{Descriptor, Field, Resource};
 use crate::model::values::value::ValueType;
@@ -151,44 +152,53 @@ fn no_live_row_points_at_a_deleted_one(
     broken_from_either_side((desc, reads), (target, of_target), pair, filled, (sentence, hint))
 }
 
-/// A key that means somebody since a merge is nobody's live one: broken from either side, for each key of the kind.
+/// A key that means somebody since a merge is nobody's live one. Broken from either side: by the former key, and by the record
+/// that gets it. All keys of the kind are asked about together, so that a server is asked once.
 fn no_former_key_is_a_live_one(desc: &'static Descriptor) -> Vec<Invariant> {
     let Some(former) = desc.former() else { return Vec::new() };
-    let [field, value] = [former.field, former.value].map(|f| quoted(f.column));
-    let of_key = |key: &'static Field| {
-        let column = quoted(desc.compared_column(key));
-        let pair = |kept: &str, live: &str| {
+    let rule = |of: &'static Descriptor, reads, of_touched| {
+        let pairs = |from| {
+            let of_key = |key| former_and_live(desc, former, key, from, of_touched);
             format!(
-                "select {}, {} from {} {kept} join {} {live} on {live}.org_id = {kept}.org_id
-                    and {live}.{column} = {kept}.{value}
-                  where {kept}.{field} = '{}' and {} and {}",
-                keys::words(former.desc, kept),
-                keys::words(desc, live),
-                former.desc.table,
-                desc.table,
-                key.name(),
-                status_sql::live(former.desc, kept),
-                status_sql::live(desc, live)
+                "select t.kept, t.other from ({}) t where true",
+                desc.key_fields().map(of_key).collect::<Vec<_>>().join(" union all ")
             )
         };
-        let filled = format!("{} and t.org_id = $1", pair("t", "x"));
-        let rule = |of, reads, sql| Invariant {
+        Invariant {
             told: &["{key}", "{other}"],
-            filled: Some(filled.clone()),
+            // All rows are asked about from the side of which there are few.
+            is_lasting: of == former.desc,
+            filled: Some(format!("{} and t.org_id = $1", pairs(former.desc))),
             sentence: format!("{} {{key}} is a key that {} {{other}} has", former.desc.noun, desc.noun),
             hint: format!(
-                "give that {} another key, or 'orgctl {} delete' the former one",
+                "give that {} another key, or let it have this one: 'orgctl {} remove'",
                 desc.noun, former.desc.noun
             ),
-            ..Invariant::new(of, reads, sql)
-        };
-        let of_kept = [former.field.column, former.value.column, DELETED];
-        [
-            rule(former.desc, Columns::by_names(former.desc, of_kept), pair("t", "x")),
-            rule(desc, Columns::by_names(desc, [key.column, DELETED, ENDED]), pair("x", "t")),
-        ]
+            ..Invariant::new(of, Columns::by_names(of, reads), pairs(of))
+        }
     };
-    desc.key_fields().flat_map(of_key).collect()
+    let of_former = vec![former.field.column, former.value.column, former.value.folded, DELETED];
+    // What comes back is asked for its keys before it does, and what goes gets none.
+    let of_live: Vec<&str> = desc.key_fields().map(|f| f.column).collect();
+    vec![rule(former.desc, of_former, "f"), rule(desc, of_live, "x")]
+}
+
+/// The query of former keys (`f`) and live records (`x`) that have the same as one key of the kind, looked up from the side
+/// of one of them. Each pair has the organisation of both, and the id of one.
+fn former_and_live(desc: &Descriptor, former: FormerKeys, key: &Field, from: &Descriptor, of_touched: &str) -> String {
+    let (kept, own) = (quoted(former.compared_column(key)), quoted(desc.compared_column(key)));
+    let (formers, records) = (format!("{} f", former.desc.table), format!("{} x", desc.table));
+    let (first, second) = if from == former.desc { (formers, records) } else { (records, formers) };
+    format!(
+        "select {of_touched}.org_id as org_id, {of_touched}.id as id, {} as kept, {} as other from {first} cross join {second}
+          where f.org_id = x.org_id and f.{} = '{}' and f.{kept} = x.{own} and {} and {}",
+        keys::words(former.desc, "f"),
+        keys::words(desc, "x"),
+        quoted(former.field.column),
+        key.name(),
+        status_sql::live(former.desc, "f"),
+        status_sql::live(desc, "x")
+    )
 }
 
 /// Broken from either side too.
@@ -498,18 +508,21 @@ mod tests {
     #[test]
     fn a_rule_is_held_where_what_it_reads_was_written() {
         let user = User::DESCRIPTOR;
-        let plain = ["designation", "email", "user_code", "is_active", "version", "updated_at", "updated_by"];
+        let plain = ["designation", "is_active", "version", "updated_at", "updated_by"];
         assert_eq!(held_against(user, &plain), 0);
+        // That it means nobody else since a merge is asked once, of all keys.
+        assert_eq!(held_against(user, &["email"]), 1);
+        assert_eq!(held_against(user, &["user_code", "email", "username", "external_id"]), 1);
         // Whom it names is there, and is not deleted.
         assert_eq!(held_against(user, &["branch_id"]), 2);
         assert_eq!(held_against(user, &["branch_id", "department_id", "reports_to_id"]), 6);
         // Branch, department and superior live; so do those whom it leads: of branches, of departments, of people; what he
-        // or she knows about; and the organisation.
-        assert_eq!(held_against(user, &[DELETED]), 3 + 3 + 1 + 1);
+        // or she knows about, and was called formerly; and the organisation.
+        assert_eq!(held_against(user, &[DELETED]), 3 + 3 + 2 + 1);
         let of_new = |r: &&Invariant| r.of == user && r.reads.intersects(Columns::of_new(user));
-        assert_eq!(rules(Kinds::default()).iter().filter(of_new).count(), 3 + 3 + 1);
+        assert_eq!(rules(Kinds::default()).iter().filter(of_new).count(), 3 + 3 + 1 + 1);
         assert_eq!(held_against(Org::DESCRIPTOR, &["name", "max_users"]), 0);
-        // Branches, departments, specialties, who has them, and users live in one that does.
-        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 5);
+        // Branches, departments, specialties, who has them, users and their former keys live in one that does.
+        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 6);
     }
 }

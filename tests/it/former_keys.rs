@@ -267,7 +267,16 @@ fn merged(p: &TestEnv) {
     p.run("user merge DUPL22 ASHA22 --yes").ok();
 }
 
-const FORMER: [&str; 4] = ["email:a.rao@x.example", "external_id:emp7", "user_code:DUPL22", "username:arao"];
+const FORMER: [&str; 4] = ["email:a.rao@x.example", "external_id:EMP7", "user_code:DUPL22", "username:arao"];
+
+/// A value as a field keeps it.
+fn kept(column: &str, value: &str) -> String {
+    match column {
+        "user_code" => value.to_uppercase(),
+        "username" => value.to_lowercase(),
+        _ => value.to_owned(),
+    }
+}
 
 fn all_is_well(p: &TestEnv) {
     p.run("db check").ok();
@@ -295,6 +304,9 @@ fn what_a_duplicate_was_called_means_who_stays() {
         assert_eq!(p.json("dept show Tax")["manager"], "ASHA22");
         // The duplicate is there, among the deleted.
         assert_eq!(p.column("user list --deleted", "user_code"), ["DUPL22"]);
+        for key in ["username:ARAO", "external_id:emp7", "email:A.Rao@X.example"] {
+            p.run(&format!("former-key exists {key}")).ok();
+        }
         let one = p.json("former-key show user_code:dupl22");
         assert_eq!(
             (&one["user"], &one["field"], &one["value"]),
@@ -305,7 +317,7 @@ fn what_a_duplicate_was_called_means_who_stays() {
 }
 
 #[test]
-fn a_former_key_is_taken_until_it_is_deleted() {
+fn a_former_key_is_taken_until_it_is_removed() {
     on_both_engines_with_acme(|p| {
         merged(p);
         p.run("user create --user-code RAV222 --name Ravi --username ravi").ok();
@@ -313,7 +325,7 @@ fn a_former_key_is_taken_until_it_is_deleted() {
             ("user-code", "DUPL22", "user_code:DUPL22"),
             ("email", "A.Rao@x.example", "email:a.rao@x.example"),
             ("username", "arao", "username:arao"),
-            ("external-id", "Emp7", "external_id:emp7"),
+            ("external-id", "Emp7", "external_id:EMP7"),
         ] {
             for line in [
                 format!("user create --name Other --{flag} {value}"),
@@ -322,17 +334,20 @@ fn a_former_key_is_taken_until_it_is_deleted() {
             ] {
                 let said = p.run(&line).fails(4);
                 assert!(said.contains("merged into user ASHA22 (Asha Rao)"), "{line}: {said}");
-                assert!(said.contains(&format!("'orgctl former-key delete {key}'")), "{line}: {said}");
+                assert!(said.contains(&format!("'orgctl former-key remove {key}'")), "{line}: {said}");
             }
         }
         let column = p.write("new.csv", "user_code,name,username\nNEW222,New,arao\n");
         let said = p.run(&format!("user import {column}")).fails(6);
-        assert!(said.contains("merged into user ASHA22") && said.contains("former-key delete username:arao"), "{said}");
+        assert!(said.contains("merged into user ASHA22") && said.contains("former-key remove username:arao"), "{said}");
         // As the key that rows are known by, it stands for her, who keeps her own.
         for (column, value) in [("user_code", "dupl22"), ("external_id", "EMP7"), ("username", "ARAO")] {
             let again = p.write("again.csv", format!("{column},name,designation\n{value},Asha Rao,{column}\n"));
             let line = format!("user import {again} --key {column}");
-            assert!(p.run(&line).fails(6).contains("exists already"), "{column}");
+            let said = p.run(&line).fails(6);
+            let told =
+                format!("user {} was merged into user ASHA22 (Asha Rao), which exists already", kept(column, value));
+            assert!(said.contains(&told), "{said}");
             p.run(&format!("{line} --on-conflict update")).ok();
             let now = p.json("user show ASHA22");
             assert_eq!((&now["designation"], &now["username"]), (&column.into(), &"asha".into()));
@@ -343,8 +358,8 @@ fn a_former_key_is_taken_until_it_is_deleted() {
         assert!(said.contains("line 3") && said.contains("stands in the file already"), "{said}");
         assert_eq!(p.column("former-key list --sort key", "key"), FORMER);
         // Freed, it is anybody's; it asks first.
-        p.run("former-key delete username:arao").fails(2);
-        p.run("former-key delete username:arao --yes").ok();
+        p.run("former-key remove username:arao").fails(2);
+        p.run("former-key remove username:arao --yes").ok();
         p.run("user show arao").fails(3);
         p.run("user update ravi --username arao").ok();
         assert_eq!(p.json("user show arao")["user_code"], "RAV222");
@@ -358,7 +373,7 @@ fn a_former_key_is_taken_until_it_is_deleted() {
 fn former_keys_are_made_by_merges_alone() {
     on_both_engines_with_acme(|p| {
         merged(p);
-        for line in ["create", "update username:arao", "import x.csv", "restore username:arao", "purge username:arao"] {
+        for line in ["create", "update username:arao", "import x.csv", "deactivate username:arao"] {
             p.run(&format!("former-key {line}")).fails(2);
         }
         assert_eq!(p.column("former-key history username:arao", "action"), ["create"]);
@@ -443,5 +458,149 @@ fn a_former_key_means_in_the_past_who_had_it_then() {
         assert_eq!(p.json("user show arao --as-of 90m")["user_code"], "DUPL22");
         assert_eq!(p.json("user show arao --as-of 30m")["user_code"], "ASHA22");
         p.run("user show arao").fails(3);
+    });
+}
+
+/// They are told as they were written, and compared as keys are.
+#[test]
+fn a_former_key_is_told_as_it_was_written() {
+    on_both_engines_with_acme(|p| {
+        p.run("user create --user-code ASHA22 --name Asha").ok();
+        p.run("user create --user-code DUPL22 --name Asha --email A.Rao@BÜRO.example --external-id ＥＭＰ-7é").ok();
+        p.run("user merge DUPL22 ASHA22 --yes").ok();
+        assert_eq!(
+            p.column("former-key list --sort key --filter field!=user_code", "value"),
+            ["a.rao@büro.example", "ＥＭＰ-7é"]
+        );
+        for key in ["a.rao@büro.example", "A.RAO@xn--bro-hoa.example", "emp-7é", "EMP-7É"] {
+            assert_eq!(p.json(&format!("user show {key}"))["user_code"], "ASHA22", "{key}");
+        }
+        p.run("user create --name Other --external-id emP-7É").fails(4);
+        // A mark tells another one.
+        p.run("user create --name Other --external-id EMP-7e").ok();
+        all_is_well(p);
+    });
+}
+
+/// Who stayed may have what the duplicate was called for her own: then it is no former key any more.
+#[test]
+fn who_stayed_takes_a_former_key_for_her_own() {
+    on_both_engines_with_acme(|p| {
+        merged(p);
+        p.run("user update ASHA22 --username ARao").ok();
+        assert_eq!(p.column("former-key list --sort key", "key"), FORMER[..3]);
+        assert_eq!(p.json("user show arao")["username"], "arao");
+        p.run("user show asha").fails(3);
+        let csv = p.write("own.csv", "user_code,external_id\nASHA22,emp7\n");
+        p.run(&format!("user import {csv} --on-conflict update --dry-run")).ok();
+        p.run(&format!("user import {csv} --on-conflict update")).ok();
+        assert_eq!(p.column("former-key list --sort key", "key"), [FORMER[0], FORMER[2]]);
+        assert_eq!(p.json("user show EMP7")["external_id"], "emp7");
+        // The duplicate can't come back under it.
+        let said = p.run("user restore DUPL22").fails(4);
+        assert!(said.contains("its key was taken meanwhile"), "{said}");
+        assert_eq!(p.column("former-key list --sort key", "key"), [FORMER[0], FORMER[2]]);
+        all_is_well(p);
+    });
+}
+
+#[test]
+fn a_removed_former_key_can_be_brought_back() {
+    on_both_engines_with_acme(|p| {
+        merged(p);
+        p.run("former-key remove email:a.rao@x.example --yes").ok();
+        p.run("former-key remove username:arao --yes").ok();
+        assert_eq!(p.column("former-key list --deleted --sort key", "key"), [FORMER[0], FORMER[3]]);
+        // Both ways of undoing it are told.
+        let seq = p.column("former-key history username:arao", "seq");
+        let said = p.run(&format!("audit revert {}", seq[1])).fails(2);
+        assert!(said.contains("orgctl former-key restore username:arao"), "{said}");
+        p.run("former-key restore username:arao").ok();
+        assert_eq!(p.json("user show arao")["user_code"], "ASHA22");
+        let said = p.run(&format!("audit revert {}", seq[0])).fails(2);
+        assert!(said.contains("orgctl former-key delete username:arao"), "{said}");
+        // Who took the other one has it.
+        p.run("user create --user-code NEW222 --name New --email A.RAO@x.example").ok();
+        let said = p.run("former-key restore email:a.rao@x.example").fails(4);
+        assert!(said.contains("is a key of user NEW222 (New)"), "{said}");
+        // One that the duplicate has again is nobody else's.
+        p.run("user update NEW222 --email new@x.example").ok();
+        p.run("user restore DUPL22").ok();
+        p.run("user update DUPL22 --username other").ok();
+        let said = p.run("former-key restore username:arao").fails(4);
+        assert!(said.contains("username:arao was a key of user DUPL22 (A Rao), who is back"), "{said}");
+        p.run("former-key purge username:arao --yes").ok();
+        assert_eq!(p.column("former-key list --deleted --filter field=username", "key"), Vec::<String>::new());
+        all_is_well(p);
+    });
+}
+
+/// They are keys of who stayed: what becomes of the record of the duplicate is nothing to them.
+#[test]
+fn former_keys_outlive_the_duplicate() {
+    on_both_engines_with_acme(|p| {
+        merged(p);
+        p.run("user purge DUPL22 --yes").ok();
+        assert_eq!(p.column("former-key list --sort key", "key"), FORMER);
+        assert_eq!(p.json("user show arao")["user_code"], "ASHA22");
+        p.run("user create --name Other --username arao").fails(4);
+        assert!(p.run("former-key show username:arao").ok().contains("ASHA22"));
+        all_is_well(p);
+    });
+}
+
+/// The duplicate came back while who stayed was away: that one returns without what is not hers any more.
+#[test]
+fn who_returns_after_the_duplicate_leaves_it_its_keys() {
+    on_both_engines_with_acme(|p| {
+        merged(p);
+        p.run("user delete ASHA22 --yes").ok();
+        p.run("user restore DUPL22").ok();
+        p.run("user restore ASHA22").ok();
+        assert_eq!(p.column("former-key list", "key"), Vec::<String>::new());
+        assert_eq!(p.column("user list --sort user_code", "username"), ["asha", "arao"]);
+        all_is_well(p);
+    });
+}
+
+/// A code that is made is not one that means somebody.
+#[test]
+fn no_code_is_made_that_is_a_former_one() {
+    on_both_engines_with_acme(|p| {
+        p.run("user create --user-code ASHA22 --name 'Asha Rao'").ok();
+        p.run("user create --name First").ok();
+        let next = || {
+            let told = p.run("user create --name Next --dry-run");
+            told.err.split(' ').nth(2).expect("created user CODE").to_owned()
+        };
+        for how in ["one", "file"] {
+            let code = next();
+            p.run(&format!("user create --user-code {code} --name 'A Rao'")).ok();
+            p.run(&format!("user merge {code} ASHA22 --yes")).ok();
+            match how {
+                "one" => p.run("user create --name New").ok(),
+                _ => p.run_with("user import -", "name,username\nNew,new2\n").ok(),
+            };
+            let codes = p.column("user list --filter name=New", "user_code");
+            assert!(!codes.contains(&code), "{how}: {codes:?} {code}");
+        }
+        assert_eq!(p.column("former-key list", "key").len(), 2);
+        all_is_well(p);
+    });
+}
+
+#[test]
+fn a_former_key_is_one_of_its_organisation() {
+    on_both_engines_with_acme(|p| {
+        merged(p);
+        p.run("org create --code OTHER --name Other").ok();
+        p.run("user create --org OTHER --user-code OTH222 --name Other --username arao --email a.rao@x.example").ok();
+        let csv = p.write("other.csv", "user_code,name,external_id\nDUPL22,Another,EMP7\n");
+        p.run(&format!("user import {csv} --org OTHER")).ok();
+        p.run("dept create --org OTHER --name Sales --manager DUPL22").ok();
+        assert_eq!(p.json("user show arao --org ACME")["user_code"], "ASHA22");
+        assert_eq!(p.json("user show arao --org OTHER")["user_code"], "OTH222");
+        assert_eq!(p.json("dept show Sales --org OTHER")["manager"], "DUPL22");
+        all_is_well(p);
     });
 }

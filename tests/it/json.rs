@@ -101,6 +101,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("former-key history", "former-key history user_code:CCC222"),
     ("former-key export", "former-key export %/former.csv"),
     ("former-key delete", "former-key delete user_code:CCC222 --yes"),
+    ("former-key restore", "former-key restore user_code:CCC222"),
     ("user deactivate", "user deactivate BBB222"),
     ("user activate", "user activate BBB222"),
     ("user delete", "user delete BBB222 --yes"),

@@ -201,15 +201,17 @@ fn rules_are_asked_about_where_what_they_read_was_written() {
     assert_eq!(rules("branch update F1 --name Second --city Pune"), (0, 0, 0));
     // The branch is there, and live.
     assert_eq!(rules("user update a@x.example --branch F1"), (2, 0, 0));
-    assert_eq!(rules("user create --email b@x.example --name 'B B'"), (7, 1, 1));
+    // Nor do its keys mean somebody else since a merge: all of them are asked about together.
+    assert_eq!(rules("user create --email b@x.example --name 'B B'"), (8, 1, 1));
+    assert_eq!(rules("user update b@x.example --username b --external-id 7"), (1, 0, 0));
     // And nobody stands in a ring.
     assert_eq!(rules("user update a@x.example --reports-to b@x.example"), (2, 0, 1));
     assert_eq!(rules("org update ACME --name Other"), (0, 0, 0));
     assert_eq!(rules("org update ACME --max-users 20"), (0, 1, 0));
     assert_eq!(rules("user deactivate a@x.example"), (0, 1, 0));
-    // Three that it refers to, three kinds that refer to it, its organisation.
-    assert_eq!(rules("user delete a@x.example --yes"), (7, 1, 0));
-    assert_eq!(rules("user restore a@x.example"), (7, 1, 0));
+    // Three that it refers to, four kinds that refer to it, its organisation.
+    assert_eq!(rules("user delete a@x.example --yes"), (8, 1, 0));
+    assert_eq!(rules("user restore a@x.example"), (8, 1, 0));
 }
 
 /// A server on this machine may be reached by its socket.

@@ -48,6 +48,7 @@ use self::rows::{BuildOrder, GivenCredential, ImportPlan, Parsed, RowBuilder, be
 use self::source::Source;
 use self::status_columns::StatusColumn;
 use self::sync::{Feed, Leavers, SHOWN as SHOWN_OF_FEED, SyncReport};
+use super::former;
 use super::gate::{self, Verb};
 use super::input::not_system;
 use super::remove::{self, Mode};
@@ -236,6 +237,7 @@ impl Import {
             lists::match_lists(tx, stage.org(), is_same.filter(|(m, _)| m.is_unchanged).collect()).await?;
         }
         self.check_states(tx, plan, &mut piece, &held, &matches).await?;
+        let merged = self.merged_into(tx, plan, &matches).await?;
         let mut ids = tx.new_ids(matches.iter().filter(|m| m.is_none()).count()).into_iter();
         let (mut rejects, mut staged, mut changed, mut passwords) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (((row, found), (_, values)), key) in piece.into_iter().zip(matches).zip(held).zip(texts) {
@@ -257,7 +259,9 @@ impl Import {
                 }
                 match self.on_conflict {
                     OnConflict::Error => {
-                        let reason = format!("{} {words} exists already", plan.desc.noun);
+                        let into = merged.get(&found.id).filter(|_| found.is_former);
+                        let whom = into.map_or_else(String::new, |into| format!("was merged into {into}, which "));
+                        let reason = format!("{} {words} {whom}exists already", plan.desc.noun);
                         rejects.extend(faults.into_iter().chain([reject(ErrorKind::Conflict.as_str(), reason)]));
                         continue;
                     }
@@ -318,6 +322,21 @@ impl Import {
         self.check_changed(tx, plan, changed, passwords, &mut staged, &mut rejects).await?;
         stage.add(tx.db, staged).await?;
         stage.reject(tx.db, &rejects).await
+    }
+
+    /// What those are called that rows stand for by what a duplicate was called: it is told where that is an error.
+    async fn merged_into(
+        &self,
+        tx: &mut Tx<'_>,
+        plan: &ImportPlan,
+        matches: &[Option<Match>],
+    ) -> Result<HashMap<Uuid, String>> {
+        if self.on_conflict != OnConflict::Error {
+            return Ok(HashMap::new());
+        }
+        let ids: Vec<Value> = matches.iter().flatten().filter(|m| m.is_former).map(|m| m.id.into()).collect();
+        let found = records::with_ids(tx.db, plan.desc, self.org, &ids).await?;
+        Ok(found.into_iter().map(|r| (r.meta.id, r.title())).collect())
     }
 
     /// Rules that a record which is there must keep once a row has changed it.
@@ -547,6 +566,7 @@ impl Import {
             report.leaving.push(before.clone());
         }
         let telling = telling_of(before, &after)?;
+        former::taken_again(tx, before, &after).await?;
         let changed = tx.update(before, after, telling).await?;
         let now = changed.as_ref().unwrap_or(before);
         if loses_access(before, now, tx.at()) {

@@ -4,7 +4,7 @@ use crate::{choice, resource};
 
 use super::user::User;
 use crate::model::resource::Check;
-use crate::model::values::scalar::{ComparedKey, Ref};
+use crate::model::values::scalar::{KeyText, Ref};
 
 resource! {
     /// A key of a merged duplicate, which means the user who stayed
@@ -18,8 +18,8 @@ resource! {
         former_id: Ref<User> [Keep, Hidden],
         /// Field that it was the value of
         field: KeyField,
-        /// Value, as it is compared with others
-        value: ComparedKey,
+        /// Value, as it was written
+        value: KeyText,
     }
 }
 

@@ -16,11 +16,21 @@ pub struct FormerKeys {
     pub former: &'static Field,
     /// The name of the field that was the key.
     pub field: &'static Field,
-    /// What it held, in the form in which it is compared.
+    /// What it held, as it was written.
     pub value: &'static Field,
 }
 
 impl FormerKeys {
+    /// The column that holds the value of a key in the form in which the kind itself compares that.
+    pub fn compared_column(&self, key: &Field) -> &'static str {
+        if key.folds() { self.value.folded } else { self.value.column }
+    }
+
+    /// The value of a key as former ones are looked up by it: those that are kept in one spelling fold without loss.
+    pub fn compared(&self, value: &Value) -> Value {
+        self.value.key_value(value)
+    }
+
     /// A key in words, as it is named on the command line.
     pub fn words(field: &Field, value: &Value) -> String {
         super::key::joined(&[field.name().to_owned(), value.to_text()])
@@ -32,7 +42,7 @@ impl FormerKeys {
             column if column == self.owner.column => of.meta.id.into(),
             column if column == self.former.column => former.meta.id.into(),
             column if column == self.field.column => field.name().into(),
-            column if column == self.value.column => field.key_value(former.get(field.column)),
+            column if column == self.value.column => former.get(field.column).clone(),
             _ => Value::Null(f.ty.kind),
         };
         self.desc.fields.iter().map(value).collect()

@@ -71,7 +71,7 @@ pub enum Verbs {
     NoImport,
     /// Others write it.
     ReadOnly,
-    /// The program makes its records; people look at them, and take them away.
+    /// The program makes its records; people look at them, take them away, and bring them back.
     Made,
     /// Only added to: what was written stays, and is its own history.
     Journal,
@@ -113,9 +113,9 @@ impl Verbs {
             Verbs::ReadOnly => {
                 matches!(verb, Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::Export | Verb::History)
             }
-            Verbs::Made => matches!(
+            Verbs::Made => !matches!(
                 verb,
-                Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::Export | Verb::History | Verb::Delete
+                Verb::Create | Verb::Update | Verb::Import | Verb::Activate | Verb::Deactivate | Verb::Revoke
             ),
             Verbs::Journal => matches!(
                 verb,
@@ -131,6 +131,11 @@ impl Descriptor {
         let Verbs::Link(assign, unassign) = self.verbs else { return None };
         let mut parts = self.key().parts().map(|f| f.target().filter(|_| f.ty.required).map(|target| (f, target)));
         Some(Link { desc: self, item: parts.next()??, other: parts.next()??, assign, unassign })
+    }
+
+    /// Another word for a verb: what nobody made by hand is removed rather than deleted.
+    pub fn other_word(&self, verb: Verb) -> Option<&'static str> {
+        (self.verbs == Verbs::Made && verb == Verb::Delete).then_some("remove")
     }
 
     /// Whether its records are found by words.

@@ -384,8 +384,8 @@ text_scalar! {
 }
 
 text_scalar! {
-    /// A key of any kind, in the form in which keys are compared.
-    ComparedKey is Identifier, "KEY", 300, |text, _| {
+    /// A key of any kind, as it was written.
+    KeyText is Identifier, "KEY", 300, |text, _| {
         Ok(composed(text.trim()).into_owned())
     }
 }

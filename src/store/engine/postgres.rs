@@ -224,7 +224,7 @@ pub async fn match_rows(
         // What is not held against the record, a reference by another field, may be different.
         let all_held = rows[i].1.iter().all(|(f, _)| holder.compared.iter().any(|h| h.column == f.column));
         let is_same = all_held && row.value(3).as_bool().unwrap_or(false);
-        matches[i] = Some(Match { id: row.uuid(2)?, row_position: place, is_unchanged: is_same });
+        matches[i] = Some(Match { id: row.uuid(2)?, row_position: place, is_unchanged: is_same, is_former: false });
         Ok(())
     })
     .await?;

@@ -389,7 +389,7 @@ fn compare(found: &rusqlite::Row<'_>, holder: &MatchTarget, values: &Given) -> r
             break;
         }
     }
-    Ok(Match { id, row_position: place, is_unchanged: is_same })
+    Ok(Match { id, row_position: place, is_unchanged: is_same, is_former: false })
 }
 
 /// A value as SQLite keeps it, where it is kept as it is; JSON and dates are not.

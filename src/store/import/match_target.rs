@@ -18,6 +18,8 @@ pub struct Match {
     pub row_position: u64,
     /// Whether the row says what the record says.
     pub is_unchanged: bool,
+    /// Whether the row's key is a former one, which means the record since a merge.
+    pub is_former: bool,
 }
 
 /// Fields with values.

@@ -27,7 +27,11 @@ const REMEMBERED: usize = 20_000;
 const BATCH: usize = 500;
 
 /// Holds rows against records of one kind.
-pub struct RowMatcher(MatchTarget);
+pub struct RowMatcher {
+    held: MatchTarget,
+    /// Whether there are former keys, which rows may have.
+    has_former: bool,
+}
 
 impl RowMatcher {
     /// None where no record is there that a row could stand for.
@@ -46,7 +50,8 @@ impl RowMatcher {
         if db.first(sql.yields([ValueType::Int])).await?.is_none() {
             return Ok(None);
         }
-        Ok(Some(RowMatcher(MatchTarget {
+        let has_former = key.alone().is_some() && former::are_there(db, desc, org).await?;
+        let held = MatchTarget {
             desc,
             org,
             key,
@@ -55,7 +60,8 @@ impl RowMatcher {
             ids: HashMap::new(),
             last: 0,
             sequential_hits: 1,
-        })))
+        };
+        Ok(Some(RowMatcher { held, has_former }))
     }
 
     /// For each row, its key and values, the record that it stands for.
@@ -67,8 +73,8 @@ impl RowMatcher {
     ) -> Result<Vec<Option<Match>>> {
         self.find_references(db, rows, context).await?;
         let mut matches = match db.split() {
-            (Conn::Sqlite(c), location) => sqlite::match_rows(c, location, &mut self.0, rows).await?,
-            (Conn::Postgres(c), location) => postgres::match_rows(c, location, &self.0, rows).await?,
+            (Conn::Sqlite(c), location) => sqlite::match_rows(c, location, &mut self.held, rows).await?,
+            (Conn::Postgres(c), location) => postgres::match_rows(c, location, &self.held, rows).await?,
         };
         self.match_formerly(db, rows, context, &mut matches).await?;
         Ok(matches)
@@ -82,8 +88,8 @@ impl RowMatcher {
         context: &ParseContext,
         matches: &mut [Option<Match>],
     ) -> Result<()> {
-        let held = &self.0;
-        let Some(field) = held.key.alone().filter(|_| held.desc.former_keys.is_some()) else { return Ok(()) };
+        let held = &self.held;
+        let Some(field) = held.key.alone().filter(|_| self.has_former) else { return Ok(()) };
         let open = rows.iter().enumerate().filter(|(i, _)| matches[*i].is_none());
         let (places, asked): (Vec<usize>, Vec<_>) =
             open.filter_map(|(i, (parts, _))| Some((i, (field, parts.first()?.clone())))).unzip();
@@ -104,7 +110,7 @@ impl RowMatcher {
         for row in db.all(sql.yields([ValueType::Uuid, ValueType::Int])).await? {
             let (id, row_position) = (row.uuid(0)?, u64::try_from(row.int(1)?)?);
             for k in known.iter().filter(|k| k.owner == id) {
-                matches[places[k.asked]] = Some(Match { id, row_position, is_unchanged: false });
+                matches[places[k.asked]] = Some(Match { id, row_position, is_unchanged: false, is_former: true });
             }
         }
         Ok(())
@@ -112,7 +118,7 @@ impl RowMatcher {
 
     /// Finds what rows refer to, as far as it is not known yet.
     async fn find_references(&mut self, db: &mut Db, rows: &[HeldRow], context: &ParseContext) -> Result<()> {
-        let held = &mut self.0;
+        let held = &mut self.held;
         if held.ids.len() > REMEMBERED {
             held.ids.clear();
         }

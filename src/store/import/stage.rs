@@ -28,9 +28,9 @@ use crate::store::engine::load::Loader;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::invariants;
 use crate::store::records;
-use crate::store::records::keys;
 use crate::store::records::status_sql;
 use crate::store::records::subjects;
+use crate::store::records::{former, keys};
 
 /// A row that is not loaded, and why.
 #[derive(Debug, Clone)]
@@ -582,6 +582,7 @@ impl Stage {
             script.push_str("analyze import_rows;\nanalyze import_refs;\n");
         }
         db.script(script).await?;
+        let has_former = former::are_there(db, self.desc, self.org).await?;
         let key = self.key.parts().last().map(|field| (self.key.name(), field));
         let others: Vec<_> = self.others.iter().map(|field| (field.name().to_owned(), *field)).collect();
         for (i, (name, field)) in key.into_iter().chain(others).enumerate() {
@@ -597,7 +598,9 @@ impl Stage {
                 field.name()
             )))
             .await?;
-            self.reject_former(db, i, field).await?;
+            if has_former {
+                self.reject_former(db, i, field).await?;
+            }
             if i == 0 {
                 // Whether the natural key is there was asked when the row came.
                 continue;
@@ -623,27 +626,26 @@ impl Stage {
         Ok(())
     }
 
-    /// A key that means another record since a merge.
+    /// A key that means another record since a merge. One that means the row's own record is that one's again.
     async fn reject_former(&self, db: &mut Db, i: usize, field: &'static Field) -> Result<()> {
         let Some(former) = self.desc.former().filter(|_| i > 0 || self.key.alone().is_some()) else { return Ok(()) };
-        let [owner, name, value] = [former.owner, former.field, former.value].map(|f| quoted(f.column));
+        let [owner, name] = [former.owner, former.field].map(|f| quoted(f.column));
         let shown = shortened(&format!("s.{}", self.shown(i)));
         let mut sql = Sql::new(format!(
             "insert into import_rejects (n, line, field, code, reason)
              select s.n, s.line, '{0}', 'conflict', '{0} ' || {shown} || ' was that of a duplicate that was merged into {1} '
-                    || {2} || ', and means that one: ''orgctl {3} delete {0}:' || f.{value} || ''' frees it'
-               from import_rows s join {4} f on f.{value} = s.k{i} and f.{name} = '{0}' and {5}
-               join {6} x on x.org_id = f.org_id and x.id = f.{owner}
-              where s.k{i} is not null{7}",
+                    || {2} || ', and means that one: ''orgctl {3} remove ' || {4} || ''' frees it'
+               from import_rows s cross join {5} f join {6} x on x.org_id = f.org_id and x.id = f.{owner}
+              where s.k{i} is not null and f.{name} = '{0}' and f.{7} = s.k{i} and {8} and f.{owner} <> s.id",
             field.name(),
             self.desc.noun,
             keys::words(self.desc, "x"),
             former.desc.noun,
+            keys::words(former.desc, "f"),
             former.desc.table,
-            status_sql::live(former.desc, "f"),
             self.desc.table,
-            // One that its key means so stands for that record already.
-            if i == 0 { " and s.is_new = 1" } else { "" },
+            quoted(former.compared_column(field)),
+            status_sql::live(former.desc, "f"),
         ));
         if let Some(org) = self.org {
             sql.push(" and f.org_id = ").bind(org);

@@ -24,6 +24,16 @@ pub struct Known {
     pub owner: Uuid,
 }
 
+/// Whether there is any live former key of a kind. Where there is none, nothing need be looked up.
+pub async fn are_there(db: &mut Db, desc: &'static Descriptor, org: Option<i32>) -> Result<bool> {
+    let Some(former) = desc.former().filter(|former| has_table(db, former.desc)) else { return Ok(false) };
+    let mut sql = Sql::new(format!("select 1 from {} t where ", former.desc.table));
+    let context = Default::default();
+    Among { org, life: Deleted::Exclude, now: false, context: &context }.push_condition(former.desc, &mut sql);
+    sql.push(" limit 1");
+    Ok(db.first(sql.yields([ValueType::Int])).await?.is_some())
+}
+
 /// Which of some keys of a kind are former ones: each a field, and a value as keys are compared.
 pub async fn known(
     db: &mut Db,
@@ -32,7 +42,8 @@ pub async fn known(
     asked: &[(&'static Field, Value)],
 ) -> Result<Vec<Known>> {
     let Some(former) = desc.former().filter(|former| has_table(db, former.desc)) else { return Ok(Vec::new()) };
-    let [owner, field, value] = [former.owner, former.field, former.value].map(|f| quoted(f.column));
+    let [owner, field] = [former.owner, former.field].map(|f| quoted(f.column));
+    let value = quoted(former.value.key_column());
     let mut found = Vec::new();
     for (n, some) in asked.chunks(TOGETHER).enumerate() {
         let table = among.table(db, former.desc);
@@ -41,12 +52,12 @@ pub async fn known(
         Among { life: Deleted::Exclude, ..among }.push_condition(former.desc, &mut sql);
         sql.push(&format!(" and (t.{field}, t.{value}) in (values "));
         for (i, (field, value)) in some.iter().enumerate() {
-            sql.push(if i == 0 { "" } else { ", " }).bind_list([Value::from(field.name()), value.clone()]);
+            sql.push(if i == 0 { "" } else { ", " }).bind_list([Value::from(field.name()), former.compared(value)]);
         }
         sql.push(")");
         for row in db.all(sql.yields([ValueType::Text, ValueType::Text, ValueType::Int, ValueType::Uuid])).await? {
             let (name, org, owner) = (row.text(0)?.to_owned(), row.org(2)?, row.uuid(3)?);
-            let is_it = |(f, v): &&(&'static Field, Value)| f.name() == name && v == row.value(1);
+            let is_it = |(f, v): &&(&'static Field, Value)| f.name() == name && former.compared(v) == *row.value(1);
             let places = some.iter().enumerate().filter(|(_, a)| is_it(a)).map(|(i, _)| n * TOGETHER + i);
             found.extend(places.map(|asked| Known { asked, org, owner }));
         }
@@ -76,24 +87,35 @@ pub async fn holders(
     Ok(known.iter().filter_map(|k| Some((k.asked, holder(k)?))).collect())
 }
 
-/// The keys of a record that are one text each, as they are compared.
-fn own(record: &Record) -> Vec<(&'static Field, Value)> {
-    let given = record.desc.key_fields().filter(|f| !record.get(f.column).is_null());
-    given.map(|f| (f, record.desc.compared(f, record.get(f.column)))).collect()
+/// A live former key that a record has as a key of its own.
+#[derive(Debug, Clone)]
+pub struct Had {
+    pub field: &'static Field,
+    /// The former key itself, and whom it means.
+    pub id: Uuid,
+    pub owner: Uuid,
 }
 
-/// The first key of a record that is a former one of another, or of its own: the field, the value and whom it means.
-pub async fn taken(db: &mut Db, record: &Record) -> Result<Option<(&'static Field, Value, Record)>> {
-    if record.desc.former_keys.is_none() {
-        return Ok(None);
-    }
-    let asked = own(record);
-    let context = Default::default();
-    let among = Among { org: Some(record.meta.org_id), life: Deleted::Exclude, now: false, context: &context };
-    let mut found = holders(db, record.desc, among, &asked).await?;
-    found.sort_by_key(|(asked, _)| *asked);
-    let Some((i, holder)) = found.into_iter().next() else { return Ok(None) };
-    Ok(asked.into_iter().nth(i).map(|(field, value)| (field, value, holder)))
+/// Statements that tell of former keys which are keys of a record: `select place, id, owner`, each with its field. Their
+/// arguments go behind those that are there.
+pub(super) fn had(record: &Record, places: usize, args: &mut Vec<Value>) -> Vec<(&'static Field, String)> {
+    let Some(former) = record.desc.former() else { return Vec::new() };
+    let [owner, field] = [former.owner, former.field].map(|f| quoted(f.column));
+    let (value, live) = (quoted(former.value.key_column()), status_sql::live(former.desc, "t"));
+    let given = record.desc.key_fields().filter(|f| !record.get(f.column).is_null());
+    let statement = |(i, key): (usize, &'static Field)| {
+        args.push(record.meta.org_id.into());
+        args.push(former.compared(record.get(key.column)));
+        let (n, name, table) = (args.len(), key.name(), former.desc.table);
+        let text = format!(
+            "select {} as place, t.id as id, t.{owner} as owner from {table} t where t.org_id = ${} and t.{field} = '{name}'
+                and t.{value} = ${n} and {live}",
+            places + i,
+            n - 1
+        );
+        (key, text)
+    };
+    given.enumerate().map(statement).collect()
 }
 
 /// The live record that has as a key what a former key holds.

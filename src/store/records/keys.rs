@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::former;
+use super::former::{self, Had};
 use super::status_sql;
 use super::{Deleted, is_number};
 use crate::model::resource::key::{self, BETWEEN, Key, Part};
@@ -404,29 +404,61 @@ async fn with_parts<'t>(
     Ok(found)
 }
 
-/// The first of some keys of a record that another live record has.
-pub async fn taken(db: &mut Db, record: &Record, keys: impl Iterator<Item = Key>) -> Result<Option<Key>> {
-    for key in keys {
-        let parts = parts_of(record, key);
-        if is_whole(key, &parts) && is_taken(db, record, key, &parts).await? {
-            return Ok(Some(key));
-        }
-    }
-    Ok(None)
+/// What has keys of a record already.
+#[derive(Debug, Default)]
+pub struct Holders {
+    /// The first of its keys that another live record has.
+    pub live: Option<Key>,
+    /// Keys that mean somebody since a merge, the record itself or another one.
+    pub former: Vec<Had>,
 }
 
-async fn is_taken(db: &mut Db, record: &Record, key: Key, parts: &[Value]) -> Result<bool> {
-    let (desc, (org, except)) = (record.desc, record.meta.record_id());
+/// What has some keys of a record, in one statement: a server is asked once.
+pub async fn holders(db: &mut Db, record: &Record) -> Result<Holders> {
+    held(db, record, record.desc.all_keys(), true).await
+}
+
+/// The first of some keys of a record that another live record has.
+pub async fn taken(db: &mut Db, record: &Record, keys: impl Iterator<Item = Key>) -> Result<Option<Key>> {
+    Ok(held(db, record, keys, false).await?.live)
+}
+
+async fn held(db: &mut Db, record: &Record, keys: impl Iterator<Item = Key>, asks_for_former: bool) -> Result<Holders> {
+    let keys: Vec<(Key, Vec<Value>)> =
+        keys.map(|key| (key, parts_of(record, key))).filter(|(key, parts)| is_whole(*key, parts)).collect();
     let mut args = Vec::new();
-    let mut text = format!("select 1 from {} t where {}", desc.table, status_sql::live(desc, "t"));
+    let mut asked: Vec<String> =
+        keys.iter().enumerate().map(|(i, (key, parts))| live_holder(db, record, (i, *key), parts, &mut args)).collect();
+    let former = if asks_for_former { former::had(record, keys.len(), &mut args) } else { Vec::new() };
+    asked.extend(former.iter().map(|(_, text)| text.clone()));
+    let mut holders = Holders::default();
+    if asked.is_empty() {
+        return Ok(holders);
+    }
+    let sql = Sql::new(format!("{} order by place", asked.join(" union all "))).with(args);
+    for row in db.all(sql.yields([ValueType::Int, ValueType::Uuid, ValueType::Uuid])).await? {
+        let place = usize::try_from(row.int(0)?)?;
+        match former.get(place.wrapping_sub(keys.len())) {
+            None => holders.live = holders.live.or(keys.get(place).map(|(key, _)| *key)),
+            Some((field, _)) => holders.former.push(Had { field, id: row.uuid(1)?, owner: row.uuid(2)? }),
+        }
+    }
+    Ok(holders)
+}
+
+/// The statement that tells of another live record with a key, by the place of that.
+fn live_holder(db: &Db, record: &Record, (i, key): (usize, Key), parts: &[Value], args: &mut Vec<Value>) -> String {
+    let (desc, (org, except)) = (record.desc, record.meta.record_id());
+    let live = status_sql::live(desc, "t");
+    let mut text = format!("select {i} as place, t.id as id, t.id as owner from {} t where {live}", desc.table);
     if !desc.is_org() {
         args.push(org.into());
-        text.push_str(" and t.org_id = $1");
+        text.push_str(&format!(" and t.org_id = ${}", args.len()));
     }
-    text.push_str(&format!(" and {}", condition(db.engine(), key, parts, &mut args)));
+    text.push_str(&format!(" and {}", condition(db.engine(), key, parts, args)));
     args.push(except.into());
     text.push_str(&format!(" and t.id <> ${}", args.len()));
-    Ok(db.first(Sql::new(text).with(args).yields([ValueType::Int])).await?.is_some())
+    text
 }
 
 /// The live record that has a key.

@@ -153,6 +153,16 @@ impl Tx<'_> {
             let column = quoted(field.column);
             sql.push(&format!(" select v.code from v cross join {} t where t.{column} = v.code", desc.table));
             sql.push(&format!(" and {} and t.org_id = ", status_sql::live(desc, "t"))).bind(org);
+            if let Some(former) = desc.former() {
+                // Nor one that means somebody since a merge.
+                let [name, value] = [former.field.column, former.value.column].map(quoted);
+                let live = status_sql::live(former.desc, "f");
+                let table = former.desc.table;
+                sql.push(&format!(
+                    " union select v.code from v cross join {table} f where f.{value} = v.code and f.{name} = "
+                ));
+                sql.bind(field.name()).push(&format!(" and {live} and f.org_id = ")).bind(org);
+            }
             if !besides.is_empty() {
                 sql.push(&format!(" union select code from v where code in ({besides})"));
             }

@@ -385,7 +385,17 @@ fn a_dossier_tells_all_records_of_a_person() {
         licences.sort();
         let wanted = [("L-1", "active"), ("L-2", "ended"), ("L-3", "deleted"), ("L-4", "active")];
         assert_eq!(licences, wanted.map(|(code, status)| (code.to_owned(), status.to_owned())));
-        assert_eq!(told["records"].as_object().map(serde_json::Map::len), Some(1));
+        // And what the duplicate was called.
+        let kinds: Vec<&String> = told["records"].as_object().expect("records").keys().collect();
+        assert_eq!(kinds, ["former_keys", "licences"]);
+        let mut keys: Vec<&str> = told["records"]["former_keys"]
+            .as_array()
+            .expect("keys")
+            .iter()
+            .filter_map(|k| k["field"].as_str())
+            .collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["user_code", "username"]);
     });
 }
 

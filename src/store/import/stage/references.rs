@@ -13,7 +13,7 @@ use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::records::keys::{self, Among};
-use crate::store::records::{self, Deleted, status_sql};
+use crate::store::records::{self, Deleted, former, status_sql};
 
 impl Stage {
     /// Everything that rows refer by; the members of a list last.
@@ -174,14 +174,17 @@ impl Stage {
     async fn records_formerly(&self, db: &mut Db, i: usize, reference: &Reference) -> Result<Vec<String>> {
         let target = reference.target;
         let Some(former) = target.former() else { return Ok(Vec::new()) };
-        let [owner, name, value] = [former.owner, former.field, former.value].map(|f| quoted(f.column));
+        if !former::are_there(db, target, self.org).await? {
+            return Ok(Vec::new());
+        }
+        let [owner, name] = [former.owner, former.field].map(|f| quoted(f.column));
         let mut found = Vec::new();
         for (j, field) in reference.fields().into_iter().enumerate().filter(|(_, f)| target.is_key(f)) {
             if self.has_form(db, i, &format!("f{j}")).await? {
                 found.push(format!(
                     "select f.word as word, x.id as id, cast(null as bigint) as n, {} as k, 'former {2}' as how
                        from import_refs f cross join {1} o join {3} x on x.org_id = o.org_id and x.id = o.{owner}
-                      where f.field = {i} and f.id is null and o.{name} = '{2}' and o.{value} = f.f{j}
+                      where f.field = {i} and f.id is null and o.{name} = '{2}' and o.{7} = f.f{j}
                         and {4} and {5} and {6}",
                     keys::words(target, "x"),
                     former.desc.table,
@@ -190,6 +193,7 @@ impl Stage {
                     self.tenant(target),
                     status_sql::live(former.desc, "o"),
                     status_sql::live(target, "x"),
+                    quoted(former.compared_column(field)),
                 ));
             }
         }

@@ -440,8 +440,8 @@ pub const GENERIC: &[Generic] = &[
     Generic { verb: Verb::Exists, action: "read", writes: false, about: |d| format!("Tell by the exit code whether {} exists", a(d)),
         examples: |d| format!("orgctl {0} exists {1} --quiet && echo yes", d.noun, examples::key(d)),
         args: |c, _, d| c.arg(named(d)), run: run_on!(read::exists) },
-    Generic { verb: Verb::Import, action: "import", writes: true, about: |d| format!("Load {} from a CSV file, all rows or none", d.plural()),
-        examples: |d| format!("orgctl {0} import {1}.csv --dry-run\norgctl {0} import {1}.csv --on-conflict update --rejects rejects.csv --keep-going", d.noun, d.table),
+    Generic { verb: Verb::Import, action: "import", writes: true, about: |d| format!("Load {} from a file of CSV or JSON, all rows or none", d.plural()),
+        examples: |d| format!("orgctl {0} import {1}.csv --dry-run\norgctl {0} import {1}.csv --on-conflict update --rejects rejects.csv --keep-going\norgctl {0} import {1}.ndjson --on-conflict update", d.noun, d.table),
         args: import_args, run: run_on!(import::import) },
     Generic { verb: Verb::Export, action: "export", writes: false, about: |d| format!("Write {} as CSV{}", d.plural(), if d.does(Verb::Import) { ", for `import` to read back" } else { "" }),
         examples: |d| format!("orgctl {0} export {1}.csv\norgctl {0} export --filter '{2}' -o ndjson", d.noun, d.table, examples::conditions(d)),
@@ -743,7 +743,7 @@ fn import_args(c: Command, _: Kinds, desc: &'static Descriptor) -> Command {
         ),
         None => "Which field a column fills (can be repeated)".to_owned(),
     };
-    c.arg(Arg::new("file").value_name("FILE").required(true).help("CSV file; '-' reads standard input"))
+    c.arg(Arg::new("file").value_name("FILE").required(true).help("File of CSV, of JSON objects line by line, or of a JSON array; '-' reads standard input"))
         .arg(text("map", "COLUMN=FIELD", "").help(map).action(ArgAction::Append))
         .arg(text("set", "FIELD=VALUE", "Value that every row gets (can be repeated)").action(ArgAction::Append))
         .arg(text("key-field", "FIELD", "Field that tells whether a record is there already").visible_alias("key"))
@@ -759,6 +759,11 @@ fn import_args(c: Command, _: Kinds, desc: &'static Descriptor) -> Command {
             "NAME",
             "Encoding of a file that is neither UTF-8 nor UTF-16: windows-1250, shift_jis, koi8-r",
         ))
+        .arg(
+            text("format", "FORMAT", "Form of the file: csv, ndjson or json (default: what it looks like)")
+                .value_parser(["csv", "ndjson", "jsonl", "json"])
+                .hide_possible_values(true),
+        )
         .arg(number("skip-lines", "N", "Lines before the header to pass over").value_parser(value_parser!(u64)))
         .arg(switch("keep-going", "Load the rows that are valid"))
         .arg(

@@ -449,6 +449,9 @@ pub async fn exists(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     }
     match told.as_slice() {
         [one] => format::report(&mut s.ui, one)?,
+        several if s.ui.style.format == Format::Ndjson => {
+            several.iter().try_for_each(|one| format::report(&mut s.ui, one))?;
+        }
         several => format::report(&mut s.ui, &several.into())?,
     }
     missing

@@ -463,7 +463,7 @@ fn expected(program: Program, desc: &'static Descriptor) -> BTreeMap<&'static st
         ("sort", 2 * desc.fields.len()),
         ("search", desc.fields.iter().filter(|f| f.has(Attr::Search)).count()),
         ("page", 2),
-        ("export and import", 2),
+        ("export and import", 3),
         ("import", 4),
         ("update", changes::together(desc).len()),
         ("clear", optional),

@@ -271,20 +271,18 @@ fn a_file_is_read_as_spreadsheets_write_it() {
                 "e.xlsx",
                 b"PK\x03\x04rest",
                 6,
-                "is a spreadsheet, not CSV\nhint: save it as 'CSV UTF-8' in the spreadsheet program",
+                "is a spreadsheet, neither CSV nor JSON\nhint: save it as 'CSV UTF-8' in the spreadsheet program",
             ),
             // Programs write tables of HTML under the name of a spreadsheet.
             (
                 "e.xls",
                 b"<html><table>",
                 6,
-                "is HTML or XML, not CSV\nhint: open it in a spreadsheet program and save it as",
+                "is HTML or XML, neither CSV nor JSON\nhint: open it in a spreadsheet program and save it as",
             ),
-            ("e.xls", b"\xef\xbb\xbf<?xml version", 6, "is HTML or XML, not CSV\n"),
-            ("e.pdf", b"%PDF-1.4\n", 6, "is a PDF file, not CSV\n"),
-            ("e.json", b"{\"code\": \"F1\"}\n", 6, "is JSON, not CSV\n"),
-            ("e.json", b"[{\"code\": \"F1\"}]\n", 6, "is JSON, not CSV\n"),
-            ("e.csv.xz", b"\xfd7zXZ\0", 6, "is compressed, not CSV\nhint: unpack it with unxz\n"),
+            ("e.xls", b"\xef\xbb\xbf<?xml version", 6, "is HTML or XML, neither CSV nor JSON\n"),
+            ("e.pdf", b"%PDF-1.4\n", 6, "is a PDF file, neither CSV nor JSON\n"),
+            ("e.csv.xz", b"\xfd7zXZ\0", 6, "is compressed, neither CSV nor JSON\nhint: unpack it with unxz\n"),
             (
                 "e.csv",
                 b"code,name,city\nF1,One\nF2,Two,Pune,more\n",
@@ -338,7 +336,7 @@ fn a_file_is_read_as_spreadsheets_write_it() {
                 "rejected line 3: city is not UTF-8 text",
             ),
             ("e.csv", b"\xef\xbb\xbfcode,name\nG1,\xe1\n", 6, "rejected line 2: name is not UTF-8 text"),
-            ("e.csv", b"\x1f\x8b\x08\x00rest", 6, "is compressed, not CSV\nhint: unpack it with gunzip"),
+            ("e.csv", b"\x1f\x8b\x08\x00rest", 6, "is compressed, neither CSV nor JSON\nhint: unpack it with gunzip"),
             ("e.csv", b"\n\n;;\n", 6, "the file has no header"),
             ("e.csv", b"5\" pipes,of\ncode,name\nG1,a\n", 6, "line 2 does\nhint: --skip-lines 1 "),
             (
@@ -359,7 +357,7 @@ fn a_file_is_read_as_spreadsheets_write_it() {
         );
         assert_eq!(
             p.run("branch import /nowhere").fails(1),
-            "error: can't read /nowhere: no such file or directory\nhint: FILE is a CSV file, or - for standard input\n"
+            "error: can't read /nowhere: no such file or directory\nhint: FILE is a file of CSV or JSON, or - for standard input\n"
         );
         assert!(
             p.run(&format!("branch import {}", p.dir.path().display())).fails(1).contains("is a folder, not a file")

@@ -51,6 +51,7 @@ mod import;
 mod impossible;
 mod inactive;
 mod json;
+mod json_files;
 mod keys;
 mod kind_verbs;
 mod limits;

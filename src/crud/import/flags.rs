@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::csv_reader::What;
 use super::leaver_limit::LeaverLimit;
 use super::mapping::{CredentialColumn, Mapping, constants, map_columns};
-use super::source::{CsvRows, MOST, MOST_OF_DEVICE, PASS_OVER, Source, Spool, unreadable};
+use super::source::{FileRows, MOST, MOST_OF_DEVICE, PASS_OVER, RowFault, Said, Source, Spool, unreadable};
 use super::status_columns::StatusColumn;
 use super::sync::Feed;
 use super::{Import, OnConflict, dates, mapping, report, tolerance};
@@ -23,7 +23,8 @@ use crate::crud::write::not_in_system;
 use crate::model::problem::{Problem, io_message};
 use crate::model::resource::key::Key;
 use crate::model::resource::{Descriptor, Field, IS_ACTIVE};
-use crate::model::values::scalar::truncate;
+use crate::model::values::scalar::{fold, truncate};
+use crate::model::values::value::ValueType;
 use crate::ui::format::SAFE;
 
 /// A column or constant by the name of its field, with the value of a constant.
@@ -42,7 +43,10 @@ pub async fn resolve(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
     let source = opened(s, desc, m, rejects.as_ref()).await?;
     let header = names(&source)?;
-    let Mapping { columns, lookups, credential, list, states } = map_columns(desc, &header, m)?;
+    let Mapping { columns, lookups, credential, list, states, absent } = map_columns(desc, &source, &header, m)?;
+    for name in absent {
+        s.ui.status(&format!("note: no row has '{name}', which --map names"));
+    }
     let (mode, feed) = match org {
         Some(org) => (remove::mode_in(s, desc, org, m).await?, Feed::of(s, desc, org, m).await?),
         None => (Mode::Protect, None),
@@ -99,9 +103,13 @@ async fn opened(
         // Said before a million rows are read for nothing.
         report::can_write(rejects)?;
     }
-    let skip = m.get_one::<u64>("skip-lines").copied().unwrap_or(0);
+    let said = Said {
+        skip: m.get_one::<u64>("skip-lines").copied().unwrap_or(0),
+        encoding: m.get_one::<String>("encoding").cloned(),
+        format: m.get_one::<String>("format").map(|f| if f == "jsonl" { "ndjson".to_owned() } else { f.clone() }),
+    };
     let file = m.get_one::<String>("file").cloned().unwrap_or_default();
-    let source = open(s, file, skip, m.get_one::<String>("encoding").cloned()).await?;
+    let source = open(s, file, said, taken_whole(desc, m)).await?;
     if source.is_converted() {
         let guess = if source.is_guess { ", which is a guess: --encoding names another" } else { "" };
         s.ui.status(&format!("note: {} is read as {}{guess}", source.shown, source.encoding));
@@ -110,6 +118,9 @@ async fn opened(
         let sentence = format!("--rejects would write over {}, which is read", rejects.display());
         return Err(Problem::usage(sentence).hint("choose another file").into());
     }
+    if source.is_json() {
+        return Ok(source);
+    }
     if let Some(line) = header_below(desc, &source)? {
         let sentence = format!("the first line names no column of a {}; line {line} does", desc.noun);
         return Err(Problem::invalid(sentence)
@@ -117,6 +128,16 @@ async fn opened(
             .into());
     }
     Ok(source)
+}
+
+/// Which columns fill a field that is JSON itself: by their names, or by `--map`.
+fn taken_whole(desc: &'static Descriptor, m: &ArgMatches) -> impl Fn(&str) -> bool + Send + 'static {
+    let maps = m.get_many::<String>("map").into_iter().flatten().filter_map(|map| map.rsplit_once('='));
+    let mapped: Vec<(String, String)> = maps.map(|(from, to)| (fold(from), to.trim().to_owned())).collect();
+    move |path| {
+        let of_map = mapped.iter().find(|(from, _)| *from == fold(path)).map(|(_, to)| desc.field(to));
+        of_map.unwrap_or_else(|| desc.field_for_header(path)).is_some_and(|f| f.ty.kind == ValueType::Json)
+    }
 }
 
 /// The names of a file's columns.
@@ -254,12 +275,12 @@ fn key_of(
 }
 
 /// The first row of a file: the names of its columns.
-fn header(rows: &mut CsvRows) -> Result<Vec<String>> {
+fn header(rows: &mut FileRows) -> Result<Vec<String>> {
     let Some(row) = rows.read()? else {
         return Err(Problem::invalid("the file has no header").hint("the first line names the columns").into());
     };
     let wrong = |line, what| Problem::invalid(format!("line {line}: {what}")).hint(PASS_OVER);
-    if let Some(fault) = row.fault {
+    if let Some(RowFault::Quote(fault)) = row.fault {
         let what = match fault.what {
             What::LineBreak(_) => format!("the name of column {} {}", fault.column + 1, fault.what),
             what => what.to_string(),
@@ -310,7 +331,12 @@ fn header_below(desc: &'static Descriptor, source: &Source) -> Result<Option<u64
 
 /// Opens what is to be read. Standard input, a pipe or a device can be read once, and two passes need a file: a nameless
 /// one, so that it goes with the process however that ends.
-async fn open(s: &mut Session<'_>, name: String, skip: u64, encoding: Option<String>) -> Result<Source> {
+async fn open(
+    s: &mut Session<'_>,
+    name: String,
+    said: Said,
+    is_whole: impl Fn(&str) -> bool + Send + 'static,
+) -> Result<Source> {
     let shown = if name == "-" { "standard input".to_owned() } else { name.clone() };
     let failed = |e: io::Error| Problem::failed(format!("can't make a temporary file: {}", io_message(&e)));
     let spooled = tempfile::tempfile().map_err(failed)?;
@@ -320,7 +346,7 @@ async fn open(s: &mut Session<'_>, name: String, skip: u64, encoding: Option<Str
     // On a thread of its own: a pipe may wait for its writer, and a signal is noticed meanwhile.
     let opened = spawn_blocking(move || {
         if name == "-" {
-            return Source::open(spooled, &shown, skip, encoding.as_deref());
+            return Source::open(spooled, &shown, &said, &is_whole);
         }
         let failed = |e: io::Error| unreadable(&shown, &e);
         let mut file = File::open(&name).map_err(failed)?;
@@ -335,7 +361,7 @@ async fn open(s: &mut Session<'_>, name: String, skip: u64, encoding: Option<Str
             io::copy(&mut file, &mut Spool::new(kept, most)).map_err(failed)?;
             file = spooled;
         }
-        Source::open(file, &shown, skip, encoding.as_deref())
+        Source::open(file, &shown, &said, &is_whole)
     });
     opened.await?
 }

@@ -25,6 +25,8 @@ pub struct Mapping {
     pub list: Option<ListColumn>,
     /// Columns that tell the state of records.
     pub states: Vec<StatusColumn>,
+    /// Columns that are mapped and that no row of JSON has: its rows need not have what others have.
+    pub absent: Vec<String>,
 }
 
 /// A column that gives several records of another kind.
@@ -125,15 +127,55 @@ pub fn shown(header: &[String]) -> String {
     names.join(", ")
 }
 
+/// The columns of JSON inside whose values a column stands: `address` of `address.city`.
+fn inside_of(header: &[String], at: usize) -> impl Iterator<Item = usize> {
+    let holds = move |outer: &String| header[at].strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('.'));
+    (0..header.len()).filter(move |outer| holds(&header[*outer]))
+}
+
+/// That a file has columns which fill nothing.
+fn unknown_columns(desc: &'static Descriptor, source: &Source, header: &[String], unknown: &[usize]) -> Problem {
+    let name = |at: &usize| match header[*at].trim() {
+        "" => format!("column {}, which has no name", at + 1),
+        name => name.to_owned(),
+    };
+    let names: Vec<String> = unknown.iter().map(name).collect();
+    let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
+    let meant = names
+        .iter()
+        .find_map(|u| nearest(u, known.iter().copied()).map(|k| format!("did you mean {k} by '{}'?", truncate(u))));
+    // Of JSON, what a field takes as one value may be an object with several.
+    let inner = unknown.iter().find_map(|at| {
+        let (outer, last) = header[*at].rsplit_once('.').filter(|_| source.is_json())?;
+        let field = desc.field_for_header(last).or_else(|| desc.field_for_header(outer))?.name();
+        let (line, path) = (source.line_of(*at)?, truncate(&header[*at]));
+        Some(format!("line {line}, {path}: {} is an object there; is --map '{path}={field}' meant?", truncate(outer)))
+    });
+    Problem::invalid(format!("columns that a {} does not have: {}", desc.noun, shown(&names)))
+        .hint_maybe(meant.filter(|_| inner.is_none()))
+        .hint_maybe(inner)
+        .hint("--map 'COLUMN=FIELD' says what one is; --ignore-unknown passes over them")
+        .hint(format!("fields: {}", known.join(", ")))
+}
+
 /// Says which field each column of the file fills.
-pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches) -> Result<Mapping> {
+pub fn map_columns(desc: &'static Descriptor, source: &Source, header: &[String], m: &ArgMatches) -> Result<Mapping> {
     let mut mapped: Vec<Option<&str>> = vec![None; header.len()];
+    let mut absent = Vec::new();
     for map in m.get_many::<String>("map").into_iter().flatten() {
         let (from, to) = map.rsplit_once('=').ok_or_else(|| {
             Problem::usage(format!("'{}' maps nothing", truncate(map)))
                 .hint(format!("write --map 'COLUMN={}'", desc.key().name()))
         })?;
-        let column = column(header, from.trim())?;
+        let column = match column(header, from.trim()) {
+            Ok(column) => column,
+            Err(e) if source.is_json() && !header.iter().any(|h| fold(h) == fold(from)) => {
+                mapped_field(desc, to.split('.').next().unwrap_or(to).trim()).map_err(|_| e)?;
+                absent.push(truncate(from.trim()));
+                continue;
+            }
+            Err(e) => return Err(e),
+        };
         if mapped[column].replace(to.trim()).is_some() {
             return Err(Problem::usage(format!("--map names the column '{}' twice", truncate(from.trim()))).into());
         }
@@ -179,11 +221,7 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
             None => desc.field_for_header(name),
         };
         if field.is_none() && !is_reject_column(name) {
-            unknown.push(if name.is_empty() {
-                format!("column {}, which has no name", i + 1)
-            } else {
-                name.to_owned()
-            });
+            unknown.push(i);
         }
         if let Some(first) = field.and_then(|f| columns.iter().position(|c| c.as_deref() == Some(f.name()))) {
             return Err(Problem::invalid(format!(
@@ -199,16 +237,16 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
         }
         columns.push(field.map(|f| f.name().to_owned()));
     }
+    let is_used = |at: usize| {
+        columns[at].is_some()
+            || credential.is_some_and(|c| c.at == at)
+            || list.as_ref().is_some_and(|(l, _)| l.at == at)
+            || states.iter().any(|s| s.at == at)
+    };
+    // What stands inside a column of JSON that is used is told with its row.
+    unknown.retain(|at| !source.is_json() || !inside_of(header, *at).any(is_used));
     if !unknown.is_empty() && !m.get_flag("ignore-unknown") {
-        let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
-        let meant = unknown
-            .iter()
-            .find_map(|u| nearest(u, known.iter().copied()).map(|k| format!("did you mean {k} by '{}'?", truncate(u))));
-        return Err(Problem::invalid(format!("columns that a {} does not have: {}", desc.noun, shown(&unknown)))
-            .hint_maybe(meant)
-            .hint("--map 'COLUMN=FIELD' says what one is; --ignore-unknown passes over them")
-            .hint(format!("fields: {}", known.join(", ")))
-            .into());
+        return Err(unknown_columns(desc, source, header, &unknown).into());
     }
     if let Some((list, first)) = &mut list
         && let Some(first) = desc.fields.iter().find(|f| f.column == *first)
@@ -217,7 +255,7 @@ pub fn map_columns(desc: &'static Descriptor, header: &[String], m: &ArgMatches)
         list.tells_first = true;
         columns[list.at] = Some(first.name().to_owned());
     }
-    Ok(Mapping { columns, lookups, credential, list: list.map(|(l, _)| l), states })
+    Ok(Mapping { columns, lookups, credential, list: list.map(|(l, _)| l), states, absent })
 }
 
 pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(String, String)>> {

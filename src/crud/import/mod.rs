@@ -1,4 +1,4 @@
-//! import: a CSV file into any resource, all rows or none unless asked otherwise.
+//! import: a file of CSV or JSON into any resource, all rows or none unless asked otherwise.
 //!
 //! The file is read twice, by a thread of its own ([`rows`]), while this one talks to the database. The first time each
 //! row is checked by itself and held against the record that it stands for; what it says new is staged
@@ -10,6 +10,8 @@ mod csv_reader;
 mod dates;
 mod encoding;
 mod flags;
+mod json_input;
+mod json_reader;
 mod leaver_limit;
 mod leavers;
 mod lists;

@@ -12,9 +12,10 @@ use tokio::task::spawn_blocking;
 
 use super::csv_reader::loose_cells;
 use super::dates;
+use super::json_reader::members as members_of;
 use super::mapping::is_reject_column;
 use super::rows::{ENCODING, ImportPlan};
-use super::source::{CsvRows, Lines, QUOTES, Source, unreadable};
+use super::source::{FileRows, Lines, QUOTES, Source, unreadable};
 use super::sync::Leavers;
 use super::{Import, OnConflict, Report};
 use crate::crud::remove::Mode;
@@ -66,7 +67,7 @@ fn ends_in_reasons(cells: &[&[u8]]) -> bool {
 struct Rejects<'a> {
     path: &'a Path,
     source: &'a Source,
-    rows: CsvRows,
+    rows: FileRows,
     lines: Lines,
     /// For each column of the file whether it is its own: one that was fed back in has reasons of an earlier time.
     own: Vec<bool>,
@@ -80,6 +81,9 @@ impl<'a> Rejects<'a> {
         let (rows, lines) = (plan.rows()?, source.lines()?);
         let mut rejects = Rejects { path, source, rows, lines, own: Vec::new(), file: BufWriter::new(file) };
         rejects.write(source.mark())?;
+        if source.is_json() {
+            return Ok(rejects);
+        }
         let header = source.rows()?.read()?.map_or_else(csv::ByteRecord::new, |row| row.cells.clone());
         let is_own = |cell: &[u8]| std::str::from_utf8(cell).map_or(true, |name| !is_reject_column(name.trim()));
         rejects.own = header.iter().map(is_own).collect();
@@ -102,10 +106,10 @@ impl<'a> Rejects<'a> {
     /// Adds the row that is rejected for some reasons, further down the file than the one before.
     fn add(&mut self, faults: &[Reject]) -> Result<()> {
         let [reject, ..] = faults else { return Ok(()) };
-        let (cells, lines, is_fault) = loop {
+        let (cells, raw, lines, is_fault) = loop {
             let row = self.rows.read()?.ok_or_else(|| self.source.changed())?;
             if row.number == reject.number {
-                break (row.cells.clone(), row.lines, row.fault.is_some());
+                break (row.cells.clone(), row.raw.to_vec(), row.lines, row.fault.is_some());
             }
         };
         let is_lost = reject.code == ENCODING && self.source.is_converted();
@@ -116,6 +120,10 @@ impl<'a> Rejects<'a> {
             all(|r| r.code, ";"),
             all(|r| &r.reason, "; "),
         ];
+        if self.source.is_json() {
+            let is_lost = is_lost && self.source.is_json_lines();
+            return self.object(if is_lost { &[] } else { &raw }, lines, reasons);
+        }
         if is_fault || is_lost {
             // What its cells are is the question: it goes out as it is written.
             self.as_written(lines)?;
@@ -130,6 +138,31 @@ impl<'a> Rejects<'a> {
             cells.truncate(cells.len() - REASONS.len());
         }
         self.line(cells, reasons)
+    }
+
+    /// Adds an object with its reasons; one that is none as it is written, behind a line with them.
+    fn object(&mut self, raw: &[u8], lines: (u64, u64), reasons: [String; 4]) -> Result<()> {
+        let mut members = Vec::new();
+        if raw.first() == Some(&b'{') {
+            let all = members_of(raw).map_err(|e| unreadable(&self.source.shown, &e))?;
+            let is_own = |key: &[u8]| !std::str::from_utf8(key).is_ok_and(|key| is_reject_column(key.trim()));
+            members.extend(all.into_iter().filter(|(key, _)| is_own(key)).map(|(_, member)| member));
+        }
+        for (name, reason) in REASONS.iter().zip(reasons) {
+            let reason = if *name == REASONS[0] { reason } else { serde_json::to_string(&reason)? };
+            members.push(format!("\"{name}\":{reason}").into_bytes());
+        }
+        let object = [b"{".to_vec(), members.join(&b","[..]), b"}\n".to_vec()].concat();
+        self.write(&self.source.encoded(&object))?;
+        if raw.first() != Some(&b'{') {
+            match raw {
+                // Only lines are read on behind what is broken.
+                [] => self.lines.copy(lines, &mut self.file).map_err(|e| unreadable(&self.source.shown, &e))?,
+                raw => self.write(&self.source.encoded(raw))?,
+            }
+            self.write(&self.source.encoded(b"\n"))?;
+        }
+        Ok(())
     }
 
     /// Copies lines, without reasons of an earlier time.

@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::csv_reader::{KeyTest, Layout, What};
 use super::dates::Dates;
+use super::json_reader::Shape;
 use super::mapping::{CredentialColumn, ListColumn, is_reject_column};
-use super::source::{self, CsvRows, Source};
+use super::source::{self, FileRows, RowFault, Source};
 use super::status_columns::StatusColumn;
 use super::tolerance::Tolerance;
 use crate::model::kinds::org::SYSTEM;
@@ -24,7 +25,7 @@ use crate::model::trail::audit::{self, Action, Effect, Event, Payload};
 use crate::model::values::scalar::{FieldKind, ParseContext, fold, is_blank, truncate};
 use crate::model::values::value::{Decimal, Value, ValueType};
 use crate::store::import::match_target::Given;
-use crate::store::import::stage::{QUOTE, Reference, Reject, ResolvedRow};
+use crate::store::import::stage::{JSON, QUOTE, Reference, Reject, ResolvedRow};
 use crate::store::records::credentials;
 use crate::store::records::stored_values;
 use crate::store::trail::appender::TreeAppender;
@@ -175,7 +176,7 @@ impl ImportPlan {
     }
 
     /// The rows behind the header.
-    pub fn rows(&self) -> Result<CsvRows> {
+    pub fn rows(&self) -> Result<FileRows> {
         self.source.rows()?.behind_header(self.layout())
     }
 
@@ -229,7 +230,7 @@ impl ImportPlan {
     }
 
     /// Reads and checks one row.
-    fn parse(&self, row: &source::CsvRow<'_>) -> Parsed {
+    fn parse(&self, row: &source::FileRow<'_>) -> Parsed {
         let mut parsed = Parsed {
             number: row.number,
             line: row.line,
@@ -284,7 +285,7 @@ impl ImportPlan {
     }
 
     /// A part of the key of a row, also where something else is wrong with it: who refers to it is then told so.
-    fn key_of(&self, row: &source::CsvRow<'_>, part: &'static Field) -> Value {
+    fn key_of(&self, row: &source::FileRow<'_>, part: &'static Field) -> Value {
         if self.is_header(row.cells) {
             return Value::Null(part.ty.kind);
         }
@@ -302,6 +303,9 @@ impl ImportPlan {
     /// blanks, `-` and `_` are no matter; a file that was put behind another may still have its byte order mark.
     fn is_header(&self, cells: &csv::ByteRecord) -> bool {
         let header = &self.source.header;
+        if self.source.is_json() {
+            return false;
+        }
         let is_same = |(cell, name): (&[u8], &String)| {
             let is_alike = |cell: &str| fold(cell.trim_start_matches('\u{feff}')) == fold(name);
             // Most rows are no header by their first cell's first letter: the look is taken at every row.
@@ -312,9 +316,13 @@ impl ImportPlan {
         cells.len() == header.len() && cells.iter().zip(header).all(is_same)
     }
 
-    /// Whether a row has the form of one: as many cells as the header has, and quotes where they may stand.
-    fn form(&self, row: &source::CsvRow<'_>) -> Result<(), Reject> {
-        if let Some(fault) = &row.fault {
+    /// Whether a row has the form of one: as many cells as the header has, and quotes where they may stand; or JSON.
+    fn form(&self, row: &source::FileRow<'_>) -> Result<(), Reject> {
+        if let Some(RowFault::Json(fault)) = &row.fault {
+            let reject = self.reject(row.number, row.line, None, JSON, fault.what.to_string());
+            return Err(Reject { column: fault.path.as_deref().map(truncate), ..reject });
+        }
+        if let Some(RowFault::Quote(fault)) = &row.fault {
             let name = self.column_name(fault.column);
             let reason = match (&fault.what, name) {
                 (What::LineBreak(_), Some(name)) => format!("{} {}", truncate(name), fault.what),
@@ -339,7 +347,7 @@ impl ImportPlan {
     }
 
     /// The text of a cell; what is none in the file's encoding is at fault.
-    fn text<'a>(&self, row: &source::CsvRow<'a>, at: usize, name: &str) -> Result<&'a str, Reject> {
+    fn text<'a>(&self, row: &source::FileRow<'a>, at: usize, name: &str) -> Result<&'a str, Reject> {
         let wrong = |reason: String| {
             let reject = self.reject(row.number, row.line, None, ENCODING, reason);
             Reject { column: Some(name.to_owned()), ..reject }
@@ -353,16 +361,27 @@ impl ImportPlan {
         }
     }
 
+    /// Why a column of JSON holds no single value, or no list of such.
+    pub fn misshapen(&self, row: &source::FileRow<'_>, at: usize, is_list: bool) -> Option<Reject> {
+        let (shape, line) = row.shape(at).filter(|(shape, _)| !is_list || *shape != Shape::List)?;
+        let reject = self.reject(row.number, line, None, "invalid", shape.to_string());
+        Some(Reject { column: self.source.header.get(at).map(|h| truncate(h)), ..reject })
+    }
+
     /// The values that a row gives, parsed, and what can't be; references still as keys.
-    fn values(&self, row: &source::CsvRow<'_>, parsed: &mut Parsed) -> Result<(), Reject> {
+    fn values(&self, row: &source::FileRow<'_>, parsed: &mut Parsed) -> Result<(), Reject> {
         parsed.values.reserve(self.columns.len() + self.constants.len());
         for (at, field) in &self.in_order {
             let field = *field;
             let text = self.text(row, *at, field.name())?;
-            let text = match self.list {
-                Some((list, _)) if list.tells_first && list.at == *at => List::members(text).next().unwrap_or_default(),
-                _ => text,
-            };
+            let is_list = self.list.is_some_and(|(list, _)| list.tells_first && list.at == *at);
+            if let Some(fault) = self.misshapen(row, *at, is_list) {
+                parsed.unread.push(field);
+                // That of a list is told with its members.
+                parsed.faults.extend((!is_list).then_some(fault));
+                continue;
+            }
+            let text = if is_list { List::members(text).next().unwrap_or_default() } else { text };
             match self.value(field, text) {
                 Ok(value) => parsed.values.extend(value.map(|v| (field, v))),
                 // A new record has nothing there then, and one that is there keeps what it has.
@@ -409,10 +428,13 @@ impl ImportPlan {
     }
 
     /// The further members of a row's list: without the first, which its own field holds.
-    fn list_members(&self, row: &source::CsvRow<'_>, values: &Given) -> Result<Vec<String>, Reject> {
+    fn list_members(&self, row: &source::FileRow<'_>, values: &Given) -> Result<Vec<String>, Reject> {
         let Some((list, reference)) = &self.list else { return Ok(Vec::new()) };
         let name = self.column_name(list.at).unwrap_or(reference.field.name());
         let text = self.text(row, list.at, name)?;
+        if let Some(fault) = self.misshapen(row, list.at, true) {
+            return Err(fault);
+        }
         // Each of them is held to what the field of the first is held to.
         for member in List::members(text) {
             if let Err((code, reason)) = self.value(reference.field, member) {
@@ -431,8 +453,11 @@ impl ImportPlan {
     }
 
     /// What the row says of its record's credential, if it says anything.
-    fn credential(&self, row: &source::CsvRow<'_>, values: &Given) -> Result<Option<GivenCredential>, Reject> {
+    fn credential(&self, row: &source::FileRow<'_>, values: &Given) -> Result<Option<GivenCredential>, Reject> {
         let Some(column) = self.credential else { return Ok(None) };
+        if let Some(fault) = self.misshapen(row, column.at, false) {
+            return Err(fault);
+        }
         let wrong = |why: String| Reject {
             number: row.number,
             line: row.line,
@@ -665,7 +690,11 @@ pub fn read_all(plan: &ImportPlan, send: &Sender<Result<Batch>>) {
 }
 
 /// The rows that verdicts are about, further down the file.
-pub fn pick(plan: &ImportPlan, rows: &mut CsvRows, numbers: impl ExactSizeIterator<Item = u64>) -> Result<Vec<Parsed>> {
+pub fn pick(
+    plan: &ImportPlan,
+    rows: &mut FileRows,
+    numbers: impl ExactSizeIterator<Item = u64>,
+) -> Result<Vec<Parsed>> {
     let mut picked = Vec::with_capacity(numbers.len());
     for number in numbers {
         let parsed = loop {
@@ -760,7 +789,7 @@ pub fn build_all(
 pub fn build(
     plan: &ImportPlan,
     making: &mut RowBuilder,
-    rows: &mut CsvRows,
+    rows: &mut FileRows,
     orders: Vec<BuildOrder>,
 ) -> Result<Vec<PreparedRow>> {
     let mut finished = Vec::with_capacity(orders.len());

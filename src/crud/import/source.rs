@@ -1,4 +1,4 @@
-//! A CSV file as it comes: encoding and delimiter found out, quoting held to strictly, rows one by one.
+//! A file as it comes, of CSV or of JSON: form, encoding and delimiter found out, quoting held to strictly, rows one by one.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::csv_reader::{Fault, LONGEST, Layout, Records};
 use super::encoding;
+use super::json_input::Stop;
+use super::json_reader::{self, IsWhole, JsonFault, JsonRows, Keys, Shape};
 use crate::model::problem::{Problem, io_message};
 use crate::ui::format::{SAFE, is_formula};
 
@@ -41,7 +43,26 @@ pub struct Source {
     /// Cells were marked for spreadsheets (`export --safe-for-spreadsheets`), and the marks go again.
     pub is_safe: bool,
     #[serde(skip)]
+    json: Option<Json>,
+    #[serde(skip)]
     file: Option<Opened>,
+}
+
+/// How a file of JSON is set down.
+#[derive(Debug, Clone)]
+struct Json {
+    layout: json_reader::Layout,
+    keys: Arc<Keys>,
+}
+
+/// What is said of how a file is written.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// Lines before the header.
+    pub skip: u64,
+    pub encoding: Option<String>,
+    /// `csv`, `json` or `ndjson`.
+    pub format: Option<String>,
 }
 
 /// A file that is held open: another that takes its name meanwhile is not read.
@@ -112,17 +133,19 @@ pub const MOST: u64 = 16 << 30;
 /// The same of a device, which may have no end: `/dev/urandom`.
 pub const MOST_OF_DEVICE: u64 = LONGEST as u64;
 
-/// Keeps what can be read once in a file, as long as it looks like lines and comes to an end.
+/// Keeps what can be read once in a file, as long as it looks like lines or JSON and comes to an end.
 pub struct Spool {
     file: File,
     left: u64,
     since_line_end: usize,
+    /// What it begins with, but for blanks and marks of encodings, which JSON tells.
+    first: Option<u8>,
 }
 
 impl Spool {
     /// For at most so many bytes.
     pub fn new(file: File, most: u64) -> Spool {
-        Spool { file, left: most, since_line_end: 0 }
+        Spool { file, left: most, since_line_end: 0, first: None }
     }
 }
 
@@ -132,7 +155,9 @@ impl Write for Spool {
             Some(at) => bytes.len() - at,
             None => self.since_line_end + bytes.len(),
         };
-        if self.since_line_end > LONGEST {
+        let is_none = |b: &u8| matches!(b, 0 | b' ' | b'\t' | b'\n' | b'\r' | 0xef | 0xbb | 0xbf | 0xfe | 0xff);
+        self.first = self.first.or_else(|| bytes.iter().copied().find(|b| !is_none(b)));
+        if self.since_line_end > LONGEST && !matches!(self.first, Some(b'{' | b'[')) {
             return Err(io::Error::other(NO_LINES));
         }
         self.left = self
@@ -186,8 +211,6 @@ const NO_CSV: &[(&[u8], &str, &str)] = &[
     (b"\xef\xbb\xbf<", "HTML or XML", OPEN),
     (b"{\\rt", "RTF", OPEN),
     (b"%PDF", "a PDF file", "export the table as CSV from the program that made it"),
-    (b"{", "JSON", "export it as CSV from the program that made it"),
-    (b"[{", "JSON", "export it as CSV from the program that made it"),
     (b"\x1f\x8b", "compressed", "unpack it with gunzip"),
     (b"\x28\xb5\x2f\xfd", "compressed", "unpack it with unzstd"),
     (b"BZh", "compressed", "unpack it with bunzip2"),
@@ -199,8 +222,9 @@ const SAVE: &str = "save it as 'CSV UTF-8' in the spreadsheet program";
 const OPEN: &str = "open it in a spreadsheet program and save it as 'CSV UTF-8'";
 
 impl Source {
-    /// Finds out how a file is written. What is no CSV at all is refused by name.
-    pub fn open(file: File, shown: &str, skip: u64, named: Option<&str>) -> Result<Source> {
+    /// Finds out how a file is written. What is neither CSV nor JSON is refused by name. Of JSON, some values may be taken as
+    /// they are.
+    pub fn open(file: File, shown: &str, said: &Said, is_whole: IsWhole<'_>) -> Result<Source> {
         let file = Arc::new(file);
         let stamp = Stamp::of(&file).map_err(|e| unreadable(shown, &e))?;
         let mut start = Vec::new();
@@ -210,10 +234,10 @@ impl Source {
             return Err(Problem::invalid(format!("{shown} is empty")).hint("the first line names the columns").into());
         }
         if let Some((_, what, hint)) = NO_CSV.iter().find(|(magic, ..)| start.starts_with(magic)) {
-            return Err(Problem::invalid(format!("{shown} is {what}, not CSV")).hint(*hint).into());
+            return Err(Problem::invalid(format!("{shown} is {what}, neither CSV nor JSON")).hint(*hint).into());
         }
         let from_start = || FromStart { file: Arc::clone(&file), at: Rc::default() };
-        let found = encoding::find(from_start, shown, named)?;
+        let found = encoding::find(from_start, shown, said.encoding.as_deref())?;
         let mut source = Source {
             shown: shown.to_owned(),
             encoding: found.encoding.name().to_lowercase(),
@@ -221,11 +245,16 @@ impl Source {
             is_guess: found.is_guess,
             has_separator_line: false,
             delimiter: b',',
-            skip,
+            skip: said.skip,
             header: Vec::new(),
             is_safe: false,
+            json: None,
             file: Some(Opened { file, stamp }),
         };
+        if let Some(layout) = source.json_layout(said.format.as_deref())? {
+            source.find_keys(layout, is_whole)?;
+            return Ok(source);
+        }
         source.has_separator_line = source.is_separator_line()?;
         source.delimiter = source.find_delimiter()?;
         if let Some(header) = source.rows()?.read()? {
@@ -233,6 +262,59 @@ impl Source {
             source.header = header.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
         }
         Ok(source)
+    }
+
+    /// How the file is set down if it is JSON, by what is said or by what it begins with.
+    fn json_layout(&self, said: Option<&str>) -> Result<Option<json_reader::Layout>> {
+        let mut text = Vec::new();
+        self.decoded()?.0.take(1 << 16).read_to_end(&mut text).map_err(|e| unreadable(&self.shown, &e))?;
+        let text = text.trim_ascii_start();
+        // A name of a column may stand in brackets: `[Name],[City]`.
+        let in_array = || text[1..].trim_ascii_start().first().copied();
+        let is_array = text.first() == Some(&b'[')
+            && (said.is_some()
+                || in_array().is_none_or(|b| matches!(b, b'{' | b'[' | b']' | b'"' | b'-' | b'0'..=b'9')));
+        match (said, is_array) {
+            (Some("ndjson"), true) => {
+                let sentence = format!("{} is a JSON array, and --format says ndjson", self.shown);
+                Err(Problem::usage(sentence).hint("leave --format out, or say --format json").into())
+            }
+            (None | Some("json"), true) => Ok(Some(json_reader::Layout::Array)),
+            (Some("ndjson"), _) => Ok(Some(json_reader::Layout::Lines)),
+            (None | Some("json"), _) if text.first() == Some(&b'{') => Ok(Some(json_reader::Layout::Lines)),
+            (Some("json"), _) => {
+                Err(Problem::invalid(format!("{} is no JSON: it begins with neither [ nor {{", self.shown))
+                    .hint("leave --format out to read it as CSV")
+                    .into())
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads JSON for the keys of its objects, which are its columns.
+    fn find_keys(&mut self, layout: json_reader::Layout, is_whole: IsWhole<'_>) -> Result<()> {
+        let rows = JsonRows::new(self.decoded()?.0, layout, 1 + self.skip, Keys::default());
+        let (keys, has_rows) = rows.find_keys(is_whole).map_err(|stop| broken(&self.shown, stop))?;
+        if !has_rows {
+            return Err(Problem::invalid(format!("{} holds no rows", self.shown)).into());
+        }
+        self.header = keys.header();
+        self.json = Some(Json { layout, keys: Arc::new(keys) });
+        Ok(())
+    }
+
+    pub fn is_json(&self) -> bool {
+        self.json.is_some()
+    }
+
+    /// Whether its rows are objects on lines of their own.
+    pub fn is_json_lines(&self) -> bool {
+        self.json.as_ref().is_some_and(|j| j.layout == json_reader::Layout::Lines)
+    }
+
+    /// The line on which a column of JSON comes up first.
+    pub fn line_of(&self, column: usize) -> Option<u64> {
+        self.json.as_ref().and_then(|j| j.keys.line_of(column))
     }
 
     /// Bytes of the file.
@@ -378,10 +460,14 @@ impl Source {
     }
 
     /// The header, and then, where no more is known of the columns, the rows behind it as their quotes have them.
-    pub fn rows(&self) -> Result<CsvRows> {
+    pub fn rows(&self) -> Result<FileRows> {
         let (decoded, bytes) = self.decoded()?;
-        let records = Records::new(decoded, self.delimiter, 1 + self.skip, Layout::default());
-        Ok(CsvRows { shown: self.shown.clone(), records, cells: csv::ByteRecord::new(), number: 0, bytes })
+        let records = match &self.json {
+            Some(json) => Form::Json(JsonRows::new(decoded, json.layout, 1 + self.skip, Keys::clone(&json.keys))),
+            None => Form::Csv(Records::new(decoded, self.delimiter, 1 + self.skip, Layout::default())),
+        };
+        let header = self.header.iter().map(String::as_bytes).collect();
+        Ok(FileRows { shown: self.shown.clone(), records, header, cells: csv::ByteRecord::new(), number: 0, bytes })
     }
 
     /// For reading lines as they are written, one after another.
@@ -463,46 +549,105 @@ impl Lines {
 }
 
 /// Rows of a file, one by one.
-pub struct CsvRows {
+pub struct FileRows {
     shown: String,
-    records: Records<Decoded>,
+    records: Form,
+    /// What JSON has for a header.
+    header: csv::ByteRecord,
     cells: csv::ByteRecord,
     number: u64,
     bytes: Rc<Cell<u64>>,
 }
 
+enum Form {
+    Csv(Records<Decoded>),
+    Json(JsonRows<Decoded>),
+}
+
+/// What is wrong with how a row is written.
+pub enum RowFault {
+    Quote(Fault),
+    Json(JsonFault),
+}
+
 /// One row: its cells as far as they are known, its number (the header is 0), the line it is told by, and what is wrong
-/// with its quotes.
-pub struct CsvRow<'a> {
+/// with its form.
+pub struct FileRow<'a> {
     pub cells: &'a csv::ByteRecord,
     pub number: u64,
     pub line: u64,
     /// From which line up to which it is written, for [`Lines`].
     pub lines: (u64, u64),
-    pub fault: Option<Fault>,
+    pub fault: Option<RowFault>,
+    /// Of JSON: the columns in which no single value stands, and the line.
+    pub shapes: &'a [(usize, Shape, u64)],
+    /// Of JSON: as it is written, if it is well-formed.
+    pub raw: &'a [u8],
 }
 
-impl CsvRows {
+impl FileRow<'_> {
+    /// What stands in a column of JSON that is no single value, and the line.
+    pub fn shape(&self, at: usize) -> Option<(Shape, u64)> {
+        self.shapes.iter().find(|(column, ..)| *column == at).map(|(_, shape, line)| (*shape, *line))
+    }
+}
+
+impl FileRows {
     /// Bytes of the file that were read.
     pub fn bytes(&self) -> u64 {
         self.bytes.get()
     }
 
     /// Passes over the header, and says what the rows behind it may hold.
-    pub fn behind_header(mut self, layout: Layout) -> Result<CsvRows> {
+    pub fn behind_header(mut self, layout: Layout) -> Result<FileRows> {
         self.read()?;
-        self.records.set_layout(layout);
+        if let Form::Csv(records) = &mut self.records {
+            records.set_layout(layout);
+        }
         Ok(self)
     }
 
     /// The next row that is not blank.
-    pub fn read(&mut self) -> Result<Option<CsvRow<'_>>> {
-        let record = self.records.read(&mut self.cells).map_err(|e| unreadable(&self.shown, &e))?;
-        let Some(record) = record else { return Ok(None) };
+    pub fn read(&mut self) -> Result<Option<FileRow<'_>>> {
         let number = self.number;
-        self.number += 1;
-        let line = record.fault.as_ref().map_or(record.lines.0, |f| f.line);
-        Ok(Some(CsvRow { cells: &self.cells, number, line, lines: record.lines, fault: record.fault }))
+        match &mut self.records {
+            Form::Csv(records) => {
+                let record = records.read(&mut self.cells).map_err(|e| unreadable(&self.shown, &e))?;
+                let Some(record) = record else { return Ok(None) };
+                self.number += 1;
+                let line = record.fault.as_ref().map_or(record.lines.0, |f| f.line);
+                let (cells, fault) = (&self.cells, record.fault.map(RowFault::Quote));
+                Ok(Some(FileRow { cells, number, line, lines: record.lines, fault, shapes: &[], raw: &[] }))
+            }
+            Form::Json(_) if number == 0 => {
+                self.number += 1;
+                let cells = &self.header;
+                Ok(Some(FileRow { cells, number, line: 1, lines: (1, 1), fault: None, shapes: &[], raw: &[] }))
+            }
+            Form::Json(rows) => {
+                let Some(row) = rows.read(&mut self.cells).map_err(|stop| broken(&self.shown, stop))? else {
+                    return Ok(None);
+                };
+                self.number += 1;
+                let (cells, fault) = (&self.cells, row.fault.map(RowFault::Json));
+                let (shapes, raw) = (rows.shapes(), rows.raw());
+                Ok(Some(FileRow { cells, number, line: row.line, lines: row.lines, fault, shapes, raw }))
+            }
+        }
+    }
+}
+
+/// Why a file of JSON can't be read on.
+fn broken(shown: &str, stop: Stop) -> Problem {
+    match stop {
+        Stop::Io(e) => unreadable(shown, &e),
+        Stop::TooLong => {
+            Problem::invalid(format!("{shown} is no JSON: there is nothing in {} MB of it", LONGEST >> 20))
+        }
+        Stop::Broken(at) => {
+            let sentence = format!("{shown} is broken JSON: line {}, column {}: {}", at.line, at.column, at.what);
+            Problem::invalid(sentence).hint("is the file complete? nothing of it was imported")
+        }
     }
 }
 
@@ -513,7 +658,8 @@ pub const PASS_OVER: &str = "the first line names the columns; --skip-lines N pa
 pub const QUOTES: &str = "is the file complete? in a quoted cell each quote is written twice";
 
 pub fn unreadable(shown: &str, e: &io::Error) -> Problem {
-    let missing = (e.kind() == io::ErrorKind::NotFound).then_some("FILE is a CSV file, or - for standard input");
+    let missing =
+        (e.kind() == io::ErrorKind::NotFound).then_some("FILE is a file of CSV or JSON, or - for standard input");
     Problem::failed(format!("can't read {shown}: {}", io_message(e))).hint_maybe(missing.map(str::to_owned))
 }
 
@@ -527,12 +673,17 @@ mod tests {
     fn read(bytes: &[u8], encoding: Option<&str>) -> Vec<Read> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), bytes).expect("written");
-        let source = Source::open(file.reopen().expect("open"), "the file", 0, encoding).expect("a CSV file");
+        let said = Said { encoding: encoding.map(str::to_owned), ..Said::default() };
+        let source = Source::open(file.reopen().expect("open"), "the file", &said, &|_| false).expect("a CSV file");
         let mut rows = source.rows().expect("rows");
         let mut found = Vec::new();
         while let Some(row) = rows.read().expect("a row") {
             let cells = row.cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
-            found.push((row.line, cells, row.fault.map(|f| (f.line, f.what.to_string()))));
+            let fault = row.fault.map(|f| match f {
+                RowFault::Quote(f) => (f.line, f.what.to_string()),
+                RowFault::Json(f) => (f.line, f.what.to_string()),
+            });
+            found.push((row.line, cells, fault));
         }
         found
     }

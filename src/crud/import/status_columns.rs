@@ -67,7 +67,7 @@ impl ImportPlan {
 
     /// The status that a row says its record to have; whether that is in use goes to its values, where no column of its
     /// own says so.
-    pub fn state(&self, row: &source::CsvRow<'_>, values: &mut Given) -> Result<Option<&'static str>, Reject> {
+    pub fn state(&self, row: &source::FileRow<'_>, values: &mut Given) -> Result<Option<&'static str>, Reject> {
         let mut told = None;
         for column in &self.states {
             let reject = |reason: String| Reject {
@@ -77,6 +77,9 @@ impl ImportPlan {
                 code: "invalid",
                 reason: format!("{} {reason}", column.name),
             };
+            if let Some(fault) = self.misshapen(row, column.at, false) {
+                return Err(fault);
+            }
             let cell = row.cells.get(column.at).map(|cell| self.source.unmarked(cell)).unwrap_or_default();
             let text = String::from_utf8_lossy(cell);
             let word = if self.tolerance.is_none_word(&text) { String::new() } else { fold(&text) };

@@ -45,7 +45,7 @@ resource! {
         /// Name to sign in with, unique in the organisation
         username: Option<Username> [Search, Hidden],
         /// Number in the HR system or directory, unique in the organisation
-        external_id: Option<ExternalId> [Search, Hidden, Alias(&["userId", "employee_id", "emp_id"])],
+        external_id: Option<ExternalId> [Search, Hidden, Alias(&["userId", "employee_id", "emp_id", "_id"])],
         /// Branch
         branch_id: Option<Ref<Branch>>,
         /// Department

@@ -648,10 +648,13 @@ impl Descriptor {
     pub fn field_for_header(&self, header: &str) -> Option<&'static Field> {
         let wanted = fold(header);
         let names = |f: &'static Field| {
-            [f.name(), f.column].into_iter().chain(f.aliases().iter().copied()).map(fold).collect::<Vec<_>>()
+            let aliases = f.aliases().iter().copied().filter(|alias| !alias.starts_with('_'));
+            [f.name(), f.column].into_iter().chain(aliases).map(fold).collect::<Vec<_>>()
         };
         let find = |wanted: &str| self.fields.iter().find(|f| names(f).iter().any(|n| n == wanted));
-        find(&wanted).or_else(|| {
+        // What begins with `_` in another system is not what the rest of it is called here.
+        let exact = |f: &&Field| f.aliases().iter().any(|alias| alias.starts_with('_') && *alias == header.trim());
+        self.fields.iter().find(exact).or_else(|| find(&wanted)).or_else(|| {
             let nouns = [Some(self.noun), self.alias];
             nouns.into_iter().flatten().find_map(|noun| wanted.strip_prefix(&fold(noun)).and_then(find))
         })

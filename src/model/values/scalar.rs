@@ -628,6 +628,8 @@ impl Scalar for Money {
 /// A date without the time of its beginning, which programs that know no dates write behind each.
 pub fn without_midnight(text: &str) -> &str {
     let Some((date, time)) = text.split_once([' ', 'T']) else { return text };
+    // Days of other systems come as the midnight at which they begin, in UTC.
+    let time = time.strip_suffix('Z').unwrap_or(time);
     let (hours, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let is_none = matches!(hours, "00:00" | "00:00:00") && !fraction.is_empty() && fraction.bytes().all(|b| b == b'0');
     if is_none { date } else { text }

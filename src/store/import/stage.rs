@@ -832,9 +832,13 @@ impl Stage {
 /// The code of a row with a quote where none may stand: what its cells are is not known.
 pub const QUOTE: &str = "quote";
 
+/// The code of a row that is no JSON, or of which it can't be told what it says.
+pub const JSON: &str = "json";
+
 /// The codes that a reject can have.
 const CODES: &[&str] = &[
     QUOTE,
+    JSON,
     "field_count",
     "encoding",
     "invalid",

@@ -63,7 +63,7 @@ impl Story<'_> {
                 assert_eq!(line[field.name()], told[field.name()], "{} as exported in JSON", field.name());
             }
         }
-        for (i, way) in ["--quiet", "--safe-for-spreadsheets"].into_iter().enumerate() {
+        for (i, way) in ["--quiet", "--safe-for-spreadsheets", "--output=ndjson"].into_iter().enumerate() {
             self.play("export and import", 1);
             let file = self.p.path("out.csv").display().to_string();
             self.run("export", &[&file, way]).ok();

@@ -55,7 +55,7 @@ pub async fn means_another(tx: &mut Tx<'_>, record: &Record, had: &[Had]) -> Res
         field.name(),
         record.get(field.column).to_text()
     );
-    let hint = format!("choose another {}, or free it: 'orgctl {} remove {former}'", field.name(), kind.desc.noun);
+    let hint = format!("'orgctl {} remove {former}' frees it; or choose another {}", kind.desc.noun, field.name());
     Ok(Some(Problem::conflict(sentence).hint(hint).field(field.name())))
 }
 

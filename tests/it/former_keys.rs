@@ -1,5 +1,7 @@
 //! A key that somebody else had before means who has it now; of those that are gone each is known by its id.
 
+use std::process::Stdio;
+
 use serde_json::Value as Json;
 
 use crate::harness::{TestEnv, on_both_engines_with_acme};
@@ -601,6 +603,37 @@ fn a_former_key_is_one_of_its_organisation() {
         assert_eq!(p.json("user show arao --org ACME")["user_code"], "ASHA22");
         assert_eq!(p.json("user show arao --org OTHER")["user_code"], "OTH222");
         assert_eq!(p.json("dept show Sales --org OTHER")["manager"], "DUPL22");
+        all_is_well(p);
+    });
+}
+
+/// Two people merge the same duplicate into two others, while others ask for what it is called: at no moment is that free.
+#[test]
+fn a_key_is_not_free_while_its_record_is_merged() {
+    on_both_engines_with_acme(|p| {
+        merged(p);
+        p.run("user create --user-code DUPM22 --name 'A Rao' --username dup --external-id D1").ok();
+        p.run("user create --user-code LAST22 --name 'Last Rao'").ok();
+        let lines = [
+            "user create --name Other --username DUP",
+            "user merge DUPM22 ASHA22 --yes",
+            "user create --name Other --external-id d1",
+            "user merge DUPM22 LAST22 --yes",
+            "user create --name Other --user-code DUPM22",
+            "user update LAST22 --username arao",
+        ];
+        let run = |line: &&str| {
+            let mut process = p.spawn(line);
+            process.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("orgctl runs")
+        };
+        let running: Vec<_> = lines.iter().map(run).collect();
+        let codes: Vec<_> = running.into_iter().map(|mut c| c.wait().expect("an end").code()).collect();
+        let merges = [codes[1], codes[3]];
+        assert_eq!(merges.iter().filter(|code| **code == Some(0)).count(), 1, "{codes:?}");
+        assert_eq!([codes[0], codes[2], codes[4], codes[5]], [Some(4); 4], "{codes:?}");
+        let keys = p.column("former-key list --sort key", "key");
+        let new = keys.iter().filter(|key| !FORMER.contains(&key.as_str())).collect::<Vec<_>>();
+        assert_eq!(new, ["external_id:D1", "user_code:DUPM22", "username:dup"]);
         all_is_well(p);
     });
 }

@@ -299,3 +299,36 @@ fn the_rules_of_csv_hold_for_json() {
         assert!(p.run_with("user import -", wrong).fails(6).contains("password: an array stands where one value"));
     });
 }
+
+/// A file may name what a record refers to and give its id too: the id counts, and the name where a row has none.
+#[test]
+fn an_id_counts_before_a_name() {
+    on_both_engines_with_acme(|p| {
+        p.run_with("dept import -", "code,name\nFIN,Finance\nHR,People\n").ok();
+        let text =
+            "user_code,name,departmentId,department\nASHA22,Asha Rao,FIN,HR\nRAVJ33,Ravi Jha,,HR\nUMAA44,Uma,HR,gone\n";
+        let note = "note: 'departmentId' is read before 'department', which counts where the former is empty\n";
+        let said = p.run_with("user import -", text);
+        assert!(said.err.starts_with(note), "{}", said.err);
+        said.ok();
+        assert_eq!(p.column("user list --sort user_code", "department"), ["FIN", "HR", "HR"]);
+        let turned = r#"{"department":"HR","departmentId":"FIN","user_code":"ASHA22"}
+{"departmentId":null,"department":"Finance","user_code":"RAVJ33"}
+{"department_id":"FIN","user_code":"UMAA44"}
+"#;
+        let said = p.run_with("user import - --on-conflict update", turned).fails(6);
+        assert!(said.contains("two columns of the file fill department: 'departmentId' and 'department_id'"), "{said}");
+        let turned = turned.replace("department_id", "departmentId");
+        p.run_with("user import - --on-conflict update", &turned).ok();
+        assert_eq!(p.column("user list --sort user_code", "department"), ["FIN", "FIN", "FIN"]);
+        let said = p.run_with("user import - --on-conflict update --map department=department", &turned);
+        let note = "note: 'departmentId' is passed over: --map says that 'department' is meant\n";
+        assert!(said.err.starts_with(note), "{}", said.err);
+        assert_eq!(p.column("user list --sort user_code", "department"), ["HR", "FIN", "null"]);
+        // Names of the same rank are still two columns for one field.
+        let twice = "user_code,dept,department\nASHA22,FIN,HR\n";
+        assert!(
+            p.run_with("user import - --on-conflict update", twice).fails(6).contains("fill department: 'dept' and")
+        );
+    });
+}

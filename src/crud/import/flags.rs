@@ -43,10 +43,19 @@ pub async fn resolve(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
     let source = opened(s, desc, m, rejects.as_ref()).await?;
     let header = names(&source)?;
-    let Mapping { columns, lookups, credential, list, states, absent } = map_columns(desc, &source, &header, m)?;
+    let Mapping { columns, lookups, credential, list, states, absent, doubles } =
+        map_columns(desc, &source, &header, m)?;
     for name in absent {
         s.ui.status(&format!("note: no row has '{name}', which --map names"));
     }
+    for double in &doubles {
+        let [winner, loser] = [double.winner, double.loser].map(|at| truncate(header[at].trim()));
+        s.ui.status(&match double.is_fallback {
+            true => format!("note: '{winner}' is read before '{loser}', which counts where the former is empty"),
+            false => format!("note: '{loser}' is passed over: --map says that '{winner}' is meant"),
+        });
+    }
+    let fallbacks = doubles.iter().filter(|d| d.is_fallback).map(|d| (d.winner, d.loser)).collect();
     let (mode, feed) = match org {
         Some(org) => (remove::mode_in(s, desc, org, m).await?, Feed::of(s, desc, org, m).await?),
         None => (Mode::Protect, None),
@@ -72,6 +81,7 @@ pub async fn resolve(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
         source,
         columns,
         lookups,
+        fallbacks,
         constants,
         key: key.name(),
         on_conflict,

@@ -27,6 +27,36 @@ pub struct Mapping {
     pub states: Vec<StatusColumn>,
     /// Columns that are mapped and that no row of JSON has: its rows need not have what others have.
     pub absent: Vec<String>,
+    /// Columns that fill what another one fills.
+    pub doubles: Vec<Double>,
+}
+
+/// Two columns that fill one reference. Which of them does, the one that `--map` names tells, or else what is called an id:
+/// names change, and what another program refers by is its ids.
+#[derive(Debug, Clone, Copy)]
+pub struct Double {
+    pub winner: usize,
+    pub loser: usize,
+    /// The other fills it in rows in which the first is empty.
+    pub is_fallback: bool,
+}
+
+/// How much a column says of a field beside others that fill it too.
+fn rank(field: Option<&Field>, header: &str, is_mapped: bool) -> u8 {
+    let Some(field) = field.filter(|f| f.target().is_some()) else { return 0 };
+    let is_id = fold(header).ends_with("id") && !fold(field.name()).ends_with("id");
+    if is_mapped { 2 } else { u8::from(is_id) }
+}
+
+fn filled_twice(field: &str, header: &[String], (first, second): (usize, usize)) -> Problem {
+    Problem::invalid(format!(
+        "two columns of the file fill {field}: '{}' and '{}' (columns {} and {})",
+        truncate(header[first].trim()),
+        truncate(header[second].trim()),
+        first + 1,
+        second + 1
+    ))
+    .hint("--map says which column is meant; rename or remove the other")
 }
 
 /// A column that gives several records of another kind.
@@ -184,6 +214,7 @@ pub fn map_columns(desc: &'static Descriptor, source: &Source, header: &[String]
     let mut credential: Option<CredentialColumn> = None;
     let mut list: Option<(ListColumn, &str)> = None;
     let (mut lookups, mut unknown, mut states) = (Vec::new(), Vec::new(), Vec::new());
+    let mut doubles: Vec<Double> = Vec::new();
     for (i, name) in header.iter().enumerate() {
         let name = name.trim();
         if let Some(found) = CredentialColumn::of(desc, i, mapped[i].unwrap_or(name)) {
@@ -223,19 +254,20 @@ pub fn map_columns(desc: &'static Descriptor, source: &Source, header: &[String]
         if field.is_none() && !is_reject_column(name) {
             unknown.push(i);
         }
+        let rank = |at: usize| rank(field, &header[at], mapped[at].is_some());
+        let mut is_second = false;
         if let Some(first) = field.and_then(|f| columns.iter().position(|c| c.as_deref() == Some(f.name()))) {
-            return Err(Problem::invalid(format!(
-                "two columns of the file fill {}: '{}' and '{}' (columns {} and {})",
-                field.map_or("", Field::name),
-                truncate(header[first].trim()),
-                truncate(name),
-                first + 1,
-                i + 1
-            ))
-            .hint("--map says which column is meant; rename or remove the other")
-            .into());
+            if rank(first) == rank(i) {
+                return Err(filled_twice(field.map_or("", Field::name), header, (first, i)).into());
+            }
+            is_second = rank(first) > rank(i);
+            let (winner, loser) = if is_second { (first, i) } else { (i, first) };
+            if loser == first {
+                columns[first] = None;
+            }
+            doubles.push(Double { winner, loser, is_fallback: mapped[winner].is_none() });
         }
-        columns.push(field.map(|f| f.name().to_owned()));
+        columns.push(field.filter(|_| !is_second).map(|f| f.name().to_owned()));
     }
     let is_used = |at: usize| {
         columns[at].is_some()
@@ -255,7 +287,7 @@ pub fn map_columns(desc: &'static Descriptor, source: &Source, header: &[String]
         list.tells_first = true;
         columns[list.at] = Some(first.name().to_owned());
     }
-    Ok(Mapping { columns, lookups, credential, list: list.map(|(l, _)| l), states, absent })
+    Ok(Mapping { columns, lookups, credential, list: list.map(|(l, _)| l), states, absent, doubles })
 }
 
 pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(String, String)>> {

@@ -89,6 +89,8 @@ pub struct Import {
     pub columns: Vec<Option<String>>,
     /// References that are looked up by another field than the key: the reference and that field (`parent`, `name`).
     pub lookups: Vec<(String, String)>,
+    /// Columns that are empty in some rows, and others that then fill the same field.
+    pub fallbacks: Vec<(usize, usize)>,
     /// Values that every row gets.
     pub constants: Vec<(String, String)>,
     /// The key that tells whether a row is there already.
@@ -186,6 +188,7 @@ impl Import {
         let key = key.ok_or_else(|| anyhow::anyhow!("{} is no key of a {}", self.key, desc.noun))?;
         let mut plan = ImportPlan::new(desc, self.source.clone(), columns, constants, key, &self.lookups, context)?;
         plan.credential = self.credential;
+        plan.fallbacks.clone_from(&self.fallbacks);
         plan.tolerance = tolerance::Tolerance::new(desc, &self.on_invalid, &self.none);
         plan.dates = dates::Dates::new(&plan.columns, &self.date_formats)?;
         plan.states.clone_from(&self.states);

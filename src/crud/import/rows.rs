@@ -48,6 +48,8 @@ pub struct ImportPlan {
     pub columns: Vec<Option<&'static Field>>,
     /// The same columns in the order of the fields: what one sets may take another back.
     in_order: Vec<(usize, &'static Field)>,
+    /// Columns that are empty in some rows, and others that then fill the same field.
+    pub fallbacks: Vec<(usize, usize)>,
     /// Values that every row gets.
     pub constants: Given,
     /// The key that tells whether a row is there already.
@@ -147,6 +149,7 @@ impl ImportPlan {
             source,
             in_order,
             columns,
+            fallbacks: Vec::new(),
             constants,
             key,
             others: desc
@@ -293,7 +296,7 @@ impl ImportPlan {
             return value.clone();
         }
         let column = self.columns.iter().position(|c| c.is_some_and(|c| c.column == part.column));
-        let text = column.and_then(|c| row.cells.get(c)).map(|cell| self.source.unmarked(cell));
+        let text = column.and_then(|c| row.cells.get(self.filled(row, c))).map(|cell| self.source.unmarked(cell));
         let text = text.and_then(|cell| std::str::from_utf8(cell).ok());
         let text = text.filter(|t| !self.tolerance.is_none(part, t));
         text.and_then(|t| part.parse(t, &self.context).ok()).unwrap_or(Value::Null(part.ty.kind))
@@ -361,6 +364,13 @@ impl ImportPlan {
         }
     }
 
+    /// The column that fills a field in a row: another one, where that which is to fill it is empty.
+    fn filled(&self, row: &source::FileRow<'_>, at: usize) -> usize {
+        let is_empty = |at| row.cells.get(at).is_none_or(|cell| cell.trim_ascii().is_empty());
+        let other = self.fallbacks.iter().find(|(winner, _)| *winner == at && is_empty(at));
+        other.map_or(at, |(_, loser)| *loser)
+    }
+
     /// Why a column of JSON holds no single value, or no list of such.
     pub fn misshapen(&self, row: &source::FileRow<'_>, at: usize, is_list: bool) -> Option<Reject> {
         let (shape, line) = row.shape(at).filter(|(shape, _)| !is_list || *shape != Shape::List)?;
@@ -372,10 +382,10 @@ impl ImportPlan {
     fn values(&self, row: &source::FileRow<'_>, parsed: &mut Parsed) -> Result<(), Reject> {
         parsed.values.reserve(self.columns.len() + self.constants.len());
         for (at, field) in &self.in_order {
-            let field = *field;
-            let text = self.text(row, *at, field.name())?;
-            let is_list = self.list.is_some_and(|(list, _)| list.tells_first && list.at == *at);
-            if let Some(fault) = self.misshapen(row, *at, is_list) {
+            let (field, at) = (*field, self.filled(row, *at));
+            let text = self.text(row, at, field.name())?;
+            let is_list = self.list.is_some_and(|(list, _)| list.tells_first && list.at == at);
+            if let Some(fault) = self.misshapen(row, at, is_list) {
                 parsed.unread.push(field);
                 // That of a list is told with its members.
                 parsed.faults.extend((!is_list).then_some(fault));

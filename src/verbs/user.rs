@@ -26,7 +26,7 @@ use crate::model::resource::lifetime::{Consequence, Lifetime, TargetEvent};
 use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record, Resource};
 use crate::model::token;
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::{Line, ParseContext, Scalar};
+use crate::model::values::scalar::{Line, ParseContext, Scalar, truncate};
 use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::records::keys as store_keys;
 use crate::store::records::{self, Deleted};
@@ -517,10 +517,23 @@ async fn left_behind(s: &mut Session<'_>, duplicate: &Record, into: &Record) -> 
     Ok(left)
 }
 
+/// Refuses to merge who stayed in the place of a duplicate that is merged already: its keys mean that one since.
+async fn not_merged_already(s: &mut Session<'_>, found: &Record, key: &str, into: &Record) -> Result<()> {
+    let context = s.context.clone();
+    let own = records::own_holders(s.db().await?, DESC, Some(found.meta.org_id), key, &context).await?;
+    if found.meta.id == into.meta.id || own.iter().any(|r| r.meta.id == found.meta.id) {
+        return Ok(());
+    }
+    Err(Problem::conflict(format!("user {} was merged into {} already", truncate(key), found.title()))
+        .hint(format!("to merge that one too, name it: 'orgctl user merge {} {}'", found.key(), into.key()))
+        .into())
+}
+
 pub async fn merge(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let key = |name: &str| m.get_one::<String>(name).cloned().unwrap_or_default();
     let duplicate = find(s, DESC, &key("duplicate"), Deleted::Exclude).await?;
     let into = find_in(s, DESC, Some(duplicate.meta.org_id), &key("into"), Deleted::Exclude).await?;
+    not_merged_already(s, &duplicate, &key("duplicate"), &into).await?;
     remove::in_use(&into)?;
     if duplicate.meta.id == into.meta.id {
         return Err(Problem::usage("both keys name the same user").into());

@@ -631,6 +631,12 @@ fn a_key_is_not_free_while_its_record_is_merged() {
         let merges = [codes[1], codes[3]];
         assert_eq!(merges.iter().filter(|code| **code == Some(0)).count(), 1, "{codes:?}");
         assert_eq!([codes[0], codes[2], codes[4], codes[5]], [Some(4); 4], "{codes:?}");
+        // One that comes late does not merge who stayed in the place of the duplicate.
+        let said = p.run("user merge dup LAST22 --yes");
+        assert!(
+            said.err.contains("both keys name") || said.err.contains("user dup was merged into user ASHA22"),
+            "{said:?}"
+        );
         let keys = p.column("former-key list --sort key", "key");
         let new = keys.iter().filter(|key| !FORMER.contains(&key.as_str())).collect::<Vec<_>>();
         assert_eq!(new, ["external_id:D1", "user_code:DUPM22", "username:dup"]);

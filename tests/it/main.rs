@@ -54,6 +54,7 @@ mod json;
 mod json_files;
 mod keys;
 mod kind_verbs;
+mod legacy_systems;
 mod limits;
 mod links;
 mod lists;

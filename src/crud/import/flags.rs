@@ -43,10 +43,17 @@ pub async fn resolve(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
     let source = opened(s, desc, m, rejects.as_ref()).await?;
     let header = names(&source)?;
-    let Mapping { columns, lookups, credential, list, states, absent, doubles } =
-        map_columns(desc, &source, &header, m)?;
+    let code = code_column(s, desc, &source, &header)?;
+    let Mapping { columns, lookups, credential, list, states, absent, doubles, unfilled } =
+        map_columns(desc, &source, &header, code, m)?;
+    if let Some(at) = code.filter(|at| columns[*at].as_ref() == Some(&desc.key().name())) {
+        s.ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
+    }
     for name in absent {
         s.ui.status(&format!("note: no row has '{name}', which --map names"));
+    }
+    if !unfilled.is_empty() {
+        s.ui.status(&format!("note: passed over, for nothing is filled by them: {}", mapping::shown(&unfilled)));
     }
     for double in &doubles {
         let [winner, loser] = [double.winner, double.loser].map(|at| truncate(header[at].trim()));
@@ -62,7 +69,7 @@ pub async fn resolve(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     };
     let on_conflict = on_conflict(m, feed.is_some())?;
     passwords_agree(s, m, credential, rejects.as_ref())?;
-    let columns = settled(s, desc, &source, &header, columns)?;
+    let columns = settled(s, desc, &header, columns)?;
     let constants = all_constants(desc, m, feed.as_ref(), &columns, &states)?;
     let has =
         |f: &Field| columns.iter().flatten().any(|c| c == f.name()) || constants.iter().any(|(c, _)| c == f.name());
@@ -200,11 +207,25 @@ fn passwords_agree(
     Ok(())
 }
 
-/// The columns, without one that others say in more detail, and with codes that stand under the name of another key.
-fn settled(
+/// The column that holds codes under the name of another key.
+fn code_column(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
     source: &Source,
+    header: &[String],
+) -> Result<Option<usize>> {
+    for at in 0..header.len() {
+        if mapping::is_user_code(desc, header, at, source, &s.context)? {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
+}
+
+/// The columns, without one that others say in more detail.
+fn settled(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
     header: &[String],
     mut columns: Vec<Option<String>>,
 ) -> Result<Vec<Option<String>>> {
@@ -212,12 +233,6 @@ fn settled(
         let said = format!("note: the column '{}' is passed over: {part} says more", header[at].trim());
         s.ui.status(&said);
         columns[at] = None;
-    }
-    for (at, column) in columns.iter_mut().enumerate() {
-        if column.is_some() && mapping::is_user_code(desc, header, at, source, &s.context)? {
-            *column = Some(desc.key().name());
-            s.ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
-        }
     }
     Ok(columns)
 }

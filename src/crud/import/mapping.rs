@@ -29,6 +29,8 @@ pub struct Mapping {
     pub absent: Vec<String>,
     /// Columns that fill what another one fills.
     pub doubles: Vec<Double>,
+    /// Columns of earlier systems that are known and fill nothing.
+    pub unfilled: Vec<String>,
 }
 
 /// Two columns that fill one reference. Which of them does, the one that `--map` names tells, or else what is called an id:
@@ -43,6 +45,11 @@ pub struct Double {
 
 /// How much a column says of a field beside others that fill it too.
 fn rank(field: Option<&Field>, header: &str, is_mapped: bool) -> u8 {
+    // What another program makes for each record by itself: `_id`.
+    let is_own_id = |f: &&Field| !is_mapped && header.starts_with('_') && f.target().is_none();
+    if field.as_ref().is_some_and(is_own_id) {
+        return 1;
+    }
     let Some(field) = field.filter(|f| f.target().is_some()) else { return 0 };
     let is_id = fold(header).ends_with("id") && !fold(field.name()).ends_with("id");
     if is_mapped { 2 } else { u8::from(is_id) }
@@ -189,7 +196,13 @@ fn unknown_columns(desc: &'static Descriptor, source: &Source, header: &[String]
 }
 
 /// Says which field each column of the file fills.
-pub fn map_columns(desc: &'static Descriptor, source: &Source, header: &[String], m: &ArgMatches) -> Result<Mapping> {
+pub fn map_columns(
+    desc: &'static Descriptor,
+    source: &Source,
+    header: &[String],
+    code: Option<usize>,
+    m: &ArgMatches,
+) -> Result<Mapping> {
     let mut mapped: Vec<Option<&str>> = vec![None; header.len()];
     let mut absent = Vec::new();
     for map in m.get_many::<String>("map").into_iter().flatten() {
@@ -214,7 +227,7 @@ pub fn map_columns(desc: &'static Descriptor, source: &Source, header: &[String]
     let mut credential: Option<CredentialColumn> = None;
     let mut list: Option<(ListColumn, &str)> = None;
     let (mut lookups, mut unknown, mut states) = (Vec::new(), Vec::new(), Vec::new());
-    let mut doubles: Vec<Double> = Vec::new();
+    let (mut doubles, mut unfilled): (Vec<Double>, Vec<String>) = Default::default();
     for (i, name) in header.iter().enumerate() {
         let name = name.trim();
         if let Some(found) = CredentialColumn::of(desc, i, mapped[i].unwrap_or(name)) {
@@ -249,9 +262,13 @@ pub fn map_columns(desc: &'static Descriptor, source: &Source, header: &[String]
                 }
                 Some(field)
             }
+            None if code == Some(i) => desc.key_field(),
             None => desc.field_for_header(name),
         };
-        if field.is_none() && !is_reject_column(name) {
+        let inside = || name.match_indices('.').any(|(at, _)| source.is_json() && desc.is_unfilled(&name[..at]));
+        if field.is_none() && mapped[i].is_none() && (desc.is_unfilled(name) || inside()) {
+            unfilled.push(truncate(name));
+        } else if field.is_none() && !is_reject_column(name) {
             unknown.push(i);
         }
         let rank = |at: usize| rank(field, &header[at], mapped[at].is_some());
@@ -287,7 +304,7 @@ pub fn map_columns(desc: &'static Descriptor, source: &Source, header: &[String]
         list.tells_first = true;
         columns[list.at] = Some(first.name().to_owned());
     }
-    Ok(Mapping { columns, lookups, credential, list: list.map(|(l, _)| l), states, absent, doubles })
+    Ok(Mapping { columns, lookups, credential, list: list.map(|(l, _)| l), states, absent, doubles, unfilled })
 }
 
 pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(String, String)>> {

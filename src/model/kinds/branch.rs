@@ -12,6 +12,7 @@ use crate::model::values::scalar::{Code, Email, Line, Phone, Pincode, Ref, check
 resource! {
     /// A place where the organisation works
     pub struct Branch "branch" in "branches" aka("school") keys(&[&["code"]]) path(&["id"], &[]) subject(Nobody("a place of work")) rules(&[Tree("parent_id")])
+        unfilled(&["_id", "__v", "created_at", "updated_at"])
         examples("MUM01", &["fort", "pune road"], "--code MUM09 --name Fort --city Mumbai --parent R-MAH-W")
      {
         /// Short code, unique in the organisation

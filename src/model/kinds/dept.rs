@@ -16,6 +16,7 @@ resource! {
     /// A department, of one branch or of the whole organisation
     pub struct Dept "dept" in "departments" aka("department") keys(&[&["code"], &["name"]]) path(&["branch"], &["id"]) subject(Nobody("a part of the organisation"))
         called("department", "departments")
+        unfilled(&["_id", "__v", "created_at", "updated_at"])
         examples("DEPT-001", &["finance", "human res"], "--name Finance --branch MUM01 --budget 1250000.50")
      {
         /// Short code, unique in the organisation; made where none is given

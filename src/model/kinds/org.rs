@@ -10,6 +10,7 @@ resource! {
     /// An organisation: the tenant that everything else belongs to
     pub struct Org "org" in "orgs" keys(&[&["code"]]) subject(Nobody("a company, no person"))
         called("organisation", "organisations")
+        unfilled(&["_id", "__v", "created_at", "updated_at", "features"])
         examples("SAHYADRI", &["finance", "sahyadri retail"], "--code ACME --name 'Acme Ltd' --type startup")
      {
         /// Short code, unique in the installation

@@ -24,6 +24,7 @@ resource! {
         subject(Itself)
         has(BRANCHES)
         status(STATUS)
+        unfilled(UNFILLED)
         rules(&[Tree("reports_to_id")])
         has_former_keys(former_keys)
         examples("asha@sahyadri.example", &["asha", "raj kum"], "--name 'Asha Rao' --email asha@sahyadri.example --branch MUM01")
@@ -83,7 +84,7 @@ resource! {
         /// Whether the person is with the organisation; changed by `user activate` and `user deactivate`
         is_active: bool [Managed, Default("yes"), Hidden],
         /// Whether the person is blocked; changed by `user block` and `user unblock`
-        blocked: bool [Managed, Default("no"), Hidden, Until(BLOCKED_UNTIL), Recorded(Action::UserBlock, Action::UserUnblock)],
+        blocked: bool [Managed, Default("no"), Hidden, Alias(&["isBlocked"]), Until(BLOCKED_UNTIL), Recorded(Action::UserBlock, Action::UserUnblock)],
         /// When a block ends by itself
         blocked_until: Option<Moment> [Managed, Hidden, Of(BLOCKED)],
         /// Why the person is blocked
@@ -93,9 +94,9 @@ resource! {
         /// When the invitation was accepted
         accepted_at: Option<Moment> [Managed, Hidden],
         /// Whether the e-mail address was proved
-        email_verified: bool [Managed, Default("no"), Hidden],
+        email_verified: bool [Managed, Default("no"), Hidden, Alias(&["is_email_verified"])],
         /// Whether the mobile number was proved
-        mobile_verified: bool [Managed, Default("no"), Hidden],
+        mobile_verified: bool [Managed, Default("no"), Hidden, Alias(&["is_mobile_verified"])],
         /// Address that the person registered from
         register_ip: Option<Address> [Managed, Hidden, Alias(&["register_device_ip"])],
         /// What the person registered with
@@ -120,6 +121,31 @@ const STATUS: &[Word] = &[
     Word::of("blocked", &[Test::Yes(BLOCKED)]).rare().out(),
     Word::of("invited", &[Test::FromTheStart("invited_at"), Test::Missing("accepted_at")]).rare(),
     Word::otherwise("active"),
+];
+
+/// What earlier systems tell of people and is not kept with them: when a row was written, roles, pictures, and flags that
+/// follow from records of another kind.
+const UNFILLED: &[&str] = &[
+    "id",
+    "created_at",
+    "updated_at",
+    "date_joined",
+    "last_login",
+    "__v",
+    "role",
+    "roleId",
+    "permissions",
+    "is_superuser",
+    "is_staff",
+    "profilePicture",
+    "avatar",
+    "avatar_url",
+    "is_kyc_complete",
+    "is_aadhaar_verified",
+    "is_pan_verified",
+    "is_bank_verified",
+    "kyc_verification_step",
+    "expertiseFields",
 ];
 
 /// All branches of a person.

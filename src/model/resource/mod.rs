@@ -318,6 +318,8 @@ pub struct Descriptor {
     pub subject: Subject,
     /// What one is called, and several, where that is not the noun and the table.
     pub called: Option<(&'static str, &'static str)>,
+    /// Columns of earlier systems that files have and that fill nothing.
+    pub unfilled: &'static [&'static str],
     pub verbs: Verbs,
     pub examples: Examples,
     /// What its records must keep to, over several fields or records.
@@ -361,6 +363,7 @@ impl Descriptor {
         keys: &[],
         subject: Subject::Nobody(""),
         called: None,
+        unfilled: &[],
         verbs: Verbs::All,
         examples: Examples { key: "", find: &[], create: "" },
         rules: &[],
@@ -385,6 +388,10 @@ impl Descriptor {
     /// What one is called in sentences, and several of them.
     pub const fn called(self, one: &'static str, several: &'static str) -> Descriptor {
         Descriptor { called: Some((one, several)), ..self }
+    }
+    /// Columns that exports of earlier systems have and that fill nothing: an import passes over them, and says so.
+    pub const fn unfilled(self, headers: &'static [&'static str]) -> Descriptor {
+        Descriptor { unfilled: headers, ..self }
     }
     /// The verbs that it has of those that kinds have in common; without this word all.
     pub const fn verbs(self, verbs: Verbs) -> Descriptor {
@@ -642,6 +649,14 @@ impl Descriptor {
             Some(key) => context.defaults.iter().find(|(k, _)| *k == key).map(|(_, text)| text.clone().into()),
             None => field.default().map(Cow::Borrowed),
         }
+    }
+    /// Whether a header is one of an earlier system that is known and fills nothing.
+    pub fn is_unfilled(&self, header: &str) -> bool {
+        let wanted = fold(header);
+        let bare =
+            [Some(self.noun), self.alias].into_iter().flatten().find_map(|noun| wanted.strip_prefix(&fold(noun)));
+        let is_it = |wanted: &str| self.unfilled.iter().any(|known| fold(known) == wanted);
+        is_it(&wanted) || bare.is_some_and(is_it)
     }
     /// The field that a CSV header names: its name, the names of earlier systems, with or without the noun in front
     /// (`branch_name`, `school_name`); case, blanks, `-` and `_` don't count.

@@ -62,7 +62,12 @@ fn lines_and_arrays_are_read_like_csv_in_any_encoding() {
             ("code,name\nF1,Fort\n", "json", 6, "is no JSON: it begins with neither [ nor {\n"),
             ("[]", "json", 6, "holds no rows\n"),
             ("", "ndjson", 6, "is empty\n"),
-            ("code,name\nF1,Fort\n", "ndjson", 6, "no column holds a key"),
+            (
+                "code,name\nF1,Fort\n",
+                "ndjson",
+                6,
+                "has no row with a key; line 1: broken JSON in column 1: an object is",
+            ),
         ] {
             let said = p.run_with(&format!("branch import - --format {format}"), text).fails(code);
             assert!(said.contains(sentence), "{text}: {said}");
@@ -297,6 +302,31 @@ fn the_rules_of_csv_hold_for_json() {
         assert_eq!(said.json()["left"], 1, "{}", said.err);
         let wrong = r#"[{"email":"c@x.example","name":"C","password":["x"]}]"#;
         assert!(p.run_with("user import -", wrong).fails(6).contains("password: an array stands where one value"));
+    });
+}
+
+/// What is wrong with the file as a whole, and not with a row of it.
+#[test]
+fn a_file_of_which_no_row_can_be_read_is_told_why() {
+    let keys: String = (0..10_001).map(|i| format!("{{\"code\":\"C{i}\",\"name\":\"a\",\"k{i}\":1}}\n")).collect();
+    on_both_engines_with_acme(|p| {
+        for (text, sentence) in [
+            (
+                "{\"a\":".repeat(50_000).as_str(),
+                "has no row with a key; line 2: broken JSON in column 1: a bracket that",
+            ),
+            ("[1,2]", "has no row with a key; line 1: a number stands where an object is wanted, whose keys name"),
+            (keys.as_str(), "has more than 10000 different keys, the next on line 9999\n"),
+            (
+                r#"{"data":[{"code":"F1"}],"total":1}"#,
+                "a branch does not have: data, total\nhint: 'data' holds objects; if these are the rows: jq -c '.data[]' FILE",
+            ),
+        ] {
+            let text = if text.contains(":1}") { text.to_owned() } else { format!("{text}\n") };
+            let flags = if text == keys { "--ignore-unknown" } else { "" };
+            let said = p.run_with(&format!("branch import - {flags}"), &text).fails(6);
+            assert!(said.contains(sentence), "{said}");
+        }
     });
 }
 

@@ -30,6 +30,8 @@ pub enum Stop {
     Broken(Broken),
     /// A row is longer than any may be.
     TooLong,
+    /// The rows have more different keys than any table has columns.
+    TooManyKeys(u64),
 }
 
 impl From<io::Error> for Stop {

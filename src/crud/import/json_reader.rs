@@ -17,7 +17,7 @@ use crate::model::resource::List;
 use crate::model::values::scalar::truncate;
 
 /// Different keys that one file may have.
-const MOST_KEYS: usize = 10_000;
+pub const MOST_KEYS: usize = 10_000;
 
 /// Bytes of the longest path of keys.
 const LONGEST_PATH: usize = 1000;
@@ -103,6 +103,7 @@ struct Node {
     has_value: bool,
     has_blank: bool,
     has_object: bool,
+    has_nested: bool,
     line: u64,
     column: Option<usize>,
 }
@@ -130,9 +131,19 @@ impl Keys {
         self.nodes.iter().filter(|n| n.column.is_some())
     }
 
+    /// Whether there is no column.
+    pub fn is_empty(&self) -> bool {
+        self.columns().next().is_none()
+    }
+
     /// The columns by name.
     pub fn header(&self) -> Vec<String> {
         self.columns().map(|n| String::from_utf8_lossy(&n.path).into_owned()).collect()
+    }
+
+    /// Whether arrays of objects stand in a column.
+    pub fn holds_objects(&self, column: usize) -> bool {
+        self.columns().nth(column).is_some_and(|n| n.has_nested)
     }
 
     /// The line on which a column comes up first.
@@ -197,14 +208,16 @@ impl<R: Read> JsonRows<R> {
         }
     }
 
-    /// Reads the whole file for its keys. Which of them are taken as JSON whatever they hold, their names tell.
-    pub fn find_keys(mut self, is_whole: IsWhole<'_>) -> Result<(Keys, bool), Stop> {
-        let mut has_rows = false;
-        while self.next(Some(is_whole))?.is_some() {
-            has_rows = true;
+    /// Reads the whole file for its keys, how many rows there are, and what is wrong with the first that is. Which keys are
+    /// taken as JSON whatever they hold, their names tell.
+    pub fn find_keys(mut self, is_whole: IsWhole<'_>) -> Result<(Keys, u64, Option<JsonFault>), Stop> {
+        let (mut rows, mut fault) = (0, None);
+        while let Some(row) = self.next(Some(is_whole))? {
+            rows += 1;
+            fault = fault.or(row.fault);
         }
         self.keys.settle();
-        Ok((self.keys, has_rows))
+        Ok((self.keys, rows, fault))
     }
 
     /// The next row that is not blank; its cells, as far as they are known.
@@ -304,7 +317,7 @@ impl<R: Read> JsonRows<R> {
         }
         let wrong = match read {
             Ok(()) => None,
-            Err(Stop::Io(e)) => return Err(Stop::Io(e)),
+            Err(stop @ (Stop::Io(_) | Stop::TooManyKeys(_))) => return Err(stop),
             Err(Stop::TooLong) => Some((line, JsonWhat::TooLong)),
             Err(Stop::Broken(broken)) => Some((broken.line, JsonWhat::Broken(broken.column, broken.what))),
         };
@@ -445,8 +458,7 @@ impl<R: Read> JsonRows<R> {
         };
         let at = self.keys.nodes.len();
         if at == MOST_KEYS {
-            let what = format!("the rows have more than {MOST_KEYS} different keys");
-            return Err(Stop::Broken(Broken { line, column: self.input.column(), what }));
+            return Err(Stop::TooManyKeys(line));
         }
         self.keys.nodes.push(Node {
             path: self.path.clone(),
@@ -454,6 +466,7 @@ impl<R: Read> JsonRows<R> {
             has_value: false,
             has_blank: false,
             has_object: false,
+            has_nested: false,
             line,
             column: None,
         });
@@ -581,6 +594,7 @@ impl<R: Read> JsonRows<R> {
         if shape == Shape::Nested {
             // It is there, whatever it says.
             self.keys.nodes[node].has_value = true;
+            self.keys.nodes[node].has_nested = true;
         }
         self.shape(node, shape, line);
         Ok(())

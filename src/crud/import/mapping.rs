@@ -188,9 +188,14 @@ fn unknown_columns(desc: &'static Descriptor, source: &Source, header: &[String]
         let (line, path) = (source.line_of(*at)?, truncate(&header[*at]));
         Some(format!("line {line}, {path}: {} is an object there; is --map '{path}={field}' meant?", truncate(outer)))
     });
+    let rows = unknown.iter().find(|at| source.holds_objects(**at)).map(|at| truncate(header[*at].trim()));
+    let rows = rows.map(|name| {
+        format!("'{name}' holds objects; if these are the rows: jq -c '.{name}[]' FILE makes lines of them")
+    });
     Problem::invalid(format!("columns that a {} does not have: {}", desc.noun, shown(&names)))
         .hint_maybe(meant.filter(|_| inner.is_none()))
         .hint_maybe(inner)
+        .hint_maybe(rows)
         .hint("--map 'COLUMN=FIELD' says what one is; --ignore-unknown passes over them")
         .hint(format!("fields: {}", known.join(", ")))
 }

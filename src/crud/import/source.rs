@@ -294,9 +294,13 @@ impl Source {
     /// Reads JSON for the keys of its objects, which are its columns.
     fn find_keys(&mut self, layout: json_reader::Layout, is_whole: IsWhole<'_>) -> Result<()> {
         let rows = JsonRows::new(self.decoded()?.0, layout, 1 + self.skip, Keys::default());
-        let (keys, has_rows) = rows.find_keys(is_whole).map_err(|stop| broken(&self.shown, stop))?;
-        if !has_rows {
+        let (keys, rows, fault) = rows.find_keys(is_whole).map_err(|stop| broken(&self.shown, stop))?;
+        if rows == 0 {
             return Err(Problem::invalid(format!("{} holds no rows", self.shown)).into());
+        }
+        if let Some(fault) = fault.filter(|_| keys.is_empty()) {
+            let sentence = format!("{} has no row with a key; line {}: {}", self.shown, fault.line, fault.what);
+            return Err(Problem::invalid(sentence).into());
         }
         self.header = keys.header();
         self.json = Some(Json { layout, keys: Arc::new(keys) });
@@ -310,6 +314,11 @@ impl Source {
     /// Whether its rows are objects on lines of their own.
     pub fn is_json_lines(&self) -> bool {
         self.json.as_ref().is_some_and(|j| j.layout == json_reader::Layout::Lines)
+    }
+
+    /// Whether a column of JSON holds arrays of objects.
+    pub fn holds_objects(&self, column: usize) -> bool {
+        self.json.as_ref().is_some_and(|j| j.keys.holds_objects(column))
     }
 
     /// The line on which a column of JSON comes up first.
@@ -643,6 +652,11 @@ fn broken(shown: &str, stop: Stop) -> Problem {
         Stop::Io(e) => unreadable(shown, &e),
         Stop::TooLong => {
             Problem::invalid(format!("{shown} is no JSON: there is nothing in {} MB of it", LONGEST >> 20))
+        }
+        Stop::TooManyKeys(line) => {
+            let sentence =
+                format!("{shown} has more than {} different keys, the next on line {line}", json_reader::MOST_KEYS);
+            Problem::invalid(sentence).hint("keys name columns; what differs from row to row belongs to values")
         }
         Stop::Broken(at) => {
             let sentence = format!("{shown} is broken JSON: line {}, column {}: {}", at.line, at.column, at.what);

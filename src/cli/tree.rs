@@ -674,12 +674,22 @@ fn link_args(c: Command, kinds: Kinds, linking: Linking, link: Link) -> Command 
     let (desc, (_, item), (_, other)) = (link.desc, link.item, link.other);
     let is_new = linking == Linking::Assign;
     let verb = if is_new { link.assign } else { link.unassign };
-    let (line, of) = (format!("orgctl {} {verb} {}", item.noun, examples::key(item)), examples::conditions(other));
-    let many = format!("orgctl {} list --filter {} -o key | {line} -", other.noun, quote(&of));
+    let keys = desc.examples.key.split_once(':').unwrap_or((examples::key(item), examples::key(other)));
+    let line = format!("orgctl {} {verb} {}", item.noun, keys.0);
+    let many = match link.is_among_one_kind() {
+        true => String::new(),
+        false => {
+            let of = quote(&examples::conditions(other));
+            format!("\norgctl {} list --filter {of} -o key | {line} -", other.noun)
+        }
+    };
     let name = |d: &Descriptor| d.noun.to_uppercase().replace('-', "_");
-    let c = with_examples(c, &format!("{line} {}\n{many}", examples::key(other)))
+    let c = with_examples(c, &format!("{line} {}{many}", keys.1))
         .arg(Arg::new(ITEM).value_name(name(item)).required(true).help(examples::keys(item)))
-        .arg(named(other).value_name(name(other)));
+        .arg(named(other).value_name(match link.is_among_one_kind() {
+            true => link.other.0.name().to_uppercase(),
+            false => name(other),
+        }));
     if is_new {
         return forced(link.further().fold(c, |c, field| c.arg(flag_of_new(field))), desc);
     }
@@ -1226,6 +1236,9 @@ impl Found {
             Found::Leaf(l) => l.about.to_owned(),
             Found::Generic(g, d) => (g.about)(d),
             Found::Move(t, _) => t.about.to_owned(),
+            Found::Link(_, link) if link.is_among_one_kind() => {
+                format!("Let {} {} other {}", a(link.item.1), self.verb_name(), link.other.1.plural())
+            }
             Found::Link(linking, link) => {
                 let between = if *linking == Linking::Assign { "to" } else { "from" };
                 let verb = capital(self.verb_name());

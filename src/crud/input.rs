@@ -9,6 +9,7 @@ use super::prompt;
 use super::session::Session;
 use crate::model::kinds::org;
 use crate::model::problem::{ErrorKind, Problem};
+use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::lifetime::Lifetime;
 use crate::model::resource::verbs::Verb;
 use crate::model::resource::{Descriptor, Field, Record, YEARS};
@@ -49,13 +50,17 @@ pub async fn find_in(
     Ok(record.clone())
 }
 
-/// The deleted records that a key names. Who has the key now is meant before them, and is not deleted.
+/// The deleted records that a key names; where there are none, those that have ended. Who has the key now is meant before
+/// them, and is not deleted.
 async fn deleted_holders(s: &mut Session<'_>, desc: &'static Descriptor, key: &str) -> Result<Vec<Record>> {
     let org = s.org_of(desc).await?;
     let context = s.context.clone();
     // A duplicate that was merged is named by what it was called, though that means another one now.
     let found = records::own_holders(s.db().await?, desc, org, key, &context).await?;
-    let (live, gone): (Vec<Record>, Vec<Record>) = found.into_iter().partition(|r| r.is_live());
+    let (live, mut gone): (Vec<Record>, Vec<Record>) = found.into_iter().partition(|r| r.is_live());
+    if gone.iter().any(|r| !r.meta.is_live()) {
+        gone.retain(|r| !r.meta.is_live());
+    }
     if gone.is_empty() {
         return Err(not_found(s, desc, org, key, Deleted::Only).await?.into());
     }
@@ -141,7 +146,12 @@ pub struct GoneRecord {
 
 impl GoneRecord {
     pub fn deleted(record: &Record) -> GoneRecord {
-        GoneRecord { org: record.meta.org_id, id: record.meta.id, at: record.meta.deleted_at, how: "deleted" }
+        let ended = record.find(ENDED).and_then(Value::as_time).filter(|_| record.has_ended());
+        let (at, how) = match record.meta.deleted_at {
+            Some(at) => (Some(at), "deleted"),
+            None => (ended, "ended"),
+        };
+        GoneRecord { org: record.meta.org_id, id: record.meta.id, at, how }
     }
 
     /// A deleted record, as [`GoneRecord::describe`].
@@ -176,7 +186,12 @@ impl GoneRecord {
 pub fn several_gone(desc: &Descriptor, key: &str, gone: &[GoneRecord]) -> Problem {
     let all: Vec<String> = gone.iter().take(10).map(GoneRecord::describe).collect();
     let more = if gone.len() > all.len() { ", ..." } else { "" };
-    Problem::conflict(format!("several deleted {} had the key {}", desc.plural(), truncate(key)))
+    let plural = desc.plural();
+    let which = match gone.iter().all(|one| one.how == "ended") {
+        true => format!("{plural} that have ended"),
+        false => format!("deleted {plural}"),
+    };
+    Problem::conflict(format!("several {which} had the key {}", truncate(key)))
         .hint(format!("name the one that is meant by its id: {}{more}", all.join(", ")))
 }
 
@@ -200,7 +215,17 @@ pub(super) async fn not_found(
         Some(org) if !desc.is_org() => format!(" --org {}", records::org_code(db, org).await?),
         _ => String::new(),
     };
-    if life == Deleted::Exclude && !records::by_key(db, desc, org, key, Deleted::Only, &context).await?.is_empty() {
+    let gone = match life {
+        Deleted::Exclude => records::by_key(db, desc, org, key, Deleted::Only, &context).await?,
+        _ => Vec::new(),
+    };
+    if !gone.is_empty() && gone.iter().all(|r| r.meta.is_live()) {
+        return Ok(Problem::not_found(format!("{noun} {shown}{place} has ended")).hint(match &as_of {
+            None => format!("'orgctl {} list --filter status=ended{org_flag}' shows what has", desc.noun),
+            Some(_) => "--with-deleted shows it as it was".to_owned(),
+        }));
+    }
+    if !gone.is_empty() {
         return Ok(Problem::not_found(format!("{noun} {shown}{place} is deleted")).hint(match &as_of {
             None if !desc.does(Verb::Restore) => "--with-deleted shows it as it was".to_owned(),
             None => format!("'orgctl {} restore {shown}{org_flag}' brings it back", desc.noun),

@@ -36,7 +36,10 @@ const PAGE: u64 = 50;
 
 fn output_columns(columns: &[Column]) -> Vec<OutputColumn> {
     let head = |c: &Column| {
-        let head = OutputColumn { is_list: c.list.is_some(), ..OutputColumn::new(c.name.clone(), c.kind) };
+        let head = OutputColumn {
+            is_list: c.list.is_some() || c.field.is_some_and(Field::is_set),
+            ..OutputColumn::new(c.name.clone(), c.kind)
+        };
         // What names a record, this one or another.
         let is_typed = |f: &Field| f.target().is_some() || (c.is_key && f.name() != "name");
         if (c.field.is_some_and(is_typed) || (c.is_key && c.field.is_none())) && head.part == ColumnRole::Text {

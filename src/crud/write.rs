@@ -125,11 +125,12 @@ fn valid(record: &Record, given: &[(String, Value)], today: NaiveDate) -> Result
 /// A record as it is before anything is given: defaults, who acts, and nothing.
 pub fn blank(tx: &Tx<'_>, desc: &'static Descriptor, org: i32, id: Uuid, context: &ParseContext) -> Result<Record> {
     let mut record = of_defaults(desc, Meta::new(org, id, tx.at(), 0), context)?;
-    if let Some(acting) = tx.acting_user(org) {
-        for (field, value) in desc.fields.iter().zip(&mut record.values) {
-            if field.has(Attr::FromActor) && value.is_null() {
-                *value = acting.into();
-            }
+    let acting = tx.acting_user(org);
+    for (field, value) in desc.fields.iter().zip(&mut record.values).filter(|(_, value)| value.is_null()) {
+        match acting {
+            Some(acting) if field.has(Attr::FromActor) => *value = acting.into(),
+            _ if field.has(Attr::FromClock) => *value = tx.at().into(),
+            _ => {}
         }
     }
     Ok(record)

@@ -2,6 +2,7 @@
 //! `db check` runs them over all rows. That nothing stands below itself no query says in time that grows with the rows
 //! alone: it is looked for in memory.
 
+mod acyclic;
 mod row_rules;
 
 use std::collections::BTreeSet;
@@ -308,11 +309,39 @@ pub(super) async fn broken_in_file(db: &mut Db, desc: &'static Descriptor) -> Re
             broken.push((number.unwrap_or_default(), rule.broken_by(&row)?));
         }
     }
+    for links in acyclic::of(desc) {
+        broken.extend(links.broken_in_file(db).await?);
+    }
     Ok(broken)
 }
 
 /// Rows named in one statement.
 const CHUNK: usize = 400;
+
+/// Rules that are asked about in one statement: over a network each statement is waited for.
+const TOGETHER: usize = 20;
+
+/// Most columns that a rule's query has.
+const TOLD: usize = 2;
+
+/// The first of some rules that one of its rows breaks, all asked at once.
+async fn first_broken(db: &mut Db, asked: &[(&Invariant, i32, Vec<Uuid>)]) -> Result<Option<Problem>> {
+    let mut all = Sql::default();
+    for (i, (rule, org, ids)) in asked.iter().enumerate() {
+        all.push(if i == 0 { "select * from (" } else { " union all select * from (" });
+        // Its place, and so many columns as all have.
+        let columns = format!("select {i}, {}", "'', ".repeat(TOLD - rule.told.len()));
+        all.push(&rule.sql.replacen("select ", &columns, 1)).push(" and t.org_id = ").bind(*org);
+        all.push(" and t.id in ").bind_rows(ids.iter().copied()).push(&format!(" limit 20) q{i}"));
+    }
+    let kinds = std::iter::once(ValueType::Int).chain([ValueType::Text; TOLD]);
+    let mut found = db.all(all.yields(kinds)).await?;
+    found.sort_by_key(|row| row.int(0).unwrap_or_default());
+    let Some(mut row) = found.into_iter().next() else { return Ok(None) };
+    let (rule, ..) = asked[usize::try_from(row.int(0)?)?];
+    row.0.drain(..=TOLD - rule.told.len());
+    Ok(Some(rule.broken_by(&row)?))
+}
 
 /// Refuses the transaction if a touched row breaks a rule that reads what was written of it.
 pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {
@@ -325,19 +354,24 @@ pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {
         if rows.is_empty() {
             continue;
         }
-        for rule in rules.iter().filter(|r| r.of == desc) {
-            for (org, ids) in rows.with(rule.reads, CHUNK) {
-                let condition = among(org, &ids);
-                let sql = rule.statement(&condition.text).with(condition.args);
-                if let Some(row) = db.first(sql).await? {
-                    return Err(rule.broken_by(&row)?.into());
-                }
+        let concerned = rules.iter().filter(|r| r.of == desc);
+        let asked: Vec<(&Invariant, i32, Vec<Uuid>)> = concerned
+            .flat_map(|r| rows.with(r.reads, CHUNK).into_iter().map(move |(org, ids)| (r, org, ids)))
+            .collect();
+        for some in asked.chunks(TOGETHER) {
+            if let Some(problem) = first_broken(db, some).await? {
+                return Err(problem.into());
             }
         }
         for field in desc.trees() {
             for (org, ids) in rows.with(Columns::by_names(desc, [field.column]), CHUNK) {
                 let sql = ancestors(desc, field, among(org, &ids));
                 refuse_cycle(find_cycle(db, desc, org, sql, &|id| ids.contains(&id)).await?, field)?;
+            }
+        }
+        for links in acyclic::of(desc) {
+            for (org, ids) in rows.with(links.reads(), CHUNK) {
+                links.check_touched(db, org, &ids).await?;
             }
         }
     }
@@ -364,6 +398,9 @@ pub async fn check_filled(db: &mut Db, filled: &[(&'static Descriptor, i32)]) ->
         for field in desc.trees() {
             let found = find_cycle(db, desc, *org, all_inner(desc, field, *org), &|_| false).await?;
             refuse_cycle(found, field)?;
+        }
+        for links in acyclic::of(desc) {
+            links.check_all(db, *org).await?;
         }
     }
     Ok(())
@@ -485,6 +522,11 @@ pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
             for field in desc.trees() {
                 found.extend(find_cycle(db, desc, org, all_inner(desc, field, org), &|_| false).await?);
             }
+            for links in acyclic::of(desc) {
+                if let Err(e) = links.check_all(db, org).await {
+                    found.push(e.downcast::<Problem>()?.sentence);
+                }
+            }
         }
     }
     Ok(found)
@@ -516,13 +558,14 @@ mod tests {
         // Whom it names is there, and is not deleted.
         assert_eq!(held_against(user, &["branch_id"]), 2);
         assert_eq!(held_against(user, &["branch_id", "department_id", "reports_to_id"]), 6);
-        // Branch, department and superior live; so do those whom it leads: of branches, of departments, of people; what he
-        // or she knows about, and was called formerly; and the organisation.
-        assert_eq!(held_against(user, &[DELETED]), 3 + 3 + 2 + 1);
+        // Branch, department and superior live; so do those whom it leads: of branches, of departments, of people, of roles;
+        // what he or she knows about, was called formerly, which roles he or she has; and the organisation.
+        assert_eq!(held_against(user, &[DELETED]), 3 + 4 + 3 + 1);
         let of_new = |r: &&Invariant| r.of == user && r.reads.intersects(Columns::of_new(user));
         assert_eq!(rules(Kinds::default()).iter().filter(of_new).count(), 3 + 3 + 1 + 1);
         assert_eq!(held_against(Org::DESCRIPTOR, &["name", "max_users"]), 0);
-        // Branches, departments, specialties, who has them, users and their former keys live in one that does.
-        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 6);
+        // Branches, departments, users and their former keys, specialties and who has them, features, permissions, and roles
+        // with what they give, what they inherit from and who has them live in one that does.
+        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 6 + 2 + 4);
     }
 }

@@ -12,8 +12,8 @@ use super::layout::ColumnRole;
 use super::table;
 use super::text::{relative, visible};
 use crate::model::problem::Problem;
-use crate::model::resource::List;
 use crate::model::values::scalar::is_format;
+use crate::model::values::set;
 use crate::model::values::value::{Value, ValueType};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl OutputColumn {
 
     fn json(&self, value: &Value) -> Json {
         match self.is_list {
-            true => List::members(value.as_text().unwrap_or_default()).collect(),
+            true => set::members(value.as_text().unwrap_or_default()).collect(),
             false => value.to_json(),
         }
     }

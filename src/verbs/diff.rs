@@ -11,8 +11,8 @@ use crate::crud::history::{KeyCache, find_all_or_past_until, the_one};
 use crate::crud::input::time;
 use crate::crud::session::Session;
 use crate::model::problem::Problem;
-use crate::model::resource::List;
 use crate::model::values::scalar::truncate;
+use crate::model::values::set;
 use crate::model::values::value::{Value, ValueType, rfc3339};
 use crate::store::records;
 use crate::store::trail::diff::{DiffScope, EndState, FieldChange, NetChange, between};
@@ -175,7 +175,7 @@ fn text(value: &Json) -> Option<String> {
         Json::String(text) => Some(text.clone()),
         Json::Array(members) => {
             let members: Vec<String> = members.iter().filter_map(text).collect();
-            (!members.is_empty()).then(|| members.join(&List::SEPARATOR.to_string()))
+            (!members.is_empty()).then(|| members.join(&set::SEPARATOR.to_string()))
         }
         other => Some(other.to_string()),
     }

@@ -15,6 +15,14 @@ fn filled(p: &TestEnv) {
     p.run("user create --name 'A Rao' --email a.rao@acme.example").ok();
     p.run("user merge a.rao@acme.example asha@acme.example --yes").ok();
     p.run("user assign-branch asha@acme.example --branch PUN01").ok();
+    p.run("feature create --code F1 --name One").ok();
+    p.run("permission create --resource users --action read").ok();
+    for code in ["R1", "R2"] {
+        p.run(&format!("role create --code {code} --name One")).ok();
+    }
+    p.run("role-permission create --role R1 --resource users --action read").ok();
+    p.run("role inherit R1 R2").ok();
+    p.run("role assign R1 asha@acme.example").ok();
     p.run("user invite asha@acme.example").ok();
     for word in ["tumbling-violet-harbour-19", "quiet-copper-lantern-84"] {
         p.run_with("user passwd asha@acme.example --password-stdin", word).ok();
@@ -133,6 +141,9 @@ const COMMANDS: &[&str] = &[
     "dept list --all",
     "specialty list --all --with-deleted -o json",
     "specialty show ECON",
+    "role-grant list --all -o json",
+    "role-permission list --all --with-deleted -o json",
+    "feature list --all -o json",
     "org list --all -o json",
     "user show asha@acme.example -o json",
     "branch show MUM01",
@@ -228,6 +239,7 @@ const ANY: &[(&str, &str, &str)] = &[
     ("system_log", "id", "an id of its own"),
     ("system_log", "user_id", "tells of somebody who may be gone"),
     ("system_log", "request_id", "tells of a command that may have recorded nothing"),
+    ("role_grants", "granted_by_id", "tells of somebody who may be gone"),
     ("tokens", "id", "an id of its own"),
     ("backups", "id", "an id of its own"),
     ("backups", "parent_id", "tells of a backup that may be gone"),
@@ -239,6 +251,12 @@ const ANY: &[(&str, &str, &str)] = &[
     ("consultant_specialties", "id", "verify"),
     ("former_keys", "id", "verify"),
     ("former_keys", "former_id", "verify"),
+    ("features", "id", "verify"),
+    ("permissions", "id", "verify"),
+    ("roles", "id", "verify"),
+    ("role_permissions", "id", "verify"),
+    ("role_inheritances", "id", "verify"),
+    ("role_grants", "id", "verify"),
     ("users", "id", "verify"),
     ("settings", "id", "verify"),
 ];

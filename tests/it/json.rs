@@ -11,7 +11,7 @@ use orgctl::model::resource::Descriptor;
 use orgctl::model::resource::examples;
 use orgctl::model::resource::verbs::Verb;
 
-use crate::harness::{Engine, TestEnv, on_both_engines, on_both_engines_with_acme};
+use crate::harness::{Engine, TestEnv, on_both_engines, on_both_engines_with_acme, split};
 
 /// A command line for every leaf that is not among [`common`], in an order in which each can be done. `%` stands for the folder of the test.
 const SAMPLES: &[(&str, &str)] = &[
@@ -183,10 +183,7 @@ fn common(desc: &'static Descriptor) -> [Vec<(String, String)>; 2] {
         (Verb::Exists, key.to_owned()),
         (Verb::History, key.to_owned()),
         (Verb::Export, format!("%/{noun}.csv")),
-        (
-            Verb::Import,
-            format!("%/{} --on-conflict skip", if desc.link().is_some() { "links.csv" } else { "more.csv" }),
-        ),
+        (Verb::Import, format!("%/{noun}-new.csv --on-conflict skip")),
         (Verb::Deactivate, key.to_owned()),
         (Verb::Activate, key.to_owned()),
     ];
@@ -202,16 +199,24 @@ fn common(desc: &'static Descriptor) -> [Vec<(String, String)>; 2] {
     };
     let [mut made, mut taken] = [verbs.to_vec(), gone.to_vec()]
         .map(|verbs| verbs.into_iter().filter(|(verb, _)| desc.does(*verb)).map(line).collect::<Vec<_>>());
+    let mut unassign = None;
     if let Some(link) = desc.link() {
-        let (item, other) = (link.item.1, link.other.1);
+        let (item, other) = key.split_once(':').expect("the key of a link");
         let line = |verb: &str, more: &str| {
-            let leaf = format!("{} {verb}", item.noun);
-            (leaf.clone(), format!("{leaf} {} {}{more}", item.examples.key, other.examples.key))
+            let leaf = format!("{} {verb}", link.item.1.noun);
+            (leaf.clone(), format!("{leaf} {item} {other}{more}"))
         };
         made.insert(0, line(link.assign, ""));
+        unassign = Some(line(link.unassign, " --yes"));
+    }
+    if desc.ends() {
+        // It is made anew whenever it has ended.
+        let revoke = (format!("{noun} revoke"), format!("{noun} revoke {key} --yes"));
+        let end = unassign.unwrap_or_else(|| revoke.clone());
+        taken.splice(2..2, [revoke, made[0].clone(), end, made[0].clone()]);
+    } else if let Some(unassign) = unassign {
         // In place of the second time.
-        let again = taken.iter().rposition(|(leaf, _)| leaf.ends_with(" delete")).expect("a delete");
-        taken[again] = line(link.unassign, " --yes");
+        taken[2] = unassign;
     }
     [made, taken]
 }
@@ -220,6 +225,8 @@ fn common(desc: &'static Descriptor) -> [Vec<(String, String)>; 2] {
 fn samples() -> Vec<(String, String)> {
     let said = SAMPLES.iter().map(|(leaf, line)| ((*leaf).to_owned(), (*line).to_owned()));
     let is_said = |d: &&Descriptor| SAMPLES.iter().any(|(leaf, _)| leaf.starts_with(&format!("{} ", d.noun)));
+    // Of two that are joined the example of their kind makes one.
+    let other = ("role create".to_owned(), "role create --code READER --name Reader".to_owned());
     let of_kinds: Vec<_> = Program::default().kinds.resources().filter(|d| !is_said(d)).map(common).collect();
     // What refers to others goes before those do.
     let taken: Vec<_> = of_kinds.iter().rev().flat_map(|[_, taken]| taken.clone()).collect();
@@ -227,7 +234,21 @@ fn samples() -> Vec<(String, String)> {
     // What comes last looks at all of it, or drops it.
     let (first, last): (Vec<_>, Vec<_>) =
         said.partition(|(leaf, _)| !["audit", "backup", "db"].iter().any(|n| leaf.starts_with(n)));
-    first.into_iter().chain(kinds).chain(last).collect()
+    first.into_iter().chain([other]).chain(kinds).chain(last).collect()
+}
+
+/// The files that the samples read: of each kind its own example.
+fn write_files(p: &TestEnv) {
+    p.write("more.csv", "code,name\nNEW1,New\n");
+    p.write("orgs-there.csv", "code,name\nACME,Acme\n");
+    p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
+    for desc in Program::default().kinds.resources() {
+        let words = split(desc.examples.create);
+        let pairs = words.as_chunks::<2>().0;
+        let head: Vec<String> = pairs.iter().map(|[flag, _]| flag.trim_start_matches('-').replace('-', "_")).collect();
+        let row: Vec<&str> = pairs.iter().map(|[_, value]| value.as_str()).collect();
+        p.write(&format!("{}-new.csv", desc.noun), format!("{}\n{}\n", head.join(","), row.join(",")));
+    }
 }
 
 #[track_caller]
@@ -251,10 +272,7 @@ fn every_command_gives_json() {
     let missing: Vec<&String> = all.iter().filter(|l| !told.contains(*l) && !ELSEWHERE.contains(&l.as_str())).collect();
     assert!(missing.is_empty(), "no sample for {missing:?}");
     on_both_engines(|p| {
-        p.write("more.csv", "code,name\nNEW1,New\n");
-        p.write("links.csv", "specialty,user\nECON,asha@sahyadri.example\n");
-        p.write("orgs-there.csv", "code,name\nACME,Acme\n");
-        p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
+        write_files(p);
         let mut wrong = Vec::new();
         for (_, line) in &samples() {
             let line = line.replace('%', &p.dir.path().display().to_string());
@@ -334,10 +352,7 @@ fn a_secret_that_nobody_saw_is_undone() {
 fn a_format_of_rows_is_obeyed_or_refused() {
     for format in ["csv", "key"] {
         let p = TestEnv::new(Engine::Sqlite);
-        p.write("more.csv", "code,name\nNEW1,New\n");
-        p.write("links.csv", "specialty,user\nECON,asha@sahyadri.example\n");
-        p.write("orgs-there.csv", "code,name\nACME,Acme\n");
-        p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
+        write_files(&p);
         let mut silent = Vec::new();
         for (leaf, sample) in &samples() {
             // What goes to a file is there; nothing is wrong, nobody is in the department, and nothing has changed.
@@ -361,10 +376,7 @@ fn a_format_of_rows_is_obeyed_or_refused() {
 #[test]
 fn ndjson_is_one_document_a_line() {
     let p = TestEnv::new(Engine::Sqlite);
-    p.write("more.csv", "code,name\nNEW1,New\n");
-    p.write("links.csv", "specialty,user\nECON,asha@sahyadri.example\n");
-    p.write("orgs-there.csv", "code,name\nACME,Acme\n");
-    p.write("people.csv", "user_code,name\nDDD222,Dev Rao\n");
+    write_files(&p);
     for (leaf, sample) in &samples() {
         let line = sample.replace('%', &p.dir.path().display().to_string());
         let said = p.run(&format!("{line} -o ndjson"));

@@ -5,7 +5,8 @@ use orgctl::model::kinds::Kinds;
 use orgctl::model::resource::Descriptor;
 use orgctl::model::resource::verbs::Verb;
 
-use crate::harness::{Engine, Output, TestEnv, on_both_engines_with_acme};
+use crate::each;
+use crate::harness::{Engine, Output, on_both_engines_with_acme};
 
 /// Empty, unseen, of several lines, steering the terminal, too long, marks without a letter, replaced, beyond every number and
 /// every calendar, negative, and what other languages would run.
@@ -69,26 +70,7 @@ fn is_told(said: &Output, what: &str) {
 }
 
 fn key(noun: &str) -> &'static str {
-    match noun {
-        "org" => "ACME",
-        "branch" => "B1",
-        "dept" => "D1",
-        "specialty" => "S1",
-        "consultant-specialty" => "S1:u1",
-        "user" => "u1",
-        "former-key" => "username:u2",
-        _ => "password.min_length",
-    }
-}
-
-fn fill(p: &TestEnv) {
-    p.run("branch create --code B1 --name One").ok();
-    p.run("dept create --code D1 --name One").ok();
-    p.run("specialty create --code S1 --name One").ok();
-    p.run("user create --username u1 --name One").ok();
-    p.run("specialty assign S1 u1").ok();
-    p.run("user create --username u2 --name One").ok();
-    p.run("user merge u2 u1 --yes").ok();
+    each::key(noun).unwrap_or("password.min_length")
 }
 
 /// Every leaf of the command tree with its path.
@@ -113,7 +95,7 @@ fn no_text_in_an_option_breaks_anything() {
     let mut all = Vec::new();
     leaves(&Program::default().command(), &[], &mut all);
     on_both_engines_with_acme(|p| {
-        fill(p);
+        each::fill(p);
         let mut n = 0;
         for (path, leaf) in &all {
             // What stands without a flag: the record that it is about, or a file.
@@ -199,7 +181,7 @@ fn no_text_in_a_cell_breaks_anything() {
 #[test]
 fn no_text_in_a_form_breaks_anything() {
     on_both_engines_with_acme(|p| {
-        fill(p);
+        each::fill(p);
         let script =
             "#!/bin/sh\n{ grep -v \"^$FIELD = \" \"$1\"; cat \"$LINE\"; } > \"$1.new\"; mv \"$1.new\" \"$1\"\n";
         let editor = p.write("editor.sh", script);

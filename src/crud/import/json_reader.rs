@@ -13,8 +13,8 @@ use chrono::{DateTime, SecondsFormat};
 use super::csv_reader::{LONGEST, is_blank};
 use super::json_input::{Broken, DEEPEST, Flaw, Input, Stop};
 use super::mapping::is_reject_column;
-use crate::model::resource::List;
 use crate::model::values::scalar::truncate;
+use crate::model::values::set;
 
 /// Different keys that one file may have.
 pub const MOST_KEYS: usize = 10_000;
@@ -572,12 +572,12 @@ impl<R: Read> JsonRows<R> {
                 }
                 _ => self.scalar(line)?,
             }
-            let is_divided = std::str::from_utf8(&self.text[from..]).is_ok_and(|t| List::members(t).count() > 1);
+            let is_divided = std::str::from_utf8(&self.text[from..]).is_ok_and(|t| set::members(t).count() > 1);
             if is_divided && shape == Shape::List {
                 shape = Shape::Divided;
             }
             if self.text.len() > from {
-                self.text.push(List::SEPARATOR as u8);
+                self.text.push(set::SEPARATOR as u8);
             }
             self.input.blanks()?;
             if !self.input.takes(b',')? {

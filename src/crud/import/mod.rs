@@ -686,8 +686,12 @@ impl Import {
             .accepting_inactive(tx.accepts_inactive());
         plan.named = stage.lookup_fields().to_vec();
         let acting = self.org.and_then(|org| tx.acting_user(org));
-        for (value, _) in plan.blank.iter_mut().zip(desc.fields).filter(|(_, f)| f.has(Attr::FromActor)) {
-            *value = acting.into();
+        for (value, field) in plan.blank.iter_mut().zip(desc.fields) {
+            match acting {
+                Some(acting) if field.has(Attr::FromActor) => *value = acting.into(),
+                _ if field.has(Attr::FromClock) => *value = tx.at().into(),
+                _ => {}
+            }
         }
         plan.mostly_new = !stage.matches_records();
         plan.at = tx.at();

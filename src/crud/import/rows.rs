@@ -19,10 +19,11 @@ use crate::model::kinds::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
 use crate::model::problem::Problem;
 use crate::model::resource::key::{Key, joined};
-use crate::model::resource::{Attr, Descriptor, Field, List, Meta, Record};
+use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::search;
 use crate::model::trail::audit::{self, Action, Effect, Event, Payload};
 use crate::model::values::scalar::{FieldKind, ParseContext, fold, is_blank, truncate};
+use crate::model::values::set;
 use crate::model::values::value::{Decimal, Value, ValueType};
 use crate::store::import::match_target::Given;
 use crate::store::import::stage::{JSON, QUOTE, Reference, Reject, ResolvedRow};
@@ -385,13 +386,13 @@ impl ImportPlan {
             let (field, at) = (*field, self.filled(row, *at));
             let text = self.text(row, at, field.name())?;
             let is_list = self.list.is_some_and(|(list, _)| list.tells_first && list.at == at);
-            if let Some(fault) = self.misshapen(row, at, is_list) {
+            if let Some(fault) = self.misshapen(row, at, is_list || field.is_set()) {
                 parsed.unread.push(field);
                 // That of a list is told with its members.
                 parsed.faults.extend((!is_list).then_some(fault));
                 continue;
             }
-            let text = if is_list { List::members(text).next().unwrap_or_default() } else { text };
+            let text = if is_list { set::members(text).next().unwrap_or_default() } else { text };
             match self.value(field, text) {
                 Ok(value) => parsed.values.extend(value.map(|v| (field, v))),
                 // A new record has nothing there then, and one that is there keeps what it has.
@@ -422,7 +423,7 @@ impl ImportPlan {
         }
         let text = if self.tolerance.is_none(field, text) { "" } else { text };
         let has_default = || self.desc.default(field, &self.context).is_some();
-        let is_made = field.generator().is_some() || field.has(Attr::FromActor) || has_default();
+        let is_made = field.generator().is_some() || field.is_of_the_act() || has_default();
         if is_made && text.trim().is_empty() {
             // A new record gets the default or a code of its own, one that is there keeps what it has.
             return Ok(None);
@@ -446,7 +447,7 @@ impl ImportPlan {
             return Err(fault);
         }
         // Each of them is held to what the field of the first is held to.
-        for member in List::members(text) {
+        for member in set::members(text) {
             if let Err((code, reason)) = self.value(reference.field, member) {
                 let reject = self.reject(row.number, row.line, None, code, reason);
                 return Err(Reject { column: Some(name.to_owned()), ..reject });
@@ -454,7 +455,7 @@ impl ImportPlan {
         }
         let first = values.iter().rfind(|(f, _)| f.column == reference.field.column).map(|(_, v)| v.to_text());
         let first = first.map(|text| reference.text(&text, &self.context));
-        let members = List::members(text).filter(|m| !self.tolerance.is_none(reference.field, m));
+        let members = set::members(text).filter(|m| !self.tolerance.is_none(reference.field, m));
         let mut members: Vec<String> = members.map(|m| reference.text(m, &self.context)).collect();
         members.retain(|m| Some(m) != first.as_ref());
         members.sort();

@@ -3,8 +3,14 @@
 pub mod branch;
 pub mod consultant_specialty;
 pub mod dept;
+pub mod feature;
 pub mod former_key;
 pub mod org;
+pub mod permission;
+pub mod role;
+pub mod role_grant;
+pub mod role_inheritance;
+pub mod role_permission;
 pub mod specialty;
 pub mod user;
 
@@ -60,6 +66,12 @@ pub const OWN: &[Kind] = &[
     Kind::of::<former_key::FormerKey>(),
     Kind::of::<specialty::Specialty>(),
     Kind::of::<consultant_specialty::ConsultantSpecialty>(),
+    Kind::of::<feature::Feature>(),
+    Kind::of::<permission::Permission>(),
+    Kind::of::<role::Role>(),
+    Kind::of::<role_permission::RolePermission>(),
+    Kind::of::<role_inheritance::RoleInheritance>(),
+    Kind::of::<role_grant::RoleGrant>(),
 ];
 
 /// Fields of a kind that stays as it was written which would change all the same.

@@ -67,6 +67,8 @@ pub enum Attr {
     Assignee,
     /// The user who acts, where none is given: nobody, where it is the local operator.
     FromActor,
+    /// The time at which the record is made, where none is given.
+    FromClock,
     /// Not in a table's default columns: `show`, `--columns` and machine formats have it.
     Hidden,
     /// A reference to whom the record's data is about.
@@ -147,6 +149,14 @@ impl Field {
     }
     pub fn default(&self) -> Option<&'static str> {
         self.attrs.iter().find_map(|m| if let Attr::Default(d) = m { Some(*d) } else { None })
+    }
+    /// Whether a value is found where none is given: who acts, or when.
+    pub fn is_of_the_act(&self) -> bool {
+        self.has(Attr::FromActor) || self.has(Attr::FromClock)
+    }
+    /// Whether it holds several values.
+    pub fn is_set(&self) -> bool {
+        matches!(self.ty.role, FieldKind::Set)
     }
     /// The setting that says the value of a new record where none is given.
     pub fn default_setting(&self) -> Option<&'static str> {
@@ -275,14 +285,6 @@ pub struct List {
 }
 
 impl List {
-    /// What stands between the members.
-    pub const SEPARATOR: char = ';';
-
-    /// The members that a text names.
-    pub fn members(text: &str) -> impl Iterator<Item = &str> {
-        text.split([List::SEPARATOR, ',', '|']).map(str::trim).filter(|m| !m.is_empty())
-    }
-
     /// Whether a header names the list.
     pub fn is_named(&self, header: &str) -> bool {
         let header = fold(header);
@@ -1168,6 +1170,9 @@ mod tests {
                         Attr::Of(name) => {
                             assert!(desc.field(name).is_some_and(|f| f.ends().is_some()), "{name}");
                             assert!(!field.ty.required, "{} tells of what ends", field.column);
+                        }
+                        Attr::FromClock => {
+                            assert!(field.ty.kind == ValueType::Time && !field.ty.required, "{}", field.column);
                         }
                         Attr::Recorded(..) => assert_eq!(field.ty.kind, ValueType::Bool, "{}", field.column),
                         Attr::DefaultSetting(key) => {

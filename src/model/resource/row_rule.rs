@@ -22,6 +22,8 @@ pub enum RowRule {
     Same(&'static str, &'static str),
     /// A reference to another record of the kind: nobody stands below itself.
     Tree(&'static str),
+    /// Of a kind that joins two of another kind: the live links, each from the first to the second, lead nowhere back.
+    Acyclic(&'static str, &'static str),
 }
 
 impl RowRule {
@@ -30,7 +32,7 @@ impl RowRule {
         match self {
             RowRule::OneOf(columns) => one_of(record, columns),
             RowRule::Range(from, to, _) => period(record, from, to),
-            RowRule::AtMostOne(..) | RowRule::Same(..) | RowRule::Tree(_) => None,
+            RowRule::AtMostOne(..) | RowRule::Same(..) | RowRule::Tree(_) | RowRule::Acyclic(..) => None,
         }
     }
 
@@ -48,6 +50,11 @@ impl RowRule {
                 _ => nth(per, place - 1),
             },
             RowRule::Tree(column) if place == 0 => Some(column),
+            RowRule::Acyclic(from, to) => match place {
+                0 => Some(from),
+                1 => Some(to),
+                _ => None,
+            },
             RowRule::Same(..) | RowRule::Tree(_) => None,
         }
     }
@@ -153,6 +160,10 @@ pub fn mistakes(desc: &'static Descriptor) -> Vec<String> {
             end(one).is_some() && end(one) == end(other)
         }
         RowRule::Tree(column) => desc.field(column).is_some_and(|f| f.target() == Some(desc)),
+        RowRule::Acyclic(from, to) => {
+            let target = |column| desc.field(column).filter(|f| f.ty.required).and_then(Field::target);
+            target(from).is_some() && target(from) == target(to)
+        }
     };
     desc.rules.iter().filter(|rule| !is_right(rule)).map(|rule| format!("{}: {rule:?}", desc.noun)).collect()
 }

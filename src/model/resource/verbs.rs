@@ -93,6 +93,11 @@ pub struct Link {
 }
 
 impl Link {
+    /// Whether it joins two of one kind.
+    pub fn is_among_one_kind(self) -> bool {
+        self.item.1 == self.other.1
+    }
+
     /// The parts of its key besides what it joins, which tell it from others between the same two.
     pub fn named_by(self) -> impl Iterator<Item = &'static Field> {
         self.further().filter(move |f| self.desc.key().has(f))

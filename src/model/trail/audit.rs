@@ -11,6 +11,7 @@ use super::merkle::{Hash, leaf_hash};
 use crate::model::resource::states::Transition;
 use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::values::scalar::ParseContext;
+use crate::model::values::set;
 #[cfg(test)]
 use crate::model::values::value::canonical;
 use crate::model::values::value::{Value, ValueType};
@@ -366,14 +367,21 @@ pub fn spans_of(json: &Json) -> impl Iterator<Item = (i64, i64)> {
 }
 
 /// How the value of a field enters a payload, the one place that decides it: a reference as the id of what it points at, a
-/// time in UTC, a decimal as its text, and so on, as `-o json` has them. A secret field, which no kind has yet, is to enter
-/// as a fingerprint, here.
-pub fn to_payload(_: &Field, value: &Value) -> Json {
-    value.to_json()
+/// time in UTC, a decimal as its text, a set as the array of its members, and so on, as `-o json` has them. A secret field,
+/// which no kind has yet, is to enter as a fingerprint, here.
+pub fn to_payload(field: &Field, value: &Value) -> Json {
+    match value.as_text().filter(|_| field.is_set()) {
+        Some(text) => set::members(text).collect(),
+        None => value.to_json(),
+    }
 }
 
 /// Reads [`to_payload`] back; `None` for what is no value of the field.
 pub fn from_payload(field: &Field, json: &Json) -> Option<Value> {
+    if let (Json::Array(members), true) = (json, field.is_set()) {
+        let members: Vec<&str> = members.iter().map(Json::as_str).collect::<Option<_>>()?;
+        return Some(set::joined(members).into());
+    }
     Value::from_json(field.ty.kind, json)
 }
 

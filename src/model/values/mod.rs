@@ -2,6 +2,8 @@
 
 pub mod dates;
 pub mod fold;
+pub mod permission;
 pub mod scalar;
+pub mod set;
 pub mod value;
 pub mod zone;

@@ -105,6 +105,8 @@ pub enum Form {
 #[derive(Debug, Clone, Copy)]
 pub enum FieldKind {
     Plain,
+    /// Several texts in one: see [`super::set::Set`].
+    Set,
     /// A closed set of words.
     Choice(&'static [&'static str]),
     /// A reference to a record of this kind; parsed as that record's key, stored as its id. By a function, for kinds refer
@@ -251,6 +253,18 @@ text_scalar! {
             return Err("must begin with a letter or a digit".into());
         }
         Ok(code)
+    }
+}
+
+text_scalar! {
+    /// The code of a role: what earlier systems put before it (`ROLE_ADMIN`) is no part of it.
+    RoleCode[MAX], "CODE", MAX, |text, context| {
+        let code = (Code::<MAX>::TYPE.parse)(text, context)?.to_text();
+        match code.strip_prefix("ROLE_") {
+            Some("") => Err("must have something behind ROLE_".into()),
+            Some(rest) => (Code::<MAX>::TYPE.parse)(rest, context).map(|v| v.to_text()),
+            None => Ok(code),
+        }
     }
 }
 

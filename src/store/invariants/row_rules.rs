@@ -18,7 +18,7 @@ pub(super) fn of(desc: &'static Descriptor) -> Vec<Invariant> {
         RowRule::Range(from, to, per) => vec![ends_before_it_begins(desc, from, to), overlap(desc, from, to, per)],
         RowRule::AtMostOne(flag, per) => vec![two_flagged(desc, flag, per)],
         RowRule::Same(one, other) => same(desc, one, other),
-        RowRule::Tree(_) => Vec::new(),
+        RowRule::Tree(_) | RowRule::Acyclic(..) => Vec::new(),
     });
     rules.map(|rule| Invariant { is_declared: true, ..rule }).collect()
 }

@@ -18,6 +18,7 @@ use crate::model::problem::{Problem, nearest};
 use crate::model::resource::{Descriptor, Field, List};
 use crate::model::values::fold::{folded, table};
 use crate::model::values::scalar::{Form, fold};
+use crate::model::values::set;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
@@ -395,6 +396,9 @@ impl Condition {
         if let Some((list, _)) = self.column.list {
             return self.push_of_list(list, sql);
         }
+        if self.column.field.is_some_and(Field::is_set) && matches!(self.op, Op::Is | Op::IsNot) {
+            return self.push_of_set(sql);
+        }
         if let (Some(desc), Op::Is) = (self.column.status, self.op) {
             let is = |v: &Value| {
                 if v.is_null() { "false".to_owned() } else { status_sql::status_condition(desc, &v.to_text()) }
@@ -474,6 +478,28 @@ impl Condition {
             (_, false) => sql.push(&format!("({expr} in ")),
         };
         sql.bind_list(values).push(")");
+    }
+
+    /// Whether a set has a member, or with NULL whether it has none. Of a value that names several it has all.
+    fn push_of_set(&self, sql: &mut Sql) {
+        let expr = &self.column.expr;
+        sql.push(if self.op == Op::IsNot { "not (" } else { "(" });
+        for (i, value) in self.values.iter().enumerate() {
+            sql.push(if i == 0 { "" } else { " or " });
+            if value.is_null() {
+                sql.push(&format!("{expr} is null"));
+                continue;
+            }
+            sql.push(&format!("({expr} is not null"));
+            for member in set::members(&value.to_text()) {
+                let pattern = format!("%{0}{1}{0}%", set::SEPARATOR, escaped(member));
+                sql.push(&format!(" and '{0}' || {expr} || '{0}' like ", set::SEPARATOR))
+                    .bind(pattern)
+                    .push(" escape '!'");
+            }
+            sql.push(")");
+        }
+        sql.push(if self.values.is_empty() { "false)" } else { ")" });
     }
 
     /// Whether a list has a member, or with NULL whether it has none.

@@ -3,10 +3,11 @@
 use orgctl::model::resource::Field;
 use orgctl::model::resource::lifecycle::ENDED;
 use orgctl::model::resource::states::{Stamp, Transition};
+use orgctl::model::resource::verbs::Link;
 use serde_json::Value as Json;
 
 use super::Story;
-use super::samples::{Sample, cell};
+use super::samples::{Sample, cell, sample};
 use crate::harness::Output;
 
 impl Story<'_> {
@@ -151,6 +152,11 @@ impl Story<'_> {
         let flags: Vec<&str> = flags.iter().map(String::as_str).chain(["-o", "json"]).collect();
         let first = self.run("create", &flags).json();
         self.p.wait(60);
+        // A link that says the same is there already.
+        let mut further =
+            self.desc.link().into_iter().flat_map(|link: Link| link.further()).filter(|f| !self.desc.key().has(f));
+        let other = further.next().map(|f| super::flag(f, &sample(f, 0).input));
+        let flags: Vec<&str> = flags.into_iter().chain(other.as_deref()).collect();
         self.change("create", &flags);
         assert!(ended(first["id"].as_str().expect("an id")), "its successor ends it");
         self.remember("follow");

@@ -72,7 +72,7 @@ impl Story<'_> {
     /// The rows of the list.
     pub fn rows_as_told(&self) -> Vec<Json> {
         let list = self.run("list", &["--all", "-o", "ndjson"]).ok();
-        list.lines().map(|l| serde_json::from_str(l).expect("a line of JSON")).collect()
+        list.lines().map(|l| self.with_none(serde_json::from_str(l).expect("a line of JSON"))).collect()
     }
 
     /// `imported`: how many records a file brought.

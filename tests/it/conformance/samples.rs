@@ -48,7 +48,13 @@ pub fn sample(field: &Field, n: usize) -> Sample {
         let word = words[n % words.len()];
         return of(word.to_uppercase().replace('_', "-"), word);
     }
+    if let FieldKind::Set = field.ty.role {
+        let [one, other] = [m, (m + 1) % MANY].map(|m| format!("w{m:02}_{}", field.column));
+        let kept = if one < other { [&one, &other] } else { [&other, &one] };
+        return Sample { input: format!(" {other}, {one}|{other} "), kept: json!(kept) };
+    }
     match field.ty.label {
+        "WORD" | "WORD|*" => of(format!(" W{m:02}_{} ", field.column), &format!("w{m:02}_{}", field.column)),
         "CODE" => of(format!("kx{m:04}"), &format!("KX{m:04}")),
         // Decomposed, with more blanks than one: kept composed, with one.
         "TEXT" => {
@@ -93,7 +99,7 @@ pub fn sample(field: &Field, n: usize) -> Sample {
 pub fn bad(field: &Field) -> String {
     match field.ty.label {
         "CHOICE" => "none of them".into(),
-        "CODE" | "NAME" | "ID" => "a b".into(),
+        "CODE" | "NAME" | "ID" | "WORD" | "WORD|*" => "a b".into(),
         "TEXT" => "a\u{1}b".into(),
         "E-MAIL" => "nobody".into(),
         "LANGUAGE" => "english!".into(),

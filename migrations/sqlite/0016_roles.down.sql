@@ -1,0 +1,9 @@
+DROP TABLE role_grants;
+DROP TABLE role_inheritances;
+DROP TABLE role_permissions;
+DROP TABLE roles_search;
+DROP TABLE roles;
+DROP TABLE permissions_search;
+DROP TABLE permissions;
+DROP TABLE features_search;
+DROP TABLE features;

@@ -1,0 +1,43 @@
+//! Who has which role: a link of a role to a user, for a time, in a place.
+
+use super::branch::Branch;
+use super::dept::Dept;
+use super::role::Role;
+use super::user::User;
+use crate::model::resource::Check;
+use crate::model::values::scalar::{Moment, Ref};
+use crate::resource;
+
+resource! {
+    /// A role that somebody has, for good or for a time
+    pub struct RoleGrant "role-grant" in "role_grants" keys(&[&["role", "user", "branch", "department"]])
+        path(&["branch", "user"], &["department", "user"])
+        verbs(Link("assign", "unassign")) lifecycle(Supersede) called("role grant", "role grants")
+        rules(&[
+            AtMostOne("is_primary", &["user_id"]),
+            Range("granted_at", "expires_at", &["role_id", "user_id", "branch_id", "department_id"]),
+        ])
+        examples("AUDITOR:asha@sahyadri.example", &[], "--role AUDITOR --user asha@sahyadri.example")
+    {
+        /// Role
+        role_id: Ref<Role> [Within],
+        /// User who has it
+        user_id: Ref<User> [Within, Subject],
+        /// Branch, with those below it, that it is narrowed to
+        branch_id: Option<Ref<Branch>> [Within],
+        /// Department that it is narrowed to
+        department_id: Option<Ref<Dept>> [Within, Alias(&["dept"])],
+        /// Whether it is the one that the user acts by first
+        is_primary: bool [Default("no"), Alias(&["primary"])],
+        /// When it ends to give anything
+        expires_at: Option<Moment> [Alias(&["until"])],
+        /// User who gave it
+        granted_by_id: Option<Ref<User>> [Keep, FromActor, Hidden],
+        /// When it was given
+        granted_at: Option<Moment> [FromClock, Hidden],
+        /// When it was taken back, or another one took its place
+        ended_at: Option<Moment> [Managed, Hidden],
+    }
+}
+
+impl Check for RoleGrant {}

@@ -1,0 +1,221 @@
+//! Roles and what hangs on them: the permissions that a role gives, the roles that it inherits from, and who has it.
+
+use crate::harness::{TestEnv, on_both_engines_with_acme as both};
+
+fn all_is_well(p: &TestEnv) {
+    p.run("db check").ok();
+    p.run("audit verify --deep").ok();
+}
+
+fn roles(p: &TestEnv, codes: &[&str]) {
+    for code in codes {
+        p.run(&format!("role create --code {code} --name {code}")).ok();
+    }
+}
+
+fn users(p: &TestEnv) {
+    for (code, name) in [("ASHA22", "asha"), ("RAV222", "ravi"), ("MEE222", "meena")] {
+        p.run(&format!("user create --user-code {code} --name {name} --username {name}")).ok();
+    }
+}
+
+#[test]
+fn a_role_is_called_without_what_earlier_systems_put_before_it() {
+    both(|p| {
+        p.run("role create --code role_auditor --name Auditor").ok();
+        assert_eq!(p.column("role list", "code"), ["AUDITOR"]);
+        p.run("role show ROLE_AUDITOR").ok();
+        assert!(p.run("role create --code ROLE_ --name X").fails(6).contains("code must have something behind ROLE_"));
+        p.run("role create --code AUDITOR --name Again").fails(4);
+        let file = p.write("roles.csv", "role_code,role_name\nROLE_TECH,Technician\nsales,Sales\n");
+        p.run(&format!("role import {file}")).ok();
+        assert_eq!(p.column("role list --sort code", "code"), ["AUDITOR", "SALES", "TECH"]);
+        all_is_well(p);
+    });
+}
+
+#[test]
+fn permissions_are_open_words() {
+    both(|p| {
+        roles(p, &["AUDITOR"]);
+        p.run("role-permission create --role auditor --resource Audit --action read --own-branch yes").ok();
+        p.run("role-permission create --role AUDITOR --resource '*' --action export").ok();
+        p.run("role-permission create --role AUDITOR --resource assets --action '*'").ok();
+        let keys = ["AUDITOR:*:export", "AUDITOR:assets:*", "AUDITOR:audit:read"];
+        assert_eq!(p.column("role-permission list --sort key", "key"), keys);
+        let shown = p.run("role-permission show AUDITOR:audit:READ -o json").json();
+        assert_eq!((&shown["own_branch"], &shown["own_records"]), (&true.into(), &false.into()));
+        for (word, why) in [("user*", "'*' within a word"), ("audit read", "letters a-z"), ("1st", "letters a-z")] {
+            let said = p.run(&format!("role-permission create --role AUDITOR --resource '{word}' --action read"));
+            assert!(said.fails(6).contains(why), "{word}");
+        }
+        assert!(
+            p.run("role-permission create --role AUDITOR --resource audit --action READ").fails(4).contains("exists")
+        );
+        // The catalogue knows words, not patterns.
+        p.run("permission create --resource audit --action read --description 'Read the trail'").ok();
+        assert!(p.run("permission create --resource '*' --action read").fails(6).contains("names none by itself"));
+        p.run("permission show audit:read").ok();
+        // Under the names that an earlier system has for the conditions.
+        let file = p.write(
+            "grants.csv",
+            "role,resource,action,own_records_only,own_branch_only,require_approval\nAUDITOR,users,read,1,no,TRUE\n",
+        );
+        p.run(&format!("role-permission import {file}")).ok();
+        let shown = p.run("role-permission show AUDITOR:users:read -o json").json();
+        assert_eq!((&shown["own_records"], &shown["require_approval"]), (&true.into(), &true.into()));
+        // They are part of their role.
+        p.run("role delete AUDITOR --yes").ok();
+        assert_eq!(p.column("role-permission list", "key"), Vec::<String>::new());
+        p.run("role restore AUDITOR").ok();
+        assert_eq!(p.column("role-permission list", "key").len(), 4);
+        all_is_well(p);
+    });
+}
+
+#[test]
+fn no_role_inherits_from_itself() {
+    both(|p| {
+        roles(p, &["A", "B", "C", "D", "E"]);
+        assert!(p.run("role inherit A A").fails(4).contains("role A can't stand below itself: A > A"));
+        p.run("role inherit A B C").ok();
+        p.run("role inherit B D").ok();
+        p.run("role inherit C D").ok();
+        p.run("role inherit D E").ok();
+        let records = p.audit_records();
+        let said = p.run("role inherit E A").fails(4);
+        assert!(said.contains("role A can't stand below itself: A > "), "{said}");
+        assert!(said.contains("hint: choose a parent that does not lead back"), "{said}");
+        // The refused write is recorded, and nothing else.
+        assert_eq!(p.audit_records(), records + 1);
+        assert_eq!(p.column("role-inheritance list --filter parent=D --sort key", "key"), ["B:D", "C:D"]);
+
+        // What was taken back closes no circle, until it comes back.
+        p.run("role disinherit D E --yes").ok();
+        p.run("role inherit E A").ok();
+        assert!(p.run("role-inheritance restore D:E").fails(4).contains("can't stand below itself"));
+        p.run("role-inheritance delete E:A --yes").ok();
+        p.run("role-inheritance restore D:E").ok();
+
+        // A file: the rows that close a circle fall, whatever their order, and the others may stay.
+        let file = p.write("links.csv", "role,parent\nE,B\nE,C\nA,E\n");
+        let report = p.run(&format!("role-inheritance import {file} -o json"));
+        let told = report.json();
+        report.fails(6);
+        assert_eq!((&told["created"], &told["rejected"]), (&0.into(), &2.into()), "{told}");
+        let part = p.run(&format!("role-inheritance import {file} --keep-going -o json"));
+        let told = part.json();
+        part.fails(7);
+        assert_eq!((&told["created"], &told["rejected"]), (&1.into(), &2.into()), "{told}");
+        p.run("role-inheritance exists A:E").ok();
+        // A role that others inherit from is protected by them.
+        assert!(p.run("role delete E --yes").fails(4).contains("D:E"));
+        p.run("role delete A --yes").ok();
+        all_is_well(p);
+    });
+}
+
+#[test]
+fn a_grant_has_an_end_and_a_place() {
+    both(|p| {
+        roles(p, &["AUDITOR", "SALES"]);
+        users(p);
+        p.run("branch create --code MUM --name Mumbai").ok();
+        p.run("dept create --code HR --name People").ok();
+        let made = p.run("role assign AUDITOR asha --expires-at 2031-01-01 -o json").json();
+        assert_eq!(made["key"], "AUDITOR:ASHA22");
+        assert!(made["granted_at"].is_string() && made["granted_by"].is_null(), "{made}");
+        p.run("role assign AUDITOR asha --branch MUM").ok();
+        p.run("role assign AUDITOR asha --branch MUM --department HR").ok();
+        assert_eq!(
+            p.column("role-grant list --sort key", "key"),
+            ["AUDITOR:ASHA22", "AUDITOR:ASHA22:MUM", "AUDITOR:ASHA22:MUM:HR"]
+        );
+        // The same with another end is another grant, which takes the place of the one.
+        p.run("role assign AUDITOR asha --expires-at 2032-01-01").ok();
+        assert_eq!(p.column("role-grant list --filter 'branch= user=asha'", "key"), ["AUDITOR:ASHA22"]);
+        assert!(
+            p.run("role assign SALES asha --expires-at 2001-01-01")
+                .fails(6)
+                .contains("expires_at must not be before granted_at")
+        );
+        // One role at most is the first.
+        p.run("role assign SALES asha --is-primary yes").ok();
+        let two = p.run("role-grant update AUDITOR:ASHA22 --is-primary yes").fails(4);
+        assert!(two.contains("is_primary"), "{two}");
+        // What is taken back has ended, and stays as history.
+        p.run("role unassign AUDITOR asha --yes").ok();
+        assert_eq!(p.column("role-grant list --filter 'role=AUDITOR status=active'", "key").len(), 2);
+        assert!(
+            p.run("role-grant show AUDITOR:ASHA22").fails(3).contains("role-grant AUDITOR:ASHA22 in ACME has ended")
+        );
+        let both = p.run("role-grant purge AUDITOR:ASHA22 --yes").fails(4);
+        assert!(both.contains("several role grants that have ended had the key AUDITOR:ASHA22"), "{both}");
+        // A branch takes with it what is narrowed to it.
+        p.run("branch delete MUM --yes").ok();
+        assert_eq!(p.column("role-grant list --filter status=active", "key"), ["SALES:ASHA22"]);
+        p.run("branch restore MUM").ok();
+        p.run("user delete asha --yes").ok();
+        assert_eq!(p.column("role-grant list --filter status=active", "key"), Vec::<String>::new());
+        p.run("user restore asha").ok();
+        p.run("role delete SALES --yes").ok();
+        assert_eq!(p.column("role-grant list --filter status=active --sort key", "key").len(), 2);
+        all_is_well(p);
+    });
+}
+
+/// Where both have the same grant the one that stays has one, his own.
+#[test]
+fn grants_are_merged() {
+    both(|p| {
+        roles(p, &["AUDITOR", "SALES"]);
+        users(p);
+        p.run("role assign AUDITOR asha ravi --expires-at 2031-01-01").ok();
+        p.run("role assign SALES asha").ok();
+        p.run("user merge asha ravi --yes").ok();
+        assert_eq!(
+            p.column("role-grant list --filter status=active --sort key", "key"),
+            ["AUDITOR:RAV222", "SALES:RAV222"]
+        );
+        all_is_well(p);
+    });
+}
+
+#[test]
+fn a_feature_covers_resources() {
+    both(|p| {
+        p.run("feature create --code KYC --name 'Know your customer' --resources 'kyc, consents;kyc'").ok();
+        p.run("feature create --code PAN --name PAN --parent KYC --resources pans").ok();
+        p.run("feature create --code MISC --name Others").ok();
+        let shown = p.run("feature show KYC -o json").json();
+        assert_eq!(shown["resources"], serde_json::json!(["consents", "kyc"]));
+        assert_eq!(p.run("feature show MISC -o json").json()["resources"], serde_json::json!([]));
+        for (filter, codes) in [
+            ("resources=kyc", &["KYC"][..]),
+            ("resources=kyc;consents", &["KYC"]),
+            ("resources=kyc;pans", &[]),
+            ("resources=kyc,pans", &["KYC", "PAN"]),
+            ("resources=", &["MISC"]),
+            ("resources!=kyc", &["MISC", "PAN"]),
+            ("resources~con", &["KYC"]),
+        ] {
+            assert_eq!(p.column(&format!("feature list --sort code --filter '{filter}'"), "code"), codes, "{filter}");
+        }
+        assert!(p.run("feature create --code X --name X --resources 'a b'").fails(6).contains("resources"));
+        assert!(p.run("feature update KYC --parent PAN").fails(4).contains("can't stand below itself"));
+        assert!(p.run("feature delete KYC --yes").fails(4).contains("PAN"));
+        // Exported and imported again nothing changes.
+        let file = p.write("features.csv", p.run("feature export").ok());
+        let report = p.run(&format!("feature import {file} --on-conflict update -o json")).json();
+        assert_eq!((&report["updated"], &report["unchanged"]), (&0.into(), &3.into()));
+        // So it is as JSON, which has arrays.
+        let lines = p.write("features.ndjson", p.run("feature export -o ndjson").ok());
+        let report = p.run(&format!("feature import {lines} --on-conflict update -o json")).json();
+        assert_eq!((&report["updated"], &report["unchanged"]), (&0.into(), &3.into()), "{report}");
+        let nested = p.write("nested.json", r#"[{"code": "X", "name": "X", "resources": [["a"], "b"]}]"#);
+        assert!(p.run(&format!("feature import {nested}")).fails(6).contains("resources"));
+        p.run("feature update KYC --resources ''").ok();
+        assert_eq!(p.run("feature show KYC -o json").json()["resources"], serde_json::json!([]));
+        all_is_well(p);
+    });
+}

@@ -102,6 +102,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("former-key export", "former-key export %/former.csv"),
     ("former-key delete", "former-key delete user_code:CCC222 --yes"),
     ("former-key restore", "former-key restore user_code:CCC222"),
+    ("former-key delete", "former-key delete email:c@acme.example --yes"),
+    ("former-key purge", "former-key purge email:c@acme.example --yes"),
     ("user deactivate", "user deactivate BBB222"),
     ("user activate", "user activate BBB222"),
     ("user delete", "user delete BBB222 --yes"),

@@ -29,12 +29,13 @@ use crate::model::clock::Clock;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::{Ids, Random};
 use crate::model::redact::secrets;
+use crate::model::signals;
 use crate::model::values::scalar::truncate;
 use crate::model::values::zone::Zone;
 use crate::store::engine::location::{Location, Opening};
 use crate::store::records::Deleted;
 use crate::ui::format::{self, Format, Listing, OutputColumn, is_for_programs};
-use crate::ui::{Io, Style, Ui, error_of, interruptible};
+use crate::ui::{Io, Style, Ui, error_of};
 use config::Config;
 use tree::{Found, Program};
 
@@ -218,7 +219,7 @@ impl SecondSignal {
     fn new() -> Result<SecondSignal> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         use signal_hook::flag;
-        let seen = interruptible::signalled();
+        let seen = signals::signalled();
         seen.store(false, Ordering::SeqCst);
         let mut ids = Vec::new();
         for signal in [SIGINT, SIGTERM, SIGHUP] {

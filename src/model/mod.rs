@@ -19,6 +19,7 @@ pub mod redact;
 pub mod resource;
 pub mod search;
 pub mod setting;
+pub mod signals;
 pub mod strict_json;
 pub mod token;
 pub mod trail;

@@ -1,4 +1,4 @@
-//! The only SQL, and the only place that knows `sqlx`.
+//! The only SQL, and the only place that knows `sqlx` and `rusqlite`.
 //!
 //! | room | what is in it |
 //! | --- | --- |

@@ -328,7 +328,7 @@ impl<'a> Tx<'a> {
             self.db.script("SET CONSTRAINTS ALL IMMEDIATE".into()).await?;
         }
         if let (Conn::Sqlite(c), _) = self.db.split() {
-            sqlite::check_references(c).await?;
+            sqlite::check_references(c)?;
         }
         Ok(())
     }

@@ -5,8 +5,6 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -14,20 +12,14 @@ use nix::errno::Errno;
 use nix::libc::O_NONBLOCK;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// Whether a signal has come. The process has one set of signals, and so one of these.
-static SIGNALLED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
-
-/// What is set by whoever listens for signals.
-pub fn signalled() -> Arc<AtomicBool> {
-    Arc::clone(&SIGNALLED)
-}
+use crate::model::signals;
 
 /// Between two looks for a signal, in milliseconds: another thread may have got it, so no call is interrupted by it.
 const LOOK: u8 = 50;
 
 /// Not `ErrorKind::Interrupted`, which is tried again by all that reads.
 fn check_signal() -> io::Result<()> {
-    match SIGNALLED.load(Ordering::SeqCst) {
+    match signals::has_come() {
         true => Err(io::Error::other("interrupted")),
         false => Ok(()),
     }

@@ -7,8 +7,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use sqlx::{Connection, Executor, SqliteConnection};
-
 use crate::harness::{Engine, Output, TestEnv};
 use crate::raw::{clear, done, text};
 
@@ -237,14 +235,9 @@ fn a_disk_that_is_full_late_changes_nothing_either() {
 #[test]
 fn sqlites_own_full_is_put_into_words() {
     let p = acme();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let error = runtime.block_on(async {
-        let mut c = SqliteConnection::connect(&p.url).await.expect("a connection");
-        c.execute("PRAGMA max_page_count = 1").await.expect("as small as it is");
-        let e = c.execute("create table big as select zeroblob(1000000) as b").await.expect_err("no page is left");
-        c.close().await.expect("closed");
-        e
-    });
+    let c = rusqlite::Connection::open(p.file()).expect("a connection");
+    c.execute_batch("PRAGMA max_page_count = 1").expect("as small as it is");
+    let error = c.execute_batch("create table big as select zeroblob(1000000) as b").expect_err("no page is left");
     let problem = orgctl::store::engine::sqlite::problem(error, &p.file());
     let problem = problem.downcast_ref::<orgctl::model::problem::Problem>().expect("a sentence");
     assert_eq!(problem.kind.exit_code(), 1);

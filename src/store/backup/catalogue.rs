@@ -8,7 +8,6 @@ use crate::model::problem::Problem;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::{Conn, Db};
 use crate::store::engine::sql::{Row, Sql};
-use crate::store::engine::sqlite_raw::RawSqlite;
 use crate::store::tx::Tx;
 
 const COLUMNS: [(&str, ValueType); 18] = [
@@ -97,8 +96,7 @@ fn values(entry: &BackupEntry) -> Result<Vec<Value>> {
 /// Whether the database takes no writes: a replica, a server set so, or a file that may only be read.
 pub async fn is_read_only(db: &mut Db) -> Result<bool> {
     if let (Conn::Sqlite(c), _) = db.split() {
-        let below = RawSqlite::sqlx(c).await?;
-        return Ok(below.is_readonly("main")?);
+        return Ok(c.is_readonly("main")?);
     }
     let sql = Sql::new("select current_setting('transaction_read_only') = 'on' or pg_is_in_recovery()");
     Ok(db.one(sql.yields([ValueType::Bool])).await?.value(0).as_bool().unwrap_or(false))

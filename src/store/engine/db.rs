@@ -1,7 +1,7 @@
 //! One connection to one database, of either engine.
 
 use anyhow::Result;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use super::location::{Engine, Location, Opening};
 use super::sql::{Row, Sql};
@@ -12,7 +12,7 @@ use crate::model::values::value::{Value, ValueType};
 use crate::store::backup::partial::Partial;
 
 pub(in crate::store) enum Conn {
-    Sqlite(Box<SqliteConnection>),
+    Sqlite(Box<rusqlite::Connection>),
     Postgres(Box<PgConnection>),
 }
 
@@ -29,7 +29,7 @@ impl Db {
     /// Opens a database without looking at its schema.
     pub async fn open(location: &Location, opening: &Opening) -> Result<Db> {
         let conn = match location {
-            Location::Sqlite(path) => Conn::Sqlite(Box::new(sqlite::open(path, opening).await?)),
+            Location::Sqlite(path) => Conn::Sqlite(Box::new(sqlite::open(path, opening)?)),
             Location::Postgres(url) => Conn::Postgres(Box::new(postgres::open(url, location, opening).await?)),
         };
         Ok(Db { conn, location: location.clone(), opening: opening.clone(), partial: None })
@@ -38,10 +38,10 @@ impl Db {
     /// Closes in order, so that SQLite can fold its log into the file.
     pub async fn close(self) {
         // What fails at closing has been committed before or rolled back.
-        let _ = match self.conn {
-            Conn::Sqlite(c) => c.close().await,
-            Conn::Postgres(c) => c.close().await,
-        };
+        match self.conn {
+            Conn::Sqlite(c) => drop(c.close()),
+            Conn::Postgres(c) => drop(c.close().await),
+        }
     }
 
     /// The kinds of record that are in it.
@@ -59,26 +59,25 @@ impl Db {
 
     /// Runs a statement; the number of rows it changed.
     pub(in crate::store) async fn execute(&mut self, sql: Sql) -> Result<u64> {
-        let done = match &mut self.conn {
-            Conn::Sqlite(c) => {
-                let query = sqlx::query_with(AssertSqlSafe(sql.text), sqlite::arguments(sql.args)?);
-                c.execute(query).await.map(|d| d.rows_affected())
-            }
+        match &mut self.conn {
+            Conn::Sqlite(c) => sqlite::execute(c, &sql, &self.location).await,
             Conn::Postgres(c) => {
                 let query = sqlx::query_with(AssertSqlSafe(sql.text), postgres::arguments(sql.args)?);
-                c.execute(query).await.map(|d| d.rows_affected())
+                let done = c.execute(query).await.map(|d| d.rows_affected());
+                done.map_err(|e| postgres::problem(e, &self.location))
             }
-        };
-        done.map_err(|e| self.problem(e))
+        }
     }
 
     /// Runs a script of several statements without arguments.
     pub(in crate::store) async fn script(&mut self, text: String) -> Result<()> {
-        let done = match &mut self.conn {
-            Conn::Sqlite(c) => c.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.map(drop),
-            Conn::Postgres(c) => c.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.map(drop),
-        };
-        done.map_err(|e| self.problem(e))
+        match &mut self.conn {
+            Conn::Sqlite(c) => sqlite::script(c, &text, &self.location).await,
+            Conn::Postgres(c) => {
+                let done = c.execute(sqlx::raw_sql(AssertSqlSafe(text))).await.map(drop);
+                done.map_err(|e| postgres::problem(e, &self.location))
+            }
+        }
     }
 
     /// Hands each row to `each` as it comes.
@@ -163,12 +162,5 @@ impl Db {
             Engine::Postgres => "select current_setting('server_version')",
         };
         Ok(self.one(Sql::new(sql).yields([ValueType::Text])).await?.text(0)?.to_owned())
-    }
-
-    fn problem(&self, error: sqlx::Error) -> anyhow::Error {
-        match &self.location {
-            Location::Sqlite(path) => sqlite::problem(error, path),
-            Location::Postgres(_) => postgres::problem(error, &self.location),
-        }
     }
 }

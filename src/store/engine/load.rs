@@ -1,4 +1,4 @@
-//! Loading many rows into one table: a prepared statement below sqlx on SQLite, `COPY BINARY` on PostgreSQL.
+//! Loading many rows into one table: a prepared statement on SQLite, `COPY BINARY` on PostgreSQL.
 
 use anyhow::Result;
 
@@ -105,7 +105,7 @@ impl Loader {
 /// Gives back the memory of SQLite's page cache: what was changed goes to the log first.
 pub async fn empty_cache(db: &mut Db) -> Result<()> {
     if let (Conn::Sqlite(c), location) = db.split() {
-        sqlite::flush_cache(c, location).await?;
+        sqlite::flush_cache(c, location)?;
     }
     db.script("pragma shrink_memory".into()).await
 }

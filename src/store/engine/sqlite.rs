@@ -5,18 +5,21 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Result;
 use chrono::DateTime;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteSynchronous};
-use sqlx::{Arguments, ConnectOptions, SqliteConnection};
+use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
 use super::location::{Engine, Location, Opening};
 use super::sql::{Row, Sql, quoted, unreadable};
-use super::sqlite_raw::RawSqlite;
+use super::sqlite_raw;
 use crate::model::problem::{Problem, io_message};
+use crate::model::signals;
+use crate::model::values::fold::folded;
 use crate::model::values::value::{Decimal, Value, ValueType, in_calendar};
 use crate::store::backup::dump_lines;
 use crate::store::backup::rebuild::WordsOf;
@@ -29,23 +32,72 @@ pub const APPLICATION_ID: i32 = 0x6f72_6763;
 /// 24 MB, as SQLite counts it: measured no slower than ten times as much.
 pub const CACHE: &str = "-24000";
 
-pub async fn open(path: &Path, opening: &Opening) -> Result<SqliteConnection> {
+/// Statements that are kept ready for the next time.
+const KEPT_STATEMENTS: usize = 100;
+
+pub fn open(path: &Path, opening: &Opening) -> Result<Connection> {
     check_path(path, opening)?;
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .foreign_keys(true)
-        .synchronous(SqliteSynchronous::Normal)
+    let connect = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let conn = Connection::open_with_flags(path, flags)?;
         // Short, so that a wait can be told and a signal noticed; `Tx` tries again until its own time is up.
-        .busy_timeout(opening.wait.min(std::time::Duration::from_millis(250)))
-        .pragma("cache_size", CACHE)
-        .pragma("temp_store", "FILE")
+        conn.busy_timeout(opening.wait.min(Duration::from_millis(250)))?;
         // What is deleted is overwritten: it may be about people.
-        .pragma("secure_delete", "ON")
-        .log_statements(log::LevelFilter::Off)
-        .log_slow_statements(log::LevelFilter::Off, std::time::Duration::ZERO);
-    let mut conn = options.connect().await.map_err(|e| problem(e, path))?;
-    RawSqlite::sqlx(&mut conn).await.and_then(|below| below.register_functions()).map_err(|e| problem(e, path))?;
-    Ok(conn)
+        conn.execute_batch(&format!(
+            "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA cache_size = {CACHE};
+             PRAGMA temp_store = FILE; PRAGMA secure_delete = ON"
+        ))?;
+        conn.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+        register_functions(&conn)?;
+        Ok(conn)
+    };
+    connect().map_err(|e| problem(e, path))
+}
+
+/// Teaches the connection `orgctl_fold(text, without_marks)`: SQLite itself folds letters A to Z alone.
+fn register_functions(conn: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    conn.create_scalar_function("orgctl_fold", 2, flags, |args| {
+        let text: Option<String> = args.get(0)?;
+        let without_marks: bool = args.get(1)?;
+        Ok(text.map(|text| folded(&text, without_marks)))
+    })
+}
+
+/// Lets a signal be heard that came meanwhile: SQLite works in this thread, where nothing else can.
+async fn hear_signal() {
+    if signals::has_come() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Runs a statement; the number of rows it changed.
+pub async fn execute(conn: &mut Connection, sql: &Sql, location: &Location) -> Result<u64> {
+    hear_signal().await;
+    let run = || {
+        let mut statement = conn.prepare_cached(&sql.text)?;
+        bind(&mut statement, &sql.args)?;
+        let mut rows = statement.raw_query();
+        while rows.next()?.is_some() {}
+        Ok(conn.changes())
+    };
+    run().map_err(|e| bulk_problem(e, location))
+}
+
+/// Runs a script of several statements without arguments.
+pub async fn script(conn: &mut Connection, text: &str, location: &Location) -> Result<()> {
+    hear_signal().await;
+    conn.execute_batch(text).map_err(|e| bulk_problem(e, location))
+}
+
+fn bind(statement: &mut rusqlite::Statement<'_>, args: &[Value]) -> rusqlite::Result<()> {
+    // SQLite numbers places in the order in which they come, whatever number is their name.
+    for (i, value) in args.iter().enumerate() {
+        let at = statement.parameter_name(i + 1).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
+        let value = at.and_then(|n| args.get(n.checked_sub(1)?)).unwrap_or(value);
+        statement.raw_bind_parameter(i + 1, bound(value))?;
+    }
+    Ok(())
 }
 
 /// Says in words what SQLite would say as CANTOPEN; makes the file, readable by its owner alone.
@@ -113,32 +165,12 @@ fn create(path: &Path) -> Result<()> {
     }
 }
 
-pub fn arguments(values: Vec<Value>) -> Result<SqliteArguments> {
-    let mut args = SqliteArguments::default();
-    for value in values {
-        match value {
-            Value::Null(_) => args.add(None::<i64>),
-            Value::Bool(b) => args.add(i64::from(b)),
-            Value::Int(n) => args.add(n),
-            Value::Text(s) => args.add(s),
-            Value::Uuid(u) => args.add(u.as_bytes().to_vec()),
-            Value::Time(t) => args.add(t.timestamp_micros()),
-            text @ (Value::Date(_) | Value::Ip(_)) => args.add(text.to_text()),
-            Value::Decimal(d) => args.add(d.0),
-            Value::Bytes(b) => args.add(b),
-            json @ Value::Json(_) => args.add(json.to_text()),
-        }
-        .map_err(|_| Problem::invalid("a value is too large for the database"))?;
-    }
-    Ok(args)
-}
-
 /// Rows after which a signal may be heard.
 const SLICE: usize = 256;
 
 /// Hands each row to `each` as it comes.
 pub async fn each(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     sql: Sql,
     location: &Location,
     mut each: impl FnMut(Row) -> Result<()>,
@@ -149,7 +181,7 @@ pub async fn each(
 
 /// As [`each`], where a value that can't be read is none instead of an error.
 pub async fn each_readable(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     sql: Sql,
     location: &Location,
     mut each: impl FnMut(Vec<Option<Value>>) -> Result<()>,
@@ -158,17 +190,15 @@ pub async fn each_readable(
 }
 
 async fn each_stored(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     sql: Sql,
     location: &Location,
     mut each: impl FnMut(&rusqlite::Row<'_>, &[ValueType]) -> Result<()>,
 ) -> Result<()> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
-    let below = RawSqlite::sqlx(conn).await?;
-    let mut statement = below.prepare(&sql.text).map_err(failed)?;
-    for (i, value) in sql.args.iter().enumerate() {
-        statement.raw_bind_parameter(i + 1, bound(value)).map_err(failed)?;
-    }
+    hear_signal().await;
+    let mut statement = conn.prepare_cached(&sql.text).map_err(failed)?;
+    bind(&mut statement, &sql.args).map_err(failed)?;
     let mut rows = statement.raw_query();
     loop {
         for _ in 0..SLICE {
@@ -181,7 +211,7 @@ async fn each_stored(
 
 /// Hands each row to `each` as a line of text, with its line break; `line` is room for it.
 pub async fn each_line(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     sql: Sql,
     location: &Location,
     line: &mut Vec<u8>,
@@ -207,7 +237,7 @@ pub async fn each_line(
 
 /// Writes lines that [`each_line`] made, in `kinds`; the words of each go into its table's search index. Their number.
 pub async fn load_lines(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     location: &Location,
     (table, columns, kinds): (&str, &[String], &[ValueType]),
     words: Option<&WordsOf<'_>>,
@@ -216,13 +246,13 @@ pub async fn load_lines(
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
     let unfit =
         |line: u64| Problem::integrity(format!("line {line} of what is to be loaded into {table} is no row of it"));
-    let below = RawSqlite::sqlx(conn).await?;
+    hear_signal().await;
     let places = vec!["?"; columns.len()].join(", ");
     let text = format!("insert into {table} ({}) values ({places})", columns.join(", "));
-    let mut statement = below.prepare(&text).map_err(failed)?;
+    let mut statement = conn.prepare(&text).map_err(failed)?;
     let mut index = match words {
         Some(_) => {
-            Some(below.prepare(&format!("insert into {table}_search (rowid, words) values (?, ?)")).map_err(failed)?)
+            Some(conn.prepare(&format!("insert into {table}_search (rowid, words) values (?, ?)")).map_err(failed)?)
         }
         None => None,
     };
@@ -242,7 +272,7 @@ pub async fn load_lines(
         statement.raw_execute().map_err(failed)?;
         if let (Some(index), Some(words)) = (&mut index, words) {
             let found = words.of_line(line).ok_or_else(|| unfit(n))?;
-            index.execute((below.last_insert_rowid(), found)).map_err(failed)?;
+            index.execute((conn.last_insert_rowid(), found)).map_err(failed)?;
         }
     }
     Ok(n)
@@ -250,7 +280,7 @@ pub async fn load_lines(
 
 /// Writes rows with one prepared statement; the number of the last row.
 pub async fn load(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     location: &Location,
     table: &str,
     columns: &[String],
@@ -258,15 +288,15 @@ pub async fn load(
     rows: &[Vec<Value>],
 ) -> Result<i64> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
-    let below = RawSqlite::sqlx(conn).await?;
+    hear_signal().await;
     let one = format!("({})", vec!["?"; columns.len()].join(", "));
     let columns = columns.join(", ");
     let text = |n: usize| format!("insert into {table} ({columns}) values {}", vec![&*one; n].join(", "));
-    let (mut many, mut few) = (below.prepare(&text(together)).map_err(failed)?, None);
+    let (mut many, mut few) = (conn.prepare(&text(together)).map_err(failed)?, None);
     for rows in rows.chunks(together) {
         let statement = match &mut few {
             // The rest, which only comes once.
-            few if rows.len() < together => few.insert(below.prepare(&text(rows.len())).map_err(failed)?),
+            few if rows.len() < together => few.insert(conn.prepare(&text(rows.len())).map_err(failed)?),
             _ => &mut many,
         };
         for (i, value) in rows.iter().flatten().enumerate() {
@@ -274,17 +304,17 @@ pub async fn load(
         }
         statement.raw_execute().map_err(failed)?;
     }
-    Ok(below.last_insert_rowid())
+    Ok(conn.last_insert_rowid())
 }
 
 /// Writes the changed pages of the cache to the log, so that none need be kept.
-pub async fn flush_cache(conn: &mut SqliteConnection, location: &Location) -> Result<()> {
-    RawSqlite::sqlx(conn).await?.cache_flush().map_err(|e| bulk_problem(e, location))
+pub fn flush_cache(conn: &mut Connection, location: &Location) -> Result<()> {
+    conn.cache_flush().map_err(|e| bulk_problem(e, location))
 }
 
 /// Refuses what a commit would refuse because something refers to nothing.
-pub async fn check_references(conn: &mut SqliteConnection) -> Result<()> {
-    match RawSqlite::sqlx(conn).await?.references_hold() {
+pub fn check_references(conn: &mut Connection) -> Result<()> {
+    match sqlite_raw::references_hold(conn) {
         true => Ok(()),
         false => Err(constraint(787, "FOREIGN KEY constraint failed")),
     }
@@ -293,13 +323,13 @@ pub async fn check_references(conn: &mut SqliteConnection) -> Result<()> {
 /// Holds rows against the records that they stand for. A file that was imported before mostly has its rows in the order
 /// of the table: then the next row of the table is the one looked for, and none needs to be looked up.
 pub async fn match_rows(
-    conn: &mut SqliteConnection,
+    conn: &mut Connection,
     location: &Location,
     holder: &mut MatchTarget,
     rows: &[HeldRow],
 ) -> Result<Vec<Option<Match>>> {
     let failed = |e: rusqlite::Error| bulk_problem(e, location);
-    let below = RawSqlite::sqlx(conn).await?;
+    hear_signal().await;
     let (number, tenant, columns) = (holder.row_number, holder.tenant(), holder.columns());
     let key = holder.key;
     let keys: Vec<String> = key.parts().map(|f| format!("t.{}", quoted(f.key_column()))).collect();
@@ -314,9 +344,9 @@ pub async fn match_rows(
     };
     // The plus keeps the planner on the table's own order.
     let in_order = select(&format!("t.{number} > ?1 and +{tenant}")) + &format!(" order by t.{number}");
-    let mut in_order = below.prepare(&in_order).map_err(failed)?;
+    let mut in_order = conn.prepare(&in_order).map_err(failed)?;
     let is_it = keys::condition_on_row(Engine::Sqlite, key);
-    let mut by_key = below.prepare(&select(&format!("{tenant} and {is_it}"))).map_err(failed)?;
+    let mut by_key = conn.prepare(&select(&format!("{tenant} and {is_it}"))).map_err(failed)?;
     let mut matches = Vec::with_capacity(rows.len());
     let mut rows = rows.iter().peekable();
     while rows.peek().is_some() {
@@ -460,28 +490,18 @@ impl std::fmt::Display for Busy {
 impl std::error::Error for Busy {}
 
 /// Turns an error of SQLite into a sentence. Result codes: <https://sqlite.org/rescode.html>.
-pub fn problem(error: sqlx::Error, path: &Path) -> anyhow::Error {
-    let shown = path.display();
-    let sqlx::Error::Database(e) = &error else {
-        return match error {
-            sqlx::Error::Io(e) => Problem::failed(format!("can't use {shown}: {}", io_message(&e))).into(),
-            other => anyhow::Error::new(other).context("the database could not be used"),
-        };
-    };
-    let code: i32 = e.code().and_then(|c| c.parse().ok()).unwrap_or(1);
-    let message = e.message().to_owned();
-    sentence_of_code(code, &message, path)
-        .unwrap_or_else(|| anyhow::Error::new(error).context("the database refused a statement"))
+pub fn problem(error: rusqlite::Error, path: &Path) -> anyhow::Error {
+    let code = error.sqlite_error().map(|e| e.extended_code);
+    let known = code.and_then(|code| sentence_of_code(code, &error.to_string(), path));
+    known.unwrap_or_else(|| anyhow::Error::new(error).context("the database refused a statement"))
 }
 
-/// As [`problem`], where the work went below sqlx.
+/// As [`problem`], of the file at a location.
 pub fn bulk_problem(error: rusqlite::Error, location: &Location) -> anyhow::Error {
-    let code = error.sqlite_error().map(|e| e.extended_code);
-    let known = match (location, code) {
-        (Location::Sqlite(path), Some(code)) => sentence_of_code(code, &error.to_string(), path),
-        _ => None,
-    };
-    known.unwrap_or_else(|| anyhow::Error::new(error).context("the database refused a statement"))
+    match location {
+        Location::Sqlite(path) => problem(error, path),
+        Location::Postgres(_) => anyhow::Error::new(error).context("the database refused a statement"),
+    }
 }
 
 /// What a result code means, where it has a sentence of its own.

@@ -775,6 +775,9 @@ fn import_args(c: Command, _: Kinds, desc: &'static Descriptor) -> Command {
                 .hide_possible_values(true),
         )
         .arg(number("skip-lines", "N", "Lines before the header to pass over").value_parser(value_parser!(u64)))
+        .args(desc.code_maker().map(|(field, _)| {
+            switch("generate-codes", "").help(format!("Make a {} for each row that has none, which is then a new record", field.name()))
+        }))
         .arg(switch("keep-going", "Load the rows that are valid"))
         .arg(
             text("on-invalid", "FIELD=blank", "Leave an optional field of a new record blank, and of one that is there as it is, where its value can't be read or breaks a rule (can be repeated)")
@@ -817,7 +820,10 @@ fn user_import_args(c: Command) -> Command {
             "reset-passwords",
             "Set the passwords of users that are there too; otherwise only new ones get those of the file",
         ))
-        .arg(switch("sync", "Take the file as the whole truth: who is not in it has left"))
+        .arg(
+            switch("sync", "Take the file as the whole truth: who is not in it has left")
+                .conflicts_with("generate-codes"),
+        )
         .arg(
             text("scope", "SCOPE", "The whole truth about one branch or department only: branch=MUM01")
                 .requires("sync"),

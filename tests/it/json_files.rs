@@ -362,3 +362,47 @@ fn an_id_counts_before_a_name() {
         );
     });
 }
+
+/// Rows of kinds that must have a code get one, besides the codes that others have or are given.
+#[test]
+fn codes_are_made_where_a_file_has_none() {
+    on_both_engines_with_acme(|p| {
+        p.run("branch create --code BR-002 --name There").ok();
+        let rows = r#"{"name":"Fort"}
+{"code":"BR-003","name":"Given"}
+{"code":null,"name":"Pune","parent":"BR-003"}
+{"code":"","name":"Thane"}
+"#;
+        let said = p.run_with("branch import -", rows).fails(6);
+        assert!(said.starts_with("rejected line 1: code must not be empty\n"), "{said}");
+        p.run_with("branch import - --generate-codes --dry-run", rows).ok();
+        p.run_with("branch import - --generate-codes", rows).ok();
+        assert_eq!(
+            p.run("branch list --sort code -o csv --columns code,name,parent").ok(),
+            "code,name,parent\nBR-001,Fort,\nBR-002,There,\nBR-003,Given,\nBR-004,Pune,BR-003\nBR-005,Thane,\n"
+        );
+        // A file without the column, and one that updates: what has no code is new.
+        p.run_with("branch import - --generate-codes --set city=Pune", "name\nCamp\n").ok();
+        let said = p.run_with(
+            "branch import - --generate-codes --on-conflict update -o json",
+            "code,name\nBR-001,Old Fort\n,Worli\n",
+        );
+        assert_eq!((&said.json()["created"], &said.json()["updated"]), (&1.into(), &1.into()), "{}", said.err);
+        assert_eq!(p.column("branch list --sort code --filter code>=BR-006", "name"), ["Camp", "Worli"]);
+        assert_eq!(p.column("branch list --filter code=BR-001", "name"), ["Old Fort"]);
+        // What is made anyway is made too where it is the key; other faults are told as ever.
+        p.run_with("dept import - --generate-codes", "code,name\n,Finance\nHR,People\n").ok();
+        assert_eq!(p.column("dept list --sort code", "code"), ["DEPT-001", "HR"]);
+        p.run_with("specialty import - --generate-codes", "name\nTax\nAudit\n").ok();
+        assert_eq!(p.column("specialty list --sort code", "code"), ["SPEC-001", "SPEC-002"]);
+        let said = p.run_with("branch import - --generate-codes", "code,name,pincode\n,,1\nbad code,x,\n").fails(6);
+        assert!(
+            said.contains("rejected line 2: name must not be empty\n") && said.contains("line 2: pincode '1'"),
+            "{said}"
+        );
+        assert!(said.contains("rejected line 3: code "), "{said}");
+        assert!(p.run("user import - --sync --generate-codes").fails(2).contains("cannot be used with"));
+        p.run("db check").ok();
+        p.run("audit verify").ok();
+    });
+}

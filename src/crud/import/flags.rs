@@ -73,9 +73,14 @@ pub async fn resolve(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let constants = all_constants(desc, m, feed.as_ref(), &columns, &states)?;
     let has =
         |f: &Field| columns.iter().flatten().any(|c| c == f.name()) || constants.iter().any(|(c, _)| c == f.name());
-    let key = key_of(desc, m, &header, &columns, &constants)?;
+    let makes_codes = flag(m, "generate-codes");
+    let made = desc.code_maker().map(|(field, _)| field).filter(|_| makes_codes);
+    let key = key_of(desc, m, &header, &columns, &constants, made)?;
     if on_conflict == OnConflict::Error
-        && let Some(missing) = desc.settable().find(|f| f.must_be_given() && !desc.is_given(f, has))
+        && let Some(missing) = desc
+            .settable()
+            .filter(|f| made.is_none_or(|made| made.column != f.column))
+            .find(|f| f.must_be_given() && !desc.is_given(f, has))
     {
         return Err(Problem::invalid(format!("no column holds the {} of the {}", missing.name(), desc.noun))
             .hint(format!("--map 'COLUMN={0}' names one; --set {0}=... gives every row the same", missing.name()))
@@ -89,6 +94,7 @@ pub async fn resolve(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
         columns,
         lookups,
         fallbacks,
+        makes_codes,
         constants,
         key: key.name(),
         on_conflict,
@@ -275,6 +281,7 @@ fn key_of(
     header: &[String],
     columns: &[Option<String>],
     constants: &Constants,
+    made: Option<&'static Field>,
 ) -> Result<Key> {
     let keys: Vec<String> = desc.all_keys().map(|key| key.name()).collect();
     if let Some(name) = m.get_one::<String>("key-field") {
@@ -292,8 +299,10 @@ fn key_of(
         must.map(place).try_fold(0, |last, at| Some(last.max(at?)))
     };
     let first = desc.all_keys().filter_map(|key| Some((whole(&key)?, key))).min_by_key(|(at, _)| *at);
+    let of_made = || desc.all_keys().find(|key| key.alone().zip(made).is_some_and(|(a, b)| a.column == b.column));
+    let first = first.map(|(_, key)| key).or_else(of_made);
     let missing = desc.key().parts().find(|f| place(f).is_none()).map_or("", Field::name);
-    Ok(first.map(|(_, key)| key).ok_or_else(|| {
+    Ok(first.ok_or_else(|| {
         Problem::invalid(format!("no column holds a key of the {}: {}", desc.noun, keys.join(", ")))
             .hint(format!("its columns: {}; --map 'COLUMN={missing}' names the one", mapping::shown(header)))
     })?)

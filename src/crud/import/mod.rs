@@ -91,6 +91,8 @@ pub struct Import {
     pub lookups: Vec<(String, String)>,
     /// Columns that are empty in some rows, and others that then fill the same field.
     pub fallbacks: Vec<(usize, usize)>,
+    /// Rows without a code get one, also where it is what they are known by.
+    pub makes_codes: bool,
     /// Values that every row gets.
     pub constants: Vec<(String, String)>,
     /// The key that tells whether a row is there already.
@@ -189,6 +191,7 @@ impl Import {
         let mut plan = ImportPlan::new(desc, self.source.clone(), columns, constants, key, &self.lookups, context)?;
         plan.credential = self.credential;
         plan.fallbacks.clone_from(&self.fallbacks);
+        plan.makes_codes = self.makes_codes;
         plan.tolerance = tolerance::Tolerance::new(desc, &self.on_invalid, &self.none);
         plan.dates = dates::Dates::new(&plan.columns, &self.date_formats)?;
         plan.states.clone_from(&self.states);
@@ -406,7 +409,8 @@ impl Import {
         stage.count_given(tx.db).await?;
         let mut needed = stage.forward(tx.db).await?;
         // Codes that are made are looked up meanwhile; a file that is keyed by them gives them.
-        needed.extend(plan.desc.generated().map(|(field, _)| field).filter(|field| !plan.key.has(field)));
+        let is_looked_up = |field: &&Field| plan.makes_codes || !plan.key.has(field);
+        needed.extend(plan.maker().map(|(field, _)| field).filter(is_looked_up));
         let aside = tx.drop_indexes(plan.desc, total, &needed).await?;
         let beside = match plan.credential {
             Some(_) => Some(credentials::loader(tx.db).await?),

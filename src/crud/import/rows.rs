@@ -15,6 +15,7 @@ use super::mapping::{CredentialColumn, ListColumn, is_reject_column};
 use super::source::{self, FileRows, RowFault, Source};
 use super::status_columns::StatusColumn;
 use super::tolerance::Tolerance;
+use crate::model::code_generator::CodeGenerator;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
 use crate::model::problem::Problem;
@@ -51,6 +52,8 @@ pub struct ImportPlan {
     in_order: Vec<(usize, &'static Field)>,
     /// Columns that are empty in some rows, and others that then fill the same field.
     pub fallbacks: Vec<(usize, usize)>,
+    /// Rows without a code get one, also where it is what they are known by.
+    pub makes_codes: bool,
     /// Values that every row gets.
     pub constants: Given,
     /// The key that tells whether a row is there already.
@@ -151,6 +154,7 @@ impl ImportPlan {
             in_order,
             columns,
             fallbacks: Vec::new(),
+            makes_codes: false,
             constants,
             key,
             others: desc
@@ -271,7 +275,8 @@ impl ImportPlan {
         let alone = self.key.alone().is_some();
         for (part, value) in self.key.parts().zip(&parsed.key) {
             // What is made where none is given names nobody yet.
-            let may_lack = !alone && (!part.ty.required || part.generator().is_some());
+            let may_lack = (!alone && (!part.ty.required || part.generator().is_some()))
+                || (self.makes_codes && self.is_made(part));
             if value.is_null() && !may_lack && parsed.unread.iter().all(|f| f.column != part.column) {
                 let reason = format!("{} must not be empty", part.name());
                 parsed.faults.push(self.reject(row.number, row.line, Some(part), "required", reason));
@@ -365,6 +370,15 @@ impl ImportPlan {
         }
     }
 
+    /// The code that is made for new rows which have none.
+    pub fn maker(&self) -> Option<(&'static Field, CodeGenerator)> {
+        if self.makes_codes { self.desc.code_maker() } else { self.desc.generated() }
+    }
+
+    fn is_made(&self, field: &Field) -> bool {
+        self.maker().is_some_and(|(made, _)| made.column == field.column)
+    }
+
     /// The column that fills a field in a row: another one, where that which is to fill it is empty.
     fn filled(&self, row: &source::FileRow<'_>, at: usize) -> usize {
         let is_empty = |at| row.cells.get(at).is_none_or(|cell| cell.trim_ascii().is_empty());
@@ -423,7 +437,7 @@ impl ImportPlan {
         }
         let text = if self.tolerance.is_none(field, text) { "" } else { text };
         let has_default = || self.desc.default(field, &self.context).is_some();
-        let is_made = field.generator().is_some() || field.is_of_the_act() || has_default();
+        let is_made = field.generator().is_some() || self.is_made(field) || field.is_of_the_act() || has_default();
         if is_made && text.trim().is_empty() {
             // A new record gets the default or a code of its own, one that is there keeps what it has.
             return Ok(None);
@@ -517,7 +531,7 @@ impl ImportPlan {
 
     /// Any code fits its own rule.
     pub fn stand_in_for_code(&self, record: &mut Record) {
-        if let Some((field, maker)) = self.desc.generated().filter(|(f, _)| record.get(f.column).is_null()) {
+        if let Some((field, maker)) = self.maker().filter(|(f, _)| record.get(f.column).is_null()) {
             record.set(field.column, maker.code(0, &[0; 16]).into());
         }
         if let Some((field, _)) = self.desc.counted().filter(|(f, _)| record.get(f.column).is_null()) {
@@ -821,7 +835,7 @@ pub fn build(
         for (field, value) in resolved(plan, &verdict, parsed) {
             record.set(field.column, value);
         }
-        if let (Some((field, _)), Some(code)) = (plan.desc.generated(), code) {
+        if let (Some((field, _)), Some(code)) = (plan.maker(), code) {
             record.set(field.column, code.into());
         }
         if let (Some((field, _)), Some(number)) = (plan.desc.counted(), number) {

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use crate::resource;
 
 use super::user::User;
+use crate::model::code_generator::CodeGenerator;
 use crate::model::problem::Problem;
 use crate::model::resource::Check;
 use crate::model::values::scalar::{Code, Email, Line, Phone, Pincode, Ref, check_pincode};
@@ -16,7 +17,7 @@ resource! {
         examples("MUM01", &["fort", "pune road"], "--code MUM09 --name Fort --city Mumbai --parent R-MAH-W")
      {
         /// Short code, unique in the organisation
-        code: Code<16> [Search],
+        code: Code<16> [Search, OnRequest(CodeGenerator::Numbered("BR-"))],
         /// Name
         name: Line<200> [Search],
         /// Street address

@@ -1,5 +1,6 @@
 //! Specialties: what a consultant knows about.
 
+use crate::model::code_generator::CodeGenerator;
 use crate::model::resource::Check;
 use crate::model::values::scalar::{Code, Line, Note};
 use crate::resource;
@@ -10,7 +11,7 @@ resource! {
         examples("ECON", &["economic", "fin"], "--code ECON --name Economic")
     {
         /// Short code, unique in the organisation
-        code: Code<16> [Search],
+        code: Code<16> [Search, OnRequest(CodeGenerator::Numbered("SPEC-"))],
         /// Name
         name: Line<200> [Search],
         /// What belongs to it

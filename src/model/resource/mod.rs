@@ -50,6 +50,8 @@ pub enum Attr {
     Alias(&'static [&'static str]),
     /// Made by the program where none is given: a code by a counter of the organisation.
     Generated(CodeGenerator),
+    /// How a value is made where none is given and a file asks for that.
+    OnRequest(CodeGenerator),
     /// The other fields' texts joined by one blank, by the database itself; given, it is split into them: the first word,
     /// the last word, and the middle between them.
     Concat(&'static [&'static str; 3]),
@@ -138,6 +140,10 @@ impl Field {
     /// How a value is made where none is given.
     pub fn generator(&self) -> Option<CodeGenerator> {
         self.attrs.iter().find_map(|m| if let Attr::Generated(maker) = m { Some(*maker) } else { None })
+    }
+    /// How a value is made where a file asks for that.
+    pub fn generator_on_request(&self) -> Option<CodeGenerator> {
+        self.attrs.iter().find_map(|m| if let Attr::OnRequest(maker) = m { Some(*maker) } else { None })
     }
     /// The fields that this one joins.
     pub fn parts(&self) -> Option<&'static [&'static str; 3]> {
@@ -546,6 +552,10 @@ impl Descriptor {
     pub fn generated(&self) -> Option<(&'static Field, CodeGenerator)> {
         let is_code = |maker: &CodeGenerator| !matches!(maker, CodeGenerator::Counted(_));
         self.fields.iter().find_map(|f| Some((f, f.generator().filter(is_code)?)))
+    }
+    /// The code that can be made where none is given: always, or where a file asks for it.
+    pub fn code_maker(&self) -> Option<(&'static Field, CodeGenerator)> {
+        self.generated().or_else(|| self.fields.iter().find_map(|f| Some((f, f.generator_on_request()?))))
     }
     /// The field that counts the records within another, and the reference to that one.
     pub fn counted(&self) -> Option<(&'static Field, &'static Field)> {

@@ -733,7 +733,7 @@ impl Stage {
         let referred = self.referred();
         let told: String = referred.iter().map(|key| format!(", {key}")).collect();
         let code = self.code();
-        let wants = match (self.desc.generated(), code) {
+        let wants = match (self.desc.code_maker(), code) {
             (None, _) => "0",
             (Some(_), None) => "1",
             (Some(_), Some(i)) => &format!("case when s.k{i} is null then 1 else 0 end"),
@@ -790,7 +790,7 @@ impl Stage {
 
     /// The column of the staged keys that holds the code which is made where a row has none.
     fn code(&self) -> Option<usize> {
-        self.staged(self.desc.generated()?.0)
+        self.staged(self.desc.code_maker()?.0)
     }
 
     /// A query of the codes that rows give: none of them may be made.

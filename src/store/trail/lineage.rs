@@ -167,7 +167,7 @@ pub async fn next_after(db: &mut Db, tree: i32, size: u64) -> Result<Option<Date
 
 /// How far the codes of each kind skip with a restore: nothing tells how many were given since the archive was made.
 pub fn code_skips(kinds: Kinds) -> impl Iterator<Item = (&'static str, CodeGenerator)> {
-    kinds.resources().filter_map(|d| d.generated().map(|(_, maker)| (d.noun, maker)))
+    kinds.resources().filter_map(|d| d.code_maker().map(|(_, maker)| (d.noun, maker)))
 }
 
 /// The same, by the noun of the kind, as it is told.

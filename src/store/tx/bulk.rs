@@ -138,7 +138,7 @@ impl Tx<'_> {
         wanted: usize,
         besides: &str,
     ) -> Result<Vec<String>> {
-        let Some((field, maker)) = desc.generated().filter(|_| wanted > 0) else { return Ok(Vec::new()) };
+        let Some((field, maker)) = desc.code_maker().filter(|_| wanted > 0) else { return Ok(Vec::new()) };
         let at = [Value::from(org), desc.noun.into()];
         let (first, key) = self.counter(desc, org).await?;
         let mut next = u64::try_from(first)?;

@@ -54,6 +54,7 @@ mod inactive;
 mod json;
 mod json_files;
 mod keys;
+mod keys_change_hands;
 mod kind_verbs;
 mod legacy_systems;
 mod limits;

@@ -65,7 +65,7 @@ use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
 use crate::store::import::match_target::{Given, Match};
-use crate::store::import::stage::{Reference, Reject, ResolvedRow, Stage, StagedRow};
+use crate::store::import::stage::{GivenUp, Reference, Reject, ResolvedRow, Stage, StagedRow};
 use crate::store::records;
 use crate::store::records::credentials;
 use crate::store::records::settings;
@@ -327,7 +327,7 @@ impl Import {
                 given_number: counted.and_then(|f| value(f)?.parse().ok()),
             });
         }
-        self.check_changed(tx, plan, changed, passwords, &mut staged, &mut rejects).await?;
+        self.check_changed(tx, plan, stage, (changed, passwords), &mut staged, &mut rejects).await?;
         stage.add(tx.db, staged).await?;
         stage.reject(tx.db, &rejects).await
     }
@@ -352,14 +352,15 @@ impl Import {
         &self,
         tx: &mut Tx<'_>,
         plan: &ImportPlan,
-        changed: Vec<(u64, u64, Uuid, Given, Vec<&'static Field>)>,
-        passwords: Vec<(u64, u64, Uuid, GivenCredential)>,
+        stage: &mut Stage,
+        (changed, passwords): (Vec<ChangedRow>, Vec<(u64, u64, Uuid, GivenCredential)>),
         staged: &mut [StagedRow],
         rejects: &mut Vec<Reject>,
     ) -> Result<()> {
         let ids: Vec<Value> = changed.iter().map(|(_, _, id, ..)| (*id).into()).collect();
         let there = records::with_ids(tx.db, plan.desc, self.org, &ids).await?;
         let there: HashMap<Uuid, Record> = there.into_iter().map(|r| (r.meta.id, r)).collect();
+        let mut given_up = Vec::new();
         for (number, line, id, values, unread) in changed {
             let Some(before) = there.get(&id) else { continue };
             let mut after = before.clone();
@@ -379,11 +380,13 @@ impl Import {
                         continue;
                     }
                     plan.tolerance.count(&plan.tolerate(&mut after, Some(before)));
+                    given_up.extend(GivenUp::by(number, before, &after, &plan.others));
                     let broken = plan.surely_broken(after, &unread).into_iter();
                     rejects.extend(broken.map(|p| plan.broken(number, line, p)));
                 }
             }
         }
+        stage.note_given_up(tx.db, &given_up).await?;
         for (number, line, id, given) in passwords {
             let Some(user) = there.get(&id) else { continue };
             if used_before(tx, plan, user, given).await? {
@@ -492,13 +495,16 @@ impl Import {
         let (mut last, mut done) = (0, 0);
         loop {
             let some = stage.resolved_rows(tx.db, are_new, last, rows::BATCH).await?;
-            let Some(end) = some.last() else { break };
+            let (Some(start), Some(end)) = (some.first(), some.last()) else { break };
+            let first = start.number;
             last = end.number;
             let ids: Vec<Value> = some.iter().map(|v| v.id.into()).collect();
             // Where nobody takes it the worker has failed, and says below why.
             let _ = send.send(some).await;
             let Some(rows) = receive.recv().await else { break };
-            let there = if are_new { Vec::new() } else { records::with_ids(tx.db, plan.desc, self.org, &ids).await? };
+            let mut there =
+                if are_new { Vec::new() } else { records::with_ids(tx.db, plan.desc, self.org, &ids).await? };
+            stage.as_before(tx.db, (first, last), &mut there).await?;
             done += rows.len() as u64;
             let mut resets = Vec::new();
             for row in rows {
@@ -601,6 +607,9 @@ impl Import {
         Ok(())
     }
 }
+
+/// A row that stands for a record that is there: number, line, the record, what is given, and what could not be read.
+type ChangedRow = (u64, u64, Uuid, Given, Vec<&'static Field>);
 
 /// The numbers of new records that are counted within others, for the rows that give none.
 async fn next_numbers(tx: &mut Tx<'_>, plan: &ImportPlan, org: i32, rows: &[ResolvedRow]) -> Result<Vec<i64>> {
@@ -727,6 +736,7 @@ impl Import {
 
     /// The good rows: new ones together, changes one by one.
     async fn write(&self, tx: &mut Tx<'_>, plan: &Arc<ImportPlan>, stage: &Stage, report: &mut Report) -> Result<()> {
+        stage.park(tx.db).await?;
         match self.org {
             Some(org) => {
                 report.created = self.create(tx, plan, stage, org).await?;

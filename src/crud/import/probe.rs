@@ -93,6 +93,7 @@ async fn attempt(
     let savepoint = tx.savepoint().await?;
     end_expired(tx, stage, expired).await?;
     create_missing::create(tx, stage, missing.to_vec()).await?;
+    stage.park(tx.db).await?;
     let mut trial = Trial { refused: Vec::new(), late: by_row };
     let mut report = Report::default();
     match import.org {

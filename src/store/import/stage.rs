@@ -1,11 +1,13 @@
 //! The staging tables of an import: keys and references of a file's rows, not in memory but in temporary tables, and the
 //! questions that are asked of all rows at once. Rows are known by their number in the file.
 
+mod handed_over;
 mod inactive;
 mod keyed;
 mod references;
 mod tree;
 
+pub use handed_over::GivenUp;
 pub use inactive::InactiveReference;
 pub use keyed::Keyed;
 
@@ -155,6 +157,8 @@ pub struct Stage {
     last: u64,
     is_any_there: bool,
     is_any_rejected: bool,
+    /// Whether a row takes a key from its record that another may get.
+    is_any_given_up: bool,
 }
 
 /// A set of small numbers.
@@ -221,7 +225,9 @@ impl Stage {
             .chain((0..=others.len()).filter(|i| is_told_apart(key, &others, *i)).map(|i| format!("t{i}")))
             .collect();
         let mut script = String::new();
-        for table in ["import_counts", "import_rows", "import_lists", "import_refs", "import_rejects"] {
+        for table in
+            ["import_counts", "import_rows", "import_lists", "import_refs", "import_rejects", "import_given_up"]
+        {
             script.push_str(&format!("drop table if exists {}.{table};\n", db.temp_schema()));
         }
         let more: String = texts.iter().map(|t| format!(", {t} {text}")).collect();
@@ -237,7 +243,12 @@ impl Stage {
                  matches {number}, low {text}, high {text}, uid {id}{forms}, primary key (field, word)){packed}{at_end};
              create temporary table import_rejects (
                  n {number} not null, line {number} not null, field {text} not null, code {text} not null,
-                 reason {text} not null, primary key (n, field)){packed}{at_end};"
+                 reason {text} not null, primary key (n, field)){packed}{at_end};
+             create temporary table import_given_up (
+                 n {number} not null, place {number} not null, id {id} not null, word {text} not null,
+                 was {text} not null, primary key (place, word)){packed}{at_end};
+             create index {}import_given_up_n on import_given_up (n);",
+            db.temp_prefix()
         ));
         db.script(script).await?;
         let all: Vec<&str> = ["n", "line", "id", "is_new", "active", "counted", "given"]
@@ -265,6 +276,7 @@ impl Stage {
             last: 0,
             is_any_there: false,
             is_any_rejected: false,
+            is_any_given_up: false,
         })
     }
 
@@ -553,6 +565,10 @@ impl Stage {
         let mut before = None;
         while before != Some(self.rejected(db).await?) {
             before = Some(self.rejected(db).await?);
+            if self.is_any_given_up {
+                // A row that falls leaves its record the key that another row counted on.
+                self.reject_taken(db).await?;
+            }
             for i in &trees {
                 self.reject_cycles(db, *i).await?;
             }
@@ -601,21 +617,27 @@ impl Stage {
             if has_former {
                 self.reject_former(db, i, field).await?;
             }
-            if i == 0 {
-                // Whether the natural key is there was asked when the row came.
-                continue;
-            }
+        }
+        self.reject_taken(db).await
+    }
+
+    /// Keys besides the natural one that another record has, and keeps. Whether the natural key is there was asked when the
+    /// row came.
+    async fn reject_taken(&self, db: &mut Db) -> Result<()> {
+        for (place, field) in self.others.iter().enumerate() {
+            let i = place + 1;
             let mut sql = Sql::new(format!(
                 "insert into import_rejects (n, line, field, code, reason)
                  select s.n, s.line, '{0}', 'conflict', '{1} ' || {2} || ' exists already'
                    from import_rows s cross join {3} t
-                  where t.{4} = s.k{i} and {5} and t.id <> s.id and s.k{i} is not null",
+                  where t.{4} = s.k{i} and {5} and t.id <> s.id and s.k{i} is not null{6}",
                 field.name(),
                 self.desc.noun,
-                shortened(&format!("s.{text}")),
+                shortened(&format!("s.{}", self.shown(i))),
                 self.desc.table,
                 quoted(field.key_column()),
-                status_sql::live(self.desc, "t")
+                status_sql::live(self.desc, "t"),
+                self.keeps(place)
             ));
             if let Some(org) = self.org {
                 sql.push(" and t.org_id = ").bind(org);

@@ -459,25 +459,25 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
+/// A connection to the file that a URL names, which is there.
+pub fn on_file(url: &str) -> rusqlite::Result<rusqlite::Connection> {
+    let path = url.strip_prefix("sqlite://").expect("a URL of SQLite");
+    let c = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    c.execute_batch("PRAGMA foreign_keys = ON")?;
+    Ok(c)
+}
+
 fn sql_on(engine: Engine, url: &str, sql: &str) -> Result<(), String> {
-    runtime().block_on(async {
-        let sql = AssertSqlSafe(sql.to_owned());
-        match engine {
-            Engine::Sqlite => {
-                let mut c = sqlx::SqliteConnection::connect(url).await.map_err(|e| e.to_string())?;
-                let done = c.execute(sqlx::raw_sql(sql)).await.map(drop).map_err(|e| e.to_string());
-                c.close().await.map_err(|e| e.to_string())?;
-                done
-            }
-            Engine::Postgres => {
-                let mut c = sqlx::PgConnection::connect(url).await.map_err(|e| e.to_string())?;
-                c.execute("set search_path to orgctl").await.map_err(|e| e.to_string())?;
-                let done = c.execute(sqlx::raw_sql(sql)).await.map(drop).map_err(|e| e.to_string());
-                c.close().await.map_err(|e| e.to_string())?;
-                done
-            }
-        }
-    })
+    match engine {
+        Engine::Sqlite => on_file(url).and_then(|c| c.execute_batch(sql)).map_err(|e| e.to_string()),
+        Engine::Postgres => runtime().block_on(async {
+            let mut c = sqlx::PgConnection::connect(url).await.map_err(|e| e.to_string())?;
+            c.execute("set search_path to orgctl").await.map_err(|e| e.to_string())?;
+            let done = c.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.map(drop);
+            c.close().await.map_err(|e| e.to_string())?;
+            done.map_err(|e| e.to_string())
+        }),
+    }
 }
 
 /// Runs something while a connection of its own holds what `sql` took.

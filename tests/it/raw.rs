@@ -16,7 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqliteConnection};
 
-use crate::harness::{Engine, Output, TestEnv};
+use crate::harness::{Engine, Output, TestEnv, on_file};
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
@@ -24,24 +24,21 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// Rows of text columns.
 pub fn texts(p: &TestEnv, sql: &str) -> Vec<Vec<String>> {
-    let sql = AssertSqlSafe(sql.to_owned());
-    runtime().block_on(async {
-        match p.engine {
-            Engine::Sqlite => {
-                let mut c = SqliteConnection::connect(&p.url).await.expect("a connection");
-                let rows = c.fetch_all(sqlx::query(sql)).await.expect("rows");
-                let rows = rows.iter().map(|r| (0..r.len()).map(|i| r.get(i)).collect()).collect();
-                c.close().await.expect("closed");
-                rows
-            }
-            Engine::Postgres => {
-                let mut c = PgConnection::connect(&p.url).await.expect("a connection");
-                c.execute("set search_path to orgctl").await.expect("the schema");
-                let rows = c.fetch_all(sqlx::query(sql)).await.expect("rows");
-                rows.iter().map(|r| (0..r.len()).map(|i| r.get(i)).collect()).collect()
-            }
+    match p.engine {
+        Engine::Sqlite => {
+            let c = on_file(&p.url).expect("a connection");
+            let mut statement = c.prepare(sql).expect("a query");
+            let columns = statement.column_count();
+            let rows = statement.query_map([], |row| (0..columns).map(|i| row.get(i)).collect()).expect("rows");
+            rows.map(|row| row.expect("a row of texts")).collect()
         }
-    })
+        Engine::Postgres => runtime().block_on(async {
+            let mut c = PgConnection::connect(&p.url).await.expect("a connection");
+            c.execute("set search_path to orgctl").await.expect("the schema");
+            let rows = c.fetch_all(sqlx::query(AssertSqlSafe(sql.to_owned()))).await.expect("rows");
+            rows.iter().map(|r| (0..r.len()).map(|i| r.get(i)).collect()).collect()
+        }),
+    }
 }
 
 /// The one number that a query yields.

@@ -649,7 +649,8 @@ fn flag_of_new(field: &'static Field) -> Arg {
 
 /// A flag for every field that a user may set.
 fn fields(mut c: Command, desc: &'static Descriptor, creating: bool) -> Command {
-    for field in desc.settable() {
+    let changeable: Vec<&str> = desc.changeable().map(|f| f.column).collect();
+    for field in desc.settable().filter(|f| creating || changeable.contains(&f.column)) {
         let mut arg = if creating { flag_of_new(field) } else { flag(field) };
         if !creating && !field.ty.required {
             arg = arg.help(format!("{}; '' clears it", field.help));

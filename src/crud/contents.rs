@@ -80,6 +80,12 @@ pub async fn waiting(tx: &mut Tx<'_>, coming: &[Record]) -> Result<HashMap<Uuid,
     }
 }
 
+/// Whether a record is a part of one of these.
+pub fn is_part_of(record: &Record, others: &BTreeSet<Uuid>) -> bool {
+    let within = record.desc.fields.iter().filter(|f| f.lifetime() == Lifetime::Within);
+    within.filter_map(|f| record.get(f.column).as_uuid()).any(|id| others.contains(&id))
+}
+
 /// What a record goes with: what it is within, and what it could not be without.
 fn went_with(record: &Record) -> Vec<(&'static Field, Uuid)> {
     let binds = |f: &&Field| matches!(f.lifetime(), Lifetime::Within | Lifetime::Protects) && f.target().is_some();

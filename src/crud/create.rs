@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::ArgMatches;
 
 use super::gate;
-use super::input::given;
+use super::input::{given, given_of};
 use super::read::known_columns;
 use super::session::Session;
 use super::write::{Change, Create, Target, change, is_version, not_in_system, tell_created};
@@ -86,9 +86,9 @@ pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         // One text for several organisations, each with its own region: the installation's is meant.
         s.about = SYSTEM;
     }
-    let set = given(s, desc, org, m).await?;
+    let set = given_of(s, desc, desc.changeable(), org, m).await?;
     if set.is_empty() {
-        let flags: Vec<String> = desc.settable().map(|f| format!("--{}", f.name().replace('_', "-"))).collect();
+        let flags: Vec<String> = desc.changeable().map(|f| format!("--{}", f.name().replace('_', "-"))).collect();
         return Err(Problem::usage("there is nothing to change")
             .hint(format!("say what: {}", flags.join(" ")))
             .hint("or fill in a form: --edit")

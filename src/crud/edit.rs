@@ -41,6 +41,16 @@ enum FormPurpose<'a> {
     },
 }
 
+impl FormPurpose<'_> {
+    /// The fields that it is made of.
+    fn fields(&self, desc: &'static Descriptor) -> Vec<&'static Field> {
+        match self {
+            FormPurpose::Create { .. } => desc.settable().collect(),
+            FormPurpose::Update { .. } => desc.changeable().collect(),
+        }
+    }
+}
+
 /// What came of a form that was handed in.
 enum FormOutcome {
     Made(Box<Created>),
@@ -91,7 +101,7 @@ pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, before: &Rec
         "\"\" clears a field; one whose line is taken out stays as it is.".into(),
     ];
     let mut present = Vec::new();
-    for field in desc.settable() {
+    for field in desc.changeable() {
         present.push((field, shown(s, before, field).await?));
     }
     // What flags say is filled in beforehand.
@@ -171,7 +181,8 @@ async fn hand_in(
     work: &FormPurpose<'_>,
     text: &str,
 ) -> Result<FormOutcome> {
-    let lines = match form::read(desc, text) {
+    let fields = work.fields(desc);
+    let lines = match form::read(&fields, text) {
         Ok(lines) => lines,
         Err(problems) => return Ok(FormOutcome::Wrong(problems)),
     };
@@ -180,7 +191,7 @@ async fn hand_in(
         FormPurpose::Update { before, .. } => (!desc.is_org()).then_some(before.meta.org_id),
     };
     let (mut set, mut wrong) = (Vec::new(), Vec::new());
-    for field in desc.settable() {
+    for field in fields {
         let line = lines.iter().find(|(f, _)| f.name() == field.name()).map(|(_, text)| text.as_str());
         let text = match (line, work) {
             // What is not touched is not read: it may be older than a rule.

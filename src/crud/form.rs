@@ -3,7 +3,7 @@
 use toml::Value as Toml;
 
 use crate::model::problem::{Problem, nearest};
-use crate::model::resource::{Descriptor, Field};
+use crate::model::resource::Field;
 use crate::model::values::scalar::{FieldKind, truncate};
 use crate::model::values::value::ValueType;
 
@@ -74,7 +74,7 @@ pub fn is_blank(text: &str) -> bool {
 }
 
 /// Reads the form; every line that can't be read, in words.
-pub fn read(desc: &'static Descriptor, text: &str) -> Result<Vec<FormLine>, Vec<Problem>> {
+pub fn read(fields: &[&'static Field], text: &str) -> Result<Vec<FormLine>, Vec<Problem>> {
     let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         let hint = "text stands in quotes: name = \"Fort Road\"";
@@ -82,19 +82,19 @@ pub fn read(desc: &'static Descriptor, text: &str) -> Result<Vec<FormLine>, Vec<
     })?;
     let (mut lines, mut wrong) = (Vec::new(), Vec::new());
     for (name, value) in table {
-        match desc.settable().find(|f| f.name() == name) {
+        match fields.iter().copied().find(|f| f.name() == name) {
             Some(field) => match input(field, &value) {
                 Ok(text) => lines.push((field, text)),
                 Err(problem) => wrong.push(problem),
             },
-            None => wrong.push(unknown(desc, &name)),
+            None => wrong.push(unknown(fields, &name)),
         }
     }
     if wrong.is_empty() { Ok(lines) } else { Err(wrong) }
 }
 
-fn unknown(desc: &'static Descriptor, name: &str) -> Problem {
-    let known: Vec<&str> = desc.settable().map(Field::name).collect();
+fn unknown(fields: &[&'static Field], name: &str) -> Problem {
+    let known: Vec<&str> = fields.iter().map(|f| f.name()).collect();
     let meant = nearest(name, known.iter().copied()).map(|m| format!("did you mean {m}?"));
     Problem::invalid(format!("there is no field '{}' in this form", truncate(name)))
         .hint_maybe(meant)

@@ -1,6 +1,6 @@
 //! delete, restore, purge: taking any resource away, and bringing it back.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -21,11 +21,14 @@ use crate::model::kinds::branch::Branch;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, Lifetime, TargetEvent};
-use crate::model::resource::{Descriptor, IS_ACTIVE, Record, Resource};
+use crate::model::resource::row_rule::RowRule;
+use crate::model::resource::verbs::Link;
+use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record, Resource};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{Noun, ParseContext};
 use crate::model::values::value::Value;
 use crate::store::engine::db::Db;
+use crate::store::records::keys as store_keys;
 use crate::store::records::people;
 use crate::store::records::query::{Query, column};
 use crate::store::records::settings;
@@ -62,6 +65,8 @@ struct DeletePlan {
     gone: Vec<Record>,
     /// Record, the column that pointed at something gone, and what it points at then.
     repointed: Vec<(Record, &'static str, Value)>,
+    /// The keys of links that point elsewhere then: kind, key and its parts.
+    joined: HashSet<(&'static str, String, Vec<String>)>,
 }
 
 /// What a record points at once `gone` is gone: the one that takes over; where it is that one itself, what `gone` pointed at.
@@ -203,7 +208,11 @@ impl DeletePlan {
                         seen.extend(d.records.iter().map(|r| r.meta.id));
                         queue.extend(d.records);
                     }
-                    (_, Some(f)) if can_hand_over => plan.repoint(&record, &all, d.records, f.column, mode),
+                    (_, Some(f)) if can_hand_over => {
+                        let doubled = plan.repoint(db, &record, &all, d.records, f, mode).await?;
+                        seen.extend(doubled.iter().map(|r| r.meta.id));
+                        queue.extend(doubled);
+                    }
                     _ => protecting.push(d),
                 }
             }
@@ -217,11 +226,55 @@ impl DeletePlan {
         Ok(plan)
     }
 
-    fn repoint(&mut self, gone: &Record, roots: &[Record], records: Vec<Record>, column: &'static str, mode: Mode) {
-        self.repointed.extend(records.into_iter().map(|r| {
-            let value = successor(gone, roots, &r, column, mode);
-            (r, column, value)
-        }));
+    /// Lets records point elsewhere. Links that are there already then, or would join one with itself, are given back: of two
+    /// between the same the one that is there stays, and the other goes, as in a merge.
+    async fn repoint(
+        &mut self,
+        db: &mut Db,
+        gone: &Record,
+        roots: &[Record],
+        records: Vec<Record>,
+        field: &'static Field,
+        mode: Mode,
+    ) -> Result<Vec<Record>> {
+        let mut doubled = Vec::new();
+        for record in records {
+            let value = successor(gone, roots, &record, field.column, mode);
+            match record.desc.link() {
+                Some(link) if self.is_there(db, link, &record, field, &value).await? => doubled.push(record),
+                _ => self.repointed.push((record, field.column, value)),
+            }
+        }
+        Ok(doubled)
+    }
+
+    /// Whether what a link would join then is joined, or is one and must not be.
+    async fn is_there(
+        &mut self,
+        db: &mut Db,
+        link: Link,
+        record: &Record,
+        field: &Field,
+        value: &Value,
+    ) -> Result<bool> {
+        let mut after = record.clone();
+        after.set(field.column, value.clone());
+        let leads_back = |rule: &RowRule| match rule {
+            RowRule::Acyclic(from, to) => after.get(from) == after.get(to),
+            _ => false,
+        };
+        if link.desc.rules.iter().any(leads_back) {
+            return Ok(true);
+        }
+        for key in link.desc.all_keys().filter(|key| key.has(field)) {
+            let parts = store_keys::in_index(key, &store_keys::parts_of(&after, key));
+            let parts = parts.iter().map(Value::to_text).collect();
+            let is_new = self.joined.insert((link.desc.noun, key.name(), parts));
+            if !is_new || store_keys::taken(db, &after, std::iter::once(key)).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn versions(&self) -> BTreeSet<(Uuid, i64)> {
@@ -558,21 +611,28 @@ pub struct Restore {
     pub deletions: Vec<(i32, Uuid)>,
 }
 
+/// What came back, and the flags that a record had to leave to another one, which has them meanwhile.
+pub struct Restored {
+    records: Vec<Record>,
+    left: Vec<(Record, &'static str)>,
+}
+
 impl Verb for Restore {
-    type Output = Vec<Record>;
+    type Output = Restored;
 
     fn orgs(&self) -> Vec<i32> {
         self.deletions.iter().map(|(org, _)| *org).collect()
     }
 
-    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
-        let (mut restored, mut stays) = (Vec::new(), None);
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Restored> {
+        let (mut restored, mut left, mut stays) = (Vec::new(), Vec::new(), None);
         for (org, deletion) in &self.deletions {
             let mut coming = Vec::new();
             for desc in tx.kinds().resources() {
                 coming.extend(records::by_deletion(tx.db, desc, *org, *deletion).await?);
             }
             let waiting = contents::waiting(tx, &coming).await?;
+            let there: BTreeSet<Uuid> = coming.iter().map(|r| r.meta.id).collect();
             for record in coming {
                 if let Some(other) = waiting.get(&record.meta.id) {
                     tx.defer_restore(&record, *other).await?;
@@ -589,14 +649,24 @@ impl Verb for Restore {
                     Some(Holder::Live(_)) => return Err(taken_meanwhile(&record).into()),
                     Some(Holder::Formerly(p)) => return Err(formerly_taken(p, &record).into()),
                 }
-                restored.push(tx.restore(&record).await?);
+                let mut record = tx.restore(&record).await?;
+                if contents::is_part_of(&record, &there) {
+                    // What comes along with another one takes nothing from those who are there.
+                    for flag in records::doubled_flags(tx.db, &record, None).await? {
+                        let mut after = record.clone();
+                        after.set(flag, false.into());
+                        record = tx.update(&record, after, Action::Update).await?.unwrap_or(record);
+                        left.push((record.clone(), flag));
+                    }
+                }
+                restored.push(record);
             }
         }
         if restored.is_empty() {
             let why = || Problem::conflict("it was restored or purged by somebody else in the meantime");
             return Err(stays.unwrap_or_else(why).into());
         }
-        Ok(restored)
+        Ok(Restored { records: restored, left })
     }
 }
 
@@ -631,7 +701,7 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
         deletions.extend(deletion.filter(|d| !deletions.contains(d)));
         named.push(record);
     }
-    let restored = gate::write(s, &Restore { deletions }).await?;
+    let Restored { records: restored, left } = gate::write(s, &Restore { deletions }).await?;
     for record in &named {
         s.ui.status(&format!("restored {}", record.title()));
     }
@@ -642,6 +712,9 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
             "and {more} more that were deleted together with {}",
             if named.len() == 1 { "it" } else { "them" }
         ));
+    }
+    for (record, flag) in &left {
+        s.ui.status(&format!("{} has no {flag} any more: another one has it meanwhile", record.title()));
     }
     dry_run_note(s);
     let which: Vec<_> = restored.iter().filter(|r| r.desc == desc).map(|r| r.meta.record_id()).collect();

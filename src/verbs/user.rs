@@ -18,7 +18,7 @@ use crate::crud::read::{Exported, known_columns, print_changed};
 use crate::crud::remove::{self, Repointed};
 use crate::crud::session::Session;
 use crate::crud::subjects::records_of;
-use crate::crud::write::{ChangedRecord, Target, change, dry_run_note, targets, tell_changed};
+use crate::crud::write::{ChangedRecord, Target, change, dry_run_note, end, targets, tell_changed};
 use crate::model::kinds::user::User;
 use crate::model::password::Secret;
 use crate::model::problem::Problem;
@@ -433,6 +433,7 @@ impl Verb for Merge {
                 }
                 // A key that does not tell of the one who goes is as free as before.
                 let keys = after.desc.all_keys().filter(|key| key.has(field));
+                end_expired(tx, &after).await?;
                 if store_keys::taken(tx.db, &after, keys).await?.is_some() {
                     // Who stays has one of his or her own: that one stays, and this goes with the duplicate.
                     delete_with_contents(tx, now.of(before), deletion).await?;
@@ -440,7 +441,7 @@ impl Verb for Merge {
                     continue;
                 }
                 // What only one of a person's may be, that of who stays is.
-                for flag in records::doubled_flags(tx.db, &after, field).await? {
+                for flag in records::doubled_flags(tx.db, &after, Some(field)).await? {
                     now.point(tx, before, flag, false.into(), Action::Merge).await?;
                 }
                 let to = into.meta.id.into();
@@ -454,6 +455,20 @@ impl Verb for Merge {
         former::keep(tx, &duplicate, &into).await?;
         Ok((moved, gone.len()))
     }
+}
+
+/// What gives nothing any more does not stand in the way of what does: it ends, where one of its kind has its place.
+async fn end_expired(tx: &mut Tx<'_>, record: &Record) -> Result<()> {
+    let desc = record.desc;
+    if !desc.ends() || record.has_expired(tx.at()) {
+        return Ok(());
+    }
+    let parts = store_keys::parts_of(record, desc.key());
+    let there = store_keys::holder(tx.db, desc, record.meta.org_id, desc.key(), &parts).await?;
+    if let Some(expired) = there.filter(|there| there.has_expired(tx.at())) {
+        end(tx, &expired, "expire").await?;
+    }
+    Ok(())
 }
 
 /// Lets what is deleted or has ended point at who stays, too: it may come back, and is nothing of the duplicate any more.

@@ -145,8 +145,27 @@ fn a_link_stays_with_whom_it_is_about() {
     both(|p| {
         filled(p);
         p.run("specialty assign ECON asha").ok();
-        let said = p.run("consultant-specialty update ECON:asha --user ravi").fails(4);
-        assert!(said.contains("the user of consultant-specialty ECON:ASHA22 can't change"), "{said}");
+        // No flag, no line of the form and no help offers it.
+        let said = p.run("consultant-specialty update ECON:asha --user ravi").fails(2);
+        assert!(said.contains("unexpected argument '--user'"), "{said}");
+        assert!(!p.run("consultant-specialty update --help").ok().contains("--user"));
+        assert!(p.run("consultant-specialty update ECON:asha").fails(2).contains("hint: say what: --specialty\n"));
+        let editor = |command: &str| {
+            let mut env = p.env.clone();
+            env.extend(
+                [("EDITOR", command), ("PATH", &std::env::var("PATH").expect("a path"))]
+                    .map(|(n, v)| (n.into(), v.into())),
+            );
+            env
+        };
+        let form = p.run_with_env("consultant-specialty update ECON:asha --edit", &editor("sed -i /^user/q1"), false);
+        assert_eq!(form.code, 0, "{}", form.err);
+        let form = p.run_with_env(
+            "consultant-specialty update ECON:asha --edit",
+            &editor(r#"sed -i '$auser = "ravi"'"#),
+            false,
+        );
+        assert!(form.fails(6).contains("there is no field 'user' in this form"));
         p.run("consultant-specialty update ECON:asha --specialty TAX").ok();
         all_is_well(p);
     });
@@ -175,6 +194,38 @@ fn a_link_waits_for_both_ends() {
         assert_eq!(keys(), "");
         p.run("specialty restore ECON").ok();
         assert_eq!(keys(), "ECON:ASHA22\nECON:RAV222\n");
+        all_is_well(p);
+    });
+}
+
+/// As in a merge: who has both keeps the one that is with the item that stays.
+#[test]
+fn an_item_that_goes_hands_its_links_over() {
+    both(|p| {
+        filled(p);
+        p.run("specialty create --code GEO --name Geo").ok();
+        for line in ["ECON asha", "TAX asha ravi", "GEO asha ravi meena"] {
+            p.run(&format!("specialty assign {line}")).ok();
+        }
+        let kept = p.json("consultant-specialty show ECON:asha")["id"].clone();
+        let asks = p.run("specialty delete TAX GEO --reassign-to ECON").fails(2);
+        assert!(
+            asks.contains("delete 2 specialties and 3 consultant specialties, and change 2 consultant specialties?"),
+            "{asks}"
+        );
+        p.run("specialty delete TAX GEO --reassign-to ECON --yes").ok();
+        assert_eq!(
+            p.column("consultant-specialty list --sort key", "key"),
+            ["ECON:ASHA22", "ECON:MEE222", "ECON:RAV222"]
+        );
+        assert_eq!(p.json("consultant-specialty show ECON:asha")["id"], kept);
+        all_is_well(p);
+        // What went comes back with what it belonged to; what was handed over stays.
+        p.run("specialty restore TAX GEO").ok();
+        assert_eq!(
+            p.column("consultant-specialty list --filter user=asha --sort key", "specialty"),
+            ["ECON", "GEO", "TAX"]
+        );
         all_is_well(p);
     });
 }

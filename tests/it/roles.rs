@@ -116,6 +116,53 @@ fn no_role_inherits_from_itself() {
 }
 
 #[test]
+fn who_inherited_from_a_role_inherits_from_its_successor() {
+    both(|p| {
+        roles(p, &["A", "B", "C", "D", "OLD"]);
+        p.run("role inherit A OLD B").ok();
+        p.run("role inherit B OLD").ok();
+        p.run("role inherit C OLD").ok();
+        // A has both, and B can't inherit from itself.
+        p.run("role delete OLD --reassign-to B --yes").ok();
+        assert_eq!(p.column("role-inheritance list --sort key", "key"), ["A:B", "C:B"]);
+        all_is_well(p);
+        // Two that go, and who inherited from both.
+        p.run("role create --code E --name E").ok();
+        p.run("role inherit C D").ok();
+        p.run("role delete B D --reassign-to E --yes").ok();
+        assert_eq!(p.column("role-inheritance list --sort key", "key"), ["A:E", "C:E"]);
+        all_is_well(p);
+    });
+}
+
+/// What a role had comes back with it, whatever became of the rest of the world.
+#[test]
+fn a_role_comes_back_as_it_was() {
+    both(|p| {
+        roles(p, &["A", "B", "OFF"]);
+        users(p);
+        p.run("role inherit A OFF").ok();
+        p.run("role assign A asha ravi --is-primary yes").ok();
+        p.run("role assign A meena").ok();
+        p.run("role unassign A meena --yes").ok();
+        p.run("role deactivate OFF").ok();
+        p.run("role delete A --yes").ok();
+        p.run("role assign B asha --is-primary yes").ok();
+        let said = p.run("role restore A");
+        assert!(said.err.contains("role-grant A:ASHA22 has no is_primary any more"), "{}", said.err);
+        assert!(!said.err.contains("A:RAV222"), "{}", said.err);
+        said.ok();
+        assert_eq!(p.column("role-inheritance list", "key"), ["A:OFF"]);
+        assert_eq!(p.column("role-grant list --filter is_primary=yes --sort key", "key"), ["A:RAV222", "B:ASHA22"]);
+        assert_eq!(
+            p.column("role-grant list --filter status=active --sort key", "key"),
+            ["A:ASHA22", "A:RAV222", "B:ASHA22"]
+        );
+        all_is_well(p);
+    });
+}
+
+#[test]
 fn a_grant_has_an_end_and_a_place() {
     both(|p| {
         roles(p, &["AUDITOR", "SALES"]);
@@ -158,6 +205,21 @@ fn a_grant_has_an_end_and_a_place() {
         p.run("user restore asha").ok();
         p.run("role delete SALES --yes").ok();
         assert_eq!(p.column("role-grant list --filter status=active --sort key", "key").len(), 2);
+        all_is_well(p);
+    });
+}
+
+/// What has ended by itself is in nobody's way.
+#[test]
+fn a_grant_outlives_one_that_has_expired_when_people_are_merged() {
+    both(|p| {
+        roles(p, &["A"]);
+        users(p);
+        p.run("role assign A asha --expires-at 2031-01-01").ok();
+        p.run("role assign A ravi --granted-at 2020-01-01 --expires-at 2021-01-01").ok();
+        p.run("user merge asha ravi --yes").ok();
+        assert_eq!(p.column("role-grant list --filter status=active", "key"), ["A:RAV222"]);
+        assert!(p.json("role-grant show A:ravi")["expires_at"].as_str().is_some_and(|t| t.starts_with("20")));
         all_is_well(p);
     });
 }

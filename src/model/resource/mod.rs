@@ -540,6 +540,11 @@ impl Descriptor {
     pub fn settable(&self) -> impl Iterator<Item = &'static Field> {
         self.fields.iter().filter(|f| !f.is_managed())
     }
+    /// Those of them that `update` may set: whom a record is about stays ([`Record::stays_about`]).
+    pub fn changeable(&self) -> impl Iterator<Item = &'static Field> {
+        let subject = self.subject_field().map(|f| f.column);
+        self.settable().filter(move |f| subject != Some(f.column))
+    }
     /// Fields that a record keeps: all but those that the database makes of others.
     pub fn stored(&self) -> impl Iterator<Item = &'static Field> {
         self.fields.iter().filter(|f| f.parts().is_none())

@@ -152,7 +152,7 @@ impl Descriptor {
     pub fn does(&self, verb: Verb) -> bool {
         let means_something = match verb {
             Verb::Find => self.is_searchable(),
-            Verb::Update => self.settable().next().is_some(),
+            Verb::Update => self.changeable().next().is_some(),
             Verb::Activate | Verb::Deactivate => self.can_be_inactive(),
             Verb::Revoke => self.ends(),
             // What is not recorded is neither deleted by itself nor brought by a file, and has no history.

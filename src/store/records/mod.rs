@@ -723,12 +723,12 @@ pub async fn blocking(db: &mut Db, target: &Record, event: TargetEvent) -> Resul
 }
 
 /// The flags of a record that another live one has too, where only one may have them: by the rules of its kind that are told
-/// by a field.
-pub async fn doubled_flags(db: &mut Db, record: &Record, by: &Field) -> Result<Vec<&'static str>> {
+/// by a field, where one is named.
+pub async fn doubled_flags(db: &mut Db, record: &Record, by: Option<&Field>) -> Result<Vec<&'static str>> {
     let mut doubled = Vec::new();
     for rule in record.desc.rules {
         let RowRule::AtMostOne(flag, per) = rule else { continue };
-        if !record.is_true(flag) || !per.contains(&by.column) {
+        if !record.is_true(flag) || by.is_some_and(|by| !per.contains(&by.column)) {
             continue;
         }
         let (org, id) = record.meta.record_id();

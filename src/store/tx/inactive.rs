@@ -98,7 +98,12 @@ impl Tx<'_> {
             let refers = r.field.is_none_or(|f| *by.get(f.column) == r.id.into());
             // Who is inactive too may go on under whom he or she served, and what is done keeps who did it.
             let is_idle = r.lifetime == Lifetime::Duty && !(by.is_active() && by.is_open());
-            if by.is_live() && refers && !is_idle {
+            // What returns with what it is a part of is as it was before, and nothing new.
+            let is_part = |f: &&Field| f.lifetime() == Lifetime::Within;
+            let container = |f: &Field| by.get(f.column).as_uuid().is_some_and(|id| self.restored.contains(&id));
+            let comes_along =
+                self.restored.contains(&by.meta.id) && by.desc.fields.iter().filter(is_part).any(container);
+            if by.is_live() && refers && !is_idle && !comes_along {
                 return Err(refused(&r, &found, &by).into());
             }
         }

@@ -1,4 +1,4 @@
-//! The only SQL, and the only place that knows `sqlx` and `rusqlite`.
+//! The only SQL, and the only place that knows `sqlx`.
 //!
 //! | room | what is in it |
 //! | --- | --- |

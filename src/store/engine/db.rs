@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use super::location::{Engine, Location, Opening};
 use super::sql::{Row, Sql};
+use super::sqlite_raw::HeldSqlite;
 use super::{postgres, sqlite};
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
@@ -12,7 +13,7 @@ use crate::model::values::value::{Value, ValueType};
 use crate::store::backup::partial::Partial;
 
 pub(in crate::store) enum Conn {
-    Sqlite(Box<rusqlite::Connection>),
+    Sqlite(Box<HeldSqlite>),
     Postgres(Box<PgConnection>),
 }
 
@@ -29,7 +30,7 @@ impl Db {
     /// Opens a database without looking at its schema.
     pub async fn open(location: &Location, opening: &Opening) -> Result<Db> {
         let conn = match location {
-            Location::Sqlite(path) => Conn::Sqlite(Box::new(sqlite::open(path, opening)?)),
+            Location::Sqlite(path) => Conn::Sqlite(Box::new(sqlite::open(path, opening).await?)),
             Location::Postgres(url) => Conn::Postgres(Box::new(postgres::open(url, location, opening).await?)),
         };
         Ok(Db { conn, location: location.clone(), opening: opening.clone(), partial: None })
@@ -39,7 +40,7 @@ impl Db {
     pub async fn close(self) {
         // What fails at closing has been committed before or rolled back.
         match self.conn {
-            Conn::Sqlite(c) => drop(c.close()),
+            Conn::Sqlite(c) => drop(c.close().await),
             Conn::Postgres(c) => drop(c.close().await),
         }
     }

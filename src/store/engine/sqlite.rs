@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use anyhow::Result;
 use chrono::DateTime;
+use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use uuid::Uuid;
 
 use super::location::{Engine, Location, Opening};
 use super::sql::{Row, Sql, quoted, unreadable};
-use super::sqlite_raw;
+use super::sqlite_raw::{self, HeldSqlite};
 use crate::model::problem::{Problem, io_message};
 use crate::model::signals;
 use crate::model::values::fold::folded;
@@ -35,23 +37,40 @@ pub const CACHE: &str = "-24000";
 /// Statements that are kept ready for the next time.
 const KEPT_STATEMENTS: usize = 100;
 
-pub fn open(path: &Path, opening: &Opening) -> Result<Connection> {
+pub async fn open(path: &Path, opening: &Opening) -> Result<HeldSqlite> {
     check_path(path, opening)?;
-    let connect = || {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-        let conn = Connection::open_with_flags(path, flags)?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Normal)
         // Short, so that a wait can be told and a signal noticed; `Tx` tries again until its own time is up.
-        conn.busy_timeout(opening.wait.min(Duration::from_millis(250)))?;
+        .busy_timeout(opening.wait.min(Duration::from_millis(250)))
+        .pragma("cache_size", CACHE)
+        .pragma("temp_store", "FILE")
         // What is deleted is overwritten: it may be about people.
-        conn.execute_batch(&format!(
-            "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA cache_size = {CACHE};
-             PRAGMA temp_store = FILE; PRAGMA secure_delete = ON"
-        ))?;
-        conn.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
-        register_functions(&conn)?;
-        Ok(conn)
+        .pragma("secure_delete", "ON")
+        .log_statements(log::LevelFilter::Off)
+        .log_slow_statements(log::LevelFilter::Off, Duration::ZERO);
+    let conn = options.connect().await.map_err(|e| not_opened(e, path))?;
+    let conn = HeldSqlite::new(conn).await.map_err(|e| not_opened(e, path))?;
+    conn.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+    register_functions(&conn).map_err(|e| problem(e, path))?;
+    Ok(conn)
+}
+
+/// Why sqlx could not open a file, in a sentence.
+fn not_opened(error: sqlx::Error, path: &Path) -> anyhow::Error {
+    let shown = path.display();
+    let sqlx::Error::Database(e) = &error else {
+        return match error {
+            sqlx::Error::Io(e) => Problem::failed(format!("can't use {shown}: {}", io_message(&e))).into(),
+            other => anyhow::Error::new(other).context("the database could not be used"),
+        };
     };
-    connect().map_err(|e| problem(e, path))
+    let code: i32 = e.code().and_then(|c| c.parse().ok()).unwrap_or(1);
+    let message = e.message().to_owned();
+    sentence_of_code(code, &message, path)
+        .unwrap_or_else(|| anyhow::Error::new(error).context("the database refused a statement"))
 }
 
 /// Teaches the connection `orgctl_fold(text, without_marks)`: SQLite itself folds letters A to Z alone.

@@ -1,14 +1,85 @@
-//! Below the drivers: what SQLite's library tells and rusqlite does not ask, and the socket that sqlx has to a server, which
-//! is told not to wait before it sends.
+//! Below sqlx: statements go straight to the SQLite library that sqlx has open, in the thread of the command. Through sqlx
+//! each goes to a worker's thread and back, and each row that it hands over crosses once more. And the socket that sqlx has
+//! to a server is told not to wait before it sends.
 //!
 //! This is the only file with `unsafe` in it.
 #![allow(unsafe_code)]
 
 use std::mem::ManuallyDrop;
 use std::net::TcpStream;
+use std::ops::{Deref, DerefMut};
 use std::os::fd::{FromRawFd, RawFd};
+use std::ptr::NonNull;
 
 use rusqlite::{Connection, ffi};
+use sqlx::sqlite::LockedSqliteHandle;
+use sqlx::{Connection as _, SqliteConnection};
+
+/// sqlx's connection, held still as long as it is open, as rusqlite sees it: sqlx opens, sets up and closes it, and its worker
+/// does nothing on it in between.
+pub struct HeldSqlite {
+    // Dropped in this order, by hand: the view, which does not close what it did not open; the lock; and what both are of.
+    view: ManuallyDrop<Connection>,
+    lock: ManuallyDrop<LockedSqliteHandle<'static>>,
+    owner: NonNull<SqliteConnection>,
+}
+
+impl HeldSqlite {
+    /// Waits until sqlx's worker has finished what it does, and takes its place for good.
+    pub async fn new(conn: SqliteConnection) -> Result<HeldSqlite, sqlx::Error> {
+        let mut owner = NonNull::from(Box::leak(Box::new(conn)));
+        // SAFETY: the box is given back by `release` alone, which drops the lock before. Nobody else has the pointer.
+        let held = unsafe { owner.as_mut() }.lock_handle().await.and_then(|mut lock| {
+            // SAFETY: rusqlite and sqlx are linked to one and the same library (`links = "sqlite3"` of libsqlite3-sys lets
+            // Cargo build only one), so the pointer is what both take it for. It is open, and stays so: the lock keeps the
+            // worker off it and is dropped after the view. `from_handle` makes a view that never closes the handle.
+            let view = unsafe { Connection::from_handle(lock.as_raw_handle().as_ptr().cast()) };
+            Ok((view.map_err(|e| sqlx::Error::Protocol(e.to_string()))?, lock))
+        });
+        match held {
+            Ok((view, lock)) => Ok(HeldSqlite { view: ManuallyDrop::new(view), lock: ManuallyDrop::new(lock), owner }),
+            Err(e) => {
+                // SAFETY: it was leaked above, and the lock is gone.
+                drop(unsafe { Box::from_raw(owner.as_ptr()) });
+                Err(e)
+            }
+        }
+    }
+
+    /// Closes in order, so that SQLite can fold its log into the file.
+    pub async fn close(self) -> Result<(), sqlx::Error> {
+        ManuallyDrop::new(self).release().close().await
+    }
+
+    /// Gives sqlx its connection back. To be called once, when nothing of this is used any more.
+    fn release(&mut self) -> SqliteConnection {
+        // SAFETY: each is dropped once, the view and the lock before what they are of; the box was leaked by `new`.
+        unsafe {
+            ManuallyDrop::drop(&mut self.view);
+            ManuallyDrop::drop(&mut self.lock);
+            *Box::from_raw(self.owner.as_ptr())
+        }
+    }
+}
+
+impl Drop for HeldSqlite {
+    fn drop(&mut self) {
+        drop(self.release());
+    }
+}
+
+impl Deref for HeldSqlite {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        &self.view
+    }
+}
+
+impl DerefMut for HeldSqlite {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.view
+    }
+}
 
 /// Whether all references lead somewhere, also those that are asked only at the end of the transaction.
 pub fn references_hold(conn: &Connection) -> bool {

@@ -321,25 +321,23 @@ const CHUNK: usize = 400;
 /// Rules that are asked about in one statement: over a network each statement is waited for.
 const TOGETHER: usize = 20;
 
-/// Most columns that a rule's query has.
-const TOLD: usize = 2;
-
 /// The first of some rules that one of its rows breaks, all asked at once.
 async fn first_broken(db: &mut Db, asked: &[(&Invariant, i32, Vec<Uuid>)]) -> Result<Option<Problem>> {
+    let most = asked.iter().map(|(rule, ..)| rule.told.len()).max().unwrap_or_default();
     let mut all = Sql::default();
     for (i, (rule, org, ids)) in asked.iter().enumerate() {
         all.push(if i == 0 { "select * from (" } else { " union all select * from (" });
         // Its place, and so many columns as all have.
-        let columns = format!("select {i}, {}", "'', ".repeat(TOLD - rule.told.len()));
+        let columns = format!("select {i}, {}", "'', ".repeat(most - rule.told.len()));
         all.push(&rule.sql.replacen("select ", &columns, 1)).push(" and t.org_id = ").bind(*org);
         all.push(" and t.id in ").bind_rows(ids.iter().copied()).push(&format!(" limit 20) q{i}"));
     }
-    let kinds = std::iter::once(ValueType::Int).chain([ValueType::Text; TOLD]);
+    let kinds = std::iter::once(ValueType::Int).chain(std::iter::repeat_n(ValueType::Text, most));
     let mut found = db.all(all.yields(kinds)).await?;
     found.sort_by_key(|row| row.int(0).unwrap_or_default());
     let Some(mut row) = found.into_iter().next() else { return Ok(None) };
     let (rule, ..) = asked[usize::try_from(row.int(0)?)?];
-    row.0.drain(..=TOLD - rule.told.len());
+    row.0.drain(..=most - rule.told.len());
     Ok(Some(rule.broken_by(&row)?))
 }
 

@@ -154,7 +154,8 @@ fn somebody_elses_change_meanwhile_is_a_conflict_and_the_text_is_kept() {
         p.run("branch create --code B1 --name One").ok();
         let other = format!("{} branch update B1 --city Pune", env!("CARGO_BIN_EXE_orgctl"));
         let variables: String = p.env.iter().map(|(k, v)| format!("{k}='{v}' ")).collect();
-        let script = format!("{variables}{other}\nsed -i 's/^name = .*/name = \"Long thought about\"/' \"$1\"");
+        // Without what the tests themselves are told.
+        let script = format!("env -i {variables}{other}\nsed -i 's/^name = .*/name = \"Long thought about\"/' \"$1\"");
         let said = edited(p, "branch update B1 --edit", &script);
         assert_eq!(said.code, 4, "{}", said.err);
         assert!(said.err.contains("error: branch B1 has version 2, not 1\n"), "{}", said.err);

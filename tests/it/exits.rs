@@ -14,7 +14,7 @@ fn every_exit_code_has_its_sentence_and_its_hint() {
             // 1: the work can't be done
             (
                 "branch import /nowhere/b.csv",
-                "error: can't read /nowhere/b.csv: no such file or directory\nhint: FILE is a CSV file, or - for standard input\n[exit 1]\n",
+                "error: can't read /nowhere/b.csv: no such file or directory\nhint: FILE is a file of CSV or JSON, or - for standard input\n[exit 1]\n",
             ),
             // 2: the command line is wrong
             (

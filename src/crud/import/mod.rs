@@ -353,7 +353,7 @@ impl Import {
         tx: &mut Tx<'_>,
         plan: &ImportPlan,
         stage: &mut Stage,
-        (changed, passwords): (Vec<ChangedRow>, Vec<(u64, u64, Uuid, GivenCredential)>),
+        (changed, passwords): (Vec<ChangedRow>, Vec<NewPassword>),
         staged: &mut [StagedRow],
         rejects: &mut Vec<Reject>,
     ) -> Result<()> {
@@ -610,6 +610,9 @@ impl Import {
 
 /// A row that stands for a record that is there: number, line, the record, what is given, and what could not be read.
 type ChangedRow = (u64, u64, Uuid, Given, Vec<&'static Field>);
+
+/// A password for somebody who is there: number and line of the row, the user, and what is given.
+type NewPassword = (u64, u64, Uuid, GivenCredential);
 
 /// The numbers of new records that are counted within others, for the rows that give none.
 async fn next_numbers(tx: &mut Tx<'_>, plan: &ImportPlan, org: i32, rows: &[ResolvedRow]) -> Result<Vec<i64>> {

@@ -147,6 +147,22 @@ fn a_writer_behind_a_lock_says_who_holds_it_and_ends_in_time() {
     });
 }
 
+/// A copy of a database has tables of the same numbers: who writes there is not who is waited for here.
+#[test]
+fn who_writes_into_a_copy_of_the_database_is_not_named() {
+    let (p, copy) = (TestEnv::with_acme(Engine::Postgres), TestEnv::with_acme(Engine::Postgres));
+    let _elsewhere = HeldLock::new(&copy);
+    std::thread::sleep(Duration::from_millis(20));
+    let held = HeldLock::new(&p);
+    let said = done(&mut p.spawn("--wait 0 branch create --code MUM01 --name 'Mumbai Fort'"));
+    assert!(
+        said.code == 1 && said.err.contains(&format!("server process {} ", held.pid)),
+        "{}: {}",
+        held.pid,
+        said.err
+    );
+}
+
 /// A reader waits for nobody who writes, only for whoever takes the tables themselves.
 #[test]
 fn a_reader_behind_an_exclusive_lock_is_told() {

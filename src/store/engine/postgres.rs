@@ -407,7 +407,8 @@ pub async fn lock_holder(url: &str, location: &Location, opening: &Opening, pid:
            from pg_stat_activity a
           where a.pid <> $1 and (a.pid = any(pg_blocking_pids($1)) or exists (
                     select from pg_locks l
-                     where l.pid = a.pid and l.relation = 'orgctl.audit_heads'::regclass
+                     where l.pid = a.pid and l.relation = 'orgctl.audit_heads'::regclass and l.database = a.datid
+                       and a.datname = current_database()
                        and l.mode = 'RowShareLock' and l.granted and a.wait_event_type is distinct from 'Lock'))
           order by a.pid = any(pg_blocking_pids($1)) desc, a.xact_start
           limit 1",

@@ -1244,7 +1244,11 @@ impl Found {
             Found::Generic(g, d) => (g.about)(d),
             Found::Move(t, _) => t.about.to_owned(),
             Found::Link(_, link) if link.is_among_one_kind() => {
-                format!("Let {} {} other {}", a(link.item.1), self.verb_name(), link.other.1.plural())
+                let verb = match self {
+                    Found::Link(Linking::Unassign, _) => format!("no longer {}", link.assign),
+                    _ => link.assign.to_owned(),
+                };
+                format!("Let {} {verb} other {}", a(link.item.1), link.other.1.plural())
             }
             Found::Link(linking, link) => {
                 let between = if *linking == Linking::Assign { "to" } else { "from" };

@@ -1,5 +1,7 @@
 //! The two verbs of a link, at the noun of its item: one gives the item to others, the other takes it back.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
@@ -10,19 +12,26 @@ use super::gate::{self, Verb};
 use super::input::{find_in, given_of, keys};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
-use super::write::{Created, End, Target, begun, create, described, dry_run_note, tell_former};
+use super::write::{Created, End, Target, begun, create_all, described, dry_run_note, tell_former};
 use super::{prompt, remove};
 use crate::model::problem::Problem;
 use crate::model::resource::verbs::{self, Link};
-use crate::model::resource::{Descriptor, Field, Record};
+use crate::model::resource::{Attr, Descriptor, Field, Record};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
-use crate::store::records::keys::{holder, parts_of};
-use crate::store::records::{self, Deleted};
+use crate::store::records::keys::{Among, holders_of, ids, parts_of};
+use crate::store::records::query::{Condition, Op, column};
+use crate::store::records::{self, Deleted, columns, referring, with_record_ids};
 use crate::store::tx::Tx;
 
 /// The argument that names the item.
 pub const ITEM: &str = "item";
+
+/// Links that are made together.
+const TOGETHER: usize = 500;
+
+/// Of so many that have an item a list leaves out those that it is not about.
+const MOST_NAMED: usize = 2000;
 
 /// Whether a link is made or taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,22 +81,68 @@ impl Verb for Assign {
     async fn run(&self, tx: &mut Tx<'_>, context: &ParseContext) -> Result<Vec<Assigned>> {
         let desc = described(tx, &self.noun)?;
         let link = desc.link().ok_or_else(|| anyhow::anyhow!("{} joins nothing", self.noun))?;
-        let mut assigned = Vec::new();
-        for other in &self.others {
+        let mut assigned = Vec::with_capacity(self.others.len());
+        for others in self.others.chunks(TOGETHER) {
+            assigned.extend(self.assign(tx, link, others, context).await?);
+        }
+        Ok(assigned)
+    }
+}
+
+impl Assign {
+    /// Gives the item to some: what is there is looked up for all of them, and what is not is made together.
+    async fn assign(
+        &self,
+        tx: &mut Tx<'_>,
+        link: Link,
+        others: &[Uuid],
+        context: &ParseContext,
+    ) -> Result<Vec<Assigned>> {
+        let (desc, key) = (link.desc, link.desc.key());
+        let mut begun_all = Vec::with_capacity(others.len());
+        for other in others {
             let ends = [(link.item.0, self.item), (link.other.0, *other)];
             let ends = ends.map(|(field, id)| (field.column.to_owned(), Value::from(id)));
             let given: Vec<(String, Value)> = ends.into_iter().chain(self.values.iter().cloned()).collect();
-            let record = begun(tx, desc, self.org, &given, context)?;
-            let there = holder(tx.db, desc, self.org, desc.key(), &parts_of(&record, desc.key())).await?;
-            let says_so = |there: &&Record| self.values.iter().all(|(column, value)| there.get(column) == value);
-            match there.filter(|r| !r.has_expired(tx.at())) {
-                Some(there) if says_so(&&there) => assigned.push(Assigned::Kept(there)),
-                // Of a kind that is superseded, the new one takes its place.
+            begun_all.push(begun(tx, desc, self.org, &given, context)?);
+        }
+        let keys: Vec<Vec<Value>> = begun_all.iter().map(|record| parts_of(record, key)).collect();
+        let there = holders_of(tx.db, desc, self.org, key, &keys).await?;
+        let says_so = |there: &Record| self.values.iter().all(|(column, value)| there.get(column) == value);
+        let (mut kept, mut new) = (Vec::with_capacity(others.len()), Vec::new());
+        for (mut record, there) in begun_all.into_iter().zip(there) {
+            match there {
+                Some(there) if !there.has_expired(tx.at()) && says_so(&there) => kept.push(Some(there)),
                 Some(there) if !desc.ends() => return Err(says_other(&there, &self.values).into()),
-                _ => assigned.push(Assigned::Made(create(tx, record, &given).await?)),
+                there => {
+                    // Of a kind that is superseded, the new one takes its place, and says what it said besides.
+                    if let Some(former) = there.as_ref().filter(|there| !there.has_expired(tx.at())) {
+                        self.go_on_saying(link, &mut record, former);
+                    }
+                    kept.push(None);
+                    new.push((record, there));
+                }
             }
         }
-        Ok(assigned)
+        // Faults are told of the fields that were given.
+        let ends = [link.item.0, link.other.0].map(|field| (field.column.to_owned(), Value::Null(field.ty.kind)));
+        let given: Vec<(String, Value)> = ends.into_iter().chain(self.values.iter().cloned()).collect();
+        let mut made = create_all(tx, desc, new, &given).await?.into_iter();
+        let assigned = kept.into_iter().map(|kept| match kept {
+            Some(kept) => Ok(Assigned::Kept(kept)),
+            None => made.next().map(Assigned::Made).ok_or_else(|| anyhow::anyhow!("a link was not made")),
+        });
+        assigned.collect()
+    }
+
+    /// What is not said anew stays as it was: an end, above all. Who gives it, and when, is new.
+    fn go_on_saying(&self, link: Link, record: &mut Record, former: &Record) {
+        let is_of_the_act = |f: &Field| f.has(Attr::FromActor) || f.has(Attr::FromClock);
+        for field in link.further().filter(|f| !is_of_the_act(f)) {
+            if self.values.iter().all(|(column, _)| column != field.column) {
+                record.set(field.column, former.get(field.column).clone());
+            }
+        }
     }
 }
 
@@ -104,7 +159,7 @@ fn says_other(there: &Record, values: &[(String, Value)]) -> Problem {
 }
 
 /// The item and those that it is given to or taken from, as the command line names them.
-async fn ends(s: &mut Session<'_>, link: Link, m: &ArgMatches) -> Result<(Record, Vec<Record>)> {
+async fn ends(s: &mut Session<'_>, link: Link, linking: Linking, m: &ArgMatches) -> Result<(Record, Vec<Record>)> {
     let (kind, others) = (link.item.1, link.other.1);
     let key = match m.get_one::<String>(ITEM) {
         Some(key) => key.clone(),
@@ -115,25 +170,77 @@ async fn ends(s: &mut Session<'_>, link: Link, m: &ArgMatches) -> Result<(Record
     let org = item.meta.org_id;
     let keys = match (m.contains_id("key") || s.only_key.is_some(), s.ui.style.interactive) {
         (false, true) => {
-            let id = prompt::record(s, others, Some(org), Deleted::Exclude, link.other.0.help, None).await?;
+            let among = offered(s, link, linking, &item).await?;
+            let from = (Some(org), Deleted::Exclude, among.as_ref());
+            let id = prompt::record_among(s, others, from, link.other.0.help, None).await?;
             vec![id.unwrap_or_default().to_string()]
         }
         _ => keys(s, others, Deleted::Exclude, m).await?,
     };
-    let mut found: Vec<Record> = Vec::new();
+    Ok((item, found_of(s, others, org, &keys).await?))
+}
+
+/// Whom a list offers: who has the item where it is taken back, and who has not where it is given; all, where they are many,
+/// or may have it several times.
+async fn offered(s: &mut Session<'_>, link: Link, linking: Linking, item: &Record) -> Result<Option<Condition>> {
+    if linking == Linking::Assign && link.named_by().next().is_some() {
+        return Ok(None);
+    }
+    let (org, id) = item.meta.record_id();
+    let links = referring(s.db().await?, link.desc, link.item.0, org, id).await?;
+    let live = links.iter().filter(|r| r.is_live());
+    let values: Vec<Value> = live.map(|r| r.get(link.other.0.column).clone()).collect();
+    if values.len() > MOST_NAMED || (values.is_empty() && linking == Linking::Assign) {
+        return Ok(None);
+    }
+    if values.is_empty() {
+        let sentence = format!("there is no {} of {}", link.desc.singular(), item.title());
+        return Err(Problem::not_found(sentence).hint(shows_all(link, item)).into());
+    }
+    let column = column(&columns(link.other.1), "id")?.clone();
+    let op = if linking == Linking::Assign { Op::IsNot } else { Op::Is };
+    Ok(Some(Condition { column, op, values }))
+}
+
+fn shows_all(link: Link, item: &Record) -> String {
+    format!("'orgctl {} list --filter {}={}' shows all", link.desc.noun, link.item.0.name(), item.key())
+}
+
+/// The records that keys name, each once, in their order. Where one means exactly one record, all are looked up together.
+async fn found_of(s: &mut Session<'_>, desc: &'static Descriptor, org: i32, keys: &[String]) -> Result<Vec<Record>> {
+    let context = s.context.clone();
+    let among = Among { org: Some(org), life: Deleted::Exclude, now: false, context: &context };
+    let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let known = match keys.len() {
+        1 => HashMap::new(),
+        _ => ids(s.db().await?, desc, among, &texts).await?,
+    };
+    let places: BTreeSet<(i32, Uuid)> = known.values().filter(|ids| ids.len() == 1).map(|ids| (org, ids[0])).collect();
+    let there = with_record_ids(s.db().await?, desc, places.into_iter()).await?;
+    let mut there: HashMap<Uuid, Record> = there.into_iter().map(|r| (r.meta.id, r)).collect();
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for key in keys {
-        let other = find_in(s, others, Some(org), &key, Deleted::Exclude).await?;
-        if found.iter().all(|r| r.meta.id != other.meta.id) {
-            found.push(other);
+        let record = match known.get(key).map(Vec::as_slice) {
+            Some([id]) if seen.contains(id) => continue,
+            Some([id]) if there.contains_key(id) => there.remove(id),
+            _ => None,
+        };
+        let record = match record {
+            Some(record) => record,
+            // None, or several: that is said.
+            None => find_in(s, desc, Some(org), key, Deleted::Exclude).await?,
+        };
+        if seen.insert(record.meta.id) {
+            found.push(record);
         }
     }
-    Ok((item, found))
+    Ok(found)
 }
 
 pub async fn assign(s: &mut Session<'_>, link: Link, m: &ArgMatches) -> Result<()> {
     let desc = link.desc;
     known_columns(s, desc)?;
-    let (item, others) = ends(s, link, m).await?;
+    let (item, others) = ends(s, link, Linking::Assign, m).await?;
     let org = item.meta.org_id;
     let mut values = given_of(s, desc, link.further(), Some(org), m).await?;
     ask_missing(s, desc, link.further().filter(|f| f.must_be_given()), Some(org), &mut values).await?;
@@ -162,7 +269,7 @@ pub async fn assign(s: &mut Session<'_>, link: Link, m: &ArgMatches) -> Result<(
 pub async fn unassign(s: &mut Session<'_>, link: Link, m: &ArgMatches) -> Result<()> {
     let desc = link.desc;
     known_columns(s, desc)?;
-    let (item, others) = ends(s, link, m).await?;
+    let (item, others) = ends(s, link, Linking::Unassign, m).await?;
     let links = links_of(s, link, &item, &others, m).await?;
     for record in &links {
         s.is_about(record);
@@ -186,14 +293,16 @@ async fn links_of(
     let (desc, org) = (link.desc, item.meta.org_id);
     let further = given_of(s, desc, link.named_by(), Some(org), m).await?;
     let (mut links, mut without) = (Vec::new(), Vec::new());
-    for other in others {
-        let part = |field: &'static Field| match field.column {
-            column if column == link.item.0.column => item.meta.id.into(),
-            column if column == link.other.0.column => other.meta.id.into(),
-            column => further.iter().find(|(c, _)| c == column).map_or(Value::Null(field.ty.kind), |(_, v)| v.clone()),
-        };
-        let parts: Vec<Value> = desc.key().parts().map(part).collect();
-        match holder(s.db().await?, desc, org, desc.key(), &parts).await? {
+    let part = |field: &'static Field, other: &Record| match field.column {
+        column if column == link.item.0.column => item.meta.id.into(),
+        column if column == link.other.0.column => other.meta.id.into(),
+        column => further.iter().find(|(c, _)| c == column).map_or(Value::Null(field.ty.kind), |(_, v)| v.clone()),
+    };
+    let asked: Vec<Vec<Value>> =
+        others.iter().map(|other| desc.key().parts().map(|field| part(field, other)).collect()).collect();
+    let there = holders_of(s.db().await?, desc, org, desc.key(), &asked).await?;
+    for (other, found) in others.iter().zip(there) {
+        match found {
             Some(found) => links.push(found),
             None => without.push(other.title()),
         }
@@ -206,7 +315,7 @@ async fn links_of(
             item.title(),
             without.join(", ")
         ))
-        .hint(format!("'orgctl {} list --filter {}={}' shows all", desc.noun, link.item.0.name(), item.key()))
+        .hint(shows_all(link, item))
         .into()),
     }
 }

@@ -11,7 +11,7 @@ use crate::model::resource::examples;
 use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::values::scalar::{FieldKind, ParseContext, truncate};
 use crate::model::values::value::{Value, ValueType, rfc3339};
-use crate::store::records::query::{Query, column};
+use crate::store::records::query::{Condition, Query, column};
 use crate::store::records::search::Wanted;
 use crate::store::records::{self, Deleted};
 use crate::ui::Ui;
@@ -95,7 +95,19 @@ pub async fn record(
     prompt: &str,
     none: Option<&str>,
 ) -> Result<Option<Uuid>> {
-    let all = candidates(s, desc, org, life, None, LISTED + 1).await?;
+    record_among(s, desc, (org, life, None), prompt, none).await
+}
+
+/// As [`record`], of those for which a condition holds.
+pub async fn record_among(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    (org, life, among): (Option<i32>, Deleted, Option<&Condition>),
+    prompt: &str,
+    none: Option<&str>,
+) -> Result<Option<Uuid>> {
+    let from = (org, life, among);
+    let all = candidates(s, desc, from, None, LISTED + 1).await?;
     if all.is_empty() && none.is_none() {
         let state = if life == Deleted::Only { "deleted " } else { "" };
         return Err(Problem::not_found(format!("there is no {state}{} to pick", desc.noun)).into());
@@ -120,7 +132,7 @@ pub async fn record(
             return Ok(Some(record.meta.id));
         }
         let mut found = match named.is_empty() {
-            true => candidates(s, desc, org, life, Some(&text), FOUND + 1).await?,
+            true => candidates(s, desc, from, Some(&text), FOUND + 1).await?,
             // Several that are gone had the key.
             false => named.drain(..).map(|r| Candidate::of(&r)).collect(),
         };
@@ -165,8 +177,7 @@ fn lines(candidates: &[Candidate]) -> Vec<String> {
 async fn candidates(
     s: &mut Session<'_>,
     desc: &'static Descriptor,
-    org: Option<i32>,
-    life: Deleted,
+    (org, life, among): (Option<i32>, Deleted, Option<&Condition>),
     words: Option<&str>,
     limit: u64,
 ) -> Result<Vec<Candidate>> {
@@ -175,6 +186,7 @@ async fn candidates(
     query.org = if desc.is_org() { None } else { org };
     query.life = life;
     query.limit = Some(limit);
+    query.filter.extend(among.cloned());
     query.search = words.map(|text| Wanted { text: text.to_owned(), whole: false, among: None });
     query.columns = vec![
         column(&all, "id")?.clone(),

@@ -115,6 +115,39 @@ pub async fn create(tx: &mut Tx<'_>, mut record: Record, given: &[(String, Value
     Ok(Created { record, former })
 }
 
+/// As [`create`], of many of a kind, each with the one whose place it takes, if one has it: none but that has its natural key.
+/// What one would ask the database for is asked for all of them together, where that key is all that there is to ask.
+pub async fn create_all(
+    tx: &mut Tx<'_>,
+    desc: &'static Descriptor,
+    new: Vec<(Record, Option<Record>)>,
+    given: &[(String, Value)],
+) -> Result<Vec<Created>> {
+    let is_plain = desc.all_keys().count() == 1
+        && desc.former_keys.is_none()
+        && desc.generated().is_none()
+        && desc.counted().is_none();
+    if !is_plain {
+        let mut made = Vec::new();
+        for (record, _) in new {
+            made.push(create(tx, record, given).await?);
+        }
+        return Ok(made);
+    }
+    let (mut records, mut formers) = (Vec::with_capacity(new.len()), Vec::with_capacity(new.len()));
+    for (record, former) in new {
+        valid(&record, given, tx.today())?;
+        record.begins(false)?;
+        formers.push(match former {
+            Some(former) => Some(end_in_favour(tx, &former).await?),
+            None => None,
+        });
+        records.push(record);
+    }
+    let made = tx.insert_all(records).await?;
+    Ok(made.into_iter().zip(formers).map(|(record, former)| Created { record, former }).collect())
+}
+
 /// Refuses a record with all that is wrong with it by itself, told of the fields that were given.
 fn valid(record: &Record, given: &[(String, Value)], today: NaiveDate) -> Result<(), Problem> {
     let is_given = |f: &Field| given.iter().any(|(column, _)| column == f.column);
@@ -161,7 +194,12 @@ async fn end_former(tx: &mut Tx<'_>, record: &Record) -> Result<Option<Record>> 
         }
     }
     let Some(former) = there else { return Ok(None) };
-    end(tx, &former, if former.has_expired(tx.at()) { "expire" } else { "supersede" }).await.map(Some)
+    end_in_favour(tx, &former).await.map(Some)
+}
+
+/// Ends a record whose place another one takes.
+async fn end_in_favour(tx: &mut Tx<'_>, former: &Record) -> Result<Record> {
+    end(tx, former, if former.has_expired(tx.at()) { "expire" } else { "supersede" }).await
 }
 
 /// Ends a record: it stays as history. `verb` says why.

@@ -107,6 +107,28 @@ fn others_come_from_standard_input_or_one_by_one() {
     });
 }
 
+/// As many as are named are looked up and made together, those that are there among them.
+#[test]
+fn an_item_is_given_to_a_crowd() {
+    both(|p| {
+        filled(p);
+        let rows: String = (0..700).map(|n| format!("U{n},u{n}\n")).collect();
+        p.run_with("user import -", format!("name,username\n{rows}")).ok();
+        p.run("specialty assign ECON u3 u650").ok();
+        let keys: String = (0..700).map(|n| format!("u{n}\n")).collect();
+        let said = p.run_with("specialty assign ECON - -q --columns user -o csv", &keys).ok();
+        assert_eq!(said.lines().count(), 701);
+        assert_eq!(p.column("consultant-specialty list --all", "key").len(), 700);
+        let again = p.run_with("specialty assign ECON -", &keys);
+        assert!(again.err.contains("0 created, 700 unchanged"), "told");
+        let nobody = p.run_with("specialty assign ECON -", format!("{keys}nobody\n"));
+        assert!(nobody.fails(3).contains("user nobody does not exist in ACME"));
+        p.run_with("specialty unassign ECON - --yes", &keys).ok();
+        assert_eq!(p.column("consultant-specialty list", "key"), Vec::<String>::new());
+        all_is_well(p);
+    });
+}
+
 /// It is its user's data, and goes and returns with him or her; the specialty is protected by it.
 #[test]
 fn a_link_lives_with_what_it_joins() {
@@ -274,6 +296,26 @@ fn on_a_terminal_what_is_missing_is_asked_for() {
     picks(&mut t, "User who has it", "ASH", "ASHA22");
     t.exp_string("created consultant-specialty ECON:ASHA22").expect("done");
     assert_eq!(ends(t), 0);
+    // Who has it already is not offered, and who has not can lose nothing.
+    let mut t = at_terminal(&p, "specialty assign TAX");
+    t.exp_string("User who has it").expect("the question");
+    let offered = t.exp_string("MEE222").expect("who has not");
+    assert!(offered.contains("ASHA22") && !offered.contains("RAV222"), "{offered}");
+    t.send_line("").expect("typed");
+    t.exp_string("created consultant-specialty TAX:ASHA22").expect("done");
+    assert_eq!(ends(t), 0);
+    let mut t = at_terminal(&p, "specialty unassign TAX");
+    t.exp_string("User who has it").expect("the question");
+    let offered = t.exp_string("RAV222").expect("who has");
+    assert!(offered.contains("ASHA22") && !offered.contains("MEE222"), "{offered}");
+    t.send_line("").expect("typed");
+    t.exp_string("delete consultant-specialty TAX:ASHA22? [y/N]").expect("the question");
+    t.send("y").and_then(|_| t.flush()).expect("typed");
+    assert_eq!(ends(t), 0);
+    p.run("specialty create --code NEW --name New").ok();
+    let mut t = at_terminal(&p, "specialty unassign NEW");
+    t.exp_string("there is no consultant specialty of specialty NEW").expect("nobody");
+    assert_eq!(ends(t), 3);
     let mut t = at_terminal(&p, "specialty unassign TAX ravi");
     t.exp_string("delete consultant-specialty TAX:RAV222? [y/N]").expect("the question");
     t.send("y").and_then(|_| t.flush()).expect("typed");

@@ -186,6 +186,17 @@ fn a_grant_has_an_end_and_a_place() {
                 .fails(6)
                 .contains("expires_at must not be before granted_at")
         );
+        // What is not said anew stays: nobody keeps a role for good by becoming who acts by it.
+        p.run("role assign AUDITOR asha --is-primary yes --granted-by ravi").ok();
+        let shown = p.run("role-grant show AUDITOR:ASHA22 -o json").json();
+        assert!(
+            shown["expires_at"].as_str().is_some_and(|t| t.starts_with("2032-01-01") || t.starts_with("2031-12-31")),
+            "{shown}"
+        );
+        assert_eq!((&shown["is_primary"], &shown["granted_by"]), (&true.into(), &"RAV222".into()));
+        p.run("role assign AUDITOR asha --expires-at '' --is-primary no").ok();
+        let shown = p.run("role-grant show AUDITOR:ASHA22 -o json").json();
+        assert!(shown["expires_at"].is_null() && shown["granted_by"].is_null(), "{shown}");
         // One role at most is the first.
         p.run("role assign SALES asha --is-primary yes").ok();
         let two = p.run("role-grant update AUDITOR:ASHA22 --is-primary yes").fails(4);

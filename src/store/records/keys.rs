@@ -404,6 +404,32 @@ async fn with_parts<'t>(
     Ok(found)
 }
 
+/// The live records that have some keys, each in the place of its key.
+pub async fn holders_of(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: i32,
+    key: Key,
+    asked: &[Vec<Value>],
+) -> Result<Vec<Option<Record>>> {
+    let context = ParseContext::default();
+    let among = Among { org: Some(org), life: Deleted::Exclude, now: false, context: &context };
+    let places: Vec<String> = (0..asked.len()).map(|place| place.to_string()).collect();
+    let whole = places.iter().zip(asked).filter(|(_, parts)| is_whole(key, parts));
+    let whole: Vec<(&str, &[Value])> = whole.map(|(place, parts)| (place.as_str(), parts.as_slice())).collect();
+    let mut holders: Vec<Option<Record>> = vec![None; asked.len()];
+    let mut at: HashMap<Uuid, usize> = HashMap::new();
+    for (place, id) in with_parts(db, desc, among, key, &whole).await? {
+        at.insert(id, place.parse()?);
+    }
+    for record in records::with_record_ids(db, desc, at.keys().map(|id| (org, *id))).await? {
+        if let Some(place) = at.get(&record.meta.id) {
+            holders[*place] = Some(record);
+        }
+    }
+    Ok(holders)
+}
+
 /// What has keys of a record already.
 #[derive(Debug, Default)]
 pub struct Holders {

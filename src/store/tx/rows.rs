@@ -49,9 +49,26 @@ impl Tx<'_> {
         id: Uuid,
         values: Vec<Value>,
     ) -> Result<Record> {
+        let meta = Meta::new(org, id, self.at, self.actor().await?);
+        self.insert_record_later(Record::new(desc, meta, values)).await
+    }
+
+    /// Makes many records; what they are called by others is found together.
+    pub async fn insert_all(&mut self, mut records: Vec<Record>) -> Result<Vec<Record>> {
         let by = self.actor().await?;
-        let meta = Meta::new(org, id, self.at, by);
-        let record = Record::new(desc, meta, values);
+        self.flush().await?;
+        keys::tell(self.db, &mut records).await?;
+        let mut made = Vec::with_capacity(records.len());
+        for mut record in records {
+            record.meta = Meta::new(record.meta.org_id, record.meta.id, self.at, by);
+            made.push(self.insert_record_later(record).await?);
+        }
+        self.flush().await?;
+        Ok(made)
+    }
+
+    async fn insert_record_later(&mut self, record: Record) -> Result<Record> {
+        let (desc, (org, id)) = (record.desc, record.meta.record_id());
         record.begins(true)?;
         let record = self.called(record).await?;
         // What is named by others does not tell its key among its own values.

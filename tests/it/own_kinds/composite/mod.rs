@@ -141,7 +141,7 @@ fn an_owner_without_a_row_has_the_defaults() {
         assert!(p.run("preference show nobody").fails(3).contains("preference nobody does not exist"));
         p.run("preference update asha --scheme dark --if-version 1").fails(4);
         p.run("preference update asha").fails(2);
-        p.run("preference update asha --user ravi").fails(3);
+        p.run("preference update asha --user ravi").fails(2);
         let records = p.audit_records();
         p.run("preference update asha --scheme dark --dry-run").ok();
         assert_eq!(p.audit_records(), records);

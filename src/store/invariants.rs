@@ -26,16 +26,18 @@ use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::{Descriptor, Field, Resource};
 use crate::model::values::value::ValueType;
 
-/// One rule of one resource: a query that yields the keys of rows that break it, and the sentence for them.
+/// One rule of one resource: the rows that break it, and the sentence for them.
+///
+/// Which rule is broken is asked without the words for it: a server plans what is never told as well.
 pub struct Invariant {
     /// The resource whose touched rows can break the rule, standing as `t` in the query.
     pub of: &'static Descriptor,
     /// The columns of `t` that it reads: where none of them was written, a row can't have broken it.
     reads: Columns,
-    /// `select key ... where ...`, to which a condition on `t` is put.
-    sql: String,
-    /// What the query's columns, all of them texts, stand for in the sentence.
-    told: &'static [&'static str],
+    /// `from ... where ...`, to which a condition on `t` is put.
+    rows: String,
+    /// What stands in the sentence for what, as expressions of text over those rows.
+    told: Vec<(&'static str, String)>,
     /// Another condition, by which a query over all rows tells of two that break the rule together once.
     once: Option<&'static str>,
     /// The same over a whole organisation (`$1`), from the side that is quick to go through when a bulk load has filled it;
@@ -81,10 +83,10 @@ fn rules(kinds: Kinds) -> Vec<Invariant> {
 ///
 /// The foreign key says so too, but only at the commit: a dry run wants to know before.
 fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &'static Descriptor) -> Invariant {
-    let (key, column) = (keys::words(desc, "t"), quoted(field.column));
+    let column = quoted(field.column);
     let is_lasting = desc.has_foreign_key(field);
-    let sql = format!(
-        "select {key} from {} t where (t.{column} is null) = false and not exists (
+    let rows = format!(
+        "from {} t where (t.{column} is null) = false and not exists (
              select 1 from {} x where x.org_id = t.org_id and x.id = t.{column})",
         desc.table, target.table
     );
@@ -93,7 +95,7 @@ fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &
         // Of rows that came by a file it is known already that what they name is there.
         filled: is_lasting.then(|| {
             format!(
-                "select {key} from {0} t where t.org_id = $1 and t.{column} in (
+                "from {0} t where t.org_id = $1 and t.{column} in (
                      select d.{column} from (select distinct {column} from {0} where org_id = $1 and {column} is not null) d
                       where not exists (select 1 from {1} x where x.org_id = $1 and x.id = d.{column}))",
                 desc.table, target.table
@@ -101,7 +103,7 @@ fn what_is_pointed_at_exists(desc: &'static Descriptor, field: &Field, target: &
         }),
         sentence: format!("{} {{key}} points at a {} that does not exist ({})", desc.noun, target.noun, field.name()),
         hint: format!("point elsewhere with --{}", field.name()),
-        ..Invariant::new(desc, Columns::by_names(desc, [field.column]), sql)
+        ..Invariant::new(desc, Columns::by_names(desc, [field.column]), rows)
     }
 }
 
@@ -111,7 +113,7 @@ fn who_is_in_charge_exists(desc: &'static Descriptor, field: &Field, target: &'s
     let state = desc.states.map_or("", |(column, _)| column);
     let open = format!(" and {} and {}", status_sql::live(desc, "t"), status_sql::is_open(desc, field, "t"));
     let reads = Columns::by_names(desc, [field.column, state, DELETED, ENDED]);
-    Invariant { is_lasting: true, reads, sql: format!("{}{open}", rule.sql), ..rule }
+    Invariant { is_lasting: true, reads, rows: format!("{}{open}", rule.rows), ..rule }
 }
 
 /// Broken from either side: by the row that points, or by the one that goes.
@@ -127,10 +129,8 @@ fn no_live_row_points_at_a_deleted_one(
     let open = |alias: &str| status_sql::is_open(desc, field, alias);
     let pair = |pointing: &str, gone: &str| {
         format!(
-            "select {} from {} {pointing} join {} {gone} on {gone}.org_id = {pointing}.org_id
-                and {gone}.id = {pointing}.{column}
+            "from {} {pointing} join {} {gone} on {gone}.org_id = {pointing}.org_id and {gone}.id = {pointing}.{column}
               where {} and {gone}.deleted_at is not null and {}",
-            keys::words(desc, pointing),
             desc.table,
             target.table,
             status_sql::live(desc, pointing),
@@ -138,14 +138,13 @@ fn no_live_row_points_at_a_deleted_one(
         )
     };
     let filled = format!(
-        "select {4} from {0} t where t.org_id = $1 and {3} and {2} and t.{column} in (
+        "from {0} t where t.org_id = $1 and {3} and {2} and t.{column} in (
              select d.{column} from (select distinct {column} from {0} where org_id = $1 and {column} is not null) d
                join {1} x on x.org_id = $1 and x.id = d.{column} where x.deleted_at is not null)",
         desc.table,
         target.table,
         open("t"),
-        status_sql::live(desc, "t"),
-        keys::words(desc, "t")
+        status_sql::live(desc, "t")
     );
     let state = desc.states.filter(|_| desc.is_in_charge_while_open(field)).map(|(column, _)| column);
     let reads = Columns::by_names(desc, [field.column, DELETED, ENDED].into_iter().chain(state));
@@ -160,13 +159,10 @@ fn no_former_key_is_a_live_one(desc: &'static Descriptor) -> Vec<Invariant> {
     let rule = |of: &'static Descriptor, reads, of_touched| {
         let pairs = |from| {
             let of_key = |key| former_and_live(desc, former, key, from, of_touched);
-            format!(
-                "select t.kept, t.other from ({}) t where true",
-                desc.key_fields().map(of_key).collect::<Vec<_>>().join(" union all ")
-            )
+            format!("from ({}) t where true", desc.key_fields().map(of_key).collect::<Vec<_>>().join(" union all "))
         };
         Invariant {
-            told: &["{key}", "{other}"],
+            told: vec![("{key}", "t.kept".to_owned()), ("{other}", "t.other".to_owned())],
             // All rows are asked about from the side of which there are few.
             is_lasting: of == former.desc,
             filled: Some(format!("{} and t.org_id = $1", pairs(former.desc))),
@@ -204,18 +200,16 @@ fn former_and_live(desc: &Descriptor, former: FormerKeys, key: &Field, from: &De
 
 /// Broken from either side too.
 fn no_live_row_in_a_deleted_organisation(desc: &'static Descriptor) -> [Invariant; 2] {
-    let key = keys::words(desc, "t");
     let pair = |row: &str, org: &str| {
         format!(
-            "select {} from {} {row} join orgs {org} on {org}.org_id = {row}.org_id
+            "from {} {row} join orgs {org} on {org}.org_id = {row}.org_id
               where {} and {org}.deleted_at is not null",
-            keys::words(desc, row),
             desc.table,
             status_sql::live(desc, row)
         )
     };
     let filled = format!(
-        "select {key} from orgs x cross join {} t
+        "from orgs x cross join {} t
           where x.org_id = $1 and x.deleted_at is not null and t.org_id = x.org_id and {}",
         desc.table,
         status_sql::live(desc, "t")
@@ -241,18 +235,23 @@ fn broken_from_either_side(
             hint: hint.clone(),
             ..Invariant::new(desc, reads, pair("t", "x"))
         },
-        Invariant { sentence, hint, ..Invariant::new(other, of_other, pair("x", "t")) },
+        Invariant {
+            told: vec![("{key}", keys::words(desc, "x"))],
+            sentence,
+            hint,
+            ..Invariant::new(other, of_other, pair("x", "t"))
+        },
     ]
 }
 
 impl Invariant {
     /// One that holds at any time, and that tells of one record.
-    fn new(of: &'static Descriptor, reads: Columns, sql: String) -> Invariant {
+    fn new(of: &'static Descriptor, reads: Columns, rows: String) -> Invariant {
         Invariant {
             of,
             reads,
-            sql,
-            told: &["{key}"],
+            rows,
+            told: vec![("{key}", keys::words(of, "t"))],
             once: None,
             filled: None,
             is_lasting: true,
@@ -263,16 +262,17 @@ impl Invariant {
         }
     }
 
-    fn statement(&self, touched: &str) -> Sql {
-        self.asks(format!("{}{touched} limit 20", self.sql))
+    fn words(&self) -> impl Iterator<Item = (String, ValueType)> {
+        self.told.iter().map(|(_, text)| (text.clone(), ValueType::Text))
     }
 
-    fn asks(&self, text: String) -> Sql {
-        Sql::new(text).yields(self.told.iter().map(|_| ValueType::Text))
+    /// Tells of some rows what stands in the sentence for them.
+    fn tells_of(&self, rows: &str) -> Sql {
+        columns_of(self.words(), rows)
     }
 
     fn sentence(&self, row: &Row) -> Result<String> {
-        let words = self.told.iter().enumerate().map(|(i, word)| Ok((*word, row.text(i)?)));
+        let words = self.told.iter().enumerate().map(|(i, (word, _))| Ok((*word, row.text(i)?)));
         let words: Vec<(&str, &str)> = words.collect::<Result<_>>()?;
         Ok(words.into_iter().fold(self.sentence.clone(), |sentence, (word, text)| sentence.replace(word, text)))
     }
@@ -283,6 +283,12 @@ impl Invariant {
         // Which row of a file breaks it is looked for by a second run.
         Ok(if self.is_declared { problem.rule(sentence) } else { problem })
     }
+}
+
+/// Some columns of some rows.
+fn columns_of(columns: impl Iterator<Item = (String, ValueType)>, rows: &str) -> Sql {
+    let (texts, kinds): (Vec<String>, Vec<ValueType>) = columns.unzip();
+    Sql::new(format!("select {} {rows}", texts.join(", "))).yields(kinds)
 }
 
 /// The rows of a file, written and to be undone, that break a rule which their kind declares: by their numbers. Of two that
@@ -298,13 +304,14 @@ pub(super) async fn broken_in_file(db: &mut Db, desc: &'static Descriptor) -> Re
         let is_first =
             format!("not exists (select 1 from import_rows o where o.id = x.id and o.n > s.n and {})", stands("o"));
         let is_later = rule.once.map_or(String::new(), |_| format!(" and {is_first}"));
-        let sql = format!(
+        let of_file = format!(
             "{} and exists (select 1 from import_rows s where s.id = t.id and {}{is_later}) limit 10000",
-            rule.sql.replacen("select ", "select (select s.n from import_rows s where s.id = t.id), ", 1),
+            rule.rows,
             stands("s")
         );
-        let kinds = std::iter::once(ValueType::Int).chain(rule.told.iter().map(|_| ValueType::Text));
-        for mut row in db.all(Sql::new(sql).yields(kinds)).await? {
+        let number = "(select s.n from import_rows s where s.id = t.id)".to_owned();
+        let columns = std::iter::once((number, ValueType::Int)).chain(rule.words());
+        for mut row in db.all(columns_of(columns, &of_file)).await? {
             let number = row.0.remove(0).as_int().and_then(|n| u64::try_from(n).ok());
             broken.push((number.unwrap_or_default(), rule.broken_by(&row)?));
         }
@@ -323,22 +330,16 @@ const TOGETHER: usize = 20;
 
 /// The first of some rules that one of its rows breaks, all asked at once.
 async fn first_broken(db: &mut Db, asked: &[(&Invariant, i32, Vec<Uuid>)]) -> Result<Option<Problem>> {
-    let most = asked.iter().map(|(rule, ..)| rule.told.len()).max().unwrap_or_default();
-    let mut all = Sql::default();
+    let mut all = Sql::new("select case");
     for (i, (rule, org, ids)) in asked.iter().enumerate() {
-        all.push(if i == 0 { "select * from (" } else { " union all select * from (" });
-        // Its place, and so many columns as all have.
-        let columns = format!("select {i}, {}", "'', ".repeat(most - rule.told.len()));
-        all.push(&rule.sql.replacen("select ", &columns, 1)).push(" and t.org_id = ").bind(*org);
-        all.push(" and t.id in ").bind_rows(ids.iter().copied()).push(&format!(" limit 20) q{i}"));
+        push_among(all.push(" when exists (select 1 ").push(&rule.rows), *org, ids).push(&format!(") then {i}"));
     }
-    let kinds = std::iter::once(ValueType::Int).chain(std::iter::repeat_n(ValueType::Text, most));
-    let mut found = db.all(all.yields(kinds)).await?;
-    found.sort_by_key(|row| row.int(0).unwrap_or_default());
-    let Some(mut row) = found.into_iter().next() else { return Ok(None) };
-    let (rule, ..) = asked[usize::try_from(row.int(0)?)?];
-    row.0.drain(..=most - rule.told.len());
-    Ok(Some(rule.broken_by(&row)?))
+    all.push(" end");
+    let Some(i) = db.one(all.yields([ValueType::Int])).await?.value(0).as_int() else { return Ok(None) };
+    let (rule, org, ids) = &asked[usize::try_from(i)?];
+    let mut told = rule.tells_of(&rule.rows);
+    push_among(&mut told, *org, ids).push(" limit 1");
+    Ok(Some(rule.broken_by(&db.one(told).await?)?))
 }
 
 /// Refuses the transaction if a touched row breaks a rule that reads what was written of it.
@@ -379,8 +380,12 @@ pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {
 /// A condition on `t`: one of some rows of an organisation.
 fn among(org: i32, ids: &[Uuid]) -> Sql {
     let mut condition = Sql::default();
-    condition.push(" and t.org_id = ").bind(org).push(" and t.id in ").bind_rows(ids.iter().copied());
+    push_among(&mut condition, org, ids);
     condition
+}
+
+fn push_among<'a>(sql: &'a mut Sql, org: i32, ids: &[Uuid]) -> &'a mut Sql {
+    sql.push(" and t.org_id = ").bind(org).push(" and t.id in ").bind_rows(ids.iter().copied())
 }
 
 /// Refuses the transaction if a row breaks a rule of a kind that was filled in bulk.
@@ -388,7 +393,7 @@ pub async fn check_filled(db: &mut Db, filled: &[(&'static Descriptor, i32)]) ->
     for (desc, org) in filled {
         for rule in rules(db.kinds()).iter().filter(|r| r.of == *desc) {
             let Some(text) = &rule.filled else { continue };
-            let sql = rule.asks(format!("{text} limit 1")).with([(*org).into()]);
+            let sql = rule.tells_of(&format!("{text} limit 1")).with([(*org).into()]);
             if let Some(row) = db.first(sql).await? {
                 return Err(rule.broken_by(&row)?.into());
             }
@@ -505,7 +510,8 @@ fn refuse_cycle(found: Option<String>, field: &Field) -> Result<()> {
 pub async fn check_all(db: &mut Db) -> Result<Vec<String>> {
     let mut found: Vec<String> = Vec::new();
     for rule in rules(db.kinds()).iter().filter(|r| r.is_lasting) {
-        for row in db.all(rule.statement(rule.once.unwrap_or_default())).await? {
+        let rows = format!("{}{} limit 20", rule.rows, rule.once.unwrap_or_default());
+        for row in db.all(rule.tells_of(&rows)).await? {
             let sentence = rule.sentence(&row)?;
             if !found.contains(&sentence) {
                 found.push(sentence);

@@ -36,24 +36,17 @@ struct Said<'a> {
 }
 
 fn rule(desc: &'static Descriptor, said: Said<'_>) -> Invariant {
-    let key = keys::words(desc, "t");
     let is_pair = !said.join.is_empty();
-    let other = if is_pair { keys::words(desc, "x") } else { "''".to_owned() };
-    let sql = format!(
-        "select {key}, {other} from {} t {} where {} and {}",
-        desc.table,
-        said.join,
-        status_sql::live(desc, "t"),
-        said.broken
-    );
+    let other = is_pair.then(|| ("{other}", keys::words(desc, "x")));
+    let rows = format!("from {} t {} where {} and {}", desc.table, said.join, status_sql::live(desc, "t"), said.broken);
     Invariant {
-        told: &["{key}", "{other}"],
+        told: std::iter::once(("{key}", keys::words(desc, "t"))).chain(other).collect(),
         once: is_pair.then_some(" and t.id < x.id"),
-        filled: Some(format!("{sql} and t.org_id = $1{}", said.filled)),
+        filled: Some(format!("{rows} and t.org_id = $1{}", said.filled)),
         field: said.columns.first().and_then(|c| desc.field(c)).map(Field::name),
         sentence: said.sentence,
         hint: said.hint,
-        ..Invariant::new(desc, Columns::by_names(desc, said.columns.into_iter().chain([DELETED, ENDED])), sql)
+        ..Invariant::new(desc, Columns::by_names(desc, said.columns.into_iter().chain([DELETED, ENDED])), rows)
     }
 }
 
@@ -213,19 +206,13 @@ fn same_of(desc: &'static Descriptor, (one, a): Way<'_>, (other, b): Way<'_>, tu
         let target = way.last().and_then(|(_, f, _)| f.target());
         target.map_or_else(|| format!("{end}.id"), |target| keys::words(target, end))
     };
-    let sql = format!(
-        "select {}, {}, {} from {joins} where {} and va.id <> vb.id",
-        keys::words(desc, &base),
-        key(&a, "va"),
-        key(&b, "vb"),
-        status_sql::live(desc, &base)
-    );
+    let rows = format!("from {joins} where {} and va.id <> vb.id", status_sql::live(desc, &base));
     Invariant {
-        told: &["{key}", "{one}", "{other}"],
-        filled: (turn == 0).then(|| format!("{sql} and {base}.org_id = $1")),
+        told: vec![("{key}", keys::words(desc, &base)), ("{one}", key(&a, "va")), ("{other}", key(&b, "vb"))],
+        filled: (turn == 0).then(|| format!("{rows} and {base}.org_id = $1")),
         field: a.iter().chain(&b).find(|(_, _, called)| called == "t").map(|(_, field, _)| field.name()),
         sentence: format!("{} {{key}}: {one} is {{one}}, but {other} is {{other}}", desc.noun),
         hint: format!("{one} and {other} must be the same"),
-        ..Invariant::new(of, columns, sql)
+        ..Invariant::new(of, columns, rows)
     }
 }

@@ -34,32 +34,41 @@ fn words_at(desc: &Descriptor, alias: &str, depth: usize) -> String {
         return text_of(field, alias);
     }
     let parts: Vec<(&'static Field, String)> =
-        desc.key().parts().map(|field| (field, part_in_words(field, alias, depth))).collect();
+        desc.key().parts().map(|field| (field, part_of(field, alias, depth))).collect();
     match parts.as_slice() {
         [] => format!("cast({alias}.id as text)"),
         parts => joined_in_words(parts),
     }
 }
 
-/// Parts in words as one, as [`key::joined`](crate::model::resource::key::joined): what is left out at the end is not told.
-fn joined_in_words(parts: &[(&'static Field, String)]) -> String {
-    let told: Vec<&str> = parts.iter().map(|(_, text)| text.as_str()).collect();
-    let all = told.join(&format!(" || '{BETWEEN}' || "));
-    match parts.split_last() {
-        Some(((last, text), before)) if !last.ty.required && !before.is_empty() => {
-            format!("case when {text} = '' then {} else {all} end", joined_in_words(before))
-        }
-        _ => all,
-    }
+/// A part as it is, NULL where it is left out.
+fn part_of(field: &Field, alias: &str, depth: usize) -> String {
+    field.target().map_or_else(|| text_of(field, alias), |target| key_behind(field, target, alias, depth))
 }
 
-fn part_in_words(field: &Field, alias: &str, depth: usize) -> String {
-    let text = match field.target() {
-        None => text_of(field, alias),
-        Some(target) => key_behind(field, target, alias, depth),
-    };
+/// Parts in words as one, as [`key::joined`](crate::model::resource::key::joined): what is left out at the end is not told.
+/// Each further part that may be left out asks once more for those before it, and for no more: a server plans every one.
+fn joined_in_words(parts: &[(&'static Field, String)]) -> String {
+    let always = parts.iter().rposition(|(field, _)| field.ty.required).map_or(1, |last| last + 1);
+    let told: Vec<String> = parts.iter().map(|(field, text)| part_in_words(field, text)).collect();
+    let between = format!(" || '{BETWEEN}' || ");
+    let mut all = told[..always].join(&between);
+    // The longest that there is: a part that is NULL makes what ends with it NULL.
+    let ends = (always..parts.len()).rev().map(|last| {
+        let before = told[always..last].iter().map(|text| format!("'{BETWEEN}' || {text} || "));
+        format!("{}'{BETWEEN}' || nullif({}, '')", before.collect::<String>(), parts[last].1)
+    });
+    let ends: Vec<String> = ends.collect();
+    if !ends.is_empty() {
+        all.push_str(&format!(" || coalesce({}, '')", ends.join(", ")));
+    }
+    all
+}
+
+/// A part that is told in any case.
+fn part_in_words(field: &Field, text: &str) -> String {
     match (field.ty.required, field.target()) {
-        (true, None) => text,
+        (true, None) => text.to_owned(),
         // What it is called nobody can tell any more.
         (true, Some(_)) => format!("coalesce({text}, '?')"),
         (false, _) => format!("coalesce({text}, '')"),

@@ -313,7 +313,7 @@ async fn until_signal(
 fn start<'a>(session: &'a mut Session<'_>, found: &Found, leaf: &'a ArgMatches) -> tree::Done<'a> {
     match found {
         Found::Leaf(l) => (l.run)(session, leaf),
-        Found::Generic(g, desc) => (g.run)(session, desc, leaf),
+        Found::Generic(g, desc) => g.run_for(desc)(session, desc, leaf),
         Found::Move(t, desc) => Box::pin(transition::run(session, desc, t, leaf)),
         Found::Link(Linking::Assign, with) => Box::pin(link::assign(session, *with, leaf)),
         Found::Link(Linking::Unassign, with) => Box::pin(link::unassign(session, *with, leaf)),

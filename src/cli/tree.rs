@@ -57,7 +57,7 @@ pub struct Generic {
     pub about: fn(&Descriptor) -> String,
     pub examples: fn(&Descriptor) -> String,
     args: fn(Command, Kinds, &'static Descriptor) -> Command,
-    pub run: RunOn,
+    run: RunOn,
 }
 
 /// A verb that needs no database.
@@ -68,12 +68,24 @@ pub struct Plain {
     pub examples: &'static str,
 }
 
-/// What a verb that kinds have in common takes besides where it is about one of them.
+/// What a verb that kinds have in common takes besides where it is about one of them, and does instead.
 struct Extra {
     noun: &'static str,
     verb: Verb,
     examples: &'static str,
     args: fn(Command) -> Command,
+    run: Option<RunOn>,
+}
+
+impl Generic {
+    fn extra(&self, desc: &Descriptor) -> Option<&'static Extra> {
+        EXTRAS.iter().find(|e| e.noun == desc.noun && e.verb == self.verb)
+    }
+
+    /// What it does where it is about one kind.
+    pub fn run_for(&self, desc: &Descriptor) -> RunOn {
+        self.extra(desc).and_then(|extra| extra.run).unwrap_or(self.run)
+    }
 }
 
 macro_rules! run {
@@ -455,10 +467,11 @@ pub const GENERIC: &[Generic] = &[
 
 #[rustfmt::skip]
 const EXTRAS: &[Extra] = &[
-    Extra { noun: Org::NOUN, verb: Verb::Import, examples: "", args: org_import_args },
-    Extra { noun: User::NOUN, verb: Verb::Import, examples: "orgctl user import staff.csv --sync --key external_id --create-missing --dry-run", args: user_import_args },
+    Extra { noun: Org::NOUN, verb: Verb::Import, examples: "", args: org_import_args, run: Some(run_on!(org::import)) },
+    Extra { noun: User::NOUN, verb: Verb::Import, examples: "orgctl user import staff.csv --sync --key external_id --create-missing --dry-run", args: user_import_args,
+        run: Some(run_on!(user::import::import)) },
     Extra { noun: User::NOUN, verb: Verb::Export, examples: "",
-        args: |c| c.arg(switch("with-hashes", "With the hashes of passwords, for another orgctl; a right of its own, and recorded")) },
+        args: |c| c.arg(switch("with-hashes", "With the hashes of passwords, for another orgctl; a right of its own, and recorded")), run: None },
 ];
 
 /// `an organisation`
@@ -1098,7 +1111,7 @@ impl Program {
         let c = match verb {
             Found::Leaf(leaf) => (leaf.args)(with_examples(c, leaf.examples)),
             Found::Generic(g, desc) => {
-                let extra = EXTRAS.iter().find(|e| e.noun == desc.noun && e.verb == g.verb);
+                let extra = g.extra(desc);
                 let lines = format!("{}\n{}", (g.examples)(desc), extra.map_or("", |e| e.examples));
                 let c = (g.args)(with_examples(c, lines.trim_end()), self.kinds, desc);
                 match extra {

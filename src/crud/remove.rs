@@ -37,9 +37,10 @@ use crate::store::tx::Tx;
 use crate::ui::format::is_for_programs;
 
 /// What becomes of records that point at one that goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
     /// They protect it.
+    #[default]
     Protect,
     /// They point at this one instead.
     Reassign(Uuid),

@@ -1,17 +1,24 @@
-//! What only organisations can do: stats.
+//! What only organisations can do: stats, and an import that minds the people in them.
 
 use anyhow::Result;
 use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
 
-use crate::crud::gate;
+use crate::crud::gate::{self, Verb};
+use crate::crud::import::limit::{TOLD, some_of, stopped};
+use crate::crud::import::report::{More, tell};
+use crate::crud::import::{Import, Loads, Opened, Report, Run, Terms, load};
 use crate::crud::input::{find, keys};
 use crate::crud::session::Session;
+use crate::crud::write::note_contents;
 use crate::model::kinds::org::Org;
-use crate::model::resource::Resource;
-use crate::model::values::value::ValueType;
+use crate::model::resource::{Descriptor, Resource};
+use crate::model::values::scalar::ParseContext;
+use crate::model::values::value::{Value, ValueType};
 use crate::store::records::query::Query;
-use crate::store::records::{self, Deleted};
+use crate::store::records::{self, Deleted, people};
 use crate::store::trail::verify;
+use crate::store::tx::Tx;
 use crate::ui::format::{Listing, OutputColumn};
 
 /// What each organisation holds: live records of every kind, and its audit trail.
@@ -43,4 +50,73 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     listing.finish(&mut s.ui)?;
     s.ui.flush()
+}
+
+/// Loads a file of organisations.
+#[derive(Debug, Serialize, Deserialize)]
+struct OrgImport {
+    rows: Import,
+}
+
+impl Loads for OrgImport {
+    fn import(&mut self) -> &mut Import {
+        &mut self.rows
+    }
+}
+
+impl Verb for OrgImport {
+    type Output = Report;
+
+    fn orgs(&self) -> Vec<i32> {
+        self.rows.orgs()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Report> {
+        let mut run = Run::begin(tx, &self.rows).await?;
+        run.read(tx).await?;
+        let most = self.rows.limit.of_kind(tx, &run).await?;
+        let people = people::count_active(tx.db, None).await?;
+        run.check(tx).await?;
+        run.create(tx).await?;
+        run.update(tx).await?;
+        enforce_for_people(tx, &run, people).await?;
+        most.enforce(tx, &run).await?;
+        run.release(tx).await?;
+        run.finish(tx, &[]).await
+    }
+}
+
+/// Stops where too many people are in the organisations that are deactivated: they lose their access with them.
+async fn enforce_for_people(tx: &mut Tx<'_>, run: &Run<'_>, all: u64) -> Result<()> {
+    let ids: Vec<Value> = run.losing.iter().map(|id| (*id).into()).collect();
+    let mut going: Vec<(u64, String)> = Vec::new();
+    for org in records::with_ids(tx.db, run.desc, None, &ids).await? {
+        let people = people::count_active(tx.db, Some(org.meta.org_id)).await?;
+        if people > 0 {
+            going.push((people, org.title()));
+        }
+    }
+    let (limit, n) = (&run.import.limit, going.iter().map(|(people, _)| people).sum::<u64>());
+    let most = limit.most_people(all, &run.settings)?;
+    if n <= most || limit.force {
+        return Ok(());
+    }
+    // Those that hold most of them.
+    going.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let names = going.iter().take(TOLD).map(|(people, title)| format!("{people} of {title}")).collect();
+    let names = some_of(names, going.len());
+    Err(stopped(format!(
+        "{n} of {all} users lose their access by the file, with their organisations, and at most {most} may leave at \
+         once: {names}"
+    ))
+    .into())
+}
+
+pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let rows = Opened::open(s, desc, m).await?.map(s, m, Terms::default()).await?;
+    let mut verb = OrgImport { rows };
+    let (report, seconds) = load(s, desc, &mut verb).await?;
+    note_contents(s, desc, &report.leaving).await?;
+    tell(s, desc, &report, seconds, &verb.rows, More::default())
 }

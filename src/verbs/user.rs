@@ -1,5 +1,10 @@
 //! What only users can do: block, move, reports, merge and the like.
 
+mod create_missing;
+mod feed;
+pub mod import;
+mod leaver_limit;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;

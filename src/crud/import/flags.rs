@@ -11,13 +11,11 @@ use clap::parser::ValueSource;
 use tokio::task::spawn_blocking;
 
 use super::csv_reader::What;
-use super::leaver_limit::LeaverLimit;
+use super::limit::LeaverLimit;
 use super::mapping::{CredentialColumn, Mapping, constants, map_columns};
 use super::source::{FileRows, MOST, MOST_OF_DEVICE, PASS_OVER, RowFault, Said, Source, Spool, unreadable};
 use super::status_columns::StatusColumn;
-use super::sync::Feed;
-use super::{Import, OnConflict, dates, mapping, report, tolerance};
-use crate::crud::remove::{self, Mode};
+use super::{Import, OnConflict, Terms, Whole, dates, mapping, report, tolerance};
 use crate::crud::session::Session;
 use crate::crud::write::not_in_system;
 use crate::model::problem::{Problem, io_message};
@@ -34,85 +32,126 @@ fn flag(m: &ArgMatches, name: &str) -> bool {
     m.try_get_one::<bool>(name).ok().flatten() == Some(&true)
 }
 
-/// What the flags, the header and the first rows say; nothing is written yet.
-pub async fn resolve(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Import> {
-    let org = match s.the_org_of(desc).await? {
-        Some(org) => Some(not_in_system(desc, org)?),
-        None => None,
-    };
-    let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
-    let source = opened(s, desc, m, rejects.as_ref()).await?;
-    let header = names(&source)?;
-    let code = code_column(s, desc, &source, &header)?;
-    let Mapping { columns, lookups, credential, list, states, absent, doubles, unfilled } =
-        map_columns(desc, &source, &header, code, m)?;
-    if let Some(at) = code.filter(|at| columns[*at].as_ref() == Some(&desc.key().name())) {
+/// A file that is open, and the names of its columns.
+pub struct Opened {
+    desc: &'static Descriptor,
+    pub org: Option<i32>,
+    source: Source,
+    pub header: Vec<String>,
+    rejects: Option<PathBuf>,
+}
+
+impl Opened {
+    pub async fn open(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Opened> {
+        let org = match s.the_org_of(desc).await? {
+            Some(org) => Some(not_in_system(desc, org)?),
+            None => None,
+        };
+        let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
+        let source = opened(s, desc, m, rejects.as_ref()).await?;
+        let header = names(&source)?;
+        Ok(Opened { desc, org, source, header, rejects })
+    }
+
+    /// The first texts of a column, as long as there are any.
+    pub fn first_texts(&self, at: usize, rows: usize) -> Result<Vec<String>> {
+        let (mut file, mut texts) = (self.source.rows()?, Vec::new());
+        file.read()?;
+        for _ in 0..rows {
+            let Some(row) = file.read()? else { break };
+            let text = row.cells.get(at).and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default().trim();
+            texts.extend((!text.is_empty()).then(|| text.to_owned()));
+        }
+        Ok(texts)
+    }
+
+    /// What the flags and the header say of the columns; nothing is written yet.
+    pub async fn map(self, s: &mut Session<'_>, m: &ArgMatches, terms: Terms) -> Result<Import> {
+        let Opened { desc, org, source, header, rejects } = self;
+        let mapping = map_columns(desc, &source, &header, &terms, m)?;
+        tell_mapping(s, desc, &header, &mapping, terms.code);
+        let Mapping { columns, lookups, credential, list, states, doubles, .. } = mapping;
+        let on_conflict = on_conflict(m, terms.whole.is_some())?;
+        passwords_agree(s, m, credential, rejects.as_ref())?;
+        let columns = settled(s, desc, &header, columns)?;
+        let constants = all_constants(desc, m, terms.whole.as_ref(), &columns, &states)?;
+        let makes_codes = flag(m, "generate-codes");
+        let made = desc.code_maker().map(|(field, _)| field).filter(|_| makes_codes);
+        let key = key_of(desc, m, &header, &columns, &constants, made)?;
+        if on_conflict == OnConflict::Error {
+            has_what_new_ones_need(desc, &columns, &constants, made)?;
+        }
+        Ok(Import {
+            noun: desc.noun.into(),
+            org,
+            date_formats: dates::formats(desc, &header, &columns, m)?,
+            source,
+            columns,
+            lookups,
+            fallbacks: doubles.iter().filter(|d| d.is_fallback).map(|d| (d.winner, d.loser)).collect(),
+            makes_codes,
+            constants,
+            key: key.name(),
+            on_conflict,
+            keep_going: m.get_flag("keep-going"),
+            rejects,
+            credential,
+            list,
+            states,
+            reset_passwords: flag(m, "reset-passwords"),
+            whole: terms.whole,
+            limit: LeaverLimit::of(m)?,
+            mode: terms.mode,
+            on_invalid: tolerance::blanked_fields(desc, m)?,
+            none: tolerance::none_words(m)?,
+            probes: false,
+            progress: s.ui.progress(),
+        })
+    }
+}
+
+/// What of a header is read otherwise than it may be meant.
+fn tell_mapping(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    header: &[String],
+    mapping: &Mapping,
+    code: Option<usize>,
+) {
+    if let Some(at) = code.filter(|at| mapping.columns[*at].as_ref() == Some(&desc.key().name())) {
         s.ui.status(&format!("note: the column '{}' is read as {}", header[at].trim(), desc.key().name()));
     }
-    for name in absent {
+    for name in &mapping.absent {
         s.ui.status(&format!("note: no row has '{name}', which --map names"));
     }
-    if !unfilled.is_empty() {
-        s.ui.status(&format!("note: passed over, for nothing is filled by them: {}", mapping::shown(&unfilled)));
+    if !mapping.unfilled.is_empty() {
+        let names = mapping::shown(&mapping.unfilled);
+        s.ui.status(&format!("note: passed over, for nothing is filled by them: {names}"));
     }
-    for double in &doubles {
+    for double in &mapping.doubles {
         let [winner, loser] = [double.winner, double.loser].map(|at| truncate(header[at].trim()));
         s.ui.status(&match double.is_fallback {
             true => format!("note: '{winner}' is read before '{loser}', which counts where the former is empty"),
             false => format!("note: '{loser}' is passed over: --map says that '{winner}' is meant"),
         });
     }
-    let fallbacks = doubles.iter().filter(|d| d.is_fallback).map(|d| (d.winner, d.loser)).collect();
-    let (mode, feed) = match org {
-        Some(org) => (remove::mode_in(s, desc, org, m).await?, Feed::of(s, desc, org, m).await?),
-        None => (Mode::Protect, None),
-    };
-    let on_conflict = on_conflict(m, feed.is_some())?;
-    passwords_agree(s, m, credential, rejects.as_ref())?;
-    let columns = settled(s, desc, &header, columns)?;
-    let constants = all_constants(desc, m, feed.as_ref(), &columns, &states)?;
+}
+
+/// Refuses a file whose rows can't become records, where they are to be nothing else.
+fn has_what_new_ones_need(
+    desc: &'static Descriptor,
+    columns: &[Option<String>],
+    constants: &Constants,
+    made: Option<&'static Field>,
+) -> Result<()> {
     let has =
         |f: &Field| columns.iter().flatten().any(|c| c == f.name()) || constants.iter().any(|(c, _)| c == f.name());
-    let makes_codes = flag(m, "generate-codes");
-    let made = desc.code_maker().map(|(field, _)| field).filter(|_| makes_codes);
-    let key = key_of(desc, m, &header, &columns, &constants, made)?;
-    if on_conflict == OnConflict::Error
-        && let Some(missing) = desc
-            .settable()
-            .filter(|f| made.is_none_or(|made| made.column != f.column))
-            .find(|f| f.must_be_given() && !desc.is_given(f, has))
-    {
-        return Err(Problem::invalid(format!("no column holds the {} of the {}", missing.name(), desc.noun))
-            .hint(format!("--map 'COLUMN={0}' names one; --set {0}=... gives every row the same", missing.name()))
-            .into());
-    }
-    Ok(Import {
-        noun: desc.noun.into(),
-        org,
-        date_formats: dates::formats(desc, &header, &columns, m)?,
-        source,
-        columns,
-        lookups,
-        fallbacks,
-        makes_codes,
-        constants,
-        key: key.name(),
-        on_conflict,
-        keep_going: m.get_flag("keep-going"),
-        rejects,
-        credential,
-        list,
-        states,
-        reset_passwords: flag(m, "reset-passwords"),
-        feed,
-        leaver_limit: LeaverLimit::of(m)?,
-        mode,
-        create_missing: flag(m, "create-missing"),
-        on_invalid: tolerance::blanked_fields(desc, m)?,
-        none: tolerance::none_words(m)?,
-        probes: false,
-        progress: s.ui.progress(),
-    })
+    let mut given = desc.settable().filter(|f| made.is_none_or(|made| made.column != f.column));
+    let Some(missing) = given.find(|f| f.must_be_given() && !desc.is_given(f, has)) else { return Ok(()) };
+    let name = missing.name();
+    Err(Problem::invalid(format!("no column holds the {name} of the {}", desc.noun))
+        .hint(format!("--map 'COLUMN={name}' names one; --set {name}=... gives every row the same"))
+        .into())
 }
 
 /// The file, of which the header is the first line, and that is not the one that rejects go to.
@@ -173,9 +212,9 @@ fn names(source: &Source) -> Result<Vec<String>> {
 }
 
 /// What becomes of records that are there.
-fn on_conflict(m: &ArgMatches, is_feed: bool) -> Result<OnConflict> {
+fn on_conflict(m: &ArgMatches, is_whole: bool) -> Result<OnConflict> {
     let said = m.get_one::<String>("on-conflict").map(String::as_str);
-    if !is_feed {
+    if !is_whole {
         on_those_there(m)?;
         return Ok(match said {
             Some("skip") => OnConflict::Skip,
@@ -213,21 +252,6 @@ fn passwords_agree(
     Ok(())
 }
 
-/// The column that holds codes under the name of another key.
-fn code_column(
-    s: &mut Session<'_>,
-    desc: &'static Descriptor,
-    source: &Source,
-    header: &[String],
-) -> Result<Option<usize>> {
-    for at in 0..header.len() {
-        if mapping::is_user_code(desc, header, at, source, &s.context)? {
-            return Ok(Some(at));
-        }
-    }
-    Ok(None)
-}
-
 /// The columns, without one that others say in more detail.
 fn settled(
     s: &mut Session<'_>,
@@ -243,11 +267,11 @@ fn settled(
     Ok(columns)
 }
 
-/// What every row gets: by `--set`, and by what a feed is about.
+/// What every row gets: by `--set`, and by what a file is the whole truth about.
 fn all_constants(
     desc: &'static Descriptor,
     m: &ArgMatches,
-    feed: Option<&Feed>,
+    whole: Option<&Whole>,
     columns: &[Option<String>],
     states: &[StatusColumn],
 ) -> Result<Constants> {
@@ -255,14 +279,14 @@ fn all_constants(
     let is_said = |constants: &Constants, name: &str| {
         columns.iter().flatten().any(|c| c == name) || constants.iter().any(|(c, _)| c == name)
     };
-    if let Some(Feed { scope: Some(scope), .. }) = feed
+    if let Some(Whole { scope: Some(scope), .. }) = whole
         && let Some(field) = desc.fields.iter().find(|f| f.column == scope.column).map(Field::name)
         && !is_said(&constants, field)
     {
         // Who the file is about is what it does not say again.
         constants.push((field.to_owned(), scope.key.clone()));
     }
-    if feed.is_some() && !is_said(&constants, IS_ACTIVE) && !states.iter().any(StatusColumn::is_status) {
+    if whole.is_some() && !is_said(&constants, IS_ACTIVE) && !states.iter().any(StatusColumn::is_status) {
         // Who is in the file is with the organisation, and comes back where he or she had left.
         constants.push((IS_ACTIVE.into(), "yes".into()));
     }

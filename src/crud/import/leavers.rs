@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::sync::Leavers;
 use super::{Import, OnConflict};
 use crate::crud::remove::Mode;
 use crate::model::problem::ErrorKind;
@@ -40,7 +39,7 @@ impl Import {
             if reference.field.lifetime() != Lifetime::Duty {
                 continue;
             }
-            if self.feed.is_some() || self.on_conflict == OnConflict::Update {
+            if self.whole.is_some() || self.on_conflict == OnConflict::Update {
                 stage.find_deleted(tx.db, i).await?;
             }
             let mut last = 0;
@@ -63,7 +62,7 @@ impl Import {
                             instead.push((named.number, id));
                         }
                         Meant::Rejected(reason) => {
-                            let is_unknown = self.feed.is_none() && named.is_deleted;
+                            let is_unknown = self.whole.is_none() && named.is_deleted;
                             let kind = if is_unknown { ErrorKind::NotFound } else { ErrorKind::Conflict };
                             rejects.push(Reject {
                                 number: named.number,
@@ -82,10 +81,9 @@ impl Import {
         Ok(rows.len() as u64)
     }
 
-    /// Whether those whom a feed blocks hand over what they lead: only where a flag says to whom.
+    /// Whether those whom a file blocks hand over what they lead.
     pub(super) fn hands_over_from_blocked(&self) -> bool {
-        let is_blocking = self.feed.as_ref().is_some_and(|f| f.leavers == Leavers::Block);
-        is_blocking && matches!(self.mode, Mode::Reassign(_) | Mode::Orphan)
+        self.whole.as_ref().is_some_and(|whole| whole.hands_over_from_blocked)
     }
 
     async fn meant(&self, tx: &mut Tx<'_>, field: &'static Field, named: &InactiveReference) -> Result<Meant> {
@@ -99,10 +97,10 @@ impl Import {
             false => format!("{noun} {word} is not in use, and can't be the {name}"),
         };
         // Whom the file does not tell of, only a feed says to have left; or the record's own history.
-        let was_released = self.feed.is_none()
+        let was_released = self.whole.is_none()
             && !named.is_new
             && trail::had(tx.db, self.org.unwrap_or_default(), named.id, field.column, named.whom).await?;
-        if self.feed.is_none() && !named.is_in_file && !was_released {
+        if self.whole.is_none() && !named.is_in_file && !was_released {
             return Ok(Meant::Rejected(not_in_use));
         }
         // Who is inactive too may go on pointing at whom he or she served, as long as that one is there.
@@ -117,7 +115,7 @@ impl Import {
                 Ok(Meant::Instead(self.above(tx, field, named.whom, other).await?))
             }
             Mode::Reassign(other) => Ok(Meant::Instead(Some(other))),
-            Mode::Protect | Mode::Cascade if self.feed.is_none() && !was_released => Ok(Meant::Rejected(not_in_use)),
+            Mode::Protect | Mode::Cascade if self.whole.is_none() && !was_released => Ok(Meant::Rejected(not_in_use)),
             Mode::Protect | Mode::Cascade if named.is_new => Ok(Meant::Rejected(format!(
                 "{noun} {word} has left, and can't be the {name}; --reassign-to or --orphan says who is meant"
             ))),

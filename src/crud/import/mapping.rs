@@ -4,16 +4,17 @@ use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
+use super::Terms;
 use super::source::Source;
 use super::status_columns::StatusColumn;
-use crate::model::kinds::user::User;
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::examples;
 use crate::model::resource::{Descriptor, Field};
-use crate::model::values::scalar::{Noun, ParseContext, fold, truncate};
+use crate::model::values::scalar::{fold, truncate};
 use crate::model::values::value::ValueType;
 
 /// What the header and `--map` say.
+#[derive(Default)]
 pub struct Mapping {
     /// For each column of the file, the field that it fills; none where it is passed over.
     pub columns: Vec<Option<String>>,
@@ -87,7 +88,7 @@ impl CredentialColumn {
         if self.is_hash { "password_hash" } else { "password" }
     }
 
-    /// Whether a header names one, of a record that has a credential.
+    /// Whether a header names one.
     fn of(desc: &Descriptor, at: usize, header: &str) -> Option<CredentialColumn> {
         let header = fold(header);
         let is_hash = match header.strip_prefix(desc.noun).unwrap_or(&header) {
@@ -95,7 +96,7 @@ impl CredentialColumn {
             "passwordhash" | "hashedpassword" => true,
             _ => return None,
         };
-        (desc.noun == User::NOUN).then_some(CredentialColumn { at, is_hash })
+        Some(CredentialColumn { at, is_hash })
     }
 }
 
@@ -200,14 +201,13 @@ fn unknown_columns(desc: &'static Descriptor, source: &Source, header: &[String]
         .hint(format!("fields: {}", known.join(", ")))
 }
 
-/// Says which field each column of the file fills.
-pub fn map_columns(
+/// The fields that `--map` names for columns, and what it names that no row of JSON has.
+fn mapped_by_flag<'m>(
     desc: &'static Descriptor,
     source: &Source,
     header: &[String],
-    code: Option<usize>,
-    m: &ArgMatches,
-) -> Result<Mapping> {
+    m: &'m ArgMatches,
+) -> Result<(Vec<Option<&'m str>>, Vec<String>)> {
     let mut mapped: Vec<Option<&str>> = vec![None; header.len()];
     let mut absent = Vec::new();
     for map in m.get_many::<String>("map").into_iter().flatten() {
@@ -228,88 +228,151 @@ pub fn map_columns(
             return Err(Problem::usage(format!("--map names the column '{}' twice", truncate(from.trim()))).into());
         }
     }
-    let mut columns: Vec<Option<String>> = Vec::new();
-    let mut credential: Option<CredentialColumn> = None;
-    let mut list: Option<(ListColumn, &str)> = None;
-    let (mut lookups, mut unknown, mut states) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut doubles, mut unfilled): (Vec<Double>, Vec<String>) = Default::default();
-    for (i, name) in header.iter().enumerate() {
-        let name = name.trim();
-        if let Some(found) = CredentialColumn::of(desc, i, mapped[i].unwrap_or(name)) {
-            if credential.replace(found).is_some() {
+    Ok((mapped, absent))
+}
+
+/// Goes through a header, column by column.
+struct Mapper<'a> {
+    desc: &'static Descriptor,
+    source: &'a Source,
+    header: &'a [String],
+    terms: &'a Terms,
+    /// What `--map` says of each column.
+    mapped: Vec<Option<&'a str>>,
+    passes_over: bool,
+    list: Option<(ListColumn, &'static str)>,
+    unknown: Vec<usize>,
+    done: Mapping,
+}
+
+impl Mapper<'_> {
+    /// What a column is called by `--map` or the header.
+    fn name(&self, at: usize) -> &str {
+        self.mapped[at].unwrap_or_else(|| self.header[at].trim())
+    }
+
+    /// Whether a column fills no field, but says something else of its row.
+    fn is_aside(&mut self, at: usize) -> Result<bool> {
+        let found = self.terms.has_credentials.then(|| CredentialColumn::of(self.desc, at, self.name(at))).flatten();
+        if let Some(found) = found {
+            if self.done.credential.replace(found).is_some() {
                 return Err(Problem::invalid("two columns of the file hold passwords")
                     .hint("rename or remove one of them")
                     .into());
             }
-            columns.push(None);
-            continue;
+            return Ok(true);
         }
-        if let Some(named) = desc.lists.iter().find(|l| l.is_named(mapped[i].unwrap_or(name))) {
-            if list.replace((ListColumn { at: i, tells_first: false }, named.first)).is_some() {
+        if let Some(named) = self.desc.lists.iter().find(|l| l.is_named(self.name(at))) {
+            if self.list.replace((ListColumn { at, tells_first: false }, named.first)).is_some() {
                 return Err(Problem::invalid(format!("two columns of the file hold {}", named.name))
                     .hint("rename or remove one of them")
                     .into());
             }
-            columns.push(None);
-            continue;
+            return Ok(true);
         }
-        if let Some(state) = StatusColumn::of(desc, i, mapped[i].unwrap_or(name), m.get_flag("ignore-unknown")) {
-            states.push(state);
-            columns.push(None);
-            continue;
-        }
-        let field = match mapped[i] {
+        let state = StatusColumn::of(self.desc, at, self.name(at), self.passes_over);
+        let is_state = state.is_some();
+        self.done.states.extend(state);
+        Ok(is_state)
+    }
+
+    /// The field that a column fills.
+    fn field(&mut self, at: usize) -> Result<Option<String>> {
+        let name = self.header[at].trim();
+        let field = match self.mapped[at] {
             Some(to) => {
                 let (to, by) = to.split_once('.').map_or((to, None), |(to, by)| (to, Some(by)));
-                let field = mapped_field(desc, to)?;
+                let field = mapped_field(self.desc, to)?;
                 if let Some(by) = by {
-                    lookups.push((field.name().to_owned(), looked_up_by(field, by)?.name().to_owned()));
+                    self.done.lookups.push((field.name().to_owned(), looked_up_by(field, by)?.name().to_owned()));
                 }
                 Some(field)
             }
-            None if code == Some(i) => desc.key_field(),
-            None => desc.field_for_header(name),
+            None if self.terms.code == Some(at) => self.desc.key_field(),
+            None => self.desc.field_for_header(name),
         };
-        let inside = || name.match_indices('.').any(|(at, _)| source.is_json() && desc.is_unfilled(&name[..at]));
-        if field.is_none() && mapped[i].is_none() && (desc.is_unfilled(name) || inside()) {
-            unfilled.push(truncate(name));
+        let is_unfilled = |name: &str| self.desc.is_unfilled(name);
+        let inside = || name.match_indices('.').any(|(end, _)| self.source.is_json() && is_unfilled(&name[..end]));
+        if field.is_none() && self.mapped[at].is_none() && (is_unfilled(name) || inside()) {
+            self.done.unfilled.push(truncate(name));
         } else if field.is_none() && !is_reject_column(name) {
-            unknown.push(i);
+            self.unknown.push(at);
         }
-        let rank = |at: usize| rank(field, &header[at], mapped[at].is_some());
-        let mut is_second = false;
-        if let Some(first) = field.and_then(|f| columns.iter().position(|c| c.as_deref() == Some(f.name()))) {
-            if rank(first) == rank(i) {
-                return Err(filled_twice(field.map_or("", Field::name), header, (first, i)).into());
-            }
-            is_second = rank(first) > rank(i);
-            let (winner, loser) = if is_second { (first, i) } else { (i, first) };
-            if loser == first {
-                columns[first] = None;
-            }
-            doubles.push(Double { winner, loser, is_fallback: mapped[winner].is_none() });
-        }
-        columns.push(field.filter(|_| !is_second).map(|f| f.name().to_owned()));
+        let is_passed_over = self.fills_what_another_does(field, at)?;
+        Ok(field.filter(|_| !is_passed_over).map(|f| f.name().to_owned()))
     }
-    let is_used = |at: usize| {
-        columns[at].is_some()
-            || credential.is_some_and(|c| c.at == at)
-            || list.as_ref().is_some_and(|(l, _)| l.at == at)
-            || states.iter().any(|s| s.at == at)
+
+    /// Whether a column before fills the same, and says more.
+    fn fills_what_another_does(&mut self, field: Option<&Field>, at: usize) -> Result<bool> {
+        let is_same = |c: &Option<String>| field.is_some_and(|f| c.as_deref() == Some(f.name()));
+        let Some(first) = self.done.columns.iter().position(is_same) else { return Ok(false) };
+        let rank = |at: usize| rank(field, &self.header[at], self.mapped[at].is_some());
+        if rank(first) == rank(at) {
+            return Err(filled_twice(field.map_or("", Field::name), self.header, (first, at)).into());
+        }
+        let is_second = rank(first) > rank(at);
+        let (winner, loser) = if is_second { (first, at) } else { (at, first) };
+        if loser == first {
+            self.done.columns[first] = None;
+        }
+        self.done.doubles.push(Double { winner, loser, is_fallback: self.mapped[winner].is_none() });
+        Ok(is_second)
+    }
+
+    fn refuse_unknown(&mut self) -> Result<()> {
+        let (done, list) = (&self.done, self.list);
+        let is_used = |at: usize| {
+            done.columns[at].is_some()
+                || done.credential.is_some_and(|c| c.at == at)
+                || list.is_some_and(|(l, _)| l.at == at)
+                || done.states.iter().any(|s| s.at == at)
+        };
+        // What stands inside a column of JSON that is used is told with its row.
+        self.unknown.retain(|at| !self.source.is_json() || !inside_of(self.header, *at).any(is_used));
+        match self.unknown.is_empty() || self.passes_over {
+            true => Ok(()),
+            false => Err(unknown_columns(self.desc, self.source, self.header, &self.unknown).into()),
+        }
+    }
+
+    fn finish(mut self) -> Mapping {
+        if let Some((list, first)) = &mut self.list
+            && let Some(first) = self.desc.fields.iter().find(|f| f.column == *first)
+            && !self.done.columns.iter().flatten().any(|c| c == first.name())
+        {
+            list.tells_first = true;
+            self.done.columns[list.at] = Some(first.name().to_owned());
+        }
+        Mapping { list: self.list.map(|(list, _)| list), ..self.done }
+    }
+}
+
+/// Says which field each column of the file fills.
+pub fn map_columns(
+    desc: &'static Descriptor,
+    source: &Source,
+    header: &[String],
+    terms: &Terms,
+    m: &ArgMatches,
+) -> Result<Mapping> {
+    let (mapped, absent) = mapped_by_flag(desc, source, header, m)?;
+    let mut mapper = Mapper {
+        desc,
+        source,
+        header,
+        terms,
+        mapped,
+        passes_over: m.get_flag("ignore-unknown"),
+        list: None,
+        unknown: Vec::new(),
+        done: Mapping { absent, ..Mapping::default() },
     };
-    // What stands inside a column of JSON that is used is told with its row.
-    unknown.retain(|at| !source.is_json() || !inside_of(header, *at).any(is_used));
-    if !unknown.is_empty() && !m.get_flag("ignore-unknown") {
-        return Err(unknown_columns(desc, source, header, &unknown).into());
+    for at in 0..header.len() {
+        let field = if mapper.is_aside(at)? { None } else { mapper.field(at)? };
+        mapper.done.columns.push(field);
     }
-    if let Some((list, first)) = &mut list
-        && let Some(first) = desc.fields.iter().find(|f| f.column == *first)
-        && !columns.iter().flatten().any(|c| c == first.name())
-    {
-        list.tells_first = true;
-        columns[list.at] = Some(first.name().to_owned());
-    }
-    Ok(Mapping { columns, lookups, credential, list: list.map(|(l, _)| l), states, absent, doubles, unfilled })
+    mapper.refuse_unknown()?;
+    Ok(mapper.finish())
 }
 
 pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(String, String)>> {
@@ -332,37 +395,4 @@ pub fn constants(desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<(Strin
         constants.push((field.name().to_owned(), value.to_owned()));
     }
     Ok(constants)
-}
-
-/// Rows that are looked at to tell which of two things a column holds.
-const LOOKED_AT: usize = 100;
-
-/// Earlier systems call two things `userId`: of six characters it is the user code, else the number in the directory.
-pub fn is_user_code(
-    desc: &Descriptor,
-    header: &[String],
-    at: usize,
-    source: &Source,
-    context: &ParseContext,
-) -> Result<bool> {
-    if desc.noun != User::NOUN || fold(&header[at]) != "userid" {
-        return Ok(false);
-    }
-    let Some(code) = desc.key_field() else { return Ok(false) };
-    let mut rows = source.rows()?;
-    rows.read()?;
-    let mut is_any = false;
-    for _ in 0..LOOKED_AT {
-        let Some(row) = rows.read()? else { break };
-        let text = row.cells.get(at).and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default().trim();
-        if text.is_empty() {
-            continue;
-        }
-        // A code has no small letters: what has some is a number of the directory, where they tell two apart.
-        if text.chars().count() != 6 || code.parse(text, context).ok().is_none_or(|code| code.to_text() != text) {
-            return Ok(false);
-        }
-        is_any = true;
-    }
-    Ok(is_any)
 }

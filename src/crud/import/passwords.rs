@@ -1,13 +1,12 @@
-//! Passwords of users that are there already, which a file resets only where that is asked for.
+//! Passwords of those that are there already, which a file resets only where that is asked for.
 
 use std::sync::Arc;
 
 use anyhow::Result;
 use tokio::task::spawn_blocking;
 
-use super::Report;
-use super::leaver_limit;
 use super::rows::{self, GivenCredential, ImportPlan};
+use super::run::Run;
 use crate::model::password::StoredHash;
 use crate::model::resource::Record;
 use crate::store::records::credentials;
@@ -29,45 +28,48 @@ pub async fn used_before(tx: &mut Tx<'_>, plan: &ImportPlan, user: &Record, give
     Ok(spawn_blocking(is_earlier).await?)
 }
 
-/// Sets the passwords of users that are there, where the file says others than they have.
-pub async fn reset_passwords(
-    tx: &mut Tx<'_>,
-    plan: &Arc<ImportPlan>,
-    resets: Vec<(Record, GivenCredential, bool)>,
-    report: &mut Report,
-) -> Result<()> {
+/// What a row says of the password of somebody who is there.
+pub struct PasswordReset {
+    pub user: Record,
+    pub given: GivenCredential,
+    /// The row changed something else.
+    pub is_changed: bool,
+}
+
+/// Sets the passwords of those that are there, where the file says others than they have.
+pub async fn reset_passwords(run: &mut Run<'_>, tx: &mut Tx<'_>, resets: Vec<PasswordReset>) -> Result<()> {
     let mut wanted = Vec::new();
-    for (user, credential, is_changed) in resets {
+    for PasswordReset { user, given, is_changed } in resets {
         let present = credentials::load(tx.db, &user).await?.and_then(|c| c.password);
-        let is_same = match (&credential, &present) {
+        let is_same = match (&given, &present) {
             (GivenCredential::Hash(hash), Some(present)) => hash.text() == present.text(),
             (GivenCredential::Password(password), Some(present)) => present.verify(password),
             (_, None) => false,
         };
         if is_changed || !is_same {
-            report.updated += 1;
+            run.report.updated += 1;
         } else {
-            report.unchanged += 1;
+            run.report.unchanged += 1;
         }
         // A hash that no password matches shuts its user out.
-        if let GivenCredential::Hash(hash) = &credential
+        if let GivenCredential::Hash(hash) = &given
             && !hash.is_usable()
             && present.is_some_and(|p| p.is_usable())
-            && leaver_limit::may_sign_in(&user, tx.at())
+            && credentials::may_sign_in(&user, tx.at())
         {
-            report.losing.push(user.meta.id);
+            run.losing.push(user.meta.id);
         }
         if !is_same {
-            wanted.push((user, credential));
+            wanted.push((user, given));
         }
     }
     let salts = tx.salts(wanted.len());
     let (users, given): (Vec<Record>, Vec<GivenCredential>) = wanted.into_iter().unzip();
     let given = given.into_iter().map(Some).zip(salts).collect();
-    let hashing = Arc::clone(plan);
-    let hashes = spawn_blocking(move || rows::hash_all(given, &hashing.params)).await?;
+    let plan = Arc::clone(&run.plan);
+    let hashes = spawn_blocking(move || rows::hash_all(given, &plan.params)).await?;
     for (user, hash) in users.iter().zip(hashes.into_iter().flatten()) {
-        tx.set_password(user, &hash, false, plan.remembered).await?;
+        tx.set_password(user, &hash, false, run.plan.remembered).await?;
     }
     Ok(())
 }

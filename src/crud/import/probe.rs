@@ -4,24 +4,20 @@
 //! An import that meets such a row is undone and run again, with this before anything is written for good: all rows are
 //! written, those that are refused noted, and all undone. So the first run pays nothing for it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::create_missing::{self, MissingRecord};
-use super::rows::{self, BuildOrder, ImportPlan, RowBuilder};
-use super::{BATCH, Expired, Import, Report, end_expired, next_numbers};
-use crate::crud::write::blank;
-use crate::model::kinds::org::SYSTEM;
+use super::rows::{self, ImportPlan};
+use super::run::Run;
+use super::{BATCH, missing};
 use crate::model::password;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
 use crate::store::import::stage::{ResolvedRow, Stage};
-use crate::store::records::credentials;
 use crate::store::schema::deferred::DeferredConstraints;
-use crate::store::tx::{Loaders, Tx};
+use crate::store::tx::Tx;
 
 /// Whether the database refused something that a row says.
 pub fn is_about_a_row(e: &anyhow::Error) -> bool {
@@ -34,36 +30,25 @@ pub struct Trial<'a> {
     pub late: &'a DeferredConstraints,
 }
 
-/// What is written besides rows: what they refer to and is made, and what ends since they take its place.
-type Beside<'a> = (&'a [MissingRecord], &'a BTreeMap<(i32, Uuid), Expired>);
-
 /// Finds the rows that the database refuses, and rejects them and whoever refers to them.
-pub async fn reject_refused(
-    import: &Import,
-    tx: &mut Tx<'_>,
-    plan: &Arc<ImportPlan>,
-    stage: &mut Stage,
-    beside: Beside<'_>,
-) -> Result<()> {
-    if import.org.is_none() {
-        let mut orgs = stage.orgs(tx.db).await?;
-        orgs.push(SYSTEM);
-        tx.lock(&orgs, &mut |_| {}).await?;
+pub async fn reject_refused(run: &mut Run<'_>, tx: &mut Tx<'_>) -> Result<()> {
+    if run.import.org.is_none() {
+        run.lock_orgs(tx).await?;
     }
     // What holds at the end may hold of a row only with those below it. So it is asked at the end, and row by row only where
     // it does not hold then.
     let late = DeferredConstraints::find(tx.db).await?;
     let none = DeferredConstraints::default();
     loop {
-        let (mut refused, mut held) = attempt(import, tx, plan, stage, beside, (&none, &late)).await?;
+        let (mut refused, mut held) = attempt(run, tx, (&none, &late)).await?;
         if held == Held::Broken {
-            (refused, held) = attempt(import, tx, plan, stage, beside, (&late, &none)).await?;
+            (refused, held) = attempt(run, tx, (&late, &none)).await?;
         }
         for (number, problem) in &refused {
-            let of_rule = || problem.rule.as_deref().and_then(|rule| column_in(plan.desc, rule));
-            stage.refuse(tx.db, *number, problem.field.or_else(of_rule), problem).await?;
+            let of_rule = || problem.rule.as_deref().and_then(|rule| column_in(run.desc, rule));
+            run.stage.refuse(tx.db, *number, problem.field.or_else(of_rule), problem).await?;
         }
-        stage.check(tx.db).await?;
+        run.stage.check(tx.db).await?;
         // A row that falls leaves its record as it was: that may break a rule too.
         if held != Held::ButForRows {
             return Ok(());
@@ -83,26 +68,25 @@ enum Held {
 
 /// Writes everything and undoes it: the rows that are refused, and whether the rest holds.
 async fn attempt(
-    import: &Import,
+    run: &mut Run<'_>,
     tx: &mut Tx<'_>,
-    plan: &Arc<ImportPlan>,
-    stage: &Stage,
-    (missing, expired): Beside<'_>,
     (by_row, at_end): (&DeferredConstraints, &DeferredConstraints),
 ) -> Result<(Vec<(u64, Problem)>, Held)> {
     let savepoint = tx.savepoint().await?;
-    end_expired(tx, stage, expired).await?;
-    create_missing::create(tx, stage, missing.to_vec()).await?;
-    stage.park(tx.db).await?;
+    run.end_expired(tx).await?;
+    missing::create(tx, &run.stage, &run.missing).await?;
+    run.stage.park(tx.db).await?;
     let mut trial = Trial { refused: Vec::new(), late: by_row };
-    let mut report = Report::default();
-    match import.org {
-        Some(org) => new_rows(tx, plan, stage, org, &mut trial).await?,
-        None => import.write_singly(tx, plan, stage, true, &mut report, Some(&mut trial)).await?,
+    // What is told of rows is told of those that are written for good.
+    let (report, losing) = (std::mem::take(&mut run.report), std::mem::take(&mut run.losing));
+    match run.import.org {
+        Some(org) => new_rows(run, tx, org, &mut trial).await?,
+        None => run.write_singly(tx, true, Some(&mut trial)).await?,
     }
-    import.write_singly(tx, plan, stage, false, &mut report, Some(&mut trial)).await?;
+    run.write_singly(tx, false, Some(&mut trial)).await?;
+    (run.report, run.losing) = (report, losing);
     tx.flush().await?;
-    let broken = stage.broken(tx.db).await?;
+    let broken = run.stage.broken(tx.db).await?;
     let held = match at_end.check(tx.db).await {
         Err(e) if !is_about_a_row(&e) => return Err(e),
         Err(_) => Held::Broken,
@@ -115,26 +99,14 @@ async fn attempt(
 }
 
 /// New rows of one organisation that the database refuses.
-async fn new_rows(
-    tx: &mut Tx<'_>,
-    plan: &Arc<ImportPlan>,
-    stage: &Stage,
-    org: i32,
-    trial: &mut Trial<'_>,
-) -> Result<()> {
+async fn new_rows(run: &Run<'_>, tx: &mut Tx<'_>, org: i32, trial: &mut Trial<'_>) -> Result<()> {
+    let (plan, stage) = (&run.plan, &run.stage);
     let total = stage.accepted(tx.db, true).await?;
-    let beside = match plan.credential {
-        Some(_) => Some(credentials::loader(tx.db).await?),
-        None => None,
-    };
-    let mut loaders = Loaders::new(tx.db, plan.desc, org, beside, total).await?;
-    let mut meta = blank(tx, plan.desc, org, Uuid::nil(), &plan.context)?.meta;
-    meta.created_by = tx.actor().await?;
-    meta.updated_by = meta.created_by;
+    let mut loaders = run.loaders(tx, org, total).await?;
     let savepoint = tx.savepoint().await?;
     stage.count_given(tx.db).await?;
     let hash = plan.credential.map(|_| password::hash(&password::Secret::new("a trial".into()), &plan.params, [0; 16]));
-    let mut making = RowBuilder { meta, chain: tx.detach(org).await?, trial: Some(hash.unwrap_or_default()) };
+    let mut making = run.row_builder(tx, org, Some(hash.unwrap_or_default())).await?;
     let (mut file, mut last) = (plan.rows()?, 0);
     let (mut numbers, mut listed): (HashMap<Uuid, u64>, HashMap<Uuid, Vec<Uuid>>) = Default::default();
     let mut waiting = Vec::new();
@@ -148,16 +120,8 @@ async fn new_rows(
                 listed.insert(verdict.id, further(tx, plan, stage, verdict).await?);
             }
         }
-        let without_code = some.iter().filter(|v| v.wants_code).count();
-        let mut codes = tx.generate_codes(plan.desc, org, without_code, &stage.given_codes()).await?.into_iter();
-        let mut counted = next_numbers(tx, plan, org, &some).await?.into_iter();
-        let salts = tx.salts(some.len());
-        let orders = some.into_iter().zip(salts).map(|(verdict, salt)| {
-            let code = if verdict.wants_code { codes.next() } else { None };
-            let number = if verdict.wants_number { counted.next() } else { None };
-            BuildOrder { verdict, salt, code, number, password_salt: [0; 16] }
-        });
-        let made = rows::build(plan, &mut making, &mut file, orders.collect())?;
+        let orders = run.orders(tx, org, some).await?;
+        let made = rows::build(plan, &mut making, &mut file, orders)?;
         let found = tx.probe(&mut loaders, made, &listed, trial.late).await?;
         listed.retain(|id, _| found.iter().any(|(row, _)| row.id() == *id) || numbers.contains_key(id));
         numbers.extend(found.iter().filter_map(|(row, _)| Some((row.id(), *pieces.get(&row.id())?))));

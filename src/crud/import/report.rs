@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::spawn_blocking;
 
@@ -16,16 +16,14 @@ use super::json_reader::members as members_of;
 use super::mapping::is_reject_column;
 use super::rows::{ENCODING, ImportPlan};
 use super::source::{FileRows, Lines, QUOTES, Source, unreadable};
-use super::sync::Leavers;
 use super::{Import, OnConflict, Report};
 use crate::crud::remove::Mode;
 use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
-use crate::model::kinds::user::User;
 use crate::model::problem::io_message;
 use crate::model::problem::{ErrorKind, Problem};
-use crate::model::resource::{Descriptor, Field};
-use crate::model::values::scalar::{Noun, truncate};
+use crate::model::resource::Descriptor;
+use crate::model::values::scalar::truncate;
 use crate::store::engine::db::Db;
 use crate::store::import::stage::{QUOTE, Reject, Stage};
 use crate::ui::atomic_file::AtomicFile;
@@ -221,22 +219,34 @@ impl Import {
     }
 }
 
-/// So many changes of a feed are told one by one.
-const FEW: u64 = 20;
+/// What a verb has to say besides what any import says.
+#[derive(Default)]
+pub struct More {
+    /// For programs.
+    pub members: Map<String, Json>,
+    /// For people, before the counts.
+    pub lines: Vec<String>,
+    /// How many left by a file that is the whole truth.
+    pub left: Option<u64>,
+    /// What helps where rows are rejected.
+    pub hints: Vec<String>,
+    /// Flags can say who is meant by those who have left.
+    pub says_who: bool,
+}
 
 fn rows(n: u64) -> String {
     if n == 1 { "1 row".to_owned() } else { format!("{n} rows") }
 }
 
 /// The closing report, and the exit code that goes with it.
-pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: &Import) -> Result<()> {
+pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, verb: &Import, more: More) -> Result<()> {
     let rate = (r.read as f64 / seconds.max(0.001)).round();
     if matches!(s.ui.style.format, Format::Json | Format::Ndjson | Format::Yaml) {
-        tell_program(s, r, seconds, rate)?;
+        tell_program(s, r, seconds, rate, more.members)?;
     } else {
-        tell_rows(s, desc, r, verb);
-        tell_feed(s, r, verb);
-        tell_counts(s, r, seconds, rate);
+        tell_rows(s, r, verb, more.says_who);
+        more.lines.iter().for_each(|line| s.ui.status(line));
+        tell_counts(s, r, seconds, rate, more.left);
         dry_run_note(s);
     }
     let dates: Vec<String> = r.readable.iter().map(|(name, formats)| dates::hint(name, formats)).collect();
@@ -245,11 +255,11 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
         dates.iter().for_each(|hint| s.ui.status(&format!("note: {hint}")));
         return Ok(());
     }
-    Err(rejected(desc, r, verb, dates).into())
+    Err(rejected(desc, r, verb, dates, more.hints).into())
 }
 
 /// The report as JSON.
-fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) -> Result<()> {
+fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, more: Map<String, Json>) -> Result<()> {
     let rejects: Vec<_> = r
         .rejects
         .iter()
@@ -261,12 +271,8 @@ fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) -> Res
         "rows_per_second": rate, "possible_phones": r.doubtful, "damaged_texts": r.lost, "names_leaver": r.names_leaver,
         "blanked": r.blanked.iter().map(|(f, n)| ((*f).to_owned(), (*n).into())).collect::<serde_json::Map<_, _>>(),
     });
-    if let (Some(feed), Some(left)) = (&r.feed, report.as_object_mut()) {
-        left.insert("left".into(), feed.left.into());
-        left.insert("joiners".into(), feed.joiners.clone().into());
-        left.insert("movers".into(), feed.movers.clone().into());
-        left.insert("leavers".into(), feed.leavers.clone().into());
-        left.insert("made".into(), r.created_records.clone().into());
+    if let Some(members) = report.as_object_mut() {
+        members.extend(more);
     }
     format::document(&mut s.ui, &report)?;
     s.ui.flush()?;
@@ -274,7 +280,7 @@ fn tell_program(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) -> Res
 }
 
 /// What is said of rows.
-fn tell_rows(s: &mut Session<'_>, desc: &Descriptor, r: &Report, verb: &Import) {
+fn tell_rows(s: &mut Session<'_>, r: &Report, verb: &Import, says_who: bool) {
     for x in &r.rejects {
         // A reason that begins with the column needs no second naming of it.
         let column = x.column.as_ref().filter(|c| !x.reason.starts_with(c.as_str()));
@@ -302,7 +308,7 @@ fn tell_rows(s: &mut Session<'_>, desc: &Descriptor, r: &Report, verb: &Import) 
         let meant = match verb.mode {
             Mode::Reassign(_) => "who takes over is meant (--reassign-to)",
             Mode::Orphan => "nobody is meant (--orphan)",
-            Mode::Protect | Mode::Cascade if desc.noun == "user" => {
+            Mode::Protect | Mode::Cascade if says_who => {
                 "nothing changes there; --reassign-to or --orphan says who is meant"
             }
             Mode::Protect | Mode::Cascade => "nothing changes there",
@@ -311,42 +317,8 @@ fn tell_rows(s: &mut Session<'_>, desc: &Descriptor, r: &Report, verb: &Import) 
     }
 }
 
-/// Who came, moved and left by a file that is the whole truth.
-fn tell_feed(s: &mut Session<'_>, r: &Report, verb: &Import) {
-    let (Some(plan), Some(feed)) = (&r.feed, &verb.feed) else { return };
-    let done = match feed.leavers {
-        Leavers::Deactivate => "deactivated",
-        Leavers::Block => "blocked",
-        Leavers::Delete => "deleted",
-        Leavers::Report => "not in the file:",
-    };
-    for (done, names, count) in
-        [("created", &plan.joiners, r.created), ("updated", &plan.movers, r.updated), (done, &plan.leavers, plan.left)]
-    {
-        // A real run of many tells how many; what they are called is told beforehand, by a dry run.
-        if !s.dry_run && done != "not in the file:" && count > FEW {
-            continue;
-        }
-        for name in names {
-            s.ui.status(&format!("{done} {name}"));
-        }
-        let more = count.saturating_sub(names.len() as u64);
-        if more > 0 {
-            s.ui.status(&format!("{done} {more} more"));
-        }
-    }
-    if plan.without_key > 0 {
-        let (n, have) = (plan.without_key, if plan.without_key == 1 { "user has" } else { "users have" });
-        let key = &verb.key;
-        s.ui.status(&format!("note: {n} {have} no {key}: the file can't tell whether they left"));
-    }
-    if r.rejected > 0 {
-        s.ui.status("nobody leaves while rows are rejected: one of them may be about who seems to have left");
-    }
-}
-
 /// How many of what.
-fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) {
+fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64, left: Option<u64>) {
     // One row may have several faults.
     let shown = r.rejects.chunk_by(|a, b| a.number == b.number).count();
     let hidden = r.rejected.saturating_sub(shown as u64);
@@ -365,43 +337,34 @@ fn tell_counts(s: &mut Session<'_>, r: &Report, seconds: f64, rate: f64) {
             parts.push(format!("skipped {}", r.skipped));
         }
         parts.push(format!("rejected {}", r.rejected));
-        parts.extend(r.feed.as_ref().map(|f| format!("left {}", f.left)));
+        parts.extend(left.map(|left| format!("left {left}")));
         s.ui.status(&format!("read {}: {} ({seconds:.1} s, {rate} rows/s)", rows(r.read), parts.join(", ")));
-        if r.created + r.updated + r.feed.as_ref().map_or(0, |f| f.left) == 0 {
+        if r.created + r.updated + left.unwrap_or(0) == 0 {
             s.ui.status("nothing was changed");
         }
     }
 }
 
-/// What helps where rows refer to what is not there.
-fn not_found(desc: &Descriptor, r: &Report, verb: &Import) -> Vec<String> {
-    let field_of = |x: &Reject| desc.field(x.column.as_deref()?);
-    let target_of = |x: &Reject| field_of(x)?.target();
-    let missing = || r.rejects.iter().filter(|x| x.code == ErrorKind::NotFound.as_str());
-    let mut hints = Vec::new();
-    // Only files of people may make what they refer to.
-    if desc.noun == User::NOUN
-        && !verb.create_missing
-        && missing().any(|x| field_of(x).is_some_and(Field::requires_active_target))
-    {
-        hints.push("--create-missing makes departments and branches that are not there".to_owned());
-    }
+/// What helps where rows refer to somebody by a name.
+fn by_name(desc: &Descriptor, r: &Report, verb: &Import) -> Option<String> {
     // Words with a blank between letters are what somebody is called, and no key.
-    let is_name = |x: &Reject| {
-        let word = x.reason.strip_prefix("user ").and_then(|rest| rest.strip_suffix(" does not exist"));
-        word.is_some_and(|w| w.contains(' ') && w.contains(char::is_alphabetic))
+    let is_name = |noun: &str, x: &Reject| {
+        let word = x.reason.strip_prefix(noun).and_then(|rest| rest.strip_suffix(" does not exist"));
+        word.is_some_and(|w| w.trim().contains(' ') && w.contains(char::is_alphabetic))
     };
-    if let Some(x) = missing().find(|x| target_of(x).is_some_and(|t| t.noun == User::NOUN) && is_name(x)) {
-        let name = x.column.as_deref().unwrap_or_default();
-        let at = verb.columns.iter().position(|c| c.as_deref() == Some(name));
-        let header = at.and_then(|at| verb.source.header.get(at)).map_or(name, |h| h.trim());
-        hints.push(format!("--map '{}={name}.name' looks people up by their names", truncate(header)));
-    }
-    hints
+    let is_named = |target: &Descriptor| target.fields.iter().any(|f| f.parts().is_some());
+    let mut missing = r.rejects.iter().filter(|x| x.code == ErrorKind::NotFound.as_str());
+    let name = missing.find_map(|x| {
+        let target = desc.field(x.column.as_deref()?)?.target()?;
+        x.column.as_deref().filter(|_| is_named(target) && is_name(target.noun, x))
+    })?;
+    let at = verb.columns.iter().position(|c| c.as_deref() == Some(name));
+    let header = at.and_then(|at| verb.source.header.get(at)).map_or(name, |h| h.trim());
+    Some(format!("--map '{}={name}.name' looks people up by their names", truncate(header)))
 }
 
 /// The error that rejected rows end with, and what helps.
-fn rejected(desc: &Descriptor, r: &Report, verb: &Import, dates: Vec<String>) -> Problem {
+fn rejected(desc: &Descriptor, r: &Report, verb: &Import, dates: Vec<String>, more: Vec<String>) -> Problem {
     let rejects = match &verb.rejects {
         Some(path) => {
             // Fewer rows may be too few for a guess.
@@ -426,7 +389,7 @@ fn rejected(desc: &Descriptor, r: &Report, verb: &Import, dates: Vec<String>) ->
     if r.rejects.iter().any(|x| x.code == QUOTE) {
         problem = problem.hint(QUOTES);
     }
-    problem = not_found(desc, r, verb).into_iter().fold(problem, Problem::hint);
+    problem = more.into_iter().chain(by_name(desc, r, verb)).fold(problem, Problem::hint);
     // What only the database finds, or another key, is passed over by no flag.
     let is_there = |x: &Reject| {
         x.code == ErrorKind::Conflict.as_str()

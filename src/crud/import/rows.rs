@@ -67,8 +67,8 @@ pub struct ImportPlan {
     pub named: Vec<&'static Field>,
     /// Columns that tell the state of records.
     pub states: Vec<StatusColumn>,
-    /// The file is the whole truth about who is there.
-    pub is_feed: bool,
+    /// The file is the whole truth about what is there.
+    pub is_whole: bool,
     /// A new record before anything is given: its defaults.
     pub blank: Vec<Value>,
     /// The column that holds what users sign in with.
@@ -168,7 +168,7 @@ impl ImportPlan {
             list: None,
             named: Vec::new(),
             states: Vec::new(),
-            is_feed: false,
+            is_whole: false,
             blank: blank.collect::<Result<_>>()?,
             credential: None,
             params: Params::default(),

@@ -102,7 +102,7 @@ impl ImportPlan {
                 return Err(reject(format!("is none of {}: '{}'", words.join(", "), truncate(text.trim()))));
             }
         }
-        if let Some(field) = self.set_by_status().filter(|_| told.is_some() || self.is_feed) {
+        if let Some(field) = self.set_by_status().filter(|_| told.is_some() || self.is_whole) {
             let value = match (field.column, told) {
                 (IS_ACTIVE, _) => Some(Value::Bool(told != Some(out_of_use(self.desc)))),
                 (_, told) => told.map(Value::from),

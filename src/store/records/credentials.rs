@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
+use crate::model::kinds::user::CAN_LOGIN;
 use crate::model::password::{Params, StoredHash};
 use crate::model::problem::Problem;
 use crate::model::resource::Record;
@@ -23,6 +24,11 @@ pub struct Credential {
     pub must_change: bool,
     /// Counts every change of the row.
     pub version: i64,
+}
+
+/// Whether somebody may sign in at a time.
+pub fn may_sign_in(user: &Record, at: DateTime<Utc>) -> bool {
+    user.has_access(at) && user.is_true(CAN_LOGIN)
 }
 
 /// What new passwords are hashed with.

@@ -2,38 +2,28 @@
 
 use std::collections::HashMap;
 
-use super::rows::ImportPlan;
+use anyhow::Result;
+
+use crate::crud::import::Run;
+use crate::crud::import::missing::MissingRecord;
 use crate::crud::write::{blank, keys_free};
 use crate::model::problem::Problem;
 use crate::model::resource::{Field, Record};
 use crate::model::values::fold;
 use crate::model::values::scalar::{ParseContext, truncate};
 use crate::model::values::value::{Value, ValueType};
-use crate::store::import::stage::{Reference, Stage};
+use crate::store::import::stage::Reference;
 use crate::store::tx::Tx;
-use anyhow::Result;
-
-/// A record to be made, if a row that is loaded refers to it.
-#[derive(Clone)]
-pub struct MissingRecord {
-    /// The references that mean it: which, and the word that they give.
-    words: Vec<(usize, String)>,
-    record: Record,
-}
 
 /// Finds what rows refer to and is not there, and lets the references stand for records to come. To be asked before rows
 /// are checked against each other; a word that can't become a record stands for nothing and rejects its rows.
-pub async fn plan(
-    tx: &mut Tx<'_>,
-    plan: &ImportPlan,
-    stage: &mut Stage,
-    context: &ParseContext,
-) -> Result<Vec<MissingRecord>> {
+pub async fn plan(tx: &mut Tx<'_>, run: &mut Run<'_>) -> Result<()> {
     let mut missing: Vec<MissingRecord> = Vec::new();
-    let Some(org) = stage.org() else { return Ok(missing) };
+    let (stage, context) = (&mut run.stage, &run.plan.context);
+    let Some(org) = stage.org() else { return Ok(()) };
     for (i, reference) in stage.references().into_iter().enumerate() {
         let target = reference.target;
-        if target == plan.desc || !reference.field.requires_active_target() {
+        if target == run.desc || !reference.field.requires_active_target() {
             continue;
         }
         let Some(by) = reference.by.or(target.key_field()) else { continue };
@@ -83,7 +73,8 @@ pub async fn plan(
             missing.push(MissingRecord { words: vec![(i, word)], record });
         }
     }
-    Ok(missing)
+    run.missing = missing;
+    Ok(())
 }
 
 /// What programs write where there is nothing: spreadsheets `0` or `0.00` of an empty cell that a formula refers to, people
@@ -157,25 +148,4 @@ async fn candidate(
         Ok(()) => Ok(Ok(record)),
         Err(e) => e.downcast::<Problem>().map(Err),
     }
-}
-
-/// Makes those to which a row refers that is loaded. What they are called.
-pub async fn create(tx: &mut Tx<'_>, stage: &Stage, missing: Vec<MissingRecord>) -> Result<Vec<String>> {
-    let mut made = Vec::new();
-    for MissingRecord { words, mut record } in missing {
-        let mut is_wanted = false;
-        for (i, word) in &words {
-            is_wanted = is_wanted || stage.is_wanted(tx.db, *i, word).await?;
-        }
-        if !is_wanted {
-            continue;
-        }
-        let (target, org) = (record.desc, record.meta.org_id);
-        if let Some((field, _)) = target.generated().filter(|(f, _)| record.get(f.column).is_null()) {
-            record.set(field.column, tx.generate_codes(target, org, 1, "").await?.pop().into());
-        }
-        let record = tx.insert(target, org, record.meta.id, record.values).await?;
-        made.push(format!("{} ({})", record.title(), record.name()));
-    }
-    Ok(made)
 }

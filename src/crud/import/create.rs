@@ -1,0 +1,146 @@
+//! The second time through a file, for the new records of one organisation: while some are written, the next are made.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::task::{JoinHandle, spawn_blocking};
+use uuid::Uuid;
+
+use super::rows::{self, BuildOrder, ImportPlan, RowBuilder};
+use super::run::Run;
+use super::{BATCH, CHANNEL_DEPTH, HASHED_BATCH, lists};
+use crate::crud::write::blank;
+use crate::model::resource::Field;
+use crate::store::import::stage::ResolvedRow;
+use crate::store::records::credentials;
+use crate::store::trail::appender::TreeAppender;
+use crate::store::tx::{Loaders, PreparedRow, Tx};
+
+/// The thread that makes records: what it is told to make, and what it has made.
+struct Maker {
+    orders: Option<Sender<Vec<BuildOrder>>>,
+    made: Receiver<Vec<PreparedRow>>,
+    thread: JoinHandle<Result<TreeAppender>>,
+    /// Orders that it has not answered yet.
+    waiting: usize,
+}
+
+impl Maker {
+    fn start(plan: &Arc<ImportPlan>, making: RowBuilder) -> Maker {
+        let (orders, mut ordered) = mpsc::channel(CHANNEL_DEPTH);
+        let (send, made) = mpsc::channel(CHANNEL_DEPTH);
+        let plan = Arc::clone(plan);
+        let thread = spawn_blocking(move || rows::build_all(&plan, making, &mut ordered, &send));
+        Maker { orders: Some(orders), made, thread, waiting: 0 }
+    }
+}
+
+impl Run<'_> {
+    pub(super) async fn create_in(&mut self, tx: &mut Tx<'_>, org: i32) -> Result<()> {
+        let total = self.stage.accepted(tx.db, true).await?;
+        if total > 0 {
+            self.load_new(tx, org, total).await?;
+        }
+        self.report.created = total;
+        match self.plan.list.is_some() {
+            true => lists::set_new_members(tx, &self.stage, org).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn load_new(&mut self, tx: &mut Tx<'_>, org: i32, total: u64) -> Result<()> {
+        let plan = Arc::clone(&self.plan);
+        let (doing, together) = match plan.credential {
+            // Hashing is slow by design: progress is told in steps that a person can watch.
+            Some(c) if !c.is_hash => ("hashing and writing", HASHED_BATCH),
+            _ => ("writing", BATCH),
+        };
+        self.import.progress.part(doing, Some(total), "rows");
+        self.stage.count_given(tx.db).await?;
+        let mut needed = self.stage.forward(tx.db).await?;
+        // Codes that are made are looked up meanwhile; a file that is keyed by them gives them.
+        let is_looked_up = |field: &&Field| plan.makes_codes || !plan.key.has(field);
+        needed.extend(plan.maker().map(|(field, _)| field).filter(is_looked_up));
+        let aside = tx.drop_indexes(plan.desc, total, &needed).await?;
+        let mut loaders = self.loaders(tx, org, total).await?;
+        let mut maker = Maker::start(&plan, self.row_builder(tx, org, None).await?);
+        let (mut last, mut done) = (0, 0);
+        loop {
+            while maker.orders.is_some() && maker.waiting < CHANNEL_DEPTH {
+                last = self.order(tx, org, &mut maker, last, together).await?;
+            }
+            if maker.waiting == 0 {
+                break;
+            }
+            // Where there are none the thread has failed, and says below why.
+            let Some(rows) = maker.made.recv().await else { break };
+            maker.waiting -= 1;
+            done += rows.len() as u64;
+            tx.write_batch(&mut loaders, rows).await?;
+            self.import.progress.set(done);
+        }
+        drop(maker.orders);
+        tx.attach(maker.thread.await??)?;
+        self.import.progress.part("finishing", None, "rows");
+        tx.write_loaded(&mut loaders).await?;
+        tx.recreate_indexes(aside).await
+    }
+
+    /// Where new records go.
+    pub(super) async fn loaders(&self, tx: &mut Tx<'_>, org: i32, total: u64) -> Result<Loaders> {
+        let beside = match self.plan.credential {
+            Some(_) => Some(credentials::loader(tx.db).await?),
+            None => None,
+        };
+        Loaders::new(tx.db, self.desc, org, beside, total).await
+    }
+
+    /// What new records need besides their rows.
+    pub(super) async fn row_builder(&self, tx: &mut Tx<'_>, org: i32, trial: Option<String>) -> Result<RowBuilder> {
+        let mut meta = blank(tx, self.desc, org, Uuid::nil(), &self.plan.context)?.meta;
+        meta.created_by = tx.actor().await?;
+        meta.updated_by = meta.created_by;
+        Ok(RowBuilder { meta, chain: tx.detach(org).await?, trial })
+    }
+
+    /// Lets the next records be made; the last row of them.
+    async fn order(&self, tx: &mut Tx<'_>, org: i32, maker: &mut Maker, last: u64, together: usize) -> Result<u64> {
+        let some = self.stage.resolved_rows(tx.db, true, last, together).await?;
+        let Some(last) = some.last().map(|row| row.number) else {
+            maker.orders = None;
+            return Ok(last);
+        };
+        let orders = self.orders(tx, org, some).await?;
+        if let Some(to) = &maker.orders {
+            // Where nobody takes it the thread has failed.
+            let _ = to.send(orders).await;
+            maker.waiting += 1;
+        }
+        Ok(last)
+    }
+
+    /// What rows need to become records: salts, codes and numbers.
+    pub(super) async fn orders(&self, tx: &mut Tx<'_>, org: i32, rows: Vec<ResolvedRow>) -> Result<Vec<BuildOrder>> {
+        let without_code = rows.iter().filter(|v| v.wants_code).count();
+        let codes = tx.generate_codes(self.desc, org, without_code, &self.stage.given_codes()).await?;
+        let (mut codes, mut counted) = (codes.into_iter(), self.next_numbers(tx, org, &rows).await?.into_iter());
+        let (salts, password_salts) = (tx.salts(rows.len()), tx.salts(rows.len()));
+        let salted = rows.into_iter().zip(salts.into_iter().zip(password_salts));
+        let orders = salted.map(|(verdict, (salt, password_salt))| {
+            let code = if verdict.wants_code { codes.next() } else { None };
+            let number = if verdict.wants_number { counted.next() } else { None };
+            BuildOrder { verdict, salt, code, number, password_salt }
+        });
+        Ok(orders.collect())
+    }
+
+    /// The numbers of new records that are counted within others, for the rows that give none.
+    async fn next_numbers(&self, tx: &mut Tx<'_>, org: i32, rows: &[ResolvedRow]) -> Result<Vec<i64>> {
+        let Some((_, within)) = self.desc.counted() else { return Ok(Vec::new()) };
+        let at = self.plan.references.iter().position(|r| r.field.column == within.column);
+        let containers = rows.iter().filter(|v| v.wants_number);
+        let containers = containers.map(|v| at.and_then(|i| *v.references.get(i)?).unwrap_or_default());
+        tx.next_numbers(self.desc, org, &containers.collect::<Vec<_>>()).await
+    }
+}

@@ -1,0 +1,55 @@
+//! Records that hold no more, since their time has passed: a row stands for none of them, but takes the place of one.
+
+use anyhow::Result;
+
+use super::rows::Parsed;
+use super::run::Run;
+use crate::crud::write::end;
+use crate::model::resource::Record;
+use crate::model::values::value::Value;
+use crate::store::import::match_target::Match;
+use crate::store::records;
+use crate::store::tx::Tx;
+
+/// A record that holds no more, since its time has passed.
+#[derive(Debug)]
+pub struct Expired {
+    record: Record,
+    /// The rows that take its place.
+    rows: Vec<u64>,
+}
+
+impl Run<'_> {
+    /// Lets what holds no more be none that a row stands for.
+    pub(super) async fn pass_over_expired(
+        &mut self,
+        tx: &mut Tx<'_>,
+        rows: &[Parsed],
+        matches: &mut [Option<Match>],
+    ) -> Result<()> {
+        if !self.desc.ends() {
+            return Ok(());
+        }
+        let ids: Vec<Value> = matches.iter().flatten().map(|found| found.id.into()).collect();
+        for record in records::with_ids(tx.db, self.desc, None, &ids).await? {
+            if record.has_expired(tx.at()) {
+                let id = record.meta.id;
+                let of_it = matches.iter_mut().zip(rows).filter(|(m, _)| m.as_ref().is_some_and(|m| m.id == id));
+                let numbers: Vec<u64> = of_it.map(|(m, row)| (*m = None, row.number).1).collect();
+                let known = self.expired.entry(record.meta.record_id());
+                known.or_insert(Expired { record, rows: Vec::new() }).rows.extend(numbers);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends what holds no more, where a row that is not rejected takes its place.
+    pub(super) async fn end_expired(&self, tx: &mut Tx<'_>) -> Result<()> {
+        for it in self.expired.values() {
+            if !self.stage.are_rejected(tx.db, &it.rows).await? {
+                end(tx, &it.record, "expire").await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,213 @@
+//! Import of people: they come with their passwords, a file may be the whole truth about who is there, and departments and
+//! branches that rows refer to may be made on the way.
+
+use anyhow::Result;
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+
+use super::create_missing;
+use super::feed::{Feed, Leavers, SyncReport};
+use super::leaver_limit::{Absentees, loses_access};
+use crate::crud::gate::{self, Verb};
+use crate::crud::import::report::{More, tell};
+use crate::crud::import::{Import, Loads, Opened, Report, Run, Terms, load};
+use crate::crud::remove;
+use crate::crud::session::Session;
+use crate::crud::write::note_contents;
+use crate::model::kinds::user::CAN_LOGIN;
+use crate::model::problem::ErrorKind;
+use crate::model::resource::{Descriptor, Field};
+use crate::model::values::scalar::{ParseContext, fold};
+use crate::store::records::credentials;
+use crate::store::tx::Tx;
+
+/// Loads a file of people.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct UserImport {
+    rows: Import,
+    /// The file is the whole truth about who is there.
+    feed: Option<Feed>,
+    /// Departments and branches that rows refer to are made where they are not there.
+    creates_missing: bool,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub struct UserReport {
+    rows: Report,
+    /// Who was not in the file that is the whole truth, and who came.
+    feed: SyncReport,
+}
+
+impl From<Report> for UserReport {
+    fn from(rows: Report) -> UserReport {
+        UserReport { rows, feed: SyncReport::default() }
+    }
+}
+
+impl Loads for UserImport {
+    fn import(&mut self) -> &mut Import {
+        &mut self.rows
+    }
+}
+
+impl Verb for UserImport {
+    type Output = UserReport;
+
+    fn orgs(&self) -> Vec<i32> {
+        self.rows.orgs()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<UserReport> {
+        let mut run = Run::begin(tx, &self.rows).await?;
+        run.loses = loses_access;
+        run.read(tx).await?;
+        let leaving = match &self.feed {
+            Some(feed) => feed.absent(tx, &run).await?,
+            None => Absentees::new(&run, run.stage.in_use(tx.db).await?, Vec::new())?,
+        };
+        if self.creates_missing {
+            create_missing::plan(tx, &mut run).await?;
+        }
+        run.check(tx).await?;
+        let reinstated = match &self.feed {
+            Some(feed) => feed.reinstate(tx, &run).await?,
+            None => 0,
+        };
+        run.create(tx).await?;
+        run.update(tx).await?;
+        let lets_leave = self.feed.as_ref().is_some_and(|f| f.leavers != Leavers::Report);
+        leaving.enforce_after_write(tx, &run, lets_leave).await?;
+        run.release(tx).await?;
+        // Their rows may say nothing else that is new.
+        run.report.updated += reinstated;
+        run.report.unchanged = run.report.unchanged.saturating_sub(reinstated);
+        let Some(feed) = &self.feed else { return Ok(run.finish(tx, &[]).await?.into()) };
+        let told = feed.process(tx, &run, &leaving).await?;
+        let left = if lets_leave { told.left } else { 0 };
+        Ok(UserReport { rows: run.finish(tx, &[("left", left)]).await?, feed: told })
+    }
+}
+
+pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let opened = Opened::open(s, desc, m).await?;
+    let mut terms = Terms { code: code_column(s, desc, &opened)?, has_credentials: true, ..Terms::default() };
+    let mut feed = None;
+    if let Some(org) = opened.org {
+        terms.mode = remove::mode_in(s, desc, org, m).await?;
+        (feed, terms.whole) = Feed::of(s, desc, org, terms.mode, m).await?.unzip();
+    }
+    let rows = opened.map(s, m, terms).await?;
+    let mut verb = UserImport { rows, feed, creates_missing: m.get_flag("create-missing") };
+    let (report, seconds) = load(s, desc, &mut verb).await?;
+    note_passwords(s, &verb.rows, &report.rows).await?;
+    note_contents(s, desc, &report.rows.leaving).await?;
+    let more = verb.more(s, desc, &report);
+    tell(s, desc, &report.rows, seconds, &verb.rows, more)
+}
+
+/// Rows that are looked at to tell which of two things a column holds.
+const LOOKED_AT: usize = 100;
+
+/// The column that holds user codes under the name of another key: earlier systems call two things `userId`. Of six
+/// characters it is the user code, else the number in the directory.
+fn code_column(s: &Session<'_>, desc: &Descriptor, opened: &Opened) -> Result<Option<usize>> {
+    let Some(code) = desc.key_field() else { return Ok(None) };
+    // A code has no small letters: what has some is a number of the directory, where they tell two apart.
+    let is_code = |text: &String| {
+        text.chars().count() == 6 && code.parse(text, &s.context).is_ok_and(|code| code.to_text() == *text)
+    };
+    for at in (0..opened.header.len()).filter(|at| fold(&opened.header[*at]) == "userid") {
+        let texts = opened.first_texts(at, LOOKED_AT)?;
+        if !texts.is_empty() && texts.iter().all(is_code) {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
+}
+
+/// Says whose passwords stayed as they were, and how many who may sign in have none.
+async fn note_passwords(s: &mut Session<'_>, rows: &Import, report: &Report) -> Result<()> {
+    if rows.credential.is_some() && !rows.reset_passwords && report.updated + report.unchanged > 0 {
+        s.ui.status("note: passwords of users that were there stay as they are; --reset-passwords sets them");
+    }
+    let was_written = report.created + report.updated > 0 && !report.refused && !s.dry_run;
+    let mut given = rows.columns.iter().flatten().chain(rows.constants.iter().map(|(name, _)| name));
+    if was_written
+        && let Some(org) = rows.org
+        && given.any(|name| name == CAN_LOGIN)
+    {
+        let n = credentials::without_password(s.db().await?, org, None).await?;
+        if n > 0 {
+            s.ui.status(&format!(
+                "note: {n} who may sign in have no password: 'orgctl user invite', or a column password"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// So many changes of a feed are told one by one.
+const FEW: u64 = 20;
+
+impl UserImport {
+    /// What is told besides what any import tells.
+    fn more(&self, s: &Session<'_>, desc: &Descriptor, report: &UserReport) -> More {
+        let mut more = More { says_who: true, hints: self.hints(desc, &report.rows), ..More::default() };
+        let Some(feed) = &self.feed else { return more };
+        let (rows, told) = (&report.rows, &report.feed);
+        more.left = Some(told.left);
+        more.lines = self.lines(feed, report, s.dry_run);
+        let mut members = Map::new();
+        members.insert("left".into(), told.left.into());
+        members.insert("joiners".into(), told.joiners.clone().into());
+        members.insert("movers".into(), rows.changed.clone().into());
+        members.insert("leavers".into(), told.leavers.clone().into());
+        members.insert("made".into(), rows.created_records.clone().into());
+        more.members = members;
+        more
+    }
+
+    fn hints(&self, desc: &Descriptor, r: &Report) -> Vec<String> {
+        let of_place = |name: &String| desc.field(name).is_some_and(Field::requires_active_target);
+        let mut missing = r.rejects.iter().filter(|x| x.code == ErrorKind::NotFound.as_str());
+        let helps = !self.creates_missing && missing.any(|x| x.column.as_ref().is_some_and(of_place));
+        let hint = "--create-missing makes departments and branches that are not there";
+        helps.then(|| hint.to_owned()).into_iter().collect()
+    }
+
+    /// Who came, moved and left by a file that is the whole truth.
+    fn lines(&self, feed: &Feed, report: &UserReport, is_dry: bool) -> Vec<String> {
+        let (rows, told) = (&report.rows, &report.feed);
+        let done = match feed.leavers {
+            Leavers::Deactivate => "deactivated",
+            Leavers::Block => "blocked",
+            Leavers::Delete => "deleted",
+            Leavers::Report => "not in the file:",
+        };
+        let mut lines = Vec::new();
+        for (done, names, count) in [
+            ("created", &told.joiners, rows.created),
+            ("updated", &rows.changed, rows.updated),
+            (done, &told.leavers, told.left),
+        ] {
+            // A real run of many tells how many; what they are called is told beforehand, by a dry run.
+            if !is_dry && done != "not in the file:" && count > FEW {
+                continue;
+            }
+            lines.extend(names.iter().map(|name| format!("{done} {name}")));
+            let more = count.saturating_sub(names.len() as u64);
+            lines.extend((more > 0).then(|| format!("{done} {more} more")));
+        }
+        if told.without_key > 0 {
+            let (n, have) = (told.without_key, if told.without_key == 1 { "user has" } else { "users have" });
+            lines.push(format!("note: {n} {have} no {}: the file can't tell whether they left", self.rows.key));
+        }
+        if rows.rejected > 0 {
+            lines.push("nobody leaves while rows are rejected: one of them may be about who seems to have left".into());
+        }
+        lines
+    }
+}

@@ -518,6 +518,7 @@ fn parse_failed(mut ui: Ui, e: &clap::Error, words: &[String]) -> (u8, Io) {
     let mut problem = Problem::usage(sentence);
     if let (ClapErrorKind::InvalidValue, Some(ContextValue::Strings(words))) =
         (e.kind(), e.get(ContextKind::ValidValue))
+        && !words.is_empty()
     {
         problem = problem.hint(format!("one of: {}", words.join(", ")));
     }

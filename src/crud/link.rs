@@ -12,7 +12,7 @@ use super::gate::{self, Verb};
 use super::input::{find_in, given_of, keys};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
-use super::write::{Created, End, Target, begun, create_all, described, dry_run_note, tell_former};
+use super::write::{Created, End, Target, begun, create_all, described, dry_run_note, other_fields, tell_former};
 use super::{prompt, remove};
 use crate::model::problem::Problem;
 use crate::model::resource::verbs::{self, Link};
@@ -148,10 +148,8 @@ impl Assign {
 
 /// One that is there is not changed on the way.
 fn says_other(there: &Record, values: &[(String, Value)]) -> Problem {
-    let other = values.iter().filter(|(column, value)| there.get(column) != value);
-    let fields: Vec<&str> = other.filter_map(|(column, _)| Some(there.desc.field(column)?.name())).collect();
-    let problem =
-        Problem::conflict(format!("{} is there already, with another {}", there.title(), fields.join(" and ")));
+    let other = other_fields(there, values);
+    let problem = Problem::conflict(format!("{} is there already, with another {other}", there.title()));
     match there.desc.does(verbs::Verb::Update) {
         true => problem.hint(format!("change it: orgctl {} update {}", there.desc.noun, there.key())),
         false => problem,

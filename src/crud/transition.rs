@@ -9,7 +9,7 @@ use super::gate::{self, Verb};
 use super::input::{given_of, not_system};
 use super::read::{known_columns, print_changed};
 use super::session::Session;
-use super::write::{Target, described, dry_run_note, targets};
+use super::write::{Target, described, dry_run_note, other_fields, targets};
 use crate::model::problem::Problem;
 use crate::model::resource::states::Transition;
 use crate::model::resource::{Descriptor, Record};
@@ -74,9 +74,8 @@ impl Verb for Move {
 
 /// What is in that state already is not changed on the way.
 fn says_other(record: &Record, transition: &Transition, told: &[(String, Value)]) -> Problem {
-    let other = told.iter().filter(|(column, value)| record.get(column) != value);
-    let fields: Vec<&str> = other.filter_map(|(column, _)| Some(record.desc.field(column)?.name())).collect();
-    Problem::conflict(format!("{} is {} already, with another {}", record.title(), transition.to, fields.join(" and ")))
+    let other = other_fields(record, told);
+    Problem::conflict(format!("{} is {} already, with another {other}", record.title(), transition.to))
 }
 
 /// What a move is told by flags, or where somebody sits there by questions.

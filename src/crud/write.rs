@@ -366,6 +366,13 @@ impl Target {
     }
 }
 
+/// The fields in which a record says something else than these values, as a sentence has them.
+pub(super) fn other_fields(record: &Record, values: &[(String, Value)]) -> String {
+    let other = values.iter().filter(|(column, value)| record.get(column) != value);
+    let names: Vec<&str> = other.filter_map(|(column, _)| Some(record.desc.field(column)?.name())).collect();
+    names.join(" and ")
+}
+
 /// Holds a record against the version that was seen.
 pub(super) fn is_version(record: &Record, seen: Option<i64>) -> Result<(), Problem> {
     let Some(seen) = seen.filter(|seen| *seen != record.meta.version) else { return Ok(()) };

@@ -272,3 +272,25 @@ fn a_value_that_nothing_can_have_is_a_mistake() {
         assert_eq!(names("mobile="), ["Ravi Kumar"]);
     });
 }
+
+/// Where a flag's value is missing and any may be, no words are offered of which there are none.
+#[test]
+fn a_flag_without_its_value_is_told() {
+    on_both_engines_with_acme(|p| {
+        for (line, flag) in [
+            ("user list --limit", "--limit <N>"),
+            ("user create --can-login", "--can-login <yes|no>"),
+            ("branch list --org", "--org <CODE>"),
+        ] {
+            let verb = line.split(" --").next().expect("a verb");
+            assert_eq!(
+                p.run(line).fails(2),
+                format!(
+                    "error: a value is required for '{flag}' but none was supplied\nhint: see 'orgctl {verb} --help'\n"
+                )
+            );
+        }
+        let said = p.run("audit list --status").fails(2);
+        assert!(said.contains("hint: one of: success, failed, denied, interrupted\n"), "{said}");
+    });
+}

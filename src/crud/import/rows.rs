@@ -238,6 +238,15 @@ impl ImportPlan {
     }
 
     /// Reads and checks one row.
+    fn parse_and_check(&self, row: &source::FileRow<'_>) -> Parsed {
+        let mut parsed = self.parse(row);
+        if self.mostly_new && parsed.is_row {
+            parsed.as_new = self.check_new(row.number, row.line, &parsed.values, &parsed.unread);
+        }
+        parsed
+    }
+
+    /// Reads one row, without the rules between its fields.
     fn parse(&self, row: &source::FileRow<'_>) -> Parsed {
         let mut parsed = Parsed {
             number: row.number,
@@ -282,9 +291,6 @@ impl ImportPlan {
                 parsed.faults.push(self.reject(row.number, row.line, Some(part), "required", reason));
                 parsed.unread.push(part);
             }
-        }
-        if self.mostly_new {
-            parsed.as_new = self.check_new(row.number, row.line, &parsed.values, &parsed.unread);
         }
         parsed
     }
@@ -692,21 +698,30 @@ pub fn before_resolved(field: &Field, value: &Value) -> Value {
 /// Rows that were read, and how many bytes of the file that took.
 pub type Batch = (Vec<Parsed>, u64);
 
-/// Reads all rows, until nobody wants more.
-pub fn read_all(plan: &ImportPlan, send: &Sender<Result<Batch>>) {
+/// Threads that read a file the first time: each goes through all of it, which is quick, and checks every other batch.
+pub const READERS: usize = 2;
+
+/// Reads and checks the batches that are one reader's, until nobody wants more.
+pub fn read_all(plan: &ImportPlan, reader: usize, send: &Sender<Result<Batch>>) {
     let read = || -> Result<()> {
         let mut rows = plan.rows()?;
-        loop {
-            let mut piece = Vec::with_capacity(BATCH);
-            while piece.len() < BATCH
+        for of in (0..READERS).cycle() {
+            let mut batch = Vec::with_capacity(BATCH);
+            let mut n = 0;
+            while n < BATCH
                 && let Some(row) = rows.read()?
             {
-                piece.push(plan.parse(&row));
+                n += 1;
+                if of == reader {
+                    batch.push(plan.parse_and_check(&row));
+                }
             }
-            if piece.is_empty() || send.blocking_send(Ok((piece, rows.bytes()))).is_err() {
-                return Ok(());
+            let is_unwanted = !batch.is_empty() && send.blocking_send(Ok((batch, rows.bytes()))).is_err();
+            if is_unwanted || n < BATCH {
+                break;
             }
         }
+        Ok(())
     };
     if let Err(e) = read() {
         // Where nobody listens the import has ended already.
@@ -770,6 +785,9 @@ pub struct BuildOrder {
 
 /// Hashes the passwords of rows, on all cores: it is slow by design.
 pub fn hash_all(given: Vec<(Option<GivenCredential>, [u8; 16])>, params: &Params) -> Vec<Option<StoredHash>> {
+    if given.iter().all(|(credential, _)| credential.is_none()) {
+        return Vec::new();
+    }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let size = given.len().div_ceil(threads).max(1);
     let mut given = given.into_iter();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde_json::Map;
-use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
+use tokio::sync::mpsc::{self, Receiver};
+use tokio::task::{JoinHandle, spawn_blocking};
 use uuid::Uuid;
 
 use super::expired::Expired;
@@ -91,19 +91,29 @@ impl<'a> Run<'a> {
     /// The first time through the file: each row by itself, and against the record that it stands for.
     pub async fn read(&mut self, tx: &mut Tx<'_>) -> Result<()> {
         self.import.progress.part("checking", Some(self.import.source.size()), "bytes");
-        let (send, mut receive) = mpsc::channel(CHANNEL_DEPTH);
-        let plan = Arc::clone(&self.plan);
-        let reader = spawn_blocking(move || rows::read_all(&plan, &send));
-        while let Some(piece) = receive.recv().await {
-            let (piece, bytes) = piece?;
-            self.stage_rows(tx, piece).await?;
+        let mut readers: Vec<_> = (0..rows::READERS).map(|reader| self.start_reader(reader)).collect();
+        // Each batch comes from the reader whose it is, so that rows stay in their order.
+        for of in (0..rows::READERS).cycle() {
+            let Some(batch) = readers[of].0.recv().await else { break };
+            let (batch, bytes) = batch?;
+            self.stage_rows(tx, batch).await?;
             self.import.progress.set(bytes);
         }
         self.stage.flush(tx.db).await?;
-        reader.await?;
+        for (receive, reader) in readers {
+            drop(receive);
+            reader.await?;
+        }
         (self.report.blanked, self.report.doubtful, self.report.lost) = self.plan.tolerance.counts();
         self.report.readable = self.plan.dates.readable();
         Ok(())
+    }
+
+    /// A thread that reads the batches which are its own.
+    fn start_reader(&self, reader: usize) -> (Receiver<Result<rows::Batch>>, JoinHandle<()>) {
+        let (send, receive) = mpsc::channel(CHANNEL_DEPTH);
+        let plan = Arc::clone(&self.plan);
+        (receive, spawn_blocking(move || rows::read_all(&plan, reader, &send)))
     }
 
     /// All rows against each other and against what is there; what is rejected goes to its file. It ends the import where

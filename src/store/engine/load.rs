@@ -102,6 +102,10 @@ impl Loader {
     }
 }
 
+/// For sorting on SQLite, which may take as much memory as the cache: while rows are gathered, those before them are sorted
+/// in a thread beside.
+pub const SORTING: &str = "pragma cache_size = -4000; pragma threads = 1";
+
 /// Gives back the memory of SQLite's page cache: what was changed goes to the log first.
 pub async fn empty_cache(db: &mut Db) -> Result<()> {
     if let (Conn::Sqlite(c), location) = db.split() {

@@ -39,6 +39,7 @@ const KEPT_STATEMENTS: usize = 100;
 
 pub async fn open(path: &Path, opening: &Opening) -> Result<HeldSqlite> {
     check_path(path, opening)?;
+    sqlite_raw::count_no_memory();
     let options = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
@@ -311,11 +312,11 @@ pub async fn load(
     let one = format!("({})", vec!["?"; columns.len()].join(", "));
     let columns = columns.join(", ");
     let text = |n: usize| format!("insert into {table} ({columns}) values {}", vec![&*one; n].join(", "));
-    let (mut many, mut few) = (conn.prepare(&text(together)).map_err(failed)?, None);
+    let (mut many, mut few) = (conn.prepare_cached(&text(together)).map_err(failed)?, None);
     for rows in rows.chunks(together) {
         let statement = match &mut few {
             // The rest, which only comes once.
-            few if rows.len() < together => few.insert(conn.prepare(&text(rows.len())).map_err(failed)?),
+            few if rows.len() < together => few.insert(conn.prepare_cached(&text(rows.len())).map_err(failed)?),
             _ => &mut many,
         };
         for (i, value) in rows.iter().flatten().enumerate() {

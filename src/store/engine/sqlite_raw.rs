@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{FromRawFd, RawFd};
 use std::ptr::NonNull;
+use std::sync::Once;
 
 use rusqlite::{Connection, ffi};
 use sqlx::sqlite::LockedSqliteHandle;
@@ -79,6 +80,16 @@ impl DerefMut for HeldSqlite {
     fn deref_mut(&mut self) -> &mut Connection {
         &mut self.view
     }
+}
+
+/// Lets SQLite keep no count of the memory that it takes, which costs it a lock at each of its many small allocations. To be
+/// said before it is first used; later it changes nothing.
+pub fn count_no_memory() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        // SAFETY: the option is one that takes an int. Where the library is at work already it refuses the call.
+        unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0) };
+    });
 }
 
 /// Whether all references lead somewhere, also those that are asked only at the end of the transaction.

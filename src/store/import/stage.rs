@@ -26,7 +26,7 @@ use crate::model::resource::{Attr, Descriptor, Field};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
-use crate::store::engine::load::Loader;
+use crate::store::engine::load::{self, Loader};
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::invariants;
 use crate::store::records;
@@ -155,6 +155,8 @@ pub struct Stage {
     /// Records that a row of the file stands for already.
     seen: Bits,
     last: u64,
+    /// No live record is there of the kind.
+    is_first_of_kind: bool,
     is_any_there: bool,
     is_any_rejected: bool,
     /// Whether a row takes a key from its record that another may get.
@@ -261,6 +263,7 @@ impl Stage {
             desc,
             org,
             key,
+            is_first_of_kind: holder.is_none(),
             parts: HashMap::new(),
             others,
             references,
@@ -540,8 +543,7 @@ impl Stage {
         self.noted = HashSet::new();
         self.holder = None;
         if !db.is_postgres() {
-            // A sort may fill as much as the cache.
-            db.script("pragma cache_size = -8000".into()).await?;
+            db.script(load::SORTING.into()).await?;
         }
         self.check_keys(db).await?;
         for i in 0..self.references().len() {
@@ -579,8 +581,8 @@ impl Stage {
         self.is_any_rejected = before != Some(0);
         if !db.is_postgres() {
             // What sorting took is given back before the rows are written.
-            db.script(format!("pragma shrink_memory; pragma cache_size = {}", crate::store::engine::sqlite::CACHE))
-                .await?;
+            let cache = crate::store::engine::sqlite::CACHE;
+            db.script(format!("pragma threads = 0; pragma shrink_memory; pragma cache_size = {cache}")).await?;
         }
         Ok(())
     }
@@ -602,9 +604,25 @@ impl Stage {
         let key = self.key.parts().last().map(|field| (self.key.name(), field));
         let others: Vec<_> = self.others.iter().map(|field| (field.name().to_owned(), *field)).collect();
         for (i, (name, field)) in key.into_iter().chain(others).enumerate() {
-            let text = self.shown(i);
-            let shown = shortened(&text);
-            db.execute(Sql::new(format!(
+            let twice = format!(
+                "select k{i} from import_rows where k{i} is not null group by k{i} having count(*) > 1 limit 1"
+            );
+            let is_any_twice = db.first(Sql::new(twice).yields([ValueType::Text])).await?.is_some();
+            if is_any_twice {
+                self.reject_second(db, i, &name, field).await?;
+            }
+            if has_former {
+                self.reject_former(db, i, field).await?;
+            }
+        }
+        self.reject_taken(db).await
+    }
+
+    /// A key that stands in the file twice.
+    async fn reject_second(&self, db: &mut Db, i: usize, name: &str, field: &Field) -> Result<()> {
+        let text = self.shown(i);
+        let shown = shortened(&text);
+        db.execute(Sql::new(format!(
                 "insert into import_rejects (n, line, field, code, reason)
                  select n, line, '{0}', 'duplicate', '{name} ' || {shown} || ' stands in the file already, on line ' || first_line
                    from (select n, line, {text}, first_value(n) over (partition by k{i} order by n) as first_n,
@@ -613,17 +631,15 @@ impl Stage {
                   where n <> first_n on conflict do nothing",
                 field.name()
             )))
-            .await?;
-            if has_former {
-                self.reject_former(db, i, field).await?;
-            }
-        }
-        self.reject_taken(db).await
+            .await.map(drop)
     }
 
     /// Keys besides the natural one that another record has, and keeps. Whether the natural key is there was asked when the
     /// row came.
     async fn reject_taken(&self, db: &mut Db) -> Result<()> {
+        if self.is_first_of_kind {
+            return Ok(());
+        }
         for (place, field) in self.others.iter().enumerate() {
             let i = place + 1;
             let mut sql = Sql::new(format!(

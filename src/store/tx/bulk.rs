@@ -280,11 +280,11 @@ impl Tx<'_> {
         }
         // Sorting takes as much memory as the cache may have, and the cache is full.
         load::empty_cache(self.db).await?;
-        self.db.script("pragma cache_size = -8000".into()).await?;
+        self.db.script(load::SORTING.into()).await?;
         for index in indexes {
             self.db.script(index).await?;
         }
-        self.db.script(format!("pragma cache_size = {}", sqlite::CACHE)).await
+        self.db.script(format!("pragma threads = 0; pragma cache_size = {}", sqlite::CACHE)).await
     }
 
     /// Writes new rows of one kind that were made elsewhere, with their audit records and search words. They are there

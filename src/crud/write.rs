@@ -20,8 +20,9 @@ use crate::model::kinds::user::CAN_LOGIN;
 use crate::model::problem::Problem;
 use crate::model::resource::key::joined;
 use crate::model::resource::lifecycle::ENDED;
+use crate::model::resource::stored::Stored;
 use crate::model::resource::verbs;
-use crate::model::resource::{Attr, Descriptor, Field, IS_ACTIVE, Meta, Record};
+use crate::model::resource::{Attr, Descriptor, Field, IS_ACTIVE, Meta, Record, Resource};
 use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, rfc3339};
@@ -363,6 +364,11 @@ impl Target {
         let record = tx.load(desc, self.org, self.id).await?.ok_or_else(gone)?;
         is_version(&record, self.version)?;
         Ok(record)
+    }
+
+    /// As [`Target::load`], of a kind that the caller knows.
+    pub async fn load_as<T: Resource>(&self, tx: &mut Tx<'_>) -> Result<Stored<T>> {
+        Ok(Stored::from_record(&self.load(tx, T::DESCRIPTOR).await?)?)
     }
 }
 

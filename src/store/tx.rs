@@ -5,6 +5,7 @@ mod bulk;
 mod inactive;
 mod lock;
 mod rows;
+mod typed;
 
 use std::collections::{BTreeMap, HashSet};
 

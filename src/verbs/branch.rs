@@ -16,6 +16,7 @@ use crate::crud::session::Session;
 use crate::crud::write::{change, targets};
 use crate::model::kinds::branch::Branch;
 use crate::model::problem::Problem;
+use crate::model::resource::stored::Stored;
 use crate::model::resource::{Descriptor, IS_ACTIVE, Resource};
 use crate::model::trail::audit::Action;
 use crate::model::values::value::{Value, ValueType};
@@ -37,13 +38,10 @@ pub async fn tree(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     };
     let mut children = children(s, org).await?;
     let limit = m.get_one::<usize>("depth").copied().unwrap_or(usize::MAX);
-    let roots = match top.as_ref().and_then(Branch::from_record) {
-        Some(b) => vec![Node {
-            id: b.meta.id,
-            code: b.code.as_str().into(),
-            name: b.name.as_str().into(),
-            active: b.is_active,
-        }],
+    let roots = match top.as_ref().map(Stored::<Branch>::from_record).transpose()? {
+        Some(Stored { meta, value: b, .. }) => {
+            vec![Node { id: meta.id, code: b.code.as_str().into(), name: b.name.as_str().into(), active: b.is_active }]
+        }
         None => children.remove(&None).unwrap_or_default(),
     };
     tree::show(s, roots, children, ["code", "parent"], limit)

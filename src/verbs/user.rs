@@ -28,7 +28,8 @@ use crate::model::kinds::user::User;
 use crate::model::password::Secret;
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, Lifetime, TargetEvent};
-use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record, Resource};
+use crate::model::resource::stored::Stored;
+use crate::model::resource::{Descriptor, Field, Record, Resource};
 use crate::model::token;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{Line, ParseContext, Scalar, truncate};
@@ -43,15 +44,6 @@ use crate::ui::format::{self, Format, Listing, OutputColumn};
 
 const DESC: &Descriptor = User::DESCRIPTOR;
 
-/// A record as the user that it is.
-fn user(record: &Record) -> Result<User> {
-    User::from_record(record).ok_or_else(|| {
-        Problem::integrity(format!("{} does not fit its own type", record.title()))
-            .hint("'orgctl db check' says more")
-            .into()
-    })
-}
-
 /// Changes users by what a method of [`User`] says.
 async fn change_each(
     tx: &mut Tx<'_>,
@@ -59,7 +51,7 @@ async fn change_each(
     action: Action,
     method: impl Fn(User) -> User,
 ) -> Result<Vec<ChangedRecord>> {
-    try_each(tx, targets, action, |u| Ok(method(u))).await
+    try_each(tx, targets, action, |u| Ok(method(u.value.clone()))).await
 }
 
 /// As [`change_each`], by what may refuse.
@@ -67,18 +59,17 @@ async fn try_each(
     tx: &mut Tx<'_>,
     targets: &[Target],
     action: Action,
-    method: impl Fn(User) -> Result<User, Problem>,
+    method: impl Fn(&Stored<User>) -> Result<User, Problem>,
 ) -> Result<Vec<ChangedRecord>> {
     let mut changed = Vec::new();
     for target in targets {
-        let before = target.load(tx, DESC).await?;
-        if !before.is_live() {
-            return Err(Problem::conflict(format!("{} is deleted", before.title())).into());
+        let before: Stored<User> = target.load_as(tx).await?;
+        if !before.meta.is_live() {
+            return Err(Problem::conflict(format!("{} is deleted", before.record().title())).into());
         }
-        let after = Record { values: method(user(&before)?)?.into_values(), ..before.clone() };
-        let fields = DESC.fields.iter().zip(before.values.iter().zip(&after.values));
-        let fields = fields.filter(|(_, (b, a))| b != a).map(|(f, _)| f.name()).collect();
-        let record = tx.update(&before, after, action).await?.unwrap_or(before);
+        let after = method(&before)?;
+        let fields = before.fields_other_than(&after);
+        let record = tx.update_as(&before, after, action).await?.unwrap_or(before).into_record();
         changed.push(ChangedRecord { record, fields });
     }
     Ok(changed)
@@ -152,7 +143,8 @@ impl Verb for Invite {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedRecord>> {
         let at = tx.at();
-        let changed = try_each(tx, &self.targets, Action::Update, |u| u.invite(at)).await?;
+        let changed =
+            try_each(tx, &self.targets, Action::Update, |u| u.value.clone().invite(u.meta.created_at, at)).await?;
         for (c, hash) in changed.iter().zip(&self.hashes) {
             tx.invite(&c.record, hash, self.expires_at).await?;
         }
@@ -162,7 +154,8 @@ impl Verb for Invite {
 
 pub async fn invite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let records = targets(s, DESC, m).await?;
-    if let Some(record) = records.iter().find(|r| r.get("email").is_null()) {
+    let email = |r: &Record| User::from_record(r)?.email.map(|email| email.as_str().to_owned());
+    if let Some(record) = records.iter().find(|r| email(r).is_none()) {
         return Err(Problem::conflict(format!("{} has no e-mail address to be invited at", record.title()))
             .hint(format!("give one: orgctl user update {} --email ADDRESS", record.key()))
             .into());
@@ -176,8 +169,7 @@ pub async fn invite(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         let heads = ["user_code", "email", "token"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
         let mut listing = Listing::new(ui, heads, 0);
         for (c, token) in changed.iter().zip(&tokens) {
-            let email = c.record.get("email").clone();
-            listing.row(ui, vec![c.record.key().into(), email, token.expose().into()])?;
+            listing.row(ui, vec![c.record.key().into(), email(&c.record).into(), token.expose().into()])?;
         }
         listing.finish(ui)
     };
@@ -334,11 +326,10 @@ pub async fn reports(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
     let top = find(s, DESC, &key, Deleted::Exclude).await?;
-    let node = |r: &Record| Node {
-        id: r.meta.id,
-        code: r.key(),
-        name: r.get("name").to_text(),
-        active: r.get(IS_ACTIVE).as_bool().unwrap_or_default(),
+    let node = |r: &Record| -> Result<Node> {
+        let Stored { meta, value: u, .. } = Stored::<User>::from_record(r)?;
+        let name = u.name.map_or(String::new(), |name| name.as_str().to_owned());
+        Ok(Node { id: meta.id, code: u.user_code.as_str().to_owned(), name, active: u.is_active })
     };
     let Some(superior) = DESC.parent() else { return Ok(()) };
     let limit = m.get_one::<usize>("depth").copied().unwrap_or(usize::MAX);
@@ -353,16 +344,17 @@ pub async fn reports(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         let mut next = Vec::new();
         for some in level.chunks(500) {
             let mut found = records::with_values(s.db().await?, DESC, Some(top.meta.org_id), superior, some).await?;
-            found.sort_by_key(|r| (r.get("name").to_text(), r.key()));
-            for record in found.iter().filter(|r| seen.insert(r.meta.id)) {
-                children.entry(record.get(superior.column).as_uuid()).or_default().push(node(record));
+            found.retain(|r| seen.insert(r.meta.id));
+            for record in &found {
+                children.entry(record.get(superior.column).as_uuid()).or_default().push(node(record)?);
                 next.push(record.meta.id.into());
             }
         }
         level = next;
         depth += 1;
     }
-    tree::show(s, vec![node(&top)], children, ["user_code", "reports_to"], limit)
+    children.values_mut().for_each(|nodes| nodes.sort_by(|a, b| (&a.name, &a.code).cmp(&(&b.name, &b.code))));
+    tree::show(s, vec![node(&top)?], children, ["user_code", "reports_to"], limit)
 }
 
 /// The reporting line, the nearest first.
@@ -370,13 +362,14 @@ async fn up(s: &mut Session<'_>, from: &Record, limit: usize) -> Result<()> {
     let heads = ["user_code", "name", "designation"].map(|n| OutputColumn::new(n, ValueType::Text)).to_vec();
     let mut listing = Listing::new(&s.ui, heads, 0);
     let mut seen = BTreeSet::from([from.meta.id]);
-    let mut at = from.clone();
+    let org = from.meta.org_id;
+    let mut at = Stored::<User>::from_record(from)?;
     let mut level = 0;
-    while let Some(id) = at.get("reports_to_id").as_uuid().filter(|id| level < limit && seen.insert(*id)) {
-        let Some(above) = records::load(s.db().await?, DESC, from.meta.org_id, id).await? else { break };
-        listing
-            .row(&mut s.ui, vec![above.key().into(), above.get("name").clone(), above.get("designation").clone()])?;
-        at = above;
+    while let Some(id) = at.value.reports_to_id.map(|r| r.0).filter(|id| level < limit && seen.insert(*id)) {
+        let Some(above) = records::load(s.db().await?, DESC, org, id).await? else { break };
+        at = Stored::from_record(&above)?;
+        let told = at.value.clone();
+        listing.row(&mut s.ui, vec![above.key().into(), told.name.into_value(), told.designation.into_value()])?;
         level += 1;
     }
     listing.finish(&mut s.ui)?;
@@ -415,15 +408,15 @@ impl Verb for Merge {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<(usize, usize)> {
-        let duplicate = self.duplicate.load(tx, DESC).await?;
-        let into = self.into.load(tx, DESC).await?;
+        let duplicate: Stored<User> = self.duplicate.load_as(tx).await?;
+        let into: Stored<User> = self.into.load_as(tx).await?;
         let mut moved = 0;
         if is_below(tx, &into, duplicate.meta.id).await? {
             // All between them will report to the one who stays: above him or her stands who stood above the duplicate.
-            let mut after = into.clone();
-            after.set("reports_to_id", duplicate.get("reports_to_id").clone());
-            moved += usize::from(tx.update(&into, after, Action::Merge).await?.is_some());
+            let after = User { reports_to_id: duplicate.value.reports_to_id, ..into.value.clone() };
+            moved += usize::from(tx.update_as(&into, after, Action::Merge).await?.is_some());
         }
+        let (duplicate, into) = (duplicate.into_record(), into.into_record());
         let (mut now, deletion) = (Repointed::default(), tx.new_id());
         let mut gone: BTreeSet<Uuid> = BTreeSet::new();
         for d in records::dependants(tx.db, &duplicate).await? {
@@ -504,14 +497,14 @@ async fn point_removed(
 }
 
 /// Whether a user reports to another, directly or through others.
-async fn is_below(tx: &mut Tx<'_>, user: &Record, other: Uuid) -> Result<bool> {
+async fn is_below(tx: &mut Tx<'_>, user: &Stored<User>, other: Uuid) -> Result<bool> {
     let mut seen = BTreeSet::from([user.meta.id]);
-    let mut above = user.get("reports_to_id").as_uuid();
-    while let Some(id) = above.filter(|id| seen.insert(*id)) {
+    let mut above = user.value.reports_to_id;
+    while let Some(id) = above.map(|r| r.0).filter(|id| seen.insert(*id)) {
         if id == other {
             return Ok(true);
         }
-        above = records::load(tx.db, DESC, user.meta.org_id, id).await?.and_then(|r| r.get("reports_to_id").as_uuid());
+        above = tx.load_as::<User>(user.meta.org_id, id).await?.and_then(|u| u.value.reports_to_id);
     }
     Ok(false)
 }

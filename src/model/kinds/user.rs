@@ -183,7 +183,7 @@ impl User {
 
     /// Asks the person in. Who has left or is blocked is not asked. Who came by an invitation is invited since then; the
     /// answer of who accepted one stays.
-    pub fn invite(self, at: DateTime<Utc>) -> Result<User, Problem> {
+    pub fn invite(self, created_at: DateTime<Utc>, at: DateTime<Utc>) -> Result<User, Problem> {
         let (key, name) = (self.user_code.as_str(), self.name.as_ref().map_or("", Line::as_str));
         if !self.is_active {
             return Err(Problem::conflict(format!("user {key} ({name}) has left, and can't be invited"))
@@ -193,7 +193,7 @@ impl User {
             return Err(Problem::conflict(format!("user {key} ({name}) is blocked, and can't be invited"))
                 .hint(format!("lift the block first: orgctl user unblock {key}")));
         }
-        let came_so = self.invited_at.filter(|m| m.0 <= self.meta.created_at && self.accepted_at.is_none());
+        let came_so = self.invited_at.filter(|m| m.0 <= created_at && self.accepted_at.is_none());
         Ok(User { invited_at: came_so.or(Some(Moment(at))), ..self })
     }
 

@@ -10,6 +10,7 @@ pub mod path;
 pub mod row_rule;
 pub mod states;
 pub mod status;
+pub mod stored;
 pub mod tenancy;
 pub mod verbs;
 
@@ -952,7 +953,6 @@ macro_rules! resource {
         $(#[doc = $about])+
         #[derive(Debug, Clone, PartialEq)]
         pub struct $name {
-            pub meta: $crate::model::resource::Meta,
             $( $(#[doc = $help])+ pub $field: $ty, )*
         }
         impl $crate::model::values::scalar::Noun for $name {
@@ -1004,7 +1004,6 @@ macro_rules! resource {
             fn from_record(record: &$crate::model::resource::Record) -> Option<Self> {
                 let mut values = record.values.iter();
                 Some($name {
-                    meta: record.meta.clone(),
                     $( $field: <$ty as $crate::model::values::scalar::Scalar>::from_value(values.next()?)?, )*
                 })
             }

@@ -68,7 +68,7 @@ impl Verb for OrgImport {
     type Output = Report;
 
     fn orgs(&self) -> Vec<i32> {
-        self.rows.orgs()
+        self.rows.all_orgs()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Report> {

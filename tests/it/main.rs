@@ -66,6 +66,7 @@ mod mistyped;
 mod network;
 mod notes;
 mod odd_texts;
+mod org_column;
 mod org_story;
 mod output;
 mod own_kinds;

@@ -43,13 +43,15 @@ pub struct Opened {
 
 impl Opened {
     pub async fn open(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Opened> {
-        let org = match s.the_org_of(desc).await? {
-            Some(org) => Some(not_in_system(desc, org)?),
-            None => None,
-        };
+        let said = s.org_of(desc).await?;
         let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
         let source = opened(s, desc, m, rejects.as_ref()).await?;
         let header = names(&source)?;
+        let org = match said {
+            None if !mapping::says_whose(desc, &header, m) => s.the_org_of(desc).await?,
+            said => said,
+        };
+        let org = org.map(|org| not_in_system(desc, org)).transpose()?;
         Ok(Opened { desc, org, source, header, rejects })
     }
 
@@ -70,7 +72,7 @@ impl Opened {
         let Opened { desc, org, source, header, rejects } = self;
         let mapping = map_columns(desc, &source, &header, &terms, m)?;
         tell_mapping(s, desc, &header, &mapping, terms.code);
-        let Mapping { columns, lookups, credential, list, states, doubles, .. } = mapping;
+        let Mapping { columns, lookups, credential, list, states, doubles, org: whose, .. } = mapping;
         let on_conflict = on_conflict(m, terms.whole.is_some())?;
         passwords_agree(s, m, credential, rejects.as_ref())?;
         let columns = settled(s, desc, &header, columns)?;
@@ -81,9 +83,10 @@ impl Opened {
         if on_conflict == OnConflict::Error {
             has_what_new_ones_need(desc, &columns, &constants, made)?;
         }
-        Ok(Import {
+        let mut import = Import {
             noun: desc.noun.into(),
             org,
+            routing: None,
             date_formats: dates::formats(desc, &header, &columns, m)?,
             source,
             columns,
@@ -106,7 +109,9 @@ impl Opened {
             none: tolerance::none_words(m)?,
             probes: false,
             progress: s.ui.progress(),
-        })
+        };
+        import.route(s, desc, whose).await?;
+        Ok(import)
     }
 }
 

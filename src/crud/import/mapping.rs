@@ -5,6 +5,7 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
 use super::Terms;
+use super::routing::is_org_column;
 use super::source::Source;
 use super::status_columns::StatusColumn;
 use crate::model::problem::{Problem, nearest};
@@ -26,6 +27,8 @@ pub struct Mapping {
     pub list: Option<ListColumn>,
     /// Columns that tell the state of records.
     pub states: Vec<StatusColumn>,
+    /// The column that says whose the rows are.
+    pub org: Option<usize>,
     /// Columns that are mapped and that no row of JSON has: its rows need not have what others have.
     pub absent: Vec<String>,
     /// Columns that fill what another one fills.
@@ -231,6 +234,12 @@ fn mapped_by_flag<'m>(
     Ok((mapped, absent))
 }
 
+/// Whether a column says whose the rows are, by its own name or by `--map`.
+pub fn says_whose(desc: &Descriptor, header: &[String], m: &ArgMatches) -> bool {
+    let mapped = m.get_many::<String>("map").into_iter().flatten().filter_map(|map| map.rsplit_once('='));
+    mapped.map(|(_, to)| to.trim()).chain(header.iter().map(|name| name.trim())).any(|name| is_org_column(desc, name))
+}
+
 /// Goes through a header, column by column.
 struct Mapper<'a> {
     desc: &'static Descriptor,
@@ -265,6 +274,14 @@ impl Mapper<'_> {
         if let Some(named) = self.desc.lists.iter().find(|l| l.is_named(self.name(at))) {
             if self.list.replace((ListColumn { at, tells_first: false }, named.first)).is_some() {
                 return Err(Problem::invalid(format!("two columns of the file hold {}", named.name))
+                    .hint("rename or remove one of them")
+                    .into());
+            }
+            return Ok(true);
+        }
+        if is_org_column(self.desc, self.name(at)) {
+            if self.done.org.replace(at).is_some() {
+                return Err(Problem::invalid("two columns of the file say whose the rows are")
                     .hint("rename or remove one of them")
                     .into());
             }
@@ -325,6 +342,7 @@ impl Mapper<'_> {
             done.columns[at].is_some()
                 || done.credential.is_some_and(|c| c.at == at)
                 || list.is_some_and(|(l, _)| l.at == at)
+                || done.org == Some(at)
                 || done.states.iter().any(|s| s.at == at)
         };
         // What stands inside a column of JSON that is used is told with its row.

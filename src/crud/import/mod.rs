@@ -26,6 +26,7 @@ mod passwords;
 mod probe;
 mod reference_rules;
 pub mod report;
+mod routing;
 mod rows;
 mod run;
 mod scope;
@@ -45,6 +46,8 @@ pub use self::flags::Opened;
 use self::limit::LeaverLimit;
 use self::mapping::{CredentialColumn, ListColumn};
 use self::report::{More, tell};
+pub use self::routing::Merged;
+use self::routing::Routing;
 use self::rows::ImportPlan;
 pub use self::run::Run;
 pub use self::scope::Scope;
@@ -90,10 +93,12 @@ pub enum OnConflict {
 }
 
 /// Loads a file. Its arguments are complete: the columns are mapped.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Import {
     pub noun: String,
     pub org: Option<i32>,
+    /// Rows go to the organisations that a column names.
+    pub routing: Option<Routing>,
     pub source: Source,
     /// For each column of the file, the field that it fills; none where it is passed over.
     pub columns: Vec<Option<String>>,
@@ -196,6 +201,7 @@ impl Import {
         let key = desc.all_keys().find(|key| key.name() == self.key);
         let key = key.ok_or_else(|| anyhow::anyhow!("{} is no key of a {}", self.key, desc.noun))?;
         let mut plan = ImportPlan::new(desc, self.source.clone(), columns, constants, key, &self.lookups, context)?;
+        (plan.org, plan.routing) = (self.org, self.routing.clone());
         plan.credential = self.credential;
         plan.fallbacks.clone_from(&self.fallbacks);
         plan.makes_codes = self.makes_codes;
@@ -208,6 +214,19 @@ impl Import {
             plan.list = Some((list, Reference { field, target, by: None }));
         }
         Ok(plan)
+    }
+
+    /// All phases, of one organisation's rows.
+    async fn load(&self, tx: &mut Tx<'_>) -> Result<Report> {
+        let mut run = Run::begin(tx, self).await?;
+        run.read(tx).await?;
+        let most = self.limit.of_kind(tx, &run).await?;
+        run.check(tx).await?;
+        run.create(tx).await?;
+        run.update(tx).await?;
+        most.enforce(tx, &run).await?;
+        run.release(tx).await?;
+        run.finish(tx, &[]).await
     }
 
     /// Asks for the rights to the moves that rows may make: which these are, only the rows tell.
@@ -229,20 +248,15 @@ impl Verb for Import {
     type Output = Report;
 
     fn orgs(&self) -> Vec<i32> {
-        // Organisations in a file are found first; then all of them are locked in order.
-        self.org.into_iter().collect()
+        self.all_orgs()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Report> {
-        let mut run = Run::begin(tx, self).await?;
-        run.read(tx).await?;
-        let most = self.limit.of_kind(tx, &run).await?;
-        run.check(tx).await?;
-        run.create(tx).await?;
-        run.update(tx).await?;
-        most.enforce(tx, &run).await?;
-        run.release(tx).await?;
-        run.finish(tx, &[]).await
+        let mut merged = Merged::default();
+        for part in self.parts() {
+            merged.add(part.load(tx).await)?;
+        }
+        merged.end()
     }
 }
 

@@ -12,6 +12,7 @@ use super::csv_reader::{KeyTest, Layout, What};
 use super::dates::Dates;
 use super::json_reader::Shape;
 use super::mapping::{CredentialColumn, ListColumn, is_reject_column};
+use super::routing::Routing;
 use super::source::{self, FileRows, RowFault, Source};
 use super::status_columns::StatusColumn;
 use super::tolerance::Tolerance;
@@ -45,6 +46,9 @@ pub const REPEATED_HEADER: &str = "repeated_header";
 /// How a file's rows become records.
 pub struct ImportPlan {
     pub desc: &'static Descriptor,
+    pub org: Option<i32>,
+    /// Rows go to the organisations that a column names.
+    pub routing: Option<Routing>,
     pub source: Source,
     /// For each column of the file, the field that it fills; none where it is passed over.
     pub columns: Vec<Option<&'static Field>>,
@@ -150,6 +154,8 @@ impl ImportPlan {
         in_order.sort_by_key(|(_, f)| desc.index(f.column));
         Ok(ImportPlan {
             desc,
+            org: None,
+            routing: None,
             source,
             in_order,
             columns,
@@ -193,6 +199,7 @@ impl ImportPlan {
     fn layout(&self) -> Layout {
         let is_of_one_line = |at| {
             self.credential.is_some_and(|c| c.at == at)
+                || self.routing.as_ref().is_some_and(|r| r.at == at)
                 || self.list.is_some_and(|(l, _)| l.at == at)
                 || self.states.iter().any(|s| s.at == at)
         };
@@ -358,7 +365,7 @@ impl ImportPlan {
             let reason = format!("the row has {has}, the header {n}");
             return Err(self.reject(row.number, row.line, None, "field_count", reason));
         }
-        Ok(())
+        self.misrouted(row).map_or(Ok(()), Err)
     }
 
     /// The text of a cell; what is none in the file's encoding is at fault.
@@ -712,11 +719,12 @@ pub fn read_all(plan: &ImportPlan, reader: usize, send: &Sender<Result<Batch>>) 
                 && let Some(row) = rows.read()?
             {
                 n += 1;
-                if of == reader {
+                if of == reader && plan.takes(&row) {
                     batch.push(plan.parse_and_check(&row));
                 }
             }
-            let is_unwanted = !batch.is_empty() && send.blocking_send(Ok((batch, rows.bytes()))).is_err();
+            // One without rows is sent too, for the readers take turns.
+            let is_unwanted = of == reader && n > 0 && send.blocking_send(Ok((batch, rows.bytes()))).is_err();
             if is_unwanted || n < BATCH {
                 break;
             }

@@ -23,7 +23,7 @@ use crate::model::resource::{Attr, Descriptor, Field, Record};
 use crate::model::setting::{self, Settings};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
-use crate::store::import::stage::Stage;
+use crate::store::import::stage::{self, Stage};
 use crate::store::records::credentials;
 use crate::store::records::settings;
 use crate::store::tx::Tx;
@@ -55,6 +55,9 @@ impl<'a> Run<'a> {
     /// How rows are read, and where they are held against each other and against what is there.
     pub async fn begin(tx: &mut Tx<'_>, import: &'a Import) -> Result<Run<'a>> {
         let desc = described(tx, &import.noun)?;
+        if import.is_first_part() {
+            stage::forget_rejects(tx.db).await?;
+        }
         let settings = settings::for_org(tx.db, import.org.unwrap_or(SYSTEM)).await?;
         let context = ParseContext { zone: tx.zone(), ..settings.rules()? };
         let mut plan = import.plan(desc, &context)?;

@@ -196,6 +196,11 @@ fn shortened(expr: &str) -> String {
     format!("case when length({expr}) > 60 then substr({expr}, 1, 57) || '...' else {expr} end")
 }
 
+/// Forgets what rows of an earlier file were rejected for. Those of one file go on from one organisation to the next.
+pub async fn forget_rejects(db: &mut Db) -> Result<()> {
+    db.script(format!("drop table if exists {}.import_rejects", db.temp_schema())).await
+}
+
 impl Stage {
     /// Makes the temporary tables. Where rows may stand for records that are there, `held` names the fields that are
     /// held against them.
@@ -227,9 +232,7 @@ impl Stage {
             .chain((0..=others.len()).filter(|i| is_told_apart(key, &others, *i)).map(|i| format!("t{i}")))
             .collect();
         let mut script = String::new();
-        for table in
-            ["import_counts", "import_rows", "import_lists", "import_refs", "import_rejects", "import_given_up"]
-        {
+        for table in ["import_counts", "import_rows", "import_lists", "import_refs", "import_given_up"] {
             script.push_str(&format!("drop table if exists {}.{table};\n", db.temp_schema()));
         }
         let more: String = texts.iter().map(|t| format!(", {t} {text}")).collect();
@@ -243,7 +246,7 @@ impl Stage {
              create temporary table import_refs (
                  field {number} not null, word {text} not null, first_use {number} not null, id {id}, n {number},
                  matches {number}, low {text}, high {text}, uid {id}{forms}, primary key (field, word)){packed}{at_end};
-             create temporary table import_rejects (
+             create temporary table if not exists import_rejects (
                  n {number} not null, line {number} not null, field {text} not null, code {text} not null,
                  reason {text} not null, primary key (n, field)){packed}{at_end};
              create temporary table import_given_up (

@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use clap::ArgMatches;
+use clap::parser::ValueSource;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
@@ -11,12 +12,12 @@ use super::feed::{Feed, Leavers, SyncReport};
 use super::leaver_limit::{Absentees, loses_access};
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::report::{More, tell};
-use crate::crud::import::{Import, Loads, Opened, Report, Run, Terms, load};
+use crate::crud::import::{Import, Loads, Merged, Opened, Report, Run, Terms, load};
 use crate::crud::remove;
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
 use crate::model::kinds::user::CAN_LOGIN;
-use crate::model::problem::ErrorKind;
+use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::{Descriptor, Field};
 use crate::model::values::scalar::{ParseContext, fold};
 use crate::store::records::credentials;
@@ -56,11 +57,25 @@ impl Verb for UserImport {
     type Output = UserReport;
 
     fn orgs(&self) -> Vec<i32> {
-        self.rows.orgs()
+        self.rows.all_orgs()
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<UserReport> {
-        let mut run = Run::begin(tx, &self.rows).await?;
+        if self.rows.routing.is_none() {
+            return self.load(tx, &self.rows).await;
+        }
+        let mut merged = Merged::default();
+        for part in self.rows.parts() {
+            merged.add(self.load(tx, &part).await.map(|report| report.rows))?;
+        }
+        Ok(merged.end()?.into())
+    }
+}
+
+impl UserImport {
+    /// All phases, of one organisation's rows.
+    async fn load(&self, tx: &mut Tx<'_>, rows: &Import) -> Result<UserReport> {
+        let mut run = Run::begin(tx, rows).await?;
         run.loses = loses_access;
         run.read(tx).await?;
         let leaving = match &self.feed {
@@ -95,6 +110,15 @@ pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     let opened = Opened::open(s, desc, m).await?;
     let mut terms = Terms { code: code_column(s, desc, &opened)?, has_credentials: true, ..Terms::default() };
     let mut feed = None;
+    let is_given = |name| m.value_source(name) == Some(ValueSource::CommandLine);
+    if let Some(flag) = ["sync", "reassign-to"].into_iter().find(|flag| opened.org.is_none() && is_given(flag)) {
+        return Err(Problem::usage(format!("--{flag} is about one organisation, and a column names several"))
+            .hint("name the one with --org")
+            .into());
+    }
+    if opened.org.is_none() {
+        terms.mode = remove::mode(s, desc, &[], m).await?;
+    }
     if let Some(org) = opened.org {
         terms.mode = remove::mode_in(s, desc, org, m).await?;
         (feed, terms.whole) = Feed::of(s, desc, org, terms.mode, m).await?.unzip();

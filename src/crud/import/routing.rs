@@ -1,0 +1,236 @@
+//! A column that says whose the rows are: each goes to the organisation that it names. The rows of each are an import by
+//! themselves, one after another in the order in which organisations are locked, in one transaction: all or none.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
+
+use super::rows::ImportPlan;
+use super::source::FileRow;
+use super::{Import, Refused, Report};
+use crate::crud::session::Session;
+use crate::crud::write::not_in_system;
+use crate::model::kinds::org::SYSTEM;
+use crate::model::problem::{ErrorKind, Problem};
+use crate::model::resource::Descriptor;
+use crate::model::values::scalar::{fold, truncate};
+use crate::store::import::stage::Reject;
+use crate::store::records;
+
+/// The names of such a column.
+const NAMES: [&str; 2] = ["org", "orgcode"];
+
+/// Organisations that one file may name.
+const MOST: usize = 10_000;
+
+/// Whether a column says whose the rows are.
+pub fn is_org_column(desc: &Descriptor, name: &str) -> bool {
+    let is_of_one = !desc.is_org() && !desc.is_of_the_installation();
+    is_of_one && NAMES.contains(&fold(name).as_str()) && desc.field_for_header(name).is_none()
+}
+
+/// Where rows go.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Routing {
+    /// The column that says it.
+    pub at: usize,
+    /// Organisations that are there, by the texts that name them.
+    known: HashMap<String, i32>,
+    /// The one that all rows must be of, and its code.
+    only: Option<(i32, String)>,
+    /// Rows that name none are told of with those that are loaded now.
+    takes_rest: bool,
+}
+
+impl Routing {
+    /// The organisations of the rows, in the order in which they are locked.
+    pub fn orgs(&self) -> Vec<i32> {
+        if let Some((only, _)) = &self.only {
+            return vec![*only];
+        }
+        let mut orgs: Vec<i32> = self.known.values().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        orgs.sort_by_key(|org| if *org == SYSTEM { i32::MAX } else { *org });
+        orgs
+    }
+
+    /// Whether a row is dealt with when those of an organisation are.
+    pub fn takes(&self, org: Option<i32>, text: Option<&str>) -> bool {
+        match text.and_then(|text| self.known.get(text)) {
+            Some(of) if Some(*of) == org => true,
+            Some(_) => self.only.is_some(),
+            None => self.takes_rest,
+        }
+    }
+
+    /// Why a row goes nowhere.
+    pub fn fault(&self, org: Option<i32>, text: &str) -> Option<(&'static str, String)> {
+        let of = self.known.get(text).copied();
+        match &self.only {
+            Some(_) if text.is_empty() || of.is_some() && of == org => None,
+            Some((_, code)) => {
+                Some(("invalid", format!("org is {}, and the rows go to {code} (--org)", truncate(text))))
+            }
+            None if text.is_empty() => Some(("required", "org must not be empty".to_owned())),
+            None if of.is_none() => {
+                Some((ErrorKind::NotFound.as_str(), format!("org {} does not exist", truncate(text))))
+            }
+            None => None,
+        }
+    }
+}
+
+impl ImportPlan {
+    /// What a row says of whose it is.
+    fn whose<'a>(&self, routing: &Routing, row: &FileRow<'a>) -> Option<&'a str> {
+        let is_whole = row.fault.is_none() && row.cells.len() == self.columns.len();
+        let cell = row.cells.get(routing.at).filter(|_| is_whole)?;
+        std::str::from_utf8(self.source.unmarked(cell)).ok().map(str::trim)
+    }
+
+    /// Whether a row is dealt with now, and not with those of another organisation.
+    pub fn takes(&self, row: &FileRow<'_>) -> bool {
+        self.routing.as_ref().is_none_or(|routing| routing.takes(self.org, self.whose(routing, row)))
+    }
+
+    /// Why a row is of no organisation.
+    pub fn misrouted(&self, row: &FileRow<'_>) -> Option<Reject> {
+        let routing = self.routing.as_ref()?;
+        let (code, reason) = routing.fault(self.org, self.whose(routing, row)?)?;
+        let column = self.column_name(routing.at).map(str::to_owned);
+        Some(Reject { number: row.number, line: row.line, column, code, reason })
+    }
+}
+
+/// The texts that name organisations, each with the first line that has it.
+fn texts(plan: &ImportPlan, routing: &Routing) -> Result<Vec<(String, u64)>> {
+    let (mut rows, mut seen, mut texts) = (plan.rows()?, HashSet::new(), Vec::new());
+    while let Some(row) = rows.read()? {
+        let Some(text) = plan.whose(routing, &row).filter(|text| !text.is_empty()) else { continue };
+        if !seen.contains(text) {
+            if seen.len() == MOST {
+                return Err(Problem::invalid(format!("the column org names more than {MOST} organisations"))
+                    .hint("is it another column that says so? --map 'COLUMN=org' names it")
+                    .into());
+            }
+            seen.insert(text.to_owned());
+            texts.push((text.to_owned(), row.line));
+        }
+    }
+    Ok(texts)
+}
+
+impl Import {
+    /// Finds the organisations that the rows name, where a column says whose they are.
+    pub(super) async fn route(
+        &mut self,
+        s: &mut Session<'_>,
+        desc: &'static Descriptor,
+        column: Option<usize>,
+    ) -> Result<()> {
+        let Some(at) = column else { return Ok(()) };
+        let only = match self.org {
+            Some(org) => Some((org, records::org_code(s.db().await?, org).await?)),
+            None => None,
+        };
+        let mut routing = Routing { at, known: HashMap::new(), only, takes_rest: true };
+        let plan = Arc::new(self.plan(desc, &s.context)?);
+        let looking = routing.clone();
+        let texts = spawn_blocking(move || texts(&plan, &looking)).await??;
+        let context = s.context.clone();
+        let mut first = None;
+        for (text, line) in texts {
+            match records::org_number(s.db().await?, &text, &context).await {
+                Ok(org) if not_in_system(desc, org).is_ok() => drop(routing.known.insert(text, org)),
+                Ok(_) => {}
+                Err(e) if e.downcast_ref::<Problem>().is_some_and(|p| p.kind == ErrorKind::NotFound) => {
+                    first = first.or(Some((text, line)));
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        if routing.orgs().is_empty() {
+            let sentence = match first {
+                Some((text, line)) => format!("org {} does not exist (line {line})", truncate(&text)),
+                None => "no row says to which organisation it belongs".to_owned(),
+            };
+            return Err(Problem::not_found(sentence).hint("'orgctl org list' shows all; --org names one").into());
+        }
+        self.routing = Some(routing);
+        Ok(())
+    }
+
+    /// The organisations whose trees it writes to. Organisations in a file are found first; then all of them are locked in
+    /// order.
+    pub fn all_orgs(&self) -> Vec<i32> {
+        self.routing.as_ref().map_or_else(|| self.org.into_iter().collect(), Routing::orgs)
+    }
+
+    /// Whether nothing of the file has been looked at yet.
+    pub(super) fn is_first_part(&self) -> bool {
+        self.routing.as_ref().is_none_or(|routing| routing.takes_rest)
+    }
+
+    /// The import of each organisation's rows by itself.
+    pub fn parts(&self) -> Vec<Import> {
+        let Some(routing) = &self.routing else { return vec![self.clone()] };
+        let orgs = routing.orgs();
+        let part = |(i, org): (usize, &i32)| Import {
+            org: Some(*org),
+            routing: Some(Routing { takes_rest: i == 0, ..routing.clone() }),
+            // What is rejected of all is written once, in the order of the file.
+            rejects: self.rejects.clone().filter(|_| i + 1 == orgs.len()),
+            ..self.clone()
+        };
+        orgs.iter().enumerate().map(part).collect()
+    }
+}
+
+/// What came of the rows of several organisations.
+#[derive(Default)]
+pub struct Merged {
+    report: Report,
+    is_refused: bool,
+}
+
+impl Merged {
+    /// Adds what came of one. Where that was refused the others are still looked at, so that all faults are told at once.
+    pub fn add(&mut self, done: Result<Report>) -> Result<()> {
+        let report = match done {
+            Ok(report) => report,
+            Err(e) => {
+                self.is_refused = true;
+                e.downcast::<Refused>()?.0
+            }
+        };
+        let all = &mut self.report;
+        all.read += report.read;
+        all.created += report.created;
+        all.updated += report.updated;
+        all.unchanged += report.unchanged;
+        all.skipped += report.skipped;
+        all.names_leaver += report.names_leaver;
+        all.doubtful += report.doubtful;
+        all.lost += report.lost;
+        all.leaving.extend(report.leaving);
+        all.created_records.extend(report.created_records);
+        for (field, n) in report.blanked {
+            match all.blanked.iter_mut().find(|(known, _)| *known == field) {
+                Some((_, sum)) => *sum += n,
+                None => all.blanked.push((field, n)),
+            }
+        }
+        // These are of all that came before, too.
+        (all.rejected, all.rejects, all.readable) = (report.rejected, report.rejects, report.readable);
+        Ok(())
+    }
+
+    pub fn end(self) -> Result<Report> {
+        match self.is_refused {
+            true => Err(Refused(Report { refused: true, ..self.report }).into()),
+            false => Ok(self.report),
+        }
+    }
+}

@@ -13,6 +13,7 @@ use crate::crud::read::quote;
 use crate::crud::session::{Access, Session};
 use crate::crud::{create, history, import, read, remove, write};
 use crate::model::kinds::org::Org;
+use crate::model::kinds::seeds::SEEDS;
 use crate::model::kinds::user::User;
 use crate::model::kinds::{Kinds, OWN};
 use crate::model::problem::nearest;
@@ -25,7 +26,7 @@ use crate::model::trail::audit::{ACTIONS, Action};
 use crate::model::values::scalar::{FieldKind, Noun};
 use crate::model::values::value::ValueType;
 use crate::verbs::{
-    audit, backup, branch, database, db_copy, dept, diff, doctor, org, password, repair, revert, setting, user,
+    audit, backup, branch, database, db_copy, dept, diff, doctor, org, password, repair, revert, role, setting, user,
 };
 
 use super::config;
@@ -52,7 +53,6 @@ pub struct Leaf {
 /// A verb that kinds have in common.
 pub struct Generic {
     pub verb: Verb,
-    pub action: &'static str,
     pub writes: bool,
     pub about: fn(&Descriptor) -> String,
     pub examples: fn(&Descriptor) -> String,
@@ -104,6 +104,7 @@ macro_rules! run_on {
 const NOUNS: &[(&str, &str)] = &[
     ("setting", "Manage settings, the rules of the installation and its organisations"),
     ("audit", "Look into the audit trail and prove it"),
+    ("role template", "Make roles of templates that come with the program"),
     ("audit log", "Look into the system log: what the program itself had to say"),
     ("backup", "Make backups, prove them, and bring them back"),
     ("db", "Manage the database itself"),
@@ -209,6 +210,11 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl user stats\norgctl user stats -o json", args: |c| c, run: run!(user::stats) },
     Leaf { noun: "user", verb: "whoami", permission: "users:whoami", writes: false, about: "Show who the command runs as",
         examples: "orgctl user whoami\norgctl user whoami -o json", args: |c| c, run: run!(user::whoami) },
+    Leaf { noun: "role template", verb: "list", permission: "roles:read", writes: false, about: "List the roles that can be made of a template",
+        examples: "orgctl role template list\norgctl role template list -o json", args: |c| c, run: run!(role::templates) },
+    Leaf { noun: "role template", verb: "apply", permission: "roles:create", writes: true, about: "Make roles of templates, with what they give",
+        examples: "orgctl role template apply SALES\norgctl role template apply MANAGER DEPARTMENT_HEAD --dry-run",
+        args: |c| c.arg(Arg::new("template").value_name("TEMPLATE").required(true).num_args(1..).help("Templates, by their codes")), run: run!(role::apply) },
     Leaf { noun: "org", verb: "stats", permission: "orgs:read", writes: false, about: "Count what organisations hold",
         examples: "orgctl org stats\norgctl org stats ACME -o json",
         args: |c| c.arg(keys("Organisations to count").required(false)), run: run!(org::stats) },
@@ -393,6 +399,8 @@ pub const LEAVES: &[Leaf] = &[
         examples: "orgctl db status\norgctl db status -o json", args: |c| c, run: run!(database::status) },
     Leaf { noun: "db", verb: "check", permission: "database:read", writes: false, about: "Check that everything holds that must",
         examples: "orgctl db check\norgctl db check --quiet", args: |c| c, run: run!(database::check) },
+    Leaf { noun: "db", verb: "seed", permission: "database:seed", writes: true, about: "Write what the program brings along, where it lacks: system roles, features, permissions",
+        examples: "orgctl db seed --dry-run\norgctl db seed -o json", args: |c| c, run: run!(database::seed) },
     Leaf { noun: "db", verb: "grants", permission: "database:read", writes: false, about: "Print the GRANTs for a role that can't change the audit trail",
         examples: "orgctl db grants --role orgctl_app | psql people",
         args: |c| c.arg(text("role", "ROLE", "Role of the server that gets them").required(true))
@@ -411,55 +419,55 @@ pub const LEAVES: &[Leaf] = &[
 
 #[rustfmt::skip]
 pub const GENERIC: &[Generic] = &[
-    Generic { verb: Verb::Create, action: "create", writes: true, about: |d| format!("Create {}", a(d)),
+    Generic { verb: Verb::Create, writes: true, about: |d| format!("Create {}", a(d)),
         examples: |d| format!("{}\norgctl {} create --edit", examples::create(d), d.noun),
         args: |c, _, d| forced(fields(c.arg(edit()), d, true), d), run: run_on!(create::create) },
-    Generic { verb: Verb::List, action: "read", writes: false, about: |d| format!("List {}", d.plural()),
+    Generic { verb: Verb::List, writes: false, about: |d| format!("List {}", d.plural()),
         examples: |d| format!("orgctl {0} list --filter '{1}' --sort -created_at\norgctl {0} list --all -o json\norgctl {0} list --as-of 7d", d.noun, examples::conditions(d)),
         args: |c, _, d| listing(c, d).arg(as_of()).arg(number("limit", "N", "Most rows to show").value_parser(limit))
             .arg(switch("all", "Show all rows").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
         run: run_on!(read::list) },
-    Generic { verb: Verb::Find, action: "read", writes: false, about: |d| format!("Find {} by words of their {}", d.plural(), examples::found_by(d)),
+    Generic { verb: Verb::Find, writes: false, about: |d| format!("Find {} by words of their {}", d.plural(), examples::found_by(d)),
         examples: examples::find,
         args: |c, _, d| c.arg(Arg::new("words").value_name("WORDS").required(true).num_args(1..).help(examples::words(d)))
             .arg(number("limit", "N", "Most rows to show (default: 20)").value_parser(limit)), run: run_on!(read::find_words) },
-    Generic { verb: Verb::Show, action: "read", writes: false, about: |d| format!("Show {} with all fields", a(d)),
+    Generic { verb: Verb::Show, writes: false, about: |d| format!("Show {} with all fields", a(d)),
         examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json\norgctl {0} show {1} --as-of 2h", d.noun, examples::key(d)),
         args: |c, _, d| c.arg(named(d)).arg(switch("with-deleted", "Look among deleted ones too")).arg(as_of()), run: run_on!(read::show) },
-    Generic { verb: Verb::Update, action: "update", writes: true, about: |d| format!("Change fields of {}", d.plural()),
+    Generic { verb: Verb::Update, writes: true, about: |d| format!("Change fields of {}", d.plural()),
         examples: |d| format!("orgctl {0} update {1} {2}\norgctl {0} update {1} {2} --if-version 3\norgctl {0} update {1} --edit", d.noun, examples::key(d), examples::change(d)),
         args: |c, _, d| forced(fields(c.arg(named(d)).arg(if_version()).arg(edit()), d, false), d), run: run_on!(create::update) },
-    Generic { verb: Verb::Delete, action: "delete", writes: true, about: |d| format!("Delete {}; they can be restored", d.plural()),
+    Generic { verb: Verb::Delete, writes: true, about: |d| format!("Delete {}; they can be restored", d.plural()),
         examples: |d| format!("orgctl {0} delete {1}\norgctl {0} delete {1} --cascade --yes", d.noun, examples::key(d)),
         args: delete_args, run: run_on!(remove::delete) },
-    Generic { verb: Verb::Restore, action: "restore", writes: true, about: |d| format!("Bring back deleted {}", d.plural()),
+    Generic { verb: Verb::Restore, writes: true, about: |d| format!("Bring back deleted {}", d.plural()),
         examples: |d| format!("orgctl {0} restore {1}\norgctl {0} list --deleted", d.noun, examples::key(d)),
         args: |c, _, d| forced(c.arg(named(d)), d), run: run_on!(remove::restore) },
-    Generic { verb: Verb::Purge, action: "purge", writes: true, about: |d| format!("Remove deleted {} for good", d.plural()),
+    Generic { verb: Verb::Purge, writes: true, about: |d| format!("Remove deleted {} for good", d.plural()),
         examples: |d| format!("orgctl {0} purge {1}\norgctl {0} purge --deleted-before 2026-01-01 --yes", d.noun, examples::key(d)),
         args: |c, _, d| c.arg(named(d).required(false))
             .arg(text("deleted-before", "TIME", "All that were deleted before this time or day"))
             .group(one_of(["key", "deleted-before"])), run: run_on!(remove::purge) },
-    Generic { verb: Verb::Activate, action: "update", writes: true, about: |d| format!("Activate {}", d.plural()),
+    Generic { verb: Verb::Activate, writes: true, about: |d| format!("Activate {}", d.plural()),
         examples: |d| format!("orgctl {} activate {}", d.noun, examples::key(d)),
         args: |c, _, d| c.arg(named(d)), run: run_on!(write::activate) },
-    Generic { verb: Verb::Deactivate, action: "update", writes: true, about: |d| format!("Deactivate {}", d.plural()),
+    Generic { verb: Verb::Deactivate, writes: true, about: |d| format!("Deactivate {}", d.plural()),
         examples: |d| format!("orgctl {} deactivate {}", d.noun, examples::key(d)),
         args: |c, k, d| handing_over(c.arg(named(d)), k, d), run: run_on!(remove::deactivate) },
-    Generic { verb: Verb::Revoke, action: "update", writes: true, about: |d| format!("End {}; they stay as history", d.plural()),
+    Generic { verb: Verb::Revoke, writes: true, about: |d| format!("End {}; they stay as history", d.plural()),
         examples: |d| format!("orgctl {0} revoke {1}\norgctl {0} list --filter status=ended", d.noun, examples::key(d)),
         args: |c, _, d| c.arg(named(d)), run: run_on!(write::revoke) },
-    Generic { verb: Verb::Exists, action: "read", writes: false, about: |d| format!("Tell by the exit code whether {} exists", a(d)),
+    Generic { verb: Verb::Exists, writes: false, about: |d| format!("Tell by the exit code whether {} exists", a(d)),
         examples: |d| format!("orgctl {0} exists {1} --quiet && echo yes", d.noun, examples::key(d)),
         args: |c, _, d| c.arg(named(d)), run: run_on!(read::exists) },
-    Generic { verb: Verb::Import, action: "import", writes: true, about: |d| format!("Load {} from a file of CSV or JSON, all rows or none", d.plural()),
+    Generic { verb: Verb::Import, writes: true, about: |d| format!("Load {} from a file of CSV or JSON, all rows or none", d.plural()),
         examples: |d| format!("orgctl {0} import {1}.csv --dry-run\norgctl {0} import {1}.csv --on-conflict update --rejects rejects.csv --keep-going\norgctl {0} import {1}.ndjson --on-conflict update", d.noun, d.table),
         args: import_args, run: run_on!(import::import) },
-    Generic { verb: Verb::Export, action: "export", writes: false, about: |d| format!("Write {} as CSV{}", d.plural(), if d.does(Verb::Import) { ", for `import` to read back" } else { "" }),
+    Generic { verb: Verb::Export, writes: false, about: |d| format!("Write {} as CSV{}", d.plural(), if d.does(Verb::Import) { ", for `import` to read back" } else { "" }),
         examples: |d| format!("orgctl {0} export {1}.csv\norgctl {0} export --filter '{2}' -o ndjson", d.noun, d.table, examples::conditions(d)),
         args: |c, _, d| listing(c.arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)")), d)
             .arg(as_of()).arg(switch("safe-for-spreadsheets", "Mark cells that a spreadsheet would run as formulas; `import` takes the marks away")), run: run_on!(read::export) },
-    Generic { verb: Verb::History, action: "read", writes: false, about: |d| format!("Show everything that was done to {}", a(d)),
+    Generic { verb: Verb::History, writes: false, about: |d| format!("Show everything that was done to {}", a(d)),
         examples: |d| format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", d.noun, examples::key(d)),
         args: |c, _, d| c.arg(Arg::new("key").value_name("KEY").required(true).help(examples::keys(d)))
             .arg(number("limit", "N", "Only the last N records").value_parser(limit)), run: run_on!(history::history) },
@@ -980,7 +988,7 @@ impl Default for Program {
 
 impl Program {
     /// The program as it is shipped.
-    pub const SHIPPED: Program = Program { kinds: Kinds::new(&[OWN]), leaves: &[LEAVES] };
+    pub const SHIPPED: Program = Program { kinds: Kinds::new(&[OWN]).bringing(SEEDS), leaves: &[LEAVES] };
 
     /// The program with other kinds; `leaves` are the verbs that added ones have of their own.
     pub const fn new(kinds: Kinds, leaves: &'static [&'static [Leaf]]) -> Program {
@@ -1290,8 +1298,8 @@ impl Found {
                 writes: l.writes,
             }),
             Found::Generic(g, d) => Some(Access {
-                permission: format!("{}:{}", d.table, g.action),
-                recorded: recorded(d.noun, g.verb.as_str(), g.action),
+                permission: format!("{}:{}", d.table, g.verb.action()),
+                recorded: recorded(d.noun, g.verb.as_str(), g.verb.action()),
                 writes: g.writes,
             }),
             Found::Move(t, d) => Some(Access {
@@ -1338,6 +1346,7 @@ const RECORDED: &[(&str, &str, Action)] = &[
     ("audit", "checkpoint", Action::Create),
     ("audit", "keygen", Action::Create),
     ("db", "repair", Action::ConfigChange),
+    ("db", "seed", Action::Update),
     ("db", "copy", Action::Migrate),
     ("db", "reset", Action::Purge),
     ("setting", "set", Action::ConfigChange),

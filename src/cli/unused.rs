@@ -17,6 +17,7 @@ const WITHOUT_ORG: Verbs = &[
     ("user", &["whoami"]),
     ("audit", &["keygen", "pubkey", "check-proof"]),
     ("audit log", &["prune"]),
+    ("role template", &["list"]),
     ("backup", &["*"]),
     ("db", &["*"]),
     // `config show` shows them all.
@@ -90,7 +91,7 @@ const WITHOUT_ROWS: Verbs = &[
     ),
     ("audit log", &["prune"]),
     ("backup", &["create", "restore", "verify", "drill", "hold", "release", "forget"]),
-    ("db", &["migrate", "rollback", "reset", "repair", "copy", "check", "grants"]),
+    ("db", &["migrate", "rollback", "reset", "repair", "copy", "check", "grants", "seed"]),
     ("config", &["path"]),
 ];
 

@@ -12,18 +12,14 @@ use crate::store::tx::Tx;
 
 /// Deletes a record and all that is within it, in one deletion.
 pub async fn delete_with_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uuid) -> Result<()> {
-    for record in &with_contents(tx, record).await? {
-        tx.delete(record, deletion).await?;
-    }
-    Ok(())
+    let going = with_contents(tx, record).await?;
+    tx.delete_all(&going, deletion).await
 }
 
 /// Deletes all that is within a record that is gone otherwise, in one deletion.
 pub async fn delete_contents(tx: &mut Tx<'_>, record: &Record, deletion: Uuid) -> Result<()> {
-    for record in with_contents(tx, record).await?.iter().skip(1) {
-        tx.delete(record, deletion).await?;
-    }
-    Ok(())
+    let going = with_contents(tx, record).await?;
+    tx.delete_all(&going[1..], deletion).await
 }
 
 /// A record, and all live ones that are within it, the containers first.

@@ -17,6 +17,7 @@ pub mod partial;
 pub mod prompt;
 pub mod read;
 pub mod remove;
+pub mod seed;
 pub mod session;
 pub mod subjects;
 pub mod transition;

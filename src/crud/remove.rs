@@ -12,6 +12,7 @@ use super::former;
 use super::gate::{self, Verb};
 use super::input::{find_deleted, find_in, find_last_deleted, keys, not_system, time};
 use super::read::{known_columns, print_changed};
+use super::seed;
 use super::session::Session;
 use super::write::{
     ChangedRecord, Holder, Target, described, dry_run_note, holder, keys_free, note_contents, targets, tell_changed,
@@ -66,6 +67,8 @@ struct DeletePlan {
     gone: Vec<Record>,
     /// Record, the column that pointed at something gone, and what it points at then.
     repointed: Vec<(Record, &'static str, Value)>,
+    /// Those of them that go with their organisation unsaid: it was given them when it was made.
+    seeds: HashSet<Uuid>,
     /// The keys of links that point elsewhere then: kind, key and its parts.
     joined: HashSet<(&'static str, String, Vec<String>)>,
 }
@@ -108,11 +111,21 @@ pub async fn release(tx: &mut Tx<'_>, records: &[Record], mode: Mode, event: Tar
         if !depending.iter().all(|d| can_hand_over(d, mode)) {
             return Err(protected(record, &depending, done).into());
         }
-        let mut now = Repointed::default();
+        let (mut now, mut plan, deletion) = (Repointed::default(), DeletePlan::default(), tx.new_id());
         for d in depending {
             let Some(field) = d.field else { continue };
             for before in &d.records {
                 let value = successor(record, records, before, field.column, mode);
+                // Who takes over may be there already: then one of the two is enough.
+                let is_there = match before.desc.link() {
+                    Some(link) => plan.is_there(tx.db, link, before, field, &value).await?,
+                    None => false,
+                };
+                if is_there {
+                    tx.delete(before, deletion).await?;
+                    changed += 1;
+                    continue;
+                }
                 changed += usize::from(now.point(tx, before, field.column, value, Action::Update).await?);
             }
         }
@@ -199,6 +212,14 @@ impl DeletePlan {
             let mut protecting = Vec::new();
             for mut d in dependants(db, &record).await? {
                 d.records.retain(|r| !seen.contains(&r.meta.id));
+                if d.field.is_none() {
+                    // What an organisation was given when it was made goes with it.
+                    let (seeds, others) = d.records.into_iter().partition(Record::is_seed);
+                    d.records = others;
+                    seen.extend(seeds.iter().map(|r: &Record| r.meta.id));
+                    plan.seeds.extend(seeds.iter().map(|r| r.meta.id));
+                    queue.extend(seeds);
+                }
                 // Who takes over from what was named can't do so from another kind that goes with it.
                 let is_named = all.iter().any(|r| r.meta.id == record.meta.id);
                 let can_hand_over = can_hand_over(&d, mode) && (is_named || mode == Mode::Orphan);
@@ -221,6 +242,9 @@ impl DeletePlan {
                 return Err(protected(&record, &protecting, "deleted").into());
             }
             plan.gone.push(record);
+        }
+        if all.iter().all(|r| !r.desc.is_org()) {
+            seed::keep(db, &plan.gone).await?;
         }
         // What goes itself needs no new reference.
         plan.repointed.retain(|(r, ..)| !seen.contains(&r.meta.id));
@@ -278,6 +302,11 @@ impl DeletePlan {
         Ok(false)
     }
 
+    /// What is told of.
+    fn told(&self) -> impl Iterator<Item = &Record> {
+        self.gone.iter().filter(|r| !self.seeds.contains(&r.meta.id))
+    }
+
     fn versions(&self) -> BTreeSet<(Uuid, i64)> {
         self.gone.iter().chain(self.repointed.iter().map(|(r, ..)| r)).map(|r| (r.meta.id, r.meta.version)).collect()
     }
@@ -326,13 +355,15 @@ impl Verb for Delete {
             now.point(tx, record, column, value.clone(), Action::Update).await?;
         }
         let deletion = tx.new_id();
-        for record in &plan.gone {
-            if record.desc.noun == Branch::NOUN {
-                leave_branch(tx, record, self.mode).await?;
-            }
-            tx.delete(record, deletion).await?;
+        tx.write_protected(desc.is_org());
+        for record in plan.gone.iter().filter(|r| r.desc.noun == Branch::NOUN) {
+            leave_branch(tx, record, self.mode).await?;
         }
-        Ok(plan.gone)
+        tx.delete_all(&plan.gone, deletion).await?;
+        tx.write_protected(false);
+        let DeletePlan { mut gone, seeds, .. } = plan;
+        gone.retain(|r| !seeds.contains(&r.meta.id));
+        Ok(gone)
     }
 }
 
@@ -488,6 +519,7 @@ pub async fn delete_records(
         }
         s.ui.confirm(&question).await?;
     }
+    drop(plan);
     let target =
         |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: shown.is_some().then_some(r.meta.version) };
     let targets = roots.iter().map(target).collect();
@@ -515,7 +547,7 @@ fn question(kinds: Kinds, plan: &DeletePlan) -> String {
         }
         parts.join(" and ")
     };
-    let gone = of_kinds(&plan.gone.iter().collect::<Vec<_>>());
+    let gone = of_kinds(&plan.told().collect::<Vec<_>>());
     match of_kinds(&plan.repointed.iter().map(|(r, ..)| r).collect::<Vec<_>>()).as_str() {
         "" => format!("delete {gone}?"),
         changed => format!("delete {gone}, and change {changed}?"),
@@ -556,9 +588,8 @@ const FIRST: usize = 5;
 
 /// What goes, what depends on it and goes too, and what is pointed elsewhere.
 fn plan_lines(kinds: Kinds, plan: &DeletePlan, roots: usize) -> Vec<String> {
-    let (named, more) = plan.gone.split_at(roots.min(plan.gone.len()));
-    let mut all = lines(kinds, "delete", named.iter(), "");
-    all.extend(lines(kinds, "delete", more.iter(), ""));
+    let mut all = lines(kinds, "delete", plan.told().take(roots), "");
+    all.extend(lines(kinds, "delete", plan.told().skip(roots), ""));
     let columns: BTreeSet<&str> = plan.repointed.iter().map(|(_, column, _)| *column).collect();
     for column in columns {
         let records = plan.repointed.iter().filter(|(_, c, _)| *c == column).map(|(r, ..)| r);
@@ -632,6 +663,7 @@ impl Verb for Restore {
             for desc in tx.kinds().resources() {
                 coming.extend(records::by_deletion(tx.db, desc, *org, *deletion).await?);
             }
+            tx.write_protected(coming.iter().any(|r| r.desc.is_org()));
             let waiting = contents::waiting(tx, &coming).await?;
             let there: BTreeSet<Uuid> = coming.iter().map(|r| r.meta.id).collect();
             for record in coming {
@@ -662,6 +694,7 @@ impl Verb for Restore {
                 }
                 restored.push(record);
             }
+            tx.write_protected(false);
         }
         if restored.is_empty() {
             let why = || Problem::conflict("it was restored or purged by somebody else in the meantime");
@@ -707,7 +740,8 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
         s.ui.status(&format!("restored {}", record.title()));
     }
     warn_of_the_unused(s, &restored).await?;
-    let more = restored.iter().filter(|r| named.iter().all(|n| n.meta.id != r.meta.id)).count();
+    let is_of_org = |r: &Record| r.is_seed() && desc.is_org();
+    let more = restored.iter().filter(|r| !is_of_org(r) && named.iter().all(|n| n.meta.id != r.meta.id)).count();
     if more > 0 {
         s.ui.status(&format!(
             "and {more} more that were deleted together with {}",
@@ -770,6 +804,10 @@ impl Verb for Purge {
             }
             records.push(record);
         }
+        if !desc.is_org() {
+            seed::keep(tx.db, &records).await?;
+        }
+        tx.write_protected(desc.is_org());
         let going: BTreeSet<Uuid> = records.iter().map(|r| r.meta.id).collect();
         let (mut purged, deletion) = (0, tx.new_id());
         for record in &records {
@@ -787,6 +825,7 @@ impl Verb for Purge {
             tx.purge(&record).await?;
             purged += 1;
         }
+        tx.write_protected(false);
         Ok(purged)
     }
 }
@@ -811,7 +850,7 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
         for desc in tx.kinds().resources().rev().filter(|d| !d.is_org()) {
             for r in records::in_org(tx.db, desc, org).await? {
                 tx.purge(&r).await?;
-                purged += 1;
+                purged += u64::from(!r.is_seed());
             }
         }
         for setting in settings::rows(tx.db, Some(org)).await? {

@@ -13,6 +13,7 @@ use super::former;
 use super::gate::{self, Verb};
 use super::input::{find, keys, not_system};
 use super::read::{known_columns, print_changed};
+use super::seed;
 use super::session::Session;
 use crate::model::kinds::org;
 use crate::model::kinds::org::SYSTEM;
@@ -76,7 +77,11 @@ impl Verb for Create {
             }
         };
         let record = begun(tx, desc, org, &self.values, &context)?;
-        create(tx, record, &self.values).await
+        let created = create(tx, record, &self.values).await?;
+        if desc.is_org() {
+            seed::found(tx, &[created.record.meta.record_id()], &context).await?;
+        }
+        Ok(created)
     }
 }
 
@@ -596,5 +601,7 @@ pub async fn insert_system(tx: &mut Tx<'_>, context: &ParseContext) -> Result<Re
     let mut record = blank(tx, desc, SYSTEM, id, context)?;
     record.set("code", org::SYSTEM_CODE.into());
     record.set("name", "What belongs to the installation".into());
-    tx.insert(desc, SYSTEM, id, record.values).await
+    let system = tx.insert(desc, SYSTEM, id, record.values).await?;
+    seed::found(tx, &[system.meta.record_id()], context).await?;
+    Ok(system)
 }

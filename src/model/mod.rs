@@ -18,6 +18,7 @@ pub mod random;
 pub mod redact;
 pub mod resource;
 pub mod search;
+pub mod seed;
 pub mod setting;
 pub mod signals;
 pub mod strict_json;

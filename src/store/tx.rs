@@ -4,6 +4,7 @@ mod append;
 mod bulk;
 mod inactive;
 mod lock;
+mod protected;
 mod rows;
 mod typed;
 
@@ -94,6 +95,7 @@ pub struct Savepoint {
     touched: usize,
     referred: usize,
     filled: usize,
+    defining: usize,
     actor_id: Option<i64>,
 }
 
@@ -122,6 +124,9 @@ pub struct Tx<'a> {
     takes_unused: bool,
     /// Kinds that a bulk load filled: their rules are checked over the whole organisation.
     filled: Vec<(&'static Descriptor, i32)>,
+    /// Whether what is the program's own is written, and what was written that may be a part of it.
+    writes_protected: bool,
+    defining: Vec<protected::Defining>,
     /// Loaders have rows that wait for [`Tx::write_loaded`].
     are_loading: bool,
 }
@@ -165,6 +170,8 @@ impl<'a> Tx<'a> {
             restored: HashSet::new(),
             takes_unused: false,
             filled: Vec::new(),
+            writes_protected: false,
+            defining: Vec::new(),
             are_loading: false,
         })
     }
@@ -239,8 +246,14 @@ impl<'a> Tx<'a> {
     pub async fn savepoint(&mut self) -> Result<Savepoint> {
         self.flush().await?;
         self.db.script("SAVEPOINT part".into()).await?;
-        let (touched, referred, filled) = (self.touched.len(), self.referred.len(), self.filled.len());
-        Ok(Savepoint { heads: self.heads.clone(), touched, referred, filled, actor_id: self.actor_id })
+        Ok(Savepoint {
+            heads: self.heads.clone(),
+            touched: self.touched.len(),
+            referred: self.referred.len(),
+            filled: self.filled.len(),
+            defining: self.defining.len(),
+            actor_id: self.actor_id,
+        })
     }
 
     /// Keeps what was written since.
@@ -257,6 +270,7 @@ impl<'a> Tx<'a> {
         self.touched.truncate(savepoint.touched);
         self.referred.truncate(savepoint.referred);
         self.filled.truncate(savepoint.filled);
+        self.defining.truncate(savepoint.defining);
         self.actor_id = savepoint.actor_id;
         self.are_loading = false;
         self.db.script("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part".into()).await
@@ -293,6 +307,7 @@ impl<'a> Tx<'a> {
         invariants::check_filled(self.db, &filled).await?;
         invariants::check_limits(self.db, &touched, &filled).await?;
         self.refuse_inactive().await?;
+        self.refuse_defining().await?;
         let actor = if self.records() > 0 { self.actor().await? } else { 0 };
         for (org, head) in std::mem::take(&mut self.heads) {
             let Some(request) = head.first else { continue };

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use crate::crud::gate::{self, Verb};
+use crate::crud::seed::{self, Bring, Seeded};
 use crate::crud::session::Session;
 use crate::crud::write::{Create, dry_run_note, insert_system};
 use crate::model::kinds::org::{Org, SYSTEM};
@@ -45,6 +46,8 @@ pub struct Migrated {
     pub from: i64,
     pub steps: Vec<String>,
     pub org: Option<String>,
+    /// What came of what the program brings along; none where the schema is another than its own.
+    pub seeded: Option<Seeded>,
 }
 
 impl Verb for Migrate {
@@ -71,9 +74,12 @@ impl Verb for Migrate {
             (Some(last), true) => last.version,
             (Some(last), false) => last.version - 1,
         };
-        let mut org = None;
+        let (mut org, mut seeded) = (None, None);
+        let is_whole = to == migrate::latest(tx.db.kinds(), tx.db.engine())?;
+        let (mut due, _) = if is_whole { seed::due(tx.db).await? } else { Default::default() };
         if to >= 1 {
-            tx.lock(&[SYSTEM], &mut |_| {}).await?;
+            due.push(SYSTEM);
+            tx.lock(&due, &mut |_| {}).await?;
             if !steps.is_empty() {
                 let mut details = Map::new();
                 details.insert("from".into(), from.into());
@@ -81,14 +87,15 @@ impl Verb for Migrate {
                 tx.event(SYSTEM, Action::Migrate, "database", details).await?;
             }
         }
-        if to == migrate::latest(tx.db.kinds(), tx.db.engine())? {
-            if tx.load_system().await?.is_none() {
-                insert_system(tx, context).await?;
+        if is_whole {
+            match tx.load_system().await? {
+                None => drop(insert_system(tx, context).await?),
+                Some(_) => seeded = Some(Bring { orgs: due }.run(tx, context).await?),
             }
             org = self.first_org(tx, context).await?;
         }
         let name = |m: &migrate::Migration| format!("{:04}_{}", m.version, m.name);
-        Ok(Migrated { from, steps: steps.iter().map(name).collect(), org })
+        Ok(Migrated { from, steps: steps.iter().map(name).collect(), org, seeded })
     }
 }
 
@@ -160,6 +167,7 @@ pub async fn init(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if let Some(org) = &done.org {
         s.ui.status(&format!("created {org}"));
     }
+    tell_seeded(s, done.seeded.as_ref());
     dry_run_note(s);
     if !s.dry_run {
         matches_binary(s).await?;
@@ -207,6 +215,10 @@ pub async fn migrate(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     if steps.is_empty() {
         s.ui.status(&format!("the database is at version {from}; nothing to migrate"));
+        if to.is_none_or(|to| migrate::latest(s.kinds(), s.location.engine()).is_ok_and(|latest| to == latest)) {
+            let seeded = bring(s).await?;
+            tell_seeded(s, Some(&seeded));
+        }
         return matches_binary_if_latest(s, to).await;
     }
     step(s, to, from, "applied").await?;
@@ -253,8 +265,45 @@ async fn step(s: &mut Session<'_>, to: Option<i64>, from: i64, done: &str) -> Re
         s.ui.status(&format!("{done} {name}"));
         s.log(Level::Info, &format!("{done} {name}"), Map::new());
     }
+    tell_seeded(s, migrated.seeded.as_ref());
     dry_run_note(s);
     report(&mut s.ui, &json!({ "from": migrated.from, "steps": migrated.steps, "dry_run": s.dry_run }))
+}
+
+/// Writes what the program brings along where it lacks; where nothing does, nothing is locked.
+async fn bring(s: &mut Session<'_>) -> Result<Seeded> {
+    match seed::due(s.db().await?).await? {
+        (orgs, seeded) if orgs.is_empty() => Ok(seeded),
+        (orgs, _) => gate::write(s, &Bring { orgs }).await,
+    }
+}
+
+/// Says what was written of what the program brings along, and what could not be.
+fn tell_seeded(s: &mut Session<'_>, seeded: Option<&Seeded>) {
+    let Some(seeded) = seeded else { return };
+    for obstacle in &seeded.obstacles {
+        s.ui.warn(&format!("{obstacle}: give it another key, then 'orgctl db seed'"));
+    }
+    if !seeded.is_nothing() {
+        let Seeded { created, updated, removed, unchanged, .. } = seeded;
+        s.ui.status(&format!(
+            "of what the program brings along: {created} created, {updated} updated, {removed} removed, {unchanged} unchanged"
+        ));
+    }
+}
+
+/// Writes what the program brings along into all organisations; again and again, it changes nothing more.
+pub async fn seed(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let seeded = bring(s).await?;
+    tell_seeded(s, Some(&seeded));
+    if seeded.is_nothing() {
+        s.ui.status(&format!("all that the program brings along is there ({} records)", seeded.unchanged));
+    }
+    dry_run_note(s);
+    let mut told = serde_json::to_value(&seeded)?;
+    told["dry_run"] = s.dry_run.into();
+    report(&mut s.ui, &told)
 }
 
 pub async fn rollback(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
@@ -534,6 +583,7 @@ pub async fn check(s: &mut Session<'_>, _: &ArgMatches) -> Result<()> {
         collect(&mut found, stored_values::invalid_values(db).await)?;
         collect(&mut found, invariants::check_all(db).await)?;
         collect(&mut found, by_themselves(db, today).await)?;
+        collect(&mut found, seed::faults(db).await)?;
     }
     tell_findings(s, &json!({ "ok": found.is_empty(), "findings": found }), &found)?;
     match found.len() {

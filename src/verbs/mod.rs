@@ -12,6 +12,7 @@ pub mod org;
 pub mod password;
 pub mod repair;
 pub mod revert;
+pub mod role;
 pub mod setting;
 pub mod stats;
 pub mod tree;

@@ -9,6 +9,7 @@ use crate::crud::import::limit::{TOLD, some_of, stopped};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Loads, Opened, Report, Run, Terms, load};
 use crate::crud::input::{find, keys};
+use crate::crud::seed;
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
 use crate::model::kinds::org::Org;
@@ -78,6 +79,7 @@ impl Verb for OrgImport {
         let people = people::count_active(tx.db, None).await?;
         run.check(tx).await?;
         run.create(tx).await?;
+        seed::found(tx, &run.founded, &run.plan.context).await?;
         run.update(tx).await?;
         enforce_for_people(tx, &run, people).await?;
         most.enforce(tx, &run).await?;

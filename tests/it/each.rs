@@ -18,6 +18,7 @@ const EACH: &[(&str, &str, &str)] = &[
     ("role-permission", "role-permission create --role R1 --resource r1 --action a1", "R1:r1:a1"),
     ("role-inheritance", "role inherit R1 R2", "R1:R2"),
     ("role-grant", "role assign R1 u1", "R1:u1"),
+    ("role-approver", "role add-approver R1 u1", "R1:u1"),
 ];
 
 /// Makes one of each kind in ACME.

@@ -20,7 +20,7 @@ fn editor(p: &TestEnv, name: &str, script: &str) -> String {
     format!("sh {path}")
 }
 
-fn edited(p: &TestEnv, line: &str, script: &str) -> Output {
+pub fn edited(p: &TestEnv, line: &str, script: &str) -> Output {
     let mut env = p.env.clone();
     env.insert("VISUAL".into(), editor(p, "editor", script));
     env.insert("EDITOR".into(), "false".into());

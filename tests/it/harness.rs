@@ -12,8 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use chrono::{DateTime, Utc};
-use orgctl::cli::tree::Program;
+use orgctl::cli::tree::{LEAVES, Program};
 use orgctl::model::clock::Clock;
+use orgctl::model::kinds::seeds::{SEEDS, Seeds};
+use orgctl::model::kinds::{Kinds, OWN};
 use orgctl::model::random::Random;
 use orgctl::ui::Io;
 use sha2::{Digest, Sha256};
@@ -26,6 +28,13 @@ pub enum Engine {
     Sqlite,
     Postgres,
 }
+
+/// The program without the records that it brings along: a story counts what it made itself. What the whole program does is
+/// played in `seeds.rs`, by the README, and wherever the program is spawned.
+pub const BARE: Program = Program::new(Kinds::new(&[OWN]).bringing(&TEMPLATES), &[LEAVES]);
+
+/// What comes by itself is left out; what is made on request is there.
+const TEMPLATES: Seeds = Seeds { templates: SEEDS.templates, ..Seeds::NONE };
 
 /// Tells a fixed time that goes on by a millisecond each time it is asked.
 /// It claims to be the world's only where a test says so.
@@ -133,7 +142,7 @@ pub fn on_both_engines_with_acme(story: impl Fn(&TestEnv)) {
 
 /// As [`on_both_engines`], in places as this command line leaves them: see [`TestEnv::after`].
 pub fn on_both_engines_after(init: &str, story: impl Fn(&TestEnv)) {
-    on_both_engines_with(Program::default(), &[init], story);
+    on_both_engines_with(BARE, &[init], story);
 }
 
 /// As [`on_both_engines`], with other kinds of record, in places as these command lines leave them.
@@ -185,7 +194,8 @@ fn checksum(engine: Engine, program: Program, lines: &[&str]) -> String {
     };
     let migrations = orgctl::store::schema::migrate::all(program.kinds, of).expect("migrations");
     let migrations: Vec<String> = migrations.iter().map(|m| hex::encode(m.checksum())).collect();
-    let all = format!("{engine:?} {:?} {migrations:?} {lines:?}", program.kinds);
+    let seeds = program.kinds.seeds().roles.len();
+    let all = format!("{engine:?} {:?} {seeds} {migrations:?} {lines:?}", program.kinds);
     hex::encode(&Sha256::digest(all)[..12])
 }
 
@@ -245,7 +255,7 @@ impl TestEnv {
 
     /// A place as this command line leaves an empty one: see [`TestEnv::prepared`].
     pub fn after(engine: Engine, init: &str) -> TestEnv {
-        TestEnv::prepared(engine, Program::default(), &[init])
+        TestEnv::prepared(engine, BARE, &[init])
     }
 
     /// A place as these command lines leave an empty one. They are run once, and what they made is copied for whoever else
@@ -292,7 +302,7 @@ impl TestEnv {
         // 2026-11-21 00:00 UTC
         let clock = TestClock(AtomicI64::new(1_795_219_200_000_000), AtomicBool::new(false));
         let seed = next() << 32;
-        let program = Program::default();
+        let program = BARE;
         TestEnv { engine, dir, url, program, env, clock, random: TestRandom(AtomicU64::new(seed)), database }
     }
 

@@ -23,6 +23,7 @@ fn filled(p: &TestEnv) {
     p.run("role-permission create --role R1 --resource users --action read").ok();
     p.run("role inherit R1 R2").ok();
     p.run("role assign R1 asha@acme.example").ok();
+    p.run("role add-approver R1 asha@acme.example").ok();
     p.run("user invite asha@acme.example").ok();
     for word in ["tumbling-violet-harbour-19", "quiet-copper-lantern-84"] {
         p.run_with("user passwd asha@acme.example --password-stdin", word).ok();
@@ -257,6 +258,7 @@ const ANY: &[(&str, &str, &str)] = &[
     ("role_permissions", "id", "verify"),
     ("role_inheritances", "id", "verify"),
     ("role_grants", "id", "verify"),
+    ("role_approvers", "id", "verify"),
     ("users", "id", "verify"),
     ("settings", "id", "verify"),
 ];

@@ -18,6 +18,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("init", "init --org-code ACME --org-name Acme"),
     ("config show", "config show"),
     ("config path", "config path"),
+    ("role template list", "role template list"),
+    ("role template apply", "role template apply SALES"),
     ("org create", "org create --code BETA --name Beta"),
     ("org update", "org update BETA --name 'Beta Ltd'"),
     ("org list", "org list"),
@@ -151,6 +153,7 @@ const SAMPLES: &[(&str, &str)] = &[
     ("db status", "db status"),
     ("db check", "db check"),
     ("db migrate", "db migrate"),
+    ("db seed", "db seed"),
     ("db copy", "db copy --to sqlite://%/copied.db"),
     ("db repair", "db repair --yes"),
     ("db rollback", "db rollback --dry-run"),
@@ -226,7 +229,7 @@ fn common(desc: &'static Descriptor) -> [Vec<(String, String)>; 2] {
 /// A command line for every leaf, in an order in which each can be done.
 fn samples() -> Vec<(String, String)> {
     let said = SAMPLES.iter().map(|(leaf, line)| ((*leaf).to_owned(), (*line).to_owned()));
-    let is_said = |d: &&Descriptor| SAMPLES.iter().any(|(leaf, _)| leaf.starts_with(&format!("{} ", d.noun)));
+    let is_said = |d: &&Descriptor| SAMPLES.iter().any(|(leaf, _)| *leaf == format!("{} list", d.noun));
     // Of two that are joined the example of their kind makes one.
     let other = ("role create".to_owned(), "role create --code READER --name Reader".to_owned());
     let of_kinds: Vec<_> = Program::default().kinds.resources().filter(|d| !is_said(d)).map(common).collect();

@@ -87,6 +87,7 @@ mod roundtrip;
 mod sameness;
 mod search;
 mod secrets;
+mod seeds;
 mod setting;
 mod signals;
 mod spreadsheets;

@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use orgctl::cli::tree::Program;
+
 use crate::harness::{Engine, Output, TestEnv, socket};
 use crate::raw::{branches_csv, int};
 
@@ -211,9 +213,9 @@ fn rules_are_asked_about_where_what_they_read_was_written() {
     assert_eq!(rules("org update ACME --name Other"), (0, 0, 0));
     assert_eq!(rules("org update ACME --max-users 20"), (0, 1, 0));
     assert_eq!(rules("user deactivate a@x.example"), (0, 1, 0));
-    // Three that it refers to, seven ways in which others refer to it, its organisation.
-    assert_eq!(rules("user delete a@x.example --yes"), (11, 1, 0));
-    assert_eq!(rules("user restore a@x.example"), (11, 1, 0));
+    // Three that it refers to, eight ways in which others refer to it, its organisation.
+    assert_eq!(rules("user delete a@x.example --yes"), (12, 1, 0));
+    assert_eq!(rules("user restore a@x.example"), (12, 1, 0));
 }
 
 /// A server on this machine may be reached by its socket.
@@ -236,4 +238,18 @@ fn the_socket_does_what_the_network_does() {
     assert_eq!(run("branch list --all").ok(), p.run("branch list --all").ok());
     run("audit verify --deep").ok();
     run("db check").ok();
+}
+
+/// What an organisation begins with is written together: its eighty records cost a few statements.
+#[test]
+fn an_organisation_is_made_with_what_it_begins_with() {
+    let p = TestEnv::prepared(Engine::Postgres, Program::SHIPPED, &["init --org-code ACME --org-name Acme"]);
+    let relay = Relay::new(&p);
+    for (line, bound) in [("org create --code BETA --name Beta", 90), ("db seed", 30)] {
+        let (said, turns, copies) = relay.run(&p, line);
+        said.ok();
+        assert!(turns <= bound, "{line}: {turns} round trips, {bound} before");
+        assert_eq!(copies, 0, "{line}");
+    }
+    assert_eq!(p.column("role list --org BETA", "code").len(), 3);
 }

@@ -290,3 +290,76 @@ fn a_feature_covers_resources() {
         all_is_well(p);
     });
 }
+
+#[test]
+fn a_role_that_is_inactive_is_given_only_by_force() {
+    both(|p| {
+        roles(p, &["OFF"]);
+        users(p);
+        p.run("role deactivate OFF").ok();
+        // It may be prepared meanwhile.
+        p.run("role-permission create --role OFF --resource users --action read").ok();
+        let said = p.run("role assign OFF asha").fails(4);
+        assert!(said.contains("role OFF is not in use, and takes no new role-grant: role-grant OFF:ASHA22"), "{said}");
+        assert!(said.contains("'orgctl role activate OFF' activates it; --force goes ahead all the same"), "{said}");
+        p.run("role assign OFF asha --force").ok();
+        let file = p.write("grants.csv", "role,user\nOFF,ravi\n");
+        let said = p.run(&format!("role-grant import {file}")).fails(6);
+        assert!(said.contains("role OFF is not in use, and takes no new role-grant without --force"), "{said}");
+        p.run(&format!("role-grant import {file} --force")).ok();
+        // Who has it keeps it, and another end of it is no new one.
+        p.run("role-grant update OFF:asha --expires-at 2031-01-01").ok();
+        p.run("role activate OFF").ok();
+        let said = p.run("role deactivate OFF").err;
+        assert!(said.contains("note: 2 role grants are in role OFF; it takes no new ones without --force"), "{said}");
+        all_is_well(p);
+    });
+}
+
+#[test]
+fn a_file_of_grants_that_are_over_is_loaded_once() {
+    both(|p| {
+        roles(p, &["A"]);
+        users(p);
+        let over = p.write("over.csv", "role,user,granted_at,expires_at\nA,asha,2020-01-01,2021-01-01\n");
+        let load = |flags: &str| p.run(&format!("role-grant import {over} {flags} -o json"));
+        assert_eq!(load("").json()["created"], 1);
+        for _ in 0..2 {
+            let told = load("--on-conflict update").json();
+            assert_eq!((&told["created"], &told["unchanged"]), (&0.into(), &1.into()), "{told}");
+        }
+        assert!(p.run(&format!("role-grant import {over}")).fails(6).contains("exists already"));
+        assert_eq!(p.column("role-grant list --with-deleted --all", "key").len(), 1);
+        // What holds takes its place.
+        let now = p.write("now.csv", "role,user\nA,asha\n");
+        assert_eq!(p.run(&format!("role-grant import {now} --on-conflict update -o json")).json()["created"], 1);
+        assert_eq!(p.column("role-grant list --with-deleted --all --sort status", "status"), ["active", "ended"]);
+        all_is_well(p);
+    });
+}
+
+#[test]
+fn a_role_has_approvers() {
+    both(|p| {
+        roles(p, &["A", "B"]);
+        users(p);
+        p.run("role add-approver A asha ravi").ok();
+        p.run("role add-approver B asha").ok();
+        assert_eq!(p.column("role-approver list --sort key", "key"), ["A:ASHA22", "A:RAV222", "B:ASHA22"]);
+        // They are in charge: who leaves hands that over, to one who may be there already.
+        let said = p.run("user deactivate asha").fails(4);
+        assert!(said.contains("2 role approvers (user): A:ASHA22, B:ASHA22 depend on it"), "{said}");
+        p.run("user deactivate asha --reassign-to ravi").ok();
+        assert_eq!(p.column("role-approver list --sort key", "key"), ["A:RAV222", "B:RAV222"]);
+        assert!(p.run("role add-approver A asha").fails(4).contains("is not in use, and can't be the user"));
+        p.run("user delete ravi --reassign-to meena --yes").ok();
+        assert_eq!(p.column("role-approver list --sort key", "key"), ["A:MEE222", "B:MEE222"]);
+        p.run("role remove-approver A meena --yes").ok();
+        // They go and come back with the role.
+        p.run("role delete B --yes").ok();
+        assert_eq!(p.column("role-approver list", "key"), Vec::<String>::new());
+        p.run("role restore B").ok();
+        assert_eq!(p.column("role-approver list", "key"), ["B:MEE222"]);
+        all_is_well(p);
+    });
+}

@@ -6,8 +6,9 @@ use super::rows::Parsed;
 use super::run::Run;
 use crate::crud::write::end;
 use crate::model::resource::Record;
+use crate::model::resource::lifecycle::EXPIRES;
 use crate::model::values::value::Value;
-use crate::store::import::match_target::Match;
+use crate::store::import::match_target::{Given, HeldRow, Match};
 use crate::store::records;
 use crate::store::tx::Tx;
 
@@ -20,11 +21,12 @@ pub struct Expired {
 }
 
 impl Run<'_> {
-    /// Lets what holds no more be none that a row stands for.
+    /// Lets what holds no more be none that a row stands for which holds; one that is over itself tells of what is there.
     pub(super) async fn pass_over_expired(
         &mut self,
         tx: &mut Tx<'_>,
         rows: &[Parsed],
+        held: &[HeldRow],
         matches: &mut [Option<Match>],
     ) -> Result<()> {
         if !self.desc.ends() {
@@ -34,8 +36,16 @@ impl Run<'_> {
         for record in records::with_ids(tx.db, self.desc, None, &ids).await? {
             if record.has_expired(tx.at()) {
                 let id = record.meta.id;
-                let of_it = matches.iter_mut().zip(rows).filter(|(m, _)| m.as_ref().is_some_and(|m| m.id == id));
-                let numbers: Vec<u64> = of_it.map(|(m, row)| (*m = None, row.number).1).collect();
+                let end =
+                    |given: &Given| given.iter().rfind(|(f, _)| f.column == EXPIRES).and_then(|(_, v)| v.as_time());
+                let holding =
+                    rows.iter().zip(held).map(|(r, (_, given))| (r, end(given).is_none_or(|end| end > tx.at())));
+                let of_it = matches.iter_mut().zip(holding).filter(|(m, _)| m.as_ref().is_some_and(|m| m.id == id));
+                let numbers: Vec<u64> =
+                    of_it.filter(|(_, (_, holds))| *holds).map(|(m, (row, _))| (*m = None, row.number).1).collect();
+                if numbers.is_empty() {
+                    continue;
+                }
                 let known = self.expired.entry(record.meta.record_id());
                 known.or_insert(Expired { record, rows: Vec::new() }).rows.extend(numbers);
             }

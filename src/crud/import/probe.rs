@@ -79,12 +79,13 @@ async fn attempt(
     let mut trial = Trial { refused: Vec::new(), late: by_row };
     // What is told of rows is told of those that are written for good.
     let (report, losing) = (std::mem::take(&mut run.report), std::mem::take(&mut run.losing));
+    let founded = std::mem::take(&mut run.founded);
     match run.import.org {
         Some(org) => new_rows(run, tx, org, &mut trial).await?,
         None => run.write_singly(tx, true, Some(&mut trial)).await?,
     }
     run.write_singly(tx, false, Some(&mut trial)).await?;
-    (run.report, run.losing) = (report, losing);
+    (run.report, run.losing, run.founded) = (report, losing, founded);
     tx.flush().await?;
     let broken = run.stage.broken(tx.db).await?;
     let held = match at_end.check(tx.db).await {

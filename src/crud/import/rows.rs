@@ -538,7 +538,8 @@ impl ImportPlan {
         self.stand_in_for_code(&mut record);
         let left = self.tolerate(&mut record, None);
         let begins = record.begins(true).err();
-        let broken = self.surely_broken(record, unread).into_iter().chain(begins);
+        let own = record.is_protected().then(|| record.is_kept("made by a file"));
+        let broken = self.surely_broken(record, unread).into_iter().chain(begins).chain(own);
         (broken.map(|p| self.broken(number, line, p)).collect(), left)
     }
 

@@ -42,6 +42,8 @@ pub struct Run<'a> {
     pub loses: fn(&Record, &Record, DateTime<Utc>) -> bool,
     /// The records of which it did.
     pub losing: Vec<Uuid>,
+    /// New organisations: their numbers and ids.
+    pub founded: Vec<(i32, Uuid)>,
     /// Those that hold no more, and whose places rows take.
     pub(super) expired: BTreeMap<(i32, Uuid), Expired>,
 }
@@ -87,6 +89,7 @@ impl<'a> Run<'a> {
             missing: Vec::new(),
             loses: loses_access,
             losing: Vec::new(),
+            founded: Vec::new(),
             expired: BTreeMap::new(),
         })
     }

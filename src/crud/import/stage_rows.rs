@@ -62,7 +62,7 @@ impl Run<'_> {
         let held: Vec<_> =
             parts.into_iter().zip(&mut rows).map(|(parts, p)| (parts, std::mem::take(&mut p.values))).collect();
         let mut matches = self.stage.match_rows(tx.db, &held).await?;
-        self.pass_over_expired(tx, &rows, &mut matches).await?;
+        self.pass_over_expired(tx, &rows, &held, &mut matches).await?;
         if self.plan.list.is_some() {
             let is_same = matches.iter_mut().zip(&rows).filter_map(|(m, p)| Some((m.as_mut()?, p)));
             lists::match_lists(tx, self.stage.org(), is_same.filter(|(m, _)| m.is_unchanged).collect()).await?;

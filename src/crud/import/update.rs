@@ -140,6 +140,7 @@ impl Run<'_> {
         }
         self.plan.tolerate(&mut record, None);
         tx.insert_later(self.desc, org, verdict.id, record.values).await?;
+        self.founded.push((org, verdict.id));
         self.report.created += 1;
         Ok(())
     }

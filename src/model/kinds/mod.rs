@@ -8,9 +8,11 @@ pub mod former_key;
 pub mod org;
 pub mod permission;
 pub mod role;
+pub mod role_approver;
 pub mod role_grant;
 pub mod role_inheritance;
 pub mod role_permission;
+pub mod seeds;
 pub mod specialty;
 pub mod user;
 
@@ -24,6 +26,7 @@ use super::resource::states;
 use super::resource::tenancy::Tenancy;
 use super::resource::verbs::{Link, Verb, Verbs};
 use super::resource::{Descriptor, Field, Resource, Subject};
+use seeds::{SEEDS, Seeds};
 
 /// One kind of record: what describes it, and what makes its tables where those of the program do not.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +75,7 @@ pub const OWN: &[Kind] = &[
     Kind::of::<role_permission::RolePermission>(),
     Kind::of::<role_inheritance::RoleInheritance>(),
     Kind::of::<role_grant::RoleGrant>(),
+    Kind::of::<role_approver::RoleApprover>(),
 ];
 
 /// Fields of a kind that stays as it was written which would change all the same.
@@ -86,14 +90,24 @@ fn changing(desc: &'static Descriptor) -> impl Iterator<Item = String> {
     })
 }
 
-/// A list of kinds, handed from one to another.
+/// A list of kinds, handed from one to another, with the records of them that the program brings along.
 #[derive(Clone, Copy)]
-pub struct Kinds(&'static [&'static [Kind]]);
+pub struct Kinds(&'static [&'static [Kind]], &'static Seeds);
 
 impl Kinds {
     /// Lists joined, the program's own first: `Kinds::new(&[OWN, &[...]])`.
     pub const fn new(lists: &'static [&'static [Kind]]) -> Kinds {
-        Kinds(lists)
+        Kinds(lists, &Seeds::NONE)
+    }
+
+    /// With records that the program brings along.
+    pub const fn bringing(self, seeds: &'static Seeds) -> Kinds {
+        Kinds(self.0, seeds)
+    }
+
+    /// Those.
+    pub fn seeds(self) -> &'static Seeds {
+        self.1
     }
 
     /// Whether it is the same list, not only an equal one.
@@ -220,7 +234,7 @@ fn faults_of_defaults(desc: &'static Descriptor) -> Option<String> {
 impl Default for Kinds {
     /// The program's own.
     fn default() -> Kinds {
-        Kinds(&[OWN])
+        Kinds::new(&[OWN]).bringing(SEEDS)
     }
 }
 

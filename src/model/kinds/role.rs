@@ -8,6 +8,7 @@ use crate::resource;
 resource! {
     /// Permissions that people are given together
     pub struct Role "role" in "roles" keys(&[&["code"]]) subject(Nobody("what any of its holders may do"))
+        protected("is_system", &["owner_id"])
         examples("AUDITOR", &["auditor", "aud"], "--code AUDITOR --name Auditor")
     {
         /// Short code, unique in the organisation; a leading ROLE_ is dropped
@@ -18,6 +19,8 @@ resource! {
         description: Option<Note<10_000>> [Hidden],
         /// User who answers for it
         owner_id: Option<Ref<User>> [Duty],
+        /// Whether it is one of the program's own, which stay as they are
+        is_system: bool [Managed, Default("no"), Hidden],
         /// Whether it gives anything; changed by `role activate` and `role deactivate`
         is_active: bool [Managed, Default("yes"), Hidden],
     }

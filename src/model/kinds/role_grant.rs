@@ -20,7 +20,7 @@ resource! {
         examples("AUDITOR:asha@sahyadri.example", &[], "--role AUDITOR --user asha@sahyadri.example")
     {
         /// Role
-        role_id: Ref<Role> [Within],
+        role_id: Ref<Role> [Within, InUse],
         /// User who has it
         user_id: Ref<User> [Within, Subject],
         /// Branch, with those below it, that it is narrowed to

@@ -14,7 +14,7 @@ resource! {
         examples("AUDITOR:READER", &[], "--role AUDITOR --parent READER")
     {
         /// Role that inherits
-        role_id: Ref<Role> [Within],
+        role_id: Ref<Role> [Within, Defines],
         /// Role whose permissions it has, too
         parent_id: Ref<Role>,
     }

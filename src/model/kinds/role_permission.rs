@@ -13,7 +13,7 @@ resource! {
         examples("AUDITOR:audit:read", &[], "--role AUDITOR --resource audit --action read")
     {
         /// Role
-        role_id: Ref<Role> [Within],
+        role_id: Ref<Role> [Within, Defines],
         /// What it is about; * for everything
         resource: PermissionPattern,
         /// What may be done; * for everything

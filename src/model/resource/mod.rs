@@ -7,6 +7,7 @@ pub mod key;
 pub mod lifecycle;
 pub mod lifetime;
 pub mod path;
+pub mod protection;
 pub mod row_rule;
 pub mod states;
 pub mod status;
@@ -30,6 +31,7 @@ use key::Key;
 use lifecycle::{EXPIRES, Lifecycle};
 use lifetime::{Consequence, Lifetime, TargetEvent};
 use path::Path;
+use protection::Protection;
 use row_rule::RowRule;
 use states::States;
 use status::Word;
@@ -76,6 +78,11 @@ pub enum Attr {
     Hidden,
     /// A reference to whom the record's data is about.
     Subject,
+    /// A reference to what is given: where that is inactive it is not given anew unless that is forced, as where it protects.
+    InUse,
+    /// A reference to what the record is a part of the meaning of: of what is the program's own nobody makes, changes or takes it
+    /// away ([`protection`]).
+    Defines,
     /// Shown behind the key wherever a record is named: of people the code alone tells nobody anything.
     Title,
     /// A flag that ends by itself, at the time in the field of this name.
@@ -199,7 +206,8 @@ impl Field {
     }
     /// Whether a record that is inactive is referred to by it no more, unless that is forced.
     pub fn requires_active_target(&self) -> bool {
-        self.lifetime() == Lifetime::Protects && self.target().is_some_and(Descriptor::can_be_inactive)
+        let asks = self.lifetime() == Lifetime::Protects || self.has(Attr::InUse);
+        asks && self.target().is_some_and(Descriptor::can_be_inactive)
     }
     /// Words that a header may use for this field, besides its name.
     pub fn aliases(&self) -> &'static [&'static str] {
@@ -348,6 +356,8 @@ pub struct Descriptor {
     pub states: Option<(&'static str, &'static States)>,
     /// The kind whose records are former keys of its own ([`former`]).
     pub former_keys: Option<fn() -> &'static Descriptor>,
+    /// Which of its records are the program's own.
+    pub protection: Option<Protection>,
     /// What breaks the rules that hold between fields of one record.
     pub check: fn(&Record, NaiveDate) -> Vec<Problem>,
 }
@@ -384,6 +394,7 @@ impl Descriptor {
         has_defaults: false,
         states: None,
         former_keys: None,
+        protection: None,
         check: |_, _| Vec::new(),
     };
     /// Another noun of earlier systems.

@@ -63,6 +63,17 @@ impl Verb {
     }
 }
 
+impl Verb {
+    /// The last part of the permission that it asks for.
+    pub const fn action(self) -> &'static str {
+        match self {
+            Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::History => "read",
+            Verb::Activate | Verb::Deactivate | Verb::Revoke => Verb::Update.as_str(),
+            other => other.as_str(),
+        }
+    }
+}
+
 /// Which of them a kind declares; what means nothing for it is taken from that besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verbs {

@@ -561,6 +561,7 @@ impl Stage {
         for i in 0..self.references().len() {
             self.reject_missing(db, i).await?;
             self.reject_inactive(db, i).await?;
+            self.reject_defining(db, i).await?;
         }
         let own: Vec<usize> = (0..self.references.len()).filter(|i| self.references[*i].target == self.desc).collect();
         let is_tree = |i: &usize| self.desc.trees().any(|f| f.column == self.references[*i].field.column);

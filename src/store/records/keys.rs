@@ -196,8 +196,7 @@ impl Among<'_> {
     pub(super) fn push_condition(&self, desc: &Descriptor, sql: &mut Sql) {
         match self.org {
             Some(org) if !desc.is_org() => drop(sql.push("t.org_id = ").bind(org)),
-            // Lets the index serve that begins with org_id.
-            None if !desc.is_org() => drop(sql.push("t.org_id in (select org_id from orgs)")),
+            None if !desc.is_org() => drop(sql.push(records::in_all_orgs(desc))),
             _ => drop(sql.push("true")),
         }
         sql.push(" and ").push(&self.life.condition(desc, "t"));

@@ -278,6 +278,15 @@ pub(super) fn is_there(db: &Db, desc: &Descriptor) -> Result<(), Problem> {
     }
 }
 
+/// That `t` is in any organisation, as an index that begins with `org_id` serves it. What SYSTEM has of a kind that
+/// organisations have is told where SYSTEM is named, and nowhere else.
+pub(super) fn in_all_orgs(desc: &Descriptor) -> &'static str {
+    match desc.may_be_in_system() {
+        true => "t.org_id in (select org_id from orgs)",
+        false => "t.org_id in (select org_id from orgs where org_id <> 0)",
+    }
+}
+
 /// Records in one state that answer to a key: a full id, or one of the resource's keys.
 async fn with_key(
     db: &mut Db,
@@ -297,13 +306,16 @@ async fn with_key(
             args.push(org.into());
             format!("t.org_id = ${}", args.len())
         }
-        // Lets the index serve that begins with org_id.
-        None if !desc.is_org() => "t.org_id in (select org_id from orgs)".to_owned(),
+        None if !desc.is_org() => in_all_orgs(desc).to_owned(),
         _ => "true".to_owned(),
     };
     if let Ok(id) = Uuid::try_parse(key.trim()) {
         let mut args = Vec::new();
-        let tenant = tenant(&mut args);
+        // An id is one record's, wherever that is.
+        let tenant = match org {
+            None if !desc.is_org() => "t.org_id in (select org_id from orgs)".to_owned(),
+            _ => tenant(&mut args),
+        };
         args.push(id.into());
         let mut found = load_where(db, desc, &format!("{tenant} and t.id = ${}", args.len()), args).await?;
         // 32 hexadecimal digits may be a code too; but never that of one where they are the id of another, deleted or not.
@@ -364,7 +376,7 @@ async fn with_group(
                 args.push(org.into());
                 "t.org_id = $1"
             }
-            None => "t.org_id in (select org_id from orgs)",
+            None => in_all_orgs(desc),
         };
         let is_it = keys::condition(db.engine(), meaning.key, &meaning.parts, &mut args);
         let found =
@@ -505,7 +517,7 @@ async fn nearest_group(
             let mut sql = Sql::new(format!("select {words} from {} t where {live} and ", desc.table));
             match org {
                 Some(org) => sql.push("t.org_id = ").bind(org),
-                None => sql.push("t.org_id in (select org_id from orgs)"),
+                None => sql.push(in_all_orgs(desc)),
             };
             sql.push(&format!(" and t.{} = ", quoted(first.column))).bind(*id).push(&format!(" limit {NEAR}"));
             let known = db.all(sql.yields([ValueType::Text])).await?;
@@ -1095,6 +1107,13 @@ pub async fn live_orgs(db: &mut Db, limit: i64) -> Result<Vec<(i32, String)>> {
     let sql = Sql::new("select org_id, code from orgs where deleted_at is null and org_id <> 0 order by code limit $1");
     let rows = db.all(sql.with([limit.into()]).yields([ValueType::Int, ValueType::Text])).await?;
     rows.iter().map(|r| Ok((r.org(0)?, r.text(1)?.to_owned()))).collect()
+}
+
+/// The live organisations, SYSTEM among them: their numbers and ids.
+pub async fn orgs_with_ids(db: &mut Db) -> Result<Vec<(i32, Uuid)>> {
+    let sql = Sql::new("select org_id, id from orgs where deleted_at is null order by org_id");
+    let rows = db.all(sql.yields([ValueType::Int, ValueType::Uuid])).await?;
+    rows.iter().map(|r| Ok((r.org(0)?, r.uuid(1)?))).collect()
 }
 
 /// From here on the connection refuses to write.

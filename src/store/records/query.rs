@@ -191,8 +191,11 @@ impl Query {
         if self.desc.is_org() && !self.with_system {
             sql.push(" and t.org_id <> 0");
         }
-        if let Some(org) = self.org {
-            sql.push(&format!(" and {}t.org_id = ", self.plus(engine))).bind(org);
+        match self.org {
+            Some(org) => drop(sql.push(&format!(" and {}t.org_id = ", self.plus(engine))).bind(org)),
+            None if self.desc.is_org() || self.desc.may_be_in_system() => {}
+            // What SYSTEM has of them is told where it is named.
+            None => drop(sql.push(" and t.org_id <> 0")),
         }
         for c in &self.filter {
             sql.push(" and ");

@@ -13,7 +13,7 @@ pub mod retention;
 pub mod row_check;
 pub mod verify;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::Result;
 use base64::Engine as _;
@@ -360,6 +360,21 @@ pub async fn had(db: &mut Db, tree: i32, id: Uuid, column: &str, whom: Uuid) -> 
     })
     .await?;
     Ok(had)
+}
+
+/// Those of some ids that the trail knows a record under, there or not.
+pub async fn known_ids(db: &mut Db, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
+    let mut known = HashSet::new();
+    for some in ids.chunks(400) {
+        let mut sql = Sql::new(
+            "select distinct r.resource_id from audit_records r where r.effect <> 'none' and r.resource_id in ",
+        );
+        sql.bind_rows(some.iter().copied());
+        for row in db.all(sql.yields([ValueType::Uuid])).await? {
+            known.insert(row.uuid(0)?);
+        }
+    }
+    Ok(known)
 }
 
 /// One record, by its number.

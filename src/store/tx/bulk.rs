@@ -292,6 +292,7 @@ impl Tx<'_> {
     pub async fn write_batch(&mut self, loaders: &mut Loaders, rows: Vec<PreparedRow>) -> Result<()> {
         self.flush().await?;
         self.are_loading = true;
+        self.keep_protected_from(loaders.desc, loaders.org, &rows)?;
         let (mut records, mut words, mut audit) = (Vec::new(), Vec::new(), Vec::new());
         let mut beside: Vec<Vec<Value>> = Vec::new();
         for mut row in rows {

@@ -43,19 +43,19 @@ impl Tx<'_> {
 
     /// Notes what a record refers to and did not before.
     pub(super) fn note_references(&mut self, before: Option<&Record>, after: &Record) {
-        self.refers_by(before, after, |lifetime| matches!(lifetime, Lifetime::Protects | Lifetime::Duty));
+        self.refers_by(before, after, |field| field.lifetime() == Lifetime::Duty || field.requires_active_target());
     }
 
     /// Notes what a record that comes back is put into. Who was in charge of it still is: nobody sets that now.
     pub(super) fn note_restored(&mut self, after: &Record) {
-        self.refers_by(None, after, |lifetime| lifetime == Lifetime::Protects);
+        self.refers_by(None, after, |field| field.lifetime() == Lifetime::Protects);
     }
 
-    fn refers_by(&mut self, before: Option<&Record>, after: &Record, counts: impl Fn(Lifetime) -> bool) {
+    fn refers_by(&mut self, before: Option<&Record>, after: &Record, counts: impl Fn(&Field) -> bool) {
         if !after.is_live() {
             return;
         }
-        for field in after.desc.fields.iter().filter(|f| counts(f.lifetime())) {
+        for field in after.desc.fields.iter().filter(|f| counts(f)) {
             let Some(target) = field.target().filter(|t| t.can_be_inactive()) else { continue };
             let value = after.get(field.column);
             let reopened =
@@ -85,7 +85,7 @@ impl Tx<'_> {
     pub(super) async fn refuse_inactive(&mut self) -> Result<()> {
         let mut known: HashMap<(i32, Uuid), Option<Record>> = HashMap::new();
         for r in std::mem::take(&mut self.referred) {
-            if self.restored.contains(&r.id) || (self.takes_unused && r.lifetime == Lifetime::Protects) {
+            if self.restored.contains(&r.id) || (self.takes_unused && r.lifetime != Lifetime::Duty) {
                 continue;
             }
             let place = (r.org, r.id);

@@ -67,9 +67,11 @@ impl Tx<'_> {
         Ok(made)
     }
 
-    async fn insert_record_later(&mut self, record: Record) -> Result<Record> {
+    /// As [`Tx::insert_later`], of a record whose meta data are made.
+    pub async fn insert_record_later(&mut self, record: Record) -> Result<Record> {
         let (desc, (org, id)) = (record.desc, record.meta.record_id());
         record.begins(true)?;
+        self.keep_protected(None, Some(&record))?;
         let record = self.called(record).await?;
         // What is named by others does not tell its key among its own values.
         let key = desc.key_field().is_none().then(|| record.key());
@@ -167,6 +169,7 @@ impl Tx<'_> {
     }
 
     pub(super) async fn replace(&mut self, before: &Record, mut after: Record) -> Result<Record> {
+        self.keep_protected(Some(before), Some(&after))?;
         self.flush().await?;
         after.meta.version = before.meta.version + 1;
         after.meta.updated_at = self.at;
@@ -200,6 +203,61 @@ impl Tx<'_> {
         self.delete_as(before, deletion, Action::Delete, None).await
     }
 
+    /// The same of many that go together, with a statement for many of a kind.
+    pub async fn delete_all(&mut self, records: &[Record], deletion: Uuid) -> Result<()> {
+        let by = self.actor().await?;
+        for some in records.chunk_by(|a, b| a.desc == b.desc).flat_map(|same| same.chunks(BATCH)) {
+            self.flush().await?;
+            let desc = some[0].desc;
+            let columns = Columns::by_names(desc, META_OF_DELETION.iter().copied());
+            for before in some {
+                let after = self.as_deleted(before, deletion, by);
+                self.keep_protected(Some(before), Some(&after))?;
+                let event = self.event_of(&after, Action::Delete, Effect::Delete).await?;
+                self.append_later(after.meta.org_id, event, payload_of_deletion(before, deletion)).await?;
+                let (org, id) = after.meta.record_id();
+                self.touched.push(Touched { desc, org, id, columns });
+            }
+            let text = format!("update {} set deleted_at = coalesce(deleted_at, ", desc.table);
+            let mut sql = Sql::bulk(text, self.db.engine());
+            sql.bind(self.at).push("), deleted_by = coalesce(deleted_by, ").bind(by);
+            sql.push("), deletion_id = ").bind(deletion).push(", updated_at = ").bind(self.at);
+            sql.push(", updated_by = ")
+                .bind(by)
+                .push(", version = version + 1 where (org_id, id, version) in (values ");
+            for (i, before) in some.iter().enumerate() {
+                let (org, id) = before.meta.record_id();
+                sql.push(if i == 0 { "" } else { ", " });
+                sql.bind_list([Value::from(org), id.into(), before.meta.version.into()]);
+            }
+            sql.push(")");
+            if self.db.execute(sql).await? != some.len() as u64 {
+                return Err(self.who_is_stale(some).await?.into());
+            }
+        }
+        self.flush().await
+    }
+
+    /// Which of some records is no longer as it was seen.
+    async fn who_is_stale(&mut self, seen: &[Record]) -> Result<Problem> {
+        for before in seen {
+            let now = self.load(before.desc, before.meta.org_id, before.meta.id).await?;
+            if now.is_none_or(|now| now.meta.version != before.meta.version) {
+                return Ok(stale(before));
+            }
+        }
+        Ok(stale(&seen[0]))
+    }
+
+    /// A record under a deletion; one that is deleted already stays so, since when and by whom it was.
+    fn as_deleted(&self, before: &Record, deletion: Uuid, by: i64) -> Record {
+        let mut after = before.clone();
+        after.meta.deleted_at = before.meta.deleted_at.or(Some(self.at));
+        after.meta.deleted_by = before.meta.deleted_by.or(Some(by));
+        after.meta.deletion_id = Some(deletion);
+        after
+    }
+
     /// Deletes a record whose part another takes from now on. Its own record names that one as the subject, so that all that
     /// was recorded of the one is found with the other.
     pub async fn delete_merged(&mut self, before: &Record, deletion: Uuid, into: &Record) -> Result<Record> {
@@ -219,14 +277,9 @@ impl Tx<'_> {
         into: Option<&Record>,
     ) -> Result<Record> {
         let by = self.actor().await?;
-        let mut after = before.clone();
-        after.meta.deleted_at = before.meta.deleted_at.or(Some(self.at));
-        after.meta.deleted_by = before.meta.deleted_by.or(Some(by));
-        after.meta.deletion_id = Some(deletion);
+        let after = self.as_deleted(before, deletion, by);
         let after = self.replace(before, after).await?;
-        let mut payload =
-            Payload { key: Some(before.key()), old: Some(audit::whole_row(before)), ..Payload::default() };
-        payload.details.insert("deletion_id".into(), deletion.to_string().into());
+        let mut payload = payload_of_deletion(before, deletion);
         let mut event = self.event_of(&after, action, Effect::Delete).await?;
         if let Some(into) = into {
             payload.details.insert("merged_into".into(), into.meta.id.to_string().into());
@@ -256,6 +309,7 @@ impl Tx<'_> {
 
     /// Removes a soft-deleted record for good. Its history stays.
     pub async fn purge(&mut self, record: &Record) -> Result<()> {
+        self.keep_protected(Some(record), None)?;
         self.flush().await?;
         let mut old = audit::whole_row(record);
         for list in record.desc.lists {
@@ -279,6 +333,16 @@ impl Tx<'_> {
         let event = self.event_of(record, Action::Purge, Effect::Purge).await?;
         self.append(record.meta.org_id, event, payload).await
     }
+}
+
+/// What a deletion writes.
+const META_OF_DELETION: &[&str] = &["deleted_at", "deleted_by", "deletion_id", "updated_at", "updated_by", "version"];
+
+/// What is told of a deletion: the whole row, so that the past can be rebuilt.
+fn payload_of_deletion(before: &Record, deletion: Uuid) -> Payload {
+    let mut payload = Payload { key: Some(before.key()), old: Some(audit::whole_row(before)), ..Payload::default() };
+    payload.details.insert("deletion_id".into(), deletion.to_string().into());
+    payload
 }
 
 pub(super) fn stale(record: &Record) -> Problem {

@@ -21,7 +21,9 @@ impl Story<'_> {
         self.play("import", 1);
         // Those that rules bind are given as the rules have it.
         let is_free = |f: &&'static Field| self.desc.settable().all(|s| s.column != f.column);
-        let others: Vec<&'static Field> = self.desc.stored().filter(is_free).collect();
+        // What is the program's own comes by no file.
+        let is_own = |f: &&'static Field| self.desc.protection.is_some_and(|p| p.flag == f.column);
+        let others: Vec<&'static Field> = self.desc.stored().filter(|f| is_free(f) && !is_own(f)).collect();
         let fields = self.with_bound(&[self.settable(), others].concat());
         let even = std::iter::repeat_with(|| self.fresh()).find(|n| n.is_multiple_of(2)).expect("a number");
         let mut given = [self.given(&fields, even), self.given(&fields, self.fresh())];

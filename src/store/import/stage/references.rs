@@ -386,6 +386,27 @@ impl Stage {
         .map(drop)
     }
 
+    /// Rejects rows that would be a part of what is the program's own.
+    pub(super) async fn reject_defining(&mut self, db: &mut Db, i: usize) -> Result<()> {
+        let Some(Reference { field, target, .. }) = self.reference(i) else { return Ok(()) };
+        let Some(protection) = target.protection.filter(|_| field.has(Attr::Defines)) else { return Ok(()) };
+        db.execute(Sql::new(format!(
+            "insert into import_rejects (n, line, field, code, reason)
+             select s.n, s.line, '{}', 'conflict',
+                    '{} ' || {} || ' is the program''s own, and stays as it is'
+               from {} join {} x on {} and x.id = f.id where x.{} on conflict do nothing",
+            field.name(),
+            target.noun,
+            keys::words(target, "x"),
+            self.rows_and_words(i),
+            target.table,
+            self.tenant(target),
+            quoted(protection.flag)
+        )))
+        .await
+        .map(drop)
+    }
+
     /// Rejects rows of which a reference stands for nothing.
     pub(super) async fn reject_missing(&mut self, db: &mut Db, i: usize) -> Result<()> {
         let Some(Reference { field, target, by }) = self.reference(i) else { return Ok(()) };

@@ -133,8 +133,18 @@ fn what_is_the_programs_own_is_kept() {
         for (noun, text, flags) in files {
             let file = p.write("rows.csv", text);
             let said = p.run(&format!("{noun} import {file} {flags}"));
-            assert!([4, 6].contains(&said.code) && said.err.contains("the program's own"), "{noun}: {}", said.err);
+            let said = said.fails(6);
+            let line = text.lines().count();
+            assert!(
+                said.contains(&format!("rejected line {line}")) && said.contains("the program's own"),
+                "{noun}: {said}"
+            );
         }
+        // The others are loaded.
+        let file = p.write("rows.csv", "code,name\nADMIN,Boss\nMINE,Ours\n");
+        let said = p.run(&format!("role import {file} --on-conflict update --keep-going")).fails(7);
+        assert!(said.contains("rejected line 2, name: role ADMIN is the program's own"), "{said}");
+        assert_eq!(p.json("role show MINE")["name"], "Ours");
         // By a form, and by taking back how it came.
         let script = "sed -i 's/^name = .*/name = \"Boss\"/' \"$1\"";
         assert!(edited(p, "role update ADMIN --edit", script).err.contains("the program's own"));

@@ -80,6 +80,7 @@ impl Run<'_> {
             self.write_row(tx, there, row, &mut resets).await?;
             reset_passwords(self, tx, resets).await?;
             tx.flush().await?;
+            tx.refuse_defining().await?;
             late.check(tx.db).await
         };
         match written.await {

@@ -50,7 +50,10 @@ impl Record {
     /// Why nothing is done to what is the program's own.
     pub fn is_kept(&self, done: &str) -> Problem {
         let (noun, key) = (self.desc.noun, self.key());
-        Problem::conflict(format!("{} is the program's own, and can't be {done}", self.title()))
+        let sentence = format!("{} is the program's own, and can't be {done}", self.title());
+        // By a file it is the row that is refused.
+        Problem::conflict(&sentence)
+            .rule(sentence)
             .hint(format!("make a {noun} of your own beside it: 'orgctl {noun} create --help'; {key} stays as it is"))
     }
 
@@ -59,6 +62,8 @@ impl Record {
         let noun = whole.desc.noun;
         let sentence =
             format!("{} is part of {}, which is the program's own and stays as it is", self.title(), whole.title());
-        Problem::conflict(sentence).hint(format!("make a {noun} of your own beside it: 'orgctl {noun} create --help'"))
+        Problem::conflict(&sentence)
+            .rule(sentence)
+            .hint(format!("make a {noun} of your own beside it: 'orgctl {noun} create --help'"))
     }
 }

@@ -73,7 +73,7 @@ impl Tx<'_> {
     }
 
     /// Refuses what was made, changed or taken away of the parts of what is the program's own.
-    pub(super) async fn refuse_defining(&mut self) -> Result<()> {
+    pub async fn refuse_defining(&mut self) -> Result<()> {
         let all = std::mem::take(&mut self.defining);
         let mut kinds: Vec<&'static Descriptor> = all.iter().map(|d| d.whole).collect();
         kinds.sort_by_key(|d| d.noun);

@@ -43,6 +43,8 @@ pub struct Opened {
 
 impl Opened {
     pub async fn open(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Opened> {
+        // What can't be written to refuses before any file is looked at.
+        s.db().await?;
         let said = s.org_of(desc).await?;
         let rejects = m.get_one::<String>("rejects").map(PathBuf::from);
         let source = opened(s, desc, m, rejects.as_ref()).await?;

@@ -50,7 +50,6 @@ CREATE TABLE users (
     mobile        text COLLATE "C" CHECK (length(mobile) <= 16),
     username      text COLLATE "C" CHECK (username <> '' AND length(username) <= 64),
     external_id   text COLLATE "C" CHECK (external_id <> '' AND length(external_id) <= 64),
-    branch_id     uuid,
     department_id uuid,
     designation   text COLLATE "C" CHECK (length(designation) <= 200),
     reports_to_id uuid CHECK (reports_to_id <> id),
@@ -90,7 +89,6 @@ CREATE TABLE users (
     CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
     CHECK (NOT can_login OR email IS NOT NULL OR username IS NOT NULL),
     PRIMARY KEY (org_id, id),
-    FOREIGN KEY (org_id, branch_id) REFERENCES branches (org_id, id),
     FOREIGN KEY (org_id, department_id) REFERENCES departments (org_id, id),
     FOREIGN KEY (org_id, reports_to_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED
 );
@@ -102,7 +100,6 @@ CREATE UNIQUE INDEX users_external_id ON users (org_id, external_id_folded)
     WHERE deleted_at IS NULL AND external_id_folded IS NOT NULL;
 CREATE INDEX users_name ON users (org_id, name);
 CREATE INDEX users_mobile ON users (org_id, mobile) WHERE mobile IS NOT NULL;
-CREATE INDEX users_branch ON users (org_id, branch_id, created_at) WHERE branch_id IS NOT NULL;
 CREATE INDEX users_department ON users (org_id, department_id, created_at) WHERE department_id IS NOT NULL;
 CREATE INDEX users_reports_to ON users (org_id, reports_to_id) WHERE reports_to_id IS NOT NULL;
 -- Also counts who is with the organisation.
@@ -119,19 +116,31 @@ ALTER TABLE branches ADD COLUMN manager_id uuid;
 ALTER TABLE branches ADD FOREIGN KEY (org_id, manager_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED;
 CREATE INDEX branches_manager ON branches (org_id, manager_id) WHERE manager_id IS NOT NULL;
 
--- Branches of a user besides his or her own.
+-- Which branches a user is of; the primary one comes first.
 CREATE TABLE user_branches (
-    org_id        integer NOT NULL,
-    user_id       uuid NOT NULL,
+    org_id        integer NOT NULL REFERENCES orgs (org_id),
+    id            uuid NOT NULL,
     branch_id     uuid NOT NULL,
+    user_id       uuid NOT NULL,
+    is_primary    boolean NOT NULL,
     created_at    timestamptz NOT NULL CHECK (created_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
     created_by    bigint NOT NULL REFERENCES actors (actor_id),
-    PRIMARY KEY (org_id, user_id, branch_id),
-    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) ON DELETE CASCADE,
-    FOREIGN KEY (org_id, branch_id) REFERENCES branches (org_id, id)
+    updated_at    timestamptz NOT NULL CHECK (updated_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
+    updated_by    bigint NOT NULL REFERENCES actors (actor_id),
+    version       bigint NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+    deleted_at    timestamptz CHECK (deleted_at BETWEEN '0001-01-01Z' AND '9999-12-31T23:59:59.999999Z'),
+    deleted_by    bigint REFERENCES actors (actor_id),
+    deletion_id   uuid,
+    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
+    PRIMARY KEY (org_id, id),
+    FOREIGN KEY (org_id, branch_id) REFERENCES branches (org_id, id) DEFERRABLE INITIALLY DEFERRED,
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED
 );
 
+CREATE UNIQUE INDEX user_branches_key ON user_branches (org_id, branch_id, user_id) WHERE deleted_at IS NULL;
 CREATE INDEX user_branches_branch ON user_branches (org_id, branch_id);
+CREATE INDEX user_branches_user ON user_branches (org_id, user_id);
+CREATE INDEX user_branches_deletion ON user_branches (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
 
 -- Counters that codes are made of: the next number of an organisation's kind, and the key that scatters it.
 CREATE TABLE code_counters (

@@ -56,7 +56,6 @@ CREATE TABLE users (
     mobile        TEXT    CHECK (length(mobile) <= 16),
     username      TEXT    CHECK (username <> '' AND length(username) <= 64),
     external_id   TEXT    CHECK (external_id <> '' AND length(external_id) <= 64),
-    branch_id     BLOB    CHECK (length(branch_id) = 16),
     department_id BLOB    CHECK (length(department_id) = 16),
     designation   TEXT    CHECK (length(designation) <= 200),
     reports_to_id BLOB    CHECK (length(reports_to_id) = 16 AND reports_to_id <> id),
@@ -94,7 +93,6 @@ CREATE TABLE users (
     CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
     CHECK (can_login = 0 OR email IS NOT NULL OR username IS NOT NULL),
     UNIQUE (org_id, id),
-    FOREIGN KEY (org_id, branch_id) REFERENCES branches (org_id, id),
     FOREIGN KEY (org_id, department_id) REFERENCES departments (org_id, id),
     FOREIGN KEY (org_id, reports_to_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED
 ) STRICT;
@@ -106,7 +104,6 @@ CREATE UNIQUE INDEX users_external_id ON users (org_id, external_id_folded)
     WHERE deleted_at IS NULL AND external_id_folded IS NOT NULL;
 CREATE INDEX users_name ON users (org_id, name);
 CREATE INDEX users_mobile ON users (org_id, mobile) WHERE mobile IS NOT NULL;
-CREATE INDEX users_branch ON users (org_id, branch_id, created_at) WHERE branch_id IS NOT NULL;
 CREATE INDEX users_department ON users (org_id, department_id, created_at) WHERE department_id IS NOT NULL;
 CREATE INDEX users_reports_to ON users (org_id, reports_to_id) WHERE reports_to_id IS NOT NULL;
 -- Also counts who is with the organisation.
@@ -175,19 +172,32 @@ CREATE INDEX branches_deleted ON branches (org_id, deleted_at) WHERE deleted_at 
 CREATE INDEX branches_deletion ON branches (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
 CREATE INDEX branches_manager ON branches (org_id, manager_id) WHERE manager_id IS NOT NULL;
 
--- Branches of a user besides his or her own.
+-- Which branches a user is of; the primary one comes first.
 CREATE TABLE user_branches (
-    org_id        INTEGER NOT NULL,
-    user_id       BLOB    NOT NULL CHECK (length(user_id) = 16),
+    row_id        INTEGER PRIMARY KEY,
+    org_id        INTEGER NOT NULL REFERENCES orgs (org_id),
+    id            BLOB    NOT NULL CHECK (length(id) = 16),
     branch_id     BLOB    NOT NULL CHECK (length(branch_id) = 16),
+    user_id       BLOB    NOT NULL CHECK (length(user_id) = 16),
+    is_primary    INTEGER NOT NULL CHECK (is_primary IN (0, 1)),
     created_at    INTEGER NOT NULL CHECK (created_at BETWEEN -62135596800000000 AND 253402300799999999),
     created_by    INTEGER NOT NULL REFERENCES actors (actor_id),
-    PRIMARY KEY (org_id, user_id, branch_id),
-    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) ON DELETE CASCADE,
-    FOREIGN KEY (org_id, branch_id) REFERENCES branches (org_id, id)
-) STRICT, WITHOUT ROWID;
+    updated_at    INTEGER NOT NULL CHECK (updated_at BETWEEN -62135596800000000 AND 253402300799999999),
+    updated_by    INTEGER NOT NULL REFERENCES actors (actor_id),
+    version       INTEGER NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+    deleted_at    INTEGER CHECK (deleted_at BETWEEN -62135596800000000 AND 253402300799999999),
+    deleted_by    INTEGER REFERENCES actors (actor_id),
+    deletion_id   BLOB    CHECK (length(deletion_id) = 16),
+    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
+    UNIQUE (org_id, id),
+    FOREIGN KEY (org_id, branch_id) REFERENCES branches (org_id, id) DEFERRABLE INITIALLY DEFERRED,
+    FOREIGN KEY (org_id, user_id) REFERENCES users (org_id, id) DEFERRABLE INITIALLY DEFERRED
+) STRICT;
 
+CREATE UNIQUE INDEX user_branches_key ON user_branches (org_id, branch_id, user_id) WHERE deleted_at IS NULL;
 CREATE INDEX user_branches_branch ON user_branches (org_id, branch_id);
+CREATE INDEX user_branches_user ON user_branches (org_id, user_id);
+CREATE INDEX user_branches_deletion ON user_branches (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
 
 -- Counters that codes are made of: the next number of an organisation's kind, and the key that scatters it.
 CREATE TABLE code_counters (

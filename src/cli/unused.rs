@@ -32,21 +32,7 @@ const WITHOUT_COLUMNS: Verbs = &[
     ("", &["init", "demo"]),
     ("*", &["delete", "purge", "import", "exists", "stats"]),
     ("branch", &["tree"]),
-    (
-        "user",
-        &[
-            "invite",
-            "uninvite",
-            "reports",
-            "passwd",
-            "check-password",
-            "dossier",
-            "whoami",
-            "assign-branch",
-            "unassign-branch",
-            "merge",
-        ],
-    ),
+    ("user", &["invite", "uninvite", "reports", "passwd", "check-password", "dossier", "whoami", "merge"]),
     (
         "audit",
         &[
@@ -73,7 +59,7 @@ const WITHOUT_COLUMNS: Verbs = &[
 const WITHOUT_ROWS: Verbs = &[
     ("", &["init"]),
     ("*", &["delete", "purge", "exists", "import"]),
-    ("user", &["assign-branch", "unassign-branch", "merge", "passwd", "check-password"]),
+    ("user", &["merge", "passwd", "check-password"]),
     (
         "audit",
         &[

@@ -36,6 +36,11 @@ pub async fn filter(
     for condition in conditions.iter_mut().filter(|c| matches!(c.op, Op::Is | Op::IsNot)) {
         let names_itself = condition.column.is_key && condition.column.field.is_none();
         if let Some(target) = target(&condition.column).or(names_itself.then_some(desc)) {
+            let list = condition.column.field.and_then(|f| desc.list_of(f));
+            if let Some(list) = list {
+                // Of the links that tell it one is asked for.
+                condition.column = Column { list: Some((list, target)), join: None, ..condition.column.clone() };
+            }
             refer(s, condition, target, org, life).await?;
         } else if condition.column.name == "org" && !desc.is_org() {
             refer(s, condition, Org::DESCRIPTOR, None, life).await?;

@@ -523,7 +523,9 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             let is_gone = |c: &Column| query.life != Deleted::Exclude && c.name == "deleted_at";
             // Whether a pending invitation is what somebody came by, no field alone tells.
             let is_state = |c: &Column| is_gone(c) || (c.status.is_some() && status::tells_more(desc));
-            let is_told = |c: &Column| c.list.is_some() || c.field.is_some_and(|f| f.parts().is_none()) || is_state(c);
+            // What else links give is theirs to tell: a file of them brings it back.
+            let is_listed = |c: &Column| c.list.is_some_and(|(list, _)| list.first.is_some());
+            let is_told = |c: &Column| is_listed(c) || c.field.is_some_and(|f| f.parts().is_none()) || is_state(c);
             query.columns.into_iter().filter(is_told).collect()
         }
     };

@@ -18,19 +18,16 @@ use super::write::{
     ChangedRecord, Holder, Target, described, dry_run_note, holder, keys_free, note_contents, targets, tell_changed,
 };
 use crate::model::kinds::Kinds;
-use crate::model::kinds::branch::Branch;
-use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, Lifetime, TargetEvent};
 use crate::model::resource::row_rule::RowRule;
 use crate::model::resource::verbs::Link;
-use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record, Resource};
+use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record};
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::{Noun, ParseContext};
+use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::Value;
 use crate::store::engine::db::Db;
 use crate::store::records::keys as store_keys;
-use crate::store::records::people;
 use crate::store::records::query::{Query, column};
 use crate::store::records::settings;
 use crate::store::records::{self, Deleted, Dependants, blocking, count, dependants};
@@ -69,6 +66,8 @@ struct DeletePlan {
     repointed: Vec<(Record, &'static str, Value)>,
     /// Those of them that go with their organisation unsaid: it was given them when it was made.
     seeds: HashSet<Uuid>,
+    /// Links that go since what they would say then is said already, as they would be.
+    doubled: Vec<Record>,
     /// The keys of links that point elsewhere then: kind, key and its parts.
     joined: HashSet<(&'static str, String, Vec<String>)>,
 }
@@ -222,7 +221,9 @@ impl DeletePlan {
                 }
                 // Who takes over from what was named can't do so from another kind that goes with it.
                 let is_named = all.iter().any(|r| r.meta.id == record.meta.id);
-                let can_hand_over = can_hand_over(&d, mode) && (is_named || mode == Mode::Orphan);
+                // What is given to nobody any more is taken from who has it.
+                let is_given = mode == Mode::Orphan && d.desc.link().is_some();
+                let can_hand_over = is_given || can_hand_over(&d, mode) && (is_named || mode == Mode::Orphan);
                 match (d.effect(TargetEvent::Delete), d.field) {
                     _ if d.records.is_empty() => {}
                     (Consequence::Stays, _) => {}
@@ -266,7 +267,13 @@ impl DeletePlan {
         for record in records {
             let value = successor(gone, roots, &record, field.column, mode);
             match record.desc.link() {
-                Some(link) if self.is_there(db, link, &record, field, &value).await? => doubled.push(record),
+                Some(_) if field.ty.required && value.is_null() => doubled.push(record),
+                Some(link) if self.is_there(db, link, &record, field, &value).await? => {
+                    let mut after = record.clone();
+                    after.set(field.column, value);
+                    self.doubled.push(after);
+                    doubled.push(record);
+                }
                 _ => self.repointed.push((record, field.column, value)),
             }
         }
@@ -314,7 +321,7 @@ impl DeletePlan {
 
 fn protected(record: &Record, by: &[Dependants], done: &str) -> Problem {
     let list: Vec<String> = by.iter().map(Dependants::describe).collect();
-    let optional = by.iter().all(|d| d.field.is_some_and(|f| !f.ty.required));
+    let optional = by.iter().all(|d| d.field.is_some_and(|f| !f.ty.required || d.desc.link().is_some()));
     let pointing = by.iter().all(|d| d.field.is_some());
     let depend = if by.iter().map(|d| d.records.len()).sum::<usize>() == 1 { "depends" } else { "depend" };
     let mut problem =
@@ -323,7 +330,9 @@ fn protected(record: &Record, by: &[Dependants], done: &str) -> Problem {
         problem = problem.hint("--reassign-to KEY points them at another one");
     }
     if optional {
-        problem = problem.hint("--orphan leaves them pointing at nothing");
+        let links = by.iter().all(|d| d.desc.link().is_some());
+        let what = if links { "--orphan takes it from all" } else { "--orphan leaves them pointing at nothing" };
+        problem = problem.hint(what);
     }
     if done == "deleted" { problem.hint("--cascade deletes them too") } else { problem }
 }
@@ -356,10 +365,10 @@ impl Verb for Delete {
         }
         let deletion = tx.new_id();
         tx.write_protected(desc.is_org());
-        for record in plan.gone.iter().filter(|r| r.desc.noun == Branch::NOUN) {
-            leave_branch(tx, record, self.mode).await?;
-        }
         tx.delete_all(&plan.gone, deletion).await?;
+        for link in &plan.doubled {
+            hand_on_flags(tx, link).await?;
+        }
         tx.write_protected(false);
         let DeletePlan { mut gone, seeds, .. } = plan;
         gone.retain(|r| !seeds.contains(&r.meta.id));
@@ -367,28 +376,21 @@ impl Verb for Delete {
     }
 }
 
-/// Users who have a branch besides their own protect it too; they lose it where it goes all the same, or get another.
-async fn leave_branch(tx: &mut Tx<'_>, branch: &Record, mode: Mode) -> Result<()> {
-    let users = people::assigned(tx.db, branch).await?;
-    let live: Vec<String> = users.iter().filter(|u| u.is_live()).map(Record::title).collect();
-    if !live.is_empty() && mode == Mode::Protect {
-        let n = live.len();
-        return Err(Problem::conflict(format!(
-            "{} can't be deleted: {} {} it besides their own: {}",
-            branch.title(),
-            count(n as u64, User::DESCRIPTOR),
-            if n == 1 { "has" } else { "have" },
-            first_keys(&live, n)
-        ))
-        .hint("'orgctl user unassign-branch' takes it from them, --orphan from all")
-        .into());
-    }
-    if let Mode::Reassign(other) = mode {
-        for user in &users {
-            tx.assign_branches(user, &[other], true).await?;
+/// Lets the link that stays be what only one may be, where the one that went in its favour was that.
+async fn hand_on_flags(tx: &mut Tx<'_>, went: &Record) -> Result<()> {
+    for rule in went.desc.rules {
+        let RowRule::AtMostOne(flag, _) = rule else { continue };
+        let key = went.desc.key();
+        let parts = store_keys::parts_of(went, key);
+        let there = store_keys::holder(tx.db, went.desc, went.meta.org_id, key, &parts).await?;
+        let Some(there) = there.filter(|there| went.is_true(flag) && !there.is_true(flag)) else { continue };
+        let mut after = there.clone();
+        after.set(flag, true.into());
+        if records::doubled_flags(tx.db, &after, None).await?.is_empty() {
+            tx.update(&there, after, Action::Update).await?;
         }
     }
-    tx.unassign_branch(branch).await.map(drop)
+    Ok(())
 }
 
 /// Refuses a successor who is inactive.
@@ -819,9 +821,6 @@ impl Verb for Purge {
         for target in &self.targets {
             // Read again: what was purged before it may have changed it.
             let Some(record) = tx.load(desc, target.org, target.id).await? else { continue };
-            if record.desc.noun == Branch::NOUN {
-                tx.unassign_branch(&record).await?;
-            }
             tx.purge(&record).await?;
             purged += 1;
         }
@@ -874,6 +873,13 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
                 let mut after = before.clone();
                 after.set(field.column, Value::Null(crate::model::values::value::ValueType::Uuid));
                 tx.update(&before, after, Action::Update).await?;
+            }
+            continue;
+        }
+        if desc.link().is_some() {
+            // What gave it once goes with it.
+            for link in pointing.iter().filter(|r| !going.contains(&r.meta.id)) {
+                purged += purge_within(tx, link, going).await?;
             }
             continue;
         }

@@ -58,7 +58,7 @@ pub struct Invariant {
 fn rules(kinds: Kinds) -> Vec<Invariant> {
     let mut rules = Vec::new();
     for desc in kinds.resources() {
-        for field in desc.fields {
+        for field in desc.stored() {
             if let Some(target) = field.target() {
                 rules.push(what_is_pointed_at_exists(desc, field, target));
                 if desc.is_in_charge_while_open(field) {
@@ -544,6 +544,7 @@ async fn all_orgs(db: &mut Db) -> Result<Vec<i32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::kinds::user_branch::UserBranch;
 
     /// How many rules an update of some columns has to do with.
     fn held_against(desc: &'static Descriptor, written: &[&str]) -> usize {
@@ -560,16 +561,21 @@ mod tests {
         assert_eq!(held_against(user, &["email"]), 1);
         assert_eq!(held_against(user, &["user_code", "email", "username", "external_id"]), 1);
         // Whom it names is there, and is not deleted.
-        assert_eq!(held_against(user, &["branch_id"]), 2);
-        assert_eq!(held_against(user, &["branch_id", "department_id", "reports_to_id"]), 6);
-        // Branch, department and superior live; so do those whom it leads: of branches, of departments, of people, of roles,
-        // what he or she knows about, was called formerly, which roles he or she has; and the organisation.
-        assert_eq!(held_against(user, &[DELETED]), 3 + 5 + 3 + 1);
+        assert_eq!(held_against(user, &["department_id"]), 2);
+        assert_eq!(held_against(user, &["department_id", "reports_to_id"]), 4);
+        // The branch is told by a link, of which only one is the own one.
+        assert_eq!(held_against(user, &["branch_id"]), 0);
+        assert_eq!(held_against(UserBranch::DESCRIPTOR, &["branch_id"]), 2);
+        assert_eq!(held_against(UserBranch::DESCRIPTOR, &["is_primary"]), 1);
+        // Department and superior live; so do those whom it leads: of branches, of departments, of people, of roles; which
+        // branches he or she is of, what he or she knows about, was called formerly, which roles he or she has; and the
+        // organisation.
+        assert_eq!(held_against(user, &[DELETED]), 2 + 5 + 4 + 1);
         let of_new = |r: &&Invariant| r.of == user && r.reads.intersects(Columns::of_new(user));
-        assert_eq!(rules(Kinds::default()).iter().filter(of_new).count(), 3 + 3 + 1 + 1);
+        assert_eq!(rules(Kinds::default()).iter().filter(of_new).count(), 2 + 2 + 1 + 1);
         assert_eq!(held_against(Org::DESCRIPTOR, &["name", "max_users"]), 0);
-        // Branches, departments, users and their former keys, specialties and who has them, features, permissions, and roles
+        // Branches and who is of them, departments, users and their former keys, specialties and who has them, features, permissions, and roles
         // with what they give, what they inherit from and who has them live in one that does.
-        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 6 + 2 + 5);
+        assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 7 + 2 + 5);
     }
 }

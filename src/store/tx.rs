@@ -3,6 +3,7 @@
 mod append;
 mod bulk;
 mod inactive;
+mod lists;
 mod lock;
 mod protected;
 mod rows;
@@ -16,9 +17,10 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use self::append::Request;
-pub use self::bulk::{Loaders, PreparedRow};
+pub use self::bulk::{Loaders, PreparedLink, PreparedRow};
 use self::inactive::NewReference;
 pub use self::inactive::not_in_charge;
+pub use self::lists::{LinkMaker, ListSet};
 pub use self::lock::ClockInDoubt;
 use self::lock::begin_immediate;
 pub(super) use self::lock::until_free;
@@ -32,7 +34,7 @@ use crate::model::clock::Clock;
 use crate::model::kinds::Kinds;
 use crate::model::random::{BufferedRandom, Ids, Random};
 use crate::model::redact::secrets;
-use crate::model::resource::{Descriptor, Record};
+use crate::model::resource::{Descriptor, Meta, Record};
 use crate::model::trail::audit::Status;
 use crate::model::trail::merkle::Frontier;
 use crate::model::values::value::{Value, ValueType};
@@ -203,6 +205,11 @@ impl<'a> Tx<'a> {
     pub fn records(&self) -> u64 {
         let made = |h: &LockedHead| h.first.as_ref().map_or(0, |first| h.frontier.size() + 1 - first.first_seq);
         self.heads.values().map(made).sum()
+    }
+
+    /// What a record has that is made now.
+    pub fn new_meta(&self, org: i32, id: Uuid, by: i64) -> Meta {
+        Meta::new(org, id, self.at, by)
     }
 
     pub fn new_id(&mut self) -> Uuid {

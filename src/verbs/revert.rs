@@ -4,7 +4,6 @@ use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
-use uuid::Uuid;
 
 use super::setting::under_lock;
 use crate::crud::gate::{self, Verb};
@@ -16,13 +15,12 @@ use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::lifetime::{Lifetime, TargetEvent};
-use crate::model::resource::{Descriptor, Field, List, Record};
+use crate::model::resource::{Descriptor, Field, Record};
 use crate::model::setting::declared;
 use crate::model::trail::audit::{Action, ChangeNote, Effect, Status, from_payload};
 use crate::model::values::scalar::{Note, ParseContext, Scalar};
 use crate::model::values::value::Value;
 use crate::store::records;
-use crate::store::records::people::further_branches;
 use crate::store::records::settings;
 use crate::store::trail::verify::size;
 use crate::store::trail::{Entry, Search, numbered, search};
@@ -138,9 +136,6 @@ impl Undoing<'_> {
                 .into());
         }
         not_system(&before)?;
-        if let Some(list) = desc.lists.iter().find(|l| self.new.contains_key(l.name)) {
-            return self.list(tx, list, before).await;
-        }
         let mut fields = Vec::new();
         for (column, new) in &self.new {
             let read = |json: &Json| {
@@ -223,44 +218,6 @@ impl Undoing<'_> {
     fn overtaken(&self, title: &str, differing: &[String]) -> Problem {
         Problem::conflict(format!("{title} was changed since {}: {}", self.name, differing.join("; ")))
             .hint("revert what came after it first, or set the fields by hand")
-    }
-
-    async fn list(&self, tx: &mut Tx<'_>, list: &List, user: Record) -> Result<Reverted> {
-        let codes = |side: &Map<String, Json>| -> Vec<String> {
-            side.get(list.name)
-                .and_then(Json::as_array)
-                .into_iter()
-                .flatten()
-                .filter_map(Json::as_str)
-                .map(str::to_owned)
-                .collect()
-        };
-        let (old, new, now) = (codes(&self.old), codes(&self.new), further_branches(tx.db, &user).await?);
-        if now == old {
-            return Ok(Reverted { title: user.title(), fields: Vec::new(), record: Some(user) });
-        }
-        if now != new {
-            let words = |codes: &[String]| if codes.is_empty() { "none".to_owned() } else { codes.join(", ") };
-            let differing = format!("{} are {}, no longer {}", list.name, words(&now), words(&new));
-            return Err(self.overtaken(&user.title(), &[differing]).into());
-        }
-        let target = user.desc.field(list.first).and_then(Field::target);
-        let mut ids: Vec<Uuid> = Vec::new();
-        for code in &old {
-            let found = match target.and_then(|t| Some((t, t.key_field()?))) {
-                Some((target, key)) => {
-                    records::with_value(tx.db, target, Some(user.meta.org_id), key, &code.as_str().into()).await?
-                }
-                None => Vec::new(),
-            };
-            let found = found.first().ok_or_else(|| {
-                Problem::conflict(format!("{} can't get {code} back: nothing is called so any more", user.title()))
-            })?;
-            ids.push(found.meta.id);
-        }
-        let changed = tx.set_branches(&user, &ids, self.telling.clone()).await?;
-        let fields = if changed { vec![list.name.to_owned()] } else { Vec::new() };
-        Ok(Reverted { title: user.title(), fields, record: Some(user) })
     }
 
     async fn setting(&self, tx: &mut Tx<'_>) -> Result<Reverted> {

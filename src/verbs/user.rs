@@ -34,9 +34,9 @@ use crate::model::token;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{Line, ParseContext, Scalar, truncate};
 use crate::model::values::value::{Value, ValueType, rfc3339};
+use crate::store::records::credentials;
 use crate::store::records::keys as store_keys;
 use crate::store::records::{self, Deleted};
-use crate::store::records::{credentials, people};
 use crate::store::trail::merged_ids;
 use crate::store::tx::Tx;
 use crate::ui::Ui;
@@ -270,57 +270,6 @@ pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     change(s, DESC, &moved, None, set, Action::Move).await
 }
 
-/// Gives users further branches, or takes them away.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct AssignBranches {
-    pub targets: Vec<Target>,
-    pub branches: Vec<Uuid>,
-    pub assign: bool,
-}
-
-impl Verb for AssignBranches {
-    /// Users of whom something changed.
-    type Output = Vec<Record>;
-
-    fn orgs(&self) -> Vec<i32> {
-        orgs_of(&self.targets)
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
-        let mut changed = Vec::new();
-        for target in &self.targets {
-            let record = target.load(tx, DESC).await?;
-            if tx.assign_branches(&record, &self.branches, self.assign).await? {
-                changed.push(record);
-            }
-        }
-        Ok(changed)
-    }
-}
-
-pub async fn assign_branch(s: &mut Session<'_>, m: &ArgMatches, assign: bool) -> Result<()> {
-    let records = targets(s, DESC, m).await?;
-    let Some(org) = records.first().map(|r| r.meta.org_id) else { return Ok(()) };
-    let Some(branch) = DESC.field("branch") else { return Ok(()) };
-    let mut branches = Vec::new();
-    for key in m.get_many::<String>("branch").into_iter().flatten() {
-        branches.extend(find_ref(s, DESC, branch, org, key).await?.as_uuid());
-    }
-    let verb = AssignBranches { targets: as_targets(&records), branches, assign };
-    let changed = gate::write(s, &verb).await?;
-    for record in &records {
-        let is_changed = changed.iter().any(|c| c.meta.id == record.meta.id);
-        let title = record.title();
-        s.ui.status(&if is_changed {
-            format!("updated {title}: branches")
-        } else {
-            format!("{title} is so already; nothing was changed")
-        });
-    }
-    dry_run_note(s);
-    Ok(())
-}
-
 /// Who reports to a user, directly and through others, or with `--up` to whom he or she reports.
 pub async fn reports(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
@@ -447,7 +396,6 @@ impl Verb for Merge {
             }
         }
         moved += point_removed(tx, &duplicate, &into, deletion, &mut now).await?;
-        moved += tx.move_branches(&duplicate, &into).await?;
         let duplicate = self.duplicate.load(tx, DESC).await?;
         tx.delete_merged(&duplicate, deletion, &into).await?;
         former::keep(tx, &duplicate, &into).await?;
@@ -511,10 +459,9 @@ async fn is_below(tx: &mut Tx<'_>, user: &Stored<User>, other: Uuid) -> Result<b
 
 /// What only the duplicate has: it goes with it, for two people's addresses and passwords are not mixed by guessing.
 async fn left_behind(s: &mut Session<'_>, duplicate: &Record, into: &Record) -> Result<Vec<String>> {
-    let only = |f: &&Field| !f.is_managed() && f.parts().is_none() && into.get(f.column).is_null();
+    let only = |f: &&Field| !f.is_managed() && into.get(f.column).is_null();
     let mut left: Vec<String> = DESC
-        .fields
-        .iter()
+        .stored()
         .filter(only)
         .filter(|f| {
             let value = duplicate.get(f.column);
@@ -633,9 +580,6 @@ pub async fn dossier(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     }
     about.insert("pointed_at_by".into(), pointing.into());
     about.insert("records".into(), records_about(s, &record).await?.into());
-    let branches: Vec<serde_json::Value> =
-        people::further_branches(s.db().await?, &record).await?.into_iter().map(Into::into).collect();
-    about.insert("further_branches".into(), branches.into());
     about.insert("credential".into(), credentials::about(s.db().await?, &record).await?);
     about.insert("tokens".into(), credentials::tokens(s.db().await?, &record).await?);
     about.insert("history".into(), crate::crud::history::history_json(s, &record).await?);

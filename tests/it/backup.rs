@@ -21,7 +21,7 @@ pub fn fill(p: &TestEnv) {
         "dept delete GONE --yes",
         "user create --name 'Asha Rao' --email asha@acme.example --branch HQ --department FIN --dob 1990-02-28 --user-code ASHA22",
         "user create --name 'Ravi Kumar' --email ravi@acme.example --reports-to asha@acme.example --user-code RAVK22",
-        "user assign-branch ravi@acme.example --branch B2",
+        "branch assign B2 ravi@acme.example",
         "user invite ravi@acme.example",
         "user block ravi@acme.example --reason 'lost laptop' --until 7d",
         "user create --name Leaver --email leaver@acme.example --user-code LEAV22",

@@ -40,10 +40,10 @@ fn a_part_is_restored_on_either_engine() {
             let (other, told) = part_of(p, engine, &file, "users");
             let rows = came(&told);
             let of = |table: &str| rows.iter().find(|(name, _)| name == table).map(|(_, n)| *n);
-            // ACME and SYSTEM; five users, one of them deleted; Ravi's second branch; one setting.
+            // ACME and SYSTEM; five users, one of them deleted; Ravi's two branches; one setting.
             assert_eq!(
                 [of("orgs"), of("users"), of("user_branches"), of("settings")],
-                [Some(2), Some(5), Some(1), Some(1)]
+                [Some(2), Some(5), Some(2), Some(1)]
             );
             assert_eq!(rows.len(), 5, "{rows:?}");
             assert_eq!(told["rows"].as_u64(), Some(rows.iter().map(|(_, n)| n).sum()));
@@ -79,7 +79,7 @@ fn what_refers_to_one_another_comes_together() {
             "branch create --code B2 --name Two --parent HQ",
             "dept create --code FIN --name Finance --branch HQ",
             "user create --name 'Asha Rao' --email asha@acme.example --branch HQ --department FIN --user-code ASHA22",
-            "user assign-branch ASHA22 --branch B2",
+            "branch assign B2 ASHA22",
             "user create --name Leaver --email leaver@acme.example --user-code LEAV22",
             "user delete LEAV22 --yes",
         ] {

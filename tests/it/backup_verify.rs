@@ -93,7 +93,7 @@ fn the_live_database_is_held_against_a_backup() {
             "branch update HQ --city Mumbai",
             "branch create --code B3 --name Third",
             "user update RAVK22 --name 'Ravi K'",
-            "user unassign-branch RAVK22 --branch B2",
+            "branch unassign B2 RAVK22 --yes",
             "branch delete B2 --yes",
             "branch restore B2",
             "dept purge GONE --yes",
@@ -295,7 +295,7 @@ fn what_was_changed_behind_the_back_is_found_after_a_purge() {
             p.sql(wrong).expect("SQL");
         }
         for line in [
-            "user unassign-branch ravi@acme.example --branch B2",
+            "branch unassign B2 ravi@acme.example --yes",
             "user delete ASHA22 --orphan --yes",
             "user purge ASHA22 --yes",
             "dept delete FIN --yes",

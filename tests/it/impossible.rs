@@ -14,7 +14,7 @@ fn filled(p: &TestEnv) {
     p.run("specialty assign ECON asha@acme.example").ok();
     p.run("user create --name 'A Rao' --email a.rao@acme.example").ok();
     p.run("user merge a.rao@acme.example asha@acme.example --yes").ok();
-    p.run("user assign-branch asha@acme.example --branch PUN01").ok();
+    p.run("branch assign PUN01 asha@acme.example").ok();
     p.run("feature create --code F1 --name One").ok();
     p.run("permission create --resource users --action read").ok();
     for code in ["R1", "R2"] {
@@ -250,6 +250,7 @@ const ANY: &[(&str, &str, &str)] = &[
     ("departments", "id", "verify"),
     ("specialties", "id", "verify"),
     ("consultant_specialties", "id", "verify"),
+    ("user_branches", "id", "verify"),
     ("former_keys", "id", "verify"),
     ("former_keys", "former_id", "verify"),
     ("features", "id", "verify"),

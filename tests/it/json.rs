@@ -91,8 +91,6 @@ const SAMPLES: &[(&str, &str)] = &[
     ("user invite", "user invite BBB222"),
     ("user uninvite", "user uninvite BBB222"),
     ("user move", "user move BBB222 --branch HO"),
-    ("user assign-branch", "user assign-branch AAA222 --branch HO"),
-    ("user unassign-branch", "user unassign-branch AAA222 --branch HO"),
     ("user rename", "user rename BBB222 --username ravi"),
     ("user passwd", "user passwd AAA222 --generate"),
     ("user dossier", "user dossier AAA222"),
@@ -112,7 +110,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("user restore", "user restore BBB222"),
     ("user delete", "user delete BBB222 --yes"),
     ("user purge", "user purge BBB222 --yes"),
-    // Whom the examples of other kinds are about.
+    // Whom the examples of other kinds are about, and where he or she is.
+    ("branch create", "branch create --code MUM01 --name Mumbai"),
     ("user create", "user create --name 'Asha Rao' --email asha@sahyadri.example"),
     ("setting list", "setting list"),
     ("setting set", "setting set password.history 3"),

@@ -107,6 +107,7 @@ mod trail;
 mod tree;
 mod unproven;
 mod unused;
+mod user_branches;
 mod values;
 mod who_left;
 mod wrong_clock;

@@ -11,7 +11,7 @@ fn company(p: &TestEnv) {
     p.run("branch create --code B2 --name Two --parent HQ").ok();
     p.run("user create --name 'Asha Rao' --username asha --email asha@x.example --department POLICE --branch HQ").ok();
     p.run("user create --name 'Ravi Kumar' --username ravi --reports-to asha --branch B2").ok();
-    p.run("user assign-branch ravi --branch HQ").ok();
+    p.run("branch assign HQ ravi").ok();
 }
 
 #[test]

@@ -73,8 +73,8 @@ impl Dice {
             23 => format!("user update {u} --name 'Ravi Kumar {n}' --dob 1990-02-{:02}", n % 28 + 1),
             24 => format!("user update {u} --username {v}"),
             25 => format!("user move {u} --branch {b} --reports-to {v}"),
-            26 | 27 => format!("user assign-branch {u} --branch {b} --branch {c}"),
-            28 => format!("user unassign-branch {u} --branch {b}"),
+            26 | 27 => format!("branch assign {c} {u}"),
+            28 => format!("branch unassign {b} {u} --yes"),
             29 => format!("user block {u} --reason 'reason {n}' --until {n}m"),
             30 => format!("user unblock {u}"),
             31 => format!("user deactivate {u} {}", going.replace("--cascade", "")),
@@ -287,13 +287,13 @@ fn what_a_record_referred_to_is_called_as_it_was() {
             p.run(&format!("branch create --code B2 --name Two --org {org}")).ok();
             p.run(&format!("user create --name 'Asha Rao' --username asha --branch B1 --org {org}")).ok();
         }
-        p.run("user assign-branch asha --branch B2 --org ACME").ok();
+        p.run("branch assign B2 asha --org ACME").ok();
         p.run("user block asha --reason 'lost laptop' --until 1h --org BETA").ok();
         let then = moment(p);
         p.wait(7200);
         p.run("branch update B1 --code HQ --org ACME").ok();
         p.run("branch update B2 --code B1 --org ACME").ok();
-        p.run("user unassign-branch asha --branch B1 --org ACME").ok();
+        p.run("branch unassign B1 asha --org ACME --yes").ok();
         p.run("user move asha --branch '' --org ACME").ok();
         p.run("branch delete HQ --yes --org ACME").ok();
         p.run("org update ACME --code APEX --name 'Apex Ltd'").ok();
@@ -380,7 +380,7 @@ fn an_archived_past_does_not_stand_in_the_way() {
         p.run("user update asha --designation Clerk").ok();
         let updated = p.json("user show asha")["updated_at"].clone();
         p.wait(60);
-        p.run("user assign-branch asha --branch B1").ok();
+        p.run("branch assign B1 asha").ok();
         p.run("user passwd asha --generate").ok();
         erase(p, int(p, "select max(seq) from audit_records where tree = 1"));
         let then = moment(p);
@@ -390,11 +390,8 @@ fn an_archived_past_does_not_stand_in_the_way() {
         p.run("user passwd asha --generate").ok();
         erase(p, int(p, "select max(seq) from audit_records where tree = 1"));
         p.run("user update asha --designation Manager").ok();
-        p.run("user unassign-branch asha --branch B1").ok();
+        p.run("branch unassign B1 asha --yes").ok();
         assert_eq!(p.json(&format!("user show asha --as-of {then}")), was);
-        // With the list's record gone, the version says that it wrote no row.
-        let last = int(p, "select max(seq) from audit_records where tree = 1") - 4;
-        erase(p, last);
         let told = p.json(&format!("user show asha --as-of {then}"));
         assert_eq!([&told["updated_at"], &told["version"]], [&updated, &json!(2)]);
     });
@@ -431,7 +428,7 @@ fn a_difference_is_net() {
         p.run("branch restore B4").ok();
         p.run("branch update B4 --name Vier").ok();
         p.run("user move asha --branch B2").ok();
-        p.run("user assign-branch asha --branch B1").ok();
+        p.run("branch assign B1 asha").ok();
         p.run("user passwd asha --generate").ok();
         p.run("setting set password.min_length 20 --org ACME").ok();
         let rows = |flags: &str| {
@@ -446,9 +443,9 @@ fn a_difference_is_net() {
             "branch|B4|updated|name|Four|Vier",
             "branch|B7|created|||",
             "branch|X3|deleted|||",
-            &format!("user|{user}|updated|branch|B1|B2"),
-            &format!("user|{user}|updated|branches||B1"),
             &format!("user|{user}|updated|password||changed"),
+            &format!("user-branch|B1:{user}|updated|branch|B1|B2"),
+            &format!("user-branch|B1:{user}|created|||"),
             "setting|password.min_length|updated|value||20",
         ];
         assert_eq!(rows(&format!("--from {from}")), all);
@@ -456,10 +453,10 @@ fn a_difference_is_net() {
             rows(&format!("--from {from} --to {middle}")),
             ["branch|B1|updated|name|One|Uno", "branch|B1|updated|city||Mumbai", "branch|B7|created|||"]
         );
-        assert_eq!(rows(&format!("--from {from} --resource user --key asha")).len(), 3);
+        assert_eq!(rows(&format!("--from {from} --resource user --key asha")).len(), 1);
         assert_eq!(rows(&format!("--from {from} --org SYSTEM")).len(), 0);
         // Programs get ids, and all columns.
-        let moved = p.json(&format!("audit diff --from {from} --resource user"));
+        let moved = p.json(&format!("audit diff --from {from} --resource user-branch --key B2:asha"));
         let b1 = p.json("branch show B1")["id"].clone();
         assert_eq!(
             [&moved[0]["field"], &moved[0]["old"], &moved[0]["org"]],
@@ -576,16 +573,17 @@ fn changes_of_people_and_settings_are_undone() {
         let activated = last();
         p.run("user move ravi --reports-to asha").ok();
         assert!(revert(activated).fails(4).contains("needed by 1 user (reports_to)"));
-        // Lists.
-        p.run("user assign-branch ravi --branch B1 --branch B2").ok();
-        let assigned = last();
-        revert(assigned).ok();
-        assert_eq!(p.json("user show ravi")["branches"], json!([]));
-        let taken = last();
-        revert(taken).ok();
-        assert_eq!(p.json("user show ravi")["branches"], json!(["B1", "B2"]));
-        p.run("user unassign-branch ravi --branch B1").ok();
-        assert!(revert(assigned).fails(4).contains("branches are B2, no longer B1, B2"));
+        // What links give has records of its own: one that was made is taken back, one that went over goes back.
+        p.run("branch assign B1 ravi").ok();
+        assert!(revert(last()).fails(2).contains("delete it: orgctl user-branch delete B1:"));
+        p.run("user update ravi --branch B1").ok();
+        p.run("user move ravi --branch B2").ok();
+        let moved = last();
+        assert_eq!(p.json("user show ravi")["branches"], json!(["B2"]));
+        revert(moved).ok();
+        assert_eq!(p.json("user show ravi")["branches"], json!(["B1"]));
+        p.run("user update ravi --branch ''").ok();
+        assert!(revert(moved).fails(4).contains("is deleted"));
         p.run("user passwd ravi --generate").ok();
         assert!(revert(last()).fails(2).contains("a password can't be reverted"));
         // Settings: set, changed, and taken back.

@@ -144,7 +144,7 @@ fn a_block_ends_by_itself() {
         assert!(p.run("user unblock meena").fails(0).contains("is so already; nothing was changed"));
         assert_eq!(
             p.column("user history meena", "action"),
-            ["create", "move", "user_block", "user_block", "user_unblock"]
+            ["create", "move", "create", "user_block", "user_block", "user_unblock"]
         );
         // Many at once, from a list.
         let keys = p.run("user list -o key").ok();
@@ -218,7 +218,8 @@ fn who_leaves_hands_over_first() {
 fn two_users_become_one() {
     on_both_engines_with_acme(|p| {
         company(p);
-        p.run("user assign-branch ravi --branch HQ --branch B2").ok();
+        p.run("branch assign HQ ravi").ok();
+        p.run("branch assign B2 ravi").ok();
         p.run("dept create --name Sales --manager ravi").ok();
         p.run("branch create --code OLD --name Old --manager ravi").ok();
         p.run("branch delete OLD --yes").ok();
@@ -233,10 +234,13 @@ fn two_users_become_one() {
         p.run("branch restore OLD").ok();
         assert_eq!(p.json("branch show OLD")["manager"], old["user_code"]);
         let about: serde_json::Value = p.run("user dossier old").json();
-        assert_eq!(about["further_branches"], json!(["B2"]), "his own branch was no further one");
+        let links = about["records"]["user_branches"].as_array().map_or(0, Vec::len);
+        assert_eq!(links, 2, "what the duplicate had: {about}");
+        assert_eq!([&old["branch"], &old["branches"]], [&json!("HQ"), &json!(["HQ", "B2"])]);
         assert_eq!(p.json("user show ravi")["user_code"], old["user_code"], "that is what he was called");
-        p.run("user unassign-branch old --branch B2").ok();
-        assert!(p.run("user unassign-branch old --branch B2").fails(0).contains("is so already"));
+        p.run("branch unassign B2 old --yes").ok();
+        let said = p.run("branch unassign B2 old --yes").fails(3);
+        assert!(said.contains("there is no user branch of branch B2 and user "), "{said}");
         // Last reports to Meena, who reports to Asha: nobody may stand below himself once Last is Asha too.
         p.run("user create --name 'Last One' --username last --reports-to meena").ok();
         let said = p.run("user merge asha last --yes").fails(0);
@@ -471,16 +475,23 @@ fn what_people_stand_in_is_protected_and_can_be_purged() {
         p.run("user deactivate old ravi --reassign-to last").ok();
         assert_eq!(p.json("user show last")["reports_to"], p.json("user show asha")["user_code"]);
         // A branch that somebody has besides his own.
-        p.run("user assign-branch last --branch B2").ok();
-        assert!(p.run("branch delete B2 --yes").fails(4).contains("1 user has it besides their own: user "));
+        p.run("branch assign B2 last").ok();
+        let said = p.run("branch delete B2 --yes").fails(4);
+        assert!(said.contains("1 user-branch (branch): B2:") && said.contains("--orphan takes it from all"), "{said}");
         p.run("branch delete B2 --orphan --yes").ok();
-        assert_eq!(p.column("user history last", "action"), ["create", "update", "update", "update"]);
+        assert_eq!(p.json("user show last")["branches"], json!([]));
         p.run("branch purge B2 --yes").ok();
         // A branch and its manager who is there.
         p.run("branch create --code DEL --name Del").ok();
         p.run("user create --name 'Gone Soon' --username gone --branch DEL").ok();
         p.run("branch update DEL --manager gone").ok();
         p.run("branch delete DEL --cascade --yes").ok();
+        assert_eq!(
+            p.json("user show gone")["branch"],
+            json!(null),
+            "what goes with a branch is that somebody is of it"
+        );
+        p.run("user delete gone --orphan --yes").ok();
         p.run("user purge gone --yes").ok();
         p.run("branch purge DEL --yes").ok();
         p.run("db check").ok();
@@ -528,7 +539,7 @@ fn a_list_of_branches_goes_in_and_out() {
         p.run(&format!("user import {file} --on-conflict update")).ok();
         assert_eq!(told("E1"), (json!("DEL03"), json!(["DEL03"])));
         assert_eq!(told("E5"), (json!("MUM01"), json!(["MUM01", "DEL03"])));
-        assert_eq!(p.column("user history E1", "action"), ["create", "update", "update", "update"]);
+        assert_eq!(p.column("user history E1", "action"), ["create", "create", "create", "update", "delete"]);
         let out = p.write("out.csv", p.run("user export").ok());
         let said = p.run(&format!("user import {out} --on-conflict update")).fails(0);
         assert!(said.contains("created 0, updated 0, unchanged 4, rejected 0"), "{said}");
@@ -769,11 +780,12 @@ fn nobody_is_mistaken_or_left_with_somebody_who_is_gone() {
         let said = p.run("user block 77 --reason x").fails(4);
         assert!(said.starts_with("error: 77 means two users: user ") && said.contains(" as external_id"), "{said}");
         // The own branch is no further one, however it came to be the own one.
-        p.run("user assign-branch asha --branch HQ --branch B2").ok();
+        p.run("branch assign B2 asha").ok();
+        p.run("branch assign HQ asha").ok();
         p.run("user move asha --branch B2").ok();
         assert_eq!(p.json("user show asha")["branches"], json!(["B2", "HQ"]));
-        assert!(p.run("user assign-branch asha --branch B2").fails(0).contains("is so already"));
-        p.run("user assign-branch old --branch B2").ok();
+        assert!(p.run("branch assign B2 asha").fails(0).contains("is there already; nothing was changed"));
+        p.run("branch assign B2 old").ok();
         p.run("user merge old asha --yes").ok();
         assert_eq!(p.json("user show asha")["branches"], json!(["B2", "HQ"]));
         // A file lets nobody be led by somebody who is not there any more.

@@ -21,7 +21,7 @@ fn filled(p: &TestEnv) {
         "user create --user-code ASHA22 --name asha --branch MUM --department FIN",
         "user create --user-code RAV222 --name ravi --branch DEL",
         "user create --user-code MEE222 --name meena --department HR",
-        "user assign-branch ASHA22 --branch PUN",
+        "branch assign PUN ASHA22",
         "specialty create --code ECON --name Economics",
         "specialty assign ECON ASHA22 RAV222 MEE222",
     ] {
@@ -86,7 +86,7 @@ fn in_the_past_a_record_belongs_where_it_did() {
         p.wait(60);
         p.run("branch move MUM --root").ok();
         p.run("user move RAV222 --branch PUN").ok();
-        p.run("user unassign-branch ASHA22 --branch PUN").ok();
+        p.run("branch unassign PUN ASHA22 --yes").ok();
         let users =
             |when: &str| p.column(&format!("user list --filter in_branch=WEST --sort user_code {when}"), "user_code");
         assert_eq!(users(""), ["RAV222"]);

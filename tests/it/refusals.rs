@@ -126,7 +126,7 @@ fn a_refusal_is_no_effect() {
     on_both_engines_with_acme(|p| {
         company(p);
         p.run("branch create --code B2 --name Two").ok();
-        p.run("user assign-branch ravi --branch B2").ok();
+        p.run("branch assign B2 ravi").ok();
         p.run("branch delete HQ --yes").ok();
         p.run("branch create --code HQ --name 'New office'").ok();
         p.wait(3600);

@@ -311,7 +311,7 @@ fn a_role_that_is_inactive_is_given_only_by_force() {
         p.run("role-grant update OFF:asha --expires-at 2031-01-01").ok();
         p.run("role activate OFF").ok();
         let said = p.run("role deactivate OFF").err;
-        assert!(said.contains("note: 2 role grants are in role OFF; it takes no new ones without --force"), "{said}");
+        assert!(said.contains("note: 2 users are in role OFF; it takes no new ones without --force"), "{said}");
         all_is_well(p);
     });
 }

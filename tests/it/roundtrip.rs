@@ -291,7 +291,8 @@ fn people_go_into_an_empty_database_of_the_other_engine_and_come_out_the_same() 
             if superior.is_empty() {
                 return Ok(());
             }
-            from.run(&format!("user assign-branch {superior} --branch HQ --branch B2 --org {org}")).ok();
+            from.run(&format!("branch assign HQ {superior} --org {org}")).ok();
+            from.run(&format!("branch assign B2 {superior} --org {org}")).ok();
             from.run(&format!("dept update 'Dept 1' --manager {superior} --org {org}")).ok();
             from.run(&format!("branch update HQ --manager {superior} --org {org}")).ok();
             let export = |p: &TestEnv, noun: &str| p.run(&format!("{noun} export --org {org}")).ok();

@@ -17,7 +17,7 @@ fn what_was_broken_from_outside_does_not_stop_other_work() {
         let told = p.run("db check");
         assert_eq!(told.code, 8, "{}", told.err);
         let told = told.out;
-        assert!(told.contains("user ASHA22 points at a deleted branch (branch)"), "{told}");
+        assert!(told.contains("user-branch OLD:ASHA22 points at a deleted branch (branch)"), "{told}");
         assert!(told.contains("organisation ACME may have 1 users, and has 2"), "{told}");
         p.run("user update ASHA22 --designation Clerk").ok();
         p.run("user update ASHA22 --department D --reports-to RAV222").ok();

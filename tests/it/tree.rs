@@ -94,7 +94,7 @@ fn lines_are_read_and_mistakes_told_as_by_the_whole_tree() {
         "user help",
         "backup restore",
         "backup --yes restore latest --into x",
-        "user unassign-branch a",
+        "branch unassign a",
         "user import f.csv --leavers nobody",
         "user purge",
     ] {

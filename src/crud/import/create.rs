@@ -7,9 +7,10 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{JoinHandle, spawn_blocking};
 use uuid::Uuid;
 
+use super::lists::NewLinks;
 use super::rows::{self, BuildOrder, ImportPlan, RowBuilder};
 use super::run::Run;
-use super::{BATCH, CHANNEL_DEPTH, HASHED_BATCH, lists};
+use super::{BATCH, CHANNEL_DEPTH, HASHED_BATCH};
 use crate::crud::write::blank;
 use crate::model::resource::Field;
 use crate::store::import::stage::ResolvedRow;
@@ -43,10 +44,7 @@ impl Run<'_> {
             self.load_new(tx, org, total).await?;
         }
         self.report.created = total;
-        match self.plan.list.is_some() {
-            true => lists::set_new_members(tx, &self.stage, org).await,
-            false => Ok(()),
-        }
+        Ok(())
     }
 
     async fn load_new(&mut self, tx: &mut Tx<'_>, org: i32, total: u64) -> Result<()> {
@@ -62,13 +60,17 @@ impl Run<'_> {
         // Codes that are made are looked up meanwhile; a file that is keyed by them gives them.
         let is_looked_up = |field: &&Field| plan.makes_codes || !plan.key.has(field);
         needed.extend(plan.maker().map(|(field, _)| field).filter(is_looked_up));
-        let aside = tx.drop_indexes(plan.desc, total, &needed).await?;
+        let mut aside = tx.drop_indexes(plan.desc, total, &needed).await?;
+        let mut links = NewLinks::new(tx, &plan, org)?;
+        for kind in links.kinds() {
+            aside.extend(tx.drop_indexes(kind, total, &[]).await?);
+        }
         let mut loaders = self.loaders(tx, org, total).await?;
         let mut maker = Maker::start(&plan, self.row_builder(tx, org, None).await?);
         let (mut last, mut done) = (0, 0);
         loop {
             while maker.orders.is_some() && maker.waiting < CHANNEL_DEPTH {
-                last = self.order(tx, org, &mut maker, last, together).await?;
+                last = self.order(tx, &mut links, &mut maker, last, together).await?;
             }
             if maker.waiting == 0 {
                 break;
@@ -105,13 +107,20 @@ impl Run<'_> {
     }
 
     /// Lets the next records be made; the last row of them.
-    async fn order(&self, tx: &mut Tx<'_>, org: i32, maker: &mut Maker, last: u64, together: usize) -> Result<u64> {
+    async fn order(
+        &self,
+        tx: &mut Tx<'_>,
+        links: &mut NewLinks,
+        maker: &mut Maker,
+        last: u64,
+        together: usize,
+    ) -> Result<u64> {
         let some = self.stage.resolved_rows(tx.db, true, last, together).await?;
         let Some(last) = some.last().map(|row| row.number) else {
             maker.orders = None;
             return Ok(last);
         };
-        let orders = self.orders(tx, org, some).await?;
+        let orders = self.orders(tx, links, some).await?;
         if let Some(to) = &maker.orders {
             // Where nobody takes it the thread has failed.
             let _ = to.send(orders).await;
@@ -120,17 +129,24 @@ impl Run<'_> {
         Ok(last)
     }
 
-    /// What rows need to become records: salts, codes and numbers.
-    pub(super) async fn orders(&self, tx: &mut Tx<'_>, org: i32, rows: Vec<ResolvedRow>) -> Result<Vec<BuildOrder>> {
+    /// What rows need to become records: salts, codes, numbers and links.
+    pub(super) async fn orders(
+        &self,
+        tx: &mut Tx<'_>,
+        links: &mut NewLinks,
+        rows: Vec<ResolvedRow>,
+    ) -> Result<Vec<BuildOrder>> {
+        let org = links.org;
+        let links = links.of(tx, &self.stage, &rows).await?;
         let without_code = rows.iter().filter(|v| v.wants_code).count();
         let codes = tx.generate_codes(self.desc, org, without_code, &self.stage.given_codes()).await?;
         let (mut codes, mut counted) = (codes.into_iter(), self.next_numbers(tx, org, &rows).await?.into_iter());
         let (salts, password_salts) = (tx.salts(rows.len()), tx.salts(rows.len()));
-        let salted = rows.into_iter().zip(salts.into_iter().zip(password_salts));
-        let orders = salted.map(|(verdict, (salt, password_salt))| {
+        let salted = rows.into_iter().zip(links).zip(salts.into_iter().zip(password_salts));
+        let orders = salted.map(|((verdict, links), (salt, password_salt))| {
             let code = if verdict.wants_code { codes.next() } else { None };
             let number = if verdict.wants_number { counted.next() } else { None };
-            BuildOrder { verdict, salt, code, number, password_salt }
+            BuildOrder { verdict, salt, code, number, password_salt, links }
         });
         Ok(orders.collect())
     }

@@ -74,7 +74,7 @@ impl Opened {
         let Opened { desc, org, source, header, rejects } = self;
         let mapping = map_columns(desc, &source, &header, &terms, m)?;
         tell_mapping(s, desc, &header, &mapping, terms.code);
-        let Mapping { columns, lookups, credential, list, states, doubles, org: whose, .. } = mapping;
+        let Mapping { columns, lookups, credential, lists, states, doubles, org: whose, .. } = mapping;
         let on_conflict = on_conflict(m, terms.whole.is_some())?;
         passwords_agree(s, m, credential, rejects.as_ref())?;
         let columns = settled(s, desc, &header, columns)?;
@@ -101,7 +101,7 @@ impl Opened {
             keep_going: m.get_flag("keep-going"),
             rejects,
             credential,
-            list,
+            lists,
             states,
             reset_passwords: flag(m, "reset-passwords"),
             whole: terms.whole,

@@ -1,48 +1,158 @@
-//! Cells that name several records of another kind: the branches of a user.
+//! Cells that name several records of another kind: the branches of a user, or the roles.
+
+use std::collections::{BTreeSet, HashMap};
 
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::BATCH;
-use super::rows::Parsed;
+use super::rows::{ImportPlan, Parsed};
+use super::run::Run;
 use crate::model::kinds::org::SYSTEM;
-use crate::model::resource::Record;
+use crate::model::resource::{Descriptor, List, Record};
 use crate::model::trail::audit::Action;
-use crate::model::values::value::Value;
 use crate::store::import::match_target::Match;
-use crate::store::import::stage::Stage;
-use crate::store::records::{self, people};
-use crate::store::tx::Tx;
+use crate::store::import::stage::{ResolvedRow, Stage};
+use crate::store::records::keys;
+use crate::store::records::lists::{self, Member};
+use crate::store::tx::{LinkMaker, Tx};
 
-/// Holds lists against those that records have which are otherwise as the rows say.
-pub async fn match_lists(tx: &mut Tx<'_>, org: Option<i32>, rows: Vec<(&mut Match, &Parsed)>) -> Result<()> {
-    let ids: Vec<Uuid> = rows.iter().map(|(m, _)| m.id).collect();
-    let there = people::further_branches_of(tx.db, org.unwrap_or(SYSTEM), &ids).await?;
-    for (found, row) in rows {
-        found.is_unchanged = there.get(&found.id).map_or(&[][..], Vec::as_slice) == row.list_members;
+impl ImportPlan {
+    fn list(&self, place: usize) -> &'static List {
+        &self.desc.lists[self.lists[place].0.list]
     }
-    Ok(())
 }
 
-/// Gives a record the further members of its list that its row names; whether that changed anything.
-pub async fn set_members(tx: &mut Tx<'_>, stage: &Stage, record: &Record, row: u64) -> Result<bool> {
-    let members = stage.list_member_ids(tx.db, row).await?;
-    tx.set_branches(record, &members, Action::Update).await
-}
-
-/// Gives new records the further members of their lists.
-pub async fn set_new_members(tx: &mut Tx<'_>, stage: &Stage, org: i32) -> Result<()> {
-    let mut last = 0;
-    loop {
-        let some = stage.with_list(tx.db, last, BATCH).await?;
-        let Some((end, _)) = some.last() else { return Ok(()) };
-        last = *end;
-        let ids: Vec<Value> = some.iter().map(|(_, id)| (*id).into()).collect();
-        let records = records::with_ids(tx.db, stage.desc(), Some(org), &ids).await?;
-        for (n, id) in some {
-            if let Some(record) = records.iter().find(|r| r.meta.id == id) {
-                set_members(tx, stage, record, n).await?;
+impl Run<'_> {
+    /// Holds lists against those that records have which are otherwise as the rows say.
+    pub(super) async fn match_lists(&mut self, tx: &mut Tx<'_>, rows: Vec<(&mut Match, &Parsed)>) -> Result<()> {
+        let (plan, org) = (&self.plan, self.stage.org());
+        let ids: Vec<Uuid> = rows.iter().map(|(m, _)| m.id).collect();
+        let mut there = Vec::new();
+        for place in 0..plan.lists.len() {
+            there.push(lists::members_of(tx.db, plan.list(place), org.unwrap_or(SYSTEM), &ids, tx.at()).await?);
+        }
+        for (found, row) in rows {
+            for (place, there) in there.iter().enumerate() {
+                let told: Vec<&str> =
+                    row.list_members.iter().filter(|(p, _)| *p == place).map(|(_, m)| m.as_str()).collect();
+                let held = there.get(&found.id).map_or(&[][..], Vec::as_slice);
+                found.is_unchanged &= is_same(plan.list(place), held, &told);
+            }
+            if found.is_unchanged {
+                let ends = |(place, there): (usize, &HashMap<Uuid, Vec<Member>>)| {
+                    let held = there.get(&found.id).map_or(&[][..], Vec::as_slice);
+                    held.iter().filter(|m| m.has_end && row.list_members.contains(&(place, m.key.clone()))).count()
+                };
+                self.report.kept_ends += there.iter().enumerate().map(ends).sum::<usize>() as u64;
             }
         }
+        Ok(())
+    }
+}
+
+/// Whether a record has what a row's list says, as [`Tx::set_list`] would have it.
+fn is_same(list: &List, held: &[Member], told: &[&str]) -> bool {
+    let wide: BTreeSet<&str> = held.iter().filter(|m| !m.is_narrow).map(|m| m.key.as_str()).collect();
+    // The first is told by a field of the record, which was held against it.
+    let is_told = |m: &Member| told.contains(&m.key.as_str()) || (list.first.is_some() && m.is_first);
+    let is_all = told.iter().all(|key| wide.contains(key));
+    let is_only = held.iter().filter(|m| !m.is_narrow && !m.has_end).all(is_told);
+    let leads = || match held.iter().find(|m| m.is_first) {
+        _ if list.first.is_some() || list.flag().is_none() => true,
+        Some(first) if first.is_narrow || (first.has_end && !is_told(first)) => true,
+        first => first.map(|m| m.key.as_str()) == told.first().copied(),
+    };
+    is_all && is_only && leads()
+}
+
+impl Run<'_> {
+    /// Gives a record what its row's lists say; the lists that changed.
+    pub(super) async fn set_lists(&mut self, tx: &mut Tx<'_>, record: &Record, row: u64) -> Result<Vec<&'static str>> {
+        let (plan, stage) = (&self.plan, &self.stage);
+        let mut changed = Vec::new();
+        for place in 0..plan.lists.len() {
+            let list = plan.list(place);
+            let members = stage.list_members(tx.db, place, (row, row)).await?.remove(&row).unwrap_or_default();
+            let first = match list.first {
+                Some(column) => record.get(column).as_uuid(),
+                None => members.first().copied(),
+            };
+            let set = tx.set_list(record, list, first, &members, Action::Update).await?;
+            self.report.kept_ends += set.kept_ends;
+            changed.extend(set.changed.then_some(list.name));
+        }
+        Ok(changed)
+    }
+}
+
+/// Makes the links of new records to what their lists hold.
+pub struct NewLinks {
+    pub org: i32,
+    /// For each list of the kind how its links are made, the reference that tells the first, and the list's place among those
+    /// that rows give.
+    lists: Vec<(&'static List, LinkMaker, Option<usize>, Option<usize>)>,
+    /// What members are called.
+    called: HashMap<Uuid, String>,
+}
+
+impl NewLinks {
+    pub fn new(tx: &Tx<'_>, plan: &ImportPlan, org: i32) -> Result<NewLinks> {
+        let mut known = Vec::new();
+        for (n, list) in plan.desc.lists.iter().enumerate() {
+            let first = plan.references.iter().position(|r| list.first == Some(r.field.column));
+            let given = plan.lists.iter().position(|(column, _)| column.list == n);
+            if first.is_some() || given.is_some() {
+                known.push((list, tx.link_maker(list, org)?, first, given));
+            }
+        }
+        Ok(NewLinks { org, lists: known, called: HashMap::new() })
+    }
+
+    /// The kinds of the links.
+    pub fn kinds(&self) -> Vec<&'static Descriptor> {
+        self.lists.iter().map(|(list, ..)| list.desc()).collect()
+    }
+
+    /// The links of some new records, in their order, with the salts of their audit records.
+    pub async fn of(
+        &mut self,
+        tx: &mut Tx<'_>,
+        stage: &Stage,
+        rows: &[ResolvedRow],
+    ) -> Result<Vec<Vec<(Record, [u8; 16])>>> {
+        let mut links: Vec<Vec<(Record, [u8; 16])>> = rows.iter().map(|_| Vec::new()).collect();
+        let (Some(from), Some(to)) = (rows.first(), rows.last()) else { return Ok(links) };
+        let span = (from.number, to.number);
+        for (list, maker, first, given) in &self.lists {
+            let mut members = match given {
+                Some(place) => stage.list_members(tx.db, *place, span).await?,
+                None => HashMap::new(),
+            };
+            let mut wanted: Vec<(usize, Uuid, bool)> = Vec::new();
+            for (n, row) in rows.iter().enumerate() {
+                let others = members.remove(&row.number).unwrap_or_default();
+                let told = first.and_then(|i| row.references.get(i).copied().flatten());
+                let first = if list.first.is_some() { told } else { others.first().copied() };
+                let all: BTreeSet<(bool, Uuid)> =
+                    first.iter().chain(&others).map(|id| (Some(*id) != first, *id)).collect();
+                wanted.extend(all.into_iter().map(|(is_other, id)| (n, id, !is_other)));
+            }
+            let unknown: BTreeSet<Uuid> =
+                wanted.iter().map(|(_, id, _)| *id).filter(|id| !self.called.contains_key(id)).collect();
+            if let Some(link) = list.link().filter(|_| !unknown.is_empty()) {
+                self.called.extend(keys::called(tx.db, link.item.1, self.org, unknown.into_iter()).await?);
+            }
+            let (ids, salts) = (tx.new_ids(wanted.len()), tx.salts(wanted.len()));
+            let by = tx.actor().await?;
+            for (((n, member, is_first), id), salt) in wanted.into_iter().zip(ids).zip(salts) {
+                let mut link = maker.make(tx.new_meta(self.org, id, by), rows[n].id, member, is_first);
+                let item = list.ends().0;
+                let known = |column: &str| if column == item { self.called.get(&member).cloned() } else { None };
+                link.referred =
+                    link.desc.key().references().map(|(f, _)| known(f.column).unwrap_or_default()).collect();
+                links[n].push((link, salt));
+            }
+        }
+        Ok(links)
     }
 }

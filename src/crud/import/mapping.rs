@@ -24,7 +24,7 @@ pub struct Mapping {
     /// The column that holds what users sign in with.
     pub credential: Option<CredentialColumn>,
     /// The column that gives several records of another kind.
-    pub list: Option<ListColumn>,
+    pub lists: Vec<ListColumn>,
     /// Columns that tell the state of records.
     pub states: Vec<StatusColumn>,
     /// The column that says whose the rows are.
@@ -74,6 +74,8 @@ fn filled_twice(field: &str, header: &[String], (first, second): (usize, usize))
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListColumn {
     pub at: usize,
+    /// The list's place among those of the kind.
+    pub list: usize,
     /// The first of them is the record's own: no other column tells it.
     pub tells_first: bool,
 }
@@ -249,7 +251,6 @@ struct Mapper<'a> {
     /// What `--map` says of each column.
     mapped: Vec<Option<&'a str>>,
     passes_over: bool,
-    list: Option<(ListColumn, &'static str)>,
     unknown: Vec<usize>,
     done: Mapping,
 }
@@ -271,12 +272,13 @@ impl Mapper<'_> {
             }
             return Ok(true);
         }
-        if let Some(named) = self.desc.lists.iter().find(|l| l.is_named(self.name(at))) {
-            if self.list.replace((ListColumn { at, tells_first: false }, named.first)).is_some() {
-                return Err(Problem::invalid(format!("two columns of the file hold {}", named.name))
+        if let Some(list) = self.desc.lists.iter().position(|l| l.is_named(self.name(at))) {
+            if self.done.lists.iter().any(|known| known.list == list) {
+                return Err(Problem::invalid(format!("two columns of the file hold {}", self.desc.lists[list].name))
                     .hint("rename or remove one of them")
                     .into());
             }
+            self.done.lists.push(ListColumn { at, list, tells_first: false });
             return Ok(true);
         }
         if is_org_column(self.desc, self.name(at)) {
@@ -337,11 +339,11 @@ impl Mapper<'_> {
     }
 
     fn refuse_unknown(&mut self) -> Result<()> {
-        let (done, list) = (&self.done, self.list);
+        let done = &self.done;
         let is_used = |at: usize| {
             done.columns[at].is_some()
                 || done.credential.is_some_and(|c| c.at == at)
-                || list.is_some_and(|(l, _)| l.at == at)
+                || done.lists.iter().any(|l| l.at == at)
                 || done.org == Some(at)
                 || done.states.iter().any(|s| s.at == at)
         };
@@ -354,14 +356,14 @@ impl Mapper<'_> {
     }
 
     fn finish(mut self) -> Mapping {
-        if let Some((list, first)) = &mut self.list
-            && let Some(first) = self.desc.fields.iter().find(|f| f.column == *first)
-            && !self.done.columns.iter().flatten().any(|c| c == first.name())
-        {
-            list.tells_first = true;
-            self.done.columns[list.at] = Some(first.name().to_owned());
+        for list in &mut self.done.lists {
+            let first = self.desc.lists[list.list].first.and_then(|first| self.desc.field(first));
+            if let Some(first) = first.filter(|f| !self.done.columns.iter().flatten().any(|c| c == f.name())) {
+                list.tells_first = true;
+                self.done.columns[list.at] = Some(first.name().to_owned());
+            }
         }
-        Mapping { list: self.list.map(|(list, _)| list), ..self.done }
+        self.done
     }
 }
 
@@ -381,7 +383,6 @@ pub fn map_columns(
         terms,
         mapped,
         passes_over: m.get_flag("ignore-unknown"),
-        list: None,
         unknown: Vec::new(),
         done: Mapping { absent, ..Mapping::default() },
     };

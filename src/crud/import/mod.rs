@@ -117,8 +117,8 @@ pub struct Import {
     pub rejects: Option<PathBuf>,
     /// The column that holds what records sign in with.
     pub credential: Option<CredentialColumn>,
-    /// The column that gives several records of another kind.
-    pub list: Option<ListColumn>,
+    /// Columns that give several records of another kind each.
+    pub lists: Vec<ListColumn>,
     /// Columns that tell the state of records.
     pub states: Vec<StatusColumn>,
     /// Records that are there get the passwords of the file too.
@@ -151,6 +151,8 @@ pub struct Report {
     pub unchanged: u64,
     pub skipped: u64,
     pub rejected: u64,
+    /// Members of lists that were there for a time, and keep their end.
+    pub kept_ends: u64,
     /// The first records that rows changed, with the fields, where the file is the whole truth.
     pub changed: Vec<String>,
     /// What rows deactivate.
@@ -209,9 +211,11 @@ impl Import {
         plan.dates = dates::Dates::new(&plan.columns, &self.date_formats)?;
         plan.states.clone_from(&self.states);
         plan.is_whole = self.whole.is_some();
-        if let (Some(list), Some(field)) = (self.list, desc.fields.iter().find(|f| desc.list_of(f).is_some())) {
-            let target = field.target().ok_or_else(|| anyhow::anyhow!("a list of nothing"))?;
-            plan.list = Some((list, Reference { field, target, by: None }));
+        for column in &self.lists {
+            let list = desc.lists.get(column.list).and_then(|list| Some((list, list.link()?)));
+            let (list, link) = list.ok_or_else(|| anyhow::anyhow!("a list of nothing"))?;
+            let field = list.first.and_then(|first| desc.field(first)).unwrap_or(link.item.0);
+            plan.lists.push((*column, Reference { field, target: link.item.1, by: None }));
         }
         Ok(plan)
     }

@@ -9,13 +9,13 @@ use std::collections::HashMap;
 use anyhow::Result;
 use uuid::Uuid;
 
-use super::rows::{self, ImportPlan};
+use super::lists::NewLinks;
+use super::rows;
 use super::run::Run;
 use super::{BATCH, missing};
 use crate::model::password;
 use crate::model::problem::Problem;
 use crate::model::resource::Descriptor;
-use crate::store::import::stage::{ResolvedRow, Stage};
 use crate::store::schema::deferred::DeferredConstraints;
 use crate::store::tx::Tx;
 
@@ -109,22 +109,16 @@ async fn new_rows(run: &Run<'_>, tx: &mut Tx<'_>, org: i32, trial: &mut Trial<'_
     let hash = plan.credential.map(|_| password::hash(&password::Secret::new("a trial".into()), &plan.params, [0; 16]));
     let mut making = run.row_builder(tx, org, Some(hash.unwrap_or_default())).await?;
     let (mut file, mut last) = (plan.rows()?, 0);
-    let (mut numbers, mut listed): (HashMap<Uuid, u64>, HashMap<Uuid, Vec<Uuid>>) = Default::default();
-    let mut waiting = Vec::new();
+    let (mut numbers, mut waiting): (HashMap<Uuid, u64>, Vec<_>) = Default::default();
+    let mut links = NewLinks::new(tx, plan, org)?;
     loop {
         let some = stage.resolved_rows(tx.db, true, last, BATCH).await?;
         let Some(end) = some.last() else { break };
         last = end.number;
         let pieces: HashMap<Uuid, u64> = some.iter().map(|v| (v.id, v.number)).collect();
-        if plan.list.is_some() {
-            for verdict in &some {
-                listed.insert(verdict.id, further(tx, plan, stage, verdict).await?);
-            }
-        }
-        let orders = run.orders(tx, org, some).await?;
+        let orders = run.orders(tx, &mut links, some).await?;
         let made = rows::build(plan, &mut making, &mut file, orders)?;
-        let found = tx.probe(&mut loaders, made, &listed, trial.late).await?;
-        listed.retain(|id, _| found.iter().any(|(row, _)| row.id() == *id) || numbers.contains_key(id));
+        let found = tx.probe(&mut loaders, made, trial.late).await?;
         numbers.extend(found.iter().filter_map(|(row, _)| Some((row.id(), *pieces.get(&row.id())?))));
         waiting.extend(found);
     }
@@ -133,7 +127,7 @@ async fn new_rows(run: &Run<'_>, tx: &mut Tx<'_>, org: i32, trial: &mut Trial<'_
     while waiting.len() < before {
         before = waiting.len();
         let again = waiting.into_iter().map(|(row, _)| row).collect();
-        waiting = tx.probe(&mut loaders, again, &listed, trial.late).await?;
+        waiting = tx.probe(&mut loaders, again, trial.late).await?;
     }
     for (row, problem) in waiting {
         let number =
@@ -143,15 +137,6 @@ async fn new_rows(run: &Run<'_>, tx: &mut Tx<'_>, org: i32, trial: &mut Trial<'_
     // The rows stay for those that come after; nobody has written what was appended to the tree.
     tx.forget_appended(&savepoint);
     tx.release(savepoint).await
-}
-
-/// The further members of a new record's list; its own branch is none.
-async fn further(tx: &mut Tx<'_>, plan: &ImportPlan, stage: &Stage, verdict: &ResolvedRow) -> Result<Vec<Uuid>> {
-    let mut members = stage.list_member_ids(tx.db, verdict.number).await?;
-    let own = plan.references.iter().position(|r| r.field.column == "branch_id");
-    let own = own.and_then(|i| verdict.references.get(i).copied().flatten());
-    members.retain(|id| Some(*id) != own);
-    Ok(members)
 }
 
 /// The field that a rule of the database names: `branches_city_check`, `length(city) <= 200`.

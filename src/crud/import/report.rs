@@ -287,6 +287,11 @@ fn tell_rows(s: &mut Session<'_>, r: &Report, verb: &Import, says_who: bool) {
         let column = column.map_or(String::new(), |c| format!(", {c}"));
         s.ui.status(&format!("rejected line {}{column}: {}", x.line, x.reason));
     }
+    if r.kept_ends > 0 {
+        let are =
+            if r.kept_ends == 1 { "1 member of a list is" } else { &format!("{} members of lists are", r.kept_ends) };
+        s.ui.status(&format!("note: {are} there for a time, and so still"));
+    }
     if r.doubtful > 0 {
         let are = if r.doubtful == 1 { "phone number is" } else { "phone numbers are" };
         s.ui.status(&format!("note: {} {are} possible but not known to be valid", r.doubtful));

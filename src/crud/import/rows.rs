@@ -32,7 +32,7 @@ use crate::store::import::stage::{JSON, QUOTE, Reference, Reject, ResolvedRow};
 use crate::store::records::credentials;
 use crate::store::records::stored_values;
 use crate::store::trail::appender::TreeAppender;
-use crate::store::tx::PreparedRow;
+use crate::store::tx::{PreparedLink, PreparedRow};
 
 /// Rows that travel together.
 pub const BATCH: usize = 1000;
@@ -66,7 +66,7 @@ pub struct ImportPlan {
     pub others: Vec<&'static Field>,
     pub references: Vec<Reference>,
     /// The column that gives several records of another kind, and what refers to these.
-    pub list: Option<(ListColumn, Reference)>,
+    pub lists: Vec<(ListColumn, Reference)>,
     /// Fields of rows that references of others are looked up by.
     pub named: Vec<&'static Field>,
     /// Columns that tell the state of records.
@@ -114,8 +114,9 @@ pub struct Parsed {
     pub unread: Vec<&'static Field>,
     /// What the record is to sign in with.
     pub credential: Option<GivenCredential>,
-    /// Members of its list besides the first, as the target's key keeps them.
-    pub list_members: Vec<String>,
+    /// Members of its lists, as the keys of what they give keep them, each with the list's place among those of the plan:
+    /// without the first where a field of the record tells it.
+    pub list_members: Vec<(usize, String)>,
     /// The status that it says its record to have.
     pub status: Option<&'static str>,
 }
@@ -171,7 +172,7 @@ impl ImportPlan {
                 })
                 .collect(),
             references: references.collect(),
-            list: None,
+            lists: Vec::new(),
             named: Vec::new(),
             states: Vec::new(),
             is_whole: false,
@@ -200,7 +201,7 @@ impl ImportPlan {
         let is_of_one_line = |at| {
             self.credential.is_some_and(|c| c.at == at)
                 || self.routing.as_ref().is_some_and(|r| r.at == at)
-                || self.list.is_some_and(|(l, _)| l.at == at)
+                || self.lists.iter().any(|(l, _)| l.at == at)
                 || self.states.iter().any(|s| s.at == at)
         };
         let columns = self.columns.iter().enumerate();
@@ -240,7 +241,7 @@ impl ImportPlan {
         let Some(name) = &reject.column else { return usize::MAX };
         let by_name = (0..self.columns.len()).find(|at| self.column_name(*at) == Some(name));
         let credential = self.credential.filter(|c| c.name() == name).map(|c| c.at);
-        let list = self.list.as_ref().filter(|(_, r)| r.field.name() == name).map(|(l, _)| l.at);
+        let list = self.lists.iter().find(|(_, r)| r.field.name() == name).map(|(l, _)| l.at);
         by_name.or(credential).or(list).or_else(|| self.state_at(name)).unwrap_or(usize::MAX)
     }
 
@@ -284,9 +285,11 @@ impl ImportPlan {
             Ok(credential) => parsed.credential = credential,
             Err(fault) => parsed.faults.push(fault),
         }
-        match self.list_members(row, &parsed.values) {
-            Ok(listed) => parsed.list_members = listed,
-            Err(fault) => parsed.faults.push(fault),
+        for place in 0..self.lists.len() {
+            match self.list_members(row, place, &parsed.values) {
+                Ok(listed) => parsed.list_members.extend(listed.into_iter().map(|member| (place, member))),
+                Err(fault) => parsed.faults.push(fault),
+            }
         }
         let alone = self.key.alone().is_some();
         for (part, value) in self.key.parts().zip(&parsed.key) {
@@ -412,7 +415,7 @@ impl ImportPlan {
         for (at, field) in &self.in_order {
             let (field, at) = (*field, self.filled(row, *at));
             let text = self.text(row, at, field.name())?;
-            let is_list = self.list.is_some_and(|(list, _)| list.tells_first && list.at == at);
+            let is_list = self.lists.iter().any(|(list, _)| list.tells_first && list.at == at);
             if let Some(fault) = self.misshapen(row, at, is_list || field.is_set()) {
                 parsed.unread.push(field);
                 // That of a list is told with its members.
@@ -465,9 +468,9 @@ impl ImportPlan {
         Ok(Some(value))
     }
 
-    /// The further members of a row's list: without the first, which its own field holds.
-    fn list_members(&self, row: &source::FileRow<'_>, values: &Given) -> Result<Vec<String>, Reject> {
-        let Some((list, reference)) = &self.list else { return Ok(Vec::new()) };
+    /// The members of one of a row's lists: without the first, where its own field holds that; the others in their order.
+    fn list_members(&self, row: &source::FileRow<'_>, place: usize, values: &Given) -> Result<Vec<String>, Reject> {
+        let (list, reference) = &self.lists[place];
         let name = self.column_name(list.at).unwrap_or(reference.field.name());
         let text = self.text(row, list.at, name)?;
         if let Some(fault) = self.misshapen(row, list.at, true) {
@@ -485,7 +488,8 @@ impl ImportPlan {
         let members = set::members(text).filter(|m| !self.tolerance.is_none(reference.field, m));
         let mut members: Vec<String> = members.map(|m| reference.text(m, &self.context)).collect();
         members.retain(|m| Some(m) != first.as_ref());
-        members.sort();
+        let leading = self.desc.lists[list.list].first.is_none().then(|| members.first().cloned()).flatten();
+        members.sort_by_key(|m| (Some(m) != leading.as_ref(), m.clone()));
         members.dedup();
         Ok(members)
     }
@@ -790,6 +794,8 @@ pub struct BuildOrder {
     pub number: Option<i64>,
     /// The salt of its password's hash.
     pub password_salt: [u8; 16],
+    /// Its links to what its lists hold, and the salts of their records. What they are called by it is not known yet.
+    pub links: Vec<(Record, [u8; 16])>,
 }
 
 /// Hashes the passwords of rows, on all cores: it is slow by design.
@@ -855,7 +861,7 @@ pub fn build(
     }
     let given = picked.iter_mut().zip(&orders).map(|(p, o)| (p.credential.take(), o.password_salt));
     let mut passwords = hash_all(given.collect(), &plan.params).into_iter();
-    for (parsed, BuildOrder { verdict, salt, code, number, .. }) in picked.into_iter().zip(orders) {
+    for (parsed, BuildOrder { verdict, salt, code, number, links, .. }) in picked.into_iter().zip(orders) {
         let password = passwords.next().flatten();
         let meta = Meta { id: verdict.id, ..making.meta.clone() };
         let mut record = Record::new(plan.desc, meta, plan.blank.clone());
@@ -881,14 +887,25 @@ pub fn build(
         let event = Event::of(&record, Action::Create, Effect::Create);
         let event = subject.map_or(event, |subject| event.about(subject));
         let audit = making.chain.append(event, payload, salt)?;
+        let called = record.key();
+        let links = links.into_iter().map(|(link, salt)| build_link(&mut making.chain, link, &called, salt));
+        let links = links.collect::<Result<Vec<_>>>()?;
         let words = search::words_of(&record);
         let meta = &record.meta;
         let first =
             |p: StoredHash| credentials::first(meta.org_id, meta.id, p.text(), meta.created_at, meta.created_by);
         let beside = password.map(first);
-        finished.push(PreparedRow { stored: stored_values(record), words, audit, companion_rows: beside });
+        finished.push(PreparedRow { stored: stored_values(record), words, audit, companion_rows: beside, links });
     }
     Ok(finished)
+}
+
+/// Makes the link of a new record, which is called so.
+fn build_link(chain: &mut TreeAppender, mut link: Record, called: &str, salt: [u8; 16]) -> Result<PreparedLink> {
+    link.referred.iter_mut().filter(|key| key.is_empty()).for_each(|key| called.clone_into(key));
+    let payload = Payload { key: Some(link.key()), new: Some(audit::set_fields(&link)), ..Payload::default() };
+    let audit = chain.append(Event::of(&link, Action::Create, Effect::Create), payload, salt)?;
+    Ok(PreparedLink { desc: link.desc, id: link.meta.id, stored: stored_values(link), audit })
 }
 
 /// A row of a record that is there: what became of it, its values, and what it says of a credential.

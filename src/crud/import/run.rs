@@ -188,6 +188,9 @@ impl<'a> Run<'a> {
         let report = self.report;
         self.import.source.check_unchanged()?;
         tx.analyze(self.desc, report.created).await?;
+        for list in self.desc.lists {
+            tx.analyze(list.desc(), report.created).await?;
+        }
         if report.created + report.updated + more.iter().map(|(_, n)| n).sum::<u64>() == 0 {
             return Ok(report);
         }
@@ -220,6 +223,7 @@ impl Import {
         }
         let (keys, references) = ((plan.key, plan.others.clone()), plan.references.clone());
         let stage = Stage::new(tx.db, desc, self.org, keys, references, &held, &plan.context).await?;
-        Ok(stage.listing(plan.list.as_ref().map(|(_, reference)| *reference)).accepting_inactive(tx.accepts_inactive()))
+        let lists = plan.lists.iter().map(|(column, reference)| (&desc.lists[column.list], *reference));
+        Ok(stage.listing(lists.collect()).accepting_inactive(tx.accepts_inactive()))
     }
 }

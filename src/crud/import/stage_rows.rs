@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use anyhow::Result;
 use uuid::Uuid;
 
+use super::OnConflict;
 use super::passwords::used_before;
 use super::rows::{GivenCredential, Parsed, before_resolved};
 use super::run::Run;
-use super::{OnConflict, lists};
 use crate::crud::input::not_system;
 use crate::model::problem::ErrorKind;
 use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record};
@@ -63,9 +63,9 @@ impl Run<'_> {
             parts.into_iter().zip(&mut rows).map(|(parts, p)| (parts, std::mem::take(&mut p.values))).collect();
         let mut matches = self.stage.match_rows(tx.db, &held).await?;
         self.pass_over_expired(tx, &rows, &held, &mut matches).await?;
-        if self.plan.list.is_some() {
+        if !self.plan.lists.is_empty() {
             let is_same = matches.iter_mut().zip(&rows).filter_map(|(m, p)| Some((m.as_mut()?, p)));
-            lists::match_lists(tx, self.stage.org(), is_same.filter(|(m, _)| m.is_unchanged).collect()).await?;
+            self.match_lists(tx, is_same.filter(|(m, _)| m.is_unchanged).collect()).await?;
         }
         self.import.check_states(tx, &self.plan, &mut rows, &held, &matches).await?;
         let merged = self.merged_into(tx, &matches).await?;

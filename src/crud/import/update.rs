@@ -11,7 +11,7 @@ use super::passwords::{PasswordReset, reset_passwords};
 use super::probe::{self, Trial};
 use super::rows::{self, Picked};
 use super::run::Run;
-use super::{CHANNEL_DEPTH, TOLD, lists};
+use super::{CHANNEL_DEPTH, TOLD};
 use crate::crud::former;
 use crate::crud::write::blank;
 use crate::model::problem::Problem;
@@ -118,9 +118,9 @@ impl Run<'_> {
         if (self.loses)(before, now, tx.at()) {
             self.losing.push(before.meta.id);
         }
-        let has_list = self.plan.list.is_some() && lists::set_members(tx, &self.stage, now, verdict.number).await?;
-        let changed = changed.or_else(|| has_list.then(|| before.clone()));
-        self.tell_changed(before, changed.as_ref(), has_list);
+        let lists = self.set_lists(tx, now, verdict.number).await?;
+        let changed = changed.or_else(|| (!lists.is_empty()).then(|| before.clone()));
+        self.tell_changed(before, changed.as_ref(), lists);
         match credential.filter(|_| self.import.reset_passwords) {
             Some(given) => {
                 let is_changed = changed.is_some();
@@ -165,12 +165,11 @@ impl Run<'_> {
     }
 
     /// Notes what a row changed, for the report of a file that is the whole truth.
-    fn tell_changed(&mut self, before: &Record, changed: Option<&Record>, has_list: bool) {
+    fn tell_changed(&mut self, before: &Record, changed: Option<&Record>, lists: Vec<&'static str>) {
         let Some(changed) = changed.filter(|_| self.import.whole.is_some() && self.report.changed.len() < TOLD) else {
             return;
         };
         let fields = self.desc.fields.iter().filter(|f| before.get(f.column) != changed.get(f.column));
-        let lists = self.desc.lists.iter().filter(|_| has_list).map(|l| l.name);
         let fields: Vec<&str> = fields.map(Field::name).chain(lists).collect();
         self.report.changed.push(format!("{}: {}", changed.title(), fields.join(", ")));
     }

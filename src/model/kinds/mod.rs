@@ -15,6 +15,7 @@ pub mod role_permission;
 pub mod seeds;
 pub mod specialty;
 pub mod user;
+pub mod user_branch;
 
 use super::resource::derived;
 use super::resource::former;
@@ -25,7 +26,7 @@ use super::resource::path;
 use super::resource::states;
 use super::resource::tenancy::Tenancy;
 use super::resource::verbs::{Link, Verb, Verbs};
-use super::resource::{Descriptor, Field, Resource, Subject};
+use super::resource::{Descriptor, Field, List, Resource, Subject};
 use seeds::{SEEDS, Seeds};
 
 /// One kind of record: what describes it, and what makes its tables where those of the program do not.
@@ -66,6 +67,7 @@ pub const OWN: &[Kind] = &[
     Kind::of::<branch::Branch>(),
     Kind::of::<dept::Dept>(),
     Kind::of::<user::User>(),
+    Kind::of::<user_branch::UserBranch>(),
     Kind::of::<former_key::FormerKey>(),
     Kind::of::<specialty::Specialty>(),
     Kind::of::<consultant_specialty::ConsultantSpecialty>(),
@@ -77,6 +79,16 @@ pub const OWN: &[Kind] = &[
     Kind::of::<role_grant::RoleGrant>(),
     Kind::of::<role_approver::RoleApprover>(),
 ];
+
+/// Whether links tell what a list declares: they give to records of the kind, flag the first, and the field of the first is of
+/// what they give.
+fn is_list(desc: &Descriptor, list: &List) -> bool {
+    let Some(link) = list.link().filter(|link| link.other.1 == desc) else { return false };
+    list.first.is_none_or(|first| {
+        let field = desc.field(first).filter(|f| !f.ty.required && !desc.is_key(f));
+        list.flag().is_some() && field.and_then(Field::target) == Some(link.item.1)
+    })
+}
 
 /// Fields of a kind that stays as it was written which would change all the same.
 fn changing(desc: &'static Descriptor) -> impl Iterator<Item = String> {
@@ -134,10 +146,10 @@ impl Kinds {
         self.resources().find(|d| d.table == table)
     }
 
-    /// Every field of any kind that points at `target`.
+    /// Every field of any kind that points at `target`; what links tell, they tell themselves.
     pub fn referring_to(self, target: &Descriptor) -> Vec<(&'static Descriptor, &'static Field)> {
         let fields = self.resources().flat_map(|d| d.fields.iter().map(move |f| (d, f)));
-        fields.filter(|(_, f)| f.target() == Some(target)).collect()
+        fields.filter(|(d, f)| f.target() == Some(target) && d.has_column(f)).collect()
     }
 
     /// What is wrong with the declarations: a program with such kinds would promise what it can't keep.
@@ -157,11 +169,11 @@ impl Kinds {
             let tells = |t: &&Descriptor| t.subject == Subject::Itself || t.subject_field().is_some();
             let subject = desc.subject_field().and_then(Field::target).filter(|t| !tells(t));
             faults.extend(subject.map(|t| format!("{}: its subject is a {}, which is nobody", desc.noun, t.noun)));
-            // Their rows, and what is recorded of them, are those of users in their branches.
-            let others =
-                desc.lists.iter().filter(|l| l.first != "branch_id" || desc.noun != user::User::DESCRIPTOR.noun);
             faults.extend(
-                others.map(|l| format!("{}.{} is a list, which a kind of link does better", desc.noun, l.name)),
+                desc.lists
+                    .iter()
+                    .filter(|l| !is_list(desc, l))
+                    .map(|l| format!("{}.{} is no list of what links of {} give it", desc.noun, l.name, l.desc().noun)),
             );
         }
         faults.extend(self.resources().flat_map(former::faults));

@@ -7,6 +7,8 @@ use crate::{choice, resource};
 use super::branch::Branch;
 use super::dept::Dept;
 use super::former_key::FormerKey;
+use super::role_grant::RoleGrant;
+use super::user_branch::UserBranch;
 use crate::model::code_generator::CodeGenerator;
 use crate::model::problem::Problem;
 use crate::model::resource::status::{Test, Word};
@@ -22,7 +24,7 @@ resource! {
     pub struct User "user" in "users"
         keys(&[&["user_code"], &["email"], &["username"], &["external_id"]]) path(&["branch"], &["department"])
         subject(Itself)
-        has(BRANCHES)
+        has(LISTS)
         status(STATUS)
         unfilled(UNFILLED)
         rules(&[Tree("reports_to_id")])
@@ -47,7 +49,7 @@ resource! {
         username: Option<Username> [Search, Hidden],
         /// Number in the HR system or directory, unique in the organisation
         external_id: Option<ExternalId> [Search, Hidden, Alias(&["userId", "employee_id", "emp_id", "_id"])],
-        /// Branch
+        /// The person's own branch
         branch_id: Option<Ref<Branch>>,
         /// Department
         department_id: Option<Ref<Dept>> [Alias(&["dept"])],
@@ -148,16 +150,31 @@ const UNFILLED: &[&str] = &[
     "expertiseFields",
 ];
 
-/// All branches of a person.
-const BRANCHES: &[List] = &[List {
-    name: "branches",
-    help: "Branches, the person's own first",
-    aliases: &["branchId", "branch_code"],
-    first: "branch_id",
-    table: "user_branches",
-    owner: "user_id",
-    item: "branch_id",
-}];
+/// All branches of a person, and all roles.
+const LISTS: &[List] = &[
+    List {
+        name: "branches",
+        help: "Branches, the person's own first",
+        aliases: &["branchId", "branch_code"],
+        first: Some("branch_id"),
+        of: branches,
+    },
+    List {
+        name: "roles",
+        help: "Roles that the person has everywhere and for good",
+        aliases: &[],
+        first: None,
+        of: roles,
+    },
+];
+
+fn branches() -> &'static Descriptor {
+    UserBranch::DESCRIPTOR
+}
+
+fn roles() -> &'static Descriptor {
+    RoleGrant::DESCRIPTOR
+}
 
 impl Check for User {
     fn check(&self, today: NaiveDate) -> Vec<Problem> {

@@ -36,7 +36,7 @@ use row_rule::RowRule;
 use states::States;
 use status::Word;
 use tenancy::Tenancy;
-use verbs::Verbs;
+use verbs::{Link, Verbs};
 
 /// What a field's type can't say. A new mark must serve two resources; otherwise it is a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -282,8 +282,8 @@ pub const NAME: &str = "name";
 /// Years that all programs read in the same way: four digits.
 pub const YEARS: std::ops::RangeInclusive<i32> = 1000..=9999;
 
-/// Records of another kind of which one has several: the first in its own row, further ones in a table of their own.
-/// A file gives them in one cell, with `;` between, and so does an export.
+/// What records have of another kind by links of a third: a column that gives all of it. A file gives them in one cell, with
+/// `;` between, and so does an export; the links are what is kept.
 #[derive(Debug)]
 pub struct List {
     /// In headers, columns and JSON: `branches`.
@@ -291,12 +291,10 @@ pub struct List {
     pub help: &'static str,
     /// Headers of earlier systems.
     pub aliases: &'static [&'static str],
-    /// The field that holds the first.
-    pub first: &'static str,
-    /// Where further ones are kept: `org_id`, these two columns, and who made the row when.
-    pub table: &'static str,
-    pub owner: &'static str,
-    pub item: &'static str,
+    /// The field that tells the first, which the links flag; the record itself does not keep it.
+    pub first: Option<&'static str>,
+    /// The kind of the links. By a function, for that kind refers to this one.
+    pub of: fn() -> &'static Descriptor,
 }
 
 impl List {
@@ -304,6 +302,30 @@ impl List {
     pub fn is_named(&self, header: &str) -> bool {
         let header = fold(header);
         std::iter::once(&self.name).chain(self.aliases).any(|name| fold(name) == header)
+    }
+    /// The kind of the links.
+    pub fn desc(&self) -> &'static Descriptor {
+        (self.of)()
+    }
+    /// Its links; none where the kind is none of links, which [`Kinds::faults`](crate::model::kinds::Kinds::faults) tells.
+    pub fn link(&self) -> Option<Link> {
+        self.desc().link()
+    }
+    /// The reference of a link to the member, and the one to whose it is.
+    pub fn ends(&self) -> (&'static str, &'static str) {
+        self.link().map_or(("", ""), |link| (link.item.0.column, link.other.0.column))
+    }
+    /// The flag of the first among the links of one record.
+    pub fn flag(&self) -> Option<&'static str> {
+        let owner = self.link()?.other.0.column;
+        self.desc().rules.iter().find_map(|rule| match rule {
+            RowRule::AtMostOne(flag, per) if *per == [owner] => Some(*flag),
+            _ => None,
+        })
+    }
+    /// The parts of the links' key that narrow them: such as have one are in no list.
+    pub fn narrowed_by(&self) -> impl Iterator<Item = &'static Field> {
+        self.link().into_iter().flat_map(Link::named_by)
     }
 }
 
@@ -496,7 +518,15 @@ impl Descriptor {
     }
     /// The list of which a field holds the first.
     pub fn list_of(&self, field: &Field) -> Option<&'static List> {
-        self.lists.iter().find(|l| l.first == field.column)
+        self.lists.iter().find(|l| l.first == Some(field.column))
+    }
+    /// Whether its records keep a field: not one that is joined of others, nor one that links tell.
+    pub fn keeps(&self, field: &Field) -> bool {
+        field.parts().is_none() && self.list_of(field).is_none()
+    }
+    /// Whether a field is a column of the table, if only one that the database makes.
+    pub fn has_column(&self, field: &Field) -> bool {
+        self.list_of(field).is_none()
     }
     /// Everything that names a record, in its order.
     pub fn all_keys(&self) -> impl Iterator<Item = Key> + use<> {
@@ -557,9 +587,9 @@ impl Descriptor {
         let subject = self.subject_field().map(|f| f.column);
         self.settable().filter(move |f| subject != Some(f.column))
     }
-    /// Fields that a record keeps: all but those that the database makes of others.
+    /// Fields that a record keeps: all but those that the database makes of others, and those that links tell.
     pub fn stored(&self) -> impl Iterator<Item = &'static Field> {
-        self.fields.iter().filter(|f| f.parts().is_none())
+        self.fields.iter().filter(|f| self.keeps(f))
     }
     /// Whether one of the fields with these columns gives `field` a value.
     pub fn is_given(&self, field: &Field, given: impl Fn(&Field) -> bool) -> bool {

@@ -165,7 +165,7 @@ pub enum Effect {
     /// No row changed: what was refused, what was only read or handed out, what is about no row.
     None,
     Create,
-    /// The row, or a list that belongs to it.
+    /// The row.
     Update,
     /// Soft: the row stays, marked as deleted.
     Delete,
@@ -385,9 +385,10 @@ pub fn from_payload(field: &Field, json: &Json) -> Option<Value> {
     Value::from_json(field.ty.kind, json)
 }
 
-/// The fields of a record and their values, without what the database makes of others.
+/// The fields that a record keeps, and their values.
 fn kept(record: &Record) -> impl Iterator<Item = (&'static Field, &Value)> {
-    record.desc.fields.iter().zip(&record.values).filter(|(f, _)| f.parts().is_none())
+    let desc = record.desc;
+    desc.fields.iter().zip(&record.values).filter(|(f, _)| desc.keeps(f))
 }
 
 /// Whether a value is the one that a new record gets where none is given: a create record does not tell it.

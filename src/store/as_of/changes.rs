@@ -4,15 +4,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::members::{MemberEvent, members};
-use super::target;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Record};
-use crate::model::trail::audit::{self, Effect, from_payload, from_whole_row};
+use crate::model::trail::audit::{Effect, from_payload, from_whole_row};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
@@ -42,28 +39,6 @@ impl UndoRecord {
     fn old(&self) -> Option<&Map<String, Json>> {
         self.payload.as_ref()?["old"].as_object()
     }
-
-    /// Whether it wrote the row, and not only what stands beside it. `None` where that is not known any more.
-    fn writes(&self) -> Option<bool> {
-        if self.is(Effect::None) {
-            return Some(false);
-        }
-        let writes_always = [Effect::Create, Effect::Delete, Effect::Restore].iter().any(|e| self.is(*e));
-        match &self.payload {
-            _ if writes_always => Some(true),
-            Some(payload) => {
-                let new = payload["new"].as_object();
-                Some(new.is_some_and(|new| self.desc.fields.iter().any(|f| new.contains_key(f.column))))
-            }
-            None if self.may_be_of_a_list() => None,
-            None => Some(true),
-        }
-    }
-
-    /// Whether it may tell of a list, by its header alone.
-    fn may_be_of_a_list(&self) -> bool {
-        !self.desc.lists.is_empty() && (self.is(Effect::Update) || self.is(Effect::Purge))
-    }
 }
 
 /// How a row was.
@@ -76,9 +51,8 @@ pub(super) struct Change {
     deletion: Option<[Value; 3]>,
     /// How often it was written since, up to when `row` was recorded.
     writes: i64,
-    /// The last record that is needed and has lost its payload, for the row and for its lists.
-    row_lost: Option<i64>,
-    list_lost: Option<i64>,
+    /// The last record that is needed and has lost its payload: without it nobody can tell how it was.
+    pub lost: Option<i64>,
     /// The oldest record since.
     seq: i64,
 }
@@ -88,45 +62,27 @@ const DELETION: [(&str, ValueType); 3] =
 
 impl Change {
     fn new(desc: &'static Descriptor) -> Change {
-        Change {
-            desc,
-            row: None,
-            fields: Vec::new(),
-            deletion: None,
-            writes: 0,
-            row_lost: None,
-            list_lost: None,
-            seq: 0,
-        }
-    }
-
-    /// The last record without which it can't be told how it was.
-    pub fn lost(&self) -> Option<i64> {
-        self.row_lost.max(self.list_lost)
+        Change { desc, row: None, fields: Vec::new(), deletion: None, writes: 0, lost: None, seq: 0 }
     }
 
     fn undo(&mut self, done: &UndoRecord) {
         self.seq = done.seq;
         let Some(old) = done.old() else {
             if done.payload.is_none() {
-                self.row_lost.get_or_insert(done.seq);
-                if done.may_be_of_a_list() {
-                    self.list_lost.get_or_insert(done.seq);
-                }
+                self.lost.get_or_insert(done.seq);
             }
             return;
         };
         if done.is(Effect::Delete) || done.is(Effect::Purge) {
             // The whole row, whatever came after.
-            let lost = self.list_lost.filter(|_| !done.is(Effect::Purge));
             let row = from_whole_row(self.desc, done.tree, old);
-            let row_lost = row.is_none().then_some(done.seq);
-            *self = Change { row, row_lost, list_lost: lost, seq: done.seq, ..Change::new(self.desc) };
+            let lost = row.is_none().then_some(done.seq);
+            *self = Change { row, lost, seq: done.seq, ..Change::new(self.desc) };
             return;
         }
         let mut known = |value: Option<Option<Value>>| {
             if value == Some(None) {
-                self.row_lost.get_or_insert(done.seq);
+                self.lost.get_or_insert(done.seq);
             }
             value.flatten()
         };
@@ -142,74 +98,44 @@ impl Change {
                 None => self.fields.push((field.column, value)),
             }
         }
-        if self.desc.lists.iter().any(|l| old.contains_key(l.name)) {
-            self.list_lost = None;
-        }
-        self.writes += i64::from(done.writes() == Some(true));
+        self.writes += 1;
     }
 }
 
-/// The owner of a list: its table, the tree, and the record.
-type Owner = (&'static str, i32, Uuid);
-
 /// What has changed since, by tree and id.
 #[derive(Default)]
-pub(super) struct Changes {
-    pub rows: HashMap<(i32, Uuid), Change>,
-    /// The members of each list that was different then.
-    pub lists: HashMap<Owner, Vec<Uuid>>,
-}
+pub(super) struct Changes(pub HashMap<(i32, Uuid), Change>);
 
 impl Changes {
     /// Reads what was done in a tree since a record. What was made since goes into `as_of_changed` right away, without its
     /// payload being looked at, for an import may have made a million of them.
     pub async fn read(&mut self, db: &mut Db, kinds: &[&'static Descriptor], tree: i32, after: i64) -> Result<()> {
-        let listed: Vec<&'static Descriptor> =
-            kinds.iter().flat_map(|d| d.lists.iter().filter_map(|l| target(d, l))).collect();
         let mut sql = Sql::new("insert into as_of_changed (org_id, id, kind) select r.tree, r.resource_id, r.kind");
         since(&mut sql, kinds, tree, after);
         db.execute(std::mem::take(sql.push(" and r.effect = 'create'"))).await?;
         let mut sql = Sql::new("select r.seq, r.effect, r.kind, r.resource_id, r.payload");
         since(&mut sql, kinds, tree, after);
         sql.push(
-            " and (r.effect <> 'create'
-              and not exists (select 1 from as_of_changed c where c.org_id = r.tree and c.id = r.resource_id)",
+            " and r.effect <> 'create'
+              and not exists (select 1 from as_of_changed c where c.org_id = r.tree and c.id = r.resource_id)
+              order by r.seq desc",
         );
-        if !listed.is_empty() {
-            // Members are recorded by what they were called, so that all of their history is needed.
-            sql.push(" or r.kind in ").bind_list(listed.iter().map(|d| d.noun));
-        }
-        sql.push(") order by r.seq desc");
-        let (all, mut events) = (db.kinds(), Vec::new());
+        let all = db.kinds();
         db.each(
             sql.yields([ValueType::Int, ValueType::Text, ValueType::Text, ValueType::Uuid, ValueType::Text]),
             |row| {
                 let Some(desc) = all.by_noun(row.text(2)?) else { return Ok(()) };
                 let payload = row.value(4).as_text().and_then(|text| serde_json::from_str(text).ok());
                 let (seq, id) = (row.int(0)?, row.uuid(3)?);
-                let done = UndoRecord { tree, seq, effect: effect(row.text(1)?), desc, id, payload };
-                if listed.contains(&desc) {
-                    events.push(member_event(&done));
-                }
-                events.extend(list_events(&done));
-                self.undo(&done);
+                self.undo(&UndoRecord { tree, seq, effect: effect(row.text(1)?), desc, id, payload });
                 Ok(())
             },
         )
-        .await?;
-        if events.iter().any(|e| matches!(e, MemberEvent::List { .. })) {
-            for (owner, seq, ids) in members(db, &listed, tree, events).await? {
-                if let (None, Some(change)) = (&ids, self.rows.get_mut(&(tree, owner.1))) {
-                    change.list_lost = Some(seq);
-                }
-                self.lists.insert((owner.0, tree, owner.1), ids.unwrap_or_default());
-            }
-        }
-        Ok(())
+        .await
     }
 
     fn undo(&mut self, done: &UndoRecord) {
-        match self.rows.entry((done.tree, done.id)) {
+        match self.0.entry((done.tree, done.id)) {
             // It was not there, whatever became of it.
             Entry::Occupied(known) if done.is(Effect::Create) => drop(known.remove()),
             Entry::Vacant(_) if done.is(Effect::Create) => {}
@@ -234,37 +160,6 @@ fn since(sql: &mut Sql, kinds: &[&'static Descriptor], tree: i32, after: i64) {
     sql.push(" and r.effect <> 'none' and r.seq > ").bind(after);
 }
 
-/// What a record says of what members of lists are called.
-fn member_event(done: &UndoRecord) -> MemberEvent {
-    let key = done.desc.key_field().map_or("", |f| f.column);
-    MemberEvent::Member {
-        id: done.id,
-        was_there: !done.is(Effect::Create),
-        code: done.old().and_then(|old| old.get(key)?.as_str()).map(str::to_owned),
-        live: match () {
-            () if done.is(Effect::Delete) => Some(!done.old().is_some_and(audit::is_of_deleted)),
-            () if done.is(Effect::Restore) || done.is(Effect::Purge) => Some(false),
-            () => None,
-        },
-    }
-}
-
-/// What a record says of lists.
-fn list_events(done: &UndoRecord) -> Vec<MemberEvent> {
-    let codes =
-        |json: &Json| json.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect();
-    let of = |list: &'static crate::model::resource::List| {
-        let members = match done.old()?.get(list.name) {
-            Some(members) => codes(members),
-            // What was purged with none of them does not name them.
-            None if done.is(Effect::Purge) => Vec::new(),
-            None => return None,
-        };
-        Some(MemberEvent::List { table: list.table, owner: done.id, seq: done.seq, members })
-    };
-    done.desc.lists.iter().filter_map(of).collect()
-}
-
 /// Records of one kind as they were.
 pub(super) async fn undone(
     db: &mut Db,
@@ -282,7 +177,7 @@ pub(super) async fn undone(
     let mut was: Vec<Record> = Vec::new();
     for (place, change) in changes {
         let Some(mut record) = change.row.clone().or_else(|| present.remove(place)) else {
-            if change.row_lost.is_some() {
+            if change.lost.is_some() {
                 continue;
             }
             let (tree, id) = place;
@@ -303,83 +198,40 @@ pub(super) async fn undone(
         }
         record.meta.version -= change.writes;
         // A row that was not written since still says itself when it was.
-        if change.writes > 0 && change.row_lost.is_none() { written.push(record) } else { was.push(record) }
+        if change.writes > 0 && change.lost.is_none() { written.push(record) } else { was.push(record) }
     }
-    last_writes(db, desc, &mut written, trees).await?;
+    last_writes(db, &mut written, trees).await?;
     was.extend(written);
     Ok(was)
 }
 
-/// Sets who wrote records last, and when, from what was recorded up to then.
-async fn last_writes(
-    db: &mut Db,
-    desc: &'static Descriptor,
-    written: &mut [Record],
-    trees: &[(i32, i64)],
-) -> Result<()> {
+/// Sets who wrote records last, and when, from what was recorded up to then: every record about one but those without an
+/// effect wrote it.
+async fn last_writes(db: &mut Db, written: &mut [Record], trees: &[(i32, i64)]) -> Result<()> {
+    if written.is_empty() {
+        return Ok(());
+    }
     let upto: HashMap<i32, i64> = trees.iter().copied().collect();
-    // By its place in `written`: the last record to look at.
-    let mut open: Vec<(usize, i64)> =
-        written.iter().enumerate().map(|(i, r)| (i, upto.get(&r.meta.org_id).copied().unwrap_or(0))).collect();
-    while !open.is_empty() {
-        let mut next = Vec::new();
-        let mut sql = Sql::bulk("with v (place, id, tree, upto) as (values ", db.engine());
-        for (n, (i, upto)) in open.iter().enumerate() {
-            let meta = &written[*i].meta;
-            sql.push(if n == 0 { "" } else { ", " });
-            sql.bind_list([Value::from(i64::try_from(*i)?), meta.id.into(), meta.org_id.into(), (*upto).into()]);
-        }
-        sql.push(
-            ") select v.place, r.seq, r.effect, r.payload, q.at, q.actor_id
-                 from v cross join audit_records r
-                 join audit_requests q on q.tree = r.tree and q.first_seq = (
-                      select max(f.first_seq) from audit_requests f where f.tree = r.tree and f.first_seq <= r.seq)
-                where r.resource_id = v.id and +r.tree = v.tree and r.seq = (
-                      select max(x.seq) from audit_records x
-                       where x.resource_id = v.id and x.seq <= v.upto and x.effect <> 'none')",
-        );
-        let kinds = [ValueType::Int, ValueType::Int, ValueType::Text, ValueType::Text, ValueType::Time, ValueType::Int];
-        for row in db.all(sql.yields(kinds)).await? {
-            let (i, seq) = (usize::try_from(row.int(0)?)?, row.int(1)?);
-            let payload = row.value(3).as_text().and_then(|text| serde_json::from_str(text).ok());
-            let meta = &written[i].meta;
-            let done = UndoRecord { tree: meta.org_id, seq, effect: effect(row.text(2)?), desc, id: meta.id, payload };
-            let writes = match done.writes() {
-                Some(writes) => writes,
-                None => counted(db, &done, meta.version).await?,
-            };
-            if writes {
-                set_written(&mut written[i], row.time(4)?, row.int(5)?);
-            } else {
-                next.push((i, seq.saturating_sub(1)));
-            }
-        }
-        open = next;
+    let mut sql = Sql::bulk("with v (place, id, tree, upto) as (values ", db.engine());
+    for (i, record) in written.iter().enumerate() {
+        let meta = &record.meta;
+        let upto = upto.get(&meta.org_id).copied().unwrap_or(0);
+        sql.push(if i == 0 { "" } else { ", " });
+        sql.bind_list([Value::from(i64::try_from(i)?), meta.id.into(), meta.org_id.into(), upto.into()]);
+    }
+    sql.push(
+        ") select v.place, q.at, q.actor_id
+             from v cross join audit_records r
+             join audit_requests q on q.tree = r.tree and q.first_seq = (
+                  select max(f.first_seq) from audit_requests f where f.tree = r.tree and f.first_seq <= r.seq)
+            where r.resource_id = v.id and +r.tree = v.tree and r.seq = (
+                  select max(x.seq) from audit_records x
+                   where x.resource_id = v.id and x.seq <= v.upto and x.effect <> 'none')",
+    );
+    for row in db.all(sql.yields([ValueType::Int, ValueType::Time, ValueType::Int])).await? {
+        let meta = &mut written[usize::try_from(row.int(0)?)?].meta;
+        meta.updated_at = row.time(1)?;
+        meta.updated_by = row.int(2)?;
     }
     Ok(())
-}
-
-fn set_written(record: &mut Record, at: DateTime<Utc>, by: i64) {
-    record.meta.updated_at = at;
-    record.meta.updated_by = by;
-}
-
-/// Whether a record that has lost its payload wrote the row. The version tells, as long as all the others that have lost
-/// theirs did likewise.
-async fn counted(db: &mut Db, lost: &UndoRecord, version: i64) -> Result<bool> {
-    let sql = Sql::new(
-        "select r.seq, r.effect, r.payload from audit_records r
-          where r.resource_id = $1 and r.seq <= $2 and r.effect <> 'none'",
-    );
-    let sql = sql.with([lost.id.into(), lost.seq.into()]).yields([ValueType::Int, ValueType::Text, ValueType::Text]);
-    let (mut known, mut open) = (0, 0);
-    for row in db.all(sql).await? {
-        let payload = row.value(2).as_text().and_then(|text| serde_json::from_str(text).ok());
-        match (UndoRecord { seq: row.int(0)?, effect: effect(row.text(1)?), payload, ..*lost }).writes() {
-            Some(writes) => known += i64::from(writes),
-            None => open += 1,
-        }
-    }
-    // The first version was made by the first record.
-    Ok(version != known || open == 0)
 }

@@ -4,7 +4,6 @@
 //! much as there is.
 
 mod changes;
-mod members;
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +17,7 @@ use super::engine::db::Db;
 use super::engine::load::Loader;
 use super::engine::sql::{Sql, quoted};
 use super::records::query::{Condition, Op, Query};
-use super::records::{self, Column};
+use super::records::{self, Column, lists};
 use super::trail::{time_of, trees_at};
 use crate::model::kinds::org::Org;
 use crate::model::problem::Problem;
@@ -122,12 +121,14 @@ impl AsOf {
         let made_of = desc.derived.iter().map(|x| (x.of)());
         let referred = desc.fields.iter().filter_map(|f| f.target());
         let on_the_way = Place::ALL.into_iter().flat_map(|place| desc.on_the_way(place));
-        let mut read: Vec<&Descriptor> = referred.chain(made_of).chain(on_the_way).collect();
+        let of_lists = desc.lists.iter().filter_map(List::link).flat_map(|link| [link.desc, link.item.1]);
+        let mut read: Vec<&Descriptor> = referred.chain(made_of).chain(on_the_way).chain(of_lists).collect();
         let mut next = 0;
         while let Some(kind) = read.get(next) {
-            // The key of what is referred to may be told by that of others.
-            let more: Vec<_> =
-                kind.key().references().map(|(_, target)| target).filter(|t| !read.contains(t)).collect();
+            // The key of what is referred to may be told by that of others, and what it is given by links.
+            let of_key = kind.key().references().map(|(_, target)| target);
+            let of_lists = kind.lists.iter().filter_map(List::link).flat_map(|link| [link.desc, link.item.1]);
+            let more: Vec<_> = of_key.chain(of_lists).filter(|t| !read.contains(t)).collect();
             read.extend(more);
             next += 1;
         }
@@ -148,11 +149,11 @@ impl AsOf {
     /// has not.
     pub async fn rewrite(&self, db: &mut Db, query: &mut Query) -> Result<()> {
         for condition in &mut query.filter {
-            let target = condition.column.field.and_then(Field::target);
+            let target = condition.column.field.and_then(Field::target).filter(|_| condition.column.list.is_none());
             let Some(target) = target.filter(|t| self.shadowed.contains(t.table)) else { continue };
             let Some(key) = target.key_field() else { continue };
             if condition.op == Op::Is && condition.values.iter().all(|v| !v.is_null()) {
-                *condition = by_id(db, condition, target, key).await?;
+                *condition = by_id(db, query.desc, condition, target, key).await?;
             }
         }
         let filter = query.filter.iter_mut().map(|c| &mut c.column);
@@ -164,18 +165,21 @@ impl AsOf {
 
     /// Joins what has changed since, and what has not, instead of the view of both.
     fn join_both(&self, db: &Db, desc: &Descriptor, column: &mut Column) {
-        let field = column.field.or_else(|| column.list.and_then(|(list, _)| desc.field(list.first)));
-        let Some((field, target)) = field.and_then(|f| Some((f, f.target()?))) else { return };
+        let Some((field, target)) = column.field.and_then(|f| Some((f, f.target()?))) else { return };
         // A key that is told by that of others is read through their views.
         let Some(key) = target.key_field() else { return };
         if !self.shadowed.contains(target.table) || column.join.is_none() {
             return;
         }
         let (name, table) = (field.name(), target.table);
-        let on = |alias: &str| format!("{alias}.org_id = t.org_id and {alias}.id = t.{}", quoted(field.column));
+        let (to, id) = match desc.list_of(field) {
+            None => (String::new(), format!("t.{}", quoted(field.column))),
+            Some(list) => (lists::join_first(list, field), lists::first_id(list, field)),
+        };
+        let on = |alias: &str| format!("{alias}.org_id = t.org_id and {alias}.id = {id}");
         let (then, now) = (format!("p_{name}"), format!("r_{name}"));
         column.join = Some(format!(
-            "left join as_of_{table} {then} on {} left join {}.{table} {now} on {}",
+            "{to}left join as_of_{table} {then} on {} left join {}.{table} {now} on {}",
             on(&then),
             db.main_schema(),
             on(&now)
@@ -201,24 +205,17 @@ impl AsOf {
         for row in db.all(made).await? {
             changed.insert(row.text(0)?.to_owned());
         }
-        let Changes { rows, lists } = changes;
+        let rows = changes.0;
         for desc in kinds.iter().copied() {
             let of_kind: Vec<(&(i32, Uuid), &Change)> = rows.iter().filter(|(_, c)| c.desc == desc).collect();
             self.unknown.extend(
-                of_kind.iter().filter_map(|((tree, id), c)| {
-                    c.lost().map(|seq| Unknown { tree: *tree, seq, kind: desc, id: *id })
-                }),
+                of_kind
+                    .iter()
+                    .filter_map(|((tree, id), c)| c.lost.map(|seq| Unknown { tree: *tree, seq, kind: desc, id: *id })),
             );
             if !of_kind.is_empty() || changed.contains(desc.noun) {
                 write_past_rows(db, desc, &of_kind, &self.trees).await?;
                 self.shadowed.insert(desc.table);
-            }
-            for list in desc.lists {
-                let of_list: Vec<_> = lists.iter().filter(|((table, ..), _)| *table == list.table).collect();
-                if !of_list.is_empty() {
-                    let members = of_list.into_iter().map(|((_, tree, owner), m)| (*tree, *owner, m.as_slice()));
-                    write_past_list(db, list, members).await?;
-                }
             }
         }
         if db.is_postgres() && !self.shadowed.is_empty() {
@@ -237,8 +234,7 @@ impl AsOf {
     pub async fn ensure_known(&self, db: &mut Db, record: &Record) -> Result<()> {
         let refers = |id: Uuid| record.values.iter().any(|v| v.as_uuid() == Some(id));
         let lists = |kind: &Descriptor| {
-            let mut targets = record.desc.lists.iter().filter_map(|l| record.desc.field(l.first)?.target());
-            targets.any(|target| target == kind)
+            record.desc.lists.iter().filter_map(List::link).any(|link| *kind == *link.desc || *kind == *link.item.1)
         };
         let is_of_it = |u: &&Unknown| {
             u.tree == record.meta.org_id && (u.id == record.meta.id || u.kind.is_org() || refers(u.id) || lists(u.kind))
@@ -281,7 +277,13 @@ impl AsOf {
 }
 
 /// A condition on what rows refer to, as one on its ids: so an index serves.
-async fn by_id(db: &mut Db, condition: &Condition, target: &Descriptor, field: &Field) -> Result<Condition> {
+async fn by_id(
+    db: &mut Db,
+    desc: &Descriptor,
+    condition: &Condition,
+    target: &Descriptor,
+    field: &Field,
+) -> Result<Condition> {
     let (table, key) = (target.table, quoted(target.compared_column(field)));
     let mut sql = Sql::new(format!("select m.id from {table} m where m.{key} in "));
     sql.bind_list(condition.values.iter().map(|v| target.compared(field, v)));
@@ -291,7 +293,7 @@ async fn by_id(db: &mut Db, condition: &Condition, target: &Descriptor, field: &
         // Nobody's id.
         values.push(Uuid::nil().into());
     }
-    let expr = format!("t.{}", quoted(condition.column.field.map_or("id", |f| f.column)));
+    let expr = condition.column.field.map_or("t.id".to_owned(), |f| lists::value_of(desc, f, "t"));
     let column = Column { expr, kind: ValueType::Uuid, join: None, field: None, ..condition.column.clone() };
     Ok(Condition { column, op: Op::Is, values })
 }
@@ -351,47 +353,4 @@ async fn write_past_rows(
         script.push_str(&format!("; ANALYZE as_of_{table}; ANALYZE as_of_changed"));
     }
     db.script(script).await
-}
-
-/// Puts the members of lists as they were before those that are there now.
-async fn write_past_list(
-    db: &mut Db,
-    list: &'static List,
-    members: impl Iterator<Item = (i32, Uuid, &[Uuid])>,
-) -> Result<()> {
-    let (table, owner, item, main) = (list.table, quoted(list.owner), quoted(list.item), db.main_schema());
-    let index = db.temp_prefix();
-    db.script(format!(
-        "create temporary table as_of_{table} as select org_id, {owner}, {item} from {main}.{table} where false;
-         create unique index {index}as_of_{table}_id on as_of_{table} (org_id, {owner}, {item});
-         create temporary table as_of_{table}_of as select org_id, {owner} from {main}.{table} where false;
-         create unique index {index}as_of_{table}_of_id on as_of_{table}_of (org_id, {owner})"
-    ))
-    .await?;
-    let mut rows = Loader::new(db, &format!("as_of_{table}"), &["org_id", &owner, &item], 1).await?;
-    let mut owners = Loader::new(db, &format!("as_of_{table}_of"), &["org_id", &owner], 1).await?;
-    let (mut was, mut of) = (Vec::new(), Vec::new());
-    for (tree, id, members) in members {
-        of.push(vec![tree.into(), id.into()]);
-        was.extend(members.iter().map(|m| vec![tree.into(), id.into(), (*m).into()]));
-    }
-    rows.load(db, &was).await?;
-    owners.load(db, &of).await?;
-    rows.flush(db).await?;
-    owners.flush(db).await?;
-    let mut script = format!(
-        "create temporary view {table} as
-         select org_id, {owner}, {item} from {main}.{table} t
-          where not exists (select 1 from as_of_{table}_of c where c.org_id = t.org_id and c.{owner} = t.{owner})
-          union all select org_id, {owner}, {item} from as_of_{table}"
-    );
-    if db.is_postgres() {
-        script.push_str(&format!("; ANALYZE as_of_{table}; ANALYZE as_of_{table}_of"));
-    }
-    db.script(script).await
-}
-
-/// What the members of a list are.
-fn target(desc: &Descriptor, list: &List) -> Option<&'static Descriptor> {
-    desc.field(list.first).and_then(|f| f.target())
 }

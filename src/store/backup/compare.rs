@@ -135,9 +135,6 @@ fn asked(kinds: Kinds, shape: Shape) -> Option<(Shape, Mode)> {
         let names: Vec<&str> = read_columns(desc).iter().map(|(name, _)| *name).collect();
         return Some((only(&names, shape), Mode::Same));
     }
-    if let Some(list) = kinds.resources().flat_map(|d| d.lists).find(|l| l.table == shape.name) {
-        return Some((only(&["org_id", list.owner, list.item], shape), Mode::Same));
-    }
     match shape.class {
         // Their root says that they are all there.
         Class::Journal if shape.name == "audit_records" => None,

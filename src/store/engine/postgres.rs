@@ -16,7 +16,7 @@ use super::inet::Inet;
 use super::location::{Engine, Location, Opening};
 use super::numeric::Numeric;
 use super::postgres_url;
-use super::sql::{Row, quoted, unreadable};
+use super::sql::{Row, unreadable};
 use super::sqlite_raw::set_nodelay;
 use crate::model::problem::Problem;
 use crate::model::problem::io_message;
@@ -24,6 +24,7 @@ use crate::model::resource::Field;
 use crate::model::values::value::{Value, ValueType, in_calendar};
 use crate::store::import::match_target::{HeldRow, Match, MatchTarget};
 use crate::store::records::keys;
+use crate::store::records::lists;
 
 /// PostgreSQL 14.
 const OLDEST: i32 = 140_000;
@@ -183,7 +184,7 @@ pub async fn match_rows(
             values.push(value.filter(|v| !v.is_null()).map(|v| v.to_text()));
         }
         let cast = type_name(field.ty.kind);
-        let is_same = format!("t.{} is not distinct from u.c{i}::{cast}", quoted(field.column));
+        let is_same = format!("{} is not distinct from u.c{i}::{cast}", lists::value_of(holder.desc, field, "t"));
         places += 1;
         arrays.push(format!("${places}::text[]"));
         columns.push(format!("c{i}"));

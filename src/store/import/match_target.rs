@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::model::resource::key::Key;
 use crate::model::resource::{Descriptor, Field};
 use crate::model::values::value::Value;
-use crate::store::engine::sql::quoted;
+use crate::store::records::lists;
 
 /// A record that a row stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +61,8 @@ impl MatchTarget {
         self.org.map_or("true".to_owned(), |org| format!("t.org_id = {org}"))
     }
 
-    /// The columns that a row is held against: of a reference, the id.
+    /// What a row is held against: of a reference, the id.
     pub(in crate::store) fn columns(&self) -> Vec<String> {
-        self.compared.iter().map(|f| format!("t.{}", quoted(f.column))).collect()
+        self.compared.iter().map(|f| lists::value_of(self.desc, f, "t")).collect()
     }
 }

@@ -22,7 +22,7 @@ use super::matcher::RowMatcher;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::resource::key::Key;
-use crate::model::resource::{Attr, Descriptor, Field};
+use crate::model::resource::{Attr, Descriptor, Field, List};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
@@ -30,6 +30,7 @@ use crate::store::engine::load::{self, Loader};
 use crate::store::engine::sql::{Sql, quoted};
 use crate::store::invariants;
 use crate::store::records;
+use crate::store::records::lists;
 use crate::store::records::status_sql;
 use crate::store::records::subjects;
 use crate::store::records::{former, keys};
@@ -97,8 +98,8 @@ pub struct StagedRow {
     pub lookup_values: Vec<Option<String>>,
     /// Whether it says that its record is in use.
     pub is_active: Option<bool>,
-    /// Further members of its list.
-    pub list_members: Vec<String>,
+    /// Members of its lists: each with the list's place among those that rows give, the first of a list before the others.
+    pub list_members: Vec<(usize, String)>,
     /// It leaves its number within another record to be made.
     pub is_counted: bool,
     /// The number within another record that it gives itself.
@@ -141,8 +142,8 @@ pub struct Stage {
     parts: HashMap<(&'static str, String), Option<Uuid>>,
     others: Vec<&'static Field>,
     references: Vec<Reference>,
-    /// What the members of a list refer to: the reference that comes after all others.
-    list_members: Option<Reference>,
+    /// The lists that rows give, and what their members refer to: these references come after all others.
+    lists: Vec<(&'static List, Reference)>,
     /// Whether branches and departments that are inactive take new ones.
     takes_unused: bool,
     /// References of which it is known what they stand for.
@@ -242,7 +243,8 @@ impl Stage {
                  n {number} primary key, line {number} not null, id {id} not null, is_new {number} not null,
                  active {number}, counted {number} not null, given {number}{more}){at_end};
              create temporary table import_lists (
-                 n {number} not null, word {text} not null, primary key (n, word)){packed}{at_end};
+                 n {number} not null, list {number} not null, word {text} not null, place {number} not null,
+                 primary key (n, list, word)){packed}{at_end};
              create temporary table import_refs (
                  field {number} not null, word {text} not null, first_use {number} not null, id {id}, n {number},
                  matches {number}, low {text}, high {text}, uid {id}{forms}, primary key (field, word)){packed}{at_end};
@@ -270,7 +272,7 @@ impl Stage {
             parts: HashMap::new(),
             others,
             references,
-            list_members: None,
+            lists: Vec::new(),
             takes_unused: false,
             found: HashSet::new(),
             lookup_fields: named,
@@ -286,10 +288,10 @@ impl Stage {
         })
     }
 
-    /// Says what the members of rows' lists refer to.
+    /// Says which lists rows give, and what their members refer to.
     #[must_use]
-    pub fn listing(self, listed: Option<Reference>) -> Stage {
-        Stage { list_members: listed, ..self }
+    pub fn listing(self, lists: Vec<(&'static List, Reference)>) -> Stage {
+        Stage { lists, ..self }
     }
 
     /// Lets branches and departments that are inactive take new ones.
@@ -318,7 +320,12 @@ impl Stage {
         ));
         sql.bind(self.org.unwrap_or(0));
         if let Some((column, id)) = scope {
-            sql.push(&format!(" and t.{} = ", quoted(column))).bind(id);
+            let list = self.desc.field(column).and_then(|f| self.desc.list_of(f));
+            let id = sql.arg(id);
+            sql.push(&match list {
+                Some(list) => format!(" and t.id in ({})", lists::owners_of_first(list, self.org.unwrap_or(0), &id)),
+                None => format!(" and t.{} = {id}", quoted(column)),
+            });
         }
         let (mut absent, mut there) = (Vec::new(), 0);
         db.each(sql.yields([ValueType::Uuid, ValueType::Int]), |row| {
@@ -421,12 +428,12 @@ impl Stage {
     pub async fn add(&mut self, db: &mut Db, rows: Vec<StagedRow>) -> Result<()> {
         let mut values: Vec<Vec<Value>> = Vec::with_capacity(rows.len());
         let mut noted: Vec<(usize, String, u64)> = Vec::new();
-        let mut listed: Vec<(i64, String)> = Vec::new();
+        let mut listed: Vec<[Value; 4]> = Vec::new();
         for row in rows {
             let number = i64::try_from(row.number)?;
             self.last = self.last.max(row.number);
             self.is_any_there |= !row.is_new;
-            let members = row.list_members.iter().map(|m| (self.references.len(), m));
+            let members = row.list_members.iter().map(|(list, m)| (self.references.len() + list, m));
             let words = row.references.iter().enumerate().filter_map(|(i, text)| Some((i, text.as_ref()?)));
             for (i, text) in words.chain(members) {
                 if self.noted.len() >= REMEMBERED {
@@ -436,7 +443,9 @@ impl Stage {
                     noted.push((i, text.clone(), row.number));
                 }
             }
-            listed.extend(row.list_members.into_iter().map(|member| (number, member)));
+            for (place, (list, member)) in row.list_members.into_iter().enumerate() {
+                listed.push([number.into(), i64::try_from(list)?.into(), member.into(), i64::try_from(place)?.into()]);
+            }
             let mut all: Vec<Value> =
                 vec![number.into(), i64::try_from(row.line)?.into(), row.id.into(), i64::from(row.is_new).into()];
             all.extend([row.is_active.map(i64::from).into(), i64::from(row.is_counted).into()]);
@@ -455,10 +464,9 @@ impl Stage {
         }
         self.loader.load(db, &values).await?;
         for some in listed.chunks(BATCH) {
-            let mut sql = Sql::bulk("insert into import_lists (n, word) values ", db.engine());
-            for (i, (n, member)) in some.iter().enumerate() {
-                sql.push(if i == 0 { "" } else { ", " });
-                sql.bind_list([Value::from(*n), member.as_str().into()]);
+            let mut sql = Sql::bulk("insert into import_lists (n, list, word, place) values ", db.engine());
+            for (i, member) in some.iter().enumerate() {
+                sql.push(if i == 0 { "" } else { ", " }).bind_list(member.iter().cloned());
             }
             db.execute(sql).await?;
         }

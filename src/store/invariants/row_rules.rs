@@ -4,12 +4,12 @@
 use super::Invariant;
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::row_rule::{RowRule, in_words, way};
-use crate::model::resource::{Descriptor, Field};
+use crate::model::resource::{Descriptor, Field, List};
 use crate::model::values::value::ValueType;
 use crate::store::engine::sql::quoted;
-use crate::store::records::keys;
 use crate::store::records::status_sql;
 use crate::store::records::touched::{Columns, DELETED};
+use crate::store::records::{keys, lists};
 
 /// The declared rules of a kind.
 pub(super) fn of(desc: &'static Descriptor) -> Vec<Invariant> {
@@ -172,18 +172,29 @@ fn two_flagged(desc: &'static Descriptor, flag: &str, per: &[&'static str]) -> I
 /// A step of a way: the kind, its field, and what the kind's table is called.
 type Step = (&'static Descriptor, &'static Field, String);
 
-/// Broken by a row of the kind, and by one that stands on a way: a rule for each.
+/// Whose side a rule of two ways is asked from: a place on them, 0 where they begin, or the link that tells a step.
+#[derive(Clone, Copy, PartialEq)]
+enum Turn {
+    Place(usize),
+    Link(usize),
+}
+
+/// Broken by a row of the kind, by one that stands on a way, and by a link that tells a step: a rule for each.
 fn same(desc: &'static Descriptor, one: &str, other: &str) -> Vec<Invariant> {
     let (Some(a), Some(b)) = (way(desc, one), way(desc, other)) else { return Vec::new() };
-    let turns = a.len() + b.len() - 1;
-    (0..turns).map(|turn| same_of(desc, (one, &a), (other, &b), turn)).collect()
+    let is_told = |(i, (kind, field)): (usize, &(&'static Descriptor, &'static Field))| {
+        kind.list_of(field).is_some().then_some(Turn::Link(i))
+    };
+    let links = a.iter().chain(&b).enumerate().filter_map(is_told);
+    let turns = (0..a.len() + b.len() - 1).map(Turn::Place).chain(links);
+    turns.map(|turn| same_of(desc, (one, &a), (other, &b), turn)).collect()
 }
 
 type Way<'a> = (&'a str, &'a [(&'static Descriptor, &'static Field)]);
 
 /// The rule of the kind that stands at one place of the two ways: 0 is where they begin.
-fn same_of(desc: &'static Descriptor, (one, a): Way<'_>, (other, b): Way<'_>, turn: usize) -> Invariant {
-    let alias = |place: usize| if place == turn { "t".to_owned() } else { format!("s{place}") };
+fn same_of(desc: &'static Descriptor, (one, a): Way<'_>, (other, b): Way<'_>, turn: Turn) -> Invariant {
+    let alias = |place: usize| if Turn::Place(place) == turn { "t".to_owned() } else { format!("s{place}") };
     let steps = |way: &[(&'static Descriptor, &'static Field)], first: usize| -> Vec<Step> {
         let called = |i: usize| alias(if i == 0 { 0 } else { first + i });
         way.iter().enumerate().map(|(i, (kind, field))| (*kind, *field, called(i))).collect()
@@ -191,17 +202,30 @@ fn same_of(desc: &'static Descriptor, (one, a): Way<'_>, (other, b): Way<'_>, tu
     let (a, b) = (steps(a, 0), steps(b, a.len() - 1));
     let base = alias(0);
     let mut joins = format!("{} {base}", desc.table);
-    for (way, end) in [(&a, "va"), (&b, "vb")] {
+    let mut asked = None;
+    for (way, end, before) in [(&a, "va", 0), (&b, "vb", a.len())] {
         let next = way.iter().skip(1).map(|(kind, _, called)| (kind.table, called.as_str()));
         let last = way.last().and_then(|(_, field, _)| Some((field.target()?.table, end)));
-        for ((_, field, from), (table, to)) in way.iter().zip(next.chain(last)) {
-            let column = quoted(field.column);
-            joins.push_str(&format!(" join {table} {to} on {to}.org_id = {from}.org_id and {to}.id = {from}.{column}"));
+        for (i, ((kind, field, from), (table, to))) in way.iter().zip(next.chain(last)).enumerate() {
+            let mut id = format!("{from}.{}", quoted(field.column));
+            if let Some(list) = kind.list_of(field) {
+                let is_asked = turn == Turn::Link(before + i);
+                let l = if is_asked { "t".to_owned() } else { format!("l{}", before + i) };
+                let (join, of_link) = lists::join_told(list, &l, from);
+                joins.push_str(&join);
+                id = of_link;
+                asked = asked.or(is_asked.then_some(list));
+            }
+            joins.push_str(&format!(" join {table} {to} on {to}.org_id = {from}.org_id and {to}.id = {id}"));
         }
     }
     let read = a.iter().chain(&b).filter(|(_, _, called)| called == "t").map(|(_, field, _)| field.column);
     let of = a.iter().chain(&b).find(|(_, _, called)| called == "t").map_or(desc, |(kind, ..)| *kind);
-    let columns = Columns::by_names(of, read.chain((turn == 0).then_some([DELETED, ENDED]).into_iter().flatten()));
+    let of = asked.map_or(of, List::desc);
+    let of_link = asked.map(|list| [list.ends().0, list.ends().1, list.flag().unwrap_or_default(), DELETED]);
+    let is_first = turn == Turn::Place(0);
+    let read = read.chain(is_first.then_some([DELETED, ENDED]).into_iter().flatten());
+    let columns = Columns::by_names(of, read.chain(of_link.into_iter().flatten()));
     let key = |way: &[Step], end: &str| {
         let target = way.last().and_then(|(_, f, _)| f.target());
         target.map_or_else(|| format!("{end}.id"), |target| keys::words(target, end))
@@ -209,7 +233,7 @@ fn same_of(desc: &'static Descriptor, (one, a): Way<'_>, (other, b): Way<'_>, tu
     let rows = format!("from {joins} where {} and va.id <> vb.id", status_sql::live(desc, &base));
     Invariant {
         told: vec![("{key}", keys::words(desc, &base)), ("{one}", key(&a, "va")), ("{other}", key(&b, "vb"))],
-        filled: (turn == 0).then(|| format!("{rows} and {base}.org_id = $1")),
+        filled: is_first.then(|| format!("{rows} and {base}.org_id = $1")),
         field: a.iter().chain(&b).find(|(_, _, called)| called == "t").map(|(_, field, _)| field.name()),
         sentence: format!("{} {{key}}: {one} is {{one}}, but {other} is {{other}}", desc.noun),
         hint: format!("{one} and {other} must be the same"),

@@ -123,6 +123,17 @@ pub async fn tell(db: &mut Db, all: &mut [Record]) -> Result<()> {
     Ok(())
 }
 
+/// What some records are called, by their ids.
+pub async fn called(
+    db: &mut Db,
+    desc: &'static Descriptor,
+    org: i32,
+    ids: impl Iterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, String>> {
+    let found = records::with_record_ids(db, desc, ids.map(|id| (org, id))).await?;
+    Ok(found.into_iter().map(|r| (r.meta.id, r.key())).collect())
+}
+
 /// The expression of a part that its unique index is over. NULL is a value of its own there; where one
 /// field is the whole key, the index is over the column, and rows without the key are not held against each other.
 pub fn part_of_index(engine: Engine, key: Key, field: &Field, alias: &str) -> String {

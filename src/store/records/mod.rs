@@ -4,6 +4,7 @@ pub mod credentials;
 pub mod cycles;
 pub mod former;
 pub mod keys;
+pub mod lists;
 pub mod people;
 pub mod place;
 pub mod query;
@@ -101,10 +102,17 @@ pub fn folded_values(record: &Record) -> Vec<Value> {
     of_fields.filter(|(f, _)| desc.is_folded(f)).map(|(f, value)| f.key_value(value)).collect()
 }
 
-/// Every column that a record is read from: those, and what the database makes of them.
+/// Every column of a resource: those, and what the database makes of them.
 pub fn read_columns(desc: &Descriptor) -> Vec<(&'static str, ValueType)> {
-    let fields = desc.fields.iter().map(|f| (f.column, f.ty.kind));
+    let fields = desc.fields.iter().filter(|f| desc.has_column(f)).map(|f| (f.column, f.ty.kind));
     META_BEFORE.iter().copied().chain(fields).chain(META_AFTER.iter().copied()).collect()
+}
+
+/// What a record is read from, of the row `t`: those, and what links tell of it.
+pub fn read_exprs(desc: &Descriptor) -> Vec<(String, ValueType)> {
+    let meta = |(name, kind): &(&str, ValueType)| (format!("t.{}", quoted(name)), *kind);
+    let fields = desc.fields.iter().map(|f| (lists::value_of(desc, f, "t"), f.ty.kind));
+    META_BEFORE.iter().map(meta).chain(fields).chain(META_AFTER.iter().map(meta)).collect()
 }
 
 /// The values of [`stored_columns`].
@@ -117,9 +125,9 @@ pub fn stored_values(record: Record) -> Vec<Value> {
 
 /// Those of them that a record is read from.
 fn kept_values(record: Record) -> Vec<Value> {
-    let m = record.meta;
+    let (desc, m) = (record.desc, record.meta);
     let mut values = vec![m.org_id.into(), m.id.into()];
-    values.extend(record.desc.fields.iter().zip(record.values).filter(|(f, _)| f.parts().is_none()).map(|(_, v)| v));
+    values.extend(desc.fields.iter().zip(record.values).filter(|(f, _)| desc.keeps(f)).map(|(_, v)| v));
     values.extend([
         m.created_at.into(),
         m.created_by.into(),
@@ -135,7 +143,9 @@ fn kept_values(record: Record) -> Vec<Value> {
 
 /// The values of [`read_columns`].
 pub fn read_values(record: Record) -> Vec<Value> {
-    let (meta, fields) = (META_BEFORE.len(), record.values.clone());
+    let desc = record.desc;
+    let fields = desc.fields.iter().zip(&record.values).filter(|(f, _)| desc.has_column(f)).map(|(_, v)| v.clone());
+    let (meta, fields) = (META_BEFORE.len(), fields.collect::<Vec<_>>());
     let mut values = kept_values(record);
     let after = values.split_off(values.len() - META_AFTER.len());
     values.truncate(meta);
@@ -166,8 +176,8 @@ pub(super) fn record(desc: &'static Descriptor, row: Row) -> Result<Record> {
 
 /// `select` of all stored columns of `t`, and of what its key tells of others, to be followed by conditions.
 fn select(desc: &Descriptor) -> Sql {
-    let (columns, referred) = (read_columns(desc), keys::referred(desc, "t"));
-    let names: Vec<String> = columns.iter().map(|(n, _)| format!("t.{}", quoted(n))).chain(referred.clone()).collect();
+    let (columns, referred) = (read_exprs(desc), keys::referred(desc, "t"));
+    let names: Vec<String> = columns.iter().map(|(expr, _)| expr.clone()).chain(referred.clone()).collect();
     let kinds = columns.iter().map(|(_, k)| *k).chain(referred.iter().map(|_| ValueType::Text));
     Sql::new(format!("select {} from {} t where ", names.join(", "), desc.table)).yields(kinds)
 }
@@ -791,7 +801,7 @@ pub async fn dependants_by(
     Ok(found)
 }
 
-/// How many live records of each kind are in one: people and places that refer to it, also through a list.
+/// How many live records of each kind are in one: people and places that refer to it, also through a link.
 pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for (desc, field) in db.kinds().referring_to(record.desc).into_iter().filter(|(_, f)| f.requires_active_target()) {
@@ -800,16 +810,13 @@ pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {
             desc.table,
             status_sql::live(desc, "t")
         ));
-        sql.bind(record.meta.org_id).push(&format!(" and (t.{} = ", quoted(field.column))).bind(record.meta.id);
-        if let Some(list) = desc.list_of(field) {
-            let further = format!(" or t.id in (select l.{} from {} l where l.org_id = ", list.owner, list.table);
-            sql.push(&further).bind(record.meta.org_id);
-            sql.push(&format!(" and l.{} = ", list.item)).bind(record.meta.id).push(")");
-        }
-        sql.push(")");
+        sql.bind(record.meta.org_id).push(&format!(" and t.{} = ", quoted(field.column))).bind(record.meta.id);
         let n = db.one(sql.yields([ValueType::Int])).await?.int(0)?;
         if n > 0 {
-            found.push(count(u64::try_from(n)?, desc));
+            // What is given is in use by those who have it.
+            let counted =
+                desc.link().filter(|link| link.item.0.column == field.column).map_or(desc, |link| link.other.1);
+            found.push(count(u64::try_from(n)?, counted));
         }
     }
     Ok(found)
@@ -827,16 +834,6 @@ pub async fn active_within(db: &mut Db, record: &Record) -> Result<Vec<Record>> 
         all.extend(found);
     }
     Ok(all)
-}
-
-/// Codes of the branches that a user has besides his or her own.
-pub async fn further_branches(db: &mut Db, user: &Record) -> Result<Vec<String>> {
-    let sql = Sql::new(
-        "select b.code from user_branches u join branches b on b.org_id = u.org_id and b.id = u.branch_id
-          where u.org_id = $1 and u.user_id = $2 order by b.code",
-    );
-    let rows = db.all(sql.with([user.meta.org_id.into(), user.meta.id.into()]).yields([ValueType::Text])).await?;
-    rows.iter().map(|r| Ok(r.text(0)?.to_owned())).collect()
 }
 
 /// A column of output, filter and sort.
@@ -904,7 +901,6 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
             Column { expr: keys::words(desc, "t"), shown: true, is_key: true, ..plain("key", ValueType::Text, false) };
         columns.push(key);
     }
-    let mut lists = Vec::new();
     for field in desc.fields {
         let shown = !field.has(Attr::Hidden);
         let is_key = desc.is_key(field);
@@ -919,22 +915,23 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
             Some(target) => {
                 let alias = format!("r_{}", field.name());
                 let first = keys::words(target, &alias);
+                let (to, id) = match desc.list_of(field) {
+                    None => (String::new(), format!("t.{}", quoted(field.column))),
+                    Some(list) => (lists::join_first(list, field), lists::first_id(list, field)),
+                };
                 let join = format!(
-                    "left join {} {alias} on {alias}.org_id = t.org_id and {alias}.id = t.{}",
-                    target.table,
-                    quoted(field.column)
+                    "{to}left join {} {alias} on {alias}.org_id = t.org_id and {alias}.id = {id}",
+                    target.table
                 );
-                lists.extend(desc.list_of(field).map(|list| Column {
-                    expr: of_list(list, target.table, "join", &first, &keys::words(target, "m")),
-                    join: Some(join.clone()),
-                    list: Some((list, target)),
-                    ..plain(list.name, ValueType::Text, true)
-                }));
                 Column { name: field.name().to_owned(), expr: first, kind: ValueType::Text, join: Some(join), ..base }
             }
         });
     }
-    columns.extend(lists);
+    columns.extend(desc.lists.iter().filter_map(|list| {
+        let target = list.link()?.item.1;
+        let expr = lists::members(list, target.table, "join", &keys::words(target, "m"));
+        Some(Column { expr, list: Some((list, target)), ..plain(list.name, ValueType::Text, true) })
+    }));
     columns.extend(desc.derived.iter().map(|derived| {
         let (kind, nullable) = derived.kind();
         Column { expr: of_contents(derived), shown: true, ..plain(derived.name, kind, nullable) }
@@ -990,16 +987,6 @@ pub fn of_row(desc: &'static Descriptor, field: &'static Field) -> Column {
     }
 }
 
-/// The members of a list in one text: the first, and the further ones by what `member` makes of each.
-fn of_list(list: &List, table: &str, join: &str, first: &str, member: &str) -> String {
-    format!(
-        "nullif(ltrim(coalesce({first}, '') || coalesce((select ';' || string_agg({member}, ';' order by {member})
-            from {0} l {join} {table} m on m.org_id = l.org_id and m.id = l.{1}
-           where l.org_id = t.org_id and l.{2} = t.id), ''), ';'), '')",
-        list.table, list.item, list.owner
-    )
-}
-
 /// An expression for an id as it is written.
 fn id_text(engine: Engine, id: &str) -> String {
     match engine {
@@ -1042,14 +1029,14 @@ pub fn password_column() -> Column {
 impl Column {
     /// The expression, which tells the id of what is referred to and is not there.
     pub fn or_id(&self, desc: &'static Descriptor, engine: Engine) -> String {
-        let id = |field: &Field| id_text(engine, &format!("t.{}", quoted(field.column)));
+        let id = |field: &Field| match desc.list_of(field) {
+            Some(list) => id_text(engine, &lists::first_id(list, field)),
+            None => id_text(engine, &format!("t.{}", quoted(field.column))),
+        };
         if let Some((list, target)) = self.list {
-            let Some(field) = desc.fields.iter().find(|f| f.column == list.first) else { return self.expr.clone() };
-            let key = keys::words(target, &format!("r_{}", field.name()));
-            let first = format!("coalesce({key}, {})", id(field));
-            let id_of_member = id_text(engine, &format!("l.{}", list.item));
+            let id_of_member = id_text(engine, &format!("l.{}", quoted(list.ends().0)));
             let member = format!("coalesce({}, {id_of_member})", keys::words(target, "m"));
-            return of_list(list, target.table, "left join", &first, &member);
+            return lists::members(list, target.table, "left join", &member);
         }
         match self.field {
             Some(field) if field.target().is_some() && self.kind == ValueType::Text => {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::Column;
+use super::{Column, lists};
 use crate::model::resource::path::{Place, steps};
 use crate::model::resource::{Descriptor, Field};
 use crate::model::values::value::{Value, ValueType};
@@ -71,15 +71,14 @@ fn within(desc: &'static Descriptor, place: Place, org: i64, ids: &str) -> Strin
     for (i, (steps, end)) in ways.iter().enumerate() {
         let mut found_ids = within(end, place, org, ids);
         for (kind, field) in steps.iter().rev() {
-            let by = format!("select x.id from {} x where x.org_id = {org}", kind.table);
-            let of_list = kind.list_of(field).map(|list| {
-                let (owner, item) = (quoted(list.owner), quoted(list.item));
-                format!(
-                    " union all select l.{owner} from {} l where l.org_id = {org} and l.{item} in ({found_ids})",
-                    list.table
-                )
-            });
-            found_ids = format!("{by} and x.{} in ({found_ids}){}", quoted(field.column), of_list.unwrap_or_default());
+            found_ids = match kind.list_of(field) {
+                Some(list) => lists::owners(list, Some(org), &found_ids),
+                None => format!(
+                    "select x.id from {} x where x.org_id = {org} and x.{} in ({found_ids})",
+                    kind.table,
+                    quoted(field.column)
+                ),
+            };
         }
         // Only of those whom no way before it leads anywhere.
         let before: Vec<String> = ways[..i].iter().map(|(steps, end)| leads(steps, end, place, "y", 0)).collect();
@@ -128,19 +127,23 @@ fn leads(
     let (next, column) = (format!("w{depth}"), quoted(field.column));
     let target = field.target().unwrap_or(end);
     let on = leads(rest, end, place, &next, depth + 1);
-    let one = match on.as_str() {
-        "true" => format!("{alias}.{column} is not null"),
-        on => format!(
+    // Whose it is by links has one, or several of which one suffices.
+    let links = kind.list_of(field).map(|list| {
+        let l = format!("l{depth}");
+        let of = format!("from {} {l} where {}", list.desc().table, lists::is_of(list, &l, alias));
+        (of, format!("{l}.{}", quoted(list.ends().0)))
+    });
+    match (links, on.as_str()) {
+        (None, "true") => format!("{alias}.{column} is not null"),
+        (Some((of, _)), "true") => format!("exists (select 1 {of})"),
+        (None, on) => format!(
             "exists (select 1 from {} {next} where {next}.org_id = {alias}.org_id and {next}.id = {alias}.{column} and {on})",
             target.table
         ),
-    };
-    match kind.list_of(field) {
-        None => one,
-        Some(list) => format!(
-            "({one} or exists (select 1 from {} l where l.org_id = {alias}.org_id and l.{} = {alias}.id))",
-            list.table,
-            quoted(list.owner)
+        (Some((of, id)), on) => format!(
+            "exists (select 1 {of} and exists (
+                 select 1 from {} {next} where {next}.org_id = {alias}.org_id and {next}.id = {id} and {on}))",
+            target.table
         ),
     }
 }

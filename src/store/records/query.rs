@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::lists;
 use super::place;
 use super::search::{self, Wanted};
 use super::status_sql;
@@ -507,19 +508,23 @@ impl Condition {
 
     /// Whether a list has a member, or with NULL whether it has none.
     fn push_of_list(&self, list: &List, sql: &mut Sql) {
-        let of_row = format!("l.org_id = t.org_id and l.{} = t.id", list.owner);
-        let first = quoted(list.first);
+        // Of a field that links tell, the one that is the first is meant.
+        let listed = match self.column.field.and_then(|_| list.flag()) {
+            Some(flag) => format!(" and l.{}", quoted(flag)),
+            None => lists::is_listed(list, "l"),
+        };
         let ids: Vec<Value> = self.values.iter().filter(|v| !v.is_null()).cloned().collect();
         sql.push(if self.op == Op::IsNot { "not (" } else { "(" });
         if ids.len() < self.values.len() {
-            sql.push(&format!("t.{first} is null and not exists (select 1 from {} l where {of_row})", list.table));
+            let of_row = lists::is_of(list, "l", "t");
+            sql.push(&format!("not exists (select 1 from {} l where {of_row}{listed})", list.desc().table));
         }
         if !ids.is_empty() {
             sql.push(if ids.len() < self.values.len() { " or " } else { "" });
-            // Ids are unique everywhere, so that neither question depends on the row.
-            sql.push(&format!("coalesce(t.{first} in ")).bind_list(ids.iter().cloned());
-            sql.push(&format!(", false) or t.id in (select l.{} from {} l", list.owner, list.table));
-            sql.push(&format!(" where l.{} in ", list.item)).bind_list(ids).push(")");
+            // Ids are unique everywhere, so that the question does not depend on the row.
+            let ids: Vec<String> = ids.into_iter().map(|id| sql.arg(id)).collect();
+            let owners = lists::owners(list, None, &ids.join(", "));
+            sql.push(&format!("t.id in ({owners}{listed})"));
         }
         sql.push(")");
     }

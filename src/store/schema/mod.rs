@@ -36,7 +36,6 @@ pub fn tables(kinds: Kinds) -> Vec<(&'static str, Class)> {
         (system_log::TABLE, Class::Journal),
         // What is known of archives, which changes; their making, and what removes them, is in the trail.
         ("backups", Class::Volatile),
-        ("user_branches", Class::Recorded),
         ("code_counters", Class::Volatile),
         ("credentials", Class::Recorded),
         ("password_history", Class::Recorded),

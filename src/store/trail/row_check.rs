@@ -7,16 +7,14 @@ use anyhow::Result;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use crate::model::kinds::user::User;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::trail::audit::{Effect, same_as_default, to_payload};
 use crate::model::trail::verify::{Fault, Finding};
-use crate::model::values::scalar::Noun;
 use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
-use crate::store::engine::sql::{Row, Sql, quoted};
-use crate::store::records::{self, read_columns};
-use crate::store::records::{people, settings};
+use crate::store::engine::sql::{Row, Sql};
+use crate::store::records::settings;
+use crate::store::records::{self, read_exprs};
 
 /// What the records of one row add up to.
 #[derive(Default)]
@@ -84,8 +82,8 @@ pub async fn find_mismatches(db: &mut Db, org: i32, rows: &mut CheckedRows) -> R
 type Mismatches = Vec<(Option<i64>, String)>;
 
 async fn check_kind(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mut CheckedRows) -> Result<Mismatches> {
-    let columns = read_columns(desc);
-    let names: Vec<String> = columns.iter().map(|(name, _)| format!("t.{}", quoted(name))).collect();
+    let columns = read_exprs(desc);
+    let names: Vec<&str> = columns.iter().map(|(expr, _)| expr.as_str()).collect();
     // The plus, here and below, keeps a planner that knows nothing off the primary key: it would read the whole tree for
     // each row.
     let mut sql = Sql::new(format!(
@@ -100,8 +98,6 @@ async fn check_kind(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mu
     let sql =
         sql.yields(columns.iter().map(|(_, kind)| *kind).chain([ValueType::Int, ValueType::Text, ValueType::Text]));
     let mut found = Vec::new();
-    // Users whose further branches have to be looked at.
-    let mut lists: Vec<(Record, Option<i64>, Vec<String>)> = Vec::new();
     let mut now: Option<(Record, ReplayedState)> = None;
     let mut close = |row: Option<(Record, ReplayedState)>, found: &mut Mismatches| {
         let Some((record, told)) = row else { return };
@@ -113,13 +109,6 @@ async fn check_kind(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mu
             && let Some(what) = mismatch(&record, &told)
         {
             found.push((told.seq, format!("{} {what}", record.title())));
-        }
-        if desc.noun == User::NOUN && (told.is_complete || told.values.contains_key("branches")) {
-            let codes = told.values.get("branches").and_then(Json::as_array).into_iter().flatten();
-            let codes: Vec<String> = codes.filter_map(Json::as_str).map(str::to_owned).collect();
-            if !codes.is_empty() {
-                lists.push((record, told.seq, codes));
-            }
         }
     };
     let n = columns.len();
@@ -139,54 +128,7 @@ async fn check_kind(db: &mut Db, desc: &'static Descriptor, org: i32, count: &mu
     })
     .await?;
     close(now, &mut found);
-    for (record, seq, recorded) in lists {
-        let have = people::further_branches(db, &record).await?;
-        if have.len() != recorded.len() || !had_codes(db, org, &have, &recorded).await? {
-            let what =
-                format!("{} has the branches {}, recorded are {}", record.title(), have.join(";"), recorded.join(";"));
-            found.push((seq, what));
-        }
-    }
-    if desc.noun == User::NOUN {
-        found.extend(unrecorded_branches(db, org).await?);
-    }
     Ok(found)
-}
-
-/// Users who have further branches of which nothing was ever recorded.
-async fn unrecorded_branches(db: &mut Db, org: i32) -> Result<Mismatches> {
-    let sql = Sql::new(
-        "select distinct u.user_id from user_branches u where u.org_id = $1 and not exists (
-             select 1 from audit_records r where r.resource_id = u.user_id and +r.tree = u.org_id and r.kind = 'user'
-                and (r.payload is null or r.payload like '%\"branches\":%') and r.effect <> 'none')",
-    );
-    let rows = db.all(sql.with([org.into()]).yields([ValueType::Uuid])).await?;
-    let mut found = Vec::new();
-    for row in rows.iter().take(SHOWN) {
-        let user = records::load(db, <User as crate::model::resource::Resource>::DESCRIPTOR, org, row.uuid(0)?).await?;
-        let who = user.map_or_else(|| "a user who is gone".to_owned(), |u| u.title());
-        found.push((None, format!("{who} has further branches that nothing recorded")));
-    }
-    Ok(found)
-}
-
-/// Whether branches are the ones that had these codes, perhaps under another code now.
-async fn had_codes(db: &mut Db, org: i32, now: &[String], then: &[String]) -> Result<bool> {
-    for code in now.iter().filter(|code| !then.contains(code)) {
-        let sql = Sql::new(
-            "select r.payload from branches b join audit_records r on r.resource_id = b.id and +r.tree = b.org_id
-              where b.org_id = $1 and b.code = $2 and b.deleted_at is null",
-        );
-        let rows = db.all(sql.with([org.into(), code.as_str().into()]).yields([ValueType::Text])).await?;
-        let had = rows.iter().filter_map(|r| r.value(0).as_text()).any(|payload| {
-            let json: Json = serde_json::from_str(payload).unwrap_or_default();
-            ["old", "new"].iter().any(|part| json[*part]["code"].as_str().is_some_and(|c| then.iter().any(|t| t == c)))
-        });
-        if !had {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// What a row says otherwise than its records.

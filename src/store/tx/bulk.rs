@@ -1,7 +1,7 @@
 //! Many new rows at once, which were made elsewhere.
 
 use crate::store::records::status_sql;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::Result;
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Tx;
 use crate::model::problem::Problem;
 use crate::model::random::bytes;
-use crate::model::resource::{Descriptor, Field};
+use crate::model::resource::{Descriptor, Field, List};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
 use crate::store::engine::load::Loader;
@@ -25,6 +25,8 @@ use crate::store::trail::appender;
 pub struct PreparedRow {
     /// A row of another table that goes with it.
     pub companion_rows: Option<Vec<Value>>,
+    /// The links that give it what its lists hold.
+    pub links: Vec<PreparedLink>,
     /// Values of [`records::stored_columns`].
     pub stored: Vec<Value>,
     /// What search finds it by.
@@ -39,6 +41,14 @@ impl PreparedRow {
     }
 }
 
+/// A new link that was made elsewhere.
+pub struct PreparedLink {
+    pub desc: &'static Descriptor,
+    pub id: Uuid,
+    pub stored: Vec<Value>,
+    pub audit: Vec<Value>,
+}
+
 /// Where the new records of one kind and organisation go.
 pub struct Loaders {
     desc: &'static Descriptor,
@@ -47,6 +57,8 @@ pub struct Loaders {
     words: Option<Loader>,
     audit: Loader,
     companion_rows: Option<Loader>,
+    /// Rows of links, by their kinds.
+    links: Vec<(&'static Descriptor, Loader)>,
     /// So few that the rules across rows are held against these alone, and not against all that are there.
     are_few: bool,
 }
@@ -79,6 +91,12 @@ impl Loaders {
             (true, true) => Some(Loader::new(db, desc.table, &["search"], 1).await?),
         };
         let audit: Vec<&str> = appender::COLUMNS.iter().map(|(name, _)| *name).collect();
+        let mut links = Vec::new();
+        for of in desc.lists.iter().map(List::desc) {
+            let columns: Vec<String> = records::stored_columns(of).iter().map(|(name, _)| quoted(name)).collect();
+            let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+            links.push((of, Loader::new(db, of.table, &columns, 1).await?));
+        }
         Ok(Loaders {
             desc,
             org,
@@ -87,6 +105,7 @@ impl Loaders {
             words,
             audit: Loader::new(db, "audit_records", &audit, AUDIT_BATCH).await?,
             companion_rows: beside,
+            links,
         })
     }
 }
@@ -295,6 +314,7 @@ impl Tx<'_> {
         self.keep_protected_from(loaders.desc, loaders.org, &rows)?;
         let (mut records, mut words, mut audit) = (Vec::new(), Vec::new(), Vec::new());
         let mut beside: Vec<Vec<Value>> = Vec::new();
+        let mut links: Vec<Vec<Vec<Value>>> = vec![Vec::new(); loaders.links.len()];
         for mut row in rows {
             if loaders.are_few {
                 let id = row.stored[1].as_uuid().unwrap_or_default();
@@ -312,6 +332,12 @@ impl Tx<'_> {
             beside.extend(row.companion_rows);
             words.push(row.words);
             audit.push(row.audit);
+            for link in row.links {
+                // Each joins what is new with what was found under the lock, and one is the first: no rule is broken by that.
+                audit.push(link.audit);
+                let to = loaders.links.iter().position(|(desc, _)| *desc == link.desc);
+                links[to.ok_or_else(|| anyhow::anyhow!("{} has no links", loaders.desc.noun))?].push(link.stored);
+            }
         }
         let last = loaders.rows.gather(self.db, &records).await?;
         if let (Some(loader), false) = (&mut loaders.words, self.db.is_postgres()) {
@@ -325,8 +351,11 @@ impl Tx<'_> {
         if let Some(loader) = &mut loaders.companion_rows {
             loader.gather(self.db, &beside).await?;
         }
-        let all = [Some(&loaders.rows), Some(&loaders.audit), loaders.companion_rows.as_ref()];
-        if all.into_iter().flatten().any(Loader::is_full) {
+        for ((_, loader), links) in loaders.links.iter_mut().zip(links) {
+            loader.gather(self.db, &links).await?;
+        }
+        let beside = loaders.companion_rows.iter().chain(loaders.links.iter().map(|(_, loader)| loader));
+        if [&loaders.rows, &loaders.audit].into_iter().chain(beside).any(Loader::is_full) {
             self.write_loaded(loaders).await?;
         }
         if !loaders.are_few && !self.filled.contains(&(loaders.desc, loaders.org)) {
@@ -339,7 +368,8 @@ impl Tx<'_> {
     pub async fn write_loaded(&mut self, loaders: &mut Loaders) -> Result<()> {
         loaders.rows.flush(self.db).await?;
         loaders.audit.flush(self.db).await?;
-        if let Some(loader) = &mut loaders.companion_rows {
+        let beside = loaders.companion_rows.iter_mut().chain(loaders.links.iter_mut().map(|(_, loader)| loader));
+        for loader in beside {
             loader.flush(self.db).await?;
         }
         self.are_loading = false;
@@ -352,14 +382,13 @@ impl Tx<'_> {
         &mut self,
         loaders: &mut Loaders,
         rows: Vec<PreparedRow>,
-        listed: &HashMap<Uuid, Vec<Uuid>>,
         late: &DeferredConstraints,
     ) -> Result<Vec<(PreparedRow, Problem)>> {
         let mut refused = Vec::new();
         let mut waiting = vec![rows];
         while let Some(mut some) = waiting.pop() {
             self.db.script("SAVEPOINT probe".into()).await?;
-            let Err(e) = self.try_rows(loaders, &some, listed, late).await else {
+            let Err(e) = self.try_rows(loaders, &some, late).await else {
                 self.db.script("RELEASE SAVEPOINT probe".into()).await?;
                 continue;
             };
@@ -383,7 +412,6 @@ impl Tx<'_> {
         &mut self,
         loaders: &mut Loaders,
         rows: &[PreparedRow],
-        listed: &HashMap<Uuid, Vec<Uuid>>,
         late: &DeferredConstraints,
     ) -> Result<()> {
         let mut written: Vec<Vec<Value>> = rows.iter().map(|row| row.stored.clone()).collect();
@@ -397,10 +425,11 @@ impl Tx<'_> {
             loader.gather(self.db, &beside).await?;
             loader.flush(self.db).await?;
         }
-        for row in rows {
-            for branch in listed.get(&row.id()).into_iter().flatten() {
-                self.put_branch(loaders.org, row.id(), *branch).await?;
-            }
+        for (desc, loader) in &mut loaders.links {
+            let links = rows.iter().flat_map(|row| &row.links).filter(|link| link.desc == *desc);
+            let links: Vec<Vec<Value>> = links.map(|link| link.stored.clone()).collect();
+            loader.gather(self.db, &links).await?;
+            loader.flush(self.db).await?;
         }
         late.check(self.db).await
     }

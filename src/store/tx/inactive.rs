@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Tx;
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::Lifetime;
+use crate::model::resource::verbs::Link;
 use crate::model::resource::{Descriptor, Field, Record};
 
 /// A reference that was set.
@@ -18,10 +19,9 @@ pub(super) struct NewReference {
     org: i32,
     id: Uuid,
     lifetime: Lifetime,
-    /// Who refers, and through which field; none where it is by a list.
+    /// Who refers, and through which field.
     by: (&'static Descriptor, Uuid),
-    field: Option<&'static Field>,
-    name: &'static str,
+    field: &'static Field,
 }
 
 /// Why a record that is inactive is not put in charge.
@@ -55,7 +55,7 @@ impl Tx<'_> {
         if !after.is_live() {
             return;
         }
-        for field in after.desc.fields.iter().filter(|f| counts(f)) {
+        for field in after.desc.stored().filter(|f| counts(f)) {
             let Some(target) = field.target().filter(|t| t.can_be_inactive()) else { continue };
             let value = after.get(field.column);
             let reopened =
@@ -63,22 +63,9 @@ impl Tx<'_> {
             let is_new = before.is_none_or(|b| b.get(field.column) != value) || reopened;
             if let Some(id) = value.as_uuid().filter(|_| is_new) {
                 let (by, org) = ((after.desc, after.meta.id), after.meta.org_id);
-                let (lifetime, name) = (field.lifetime(), field.name());
-                self.referred.push(NewReference { target, org, id, lifetime, by, field: Some(field), name });
+                self.referred.push(NewReference { target, org, id, lifetime: field.lifetime(), by, field });
             }
         }
-    }
-
-    /// Notes a further one of a list.
-    pub(in crate::store) fn note_list_member(
-        &mut self,
-        target: &'static Descriptor,
-        id: Uuid,
-        by: &Record,
-        name: &'static str,
-    ) {
-        let (by, org) = ((by.desc, by.meta.id), by.meta.org_id);
-        self.referred.push(NewReference { target, org, id, lifetime: Lifetime::Protects, by, field: None, name });
     }
 
     /// Refuses what refers anew to what is inactive, as it is at the end: both may have changed since.
@@ -95,7 +82,7 @@ impl Tx<'_> {
             }
             let Some(Some(found)) = known.get(&place).cloned() else { continue };
             let Some(by) = self.load(r.by.0, r.org, r.by.1).await? else { continue };
-            let refers = r.field.is_none_or(|f| *by.get(f.column) == r.id.into());
+            let refers = *by.get(r.field.column) == r.id.into();
             // Who is inactive too may go on under whom he or she served, and what is done keeps who did it.
             let is_idle = r.lifetime == Lifetime::Duty && !(by.is_active() && by.is_open());
             // What returns with what it is a part of is as it was before, and nothing new.
@@ -104,19 +91,33 @@ impl Tx<'_> {
             let comes_along =
                 self.restored.contains(&by.meta.id) && by.desc.fields.iter().filter(is_part).any(container);
             if by.is_live() && refers && !is_idle && !comes_along {
-                return Err(refused(&r, &found, &by).into());
+                // Of what is given it is told who gets it.
+                let taker =
+                    match by.desc.link().filter(|link| link.item.0.column == r.field.column && tells_a_field(*link)) {
+                        Some(link) => {
+                            let id = by.get(link.other.0.column).as_uuid().unwrap_or_default();
+                            self.load(link.other.1, r.org, id).await?
+                        }
+                        None => None,
+                    };
+                return Err(refused(&r, &found, taker.as_ref().unwrap_or(&by)).into());
             }
         }
         Ok(())
     }
 }
 
+/// Whether links tell a field of those that they give something to.
+fn tells_a_field(link: Link) -> bool {
+    link.other.1.lists.iter().any(|list| list.first.is_some() && *list.desc() == *link.desc)
+}
+
 fn refused(r: &NewReference, found: &Record, by: &Record) -> Problem {
     if r.lifetime == Lifetime::Duty {
-        return not_in_charge(found, &format!("{} of {}", r.name, by.title()));
+        return not_in_charge(found, &format!("{} of {}", r.field.name(), by.title()));
     }
     let (place, verb) = (found.title(), format!("orgctl {} activate {}", r.target.noun, found.key()));
     let (noun, title) = (by.desc.noun, by.title());
-    Problem::conflict(format!("{place} is not in use, and takes no new {noun}: {title} ({})", r.name))
+    Problem::conflict(format!("{place} is not in use, and takes no new {noun}: {title} ({})", r.field.name()))
         .hint(format!("'{verb}' activates it; --force goes ahead all the same"))
 }

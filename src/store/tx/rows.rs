@@ -69,6 +69,14 @@ impl Tx<'_> {
 
     /// As [`Tx::insert_later`], of a record whose meta data are made.
     pub async fn insert_record_later(&mut self, record: Record) -> Result<Record> {
+        let record = self.insert_row_later(record).await?;
+        for link in self.first_links(&record).await? {
+            self.insert_row_later(link).await?;
+        }
+        Ok(record)
+    }
+
+    async fn insert_row_later(&mut self, record: Record) -> Result<Record> {
         let (desc, (org, id)) = (record.desc, record.meta.record_id());
         record.begins(true)?;
         self.keep_protected(None, Some(&record))?;
@@ -145,12 +153,14 @@ impl Tx<'_> {
         after: Record,
         telling: impl Into<ChangeNote>,
     ) -> Result<Option<Record>> {
-        let ChangeNote { action, details } = telling.into();
+        let telling = telling.into();
         let (old, new) = audit::changed_fields(before, &after);
         if new.is_empty() {
-            return Ok(None);
+            // What links tell of it is theirs to record.
+            return Ok(self.move_firsts(before, &after, &telling).await?.then_some(after));
         }
         after.moved_from(before)?;
+        let ChangeNote { action, details } = telling.clone();
         let record = self.replace(before, after).await?;
         let record = self.called(record).await?;
         self.note_references(Some(before), &record);
@@ -158,13 +168,7 @@ impl Tx<'_> {
         let payload = Payload { key: Some(before.key()), old: Some(old), new: Some(new), details };
         let event = self.event_of(&record, action, Effect::Update).await?;
         self.append(record.meta.org_id, event, payload).await?;
-        for list in record.desc.lists {
-            // What has become the first is no further one.
-            let first = record.get(list.first);
-            if let Some(id) = first.as_uuid().filter(|_| first != before.get(list.first)) {
-                self.assign_branches(&record, &[id], false).await?;
-            }
-        }
+        self.move_firsts(before, &record, &telling).await?;
         Ok(Some(record))
     }
 
@@ -311,14 +315,7 @@ impl Tx<'_> {
     pub async fn purge(&mut self, record: &Record) -> Result<()> {
         self.keep_protected(Some(record), None)?;
         self.flush().await?;
-        let mut old = audit::whole_row(record);
-        for list in record.desc.lists {
-            // They go with the row, and nothing else would tell of them.
-            let members = records::further_branches(self.db, record).await?;
-            if !members.is_empty() {
-                old.insert(list.name.to_owned(), members.into());
-            }
-        }
+        let old = audit::whole_row(record);
         search::remove(self.db, record).await?;
         let mut sql = Sql::new(format!("delete from {} where org_id = ", record.desc.table));
         sql.bind(record.meta.org_id).push(" and id = ").bind(record.meta.id);

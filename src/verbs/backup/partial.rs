@@ -31,8 +31,7 @@ use crate::ui::progress::Progress;
 const ALWAYS: [&str; 3] = ["actors", "orgs", "settings"];
 
 /// What is nothing without one another: a table, and those that tell the rest of its rows.
-const TOGETHER: [(&str, &[&str]); 3] = [
-    ("users", &["user_branches"]),
+const TOGETHER: [(&str, &[&str]); 2] = [
     ("audit_records", &["audit_requests", "audit_erased", "audit_heads"]),
     ("audit_requests", &["audit_records", "audit_erased", "audit_heads"]),
 ];
@@ -48,6 +47,9 @@ fn tables(kinds: Kinds, manifest: &Manifest, words: &[String]) -> Result<Vec<Str
             return Err(unknown(kinds, word, &known).into());
         }
         wanted.push(table);
+        // A field that links tell is told by their rows.
+        let lists = kinds.by_table(table).map_or(&[][..], |d| d.lists);
+        wanted.extend(lists.iter().filter(|list| list.first.is_some()).map(|list| list.desc().table));
         wanted.extend(TOGETHER.iter().filter(|(name, _)| *name == table).flat_map(|(_, with)| *with));
     }
     Ok(known.into_iter().filter(|t| wanted.contains(t)).map(str::to_owned).collect())

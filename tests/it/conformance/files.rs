@@ -82,7 +82,12 @@ impl Story<'_> {
                     let theirs = self.run_on(target, "export", &[], b"").ok();
                     self.run_in(target, "import", &["-"], &org, theirs.as_bytes()).ok();
                 }
-                self.run_in(self.desc, "import", &[&file], &org, b"").ok();
+                // Some of a kind's links came with those whose lists they tell.
+                let flags: &[&str] = match self.desc.link() {
+                    Some(_) => &[&file, "--on-conflict", "update"],
+                    None => &[&file],
+                };
+                self.run_in(self.desc, "import", flags, &org, b"").ok();
                 self.run_in(self.desc, "export", &[], &org, b"").ok()
             };
             // What is named by others stands in the order in which those were made.

@@ -10,6 +10,7 @@ use super::{BATCH, Reference, Stage, shortened};
 use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Sql, quoted};
+use crate::store::records::lists;
 use crate::store::records::search;
 use crate::store::records::status_sql;
 
@@ -78,7 +79,8 @@ impl Stage {
         limit: usize,
     ) -> Result<Vec<InactiveReference>> {
         let Some(reference) = self.reference(i) else { return Ok(Vec::new()) };
-        let (desc, column, target) = (self.desc, quoted(reference.field.column), reference.target);
+        let (desc, target) = (self.desc, reference.target);
+        let now = lists::value_of(desc, reference.field, "r");
         let org = self.org.unwrap_or(0);
         let is_active = status_sql::active_condition(target, "t");
         let blocked =
@@ -103,13 +105,13 @@ impl Stage {
         let (used, open) = (status_sql::active_condition(desc, "r"), status_sql::is_open(desc, reference.field, "r"));
         let in_use = format!("r.id is not null and {used} and {open}");
         let sql = Sql::new(format!(
-            "select s.n, s.line, s.id, s.is_new, r.{column},
+            "select s.n, s.line, s.id, s.is_new, {now},
                     coalesce(s.active, case when {in_use} then 1 when r.id is not null then 0 end, 1), f.word, t.id, {},
                     case when t.deleted_at is null then 0 else 1 end, case when {is_active} then 1 else 0 end,
                     case when exists (select 1 from import_rejects e where e.n = s.n) then 1 else 0 end
                from {} join {} t on t.org_id = {org} and t.id = f.id
                left join {} r on r.org_id = {org} and r.id = s.id and s.is_new = 0
-              where {out} and f.matches = 1 and s.n > $1 and (r.id is null or r.{column} is null or r.{column} <> t.id)
+              where {out} and f.matches = 1 and s.n > $1 and (r.id is null or {now} is null or {now} <> t.id)
                     {back}
               order by s.n limit $2",
             db.row_position(search::row_number(target)),
@@ -157,7 +159,7 @@ impl Stage {
         if self.takes_unused || !field.requires_active_target() {
             return Ok(());
         }
-        let (org, column, desc) = (self.org.unwrap_or(0), quoted(field.column), self.desc);
+        let (org, desc) = (self.org.unwrap_or(0), self.desc);
         let any = format!(
             "select 1 from import_refs f join {} x on x.org_id = {org} and x.id = f.id
               where f.field = {i} and not x.is_active limit 1",
@@ -166,13 +168,22 @@ impl Stage {
         if db.first(Sql::new(any).yields([ValueType::Int])).await?.is_none() {
             return Ok(());
         }
-        // Who has it among several has it already.
-        let listed = desc.list_of(field).map_or(String::new(), |list| {
-            format!(
-                " and not exists (select 1 from {} l where l.org_id = {org} and l.{} = s.id and l.{} = x.id)",
-                list.table, list.owner, list.item
-            )
-        });
+        // Who has it already, if among several, stays.
+        let has_it = match self.list_of(i) {
+            Some(list) => {
+                let (item, owner) = list.ends();
+                let table = list.desc().table;
+                let live = status_sql::live(list.desc(), "l");
+                format!(
+                    "select 1 from {table} l where l.org_id = {org} and l.{owner} = s.id and l.{item} = x.id and {live}"
+                )
+            }
+            None => format!(
+                "select 1 from {} t where t.org_id = {org} and t.id = s.id and t.{} = x.id",
+                desc.table,
+                quoted(field.column)
+            ),
+        };
         let back = match target == desc && self.is_any_there {
             true => {
                 " and not exists (select 1 from import_rows b where b.id = x.id and b.is_new = 0 and b.active = 1
@@ -186,15 +197,14 @@ impl Stage {
                     '{} ' || {} || ' is not in use, and takes no new {} without --force'
                from {} join {} x on x.org_id = {org} and x.id = f.id
               where not x.is_active and x.deleted_at is null
-                and not exists (select 1 from {} t where t.org_id = {org} and t.id = s.id and t.{column} = x.id){listed}{back}
+                and not exists ({has_it}){back}
               on conflict do nothing",
             field.name(),
             target.noun,
             shortened("f.word"),
             desc.noun,
             self.rows_and_words(i),
-            target.table,
-            desc.table
+            target.table
         );
         db.execute(Sql::new(sql)).await.map(drop)
     }

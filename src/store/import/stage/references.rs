@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::keyed::as_one;
 use super::{BATCH, Reference, Stage, shortened};
-use crate::model::resource::{Attr, Descriptor, Field};
+use crate::model::resource::{Attr, Descriptor, Field, List};
 use crate::model::values::fold;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
@@ -16,13 +16,22 @@ use crate::store::records::keys::{self, Among};
 use crate::store::records::{self, Deleted, former, status_sql};
 
 impl Stage {
-    /// Everything that rows refer by; the members of a list last.
+    /// Everything that rows refer by; the members of lists last.
     pub fn references(&self) -> Vec<Reference> {
-        self.references.iter().copied().chain(self.list_members).collect()
+        self.references.iter().copied().chain(self.lists.iter().map(|(_, reference)| *reference)).collect()
+    }
+
+    /// The list that a reference is to the members of, or that tells the first of it.
+    pub(super) fn list_of(&self, i: usize) -> Option<&'static List> {
+        match i.checked_sub(self.references.len()) {
+            Some(i) => self.lists.get(i).map(|(list, _)| *list),
+            None => self.desc.list_of(self.references[i].field),
+        }
     }
 
     pub(super) fn reference(&self, i: usize) -> Option<Reference> {
-        self.references.get(i).copied().or(self.list_members)
+        let of_list = || self.lists.get(i.checked_sub(self.references.len())?).map(|(_, reference)| *reference);
+        self.references.get(i).copied().or_else(of_list)
     }
 
     /// Rows (`s`) and what their words stand for through one reference (`f`).
@@ -30,27 +39,25 @@ impl Stage {
         match i < self.references.len() {
             true => format!("import_rows s join import_refs f on f.field = {i} and f.word = s.r{i}"),
             false => format!(
-                "import_lists l join import_rows s on s.n = l.n join import_refs f on f.field = {i} and f.word = l.word"
+                "import_lists l join import_rows s on s.n = l.n
+                   join import_refs f on f.field = {i} and f.word = l.word and l.list = {}",
+                i - self.references.len()
             ),
         }
     }
 
-    /// The ids of the further members of a row's list.
-    pub async fn list_member_ids(&self, db: &mut Db, n: u64) -> Result<Vec<Uuid>> {
-        let words = self.rows_and_words(self.references.len());
-        let sql = Sql::new(format!("select f.id from {words} where l.n = $1 order by 1"));
-        let rows = db.all(sql.with([i64::try_from(n)?.into()]).yields([ValueType::Uuid])).await?;
-        rows.iter().map(|r| r.uuid(0)).collect()
-    }
-
-    /// The next new records with a list, by the rows that make them.
-    pub async fn with_list(&self, db: &mut Db, after: u64, limit: usize) -> Result<Vec<(u64, Uuid)>> {
-        let sql = "select s.n, s.id from import_rows s where s.n > $1 and s.is_new = 1
-                      and exists (select 1 from import_lists l where l.n = s.n)
-                      and not exists (select 1 from import_rejects e where e.n = s.n) order by s.n limit $2";
-        let args = [i64::try_from(after)?.into(), i64::try_from(limit)?.into()];
-        let rows = db.all(Sql::new(sql).with(args).yields([ValueType::Int, ValueType::Uuid])).await?;
-        rows.iter().map(|r| Ok((u64::try_from(r.int(0)?)?, r.uuid(1)?))).collect()
+    /// The members of one of the lists that some rows give, by the numbers of the rows, in their order.
+    pub async fn list_members(&self, db: &mut Db, list: usize, rows: (u64, u64)) -> Result<HashMap<u64, Vec<Uuid>>> {
+        let words = self.rows_and_words(self.references.len() + list);
+        let sql = format!(
+            "select l.n, f.id from {words} where l.n between $1 and $2 and f.id is not null order by l.n, l.place"
+        );
+        let args = [i64::try_from(rows.0)?.into(), i64::try_from(rows.1)?.into()];
+        let mut members: HashMap<u64, Vec<Uuid>> = HashMap::new();
+        for row in db.all(Sql::new(sql).with(args).yields([ValueType::Int, ValueType::Uuid])).await? {
+            members.entry(u64::try_from(row.int(0)?)?).or_default().push(row.uuid(1)?);
+        }
+        Ok(members)
     }
 
     /// Lets a text stand for a record that is to be made.

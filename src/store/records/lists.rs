@@ -80,7 +80,9 @@ pub fn members(list: &List, table: &str, join: &str, member: &str) -> String {
 /// the link `l` may follow.
 pub fn owners(list: &List, org: Option<i64>, ids: &str) -> String {
     let (item, owner) = list.ends();
-    let of_org = org.map_or(String::new(), |org| format!("l.org_id = {org} and "));
+    // Lets the index serve that begins with org_id.
+    let all = || "l.org_id in (select org_id from orgs) and ".to_owned();
+    let of_org = org.map_or_else(all, |org| format!("l.org_id = {org} and "));
     let ended = list.desc().index(ENDED).map_or(String::new(), |_| format!(" and l.{ENDED} is null"));
     let of = list.link().map_or("", |link| link.other.1.table);
     format!(

@@ -179,6 +179,12 @@ pub const LEAVES: &[Leaf] = &[
         args: |c| c.arg(keys("Users to move")).arg(text("branch", "KEY", "Branch; '' for none")).arg(text("department", "KEY", "Department; '' for none"))
             .arg(text("reports-to", "KEY", "User they report to; '' for nobody")).arg(force())
             .group(ArgGroup::new("place").args(["branch", "department", "reports-to"]).multiple(true).required(true)), run: run!(user::move_to) },
+    Leaf { noun: "user", verb: "assign-branch", permission: "users:update", writes: true, about: "Give users further branches",
+        examples: "orgctl user assign-branch ravi@sahyadri.example --branch MUM02 --branch PUN01", args: |c| branches_args(c).arg(force()),
+        run: |s, m| Box::pin(user::assign_branch(s, m, Linking::Assign)) },
+    Leaf { noun: "user", verb: "unassign-branch", permission: "users:update", writes: true, about: "Take further branches from users",
+        examples: "orgctl user unassign-branch ravi@sahyadri.example --branch MUM02", args: branches_args,
+        run: |s, m| Box::pin(user::assign_branch(s, m, Linking::Unassign)) },
     Leaf { noun: "user", verb: "reports", permission: "users:read", writes: false, about: "Show who reports to a user, as a tree",
         examples: "orgctl user reports asha@sahyadri.example\norgctl user reports ravi@sahyadri.example --up",
         args: |c| c.arg(key("User at the top, or with --up at the bottom")).arg(switch("up", "Show whom the user reports to instead"))
@@ -539,6 +545,10 @@ fn key(help: &'static str) -> Arg {
 
 fn from_stdin() -> Arg {
     switch("password-stdin", "Read the password from standard input, one line")
+}
+
+fn branches_args(c: Command) -> Command {
+    c.arg(keys("Users")).arg(text("branch", "KEY", "Branch (can be repeated)").action(ArgAction::Append).required(true))
 }
 
 fn signing_key() -> Arg {

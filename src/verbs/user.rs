@@ -19,12 +19,14 @@ use crate::crud::contents::delete_with_contents;
 use crate::crud::former;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::{find, find_in, find_ref, time_to_come};
+use crate::crud::link::Linking;
 use crate::crud::read::{Exported, known_columns, print_changed};
 use crate::crud::remove::{self, Repointed};
 use crate::crud::session::Session;
 use crate::crud::subjects::records_of;
 use crate::crud::write::{ChangedRecord, Target, change, dry_run_note, end, targets, tell_changed};
-use crate::model::kinds::user::User;
+use crate::model::kinds::branch::Branch;
+use crate::model::kinds::user::{BRANCHES, User};
 use crate::model::password::Secret;
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::{Consequence, Lifetime, TargetEvent};
@@ -268,6 +270,61 @@ pub async fn move_to(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         set.push((field.column.to_owned(), value));
     }
     change(s, DESC, &moved, None, set, Action::Move).await
+}
+
+/// Gives users further branches, or takes them away; all of a user's are links of a branch to the user.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct AssignBranches {
+    pub targets: Vec<Target>,
+    pub branches: Vec<Uuid>,
+    pub assign: bool,
+}
+
+impl Verb for AssignBranches {
+    /// Users of whom something changed.
+    type Output = Vec<Record>;
+
+    fn orgs(&self) -> Vec<i32> {
+        orgs_of(&self.targets)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
+        let mut changed = Vec::new();
+        for target in &self.targets {
+            let record = target.load(tx, DESC).await?;
+            let (first, mut others) = tx.members(BRANCHES, &record).await?;
+            others.retain(|id| !self.branches.contains(id));
+            if self.assign {
+                others.extend(self.branches.iter().filter(|id| Some(**id) != first));
+            }
+            if tx.set_list(&record, BRANCHES, first, &others, Action::Update).await?.changed {
+                changed.push(record);
+            }
+        }
+        Ok(changed)
+    }
+}
+
+pub async fn assign_branch(s: &mut Session<'_>, m: &ArgMatches, linking: Linking) -> Result<()> {
+    let records = targets(s, DESC, m).await?;
+    let Some(org) = records.first().map(|r| r.meta.org_id) else { return Ok(()) };
+    let mut branches = Vec::new();
+    for key in m.get_many::<String>("branch").into_iter().flatten() {
+        branches.push(find_in(s, Branch::DESCRIPTOR, Some(org), key, Deleted::Exclude).await?.meta.id);
+    }
+    let verb = AssignBranches { targets: as_targets(&records), branches, assign: linking == Linking::Assign };
+    let changed = gate::write(s, &verb).await?;
+    for record in &records {
+        let is_changed = changed.iter().any(|c| c.meta.id == record.meta.id);
+        let title = record.title();
+        s.ui.status(&if is_changed {
+            format!("updated {title}: branches")
+        } else {
+            format!("{title} is so already; nothing was changed")
+        });
+    }
+    dry_run_note(s);
+    Ok(())
 }
 
 /// Who reports to a user, directly and through others, or with `--up` to whom he or she reports.

@@ -208,3 +208,35 @@ fn a_list_of_roles_leaves_alone_what_it_does_not_tell() {
         all_is_well(p);
     });
 }
+
+/// The same from the side of the person: several branches at once, beside the own one, which stays.
+#[test]
+fn a_person_gets_further_branches() {
+    on_both_engines_with_acme(|p| {
+        for code in ["HQ", "B2", "B3"] {
+            p.run(&format!("branch create --code {code} --name {code}")).ok();
+        }
+        p.run("branch create --code OLD --name Old").ok();
+        p.run("branch deactivate OLD").ok();
+        p.run("user create --user-code ASHA22 --name Asha --branch HQ").ok();
+        p.run("user create --user-code RAVY22 --name Ravi").ok();
+        let branches = |key: &str| p.json(&format!("user show {key}"))["branches"].clone();
+        let said = p.run("user assign-branch ASHA22 RAVY22 --branch B2 --branch HQ");
+        assert!(said.err.contains("updated user ASHA22 (Asha): branches"), "{}", said.err);
+        said.ok();
+        assert_eq!(branches("ASHA22"), serde_json::json!(["HQ", "B2"]));
+        assert_eq!(branches("RAVY22"), serde_json::json!(["B2", "HQ"]));
+        assert_eq!(p.json("user show RAVY22")["branch"], serde_json::Value::Null);
+        assert!(p.run("user assign-branch ASHA22 --branch B2").fails(0).contains("is so already"));
+        p.run("user assign-branch ASHA22 --branch OLD").fails(4);
+        p.run("user assign-branch ASHA22 --branch OLD --force").ok();
+        p.run("user unassign-branch ASHA22 --branch B2 --branch OLD").ok();
+        assert_eq!(branches("ASHA22"), serde_json::json!(["HQ"]));
+        assert!(p.run("user unassign-branch ASHA22 --branch B2").fails(0).contains("is so already"));
+        // What is the own one is taken by saying that there is none.
+        p.run("user unassign-branch ASHA22 --branch HQ").fails(0);
+        assert_eq!(p.json("user show ASHA22")["branch"], "HQ");
+        p.run("db check").ok();
+        p.run("audit verify --deep").ok();
+    });
+}

@@ -168,6 +168,9 @@ const LISTS: &[List] = &[
     },
 ];
 
+/// The branches of a person, which verbs of people know by name.
+pub const BRANCHES: &List = &LISTS[0];
+
 fn branches() -> &'static Descriptor {
     UserBranch::DESCRIPTOR
 }

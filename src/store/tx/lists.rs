@@ -106,6 +106,23 @@ impl Tx<'_> {
         Ok(links)
     }
 
+    /// The members of a record that its list tells: the first, and the others.
+    pub async fn members(&mut self, list: &'static List, owner: &Record) -> Result<(Option<Uuid>, Vec<Uuid>)> {
+        let (item, _) = list.ends();
+        let is_listed = |l: &Record| {
+            l.find(EXPIRES).is_none_or(Value::is_null) && list.narrowed_by().all(|f| l.get(f.column).is_null())
+        };
+        let (mut first, mut others) = (None, Vec::new());
+        for link in self.links_of(list, owner).await?.iter().filter(|l| is_listed(l)) {
+            let Some(member) = link.get(item).as_uuid() else { continue };
+            match list.flag().is_some_and(|flag| link.is_true(flag)) {
+                true => first = Some(member),
+                false => others.push(member),
+            }
+        }
+        Ok((first, others))
+    }
+
     /// Gives a record these members of a list and no others, `first` as the first; whether that changed anything. What is
     /// given for a time, or narrowed to a place, is not the list's to take: a member that is there for a time counts as there,
     /// and keeps its end; what is not named stays; and where one of these is the first, it stays that.

@@ -32,7 +32,21 @@ const WITHOUT_COLUMNS: Verbs = &[
     ("", &["init", "demo"]),
     ("*", &["delete", "purge", "import", "exists", "stats"]),
     ("branch", &["tree"]),
-    ("user", &["invite", "uninvite", "reports", "passwd", "check-password", "dossier", "whoami", "merge"]),
+    (
+        "user",
+        &[
+            "invite",
+            "uninvite",
+            "reports",
+            "passwd",
+            "check-password",
+            "dossier",
+            "whoami",
+            "assign-branch",
+            "unassign-branch",
+            "merge",
+        ],
+    ),
     (
         "audit",
         &[
@@ -59,7 +73,7 @@ const WITHOUT_COLUMNS: Verbs = &[
 const WITHOUT_ROWS: Verbs = &[
     ("", &["init"]),
     ("*", &["delete", "purge", "exists", "import"]),
-    ("user", &["merge", "passwd", "check-password"]),
+    ("user", &["assign-branch", "unassign-branch", "merge", "passwd", "check-password"]),
     (
         "audit",
         &[

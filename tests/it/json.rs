@@ -91,6 +91,8 @@ const SAMPLES: &[(&str, &str)] = &[
     ("user invite", "user invite BBB222"),
     ("user uninvite", "user uninvite BBB222"),
     ("user move", "user move BBB222 --branch HO"),
+    ("user assign-branch", "user assign-branch AAA222 --branch HO"),
+    ("user unassign-branch", "user unassign-branch AAA222 --branch HO"),
     ("user rename", "user rename BBB222 --username ravi"),
     ("user passwd", "user passwd AAA222 --generate"),
     ("user dossier", "user dossier AAA222"),

@@ -188,10 +188,10 @@ fn rules_are_asked_about_where_what_they_read_was_written() {
     p.run("user create --email a@x.example --name 'A B'").ok();
     p.run("org update ACME --max-users 10").ok();
     let relay = Relay::new(&p);
-    let rules = |line: &str| {
+    let said = |line: &str, how: &str| {
         relay.run(&p, line).0.ok();
         let seen = relay.seen.lock().expect("a count");
-        assert!(seen.statements.iter().any(|s| s.starts_with("update ")), "{:?}", seen.statements);
+        assert!(seen.statements.iter().any(|s| s.starts_with(how)), "{:?}", seen.statements);
         // All of one kind are asked in one statement.
         let of_rules = seen.statements.iter().map(|s| s.matches("when exists (select 1 ").count());
         let asked: Vec<usize> = of_rules.filter(|n| *n > 0).collect();
@@ -201,21 +201,24 @@ fn rules_are_asked_about_where_what_they_read_was_written() {
         let n = |is: &dyn Fn(&&String) -> bool| seen.statements.iter().filter(is).count();
         (asked.iter().sum::<usize>(), n(&counts), n(&up))
     };
+    let rules = |line: &str| said(line, "update ");
+    let rules_of_new = |line: &str| said(line, "insert into user_branches");
     assert_eq!(rules("user update a@x.example --designation Clerk"), (0, 0, 0));
     assert_eq!(rules("branch update F1 --name Second --city Pune"), (0, 0, 0));
-    // The branch is there, and live.
-    assert_eq!(rules("user update a@x.example --branch F1"), (2, 0, 0));
+    // By a link, whose two are there, and live, of which one is the person's own, in an organisation that lives.
+    assert_eq!(rules_of_new("user update a@x.example --branch F1"), (6, 0, 0));
     // Nor do its keys mean somebody else since a merge: all of them are asked about together.
-    assert_eq!(rules("user create --email b@x.example --name 'B B'"), (8, 1, 1));
+    assert_eq!(rules("user create --email b@x.example --name 'B B'"), (6, 1, 1));
     assert_eq!(rules("user update b@x.example --username b --external-id 7"), (1, 0, 0));
     // And nobody stands in a ring.
     assert_eq!(rules("user update a@x.example --reports-to b@x.example"), (2, 0, 1));
     assert_eq!(rules("org update ACME --name Other"), (0, 0, 0));
     assert_eq!(rules("org update ACME --max-users 20"), (0, 1, 0));
     assert_eq!(rules("user deactivate a@x.example"), (0, 1, 0));
-    // Three that it refers to, eight ways in which others refer to it, its organisation.
-    assert_eq!(rules("user delete a@x.example --yes"), (12, 1, 0));
-    assert_eq!(rules("user restore a@x.example"), (12, 1, 0));
+    // Two that it refers to, nine ways in which others refer to it, its organisation; and of the link that goes along both
+    // ends, that it is the only own one, and the organisation.
+    assert_eq!(rules("user delete a@x.example --yes"), (16, 1, 0));
+    assert_eq!(rules("user restore a@x.example"), (16, 1, 0));
 }
 
 /// A server on this machine may be reached by its socket.

@@ -22,6 +22,7 @@ fn commands() -> Vec<String> {
         ("user", "block" | "unblock" | "invite" | "uninvite" | "reports" | "check-password" | "dossier") => "K",
         ("user", "passwd") => "K --generate",
         ("user", "move") => "K --branch K",
+        ("user", "assign-branch" | "unassign-branch") => "K --branch K",
         ("user", "rename") => "K --username kk",
         ("user", "merge") => "K K2",
         ("setting", "get" | "reset" | "explain") => "password.history",

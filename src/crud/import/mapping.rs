@@ -110,10 +110,15 @@ pub fn is_reject_column(header: &str) -> bool {
     matches!(header, "reject_line" | "reject_column" | "reject_code" | "reject_reason")
 }
 
-/// A field that `--map` names.
-fn mapped_field(desc: &'static Descriptor, name: &str) -> Result<&'static Field> {
+/// What a column of a file of these records may be: a field, a list, or whose the row is.
+fn fillable(desc: &'static Descriptor) -> Vec<&'static str> {
+    let org = Some("org").filter(|org| is_org_column(desc, org));
+    desc.fields.iter().map(Field::name).chain(desc.lists.iter().map(|l| l.name)).chain(org).collect()
+}
+
+/// A field that `--map` names, one of those that are `known` there.
+fn mapped_field(desc: &'static Descriptor, name: &str, known: &[&str]) -> Result<&'static Field> {
     desc.field(name).ok_or_else(|| {
-        let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
         let meant = nearest(name, known.iter().copied()).map(|m| format!("did you mean {m}?"));
         Problem::usage(format!("--map names a field that a {} does not have: {}", desc.noun, truncate(name)))
             .hint_maybe(meant)
@@ -128,7 +133,8 @@ fn looked_up_by(field: &'static Field, by: &str) -> Result<&'static Field> {
         Problem::usage(format!("{} refers to nothing, so nothing can be looked up by {}", field.name(), truncate(by)))
     })?;
     let names = |f: &&Field| f.ty.kind == ValueType::Text && f.target().is_none();
-    Some(mapped_field(target, by)?).filter(names).ok_or_else(|| {
+    let of_target: Vec<&str> = target.fields.iter().map(Field::name).collect();
+    Some(mapped_field(target, by, &of_target)?).filter(names).ok_or_else(|| {
         let known: Vec<&str> = target.fields.iter().filter(names).map(Field::name).collect();
         Problem::usage(format!("no {} is looked up by its {}", target.noun, truncate(by)))
             .hint(format!("fields that name one: {}", known.join(", ")))
@@ -183,7 +189,7 @@ fn unknown_columns(desc: &'static Descriptor, source: &Source, header: &[String]
         name => name.to_owned(),
     };
     let names: Vec<String> = unknown.iter().map(name).collect();
-    let known: Vec<&str> = desc.fields.iter().map(Field::name).collect();
+    let known = fillable(desc);
     let meant = names
         .iter()
         .find_map(|u| nearest(u, known.iter().copied()).map(|k| format!("did you mean {k} by '{}'?", truncate(u))));
@@ -223,7 +229,7 @@ fn mapped_by_flag<'m>(
         let column = match column(header, from.trim()) {
             Ok(column) => column,
             Err(e) if source.is_json() && !header.iter().any(|h| fold(h) == fold(from)) => {
-                mapped_field(desc, to.split('.').next().unwrap_or(to).trim()).map_err(|_| e)?;
+                mapped_field(desc, to.split('.').next().unwrap_or(to).trim(), &fillable(desc)).map_err(|_| e)?;
                 absent.push(truncate(from.trim()));
                 continue;
             }
@@ -301,7 +307,7 @@ impl Mapper<'_> {
         let field = match self.mapped[at] {
             Some(to) => {
                 let (to, by) = to.split_once('.').map_or((to, None), |(to, by)| (to, Some(by)));
-                let field = mapped_field(self.desc, to)?;
+                let field = mapped_field(self.desc, to, &fillable(self.desc))?;
                 if let Some(by) = by {
                     self.done.lookups.push((field.name().to_owned(), looked_up_by(field, by)?.name().to_owned()));
                 }

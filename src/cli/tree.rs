@@ -862,7 +862,7 @@ fn user_import_args(c: Command) -> Command {
                 .conflicts_with("orphan"),
         )
         .arg(switch("orphan", "Let what leavers lead be led by nobody"))
-        .arg(switch("create-missing", "Make departments and branches that rows refer to and that are not there"))
+        .arg(switch("create-missing", "Make departments, branches and roles that rows refer to and that are not there; a role of a template's name has its permissions"))
 }
 
 fn init_args(c: Command) -> Command {

@@ -4,7 +4,9 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{TestEnv, on_both_engines_after};
+use orgctl::cli::tree::{LEAVES, Program};
+
+use crate::harness::{TestEnv, on_both_engines_with};
 
 /// Loads a file that has words for what is kept elsewhere, or not at all.
 fn load(p: &TestEnv, line: &str, file: impl AsRef<[u8]>, passed_over: &str) {
@@ -21,7 +23,7 @@ fn told(p: &TestEnv, line: &str, names: &[&str]) -> Json {
 }
 
 fn on_both(story: impl Fn(&TestEnv)) {
-    on_both_engines_after("init", |p| {
+    on_both_engines_with(Program::SHIPPED, &["init"], |p| {
         story(p);
         p.run("db check").ok();
         p.run("audit verify").ok();
@@ -45,7 +47,7 @@ fn of_an_asset_management_erp() {
                      RAVJ33,ravi,ravi@aerp.example,+919812345679,Ravi,Jha,user,PUN02,D-STO,Stores,Clerk,ASHA22,0,,,1,2024-01-06 10:00:00\n\
                      UMAA44,uma,uma@aerp.example,,Uma,Sen,user,PUN02,D-STO,Stores,Clerk,RAVJ33,1,Lost her badge,,1,2024-01-07 10:00:00\n";
         load(p, "org import -", orgs, "created_at");
-        load(p, "user import - --org AERP --create-missing", users, "role, profilePicture, created_at");
+        load(p, "user import - --org AERP --create-missing", users, "profilePicture, created_at");
         load(p, "branch import - --org AERP --on-conflict update", branches, "");
         load(p, "dept import - --org AERP --on-conflict update", departments, "");
         let names = ["address", "contact_phone", "max_users", "asset_limit", "is_active"];
@@ -63,6 +65,8 @@ fn of_an_asset_management_erp() {
         let names = ["name", "mobile", "branches", "department", "designation"];
         let asha = json!(["Asha Rao", "+919812345678", ["PUN01", "PUN02"], "D-FIN", "Head"]);
         assert_eq!(told(p, "user show ASHA22 --org AERP", &names), asha);
+        assert_eq!(told(p, "user show ASHA22 --org AERP", &["roles"]), json!([["ADMIN"]]));
+        assert_eq!(told(p, "user show RAVJ33 --org AERP", &["roles"]), json!([["USER"]]));
         let names = ["reports_to", "status", "block_reason"];
         assert_eq!(told(p, "user show UMAA44 --org AERP", &names), json!(["RAVJ33", "blocked", "Lost her badge"]));
     });
@@ -85,14 +89,22 @@ fn of_a_consultancy_platform() {
         load(p, "org import -", orgs, "_id, features, createdAt, __v");
         load(p, "branch import - --org CONS", branches, "_id, __v");
         load(p, "dept import - --org CONS", departments, "_id, __v");
-        load(p, "user import - --org CONS", users, "role, expertiseFields, profilePicture, createdAt, __v");
+        load(p, "user import - --org CONS --create-missing", users, "expertiseFields, profilePicture, createdAt, __v");
         let names = ["name", "type", "industry", "max_users"];
         assert_eq!(told(p, "org show CONS", &names), json!(["Consult Co", "startup", "finance", 50]));
         assert_eq!(told(p, "branch show BLR02 --org CONS", &["name", "parent"]), json!(["Indiranagar", "BLR01"]));
         let names = ["user_code", "name", "mobile", "branches", "department", "dob"];
         let meera = json!(["MEER22", "Meera Iyer", "+919845012345", ["BLR01", "BLR02"], "DEPT-001", "1990-05-01"]);
         assert_eq!(told(p, "user show 65a1b2c3d4e5f60718293a4b --org CONS", &names), meera);
-        assert_eq!(told(p, "user show DEVN33 --org CONS", &["reports_to", "status"]), json!(["MEER22", "blocked"]));
+        let dev = told(p, "user show DEVN33 --org CONS", &["reports_to", "status", "roles"]);
+        assert_eq!(dev, json!(["MEER22", "blocked", ["CLIENT"]]));
+        // A role of these names is made of its template.
+        let given = p.run("role-permission list --org CONS --filter role=CLIENT --columns resource,action -o csv");
+        let given = given.ok().to_owned();
+        for permission in ["users,read", "users,update_profile", "reports,read", "tickets,create", "tickets,read"] {
+            assert!(given.contains(permission), "{given}");
+        }
+        assert_eq!(given.lines().count(), 6, "{given}");
         // The same once more changes nothing.
         let again = p.run_with("user import - --org CONS --on-conflict update -o json", users);
         assert_eq!(again.json()["unchanged"], 2, "{}", again.err);
@@ -114,7 +126,7 @@ fn of_a_payments_erp() {
         load(p, "org import -", orgs, "updated_at");
         load(p, "branch import - --org PAYE", schools, "");
         load(p, "dept import - --org PAYE", departments, "");
-        let kyc = "id, user_role, is_kyc_complete, is_aadhaar_verified, is_pan_verified, is_bank_verified, kyc_verification_step";
+        let kyc = "id, is_kyc_complete, is_aadhaar_verified, is_pan_verified, is_bank_verified, kyc_verification_step";
         load(p, "user import - --org PAYE", users, kyc);
         assert_eq!(told(p, "org show PAYE", &["name", "type"]), json!(["Pay ERP", "retail"]));
         assert_eq!(
@@ -125,6 +137,7 @@ fn of_a_payments_erp() {
             ["name", "branch", "department", "mobile_verified", "email_verified", "register_ip", "register_device"];
         let kiran = json!(["Kiran Das", "S1", "ACC", true, false, "203.0.113.9", {"os": "Android", "sdk": 34}]);
         assert_eq!(told(p, "user show PAYA22 --org PAYE", &names), kiran);
+        assert_eq!(told(p, "user show PAYA22 --org PAYE", &["roles"]), json!([["ADMIN"]]));
     });
 }
 
@@ -147,11 +160,12 @@ fn of_an_application_platform() {
             "id\tpassword\tlast_login\tis_superuser\tusername\tfirst_name\tlast_name\temail\tis_staff\tis_active\tdate_joined\tdepartment\tbranch_code\tavatar_url\ttimezone\tlanguage\r\n\
              1\t{HASH}\t2024-05-01T10:00:00Z\tTrue\troot\tAnil\tBose\tanil@appl.example\tTrue\tTrue\t2023-01-01T00:00:00Z\tPlattform é\tHQ\thttps://a.example/1.png\tAsia/Kolkata\ten\r\n"
         );
-        let passed = "id, last_login, is_superuser, is_staff, date_joined, avatar_url";
+        let passed = "id, last_login, is_staff, date_joined, avatar_url";
         load(p, "user import - --org APPL --map password=password_hash --set can_login=yes", wide(&users), passed);
         let names = ["name", "email", "department", "branch", "timezone", "language", "can_login", "is_active"];
         let anil = json!(["Anil Bose", "anil@appl.example", "DEPT-001", "HQ", "Asia/Kolkata", "en", true, true]);
         assert_eq!(told(p, "user show root --org APPL", &names), anil);
+        assert_eq!(told(p, "user show root --org APPL", &["roles"]), json!([["SUPER_ADMIN"]]));
     });
 }
 
@@ -169,7 +183,7 @@ fn of_a_small_crm() {
             "role":"sales","avatar_url":null,"branch_code":"PAR","dept":"Sales","address":"4 Rue Pasteur","job_title":"Agent"},
             {"id":"c-2","employee_id":"E-8","full_name":"Jean Petit","email":"jean@scrm.example","role":"support","supervisor":"E-7",
             "permissions":["lead:read","lead:write"],"branch_code":null,"dept":"Sales","address":null,"job_title":null}]"#;
-        load(p, "user import - --org SCRM", users, "id, role, avatar_url, permissions");
+        load(p, "user import - --org SCRM --create-missing", users, "id, avatar_url, permissions");
         assert_eq!(
             told(p, "org show SCRM", &["contact_email", "contact_phone"]),
             json!(["hi@scrm.example", "+912240012345"])
@@ -180,5 +194,54 @@ fn of_a_small_crm() {
         assert_eq!(told(p, "user show E-7 --org SCRM", &names), asha);
         let asha = told(p, "user show E-7 --org SCRM", &["user_code"]);
         assert_eq!(told(p, "user show E-8 --org SCRM", &["reports_to"]), asha);
+        assert_eq!(told(p, "user show E-8 --org SCRM", &["roles"]), json!([["SUPPORT"]]));
+    });
+}
+
+/// Columns of several earlier systems that say what role somebody has.
+#[test]
+fn of_roles_in_any_words() {
+    on_both(|p| {
+        p.run("org create --code ROLE --name Roles").ok();
+        let people = r#"{"userId":"ADMN22","name":"Ad Min","role":"admin","roleId":{"$oid":"65a1b2c3d4e5f60718293a4c"},"roles":["user"]}
+{"userId":"CONS22","name":"Con Sultant","role":"consultant"}
+{"userId":"SALE22","name":"Sal Es","role":"ROLE_sales","is_superuser":true}
+{"userId":"NOBO22","name":"No Body","role":null,"is_superuser":false}
+"#;
+        let refused = p.run_with("user import - --org ROLE", people);
+        assert_eq!(refused.code, 6, "{}", refused.err);
+        assert!(refused.err.contains("rejected line 2, roles: role CONSULTANT does not exist\n"), "{}", refused.err);
+        assert!(
+            refused.err.contains("hint: --create-missing makes departments, branches and roles"),
+            "{}",
+            refused.err
+        );
+        load(p, "user import - --org ROLE --create-missing", people, "roleId");
+        let roles = |code: &str| told(p, &format!("user show {code} --org ROLE"), &["roles"])[0].clone();
+        assert_eq!(roles("ADMN22"), json!(["ADMIN", "USER"]));
+        assert_eq!(roles("SALE22"), json!(["SALES", "SUPER_ADMIN"]));
+        assert_eq!(roles("NOBO22"), json!([]));
+        // The word of the person's one role is the one to act by.
+        let first = "role-grant list --org ROLE --filter is_primary=yes --columns key -o csv --sort user";
+        assert_eq!(p.run(first).ok(), "key\nADMIN:ADMN22\nCONSULTANT:CONS22\nSALES:SALE22\n");
+        // A yes adds a role; a no takes none away.
+        let flags = "user_code,is_superuser\nADMN22,1\nSALE22,0\nNOBO22,\n";
+        let again = "user import - --org ROLE --on-conflict update";
+        let said = p.run_with(again, flags);
+        assert!(said.err.contains("updated 1, unchanged 2,"), "{}", said.err);
+        assert_eq!(roles("ADMN22"), json!(["ADMIN", "SUPER_ADMIN", "USER"]));
+        assert_eq!(roles("SALE22"), json!(["SALES", "SUPER_ADMIN"]));
+        assert_eq!(p.run_with(&format!("{again} -o json"), flags).json()["unchanged"], 3);
+        // A word is all that somebody may do from then on.
+        p.run_with(again, "user_code,role\nADMN22,user\n").ok();
+        assert_eq!(roles("ADMN22"), json!(["USER"]));
+        for (file, why) in [
+            ("user_code,is_superuser\nADMN22,maybe\n", "is_superuser must be yes or no, not 'maybe'"),
+            ("user_code,roleId\nADMN22,3\n", "role 3 does not exist"),
+        ] {
+            let refused = p.run_with(again, file);
+            assert!(refused.code == 6 && refused.err.contains(why), "{}", refused.err);
+        }
+        assert_eq!(roles("ADMN22"), json!(["USER"]));
     });
 }

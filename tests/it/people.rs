@@ -599,7 +599,7 @@ fn a_file_is_taken_at_its_word() {
             said.contains("no branch has the name New York, and can't be made: a branch needs a code of its own\n"),
             "{said}"
         );
-        let hint = "hint: --create-missing makes departments and branches that are not there\n";
+        let hint = "hint: --create-missing makes departments, branches and roles that are not there\n";
         let said = p.run_with("user import -", &rows).fails(6);
         assert!(said.contains("branch New York does not exist\n") && said.contains(hint), "{said}");
         let said = p.run_with("user import -", "external_id,name,Supervisor\nG1,First,Asha Rao\n").fails(6);

@@ -36,7 +36,7 @@ impl Run<'_> {
                 let told: Vec<&str> =
                     row.list_members.iter().filter(|(p, _)| *p == place).map(|(_, m)| m.as_str()).collect();
                 let held = there.get(&found.id).map_or(&[][..], Vec::as_slice);
-                found.is_unchanged &= is_same(plan.list(place), held, &told);
+                found.is_unchanged &= is_same(plan.list(place), plan.lists[place].0.only_adds(), held, &told);
             }
             if found.is_unchanged {
                 let ends = |(place, there): (usize, &HashMap<Uuid, Vec<Member>>)| {
@@ -51,8 +51,11 @@ impl Run<'_> {
 }
 
 /// Whether a record has what a row's list says, as [`Tx::set_list`] would have it.
-fn is_same(list: &List, held: &[Member], told: &[&str]) -> bool {
+fn is_same(list: &List, only_adds: bool, held: &[Member], told: &[&str]) -> bool {
     let wide: BTreeSet<&str> = held.iter().filter(|m| !m.is_narrow).map(|m| m.key.as_str()).collect();
+    if only_adds {
+        return told.iter().all(|key| wide.contains(key));
+    }
     // The first is told by a field of the record, which was held against it.
     let is_told = |m: &Member| told.contains(&m.key.as_str()) || (list.first.is_some() && m.is_first);
     let is_all = told.iter().all(|key| wide.contains(key));
@@ -72,10 +75,16 @@ impl Run<'_> {
         let mut changed = Vec::new();
         for place in 0..plan.lists.len() {
             let list = plan.list(place);
-            let members = stage.list_members(tx.db, place, (row, row)).await?.remove(&row).unwrap_or_default();
+            let mut members = stage.list_members(tx.db, place, (row, row)).await?.remove(&row).unwrap_or_default();
+            let mut was_first = None;
+            if plan.lists[place].0.only_adds() {
+                let there = tx.members(list, record).await?;
+                was_first = there.0;
+                members.splice(0..0, there.1);
+            }
             let first = match list.first {
                 Some(column) => record.get(column).as_uuid(),
-                None => members.first().copied(),
+                None => was_first.or(members.first().copied()),
             };
             let set = tx.set_list(record, list, first, &members, Action::Update).await?;
             self.report.kept_ends += set.kept_ends;

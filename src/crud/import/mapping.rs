@@ -70,14 +70,39 @@ fn filled_twice(field: &str, header: &[String], (first, second): (usize, usize))
     .hint("--map says which column is meant; rename or remove the other")
 }
 
-/// A column that gives several records of another kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The columns that give several records of another kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListColumn {
-    pub at: usize,
     /// The list's place among those of the kind.
     pub list: usize,
+    /// What the first of these says comes first.
+    pub sources: Vec<ListSource>,
     /// The first of them is the record's own: no other column tells it.
     pub tells_first: bool,
+}
+
+/// One column that says something of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListSource {
+    pub at: usize,
+    /// The member that a yes gives; without one, the cell names members.
+    pub given_by_yes: Option<String>,
+}
+
+impl ListColumn {
+    /// The column that messages are about.
+    pub fn at(&self) -> usize {
+        self.sources.first().map_or(usize::MAX, |source| source.at)
+    }
+
+    pub fn is_at(&self, at: usize) -> bool {
+        self.sources.iter().any(|source| source.at == at)
+    }
+
+    /// Whether no column names members: a yes then adds one, and nothing takes others away.
+    pub fn only_adds(&self) -> bool {
+        self.sources.iter().all(|source| source.given_by_yes.is_some())
+    }
 }
 
 /// A column that fills no field of the record but its credential.
@@ -278,13 +303,7 @@ impl Mapper<'_> {
             }
             return Ok(true);
         }
-        if let Some(list) = self.desc.lists.iter().position(|l| l.is_named(self.name(at))) {
-            if self.done.lists.iter().any(|known| known.list == list) {
-                return Err(Problem::invalid(format!("two columns of the file hold {}", self.desc.lists[list].name))
-                    .hint("rename or remove one of them")
-                    .into());
-            }
-            self.done.lists.push(ListColumn { at, list, tells_first: false });
+        if self.is_of_list(at)? {
             return Ok(true);
         }
         if is_org_column(self.desc, self.name(at)) {
@@ -299,6 +318,39 @@ impl Mapper<'_> {
         let is_state = state.is_some();
         self.done.states.extend(state);
         Ok(is_state)
+    }
+
+    /// Whether a column says something of a list.
+    fn is_of_list(&mut self, at: usize) -> Result<bool> {
+        for (place, list) in self.desc.lists.iter().enumerate() {
+            let name = self.name(at);
+            let given_by_yes = list.flagged(name).map(str::to_owned);
+            if !list.is_named(name) && given_by_yes.is_none() && !list.is_named_by_id(name) {
+                continue;
+            }
+            if list.is_named_by_id(name) && (0..self.header.len()).any(|at| list.is_named(self.name(at))) {
+                self.done.unfilled.push(truncate(name));
+                return Ok(true);
+            }
+            let source = ListSource { at, given_by_yes };
+            let Some(known) = self.done.lists.iter_mut().find(|known| known.list == place) else {
+                self.done.lists.push(ListColumn { list: place, sources: vec![source], tells_first: false });
+                return Ok(true);
+            };
+            // Where links tell a field, the first of a cell does: of two cells nobody knows which.
+            if list.first.is_some() {
+                return Err(Problem::invalid(format!("two columns of the file hold {}", list.name))
+                    .hint("rename or remove one of them")
+                    .into());
+            }
+            known.sources.push(source);
+            // One role of a person is the one to act by; all of them are named beside it.
+            let is_wide =
+                |source: &ListSource| fold(self.mapped[source.at].unwrap_or(&self.header[source.at])) == list.name;
+            known.sources.sort_by_key(|source| (source.given_by_yes.is_some(), is_wide(source)));
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     /// The field that a column fills.
@@ -349,7 +401,7 @@ impl Mapper<'_> {
         let is_used = |at: usize| {
             done.columns[at].is_some()
                 || done.credential.is_some_and(|c| c.at == at)
-                || done.lists.iter().any(|l| l.at == at)
+                || done.lists.iter().any(|l| l.is_at(at))
                 || done.org == Some(at)
                 || done.states.iter().any(|s| s.at == at)
         };
@@ -366,7 +418,7 @@ impl Mapper<'_> {
             let first = self.desc.lists[list.list].first.and_then(|first| self.desc.field(first));
             if let Some(first) = first.filter(|f| !self.done.columns.iter().flatten().any(|c| c == f.name())) {
                 list.tells_first = true;
-                self.done.columns[list.at] = Some(first.name().to_owned());
+                self.done.columns[list.at()] = Some(first.name().to_owned());
             }
         }
         self.done

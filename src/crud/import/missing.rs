@@ -11,12 +11,14 @@ pub struct MissingRecord {
     /// The references that mean it: which, and the word that they give.
     pub words: Vec<(usize, String)>,
     pub record: Record,
+    /// What comes with it.
+    pub parts: Vec<Record>,
 }
 
 /// Makes those to which a row refers that is loaded. What they are called.
 pub async fn create(tx: &mut Tx<'_>, stage: &Stage, missing: &[MissingRecord]) -> Result<Vec<String>> {
     let mut made = Vec::new();
-    for MissingRecord { words, record } in missing {
+    for MissingRecord { words, record, parts } in missing {
         let mut is_wanted = false;
         for (i, word) in words {
             is_wanted = is_wanted || stage.is_wanted(tx.db, *i, word).await?;
@@ -29,6 +31,9 @@ pub async fn create(tx: &mut Tx<'_>, stage: &Stage, missing: &[MissingRecord]) -
             record.set(field.column, tx.generate_codes(target, org, 1, "").await?.pop().into());
         }
         let record = tx.insert(target, org, record.meta.id, record.values).await?;
+        for part in parts {
+            tx.insert(part.desc, org, part.meta.id, part.values.clone()).await?;
+        }
         made.push(format!("{} ({})", record.title(), record.name()));
     }
     Ok(made)

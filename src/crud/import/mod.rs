@@ -215,7 +215,7 @@ impl Import {
             let list = desc.lists.get(column.list).and_then(|list| Some((list, list.link()?)));
             let (list, link) = list.ok_or_else(|| anyhow::anyhow!("a list of nothing"))?;
             let field = list.first.and_then(|first| desc.field(first)).unwrap_or(link.item.0);
-            plan.lists.push((*column, Reference { field, target: link.item.1, by: None }));
+            plan.lists.push((column.clone(), Reference { field, target: link.item.1, by: None }));
         }
         Ok(plan)
     }

@@ -24,7 +24,7 @@ use crate::model::resource::key::{Key, joined};
 use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::search;
 use crate::model::trail::audit::{self, Action, Effect, Event, Payload};
-use crate::model::values::scalar::{FieldKind, ParseContext, fold, is_blank, truncate};
+use crate::model::values::scalar::{FieldKind, ParseContext, Scalar, fold, is_blank, truncate};
 use crate::model::values::set;
 use crate::model::values::value::{Decimal, Value, ValueType};
 use crate::store::import::match_target::Given;
@@ -201,7 +201,7 @@ impl ImportPlan {
         let is_of_one_line = |at| {
             self.credential.is_some_and(|c| c.at == at)
                 || self.routing.as_ref().is_some_and(|r| r.at == at)
-                || self.lists.iter().any(|(l, _)| l.at == at)
+                || self.lists.iter().any(|(l, _)| l.is_at(at))
                 || self.states.iter().any(|s| s.at == at)
         };
         let columns = self.columns.iter().enumerate();
@@ -241,7 +241,8 @@ impl ImportPlan {
         let Some(name) = &reject.column else { return usize::MAX };
         let by_name = (0..self.columns.len()).find(|at| self.column_name(*at) == Some(name));
         let credential = self.credential.filter(|c| c.name() == name).map(|c| c.at);
-        let list = self.lists.iter().find(|(_, r)| r.field.name() == name).map(|(l, _)| l.at);
+        let is_it = |l: &ListColumn, r: &Reference| r.field.name() == name || self.desc.lists[l.list].name == name;
+        let list = self.lists.iter().find(|(l, r)| is_it(l, r)).map(|(l, _)| l.at());
         by_name.or(credential).or(list).or_else(|| self.state_at(name)).unwrap_or(usize::MAX)
     }
 
@@ -415,7 +416,7 @@ impl ImportPlan {
         for (at, field) in &self.in_order {
             let (field, at) = (*field, self.filled(row, *at));
             let text = self.text(row, at, field.name())?;
-            let is_list = self.lists.iter().any(|(list, _)| list.tells_first && list.at == at);
+            let is_list = self.lists.iter().any(|(list, _)| list.tells_first && list.at() == at);
             if let Some(fault) = self.misshapen(row, at, is_list || field.is_set()) {
                 parsed.unread.push(field);
                 // That of a list is told with its members.
@@ -471,21 +472,34 @@ impl ImportPlan {
     /// The members of one of a row's lists: without the first, where its own field holds that; the others in their order.
     fn list_members(&self, row: &source::FileRow<'_>, place: usize, values: &Given) -> Result<Vec<String>, Reject> {
         let (list, reference) = &self.lists[place];
-        let name = self.column_name(list.at).unwrap_or(reference.field.name());
-        let text = self.text(row, list.at, name)?;
-        if let Some(fault) = self.misshapen(row, list.at, true) {
-            return Err(fault);
-        }
-        // Each of them is held to what the field of the first is held to.
-        for member in set::members(text) {
-            if let Err((code, reason)) = self.value(reference.field, member) {
-                let reject = self.reject(row.number, row.line, None, code, reason);
-                return Err(Reject { column: Some(name.to_owned()), ..reject });
+        let mut told: Vec<&str> = Vec::new();
+        for source in &list.sources {
+            let name = self.column_name(source.at).unwrap_or(reference.field.name());
+            let text = self.text(row, source.at, name)?;
+            if let Some(fault) = self.misshapen(row, source.at, source.given_by_yes.is_none()) {
+                return Err(fault);
+            }
+            let wrong = |(code, reason): (&'static str, String)| Reject {
+                column: Some(name.to_owned()),
+                ..self.reject(row.number, row.line, None, code, reason)
+            };
+            if let Some(member) = &source.given_by_yes {
+                if !text.trim().is_empty() {
+                    let said = (<bool as Scalar>::TYPE.parse)(text, &self.context);
+                    let said = said.map_err(|why| wrong(("invalid", format!("{name} {why}"))))?;
+                    told.extend((said.as_bool() == Some(true)).then_some(member.as_str()));
+                }
+                continue;
+            }
+            // Each of them is held to what the field of the first is held to.
+            for member in set::members(text) {
+                self.value(reference.field, member).map_err(wrong)?;
+                told.push(member);
             }
         }
         let first = values.iter().rfind(|(f, _)| f.column == reference.field.column).map(|(_, v)| v.to_text());
         let first = first.map(|text| reference.text(&text, &self.context));
-        let members = set::members(text).filter(|m| !self.tolerance.is_none(reference.field, m));
+        let members = told.into_iter().filter(|m| !self.tolerance.is_none(reference.field, m));
         let mut members: Vec<String> = members.map(|m| reference.text(m, &self.context)).collect();
         members.retain(|m| Some(m) != first.as_ref());
         let leading = self.desc.lists[list.list].first.is_none().then(|| members.first().cloned()).flatten();

@@ -125,7 +125,7 @@ const STATUS: &[Word] = &[
     Word::otherwise("active"),
 ];
 
-/// What earlier systems tell of people and is not kept with them: when a row was written, roles, pictures, and flags that
+/// What earlier systems tell of people and is not kept with them: when a row was written, lists of permissions, pictures, and flags that
 /// follow from records of another kind.
 const UNFILLED: &[&str] = &[
     "id",
@@ -134,10 +134,7 @@ const UNFILLED: &[&str] = &[
     "date_joined",
     "last_login",
     "__v",
-    "role",
-    "roleId",
     "permissions",
-    "is_superuser",
     "is_staff",
     "profilePicture",
     "avatar",
@@ -156,13 +153,17 @@ const LISTS: &[List] = &[
         name: "branches",
         help: "Branches, the person's own first",
         aliases: &["branchId", "branch_code"],
+        ids: &[],
+        flags: &[],
         first: Some("branch_id"),
         of: branches,
     },
     List {
         name: "roles",
         help: "Roles that the person has everywhere and for good",
-        aliases: &[],
+        aliases: &["role", "user_role"],
+        ids: &["roleId"],
+        flags: &[("is_superuser", "SUPER_ADMIN")],
         first: None,
         of: roles,
     },

@@ -291,6 +291,10 @@ pub struct List {
     pub help: &'static str,
     /// Headers of earlier systems.
     pub aliases: &'static [&'static str],
+    /// Headers of ids of another program, which say it where no word does.
+    pub ids: &'static [&'static str],
+    /// Headers of yes and no, and the member that a yes gives.
+    pub flags: &'static [(&'static str, &'static str)],
     /// The field that tells the first, which the links flag; the record itself does not keep it.
     pub first: Option<&'static str>,
     /// The kind of the links. By a function, for that kind refers to this one.
@@ -302,6 +306,14 @@ impl List {
     pub fn is_named(&self, header: &str) -> bool {
         let header = fold(header);
         std::iter::once(&self.name).chain(self.aliases).any(|name| fold(name) == header)
+    }
+    /// Whether a header names ids of its members in another program.
+    pub fn is_named_by_id(&self, header: &str) -> bool {
+        self.ids.iter().any(|name| fold(name) == fold(header))
+    }
+    /// The member that a yes under a header gives.
+    pub fn flagged(&self, header: &str) -> Option<&'static str> {
+        self.flags.iter().find(|(name, _)| fold(name) == fold(header)).map(|(_, member)| *member)
     }
     /// The kind of the links.
     pub fn desc(&self) -> &'static Descriptor {

@@ -1,4 +1,5 @@
-//! Departments and branches that rows refer to and that are not there: made on the way, where that is asked for.
+//! Departments, branches and roles that rows refer to and that are not there: made on the way, where that is asked for. A role
+//! that is called as a template is made of it; another one gives nothing until somebody says what.
 
 use std::collections::HashMap;
 
@@ -7,8 +8,11 @@ use anyhow::Result;
 use crate::crud::import::Run;
 use crate::crud::import::missing::MissingRecord;
 use crate::crud::write::{blank, keys_free};
+use crate::model::kinds::role::Role;
+use crate::model::kinds::role_permission::RolePermission;
+use crate::model::kinds::seeds::given;
 use crate::model::problem::Problem;
-use crate::model::resource::{Field, Record};
+use crate::model::resource::{Field, Record, Resource};
 use crate::model::values::fold;
 use crate::model::values::scalar::{ParseContext, truncate};
 use crate::model::values::value::{Value, ValueType};
@@ -61,16 +65,17 @@ pub async fn plan(tx: &mut Tx<'_>, run: &mut Run<'_>) -> Result<()> {
                 stage.mark_uncreatable(tx.db, i, &word, &reason).await?;
                 continue;
             }
-            let record = match candidate(tx, &reference, by, org, &word, context).await? {
+            let mut record = match candidate(tx, &reference, by, org, &word, context).await? {
                 Ok(record) => record,
                 Err(problem) => {
                     stage.mark_uncreatable(tx.db, i, &word, &problem.sentence).await?;
                     continue;
                 }
             };
+            let parts = of_template(tx, &mut record, context).await?;
             stage.resolve_to(tx.db, i, &word, record.meta.id).await?;
             known.insert(folded, vec![(record.meta.id, record.key())]);
-            missing.push(MissingRecord { words: vec![(i, word)], record });
+            missing.push(MissingRecord { words: vec![(i, word)], record, parts });
         }
     }
     run.missing = missing;
@@ -101,6 +106,21 @@ fn may_mean_none(word: &str) -> bool {
     ];
     let word = word.trim();
     !word.contains(|c: char| c.is_alphanumeric() && c != '0') || WORDS.contains(&word.to_lowercase().as_str())
+}
+
+/// Makes a role what a template of its name says; the permissions that come with it.
+async fn of_template(tx: &mut Tx<'_>, record: &mut Record, context: &ParseContext) -> Result<Vec<Record>> {
+    let template = tx.kinds().seeds().template(&record.key()).filter(|_| *record.desc == *Role::DESCRIPTOR);
+    let Some(template) = template else { return Ok(Vec::new()) };
+    template.values().into_iter().for_each(|(column, value)| record.set(column, value));
+    let mut parts = Vec::new();
+    for permission in template.permissions() {
+        let id = tx.new_id();
+        let mut part = blank(tx, RolePermission::DESCRIPTOR, record.meta.org_id, id, context)?;
+        given(record.meta.id, permission).into_iter().for_each(|(column, value)| part.set(column, value));
+        parts.push(part);
+    }
+    Ok(parts)
 }
 
 /// The record that a word would make, or why it can't. A word that can't be a code is a name, where codes are made.

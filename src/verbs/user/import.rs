@@ -1,5 +1,5 @@
-//! Import of people: they come with their passwords, a file may be the whole truth about who is there, and departments and
-//! branches that rows refer to may be made on the way.
+//! Import of people: they come with their passwords, a file may be the whole truth about who is there, and departments,
+//! branches and roles that rows refer to may be made on the way.
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -29,7 +29,7 @@ pub struct UserImport {
     rows: Import,
     /// The file is the whole truth about who is there.
     feed: Option<Feed>,
-    /// Departments and branches that rows refer to are made where they are not there.
+    /// Departments, branches and roles that rows refer to are made where they are not there.
     creates_missing: bool,
 }
 
@@ -195,10 +195,11 @@ impl UserImport {
     }
 
     fn hints(&self, desc: &Descriptor, r: &Report) -> Vec<String> {
-        let of_place = |name: &String| desc.field(name).is_some_and(Field::requires_active_target);
+        let is_list = |name: &String| desc.lists.iter().any(|list| list.name == name);
+        let of_place = |name: &String| is_list(name) || desc.field(name).is_some_and(Field::requires_active_target);
         let mut missing = r.rejects.iter().filter(|x| x.code == ErrorKind::NotFound.as_str());
         let helps = !self.creates_missing && missing.any(|x| x.column.as_ref().is_some_and(of_place));
-        let hint = "--create-missing makes departments and branches that are not there";
+        let hint = "--create-missing makes departments, branches and roles that are not there";
         helps.then(|| hint.to_owned()).into_iter().collect()
     }
 

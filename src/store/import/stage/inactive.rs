@@ -199,7 +199,7 @@ impl Stage {
               where not x.is_active and x.deleted_at is null
                 and not exists ({has_it}){back}
               on conflict do nothing",
-            field.name(),
+            self.told_as(i),
             target.noun,
             shortened("f.word"),
             desc.noun,

@@ -29,6 +29,14 @@ impl Stage {
         }
     }
 
+    /// What rejects call a reference: the list, where no field of the record tells the first of it.
+    pub(super) fn told_as(&self, i: usize) -> &'static str {
+        match (self.list_of(i), self.reference(i)) {
+            (Some(list), _) if list.first.is_none() => list.name,
+            (_, reference) => reference.map_or("", |r| r.field.name()),
+        }
+    }
+
     pub(super) fn reference(&self, i: usize) -> Option<Reference> {
         let of_list = || self.lists.get(i.checked_sub(self.references.len())?).map(|(_, reference)| *reference);
         self.references.get(i).copied().or_else(of_list)
@@ -373,7 +381,7 @@ impl Stage {
 
     /// Rejects rows of which a reference means several.
     pub(super) async fn reject_several(&mut self, db: &mut Db, i: usize) -> Result<()> {
-        let Some(Reference { field, target, by }) = self.reference(i) else { return Ok(()) };
+        let Some(Reference { target, by, .. }) = self.reference(i) else { return Ok(()) };
         let (word, table) = (shortened("f.word"), target.table);
         let several = match by {
             Some(by) => format!("'several {table} have the {} ' || {word}", by.name()),
@@ -386,7 +394,7 @@ impl Stage {
              select s.n, s.line, '{}', 'conflict',
                     {several} || ': ' || f.low || case when f.matches > 2 then ', ..., ' else ', ' end || f.high
                from {} where f.matches > 1 on conflict do nothing",
-            field.name(),
+            self.told_as(i),
             self.rows_and_words(i)
         )))
         .await
@@ -402,7 +410,7 @@ impl Stage {
              select s.n, s.line, '{}', 'conflict',
                     '{} ' || {} || ' is the program''s own, and stays as it is'
                from {} join {} x on {} and x.id = f.id where x.{} on conflict do nothing",
-            field.name(),
+            self.told_as(i),
             target.noun,
             keys::words(target, "x"),
             self.rows_and_words(i),
@@ -416,7 +424,7 @@ impl Stage {
 
     /// Rejects rows of which a reference stands for nothing.
     pub(super) async fn reject_missing(&mut self, db: &mut Db, i: usize) -> Result<()> {
-        let Some(Reference { field, target, by }) = self.reference(i) else { return Ok(()) };
+        let Some(Reference { target, by, .. }) = self.reference(i) else { return Ok(()) };
         let unclear = format!("select count(*) from import_refs where field = {i} and id is null");
         if db.one(Sql::new(unclear).yields([ValueType::Int])).await?.int(0)? == 0 {
             return Ok(());
@@ -430,7 +438,7 @@ impl Stage {
             "insert into import_rejects (n, line, field, code, reason)
              select s.n, s.line, '{}', 'not_found', {missing} || coalesce(', and can''t be made: ' || f.low, '')
                from {} where f.id is null on conflict do nothing",
-            field.name(),
+            self.told_as(i),
             self.rows_and_words(i)
         )))
         .await

@@ -118,6 +118,7 @@ fn words_of(subject: &Subject, columns: &[&str], values: &[Stored]) -> String {
         deleted_at: None,
         deleted_by: None,
         deletion_id: None,
+        request_id: None,
     };
     let desc = subject.desc;
     let mut record = Record::new(desc, meta, vec![Value::Null(ValueType::Text); desc.fields.len()]);

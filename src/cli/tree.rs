@@ -5,15 +5,17 @@ use std::ffi::OsString;
 use std::pin::Pin;
 
 use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind as ClapErrorKind;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::crud::link::{ITEM, Linking};
 use crate::crud::read::quote;
 use crate::crud::session::{Access, Session};
-use crate::crud::{create, history, import, read, remove, write};
+use crate::crud::{create, history, import, journal, read, remove, write};
 use crate::model::kinds::org::Org;
 use crate::model::kinds::seeds::SEEDS;
+use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::kinds::user::User;
 use crate::model::kinds::{Kinds, OWN};
 use crate::model::problem::nearest;
@@ -30,7 +32,6 @@ use crate::verbs::{
 };
 
 use super::config;
-use crate::store::system_log::Level;
 
 pub type Done<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 /// What a leaf does.
@@ -312,15 +313,13 @@ pub const LEAVES: &[Leaf] = &[
         args: |c| c.arg(Arg::new("file").value_name("FILE").required(true).help("File that holds the proof; '-' reads standard input")).arg(verifier_key()), run: run!(audit::proof::check_proof) },
     Leaf { noun: "audit log", verb: "list", permission: "system_log:read", writes: false, about: "List what the program itself had to say, newest first",
         examples: "orgctl audit log list --level warning --since 7d\norgctl audit log list --source 'db migrate' -o json",
-        args: |c| c.arg(text("level", "LEVEL", "Only this level and worse: info, warning, error, critical").value_parser(Level::WORDS).hide_possible_values(true))
-            .arg(text("source", "COMMAND", "Only what this command said: 'audit archive'").id(COMMAND))
-            .arg(text("since", "TIME", "Only from this time or day on: 7d, 2026-11-01")).arg(text("until", "TIME", "Only up to this time, or to the end of this day"))
-            .arg(number("limit", "N", "Most messages to show (default: 50)").value_parser(limit))
-            .arg(switch("all", "Show all messages").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
+        args: |c| list_args(c, Kinds::new(&[]), SystemLog::DESCRIPTOR)
+            .arg(text("level", "LEVEL", "Only this level and worse: info, warning, error, critical").value_parser(PossibleValuesParser::new(Level::WORDS)).hide_possible_values(true))
+            .arg(text("source", "COMMAND", "Only what this command said: 'audit archive'").id(COMMAND)),
         run: run!(audit::log::list) },
     Leaf { noun: "audit log", verb: "prune", permission: "system_log:delete", writes: true, about: "Remove messages that are past their time",
         examples: "orgctl audit log prune\norgctl audit log prune --before 90d --dry-run",
-        args: |c| c.arg(text("before", "TIME", "Older than this (default: what the setting log.retention_days says)")), run: run!(audit::log::prune) },
+        args: |c| prune_args(c, Kinds::new(&[]), SystemLog::DESCRIPTOR), run: |s, m| Box::pin(journal::prune(s, SystemLog::DESCRIPTOR, m)) },
     Leaf { noun: "backup", verb: "create", permission: "backups:create", writes: true, about: "Make a backup",
         examples: "orgctl backup create\norgctl backup create --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --to /mnt/backups\norgctl backup create --keep-daily 7 --keep-weekly 5 --keep-monthly 12",
         args: |c| keeps(c).arg(text("type", "TYPE", "What it holds (default: full)").value_parser(["full", "schema-only"]))
@@ -422,18 +421,15 @@ pub const GENERIC: &[Generic] = &[
     Generic { verb: Verb::Create, writes: true, about: |d| format!("Create {}", a(d)),
         examples: |d| format!("{}\norgctl {} create --edit", examples::create(d), d.noun),
         args: |c, _, d| forced(fields(c.arg(edit()), d, true), d), run: run_on!(create::create) },
-    Generic { verb: Verb::List, writes: false, about: |d| format!("List {}", d.plural()),
-        examples: |d| format!("orgctl {0} list --filter '{1}' --sort -created_at\norgctl {0} list --all -o json\norgctl {0} list --as-of 7d", d.noun, examples::conditions(d)),
-        args: |c, _, d| listing(c, d).arg(as_of()).arg(number("limit", "N", "Most rows to show").value_parser(limit))
-            .arg(switch("all", "Show all rows").conflicts_with("limit")).arg(text("page", "TOKEN", "Show the page that the last one named")),
-        run: run_on!(read::list) },
+    Generic { verb: Verb::List, writes: false, about: |d| format!("List {}{}", d.plural(), if d.stays() { ", newest first" } else { "" }),
+        examples: list_examples, args: list_args, run: run_on!(read::list) },
     Generic { verb: Verb::Find, writes: false, about: |d| format!("Find {} by words of their {}", d.plural(), examples::found_by(d)),
         examples: examples::find,
         args: |c, _, d| c.arg(Arg::new("words").value_name("WORDS").required(true).num_args(1..).help(examples::words(d)))
             .arg(number("limit", "N", "Most rows to show (default: 20)").value_parser(limit)), run: run_on!(read::find_words) },
     Generic { verb: Verb::Show, writes: false, about: |d| format!("Show {} with all fields", a(d)),
-        examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json\norgctl {0} show {1} --as-of 2h", d.noun, examples::key(d)),
-        args: |c, _, d| c.arg(named(d)).arg(switch("with-deleted", "Look among deleted ones too")).arg(as_of()), run: run_on!(read::show) },
+        examples: |d| format!("orgctl {0} show {1}\norgctl {0} show {1} -o json{2}", d.noun, examples::key(d), if d.is_recorded() { format!("\norgctl {} show {} --as-of 2h", d.noun, examples::key(d)) } else { String::new() }),
+        args: |c, _, d| c.arg(named(d)).args(d.is_recorded().then(|| switch("with-deleted", "Look among deleted ones too"))).args(as_of(d)), run: run_on!(read::show) },
     Generic { verb: Verb::Update, writes: true, about: |d| format!("Change fields of {}", d.plural()),
         examples: |d| format!("orgctl {0} update {1} {2}\norgctl {0} update {1} {2} --if-version 3\norgctl {0} update {1} --edit", d.noun, examples::key(d), examples::change(d)),
         args: |c, _, d| forced(fields(c.arg(named(d)).arg(if_version()).arg(edit()), d, false), d), run: run_on!(create::update) },
@@ -466,11 +462,17 @@ pub const GENERIC: &[Generic] = &[
     Generic { verb: Verb::Export, writes: false, about: |d| format!("Write {} as CSV{}", d.plural(), if d.does(Verb::Import) { ", for `import` to read back" } else { "" }),
         examples: |d| format!("orgctl {0} export {1}.csv\norgctl {0} export --filter '{2}' -o ndjson", d.noun, d.table, examples::conditions(d)),
         args: |c, _, d| listing(c.arg(Arg::new("file").value_name("FILE").help("File to write (default: standard output)")), d)
-            .arg(as_of()).arg(switch("safe-for-spreadsheets", "Mark cells that a spreadsheet would run as formulas; `import` takes the marks away")), run: run_on!(read::export) },
+            .args(as_of(d)).arg(switch("safe-for-spreadsheets", if d.does(Verb::Import) { "Mark cells that a spreadsheet would run as formulas; `import` takes the marks away" } else { "Mark cells that a spreadsheet would run as formulas" })), run: run_on!(read::export) },
     Generic { verb: Verb::History, writes: false, about: |d| format!("Show everything that was done to {}", a(d)),
         examples: |d| format!("orgctl {0} history {1}\norgctl {0} history {1} -o json", d.noun, examples::key(d)),
         args: |c, _, d| c.arg(Arg::new("key").value_name("KEY").required(true).help(examples::keys(d)))
             .arg(number("limit", "N", "Only the last N records").value_parser(limit)), run: run_on!(history::history) },
+    Generic { verb: Verb::Stats, writes: false, about: |d| format!("Count {} by what they have in common, and by day", d.plural()),
+        examples: |d| format!("orgctl {0} stats --since 30d\norgctl {0} stats --by day -o json", d.noun),
+        args: |c, _, d| conditions(c, d).arg(text("by", "FIELD", "Only by this: a field, or day")), run: run_on!(journal::stats) },
+    Generic { verb: Verb::Prune, writes: true, about: |d| format!("Remove {} that are past their time", d.plural()),
+        examples: |d| format!("orgctl {0} prune\norgctl {0} prune --before 90d --dry-run", d.noun),
+        args: prune_args, run: run_on!(journal::prune) },
 ];
 
 #[rustfmt::skip]
@@ -632,12 +634,15 @@ fn if_version() -> Arg {
     number("if-version", "N", "Only if the record still has this version").value_parser(value_parser!(i64))
 }
 
-fn as_of() -> Arg {
-    text(
-        "as-of",
-        "TIME",
-        "As it was at this time, or at the beginning of this day: 2h or 7d ago, 2026-11-03, 2026-11-03T09:30:00+05:30",
-    )
+/// Where what was can be told.
+fn as_of(desc: &Descriptor) -> Option<Arg> {
+    desc.is_recorded().then(|| {
+        text(
+            "as-of",
+            "TIME",
+            "As it was at this time, or at the beginning of this day: 2h or 7d ago, 2026-11-03, 2026-11-03T09:30:00+05:30",
+        )
+    })
 }
 
 fn version_arg(help: &'static str) -> Arg {
@@ -722,14 +727,56 @@ fn link_args(c: Command, kinds: Kinds, linking: Linking, link: Link) -> Command 
     }
 }
 
-fn listing(c: Command, desc: &Descriptor) -> Command {
-    let filter = format!("Only rows for which all hold: '{} created_at>2026-01-01'", examples::conditions(desc));
+/// Which records.
+fn conditions(c: Command, desc: &Descriptor) -> Command {
+    let made = desc.made_at();
+    let filter = format!("Only rows for which all hold: '{} {made}>2026-01-01'", examples::conditions(desc));
     let search = text("search", "WORDS", "Only rows that have words beginning so, in the fields that search knows");
-    c.arg(Arg::new("filter").long("filter").value_name("CONDITIONS").help(filter))
-        .args(desc.is_searchable().then_some(search))
-        .arg(text("sort", "FIELDS", "Fields to sort by; -FIELD for descending").allow_hyphen_values(true))
-        .arg(switch("deleted", "Only deleted ones").conflicts_with("with-deleted"))
-        .arg(switch("with-deleted", "Deleted ones too"))
+    let c = c
+        .arg(Arg::new("filter").long("filter").value_name("CONDITIONS").help(filter))
+        .args(desc.is_searchable().then_some(search));
+    match desc.stays() {
+        true => c.arg(text("since", "TIME", "Only from this time or day on: 7d, 2026-11-01")).arg(text(
+            "until",
+            "TIME",
+            "Only up to this time, or to the end of this day",
+        )),
+        false => c,
+    }
+}
+
+fn listing(c: Command, desc: &Descriptor) -> Command {
+    let c = conditions(c, desc)
+        .arg(text("sort", "FIELDS", "Fields to sort by; -FIELD for descending").allow_hyphen_values(true));
+    match desc.is_recorded() {
+        true => c
+            .arg(switch("deleted", "Only deleted ones").conflicts_with("with-deleted"))
+            .arg(switch("with-deleted", "Deleted ones too")),
+        false => c,
+    }
+}
+
+fn list_args(c: Command, _: Kinds, desc: &'static Descriptor) -> Command {
+    listing(c, desc)
+        .args(as_of(desc))
+        .arg(number("limit", "N", "Most rows to show").value_parser(limit))
+        .arg(switch("all", "Show all rows").conflicts_with("limit"))
+        .arg(text("page", "TOKEN", "Show the page that the last one named"))
+}
+
+fn list_examples(d: &Descriptor) -> String {
+    let (noun, which) = (d.noun, examples::conditions(d));
+    let line = |more: &str| format!("\norgctl {noun} list {more}");
+    let (order, past) = match (d.stays(), d.is_recorded()) {
+        (true, _) => ("--since 7d", String::new()),
+        (_, recorded) => ("--sort -created_at", if recorded { line("--as-of 7d") } else { String::new() }),
+    };
+    format!("orgctl {noun} list --filter '{which}' {order}{}{past}", line("--all -o json"))
+}
+
+fn prune_args(c: Command, _: Kinds, desc: &'static Descriptor) -> Command {
+    let kept = desc.retention.map_or("", |setting| setting.declared.key);
+    c.arg(text("before", "TIME", "").help(format!("Older than this (default: what the setting {kept} says)")))
 }
 
 /// Whom what a record is in charge of goes to when it is deactivated, where a record of the kind can be in charge.

@@ -16,7 +16,6 @@ const WITHOUT_ORG: Verbs = &[
     ("", &["init", "doctor", "demo"]),
     ("user", &["whoami"]),
     ("audit", &["keygen", "pubkey", "check-proof"]),
-    ("audit log", &["prune"]),
     ("role template", &["list"]),
     ("backup", &["*"]),
     ("db", &["*"]),
@@ -30,7 +29,7 @@ const WITH_ORG_OF_ORGS: &[&str] = &["history", "purge"];
 /// What prints no columns, or always the same.
 const WITHOUT_COLUMNS: Verbs = &[
     ("", &["init", "demo"]),
-    ("*", &["delete", "purge", "import", "exists", "stats"]),
+    ("*", &["delete", "purge", "import", "exists", "stats", "prune"]),
     ("branch", &["tree"]),
     (
         "user",
@@ -72,7 +71,7 @@ const WITHOUT_COLUMNS: Verbs = &[
 /// What tells what it did, and has no rows or keys to give.
 const WITHOUT_ROWS: Verbs = &[
     ("", &["init"]),
-    ("*", &["delete", "purge", "exists", "import"]),
+    ("*", &["delete", "purge", "exists", "import", "prune"]),
     ("user", &["assign-branch", "unassign-branch", "merge", "passwd", "check-password"]),
     (
         "audit",

@@ -8,7 +8,6 @@ use super::input::time;
 use super::session::Session;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::examples;
-use crate::model::resource::lifecycle::Class;
 use crate::model::resource::{Descriptor, Record};
 use crate::model::values::scalar::truncate;
 use crate::model::values::value::rfc3339;
@@ -19,7 +18,7 @@ use crate::store::records::{self, Deleted};
 
 /// Lets the connection read what was, where `--as-of` says when.
 pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let Some(text) = m.get_one::<String>("as-of") else { return Ok(()) };
+    let Some(text) = m.try_get_one::<String>("as-of").ok().flatten() else { return Ok(()) };
     let now = s.clock.now();
     // A date means its beginning.
     let (at, _) = time(text, now, s.origin.zone)?;
@@ -40,7 +39,6 @@ pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
         let sentence = format!("what was cannot be told of a part: the database was made of {}", part.describe());
         return Err(part.problem(sentence).into());
     }
-    refuse_unrecorded(desc)?;
     s.ui.status(&format!("as of {}", rfc3339(at)));
     let past = AsOf::begin(s.db().await?, at).await?;
     s.past = Some(past);
@@ -50,19 +48,6 @@ pub async fn begin(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
     let done = past.restrict_to(s.db().await?, desc, org).await;
     s.past = Some(past);
     done
-}
-
-/// What is not recorded can't be told of then.
-fn refuse_unrecorded(desc: &Descriptor) -> Result<(), Problem> {
-    let plural = desc.plural();
-    match desc.lifecycle.class() {
-        Class::Recorded => Ok(()),
-        Class::Journal => {
-            Err(Problem::usage(format!("{plural} stay as they were written, and are asked for by their time"))
-                .hint("--filter 'created_at<2026-11-03' tells those that were there then"))
-        }
-        Class::Volatile => Err(Problem::usage(format!("what {plural} were is recorded nowhere"))),
-    }
 }
 
 /// Refuses a list of which not all can be told.

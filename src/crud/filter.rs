@@ -44,7 +44,7 @@ pub async fn filter(
             refer(s, condition, target, org, life).await?;
         } else if condition.column.name == "org" && !desc.is_org() {
             refer(s, condition, Org::DESCRIPTOR, None, life).await?;
-        } else if is_actor(&condition.column) {
+        } else if condition.column.is_actor {
             for name in condition.values.iter().filter_map(Value::as_text) {
                 known_actor(s, name).await.map_err(as_usage)?;
             }
@@ -65,10 +65,6 @@ fn as_usage(e: anyhow::Error) -> anyhow::Error {
 fn target(column: &Column) -> Option<&'static Descriptor> {
     let belongs_to = column.place.and_then(|(desc, place)| desc.place(place));
     column.field.and_then(Field::target).or(column.list.map(|(_, noun)| noun)).or(belongs_to)
-}
-
-fn is_actor(column: &Column) -> bool {
-    matches!(column.name.as_str(), "created_by" | "updated_by" | "deleted_by")
 }
 
 /// Refuses the name of an actor that there is not.

@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::session::Session;
 use crate::access;
+use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::problem::{ErrorKind, Problem};
-use crate::model::resource::Descriptor;
 use crate::model::resource::states::Transition;
+use crate::model::resource::{Descriptor, Resource};
 use crate::model::trail::audit::{Payload, Status};
 use crate::model::values::scalar::ParseContext;
 use crate::store::backup::partial::refusal;
@@ -20,8 +21,7 @@ use crate::store::engine::db::Db;
 use crate::store::engine::postgres::{LockTimeout, NoRight};
 use crate::store::engine::sqlite::Busy;
 use crate::store::records::settings;
-use crate::store::system_log::{Level, Message};
-use crate::store::tx::{self, ClockInDoubt, Permit, Tx};
+use crate::store::tx::{self, ClockInDoubt, JOURNAL_WAIT, Permit, Tx};
 use crate::ui::Ui;
 
 /// A change as data: its arguments complete, its keys resolved. So it can be run, run dry, refused, and stored.
@@ -246,42 +246,42 @@ pub async fn record_refusal(s: &mut Session<'_>, problem: &Problem) {
     }
 }
 
-/// Most of the time that a command's last words in the system log may wait for a lock.
-const HASTE: std::time::Duration = std::time::Duration::from_millis(500);
-
 /// Writes what the command had to say in the system log. Where that fails the command has ended all the same, and what it
 /// said is on standard error.
 pub async fn write_log(s: &mut Session<'_>) {
     let mut messages = std::mem::take(&mut s.log);
     if s.access.writes {
         let warned = std::mem::take(&mut s.ui.warned);
-        let message = |text: String| Message {
-            org: s.about,
-            level: Level::Warning,
-            source: s.verb.clone(),
-            message: text,
-            context: Map::new(),
-        };
+        let message = |text: String| (s.about, SystemLog::new(Level::Warning, &s.verb, &text, Map::new()));
         messages.extend(warned.into_iter().map(message));
     }
     if messages.is_empty() || s.dry_run {
         return;
     }
-    s.opening.wait = s.opening.wait.min(HASTE);
+    s.opening.wait = s.opening.wait.min(JOURNAL_WAIT);
     s.close().await;
-    if let Err(e) = try_log(s, &messages).await {
-        s.ui.verbose(&format!("the system log could not be written: {e:#}"));
+    match try_log(s, messages).await {
+        Ok(true) => {}
+        Ok(false) => {
+            let waited = JOURNAL_WAIT.as_millis();
+            s.ui.warn(&format!(
+                "the system log lacks this: another command was writing, and was waited for {waited} ms"
+            ));
+        }
+        Err(e) => s.ui.verbose(&format!("the system log could not be written: {e:#}")),
     }
 }
 
-async fn try_log(s: &mut Session<'_>, messages: &[Message]) -> Result<()> {
+/// Whether it was written: none waits longer for it than it is worth.
+async fn try_log(s: &mut Session<'_>, messages: Vec<(i32, SystemLog)>) -> Result<bool> {
     let permit = Permit::issue(&s.access.permission);
     let origin = s.origin.clone();
     let (clock, random) = (s.clock, s.random);
     let db = writable(s.db().await?).await?;
-    let mut tx = Tx::begin(db, permit, &origin, clock, random, &mut |_| {}).await?;
-    tx.log(messages).await?;
-    tx.commit().await
+    let Some(mut tx) = Tx::begin_soon(db, permit, &origin, clock, random).await? else { return Ok(false) };
+    let rows = messages.into_iter().map(|(org, message)| (org, message.into_values())).collect();
+    tx.note(SystemLog::DESCRIPTOR, rows).await?;
+    tx.commit().await.map(|()| true)
 }
 
 /// Ids of those that a refused command was about, at most; of more their number tells.

@@ -11,6 +11,7 @@ pub mod gate;
 pub mod history;
 pub mod import;
 pub mod input;
+pub mod journal;
 pub mod link;
 pub mod owned;
 pub mod partial;

@@ -7,7 +7,6 @@ use super::session::Session;
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
 use crate::store::backup::partial::Partial;
-use crate::store::system_log;
 
 /// Tables of the audit trail, without which it can't be read.
 const TRAIL: [&str; 2] = ["audit_records", "audit_requests"];
@@ -17,10 +16,9 @@ fn needed(kinds: Kinds, verb: &str, permission: &str) -> Vec<&'static str> {
     let (resource, action) = permission.split_once(':').unwrap_or((permission, ""));
     let mut needed = match (resource, verb) {
         (_, "user whoami" | "audit pubkey" | "audit check-proof") | ("database", _) => return Vec::new(),
-        (_, "org stats") => kinds.resources().filter(|d| !d.is_org()).map(|d| d.table).collect(),
+        (_, "org stats") => kinds.resources().filter(|d| !d.is_org() && d.is_recorded()).map(|d| d.table).collect(),
         (_, "dept members") => vec!["departments"],
         ("audit", _) => TRAIL.to_vec(),
-        ("system_log", _) => vec![system_log::TABLE],
         ("backups", _) => vec!["backups"],
         _ => Vec::new(),
     };

@@ -188,16 +188,19 @@ async fn candidates(
     query.limit = Some(limit);
     query.filter.extend(among.cloned());
     query.search = words.map(|text| Wanted { text: text.to_owned(), whole: false, among: None });
-    query.columns = vec![
-        column(&all, "id")?.clone(),
-        column(&all, desc.key_column())?.clone(),
-        column(&all, "deleted_at")?.clone(),
-    ];
-    query.columns.extend(all.iter().find(|c| c.name == "name").cloned());
+    query.columns = vec![column(&all, "id")?.clone(), column(&all, desc.key_column())?.clone()];
+    let mut more = |name: &str| {
+        query.columns.extend(all.iter().find(|c| c.name == name).cloned());
+        let at = query.columns.len() - 1;
+        (query.columns[at].name == name).then_some(at)
+    };
+    let (deleted_at, name) = (more("deleted_at"), more("name"));
     let page = query.page(s.db().await?).await?;
     let candidate = |row: &crate::store::engine::sql::Row| {
-        let name = row.0.get(3).map(Value::to_text).unwrap_or_default();
-        Ok(Candidate { id: row.uuid(0)?, key: row.value(1).to_text(), name, deleted_at: row.value(2).as_time() })
+        let of = |at: Option<usize>| at.map(|at| row.value(at));
+        let deleted_at = of(deleted_at).and_then(Value::as_time);
+        let name = of(name).map(Value::to_text).unwrap_or_default();
+        Ok(Candidate { id: row.uuid(0)?, key: row.value(1).to_text(), name, deleted_at })
     };
     page.rows.iter().map(candidate).collect()
 }

@@ -13,10 +13,11 @@ use super::filter::filter;
 use super::gate::{self, Verb};
 use super::input::{find, find_holders, keys};
 use super::session::{Access, Session};
-use super::{as_of, owned, partial};
+use super::{as_of, journal, owned, partial};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::status;
+use crate::model::resource::verbs::Verb as VerbName;
 use crate::model::resource::{Attr, Descriptor, Field, Record};
 use crate::model::search::words;
 use crate::model::trail::audit::Action;
@@ -94,12 +95,12 @@ fn bare(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec
     })
 }
 
-/// The query that the flags of `list` and `export` describe.
-async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Query> {
+/// The query that the flags of `list`, `export` and `stats` describe.
+pub(super) async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Query> {
     let mut query = Query::new(desc, s.scope(), s.asked_at());
     let all = query.columns.clone();
     query.org = s.org_of(desc).await?;
-    let (deleted, with_deleted) = (m.get_flag("deleted"), m.get_flag("with-deleted"));
+    let (deleted, with_deleted) = (is_set(m, "deleted"), is_set(m, "with-deleted"));
     let about_deletion = |c: &Condition| c.column.status.is_some() || c.column.name.starts_with("deleted");
     let life = |filter: &[Condition]| match (deleted, with_deleted || filter.iter().any(about_deletion)) {
         (true, _) => Deleted::Only,
@@ -110,12 +111,13 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
         query.filter = filter(s, desc, &all, query.org, text, life).await?;
     }
     query.life = life(&query.filter);
+    journal::within(s, m, &mut query)?;
     let words = m.try_get_one::<String>("search").ok().flatten();
     if let Some(text) = words {
         few_words(text)?;
     }
     query.search = words.map(|text| Wanted { text: text.clone(), whole: false, among: None });
-    if let Some(text) = m.get_one::<String>("sort") {
+    if let Some(text) = m.try_get_one::<String>("sort").ok().flatten() {
         let names: Vec<&str> = text.split(',').map(str::trim).collect();
         if names.len() > MOST_SORTED {
             return Err(Problem::usage(format!("a list is sorted by {MOST_SORTED} fields at most")).into());
@@ -135,11 +137,27 @@ async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -
     Ok(query)
 }
 
+/// Whether a switch is given, where the verb has it.
+fn is_set(m: &ArgMatches, name: &str) -> bool {
+    m.try_get_one::<bool>(name).ok().flatten().copied().unwrap_or(false)
+}
+
 pub async fn list(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    list_where(s, desc, m, Vec::new()).await
+}
+
+/// As [`list()`], of rows for which some conditions hold besides those of the flags.
+pub async fn list_where(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    m: &ArgMatches,
+    conditions: Vec<Condition>,
+) -> Result<()> {
     gate::allow(s)?;
     as_of::begin(s, desc, m).await?;
     as_of::ensure_all_known(s).await?;
     let mut query = query(s, desc, m).await?;
+    query.filter.extend(conditions);
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
     query.columns = chosen(s, desc, one_org)?;
     let table = s.ui.style.format == Format::Table;
@@ -394,7 +412,7 @@ fn print_rows(
 pub async fn show(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     as_of::begin(s, desc, m).await?;
-    let life = if m.get_flag("with-deleted") { Deleted::Include } else { Deleted::Exclude };
+    let life = if is_set(m, "with-deleted") { Deleted::Include } else { Deleted::Exclude };
     let (mut which, mut defaults) = (Vec::new(), Vec::new());
     let picked = desc.owner().map_or(desc, |(_, kind)| kind);
     for key in keys(s, picked, life, m).await? {
@@ -498,7 +516,7 @@ impl Verb for Exported {
 
 /// CSV by default, with every column that `import` takes back.
 pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
-    let with_hashes = m.try_get_one::<bool>("with-hashes").ok().flatten().copied().unwrap_or(false);
+    let with_hashes = is_set(m, "with-hashes");
     if with_hashes {
         // More than the data of an organisation, and a right of its own.
         s.access = Access {
@@ -511,12 +529,15 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
     as_of::begin(s, desc, m).await?;
     as_of::ensure_all_known(s).await?;
     let mut query = query(s, desc, m).await?;
-    if query.org.is_none() && !desc.is_org() && s.columns.is_none() {
+    let comes_back = desc.does(VerbName::Import);
+    if query.org.is_none() && !desc.is_org() && s.columns.is_none() && comes_back {
         // Keys are unique within an organisation: an export that can be read back is of one.
         query.org = s.the_org_of(desc).await?;
     }
     query.columns = match &s.columns {
         Some(_) => chosen(s, desc, true)?,
+        // What no file brings back is told whole.
+        None if !comes_back => query.columns,
         // What the database joins of other columns is told by these.
         None => {
             // And who is deleted where such are among them: a file that does not tell would bring them back.

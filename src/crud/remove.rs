@@ -847,6 +847,11 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
     let mut purged = 0;
     if record.desc.is_org() {
         for desc in tx.kinds().resources().rev().filter(|d| !d.is_org()) {
+            if !desc.is_recorded() {
+                // What nothing is recorded of goes as it is.
+                tx.clear(desc, org).await?;
+                continue;
+            }
             for r in records::in_org(tx.db, desc, org).await? {
                 tx.purge(&r).await?;
                 purged += u64::from(!r.is_seed());

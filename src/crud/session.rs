@@ -15,6 +15,7 @@ use crate::access::Subject;
 use crate::model::clock::Clock;
 use crate::model::kinds::Kinds;
 use crate::model::kinds::org::{Org, SYSTEM};
+use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::{Ids, Random};
 use crate::model::resource::{Descriptor, Record, Resource};
@@ -27,7 +28,6 @@ use crate::store::engine::sqlite;
 use crate::store::records::settings;
 use crate::store::records::{self, Deleted, Scope};
 use crate::store::schema::migrate::{self, SchemaState};
-use crate::store::system_log::{Level, Message};
 use crate::store::trail;
 use crate::store::tx::Origin;
 use crate::ui::Ui;
@@ -106,7 +106,7 @@ pub struct Session<'a> {
     /// The command as it is called: `audit archive`.
     pub verb: String,
     /// What is to be said in the system log when the command has ended.
-    pub log: Vec<Message>,
+    pub log: Vec<(i32, SystemLog)>,
     /// What a refused command had to say besides its error, for its audit record.
     pub refused: serde_json::Map<String, serde_json::Value>,
     /// Whether it was said that the database is partial.
@@ -241,8 +241,7 @@ impl<'a> Session<'a> {
 
     /// Has something said in the system log when the command has ended.
     pub fn log(&mut self, level: Level, message: &str, context: Map<String, Json>) {
-        let (org, source) = (self.about, self.verb.clone());
-        self.log.push(Message { org, level, source, message: message.to_owned(), context });
+        self.log.push((self.about, SystemLog::new(level, &self.verb, message, context)));
     }
 
     /// What went wrong is of interest to who runs the machine where it is no mistake of who gave the command; and where the

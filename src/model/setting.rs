@@ -253,6 +253,11 @@ pub struct Setting<T> {
 }
 
 // Derived, these would ask the same of T.
+impl<T> std::fmt::Debug for Setting<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.declared.key)
+    }
+}
 impl<T> Clone for Setting<T> {
     fn clone(&self) -> Self {
         *self

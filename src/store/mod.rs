@@ -19,6 +19,5 @@ pub mod import;
 pub mod invariants;
 pub mod records;
 pub mod schema;
-pub mod system_log;
 pub mod trail;
 pub mod tx;

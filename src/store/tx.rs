@@ -3,6 +3,7 @@
 mod append;
 mod bulk;
 mod inactive;
+mod journal;
 mod lists;
 mod lock;
 mod protected;
@@ -20,6 +21,7 @@ use self::append::Request;
 pub use self::bulk::{Loaders, PreparedLink, PreparedRow};
 use self::inactive::NewReference;
 pub use self::inactive::not_in_charge;
+pub use self::journal::{BATCH as PRUNED_AT_ONCE, JOURNAL_WAIT, kept_since};
 pub use self::lists::{LinkMaker, ListSet};
 pub use self::lock::ClockInDoubt;
 use self::lock::begin_immediate;
@@ -153,7 +155,18 @@ impl<'a> Tx<'a> {
             Engine::Sqlite => begin_immediate(db, waiting).await?,
             Engine::Postgres => db.script("BEGIN ISOLATION LEVEL READ COMMITTED".into()).await?,
         }
-        Ok(Tx {
+        Ok(Tx::begun(db, permit, origin, clock, random))
+    }
+
+    /// One that has begun.
+    fn begun(
+        db: &'a mut Db,
+        permit: Permit,
+        origin: &'a Origin,
+        clock: &'a dyn Clock,
+        random: &'a dyn Random,
+    ) -> Tx<'a> {
+        Tx {
             db,
             permit,
             origin,
@@ -175,7 +188,7 @@ impl<'a> Tx<'a> {
             writes_protected: false,
             defining: Vec::new(),
             are_loading: false,
-        })
+        }
     }
 
     /// The instant of this transaction.

@@ -11,6 +11,7 @@ use crate::crud::seed::{self, Bring, Seeded};
 use crate::crud::session::Session;
 use crate::crud::write::{Create, dry_run_note, insert_system};
 use crate::model::kinds::org::{Org, SYSTEM};
+use crate::model::kinds::system_log::Level;
 use crate::model::problem::{ErrorKind as Broken, Problem};
 use crate::model::resource::Resource;
 use crate::model::trail::audit::Action;
@@ -25,7 +26,6 @@ use crate::store::records::{self, Deleted, by_key};
 use crate::store::schema::migrate::{self, SchemaState};
 use crate::store::schema::stored_values;
 use crate::store::schema::{self, Class};
-use crate::store::system_log::{self, Level};
 use crate::store::trail::checkpoints;
 use crate::store::trail::repair;
 use crate::store::trail::trees;
@@ -462,8 +462,8 @@ pub async fn grants(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             (Class::Recorded | Class::Volatile, _) => "SELECT, INSERT, UPDATE, DELETE",
             // Taking payloads out is for the owner.
             (Class::Journal, "audit_erased") => "SELECT",
-            // Kept for a time only.
-            (Class::Journal, system_log::TABLE) => "SELECT, INSERT, DELETE",
+            // Kept for a time only, or as long as what it is within.
+            (Class::Journal, table) if s.kinds().by_table(table).is_some() => "SELECT, INSERT, DELETE",
             (Class::Journal, _) => "SELECT, INSERT",
         };
         lines.push(format!("GRANT {rights} ON orgctl.{table} TO {role};"));

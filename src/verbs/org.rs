@@ -33,7 +33,7 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     } else {
         orgs = records::live_orgs(s.db().await?, i64::MAX).await?.into_iter().map(|(org, _)| org).collect();
     }
-    let counted: Vec<_> = s.kinds().resources().filter(|d| !d.is_org()).collect();
+    let counted: Vec<_> = s.kinds().resources().filter(|d| !d.is_org() && d.is_recorded()).collect();
     let mut heads = vec![OutputColumn::new("org", ValueType::Text)];
     heads.extend(counted.iter().map(|d| OutputColumn::new(d.table, ValueType::Int)));
     heads.push(OutputColumn::new("audit_records", ValueType::Int));

@@ -161,7 +161,8 @@ fn where_somebody_wrote_meanwhile_nothing_is_replaced() {
                     Engine::Postgres => (format!("'{id}'"), at),
                 };
                 p.sql(&format!(
-                    "insert into system_log (org_id, id, at, level, source, message) values (0, {id}, {at}, 'info', 'test', 'hello')"
+                    "insert into system_log (org_id, id, at, level, source, message, actor_id, request_id)
+                     values (0, {id}, {at}, 'info', 'test', 'hello', 1, {id})"
                 ))
                 .expect("a row");
             },

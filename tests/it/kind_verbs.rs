@@ -132,6 +132,8 @@ fn a_kind_has_the_verbs_that_it_declares() {
     // Nobody searches it, and that it can be inactive changes nothing where others write it.
     assert_eq!(verbs("meter"), ["list", "show", "exists", "export", "history"]);
     assert_eq!(verbs("reading"), ["create", "list", "find", "show", "exists", "import", "export"]);
+    // What the program says of itself is nobody's to write, and goes by its time.
+    assert_eq!(verbs("log"), ["list", "show", "export", "stats", "prune"]);
     // There is nothing to set, to find by, or to take inactive.
     assert_eq!(
         verbs("mark"),

@@ -51,6 +51,7 @@ mod hostile;
 mod import;
 mod impossible;
 mod inactive;
+mod journal;
 mod json;
 mod json_files;
 mod keys;

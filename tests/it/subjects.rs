@@ -186,6 +186,7 @@ fn with_values(p: &TestEnv, sql: &Sql) -> String {
         let literal = match (value, p.engine) {
             (Value::Uuid(id), Engine::Sqlite) => format!("x'{}'", id.simple()),
             (Value::Int(n), _) => n.to_string(),
+            (Value::Time(at), Engine::Sqlite) => at.timestamp_micros().to_string(),
             (value, _) => format!("'{}'", value.to_text()),
         };
         text = text.replace(&format!("${}", i + 1), &literal);

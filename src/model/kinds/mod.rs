@@ -14,6 +14,7 @@ pub mod role_inheritance;
 pub mod role_permission;
 pub mod seeds;
 pub mod specialty;
+pub mod system_log;
 pub mod user;
 pub mod user_branch;
 
@@ -78,6 +79,7 @@ pub const OWN: &[Kind] = &[
     Kind::of::<role_inheritance::RoleInheritance>(),
     Kind::of::<role_grant::RoleGrant>(),
     Kind::of::<role_approver::RoleApprover>(),
+    Kind::of::<system_log::SystemLog>(),
 ];
 
 /// Whether links tell what a list declares: they give to records of the kind, flag the first, and the field of the first is of
@@ -166,6 +168,7 @@ impl Kinds {
             if desc.stays() {
                 faults.extend(changing(desc));
             }
+            faults.extend(desc.fault_of_retention());
             let tells = |t: &&Descriptor| t.subject == Subject::Itself || t.subject_field().is_some();
             let subject = desc.subject_field().and_then(Field::target).filter(|t| !tells(t));
             faults.extend(subject.map(|t| format!("{}: its subject is a {}, which is nobody", desc.noun, t.noun)));
@@ -211,6 +214,8 @@ impl Kinds {
         let pointing = self.referring_to(desc).into_iter();
         pointing.filter_map(|(d, f)| match (d.tenancy, desc.tenancy) {
             (_, Tenancy::Either) => Some(format!("{}.{} points at what may be anywhere", d.noun, f.column)),
+            // Those of SYSTEM tell nothing by it.
+            (Tenancy::Either, Tenancy::Org) if !f.ty.required && f.lifetime() == Lifetime::Keep => None,
             (Tenancy::Org, Tenancy::System) | (Tenancy::System, Tenancy::Org) | (Tenancy::Either, _) => {
                 Some(format!("{}.{} points at what another organisation has", d.noun, f.column))
             }

@@ -204,7 +204,8 @@ fn of_kind(desc: &'static Descriptor) -> Vec<CatalogueEntry> {
             Verb::Update | Verb::Activate | Verb::Deactivate | Verb::Revoke => {
                 add(verb.action(), format!("Change {plural}"), false);
             }
-            Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::History => {
+            Verb::Prune => add(verb.action(), format!("Remove {plural} that are past their time"), false),
+            Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::History | Verb::Stats => {
                 add(verb.action(), format!("See {plural}"), false);
             }
         }
@@ -314,8 +315,6 @@ pub const SEEDS: &Seeds = &Seeds {
         SeedPermission("audit", "correct", "Let earlier times count again after a wrong clock", true),
         SeedPermission("audit", "archive", "Move what was recorded long ago out of the database", true),
         SeedPermission("audit", "erase", "Take what was recorded of a person out of the trail", true),
-        SeedPermission("system_log", "read", "See what the program itself had to say", false),
-        SeedPermission("system_log", "delete", "Remove messages that are past their time", false),
         SeedPermission("backups", "create", "Make backups", false),
         SeedPermission("backups", "read", "See backups", false),
         SeedPermission("backups", "verify", "Prove backups", false),

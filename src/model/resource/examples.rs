@@ -9,7 +9,11 @@ use crate::model::values::value::ValueType;
 
 /// A key.
 pub fn key(d: &Descriptor) -> &'static str {
-    if d.examples.key.is_empty() { "KEY" } else { d.examples.key }
+    match (d.examples.key, d.keys) {
+        ("", []) => "ID",
+        ("", _) => "KEY",
+        (key, _) => key,
+    }
 }
 
 /// What names a record: `Code or id`, `User code, e-mail, username, external id or id`.

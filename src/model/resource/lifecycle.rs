@@ -4,11 +4,17 @@ use chrono::{DateTime, Utc};
 
 use super::status::{Test, Word};
 use super::{Descriptor, Record};
+use crate::model::setting::INSTALLATION;
 
 /// When a record of a superseding kind ended.
 pub const ENDED: &str = "ended_at";
 /// When such a record ends to hold by itself, where the kind has that.
 pub const EXPIRES: &str = "expires_at";
+
+/// When a row of a journal was written, by whom, and by which command: all that it has besides its own fields.
+pub const AT: &str = "at";
+pub const ACTOR: &str = "actor_id";
+pub const REQUEST: &str = "request_id";
 
 /// What becomes of records in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +69,23 @@ impl Descriptor {
     pub fn stays(&self) -> bool {
         self.lifecycle == Lifecycle::AppendOnly
     }
-    /// Whether every change of its records has an audit record.
+    /// Whether every change of its records has an audit record. Of what has none nothing is deleted to be restored: it goes.
     pub fn is_recorded(&self) -> bool {
         self.lifecycle.class() == Class::Recorded
+    }
+    /// The column that says when a record was made.
+    pub fn made_at(&self) -> &'static str {
+        if self.stays() { AT } else { "created_at" }
+    }
+    /// What is wrong with how long its records are kept.
+    pub(crate) fn fault_of_retention(&self) -> Option<String> {
+        let setting = self.retention?;
+        let why = match (self.stays(), setting.declared.scopes == INSTALLATION) {
+            (false, _) => "is no journal",
+            (true, false) => "asks the organisations, and is pruned for all",
+            (true, true) => return None,
+        };
+        Some(format!("{} goes by {}, and {why}", self.noun, setting.declared.key))
     }
 }
 

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use super::code_generator::CodeGenerator;
 use super::problem::Problem;
+use super::setting::Setting;
 use super::trail::audit::Action;
 use super::values::scalar::{FieldKind, Invalid, ParseContext, Type, at_most, fold, is_blank, is_comma, is_line_break};
 use super::values::value::{Value, ValueType};
@@ -392,6 +393,8 @@ pub struct Descriptor {
     pub former_keys: Option<fn() -> &'static Descriptor>,
     /// Which of its records are the program's own.
     pub protection: Option<Protection>,
+    /// How many days its rows are kept at most: of a journal, which lets them go by that.
+    pub retention: Option<Setting<u32>>,
     /// What breaks the rules that hold between fields of one record.
     pub check: fn(&Record, NaiveDate) -> Vec<Problem>,
 }
@@ -429,6 +432,7 @@ impl Descriptor {
         states: None,
         former_keys: None,
         protection: None,
+        retention: None,
         check: |_, _| Vec::new(),
     };
     /// Another noun of earlier systems.
@@ -491,6 +495,10 @@ impl Descriptor {
     /// What names its records: for each key the names of its fields, the one that is shown first.
     pub const fn keys(self, keys: &'static [&'static [&'static str]]) -> Descriptor {
         Descriptor { keys, ..self }
+    }
+    /// The setting that says how many days its rows are kept.
+    pub const fn retention(self, days: Setting<u32>) -> Descriptor {
+        Descriptor { retention: Some(days), ..self }
     }
     /// The lists that its records have.
     pub const fn has(self, lists: &'static [List]) -> Descriptor {
@@ -764,6 +772,8 @@ pub struct Meta {
     pub deleted_by: Option<i64>,
     /// What one delete took away together comes back together.
     pub deletion_id: Option<Uuid>,
+    /// Of a row of a journal: the command that wrote it.
+    pub request_id: Option<Uuid>,
 }
 
 impl Meta {
@@ -780,6 +790,7 @@ impl Meta {
             deleted_at: None,
             deleted_by: None,
             deletion_id: None,
+            request_id: None,
         }
     }
     /// The primary key.
@@ -1199,7 +1210,7 @@ mod tests {
     #[test]
     fn each_kind_is_named_by_its_fields() {
         for desc in Kinds::default().resources() {
-            assert!(!desc.keys.is_empty(), "{} has no key", desc.noun);
+            assert!(!desc.keys.is_empty() || desc.stays(), "{} has no key", desc.noun);
             for (names, key) in desc.keys.iter().zip(desc.all_keys()) {
                 assert_eq!(key.parts().count(), names.len(), "{}: {}", desc.noun, key.name());
                 for field in key.parts() {

@@ -20,10 +20,12 @@ pub enum Verb {
     Import,
     Export,
     History,
+    Stats,
+    Prune,
 }
 
 impl Verb {
-    pub const ALL: [Verb; 15] = [
+    pub const ALL: [Verb; 17] = [
         Verb::Create,
         Verb::List,
         Verb::Find,
@@ -39,6 +41,8 @@ impl Verb {
         Verb::Import,
         Verb::Export,
         Verb::History,
+        Verb::Stats,
+        Verb::Prune,
     ];
 
     /// As it is written on the command line.
@@ -59,6 +63,8 @@ impl Verb {
             Verb::Import => "import",
             Verb::Export => "export",
             Verb::History => "history",
+            Verb::Stats => "stats",
+            Verb::Prune => "prune",
         }
     }
 }
@@ -67,7 +73,8 @@ impl Verb {
     /// The last part of the permission that it asks for.
     pub const fn action(self) -> &'static str {
         match self {
-            Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::History => "read",
+            Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::History | Verb::Stats => "read",
+            Verb::Prune => Verb::Delete.as_str(),
             Verb::Activate | Verb::Deactivate | Verb::Revoke => Verb::Update.as_str(),
             other => other.as_str(),
         }
@@ -126,16 +133,32 @@ impl Verbs {
             Verbs::All => true,
             Verbs::NoImport => !matches!(verb, Verb::Import),
             Verbs::Link(..) => !matches!(verb, Verb::Create),
-            Verbs::ReadOnly => {
-                matches!(verb, Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::Export | Verb::History)
-            }
+            Verbs::ReadOnly => matches!(
+                verb,
+                Verb::List
+                    | Verb::Find
+                    | Verb::Show
+                    | Verb::Exists
+                    | Verb::Export
+                    | Verb::History
+                    | Verb::Stats
+                    | Verb::Prune
+            ),
             Verbs::Made => !matches!(
                 verb,
                 Verb::Create | Verb::Update | Verb::Import | Verb::Activate | Verb::Deactivate | Verb::Revoke
             ),
             Verbs::Journal => matches!(
                 verb,
-                Verb::Create | Verb::List | Verb::Find | Verb::Show | Verb::Exists | Verb::Import | Verb::Export
+                Verb::Create
+                    | Verb::List
+                    | Verb::Find
+                    | Verb::Show
+                    | Verb::Exists
+                    | Verb::Import
+                    | Verb::Export
+                    | Verb::Stats
+                    | Verb::Prune
             ),
         }
     }
@@ -166,6 +189,11 @@ impl Descriptor {
             Verb::Update => self.changeable().next().is_some(),
             Verb::Activate | Verb::Deactivate => self.can_be_inactive(),
             Verb::Revoke => self.ends(),
+            // Nobody asks by an id whether it is there.
+            Verb::Exists => !self.keys.is_empty(),
+            // Others are counted by verbs of their own, and go by being deleted.
+            Verb::Stats => self.stays(),
+            Verb::Prune => self.retention.is_some(),
             // What is not recorded is neither deleted by itself nor brought by a file, and has no history.
             Verb::Delete | Verb::Restore | Verb::Purge | Verb::Import | Verb::History => self.is_recorded(),
             _ => true,

@@ -449,6 +449,7 @@ pub fn from_whole_row(desc: &'static Descriptor, org: i32, row: &Map<String, Jso
         deleted_at: of(ValueType::Time, "deleted_at")?.as_time(),
         deleted_by: of(ValueType::Int, "deleted_by")?.as_int(),
         deletion_id: of(ValueType::Uuid, "deletion_id")?.as_uuid(),
+        request_id: None,
     };
     let mut record = Record::new(desc, meta, values);
     for field in desc.stored().filter(|f| desc.concat_of(f).is_some()) {

@@ -212,6 +212,10 @@ macro_rules! text_scalar {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+            $(/// What the program says itself, cut to the length that is kept.
+            pub fn cut(text: &str) -> Self {
+                Self(text.chars().take($max).collect())
+            })?
         }
         impl$(<const $max: usize>)? Scalar for $name$(<$max>)? {
             const TYPE: Type = Type {

@@ -15,6 +15,8 @@ use super::dump_lines;
 use super::hashed::Hashed;
 use crate::model::backup::Digest32;
 use crate::model::kinds::Kinds;
+use crate::model::resource::Descriptor;
+use crate::model::resource::lifecycle::AT;
 use crate::model::values::value::ValueType;
 use crate::store::as_of::AsOf;
 use crate::store::engine::db::Db;
@@ -23,7 +25,6 @@ use crate::store::records::read_columns;
 use crate::store::records::settings;
 use crate::store::schema::Class;
 use crate::store::schema::migrate;
-use crate::store::system_log;
 
 /// Most differences of a table that are told one by one.
 const TOLD: usize = 20;
@@ -131,7 +132,7 @@ fn asked(kinds: Kinds, shape: Shape) -> Option<(Shape, Mode)> {
         columns: shape.columns.into_iter().filter(|(name, _)| names.contains(&name.as_str())).collect(),
         ..shape
     };
-    if let Some(desc) = kinds.by_table(&shape.name) {
+    if let Some(desc) = kinds.by_table(&shape.name).filter(|d| d.is_recorded()) {
         let names: Vec<&str> = read_columns(desc).iter().map(|(name, _)| *name).collect();
         return Some((only(&names, shape), Mode::Same));
     }
@@ -158,8 +159,11 @@ async fn is_explained(
         // How it was nobody can tell: what told it is erased or archived.
         return Ok(difference.ids.iter().any(|id| untold.contains(&(tree, *id))));
     }
-    if shape.name == system_log::TABLE {
-        return is_pruned(now, difference.at).await;
+    let desc = now.kinds().by_table(&shape.name).filter(|d| d.retention.is_some());
+    if let Some(desc) = desc
+        && is_pruned(now, desc, difference.at).await?
+    {
+        return Ok(true);
     }
     if difference.ids.is_empty() {
         return Ok(false);
@@ -174,10 +178,10 @@ async fn is_explained(
     Ok(now.one(sql.yields([ValueType::Int])).await?.int(0)? > 0)
 }
 
-/// Messages go with time, the oldest first: one that is gone has none before it that is there.
-async fn is_pruned(now: &mut Db, at: Option<DateTime<Utc>>) -> Result<bool> {
+/// Rows of a journal go with time, the oldest first: one that is gone has none before it that is there.
+async fn is_pruned(now: &mut Db, desc: &Descriptor, at: Option<DateTime<Utc>>) -> Result<bool> {
     let Some(at) = at else { return Ok(false) };
-    let sql = format!("select min(at) from {}", system_log::TABLE);
+    let sql = format!("select min({AT}) from {}", desc.table);
     let oldest = now.one(Sql::new(sql).yields([ValueType::Time])).await?.value(0).as_time();
     Ok(oldest.is_some_and(|oldest| oldest >= at))
 }

@@ -29,6 +29,7 @@ use crate::model::kinds::org;
 use crate::model::problem::{Problem, distance, nearest};
 use crate::model::resource::derived::{Derived, What};
 use crate::model::resource::key::{self, BETWEEN};
+use crate::model::resource::lifecycle::{ACTOR, AT, Class, REQUEST};
 use crate::model::resource::lifetime::{Consequence, TargetEvent};
 use crate::model::resource::path::Place;
 use crate::model::resource::row_rule::RowRule;
@@ -48,6 +49,19 @@ const META_AFTER: &[(&str, ValueType)] = &[
     ("deleted_by", ValueType::Int),
     ("deletion_id", ValueType::Uuid),
 ];
+/// Those of them that what is never deleted has.
+const UNDELETED: usize = 5;
+const META_OF_JOURNAL: &[(&str, ValueType)] =
+    &[(AT, ValueType::Time), (ACTOR, ValueType::Int), (REQUEST, ValueType::Uuid)];
+
+/// The columns that every record of a kind has behind its fields: by what becomes of its records in time.
+fn meta_after(desc: &Descriptor) -> &'static [(&'static str, ValueType)] {
+    match desc.lifecycle.class() {
+        Class::Recorded => META_AFTER,
+        Class::Volatile => &META_AFTER[..UNDELETED],
+        Class::Journal => META_OF_JOURNAL,
+    }
+}
 
 /// Which records a reader or a caller may see. Everything, until roles narrow it.
 #[derive(Debug, Clone, Default)]
@@ -87,7 +101,13 @@ impl Deleted {
 /// Every column of a resource that is written, with its kind; those of folded keys come last.
 pub fn stored_columns(desc: &Descriptor) -> Vec<(&'static str, ValueType)> {
     let fields = desc.stored().map(|f| (f.column, f.ty.kind));
-    META_BEFORE.iter().copied().chain(fields).chain(META_AFTER.iter().copied()).chain(folded_columns(desc)).collect()
+    META_BEFORE
+        .iter()
+        .copied()
+        .chain(fields)
+        .chain(meta_after(desc).iter().copied())
+        .chain(folded_columns(desc))
+        .collect()
 }
 
 /// The columns of what keys are compared by, where that is not what is kept.
@@ -105,14 +125,14 @@ pub fn folded_values(record: &Record) -> Vec<Value> {
 /// Every column of a resource: those, and what the database makes of them.
 pub fn read_columns(desc: &Descriptor) -> Vec<(&'static str, ValueType)> {
     let fields = desc.fields.iter().filter(|f| desc.has_column(f)).map(|f| (f.column, f.ty.kind));
-    META_BEFORE.iter().copied().chain(fields).chain(META_AFTER.iter().copied()).collect()
+    META_BEFORE.iter().copied().chain(fields).chain(meta_after(desc).iter().copied()).collect()
 }
 
 /// What a record is read from, of the row `t`: those, and what links tell of it.
 pub fn read_exprs(desc: &Descriptor) -> Vec<(String, ValueType)> {
     let meta = |(name, kind): &(&str, ValueType)| (format!("t.{}", quoted(name)), *kind);
     let fields = desc.fields.iter().map(|f| (lists::value_of(desc, f, "t"), f.ty.kind));
-    META_BEFORE.iter().map(meta).chain(fields).chain(META_AFTER.iter().map(meta)).collect()
+    META_BEFORE.iter().map(meta).chain(fields).chain(meta_after(desc).iter().map(meta)).collect()
 }
 
 /// The values of [`stored_columns`].
@@ -128,7 +148,11 @@ fn kept_values(record: Record) -> Vec<Value> {
     let (desc, m) = (record.desc, record.meta);
     let mut values = vec![m.org_id.into(), m.id.into()];
     values.extend(desc.fields.iter().zip(record.values).filter(|(f, _)| desc.keeps(f)).map(|(_, v)| v));
-    values.extend([
+    if desc.stays() {
+        values.extend([m.created_at.into(), m.created_by.into(), m.request_id.into()]);
+        return values;
+    }
+    let after = [
         m.created_at.into(),
         m.created_by.into(),
         m.updated_at.into(),
@@ -137,7 +161,8 @@ fn kept_values(record: Record) -> Vec<Value> {
         m.deleted_at.into(),
         m.deleted_by.into(),
         m.deletion_id.into(),
-    ]);
+    ];
+    values.extend(after.into_iter().take(meta_after(desc).len()));
     values
 }
 
@@ -147,7 +172,7 @@ pub fn read_values(record: Record) -> Vec<Value> {
     let fields = desc.fields.iter().zip(&record.values).filter(|(f, _)| desc.has_column(f)).map(|(_, v)| v.clone());
     let (meta, fields) = (META_BEFORE.len(), fields.collect::<Vec<_>>());
     let mut values = kept_values(record);
-    let after = values.split_off(values.len() - META_AFTER.len());
+    let after = values.split_off(values.len() - meta_after(desc).len());
     values.truncate(meta);
     values.extend(fields);
     values.extend(after);
@@ -156,21 +181,21 @@ pub fn read_values(record: Record) -> Vec<Value> {
 
 pub(super) fn record(desc: &'static Descriptor, row: Row) -> Result<Record> {
     let n = META_BEFORE.len() + desc.fields.len();
-    let meta = Meta {
-        org_id: row.org(0)?,
-        id: row.uuid(1)?,
-        created_at: row.time(n)?,
-        created_by: row.int(n + 1)?,
-        updated_at: row.time(n + 2)?,
-        updated_by: row.int(n + 3)?,
-        version: row.int(n + 4)?,
-        deleted_at: row.value(n + 5).as_time(),
-        deleted_by: row.value(n + 6).as_int(),
-        deletion_id: row.value(n + 7).as_uuid(),
-    };
+    let mut meta = Meta::new(row.org(0)?, row.uuid(1)?, row.time(n)?, row.int(n + 1)?);
+    match desc.lifecycle.class() {
+        Class::Journal => meta.request_id = row.value(n + 2).as_uuid(),
+        class => {
+            (meta.updated_at, meta.updated_by, meta.version) = (row.time(n + 2)?, row.int(n + 3)?, row.int(n + 4)?);
+            if class == Class::Recorded {
+                meta.deleted_at = row.value(n + 5).as_time();
+                meta.deleted_by = row.value(n + 6).as_int();
+                meta.deletion_id = row.value(n + 7).as_uuid();
+            }
+        }
+    }
     let mut row = row.0.into_iter().skip(META_BEFORE.len());
     let values = row.by_ref().take(desc.fields.len()).collect();
-    let referred = row.skip(META_AFTER.len()).map(|key| key.to_text()).collect();
+    let referred = row.skip(meta_after(desc).len()).map(|key| key.to_text()).collect();
     Ok(Record { referred, ..Record::new(desc, meta, values) })
 }
 
@@ -570,6 +595,9 @@ pub async fn each_live(
 
 /// What one delete took away together.
 pub async fn by_deletion(db: &mut Db, desc: &'static Descriptor, org: i32, deletion: Uuid) -> Result<Vec<Record>> {
+    if !desc.is_recorded() {
+        return Ok(Vec::new());
+    }
     // The predicate of the partial index is repeated, so that it serves.
     let condition = "t.org_id = $1 and t.deletion_id = $2 and t.deletion_id is not null";
     load_where(db, desc, condition, vec![org.into(), deletion.into()]).await
@@ -584,7 +612,8 @@ pub async fn created_at_instant(
     limit: usize,
 ) -> Result<Vec<String>> {
     let condition = format!(
-        "t.org_id = $1 and t.created_at = $2 and {} and {} order by t.id limit {limit}",
+        "t.org_id = $1 and t.{} = $2 and {} and {} order by t.id limit {limit}",
+        desc.made_at(),
         status_sql::active_condition(desc, "t"),
         status_sql::live(desc, "t")
     );
@@ -772,7 +801,8 @@ pub async fn doubled_flags(db: &mut Db, record: &Record, by: Option<&Field>) -> 
     Ok(doubled)
 }
 
-/// Live records that point at one by some fields, without those of journals, which stay whatever becomes of it; of those that say who is in charge of what has states, the open ones.
+/// Live records that point at one by some fields, without what is not recorded, which stays until it is purged; of those that
+/// say who is in charge of what has states, the open ones.
 pub async fn dependants_by(
     db: &mut Db,
     target: &Record,
@@ -789,7 +819,9 @@ pub async fn dependants_by(
             found.push(Dependants { desc, field: None, records });
         }
     } else {
-        for (desc, field) in db.kinds().referring_to(target.desc).into_iter().filter(|(d, f)| !d.stays() && by(d, f)) {
+        for (desc, field) in
+            db.kinds().referring_to(target.desc).into_iter().filter(|(d, f)| d.is_recorded() && by(d, f))
+        {
             let (column, open, live) =
                 (quoted(field.column), status_sql::is_open(desc, field, "t"), status_sql::live(desc, "t"));
             let condition = format!("t.org_id = $1 and t.{column} = $2 and {live} and {open}");
@@ -858,6 +890,8 @@ pub struct Column {
     pub is_key: bool,
     /// The kind whose records it is asked of where they belong: only a filter knows it.
     pub place: Option<(&'static Descriptor, Place)>,
+    /// Whether it tells who did something.
+    pub is_actor: bool,
 }
 
 impl Column {
@@ -875,6 +909,7 @@ impl Column {
             list: None,
             is_key: false,
             place: None,
+            is_actor: false,
         }
     }
 }
@@ -882,19 +917,25 @@ impl Column {
 /// Every column that a resource shows, in order.
 pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     let plain = Column::plain;
-    let actor = |name: &str, nullable| Column {
+    let actor_of = |name: &str, column: &str, nullable| Column {
         expr: format!("a_{name}.name"),
         kind: ValueType::Text,
-        join: Some(format!("left join actors a_{name} on a_{name}.actor_id = t.{name}")),
+        join: Some(format!("left join actors a_{name} on a_{name}.actor_id = t.{column}")),
+        is_actor: true,
         ..plain(name, ValueType::Text, nullable)
     };
+    let actor = |name: &str, nullable| actor_of(name, name, nullable);
     let mut columns = vec![plain("id", ValueType::Uuid, false)];
     if !desc.is_org() {
         columns.push(Column {
             expr: "o.code".into(),
-            join: Some("join orgs o on o.org_id = t.org_id".into()),
-            ..plain("org", ValueType::Text, false)
+            // Of an organisation that is gone a journal may be told later.
+            join: Some(format!("{}join orgs o on o.org_id = t.org_id", if desc.stays() { "left " } else { "" })),
+            ..plain("org", ValueType::Text, desc.stays())
         });
+    }
+    if desc.stays() {
+        columns.push(Column { shown: true, ..plain(AT, ValueType::Time, false) });
     }
     if desc.key_column() == "key" {
         let key =
@@ -943,13 +984,20 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
     if let Some(expr) = status_sql::status_expr(desc) {
         columns.push(Column { expr, shown: true, status: Some(desc), ..plain("status", ValueType::Text, false) });
     }
+    if desc.stays() {
+        columns.push(Column { shown: true, ..actor_of("actor", ACTOR, false) });
+        columns.push(plain(REQUEST, ValueType::Uuid, false));
+        return columns;
+    }
     columns.push(plain("created_at", ValueType::Time, false));
     columns.push(actor("created_by", false));
     columns.push(plain("updated_at", ValueType::Time, false));
     columns.push(actor("updated_by", false));
     columns.push(plain("version", ValueType::Int, false));
-    columns.push(plain("deleted_at", ValueType::Time, true));
-    columns.push(actor("deleted_by", true));
+    if desc.is_recorded() {
+        columns.push(plain("deleted_at", ValueType::Time, true));
+        columns.push(actor("deleted_by", true));
+    }
     columns
 }
 
@@ -984,6 +1032,7 @@ pub fn of_row(desc: &'static Descriptor, field: &'static Field) -> Column {
         list: None,
         is_key: desc.is_key(field),
         place: None,
+        is_actor: false,
     }
 }
 
@@ -1023,6 +1072,7 @@ pub fn password_column() -> Column {
         list: None,
         is_key: false,
         place: None,
+        is_actor: false,
     }
 }
 

@@ -16,15 +16,18 @@ use super::search::{self, Wanted};
 use super::status_sql;
 use super::{Column, Deleted, Scope};
 use crate::model::problem::{Problem, nearest};
+use crate::model::resource::lifecycle::AT;
 use crate::model::resource::{Descriptor, Field, List};
 use crate::model::values::fold::{folded, table};
 use crate::model::values::scalar::{Form, fold};
 use crate::model::values::set;
 use crate::model::values::value::{Value, ValueType};
+use crate::model::values::zone::Zone;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::Engine;
 use crate::store::engine::sql::{Row, Sql, quoted};
 use crate::store::records;
+use crate::store::trail::{by_day, quarter};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {
@@ -74,7 +77,7 @@ pub struct Query {
     pub life: Deleted,
     pub filter: Vec<Condition>,
     pub columns: Vec<Column>,
-    /// Columns to sort by, all in the same direction. None: organisation and natural key.
+    /// Columns to sort by, all in the same direction. None: organisation and natural key; of a journal its time.
     pub sort: Vec<Column>,
     pub descending: bool,
     pub limit: Option<u64>,
@@ -90,8 +93,8 @@ pub struct Query {
 /// Where the next page begins: what the last row of this one sorts by. Its token is opaque to the user.
 #[derive(Debug, Clone)]
 pub struct Cursor {
-    values: Vec<Value>,
-    id: Uuid,
+    pub values: Vec<Value>,
+    pub id: Uuid,
 }
 
 impl Cursor {
@@ -138,7 +141,8 @@ impl Query {
             filter: Vec::new(),
             columns: records::columns(desc),
             sort: Vec::new(),
-            descending: false,
+            // Of a journal the newest is told first.
+            descending: desc.stays(),
             limit: None,
             after: None,
             search: None,
@@ -151,6 +155,9 @@ impl Query {
     fn sort_keys(&self) -> Vec<Column> {
         if !self.sort.is_empty() {
             return self.sort.clone();
+        }
+        if self.desc.stays() {
+            return vec![Column::plain(AT, ValueType::Time, false)];
         }
         let mut keys: Vec<Column> = match self.desc.key_field() {
             Some(field) => records::columns(self.desc).into_iter().filter(|c| c.name == field.name()).collect(),
@@ -228,22 +235,21 @@ impl Query {
 
     /// What is shown of a column. Where what it refers to was left out or is purged, its id tells at least that there was
     /// something.
-    fn shown_expr(&self, column: &Column, db: &Db) -> String {
+    fn shown_expr(&self, column: &Column, engine: Engine, is_part: bool) -> String {
         let is_kept = column.field.is_some_and(|f| f.target().is_some() && !self.desc.has_foreign_key(f));
-        match db.partial.is_some() || is_kept {
-            true => column.or_id(self.desc, db.engine()),
+        match is_part || is_kept {
+            true => column.or_id(self.desc, engine),
             false => column.expr.clone(),
         }
     }
 
     /// The statement of one page: the query's columns, then the sort keys, then the id.
-    fn select(&self, db: &Db) -> (Sql, usize) {
-        let engine = db.engine();
+    fn select(&self, engine: Engine, is_part: bool) -> (Sql, usize) {
         let keys = self.sort_keys();
         let exprs: Vec<String> = self
             .columns
             .iter()
-            .map(|c| self.shown_expr(c, db))
+            .map(|c| self.shown_expr(c, engine, is_part))
             .chain(keys.iter().map(|k| k.expr.clone()))
             .chain(["t.id".to_owned()])
             .collect();
@@ -270,13 +276,19 @@ impl Query {
         (sql, keys.len())
     }
 
+    /// The statement of one page; with how many columns its rows are sorted by.
+    pub fn statement(&self, engine: Engine, is_part: bool) -> (Sql, usize) {
+        let (mut sql, keys) = self.select(engine, is_part);
+        if let Some(limit) = self.limit.and_then(|limit| i64::try_from(limit).ok()) {
+            // One more than asked for tells whether there is a next page.
+            sql.push(" limit ").bind(limit.saturating_add(1));
+        }
+        (sql, keys)
+    }
+
     /// One page.
     pub async fn page(&self, db: &mut Db) -> Result<Page> {
-        let (mut sql, keys) = self.select(db);
-        if let Some(limit) = self.limit {
-            // One more than asked for tells whether there is a next page.
-            sql.push(" limit ").bind(i64::try_from(limit)?.saturating_add(1));
-        }
+        let (sql, keys) = self.statement(db.engine(), db.partial.is_some());
         let mut rows = db.all(sql).await?;
         let mut next = None;
         if let Some(limit) = self.limit.and_then(|l| usize::try_from(l).ok())
@@ -297,7 +309,7 @@ impl Query {
 
     /// Every row, handed on as it comes.
     pub async fn each(&self, db: &mut Db, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
-        let (sql, _) = self.select(db);
+        let (sql, _) = self.select(db.engine(), db.partial.is_some());
         let wanted = self.columns.len();
         db.each(sql, |mut row| {
             row.0.truncate(wanted);
@@ -321,13 +333,32 @@ impl Query {
         let by = std::slice::from_ref(by);
         let engine = db.engine();
         let bare = Query { columns: Vec::new(), ..self.clone() };
-        let expr = self.shown_expr(&by[0], db);
+        let expr = self.shown_expr(&by[0], engine, db.partial.is_some());
         let mut sql = Sql::new(format!("select {expr}, count(*) from {} t{}", self.desc.table, bare.joins(by)));
         self.conditions(engine, &mut sql);
         sql.push(" group by 1 order by 2 desc, 1 nulls first");
         self.bind_time(&mut sql, engine);
         let rows = db.all(sql.yields([by[0].kind, ValueType::Int])).await?;
         rows.iter().map(|r| Ok(((!r.value(0).is_null()).then(|| r.value(0).to_text()), r.int(1)?))).collect()
+    }
+}
+
+impl Query {
+    /// How many rows of a journal there are of each day of a zone, in the order of days.
+    pub async fn counts_by_day(&self, db: &mut Db, zone: Zone) -> Result<Vec<(String, i64)>> {
+        let quarter = quarter(db.is_postgres(), &format!("t.{AT}"));
+        let by = Column { expr: quarter, ..Column::plain("day", ValueType::Text, false) };
+        let counted = self.counts(db, &by).await?;
+        let quarters: Vec<_> = counted.into_iter().map(|(quarter, n)| (quarter.unwrap_or_default(), n)).collect();
+        by_day(&quarters, zone)
+    }
+
+    /// The same of what was written since a time, or before another.
+    pub fn between(&mut self, since: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>) {
+        for (op, at) in [(Op::AtLeast, since), (Op::Less, until)] {
+            let column = Column::plain(AT, ValueType::Time, false);
+            self.filter.extend(at.map(|at| Condition { column, op, values: vec![at.into()] }));
+        }
     }
 }
 

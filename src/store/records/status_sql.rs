@@ -17,20 +17,29 @@ const NO: &str = "{no}";
 /// The state of the row `t`; nothing where the kind has none.
 pub fn status_expr(desc: &Descriptor) -> Option<String> {
     if let Some((column, _)) = desc.states {
-        return Some(format!("case when t.deleted_at is not null then '{DELETED}' else t.{} end", quoted(column)));
+        return Some(format!("case when {} then '{DELETED}' else t.{} end", deleted(desc, "t"), quoted(column)));
     }
     let words = desc.status_words();
     let (last, others) = words.split_last()?;
     let cases = others.iter().map(|w| format!(" when {} then '{}'", all(desc, w), w.word));
     let cases: String = cases.collect();
-    Some(format!("case when t.deleted_at is not null then '{DELETED}'{cases} else '{}' end", last.word))
+    Some(format!("case when {} then '{DELETED}'{cases} else '{}' end", deleted(desc, "t"), last.word))
+}
+
+/// Whether the row of an alias is deleted: one that is not recorded never is, for it goes at once.
+pub fn deleted(desc: &Descriptor, alias: &str) -> String {
+    if desc.is_recorded() { format!("{alias}.deleted_at is not null") } else { "false".to_owned() }
+}
+
+fn undeleted(desc: &Descriptor, alias: &str) -> String {
+    if desc.is_recorded() { format!("{alias}.deleted_at is null") } else { "true".to_owned() }
 }
 
 /// Whether the row of an alias is live: not deleted, and where its kind ends, not ended. Unique indexes say the same.
 pub fn live(desc: &Descriptor, alias: &str) -> String {
     match desc.ends() {
         true => format!("{alias}.deleted_at is null and {alias}.{ENDED} is null"),
-        false => format!("{alias}.deleted_at is null"),
+        false => undeleted(desc, alias),
     }
 }
 
@@ -38,7 +47,7 @@ pub fn live(desc: &Descriptor, alias: &str) -> String {
 pub fn gone(desc: &Descriptor, alias: &str) -> String {
     match desc.ends() {
         true => format!("({alias}.deleted_at is not null or {alias}.{ENDED} is not null)"),
-        false => format!("{alias}.deleted_at is not null"),
+        false => deleted(desc, alias),
     }
 }
 
@@ -117,16 +126,16 @@ fn none(desc: &Descriptor, word: &Word) -> String {
 /// Whether the row `t` is in one state, in terms that indexes know.
 pub fn status_condition(desc: &Descriptor, word: &str) -> String {
     if word == DELETED {
-        return "t.deleted_at is not null".to_owned();
+        return deleted(desc, "t");
     }
     if let Some((column, states)) = desc.states {
         // Only words of its own get here: a filter refuses others.
         let known = states.states.iter().find(|s| s.word == word).map_or("", |s| s.word);
-        return format!("t.deleted_at is null and t.{} = '{known}'", quoted(column));
+        return format!("{} and t.{} = '{known}'", undeleted(desc, "t"), quoted(column));
     }
     let words = desc.status_words();
     let Some(at) = words.iter().position(|w| w.word == word) else { return "false".to_owned() };
-    let mut terms = vec!["t.deleted_at is null".to_owned()];
+    let mut terms = vec![undeleted(desc, "t")];
     terms.extend(words[..at].iter().map(|before| none(desc, before)));
     terms.extend((!words[at].when.is_empty()).then(|| all(desc, &words[at])));
     terms.join(" and ")

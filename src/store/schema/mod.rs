@@ -15,7 +15,6 @@ use super::engine::location::{Engine, Location, Opening};
 use super::engine::sql::{Row, Sql};
 use super::records::read_columns;
 use super::records::settings;
-use super::system_log;
 use crate::model::kinds::Kinds;
 use crate::model::resource::Descriptor;
 pub use crate::model::resource::lifecycle::Class;
@@ -33,7 +32,6 @@ pub fn tables(kinds: Kinds) -> Vec<(&'static str, Class)> {
         ("audit_erased", Class::Journal),
         ("audit_checkpoints", Class::Journal),
         ("audit_lineages", Class::Journal),
-        (system_log::TABLE, Class::Journal),
         // What is known of archives, which changes; their making, and what removes them, is in the trail.
         ("backups", Class::Volatile),
         ("code_counters", Class::Volatile),
@@ -48,7 +46,7 @@ pub fn tables(kinds: Kinds) -> Vec<(&'static str, Class)> {
 }
 
 /// The triggers without which the trail is not append-only.
-fn triggers(engine: Engine) -> Vec<String> {
+fn triggers(kinds: Kinds, engine: Engine) -> Vec<String> {
     let third = if engine == Engine::Sqlite { "no_replace" } else { "no_truncate" };
     let of = |table: &str, first: &str| {
         [format!("{table}_{first}"), format!("{table}_no_delete"), format!("{table}_{third}")]
@@ -57,7 +55,8 @@ fn triggers(engine: Engine) -> Vec<String> {
         .iter()
         .flat_map(|t| of(t, "no_update"))
         .chain(of("audit_heads", "only_grow"))
-        .chain([format!("{}_no_update", system_log::TABLE)])
+        // What a kind keeps so goes with its time, and with what it is within.
+        .chain(kinds.resources().filter(|d| d.stays()).map(|d| format!("{}_no_update", d.table)))
         .collect()
 }
 
@@ -105,7 +104,7 @@ pub async fn differences(db: &mut Db) -> Result<Vec<String>> {
         found.push(format!("index {index} is missing"));
     }
     let present = names(db, "triggers").await?;
-    for trigger in triggers(db.engine()).iter().filter(|t| !present.contains(t)) {
+    for trigger in triggers(db.kinds(), db.engine()).iter().filter(|t| !present.contains(t)) {
         found.push(format!("trigger {trigger} is missing or switched off"));
     }
     match db.engine() {

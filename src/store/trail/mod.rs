@@ -792,6 +792,14 @@ pub async fn counts(
     Ok(counted)
 }
 
+/// The number of the quarter of an hour that a time lies in, as text.
+pub(in crate::store) fn quarter(is_postgres: bool, at: &str) -> String {
+    match is_postgres {
+        true => format!("cast(floor(extract(epoch from {at}) * 1000000 / {QUARTER}) as text)"),
+        false => format!("cast({at} / {QUARTER} as text)"),
+    }
+}
+
 /// Counts requests, of one stretch of a tree or of whole trees.
 fn count(
     is_postgres: bool,
@@ -803,8 +811,7 @@ fn count(
 ) -> Sql {
     let cap = segment.and_then(|s| s.cap);
     let quarter = match (is_postgres, cap) {
-        (true, None) => format!("cast(floor(extract(epoch from q.at) * 1000000 / {QUARTER}) as text)"),
-        (false, None) => format!("cast(q.at / {QUARTER} as text)"),
+        (_, None) => quarter(is_postgres, "q.at"),
         (true, Some(cap)) => {
             let cap = cap.timestamp_micros();
             format!("cast(floor(least(extract(epoch from q.at) * 1000000, {cap}) / {QUARTER}) as text)")
@@ -845,7 +852,7 @@ fn count(
 }
 
 /// Counts of quarters of hours, added up by the days that they belong to.
-fn by_day(quarters: &[(String, i64)], zone: Zone) -> Result<Vec<(String, i64)>> {
+pub(in crate::store) fn by_day(quarters: &[(String, i64)], zone: Zone) -> Result<Vec<(String, i64)>> {
     let mut days: BTreeMap<String, i64> = BTreeMap::new();
     for (quarter, n) in quarters {
         let at = DateTime::from_timestamp_micros(quarter.parse::<i64>()?.saturating_mul(QUARTER)).unwrap_or_default();

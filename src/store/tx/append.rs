@@ -107,7 +107,8 @@ impl Tx<'_> {
     /// Makes an audit record, which waits to be written, of what is recorded.
     pub(super) async fn prepare(&mut self, org: i32, event: Event<'_>, payload: Payload) -> Result<()> {
         // A journal is its own record, and what is volatile has none.
-        if self.kinds().by_noun(event.kind).is_some_and(|d| !d.is_recorded()) {
+        let is_of_row = event.effect != Effect::None;
+        if is_of_row && self.kinds().by_noun(event.kind).is_some_and(|d| !d.is_recorded()) {
             return Ok(());
         }
         let salt: [u8; 16] = bytes(self.random);

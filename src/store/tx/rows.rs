@@ -76,8 +76,9 @@ impl Tx<'_> {
         Ok(record)
     }
 
-    async fn insert_row_later(&mut self, record: Record) -> Result<Record> {
+    async fn insert_row_later(&mut self, mut record: Record) -> Result<Record> {
         let (desc, (org, id)) = (record.desc, record.meta.record_id());
+        record.meta.request_id = desc.stays().then(|| self.request_id());
         record.begins(true)?;
         self.keep_protected(None, Some(&record))?;
         let record = self.called(record).await?;
@@ -320,9 +321,10 @@ impl Tx<'_> {
         let mut sql = Sql::new(format!("delete from {} where org_id = ", record.desc.table));
         sql.bind(record.meta.org_id).push(" and id = ").bind(record.meta.id);
         // What nothing is recorded of goes as it is.
-        let gone =
-            if !record.desc.is_recorded() { "true".into() } else { status_sql::gone(record.desc, record.desc.table) };
-        sql.push(&format!(" and {gone} and version = ")).bind(record.meta.version);
+        if record.desc.is_recorded() {
+            let gone = status_sql::gone(record.desc, record.desc.table);
+            sql.push(&format!(" and {gone} and version = ")).bind(record.meta.version);
+        }
         if self.db.execute(sql).await? != 1 {
             return Err(stale(record).into());
         }

@@ -12,7 +12,7 @@ use crate::store::records::settings;
 use crate::store::trail::{self, Search, search};
 
 /// Kinds of what has no noun of its own.
-const OTHERS: &[&str] = &[settings::NOUN, KIND, CLOCK, "database", "system_log"];
+const OTHERS: &[&str] = &[settings::NOUN, KIND, CLOCK, "database"];
 
 fn unknown<'a>(flag: &str, word: &str, known: impl Iterator<Item = &'a str>) -> Problem {
     let known: Vec<&str> = known.collect();

@@ -286,7 +286,9 @@ impl Story<'_> {
             // What it points at may be a part of its key.
             let id = self.id_of(other, &key);
             let points_at = || {
-                let said = self.run_on(other, "show", &[&id, "--with-deleted", "-o", "json"], b"");
+                let mut words = vec![id.as_str(), "-o", "json"];
+                words.extend(other.is_recorded().then_some("--with-deleted"));
+                let said = self.run_on(other, "show", &words, b"");
                 cell(&said.json()[field.name()])
             };
             assert_eq!(points_at(), gone);

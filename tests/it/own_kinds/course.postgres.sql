@@ -50,41 +50,33 @@ CREATE TABLE readings (
     code          text COLLATE "C" NOT NULL CHECK (code <> '' AND length(code) <= 32),
     licence_id    uuid NOT NULL,
     minutes       integer NOT NULL CHECK (minutes >= 0),
-    created_at    timestamptz NOT NULL,
-    created_by    bigint NOT NULL REFERENCES actors (actor_id),
-    updated_at    timestamptz NOT NULL,
-    updated_by    bigint NOT NULL REFERENCES actors (actor_id),
-    version       bigint NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
-    deleted_at    timestamptz,
-    deleted_by    bigint REFERENCES actors (actor_id),
-    deletion_id   uuid,
-    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
+    at            timestamptz NOT NULL,
+    actor_id      bigint NOT NULL REFERENCES actors (actor_id),
+    request_id    uuid NOT NULL,
     PRIMARY KEY (org_id, id),
     FOREIGN KEY (org_id, licence_id) REFERENCES licences (org_id, id) DEFERRABLE INITIALLY DEFERRED
 );
-CREATE UNIQUE INDEX readings_code ON readings (org_id, code) WHERE deleted_at IS NULL;
-CREATE INDEX readings_deletion ON readings (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+CREATE UNIQUE INDEX readings_code ON readings (org_id, code);
 CREATE INDEX readings_licence ON readings (org_id, licence_id);
+CREATE INDEX readings_at ON readings (org_id, at, id);
+CREATE TRIGGER readings_no_update BEFORE UPDATE ON readings FOR EACH ROW
+EXECUTE FUNCTION refuse_change('a journal can not be changed');
 
 CREATE TABLE visits (
     org_id        integer NOT NULL REFERENCES orgs (org_id),
     id            uuid NOT NULL,
     code          text COLLATE "C" NOT NULL CHECK (code <> '' AND length(code) <= 32),
     user_id       uuid NOT NULL,
-    created_at    timestamptz NOT NULL,
-    created_by    bigint NOT NULL REFERENCES actors (actor_id),
-    updated_at    timestamptz NOT NULL,
-    updated_by    bigint NOT NULL REFERENCES actors (actor_id),
-    version       bigint NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
-    deleted_at    timestamptz,
-    deleted_by    bigint REFERENCES actors (actor_id),
-    deletion_id   uuid,
-    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
+    at            timestamptz NOT NULL,
+    actor_id      bigint NOT NULL REFERENCES actors (actor_id),
+    request_id    uuid NOT NULL,
     PRIMARY KEY (org_id, id)
 );
-CREATE UNIQUE INDEX visits_code ON visits (org_id, code) WHERE deleted_at IS NULL;
-CREATE INDEX visits_deletion ON visits (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+CREATE UNIQUE INDEX visits_code ON visits (org_id, code);
 CREATE INDEX visits_user ON visits (org_id, user_id);
+CREATE INDEX visits_at ON visits (org_id, at, id);
+CREATE TRIGGER visits_no_update BEFORE UPDATE ON visits FOR EACH ROW
+EXECUTE FUNCTION refuse_change('a journal can not be changed');
 
 CREATE TABLE pulses (
     org_id        integer NOT NULL REFERENCES orgs (org_id),
@@ -96,14 +88,9 @@ CREATE TABLE pulses (
     updated_at    timestamptz NOT NULL,
     updated_by    bigint NOT NULL REFERENCES actors (actor_id),
     version       bigint NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
-    deleted_at    timestamptz,
-    deleted_by    bigint REFERENCES actors (actor_id),
-    deletion_id   uuid,
-    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
     PRIMARY KEY (org_id, id)
 );
-CREATE UNIQUE INDEX pulses_code ON pulses (org_id, code) WHERE deleted_at IS NULL;
-CREATE INDEX pulses_deletion ON pulses (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+CREATE UNIQUE INDEX pulses_code ON pulses (org_id, code);
 
 CREATE TABLE plans (
     org_id        integer NOT NULL REFERENCES orgs (org_id),

@@ -53,21 +53,17 @@ CREATE TABLE readings (
     code          TEXT    NOT NULL CHECK (code <> '' AND length(code) <= 32),
     licence_id    BLOB    NOT NULL CHECK (length(licence_id) = 16),
     minutes       INTEGER NOT NULL CHECK (minutes BETWEEN 0 AND 2147483647),
-    created_at    INTEGER NOT NULL CHECK (created_at BETWEEN -62135596800000000 AND 253402300799999999),
-    created_by    INTEGER NOT NULL REFERENCES actors (actor_id),
-    updated_at    INTEGER NOT NULL CHECK (updated_at BETWEEN -62135596800000000 AND 253402300799999999),
-    updated_by    INTEGER NOT NULL REFERENCES actors (actor_id),
-    version       INTEGER NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
-    deleted_at    INTEGER CHECK (deleted_at BETWEEN -62135596800000000 AND 253402300799999999),
-    deleted_by    INTEGER REFERENCES actors (actor_id),
-    deletion_id   BLOB    CHECK (length(deletion_id) = 16),
-    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
+    at            INTEGER NOT NULL CHECK (at BETWEEN -62135596800000000 AND 253402300799999999),
+    actor_id      INTEGER NOT NULL REFERENCES actors (actor_id),
+    request_id    BLOB    NOT NULL CHECK (length(request_id) = 16),
     UNIQUE (org_id, id),
     FOREIGN KEY (org_id, licence_id) REFERENCES licences (org_id, id) DEFERRABLE INITIALLY DEFERRED
 ) STRICT;
-CREATE UNIQUE INDEX readings_code ON readings (org_id, code) WHERE deleted_at IS NULL;
-CREATE INDEX readings_deletion ON readings (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+CREATE UNIQUE INDEX readings_code ON readings (org_id, code);
 CREATE INDEX readings_licence ON readings (org_id, licence_id);
+CREATE INDEX readings_at ON readings (org_id, at, id);
+CREATE TRIGGER readings_no_update BEFORE UPDATE ON readings
+BEGIN SELECT RAISE(ABORT, 'a journal can not be changed'); END;
 
 CREATE TABLE visits (
     row_id        INTEGER PRIMARY KEY,
@@ -75,20 +71,16 @@ CREATE TABLE visits (
     id            BLOB    NOT NULL CHECK (length(id) = 16),
     code          TEXT    NOT NULL CHECK (code <> '' AND length(code) <= 32),
     user_id       BLOB    NOT NULL CHECK (length(user_id) = 16),
-    created_at    INTEGER NOT NULL CHECK (created_at BETWEEN -62135596800000000 AND 253402300799999999),
-    created_by    INTEGER NOT NULL REFERENCES actors (actor_id),
-    updated_at    INTEGER NOT NULL CHECK (updated_at BETWEEN -62135596800000000 AND 253402300799999999),
-    updated_by    INTEGER NOT NULL REFERENCES actors (actor_id),
-    version       INTEGER NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
-    deleted_at    INTEGER CHECK (deleted_at BETWEEN -62135596800000000 AND 253402300799999999),
-    deleted_by    INTEGER REFERENCES actors (actor_id),
-    deletion_id   BLOB    CHECK (length(deletion_id) = 16),
-    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
+    at            INTEGER NOT NULL CHECK (at BETWEEN -62135596800000000 AND 253402300799999999),
+    actor_id      INTEGER NOT NULL REFERENCES actors (actor_id),
+    request_id    BLOB    NOT NULL CHECK (length(request_id) = 16),
     UNIQUE (org_id, id)
 ) STRICT;
-CREATE UNIQUE INDEX visits_code ON visits (org_id, code) WHERE deleted_at IS NULL;
-CREATE INDEX visits_deletion ON visits (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+CREATE UNIQUE INDEX visits_code ON visits (org_id, code);
 CREATE INDEX visits_user ON visits (org_id, user_id);
+CREATE INDEX visits_at ON visits (org_id, at, id);
+CREATE TRIGGER visits_no_update BEFORE UPDATE ON visits
+BEGIN SELECT RAISE(ABORT, 'a journal can not be changed'); END;
 
 CREATE TABLE pulses (
     row_id        INTEGER PRIMARY KEY,
@@ -101,14 +93,9 @@ CREATE TABLE pulses (
     updated_at    INTEGER NOT NULL CHECK (updated_at BETWEEN -62135596800000000 AND 253402300799999999),
     updated_by    INTEGER NOT NULL REFERENCES actors (actor_id),
     version       INTEGER NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
-    deleted_at    INTEGER CHECK (deleted_at BETWEEN -62135596800000000 AND 253402300799999999),
-    deleted_by    INTEGER REFERENCES actors (actor_id),
-    deletion_id   BLOB    CHECK (length(deletion_id) = 16),
-    CHECK ((deleted_at IS NULL) = (deleted_by IS NULL) AND (deleted_at IS NULL) = (deletion_id IS NULL)),
     UNIQUE (org_id, id)
 ) STRICT;
-CREATE UNIQUE INDEX pulses_code ON pulses (org_id, code) WHERE deleted_at IS NULL;
-CREATE INDEX pulses_deletion ON pulses (org_id, deletion_id) WHERE deletion_id IS NOT NULL;
+CREATE UNIQUE INDEX pulses_code ON pulses (org_id, code);
 
 CREATE TABLE plans (
     row_id        INTEGER PRIMARY KEY,

@@ -1,0 +1,147 @@
+//! Journals: when their rows were written, how many there are, and letting go of those that are past their time.
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::ArgMatches;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+
+use super::gate::{self, Verb};
+use super::input::{in_order, time};
+use super::read;
+use super::session::Session;
+use super::write::{described, dry_run_note};
+use crate::model::kinds::system_log::Level;
+use crate::model::resource::Descriptor;
+use crate::model::values::scalar::ParseContext;
+use crate::model::values::value::{ValueType, rfc3339};
+use crate::store::records::query::{Query, column};
+use crate::store::records::{self, Column};
+use crate::store::tx::{PRUNED_AT_ONCE, Tx, kept_since};
+use crate::ui::format::{Listing, OutputColumn, report};
+
+/// Narrows a query to the time that the flags of a journal's verbs say.
+pub fn within(s: &Session<'_>, m: &ArgMatches, query: &mut Query) -> Result<()> {
+    let of = |name: &str| {
+        let given = m.try_get_one::<String>(name).ok().flatten();
+        given.map(|text| time(text, s.clock.now(), s.origin.zone)).transpose()
+    };
+    let (since, until) = (of("since")?.map(|(start, _)| start), of("until")?.map(|(_, end)| end));
+    in_order(since, until)?;
+    query.between(since, until);
+    Ok(())
+}
+
+/// The name of the group that counts rows by days.
+const DAY: &str = "day";
+
+/// How many rows there are by each closed set of words, by who wrote them and by day; or by one column.
+pub async fn stats(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let query = read::query(s, desc, m).await?;
+    let all = records::columns(desc);
+    let groups: Vec<Option<&Column>> = match m.get_one::<String>("by").map(String::as_str) {
+        Some(DAY) => vec![None],
+        Some(name) => vec![Some(column(&all, name)?)],
+        None => all.iter().filter(|c| c.choices().is_some() || c.is_actor).map(Some).chain([None]).collect(),
+    };
+    let heads = vec![
+        OutputColumn::new("group", ValueType::Text),
+        OutputColumn::new("value", ValueType::Text),
+        OutputColumn::new(desc.plural(), ValueType::Int),
+    ];
+    let mut listing = Listing::new(&s.ui, heads, 1);
+    for group in groups {
+        let name = group.map_or(DAY, |c| c.name.as_str()).to_owned();
+        for (value, n) in counts(s, &query, group).await? {
+            listing.row(&mut s.ui, vec![name.clone().into(), value.into(), n.into()])?;
+        }
+    }
+    listing.finish(&mut s.ui)?;
+    s.ui.flush()?;
+    if listing.count() == 0 {
+        s.ui.status(&format!("no {}", desc.plural()));
+    }
+    Ok(())
+}
+
+async fn counts(s: &mut Session<'_>, query: &Query, by: Option<&Column>) -> Result<Vec<(Option<String>, i64)>> {
+    let zone = s.origin.zone;
+    let db = s.db().await?;
+    match by {
+        Some(column) => query.counts(db, column).await,
+        None => Ok(query.counts_by_day(db, zone).await?.into_iter().map(|(day, n)| (Some(day), n)).collect()),
+    }
+}
+
+/// Removes rows of a journal that are past their time, as many as go at once.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Prune {
+    pub noun: String,
+    pub org: Option<i32>,
+    pub before: DateTime<Utc>,
+}
+
+impl Verb for Prune {
+    type Output = u64;
+
+    fn orgs(&self) -> Vec<i32> {
+        Vec::new()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<u64> {
+        let desc = described(tx, &self.noun)?;
+        tx.let_go(desc, self.org, self.before, PRUNED_AT_ONCE, true).await
+    }
+}
+
+/// Lets rows go that are past their time, some at a time: what is ended in between is gone on with by the next one.
+pub async fn prune(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
+    gate::allow(s)?;
+    let now = s.clock.now();
+    let org = s.org_of(desc).await?;
+    let before = match m.get_one::<String>("before") {
+        Some(text) => time(text, now, s.origin.zone)?.0,
+        None => kept_since(s.db().await?, desc, now).await?.unwrap_or(DateTime::<Utc>::MIN_UTC),
+    };
+    let n = if s.dry_run { past_their_time(s, desc, org, before).await? } else { remove(s, desc, org, before).await? };
+    report(&mut s.ui, &json!({ "removed": n }))?;
+    let removed = format!("removed {n} {}", desc.plural());
+    s.log(Level::Info, &removed, Map::new());
+    s.ui.status(&format!("{removed} from before {}", rfc3339(before)));
+    dry_run_note(s);
+    Ok(())
+}
+
+async fn past_their_time(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    before: DateTime<Utc>,
+) -> Result<u64> {
+    let mut query = Query { org, ..Query::new(desc, s.scope(), s.clock.now()) };
+    query.between(None, Some(before));
+    Ok(u64::try_from(query.count(s.db().await?).await?)?)
+}
+
+async fn remove(
+    s: &mut Session<'_>,
+    desc: &'static Descriptor,
+    org: Option<i32>,
+    before: DateTime<Utc>,
+) -> Result<u64> {
+    let some = Prune { noun: desc.noun.into(), org, before };
+    let progress = s.ui.progress();
+    progress.part("removing", None, "rows");
+    let mut n = 0;
+    let done = loop {
+        match gate::write(s, &some).await {
+            Ok(0) => break Ok(n),
+            Ok(more) => n += more,
+            Err(e) => break Err(e),
+        }
+        progress.set(n);
+    };
+    progress.finish();
+    done
+}

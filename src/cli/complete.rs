@@ -31,8 +31,7 @@ use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
 use crate::store::records::keys::{self, Among};
 use crate::store::records::query::{Condition, Op, Query, column};
-use crate::store::records::settings;
-use crate::store::records::{self, Deleted, Scope};
+use crate::store::records::{self, Column, Deleted, Scope};
 use crate::store::schema::migrate;
 use crate::ui::text::visible;
 
@@ -261,8 +260,7 @@ async fn look(
     if desc.key_field().is_none() {
         query.filter.extend(begun_group(&mut db, desc, query.org, begun.as_str()).await?);
     } else if !begun.is_empty() {
-        let bound = |op, text: String| Condition { column: key.clone(), op, values: vec![Value::Text(text)] };
-        query.filter = vec![bound(Op::AtLeast, begun.clone()), bound(Op::Less, format!("{begun}\u{10ffff}"))];
+        query.filter = beginning_with(&key, &begun);
     }
     query.columns = vec![key];
     query.columns.extend(all.iter().find(|c| c.name == "name").cloned());
@@ -273,10 +271,16 @@ async fn look(
     Ok(found.filter(|(key, _)| is_begun(key)).collect())
 }
 
-/// Keys of several parts begin with the key of what the first one refers to: by those that are whole, else by some that begin
-/// so, and never through all.
+/// Keys of several parts begin with the first of them, or with the key of what that refers to: by those that are whole, else
+/// by some that begin so, and never through all.
 async fn begun_group(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, begun: &str) -> Result<Vec<Condition>> {
-    let Some((first, target)) = desc.key().references().next() else { return Ok(Vec::new()) };
+    let Some(first) = desc.key().parts().next() else { return Ok(Vec::new()) };
+    let Some(target) = first.target() else {
+        let begun = begun.split(BETWEEN).next().filter(|b| !b.is_empty() && first.ty.kind == ValueType::Text);
+        let kept =
+            begun.map(|b| first.parse(b, &ParseContext::default()).map_or_else(|_| b.to_owned(), |v| v.to_text()));
+        return Ok(kept.map_or_else(Vec::new, |begun| beginning_with(&records::of_row(desc, first), &begun)));
+    };
     let context = ParseContext::default();
     let among = Among { org, life: Deleted::Exclude, now: false, context: &context };
     let pieces: Vec<&str> = begun.match_indices(BETWEEN).map(|(at, _)| &begun[..at]).take(PIECES).collect();
@@ -288,10 +292,8 @@ async fn begun_group(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, b
         query.org = org;
         query.limit = Some(MOST);
         if let Some(field) = target.key_field() {
-            let key = column(&all, field.name())?.clone();
             let begun = field.parse(begun, &context).map_or_else(|_| begun.to_owned(), |v| v.to_text());
-            let bound = |op, text: String| Condition { column: key.clone(), op, values: vec![Value::Text(text)] };
-            query.filter = vec![bound(Op::AtLeast, begun.clone()), bound(Op::Less, format!("{begun}\u{10ffff}"))];
+            query.filter = beginning_with(column(&all, field.name())?, &begun);
         }
         query.columns = vec![column(&all, "id")?.clone()];
         ids = query.page(db).await?.rows.iter().map(|row| row.value(0).clone()).collect();
@@ -299,6 +301,12 @@ async fn begun_group(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, b
     }
     let column = records::of_row(desc, first);
     Ok(if ids.is_empty() { Vec::new() } else { vec![Condition { column, op: Op::Is, values: ids }] })
+}
+
+/// The range of an index in which texts begin so.
+fn beginning_with(column: &Column, begun: &str) -> Vec<Condition> {
+    let bound = |op, text: String| Condition { column: column.clone(), op, values: vec![Value::Text(text)] };
+    vec![bound(Op::AtLeast, begun.to_owned()), bound(Op::Less, format!("{begun}\u{10ffff}"))]
 }
 
 /// Pieces of a word that are looked up as the first part of a key.
@@ -321,11 +329,9 @@ fn command(lookup: &Arc<Lookup>) -> Command {
                 (Some(link), _, ITEM) => keys(arg, link.item.1, Deleted::Exclude, lookup),
                 (Some(link), _, "key") => keys(arg, link.other.1, Deleted::Exclude, lookup),
                 (Some(link), ..) => of_resource(arg, link.desc, &verb, lookup),
+                (_, _, "setting" | "pairs") => words(arg, SETTINGS.iter().map(|d| d.key).collect()),
                 (_, Some(desc), _) => of_resource(arg, desc, &verb, lookup),
-                (_, None, "resource") => {
-                    words(arg, kinds.resources().map(|d| d.noun).chain([settings::NOUN]).collect())
-                }
-                (_, None, "setting" | "pairs") => words(arg, SETTINGS.iter().map(|d| d.key).collect()),
+                (_, None, "resource") => words(arg, kinds.resources().map(|d| d.noun).collect()),
                 _ => arg,
             })
         })

@@ -103,7 +103,6 @@ macro_rules! run_on {
 /// Nouns that are no kinds of record, in the order of help: behind those that are. One of two words stands below the noun
 /// that is the first.
 const NOUNS: &[(&str, &str)] = &[
-    ("setting", "Manage settings, the rules of the installation and its organisations"),
     ("audit", "Look into the audit trail and prove it"),
     ("role template", "Make roles of templates that come with the program"),
     ("audit log", "Look into the system log: what the program itself had to say"),
@@ -437,7 +436,7 @@ pub const GENERIC: &[Generic] = &[
         examples: |d| format!("orgctl {0} delete {1}\norgctl {0} delete {1} --cascade --yes", d.noun, examples::key(d)),
         args: delete_args, run: run_on!(remove::delete) },
     Generic { verb: Verb::Restore, writes: true, about: |d| format!("Bring back deleted {}", d.plural()),
-        examples: |d| format!("orgctl {0} restore {1}\norgctl {0} list --deleted", d.noun, examples::key(d)),
+        examples: |d| format!("orgctl {0} restore {1}\norgctl {0} {2} --deleted", d.noun, examples::key(d), d.list_word()),
         args: |c, _, d| forced(c.arg(named(d)), d), run: run_on!(remove::restore) },
     Generic { verb: Verb::Purge, writes: true, about: |d| format!("Remove deleted {} for good", d.plural()),
         examples: |d| format!("orgctl {0} purge {1}\norgctl {0} purge --deleted-before 2026-01-01 --yes", d.noun, examples::key(d)),
@@ -1345,8 +1344,11 @@ impl Found {
                 writes: l.writes,
             }),
             Found::Generic(g, d) => Some(Access {
-                permission: format!("{}:{}", d.table, g.verb.action()),
-                recorded: recorded(d.noun, g.verb.as_str(), g.verb.action()),
+                permission: format!("{}:{}", d.table, d.action(g.verb)),
+                recorded: d
+                    .recorded
+                    .filter(|_| g.writes)
+                    .map_or_else(|| recorded(d.noun, g.verb.as_str(), g.verb.action()), Action::as_str),
                 writes: g.writes,
             }),
             Found::Move(t, d) => Some(Access {

@@ -20,7 +20,6 @@ use crate::store::backup::partial::refusal;
 use crate::store::engine::db::Db;
 use crate::store::engine::postgres::{LockTimeout, NoRight};
 use crate::store::engine::sqlite::Busy;
-use crate::store::records::settings;
 use crate::store::tx::{self, ClockInDoubt, JOURNAL_WAIT, Permit, Tx};
 use crate::ui::Ui;
 
@@ -297,11 +296,7 @@ async fn try_record(s: &mut Session<'_>, status: Status, problem: &Problem) -> R
     let mut seen = HashSet::new();
     let mut targets = std::mem::take(&mut s.targets);
     targets.retain(|t| t.org == org && seen.insert((t.noun, t.id, t.key.clone())));
-    let noun = match s.kinds().by_table(access.resource()) {
-        Some(desc) => desc.noun,
-        None if access.resource() == settings::TABLE => settings::NOUN,
-        None => access.resource(),
-    };
+    let noun = s.kinds().by_table(access.resource()).map_or(access.resource(), |desc| desc.noun);
     let db = writable(s.db().await?).await?;
     let mut tx = Tx::begin(db, permit, &origin, clock, random, &mut |_| {}).await?;
     tx.lock(&[org], &mut |_| {}).await?;

@@ -437,6 +437,8 @@ fn changes(e: &Entry) -> String {
             pairs.chain(reverts).collect::<Vec<_>>().join(", ")
         }
         (None, Some(new)) => new.iter().map(|(k, v)| format!("{k}: {}", word(v))).collect::<Vec<_>>().join(", "),
+        // Where the action does not tell it.
+        (Some(_), None) if e.action != e.effect => format!("effect: {}", e.effect),
         (Some(_), None) => String::new(),
         (None, None) => match e.request.as_ref().and_then(|r| r["error"].as_str()) {
             Some(error) => error.to_owned(),

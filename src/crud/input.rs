@@ -234,15 +234,16 @@ pub(super) async fn not_found(
     }
     if life == Deleted::Only && !records::by_key(db, desc, org, key, Deleted::Exclude, &context).await?.is_empty() {
         return Ok(Problem::not_found(format!("{noun} {shown}{place} is not deleted")).hint(format!(
-            "'orgctl {} delete {shown}{org_flag}' deletes it; only what is deleted is restored or purged",
-            desc.noun
+            "'orgctl {} {} {shown}{org_flag}' deletes it; only what is deleted is restored or purged",
+            desc.noun,
+            desc.delete_word()
         )));
     }
     let state = if life == Deleted::Only { "deleted " } else { "" };
     let org_flag = org_flag + as_of.as_deref().unwrap_or_default();
     let all = match life {
-        Deleted::Only => format!("'orgctl {} list --deleted{org_flag}' shows all", desc.noun),
-        _ => format!("'orgctl {} list{org_flag}' shows all", desc.noun),
+        Deleted::Only => format!("'orgctl {} {} --deleted{org_flag}' shows all", desc.noun, desc.list_word()),
+        _ => format!("'orgctl {} {}{org_flag}' shows all", desc.noun, desc.list_word()),
     };
     let meant = if life == Deleted::Exclude { records::nearest_key(db, desc, org, key, &context).await? } else { None };
     let hint = meant.map_or(all.clone(), |m| format!("did you mean {m}? {all}"));

@@ -29,7 +29,6 @@ use crate::model::values::value::Value;
 use crate::store::engine::db::Db;
 use crate::store::records::keys as store_keys;
 use crate::store::records::query::{Query, column};
-use crate::store::records::settings;
 use crate::store::records::{self, Deleted, Dependants, blocking, count, dependants};
 use crate::store::tx::Tx;
 use crate::ui::format::is_for_programs;
@@ -856,10 +855,6 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
                 tx.purge(&r).await?;
                 purged += u64::from(!r.is_seed());
             }
-        }
-        for setting in settings::rows(tx.db, Some(org)).await? {
-            tx.reset_setting(&setting, Action::ConfigChange).await?;
-            purged += 1;
         }
         return Ok(purged);
     }

@@ -3,13 +3,13 @@
 
 use std::marker::PhantomData;
 
-use chrono::{DateTime, Utc};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 use serde_json::{Value as Json, json};
-use uuid::Uuid;
 
 use super::kinds::org::SYSTEM;
+use super::kinds::setting::StoredSetting;
 use super::problem::{Problem, nearest};
+use super::resource::stored::Stored;
 use super::values::scalar::{Invalid, ParseContext, Scalar, choose, fold, truncate};
 use super::values::value::{Value, ValueType};
 use crate::choice;
@@ -383,41 +383,6 @@ pub fn declared(key: &str) -> Result<&'static SettingDef, Problem> {
     })
 }
 
-/// A row: a value that was set for the installation or for an organisation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredSetting {
-    /// SYSTEM for the installation.
-    pub org: i32,
-    pub id: Uuid,
-    pub key: String,
-    /// In canonical form.
-    pub value: String,
-    pub created_at: DateTime<Utc>,
-    /// Actor number.
-    pub created_by: i64,
-    pub updated_at: DateTime<Utc>,
-    pub updated_by: i64,
-    pub version: i64,
-    /// Name of the actor that changed it last; none where it was erased.
-    pub changed_by: Option<String>,
-}
-
-impl StoredSetting {
-    /// What is wrong with a row that orgctl did not write, or that an older one wrote.
-    pub fn fault(&self) -> Option<Problem> {
-        let checked = || {
-            let declared = declared(&self.key)?;
-            declared.check_scope(self.org)?;
-            let value = declared.parse(&self.value)?;
-            if declared.key != self.key || declared.rule.text(&value) != self.value {
-                return Err(Problem::invalid(format!("{} is not written as it should be", self.key)));
-            }
-            Ok(())
-        };
-        checked().err()
-    }
-}
-
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -440,12 +405,12 @@ impl Source {
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     org: i32,
-    /// Rows of the organisation and of SYSTEM.
-    stored: Vec<StoredSetting>,
+    /// Those that the organisation and SYSTEM have set.
+    stored: Vec<Stored<StoredSetting>>,
 }
 
 impl Settings {
-    pub fn new(org: i32, stored: Vec<StoredSetting>) -> Settings {
+    pub fn new(org: i32, stored: Vec<Stored<StoredSetting>>) -> Settings {
         Settings { org, stored }
     }
 
@@ -454,27 +419,32 @@ impl Settings {
         self.org
     }
 
-    /// The row that one scope has for a key.
-    pub fn stored(&self, org: i32, key: &str) -> Option<&StoredSetting> {
-        self.stored.iter().find(|s| s.org == org && s.key == key)
+    /// All records that may hold.
+    pub fn all(&self) -> impl Iterator<Item = &Stored<StoredSetting>> {
+        self.stored.iter()
     }
 
-    /// The row that holds; none where the default does.
-    pub fn in_force(&self, declared: &SettingDef) -> Option<&StoredSetting> {
+    /// The record that one scope has for a key.
+    pub fn stored(&self, org: i32, key: &str) -> Option<&Stored<StoredSetting>> {
+        self.stored.iter().find(|s| s.meta.org_id == org && s.value.key() == key)
+    }
+
+    /// The record that holds; none where the default does.
+    pub fn in_force(&self, declared: &SettingDef) -> Option<&Stored<StoredSetting>> {
         self.stored(self.org, declared.key).or_else(|| self.stored(SYSTEM, declared.key))
     }
 
     pub fn source(&self, declared: &SettingDef) -> Source {
         match self.in_force(declared) {
             None => Source::Default,
-            Some(stored) if stored.org == SYSTEM => Source::System,
+            Some(stored) if stored.meta.org_id == SYSTEM => Source::System,
             Some(_) => Source::Org,
         }
     }
 
     /// The value that holds, in canonical form.
     pub fn text(&self, declared: &SettingDef) -> String {
-        self.in_force(declared).map_or(declared.default, |s| &s.value).to_owned()
+        self.in_force(declared).map_or(declared.default, |s| s.value.text()).to_owned()
     }
 
     /// The value that holds.
@@ -516,26 +486,24 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, NaiveDate};
+    use uuid::Uuid;
+
     use super::*;
+    use crate::model::resource::{Meta, Record, Resource};
 
     fn parsed(rule: ValueRule, text: &str) -> Result<String, Invalid> {
         rule.parse(text).map(|v| rule.text(&v))
     }
 
-    fn stored(org: i32, key: &str, value: &str) -> StoredSetting {
-        let at = DateTime::UNIX_EPOCH;
-        StoredSetting {
-            org,
-            id: Uuid::nil(),
-            key: key.into(),
-            value: value.into(),
-            created_at: at,
-            created_by: 0,
-            updated_at: at,
-            updated_by: 0,
-            version: 1,
-            changed_by: None,
-        }
+    fn record(org: i32, key: &str, value: &str) -> Record {
+        let meta = Meta::new(org, Uuid::nil(), DateTime::UNIX_EPOCH, 0);
+        let values = vec![key.into(), Value::Null(ValueType::Uuid), value.into()];
+        Record::new(StoredSetting::DESCRIPTOR, meta, values)
+    }
+
+    fn stored(org: i32, key: &str, value: &str) -> Stored<StoredSetting> {
+        Stored::from_record(&record(org, key, value)).expect("a setting")
     }
 
     #[test]
@@ -644,9 +612,9 @@ mod tests {
             (1, "argon2.passes", "3"),
             (0, "no.such", "1"),
         ] {
-            assert!(stored(org, key, value).fault().is_some(), "{key} {value}");
+            assert!(!record(org, key, value).faults(NaiveDate::MIN).is_empty(), "{key} {value}");
         }
-        assert_eq!(stored(1, "password.min_length", "20").fault(), None);
+        assert_eq!(record(1, "password.min_length", "20").faults(NaiveDate::MIN), []);
         let settings = Settings::new(1, vec![stored(0, "argon2.passes", "many")]);
         let wrong = settings.get(ARGON2_PASSES).expect_err("no number");
         assert!(wrong.hints[0].contains("setting reset --system argon2.passes"), "{wrong:?}");

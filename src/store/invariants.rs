@@ -71,7 +71,7 @@ fn rules(kinds: Kinds) -> Vec<Invariant> {
         }
         rules.extend(row_rules::of(desc));
         rules.extend(no_former_key_is_a_live_one(desc));
-        if !desc.is_org() && desc.is_recorded() {
+        if !desc.is_org() && desc.is_recorded() && !desc.is_of_the_org {
             rules.extend(no_live_row_in_a_deleted_organisation(desc));
         }
     }
@@ -568,14 +568,14 @@ mod tests {
         assert_eq!(held_against(UserBranch::DESCRIPTOR, &["branch_id"]), 2);
         assert_eq!(held_against(UserBranch::DESCRIPTOR, &["is_primary"]), 1);
         // Department and superior live; so do those whom it leads: of branches, of departments, of people, of roles; which
-        // branches he or she is of, what he or she knows about, was called formerly, which roles he or she has; and the
-        // organisation.
-        assert_eq!(held_against(user, &[DELETED]), 2 + 5 + 4 + 1);
+        // branches he or she is of, what he or she knows about, was called formerly, has set, which roles he or she has; and
+        // the organisation.
+        assert_eq!(held_against(user, &[DELETED]), 2 + 5 + 5 + 1);
         let of_new = |r: &&Invariant| r.of == user && r.reads.intersects(Columns::of_new(user));
         assert_eq!(rules(Kinds::default()).iter().filter(of_new).count(), 2 + 2 + 1 + 1);
         assert_eq!(held_against(Org::DESCRIPTOR, &["name", "max_users"]), 0);
         // Branches and who is of them, departments, users and their former keys, specialties and who has them, features, permissions, and roles
-        // with what they give, what they inherit from and who has them live in one that does.
+        // with what they give, what they inherit from and who has them live in one that does; what is set is its own.
         assert_eq!(held_against(Org::DESCRIPTOR, &[DELETED]), 7 + 2 + 5);
     }
 }

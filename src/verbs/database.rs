@@ -21,7 +21,6 @@ use crate::store::backup::partial;
 use crate::store::engine::db::Db;
 use crate::store::engine::location::{Engine, Location};
 use crate::store::invariants;
-use crate::store::records::settings;
 use crate::store::records::{self, Deleted, by_key};
 use crate::store::schema::migrate::{self, SchemaState};
 use crate::store::schema::stored_values;
@@ -491,7 +490,7 @@ fn collect(found: &mut Vec<String>, more: Result<Vec<String>>) -> Result<()> {
     Ok(())
 }
 
-/// Settings, counters and records that break a rule by themselves.
+/// Counters and records that break a rule by themselves.
 async fn by_themselves(db: &mut Db, today: NaiveDate) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for org in trees(db).await? {
@@ -502,23 +501,19 @@ async fn by_themselves(db: &mut Db, today: NaiveDate) -> Result<Vec<String>> {
             ));
         }
     }
-    for stored in settings::rows(db, None).await? {
-        if let Some(fault) = stored.fault() {
-            let place = records::org_code(db, stored.org).await?;
-            found.push(format!("setting {} of {place}: {}", stored.key, fault.sentence));
-        }
-    }
     for desc in db.kinds().resources() {
+        let mut broken = Vec::new();
         records::each_live(db, desc, |record| {
-            for problem in (desc.check)(&record, today) {
-                if found.len() >= SHOWN {
-                    break;
-                }
-                found.push(format!("{}: {}", record.title(), problem.sentence));
-            }
+            let faults = (desc.check)(&record, today).into_iter().take(SHOWN - broken.len());
+            broken.extend(faults.map(|fault| (record.meta.org_id, record.title(), fault.sentence)));
             Ok(())
         })
         .await?;
+        for (org, title, fault) in broken {
+            let place =
+                if desc.is_org() { String::new() } else { format!(" of {}", records::org_code(db, org).await?) };
+            found.push(format!("{title}{place}: {fault}"));
+        }
     }
     Ok(found)
 }

@@ -18,7 +18,10 @@ use crate::crud::gate;
 use crate::crud::input::time;
 use crate::crud::session::{Session, xdg};
 use crate::model::kinds::org::SYSTEM;
+use crate::model::kinds::setting::StoredSetting;
 use crate::model::problem::{ErrorKind as Broken, Problem};
+use crate::model::resource::Resource;
+use crate::model::resource::stored::Stored;
 use crate::model::setting::{AUDIT_MIN_RETENTION_DAYS, PASSWORD_HISTORY, PASSWORD_MIN_LENGTH};
 use crate::model::values::value::{ValueType, rfc3339};
 use crate::store::backup::partial;
@@ -423,41 +426,44 @@ async fn audit(s: &mut Session<'_>, health: &Health, page: &mut Page) -> Result<
 
 /// Settings that can't be, and those of organisations that ask for less than the installation does.
 async fn settings_at_odds(s: &mut Session<'_>, page: &mut Page) -> Result<()> {
+    let today = s.clock.now().date_naive();
     let db = s.db().await?;
-    let rows = settings::rows(db, None).await?;
-    let before = page.0.len();
-    for row in &rows {
-        if let Some(fault) = row.fault() {
-            let place = records::org_code(db, row.org).await?;
-            page.say(
-                "settings",
-                Level::Fail,
-                format!("{} of {place}: {}", row.key, fault.sentence),
-                "'orgctl setting list' shows all",
-            );
+    let (mut faults, mut set): (Vec<(i32, String)>, Vec<Stored<StoredSetting>>) = (Vec::new(), Vec::new());
+    records::each_live(db, StoredSetting::DESCRIPTOR, |record| {
+        let wrong = (record.desc.check)(&record, today);
+        if let Some(fault) = wrong.first() {
+            let place = (record.meta.org_id, record.key());
+            faults.push((place.0, format!("{} of {{place}}: {}", place.1, fault.sentence)));
+            return Ok(());
+        }
+        let stored: Stored<StoredSetting> = Stored::from_record(&record)?;
+        if stored.meta.org_id != SYSTEM && stored.value.user_id.is_none() {
+            set.push(stored);
+        }
+        Ok(())
+    })
+    .await?;
+    let is_ok = faults.is_empty();
+    for (org, fault) in faults {
+        let what = fault.replace("{place}", &records::org_code(db, org).await?);
+        page.say("settings", Level::Fail, what, "'orgctl setting list' shows all");
+    }
+    let everywhere = settings::for_org(db, SYSTEM).await?;
+    let mut is_less = false;
+    for least in [PASSWORD_MIN_LENGTH, PASSWORD_HISTORY, AUDIT_MIN_RETENTION_DAYS] {
+        // Of one that does not hold it is said already.
+        let (key, Ok(number)) = (least.declared.key, everywhere.get(least)) else { continue };
+        for stored in set.iter().filter(|s| s.value.key() == key) {
+            if stored.value.text().parse::<u32>().is_ok_and(|own| own < number) {
+                let place = records::org_code(db, stored.meta.org_id).await?;
+                let what = format!("{place} has {key} {}, the installation {number}", stored.value.text());
+                let hint = format!("'orgctl setting reset {key} --org {place}' takes it back");
+                page.say("settings", Level::Warn, what, &hint);
+                is_less = true;
+            }
         }
     }
-    let asks_less =
-        [PASSWORD_MIN_LENGTH.declared.key, PASSWORD_HISTORY.declared.key, AUDIT_MIN_RETENTION_DAYS.declared.key];
-    for row in rows.iter().filter(|r| r.org != SYSTEM && asks_less.contains(&r.key.as_str()) && r.fault().is_none()) {
-        let everywhere = settings::for_org(db, SYSTEM).await?;
-        let number = match row.key.as_str() {
-            key if key == asks_less[0] => everywhere.get(PASSWORD_MIN_LENGTH)?,
-            key if key == asks_less[1] => everywhere.get(PASSWORD_HISTORY)?,
-            _ => everywhere.get(AUDIT_MIN_RETENTION_DAYS)?,
-        };
-        if row.value.parse::<u32>().is_ok_and(|own| own < number) {
-            let place = records::org_code(db, row.org).await?;
-            let what = format!("{place} has {} {}, the installation {number}", row.key, row.value);
-            page.say(
-                "settings",
-                Level::Warn,
-                what,
-                &format!("'orgctl setting reset {} --org {place}' takes it back", row.key),
-            );
-        }
-    }
-    if page.0.len() == before {
+    if is_ok && !is_less {
         page.ok("settings", "none is at odds with another");
     }
     Ok(())

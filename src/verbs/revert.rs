@@ -5,7 +5,6 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use super::setting::under_lock;
 use crate::crud::gate::{self, Verb};
 use crate::crud::input::not_system;
 use crate::crud::read::print_changed;
@@ -16,12 +15,10 @@ use crate::model::problem::Problem;
 use crate::model::resource::lifecycle::ENDED;
 use crate::model::resource::lifetime::{Lifetime, TargetEvent};
 use crate::model::resource::{Descriptor, Field, Record};
-use crate::model::setting::declared;
 use crate::model::trail::audit::{Action, ChangeNote, Effect, Status, from_payload};
 use crate::model::values::scalar::{Note, ParseContext, Scalar};
 use crate::model::values::value::Value;
 use crate::store::records;
-use crate::store::records::settings;
 use crate::store::trail::verify::size;
 use crate::store::trail::{Entry, Search, numbered, search};
 use crate::store::tx::Tx;
@@ -36,11 +33,9 @@ pub struct Revert {
 
 /// What a revert did.
 pub struct Reverted {
-    /// What it is about, in words.
-    title: String,
     /// Names of the fields that were set back; none where nothing was left to undo.
     fields: Vec<String>,
-    record: Option<Record>,
+    record: Record,
 }
 
 /// The change that is undone.
@@ -71,18 +66,15 @@ impl Verb for Revert {
         let name = format!("record {} of {code}", self.seq);
         let mut details = Map::from_iter([("reverts".to_owned(), Value::from(self.seq).to_json())]);
         details.extend(self.comment.clone().map(|c| ("comment".to_owned(), c.into())));
-        let (old, new) = sides(tx.kinds(), &entry, &name)?;
+        let (desc, old, new) = sides(tx.kinds(), &entry, &name)?;
         let undoing =
             Undoing { entry: &entry, name, old, new, telling: ChangeNote { action: Action::Revert, details } };
-        match tx.kinds().by_noun(&entry.kind) {
-            None => undoing.setting(tx).await,
-            Some(desc) => undoing.record(tx, desc).await,
-        }
+        undoing.record(tx, desc).await
     }
 }
 
-/// Values by their columns, before a change and after it.
-type Sides = (Map<String, Json>, Map<String, Json>);
+/// The kind of what was changed, and its values by their columns, before and after.
+type Sides = (&'static Descriptor, Map<String, Json>, Map<String, Json>);
 
 /// The values before and after; what has not both can't be undone so.
 fn sides(kinds: Kinds, entry: &Entry, name: &str) -> Result<Sides, Problem> {
@@ -92,14 +84,15 @@ fn sides(kinds: Kinds, entry: &Entry, name: &str) -> Result<Sides, Problem> {
         return Err(Problem::usage(format!("{name} tells of a command, not of a change of one record"))
             .hint("'orgctl audit list' shows which records changed something"));
     }
+    let desc = kinds.by_noun(noun);
+    let delete = desc.map_or("", Descriptor::delete_word);
     let instead = [
-        (Effect::Create, "made", format!("delete it: orgctl {noun} delete {key}")),
+        (Effect::Create, "made", format!("{delete} it: orgctl {noun} {delete} {key}")),
         (Effect::Delete, "deleted", format!("bring it back: orgctl {noun} restore {key}")),
-        (Effect::Restore, "brought back", format!("delete it again: orgctl {noun} delete {key}")),
+        (Effect::Restore, "brought back", format!("{delete} it again: orgctl {noun} {delete} {key}")),
         (Effect::Purge, "purged", "what is purged is gone for good; its values stand in the record".to_owned()),
     ];
-    if let Some((_, done, hint)) =
-        instead.into_iter().find(|(effect, ..)| entry.has_effect(*effect) && kinds.by_noun(noun).is_some())
+    if let Some((_, done, hint)) = instead.into_iter().find(|(effect, ..)| entry.has_effect(*effect) && desc.is_some())
     {
         let what = if entry.payload.is_some() { format!("{noun} {key}") } else { format!("a {noun}") };
         return Err(Problem::usage(format!("{name} {done} {what}, which is undone otherwise")).hint(hint));
@@ -111,10 +104,8 @@ fn sides(kinds: Kinds, entry: &Entry, name: &str) -> Result<Sides, Problem> {
     let Some(payload) = &entry.payload else {
         return Err(Problem::conflict(format!("what {name} changed is not known any more: it is erased or archived")));
     };
-    match (payload["old"].as_object(), payload["new"].as_object()) {
-        (Some(old), Some(new)) if kinds.by_noun(noun).is_some() || noun == settings::NOUN => {
-            Ok((old.clone(), new.clone()))
-        }
+    match (desc, payload["old"].as_object(), payload["new"].as_object()) {
+        (Some(desc), Some(old), Some(new)) => Ok((desc, old.clone(), new.clone())),
         _ => Err(Problem::usage(format!("{name} ({} {noun}) changed no field that could be set back", entry.action))),
     }
 }
@@ -153,7 +144,7 @@ impl Undoing<'_> {
         }
         let names = || fields.iter().map(|(f, ..)| f.name().to_owned()).collect();
         if fields.iter().all(|(f, old, _)| before.get(f.column) == old) {
-            return Ok(Reverted { title: before.title(), fields: Vec::new(), record: Some(before) });
+            return Ok(Reverted { fields: Vec::new(), record: before });
         }
         let mut differing = Vec::new();
         for (field, _, new) in fields.iter().filter(|(f, _, new)| before.get(f.column) != new) {
@@ -184,7 +175,7 @@ impl Undoing<'_> {
             tx.end_invitations(&before).await?;
         }
         let record = tx.update(&before, after, self.telling.clone()).await?.unwrap_or(before);
-        Ok(Reverted { title: record.title(), fields: names(), record: Some(record) })
+        Ok(Reverted { fields: names(), record })
     }
 
     /// A field that no longer holds what was written, and the record that changed it since.
@@ -218,36 +209,6 @@ impl Undoing<'_> {
     fn overtaken(&self, title: &str, differing: &[String]) -> Problem {
         Problem::conflict(format!("{title} was changed since {}: {}", self.name, differing.join("; ")))
             .hint("revert what came after it first, or set the fields by hand")
-    }
-
-    async fn setting(&self, tx: &mut Tx<'_>) -> Result<Reverted> {
-        let org = self.entry.tree;
-        let key = self.entry.key(tx.kinds()).unwrap_or_default().to_owned();
-        let all = under_lock(tx, org).await?;
-        let there = all.stored(org, &key);
-        let value = |side: &Map<String, Json>| side.get("value").and_then(Json::as_str).map(str::to_owned);
-        let (old, new, now) = (value(&self.old), value(&self.new), there.map(|stored| stored.value.clone()));
-        let title = format!("setting {key}");
-        let done = |fields: Vec<String>| Reverted { title: title.clone(), fields, record: None };
-        if now == old {
-            return Ok(done(Vec::new()));
-        }
-        if now != new {
-            let word = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
-            return Err(self.overtaken(&title, &[format!("it is {}, no longer {}", word(&now), word(&new))]).into());
-        }
-        match (old, there) {
-            (Some(old), there) => {
-                // What was allowed then may be so no longer.
-                let d = declared(&key)?;
-                d.check_scope(org)?;
-                let value = d.rule.text(&d.parse(&old)?);
-                tx.set_setting(org, d.key, &value, there, self.telling.clone()).await?;
-            }
-            (None, Some(stored)) => tx.reset_setting(stored, self.telling.clone()).await?,
-            (None, None) => {}
-        }
-        Ok(done(vec!["value".to_owned()]))
     }
 }
 
@@ -301,7 +262,7 @@ pub async fn revert(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     };
     let org = s.the_org().await?;
     if let Some(entry) = numbered(s.db().await?, org, seq).await?.filter(|e| !e.resource_id.is_nil()) {
-        let noun = s.kinds().resources().map(|d| d.noun).chain([settings::NOUN]).find(|noun| *noun == entry.kind);
+        let noun = s.kinds().by_noun(&entry.kind).map(|desc| desc.noun);
         let key = entry.key(s.kinds()).map(str::to_owned);
         noun.into_iter()
             .for_each(|noun| s.notes_target(CommandTarget { noun, org, id: entry.resource_id, key: key.clone() }));
@@ -309,13 +270,11 @@ pub async fn revert(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     may_move_back(s, org, seq).await?;
     let done = gate::write(s, &Revert { org, seq, comment }).await?;
     let code = records::org_code(s.db().await?, org).await?;
+    let title = done.record.title();
     s.ui.status(&match done.fields.as_slice() {
-        [] => format!("{} is as it was before record {seq} of {code} already; nothing was changed", done.title),
-        fields => format!("reverted record {seq} of {code}: {}: {}", done.title, fields.join(", ")),
+        [] => format!("{title} is as it was before record {seq} of {code} already; nothing was changed"),
+        fields => format!("reverted record {seq} of {code}: {title}: {}", fields.join(", ")),
     });
     dry_run_note(s);
-    match done.record {
-        Some(record) => print_changed(s, record.desc, &[record.meta.record_id()]).await,
-        None => Ok(()),
-    }
+    print_changed(s, done.record.desc, &[done.record.meta.record_id()]).await
 }

@@ -1,5 +1,7 @@
 //! Settings: list, get, set, reset, explain.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
 use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
@@ -8,13 +10,17 @@ use crate::crud::gate::{self, Verb};
 use crate::crud::session::{CommandTarget, Session};
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::SYSTEM;
+use crate::model::kinds::setting::{StoredSetting, VALUE};
 use crate::model::problem::Problem;
+use crate::model::resource::stored::Stored;
+use crate::model::resource::{Record, Resource};
 use crate::model::setting::{SETTINGS, SettingDef, Settings, Source, declared};
 use crate::model::trail::audit::Action;
-use crate::model::values::scalar::ParseContext;
+use crate::model::values::scalar::{Noun, ParseContext};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::records;
 use crate::store::records::settings;
+use crate::store::trail;
 use crate::store::tx::Tx;
 use crate::ui::format::{Format, Listing, OutputColumn, record};
 
@@ -49,13 +55,19 @@ struct View {
     settings: Settings,
     /// Code of the organisation, where all columns are shown; none in a list for people.
     org: Option<String>,
+    /// Names of actors that changed them, by their numbers; none where they were erased.
+    actors: HashMap<i64, String>,
 }
 
 impl View {
     async fn load(s: &mut Session<'_>, org: i32, in_full: bool) -> Result<View> {
         let db = s.db().await?;
-        let code = if in_full { Some(records::org_code(db, org).await?) } else { None };
-        Ok(View { settings: settings::for_org(db, org).await?, org: code })
+        let mut view = View { settings: settings::for_org(db, org).await?, org: None, actors: HashMap::new() };
+        if in_full {
+            view.org = Some(records::org_code(db, org).await?);
+            view.actors = trail::names_of_actors(db, view.settings.all().map(|s| s.meta.updated_by)).await?;
+        }
+        Ok(view)
     }
 }
 
@@ -78,7 +90,8 @@ fn columns(format: Format, d: &'static SettingDef, view: &View) -> Vec<(&'static
         ("help", ValueType::Text, d.help.into()),
     ];
     let Some(org) = &view.org else { return columns };
-    let set = |org| settings.stored(org, d.key).map_or(Value::Null(ValueType::Text), |stored| value(&stored.value));
+    let set =
+        |org| settings.stored(org, d.key).map_or(Value::Null(ValueType::Text), |stored| value(stored.value.text()));
     let own = if settings.org() == SYSTEM { Value::Null(ValueType::Text) } else { set(settings.org()) };
     let in_force = settings.in_force(d);
     let scopes: Vec<&str> = d.scopes.iter().map(|scope| scope.as_str()).collect();
@@ -89,8 +102,12 @@ fn columns(format: Format, d: &'static SettingDef, view: &View) -> Vec<(&'static
         ("org", ValueType::Text, org.as_str().into()),
         ("org_value", ValueType::Text, own),
         ("system_value", ValueType::Text, set(SYSTEM)),
-        ("changed_at", ValueType::Time, in_force.map(|stored| stored.updated_at).into()),
-        ("changed_by", ValueType::Text, in_force.and_then(|stored| stored.changed_by.clone()).into()),
+        ("changed_at", ValueType::Time, in_force.map(|stored| stored.meta.updated_at).into()),
+        (
+            "changed_by",
+            ValueType::Text,
+            in_force.and_then(|stored| view.actors.get(&stored.meta.updated_by).cloned()).into(),
+        ),
         ("is_public", ValueType::Bool, d.is_public.into()),
         ("needs_restart", ValueType::Bool, d.needs_restart.into()),
     ]);
@@ -125,7 +142,7 @@ fn row(columns: Vec<(&'static str, ValueType, Value)>) -> (Vec<OutputColumn>, Ve
 
 /// Refuses unknown `--columns` before anything is changed.
 fn known_columns(s: &Session<'_>) -> Result<()> {
-    let view = View { settings: Settings::default(), org: Some(String::new()) };
+    let view = View { settings: Settings::default(), org: Some(String::new()), actors: HashMap::new() };
     let (heads, _) = row(columns(s.ui.style.format, SETTINGS[0], &view));
     Listing::new(&s.ui, heads, 0).allowed()
 }
@@ -210,9 +227,18 @@ impl Verb for Set {
             d.check_scope(self.org)?;
             let value = d.rule.text(&d.parse(value)?);
             let there = settings.stored(self.org, d.key);
-            let is_written = there.is_none_or(|stored| stored.value != value);
-            if is_written {
-                tx.set_setting(self.org, d.key, &value, there, Action::ConfigChange).await?;
+            let is_written = there.is_none_or(|stored| stored.value.text() != value);
+            match there.map(Stored::record) {
+                Some(before) => {
+                    let mut after = before.clone();
+                    after.set(VALUE, value.as_str().into());
+                    tx.update(&before, after, Action::Update).await?;
+                }
+                None => {
+                    let values = vec![d.key.into(), Value::Null(ValueType::Uuid), value.as_str().into()];
+                    let id = tx.new_id();
+                    tx.insert(StoredSetting::DESCRIPTOR, self.org, id, values).await?;
+                }
             }
             changed.push(ChangedSetting {
                 key: d.key.into(),
@@ -242,14 +268,14 @@ impl Verb for Reset {
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedSetting>> {
         let before = under_lock(tx, self.org).await?;
         let own = |key: &String| before.stored(self.org, key);
-        for stored in self.keys.iter().filter_map(own) {
-            tx.reset_setting(stored, Action::ConfigChange).await?;
-        }
+        let records: Vec<Record> = self.keys.iter().filter_map(own).map(Stored::record).collect();
+        let deletion = tx.new_id();
+        tx.delete_all(&records, deletion).await?;
         let after = settings::for_org(tx.db, self.org).await?;
         let of = |key: &String| ChangedSetting {
             key: key.clone(),
             is_written: own(key).is_some(),
-            before: own(key).map_or_else(String::new, |stored| stored.value.clone()),
+            before: own(key).map_or_else(String::new, |stored| stored.value.text().to_owned()),
             // A key that another version of orgctl wrote has nothing behind it.
             after: declared(key).map_or_else(|_| String::new(), |d| describe(&after, d)),
         };
@@ -269,8 +295,8 @@ fn describe(settings: &Settings, d: &SettingDef) -> String {
 
 /// Notes a setting that the command is about.
 fn is_about(s: &mut Session<'_>, org: i32, key: &str, there: &Settings) {
-    let id = there.stored(org, key).map(|stored| stored.id).unwrap_or_default();
-    s.notes_target(CommandTarget { noun: settings::NOUN, org, id, key: Some(key.to_owned()) });
+    let id = there.stored(org, key).map(|stored| stored.meta.id).unwrap_or_default();
+    s.notes_target(CommandTarget { noun: StoredSetting::NOUN, org, id, key: Some(key.to_owned()) });
 }
 
 pub async fn set(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
@@ -322,7 +348,7 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     for key in given {
         // A key that is no longer declared can still be taken away.
         let key = match settings.stored(org, key) {
-            Some(stored) => &stored.key,
+            Some(stored) => stored.value.key(),
             None => declared(key)?.key,
         };
         if !keys.iter().any(|k| k == key) {

@@ -480,7 +480,7 @@ change of the program. It was asked on a machine that does not remember what it 
 its signing key, finds with the first command what another one finds with the second.
 
 `audit verify --deep` compares the fields of every record of the kinds that are recorded, the links among them, which of them
-are deleted, and settings. It does not compare passwords and tokens, of which no value enters the trail, nor
+are deleted. It does not compare passwords and tokens, of which no value enters the trail, nor
 who made a row when and how often it was changed: those columns are told by the trail itself.
 
 What no scheme sees: an event that was never recorded, a record that was false when it was made, and records newer than

@@ -191,7 +191,7 @@ fn it_says_that_it_is_partial_rather_than_damaged() {
         let hint =
             format!("hint: 'orgctl backup restore {short} --into URL' brings everything back, into another place\n");
         let holds = format!(
-            "it was made of the backup {short}, of which it holds actors, orgs, settings, users, user_branches"
+            "it was made of the backup {short}, of which it holds actors, orgs, users, user_branches, settings"
         );
         assert_eq!(
             other.transcript("db check"),

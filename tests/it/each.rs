@@ -10,6 +10,7 @@ const EACH: &[(&str, &str, &str)] = &[
     ("user", "user create --username u1 --name One", "u1"),
     ("", "user create --username u2 --name Two", ""),
     ("former-key", "user merge u2 u1 --yes", "username:u2"),
+    ("setting", "setting set password.history 3 --org ACME", "password.history"),
     ("user-branch", "branch assign B1 u1", "B1:u1"),
     ("consultant-specialty", "specialty assign S1 u1", "S1:u1"),
     ("feature", "feature create --code F1 --name One", "F1"),

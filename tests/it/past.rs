@@ -446,7 +446,7 @@ fn a_difference_is_net() {
             &format!("user|{user}|updated|password||changed"),
             &format!("user-branch|B1:{user}|updated|branch|B1|B2"),
             &format!("user-branch|B1:{user}|created|||"),
-            "setting|password.min_length|updated|value||20",
+            "setting|password.min_length|created|||",
         ];
         assert_eq!(rows(&format!("--from {from}")), all);
         assert_eq!(
@@ -591,16 +591,17 @@ fn changes_of_people_and_settings_are_undone() {
         p.run("setting set password.min_length 20").ok();
         let set = last();
         p.run("setting set password.min_length 24").ok();
-        assert!(revert(set).fails(4).contains("it is 24, no longer 20"));
-        revert(last() - 1).ok();
+        p.run("setting set password.min_length 30").ok();
+        assert!(revert(set + 1).fails(4).contains("value is 30, no longer 24"));
+        revert(set + 2).ok();
+        revert(set + 1).ok();
         assert_eq!(get(), "20");
-        revert(set).ok();
-        assert_eq!(get(), "15");
-        assert!(p.json("setting explain password.min_length")["org_value"].is_null());
-        revert(last()).ok();
-        assert_eq!(get(), "20");
+        // What made it is taken back by a reset, and a reset by bringing it back.
+        assert!(revert(set).fails(2).contains("reset it: orgctl setting reset password.min_length"));
         p.run("setting reset password.min_length").ok();
-        revert(last()).ok();
+        assert!(p.json("setting explain password.min_length")["org_value"].is_null());
+        assert!(revert(last()).fails(2).contains("bring it back: orgctl setting restore password.min_length"));
+        p.run("setting restore password.min_length").ok();
         assert_eq!(get(), "20");
         p.run("audit verify --deep").ok();
         p.run("db check").ok();

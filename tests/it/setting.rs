@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{TestEnv, on_both_engines, on_both_engines_with_acme};
+use orgctl::model::clock::Clock;
+use orgctl::model::values::value::rfc3339;
+
+use crate::harness::{Engine, TestEnv, on_both_engines, on_both_engines_with_acme};
 use crate::raw::int;
 
 fn get(p: &TestEnv, line: &str) -> String {
@@ -26,7 +29,7 @@ fn an_organisation_wins_over_the_installation_over_the_default() {
         assert_eq!(get(p, "password.min_length --org BETA"), "15");
         p.run("setting reset --org ACME password.min_length").ok();
         assert_eq!(get(p, "password.min_length --org ACME"), "15");
-        assert_eq!(int(p, "select count(*) from settings"), 0);
+        assert_eq!(int(p, "select count(*) from settings where deleted_at is null"), 0);
         p.run("db check").ok();
         p.run("audit verify --deep").ok();
     });
@@ -222,7 +225,7 @@ fn every_change_is_recorded() {
         assert_eq!(records[0]["resource_id"], records[3]["resource_id"]);
         assert_eq!(records[0]["old"]["version"], 2);
         let people = p.run("audit list --org ACME --resource setting --columns key,changes --limit 1").ok();
-        assert_eq!(people, "key\tchanges\npassword.min_length\tvalue: 24 -> none\n");
+        assert_eq!(people, "key\tchanges\npassword.min_length\teffect: delete\n");
         // The installation has a trail of its own; a refusal goes where it belongs.
         p.run("setting set --system argon2.lanes 4").ok();
         assert_eq!(p.column("audit list --org SYSTEM --resource setting", "key"), ["argon2.lanes"]);
@@ -339,9 +342,9 @@ fn what_was_written_behind_our_back_is_told_and_can_be_taken_away() {
         p.run("setting set --system password.history 3").ok();
         p.run("setting set password.min_length 20").ok();
         p.run("setting set app.default_region GB").ok();
-        p.sql("update settings set value = 'lots' where key = 'password.min_length'").expect("edited");
-        p.sql("update settings set key = 'password.future' where key = 'password.history'").expect("edited");
-        p.sql("update settings set value = 'XX' where key = 'app.default_region'").expect("edited");
+        p.sql("update settings set value = 'lots' where setting = 'password.min_length'").expect("edited");
+        p.sql("update settings set setting = 'password.future' where setting = 'password.history'").expect("edited");
+        p.sql("update settings set value = 'XX' where setting = 'app.default_region'").expect("edited");
         let said = p.run("db check");
         assert_eq!(said.code, 8);
         for sentence in [
@@ -361,7 +364,7 @@ fn what_was_written_behind_our_back_is_told_and_can_be_taken_away() {
         p.run("branch update A --phone '022 2345 6789'").ok();
         p.run("db check").ok();
         p.run("setting set password.history 3").ok();
-        p.sql("update settings set key = 'Password.History'").expect("edited");
+        p.sql("update settings set setting = 'Password.History' where deleted_at is null and setting = 'password.history'").expect("edited");
         assert_eq!(get(p, "password.history"), "5");
         p.run("db check").fails(8);
         p.run("setting reset Password.History").ok();
@@ -369,6 +372,68 @@ fn what_was_written_behind_our_back_is_told_and_can_be_taken_away() {
         // A row that no key may have twice.
         p.run("setting set password.history 3").ok();
         assert!(p.sql("insert into settings select * from settings").is_err());
+    });
+}
+
+/// What was set, changed, taken back and brought back is told, and undone, like what was done to any record.
+#[test]
+fn what_is_set_is_a_record_like_others() {
+    on_both_engines_with_acme(|p| {
+        let now = || rfc3339(p.clock.now());
+        p.run("setting set password.min_length 20").ok();
+        let first = now();
+        p.wait(60);
+        p.run("setting set password.min_length 24").ok();
+        assert_eq!(p.run("setting exists password.min_length password.history").code, 3);
+        p.run("setting exists Password.Min-Length").ok();
+        let there = "key,org,setting,user,value\npassword.min_length,ACME,password.min_length,,24\n";
+        assert_eq!(p.run("setting export --columns key,org,setting,user,value").ok(), there);
+        p.run("setting reset password.min_length").ok();
+        assert_eq!(p.run("setting export --columns key,value").ok(), "key,value\n");
+        assert_eq!(p.run("setting export --deleted --columns key,value").ok(), "key,value\npassword.min_length,24\n");
+        let said = p.run("setting show password.min_length").fails(3);
+        assert!(said.contains("'orgctl setting restore password.min_length'"), "{said}");
+        let then = p.json(&format!("setting show password.min_length --as-of {first}"));
+        assert_eq!((&then["value"], &then["version"]), (&json!("20"), &json!(1)));
+        p.run("setting restore password.min_length").ok();
+        assert_eq!(get(p, "password.min_length"), "24");
+        // What took its place keeps it away.
+        p.run("setting reset password.min_length").ok();
+        p.run("setting set password.min_length 30").ok();
+        assert!(p.run("setting restore password.min_length").fails(4).contains("is not deleted"));
+        let gone = p.column("audit list --resource setting", "resource_id").pop().expect("an id");
+        assert!(p.run(&format!("setting restore {gone}")).fails(4).contains("its key was taken meanwhile"));
+        let effects = ["create", "update", "delete", "restore", "delete", "none"];
+        assert_eq!(p.column(&format!("setting history {gone}"), "effect"), effects);
+        assert_eq!(p.column(&format!("setting history {gone}"), "action"), ["config_change"; 6]);
+        p.run(&format!("setting purge {gone} --yes")).ok();
+        // That it was not to be brought back, while it was there, is told too.
+        assert_eq!(p.column("setting history password.min_length", "effect"), ["create", "none"]);
+        let net = p.json(&format!("audit diff --from {first} --resource setting"));
+        assert_eq!(net.as_array().map(Vec::len), Some(2), "{net}");
+        assert!(p.run("setting restore nothing.here").fails(3).contains("'orgctl setting export --deleted'"));
+        p.run("audit verify --deep").ok();
+        p.run("db check").ok();
+    });
+}
+
+/// What was allowed then may be so no longer.
+#[test]
+fn a_value_that_is_no_longer_allowed_does_not_come_back() {
+    on_both_engines_with_acme(|p| {
+        p.run("setting set password.min_length 20").ok();
+        p.run("setting set password.min_length 24").ok();
+        let last = int(p, "select max(seq) from audit_records where tree = 1");
+        // As if another version had recorded it.
+        p.sql(match p.engine {
+            Engine::Sqlite => "drop trigger audit_records_no_update",
+            Engine::Postgres => "alter table audit_records disable trigger user",
+        })
+        .expect("unguarded");
+        p.sql("update audit_records set payload = replace(payload, '\"20\"', '\"3\"') where tree = 1").expect("edited");
+        let said = p.run(&format!("audit revert {last}")).fails(6);
+        assert!(said.contains("password.min_length can't be 3"), "{said}");
+        assert_eq!(get(p, "password.min_length"), "24");
     });
 }
 

@@ -62,12 +62,12 @@ fn each_record_tells_its_effect_and_its_subject() {
                 "purge purge branch",
             ]
         );
-        // Settings are made by the first value and go with the default; a password stands beside the row.
+        // Settings are made by the first value and deleted with the default; a password stands beside the row.
         p.run("setting set audit.min_retention_days 10 --org ACME").ok();
         p.run("setting reset audit.min_retention_days --org ACME --yes").ok();
         assert_eq!(
             told(p, "audit list --resource setting --org ACME"),
-            ["config_change purge setting", "config_change update setting", "config_change create setting"]
+            ["config_change delete setting", "config_change update setting", "config_change create setting"]
         );
         p.run_with("user passwd ASHA22 --password-stdin", "correct horse battery staple\n").ok();
         p.run("user block RAVK22 --until 2026-11-20").fails(2);

@@ -13,6 +13,7 @@ pub mod role_grant;
 pub mod role_inheritance;
 pub mod role_permission;
 pub mod seeds;
+pub mod setting;
 pub mod specialty;
 pub mod system_log;
 pub mod user;
@@ -80,6 +81,7 @@ pub const OWN: &[Kind] = &[
     Kind::of::<role_grant::RoleGrant>(),
     Kind::of::<role_approver::RoleApprover>(),
     Kind::of::<system_log::SystemLog>(),
+    Kind::of::<setting::StoredSetting>(),
 ];
 
 /// Whether links tell what a list declares: they give to records of the kind, flag the first, and the field of the first is of
@@ -213,9 +215,9 @@ impl Kinds {
     fn misplaced(self, desc: &Descriptor) -> impl Iterator<Item = String> {
         let pointing = self.referring_to(desc).into_iter();
         pointing.filter_map(|(d, f)| match (d.tenancy, desc.tenancy) {
+            // What belongs to the installation refers to nothing by it.
+            (Tenancy::Either, Tenancy::Org) if !f.ty.required => None,
             (_, Tenancy::Either) => Some(format!("{}.{} points at what may be anywhere", d.noun, f.column)),
-            // Those of SYSTEM tell nothing by it.
-            (Tenancy::Either, Tenancy::Org) if !f.ty.required && f.lifetime() == Lifetime::Keep => None,
             (Tenancy::Org, Tenancy::System) | (Tenancy::System, Tenancy::Org) | (Tenancy::Either, _) => {
                 Some(format!("{}.{} points at what another organisation has", d.noun, f.column))
             }

@@ -193,7 +193,9 @@ fn of_kind(desc: &'static Descriptor) -> Vec<CatalogueEntry> {
     if desc.link().is_some() {
         add(Verb::Create.action(), format!("Make {plural}"), false);
     }
-    for verb in Verb::ALL.into_iter().filter(|verb| desc.does(*verb)) {
+    // What verbs of its own ask for is a line below.
+    let is_common = |verb: &Verb| desc.does(*verb) && desc.action(*verb) == verb.action();
+    for verb in Verb::ALL.into_iter().filter(is_common) {
         match verb {
             Verb::Create => add(verb.action(), format!("Make {plural}"), false),
             Verb::Delete => add(verb.action(), format!("Delete {plural}, which can be restored"), false),
@@ -302,7 +304,6 @@ pub const SEEDS: &Seeds = &Seeds {
         SeedPermission("kyc", "approve", "Verify KYC records", false),
         SeedPermission("kyc", "reject", "Reject KYC records", false),
         SeedPermission("kyc", "reveal", "See whole identity numbers, with a reason that is recorded", true),
-        SeedPermission("settings", "read", "See settings", false),
         SeedPermission("settings", "update", "Change settings", true),
         SeedPermission("audit", "read", "Look into the audit trail", false),
         SeedPermission("audit", "verify", "Prove the audit trail", false),

@@ -395,6 +395,11 @@ pub struct Descriptor {
     pub protection: Option<Protection>,
     /// How many days its rows are kept at most: of a journal, which lets them go by that.
     pub retention: Option<Setting<u32>>,
+    /// The word under which changes of its records are recorded, where that is not what is done to the row.
+    pub recorded: Option<Action>,
+    /// Whether its records are the organisation's own as its fields are: they keep nobody from deleting it, hold on while it is
+    /// deleted, and are purged with it.
+    pub is_of_the_org: bool,
     /// What breaks the rules that hold between fields of one record.
     pub check: fn(&Record, NaiveDate) -> Vec<Problem>,
 }
@@ -433,6 +438,8 @@ impl Descriptor {
         former_keys: None,
         protection: None,
         retention: None,
+        recorded: None,
+        is_of_the_org: false,
         check: |_, _| Vec::new(),
     };
     /// Another noun of earlier systems.
@@ -491,6 +498,14 @@ impl Descriptor {
     /// The kind that holds what its records were called before a merge. By a function, for that kind refers to this one.
     pub const fn has_former_keys(self, kind: fn() -> &'static Descriptor) -> Descriptor {
         Descriptor { former_keys: Some(kind), ..self }
+    }
+    /// The word under which changes of its records are recorded; without this word it tells what is done to the row.
+    pub const fn recorded(self, action: Action) -> Descriptor {
+        Descriptor { recorded: Some(action), ..self }
+    }
+    /// Its records are the organisation's own, as its fields are.
+    pub const fn of_the_org(self) -> Descriptor {
+        Descriptor { is_of_the_org: true, ..self }
     }
     /// What names its records: for each key the names of its fields, the one that is shown first.
     pub const fn keys(self, keys: &'static [&'static [&'static str]]) -> Descriptor {
@@ -1003,6 +1018,10 @@ pub trait Check {
     fn check(&self, _today: NaiveDate) -> Vec<Problem> {
         Vec::new()
     }
+    /// Rules that depend on where the record is besides.
+    fn check_placed(&self, _meta: &Meta) -> Vec<Problem> {
+        Vec::new()
+    }
 }
 
 /// Declares a resource: see `branch.rs`.
@@ -1056,7 +1075,11 @@ macro_rules! resource {
                     help: concat!($($about),+).trim_ascii(),
                     fields: FIELDS,
                     check: |record, today| match $name::from_record(record) {
-                        Some(it) => $crate::model::resource::Check::check(&it, today),
+                        Some(it) => {
+                            let mut found = $crate::model::resource::Check::check(&it, today);
+                            found.extend($crate::model::resource::Check::check_placed(&it, &record.meta));
+                            found
+                        }
                         None => vec![$crate::model::problem::Problem::integrity(format!(
                             "{} does not fit its own type", record.title()))],
                     },

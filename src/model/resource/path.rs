@@ -101,7 +101,10 @@ pub(in crate::model) fn faults(desc: &'static Descriptor) -> Vec<String> {
         if !ends(desc, place, DEEPEST) {
             faults.push(format!("{}: {name} leads round in a circle", desc.noun));
         }
-        if !desc.ways(place).is_empty() && desc.tenancy != Tenancy::Org {
+        // What has no such reference belongs to no place.
+        let begins = |path: &&str| way(desc, path).is_some_and(|way| way.first().is_some_and(|(_, f)| !f.ty.required));
+        let may_be_of_none = desc.tenancy == Tenancy::Either && desc.ways(place).iter().all(begins);
+        if !desc.ways(place).is_empty() && desc.tenancy != Tenancy::Org && !may_be_of_none {
             faults.push(format!("{}: {name} is of an organisation, and its records may be of none", desc.noun));
         }
     }

@@ -91,6 +91,8 @@ pub enum Verbs {
     ReadOnly,
     /// The program makes its records; people look at them, take them away, and bring them back.
     Made,
+    /// Made and changed by verbs of its own, and taken away by this one of them.
+    Own(&'static str),
     /// Only added to: what was written stays, and is its own history.
     Journal,
     /// Each joins two records, of the kinds that its key begins with: it is made and taken away by these two words, at the noun
@@ -148,6 +150,9 @@ impl Verbs {
                 verb,
                 Verb::Create | Verb::Update | Verb::Import | Verb::Activate | Verb::Deactivate | Verb::Revoke
             ),
+            Verbs::Own(_) => {
+                matches!(verb, Verb::Show | Verb::Exists | Verb::Export | Verb::History | Verb::Restore | Verb::Purge)
+            }
             Verbs::Journal => matches!(
                 verb,
                 Verb::Create
@@ -170,6 +175,25 @@ impl Descriptor {
         let Verbs::Link(assign, unassign) = self.verbs else { return None };
         let mut parts = self.key().parts().map(|f| f.target().filter(|_| f.ty.required).map(|target| (f, target)));
         Some(Link { desc: self, item: parts.next()??, other: parts.next()??, assign, unassign })
+    }
+
+    /// The last part of the permission that a verb asks for: where verbs of its own change its records, to bring one back is one
+    /// more change.
+    pub fn action(&self, verb: Verb) -> &'static str {
+        match (self.verbs, verb) {
+            (Verbs::Own(_), Verb::Restore) => Verb::Update.as_str(),
+            _ => verb.action(),
+        }
+    }
+
+    /// How its records are taken away: the word of a verb, for a hint to that.
+    pub fn delete_word(&self) -> &'static str {
+        if let Verbs::Own(delete) = self.verbs { delete } else { Verb::Delete.as_str() }
+    }
+
+    /// How all its records are told, for a hint to that.
+    pub fn list_word(&self) -> &'static str {
+        if self.verbs.declares(Verb::List) { Verb::List.as_str() } else { Verb::Export.as_str() }
     }
 
     /// Another word for a verb: what nobody made by hand is removed rather than deleted.

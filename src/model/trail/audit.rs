@@ -209,6 +209,8 @@ pub struct Event<'a> {
 impl<'a> Event<'a> {
     /// A change of a row.
     pub fn of(record: &Record, action: Action, effect: Effect) -> Event<'a> {
+        let plain = [Action::Create, Action::Update, Action::Delete, Action::Restore, Action::Purge];
+        let action = record.desc.recorded.filter(|_| plain.contains(&action)).unwrap_or(action);
         Event {
             action: action.as_str(),
             effect,

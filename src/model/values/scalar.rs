@@ -17,6 +17,7 @@ use super::zone::Zone;
 use crate::model::password::formats::is_stored;
 use crate::model::problem::Problem;
 use crate::model::resource::{Descriptor, Resource};
+use crate::model::setting::declared;
 
 /// What the user typed is not a value of the type; the text says why, to follow the field's name
 /// ("must be 16 characters or fewer").
@@ -405,6 +406,13 @@ text_scalar! {
     /// A key of any kind, as it was written.
     KeyText is Identifier, "KEY", 300, |text, _| {
         Ok(composed(text.trim()).into_owned())
+    }
+}
+
+text_scalar! {
+    /// The key of a setting, as it is declared. What is not declared is one that another version of the program knows.
+    SettingKey, "SETTING", 100, |text, _| {
+        Ok(declared(text).map_or_else(|_| text.trim().to_owned(), |known| known.key.to_owned()))
     }
 }
 

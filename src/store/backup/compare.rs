@@ -22,7 +22,6 @@ use crate::store::as_of::AsOf;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
 use crate::store::records::read_columns;
-use crate::store::records::settings;
 use crate::store::schema::Class;
 use crate::store::schema::migrate;
 
@@ -172,9 +171,6 @@ async fn is_explained(
     let mut sql = Sql::new("select count(*) from audit_records r where r.tree = ");
     sql.bind(tree).push(" and r.seq > ").bind(then);
     sql.push(" and r.resource_id in ").bind_list(difference.ids.iter().copied());
-    if shape.name == settings::TABLE {
-        sql.push(" and r.kind = ").bind(settings::NOUN);
-    }
     Ok(now.one(sql.yields([ValueType::Int])).await?.int(0)? > 0)
 }
 

@@ -812,7 +812,8 @@ pub async fn dependants_by(
     let mut found = Vec::new();
     if target.desc.is_org() {
         // What is not recorded keeps nothing from going: nobody could put it away before.
-        for desc in db.kinds().resources().filter(|d| !d.is_org() && d.is_recorded()) {
+        let keep = |d: &&Descriptor| !d.is_org() && d.is_recorded() && !d.is_of_the_org;
+        for desc in db.kinds().resources().filter(keep) {
             let records =
                 load_where(db, desc, &format!("t.org_id = $1 and {}", status_sql::live(desc, "t")), vec![org.into()])
                     .await?;

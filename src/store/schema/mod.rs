@@ -14,7 +14,6 @@ use super::engine::location::{Engine, Location, Opening};
 
 use super::engine::sql::{Row, Sql};
 use super::records::read_columns;
-use super::records::settings;
 use crate::model::kinds::Kinds;
 use crate::model::resource::Descriptor;
 pub use crate::model::resource::lifecycle::Class;
@@ -39,7 +38,6 @@ pub fn tables(kinds: Kinds) -> Vec<(&'static str, Class)> {
         ("password_history", Class::Recorded),
         // Used, and in time removed: a token's making is told by its user's record.
         ("tokens", Class::Volatile),
-        (settings::TABLE, Class::Recorded),
     ];
     tables.extend(kinds.resources().map(|d| (d.table, d.lifecycle.class())));
     tables
@@ -253,9 +251,7 @@ fn declared_columns(kinds: Kinds) -> Vec<(&'static str, Vec<Column>)> {
         let folded = desc.folded().map(|f| (f.folded, f.ty.kind, f.ty.required));
         read_columns(desc).into_iter().map(|(n, k)| (n, k, required(desc, n))).chain(folded).collect()
     };
-    let mut tables: Vec<(&str, Vec<Column>)> = kinds.resources().map(|d| (d.table, of(d))).collect();
-    tables.push((settings::TABLE, settings::COLUMNS.iter().map(|(n, k)| (*n, *k, true)).collect()));
-    tables
+    kinds.resources().map(|d| (d.table, of(d))).collect()
 }
 
 /// A column as the database has it.

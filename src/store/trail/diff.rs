@@ -94,9 +94,7 @@ impl Accumulator {
             (Effect::Restore, Presence::Deleted, Presence::Live),
             (Effect::Purge, Presence::Deleted, Presence::Absent),
         ];
-        // What is no kind of ours, such as a setting, has its default where it has no row: its value changes, whatever becomes
-        // of the row.
-        let moved = moves.iter().find(|(e, ..)| *e == effect).filter(|_| kinds.by_noun(kind).is_some());
+        let moved = moves.iter().find(|(e, ..)| *e == effect);
         if let Some((_, before, after)) = moved {
             // What was deleted already may go over to another deletion.
             let was_deleted = effect == Effect::Delete

@@ -13,7 +13,7 @@ pub mod retention;
 pub mod row_check;
 pub mod verify;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use base64::Engine as _;
@@ -325,6 +325,18 @@ pub async fn actor_names(db: &mut Db) -> Result<Vec<String>> {
     let rows = db.all(Sql::new("select name, key from actors").yields([ValueType::Text, ValueType::Text])).await?;
     let both = rows.iter().flat_map(|r| [r.value(0).as_text(), r.value(1).as_text()]);
     Ok(both.flatten().map(str::to_owned).collect())
+}
+
+/// What some actors are called, by their numbers; not those whose names were erased.
+pub async fn names_of_actors(db: &mut Db, actors: impl Iterator<Item = i64>) -> Result<HashMap<i64, String>> {
+    let ids: BTreeSet<i64> = actors.collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut sql = Sql::new("select actor_id, name from actors where name is not null and actor_id in ");
+    sql.bind_list(ids.into_iter().map(Value::Int));
+    let rows = db.all(sql.yields([ValueType::Int, ValueType::Text])).await?;
+    rows.iter().map(|r| Ok((r.int(0)?, r.text(1)?.to_owned()))).collect()
 }
 
 /// Whether a record in any tree has a word as its action or its kind.

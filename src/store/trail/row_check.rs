@@ -13,7 +13,6 @@ use crate::model::trail::verify::{Fault, Finding};
 use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::{Row, Sql};
-use crate::store::records::settings;
 use crate::store::records::{self, read_exprs};
 
 /// What the records of one row add up to.
@@ -72,9 +71,6 @@ pub async fn find_mismatches(db: &mut Db, org: i32, rows: &mut CheckedRows) -> R
         for (seq, what) in differing.into_iter().chain(missing_rows(db, desc, org).await?) {
             found.push(Finding { tree: org, seq, kind: Fault::RowDiffers, what });
         }
-    }
-    for (seq, what) in settings_of(db, org, rows).await? {
-        found.push(Finding { tree: org, seq, kind: Fault::RowDiffers, what });
     }
     Ok(found)
 }
@@ -177,56 +173,4 @@ async fn missing_rows(db: &mut Db, desc: &'static Descriptor, org: i32) -> Resul
     let told =
         |r: &Row| Ok((Some(r.int(0)?), format!("{} {} is gone, and no purge is recorded", desc.noun, r.uuid(1)?)));
     rows.iter().map(told).collect()
-}
-
-/// What was last recorded of a setting: by which record, under which key, and its value. Without a payload nothing is
-/// known but that there is something.
-struct LastSet {
-    seq: i64,
-    told: Option<(String, Option<String>)>,
-}
-
-/// Settings that are not what was set last.
-async fn settings_of(db: &mut Db, org: i32, count: &mut CheckedRows) -> Result<Mismatches> {
-    let mut recorded: HashMap<Uuid, LastSet> = HashMap::new();
-    let sql = Sql::new(format!(
-        "select r.seq, r.resource_id, r.payload from audit_records r
-          where r.tree = $1 and r.kind = '{}' and r.effect <> 'none' and r.resource_id <> $2
-          order by r.seq",
-        settings::NOUN,
-    ));
-    let sql = sql.with([org.into(), Uuid::nil().into()]);
-    db.each(sql.yields([ValueType::Int, ValueType::Uuid, ValueType::Text]), |row| {
-        let text = |v: &Json| v.as_str().map(str::to_owned);
-        let told = row.value(2).as_text().map(|payload| {
-            let json: Json = serde_json::from_str(payload).unwrap_or_default();
-            (text(&json["key"]).unwrap_or_default(), text(&json["new"]["value"]))
-        });
-        recorded.insert(row.uuid(1)?, LastSet { seq: row.int(0)?, told });
-        Ok(())
-    })
-    .await?;
-    let mut found = Vec::new();
-    for row in settings::rows(db, Some(org)).await? {
-        let last = recorded.remove(&row.id);
-        match matches!(last, Some(LastSet { told: None, .. })) {
-            true => count.in_part += 1,
-            false => count.whole += 1,
-        }
-        match last {
-            Some(LastSet { told: None, .. }) => {}
-            Some(LastSet { told: Some((_, Some(value))), .. }) if value == row.value => {}
-            Some(LastSet { seq, told: Some((_, value)) }) => {
-                let value = value.unwrap_or_else(|| "none".to_owned());
-                found.push((Some(seq), format!("setting {} is {}, recorded is {value}", row.key, row.value)));
-            }
-            None => found.push((None, format!("setting {} is there, but nothing recorded it", row.key))),
-        }
-    }
-    for LastSet { seq, told } in recorded.into_values() {
-        if let Some((key, Some(_))) = told {
-            found.push((Some(seq), format!("setting {key} is gone, and no reset is recorded")));
-        }
-    }
-    Ok(found)
 }

@@ -320,9 +320,10 @@ impl Tx<'_> {
         search::remove(self.db, record).await?;
         let mut sql = Sql::new(format!("delete from {} where org_id = ", record.desc.table));
         sql.bind(record.meta.org_id).push(" and id = ").bind(record.meta.id);
-        // What nothing is recorded of goes as it is.
-        if record.desc.is_recorded() {
-            let gone = status_sql::gone(record.desc, record.desc.table);
+        // What nothing is recorded of goes as it is; what is an organisation's own is never gone before that.
+        let desc = record.desc;
+        if desc.is_recorded() {
+            let gone = if desc.is_of_the_org { "true".into() } else { status_sql::gone(desc, desc.table) };
             sql.push(&format!(" and {gone} and version = ")).bind(record.meta.version);
         }
         if self.db.execute(sql).await? != 1 {

@@ -21,7 +21,6 @@ use crate::model::strict_json;
 use crate::model::trail::audit::{ACTIONS, Action, CLOCK, KIND, SOURCES, Status, WORD};
 use crate::model::values::scalar::{ParseContext, truncate};
 use crate::model::values::value::rfc3339;
-use crate::store::records::settings;
 use crate::store::records::{self, Deleted};
 use crate::store::trail::external::ExternalEvent;
 use crate::store::trail::lineage;
@@ -218,7 +217,7 @@ async fn about(
         if kind == lineage::KIND && action == Action::BackupRestore.as_str() {
             return Err(wrong("action", "can't be backup_restore: orgctl records that itself").into());
         }
-        if matches!(kind, KIND | CLOCK | "database") || kind == settings::NOUN {
+        if matches!(kind, KIND | CLOCK | "database") {
             return Err(wrong("resource", &format!("can't be {kind}: orgctl records that itself")).into());
         }
         let Some(id) = key.and_then(|key| Uuid::try_parse(key).ok()) else { return Ok(None) };

@@ -8,11 +8,10 @@ use crate::crud::session::Session;
 use crate::model::problem::{Problem, nearest};
 use crate::model::trail::audit::{ACTIONS, CLOCK, KIND, SOURCES};
 use crate::model::values::scalar::{fold, truncate};
-use crate::store::records::settings;
 use crate::store::trail::{self, Search, search};
 
 /// Kinds of what has no noun of its own.
-const OTHERS: &[&str] = &[settings::NOUN, KIND, CLOCK, "database"];
+const OTHERS: &[&str] = &[KIND, CLOCK, "database"];
 
 fn unknown<'a>(flag: &str, word: &str, known: impl Iterator<Item = &'a str>) -> Problem {
     let known: Vec<&str> = known.collect();

@@ -21,7 +21,7 @@ use crate::model::values::value::{Value, ValueType};
 use crate::store::backup::dump::{self, Shape};
 use crate::store::backup::dump_lines;
 use crate::store::engine::db::Db;
-use crate::store::records::{self, keys, settings};
+use crate::store::records::{self, keys};
 use crate::store::schema::Class;
 use crate::store::schema::migrate;
 use crate::ui::format::{Listing, OutputColumn};
@@ -158,7 +158,6 @@ impl Sides<'_> {
     fn noun(&self) -> &str {
         match self.desc {
             Some(desc) => desc.noun,
-            None if self.now.name == settings::TABLE => settings::NOUN,
             None => &self.now.name,
         }
     }

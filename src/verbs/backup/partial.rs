@@ -17,7 +17,10 @@ use crate::crud::session::Session;
 use crate::crud::write::dry_run_note;
 use crate::model::backup::{BackupType, Digest32, Manifest};
 use crate::model::kinds::Kinds;
+use crate::model::kinds::org::Org;
+use crate::model::kinds::setting::StoredSetting;
 use crate::model::problem::{Problem, nearest};
+use crate::model::resource::Resource;
 use crate::model::values::scalar::{ParseContext, truncate};
 use crate::model::values::value::rfc3339;
 use crate::store::backup::partial::{self, Partial};
@@ -28,7 +31,7 @@ use crate::ui::format::report;
 use crate::ui::progress::Progress;
 
 /// What every other table is read by: whose its rows are, who made them, and the rules by which keys are compared.
-const ALWAYS: [&str; 3] = ["actors", "orgs", "settings"];
+const ALWAYS: [&str; 3] = ["actors", Org::DESCRIPTOR.table, StoredSetting::DESCRIPTOR.table];
 
 /// What is nothing without one another: a table, and those that tell the rest of its rows.
 const TOGETHER: [(&str, &[&str]); 2] = [

@@ -220,21 +220,21 @@ pub const LEAVES: &[Leaf] = &[
         args: |c| c.arg(keys("Organisations to count").required(false)), run: run!(org::stats) },
     Leaf { noun: "setting", verb: "list", permission: "settings:read", writes: false, about: "List settings with what holds and where it comes from",
         examples: "orgctl setting list\norgctl setting list --system --changed -o json",
-        args: |c| c.arg(system("Show what holds for the installation")).arg(switch("changed", "Only what was set")),
+        args: |c| c.arg(system("Show what holds for the installation")).arg(of_user("Show what holds for this user")).arg(switch("changed", "Only what was set")),
         run: run!(setting::list) },
     Leaf { noun: "setting", verb: "get", permission: "settings:read", writes: false, about: "Print the value of a setting",
         examples: "orgctl setting get password.min_length\norgctl setting get app.default_region --org SAHYADRI -o json",
-        args: |c| c.arg(setting_key()).arg(system("The value that holds for the installation")), run: run!(setting::get) },
-    Leaf { noun: "setting", verb: "set", permission: "settings:update", writes: true, about: "Set values for an organisation or for the installation",
-        examples: "orgctl setting set password.min_length 20 --org SAHYADRI\norgctl setting set --system argon2.memory_kib 65536 argon2.passes 3",
+        args: |c| c.arg(setting_key()).arg(system("The value that holds for the installation")).arg(of_user("The value that holds for this user")), run: run!(setting::get) },
+    Leaf { noun: "setting", verb: "set", permission: "settings:update", writes: true, about: "Set values for an organisation, for a user or for the installation",
+        examples: "orgctl setting set password.min_length 20 --org SAHYADRI\norgctl setting set --system argon2.memory_kib 65536 argon2.passes 3\norgctl setting set password.expiry_days 90 --user asha@sahyadri.example",
         args: |c| c.arg(Arg::new("pairs").value_names(["KEY", "VALUE"]).required(true).num_args(2..).allow_negative_numbers(true)
-            .help("Key and value, as many pairs as you like")).arg(system("Set them for the installation")), run: run!(setting::set) },
+            .help("Key and value, as many pairs as you like")).arg(system("Set them for the installation")).arg(of_user("Set them for this user")), run: run!(setting::set) },
     Leaf { noun: "setting", verb: "reset", permission: "settings:update", writes: true, about: "Take back what was set, so that what is behind it holds again",
         examples: "orgctl setting reset password.min_length\norgctl setting reset --system argon2.memory_kib argon2.passes",
-        args: |c| c.arg(setting_key().num_args(1..).action(ArgAction::Append)).arg(system("Reset them for the installation")), run: run!(setting::reset) },
+        args: |c| c.arg(setting_key().num_args(1..).action(ArgAction::Append)).arg(system("Reset them for the installation")).arg(of_user("Reset them for this user")), run: run!(setting::reset) },
     Leaf { noun: "setting", verb: "explain", permission: "settings:read", writes: false, about: "Explain a setting: what it does, its range, its value and who chose it",
         examples: "orgctl setting explain password.expiry_days\norgctl setting explain argon2.memory_kib --system -o json",
-        args: |c| c.arg(setting_key()).arg(system("As it holds for the installation")), run: run!(setting::explain) },
+        args: |c| c.arg(setting_key()).arg(system("As it holds for the installation")).arg(of_user("As it holds for this user")), run: run!(setting::explain) },
     Leaf { noun: "audit", verb: "list", permission: "audit:read", writes: false, about: "List audit records, newest first",
         examples: "orgctl audit list --since 7d\norgctl audit list --resource branch --action delete --org ACME",
         args: audit_args, run: run!(audit::list) },
@@ -591,6 +591,10 @@ fn one_of<const N: usize>(args: [&'static str; N]) -> ArgGroup {
 /// Not called `key`: that would be asked for on a terminal as a record's is.
 fn setting_key() -> Arg {
     Arg::new("setting").value_name("KEY").required(true).help("Key of the setting")
+}
+
+fn of_user(help: &'static str) -> Arg {
+    text("user", "KEY", help).conflicts_with("system")
 }
 
 fn system(help: &'static str) -> Arg {

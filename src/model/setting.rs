@@ -4,7 +4,9 @@
 use std::marker::PhantomData;
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use uuid::Uuid;
 
 use super::kinds::org::SYSTEM;
 use super::kinds::setting::StoredSetting;
@@ -30,11 +32,14 @@ choice! {
     pub enum SettingScope {
         System = "system",
         Org = "org",
+        User = "user",
     }
 }
 
 /// For the installation, and for an organisation, whose value then wins.
 pub const EVERYWHERE: &[SettingScope] = &[SettingScope::System, SettingScope::Org];
+/// For these, and for a user, whose value then wins.
+pub const ALSO_USERS: &[SettingScope] = &[SettingScope::System, SettingScope::Org, SettingScope::User];
 /// For the installation alone.
 pub const INSTALLATION: &[SettingScope] = &[SettingScope::System];
 
@@ -227,22 +232,18 @@ impl SettingDef {
     }
 
     /// Refuses to be set where it may not be.
-    pub fn check_scope(&self, org: i32) -> Result<(), Problem> {
-        let SettingDef { key, .. } = self;
-        let wanted = if org == SYSTEM { SettingScope::System } else { SettingScope::Org };
-        if self.scopes.contains(&wanted) {
+    pub fn check_scope(&self, scope: SettingScope) -> Result<(), Problem> {
+        let SettingDef { key, scopes, .. } = self;
+        if scopes.contains(&scope) {
             return Ok(());
         }
-        Err(match wanted {
-            SettingScope::Org => {
-                Problem::conflict(format!("{key} is set for the installation, not for an organisation"))
-                    .hint("set it with --system")
-            }
-            SettingScope::System => {
-                Problem::conflict(format!("{key} is set for an organisation, not for the installation"))
-                    .hint("name the organisation with --org")
-            }
-        })
+        let named = |scope: &SettingScope| match scope {
+            SettingScope::System => ("for the installation", "set it with --system"),
+            SettingScope::Org => ("for an organisation", "name the organisation with --org"),
+            SettingScope::User => ("for a user", "name the user with --user"),
+        };
+        let (first, hint) = scopes.iter().rev().map(named).next().unwrap_or_default();
+        Err(Problem::conflict(format!("{key} is set {first}, not {}", named(&scope).0)).hint(hint))
     }
 }
 
@@ -345,7 +346,7 @@ settings! {
     PASSWORD_HISTORY: u32 = "password.history", Security, ValueRule::Whole(Range::of(0, 24, "passwords")), "5", EVERYWHERE;
     /// Days after which a password must be changed; 90 restores the earlier policy
     PASSWORD_EXPIRY_DAYS: u32 = "password.expiry_days", Security, ValueRule::Whole(Range::of(0, 3650, "days").zero("never")),
-        "0", EVERYWHERE;
+        "0", ALSO_USERS;
     /// Memory that hashing a password takes
     ARGON2_MEMORY_KIB: u32 = "argon2.memory_kib", Security, ValueRule::Whole(Range::of(8192, 1_048_576, "KiB")), "19456",
         INSTALLATION;
@@ -383,40 +384,61 @@ pub fn declared(key: &str) -> Result<&'static SettingDef, Problem> {
     })
 }
 
+/// Whose settings are meant: an organisation's, those of one of its users, or the installation's (SYSTEM).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Place {
+    pub org: i32,
+    pub user: Option<Uuid>,
+}
+
+impl Place {
+    pub const SYSTEM: Place = Place::of(SYSTEM);
+
+    pub const fn of(org: i32) -> Place {
+        Place { org, user: None }
+    }
+
+    pub fn scope(self) -> SettingScope {
+        match self {
+            Place { user: Some(_), .. } => SettingScope::User,
+            Place::SYSTEM => SettingScope::System,
+            _ => SettingScope::Org,
+        }
+    }
+}
+
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     Default,
-    System,
-    Org,
+    Scope(SettingScope),
 }
 
 impl Source {
     pub fn as_str(self) -> &'static str {
         match self {
             Source::Default => "default",
-            Source::System => "system",
-            Source::Org => "org",
+            Source::Scope(scope) => scope.as_str(),
         }
     }
 }
 
-/// What holds in one organisation: its own values, else the installation's, else the defaults.
+/// What holds for somebody, or in an organisation: what is set there, else for what it is in, else the defaults.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    org: i32,
-    /// Those that the organisation and SYSTEM have set.
+    place: Place,
+    /// Those that are set in the place, in its organisation and in SYSTEM.
     stored: Vec<Stored<StoredSetting>>,
 }
 
 impl Settings {
-    pub fn new(org: i32, stored: Vec<Stored<StoredSetting>>) -> Settings {
-        Settings { org, stored }
+    pub fn new(place: Place, stored: Vec<Stored<StoredSetting>>) -> Settings {
+        Settings { place, stored }
     }
 
-    /// Whose settings they are; SYSTEM for the installation.
-    pub fn org(&self) -> i32 {
-        self.org
+    /// Whose settings they are.
+    pub fn place(&self) -> Place {
+        self.place
     }
 
     /// All records that may hold.
@@ -424,22 +446,18 @@ impl Settings {
         self.stored.iter()
     }
 
-    /// The record that one scope has for a key.
-    pub fn stored(&self, org: i32, key: &str) -> Option<&Stored<StoredSetting>> {
-        self.stored.iter().find(|s| s.meta.org_id == org && s.value.key() == key)
+    /// The record that one place has for a key.
+    pub fn stored(&self, place: Place, key: &str) -> Option<&Stored<StoredSetting>> {
+        self.stored.iter().find(|s| s.value.place(&s.meta) == place && s.value.key() == key)
     }
 
     /// The record that holds; none where the default does.
     pub fn in_force(&self, declared: &SettingDef) -> Option<&Stored<StoredSetting>> {
-        self.stored(self.org, declared.key).or_else(|| self.stored(SYSTEM, declared.key))
+        [self.place, Place::of(self.place.org), Place::SYSTEM].into_iter().find_map(|p| self.stored(p, declared.key))
     }
 
     pub fn source(&self, declared: &SettingDef) -> Source {
-        match self.in_force(declared) {
-            None => Source::Default,
-            Some(stored) if stored.meta.org_id == SYSTEM => Source::System,
-            Some(_) => Source::Org,
-        }
+        self.in_force(declared).map_or(Source::Default, |s| Source::Scope(s.value.place(&s.meta).scope()))
     }
 
     /// The value that holds, in canonical form.
@@ -450,7 +468,7 @@ impl Settings {
     /// The value that holds.
     pub fn value(&self, declared: &'static SettingDef) -> Result<Value, Problem> {
         declared.parse(&self.text(declared)).map_err(|wrong| {
-            let system = if self.source(declared) == Source::System { " --system" } else { "" };
+            let system = if self.source(declared) == Source::Scope(SettingScope::System) { " --system" } else { "" };
             Problem::integrity(format!("the stored value of a setting does not hold: {}", wrong.sentence))
                 .hint(format!("'orgctl setting reset{system} {}' takes it away", declared.key))
         })
@@ -487,7 +505,6 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, NaiveDate};
-    use uuid::Uuid;
 
     use super::*;
     use crate::model::resource::{Meta, Record, Resource};
@@ -593,13 +610,13 @@ mod tests {
     fn the_nearest_scope_wins() {
         let key = PASSWORD_MIN_LENGTH.declared.key;
         let rows = vec![stored(1, key, "20"), stored(0, key, "12"), stored(0, "argon2.passes", "3")];
-        let settings = Settings::new(1, rows.clone());
+        let settings = Settings::new(Place::of(1), rows.clone());
         assert_eq!(settings.get(PASSWORD_MIN_LENGTH), Ok(20));
-        assert_eq!(settings.source(PASSWORD_MIN_LENGTH.declared), Source::Org);
+        assert_eq!(settings.source(PASSWORD_MIN_LENGTH.declared), Source::Scope(SettingScope::Org));
         assert_eq!(settings.get(ARGON2_PASSES), Ok(3));
-        assert_eq!(settings.source(ARGON2_PASSES.declared), Source::System);
+        assert_eq!(settings.source(ARGON2_PASSES.declared), Source::Scope(SettingScope::System));
         assert_eq!(settings.get(PASSWORD_HISTORY), Ok(5));
-        let system = Settings::new(0, rows[1..].to_vec());
+        let system = Settings::new(Place::SYSTEM, rows[1..].to_vec());
         assert_eq!(system.get(PASSWORD_MIN_LENGTH), Ok(12));
     }
 
@@ -615,7 +632,7 @@ mod tests {
             assert!(!record(org, key, value).faults(NaiveDate::MIN).is_empty(), "{key} {value}");
         }
         assert_eq!(record(1, "password.min_length", "20").faults(NaiveDate::MIN), []);
-        let settings = Settings::new(1, vec![stored(0, "argon2.passes", "many")]);
+        let settings = Settings::new(Place::of(1), vec![stored(0, "argon2.passes", "many")]);
         let wrong = settings.get(ARGON2_PASSES).expect_err("no number");
         assert!(wrong.hints[0].contains("setting reset --system argon2.passes"), "{wrong:?}");
     }

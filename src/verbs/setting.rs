@@ -7,43 +7,61 @@ use clap::ArgMatches;
 use serde::{Deserialize, Serialize};
 
 use crate::crud::gate::{self, Verb};
+use crate::crud::input::find_in;
 use crate::crud::session::{CommandTarget, Session};
 use crate::crud::write::dry_run_note;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::setting::{StoredSetting, VALUE};
+use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::stored::Stored;
 use crate::model::resource::{Record, Resource};
-use crate::model::setting::{SETTINGS, SettingDef, Settings, Source, declared};
+use crate::model::setting::{Place, SETTINGS, SettingDef, SettingScope, Settings, Source, declared};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{Noun, ParseContext};
 use crate::model::values::value::{Value, ValueType};
-use crate::store::records;
 use crate::store::records::settings;
+use crate::store::records::{self, Deleted};
 use crate::store::trail;
 use crate::store::tx::Tx;
 use crate::ui::format::{Format, Listing, OutputColumn, record};
 
-/// The organisation whose settings are meant; SYSTEM stands for the installation.
-async fn scope(s: &mut Session<'_>, m: &ArgMatches) -> Result<i32> {
-    if m.get_flag("system") {
-        s.about = SYSTEM;
-        return Ok(SYSTEM);
-    }
-    let is_named = s.org_key.is_some();
-    s.the_org().await.map_err(|e| match e.downcast::<Problem>() {
-        Ok(problem) if !is_named => problem.hint("--system stands for the installation").into(),
-        Ok(problem) => problem.into(),
-        Err(e) => e,
-    })
+/// Whose settings a command is about, with the user's record where they are a user's.
+struct Whose {
+    place: Place,
+    user: Option<Record>,
 }
 
-/// `in ACME`, as messages say it.
-async fn scope_phrase(s: &mut Session<'_>, org: i32) -> Result<String> {
-    Ok(match org {
-        SYSTEM => "for the installation".to_owned(),
-        org => format!("in {}", records::org_code(s.db().await?, org).await?),
-    })
+impl Whose {
+    async fn of(s: &mut Session<'_>, m: &ArgMatches) -> Result<Whose> {
+        if m.get_flag("system") {
+            s.about = SYSTEM;
+            return Ok(Whose { place: Place::SYSTEM, user: None });
+        }
+        if let Some(key) = m.get_one::<String>("user") {
+            let org = s.org().await?;
+            let user = find_in(s, User::DESCRIPTOR, org, key, Deleted::Exclude).await?;
+            let (org, id) = user.meta.record_id();
+            s.about = org;
+            return Ok(Whose { place: Place { org, user: Some(id) }, user: Some(user) });
+        }
+        let is_named = s.org_key.is_some();
+        let org = s.the_org().await.map_err(|e| match e.downcast::<Problem>() {
+            Ok(problem) if !is_named => anyhow::Error::from(problem.hint("--system stands for the installation")),
+            Ok(problem) => problem.into(),
+            Err(e) => e,
+        })?;
+        Ok(Whose { place: Place::of(org), user: None })
+    }
+
+    /// `in ACME`, as messages say it.
+    async fn phrase(&self, s: &mut Session<'_>) -> Result<String> {
+        Ok(match (&self.user, self.place.org) {
+            (Some(user), _) => format!("for {}", user.title()),
+            (None, SYSTEM) => "for the installation".to_owned(),
+            (None, org) => format!("in {}", records::org_code(s.db().await?, org).await?),
+        })
+    }
 }
 
 fn key(m: &ArgMatches) -> &str {
@@ -55,16 +73,19 @@ struct View {
     settings: Settings,
     /// Code of the organisation, where all columns are shown; none in a list for people.
     org: Option<String>,
+    /// Key of the user, where they are a user's.
+    user: Option<String>,
     /// Names of actors that changed them, by their numbers; none where they were erased.
     actors: HashMap<i64, String>,
 }
 
 impl View {
-    async fn load(s: &mut Session<'_>, org: i32, in_full: bool) -> Result<View> {
+    async fn load(s: &mut Session<'_>, whose: &Whose, in_full: bool) -> Result<View> {
         let db = s.db().await?;
-        let mut view = View { settings: settings::for_org(db, org).await?, org: None, actors: HashMap::new() };
+        let settings = settings::for_place(db, whose.place).await?;
+        let mut view = View { settings, org: None, user: whose.user.as_ref().map(Record::key), actors: HashMap::new() };
         if in_full {
-            view.org = Some(records::org_code(db, org).await?);
+            view.org = Some(records::org_code(db, whose.place.org).await?);
             view.actors = trail::names_of_actors(db, view.settings.all().map(|s| s.meta.updated_by)).await?;
         }
         Ok(view)
@@ -92,7 +113,10 @@ fn columns(format: Format, d: &'static SettingDef, view: &View) -> Vec<(&'static
     let Some(org) = &view.org else { return columns };
     let set =
         |org| settings.stored(org, d.key).map_or(Value::Null(ValueType::Text), |stored| value(stored.value.text()));
-    let own = if settings.org() == SYSTEM { Value::Null(ValueType::Text) } else { set(settings.org()) };
+    let nothing = || Value::Null(ValueType::Text);
+    let place = settings.place();
+    let of_org = if place.org == SYSTEM { nothing() } else { set(Place::of(place.org)) };
+    let of_user = if place.user.is_some() { set(place) } else { nothing() };
     let in_force = settings.in_force(d);
     let scopes: Vec<&str> = d.scopes.iter().map(|scope| scope.as_str()).collect();
     columns.extend([
@@ -100,8 +124,10 @@ fn columns(format: Format, d: &'static SettingDef, view: &View) -> Vec<(&'static
         ("range", ValueType::Text, d.rule.range().into()),
         ("scopes", ValueType::Json, if typed { Value::Json(scopes.into()) } else { scopes.join(", ").into() }),
         ("org", ValueType::Text, org.as_str().into()),
-        ("org_value", ValueType::Text, own),
-        ("system_value", ValueType::Text, set(SYSTEM)),
+        ("user", ValueType::Text, view.user.clone().into()),
+        ("user_value", ValueType::Text, of_user),
+        ("org_value", ValueType::Text, of_org),
+        ("system_value", ValueType::Text, set(Place::SYSTEM)),
         ("changed_at", ValueType::Time, in_force.map(|stored| stored.meta.updated_at).into()),
         (
             "changed_by",
@@ -142,7 +168,7 @@ fn row(columns: Vec<(&'static str, ValueType, Value)>) -> (Vec<OutputColumn>, Ve
 
 /// Refuses unknown `--columns` before anything is changed.
 fn known_columns(s: &Session<'_>) -> Result<()> {
-    let view = View { settings: Settings::default(), org: Some(String::new()), actors: HashMap::new() };
+    let view = View { settings: Settings::default(), org: Some(String::new()), user: None, actors: HashMap::new() };
     let (heads, _) = row(columns(s.ui.style.format, SETTINGS[0], &view));
     Listing::new(&s.ui, heads, 0).allowed()
 }
@@ -150,9 +176,9 @@ fn known_columns(s: &Session<'_>) -> Result<()> {
 pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     known_columns(s)?;
-    let org = scope(s, m).await?;
+    let whose = Whose::of(s, m).await?;
     let for_people = matches!(s.ui.style.format, Format::Table | Format::Tsv) && s.columns.is_none();
-    let view = View::load(s, org, !for_people).await?;
+    let view = View::load(s, &whose, !for_people).await?;
     let wanted = |d: &&SettingDef| !m.get_flag("changed") || view.settings.source(d) != Source::Default;
     let which: Vec<&'static SettingDef> = SETTINGS.iter().copied().filter(wanted).collect();
     print_several(s, &which, &view)?;
@@ -166,9 +192,9 @@ pub async fn list(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 pub async fn get(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let d = declared(key(m))?;
-    let org = scope(s, m).await?;
+    let whose = Whose::of(s, m).await?;
     let in_full = s.ui.style.format_given || s.columns.is_some();
-    let view = View::load(s, org, in_full).await?;
+    let view = View::load(s, &whose, in_full).await?;
     // One that does not hold is no answer for a script.
     let value = view.settings.value(d)?;
     if in_full {
@@ -181,15 +207,15 @@ pub async fn get(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 pub async fn explain(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let d = declared(key(m))?;
-    let org = scope(s, m).await?;
-    let view = View::load(s, org, true).await?;
+    let whose = Whose::of(s, m).await?;
+    let view = View::load(s, &whose, true).await?;
     print_one(s, d, &view)
 }
 
-/// Sets settings of one organisation, or of the installation.
+/// Sets settings of one organisation, of a user, or of the installation.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Set {
-    pub org: i32,
+    pub place: Place,
     /// Keys, and values in canonical form.
     pub values: Vec<(String, String)>,
 }
@@ -204,29 +230,35 @@ pub struct ChangedSetting {
     pub after: String,
 }
 
-/// Settings under the lock. An organisation that was deleted meanwhile has none.
-pub(super) async fn under_lock(tx: &mut Tx<'_>, org: i32) -> Result<Settings> {
-    if org != SYSTEM && !records::is_live_org(tx.db, org).await? {
-        return Err(Problem::conflict("the organisation was deleted by somebody else in the meantime").into());
+/// Settings under the lock. Who or what was deleted meanwhile has none.
+async fn under_lock(tx: &mut Tx<'_>, place: Place) -> Result<Settings> {
+    let gone = |what: &str| Problem::conflict(format!("the {what} was deleted by somebody else in the meantime"));
+    if place.org != SYSTEM && !records::is_live_org(tx.db, place.org).await? {
+        return Err(gone("organisation").into());
     }
-    settings::for_org(tx.db, org).await
+    if let Some(user) = place.user
+        && !tx.load(User::DESCRIPTOR, place.org, user).await?.is_some_and(|user| user.is_live())
+    {
+        return Err(gone("user").into());
+    }
+    settings::for_place(tx.db, place).await
 }
 
 impl Verb for Set {
     type Output = Vec<ChangedSetting>;
 
     fn orgs(&self) -> Vec<i32> {
-        vec![self.org]
+        vec![self.place.org]
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedSetting>> {
-        let settings = under_lock(tx, self.org).await?;
+        let settings = under_lock(tx, self.place).await?;
         let mut changed = Vec::new();
         for (key, value) in &self.values {
             let d = declared(key)?;
-            d.check_scope(self.org)?;
+            d.check_scope(self.place.scope())?;
             let value = d.rule.text(&d.parse(value)?);
-            let there = settings.stored(self.org, d.key);
+            let there = settings.stored(self.place, d.key);
             let is_written = there.is_none_or(|stored| stored.value.text() != value);
             match there.map(Stored::record) {
                 Some(before) => {
@@ -235,9 +267,9 @@ impl Verb for Set {
                     tx.update(&before, after, Action::Update).await?;
                 }
                 None => {
-                    let values = vec![d.key.into(), Value::Null(ValueType::Uuid), value.as_str().into()];
+                    let values = vec![d.key.into(), self.place.user.into(), value.as_str().into()];
                     let id = tx.new_id();
-                    tx.insert(StoredSetting::DESCRIPTOR, self.org, id, values).await?;
+                    tx.insert(StoredSetting::DESCRIPTOR, self.place.org, id, values).await?;
                 }
             }
             changed.push(ChangedSetting {
@@ -251,10 +283,10 @@ impl Verb for Set {
     }
 }
 
-/// Takes back what one organisation, or the installation, has set.
+/// Takes back what is set for one organisation, for a user, or for the installation.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Reset {
-    pub org: i32,
+    pub place: Place,
     pub keys: Vec<String>,
 }
 
@@ -262,16 +294,16 @@ impl Verb for Reset {
     type Output = Vec<ChangedSetting>;
 
     fn orgs(&self) -> Vec<i32> {
-        vec![self.org]
+        vec![self.place.org]
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<ChangedSetting>> {
-        let before = under_lock(tx, self.org).await?;
-        let own = |key: &String| before.stored(self.org, key);
+        let before = under_lock(tx, self.place).await?;
+        let own = |key: &String| before.stored(self.place, key);
         let records: Vec<Record> = self.keys.iter().filter_map(own).map(Stored::record).collect();
         let deletion = tx.new_id();
         tx.delete_all(&records, deletion).await?;
-        let after = settings::for_org(tx.db, self.org).await?;
+        let after = settings::for_place(tx.db, self.place).await?;
         let of = |key: &String| ChangedSetting {
             key: key.clone(),
             is_written: own(key).is_some(),
@@ -288,14 +320,16 @@ fn describe(settings: &Settings, d: &SettingDef) -> String {
     let value = settings.text(d);
     match settings.source(d) {
         Source::Default => format!("{value}, the default"),
-        Source::System => format!("{value} for the installation"),
-        Source::Org => value,
+        Source::Scope(SettingScope::System) => format!("{value} for the installation"),
+        Source::Scope(SettingScope::Org) if settings.place().user.is_some() => format!("{value} in the organisation"),
+        Source::Scope(_) => value,
     }
 }
 
 /// Notes a setting that the command is about.
-fn is_about(s: &mut Session<'_>, org: i32, key: &str, there: &Settings) {
-    let id = there.stored(org, key).map(|stored| stored.meta.id).unwrap_or_default();
+fn is_about(s: &mut Session<'_>, place: Place, key: &str, there: &Settings) {
+    let org = place.org;
+    let id = there.stored(place, key).map(|stored| stored.meta.id).unwrap_or_default();
     s.notes_target(CommandTarget { noun: StoredSetting::NOUN, org, id, key: Some(key.to_owned()) });
 }
 
@@ -317,18 +351,19 @@ pub async fn set(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         found.push((d, text));
     }
     // Which organisation a refusal is about is known first.
-    let org = scope(s, m).await?;
-    let there = settings::for_org(s.db().await?, org).await?;
+    let whose = Whose::of(s, m).await?;
+    let place = whose.place;
+    let there = settings::for_place(s.db().await?, place).await?;
     for (d, _) in &found {
-        is_about(s, org, d.key, &there);
+        is_about(s, place, d.key, &there);
     }
     let mut values = Vec::new();
     for (d, text) in found {
-        d.check_scope(org)?;
+        d.check_scope(place.scope())?;
         values.push((d.key.to_owned(), d.rule.text(&d.parse(text)?)));
     }
-    let changed = gate::write(s, &Set { org, values }).await?;
-    let place = scope_phrase(s, org).await?;
+    let changed = gate::write(s, &Set { place, values }).await?;
+    let place = whose.phrase(s).await?;
     for c in &changed {
         let ChangedSetting { key, is_written, before, after } = c;
         s.ui.status(&match is_written {
@@ -336,18 +371,19 @@ pub async fn set(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             false => format!("{key} is {after} {place} already; nothing was changed"),
         });
     }
-    finish(s, org, &changed).await
+    finish(s, &whose, &changed).await
 }
 
 pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     known_columns(s)?;
     let given: Vec<&String> = m.get_many::<String>("setting").into_iter().flatten().collect();
-    let org = scope(s, m).await?;
-    let settings = settings::for_org(s.db().await?, org).await?;
+    let whose = Whose::of(s, m).await?;
+    let place = whose.place;
+    let settings = settings::for_place(s.db().await?, place).await?;
     let mut keys: Vec<String> = Vec::new();
     for key in given {
         // A key that is no longer declared can still be taken away.
-        let key = match settings.stored(org, key) {
+        let key = match settings.stored(place, key) {
             Some(stored) => stored.value.key(),
             None => declared(key)?.key,
         };
@@ -356,10 +392,10 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
         }
     }
     for key in &keys {
-        is_about(s, org, key, &settings);
+        is_about(s, place, key, &settings);
     }
-    let changed = gate::write(s, &Reset { org, keys }).await?;
-    let place = scope_phrase(s, org).await?;
+    let changed = gate::write(s, &Reset { place, keys }).await?;
+    let place = whose.phrase(s).await?;
     for c in &changed {
         let ChangedSetting { key, is_written, before, after } = c;
         s.ui.status(&match (is_written, after.is_empty()) {
@@ -368,16 +404,16 @@ pub async fn reset(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
             (true, false) => format!("reset {key} {place}: {before} -> {after}"),
         });
     }
-    finish(s, org, &changed).await
+    finish(s, &whose, &changed).await
 }
 
 /// The rest of what is said of a change; what it left, where a format was asked for.
-async fn finish(s: &mut Session<'_>, org: i32, changed: &[ChangedSetting]) -> Result<()> {
+async fn finish(s: &mut Session<'_>, whose: &Whose, changed: &[ChangedSetting]) -> Result<()> {
     dry_run_note(s);
     if !s.ui.style.format_given || s.dry_run {
         return Ok(());
     }
-    let view = View::load(s, org, true).await?;
+    let view = View::load(s, whose, true).await?;
     let known: Vec<&'static SettingDef> = changed.iter().filter_map(|c| declared(&c.key).ok()).collect();
     match known.as_slice() {
         [one] => print_one(s, one, &view),

@@ -136,7 +136,7 @@ hint: 'orgctl setting list' shows all
 [exit 3]
 $ orgctl setting list --columns key,colour
 error: there is no column 'colour'
-hint: columns: key, value, default, source, category, help, type, range, scopes, org, org_value, system_value, changed_at, changed_by, is_public, needs_restart
+hint: columns: key, value, default, source, category, help, type, range, scopes, org, user, user_value, org_value, system_value, changed_at, changed_by, is_public, needs_restart
 [exit 2]
 "
         );
@@ -168,7 +168,8 @@ fn a_setting_is_explained() {
         let expected = json!({
             "key": "password.expiry_days", "value": 90, "default": 0, "source": "org", "category": "security",
             "help": "Days after which a password must be changed; 90 restores the earlier policy", "type": "whole number",
-            "range": "0 to 3650 days; 0 = never", "scopes": ["system", "org"], "org": "ACME", "org_value": 90,
+            "range": "0 to 3650 days; 0 = never", "scopes": ["system", "org", "user"], "org": "ACME", "org_value": 90,
+            "user": null, "user_value": null,
             "system_value": 365, "changed_at": at, "changed_by": shown["changed_by"], "is_public": false,
             "needs_restart": false, "schema": {"type": "integer", "minimum": 0, "maximum": 3650},
         });
@@ -414,6 +415,106 @@ fn what_is_set_is_a_record_like_others() {
         assert!(p.run("setting restore nothing.here").fails(3).contains("'orgctl setting export --deleted'"));
         p.run("audit verify --deep").ok();
         p.run("db check").ok();
+    });
+}
+
+/// What is set for a user wins for that user, and goes the way of that user.
+#[test]
+fn a_setting_of_a_user_goes_where_the_user_goes() {
+    on_both_engines_with_acme(|p| {
+        p.run("org create --code BETA --name Beta").ok();
+        p.run("user create --user-code ASHA22 --name 'Asha Rao' --email asha@x.example --org ACME").ok();
+        p.run("user create --user-code RAVK22 --name 'Ravi Iyer' --org ACME").ok();
+        p.run("user create --user-code DUPL22 --name 'A Rao' --org ACME").ok();
+        p.run("setting set --system password.expiry_days 365").ok();
+        p.run("setting set --org ACME password.expiry_days 180").ok();
+        let lines = [
+            "setting set password.expiry_days 90 --user asha@x.example",
+            "setting set password.expiry_days 90 --user ASHA22",
+            "setting get password.expiry_days --user ASHA22",
+            "setting get password.expiry_days --user RAVK22",
+            "setting get password.expiry_days --org ACME",
+            "setting list --changed --user ASHA22 --columns key,value,source",
+            "setting set password.min_length 20 --user ASHA22",
+            "setting set argon2.passes 3 --user ASHA22",
+            "setting get password.expiry_days --user ASHA22 --org BETA",
+            "setting reset password.expiry_days --user ASHA22",
+            "setting reset password.expiry_days --user ASHA22",
+        ];
+        let said: Vec<String> = lines.iter().map(|line| p.transcript(line)).collect();
+        assert_eq!(
+            said.concat(),
+            "\
+$ orgctl setting set password.expiry_days 90 --user asha@x.example
+set password.expiry_days to 90 for user ASHA22 (Asha Rao) (was 180 in the organisation)
+$ orgctl setting set password.expiry_days 90 --user ASHA22
+password.expiry_days is 90 for user ASHA22 (Asha Rao) already; nothing was changed
+$ orgctl setting get password.expiry_days --user ASHA22
+90
+$ orgctl setting get password.expiry_days --user RAVK22
+180
+$ orgctl setting get password.expiry_days --org ACME
+180
+$ orgctl setting list --changed --user ASHA22 --columns key,value,source
+key\tvalue\tsource
+password.expiry_days\t90\tuser
+$ orgctl setting set password.min_length 20 --user ASHA22
+error: password.min_length is set for an organisation, not for a user
+hint: name the organisation with --org
+[exit 4]
+$ orgctl setting set argon2.passes 3 --user ASHA22
+error: argon2.passes is set for the installation, not for a user
+hint: set it with --system
+[exit 4]
+$ orgctl setting get password.expiry_days --user ASHA22 --org BETA
+error: user ASHA22 does not exist in BETA
+hint: 'orgctl user list --org BETA' shows all
+[exit 3]
+$ orgctl setting reset password.expiry_days --user ASHA22
+reset password.expiry_days for user ASHA22 (Asha Rao): 90 -> 180 in the organisation
+$ orgctl setting reset password.expiry_days --user ASHA22
+password.expiry_days is not set for user ASHA22 (Asha Rao); nothing was changed
+"
+        );
+        p.run("setting set password.expiry_days 1 --user ASHA22 --system").fails(2);
+        p.run("setting restore password.expiry_days:ASHA22").ok();
+        let shown = p.json("setting explain password.expiry_days --user ASHA22");
+        let told = ["user", "user_value", "org_value", "system_value", "source"].map(|name| shown[name].clone());
+        assert_eq!(told, [json!("ASHA22"), json!(90), json!(180), json!(365), json!("user")]);
+        // It is about the person: with all else that is told, and on the way to a branch.
+        assert!(p.column("user history ASHA22", "key").contains(&"password.expiry_days:ASHA22".to_owned()));
+        assert_eq!(p.json("user dossier ASHA22")["records"]["settings"][0]["value"], "90");
+        p.run("branch create --code B1 --name One --org ACME").ok();
+        p.run("branch assign B1 ASHA22").ok();
+        let there = "setting export --filter in_branch=B1 --org ACME --columns key,user";
+        assert_eq!(p.run(there).ok(), "key,user\npassword.expiry_days:ASHA22,ASHA22\n");
+        // Of two that a merge brings together that of who stays is kept; what only the duplicate had goes over.
+        p.run("setting set password.expiry_days 30 --user DUPL22").ok();
+        p.run("user merge DUPL22 ASHA22 --yes --org ACME").ok();
+        assert_eq!(get(p, "password.expiry_days --user ASHA22"), "90");
+        p.run("user create --user-code MORE22 --name 'R Iyer' --org ACME").ok();
+        p.run("setting set password.expiry_days 30 --user MORE22").ok();
+        p.run("user merge MORE22 RAVK22 --yes --org ACME").ok();
+        assert_eq!(get(p, "password.expiry_days --user RAVK22"), "30");
+        // Away and back with the person, and gone for good.
+        p.run("user delete ASHA22 --yes").ok();
+        p.run("setting set password.expiry_days 1 --user ASHA22").fails(3);
+        assert_eq!(int(p, "select count(*) from settings where user_id is not null and deleted_at is null"), 1);
+        p.run("user restore ASHA22").ok();
+        assert_eq!(get(p, "password.expiry_days --user ASHA22"), "90");
+        p.run("db check").ok();
+        p.run("user delete ASHA22 --yes").ok();
+        p.run("user purge ASHA22 --yes").ok();
+        assert_eq!(
+            p.column("setting export --with-deleted --org ACME --sort key", "key"),
+            ["password.expiry_days", "password.expiry_days:DUPL22", "password.expiry_days:RAVK22"]
+        );
+        p.run("audit verify --deep").ok();
+        p.run("db check").ok();
+        // Written where it may not be.
+        p.sql("update settings set setting = 'password.history', value = '3' where user_id is not null")
+            .expect("edited");
+        assert!(p.run("db check").out.contains("password.history is set for an organisation, not for a user"));
     });
 }
 

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use super::user::User;
 use crate::model::problem::Problem;
 use crate::model::resource::{Check, Meta};
-use crate::model::setting::declared;
+use crate::model::setting::{Place, declared};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{Line, Ref, SettingKey};
 use crate::resource;
@@ -38,6 +38,11 @@ impl StoredSetting {
     pub fn text(&self) -> &str {
         self.value.as_str()
     }
+
+    /// Where it is set.
+    pub fn place(&self, meta: &Meta) -> Place {
+        Place { org: meta.org_id, user: self.user_id.map(|user| user.0) }
+    }
 }
 
 impl Check for StoredSetting {
@@ -57,6 +62,6 @@ impl Check for StoredSetting {
     fn check_placed(&self, meta: &Meta) -> Vec<Problem> {
         // One that is not declared is named already.
         let known = declared(self.key()).ok();
-        known.and_then(|known| known.check_scope(meta.org_id).err()).into_iter().collect()
+        known.and_then(|known| known.check_scope(self.place(meta).scope()).err()).into_iter().collect()
     }
 }

@@ -7,20 +7,28 @@ use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::setting::StoredSetting;
 use crate::model::resource::Resource;
 use crate::model::resource::stored::Stored;
-use crate::model::setting::{Setting, SettingValue, Settings};
+use crate::model::setting::{Place, Setting, SettingValue, Settings};
 use crate::model::values::scalar::ParseContext;
 use crate::store::engine::db::Db;
 
-/// All settings that hold in an organisation, or in the installation (SYSTEM). Inside a transaction and outside.
+/// All settings that hold in an organisation, or in the installation (SYSTEM).
 pub async fn for_org(db: &mut Db, org: i32) -> Result<Settings> {
-    let condition = format!("t.org_id in ({SYSTEM}, $1) and {OF_NOBODY} order by t.org_id, t.setting");
-    let records = load_where(db, StoredSetting::DESCRIPTOR, &condition, vec![org.into()]).await?;
-    let stored: Result<Vec<Stored<StoredSetting>>, _> = records.iter().map(Stored::from_record).collect();
-    Ok(Settings::new(org, stored?))
+    for_place(db, Place::of(org)).await
 }
 
-/// Those that are set for no user, and not taken back; an index serves that.
-const OF_NOBODY: &str = "t.user_id is null and t.deleted_at is null";
+/// All settings that hold somewhere. Inside a transaction and outside.
+pub async fn for_place(db: &mut Db, place: Place) -> Result<Settings> {
+    // Each side of it by the index over users: what others have set for themselves is not gone through.
+    let mut condition = format!("t.org_id in ({SYSTEM}, $1) and t.user_id is null and t.deleted_at is null");
+    let mut args = vec![place.org.into()];
+    if let Some(user) = place.user {
+        condition = format!("({condition} or t.org_id = $1 and t.user_id = $2 and t.deleted_at is null)");
+        args.push(user.into());
+    }
+    let records = load_where(db, StoredSetting::DESCRIPTOR, &condition, args).await?;
+    let stored: Result<Vec<Stored<StoredSetting>>, _> = records.iter().map(Stored::from_record).collect();
+    Ok(Settings::new(place, stored?))
+}
 
 /// One setting as it holds in an organisation. Where several are wanted, [`for_org`] asks once.
 pub async fn get<T: SettingValue>(db: &mut Db, org: i32, setting: Setting<T>) -> Result<T> {

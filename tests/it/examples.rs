@@ -3,6 +3,7 @@
 use clap::Command;
 use orgctl::cli::tree::{Found, Program};
 use orgctl::model::resource::Descriptor;
+use orgctl::model::resource::verbs::Verbs;
 
 use crate::harness::{Engine, TestEnv};
 use crate::own_kinds::PROGRAM;
@@ -45,11 +46,14 @@ fn what_the_help_tells_to_try_works() {
             p.run("user merge a.rao@sahyadri.example asha@sahyadri.example --org SAHYADRI --yes").ok();
             continue;
         }
-        // A link is made at the noun of its item.
+        // A link is made at the noun of its item, and a setting is set.
         let tree = p.program.command();
-        let (noun, verb) = desc.link().map_or((desc.noun, "create"), |link| (link.item.1.noun, link.assign));
+        let own = if matches!(desc.verbs, Verbs::Own(_)) { "set" } else { "create" };
+        let (noun, verb) = desc.link().map_or((desc.noun, own), |link| (link.item.1.noun, link.assign));
         let verb = tree.find_subcommand(noun).and_then(|noun| noun.find_subcommand(verb)).expect("a verb");
-        p.run(&format!("{}{}", examples(verb)[0], in_org(desc))).ok();
+        let line = examples(verb)[0].clone();
+        let org = if line.contains("--org") { "" } else { in_org(desc) };
+        p.run(&format!("{line}{org}")).ok();
     }
     p.wait(8 * 86_400);
     for desc in Program::default().kinds.resources() {

@@ -3,7 +3,7 @@ CREATE TABLE system_log (
     org_id      integer     NOT NULL,
     id          uuid        NOT NULL,
     level       text        COLLATE "C" NOT NULL CHECK (level IN ('info', 'warning', 'error', 'critical')),
-    source      text        COLLATE "C" NOT NULL CHECK (length(source) BETWEEN 1 AND 50),
+    source      text        COLLATE "C" NOT NULL CHECK (source <> '' AND length(source) <= 50),
     message     text        COLLATE "C" NOT NULL CHECK (message <> '' AND length(message) <= 10000),
     context     text        COLLATE "C" CHECK (length(context) <= 10000),
     user_id     uuid,

@@ -3,7 +3,7 @@ CREATE TABLE system_log (
     org_id      INTEGER NOT NULL,
     id          BLOB    NOT NULL CHECK (length(id) = 16),
     level       TEXT    NOT NULL CHECK (level IN ('info', 'warning', 'error', 'critical')),
-    source      TEXT    NOT NULL CHECK (length(source) BETWEEN 1 AND 50),
+    source      TEXT    NOT NULL CHECK (source <> '' AND length(source) <= 50),
     message     TEXT    NOT NULL CHECK (message <> '' AND length(message) <= 10000),
     context     TEXT    CHECK (length(context) <= 10000),
     user_id     BLOB    CHECK (length(user_id) = 16),

@@ -1088,7 +1088,7 @@ impl Program {
     /// Nouns with another word for them and what is said of them, in the order of help.
     fn nouns(self, built: Built<'_>) -> impl Iterator<Item = (&'static str, Option<&'static str>, Cow<'static, str>)> {
         let is_listed = move |d: &&Descriptor| built.lists(d.noun) || d.alias.is_some_and(|alias| built.lists(alias));
-        let kinds = self.kinds.resources().filter(is_listed);
+        let kinds = self.kinds.resources().filter(is_listed).filter(move |d| self.of_noun(d.noun).next().is_some());
         let kinds = kinds.map(|d| (d.noun, d.alias, format!("Manage {}", d.plural()).into()));
         let others = NOUNS.iter().filter(move |(noun, _)| !noun.contains(' ') && built.lists(noun));
         kinds.chain(others.map(|(noun, about)| (*noun, None, Cow::Borrowed(*about))))

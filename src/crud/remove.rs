@@ -310,7 +310,7 @@ impl DeletePlan {
 
     /// What is told of.
     fn told(&self) -> impl Iterator<Item = &Record> {
-        self.gone.iter().filter(|r| !self.seeds.contains(&r.meta.id))
+        self.gone.iter().filter(|r| r.desc.is_told() && !self.seeds.contains(&r.meta.id))
     }
 
     fn versions(&self) -> BTreeSet<(Uuid, i64)> {
@@ -604,7 +604,7 @@ async fn purge_lines(s: &mut Session<'_>, records: &[Record]) -> Result<Vec<Stri
     let mut all = lines(s.kinds(), "purge", records.iter(), "");
     for record in records.iter().filter(|r| !r.desc.is_org()) {
         for (desc, field) in s.kinds().referring_to(record.desc) {
-            if desc.effect(field, TargetEvent::Purge) == Consequence::Follows {
+            if desc.is_recorded() && desc.is_told() && desc.effect(field, TargetEvent::Purge) == Consequence::Follows {
                 let (org, id) = record.meta.record_id();
                 let within = records::referring(s.db().await?, desc, field, org, id).await?;
                 all.extend(lines(s.kinds(), "purge", within.iter(), &format!(" of {}", record.title())));
@@ -612,7 +612,7 @@ async fn purge_lines(s: &mut Session<'_>, records: &[Record]) -> Result<Vec<Stri
         }
     }
     for org in records.iter().filter(|r| r.desc.is_org()) {
-        for desc in s.kinds().resources().filter(|d| !d.is_org()) {
+        for desc in s.kinds().resources().filter(|d| !d.is_org() && d.is_recorded() && d.is_told()) {
             let mut query = Query {
                 org: Some(org.meta.org_id),
                 life: Deleted::Include,
@@ -742,7 +742,10 @@ pub async fn restore(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     }
     warn_of_the_unused(s, &restored).await?;
     let is_of_org = |r: &Record| r.is_seed() && desc.is_org();
-    let more = restored.iter().filter(|r| !is_of_org(r) && named.iter().all(|n| n.meta.id != r.meta.id)).count();
+    let more = restored
+        .iter()
+        .filter(|r| r.desc.is_told() && !is_of_org(r) && named.iter().all(|n| n.meta.id != r.meta.id))
+        .count();
     if more > 0 {
         s.ui.status(&format!(
             "and {more} more that were deleted together with {}",
@@ -848,12 +851,12 @@ async fn purge_what_points_at(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet
         for desc in tx.kinds().resources().rev().filter(|d| !d.is_org()) {
             if !desc.is_recorded() {
                 // What nothing is recorded of goes as it is.
-                tx.clear(desc, org).await?;
+                tx.clear(desc, org, None).await?;
                 continue;
             }
             for r in records::in_org(tx.db, desc, org).await? {
                 tx.purge(&r).await?;
-                purged += u64::from(!r.is_seed());
+                purged += u64::from(desc.is_told() && !r.is_seed());
             }
         }
         return Ok(purged);
@@ -903,6 +906,10 @@ pub async fn purge_contents(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet<U
     for (desc, field) in tx.kinds().referring_to(record.desc) {
         if desc.effect(field, TargetEvent::Purge) == Consequence::Follows {
             let (org, id) = record.meta.record_id();
+            if !desc.is_recorded() {
+                tx.clear(desc, org, Some((field, id))).await?;
+                continue;
+            }
             for within in records::referring(tx.db, desc, field, org, id).await? {
                 purged += purge_within(tx, &within, going).await?;
             }
@@ -916,7 +923,7 @@ async fn purge_within(tx: &mut Tx<'_>, record: &Record, going: &BTreeSet<Uuid>) 
     // Read again: what was purged before it may have changed it, or taken it along.
     let Some(record) = tx.load(record.desc, record.meta.org_id, record.meta.id).await? else { return Ok(purged) };
     tx.purge(&record).await?;
-    Ok(purged + 1)
+    Ok(purged + u64::from(record.desc.is_told()))
 }
 
 pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {

@@ -64,7 +64,7 @@ fn rules(kinds: Kinds) -> Vec<Invariant> {
                 if desc.is_in_charge_while_open(field) {
                     rules.push(who_is_in_charge_exists(desc, field, target));
                 }
-                if field.lifetime().has_foreign_key() && !desc.stays() {
+                if field.lifetime().has_foreign_key() && desc.is_recorded() {
                     rules.extend(no_live_row_points_at_a_deleted_one(desc, field, target));
                 }
             }

@@ -57,7 +57,7 @@ impl Verb for SetPassword {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<()> {
         let user = self.target.load(tx, DESC).await?;
-        let present = credentials::load(tx.db, &user).await?.map(|c| c.version);
+        let present = credentials::load(tx.db, &user).await?.map(|c| c.version());
         if present != self.seen {
             return Err(Problem::conflict(format!(
                 "the password of {} was changed by somebody else just now",
@@ -133,7 +133,7 @@ async fn check(s: &mut Session<'_>, user: &Record, password: Arc<Secret>, rules:
     policy::check(&password, least, &context)
         .map_err(|w| Problem::invalid(format!("the password {w}")).field("password"))?;
     let db = s.db().await?;
-    let mut known: Vec<StoredHash> = credentials::load(db, user).await?.and_then(|c| c.password).into_iter().collect();
+    let mut known: Vec<StoredHash> = credentials::load(db, user).await?.map(|c| c.password).into_iter().collect();
     let most = usize::try_from(remembered)?;
     known.extend(credentials::history(db, user).await?.into_iter().take(most));
     let is_known = spawn_blocking(move || known.iter().any(|k| k.verify(&password))).await?;
@@ -163,7 +163,7 @@ pub async fn passwd(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     });
     let rules = settings::for_org(s.db().await?, user.meta.org_id).await?;
     check(s, &user, Arc::clone(&password), &rules).await?;
-    let seen = credentials::load(s.db().await?, &user).await?.map(|c| c.version);
+    let seen = credentials::load(s.db().await?, &user).await?.map(|c| c.version());
     let hash = hashed(s, Arc::clone(&password), credentials::params(&rules)?).await?;
     let (must_change, keep) = (m.get_flag("must-change"), rules.get(setting::PASSWORD_HISTORY)?);
     let verb = SetPassword { target: target(&user), hash, must_change, seen, keep, is_same: false };
@@ -194,9 +194,9 @@ pub async fn check_password(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let password = Arc::new(given(s, m, false).await?);
     gate::allow(s)?;
     let credential = credentials::load(s.db().await?, &user).await?;
-    let seen = credential.as_ref().map(|c| c.version);
-    let must_change = credential.as_ref().is_some_and(|c| c.must_change);
-    let Some(stored) = credential.and_then(|c| c.password) else {
+    let seen = credential.as_ref().map(credentials::Held::version);
+    let must_change = credential.as_ref().is_some_and(|c| c.stored.value.must_change);
+    let Some(stored) = credential.map(|c| c.password) else {
         return Err(Problem::not_found(format!("{} has no password", user.title()))
             .hint(format!("set one: orgctl user passwd {}", user.key()))
             .into());

@@ -86,6 +86,10 @@ fn sides(kinds: Kinds, entry: &Entry, name: &str) -> Result<Sides, Problem> {
     }
     let desc = kinds.by_noun(noun);
     let delete = desc.map_or("", Descriptor::delete_word);
+    if desc.is_some_and(|d| !d.is_told()) {
+        return Err(Problem::usage("a password can't be reverted: what it was is kept nowhere")
+            .hint(format!("set another one: orgctl user passwd {key}")));
+    }
     let instead = [
         (Effect::Create, "made", format!("{delete} it: orgctl {noun} {delete} {key}")),
         (Effect::Delete, "deleted", format!("bring it back: orgctl {noun} restore {key}")),
@@ -96,10 +100,6 @@ fn sides(kinds: Kinds, entry: &Entry, name: &str) -> Result<Sides, Problem> {
     {
         let what = if entry.payload.is_some() { format!("{noun} {key}") } else { format!("a {noun}") };
         return Err(Problem::usage(format!("{name} {done} {what}, which is undone otherwise")).hint(hint));
-    }
-    if entry.action == Action::PasswordChange.as_str() {
-        return Err(Problem::usage("a password can't be reverted: what it was is kept nowhere")
-            .hint(format!("set another one: orgctl {noun} passwd {key}")));
     }
     let Some(payload) = &entry.payload else {
         return Err(Problem::conflict(format!("what {name} changed is not known any more: it is erased or archived")));

@@ -426,6 +426,11 @@ impl Verb for Merge {
         let (mut now, deletion) = (Repointed::default(), tx.new_id());
         let mut gone: BTreeSet<Uuid> = BTreeSet::new();
         for d in records::dependants(tx.db, &duplicate).await? {
+            if !d.desc.is_told() {
+                // What two people prove themselves with is not mixed.
+                tx.delete_all(&d.records, deletion).await?;
+                continue;
+            }
             let Some(field) = d.field.filter(|_| d.effect(TargetEvent::Merge) == Consequence::Repoints) else {
                 continue;
             };
@@ -486,7 +491,7 @@ async fn point_removed(
     let (org, id) = duplicate.meta.record_id();
     let mut moved = 0;
     for (desc, field) in tx.kinds().referring_to(DESC) {
-        if desc.stays() || desc.effect(field, TargetEvent::Merge) != Consequence::Repoints {
+        if !desc.is_recorded() || !desc.is_told() || desc.effect(field, TargetEvent::Merge) != Consequence::Repoints {
             continue;
         }
         let removed = records::referring(tx.db, desc, field, org, id).await?;
@@ -527,8 +532,7 @@ async fn left_behind(s: &mut Session<'_>, duplicate: &Record, into: &Record) -> 
         .map(|f| f.name().to_owned())
         .collect();
     let db = s.db().await?;
-    let has_password = |c: Option<credentials::Credential>| c.is_some_and(|c| c.password.is_some());
-    if has_password(credentials::load(db, duplicate).await?) && !has_password(credentials::load(db, into).await?) {
+    if credentials::load(db, duplicate).await?.is_some() && credentials::load(db, into).await?.is_none() {
         left.push("the password".into());
     }
     Ok(left)
@@ -631,14 +635,12 @@ pub async fn dossier(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let mut about = serde_json::Map::new();
     about.insert("user".into(), crate::crud::read::record_json(s, DESC, &record).await?);
     let mut pointing = serde_json::Map::new();
-    for d in records::dependants(s.db().await?, &record).await? {
+    for d in records::dependants(s.db().await?, &record).await?.into_iter().filter(|d| d.desc.is_told()) {
         let keys: Vec<serde_json::Value> = d.records.iter().map(|r| r.title().into()).collect();
         pointing.insert(format!("{} ({})", d.desc.table, d.field.map_or("", |f| f.name())), keys.into());
     }
     about.insert("pointed_at_by".into(), pointing.into());
     about.insert("records".into(), records_about(s, &record).await?.into());
-    about.insert("credential".into(), credentials::about(s.db().await?, &record).await?);
-    about.insert("tokens".into(), credentials::tokens(s.db().await?, &record).await?);
     about.insert("history".into(), crate::crud::history::history_json(s, &record).await?);
     s.ui.out(&format!("{}\n", format::json_pretty(&about.into())))?;
     s.ui.flush()

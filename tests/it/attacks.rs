@@ -480,8 +480,9 @@ change of the program. It was asked on a machine that does not remember what it 
 its signing key, finds with the first command what another one finds with the second.
 
 `audit verify --deep` compares the fields of every record of the kinds that are recorded, the links among them, which of them
-are deleted. It does not compare passwords and tokens, of which no value enters the trail, nor
-who made a row when and how often it was changed: those columns are told by the trail itself.
+are deleted; of a password the fingerprint, which `db check` holds against the hash. It does not compare tokens and former
+passwords, of which no value enters the trail, nor who made a row when and how often it was changed: those columns are told
+by the trail itself.
 
 What no scheme sees: an event that was never recorded, a record that was false when it was made, and records newer than
 the last checkpoint that was kept elsewhere, if everything that follows them is made anew too. Take checkpoints often, and

@@ -111,7 +111,7 @@ fn whatever_is_not_the_schema_of_postgresql_is_named() {
         ),
         (
             "alter table tokens alter column hash drop not null",
-            "column tokens.hash is not as",
+            "column tokens.hash is nullable, not NOT NULL",
             "alter table tokens alter column hash set not null".into(),
         ),
         (

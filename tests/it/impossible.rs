@@ -242,6 +242,9 @@ const ANY: &[(&str, &str, &str)] = &[
     ("system_log", "request_id", "tells of a command that may have recorded nothing"),
     ("role_grants", "granted_by_id", "tells of somebody who may be gone"),
     ("tokens", "id", "an id of its own"),
+    ("password_history", "id", "an id of its own"),
+    ("credentials", "id", "verify"),
+    ("password_history", "request_id", "tells of a command that may have recorded nothing"),
     ("backups", "id", "an id of its own"),
     ("backups", "parent_id", "tells of a backup that may be gone"),
     // Any is an id; that the records are of another `audit verify --deep` says.

@@ -28,6 +28,7 @@ mod concurrency;
 mod config;
 mod conformance;
 mod corrections;
+mod credentials;
 mod database_rules;
 mod database_urls;
 mod date_formats;

@@ -443,9 +443,9 @@ fn a_difference_is_net() {
             "branch|B4|updated|name|Four|Vier",
             "branch|B7|created|||",
             "branch|X3|deleted|||",
-            &format!("user|{user}|updated|password||changed"),
             &format!("user-branch|B1:{user}|updated|branch|B1|B2"),
             &format!("user-branch|B1:{user}|created|||"),
+            &format!("credential|{user}|created|||"),
             "setting|password.min_length|created|||",
         ];
         assert_eq!(rows(&format!("--from {from}")), all);
@@ -453,7 +453,7 @@ fn a_difference_is_net() {
             rows(&format!("--from {from} --to {middle}")),
             ["branch|B1|updated|name|One|Uno", "branch|B1|updated|city||Mumbai", "branch|B7|created|||"]
         );
-        assert_eq!(rows(&format!("--from {from} --resource user --key asha")).len(), 1);
+        assert_eq!(rows(&format!("--from {from} --resource credential")).len(), 1);
         assert_eq!(rows(&format!("--from {from} --org SYSTEM")).len(), 0);
         // Programs get ids, and all columns.
         let moved = p.json(&format!("audit diff --from {from} --resource user-branch --key B2:asha"));
@@ -565,7 +565,7 @@ fn changes_of_people_and_settings_are_undone() {
         p.run("user invite asha").ok();
         revert(last()).ok();
         assert_eq!(p.json("user show asha")["status"], "active");
-        let until = p.json("user dossier asha")["tokens"][0]["expires_at"].clone();
+        let until = p.json("user dossier asha")["records"]["tokens"][0]["expires_at"].clone();
         assert!(until.as_str().expect("a time") < moment(p).as_str(), "{until}");
         // Who leads somebody is not deactivated unnoticed.
         p.run("user deactivate asha --orphan").ok();

@@ -342,7 +342,7 @@ fn a_password_is_set_checked_and_never_seen() {
         assert_eq!(p.column("audit list --all --action password_change --status success", "key").len(), 9);
         assert_eq!(p.column("audit list --all --action password_change --status failed", "key").len(), 9);
         assert_eq!(int(p, "select count(*) from password_history"), 5);
-        assert_eq!(p.run("user dossier ravi").json()["credential"]["must_change"], json!(true));
+        assert_eq!(p.run("user dossier ravi").json()["records"]["credentials"][0]["must_change"], json!(true));
         p.run("audit verify --deep").ok();
         p.run("db check").ok();
         // They go with the user.
@@ -840,7 +840,7 @@ fn nobody_is_mistaken_or_left_with_somebody_who_is_gone() {
         assert_eq!(led, ["meena"]);
         // What is told of an invitation and of a password.
         p.run("user invite meena").ok();
-        assert_eq!(p.run("user dossier meena").json()["tokens"][0]["purpose"], "invitation");
+        assert_eq!(p.run("user dossier meena").json()["records"]["tokens"][0]["purpose"], "invitation");
         p.run_with("user passwd meena --password-stdin", "a rather long pass phrase").ok();
         let last = p.run("user history meena -o json").json();
         let last = last.as_array().and_then(|l| l.last()).expect("a record").clone();

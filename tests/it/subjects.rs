@@ -62,7 +62,7 @@ fn each_record_tells_its_effect_and_its_subject() {
                 "purge purge branch",
             ]
         );
-        // Settings are made by the first value and deleted with the default; a password stands beside the row.
+        // Settings are made by the first value and deleted with the default.
         p.run("setting set audit.min_retention_days 10 --org ACME").ok();
         p.run("setting reset audit.min_retention_days --org ACME --yes").ok();
         assert_eq!(
@@ -74,17 +74,18 @@ fn each_record_tells_its_effect_and_its_subject() {
         p.run("user move RAVK22 --branch NONE99 --org ACME").fails(3);
         assert_eq!(
             told(p, "user history ASHA22"),
-            ["create create user", "asset_assign none asset", "password_change none user"]
+            ["create create user", "asset_assign none asset", "password_change create credential"]
         );
         let refused = p.json("audit list --status failed --org ACME");
         for r in refused.as_array().expect("a list") {
             assert_eq!(r["effect"], "none", "{r}");
         }
-        // Whose data: the person's own row, a thing of hers, and nobody's.
+        // Whose data: the person's own row, what she proves herself with, a thing of hers, and nobody's.
         let rows = p.json("audit list --all --org ACME");
         for r in rows.as_array().expect("a list").iter() {
             let subject = match r["resource"].as_str() {
                 Some("user") => r["resource_id"].clone(),
+                Some("credential") => asha.as_str().into(),
                 Some("asset") if r["key"] == "LAP-1" => asha.as_str().into(),
                 Some("asset") if r["key"] != "LAP-4" => continue,
                 _ => Json::Null,

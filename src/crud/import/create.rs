@@ -8,13 +8,13 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use uuid::Uuid;
 
 use super::lists::NewLinks;
-use super::rows::{self, BuildOrder, ImportPlan, RowBuilder};
+use super::rows::{self, BuildOrder, ImportPlan, NewCredential, RowBuilder};
 use super::run::Run;
 use super::{BATCH, CHANNEL_DEPTH, HASHED_BATCH};
 use crate::crud::write::blank;
-use crate::model::resource::Field;
+use crate::model::kinds::credential::Credential;
+use crate::model::resource::{Field, Resource};
 use crate::store::import::stage::ResolvedRow;
-use crate::store::records::credentials;
 use crate::store::trail::appender::TreeAppender;
 use crate::store::tx::{Loaders, PreparedRow, Tx};
 
@@ -91,10 +91,7 @@ impl Run<'_> {
 
     /// Where new records go.
     pub(super) async fn loaders(&self, tx: &mut Tx<'_>, org: i32, total: u64) -> Result<Loaders> {
-        let beside = match self.plan.credential {
-            Some(_) => Some(credentials::loader(tx.db).await?),
-            None => None,
-        };
+        let beside = self.plan.credential.map(|_| Credential::DESCRIPTOR);
         Loaders::new(tx.db, self.desc, org, beside, total).await
     }
 
@@ -142,11 +139,15 @@ impl Run<'_> {
         let codes = tx.generate_codes(self.desc, org, without_code, &self.stage.given_codes()).await?;
         let (mut codes, mut counted) = (codes.into_iter(), self.next_numbers(tx, org, &rows).await?.into_iter());
         let (salts, password_salts) = (tx.salts(rows.len()), tx.salts(rows.len()));
+        let with_credentials = if self.plan.credential.is_some() { rows.len() } else { 0 };
+        let ids = tx.new_ids(with_credentials).into_iter().zip(tx.salts(with_credentials));
+        let mut credentials =
+            ids.zip(tx.salts(with_credentials)).map(|((id, salt), key)| NewCredential { id, salt, key });
         let salted = rows.into_iter().zip(links).zip(salts.into_iter().zip(password_salts));
         let orders = salted.map(|((verdict, links), (salt, password_salt))| {
             let code = if verdict.wants_code { codes.next() } else { None };
             let number = if verdict.wants_number { counted.next() } else { None };
-            BuildOrder { verdict, salt, code, number, password_salt, links }
+            BuildOrder { verdict, salt, code, number, password_salt, credential: credentials.next(), links }
         });
         Ok(orders.collect())
     }

@@ -20,7 +20,7 @@ pub async fn used_before(tx: &mut Tx<'_>, plan: &ImportPlan, user: &Record, give
     if earlier.is_empty() {
         return Ok(false);
     }
-    let present = credentials::load(tx.db, user).await?.and_then(|c| c.password);
+    let present = credentials::load(tx.db, user).await?.map(|c| c.password);
     let is_earlier = move || {
         // The present one stays, which changes nothing.
         !present.is_some_and(|p| p.verify(&password)) && earlier.iter().any(|e| e.verify(&password))
@@ -40,7 +40,7 @@ pub struct PasswordReset {
 pub async fn reset_passwords(run: &mut Run<'_>, tx: &mut Tx<'_>, resets: Vec<PasswordReset>) -> Result<()> {
     let mut wanted = Vec::new();
     for PasswordReset { user, given, is_changed } in resets {
-        let present = credentials::load(tx.db, &user).await?.and_then(|c| c.password);
+        let present = credentials::load(tx.db, &user).await?.map(|c| c.password);
         let is_same = match (&given, &present) {
             (GivenCredential::Hash(hash), Some(present)) => hash.text() == present.text(),
             (GivenCredential::Password(password), Some(present)) => present.verify(password),

@@ -17,11 +17,12 @@ use super::source::{self, FileRows, RowFault, Source};
 use super::status_columns::StatusColumn;
 use super::tolerance::Tolerance;
 use crate::model::code_generator::CodeGenerator;
+use crate::model::kinds::credential::Credential;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::password::{Params, Secret, StoredHash, hash, policy};
 use crate::model::problem::Problem;
 use crate::model::resource::key::{Key, joined};
-use crate::model::resource::{Descriptor, Field, Meta, Record};
+use crate::model::resource::{Descriptor, Field, Meta, Record, Resource};
 use crate::model::search;
 use crate::model::trail::audit::{self, Action, Effect, Event, Payload};
 use crate::model::values::scalar::{FieldKind, ParseContext, Scalar, fold, is_blank, truncate};
@@ -29,7 +30,6 @@ use crate::model::values::set;
 use crate::model::values::value::{Decimal, Value, ValueType};
 use crate::store::import::match_target::Given;
 use crate::store::import::stage::{JSON, QUOTE, Reference, Reject, ResolvedRow};
-use crate::store::records::credentials;
 use crate::store::records::stored_values;
 use crate::store::trail::appender::TreeAppender;
 use crate::store::tx::{PreparedLink, PreparedRow};
@@ -808,8 +808,27 @@ pub struct BuildOrder {
     pub number: Option<i64>,
     /// The salt of its password's hash.
     pub password_salt: [u8; 16],
+    /// What its credential needs, where the file gives some.
+    pub credential: Option<NewCredential>,
     /// Its links to what its lists hold, and the salts of their records. What they are called by it is not known yet.
     pub links: Vec<(Record, [u8; 16])>,
+}
+
+/// What the credential of a new record needs: its id, the salt of its audit record, and the key of its fingerprint.
+pub struct NewCredential {
+    pub id: Uuid,
+    pub salt: [u8; 16],
+    pub key: [u8; 16],
+}
+
+impl NewCredential {
+    /// The credential, with the salt.
+    fn of(self, meta: &Meta, password: &StoredHash) -> (Record, [u8; 16]) {
+        let made = Credential::new(meta.id, password, self.key, meta.created_at);
+        let own = Meta { id: self.id, ..meta.clone() };
+        let called = vec![String::new()];
+        (Record { referred: called, ..Record::new(Credential::DESCRIPTOR, own, made.into_values()) }, self.salt)
+    }
 }
 
 /// Hashes the passwords of rows, on all cores: it is slow by design.
@@ -875,7 +894,7 @@ pub fn build(
     }
     let given = picked.iter_mut().zip(&orders).map(|(p, o)| (p.credential.take(), o.password_salt));
     let mut passwords = hash_all(given.collect(), &plan.params).into_iter();
-    for (parsed, BuildOrder { verdict, salt, code, number, links, .. }) in picked.into_iter().zip(orders) {
+    for (parsed, BuildOrder { verdict, salt, code, number, credential, links, .. }) in picked.into_iter().zip(orders) {
         let password = passwords.next().flatten();
         let meta = Meta { id: verdict.id, ..making.meta.clone() };
         let mut record = Record::new(plan.desc, meta, plan.blank.clone());
@@ -893,28 +912,22 @@ pub fn build(
         record.referred = verdict.referred;
         // As in `Tx::insert`: what is named by others does not tell its key among its own values.
         let key = plan.desc.key_field().is_none().then(|| record.key());
-        let mut payload = Payload { key, new: Some(audit::set_fields(&record)), ..Payload::default() };
-        if let Some(password) = &password {
-            payload.details.insert("password".into(), "set".into());
-            payload.details.insert("scheme".into(), password.scheme().into());
-        }
+        let payload = Payload { key, new: Some(audit::set_fields(&record)), ..Payload::default() };
         let event = Event::of(&record, Action::Create, Effect::Create);
         let event = subject.map_or(event, |subject| event.about(subject));
         let audit = making.chain.append(event, payload, salt)?;
         let called = record.key();
-        let links = links.into_iter().map(|(link, salt)| build_link(&mut making.chain, link, &called, salt));
+        let credential = password.and_then(|password| Some(credential?.of(&record.meta, &password)));
+        let links =
+            links.into_iter().chain(credential).map(|(link, salt)| build_link(&mut making.chain, link, &called, salt));
         let links = links.collect::<Result<Vec<_>>>()?;
         let words = search::words_of(&record);
-        let meta = &record.meta;
-        let first =
-            |p: StoredHash| credentials::first(meta.org_id, meta.id, p.text(), meta.created_at, meta.created_by);
-        let beside = password.map(first);
-        finished.push(PreparedRow { stored: stored_values(record), words, audit, companion_rows: beside, links });
+        finished.push(PreparedRow { stored: stored_values(record), words, audit, links });
     }
     Ok(finished)
 }
 
-/// Makes the link of a new record, which is called so.
+/// Makes the link or the credential of a new record, which is called so.
 fn build_link(chain: &mut TreeAppender, mut link: Record, called: &str, salt: [u8; 16]) -> Result<PreparedLink> {
     link.referred.iter_mut().filter(|key| key.is_empty()).for_each(|key| called.clone_into(key));
     let payload = Payload { key: Some(link.key()), new: Some(audit::set_fields(&link)), ..Payload::default() };

@@ -2,9 +2,11 @@
 
 pub mod branch;
 pub mod consultant_specialty;
+pub mod credential;
 pub mod dept;
 pub mod feature;
 pub mod former_key;
+pub mod former_password;
 pub mod org;
 pub mod permission;
 pub mod role;
@@ -16,6 +18,7 @@ pub mod seeds;
 pub mod setting;
 pub mod specialty;
 pub mod system_log;
+pub mod token;
 pub mod user;
 pub mod user_branch;
 
@@ -71,6 +74,9 @@ pub const OWN: &[Kind] = &[
     Kind::of::<user::User>(),
     Kind::of::<user_branch::UserBranch>(),
     Kind::of::<former_key::FormerKey>(),
+    Kind::of::<credential::Credential>(),
+    Kind::of::<former_password::FormerPassword>(),
+    Kind::of::<token::Token>(),
     Kind::of::<specialty::Specialty>(),
     Kind::of::<consultant_specialty::ConsultantSpecialty>(),
     Kind::of::<feature::Feature>(),

@@ -111,7 +111,7 @@ impl Key {
 pub fn faults(desc: &'static Descriptor) -> Vec<String> {
     let noun = desc.noun;
     let mut faults = Vec::new();
-    if desc.keys.is_empty() && !desc.stays() {
+    if desc.keys.is_empty() && desc.is_recorded() {
         faults.push(format!("{noun} has no key: nothing could name its records to people"));
     }
     for key in desc.all_keys() {

@@ -94,6 +94,8 @@ pub enum Attr {
     Recorded(Action, Action),
     /// Value of a new record where none is given: what the setting of this key says.
     DefaultSetting(&'static str),
+    /// Told nowhere: in no output, no filter and no record of the trail. Another field tells that it changed.
+    Secret,
 }
 
 /// Whose data the records of a kind hold, where no reference of theirs says it ([`Attr::Subject`]). By it the trail finds
@@ -1233,7 +1235,7 @@ mod tests {
     #[test]
     fn each_kind_is_named_by_its_fields() {
         for desc in Kinds::default().resources() {
-            assert!(!desc.keys.is_empty() || desc.stays(), "{} has no key", desc.noun);
+            assert!(!desc.keys.is_empty() || !desc.is_recorded(), "{} has no key", desc.noun);
             for (names, key) in desc.keys.iter().zip(desc.all_keys()) {
                 assert_eq!(key.parts().count(), names.len(), "{}: {}", desc.noun, key.name());
                 for field in key.parts() {

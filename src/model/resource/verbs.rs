@@ -95,6 +95,8 @@ pub enum Verbs {
     Own(&'static str),
     /// Only added to: what was written stays, and is its own history.
     Journal,
+    /// Verbs of others make its records, and take them away with what they are within.
+    Nothing,
     /// Each joins two records, of the kinds that its key begins with: it is made and taken away by these two words, at the noun
     /// of the first.
     Link(&'static str, &'static str),
@@ -133,6 +135,7 @@ impl Verbs {
     const fn declares(self, verb: Verb) -> bool {
         match self {
             Verbs::All => true,
+            Verbs::Nothing => false,
             Verbs::NoImport => !matches!(verb, Verb::Import),
             Verbs::Link(..) => !matches!(verb, Verb::Create),
             Verbs::ReadOnly => matches!(
@@ -199,6 +202,12 @@ impl Descriptor {
     /// Another word for a verb: what nobody made by hand is removed rather than deleted.
     pub fn other_word(&self, verb: Verb) -> Option<&'static str> {
         (self.verbs == Verbs::Made && verb == Verb::Delete).then_some("remove")
+    }
+
+    /// Whether people have to do with its records by themselves. Others are a part of what they are within, and that alone is
+    /// told of.
+    pub fn is_told(&self) -> bool {
+        self.verbs != Verbs::Nothing
     }
 
     /// Whether its records are found by words.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::merkle::{Hash, leaf_hash};
 use crate::model::resource::states::Transition;
-use crate::model::resource::{Descriptor, Field, Meta, Record};
+use crate::model::resource::{Attr, Descriptor, Field, Meta, Record};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::set;
 #[cfg(test)]
@@ -387,10 +387,10 @@ pub fn from_payload(field: &Field, json: &Json) -> Option<Value> {
     Value::from_json(field.ty.kind, json)
 }
 
-/// The fields that a record keeps, and their values.
+/// The fields that a record keeps and the trail tells, and their values.
 fn kept(record: &Record) -> impl Iterator<Item = (&'static Field, &Value)> {
     let desc = record.desc;
-    desc.fields.iter().zip(&record.values).filter(|(f, _)| desc.keeps(f))
+    desc.fields.iter().zip(&record.values).filter(|(f, _)| desc.keeps(f) && !f.has(Attr::Secret))
 }
 
 /// Whether a value is the one that a new record gets where none is given: a create record does not tell it.

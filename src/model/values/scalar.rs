@@ -754,6 +754,58 @@ impl Scalar for Details {
     }
 }
 
+/// The SHA-256 of what is not kept itself. Nobody types one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest(pub [u8; 32]);
+
+impl Scalar for Digest {
+    const TYPE: Type = Type {
+        kind: ValueType::Bytes,
+        required: true,
+        role: FieldKind::Plain,
+        label: "HASH",
+        max: 0,
+        form: Form::Exact,
+        multiline: false,
+        parse: |_, _| Err("is never given".into()),
+    };
+    fn into_value(self) -> Value {
+        Value::Bytes(self.0.to_vec())
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_bytes()?.try_into().ok().map(Digest)
+    }
+}
+
+/// A text that is told nowhere, such as a hash that words can be tried against. Nobody types one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Concealed<const MAX: usize>(String);
+
+impl<const MAX: usize> Concealed<MAX> {
+    pub fn new(text: &str) -> Self {
+        Concealed(text.to_owned())
+    }
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MAX: usize> std::fmt::Debug for Concealed<MAX> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Concealed(***)")
+    }
+}
+
+impl<const MAX: usize> Scalar for Concealed<MAX> {
+    const TYPE: Type = Type { kind: ValueType::Text, max: MAX, ..Digest::TYPE };
+    fn into_value(self) -> Value {
+        self.0.into()
+    }
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_text().map(Concealed::new)
+    }
+}
+
 /// A moment, as [`Zone::read`] takes it: a day is its beginning. Flags of verbs take more (`2h`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub DateTime<Utc>);

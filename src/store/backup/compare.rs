@@ -15,8 +15,8 @@ use super::dump_lines;
 use super::hashed::Hashed;
 use crate::model::backup::Digest32;
 use crate::model::kinds::Kinds;
-use crate::model::resource::Descriptor;
 use crate::model::resource::lifecycle::AT;
+use crate::model::resource::{Attr, Descriptor};
 use crate::model::values::value::ValueType;
 use crate::store::as_of::AsOf;
 use crate::store::engine::db::Db;
@@ -132,7 +132,10 @@ fn asked(kinds: Kinds, shape: Shape) -> Option<(Shape, Mode)> {
         ..shape
     };
     if let Some(desc) = kinds.by_table(&shape.name).filter(|d| d.is_recorded()) {
-        let names: Vec<&str> = read_columns(desc).iter().map(|(name, _)| *name).collect();
+        // What is secret stands in no record, and can't be put back; its fingerprint can.
+        let is_told = |name: &str| desc.index(name).is_none_or(|i| !desc.fields[i].has(Attr::Secret));
+        let columns = read_columns(desc);
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).filter(|name| is_told(name)).collect();
         return Some((only(&names, shape), Mode::Same));
     }
     match shape.class {

@@ -15,13 +15,13 @@ use crate::model::code_generator::CodeGenerator;
 use crate::model::kinds::Kinds;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
-use crate::model::resource::{Descriptor, Resource};
+use crate::model::resource::Resource;
 use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
 use crate::model::trail::audit::spans_of;
 use crate::model::trail::merkle::Hash;
 use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
-use crate::store::engine::sql::{Sql, quoted};
+use crate::store::engine::sql::Sql;
 use crate::store::records;
 use crate::store::records::settings;
 use crate::store::schema::Class;
@@ -299,24 +299,6 @@ impl Tx<'_> {
         self.db.execute(Sql::new("delete from backups")).await?;
         for entry in entries {
             self.put_backup(entry).await?;
-        }
-        Ok(())
-    }
-
-    /// Removes what goes with a record that was removed. Only where references are not looked after while a database is
-    /// filled: else the engine has done it.
-    pub async fn remove_orphans(&mut self, desc: &Descriptor, org: i32, id: Uuid) -> Result<()> {
-        if self.db.is_postgres() {
-            return Ok(());
-        }
-        let sql = Sql::new(
-            "select m.name, f.\"from\" from sqlite_schema m, pragma_foreign_key_list(m.name) f
-              where m.type = 'table' and f.\"table\" = $1 and f.\"to\" = 'id' and f.on_delete = 'CASCADE'",
-        );
-        for row in self.db.all(sql.with([desc.table.into()]).yields([ValueType::Text, ValueType::Text])).await? {
-            let (table, column) = (quoted(row.text(0)?), quoted(row.text(1)?));
-            let sql = Sql::new(format!("delete from {table} where org_id = $1 and {column} = $2"));
-            self.db.execute(sql.with([org.into(), id.into()])).await?;
         }
         Ok(())
     }

@@ -36,7 +36,8 @@ fn words_at(desc: &Descriptor, alias: &str, depth: usize) -> String {
     let parts: Vec<(&'static Field, String)> =
         desc.key().parts().map(|field| (field, part_of(field, alias, depth))).collect();
     match parts.as_slice() {
-        [] => format!("cast({alias}.id as text)"),
+        // What has no key is told of by no words.
+        [] => "'row'".to_owned(),
         parts => joined_in_words(parts),
     }
 }

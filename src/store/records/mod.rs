@@ -943,7 +943,7 @@ pub fn columns(desc: &'static Descriptor) -> Vec<Column> {
             Column { expr: keys::words(desc, "t"), shown: true, is_key: true, ..plain("key", ValueType::Text, false) };
         columns.push(key);
     }
-    for field in desc.fields {
+    for field in desc.fields.iter().filter(|f| !f.has(Attr::Secret)) {
         let shown = !field.has(Attr::Hidden);
         let is_key = desc.is_key(field);
         let base =
@@ -1066,7 +1066,9 @@ pub fn password_column() -> Column {
         expr: "c.password".into(),
         kind: ValueType::Text,
         nullable: true,
-        join: Some("left join credentials c on c.org_id = t.org_id and c.user_id = t.id".into()),
+        join: Some(
+            "left join credentials c on c.org_id = t.org_id and c.user_id = t.id and c.deleted_at is null".into(),
+        ),
         shown: false,
         field: None,
         status: None,

@@ -34,10 +34,6 @@ pub fn tables(kinds: Kinds) -> Vec<(&'static str, Class)> {
         // What is known of archives, which changes; their making, and what removes them, is in the trail.
         ("backups", Class::Volatile),
         ("code_counters", Class::Volatile),
-        ("credentials", Class::Recorded),
-        ("password_history", Class::Recorded),
-        // Used, and in time removed: a token's making is told by its user's record.
-        ("tokens", Class::Volatile),
     ];
     tables.extend(kinds.resources().map(|d| (d.table, d.lifecycle.class())));
     tables

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::corrections::last_before;
 use super::trees;
 use crate::model::kinds::Kinds;
-use crate::model::trail::audit::{self, Action, Effect};
+use crate::model::trail::audit::{self, Effect};
 use crate::model::values::value::ValueType;
 use crate::store::engine::db::Db;
 use crate::store::engine::sql::Sql;
@@ -112,10 +112,6 @@ impl Accumulator {
         if let Some(key) = named.or_else(|| payload["key"].as_str()) {
             self.key = Some(key.to_owned());
         }
-        if effect == Effect::None && payload["password"] == "changed" {
-            // It stands beside the row, and neither is in the trail.
-            self.set("password", Json::Null, "changed".into());
-        }
         if moved.is_none() {
             for (column, new) in payload["new"].as_object().into_iter().flatten() {
                 self.set(column, payload["old"][column].clone(), new.clone());
@@ -174,8 +170,7 @@ pub async fn between(db: &mut Db, from: DateTime<Utc>, to: DateTime<Utc>, asked:
         if let Some(kind) = &asked.kind {
             sql.push(" and r.kind = ").bind(kind.as_str());
         }
-        sql.push(" and (r.effect <> 'none' or r.action = ").bind(Action::PasswordChange.as_str());
-        sql.push(") order by r.seq");
+        sql.push(" and r.effect <> 'none' order by r.seq");
         db.each(
             sql.yields([ValueType::Int, ValueType::Text, ValueType::Text, ValueType::Uuid, ValueType::Text]),
             |row| {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-use crate::model::resource::{Descriptor, Record};
+use crate::model::resource::{Attr, Descriptor, Record};
 use crate::model::trail::audit::{Effect, same_as_default, to_payload};
 use crate::model::trail::verify::{Fault, Finding};
 use crate::model::values::value::ValueType;
@@ -132,7 +132,7 @@ fn mismatch(record: &Record, told: &ReplayedState) -> Option<String> {
     if told.seq.is_none() {
         return Some("is there, but nothing recorded it".to_owned());
     }
-    for field in record.desc.stored() {
+    for field in record.desc.stored().filter(|f| !f.has(Attr::Secret)) {
         let is = record.get(field.column);
         let agrees = match told.values.get(field.column) {
             Some(recorded) => *recorded == to_payload(field, is),

@@ -23,9 +23,7 @@ use crate::store::trail::appender;
 
 /// A new record that was made elsewhere: everything that is written of it.
 pub struct PreparedRow {
-    /// A row of another table that goes with it.
-    pub companion_rows: Option<Vec<Value>>,
-    /// The links that give it what its lists hold.
+    /// The links that give it what its lists hold, and what else is made with it.
     pub links: Vec<PreparedLink>,
     /// Values of [`records::stored_columns`].
     pub stored: Vec<Value>,
@@ -56,7 +54,6 @@ pub struct Loaders {
     rows: Loader,
     words: Option<Loader>,
     audit: Loader,
-    companion_rows: Option<Loader>,
     /// Rows of links, by their kinds.
     links: Vec<(&'static Descriptor, Loader)>,
     /// So few that the rules across rows are held against these alone, and not against all that are there.
@@ -75,7 +72,7 @@ impl Loaders {
         db: &mut Db,
         desc: &'static Descriptor,
         org: i32,
-        beside: Option<Loader>,
+        beside: Option<&'static Descriptor>,
         new_rows: u64,
     ) -> Result<Loaders> {
         let mut columns: Vec<String> = records::stored_columns(desc).iter().map(|(name, _)| quoted(name)).collect();
@@ -92,7 +89,7 @@ impl Loaders {
         };
         let audit: Vec<&str> = appender::COLUMNS.iter().map(|(name, _)| *name).collect();
         let mut links = Vec::new();
-        for of in desc.lists.iter().map(List::desc) {
+        for of in desc.lists.iter().map(List::desc).chain(beside) {
             let columns: Vec<String> = records::stored_columns(of).iter().map(|(name, _)| quoted(name)).collect();
             let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
             links.push((of, Loader::new(db, of.table, &columns, 1).await?));
@@ -104,7 +101,6 @@ impl Loaders {
             rows: Loader::new(db, desc.table, &columns, 1).await?,
             words,
             audit: Loader::new(db, "audit_records", &audit, AUDIT_BATCH).await?,
-            companion_rows: beside,
             links,
         })
     }
@@ -313,7 +309,6 @@ impl Tx<'_> {
         self.are_loading = true;
         self.keep_protected_from(loaders.desc, loaders.org, &rows)?;
         let (mut records, mut words, mut audit) = (Vec::new(), Vec::new(), Vec::new());
-        let mut beside: Vec<Vec<Value>> = Vec::new();
         let mut links: Vec<Vec<Vec<Value>>> = vec![Vec::new(); loaders.links.len()];
         for mut row in rows {
             if loaders.are_few {
@@ -329,7 +324,6 @@ impl Tx<'_> {
                 row.stored.push(std::mem::take(&mut row.words).into());
             }
             records.push(row.stored);
-            beside.extend(row.companion_rows);
             words.push(row.words);
             audit.push(row.audit);
             for link in row.links {
@@ -348,13 +342,10 @@ impl Tx<'_> {
             loader.gather(self.db, &rows).await?;
         }
         loaders.audit.gather(self.db, &audit).await?;
-        if let Some(loader) = &mut loaders.companion_rows {
-            loader.gather(self.db, &beside).await?;
-        }
         for ((_, loader), links) in loaders.links.iter_mut().zip(links) {
             loader.gather(self.db, &links).await?;
         }
-        let beside = loaders.companion_rows.iter().chain(loaders.links.iter().map(|(_, loader)| loader));
+        let beside = loaders.links.iter().map(|(_, loader)| loader);
         if [&loaders.rows, &loaders.audit].into_iter().chain(beside).any(Loader::is_full) {
             self.write_loaded(loaders).await?;
         }
@@ -368,8 +359,7 @@ impl Tx<'_> {
     pub async fn write_loaded(&mut self, loaders: &mut Loaders) -> Result<()> {
         loaders.rows.flush(self.db).await?;
         loaders.audit.flush(self.db).await?;
-        let beside = loaders.companion_rows.iter_mut().chain(loaders.links.iter_mut().map(|(_, loader)| loader));
-        for loader in beside {
+        for (_, loader) in &mut loaders.links {
             loader.flush(self.db).await?;
         }
         self.are_loading = false;
@@ -420,11 +410,6 @@ impl Tx<'_> {
         }
         loaders.rows.gather(self.db, &written).await?;
         loaders.rows.flush(self.db).await?;
-        if let Some(loader) = &mut loaders.companion_rows {
-            let beside: Vec<Vec<Value>> = rows.iter().filter_map(|row| row.companion_rows.clone()).collect();
-            loader.gather(self.db, &beside).await?;
-            loader.flush(self.db).await?;
-        }
         for (desc, loader) in &mut loaders.links {
             let links = rows.iter().flat_map(|row| &row.links).filter(|link| link.desc == *desc);
             let links: Vec<Vec<Value>> = links.map(|link| link.stored.clone()).collect();

@@ -4,16 +4,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use super::{Origin, Permit, Tx};
 use crate::model::clock::Clock;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::random::Random;
 use crate::model::resource::lifecycle::AT;
-use crate::model::resource::{Descriptor, Meta, Record};
+use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::engine::db::Db;
-use crate::store::engine::sql::Sql;
+use crate::store::engine::sql::{Sql, quoted};
 use crate::store::engine::sqlite::Busy;
 use crate::store::records::settings;
 
@@ -100,10 +101,19 @@ impl<'a> Tx<'a> {
         Ok(row.await?.text(0)? != "false")
     }
 
-    /// Removes all that a kind which is not recorded has in an organisation.
-    pub async fn clear(&mut self, desc: &'static Descriptor, org: i32) -> Result<u64> {
+    /// Removes all that a kind which is not recorded has in an organisation, or of it what refers to one record.
+    pub async fn clear(
+        &mut self,
+        desc: &'static Descriptor,
+        org: i32,
+        of: Option<(&'static Field, Uuid)>,
+    ) -> Result<u64> {
         self.flush().await?;
-        let sql = format!("delete from {} where org_id = $1", desc.table);
-        self.db.execute(Sql::new(sql).with([org.into()])).await
+        let mut sql = Sql::new(format!("delete from {} where org_id = ", desc.table));
+        sql.bind(org);
+        if let Some((field, id)) = of {
+            sql.push(&format!(" and {} = ", quoted(field.column))).bind(id);
+        }
+        self.db.execute(sql).await
     }
 }

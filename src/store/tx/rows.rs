@@ -76,7 +76,17 @@ impl Tx<'_> {
         Ok(record)
     }
 
-    async fn insert_row_later(&mut self, mut record: Record) -> Result<Record> {
+    /// Writes a new record; what is recorded of it says more.
+    pub async fn insert_telling(&mut self, record: Record, telling: ChangeNote) -> Result<()> {
+        self.insert_row_telling(record, telling).await?;
+        self.flush().await
+    }
+
+    async fn insert_row_later(&mut self, record: Record) -> Result<Record> {
+        self.insert_row_telling(record, Action::Create.into()).await
+    }
+
+    async fn insert_row_telling(&mut self, mut record: Record, telling: ChangeNote) -> Result<Record> {
         let (desc, (org, id)) = (record.desc, record.meta.record_id());
         record.meta.request_id = desc.stays().then(|| self.request_id());
         record.begins(true)?;
@@ -84,8 +94,9 @@ impl Tx<'_> {
         let record = self.called(record).await?;
         // What is named by others does not tell its key among its own values.
         let key = desc.key_field().is_none().then(|| record.key());
-        let payload = Payload { key, new: Some(audit::set_fields(&record)), ..Payload::default() };
-        let event = self.event_of(&record, Action::Create, Effect::Create).await?;
+        let ChangeNote { action, details } = telling;
+        let payload = Payload { key, new: Some(audit::set_fields(&record)), details, ..Payload::default() };
+        let event = self.event_of(&record, action, Effect::Create).await?;
         self.prepare(org, event, payload).await?;
         self.note_references(None, &record);
         self.waiting_rows.push(record.clone());

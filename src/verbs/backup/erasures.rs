@@ -127,6 +127,5 @@ async fn remove(tx: &mut Tx<'_>, row: Record) -> Result<()> {
     }
     purge_contents(tx, &row, &BTreeSet::new()).await?;
     let Some(row) = tx.load(User::DESCRIPTOR, org, id).await? else { return Ok(()) };
-    tx.purge(&row).await?;
-    tx.remove_orphans(User::DESCRIPTOR, org, id).await
+    tx.purge(&row).await
 }

@@ -468,9 +468,9 @@ impl Settings {
     /// The value that holds.
     pub fn value(&self, declared: &'static SettingDef) -> Result<Value, Problem> {
         declared.parse(&self.text(declared)).map_err(|wrong| {
-            let system = if self.source(declared) == Source::Scope(SettingScope::System) { " --system" } else { "" };
+            let whose = self.in_force(declared).map_or_else(String::new, StoredSetting::flag);
             Problem::integrity(format!("the stored value of a setting does not hold: {}", wrong.sentence))
-                .hint(format!("'orgctl setting reset{system} {}' takes it away", declared.key))
+                .hint(format!("'orgctl setting reset{whose} {}' takes it away", declared.key))
         })
     }
 

@@ -62,6 +62,25 @@ fn eight_who_set_one_setting_all_succeed() {
     });
 }
 
+/// Some set what others take back: each of them is the last for a moment, and one record at most is there.
+#[test]
+fn eight_who_set_and_reset_one_setting_all_succeed() {
+    on_both_engines_with_acme(|p| {
+        let line = |i: usize| match i % 2 {
+            0 => format!("setting set password.history {i}"),
+            _ => "setting reset password.history".to_owned(),
+        };
+        let all: Vec<_> = (0..8).map(|i| start(&mut p.spawn(&line(i)), Stdio::null())).collect();
+        for s in all.into_iter().map(wait) {
+            assert_eq!(s.code, 0, "{}", s.err);
+        }
+        assert!(int(p, "select count(*) from settings where deleted_at is null") <= 1);
+        assert!(int(p, "select count(*) from settings") >= 1);
+        gap_free(p);
+        p.run("audit verify --deep").ok();
+    });
+}
+
 #[test]
 fn one_key_goes_to_one_of_eight() {
     on_both_engines_with_acme(|p| {

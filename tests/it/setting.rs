@@ -511,7 +511,10 @@ password.expiry_days is not set for user ASHA22 (Asha Rao); nothing was changed
         );
         p.run("audit verify --deep").ok();
         p.run("db check").ok();
-        // Written where it may not be.
+        // Written behind our back: what can't be, and where it may not be.
+        p.sql("update settings set value = 'lots' where user_id is not null").expect("edited");
+        let said = p.run("setting get password.expiry_days --user RAVK22").fails(8);
+        assert!(said.contains("'orgctl setting reset --user RAVK22 password.expiry_days'"), "{said}");
         p.sql("update settings set setting = 'password.history', value = '3' where user_id is not null")
             .expect("edited");
         assert!(p.run("db check").out.contains("password.history is set for an organisation, not for a user"));

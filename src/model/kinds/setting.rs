@@ -5,8 +5,10 @@ use chrono::NaiveDate;
 
 use super::user::User;
 use crate::model::problem::Problem;
+use crate::model::resource::key::BETWEEN;
+use crate::model::resource::stored::Stored;
 use crate::model::resource::{Check, Meta};
-use crate::model::setting::{Place, declared};
+use crate::model::setting::{Place, SettingScope, declared};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{Line, Ref, SettingKey};
 use crate::resource;
@@ -42,6 +44,16 @@ impl StoredSetting {
     /// Where it is set.
     pub fn place(&self, meta: &Meta) -> Place {
         Place { org: meta.org_id, user: self.user_id.map(|user| user.0) }
+    }
+
+    /// The flag that names where one is set, where that is not an organisation.
+    pub fn flag(stored: &Stored<StoredSetting>) -> String {
+        let user = stored.record().key().split_once(BETWEEN).map(|(_, user)| format!(" --user {user}"));
+        match stored.value.place(&stored.meta).scope() {
+            SettingScope::System => " --system".to_owned(),
+            SettingScope::Org => String::new(),
+            SettingScope::User => user.unwrap_or_default(),
+        }
     }
 }
 

@@ -98,7 +98,7 @@ pub async fn update(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
         return change(s, desc, &records, version, set, Action::Update).await;
     }
     known_columns(s, desc)?;
-    let targets = records.iter().map(|r| Target { org: r.meta.org_id, id: r.meta.id, version: None }).collect();
+    let targets = records.iter().map(Target::of).collect();
     let change = Change { noun: desc.noun.into(), targets, set, action: Action::Update };
     owned::keep(s, desc, change, &owners).await
 }

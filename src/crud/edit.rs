@@ -218,9 +218,8 @@ async fn hand_in(
             .map(|made| FormOutcome::Made(Box::new(made))),
         FormPurpose::Update { .. } if set.is_empty() => return Ok(FormOutcome::Same),
         FormPurpose::Update { before, .. } => {
-            let m = &before.meta;
-            let target = Target { org: m.org_id, id: m.id, version: Some(m.version) };
-            let change = Change { noun: desc.noun.into(), targets: vec![target], set, action: Action::Update };
+            let targets = vec![Target::as_seen(before)];
+            let change = Change { noun: desc.noun.into(), targets, set, action: Action::Update };
             gate::write(s, &change).await.map(FormOutcome::Changed)
         }
     };
@@ -230,7 +229,7 @@ async fn hand_in(
     };
     if let FormPurpose::Update { before, .. } = work {
         let now = records::load(s.db().await?, desc, before.meta.org_id, before.meta.id).await?;
-        if now.is_none_or(|now| now.meta.version != before.meta.version) {
+        if now.is_none_or(|now| !Target::as_seen(before).is_met_by(&now)) {
             return Err(e);
         }
     }

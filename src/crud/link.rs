@@ -324,7 +324,7 @@ async fn end(s: &mut Session<'_>, desc: &'static Descriptor, links: &[Record]) -
         let titles: Vec<String> = links.iter().map(Record::title).collect();
         s.ui.confirm(&format!("end {}?", titles.join(", "))).await?;
     }
-    let targets = links.iter().map(|r| Target { org: r.meta.org_id, id: r.meta.id, version: None }).collect();
+    let targets = links.iter().map(Target::of).collect();
     for ended in gate::write(s, &End { noun: desc.noun.into(), targets }).await? {
         s.ui.status(&format!("ended {}", ended.title()));
     }

@@ -455,7 +455,7 @@ impl Verb for Deactivate {
         let mut changed = Vec::new();
         for target in &self.targets {
             // Read again: they may have been in charge of each other.
-            let before = Target { version: None, ..target.clone() }.load(tx, desc).await?;
+            let before = Target { version: None, told: Vec::new(), ..target.clone() }.load(tx, desc).await?;
             if !before.is_live() {
                 return Err(Problem::conflict(before.why_gone()).into());
             }
@@ -474,8 +474,7 @@ pub async fn deactivate(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
     let records = targets(s, desc, m).await?;
     let mode = mode(s, desc, &records, m).await?;
     known_columns(s, desc)?;
-    let target = |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: None };
-    let verb = Deactivate { noun: desc.noun.into(), targets: records.iter().map(target).collect(), mode };
+    let verb = Deactivate { noun: desc.noun.into(), targets: records.iter().map(Target::of).collect(), mode };
     let (changed, released) = gate::write(s, &verb).await?;
     if released > 0 {
         let to = match mode {
@@ -521,8 +520,7 @@ pub async fn delete_records(
         s.ui.confirm(&question).await?;
     }
     drop(plan);
-    let target =
-        |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: shown.is_some().then_some(r.meta.version) };
+    let target = if shown.is_some() { Target::as_seen } else { Target::of };
     let targets = roots.iter().map(target).collect();
     let gone = gate::write(s, &Delete { noun: desc.noun.into(), targets, mode, shown }).await?;
     let more = gone.len() - roots.len();
@@ -956,8 +954,7 @@ pub async fn purge(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatche
         s.ui.confirm(&format!("purge {what} for good{inside}?")).await?;
     }
     // What was shown is what goes.
-    let target = |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: Some(r.meta.version) };
-    let targets = records.iter().map(target).collect();
+    let targets = records.iter().map(Target::as_seen).collect();
     let purged = gate::write(s, &Purge { noun: desc.noun.into(), targets }).await?;
     s.ui.status(&match records.as_slice() {
         [one] => format!("purged {}", one.title()),

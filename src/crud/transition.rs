@@ -114,7 +114,7 @@ pub async fn run(
     known_columns(s, desc)?;
     let version = m.get_one::<i64>("if-version").copied();
     let told = told(s, desc, transition, &records, m).await?;
-    let targets = records.iter().map(|r| Target { org: r.meta.org_id, id: r.meta.id, version }).collect();
+    let targets = records.iter().map(|r| Target { version, ..Target::of(r) }).collect();
     let verb = Move { noun: desc.noun.into(), verb: transition.verb.into(), targets, told };
     let moved = gate::write(s, &verb).await?;
     for Moved { record, from } in &moved {

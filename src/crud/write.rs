@@ -249,7 +249,7 @@ impl Verb for End {
 pub async fn revoke(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     let records = targets(s, desc, m).await?;
     known_columns(s, desc)?;
-    let targets = records.iter().map(|r| Target { org: r.meta.org_id, id: r.meta.id, version: None }).collect();
+    let targets = records.iter().map(Target::of).collect();
     let ended = gate::write(s, &End { noun: desc.noun.into(), targets }).await?;
     for record in &ended {
         s.ui.status(&format!("ended {}", record.title()));
@@ -360,14 +360,38 @@ pub struct Target {
     pub id: Uuid,
     /// The version that was seen; any, where none is given.
     pub version: Option<i64>,
+    /// Column and value of what was seen of it that links tell, whose changes are no new version.
+    pub told: Vec<(String, Value)>,
 }
 
 impl Target {
+    /// A record, whatever it says by then.
+    pub fn of(record: &Record) -> Target {
+        Target { org: record.meta.org_id, id: record.meta.id, version: None, told: Vec::new() }
+    }
+
+    /// A record, if it says what it says now.
+    pub fn as_seen(record: &Record) -> Target {
+        let firsts = record.desc.lists.iter().filter_map(|list| list.first);
+        let told = firsts.map(|column| (column.to_owned(), record.get(column).clone())).collect();
+        Target { version: Some(record.meta.version), told, ..Target::of(record) }
+    }
+
+    /// Whether a record is as it was seen.
+    pub fn is_met_by(&self, record: &Record) -> bool {
+        self.version.is_none_or(|seen| seen == record.meta.version) && other_fields(record, &self.told).is_empty()
+    }
+
     /// Reads the record under the lock and holds it against what was seen.
     pub async fn load(&self, tx: &mut Tx<'_>, desc: &'static Descriptor) -> Result<Record> {
         let gone = || Problem::conflict(format!("the {} was deleted by somebody else in the meantime", desc.noun));
         let record = tx.load(desc, self.org, self.id).await?.ok_or_else(gone)?;
         is_version(&record, self.version)?;
+        let other = other_fields(&record, &self.told);
+        if !other.is_empty() {
+            let sentence = format!("{} was changed in the meantime: {other}", record.title());
+            return Err(Problem::conflict(sentence).hint(look_again(&record)).into());
+        }
         Ok(record)
     }
 
@@ -387,11 +411,12 @@ pub(super) fn other_fields(record: &Record, values: &[(String, Value)]) -> Strin
 /// Holds a record against the version that was seen.
 pub(super) fn is_version(record: &Record, seen: Option<i64>) -> Result<(), Problem> {
     let Some(seen) = seen.filter(|seen| *seen != record.meta.version) else { return Ok(()) };
-    Err(Problem::conflict(format!("{} has version {}, not {seen}", record.title(), record.meta.version)).hint(format!(
-        "somebody changed it; look at it again: orgctl {} show {}",
-        record.desc.noun,
-        record.key()
-    )))
+    let sentence = format!("{} has version {}, not {seen}", record.title(), record.meta.version);
+    Err(Problem::conflict(sentence).hint(look_again(record)))
+}
+
+fn look_again(record: &Record) -> String {
+    format!("somebody changed it; look at it again: orgctl {} show {}", record.desc.noun, record.key())
 }
 
 /// Sets fields of records. What others changed in other fields stays.
@@ -488,7 +513,7 @@ pub async fn change(
     action: Action,
 ) -> Result<()> {
     known_columns(s, desc)?;
-    let targets = records.iter().map(|r| Target { org: r.meta.org_id, id: r.meta.id, version }).collect();
+    let targets = records.iter().map(|r| Target { version, ..Target::of(r) }).collect();
     let changed = gate::write(s, &Change { noun: desc.noun.into(), targets, set, action }).await?;
     tell_changed(s, desc, &changed, action).await
 }

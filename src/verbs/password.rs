@@ -146,10 +146,6 @@ async fn check(s: &mut Session<'_>, user: &Record, password: Arc<Secret>, rules:
     Ok(())
 }
 
-fn target(user: &Record) -> Target {
-    Target { org: user.meta.org_id, id: user.meta.id, version: None }
-}
-
 /// Sets a user's password.
 pub async fn passwd(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
@@ -166,7 +162,7 @@ pub async fn passwd(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let seen = credentials::load(s.db().await?, &user).await?.map(|c| c.version());
     let hash = hashed(s, Arc::clone(&password), credentials::params(&rules)?).await?;
     let (must_change, keep) = (m.get_flag("must-change"), rules.get(setting::PASSWORD_HISTORY)?);
-    let verb = SetPassword { target: target(&user), hash, must_change, seen, keep, is_same: false };
+    let verb = SetPassword { target: Target::of(&user), hash, must_change, seen, keep, is_same: false };
     // Of a made one that was not shown, nothing is left.
     let told = |made: Option<&str>| json!({ "user_code": user.key(), "id": user.meta.id, "password": made, "must_change": must_change });
     let show = |ui: &mut Ui, (): &()| match is_for_programs(ui) {
@@ -214,7 +210,8 @@ pub async fn check_password(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if is_old {
         let hash = hashed(s, password, params).await?;
         let keep = rules.get(setting::PASSWORD_HISTORY)?;
-        gate::write(s, &SetPassword { target: target(&user), hash, must_change, seen, keep, is_same: true }).await?;
+        gate::write(s, &SetPassword { target: Target::of(&user), hash, must_change, seen, keep, is_same: true })
+            .await?;
         s.ui.status(&match scheme {
             "argon2id" => "it was hashed anew, as the settings say now".to_owned(),
             other => format!("it was hashed with {other}; from now on with argon2id"),

@@ -78,7 +78,7 @@ async fn try_each(
 }
 
 fn as_targets(records: &[Record]) -> Vec<Target> {
-    records.iter().map(|r| Target { org: r.meta.org_id, id: r.meta.id, version: None }).collect()
+    records.iter().map(Target::of).collect()
 }
 
 fn orgs_of(targets: &[Target]) -> Vec<i32> {
@@ -571,8 +571,8 @@ pub async fn merge(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if !s.dry_run {
         s.ui.confirm(&format!("merge {} into {}, and delete the first?", duplicate.title(), into.title())).await?;
     }
-    let target = |r: &Record| Target { org: r.meta.org_id, id: r.meta.id, version: Some(r.meta.version) };
-    let (moved, gone) = gate::write(s, &Merge { duplicate: target(&duplicate), into: target(&into) }).await?;
+    let (moved, gone) =
+        gate::write(s, &Merge { duplicate: Target::as_seen(&duplicate), into: Target::as_seen(&into) }).await?;
     s.ui.status(&format!("merged {} into {}: {moved} that pointed at it follow", duplicate.title(), into.title()));
     if gone > 0 {
         let had = if gone == 1 { "1 that" } else { &format!("{gone} that") };

@@ -311,6 +311,70 @@ fn two_imports_at_once_are_two_imports_one_after_the_other() {
     });
 }
 
+/// Branches of one person, given, taken and listed by several at once: each counts, and one of them is the first.
+#[test]
+fn several_at_once_give_one_person_branches() {
+    on_both_engines_with_acme(|p| {
+        for code in ["B0", "B1", "B2", "B3", "B4"] {
+            p.run(&format!("branch create --code {code} --name {code}")).ok();
+        }
+        p.run("user create --user-code ASHA22 --name Asha --branch B0").ok();
+        let all: Vec<_> = (1..5)
+            .map(|n| format!("branch assign B{n} ASHA22"))
+            .chain(["user update ASHA22 --branch B4".to_owned(), "branch assign B1 ASHA22".to_owned()])
+            .map(|line| start(&mut p.spawn(&line), Stdio::null()))
+            .collect();
+        let said: Vec<_> = all.into_iter().map(wait).collect();
+        // What is so already is no fault, or is told as one: never two links.
+        assert!(said.iter().all(|s| s.code == 0 || s.code == 4), "{said:?}");
+        let asha = p.json("user show ASHA22");
+        assert_eq!(asha["branch"], "B4");
+        let branches: Vec<_> = asha["branches"].as_array().expect("a list").iter().map(|b| b.as_str()).collect();
+        assert_eq!(branches.first(), Some(&Some("B4")), "{branches:?}");
+        for n in 1..4 {
+            let code = format!("B{n}");
+            assert_eq!(branches.iter().filter(|b| **b == Some(code.as_str())).count(), 1, "{branches:?}");
+        }
+        assert_eq!(int(p, "select count(*) from user_branches where deleted_at is null and is_primary"), 1);
+        // Two files that say the whole: the one that comes second holds, whole.
+        let files = ["B1;B2", "B3;B2"].map(|list| {
+            let name = format!("{}.csv", &list[..2]);
+            p.write(&name, format!("user_code,branches\nASHA22,{list}\n"))
+        });
+        let lines = files.map(|f| format!("user import {f} --on-conflict update --wait 60"));
+        let all: Vec<_> = lines.iter().map(|line| start(&mut p.spawn(line), Stdio::null())).collect();
+        for s in all.into_iter().map(wait) {
+            assert_eq!(s.code, 0, "{}", s.err);
+        }
+        let branches = p.json("user show ASHA22")["branches"].to_string();
+        assert!([r#"["B1","B2"]"#, r#"["B3","B2"]"#].contains(&branches.as_str()), "{branches}");
+        gap_free(p);
+    });
+}
+
+/// A feed and its successor at once: whoever comes second sees what the first has done.
+#[test]
+fn two_files_of_one_feed_at_once_are_two_feeds_one_after_the_other() {
+    on_both_engines_with_acme(|p| {
+        let file = |name: &str, people: std::ops::Range<u32>| {
+            let rows = people.map(|n| format!("E{n},Person {n},p{n}@acme.example\n")).collect::<String>();
+            p.write(name, format!("external_id,name,email\n{rows}"))
+        };
+        let (first, second) = (file("a.csv", 0..60), file("b.csv", 10..70));
+        let line = |f: &str| format!("user import {f} --sync --key external_id --max-leavers 100% --wait 60");
+        let all: Vec<_> = [&first, &second].map(|f| start(&mut p.spawn(&line(f)), Stdio::null())).into();
+        for s in all.into_iter().map(wait) {
+            assert_eq!(s.code, 0, "{}", s.err);
+        }
+        assert_eq!(int(p, "select count(*) from users"), 70);
+        let active = texts(p, "select external_id from users where is_active order by external_id");
+        assert_eq!(active.len(), 60, "one file or the other is the truth, never a mixture");
+        let has = |id: &str| active.iter().any(|row| row[0] == id);
+        assert!(has("E0") != has("E69"), "{active:?}");
+        gap_free(p);
+    });
+}
+
 /// Either the import comes first, and what it refers to is protected; or the deletion, and the row is told so.
 #[test]
 fn what_an_import_refers_to_is_not_deleted_meanwhile() {

@@ -168,6 +168,26 @@ fn somebody_elses_change_meanwhile_is_a_conflict_and_the_text_is_kept() {
     });
 }
 
+/// A person's branch is told by links: a change of it is no new version of the person, and a form is as stale by it.
+#[test]
+fn a_branch_that_somebody_else_gave_meanwhile_is_a_conflict() {
+    on_both_engines_with_acme(|p| {
+        for branch in ["B1", "B2", "B3"] {
+            p.run(&format!("branch create --code {branch} --name {branch}")).ok();
+        }
+        p.run("user create --name 'Asha Rao' --user-code ASHA22 --branch B1").ok();
+        let other = format!("{} user update ASHA22 --branch B2", env!("CARGO_BIN_EXE_orgctl"));
+        let variables: String = p.env.iter().map(|(k, v)| format!("{k}='{v}' ")).collect();
+        let script = format!("env -i {variables}{other}\nsed -i 's/^branch = .*/branch = \"B3\"/' \"$1\"");
+        let said = edited(p, "user update ASHA22 --edit", &script);
+        assert_eq!(said.code, 4, "{}", said.err);
+        let sentence = "error: user ASHA22 (Asha Rao) was changed in the meantime: branch\n";
+        assert!(said.err.contains(sentence), "{}", said.err);
+        assert!(said.err.contains("hint: what you wrote is kept in "), "{}", said.err);
+        assert_eq!(p.json("user show ASHA22")["branch"], "B2");
+    });
+}
+
 #[test]
 fn at_a_terminal_it_is_mended_where_it_stands() {
     on_both_engines_with_acme(|p| {

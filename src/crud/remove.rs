@@ -1,6 +1,6 @@
 //! delete, restore, purge: taking any resource away, and bringing it back.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use anyhow::Result;
 use clap::ArgMatches;
@@ -29,7 +29,7 @@ use crate::model::values::value::Value;
 use crate::store::engine::db::Db;
 use crate::store::records::keys as store_keys;
 use crate::store::records::query::{Query, column};
-use crate::store::records::{self, Deleted, Dependants, blocking, count, dependants};
+use crate::store::records::{self, Deleted, Dependants, blocking, count, dependants_of_all};
 use crate::store::tx::Tx;
 use crate::ui::format::is_for_programs;
 
@@ -200,15 +200,27 @@ fn stands(tx: &Tx<'_>, before: &Record, after: &Record) -> Result<()> {
     Ok(())
 }
 
+/// Records whose dependants are looked for together.
+const TOGETHER: usize = 1000;
+
 impl DeletePlan {
     async fn make(db: &mut Db, roots: Vec<Record>, mode: Mode) -> Result<DeletePlan> {
-        let mut seen: BTreeSet<Uuid> = roots.iter().map(|r| r.meta.id).collect();
+        let named: HashSet<Uuid> = roots.iter().map(|r| r.meta.id).collect();
+        let mut seen: BTreeSet<Uuid> = named.iter().copied().collect();
         let mut plan = DeletePlan::default();
         let all = roots.clone();
-        let mut queue = std::collections::VecDeque::from(roots);
+        let mut queue = VecDeque::from(roots);
+        // What depends on the first of the queue, which are asked about together.
+        let mut known: VecDeque<Vec<Dependants>> = VecDeque::new();
         while let Some(record) = queue.pop_front() {
+            if known.is_empty() {
+                let is_like = |r: &&Record| r.desc == record.desc && r.meta.org_id == record.meta.org_id;
+                let like: Vec<Record> =
+                    std::iter::once(&record).chain(queue.iter().take_while(is_like)).take(TOGETHER).cloned().collect();
+                known.extend(dependants_of_all(db, &like).await?);
+            }
             let mut protecting = Vec::new();
-            for mut d in dependants(db, &record).await? {
+            for mut d in known.pop_front().unwrap_or_default() {
                 d.records.retain(|r| !seen.contains(&r.meta.id));
                 if d.field.is_none() {
                     // What an organisation was given when it was made goes with it.
@@ -219,7 +231,7 @@ impl DeletePlan {
                     queue.extend(seeds);
                 }
                 // Who takes over from what was named can't do so from another kind that goes with it.
-                let is_named = all.iter().any(|r| r.meta.id == record.meta.id);
+                let is_named = named.contains(&record.meta.id);
                 // What is given to nobody any more is taken from who has it.
                 let is_given = mode == Mode::Orphan && d.desc.link().is_some();
                 let can_hand_over = is_given || can_hand_over(&d, mode) && (is_named || mode == Mode::Orphan);
@@ -345,10 +357,7 @@ impl Verb for Delete {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Vec<Record>> {
         let desc = described(tx, &self.noun)?;
-        let mut roots = Vec::new();
-        for target in &self.targets {
-            roots.push(target.load(tx, desc).await?);
-        }
+        let roots = Target::load_all(&self.targets, tx, desc).await?;
         if let Some(gone) = roots.iter().find(|r| !r.is_live()) {
             return Err(Problem::conflict(format!("{} already", gone.why_gone())).into());
         }
@@ -447,10 +456,7 @@ impl Verb for Deactivate {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<(Vec<ChangedRecord>, usize)> {
         let desc = described(tx, &self.noun)?;
-        let mut leaving = Vec::new();
-        for target in &self.targets {
-            leaving.push(target.load(tx, desc).await?);
-        }
+        let leaving = Target::load_all(&self.targets, tx, desc).await?;
         let released = release(tx, &leaving, self.mode, TargetEvent::Deactivate, "deactivated").await?;
         let mut changed = Vec::new();
         for target in &self.targets {
@@ -796,15 +802,10 @@ impl Verb for Purge {
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<u64> {
         let desc = described(tx, &self.noun)?;
-        let mut records = Vec::new();
-        for target in &self.targets {
-            let record = target.load(tx, desc).await?;
-            if record.is_live() {
-                return Err(Problem::conflict(format!("{} is not deleted", record.title()))
-                    .hint("delete it first")
-                    .into());
-            }
-            records.push(record);
+        let records = Target::load_all(&self.targets, tx, desc).await?;
+        if let Some(live) = records.iter().find(|r| r.is_live()) {
+            let sentence = format!("{} is not deleted", live.title());
+            return Err(Problem::conflict(sentence).hint("delete it first").into());
         }
         if !desc.is_org() {
             seed::keep(tx.db, &records).await?;

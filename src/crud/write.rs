@@ -1,6 +1,7 @@
 //! Changing any resource: the verbs of a new and of a changed record, and what is said of them.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use chrono::NaiveDate;
@@ -384,13 +385,31 @@ impl Target {
 
     /// Reads the record under the lock and holds it against what was seen.
     pub async fn load(&self, tx: &mut Tx<'_>, desc: &'static Descriptor) -> Result<Record> {
+        let found = tx.load(desc, self.org, self.id).await?;
+        Ok(self.checked(desc, found)?)
+    }
+
+    /// As [`Target::load`], of many, with a statement for many of them.
+    pub async fn load_all(targets: &[Target], tx: &mut Tx<'_>, desc: &'static Descriptor) -> Result<Vec<Record>> {
+        tx.flush().await?;
+        let found = records::with_record_ids(tx.db, desc, targets.iter().map(|t| (t.org, t.id))).await?;
+        let found: HashMap<(i32, Uuid), Record> = found.into_iter().map(|r| (r.meta.record_id(), r)).collect();
+        let mut all = Vec::with_capacity(targets.len());
+        for target in targets {
+            all.push(target.checked(desc, found.get(&(target.org, target.id)).cloned())?);
+        }
+        Ok(all)
+    }
+
+    /// The record, if it is as it was seen.
+    fn checked(&self, desc: &Descriptor, found: Option<Record>) -> Result<Record, Problem> {
         let gone = || Problem::conflict(format!("the {} was deleted by somebody else in the meantime", desc.noun));
-        let record = tx.load(desc, self.org, self.id).await?.ok_or_else(gone)?;
+        let record = found.ok_or_else(gone)?;
         is_version(&record, self.version)?;
         let other = other_fields(&record, &self.told);
         if !other.is_empty() {
             let sentence = format!("{} was changed in the meantime: {other}", record.title());
-            return Err(Problem::conflict(sentence).hint(look_again(&record)).into());
+            return Err(Problem::conflict(sentence).hint(look_again(&record)));
         }
         Ok(record)
     }
@@ -492,11 +511,11 @@ pub fn not_its_own_parent(record: &Record) -> Result<(), Problem> {
 
 /// The records that keys name, as targets.
 pub async fn targets(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Vec<Record>> {
-    let mut found: Vec<Record> = Vec::new();
+    let (mut found, mut known): (Vec<Record>, HashSet<(i32, Uuid)>) = Default::default();
     for key in keys(s, desc, Deleted::Exclude, m).await? {
         let record = find(s, desc, &key, Deleted::Exclude).await?;
         not_system(&record)?;
-        if found.iter().all(|r| r.meta.id != record.meta.id) {
+        if known.insert(record.meta.record_id()) {
             found.push(record);
         }
     }

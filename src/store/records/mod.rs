@@ -15,6 +15,7 @@ pub mod subjects;
 pub mod touched;
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -808,31 +809,62 @@ pub async fn dependants_by(
     target: &Record,
     by: impl Fn(&Descriptor, &Field) -> bool,
 ) -> Result<Vec<Dependants>> {
-    let org = target.meta.org_id;
-    let mut found = Vec::new();
-    if target.desc.is_org() {
+    let all = dependants_of_all_by(db, std::slice::from_ref(target), by).await?;
+    Ok(all.into_iter().next().unwrap_or_default())
+}
+
+/// As [`dependants`], of each of some records of one kind and organisation, with a statement for many of them.
+pub async fn dependants_of_all(db: &mut Db, targets: &[Record]) -> Result<Vec<Vec<Dependants>>> {
+    dependants_of_all_by(db, targets, |_, _| true).await
+}
+
+async fn dependants_of_all_by(
+    db: &mut Db,
+    targets: &[Record],
+    by: impl Fn(&Descriptor, &Field) -> bool,
+) -> Result<Vec<Vec<Dependants>>> {
+    let mut all: Vec<Vec<Dependants>> = targets.iter().map(|_| Vec::new()).collect();
+    let Some(Record { desc: kind, meta: Meta { org_id: org, .. }, .. }) = targets.first() else { return Ok(all) };
+    if kind.is_org() {
         // What is not recorded keeps nothing from going: nobody could put it away before.
-        let keep = |d: &&Descriptor| !d.is_org() && d.is_recorded() && !d.is_of_the_org;
-        for desc in db.kinds().resources().filter(keep) {
-            let records =
-                load_where(db, desc, &format!("t.org_id = $1 and {}", status_sql::live(desc, "t")), vec![org.into()])
-                    .await?;
-            found.push(Dependants { desc, field: None, records });
+        for (target, found) in targets.iter().zip(&mut all) {
+            let keep = |d: &&Descriptor| !d.is_org() && d.is_recorded() && !d.is_of_the_org;
+            for desc in db.kinds().resources().filter(keep) {
+                let condition = format!("t.org_id = $1 and {}", status_sql::live(desc, "t"));
+                let records = load_where(db, desc, &condition, vec![target.meta.org_id.into()]).await?;
+                found.extend((!records.is_empty()).then_some(Dependants { desc, field: None, records }));
+            }
         }
-    } else {
-        for (desc, field) in
-            db.kinds().referring_to(target.desc).into_iter().filter(|(d, f)| d.is_recorded() && by(d, f))
-        {
-            let (column, open, live) =
-                (quoted(field.column), status_sql::is_open(desc, field, "t"), status_sql::live(desc, "t"));
-            let condition = format!("t.org_id = $1 and t.{column} = $2 and {live} and {open}");
-            let records = load_where(db, desc, &condition, vec![org.into(), target.meta.id.into()]).await?;
-            found.push(Dependants { desc, field: Some(field), records });
+        return Ok(all);
+    }
+    let places: HashMap<Uuid, usize> = targets.iter().enumerate().map(|(n, r)| (r.meta.id, n)).collect();
+    for (desc, field) in db.kinds().referring_to(kind).into_iter().filter(|(d, f)| d.is_recorded() && by(d, f)) {
+        let (column, open, live) =
+            (quoted(field.column), status_sql::is_open(desc, field, "t"), status_sql::live(desc, "t"));
+        let mut found: BTreeMap<usize, Vec<Record>> = BTreeMap::new();
+        for some in targets.chunks(TOGETHER) {
+            let mut sql = Sql { nameless: some.len() > 1 && !db.is_postgres(), ..select(desc) };
+            sql.push("t.org_id = ").bind(*org).push(&format!(" and {live} and {open} and t.{column}"));
+            match some {
+                [one] => sql.push(" = ").bind(one.meta.id),
+                several => sql.push(" in ").bind_rows(several.iter().map(|r| r.meta.id)),
+            };
+            for row in db.all(sql).await? {
+                let record = record(desc, row)?;
+                let place = record.get(field.column).as_uuid().and_then(|id| places.get(&id));
+                let place = place.ok_or_else(|| anyhow::anyhow!("a {} that points elsewhere", desc.noun))?;
+                found.entry(*place).or_default().push(record);
+            }
+        }
+        for (place, records) in found {
+            all[place].push(Dependants { desc, field: Some(field), records });
         }
     }
-    found.retain(|d| !d.records.is_empty());
-    Ok(found)
+    Ok(all)
 }
+
+/// Records that one statement asks about.
+const TOGETHER: usize = 500;
 
 /// How many live records of each kind are in one: people and places that refer to it, also through a link.
 pub async fn contents(db: &mut Db, record: &Record) -> Result<Vec<String>> {

@@ -8,26 +8,23 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use uuid::Uuid;
 
 use super::lists::NewLinks;
-use super::rows::{self, BuildOrder, ImportPlan, NewCredential, Order, RowBuilder};
+use super::rows::{self, BuildOrder, ImportPlan, NewCredential, RowBuilder};
 use super::run::Run;
 use super::{BATCH, CHANNEL_DEPTH, HASHED_BATCH};
 use crate::crud::write::blank;
 use crate::model::kinds::credential::Credential;
 use crate::model::resource::{Field, Resource};
-use crate::model::values::value::Value;
 use crate::store::import::stage::ResolvedRow;
 use crate::store::trail::appender::TreeAppender;
 use crate::store::tx::{Loaders, PreparedRow, Tx};
 
 /// The thread that makes records: what it is told to make, and what it has made.
 struct Maker {
-    orders: Option<Sender<Order>>,
+    orders: Option<Sender<Vec<BuildOrder>>>,
     made: Receiver<Vec<PreparedRow>>,
     thread: JoinHandle<Result<TreeAppender>>,
     /// Orders that it has not answered yet.
     waiting: usize,
-    /// What was made and is written.
-    used: Vec<Vec<Value>>,
 }
 
 impl Maker {
@@ -36,7 +33,7 @@ impl Maker {
         let (send, made) = mpsc::channel(CHANNEL_DEPTH);
         let plan = Arc::clone(plan);
         let thread = spawn_blocking(move || rows::build_all(&plan, making, &mut ordered, &send));
-        Maker { orders: Some(orders), made, thread, waiting: 0, used: Vec::new() }
+        Maker { orders: Some(orders), made, thread, waiting: 0 }
     }
 }
 
@@ -63,11 +60,10 @@ impl Run<'_> {
         // Codes that are made are looked up meanwhile; a file that is keyed by them gives them.
         let is_looked_up = |field: &&Field| plan.makes_codes || !plan.key.has(field);
         needed.extend(plan.maker().map(|(field, _)| field).filter(is_looked_up));
-        let mut aside = tx.drop_indexes(plan.desc, total, &needed, |column| plan.fills(column)).await?;
+        let mut aside = tx.drop_indexes(plan.desc, total, &needed).await?;
         let mut links = NewLinks::new(tx, &plan, org)?;
         for kind in links.kinds() {
-            let is_filled = |column: &str| kind.fields.iter().any(|f| f.column == column);
-            aside.extend(tx.drop_indexes(kind, total, &[], is_filled).await?);
+            aside.extend(tx.drop_indexes(kind, total, &[]).await?);
         }
         let mut loaders = self.loaders(tx, org, total).await?;
         let mut maker = Maker::start(&plan, self.row_builder(tx, org, None).await?);
@@ -83,7 +79,7 @@ impl Run<'_> {
             let Some(rows) = maker.made.recv().await else { break };
             maker.waiting -= 1;
             done += rows.len() as u64;
-            maker.used.extend(tx.write_batch(&mut loaders, rows).await?);
+            tx.write_batch(&mut loaders, rows).await?;
             self.import.progress.set(done);
         }
         drop(maker.orders);
@@ -124,7 +120,7 @@ impl Run<'_> {
         let orders = self.orders(tx, links, some).await?;
         if let Some(to) = &maker.orders {
             // Where nobody takes it the thread has failed.
-            let _ = to.send((orders, std::mem::take(&mut maker.used))).await;
+            let _ = to.send(orders).await;
             maker.waiting += 1;
         }
         Ok(last)

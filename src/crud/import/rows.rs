@@ -212,13 +212,6 @@ impl ImportPlan {
         Layout::new(multiline, at.map(|at| (at, Arc::new(test) as KeyTest)))
     }
 
-    /// Whether rows say something in a column of the table.
-    pub fn fills(&self, column: &str) -> bool {
-        let given = self.columns.iter().flatten().copied().chain(self.constants.iter().map(|(f, _)| *f));
-        let mut given = given.chain(self.set_by_status()).flat_map(|f| [f.column, self.desc.compared_column(f)]);
-        given.any(|filled| filled == column)
-    }
-
     /// The column that a fault of the key as a whole is told of.
     pub fn key_column(&self) -> Option<&'static Field> {
         self.key.parts().last()
@@ -866,19 +859,15 @@ pub fn hash_all(given: Vec<(Option<GivenCredential>, [u8; 16])>, params: &Params
     })
 }
 
-/// What to make, and what was made before and is to be freed.
-pub type Order = (Vec<BuildOrder>, Vec<Vec<Value>>);
-
 /// Makes new records of rows, with their audit records, as verdicts come in; the tree's new end.
 pub fn build_all(
     plan: &ImportPlan,
     mut making: RowBuilder,
-    orders: &mut Receiver<Order>,
+    orders: &mut Receiver<Vec<BuildOrder>>,
     send: &Sender<Vec<PreparedRow>>,
 ) -> Result<TreeAppender> {
     let mut rows = plan.rows()?;
-    while let Some((orders, used)) = orders.blocking_recv() {
-        drop(used);
+    while let Some(orders) = orders.blocking_recv() {
         let finished = build(plan, &mut making, &mut rows, orders)?;
         if send.blocking_send(finished).is_err() {
             break;

@@ -114,36 +114,16 @@ pub async fn empty_cache(db: &mut Db) -> Result<()> {
     db.script("pragma shrink_memory".into()).await
 }
 
-/// Whether an index is of a few rows alone, and hardly of new ones: that they say nothing in a column, or have not some word
-/// in it, costs less to see for each than to go through the whole table for the few.
-fn is_of_few(index: &str, columns: &str, is_filled: impl Fn(&str) -> bool) -> bool {
-    let index = index.split_whitespace().collect::<Vec<_>>().join(" ");
-    let Some((_, conditions)) = index.split_once(" WHERE ") else { return false };
-    let is_column = |word: &&str| columns.split(',').any(|column| column == *word);
-    conditions.split(" AND ").filter(|condition| !condition.ends_with(" IS NULL")).any(|condition| {
-        let mut words = condition.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(is_column);
-        condition.contains('\'') || words.all(|column| !is_filled(column))
-    })
-}
-
-/// Drops the indexes of a table of SQLite's that can be made again, but those over the columns to keep, and those of few rows;
-/// their text.
-pub async fn drop_indexes(
-    db: &mut Db,
-    table: &str,
-    keep: &[&Field],
-    is_filled: impl Fn(&str) -> bool,
-) -> Result<Vec<String>> {
+/// Drops the indexes of a table of SQLite's that can be made again, but those over the columns to keep; their text.
+pub async fn drop_indexes(db: &mut Db, table: &str, keep: &[&Field]) -> Result<Vec<String>> {
     let sql = Sql::new(
-        "select s.name, s.sql, (select group_concat(name) from pragma_index_info(s.name)),
-                (select group_concat(name) from pragma_table_info(s.tbl_name)) from sqlite_schema s
+        "select s.name, s.sql, (select group_concat(name) from pragma_index_info(s.name)) from sqlite_schema s
           where s.type = 'index' and s.tbl_name = $1 and s.sql is not null order by s.name",
     );
-    let rows = db.all(sql.with([table.into()]).yields([ValueType::Text; 4])).await?;
+    let rows = db.all(sql.with([table.into()]).yields([ValueType::Text, ValueType::Text, ValueType::Text])).await?;
     let mut made = Vec::new();
     for row in rows {
-        let is_kept = row.text(2)?.split(',').any(|column| keep.iter().any(|f| f.column == column));
-        if is_kept || is_of_few(row.text(1)?, row.text(3)?, &is_filled) {
+        if row.text(2)?.split(',').any(|column| keep.iter().any(|f| f.column == column)) {
             continue;
         }
         db.script(format!("drop index {}", quoted(row.text(0)?))).await?;

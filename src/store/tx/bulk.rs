@@ -53,8 +53,6 @@ pub struct Loaders {
     org: i32,
     rows: Loader,
     words: Option<Loader>,
-    /// Words that wait, with the numbers of their rows: the index of SQLite is written anew with each statement that follows.
-    waiting: Vec<Vec<Value>>,
     audit: Loader,
     /// Rows of links, by their kinds.
     links: Vec<(&'static Descriptor, Loader)>,
@@ -102,24 +100,9 @@ impl Loaders {
             are_few: new_rows <= FEW,
             rows: Loader::new(db, desc.table, &columns, 1).await?,
             words,
-            waiting: Vec::new(),
             audit: Loader::new(db, "audit_records", &audit, AUDIT_BATCH).await?,
             links,
         })
-    }
-}
-
-/// Rows whose words are written together.
-const WORDS_TOGETHER: usize = 2000;
-
-impl Loaders {
-    /// Writes the words that wait.
-    async fn write_words(&mut self, db: &mut Db) -> Result<()> {
-        let waiting = std::mem::take(&mut self.waiting);
-        match &mut self.words {
-            Some(words) if !waiting.is_empty() => words.gather(db, &waiting).await.map(drop),
-            _ => Ok(()),
-        }
     }
 }
 
@@ -282,8 +265,6 @@ impl Tx<'_> {
     /// sorting once is cheaper than finding each row's place (1.5 times, measured). Inside this transaction nobody sees
     /// it. On PostgreSQL nothing is done: there it would lock readers out.
     ///
-    /// Those stay that are of few rows, and of new ones only where these say something in some column (`is_filled`).
-    ///
     /// The indexes over `forward` stay: while a row waits for another that it refers to, SQLite asks with each new one
     /// who refers to it, and without the index reads the whole table to find out.
     pub async fn drop_indexes(
@@ -291,20 +272,17 @@ impl Tx<'_> {
         desc: &'static Descriptor,
         new_rows: u64,
         forward: &[&Field],
-        is_filled: impl Fn(&str) -> bool,
     ) -> Result<Vec<String>> {
         let mut made = Vec::new();
         if self.db.is_postgres() || new_rows < WORTH_IT {
             return Ok(made);
         }
-        for (table, is_all_filled) in [(desc.table, false), ("audit_records", true)] {
+        for table in [desc.table, "audit_records"] {
             let few = Sql::new(format!("select count(*) from (select 1 from {table} limit $1)"));
             let there =
                 self.db.one(few.with([i64::try_from(new_rows)?.into()]).yields([ValueType::Int])).await?.int(0)?;
             if there < i64::try_from(new_rows)? {
-                made.extend(
-                    load::drop_indexes(self.db, table, forward, |column| is_all_filled || is_filled(column)).await?,
-                );
+                made.extend(load::drop_indexes(self.db, table, forward).await?);
             }
         }
         Ok(made)
@@ -325,8 +303,8 @@ impl Tx<'_> {
     }
 
     /// Writes new rows of one kind that were made elsewhere, with their audit records and search words. They are there
-    /// once [`Tx::write_loaded`] was called. What was written is given back: it is freed fastest where it was made.
-    pub async fn write_batch(&mut self, loaders: &mut Loaders, rows: Vec<PreparedRow>) -> Result<Vec<Vec<Value>>> {
+    /// once [`Tx::write_loaded`] was called.
+    pub async fn write_batch(&mut self, loaders: &mut Loaders, rows: Vec<PreparedRow>) -> Result<()> {
         self.flush().await?;
         self.are_loading = true;
         self.keep_protected_from(loaders.desc, loaders.org, &rows)?;
@@ -356,20 +334,17 @@ impl Tx<'_> {
             }
         }
         let last = loaders.rows.gather(self.db, &records).await?;
-        if loaders.words.is_some() && !self.db.is_postgres() {
+        if let (Some(loader), false) = (&mut loaders.words, self.db.is_postgres()) {
             // One statement wrote them one after another, so their numbers follow each other.
             let first = last - i64::try_from(words.len())? + 1;
-            loaders.waiting.extend((first..).zip(words).map(|(number, words)| vec![number.into(), words.into()]));
-            if loaders.waiting.len() >= WORDS_TOGETHER {
-                loaders.write_words(self.db).await?;
-            }
+            let rows: Vec<Vec<Value>> =
+                (first..).zip(words).map(|(number, words)| vec![number.into(), words.into()]).collect();
+            loader.gather(self.db, &rows).await?;
         }
         loaders.audit.gather(self.db, &audit).await?;
         for ((_, loader), links) in loaders.links.iter_mut().zip(links) {
             loader.gather(self.db, &links).await?;
-            records.extend(links);
         }
-        records.extend(audit);
         let beside = loaders.links.iter().map(|(_, loader)| loader);
         if [&loaders.rows, &loaders.audit].into_iter().chain(beside).any(Loader::is_full) {
             self.write_loaded(loaders).await?;
@@ -377,13 +352,12 @@ impl Tx<'_> {
         if !loaders.are_few && !self.filled.contains(&(loaders.desc, loaders.org)) {
             self.filled.push((loaders.desc, loaders.org));
         }
-        Ok(records)
+        Ok(())
     }
 
     /// Writes what loaders have gathered: the rows before those of other tables that refer to them.
     pub async fn write_loaded(&mut self, loaders: &mut Loaders) -> Result<()> {
         loaders.rows.flush(self.db).await?;
-        loaders.write_words(self.db).await?;
         loaders.audit.flush(self.db).await?;
         for (_, loader) in &mut loaders.links {
             loader.flush(self.db).await?;

@@ -458,7 +458,8 @@ impl Verb for Merge {
             }
         }
         moved += point_removed(tx, &duplicate, &into, deletion, &mut now).await?;
-        let duplicate = self.duplicate.load(tx, DESC).await?;
+        // Its links tell something else by now.
+        let duplicate = Target { told: Vec::new(), ..self.duplicate.clone() }.load(tx, DESC).await?;
         tx.delete_merged(&duplicate, deletion, &into).await?;
         former::keep(tx, &duplicate, &into).await?;
         Ok((moved, gone.len()))

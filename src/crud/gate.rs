@@ -9,7 +9,8 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::session::Session;
-use crate::access;
+use crate::access::permission::Permission;
+use crate::access::{self, About, Decision, Facts};
 use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::states::Transition;
@@ -41,12 +42,23 @@ pub trait Verb: Serialize + DeserializeOwned {
 
 /// Asks whether the command may be done at all. Reads ask here too.
 pub fn allow(s: &Session<'_>) -> Result<()> {
-    Ok(access::decide(&s.subject, &s.access.permission)?)
+    Ok(decided(s, &s.access.permission)?)
 }
 
 /// Asks whether a move may be made, of a command that makes it under another permission: a file, a revert.
 pub fn allow_move(s: &Session<'_>, desc: &Descriptor, transition: &Transition) -> Result<()> {
-    Ok(access::decide(&s.subject, &format!("{}:{}", desc.table, transition.permission()))?)
+    Ok(decided(s, &format!("{}:{}", desc.table, transition.permission()))?)
+}
+
+/// The decision about a permission, no record being known yet; until approval exists, what needs one is refused.
+fn decided(s: &Session<'_>, permission: &str) -> Result<(), Problem> {
+    let asked = Permission::parse(permission);
+    let asked = asked.ok_or_else(|| Problem::denied(format!("'{permission}' names no permission")))?;
+    match access::decide(&asked, About::Unnamed, &Facts::of(&s.subject)) {
+        Decision::Allow(_) => Ok(()),
+        Decision::NeedsApproval(_) => Err(Problem::denied(format!("{asked} needs the approval of somebody else"))),
+        Decision::Deny(reason) => Err(Problem::denied(format!("{asked} is not allowed: {reason}"))),
+    }
 }
 
 /// Runs a verb: everything of it, or nothing.

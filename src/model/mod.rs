@@ -17,6 +17,7 @@ pub mod problem;
 pub mod random;
 pub mod redact;
 pub mod resource;
+pub mod scope;
 pub mod search;
 pub mod seed;
 pub mod setting;

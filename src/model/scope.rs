@@ -1,0 +1,78 @@
+//! What of the records of an organisation somebody may see or change: what a decision allows, and what a reader asks for.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+/// The records that somebody may do something with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    All,
+    /// Those that meet all conditions of one of these; where there are none, no record.
+    AnyOf(Vec<Conditions>),
+}
+
+/// What a record must be: everything that is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// Of each of these sets it belongs to one branch, or to one below it. An empty set is met by no record.
+    pub branches: Vec<BTreeSet<Uuid>>,
+    /// Of each of these sets it belongs to one department.
+    pub departments: Vec<BTreeSet<Uuid>>,
+    /// It is about this person, or he or she is in charge of it.
+    pub own_of: Option<Uuid>,
+}
+
+/// What a record belongs to. What belongs to nothing, as what is the whole organisation's, meets no condition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Belongings {
+    /// Its branch, with those above it.
+    pub branches: BTreeSet<Uuid>,
+    pub departments: BTreeSet<Uuid>,
+    /// Whom it is about, and who is in charge of it.
+    pub people: BTreeSet<Uuid>,
+}
+
+impl Conditions {
+    /// Whether nothing is asked.
+    pub fn is_none(&self) -> bool {
+        self.branches.is_empty() && self.departments.is_empty() && self.own_of.is_none()
+    }
+
+    pub fn are_met_by(&self, record: &Belongings) -> bool {
+        self.branches.iter().all(|any| !any.is_disjoint(&record.branches))
+            && self.departments.iter().all(|any| !any.is_disjoint(&record.departments))
+            && self.own_of.is_none_or(|person| record.people.contains(&person))
+    }
+}
+
+impl Scope {
+    /// No record.
+    pub const NOTHING: Scope = Scope::AnyOf(Vec::new());
+
+    /// What several grants give together.
+    pub fn of(grants: impl IntoIterator<Item = Conditions>) -> Scope {
+        let mut all: Vec<Conditions> = Vec::new();
+        for conditions in grants {
+            if conditions.is_none() {
+                return Scope::All;
+            }
+            if !all.contains(&conditions) {
+                all.push(conditions);
+            }
+        }
+        Scope::AnyOf(all)
+    }
+
+    pub fn is_nothing(&self) -> bool {
+        *self == Scope::NOTHING
+    }
+
+    pub fn covers(&self, record: &Belongings) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::AnyOf(any) => any.iter().any(|conditions| conditions.are_met_by(record)),
+        }
+    }
+}

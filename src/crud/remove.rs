@@ -379,7 +379,7 @@ impl Verb for Delete {
         }
         tx.write_protected(false);
         let DeletePlan { mut gone, seeds, .. } = plan;
-        gone.retain(|r| !seeds.contains(&r.meta.id));
+        gone.retain(|r| r.desc.is_told() && !seeds.contains(&r.meta.id));
         Ok(gone)
     }
 }

@@ -160,7 +160,11 @@ pub struct RedirectedOutput {
 impl RedirectedOutput {
     /// Begins; `-` is standard output itself, and then there is nothing to do. What is secret is its owner's alone.
     pub fn begin(ui: &mut Ui, path: Option<&String>, is_secret: bool) -> Result<Option<RedirectedOutput>> {
-        let Some(path) = path.filter(|p| *p != "-") else { return Ok(None) };
+        let Some(path) = path.filter(|p| *p != "-") else {
+            // Where there is nothing to tell, no lines tell all.
+            ui.has_data = true;
+            return Ok(None);
+        };
         let made =
             if is_secret { AtomicFile::create_private(Path::new(path)) } else { AtomicFile::create(Path::new(path)) };
         let (whole, copy) = made.map_err(|e| unwritten(path, &e))?;

@@ -77,7 +77,7 @@ pub struct Ui {
     pub warned: Vec<String>,
     /// What people were told was done, for programs that asked for JSON and get nothing else.
     pub messages: Vec<String>,
-    /// Whether there was any data.
+    /// Whether there was any data, or what was asked for is data of which there may be none.
     pub has_data: bool,
     /// The terminal as a prompt found it.
     terminal: Option<Termios>,

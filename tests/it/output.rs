@@ -314,3 +314,17 @@ fn errors_are_json_where_that_is_asked_for() {
         assert_eq!(error["error"]["field"], "pincode");
     });
 }
+
+/// What lists or exports what there is none of gives no lines, and an empty array; a file that is asked for is told of.
+#[test]
+fn nothing_is_no_lines() {
+    on_both_engines_with_acme(|p| {
+        for line in ["user list", "user export", "user export -", "dept export", "former-key export", "log export"] {
+            assert_eq!(p.run(&format!("{line} -o ndjson")).ok(), "", "{line}");
+            assert_eq!(p.run(&format!("{line} -o json")).json(), serde_json::json!([]), "{line}");
+        }
+        let told = p.run(&format!("user export {} -o ndjson", p.path("none.json").display())).json();
+        assert_eq!(told["command"], "user export");
+        assert_eq!(p.read("none.json"), "");
+    });
+}

@@ -34,5 +34,6 @@ pub fn run(
     random: &dyn model::random::Random,
     kinds: cli::tree::Program,
 ) -> u8 {
-    cli::run(argv, io, &cli::World { env, clock, random, program: kinds }).0
+    let subject = &access::Subject::LocalOperator;
+    cli::run(argv, io, &cli::World { env, clock, random, program: kinds, subject }).0
 }

@@ -16,6 +16,17 @@ pub enum Subject {
     /// An account of the operating system that can open the database: whoever holds the database holds the data
     /// (DESIGN.md, "Trust").
     LocalOperator,
+    /// Somebody of one organisation, of whom these facts hold.
+    Somebody(Actor),
+}
+
+/// Somebody with rights of his or her own. None is made of what a user or the environment says: until roles are loaded, tests
+/// alone hand one to the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// Where the facts hold.
+    pub org: i32,
+    pub facts: Facts,
 }
 
 /// One permission that somebody has, or many by a star, under all its conditions.
@@ -97,6 +108,17 @@ impl Facts {
     pub fn of(subject: &Subject) -> Facts {
         match subject {
             Subject::LocalOperator => Facts { grants: vec![Grant::of_everything()], critical: BTreeSet::new() },
+            Subject::Somebody(actor) => actor.facts.clone(),
+        }
+    }
+}
+
+impl Facts {
+    /// The records that somebody may do without approval what a permission names.
+    pub fn covered(&self, permission: &str) -> Scope {
+        match Permission::parse(permission).map(|asked| decide(&asked, About::Unnamed, self)) {
+            Some(Decision::Allow(scope)) => scope,
+            _ => Scope::NOTHING,
         }
     }
 }

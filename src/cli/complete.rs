@@ -18,6 +18,8 @@ use clap_complete::env::{EnvCompleter, Shells};
 use super::World;
 use super::config::Config;
 use super::tree::{Found, Program};
+use crate::access::Subject;
+use crate::crud::gate;
 use crate::crud::link::ITEM;
 use crate::crud::session::Env;
 use crate::model::kinds::org::Org;
@@ -31,7 +33,7 @@ use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
 use crate::store::records::keys::{self, Among};
 use crate::store::records::query::{Condition, Op, Query, column};
-use crate::store::records::{self, Column, Deleted, Scope};
+use crate::store::records::{self, Column, Deleted};
 use crate::store::schema::migrate;
 use crate::ui::text::visible;
 
@@ -161,13 +163,14 @@ impl TypedWords {
 struct Lookup {
     env: Env,
     program: Program,
+    subject: Subject,
     words: Vec<String>,
 }
 
 impl Lookup {
     fn new(world: &World<'_>, words: &[OsString]) -> Arc<Lookup> {
         let words = words.iter().map(|w| w.to_string_lossy().into_owned()).collect();
-        Arc::new(Lookup { env: world.env.clone(), program: world.program, words })
+        Arc::new(Lookup { env: world.env.clone(), program: world.program, subject: world.subject.clone(), words })
     }
 
     /// The value of a global flag among the words.
@@ -213,7 +216,9 @@ impl Lookup {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
             let application = "orgctl completion".into();
             let variables = super::postgres_variables(&self.env);
-            let opening = Opening { create: false, wait: LOCK, application, variables, kinds: self.program.kinds };
+            let kinds = self.program.kinds;
+            let reader = gate::reader_of_all(&self.subject, kinds);
+            let opening = Opening { create: false, wait: LOCK, application, variables, kinds, reader };
             let looking = look(&location, &opening, desc, org, life, begun);
             let looked = runtime.block_on(async { tokio::time::timeout(PATIENCE, looking).await });
             // What still waits for a server or a lock is left behind.
@@ -246,7 +251,7 @@ async fn look(
     records::read_only(&mut db).await?;
     migrate::require_readable(&mut db).await?;
     let context = ParseContext::default();
-    let mut query = Query::new(desc, Scope::All, chrono::DateTime::UNIX_EPOCH);
+    let mut query = Query::new(desc, chrono::DateTime::UNIX_EPOCH);
     let all = std::mem::take(&mut query.columns);
     if let Some(org) = org {
         query.org = Some(records::org_number(&mut db, org, &context).await?);
@@ -287,7 +292,7 @@ async fn begun_group(db: &mut Db, desc: &'static Descriptor, org: Option<i32>, b
     let mut ids: Vec<Value> =
         keys::ids(db, target, among, &pieces).await?.into_values().flatten().map(Value::from).collect();
     if ids.is_empty() && !begun.is_empty() {
-        let mut query = Query::new(target, Scope::All, chrono::DateTime::UNIX_EPOCH);
+        let mut query = Query::new(target, chrono::DateTime::UNIX_EPOCH);
         let all = std::mem::take(&mut query.columns);
         query.org = org;
         query.limit = Some(MOST);

@@ -22,6 +22,7 @@ use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind as ClapErrorKind};
 use serde_json::json;
 
+use crate::access::Subject;
 use crate::crud::link::Linking;
 use crate::crud::session::{Access, Env, Session};
 use crate::crud::{gate, input, link, transition};
@@ -46,6 +47,8 @@ pub struct World<'a> {
     pub random: &'a dyn Random,
     /// The kinds of record that there are, and the verbs.
     pub program: Program,
+    /// Who asks. Nothing that a user or the environment says makes it another one.
+    pub subject: &'a Subject,
 }
 
 /// Runs one command line; its exit code, and the streams back.
@@ -150,6 +153,7 @@ fn with_session(
             application: application.trim().to_owned(),
             variables: postgres_variables(world.env),
             kinds: world.program.kinds,
+            reader: gate::reader(world.subject, world.program.kinds, &access),
         };
         let request_id = match config.request_id()? {
             Some(id) => id,
@@ -164,6 +168,7 @@ fn with_session(
         Err(e) => return end(ui, Err(e)),
     };
     let mut session = Session::new(ui, world.env, world.clock, world.random, access, origin, location, opening);
+    session.subject = world.subject.clone();
     session.dry_run = dry_run;
     // An id that a leaf does not have is an error in a debug build, and not given in a release build.
     session.force = leaf.try_get_one::<bool>("force").ok().flatten() == Some(&true);

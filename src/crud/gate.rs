@@ -1,6 +1,7 @@
 //! The gate that every writing verb goes through: permission, transaction, run, invariants, audit, commit.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -8,20 +9,23 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
-use super::session::Session;
+use super::session::{Access, Session};
 use crate::access::permission::Permission;
-use crate::access::{self, About, Decision, Facts};
+use crate::access::{self, About, Actor, Decision, Facts, Subject};
+use crate::model::kinds::Kinds;
 use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::states::Transition;
-use crate::model::resource::{Descriptor, Resource};
-use crate::model::trail::audit::{Payload, Status};
+use crate::model::resource::{Descriptor, Resource, verbs};
+use crate::model::scope::{Belongings, Scope};
+use crate::model::trail::audit::{Action, Payload, Status};
 use crate::model::values::scalar::ParseContext;
 use crate::store::backup::partial::refusal;
 use crate::store::engine::db::Db;
 use crate::store::engine::postgres::{LockTimeout, NoRight};
 use crate::store::engine::sqlite::Busy;
-use crate::store::tx::{self, ClockInDoubt, JOURNAL_WAIT, Permit, Tx};
+use crate::store::reader::{Reader, Told};
+use crate::store::tx::{self, ClockInDoubt, JOURNAL_WAIT, Permit, Rights, Tx};
 use crate::ui::Ui;
 
 /// A change as data: its arguments complete, its keys resolved. So it can be run, run dry, refused, and stored.
@@ -50,15 +54,61 @@ pub fn allow_move(s: &Session<'_>, desc: &Descriptor, transition: &Transition) -
     Ok(decided(s, &format!("{}:{}", desc.table, transition.permission()))?)
 }
 
-/// The decision about a permission, no record being known yet; until approval exists, what needs one is refused.
+/// The decision about a permission, no record being known yet; until approval exists, what needs one is refused. What is of no
+/// place and about nobody is allowed without conditions or not at all.
 fn decided(s: &Session<'_>, permission: &str) -> Result<(), Problem> {
     let asked = Permission::parse(permission);
     let asked = asked.ok_or_else(|| Problem::denied(format!("'{permission}' names no permission")))?;
-    match access::decide(&asked, About::Unnamed, &Facts::of(&s.subject)) {
+    let belongs = s.kinds().by_table(asked.resource()).is_some_and(Descriptor::belongs_somewhere);
+    let nowhere = Belongings::default();
+    let about = if belongs { About::Unnamed } else { About::Record(&nowhere) };
+    match access::decide(&asked, about, &Facts::of(&s.subject)) {
         Decision::Allow(_) => Ok(()),
         Decision::NeedsApproval(_) => Err(Problem::denied(format!("{asked} needs the approval of somebody else"))),
         Decision::Deny(reason) => Err(Problem::denied(format!("{asked} is not allowed: {reason}"))),
     }
+}
+
+/// What may be told by a command; none: everything. What is about no kind of record is about the whole database: it is allowed
+/// without conditions or not at all, and reads all that it needs.
+pub fn reader(subject: &Subject, kinds: Kinds, access: &Access) -> Option<Arc<Reader>> {
+    let Subject::Somebody(actor) = subject else { return None };
+    let own = kinds.by_table(access.resource())?;
+    let is_telling = !access.writes || access.recorded == Action::Export.as_str();
+    Some(reader_for(actor, kinds, Some((own, Some(access.permission.as_str()).filter(|_| is_telling)))))
+}
+
+/// The same where no command is known yet: what each permission to read gives.
+pub fn reader_of_all(subject: &Subject, kinds: Kinds) -> Option<Arc<Reader>> {
+    match subject {
+        Subject::LocalOperator => None,
+        Subject::Somebody(actor) => Some(reader_for(actor, kinds, None)),
+    }
+}
+
+/// Each kind by its own permission to read, and one by another besides.
+fn reader_for(actor: &Actor, kinds: Kinds, own: Option<(&'static Descriptor, Option<&str>)>) -> Arc<Reader> {
+    let read = |desc: &Descriptor| actor.facts.covered(&format!("{}:{}", desc.table, desc.action(verbs::Verb::List)));
+    let told = |desc: &'static Descriptor| {
+        if desc.is_org() {
+            // Its name is that of the place of everything.
+            return (desc, Told::Of(Scope::All));
+        }
+        let besides = own.filter(|(own, _)| *own == desc);
+        if let (None, Some((field, whole))) = (besides, desc.part_of()) {
+            return (desc, Told::With(field, whole, read(whole)));
+        }
+        let besides = besides.and_then(|(_, permission)| permission).map(|besides| actor.facts.covered(besides));
+        (desc, Told::Of(besides.map_or_else(|| read(desc), |besides| read(desc).and(&besides))))
+    };
+    Arc::new(Reader::new(actor.org, kinds.resources().map(told)))
+}
+
+/// What the transactions of a command may write; none: everything.
+fn rights(s: &Session<'_>) -> Option<Rights> {
+    let Subject::Somebody(actor) = &s.subject else { return None };
+    let facts = actor.facts.clone();
+    Some(Rights { org: actor.org, covers: Arc::new(move |permission| facts.covered(permission)) })
 }
 
 /// Runs a verb: everything of it, or nothing.
@@ -115,7 +165,7 @@ async fn run<V: Verb>(
     mut show: Option<impl FnOnce(&mut Ui, &V::Output) -> Result<()>>,
 ) -> Result<V::Output> {
     allow(s)?;
-    let permit = Permit::issue(&s.access.permission);
+    let permit = Permit::issue(&s.access.permission).within(rights(s));
     let orgs = verb.orgs();
     if let [org, ..] = orgs.as_slice() {
         s.about = *org;

@@ -31,10 +31,35 @@ async fn about(s: &mut Session<'_>, desc: &'static Descriptor, tree: i32, id: Uu
     Ok(Search { tree: Some(tree), resources: Some(ids), as_subjects: is_somebody, kind, ..Search::default() })
 }
 
+/// What of audit records about one record may be told to who does not see everything: those of the record itself, and of
+/// others that are told. Of these neither a key that is made of those of others, nor what a refusal said to somebody else.
+async fn as_told(s: &mut Session<'_>, desc: &'static Descriptor, mut entries: Vec<Entry>) -> Result<Vec<Entry>> {
+    if s.opening.reader.is_none() {
+        return Ok(entries);
+    }
+    let mut told: BTreeSet<Uuid> = BTreeSet::new();
+    for kind in s.kinds().resources().filter(|kind| *kind != desc) {
+        let of_kind = entries.iter().filter(|e| e.kind == kind.noun).map(|e| (e.tree, e.resource_id));
+        let of_kind: RecordIds = of_kind.collect();
+        let found = records::with_record_ids(s.db().await?, kind, of_kind.into_iter()).await?;
+        told.extend(found.into_iter().map(|r| r.meta.id));
+    }
+    entries.retain(|e| e.kind == desc.noun || told.contains(&e.resource_id));
+    for e in &mut entries {
+        e.request = None;
+        let is_of_others = s.kinds().by_noun(&e.kind).is_none_or(|kind| kind.key().references().next().is_some());
+        if let Some(payload) = e.payload.as_mut().and_then(Json::as_object_mut).filter(|_| is_of_others) {
+            payload.shift_remove("key");
+        }
+    }
+    Ok(entries)
+}
+
 /// Every audit record about one record, oldest first.
 pub async fn history_json(s: &mut Session<'_>, record: &Record) -> Result<Json> {
     let wanted = about(s, record.desc, record.meta.org_id, record.meta.id).await?;
-    let mut entries = search(s.db().await?, &wanted).await?;
+    let entries = search(s.db().await?, &wanted).await?;
+    let mut entries = as_told(s, record.desc, entries).await?;
     entries.reverse();
     let told = entries.into_iter().map(|e| {
         json!({
@@ -54,7 +79,8 @@ pub async fn history(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatc
     let limit = m.get_one::<u64>("limit").copied();
     let wanted = Search { limit, ..about(s, desc, tree, id).await? };
     let are_several = wanted.resources.as_ref().is_some_and(|ids| ids.len() > 1);
-    let mut entries = search(s.db().await?, &wanted).await?;
+    let entries = search(s.db().await?, &wanted).await?;
+    let mut entries = as_told(s, desc, entries).await?;
     if entries.is_empty() && limit != Some(0) {
         return Err(Problem::new(ErrorKind::NotFound, format!("nothing is recorded about {} {key}", desc.noun)).into());
     }
@@ -101,6 +127,10 @@ pub async fn find_all_or_past(
     gone.extend(find_purged(s, desc, org, key).await?);
     gone.dedup_by_key(|g| (g.org, g.id));
     if gone.is_empty() {
+        if s.opening.reader.is_some() {
+            // What may not be told is not there, and its id leads to nothing that is recorded of it.
+            return find_in(s, desc, org, key, Deleted::Include).await.map(|r| vec![GoneRecord::deleted(&r)]);
+        }
         let Ok(id) = Uuid::try_parse(key) else {
             return find_in(s, desc, org, key, Deleted::Include).await.map(|r| vec![GoneRecord::deleted(&r)]);
         };
@@ -149,7 +179,11 @@ pub async fn find_purged(
     key: &str,
 ) -> Result<Vec<GoneRecord>> {
     let wanted = key_candidates(s, desc, org, key).await?;
-    let found = purged(s.db().await?, desc, org, &wanted).await?;
+    let mut found = purged(s.db().await?, desc, org, &wanted).await?;
+    if let Some(reader) = &s.opening.reader {
+        // Where it belonged nothing tells any more.
+        found.retain(|(tree, ..)| reader.tells_all_of(desc, *tree));
+    }
     Ok(found.into_iter().map(|(tree, id, at)| GoneRecord::purged(tree, id, at)).collect())
 }
 

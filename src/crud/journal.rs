@@ -119,7 +119,7 @@ async fn past_their_time(
     org: Option<i32>,
     before: DateTime<Utc>,
 ) -> Result<u64> {
-    let mut query = Query { org, ..Query::new(desc, s.scope(), s.clock.now()) };
+    let mut query = Query { org, ..Query::new(desc, s.clock.now()) };
     query.between(None, Some(before));
     Ok(u64::try_from(query.count(s.db().await?).await?)?)
 }

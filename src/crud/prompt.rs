@@ -181,7 +181,7 @@ async fn candidates(
     words: Option<&str>,
     limit: u64,
 ) -> Result<Vec<Candidate>> {
-    let mut query = Query::new(desc, s.scope(), s.clock.now());
+    let mut query = Query::new(desc, s.clock.now());
     let all = std::mem::take(&mut query.columns);
     query.org = if desc.is_org() { None } else { org };
     query.life = life;

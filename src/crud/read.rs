@@ -97,7 +97,7 @@ fn bare(s: &Session<'_>, desc: &'static Descriptor, one_org: bool) -> Result<Vec
 
 /// The query that the flags of `list`, `export` and `stats` describe.
 pub(super) async fn query(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<Query> {
-    let mut query = Query::new(desc, s.scope(), s.asked_at());
+    let mut query = Query::new(desc, s.asked_at());
     let all = query.columns.clone();
     query.org = s.org_of(desc).await?;
     let (deleted, with_deleted) = (is_set(m, "deleted"), is_set(m, "with-deleted"));
@@ -218,7 +218,7 @@ pub async fn find_words(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgM
     gate::allow(s)?;
     let text = m.get_many::<String>("words").into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
     few_words(&text)?;
-    let mut query = Query::new(desc, s.scope(), s.clock.now());
+    let mut query = Query::new(desc, s.clock.now());
     query.org = s.org_of(desc).await?;
     let one_org = query.org.is_some() || records::live_orgs(s.db().await?, 2).await?.len() < 2;
     let columns = chosen(s, desc, one_org)?;
@@ -338,7 +338,7 @@ async fn rows_of(
     which: &[RecordId],
 ) -> Result<Vec<Row>> {
     let all = records::columns(desc);
-    let mut query = Query::new(desc, s.scope(), s.asked_at());
+    let mut query = Query::new(desc, s.asked_at());
     query.life = Deleted::Include;
     query.with_system = true;
     query.columns = columns.to_vec();
@@ -524,6 +524,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             recorded: Action::Export.as_str(),
             writes: true,
         };
+        s.opening.reader = gate::reader(&s.subject, s.kinds(), &s.access);
     }
     gate::allow(s)?;
     as_of::begin(s, desc, m).await?;
@@ -612,7 +613,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
 /// Live records that point at one through a field.
 pub async fn list_referring(s: &mut Session<'_>, desc: &'static Descriptor, field: &str, at: &Record) -> Result<()> {
     let all = records::columns(desc);
-    let mut query = Query::new(desc, s.scope(), s.clock.now());
+    let mut query = Query::new(desc, s.clock.now());
     query.org = Some(at.meta.org_id);
     query.columns = chosen(s, desc, true)?;
     let key = column(&all, field)?.clone();

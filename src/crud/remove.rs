@@ -67,6 +67,8 @@ struct DeletePlan {
     seeds: HashSet<Uuid>,
     /// Links that go since what they would say then is said already, as they would be.
     doubled: Vec<Record>,
+    /// Those of all these that whoever asks may not see.
+    hidden: BTreeSet<Uuid>,
     /// The keys of links that point elsewhere then: kind, key and its parts.
     joined: HashSet<(&'static str, String, Vec<String>)>,
 }
@@ -322,7 +324,22 @@ impl DeletePlan {
 
     /// What is told of.
     fn told(&self) -> impl Iterator<Item = &Record> {
-        self.gone.iter().filter(|r| r.desc.is_told() && !self.seeds.contains(&r.meta.id))
+        let is_told = |r: &&Record| !self.seeds.contains(&r.meta.id) && !self.hidden.contains(&r.meta.id);
+        self.gone.iter().filter(|r| r.desc.is_told()).filter(is_told)
+    }
+
+    /// What is told of that changes: the record, and the column.
+    fn told_changes(&self) -> impl Iterator<Item = (&Record, &'static str)> {
+        self.repointed.iter().map(|(r, column, _)| (r, *column)).filter(|(r, _)| !self.hidden.contains(&r.meta.id))
+    }
+
+    /// Notes what may not be told.
+    async fn hide(&mut self, db: &mut Db) -> Result<()> {
+        let all: Vec<Record> = self.gone.iter().chain(self.repointed.iter().map(|(r, ..)| r)).cloned().collect();
+        for same in all.chunk_by(|a, b| a.desc == b.desc).filter(|same| same[0].desc.is_told()) {
+            self.hidden.extend(records::hidden(db, same[0].desc, same).await?);
+        }
+        Ok(())
     }
 
     fn versions(&self) -> BTreeSet<(Uuid, i64)> {
@@ -513,7 +530,10 @@ pub async fn delete_records(
     m: &ArgMatches,
 ) -> Result<()> {
     let mode = mode(s, desc, roots, m).await?;
-    let plan = DeletePlan::make(s.db().await?, roots.to_vec(), mode).await?;
+    let mut plan = DeletePlan::make(&mut s.db().await?.checking(), roots.to_vec(), mode).await?;
+    if s.db().await?.is_narrow() {
+        plan.hide(s.db().await?).await?;
+    }
     let mut shown = None;
     if !s.dry_run {
         let question = question(s.kinds(), &plan);
@@ -553,7 +573,7 @@ fn question(kinds: Kinds, plan: &DeletePlan) -> String {
         parts.join(" and ")
     };
     let gone = of_kinds(&plan.told().collect::<Vec<_>>());
-    match of_kinds(&plan.repointed.iter().map(|(r, ..)| r).collect::<Vec<_>>()).as_str() {
+    match of_kinds(&plan.told_changes().map(|(r, _)| r).collect::<Vec<_>>()).as_str() {
         "" => format!("delete {gone}?"),
         changed => format!("delete {gone}, and change {changed}?"),
     }
@@ -595,10 +615,13 @@ const FIRST: usize = 5;
 fn plan_lines(kinds: Kinds, plan: &DeletePlan, roots: usize) -> Vec<String> {
     let mut all = lines(kinds, "delete", plan.told().take(roots), "");
     all.extend(lines(kinds, "delete", plan.told().skip(roots), ""));
-    let columns: BTreeSet<&str> = plan.repointed.iter().map(|(_, column, _)| *column).collect();
+    let columns: BTreeSet<&str> = plan.told_changes().map(|(_, column)| column).collect();
     for column in columns {
-        let records = plan.repointed.iter().filter(|(_, c, _)| *c == column).map(|(r, ..)| r);
+        let records = plan.told_changes().filter(|(_, c)| *c == column).map(|(r, _)| r);
         all.extend(lines(kinds, "change", records, &format!(" ({})", column.trim_end_matches("_id"))));
+    }
+    if !plan.hidden.is_empty() {
+        all.push(format!("  and {} that you can't see", plan.hidden.len()));
     }
     all
 }
@@ -617,11 +640,8 @@ async fn purge_lines(s: &mut Session<'_>, records: &[Record]) -> Result<Vec<Stri
     }
     for org in records.iter().filter(|r| r.desc.is_org()) {
         for desc in s.kinds().resources().filter(|d| !d.is_org() && d.is_recorded() && d.is_told()) {
-            let mut query = Query {
-                org: Some(org.meta.org_id),
-                life: Deleted::Include,
-                ..Query::new(desc, s.scope(), s.clock.now())
-            };
+            let mut query =
+                Query { org: Some(org.meta.org_id), life: Deleted::Include, ..Query::new(desc, s.clock.now()) };
             let n = usize::try_from(query.count(s.db().await?).await?)?;
             if n > 0 {
                 query.columns = vec![column(&query.columns, "id")?.clone()];

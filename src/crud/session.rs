@@ -26,7 +26,7 @@ use crate::store::engine::db::Db;
 use crate::store::engine::location::{Location, Opening};
 use crate::store::engine::sqlite;
 use crate::store::records::settings;
-use crate::store::records::{self, Deleted, Scope};
+use crate::store::records::{self, Deleted};
 use crate::store::schema::migrate::{self, SchemaState};
 use crate::store::trail;
 use crate::store::tx::Origin;
@@ -267,11 +267,6 @@ impl<'a> Session<'a> {
     /// The kinds of record that there are.
     pub fn kinds(&self) -> Kinds {
         self.opening.kinds
-    }
-
-    /// What this command may see.
-    pub fn scope(&self) -> Scope {
-        Scope::All
     }
 
     /// Makes `rules` those of an organisation: needed before a value is parsed whose type asks for them.

@@ -40,6 +40,20 @@ impl Conditions {
         self.branches.is_empty() && self.departments.is_empty() && self.own_of.is_none()
     }
 
+    /// Both; nothing where no record can meet both.
+    fn and(&self, other: &Conditions) -> Option<Conditions> {
+        if self.own_of.is_some() && other.own_of.is_some() && self.own_of != other.own_of {
+            // It may be about the one, and the other in charge of it: too rare to be said in conditions.
+            return None;
+        }
+        let joined = |a: &[BTreeSet<Uuid>], b: &[BTreeSet<Uuid>]| [a, b].concat();
+        Some(Conditions {
+            branches: joined(&self.branches, &other.branches),
+            departments: joined(&self.departments, &other.departments),
+            own_of: self.own_of.or(other.own_of),
+        })
+    }
+
     pub fn are_met_by(&self, record: &Belongings) -> bool {
         self.branches.iter().all(|any| !any.is_disjoint(&record.branches))
             && self.departments.iter().all(|any| !any.is_disjoint(&record.departments))
@@ -63,6 +77,17 @@ impl Scope {
             }
         }
         Scope::AnyOf(all)
+    }
+
+    /// What two answers give together: of the one and of the other.
+    pub fn and(&self, other: &Scope) -> Scope {
+        match (self, other) {
+            (Scope::All, some) | (some, Scope::All) => some.clone(),
+            (Scope::AnyOf(these), Scope::AnyOf(those)) => {
+                let pairs = these.iter().flat_map(|a| those.iter().filter_map(|b| a.and(b)));
+                Scope::of(pairs)
+            }
+        }
     }
 
     pub fn is_nothing(&self) -> bool {

@@ -339,8 +339,13 @@ async fn first_broken(db: &mut Db, asked: &[(&Invariant, i32, Vec<Uuid>)]) -> Re
     let (rule, org, ids) = &asked[usize::try_from(i)?];
     let mut told = rule.tells_of(&rule.rows);
     push_among(&mut told, *org, ids).push(" limit 1");
-    Ok(Some(rule.broken_by(&db.one(told).await?)?))
+    // Which rows break it is checked of all; their names are told as far as they may be.
+    let told = db.telling().first(told).await?;
+    Ok(Some(rule.broken_by(&told.unwrap_or_else(|| Row(vec![UNSEEN.into(); rule.told.len()])))?))
 }
+
+/// What stands for the name of a record that may not be told.
+const UNSEEN: &str = "that you can't see";
 
 /// Refuses the transaction if a touched row breaks a rule that reads what was written of it.
 pub async fn check_touched(db: &mut Db, touched: &[Touched]) -> Result<()> {

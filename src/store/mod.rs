@@ -5,6 +5,7 @@
 //! | [`engine`] | connections, statements, values on the wire; what differs between SQLite and PostgreSQL |
 //! | [`tx`] | the one way to write: takes a [`tx::Permit`], writes rows with their audit records, checks [`invariants`] |
 //! | [`records`] | reading any resource: by key, lists ([`records::query`]), search, status, settings, credentials |
+//! | [`reader`] | what of the records may be told: every statement passes it |
 //! | [`as_of`] | the same reads, as of an earlier time |
 //! | [`trail`] | the audit trail: looked up, verified, checkpointed, repaired, retained |
 //! | [`import`] | staging tables, and matching a file's rows with existing records |
@@ -17,6 +18,7 @@ pub mod engine;
 pub mod health;
 pub mod import;
 pub mod invariants;
+pub mod reader;
 pub mod records;
 pub mod schema;
 pub mod trail;

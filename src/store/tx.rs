@@ -1,6 +1,7 @@
 //! The one write path: rows and their audit records in the same transaction.
 
 mod append;
+mod authorize;
 mod bulk;
 mod inactive;
 mod journal;
@@ -18,6 +19,8 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use self::append::Request;
+use self::authorize::Asked;
+pub use self::authorize::Rights;
 pub use self::bulk::{Loaders, PreparedLink, PreparedRow};
 use self::inactive::NewReference;
 pub use self::inactive::not_in_charge;
@@ -47,15 +50,28 @@ use crate::model::values::zone::Zone;
 #[derive(Debug, Clone)]
 pub struct Permit {
     permission: String,
+    /// What whoever writes may do; none: everything.
+    rights: Option<Rights>,
 }
 
 impl Permit {
     /// For the gate, once the decision allowed it.
     pub fn issue(permission: &str) -> Permit {
-        Permit { permission: permission.to_owned() }
+        Permit { permission: permission.to_owned(), rights: None }
+    }
+
+    /// For somebody who may not do everything: then each row is asked about.
+    #[must_use]
+    pub fn within(self, rights: Option<Rights>) -> Permit {
+        Permit { rights, ..self }
     }
     pub fn permission(&self) -> &str {
         &self.permission
+    }
+
+    /// The resource word of the permission.
+    fn resource(&self) -> &str {
+        self.permission.split_once(':').map_or("", |(resource, _)| resource)
     }
 }
 
@@ -133,6 +149,15 @@ pub struct Tx<'a> {
     defining: Vec<protected::Defining>,
     /// Loaders have rows that wait for [`Tx::write_loaded`].
     are_loading: bool,
+    asked: Asked,
+    /// Whether the connection saw everything before, as it does until the transaction ends.
+    saw_all: bool,
+}
+
+impl Drop for Tx<'_> {
+    fn drop(&mut self) {
+        self.db.sees_all = self.saw_all;
+    }
 }
 
 impl<'a> Tx<'a> {
@@ -166,6 +191,8 @@ impl<'a> Tx<'a> {
         clock: &'a dyn Clock,
         random: &'a dyn Random,
     ) -> Tx<'a> {
+        // What is checked under the lock sees everything.
+        let saw_all = std::mem::replace(&mut db.sees_all, true);
         Tx {
             db,
             permit,
@@ -188,6 +215,8 @@ impl<'a> Tx<'a> {
             writes_protected: false,
             defining: Vec::new(),
             are_loading: false,
+            asked: Asked::default(),
+            saw_all,
         }
     }
 
@@ -321,6 +350,7 @@ impl<'a> Tx<'a> {
         if self.are_loading {
             return Err(anyhow::anyhow!("rows that were loaded were not written; nothing was changed"));
         }
+        self.ask_after().await?;
         let touched = std::mem::take(&mut self.touched);
         invariants::check_touched(self.db, &touched).await?;
         let filled = std::mem::take(&mut self.filled);

@@ -50,7 +50,7 @@ pub async fn tree(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 /// Live branches by their parent, in the order of their codes.
 async fn children(s: &mut Session<'_>, org: i32) -> Result<HashMap<Option<Uuid>, Vec<Node>>> {
     let all = records::columns(DESC);
-    let mut query = Query::new(DESC, s.scope(), s.clock.now());
+    let mut query = Query::new(DESC, s.clock.now());
     query.org = Some(org);
     let parent = column(&all, "parent")?.clone();
     let own = |c: &records::Column| records::Column {

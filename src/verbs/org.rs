@@ -38,12 +38,12 @@ pub async fn stats(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     heads.extend(counted.iter().map(|d| OutputColumn::new(d.table, ValueType::Int)));
     heads.push(OutputColumn::new("audit_records", ValueType::Int));
     let mut listing = Listing::new(&s.ui, heads, 0);
-    let (scope, now) = (s.scope(), s.clock.now());
+    let now = s.clock.now();
     for org in orgs {
         let db = s.db().await?;
         let mut row = vec![records::org_code(db, org).await?.into()];
         for desc in &counted {
-            let query = Query { org: Some(org), ..Query::new(desc, scope.clone(), now) };
+            let query = Query { org: Some(org), ..Query::new(desc, now) };
             row.push(query.count(db).await?.into());
         }
         row.push(i64::try_from(verify::size(db, Some(org)).await?)?.into());

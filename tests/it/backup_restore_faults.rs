@@ -217,6 +217,7 @@ fn older(p: &TestEnv, version: i64) -> PathBuf {
         application: "test".into(),
         variables: p.env.clone(),
         kinds: Kinds::default(),
+        reader: None,
     };
     let location = Location::parse(&p.url).expect("a location");
     let to = p.path(&format!("orgctl-{version}.tar"));

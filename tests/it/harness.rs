@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use chrono::{DateTime, Utc};
+use orgctl::access::Subject;
 use orgctl::cli::tree::{LEAVES, Program};
 use orgctl::model::clock::Clock;
 use orgctl::model::kinds::seeds::{SEEDS, Seeds};
@@ -365,7 +366,41 @@ impl TestEnv {
         self.run_as(words, stdin, terminal, &self.env)
     }
 
+    /// Runs as somebody who may not do everything.
+    pub fn run_by(&self, who: &Subject, line: &str) -> Output {
+        self.run_for(who, &split(line), b"", None, &self.env)
+    }
+
+    /// The same with something on standard input.
+    pub fn run_by_with(&self, who: &Subject, line: &str, stdin: impl AsRef<[u8]>) -> Output {
+        self.run_for(who, &split(line), stdin.as_ref(), None, &self.env)
+    }
+
     fn run_as(&self, words: &[String], stdin: &[u8], terminal: Option<u16>, env: &BTreeMap<String, String>) -> Output {
+        self.run_for(&Subject::LocalOperator, words, stdin, terminal, env)
+    }
+
+    fn run_for(
+        &self,
+        subject: &Subject,
+        words: &[String],
+        stdin: &[u8],
+        terminal: Option<u16>,
+        env: &BTreeMap<String, String>,
+    ) -> Output {
+        let argv = std::iter::once("orgctl").chain(words.iter().map(String::as_str)).map(OsString::from).collect();
+        self.answered(subject, argv, stdin, terminal, env)
+    }
+
+    /// What comes of an argument vector, in this process.
+    pub fn answered(
+        &self,
+        subject: &Subject,
+        argv: Vec<OsString>,
+        stdin: &[u8],
+        terminal: Option<u16>,
+        env: &BTreeMap<String, String>,
+    ) -> Output {
         let (out, err) = (Buffer::default(), Buffer::default());
         let io = Io {
             stdin: Box::new(Cursor::new(stdin.to_vec())),
@@ -378,8 +413,13 @@ impl TestEnv {
             stdout_is_closed: false,
             width: terminal,
         };
-        let argv = std::iter::once("orgctl").chain(words.iter().map(String::as_str)).map(OsString::from).collect();
-        let code = orgctl::run(argv, env, io, &self.clock, &self.random, self.program);
+        let code = match subject {
+            Subject::LocalOperator => orgctl::run(argv, env, io, &self.clock, &self.random, self.program),
+            _ => {
+                let (clock, random, program) = (&self.clock, &self.random, self.program);
+                orgctl::cli::run(argv, io, &orgctl::cli::World { env, clock, random, program, subject }).0
+            }
+        };
         Output { code, out: out.text(), err: err.text() }
     }
 

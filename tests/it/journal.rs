@@ -6,7 +6,6 @@ use chrono::Utc;
 use orgctl::model::kinds::system_log::SystemLog;
 use orgctl::model::resource::Resource;
 use orgctl::store::engine::location::Engine as StoreEngine;
-use orgctl::store::records::Scope;
 use orgctl::store::records::query::{Cursor, Query};
 use orgctl::store::tx::JOURNAL_WAIT;
 use serde_json::json;
@@ -168,7 +167,7 @@ fn a_far_page_is_found_by_an_index() {
         let behind =
             Cursor { values: vec![chrono::DateTime::from_timestamp(2500, 0).expect("a time").into()], id: Uuid::nil() };
         for (org, index) in [(None, "system_log_at"), (Some(1), "system_log_org")] {
-            let mut query = Query::new(SystemLog::DESCRIPTOR, Scope::All, at);
+            let mut query = Query::new(SystemLog::DESCRIPTOR, at);
             (query.org, query.limit, query.after) = (org, Some(50), Some(behind.clone()));
             query.columns.retain(|c| c.name == "at" || c.name == "message");
             let steps = plan(p, &query.statement(engine, false).0);

@@ -65,6 +65,7 @@ mod lists;
 mod lookups;
 mod migrations;
 mod mistyped;
+mod narrow;
 mod network;
 mod notes;
 mod odd_texts;

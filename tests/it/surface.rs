@@ -104,6 +104,19 @@ fn what_belongs_to_one_floor_stays_there() {
         ("allow(unsafe_code)", &["store/engine/sqlite_raw.rs"]),
         ("Permit::issue", &["crud/gate.rs"]),
         ("Tx::begin", &["crud/gate.rs"]),
+        // What sees past the scope of who asks: the table itself, and what is checked.
+        (
+            "main_schema()",
+            &[
+                "store/engine/db.rs",
+                "store/reader.rs",
+                "store/as_of/mod.rs",
+                "store/records/mod.rs",
+                "store/records/keys.rs",
+            ],
+        ),
+        (".checking()", &["store/as_of/mod.rs", "store/records/settings.rs", "crud/remove.rs"]),
+        ("sees_all", &["store/engine/db.rs", "store/tx.rs"]),
         ("println!", &[]),
         ("dialoguer::", &["ui/"]),
         ("comfy_table::", &["ui/"]),
@@ -280,6 +293,7 @@ fn the_schema_of_postgresql_is_kept() {
             application: "orgctl test".into(),
             variables: Default::default(),
             kinds: Kinds::default(),
+            reader: None,
         };
         let location = Location::Postgres(p.url.clone());
         let mut db = orgctl::store::engine::db::Db::open(&location, &opening).await.expect("a connection");
@@ -298,7 +312,7 @@ fn the_schema_of_sqlite_is_kept() {
     let text = runtime.block_on(async {
         let wait = std::time::Duration::from_secs(5);
         let (variables, kinds) = (Default::default(), Kinds::default());
-        let opening = Opening { create: true, wait, application: "orgctl test".into(), variables, kinds };
+        let opening = Opening { create: true, wait, application: "orgctl test".into(), variables, kinds, reader: None };
         let db = Db::open(&Location::Sqlite(p.file()), &opening).await.expect("a file");
         schema::to_keep(&db).await.expect("what the migrations make")
     });

@@ -1,6 +1,6 @@
 //! Rows that were read, against the records that they stand for: what they say new is staged.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use anyhow::Result;
 use uuid::Uuid;
@@ -10,6 +10,7 @@ use super::passwords::used_before;
 use super::rows::{GivenCredential, Parsed, before_resolved};
 use super::run::Run;
 use crate::crud::input::not_system;
+use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::ErrorKind;
 use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record};
 use crate::model::values::value::Value;
@@ -69,11 +70,13 @@ impl Run<'_> {
         }
         self.import.check_states(tx, &self.plan, &mut rows, &held, &matches).await?;
         let merged = self.merged_into(tx, &matches).await?;
+        let known: Vec<Uuid> = matches.iter().flatten().map(|m| m.id).collect();
+        let out_of_reach = tx.out_of_reach(self.desc, self.import.org.unwrap_or(SYSTEM), &known).await?;
         let mut ids = tx.new_ids(matches.iter().filter(|m| m.is_none()).count()).into_iter();
         let mut outcome = Outcome::default();
         for (((row, found), (_, values)), key) in rows.into_iter().zip(matches).zip(held).zip(texts) {
             let mut it = Matched { row, values, found, key };
-            if self.goes_on(&mut it, &merged, &mut outcome.rejects) {
+            if self.goes_on(&mut it, &merged, &out_of_reach, &mut outcome.rejects) {
                 self.stage_row(it, &mut ids, &mut outcome);
             }
         }
@@ -93,7 +96,13 @@ impl Run<'_> {
     }
 
     /// Whether there is more to ask of a row, and what it is rejected for by itself or because its record is there.
-    fn goes_on(&mut self, it: &mut Matched, merged: &HashMap<Uuid, String>, rejects: &mut Vec<Reject>) -> bool {
+    fn goes_on(
+        &mut self,
+        it: &mut Matched,
+        merged: &HashMap<Uuid, String>,
+        out_of_reach: &BTreeSet<Uuid>,
+        rejects: &mut Vec<Reject>,
+    ) -> bool {
         let (plan, import) = (&self.plan, self.import);
         let row = &mut it.row;
         let mut faults = std::mem::take(&mut row.faults);
@@ -117,6 +126,11 @@ impl Run<'_> {
         };
         if !self.stage.is_first(found) {
             reject("duplicate", format!("{} {} stands in the file already", plan.key.name(), words()));
+            return false;
+        }
+        if out_of_reach.contains(&found.id) {
+            // Whatever it says: whether the record says the same is not told either.
+            reject(ErrorKind::Denied.as_str(), format!("{} {} is not allowed", self.desc.noun, words()));
             return false;
         }
         let resets = import.reset_passwords && row.credential.is_some();

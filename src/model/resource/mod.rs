@@ -678,6 +678,17 @@ impl Descriptor {
     pub fn subject_field(&self) -> Option<&'static Field> {
         self.fields.iter().find(|f| f.has(Attr::Subject))
     }
+    /// The reference to what a record is told as a part of: a member of one of its lists, a former key, what has no verbs of its
+    /// own; and the kind of that.
+    pub fn part_of(&'static self) -> Option<(&'static Field, &'static Descriptor)> {
+        let within = self.fields.iter().filter(|f| f.lifetime() == Lifetime::Within);
+        let mut wholes = within.filter_map(|f| Some((f, f.target()?)));
+        wholes.find(|(_, whole)| {
+            !self.is_told()
+                || whole.lists.iter().any(|list| list.desc() == self)
+                || whole.former_keys.is_some_and(|keys| keys() == self)
+        })
+    }
     /// The reference to the owner of a record, and the kind of that, where an owner without one has the defaults.
     pub fn owner(&self) -> Option<(&'static Field, &'static Descriptor)> {
         let field = self.key().only().filter(|_| self.has_defaults)?;

@@ -3,7 +3,7 @@
 
 use super::row_rule::way;
 use super::tenancy::Tenancy;
-use super::{Descriptor, Field};
+use super::{Attr, Descriptor, Field, Subject};
 
 /// What a record may belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,15 @@ impl Descriptor {
     /// The kind of the places that its records belong to; none where they belong to no such place.
     pub fn place(&'static self, place: Place) -> Option<&'static Descriptor> {
         self.on_the_way(place).into_iter().find(|d| d.is_place(place))
+    }
+    /// Whether its records are of a place or about somebody, so that a condition can hold of some of them.
+    pub fn belongs_somewhere(&'static self) -> bool {
+        Place::ALL.into_iter().any(|place| self.place(place).is_some()) || self.is_about_somebody()
+    }
+    /// Whether its records tell whose data they hold, or who is in charge of them.
+    fn is_about_somebody(&self) -> bool {
+        let tells = |f: &Field| f.has(Attr::Subject) || f.has(Attr::Assignee);
+        matches!(self.subject, Subject::Itself) || self.fields.iter().any(tells)
     }
     /// The kinds that the ways go through, itself and the places with them.
     pub fn on_the_way(&'static self, place: Place) -> Vec<&'static Descriptor> {

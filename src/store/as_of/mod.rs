@@ -132,6 +132,14 @@ impl AsOf {
             read.extend(more);
             next += 1;
         }
+        if db.is_narrow() {
+            // What may be told of them goes by where they belonged.
+            let belong = |kind: &&'static Descriptor| Place::ALL.into_iter().flat_map(|place| kind.on_the_way(place));
+            let ways: Vec<&'static Descriptor> = read.iter().flat_map(belong).collect();
+            let links = |kind: &&'static Descriptor| kind.lists.iter().filter_map(List::link).map(|link| link.desc);
+            let links: Vec<&'static Descriptor> = ways.iter().flat_map(links).collect();
+            read.extend(ways.into_iter().chain(links));
+        }
         // What they were called formerly then.
         let former: Vec<_> =
             read.iter().copied().chain([desc]).filter_map(|kind| Some((kind.former_keys?)())).collect();
@@ -148,6 +156,10 @@ impl AsOf {
     /// full, of all people an organisation has. What a row referred to then is a row that has changed since, or one that
     /// has not.
     pub async fn rewrite(&self, db: &mut Db, query: &mut Query) -> Result<()> {
+        if db.is_narrow() {
+            // What rows refer to is told as far as it may be, which the views alone know.
+            return Ok(());
+        }
         for condition in &mut query.filter {
             let target = condition.column.field.and_then(Field::target).filter(|_| condition.column.list.is_none());
             let Some(target) = target.filter(|t| self.shadowed.contains(t.table)) else { continue };
@@ -193,6 +205,9 @@ impl AsOf {
     }
 
     async fn shadow(&mut self, db: &mut Db, kinds: &[&'static Descriptor]) -> Result<()> {
+        // Rows are turned back whoever may see them then.
+        let mut db = db.checking();
+        let db = &mut *db;
         let mut changes = Changes::default();
         for (tree, after) in &self.trees {
             changes.read(db, kinds, *tree, *after).await?;
@@ -216,6 +231,7 @@ impl AsOf {
             if !of_kind.is_empty() || changed.contains(desc.noun) {
                 write_past_rows(db, desc, &of_kind, &self.trees).await?;
                 self.shadowed.insert(desc.table);
+                db.past.insert(desc.table);
             }
         }
         if db.is_postgres() && !self.shadowed.is_empty() {

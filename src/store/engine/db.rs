@@ -1,5 +1,8 @@
 //! One connection to one database, of either engine.
 
+use std::collections::HashSet;
+use std::ops::{Deref, DerefMut};
+
 use anyhow::Result;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -24,6 +27,36 @@ pub struct Db {
     pub opening: Opening,
     /// What is in it, where that is a part of a backup alone (`migrate::require_readable`).
     pub partial: Option<Partial>,
+    /// Whether statements see what must not be told: see [`reader`](crate::store::reader).
+    pub(in crate::store) sees_all: bool,
+    /// Tables before which temporary views of the past stand.
+    pub(in crate::store) past: HashSet<&'static str>,
+}
+
+/// A connection that sees otherwise for a while.
+pub struct Seeing<'a> {
+    db: &'a mut Db,
+    saw_all: bool,
+}
+
+impl Deref for Seeing<'_> {
+    type Target = Db;
+
+    fn deref(&self) -> &Db {
+        self.db
+    }
+}
+
+impl DerefMut for Seeing<'_> {
+    fn deref_mut(&mut self) -> &mut Db {
+        self.db
+    }
+}
+
+impl Drop for Seeing<'_> {
+    fn drop(&mut self) {
+        self.db.sees_all = self.saw_all;
+    }
 }
 
 impl Db {
@@ -33,7 +66,14 @@ impl Db {
             Location::Sqlite(path) => Conn::Sqlite(Box::new(sqlite::open(path, opening).await?)),
             Location::Postgres(url) => Conn::Postgres(Box::new(postgres::open(url, location, opening).await?)),
         };
-        Ok(Db { conn, location: location.clone(), opening: opening.clone(), partial: None })
+        Ok(Db {
+            conn,
+            location: location.clone(),
+            opening: opening.clone(),
+            partial: None,
+            sees_all: false,
+            past: HashSet::new(),
+        })
     }
 
     /// Closes in order, so that SQLite can fold its log into the file.
@@ -50,6 +90,36 @@ impl Db {
         self.opening.kinds
     }
 
+    /// Sees everything, for what is checked and told to nobody.
+    pub fn checking(&mut self) -> Seeing<'_> {
+        let saw_all = std::mem::replace(&mut self.sees_all, true);
+        Seeing { db: self, saw_all }
+    }
+
+    /// Sees what may be told, also inside a transaction.
+    pub fn telling(&mut self) -> Seeing<'_> {
+        let saw_all = std::mem::replace(&mut self.sees_all, false);
+        Seeing { db: self, saw_all }
+    }
+
+    /// Whether there is anything that may not be told.
+    pub fn is_narrow(&self) -> bool {
+        self.opening.reader.is_some()
+    }
+
+    /// Whether rows may be missing that others refer to: of a part of a database, and of what may not be told.
+    pub fn lacks_rows(&self) -> bool {
+        self.partial.is_some() || (self.is_narrow() && !self.sees_all)
+    }
+
+    /// A statement, as it is run: what reads tables of records reads what may be told of them.
+    fn as_told(&self, sql: Sql) -> Sql {
+        match &self.opening.reader {
+            Some(reader) if !self.sees_all => reader.narrow(self, sql),
+            _ => sql,
+        }
+    }
+
     pub fn engine(&self) -> Engine {
         self.location.engine()
     }
@@ -60,6 +130,7 @@ impl Db {
 
     /// Runs a statement; the number of rows it changed.
     pub(in crate::store) async fn execute(&mut self, sql: Sql) -> Result<u64> {
+        let sql = self.as_told(sql);
         match &mut self.conn {
             Conn::Sqlite(c) => sqlite::execute(c, &sql, &self.location).await,
             Conn::Postgres(c) => {
@@ -83,6 +154,7 @@ impl Db {
 
     /// Hands each row to `each` as it comes.
     pub async fn each(&mut self, sql: Sql, each: impl FnMut(Row) -> Result<()>) -> Result<()> {
+        let sql = self.as_told(sql);
         match &mut self.conn {
             Conn::Sqlite(c) => sqlite::each(c, sql, &self.location, each).await,
             Conn::Postgres(c) => {
@@ -98,6 +170,7 @@ impl Db {
         sql: Sql,
         each: impl FnMut(Vec<Option<Value>>) -> Result<()>,
     ) -> Result<()> {
+        let sql = self.as_told(sql);
         match &mut self.conn {
             Conn::Sqlite(c) => sqlite::each_readable(c, sql, &self.location, each).await,
             Conn::Postgres(c) => {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::postgres_url;
 use crate::model::kinds::Kinds;
 use crate::model::problem::{Problem, nearest};
+use crate::store::reader::Reader;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -221,4 +223,6 @@ pub struct Opening {
     pub variables: BTreeMap<String, String>,
     /// The kinds of record that are in it.
     pub kinds: Kinds,
+    /// What of it may be told; none: all.
+    pub reader: Option<Arc<Reader>>,
 }

@@ -119,6 +119,9 @@ impl RowMatcher {
     /// Finds what rows refer to, as far as it is not known yet.
     async fn find_references(&mut self, db: &mut Db, rows: &[HeldRow], context: &ParseContext) -> Result<()> {
         let held = &mut self.held;
+        // What may not be told is not found.
+        let mut db = db.telling();
+        let db = &mut *db;
         if held.ids.len() > REMEMBERED {
             held.ids.clear();
         }

@@ -15,7 +15,7 @@ pub mod subjects;
 pub mod touched;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -61,22 +61,6 @@ fn meta_after(desc: &Descriptor) -> &'static [(&'static str, ValueType)] {
         Class::Recorded => META_AFTER,
         Class::Volatile => &META_AFTER[..UNDELETED],
         Class::Journal => META_OF_JOURNAL,
-    }
-}
-
-/// Which records a reader or a caller may see. Everything, until roles narrow it.
-#[derive(Debug, Clone, Default)]
-pub enum Scope {
-    #[default]
-    All,
-}
-
-impl Scope {
-    /// The condition that a list or count carries, for the row `t`.
-    pub fn condition(&self) -> &'static str {
-        match self {
-            Scope::All => "true",
-        }
     }
 }
 
@@ -463,6 +447,10 @@ pub async fn exists_now(
     key: &str,
     context: &ParseContext,
 ) -> Result<bool> {
+    if db.is_narrow() {
+        // What is there now is asked of the table itself, which may not be told.
+        return Ok(false);
+    }
     if desc.key_groups().next().is_some() {
         let among = Among { org, life: Deleted::Include, now: true, context };
         return Ok(!keys::ids(db, desc, among, &[key]).await?.is_empty());
@@ -736,6 +724,8 @@ pub struct Dependants {
     /// The field that points; none where belonging to the organisation is what binds.
     pub field: Option<&'static Field>,
     pub records: Vec<Record>,
+    /// Those of them that may not be told.
+    pub hidden: BTreeSet<Uuid>,
 }
 
 impl Dependants {
@@ -744,15 +734,18 @@ impl Dependants {
         self.field.map_or(Consequence::Blocks, |f| self.desc.effect(f, event))
     }
 
-    /// `3 branches (parent): MUM02, MUM03, MUM04`
+    /// `3 branches (parent): MUM02, MUM03, MUM04`, `2 users that you can't see`
     pub fn describe(&self) -> String {
-        let n = self.records.len();
-        let mut keys: Vec<String> = self.records.iter().take(5).map(Record::label).collect();
+        let told: Vec<&Record> = self.records.iter().filter(|r| !self.hidden.contains(&r.meta.id)).collect();
+        let (n, hidden) = (told.len(), self.records.len() - told.len());
+        let mut keys: Vec<String> = told.iter().take(5).map(|r| r.label()).collect();
         if n > keys.len() {
             keys.push("...".into());
         }
         let through = self.field.map_or(String::new(), |f| format!(" ({})", f.name()));
-        format!("{}{through}: {}", count(n as u64, self.desc), keys.join(", "))
+        let told = (n > 0).then(|| format!("{}{through}: {}", count(n as u64, self.desc), keys.join(", ")));
+        let hidden = (hidden > 0).then(|| format!("{}{through} that you can't see", count(hidden as u64, self.desc)));
+        told.into_iter().chain(hidden).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -832,7 +825,8 @@ async fn dependants_of_all_by(
             for desc in db.kinds().resources().filter(keep) {
                 let condition = format!("t.org_id = $1 and {}", status_sql::live(desc, "t"));
                 let records = load_where(db, desc, &condition, vec![target.meta.org_id.into()]).await?;
-                found.extend((!records.is_empty()).then_some(Dependants { desc, field: None, records }));
+                let hidden = hidden(db, desc, &records).await?;
+                found.extend((!records.is_empty()).then_some(Dependants { desc, field: None, records, hidden }));
             }
         }
         return Ok(all);
@@ -857,10 +851,22 @@ async fn dependants_of_all_by(
             }
         }
         for (place, records) in found {
-            all[place].push(Dependants { desc, field: Some(field), records });
+            let hidden = hidden(db, desc, &records).await?;
+            all[place].push(Dependants { desc, field: Some(field), records, hidden });
         }
     }
     Ok(all)
+}
+
+/// Which of some records of one kind may not be told.
+pub async fn hidden(db: &mut Db, desc: &'static Descriptor, all: &[Record]) -> Result<BTreeSet<Uuid>> {
+    if !db.is_narrow() {
+        return Ok(BTreeSet::new());
+    }
+    let mut telling = db.telling();
+    let told = with_record_ids(&mut telling, desc, all.iter().map(|r| r.meta.record_id())).await?;
+    let told: BTreeSet<Uuid> = told.into_iter().map(|r| r.meta.id).collect();
+    Ok(all.iter().map(|r| r.meta.id).filter(|id| !told.contains(id)).collect())
 }
 
 /// Records that one statement asks about.

@@ -2,7 +2,7 @@
 //! ([`Place`]). Each step is looked up by an index of its own, from the place to the records, and reads what it finds under a
 //! table's name: the past, where that stands there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
@@ -53,8 +53,20 @@ pub fn ids(desc: &'static Descriptor, place: Place, org: i32, id: Uuid, engine: 
     Sql::new(within(desc, place, i64::from(org), &literal(engine, id))).yields([ValueType::Uuid])
 }
 
+/// A query of the ids of all that belong to one of some places.
+pub(in crate::store) fn of_any(
+    desc: &'static Descriptor,
+    place: Place,
+    org: i32,
+    places: &BTreeSet<Uuid>,
+    engine: Engine,
+) -> String {
+    let ids: Vec<String> = places.iter().map(|id| literal(engine, *id)).collect();
+    within(desc, place, i64::from(org), &ids.join(", "))
+}
+
 /// An id as a statement says it: it stands there several times.
-fn literal(engine: Engine, id: Uuid) -> String {
+pub(in crate::store) fn literal(engine: Engine, id: Uuid) -> String {
     match engine {
         Engine::Sqlite => format!("x'{}'", id.simple()),
         Engine::Postgres => format!("'{id}'::uuid"),

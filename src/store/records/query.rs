@@ -14,7 +14,7 @@ use super::lists;
 use super::place;
 use super::search::{self, Wanted};
 use super::status_sql;
-use super::{Column, Deleted, Scope};
+use super::{Column, Deleted};
 use crate::model::problem::{Problem, nearest};
 use crate::model::resource::lifecycle::AT;
 use crate::model::resource::{Descriptor, Field, List};
@@ -73,7 +73,6 @@ pub struct Condition {
 pub struct Query {
     pub desc: &'static Descriptor,
     pub org: Option<i32>,
-    pub scope: Scope,
     pub life: Deleted,
     pub filter: Vec<Condition>,
     pub columns: Vec<Column>,
@@ -132,11 +131,10 @@ pub struct Page {
 }
 
 impl Query {
-    pub fn new(desc: &'static Descriptor, scope: Scope, now: DateTime<Utc>) -> Query {
+    pub fn new(desc: &'static Descriptor, now: DateTime<Utc>) -> Query {
         Query {
             desc,
             org: None,
-            scope,
             life: Deleted::Exclude,
             filter: Vec::new(),
             columns: records::columns(desc),
@@ -195,7 +193,7 @@ impl Query {
     }
 
     fn conditions(&self, engine: Engine, sql: &mut Sql) {
-        sql.push(&format!(" where {} and {}", self.scope.condition(), self.life.condition(self.desc, "t")));
+        sql.push(&format!(" where true and {}", self.life.condition(self.desc, "t")));
         if self.desc.is_org() && !self.with_system {
             sql.push(" and t.org_id <> 0");
         }
@@ -288,7 +286,7 @@ impl Query {
 
     /// One page.
     pub async fn page(&self, db: &mut Db) -> Result<Page> {
-        let (sql, keys) = self.statement(db.engine(), db.partial.is_some());
+        let (sql, keys) = self.statement(db.engine(), db.lacks_rows());
         let mut rows = db.all(sql).await?;
         let mut next = None;
         if let Some(limit) = self.limit.and_then(|l| usize::try_from(l).ok())
@@ -309,7 +307,7 @@ impl Query {
 
     /// Every row, handed on as it comes.
     pub async fn each(&self, db: &mut Db, mut each: impl FnMut(Row) -> Result<()>) -> Result<()> {
-        let (sql, _) = self.select(db.engine(), db.partial.is_some());
+        let (sql, _) = self.select(db.engine(), db.lacks_rows());
         let wanted = self.columns.len();
         db.each(sql, |mut row| {
             row.0.truncate(wanted);
@@ -333,7 +331,7 @@ impl Query {
         let by = std::slice::from_ref(by);
         let engine = db.engine();
         let bare = Query { columns: Vec::new(), ..self.clone() };
-        let expr = self.shown_expr(&by[0], engine, db.partial.is_some());
+        let expr = self.shown_expr(&by[0], engine, db.lacks_rows());
         let mut sql = Sql::new(format!("select {expr}, count(*) from {} t{}", self.desc.table, bare.joins(by)));
         self.conditions(engine, &mut sql);
         sql.push(" group by 1 order by 2 desc, 1 nulls first");

@@ -25,7 +25,8 @@ pub async fn for_place(db: &mut Db, place: Place) -> Result<Settings> {
         condition = format!("({condition} or t.org_id = $1 and t.user_id = $2 and t.deleted_at is null)");
         args.push(user.into());
     }
-    let records = load_where(db, StoredSetting::DESCRIPTOR, &condition, args).await?;
+    // What holds, holds for who may not look at it too.
+    let records = load_where(&mut db.checking(), StoredSetting::DESCRIPTOR, &condition, args).await?;
     let stored: Result<Vec<Stored<StoredSetting>>, _> = records.iter().map(Stored::from_record).collect();
     Ok(Settings::new(place, stored?))
 }

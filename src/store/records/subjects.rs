@@ -34,7 +34,7 @@ pub async fn of(
 const MANY: usize = 500;
 
 /// The expression of whose data the row of an alias holds.
-fn of_row(desc: &Descriptor, alias: &str, depth: usize) -> String {
+pub(in crate::store) fn of_row(desc: &Descriptor, alias: &str, depth: usize) -> String {
     let Some(field) = desc.subject_field() else { return format!("{alias}.id") };
     let (column, holder) = (quoted(field.column), format!("s{depth}"));
     match field.target().filter(|target| target.subject_field().is_some()) {

@@ -308,6 +308,7 @@ impl Tx<'_> {
         self.flush().await?;
         self.are_loading = true;
         self.keep_protected_from(loaders.desc, loaders.org, &rows)?;
+        self.may_load(loaders.desc, loaders.org, rows.iter().map(PreparedRow::id))?;
         let (mut records, mut words, mut audit) = (Vec::new(), Vec::new(), Vec::new());
         let mut links: Vec<Vec<Vec<Value>>> = vec![Vec::new(); loaders.links.len()];
         for mut row in rows {

@@ -91,6 +91,7 @@ impl Tx<'_> {
         record.meta.request_id = desc.stays().then(|| self.request_id());
         record.begins(true)?;
         self.keep_protected(None, Some(&record))?;
+        self.may_make(&record)?;
         let record = self.called(record).await?;
         // What is named by others does not tell its key among its own values.
         let key = desc.key_field().is_none().then(|| record.key());
@@ -173,7 +174,7 @@ impl Tx<'_> {
         }
         after.moved_from(before)?;
         let ChangeNote { action, details } = telling.clone();
-        let record = self.replace(before, after).await?;
+        let record = self.replace(before, after, Effect::Update).await?;
         let record = self.called(record).await?;
         self.note_references(Some(before), &record);
         // The key that the record had: a rename shows it as the old value.
@@ -184,8 +185,9 @@ impl Tx<'_> {
         Ok(Some(record))
     }
 
-    pub(super) async fn replace(&mut self, before: &Record, mut after: Record) -> Result<Record> {
+    pub(super) async fn replace(&mut self, before: &Record, mut after: Record, effect: Effect) -> Result<Record> {
         self.keep_protected(Some(before), Some(&after))?;
+        self.may_change(&[before], effect).await?;
         self.flush().await?;
         after.meta.version = before.meta.version + 1;
         after.meta.updated_at = self.at;
@@ -224,6 +226,7 @@ impl Tx<'_> {
         let by = self.actor().await?;
         for some in records.chunk_by(|a, b| a.desc == b.desc).flat_map(|same| same.chunks(BATCH)) {
             self.flush().await?;
+            self.may_change(&some.iter().collect::<Vec<_>>(), Effect::Delete).await?;
             let desc = some[0].desc;
             let columns = Columns::by_names(desc, META_OF_DELETION.iter().copied());
             for before in some {
@@ -294,7 +297,7 @@ impl Tx<'_> {
     ) -> Result<Record> {
         let by = self.actor().await?;
         let after = self.as_deleted(before, deletion, by);
-        let after = self.replace(before, after).await?;
+        let after = self.replace(before, after, Effect::Delete).await?;
         let mut payload = payload_of_deletion(before, deletion);
         let mut event = self.event_of(&after, action, Effect::Delete).await?;
         if let Some(into) = into {
@@ -311,7 +314,7 @@ impl Tx<'_> {
         after.meta.deleted_at = None;
         after.meta.deleted_by = None;
         after.meta.deletion_id = None;
-        let after = self.replace(before, after).await?;
+        let after = self.replace(before, after, Effect::Restore).await?;
         self.restored.insert(after.meta.id);
         self.note_restored(&after);
         let was = audit::whole_row(before);
@@ -327,6 +330,7 @@ impl Tx<'_> {
     pub async fn purge(&mut self, record: &Record) -> Result<()> {
         self.keep_protected(Some(record), None)?;
         self.flush().await?;
+        self.may_change(&[record], Effect::Purge).await?;
         let old = audit::whole_row(record);
         search::remove(self.db, record).await?;
         let mut sql = Sql::new(format!("delete from {} where org_id = ", record.desc.table));

@@ -343,7 +343,8 @@ fn with_database<T>(p: &TestEnv, work: impl AsyncFnOnce(&mut Db) -> T) -> T {
     runtime.block_on(async {
         let wait = std::time::Duration::from_secs(5);
         let (variables, kinds) = (Default::default(), p.program.kinds);
-        let opening = Opening { create: false, wait, application: "orgctl test".into(), variables, kinds };
+        let opening =
+            Opening { create: false, wait, application: "orgctl test".into(), variables, kinds, reader: None };
         let mut db = Db::open(&Location::parse(&p.url).expect("a URL"), &opening).await.expect("a database");
         let done = work(&mut db).await;
         db.close().await;

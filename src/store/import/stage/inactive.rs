@@ -54,13 +54,15 @@ impl Stage {
                 "select f.word, x.id, x.deleted_at from {table} x cross join import_refs f
                   where {tenant} and x.deleted_at is not null and f.field = {i} and f.id is null and x.{column} = f.f{j}"
             );
-            db.each(Sql::new(sql).yields([ValueType::Text, ValueType::Uuid, ValueType::Time]), |row| {
-                let last = (row.time(2)?, row.uuid(1)?);
-                let known = found.entry(row.text(0)?.to_owned()).or_insert(last);
-                *known = last.max(*known);
-                Ok(())
-            })
-            .await?;
+            let sql = Sql::new(sql).yields([ValueType::Text, ValueType::Uuid, ValueType::Time]);
+            db.telling()
+                .each(sql, |row| {
+                    let last = (row.time(2)?, row.uuid(1)?);
+                    let known = found.entry(row.text(0)?.to_owned()).or_insert(last);
+                    *known = last.max(*known);
+                    Ok(())
+                })
+                .await?;
         }
         for (word, (_, id)) in found {
             self.resolve_to(db, i, &word, id).await?;

@@ -161,6 +161,9 @@ impl Stage {
         if !self.found.insert(i) {
             return Ok(());
         }
+        // What may not be told is not found.
+        let mut db = db.telling();
+        let db = &mut *db;
         let mut found = Vec::new();
         for (j, field) in reference.fields().into_iter().enumerate() {
             if self.has_form(db, i, &format!("f{j}")).await? {

@@ -1,0 +1,196 @@
+//! What may be told: the rows of each kind that somebody may see, and the one place where statements learn of it.
+//!
+//! A connection is opened for a reader ([`Opening::reader`](super::engine::location::Opening)); none means that everything may
+//! be told, and then a statement is run as it was written. For a reader, each statement that names the table of a kind is
+//! begun with a common table expression of the same name, `with users as (select * from main.users where ...)`: whatever the
+//! statement does with `users`, it does with the rows that may be told. So no query knows of scopes, and none can forget them:
+//! lists, counts, keys, names that are near, references that are told by their keys, filters and sorting by these, searches,
+//! completion, prompts, exports. A row that may not be told is not there, and a reference to it tells its id or nothing.
+//!
+//! 1. *Told* is the default. What is *checked* (uniqueness, protection, cycles, limits, matching, invariants) sees everything:
+//!    inside a transaction ([`tx`](super::tx)), and where `Db::checking` says so. What comes of it is told without names,
+//!    but for those that may be told ([`records::hidden`](super::records::hidden)).
+//! 2. Each kind has the scope of its own permission to read. A command that tells by a permission besides (an export) sees of
+//!    its kind what both give. What is part of a record (its lists, its former keys, what has no verbs of its own) is told
+//!    where the record is; by itself, by a command of its own kind, as its own permission says.
+//! 3. Everything is of one organisation, that of who reads, besides what all have of the installation. The organisation
+//!    itself is always told: it names the place of every record.
+//! 4. Where a row belongs is looked up in all rows, told or not, by the ways that its kind declares
+//!    ([`records::place`](super::records::place)). In the past it belongs where it belonged then: the table is the view of then.
+//! 5. A name with a schema before it (`main.users`) is the table itself. Only this file writes such names, the past
+//!    ([`as_of`](super::as_of)) as it builds its views, and what copies or checks whole databases.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::engine::db::Db;
+use super::engine::location::Engine;
+use super::engine::sql::{Sql, quoted};
+use super::records::{lists, place, subjects};
+use crate::model::resource::path::Place;
+use crate::model::resource::{Attr, Descriptor, Field, Subject};
+use crate::model::scope::{Conditions, Scope};
+
+/// Who reads: what may be told of each table, in one organisation.
+#[derive(Debug)]
+pub struct Reader {
+    org: i32,
+    told: BTreeMap<&'static str, Told>,
+}
+
+/// Which rows of a kind may be told.
+#[derive(Debug, Clone)]
+pub enum Told {
+    Of(Scope),
+    /// Those that are part of what is told of another kind: by the reference to that.
+    With(&'static Field, &'static Descriptor, Scope),
+}
+
+impl Reader {
+    /// Of a kind that is not named nothing may be told.
+    pub fn new(org: i32, told: impl IntoIterator<Item = (&'static Descriptor, Told)>) -> Reader {
+        Reader { org, told: told.into_iter().map(|(desc, told)| (desc.table, told)).collect() }
+    }
+
+    /// Whether all records of a kind may be told, of one organisation.
+    pub fn tells_all_of(&self, desc: &Descriptor, org: i32) -> bool {
+        org == self.org && matches!(self.told.get(desc.table), Some(Told::Of(Scope::All)))
+    }
+
+    /// Lets a statement see what may be told.
+    pub(super) fn narrow(&self, db: &Db, mut sql: Sql) -> Sql {
+        let begins = |word: &str| sql.text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+        if !["select ", "with ", "insert ", "update ", "delete "].into_iter().any(begins) {
+            return sql;
+        }
+        let named: BTreeSet<&str> = words(&sql.text)
+            .filter(|(_, word, is_bare)| *is_bare && !word.is_empty())
+            .map(|(_, word, _)| word)
+            .collect();
+        let told: Vec<String> = db
+            .kinds()
+            .resources()
+            .filter(|desc| named.contains(desc.table))
+            .map(|desc| self.relation(db, desc))
+            .collect();
+        if told.is_empty() {
+            return sql;
+        }
+        let told = told.join(", ");
+        sql.text = match (begins("with recursive "), begins("with ")) {
+            (true, _) => format!("with recursive {told}, {}", &sql.text["with recursive ".len()..]),
+            (_, true) => format!("with {told}, {}", &sql.text["with ".len()..]),
+            _ => format!("with {told} {}", sql.text),
+        };
+        sql
+    }
+
+    /// The rows of a kind that may be told, under the name of its table.
+    fn relation(&self, db: &Db, desc: &'static Descriptor) -> String {
+        let of = table(db, desc);
+        format!("{} as not materialized (select * from {of} t where {})", desc.table, self.condition(db, desc))
+    }
+
+    /// Whether the row `t` may be told.
+    fn condition(&self, db: &Db, desc: &'static Descriptor) -> String {
+        let org = self.org;
+        // What is the installation's is everybody's, as far as it may be told at all.
+        let of_org = match desc.is_org() || desc.may_be_in_system() {
+            true => format!("t.org_id in (0, {org})"),
+            false => format!("t.org_id = {org}"),
+        };
+        match self.told.get(desc.table) {
+            None => "false".to_owned(),
+            Some(Told::Of(Scope::All) | Told::With(_, _, Scope::All)) => of_org,
+            Some(Told::Of(scope)) => format!("{of_org} and {}", condition(db, desc, org, scope)),
+            Some(Told::With(field, whole, scope)) => format!(
+                "{of_org} and t.{} in (select t.id from {} t where t.org_id = {org} and {})",
+                quoted(field.column),
+                table(db, whole),
+                condition(db, whole, org, scope)
+            ),
+        }
+    }
+}
+
+/// The condition that the row `t` of an organisation is in a scope. Each step of the way to a place has an index of its own.
+pub(super) fn condition(db: &Db, desc: &'static Descriptor, org: i32, scope: &Scope) -> String {
+    let Scope::AnyOf(any) = scope else { return "true".to_owned() };
+    let any: Vec<String> = any.iter().map(|all| met(db, desc, org, all)).collect();
+    if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" or ")) }
+}
+
+/// That the row `t` meets all of some conditions.
+fn met(db: &Db, desc: &'static Descriptor, org: i32, conditions: &Conditions) -> String {
+    let mut all = Vec::new();
+    for (place, sets) in [(Place::Branch, &conditions.branches), (Place::Department, &conditions.departments)] {
+        for set in sets {
+            all.push(match desc.place(place).filter(|_| !set.is_empty()) {
+                Some(_) => format!("t.id in ({})", qualified(db, &place::of_any(desc, place, org, set, db.engine()))),
+                None => "false".to_owned(),
+            });
+        }
+    }
+    if let Some(person) = conditions.own_of {
+        let own = own(db.engine(), desc, person);
+        all.push(if own.is_empty() { "false".to_owned() } else { format!("({})", qualified(db, &own.join(" or "))) });
+    }
+    if all.is_empty() { "true".to_owned() } else { format!("({})", all.join(" and ")) }
+}
+
+/// That the row `t` is about a person, or that he or she is in charge of it.
+fn own(engine: Engine, desc: &'static Descriptor, person: Uuid) -> Vec<String> {
+    let id = place::literal(engine, person);
+    let is_about = desc.subject_field().is_some() || matches!(desc.subject, Subject::Itself);
+    let about = is_about.then(|| format!("{} = {id}", subjects::of_row(desc, "t", 0)));
+    let assignees = desc.fields.iter().filter(|f| f.has(Attr::Assignee));
+    about.into_iter().chain(assignees.map(|f| format!("{} = {id}", lists::value_of(desc, f, "t")))).collect()
+}
+
+/// The table of a kind itself, or of the past the view of it.
+fn table(db: &Db, desc: &Descriptor) -> String {
+    let schema = if db.past.contains(desc.table) { db.temp_schema() } else { db.main_schema() };
+    format!("{schema}.{}", quoted(desc.table))
+}
+
+/// A piece of a statement, in which every table of a kind is the table itself.
+fn qualified(db: &Db, text: &str) -> String {
+    let mut qualified = String::with_capacity(text.len() * 2);
+    let mut done = 0;
+    for (at, word, is_bare) in words(text) {
+        if let Some(desc) = db.kinds().by_table(word).filter(|_| is_bare) {
+            qualified.push_str(&text[done..at]);
+            qualified.push_str(&table(db, desc));
+            done = at + word.len();
+        }
+    }
+    qualified + &text[done..]
+}
+
+/// The words of a statement with their places, and whether each stands for itself: neither behind a point nor in quotes.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str, bool)> {
+    let is_of_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].find(is_of_word)?;
+        let end = text[start..].find(|c| !is_of_word(c)).map_or(text.len(), |n| start + n);
+        at = end;
+        let before = text[..start].chars().next_back();
+        Some((start, &text[start..end], !matches!(before, Some('.' | '\''))))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_for_themselves_or_not() {
+        let found: Vec<_> = words("select t.users, \"users\" from main.users, users_search x, users where a = 'users'")
+            .filter(|(_, word, _)| *word == "users")
+            .map(|(at, _, is_bare)| (at, is_bare))
+            .collect();
+        assert_eq!(found, [(9, false), (17, true), (34, false), (57, true), (74, false)]);
+    }
+}

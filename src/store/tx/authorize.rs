@@ -1,0 +1,245 @@
+//! What may be changed: each row that is written is asked about, as it is before and as it is after.
+//!
+//! Who may do everything is asked nothing. For everybody else the right to write carries what each permission covers
+//! ([`Rights`]), and `Tx` itself asks, so that no verb can forget it:
+//!
+//! 1. A row of the command's own kind needs the command's permission; of another kind, that of what is done to it: update for a
+//!    duty that is handed over, delete for what goes along, create for what is made.
+//! 2. What is within a record of the command's kind follows that record, and so does what has no verbs of its own.
+//! 3. Before a row is changed or taken away it is asked about as it is, once in a transaction: what a command has made of it
+//!    meanwhile is no reason to stop halfway. As it is after the command it is asked about before the commit, of all rows with
+//!    one statement for many.
+//! 4. What is the program's own goes and comes with its organisation, which is what is asked about.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use anyhow::Result;
+use uuid::Uuid;
+
+use super::Tx;
+use crate::model::problem::Problem;
+use crate::model::resource::lifetime::Lifetime;
+use crate::model::resource::verbs::Verb;
+use crate::model::resource::{Descriptor, Record};
+use crate::model::scope::Scope;
+use crate::model::trail::audit::Effect;
+use crate::model::values::value::ValueType;
+use crate::store::engine::sql::Sql;
+use crate::store::reader;
+use crate::store::records;
+
+/// What somebody may do, in one organisation.
+#[derive(Clone)]
+pub struct Rights {
+    pub org: i32,
+    /// The records that a permission covers.
+    pub covers: Arc<dyn Fn(&str) -> Scope>,
+}
+
+impl fmt::Debug for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rights").field("org", &self.org).finish_non_exhaustive()
+    }
+}
+
+/// The record that a row goes by, and the permission that must cover it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Question {
+    permission: String,
+    table: &'static str,
+    id: Uuid,
+}
+
+/// What a transaction has asked, and what it is still to ask.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// About these nothing more is asked before they are written.
+    passed: BTreeSet<Question>,
+    /// These are asked about before the commit.
+    after: BTreeSet<Question>,
+}
+
+/// Records that one statement asks about.
+const TOGETHER: usize = 500;
+
+impl Tx<'_> {
+    /// Asks whether rows may be changed or taken away as they are, and notes to ask again.
+    pub(super) async fn may_change(&mut self, rows: &[&Record], effect: Effect) -> Result<()> {
+        let Some(rights) = self.rights() else { return Ok(()) };
+        let mut open = Vec::new();
+        for record in rows {
+            let question = self.question(&rights, record, effect)?;
+            if !self.asked.passed.contains(&question) {
+                open.push(question.clone());
+            }
+            if effect != Effect::Purge {
+                self.asked.after.insert(question);
+            }
+        }
+        self.ask(&rights, &open, "").await?;
+        self.asked.passed.extend(open);
+        Ok(())
+    }
+
+    /// Notes to ask about a row that is new.
+    pub(super) fn may_make(&mut self, record: &Record) -> Result<()> {
+        let Some(rights) = self.rights() else { return Ok(()) };
+        let question = self.question(&rights, record, Effect::Create)?;
+        if question.id == record.meta.id {
+            // It was nothing before.
+            self.asked.passed.insert(question.clone());
+            let updated = self.question(&rights, record, Effect::Update)?;
+            self.asked.passed.insert(updated);
+        }
+        self.asked.after.insert(question);
+        Ok(())
+    }
+
+    /// Of some records, those that the command may not change, or may not even see: a row of a file that stands for one is
+    /// rejected by itself.
+    pub async fn out_of_reach(&mut self, desc: &'static Descriptor, org: i32, ids: &[Uuid]) -> Result<BTreeSet<Uuid>> {
+        let Some(rights) = self.rights() else { return Ok(BTreeSet::new()) };
+        let scope = (rights.covers)(&self.permission_of(desc, Effect::Update));
+        let covered = reader::condition(self.db, desc, rights.org, &scope);
+        let mut reached = BTreeSet::new();
+        for some in ids.chunks(TOGETHER).filter(|_| org == rights.org) {
+            let mut sql = Sql::bulk(format!("select t.id from {} t where t.org_id = ", desc.table), self.db.engine());
+            sql.bind(org).push(" and t.id in ").bind_rows(some.iter().copied()).push(&format!(" and {covered}"));
+            for row in self.db.telling().all(sql.yields([ValueType::Uuid])).await? {
+                reached.insert(row.uuid(0)?);
+            }
+        }
+        Ok(ids.iter().copied().filter(|id| !reached.contains(id)).collect())
+    }
+
+    /// Notes to ask about rows that are loaded.
+    pub(super) fn may_load(
+        &mut self,
+        desc: &'static Descriptor,
+        org: i32,
+        ids: impl Iterator<Item = Uuid>,
+    ) -> Result<()> {
+        let Some(rights) = self.rights() else { return Ok(()) };
+        if org != rights.org {
+            return Err(elsewhere(&self.permit.permission).into());
+        }
+        let permission = self.permission_of(desc, Effect::Create);
+        if (rights.covers)(&permission) == Scope::All {
+            return Ok(());
+        }
+        self.asked.after.extend(ids.map(|id| Question { permission: permission.clone(), table: desc.table, id }));
+        Ok(())
+    }
+
+    /// Asks about everything that was written, as it is now.
+    pub(super) async fn ask_after(&mut self) -> Result<()> {
+        let Some(rights) = self.rights() else { return Ok(()) };
+        let after: Vec<Question> = std::mem::take(&mut self.asked.after).into_iter().collect();
+        self.ask(&rights, &after, " as it would be then").await
+    }
+
+    fn rights(&self) -> Option<Rights> {
+        self.permit.rights.clone().filter(|_| !self.writes_protected)
+    }
+
+    /// What is asked about a row.
+    fn question(&self, rights: &Rights, record: &Record, effect: Effect) -> Result<Question, Problem> {
+        let (desc, (org, id)) = (record.desc, record.meta.record_id());
+        let own = self.permit.resource();
+        if org != rights.org && !desc.is_org() {
+            return Err(elsewhere(&self.permission_of(desc, effect)));
+        }
+        let within = desc.fields.iter().filter(|f| f.lifetime() == Lifetime::Within);
+        let mut containers = within.filter_map(|f| Some((f.target()?, record.get(f.column).as_uuid()?)));
+        let container = match desc.table == own {
+            true => None,
+            false if desc.is_told() => containers.find(|(kind, _)| kind.table == own),
+            false => containers.next(),
+        };
+        Ok(match container {
+            Some((kind, id)) => {
+                Question { permission: self.permission_of(kind, Effect::Update), table: kind.table, id }
+            }
+            None => Question { permission: self.permission_of(desc, effect), table: desc.table, id },
+        })
+    }
+
+    /// What must be allowed to do something to a row of a kind.
+    fn permission_of(&self, desc: &Descriptor, effect: Effect) -> String {
+        if desc.table == self.permit.resource() {
+            return self.permit.permission.clone();
+        }
+        let verb = match effect {
+            Effect::Create => Verb::Create,
+            Effect::Delete => Verb::Delete,
+            Effect::Restore => Verb::Restore,
+            Effect::Purge => Verb::Purge,
+            Effect::Update | Effect::None => Verb::Update,
+        };
+        format!("{}:{}", desc.table, desc.action(verb))
+    }
+
+    async fn ask(&mut self, rights: &Rights, questions: &[Question], how: &str) -> Result<()> {
+        let mut by: BTreeMap<(&str, &str), Vec<Uuid>> = BTreeMap::new();
+        for q in questions {
+            by.entry((&q.permission, q.table)).or_default().push(q.id);
+        }
+        for ((permission, table), ids) in by {
+            let scope = (rights.covers)(permission);
+            let Some(desc) = self.kinds().by_table(table).filter(|_| scope != Scope::All) else { continue };
+            self.flush().await?;
+            for some in ids.chunks(TOGETHER) {
+                let covered = reader::condition(self.db, desc, rights.org, &scope);
+                let mut sql = Sql::bulk(format!("select t.id from {table} t where t.org_id = "), self.db.engine());
+                sql.bind(rights.org).push(" and t.id in ").bind_rows(some.iter().copied());
+                sql.push(&format!(" and not coalesce({covered}, false)"));
+                let refused = self.db.all(sql.yields([ValueType::Uuid])).await?;
+                let refused = refused.iter().map(|row| row.uuid(0)).collect::<Result<Vec<Uuid>>>()?;
+                if !refused.is_empty() {
+                    return Err(self.refused(permission, desc, rights.org, &refused, how).await?.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// That a permission does not cover some records: those that may be told are named.
+    async fn refused(
+        &mut self,
+        permission: &str,
+        desc: &'static Descriptor,
+        org: i32,
+        ids: &[Uuid],
+        how: &str,
+    ) -> Result<Problem> {
+        let mut telling = self.db.telling();
+        let seen = records::with_record_ids(&mut telling, desc, ids.iter().map(|id| (org, *id))).await?;
+        let unseen = ids.len() - seen.len();
+        let mut titles: Vec<String> = seen.iter().map(Record::title).collect();
+        titles.sort();
+        let more = titles.len().saturating_sub(NAMED);
+        titles.truncate(NAMED);
+        if more > 0 {
+            titles.push(format!("{more} more"));
+        }
+        let mut of = Vec::new();
+        if !titles.is_empty() {
+            of.push(format!("of {}", titles.join(", ")));
+        }
+        if unseen > 0 {
+            // What would be nobody's to see is named by nothing, as it is not yet.
+            let hidden = if how.is_empty() { " that you can't see" } else { "" };
+            of.push(format!("of {}{hidden}", records::count(unseen as u64, desc)));
+        }
+        Ok(Problem::denied(format!("{permission} is not allowed {}{how}", of.join(" and "))))
+    }
+}
+
+/// Records of a refusal that are named.
+const NAMED: usize = 3;
+
+fn elsewhere(permission: &str) -> Problem {
+    Problem::denied(format!("{permission} is not allowed in another organisation"))
+}

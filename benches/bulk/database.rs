@@ -18,6 +18,8 @@ pub struct BenchDatabase {
 /// What a command took.
 pub struct Took {
     pub time: Duration,
+    /// Time of processors, of all its threads together.
+    pub processor: Duration,
     /// Most memory it held, in KB.
     pub peak: u64,
     /// What it told beside its data.
@@ -102,6 +104,7 @@ impl BenchDatabase {
         for name in std::env::vars_os().map(|(name, _)| name).filter(|n| n.to_string_lossy().starts_with("ORGCTL_")) {
             command.env_remove(name);
         }
+        let before = processor_of_children();
         let started = Instant::now();
         let child = command
             .args(words)
@@ -124,7 +127,8 @@ impl BenchDatabase {
         let time = started.elapsed();
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
         assert!(out.status.success(), "orgctl {words:?} ended with {}: {said}", out.status);
-        Took { time, peak: watch.join().expect("a peak"), said }
+        let processor = processor_of_children().saturating_sub(before);
+        Took { time, processor, peak: watch.join().expect("a peak"), said }
     }
 
     pub fn psql(&self, script: &str) -> String {
@@ -157,6 +161,15 @@ impl Drop for BenchDatabase {
             None => {}
         }
     }
+}
+
+/// What the children that have ended used; `/proc` counts in hundredths of a second.
+fn processor_of_children() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").expect("a Linux");
+    // The name of the program stands in parentheses, and may hold anything; cutime and cstime are fields 16 and 17.
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: u64 = behind_name.split_whitespace().skip(13).take(2).filter_map(|t| t.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 /// The peak in KB that `/proc` tells of a process, as long as it runs.

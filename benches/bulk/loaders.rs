@@ -12,13 +12,14 @@ use orgctl::model::values::value::{Value, ValueType};
 use rusqlite::types::Value as Stored;
 
 use crate::database::{BenchDatabase, remove, run};
-use crate::subject::Subject;
+use crate::subject::{Subject, Table};
 
 const PRAGMAS: &str =
-    "pragma cache_size = -32000; pragma synchronous = normal; pragma foreign_keys = on; pragma temp_store = file;";
+    "pragma cache_size = -32000; pragma synchronous = normal; pragma foreign_keys = on; pragma temp_store = file;
+     pragma secure_delete = on;";
 
 /// Seconds that the finished rows of every table take into a database that lacks them, and those that the rows of the
-/// resource alone take into a bare table.
+/// resource and what goes with it take into bare tables.
 pub fn both(subject: &Subject, ours: &BenchDatabase, base: &BenchDatabase, folder: &Path) -> (f64, f64) {
     match (&ours.file, &base.file) {
         (Some(ours), Some(base)) => (same_sqlite(subject, ours, base), bare_sqlite(subject, ours, folder)),
@@ -73,13 +74,14 @@ fn same_sqlite(subject: &Subject, ours: &Path, base: &Path) -> f64 {
             insert.execute(rusqlite::params_from_iter(values)).unwrap();
         }
     };
+    for Table { name, columns, .. } in subject.tables {
+        copy(
+            &format!("select row_id, {columns} from {name} order by row_id"),
+            &format!("insert into {name} (row_id, {columns}) values (?, {})", places(columns.split(',').count())),
+            &mut |_| {},
+        );
+    }
     let table = subject.desc.table;
-    let columns = format!("row_id, {}", subject.columns);
-    copy(
-        &format!("select {columns} from {table} order by row_id"),
-        &format!("insert into {table} ({columns}) values ({})", places(columns.split(',').count())),
-        &mut |_| {},
-    );
     // The words are finished too: making them is not the loader's work.
     let found: Vec<&str> = subject.desc.fields.iter().filter(|f| f.has(Attr::Search)).map(|f| f.column).collect();
     copy(
@@ -130,63 +132,76 @@ fn words_of(subject: &Subject, columns: &[&str], values: &[Stored]) -> String {
     search::words_of(&record)
 }
 
-/// `.import` of the resource's rows alone.
+/// `.import` of the resource's rows and of what goes with them, without search and trail.
 fn bare_sqlite(subject: &Subject, ours: &Path, folder: &Path) -> f64 {
-    let rows = folder.join("bare.csv");
-    let columns = subject.select(|id| format!("hex({id})"));
-    let select = format!("select row_id, {columns} from {}", subject.desc.table);
-    run(Command::new("sqlite3").arg("-csv").arg(ours).arg(select).stdout(File::create(&rows).unwrap()));
     let bare = folder.join("bare.db");
     remove(&bare);
     run(Command::new("sqlite3").arg(&bare).arg("pragma journal_mode = wal").stdout(Stdio::null()));
-    run(Command::new("sqlite3").arg(&bare).arg(subject.bare));
+    let file = |table: &Table| folder.join(format!("{}.csv", table.name));
+    let mut imports = Vec::new();
+    for table in subject.tables {
+        let plain = |c: &str| format!("case typeof({c}) when 'blob' then hex({c}) else {c} end");
+        let columns: Vec<String> = table.columns.split(',').map(|c| plain(c.trim())).collect();
+        let select = format!("select row_id, {} from {}", columns.join(", "), table.name);
+        let rows = File::create(file(table)).expect("a file");
+        run(Command::new("sqlite3").arg("-csv").arg(ours).arg(select).stdout(rows));
+        run(Command::new("sqlite3").arg(&bare).arg(table.bare));
+        imports.push(format!(".import --csv {} bare_{}", file(table).display(), table.name));
+    }
     let started = Instant::now();
     run(Command::new("sqlite3")
         .arg(&bare)
         .arg("pragma cache_size = -32000")
         .arg("pragma synchronous = normal")
-        .arg(format!(".import --csv {} bare", rows.display())));
+        .args(imports));
     let time = started.elapsed().as_secs_f64();
     remove(&bare);
-    let _ = fs::remove_file(rows);
+    for table in subject.tables {
+        let _ = fs::remove_file(file(table));
+    }
     time
 }
 
-/// `\copy` of the finished rows of every table, and of the resource alone.
+/// `\copy` of the finished rows of every table, and of the resource and what goes with it alone.
 fn postgres(subject: &Subject, ours: &BenchDatabase, base: &BenchDatabase, folder: &Path) -> (f64, f64) {
-    let file = |name: &str| folder.join(name).display().to_string();
-    let [finished, audit, request, bare] = ["finished.txt", "audit.txt", "request.txt", "bare.txt"].map(file);
-    let table = subject.desc.table;
+    let file = |name: &str| folder.join(format!("{name}.txt")).display().to_string();
     // A command of psql's is one line.
-    let columns = subject.columns.split_whitespace().collect::<Vec<_>>().join(" ");
+    let in_line = |columns: &str| columns.split_whitespace().collect::<Vec<_>>().join(" ");
     let head = base.psql("select size from orgctl.audit_heads where tree = 1");
-    let records = format!("select * from audit_records where tree = 1 and seq > {} order by seq", head.trim());
-    let mut script = String::from("set search_path = orgctl;\n");
-    writeln!(script, "\\copy (select {columns}, search from {table} order by id) to '{finished}'").unwrap();
-    writeln!(script, "\\copy ({records}) to '{audit}'").unwrap();
+    let head = head.trim();
+    // What is found by words has those in a column of its own.
+    let own = |table: &Table| if table.name == subject.desc.table { ", search" } else { "" };
+    let (mut write, mut finished, mut bare) = (String::new(), String::new(), String::new());
+    for table in subject.tables {
+        let (name, columns) = (table.name, in_line(table.columns));
+        let all = format!("{columns}{}", own(table));
+        let plain = file(&format!("bare-{name}"));
+        writeln!(write, "\\copy (select {all} from {name} order by id) to '{}'", file(name)).unwrap();
+        writeln!(write, "\\copy (select {columns} from {name} order by id) to '{plain}'").unwrap();
+        writeln!(finished, "\\copy {name} ({all}) from '{}'", file(name)).unwrap();
+        writeln!(bare, "\\copy bare_{name} ({columns}) from '{plain}'").unwrap();
+    }
     // The database takes no records that are left without their command and their head.
-    let requests = format!("select * from audit_requests where tree = 1 and first_seq > {}", head.trim());
-    writeln!(script, "\\copy ({requests}) to '{request}'").unwrap();
-    writeln!(script, "\\copy (select {columns} from {table} order by id) to '{bare}'").unwrap();
-    ours.psql(&script);
+    for (name, seq) in [("audit_records", "seq"), ("audit_requests", "first_seq")] {
+        let rows = format!("select * from {name} where tree = 1 and {seq} > {head} order by {seq}");
+        writeln!(write, "\\copy ({rows}) to '{}'", file(name)).unwrap();
+        writeln!(finished, "\\copy {name} from '{}'", file(name)).unwrap();
+    }
+    let path = "set search_path = orgctl;\n";
+    ours.psql(&format!("{path}{write}"));
     let grown =
         "select format('update audit_heads set size = %s, frontier = %L, at = %L where tree = 1', size, frontier, at)
                    from orgctl.audit_heads where tree = 1";
     let grown = ours.psql(grown);
     let started = Instant::now();
-    base.psql(&format!(
-        "set search_path = orgctl;\nbegin;\n\\copy {table} ({columns}, search) from '{finished}'\n\\copy audit_records from '{audit}'\n\\copy audit_requests from '{request}'\n{};\ncommit;",
-        grown.trim()
-    ));
+    base.psql(&format!("{path}begin;\n{finished}{};\ncommit;", grown.trim()));
     let same = started.elapsed().as_secs_f64();
-    base.psql(&format!(
-        "set search_path = orgctl; create table bare (like {table} including all); drop index bare_search_idx;"
-    ));
-    let started = Instant::now();
-    base.psql(&format!("set search_path = orgctl;\n\\copy bare ({columns}) from '{bare}'"));
-    let bare_s = started.elapsed().as_secs_f64();
-    for file in [finished, audit, request, bare] {
-        let _ = fs::remove_file(file);
+    for Table { name, .. } in subject.tables {
+        base.psql(&format!(
+            "{path}create table bare_{name} (like {name} including all); drop index if exists bare_{name}_search_idx;"
+        ));
     }
-    (same, bare_s)
+    let started = Instant::now();
+    base.psql(&format!("{path}{bare}"));
+    (same, started.elapsed().as_secs_f64())
 }

@@ -9,19 +9,27 @@ use orgctl::model::kinds::branch::Branch;
 use orgctl::model::kinds::user::User;
 use orgctl::model::resource::{Descriptor, Resource};
 use orgctl::model::search;
-use orgctl::model::values::value::ValueType;
 
 use crate::database::BenchDatabase;
 
 type Out = BufWriter<File>;
 
-pub struct Subject {
-    pub desc: &'static Descriptor,
+/// A table that the rows of the file go into.
+pub struct Table {
+    pub name: &'static str,
     /// Columns that the rows of the file fill, and those of every record.
     pub columns: &'static str,
     /// SQLite's table for the bare import, with the indexes that the rows go into. Ids are text, for
     /// `.import` knows no blobs, and a name that is made of others is in its index alone, for it counts such columns too.
     pub bare: &'static str,
+}
+
+pub struct Subject {
+    pub desc: &'static Descriptor,
+    /// The resource's own, and those of what goes with it.
+    pub tables: &'static [Table],
+    /// What an export holds beside the stored fields, as an expression over `t`.
+    lists: Option<&'static str>,
     header: &'static str,
     /// Writes a row: which one, of how many, and whether it is one that changed since.
     row: fn(&mut Out, usize, usize, bool),
@@ -43,17 +51,21 @@ struct Before {
 
 pub const BRANCHES: Subject = Subject {
     desc: Branch::DESCRIPTOR,
-    columns: "org_id, id, code, name, address_line1, city, state, country, pincode, phone, email, manager_name,
+    tables: &[Table {
+        name: "branches",
+        columns: "org_id, id, code, name, address_line1, city, state, country, pincode, phone, email, manager_name,
         parent_id, is_active, created_at, created_by, updated_at, updated_by, version",
-    bare: "
-        create table bare (row_id integer primary key, org_id integer not null, id text not null, code text not null,
+        bare: "
+        create table bare_branches (row_id integer primary key, org_id integer not null, id text not null, code text not null,
             name text not null, address_line1 text, city text, state text, country text, pincode text, phone text,
             email text, manager_name text, parent_id text, is_active text not null, created_at text not null,
             created_by integer not null, updated_at text not null, updated_by integer not null,
             version integer not null, unique (org_id, id));
-        create unique index bare_code on bare (org_id, code);
-        create index bare_parent on bare (org_id, parent_id);
-        create index bare_active on bare (org_id, is_active, created_at);",
+        create unique index bare_code on bare_branches (org_id, code);
+        create index bare_parent on bare_branches (org_id, parent_id);
+        create index bare_active on bare_branches (org_id, is_active, created_at);",
+    }],
+    lists: None,
     header: "code,name,address_line1,city,state,country,pincode,phone,email,manager_name,parent",
     row: branch,
     key: branch_code,
@@ -64,27 +76,48 @@ pub const BRANCHES: Subject = Subject {
 
 pub const USERS: Subject = Subject {
     desc: User::DESCRIPTOR,
-    // Not name, which the database makes of its parts.
-    columns: "org_id, id, user_code, first_name, last_name, email, mobile, external_id, branch_id, department_id,
+    tables: &[
+        Table {
+        name: "users",
+        // Not name, which the database makes of its parts.
+        columns: "org_id, id, user_code, first_name, last_name, email, mobile, external_id, department_id,
         designation, reports_to_id, gender, dob, can_login, is_active, blocked, email_verified, mobile_verified,
         created_at, created_by, updated_at, updated_by, version",
-    bare: "
-        create table bare (row_id integer primary key, org_id integer not null, id text not null,
+        bare: "
+        create table bare_users (row_id integer primary key, org_id integer not null, id text not null,
             user_code text not null, first_name text not null, last_name text,
-            email text, mobile text, external_id text, branch_id text, department_id text, designation text, reports_to_id text, gender text,
+            email text, mobile text, external_id text, department_id text, designation text, reports_to_id text, gender text,
             dob text, can_login integer not null, is_active integer not null, blocked integer not null,
             email_verified integer not null, mobile_verified integer not null, created_at integer not null,
             created_by integer not null, updated_at integer not null, updated_by integer not null,
             version integer not null, unique (org_id, id));
-        create unique index bare_user_code on bare (org_id, user_code);
-        create unique index bare_email on bare (org_id, email);
-        create unique index bare_external_id on bare (org_id, external_id);
-        create index bare_name on bare (org_id, first_name || ' ' || last_name);
-        create index bare_mobile on bare (org_id, mobile);
-        create index bare_branch on bare (org_id, branch_id, created_at);
-        create index bare_department on bare (org_id, department_id, created_at);
-        create index bare_reports_to on bare (org_id, reports_to_id);
-        create index bare_active on bare (org_id, is_active, created_at);",
+        create unique index bare_user_code on bare_users (org_id, user_code);
+        create unique index bare_email on bare_users (org_id, email);
+        create unique index bare_external_id on bare_users (org_id, external_id);
+        create index bare_name on bare_users (org_id, first_name || ' ' || last_name);
+        create index bare_mobile on bare_users (org_id, mobile);
+        create index bare_department on bare_users (org_id, department_id, created_at);
+        create index bare_reports_to on bare_users (org_id, reports_to_id);
+        create index bare_active on bare_users (org_id, is_active, created_at);",
+        },
+        Table {
+            name: "user_branches",
+            columns: "org_id, id, branch_id, user_id, is_primary, created_at, created_by, updated_at, updated_by,
+                version",
+            bare: "
+                create table bare_user_branches (row_id integer primary key, org_id integer not null, id text not null,
+                    branch_id text not null, user_id text not null, is_primary integer not null,
+                    created_at integer not null, created_by integer not null, updated_at integer not null,
+                    updated_by integer not null, version integer not null, unique (org_id, id));
+                create unique index bare_links_key on bare_user_branches (org_id, branch_id, user_id);
+                create index bare_links_branch on bare_user_branches (org_id, branch_id);
+                create index bare_links_user on bare_user_branches (org_id, user_id);",
+        },
+    ],
+    lists: Some(
+        "(select b.code from user_branches l join branches b on b.org_id = l.org_id and b.id = l.branch_id
+           where l.org_id = t.org_id and l.user_id = t.id and l.is_primary and l.deleted_at is null)",
+    ),
     header: "user_code,first_name,last_name,email,mobile,external_id,branch,department,designation,reports_to,gender,dob",
     row: user,
     key: user_code,
@@ -129,14 +162,6 @@ impl Subject {
         files.collect()
     }
 
-    /// The columns, of which `id` may stand in another form.
-    pub fn select(&self, id: impl Fn(&str) -> String) -> String {
-        let columns = self.columns.split(',').map(str::trim);
-        let is_id =
-            |c: &str| c == "id" || self.desc.index(c).is_some_and(|i| self.desc.fields[i].ty.kind == ValueType::Uuid);
-        columns.map(|c| if is_id(c) { id(c) } else { c.to_owned() }).collect::<Vec<_>>().join(", ")
-    }
-
     /// What an export holds, as SQL.
     pub fn export(&self) -> String {
         let (mut columns, mut joins) = (Vec::new(), String::new());
@@ -151,6 +176,7 @@ impl Subject {
                 }
             }
         }
+        columns.extend(self.lists.map(str::to_owned));
         let (table, key) = (self.desc.table, self.desc.key_field().map_or("id", |f| f.column));
         let live = "t.org_id = 1 and t.deleted_at is null";
         format!("select {} from {table} t{joins} where {live} order by t.{key}", columns.join(", "))

@@ -88,7 +88,6 @@ class User(Base):
     email = models.CharField(max_length=254, null=True)
     mobile = models.CharField(max_length=16, null=True)
     external_id = models.CharField(max_length=64, null=True)
-    branch = reference(Branch)
     department = reference(Department)
     designation = models.CharField(max_length=200, null=True)
     reports_to = reference("self")
@@ -117,10 +116,32 @@ class User(Base):
         indexes = [
             index("name", name="name"),
             index("mobile", name="mobile", condition=models.Q(mobile__isnull=False)),
-            index("branch", "created_at", name="branch", condition=models.Q(branch__isnull=False)),
             index("department", "created_at", name="department", condition=models.Q(department__isnull=False)),
             index("reports_to", name="reports_to", condition=models.Q(reports_to__isnull=False)),
             index("is_active", "created_at", name="active", condition=LIVE),
+        ]
+
+
+class UserBranch(Base):
+    branch = models.ForeignKey(Branch, on_delete=models.PROTECT, db_index=False, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, db_index=False, related_name="+")
+    is_primary = models.BooleanField()
+    created_at = models.DateTimeField()
+    created_by = models.BigIntegerField()
+    updated_at = models.DateTimeField()
+    updated_by = models.BigIntegerField()
+    version = models.BigIntegerField(default=1)
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        app_label = "bench"
+        db_table = "user_branches"
+        constraints = [
+            models.UniqueConstraint(fields=["org_id", "branch", "user"], name="user_branches_key", condition=LIVE)
+        ]
+        indexes = [
+            models.Index(fields=["org_id", "branch"], name="user_branches_branch"),
+            models.Index(fields=["org_id", "user"], name="user_branches_user"),
         ]
 
 
@@ -148,7 +169,6 @@ def users(path, branches, departments):
             email=row["email"],
             mobile=row["mobile"],
             external_id=row["external_id"],
-            branch_id=branches[row["branch"]],
             department_id=departments[row["department"]],
             designation=row["designation"],
             reports_to_id=codes.get(row["reports_to"]),
@@ -160,7 +180,17 @@ def users(path, branches, departments):
             updated_by=1,
         )
         codes[user.user_code] = user.id
-        yield user
+        link = UserBranch(
+            org_id=1,
+            branch_id=branches[row["branch"]],
+            user_id=user.id,
+            is_primary=True,
+            created_at=now,
+            created_by=1,
+            updated_at=now,
+            updated_by=1,
+        )
+        yield user, link
 
 
 if connection.vendor == "sqlite":
@@ -168,7 +198,7 @@ if connection.vendor == "sqlite":
         for pragma in ["journal_mode = wal", "synchronous = normal", "cache_size = -32000"]:
             cursor.execute(f"pragma {pragma}")
 with connection.schema_editor() as editor:
-    for model in [Branch, Department, User]:
+    for model in [Branch, Department, User, UserBranch]:
         editor.create_model(model)
 branches, departments = ids(Branch, files[0]), ids(Department, files[1])
 
@@ -176,5 +206,6 @@ started = time.perf_counter()
 with transaction.atomic():
     some = users(files[2], branches, departments)
     while batch := list(islice(some, 1000)):
-        User.objects.bulk_create(batch, batch_size=1000)
+        User.objects.bulk_create([user for user, _ in batch], batch_size=1000)
+        UserBranch.objects.bulk_create([link for _, link in batch], batch_size=1000)
 print(f"{time.perf_counter() - started:.3f}")

@@ -73,7 +73,7 @@ impl Verb for OrgImport {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, _: &ParseContext) -> Result<Report> {
-        let mut run = Run::begin(tx, &self.rows).await?;
+        let mut run = Run::begin(tx, &self.rows, None).await?;
         run.read(tx).await?;
         let most = self.rows.limit.of_kind(tx, &run).await?;
         let people = people::count_active(tx.db, None).await?;

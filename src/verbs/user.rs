@@ -4,6 +4,7 @@ mod create_missing;
 mod feed;
 pub mod import;
 mod leaver_limit;
+mod passwords;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

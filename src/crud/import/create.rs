@@ -8,12 +8,13 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use uuid::Uuid;
 
 use super::lists::NewLinks;
-use super::rows::{self, BuildOrder, ImportPlan, NewCredential, RowBuilder};
+use super::rows::{self, BuildOrder, ImportPlan, RowBuilder};
 use super::run::Run;
+use super::secrets::NewSecret;
 use super::{BATCH, CHANNEL_DEPTH, HASHED_BATCH};
 use crate::crud::write::blank;
-use crate::model::kinds::credential::Credential;
-use crate::model::resource::{Field, Resource};
+use crate::model::password::StoredHash;
+use crate::model::resource::Field;
 use crate::store::import::stage::ResolvedRow;
 use crate::store::trail::appender::TreeAppender;
 use crate::store::tx::{Loaders, PreparedRow, Tx};
@@ -49,7 +50,7 @@ impl Run<'_> {
 
     async fn load_new(&mut self, tx: &mut Tx<'_>, org: i32, total: u64) -> Result<()> {
         let plan = Arc::clone(&self.plan);
-        let (doing, together) = match plan.credential {
+        let (doing, together) = match plan.secrets.as_ref().map(|s| s.column) {
             // Hashing is slow by design: progress is told in steps that a person can watch.
             Some(c) if !c.is_hash => ("hashing and writing", HASHED_BATCH),
             _ => ("writing", BATCH),
@@ -91,12 +92,12 @@ impl Run<'_> {
 
     /// Where new records go.
     pub(super) async fn loaders(&self, tx: &mut Tx<'_>, org: i32, total: u64) -> Result<Loaders> {
-        let beside = self.plan.credential.map(|_| Credential::DESCRIPTOR);
+        let beside = self.plan.secrets.as_ref().map(|s| s.keeper.kind());
         Loaders::new(tx.db, self.desc, org, beside, total).await
     }
 
     /// What new records need besides their rows.
-    pub(super) async fn row_builder(&self, tx: &mut Tx<'_>, org: i32, trial: Option<String>) -> Result<RowBuilder> {
+    pub(super) async fn row_builder(&self, tx: &mut Tx<'_>, org: i32, trial: Option<StoredHash>) -> Result<RowBuilder> {
         let mut meta = blank(tx, self.desc, org, Uuid::nil(), &self.plan.context)?.meta;
         meta.created_by = tx.actor().await?;
         meta.updated_by = meta.created_by;
@@ -138,16 +139,13 @@ impl Run<'_> {
         let without_code = rows.iter().filter(|v| v.wants_code).count();
         let codes = tx.generate_codes(self.desc, org, without_code, &self.stage.given_codes()).await?;
         let (mut codes, mut counted) = (codes.into_iter(), self.next_numbers(tx, org, &rows).await?.into_iter());
-        let (salts, password_salts) = (tx.salts(rows.len()), tx.salts(rows.len()));
-        let with_credentials = if self.plan.credential.is_some() { rows.len() } else { 0 };
-        let ids = tx.new_ids(with_credentials).into_iter().zip(tx.salts(with_credentials));
-        let mut credentials =
-            ids.zip(tx.salts(with_credentials)).map(|((id, salt), key)| NewCredential { id, salt, key });
-        let salted = rows.into_iter().zip(links).zip(salts.into_iter().zip(password_salts));
-        let orders = salted.map(|((verdict, links), (salt, password_salt))| {
+        let salts = tx.salts(rows.len());
+        let mut secrets = NewSecret::some(tx, if self.plan.secrets.is_some() { rows.len() } else { 0 });
+        let salted = rows.into_iter().zip(links).zip(salts);
+        let orders = salted.map(|((verdict, links), salt)| {
             let code = if verdict.wants_code { codes.next() } else { None };
             let number = if verdict.wants_number { counted.next() } else { None };
-            BuildOrder { verdict, salt, code, number, password_salt, credential: credentials.next(), links }
+            BuildOrder { verdict, salt, code, number, secret: secrets.next(), links }
         });
         Ok(orders.collect())
     }

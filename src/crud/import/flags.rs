@@ -12,7 +12,8 @@ use tokio::task::spawn_blocking;
 
 use super::csv_reader::What;
 use super::limit::LeaverLimit;
-use super::mapping::{CredentialColumn, Mapping, constants, map_columns};
+use super::mapping::{Mapping, constants, map_columns};
+use super::secrets::SecretColumn;
 use super::source::{FileRows, MOST, MOST_OF_DEVICE, PASS_OVER, RowFault, Said, Source, Spool, unreadable};
 use super::status_columns::StatusColumn;
 use super::{Import, OnConflict, Terms, Whole, dates, mapping, report, tolerance};
@@ -74,9 +75,9 @@ impl Opened {
         let Opened { desc, org, source, header, rejects } = self;
         let mapping = map_columns(desc, &source, &header, &terms, m)?;
         tell_mapping(s, desc, &header, &mapping, terms.code);
-        let Mapping { columns, lookups, credential, lists, states, doubles, org: whose, .. } = mapping;
+        let Mapping { columns, lookups, secret, lists, states, doubles, org: whose, .. } = mapping;
         let on_conflict = on_conflict(m, terms.whole.is_some())?;
-        passwords_agree(s, m, credential, rejects.as_ref())?;
+        passwords_agree(s, m, secret, rejects.as_ref())?;
         let columns = settled(s, desc, &header, columns)?;
         let constants = all_constants(desc, m, terms.whole.as_ref(), &columns, &states)?;
         let makes_codes = flag(m, "generate-codes");
@@ -100,10 +101,10 @@ impl Opened {
             on_conflict,
             keep_going: m.get_flag("keep-going"),
             rejects,
-            credential,
+            secret,
             lists,
             states,
-            reset_passwords: flag(m, "reset-passwords"),
+            resets_secrets: flag(m, "reset-passwords"),
             whole: terms.whole,
             limit: LeaverLimit::of(m)?,
             mode: terms.mode,
@@ -242,15 +243,15 @@ fn on_conflict(m: &ArgMatches, is_whole: bool) -> Result<OnConflict> {
 fn passwords_agree(
     s: &mut Session<'_>,
     m: &ArgMatches,
-    credential: Option<CredentialColumn>,
+    secret: Option<SecretColumn>,
     rejects: Option<&PathBuf>,
 ) -> Result<()> {
-    if flag(m, "reset-passwords") && credential.is_none() {
+    if flag(m, "reset-passwords") && secret.is_none() {
         return Err(Problem::usage("--reset-passwords: no column of the file holds passwords")
             .hint("map one with --map 'COLUMN=password', or leave --reset-passwords out")
             .into());
     }
-    if let (Some(_), Some(rejects)) = (credential, rejects) {
+    if let (Some(_), Some(rejects)) = (secret, rejects) {
         s.ui.warn(&format!(
             "{} will hold passwords of rejected rows: remove it when they are mended",
             rejects.display()

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Terms;
 use super::routing::is_org_column;
+use super::secrets::SecretColumn;
 use super::source::Source;
 use super::status_columns::StatusColumn;
 use crate::model::problem::{Problem, nearest};
@@ -21,8 +22,8 @@ pub struct Mapping {
     pub columns: Vec<Option<String>>,
     /// References that are looked up by another field than the key.
     pub lookups: Vec<(String, String)>,
-    /// The column that holds what users sign in with.
-    pub credential: Option<CredentialColumn>,
+    /// The column that holds secrets.
+    pub secret: Option<SecretColumn>,
     /// The column that gives several records of another kind.
     pub lists: Vec<ListColumn>,
     /// Columns that tell the state of records.
@@ -102,31 +103,6 @@ impl ListColumn {
     /// Whether no column names members: a yes then adds one, and nothing takes others away.
     pub fn only_adds(&self) -> bool {
         self.sources.iter().all(|source| source.given_by_yes.is_some())
-    }
-}
-
-/// A column that fills no field of the record but its credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CredentialColumn {
-    pub at: usize,
-    /// It holds hashes, not passwords.
-    pub is_hash: bool,
-}
-
-impl CredentialColumn {
-    pub fn name(self) -> &'static str {
-        if self.is_hash { "password_hash" } else { "password" }
-    }
-
-    /// Whether a header names one.
-    fn of(desc: &Descriptor, at: usize, header: &str) -> Option<CredentialColumn> {
-        let header = fold(header);
-        let is_hash = match header.strip_prefix(desc.noun).unwrap_or(&header) {
-            "password" => false,
-            "passwordhash" | "hashedpassword" => true,
-            _ => return None,
-        };
-        Some(CredentialColumn { at, is_hash })
     }
 }
 
@@ -294,9 +270,9 @@ impl Mapper<'_> {
 
     /// Whether a column fills no field, but says something else of its row.
     fn is_aside(&mut self, at: usize) -> Result<bool> {
-        let found = self.terms.has_credentials.then(|| CredentialColumn::of(self.desc, at, self.name(at))).flatten();
+        let found = self.terms.secrets.and_then(|_| SecretColumn::of(self.desc, at, self.name(at)));
         if let Some(found) = found {
-            if self.done.credential.replace(found).is_some() {
+            if self.done.secret.replace(found).is_some() {
                 return Err(Problem::invalid("two columns of the file hold passwords")
                     .hint("rename or remove one of them")
                     .into());
@@ -400,7 +376,7 @@ impl Mapper<'_> {
         let done = &self.done;
         let is_used = |at: usize| {
             done.columns[at].is_some()
-                || done.credential.is_some_and(|c| c.at == at)
+                || done.secret.is_some_and(|c| c.at == at)
                 || done.lists.iter().any(|l| l.is_at(at))
                 || done.org == Some(at)
                 || done.states.iter().any(|s| s.at == at)

@@ -22,7 +22,6 @@ pub mod limit;
 mod lists;
 mod mapping;
 pub mod missing;
-mod passwords;
 mod probe;
 mod reference_rules;
 pub mod report;
@@ -30,6 +29,7 @@ mod routing;
 mod rows;
 mod run;
 mod scope;
+pub mod secrets;
 mod source;
 mod stage_rows;
 mod status_columns;
@@ -44,13 +44,14 @@ use serde::{Deserialize, Serialize};
 
 pub use self::flags::Opened;
 use self::limit::LeaverLimit;
-use self::mapping::{CredentialColumn, ListColumn};
+use self::mapping::ListColumn;
 use self::report::{More, tell};
 pub use self::routing::Merged;
 use self::routing::Routing;
 use self::rows::ImportPlan;
 pub use self::run::Run;
 pub use self::scope::Scope;
+use self::secrets::{SecretColumn, SecretKeeper};
 use self::source::Source;
 use self::status_columns::StatusColumn;
 use super::gate::{self, Verb};
@@ -69,8 +70,8 @@ use crate::ui::progress::Progress;
 pub struct Terms {
     /// The column that holds codes under the name of another key.
     pub code: Option<usize>,
-    /// Records sign in, and columns may hold what with.
-    pub has_credentials: bool,
+    /// Who keeps secrets that columns may hold.
+    pub secrets: Option<&'static dyn SecretKeeper>,
     pub whole: Option<Whole>,
     /// What becomes of what those are in charge of that are deactivated.
     pub mode: Mode,
@@ -116,13 +117,13 @@ pub struct Import {
     pub keep_going: bool,
     pub rejects: Option<PathBuf>,
     /// The column that holds what records sign in with.
-    pub credential: Option<CredentialColumn>,
+    pub secret: Option<SecretColumn>,
     /// Columns that give several records of another kind each.
     pub lists: Vec<ListColumn>,
     /// Columns that tell the state of records.
     pub states: Vec<StatusColumn>,
-    /// Records that are there get the passwords of the file too.
-    pub reset_passwords: bool,
+    /// Records that are there get the secrets of the file too.
+    pub resets_secrets: bool,
     /// The file is the whole truth about what is there.
     pub whole: Option<Whole>,
     /// How many may be deactivated by it.
@@ -204,7 +205,6 @@ impl Import {
         let key = key.ok_or_else(|| anyhow::anyhow!("{} is no key of a {}", self.key, desc.noun))?;
         let mut plan = ImportPlan::new(desc, self.source.clone(), columns, constants, key, &self.lookups, context)?;
         (plan.org, plan.routing) = (self.org, self.routing.clone());
-        plan.credential = self.credential;
         plan.fallbacks.clone_from(&self.fallbacks);
         plan.makes_codes = self.makes_codes;
         plan.tolerance = tolerance::Tolerance::new(desc, &self.on_invalid, &self.none);
@@ -222,7 +222,7 @@ impl Import {
 
     /// All phases, of one organisation's rows.
     async fn load(&self, tx: &mut Tx<'_>) -> Result<Report> {
-        let mut run = Run::begin(tx, self).await?;
+        let mut run = Run::begin(tx, self, None).await?;
         run.read(tx).await?;
         let most = self.limit.of_kind(tx, &run).await?;
         run.check(tx).await?;

@@ -11,18 +11,18 @@ use uuid::Uuid;
 use super::csv_reader::{KeyTest, Layout, What};
 use super::dates::Dates;
 use super::json_reader::Shape;
-use super::mapping::{CredentialColumn, ListColumn, is_reject_column};
+use super::mapping::{ListColumn, is_reject_column};
 use super::routing::Routing;
+use super::secrets::{GivenSecret, NewSecret, Secrets};
 use super::source::{self, FileRows, RowFault, Source};
 use super::status_columns::StatusColumn;
 use super::tolerance::Tolerance;
 use crate::model::code_generator::CodeGenerator;
-use crate::model::kinds::credential::Credential;
 use crate::model::kinds::org::SYSTEM;
-use crate::model::password::{Params, Secret, StoredHash, hash, policy};
+use crate::model::password::StoredHash;
 use crate::model::problem::Problem;
 use crate::model::resource::key::{Key, joined};
-use crate::model::resource::{Descriptor, Field, Meta, Record, Resource};
+use crate::model::resource::{Descriptor, Field, Meta, Record};
 use crate::model::search;
 use crate::model::trail::audit::{self, Action, Effect, Event, Payload};
 use crate::model::values::scalar::{FieldKind, ParseContext, Scalar, fold, is_blank, truncate};
@@ -75,14 +75,8 @@ pub struct ImportPlan {
     pub is_whole: bool,
     /// A new record before anything is given: its defaults.
     pub blank: Vec<Value>,
-    /// The column that holds what users sign in with.
-    pub credential: Option<CredentialColumn>,
-    /// What a password is hashed with.
-    pub params: Params,
-    /// Characters of the shortest password.
-    pub min_length: usize,
-    /// Earlier passwords of a user that are remembered.
-    pub remembered: u32,
+    /// What a column of secrets holds, and who keeps it.
+    pub secrets: Option<Secrets>,
     /// Most rows are of new records, so they are checked as such when they are read.
     pub mostly_new: bool,
     /// When the import takes place.
@@ -112,19 +106,13 @@ pub struct Parsed {
     pub is_row: bool,
     /// Fields whose values can't be read: rules between fields are not held against these.
     pub unread: Vec<&'static Field>,
-    /// What the record is to sign in with.
-    pub credential: Option<GivenCredential>,
+    /// What is kept beside the record.
+    pub secret: Option<GivenSecret>,
     /// Members of its lists, as the keys of what they give keep them, each with the list's place among those of the plan:
     /// without the first where a field of the record tells it.
     pub list_members: Vec<(usize, String)>,
     /// The status that it says its record to have.
     pub status: Option<&'static str>,
-}
-
-/// What a row says of a credential.
-pub enum GivenCredential {
-    Password(Secret),
-    Hash(StoredHash),
 }
 
 impl ImportPlan {
@@ -177,10 +165,7 @@ impl ImportPlan {
             states: Vec::new(),
             is_whole: false,
             blank: blank.collect::<Result<_>>()?,
-            credential: None,
-            params: Params::default(),
-            min_length: policy::MIN_LENGTH,
-            remembered: 0,
+            secrets: None,
             mostly_new: true,
             at: DateTime::UNIX_EPOCH,
             today: NaiveDate::default(),
@@ -199,7 +184,7 @@ impl ImportPlan {
     /// lines, and columns that are passed over may be that.
     fn layout(&self) -> Layout {
         let is_of_one_line = |at| {
-            self.credential.is_some_and(|c| c.at == at)
+            self.secrets.as_ref().is_some_and(|s| s.column.at == at)
                 || self.routing.as_ref().is_some_and(|r| r.at == at)
                 || self.lists.iter().any(|(l, _)| l.is_at(at))
                 || self.states.iter().any(|s| s.at == at)
@@ -240,10 +225,10 @@ impl ImportPlan {
     pub fn reject_position(&self, reject: &Reject) -> usize {
         let Some(name) = &reject.column else { return usize::MAX };
         let by_name = (0..self.columns.len()).find(|at| self.column_name(*at) == Some(name));
-        let credential = self.credential.filter(|c| c.name() == name).map(|c| c.at);
+        let secret = self.secrets.as_ref().map(|s| s.column).filter(|c| c.name() == name).map(|c| c.at);
         let is_it = |l: &ListColumn, r: &Reference| r.field.name() == name || self.desc.lists[l.list].name == name;
         let list = self.lists.iter().find(|(l, r)| is_it(l, r)).map(|(l, _)| l.at());
-        by_name.or(credential).or(list).or_else(|| self.state_at(name)).unwrap_or(usize::MAX)
+        by_name.or(secret).or(list).or_else(|| self.state_at(name)).unwrap_or(usize::MAX)
     }
 
     /// Reads and checks one row.
@@ -266,7 +251,7 @@ impl ImportPlan {
             as_new: Default::default(),
             is_row: true,
             unread: Vec::new(),
-            credential: None,
+            secret: None,
             list_members: Vec::new(),
             status: None,
         };
@@ -282,8 +267,8 @@ impl ImportPlan {
             Ok(status) => parsed.status = status,
             Err(fault) => parsed.faults.push(fault),
         }
-        match self.credential(row, &parsed.values) {
-            Ok(credential) => parsed.credential = credential,
+        match self.secret(row, &parsed.values) {
+            Ok(secret) => parsed.secret = secret,
             Err(fault) => parsed.faults.push(fault),
         }
         for place in 0..self.lists.len() {
@@ -508,9 +493,10 @@ impl ImportPlan {
         Ok(members)
     }
 
-    /// What the row says of its record's credential, if it says anything.
-    fn credential(&self, row: &source::FileRow<'_>, values: &Given) -> Result<Option<GivenCredential>, Reject> {
-        let Some(column) = self.credential else { return Ok(None) };
+    /// What the row says of its record's secret, if it says anything.
+    fn secret(&self, row: &source::FileRow<'_>, values: &Given) -> Result<Option<GivenSecret>, Reject> {
+        let Some(secrets) = &self.secrets else { return Ok(None) };
+        let column = secrets.column;
         if let Some(fault) = self.misshapen(row, column.at, false) {
             return Err(fault);
         }
@@ -526,19 +512,7 @@ impl ImportPlan {
         if text.is_empty() || self.tolerance.is_none_word(text) {
             return Ok(None);
         }
-        if column.is_hash {
-            return match StoredHash::parse(text.trim()) {
-                Ok(hash) => Ok(Some(GivenCredential::Hash(hash))),
-                Err(refusal) => Err(wrong(refusal.to_string())),
-            };
-        }
-        let password = Secret::new(text.to_owned());
-        let context: Vec<String> = values.iter().filter_map(|(_, v)| v.as_text().map(str::to_owned)).collect();
-        let context: Vec<&str> = context.iter().map(String::as_str).collect();
-        match policy::check(&password, self.min_length, &context) {
-            Ok(()) => Ok(Some(GivenCredential::Password(password))),
-            Err(weakness) => Err(wrong(weakness.to_string())),
-        }
+        secrets.read(text, values).map(Some).map_err(wrong)
     }
 
     /// Rules that a new record must keep and that need no other row.
@@ -795,8 +769,8 @@ pub fn resolved(plan: &ImportPlan, verdict: &ResolvedRow, parsed: Parsed) -> Giv
 pub struct RowBuilder {
     pub meta: Meta,
     pub chain: TreeAppender,
-    /// What is made will be undone: this hash does for all passwords.
-    pub trial: Option<String>,
+    /// What is made will be undone: this hash does for all secrets.
+    pub trial: Option<StoredHash>,
 }
 
 /// A new record that is to be made: the salt of its audit record, and its code where the row has none.
@@ -806,57 +780,10 @@ pub struct BuildOrder {
     pub code: Option<String>,
     /// Its number within another record, where the row gives none.
     pub number: Option<i64>,
-    /// The salt of its password's hash.
-    pub password_salt: [u8; 16],
-    /// What its credential needs, where the file gives some.
-    pub credential: Option<NewCredential>,
+    /// What the record of its secret needs, where the file gives some.
+    pub secret: Option<NewSecret>,
     /// Its links to what its lists hold, and the salts of their records. What they are called by it is not known yet.
     pub links: Vec<(Record, [u8; 16])>,
-}
-
-/// What the credential of a new record needs: its id, the salt of its audit record, and the key of its fingerprint.
-pub struct NewCredential {
-    pub id: Uuid,
-    pub salt: [u8; 16],
-    pub key: [u8; 16],
-}
-
-impl NewCredential {
-    /// The credential, with the salt.
-    fn of(self, meta: &Meta, password: &StoredHash) -> (Record, [u8; 16]) {
-        let made = Credential::new(meta.id, password, self.key, meta.created_at);
-        let own = Meta { id: self.id, ..meta.clone() };
-        let called = vec![String::new()];
-        (Record { referred: called, ..Record::new(Credential::DESCRIPTOR, own, made.into_values()) }, self.salt)
-    }
-}
-
-/// Hashes the passwords of rows, on all cores: it is slow by design.
-pub fn hash_all(given: Vec<(Option<GivenCredential>, [u8; 16])>, params: &Params) -> Vec<Option<StoredHash>> {
-    if given.iter().all(|(credential, _)| credential.is_none()) {
-        return Vec::new();
-    }
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let size = given.len().div_ceil(threads).max(1);
-    let mut given = given.into_iter();
-    std::thread::scope(|scope| {
-        let mut working = Vec::new();
-        loop {
-            let some: Vec<_> = given.by_ref().take(size).collect();
-            if some.is_empty() {
-                break;
-            }
-            let hashed = move || {
-                let one = |(credential, salt): (Option<GivenCredential>, [u8; 16])| match credential? {
-                    GivenCredential::Hash(hash) => Some(hash),
-                    GivenCredential::Password(password) => StoredHash::parse(&hash(&password, params, salt)).ok(),
-                };
-                some.into_iter().map(one).collect::<Vec<_>>()
-            };
-            working.push(scope.spawn(hashed));
-        }
-        working.into_iter().flat_map(|w| w.join().unwrap_or_default()).collect()
-    })
 }
 
 /// Makes new records of rows, with their audit records, as verdicts come in; the tree's new end.
@@ -886,16 +813,18 @@ pub fn build(
     let mut finished = Vec::with_capacity(orders.len());
     let mut picked = pick(plan, rows, orders.iter().map(|o| o.verdict.number))?;
     if let Some(hash) = &making.trial {
-        for credential in picked.iter_mut().filter_map(|p| p.credential.as_mut()) {
-            if let (GivenCredential::Password(_), Ok(hash)) = (&credential, StoredHash::parse(hash)) {
-                *credential = GivenCredential::Hash(hash);
+        for secret in picked.iter_mut().filter_map(|p| p.secret.as_mut()) {
+            if let (GivenSecret::Clear(_), Ok(hash)) = (&secret, StoredHash::parse(hash.text())) {
+                *secret = GivenSecret::Hash(hash);
             }
         }
     }
-    let given = picked.iter_mut().zip(&orders).map(|(p, o)| (p.credential.take(), o.password_salt));
-    let mut passwords = hash_all(given.collect(), &plan.params).into_iter();
-    for (parsed, BuildOrder { verdict, salt, code, number, credential, links, .. }) in picked.into_iter().zip(orders) {
-        let password = passwords.next().flatten();
+    let given =
+        picked.iter_mut().zip(&orders).filter_map(|(p, o)| Some((p.secret.take(), o.secret.as_ref()?.hash_salt)));
+    let given = given.collect();
+    let mut hashes = plan.secrets.as_ref().map(|s| s.hash_all(given)).unwrap_or_default().into_iter();
+    for (parsed, BuildOrder { verdict, salt, code, number, secret, links }) in picked.into_iter().zip(orders) {
+        let hash = hashes.next().flatten();
         let meta = Meta { id: verdict.id, ..making.meta.clone() };
         let mut record = Record::new(plan.desc, meta, plan.blank.clone());
         for (field, value) in resolved(plan, &verdict, parsed) {
@@ -917,9 +846,10 @@ pub fn build(
         let event = subject.map_or(event, |subject| event.about(subject));
         let audit = making.chain.append(event, payload, salt)?;
         let called = record.key();
-        let credential = password.and_then(|password| Some(credential?.of(&record.meta, &password)));
+        let kept = plan.secrets.as_ref().zip(hash);
+        let kept = kept.and_then(|(secrets, hash)| Some(secret?.record(secrets, &record.meta, &hash)));
         let links =
-            links.into_iter().chain(credential).map(|(link, salt)| build_link(&mut making.chain, link, &called, salt));
+            links.into_iter().chain(kept).map(|(link, salt)| build_link(&mut making.chain, link, &called, salt));
         let links = links.collect::<Result<Vec<_>>>()?;
         let words = search::words_of(&record);
         finished.push(PreparedRow { stored: stored_values(record), words, audit, links });
@@ -927,7 +857,7 @@ pub fn build(
     Ok(finished)
 }
 
-/// Makes the link or the credential of a new record, which is called so.
+/// Makes the link of a new record, which is called so, or what keeps its secret.
 fn build_link(chain: &mut TreeAppender, mut link: Record, called: &str, salt: [u8; 16]) -> Result<PreparedLink> {
     link.referred.iter_mut().filter(|key| key.is_empty()).for_each(|key| called.clone_into(key));
     let payload = Payload { key: Some(link.key()), new: Some(audit::set_fields(&link)), ..Payload::default() };
@@ -935,8 +865,8 @@ fn build_link(chain: &mut TreeAppender, mut link: Record, called: &str, salt: [u
     Ok(PreparedLink { desc: link.desc, id: link.meta.id, stored: stored_values(link), audit })
 }
 
-/// A row of a record that is there: what became of it, its values, and what it says of a credential.
-pub type Picked = (ResolvedRow, Given, Option<GivenCredential>);
+/// A row of a record that is there: what became of it, its values, and the secret that it gives.
+pub type Picked = (ResolvedRow, Given, Option<GivenSecret>);
 
 /// Hands on the values of rows as verdicts come in.
 pub fn read_picked(
@@ -948,9 +878,9 @@ pub fn read_picked(
     while let Some(verdicts) = verdicts.blocking_recv() {
         let picked = pick(plan, &mut rows, verdicts.iter().map(|v| v.number))?;
         let values = verdicts.into_iter().zip(picked).map(|(verdict, mut parsed)| {
-            let credential = parsed.credential.take();
+            let secret = parsed.secret.take();
             let values = resolved(plan, &verdict, parsed);
-            (verdict, values, credential)
+            (verdict, values, secret)
         });
         if send.blocking_send(values.collect()).is_err() {
             break;

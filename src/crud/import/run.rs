@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::expired::Expired;
 use super::missing::MissingRecord;
 use super::rows::{self, ImportPlan};
+use super::secrets::{SecretKeeper, Secrets};
 use super::{CHANNEL_DEPTH, Import, OnConflict, Refused, Report, SHOWN, missing, probe};
 use crate::crud::remove::{self, Mode};
 use crate::crud::write::described;
@@ -20,11 +21,10 @@ use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::Problem;
 use crate::model::resource::lifetime::TargetEvent;
 use crate::model::resource::{Attr, Descriptor, Field, Record};
-use crate::model::setting::{self, Settings};
+use crate::model::setting::Settings;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
 use crate::store::import::stage::{self, Stage};
-use crate::store::records::credentials;
 use crate::store::records::settings;
 use crate::store::tx::Tx;
 
@@ -55,7 +55,11 @@ pub fn loses_access(before: &Record, after: &Record, at: DateTime<Utc>) -> bool 
 
 impl<'a> Run<'a> {
     /// How rows are read, and where they are held against each other and against what is there.
-    pub async fn begin(tx: &mut Tx<'_>, import: &'a Import) -> Result<Run<'a>> {
+    pub async fn begin(
+        tx: &mut Tx<'_>,
+        import: &'a Import,
+        keeper: Option<&'static dyn SecretKeeper>,
+    ) -> Result<Run<'a>> {
         let desc = described(tx, &import.noun)?;
         if import.is_first_part() {
             stage::forget_rejects(tx.db).await?;
@@ -63,9 +67,9 @@ impl<'a> Run<'a> {
         let settings = settings::for_org(tx.db, import.org.unwrap_or(SYSTEM)).await?;
         let context = ParseContext { zone: tx.zone(), ..settings.rules()? };
         let mut plan = import.plan(desc, &context)?;
-        plan.params = credentials::params(&settings)?;
-        plan.min_length = usize::try_from(settings.get(setting::PASSWORD_MIN_LENGTH)?)?;
-        plan.remembered = settings.get(setting::PASSWORD_HISTORY)?;
+        if let Some((column, keeper)) = import.secret.zip(keeper) {
+            plan.secrets = Some(Secrets { column, rules: keeper.rules(&settings)?, keeper });
+        }
         let stage = import.stage(tx, desc, &plan).await?;
         plan.named = stage.lookup_fields().to_vec();
         let acting = import.org.and_then(|org| tx.acting_user(org));

@@ -6,9 +6,9 @@ use anyhow::Result;
 use uuid::Uuid;
 
 use super::OnConflict;
-use super::passwords::used_before;
-use super::rows::{GivenCredential, Parsed, before_resolved};
+use super::rows::{Parsed, before_resolved};
 use super::run::Run;
+use super::secrets::GivenSecret;
 use crate::crud::input::not_system;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::ErrorKind;
@@ -34,7 +34,7 @@ struct Outcome {
     staged: Vec<StagedRow>,
     rejects: Vec<Reject>,
     changed: Vec<ChangedRow>,
-    passwords: Vec<NewPassword>,
+    secrets: Vec<NewSecret>,
 }
 
 /// A row that stands for a record that is there.
@@ -47,12 +47,12 @@ struct ChangedRow {
     unread: Vec<&'static Field>,
 }
 
-/// A password for somebody who is there.
-struct NewPassword {
+/// A secret for somebody who is there.
+struct NewSecret {
     number: u64,
     line: u64,
-    user: Uuid,
-    given: GivenCredential,
+    owner: Uuid,
+    given: GivenSecret,
 }
 
 impl Run<'_> {
@@ -133,7 +133,7 @@ impl Run<'_> {
             reject(ErrorKind::Denied.as_str(), format!("{} {} is not allowed", self.desc.noun, words()));
             return false;
         }
-        let resets = import.reset_passwords && row.credential.is_some();
+        let resets = import.resets_secrets && row.secret.is_some();
         match import.on_conflict {
             OnConflict::Error => {
                 let into = merged.get(&found.id).filter(|_| found.is_former);
@@ -181,8 +181,8 @@ impl Run<'_> {
         });
         if let Some(found) = found.filter(|_| row.is_row) {
             let (number, line, id) = (row.number, row.line, found.id);
-            let given = row.credential.filter(|_| self.import.reset_passwords);
-            outcome.passwords.extend(given.map(|given| NewPassword { number, line, user: id, given }));
+            let given = row.secret.filter(|_| self.import.resets_secrets);
+            outcome.secrets.extend(given.map(|given| NewSecret { number, line, owner: id, given }));
             outcome.changed.push(ChangedRow { number, line, id, values, unread: row.unread });
         }
     }
@@ -190,7 +190,7 @@ impl Run<'_> {
     /// Rules that a record which is there must keep once a row has changed it.
     async fn check_changed(&mut self, tx: &mut Tx<'_>, outcome: &mut Outcome) -> Result<()> {
         let plan = &self.plan;
-        let Outcome { staged, rejects, changed, passwords } = outcome;
+        let Outcome { staged, rejects, changed, secrets } = outcome;
         let ids: Vec<Value> = changed.iter().map(|row| row.id.into()).collect();
         let there = records::with_ids(tx.db, plan.desc, self.import.org, &ids).await?;
         let there: HashMap<Uuid, Record> = there.into_iter().map(|r| (r.meta.id, r)).collect();
@@ -216,9 +216,9 @@ impl Run<'_> {
             rejects.extend(broken.map(|p| plan.broken(row.number, row.line, p)));
         }
         self.stage.note_given_up(tx.db, &given_up).await?;
-        for NewPassword { number, line, user, given } in passwords.drain(..) {
-            let Some(user) = there.get(&user) else { continue };
-            if used_before(tx, plan, user, given).await? {
+        for NewSecret { number, line, owner, given } in secrets.drain(..) {
+            let (Some(owner), Some(secrets)) = (there.get(&owner), &plan.secrets) else { continue };
+            if secrets.was_used(tx, owner, given).await? {
                 let reason = "password must not be one that the user had before".to_owned();
                 rejects.push(Reject { number, line, column: Some("password".into()), code: "invalid", reason });
             }

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::passwords::{PasswordReset, reset_passwords};
 use super::probe::{self, Trial};
 use super::rows::{self, Picked};
 use super::run::Run;
+use super::secrets::SecretReset;
 use super::{CHANNEL_DEPTH, TOLD};
 use crate::crud::former;
 use crate::crud::write::blank;
@@ -57,7 +57,7 @@ impl Run<'_> {
                     Some(trial) => self.try_row(tx, &there, row, trial).await?,
                 }
             }
-            reset_passwords(self, tx, resets).await?;
+            self.reset_secrets(tx, resets).await?;
             self.import.progress.set(done);
         }
         drop(send);
@@ -78,7 +78,7 @@ impl Run<'_> {
         let written = async {
             let mut resets = Vec::new();
             self.write_row(tx, there, row, &mut resets).await?;
-            reset_passwords(self, tx, resets).await?;
+            self.reset_secrets(tx, resets).await?;
             tx.flush().await?;
             tx.refuse_defining().await?;
             late.check(tx.db).await
@@ -99,8 +99,8 @@ impl Run<'_> {
         &mut self,
         tx: &mut Tx<'_>,
         there: &[Record],
-        (verdict, values, credential): Picked,
-        resets: &mut Vec<PasswordReset>,
+        (verdict, values, secret): Picked,
+        resets: &mut Vec<SecretReset>,
     ) -> Result<()> {
         let before = there.iter().find(|r| r.meta.id == verdict.id);
         if self.import.org.is_none() && before.is_none() {
@@ -121,10 +121,10 @@ impl Run<'_> {
         let lists = self.set_lists(tx, now, verdict.number).await?;
         let changed = changed.or_else(|| (!lists.is_empty()).then(|| before.clone()));
         self.tell_changed(before, changed.as_ref(), lists);
-        match credential.filter(|_| self.import.reset_passwords) {
+        match secret.filter(|_| self.import.resets_secrets) {
             Some(given) => {
                 let is_changed = changed.is_some();
-                resets.push(PasswordReset { user: changed.unwrap_or_else(|| before.clone()), given, is_changed });
+                resets.push(SecretReset { owner: changed.unwrap_or_else(|| before.clone()), given, is_changed });
             }
             None if changed.is_some() => self.report.updated += 1,
             None => self.report.unchanged += 1,

@@ -10,6 +10,7 @@ use serde_json::Map;
 use super::create_missing;
 use super::feed::{Feed, Leavers, SyncReport};
 use super::leaver_limit::{Absentees, loses_access};
+use super::passwords::Passwords;
 use crate::crud::gate::{self, Verb};
 use crate::crud::import::report::{More, tell};
 use crate::crud::import::{Import, Loads, Merged, Opened, Report, Run, Terms, load};
@@ -75,7 +76,7 @@ impl Verb for UserImport {
 impl UserImport {
     /// All phases, of one organisation's rows.
     async fn load(&self, tx: &mut Tx<'_>, rows: &Import) -> Result<UserReport> {
-        let mut run = Run::begin(tx, rows).await?;
+        let mut run = Run::begin(tx, rows, Some(&Passwords)).await?;
         run.loses = loses_access;
         run.read(tx).await?;
         let leaving = match &self.feed {
@@ -108,7 +109,7 @@ impl UserImport {
 pub async fn import(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatches) -> Result<()> {
     gate::allow(s)?;
     let opened = Opened::open(s, desc, m).await?;
-    let mut terms = Terms { code: code_column(s, desc, &opened)?, has_credentials: true, ..Terms::default() };
+    let mut terms = Terms { code: code_column(s, desc, &opened)?, secrets: Some(&Passwords), ..Terms::default() };
     let mut feed = None;
     let is_given = |name| m.value_source(name) == Some(ValueSource::CommandLine);
     if let Some(flag) = ["sync", "reassign-to"].into_iter().find(|flag| opened.org.is_none() && is_given(flag)) {
@@ -154,7 +155,7 @@ fn code_column(s: &Session<'_>, desc: &Descriptor, opened: &Opened) -> Result<Op
 
 /// Says whose passwords stayed as they were, and how many who may sign in have none.
 async fn note_passwords(s: &mut Session<'_>, rows: &Import, report: &Report) -> Result<()> {
-    if rows.credential.is_some() && !rows.reset_passwords && report.updated + report.unchanged > 0 {
+    if rows.secret.is_some() && !rows.resets_secrets && report.updated + report.unchanged > 0 {
         s.ui.status("note: passwords of users that were there stay as they are; --reset-passwords sets them");
     }
     let was_written = report.created + report.updated > 0 && !report.refused && !s.dry_run;

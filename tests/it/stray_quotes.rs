@@ -240,6 +240,22 @@ fn a_row_without_end_is_left_before_it_fills_the_memory() {
     });
 }
 
+/// A line of nothing but commas is no row of millions of cells.
+#[test]
+fn a_row_of_too_many_cells_is_left_before_it_fills_the_memory() {
+    on_both_engines_with_acme(|p| {
+        let commas = ",".repeat(16 << 20);
+        let file = p.write("b.csv", format!("code,name\nA,One\nC,{commas}\nB,Two\n"));
+        let said = p.run(&format!("branch import {file} --keep-going"));
+        assert_eq!(told(&said).0, ["3: the row has more than 16384 cells"], "{}", said.err);
+        assert_eq!(told(&said).1, "read 3 rows: created 2, updated 0, unchanged 0, rejected 1");
+        let file = p.write("b.csv", format!("code,name,{commas}\nD,Four\n"));
+        let said = p.run(&format!("branch import {file} --keep-going"));
+        assert!(said.err.starts_with("error: line 1: the row has more than 16384 cells"), "{}", said.err);
+        assert_eq!(codes(p), "A B");
+    });
+}
+
 #[test]
 fn a_header_with_a_broken_quote_is_told() {
     on_both_engines_with_acme(|p| {

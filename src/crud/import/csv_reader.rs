@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// Bytes that one record may have, and one line.
 pub const LONGEST: usize = 16 << 20;
 
+/// Cells that a row may have: the most columns of a spreadsheet.
+const MOST_CELLS: usize = 16_384;
+
 /// Bytes that are asked for at once.
 const CHUNK: usize = 1 << 16;
 
@@ -53,6 +56,7 @@ pub enum What {
     /// The line on which the cell ends, and the line inside it that reads as a row of its own.
     HoldsRows(u64, u64),
     TooLong,
+    TooManyCells,
     /// A cell runs over lines, and the record has so many cells, not as many as the header.
     Cells(usize, usize),
 }
@@ -74,6 +78,7 @@ impl fmt::Display for What {
             }
             What::Cells(has, header) => write!(f, "the row has {}, the header {header}", cells(*has)),
             What::TooLong => write!(f, "the row is longer than {} MB", LONGEST >> 20),
+            What::TooManyCells => write!(f, "the row has more than {MOST_CELLS} cells"),
         }
     }
 }
@@ -98,6 +103,7 @@ enum End {
     /// The file ends inside a quoted cell.
     NeverClosed,
     TooLong,
+    TooManyCells,
 }
 
 /// A record as the quotes would have it.
@@ -277,6 +283,9 @@ impl<R: Read> Records<R> {
             }
             line += cell.breaks;
             self.cells.push(cell);
+            if scan.end == End::Closed && self.cells.len() > MOST_CELLS {
+                scan.end = End::TooManyCells;
+            }
             if scan.end != End::Closed {
                 scan.length = position;
                 return Ok(scan);
@@ -418,6 +427,7 @@ impl<R: Read> Records<R> {
             // The quote that is still open, or else the first that took more than its line.
             End::TooLong if self.cells[last].is_quoted => Some((last, What::TooLong)),
             End::TooLong => Some((first, What::TooLong)),
+            End::TooManyCells => Some((first, What::TooManyCells)),
         }
     }
 
@@ -460,7 +470,7 @@ impl<R: Read> Records<R> {
 
     /// Whether a line, read alone, has so many cells.
     fn fits(&self, line: &[u8], columns: usize) -> bool {
-        let cells = loose_cells(line, self.delimiter);
+        let cells: Vec<_> = loose(line, self.delimiter).take(columns + 1).collect();
         cells.len() == columns && !is_blank(cells.iter().map(|(a, b)| &line[*a..*b]))
     }
 
@@ -497,7 +507,7 @@ impl<R: Read> Records<R> {
         let mut left = (scan.end == End::Closed).then_some(scan.length - before);
         let Some(columns) = self.layout.multiline.as_ref().map(Vec::len) else {
             // What follows a broken header is not looked for in a file that may have no end of line at all.
-            self.is_end |= scan.end == End::TooLong && cell.breaks == 0;
+            self.is_end |= matches!(scan.end, End::TooLong | End::TooManyCells) && cell.breaks == 0;
             return self.skip_line(&mut left);
         };
         self.skip_line(&mut left)?;
@@ -587,18 +597,19 @@ pub fn is_blank<'a>(mut cells: impl Iterator<Item = &'a [u8]>) -> bool {
 /// Where the cells of one line stand, read for itself: a quote that is not closed, or not at a cell's end, is a character
 /// like others.
 pub fn loose_cells(line: &[u8], delimiter: u8) -> Vec<(usize, usize)> {
-    let mut cells = Vec::new();
-    let mut start = 0;
-    loop {
-        let rest = &line[start..];
+    loose(line, delimiter).collect()
+}
+
+fn loose(line: &[u8], delimiter: u8) -> impl Iterator<Item = (usize, usize)> {
+    let mut next = Some(0);
+    std::iter::from_fn(move || {
+        let start = next?;
+        let rest = line.get(start..)?;
         let quoted = if rest.first() == Some(&b'"') { quoted_length(rest, delimiter) } else { None };
         let length = quoted.or_else(|| rest.iter().position(|b| *b == delimiter)).unwrap_or(rest.len());
-        cells.push((start, start + length));
-        if length == rest.len() {
-            return cells;
-        }
-        start += length + 1;
-    }
+        next = (length < rest.len()).then_some(start + length + 1);
+        Some((start, start + length))
+    })
 }
 
 /// The length of a quoted cell, where it is closed and ends there.

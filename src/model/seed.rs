@@ -43,9 +43,14 @@ pub fn id(org: Uuid, desc: &Descriptor, key: &str) -> Uuid {
     Uuid::new_v8(bytes)
 }
 
+/// Whether the program brought along what has this id; everything else has an id by its time.
+pub fn is_of_seed(id: Uuid) -> bool {
+    id.get_version_num() == 8
+}
+
 impl Record {
-    /// Whether the program brought it along; everything else has an id by its time.
+    /// Whether the program brought it along.
     pub fn is_seed(&self) -> bool {
-        self.meta.id.get_version_num() == 8
+        is_of_seed(self.meta.id)
     }
 }

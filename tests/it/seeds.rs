@@ -178,6 +178,28 @@ fn an_export_of_it_is_read_back() {
     });
 }
 
+/// What the program brings along is there in every organisation before anything is imported: that an export names it too is no
+/// conflict, and what it says otherwise is one.
+#[test]
+fn an_export_of_it_goes_into_a_new_organisation() {
+    both(|p| {
+        p.run("role create --code OFFICER --name Officer").ok();
+        p.run("org create --code BETA --name Beta").ok();
+        for (noun, made) in [("role", 1), ("role-permission", 0), ("feature", 0)] {
+            let file = p.path("out.csv").display().to_string();
+            p.run(&format!("--org ACME {noun} export {file}")).ok();
+            let told = p.run(&format!("--org BETA {noun} import {file} -o json")).json();
+            let rows = told["read"].as_u64().unwrap();
+            assert_eq!((&told["created"], &told["unchanged"]), (&made.into(), &(rows - made).into()), "{noun}: {told}");
+        }
+        let other = p.write("other.csv", "code,name,is_system\nADMIN,Somebody,true\n");
+        let said = p.run(&format!("--org BETA role import {other}"));
+        assert!(said.err.contains("role ADMIN exists already"), "{}", said.err);
+        said.fails(6);
+        all_is_well(p);
+    });
+}
+
 #[test]
 fn what_people_took_away_stays_away() {
     both(|p| {

@@ -218,7 +218,8 @@ impl Import {
     /// Where rows are held against each other, and against what is there.
     async fn stage(&self, tx: &mut Tx<'_>, desc: &'static Descriptor, plan: &ImportPlan) -> Result<Stage> {
         let mut held: Vec<&'static Field> = Vec::new();
-        if self.on_conflict == OnConflict::Update {
+        let brings = tx.kinds().brings(desc);
+        if self.on_conflict == OnConflict::Update || (self.on_conflict == OnConflict::Error && brings) {
             let by_key = |f: &&&Field| !plan.references.iter().any(|r| r.by.is_some() && r.field.column == f.column);
             let given = plan.columns.iter().flatten().chain(plan.constants.iter().map(|(f, _)| f));
             // Whether a flag still holds depends on the time too, which the row alone does not tell.

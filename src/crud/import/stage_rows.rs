@@ -13,6 +13,7 @@ use crate::crud::input::not_system;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::problem::ErrorKind;
 use crate::model::resource::{Descriptor, Field, IS_ACTIVE, Record};
+use crate::model::seed::is_of_seed;
 use crate::model::values::value::Value;
 use crate::store::import::match_target::{Given, Match};
 use crate::store::import::stage::{GivenUp, Reject, StagedRow};
@@ -135,6 +136,10 @@ impl Run<'_> {
         }
         let resets = import.resets_secrets && row.secret.is_some();
         match import.on_conflict {
+            // What the program brought along is in every new organisation: an export of another has it too.
+            OnConflict::Error if found.is_unchanged && !resets && is_of_seed(found.id) => {
+                self.report.unchanged += u64::from(is_faultless);
+            }
             OnConflict::Error => {
                 let into = merged.get(&found.id).filter(|_| found.is_former);
                 let whom = into.map_or_else(String::new, |into| format!("was merged into {into}, which "));

@@ -154,6 +154,12 @@ impl Kinds {
         copies.all
     }
 
+    /// Whether the program brings along records of this kind.
+    pub fn brings(self, desc: &Descriptor) -> bool {
+        let has = |org: i32| self.seeds_of(org, Uuid::nil()).iter().any(|seed| seed.desc.noun == desc.noun);
+        has(SYSTEM) || has(SYSTEM + 1)
+    }
+
     /// The catalogue: what verbs ask for that kinds have in common, then all else.
     pub fn catalogue(self) -> Vec<CatalogueEntry> {
         let others = self.seeds().permissions;

@@ -9,6 +9,7 @@ use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind as ClapErrorKind;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
+use crate::crud::import::routing::is_org_column;
 use crate::crud::link::{ITEM, Linking};
 use crate::crud::read::quote;
 use crate::crud::session::{Access, Session};
@@ -819,12 +820,11 @@ fn import_args(c: Command, _: Kinds, desc: &'static Descriptor) -> Command {
             .arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help(any)),
         false => forced(c, desc),
     };
-    let map = match examples::lookup(desc) {
-        Some(field) => format!(
-            "Which field a column fills; 'COLUMN={field}' looks a reference up by another field (can be repeated)"
-        ),
-        None => "Which field a column fills (can be repeated)".to_owned(),
-    };
+    let lookup = examples::lookup(desc)
+        .map(|field| format!("; 'COLUMN={field}' looks a reference up by another field"))
+        .unwrap_or_default();
+    let whose = if is_org_column(desc, "org") { "; a column 'org' says whose each row is" } else { "" };
+    let map = format!("Which field a column fills{lookup}{whose} (can be repeated)");
     c.arg(Arg::new("file").value_name("FILE").required(true).help("File of CSV, of JSON objects line by line, or of a JSON array; '-' reads standard input"))
         .arg(text("map", "COLUMN=FIELD", "").help(map).action(ArgAction::Append))
         .arg(text("set", "FIELD=VALUE", "Value that every row gets (can be repeated)").action(ArgAction::Append))

@@ -25,7 +25,7 @@ pub mod missing;
 mod probe;
 mod reference_rules;
 pub mod report;
-mod routing;
+pub mod routing;
 mod rows;
 mod run;
 mod scope;

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal, stderr, stdin, stdout};
-use std::os::fd::AsFd;
+use std::io::{BufWriter, IsTerminal as _, stderr, stdin, stdout};
+use std::os::fd::AsFd as _;
 
 use orgctl::cli::tree::Program;
 use orgctl::crud::session::Env;
@@ -19,14 +19,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct System;
 
 impl Clock for System {
-    #[allow(clippy::disallowed_methods)] // the one place where time comes from
+    #[expect(clippy::disallowed_methods, reason = "the one place where time comes from")]
     fn now(&self) -> chrono::DateTime<chrono::Utc> {
         chrono::Utc::now()
     }
 }
 
 impl Random for System {
-    #[allow(clippy::disallowed_methods, clippy::expect_used)] // the one place where chance comes from
+    #[expect(clippy::disallowed_methods, clippy::expect_used, reason = "the one place where chance comes from")]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("without the kernel's random source no key or salt can be made");
     }
@@ -51,7 +51,7 @@ fn is_closed() -> bool {
     is_null && flags.is_ok_and(|flags| flags & OFlag::O_ACCMODE == OFlag::O_RDWR)
 }
 
-#[allow(clippy::disallowed_methods)] // the one place where the process is looked at and left
+#[expect(clippy::disallowed_methods, reason = "the one place where the process is looked at and left")]
 fn main() {
     // The allocator takes memory in large pieces; in huge pages the kernel would clear all of them, ten milliseconds of
     // every command. Where the kernel knows no huge pages there is nothing to refuse.

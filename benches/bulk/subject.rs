@@ -1,13 +1,13 @@
 //! What is loaded: branches of a bank, or its people. The files are the same for every run.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Write as _};
 use std::ops::Range;
 use std::path::Path;
 
 use orgctl::model::kinds::branch::Branch;
 use orgctl::model::kinds::user::User;
-use orgctl::model::resource::{Descriptor, Resource};
+use orgctl::model::resource::{Descriptor, Resource as _};
 use orgctl::model::search;
 
 use crate::database::BenchDatabase;

@@ -5,7 +5,7 @@
 
 mod kinds;
 
-use std::io::{BufWriter, IsTerminal, stderr, stdin, stdout};
+use std::io::{BufWriter, IsTerminal as _, stderr, stdin, stdout};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::model::values::permission::PermissionWord;
-use crate::model::values::scalar::{ParseContext, Scalar};
+use crate::model::values::scalar::{ParseContext, Scalar as _};
 
 /// What an action does to records; access levels go by it (DOMAIN.md, "The decision", c).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

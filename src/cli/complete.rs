@@ -25,7 +25,7 @@ use crate::crud::session::Env;
 use crate::model::kinds::org::Org;
 use crate::model::problem::Problem;
 use crate::model::resource::key::BETWEEN;
-use crate::model::resource::{Descriptor, Resource};
+use crate::model::resource::{Descriptor, Resource as _};
 use crate::model::setting::SETTINGS;
 use crate::model::values::scalar::{FieldKind, ParseContext, is_format};
 use crate::model::values::value::{Value, ValueType};

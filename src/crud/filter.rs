@@ -8,7 +8,7 @@ use super::input::{not_found, time};
 use super::session::Session;
 use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::problem::{ErrorKind, Problem, nearest};
-use crate::model::resource::{Descriptor, Field, Resource};
+use crate::model::resource::{Descriptor, Field, Resource as _};
 use crate::model::values::scalar::{Scalar, fold, truncate};
 use crate::model::values::value::{Value, ValueType};
 use crate::store::records::place;

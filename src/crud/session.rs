@@ -18,7 +18,7 @@ use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::random::{Ids, Random};
-use crate::model::resource::{Descriptor, Record, Resource};
+use crate::model::resource::{Descriptor, Record, Resource as _};
 use crate::model::setting::{Setting, SettingValue};
 use crate::model::values::scalar::{ParseContext, truncate};
 use crate::store::as_of::AsOf;
@@ -118,7 +118,7 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    #[allow(clippy::too_many_arguments)] // one call, from `cli`
+    #[expect(clippy::too_many_arguments, reason = "one call, from `cli`")]
     pub fn new(
         ui: Ui,
         env: &'a Env,

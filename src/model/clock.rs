@@ -1,6 +1,6 @@
 //! The clock is a parameter: who needs the time is given it.
 
-use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {

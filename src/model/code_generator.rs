@@ -1,6 +1,6 @@
 //! Codes that are made where none is given, each of a number that no other has.
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 /// How a code is made of a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

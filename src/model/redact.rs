@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// What is taken out, and what stands in its place; in this order.
-#[allow(clippy::expect_used)] // the patterns are constants, and a test uses each
+#[expect(clippy::expect_used, reason = "the patterns are constants, and a test uses each")]
 static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
         // `user RAVI77 (Ravi Kumar)`: the code stays, the name goes.
@@ -51,7 +51,6 @@ macro_rules! patterns {
 }
 
 /// Where a password stands in the address of a database, however badly that is written.
-#[allow(clippy::expect_used)] // the patterns are constants, and a test uses each
 static SECRETS: [Pattern; 9] = patterns! {
     /// `postgres://USER:PASSWORD@`: the password may hold anything, a blank or another @ too, and slashes may be missing.
     r"(?i)(\bpostgres(?:ql)?[a-z0-9+]*(?::/{0,3}|/{2,3})[^\s:@/]*):[^\n]*@" => "$1:***@", needs ["postgres", "@"];
@@ -77,7 +76,7 @@ static SECRETS: [Pattern; 9] = patterns! {
 };
 
 /// `password: ...`, as people write it; in messages the word may stand before what is said of it.
-#[allow(clippy::expect_used)] // a constant pattern, which a test uses
+#[expect(clippy::expect_used, reason = "a constant pattern, which a test uses")]
 static TYPED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(password|passwd|pwd|passphrase)(\s*:\s*)([^\s,;'\x22*]+)").expect("a constant pattern")
 });

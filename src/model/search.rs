@@ -1,6 +1,6 @@
 //! Words as search knows them: folded (case, marks, width) here, so that both engines find the same.
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use super::resource::{Attr, Record};

@@ -3,7 +3,7 @@
 //! The id of a copy is made of its organisation and its key (UUID, version 8), so that it is known again whatever it is called
 //! by then, and when it is gone: what the trail knows under that id was there once, and does not come again.
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::resource::key::joined;

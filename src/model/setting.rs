@@ -507,7 +507,7 @@ mod tests {
     use chrono::{DateTime, NaiveDate};
 
     use super::*;
-    use crate::model::resource::{Meta, Record, Resource};
+    use crate::model::resource::{Meta, Record, Resource as _};
 
     fn parsed(rule: ValueRule, text: &str) -> Result<String, Invalid> {
         rule.parse(text).map(|v| rule.text(&v))

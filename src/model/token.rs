@@ -1,6 +1,6 @@
 //! Tokens: long random words that are shown once and known again by their hash.
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use super::password::Secret;
 

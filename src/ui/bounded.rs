@@ -61,7 +61,6 @@ pub fn read(path: &Path, most: usize) -> io::Result<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::expect_used)] // a test may stop with a word
 mod tests {
     use super::*;
 

@@ -284,7 +284,9 @@ impl Listing {
                 if !notes.is_empty() {
                     ui.flush()?;
                 }
-                notes.iter().for_each(|note| ui.status(note));
+                for note in notes {
+                    ui.status(&note);
+                }
                 Ok(())
             }
             _ => Ok(()),

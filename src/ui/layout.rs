@@ -69,7 +69,9 @@ pub fn wrapped(text: &str, room: usize) -> Vec<String> {
             lines.push(String::new());
         }
     }
-    lines.iter_mut().for_each(|l| l.truncate(l.trim_end().len()));
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
+    }
     lines.retain(|l| !l.is_empty());
     lines
 }

@@ -135,7 +135,7 @@ impl Ui {
 
     /// What was done. Not with `--quiet`.
     pub fn status(&mut self, text: &str) {
-        self.messages.push(secrets(text).to_string());
+        self.messages.push(secrets(text).clone());
         if !self.style.quiet {
             self.say(&clean(text));
         }

@@ -41,7 +41,6 @@ struct Inner {
 }
 
 impl Progress {
-    #[allow(clippy::disallowed_methods)]
     pub fn new(shown: Shown) -> Progress {
         if shown == Shown::Nothing {
             return Progress(None);

@@ -17,7 +17,7 @@ use crate::crud::write::{change, targets};
 use crate::model::kinds::branch::Branch;
 use crate::model::problem::Problem;
 use crate::model::resource::stored::Stored;
-use crate::model::resource::{Descriptor, IS_ACTIVE, Resource};
+use crate::model::resource::{Descriptor, IS_ACTIVE, Resource as _};
 use crate::model::trail::audit::Action;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::records::query::{Query, column};

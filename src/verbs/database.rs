@@ -13,7 +13,7 @@ use crate::crud::write::{Create, dry_run_note, insert_system};
 use crate::model::kinds::org::{Org, SYSTEM};
 use crate::model::kinds::system_log::Level;
 use crate::model::problem::{ErrorKind as Broken, Problem};
-use crate::model::resource::Resource;
+use crate::model::resource::Resource as _;
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};

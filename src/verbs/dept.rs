@@ -10,7 +10,7 @@ use crate::crud::read;
 use crate::crud::session::Session;
 use crate::model::kinds::dept::Dept;
 use crate::model::kinds::user::User;
-use crate::model::resource::{Descriptor, Resource};
+use crate::model::resource::{Descriptor, Resource as _};
 use crate::store::records::Deleted;
 
 const DESC: &Descriptor = Dept::DESCRIPTOR;

@@ -20,7 +20,7 @@ use crate::crud::session::{Session, xdg};
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::setting::StoredSetting;
 use crate::model::problem::{ErrorKind as Broken, Problem};
-use crate::model::resource::Resource;
+use crate::model::resource::Resource as _;
 use crate::model::resource::stored::Stored;
 use crate::model::setting::{AUDIT_MIN_RETENTION_DAYS, PASSWORD_HISTORY, PASSWORD_MIN_LENGTH};
 use crate::model::values::value::{ValueType, rfc3339};
@@ -196,10 +196,10 @@ async fn database(s: &mut Session<'_>, page: &mut Page) -> bool {
     page.ok("database", format!("{at} ({engine})"));
     match state {
         SchemaState::Empty | SchemaState::At(0) => {
-            page.say("schema", Level::Fail, "it is empty", "'orgctl init' fills it")
+            page.say("schema", Level::Fail, "it is empty", "'orgctl init' fills it");
         }
         SchemaState::Foreign => {
-            page.say("schema", Level::Fail, "it holds tables that orgctl did not make", "name another with --database")
+            page.say("schema", Level::Fail, "it holds tables that orgctl did not make", "name another with --database");
         }
         SchemaState::Partial(_) => {
             let of = part.map_or_else(String::new, |part| part.describe());
@@ -353,17 +353,17 @@ fn room(s: &Session<'_>, m: &ArgMatches, page: &mut Page) {
                 continue;
             }
         };
-        #[allow(clippy::useless_conversion)] // the types differ between systems
+        #[allow(clippy::useless_conversion, reason = "the types differ between systems")]
         let (block, free, all) =
             (u64::from(stat.fragment_size()), u64::from(stat.blocks_available()), u64::from(stat.blocks()));
         let (free, all) = (free.saturating_mul(block), all.saturating_mul(block));
         let what = format!("{} of {} are free at {shown}", size(free), size(all));
         match () {
             () if free < ROOM_LEAST.max(need / 10) => {
-                page.say("disk", Level::Fail, what, "make room ('df -h') before the next command needs it")
+                page.say("disk", Level::Fail, what, "make room ('df -h') before the next command needs it");
             }
             () if free < all / 20 || free < need.saturating_mul(2) => {
-                page.say("disk", Level::Warn, what, "a backup or a restore may not find room")
+                page.say("disk", Level::Warn, what, "a backup or a restore may not find room");
             }
             () => page.ok("disk", what),
         }

@@ -13,7 +13,7 @@ use crate::crud::seed;
 use crate::crud::session::Session;
 use crate::crud::write::note_contents;
 use crate::model::kinds::org::Org;
-use crate::model::resource::{Descriptor, Resource};
+use crate::model::resource::{Descriptor, Resource as _};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::records::query::Query;

@@ -264,8 +264,9 @@ pub async fn revert(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     if let Some(entry) = numbered(s.db().await?, org, seq).await?.filter(|e| !e.resource_id.is_nil()) {
         let noun = s.kinds().by_noun(&entry.kind).map(|desc| desc.noun);
         let key = entry.key(s.kinds()).map(str::to_owned);
-        noun.into_iter()
-            .for_each(|noun| s.notes_target(CommandTarget { noun, org, id: entry.resource_id, key: key.clone() }));
+        if let Some(noun) = noun {
+            s.notes_target(CommandTarget { noun, org, id: entry.resource_id, key });
+        }
     }
     may_move_back(s, org, seq).await?;
     let done = gate::write(s, &Revert { org, seq, comment }).await?;

@@ -12,7 +12,7 @@ use crate::model::kinds::role::Role;
 use crate::model::kinds::role_permission::RolePermission;
 use crate::model::kinds::seeds::{SeedRole, given};
 use crate::model::problem::{Problem, nearest};
-use crate::model::resource::{Record, Resource};
+use crate::model::resource::{Record, Resource as _};
 use crate::model::values::scalar::ParseContext;
 use crate::model::values::value::{Value, ValueType};
 use crate::store::records;

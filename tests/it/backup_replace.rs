@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value as Json;
-use sqlx::{Connection, Executor, Row, SqliteConnection};
+use sqlx::{Connection as _, Executor as _, Row as _, SqliteConnection};
 
 use crate::backup::{fill, told, trail};
 use crate::harness::{Engine, Output, TestEnv, on_both_engines_with_acme, with_lock};

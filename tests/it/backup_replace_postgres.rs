@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use sqlx::{Connection, Executor, PgConnection, Row};
+use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 
 use crate::backup::fill;
 use crate::backup_replace::{backup, folder, holds, line, names, pid, rows, runtime, said, start};

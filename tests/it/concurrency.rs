@@ -1,6 +1,6 @@
 //! Many writers, held locks, dry runs.
 
-use std::io::Read;
+use std::io::Read as _;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -390,7 +390,11 @@ fn what_an_import_refers_to_is_not_deleted_meanwhile() {
             match (import.code, delete.code) {
                 (0, 4) => assert!(delete.err.contains("2000 branches"), "{}", delete.err),
                 (6, 0) => {
-                    assert!(import.err.contains(&format!("parent: branch TOP{round} does not exist")), "{}", import.err)
+                    assert!(
+                        import.err.contains(&format!("parent: branch TOP{round} does not exist")),
+                        "{}",
+                        import.err
+                    );
                 }
                 codes => panic!("{codes:?}: {} {}", import.err, delete.err),
             }

@@ -16,7 +16,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use orgctl::cli::tree::Program;
-use orgctl::model::clock::Clock;
+use orgctl::model::clock::Clock as _;
 use orgctl::model::resource::key::Key;
 use orgctl::model::resource::row_rule::RowRule;
 use orgctl::model::resource::verbs::{Link, Verb};

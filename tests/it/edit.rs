@@ -1,13 +1,13 @@
 //! `--edit`: a form in the user's editor. The editors here are scripts; a person's would be vi.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::PermissionsExt as _;
 
 use orgctl::crud::form;
 use orgctl::model::kinds::branch::Branch;
 use orgctl::model::kinds::org::Org;
 use orgctl::model::problem::Problem;
-use orgctl::model::resource::Resource;
+use orgctl::model::resource::Resource as _;
 use proptest::prelude::*;
 use rexpect::session::spawn_command;
 

@@ -10,7 +10,7 @@ fn company(p: &TestEnv, org: &str) {
     p.run(&format!("org create --code {org} --name {org}")).ok();
     p.run(&format!("branch create --org {org} --code HQ --name HQ")).ok();
     p.run(&format!("dept create --org {org} --code D1 --name Works")).ok();
-    let rows = format!("{HEADER}T0,Top Most,,t@x.in\nM1,Mana Ger,T0,m@x.in\n{}", STAYING);
+    let rows = format!("{HEADER}T0,Top Most,,t@x.in\nM1,Mana Ger,T0,m@x.in\n{STAYING}");
     feed(p, org, &rows, "").ok();
     p.run(&format!("branch update HQ --org {org} --manager M1")).ok();
     p.run(&format!("dept update D1 --org {org} --manager M1")).ok();

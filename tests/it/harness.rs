@@ -19,8 +19,8 @@ use orgctl::model::kinds::seeds::{SEEDS, Seeds};
 use orgctl::model::kinds::{Kinds, OWN};
 use orgctl::model::random::Random;
 use orgctl::ui::Io;
-use sha2::{Digest, Sha256};
-use sqlx::{AssertSqlSafe, Connection, Executor};
+use sha2::{Digest as _, Sha256};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use crate::pool;
 
@@ -176,12 +176,16 @@ impl Template {
         cell.get_or_init(|| {
             let mut p = TestEnv::made(engine, None, &checksum);
             p.program = program;
-            lines.iter().for_each(|line| drop(p.run(line).ok()));
+            for line in lines {
+                p.run(line).ok();
+            }
             let mut files = Vec::new();
             gather(p.dir.path(), Path::new(""), &mut files).expect("the files of a place");
             // It stays until the server goes, or a later run finds that this one has ended.
             let database = p.database.take();
-            database.iter().for_each(|name| pool::close(name));
+            if let Some(name) = &database {
+                pool::close(name);
+            }
             Template { database, now: p.clock.0.load(Ordering::Relaxed), files }
         })
     }

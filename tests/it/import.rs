@@ -417,7 +417,7 @@ C;;;B;;4;name;invalid;name must not be empty
 E;Echo;;;6;;field_count;the row has 4 cells, the header 5
 "
         );
-        use std::os::unix::fs::PermissionsExt;
+        use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::metadata(&rejects).expect("the file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         // Mended, it goes in as it is: the added columns are known.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use orgctl::model::kinds::system_log::SystemLog;
-use orgctl::model::resource::Resource;
+use orgctl::model::resource::Resource as _;
 use orgctl::store::engine::location::Engine as StoreEngine;
 use orgctl::store::records::query::{Cursor, Query};
 use orgctl::store::tx::JOURNAL_WAIT;

@@ -100,7 +100,7 @@ fn of_a_consultancy_platform() {
         assert_eq!(dev, json!(["MEER22", "blocked", ["CLIENT"]]));
         // A role of these names is made of its template.
         let given = p.run("role-permission list --org CONS --filter role=CLIENT --columns resource,action -o csv");
-        let given = given.ok().to_owned();
+        let given = given.ok().clone();
         for permission in ["users,read", "users,update_profile", "reports,read", "tickets,create", "tickets,read"] {
             assert!(given.contains(permission), "{given}");
         }

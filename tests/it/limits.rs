@@ -1,7 +1,7 @@
 //! Files, pipes and devices that never end fill no memory; and an SQLite file is its owner's alone.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -93,7 +93,7 @@ fn a_database_that_others_can_read_is_made_private() {
     let theirs = p.path("theirs.db");
     let url = format!("sqlite://{}?mode=rwc", theirs.display());
     let made = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(async {
-        use sqlx::{Connection, Executor};
+        use sqlx::{Connection as _, Executor as _};
         let mut c = sqlx::SqliteConnection::connect(&url).await?;
         c.execute("create table recipes (name text)").await?;
         c.close().await

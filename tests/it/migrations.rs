@@ -1,6 +1,6 @@
 //! Migrations both ways with data in the tables, several migrators at once, and schemas that are not what they should be.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::harness::{Engine, TestEnv, on_both_engines, on_both_engines_with_acme};
 use crate::raw::{clear, done, int, on, start, text, texts, unique, wait};

@@ -1,6 +1,6 @@
 //! The past: records, lists and differences as they were, and changes undone.
 
-use orgctl::model::clock::Clock;
+use orgctl::model::clock::Clock as _;
 use orgctl::model::values::value::rfc3339;
 
 use serde_json::{Value, json};

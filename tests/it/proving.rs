@@ -666,7 +666,7 @@ fn a_key_never_signs_two_histories() {
         match p.engine {
             crate::harness::Engine::Sqlite => crate::raw::disarm(p),
             crate::harness::Engine::Postgres => {
-                p.sql("alter table audit_checkpoints disable trigger user").expect("off")
+                p.sql("alter table audit_checkpoints disable trigger user").expect("off");
             }
         }
         // The rows that tell what was signed are gone: the key remembers.

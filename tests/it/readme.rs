@@ -54,7 +54,9 @@ fn alike(line: &str) -> String {
     let mut words: Vec<String> = line.split_whitespace().map(word).collect();
     if line.starts_with("error: ") {
         // People are named in the order of their codes.
-        words.iter_mut().for_each(|w| *w = w.trim_end_matches(',').to_owned());
+        for word in &mut words {
+            *word = word.trim_end_matches(',').to_owned();
+        }
         words.sort_unstable();
     }
     if let [.., "in", seconds, "s"] = words.iter().map(String::as_str).collect::<Vec<_>>()[..]

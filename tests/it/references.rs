@@ -5,7 +5,7 @@ use orgctl::cli::tree::{LEAVES, Program};
 use orgctl::model::kinds::branch::Branch;
 use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
-use orgctl::model::resource::{Check, Resource};
+use orgctl::model::resource::{Check, Resource as _};
 use orgctl::model::values::scalar::{Code, Line, Ref};
 use orgctl::resource;
 

@@ -1,7 +1,7 @@
 //! What is replaced keeps what others rely on: its rights, its links; and what is no ordinary file is written to.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 

@@ -1,6 +1,6 @@
 //! What goes out comes back the same: export and import, on both engines and between them; and what parsing promises.
 
-use orgctl::model::values::scalar::{Code, Line, ParseContext, Scalar};
+use orgctl::model::values::scalar::{Code, Line, ParseContext, Scalar as _};
 use orgctl::model::values::value::Value;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use orgctl::model::clock::Clock;
+use orgctl::model::clock::Clock as _;
 use orgctl::model::values::value::rfc3339;
 
 use crate::harness::{Engine, TestEnv, on_both_engines, on_both_engines_with_acme};

@@ -2,7 +2,7 @@
 //! index, also what other programs recorded and what was recorded of duplicates.
 
 use orgctl::model::kinds::user::User;
-use orgctl::model::resource::Resource;
+use orgctl::model::resource::Resource as _;
 use orgctl::model::values::value::Value;
 use orgctl::store::engine::sql::Sql;
 use orgctl::store::trail::retention::holding_data;
@@ -82,7 +82,7 @@ fn each_record_tells_its_effect_and_its_subject() {
         }
         // Whose data: the person's own row, what she proves herself with, a thing of hers, and nobody's.
         let rows = p.json("audit list --all --org ACME");
-        for r in rows.as_array().expect("a list").iter() {
+        for r in rows.as_array().expect("a list") {
             let subject = match r["resource"].as_str() {
                 Some("user") => r["resource_id"].clone(),
                 Some("credential") => asha.as_str().into(),

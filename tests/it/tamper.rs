@@ -1,6 +1,6 @@
 //! `audit verify` against everything that somebody who holds the database could do to the trail.
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 use crate::raw::{branches_csv, disarm, int, on};

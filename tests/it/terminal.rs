@@ -3,7 +3,7 @@
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use orgctl::crud::prompt;
 use orgctl::model::kinds::org::Org;
-use orgctl::model::resource::Resource;
+use orgctl::model::resource::Resource as _;
 use orgctl::model::values::scalar::ParseContext;
 use orgctl::model::values::zone::Zone;
 use orgctl::ui::format::Format;

@@ -1,6 +1,6 @@
 //! The audit trail refuses to be changed, remembers refusals, and is what its documentation says, byte for byte.
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use crate::harness::{Engine, TestEnv, on_both_engines_with_acme};
 use crate::raw::{int, on, text, texts};

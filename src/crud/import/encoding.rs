@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
+use std::hash::{Hash as _, Hasher as _};
 use std::io::{self, Read};
 
 use anyhow::Result;

@@ -1,8 +1,8 @@
 //! What the command line and the header of a file say: an import, complete.
 
 use std::fs::File;
-use std::io::{self, IsTerminal};
-use std::os::unix::fs::FileTypeExt;
+use std::io::{self, IsTerminal as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
 
 use anyhow::Result;

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+use std::hash::BuildHasher as _;
 use std::io::{self, Read};
 
 use super::csv_reader::LONGEST;

@@ -4,7 +4,7 @@
 //! and its columns are mapped, which makes an [`Import`]. Under the lock that is a [`Run`]: begin, read, check, create,
 //! update, finish. What came of it is told by [`report`].
 //!
-//! The file is read twice, by a thread of its own ([`rows`]), while this one talks to the database. The first time each
+//! The file is read twice, by a thread of its own (`rows`), while this one talks to the database. The first time each
 //! row is checked by itself and held against the record that it stands for; what it says new is staged
 //! ([`crate::store::import::stage`]): its key, its references, an id. Then all rows are checked against each other, in the
 //! database. The second time the good rows are written. Nothing of it grows with the file but the temporary tables.

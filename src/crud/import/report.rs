@@ -1,7 +1,7 @@
 //! What an import says at its end, and the file of rejected rows.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -252,7 +252,9 @@ pub fn tell(s: &mut Session<'_>, desc: &Descriptor, r: &Report, seconds: f64, ve
     let dates: Vec<String> = r.readable.iter().map(|(name, formats)| dates::hint(name, formats)).collect();
     if r.rejected == 0 {
         // What could not be read was left blank.
-        dates.iter().for_each(|hint| s.ui.status(&format!("note: {hint}")));
+        for hint in &dates {
+            s.ui.status(&format!("note: {hint}"));
+        }
         return Ok(());
     }
     Err(rejected(desc, r, verb, dates, more.hints).into())

@@ -11,7 +11,7 @@ use super::role::Role;
 use super::role_permission::RolePermission;
 use crate::model::resource::tenancy::Tenancy;
 use crate::model::resource::verbs::Verb;
-use crate::model::resource::{Descriptor, Resource};
+use crate::model::resource::{Descriptor, Resource as _};
 use crate::model::seed::{Seed, id};
 use crate::model::values::value::Value;
 

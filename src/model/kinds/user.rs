@@ -12,7 +12,7 @@ use super::user_branch::UserBranch;
 use crate::model::code_generator::CodeGenerator;
 use crate::model::problem::Problem;
 use crate::model::resource::status::{Test, Word};
-use crate::model::resource::{Check, Descriptor, IS_ACTIVE, List, Resource};
+use crate::model::resource::{Check, Descriptor, IS_ACTIVE, List, Resource as _};
 use crate::model::trail::audit::Action;
 use crate::model::values::scalar::{
     Address, Date, Details, ExternalId, FamilyName, GivenName, Language, Line, Mailbox, Moment, Note, Phone, Pincode,

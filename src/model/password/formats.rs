@@ -21,7 +21,7 @@
 use std::fmt;
 
 use argon2::{Algorithm, Version};
-use base64::Engine;
+use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD_NO_PAD;

@@ -50,7 +50,7 @@ mod tests {
                 bytes.fill_with(|| {
                     next = next.wrapping_add(1);
                     next
-                })
+                });
             });
             password.expose().bytes().filter(|c| *c != b'-').for_each(|c| counts[usize::from(c)] += 1);
         }

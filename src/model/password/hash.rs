@@ -3,12 +3,12 @@
 use std::fmt;
 
 use argon2::{Algorithm, Argon2, Version};
-use base64::Engine;
+use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
-use pbkdf2::hmac::{Hmac, KeyInit, Mac};
+use pbkdf2::hmac::{Hmac, KeyInit, Mac as _};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
-use subtle::ConstantTimeEq;
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::formats::{self, Refusal};
@@ -203,7 +203,7 @@ impl Before {
             }
             Before::Base64Sha256 => base64(Sha256::digest(password).into()),
             Before::Base64Hmac(key) => {
-                #[allow(clippy::expect_used)] // a key may have any length
+                #[expect(clippy::expect_used, reason = "a key may have any length")]
                 let mut hmac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("a key");
                 hmac.update(password);
                 base64(hmac.finalize().into_bytes().into())
@@ -236,7 +236,7 @@ impl Kdf {
         match self {
             Kdf::Argon2 { algorithm, version, params, salt } => {
                 let argon2 = Argon2::new(*algorithm, *version, params.clone());
-                #[allow(clippy::expect_used)] // all bounds were checked on the way in; the rest is memory
+                #[expect(clippy::expect_used, reason = "all bounds were checked on the way in; the rest is memory")]
                 argon2.hash_password_into(password, salt, output).expect("memory for argon2");
                 true
             }
@@ -255,13 +255,13 @@ impl Kdf {
             Kdf::Salted { digest, salt } => {
                 match digest {
                     Digest::Sha1 => {
-                        output.copy_from_slice(&Sha1::new().chain_update(password).chain_update(salt).finalize())
+                        output.copy_from_slice(&Sha1::new().chain_update(password).chain_update(salt).finalize());
                     }
                     Digest::Sha256 => {
-                        output.copy_from_slice(&Sha256::new().chain_update(password).chain_update(salt).finalize())
+                        output.copy_from_slice(&Sha256::new().chain_update(password).chain_update(salt).finalize());
                     }
                     Digest::Sha512 => {
-                        output.copy_from_slice(&Sha512::new().chain_update(password).chain_update(salt).finalize())
+                        output.copy_from_slice(&Sha512::new().chain_update(password).chain_update(salt).finalize());
                     }
                 }
                 true

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use subtle::ConstantTimeEq;
-use unicode_normalization::UnicodeNormalization;
+use subtle::ConstantTimeEq as _;
+use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
 /// Text that is a secret. It prints as `***`, can be neither cloned nor serialised, and its memory is overwritten when

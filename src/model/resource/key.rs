@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_key_that_can_t_be_told_is_a_fault() {
-        use crate::model::resource::Resource;
+        use crate::model::resource::Resource as _;
         assert_eq!(faults(User::DESCRIPTOR), Vec::<String>::new());
         let wrong = [
             "ring has not all fields of its key user:nothing",
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn each_part_may_be_as_long_as_one_is() {
         use crate::model::kinds::consultant_specialty::ConsultantSpecialty;
-        use crate::model::resource::Resource;
+        use crate::model::resource::Resource as _;
         assert_eq!(longest(User::DESCRIPTOR), LONGEST_PART);
         assert_eq!(longest(ConsultantSpecialty::DESCRIPTOR), 2 * LONGEST_PART + 1);
         // What tells of itself has an end too.

@@ -325,7 +325,9 @@ impl Record {
         match self.moved_from(before)? {
             Some(t) => {
                 let unchanged: Vec<&str> = t.stamps().filter(|c| self.get(c) == before.get(c)).collect();
-                unchanged.into_iter().for_each(|stamp| self.set(stamp, at.into()));
+                for stamp in unchanged {
+                    self.set(stamp, at.into());
+                }
                 // What was told of an earlier move is not told of this one.
                 let is_told = |c: &&str| !self.get(c).is_null() && self.get(c) != before.get(c);
                 if let Some(missing) = t.needs().find(|c| !is_told(c)) {

@@ -162,7 +162,9 @@ mod tests {
     #[test]
     fn what_does_not_follow_is_refuted() {
         let mut times = Times::new(0);
-        [(10, 3), (20, 4), (1000, 9)].iter().for_each(|(t, last)| times.add(at(*t), *last));
+        for (t, last) in [(10, 3), (20, 4), (1000, 9)] {
+            times.add(at(t), last);
+        }
         assert_eq!(times.refute(&correction(10, 30, (35, 1000, 5, 5))), None);
         for (wrong, why) in [
             (correction(10, -1, (0, 1000, 1, 9)), "before orgctl"),
@@ -179,7 +181,9 @@ mod tests {
         // Where the payload is gone the header is all there is.
         assert_eq!(times.refute(&Correction { says: None, ..correction(10, 30, (0, 0, 0, 0)) }), None);
         times.correct(at(30), 10);
-        [(40, 11), (2000, 12)].iter().for_each(|(t, last)| times.add(at(*t), *last));
+        for (t, last) in [(40, 11), (2000, 12)] {
+            times.add(at(t), last);
+        }
         assert_eq!(times.refute(&correction(13, 35, (35, 2000, 11, 2))), None);
         // 5 to 10 count as of 30, so they are later than this.
         assert_eq!(times.refute(&correction(13, 25, (25, 2000, 5, 8))), None);

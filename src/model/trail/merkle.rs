@@ -3,14 +3,16 @@
 
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 pub type Hash = [u8; 32];
 
 /// Hash of a leaf's data, given in parts.
 pub fn leaf_hash(parts: &[&[u8]]) -> Hash {
     let mut h = Sha256::new_with_prefix([0x00]);
-    parts.iter().for_each(|p| h.update(p));
+    for part in parts {
+        h.update(part);
+    }
     h.finalize().into()
 }
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 
 use crate::model::kinds::user::User;
-use crate::model::values::scalar::Noun;
+use crate::model::values::scalar::Noun as _;
 use crate::model::values::value::rfc3339;
 
 /// The version that events are written in.

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use chrono::{Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::scalar::{truncate, without_midnight};
 use crate::model::problem::Problem;
@@ -164,7 +164,7 @@ impl DateFormat {
                 let fraction = is_part.then(|| format!("0.{part}").parse::<f64>().ok()).flatten();
                 let seconds = fraction.map(|n| (n * 86_400.0).round());
                 let day = self.read(days).ok().map(|day| day.and_time(NaiveTime::MIN));
-                #[allow(clippy::cast_possible_truncation, reason = "a day has 86,400 seconds")]
+                #[expect(clippy::cast_possible_truncation, reason = "a day has 86,400 seconds")]
                 day.zip(seconds).and_then(|(day, n)| day.checked_add_signed(TimeDelta::seconds(n as i64)))
             }
         };

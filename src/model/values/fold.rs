@@ -1,7 +1,7 @@
 //! What is the same to a person: case, width, ligatures and invisible characters make no difference, and in names and codes
 //! neither do the marks of Latin, Greek and Cyrillic letters (DOMAIN.md, "Sameness"). One function for search, filters and keys.
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 /// Marks that stand on letters of several scripts; those of one other script are part of its words.

@@ -22,7 +22,7 @@ use super::trail::{time_of, trees_at};
 use crate::model::kinds::org::Org;
 use crate::model::problem::Problem;
 use crate::model::resource::path::Place;
-use crate::model::resource::{Attr, Descriptor, Field, List, Record, Resource};
+use crate::model::resource::{Attr, Descriptor, Field, List, Record, Resource as _};
 use crate::model::values::value::{Value, ValueType, rfc3339};
 
 /// A connection that reads what was at a time.

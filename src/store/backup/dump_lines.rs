@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, Timelike as _};
 use rusqlite::types::{ToSqlOutput, Value as Stored, ValueRef};
 use uuid::Uuid;
 
@@ -184,7 +184,7 @@ pub fn bound(field: &[u8], kind: ValueType) -> Option<ToSqlOutput<'_>> {
     }
 }
 
-/// Microseconds since 1970 of what [`push_time`] wrote.
+/// Microseconds since 1970 of what `push_time` wrote.
 pub fn micros(text: &str) -> Option<i64> {
     let time = NaiveDateTime::parse_from_str(text.strip_suffix("+00")?, "%Y-%m-%d %H:%M:%S%.f").ok()?;
     Some(time.and_utc()).filter(in_calendar).map(|t| t.timestamp_micros())

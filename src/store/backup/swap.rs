@@ -15,7 +15,7 @@ use crate::model::code_generator::CodeGenerator;
 use crate::model::kinds::Kinds;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
-use crate::model::resource::Resource;
+use crate::model::resource::Resource as _;
 use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
 use crate::model::trail::audit::spans_of;
 use crate::model::trail::merkle::Hash;

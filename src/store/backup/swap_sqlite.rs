@@ -60,7 +60,7 @@ pub fn require_room(into: &Path, needed: u64) -> Result<()> {
     let folder = into.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Where nobody can tell, it is found out.
     let Ok(stat) = nix::sys::statvfs::statvfs(folder) else { return Ok(()) };
-    #[allow(clippy::useless_conversion)] // the types differ between systems
+    #[allow(clippy::useless_conversion, reason = "the types differ between systems")]
     let free = u64::from(stat.fragment_size()).saturating_mul(u64::from(stat.blocks_available()));
     if free >= needed {
         return Ok(());

@@ -13,7 +13,7 @@ use crate::model::password::{Params, StoredHash};
 use crate::model::problem::Problem;
 use crate::model::random::bytes;
 use crate::model::resource::stored::Stored;
-use crate::model::resource::{Record, Resource};
+use crate::model::resource::{Record, Resource as _};
 use crate::model::setting::{self, Settings};
 use crate::model::trail::audit::{Action, ChangeNote};
 use crate::model::values::scalar::{Concealed, Digest, Moment, Ref};

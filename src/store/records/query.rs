@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::lists;
@@ -296,7 +296,9 @@ impl Query {
             next = rows.last().map(|last| self.cursor(last, keys)).transpose()?;
         }
         let wanted = self.columns.len();
-        rows.iter_mut().for_each(|r| r.0.truncate(wanted));
+        for row in &mut rows {
+            row.0.truncate(wanted);
+        }
         Ok(Page { rows, next })
     }
 

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::load_where;
 use crate::model::kinds::org::SYSTEM;
 use crate::model::kinds::setting::StoredSetting;
-use crate::model::resource::Resource;
+use crate::model::resource::Resource as _;
 use crate::model::resource::stored::Stored;
 use crate::model::setting::{Place, Setting, SettingValue, Settings};
 use crate::model::values::scalar::ParseContext;

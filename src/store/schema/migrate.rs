@@ -2,9 +2,9 @@
 
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Result};
 use include_dir::{Dir, include_dir};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use crate::model::kinds::Kinds;
 use crate::model::problem::Problem;
@@ -368,7 +368,7 @@ pub async fn copy_aside(
     name.push(format!(".v{version}-{}", now.format("%Y%m%dT%H%M%SZ")));
     let mut copy = std::path::PathBuf::from(&name);
     for again in 2.. {
-        use std::os::unix::fs::OpenOptionsExt;
+        use std::os::unix::fs::OpenOptionsExt as _;
         // VACUUM INTO takes an empty file; made first, so that it is never readable by others.
         match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy) {
             Ok(_) => break,

@@ -7,7 +7,7 @@ pub mod stored_values;
 
 use anyhow::Result;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use super::engine::db::Db;
 use super::engine::location::{Engine, Location, Opening};

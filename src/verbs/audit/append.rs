@@ -16,7 +16,7 @@ use crate::crud::session::Session;
 use crate::model::kinds::user::User;
 use crate::model::problem::Problem;
 use crate::model::redact::{is_secret_name, typed};
-use crate::model::resource::Resource;
+use crate::model::resource::Resource as _;
 use crate::model::strict_json;
 use crate::model::trail::audit::{ACTIONS, Action, CLOCK, KIND, SOURCES, Status, WORD};
 use crate::model::values::scalar::{ParseContext, truncate};

@@ -6,7 +6,7 @@ use clap::ArgMatches;
 use crate::crud::read;
 use crate::crud::session::Session;
 use crate::model::kinds::system_log::{LEVEL, Level, SOURCE, SystemLog};
-use crate::model::resource::Resource;
+use crate::model::resource::Resource as _;
 use crate::model::values::value::Value;
 use crate::store::records::query::{Condition, Op, column};
 use crate::store::records::{self, Column};

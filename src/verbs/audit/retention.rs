@@ -1,7 +1,7 @@
 //! Retention: old payloads go to an archive, one person's are destroyed; the trail proves as before.
 
 use std::fs;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Write as _};
 
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -24,7 +24,7 @@ use crate::crud::write::{described, dry_run_note};
 use crate::model::kinds::system_log::Level;
 use crate::model::kinds::user::User;
 use crate::model::problem::{Problem, io_message};
-use crate::model::resource::{Record, Resource};
+use crate::model::resource::{Record, Resource as _};
 use crate::model::setting::AUDIT_MIN_RETENTION_DAYS;
 use crate::model::trail::audit::{Action, KIND, spans};
 use crate::model::values::scalar::ParseContext;
@@ -313,7 +313,9 @@ pub async fn erase(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let ids = merged_ids(s.db().await?, org, User::DESCRIPTOR, id).await?;
     let all = retention::about(s.db().await?, org, &ids).await?;
     let mut names: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-    all.iter().for_each(|(_, _, payload)| names_of(payload, &mut names));
+    for (_, _, payload) in &all {
+        names_of(payload, &mut names);
+    }
     let days = s.setting(org, AUDIT_MIN_RETENTION_DAYS).await?;
     let limit = s.clock.now() - TimeDelta::days(days.into());
     let stripped = joined(all.iter().filter(|(_, at, _)| *at < limit).map(|(seq, ..)| (*seq, *seq)).collect());

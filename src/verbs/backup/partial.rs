@@ -20,7 +20,7 @@ use crate::model::kinds::Kinds;
 use crate::model::kinds::org::Org;
 use crate::model::kinds::setting::StoredSetting;
 use crate::model::problem::{Problem, nearest};
-use crate::model::resource::Resource;
+use crate::model::resource::Resource as _;
 use crate::model::values::scalar::{ParseContext, truncate};
 use crate::model::values::value::rfc3339;
 use crate::store::backup::partial::{self, Partial};

@@ -12,7 +12,7 @@ use crate::model::kinds::role::Role;
 use crate::model::kinds::role_permission::RolePermission;
 use crate::model::kinds::seeds::given;
 use crate::model::problem::Problem;
-use crate::model::resource::{Field, Record, Resource};
+use crate::model::resource::{Field, Record, Resource as _};
 use crate::model::values::fold;
 use crate::model::values::scalar::{ParseContext, truncate};
 use crate::model::values::value::{Value, ValueType};
@@ -117,7 +117,9 @@ async fn of_template(tx: &mut Tx<'_>, record: &mut Record, context: &ParseContex
     for permission in template.permissions() {
         let id = tx.new_id();
         let mut part = blank(tx, RolePermission::DESCRIPTOR, record.meta.org_id, id, context)?;
-        given(record.meta.id, permission).into_iter().for_each(|(column, value)| part.set(column, value));
+        for (column, value) in given(record.meta.id, permission) {
+            part.set(column, value);
+        }
         parts.push(part);
     }
     Ok(parts)

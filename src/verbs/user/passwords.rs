@@ -3,7 +3,7 @@
 use crate::crud::import::secrets::{Doing, SecretKeeper, SecretRules};
 use crate::model::kinds::credential::Credential;
 use crate::model::password::StoredHash;
-use crate::model::resource::{Descriptor, Meta, Record, Resource};
+use crate::model::resource::{Descriptor, Meta, Record, Resource as _};
 use crate::model::setting::{self, Settings};
 use crate::model::values::value::Value;
 use crate::store::records::credentials;

@@ -405,7 +405,7 @@ impl Story<'_> {
             assert_eq!(told.as_array().map(Vec::len), Some(2), "{verb} -: {told}");
             self.play("pipe", 1);
         }
-        for (key, (field, given)) in made.iter().flat_map(|key| shared.as_ref().map(|s| (key, s))) {
+        for (key, (field, given)) in made.iter().filter_map(|key| shared.as_ref().map(|s| (key, s))) {
             assert_eq!(self.shown(key)[field.name()], given.kept);
         }
     }

@@ -10,7 +10,9 @@ use super::{Row, Story};
 fn csv(fields: &[&'static Field], rows: &[Vec<String>]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(fields.iter().map(|f| f.name())).expect("a header");
-    rows.iter().for_each(|row| writer.write_record(row).expect("a row"));
+    for row in rows {
+        writer.write_record(row).expect("a row");
+    }
     String::from_utf8(writer.into_inner().expect("a text")).expect("UTF-8")
 }
 

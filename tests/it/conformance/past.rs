@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orgctl::model::clock::Clock;
+use orgctl::model::clock::Clock as _;
 use orgctl::model::resource::Field;
 use orgctl::model::values::scalar::FieldKind;
 use orgctl::model::values::value::{ValueType, rfc3339};

@@ -6,7 +6,7 @@ use orgctl::model::code_generator::CodeGenerator;
 use orgctl::model::kinds::branch::Branch;
 use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
-use orgctl::model::resource::{Check, Resource};
+use orgctl::model::resource::{Check, Resource as _};
 use orgctl::model::values::scalar::{Code, Count, Date, Line, Ref};
 use orgctl::resource;
 

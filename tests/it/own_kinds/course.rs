@@ -7,7 +7,7 @@ use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
 use orgctl::model::resource::derived::{Derived, What};
 use orgctl::model::resource::lifecycle::Class;
-use orgctl::model::resource::{Check, Resource};
+use orgctl::model::resource::{Check, Resource as _};
 use orgctl::model::values::scalar::{Code, Count, Line, Moment, Ref};
 use orgctl::store::schema;
 use orgctl::{resource, states};

@@ -1,13 +1,13 @@
 //! Values that are made where none is given: a number within another record, and who acts.
 
 use orgctl::cli::tree::{LEAVES, Program};
-use orgctl::crud::gate::Verb;
+use orgctl::crud::gate::Verb as _;
 use orgctl::crud::write::Create;
-use orgctl::model::clock::Clock;
+use orgctl::model::clock::Clock as _;
 use orgctl::model::code_generator::CodeGenerator;
 use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
-use orgctl::model::resource::{Check, Resource};
+use orgctl::model::resource::{Check, Resource as _};
 use orgctl::model::values::scalar::{Code, Count, Line, ParseContext, Ref};
 use orgctl::resource;
 use orgctl::store::tx::{Origin, Permit, Tx};

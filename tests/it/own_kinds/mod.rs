@@ -7,7 +7,7 @@ use orgctl::model::kinds::specialty::Specialty;
 use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Kinds, Migration, MigrationScripts, OWN};
 use orgctl::model::problem::Problem;
-use orgctl::model::resource::{Check, Resource};
+use orgctl::model::resource::{Check, Resource as _};
 use orgctl::model::values::scalar::{Code, Count, Line, Moment, Ref};
 use orgctl::resource;
 use orgctl::store::engine::db::Db;

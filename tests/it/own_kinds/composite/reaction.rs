@@ -2,7 +2,7 @@
 
 use orgctl::model::kinds::user::User;
 use orgctl::model::kinds::{Kind, Migration};
-use orgctl::model::resource::{Check, Resource};
+use orgctl::model::resource::{Check, Resource as _};
 use orgctl::model::values::scalar::{Line, Ref};
 use orgctl::resource;
 

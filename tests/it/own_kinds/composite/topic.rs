@@ -1,7 +1,7 @@
 //! A child that is named by words: no two topics of a ticket are called the same.
 
 use orgctl::model::kinds::{Kind, Migration};
-use orgctl::model::resource::{Check, Resource};
+use orgctl::model::resource::{Check, Resource as _};
 use orgctl::model::values::scalar::{Line, Ref};
 use orgctl::resource;
 

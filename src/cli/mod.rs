@@ -153,7 +153,7 @@ fn with_session(
             application: application.trim().to_owned(),
             variables: postgres_variables(world.env),
             kinds: world.program.kinds,
-            reader: gate::reader(world.subject, world.program.kinds, &access),
+            reader: gate::reader_of(world.subject, world.program.kinds, &access),
         };
         let request_id = match config.request_id()? {
             Some(id) => id,

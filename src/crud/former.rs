@@ -48,7 +48,10 @@ pub async fn means_another(tx: &mut Tx<'_>, record: &Record, had: &[Had]) -> Res
     let Some(had) = had.iter().find(|had| had.owner != record.meta.id) else { return Ok(None) };
     let (desc, org, field) = (record.desc, record.meta.org_id, had.field);
     let Some(kind) = desc.former() else { return Ok(None) };
-    let owner = tx.load(desc, org, had.owner).await?.map_or_else(|| had.owner.to_string(), |r| r.title());
+    let owner = match tx.load(desc, org, had.owner).await? {
+        Some(owner) => tx.title_as_told(&owner).await?,
+        None => had.owner.to_string(),
+    };
     let former = tx.load(kind.desc, org, had.id).await?.map_or_else(|| had.id.to_string(), |r| r.key());
     let sentence = format!(
         "{} {} was that of a duplicate that was merged into {owner}, and means that one",
@@ -86,14 +89,18 @@ pub async fn not_to_be_back(tx: &mut Tx<'_>, record: &Record) -> Result<Option<P
     let refused = |p: Problem| Ok(Some(p));
     if let Some(holder) = former::live_holder(tx.db, record).await? {
         return refused(
-            Problem::conflict(format!("{} is a key of {}", record.key(), holder.title()))
+            Problem::conflict(format!("{} is a key of {}", record.key(), tx.title_as_told(&holder).await?))
                 .hint("give that one another key first"),
         );
     }
     match has_gone_back(tx, record).await? {
         Some(duplicate) => refused(
-            Problem::conflict(format!("{} was a key of {}, who is back", record.key(), duplicate.title()))
-                .hint(format!("'orgctl {} merge' makes one of two again", duplicate.desc.noun)),
+            Problem::conflict(format!(
+                "{} was a key of {}, who is back",
+                record.key(),
+                tx.title_as_told(&duplicate).await?
+            ))
+            .hint(format!("'orgctl {} merge' makes one of two again", duplicate.desc.noun)),
         ),
         None => Ok(None),
     }

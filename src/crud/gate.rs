@@ -16,7 +16,7 @@ use crate::model::kinds::Kinds;
 use crate::model::kinds::system_log::{Level, SystemLog};
 use crate::model::problem::{ErrorKind, Problem};
 use crate::model::resource::states::Transition;
-use crate::model::resource::{Descriptor, Resource, verbs};
+use crate::model::resource::{Descriptor, Record, Resource, verbs};
 use crate::model::scope::{Belongings, Scope};
 use crate::model::trail::audit::{Action, Payload, Status};
 use crate::model::values::scalar::ParseContext;
@@ -24,7 +24,7 @@ use crate::store::backup::partial::refusal;
 use crate::store::engine::db::Db;
 use crate::store::engine::postgres::{LockTimeout, NoRight};
 use crate::store::engine::sqlite::Busy;
-use crate::store::reader::{Reader, Told};
+use crate::store::reader::{self, Reader, Told};
 use crate::store::tx::{self, ClockInDoubt, JOURNAL_WAIT, Permit, Rights, Tx};
 use crate::ui::Ui;
 
@@ -71,7 +71,7 @@ fn decided(s: &Session<'_>, permission: &str) -> Result<(), Problem> {
 
 /// What may be told by a command; none: everything. What is about no kind of record is about the whole database: it is allowed
 /// without conditions or not at all, and reads all that it needs.
-pub fn reader(subject: &Subject, kinds: Kinds, access: &Access) -> Option<Arc<Reader>> {
+pub fn reader_of(subject: &Subject, kinds: Kinds, access: &Access) -> Option<Arc<Reader>> {
     let Subject::Somebody(actor) = subject else { return None };
     let own = kinds.by_table(access.resource())?;
     let is_telling = !access.writes || access.recorded == Action::Export.as_str();
@@ -102,6 +102,18 @@ fn reader_for(actor: &Actor, kinds: Kinds, own: Option<(&'static Descriptor, Opt
         (desc, Told::Of(besides.map_or_else(|| read(desc), |besides| read(desc).and(&besides))))
     };
     Arc::new(Reader::new(actor.org, kinds.resources().map(told)))
+}
+
+/// Decides with a record in hand, before anything is asked or tried of it: what it comes to is told at once, and decided again
+/// under the lock.
+pub async fn authorize(s: &mut Session<'_>, record: &Record) -> Result<()> {
+    let Some(rights) = rights(s) else { return Ok(()) };
+    let permission = s.access.permission.clone();
+    let scope = if record.meta.org_id == rights.org { (rights.covers)(&permission) } else { Scope::NOTHING };
+    if reader::covers(s.db().await?, record, &scope).await? {
+        return Ok(());
+    }
+    Err(Problem::denied(format!("{permission} is not allowed of {}", record.title())).into())
 }
 
 /// What the transactions of a command may write; none: everything.

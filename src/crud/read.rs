@@ -524,7 +524,7 @@ pub async fn export(s: &mut Session<'_>, desc: &'static Descriptor, m: &ArgMatch
             recorded: Action::Export.as_str(),
             writes: true,
         };
-        s.opening.reader = gate::reader(&s.subject, s.kinds(), &s.access);
+        s.opening.reader = gate::reader_of(&s.subject, s.kinds(), &s.access);
     }
     gate::allow(s)?;
     as_of::begin(s, desc, m).await?;

@@ -293,19 +293,22 @@ pub async fn holder(tx: &mut Tx<'_>, record: &Record) -> Result<Option<Holder>> 
     let mut named = record.clone();
     store_keys::tell(tx.db, std::slice::from_mut(&mut named)).await?;
     let words: Vec<String> = key.parts().map(|f| named.part(f)).collect();
-    let p = taken(tx, record, &joined(&words), &key.name()).await?;
+    let parts = store_keys::parts_of(record, key);
+    let is_told = !tx.db.is_narrow()
+        || store_keys::holder(&mut tx.db.telling(), record.desc, record.meta.org_id, key, &parts).await?.is_some();
+    let p = taken(tx, record, &joined(&words), &key.name(), is_told).await?;
     Ok(Some(Holder::Live(match key.alone() {
         Some(field) => p.field(field.name()),
         None => p,
     })))
 }
 
-/// A key that another live record has.
-async fn taken(tx: &mut Tx<'_>, record: &Record, key: &str, name: &str) -> Result<Problem> {
+/// A key that another live record has, which can be told or not.
+async fn taken(tx: &mut Tx<'_>, record: &Record, key: &str, name: &str, is_told: bool) -> Result<Problem> {
     let (desc, org) = (record.desc, record.meta.org_id);
     let place = if desc.is_org() { String::new() } else { format!(" in {}", records::org_code(tx.db, org).await?) };
     Ok(Problem::conflict(format!("{} {key} exists already{place}", desc.noun)).hint(
-        match desc.does(verbs::Verb::Update) {
+        match is_told && desc.does(verbs::Verb::Update) {
             true => format!("change it with 'orgctl {} update {key}', or choose another {name}", desc.noun),
             false => format!("choose another {name}"),
         },
@@ -386,7 +389,9 @@ impl Target {
     /// Reads the record under the lock and holds it against what was seen.
     pub async fn load(&self, tx: &mut Tx<'_>, desc: &'static Descriptor) -> Result<Record> {
         let found = tx.load(desc, self.org, self.id).await?;
-        Ok(self.checked(desc, found)?)
+        let record = self.checked(desc, found)?;
+        tx.authorize(std::slice::from_ref(&record)).await?;
+        Ok(record)
     }
 
     /// As [`Target::load`], of many, with a statement for many of them.
@@ -398,6 +403,7 @@ impl Target {
         for target in targets {
             all.push(target.checked(desc, found.get(&(target.org, target.id)).cloned())?);
         }
+        tx.authorize(&all).await?;
         Ok(all)
     }
 

@@ -277,6 +277,11 @@ impl Invariant {
         Ok(words.into_iter().fold(self.sentence.clone(), |sentence, (word, text)| sentence.replace(word, text)))
     }
 
+    /// In the place of a row that may not be told.
+    fn of_unseen(&self) -> Row {
+        Row(vec![UNSEEN.into(); self.told.len()])
+    }
+
     fn broken_by(&self, row: &Row) -> Result<Problem> {
         let sentence = self.sentence(row)?;
         let problem = Problem { field: self.field, ..Problem::conflict(&sentence).hint(&self.hint) };
@@ -311,9 +316,15 @@ pub(super) async fn broken_in_file(db: &mut Db, desc: &'static Descriptor) -> Re
         );
         let number = "(select s.n from import_rows s where s.id = t.id)".to_owned();
         let columns = std::iter::once((number, ValueType::Int)).chain(rule.words());
-        for mut row in db.all(columns_of(columns, &of_file)).await? {
-            let number = row.0.remove(0).as_int().and_then(|n| u64::try_from(n).ok());
-            broken.push((number.unwrap_or_default(), rule.broken_by(&row)?));
+        let all = columns_of(columns, &of_file);
+        let told: BTreeSet<i64> = match db.is_narrow() {
+            true => db.telling().all(all.clone()).await?.iter().filter_map(|row| row.value(0).as_int()).collect(),
+            false => BTreeSet::new(),
+        };
+        for mut row in db.all(all).await? {
+            let number = row.0.remove(0).as_int();
+            let row = if db.is_narrow() && number.is_none_or(|n| !told.contains(&n)) { rule.of_unseen() } else { row };
+            broken.push((number.and_then(|n| u64::try_from(n).ok()).unwrap_or_default(), rule.broken_by(&row)?));
         }
     }
     for links in acyclic::of(desc) {
@@ -341,7 +352,7 @@ async fn first_broken(db: &mut Db, asked: &[(&Invariant, i32, Vec<Uuid>)]) -> Re
     push_among(&mut told, *org, ids).push(" limit 1");
     // Which rows break it is checked of all; their names are told as far as they may be.
     let told = db.telling().first(told).await?;
-    Ok(Some(rule.broken_by(&told.unwrap_or_else(|| Row(vec![UNSEEN.into(); rule.told.len()])))?))
+    Ok(Some(rule.broken_by(&told.unwrap_or_else(|| rule.of_unseen()))?))
 }
 
 /// What stands for the name of a record that may not be told.
@@ -399,8 +410,9 @@ pub async fn check_filled(db: &mut Db, filled: &[(&'static Descriptor, i32)]) ->
         for rule in rules(db.kinds()).iter().filter(|r| r.of == *desc) {
             let Some(text) = &rule.filled else { continue };
             let sql = rule.tells_of(&format!("{text} limit 1")).with([(*org).into()]);
-            if let Some(row) = db.first(sql).await? {
-                return Err(rule.broken_by(&row)?.into());
+            if let Some(row) = db.first(sql.clone()).await? {
+                let told = if db.is_narrow() { db.telling().first(sql).await? } else { Some(row) };
+                return Err(rule.broken_by(&told.unwrap_or_else(|| rule.of_unseen()))?.into());
             }
         }
         for field in desc.trees() {

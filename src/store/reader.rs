@@ -22,6 +22,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Result;
 use uuid::Uuid;
 
 use super::engine::db::Db;
@@ -29,8 +30,9 @@ use super::engine::location::Engine;
 use super::engine::sql::{Sql, quoted};
 use super::records::{lists, place, subjects};
 use crate::model::resource::path::Place;
-use crate::model::resource::{Attr, Descriptor, Field, Subject};
+use crate::model::resource::{Attr, Descriptor, Field, Record, Subject};
 use crate::model::scope::{Conditions, Scope};
+use crate::model::values::value::ValueType;
 
 /// Who reads: what may be told of each table, in one organisation.
 #[derive(Debug)]
@@ -119,6 +121,15 @@ pub(super) fn condition(db: &Db, desc: &'static Descriptor, org: i32, scope: &Sc
     let Scope::AnyOf(any) = scope else { return "true".to_owned() };
     let any: Vec<String> = any.iter().map(|all| met(db, desc, org, all)).collect();
     if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" or ")) }
+}
+
+/// Whether a record that is there is in a scope.
+pub async fn covers(db: &mut Db, record: &Record, scope: &Scope) -> Result<bool> {
+    let (org, id) = record.meta.record_id();
+    let covered = condition(db, record.desc, org, scope);
+    let mut sql = Sql::new(format!("select 1 from {} t where t.org_id = ", record.desc.table));
+    sql.bind(org).push(" and t.id = ").bind(id).push(&format!(" and {covered}"));
+    Ok(db.checking().first(sql.yields([ValueType::Int])).await?.is_some())
 }
 
 /// That the row `t` meets all of some conditions.

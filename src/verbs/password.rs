@@ -150,6 +150,7 @@ async fn check(s: &mut Session<'_>, user: &Record, password: Arc<Secret>, rules:
 pub async fn passwd(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
     let user = find(s, DESC, &key, Deleted::Exclude).await?;
+    gate::authorize(s, &user).await?;
     let is_made = m.get_flag("generate");
     let password = Arc::new(if is_made {
         let random = s.random;
@@ -187,8 +188,8 @@ pub async fn passwd(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
 pub async fn check_password(s: &mut Session<'_>, m: &ArgMatches) -> Result<()> {
     let key = m.get_one::<String>("key").cloned().unwrap_or_default();
     let user = find(s, DESC, &key, Deleted::Exclude).await?;
+    gate::authorize(s, &user).await?;
     let password = Arc::new(given(s, m, false).await?);
-    gate::allow(s)?;
     let credential = credentials::load(s.db().await?, &user).await?;
     let seen = credential.as_ref().map(credentials::Held::version);
     let must_change = credential.as_ref().is_some_and(|c| c.stored.value.must_change);

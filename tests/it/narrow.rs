@@ -6,11 +6,15 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 
 use orgctl::access::{Actor, Facts, Grant, Subject};
+use orgctl::crud::gate;
 use orgctl::model::clock::Clock;
 use orgctl::model::kinds::Kinds;
 use orgctl::model::resource::verbs::Verb;
 use orgctl::model::scope::Conditions;
-use orgctl::model::values::value::rfc3339;
+use orgctl::model::values::value::{ValueType, rfc3339};
+use orgctl::store::engine::db::Db;
+use orgctl::store::engine::location::{Location, Opening};
+use orgctl::store::engine::sql::Sql;
 use uuid::Uuid;
 
 use crate::harness::{Engine, Output, TestEnv, golden, on_both_engines_with_acme};
@@ -459,6 +463,117 @@ fn outcome_with_ids(said: &Output) -> String {
     }
 }
 
+/// What is another organisation's is nobody's of this one, whatever is granted here.
+#[test]
+fn grants_hold_in_one_organisation() {
+    on_both_engines_with_acme(|p| {
+        fill(p);
+        p.run("org create --code BETA --name Beta").ok();
+        p.run("branch create --code BB --name 'Of Beta' --org BETA").ok();
+        p.run("user create --user-code BEA001 --username bea --name Bea --org BETA --branch BB").ok();
+        let bea = id(p, "user show bea --org BETA");
+        let who = somebody([grant("*:*", &Conditions::default())]);
+        assert!(!keys(p, &who, "user list --all").contains(&"BEA001".to_owned()));
+        assert_eq!(keys(p, &who, "org list"), ["ACME"]);
+        for line in
+            ["user list --org BETA", "org show BETA", "user show bea", "branch show BB", "org update BETA --name X"]
+        {
+            assert_eq!(p.run_by(&who, line).code, 3, "{line}");
+        }
+        for line in [format!("user show {bea}"), format!("user history {bea}"), format!("user block {bea} --reason x")]
+        {
+            assert_eq!(p.run_by(&who, &line).code, 3, "{line}");
+        }
+        let said = p.run_by(&who, "org create --code GAMMA --name Gamma").fails(5);
+        assert!(said.contains("orgs:create is not allowed in another organisation"), "{said}");
+        assert_eq!(p.run_by(&who, "user create --name X --username x1 --org BETA").code, 3);
+    });
+}
+
+/// What is asked about a record without changing it is asked for its permission too.
+#[test]
+fn what_is_tried_of_a_record_is_decided_first() {
+    on_both_engines_with_acme(|p| {
+        fill(p);
+        let (north, everywhere) = (of_branch(p, "R1"), Conditions::default());
+        p.run_with("user passwd cyd --password-stdin", "correct horse battery\n").ok();
+        p.run_with("user passwd ana --password-stdin", "correct horse battery\n").ok();
+        let who = somebody([grant("*:read", &everywhere), grant("users:*", &north)]);
+        for (line, password) in [
+            ("user check-password cyd --password-stdin", "correct horse battery\n"),
+            ("user check-password cyd --password-stdin", "wrong horse battery\n"),
+            ("user passwd cyd --password-stdin", "correct horse battery\n"),
+            ("user passwd cyd --password-stdin", "other horse battery\n"),
+        ] {
+            let said = p.run_by_with(&who, line, password);
+            assert_eq!((said.code, said.out.as_str()), (5, ""), "{line}: {}", said.err);
+        }
+        p.run_by_with(&who, "user check-password ana --password-stdin", "correct horse battery\n").ok();
+        // That it is so already is no reason to say so.
+        let said = p.run_by(&who, "user activate cyd").fails(5);
+        assert!(said.contains("users:update is not allowed of user CYD001"), "{said}");
+        p.run_by(&who, "user update cyd --name 'Cyd Vault'").fails(5);
+        p.run_by(&who, "user unblock cyd").fails(5);
+    });
+}
+
+/// Errors that are made of what is checked name nobody who may not be seen.
+#[test]
+fn errors_name_nobody_out_of_sight() {
+    on_both_engines_with_acme(|p| {
+        fill(p);
+        let north = of_branch(p, "R1");
+        let who = somebody([grant("*:*", &north)]);
+        p.run("user update bob --reports-to ''").ok();
+        p.run("user update cyd --reports-to bob").ok();
+        p.run("user update ana --reports-to cyd").ok();
+        let quiet = |line: &str, stdin: &str| {
+            let said = p.run_by_with(&who, line, stdin);
+            assert_ne!(said.code, 0, "{line}");
+            let told = format!("{}{}", said.out, said.err);
+            let words = ["CYD001", "Cyd", "Z9", "Vaults", "Q-77", "Bullion", "EVE001"];
+            for word in words.into_iter().filter(|word| !line.contains(word) && !stdin.contains(word)) {
+                assert!(!told.contains(word), "{line}: {word} in {told}");
+            }
+            told
+        };
+        // A circle that closes through somebody else.
+        quiet("user update bob --reports-to ana", "");
+        quiet("user import - --key username --on-conflict update", "username,reports_to\nbob,ana\n");
+        // Keys that somebody has, had, or has had since a merge.
+        for key in ["cyd", "cyx", "gon"] {
+            let said = p.run_by(&who, &format!("user create --name X --username {key} --branch M1 --dry-run"));
+            assert_eq!(said.code, if key == "gon" { 0 } else { 4 }, "{key}: {}", said.err);
+            assert!(!said.err.contains("CYD001") && !said.err.contains("Cyd Vault"), "{}", said.err);
+        }
+        quiet("user create --name X --email cyd@x.example --branch M1", "").contains("exists already");
+        quiet("user import -", "username,name,branch\ncyd,X,M1\n");
+        quiet("user import -", "username,name,branch\ncyx,X,M1\n");
+        quiet("user import - --key email", "email,username,name,branch\nnew@x.example,cyd,X,M1\n");
+        quiet("branch create --code Z9 --name Other --parent R1", "");
+        quiet("dept create --code Q-77 --name Other --branch M1", "");
+        quiet("dept create --code Q-78 --name Bullio --branch Z9", "");
+        // What it refers to out of sight.
+        for line in [
+            "user update ana --reports-to eve",
+            "user update ana --department Bullio",
+            "dept update DM --manager eve",
+            "branch update M2 --manager eve",
+            "role assign RA eve",
+            "user merge cyd ana --yes",
+            "user merge ana eve --yes",
+            "user deactivate ana --reassign-to eve",
+            "branch delete M1 --yes",
+            "user restore gon",
+            "user purge gon --yes",
+        ] {
+            quiet(line, "");
+        }
+        p.run("db check").ok();
+        p.run("audit verify --deep").ok();
+    });
+}
+
 /// A key of each kind in North and one elsewhere, and what changes one.
 const EACH: &[(&str, &str, &str, &str)] = &[
     ("branch", "M1", "Z9", "--city Pune"),
@@ -476,6 +591,52 @@ const EACH: &[(&str, &str, &str, &str)] = &[
     ("feature", "F1", "F1", "--name Other"),
     ("former-key", "username:ann", "username:cyx", ""),
     ("org", "ACME", "ACME", "--name Other"),
+];
+
+/// What only one kind does, in North and elsewhere.
+const MORE: &[&str] = &[
+    "branch tree -o csv",
+    "branch stats -o csv",
+    "branch move M2 --root --dry-run",
+    "branch move Z9 --root --dry-run",
+    "branch assign M2 ana --dry-run",
+    "branch assign Z9 ana --dry-run",
+    "branch assign M2 cyd --dry-run",
+    "branch create --code M9 --name Nine --parent R1 --dry-run",
+    "branch create --code M9 --name Nine --dry-run",
+    "dept members DM -o key",
+    "dept members Q-77 -o key",
+    "dept create --code D9 --name Nine --branch M1 --dry-run",
+    "dept create --code D9 --name Nine --dry-run",
+    "user block ana --reason x --dry-run",
+    "user block cyd --reason x --dry-run",
+    "user unblock ana --dry-run",
+    "user uninvite ana --dry-run",
+    "user uninvite cyd --dry-run",
+    "user move ana --branch M2 --dry-run",
+    "user move ana --branch Z9 --dry-run",
+    "user move bob --reports-to dee --dry-run",
+    "user assign-branch ana --branch M2 --dry-run",
+    "user unassign-branch dee --branch M1 --dry-run",
+    "user rename ana --username anna --dry-run",
+    "user merge bob ana --yes --dry-run",
+    "user merge cyd ana --yes --dry-run",
+    "user reports ana -o key",
+    "user reports cyd -o key",
+    "user dossier ana --dry-run",
+    "user dossier cyd --dry-run",
+    "user restore lef --dry-run",
+    "user restore gon --dry-run",
+    "user purge lef --yes --dry-run",
+    "user purge gon --yes --dry-run",
+    "user deactivate ana --orphan --dry-run",
+    "user delete bob --yes --dry-run",
+    "user create --name X --username x1 --branch M1 --user-code XXX001 --dry-run",
+    "user create --name X --username x1 --branch Z9 --user-code XXX001 --dry-run",
+    "user create --name X --username x1 --user-code XXX001 --dry-run",
+    "specialty assign S1 bob --dry-run",
+    "role assign RA bob --dry-run",
+    "role unassign RA ana --dry-run",
 ];
 
 /// Each kind, each verb, some people: what comes of it, the same on both engines.
@@ -502,6 +663,7 @@ fn matrix(p: &TestEnv) -> String {
         ("nobody", somebody([])),
         ("reads North", somebody(words(&["*:read"], &north))),
         ("keeps North", somebody(words(&all, &north))),
+        ("may do anything in North", somebody(words(&["*:*"], &north))),
         ("reads all, keeps North", somebody([words(&["*:read"], &everywhere), words(&all, &north)].concat())),
         ("reads and updates what is Ana's", somebody(words(&["*:read", "*:update"], &own))),
         ("everything", somebody([grant("*:*", &everywhere)])),
@@ -528,6 +690,8 @@ fn matrix(p: &TestEnv) -> String {
                     _ => {}
                 }
             }
+            let more = MORE.iter().filter(|line| line.split(' ').next() == Some(noun));
+            lines.extend(more.map(|line| (*line).to_owned()));
             for line in lines {
                 let said = p.run_by(who, &line);
                 if *name == "nobody" {
@@ -573,4 +737,45 @@ impl TestEnv {
         let said = self.answered(who, argv, b"", None, &env);
         said.ok().lines().filter(|c| !c.starts_with("--")).map(str::to_owned).collect()
     }
+}
+
+/// The index that serves what is told: from the place to its people, on both engines.
+#[test]
+fn an_index_serves_what_is_told() {
+    on_both_engines_with_acme(|p| {
+        let mut file = String::from("code,name,parent\nR0,Root,\n");
+        for n in 1..40 {
+            let _ = writeln!(file, "B{n},Name {n},{}", if n < 3 { "R0" } else { "" });
+        }
+        p.run_with("branch import -", file).ok();
+        let mut file = String::from("username,name,branch\n");
+        for n in 0..4000 {
+            let _ = writeln!(file, "u{n},User {n},B{}", n % 39 + 1);
+        }
+        p.run_with("user import -", file).ok();
+        let kinds = Kinds::default();
+        let opening = Opening {
+            create: false,
+            wait: std::time::Duration::from_secs(5),
+            application: "test".into(),
+            variables: BTreeMap::new(),
+            kinds,
+            reader: gate::reader_of_all(&somebody([grant("*:read", &of_branch(p, "R0"))]), kinds),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let plan = runtime.block_on(async {
+            let mut db = Db::open(&Location::parse(&p.url).expect("a URL"), &opening).await.expect("a database");
+            let told = db.as_told(Sql::new("select count(*) from users t where t.org_id = $1").with([1.into()]));
+            let (prefix, n) = match p.engine {
+                Engine::Sqlite => ("explain query plan ", 4),
+                Engine::Postgres => ("explain ", 1),
+            };
+            let yields = [vec![ValueType::Int; n - 1], vec![ValueType::Text]].concat();
+            let explain = Sql { text: format!("{prefix}{}", told.text), ..told }.yields(yields);
+            let rows = db.all(explain).await.expect("a plan");
+            rows.iter().map(|row| row.value(n - 1).to_text()).collect::<Vec<_>>().join("\n")
+        });
+        assert!(plan.contains("user_branches_branch"), "{plan}");
+        assert!(!plan.contains("SCAN user_branches") && !plan.contains("Seq Scan on user_branches"), "{plan}");
+    });
 }

@@ -115,7 +115,7 @@ fn what_belongs_to_one_floor_stays_there() {
                 "store/records/keys.rs",
             ],
         ),
-        (".checking()", &["store/as_of/mod.rs", "store/records/settings.rs", "crud/remove.rs"]),
+        (".checking()", &["store/as_of/mod.rs", "store/reader.rs", "store/records/settings.rs", "crud/remove.rs"]),
         ("sees_all", &["store/engine/db.rs", "store/tx.rs"]),
         ("println!", &[]),
         ("dialoguer::", &["ui/"]),

@@ -112,8 +112,8 @@ impl Db {
         self.partial.is_some() || (self.is_narrow() && !self.sees_all)
     }
 
-    /// A statement, as it is run: what reads tables of records reads what may be told of them.
-    fn as_told(&self, sql: Sql) -> Sql {
+    /// A statement as it is run: what reads tables of records reads what may be told of them.
+    pub fn as_told(&self, sql: Sql) -> Sql {
         match &self.opening.reader {
             Some(reader) if !self.sees_all => reader.narrow(self, sql),
             _ => sql,

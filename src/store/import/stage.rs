@@ -681,6 +681,8 @@ impl Stage {
         let Some(former) = self.desc.former().filter(|_| i > 0 || self.key.alone().is_some()) else { return Ok(()) };
         let [owner, name] = [former.owner, former.field].map(|f| quoted(f.column));
         let shown = shortened(&format!("s.{}", self.shown(i)));
+        // Everybody's keys are asked about; whose they are is told to who sees everybody.
+        let owner_name = if db.is_narrow() { "'another one'".to_owned() } else { keys::words(self.desc, "x") };
         let mut sql = Sql::new(format!(
             "insert into import_rejects (n, line, field, code, reason)
              select s.n, s.line, '{0}', 'conflict', '{0} ' || {shown} || ' was that of a duplicate that was merged into {1} '
@@ -689,7 +691,7 @@ impl Stage {
               where s.k{i} is not null and f.{name} = '{0}' and f.{7} = s.k{i} and {8} and f.{owner} <> s.id",
             field.name(),
             self.desc.noun,
-            keys::words(self.desc, "x"),
+            owner_name,
             former.desc.noun,
             keys::words(former.desc, "f"),
             former.desc.table,

@@ -57,30 +57,55 @@ struct Question {
 pub(super) struct Asked {
     /// About these nothing more is asked before they are written.
     passed: BTreeSet<Question>,
-    /// These are asked about before the commit.
+    /// These are asked about before the commit, but for those that are gone.
     after: BTreeSet<Question>,
+    gone: BTreeSet<Uuid>,
 }
 
 /// Records that one statement asks about.
 const TOGETHER: usize = 500;
 
 impl Tx<'_> {
-    /// Asks whether rows may be changed or taken away as they are, and notes to ask again.
-    pub(super) async fn may_change(&mut self, rows: &[&Record], effect: Effect) -> Result<()> {
+    /// Asks whether rows may be changed or taken away as they are, and notes to ask again about what becomes of them.
+    pub(super) async fn may_change(&mut self, rows: &[(&Record, Option<&Record>)], effect: Effect) -> Result<()> {
         let Some(rights) = self.rights() else { return Ok(()) };
         let mut open = Vec::new();
-        for record in rows {
-            let question = self.question(&rights, record, effect)?;
-            if !self.asked.passed.contains(&question) {
-                open.push(question.clone());
+        for (before, after) in rows {
+            let question = self.question(&rights, before, effect)?;
+            let is_own = question.id == before.meta.id;
+            match effect {
+                Effect::Delete | Effect::Purge if is_own => drop(self.asked.gone.insert(question.id)),
+                // What it was a part of is there still, and without it may belong elsewhere.
+                Effect::Delete | Effect::Purge => drop(self.asked.after.insert(question.clone())),
+                _ => {
+                    let then = self.question(&rights, after.unwrap_or(before), effect)?;
+                    self.asked.after.insert(then);
+                }
             }
-            if effect != Effect::Purge {
-                self.asked.after.insert(question);
+            if !self.asked.passed.contains(&question) {
+                open.push(question);
             }
         }
         self.ask(&rights, &open, "").await?;
         self.asked.passed.extend(open);
         Ok(())
+    }
+
+    /// Asks whether the command may act on records, whatever it then does to them.
+    pub async fn authorize(&mut self, records: &[Record]) -> Result<()> {
+        let Some(rights) = self.rights() else { return Ok(()) };
+        let asked: Result<Vec<Question>, Problem> =
+            records.iter().map(|record| self.question(&rights, record, Effect::Update)).collect();
+        let asked = asked?;
+        self.ask(&rights, &asked, "").await?;
+        self.asked.passed.extend(asked);
+        Ok(())
+    }
+
+    /// What a record is called, as far as that may be told.
+    pub async fn title_as_told(&mut self, record: &Record) -> Result<String> {
+        let hidden = records::hidden(self.db, record.desc, std::slice::from_ref(record)).await?;
+        Ok(if hidden.is_empty() { record.title() } else { format!("a {} that you can't see", record.desc.noun) })
     }
 
     /// Notes to ask about a row that is new.
@@ -136,7 +161,9 @@ impl Tx<'_> {
     /// Asks about everything that was written, as it is now.
     pub(super) async fn ask_after(&mut self) -> Result<()> {
         let Some(rights) = self.rights() else { return Ok(()) };
-        let after: Vec<Question> = std::mem::take(&mut self.asked.after).into_iter().collect();
+        let gone = std::mem::take(&mut self.asked.gone);
+        let after = std::mem::take(&mut self.asked.after).into_iter();
+        let after: Vec<Question> = after.filter(|question| !gone.contains(&question.id)).collect();
         self.ask(&rights, &after, " as it would be then").await
     }
 
@@ -148,7 +175,7 @@ impl Tx<'_> {
     fn question(&self, rights: &Rights, record: &Record, effect: Effect) -> Result<Question, Problem> {
         let (desc, (org, id)) = (record.desc, record.meta.record_id());
         let own = self.permit.resource();
-        if org != rights.org && !desc.is_org() {
+        if org != rights.org {
             return Err(elsewhere(&self.permission_of(desc, effect)));
         }
         let within = desc.fields.iter().filter(|f| f.lifetime() == Lifetime::Within);

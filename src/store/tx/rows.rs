@@ -187,7 +187,7 @@ impl Tx<'_> {
 
     pub(super) async fn replace(&mut self, before: &Record, mut after: Record, effect: Effect) -> Result<Record> {
         self.keep_protected(Some(before), Some(&after))?;
-        self.may_change(&[before], effect).await?;
+        self.may_change(&[(before, Some(&after))], effect).await?;
         self.flush().await?;
         after.meta.version = before.meta.version + 1;
         after.meta.updated_at = self.at;
@@ -226,7 +226,7 @@ impl Tx<'_> {
         let by = self.actor().await?;
         for some in records.chunk_by(|a, b| a.desc == b.desc).flat_map(|same| same.chunks(BATCH)) {
             self.flush().await?;
-            self.may_change(&some.iter().collect::<Vec<_>>(), Effect::Delete).await?;
+            self.may_change(&some.iter().map(|before| (before, None)).collect::<Vec<_>>(), Effect::Delete).await?;
             let desc = some[0].desc;
             let columns = Columns::by_names(desc, META_OF_DELETION.iter().copied());
             for before in some {
@@ -330,7 +330,7 @@ impl Tx<'_> {
     pub async fn purge(&mut self, record: &Record) -> Result<()> {
         self.keep_protected(Some(record), None)?;
         self.flush().await?;
-        self.may_change(&[record], Effect::Purge).await?;
+        self.may_change(&[(record, None)], Effect::Purge).await?;
         let old = audit::whole_row(record);
         search::remove(self.db, record).await?;
         let mut sql = Sql::new(format!("delete from {} where org_id = ", record.desc.table));

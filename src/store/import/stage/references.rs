@@ -106,17 +106,18 @@ impl Stage {
                 status_sql::live(target, "t")
             ));
             sql.bind(self.org.unwrap_or(0));
-            db.each(sql.yields([ValueType::Text, ValueType::Uuid, ValueType::Text]), |row| {
-                if let Some(text) = row.value(0).as_text() {
-                    let with_it = known.entry(fold::key(text, true)).or_default();
-                    let record = (row.uuid(1)?, row.text(2)?.to_owned());
-                    if !with_it.contains(&record) {
-                        with_it.push(record);
+            db.telling()
+                .each(sql.yields([ValueType::Text, ValueType::Uuid, ValueType::Text]), |row| {
+                    if let Some(text) = row.value(0).as_text() {
+                        let with_it = known.entry(fold::key(text, true)).or_default();
+                        let record = (row.uuid(1)?, row.text(2)?.to_owned());
+                        if !with_it.contains(&record) {
+                            with_it.push(record);
+                        }
                     }
-                }
-                Ok(())
-            })
-            .await?;
+                    Ok(())
+                })
+                .await?;
         }
         Ok(known)
     }

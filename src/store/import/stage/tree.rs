@@ -141,7 +141,7 @@ impl Stage {
     }
 
     async fn key_of(&self, db: &mut Db, id: Uuid) -> Result<String> {
-        let record = records::load(db, self.desc, self.org.unwrap_or(0), id).await?;
+        let record = records::load(&mut db.telling(), self.desc, self.org.unwrap_or(0), id).await?;
         Ok(record.map_or_else(|| id.to_string(), |r| r.key()))
     }
 

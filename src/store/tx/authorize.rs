@@ -96,9 +96,9 @@ impl Tx<'_> {
         let Some(rights) = self.rights() else { return Ok(()) };
         let asked: Result<Vec<Question>, Problem> =
             records.iter().map(|record| self.question(&rights, record, Effect::Update)).collect();
-        let asked = asked?;
-        self.ask(&rights, &asked, "").await?;
-        self.asked.passed.extend(asked);
+        let open: Vec<Question> = asked?.into_iter().filter(|q| !self.asked.passed.contains(q)).collect();
+        self.ask(&rights, &open, "").await?;
+        self.asked.passed.extend(open);
         Ok(())
     }
 
